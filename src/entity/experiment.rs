@@ -1,0 +1,24 @@
+//! Experiments: named by a path, they hold runs.
+
+use std::collections::BTreeMap;
+
+use super::Lifecycle;
+use crate::id::{ExperimentId, Timestamp};
+
+/// An experiment as it was read from the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExperimentInfo {
+    /// The number that stays when the experiment is renamed.
+    pub id: ExperimentId,
+    /// Its unique path, such as `/Shared/team/churn`; the default one is named `Default`.
+    pub path: String,
+    /// Whether it is deleted.
+    pub lifecycle: Lifecycle,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it, or one of its tags, changed last.
+    pub updated: Timestamp,
+    /// Its tags by key.
+    pub tags: BTreeMap<String, String>,
+}

@@ -1,0 +1,146 @@
+//! Metrics: series of points, each with a step, a time and a value.
+
+use std::cmp::Ordering;
+
+use crate::id::Timestamp;
+
+/// One logged value of a metric.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricPoint {
+    /// The training step; any integer, repeats allowed.
+    pub step: i64,
+    /// When it was logged.
+    pub time: Timestamp,
+    /// The value, bit for bit as logged: NaN and infinities included.
+    pub value: f64,
+}
+
+/// Equality of bits, so that a NaN equals itself.
+impl PartialEq for MetricPoint {
+    fn eq(&self, other: &Self) -> bool {
+        self.step == other.step
+            && self.time == other.time
+            && self.value.to_bits() == other.value.to_bits()
+    }
+}
+
+impl MetricPoint {
+    /// Orders points by (step, time, value) with NaN counted as 0; the greatest is the latest.
+    ///
+    /// The rule is MLflow's (`SqlAlchemyStore`, latest metrics).
+    #[must_use]
+    pub fn latest_order(&self, other: &Self) -> Ordering {
+        let number = |value: f64| if value.is_nan() { 0.0 } else { value };
+        (self.step, self.time).cmp(&(other.step, other.time)).then_with(|| {
+            number(self.value).partial_cmp(&number(other.value)).unwrap_or(Ordering::Equal)
+        })
+    }
+}
+
+/// The points of one metric of one run, as columns of equal length.
+///
+/// Points of one process stand in the order in which they were logged; those of several
+/// processes stand process after process, in the order in which these opened the file.
+#[derive(Clone, Debug, Default)]
+pub struct MetricHistory {
+    /// The step of each point.
+    pub steps: Vec<i64>,
+    /// The time of each point, in nanoseconds since the epoch.
+    pub times: Vec<i64>,
+    /// The value of each point.
+    pub values: Vec<f64>,
+}
+
+impl MetricHistory {
+    /// The number of points.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there is no point.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Adds a point at the end.
+    pub fn push(&mut self, point: MetricPoint) {
+        self.steps.push(point.step);
+        self.times.push(point.time.as_nanos());
+        self.values.push(point.value);
+    }
+
+    /// The points one by one.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = MetricPoint> + '_ {
+        let columns = self.steps.iter().zip(&self.times).zip(&self.values);
+        columns.map(|((&step, &time), &value)| MetricPoint {
+            step,
+            time: Timestamp::from_nanos(time),
+            value,
+        })
+    }
+}
+
+/// What a series amounts to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct MetricStatistics {
+    /// The number of points, NaN included.
+    pub count: u64,
+    /// How many values are NaN.
+    pub nan_count: u64,
+    /// The step logged first.
+    pub first_step: i64,
+    /// The step logged last.
+    pub last_step: i64,
+    /// The smallest value that is a number; NaN when there is none.
+    pub min: f64,
+    /// The greatest value that is a number; NaN when there is none.
+    pub max: f64,
+    /// The sum of the values that are numbers (infinities included); the mean is this by count.
+    pub sum: f64,
+    /// The latest point: the greatest by step, time, value.
+    pub latest: MetricPoint,
+}
+
+impl MetricStatistics {
+    /// The statistics of one point.
+    #[must_use]
+    pub fn of_point(point: MetricPoint) -> Self {
+        let is_nan = point.value.is_nan();
+        MetricStatistics {
+            count: 1,
+            nan_count: u64::from(is_nan),
+            first_step: point.step,
+            last_step: point.step,
+            min: point.value,
+            max: point.value,
+            sum: if is_nan { 0.0 } else { point.value },
+            latest: point,
+        }
+    }
+
+    /// The statistics of `self` followed by `later` in the order of logging.
+    #[must_use]
+    pub fn followed_by(self, later: Self) -> Self {
+        let newest = later.latest.latest_order(&self.latest) == Ordering::Greater;
+        MetricStatistics {
+            count: self.count + later.count,
+            nan_count: self.nan_count + later.nan_count,
+            first_step: self.first_step,
+            last_step: later.last_step,
+            min: self.min.min(later.min),
+            max: self.max.max(later.max),
+            sum: self.sum + later.sum,
+            latest: if newest { later.latest } else { self.latest },
+        }
+    }
+
+    /// The mean of the values that are numbers; NaN when there is none.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a count of points above 2^53 is out of reach")]
+    pub fn mean(&self) -> f64 {
+        self.sum / (self.count - self.nan_count) as f64
+    }
+}

@@ -1,0 +1,9 @@
+//! What users see: experiments, runs and metrics as plain data, without I/O.
+
+mod experiment;
+mod metric;
+mod run;
+
+pub use self::experiment::ExperimentInfo;
+pub use self::metric::{MetricHistory, MetricPoint, MetricStatistics};
+pub use self::run::{Lifecycle, RunInfo, RunRecord, RunStatus};

@@ -1,0 +1,145 @@
+//! Identifiers and instants: one type for each kind of number that users and layers pass about.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Identifies a run: 128 random bits (a version-4 UUID), written as 32 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RunId(u128);
+
+impl RunId {
+    /// Makes the id out of 128 random bits, setting the version and variant bits of a UUID.
+    #[must_use]
+    pub fn from_random(bits: u128) -> Self {
+        let version = 0x4_u128 << 76;
+        let variant = 0x2_u128 << 62;
+        let cleared = bits & !(0xF_u128 << 76) & !(0x3_u128 << 62);
+        RunId(cleared | version | variant)
+    }
+
+    /// The id whose bits are exactly these.
+    #[must_use]
+    pub const fn from_bits(bits: u128) -> Self {
+        RunId(bits)
+    }
+
+    /// The id's 128 bits.
+    #[must_use]
+    pub const fn to_bits(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RunId({self})")
+    }
+}
+
+impl FromStr for RunId {
+    type Err = Error;
+
+    /// Reads 32 hex digits; any other text is [`ErrorKind::InvalidInput`].
+    fn from_str(text: &str) -> Result<Self> {
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match u128::from_str_radix(text, 16) {
+            Ok(bits) if digits => Ok(RunId(bits)),
+            _ => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("{text:?} is not a run id: 32 hexadecimal digits are due"),
+            )),
+        }
+    }
+}
+
+/// Identifies an experiment within its file: 0 is the default one, others count up from 1.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub struct ExperimentId(u64);
+
+impl ExperimentId {
+    /// The experiment that every file has from the start.
+    pub const DEFAULT: ExperimentId = ExperimentId(0);
+
+    /// The experiment of this number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        ExperimentId(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ExperimentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// An instant in nanoseconds since 1970-01-01T00:00:00Z; the years 1677 to 2262 can be told.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The instant so many nanoseconds after the epoch.
+    #[must_use]
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Timestamp(nanos)
+    }
+
+    /// The instant so many milliseconds after the epoch, the unit of MLflow.
+    ///
+    /// Out of the range of nanoseconds it is [`ErrorKind::InvalidInput`], never a wrapped time.
+    pub fn from_millis(millis: i64) -> Result<Self> {
+        match millis.checked_mul(1_000_000) {
+            Some(nanos) => Ok(Timestamp(nanos)),
+            None => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("{millis} ms is out of the range of times, the years 1677 to 2262"),
+            )),
+        }
+    }
+
+    /// The present by the system's clock (about 25 ns).
+    #[must_use]
+    pub fn now() -> Self {
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(after) => Timestamp(saturating_nanos(after)),
+            Err(before) => Timestamp(-saturating_nanos(before.duration())),
+        }
+    }
+
+    /// Nanoseconds since the epoch.
+    #[must_use]
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Whole milliseconds since the epoch, rounded down.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+}
+
+fn saturating_nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,1 @@
+//! The operating system and the processor: all of the crate's unsafe code, and nothing else.
