@@ -4,6 +4,8 @@ mod entity;
 mod error;
 mod format;
 mod id;
+mod log;
+mod mutant;
 mod storage;
 mod sys;
 

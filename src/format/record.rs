@@ -2,6 +2,7 @@
 //!
 //! A released struct never changes; what needs another field becomes the next version.
 
+use bincode::error::{DecodeError, EncodeError};
 use serde::{Deserialize, Serialize};
 
 use crate::entity::{Lifecycle, RunStatus};
@@ -67,15 +68,6 @@ pub struct ExtentOpened {
 pub struct BlockUnitOpened {
     /// The owner.
     pub incarnation: Incarnation,
-    /// The first unit.
-    pub unit: u32,
-    /// How many units.
-    pub units: u32,
-}
-
-/// Units at the end of the file became a unit of the chain, about to be linked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChainUnitOpened {
     /// The first unit.
     pub unit: u32,
     /// How many units.
@@ -195,6 +187,8 @@ pub struct CheckpointWriter {
     pub opened_at: Position,
     /// What it said when it opened.
     pub opened: WriterOpened,
+    /// Whether a later writer has its byte.
+    pub superseded: bool,
     /// Its extents in order.
     pub extents: Vec<CheckpointExtent>,
 }
@@ -364,4 +358,118 @@ pub struct Purged {
     pub runs: Vec<RunId>,
     /// The experiments; all their runs are among `runs` or purged before.
     pub experiments: Vec<ExperimentId>,
+}
+
+/// What an older build does that meets a record it does not know, by kind or by version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum RecordClass {
+    /// It passes over the record.
+    Ignorable = 0,
+    /// It goes on reading, but no longer writes.
+    WriteIncompatible = 1,
+    /// It refuses the file.
+    ReadIncompatible = 2,
+}
+
+impl RecordClass {
+    /// The class of this number; numbers yet unknown are taken for the strictest class.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Self {
+        match byte {
+            0 => RecordClass::Ignorable,
+            1 => RecordClass::WriteIncompatible,
+            _ => RecordClass::ReadIncompatible,
+        }
+    }
+}
+
+/// Declares [`Record`]: the structs above with their kind, version and class.
+macro_rules! records {
+    ($($name:ident = $kind:literal, $version:literal, $class:ident;)*) => {
+        /// One record of the chain, of any kind.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Record {
+            $(#[doc = concat!("See [`", stringify!($name), "`](struct@", stringify!($name), ").")]
+            $name($name),)*
+            /// A record of a kind or version that this build does not know.
+            Unknown {
+                /// The kind.
+                kind: u16,
+                /// The version.
+                version: u8,
+                /// What that means for this build.
+                class: RecordClass,
+            },
+        }
+
+        $(impl From<$name> for Record {
+            fn from(record: $name) -> Self {
+                Record::$name(record)
+            }
+        })*
+
+        impl Record {
+            /// The kind, version and class under which the record stands in the file.
+            #[must_use]
+            pub fn tag(&self) -> (u16, u8, RecordClass) {
+                match self {
+                    $(Record::$name(_) => ($kind, $version, RecordClass::$class),)*
+                    Record::Unknown { kind, version, class } => (*kind, *version, *class),
+                }
+            }
+
+            /// Appends the record's body to `bytes`; an unknown record has none.
+            pub(super) fn encode_body(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+                match self {
+                    $(Record::$name(record) => super::frame::encode_body(record, bytes),)*
+                    Record::Unknown { .. } => Ok(()),
+                }
+            }
+
+            /// Whether this build knows records of this kind and version.
+            pub(super) fn is_known(kind: u16, version: u8) -> bool {
+                matches!((kind, version), $(($kind, $version))|*)
+            }
+
+            /// Reads the body of a record of this kind and version.
+            pub(super) fn decode_body(
+                kind: u16,
+                version: u8,
+                class: RecordClass,
+                body: &[u8],
+            ) -> Result<Self, DecodeError> {
+                match (kind, version) {
+                    $(($kind, $version) => super::frame::decode_body(body).map(Record::$name),)*
+                    _ => Ok(Record::Unknown { kind, version, class }),
+                }
+            }
+        }
+    };
+}
+
+records! {
+    WriterOpened = 1, 0, WriteIncompatible;
+    WriterClosed = 2, 0, WriteIncompatible;
+    ExtentOpened = 3, 0, ReadIncompatible;
+    BlockUnitOpened = 4, 0, WriteIncompatible;
+    Sealed = 5, 0, ReadIncompatible;
+    Punched = 6, 0, Ignorable;
+    BlockMoved = 7, 0, ReadIncompatible;
+    SeriesDefined = 8, 0, ReadIncompatible;
+    RowDefined = 9, 0, ReadIncompatible;
+    Checkpoint = 10, 0, WriteIncompatible;
+    ExperimentCreated = 32, 0, ReadIncompatible;
+    ExperimentRenamed = 33, 0, ReadIncompatible;
+    ExperimentLifecycleSet = 34, 0, ReadIncompatible;
+    ExperimentTagsSet = 35, 0, ReadIncompatible;
+    ExperimentTagDeleted = 36, 0, ReadIncompatible;
+    RunStarted = 48, 0, ReadIncompatible;
+    RunResumed = 49, 0, WriteIncompatible;
+    RunUpdated = 50, 0, ReadIncompatible;
+    RunLifecycleSet = 51, 0, ReadIncompatible;
+    ParamsSet = 52, 0, ReadIncompatible;
+    TagsSet = 53, 0, ReadIncompatible;
+    TagDeleted = 54, 0, ReadIncompatible;
+    Purged = 55, 0, ReadIncompatible;
 }

@@ -1,0 +1,184 @@
+//! Joins the log with the index: one engine for each file that a process has open.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::FORMAT_VERSION;
+use crate::index::{ChainFrame, Index, IndexKey, IndexPlace};
+use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions};
+use crate::mutant::{self, Mutant};
+use crate::storage::Storage;
+
+/// How many frames go to the index in one transaction.
+const FRAMES_PER_TRANSACTION: usize = 4096;
+
+/// One process's hold of one file, shared by all its handles.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    path: PathBuf,
+    pub(crate) log: Arc<Log>,
+    background: Mutex<Option<Background>>,
+    index_place: IndexPlace,
+    index: Mutex<Option<Indexed>>,
+}
+
+/// The index, and where in the chain it is.
+#[derive(Debug)]
+struct Indexed {
+    index: Index,
+    reader: ChainReader,
+}
+
+impl Engine {
+    /// Opens the file in `storage`; `path` is for messages.
+    pub(crate) fn open(
+        path: &Path,
+        storage: Arc<dyn Storage>,
+        options: LogOptions,
+        index_place: IndexPlace,
+        with_background: bool,
+    ) -> Result<Engine> {
+        let read_only = options.read_only;
+        let log = Arc::new(Log::open(storage, options).map_err(|error| error.with_path(path))?);
+        let background = match with_background && !read_only {
+            true => Some(Background::start(&log)?),
+            false => None,
+        };
+        Ok(Engine {
+            path: path.to_owned(),
+            log,
+            background: Mutex::new(background),
+            index_place,
+            index: Mutex::new(None),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The same error, naming the file.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        error.with_path(&self.path)
+    }
+
+    /// Asks the index, after it has taken in all that was appended before this call.
+    ///
+    /// `query` also gets the place of the chain for which its answer holds. An index that fails
+    /// is rebuilt once: never an answer from a doubtful one.
+    pub(crate) fn with_index<T>(
+        &self,
+        mut query: impl FnMut(&mut Index, &Cursor) -> Result<T>,
+    ) -> Result<T> {
+        self.log.check_fork()?;
+        let mut slot = self.index.lock();
+        let first = self.ask(&mut slot, &mut query);
+        match first {
+            Err(error) if error.kind() == ErrorKind::Index => {
+                if let Some(indexed) = slot.as_mut() {
+                    indexed.index.reset()?;
+                    indexed.reader.set_cursor(Cursor::start());
+                }
+                self.ask(&mut slot, &mut query)
+            }
+            other => other,
+        }
+        .map_err(|error| self.locate(error))
+    }
+
+    fn ask<T>(
+        &self,
+        slot: &mut Option<Indexed>,
+        query: &mut impl FnMut(&mut Index, &Cursor) -> Result<T>,
+    ) -> Result<T> {
+        let indexed = match slot {
+            Some(indexed) => indexed,
+            None => slot.insert(self.open_index()?),
+        };
+        feed(indexed)?;
+        query(&mut indexed.index, &indexed.reader.cursor())
+    }
+
+    fn open_index(&self) -> Result<Indexed> {
+        let place = self
+            .log
+            .storage()
+            .place()
+            .map_err(|source| Error::io("asking where the file is", source))?;
+        let key = IndexKey {
+            file_id: self.log.header().file.0,
+            device: place.device,
+            inode: place.inode,
+            boot_id: self.log.storage().boot_id(),
+            format_level: u32::from(FORMAT_VERSION),
+        };
+        let mut index = Index::open(&key, &self.index_place)?;
+        let mut reader = self.log.reader(Cursor::start());
+        if let Some((position, hash)) = index.cursor()? {
+            let hash = (!mutant::is_active(Mutant::Rule24TrustIndex)).then_some(hash);
+            match reader.cursor_after(position, hash)? {
+                Some(cursor) => reader.set_cursor(cursor),
+                None => index.reset()?,
+            }
+        }
+        Ok(Indexed { index, reader })
+    }
+
+    /// The file of the index, when it has one and is open.
+    pub(crate) fn index_path(&self) -> Option<PathBuf> {
+        let slot = self.index.lock();
+        slot.as_ref().and_then(|indexed| indexed.index.path().map(Path::to_owned))
+    }
+
+    /// Stops the background thread and leaves the file.
+    pub(crate) fn close(&self) -> Result<()> {
+        drop(self.background.lock().take());
+        *self.index.lock() = None;
+        self.log.close().map_err(|error| self.locate(error))
+    }
+}
+
+/// Takes the frames after the index's place into the index.
+fn feed(indexed: &mut Indexed) -> Result<()> {
+    let Indexed { index, reader } = indexed;
+    let mut batch = Vec::new();
+    let end = reader.catch_up(|at, frame| {
+        let records = frame.records()?;
+        batch.push(ChainFrame { position: at.next, hash: frame.hash, records });
+        if batch.len() >= FRAMES_PER_TRANSACTION {
+            index.apply(&batch)?;
+            batch.clear();
+        }
+        Ok(())
+    })?;
+    if !batch.is_empty() {
+        index.apply(&batch)?;
+    }
+    match end {
+        ChainEnd::Damage(reason) => Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "the metadata chain is damaged at byte {}: {reason}; `tracklite verify \
+                 --salvage` writes what is still good to a new file",
+                reader.cursor().next.0
+            ),
+        )),
+        // A power cut's remains are the end, until a writer goes on behind them.
+        ChainEnd::Clean | ChainEnd::Remains(_) | ChainEnd::LostSuccessor(_) => Ok(()),
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // A forked child has neither the thread nor the locks; everything of the engine is left
+        // as it is, to the parent.
+        if self.log.check_fork().is_err() {
+            return;
+        }
+        // Whoever wants to hear of a failure calls `Database::close`.
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,242 @@
+//! Appending to the metadata chain, and taking units at the end of the file.
+
+use std::ops::Range;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::frame::{self, Parsed};
+use crate::format::header::{UnitHeader, UnitKind};
+use crate::format::record::{Incarnation, Position, Record};
+use crate::format::word::WordPlace;
+use crate::format::{FIRST_FRAME_BYTES, FileId, UNIT_BYTES, unit_start, units_for};
+use crate::storage::{LockMode, Storage};
+
+use super::chain::{ChainEnd, ChainReader, Cursor, damaged, write_word};
+use super::locks;
+use super::state::State;
+use super::{Log, io_error};
+
+/// How often an append looks for space again when others took what it had prepared.
+const ATTEMPTS_MAX: u32 = 64;
+
+/// The chain as this process knows it.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    pub(crate) reader: ChainReader,
+    pub(crate) state: State,
+    /// Why nothing is appended any more.
+    pub(crate) broken: Option<String>,
+}
+
+impl Chain {
+    /// Takes in what others have appended.
+    pub(crate) fn catch_up(&mut self) -> Result<ChainEnd> {
+        let state = &mut self.state;
+        let end = self.reader.catch_up(|at, frame| state.apply_frame(at, frame))?;
+        self.state.enter_unit(&self.reader.cursor());
+        Ok(end)
+    }
+
+    /// Takes in what others have appended, before something is appended here.
+    fn catch_up_to_append(&mut self) -> Result<()> {
+        let end = self.catch_up()?;
+        let reason = match end {
+            ChainEnd::Clean => self.broken.clone(),
+            ChainEnd::Remains(reason) | ChainEnd::Damage(reason) => Some(reason),
+            ChainEnd::LostSuccessor(unit) => Some(format!("unit {unit} has lost its header")),
+        };
+        if let Some(reason) = reason {
+            let error = damaged(&self.reader.cursor(), &reason);
+            self.broken = Some(reason);
+            return Err(error);
+        }
+        match &self.state.read_only {
+            Some(reason) => Err(Error::new(ErrorKind::ReadOnly, reason.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Hands out units at the end of the file during one metadata hold.
+#[derive(Debug)]
+pub(crate) struct Take {
+    next: u32,
+    prepared: Range<u64>,
+    wanted: u32,
+    is_short: bool,
+}
+
+impl Take {
+    /// The first of `units` fresh units, or `None` when space must be prepared first: then the
+    /// caller gives up this attempt and is called again.
+    pub(crate) fn units(&mut self, units: u32) -> Option<u32> {
+        let unit = self.next;
+        self.next = unit.saturating_add(units);
+        self.wanted = self.wanted.saturating_add(units);
+        let fits = self.prepared.contains(&unit_start(unit))
+            && unit_start(self.next) <= self.prepared.end;
+        self.is_short |= !fits;
+        fits.then_some(unit)
+    }
+}
+
+impl Log {
+    /// Appends one frame with the records that `build` makes of the state at the chain's end.
+    ///
+    /// `build` runs under the metadata lock, after everything that others appended was taken in:
+    /// what it checks holds when the frame is committed. It may run several times. No records
+    /// append nothing. Costs about 3 us.
+    pub(crate) fn append<T>(
+        &self,
+        mut build: impl FnMut(&State, &mut Take) -> Result<(Vec<Record>, T)>,
+    ) -> Result<T> {
+        self.check_usable()?;
+        let mut wanted = 0;
+        for attempt in 0..ATTEMPTS_MAX {
+            let prepared = self.prepare(wanted, attempt)?;
+            let mut chain = self.chain.lock();
+            let patience = self.options.lock_timeout;
+            let what = "the metadata chain";
+            let exclusive = LockMode::Exclusive;
+            let _held =
+                locks::lock(&*self.storage, locks::METADATA, exclusive, patience, what)?;
+            self.check_fork()?;
+            chain.catch_up_to_append()?;
+            let next = chain.state.next_unit;
+            let mut take = Take { next, prepared, wanted: 0, is_short: false };
+            let (records, value) = build(&chain.state, &mut take)?;
+            if !take.is_short && records.is_empty() {
+                return Ok(value);
+            }
+            if !take.is_short && self.append_records(&mut chain, &records, &mut take)? {
+                self.chain_end.set(chain.reader.cursor().next);
+                return Ok(value);
+            }
+            wanted = take.wanted;
+        }
+        let message = "other processes took all space that was prepared, again and again";
+        Err(Error::new(ErrorKind::Locked, message))
+    }
+
+    /// Allocates space at the end of the file, ahead of the hold in which it is taken.
+    fn prepare(&self, units: u32, attempt: u32) -> Result<Range<u64>> {
+        if units == 0 {
+            return Ok(0..0);
+        }
+        // Others take space between this and the hold: reserve more when that has happened.
+        let slack = if attempt <= 1 { 0 } else { attempt * 2 };
+        let start = unit_start(self.chain.lock().state.next_unit);
+        let length = u64::from(units.saturating_add(slack)) * UNIT_BYTES;
+        self.storage
+            .allocate(start, length)
+            .map_err(io_error(format!("allocating {length} bytes at {start}")))?;
+        Ok(start..start + length)
+    }
+
+    /// Writes the frame; false when the chain needs a unit for which there is no space yet.
+    fn append_records(
+        &self,
+        chain: &mut Chain,
+        records: &[Record],
+        take: &mut Take,
+    ) -> Result<bool> {
+        let mut bytes = frame::encode_unplaced(records)?;
+        if bytes.len() > chain.reader.cursor().room() {
+            let units = chain_units(take.next, bytes.len());
+            let Some(unit) = take.units(units) else { return Ok(false) };
+            let cursor = chain.reader.cursor();
+            let owner = self.writer.map_or(Incarnation(0), |writer| writer.incarnation);
+            let linked = link_unit(&*self.storage, self.file, &cursor, unit, units, owner)?;
+            chain.reader.set_cursor(linked);
+            chain.state.enter_unit(&linked);
+        }
+        append_encoded(&*self.storage, self.file, chain, &mut bytes)?;
+        Ok(true)
+    }
+}
+
+/// Appends a frame that is known to fit the chain's unit.
+pub(super) fn append_frame(
+    storage: &dyn Storage,
+    file: FileId,
+    chain: &mut Chain,
+    records: &[Record],
+) -> Result<()> {
+    append_encoded(storage, file, chain, &mut frame::encode_unplaced(records)?)
+}
+
+fn append_encoded(
+    storage: &dyn Storage,
+    file: FileId,
+    chain: &mut Chain,
+    bytes: &mut [u8],
+) -> Result<()> {
+    let cursor = chain.reader.cursor();
+    frame::place(file, cursor.next, cursor.hash, bytes);
+    write_frame(storage, &cursor, bytes)?;
+    let parsed = frame::parse(file, cursor.next, Some(cursor.hash), bytes, cursor.room());
+    let Parsed::Whole(frame) = parsed else {
+        let message = format!("the frame just written at {} is {parsed:?}", cursor.next.0);
+        return Err(Error::new(ErrorKind::Damaged, message));
+    };
+    chain.state.apply_frame(&cursor, &frame)?;
+    chain.reader.set_cursor(Cursor {
+        next: Position(cursor.next.0 + bytes.len() as u64),
+        hash: frame.hash,
+        last: cursor.next,
+        ..cursor
+    });
+    Ok(())
+}
+
+/// The number of units that the next chain unit spans: more in large files, and at least so many
+/// that a frame of `length` bytes fits.
+fn chain_units(next_unit: u32, length: usize) -> u32 {
+    let usual = match next_unit {
+        0..64 => 1,
+        64..1024 => 4,
+        _ => 16,
+    };
+    units_for(FIRST_FRAME_BYTES + length as u64).max(usual)
+}
+
+/// Makes `unit` the continuation of the chain at `cursor`; its space must be allocated.
+///
+/// The unit is initialised before it is linked, by one word that is written once.
+pub(super) fn link_unit(
+    storage: &dyn Storage,
+    file: FileId,
+    cursor: &Cursor,
+    unit: u32,
+    units: u32,
+    incarnation: Incarnation,
+) -> Result<Cursor> {
+    let header = UnitHeader {
+        kind: UnitKind::Chain,
+        unit,
+        units,
+        incarnation,
+        previous_end: cursor.next,
+        previous_hash: cursor.hash,
+    };
+    storage
+        .write_at(unit_start(unit), &header.encode(file))
+        .map_err(io_error(format!("initialising chain unit {unit}")))?;
+    write_word(storage, file, WordPlace::Successor(cursor.unit), u64::from(unit))?;
+    Ok(cursor.in_unit(&header))
+}
+
+/// Writes `[0 | body | next word 0]`, then the commit word, so that a killed process leaves
+/// nothing but a zero commit word behind.
+fn write_frame(storage: &dyn Storage, cursor: &Cursor, bytes: &[u8]) -> Result<()> {
+    let offset = cursor.next.0;
+    let (commit, body) = bytes.split_at(8);
+    let mut unfinished = Vec::with_capacity(bytes.len() + 8);
+    unfinished.extend([0; 8]);
+    unfinished.extend(body);
+    if bytes.len() + 8 <= cursor.room() {
+        unfinished.extend([0; 8]);
+    }
+    let doing = || io_error(format!("writing a frame of {} bytes at {offset}", bytes.len()));
+    storage.write_at(offset, &unfinished).map_err(doing())?;
+    storage.write_at(offset, commit).map_err(doing())
+}

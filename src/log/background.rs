@@ -1,0 +1,209 @@
+//! What goes on beside the program: syncing once a second, making extents ready, sealing, tending
+//! to the dead. One thread; without it `tick` does the same when it is called.
+
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::{Error, Result};
+use crate::format::record::Record;
+use crate::format::word::WordPlace;
+
+use super::Log;
+use super::chain::write_word;
+
+/// How often an idle thread looks whether a peer has died or the file was replaced.
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+/// After so many bytes of chain a checkpoint is due, so that opening costs the tail alone.
+const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Wakes the background thread.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    state: Mutex<WakeState>,
+    changed: Condvar,
+    /// Definitions that a mutant keeps back.
+    postponed: Mutex<Vec<Record>>,
+}
+
+#[derive(Debug, Default)]
+struct WakeState {
+    is_due: bool,
+    is_over: bool,
+}
+
+impl Wake {
+    /// Asks for a look at the extents; about 20 ns, as nobody waits for the answer.
+    pub(super) fn wake(&self) {
+        self.state.lock().is_due = true;
+        self.changed.notify_one();
+    }
+
+    fn end(&self) {
+        self.state.lock().is_over = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits until woken or until `timeout` has passed; whether the thread is to end.
+    fn wait(&self, timeout: Duration) -> bool {
+        let mut state = self.state.lock();
+        if !state.is_due && !state.is_over {
+            self.changed.wait_for(&mut state, timeout);
+        }
+        state.is_due = false;
+        state.is_over
+    }
+
+    pub(super) fn postpone(&self, record: Record) {
+        self.postponed.lock().push(record);
+    }
+}
+
+impl Log {
+    /// Does all that is due: what the background thread does once a second.
+    pub(crate) fn tick(&self) -> Result<()> {
+        self.check_usable()?;
+        self.check_place()?;
+        if !self.recover_from_poison()? {
+            return Ok(());
+        }
+        if self.has_unsynced() && self.options.sync_interval.is_some() {
+            self.sync()?;
+        }
+        self.release_postponed()?;
+        self.prepare_extent()?;
+        while self.seal_full()? > 0 {}
+        self.pay_debts()?;
+        self.tend_dead()?;
+        self.write_checkpoint()
+    }
+
+    /// Between ticks: makes the next extent ready, and seals what has become full.
+    fn look_at_extents(&self) -> Result<()> {
+        self.prepare_extent()?;
+        if !self.is_poisoned()? {
+            self.seal_full()?;
+        }
+        Ok(())
+    }
+
+    fn has_unsynced(&self) -> bool {
+        let points = self.points.lock();
+        let known = points.chain_synced;
+        points.stored > points.synced || self.chain_end.get() > known
+    }
+
+    fn release_postponed(&self) -> Result<()> {
+        let records = std::mem::take(&mut *self.wake.postponed.lock());
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.append(|_, _| Ok((records.clone(), ())))
+    }
+
+    /// The file must still have its name, or what is written to it is lost for everybody else.
+    fn check_place(&self) -> Result<()> {
+        let Ok(place) = self.storage.place() else { return Ok(()) };
+        if place.links > 0 && place.name_leads_here {
+            return Ok(());
+        }
+        let reason = "the file was removed or replaced while it was open: nothing is written to \
+                      it any more; what was logged so far is in the file that was opened";
+        self.refuse(reason.to_owned());
+        Err(self.refused())
+    }
+
+    fn write_checkpoint(&self) -> Result<()> {
+        let due = |state: &super::State| state.since_checkpoint >= CHECKPOINT_BYTES;
+        if !self.with_state(|state, _| due(state))? {
+            return Ok(());
+        }
+        let written = self.append(|state, _| {
+            let records =
+                if due(state) { vec![state.checkpoint().into()] } else { Vec::new() };
+            let written = !records.is_empty();
+            Ok((records, written))
+        })?;
+        if written {
+            let position = self.with_state(|_, cursor| cursor.last)?;
+            self.hint_checkpoint(position)?;
+        }
+        Ok(())
+    }
+
+    fn hint_checkpoint(&self, position: crate::format::record::Position) -> Result<()> {
+        write_word(&*self.storage, self.file, WordPlace::Checkpoint, position.0 / 8)
+    }
+}
+
+/// The background thread; ends when dropped.
+#[derive(Debug)]
+pub(crate) struct Background {
+    wake: Arc<Wake>,
+    thread: Option<JoinHandle<()>>,
+    fork_count: u64,
+}
+
+impl Background {
+    /// Starts the thread for a log that writes.
+    pub(crate) fn start(log: &Arc<Log>) -> Result<Background> {
+        let wake = Arc::clone(&log.wake);
+        let weak = Arc::downgrade(log);
+        let waker = Arc::clone(&wake);
+        let thread = std::thread::Builder::new()
+            .name("tracklite".to_owned())
+            .spawn(move || run(&waker, &weak))
+            .map_err(|source| Error::io("starting the background thread", source))?;
+        Ok(Background { wake, thread: Some(thread), fork_count: log.fork_count })
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // In a forked child the thread does not exist and its mutex may be held for ever.
+        if crate::sys::fork::fork_count() != self.fork_count {
+            std::mem::forget(self.thread.take());
+            return;
+        }
+        self.wake.end();
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(wake: &Wake, log: &Weak<Log>) {
+    let mut last_tick = Instant::now();
+    loop {
+        let Some(interval) = log.upgrade().map(|log| log.options.sync_interval) else { return };
+        let interval = interval.unwrap_or(IDLE_INTERVAL);
+        if wake.wait(interval.saturating_sub(last_tick.elapsed())) {
+            return;
+        }
+        let Some(log) = log.upgrade() else { return };
+        let is_due = last_tick.elapsed() >= interval;
+        let done = if is_due { log.tick() } else { log.look_at_extents() };
+        if is_due {
+            last_tick = Instant::now();
+        }
+        let warning = done.err().map(|error| describe(&error));
+        if is_due || warning.is_some() {
+            log.set_warning("background", warning);
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn describe(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,339 @@
+//! Walking the metadata chain: from frame to frame, from unit to unit, up to its end.
+
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::frame::{self, EMPTY_CHAIN_HASH, Frame, Parsed};
+use crate::format::header::{UnitHeader, UnitKind, u64_at};
+use crate::format::record::Position;
+use crate::format::word::WordPlace;
+use crate::format::{
+    FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, UNIT_HEADER_BYTES, unit_start,
+};
+use crate::mutant::{self, Mutant};
+use crate::storage::Storage;
+
+/// How often a frame that fails its check is read again before it counts as bad.
+const READS_OF_BAD_FRAME: u32 = 3;
+/// The first read of a catch-up: what one or two small frames take.
+const FIRST_READ_BYTES: usize = 1024;
+/// Later reads, when there turned out to be more.
+const NEXT_READ_BYTES: usize = 64 * 1024;
+
+/// A place between two frames of the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    /// Where the next frame is, or will be appended.
+    pub(crate) next: Position,
+    /// The chain's hash up to here.
+    pub(crate) hash: u64,
+    /// Where the frame before begins; the start of the chain when there is none.
+    pub(crate) last: Position,
+    /// The chain unit of `next`.
+    pub(crate) unit: u32,
+    /// The byte after that unit.
+    pub(crate) unit_end: u64,
+}
+
+impl Cursor {
+    /// The start of the chain, whose first unit spans one unit.
+    pub(crate) fn start() -> Self {
+        let first = unit_start(FIRST_CHAIN_UNIT);
+        Cursor {
+            next: Position(first + FIRST_FRAME_BYTES),
+            hash: EMPTY_CHAIN_HASH,
+            last: Position(first + FIRST_FRAME_BYTES),
+            unit: FIRST_CHAIN_UNIT,
+            unit_end: first + UNIT_BYTES,
+        }
+    }
+
+    /// The bytes left in the unit.
+    pub(crate) fn room(&self) -> usize {
+        usize::try_from(self.unit_end.saturating_sub(self.next.0)).unwrap_or(0)
+    }
+
+    /// The cursor at the beginning of a chain unit that continues here.
+    pub(crate) fn in_unit(&self, header: &UnitHeader) -> Cursor {
+        let start = unit_start(header.unit);
+        let end = start + u64::from(header.units) * UNIT_BYTES;
+        let next = Position(start + FIRST_FRAME_BYTES);
+        Cursor { next, unit: header.unit, unit_end: end, ..*self }
+    }
+}
+
+/// How the chain ends for the one who reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ChainEnd {
+    /// Nothing was committed after the last frame.
+    Clean,
+    /// Something that is no frame follows, beyond the durable mark: a power cut's remains.
+    Remains(String),
+    /// The successor was linked, but a power cut took its header.
+    LostSuccessor(u32),
+    /// What follows was durable and is not readable any more.
+    Damage(String),
+}
+
+/// Reads frames one after the other.
+#[derive(Debug)]
+pub(crate) struct ChainReader {
+    storage: Arc<dyn Storage>,
+    file: FileId,
+    cursor: Cursor,
+}
+
+/// What stands at the cursor, once it is known that it is no frame.
+enum Stop {
+    Empty,
+    Bad(String),
+}
+
+impl ChainReader {
+    pub(crate) fn new(storage: Arc<dyn Storage>, file: FileId, cursor: Cursor) -> Self {
+        ChainReader { storage, file, cursor }
+    }
+
+    pub(crate) fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// Goes on from another place.
+    pub(crate) fn set_cursor(&mut self, cursor: Cursor) {
+        self.cursor = cursor;
+    }
+
+    /// Visits all frames from the cursor to the end, and says how the chain ends.
+    ///
+    /// The durable mark is read first: what lies before it now cannot be missing later. With
+    /// nothing new it costs two small reads. An error of `visit` stops before its frame.
+    pub(crate) fn catch_up(
+        &mut self,
+        mut visit: impl FnMut(&Cursor, &Frame<'_>) -> Result<()>,
+    ) -> Result<ChainEnd> {
+        let mark = self.durable_mark()?;
+        let mut chunk = FIRST_READ_BYTES;
+        let mut bad_reads = 0;
+        let mut linked = false;
+        loop {
+            let before = self.cursor.next;
+            let stop = self.read_chunk(&mut chunk, &mut visit)?;
+            if self.cursor.next != before {
+                bad_reads = 0;
+                continue;
+            }
+            let Some(stop) = stop else { continue };
+            let (is_bad, reason) = match stop {
+                Stop::Empty => (false, "nothing where a frame was".to_owned()),
+                Stop::Bad(reason) => (true, reason),
+            };
+            if is_bad && bad_reads < READS_OF_BAD_FRAME {
+                bad_reads += 1;
+                continue;
+            }
+            match self.read_word(WordPlace::Successor(self.cursor.unit))? {
+                // The writer may have filled the unit since the frame's place was read.
+                Some(_) if !linked => linked = true,
+                Some(unit) => match self.follow(u32::try_from(unit).unwrap_or(0))? {
+                    None => linked = false,
+                    Some(ChainEnd::LostSuccessor(_)) if self.is_durable(mark) => {
+                        return Ok(ChainEnd::Damage(reason));
+                    }
+                    Some(end) => return Ok(end),
+                },
+                None if self.is_durable(mark) => return Ok(ChainEnd::Damage(reason)),
+                None if is_bad => return Ok(ChainEnd::Remains(reason)),
+                None => return Ok(ChainEnd::Clean),
+            }
+        }
+    }
+
+    fn is_durable(&self, mark: u64) -> bool {
+        self.cursor.next.0 < mark && !mutant::is_active(Mutant::Rule8DamageIsEnd)
+    }
+
+    /// Reads once and visits the frames that were read; says what stands where it stopped, or
+    /// `None` when more must be read to know.
+    fn read_chunk(
+        &mut self,
+        chunk: &mut usize,
+        visit: &mut impl FnMut(&Cursor, &Frame<'_>) -> Result<()>,
+    ) -> Result<Option<Stop>> {
+        let mut buffer = vec![0; (*chunk).min(self.cursor.room())];
+        let got = self.read(self.cursor.next.0, &mut buffer)?;
+        let mut bytes = &buffer[..got];
+        // Bytes beyond the end of the file are what they would be in an allocated unit: zero.
+        if bytes.len() < 8 {
+            return Ok(Some(Stop::Empty));
+        }
+        loop {
+            let Cursor { next, hash, .. } = self.cursor;
+            match frame::parse(self.file, next, Some(hash), bytes, self.cursor.room()) {
+                Parsed::Whole(frame) => {
+                    visit(&self.cursor, &frame)?;
+                    self.advance(&frame);
+                    bytes = &bytes[frame.length..];
+                }
+                Parsed::NeedsMore(_) if got < buffer.len() => {
+                    let reason = "a frame reaches beyond the end of the file".to_owned();
+                    return Ok(Some(if bytes.is_empty() { Stop::Empty } else { Stop::Bad(reason) }));
+                }
+                Parsed::NeedsMore(length) => {
+                    *chunk = length.max(NEXT_READ_BYTES);
+                    let at_end = bytes.is_empty() && self.cursor.room() < 8;
+                    return Ok(at_end.then_some(Stop::Empty));
+                }
+                Parsed::Empty => return Ok(Some(Stop::Empty)),
+                Parsed::Bad(reason) => return Ok(Some(Stop::Bad(reason))),
+            }
+        }
+    }
+
+    fn advance(&mut self, frame: &Frame<'_>) {
+        self.cursor.last = self.cursor.next;
+        self.cursor.next.0 += frame.length as u64;
+        self.cursor.hash = frame.hash;
+    }
+
+    /// Goes over to the successor unit, or says why the chain ends here.
+    fn follow(&mut self, unit: u32) -> Result<Option<ChainEnd>> {
+        let Some(header) = self.unit_header(unit)? else {
+            return Ok(Some(ChainEnd::LostSuccessor(unit)));
+        };
+        let continues = header.kind == UnitKind::Chain
+            && header.previous_end == self.cursor.next
+            && header.previous_hash == self.cursor.hash;
+        if !continues {
+            return Ok(Some(ChainEnd::Damage(format!(
+                "unit {unit} continues the chain from byte {}, but it is readable only up to {}",
+                header.previous_end.0, self.cursor.next.0
+            ))));
+        }
+        self.cursor = self.cursor.in_unit(&header);
+        Ok(None)
+    }
+
+    /// The header of a unit, if it is sound.
+    pub(crate) fn unit_header(&self, unit: u32) -> Result<Option<UnitHeader>> {
+        let mut bytes = [0; UNIT_HEADER_BYTES as usize];
+        self.read(unit_start(unit), &mut bytes)?;
+        Ok(UnitHeader::decode(self.file, unit, &bytes))
+    }
+
+    /// The end of the chain that the last successful sync covered, as far as it is known; else 0.
+    pub(crate) fn durable_mark(&self) -> Result<u64> {
+        Ok(self.read_word(WordPlace::DurableMark)?.map_or(0, |eighths| eighths * 8))
+    }
+
+    /// The ranges of the chain's units from the durable mark on, as far as the cursor.
+    pub(crate) fn units_from_mark(&self) -> Result<Vec<(u64, u64)>> {
+        let mark = self.durable_mark()?;
+        let mut ranges = Vec::new();
+        let mut unit = FIRST_CHAIN_UNIT;
+        while let Some(header) = self.unit_header(unit)? {
+            let end = unit_start(unit) + u64::from(header.units) * UNIT_BYTES;
+            if end > mark {
+                ranges.push((unit_start(unit), end));
+            }
+            match self.read_word(WordPlace::Successor(unit))? {
+                Some(next) if unit != self.cursor.unit => unit = u32::try_from(next).unwrap_or(0),
+                _ => break,
+            }
+        }
+        Ok(ranges)
+    }
+
+    pub(crate) fn read_word(&self, place: WordPlace) -> Result<Option<u64>> {
+        read_word(&*self.storage, self.file, place)
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        self.storage.read_at(offset, buffer).map_err(|source| {
+            Error::io(format!("reading {} bytes at {offset}", buffer.len()), source)
+        })
+    }
+
+    /// The cursor after the frame at `position`, if that is a sound frame of this hash.
+    ///
+    /// For places that were written down elsewhere (checkpoint hint, index). Costs one small
+    /// read for each chain unit before it.
+    pub(crate) fn cursor_after(&self, position: Position, hash: Option<u64>) -> Result<Option<Cursor>> {
+        let Some(header) = self.unit_holding(position)? else { return Ok(None) };
+        let cursor = Cursor { next: position, last: position, ..Cursor::start().in_unit(&header) };
+        let cursor = Cursor { next: position, ..cursor };
+        let frame = self.frame_at(&cursor)?;
+        let Some((length, found)) = frame else { return Ok(None) };
+        if hash.is_some_and(|hash| hash != found) {
+            return Ok(None);
+        }
+        let next = Position(position.0 + length as u64);
+        Ok(Some(Cursor { next, hash: found, ..cursor }))
+    }
+
+    fn frame_at(&self, cursor: &Cursor) -> Result<Option<(usize, u64)>> {
+        let mut buffer = vec![0; FIRST_READ_BYTES.min(cursor.room())];
+        loop {
+            let got = self.read(cursor.next.0, &mut buffer)?;
+            match frame::parse(self.file, cursor.next, None, &buffer[..got], cursor.room()) {
+                Parsed::Whole(frame) => return Ok(Some((frame.length, frame.hash))),
+                Parsed::NeedsMore(length) if length > buffer.len() => buffer.resize(length, 0),
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    fn unit_holding(&self, position: Position) -> Result<Option<UnitHeader>> {
+        let mut unit = FIRST_CHAIN_UNIT;
+        loop {
+            let Some(header) = self.unit_header(unit)? else { return Ok(None) };
+            let start = unit_start(unit);
+            let end = start + u64::from(header.units) * UNIT_BYTES;
+            if (start + FIRST_FRAME_BYTES..end).contains(&position.0) {
+                return Ok(Some(header));
+            }
+            match self.read_word(WordPlace::Successor(unit))? {
+                Some(next) if u32::try_from(next).is_ok_and(|next| next > unit) => {
+                    unit = u32::try_from(next).unwrap_or(u32::MAX);
+                }
+                _ => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Reads one of the words that stand alone; `None` when it was never written or is not sound.
+pub(crate) fn read_word(
+    storage: &dyn Storage,
+    file: FileId,
+    place: WordPlace,
+) -> Result<Option<u64>> {
+    let mut bytes = [0; 8];
+    storage
+        .read_at(place.offset(), &mut bytes)
+        .map_err(|source| Error::io(format!("reading the word of {place:?}"), source))?;
+    Ok(place.decode(file, u64_at(&bytes, 0)))
+}
+
+/// Writes one of the words that stand alone.
+pub(crate) fn write_word(
+    storage: &dyn Storage,
+    file: FileId,
+    place: WordPlace,
+    value: u64,
+) -> Result<()> {
+    storage
+        .write_at(place.offset(), &place.encode(file, value).to_le_bytes())
+        .map_err(|source| Error::io(format!("writing the word of {place:?}"), source))
+}
+
+/// The error for a chain that cannot be trusted.
+pub(crate) fn damaged(cursor: &Cursor, reason: &str) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "the metadata chain is damaged at byte {}: {reason}; nothing is written to the file \
+             any more: `tracklite verify --salvage` writes what is still good to a new one",
+            cursor.next.0
+        ),
+    )
+}

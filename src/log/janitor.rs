@@ -1,0 +1,121 @@
+//! Tending to dead writers: sealing what they logged, giving back the space they owe.
+
+use parking_lot::MutexGuard;
+
+use crate::error::Result;
+use crate::format::record::{Incarnation, Punched, WriterClosed};
+use crate::storage::LockMode;
+
+use super::definitions::Definitions;
+use super::locks::{self, LockGuard};
+use super::state::{ExtentState, WriterState};
+use super::{Log, io_error};
+
+/// The maintenance lock, of the process and of the file.
+#[derive(Debug)]
+pub(crate) struct Maintenance<'a> {
+    // Dropped in this order: the file's lock first.
+    _file: LockGuard<'a>,
+    _process: MutexGuard<'a, ()>,
+}
+
+impl Log {
+    /// Takes the maintenance lock when nobody else is at it.
+    pub(crate) fn try_maintenance(&self, mode: LockMode) -> Result<Option<Maintenance<'_>>> {
+        let Some(process) = self.maintenance.try_lock() else { return Ok(None) };
+        let file = locks::try_lock(&*self.storage, locks::MAINTENANCE, mode)?;
+        Ok(file.map(|file| Maintenance { _file: file, _process: process }))
+    }
+
+    /// Waits for the maintenance lock, exclusively.
+    pub(crate) fn wait_for_maintenance(&self) -> Result<Maintenance<'_>> {
+        let process = self.maintenance.lock();
+        let (storage, patience) = (&*self.storage, self.options.lock_timeout);
+        let exclusive = LockMode::Exclusive;
+        let file = locks::lock(storage, locks::MAINTENANCE, exclusive, patience, "maintenance")?;
+        Ok(Maintenance { _file: file, _process: process })
+    }
+
+    /// Whether a writer other than this one is dead: its byte has another writer, or is free.
+    ///
+    /// No process id and no clock is asked. One's own incarnation is never probed: a lock query
+    /// through one's own descriptor says "free".
+    pub(crate) fn is_dead(&self, writer: &WriterState) -> Result<bool> {
+        if self.writer.is_some_and(|own| own.incarnation == writer.opened.incarnation) {
+            return Ok(false);
+        }
+        if writer.superseded {
+            return Ok(true);
+        }
+        if !self.storage.medium().locks_trusted {
+            return Ok(false);
+        }
+        let held = self
+            .storage
+            .is_locked_elsewhere(locks::liveness(writer.opened.byte))
+            .map_err(io_error("asking whether a writer lives".to_owned()))?;
+        // A byte that this very process holds was taken over from the writer in question.
+        Ok(!held)
+    }
+
+    /// Winds up dead writers, unless somebody else is at it. Gives how many were wound up.
+    pub(crate) fn tend_dead(&self) -> Result<usize> {
+        let writers = self.with_state(|state, _| state.writers.clone())?;
+        let mut dead = Vec::new();
+        for writer in writers.into_values() {
+            if self.is_dead(&writer)? {
+                dead.push(writer.opened);
+            }
+        }
+        if dead.is_empty() {
+            return Ok(0);
+        }
+        let Some(_janitor) = self.try_maintenance(LockMode::Exclusive)? else { return Ok(0) };
+        let mut tended = 0;
+        for opened in dead {
+            if self.left_bad_sync(opened.byte, opened.incarnation)? {
+                if opened.boot_id == self.storage.boot_id() {
+                    self.set_poison()?;
+                    self.settle_intent(opened.byte)?;
+                    return Ok(tended);
+                }
+                self.settle_intent(opened.byte)?;
+            }
+            self.wind_up(opened.incarnation)?;
+            tended += 1;
+        }
+        Ok(tended)
+    }
+
+    /// Seals a dead writer's extents, punches them, and closes it in the chain.
+    ///
+    /// The caller has seen that it is dead, and only then is the chain caught up: what the dying
+    /// writer defined last is known when its extents are scanned.
+    fn wind_up(&self, incarnation: Incarnation) -> Result<()> {
+        let found = self.with_state(|state, _| state.writer(incarnation).cloned())?;
+        let Some(writer) = found else { return Ok(()) };
+        let unsealed: Vec<ExtentState> = writer.unsealed().collect();
+        if !unsealed.is_empty() {
+            let mut reader = self.reader(super::Cursor::start());
+            let opened = reader.cursor_after(writer.opened_at, None)?;
+            let start = opened.unwrap_or_else(super::Cursor::start);
+            let definitions = Definitions::read(&mut reader, start, incarnation)?;
+            let define = |id| definitions.get(id).cloned();
+            self.seal_extents(incarnation, &unsealed, &define)?;
+        }
+        // The frames that sealed the extents are synced before their space is given back.
+        self.sync()?;
+        for extent in &writer.extents {
+            self.punch(extent)?;
+        }
+        let extents = writer.extents.iter().map(|extent| extent.unit).collect();
+        self.append(|state, _| {
+            let still = state.writer(incarnation).is_some();
+            let records = vec![
+                Punched { extents: Vec::clone(&extents) }.into(),
+                WriterClosed { incarnation }.into(),
+            ];
+            Ok((if still { records } else { Vec::new() }, ()))
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! The truth: the metadata chain, point extents and column blocks of one file, and who may
+//! append to them.
+//!
+//! One [`Log`] is one process's engine on one file. Lock order, outermost first: `maintenance`,
+//! `sealer`, `points`, `chain` (which goes with the metadata lock of the file), `alarm`.
+
+mod alarm;
+mod append;
+mod background;
+mod chain;
+mod definitions;
+mod janitor;
+mod locks;
+mod open;
+mod points;
+mod read;
+mod seal;
+mod state;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+pub(crate) use self::append::{Chain, Take};
+pub(crate) use self::background::Background;
+pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor};
+pub(crate) use self::definitions::{Definition, Definitions};
+pub(crate) use self::open::read_header;
+pub(crate) use self::state::{DEFAULT_EXPERIMENT_PATH, RunState, State, WriterState};
+
+use self::points::Points;
+use self::seal::Sealer;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::FileId;
+use crate::format::header::Header;
+use crate::format::record::{Incarnation, Position};
+use crate::storage::Storage;
+use crate::sys;
+
+/// How a log behaves.
+#[derive(Clone, Debug)]
+pub(crate) struct LogOptions {
+    /// Nothing is written, no lock is taken.
+    pub(crate) read_only: bool,
+    /// How often what was logged is synced; `None`: only when asked to.
+    pub(crate) sync_interval: Option<Duration>,
+    /// How long a call waits for a lock of another process.
+    pub(crate) lock_timeout: Duration,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        LogOptions {
+            read_only: false,
+            sync_interval: Some(Duration::from_secs(1)),
+            lock_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Who this process is as a writer of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WriterIdentity {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) byte: u16,
+    pub(crate) opened_at: Position,
+}
+
+/// One process's engine on one file.
+#[derive(Debug)]
+pub(crate) struct Log {
+    storage: Arc<dyn Storage>,
+    file: FileId,
+    created: i64,
+    options: LogOptions,
+    fork_count: u64,
+    writer: Option<WriterIdentity>,
+    maintenance: Mutex<()>,
+    sealer: Mutex<Sealer>,
+    points: Mutex<Points>,
+    definitions: Mutex<Definitions>,
+    chain: Mutex<Chain>,
+    chain_end: ChainMark,
+    syncing: Mutex<()>,
+    /// Set when the handle must refuse; `refusal` says why.
+    is_refusing: AtomicBool,
+    refusal: Mutex<Option<String>>,
+    /// Failures of background work, for `info`; the latest of each kind.
+    warnings: Mutex<std::collections::BTreeMap<&'static str, String>>,
+    wake: Arc<background::Wake>,
+}
+
+/// The end of the chain as far as this process knows, readable without a lock.
+#[derive(Debug)]
+struct ChainMark(AtomicU64);
+
+impl ChainMark {
+    fn set(&self, position: Position) {
+        self.0.fetch_max(position.0, Ordering::AcqRel);
+    }
+
+    fn get(&self) -> Position {
+        Position(self.0.load(Ordering::Acquire))
+    }
+}
+
+impl Log {
+    /// The storage beneath.
+    pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    /// Which file it is.
+    pub(crate) fn header(&self) -> Header {
+        Header { file: self.file, created: self.created }
+    }
+
+    /// Who this process is; `None` when it only reads.
+    pub(crate) fn writer(&self) -> Option<WriterIdentity> {
+        self.writer
+    }
+
+    /// A reader of the chain from a place of the caller's own.
+    pub(crate) fn reader(&self, cursor: Cursor) -> ChainReader {
+        ChainReader::new(Arc::clone(&self.storage), self.file, cursor)
+    }
+
+    /// Looks at the state after taking in what others have appended.
+    pub(crate) fn with_state<T>(&self, look: impl FnOnce(&mut State, &Cursor) -> T) -> Result<T> {
+        self.check_fork()?;
+        let mut chain = self.chain.lock();
+        chain.catch_up()?;
+        let cursor = chain.reader.cursor();
+        self.chain_end.set(cursor.next);
+        Ok(look(&mut chain.state, &cursor))
+    }
+
+    /// Failures of background work that the user should hear of.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().values().cloned().collect()
+    }
+
+    fn set_warning(&self, what: &'static str, warning: Option<String>) {
+        let mut warnings = self.warnings.lock();
+        match warning {
+            Some(text) => warnings.insert(what, text),
+            None => warnings.remove(what),
+        };
+    }
+
+    /// The process must be the one that opened the file. Checked before any mutex is touched: a
+    /// forked child may have inherited one in the hands of a thread that it does not have.
+    #[inline]
+    pub(crate) fn check_fork(&self) -> Result<()> {
+        if sys::fork::fork_count() == self.fork_count {
+            return Ok(());
+        }
+        Err(forked())
+    }
+
+    /// The handle may write: not forked, not read-only, not refusing.
+    #[inline]
+    pub(crate) fn check_usable(&self) -> Result<WriterIdentity> {
+        self.check_fork()?;
+        match self.writer {
+            Some(writer) if !self.is_refusing.load(Ordering::Relaxed) => Ok(writer),
+            _ => Err(self.refused()),
+        }
+    }
+
+    #[cold]
+    fn refused(&self) -> Error {
+        match &*self.refusal.lock() {
+            Some(reason) => Error::new(ErrorKind::Poisoned, reason.clone()),
+            None => Error::new(ErrorKind::ReadOnly, "the file was opened for reading only"),
+        }
+    }
+
+    /// Makes every later write through this handle fail.
+    fn refuse(&self, reason: String) {
+        self.refusal.lock().get_or_insert(reason);
+        self.is_refusing.store(true, Ordering::Release);
+    }
+}
+
+#[cold]
+fn forked() -> Error {
+    Error::new(
+        ErrorKind::Forked,
+        "the process has forked since this handle was opened: open the file anew in the child",
+    )
+}
+
+/// Turns an operating system's error into one that says what was being done.
+fn io_error(doing: String) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::io(doing, source)
+}

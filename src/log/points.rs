@@ -1,0 +1,365 @@
+//! The append path: points and rows into the process's own extent.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::header::{UnitHeader, UnitKind};
+use crate::format::record::{ExtentOpened, Position, RowDefined, SeriesDefined, SeriesId};
+use crate::format::slot::{self, SLOT_WORDS, SlotSeed, point_words, row_slots, row_words};
+use crate::format::{FIRST_SLOT_BYTES, ROW_VALUES_MAX, SLOT_BYTES, UNIT_BYTES, unit_start, units_for};
+use crate::id::RunId;
+use crate::mutant::{self, Mutant};
+use crate::storage::Region;
+
+use super::definitions::Definition;
+use super::state::ExtentState;
+use super::{Log, io_error};
+
+/// Sizes of extents, in units: a process begins with the first and goes on as its rate demands.
+const EXTENT_UNITS: [u32; 4] = [1, 4, 16, 64];
+/// An extent that fills faster than this is followed by a larger one.
+const FILLS_FAST: Duration = Duration::from_secs(4);
+/// How far ahead of the writer pages are made resident.
+const POPULATE_BYTES: usize = 256 * 1024;
+
+/// Where this process stores its next point.
+#[derive(Debug)]
+pub(crate) struct Points {
+    active: Option<OpenExtent>,
+    /// Opened ahead of time, so that the append path need not wait for the chain.
+    ready: Option<OpenExtent>,
+    /// Full extents that are not sealed, in order.
+    pub(super) full: Vec<ExtentState>,
+    /// Entries stored since the process opened the file.
+    pub(super) stored: u64,
+    /// How many of them the last good sync covered.
+    pub(super) synced: u64,
+    /// The end of the chain that it covered.
+    pub(super) chain_synced: Position,
+    /// The values of a row as padded words; kept to spare an allocation a row.
+    row: Vec<u64>,
+}
+
+impl Points {
+    /// No extent yet; the chain up to `chain_synced` is somebody else's to sync.
+    pub(super) fn new(chain_synced: Position) -> Self {
+        Points {
+            active: None,
+            ready: None,
+            full: Vec::new(),
+            stored: 0,
+            synced: 0,
+            chain_synced,
+            row: Vec::new(),
+        }
+    }
+}
+
+/// An extent that this process fills.
+#[derive(Debug)]
+struct OpenExtent {
+    unit: u32,
+    units: u32,
+    seed: SlotSeed,
+    region: Box<dyn Region>,
+    next: u32,
+    capacity: u32,
+    /// At this slot the next extent should be made ready.
+    wake_at: u32,
+    began: Option<Instant>,
+}
+
+impl OpenExtent {
+    fn state(&self) -> ExtentState {
+        ExtentState { unit: self.unit, units: self.units, sealed: false }
+    }
+}
+
+fn slot_offset(slot: u32) -> usize {
+    (FIRST_SLOT_BYTES + u64::from(slot) * SLOT_BYTES) as usize
+}
+
+impl Points {
+    /// Takes all extents away from the writer, the part-filled ones too, in order.
+    pub(super) fn take_all(&mut self) -> Vec<ExtentState> {
+        let mut all = std::mem::take(&mut self.full);
+        all.extend(self.active.take().map(|extent| extent.state()));
+        all.extend(self.ready.take().map(|extent| extent.state()));
+        all
+    }
+
+    /// The extents that hold stores of this process that may be unsynced, with the slots in use.
+    pub(super) fn unsealed(&self) -> Vec<(ExtentState, Option<u32>)> {
+        let mut all: Vec<_> = self.full.iter().map(|extent| (*extent, None)).collect();
+        all.extend(self.active.iter().map(|extent| (extent.state(), Some(extent.next))));
+        all
+    }
+
+    /// Makes the page of the next store writable again, after a sync has write-protected it.
+    pub(super) fn populate_tail(&self) {
+        if let Some(extent) = &self.active {
+            let from = slot_offset(extent.next);
+            let end = (u64::from(extent.units) * UNIT_BYTES) as usize;
+            extent.region.populate(from, POPULATE_BYTES.min(end.saturating_sub(from)));
+        }
+    }
+
+    /// Whether the writer is in the second half of its last extent.
+    pub(super) fn is_ready_needed(&self) -> bool {
+        let half = |extent: &OpenExtent| extent.next >= extent.wake_at;
+        self.ready.is_none() && self.active.as_ref().is_some_and(half)
+    }
+
+    fn next_units(&self) -> u32 {
+        let Some(active) = &self.active else { return EXTENT_UNITS[0] };
+        let took = active.began.map_or(FILLS_FAST, |began| began.elapsed());
+        // Asked when the extent is part-filled: what the whole of it will take.
+        let filled = f64::from(active.next.max(1)) / f64::from(active.capacity);
+        let is_fast = took.as_secs_f64() / filled < FILLS_FAST.as_secs_f64();
+        let larger = EXTENT_UNITS.into_iter().find(|units| *units > active.units);
+        let usual = EXTENT_UNITS.into_iter().rev().find(|units| *units <= active.units);
+        match (is_fast, larger) {
+            (true, Some(larger)) => larger,
+            _ => usual.unwrap_or(EXTENT_UNITS[0]),
+        }
+    }
+}
+
+impl Log {
+    /// Appends one point. When this returns, the point survives the death of the process.
+    ///
+    /// About 16 ns while the extent lasts; the next one is ready before it is needed.
+    #[inline]
+    pub(crate) fn append_point(
+        &self,
+        series: SeriesId,
+        step: i64,
+        time: i64,
+        value: f64,
+    ) -> Result<()> {
+        self.check_usable()?;
+        let mut points = self.points.lock();
+        loop {
+            if let Some(extent) = &mut points.active
+                && extent.next < extent.capacity
+            {
+                let words = point_words(extent.seed, extent.next, series, step, time, value);
+                extent
+                    .region
+                    .commit(slot_offset(extent.next), &words)
+                    .map_err(io_error("storing a point".to_owned()))?;
+                extent.next += 1;
+                let wakes = extent.next == extent.wake_at;
+                points.stored += 1;
+                if wakes {
+                    self.wake.wake();
+                }
+                return Ok(());
+            }
+            self.next_extent(&mut points, 1)?;
+        }
+    }
+
+    /// Appends one row: all of its values or, if the process dies, none.
+    pub(crate) fn append_row(
+        &self,
+        schema: SeriesId,
+        step: i64,
+        time: i64,
+        values: &[f64],
+    ) -> Result<()> {
+        self.check_usable()?;
+        check_row_length(values.len())?;
+        let slots = row_slots(values.len()) as u32;
+        let mut guard = self.points.lock();
+        let points = &mut *guard;
+        loop {
+            if let Some(extent) = &mut points.active
+                && extent.capacity - extent.next >= slots
+            {
+                points.row.clear();
+                points.row.extend(values.iter().map(|value| value.to_bits()));
+                points.row.resize(values.len().next_multiple_of(SLOT_WORDS), 0);
+                let (seed, index) = (extent.seed, extent.next);
+                let header =
+                    row_words(seed, index, schema, step, time, values.len(), &points.row);
+                let offset = slot_offset(index);
+                let stored = extent
+                    .region
+                    .store(offset + SLOT_BYTES as usize, &points.row)
+                    .and_then(|()| extent.region.commit(offset, &header));
+                stored.map_err(io_error("storing a row".to_owned()))?;
+                extent.next += slots;
+                let wakes = (extent.next - slots..extent.next).contains(&extent.wake_at);
+                points.stored += 1;
+                if wakes {
+                    self.wake.wake();
+                }
+                return Ok(());
+            }
+            self.next_extent(points, slots)?;
+        }
+    }
+
+    /// Goes over to an extent that has room for `slots` slots.
+    #[cold]
+    fn next_extent(&self, points: &mut Points, slots: u32) -> Result<()> {
+        let fits = points.ready.as_ref().is_some_and(|extent| extent.capacity >= slots);
+        let mut next = if fits { points.ready.take() } else { None };
+        if next.is_none() {
+            let bytes = FIRST_SLOT_BYTES + u64::from(slots) * SLOT_BYTES;
+            let units = points.next_units().max(units_for(bytes));
+            next = Some(self.open_extent(units)?);
+            // One that was ready and is too small keeps its place in the order: before this one.
+            points.full.extend(points.active.take().map(|extent| extent.state()));
+            points.full.extend(points.ready.take().map(|extent| extent.state()));
+        }
+        points.full.extend(points.active.take().map(|extent| extent.state()));
+        points.active = next.map(|extent| OpenExtent { began: Some(Instant::now()), ..extent });
+        self.wake.wake();
+        Ok(())
+    }
+
+    /// Makes the next extent ready when the active one is half full.
+    pub(super) fn prepare_extent(&self) -> Result<()> {
+        let units = {
+            let points = self.points.lock();
+            if !points.is_ready_needed() {
+                return Ok(());
+            }
+            points.next_units()
+        };
+        let extent = self.open_extent(units)?;
+        extent.region.populate(0, POPULATE_BYTES.min((u64::from(units) * UNIT_BYTES) as usize));
+        let mut points = self.points.lock();
+        if points.ready.is_none() {
+            points.ready = Some(extent);
+        } else {
+            // The writer was faster and opened one itself: this one is empty and goes to the seal.
+            points.full.push(extent.state());
+        }
+        Ok(())
+    }
+
+    fn open_extent(&self, units: u32) -> Result<OpenExtent> {
+        let writer = self.check_usable()?;
+        let incarnation = writer.incarnation;
+        let unit = self.append(|_, take| {
+            let Some(unit) = take.units(units) else { return Ok((Vec::new(), 0)) };
+            Ok((vec![ExtentOpened { incarnation, unit, units }.into()], unit))
+        })?;
+        let header = UnitHeader {
+            kind: UnitKind::Extent,
+            unit,
+            units,
+            incarnation,
+            previous_end: Position(0),
+            previous_hash: 0,
+        };
+        let start = unit_start(unit);
+        let opened = self
+            .storage
+            .write_at(start, &header.encode(self.file))
+            .and_then(|()| self.storage.region(start, u64::from(units) * UNIT_BYTES));
+        let region = opened.map_err(io_error(format!("opening extent {unit}")))?;
+        let capacity = slot::slot_count(units);
+        Ok(OpenExtent {
+            unit,
+            units,
+            seed: SlotSeed::new(self.file, unit, incarnation),
+            region,
+            next: 0,
+            capacity,
+            wake_at: capacity / 2,
+            began: None,
+        })
+    }
+
+    /// Gives ids to metrics of a run, in one frame; the first of the ids, which are consecutive.
+    pub(crate) fn define_series(&self, run: RunId, keys: &[&str]) -> Result<SeriesId> {
+        let writer = self.check_usable()?;
+        let mut definitions = self.definitions.lock();
+        let first = definitions.next_id();
+        check_id(u64::from(first.0) + keys.len() as u64)?;
+        let record = SeriesDefined {
+            incarnation: writer.incarnation,
+            run,
+            first,
+            keys: keys.iter().map(|&key| key.to_owned()).collect(),
+        };
+        if mutant::is_active(Mutant::DefinitionAfterUse) {
+            self.wake.postpone(record.into());
+        } else {
+            self.append(|state, _| {
+                check_run_writable(state, run)?;
+                Ok((vec![record.clone().into()], ()))
+            })?;
+        }
+        for (offset, key) in (0..).zip(keys) {
+            let definition = Definition::Series { run, key: Arc::from(*key) };
+            definitions.set(SeriesId(first.0 + offset), definition);
+        }
+        Ok(first)
+    }
+
+    /// Gives an id to rows that hold these series, all of one run, in this order.
+    pub(crate) fn define_row(&self, series: &[SeriesId]) -> Result<SeriesId> {
+        let writer = self.check_usable()?;
+        check_row_length(series.len())?;
+        let mut definitions = self.definitions.lock();
+        let row = definitions.next_id();
+        check_id(u64::from(row.0))?;
+        let record =
+            RowDefined { incarnation: writer.incarnation, row, series: series.to_vec() };
+        self.append(|_, _| Ok((vec![record.clone().into()], ())))?;
+        definitions.set(row, Definition::Row(series.into()));
+        Ok(row)
+    }
+
+    /// How many entries this process has stored so far.
+    pub(crate) fn stored(&self) -> u64 {
+        self.points.lock().stored
+    }
+
+    /// Whether the handle refuses to write (see `refuse`).
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.is_refusing.load(Ordering::Acquire)
+    }
+}
+
+/// A run takes metrics unless it is deleted or purged.
+pub(crate) fn check_run_writable(state: &super::State, run: RunId) -> Result<()> {
+    match state.runs.get(&run) {
+        Some(held) if held.purged => Err(Error::new(
+            ErrorKind::NotFound,
+            format!("run {run} was purged: it is gone for good"),
+        )),
+        Some(held) if held.lifecycle == crate::entity::Lifecycle::Deleted => Err(Error::new(
+            ErrorKind::InvalidState,
+            format!("run {run} is deleted: restore it before writing to it"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_row_length(count: usize) -> Result<()> {
+    if (1..=ROW_VALUES_MAX).contains(&count) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!("a row of {count} values: it takes 1 to {ROW_VALUES_MAX}"),
+    ))
+}
+
+fn check_id(last: u64) -> Result<()> {
+    if last < u64::from(slot::ROW_FLAG) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        "this process has defined 2^31 metrics, the most there can be: open the file anew",
+    ))
+}

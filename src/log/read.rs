@@ -1,0 +1,102 @@
+//! Reading points: extents slot by slot, blocks whole or by column. No lock is taken.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::header::u32_at;
+use crate::format::record::{BlockPlace, Incarnation};
+use crate::format::slot::{self, Entry, ROW_FLAG, ScanReport, SlotSeed};
+use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
+use crate::sys::checksum::crc32c_bytes;
+
+use super::state::ExtentState;
+use super::{Log, io_error};
+
+/// How much of an extent is read at a time.
+const SCAN_BYTES: usize = 256 * 1024;
+/// The first bytes that are read of an extent: most short runs end within them.
+const FIRST_SCAN_BYTES: usize = 16 * 1024;
+
+impl Log {
+    /// Visits what is committed in an extent from slot `from` on, to the extent's end.
+    ///
+    /// The extent may be sealed and punched while it is read, and then reads as empty: the caller
+    /// looks afterwards whether the chain says so, and if it does, takes the answer from the
+    /// blocks.
+    pub(crate) fn scan_extent(
+        &self,
+        owner: Incarnation,
+        extent: &ExtentState,
+        from: u32,
+        mut visit: impl FnMut(u32, Entry<'_>),
+    ) -> Result<ScanReport> {
+        let seed = SlotSeed::new(self.file, extent.unit, owner);
+        let capacity = slot::slot_count(extent.units);
+        let mut report = ScanReport { next: from, stopped: from, ..ScanReport::default() };
+        let mut buffer = vec![0; FIRST_SCAN_BYTES];
+        while report.stopped < capacity {
+            let left = (capacity - report.stopped) as usize * SLOT_BYTES as usize;
+            let wanted = buffer.len().min(left);
+            let offset = unit_start(extent.unit)
+                + FIRST_SLOT_BYTES
+                + u64::from(report.stopped) * SLOT_BYTES;
+            let got = self
+                .storage
+                .read_at(offset, &mut buffer[..wanted])
+                .map_err(io_error(format!("reading extent {}", extent.unit)))?;
+            // Beyond the end of the file nothing was ever stored.
+            let whole = got / SLOT_BYTES as usize * SLOT_BYTES as usize;
+            let is_last = whole == left || got < wanted;
+            let before = report.stopped;
+            slot::scan(seed, &buffer[..whole], is_last, &mut report, &mut visit);
+            if is_last {
+                break;
+            }
+            let needed = if report.stopped == before { row_bytes(&buffer) } else { 0 };
+            buffer.resize(needed.max(SCAN_BYTES), 0);
+        }
+        Ok(report)
+    }
+
+    /// Reads a whole block and checks it against what the chain says of it.
+    pub(crate) fn read_block(&self, place: &BlockPlace) -> Result<Vec<u8>> {
+        let (offset, length, checksum) = match place {
+            BlockPlace::Inline(bytes) => return Ok(bytes.clone()),
+            BlockPlace::At { offset, length, checksum } => (*offset, *length, *checksum),
+        };
+        let mut bytes = vec![0; length as usize];
+        let got = self
+            .storage
+            .read_at(offset, &mut bytes)
+            .map_err(io_error(format!("reading the block at {offset}")))?;
+        let found = crc32c_bytes(0, &bytes);
+        if got == bytes.len() && found == checksum {
+            return Ok(bytes);
+        }
+        Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "the block of {length} bytes at {offset} has checksum {found:08x}, the chain says \
+                 {checksum:08x}"
+            ),
+        ))
+    }
+
+    /// Reads a piece of a block; the caller checks it by the block's own checksums.
+    pub(crate) fn read_piece(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        let got = self
+            .storage
+            .read_at(offset, &mut bytes)
+            .map_err(io_error(format!("reading {length} bytes of the block at {offset}")))?;
+        bytes.truncate(got);
+        Ok(bytes)
+    }
+}
+
+/// The bytes that the row at the start of `bytes` claims to take.
+fn row_bytes(bytes: &[u8]) -> usize {
+    if u32_at(bytes, 4) & ROW_FLAG == 0 {
+        return 0;
+    }
+    let count = (u32_at(bytes, 24) as usize).min(crate::format::ROW_VALUES_MAX);
+    slot::row_slots(count) * SLOT_BYTES as usize
+}

@@ -1,0 +1,407 @@
+//! Sealing: full extents become column blocks, and their space is given back.
+//!
+//! The order is what keeps a power cut from taking both the extent and its block: write the
+//! blocks; sync; append `Sealed`; sync; punch.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+use crate::format::block::{self, Codec, Encoder, Group, SeriesLabel};
+use crate::format::header::{UnitHeader, UnitKind};
+use crate::format::record::{
+    BlockPlace, BlockUnitOpened, Incarnation, Position, Punched, Sealed, SealedBlock, SeriesId,
+    WriterClosed,
+};
+use crate::format::slot::{Entry, ROW_FLAG};
+use crate::format::{UNIT_BYTES, UNIT_HEADER_BYTES, unit_start, units_for};
+use crate::mutant::{self, Mutant};
+use crate::storage::LockMode;
+use crate::sys::checksum::crc32c_bytes;
+
+use super::definitions::Definition;
+use super::state::ExtentState;
+use super::{Log, io_error};
+
+/// Blocks up to this size ride in the `Sealed` frame itself.
+const INLINE_BLOCK_BYTES: usize = 4096;
+/// A block holds at most about so many numbers (of steps, times and values): 2 MiB of columns.
+const BLOCK_NUMBERS_MAX: usize = 256 * 1024;
+/// How many extents' bytes one pass seals: between two syncs, as many as there are up to this.
+const PASS_BYTES: u64 = 32 * 1024 * 1024;
+
+/// What sealing keeps between passes.
+#[derive(Debug, Default)]
+pub(crate) struct Sealer {
+    room: Option<BlockRoom>,
+    /// Block units whose bytes may be unsynced.
+    unsynced: Vec<(u32, u32)>,
+    /// Sealed and synced extents whose space is still to be given back.
+    debts: Vec<ExtentState>,
+    /// Punched extents that no record names as such yet.
+    punched: Vec<u32>,
+}
+
+/// A block unit with room left.
+#[derive(Clone, Copy, Debug)]
+struct BlockRoom {
+    next: u64,
+    end: u64,
+    unit: u32,
+    units: u32,
+}
+
+impl Sealer {
+    /// Units that hold blocks which may be unsynced.
+    pub(super) fn block_units(&self) -> &[(u32, u32)] {
+        &self.unsynced
+    }
+}
+
+/// What the ids of a writer stand for.
+type Define<'a> = &'a dyn Fn(SeriesId) -> Option<Definition>;
+
+impl Log {
+    /// Seals full extents of this process, at most about 32 MiB of them; gives how many.
+    pub(crate) fn seal_full(&self) -> Result<usize> {
+        let writer = self.check_usable()?;
+        let extents = {
+            let mut points = self.points.lock();
+            let mut bytes = 0;
+            let count = points.full.iter().take_while(|extent| {
+                bytes += u64::from(extent.units) * UNIT_BYTES;
+                bytes <= PASS_BYTES || bytes == u64::from(extent.units) * UNIT_BYTES
+            });
+            let count = count.count();
+            points.full.drain(..count).collect::<Vec<_>>()
+        };
+        if extents.is_empty() {
+            return Ok(0);
+        }
+        let sealed = self.seal_own(writer.incarnation, &extents);
+        if sealed.is_err() {
+            self.points.lock().full.splice(0..0, extents.iter().copied());
+        }
+        sealed.map(|()| extents.len())
+    }
+
+    fn seal_own(&self, incarnation: Incarnation, extents: &[ExtentState]) -> Result<()> {
+        let define = |id| self.definitions.lock().get(id).cloned();
+        self.seal_extents(incarnation, extents, &define)?;
+        self.sealer.lock().debts.extend(extents);
+        // From here on the points are safe in their blocks: a failure only delays the punching.
+        if mutant::is_active(Mutant::Rule14PunchBeforeSync) {
+            self.pay_debts()?;
+        }
+        self.sync()?;
+        self.pay_debts()
+    }
+
+    /// Writes the blocks of the extents of a writer, syncs them, and appends `Sealed`.
+    ///
+    /// Those that somebody else has sealed meanwhile are left out.
+    pub(super) fn seal_extents(
+        &self,
+        incarnation: Incarnation,
+        extents: &[ExtentState],
+        define: Define<'_>,
+    ) -> Result<()> {
+        let mut sealer = self.sealer.lock();
+        let before = sealer.room;
+        let built = self.write_blocks(&mut sealer, incarnation, extents, define);
+        let (blocks, dropped) = match built {
+            Ok(built) => built,
+            Err(error) => {
+                // What was written is named by nothing: its room serves the next attempt.
+                sealer.room = before.or(sealer.room.map(|room| BlockRoom {
+                    next: unit_start(room.unit) + UNIT_HEADER_BYTES,
+                    ..room
+                }));
+                return Err(error);
+            }
+        };
+        let needs_sync =
+            blocks.iter().any(|block| matches!(block.place, BlockPlace::At { .. }));
+        if needs_sync {
+            self.sync()?;
+        }
+        let units: Vec<u32> = extents.iter().map(|extent| extent.unit).collect();
+        let punched = sealer.punched.clone();
+        let sealed = Sealed { incarnation, extents: units, dropped, blocks };
+        self.append(|state, _| {
+            let unsealed = |unit: &u32| {
+                let writer = state.writer(incarnation);
+                writer.is_some_and(|writer| writer.unsealed().any(|it| it.unit == *unit))
+            };
+            if !sealed.extents.iter().all(unsealed) {
+                return Ok((Vec::new(), ()));
+            }
+            let punched = Punched { extents: punched.clone() };
+            let mut records = vec![sealed.clone().into()];
+            if !punched.extents.is_empty() {
+                records.push(punched.into());
+            }
+            Ok((records, ()))
+        })?;
+        sealer.punched.clear();
+        sealer.unsynced.clear();
+        let room = sealer.room;
+        sealer.unsynced.extend(room.map(|room| (room.unit, room.units)));
+        Ok(())
+    }
+
+    fn write_blocks(
+        &self,
+        sealer: &mut Sealer,
+        incarnation: Incarnation,
+        extents: &[ExtentState],
+        define: Define<'_>,
+    ) -> Result<(Vec<SealedBlock>, u64)> {
+        let mut gathering = Gathering::new(define);
+        let mut blocks = Vec::new();
+        for extent in extents {
+            let mut failed = None;
+            self.scan_extent(incarnation, extent, 0, |_, entry| {
+                if failed.is_some() {
+                    return;
+                }
+                gathering.add(&entry);
+                if gathering.numbers >= BLOCK_NUMBERS_MAX {
+                    failed = self.write_block(sealer, &mut gathering, &mut blocks).err();
+                }
+            })?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        self.write_block(sealer, &mut gathering, &mut blocks)?;
+        Ok((blocks, gathering.dropped))
+    }
+
+    fn write_block(
+        &self,
+        sealer: &mut Sealer,
+        gathering: &mut Gathering<'_>,
+        blocks: &mut Vec<SealedBlock>,
+    ) -> Result<()> {
+        let Some(bytes) = gathering.encode()? else { return Ok(()) };
+        let series = block::parse(&bytes)?.sealed_series();
+        blocks.push(SealedBlock { place: self.place_block(sealer, bytes)?, series });
+        Ok(())
+    }
+
+    /// Puts a block into a block unit of this process, or into the record when it is tiny.
+    fn place_block(&self, sealer: &mut Sealer, bytes: Vec<u8>) -> Result<BlockPlace> {
+        if bytes.len() <= INLINE_BLOCK_BYTES {
+            return Ok(BlockPlace::Inline(bytes));
+        }
+        let length = u32::try_from(bytes.len()).map_err(|_| too_large(bytes.len()))?;
+        let fits = |room: &BlockRoom| room.end - room.next >= u64::from(length);
+        let mut room = match sealer.room.filter(fits) {
+            Some(room) => room,
+            None => self.open_block_unit(u64::from(length))?,
+        };
+        if sealer.unsynced.last() != Some(&(room.unit, room.units)) {
+            sealer.unsynced.push((room.unit, room.units));
+        }
+        let offset = room.next;
+        self.storage
+            .write_at(offset, &bytes)
+            .map_err(io_error(format!("writing a block of {length} bytes at {offset}")))?;
+        room.next = (offset + u64::from(length)).next_multiple_of(8).min(room.end);
+        sealer.room = Some(room);
+        Ok(BlockPlace::At { offset, length, checksum: crc32c_bytes(0, &bytes) })
+    }
+
+    /// Takes a unit for blocks, larger in larger files, so that little of it stays empty.
+    fn open_block_unit(&self, length: u64) -> Result<BlockRoom> {
+        let incarnation = self.check_usable()?.incarnation;
+        let needed = units_for(UNIT_HEADER_BYTES + length);
+        let (unit, units) = self.append(|state, take| {
+            let usual = if state.next_unit < 1024 { 1 } else { 16 };
+            let units = needed.max(usual);
+            let Some(unit) = take.units(units) else { return Ok((Vec::new(), (0, 0))) };
+            Ok((vec![BlockUnitOpened { incarnation, unit, units }.into()], (unit, units)))
+        })?;
+        let header = UnitHeader {
+            kind: UnitKind::Block,
+            unit,
+            units,
+            incarnation,
+            previous_end: Position(0),
+            previous_hash: 0,
+        };
+        let start = unit_start(unit);
+        self.storage
+            .write_at(start, &header.encode(self.file))
+            .map_err(io_error(format!("opening block unit {unit}")))?;
+        let end = start + u64::from(units) * UNIT_BYTES;
+        Ok(BlockRoom { next: start + UNIT_HEADER_BYTES, end, unit, units })
+    }
+
+    /// Gives the space of sealed extents back, unless a backup needs everything in place.
+    pub(crate) fn pay_debts(&self) -> Result<()> {
+        if self.sealer.lock().debts.is_empty() || self.is_poisoned()? {
+            return Ok(());
+        }
+        let Some(_shared) = self.try_maintenance(LockMode::Shared)? else { return Ok(()) };
+        let debts = std::mem::take(&mut self.sealer.lock().debts);
+        for (paid, extent) in debts.iter().enumerate() {
+            if let Err(error) = self.punch(extent) {
+                self.sealer.lock().debts.extend(&debts[paid..]);
+                return Err(error);
+            }
+            self.sealer.lock().punched.push(extent.unit);
+        }
+        Ok(())
+    }
+
+    /// Gives an extent's space back. Where the medium has no holes the file is only larger.
+    pub(super) fn punch(&self, extent: &ExtentState) -> Result<()> {
+        let start = unit_start(extent.unit);
+        match self.storage.punch(start, u64::from(extent.units) * UNIT_BYTES) {
+            Err(source) if source.kind() == std::io::ErrorKind::Unsupported => Ok(()),
+            other => other.map_err(io_error(format!("punching extent {}", extent.unit))),
+        }
+    }
+
+    /// Bytes of full extents that wait to be sealed.
+    pub(crate) fn backlog_bytes(&self) -> u64 {
+        let points = self.points.lock();
+        points.full.iter().map(|extent| u64::from(extent.units) * UNIT_BYTES).sum()
+    }
+
+    /// Seals everything this process logged, gives the space back, and leaves the chain.
+    ///
+    /// Afterwards the log writes nothing any more.
+    pub(crate) fn close(&self) -> Result<()> {
+        let Ok(writer) = self.check_usable() else { return Ok(()) };
+        let extents = self.points.lock().take_all();
+        if !extents.is_empty() {
+            self.seal_own(writer.incarnation, &extents)?;
+        } else if self.chain_end.get() > writer.opened_at {
+            self.sync()?;
+        }
+        self.release_block_room()?;
+        let owes = {
+            let sealer = self.sealer.lock();
+            !sealer.debts.is_empty()
+        };
+        self.append(|_, _| {
+            let closed = WriterClosed { incarnation: writer.incarnation };
+            // With punching owed, the janitor of a later process winds this writer up.
+            Ok((if owes { Vec::new() } else { vec![closed.into()] }, ()))
+        })?;
+        self.refuse("the database was closed".to_owned());
+        Ok(())
+    }
+
+    /// Gives back what is left of the block unit: no frame names anything there.
+    fn release_block_room(&self) -> Result<()> {
+        let Some(room) = self.sealer.lock().room.take() else { return Ok(()) };
+        let start = room.next.next_multiple_of(crate::format::PAGE_BYTES);
+        if start >= room.end || self.is_poisoned()? {
+            return Ok(());
+        }
+        match self.storage.punch(start, room.end - start) {
+            Err(source) if source.kind() == std::io::ErrorKind::Unsupported => Ok(()),
+            other => other.map_err(io_error(format!("punching block unit {}", room.unit))),
+        }
+    }
+}
+
+fn too_large(length: usize) -> Error {
+    Error::new(crate::error::ErrorKind::InvalidInput, format!("a block of {length} bytes"))
+}
+
+/// Gathers entries into groups of columns.
+struct Gathering<'a> {
+    define: Define<'a>,
+    /// By series, or by row schema with its flag: the group, or `None` when it is undefined.
+    by_tag: HashMap<u32, Option<usize>>,
+    groups: Vec<Group>,
+    numbers: usize,
+    dropped: u64,
+}
+
+impl<'a> Gathering<'a> {
+    fn new(define: Define<'a>) -> Self {
+        let (by_tag, groups) = (HashMap::new(), Vec::new());
+        Gathering { define, by_tag, groups, numbers: 0, dropped: 0 }
+    }
+
+    fn add(&mut self, entry: &Entry<'_>) {
+        let (tag, points) = match entry {
+            Entry::Point { series, .. } => (series.0, 1),
+            Entry::Row { schema, values, .. } => (schema.0 | ROW_FLAG, values.len() / 8),
+        };
+        let group = self.group(tag);
+        let Some(group) = group.map(|index| &mut self.groups[index]) else {
+            self.dropped += points as u64;
+            return;
+        };
+        if group.values.len() != points {
+            self.dropped += points as u64;
+            return;
+        }
+        self.numbers += 2 + points;
+        match *entry {
+            Entry::Point { step, time, value, .. } => {
+                group.steps.push(step);
+                group.times.push(time);
+                group.values[0].push(value);
+            }
+            Entry::Row { step, time, values, .. } => {
+                group.steps.push(step);
+                group.times.push(time);
+                for (column, bytes) in group.values.iter_mut().zip(values.chunks_exact(8)) {
+                    column.push(f64::from_bits(crate::format::header::u64_at(bytes, 0)));
+                }
+            }
+        }
+    }
+
+    fn group(&mut self, tag: u32) -> Option<usize> {
+        if let Some(known) = self.by_tag.get(&tag) {
+            return *known;
+        }
+        let group = self.new_group(tag).map(|group| {
+            self.groups.push(group);
+            self.groups.len() - 1
+        });
+        self.by_tag.insert(tag, group);
+        group
+    }
+
+    fn new_group(&self, tag: u32) -> Option<Group> {
+        let ids = match (self.define)(SeriesId(tag & !ROW_FLAG))? {
+            Definition::Series { .. } if tag & ROW_FLAG == 0 => vec![SeriesId(tag)],
+            Definition::Row(series) if tag & ROW_FLAG != 0 => series.to_vec(),
+            _ => return None,
+        };
+        let label = |id| match (self.define)(id)? {
+            Definition::Series { run, key } => {
+                Some(SeriesLabel { series: id, run, key: key.to_string() })
+            }
+            Definition::Row(_) => None,
+        };
+        let series = ids.into_iter().map(label).collect::<Option<Vec<_>>>()?;
+        let values = vec![Vec::new(); series.len()];
+        Some(Group { series, steps: Vec::new(), times: Vec::new(), values })
+    }
+
+    /// The block of what was gathered, which is then forgotten; `None` when there is nothing.
+    fn encode(&mut self) -> Result<Option<Vec<u8>>> {
+        let groups = std::mem::take(&mut self.groups);
+        self.by_tag.clear();
+        self.numbers = 0;
+        if groups.is_empty() {
+            return Ok(None);
+        }
+        let mut encoder = Encoder::new(Codec::Pco);
+        for group in groups {
+            // Each group's columns are freed once they are coded.
+            encoder.push(&group)?;
+        }
+        encoder.finish().map(Some)
+    }
+}

@@ -1,0 +1,393 @@
+//! What a writer must know of the chain: who writes, which units are taken, the experiments, and
+//! the runs that this process has in hand.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::entity::Lifecycle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::frame::{Frame, RawRecord};
+use crate::format::record::{
+    Checkpoint, CheckpointExperiment, CheckpointExtent, CheckpointWriter, Incarnation, Position,
+    Record, RecordClass, WriterOpened,
+};
+use crate::format::{FIRST_CHAIN_UNIT, UNIT_BYTES};
+use crate::id::{ExperimentId, RunId};
+
+use super::chain::Cursor;
+
+/// The path of the experiment that every file has from the start.
+pub(crate) const DEFAULT_EXPERIMENT_PATH: &str = "Default";
+
+/// An extent whose space was not given back yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExtentState {
+    pub(crate) unit: u32,
+    pub(crate) units: u32,
+    /// Its points are in column blocks; only its space is still to be given back.
+    pub(crate) sealed: bool,
+}
+
+/// A writer that was not closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WriterState {
+    pub(crate) opened_at: Position,
+    pub(crate) opened: WriterOpened,
+    /// A later writer has its byte, so it is dead.
+    pub(crate) superseded: bool,
+    pub(crate) extents: Vec<ExtentState>,
+}
+
+impl WriterState {
+    /// The extents whose points are not in blocks.
+    pub(crate) fn unsealed(&self) -> impl Iterator<Item = ExtentState> + '_ {
+        self.extents.iter().copied().filter(|extent| !extent.sealed)
+    }
+}
+
+/// An experiment, as far as a writer must know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ExperimentState {
+    pub(crate) path: String,
+    pub(crate) lifecycle: Lifecycle,
+}
+
+/// A run that this process has a handle of: enough to check what it writes.
+#[derive(Clone, Debug)]
+pub(crate) struct RunState {
+    pub(crate) experiment: ExperimentId,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) purged: bool,
+    pub(crate) params: BTreeMap<String, String>,
+    pub(crate) tags: BTreeSet<String>,
+}
+
+/// The sum of the frames up to a place of the chain.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// The first unit that was never given out.
+    pub(crate) next_unit: u32,
+    /// Writers that are not closed, in the order in which they opened.
+    pub(crate) writers: BTreeMap<Position, WriterState>,
+    pub(crate) experiments: BTreeMap<ExperimentId, ExperimentState>,
+    paths: HashMap<String, ExperimentId>,
+    /// The runs in hand.
+    pub(crate) runs: HashMap<RunId, RunState>,
+    /// Why this build must not write, when a newer one has been here.
+    pub(crate) read_only: Option<String>,
+    /// Bytes of frames since the last checkpoint.
+    pub(crate) since_checkpoint: u64,
+}
+
+impl State {
+    /// The state of an empty chain.
+    pub(crate) fn new() -> Self {
+        let mut state = State {
+            next_unit: FIRST_CHAIN_UNIT + 1,
+            writers: BTreeMap::new(),
+            experiments: BTreeMap::new(),
+            paths: HashMap::new(),
+            runs: HashMap::new(),
+            read_only: None,
+            since_checkpoint: 0,
+        };
+        state.set_experiment(ExperimentId::DEFAULT, DEFAULT_EXPERIMENT_PATH, Lifecycle::Active);
+        state
+    }
+
+    /// The experiment of this path, deleted ones included.
+    pub(crate) fn experiment_of(&self, path: &str) -> Option<ExperimentId> {
+        self.paths.get(path).copied()
+    }
+
+    /// The number that the next experiment gets.
+    pub(crate) fn next_experiment(&self) -> ExperimentId {
+        let last = self.experiments.last_key_value().map_or(0, |(id, _)| id.get());
+        ExperimentId::new(last + 1)
+    }
+
+    /// The writer of this incarnation, if it is not closed.
+    pub(crate) fn writer(&self, incarnation: Incarnation) -> Option<&WriterState> {
+        self.writers.values().find(|writer| writer.opened.incarnation == incarnation)
+    }
+
+    fn writer_mut(&mut self, incarnation: Incarnation) -> Option<&mut WriterState> {
+        self.writers.values_mut().find(|writer| writer.opened.incarnation == incarnation)
+    }
+
+    fn set_experiment(&mut self, id: ExperimentId, path: &str, lifecycle: Lifecycle) {
+        let experiment = ExperimentState { path: path.to_owned(), lifecycle };
+        if let Some(before) = self.experiments.insert(id, experiment) {
+            self.paths.remove(&before.path);
+        }
+        self.paths.insert(path.to_owned(), id);
+    }
+
+    /// Takes note that the chain goes on in another unit.
+    pub(crate) fn enter_unit(&mut self, cursor: &Cursor) {
+        let end = u32::try_from(cursor.unit_end / UNIT_BYTES).unwrap_or(u32::MAX);
+        self.next_unit = self.next_unit.max(end);
+    }
+
+    /// Takes in one frame; decodes only what concerns a writer.
+    pub(crate) fn apply_frame(&mut self, at: &Cursor, frame: &Frame<'_>) -> Result<()> {
+        self.enter_unit(at);
+        self.since_checkpoint += frame.length as u64;
+        for raw in frame.raw_records() {
+            let raw = raw?;
+            if !raw.is_known() {
+                self.meet_unknown(&raw)?;
+            } else if self.concerns(&raw) {
+                self.apply(at.next, &raw.decode()?);
+            }
+        }
+        Ok(())
+    }
+
+    fn meet_unknown(&mut self, raw: &RawRecord<'_>) -> Result<()> {
+        let what = format!(
+            "the file holds a record of kind {}, version {}, that this build does not know: \
+             use a newer build of tracklite",
+            raw.kind, raw.version
+        );
+        match raw.class {
+            RecordClass::Ignorable => {}
+            RecordClass::WriteIncompatible => self.read_only = Some(what),
+            RecordClass::ReadIncompatible => {
+                return Err(Error::new(ErrorKind::UnsupportedFormat, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn concerns(&self, raw: &RawRecord<'_>) -> bool {
+        match raw.run() {
+            Some(run) => self.runs.contains_key(&run),
+            // Definitions of series and rows (8, 9) matter to their owner and to the index alone.
+            None => !matches!(raw.kind, 8 | 9),
+        }
+    }
+
+    /// Takes in one record of the frame at `position`.
+    pub(crate) fn apply(&mut self, position: Position, record: &Record) {
+        match record {
+            Record::WriterOpened(opened) => self.open_writer(position, opened),
+            Record::WriterClosed(closed) => {
+                self.writers.retain(|_, it| it.opened.incarnation != closed.incarnation);
+            }
+            Record::ExtentOpened(opened) => {
+                self.take_units(opened.unit, opened.units);
+                let extent =
+                    ExtentState { unit: opened.unit, units: opened.units, sealed: false };
+                if let Some(writer) = self.writer_mut(opened.incarnation) {
+                    writer.extents.push(extent);
+                }
+            }
+            Record::BlockUnitOpened(opened) => self.take_units(opened.unit, opened.units),
+            Record::Sealed(sealed) => {
+                if let Some(writer) = self.writer_mut(sealed.incarnation) {
+                    let named = |extent: &&mut ExtentState| sealed.extents.contains(&extent.unit);
+                    writer.extents.iter_mut().filter(named).for_each(|it| it.sealed = true);
+                }
+            }
+            Record::Punched(punched) => {
+                for writer in self.writers.values_mut() {
+                    writer.extents.retain(|extent| !punched.extents.contains(&extent.unit));
+                }
+            }
+            Record::Checkpoint(_) => self.since_checkpoint = 0,
+            Record::ExperimentCreated(created) => {
+                self.set_experiment(created.experiment, &created.path, Lifecycle::Active);
+            }
+            Record::ExperimentRenamed(renamed) => {
+                if let Some(before) = self.experiments.get(&renamed.experiment) {
+                    let lifecycle = before.lifecycle;
+                    self.set_experiment(renamed.experiment, &renamed.path, lifecycle);
+                }
+            }
+            Record::ExperimentLifecycleSet(set) => {
+                if let Some(experiment) = self.experiments.get_mut(&set.experiment) {
+                    experiment.lifecycle = set.lifecycle;
+                }
+                let held = self.runs.values_mut().filter(|run| run.experiment == set.experiment);
+                held.for_each(|run| run.lifecycle = set.lifecycle);
+            }
+            other => self.apply_to_run(other),
+        }
+    }
+
+    fn apply_to_run(&mut self, record: &Record) {
+        match record {
+            Record::RunLifecycleSet(set) => {
+                if let Some(run) = self.runs.get_mut(&set.run) {
+                    run.lifecycle = set.lifecycle;
+                }
+            }
+            Record::ParamsSet(set) => {
+                if let Some(run) = self.runs.get_mut(&set.run) {
+                    run.params.extend(set.params.iter().cloned());
+                }
+            }
+            Record::TagsSet(set) => {
+                if let Some(run) = self.runs.get_mut(&set.run) {
+                    run.tags.extend(set.tags.iter().map(|(key, _)| key.clone()));
+                }
+            }
+            Record::TagDeleted(deleted) => {
+                if let Some(run) = self.runs.get_mut(&deleted.run) {
+                    run.tags.remove(&deleted.key);
+                }
+            }
+            Record::Purged(purged) => {
+                for id in &purged.runs {
+                    if let Some(run) = self.runs.get_mut(id) {
+                        run.purged = true;
+                    }
+                }
+                for id in &purged.experiments {
+                    if let Some(experiment) = self.experiments.remove(id) {
+                        self.paths.remove(&experiment.path);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn open_writer(&mut self, position: Position, opened: &WriterOpened) {
+        for writer in self.writers.values_mut() {
+            writer.superseded |= writer.opened.byte == opened.byte;
+        }
+        self.next_unit = self.next_unit.max(opened.floor);
+        let writer = WriterState {
+            opened_at: position,
+            opened: opened.clone(),
+            superseded: false,
+            extents: Vec::new(),
+        };
+        self.writers.insert(position, writer);
+    }
+
+    fn take_units(&mut self, unit: u32, units: u32) {
+        self.next_unit = self.next_unit.max(unit.saturating_add(units));
+    }
+
+    /// All of this that another writer must know, but for its runs.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        let extent = |it: &ExtentState| CheckpointExtent {
+            unit: it.unit,
+            units: it.units,
+            sealed: it.sealed,
+        };
+        let writer = |it: &WriterState| CheckpointWriter {
+            opened_at: it.opened_at,
+            opened: it.opened.clone(),
+            superseded: it.superseded,
+            extents: it.extents.iter().map(extent).collect(),
+        };
+        let experiment = |(id, it): (&ExperimentId, &ExperimentState)| CheckpointExperiment {
+            id: *id,
+            path: it.path.clone(),
+            lifecycle: it.lifecycle,
+        };
+        Checkpoint {
+            next_unit: self.next_unit,
+            writers: self.writers.values().map(writer).collect(),
+            experiments: self.experiments.iter().map(experiment).collect(),
+        }
+    }
+
+    /// The state that a checkpoint tells.
+    pub(crate) fn from_checkpoint(checkpoint: &Checkpoint) -> Self {
+        let mut state = State::new();
+        state.next_unit = checkpoint.next_unit;
+        state.experiments.clear();
+        state.paths.clear();
+        for it in &checkpoint.experiments {
+            state.set_experiment(it.id, &it.path, it.lifecycle);
+        }
+        for it in &checkpoint.writers {
+            let extent = |extent: &CheckpointExtent| ExtentState {
+                unit: extent.unit,
+                units: extent.units,
+                sealed: extent.sealed,
+            };
+            let writer = WriterState {
+                opened_at: it.opened_at,
+                opened: it.opened.clone(),
+                superseded: it.superseded,
+                extents: it.extents.iter().map(extent).collect(),
+            };
+            state.writers.insert(it.opened_at, writer);
+        }
+        state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::record::{ExperimentCreated, ExtentOpened, Punched, Sealed};
+
+    fn opened(incarnation: u64, byte: u16) -> Record {
+        WriterOpened {
+            incarnation: Incarnation(incarnation),
+            byte,
+            boot_id: 1,
+            floor: 2,
+            process: 1,
+            host: String::new(),
+            time: 0,
+        }
+        .into()
+    }
+
+    fn sample() -> State {
+        let mut state = State::new();
+        state.apply(Position(128), &opened(1, 0));
+        state.apply(Position(256), &opened(2, 1));
+        state.apply(Position(300), &opened(3, 0));
+        let extent = |unit| ExtentOpened { incarnation: Incarnation(2), unit, units: 1 }.into();
+        state.apply(Position(320), &extent(2));
+        state.apply(Position(340), &extent(3));
+        let sealed = Sealed {
+            incarnation: Incarnation(2),
+            extents: vec![2],
+            dropped: 0,
+            blocks: Vec::new(),
+        };
+        state.apply(Position(360), &sealed.into());
+        let created =
+            ExperimentCreated { experiment: ExperimentId::new(1), path: "/a".into(), time: 0 };
+        state.apply(Position(380), &created.into());
+        state
+    }
+
+    #[test]
+    fn a_writer_whose_byte_was_taken_is_superseded() {
+        let state = sample();
+        let superseded: Vec<bool> = state.writers.values().map(|it| it.superseded).collect();
+        assert_eq!(superseded, [true, false, false]);
+    }
+
+    #[test]
+    fn sealed_extents_stay_until_they_are_punched() {
+        let mut state = sample();
+        let units = |state: &State| -> Vec<(u32, bool)> {
+            let writer = state.writer(Incarnation(2)).unwrap();
+            writer.extents.iter().map(|it| (it.unit, it.sealed)).collect()
+        };
+        assert_eq!(units(&state), [(2, true), (3, false)]);
+        state.apply(Position(400), &Punched { extents: vec![2] }.into());
+        assert_eq!(units(&state), [(3, false)]);
+        assert_eq!(state.next_unit, 4);
+    }
+
+    #[test]
+    fn a_checkpoint_tells_the_whole_state() {
+        let state = sample();
+        let again = State::from_checkpoint(&state.checkpoint());
+        assert_eq!(again.checkpoint(), state.checkpoint());
+        assert_eq!(again.experiment_of("/a"), Some(ExperimentId::new(1)));
+        assert_eq!(again.next_experiment(), ExperimentId::new(2));
+    }
+}

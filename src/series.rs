@@ -1,0 +1,286 @@
+//! Reading metrics: sealed points from column blocks, the rest from live extents.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::engine::Engine;
+use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::block::{self, Column, Footer, FooterOrMore, SeriesFooter};
+use crate::format::header::u64_at;
+use crate::format::record::{BlockPlace, Incarnation, SeriesId};
+use crate::format::slot::Entry;
+use crate::id::{RunId, Timestamp};
+use crate::index::{SeriesSource, UnsealedExtent};
+use crate::log::ExtentState;
+use crate::mutant::{self, Mutant};
+
+/// How often a read starts again because extents were sealed under it.
+const ATTEMPTS_MAX: u32 = 1000;
+/// The first read of a block's end: what the footer of a usual block takes.
+const TAIL_BYTES: u32 = 8 * 1024;
+
+/// The latest point of every metric, by run and key.
+pub(crate) type LatestByRun = HashMap<RunId, BTreeMap<String, MetricPoint>>;
+
+impl Engine {
+    /// All points of a metric of a run, ordered by time, step and value.
+    pub(crate) fn history(&self, run: RunId, key: &str) -> Result<MetricHistory> {
+        let mut history = self.read_series(run, key, |sources| {
+            let mut history = MetricHistory::default();
+            for source in sources {
+                for place in &source.blocks {
+                    self.read_columns(place, source, &mut history)?;
+                }
+                self.scan_source(source, |point| history.push(point))?;
+            }
+            Ok(history)
+        })?;
+        history.sort();
+        Ok(history)
+    }
+
+    /// What a metric of a run amounts to; `None` when it has no point.
+    pub(crate) fn statistics(&self, run: RunId, key: &str) -> Result<Option<MetricStatistics>> {
+        self.read_series(run, key, |sources| {
+            let mut sum: Option<MetricStatistics> = None;
+            let mut add = |next: MetricStatistics| {
+                sum = Some(sum.map_or(next, |sum| sum.followed_by(next)));
+            };
+            for source in sources {
+                for place in &source.blocks {
+                    let footer = self.footer(place)?;
+                    for group in &footer.groups {
+                        let own = group.series.iter().filter(|it| is_series(it, source));
+                        own.for_each(|it| add(it.statistics));
+                    }
+                }
+                self.scan_source(source, |point| add(MetricStatistics::of_point(point)))?;
+            }
+            Ok(sum)
+        })
+    }
+
+    /// The latest points that are still in extents, of all runs or of one.
+    pub(crate) fn live_latest(&self, only: Option<RunId>) -> Result<(LatestByRun, u64)> {
+        for _ in 0..ATTEMPTS_MAX {
+            let extents = self.with_index(|index, _| index.unsealed_extents())?;
+            let mut latest = LatestByRun::new();
+            let mut points = 0;
+            let mut known: HashMap<Incarnation, Names> = HashMap::new();
+            for (incarnation, extent) in &extents {
+                if !known.contains_key(incarnation) {
+                    known.insert(*incarnation, self.names(*incarnation)?);
+                }
+                let names = &known[incarnation];
+                let state = extent_state(extent);
+                self.log.scan_extent(*incarnation, &state, 0, |_, entry| {
+                    names.visit(&entry, |run, key, point| {
+                        points += 1;
+                        if only.is_none_or(|only| only == run) {
+                            keep_latest(latest.entry(run).or_default(), key, point);
+                        }
+                    });
+                })?;
+            }
+            if self.all_unsealed(extents.iter().copied())? {
+                return Ok((latest, points));
+            }
+        }
+        Err(too_busy())
+    }
+
+    /// Calls `read` with where the points are, again and again until nothing was sealed or moved
+    /// meanwhile: a punched extent reads as empty.
+    fn read_series<T>(
+        &self,
+        run: RunId,
+        key: &str,
+        read: impl Fn(&[SeriesSource]) -> Result<T>,
+    ) -> Result<T> {
+        let mut before = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let sources = self.with_index(|index, _| index.series_sources(run, Some(key)))?;
+            let outcome = read(&sources);
+            let owned = sources.iter().flat_map(|source| {
+                source.extents.iter().map(|extent| (source.incarnation, *extent))
+            });
+            let is_fixed = self.all_unsealed(owned)?;
+            match outcome {
+                Ok(answer) if is_fixed => return Ok(answer),
+                // A block that moved reads as damaged: then the chain has named another place.
+                Err(error) if is_fixed && before.as_ref() == Some(&sources) => {
+                    return Err(self.locate(error));
+                }
+                _ => before = Some(sources),
+            }
+        }
+        Err(too_busy())
+    }
+
+    fn all_unsealed(
+        &self,
+        extents: impl Iterator<Item = (Incarnation, UnsealedExtent)>,
+    ) -> Result<bool> {
+        if mutant::is_active(Mutant::Rule18NoRecheck) {
+            return Ok(true);
+        }
+        let extents: Vec<_> = extents.collect();
+        if extents.is_empty() {
+            return Ok(true);
+        }
+        self.log.with_state(|state, _| {
+            extents.iter().all(|(incarnation, extent)| {
+                let writer = state.writer(*incarnation);
+                writer.is_some_and(|it| it.unsealed().any(|it| it.unit == extent.unit))
+            })
+        })
+    }
+
+    /// Visits the points of a series that are in extents.
+    fn scan_source(
+        &self,
+        source: &SeriesSource,
+        mut visit: impl FnMut(MetricPoint),
+    ) -> Result<()> {
+        for extent in &source.extents {
+            let state = extent_state(extent);
+            self.log.scan_extent(source.incarnation, &state, 0, |_, entry| match entry {
+                Entry::Point { series, step, time, value } if series == source.series => {
+                    visit(MetricPoint { step, time: Timestamp::from_nanos(time), value });
+                }
+                Entry::Row { schema, step, time, values } => {
+                    let row = source.rows.iter().find(|row| row.row == schema);
+                    let column =
+                        row.and_then(|row| row.series.iter().position(|it| *it == source.series));
+                    if let Some(bytes) = column.and_then(|it| values.get(it * 8..it * 8 + 8)) {
+                        let value = f64::from_bits(u64_at(bytes, 0));
+                        visit(MetricPoint { step, time: Timestamp::from_nanos(time), value });
+                    }
+                }
+                Entry::Point { .. } => {}
+            })?;
+        }
+        Ok(())
+    }
+
+    fn read_columns(
+        &self,
+        place: &BlockPlace,
+        source: &SeriesSource,
+        history: &mut MetricHistory,
+    ) -> Result<()> {
+        let footer = self.footer(place)?;
+        for group in &footer.groups {
+            for series in group.series.iter().filter(|it| is_series(it, source)) {
+                let bytes = self.column(place, &group.steps)?;
+                block::decode_column_i64(&group.steps, &bytes, &mut history.steps)?;
+                let bytes = self.column(place, &group.times)?;
+                block::decode_column_i64(&group.times, &bytes, &mut history.times)?;
+                let bytes = self.column(place, &series.values)?;
+                block::decode_column_f64(&series.values, &bytes, &mut history.values)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the footer of a block without the rest of it.
+    pub(crate) fn footer(&self, place: &BlockPlace) -> Result<Footer> {
+        let (offset, length) = match place {
+            BlockPlace::Inline(bytes) => return block::parse(bytes),
+            BlockPlace::At { offset, length, .. } => (*offset, *length),
+        };
+        let mut tail = TAIL_BYTES.min(length);
+        loop {
+            let start = offset + u64::from(length - tail);
+            let bytes = self.log.read_piece(start, tail as usize)?;
+            match block::footer_from_tail(&bytes, u64::from(length))? {
+                FooterOrMore::Footer(footer) => return Ok(footer),
+                FooterOrMore::More(needed) => {
+                    let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+                    if needed <= tail || needed > length {
+                        let message = format!("the block at {offset} has no sound footer");
+                        return Err(Error::new(ErrorKind::Damaged, message));
+                    }
+                    tail = needed;
+                }
+            }
+        }
+    }
+
+    fn column(&self, place: &BlockPlace, column: &Column) -> Result<Vec<u8>> {
+        match place {
+            BlockPlace::Inline(bytes) => column.bytes_of(bytes).map(<[u8]>::to_vec),
+            BlockPlace::At { offset, .. } => {
+                self.log.read_piece(offset + u64::from(column.offset), column.length as usize)
+            }
+        }
+    }
+
+    fn names(&self, incarnation: Incarnation) -> Result<Names> {
+        let definitions = self.with_index(|index, _| index.definitions(incarnation))?;
+        let mut names = Names::default();
+        for it in definitions.series {
+            if let Some(run) = it.run {
+                names.series.insert(it.series, (run, it.key));
+            }
+        }
+        names.rows.extend(definitions.rows.into_iter().map(|row| (row.row, row.series)));
+        Ok(names)
+    }
+}
+
+/// What the ids of a writer stand for, purged runs left out.
+#[derive(Debug, Default)]
+struct Names {
+    series: HashMap<SeriesId, (RunId, String)>,
+    rows: HashMap<SeriesId, Vec<SeriesId>>,
+}
+
+impl Names {
+    fn visit(&self, entry: &Entry<'_>, mut visit: impl FnMut(RunId, &str, MetricPoint)) {
+        let mut one = |series: SeriesId, step, time, value| {
+            if let Some((run, key)) = self.series.get(&series) {
+                visit(*run, key, MetricPoint { step, time: Timestamp::from_nanos(time), value });
+            }
+        };
+        match *entry {
+            Entry::Point { series, step, time, value } => one(series, step, time, value),
+            Entry::Row { schema, step, time, values } => {
+                let series = self.rows.get(&schema).map_or(&[][..], Vec::as_slice);
+                for (series, bytes) in series.iter().zip(values.chunks_exact(8)) {
+                    one(*series, step, time, f64::from_bits(u64_at(bytes, 0)));
+                }
+            }
+        }
+    }
+}
+
+/// Replaces the point of `key` when `point` is later.
+pub(crate) fn keep_latest(
+    latest: &mut BTreeMap<String, MetricPoint>,
+    key: &str,
+    point: MetricPoint,
+) {
+    match latest.get_mut(key) {
+        Some(known) => {
+            if point.latest_order(known).is_gt() {
+                *known = point;
+            }
+        }
+        None => {
+            latest.insert(key.to_owned(), point);
+        }
+    }
+}
+
+fn is_series(footer: &SeriesFooter, source: &SeriesSource) -> bool {
+    footer.label.series == source.series
+}
+
+fn extent_state(extent: &UnsealedExtent) -> ExtentState {
+    ExtentState { unit: extent.unit, units: extent.units, sealed: false }
+}
+
+fn too_busy() -> Error {
+    Error::new(ErrorKind::Locked, "the points moved faster than they could be read: try again")
+}
