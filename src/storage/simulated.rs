@@ -90,8 +90,6 @@ impl DiskView<'_> {
 }
 
 struct Shared {
-    /// Tells disks apart, as the inode does files.
-    number: u64,
     state: Mutex<State>,
     observer: Mutex<Option<Observer>>,
     next_process: AtomicU64,
@@ -107,7 +105,7 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Shared({})", self.number)
+        f.write_str("Shared")
     }
 }
 
@@ -121,14 +119,13 @@ impl SimulatedDisk {
     /// An empty file on a machine whose random numbers and boot id follow from the seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        SimulatedDisk::with_state(State::new(seed))
+        static INODES: AtomicU64 = AtomicU64::new(1);
+        SimulatedDisk::with_state(State::new(INODES.fetch_add(1, Ordering::Relaxed), seed))
     }
 
     fn with_state(state: State) -> Self {
-        static NUMBERS: AtomicU64 = AtomicU64::new(1);
         SimulatedDisk {
             shared: Arc::new(Shared {
-                number: NUMBERS.fetch_add(1, Ordering::Relaxed),
                 state: Mutex::new(state),
                 observer: Mutex::new(None),
                 next_process: AtomicU64::new(0),
@@ -142,7 +139,8 @@ impl SimulatedDisk {
         SimulatedStorage::new(Arc::clone(&self.shared))
     }
 
-    /// What a power cut at this moment leaves, one of many possibilities, after the next boot.
+    /// What a power cut at this moment leaves, one of many possibilities, after the next boot: the
+    /// same file, by its inode.
     ///
     /// It costs a few atomic increments a page; content is shared until it is written.
     #[must_use]

@@ -30,6 +30,8 @@ impl Phase {
 /// All that is behind the mutex of a disk.
 #[derive(Debug)]
 pub(super) struct State {
+    /// Tells files apart; a power cut does not change it.
+    pub(super) inode: u64,
     pages: Vec<Page>,
     /// The pages with changes since the last sync.
     dirty: Vec<usize>,
@@ -51,9 +53,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(inode: u64, seed: u64) -> Self {
         let mut random = Random::new(seed);
         State {
+            inode,
             pages: Vec::new(),
             dirty: Vec::new(),
             length: 0,
@@ -226,7 +229,7 @@ impl State {
     /// What stands on the disk after a power cut now, on a machine that has booted again.
     pub(super) fn crash(&self, random: &mut Random) -> State {
         let plan = Plan::draw(self, random);
-        let mut image = State::new(random.bits());
+        let mut image = State::new(self.inode, random.bits());
         image.length = plan.length(self, random);
         image.durable_length = image.length;
         image.pages = self.pages.iter().map(|page| Page::clean(page.durable.clone())).collect();

@@ -239,7 +239,7 @@ impl Storage for SimulatedStorage {
 
     fn place(&self) -> io::Result<FilePlace> {
         self.process.alive()?;
-        let inode = self.process.shared.number;
+        let inode = self.process.shared.state.lock().inode;
         Ok(FilePlace { device: 0, inode, links: 1, name_leads_here: true })
     }
 
