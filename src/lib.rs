@@ -1,11 +1,14 @@
 //! Embedded, single-file experiment tracking.
 
+mod engine;
 mod entity;
 mod error;
 mod format;
 mod id;
+mod index;
 mod log;
 mod mutant;
+mod series;
 mod storage;
 mod sys;
 
@@ -15,3 +18,5 @@ pub use entity::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use id::{ExperimentId, RunId, Timestamp};
+pub use index::{IndexPlace, SqlTable, SqlValue};
+pub use storage::WritePath;

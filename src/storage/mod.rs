@@ -8,6 +8,9 @@
 //! - An aligned 8-byte store or write is never torn.
 //! - Bytes never written since their range was allocated or punched read as zero.
 
+#[cfg(feature = "internals")]
+pub mod simulated;
+
 use std::fmt;
 use std::io;
 

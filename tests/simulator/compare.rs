@@ -1,0 +1,458 @@
+//! Holds what was read against what the oracle allows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tracklite::{ExperimentId, ExperimentInfo, MetricHistory, RunInfo};
+
+use crate::observe::{Observation, RunSeen, latest_of};
+use crate::oracle::{
+    Clocks, Event, EventId, ExperimentOracle, Oracle, Points, Register, RunOracle, Snapshot,
+};
+
+/// Checks all that was read; the error says what is wrong.
+pub fn compare(oracle: &Oracle, seen: &Observation, at: Snapshot) -> Result<(), String> {
+    let check = Check { oracle, at };
+    let experiments = check.experiments(&seen.experiments)?;
+    let mut runs = BTreeMap::new();
+    for run in &seen.runs {
+        let name = &run.record.info.name;
+        let event = event_in(name, 'r').ok_or_else(|| format!("a run named {name:?}"))?;
+        if runs.insert(event, run).is_some() {
+            return Err(format!("run {name} is there twice"));
+        }
+    }
+    for event in runs.keys() {
+        if !oracle.runs.contains_key(event) || !oracle.is_possible(*event, at) {
+            return Err(format!("run {event:?} was never started, or was lost before"));
+        }
+    }
+    let mut counts = vec![0; oracle.events.len()];
+    for (event, run) in &oracle.runs {
+        let wanted = runs.get(event);
+        check.presence("run", *event, &run.exists, wanted.is_some())?;
+        if let Some(seen) = wanted {
+            check
+                .run(*event, run, seen, &experiments, &mut counts)
+                .map_err(|error| format!("run r{}: {error}", event.0))?;
+            if let Some(parent) = run.parent.and_then(|parent| runs.get(&parent))
+                && seen.record.info.parent != Some(parent.record.info.id)
+            {
+                return Err(format!("run r{}: parent is {:?}", event.0, seen.record.info.parent));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The event that a name such as `r12` or `/e12/renamed` tells.
+fn event_in(name: &str, letter: char) -> Option<EventId> {
+    let digits = name.trim_start_matches('/').strip_prefix(letter)?;
+    let end = digits.find(|it: char| !it.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok().map(EventId)
+}
+
+/// As [`event_in`] for experiments; the default one has no event of its own.
+fn experiment_event(path: &str) -> Option<EventId> {
+    if path == "Default" { Some(EventId::START) } else { event_in(path, 'e') }
+}
+
+struct Check<'a> {
+    oracle: &'a Oracle,
+    at: Snapshot,
+}
+
+impl Check<'_> {
+    fn presence(
+        &self,
+        what: &str,
+        event: EventId,
+        exists: &Register<bool>,
+        seen: bool,
+    ) -> Result<(), String> {
+        // That it is not there is what stood before its beginning.
+        let never = EventId(usize::MAX);
+        if self.oracle.accepts(exists, &seen, Some(&false), never, self.at) {
+            return Ok(());
+        }
+        let state = if seen { "there, though purged" } else { "lost" };
+        Err(format!("{what} {event:?} is {state}; durable up to {:?}", self.at))
+    }
+
+    fn experiments(
+        &self,
+        seen: &[ExperimentInfo],
+    ) -> Result<BTreeMap<ExperimentId, EventId>, String> {
+        let mut found = BTreeMap::new();
+        for info in seen {
+            let event = experiment_event(&info.path)
+                .filter(|event| self.oracle.experiments.contains_key(event))
+                .filter(|event| self.oracle.is_possible(*event, self.at))
+                .ok_or_else(|| format!("experiment {:?} was never created", info.path))?;
+            if found.values().any(|other| *other == event)
+                || found.insert(info.id, event).is_some()
+            {
+                return Err(format!("experiment {} {} is there twice", info.id, info.path));
+            }
+        }
+        for (event, experiment) in &self.oracle.experiments {
+            let info = seen.iter().find(|it| found.get(&it.id) == Some(event));
+            self.presence("experiment", *event, &experiment.exists, info.is_some())?;
+            if let Some(info) = info {
+                self.experiment(*event, experiment, info)
+                    .map_err(|error| format!("experiment e{}: {error}", event.0))?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn experiment(
+        &self,
+        event: EventId,
+        experiment: &ExperimentOracle,
+        info: &ExperimentInfo,
+    ) -> Result<(), String> {
+        if experiment.id.is_some_and(|id| id != info.id) {
+            return Err(format!("its id is {}, was {:?}", info.id, experiment.id));
+        }
+        self.register("path", &experiment.path, &info.path, event)?;
+        self.register("lifecycle", &experiment.lifecycle, &info.lifecycle, event)?;
+        self.tags(event, &experiment.tags, &info.tags)
+    }
+
+    fn register<V: Clone + PartialEq + std::fmt::Debug>(
+        &self,
+        what: &str,
+        register: &Register<V>,
+        seen: &V,
+        present: EventId,
+    ) -> Result<(), String> {
+        if self.oracle.accepts(register, seen, None, present, self.at) {
+            return Ok(());
+        }
+        Err(format!("{what} is {seen:?}; written were {}", self.history_of(register)))
+    }
+
+    fn history_of<V: Clone + PartialEq + std::fmt::Debug>(&self, register: &Register<V>) -> String {
+        let one = |(event, value): &(EventId, V)| {
+            let state = if self.oracle.is_durable(*event, self.at) {
+                "durable"
+            } else if self.oracle.is_possible(*event, self.at) {
+                "possible"
+            } else {
+                "impossible"
+            };
+            format!("{value:?} by {} ({state})", event.0)
+        };
+        register.writes.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+
+    fn tags(
+        &self,
+        present: EventId,
+        tags: &BTreeMap<String, Register<Option<String>>>,
+        seen: &BTreeMap<String, String>,
+    ) -> Result<(), String> {
+        if let Some(key) = seen.keys().find(|key| !tags.contains_key(*key)) {
+            return Err(format!("tag {key:?} was never set"));
+        }
+        for (key, register) in tags {
+            let value = seen.get(key).cloned();
+            if !self.oracle.accepts(register, &value, Some(&None), present, self.at) {
+                let history = self.history_of(register);
+                return Err(format!("tag {key} is {value:?}; written were {history}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn run(
+        &self,
+        event: EventId,
+        run: &RunOracle,
+        seen: &RunSeen,
+        experiments: &BTreeMap<ExperimentId, EventId>,
+        counts: &mut [usize],
+    ) -> Result<(), String> {
+        let info = &seen.record.info;
+        self.info(event, run, info)?;
+        if experiments.get(&info.experiment) != Some(&run.experiment) {
+            return Err(format!("it is in experiment {}", info.experiment));
+        }
+        self.params(event, run, &seen.record.params)?;
+        self.tags(event, &run.tags, &seen.record.tags)?;
+        for (batch, keys) in &run.tag_batches {
+            let there = keys.iter().filter(|key| seen.record.tags.contains_key(*key)).count();
+            self.whole("tags", *batch, event, there, keys.len())?;
+        }
+        for (key, history) in &seen.histories {
+            self.series(event, key, history, counts)?;
+            let latest = seen.record.metrics.get(key).copied();
+            if latest != latest_of(history) {
+                return Err(format!("latest of {key} is {latest:?}, not {:?}", latest_of(history)));
+            }
+        }
+        for points in &run.points {
+            self.points(event, *points, counts[points.0])?;
+        }
+        Ok(())
+    }
+
+    fn info(&self, event: EventId, run: &RunOracle, info: &RunInfo) -> Result<(), String> {
+        if run.id.is_some_and(|id| id != info.id) || info.started.as_nanos() != run.started {
+            return Err(format!("{info:?}, but it was {:?} at {}", run.id, run.started));
+        }
+        self.register("name", &run.name, &info.name, event)?;
+        self.register("status", &run.status, &info.status, event)?;
+        self.register("lifecycle", &run.lifecycle, &info.lifecycle, event)?;
+        if info.status.is_terminated() != info.ended.is_some() {
+            return Err(format!("status {} and end {:?}", info.status, info.ended));
+        }
+        if run.parent.is_some() != info.parent.is_some() {
+            return Err(format!("parent is {:?}", info.parent));
+        }
+        Ok(())
+    }
+
+    fn params(
+        &self,
+        present: EventId,
+        run: &RunOracle,
+        seen: &BTreeMap<String, String>,
+    ) -> Result<(), String> {
+        let mut batches: BTreeMap<EventId, (usize, usize)> = BTreeMap::new();
+        for (key, (event, value)) in &run.params {
+            let batch = batches.entry(*event).or_default();
+            batch.1 += 1;
+            match seen.get(key) {
+                Some(found) if found == value => batch.0 += 1,
+                Some(found) => return Err(format!("param {key} is {found:?}, was {value:?}")),
+                None => {}
+            }
+        }
+        if let Some(key) = seen.keys().find(|key| !run.params.contains_key(*key)) {
+            return Err(format!("param {key:?} was never set"));
+        }
+        for (event, (there, count)) in batches {
+            self.whole("params", event, present, there, count)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that of `count` things of one call all are there or none, as the call may.
+    fn whole(
+        &self,
+        what: &str,
+        event: EventId,
+        present: EventId,
+        there: usize,
+        count: usize,
+    ) -> Result<(), String> {
+        if there > 0 && !self.oracle.is_possible(event, self.at) {
+            return Err(format!("{what} of call {} are there, but must not", event.0));
+        }
+        let must = event == present || self.oracle.is_durable(event, self.at);
+        if there == count || (there == 0 && !must) {
+            return Ok(());
+        }
+        let call = &self.oracle.events[event.0];
+        let (what_call, at) = (call.what, self.at);
+        Err(format!("{there} of {count} {what} of call {} ({what_call}) {call:?} {at:?}", event.0))
+    }
+
+    fn series(
+        &self,
+        run: EventId,
+        key: &str,
+        history: &MetricHistory,
+        counts: &mut [usize],
+    ) -> Result<(), String> {
+        let mut last: Vec<f64> = vec![-1.0; self.oracle.processes];
+        for point in history.iter() {
+            let origin = Points::origin(point.value)
+                .and_then(|origin| self.oracle.events.get(origin.0.0).map(|event| (origin, event)));
+            let Some(((event, place), call)) = origin else {
+                return Err(format!("{key}: a point that was never logged: {point:?}"));
+            };
+            let told = call.points.as_deref().filter(|it| self.belongs(call, it, run, key, place));
+            let Some(points) = told.filter(|_| self.oracle.is_possible(event, self.at)) else {
+                return Err(format!("{key}: a point of another place or time: {point:?} {call:?}"));
+            };
+            let time = points.time_at(place);
+            if point.step != points.step(place) || time.is_some_and(|time| time != point.time) {
+                return Err(format!("{key}: altered: {point:?}, logged by {call:?}"));
+            }
+            if last[points.process] >= point.value {
+                return Err(format!("{key}: out of order or twice: {point:?}"));
+            }
+            last[points.process] = point.value;
+            counts[event.0] += 1;
+        }
+        Ok(())
+    }
+
+    fn belongs(&self, call: &Event, it: &Points, run: EventId, key: &str, place: usize) -> bool {
+        let survived = call
+            .survivors
+            .as_ref()
+            .is_none_or(|survivors| survivors.binary_search(&(place as u16)).is_ok());
+        it.run == run && place < it.count && &**it.key(place) == key && survived
+    }
+
+    fn points(&self, run: EventId, event: EventId, there: usize) -> Result<(), String> {
+        let call = &self.oracle.events[event.0];
+        let Some(points) = call.points.as_deref() else { return Ok(()) };
+        let count = call.survivors.as_ref().map_or(points.count, |survivors| survivors.len());
+        if !points.is_row && !self.oracle.is_durable(event, self.at) {
+            return Ok(());
+        }
+        self.whole("points", event, run, there, count)
+    }
+}
+
+/// What remains certain after everything was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// A process died: what returned is there; of the calls under way it is now known.
+    Killed,
+    /// A power cut: what was read is on the medium, all else is gone for good.
+    PowerCut,
+}
+
+impl Oracle {
+    /// The oracle from here on, when `seen` was read at the moment, and agreed.
+    pub fn resolve(&self, seen: &Observation, at: Snapshot, certainty: Certainty) -> Oracle {
+        let mut next = self.clone();
+        let base = match certainty {
+            Certainty::PowerCut => {
+                next.clocks = Arc::new(Clocks { now: at.clock.into(), durable: 0.into() });
+                EventId::START
+            }
+            Certainty::Killed => {
+                let base = next.issue("resolve");
+                next.acknowledge(base);
+                base
+            }
+        };
+        let resolver = Resolver { before: self, at, certainty, base };
+        resolver.experiments(&mut next, seen);
+        resolver.runs(&mut next, seen);
+        next
+    }
+}
+
+struct Resolver<'a> {
+    before: &'a Oracle,
+    at: Snapshot,
+    certainty: Certainty,
+    base: EventId,
+}
+
+impl Resolver<'_> {
+    /// Whether it stays open what has become of the event.
+    fn keeps(&self, event: EventId) -> bool {
+        self.certainty == Certainty::Killed
+            && self.before.events[event.0].acknowledged.is_some()
+            && self.before.is_possible(event, self.at)
+    }
+
+    fn register<V: Clone + PartialEq>(&self, register: &mut Register<V>, seen: Option<&V>) {
+        let base = self.base;
+        register.writes.retain_mut(|(event, value)| {
+            let keeps = self.keeps(*event);
+            if !keeps {
+                *event = base;
+            }
+            keeps || (self.certainty == Certainty::Killed && Some(&*value) == seen)
+        });
+        if let Some(seen) = seen
+            && register.current() != Some(seen)
+        {
+            register.set(base, seen.clone());
+        }
+    }
+
+    fn tags(
+        &self,
+        tags: &mut BTreeMap<String, Register<Option<String>>>,
+        seen: &BTreeMap<String, String>,
+    ) {
+        for (key, register) in tags.iter_mut() {
+            self.register(register, Some(&seen.get(key).cloned()));
+        }
+    }
+
+    fn experiments(&self, next: &mut Oracle, seen: &Observation) {
+        next.experiments.retain(|event, experiment| {
+            let info =
+                seen.experiments.iter().find(|it| experiment_event(&it.path) == Some(*event));
+            let Some(info) = info else {
+                // It stays only in order to come back when a power cut undoes the purge.
+                self.register(&mut experiment.exists, Some(&false));
+                return self.keeps(*event);
+            };
+            experiment.id = Some(info.id);
+            self.register(&mut experiment.exists, Some(&true));
+            self.register(&mut experiment.path, Some(&info.path));
+            self.register(&mut experiment.lifecycle, Some(&info.lifecycle));
+            self.tags(&mut experiment.tags, &info.tags);
+            true
+        });
+    }
+
+    fn runs(&self, next: &mut Oracle, seen: &Observation) {
+        let seen: BTreeMap<EventId, &RunSeen> =
+            seen.runs.iter().filter_map(|it| Some((event_in(&it.record.info.name, 'r')?, it))).collect();
+        let mut places: BTreeMap<EventId, Vec<u16>> = BTreeMap::new();
+        next.runs.retain(|event, run| {
+            let Some(seen) = seen.get(event) else {
+                self.register(&mut run.exists, Some(&false));
+                return self.keeps(*event);
+            };
+            self.run(run, seen);
+            for value in seen.histories.iter().flat_map(|(_, history)| &history.values) {
+                if let Some((event, place)) = Points::origin(*value) {
+                    places.entry(event).or_default().push(place as u16);
+                }
+            }
+            true
+        });
+        for (place, event) in next.events.iter_mut().enumerate().skip(1) {
+            if event.points.is_some() && !self.keeps(EventId(place)) {
+                self.settle(event, places.remove(&EventId(place)));
+            }
+        }
+    }
+
+    fn run(&self, run: &mut RunOracle, seen: &RunSeen) {
+        let info = &seen.record.info;
+        run.id = Some(info.id);
+        self.register(&mut run.exists, Some(&true));
+        self.register(&mut run.name, Some(&info.name));
+        self.register(&mut run.status, Some(&info.status));
+        self.register(&mut run.lifecycle, Some(&info.lifecycle));
+        self.tags(&mut run.tags, &seen.record.tags);
+        run.tag_batches.retain(|(event, _)| self.keeps(*event));
+        run.params.retain(|key, (event, _)| {
+            let keeps = self.keeps(*event);
+            if !keeps {
+                *event = self.base;
+            }
+            keeps || seen.record.params.contains_key(key)
+        });
+    }
+
+    /// The call's points are those that were read and no others.
+    fn settle(&self, event: &mut Event, places: Option<Vec<u16>>) {
+        let Some(mut places) = places else {
+            event.never = true;
+            return;
+        };
+        places.sort_unstable();
+        event.survivors = Some(Arc::new(places));
+        event.acknowledged = match self.certainty {
+            Certainty::PowerCut => Some(0),
+            Certainty::Killed => Some(self.before.clocks.tick()),
+        };
+    }
+}

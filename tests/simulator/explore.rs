@@ -1,0 +1,390 @@
+//! Lives through workloads, cuts the power within them, recovers, and judges what is found.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tracklite::internals::simulated::{Phase, Random, SimulatedDisk, run_together};
+
+use crate::compare::{Certainty, compare};
+use crate::engine::{self, Opening};
+use crate::observe::{Observation, observe};
+use crate::oracle::{Oracle, Snapshot};
+use crate::workload::{Call, Focus};
+use crate::world::{Actor, Captured, Sampling, Verdict, World, read, read_thoroughly, tell};
+
+/// A power cut within the recovery from a power cut, and no deeper.
+const DEPTH_MAX: usize = 2;
+
+/// How many distinct states were recovered from, by phase.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    distinct: [Mutex<HashSet<u64>>; Phase::ALL.len()],
+    pub recovered: AtomicU64,
+}
+
+impl Statistics {
+    fn note(&self, phase: Phase, hash: u64) {
+        self.distinct[phase as usize].lock().insert(hash);
+        self.recovered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The number of distinct states of each phase.
+    pub fn counts(&self) -> [usize; Phase::ALL.len()] {
+        std::array::from_fn(|phase| self.distinct[phase].lock().len())
+    }
+}
+
+/// Lives through the workload of a seed; the error says what the engine did wrong.
+pub fn run_seed(seed: u64, focus: Focus, statistics: &Statistics) -> Verdict<()> {
+    Explorer { random: Random::new(seed), statistics, focus }.workload()
+}
+
+struct Explorer<'a> {
+    random: Random,
+    statistics: &'a Statistics,
+    focus: Focus,
+}
+
+impl Explorer<'_> {
+    fn sampling(&mut self) -> Sampling {
+        match self.focus {
+            Focus::Recovery | Focus::TwoRecovering => {
+                Sampling { one_in: 10 + self.random.below(60), at_once: 1, most: 3 }
+            }
+            _ => Sampling { one_in: 2 + self.random.below(8), at_once: 1, most: 50 },
+        }
+    }
+
+    fn workload(mut self) -> Verdict<()> {
+        let sampling = self.sampling();
+        let (world, first) = World::create(&mut self.random, sampling)?;
+        let mut actors = vec![first];
+        let fails_at = if self.random.one_in(10) { self.random.below(30) } else { usize::MAX };
+        for round in 0..10 + self.random.below(40) {
+            if round == fails_at {
+                world.disk.fail_syncs(1);
+                actors.iter_mut().for_each(|actor| actor.expects_failures = true);
+            }
+            self.process_event(&world, &mut actors, round > fails_at)?;
+            let call = Call::draw(self.focus, &mut self.random);
+            world.disk.set_phase(call.phase());
+            let actor = self.random.below(actors.len());
+            actors[actor].call(call)?;
+            self.settle(&world, &mut actors)?;
+        }
+        if self.focus == Focus::SealAndPunch
+            && self.random.one_in(3)
+            && let Some(actor) = actors.pop()
+        {
+            world.disk.set_phase(Phase::SealAndPunch);
+            actors.extend(self.read_while_sealing(&world, actor)?);
+        }
+        if self.random.one_in(2) {
+            world.disk.set_phase(Phase::SealAndPunch);
+            self.close_all(&world, actors)?;
+        }
+        self.judge(&world, 0)
+    }
+
+    /// Processes come and go.
+    fn process_event(
+        &mut self,
+        world: &World,
+        actors: &mut Vec<Actor>,
+        expects_failures: bool,
+    ) -> Verdict<()> {
+        let chosen = self.random.below(actors.len());
+        match self.random.below(40) {
+            0 | 1 if actors.len() < 3 => {
+                world.disk.set_phase(Phase::Append);
+                let opening = Opening { tick_syncs: world.tick_syncs, ..Opening::WRITE };
+                match world.actor(opening, self.random.bits()) {
+                    Ok(mut actor) => {
+                        actor.expects_failures = expects_failures;
+                        actors.push(actor);
+                    }
+                    Err(_) if expects_failures => {}
+                    Err(error) => return Err(tell("opening", &error)),
+                }
+            }
+            2 if actors.len() > 1 => {
+                world.disk.set_phase(Phase::SealAndPunch);
+                let actor = actors.swap_remove(chosen);
+                self.close(world, actor)?;
+            }
+            3 if actors.len() > 1 => actors[chosen].control.kill(),
+            4 if actors.len() > 1 => {
+                let steps = self.random.below(30) as u64;
+                actors[chosen].control.kill_after(steps);
+            }
+            5 => actors[chosen].check_live()?,
+            6 => {
+                let seen = engine::with_reader(&world.disk, observe);
+                let seen = seen.map_err(|error| tell("a reader", &error))?;
+                compare(&world.oracle.lock(), &seen, world.everything())
+                    .map_err(|error| format!("a reader: {error}"))?;
+            }
+            _ => {}
+        }
+        self.settle(world, actors)
+    }
+
+    /// Buries the dead, and finds out what calls that failed have left.
+    fn settle(&mut self, world: &World, actors: &mut Vec<Actor>) -> Verdict<()> {
+        let before = actors.len();
+        let unsettled = actors.iter().any(|actor| actor.is_unsettled);
+        actors.retain(|actor| !actor.control.is_dead());
+        if actors.len() < before || unsettled {
+            actors.iter_mut().for_each(|actor| actor.is_unsettled = false);
+            find_out(world)?;
+        }
+        if actors.is_empty() {
+            actors.push(world.open(self.random.bits())?);
+        }
+        Ok(())
+    }
+
+    /// A reader must not miss a point because its extent is sealed and punched meanwhile.
+    fn read_while_sealing(&mut self, world: &World, mut actor: Actor) -> Verdict<Option<Actor>> {
+        let rounds = 2 + self.random.below(4);
+        let mut random = Random::new(self.random.bits());
+        let seal = move || {
+            for _ in 0..rounds {
+                let call = if random.one_in(2) { Call::Tick } else { Call::Bulk };
+                actor.call(call)?;
+            }
+            Ok(Some(actor))
+        };
+        let look = move || {
+            for _ in 0..rounds {
+                let durable = world.everything().clock;
+                let seen = engine::with_reader(&world.disk, observe);
+                let seen = seen.map_err(|error| tell("a reader beside a sealer", &error))?;
+                let at = Snapshot { durable, ..world.everything() };
+                compare(&world.oracle.lock(), &seen, at)
+                    .map_err(|error| format!("a reader beside a sealer: {error}"))?;
+            }
+            Ok(None)
+        };
+        let jobs: Vec<Box<dyn FnOnce() -> Verdict<Option<Actor>> + Send + '_>> =
+            vec![Box::new(seal), Box::new(look)];
+        let mut results = run_together(self.random.bits(), jobs).into_iter();
+        let actor = results.next().transpose()?.flatten();
+        results.next().transpose()?;
+        Ok(actor)
+    }
+
+    fn close_all(&mut self, world: &World, actors: Vec<Actor>) -> Verdict<()> {
+        actors.into_iter().try_for_each(|actor| self.close(world, actor))
+    }
+
+    fn close(&mut self, world: &World, mut actor: Actor) -> Verdict<()> {
+        let mut oracle = world.oracle.lock();
+        let began = oracle.clocks.now();
+        let event = oracle.issue("close");
+        drop(oracle);
+        actor.runs.clear();
+        actor.metrics.clear();
+        actor.rows.clear();
+        let (control, fails) = (actor.control.clone(), actor.expects_failures);
+        match actor.database.close() {
+            Ok(()) => {
+                let mut oracle = world.oracle.lock();
+                oracle.acknowledge(event);
+                oracle.clocks.make_durable(began);
+                Ok(())
+            }
+            Err(_) if control.is_dead() || fails => {
+                control.kill();
+                find_out(world)
+            }
+            Err(error) => Err(tell("close", &error)),
+        }
+    }
+
+    /// Recovers from every captured power cut.
+    fn judge(&mut self, world: &World, depth: usize) -> Verdict<()> {
+        let violations = world.disk.violations();
+        if !violations.is_empty() {
+            return Err(violations.join("; "));
+        }
+        let captured = world.take_captured();
+        world.disk.on_change(None);
+        let oracle = world.oracle.lock().clone();
+        for capture in captured {
+            self.recover(&oracle, &capture, depth)
+                .map_err(|error| format!("{error}\n  power cut at {:?}", capture.phase))?;
+        }
+        Ok(())
+    }
+
+    fn recover(&mut self, oracle: &Oracle, capture: &Captured, depth: usize) -> Verdict<()> {
+        self.statistics.note(capture.phase, capture.image.content_hash());
+        let goes_on = depth < DEPTH_MAX
+            && match (depth, self.focus) {
+                (0, Focus::Recovery | Focus::TwoRecovering) => true,
+                _ => self.random.one_in(24),
+            };
+        if goes_on {
+            let copy = capture.image.duplicate(self.random.bits());
+            if self.focus == Focus::TwoRecovering {
+                self.recover_together(oracle, copy, capture.at, depth)?;
+            } else {
+                self.recover_and_go_on(oracle, copy, capture.at, depth)?;
+            }
+        }
+        self.recover_plainly(oracle, &capture.image, capture.at)
+    }
+
+    /// Opens, reads, ticks, reads again.
+    fn recover_plainly(
+        &mut self,
+        oracle: &Oracle,
+        image: &SimulatedDisk,
+        at: Snapshot,
+    ) -> Verdict<()> {
+        if self.random.one_in(8) {
+            let seen = engine::with_reader(image, observe);
+            let seen = seen.map_err(|error| tell("a reader after a power cut", &error))?;
+            compare(oracle, &seen, at).map_err(|error| format!("read only: {error}"))?;
+        }
+        let (database, control) = engine::open(image, Opening::WRITE);
+        let database = database.map_err(|error| tell("recovery", &error))?;
+        let seen = read(&database, "after recovery")?;
+        compare(oracle, &seen, at).map_err(|error| format!("after recovery: {error}"))?;
+        if self.random.one_in(6) {
+            let known = oracle.resolve(&seen, at, Certainty::PowerCut);
+            database.tick().map_err(|error| tell("the tick after recovery", &error))?;
+            let again = read_thoroughly(&database, "after a tick")?;
+            let at = Snapshot { clock: at.clock, durable: 0 };
+            compare(&known, &again, at).map_err(|error| format!("after a tick: {error}"))?;
+            verify(image)?;
+        }
+        control.kill();
+        drop(database);
+        no_violation(image)
+    }
+
+    /// What a reader finds after the power cut, and what is certain from then on.
+    fn certain(oracle: &Oracle, disk: &SimulatedDisk, at: Snapshot) -> Verdict<Oracle> {
+        let seen: Observation = engine::with_reader(disk, observe)
+            .map_err(|error| tell("a reader after a power cut", &error))?;
+        compare(oracle, &seen, at).map_err(|error| format!("read only: {error}"))?;
+        Ok(oracle.resolve(&seen, at, Certainty::PowerCut))
+    }
+
+    /// One process recovers and writes on; the power may be cut at any step of it.
+    fn recover_and_go_on(
+        &mut self,
+        oracle: &Oracle,
+        disk: SimulatedDisk,
+        at: Snapshot,
+        depth: usize,
+    ) -> Verdict<()> {
+        let known = Self::certain(oracle, &disk, at)?;
+        let sampling = Sampling { one_in: 1, at_once: 1 + self.random.below(2), most: 40 };
+        let world = World::resume(disk, known, &mut self.random, sampling);
+        world.disk.set_phase(Phase::Recovery);
+        let mut actor = world.open(self.random.bits())?;
+        actor.tick()?;
+        actor.check_live()?;
+        if self.random.one_in(2) {
+            actor.sync()?;
+            actor.tick()?;
+        }
+        let mut actors = vec![actor];
+        for _ in 0..self.random.below(6) {
+            let call = Call::draw(Focus::Recovery, &mut self.random);
+            world.disk.set_phase(call.phase());
+            actors[0].call(call)?;
+        }
+        if self.random.one_in(3) {
+            world.disk.set_phase(Phase::SealAndPunch);
+            self.close_all(&world, actors)?;
+        }
+        self.judge(&world, depth + 1)
+    }
+
+    /// Two processes recover at once, and write; the power may be cut at any step of it.
+    fn recover_together(
+        &mut self,
+        oracle: &Oracle,
+        disk: SimulatedDisk,
+        at: Snapshot,
+        depth: usize,
+    ) -> Verdict<()> {
+        let known = Self::certain(oracle, &disk, at)?;
+        let sampling = Sampling { one_in: 1 + self.random.below(2), at_once: 1, most: 60 };
+        let world = World::resume(disk, known, &mut self.random, sampling);
+        world.disk.set_phase(Phase::TwoRecovering);
+        let seed = self.random.bits();
+        let dies_after = self.random.one_in(4).then(|| self.random.below(60) as u64);
+        let jobs: Vec<Box<dyn FnOnce() -> Verdict<Option<Actor>> + Send + '_>> = [None, dies_after]
+            .into_iter()
+            .map(|dies_after| {
+                let (world, seed) = (&world, self.random.bits());
+                Box::new(move || one_of_two(world, seed, dies_after)) as Box<_>
+            })
+            .collect();
+        let results = run_together(seed, jobs);
+        let mut actors = Vec::new();
+        for result in results {
+            actors.extend(result?);
+        }
+        find_out(&world)?;
+        self.judge(&world, depth + 1)
+    }
+}
+
+/// What each of two processes does that recover at once.
+fn one_of_two(world: &World, seed: u64, dies_after: Option<u64>) -> Verdict<Option<Actor>> {
+    let mut random = Random::new(seed);
+    let mut actor = world.open(random.bits())?;
+    actor.keeps_to_itself = true;
+    if let Some(steps) = dies_after {
+        actor.control.kill_after(steps);
+    }
+    actor.tick()?;
+    actor.check_live()?;
+    const CALLS: [Call; 8] = [
+        Call::StartRun,
+        Call::Point,
+        Call::Row,
+        Call::Params,
+        Call::Tags,
+        Call::Sync,
+        Call::Tick,
+        Call::Gc,
+    ];
+    for _ in 0..random.below(5) {
+        if !actor.control.is_dead() {
+            actor.call(*random.pick(&CALLS))?;
+        }
+    }
+    if actor.control.is_dead() {
+        return Ok(None);
+    }
+    actor.check_live()?;
+    Ok(Some(actor))
+}
+
+/// Reads everything with new eyes, and takes it for what happened.
+fn find_out(world: &World) -> Verdict<()> {
+    let (reader, control) = engine::open(&world.disk, Opening::READ);
+    let reader = reader.map_err(|error| tell("a reader after a kill", &error))?;
+    world.settle(&reader)?;
+    control.kill();
+    Ok(())
+}
+
+fn no_violation(disk: &SimulatedDisk) -> Verdict<()> {
+    let violations = disk.violations();
+    if violations.is_empty() { Ok(()) } else { Err(violations.join("; ")) }
+}
+
+/// The engine's own verification must find nothing to say against a recovered file.
+fn verify(disk: &SimulatedDisk) -> Verdict<()> {
+    let report = engine::verify(disk).map_err(|error| tell("verify", &error))?;
+    if report.is_sound() { Ok(()) } else { Err(format!("verify: {:?}", report.damages)) }
+}

@@ -1,0 +1,80 @@
+//! The simulator is itself put to the test: with a rule of the protocol broken it must notice.
+
+use tracklite::internals::{Mutant, with_mutant};
+
+use crate::explore::Statistics;
+use crate::world::Verdict;
+use crate::{judge_seed, scenarios};
+
+/// So many seeds are tried before a mutant counts as missed.
+const SEEDS_MOST: u64 = 3000;
+
+/// The workloads of the simulator must show that the rule is broken.
+fn must_be_caught(mutant: Mutant) {
+    let statistics = Statistics::default();
+    must_be_caught_by(mutant, |seed| judge_seed(seed, &statistics));
+}
+
+/// Finds a seed that shows that the rule is broken; without the mutant the engine passes it.
+fn must_be_caught_by(mutant: Mutant, judge: impl Fn(u64) -> Verdict<()>) {
+    let caught = (0..SEEDS_MOST)
+        .find_map(|seed| with_mutant(mutant, || judge(seed)).err().map(|error| (seed, error)));
+    let Some((seed, error)) = caught else { panic!("{mutant:?} was not caught") };
+    println!("{mutant:?} caught by seed {seed}: {error}");
+    judge(seed).unwrap_or_else(|error| {
+        panic!("seed {seed} fails without {mutant:?} as well: {error}");
+    });
+}
+
+#[test]
+fn mutant_no_checksum_is_caught() {
+    must_be_caught(Mutant::NoChecksum);
+}
+
+#[test]
+fn mutant_unseeded_checksum_is_caught() {
+    must_be_caught(Mutant::UnseededChecksum);
+}
+
+#[test]
+fn mutant_trusted_length_is_caught() {
+    must_be_caught(Mutant::TrustedLength);
+}
+
+#[test]
+fn mutant_definition_after_use_is_caught() {
+    must_be_caught(Mutant::DefinitionAfterUse);
+}
+
+#[test]
+fn mutant_rule_1_counter_incarnation_is_caught() {
+    must_be_caught(Mutant::Rule1CounterIncarnation);
+}
+
+#[test]
+fn mutant_rule_8_damage_is_end_is_caught() {
+    must_be_caught_by(Mutant::Rule8DamageIsEnd, scenarios::damaged_chain);
+}
+
+#[test]
+fn mutant_rule_18_no_recheck_is_caught() {
+    must_be_caught(Mutant::Rule18NoRecheck);
+}
+
+#[test]
+fn mutant_rule_24_trust_index_is_caught() {
+    let folder = tempfile::tempdir().unwrap();
+    must_be_caught_by(Mutant::Rule24TrustIndex, |seed| {
+        scenarios::outlived_index(seed, folder.path())
+    });
+}
+
+#[test]
+fn mutant_rule_14_punch_before_sync_is_caught() {
+    must_be_caught(Mutant::Rule14PunchBeforeSync);
+}
+
+#[test]
+fn mutant_rule_21_no_poison_is_caught() {
+    must_be_caught(Mutant::Rule21NoPoison);
+}

@@ -1,0 +1,111 @@
+//! Situations that a power cut alone does not bring about.
+
+use std::path::Path;
+
+use tracklite::internals::simulated::{Random, SimulatedDisk};
+use tracklite::{Error, ErrorKind};
+
+use crate::compare::compare;
+use crate::engine::{self, Opening};
+use crate::observe::observe;
+use crate::oracle::Snapshot;
+use crate::workload::{Call, Focus};
+use crate::world::{Actor, Sampling, Verdict, World, tell};
+
+const NO_CUTS: Sampling = Sampling { one_in: 1, at_once: 0, most: 0 };
+/// Where the first unit of the metadata chain begins.
+const CHAIN_START: u64 = 64 * 1024;
+
+fn live_a_little(actor: &mut Actor, focus: Focus, random: &mut Random) -> Verdict<()> {
+    (0..8 + random.below(16)).try_for_each(|_| actor.call(Call::draw(focus, random)))
+}
+
+/// A sector of the chain that was synced goes bad: the file must not pass for a shorter one.
+pub fn damaged_chain(seed: u64) -> Verdict<()> {
+    let mut random = Random::new(seed);
+    let (world, mut actor) = World::create(&mut random, NO_CUTS)?;
+    live_a_little(&mut actor, Focus::Append, &mut random)?;
+    actor.sync()?;
+    actor.sync()?;
+    actor.control.kill();
+    let durable = world.disk.crash_image(&mut random);
+    if !damage(&durable, &mut random) {
+        return Ok(());
+    }
+    let at = world.everything();
+    let oracle = world.oracle.lock();
+    let is_reported = |error: &Error| error.kind() == ErrorKind::Damaged;
+    for opening in [Opening::READ, Opening::WRITE] {
+        let (database, _control) = engine::open(&durable, opening);
+        let database = match database {
+            Ok(database) => database,
+            Err(error) if is_reported(&error) => continue,
+            Err(error) => return Err(tell("opening a damaged file", &error)),
+        };
+        match observe(&database) {
+            Ok(seen) => {
+                let told = database.info().map_err(|error| tell("info", &error))?.warnings;
+                if let Err(lost) = compare(&oracle, &seen, at)
+                    && (told.is_empty() || !opening.read_only)
+                {
+                    return Err(format!("unnoticed damage of the chain: {lost}"));
+                }
+            }
+            Err(error) if is_reported(&error) => {}
+            Err(error) => return Err(tell("reading a damaged file", &error)),
+        }
+    }
+    Ok(())
+}
+
+/// Zeroes a sector of the chain that holds something, or flips a bit of it.
+fn damage(disk: &SimulatedDisk, random: &mut Random) -> bool {
+    use tracklite::internals::Storage as _;
+    let storage = disk.attach();
+    let mut unit = vec![0; CHAIN_START as usize];
+    if storage.read_at(CHAIN_START, &mut unit).is_err() {
+        return false;
+    }
+    // The unit's header comes first; what is behind the last byte in use was never written.
+    let used = unit.iter().rposition(|&byte| byte != 0).unwrap_or(0);
+    if used < 256 {
+        return false;
+    }
+    let place = 128 + random.below(used - 128);
+    let damaged = if random.one_in(2) {
+        let start = place / 512 * 512;
+        storage.write_at(CHAIN_START + start.max(128) as u64, &vec![0; 512 - start.max(128) % 512])
+    } else {
+        storage.write_at(CHAIN_START + place as u64, &[unit[place] ^ 1 << random.below(8)])
+    };
+    damaged.is_ok() && storage.sync().is_ok()
+}
+
+/// An index that outlived the chain it was made of must not be believed.
+pub fn outlived_index(seed: u64, folder: &Path) -> Verdict<()> {
+    let mut random = Random::new(seed);
+    let folder = folder.join(seed.to_string());
+    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let (world, first) = World::create(&mut random, NO_CUTS)?;
+    first.die();
+    let mut actor = world.open_with_index(&folder, random.bits())?;
+    live_a_little(&mut actor, Focus::Append, &mut random)?;
+    actor.check_live()?;
+    if random.one_in(2) {
+        actor.sync()?;
+    }
+    live_a_little(&mut actor, Focus::Append, &mut random)?;
+    // Reading makes the index take in the chain up to here.
+    actor.check_live()?;
+    let at: Snapshot = world.oracle.lock().clocks.snapshot();
+    let image = world.disk.crash_image(&mut random);
+    actor.die();
+    let (database, control) = engine::open_with_index(&image, &folder);
+    let database = database.map_err(|error| tell("opening with an old index", &error))?;
+    let seen = observe(&database).map_err(|error| tell("reading with an old index", &error))?;
+    let verdict = compare(&world.oracle.lock(), &seen, at);
+    control.kill();
+    drop(database);
+    std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+    verdict.map_err(|error| format!("with an index of before the power cut: {error}"))
+}

@@ -1,0 +1,535 @@
+//! Random sequences of calls, weighted by what a seed is to look into.
+
+use std::sync::Arc;
+
+use tracklite::internals::simulated::{Phase, Random};
+use tracklite::{Lifecycle, MetricPoint, RunStatus, Timestamp};
+
+use crate::oracle::{EventId, ExperimentOracle, Points, Register, RunOracle};
+use crate::world::{Actor, Verdict};
+
+/// What a workload mostly does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    Append,
+    SealAndPunch,
+    Gc,
+    Recovery,
+    TwoRecovering,
+}
+
+impl Focus {
+    pub const ALL: [Focus; 5] =
+        [Focus::Append, Focus::SealAndPunch, Focus::Gc, Focus::Recovery, Focus::TwoRecovering];
+}
+
+/// One call, or a few that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    StartRun,
+    CreateExperiment,
+    ChangeExperiment,
+    Params,
+    Tags,
+    Update,
+    Point,
+    Row,
+    Bulk,
+    DeleteOrRestoreRun,
+    DeleteOrRestoreExperiment,
+    Finish,
+    Sync,
+    Tick,
+    Gc,
+}
+
+impl Call {
+    /// Draws a call.
+    pub fn draw(focus: Focus, random: &mut Random) -> Call {
+        const ORDINARY: &[(Call, usize)] = &[
+            (Call::StartRun, 5),
+            (Call::CreateExperiment, 2),
+            (Call::ChangeExperiment, 2),
+            (Call::Params, 4),
+            (Call::Tags, 4),
+            (Call::Update, 3),
+            (Call::Point, 12),
+            (Call::Row, 10),
+            (Call::Bulk, 4),
+            (Call::DeleteOrRestoreRun, 2),
+            (Call::DeleteOrRestoreExperiment, 1),
+            (Call::Finish, 1),
+            (Call::Sync, 4),
+            (Call::Tick, 3),
+        ];
+        let extra: &[(Call, usize)] = match focus {
+            Focus::Append => &[(Call::Gc, 1)],
+            Focus::SealAndPunch => &[(Call::Bulk, 25), (Call::Tick, 20), (Call::Gc, 1)],
+            Focus::Gc => &[(Call::DeleteOrRestoreRun, 12), (Call::Gc, 14), (Call::Bulk, 6)],
+            Focus::Recovery | Focus::TwoRecovering => &[(Call::Bulk, 4), (Call::Gc, 1)],
+        };
+        let total: usize = ORDINARY.iter().chain(extra).map(|(_, weight)| weight).sum();
+        let mut drawn = random.below(total);
+        for (call, weight) in ORDINARY.iter().chain(extra) {
+            if drawn < *weight {
+                return *call;
+            }
+            drawn -= weight;
+        }
+        Call::Point
+    }
+
+    /// The phase in which its power cuts count.
+    pub fn phase(self) -> Phase {
+        match self {
+            Call::Tick => Phase::SealAndPunch,
+            Call::Gc => Phase::Gc,
+            _ => Phase::Append,
+        }
+    }
+}
+
+/// Where times begin; each call has a millisecond of its own.
+const FIRST_TIME: i64 = 1_700_000_000_000_000_000;
+
+impl Actor {
+    /// Makes one call.
+    pub fn call(&mut self, call: Call) -> Verdict<()> {
+        match call {
+            Call::StartRun => self.start_run(),
+            Call::CreateExperiment => self.create_experiment(),
+            Call::ChangeExperiment => self.change_experiment(),
+            Call::Params => self.with_run(Self::log_params),
+            Call::Tags => self.with_run(Self::set_tags),
+            Call::Update => self.with_run(Self::update),
+            Call::Point => self.with_run(Self::log_point),
+            Call::Row => self.with_run(Self::log_row),
+            Call::Bulk => self.with_run(Self::log_bulk),
+            Call::DeleteOrRestoreRun => self.delete_or_restore_run(),
+            Call::DeleteOrRestoreExperiment => self.delete_or_restore_experiment(),
+            Call::Finish => self.with_run(Self::finish),
+            Call::Sync => self.sync(),
+            Call::Tick => self.tick(),
+            Call::Gc => self.gc(),
+        }
+    }
+
+    /// Makes sure that the process has a run of its own in hand.
+    fn with_run(&mut self, work: fn(&mut Self, EventId) -> Verdict<()>) -> Verdict<()> {
+        let live = self.oracle.lock().live_runs();
+        let own: Vec<EventId> =
+            live.iter().copied().filter(|event| self.runs.contains_key(event)).collect();
+        if own.is_empty() || self.random.one_in(12) {
+            // Another process's run is written to through a handle, or taken over.
+            if live.is_empty() || self.keeps_to_itself || self.random.one_in(2) {
+                return self.start_run();
+            }
+            let event = *self.random.pick(&live);
+            return self.take_over(event).and_then(|()| {
+                if self.runs.contains_key(&event) { work(self, event) } else { Ok(()) }
+            });
+        }
+        let event = *self.random.pick(&own);
+        work(self, event)
+    }
+
+    fn take_over(&mut self, run: EventId) -> Verdict<()> {
+        let Some(id) = self.oracle.lock().runs[&run].id else { return Ok(()) };
+        let resumes = self.random.one_in(2);
+        let event = self.oracle.lock().issue("take over");
+        let handle = if resumes {
+            self.set_in_run(run, event, |it| it.status.set(event, RunStatus::Running));
+            self.database.resume_run(id)
+        } else {
+            self.database.run(id)
+        };
+        if let Some(handle) = self.note(event, handle)? {
+            self.runs.insert(run, handle);
+        }
+        Ok(())
+    }
+
+    fn set_in_run(&self, run: EventId, _event: EventId, change: impl FnOnce(&mut RunOracle)) {
+        if let Some(run) = self.oracle.lock().runs.get_mut(&run) {
+            change(run);
+        }
+    }
+
+    fn start_run(&mut self) -> Verdict<()> {
+        let mut experiments = self.oracle.lock().experiments_that_are(Lifecycle::Active);
+        experiments.push(EventId::START);
+        let experiment = *self.random.pick(&experiments);
+        let parents = self.oracle.lock().live_runs();
+        let parent = (!parents.is_empty() && self.random.one_in(4))
+            .then(|| *self.random.pick(&parents));
+        let (params, tags) = (self.random.below(4), self.random.below(3));
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("start run");
+        let name = format!("r{}", event.0);
+        let pairs = |letter: char, count: usize| -> Vec<(String, String)> {
+            (0..count).map(|it| (format!("{letter}{it}"), format!("{}-{it}", event.0))).collect()
+        };
+        let (params, tags) = (pairs('p', params), pairs('t', tags));
+        let parent_id = parent.and_then(|parent| oracle.runs[&parent].id);
+        let started = FIRST_TIME + event.0 as i64 * 1_000_000;
+        let run = RunOracle {
+            id: None,
+            experiment,
+            parent,
+            started,
+            exists: Register::of(event, true),
+            name: Register::of(event, name.clone()),
+            status: Register::of(event, RunStatus::Running),
+            lifecycle: Register::of(event, Lifecycle::Active),
+            params: params.iter().map(|(key, it)| (key.clone(), (event, it.clone()))).collect(),
+            tags: tags
+                .iter()
+                .map(|(key, it)| (key.clone(), Register::of(event, Some(it.clone()))))
+                .collect(),
+            tag_batches: Vec::new(),
+            points: Vec::new(),
+        };
+        let id = oracle.experiments[&experiment].id;
+        oracle.runs.insert(event, run);
+        drop(oracle);
+        let Some(id) = id else { return Ok(()) };
+        let result = self.database.experiment_by_id(id).and_then(|experiment| {
+            let mut builder = experiment.new_run();
+            builder = builder.name(&name).started(Timestamp::from_nanos(started));
+            builder = builder.params(params).tags(tags);
+            if let Some(parent) = parent_id {
+                builder = builder.parent(parent);
+            }
+            builder.start()
+        });
+        if let Some(run) = self.note(event, result)? {
+            let id = run.id();
+            self.set_in_run(event, event, |it| it.id = Some(id));
+            self.runs.insert(event, run);
+        }
+        Ok(())
+    }
+
+    fn create_experiment(&mut self) -> Verdict<()> {
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("create experiment");
+        let path = format!("/e{}", event.0);
+        let experiment = ExperimentOracle {
+            id: None,
+            exists: Register::of(event, true),
+            path: Register::of(event, path.clone()),
+            lifecycle: Register::of(event, Lifecycle::Active),
+            tags: Default::default(),
+        };
+        oracle.experiments.insert(event, experiment);
+        drop(oracle);
+        let result = self.database.experiment(&path);
+        if let Some(experiment) = self.note(event, result)?
+            && let Some(it) = self.oracle.lock().experiments.get_mut(&event)
+        {
+            it.id = Some(experiment.id());
+        }
+        Ok(())
+    }
+
+    fn change_experiment(&mut self) -> Verdict<()> {
+        let live = self.oracle.lock().experiments_that_are(Lifecycle::Active);
+        if live.is_empty() {
+            return self.create_experiment();
+        }
+        let experiment = *self.random.pick(&live);
+        let (renames, deletes) = (self.random.one_in(3), self.random.one_in(4));
+        let key = format!("x{}", self.random.below(3));
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("change experiment");
+        let path = format!("/e{}/n{}", experiment.0, event.0);
+        let Some(it) = oracle.experiments.get_mut(&experiment) else { return Ok(()) };
+        let Some(id) = it.id else { return Ok(()) };
+        let value = event.0.to_string();
+        let had = it.tags.get(&key).and_then(Register::current).is_some_and(Option::is_some);
+        let deletes = deletes && had;
+        if renames {
+            it.path.set(event, path.clone());
+        } else {
+            let written = (!deletes).then(|| value.clone());
+            it.tags.entry(key.clone()).or_default().set(event, written);
+        }
+        drop(oracle);
+        let result = self.database.experiment_by_id(id).and_then(|it| match (renames, deletes) {
+            (true, _) => it.rename(&path),
+            (false, true) => it.delete_tag(&key),
+            (false, false) => it.set_tag(&key, &value),
+        });
+        self.note(event, result).map(drop)
+    }
+
+    fn log_params(&mut self, run: EventId) -> Verdict<()> {
+        let count = 1 + self.random.below(4);
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("log params");
+        let params: Vec<(String, String)> =
+            (0..count).map(|it| (format!("q{}.{it}", event.0), format!("v{it}"))).collect();
+        if let Some(it) = oracle.runs.get_mut(&run) {
+            it.params.extend(params.iter().cloned().map(|(key, value)| (key, (event, value))));
+        }
+        drop(oracle);
+        let result = self.runs[&run].log_params(params);
+        self.note(event, result).map(drop)
+    }
+
+    fn set_tags(&mut self, run: EventId) -> Verdict<()> {
+        if self.random.one_in(3) {
+            return self.set_tag_batch(run);
+        }
+        let key = format!("t{}", self.random.below(4));
+        let wants_delete = self.random.one_in(4);
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("set tag");
+        let Some(it) = oracle.runs.get_mut(&run) else { return Ok(()) };
+        let register = it.tags.entry(key.clone()).or_default();
+        let deletes = wants_delete && register.current().is_some_and(Option::is_some);
+        let value = event.0.to_string();
+        register.set(event, (!deletes).then(|| value.clone()));
+        drop(oracle);
+        let handle = &self.runs[&run];
+        let result = if deletes { handle.delete_tag(&key) } else { handle.set_tag(&key, &value) };
+        self.note(event, result).map(drop)
+    }
+
+    fn set_tag_batch(&mut self, run: EventId) -> Verdict<()> {
+        let count = 2 + self.random.below(4);
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("set tags");
+        let keys: Vec<String> = (0..count).map(|it| format!("b{}.{it}", event.0)).collect();
+        let Some(it) = oracle.runs.get_mut(&run) else { return Ok(()) };
+        for key in &keys {
+            it.tags.insert(key.clone(), Register::of(event, Some(key.clone())));
+        }
+        it.tag_batches.push((event, keys.clone()));
+        drop(oracle);
+        let tags: Vec<(String, String)> = keys.iter().cloned().zip(keys.iter().cloned()).collect();
+        let result = self.runs[&run].set_tags(tags);
+        self.note(event, result).map(drop)
+    }
+
+    fn update(&mut self, run: EventId) -> Verdict<()> {
+        let renames = self.random.one_in(2);
+        let status = *self.random.pick(&RunStatus::ALL);
+        let event = self.oracle.lock().issue("update run");
+        let name = format!("r{}.n{}", run.0, event.0);
+        self.set_in_run(run, event, |it| match renames {
+            true => it.name.set(event, name.clone()),
+            false => it.status.set(event, status),
+        });
+        let handle = &self.runs[&run];
+        let result = if renames { handle.set_name(&name) } else { handle.set_status(status) };
+        self.note(event, result).map(drop)
+    }
+
+    fn finish(&mut self, run: EventId) -> Verdict<()> {
+        let Some(handle) = self.runs.remove(&run) else { return Ok(()) };
+        self.metrics.retain(|(of, _), _| *of != run);
+        self.rows.retain(|(of, _), _| *of != run);
+        let event = self.oracle.lock().issue("finish");
+        self.set_in_run(run, event, |it| it.status.set(event, RunStatus::Finished));
+        let result = handle.finish();
+        self.note(event, result).map(drop)
+    }
+
+    fn issue_points(
+        &mut self,
+        run: EventId,
+        keys: Vec<Arc<str>>,
+        count: usize,
+        is_row: bool,
+        is_timed: bool,
+    ) -> (EventId, Arc<Points>) {
+        let mut oracle = self.oracle.lock();
+        let number = oracle.events.len() as i64;
+        let points = Points {
+            run,
+            process: self.number,
+            keys,
+            count,
+            is_row,
+            first_step: if self.random.one_in(5) { -number } else { number },
+            stride: if is_row { 0 } else { self.random.below(3) as i64 },
+            time: is_timed.then_some(FIRST_TIME + number * 1_000_000),
+        };
+        let what = if is_row { "log row" } else { "log points" };
+        let event = oracle.issue_points(what, points.clone());
+        (event, Arc::new(points))
+    }
+
+    fn log_point(&mut self, run: EventId) -> Verdict<()> {
+        let key: Arc<str> = format!("m{}", self.random.below(6)).into();
+        let by_name = self.random.one_in(3);
+        let (event, points) = self.issue_points(run, vec![key.clone()], 1, false, !by_name);
+        let (value, step) = (Points::value(event, 0), points.step(0));
+        if by_name {
+            let result = self.runs[&run].log_metric(&key, value, step);
+            return self.note(event, result).map(drop);
+        }
+        let time = points.time_at(0).unwrap_or_default();
+        let result =
+            self.metric(run, &key).and_then(|metric| metric.log_at(value, step, time));
+        self.note(event, result).map(drop)
+    }
+
+    fn metric(&mut self, run: EventId, key: &Arc<str>) -> tracklite::Result<tracklite::Metric> {
+        let place = (run, Arc::clone(key));
+        if let Some(metric) = self.metrics.get(&place) {
+            return Ok(metric.clone());
+        }
+        let metric = self.runs[&run].metric(key)?;
+        self.metrics.insert(place, metric.clone());
+        Ok(metric)
+    }
+
+    fn log_row(&mut self, run: EventId) -> Verdict<()> {
+        let width = match self.random.below(12) {
+            0 => 40 + self.random.below(60),
+            1 => 1,
+            _ => 2 + self.random.below(8),
+        };
+        let first = self.random.below(3);
+        let keys: Vec<Arc<str>> =
+            (first..first + width).map(|it| format!("m{it}").into()).collect();
+        let by_name = self.random.one_in(3);
+        let (event, points) = self.issue_points(run, keys.clone(), width, true, !by_name);
+        let values: Vec<f64> = (0..width).map(|place| Points::value(event, place)).collect();
+        let step = points.step(0);
+        if by_name {
+            let row: Vec<(&str, f64)> =
+                keys.iter().map(|key| &**key).zip(values.iter().copied()).collect();
+            let result = self.runs[&run].log_metrics(&row, step);
+            return self.note(event, result).map(drop);
+        }
+        let time = points.time_at(0).unwrap_or_default();
+        let place = (run, keys);
+        if !self.rows.contains_key(&place) {
+            let names: Vec<&str> = place.1.iter().map(|key| &**key).collect();
+            match self.runs[&run].metric_row(&names) {
+                Ok(row) => self.rows.insert(place.clone(), row),
+                Err(error) => return self.note::<()>(event, Err(error)).map(drop),
+            };
+        }
+        let result = self.rows[&place].log_at(&values, step, time);
+        self.note(event, result).map(drop)
+    }
+
+    fn log_bulk(&mut self, run: EventId) -> Verdict<()> {
+        let key: Arc<str> = format!("m{}", self.random.below(3)).into();
+        let count = match self.random.below(6) {
+            0 => 2100,
+            1 | 2 => 200 + self.random.below(500),
+            _ => 1 + self.random.below(20),
+        };
+        let (event, points) = self.issue_points(run, vec![key.clone()], count, false, true);
+        let batch: Vec<MetricPoint> = (0..count)
+            .map(|place| MetricPoint {
+                step: points.step(place),
+                time: points.time_at(place).unwrap_or_default(),
+                value: Points::value(event, place),
+            })
+            .collect();
+        let result = self.metric(run, &key).and_then(|metric| metric.log_points(&batch));
+        self.note(event, result).map(drop)
+    }
+
+    fn delete_or_restore_run(&mut self) -> Verdict<()> {
+        let oracle = self.oracle.lock();
+        // Runs of a deleted experiment are restored with it.
+        let active = |it: &RunOracle| {
+            let experiment = oracle.experiments.get(&it.experiment);
+            experiment.is_some_and(|it| it.lifecycle.current() == Some(&Lifecycle::Active))
+        };
+        let there: Vec<(EventId, Lifecycle)> = oracle
+            .runs
+            .iter()
+            .filter(|(_, it)| it.exists.current() == Some(&true) && it.id.is_some() && active(it))
+            .filter_map(|(event, it)| Some((*event, *it.lifecycle.current()?)))
+            .collect();
+        drop(oracle);
+        if there.is_empty() {
+            return Ok(());
+        }
+        let (run, lifecycle) = *self.random.pick(&there);
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("delete or restore run");
+        let Some(it) = oracle.runs.get_mut(&run) else { return Ok(()) };
+        let Some(id) = it.id else { return Ok(()) };
+        let deletes = lifecycle == Lifecycle::Active;
+        it.lifecycle.set(event, if deletes { Lifecycle::Deleted } else { Lifecycle::Active });
+        drop(oracle);
+        let result =
+            if deletes { self.database.delete_run(id) } else { self.database.restore_run(id) };
+        self.note(event, result).map(drop)
+    }
+
+    fn delete_or_restore_experiment(&mut self) -> Verdict<()> {
+        let deletes = self.random.one_in(2);
+        let (from, to) = if deletes {
+            (Lifecycle::Active, Lifecycle::Deleted)
+        } else {
+            (Lifecycle::Deleted, Lifecycle::Active)
+        };
+        let such = self.oracle.lock().experiments_that_are(from);
+        if such.is_empty() {
+            return Ok(());
+        }
+        let experiment = *self.random.pick(&such);
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("delete or restore experiment");
+        let Some(it) = oracle.experiments.get_mut(&experiment) else { return Ok(()) };
+        let Some(id) = it.id else { return Ok(()) };
+        it.lifecycle.set(event, to);
+        for run in oracle.runs.values_mut().filter(|run| run.experiment == experiment) {
+            run.lifecycle.set(event, to);
+        }
+        drop(oracle);
+        let result = self
+            .database
+            .experiment_by_id(id)
+            .and_then(|it| if deletes { it.delete() } else { it.restore() });
+        self.note(event, result).map(drop)
+    }
+
+    /// What returned before a sync began is durable once it has succeeded.
+    pub fn sync(&mut self) -> Verdict<()> {
+        let mut oracle = self.oracle.lock();
+        let began = oracle.clocks.now();
+        let event = oracle.issue("sync");
+        drop(oracle);
+        let result = self.database.sync();
+        let synced = self.note(event, result)?.is_some();
+        if synced {
+            self.oracle.lock().clocks.make_durable(began);
+        }
+        Ok(())
+    }
+
+    pub fn tick(&mut self) -> Verdict<()> {
+        let event = self.oracle.lock().issue("tick");
+        let result = self.database.tick();
+        self.note(event, result).map(drop)
+    }
+
+    pub fn gc(&mut self) -> Verdict<()> {
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("gc");
+        for run in oracle.runs.values_mut() {
+            if run.lifecycle.current() == Some(&Lifecycle::Deleted) {
+                run.exists.set(event, false);
+            }
+        }
+        for experiment in oracle.experiments.values_mut() {
+            if experiment.lifecycle.current() == Some(&Lifecycle::Deleted) {
+                experiment.exists.set(event, false);
+            }
+        }
+        drop(oracle);
+        let result = self.database.gc();
+        self.note(event, result).map(drop)
+    }
+}

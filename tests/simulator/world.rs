@@ -1,0 +1,280 @@
+//! A simulated disk with processes on it, the oracle of what they did, and captured power cuts.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tracklite::internals::simulated::{
+    DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step,
+};
+use tracklite::{Database, Error, Metric, MetricRow, Result, Run};
+
+use crate::compare::{Certainty, compare};
+use crate::engine::{self, Opening};
+use crate::observe::{Observation, check_statistics, observe};
+use crate::oracle::{Clock, Clocks, EventId, Oracle, Snapshot};
+
+/// What the engine did wrong.
+pub type Verdict<T> = std::result::Result<T, String>;
+
+/// What a power cut left, with what had been asked and promised by then.
+#[derive(Debug)]
+pub struct Captured {
+    pub image: SimulatedDisk,
+    pub at: Snapshot,
+    pub phase: Phase,
+}
+
+/// How often power cuts are tried, within storage calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampling {
+    /// One in so many changes.
+    pub one_in: usize,
+    /// So many power cuts at each of them.
+    pub at_once: usize,
+    /// At most so many in all.
+    pub most: usize,
+}
+
+/// The disk, what was done, and what power cuts would have left.
+pub struct World {
+    pub disk: SimulatedDisk,
+    pub oracle: Arc<Mutex<Oracle>>,
+    pub captured: Arc<Mutex<Vec<Captured>>>,
+    pub tick_syncs: bool,
+}
+
+impl World {
+    /// A new file, created and durable.
+    pub fn create(random: &mut Random, sampling: Sampling) -> Verdict<(World, Actor)> {
+        let disk = SimulatedDisk::new(random.bits());
+        let oracle = Oracle::new(Arc::new(Clocks::default()));
+        let world = World {
+            disk,
+            oracle: Arc::new(Mutex::new(oracle)),
+            captured: Arc::default(),
+            tick_syncs: random.one_in(3),
+        };
+        let opening =
+            Opening { create: true, read_only: false, tick_syncs: world.tick_syncs };
+        let actor = world.actor(opening, random.bits()).map_err(|error| tell("creating", &error))?;
+        actor.database.sync().map_err(|error| tell("the first sync", &error))?;
+        world.watch(random.bits(), sampling);
+        Ok((world, actor))
+    }
+
+    /// A disk on which something stands already.
+    pub fn resume(
+        disk: SimulatedDisk,
+        oracle: Oracle,
+        random: &mut Random,
+        sampling: Sampling,
+    ) -> World {
+        let world = World {
+            disk,
+            oracle: Arc::new(Mutex::new(oracle)),
+            captured: Arc::default(),
+            tick_syncs: random.one_in(3),
+        };
+        world.watch(random.bits(), sampling);
+        world
+    }
+
+    /// Follows syncs and captures power cuts from now on.
+    fn watch(&self, seed: u64, sampling: Sampling) {
+        let clocks = Arc::clone(&self.oracle.lock().clocks);
+        let captured = Arc::clone(&self.captured);
+        let mut watcher = Watcher {
+            clocks,
+            random: Random::new(seed),
+            sampling,
+            begun: HashMap::new(),
+            is_doubtful: false,
+        };
+        self.disk.on_change(Some(Box::new(move |view| {
+            captured.lock().extend(watcher.see(view));
+        })));
+    }
+
+    /// A new process opens the file for writing.
+    pub fn actor(&self, opening: Opening, seed: u64) -> Result<Actor> {
+        self.actor_of(engine::open(&self.disk, opening), seed)
+    }
+
+    /// A new process that keeps its index in a folder.
+    pub fn open_with_index(&self, folder: &Path, seed: u64) -> Verdict<Actor> {
+        let opened = engine::open_with_index(&self.disk, folder);
+        self.actor_of(opened, seed).map_err(|error| tell("opening", &error))
+    }
+
+    fn actor_of(&self, opened: (Result<Database>, ProcessControl), seed: u64) -> Result<Actor> {
+        let (database, control) = opened;
+        let mut oracle = self.oracle.lock();
+        let number = oracle.processes;
+        oracle.processes += 1;
+        Ok(Actor {
+            database: database?,
+            control,
+            number,
+            disk: self.disk.clone(),
+            oracle: Arc::clone(&self.oracle),
+            random: Random::new(seed),
+            runs: HashMap::new(),
+            metrics: HashMap::new(),
+            rows: HashMap::new(),
+            expects_failures: false,
+            is_unsettled: false,
+            keeps_to_itself: false,
+        })
+    }
+
+    /// As [`World::actor`], with the error as a verdict.
+    pub fn open(&self, seed: u64) -> Verdict<Actor> {
+        let opening = Opening { tick_syncs: self.tick_syncs, ..Opening::WRITE };
+        self.actor(opening, seed).map_err(|error| tell("opening", &error))
+    }
+
+    /// Takes the captured power cuts.
+    pub fn take_captured(&self) -> Vec<Captured> {
+        std::mem::take(&mut *self.captured.lock())
+    }
+
+    /// After a process died: what returned must be there; what was under way is found out.
+    pub fn settle(&self, reader: &Database) -> Verdict<()> {
+        let at = self.everything();
+        let seen = read(reader, "after a kill")?;
+        let mut oracle = self.oracle.lock();
+        compare(&oracle, &seen, at).map_err(|error| format!("after a kill: {error}"))?;
+        *oracle = oracle.resolve(&seen, at, Certainty::Killed);
+        Ok(())
+    }
+
+    /// All that was issued may be there, all that was acknowledged must.
+    pub fn everything(&self) -> Snapshot {
+        let clock = self.oracle.lock().clocks.now();
+        Snapshot { clock, durable: clock }
+    }
+}
+
+/// Follows what happens on the disk.
+struct Watcher {
+    clocks: Arc<Clocks>,
+    random: Random,
+    sampling: Sampling,
+    /// When the sync of each process began.
+    begun: HashMap<u64, Clock>,
+    /// A sync has failed: what the disk calls synced need not be durable any more.
+    is_doubtful: bool,
+}
+
+impl Watcher {
+    fn see(&mut self, view: &DiskView<'_>) -> Vec<Captured> {
+        match view.step() {
+            Step::SyncBegin => {
+                self.begun.insert(view.process(), self.clocks.now());
+            }
+            Step::SyncFailed => self.is_doubtful = true,
+            Step::SyncEnd => {
+                if let Some(begun) = self.begun.remove(&view.process())
+                    && !self.is_doubtful
+                {
+                    self.clocks.make_durable(begun);
+                }
+            }
+            _ => {}
+        }
+        if self.sampling.most == 0 || !self.random.one_in(self.sampling.one_in) {
+            return Vec::new();
+        }
+        let count = self.sampling.at_once.min(self.sampling.most);
+        self.sampling.most -= count;
+        let capture = |_| Captured {
+            image: view.crash_image(&mut self.random),
+            at: self.clocks.snapshot(),
+            phase: view.phase(),
+        };
+        (0..count).map(capture).collect()
+    }
+}
+
+/// A simulated process that writes.
+pub struct Actor {
+    pub database: Database,
+    pub control: ProcessControl,
+    /// Its place in the order of opening.
+    pub number: usize,
+    pub disk: SimulatedDisk,
+    pub oracle: Arc<Mutex<Oracle>>,
+    pub random: Random,
+    pub runs: HashMap<EventId, Run>,
+    pub metrics: HashMap<(EventId, Arc<str>), Metric>,
+    pub rows: HashMap<(EventId, Vec<Arc<str>>), MetricRow>,
+    /// Whether the medium has been told to fail, so that errors are no surprise.
+    pub expects_failures: bool,
+    /// Whether a call has failed, so that it is open what it has left.
+    pub is_unsettled: bool,
+    /// Whether others write at the same time: then each keeps to runs of its own.
+    pub keeps_to_itself: bool,
+}
+
+impl Actor {
+    /// Takes note of what a call returned; `None` when it failed and was allowed to.
+    pub fn note<T>(&mut self, event: EventId, result: Result<T>) -> Verdict<Option<T>> {
+        match result {
+            Ok(value) => {
+                self.oracle.lock().acknowledge(event);
+                Ok(Some(value))
+            }
+            Err(_) if self.control.is_dead() || self.expects_failures => {
+                self.is_unsettled = true;
+                Ok(None)
+            }
+            Err(error) => {
+                let what = self.oracle.lock().events[event.0].what;
+                Err(tell(what, &error))
+            }
+        }
+    }
+
+    /// Reads everything and checks that what was acknowledged is there.
+    pub fn check_live(&mut self) -> Verdict<()> {
+        let durable = self.oracle.lock().clocks.now();
+        let seen = match observe(&self.database) {
+            Ok(seen) => seen,
+            Err(_) if self.control.is_dead() => return Ok(()),
+            Err(error) => return Err(tell("reading while live", &error)),
+        };
+        let oracle = self.oracle.lock();
+        let at = Snapshot { clock: oracle.clocks.now(), durable };
+        compare(&oracle, &seen, at).map_err(|error| format!("read while live: {error}"))
+    }
+
+    /// The process dies; what it had open is dropped without a trace.
+    pub fn die(self) {
+        self.control.kill();
+    }
+}
+
+/// Reads everything, twice over where the engine computes something from the points.
+pub fn read(database: &Database, when: &str) -> Verdict<Observation> {
+    observe(database).map_err(|error| tell(&format!("reading {when}"), &error))
+}
+
+/// As [`read`], with statistics held against the points.
+pub fn read_thoroughly(database: &Database, when: &str) -> Verdict<Observation> {
+    let seen = read(database, when)?;
+    check_statistics(database, &seen)?;
+    Ok(seen)
+}
+
+/// An error with its causes.
+pub fn tell(what: &str, error: &Error) -> String {
+    let mut text = format!("{what} failed: {error}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}
