@@ -8,8 +8,18 @@
 //! - An aligned 8-byte store or write is never torn.
 //! - Bytes never written since their range was allocated or punched read as zero.
 
+mod create;
+mod file;
+mod holders;
+mod medium;
+mod memory;
+mod region;
+
 use std::fmt;
 use std::io;
+
+pub use file::{Access, FileStorage, WritePath};
+pub use memory::{MemoryFile, MemoryStorage};
 
 /// What a lock is asked for: shared by many, or held by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
