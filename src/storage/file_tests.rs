@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::format::UNIT_BYTES;
+use crate::sys::fork::testing;
 use tempfile::TempDir;
 
 fn folder() -> TempDir {
@@ -265,4 +266,113 @@ fn creation_follows_a_link_to_nothing_and_refuses_what_exists() {
     assert_eq!(taken(&folder.path().join("no/file")), io::ErrorKind::NotFound);
     let empty = FileStorage::create_new(&folder.path().join("new"), b"");
     assert_eq!(empty.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_lock_survives_a_stranger_that_closes_the_descriptor() {
+    let (_folder, path, holder) = opened();
+    let other = open(&path);
+    assert!(holder.try_lock(LockRange::byte(1), LockMode::Exclusive).unwrap());
+    holder.file.descriptor.close_as_a_stranger();
+    assert!(other.is_locked_elsewhere(LockRange::byte(1)).unwrap());
+    for outcome in [
+        holder.write_at(0, b"x"),
+        holder.read_at(0, &mut [0]).map(|_| ()),
+        holder.sync(),
+        holder.is_locked_elsewhere(LockRange::byte(9)).map(|_| ()),
+        holder.place().map(|_| ()),
+    ] {
+        let message = outcome.unwrap_err().to_string();
+        assert!(message.contains("was closed by other code"), "{message}");
+    }
+    drop(holder);
+    assert!(!other.is_locked_elsewhere(LockRange::byte(1)).unwrap());
+}
+
+#[test]
+fn nothing_goes_through_a_number_that_leads_to_another_file() {
+    for write_path in [WritePath::Mapped, WritePath::Positioned] {
+        let (folder, path, _) = opened();
+        let storage = FileStorage::open(&path, Access::ReadWrite, write_path).unwrap();
+        storage.allocate(0, UNIT_BYTES).unwrap();
+        let region = storage.region(0, UNIT_BYTES).unwrap();
+        let foreign_path = folder.path().join("foreign");
+        fs::write(&foreign_path, [9; 64]).unwrap();
+        let foreign = fs::OpenOptions::new().write(true).open(&foreign_path).unwrap();
+        storage.file.descriptor.replace_as_a_stranger(std::os::fd::AsFd::as_fd(&foreign));
+        assert!(storage.write_at(0, b"x").is_err());
+        assert!(storage.allocate(0, 2 * UNIT_BYTES).is_err());
+        assert!(storage.punch(0, 64).is_err());
+        assert!(storage.try_lock(LockRange::byte(0), LockMode::Exclusive).is_err());
+        assert!(storage.read_at(0, &mut [0; 64]).is_err());
+        assert!(storage.sync().is_err());
+        // A mapping leads to its own file whatever becomes of the number.
+        assert_eq!(region.commit(0, &[1, 1]).is_ok(), write_path == WritePath::Mapped);
+        assert_eq!(fs::read(&foreign_path).unwrap(), [9; 64]);
+    }
+}
+
+#[test]
+fn a_forked_child_can_do_nothing_with_its_parents_file_and_undoes_nothing() {
+    for write_path in [WritePath::Mapped, WritePath::Positioned] {
+        let (_folder, path, other) = opened();
+        let storage = FileStorage::open(&path, Access::ReadWrite, write_path).unwrap();
+        storage.allocate(0, UNIT_BYTES).unwrap();
+        let region = storage.region(0, UNIT_BYTES).unwrap();
+        assert!(storage.try_lock(LockRange::byte(2), LockMode::Exclusive).unwrap());
+        // What the child drops is its copy; the parent's is dropped at the end.
+        let storage = std::mem::ManuallyDrop::new(storage);
+        let region = std::mem::ManuallyDrop::new(region);
+        let child = testing::start(|| {
+            let refused = region.store(0, &[1]).is_err()
+                && storage.write_at(0, b"x").is_err()
+                && storage.read_at(0, &mut [0]).is_err()
+                && storage.unlock(LockRange::byte(2)).is_err();
+            region.populate(0, 64);
+            let anew = open(&path);
+            let held = anew.is_locked_elsewhere(LockRange::byte(2)).unwrap();
+            let own = anew.try_lock(LockRange::byte(3), LockMode::Exclusive).unwrap();
+            drop(std::mem::ManuallyDrop::into_inner(region));
+            drop(std::mem::ManuallyDrop::into_inner(storage));
+            refused && held && own && anew.len().is_ok()
+        });
+        assert!(testing::wait(child));
+        assert!(other.is_locked_elsewhere(LockRange::byte(2)).unwrap());
+        assert!(!other.is_locked_elsewhere(LockRange::byte(3)).unwrap());
+        assert_eq!(read(&other, 0, 1), [7]);
+    }
+}
+
+#[test]
+fn the_locks_of_a_killed_process_are_free_though_its_child_lives() {
+    let (folder, path, other) = opened();
+    let [ready, stop] = ["ready", "stop"].map(|name| folder.path().join(name));
+    let killed = testing::start(|| {
+        let storage = open(&path);
+        storage.allocate(0, UNIT_BYTES).unwrap();
+        let _region = storage.region(0, UNIT_BYTES).unwrap();
+        let locked = storage.try_lock(LockRange::byte(0), LockMode::Exclusive).unwrap();
+        testing::start(|| {
+            let part = folder.path().join("part");
+            fs::write(&part, if locked { b"locked" } else { b"failed" }).unwrap();
+            fs::rename(&part, &ready).unwrap();
+            wait_for(&stop)
+        });
+        wait_for(&ready);
+        let seen = other.len().is_err();
+        fs::write(folder.path().join("seen"), if seen { b"closed" } else { b"open  " }).unwrap();
+        testing::kill_self()
+    });
+    assert!(!testing::wait(killed));
+    assert_eq!(fs::read(&ready).unwrap(), b"locked");
+    assert_eq!(fs::read(folder.path().join("seen")).unwrap(), b"closed");
+    assert!(!other.is_locked_elsewhere(LockRange::byte(0)).unwrap());
+    fs::write(&stop, b"").unwrap();
+}
+
+fn wait_for(path: &Path) -> bool {
+    (0..2000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        path.exists()
+    })
 }

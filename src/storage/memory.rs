@@ -455,3 +455,7 @@ impl Region for MemoryRegion {
 
     fn populate(&self, _offset: usize, _length: usize) {}
 }
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

@@ -9,6 +9,8 @@
 //! - Bytes never written since their range was allocated or punched read as zero.
 
 mod create;
+#[cfg(any(test, feature = "internals"))]
+mod fault;
 mod file;
 mod holders;
 mod medium;
@@ -18,6 +20,8 @@ mod region;
 use std::fmt;
 use std::io;
 
+#[cfg(any(test, feature = "internals"))]
+pub use fault::{CallKind, Failure, Fault, FaultPlan, FaultStorage};
 pub use file::{Access, FileStorage, WritePath};
 pub use memory::{MemoryFile, MemoryStorage};
 

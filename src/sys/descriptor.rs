@@ -78,6 +78,20 @@ impl Descriptor {
         }
     }
 
+    /// What a careless library does: closes the number.
+    #[cfg(test)]
+    pub(crate) fn close_as_a_stranger(&self) {
+        // SAFETY: this type expects it and checks before every use.
+        unsafe { libc::close(self.number) };
+    }
+
+    /// What a careless library does next: the number leads to another file.
+    #[cfg(test)]
+    pub(crate) fn replace_as_a_stranger(&self, other: BorrowedFd<'_>) -> RawFd {
+        // SAFETY: as above.
+        unsafe { libc::dup3(other.as_raw_fd(), self.number, libc::O_CLOEXEC) }
+    }
+
     #[cold]
     fn lost(&self) -> io::Error {
         io::Error::other(if self.birthplace.same_fork() {
@@ -150,5 +164,43 @@ impl Drop for Anchor {
             // SAFETY: the mapping is ours, and nobody else knows its address.
             let _ = unsafe { rustix::mm::munmap(self.address, ANCHOR_BYTES) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fork::testing;
+    use std::io::{Read, Seek};
+    use std::os::fd::FromRawFd;
+
+    #[test]
+    fn a_reused_number_is_noticed_and_not_closed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let descriptor = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
+        assert!(descriptor.borrow().as_raw_fd() >= LOWEST_NUMBER);
+        descriptor.facts().unwrap();
+        let other = tempfile::tempfile().unwrap();
+        let number = descriptor.replace_as_a_stranger(other.as_fd());
+        assert!(descriptor.facts().unwrap_err().to_string().contains("was closed"));
+        drop(descriptor);
+        // SAFETY: the number was made by dup3 and belongs to nobody else.
+        let mut kept = unsafe { std::fs::File::from_raw_fd(number) };
+        kept.rewind().unwrap();
+        assert_eq!(kept.read(&mut [0; 8]).unwrap(), 0);
+    }
+
+    #[test]
+    fn low_numbers_are_left_to_the_standard_streams() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let child = testing::start(|| {
+            // SAFETY: the child is alone in its process and reads no standard input.
+            unsafe { libc::close(0) };
+            let descriptor = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
+            // SAFETY: as above; whether the number is free again shows in the outcome.
+            let free_again = unsafe { libc::close(0) } == -1;
+            descriptor.borrow().as_raw_fd() >= LOWEST_NUMBER && free_again
+        });
+        assert!(testing::wait(child));
     }
 }

@@ -189,3 +189,76 @@ fn identity_of(number: i32) -> Option<(u64, u64)> {
     let facts = unsafe { facts.assume_init() };
     Some((facts.st_dev, facts.st_ino))
 }
+
+/// Helpers for tests of what a child sees; a child runs only what it is given and ends.
+#[cfg(test)]
+pub(crate) mod testing {
+    /// Runs `child` in a forked process; gives its number. Panics there count as false.
+    pub(crate) fn start(child: impl FnOnce() -> bool) -> i32 {
+        // SAFETY: the child calls only its closure and then ends without running destructors.
+        match unsafe { libc::fork() } {
+            0 => {
+                let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+                let code = i32::from(!outcome.unwrap_or(false));
+                // SAFETY: ends the child at once.
+                unsafe { libc::_exit(code) }
+            }
+            number => {
+                assert!(number > 0, "the system made no child");
+                number
+            }
+        }
+    }
+
+    /// Waits for a child's end; whether it was by its own will, with true.
+    pub(crate) fn wait(number: i32) -> bool {
+        let mut status = -1;
+        // SAFETY: `status` is a place for one integer.
+        let ended = unsafe { libc::waitpid(number, &mut status, 0) };
+        assert_eq!(ended, number);
+        status == 0
+    }
+
+    /// Ends this process as `kill -9` does.
+    pub(crate) fn kill_self() -> ! {
+        // SAFETY: a signal to oneself that nothing can hold off.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+        loop {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_counts_one_fork_more_and_was_born_elsewhere() {
+        let _pause = ForkPause::begin().unwrap();
+        drop(_pause);
+        let (count, birthplace) = (fork_count(), Birthplace::here());
+        assert!(birthplace.is_here());
+        let child = testing::start(|| {
+            fork_count() > count && !birthplace.same_fork() && Birthplace::here().is_here()
+        });
+        assert!(testing::wait(child));
+        assert_eq!(fork_count(), count);
+    }
+
+    #[test]
+    fn a_fork_waits_while_it_is_held_off() {
+        let pause = ForkPause::begin().unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let forker = std::thread::spawn(move || {
+            let child = testing::start(|| true);
+            sender.send(()).unwrap();
+            testing::wait(child)
+        });
+        // Shorter than the bound after which a fork goes on regardless.
+        let early = receiver.recv_timeout(WAIT * WAITS_MAX / 4);
+        assert!(early.is_err(), "the fork did not wait");
+        drop(pause);
+        assert!(forker.join().unwrap());
+    }
+}
