@@ -117,3 +117,23 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
         other => Ok(other?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_name_gives_the_same_file_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        create_by_temporary_name(&path, b"whole").unwrap();
+        let second = create_by_temporary_name(&path, b"other").unwrap_err();
+        assert_eq!(second.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let facts = fs::metadata(&path).unwrap();
+        create_unnamed(&folder.path().join("unnamed"), b"whole").unwrap();
+        let unnamed = fs::metadata(folder.path().join("unnamed")).unwrap();
+        assert_eq!(unnamed.permissions(), facts.permissions());
+    }
+}

@@ -1,4 +1,5 @@
 //! Tests of the file storage on the file system of the temporary folder.
+#![allow(clippy::cast_possible_truncation, reason = "numbers of the tests, all small")]
 
 use super::*;
 use crate::format::UNIT_BYTES;

@@ -96,7 +96,7 @@ impl Region for PositionedRegion {
 /// Whether `count` words at `offset` are aligned and lie within a window of `length` bytes.
 pub(super) fn check_range(length: usize, offset: usize, count: usize) -> io::Result<()> {
     let end = count.checked_mul(WORD_BYTES).and_then(|bytes| bytes.checked_add(offset));
-    if offset % WORD_BYTES == 0 && end.is_some_and(|end| end <= length) {
+    if offset.is_multiple_of(WORD_BYTES) && end.is_some_and(|end| end <= length) {
         return Ok(());
     }
     let reason = "a store outside of its region, or not aligned";

@@ -74,7 +74,7 @@ impl Window {
     #[inline]
     fn words_at(&self, offset: usize, count: usize) -> io::Result<*mut u64> {
         let end = count.checked_mul(WORD_BYTES).and_then(|bytes| bytes.checked_add(offset));
-        if offset % WORD_BYTES != 0 || end.is_none_or(|end| end > self.mapping.len()) {
+        if !offset.is_multiple_of(WORD_BYTES) || end.is_none_or(|end| end > self.mapping.len()) {
             return Err(outside());
         }
         if !self.birthplace.same_fork() {
