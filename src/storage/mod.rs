@@ -8,11 +8,27 @@
 //! - An aligned 8-byte store or write is never torn.
 //! - Bytes never written since their range was allocated or punched read as zero.
 
+<<<<<<< HEAD
 #[cfg(feature = "internals")]
 pub mod simulated;
+=======
+mod create;
+#[cfg(any(test, feature = "internals"))]
+mod fault;
+mod file;
+mod holders;
+mod medium;
+mod memory;
+mod region;
+>>>>>>> storage
 
 use std::fmt;
 use std::io;
+
+#[cfg(any(test, feature = "internals"))]
+pub use fault::{CallKind, Failure, Fault, FaultPlan, FaultStorage};
+pub use file::{Access, FileStorage, WritePath};
+pub use memory::{MemoryFile, MemoryStorage};
 
 /// What a lock is asked for: shared by many, or held by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,139 @@
+//! Bringing a file into being, whole, under its final name, or not at all.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::storage::file::{FileStorage, folder_of, follow_links};
+use crate::storage::medium::random_bits;
+
+/// Before the process's mask takes its part.
+const MODE: Mode = Mode::from_raw_mode(0o666);
+
+impl FileStorage {
+    /// Makes a new file with these bytes, durable with its name when the call returns; two syncs.
+    ///
+    /// Nobody ever sees the file under its name with less than all of `initial`. Of several
+    /// callers at once one succeeds. A symbolic link to nothing makes the file that it names.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::AlreadyExists`] when the name is taken, and what the system reports; a
+    /// failed sync of the folder leaves the file in place.
+    pub fn create_new(path: &Path, initial: &[u8]) -> io::Result<()> {
+        if initial.is_empty() {
+            let reason = "a file is never created empty";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
+        let path = follow_links(path)?;
+        // Only saves work: a race is decided by the link.
+        if fs::symlink_metadata(&path).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if !create_unnamed(&path, initial)? {
+            create_by_temporary_name(&path, initial)?;
+        }
+        sync_folder(folder_of(&path))
+    }
+}
+
+/// Makes a file that has no name until it is whole; false where the system cannot do so.
+fn create_unnamed(path: &Path, initial: &[u8]) -> io::Result<bool> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = match retry_on_intr(|| rustix::fs::open(folder_of(path), flags, MODE)) {
+        Ok(file) => file,
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    write_and_sync(file.as_fd(), initial)?;
+    let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Err(io::ErrorKind::AlreadyExists.into()),
+        // Without /proc, or where links are not to be had; the other way gives the reason.
+        Err(_) => Ok(false),
+    }
+}
+
+fn create_by_temporary_name(path: &Path, initial: &[u8]) -> io::Result<()> {
+    let temporary = temporary_name(path)?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = retry_on_intr(|| rustix::fs::open(&temporary, flags, MODE))?;
+    let outcome = write_and_sync(file.as_fd(), initial).and_then(|()| give_name(&temporary, path));
+    // After a link this was the second name, after a rename it is gone, else it is of no use.
+    let _ = fs::remove_file(&temporary);
+    outcome
+}
+
+fn temporary_name(path: &Path) -> io::Result<PathBuf> {
+    let Some(name) = path.file_name() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
+    };
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{:016x}.new", random_bits()? >> 64));
+    Ok(folder_of(path).join(temporary))
+}
+
+/// Gives the file its name unless that is taken: by a link, or where there are none by a rename.
+fn give_name(temporary: &Path, path: &Path) -> io::Result<()> {
+    match rustix::fs::linkat(CWD, temporary, CWD, path, AtFlags::empty()) {
+        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
+            Ok(rustix::fs::renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+fn write_and_sync(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    let mut offset = 0;
+    while !bytes.is_empty() {
+        match retry_on_intr(|| rustix::io::pwrite(file, bytes, offset))? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => {
+                bytes = &bytes[written..];
+                offset += written as u64;
+            }
+        }
+    }
+    Ok(retry_on_intr(|| rustix::fs::fsync(file))?)
+}
+
+/// Makes the names in a folder durable, where folders can be synced.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = match retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty())) {
+        // A folder that may be written to but not listed.
+        Err(Errno::ACCESS) => return Ok(()),
+        other => other?,
+    };
+    match retry_on_intr(|| rustix::fs::fsync(&folder)) {
+        Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_name_gives_the_same_file_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        create_by_temporary_name(&path, b"whole").unwrap();
+        let second = create_by_temporary_name(&path, b"other").unwrap_err();
+        assert_eq!(second.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let facts = fs::metadata(&path).unwrap();
+        create_unnamed(&folder.path().join("unnamed"), b"whole").unwrap();
+        let unnamed = fs::metadata(folder.path().join("unnamed")).unwrap();
+        assert_eq!(unnamed.permissions(), facts.permissions());
+    }
+}

@@ -1,0 +1,377 @@
+//! A storage that fails on demand: the Nth call of a kind, once or for ever after.
+
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rustix::io::Errno;
+
+use crate::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Storage};
+
+/// The calls that can be made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    /// [`Storage::read_at`].
+    Read,
+    /// [`Storage::write_at`].
+    Write,
+    /// [`Storage::allocate`].
+    Allocate,
+    /// [`Storage::punch`].
+    Punch,
+    /// [`Storage::sync`].
+    Sync,
+    /// [`Storage::region`]: mapping a window.
+    Region,
+    /// [`Storage::try_lock`], [`Storage::unlock`] and [`Storage::is_locked_elsewhere`].
+    Lock,
+    /// [`Region::store`] and [`Region::commit`].
+    Store,
+}
+
+impl CallKind {
+    /// Every kind, in the order of declaration.
+    pub const ALL: [CallKind; 8] = [
+        CallKind::Read,
+        CallKind::Write,
+        CallKind::Allocate,
+        CallKind::Punch,
+        CallKind::Sync,
+        CallKind::Region,
+        CallKind::Lock,
+        CallKind::Store,
+    ];
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing is done; the error is a full medium (ENOSPC).
+    StorageFull,
+    /// Nothing is done; the error is the device's (EIO). After a sync nothing is lost or gained.
+    Io,
+    /// The first half is written, stored or allocated, then the medium is full. Other calls do
+    /// nothing and report the device's error.
+    Short,
+}
+
+impl Failure {
+    fn error(self, kind: CallKind) -> io::Error {
+        let partial = matches!(kind, CallKind::Write | CallKind::Store | CallKind::Allocate);
+        let full = self == Failure::StorageFull || (self == Failure::Short && partial);
+        io::Error::from(if full { Errno::NOSPC } else { Errno::IO })
+    }
+}
+
+/// Which call fails, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Calls of this kind are counted; of every kind when there is none.
+    pub kind: Option<CallKind>,
+    /// The call that fails, counted from 1, from the moment the fault is armed.
+    pub nth: u64,
+    /// How it fails.
+    pub failure: Failure,
+    /// Whether all later calls of the kind fail too.
+    pub for_ever: bool,
+}
+
+/// The switch of one or several [`FaultStorage`]s: what fails next, and what was called so far.
+#[derive(Clone, Debug, Default)]
+pub struct FaultPlan {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    armed: Option<Fault>,
+    /// How many calls of the armed kind there were since it was armed.
+    seen: u64,
+    calls: [u64; CallKind::ALL.len()],
+    failures: u64,
+}
+
+impl FaultPlan {
+    /// A plan in which nothing fails.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes a call fail, in place of what was armed before; counting for it starts now.
+    pub fn arm(&self, fault: Fault) {
+        let mut state = self.state.lock();
+        state.armed = Some(fault);
+        state.seen = 0;
+    }
+
+    /// Makes every call succeed again.
+    pub fn disarm(&self) {
+        self.state.lock().armed = None;
+    }
+
+    /// How many calls of a kind there were since the plan was made, failed ones included.
+    #[must_use]
+    pub fn calls(&self, kind: CallKind) -> u64 {
+        self.state.lock().calls[kind as usize]
+    }
+
+    /// How many calls there were of all kinds.
+    #[must_use]
+    pub fn all_calls(&self) -> u64 {
+        self.state.lock().calls.iter().sum()
+    }
+
+    /// How many calls were made to fail.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.state.lock().failures
+    }
+
+    /// Counts a call and tells whether it is to fail.
+    fn count(&self, kind: CallKind) -> Option<Failure> {
+        let mut state = self.state.lock();
+        state.calls[kind as usize] += 1;
+        let fault = state.armed.filter(|fault| fault.kind.is_none_or(|wanted| wanted == kind))?;
+        state.seen += 1;
+        if state.seen == fault.nth || (fault.for_ever && state.seen > fault.nth) {
+            state.failures += 1;
+            return Some(fault.failure);
+        }
+        None
+    }
+
+    /// Counts a call and fails it if it is to fail; for calls that have no half.
+    fn pass(&self, kind: CallKind) -> io::Result<()> {
+        self.count(kind).map_or(Ok(()), |failure| Err(failure.error(kind)))
+    }
+}
+
+/// A storage whose calls go through to another one, unless its plan lets them fail.
+#[derive(Debug)]
+pub struct FaultStorage {
+    inner: Arc<dyn Storage>,
+    plan: FaultPlan,
+}
+
+impl FaultStorage {
+    /// Puts the plan before a storage.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Storage>, plan: &FaultPlan) -> Self {
+        FaultStorage { inner, plan: plan.clone() }
+    }
+}
+
+impl Storage for FaultStorage {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.plan.pass(CallKind::Read)?;
+        self.inner.read_at(offset, buffer)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let Some(failure) = self.plan.count(CallKind::Write) else {
+            return self.inner.write_at(offset, bytes);
+        };
+        if failure == Failure::Short {
+            self.inner.write_at(offset, &bytes[..bytes.len() / 2])?;
+        }
+        Err(failure.error(CallKind::Write))
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
+        let Some(failure) = self.plan.count(CallKind::Allocate) else {
+            return self.inner.allocate(offset, length);
+        };
+        if failure == Failure::Short {
+            self.inner.allocate(offset, length / 2)?;
+        }
+        Err(failure.error(CallKind::Allocate))
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.plan.pass(CallKind::Punch)?;
+        self.inner.punch(offset, length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.plan.pass(CallKind::Sync)?;
+        self.inner.sync()
+    }
+
+    fn region(&self, offset: u64, length: u64) -> io::Result<Box<dyn Region>> {
+        self.plan.pass(CallKind::Region)?;
+        let inner = self.inner.region(offset, length)?;
+        Ok(Box::new(FaultRegion { inner, plan: self.plan.clone() }))
+    }
+
+    fn try_lock(&self, range: LockRange, mode: LockMode) -> io::Result<bool> {
+        self.plan.pass(CallKind::Lock)?;
+        self.inner.try_lock(range, mode)
+    }
+
+    fn unlock(&self, range: LockRange) -> io::Result<()> {
+        self.plan.pass(CallKind::Lock)?;
+        self.inner.unlock(range)
+    }
+
+    fn is_locked_elsewhere(&self, range: LockRange) -> io::Result<bool> {
+        self.plan.pass(CallKind::Lock)?;
+        self.inner.is_locked_elsewhere(range)
+    }
+
+    fn lock_holders(&self, range: LockRange) -> Vec<String> {
+        self.inner.lock_holders(range)
+    }
+
+    fn place(&self) -> io::Result<FilePlace> {
+        self.inner.place()
+    }
+
+    fn medium(&self) -> MediumTraits {
+        self.inner.medium()
+    }
+
+    fn allocated_bytes(&self) -> io::Result<u64> {
+        self.inner.allocated_bytes()
+    }
+
+    fn boot_id(&self) -> u128 {
+        self.inner.boot_id()
+    }
+
+    fn random(&self) -> io::Result<u128> {
+        self.inner.random()
+    }
+}
+
+#[derive(Debug)]
+struct FaultRegion {
+    inner: Box<dyn Region>,
+    plan: FaultPlan,
+}
+
+impl FaultRegion {
+    /// A half of the words, without the first: that one is the last to come.
+    fn fail(&self, failure: Failure, offset: usize, words: &[u64]) -> io::Result<()> {
+        if failure == Failure::Short && words.len() > 1 {
+            let half = &words[1..words.len().div_ceil(2).max(2)];
+            self.inner.store(offset + size_of::<u64>(), half)?;
+        }
+        Err(failure.error(CallKind::Store))
+    }
+}
+
+impl Region for FaultRegion {
+    fn store(&self, offset: usize, words: &[u64]) -> io::Result<()> {
+        match self.plan.count(CallKind::Store) {
+            None => self.inner.store(offset, words),
+            Some(failure) => self.fail(failure, offset, words),
+        }
+    }
+
+    fn commit(&self, offset: usize, words: &[u64]) -> io::Result<()> {
+        match self.plan.count(CallKind::Store) {
+            None => self.inner.commit(offset, words),
+            Some(failure) => self.fail(failure, offset, words),
+        }
+    }
+
+    fn populate(&self, offset: usize, length: usize) {
+        self.inner.populate(offset, length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::MemoryFile;
+
+    fn faulty() -> (MemoryFile, FaultPlan, FaultStorage) {
+        let (file, plan) = (MemoryFile::new(), FaultPlan::new());
+        let storage = FaultStorage::new(Arc::new(file.open()), &plan);
+        (file, plan, storage)
+    }
+
+    fn fault(kind: CallKind, nth: u64, failure: Failure, for_ever: bool) -> Fault {
+        Fault { kind: Some(kind), nth, failure, for_ever }
+    }
+
+    #[test]
+    fn the_nth_call_fails_once() {
+        let (_, plan, storage) = faulty();
+        storage.sync().unwrap();
+        plan.arm(fault(CallKind::Sync, 2, Failure::Io, false));
+        let outcomes: Vec<bool> = (0..4).map(|_| storage.sync().is_ok()).collect();
+        assert_eq!(outcomes, [true, false, true, true]);
+        assert_eq!((plan.calls(CallKind::Sync), plan.failures()), (5, 1));
+        storage.write_at(0, b"x").unwrap();
+        assert_eq!(plan.all_calls(), 6);
+    }
+
+    #[test]
+    fn for_ever_lasts_until_disarmed_and_other_kinds_go_on() {
+        let (_, plan, storage) = faulty();
+        plan.arm(fault(CallKind::Lock, 1, Failure::Io, true));
+        let range = LockRange::byte(0);
+        for _ in 0..3 {
+            assert!(storage.try_lock(range, LockMode::Shared).is_err());
+            storage.sync().unwrap();
+        }
+        plan.disarm();
+        assert!(storage.try_lock(range, LockMode::Shared).unwrap());
+    }
+
+    #[test]
+    fn any_kind_counts_every_call() {
+        let (_, plan, storage) = faulty();
+        plan.arm(Fault { kind: None, nth: 3, failure: Failure::StorageFull, for_ever: false });
+        storage.sync().unwrap();
+        storage.allocate(0, 64).unwrap();
+        let error = storage.write_at(0, b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        storage.write_at(0, b"x").unwrap();
+    }
+
+    #[test]
+    fn a_short_write_leaves_a_part_and_a_short_store_never_the_first_word() {
+        let (file, plan, storage) = faulty();
+        plan.arm(fault(CallKind::Write, 1, Failure::Short, false));
+        let error = storage.write_at(0, &[1; 8]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(file.to_bytes(), [1; 4]);
+        storage.allocate(0, 64).unwrap();
+        let region = storage.region(0, 64).unwrap();
+        plan.arm(fault(CallKind::Store, 1, Failure::Short, false));
+        let ones = [u64::MAX; 4];
+        assert!(region.commit(32, &ones).is_err());
+        assert_eq!(file.to_bytes()[32..], [[0; 8], [255; 8], [0; 8], [0; 8]].concat());
+        region.commit(32, &ones).unwrap();
+        assert_eq!(file.to_bytes()[32..], [255; 32]);
+    }
+
+    #[test]
+    fn every_kind_can_be_made_to_fail() {
+        for kind in CallKind::ALL {
+            let (_, plan, storage) = faulty();
+            storage.allocate(0, 64).unwrap();
+            let region = storage.region(0, 64).unwrap();
+            plan.arm(fault(kind, 1, Failure::Io, true));
+            let outcomes = [
+                storage.read_at(0, &mut [0]).map(|_| ()),
+                storage.write_at(0, b"x"),
+                storage.allocate(0, 64),
+                storage.punch(0, 64),
+                storage.sync(),
+                storage.region(0, 64).map(|_| ()),
+                storage.is_locked_elsewhere(LockRange::byte(0)).map(|_| ()),
+                region.store(0, &[1]),
+            ];
+            let failed: Vec<usize> = (0..8).filter(|&i| outcomes[i].is_err()).collect();
+            assert_eq!(failed, [kind as usize]);
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! The real storage: one file of a Linux file system.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FallocateFlags, FileType, OFlags, Stat};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::storage::medium::{boot_id, medium_of, random_bits};
+use crate::storage::region::{MappedRegion, PositionedRegion};
+use crate::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Storage, holders};
+use crate::sys::descriptor::Descriptor;
+use crate::sys::lock;
+
+/// The unit in which the system counts a file's space, whatever the file system's blocks are.
+const SPACE_BLOCK_BYTES: u64 = 512;
+
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reading only; the medium may be read-only too. Only shared locks can be had.
+    ReadOnly,
+    /// Reading and writing.
+    ReadWrite,
+}
+
+/// How a writer puts metric points into the file. The bytes are the same either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WritePath {
+    /// Mapped where that is safe (ext2, ext3, ext4, XFS, tmpfs), else positioned.
+    #[default]
+    Automatic,
+    /// Stores into mapped memory, about 5 ns a point, on every file system that allows a mapping.
+    ///
+    /// Where space that was taken can still run out (btrfs, ZFS, and XFS after a reflink copy of
+    /// the file), a full disk then ends the process by a signal.
+    Mapped,
+    /// Positioned writes, one to three microseconds a point: every failure is an error returned.
+    Positioned,
+}
+
+/// One open file.
+///
+/// Locks are those of its own open file description: two of these exclude each other, also in one
+/// process, and dropping one gives its locks back. In a forked child it can do nothing.
+pub struct FileStorage {
+    file: Arc<OpenFile>,
+    path: PathBuf,
+    mapped: bool,
+    boot_id: u128,
+}
+
+impl FileStorage {
+    /// Opens a file that exists; tens of microseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotFound`], [`io::ErrorKind::PermissionDenied`],
+    /// [`io::ErrorKind::ReadOnlyFilesystem`] as the system tells,
+    /// [`io::ErrorKind::IsADirectory`], and [`io::ErrorKind::InvalidInput`] for what is not a file.
+    pub fn open(path: &Path, access: Access, write_path: WritePath) -> io::Result<Self> {
+        // A later change of the working directory must not change what the name means.
+        let path = std::path::absolute(path)?;
+        let flags = match access {
+            Access::ReadOnly => OFlags::RDONLY,
+            Access::ReadWrite => OFlags::RDWR,
+        };
+        let descriptor = Descriptor::open(&path, flags)?;
+        require_regular(&descriptor.facts()?)?;
+        let medium = medium_of(descriptor.borrow())?;
+        let mapped = match write_path {
+            WritePath::Automatic => medium.mappable,
+            WritePath::Mapped => true,
+            WritePath::Positioned => false,
+        };
+        let file = Arc::new(OpenFile { descriptor, access, medium });
+        Ok(FileStorage { file, path, mapped, boot_id: boot_id() })
+    }
+
+    /// The path that was opened, made absolute.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether regions of this object are mapped.
+    #[must_use]
+    pub fn is_mapped(&self) -> bool {
+        self.mapped
+    }
+}
+
+impl fmt::Debug for FileStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStorage")
+            .field("path", &self.path)
+            .field("access", &self.file.access)
+            .field("mapped", &self.mapped)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for FileStorage {
+    fn drop(&mut self) {
+        // A region may live on and with it the description; the locks are this object's.
+        self.file.descriptor.unlock_all();
+    }
+}
+
+fn require_regular(facts: &Stat) -> io::Result<()> {
+    match FileType::from_raw_mode(facts.st_mode) {
+        FileType::RegularFile => Ok(()),
+        FileType::Directory => {
+            Err(io::Error::new(io::ErrorKind::IsADirectory, "a directory, not a file"))
+        }
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+    }
+}
+
+/// The descriptor and what was found out when it was opened; shared with the regions.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    descriptor: Descriptor,
+    access: Access,
+    medium: MediumTraits,
+}
+
+impl OpenFile {
+    /// The file's facts before a change: nothing is written through a number that leads elsewhere.
+    fn facts_for_writing(&self) -> io::Result<Stat> {
+        if self.access == Access::ReadOnly {
+            let reason = "the file was opened for reading only";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+        }
+        self.descriptor.facts()
+    }
+
+    pub(super) fn check_for_writing(&self) -> io::Result<()> {
+        self.facts_for_writing().map(|_| ())
+    }
+
+    /// Writes all of `bytes`; the caller has called [`OpenFile::check_for_writing`].
+    pub(super) fn write_checked(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match rustix::io::pwrite(self.descriptor.borrow(), bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    bytes = &bytes[written..];
+                    offset += written as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn fallocate(&self, flags: FallocateFlags, offset: u64, length: u64) -> io::Result<()> {
+        let file = self.descriptor.borrow();
+        match retry_on_intr(|| rustix::fs::fallocate(file, flags, offset, length)) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+            other => Ok(other?),
+        }
+    }
+
+    /// Makes the file reach to `end` where the medium takes no space ahead of time.
+    ///
+    /// The last byte is written rather than the length set: a length set by one process could cut
+    /// what another has just added. The byte lies in the caller's own, still empty range.
+    fn extend(&self, end: u64) -> io::Result<()> {
+        if length_of(&self.facts_for_writing()?) < end {
+            self.write_checked(end - 1, &[0])?;
+        }
+        Ok(())
+    }
+}
+
+fn length_of(facts: &Stat) -> u64 {
+    u64::try_from(facts.st_size).unwrap_or(0)
+}
+
+fn end_of(offset: u64, length: u64) -> io::Result<u64> {
+    offset.checked_add(length).filter(|&end| i64::try_from(end).is_ok()).ok_or_else(|| {
+        io::Error::new(io::ErrorKind::InvalidInput, "a range beyond what a file can have")
+    })
+}
+
+impl Storage for FileStorage {
+    fn len(&self) -> io::Result<u64> {
+        Ok(length_of(&self.file.descriptor.facts()?))
+    }
+
+    fn read_at(&self, mut offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match rustix::io::pread(self.file.descriptor.borrow(), &mut buffer[filled..], offset) {
+                Ok(0) => break,
+                Ok(read) => {
+                    filled += read;
+                    offset += read as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => {
+                    self.file.descriptor.facts()?;
+                    return Err(error.into());
+                }
+            }
+        }
+        // Asked afterwards, so that what was read is known to be of this file. An empty foreign
+        // file would otherwise pass for an empty extent.
+        self.file.descriptor.facts()?;
+        Ok(filled)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        end_of(offset, bytes.len() as u64)?;
+        self.file.check_for_writing()?;
+        self.file.write_checked(offset, bytes)
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
+        let end = end_of(offset, length)?;
+        if length == 0 {
+            return Ok(());
+        }
+        self.file.check_for_writing()?;
+        match self.file.fallocate(FallocateFlags::empty(), offset, length) {
+            // Written at their place, points meet a full medium as an error; mapped, as a signal.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported && !self.mapped => {
+                self.file.extend(end)
+            }
+            other => other,
+        }
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        end_of(offset, length)?;
+        if length == 0 {
+            return Ok(());
+        }
+        self.file.check_for_writing()?;
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        self.file.fallocate(flags, offset, length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let outcome = retry_on_intr(|| rustix::fs::fdatasync(self.file.descriptor.borrow()));
+        // Another file's success would be no promise about this one.
+        self.file.descriptor.facts()?;
+        Ok(outcome?)
+    }
+
+    fn region(&self, offset: u64, length: u64) -> io::Result<Box<dyn Region>> {
+        let facts = self.file.facts_for_writing()?;
+        let bytes = usize::try_from(length).ok().filter(|&bytes| bytes > 0);
+        let (Some(bytes), true) = (bytes, end_of(offset, length)? <= length_of(&facts)) else {
+            let reason = "a region must be allocated before it is used";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        };
+        if self.mapped {
+            let region = MappedRegion::map(self.file.descriptor.borrow(), offset, bytes)?;
+            return Ok(Box::new(region));
+        }
+        Ok(Box::new(PositionedRegion::new(Arc::clone(&self.file), offset, bytes)))
+    }
+
+    fn try_lock(&self, range: LockRange, mode: LockMode) -> io::Result<bool> {
+        let exclusive = mode == LockMode::Exclusive;
+        if exclusive {
+            self.file.check_for_writing()?;
+        } else {
+            self.file.descriptor.facts()?;
+        }
+        lock::try_lock(self.file.descriptor.borrow(), range.start, range.length, exclusive)
+    }
+
+    fn unlock(&self, range: LockRange) -> io::Result<()> {
+        self.file.descriptor.facts()?;
+        lock::unlock(self.file.descriptor.borrow(), range.start, range.length)
+    }
+
+    fn is_locked_elsewhere(&self, range: LockRange) -> io::Result<bool> {
+        let file = self.file.descriptor.borrow();
+        let outcome = lock::is_locked_elsewhere(file, range.start, range.length);
+        // A living writer must not pass for dead because a stranger's file has no locks.
+        self.file.descriptor.facts()?;
+        outcome
+    }
+
+    fn lock_holders(&self, range: LockRange) -> Vec<String> {
+        let Ok(facts) = self.file.descriptor.facts() else {
+            return Vec::new();
+        };
+        holders::lock_holders(facts.st_ino, &lock::positions(range.start, range.length))
+    }
+
+    fn place(&self) -> io::Result<FilePlace> {
+        let facts = self.file.descriptor.facts()?;
+        let (device, inode) = (facts.st_dev, facts.st_ino);
+        let name_leads_here = match retry_on_intr(|| rustix::fs::stat(&self.path)) {
+            Ok(named) => (named.st_dev, named.st_ino) == (device, inode),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => false,
+            Err(error) => return Err(error.into()),
+        };
+        #[allow(clippy::useless_conversion, reason = "32 bits wide on some processors")]
+        let links = u64::from(facts.st_nlink);
+        Ok(FilePlace { device, inode, links, name_leads_here })
+    }
+
+    fn medium(&self) -> MediumTraits {
+        self.file.medium
+    }
+
+    fn allocated_bytes(&self) -> io::Result<u64> {
+        let blocks = u64::try_from(self.file.descriptor.facts()?.st_blocks).unwrap_or(0);
+        Ok(blocks * SPACE_BLOCK_BYTES)
+    }
+
+    fn boot_id(&self) -> u128 {
+        self.boot_id
+    }
+
+    fn random(&self) -> io::Result<u128> {
+        random_bits()
+    }
+}
+
+/// The folder that a file's name is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Where a name leads in the end, also when the last file named does not exist.
+pub(super) fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    const LINKS_MAX: usize = 40;
+    let mut path = std::path::absolute(path)?;
+    for _ in 0..LINKS_MAX {
+        match fs::read_link(&path) {
+            Ok(target) => path = folder_of(&path).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

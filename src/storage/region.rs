@@ -1,0 +1,104 @@
+//! The two ways in which points reach a file: stores into a mapping, and positioned writes.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use crate::storage::Region;
+use crate::storage::file::OpenFile;
+use crate::sys::map::Window;
+
+const WORD_BYTES: usize = size_of::<u64>();
+/// How many words are put into bytes at a time.
+const CHUNK_WORDS: usize = 128;
+
+/// A window that is mapped.
+#[derive(Debug)]
+pub(super) struct MappedRegion {
+    window: Window,
+}
+
+impl MappedRegion {
+    pub(super) fn map(file: BorrowedFd<'_>, offset: u64, length: usize) -> io::Result<Self> {
+        Ok(MappedRegion { window: Window::map(file, offset, length)? })
+    }
+}
+
+impl Region for MappedRegion {
+    #[inline]
+    fn store(&self, offset: usize, words: &[u64]) -> io::Result<()> {
+        self.window.store(offset, words)
+    }
+
+    #[inline]
+    fn commit(&self, offset: usize, words: &[u64]) -> io::Result<()> {
+        self.window.commit(offset, words)
+    }
+
+    fn populate(&self, offset: usize, length: usize) {
+        self.window.populate(offset, length);
+    }
+}
+
+/// A window into which each store is a write to the file.
+#[derive(Debug)]
+pub(super) struct PositionedRegion {
+    file: Arc<OpenFile>,
+    offset: u64,
+    length: usize,
+}
+
+impl PositionedRegion {
+    pub(super) fn new(file: Arc<OpenFile>, offset: u64, length: usize) -> Self {
+        PositionedRegion { file, offset, length }
+    }
+
+    /// The place in the file of a store within the window, after looking that it is our file.
+    fn place_of(&self, offset: usize, words: &[u64]) -> io::Result<u64> {
+        check_range(self.length, offset, words.len())?;
+        self.file.check_for_writing()?;
+        Ok(self.offset + offset as u64)
+    }
+
+    fn write_words(&self, mut place: u64, words: &[u64]) -> io::Result<()> {
+        let mut bytes = [0; CHUNK_WORDS * WORD_BYTES];
+        for chunk in words.chunks(CHUNK_WORDS) {
+            for (eight, word) in bytes.chunks_exact_mut(WORD_BYTES).zip(chunk) {
+                eight.copy_from_slice(&word.to_le_bytes());
+            }
+            let bytes = &bytes[..chunk.len() * WORD_BYTES];
+            self.file.write_checked(place, bytes)?;
+            place += bytes.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+impl Region for PositionedRegion {
+    fn store(&self, offset: usize, words: &[u64]) -> io::Result<()> {
+        let place = self.place_of(offset, words)?;
+        self.write_words(place, words)
+    }
+
+    fn commit(&self, offset: usize, words: &[u64]) -> io::Result<()> {
+        let place = self.place_of(offset, words)?;
+        let Some((first, rest)) = words.split_first() else {
+            return Ok(());
+        };
+        // Two writes: the kernel promises no order within one.
+        self.write_words(place + WORD_BYTES as u64, rest)?;
+        self.file.write_checked(place, &first.to_le_bytes())
+    }
+
+    fn populate(&self, _offset: usize, _length: usize) {}
+}
+
+/// Whether `count` words at `offset` are aligned and lie within a window of `length` bytes.
+pub(super) fn check_range(length: usize, offset: usize, count: usize) -> io::Result<()> {
+    let end = count.checked_mul(WORD_BYTES).and_then(|bytes| bytes.checked_add(offset));
+    if offset.is_multiple_of(WORD_BYTES) && end.is_some_and(|end| end <= length) {
+        return Ok(());
+    }
+    let reason = "a store outside of its region, or not aligned";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
+}

@@ -1,0 +1,206 @@
+//! An open file whose locks survive strangers that close descriptors, and that knows it is itself.
+//!
+//! `closerange`, a daemonizing library or a double close elsewhere may take a descriptor from under
+//! us. Three things follow: a page mapped from the file keeps the open file description, and so its
+//! locks, until the process ends; whether the number still leads to the file can be asked before it
+//! is used; and the number is closed only if it does.
+
+use std::ffi::c_void;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+use rustix::fs::{OFlags, Stat};
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+use super::fork::{self, Birthplace, ForkPause, Registration};
+use super::lock;
+
+/// Below this lie the standard streams, which programs close and reopen freely.
+const LOWEST_NUMBER: RawFd = 3;
+const ANCHOR_BYTES: usize = 4096;
+
+/// A descriptor of a file, anchored, registered for closing in forked children.
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    number: RawFd,
+    device: u64,
+    inode: u64,
+    registration: Registration,
+    birthplace: Birthplace,
+    /// Held for the drop of its own.
+    _anchor: Option<Anchor>,
+}
+
+impl Descriptor {
+    /// Opens `path` with these flags (close-on-exec is added) and anchors the description.
+    pub(crate) fn open(path: &std::path::Path, flags: OFlags) -> io::Result<Self> {
+        let _pause = ForkPause::begin()?;
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let file =
+            rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, rustix::fs::Mode::empty()))?;
+        let file = raise(file)?;
+        let facts = rustix::fs::fstat(&file)?;
+        // Where a file cannot be mapped at all, the locks are not trusted in the first place.
+        let anchor = Anchor::map(file.as_fd()).ok();
+        let registration = fork::register(file.as_raw_fd(), facts.st_dev, facts.st_ino)?;
+        Ok(Descriptor {
+            number: file.into_raw_fd(),
+            device: facts.st_dev,
+            inode: facts.st_ino,
+            registration,
+            birthplace: Birthplace::here(),
+            _anchor: anchor,
+        })
+    }
+
+    /// The descriptor; [`Descriptor::facts`] tells whether it still leads to the file.
+    #[inline]
+    pub(crate) fn borrow(&self) -> BorrowedFd<'_> {
+        // SAFETY: the number was opened by us. Should a stranger have closed it, the calls made
+        // with it fail or, between a check and a use, reach another file; memory is not at risk.
+        unsafe { BorrowedFd::borrow_raw(self.number) }
+    }
+
+    /// What the system knows of the file, or an error when the number leads elsewhere by now.
+    pub(crate) fn facts(&self) -> io::Result<Stat> {
+        match rustix::fs::fstat(self.borrow()) {
+            Ok(facts) if facts.st_dev == self.device && facts.st_ino == self.inode => Ok(facts),
+            Ok(_) | Err(rustix::io::Errno::BADF) => Err(self.lost()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives back all locks, unless this is a child: there they are the parent's.
+    pub(crate) fn unlock_all(&self) {
+        if self.birthplace.is_here() && self.facts().is_ok() {
+            let _ = lock::unlock_all(self.borrow());
+        }
+    }
+
+    /// What a careless library does: closes the number.
+    #[cfg(test)]
+    pub(crate) fn close_as_a_stranger(&self) {
+        // SAFETY: this type expects it and checks before every use.
+        unsafe { libc::close(self.number) };
+    }
+
+    /// What a careless library does next: the number leads to another file.
+    #[cfg(test)]
+    pub(crate) fn replace_as_a_stranger(&self, other: BorrowedFd<'_>) -> RawFd {
+        // SAFETY: as above.
+        unsafe { libc::dup3(other.as_raw_fd(), self.number, libc::O_CLOEXEC) }
+    }
+
+    #[cold]
+    fn lost(&self) -> io::Error {
+        io::Error::other(if self.birthplace.same_fork() {
+            "the file's descriptor was closed by other code in this process; open the file anew"
+        } else {
+            "the process has forked since the file was opened; open it anew"
+        })
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        // In a child that ran the fork handler the descriptor is closed already.
+        if !self.birthplace.same_fork() {
+            return;
+        }
+        self.unlock_all();
+        self.registration.end();
+        if self.facts().is_ok() {
+            // SAFETY: the number leads to our file, and nothing uses it after this.
+            unsafe { libc::close(self.number) };
+        }
+    }
+}
+
+/// Moves a descriptor away from the numbers of the standard streams.
+fn raise(file: OwnedFd) -> io::Result<OwnedFd> {
+    if file.as_raw_fd() >= LOWEST_NUMBER {
+        return Ok(file);
+    }
+    Ok(rustix::io::fcntl_dupfd_cloexec(&file, LOWEST_NUMBER)?)
+}
+
+/// A page that nobody can touch and no child inherits, mapped from the file for its reference.
+#[derive(Debug)]
+struct Anchor {
+    address: *mut c_void,
+    birthplace: Birthplace,
+}
+
+// SAFETY: the address is only kept for unmapping; nothing is read or written through it.
+unsafe impl Send for Anchor {}
+// SAFETY: as above.
+unsafe impl Sync for Anchor {}
+
+impl Anchor {
+    fn map(file: BorrowedFd<'_>) -> io::Result<Self> {
+        // SAFETY: a new mapping at an address that the kernel chooses touches no other memory.
+        let address = unsafe {
+            rustix::mm::mmap(
+                ptr::null_mut(),
+                ANCHOR_BYTES,
+                ProtFlags::empty(),
+                MapFlags::PRIVATE,
+                file,
+                0,
+            )
+        }?;
+        let anchor = Anchor { address, birthplace: Birthplace::here() };
+        // SAFETY: the range is the mapping just made; the advice changes no byte of it.
+        unsafe { rustix::mm::madvise(address, ANCHOR_BYTES, Advice::LinuxDontFork) }?;
+        Ok(anchor)
+    }
+}
+
+impl Drop for Anchor {
+    fn drop(&mut self) {
+        // In a child the page does not exist, and its address may be something of the child's own.
+        if self.birthplace.is_here() {
+            // SAFETY: the mapping is ours, and nobody else knows its address.
+            let _ = unsafe { rustix::mm::munmap(self.address, ANCHOR_BYTES) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fork::testing;
+    use std::io::{Read, Seek};
+    use std::os::fd::FromRawFd;
+
+    #[test]
+    fn a_reused_number_is_noticed_and_not_closed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let descriptor = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
+        assert!(descriptor.borrow().as_raw_fd() >= LOWEST_NUMBER);
+        descriptor.facts().unwrap();
+        let other = tempfile::tempfile().unwrap();
+        let number = descriptor.replace_as_a_stranger(other.as_fd());
+        assert!(descriptor.facts().unwrap_err().to_string().contains("was closed"));
+        drop(descriptor);
+        // SAFETY: the number was made by dup3 and belongs to nobody else.
+        let mut kept = unsafe { std::fs::File::from_raw_fd(number) };
+        kept.rewind().unwrap();
+        assert_eq!(kept.read(&mut [0; 8]).unwrap(), 0);
+    }
+
+    #[test]
+    fn low_numbers_are_left_to_the_standard_streams() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let child = testing::start(|| {
+            // SAFETY: the child is alone in its process and reads no standard input.
+            unsafe { libc::close(0) };
+            let descriptor = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
+            // SAFETY: as above; whether the number is free again shows in the outcome.
+            let free_again = unsafe { libc::close(0) } == -1;
+            descriptor.borrow().as_raw_fd() >= LOWEST_NUMBER && free_again
+        });
+        assert!(testing::wait(child));
+    }
+}

@@ -1,0 +1,264 @@
+//! What a forked child must not do with its parent's files, and how it learns that it is one.
+//!
+//! A child that kept a copy of a descriptor would keep the parent's locks alive after the parent's
+//! death. So each descriptor is registered here, and a handler closes the copies in the child. The
+//! handler does only what is safe while other threads of the parent may have held any lock:
+//! `fstat`, `close` and atomic stores.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// How many descriptors one process can have registered.
+const REGISTERED_MAX: usize = 1024;
+/// The number in a free place of the table.
+const FREE: i32 = -1;
+/// The number in a place that is being filled.
+const CLAIMED: i32 = -2;
+/// How often either side waits for the other, with [`WAIT`] between, before it goes on regardless.
+const WAITS_MAX: u32 = 1000;
+const WAIT: Duration = Duration::from_micros(100);
+
+/// A descriptor that a child closes, and the file it led to: a number may have been reused.
+struct Registered {
+    number: AtomicI32,
+    device: AtomicU64,
+    inode: AtomicU64,
+}
+
+static TABLE: [Registered; REGISTERED_MAX] = [const {
+    Registered { number: AtomicI32::new(FREE), device: AtomicU64::new(0), inode: AtomicU64::new(0) }
+}; REGISTERED_MAX];
+
+static FORK_COUNT: AtomicU64 = AtomicU64::new(0);
+static HANDLERS_INSTALLED: AtomicBool = AtomicBool::new(false);
+/// How many threads are about to fork.
+static FORKING: AtomicU32 = AtomicU32::new(0);
+/// How many threads are between obtaining a descriptor or mapping and making it safe for a fork.
+static HOLDING_OFF: AtomicU32 = AtomicU32::new(0);
+
+/// How many forks lie between the process's first ancestor that used this library and itself.
+///
+/// An engine remembers the number; when it has changed, the engine belongs to the parent. Costs a
+/// relaxed load.
+#[inline]
+pub(crate) fn fork_count() -> u64 {
+    FORK_COUNT.load(Ordering::Relaxed)
+}
+
+/// The process in which something was made; what was made must not be undone in another one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Birthplace {
+    forks: u64,
+    process: u32,
+}
+
+impl Birthplace {
+    /// This process.
+    pub(crate) fn here() -> Self {
+        Birthplace { forks: fork_count(), process: std::process::id() }
+    }
+
+    /// Whether no fork was seen since; as cheap as [`fork_count`].
+    #[inline]
+    pub(crate) fn same_fork(self) -> bool {
+        self.forks == fork_count()
+    }
+
+    /// Whether this is the process, also if it was made in a way that runs no fork handlers.
+    pub(crate) fn is_here(self) -> bool {
+        self.same_fork() && self.process == std::process::id()
+    }
+}
+
+/// Makes forks of other threads wait while it lives, for a bounded time.
+///
+/// Without it a fork between `open` and [`register`], or between `mmap` and `madvise`, would give
+/// the child a copy that nobody closes.
+pub(crate) struct ForkPause(());
+
+impl ForkPause {
+    /// Waits for a running fork to end, then holds off new ones.
+    pub(crate) fn begin() -> io::Result<Self> {
+        install_handlers()?;
+        for _ in 0..WAITS_MAX {
+            HOLDING_OFF.fetch_add(1, Ordering::SeqCst);
+            if FORKING.load(Ordering::SeqCst) == 0 {
+                return Ok(ForkPause(()));
+            }
+            HOLDING_OFF.fetch_sub(1, Ordering::SeqCst);
+            thread::sleep(WAIT);
+        }
+        HOLDING_OFF.fetch_add(1, Ordering::SeqCst);
+        Ok(ForkPause(()))
+    }
+}
+
+impl Drop for ForkPause {
+    fn drop(&mut self) {
+        HOLDING_OFF.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A place in the table of descriptors that a child closes.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    index: usize,
+}
+
+/// Puts a descriptor, which leads to this device and inode, on the list of those a child closes.
+pub(crate) fn register(number: i32, device: u64, inode: u64) -> io::Result<Registration> {
+    for (index, place) in TABLE.iter().enumerate() {
+        let claim =
+            place.number.compare_exchange(FREE, CLAIMED, Ordering::AcqRel, Ordering::Relaxed);
+        if claim.is_ok() {
+            place.device.store(device, Ordering::Relaxed);
+            place.inode.store(inode, Ordering::Relaxed);
+            place.number.store(number, Ordering::Release);
+            return Ok(Registration { index });
+        }
+    }
+    Err(io::Error::other(format!("more than {REGISTERED_MAX} files are open in this process")))
+}
+
+impl Registration {
+    /// Takes the descriptor from the list; to be called just before it is closed.
+    ///
+    /// Not after: the number could then be another thread's file, which a child would close. A
+    /// fork in between leaves the child a copy, which is harmless once the locks were given back.
+    pub(crate) fn end(&self) {
+        TABLE[self.index].number.store(FREE, Ordering::Release);
+    }
+}
+
+/// Installing twice, when two threads come at once, only counts a fork twice.
+fn install_handlers() -> io::Result<()> {
+    if HANDLERS_INSTALLED.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    // SAFETY: the three handlers are functions of the right type that live as long as the program.
+    let code = unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
+    if code != 0 {
+        return Err(io::Error::from_raw_os_error(code));
+    }
+    HANDLERS_INSTALLED.store(true, Ordering::Release);
+    Ok(())
+}
+
+extern "C" fn before_fork() {
+    FORKING.fetch_add(1, Ordering::SeqCst);
+    for _ in 0..WAITS_MAX {
+        if HOLDING_OFF.load(Ordering::SeqCst) == 0 {
+            break;
+        }
+        thread::sleep(WAIT);
+    }
+}
+
+extern "C" fn in_parent() {
+    FORKING.fetch_sub(1, Ordering::SeqCst);
+}
+
+extern "C" fn in_child() {
+    FORK_COUNT.fetch_add(1, Ordering::SeqCst);
+    // The threads that were counted here do not exist in the child.
+    FORKING.store(0, Ordering::SeqCst);
+    HOLDING_OFF.store(0, Ordering::SeqCst);
+    for place in &TABLE {
+        let number = place.number.swap(FREE, Ordering::AcqRel);
+        let device = place.device.load(Ordering::Relaxed);
+        let inode = place.inode.load(Ordering::Relaxed);
+        if number >= 0 && identity_of(number) == Some((device, inode)) {
+            // SAFETY: the number was registered by its owner, still leads to the registered file,
+            // and the owner's copy in this child never closes it (see `Birthplace`).
+            unsafe { libc::close(number) };
+        }
+    }
+}
+
+/// The device and inode that a descriptor leads to; only `fstat`, so that a handler may call it.
+fn identity_of(number: i32) -> Option<(u64, u64)> {
+    let mut facts = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: fstat reports a number that is not open as an error, and writes at most one `stat`.
+    let code = unsafe { libc::fstat(number, facts.as_mut_ptr()) };
+    if code != 0 {
+        return None;
+    }
+    // SAFETY: fstat succeeded, so it filled all of `facts`.
+    let facts = unsafe { facts.assume_init() };
+    Some((facts.st_dev, facts.st_ino))
+}
+
+/// Helpers for tests of what a child sees; a child runs only what it is given and ends.
+#[cfg(test)]
+pub(crate) mod testing {
+    /// Runs `child` in a forked process; gives its number. Panics there count as false.
+    pub(crate) fn start(child: impl FnOnce() -> bool) -> i32 {
+        // SAFETY: the child calls only its closure and then ends without running destructors.
+        match unsafe { libc::fork() } {
+            0 => {
+                let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+                let code = i32::from(!outcome.unwrap_or(false));
+                // SAFETY: ends the child at once.
+                unsafe { libc::_exit(code) }
+            }
+            number => {
+                assert!(number > 0, "the system made no child");
+                number
+            }
+        }
+    }
+
+    /// Waits for a child's end; whether it was by its own will, with true.
+    pub(crate) fn wait(number: i32) -> bool {
+        let mut status = -1;
+        // SAFETY: `status` is a place for one integer.
+        let ended = unsafe { libc::waitpid(number, &mut status, 0) };
+        assert_eq!(ended, number);
+        status == 0
+    }
+
+    /// Ends this process as `kill -9` does.
+    pub(crate) fn kill_self() -> ! {
+        // SAFETY: a signal to oneself that nothing can hold off.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+        loop {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_counts_one_fork_more_and_was_born_elsewhere() {
+        let _pause = ForkPause::begin().unwrap();
+        drop(_pause);
+        let (count, birthplace) = (fork_count(), Birthplace::here());
+        assert!(birthplace.is_here());
+        let child = testing::start(|| {
+            fork_count() > count && !birthplace.same_fork() && Birthplace::here().is_here()
+        });
+        assert!(testing::wait(child));
+        assert_eq!(fork_count(), count);
+    }
+
+    #[test]
+    fn a_fork_waits_while_it_is_held_off() {
+        let pause = ForkPause::begin().unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let forker = std::thread::spawn(move || {
+            let child = testing::start(|| true);
+            sender.send(()).unwrap();
+            testing::wait(child)
+        });
+        // Shorter than the bound after which a fork goes on regardless.
+        let early = receiver.recv_timeout(WAIT * WAITS_MAX / 4);
+        assert!(early.is_err(), "the fork did not wait");
+        drop(pause);
+        assert!(forker.join().unwrap());
+    }
+}

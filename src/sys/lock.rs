@@ -1,0 +1,89 @@
+//! Byte-range locks that belong to an open file description, far behind the end of any file.
+//!
+//! The traditional locks of POSIX belong to the process and vanish when any descriptor of the file
+//! is closed, by whatever library; these last as long as the description does.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Where the lock bytes begin; no file reaches so far, so no lock stands in the way of data.
+const LOCK_BASE: u64 = 1 << 62;
+
+/// Tries to lock `length` bytes from `start`; false when another description holds a part.
+pub(crate) fn try_lock(
+    file: BorrowedFd<'_>,
+    start: u64,
+    length: u64,
+    exclusive: bool,
+) -> io::Result<bool> {
+    let kind = if exclusive { libc::F_WRLCK } else { libc::F_RDLCK };
+    let mut request = request(kind, start, length)?;
+    match control(file, libc::F_OFD_SETLK, &mut request) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::EAGAIN | libc::EACCES) => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Unlocks `length` bytes from `start`, whichever of them are locked by this description.
+pub(crate) fn unlock(file: BorrowedFd<'_>, start: u64, length: u64) -> io::Result<()> {
+    control(file, libc::F_OFD_SETLK, &mut request(libc::F_UNLCK, start, length)?)
+}
+
+/// Gives back every lock that this description holds.
+pub(crate) fn unlock_all(file: BorrowedFd<'_>) -> io::Result<()> {
+    // The last length that ends within the system's signed offsets.
+    unlock(file, 0, LOCK_BASE - 1)
+}
+
+/// Whether another description holds any lock on one of the bytes.
+pub(crate) fn is_locked_elsewhere(
+    file: BorrowedFd<'_>,
+    start: u64,
+    length: u64,
+) -> io::Result<bool> {
+    let mut request = request(libc::F_WRLCK, start, length)?;
+    control(file, libc::F_OFD_GETLK, &mut request)?;
+    Ok(i32::from(request.l_type) != libc::F_UNLCK)
+}
+
+/// The lock bytes `start..end` of a range as positions in the file, as `/proc` shows them.
+pub(crate) fn positions(start: u64, length: u64) -> std::ops::Range<u64> {
+    let first = LOCK_BASE.saturating_add(start);
+    first..first.saturating_add(length)
+}
+
+fn request(kind: libc::c_int, start: u64, length: u64) -> io::Result<libc::flock> {
+    let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "a lock range out of bounds");
+    // A length of 0 would mean "to the end of all bytes" to the system.
+    if length == 0 || start.checked_add(length).is_none_or(|end| end > LOCK_BASE) {
+        return Err(invalid());
+    }
+    // SAFETY: `flock` is a plain structure of integers, for which zero is a value.
+    let mut request: libc::flock = unsafe { std::mem::zeroed() };
+    request.l_type = libc::c_short::try_from(kind).map_err(|_| invalid())?;
+    request.l_whence = libc::c_short::try_from(libc::SEEK_SET).map_err(|_| invalid())?;
+    request.l_start = i64::try_from(LOCK_BASE + start).map_err(|_| invalid())?;
+    request.l_len = i64::try_from(length).map_err(|_| invalid())?;
+    Ok(request)
+}
+
+fn control(
+    file: BorrowedFd<'_>,
+    command: libc::c_int,
+    request: &mut libc::flock,
+) -> io::Result<()> {
+    loop {
+        // SAFETY: the descriptor is borrowed, and the commands used here read and write one flock.
+        let code = unsafe { libc::fcntl(file.as_raw_fd(), command, std::ptr::from_mut(request)) };
+        if code != -1 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
