@@ -13,4 +13,5 @@ pub const SLOT_BYTES: usize = 32;
 /// Every unit but the first starts with a header of this size.
 pub const UNIT_HEADER_BYTES: usize = 64;
 
+pub mod block;
 pub mod record;
