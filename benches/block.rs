@@ -1,5 +1,11 @@
 //! The column block: bytes a value and speed, beside pco alone.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a bench may stop short, and its counts are small"
+)]
+
 mod common;
 
 use std::hint::black_box;
@@ -16,7 +22,7 @@ use tracklite::internals::record::SeriesId;
 
 const SEED: u64 = 7;
 
-fn main_group(kinds: &[Curve], points: usize) -> Group {
+fn group_of(kinds: &[Curve], points: usize) -> Group {
     let label = |i: usize| SeriesLabel {
         series: SeriesId(1 + i as u32),
         run: RunId::from_random(0x0123_4567_89AB_CDEF_0123_4567_89AB_CDEF),
@@ -35,7 +41,7 @@ fn report_sizes(_: &mut Criterion) {
     for points in [100, 500, 4_096, 65_536] {
         let mut sums = [0.0; 3];
         for kind in Curve::ALL {
-            let group = main_group(&[kind], points);
+            let group = group_of(&[kind], points);
             let floor = simple_compress(&group.values[0], &ChunkConfig::default()).unwrap().len();
             let sizes = [Codec::Pco, Codec::ShuffleZstd].map(|codec| value_bytes(&group, codec));
             let each = [sizes[0], sizes[1], floor].map(|bytes| bytes as f64 / points as f64);
@@ -54,7 +60,7 @@ fn value_bytes(group: &Group, codec: Codec) -> usize {
 }
 
 fn report_block(points: usize) {
-    let singles: Vec<_> = (0..5).map(|_| main_group(&[Curve::LossF32], points)).collect();
+    let singles: Vec<_> = (0..5).map(|_| group_of(&[Curve::LossF32], points)).collect();
     let block = encode(&singles, Codec::Pco).unwrap();
     let group = &parse(&block).unwrap().groups[0];
     let [steps, times] = [group.steps.length, group.times.length];
@@ -62,7 +68,7 @@ fn report_block(points: usize) {
         "{points:6} x 5 single f32 losses: {} bytes, steps {steps}, times {times}",
         block.len()
     );
-    let row = main_group(&Curve::ALL[..8], points);
+    let row = group_of(&Curve::ALL[..8], points);
     let block = encode(&[row], Codec::Pco).unwrap();
     println!(
         "{points:6} x 8 in rows: {:.3} bytes a point",
@@ -89,12 +95,12 @@ fn speeds(criterion: &mut Criterion) {
     let mut bench = criterion.benchmark_group("block");
     bench.sample_size(10);
     bench.throughput(Throughput::Elements(12 * points as u64));
-    let groups: Vec<_> = Curve::ALL.map(|kind| main_group(&[kind], points)).into();
+    let groups: Vec<_> = Curve::ALL.map(|kind| group_of(&[kind], points)).into();
     for codec in [Codec::Pco, Codec::ShuffleZstd] {
         let name = format!("encode 12 single series, points, {codec:?}");
         bench.bench_function(name, |bencher| bencher.iter(|| encode(&groups, codec).unwrap()));
     }
-    let rows = [main_group(&Curve::ALL, points)];
+    let rows = [group_of(&Curve::ALL, points)];
     bench.bench_function("encode rows of 12, values", |bencher| {
         bencher.iter(|| encode(&rows, Codec::Pco).unwrap());
     });

@@ -10,6 +10,8 @@ use super::footer::StoredColumn;
 use super::{Codec, PCO_CHUNK_POINTS, checksum, damaged};
 
 const ZSTD_LEVEL: i32 = 3;
+/// Against level 8, pco's default: 0.4 % more bytes, 0.7 of the time.
+const PCO_LEVEL: usize = 7;
 const NUMBER_BYTES: usize = 8;
 /// Pco's mode number for dictionaries, in the low four bits of a chunk; never written, and refused
 /// because it allocates what four bytes ask for.
@@ -296,7 +298,7 @@ fn append_pco<N: ColumnNumber>(numbers: &[N], block: &mut Vec<u8>) -> bool {
 
 fn write_pco<N: ColumnNumber>(numbers: &[N], block: &mut Vec<u8>) -> pco::errors::PcoResult<()> {
     let file = FileCompressor::default();
-    let configuration = ChunkConfig::default();
+    let configuration = ChunkConfig::default().with_compression_level(PCO_LEVEL);
     file.write_header(&mut *block)?;
     for numbers in numbers.chunks(PCO_CHUNK_POINTS) {
         let mut chunk = file.chunk_compressor(numbers, &configuration)?;
