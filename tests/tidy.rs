@@ -1,0 +1,184 @@
+//! The repository's own rules, kept by a test: layers, sizes, unsafe code, leftovers, words.
+//!
+//! Each rule is also run over a sample that breaks it, so that none of them can go blind.
+
+#[path = "tidy/dependencies.rs"]
+mod dependencies;
+#[path = "tidy/layers.rs"]
+mod layers;
+#[path = "tidy/rules.rs"]
+mod rules;
+#[path = "tidy/source.rs"]
+mod source;
+
+use rules::Breach;
+use source::Source;
+
+type Rule = fn(&Source) -> Vec<Breach>;
+
+const RULES: &[Rule] = &[
+    rules::first_line,
+    rules::columns,
+    rules::file_lines,
+    rules::function_lines,
+    rules::unsafe_code,
+    rules::leftovers,
+    rules::ascii,
+    layers::imports,
+];
+
+/// Breaches that are known: (rule, file). This list may only shrink, and its bound with it.
+const EXCEPTIONS: &[(&str, &str)] = &[];
+const EXCEPTIONS_MAX: usize = 0;
+
+fn all_breaches() -> Vec<Breach> {
+    let sources = source::all_sources();
+    assert!(sources.iter().any(|source| source.path == "src/lib.rs"), "the sources are not found");
+    sources.iter().flat_map(|source| RULES.iter().flat_map(|rule| rule(source))).collect()
+}
+
+fn is_excepted(breach: &Breach) -> bool {
+    EXCEPTIONS.iter().any(|(rule, path)| *rule == breach.rule && *path == breach.path)
+}
+
+#[test]
+fn the_rules_are_kept() {
+    let breaches = all_breaches().into_iter().filter(|breach| !is_excepted(breach));
+    let lines: Vec<String> = breaches
+        .map(|breach| format!("{}:{}: {}: {}", breach.path, breach.line, breach.rule, breach.what))
+        .collect();
+    assert!(lines.is_empty(), "{} breaches:\n{}", lines.len(), lines.join("\n"));
+}
+
+#[test]
+fn exceptions_only_shrink() {
+    let breaches = all_breaches();
+    for (rule, path) in EXCEPTIONS {
+        let needed = breaches.iter().any(|breach| breach.rule == *rule && breach.path == *path);
+        assert!(needed, "the exception ({rule:?}, {path:?}) is not needed any more: remove it");
+    }
+    assert_eq!(EXCEPTIONS.len(), EXCEPTIONS_MAX, "lower the bound with the list, never raise it");
+}
+
+#[test]
+fn prose_is_kept() {
+    let prose = source::all_prose();
+    let found: Vec<String> =
+        prose.iter().flat_map(|(path, text)| rules::prose(path, text)).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    for (path, text) in &prose {
+        let folder = source::root().join(path);
+        let folder = folder.parent().expect("a file lies in a folder");
+        for link in rules::linked_files(text) {
+            assert!(folder.join(link).exists(), "{path} links to {link}, which does not exist");
+        }
+    }
+}
+
+/// The rules' names that a file with this text breaks, in the order of the rules.
+fn broken(path: &str, text: &str) -> Vec<&'static str> {
+    let source = Source::new(path, text);
+    let mut names: Vec<_> =
+        RULES.iter().flat_map(|rule| rule(&source)).map(|breach| breach.rule).collect();
+    names.dedup();
+    names
+}
+
+/// A file that begins as it should and goes on with this code.
+fn after_heading(code: &str) -> String {
+    format!("//! A sample.\n{code}\n")
+}
+
+#[test]
+fn a_clean_sample_passes() {
+    let code = "use crate::error::Result;\n/// ≥ 1\nfn f(a: [u8; 2]) {}\nfn g() { f::<'a'>(); }";
+    assert_eq!(broken("src/log/mod.rs", &after_heading(code)), [""; 0]);
+}
+
+#[test]
+fn sizes_are_seen() {
+    assert_eq!(broken("src/run.rs", "fn f() {}\n"), ["first-line"]);
+    let wide = format!("// {}", "x".repeat(98));
+    assert_eq!(broken("src/run.rs", &after_heading(&wide)), ["columns"]);
+    let statements = |count| "    g();\n".repeat(count);
+    let long = |count| after_heading(&format!("fn f() {{\n{}}}", statements(count)));
+    assert_eq!(broken("src/run.rs", &long(69)), ["function-lines"]);
+    assert_eq!(broken("src/run.rs", &long(68)), [""; 0]);
+    let many = after_heading(&"const A: u8 = 1;\n".repeat(501));
+    assert_eq!(broken("src/run.rs", &many), ["file-lines"]);
+    let tested = format!("#[cfg(test)]\nmod tests {{\n{}}}", "const A: u8 = 1;\n".repeat(501));
+    assert_eq!(broken("src/run.rs", &after_heading(&tested)), [""; 0]);
+}
+
+#[test]
+fn unsafe_code_is_seen() {
+    let bare = after_heading("fn f() {\n    unsafe { g() }\n}");
+    assert_eq!(broken("src/log/mod.rs", &bare), ["unsafe-place"]);
+    assert_eq!(broken("src/sys/map.rs", &bare), ["unsafe-comment"]);
+    let told = after_heading("fn f() {\n    // SAFETY: g is fine.\n    unsafe { g() }\n}");
+    assert_eq!(broken("src/sys/map.rs", &told), [""; 0]);
+    let far = after_heading("// SAFETY: of something else.\n\nfn f() {\n    unsafe { g() }\n}");
+    assert_eq!(broken("src/sys/map.rs", &far), ["unsafe-comment"]);
+    assert_eq!(broken("src/log/mod.rs", &after_heading("#![deny(unsafe_code)]")), [""; 0]);
+}
+
+#[test]
+fn leftovers_and_characters_are_seen() {
+    let note = format!("// {}: later", concat!("FIX", "ME"));
+    for code in ["fn f() { todo!() }", "fn f() { dbg!(1); }", note.as_str()] {
+        assert_eq!(broken("src/run.rs", &after_heading(code)), ["leftover"], "{code}");
+    }
+    assert_eq!(broken("src/run.rs", &after_heading("const A: &str = \"todo!\";")), [""; 0]);
+    assert_eq!(broken("src/run.rs", &after_heading("const A: &str = \"\u{b1}\";")), ["ascii"]);
+    assert_eq!(broken("tests/a.rs", &after_heading("const A: &str = \"\u{b1}\";")), [""; 0]);
+    assert_eq!(broken("tests/a.rs", &after_heading("const \u{df}: u8 = 1;")), ["ascii"]);
+}
+
+#[test]
+fn imports_upward_and_sideways_are_seen() {
+    for (path, code) in [
+        ("src/log/writer.rs", "use crate::index::Index;"),
+        ("src/index/mod.rs", "use crate::log::Log;"),
+        ("src/index/mod.rs", "use crate::{entity::RunInfo, log};"),
+        ("src/log/mod.rs", "use crate::database::Database;"),
+        ("src/log/mod.rs", "fn f(run: crate::Run) {}"),
+        ("src/log/mod.rs", "use super::index;"),
+        ("src/log/writer.rs", "use super::super::index;"),
+        ("src/format/frame.rs", "use crate::storage::Storage;"),
+        ("src/format/frame.rs", "use std::{fmt, fs::File};"),
+        ("src/storage/file.rs", "use crate::format::frame;"),
+        ("src/entity/run.rs", "use crate::format::record::RunStarted;"),
+        ("src/id.rs", "use crate::entity::RunInfo;"),
+        ("src/error.rs", "use crate::id::RunId;"),
+        ("src/mutant.rs", "use crate::error::Error;"),
+        ("src/cli/print.rs", "use crate::log::Log;"),
+        ("src/cli/print.rs", "use crate::internals::log;"),
+        ("src/run.rs", "use crate::cli::run;"),
+        ("src/log/mod.rs", "use rusqlite::Connection;"),
+        ("src/helpers/mod.rs", "fn f() {}"),
+    ] {
+        assert_eq!(broken(path, &after_heading(code)), ["layers"], "{path}: {code}");
+    }
+}
+
+#[test]
+fn imports_downward_pass() {
+    for (path, code) in [
+        ("src/log/writer.rs", "use super::frame;\nuse crate::{error::Result, format, storage};"),
+        ("src/run.rs", "use crate::log::{self, index_of};\nuse crate::index::Index;"),
+        ("src/cli/print.rs", "use crate::{Database, Run};\nuse crate::error::Result;"),
+        ("src/lib.rs", "pub use crate::log::Log;"),
+        ("src/log/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::index::Index;\n}"),
+    ] {
+        assert_eq!(broken(path, &after_heading(code)), [""; 0], "{path}: {code}");
+    }
+}
+
+#[test]
+fn prose_breaches_are_seen() {
+    let bad = format!("fine\nsee {}notes and two {}\n", concat!("/wo", "rk/"), "segments");
+    assert_eq!(rules::prose("README.md", &bad).len(), 2);
+    assert_eq!(rules::prose("README.md", "an extent, a segmentation fault\n"), [""; 0]);
+    let text = "see [a](docs/a.md#part), [b](https://example.org/b) and [c](#here)";
+    assert_eq!(rules::linked_files(text), ["docs/a.md"]);
+}

@@ -1,0 +1,149 @@
+//! Who may import whom: a layer sees only the layers drawn below it.
+
+use crate::rules::Breach;
+use crate::source::{Source, line_of, words};
+
+/// What a layer may use of this crate. `api` is the files directly in `src/`.
+const IMPORTS: &[(&str, &[&str])] = &[
+    ("sys", &[]),
+    ("mutant", &[]),
+    ("error", &[]),
+    ("id", &["error"]),
+    ("entity", &["id", "error"]),
+    ("format", &["entity", "id", "error", "sys", "mutant"]),
+    ("storage", &["id", "error", "sys", "mutant"]),
+    ("log", &["storage", "format", "entity", "id", "error", "sys", "mutant"]),
+    ("index", &["format", "entity", "id", "error", "sys", "mutant"]),
+    ("api", &["log", "index", "storage", "format", "entity", "id", "error", "sys", "mutant"]),
+    ("cli", &["api", "entity", "id", "error"]),
+];
+
+/// Files that stand outside of the layers: the table of contents, what tests may see, programs.
+const ABOVE_ALL: &[&str] = &["lib", "internals", "bin"];
+
+/// The layers in which another crate may be named; crates not listed may be used anywhere.
+const CRATES: &[(&str, &[&str])] = &[
+    ("bincode", &["format"]),
+    ("clap", &["cli"]),
+    ("libc", &["sys"]),
+    ("memmap2", &["sys", "storage"]),
+    ("pco", &["format"]),
+    ("rusqlite", &["index"]),
+    ("rustix", &["sys", "storage"]),
+    ("serde_json", &["cli"]),
+    ("zstd", &["format"]),
+];
+
+/// Modules of the standard library that do I/O or know the machine: not for the pure layers.
+const IMPURE: &[&str] = &["fs", "net", "process", "thread", "env", "os"];
+const PURE_LAYERS: &[&str] = &["format", "entity", "id"];
+
+/// Imports that go up or sideways.
+pub(crate) fn imports(source: &Source) -> Vec<Breach> {
+    let Some(inside) = source.path.strip_prefix("src/") else { return Vec::new() };
+    let layer = layer_of_file(inside);
+    if ABOVE_ALL.contains(&layer) {
+        return Vec::new();
+    }
+    let Some((_, allowed)) = IMPORTS.iter().find(|(name, _)| *name == layer) else {
+        let what = format!("no layer is called {layer:?}; the layers are listed in tests/tidy");
+        return vec![Breach::new("layers", source, 1, what)];
+    };
+    let mut breaches = Vec::new();
+    for (line, name) in roots(source.shipped(), "crate") {
+        let used = layer_of_name(&name);
+        if used != layer && !allowed.contains(&used) {
+            let what = format!("{layer} may not use {used} (`crate::{name}`)");
+            breaches.push(Breach::new("layers", source, line, what));
+        }
+    }
+    breaches.extend(climbing(source, inside));
+    breaches.extend(foreign_crates(source, layer));
+    breaches.extend(impurities(source, layer));
+    breaches
+}
+
+fn layer_of_file(inside: &str) -> &str {
+    match inside.split_once('/') {
+        Some((folder, _)) => folder,
+        None => match inside.trim_end_matches(".rs") {
+            own @ ("lib" | "internals" | "id" | "error" | "mutant") => own,
+            _ => "api",
+        },
+    }
+}
+
+fn layer_of_name(name: &str) -> &str {
+    let known = IMPORTS.iter().map(|(layer, _)| *layer).chain(["internals"]);
+    known.into_iter().find(|layer| *layer == name).unwrap_or("api")
+}
+
+/// `super::` chains that reach the crate's root would hide what is imported.
+fn climbing(source: &Source, inside: &str) -> Vec<Breach> {
+    let depth = inside.trim_end_matches(".rs").trim_end_matches("/mod").split('/').count();
+    let code = source.shipped();
+    let chain = "super::".repeat(depth);
+    let reaching = code.match_indices(&chain).map(|(at, _)| at);
+    let what = "write `crate::` here, so that the layer can be seen";
+    reaching.map(|at| Breach::new("layers", source, line_of(code, at), what.to_owned())).collect()
+}
+
+fn foreign_crates(source: &Source, layer: &str) -> Vec<Breach> {
+    let code = source.shipped();
+    let mut breaches = Vec::new();
+    for (name, layers) in CRATES.iter().filter(|(_, layers)| !layers.contains(&layer)) {
+        for at in words(code, name).filter(|at| code[at + name.len()..].starts_with("::")) {
+            let what = format!("{layer} may not use the crate {name}: {} may", layers.join(", "));
+            breaches.push(Breach::new("layers", source, line_of(code, at), what));
+        }
+    }
+    breaches
+}
+
+fn impurities(source: &Source, layer: &str) -> Vec<Breach> {
+    if !PURE_LAYERS.contains(&layer) {
+        return Vec::new();
+    }
+    let used = roots(source.shipped(), "std");
+    let impure = used.into_iter().filter(|(_, name)| IMPURE.contains(&name.as_str()));
+    let breach = |(line, name): (usize, String)| {
+        Breach::new("layers", source, line, format!("{layer} does no I/O (`std::{name}`)"))
+    };
+    impure.map(breach).collect()
+}
+
+/// The names that stand right after `root::`, with their lines; groups in braces are opened.
+pub(crate) fn roots(code: &str, root: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for at in words(code, root) {
+        let Some(rest) = code[at + root.len()..].strip_prefix("::") else { continue };
+        let line = line_of(code, at);
+        let names = match rest.strip_prefix('{') {
+            Some(group) => group_names(group),
+            None => vec![leading_word(rest)],
+        };
+        found.extend(names.into_iter().map(|name| (line, name)));
+    }
+    found
+}
+
+/// The first word of each item of a group whose opening brace was just passed.
+fn group_names(group: &str) -> Vec<String> {
+    let mut names = vec![leading_word(group)];
+    let mut depth = 0_u32;
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(leading_word(&group[at + 1..])),
+            _ => {}
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+fn leading_word(text: &str) -> String {
+    text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}

@@ -1,0 +1,102 @@
+//! Small file systems of several kinds, mounted for the tests that fill them.
+//!
+//! The tests themselves are those of `tests/main.rs` with `full_disk` in their name; they find the
+//! mounts in `TRACKLITE_SMALL_DISKS` as `kind=folder` pairs, separated by `;`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::runner::{Context, Outcome, StepResult, output_of, run_command};
+
+/// What is left free on each file system for the tests to fill, in KiB.
+const FREE_KIB: u64 = 24 * 1024;
+/// A size at which each of the kinds can be made; the image is sparse.
+const IMAGE_BYTES: u64 = 512 * 1024 * 1024;
+
+/// A mounted small disk; unmounted when dropped.
+struct Disk {
+    kind: &'static str,
+    folder: PathBuf,
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let mut command = Command::new("umount");
+        if let Err(error) = run_command(command.arg(&self.folder)) {
+            eprintln!("!! a mount is left behind: {error}");
+        }
+    }
+}
+
+pub(crate) fn check(context: &Context) -> StepResult {
+    if !output_of(Command::new("id").arg("-u")).is_ok_and(|user| user.trim() == "0") {
+        return Ok(Outcome::Skipped("only root may mount small disks".to_owned()));
+    }
+    install_tools();
+    let scratch = context.scratch("full-disk")?;
+    let mut disks = Vec::new();
+    let mut missing = Vec::new();
+    for kind in ["tmpfs", "ext4", "xfs", "btrfs"] {
+        match mount(kind, &scratch) {
+            Ok(disk) => disks.push(disk),
+            Err(why) => missing.push(format!("{kind} ({why})")),
+        }
+    }
+    if disks.is_empty() {
+        return Ok(Outcome::Skipped(format!("nothing can be mounted: {}", missing.join("; "))));
+    }
+    let pairs: Vec<String> =
+        disks.iter().map(|disk| format!("{}={}", disk.kind, disk.folder.display())).collect();
+    let words = "test --release --locked --all-features --test main -- full_disk --nocapture";
+    run_command(context.cargo(words).env("TRACKLITE_SMALL_DISKS", pairs.join(";")))?;
+    if missing.is_empty() {
+        return Ok(Outcome::Passed);
+    }
+    Ok(Outcome::Skipped(format!("in part: no {}", missing.join("; no "))))
+}
+
+/// On a machine that is made for one run, brings what XFS and btrfs need; a failure only skips.
+fn install_tools() {
+    let have = |tool: &str| output_of(Command::new("which").arg(tool)).is_ok();
+    if std::env::var_os("CI").is_none() || (have("mkfs.xfs") && have("mkfs.btrfs")) {
+        return;
+    }
+    let apt = |words: &[&str]| output_of(Command::new("apt-get").args(words));
+    let installed = apt(&["update", "-q"])
+        .and_then(|_| apt(&["install", "-y", "-q", "xfsprogs", "btrfs-progs"]));
+    if let Err(error) = installed {
+        println!("!! xfsprogs and btrfs-progs cannot be installed: {error}");
+    }
+}
+
+fn mount(kind: &'static str, scratch: &Path) -> Result<Disk, String> {
+    let folder = scratch.join(kind);
+    std::fs::create_dir(&folder).map_err(|error| error.to_string())?;
+    let mut command = Command::new("mount");
+    if kind == "tmpfs" {
+        command.args(["-t", "tmpfs", "-o", &format!("size={FREE_KIB}k"), "tracklite"]);
+    } else {
+        let image = scratch.join(format!("{kind}.image"));
+        let file = std::fs::File::create(&image).map_err(|error| error.to_string())?;
+        file.set_len(IMAGE_BYTES).map_err(|error| error.to_string())?;
+        output_of(Command::new(format!("mkfs.{kind}")).arg("-q").arg(&image))?;
+        command.args(["-o", "loop"]).arg(&image);
+    }
+    output_of(command.arg(&folder))?;
+    let disk = Disk { kind, folder };
+    if kind != "tmpfs" {
+        fill_up(&disk.folder)?;
+    }
+    Ok(disk)
+}
+
+/// Takes all but a little of the space away.
+fn fill_up(folder: &Path) -> Result<(), String> {
+    let listed = output_of(Command::new("df").args(["-k", "--output=avail"]).arg(folder))?;
+    let free = listed.lines().nth(1).and_then(|line| line.trim().parse::<u64>().ok());
+    let free = free.ok_or_else(|| format!("df says {listed:?}"))?;
+    let size = format!("{}KiB", free.saturating_sub(FREE_KIB));
+    let mut command = Command::new("fallocate");
+    output_of(command.args(["-l", &size]).arg(folder.join("filler")))?;
+    Ok(())
+}

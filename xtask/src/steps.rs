@@ -1,0 +1,186 @@
+//! The steps of `cargo xtask test`, cheapest first.
+
+use crate::runner::{Context, Outcome, Step, StepResult, output_of, run_command};
+use crate::{full_disk, licences};
+
+/// All that the repository promises about itself, in the order in which it is checked.
+pub(crate) const STEPS: &[Step] = &[
+    Step { name: "format", proves: "rustfmt has nothing to change", run: format },
+    Step { name: "clippy", proves: "no warning with any set of features", run: clippy },
+    Step {
+        name: "licences",
+        proves: "every dependency may be used and is from crates.io",
+        run: licences::check,
+    },
+    Step { name: "build", proves: "everything that is tested compiles", run: build },
+    Step {
+        name: "tidy",
+        proves: "layers, sizes, unsafe code, words; polars stays out",
+        run: |context| test(context, "tidy"),
+    },
+    Step { name: "unit", proves: "unit tests of the library, the program and xtask", run: unit },
+    Step {
+        name: "main",
+        proves: "the public API, bad input, faults, random sequences",
+        run: |context| test(context, "main"),
+    },
+    Step {
+        name: "simulator",
+        proves: "power cuts lose and alter nothing; mutants are caught",
+        run: |context| test(context, "simulator"),
+    },
+    Step {
+        name: "kill",
+        proves: "kill -9 of any process loses nothing",
+        run: |context| test(context, "kill"),
+    },
+    Step {
+        name: "full-disk",
+        proves: "a full tmpfs, ext4, XFS or btrfs is an error, never a signal",
+        run: full_disk::check,
+    },
+    Step { name: "doctests", proves: "the examples of the documentation run", run: doctests },
+    Step {
+        name: "docs",
+        proves: "the documentation builds, and its links lead somewhere",
+        run: docs,
+    },
+    Step {
+        name: "sweep",
+        proves: "the example sweep and the quickstart run to their end",
+        run: sweep,
+    },
+    Step { name: "fuzz", proves: "the saved fuzz inputs replay", run: fuzz },
+    Step {
+        name: "loom",
+        proves: "append, scan, seal and punch under all interleavings",
+        run: loom,
+    },
+];
+
+/// The steps of these names, in the table's order; all of them when none is named.
+pub(crate) fn chosen<'a>(steps: &'a [Step], names: &[&str]) -> Result<Vec<&'a Step>, String> {
+    let known = |name: &&&str| steps.iter().any(|step| step.name == **name);
+    if let Some(name) = names.iter().find(|name| !known(name)) {
+        let all: Vec<&str> = steps.iter().map(|step| step.name).collect();
+        return Err(format!("no step is called {name:?}; there are: {}", all.join(" ")));
+    }
+    Ok(steps.iter().filter(|step| names.is_empty() || names.contains(&step.name)).collect())
+}
+
+pub(crate) fn print(steps: &[Step]) {
+    for step in steps {
+        println!("{:<10} {}", step.name, step.proves);
+    }
+}
+
+fn format(context: &Context) -> StepResult {
+    run_command(&mut context.cargo("fmt --all -- --check"))?;
+    run_command(&mut context.cargo("fmt --manifest-path fuzz/Cargo.toml -- --check"))?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy(context: &Context) -> StepResult {
+    for words in [
+        "clippy --release --locked --workspace --all-features --all-targets -- -D warnings",
+        "clippy --release --locked --no-default-features --all-targets -- -D warnings",
+        "clippy --release --locked --manifest-path fuzz/Cargo.toml -- -D warnings",
+    ] {
+        run_command(&mut context.cargo(words))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn build(context: &Context) -> StepResult {
+    run_command(&mut context.cargo("test --release --locked --workspace --all-features --no-run"))?;
+    Ok(Outcome::Passed)
+}
+
+/// One of the test targets in `tests/`.
+fn test(context: &Context, target: &str) -> StepResult {
+    let words = format!("test --release --locked --all-features --test {target}");
+    run_command(&mut context.cargo(&words))?;
+    Ok(Outcome::Passed)
+}
+
+fn unit(context: &Context) -> StepResult {
+    let words = "test --release --locked --workspace --all-features --lib --bins";
+    run_command(&mut context.cargo(words))?;
+    Ok(Outcome::Passed)
+}
+
+fn doctests(context: &Context) -> StepResult {
+    run_command(&mut context.cargo("test --release --locked --all-features --doc"))?;
+    Ok(Outcome::Passed)
+}
+
+fn docs(context: &Context) -> StepResult {
+    let mut command = context.cargo("doc --release --locked --no-deps --all-features --lib");
+    run_command(command.env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(Outcome::Passed)
+}
+
+/// The newcomer's commands, each in an empty folder, by the aliases that the README names.
+fn sweep(context: &Context) -> StepResult {
+    let folder = context.scratch("sweep")?;
+    let file = folder.join("runs.tracklite");
+    let mut command = context.cargo("sweep --quick --file");
+    run_command(command.arg(&file))?;
+    let mut command = context.cargo("tracklite runs --json");
+    let listed = output_of(command.arg(&file))?;
+    if !listed.trim_start().starts_with('[') || !listed.contains("\"run_id\"") {
+        return Err(format!("`tracklite runs --json` lists no runs of the sweep: {listed}"));
+    }
+    run_command(context.cargo("tracklite verify").arg(&file))?;
+    let words = "run --release --no-default-features --features cli --example quickstart --";
+    run_command(context.cargo(words).arg(folder.join("quickstart.tracklite")))?;
+    Ok(Outcome::Passed)
+}
+
+fn fuzz(context: &Context) -> StepResult {
+    let targets = fuzz_targets(context)?;
+    let words = "build --release --locked --manifest-path fuzz/Cargo.toml --bins";
+    run_command(&mut context.cargo(words))?;
+    for target in targets {
+        let words =
+            format!("run --release --locked --manifest-path fuzz/Cargo.toml --bin {target}");
+        run_command(&mut context.cargo(&words))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// The names of the fuzz targets: those of the files in `fuzz/fuzz_targets`.
+pub(crate) fn fuzz_targets(context: &Context) -> Result<Vec<String>, String> {
+    let folder = context.root.join("fuzz/fuzz_targets");
+    let entries = std::fs::read_dir(&folder).map_err(|error| format!("{folder:?}: {error}"))?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut targets: Vec<String> =
+        names.filter_map(|name| name.strip_suffix(".rs").map(str::to_owned)).collect();
+    targets.sort();
+    Ok(targets)
+}
+
+/// Loom replaces the atomics by a build flag, hence a build of its own beside the others.
+fn loom(context: &Context) -> StepResult {
+    let words = "test --release --locked --no-default-features --features internals --test loom";
+    let mut command = context.cargo(words);
+    command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", context.target.join("loom"));
+    run_command(&mut command)?;
+    Ok(Outcome::Passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_chosen_by_name_and_keep_their_order() {
+        let names = |names: &[&str]| -> Option<Vec<&str>> {
+            let steps = chosen(STEPS, names).ok()?;
+            Some(steps.iter().map(|step| step.name).collect())
+        };
+        assert_eq!(names(&["kill", "format"]), Some(vec!["format", "kill"]));
+        assert_eq!(names(&[]).map(|all| all.len()), Some(STEPS.len()));
+        assert_eq!(names(&["nonsense"]), None);
+    }
+}
