@@ -174,6 +174,7 @@ impl<'a> Coordinator<'a> {
 
     /// A worker's process is gone. If it was at work, another one takes its place.
     fn on_end(&mut self, worker: usize) -> Result<()> {
+        self.pool.kill(worker)?; // no more than a precaution: it might live on and talk nonsense
         let (process, status) = self.pool.end(worker)?;
         let Some(assignment) = self.assignments.get(&worker) else { return Ok(()) };
         let mut job = assignment.job;
