@@ -1,0 +1,150 @@
+//! What the sweep amounts to: means and deviations over the seeds, read back from the file.
+
+use std::fmt;
+use std::path::Path;
+
+use tracklite::{Database, Run, RunId};
+
+use crate::Result;
+use crate::configuration::Configuration;
+
+/// A configuration and its runs.
+pub(crate) struct Row {
+    /// What was tried.
+    pub(crate) configuration: Configuration,
+    /// The run that stands for it and has its means.
+    pub(crate) parent: RunId,
+    /// The runs nested in it, one for each seed.
+    pub(crate) seeds: Vec<RunId>,
+}
+
+/// The accuracies of one configuration over its seeds, as shares from 0 to 1.
+pub(crate) struct Summary {
+    test_mean: f64,
+    test_deviation: f64,
+    train_mean: f64,
+}
+
+/// The metrics of a parent run, in the order of [`Summary`].
+const SUMMARY_METRICS: [&str; 3] =
+    ["test_accuracy_mean", "test_accuracy_std", "train_accuracy_mean"];
+
+impl Summary {
+    /// Logs the three numbers in one row.
+    pub(crate) fn log(&self, run: &Run) -> Result<()> {
+        let values = [self.test_mean, self.test_deviation, self.train_mean];
+        Ok(run.metric_row(&SUMMARY_METRICS)?.log(&values, 0)?)
+    }
+
+    /// Reads what [`Summary::log`] wrote.
+    fn read(run: &Run) -> Result<Self> {
+        let mut values = [0.0; 3];
+        for (value, key) in values.iter_mut().zip(SUMMARY_METRICS) {
+            *value = latest_value(run, key)?;
+        }
+        let [test_mean, test_deviation, train_mean] = values;
+        Ok(Summary { test_mean, test_deviation, train_mean })
+    }
+}
+
+/// `98.40 +- 0.23 %`.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:6.2} +- {:4.2} %", 100.0 * self.test_mean, 100.0 * self.test_deviation)
+    }
+}
+
+/// The means over these runs after their last pass over the data.
+pub(crate) fn summarize(database: &Database, runs: &[RunId]) -> Result<Summary> {
+    let (mut test, mut train) = (Vec::new(), Vec::new());
+    for &id in runs {
+        let run = database.run(id)?;
+        test.push(latest_value(&run, "test_accuracy")?);
+        train.push(latest_value(&run, "train_accuracy")?);
+    }
+    let (test_mean, test_deviation) = mean_and_deviation(&test);
+    let (train_mean, _) = mean_and_deviation(&train);
+    Ok(Summary { test_mean, test_deviation, train_mean })
+}
+
+fn latest_value(run: &Run, key: &str) -> Result<f64> {
+    let point = run.latest(key)?.ok_or_else(|| format!("run {} has no {key}", run.id()))?;
+    Ok(point.value)
+}
+
+/// The mean and the standard deviation of the sample (by count less one).
+fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+}
+
+/// All configurations, best first.
+pub(crate) struct Leaderboard(Vec<(Summary, Row)>);
+
+impl Leaderboard {
+    /// Reads the means from the file and sorts by them.
+    pub(crate) fn read(database: &Database, rows: Vec<Row>) -> Result<Self> {
+        let mut ranked = Vec::new();
+        for row in rows {
+            ranked.push((Summary::read(&database.run(row.parent)?)?, row));
+        }
+        ranked.sort_by(|(a, _), (b, _)| {
+            let by_deviation = a.test_deviation.total_cmp(&b.test_deviation);
+            b.test_mean.total_cmp(&a.test_mean).then(by_deviation)
+        });
+        Ok(Leaderboard(ranked))
+    }
+
+    /// What to type next, to look at the best.
+    pub(crate) fn next_commands(&self, file: &Path) -> String {
+        let tracklite = "cargo tracklite";
+        let file = quoted(file);
+        let mut text = format!("What to type next:\n  {tracklite} runs {file}\n");
+        if let Some((_, Row { parent, seeds, .. })) = self.0.first() {
+            text += &format!("  {tracklite} show {file} {}\n", short(*parent));
+            for (seed, key) in seeds.iter().zip(["loss", "test_accuracy"]) {
+                text += &format!("  {tracklite} metrics {file} {} {key}\n", short(*seed));
+            }
+        }
+        text
+    }
+}
+
+/// One line for each configuration, below a line of titles.
+impl fmt::Display for Leaderboard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  #     test accuracy      train  {}  run", Configuration::TITLES)?;
+        for (rank, (summary, row)) in self.0.iter().enumerate() {
+            let (rank, train) = (rank + 1, 100.0 * summary.train_mean);
+            let (columns, run) = (row.configuration.columns(), short(row.parent));
+            writeln!(f, "{rank:>3}  {summary}  {train:6.2} %  {columns}  {run}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Enough of an id to find its run by.
+fn short(run: RunId) -> String {
+    let mut text = run.to_string();
+    text.truncate(8);
+    text
+}
+
+/// The path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// `1.3 MiB`.
+pub(crate) fn human_bytes(bytes: u64) -> String {
+    let kibibytes = bytes as f64 / 1024.0;
+    if kibibytes < 1024.0 {
+        format!("{kibibytes:.0} KiB")
+    } else {
+        format!("{:.1} MiB", kibibytes / 1024.0)
+    }
+}

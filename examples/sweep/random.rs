@@ -1,0 +1,34 @@
+//! Random numbers that are the same on every machine for the same seed (splitmix64).
+
+/// A generator; two with the same seed give the same numbers.
+pub(crate) struct Random(u64);
+
+impl Random {
+    /// A generator that starts from this seed.
+    pub(crate) fn new(seed: u64) -> Self {
+        Random(seed)
+    }
+
+    /// The next 64 random bits.
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from -1 to 1, each equally likely.
+    pub(crate) fn signed_unit(&mut self) -> f32 {
+        // 24 bits are what the fraction of an f32 holds exactly.
+        (self.bits() >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// Puts the items into a random order.
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            let other = self.bits() % (last as u64 + 1);
+            #[expect(clippy::cast_possible_truncation, reason = "it is below the slice's length")]
+            items.swap(last, other as usize);
+        }
+    }
+}

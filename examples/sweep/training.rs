@@ -1,0 +1,102 @@
+//! One training run, logged as it goes.
+
+use std::f32::consts::PI;
+use std::time::Instant;
+
+use tracklite::{MetricRow, Run};
+
+use crate::Result;
+use crate::configuration::Configuration;
+use crate::data::{Digits, Image};
+use crate::model::{BatchResult, Network};
+use crate::random::Random;
+
+/// What each step logs, in one row.
+const STEP_METRICS: [&str; 3] = ["loss", "learning_rate", "gradient_norm"];
+
+/// What each pass over the data logs, in one row.
+const EPOCH_METRICS: [&str; 3] = ["train_accuracy", "test_accuracy", "test_loss"];
+
+/// A place in the training that has just been logged.
+pub(crate) struct Progress {
+    /// Passes over the data that are done.
+    pub(crate) epoch: u32,
+    /// The last step taken, counted from 0.
+    pub(crate) step: i64,
+    /// The share of test images classified rightly.
+    pub(crate) test_accuracy: f64,
+}
+
+/// Trains one network and logs it to `run`; calls `tell` after each pass over the data.
+pub(crate) fn train(
+    configuration: &Configuration,
+    seed: u64,
+    epochs: u32,
+    digits: &Digits,
+    run: &Run,
+    mut tell: impl FnMut(Progress) -> Result<()>,
+) -> Result<()> {
+    let mut random = Random::new(seed);
+    let mut network = Network::new(configuration, &mut random);
+    let mut order = digits.train.iter().collect::<Vec<_>>();
+    let schedule = Schedule::new(configuration, order.len(), epochs);
+    let step_row = run.metric_row(&STEP_METRICS)?;
+    let epoch_row = run.metric_row(&EPOCH_METRICS)?;
+    let speed = run.metric("images_per_second")?;
+    let mut step = 0;
+    for epoch in 1..=epochs {
+        let started = Instant::now();
+        random.shuffle(&mut order);
+        let train_accuracy = train_epoch(&mut network, &order, &schedule, &step_row, &mut step)?;
+        speed.log(order.len() as f64 / started.elapsed().as_secs_f64(), step - 1)?;
+        let (test_loss, test_accuracy) = network.evaluate(&digits.test);
+        epoch_row.log(&[train_accuracy, test_accuracy, test_loss], step - 1)?;
+        tell(Progress { epoch, step: step - 1, test_accuracy })?;
+    }
+    Ok(())
+}
+
+/// One pass over the data; gives the share of images classified rightly on the way.
+fn train_epoch(
+    network: &mut Network,
+    images: &[&Image],
+    schedule: &Schedule,
+    row: &MetricRow,
+    step: &mut i64,
+) -> Result<f64> {
+    let mut all_correct = 0;
+    for batch in images.chunks(schedule.batch_size) {
+        let learning_rate = schedule.learning_rate(*step);
+        let result = network.learn(batch, learning_rate, schedule.weight_decay);
+        let BatchResult { loss, gradient_norm, correct } = result;
+        row.log(&[loss, f64::from(learning_rate), gradient_norm], *step)?;
+        all_correct += correct;
+        *step += 1;
+    }
+    Ok(all_correct as f64 / images.len() as f64)
+}
+
+/// How the learning rate goes: up in a line over the first twentieth, then down in a half cosine.
+struct Schedule {
+    highest: f32,
+    steps: f32,
+    weight_decay: f32,
+    batch_size: usize,
+}
+
+impl Schedule {
+    fn new(configuration: &Configuration, images: usize, epochs: u32) -> Self {
+        let &Configuration { learning_rate, weight_decay, batch_size, .. } = configuration;
+        let steps = images.div_ceil(batch_size) as f32 * epochs as f32;
+        Schedule { highest: learning_rate, steps, weight_decay, batch_size }
+    }
+
+    fn learning_rate(&self, step: i64) -> f32 {
+        let (done, warm_up) = ((step as f32 + 0.5) / self.steps, 0.05);
+        if done < warm_up {
+            return self.highest * done / warm_up;
+        }
+        let down = (done - warm_up) / (1.0 - warm_up);
+        self.highest * 0.5 * (1.0 + (PI * down).cos())
+    }
+}

@@ -1,0 +1,64 @@
+//! A worker process: trains what standard input asks for, and logs it into the common file.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use tracklite::{Database, Run, RunStatus};
+
+use crate::Result;
+use crate::configuration::{Configuration, grid};
+use crate::data::Digits;
+use crate::messages::{Order, Report};
+use crate::training;
+
+/// Works until standard input ends.
+pub(crate) fn work(path: &Path) -> Result<()> {
+    let database = Database::open(path)?;
+    let digits = Digits::load()?;
+    let grid = grid();
+    for line in io::stdin().lines() {
+        let order = line?.parse::<Order>()?;
+        let configuration = grid.get(order.configuration).ok_or("no such configuration")?;
+        carry_out(&database, &digits, configuration, &order)?;
+    }
+    database.close()?;
+    Ok(())
+}
+
+/// Trains one network in a run of its own.
+fn carry_out(
+    database: &Database,
+    digits: &Digits,
+    configuration: &Configuration,
+    order: &Order,
+) -> Result<()> {
+    let run = start_run(database, configuration, order)?;
+    tell(&Report::Started(run.id()))?;
+    let &Order { seed, epochs, .. } = order;
+    let trained = training::train(configuration, seed, epochs, digits, &run, |progress| {
+        tell(&Report::Epoch(progress))
+    });
+    if let Err(failure) = trained {
+        run.finish_as(RunStatus::Failed)?;
+        return Err(failure);
+    }
+    run.finish()?;
+    tell(&Report::Finished)
+}
+
+/// A run nested in that of its configuration, with the same tags.
+fn start_run(database: &Database, configuration: &Configuration, order: &Order) -> Result<Run> {
+    let parent = database.run(order.parent)?;
+    let experiment = database.experiment_by_id(parent.info()?.experiment)?;
+    let builder = experiment.new_run().name(&format!("{configuration} seed={}", order.seed));
+    let builder = builder.parent(order.parent).tags(parent.tags()?);
+    let builder = builder.params(configuration.params()).param("epochs", order.epochs);
+    Ok(builder.param("seed", order.seed).start()?)
+}
+
+/// Says it to the coordinator; when that is gone, there is nobody left to work for.
+fn tell(report: &Report) -> Result<()> {
+    let mut output = io::stdout().lock();
+    writeln!(output, "{report}")?;
+    Ok(output.flush()?)
+}
