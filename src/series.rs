@@ -44,7 +44,7 @@ impl Engine {
         self.read_series(run, key, |sources| {
             let mut sum: Option<MetricStatistics> = None;
             let mut add = |next: MetricStatistics| {
-                sum = Some(sum.map_or(next, |sum| sum.followed_by(next)));
+                sum = Some(sum.map_or(next, |sum| sum.with(next)));
             };
             for source in sources {
                 for place in &source.blocks {

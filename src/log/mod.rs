@@ -29,7 +29,8 @@ pub(crate) use self::background::Background;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor};
 pub(crate) use self::definitions::{Definition, Definitions};
 pub(crate) use self::open::read_header;
-pub(crate) use self::state::{DEFAULT_EXPERIMENT_PATH, RunState, State, WriterState};
+pub(crate) use self::state::{ExtentState, RunState, State};
+pub(crate) use self::points::check_run_writable;
 
 use self::points::Points;
 use self::seal::Sealer;
