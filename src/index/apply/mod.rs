@@ -1,0 +1,303 @@
+//! Records become rows. Nothing here fails because of what a record says: a record that names
+//! something unknown or purged changes nothing.
+
+mod points;
+
+use foldhash::{HashMap, HashMapExt as _};
+use rusqlite::{Connection, OptionalExtension as _, Params};
+
+use crate::entity::{Lifecycle, RunStatus};
+use crate::format::record::{
+    Incarnation, Position, Purged, Record, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
+};
+use crate::id::{ExperimentId, RunId};
+
+/// Applies the records of one transaction, remembering the small integers of runs and writers.
+pub(super) struct Applier<'c> {
+    connection: &'c Connection,
+    runs: HashMap<RunId, Option<i64>>,
+    writers: HashMap<Incarnation, Option<i64>>,
+    records: i64,
+    points: i64,
+    dropped: i64,
+}
+
+impl<'c> Applier<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        let (runs, writers) = (HashMap::new(), HashMap::new());
+        Applier { connection, runs, writers, records: 0, points: 0, dropped: 0 }
+    }
+
+    /// Moves the cursor. Returns how many records have been applied to the index in all.
+    pub(super) fn finish(
+        self,
+        position: Position,
+        hash: u64,
+        boot_id: u128,
+    ) -> rusqlite::Result<i64> {
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE state SET position = ?1, hash = ?2, records = records + ?3,
+             points = points + ?4, dropped = dropped + ?5, dirty_boot = ?6 RETURNING records",
+        )?;
+        let cursor = (position.0.cast_signed(), hash.cast_signed());
+        let counts = (self.records, self.points, self.dropped);
+        statement.query_row(
+            (cursor.0, cursor.1, counts.0, counts.1, counts.2, super::hex(boot_id)),
+            |row| row.get(0),
+        )
+    }
+
+    pub(super) fn apply(&mut self, record: &Record) -> rusqlite::Result<()> {
+        self.records += 1;
+        match record {
+            Record::WriterOpened(it) => self.writer_opened(it),
+            Record::WriterClosed(it) => self.writer_closed(it.incarnation),
+            Record::ExtentOpened(it) => self.extent_opened(it),
+            Record::Sealed(it) => self.sealed(it),
+            Record::BlockMoved(it) => self.block_moved(it),
+            Record::SeriesDefined(it) => self.series_defined(it),
+            Record::RowDefined(it) => self.row_defined(it),
+            Record::ExperimentCreated(it) => self.execute(
+                "INSERT OR IGNORE INTO experiments VALUES (?1, ?2, 'active', ?3, ?3)",
+                (number(it.experiment), &it.path, it.time),
+            ),
+            Record::ExperimentRenamed(it) => self.execute(
+                "UPDATE experiments SET path = ?2, updated = ?3 WHERE experiment_id = ?1",
+                (number(it.experiment), &it.path, it.time),
+            ),
+            Record::ExperimentLifecycleSet(it) => {
+                self.experiment_lifecycle_set(it.experiment, it.lifecycle, it.time)
+            }
+            Record::ExperimentTagsSet(it) => {
+                self.experiment_tags_set(it.experiment, &it.tags, it.time)
+            }
+            Record::ExperimentTagDeleted(it) => {
+                self.execute(
+                    "DELETE FROM experiment_tags WHERE experiment_id = ?1 AND key = ?2",
+                    (number(it.experiment), &it.key),
+                )?;
+                self.experiment_updated(it.experiment, it.time)
+            }
+            Record::RunStarted(it) => self.run_started(it),
+            Record::RunResumed(it) => self.run_resumed(it),
+            Record::RunUpdated(it) => self.run_updated(it),
+            Record::RunLifecycleSet(it) => self.run_lifecycle_set(it),
+            Record::ParamsSet(it) => {
+                // Of two processes that raced, the first on the chain has set the param.
+                self.pairs_set(
+                    "INSERT OR IGNORE INTO params VALUES (?1, ?2, ?3)",
+                    it.run,
+                    &it.params,
+                )
+            }
+            Record::TagsSet(it) => {
+                self.pairs_set("INSERT OR REPLACE INTO tags VALUES (?1, ?2, ?3)", it.run, &it.tags)
+            }
+            Record::TagDeleted(it) => {
+                let Some(run) = self.run(it.run)? else { return Ok(()) };
+                self.execute("DELETE FROM tags WHERE run = ?1 AND key = ?2", (run, &it.key))
+            }
+            Record::Purged(it) => self.purged(it),
+            // Space and repetition: nothing that a query asks for.
+            Record::BlockUnitOpened(_)
+            | Record::ChainUnitOpened(_)
+            | Record::Punched(_)
+            | Record::Checkpoint(_)
+            | Record::Unknown { .. } => Ok(()),
+        }
+    }
+
+    fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute(params).map(drop)
+    }
+
+    fn run(&mut self, id: RunId) -> rusqlite::Result<Option<i64>> {
+        if let Some(&known) = self.runs.get(&id) {
+            return Ok(known);
+        }
+        let mut select =
+            self.connection.prepare_cached("SELECT run FROM runs WHERE run_id = ?1")?;
+        let run = select.query_row([id.to_string()], |row| row.get(0)).optional()?;
+        self.runs.insert(id, run);
+        Ok(run)
+    }
+
+    fn writer(&mut self, incarnation: Incarnation) -> rusqlite::Result<Option<i64>> {
+        if let Some(&known) = self.writers.get(&incarnation) {
+            return Ok(known);
+        }
+        let mut select =
+            self.connection.prepare_cached("SELECT writer FROM writers WHERE incarnation = ?1")?;
+        let writer =
+            select.query_row([incarnation.0.cast_signed()], |row| row.get(0)).optional()?;
+        self.writers.insert(incarnation, writer);
+        Ok(writer)
+    }
+
+    fn experiment_lifecycle_set(
+        &mut self,
+        experiment: ExperimentId,
+        lifecycle: Lifecycle,
+        time: i64,
+    ) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE experiments SET lifecycle = ?2 WHERE experiment_id = ?1",
+            (number(experiment), lifecycle.as_str()),
+        )?;
+        self.experiment_updated(experiment, time)?;
+        // MLflow restores all runs, also those that were deleted by hand before.
+        self.execute(
+            "UPDATE runs SET lifecycle = ?2, deleted = iif(?2 = 'active', NULL, ?3)
+             WHERE experiment_id = ?1 AND lifecycle <> ?2",
+            (number(experiment), lifecycle.as_str(), time),
+        )
+    }
+
+    fn experiment_tags_set(
+        &mut self,
+        experiment: ExperimentId,
+        tags: &[(String, String)],
+        time: i64,
+    ) -> rusqlite::Result<()> {
+        for (key, value) in tags {
+            self.execute(
+                "INSERT OR REPLACE INTO experiment_tags VALUES (?1, ?2, ?3)",
+                (number(experiment), key, value),
+            )?;
+        }
+        self.experiment_updated(experiment, time)
+    }
+
+    fn experiment_updated(&self, experiment: ExperimentId, time: i64) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE experiments SET updated = ?2 WHERE experiment_id = ?1",
+            (number(experiment), time),
+        )
+    }
+
+    fn run_started(&mut self, it: &RunStarted) -> rusqlite::Result<()> {
+        self.execute(
+            "INSERT OR IGNORE INTO runs
+             (run_id, experiment_id, name, parent, user, status, started, lifecycle)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'active')",
+            (
+                it.run.to_string(),
+                number(it.experiment),
+                &it.name,
+                it.parent.map(|parent| parent.to_string()),
+                &it.user,
+                RunStatus::Running.as_str(),
+                it.time,
+            ),
+        )?;
+        self.runs.remove(&it.run);
+        self.writes(it.run, it.incarnation)
+    }
+
+    fn run_resumed(&mut self, it: &RunResumed) -> rusqlite::Result<()> {
+        let Some(run) = self.run(it.run)? else { return Ok(()) };
+        self.execute(
+            "UPDATE runs SET status = ?2, ended = NULL WHERE run = ?1",
+            (run, RunStatus::Running.as_str()),
+        )?;
+        self.writes(it.run, Some(it.incarnation))
+    }
+
+    fn writes(&mut self, run: RunId, incarnation: Option<Incarnation>) -> rusqlite::Result<()> {
+        let Some(incarnation) = incarnation else { return Ok(()) };
+        match (self.run(run)?, self.writer(incarnation)?) {
+            (Some(run), Some(writer)) => self.run_has_writer(run, writer),
+            _ => Ok(()),
+        }
+    }
+
+    fn run_has_writer(&self, run: i64, writer: i64) -> rusqlite::Result<()> {
+        self.execute("INSERT OR IGNORE INTO run_writers VALUES (?1, ?2)", (run, writer))
+    }
+
+    fn run_updated(&mut self, it: &RunUpdated) -> rusqlite::Result<()> {
+        let Some(run) = self.run(it.run)? else { return Ok(()) };
+        if let Some(name) = &it.name {
+            self.execute("UPDATE runs SET name = ?2 WHERE run = ?1", (run, name))?;
+        }
+        if let Some(status) = it.status {
+            self.execute("UPDATE runs SET status = ?2 WHERE run = ?1", (run, status.as_str()))?;
+        }
+        if let Some(ended) = it.ended {
+            self.execute("UPDATE runs SET ended = ?2 WHERE run = ?1", (run, ended))?;
+        }
+        Ok(())
+    }
+
+    fn run_lifecycle_set(&mut self, it: &RunLifecycleSet) -> rusqlite::Result<()> {
+        let Some(run) = self.run(it.run)? else { return Ok(()) };
+        self.execute(
+            "UPDATE runs SET lifecycle = ?2, deleted = iif(?2 = 'active', NULL, ?3)
+             WHERE run = ?1 AND lifecycle <> ?2",
+            (run, it.lifecycle.as_str(), it.time),
+        )
+    }
+
+    fn pairs_set(
+        &mut self,
+        insert: &str,
+        run: RunId,
+        pairs: &[(String, String)],
+    ) -> rusqlite::Result<()> {
+        let Some(run) = self.run(run)? else { return Ok(()) };
+        let mut insert = self.connection.prepare_cached(insert)?;
+        for (key, value) in pairs {
+            insert.execute((run, key, value))?;
+        }
+        Ok(())
+    }
+
+    fn purged(&mut self, it: &Purged) -> rusqlite::Result<()> {
+        for &id in &it.runs {
+            if let Some(run) = self.run(id)? {
+                self.run_purged(run)?;
+            }
+            self.runs.remove(&id);
+        }
+        for &experiment in &it.experiments {
+            let experiment = number(experiment);
+            self.execute("DELETE FROM experiment_tags WHERE experiment_id = ?1", [experiment])?;
+            self.execute("DELETE FROM experiments WHERE experiment_id = ?1", [experiment])?;
+        }
+        // Every file has the default experiment: purging it leaves an empty one.
+        self.execute(
+            "INSERT OR IGNORE INTO experiments SELECT 0, 'Default', 'active',
+             ifnull(min(opened), 0), ifnull(min(opened), 0) FROM writers",
+            (),
+        )
+    }
+
+    /// Its series stay without run and key, so that their points are known to be purged.
+    fn run_purged(&mut self, run: i64) -> rusqlite::Result<()> {
+        let points: i64 = self
+            .connection
+            .prepare_cached("SELECT ifnull(sum(points), 0) FROM metrics WHERE run = ?1")?
+            .query_row([run], |row| row.get(0))?;
+        self.points -= points;
+        self.purge_blocks(run)?;
+        self.execute(
+            "DELETE FROM block_series WHERE (writer, series) IN
+             (SELECT writer, series FROM series WHERE run = ?1)",
+            [run],
+        )?;
+        self.execute(
+            "DELETE FROM row_schema_runs WHERE run = ?1
+             AND writer IN (SELECT writer FROM run_writers WHERE run = ?1)",
+            [run],
+        )?;
+        self.execute("UPDATE series SET run = NULL, key = '' WHERE run = ?1", [run])?;
+        for table in ["params", "tags", "metrics", "run_writers", "runs"] {
+            self.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [run])?;
+        }
+        Ok(())
+    }
+}
+
+fn number(experiment: ExperimentId) -> i64 {
+    experiment.get().cast_signed()
+}

@@ -1,0 +1,227 @@
+//! Records about writers, series, extents and column blocks become rows.
+
+use rusqlite::OptionalExtension as _;
+
+use crate::entity::MetricPoint;
+use crate::format::record::{
+    BlockMoved, BlockPlace, ExtentOpened, Incarnation, RowDefined, Sealed, SealedBlock,
+    SealedSeries, SeriesDefined, SeriesId, WriterOpened,
+};
+use crate::id::Timestamp;
+use crate::index::hex;
+use crate::index::query::{metric_point, nan_bits};
+
+use super::Applier;
+
+impl Applier<'_> {
+    pub(super) fn writer_opened(&mut self, it: &WriterOpened) -> rusqlite::Result<()> {
+        self.writers.remove(&it.incarnation);
+        self.execute(
+            "INSERT OR IGNORE INTO writers (incarnation, byte, boot_id, process, host, opened)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            (
+                it.incarnation.0.cast_signed(),
+                it.byte,
+                hex(it.boot_id),
+                it.process,
+                &it.host,
+                it.time,
+            ),
+        )?;
+        // No record creates the default experiment: it is as old as the first writer.
+        self.execute(
+            "UPDATE experiments SET created = ?1, updated = ?1
+             WHERE experiment_id = 0 AND created = 0",
+            [it.time],
+        )
+    }
+
+    /// All of its extents are sealed, and blocks explain themselves: rows are not read any more.
+    pub(super) fn writer_closed(&mut self, incarnation: Incarnation) -> rusqlite::Result<()> {
+        let Some(writer) = self.writer(incarnation)? else { return Ok(()) };
+        self.execute("UPDATE writers SET closed = 1 WHERE writer = ?1", [writer])?;
+        self.execute("DELETE FROM extents WHERE writer = ?1", [writer])?;
+        self.execute("DELETE FROM row_schema_runs WHERE writer = ?1", [writer])?;
+        self.execute("DELETE FROM row_schemas WHERE writer = ?1", [writer])
+    }
+
+    pub(super) fn extent_opened(&mut self, it: &ExtentOpened) -> rusqlite::Result<()> {
+        let Some(writer) = self.writer(it.incarnation)? else { return Ok(()) };
+        self.execute(
+            "INSERT OR REPLACE INTO extents (unit, units, writer) VALUES (?1, ?2, ?3)",
+            (it.unit, it.units, writer),
+        )
+    }
+
+    pub(super) fn series_defined(&mut self, it: &SeriesDefined) -> rusqlite::Result<()> {
+        let Some(writer) = self.writer(it.incarnation)? else { return Ok(()) };
+        let run = self.run(it.run)?;
+        if let Some(run) = run {
+            self.run_has_writer(run, writer)?;
+        }
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT OR IGNORE INTO series VALUES (?1, ?2, ?3, ?4)")?;
+        for (series, key) in (i64::from(it.first.0)..).zip(&it.keys) {
+            insert.execute((writer, series, run, if run.is_some() { key } else { "" }))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn row_defined(&mut self, it: &RowDefined) -> rusqlite::Result<()> {
+        let Some(writer) = self.writer(it.incarnation)? else { return Ok(()) };
+        let series: Vec<u8> = it.series.iter().flat_map(|series| series.0.to_le_bytes()).collect();
+        self.execute(
+            "INSERT OR IGNORE INTO row_schemas VALUES (?1, ?2, ?3)",
+            (writer, it.row.0, series),
+        )?;
+        let mut runs = Vec::new();
+        for &series in &it.series {
+            if let Some((run, _)) = self.series(writer, series)?
+                && !runs.contains(&run)
+            {
+                runs.push(run);
+                self.execute(
+                    "INSERT OR IGNORE INTO row_schema_runs VALUES (?1, ?2, ?3)",
+                    (writer, run, it.row.0),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Run and key of a series; `None` when it is not defined or its run is purged.
+    fn series(&self, writer: i64, series: SeriesId) -> rusqlite::Result<Option<(i64, String)>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT run, key FROM series WHERE writer = ?1 AND series = ?2 AND run IS NOT NULL",
+        )?;
+        select.query_row((writer, series.0), |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    }
+
+    pub(super) fn sealed(&mut self, it: &Sealed) -> rusqlite::Result<()> {
+        for unit in &it.extents {
+            self.execute("DELETE FROM extents WHERE unit = ?1", [unit])?;
+        }
+        self.dropped += it.dropped.cast_signed();
+        let Some(writer) = self.writer(it.incarnation)? else { return Ok(()) };
+        it.blocks.iter().try_for_each(|block| self.block_sealed(writer, block))
+    }
+
+    fn block_sealed(&mut self, writer: i64, it: &SealedBlock) -> rusqlite::Result<()> {
+        let (data, offset, length, checksum) = columns(&it.place);
+        self.execute(
+            "INSERT INTO blocks (writer, data, offset, length, checksum, live, purged)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, 0)",
+            (writer, data, offset, length, checksum),
+        )?;
+        let block = self.connection.last_insert_rowid();
+        let (mut live, mut purged) = (0_u32, 0_u32);
+        for sealed in &it.series {
+            let Some((run, key)) = self.series(writer, sealed.series)? else {
+                purged += 1;
+                continue;
+            };
+            live += 1;
+            self.execute(
+                "INSERT OR IGNORE INTO block_series VALUES (?1, ?2, ?3)",
+                (writer, sealed.series.0, block),
+            )?;
+            self.merge_latest(run, &key, sealed)?;
+        }
+        self.set_block_counts(block, live, purged)
+    }
+
+    /// A block in the chain that nobody can ask for is forgotten; one in a unit is owed a punch.
+    fn set_block_counts(&self, block: i64, live: u32, purged: u32) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE blocks SET live = ?2, purged = ?3 WHERE block = ?1",
+            (block, live, purged),
+        )?;
+        self.execute("DELETE FROM blocks WHERE block = ?1 AND live = 0 AND offset IS NULL", [block])
+    }
+
+    fn merge_latest(&mut self, run: i64, key: &str, it: &SealedSeries) -> rusqlite::Result<()> {
+        let count = it.count.cast_signed();
+        self.points += count;
+        let mut select = self.connection.prepare_cached(
+            "SELECT step, timestamp, value, nan_bits FROM metrics WHERE run = ?1 AND key = ?2",
+        )?;
+        let known = select.query_row((run, key), |row| metric_point(row, 0)).optional()?;
+        let point =
+            MetricPoint { step: it.step, time: Timestamp::from_nanos(it.time), value: it.value };
+        match known {
+            Some(known) if point.latest_order(&known).is_le() => self.execute(
+                "UPDATE metrics SET points = points + ?3 WHERE run = ?1 AND key = ?2",
+                (run, key, count),
+            ),
+            _ => self.execute(
+                "INSERT INTO metrics (run, key, step, timestamp, value, nan_bits, points)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (run, key) DO UPDATE SET points = points + excluded.points,
+                 step = excluded.step, timestamp = excluded.timestamp, value = excluded.value,
+                 nan_bits = excluded.nan_bits",
+                // SQLite stores a NaN as NULL.
+                (run, key, it.step, it.time, it.value, nan_bits(it.value), count),
+            ),
+        }
+    }
+
+    pub(super) fn block_moved(&mut self, it: &BlockMoved) -> rusqlite::Result<()> {
+        let from = it.from.cast_signed();
+        let found = {
+            let mut select = self.connection.prepare_cached(
+                "SELECT block, writer FROM blocks WHERE offset = ?1 AND length = ?2",
+            )?;
+            select
+                .query_row((from, it.from_length), |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?
+        };
+        let Some((block, writer)) = found else { return Ok(()) };
+        let Some(to) = &it.to else {
+            self.execute(
+                "DELETE FROM block_series WHERE writer = ?1 AND block = ?2",
+                (writer, block),
+            )?;
+            return self.execute("DELETE FROM blocks WHERE block = ?1", [block]);
+        };
+        let (data, offset, length, checksum) = columns(&to.place);
+        self.execute(
+            "UPDATE blocks SET data = ?2, offset = ?3, length = ?4, checksum = ?5
+             WHERE block = ?1",
+            (block, data, offset, length, checksum),
+        )?;
+        let mut live = 0;
+        for kept in &to.series {
+            live += u32::from(self.series(writer, kept.series)?.is_some());
+        }
+        let all = u32::try_from(to.series.len()).unwrap_or(u32::MAX);
+        self.set_block_counts(block, live, all.saturating_sub(live))
+    }
+
+    pub(super) fn purge_blocks(&self, run: i64) -> rusqlite::Result<()> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT blocks.block, live, purged, count(*) FROM series
+             JOIN block_series USING (writer, series) JOIN blocks USING (block)
+             WHERE run = ?1 GROUP BY blocks.block",
+        )?;
+        let counts = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(i64, u32, u32, u32)> {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        };
+        let blocks = select.query_map([run], counts)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        blocks.into_iter().try_for_each(|(block, live, purged, gone)| {
+            self.set_block_counts(block, live.saturating_sub(gone), purged + gone)
+        })
+    }
+}
+
+type PlaceColumns<'p> = (Option<&'p [u8]>, Option<i64>, Option<u32>, Option<u32>);
+
+/// A place as the columns data, offset, length and checksum.
+fn columns(place: &BlockPlace) -> PlaceColumns<'_> {
+    match place {
+        BlockPlace::Inline(data) => (Some(data), None, None, None),
+        &BlockPlace::At { offset, length, checksum } => {
+            (None, Some(offset.cast_signed()), Some(length), Some(checksum))
+        }
+    }
+}

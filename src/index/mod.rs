@@ -1,0 +1,297 @@
+//! The index: SQLite tables derived from the metadata chain. Delete it and it is rebuilt.
+//!
+//! It knows no log. Whoever joins the two reads the [`Index::cursor`], checks that this frame lies
+//! on the chain (else [`Index::reset`]) and feeds the frames after it to [`Index::apply`]. Points
+//! are not in it: latest values of sealed points are, and where the others have to be looked for.
+//!
+//! Any error of kind [`ErrorKind::Index`] means that the index is not to be believed any more:
+//! call [`Index::reset`] and feed the whole chain again.
+
+mod apply;
+mod place;
+mod query;
+mod schema;
+mod source;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error as StdError;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::record::{Position, Record};
+
+use self::apply::Applier;
+pub(crate) use self::place::IndexKey;
+pub use self::place::IndexPlace;
+use self::place::{FolderLock, IndexFiles};
+pub(crate) use self::query::RunScope;
+pub(crate) use self::source::{
+    BlockRuns, RowSchema, SeriesDefinition, SeriesSource, UnsealedExtent, WriterDefinitions,
+    WriterState,
+};
+pub use self::sql::{SqlTable, SqlValue};
+
+/// How long a statement waits for another process before the index counts as busy.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// With fewer records applied than this a rebuild takes about as long as a sync.
+const WORTH_CLEANING_RECORDS: i64 = 50_000;
+
+/// A frame of the chain, as far as the index needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ChainFrame {
+    /// Where it begins; positions grow along the chain.
+    pub(crate) position: Position,
+    /// The running hash of the chain after this frame.
+    pub(crate) hash: u64,
+    /// What it says.
+    pub(crate) records: Vec<Record>,
+}
+
+/// What there is, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IndexCounts {
+    /// Experiments, the default one and deleted ones included.
+    pub(crate) experiments: u64,
+    /// Runs, deleted ones included.
+    pub(crate) runs: u64,
+    /// Sealed points of these runs.
+    pub(crate) points: u64,
+    /// Points that sealing had to drop, because no record defined their series.
+    pub(crate) dropped: u64,
+}
+
+/// An open index. One thread uses it at a time; other processes may use the same file.
+#[derive(Debug)]
+pub(crate) struct Index {
+    key: IndexKey,
+    place: IndexPlace,
+    store: Store,
+    /// Another process kept the file busy beyond the bound: the next reset is in memory.
+    was_busy: bool,
+    worth_cleaning_records: i64,
+}
+
+/// The connection and its files; dropped in this order, because the files are synced when closed.
+#[derive(Debug)]
+struct Store {
+    connection: Connection,
+    files: Option<IndexFiles>,
+}
+
+type AnyError = Box<dyn StdError + Send + Sync>;
+
+impl Index {
+    /// Opens the index of this key, or makes an empty one when there is none to be believed.
+    ///
+    /// One that was in use when the machine went down is not believed, nor is one of another
+    /// schema or with any defect. Where files cannot be used, it is private and in memory.
+    pub(crate) fn open(key: &IndexKey, place: &IndexPlace) -> Result<Index> {
+        let in_folder = place::folder(key, place)
+            .map(|folder| Store::in_folder(key, &FolderLock::take(&folder)?));
+        let store = match in_folder {
+            Some(Ok(store)) => store,
+            // Whatever is wrong with the folder, an index in memory serves.
+            Some(Err(_)) | None => Store::in_memory(key).map_err(index_error)?,
+        };
+        Ok(Index {
+            key: *key,
+            place: place.clone(),
+            store,
+            was_busy: false,
+            worth_cleaning_records: WORTH_CLEANING_RECORDS,
+        })
+    }
+
+    /// Starts again from nothing: in a new file, or in memory when the file was busy for too long.
+    pub(crate) fn reset(&mut self) -> Result<()> {
+        if let Some(files) = &mut self.store.files {
+            files.set_worth_cleaning(false);
+        }
+        self.store = Store::in_memory(&self.key).map_err(index_error)?;
+        if self.was_busy {
+            return Ok(());
+        }
+        if let Some(folder) = place::folder(&self.key, &self.place) {
+            let lock = FolderLock::take(&folder).map_err(AnyError::from);
+            if let Ok(store) = lock.and_then(|lock| Store::fresh(&self.key, &lock)) {
+                self.store = store;
+            }
+        }
+        Ok(())
+    }
+
+    /// The database; `None` when it is in memory.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.store.files.as_ref().map(IndexFiles::path)
+    }
+
+    /// The last frame applied, by whichever process: its position and the chain's hash after it.
+    pub(crate) fn cursor(&self) -> Result<Option<(Position, u64)>> {
+        read_cursor(&self.store.connection).map_err(index_error)
+    }
+
+    /// Applies frames that follow the cursor, as one transaction; those up to it are skipped.
+    ///
+    /// About 3 us a record; many frames at once are cheaper than few.
+    pub(crate) fn apply(&mut self, frames: &[ChainFrame]) -> Result<()> {
+        let applied = self.store.apply(&self.key, frames, self.worth_cleaning_records);
+        if let Err(error) = &applied {
+            self.was_busy |= error.downcast_ref().is_some_and(is_busy);
+        }
+        applied.map_err(index_error)
+    }
+}
+
+impl Store {
+    /// The index that the pointer names, else a fresh one. Busy is an error: others believe it.
+    fn in_folder(key: &IndexKey, lock: &FolderLock) -> Result<Store, AnyError> {
+        if let Some(path) = lock.current() {
+            match Store::existing(key, lock, &path) {
+                Ok(store) => return Ok(store),
+                Err(error) if error.downcast_ref().is_some_and(is_busy) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Store::fresh(key, lock)
+    }
+
+    fn existing(key: &IndexKey, lock: &FolderLock, path: &Path) -> Result<Store, AnyError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let files = IndexFiles::open(lock, path)?;
+        let connection = Connection::open_with_flags(path, flags)?;
+        let store = Store { connection, files: Some(files) };
+        store.configure()?;
+        let clean = store.files.as_ref().is_some_and(IndexFiles::is_clean);
+        if store.is_sound(key, clean)? { Ok(store) } else { Err("not to be believed".into()) }
+    }
+
+    fn fresh(key: &IndexKey, lock: &FolderLock) -> Result<Store, AnyError> {
+        let path = lock.fresh()?;
+        let mut files = IndexFiles::open(lock, &path)?;
+        files.begin_write()?;
+        let mut store = Store { connection: Connection::open(&path)?, files: Some(files) };
+        let mode: String =
+            store
+                .connection
+                .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            return Err("write-ahead logging is not available here".into());
+        }
+        store.fill(key)?;
+        lock.point_to(&path)?;
+        Ok(store)
+    }
+
+    fn in_memory(key: &IndexKey) -> Result<Store, AnyError> {
+        let mut store = Store { connection: Connection::open_in_memory()?, files: None };
+        store.fill(key)?;
+        Ok(store)
+    }
+
+    /// Settings that a connection has and not the file.
+    fn configure(&self) -> rusqlite::Result<()> {
+        self.connection.set_prepared_statement_cache_capacity(96);
+        self.connection.busy_timeout(BUSY_WAIT)?;
+        self.connection.execute_batch(
+            "PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;
+             PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 16777216;
+             PRAGMA trusted_schema = OFF;",
+        )
+    }
+
+    fn fill(&mut self, key: &IndexKey) -> rusqlite::Result<()> {
+        self.configure()?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        schema::create(&transaction)?;
+        transaction.execute(
+            "INSERT INTO state (id, file_id, format_level, dirty_boot) VALUES (0, ?1, ?2, ?3)",
+            (hex(key.file_id), key.format_level, hex(key.boot_id)),
+        )?;
+        transaction.commit()
+    }
+
+    /// Whether it is of this schema and key, and no power cut can have left it half written.
+    fn is_sound(&self, key: &IndexKey, clean: bool) -> rusqlite::Result<bool> {
+        let version: i64 =
+            self.connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version != schema::SCHEMA_VERSION {
+            return Ok(false);
+        }
+        let (file_id, format_level, dirty_boot): (String, u32, String) = self
+            .connection
+            .query_row("SELECT file_id, format_level, dirty_boot FROM state", (), |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let same_boot = key.boot_id != 0 && dirty_boot == hex(key.boot_id);
+        let same_key = file_id == hex(key.file_id) && format_level == key.format_level;
+        Ok(same_key && (clean || same_boot))
+    }
+
+    fn apply(
+        &mut self,
+        key: &IndexKey,
+        frames: &[ChainFrame],
+        worth_cleaning: i64,
+    ) -> Result<(), AnyError> {
+        let Some(last) = frames.last() else { return Ok(()) };
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let cursor = read_cursor(&transaction)?;
+        let after = cursor.map(|(position, _)| position);
+        if let Some((position, hash)) = cursor {
+            let same = frames.iter().find(|frame| frame.position == position);
+            if same.is_some_and(|frame| frame.hash != hash) {
+                return Err("the index follows another chain".into());
+            }
+        }
+        if after >= Some(last.position) {
+            return Ok(());
+        }
+        if let Some(files) = &mut self.files {
+            files.begin_write()?;
+        }
+        let mut applier = Applier::new(&transaction);
+        for frame in frames.iter().filter(|frame| Some(frame.position) > after) {
+            frame.records.iter().try_for_each(|record| applier.apply(record))?;
+        }
+        let records = applier.finish(last.position, last.hash, key.boot_id)?;
+        transaction.commit()?;
+        if let Some(files) = &mut self.files {
+            files.set_worth_cleaning(records >= worth_cleaning);
+        }
+        Ok(())
+    }
+}
+
+fn read_cursor(connection: &Connection) -> rusqlite::Result<Option<(Position, u64)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT position, hash FROM state WHERE position IS NOT NULL AND hash IS NOT NULL",
+    )?;
+    let cursor =
+        statement.query_row((), |row| Ok((Position(unsigned(row.get(0)?)), unsigned(row.get(1)?))));
+    cursor.optional()
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+}
+
+fn index_error(source: impl Into<AnyError>) -> Error {
+    Error::new(ErrorKind::Index, "the index cannot be used").with_source(source)
+}
+
+/// SQLite's integers are signed: 64-bit numbers keep their bits.
+fn unsigned(number: i64) -> u64 {
+    number.cast_unsigned()
+}
+
+fn hex(bits: u128) -> String {
+    format!("{bits:032x}")
+}

@@ -1,0 +1,282 @@
+//! Where the index's files lie, who uses them, and whether a file there may still be believed.
+//!
+//! A folder belongs to one [`IndexKey`]. In it `current`, the pointer file, names the index in
+//! use. A rebuild takes a new name, because renaming over an open WAL database would leave the old
+//! `-wal` paired with the new file. `lock` is held while the pointer is read or changed, and
+//! `.users` is held shared by each process for as long as it has the index open.
+
+use std::env;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::schema::SCHEMA_VERSION;
+
+/// How long opening waits for another process that is opening the same index.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// The pointer file.
+const POINTER: &str = "current";
+/// Endings of the files that make up one index, the database first.
+const ENDINGS: [&str; 5] = ["", "-wal", "-shm", ".users", CLEAN];
+/// Ending of the file that says: everything is on the disk, whatever the boot.
+const CLEAN: &str = ".clean";
+
+/// Where the index, a cache of the file's metadata, is kept. Deleting it loses nothing.
+///
+/// Default: [`IndexPlace::Automatic`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IndexPlace {
+    /// In the user's cache folder: `$XDG_CACHE_HOME/tracklite`, else `~/.cache/tracklite`.
+    ///
+    /// Where that cannot be written, or lies on a network, as [`IndexPlace::InMemory`].
+    #[default]
+    Automatic,
+    /// In the memory of this process, built anew at each opening (about 3 us a record).
+    InMemory,
+    /// In this folder; it is created, and shared by all files that are opened with it.
+    ///
+    /// Where it cannot be written, or lies on a network, as [`IndexPlace::InMemory`].
+    Directory(PathBuf),
+}
+
+/// What an index belongs to: with any other key it is another index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexKey {
+    /// The random id in the file's header.
+    pub(crate) file_id: u128,
+    /// The device that holds the file, and
+    pub(crate) device: u64,
+    /// the file's number on it: a copy has the same id and may go its own way.
+    pub(crate) inode: u64,
+    /// The boot of the kernel; 0 when it is not known.
+    pub(crate) boot_id: u128,
+    /// The greatest frame level that this build knows: an older one has skipped frames.
+    pub(crate) format_level: u32,
+}
+
+/// The folder of this key, created; `None` when the place is memory or cannot hold an index.
+pub(super) fn folder(key: &IndexKey, place: &IndexPlace) -> Option<PathBuf> {
+    let base = match place {
+        IndexPlace::InMemory => return None,
+        IndexPlace::Directory(directory) => directory.clone(),
+        IndexPlace::Automatic => user_cache()?,
+    };
+    let IndexKey { file_id, device, inode, format_level, .. } = key;
+    let folder =
+        base.join(format!("{file_id:032x}-{device:x}-{inode:x}-{SCHEMA_VERSION}-{format_level}"));
+    DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
+    (!is_network(&folder)).then_some(folder)
+}
+
+fn user_cache() -> Option<PathBuf> {
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(cache.join("tracklite"))
+}
+
+/// SQLite's WAL mode needs memory shared between its users, which no network gives.
+#[cfg(target_os = "linux")]
+fn is_network(folder: &Path) -> bool {
+    /// From `linux/magic.h` and statfs(2): NFS, SMB, CIFS, SMB2, FUSE, AFS, 9P, Ceph, Lustre, GPFS,
+    /// Coda, NCP.
+    const NETWORK: [u32; 12] = [
+        0x6969,
+        0x517B,
+        0xFF53_4D42,
+        0xFE53_4D42,
+        0x6573_5546,
+        0x5346_414F,
+        0x0102_1997,
+        0x00C3_6400,
+        0x0BD0_0BD0,
+        0x4750_4653,
+        0x7375_7245,
+        0x564C,
+    ];
+    let Ok(found) = rustix::fs::statfs(folder) else { return true };
+    // The field is signed on some machines; its low 32 bits are the number everywhere.
+    NETWORK.iter().any(|&magic| i128::from(found.f_type) & 0xFFFF_FFFF == i128::from(magic))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_network(_folder: &Path) -> bool {
+    false
+}
+
+/// Holds the folder's lock; dropping it lets go.
+pub(super) struct FolderLock {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl FolderLock {
+    /// Waits for the lock, at most for a bound; then `io::ErrorKind::WouldBlock`.
+    pub(super) fn take(folder: &Path) -> io::Result<Self> {
+        let lock = open_lock(&folder.join("lock"))?;
+        let deadline = Instant::now() + LOCK_WAIT;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(FolderLock { folder: folder.to_owned(), _lock: lock }),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The index that the pointer names; `None` when there is no pointer or it is not sound.
+    pub(super) fn current(&self) -> Option<PathBuf> {
+        let text = fs::read_to_string(self.folder.join(POINTER)).ok()?;
+        let name = text.strip_suffix('\n')?;
+        is_index_name(name).then(|| self.folder.join(name))
+    }
+
+    /// A path that no index here has had.
+    pub(super) fn fresh(&self) -> io::Result<PathBuf> {
+        let mut bytes = [0_u8; 8];
+        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+        Ok(self.folder.join(format!("index-{:016x}.sqlite", u64::from_le_bytes(bytes))))
+    }
+
+    /// Makes the pointer name this index, and removes all others that nobody uses.
+    pub(super) fn point_to(&self, index: &Path) -> io::Result<()> {
+        let name = index.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let draft = self.folder.join(format!("{POINTER}.new"));
+        fs::write(&draft, format!("{name}\n"))?;
+        fs::rename(&draft, self.folder.join(POINTER))?;
+        self.remove_others(name);
+        Ok(())
+    }
+
+    /// What cannot be removed now is left to the next rebuild.
+    fn remove_others(&self, kept: &str) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(stem) = name.to_str().and_then(stem_of) else { continue };
+            let users = File::open(beside(&self.folder.join(stem), ".users"));
+            let used = users.is_ok_and(|users| users.try_lock().is_err());
+            if stem != kept && !used {
+                remove(&self.folder.join(stem));
+            }
+        }
+    }
+}
+
+/// The name of the database to which a file of this name belongs.
+fn stem_of(name: &str) -> Option<&str> {
+    let stem = ENDINGS.iter().rev().find_map(|ending| name.strip_suffix(ending))?;
+    is_index_name(stem).then_some(stem)
+}
+
+fn is_index_name(name: &str) -> bool {
+    let digits = name.strip_prefix("index-").and_then(|rest| rest.strip_suffix(".sqlite"));
+    digits.is_some_and(|it| it.len() == 16 && it.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Removes all files of an index.
+fn remove(index: &Path) {
+    for ending in ENDINGS {
+        // A file that stays is only space: no pointer names it.
+        let _ = fs::remove_file(beside(index, ending));
+    }
+}
+
+fn beside(index: &Path, ending: &str) -> PathBuf {
+    let mut path = index.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// The files of an open index. Dropped after the connection to it has been closed.
+#[derive(Debug)]
+pub(super) struct IndexFiles {
+    folder: PathBuf,
+    index: PathBuf,
+    users: File,
+    written: bool,
+    worth_cleaning: bool,
+}
+
+impl IndexFiles {
+    /// Registers this process as a user of the index.
+    pub(super) fn open(lock: &FolderLock, index: &Path) -> io::Result<Self> {
+        let users = open_lock(&beside(index, ".users"))?;
+        users.try_lock_shared()?;
+        Ok(IndexFiles {
+            folder: lock.folder.clone(),
+            index: index.to_owned(),
+            users,
+            written: false,
+            worth_cleaning: false,
+        })
+    }
+
+    /// The database.
+    pub(super) fn path(&self) -> &Path {
+        &self.index
+    }
+
+    /// Whether the last user has left everything on the disk.
+    pub(super) fn is_clean(&self) -> bool {
+        beside(&self.index, CLEAN).exists()
+    }
+
+    /// To be called before each write: from here on a power cut makes the index doubtful.
+    ///
+    /// Costs a sync once, and only when the index was clean. Nobody can call it clean again as long
+    /// as this user is registered.
+    pub(super) fn begin_write(&mut self) -> io::Result<()> {
+        if self.written {
+            return Ok(());
+        }
+        match fs::remove_file(beside(&self.index, CLEAN)) {
+            Ok(()) => File::open(&self.folder)?.sync_all()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        self.written = true;
+        Ok(())
+    }
+
+    /// Says whether the index is so large that a sync at the end is cheaper than a rebuild.
+    pub(super) fn set_worth_cleaning(&mut self, worth_cleaning: bool) {
+        self.worth_cleaning = worth_cleaning;
+    }
+
+    /// Puts everything on the disk and says so, when this is the last user.
+    fn clean(&self) -> io::Result<()> {
+        let lock = FolderLock::take(&self.folder)?;
+        self.users.try_lock()?;
+        // With no user there is no SQLite connection in any process, so that closing these
+        // descriptors cannot release a lock of one.
+        for ending in ["-wal", ""] {
+            match File::open(beside(&self.index, ending)) {
+                Ok(file) => file.sync_all()?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !ending.is_empty() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        File::open(&self.folder)?.sync_all()?;
+        File::create(beside(&self.index, CLEAN))?;
+        drop(lock);
+        Ok(())
+    }
+}
+
+impl Drop for IndexFiles {
+    fn drop(&mut self) {
+        if self.written && self.worth_cleaning {
+            // Where it fails, or others use the index, it stays marked with the boot.
+            let _ = self.clean();
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! What users ask for: experiments, runs and their params, tags and latest sealed metrics.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params_from_iter};
+
+use crate::entity::{ExperimentInfo, Lifecycle, MetricPoint, RunInfo, RunRecord};
+use crate::error::Result;
+use crate::id::{ExperimentId, RunId, Timestamp};
+
+use super::{Index, IndexCounts, index_error, unsigned};
+
+/// Which runs are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunScope {
+    /// All of them.
+    All,
+    /// Active runs of active experiments.
+    Active,
+    /// Deleted runs.
+    Deleted,
+    /// Active runs of this experiment.
+    ActiveOf(ExperimentId),
+    /// This run, deleted or not.
+    One(RunId),
+}
+
+const EXPERIMENT: &str = "SELECT experiment_id, path, lifecycle, created, updated FROM experiments";
+
+impl Index {
+    /// All experiments, deleted ones too, by id.
+    pub(crate) fn experiments(&self) -> Result<Vec<ExperimentInfo>> {
+        self.select_experiments("1 ORDER BY experiment_id", ())
+    }
+
+    /// The experiment of this id.
+    pub(crate) fn experiment(&self, id: ExperimentId) -> Result<Option<ExperimentInfo>> {
+        let found = self.select_experiments("experiment_id = ?1", [id.get().cast_signed()])?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The experiment of this path, deleted or not.
+    pub(crate) fn experiment_by_path(&self, path: &str) -> Result<Option<ExperimentInfo>> {
+        let found = self.select_experiments("path = ?1 ORDER BY experiment_id", [path])?;
+        Ok(found.into_iter().next())
+    }
+
+    fn select_experiments(&self, which: &str, params: impl Params) -> Result<Vec<ExperimentInfo>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(&format!("{EXPERIMENT} WHERE {which}"))?;
+            let found = select.query_map(params, experiment_info)?;
+            let mut found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+            let mut select = connection.prepare_cached(
+                "SELECT key, value FROM experiment_tags WHERE experiment_id = ?1",
+            )?;
+            for info in &mut found {
+                info.tags = collect_pairs(&mut select, info.id.get().cast_signed())?;
+            }
+            Ok(found)
+        })
+    }
+
+    /// A run without params, tags and metrics.
+    pub(crate) fn run_info(&self, id: RunId) -> Result<Option<RunInfo>> {
+        Ok(self.run_infos(RunScope::One(id))?.into_iter().next())
+    }
+
+    /// Runs without params, tags and metrics, newest start first.
+    pub(crate) fn run_infos(&self, scope: RunScope) -> Result<Vec<RunInfo>> {
+        let records = self.read(|connection| select_runs(connection, scope))?;
+        Ok(newest_first(records).into_iter().map(|record| record.info).collect())
+    }
+
+    /// A run with params, tags and latest sealed metrics.
+    pub(crate) fn run_record(&self, id: RunId) -> Result<Option<RunRecord>> {
+        Ok(self.run_records(RunScope::One(id))?.into_iter().next())
+    }
+
+    /// Runs with params, tags and latest sealed metrics, newest start first.
+    ///
+    /// Four queries, whatever the number of runs; about 10 us a run with 20 values.
+    pub(crate) fn run_records(&self, scope: RunScope) -> Result<Vec<RunRecord>> {
+        let records = self.read(|connection| {
+            let mut records = select_runs(connection, scope)?;
+            each_value(connection, scope, "params", "value", &mut records, |record, key, row| {
+                record.params.insert(key, row.get(2)?);
+                Ok(())
+            })?;
+            each_value(connection, scope, "tags", "value", &mut records, |record, key, row| {
+                record.tags.insert(key, row.get(2)?);
+                Ok(())
+            })?;
+            let columns = "step, timestamp, value, nan_bits";
+            each_value(connection, scope, "metrics", columns, &mut records, |record, key, row| {
+                record.metrics.insert(key, metric_point(row, 2)?);
+                Ok(())
+            })?;
+            Ok(records)
+        })?;
+        Ok(newest_first(records))
+    }
+
+    /// At most two of the runs whose ids begin so: enough to tell none, one and many apart.
+    pub(crate) fn runs_by_prefix(&self, prefix: &str) -> Result<Vec<RunId>> {
+        let prefix = prefix.to_ascii_lowercase();
+        // `g` sorts after every digit of an id.
+        self.select_run_ids(
+            "SELECT run_id FROM runs WHERE run_id >= ?1 AND run_id < ?2 LIMIT 2",
+            [prefix.as_str(), &format!("{prefix}g")],
+        )
+    }
+
+    /// The runs nested directly in this one, in the order in which they were started.
+    pub(crate) fn children(&self, run: RunId) -> Result<Vec<RunId>> {
+        self.select_run_ids(
+            "SELECT run_id FROM runs WHERE parent = ?1 ORDER BY run",
+            [run.to_string()],
+        )
+    }
+
+    fn select_run_ids(&self, sql: &str, params: impl Params) -> Result<Vec<RunId>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(sql)?;
+            let ids = select.query_map(params, |row| parsed(row, 0))?;
+            ids.collect()
+        })
+    }
+
+    /// The params of a run; none when there is no such run.
+    pub(crate) fn params(&self, run: RunId) -> Result<BTreeMap<String, String>> {
+        self.pairs("SELECT key, value FROM run_params WHERE run_id = ?1", run)
+    }
+
+    /// The tags of a run; none when there is no such run.
+    pub(crate) fn tags(&self, run: RunId) -> Result<BTreeMap<String, String>> {
+        self.pairs("SELECT key, value FROM run_tags WHERE run_id = ?1", run)
+    }
+
+    fn pairs(&self, sql: &str, run: RunId) -> Result<BTreeMap<String, String>> {
+        self.read(|connection| {
+            collect_pairs(&mut *connection.prepare_cached(sql)?, run.to_string())
+        })
+    }
+
+    /// The latest sealed point of each metric of a run.
+    pub(crate) fn metrics(&self, run: RunId) -> Result<BTreeMap<String, MetricPoint>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT key, step, timestamp, value, nan_bits FROM metrics
+                 WHERE run = (SELECT run FROM runs WHERE run_id = ?1)",
+            )?;
+            let pairs = select
+                .query_map([run.to_string()], |row| Ok((row.get(0)?, metric_point(row, 1)?)))?;
+            pairs.collect()
+        })
+    }
+
+    /// The latest sealed point of one metric.
+    pub(crate) fn latest(&self, run: RunId, key: &str) -> Result<Option<MetricPoint>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT step, timestamp, value, nan_bits FROM metrics
+                 WHERE run = (SELECT run FROM runs WHERE run_id = ?1) AND key = ?2",
+            )?;
+            select.query_row((run.to_string(), key), |row| metric_point(row, 0)).optional()
+        })
+    }
+
+    /// How many experiments, runs and sealed points there are.
+    pub(crate) fn counts(&self) -> Result<IndexCounts> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT (SELECT count(*) FROM experiments), (SELECT count(*) FROM runs),
+                 points, dropped FROM state",
+            )?;
+            select.query_row((), |row| {
+                Ok(IndexCounts {
+                    experiments: unsigned(row.get(0)?),
+                    runs: unsigned(row.get(1)?),
+                    points: unsigned(row.get(2)?),
+                    dropped: unsigned(row.get(3)?),
+                })
+            })
+        })
+    }
+
+    /// Several queries of one state of the index, whatever other processes apply meanwhile.
+    pub(super) fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let answer = || {
+            let transaction = self.store.connection.unchecked_transaction()?;
+            query(&transaction)
+        };
+        answer().map_err(index_error)
+    }
+}
+
+impl RunScope {
+    /// The condition on the table `runs`, and its parameter.
+    fn condition(self) -> (&'static str, Option<String>) {
+        match self {
+            RunScope::All => ("1", None),
+            RunScope::Active => (
+                "runs.lifecycle = 'active' AND EXISTS (SELECT 1 FROM experiments
+                 WHERE experiment_id = runs.experiment_id AND lifecycle = 'active')",
+                None,
+            ),
+            RunScope::Deleted => ("runs.lifecycle = 'deleted'", None),
+            RunScope::ActiveOf(id) => (
+                "runs.lifecycle = 'active' AND runs.experiment_id = CAST(?1 AS INTEGER)",
+                Some(id.to_string()),
+            ),
+            RunScope::One(id) => ("runs.run_id = ?1", Some(id.to_string())),
+        }
+    }
+}
+
+/// Runs with the index's own number, in the order of these; values are not filled in.
+fn select_runs(
+    connection: &Connection,
+    scope: RunScope,
+) -> rusqlite::Result<Vec<(i64, RunRecord)>> {
+    let (condition, param) = scope.condition();
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT run, run_id, experiment_id, name, parent, user, status, started, ended, lifecycle
+         FROM runs WHERE {condition} ORDER BY run"
+    ))?;
+    let records = select.query_map(params_from_iter(param), |row| {
+        let (params, tags, metrics) = Default::default();
+        Ok((row.get(0)?, RunRecord { info: run_info(row)?, params, tags, metrics }))
+    })?;
+    records.collect()
+}
+
+/// Calls `add` with each row of a table of values: the run's record, the key, and the row.
+fn each_value(
+    connection: &Connection,
+    scope: RunScope,
+    table: &str,
+    columns: &str,
+    records: &mut [(i64, RunRecord)],
+    add: impl Fn(&mut RunRecord, String, &Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let (condition, param) = scope.condition();
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT v.run, v.key, {columns} FROM runs CROSS JOIN {table} v ON v.run = runs.run
+         WHERE {condition}"
+    ))?;
+    let mut rows = select.query(params_from_iter(param))?;
+    let mut at = 0;
+    while let Some(row) = rows.next()? {
+        let run: i64 = row.get(0)?;
+        if records.get(at).is_none_or(|(known, _)| *known != run) {
+            let Ok(found) = records.binary_search_by_key(&run, |(known, _)| *known) else {
+                continue;
+            };
+            at = found;
+        }
+        add(&mut records[at].1, row.get(1)?, row)?;
+    }
+    Ok(())
+}
+
+fn newest_first(records: Vec<(i64, RunRecord)>) -> Vec<RunRecord> {
+    let mut records: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
+    records.sort_by(|one, other| {
+        other.info.started.cmp(&one.info.started).then(one.info.id.cmp(&other.info.id))
+    });
+    records
+}
+
+fn run_info(row: &Row<'_>) -> rusqlite::Result<RunInfo> {
+    let parent: Option<String> = row.get(4)?;
+    Ok(RunInfo {
+        id: parsed(row, 1)?,
+        experiment: ExperimentId::new(unsigned(row.get(2)?)),
+        name: row.get(3)?,
+        parent: parent.map(|_| parsed(row, 4)).transpose()?,
+        user: row.get(5)?,
+        status: parsed(row, 6)?,
+        started: Timestamp::from_nanos(row.get(7)?),
+        ended: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_nanos),
+        lifecycle: lifecycle(row, 9)?,
+    })
+}
+
+fn experiment_info(row: &Row<'_>) -> rusqlite::Result<ExperimentInfo> {
+    Ok(ExperimentInfo {
+        id: ExperimentId::new(unsigned(row.get(0)?)),
+        path: row.get(1)?,
+        lifecycle: lifecycle(row, 2)?,
+        created: Timestamp::from_nanos(row.get(3)?),
+        updated: Timestamp::from_nanos(row.get(4)?),
+        tags: BTreeMap::new(),
+    })
+}
+
+fn collect_pairs(
+    select: &mut rusqlite::Statement<'_>,
+    of: impl rusqlite::ToSql,
+) -> rusqlite::Result<BTreeMap<String, String>> {
+    select.query_map([of], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn lifecycle(row: &Row<'_>, column: usize) -> rusqlite::Result<Lifecycle> {
+    let active = row.get_ref(column)?.as_str()? == Lifecycle::Active.as_str();
+    Ok(if active { Lifecycle::Active } else { Lifecycle::Deleted })
+}
+
+/// A text column as the type that reads it.
+pub(super) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: FromStr<Err = crate::error::Error>,
+{
+    row.get_ref(column)?.as_str()?.parse().map_err(|error: crate::error::Error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+    })
+}
+
+/// The point in the four columns step, timestamp, value and `nan_bits` from this one on.
+pub(super) fn metric_point(row: &Row<'_>, column: usize) -> rusqlite::Result<MetricPoint> {
+    let nan_bits: Option<i64> = row.get(column + 3)?;
+    Ok(MetricPoint {
+        step: row.get(column)?,
+        time: Timestamp::from_nanos(row.get(column + 1)?),
+        value: match nan_bits {
+            Some(bits) => f64::from_bits(unsigned(bits)),
+            None => row.get(column + 2)?,
+        },
+    })
+}
+
+/// What SQLite, which has no NaN, has to store beside the value.
+pub(super) fn nan_bits(value: f64) -> Option<i64> {
+    value.is_nan().then(|| value.to_bits().cast_signed())
+}

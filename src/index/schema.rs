@@ -1,0 +1,162 @@
+//! The tables of the index: an append-only list of migrations, counted by `user_version`.
+
+use rusqlite::Connection;
+
+/// Each entry takes the schema one version further; an entry that was released never changes.
+///
+/// An index of another version is not migrated but built anew, which is always allowed.
+const MIGRATIONS: &[&str] = &[VERSION_1];
+
+/// The version of the schema that this build reads and writes.
+pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Makes the tables in an empty database.
+pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    for migration in MIGRATIONS {
+        connection.execute_batch(migration)?;
+    }
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION)
+}
+
+/// Tables join by small integers of the index's own (`run`, `writer`, `block`), which mean nothing
+/// outside it; the views name runs by their ids. Times are nanoseconds since the epoch. Nothing is
+/// declared that could refuse a row: whatever the chain holds has to fit.
+const VERSION_1: &str = "
+CREATE TABLE state (
+    id           INTEGER PRIMARY KEY CHECK (id = 0),
+    file_id      TEXT NOT NULL,
+    format_level INTEGER NOT NULL,
+    dirty_boot   TEXT NOT NULL,
+    position     INTEGER,
+    hash         INTEGER,
+    records      INTEGER NOT NULL DEFAULT 0,
+    points       INTEGER NOT NULL DEFAULT 0,
+    dropped      INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE experiments (
+    experiment_id INTEGER PRIMARY KEY,
+    path          TEXT NOT NULL,
+    lifecycle     TEXT NOT NULL,
+    created       INTEGER NOT NULL,
+    updated       INTEGER NOT NULL
+);
+CREATE INDEX experiments_by_path ON experiments (path);
+CREATE TABLE experiment_tags (
+    experiment_id INTEGER NOT NULL,
+    key           TEXT NOT NULL,
+    value         TEXT NOT NULL,
+    PRIMARY KEY (experiment_id, key)
+) WITHOUT ROWID;
+CREATE TABLE runs (
+    run           INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id        TEXT NOT NULL,
+    experiment_id INTEGER NOT NULL,
+    name          TEXT NOT NULL,
+    parent        TEXT,
+    user          TEXT NOT NULL,
+    status        TEXT NOT NULL,
+    started       INTEGER NOT NULL,
+    ended         INTEGER,
+    lifecycle     TEXT NOT NULL,
+    deleted       INTEGER
+);
+CREATE UNIQUE INDEX runs_by_id ON runs (run_id);
+CREATE INDEX runs_by_experiment ON runs (experiment_id);
+CREATE INDEX runs_by_parent ON runs (parent) WHERE parent IS NOT NULL;
+CREATE TABLE params (
+    run   INTEGER NOT NULL,
+    key   TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (run, key)
+) WITHOUT ROWID;
+CREATE TABLE tags (
+    run   INTEGER NOT NULL,
+    key   TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (run, key)
+) WITHOUT ROWID;
+CREATE TABLE metrics (
+    run       INTEGER NOT NULL,
+    key       TEXT NOT NULL,
+    step      INTEGER NOT NULL,
+    timestamp INTEGER NOT NULL,
+    value     REAL,
+    nan_bits  INTEGER,
+    is_nan    INTEGER NOT NULL GENERATED ALWAYS AS (nan_bits IS NOT NULL) VIRTUAL,
+    points    INTEGER NOT NULL,
+    PRIMARY KEY (run, key)
+) WITHOUT ROWID;
+CREATE TABLE writers (
+    writer      INTEGER PRIMARY KEY,
+    incarnation INTEGER NOT NULL,
+    byte        INTEGER NOT NULL,
+    boot_id     TEXT NOT NULL,
+    process     INTEGER NOT NULL,
+    host        TEXT NOT NULL,
+    opened      INTEGER NOT NULL,
+    closed      INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX writers_by_incarnation ON writers (incarnation);
+CREATE INDEX writers_by_byte ON writers (byte);
+CREATE TABLE run_writers (
+    run    INTEGER NOT NULL,
+    writer INTEGER NOT NULL,
+    PRIMARY KEY (run, writer)
+) WITHOUT ROWID;
+CREATE TABLE series (
+    writer INTEGER NOT NULL,
+    series INTEGER NOT NULL,
+    run    INTEGER,
+    key    TEXT NOT NULL,
+    PRIMARY KEY (writer, series)
+) WITHOUT ROWID;
+CREATE INDEX series_by_run ON series (run, key);
+CREATE TABLE row_schemas (
+    writer INTEGER NOT NULL,
+    row    INTEGER NOT NULL,
+    series BLOB NOT NULL,
+    PRIMARY KEY (writer, row)
+) WITHOUT ROWID;
+CREATE TABLE row_schema_runs (
+    writer INTEGER NOT NULL,
+    run    INTEGER NOT NULL,
+    row    INTEGER NOT NULL,
+    PRIMARY KEY (writer, run, row)
+) WITHOUT ROWID;
+CREATE TABLE extents (
+    unit   INTEGER PRIMARY KEY,
+    units  INTEGER NOT NULL,
+    writer INTEGER NOT NULL
+);
+CREATE INDEX extents_by_writer ON extents (writer);
+CREATE TABLE blocks (
+    block    INTEGER PRIMARY KEY AUTOINCREMENT,
+    writer   INTEGER NOT NULL,
+    data     BLOB,
+    offset   INTEGER,
+    length   INTEGER,
+    checksum INTEGER,
+    live     INTEGER NOT NULL,
+    purged   INTEGER NOT NULL
+);
+CREATE INDEX blocks_by_offset ON blocks (offset) WHERE offset IS NOT NULL;
+CREATE INDEX blocks_with_purged ON blocks (block) WHERE purged > 0;
+CREATE TABLE block_series (
+    writer INTEGER NOT NULL,
+    series INTEGER NOT NULL,
+    block  INTEGER NOT NULL,
+    PRIMARY KEY (writer, series, block)
+) WITHOUT ROWID;
+CREATE VIEW run_params AS
+    SELECT runs.run_id, runs.experiment_id, params.key, params.value
+    FROM params JOIN runs USING (run);
+CREATE VIEW run_tags AS
+    SELECT runs.run_id, runs.experiment_id, tags.key, tags.value
+    FROM tags JOIN runs USING (run);
+CREATE VIEW run_metrics AS
+    SELECT runs.run_id, runs.experiment_id, metrics.key, metrics.step, metrics.timestamp,
+           metrics.value, metrics.is_nan, metrics.points
+    FROM metrics JOIN runs USING (run);
+INSERT INTO experiments (experiment_id, path, lifecycle, created, updated)
+    VALUES (0, 'Default', 'active', 0, 0);
+";

@@ -1,0 +1,315 @@
+//! Where points are to be looked for, and who writes: what joins the index with the file's bytes.
+
+use rusqlite::{Connection, Row};
+
+use crate::error::Result;
+use crate::format::record::{BlockPlace, Incarnation, SeriesId};
+use crate::id::{RunId, Timestamp};
+
+use super::query::parsed;
+use super::{Index, unsigned};
+
+/// Where the points of one series are: first the blocks, in order, and then the extents.
+///
+/// A metric of a run has a source for each writer that logged it, in the order of these.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SeriesSource {
+    /// The writer, and
+    pub(crate) incarnation: Incarnation,
+    /// the id that it gave the series.
+    pub(crate) series: SeriesId,
+    /// The metric's key.
+    pub(crate) key: String,
+    /// Column blocks that hold sealed points.
+    pub(crate) blocks: Vec<BlockPlace>,
+    /// Extents of the writer that are not sealed; any of them may hold points.
+    pub(crate) extents: Vec<UnsealedExtent>,
+    /// Row schemas that contain the series; empty when nothing is unsealed.
+    pub(crate) rows: Vec<RowSchema>,
+}
+
+/// An extent that no record has sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnsealedExtent {
+    /// The first unit.
+    pub(crate) unit: u32,
+    /// How many units.
+    pub(crate) units: u32,
+}
+
+/// The series whose values a row holds, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RowSchema {
+    /// The id of the schema.
+    pub(crate) row: SeriesId,
+    /// The series, of the same writer.
+    pub(crate) series: Vec<SeriesId>,
+}
+
+/// What one id of a writer stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SeriesDefinition {
+    /// The id.
+    pub(crate) series: SeriesId,
+    /// The run; `None` when it is purged.
+    pub(crate) run: Option<RunId>,
+    /// The metric's key; empty when the run is purged.
+    pub(crate) key: String,
+}
+
+/// All ids of a writer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WriterDefinitions {
+    /// Series by id.
+    pub(crate) series: Vec<SeriesDefinition>,
+    /// Row schemas by id; those of a closed writer are forgotten.
+    pub(crate) rows: Vec<RowSchema>,
+}
+
+/// What the chain says of a writer; whether it lives, its liveness byte has to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WriterState {
+    /// The writer.
+    pub(crate) incarnation: Incarnation,
+    /// Its liveness byte.
+    pub(crate) byte: u16,
+    /// The boot of the kernel under which it runs.
+    pub(crate) boot_id: u128,
+    /// The process id.
+    pub(crate) process: u32,
+    /// The host's name.
+    pub(crate) host: String,
+    /// When it opened the file.
+    pub(crate) opened: Timestamp,
+    /// Whether it is closed.
+    pub(crate) closed: bool,
+    /// Whether a later writer has its byte, so that it is dead.
+    pub(crate) replaced: bool,
+}
+
+/// A block in a unit, some of whose runs are purged.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct BlockRuns {
+    /// The writer whose series ids it uses.
+    pub(crate) incarnation: Incarnation,
+    /// Where it is.
+    pub(crate) place: BlockPlace,
+    /// The series that are still there, and their runs.
+    pub(crate) live: Vec<(SeriesId, RunId)>,
+    /// How many series in it are purged.
+    pub(crate) purged: u32,
+}
+
+const WRITER: &str = "SELECT incarnation, byte, boot_id, process, host, opened, closed,
+    EXISTS (SELECT 1 FROM writers later WHERE later.byte = writers.byte
+            AND later.writer > writers.writer)
+    FROM writers";
+
+impl Index {
+    /// Where the points of a metric of a run are, or of all its metrics.
+    pub(crate) fn series_sources(
+        &self,
+        run: RunId,
+        key: Option<&str>,
+    ) -> Result<Vec<SeriesSource>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT run, series.writer, incarnation, series, key
+                 FROM series JOIN writers USING (writer)
+                 WHERE run = (SELECT run FROM runs WHERE run_id = ?1) AND (?2 IS NULL OR key = ?2)
+                 ORDER BY series.writer, series",
+            )?;
+            let mut rows = select.query((run.to_string(), key))?;
+            let mut sources = Vec::new();
+            let mut live = LiveWriter::default();
+            while let Some(row) = rows.next()? {
+                let (run, writer): (i64, i64) = (row.get(0)?, row.get(1)?);
+                if live.writer != writer {
+                    live = LiveWriter::read(connection, run, writer)?;
+                }
+                let series = SeriesId(row.get(3)?);
+                let contains = |schema: &&RowSchema| schema.series.contains(&series);
+                sources.push(SeriesSource {
+                    incarnation: Incarnation(unsigned(row.get(2)?)),
+                    series,
+                    key: row.get(4)?,
+                    blocks: blocks_of(connection, writer, series)?,
+                    extents: live.extents.clone(),
+                    rows: live.rows.iter().filter(contains).cloned().collect(),
+                });
+            }
+            Ok(sources)
+        })
+    }
+
+    /// The writers of a run, in the order in which they opened the file.
+    pub(crate) fn writers_of(&self, run: RunId) -> Result<Vec<WriterState>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(&format!(
+                "{WRITER} WHERE writer IN (SELECT writer FROM run_writers
+                 WHERE run = (SELECT run FROM runs WHERE run_id = ?1)) ORDER BY writer"
+            ))?;
+            let writers = select.query_map([run.to_string()], writer_state)?;
+            writers.collect()
+        })
+    }
+
+    /// The writers that are not closed, in the order in which they opened the file.
+    pub(crate) fn open_writers(&self) -> Result<Vec<WriterState>> {
+        self.read(|connection| {
+            let mut select =
+                connection.prepare_cached(&format!("{WRITER} WHERE NOT closed ORDER BY writer"))?;
+            let writers = select.query_map((), writer_state)?;
+            writers.collect()
+        })
+    }
+
+    /// All extents that are not sealed, in the order of the file.
+    pub(crate) fn unsealed_extents(&self) -> Result<Vec<(Incarnation, UnsealedExtent)>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT unit, units, incarnation FROM extents JOIN writers USING (writer)
+                 ORDER BY unit",
+            )?;
+            let extents = select.query_map((), |row| {
+                Ok((Incarnation(unsigned(row.get(2)?)), unsealed_extent(row)?))
+            })?;
+            extents.collect()
+        })
+    }
+
+    /// What the ids of a writer stand for.
+    pub(crate) fn definitions(&self, incarnation: Incarnation) -> Result<WriterDefinitions> {
+        let of = [incarnation.0.cast_signed()];
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT series, run_id, key FROM series LEFT JOIN runs USING (run)
+                 WHERE writer = (SELECT writer FROM writers WHERE incarnation = ?1)
+                 ORDER BY series",
+            )?;
+            let series = select.query_map(of, |row| {
+                let run: Option<String> = row.get(1)?;
+                let run = run.map(|_| parsed(row, 1)).transpose()?;
+                Ok(SeriesDefinition { series: SeriesId(row.get(0)?), run, key: row.get(2)? })
+            })?;
+            let series = series.collect::<rusqlite::Result<_>>()?;
+            let mut select = connection.prepare_cached(
+                "SELECT row, series FROM row_schemas
+                 WHERE writer = (SELECT writer FROM writers WHERE incarnation = ?1) ORDER BY row",
+            )?;
+            let rows = select.query_map(of, row_schema)?.collect::<rusqlite::Result<_>>()?;
+            Ok(WriterDefinitions { series, rows })
+        })
+    }
+
+    /// Blocks in units of which some or all runs are purged: what gc has to rewrite or drop.
+    ///
+    /// Cheap when there is none, else a pass over all series of their writers.
+    pub(crate) fn blocks_with_purged(&self) -> Result<Vec<BlockRuns>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT data, offset, length, checksum, incarnation, purged, block, writer
+                 FROM blocks JOIN writers USING (writer)
+                 WHERE purged > 0 AND offset IS NOT NULL ORDER BY block",
+            )?;
+            let mut rows = select.query(())?;
+            let mut blocks = Vec::new();
+            while let Some(row) = rows.next()? {
+                blocks.push(BlockRuns {
+                    incarnation: Incarnation(unsigned(row.get(4)?)),
+                    place: block_place(row)?,
+                    live: live_series(connection, row.get(7)?, row.get(6)?)?,
+                    purged: row.get(5)?,
+                });
+            }
+            Ok(blocks)
+        })
+    }
+}
+
+/// What a writer has not sealed, as far as it concerns one run.
+#[derive(Default)]
+struct LiveWriter {
+    writer: i64,
+    extents: Vec<UnsealedExtent>,
+    rows: Vec<RowSchema>,
+}
+
+impl LiveWriter {
+    fn read(connection: &Connection, run: i64, writer: i64) -> rusqlite::Result<Self> {
+        let mut select = connection
+            .prepare_cached("SELECT unit, units FROM extents WHERE writer = ?1 ORDER BY unit")?;
+        let extents = select.query_map([writer], unsealed_extent)?;
+        let extents = extents.collect::<rusqlite::Result<Vec<_>>>()?;
+        if extents.is_empty() {
+            return Ok(LiveWriter { writer, extents, rows: Vec::new() });
+        }
+        let mut select = connection.prepare_cached(
+            "SELECT row, series FROM row_schema_runs JOIN row_schemas USING (writer, row)
+             WHERE writer = ?1 AND run = ?2 ORDER BY row",
+        )?;
+        let rows = select.query_map((writer, run), row_schema)?.collect::<rusqlite::Result<_>>()?;
+        Ok(LiveWriter { writer, extents, rows })
+    }
+}
+
+fn blocks_of(
+    connection: &Connection,
+    writer: i64,
+    series: SeriesId,
+) -> rusqlite::Result<Vec<BlockPlace>> {
+    let mut select = connection.prepare_cached(
+        "SELECT data, offset, length, checksum FROM block_series JOIN blocks USING (block)
+         WHERE block_series.writer = ?1 AND series = ?2 ORDER BY block_series.block",
+    )?;
+    select.query_map((writer, series.0), block_place)?.collect()
+}
+
+fn live_series(
+    connection: &Connection,
+    writer: i64,
+    block: i64,
+) -> rusqlite::Result<Vec<(SeriesId, RunId)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT series, run_id FROM block_series JOIN series USING (writer, series)
+         JOIN runs USING (run) WHERE writer = ?1 AND block = ?2 ORDER BY series",
+    )?;
+    select.query_map((writer, block), |row| Ok((SeriesId(row.get(0)?), parsed(row, 1)?)))?.collect()
+}
+
+fn unsealed_extent(row: &Row<'_>) -> rusqlite::Result<UnsealedExtent> {
+    Ok(UnsealedExtent { unit: row.get(0)?, units: row.get(1)? })
+}
+
+/// The columns data, offset, length and checksum.
+fn block_place(row: &Row<'_>) -> rusqlite::Result<BlockPlace> {
+    match row.get(0)? {
+        Some(data) => Ok(BlockPlace::Inline(data)),
+        None => Ok(BlockPlace::At {
+            offset: unsigned(row.get(1)?),
+            length: row.get(2)?,
+            checksum: row.get(3)?,
+        }),
+    }
+}
+
+fn row_schema(row: &Row<'_>) -> rusqlite::Result<RowSchema> {
+    let bytes: Vec<u8> = row.get(1)?;
+    let (ids, _) = bytes.as_chunks::<4>();
+    let series = ids.iter().map(|&id| SeriesId(u32::from_le_bytes(id))).collect();
+    Ok(RowSchema { row: SeriesId(row.get(0)?), series })
+}
+
+fn writer_state(row: &Row<'_>) -> rusqlite::Result<WriterState> {
+    let boot_id = row.get_ref(2)?.as_str()?;
+    Ok(WriterState {
+        incarnation: Incarnation(unsigned(row.get(0)?)),
+        byte: row.get(1)?,
+        boot_id: u128::from_str_radix(boot_id, 16).unwrap_or(0),
+        process: row.get(3)?,
+        host: row.get(4)?,
+        opened: Timestamp::from_nanos(row.get(5)?),
+        closed: row.get(6)?,
+        replaced: row.get(7)?,
+    })
+}
