@@ -190,7 +190,7 @@ fn statistics_are_those_of_the_points_one_by_one() {
             let time = Timestamp::from_nanos(17);
             MetricStatistics::of_point(MetricPoint { step, time, value })
         });
-        let want = points.reduce(MetricStatistics::followed_by).unwrap();
+        let want = points.reduce(MetricStatistics::with).unwrap();
         let got = statistics(steps, &times, values).unwrap();
         assert_eq!(format!("{got:?}"), format!("{want:?}"));
     }
