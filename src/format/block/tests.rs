@@ -268,6 +268,22 @@ fn an_error_leaves_the_destination_as_it_was() {
 }
 
 #[test]
+fn bytes_behind_a_column_are_refused() {
+    let values = loss(1, 300);
+    let regular = vec![1.0; 300];
+    for (values, form) in
+        [(&values, Codec::Pco), (&values, Codec::ShuffleZstd), (&regular, Codec::Pco)]
+    {
+        let mut bytes = Vec::new();
+        let stored = column::append_column(values, form, &mut bytes).unwrap();
+        let codec = ColumnCodec::from_id(stored.codec).unwrap();
+        assert!(decode_column_f64(&column_of(&bytes, codec, 300), &bytes, &mut vec![]).is_ok());
+        bytes.push(0);
+        assert_damaged(decode_column_f64(&column_of(&bytes, codec, 300), &bytes, &mut vec![]));
+    }
+}
+
+#[test]
 fn a_dictionary_of_pco_is_refused() {
     let numbers: Vec<i64> = (0..2_000).map(|i| (i % 7) * 1_234_567_890_123).collect();
     let configuration = ChunkConfig::default().with_mode_spec(ModeSpec::TryDict);
