@@ -367,8 +367,12 @@ fn any_codec() -> impl Strategy<Value = ColumnCodec> {
     (0..4_u8).prop_map(|id| ColumnCodec::from_id(id).unwrap())
 }
 
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn any_groups_come_back(groups in vec(any_group(), 1..5)) {
@@ -384,10 +388,13 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(2_000))]
 
     #[test]
-    fn arbitrary_footers_never_panic(columns in vec(any::<u8>(), 0..9), footer in vec(0..20_u8, 0..90)) {
+    fn arbitrary_footers_never_panic(
+        columns in vec(any::<u8>(), 0..9),
+        footer in vec(0..20_u8, 0..90),
+    ) {
         if let Ok(groups) = decode(&seal(&columns, &footer)) {
             let numbers = groups.iter().map(|g| g.steps.len() * (2 + g.series.len()));
             prop_assert!(numbers.sum::<usize>() as u64 <= NUMBERS_MAX);
