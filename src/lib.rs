@@ -12,11 +12,19 @@ mod index;
 mod limits;
 mod log;
 mod metric;
+#[cfg(not(feature = "internals"))]
 mod mutant;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod mutant;
 mod name;
 mod run;
 mod series;
+#[cfg(not(feature = "internals"))]
 mod storage;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod storage;
 mod sys;
 
 pub use builder::DatabaseBuilder;

@@ -28,7 +28,7 @@ pub(crate) use self::append::{Chain, Take};
 pub(crate) use self::background::Background;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor};
 pub(crate) use self::definitions::{Definition, Definitions};
-pub(crate) use self::open::{new_file, new_header};
+pub use self::open::{new_file, new_header};
 pub(crate) use self::state::{ExtentState, RunGate, RunState, State};
 pub(crate) use self::points::check_run_writable;
 
