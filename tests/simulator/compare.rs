@@ -89,8 +89,7 @@ impl Check<'_> {
                 .filter(|event| self.oracle.experiments.contains_key(event))
                 .filter(|event| self.oracle.is_possible(*event, self.at))
                 .ok_or_else(|| format!("experiment {:?} was never created", info.path))?;
-            if found.values().any(|other| *other == event)
-                || found.insert(info.id, event).is_some()
+            if found.values().any(|other| *other == event) || found.insert(info.id, event).is_some()
             {
                 return Err(format!("experiment {} {} is there twice", info.id, info.path));
             }
@@ -401,8 +400,11 @@ impl Resolver<'_> {
     }
 
     fn runs(&self, next: &mut Oracle, seen: &Observation) {
-        let seen: BTreeMap<EventId, &RunSeen> =
-            seen.runs.iter().filter_map(|it| Some((event_in(&it.record.info.name, 'r')?, it))).collect();
+        let seen: BTreeMap<EventId, &RunSeen> = seen
+            .runs
+            .iter()
+            .filter_map(|it| Some((event_in(&it.record.info.name, 'r')?, it)))
+            .collect();
         let mut places: BTreeMap<EventId, Vec<u16>> = BTreeMap::new();
         next.runs.retain(|event, run| {
             let Some(seen) = seen.get(event) else {

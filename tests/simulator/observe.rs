@@ -54,7 +54,10 @@ pub fn check_statistics(database: &Database, seen: &Observation) -> Result<(), S
             }
             let latest = handle.latest(key).map_err(|error| error.to_string())?;
             if latest != latest_of(history) {
-                return Err(format!("latest of {key}: {latest:?}, points: {:?}", latest_of(history)));
+                return Err(format!(
+                    "latest of {key}: {latest:?}, points: {:?}",
+                    latest_of(history)
+                ));
             }
         }
     }
