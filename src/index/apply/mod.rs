@@ -100,7 +100,6 @@ impl<'c> Applier<'c> {
             Record::Purged(it) => self.purged(it),
             // Space and repetition: nothing that a query asks for.
             Record::BlockUnitOpened(_)
-            | Record::ChainUnitOpened(_)
             | Record::Punched(_)
             | Record::Checkpoint(_)
             | Record::Unknown { .. } => Ok(()),
