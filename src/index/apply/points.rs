@@ -9,7 +9,7 @@ use crate::format::record::{
 };
 use crate::id::Timestamp;
 use crate::index::hex;
-use crate::index::query::{metric_point, nan_bits};
+use crate::index::query::{lost_bits, metric_point};
 
 use super::Applier;
 
@@ -144,7 +144,7 @@ impl Applier<'_> {
         let count = it.count.cast_signed();
         self.points += count;
         let mut select = self.connection.prepare_cached(
-            "SELECT step, timestamp, value, nan_bits FROM metrics WHERE run = ?1 AND key = ?2",
+            "SELECT step, timestamp, value, bits FROM metrics WHERE run = ?1 AND key = ?2",
         )?;
         let known = select.query_row((run, key), |row| metric_point(row, 0)).optional()?;
         let point =
@@ -155,13 +155,12 @@ impl Applier<'_> {
                 (run, key, count),
             ),
             _ => self.execute(
-                "INSERT INTO metrics (run, key, step, timestamp, value, nan_bits, points)
+                "INSERT INTO metrics (run, key, step, timestamp, value, bits, points)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (run, key) DO UPDATE SET points = points + excluded.points,
                  step = excluded.step, timestamp = excluded.timestamp, value = excluded.value,
-                 nan_bits = excluded.nan_bits",
-                // SQLite stores a NaN as NULL.
-                (run, key, it.step, it.time, it.value, nan_bits(it.value), count),
+                 bits = excluded.bits",
+                (run, key, it.step, it.time, it.value, lost_bits(it.value), count),
             ),
         }
     }
