@@ -167,20 +167,25 @@ impl Applier<'_> {
 
     pub(super) fn block_moved(&mut self, it: &BlockMoved) -> rusqlite::Result<()> {
         let from = it.from.cast_signed();
-        let found = {
+        let found: Option<(i64, i64, u32)> = {
             let mut select = self.connection.prepare_cached(
-                "SELECT block, writer FROM blocks WHERE offset = ?1 AND length = ?2",
+                "SELECT block, writer, live FROM blocks WHERE offset = ?1 AND length = ?2",
             )?;
             select
-                .query_row((from, it.from_length), |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row((from, it.from_length), |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })
                 .optional()?
         };
-        let Some((block, writer)) = found else { return Ok(()) };
+        let Some((block, writer, live)) = found else { return Ok(()) };
         let Some(to) = &it.to else {
-            self.execute(
-                "DELETE FROM block_series WHERE writer = ?1 AND block = ?2",
-                (writer, block),
-            )?;
+            if live > 0 {
+                // Purging has removed the rows before; to find others means a long search.
+                self.execute(
+                    "DELETE FROM block_series WHERE writer = ?1 AND block = ?2",
+                    (writer, block),
+                )?;
+            }
             return self.execute("DELETE FROM blocks WHERE block = ?1", [block]);
         };
         let (data, offset, length, checksum) = columns(&to.place);
