@@ -28,8 +28,8 @@ pub(crate) use self::append::{Chain, Take};
 pub(crate) use self::background::Background;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor};
 pub(crate) use self::definitions::{Definition, Definitions};
-pub(crate) use self::open::read_header;
-pub(crate) use self::state::{ExtentState, RunState, State};
+pub use self::open::{new_file, new_header};
+pub(crate) use self::state::{ExtentState, RunGate, RunState, State};
 pub(crate) use self::points::check_run_writable;
 
 use self::points::Points;
@@ -137,6 +137,25 @@ impl Log {
         let cursor = chain.reader.cursor();
         self.chain_end.set(cursor.next);
         Ok(look(&mut chain.state, &cursor))
+    }
+
+    /// One handle of the run is gone; without any, the run is not followed any more.
+    pub(crate) fn release_run(&self, run: crate::id::RunId) {
+        let runs = &mut self.chain.lock().state.runs;
+        if let Some(held) = runs.get_mut(&run) {
+            held.handles -= 1;
+            if held.handles == 0 {
+                runs.remove(&run);
+            }
+        }
+    }
+
+    /// Whether the writer still has the file open.
+    pub(crate) fn is_alive(&self, incarnation: Incarnation) -> Result<bool> {
+        match self.with_state(|state, _| state.writer(incarnation).cloned())? {
+            Some(writer) => Ok(!self.is_dead(&writer)?),
+            None => Ok(false),
+        }
     }
 
     /// Failures of background work that the user should hear of.

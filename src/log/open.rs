@@ -30,7 +30,7 @@ use super::state::State;
 use super::{ChainMark, Log, LogOptions, WriterIdentity, io_error};
 
 /// The bytes of a new file: the header twice, the shared words unset, an empty chain.
-pub(crate) fn new_file(header: Header) -> Vec<u8> {
+pub fn new_file(header: Header) -> Vec<u8> {
     let mut bytes = vec![0; 2 * usize::try_from(UNIT_BYTES).unwrap_or(0)];
     for offset in HEADER_OFFSETS {
         let start = usize::try_from(offset).unwrap_or(0);
@@ -51,7 +51,7 @@ pub(crate) fn new_file(header: Header) -> Vec<u8> {
 }
 
 /// A header for a new file.
-pub(crate) fn new_header(random: u128) -> Header {
+pub fn new_header(random: u128) -> Header {
     Header { file: FileId(random), created: Timestamp::now().as_nanos() }
 }
 

@@ -2,6 +2,8 @@
 //! the runs that this process has in hand.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::entity::Lifecycle;
 use crate::error::{Error, ErrorKind, Result};
@@ -51,14 +53,48 @@ pub(crate) struct ExperimentState {
     pub(crate) lifecycle: Lifecycle,
 }
 
+/// Whether a run takes writes, for the append path: readable without a lock.
+#[derive(Debug)]
+pub(crate) struct RunGate(AtomicBool);
+
+impl RunGate {
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A run that this process has a handle of: enough to check what it writes.
 #[derive(Clone, Debug)]
 pub(crate) struct RunState {
     pub(crate) experiment: ExperimentId,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) purged: bool,
+    pub(crate) gate: Arc<RunGate>,
+    /// How many handles there are.
+    pub(crate) handles: usize,
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) tags: BTreeSet<String>,
+}
+
+impl RunState {
+    /// A run in hand, for its first handle.
+    pub(crate) fn new(experiment: ExperimentId, lifecycle: Lifecycle) -> Self {
+        RunState {
+            experiment,
+            lifecycle,
+            purged: false,
+            gate: Arc::new(RunGate(AtomicBool::new(lifecycle == Lifecycle::Active))),
+            handles: 1,
+            params: BTreeMap::new(),
+            tags: BTreeSet::new(),
+        }
+    }
+
+    fn set_lifecycle(&mut self, lifecycle: Lifecycle) {
+        self.lifecycle = lifecycle;
+        self.gate.0.store(lifecycle == Lifecycle::Active && !self.purged, Ordering::Relaxed);
+    }
 }
 
 /// The sum of the frames up to a place of the chain.
@@ -209,7 +245,7 @@ impl State {
                     experiment.lifecycle = set.lifecycle;
                 }
                 let held = self.runs.values_mut().filter(|run| run.experiment == set.experiment);
-                held.for_each(|run| run.lifecycle = set.lifecycle);
+                held.for_each(|run| run.set_lifecycle(set.lifecycle));
             }
             other => self.apply_to_run(other),
         }
@@ -219,7 +255,7 @@ impl State {
         match record {
             Record::RunLifecycleSet(set) => {
                 if let Some(run) = self.runs.get_mut(&set.run) {
-                    run.lifecycle = set.lifecycle;
+                    run.set_lifecycle(set.lifecycle);
                 }
             }
             Record::ParamsSet(set) => {
@@ -241,6 +277,7 @@ impl State {
                 for id in &purged.runs {
                     if let Some(run) = self.runs.get_mut(id) {
                         run.purged = true;
+                        run.set_lifecycle(Lifecycle::Deleted);
                     }
                 }
                 for id in &purged.experiments {
