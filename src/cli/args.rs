@@ -143,7 +143,8 @@ pub(super) struct MetricsArgs {
 pub(super) struct SqlArgs {
     /// The tracklite file
     pub(super) file: PathBuf,
-    /// One SELECT, in SQLite's dialect
+    /// One SELECT, in SQLite's dialect; runs and experiments are tables, run_params, run_tags and
+    /// run_metrics views (key, value and run_id); times are nanoseconds since 1970
     pub(super) query: String,
     /// Print JSON: an array with an object for each row
     #[arg(long)]
