@@ -1,6 +1,9 @@
 //! Embedded, single-file experiment tracking.
 
 mod builder;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod copy;
 mod database;
 mod engine;
