@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tracklite::{ExperimentId, ExperimentInfo, MetricHistory, RunInfo};
+use tracklite::{ExperimentId, ExperimentInfo, MetricHistory, MetricPoint, RunInfo};
 
 use crate::observe::{Observation, RunSeen, latest_of};
 use crate::oracle::{
@@ -266,7 +266,7 @@ impl Check<'_> {
         history: &MetricHistory,
         counts: &mut [usize],
     ) -> Result<(), String> {
-        let mut last: Vec<f64> = vec![-1.0; self.oracle.processes];
+        let mut origins = Vec::with_capacity(history.len());
         for point in history.iter() {
             let origin = Points::origin(point.value)
                 .and_then(|origin| self.oracle.events.get(origin.0.0).map(|event| (origin, event)));
@@ -281,11 +281,16 @@ impl Check<'_> {
             if point.step != points.step(place) || time.is_some_and(|time| time != point.time) {
                 return Err(format!("{key}: altered: {point:?}, logged by {call:?}"));
             }
-            if last[points.process] >= point.value {
-                return Err(format!("{key}: out of order or twice: {point:?}"));
-            }
-            last[points.process] = point.value;
+            origins.push((event.0, place));
             counts[event.0] += 1;
+        }
+        origins.sort_unstable();
+        if let Some(twice) = origins.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("{key}: twice: {:?}", twice[0]));
+        }
+        let order = |point: &MetricPoint| (point.time, point.step);
+        if !history.iter().map(|it| order(&it)).is_sorted() {
+            return Err(format!("{key}: out of order: {history:?}"));
         }
         Ok(())
     }

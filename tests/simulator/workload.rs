@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracklite::internals::simulated::{Phase, Random};
+use tracklite::storage::simulated::{Phase, Random};
 use tracklite::{Lifecycle, MetricPoint, RunStatus, Timestamp};
 
 use crate::oracle::{EventId, ExperimentOracle, Points, Register, RunOracle};

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tracklite::internals::simulated::{
+use tracklite::storage::simulated::{
     DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step,
 };
 use tracklite::{Database, Error, Metric, MetricRow, Result, Run};
