@@ -56,7 +56,7 @@ impl<'a> From<&'a DatabaseInfo> for InfoObject<'a> {
             allocated_bytes: info.allocated_bytes,
             chain_bytes: info.chain_bytes,
             unsealed_bytes: info.unsealed_bytes,
-            creation_time: info.created.map(Timestamp::as_millis),
+            creation_time: Some(info.created.as_millis()),
             experiments: info.experiments,
             runs: info.runs,
             points: info.points,
@@ -79,7 +79,7 @@ pub(super) fn info(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
 }
 
 fn print_info(info: &DatabaseInfo, terminal: &mut Terminal) -> Result<(), Failure> {
-    let created = info.created.map_or("unknown".to_owned(), |it| format!("{} UTC", text::date(it)));
+    let created = format!("{} UTC", text::date(info.created));
     let index = info.index_path.as_ref();
     let index = index.map_or("in memory".to_owned(), |path| path.display().to_string());
     let size = format!(

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tracklite::storage::simulated::{
-    DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step,
-};
+use tracklite::storage::simulated::{DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step};
 use tracklite::{Database, Error, Metric, MetricRow, Result, Run};
 
 use crate::compare::{Certainty, compare};
