@@ -54,7 +54,7 @@ pub use verify::{SalvageReport, VerifyReport};
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::format::{block, frame, header, record, slot, word};
+    pub use crate::format::{FileId, block, frame, header, record, slot, word};
     pub use crate::log::{new_file, new_header};
     pub use crate::mutant;
     pub use crate::storage;
