@@ -119,8 +119,7 @@ impl DatabaseBuilder {
         let access = if self.log.read_only { Access::ReadOnly } else { Access::ReadWrite };
         let storage = FileStorage::open(path, access, self.write_path)
             .map_err(|error| open_error("opening the file", path, error))?;
-        let place =
-            storage.place().map_err(|error| open_error("opening the file", path, error))?;
+        let place = storage.place().map_err(|error| open_error("opening the file", path, error))?;
         let storage: Arc<dyn Storage> = Arc::new(storage);
         let engine = shared_engine((place.device, place.inode, self.log.read_only), || {
             self.engine(path, Arc::clone(&storage))
@@ -144,7 +143,7 @@ impl DatabaseBuilder {
     }
 }
 
-fn open_error(doing: &str, path: &Path, source: io::Error) -> Error {
+pub(crate) fn open_error(doing: &str, path: &Path, source: io::Error) -> Error {
     let error = match source.kind() {
         io::ErrorKind::NotFound => {
             Error::new(ErrorKind::NotFound, "there is no such file").with_source(source)

@@ -1,0 +1,6 @@
+//! The tests of the public API and the program, in one binary, so that SQLite is linked once.
+
+mod api;
+
+#[cfg(feature = "cli")]
+mod cli;
