@@ -5,10 +5,12 @@
 //! changed in a fixed number of pseudo-random ways, so that the same run always tries the same.
 
 mod choices;
+mod model;
 mod replay;
 mod sparse;
 
 pub use choices::Choices;
+pub use model::{Model, ModelExperiment, ModelRun};
 pub use replay::replay;
 pub use sparse::{pack, unpack};
 
