@@ -126,7 +126,7 @@ fn print_writers(info: &DatabaseInfo, terminal: &mut Terminal) -> Result<(), Fai
     let writers = || info.writers.iter();
     let mut table = Table::indented(2);
     table.numbers("process", writers().map(|it| it.process.to_string()));
-    table.long_text("host", writers().map(|it| &it.host));
+    table.long_text("host", 12, writers().map(|it| &it.host));
     table.numbers("open for", writers().map(|it| text::age(it.opened, now)));
     table.words(
         "state",
@@ -179,7 +179,7 @@ pub(super) fn experiments(args: &ExperimentsArgs, terminal: &mut Terminal) -> Ou
     }
     let mut table = Table::default();
     table.numbers("id", experiments.iter().map(|it| it.id.to_string()));
-    table.long_text("path", experiments.iter().map(|it| &it.path));
+    table.long_text("path", 20, experiments.iter().map(|it| &it.path));
     table.numbers("runs", experiments.iter().map(|it| runs(it).to_string()));
     table.words("created (UTC)", experiments.iter().map(|it| text::date(it.created)));
     if args.deleted {
@@ -225,7 +225,7 @@ fn print_rows(answer: &SqlTable, terminal: &mut Terminal) -> Result<(), Failure>
         if cells().any(is_number) {
             table.numbers(title, cells().map(sql_cell));
         } else {
-            table.long_text(title, cells().map(sql_cell));
+            table.long_text(title, 12, cells().map(sql_cell));
         }
     }
     let left_out = table.print(terminal)?;
