@@ -1,6 +1,7 @@
 //! The tests of the public API and the program, in one binary, so that SQLite is linked once.
 
-mod api;
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail them")]
 
+mod api;
 #[cfg(feature = "cli")]
 mod cli;

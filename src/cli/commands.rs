@@ -23,7 +23,7 @@ struct InfoObject<'a> {
     allocated_bytes: u64,
     chain_bytes: u64,
     unsealed_bytes: u64,
-    creation_time: Option<i64>,
+    creation_time: i64,
     experiments: u64,
     runs: u64,
     points: u64,
@@ -56,7 +56,7 @@ impl<'a> From<&'a DatabaseInfo> for InfoObject<'a> {
             allocated_bytes: info.allocated_bytes,
             chain_bytes: info.chain_bytes,
             unsealed_bytes: info.unsealed_bytes,
-            creation_time: Some(info.created.as_millis()),
+            creation_time: info.created.as_millis(),
             experiments: info.experiments,
             runs: info.runs,
             points: info.points,
@@ -79,7 +79,6 @@ pub(super) fn info(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
 }
 
 fn print_info(info: &DatabaseInfo, terminal: &mut Terminal) -> Result<(), Failure> {
-    let created = format!("{} UTC", text::date(info.created));
     let index = info.index_path.as_ref();
     let index = index.map_or("in memory".to_owned(), |path| path.display().to_string());
     let size = format!(
@@ -97,7 +96,7 @@ fn print_info(info: &DatabaseInfo, terminal: &mut Terminal) -> Result<(), Failur
         ("file", info.path.display().to_string()),
         ("file id", format!("{:032x}", info.file_id)),
         ("format", format!("version {}", info.format_version)),
-        ("created", created),
+        ("created", format!("{} UTC", text::date(info.created))),
         ("experiments", text::count(info.experiments)),
         ("runs", text::count(info.runs)),
         ("points", text::count(info.points)),
