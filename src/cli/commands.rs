@@ -101,7 +101,7 @@ fn print_info(info: &DatabaseInfo, terminal: &mut Terminal) -> Result<(), Failur
         ("runs", text::count(info.runs)),
         ("points", text::count(info.points)),
         ("size", size),
-        ("of it", parts),
+        ("of which", parts),
         ("index", index),
         ("writers", format!("{alive} alive")),
     ];
