@@ -44,7 +44,7 @@ impl Engine {
         self.read_series(run, key, |sources| {
             let mut sum: Option<MetricStatistics> = None;
             let mut add = |next: MetricStatistics| {
-                sum = Some(sum.map_or(next, |sum| sum.followed_by(next)));
+                sum = Some(sum.map_or(next, |sum| sum.with(next)));
             };
             for source in sources {
                 for place in &source.blocks {
@@ -137,11 +137,7 @@ impl Engine {
     }
 
     /// Visits the points of a series that are in extents.
-    fn scan_source(
-        &self,
-        source: &SeriesSource,
-        mut visit: impl FnMut(MetricPoint),
-    ) -> Result<()> {
+    fn scan_source(&self, source: &SeriesSource, mut visit: impl FnMut(MetricPoint)) -> Result<()> {
         for extent in &source.extents {
             let state = extent_state(extent);
             self.log.scan_extent(source.incarnation, &state, 0, |_, entry| match entry {

@@ -39,8 +39,8 @@ impl MetricPoint {
 
 /// The points of one metric of one run, as columns of equal length.
 ///
-/// Points of one process stand in the order in which they were logged; those of several
-/// processes stand process after process, in the order in which these opened the file.
+/// The points stand in MLflow's order: by time, then step, then value. So the order does not
+/// depend on which process logged what, and equal points stand side by side.
 #[derive(Clone, Debug, Default)]
 pub struct MetricHistory {
     /// The step of each point.
@@ -71,6 +71,22 @@ impl MetricHistory {
         self.values.push(point.value);
     }
 
+    /// Puts the points in order; a pass without a swap when they are in order already.
+    pub(crate) fn sort(&mut self) {
+        let order = |left: &MetricPoint, right: &MetricPoint| {
+            let by_place = (left.time, left.step).cmp(&(right.time, right.step));
+            by_place.then_with(|| left.value.total_cmp(&right.value))
+        };
+        let sorted = self.iter().zip(self.iter().skip(1));
+        if sorted.into_iter().all(|(left, right)| order(&left, &right).is_le()) {
+            return;
+        }
+        let mut points: Vec<MetricPoint> = self.iter().collect();
+        points.sort_by(order);
+        *self = MetricHistory::default();
+        points.into_iter().for_each(|point| self.push(point));
+    }
+
     /// The points one by one.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = MetricPoint> + '_ {
         let columns = self.steps.iter().zip(&self.times).zip(&self.values);
@@ -90,9 +106,9 @@ pub struct MetricStatistics {
     pub count: u64,
     /// How many values are NaN.
     pub nan_count: u64,
-    /// The step logged first.
+    /// The smallest step.
     pub first_step: i64,
-    /// The step logged last.
+    /// The greatest step.
     pub last_step: i64,
     /// The smallest value that is a number; NaN when there is none.
     pub min: f64,
@@ -121,15 +137,15 @@ impl MetricStatistics {
         }
     }
 
-    /// The statistics of `self` followed by `later` in the order of logging.
+    /// The statistics of both together.
     #[must_use]
-    pub fn followed_by(self, later: Self) -> Self {
+    pub fn with(self, later: Self) -> Self {
         let newest = later.latest.latest_order(&self.latest) == Ordering::Greater;
         MetricStatistics {
             count: self.count + later.count,
             nan_count: self.nan_count + later.nan_count,
-            first_step: self.first_step,
-            last_step: later.last_step,
+            first_step: self.first_step.min(later.first_step),
+            last_step: self.last_step.max(later.last_step),
             min: self.min.min(later.min),
             max: self.max.max(later.max),
             sum: self.sum + later.sum,

@@ -40,10 +40,7 @@ const CONFIGURATION: Configuration<LittleEndian, Varint, Limit<FRAME_PAYLOAD_MAX
 /// The hash of an empty chain.
 pub const EMPTY_CHAIN_HASH: u64 = 0x7472_6163_6b6c_6974;
 
-pub(super) fn encode_body<T: Serialize>(
-    body: &T,
-    bytes: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
+pub(super) fn encode_body<T: Serialize>(body: &T, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
     bincode::serde::encode_into_std_write(body, bytes, CONFIGURATION).map(|_| ())
 }
 
@@ -147,6 +144,7 @@ pub struct Frame<'a> {
     /// How many records it holds.
     pub count: u16,
     payload: &'a [u8],
+    contents: &'a [u8],
 }
 
 /// What stands at a place of the chain.
@@ -192,7 +190,7 @@ pub fn parse(
         return Parsed::Bad(format!("a payload of {payload} bytes in a frame of {length}"));
     };
     let count = u16::from_le_bytes([frame[16], frame[17]]);
-    Parsed::Whole(Frame { hash: u64_at(frame, 8), length, count, payload })
+    Parsed::Whole(Frame { hash: u64_at(frame, 8), length, count, payload, contents: &frame[16..] })
 }
 
 fn check(
@@ -259,6 +257,12 @@ impl RawRecord<'_> {
 }
 
 impl<'a> Frame<'a> {
+    /// Whether the frame follows a chain of this hash.
+    #[must_use]
+    pub fn follows(&self, previous: u64) -> bool {
+        chain_hash(previous, self.contents) == self.hash
+    }
+
     /// The records one by one, undecoded; an error when their lengths do not fit the payload.
     pub fn raw_records(&self) -> impl Iterator<Item = Result<RawRecord<'a>>> + use<'a> {
         let (mut rest, mut left, mut failed) = (self.payload, self.count, false);
@@ -346,7 +350,8 @@ mod tests {
 
     #[test]
     fn an_unknown_version_is_told_with_its_class() {
-        let raw = RawRecord { kind: 5, version: 9, class: RecordClass::ReadIncompatible, body: b"x" };
+        let raw =
+            RawRecord { kind: 5, version: 9, class: RecordClass::ReadIncompatible, body: b"x" };
         let known = raw.decode().unwrap();
         let class = RecordClass::ReadIncompatible;
         assert_eq!(known, Record::Unknown { kind: 5, version: 9, class });

@@ -34,7 +34,6 @@ pub const ROW_VALUES_MAX: usize = 1 << 18;
 /// The greatest number of bytes of the records in one frame.
 pub const FRAME_PAYLOAD_MAX: usize = 32 * 1024 * 1024;
 
-<<<<<<< HEAD
 /// The first byte of a unit.
 #[must_use]
 pub const fn unit_start(unit: u32) -> u64 {
@@ -65,7 +64,3 @@ impl std::fmt::Debug for FileId {
         write!(f, "FileId({:032x})", self.0)
     }
 }
-=======
-pub mod block;
-pub mod record;
->>>>>>> block

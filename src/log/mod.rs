@@ -16,6 +16,7 @@ mod points;
 mod read;
 mod seal;
 mod state;
+mod survey;
 
 use std::io;
 use std::sync::Arc;
@@ -28,17 +29,24 @@ pub(crate) use self::append::{Chain, Take};
 pub(crate) use self::background::Background;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor};
 pub(crate) use self::definitions::{Definition, Definitions};
-pub(crate) use self::open::read_header;
-pub(crate) use self::state::{DEFAULT_EXPERIMENT_PATH, RunState, State, WriterState};
+pub use self::open::{new_file, new_header};
+pub(crate) use self::points::check_run_writable;
+pub(crate) use self::state::{ExtentState, RunGate, RunState, State};
+pub use self::survey::Damage;
 
 use self::points::Points;
 use self::seal::Sealer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::FileId;
-use crate::format::header::Header;
+use crate::format::header::{Header, UnitKind};
 use crate::format::record::{Incarnation, Position};
+use crate::format::{FileId, UNIT_BYTES};
 use crate::storage::Storage;
 use crate::sys;
+
+/// How often this process, or one of its ancestors, was forked off since the first was started.
+pub(crate) fn fork_count() -> u64 {
+    sys::fork::fork_count()
+}
 
 /// How a log behaves.
 #[derive(Clone, Debug)]
@@ -128,6 +136,37 @@ impl Log {
         ChainReader::new(Arc::clone(&self.storage), self.file, cursor)
     }
 
+    /// Bytes of the units that the chain spans.
+    pub(crate) fn chain_bytes(&self) -> Result<u64> {
+        let headers = self.unit_headers()?;
+        let chain = headers.iter().filter(|header| header.kind == UnitKind::Chain);
+        Ok(chain.map(|header| u64::from(header.units) * UNIT_BYTES).sum())
+    }
+
+    /// Gives the liveness byte back; only after the log was closed.
+    pub(crate) fn leave(&self) {
+        if let Some(writer) = self.writer {
+            // It ends with the storage in any case.
+            let _ = self.storage.unlock(locks::liveness(writer.byte));
+        }
+    }
+
+    /// Holds all liveness bytes, so that nobody can begin to write; fails when somebody does.
+    pub(crate) fn lock_out_writers(&self) -> Result<locks::LockGuard<'_>> {
+        let exclusive = crate::storage::LockMode::Exclusive;
+        let all = locks::try_lock(&*self.storage, locks::LIVENESS, exclusive)?;
+        all.ok_or_else(|| {
+            let holders = self.storage.lock_holders(locks::LIVENESS).join(", ");
+            let message = format!("the file is open for writing by {holders}");
+            Error::new(ErrorKind::Locked, message)
+        })
+    }
+
+    /// A reader of the chain from its start.
+    pub(crate) fn reader_from_start(&self) -> Result<ChainReader> {
+        Ok(self.reader(Cursor::start()))
+    }
+
     /// Looks at the state after taking in what others have appended.
     pub(crate) fn with_state<T>(&self, look: impl FnOnce(&mut State, &Cursor) -> T) -> Result<T> {
         self.check_fork()?;
@@ -136,6 +175,25 @@ impl Log {
         let cursor = chain.reader.cursor();
         self.chain_end.set(cursor.next);
         Ok(look(&mut chain.state, &cursor))
+    }
+
+    /// One handle of the run is gone; without any, the run is not followed any more.
+    pub(crate) fn release_run(&self, run: crate::id::RunId) {
+        let runs = &mut self.chain.lock().state.runs;
+        if let Some(held) = runs.get_mut(&run) {
+            held.handles -= 1;
+            if held.handles == 0 {
+                runs.remove(&run);
+            }
+        }
+    }
+
+    /// Whether the writer still has the file open.
+    pub(crate) fn is_alive(&self, incarnation: Incarnation) -> Result<bool> {
+        match self.with_state(|state, _| state.writer(incarnation).cloned())? {
+            Some(writer) => Ok(!self.is_dead(&writer)?),
+            None => Ok(false),
+        }
     }
 
     /// Failures of background work that the user should hear of.

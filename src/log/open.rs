@@ -11,9 +11,7 @@ use crate::format::frame::{self, EMPTY_CHAIN_HASH};
 use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitHeader, UnitKind};
 use crate::format::record::{Incarnation, Position, Record, WriterOpened};
 use crate::format::word::WordPlace;
-use crate::format::{
-    FIRST_CHAIN_UNIT, FileId, LOCK_GENERATION, UNIT_BYTES, unit_start, units_for,
-};
+use crate::format::{FIRST_CHAIN_UNIT, FileId, LOCK_GENERATION, UNIT_BYTES, unit_start, units_for};
 use crate::id::Timestamp;
 use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, LockRange, Storage};
@@ -30,7 +28,7 @@ use super::state::State;
 use super::{ChainMark, Log, LogOptions, WriterIdentity, io_error};
 
 /// The bytes of a new file: the header twice, the shared words unset, an empty chain.
-pub(crate) fn new_file(header: Header) -> Vec<u8> {
+pub fn new_file(header: Header) -> Vec<u8> {
     let mut bytes = vec![0; 2 * usize::try_from(UNIT_BYTES).unwrap_or(0)];
     for offset in HEADER_OFFSETS {
         let start = usize::try_from(offset).unwrap_or(0);
@@ -51,7 +49,7 @@ pub(crate) fn new_file(header: Header) -> Vec<u8> {
 }
 
 /// A header for a new file.
-pub(crate) fn new_header(random: u128) -> Header {
+pub fn new_header(random: u128) -> Header {
     Header { file: FileId(random), created: Timestamp::now().as_nanos() }
 }
 
@@ -296,7 +294,10 @@ fn take_byte(storage: &dyn Storage) -> Result<u16> {
     }
     Err(Error::new(
         ErrorKind::Locked,
-        format!("{} processes write this file already, the most there can be", locks::LIVENESS_COUNT),
+        format!(
+            "{} processes write this file already, the most there can be",
+            locks::LIVENESS_COUNT
+        ),
     ))
 }
 

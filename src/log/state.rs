@@ -2,6 +2,8 @@
 //! the runs that this process has in hand.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::entity::Lifecycle;
 use crate::error::{Error, ErrorKind, Result};
@@ -51,19 +53,55 @@ pub(crate) struct ExperimentState {
     pub(crate) lifecycle: Lifecycle,
 }
 
+/// Whether a run takes writes, for the append path: readable without a lock.
+#[derive(Debug)]
+pub(crate) struct RunGate(AtomicBool);
+
+impl RunGate {
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A run that this process has a handle of: enough to check what it writes.
 #[derive(Clone, Debug)]
 pub(crate) struct RunState {
     pub(crate) experiment: ExperimentId,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) purged: bool,
+    pub(crate) gate: Arc<RunGate>,
+    /// How many handles there are.
+    pub(crate) handles: usize,
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) tags: BTreeSet<String>,
+}
+
+impl RunState {
+    /// A run in hand, for its first handle.
+    pub(crate) fn new(experiment: ExperimentId, lifecycle: Lifecycle) -> Self {
+        RunState {
+            experiment,
+            lifecycle,
+            purged: false,
+            gate: Arc::new(RunGate(AtomicBool::new(lifecycle == Lifecycle::Active))),
+            handles: 1,
+            params: BTreeMap::new(),
+            tags: BTreeSet::new(),
+        }
+    }
+
+    fn set_lifecycle(&mut self, lifecycle: Lifecycle) {
+        self.lifecycle = lifecycle;
+        self.gate.0.store(lifecycle == Lifecycle::Active && !self.purged, Ordering::Relaxed);
+    }
 }
 
 /// The sum of the frames up to a place of the chain.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
+    /// Up to where the frames are taken in.
+    pub(crate) end: Position,
     /// The first unit that was never given out.
     pub(crate) next_unit: u32,
     /// Writers that are not closed, in the order in which they opened.
@@ -82,6 +120,7 @@ impl State {
     /// The state of an empty chain.
     pub(crate) fn new() -> Self {
         let mut state = State {
+            end: Position(0),
             next_unit: FIRST_CHAIN_UNIT + 1,
             writers: BTreeMap::new(),
             experiments: BTreeMap::new(),
@@ -131,6 +170,7 @@ impl State {
     /// Takes in one frame; decodes only what concerns a writer.
     pub(crate) fn apply_frame(&mut self, at: &Cursor, frame: &Frame<'_>) -> Result<()> {
         self.enter_unit(at);
+        self.end = Position(at.next.0 + frame.length as u64);
         self.since_checkpoint += frame.length as u64;
         for raw in frame.raw_records() {
             let raw = raw?;
@@ -176,8 +216,7 @@ impl State {
             }
             Record::ExtentOpened(opened) => {
                 self.take_units(opened.unit, opened.units);
-                let extent =
-                    ExtentState { unit: opened.unit, units: opened.units, sealed: false };
+                let extent = ExtentState { unit: opened.unit, units: opened.units, sealed: false };
                 if let Some(writer) = self.writer_mut(opened.incarnation) {
                     writer.extents.push(extent);
                 }
@@ -209,7 +248,7 @@ impl State {
                     experiment.lifecycle = set.lifecycle;
                 }
                 let held = self.runs.values_mut().filter(|run| run.experiment == set.experiment);
-                held.for_each(|run| run.lifecycle = set.lifecycle);
+                held.for_each(|run| run.set_lifecycle(set.lifecycle));
             }
             other => self.apply_to_run(other),
         }
@@ -219,7 +258,7 @@ impl State {
         match record {
             Record::RunLifecycleSet(set) => {
                 if let Some(run) = self.runs.get_mut(&set.run) {
-                    run.lifecycle = set.lifecycle;
+                    run.set_lifecycle(set.lifecycle);
                 }
             }
             Record::ParamsSet(set) => {
@@ -241,6 +280,7 @@ impl State {
                 for id in &purged.runs {
                     if let Some(run) = self.runs.get_mut(id) {
                         run.purged = true;
+                        run.set_lifecycle(Lifecycle::Deleted);
                     }
                 }
                 for id in &purged.experiments {

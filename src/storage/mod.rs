@@ -8,10 +8,6 @@
 //! - An aligned 8-byte store or write is never torn.
 //! - Bytes never written since their range was allocated or punched read as zero.
 
-<<<<<<< HEAD
-#[cfg(feature = "internals")]
-pub mod simulated;
-=======
 mod create;
 #[cfg(any(test, feature = "internals"))]
 mod fault;
@@ -20,7 +16,8 @@ mod holders;
 mod medium;
 mod memory;
 mod region;
->>>>>>> storage
+#[cfg(feature = "internals")]
+pub mod simulated;
 
 use std::fmt;
 use std::io;

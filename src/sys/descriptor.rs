@@ -64,6 +64,11 @@ impl Descriptor {
 
     /// What the system knows of the file, or an error when the number leads elsewhere by now.
     pub(crate) fn facts(&self) -> io::Result<Stat> {
+        // The file itself may have been opened again under the number, by a child or after a
+        // stranger closed it; then the locks behind the number are somebody else's.
+        if !self.birthplace.same_fork() || !self.registration.is_current() {
+            return Err(self.lost());
+        }
         match rustix::fs::fstat(self.borrow()) {
             Ok(facts) if facts.st_dev == self.device && facts.st_ino == self.inode => Ok(facts),
             Ok(_) | Err(rustix::io::Errno::BADF) => Err(self.lost()),
@@ -188,6 +193,22 @@ mod tests {
         let mut kept = unsafe { std::fs::File::from_raw_fd(number) };
         kept.rewind().unwrap();
         assert_eq!(kept.read(&mut [0; 8]).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_number_given_to_the_same_file_again_belongs_to_the_second() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        // Alone in its process, the child gets the lowest free number each time.
+        let child = testing::start(|| {
+            let first = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
+            first.close_as_a_stranger();
+            let second = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
+            let same_number = first.number == second.number;
+            let first_knows = first.facts().is_err();
+            drop(first);
+            same_number && first_knows && second.facts().is_ok()
+        });
+        assert!(testing::wait(child));
     }
 
     #[test]

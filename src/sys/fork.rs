@@ -16,6 +16,8 @@ const REGISTERED_MAX: usize = 1024;
 const FREE: i32 = -1;
 /// The number in a place that is being filled.
 const CLAIMED: i32 = -2;
+/// The number in a place whose descriptor a stranger closed, and whose number was given out anew.
+const STALE: i32 = -3;
 /// How often either side waits for the other, with [`WAIT`] between, before it goes on regardless.
 const WAITS_MAX: u32 = 1000;
 const WAIT: Duration = Duration::from_micros(100);
@@ -109,6 +111,10 @@ pub(crate) struct Registration {
 
 /// Puts a descriptor, which leads to this device and inode, on the list of those a child closes.
 pub(crate) fn register(number: i32, device: u64, inode: u64) -> io::Result<Registration> {
+    for place in &TABLE {
+        // The system gives no number twice: whoever registered it lost it unawares.
+        let _ = place.number.compare_exchange(number, STALE, Ordering::AcqRel, Ordering::Relaxed);
+    }
     for (index, place) in TABLE.iter().enumerate() {
         let claim =
             place.number.compare_exchange(FREE, CLAIMED, Ordering::AcqRel, Ordering::Relaxed);
@@ -123,6 +129,12 @@ pub(crate) fn register(number: i32, device: u64, inode: u64) -> io::Result<Regis
 }
 
 impl Registration {
+    /// Whether nobody has registered the same number since.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        TABLE[self.index].number.load(Ordering::Acquire) >= 0
+    }
+
     /// Takes the descriptor from the list; to be called just before it is closed.
     ///
     /// Not after: the number could then be another thread's file, which a child would close. A

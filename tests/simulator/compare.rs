@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tracklite::{ExperimentId, ExperimentInfo, MetricHistory, RunInfo};
+use tracklite::{ExperimentId, ExperimentInfo, MetricHistory, MetricPoint, RunInfo};
 
 use crate::observe::{Observation, RunSeen, latest_of};
 use crate::oracle::{
@@ -89,8 +89,7 @@ impl Check<'_> {
                 .filter(|event| self.oracle.experiments.contains_key(event))
                 .filter(|event| self.oracle.is_possible(*event, self.at))
                 .ok_or_else(|| format!("experiment {:?} was never created", info.path))?;
-            if found.values().any(|other| *other == event)
-                || found.insert(info.id, event).is_some()
+            if found.values().any(|other| *other == event) || found.insert(info.id, event).is_some()
             {
                 return Err(format!("experiment {} {} is there twice", info.id, info.path));
             }
@@ -267,7 +266,7 @@ impl Check<'_> {
         history: &MetricHistory,
         counts: &mut [usize],
     ) -> Result<(), String> {
-        let mut last: Vec<f64> = vec![-1.0; self.oracle.processes];
+        let mut origins = Vec::with_capacity(history.len());
         for point in history.iter() {
             let origin = Points::origin(point.value)
                 .and_then(|origin| self.oracle.events.get(origin.0.0).map(|event| (origin, event)));
@@ -282,11 +281,16 @@ impl Check<'_> {
             if point.step != points.step(place) || time.is_some_and(|time| time != point.time) {
                 return Err(format!("{key}: altered: {point:?}, logged by {call:?}"));
             }
-            if last[points.process] >= point.value {
-                return Err(format!("{key}: out of order or twice: {point:?}"));
-            }
-            last[points.process] = point.value;
+            origins.push((event.0, place));
             counts[event.0] += 1;
+        }
+        origins.sort_unstable();
+        if let Some(twice) = origins.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("{key}: twice: {:?}", twice[0]));
+        }
+        let order = |point: &MetricPoint| (point.time, point.step);
+        if !history.iter().map(|it| order(&it)).is_sorted() {
+            return Err(format!("{key}: out of order: {history:?}"));
         }
         Ok(())
     }
@@ -401,8 +405,11 @@ impl Resolver<'_> {
     }
 
     fn runs(&self, next: &mut Oracle, seen: &Observation) {
-        let seen: BTreeMap<EventId, &RunSeen> =
-            seen.runs.iter().filter_map(|it| Some((event_in(&it.record.info.name, 'r')?, it))).collect();
+        let seen: BTreeMap<EventId, &RunSeen> = seen
+            .runs
+            .iter()
+            .filter_map(|it| Some((event_in(&it.record.info.name, 'r')?, it)))
+            .collect();
         let mut places: BTreeMap<EventId, Vec<u16>> = BTreeMap::new();
         next.runs.retain(|event, run| {
             let Some(seen) = seen.get(event) else {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracklite::internals::simulated::{ProcessControl, SimulatedDisk};
+use tracklite::storage::simulated::{ProcessControl, SimulatedDisk};
 use tracklite::{Database, IndexPlace, Result, VerifyReport};
 
 /// How a simulated process opens the file.
@@ -45,7 +45,7 @@ fn open_at(
         .background(false)
         .sync_interval(interval)
         .index(index)
-        .open_storage(Arc::new(storage));
+        .open_storage(Path::new("simulated"), Arc::new(storage));
     (database, control)
 }
 

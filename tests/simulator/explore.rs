@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tracklite::internals::simulated::{Phase, Random, SimulatedDisk, run_together};
+use tracklite::storage::simulated::{Phase, Random, SimulatedDisk, run_together};
 
 use crate::compare::{Certainty, compare};
 use crate::engine::{self, Opening};

@@ -1,6 +1,6 @@
 //! The simulator is itself put to the test: with a rule of the protocol broken it must notice.
 
-use tracklite::internals::{Mutant, with_mutant};
+use tracklite::mutant::{Mutant, with_mutant};
 
 use crate::explore::Statistics;
 use crate::world::Verdict;

@@ -47,14 +47,17 @@ pub fn check_statistics(database: &Database, seen: &Observation) -> Result<(), S
             let told = handle.statistics(key).map_err(|error| error.to_string())?;
             let mut points = history.iter().map(MetricStatistics::of_point);
             let first = points.next();
-            let found = first.map(|first| points.fold(first, MetricStatistics::followed_by));
+            let found = first.map(|first| points.fold(first, MetricStatistics::with));
             if told.map(|it| (it.count, it.latest)) != found.map(|it| (it.count, it.latest)) {
                 let name = &run.record.info.name;
                 return Err(format!("statistics of {name}/{key}: {told:?}, points: {found:?}"));
             }
             let latest = handle.latest(key).map_err(|error| error.to_string())?;
             if latest != latest_of(history) {
-                return Err(format!("latest of {key}: {latest:?}, points: {:?}", latest_of(history)));
+                return Err(format!(
+                    "latest of {key}: {latest:?}, points: {:?}",
+                    latest_of(history)
+                ));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tracklite::internals::simulated::{
+use tracklite::storage::simulated::{
     DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step,
 };
 use tracklite::{Database, Error, Metric, MetricRow, Result, Run};
@@ -56,9 +56,9 @@ impl World {
             captured: Arc::default(),
             tick_syncs: random.one_in(3),
         };
-        let opening =
-            Opening { create: true, read_only: false, tick_syncs: world.tick_syncs };
-        let actor = world.actor(opening, random.bits()).map_err(|error| tell("creating", &error))?;
+        let opening = Opening { create: true, read_only: false, tick_syncs: world.tick_syncs };
+        let actor =
+            world.actor(opening, random.bits()).map_err(|error| tell("creating", &error))?;
         actor.database.sync().map_err(|error| tell("the first sync", &error))?;
         world.watch(random.bits(), sampling);
         Ok((world, actor))

@@ -95,7 +95,7 @@ impl Footer {
             let id = series.label.series;
             let place = *places.entry(id).or_insert(merged.len());
             match merged.get_mut(place) {
-                Some((_, before)) => *before = before.followed_by(series.statistics),
+                Some((_, before)) => *before = before.with(series.statistics),
                 None => merged.push((id, series.statistics)),
             }
         }

@@ -124,7 +124,7 @@ fn check_shape(group: &Group) -> Result<u32> {
     u32::try_from(points).map_err(|_| refusal("2^32 points in a group"))
 }
 
-/// What the points amount to, in this order of logging; `None` when there are none.
+/// What the points amount to, whatever their order; `None` when there are none.
 ///
 /// Columns are of equal length; about 2 ns a point.
 #[must_use]
@@ -134,10 +134,13 @@ pub fn statistics(steps: &[i64], times: &[i64], values: &[f64]) -> Option<Metric
         time: Timestamp::from_nanos(times[i]),
         value: values[i],
     };
-    let last = values.len().checked_sub(1)?;
+    if values.is_empty() {
+        return None;
+    }
     let mut result = MetricStatistics::of_point(point(0));
     result.count = values.len() as u64;
-    result.last_step = steps[last];
+    result.first_step = steps.iter().copied().min().unwrap_or_default();
+    result.last_step = steps.iter().copied().max().unwrap_or_default();
     for &value in &values[1..] {
         let is_nan = value.is_nan();
         result.nan_count += u64::from(is_nan);

@@ -30,8 +30,20 @@
 //! | field of a group | type |
 //! | --- | --- |
 //! | points | u32, at least 1 |
-//! | steps, times | column |
-//! | series | list, at least one: series id u32, run (place in `runs`) u32, key string, NaN count u32, first step i64, last step i64, minimum f64, maximum f64, sum f64, latest point (step i64, time i64, value f64), values column |
+//! | steps | column |
+//! | times | column, nanoseconds since the epoch |
+//! | series | list of series, at least one |
+//!
+//! | field of a series | type |
+//! | --- | --- |
+//! | series | u32, the id within the incarnation |
+//! | run | u32, the run's place in `runs` |
+//! | key | string |
+//! | NaN count | u32 |
+//! | first step, last step | two i64 |
+//! | minimum, maximum, sum | three f64, of the values that are not NaN |
+//! | latest point | step i64, time i64, value f64 |
+//! | values | column |
 //!
 //! | field of a column | type |
 //! | --- | --- |
@@ -45,9 +57,17 @@
 //! | id | codec | bytes of `n` numbers |
 //! | --- | --- | --- |
 //! | 0 | raw | `n` times 8 bytes: i64, or the bits of the f64 |
-//! | 1 | shuffle + zstd | one zstd frame of `8 n` bytes: first the lowest byte of all numbers, then the second, ...; an i64 column is differenced first (wrapping, the first from 0) |
-//! | 2 | pco | a wrapped-pco header, then for each [`PCO_CHUNK_POINTS`] numbers (the last time fewer) a chunk of one page; no dictionaries, lookback windows of at most 2^15 |
-//! | 3 | progression | zigzag varint of the first number, then of the difference: number `i` is first + `i` times difference, on the 64 bits, wrapping |
+//! | 1 | shuffle + zstd | one zstd frame of `8 n` bytes |
+//! | 2 | pco | a wrapped-pco header, then chunks of one page each |
+//! | 3 | progression | two varints: the first number and the difference |
+//!
+//! - Shuffle: first the lowest byte of all numbers, then the second, and so on. An i64 column is
+//!   differenced before (wrapping, the first number from 0).
+//! - Pco: a chunk has [`PCO_CHUNK_POINTS`] numbers, the last one what is left. No dictionaries;
+//!   lookback windows of at most 2^15.
+//! - Progression: number `i` is the first plus `i` times the difference, on the 64 bits, wrapping.
+//!   A varint has seven bits a byte, lowest first, the high bit set in all but the last, of the
+//!   zigzag form.
 //!
 //! A reader refuses what contradicts itself with [`ErrorKind::Damaged`] before it allocates for
 //! it: a block decodes to at most [`NUMBERS_MAX`] numbers.

@@ -190,7 +190,7 @@ fn statistics_are_those_of_the_points_one_by_one() {
             let time = Timestamp::from_nanos(17);
             MetricStatistics::of_point(MetricPoint { step, time, value })
         });
-        let want = points.reduce(MetricStatistics::followed_by).unwrap();
+        let want = points.reduce(MetricStatistics::with).unwrap();
         let got = statistics(steps, &times, values).unwrap();
         assert_eq!(format!("{got:?}"), format!("{want:?}"));
     }
@@ -265,6 +265,22 @@ fn an_error_leaves_the_destination_as_it_was() {
     let mut values = vec![1.0, 2.0];
     assert_damaged(decode_column_f64(&longer, column.bytes_of(&block).unwrap(), &mut values));
     assert_eq!(values, [1.0, 2.0]);
+}
+
+#[test]
+fn bytes_behind_a_column_are_refused() {
+    let values = loss(1, 300);
+    let regular = vec![1.0; 300];
+    for (values, form) in
+        [(&values, Codec::Pco), (&values, Codec::ShuffleZstd), (&regular, Codec::Pco)]
+    {
+        let mut bytes = Vec::new();
+        let stored = column::append_column(values, form, &mut bytes).unwrap();
+        let codec = ColumnCodec::from_id(stored.codec).unwrap();
+        assert!(decode_column_f64(&column_of(&bytes, codec, 300), &bytes, &mut vec![]).is_ok());
+        bytes.push(0);
+        assert_damaged(decode_column_f64(&column_of(&bytes, codec, 300), &bytes, &mut vec![]));
+    }
 }
 
 #[test]
@@ -351,8 +367,12 @@ fn any_codec() -> impl Strategy<Value = ColumnCodec> {
     (0..4_u8).prop_map(|id| ColumnCodec::from_id(id).unwrap())
 }
 
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn any_groups_come_back(groups in vec(any_group(), 1..5)) {
@@ -368,10 +388,13 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(cases(2_000))]
 
     #[test]
-    fn arbitrary_footers_never_panic(columns in vec(any::<u8>(), 0..9), footer in vec(0..20_u8, 0..90)) {
+    fn arbitrary_footers_never_panic(
+        columns in vec(any::<u8>(), 0..9),
+        footer in vec(0..20_u8, 0..90),
+    ) {
         if let Ok(groups) = decode(&seal(&columns, &footer)) {
             let numbers = groups.iter().map(|g| g.steps.len() * (2 + g.series.len()));
             prop_assert!(numbers.sum::<usize>() as u64 <= NUMBERS_MAX);

@@ -1,0 +1,164 @@
+//! Options for opening a database.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::database::{Database, absolute, shared_engine};
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::IndexPlace;
+use crate::log::{LogOptions, new_file, new_header};
+use crate::storage::{Access, FileStorage, Storage, WritePath};
+
+/// Opens a database with options. Made by [`Database::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a database is opened by `open`"]
+pub struct DatabaseBuilder {
+    create: bool,
+    background: bool,
+    write_path: WritePath,
+    index: IndexPlace,
+    log: LogOptions,
+}
+
+impl DatabaseBuilder {
+    pub(crate) fn new() -> Self {
+        DatabaseBuilder {
+            create: false,
+            background: true,
+            write_path: WritePath::Automatic,
+            index: IndexPlace::Automatic,
+            log: LogOptions::default(),
+        }
+    }
+
+    /// Whether a file is created when there is none. Default: false.
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Whether the file is only read. Default: false.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.log.read_only = read_only;
+        self
+    }
+
+    /// How often what was logged is synced to the device; `None`: only by [`Database::sync`] and
+    /// by finishing runs. Default: one second.
+    pub fn sync_interval(mut self, interval: Option<Duration>) -> Self {
+        self.log.sync_interval = interval;
+        self
+    }
+
+    /// How bytes get into the file; they are the same either way. Default: automatic.
+    pub fn write_path(mut self, write_path: WritePath) -> Self {
+        self.write_path = write_path;
+        self
+    }
+
+    /// Where the index is kept, a cache. Default: in the user's cache folder.
+    pub fn index(mut self, index: IndexPlace) -> Self {
+        self.index = index;
+        self
+    }
+
+    /// How long a call waits for another process that holds a lock. Default: 10 seconds.
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.log.lock_timeout = timeout;
+        self
+    }
+
+    /// Whether a thread syncs and seals in the background. Default: true. Without it the program
+    /// calls [`Database::tick`] now and then, or the file grows until it is closed.
+    pub fn background(mut self, background: bool) -> Self {
+        self.background = background;
+        self
+    }
+
+    /// Opens the file. One that this process has open already is shared, as it was opened.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
+        let path = absolute(path.as_ref());
+        for _ in 0..100 {
+            if self.create {
+                self.create_file(&path)?;
+            }
+            match self.open_file(&path) {
+                // The file was replaced between the opening and the look at its name.
+                Ok(None) => {}
+                Ok(Some(database)) => return Ok(database),
+                Err(error) => return Err(error),
+            }
+        }
+        let message = "the file is replaced again and again while it is being opened";
+        Err(Error::new(ErrorKind::Locked, message).with_path(&path))
+    }
+
+    fn create_file(&self, path: &Path) -> Result<()> {
+        if path.exists() {
+            return Ok(());
+        }
+        let random = || {
+            let mut bytes = [0; 16];
+            rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+            Ok(u128::from_le_bytes(bytes))
+        };
+        let created = random()
+            .map_err(|error: rustix::io::Errno| io::Error::from(error))
+            .and_then(|random| FileStorage::create_new(path, &new_file(new_header(random))));
+        match created {
+            // Somebody else was faster: theirs is opened.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other.map_err(|error| open_error("creating the file", path, error)),
+        }
+    }
+
+    fn open_file(&self, path: &Path) -> Result<Option<Database>> {
+        let access = if self.log.read_only { Access::ReadOnly } else { Access::ReadWrite };
+        let storage = FileStorage::open(path, access, self.write_path)
+            .map_err(|error| open_error("opening the file", path, error))?;
+        let place = storage.place().map_err(|error| open_error("opening the file", path, error))?;
+        let storage: Arc<dyn Storage> = Arc::new(storage);
+        let engine = shared_engine((place.device, place.inode, self.log.read_only), || {
+            self.engine(path, Arc::clone(&storage))
+        })?;
+        // A vacuum may have put another file in this place before the liveness byte was taken.
+        let place = engine.log.storage().place();
+        if !place.is_ok_and(|place| place.name_leads_here) && !self.log.read_only {
+            return Ok(None);
+        }
+        Ok(Some(Database::from_engine(engine)))
+    }
+
+    fn engine(&self, path: &Path, storage: Arc<dyn Storage>) -> Result<Engine> {
+        Engine::open(path, storage, self.log.clone(), self.index.clone(), self.background)
+    }
+
+    /// Opens the file in a storage of the caller's: a test's disk.
+    #[cfg(feature = "internals")]
+    pub fn open_storage(self, path: &Path, storage: Arc<dyn Storage>) -> Result<Database> {
+        Ok(Database::from_engine(Arc::new(self.engine(path, storage)?)))
+    }
+}
+
+pub(crate) fn open_error(doing: &str, path: &Path, source: io::Error) -> Error {
+    let error = match source.kind() {
+        io::ErrorKind::NotFound => {
+            Error::new(ErrorKind::NotFound, "there is no such file").with_source(source)
+        }
+        io::ErrorKind::IsADirectory => {
+            Error::new(ErrorKind::NotTracklite, "this is a folder, not a file").with_source(source)
+        }
+        io::ErrorKind::PermissionDenied => {
+            Error::new(ErrorKind::Io, format!("{doing}: permission denied")).with_source(source)
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            let message = "the file lies on a read-only file system: open it for reading";
+            Error::new(ErrorKind::ReadOnly, message).with_source(source)
+        }
+        _ => Error::io(doing, source),
+    };
+    error.with_path(path)
+}

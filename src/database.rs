@@ -1,0 +1,467 @@
+//! The database: one file, opened once in a process however many handles there are.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+
+use crate::builder::DatabaseBuilder;
+use crate::engine::Engine;
+use crate::entity::{ExperimentInfo, Lifecycle, RunInfo, RunRecord, RunStatus};
+use crate::error::{Error, ErrorKind, Result};
+use crate::experiment::{Experiment, RunBuilder, check_experiment_writable, no_such_experiment};
+use crate::format::record::{
+    ExperimentCreated, ParamsSet, Record, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
+    TagsSet,
+};
+use crate::id::{ExperimentId, RunId, Timestamp};
+use crate::index::{RunScope, SqlTable};
+use crate::limits;
+use crate::log::{RunGate, RunState};
+use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};
+use crate::name;
+use crate::run::{Run, collect_pairs, no_such_run};
+use crate::series::keep_latest;
+use crate::verify::{self, SalvageReport, VerifyReport};
+
+/// How often a run is looked up again because the chain grew meanwhile.
+const ATTEMPTS_MAX: u32 = 1000;
+
+/// An open file of runs. Clones are the same handle; any thread may use them.
+///
+/// The last handle that is dropped seals what is still in extents, syncs and leaves the file;
+/// [`Database::close`] does the same and says whether it went well.
+#[derive(Clone)]
+pub struct Database(Arc<Engine>);
+
+impl Database {
+    /// Opens the file, creating it when there is none.
+    ///
+    /// Any number of processes may do so at once: one creates it, all open it.
+    pub fn create(path: impl AsRef<Path>) -> Result<Database> {
+        Database::builder().create(true).open(path)
+    }
+
+    /// Opens the file, which must exist.
+    ///
+    /// No file is [`ErrorKind::NotFound`], other bytes [`ErrorKind::NotTracklite`], a newer format
+    /// [`ErrorKind::UnsupportedFormat`], a damaged file [`ErrorKind::Damaged`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Database> {
+        Database::builder().open(path)
+    }
+
+    /// Opens the file for reading: nothing is written to it and no lock is taken, so that it may
+    /// lie on read-only media. Every write fails with [`ErrorKind::ReadOnly`].
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Database> {
+        Database::builder().read_only(true).open(path)
+    }
+
+    /// Opens the file with options of the caller's.
+    #[must_use]
+    pub fn builder() -> DatabaseBuilder {
+        DatabaseBuilder::new()
+    }
+
+    pub(crate) fn from_engine(engine: Arc<Engine>) -> Database {
+        Database(engine)
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0
+    }
+
+    /// The path by which the file was opened.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The experiment of this path, such as `/Shared/team/churn`; it is created when there is none.
+    ///
+    /// A deleted one is [`ErrorKind::InvalidState`].
+    pub fn experiment(&self, path: &str) -> Result<Experiment> {
+        limits::check_experiment_path(path).map_err(|error| self.0.locate(error))?;
+        let is_known = |state: &crate::log::State| -> Result<Option<ExperimentId>> {
+            let Some(id) = state.experiment_of(path) else { return Ok(None) };
+            check_experiment_writable(state, id).map(|()| Some(id))
+        };
+        let known = self.0.log.with_state(|state, _| is_known(state));
+        if let Some(id) = known.and_then(|known| known).map_err(|error| self.0.locate(error))? {
+            return Ok(Experiment::new(self.clone(), id));
+        }
+        let appended = self.0.log.append(|state, _| {
+            if let Some(id) = is_known(state)? {
+                return Ok((Vec::new(), id));
+            }
+            let id = state.next_experiment();
+            let time = Timestamp::now().as_nanos();
+            let created = ExperimentCreated { experiment: id, path: path.to_owned(), time };
+            Ok((vec![created.into()], id))
+        });
+        let id = appended.map_err(|error| self.0.locate(error))?;
+        Ok(Experiment::new(self.clone(), id))
+    }
+
+    /// The experiment of this path, deleted or not, if there is one.
+    pub fn find_experiment(&self, path: &str) -> Result<Option<Experiment>> {
+        let found = self.0.log.with_state(|state, _| state.experiment_of(path));
+        let found = found.map_err(|error| self.0.locate(error))?;
+        Ok(found.map(|id| Experiment::new(self.clone(), id)))
+    }
+
+    /// The experiment of this id; [`ErrorKind::NotFound`] when there is none.
+    pub fn experiment_by_id(&self, id: ExperimentId) -> Result<Experiment> {
+        let known = self.0.log.with_state(|state, _| state.experiments.contains_key(&id));
+        match known.map_err(|error| self.0.locate(error))? {
+            true => Ok(Experiment::new(self.clone(), id)),
+            false => Err(self.0.locate(no_such_experiment(id))),
+        }
+    }
+
+    /// The experiment that every file has: id 0, named `Default`.
+    pub fn default_experiment(&self) -> Result<Experiment> {
+        self.experiment_by_id(ExperimentId::DEFAULT)
+    }
+
+    /// All experiments, deleted ones too, by id.
+    pub fn experiments(&self) -> Result<Vec<ExperimentInfo>> {
+        self.0.with_index(|index, _| index.experiments())
+    }
+
+    /// A handle of the run: reads what is there now, and writes when asked to.
+    ///
+    /// It writes nothing by itself: to go on with a run that ended, see [`Database::resume_run`].
+    pub fn run(&self, id: RunId) -> Result<Run> {
+        let (experiment, gate) = self.hold_run(id)?;
+        Ok(Run::new(self.clone(), id, experiment, gate))
+    }
+
+    /// Goes on with a run: its status becomes `RUNNING`, its end is cleared, and it belongs to
+    /// this process (see [`Run::is_alive`]), whoever had it before.
+    ///
+    /// A deleted run is [`ErrorKind::InvalidState`].
+    pub fn resume_run(&self, id: RunId) -> Result<Run> {
+        let run = self.run(id)?;
+        let appended = self.0.log.append(|state, _| {
+            crate::log::check_run_writable(state, id)?;
+            let writer = self.0.log.check_usable()?;
+            let time = Timestamp::now().as_nanos();
+            let status = Some(RunStatus::Running);
+            let updated = RunUpdated { run: id, name: None, status, ended: Some(None) };
+            let resumed = RunResumed { run: id, incarnation: writer.incarnation, time };
+            Ok((vec![resumed.into(), updated.into()], ()))
+        });
+        appended.map_err(|error| self.0.locate(error))?;
+        Ok(run)
+    }
+
+    /// The run whose id begins so. None is [`ErrorKind::NotFound`], several are
+    /// [`ErrorKind::InvalidInput`].
+    pub fn find_run(&self, prefix: &str) -> Result<RunId> {
+        let prefix = prefix.to_ascii_lowercase();
+        let is_hex =
+            (1..=32).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let found = match is_hex {
+            true => self.0.with_index(|index, _| index.runs_by_prefix(&prefix))?,
+            false => Vec::new(),
+        };
+        let (kind, message) = match found[..] {
+            [id] => return Ok(id),
+            [] => (ErrorKind::NotFound, format!("there is no run whose id begins with {prefix:?}")),
+            _ => {
+                let message = format!("several run ids begin with {prefix:?}: give more digits");
+                (ErrorKind::InvalidInput, message)
+            }
+        };
+        Err(self.0.locate(Error::new(kind, message)))
+    }
+
+    /// Active runs of active experiments, the newest first, with params, tags and latest metrics.
+    pub fn runs(&self) -> Result<Vec<RunRecord>> {
+        self.run_records(RunScope::Active)
+    }
+
+    /// All runs, deleted ones too, the newest first, with params, tags and latest metrics.
+    pub fn all_runs(&self) -> Result<Vec<RunRecord>> {
+        self.run_records(RunScope::All)
+    }
+
+    pub(crate) fn runs_of(&self, experiment: ExperimentId) -> Result<Vec<RunRecord>> {
+        self.run_records(RunScope::ActiveOf(experiment))
+    }
+
+    pub(crate) fn record_of(&self, id: RunId) -> Result<RunRecord> {
+        let found = self.run_records(RunScope::One(id))?;
+        found.into_iter().next().ok_or_else(|| self.0.locate(no_such_run(id)))
+    }
+
+    fn run_records(&self, scope: RunScope) -> Result<Vec<RunRecord>> {
+        // Live points first: one that is sealed in between is then found in the index.
+        let only = if let RunScope::One(id) = scope { Some(id) } else { None };
+        let (live, _) = self.0.live_latest(only)?;
+        let mut records = self.0.with_index(|index, _| index.run_records(scope))?;
+        for record in &mut records {
+            for (key, point) in live.get(&record.info.id).into_iter().flatten() {
+                keep_latest(&mut record.metrics, key, *point);
+            }
+        }
+        Ok(records)
+    }
+
+    /// Marks a run deleted; nothing happens to one that is deleted already.
+    pub fn delete_run(&self, id: RunId) -> Result<()> {
+        self.set_run_lifecycle(id, Lifecycle::Deleted)
+    }
+
+    /// Restores a deleted run; nothing happens to an active one.
+    pub fn restore_run(&self, id: RunId) -> Result<()> {
+        self.set_run_lifecycle(id, Lifecycle::Active)
+    }
+
+    fn set_run_lifecycle(&self, id: RunId, lifecycle: Lifecycle) -> Result<()> {
+        let _held = self.run(id)?;
+        let appended = self.0.log.append(|state, _| {
+            let held = state.runs.get(&id).filter(|held| !held.purged);
+            let held = held.ok_or_else(|| no_such_run(id))?;
+            if held.lifecycle == lifecycle {
+                return Ok((Vec::new(), ()));
+            }
+            let time = Timestamp::now().as_nanos();
+            Ok((vec![RunLifecycleSet { run: id, lifecycle, time }.into()], ()))
+        });
+        appended.map_err(|error| self.0.locate(error))
+    }
+
+    /// Makes everything durable that was logged before the call, by any process; survives a power
+    /// cut as far as the device honours a flush. Some 0.2 to 20 ms.
+    pub fn sync(&self) -> Result<()> {
+        self.0.log.sync().map_err(|error| self.0.locate(error))
+    }
+
+    /// Does at once what the background thread does once a second: sync, seal, tend to the dead.
+    ///
+    /// For programs that run without it (see `DatabaseBuilder::background`).
+    pub fn tick(&self) -> Result<()> {
+        self.0.log.tick().map_err(|error| self.0.locate(error))
+    }
+
+    /// Answers a SQL query over the index: tables `runs`, `params`, `tags`, `metrics` and others.
+    ///
+    /// Anything but reading is [`ErrorKind::InvalidInput`]. Points are not in the index; the
+    /// latest sealed point of each metric is.
+    pub fn sql(&self, query: &str) -> Result<SqlTable> {
+        self.0.with_index(|index, _| index.sql(query))
+    }
+
+    /// Facts about the file: sizes, counts, writers, warnings. Reads the live extents.
+    pub fn info(&self) -> Result<DatabaseInfo> {
+        maintenance::info(&self.0).map_err(|error| self.0.locate(error))
+    }
+
+    /// Purges all deleted runs and experiments for good, and gives the space of their points back.
+    ///
+    /// Names and params of purged runs stay in the file's history until a vacuum.
+    pub fn gc(&self) -> Result<GcReport> {
+        maintenance::gc(&self.0).map_err(|error| self.0.locate(error))
+    }
+
+    /// Writes what the file holds now to a new file, while this and other processes go on writing.
+    ///
+    /// The copy is compact: its points are in column blocks. A file of that name is
+    /// [`ErrorKind::AlreadyExists`].
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<()> {
+        maintenance::backup(&self.0, to.as_ref()).map_err(|error| self.0.locate(error))
+    }
+
+    /// Rewrites a file without what is purged or empty, so that it becomes shorter.
+    ///
+    /// While anybody has it open for writing it is [`ErrorKind::Locked`].
+    pub fn vacuum(path: impl AsRef<Path>) -> Result<VacuumReport> {
+        maintenance::vacuum(path.as_ref())
+    }
+
+    /// Checks every checksum of a file and names each damage; changes nothing.
+    pub fn verify(path: impl AsRef<Path>) -> Result<VerifyReport> {
+        verify::verify(path.as_ref())
+    }
+
+    /// Writes all that is still good in a damaged file to a new one.
+    pub fn salvage(path: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport> {
+        verify::salvage(path.as_ref(), out.as_ref())
+    }
+
+    /// Writes each frame and record of a file's metadata chain as text, for people.
+    pub fn dump(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<()> {
+        verify::dump(path.as_ref(), out)
+    }
+
+    /// Seals what is still in extents, syncs, and leaves the file. With other handles still there
+    /// it only syncs.
+    pub fn close(self) -> Result<()> {
+        match Arc::try_unwrap(self.0) {
+            Ok(engine) => engine.close(),
+            Err(engine) if engine.log.writer().is_some() => {
+                engine.log.sync().map_err(|error| engine.locate(error))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn start_run(&self, builder: RunBuilder) -> Result<Run> {
+        let RunBuilder { experiment, name, parent, started, params, tags } = builder;
+        let experiment = experiment.id();
+        let checked = || -> Result<_> {
+            let params = collect_pairs("param", params)?;
+            check_no_repeats(&params)?;
+            Ok((params, collect_pairs("tag", tags)?))
+        };
+        let (params, tags) = checked().map_err(|error| self.0.locate(error))?;
+        let random = self.0.log.storage().random();
+        let random = random.map_err(|source| Error::io("drawing random bits", source))?;
+        let id = RunId::from_random(random);
+        let name = if name.is_empty() { name::generated(random) } else { name };
+        limits::check_run_name(&name).map_err(|error| self.0.locate(error))?;
+        // A handle keeps the parent's state at hand, so that the check below sees its deletion.
+        let _parent = parent.map(|parent| self.run(parent)).transpose()?;
+        let incarnation = self.0.log.check_usable().map_err(|error| self.0.locate(error))?;
+        let started = RunStarted {
+            run: id,
+            experiment,
+            incarnation: Some(incarnation.incarnation),
+            name,
+            parent,
+            user: user_name(),
+            time: started.unwrap_or_else(Timestamp::now).as_nanos(),
+        };
+        let held = RunState::new(experiment, Lifecycle::Active);
+        let run = Run::new(self.clone(), id, experiment, Arc::clone(&held.gate));
+        // In hand before it is in the chain, so that no later record of it is missed.
+        let held = self.0.log.with_state(|state, _| state.runs.insert(id, held).is_none());
+        held.map_err(|error| self.0.locate(error))?;
+        let appended = self.0.log.append(|state, _| {
+            check_experiment_writable(state, experiment)?;
+            if let Some(parent) = parent {
+                crate::log::check_run_writable(state, parent)?;
+            }
+            let mut records: Vec<Record> = vec![started.clone().into()];
+            if !params.is_empty() {
+                records.push(ParamsSet { run: id, params: params.clone() }.into());
+            }
+            if !tags.is_empty() {
+                records.push(TagsSet { run: id, tags: tags.clone() }.into());
+            }
+            Ok((records, ()))
+        });
+        appended.map_err(|error| self.0.locate(error))?;
+        Ok(run)
+    }
+
+    /// Takes the run in hand: its params, tags and lifecycle are followed from here on.
+    fn hold_run(&self, id: RunId) -> Result<(ExperimentId, Arc<RunGate>)> {
+        for _ in 0..ATTEMPTS_MAX {
+            let held = self.0.log.with_state(|state, _| hold_again(&mut state.runs, id));
+            if let Some(held) = held.map_err(|error| self.0.locate(error))? {
+                return Ok(held);
+            }
+            let (loaded, at) = self.0.with_index(|index, cursor| {
+                let Some(info) = index.run_info(id)? else { return Ok((None, cursor.next)) };
+                let params = index.params(id)?;
+                let tags = index.tags(id)?.into_keys().collect();
+                let held = RunState::new(info.experiment, effective_lifecycle(&info));
+                Ok((Some(RunState { params, tags, ..held }), cursor.next))
+            })?;
+            let Some(loaded) = loaded else { return Err(self.0.locate(no_such_run(id))) };
+            let taken = self.0.log.with_state(|state, now| {
+                if now.next == at {
+                    state.runs.entry(id).or_insert(RunState { handles: 0, ..loaded });
+                }
+                hold_again(&mut state.runs, id)
+            });
+            if let Some(held) = taken.map_err(|error| self.0.locate(error))? {
+                return Ok(held);
+            }
+        }
+        let message = "other processes write faster than the run could be looked up: try again";
+        Err(self.0.locate(Error::new(ErrorKind::Locked, message)))
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Database").field(&self.path()).finish()
+    }
+}
+
+fn hold_again(
+    runs: &mut HashMap<RunId, RunState>,
+    id: RunId,
+) -> Option<(ExperimentId, Arc<RunGate>)> {
+    let held = runs.get_mut(&id)?;
+    held.handles += 1;
+    Some((held.experiment, Arc::clone(&held.gate)))
+}
+
+fn effective_lifecycle(info: &RunInfo) -> Lifecycle {
+    info.lifecycle
+}
+
+fn check_no_repeats(params: &[(String, String)]) -> Result<()> {
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for (key, value) in params {
+        if seen.insert(key, value).is_some_and(|before| before != value) {
+            let message = format!("param {key:?} is given twice, with different values");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+    }
+    Ok(())
+}
+
+fn user_name() -> String {
+    let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|key| std::env::var(key).ok());
+    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
+/// Device, inode, and whether the file is only read.
+type EngineKey = (u64, u64, bool);
+type Engines = Mutex<HashMap<EngineKey, Weak<Engine>>>;
+
+/// How many generations of forked processes have a table of engines of their own.
+const FORK_TABLES: usize = 64;
+
+/// The engines of this process by device, inode and whether they only read.
+///
+/// A forked child uses another table, as it may have inherited its parent's locked.
+fn engines() -> MutexGuard<'static, HashMap<EngineKey, Weak<Engine>>> {
+    static TABLES: [LazyLock<Engines>; FORK_TABLES] =
+        [const { LazyLock::new(Mutex::default) }; FORK_TABLES];
+    let generation = crate::log::fork_count() % FORK_TABLES as u64;
+    let table = &TABLES[usize::try_from(generation).unwrap_or(0)];
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The engine of a file: the same one opened twice in a process shares one.
+pub(crate) fn shared_engine(
+    key: EngineKey,
+    open: impl FnOnce() -> Result<Engine>,
+) -> Result<Arc<Engine>> {
+    let mut engines = engines();
+    engines.retain(|_, engine| engine.strong_count() > 0);
+    if let Some(engine) = engines.get(&key).and_then(Weak::upgrade) {
+        return Ok(engine);
+    }
+    let engine = Arc::new(open()?);
+    engines.insert(key, Arc::downgrade(&engine));
+    Ok(engine)
+}
+
+/// Whether this process has the file open for writing.
+pub(crate) fn is_open_here((device, inode): (u64, u64)) -> bool {
+    let engines = engines();
+    engines.get(&(device, inode, false)).is_some_and(|engine| engine.strong_count() > 0)
+}
+
+/// The absolute path of a file that may not exist yet.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,451 @@
+//! Runs: what a training program logs to, and what others read.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use foldhash::fast::FixedState;
+use parking_lot::RwLock;
+
+use crate::database::Database;
+use crate::engine::Engine;
+use crate::entity::{
+    Lifecycle, MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord, RunStatus,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::record::{ParamsSet, Record, RunUpdated, TagDeleted, TagsSet};
+use crate::id::{ExperimentId, RunId, Timestamp};
+use crate::limits;
+use crate::log::{RunGate, State, check_run_writable};
+use crate::metric::{Metric, MetricRow, Step};
+use crate::series::keep_latest;
+
+/// What the clones of a handle, and the metric handles made by it, share.
+pub(crate) struct RunShared {
+    database: Database,
+    pub(crate) id: RunId,
+    experiment: ExperimentId,
+    /// Whether the run takes writes, as far as this process has heard.
+    gate: Arc<RunGate>,
+    /// Set by `finish`: these handles are done.
+    is_finished: AtomicBool,
+    metrics: RwLock<HashMap<Box<str>, Metric, FixedState>>,
+    rows: RwLock<HashMap<Vec<Box<str>>, MetricRow, FixedState>>,
+}
+
+impl RunShared {
+    #[inline]
+    pub(crate) fn engine(&self) -> &Engine {
+        self.database.engine()
+    }
+
+    /// The handle takes writes: not finished through it, not deleted as far as is known here.
+    #[inline]
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.gate.is_open() && !self.is_finished.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(self.shut())
+    }
+
+    #[cold]
+    fn shut(&self) -> Error {
+        let (id, kind) = (self.id, ErrorKind::InvalidState);
+        let error = match self.is_finished.load(Ordering::Relaxed) {
+            true => Error::new(
+                kind,
+                format!(
+                    "run {id} was finished through this handle: `Database::run` gives a new one"
+                ),
+            ),
+            false => {
+                Error::new(kind, format!("run {id} is deleted: restore it before writing to it"))
+            }
+        };
+        self.engine().locate(error)
+    }
+}
+
+impl Drop for RunShared {
+    fn drop(&mut self) {
+        let log = &self.database.engine().log;
+        if log.check_fork().is_ok() {
+            log.release_run(self.id);
+        }
+    }
+}
+
+/// A run: the handle through which it is written and read.
+///
+/// Clones are the same handle; any thread may use them. Dropping a handle writes nothing: the run
+/// stays as it was written, `RUNNING` unless it was finished, and everything logged is there.
+/// When its process ends without finishing it, [`Run::is_alive`] tells.
+#[derive(Clone)]
+pub struct Run(Arc<RunShared>);
+
+impl Run {
+    pub(crate) fn new(
+        database: Database,
+        id: RunId,
+        experiment: ExperimentId,
+        gate: Arc<RunGate>,
+    ) -> Self {
+        Run(Arc::new(RunShared {
+            database,
+            id,
+            experiment,
+            gate,
+            is_finished: AtomicBool::new(false),
+            metrics: RwLock::default(),
+            rows: RwLock::default(),
+        }))
+    }
+
+    fn engine(&self) -> &Engine {
+        self.0.engine()
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        self.0.id
+    }
+
+    /// The experiment that holds the run.
+    #[must_use]
+    pub fn experiment_id(&self) -> ExperimentId {
+        self.0.experiment
+    }
+
+    /// The run's name.
+    pub fn name(&self) -> Result<String> {
+        Ok(self.info()?.name)
+    }
+
+    /// Name, status, times and place, as they are in the file now.
+    pub fn info(&self) -> Result<RunInfo> {
+        let id = self.id();
+        let found = self.engine().with_index(|index, _| index.run_info(id))?;
+        found.ok_or_else(|| self.engine().locate(no_such_run(id)))
+    }
+
+    /// The run with its params, tags and the latest point of each metric.
+    pub fn record(&self) -> Result<RunRecord> {
+        self.0.database.record_of(self.id())
+    }
+
+    /// Logs one value of a metric, now. When this returns, the point survives the death of the
+    /// process by any means.
+    ///
+    /// The first value of a key costs some microseconds, later ones tens of nanoseconds;
+    /// [`Run::metric`] saves looking the key up. An illegal key is [`ErrorKind::InvalidInput`].
+    pub fn log_metric(&self, key: &str, value: f64, step: impl Into<Step>) -> Result<()> {
+        if let Some(metric) = self.0.metrics.read().get(key) {
+            return metric.log(value, step);
+        }
+        self.metric(key)?.log(value, step)
+    }
+
+    /// Logs several metrics at one step, now: all of them or, if the process dies, none.
+    ///
+    /// The same keys in the same order are fast from the second time on. A key that stands twice
+    /// is [`ErrorKind::InvalidInput`].
+    pub fn log_metrics(&self, metrics: &[(&str, f64)], step: impl Into<Step>) -> Result<()> {
+        let keys: Vec<&str> = metrics.iter().map(|(key, _)| *key).collect();
+        let values: Vec<f64> = metrics.iter().map(|(_, value)| *value).collect();
+        self.metric_row(&keys)?.log(&values, step)
+    }
+
+    /// A handle for logging one metric.
+    pub fn metric(&self, key: &str) -> Result<Metric> {
+        if let Some(metric) = self.0.metrics.read().get(key) {
+            return Ok(metric.clone());
+        }
+        self.define(&[key])?;
+        let metrics = self.0.metrics.read();
+        metrics.get(key).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidState, format!("metric {key:?} was not defined"))
+        })
+    }
+
+    /// A handle for logging several metrics at one step, all or none, in the order of the keys.
+    pub fn metric_row(&self, keys: &[&str]) -> Result<MetricRow> {
+        let names: Vec<Box<str>> = keys.iter().map(|&key| Box::from(key)).collect();
+        if let Some(row) = self.0.rows.read().get(&names) {
+            return Ok(row.clone());
+        }
+        for (place, key) in keys.iter().enumerate() {
+            if keys[..place].contains(key) && keys.len() < 1000 {
+                return Err(self.engine().locate(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("metric {key:?} stands twice in one row"),
+                )));
+            }
+        }
+        self.define(keys)?;
+        let mut rows = self.0.rows.write();
+        if let Some(row) = rows.get(&names) {
+            return Ok(row.clone());
+        }
+        let metrics = self.0.metrics.read();
+        let series: Vec<_> =
+            keys.iter().filter_map(|&key| metrics.get(key)).map(Metric::series).collect();
+        let defined = self.engine().log.define_row(&series);
+        let schema = defined.map_err(|error| self.engine().locate(error))?;
+        let row = MetricRow::new(Arc::clone(&self.0), schema, keys.len());
+        rows.insert(names, row.clone());
+        Ok(row)
+    }
+
+    /// Defines those of the keys that are new, in one frame.
+    fn define(&self, keys: &[&str]) -> Result<()> {
+        for key in keys {
+            limits::check_key("metric", key).map_err(|error| self.engine().locate(error))?;
+        }
+        self.0.check_open()?;
+        let mut metrics = self.0.metrics.write();
+        let mut fresh: Vec<&str> = Vec::new();
+        for &key in keys {
+            if !metrics.contains_key(key) {
+                fresh.push(key);
+            }
+        }
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let defined = self.engine().log.define_series(self.id(), &fresh);
+        let first = defined.map_err(|error| self.engine().locate(error))?;
+        for (offset, key) in (0..).zip(fresh) {
+            let series = crate::format::record::SeriesId(first.0 + offset);
+            metrics.insert(Box::from(key), Metric::new(Arc::clone(&self.0), series));
+        }
+        Ok(())
+    }
+
+    /// Sets a param. The same value again does nothing; another value than before is
+    /// [`ErrorKind::InvalidState`].
+    pub fn log_param(&self, key: &str, value: impl ToString) -> Result<()> {
+        self.log_params([(key, value)])
+    }
+
+    /// Sets params, all or none.
+    pub fn log_params<K, V>(&self, params: impl IntoIterator<Item = (K, V)>) -> Result<()>
+    where
+        K: AsRef<str>,
+        V: ToString,
+    {
+        let params = collect_pairs("param", params).map_err(|error| self.engine().locate(error))?;
+        self.write(|state| {
+            let fresh = fresh_params(state, self.id(), &params)?;
+            let record = ParamsSet { run: self.id(), params: fresh };
+            Ok(if record.params.is_empty() { Vec::new() } else { vec![record.into()] })
+        })
+    }
+
+    /// Sets a tag, whatever it was before.
+    pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
+        self.set_tags([(key, value)])
+    }
+
+    /// Sets tags, all or none.
+    pub fn set_tags<K, V>(&self, tags: impl IntoIterator<Item = (K, V)>) -> Result<()>
+    where
+        K: AsRef<str>,
+        V: ToString,
+    {
+        let tags = collect_pairs("tag", tags).map_err(|error| self.engine().locate(error))?;
+        if tags.is_empty() {
+            return Ok(());
+        }
+        self.write(|_| Ok(vec![TagsSet { run: self.id(), tags: tags.clone() }.into()]))
+    }
+
+    /// Deletes a tag; [`ErrorKind::NotFound`] when the run has no such tag.
+    pub fn delete_tag(&self, key: &str) -> Result<()> {
+        self.write(|state| {
+            let has = state.runs.get(&self.id()).is_some_and(|run| run.tags.contains(key));
+            if !has {
+                let message = format!("run {} has no tag {key:?}", self.id());
+                return Err(Error::new(ErrorKind::NotFound, message));
+            }
+            Ok(vec![TagDeleted { run: self.id(), key: key.to_owned() }.into()])
+        })
+    }
+
+    /// Renames the run.
+    pub fn set_name(&self, name: &str) -> Result<()> {
+        limits::check_run_name(name).map_err(|error| self.engine().locate(error))?;
+        self.update(Some(name.to_owned()), None, None)
+    }
+
+    /// Sets the status; one that ends the run sets the end time too, any other clears it.
+    pub fn set_status(&self, status: RunStatus) -> Result<()> {
+        let ended = status.is_terminated().then(|| Timestamp::now().as_nanos());
+        self.update(None, Some(status), Some(ended))
+    }
+
+    fn update(
+        &self,
+        name: Option<String>,
+        status: Option<RunStatus>,
+        ended: Option<Option<i64>>,
+    ) -> Result<()> {
+        let update = RunUpdated { run: self.id(), name, status, ended };
+        self.write(|_| Ok(vec![update.clone().into()]))
+    }
+
+    /// Appends what `build` makes of the state, unless the run is deleted.
+    fn write(&self, mut build: impl FnMut(&State) -> Result<Vec<Record>>) -> Result<()> {
+        self.0.check_open()?;
+        let appended = self.engine().log.append(|state, _| {
+            check_run_writable(state, self.id())?;
+            Ok((build(state)?, ()))
+        });
+        appended.map_err(|error| self.engine().locate(error))
+    }
+
+    /// All points of a metric, ordered by time, step and value; none for a key never logged.
+    ///
+    /// Sealed points cost about 10 ns each, live ones the reading of the live extents.
+    pub fn history(&self, key: &str) -> Result<MetricHistory> {
+        self.engine().history(self.id(), key)
+    }
+
+    /// The latest point of a metric: the greatest by step, time, value, with NaN as 0.
+    pub fn latest(&self, key: &str) -> Result<Option<MetricPoint>> {
+        Ok(self.metrics()?.remove(key))
+    }
+
+    /// What a metric amounts to; `None` for a key never logged.
+    pub fn statistics(&self, key: &str) -> Result<Option<MetricStatistics>> {
+        self.engine().statistics(self.id(), key)
+    }
+
+    /// The params by key.
+    pub fn params(&self) -> Result<BTreeMap<String, String>> {
+        self.engine().with_index(|index, _| index.params(self.id()))
+    }
+
+    /// The tags by key.
+    pub fn tags(&self) -> Result<BTreeMap<String, String>> {
+        self.engine().with_index(|index, _| index.tags(self.id()))
+    }
+
+    /// The latest point of each metric by key.
+    pub fn metrics(&self) -> Result<BTreeMap<String, MetricPoint>> {
+        // Live points first: one that is sealed in between is then found in the index.
+        let (mut live, _) = self.engine().live_latest(Some(self.id()))?;
+        let mut metrics = self.engine().with_index(|index, _| index.metrics(self.id()))?;
+        for (key, point) in live.remove(&self.id()).unwrap_or_default() {
+            keep_latest(&mut metrics, &key, point);
+        }
+        Ok(metrics)
+    }
+
+    /// Whether the run is `RUNNING` and a process that started it, resumed it or logged metrics
+    /// to it still has the file open.
+    ///
+    /// A run whose process was killed is `RUNNING` and not alive. Resumed by another process it
+    /// is alive again, for as long as that one lives.
+    pub fn is_alive(&self) -> Result<bool> {
+        if self.info()?.status != RunStatus::Running {
+            return Ok(false);
+        }
+        let writers = self.engine().with_index(|index, _| index.writers_of(self.id()))?;
+        for writer in writers {
+            if self.engine().log.is_alive(writer.incarnation)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The runs that are nested directly in this one, in the order in which they were started.
+    pub fn children(&self) -> Result<Vec<RunId>> {
+        self.engine().with_index(|index, _| index.children(self.id()))
+    }
+
+    /// Ends the run well: status `FINISHED`, end time now, and a sync, so that all of it survives
+    /// a power cut. These handles of the run, and its metric handles, take no more writes.
+    pub fn finish(self) -> Result<()> {
+        self.finish_as(RunStatus::Finished)
+    }
+
+    /// Ends the run with a status of the caller's: `FAILED`, `KILLED` or `FINISHED`.
+    ///
+    /// A status that does not end a run is [`ErrorKind::InvalidInput`].
+    pub fn finish_as(self, status: RunStatus) -> Result<()> {
+        if !status.is_terminated() {
+            return Err(self.engine().locate(Error::new(
+                ErrorKind::InvalidInput,
+                format!("a run does not end as {status}"),
+            )));
+        }
+        self.set_status(status)?;
+        self.0.is_finished.store(true, Ordering::Relaxed);
+        self.0.database.sync()
+    }
+
+    /// Marks the run deleted; it can be restored until `gc` purges it.
+    pub fn delete(self) -> Result<()> {
+        self.0.database.delete_run(self.id())
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Run").field(&self.id()).finish()
+    }
+}
+
+/// The params that are not set yet; one that is set to another value is an error.
+fn fresh_params(
+    state: &State,
+    run: RunId,
+    params: &[(String, String)],
+) -> Result<Vec<(String, String)>> {
+    let known = state.runs.get(&run).map(|run| &run.params);
+    let mut fresh: Vec<(String, String)> = Vec::new();
+    for (key, value) in params {
+        let first = fresh.iter().find(|(other, _)| other == key).map(|(_, value)| value);
+        match known.and_then(|known| known.get(key)).or(first) {
+            None => fresh.push((key.clone(), value.clone())),
+            Some(before) if before == value => {}
+            Some(before) => {
+                return Err(Error::new(
+                    ErrorKind::InvalidState,
+                    format!(
+                        "param {key:?} of run {run} is {before:?} and stays so: it cannot become \
+                         {value:?}"
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(fresh)
+}
+
+/// Keys and values as text, each checked.
+pub(crate) fn collect_pairs<K: AsRef<str>, V: ToString>(
+    what: &str,
+    pairs: impl IntoIterator<Item = (K, V)>,
+) -> Result<Vec<(String, String)>> {
+    let mut all = Vec::new();
+    for (key, value) in pairs {
+        let (key, value) = (key.as_ref(), value.to_string());
+        limits::check_key(what, key)?;
+        limits::check_value(what, key, &value)?;
+        all.push((key.to_owned(), value));
+    }
+    Ok(all)
+}
+
+pub(crate) fn no_such_run(id: RunId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no run {id}"))
+}
+
+/// Whether a run is deleted, for messages.
+pub(crate) fn is_deleted(info: &RunInfo) -> bool {
+    info.lifecycle == Lifecycle::Deleted
+}
