@@ -5,7 +5,7 @@ use crate::format::record::{
     BlockMoved, BlockPlace, ExtentOpened, RowDefined, Sealed, SealedBlock, SealedSeries,
     SeriesDefined, SeriesId,
 };
-use crate::index::{RowSchema, UnsealedExtent};
+use crate::index::source::{RowSchema, UnsealedExtent};
 
 fn series_defined(incarnation: Incarnation, run: RunId, first: u32, keys: &[&str]) -> Record {
     let keys = keys.iter().map(|&key| key.to_owned()).collect();
