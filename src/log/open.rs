@@ -62,11 +62,22 @@ pub(crate) fn read_header(storage: &dyn Storage) -> Result<Header> {
             .read_at(offset, &mut bytes)
             .map_err(io_error(format!("reading the header at {offset}")))?;
         match Header::decode(&bytes[..got]) {
-            Ok(header) => return Ok(header),
+            Ok(header) => return check_length(storage).map(|()| header),
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
     Err(first_error.unwrap_or_else(|| Error::new(ErrorKind::NotTracklite, "no header")))
+}
+
+/// A file is created with two units and never becomes shorter.
+fn check_length(storage: &dyn Storage) -> Result<()> {
+    let length = storage.len().map_err(io_error("asking for the file's length".to_owned()))?;
+    let least = unit_start(FIRST_CHAIN_UNIT + 1);
+    if length >= least {
+        return Ok(());
+    }
+    let message = format!("the file was cut off: it has {length} bytes, at least {least} are due");
+    Err(Error::new(ErrorKind::Damaged, message))
 }
 
 impl Log {
