@@ -119,8 +119,7 @@ impl DatabaseBuilder {
         let access = if self.log.read_only { Access::ReadOnly } else { Access::ReadWrite };
         let storage = FileStorage::open(path, access, self.write_path)
             .map_err(|error| open_error("opening the file", path, error))?;
-        let place =
-            storage.place().map_err(|error| open_error("opening the file", path, error))?;
+        let place = storage.place().map_err(|error| open_error("opening the file", path, error))?;
         let storage: Arc<dyn Storage> = Arc::new(storage);
         let engine = shared_engine((place.device, place.inode, self.log.read_only), || {
             self.engine(path, Arc::clone(&storage))
@@ -137,9 +136,16 @@ impl DatabaseBuilder {
         Engine::open(path, storage, self.log.clone(), self.index.clone(), self.background)
     }
 
-    /// Opens the file in a storage of the caller's: a test's disk.
+    /// Opens the file in a storage of the caller's: a test's disk. With `create`, an empty one
+    /// becomes a database first.
     #[cfg(feature = "internals")]
     pub fn open_storage(self, path: &Path, storage: Arc<dyn Storage>) -> Result<Database> {
+        let doing = |error| open_error("creating the file", path, error);
+        if self.create && storage.len().map_err(doing)? == 0 {
+            let header = new_header(storage.random().map_err(doing)?);
+            storage.write_at(0, &new_file(header)).map_err(doing)?;
+            storage.sync().map_err(doing)?;
+        }
         Ok(Database::from_engine(Arc::new(self.engine(path, storage)?)))
     }
 }

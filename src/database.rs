@@ -9,9 +9,7 @@ use crate::builder::DatabaseBuilder;
 use crate::engine::Engine;
 use crate::entity::{ExperimentInfo, Lifecycle, RunInfo, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::experiment::{
-    Experiment, RunBuilder, check_experiment_writable, no_such_experiment,
-};
+use crate::experiment::{Experiment, RunBuilder, check_experiment_writable, no_such_experiment};
 use crate::format::record::{
     ExperimentCreated, ParamsSet, Record, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
     TagsSet,
@@ -160,8 +158,8 @@ impl Database {
     /// [`ErrorKind::InvalidInput`].
     pub fn find_run(&self, prefix: &str) -> Result<RunId> {
         let prefix = prefix.to_ascii_lowercase();
-        let is_hex = (1..=32).contains(&prefix.len())
-            && prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_hex =
+            (1..=32).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
         let found = match is_hex {
             true => self.0.with_index(|index, _| index.runs_by_prefix(&prefix))?,
             false => Vec::new(),

@@ -107,7 +107,8 @@ impl Experiment {
                 return Err(Error::new(ErrorKind::InvalidState, message));
             }
             if known.lifecycle == lifecycle {
-                let message = format!("experiment {:?} is {} already", known.path, lifecycle.as_str());
+                let message =
+                    format!("experiment {:?} is {} already", known.path, lifecycle.as_str());
                 return Err(Error::new(ErrorKind::InvalidState, message));
             }
             let time = Timestamp::now().as_nanos();

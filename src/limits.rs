@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn keys_follow_the_rules() {
-        for good in ["loss", "train/loss", "a b", "x:y", "grad.norm-2", "\u{645}\u{642}", "\u{fc}"] {
+        for good in ["loss", "train/loss", "a b", "x:y", "grad.norm-2", "\u{645}\u{642}", "\u{fc}"]
+        {
             assert!(check_key("metric", good).is_ok(), "{good}");
         }
         let long = "k".repeat(251);

@@ -1,10 +1,10 @@
 //! Names for runs that were given none.
 
 const ADJECTIVES: [&str; 32] = [
-    "able", "amber", "bold", "brave", "bright", "brisk", "calm", "clever", "crisp", "deep", "eager",
-    "fair", "fleet", "gentle", "grand", "honest", "keen", "light", "lively", "lucid", "mellow",
-    "merry", "noble", "placid", "polite", "proud", "quick", "quiet", "rapid", "steady", "vivid",
-    "wise",
+    "able", "amber", "bold", "brave", "bright", "brisk", "calm", "clever", "crisp", "deep",
+    "eager", "fair", "fleet", "gentle", "grand", "honest", "keen", "light", "lively", "lucid",
+    "mellow", "merry", "noble", "placid", "polite", "proud", "quick", "quiet", "rapid", "steady",
+    "vivid", "wise",
 ];
 
 const NOUNS: [&str; 32] = [

@@ -55,7 +55,9 @@ impl RunShared {
         let error = match self.is_finished.load(Ordering::Relaxed) {
             true => Error::new(
                 kind,
-                format!("run {id} was finished through this handle: `Database::run` gives a new one"),
+                format!(
+                    "run {id} was finished through this handle: `Database::run` gives a new one"
+                ),
             ),
             false => {
                 Error::new(kind, format!("run {id} is deleted: restore it before writing to it"))

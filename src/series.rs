@@ -137,11 +137,7 @@ impl Engine {
     }
 
     /// Visits the points of a series that are in extents.
-    fn scan_source(
-        &self,
-        source: &SeriesSource,
-        mut visit: impl FnMut(MetricPoint),
-    ) -> Result<()> {
+    fn scan_source(&self, source: &SeriesSource, mut visit: impl FnMut(MetricPoint)) -> Result<()> {
         for extent in &source.extents {
             let state = extent_state(extent);
             self.log.scan_extent(source.incarnation, &state, 0, |_, entry| match entry {

@@ -40,10 +40,7 @@ const CONFIGURATION: Configuration<LittleEndian, Varint, Limit<FRAME_PAYLOAD_MAX
 /// The hash of an empty chain.
 pub const EMPTY_CHAIN_HASH: u64 = 0x7472_6163_6b6c_6974;
 
-pub(super) fn encode_body<T: Serialize>(
-    body: &T,
-    bytes: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
+pub(super) fn encode_body<T: Serialize>(body: &T, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
     bincode::serde::encode_into_std_write(body, bytes, CONFIGURATION).map(|_| ())
 }
 
@@ -346,7 +343,8 @@ mod tests {
 
     #[test]
     fn an_unknown_version_is_told_with_its_class() {
-        let raw = RawRecord { kind: 5, version: 9, class: RecordClass::ReadIncompatible, body: b"x" };
+        let raw =
+            RawRecord { kind: 5, version: 9, class: RecordClass::ReadIncompatible, body: b"x" };
         let known = raw.decode().unwrap();
         let class = RecordClass::ReadIncompatible;
         assert_eq!(known, Record::Unknown { kind: 5, version: 9, class });

@@ -105,7 +105,9 @@ pub enum UnitKind {
 
 impl UnitKind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [UnitKind::Chain, UnitKind::Extent, UnitKind::Block].into_iter().find(|it| *it as u8 == byte)
+        [UnitKind::Chain, UnitKind::Extent, UnitKind::Block]
+            .into_iter()
+            .find(|it| *it as u8 == byte)
     }
 }
 

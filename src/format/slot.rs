@@ -217,8 +217,11 @@ mod tests {
     }
 
     fn sample(seed: SlotSeed) -> Vec<u8> {
-        let values: Vec<u64> =
-            [1.5_f64, f64::NAN, -0.0, 2.0, 3.0].iter().map(|it| it.to_bits()).chain([0; 3]).collect();
+        let values: Vec<u64> = [1.5_f64, f64::NAN, -0.0, 2.0, 3.0]
+            .iter()
+            .map(|it| it.to_bits())
+            .chain([0; 3])
+            .collect();
         let mut bytes = bytes_of(&point_words(seed, 0, SeriesId(1), -3, 10, 0.5));
         bytes.extend(bytes_of(&row_words(seed, 1, SeriesId(2), 7, 11, 5, &values)));
         bytes.extend(bytes_of(&values));

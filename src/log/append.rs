@@ -72,8 +72,8 @@ impl Take {
         let unit = self.next;
         self.next = unit.saturating_add(units);
         self.wanted = self.wanted.saturating_add(units);
-        let fits = self.prepared.contains(&unit_start(unit))
-            && unit_start(self.next) <= self.prepared.end;
+        let fits =
+            self.prepared.contains(&unit_start(unit)) && unit_start(self.next) <= self.prepared.end;
         self.is_short |= !fits;
         fits.then_some(unit)
     }
@@ -97,8 +97,7 @@ impl Log {
             let patience = self.options.lock_timeout;
             let what = "the metadata chain";
             let exclusive = LockMode::Exclusive;
-            let _held =
-                locks::lock(&*self.storage, locks::METADATA, exclusive, patience, what)?;
+            let _held = locks::lock(&*self.storage, locks::METADATA, exclusive, patience, what)?;
             self.check_fork()?;
             chain.catch_up_to_append()?;
             let next = chain.state.next_unit;

@@ -121,8 +121,7 @@ impl Log {
             return Ok(());
         }
         let written = self.append(|state, _| {
-            let records =
-                if due(state) { vec![state.checkpoint().into()] } else { Vec::new() };
+            let records = if due(state) { vec![state.checkpoint().into()] } else { Vec::new() };
             let written = !records.is_empty();
             Ok((records, written))
         })?;

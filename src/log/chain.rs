@@ -176,7 +176,11 @@ impl ChainReader {
                 }
                 Parsed::NeedsMore(_) if got < buffer.len() => {
                     let reason = "a frame reaches beyond the end of the file".to_owned();
-                    return Ok(Some(if bytes.is_empty() { Stop::Empty } else { Stop::Bad(reason) }));
+                    return Ok(Some(if bytes.is_empty() {
+                        Stop::Empty
+                    } else {
+                        Stop::Bad(reason)
+                    }));
                 }
                 Parsed::NeedsMore(length) => {
                     *chunk = length.max(NEXT_READ_BYTES);
@@ -257,7 +261,11 @@ impl ChainReader {
     ///
     /// For places that were written down elsewhere (checkpoint hint, index). Costs one small
     /// read for each chain unit before it.
-    pub(crate) fn cursor_after(&self, position: Position, hash: Option<u64>) -> Result<Option<Cursor>> {
+    pub(crate) fn cursor_after(
+        &self,
+        position: Position,
+        hash: Option<u64>,
+    ) -> Result<Option<Cursor>> {
         let Some(header) = self.unit_holding(position)? else { return Ok(None) };
         let cursor = Cursor { next: position, last: position, ..Cursor::start().in_unit(&header) };
         let cursor = Cursor { next: position, ..cursor };

@@ -29,8 +29,8 @@ pub(crate) use self::background::Background;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor};
 pub(crate) use self::definitions::{Definition, Definitions};
 pub use self::open::{new_file, new_header};
-pub(crate) use self::state::{ExtentState, RunGate, RunState, State};
 pub(crate) use self::points::check_run_writable;
+pub(crate) use self::state::{ExtentState, RunGate, RunState, State};
 
 use self::points::Points;
 use self::seal::Sealer;

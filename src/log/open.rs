@@ -11,9 +11,7 @@ use crate::format::frame::{self, EMPTY_CHAIN_HASH};
 use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitHeader, UnitKind};
 use crate::format::record::{Incarnation, Position, Record, WriterOpened};
 use crate::format::word::WordPlace;
-use crate::format::{
-    FIRST_CHAIN_UNIT, FileId, LOCK_GENERATION, UNIT_BYTES, unit_start, units_for,
-};
+use crate::format::{FIRST_CHAIN_UNIT, FileId, LOCK_GENERATION, UNIT_BYTES, unit_start, units_for};
 use crate::id::Timestamp;
 use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, LockRange, Storage};
@@ -296,7 +294,10 @@ fn take_byte(storage: &dyn Storage) -> Result<u16> {
     }
     Err(Error::new(
         ErrorKind::Locked,
-        format!("{} processes write this file already, the most there can be", locks::LIVENESS_COUNT),
+        format!(
+            "{} processes write this file already, the most there can be",
+            locks::LIVENESS_COUNT
+        ),
     ))
 }
 

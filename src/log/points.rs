@@ -8,7 +8,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{ExtentOpened, Position, RowDefined, SeriesDefined, SeriesId};
 use crate::format::slot::{self, SLOT_WORDS, SlotSeed, point_words, row_slots, row_words};
-use crate::format::{FIRST_SLOT_BYTES, ROW_VALUES_MAX, SLOT_BYTES, UNIT_BYTES, unit_start, units_for};
+use crate::format::{
+    FIRST_SLOT_BYTES, ROW_VALUES_MAX, SLOT_BYTES, UNIT_BYTES, unit_start, units_for,
+};
 use crate::id::RunId;
 use crate::mutant::{self, Mutant};
 use crate::storage::Region;
@@ -183,8 +185,7 @@ impl Log {
                 points.row.extend(values.iter().map(|value| value.to_bits()));
                 points.row.resize(values.len().next_multiple_of(SLOT_WORDS), 0);
                 let (seed, index) = (extent.seed, extent.next);
-                let header =
-                    row_words(seed, index, schema, step, time, values.len(), &points.row);
+                let header = row_words(seed, index, schema, step, time, values.len(), &points.row);
                 let offset = slot_offset(index);
                 let stored = extent
                     .region
@@ -311,8 +312,7 @@ impl Log {
         let mut definitions = self.definitions.lock();
         let row = definitions.next_id();
         check_id(u64::from(row.0))?;
-        let record =
-            RowDefined { incarnation: writer.incarnation, row, series: series.to_vec() };
+        let record = RowDefined { incarnation: writer.incarnation, row, series: series.to_vec() };
         self.append(|_, _| Ok((vec![record.clone().into()], ())))?;
         definitions.set(row, Definition::Row(series.into()));
         Ok(row)

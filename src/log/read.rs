@@ -35,9 +35,8 @@ impl Log {
         while report.stopped < capacity {
             let left = (capacity - report.stopped) as usize * SLOT_BYTES as usize;
             let wanted = buffer.len().min(left);
-            let offset = unit_start(extent.unit)
-                + FIRST_SLOT_BYTES
-                + u64::from(report.stopped) * SLOT_BYTES;
+            let offset =
+                unit_start(extent.unit) + FIRST_SLOT_BYTES + u64::from(report.stopped) * SLOT_BYTES;
             let got = self
                 .storage
                 .read_at(offset, &mut buffer[..wanted])

@@ -119,8 +119,7 @@ impl Log {
                 return Err(error);
             }
         };
-        let needs_sync =
-            blocks.iter().any(|block| matches!(block.place, BlockPlace::At { .. }));
+        let needs_sync = blocks.iter().any(|block| matches!(block.place, BlockPlace::At { .. }));
         if needs_sync {
             self.sync()?;
         }

@@ -212,8 +212,7 @@ impl State {
             }
             Record::ExtentOpened(opened) => {
                 self.take_units(opened.unit, opened.units);
-                let extent =
-                    ExtentState { unit: opened.unit, units: opened.units, sealed: false };
+                let extent = ExtentState { unit: opened.unit, units: opened.units, sealed: false };
                 if let Some(writer) = self.writer_mut(opened.incarnation) {
                     writer.extents.push(extent);
                 }

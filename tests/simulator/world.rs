@@ -5,14 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tracklite::storage::simulated::{
-    DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step,
-};
+use tracklite::storage::simulated::{DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step};
 use tracklite::{Database, Error, Metric, MetricRow, Result, Run};
 
 use crate::compare::{Certainty, compare};
 use crate::engine::{self, Opening};
-use crate::observe::{Observation, check_statistics, observe};
+use crate::observe::{Observation, check_statistics, observe, observe_amid};
 use crate::oracle::{Clock, Clocks, EventId, Oracle, Snapshot};
 
 /// What the engine did wrong.
@@ -56,9 +54,9 @@ impl World {
             captured: Arc::default(),
             tick_syncs: random.one_in(3),
         };
-        let opening =
-            Opening { create: true, read_only: false, tick_syncs: world.tick_syncs };
-        let actor = world.actor(opening, random.bits()).map_err(|error| tell("creating", &error))?;
+        let opening = Opening { create: true, read_only: false, tick_syncs: world.tick_syncs };
+        let actor =
+            world.actor(opening, random.bits()).map_err(|error| tell("creating", &error))?;
         actor.database.sync().map_err(|error| tell("the first sync", &error))?;
         world.watch(random.bits(), sampling);
         Ok((world, actor))
@@ -148,6 +146,11 @@ impl World {
         compare(&oracle, &seen, at).map_err(|error| format!("after a kill: {error}"))?;
         *oracle = oracle.resolve(&seen, at, Certainty::Killed);
         Ok(())
+    }
+
+    /// Holds what was read against the oracle.
+    pub fn agrees(&self, seen: &Observation, at: Snapshot) -> Verdict<()> {
+        compare(&self.oracle.lock(), seen, at)
     }
 
     /// All that was issued may be there, all that was acknowledged must.
@@ -240,7 +243,8 @@ impl Actor {
     /// Reads everything and checks that what was acknowledged is there.
     pub fn check_live(&mut self) -> Verdict<()> {
         let durable = self.oracle.lock().clocks.now();
-        let seen = match observe(&self.database) {
+        let read = if self.keeps_to_itself { observe_amid } else { observe };
+        let seen = match read(&self.database) {
             Ok(seen) => seen,
             Err(_) if self.control.is_dead() => return Ok(()),
             Err(error) => return Err(tell("reading while live", &error)),
