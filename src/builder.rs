@@ -150,7 +150,7 @@ impl DatabaseBuilder {
     }
 }
 
-fn open_error(doing: &str, path: &Path, source: io::Error) -> Error {
+pub(crate) fn open_error(doing: &str, path: &Path, source: io::Error) -> Error {
     let error = match source.kind() {
         io::ErrorKind::NotFound => {
             Error::new(ErrorKind::NotFound, "there is no such file").with_source(source)

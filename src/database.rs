@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::builder::DatabaseBuilder;
 use crate::engine::Engine;
-use crate::entity::{ExperimentInfo, Lifecycle, RunInfo, RunRecord, RunStatus};
+use crate::entity::{ExperimentInfo, Lifecycle, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::{Experiment, RunBuilder, check_experiment_writable, no_such_experiment};
 use crate::format::record::{
@@ -18,10 +19,11 @@ use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::index::{RunScope, SqlTable};
 use crate::limits;
 use crate::log::{RunGate, RunState};
+use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};
 use crate::name;
 use crate::run::{Run, collect_pairs, no_such_run};
 use crate::series::keep_latest;
-use crate::sys;
+use crate::verify::{self, SalvageReport, VerifyReport};
 
 /// How often a run is looked up again because the chain grew meanwhile.
 const ATTEMPTS_MAX: u32 = 1000;
@@ -252,6 +254,48 @@ impl Database {
         self.0.with_index(|index, _| index.sql(query))
     }
 
+    /// Facts about the file: sizes, counts, writers, warnings. Reads the live extents.
+    pub fn info(&self) -> Result<DatabaseInfo> {
+        maintenance::info(&self.0).map_err(|error| self.0.locate(error))
+    }
+
+    /// Purges all deleted runs and experiments for good, and gives the space of their points back.
+    ///
+    /// Names and params of purged runs stay in the file's history until a vacuum.
+    pub fn gc(&self) -> Result<GcReport> {
+        maintenance::gc(&self.0).map_err(|error| self.0.locate(error))
+    }
+
+    /// Writes what the file holds now to a new file, while this and other processes go on writing.
+    ///
+    /// The copy is compact: its points are in column blocks. A file of that name is
+    /// [`ErrorKind::AlreadyExists`].
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<()> {
+        maintenance::backup(&self.0, to.as_ref()).map_err(|error| self.0.locate(error))
+    }
+
+    /// Rewrites a file without what is purged or empty, so that it becomes shorter.
+    ///
+    /// While anybody has it open for writing it is [`ErrorKind::Locked`].
+    pub fn vacuum(path: impl AsRef<Path>) -> Result<VacuumReport> {
+        maintenance::vacuum(path.as_ref())
+    }
+
+    /// Checks every checksum of a file and names each damage; changes nothing.
+    pub fn verify(path: impl AsRef<Path>) -> Result<VerifyReport> {
+        verify::verify(path.as_ref())
+    }
+
+    /// Writes all that is still good in a damaged file to a new one.
+    pub fn salvage(path: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport> {
+        verify::salvage(path.as_ref(), out.as_ref())
+    }
+
+    /// Writes each frame and record of a file's metadata chain as text, for people.
+    pub fn dump(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<()> {
+        verify::dump(path.as_ref(), out)
+    }
+
     /// Seals what is still in extents, syncs, and leaves the file. With other handles still there
     /// it only syncs.
     pub fn close(self) -> Result<()> {
@@ -324,7 +368,7 @@ impl Database {
                 let Some(info) = index.run_info(id)? else { return Ok((None, cursor.next)) };
                 let params = index.params(id)?;
                 let tags = index.tags(id)?.into_keys().collect();
-                let held = RunState::new(info.experiment, effective_lifecycle(&info));
+                let held = RunState::new(info.experiment, info.lifecycle);
                 Ok((Some(RunState { params, tags, ..held }), cursor.next))
             })?;
             let Some(loaded) = loaded else { return Err(self.0.locate(no_such_run(id))) };
@@ -353,13 +397,9 @@ fn hold_again(
     runs: &mut HashMap<RunId, RunState>,
     id: RunId,
 ) -> Option<(ExperimentId, Arc<RunGate>)> {
-    let held = runs.get_mut(&id)?;
+    let held = runs.get_mut(&id).filter(|held| !held.purged)?;
     held.handles += 1;
     Some((held.experiment, Arc::clone(&held.gate)))
-}
-
-fn effective_lifecycle(info: &RunInfo) -> Lifecycle {
-    info.lifecycle
 }
 
 fn check_no_repeats(params: &[(String, String)]) -> Result<()> {
@@ -378,30 +418,30 @@ fn user_name() -> String {
     named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
-type Engines = Mutex<HashMap<(u64, u64, bool), Weak<Engine>>>;
+/// Device, inode, and whether the file is only read.
+type EngineKey = (u64, u64, bool);
+type Engines = Mutex<HashMap<EngineKey, Weak<Engine>>>;
 
-/// The engines of this process by device and inode: the same file opened twice shares one.
+/// How many generations of forked processes have a table of engines of their own.
+const FORK_TABLES: usize = 64;
+
+/// The engines of this process by device, inode and whether they only read.
 ///
-/// A forked child gets a table of its own, as it may have inherited this one locked.
+/// A forked child uses another table, as it may have inherited its parent's locked.
+fn engines() -> MutexGuard<'static, HashMap<EngineKey, Weak<Engine>>> {
+    static TABLES: [LazyLock<Engines>; FORK_TABLES] =
+        [const { LazyLock::new(Mutex::default) }; FORK_TABLES];
+    let generation = crate::log::fork_count() % FORK_TABLES as u64;
+    let table = &TABLES[usize::try_from(generation).unwrap_or(0)];
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The engine of a file: the same one opened twice in a process shares one.
 pub(crate) fn shared_engine(
-    key: (u64, u64, bool),
+    key: EngineKey,
     open: impl FnOnce() -> Result<Engine>,
 ) -> Result<Arc<Engine>> {
-    static TABLES: OnceLock<Mutex<Vec<(u64, &'static Engines)>>> = OnceLock::new();
-    let forks = sys::fork::fork_count();
-    let table = {
-        let tables = TABLES.get_or_init(Mutex::default);
-        let mut tables = tables.lock().unwrap_or_else(PoisonError::into_inner);
-        match tables.iter().find(|(of, _)| *of == forks) {
-            Some((_, table)) => *table,
-            None => {
-                let table: &'static Engines = Box::leak(Box::default());
-                tables.push((forks, table));
-                table
-            }
-        }
-    };
-    let mut engines = table.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut engines = engines();
     engines.retain(|_, engine| engine.strong_count() > 0);
     if let Some(engine) = engines.get(&key).and_then(Weak::upgrade) {
         return Ok(engine);
@@ -409,6 +449,12 @@ pub(crate) fn shared_engine(
     let engine = Arc::new(open()?);
     engines.insert(key, Arc::downgrade(&engine));
     Ok(engine)
+}
+
+/// Whether this process has the file open for writing.
+pub(crate) fn is_open_here((device, inode): (u64, u64)) -> bool {
+    let engines = engines();
+    engines.get(&(device, inode, false)).is_some_and(|engine| engine.strong_count() > 0)
 }
 
 /// The absolute path of a file that may not exist yet.

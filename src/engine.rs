@@ -137,7 +137,15 @@ impl Engine {
     pub(crate) fn close(&self) -> Result<()> {
         drop(self.background.lock().take());
         *self.index.lock() = None;
-        self.log.close().map_err(|error| self.locate(error))
+        self.log.close().map_err(|error| self.locate(error))?;
+        let storage = self.log.storage();
+        if let (Some(_), Ok(length), Ok(allocated)) =
+            (self.log.writer(), storage.len(), storage.allocated_bytes())
+        {
+            self.log.leave();
+            crate::maintenance::vacuum_if_mostly_holes(&self.path, length, allocated);
+        }
+        Ok(())
     }
 }
 

@@ -64,21 +64,46 @@ impl Steps {
     }
 }
 
+/// A metric of a run without the run: what the run's own table of metrics holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    id: SeriesId,
+    steps: Arc<Steps>,
+}
+
+impl Series {
+    pub(crate) fn new(id: SeriesId) -> Self {
+        Series { id, steps: Arc::new(Steps::new()) }
+    }
+
+    pub(crate) fn id(&self) -> SeriesId {
+        self.id
+    }
+
+    #[inline]
+    pub(crate) fn log(
+        &self,
+        run: &RunShared,
+        value: f64,
+        step: Step,
+        time: Timestamp,
+    ) -> Result<()> {
+        let step = self.steps.resolve(step);
+        run.check_open()?;
+        run.engine().log.append_point(self.id, step, time.as_nanos(), value)
+    }
+}
+
 /// Logs one metric of a run. Clones log the same metric; any thread may use them.
 #[derive(Clone)]
 pub struct Metric {
     run: Arc<RunShared>,
-    series: SeriesId,
-    steps: Arc<Steps>,
+    series: Series,
 }
 
 impl Metric {
-    pub(crate) fn new(run: Arc<RunShared>, series: SeriesId) -> Self {
-        Metric { run, series, steps: Arc::new(Steps::new()) }
-    }
-
-    pub(crate) fn series(&self) -> SeriesId {
-        self.series
+    pub(crate) fn new(run: Arc<RunShared>, series: Series) -> Self {
+        Metric { run, series }
     }
 
     /// Logs a value at a step, now. When this returns, the point survives the death of the
@@ -91,9 +116,7 @@ impl Metric {
     /// Logs a value at a step and a time of the caller's.
     #[inline]
     pub fn log_at(&self, value: f64, step: impl Into<Step>, time: Timestamp) -> Result<()> {
-        let step = self.steps.resolve(step.into());
-        self.run.check_open()?;
-        self.run.engine().log.append_point(self.series, step, time.as_nanos(), value)
+        self.series.log(&self.run, value, step.into(), time)
     }
 
     /// Logs many points, one after the other; on an error those before it are logged.
@@ -104,7 +127,21 @@ impl Metric {
 
 impl fmt::Debug for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Metric").field("run", &self.run.id).field("series", &self.series).finish()
+        f.debug_struct("Metric").field("run", &self.run.id).finish_non_exhaustive()
+    }
+}
+
+/// A row schema of a run without the run: what the run's own table of rows holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Schema {
+    id: SeriesId,
+    columns: usize,
+    steps: Arc<Steps>,
+}
+
+impl Schema {
+    pub(crate) fn new(id: SeriesId, columns: usize) -> Self {
+        Schema { id, columns, steps: Arc::new(Steps::new()) }
     }
 }
 
@@ -112,14 +149,12 @@ impl fmt::Debug for Metric {
 #[derive(Clone)]
 pub struct MetricRow {
     run: Arc<RunShared>,
-    schema: SeriesId,
-    columns: usize,
-    steps: Arc<Steps>,
+    schema: Schema,
 }
 
 impl MetricRow {
-    pub(crate) fn new(run: Arc<RunShared>, schema: SeriesId, columns: usize) -> Self {
-        MetricRow { run, schema, columns, steps: Arc::new(Steps::new()) }
+    pub(crate) fn new(run: Arc<RunShared>, schema: Schema) -> Self {
+        MetricRow { run, schema }
     }
 
     /// Logs a value for each metric, in the order of the keys, at a step, now.
@@ -134,19 +169,19 @@ impl MetricRow {
     /// Logs a row at a step and a time of the caller's.
     #[inline]
     pub fn log_at(&self, values: &[f64], step: impl Into<Step>, time: Timestamp) -> Result<()> {
-        if values.len() != self.columns {
+        if values.len() != self.schema.columns {
             return Err(self.wrong_length(values.len()));
         }
-        let step = self.steps.resolve(step.into());
+        let step = self.schema.steps.resolve(step.into());
         self.run.check_open()?;
-        self.run.engine().log.append_row(self.schema, step, time.as_nanos(), values)
+        self.run.engine().log.append_row(self.schema.id, step, time.as_nanos(), values)
     }
 
     #[cold]
     fn wrong_length(&self, got: usize) -> Error {
         Error::new(
             ErrorKind::InvalidInput,
-            format!("a row of {got} values for {} metrics", self.columns),
+            format!("a row of {got} values for {} metrics", self.schema.columns),
         )
     }
 }
@@ -154,6 +189,6 @@ impl MetricRow {
 impl fmt::Debug for MetricRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("MetricRow");
-        debug.field("run", &self.run.id).field("columns", &self.columns).finish()
+        debug.field("run", &self.run.id).field("columns", &self.schema.columns).finish()
     }
 }

@@ -1,6 +1,6 @@
 //! Runs: what a training program logs to, and what others read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,15 +10,13 @@ use parking_lot::RwLock;
 
 use crate::database::Database;
 use crate::engine::Engine;
-use crate::entity::{
-    Lifecycle, MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord, RunStatus,
-};
+use crate::entity::{MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{ParamsSet, Record, RunUpdated, TagDeleted, TagsSet};
 use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::limits;
 use crate::log::{RunGate, State, check_run_writable};
-use crate::metric::{Metric, MetricRow, Step};
+use crate::metric::{Metric, MetricRow, Schema, Series, Step};
 use crate::series::keep_latest;
 
 /// What the clones of a handle, and the metric handles made by it, share.
@@ -30,8 +28,9 @@ pub(crate) struct RunShared {
     gate: Arc<RunGate>,
     /// Set by `finish`: these handles are done.
     is_finished: AtomicBool,
-    metrics: RwLock<HashMap<Box<str>, Metric, FixedState>>,
-    rows: RwLock<HashMap<Vec<Box<str>>, MetricRow, FixedState>>,
+    // Without the run itself: a table of handles would keep the run alive for ever.
+    metrics: RwLock<HashMap<Box<str>, Series, FixedState>>,
+    rows: RwLock<HashMap<Vec<Box<str>>, Schema, FixedState>>,
 }
 
 impl RunShared {
@@ -141,8 +140,8 @@ impl Run {
     /// The first value of a key costs some microseconds, later ones tens of nanoseconds;
     /// [`Run::metric`] saves looking the key up. An illegal key is [`ErrorKind::InvalidInput`].
     pub fn log_metric(&self, key: &str, value: f64, step: impl Into<Step>) -> Result<()> {
-        if let Some(metric) = self.0.metrics.read().get(key) {
-            return metric.log(value, step);
+        if let Some(series) = self.0.metrics.read().get(key) {
+            return series.log(&self.0, value, step.into(), Timestamp::now());
         }
         self.metric(key)?.log(value, step)
     }
@@ -159,43 +158,35 @@ impl Run {
 
     /// A handle for logging one metric.
     pub fn metric(&self, key: &str) -> Result<Metric> {
-        if let Some(metric) = self.0.metrics.read().get(key) {
-            return Ok(metric.clone());
+        if !self.0.metrics.read().contains_key(key) {
+            self.define(&[key])?;
         }
-        self.define(&[key])?;
-        let metrics = self.0.metrics.read();
-        metrics.get(key).cloned().ok_or_else(|| {
+        let series = self.0.metrics.read().get(key).cloned().ok_or_else(|| {
             Error::new(ErrorKind::InvalidState, format!("metric {key:?} was not defined"))
-        })
+        })?;
+        Ok(Metric::new(Arc::clone(&self.0), series))
     }
 
     /// A handle for logging several metrics at one step, all or none, in the order of the keys.
     pub fn metric_row(&self, keys: &[&str]) -> Result<MetricRow> {
         let names: Vec<Box<str>> = keys.iter().map(|&key| Box::from(key)).collect();
         if let Some(row) = self.0.rows.read().get(&names) {
-            return Ok(row.clone());
+            return Ok(MetricRow::new(Arc::clone(&self.0), row.clone()));
         }
-        for (place, key) in keys.iter().enumerate() {
-            if keys[..place].contains(key) && keys.len() < 1000 {
-                return Err(self.engine().locate(Error::new(
-                    ErrorKind::InvalidInput,
-                    format!("metric {key:?} stands twice in one row"),
-                )));
-            }
-        }
+        check_distinct(keys).map_err(|error| self.engine().locate(error))?;
         self.define(keys)?;
         let mut rows = self.0.rows.write();
         if let Some(row) = rows.get(&names) {
-            return Ok(row.clone());
+            return Ok(MetricRow::new(Arc::clone(&self.0), row.clone()));
         }
         let metrics = self.0.metrics.read();
         let series: Vec<_> =
-            keys.iter().filter_map(|&key| metrics.get(key)).map(Metric::series).collect();
+            keys.iter().filter_map(|&key| metrics.get(key)).map(Series::id).collect();
         let defined = self.engine().log.define_row(&series);
         let schema = defined.map_err(|error| self.engine().locate(error))?;
-        let row = MetricRow::new(Arc::clone(&self.0), schema, keys.len());
-        rows.insert(names, row.clone());
-        Ok(row)
+        let schema = Schema::new(schema, keys.len());
+        rows.insert(names, schema.clone());
+        Ok(MetricRow::new(Arc::clone(&self.0), schema))
     }
 
     /// Defines those of the keys that are new, in one frame.
@@ -218,7 +209,7 @@ impl Run {
         let first = defined.map_err(|error| self.engine().locate(error))?;
         for (offset, key) in (0..).zip(fresh) {
             let series = crate::format::record::SeriesId(first.0 + offset);
-            metrics.insert(Box::from(key), Metric::new(Arc::clone(&self.0), series));
+            metrics.insert(Box::from(key), Series::new(series));
         }
         Ok(())
     }
@@ -399,6 +390,17 @@ impl fmt::Debug for Run {
     }
 }
 
+fn check_distinct(keys: &[&str]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match keys.iter().find(|key| !seen.insert(**key)) {
+        None => Ok(()),
+        Some(key) => {
+            let message = format!("metric {key:?} stands twice in one row");
+            Err(Error::new(ErrorKind::InvalidInput, message))
+        }
+    }
+}
+
 /// The params that are not set yet; one that is set to another value is an error.
 fn fresh_params(
     state: &State,
@@ -443,9 +445,4 @@ pub(crate) fn collect_pairs<K: AsRef<str>, V: ToString>(
 
 pub(crate) fn no_such_run(id: RunId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no run {id}"))
-}
-
-/// Whether a run is deleted, for messages.
-pub(crate) fn is_deleted(info: &RunInfo) -> bool {
-    info.lifecycle == Lifecycle::Deleted
 }

@@ -144,6 +144,7 @@ pub struct Frame<'a> {
     /// How many records it holds.
     pub count: u16,
     payload: &'a [u8],
+    contents: &'a [u8],
 }
 
 /// What stands at a place of the chain.
@@ -189,7 +190,7 @@ pub fn parse(
         return Parsed::Bad(format!("a payload of {payload} bytes in a frame of {length}"));
     };
     let count = u16::from_le_bytes([frame[16], frame[17]]);
-    Parsed::Whole(Frame { hash: u64_at(frame, 8), length, count, payload })
+    Parsed::Whole(Frame { hash: u64_at(frame, 8), length, count, payload, contents: &frame[16..] })
 }
 
 fn check(
@@ -256,6 +257,12 @@ impl RawRecord<'_> {
 }
 
 impl<'a> Frame<'a> {
+    /// Whether the frame follows a chain of this hash.
+    #[must_use]
+    pub fn follows(&self, previous: u64) -> bool {
+        chain_hash(previous, self.contents) == self.hash
+    }
+
     /// The records one by one, undecoded; an error when their lengths do not fit the payload.
     pub fn raw_records(&self) -> impl Iterator<Item = Result<RawRecord<'a>>> + use<'a> {
         let (mut rest, mut left, mut failed) = (self.payload, self.count, false);

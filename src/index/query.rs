@@ -92,7 +92,7 @@ impl Index {
                 record.tags.insert(key, row.get(2)?);
                 Ok(())
             })?;
-            let columns = "step, timestamp, value, nan_bits";
+            let columns = "step, timestamp, value, bits";
             each_value(connection, scope, "metrics", columns, &mut records, |record, key, row| {
                 record.metrics.insert(key, metric_point(row, 2)?);
                 Ok(())
@@ -148,7 +148,7 @@ impl Index {
     pub(crate) fn metrics(&self, run: RunId) -> Result<BTreeMap<String, MetricPoint>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
-                "SELECT key, step, timestamp, value, nan_bits FROM metrics
+                "SELECT key, step, timestamp, value, bits FROM metrics
                  WHERE run = (SELECT run FROM runs WHERE run_id = ?1)",
             )?;
             let pairs = select
@@ -161,7 +161,7 @@ impl Index {
     pub(crate) fn latest(&self, run: RunId, key: &str) -> Result<Option<MetricPoint>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
-                "SELECT step, timestamp, value, nan_bits FROM metrics
+                "SELECT step, timestamp, value, bits FROM metrics
                  WHERE run = (SELECT run FROM runs WHERE run_id = ?1) AND key = ?2",
             )?;
             select.query_row((run.to_string(), key), |row| metric_point(row, 0)).optional()
@@ -321,20 +321,21 @@ where
     })
 }
 
-/// The point in the four columns step, timestamp, value and `nan_bits` from this one on.
+/// The point in the four columns step, timestamp, value and bits from this one on.
 pub(super) fn metric_point(row: &Row<'_>, column: usize) -> rusqlite::Result<MetricPoint> {
-    let nan_bits: Option<i64> = row.get(column + 3)?;
+    let bits: Option<i64> = row.get(column + 3)?;
     Ok(MetricPoint {
         step: row.get(column)?,
         time: Timestamp::from_nanos(row.get(column + 1)?),
-        value: match nan_bits {
+        value: match bits {
             Some(bits) => f64::from_bits(unsigned(bits)),
             None => row.get(column + 2)?,
         },
     })
 }
 
-/// What SQLite, which has no NaN, has to store beside the value.
-pub(super) fn nan_bits(value: f64) -> Option<i64> {
-    value.is_nan().then(|| value.to_bits().cast_signed())
+/// The bits of a value that SQLite would not give back: it has no NaN and no negative zero.
+pub(super) fn lost_bits(value: f64) -> Option<i64> {
+    let lost = value.is_nan() || (value == 0.0 && value.is_sign_negative());
+    lost.then(|| value.to_bits().cast_signed())
 }

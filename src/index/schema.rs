@@ -81,8 +81,8 @@ CREATE TABLE metrics (
     step      INTEGER NOT NULL,
     timestamp INTEGER NOT NULL,
     value     REAL,
-    nan_bits  INTEGER,
-    is_nan    INTEGER NOT NULL GENERATED ALWAYS AS (nan_bits IS NOT NULL) VIRTUAL,
+    bits      INTEGER,
+    is_nan    INTEGER NOT NULL GENERATED ALWAYS AS (value IS NULL) VIRTUAL,
     points    INTEGER NOT NULL,
     PRIMARY KEY (run, key)
 ) WITHOUT ROWID;

@@ -1,5 +1,6 @@
 //! Where points are to be looked for, and who writes: what joins the index with the file's bytes.
 
+use foldhash::{HashMap, HashMapExt as _};
 use rusqlite::{Connection, Row};
 
 use crate::error::Result;
@@ -208,17 +209,18 @@ impl Index {
     pub(crate) fn blocks_with_purged(&self) -> Result<Vec<BlockRuns>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
-                "SELECT data, offset, length, checksum, incarnation, purged, block, writer
+                "SELECT data, offset, length, checksum, incarnation, purged, block
                  FROM blocks JOIN writers USING (writer)
                  WHERE purged > 0 AND offset IS NOT NULL ORDER BY block",
             )?;
             let mut rows = select.query(())?;
+            let mut live = live_series(connection)?;
             let mut blocks = Vec::new();
             while let Some(row) = rows.next()? {
                 blocks.push(BlockRuns {
                     incarnation: Incarnation(unsigned(row.get(4)?)),
                     place: block_place(row)?,
-                    live: live_series(connection, row.get(7)?, row.get(6)?)?,
+                    live: live.remove(&row.get(6)?).unwrap_or_default(),
                     purged: row.get(5)?,
                 });
             }
@@ -265,16 +267,24 @@ fn blocks_of(
     select.query_map((writer, series.0), block_place)?.collect()
 }
 
-fn live_series(
-    connection: &Connection,
-    writer: i64,
-    block: i64,
-) -> rusqlite::Result<Vec<(SeriesId, RunId)>> {
+/// What is left in each block that has purged series, in one pass over the blocks' series.
+fn live_series(connection: &Connection) -> rusqlite::Result<HashMap<i64, Vec<(SeriesId, RunId)>>> {
     let mut select = connection.prepare_cached(
-        "SELECT series, run_id FROM block_series JOIN series USING (writer, series)
-         JOIN runs USING (run) WHERE writer = ?1 AND block = ?2 ORDER BY series",
+        "SELECT blocks.block, series.series, run_id FROM block_series
+         CROSS JOIN blocks USING (block)
+         CROSS JOIN series ON (series.writer, series.series)
+             = (block_series.writer, block_series.series)
+         CROSS JOIN runs USING (run)
+         WHERE purged > 0 AND live > 0 AND block_series.writer IN
+             (SELECT writer FROM blocks WHERE purged > 0 AND live > 0)",
     )?;
-    select.query_map((writer, block), |row| Ok((SeriesId(row.get(0)?), parsed(row, 1)?)))?.collect()
+    let mut rows = select.query(())?;
+    let mut live = HashMap::<i64, Vec<_>>::new();
+    while let Some(row) = rows.next()? {
+        let series = (SeriesId(row.get(1)?), parsed(row, 2)?);
+        live.entry(row.get(0)?).or_default().push(series);
+    }
+    Ok(live)
 }
 
 fn unsealed_extent(row: &Row<'_>) -> rusqlite::Result<UnsealedExtent> {

@@ -16,6 +16,7 @@ mod points;
 mod read;
 mod seal;
 mod state;
+mod survey;
 
 use std::io;
 use std::sync::Arc;
@@ -24,22 +25,28 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-pub(crate) use self::append::{Chain, Take};
+use self::append::Chain;
 pub(crate) use self::background::Background;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor};
-pub(crate) use self::definitions::{Definition, Definitions};
+pub(crate) use self::definitions::Definitions;
 pub use self::open::{new_file, new_header};
 pub(crate) use self::points::check_run_writable;
 pub(crate) use self::state::{ExtentState, RunGate, RunState, State};
+pub use self::survey::Damage;
 
 use self::points::Points;
 use self::seal::Sealer;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::FileId;
-use crate::format::header::Header;
+use crate::format::header::{Header, UnitKind};
 use crate::format::record::{Incarnation, Position};
+use crate::format::{FileId, UNIT_BYTES};
 use crate::storage::Storage;
 use crate::sys;
+
+/// How often this process, or one of its ancestors, was forked off since the first was started.
+pub(crate) fn fork_count() -> u64 {
+    sys::fork::fork_count()
+}
 
 /// How a log behaves.
 #[derive(Clone, Debug)]
@@ -127,6 +134,37 @@ impl Log {
     /// A reader of the chain from a place of the caller's own.
     pub(crate) fn reader(&self, cursor: Cursor) -> ChainReader {
         ChainReader::new(Arc::clone(&self.storage), self.file, cursor)
+    }
+
+    /// Bytes of the units that the chain spans.
+    pub(crate) fn chain_bytes(&self) -> Result<u64> {
+        let headers = self.unit_headers()?;
+        let chain = headers.iter().filter(|header| header.kind == UnitKind::Chain);
+        Ok(chain.map(|header| u64::from(header.units) * UNIT_BYTES).sum())
+    }
+
+    /// Gives the liveness byte back; only after the log was closed.
+    pub(crate) fn leave(&self) {
+        if let Some(writer) = self.writer {
+            // It ends with the storage in any case.
+            let _ = self.storage.unlock(locks::liveness(writer.byte));
+        }
+    }
+
+    /// Holds all liveness bytes, so that nobody can begin to write; fails when somebody does.
+    pub(crate) fn lock_out_writers(&self) -> Result<locks::LockGuard<'_>> {
+        let exclusive = crate::storage::LockMode::Exclusive;
+        let all = locks::try_lock(&*self.storage, locks::LIVENESS, exclusive)?;
+        all.ok_or_else(|| {
+            let holders = self.storage.lock_holders(locks::LIVENESS).join(", ");
+            let message = format!("the file is open for writing by {holders}");
+            Error::new(ErrorKind::Locked, message)
+        })
+    }
+
+    /// A reader of the chain from its start.
+    pub(crate) fn reader_from_start(&self) -> Result<ChainReader> {
+        Ok(self.reader(Cursor::start()))
     }
 
     /// Looks at the state after taking in what others have appended.

@@ -58,7 +58,7 @@ impl Sealer {
 }
 
 /// What the ids of a writer stand for.
-type Define<'a> = &'a dyn Fn(SeriesId) -> Option<Definition>;
+pub(crate) type Define<'a> = &'a dyn Fn(SeriesId) -> Option<Definition>;
 
 impl Log {
     /// Seals full extents of this process, at most about 32 MiB of them; gives how many.
@@ -155,8 +155,30 @@ impl Log {
         extents: &[ExtentState],
         define: Define<'_>,
     ) -> Result<(Vec<SealedBlock>, u64)> {
-        let mut gathering = Gathering::new(define);
         let mut blocks = Vec::new();
+        let dropped = self.encode_extents(incarnation, extents, define, |bytes| {
+            let series = block::parse(&bytes)?.sealed_series();
+            blocks.push(SealedBlock { place: self.place_block(sealer, bytes)?, series });
+            Ok(())
+        })?;
+        Ok((blocks, dropped))
+    }
+
+    /// Stores a block that comes from elsewhere; it must be synced before a record names it.
+    pub(crate) fn adopt_block(&self, bytes: Vec<u8>) -> Result<BlockPlace> {
+        let mut sealer = self.sealer.lock();
+        self.place_block(&mut sealer, bytes)
+    }
+
+    /// The blocks of points that are read from extents of a writer of any file.
+    pub(crate) fn encode_extents(
+        &self,
+        incarnation: Incarnation,
+        extents: &[ExtentState],
+        define: Define<'_>,
+        mut take: impl FnMut(Vec<u8>) -> Result<()>,
+    ) -> Result<u64> {
+        let mut gathering = Gathering::new(define);
         for extent in extents {
             let mut failed = None;
             self.scan_extent(incarnation, extent, 0, |_, entry| {
@@ -165,27 +187,15 @@ impl Log {
                 }
                 gathering.add(&entry);
                 if gathering.numbers >= BLOCK_NUMBERS_MAX {
-                    failed = self.write_block(sealer, &mut gathering, &mut blocks).err();
+                    failed = gathering.encode().and_then(|it| it.map_or(Ok(()), &mut take)).err();
                 }
             })?;
             if let Some(error) = failed {
                 return Err(error);
             }
         }
-        self.write_block(sealer, &mut gathering, &mut blocks)?;
-        Ok((blocks, gathering.dropped))
-    }
-
-    fn write_block(
-        &self,
-        sealer: &mut Sealer,
-        gathering: &mut Gathering<'_>,
-        blocks: &mut Vec<SealedBlock>,
-    ) -> Result<()> {
-        let Some(bytes) = gathering.encode()? else { return Ok(()) };
-        let series = block::parse(&bytes)?.sealed_series();
-        blocks.push(SealedBlock { place: self.place_block(sealer, bytes)?, series });
-        Ok(())
+        gathering.encode()?.map_or(Ok(()), take)?;
+        Ok(gathering.dropped)
     }
 
     /// Puts a block into a block unit of this process, or into the record when it is tiny.
@@ -256,10 +266,14 @@ impl Log {
 
     /// Gives an extent's space back. Where the medium has no holes the file is only larger.
     pub(super) fn punch(&self, extent: &ExtentState) -> Result<()> {
-        let start = unit_start(extent.unit);
-        match self.storage.punch(start, u64::from(extent.units) * UNIT_BYTES) {
+        self.punch_range(unit_start(extent.unit), u64::from(extent.units) * UNIT_BYTES)
+    }
+
+    /// Gives the space of a range back that no frame names any more.
+    pub(crate) fn punch_range(&self, offset: u64, length: u64) -> Result<()> {
+        match self.storage.punch(offset, length) {
             Err(source) if source.kind() == std::io::ErrorKind::Unsupported => Ok(()),
-            other => other.map_err(io_error(format!("punching extent {}", extent.unit))),
+            other => other.map_err(io_error(format!("punching {length} bytes at {offset}"))),
         }
     }
 
@@ -301,10 +315,7 @@ impl Log {
         if start >= room.end || self.is_poisoned()? {
             return Ok(());
         }
-        match self.storage.punch(start, room.end - start) {
-            Err(source) if source.kind() == std::io::ErrorKind::Unsupported => Ok(()),
-            other => other.map_err(io_error(format!("punching block unit {}", room.unit))),
-        }
+        self.punch_range(start, room.end - start)
     }
 }
 

@@ -100,6 +100,8 @@ impl RunState {
 /// The sum of the frames up to a place of the chain.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
+    /// Up to where the frames are taken in.
+    pub(crate) end: Position,
     /// The first unit that was never given out.
     pub(crate) next_unit: u32,
     /// Writers that are not closed, in the order in which they opened.
@@ -118,6 +120,7 @@ impl State {
     /// The state of an empty chain.
     pub(crate) fn new() -> Self {
         let mut state = State {
+            end: Position(0),
             next_unit: FIRST_CHAIN_UNIT + 1,
             writers: BTreeMap::new(),
             experiments: BTreeMap::new(),
@@ -167,6 +170,7 @@ impl State {
     /// Takes in one frame; decodes only what concerns a writer.
     pub(crate) fn apply_frame(&mut self, at: &Cursor, frame: &Frame<'_>) -> Result<()> {
         self.enter_unit(at);
+        self.end = Position(at.next.0 + frame.length as u64);
         self.since_checkpoint += frame.length as u64;
         for raw in frame.raw_records() {
             let raw = raw?;

@@ -25,11 +25,11 @@ const ABOVE_ALL: &[&str] = &["lib", "internals", "bin"];
 const CRATES: &[(&str, &[&str])] = &[
     ("bincode", &["format"]),
     ("clap", &["cli"]),
-    ("libc", &["sys"]),
+    ("libc", &["sys", "storage"]),
     ("memmap2", &["sys", "storage"]),
     ("pco", &["format"]),
     ("rusqlite", &["index"]),
-    ("rustix", &["sys", "storage"]),
+    ("rustix", &["sys", "storage", "log", "index"]),
     ("serde_json", &["cli"]),
     ("zstd", &["format"]),
 ];
@@ -82,10 +82,34 @@ fn layer_of_name(name: &str) -> &str {
 fn climbing(source: &Source, inside: &str) -> Vec<Breach> {
     let depth = inside.trim_end_matches(".rs").trim_end_matches("/mod").split('/').count();
     let code = source.shipped();
-    let chain = "super::".repeat(depth);
-    let reaching = code.match_indices(&chain).map(|(at, _)| at);
-    let what = "write `crate::` here, so that the layer can be seen";
-    reaching.map(|at| Breach::new("layers", source, line_of(code, at), what.to_owned())).collect()
+    let inner = inline_modules(code);
+    let mut breaches = Vec::new();
+    for at in words(code, "super").filter(|&at| !code[..at].ends_with("super::")) {
+        let around = inner.iter().filter(|module| module.contains(&at)).count();
+        let chain = "super::".repeat(depth + around);
+        if code[at..].starts_with(&chain) {
+            let what = "write `crate::` here, so that the layer can be seen".to_owned();
+            breaches.push(Breach::new("layers", source, line_of(code, at), what));
+        }
+    }
+    breaches
+}
+
+/// Where `mod name { ... }` stands within the file.
+fn inline_modules(code: &str) -> Vec<std::ops::Range<usize>> {
+    let mut found = Vec::new();
+    for at in words(code, "mod") {
+        let Some(open) = code[at..].find(['{', ';']).map(|length| at + length) else { continue };
+        let mut depth = 0_i32;
+        let close = code[open..].char_indices().find(|(_, character)| {
+            depth += i32::from(*character == '{') - i32::from(*character == '}');
+            depth == 0
+        });
+        if let (true, Some((length, _))) = (code[open..].starts_with('{'), close) {
+            found.push(at..open + length);
+        }
+    }
+    found
 }
 
 fn foreign_crates(source: &Source, layer: &str) -> Vec<Breach> {

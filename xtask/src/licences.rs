@@ -1,7 +1,7 @@
-//! Licences and sources of all dependencies against `deny.toml`.
+//! Licences and sources of all dependencies against `deny.toml`, and no version left open.
 //!
-//! This check always runs and needs nothing installed; `cargo deny`, where it is present, checks
-//! bans and the exact licence texts on top.
+//! This check always runs and needs nothing installed; `cargo deny`, where it is present, reads the
+//! licence texts themselves on top.
 
 use crate::runner::{Context, Outcome, StepResult, output_of, run_command};
 
@@ -11,7 +11,11 @@ pub(crate) fn check(context: &Context) -> StepResult {
     let words = "tree --locked --workspace --all-features --edges normal,build,dev --prefix none";
     let tree = output_of(context.cargo(words).args(["--format", "{p}|{l}"]))?;
     let root = context.root.to_string_lossy();
-    let breaches = breaches(&tree, &allowed, &root);
+    let mut breaches = breaches(&tree, &allowed, &root);
+    for manifest in ["Cargo.toml", "xtask/Cargo.toml", "fuzz/Cargo.toml"] {
+        let open = open_versions(&read(context, manifest)?);
+        breaches.extend(open.iter().map(|line| format!("{manifest}: any version: {line}")));
+    }
     if !breaches.is_empty() {
         return Err(format!("deny.toml does not allow:\n{}", breaches.join("\n")));
     }
@@ -53,6 +57,12 @@ fn breaches(tree: &str, allowed: &[String], root: &str) -> Vec<String> {
     found.sort();
     found.dedup();
     found
+}
+
+/// The lines of a manifest that ask for any version of a crate.
+fn open_versions(manifest: &str) -> Vec<String> {
+    let asks = |line: &&str| line.contains("= \"*\"") || line.contains("version = \"*");
+    manifest.lines().filter(asks).map(str::to_owned).collect()
 }
 
 /// Whether a licence expression can be met with the allowed licences alone.
@@ -123,6 +133,12 @@ mod tests {
         for unmet in ["", "GPL-3.0", "MIT AND GPL-3.0", "MIT WITH something", "(MIT", "MIT Zlib"] {
             assert!(!is_allowed(unmet, &allowed), "{unmet}");
         }
+    }
+
+    #[test]
+    fn open_versions_are_seen() {
+        let manifest = "a = \"*\"\nb = { version = \"*\" }\nc = \"1.0\"\nd = { path = \"..\" }\n";
+        assert_eq!(open_versions(manifest).len(), 2);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::format::record::{
 };
 use crate::id::Timestamp;
 use crate::index::hex;
-use crate::index::query::{metric_point, nan_bits};
+use crate::index::query::{lost_bits, metric_point};
 
 use super::Applier;
 
@@ -144,7 +144,7 @@ impl Applier<'_> {
         let count = it.count.cast_signed();
         self.points += count;
         let mut select = self.connection.prepare_cached(
-            "SELECT step, timestamp, value, nan_bits FROM metrics WHERE run = ?1 AND key = ?2",
+            "SELECT step, timestamp, value, bits FROM metrics WHERE run = ?1 AND key = ?2",
         )?;
         let known = select.query_row((run, key), |row| metric_point(row, 0)).optional()?;
         let point =
@@ -155,33 +155,37 @@ impl Applier<'_> {
                 (run, key, count),
             ),
             _ => self.execute(
-                "INSERT INTO metrics (run, key, step, timestamp, value, nan_bits, points)
+                "INSERT INTO metrics (run, key, step, timestamp, value, bits, points)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (run, key) DO UPDATE SET points = points + excluded.points,
                  step = excluded.step, timestamp = excluded.timestamp, value = excluded.value,
-                 nan_bits = excluded.nan_bits",
-                // SQLite stores a NaN as NULL.
-                (run, key, it.step, it.time, it.value, nan_bits(it.value), count),
+                 bits = excluded.bits",
+                (run, key, it.step, it.time, it.value, lost_bits(it.value), count),
             ),
         }
     }
 
     pub(super) fn block_moved(&mut self, it: &BlockMoved) -> rusqlite::Result<()> {
         let from = it.from.cast_signed();
-        let found = {
+        let found: Option<(i64, i64, u32)> = {
             let mut select = self.connection.prepare_cached(
-                "SELECT block, writer FROM blocks WHERE offset = ?1 AND length = ?2",
+                "SELECT block, writer, live FROM blocks WHERE offset = ?1 AND length = ?2",
             )?;
             select
-                .query_row((from, it.from_length), |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row((from, it.from_length), |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                })
                 .optional()?
         };
-        let Some((block, writer)) = found else { return Ok(()) };
+        let Some((block, writer, live)) = found else { return Ok(()) };
         let Some(to) = &it.to else {
-            self.execute(
-                "DELETE FROM block_series WHERE writer = ?1 AND block = ?2",
-                (writer, block),
-            )?;
+            if live > 0 {
+                // Purging has removed the rows before; to find others means a long search.
+                self.execute(
+                    "DELETE FROM block_series WHERE writer = ?1 AND block = ?2",
+                    (writer, block),
+                )?;
+            }
             return self.execute("DELETE FROM blocks WHERE block = ?1", [block]);
         };
         let (data, offset, length, checksum) = columns(&to.place);

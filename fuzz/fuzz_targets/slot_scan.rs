@@ -1,0 +1,137 @@
+//! An extent full of points and rows, then damaged: what the scan finds was written, in order, and
+//! all that was not touched is found.
+
+use tracklite::internals::FileId;
+use tracklite::internals::mutant::{Mutant, with_mutant};
+use tracklite::internals::record::{Incarnation, SeriesId};
+use tracklite::internals::slot::{self, Entry, ScanReport, SlotSeed};
+use tracklite_fuzz::Choices;
+
+tracklite_fuzz::fuzz_program!(run, seeds);
+
+const SLOTS: usize = 2046;
+const SLOT_BYTES: usize = 32;
+
+/// An entry that was written: where, and its text.
+struct Written {
+    slots: std::ops::Range<usize>,
+    text: String,
+}
+
+fn run(input: &[u8]) {
+    let mut choices = Choices::new(input);
+    let seed = SlotSeed::new(FileId(5), 3, Incarnation(9));
+    let (mut bytes, written) = write(seed, &mut choices);
+    let damaged = damage(&mut bytes, &mut choices);
+    let (found, report) = scan(seed, &bytes, bytes.len());
+    let mut expected = written.iter();
+    for (at, text) in &found {
+        let same = expected.any(|entry| entry.slots.start == *at && entry.text == *text);
+        assert!(same, "found at slot {at}, but not written there in this order: {text}");
+    }
+    for entry in &written {
+        let touched = damaged.iter().any(|slot| entry.slots.contains(slot));
+        let seen = found.iter().any(|(at, _)| *at == entry.slots.start);
+        assert!(seen || touched, "lost at slot {}: {}", entry.slots.start, entry.text);
+    }
+    let piece = SLOT_BYTES * (1 + choices.below(40));
+    assert_eq!(scan(seed, &bytes, piece), (found, report), "a scan in pieces finds the same");
+    // Any bytes at all, believed whatever their checksums say.
+    with_mutant(Mutant::NoChecksum, || scan(seed, input, input.len()));
+}
+
+/// Appends entries as long as there are choices and room; gives the extent and what is in it.
+fn write(seed: SlotSeed, choices: &mut Choices<'_>) -> (Vec<u8>, Vec<Written>) {
+    let mut bytes = vec![0; SLOTS * SLOT_BYTES];
+    let mut written = Vec::new();
+    let mut at = 0;
+    for _ in 0..choices.byte() {
+        let series = SeriesId(1 + u32::from(choices.byte()));
+        let (step, time) = (choices.integer(), choices.integer());
+        let count = if choices.byte() < 128 { 0 } else { 1 + choices.below(20) };
+        let index = u32::try_from(at).expect("an extent is small");
+        let (words, text) = if count == 0 {
+            let value = choices.value();
+            let words = slot::point_words(seed, index, series, step, time, value);
+            (words.to_vec(), told(&Entry::Point { series, step, time, value }))
+        } else {
+            let values: Vec<u64> = (0..count).map(|_| choices.value().to_bits()).collect();
+            row(seed, index, series, (step, time), &values)
+        };
+        let slots = at..at + words.len() / slot::SLOT_WORDS;
+        if slots.end > SLOTS {
+            break;
+        }
+        at = slots.end;
+        let stored: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes[slots.start * SLOT_BYTES..slots.end * SLOT_BYTES].copy_from_slice(&stored);
+        written.push(Written { slots, text });
+    }
+    (bytes, written)
+}
+
+fn row(
+    seed: SlotSeed,
+    index: u32,
+    schema: SeriesId,
+    (step, time): (i64, i64),
+    values: &[u64],
+) -> (Vec<u64>, String) {
+    let mut padded = values.to_vec();
+    padded.resize(values.len().next_multiple_of(slot::SLOT_WORDS), 0);
+    let mut words =
+        slot::row_words(seed, index, schema, step, time, values.len(), &padded).to_vec();
+    words.extend(&padded);
+    let values: Vec<u8> = values.iter().flat_map(|word| word.to_le_bytes()).collect();
+    (words, told(&Entry::Row { schema, step, time, values: &values }))
+}
+
+/// An entry as text with the bits of its values, since a NaN does not equal itself.
+fn told(entry: &Entry<'_>) -> String {
+    match entry {
+        Entry::Point { series, step, time, value } => {
+            format!("point {series:?} {step} {time} {:016x}", value.to_bits())
+        }
+        Entry::Row { schema, step, time, values } => {
+            format!("row {schema:?} {step} {time} {values:02x?}")
+        }
+    }
+}
+
+/// Changes bytes here and there; gives the slots in which they lie.
+fn damage(bytes: &mut [u8], choices: &mut Choices<'_>) -> Vec<usize> {
+    let mut slots = Vec::new();
+    for _ in 0..choices.below(6) {
+        let at = usize::from(choices.number()) % bytes.len();
+        let changed = choices.byte();
+        if bytes[at] != changed {
+            bytes[at] = changed;
+            slots.push(at / SLOT_BYTES);
+        }
+    }
+    slots
+}
+
+/// Scans the extent, given so many bytes more each time.
+fn scan(seed: SlotSeed, bytes: &[u8], piece: usize) -> (Vec<(usize, String)>, ScanReport) {
+    let mut report = ScanReport::default();
+    let mut found = Vec::new();
+    let mut end = 0;
+    while end < bytes.len() {
+        end = bytes.len().min(end + piece.max(SLOT_BYTES));
+        let from = bytes.len().min(report.stopped as usize * SLOT_BYTES);
+        let is_last = end == bytes.len();
+        slot::scan(seed, &bytes[from..end.max(from)], is_last, &mut report, |at, entry| {
+            found.push((at as usize, told(&entry)));
+        });
+    }
+    (found, report)
+}
+
+fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let points: Vec<u8> = [40].into_iter().chain((0..200).map(|i| i * 7 % 120)).collect();
+    let rows: Vec<u8> = [30].into_iter().chain((0..=250).rev()).chain(0..=255).collect();
+    let mut damaged = rows.clone();
+    damaged.extend([5, 0, 0, 255, 40, 0, 1, 99, 1, 2, 64, 0, 3]);
+    vec![("empty", Vec::new()), ("points", points), ("rows", rows), ("damaged", damaged)]
+}

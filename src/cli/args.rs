@@ -1,0 +1,187 @@
+//! What can be asked on the command line, and the help for it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done; also when the reader of the output went away (tracklite dump FILE | head)
+  1  the command failed; standard error says why
+  2  the command line was not understood
+  3  verify found damage
+
+A RUN is the id of a run or the beginning of one, as long as it is the only such run.
+With --json names and units are MLflow's (times in milliseconds since 1970); values that JSON
+cannot tell are the strings \"NaN\", \"Infinity\" and \"-Infinity\".";
+
+/// Looks into a tracklite file, checks it and looks after it.
+#[derive(Debug, Parser)]
+#[command(name = "tracklite", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// What the file holds, how large it is and who is writing to it
+    Info(FileArgs),
+    /// The experiments of the file
+    Experiments(ExperimentsArgs),
+    /// The runs of the file as a table, newest first
+    Runs(RunsArgs),
+    /// Everything about one run
+    Show(RunArgs),
+    /// The history of one metric of one run: a plot and what it amounts to
+    Metrics(MetricsArgs),
+    /// Answers an SQL query over runs, params, tags and latest metrics; cannot change anything
+    Sql(SqlArgs),
+    /// Each frame and record of the file's metadata as text, for finding out what happened
+    Dump(DumpArgs),
+    /// Reads the whole file and names each damage with its place; exit code 3 when there is any
+    Verify(VerifyArgs),
+    /// Writes a copy of the file as it is now, also while it is being written to
+    Backup(BackupArgs),
+    /// Rewrites the file without unused space; nobody else may have it open for writing
+    Vacuum(FileArgs),
+    /// Removes deleted runs and experiments for good and gives their space back
+    Gc(FileArgs),
+    /// Marks a run as deleted; `restore` takes that back until `gc` removes it
+    Delete(ChangeArgs),
+    /// Takes the deletion of a run back
+    Restore(ChangeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FileArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExperimentsArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// List deleted experiments too
+    #[arg(long)]
+    pub(super) deleted: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunsArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// Only the runs of this experiment, such as /Shared/team/churn
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) experiment: Option<String>,
+    /// List deleted runs too
+    #[arg(long)]
+    pub(super) deleted: bool,
+    /// At most so many runs
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(super) limit: Option<usize>,
+    /// The columns after id and name, separated by commas: status, experiment, age, duration,
+    /// started, ended, user, parent, or the key of a metric, a param or a tag
+    /// (metrics.KEY, params.KEY or tags.KEY where a key means several)
+    #[arg(long, short, value_name = "A,B,C", value_delimiter = ',')]
+    pub(super) columns: Option<Vec<String>>,
+    /// Sort by a column, smallest first; with a minus sign before it greatest first
+    #[arg(long, short, value_name = "[-]COLUMN", allow_hyphen_values = true)]
+    pub(super) sort: Option<String>,
+    /// Print JSON: an array of objects
+    #[arg(long, conflicts_with = "columns")]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The run's id or the beginning of it
+    pub(super) run: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MetricsArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The run's id or the beginning of it
+    pub(super) run: String,
+    /// The metric's key
+    pub(super) key: String,
+    /// Print the points instead, as CSV: step,time,value
+    #[arg(long)]
+    pub(super) points: bool,
+    /// Print JSON: the statistics and all points
+    #[arg(long, conflicts_with = "points")]
+    pub(super) json: bool,
+    /// The width of the plot in columns, labels included [default: the terminal's, else 80]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(20..))]
+    pub(super) width: Option<u16>,
+    /// The height of the curve in lines
+    #[arg(long, value_name = "LINES", default_value_t = 16,
+          value_parser = clap::value_parser!(u16).range(3..=1000))]
+    pub(super) height: u16,
+    /// Make the axis of values logarithmic
+    #[arg(long)]
+    pub(super) log_y: bool,
+    /// Draw with ASCII characters only
+    #[arg(long)]
+    pub(super) ascii: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SqlArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// One SELECT, in SQLite's dialect; runs and experiments are tables, run_params, run_tags and
+    /// run_metrics views (key, value and run_id); times are nanoseconds since 1970; run_metrics has
+    /// the latest packed point of each metric, while `runs` and `show` know those of live runs too
+    pub(super) query: String,
+    /// Print JSON: an array with an object for each row
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DumpArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// Also write a new file there with all that is still good
+    #[arg(long, value_name = "OUT")]
+    pub(super) salvage: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackupArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// Where the copy goes; there must be no such file yet
+    pub(super) to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ChangeArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The run's id or the beginning of it
+    pub(super) run: String,
+}

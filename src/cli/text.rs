@@ -1,0 +1,319 @@
+//! Values as people read them: numbers, counts, bytes, spans of time, dates; no I/O.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use crate::Timestamp;
+
+/// The significant digits of numbers in tables.
+const SIGNIFICANT: usize = 5;
+
+/// The most decimals that a column of numbers is aligned to.
+const MOST_DECIMALS: usize = 6;
+
+const NANOS_A_SECOND: i64 = 1_000_000_000;
+
+/// A number in about five digits, such as `0.093124`, `1.5e-7`, `42`, `NaN`.
+pub(super) fn number(value: f64) -> String {
+    if let Some(word) = not_finite(value) {
+        return word.to_owned();
+    }
+    let (mantissa, exponent) = scientific(value, SIGNIFICANT - 1);
+    if (-4..9).contains(&exponent) {
+        return without_trailing_zeros(&format!("{value:.*}", decimals_at(exponent))).to_owned();
+    }
+    format!("{}e{exponent}", without_trailing_zeros(&mantissa))
+}
+
+/// The decimals that leave a number of this decimal exponent its significant digits.
+fn decimals_at(exponent: i32) -> usize {
+    let digits = i32::try_from(SIGNIFICANT).unwrap_or(i32::MAX);
+    usize::try_from(digits - 1 - exponent).unwrap_or(0)
+}
+
+/// The number in full: the shortest text that reads back as the same number.
+pub(super) fn exact(value: f64) -> String {
+    if let Some(word) = not_finite(value) {
+        return word.to_owned();
+    }
+    let size = value.abs();
+    if value == 0.0 || (1e-5..1e16).contains(&size) {
+        return format!("{value}");
+    }
+    format!("{value:e}")
+}
+
+/// MLflow's words for what is no number, used in text and JSON alike.
+pub(super) fn not_finite(value: f64) -> Option<&'static str> {
+    if value.is_nan() {
+        Some("NaN")
+    } else if value.is_infinite() {
+        Some(if value > 0.0 { "Infinity" } else { "-Infinity" })
+    } else {
+        None
+    }
+}
+
+/// The numbers of one column, with the decimal points one below the other where that reads well.
+pub(super) fn number_column(values: &[f64]) -> Vec<String> {
+    let plain: Vec<String> = values.iter().copied().map(number).collect();
+    if plain.iter().any(|text| text.contains('e')) {
+        return plain;
+    }
+    let decimals = plain.iter().map(|text| text.split_once('.').map_or(0, |parts| parts.1.len()));
+    let decimals = decimals.max().unwrap_or(0).min(MOST_DECIMALS);
+    let aligned = |value: f64| match not_finite(value) {
+        Some(word) => word.to_owned(),
+        None => format!("{value:.decimals$}"),
+    };
+    values.iter().copied().map(aligned).collect()
+}
+
+/// The mantissa as text and the decimal exponent of a finite number.
+pub(super) fn scientific(value: f64, decimals: usize) -> (String, i32) {
+    let text = format!("{value:.decimals$e}");
+    match text.split_once('e') {
+        Some((mantissa, exponent)) => (mantissa.to_owned(), exponent.parse().unwrap_or(0)),
+        None => (text, 0),
+    }
+}
+
+fn without_trailing_zeros(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
+/// A count with its thousands apart: `1,234,567`.
+pub(super) fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A whole number with its thousands apart: `-1,234`.
+pub(super) fn grouped(value: i64) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    format!("{sign}{}", count(value.unsigned_abs()))
+}
+
+/// A count with its noun, `1 run` or `2 runs`.
+pub(super) fn plural(value: u64, noun: &str) -> String {
+    let ending = if value == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(value))
+}
+
+/// A number of bytes, `812 B` or `1.4 MiB`.
+#[expect(clippy::cast_precision_loss, reason = "three digits of it are shown")]
+pub(super) fn bytes(value: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if value < 1024 {
+        return format!("{value} B");
+    }
+    let mut size = value as f64;
+    let mut unit = "B";
+    for next in UNITS {
+        if size < 1023.95 {
+            break;
+        }
+        size /= 1024.0;
+        unit = next;
+    }
+    format!("{size:.1} {unit}")
+}
+
+/// A span of time in its largest units, such as `350 ms`, `12.3 s`, `4 min 05 s`, `3 d 04 h`.
+///
+/// A negative span, which a clock that was set back can give, has a minus sign.
+pub(super) fn span(nanos: i64) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    let nanos = nanos.unsigned_abs();
+    let tenths = nanos / 100_000_000;
+    let seconds = tenths / 10;
+    match seconds {
+        0 => format!("{sign}{} ms", nanos / 1_000_000),
+        1..60 => format!("{sign}{seconds}.{} s", tenths % 10),
+        60..3600 => format!("{sign}{} min {:02} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{sign}{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{sign}{} d {:02} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// How long ago an instant was, in its largest unit: `12 s`, `3 min`, `5 h`, `8 d`.
+pub(super) fn age(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_nanos().saturating_sub(then.as_nanos()) / NANOS_A_SECOND;
+    match seconds {
+        ..0 => "in the future".to_owned(),
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// The date and time of day in UTC, to the second: `2026-01-31 18:05:09`.
+pub(super) fn date(time: Timestamp) -> String {
+    let (year, month, day) = civil_date(time);
+    let (hour, minute, second) = time_of_day(time);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// The instant to the nanosecond by RFC 3339: `2026-01-31T18:05:09.000000001Z`.
+pub(super) fn rfc3339(time: Timestamp) -> String {
+    let nanos = time.as_nanos().rem_euclid(NANOS_A_SECOND);
+    format!("{}.{nanos:09}Z", date(time).replace(' ', "T"))
+}
+
+fn time_of_day(time: Timestamp) -> (i64, i64, i64) {
+    let second = time.as_nanos().div_euclid(NANOS_A_SECOND).rem_euclid(86_400);
+    (second / 3600, second / 60 % 60, second % 60)
+}
+
+/// Year, month and day in the Gregorian calendar.
+///
+/// The way of Howard Hinnant's `civil_from_days`: years begin in March, so that the leap day is
+/// the last of its year, and 400 years are one era of 146,097 days.
+fn civil_date(time: Timestamp) -> (i64, i64, i64) {
+    let days = time.as_nanos().div_euclid(86_400 * NANOS_A_SECOND) + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let leap_days = day_of_era / 1_460 - day_of_era / 36_524 + day_of_era / 146_096;
+    let year_of_era = (day_of_era - leap_days) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+/// The text on one line and harmless to a terminal: control characters (and those that turn the
+/// direction of writing) become escapes such as `\n` and `\u{1b}`.
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if is_unsafe(letter) {
+            // Writing to a String cannot fail.
+            let _ = write!(clean, "{}", letter.escape_default());
+        } else {
+            clean.push(letter);
+        }
+    }
+    Cow::Owned(clean)
+}
+
+fn is_unsafe(letter: char) -> bool {
+    let turns = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    letter.is_control() || turns || matches!(letter, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_keep_their_size() {
+        let cases = [
+            (0.0, "0"),
+            (0.093_123_9, "0.093124"),
+            (42.0, "42"),
+            (123_456_789.0, "123456789"),
+            (1_234_567_890.0, "1.2346e9"),
+            (1.5e-7, "1.5e-7"),
+            (-0.001, "-0.001"),
+            (0.99999999, "1"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ];
+        for (value, want) in cases {
+            assert_eq!(number(value), want, "{value:e}");
+        }
+    }
+
+    #[test]
+    fn exact_numbers_read_back_as_the_same() {
+        for value in [0.1 + 0.2, 1e300, -5e-324, 0.0, 123_456_789.125, 1e15] {
+            assert_eq!(exact(value).parse::<f64>().unwrap().to_bits(), value.to_bits());
+        }
+        assert_eq!(exact(1e300), "1e300");
+        assert_eq!(exact(0.25), "0.25");
+    }
+
+    #[test]
+    fn a_column_aligns_its_decimal_points() {
+        assert_eq!(number_column(&[0.5, 12.25, 3.0]), ["0.50", "12.25", "3.00"]);
+        assert_eq!(number_column(&[1.0, f64::NAN]), ["1", "NaN"]);
+        assert_eq!(number_column(&[1e-9, 1.0]), ["1e-9", "1"]);
+    }
+
+    #[test]
+    fn counts_and_bytes() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(grouped(-1234), "-1,234");
+        assert_eq!(plural(1, "run"), "1 run");
+        assert_eq!(plural(2000, "run"), "2,000 runs");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(1024 * 1024 - 1), "1.0 MiB");
+        assert_eq!(bytes(u64::MAX), "16.0 EiB");
+    }
+
+    #[test]
+    fn spans_show_two_units() {
+        let second = NANOS_A_SECOND;
+        let cases = [
+            (350_000_000, "350 ms"),
+            (12 * second + 340_000_000, "12.3 s"),
+            (59 * second + 999_000_000, "59.9 s"),
+            (245 * second, "4 min 05 s"),
+            (7620 * second, "2 h 07 min"),
+            (273_600 * second, "3 d 04 h"),
+            (-2 * second, "-2.0 s"),
+        ];
+        for (nanos, want) in cases {
+            assert_eq!(span(nanos), want);
+        }
+        assert!(span(i64::MIN).starts_with('-'));
+    }
+
+    #[test]
+    fn ages_show_one_unit() {
+        let at = |seconds: i64| Timestamp::from_nanos(seconds * NANOS_A_SECOND);
+        assert_eq!(age(at(0), at(59)), "59 s");
+        assert_eq!(age(at(0), at(3599)), "59 min");
+        assert_eq!(age(at(0), at(86_400 * 9)), "9 d");
+        assert_eq!(age(at(10), at(5)), "in the future");
+    }
+
+    #[test]
+    fn dates_follow_the_calendar() {
+        let cases = [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_399, "2000-02-28 23:59:59"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (4_107_542_400, "2100-03-01 00:00:00"),
+            (-1, "1969-12-31 23:59:59"),
+        ];
+        for (seconds, want) in cases {
+            assert_eq!(date(Timestamp::from_nanos(seconds * NANOS_A_SECOND)), want);
+        }
+        assert_eq!(rfc3339(Timestamp::from_nanos(-1)), "1969-12-31T23:59:59.999999999Z");
+        assert_eq!(date(Timestamp::from_nanos(i64::MIN)), "1677-09-21 00:12:43");
+        assert_eq!(date(Timestamp::from_nanos(i64::MAX)), "2262-04-11 23:47:16");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(printable("plain \u{e9}\u{4e2d}"), "plain \u{e9}\u{4e2d}");
+        assert_eq!(printable("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
+        assert_eq!(printable("\u{202e}x"), "\\u{202e}x");
+    }
+}

@@ -1,0 +1,231 @@
+//! `tracklite verify`, `backup`, `vacuum`, `gc`, `delete` and `restore`: looking after the file.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::{BackupArgs, ChangeArgs, FileArgs, VerifyArgs};
+use super::columns::short_id;
+use super::json;
+use super::terminal::{Style, Terminal};
+use super::{Exit, Failure, Outcome, text};
+use crate::{Database, ErrorKind, Result, SalvageReport, VerifyReport};
+
+#[derive(Serialize)]
+struct VerifyObject<'a> {
+    is_sound: bool,
+    frames: u64,
+    runs: u64,
+    points: u64,
+    blocks: u64,
+    damages: Vec<DamageObject<'a>>,
+    notes: &'a [String],
+    salvage: Option<SalvageObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct DamageObject<'a> {
+    place: &'a str,
+    offset: u64,
+    wanted: &'a str,
+    got: &'a str,
+}
+
+#[derive(Serialize)]
+struct SalvageObject<'a> {
+    path: &'a Path,
+    frames: u64,
+    runs: u64,
+    points: u64,
+    lost: &'a [String],
+}
+
+/// Checks the file and, when asked, saves what is good.
+pub(super) fn verify(args: &VerifyArgs, terminal: &mut Terminal) -> Outcome {
+    let report = match Database::verify(&args.file) {
+        // A file too damaged to be read through has been found damaged; a salvage may still do.
+        Err(error) if error.kind() == ErrorKind::Damaged && args.salvage.is_some() => {
+            super::report(&error);
+            None
+        }
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            super::report(&error);
+            return Ok(Exit::Damaged);
+        }
+        other => Some(other?),
+    };
+    let is_sound = report.as_ref().is_some_and(VerifyReport::is_sound);
+    let exit = if is_sound { Exit::Good } else { Exit::Damaged };
+    let salvage = match &args.salvage {
+        Some(out) => Some((out.as_path(), Database::salvage(&args.file, out)?)),
+        None => None,
+    };
+    let printed = if args.json {
+        let empty = VerifyReport::default();
+        let report = report.as_ref().unwrap_or(&empty);
+        json::print(terminal, &verify_object(report, is_sound, salvage.as_ref()))
+    } else {
+        print(args, report.as_ref(), salvage.as_ref(), terminal)
+    };
+    match printed {
+        // What was found counts, not who stopped reading about it.
+        Err(_) if terminal.is_closed() => Ok(exit),
+        other => other.map(|()| exit),
+    }
+}
+
+fn verify_object<'a>(
+    report: &'a VerifyReport,
+    is_sound: bool,
+    salvage: Option<&'a (&Path, SalvageReport)>,
+) -> VerifyObject<'a> {
+    let damages = report.damages.iter().map(|damage| DamageObject {
+        place: &damage.place,
+        offset: damage.offset,
+        wanted: &damage.wanted,
+        got: &damage.got,
+    });
+    VerifyObject {
+        is_sound,
+        frames: report.frames,
+        runs: report.runs,
+        points: report.points,
+        blocks: report.blocks,
+        damages: damages.collect(),
+        notes: &report.notes,
+        salvage: salvage.map(|(path, saved)| SalvageObject {
+            path,
+            frames: saved.frames,
+            runs: saved.runs,
+            points: saved.points,
+            lost: &saved.lost,
+        }),
+    }
+}
+
+fn print(
+    args: &VerifyArgs,
+    report: Option<&VerifyReport>,
+    salvage: Option<&(&Path, SalvageReport)>,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    if let Some(report) = report {
+        print_report(&args.file, report, terminal)?;
+    }
+    let Some((path, saved)) = salvage else { return Ok(()) };
+    let what = [
+        text::plural(saved.runs, "run"),
+        text::plural(saved.points, "point"),
+        text::plural(saved.frames, "frame"),
+    ];
+    terminal.line(&format!("saved {} to {}", what.join(", "), path.display()))?;
+    for lost in &saved.lost {
+        let word = terminal.paint(Style::Bad, "lost").into_owned();
+        terminal.line(&format!("{word}: {}", text::printable(lost)))?;
+    }
+    Ok(())
+}
+
+fn print_report(
+    file: &Path,
+    report: &VerifyReport,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    for damage in &report.damages {
+        let word = terminal.paint(Style::Bad, "damage").into_owned();
+        let place = text::printable(&damage.place);
+        let (wanted, got) = (text::printable(&damage.wanted), text::printable(&damage.got));
+        let offset = damage.offset;
+        terminal.line(&format!("{word}: {place} at byte {offset}: wanted {wanted}, got {got}"))?;
+    }
+    for note in &report.notes {
+        terminal.line(&format!("note: {}", text::printable(note)))?;
+    }
+    let read = [
+        text::plural(report.frames, "frame"),
+        text::plural(report.runs, "run"),
+        text::plural(report.blocks, "column block"),
+        text::plural(report.points, "point"),
+    ];
+    let verdict = match report.damages.len() as u64 {
+        0 => terminal.paint(Style::Good, "sound").into_owned(),
+        count => terminal.paint(Style::Bad, &text::plural(count, "damage")).into_owned(),
+    };
+    terminal.line(&format!("{}: {verdict}; read {}", file.display(), read.join(", ")))?;
+    Ok(())
+}
+
+/// Copies the file as it is now.
+pub(super) fn backup(args: &BackupArgs, terminal: &mut Terminal) -> Outcome {
+    Database::open_read_only(&args.file)?.backup(&args.to)?;
+    terminal.line(&format!("{} backed up to {}", args.file.display(), args.to.display()))?;
+    Ok(Exit::Good)
+}
+
+#[derive(Serialize)]
+struct VacuumObject {
+    before_bytes: u64,
+    after_bytes: u64,
+}
+
+/// Rewrites the file without unused space.
+pub(super) fn vacuum(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
+    let report = Database::vacuum(&args.file)?;
+    let (before_bytes, after_bytes) = (report.before_bytes, report.after_bytes);
+    if args.json {
+        json::print(terminal, &VacuumObject { before_bytes, after_bytes })?;
+    } else {
+        let (before, after) = (text::bytes(before_bytes), text::bytes(after_bytes));
+        terminal.line(&format!("{}: {before} before, {after} now", args.file.display()))?;
+    }
+    Ok(Exit::Good)
+}
+
+#[derive(Serialize)]
+struct GcObject {
+    runs: u64,
+    experiments: u64,
+    freed_bytes: u64,
+}
+
+/// Removes what is deleted for good.
+pub(super) fn gc(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
+    let database = Database::open(&args.file)?;
+    let report = database.gc()?;
+    database.close()?;
+    let (runs, experiments) = (report.runs, report.experiments);
+    if args.json {
+        json::print(terminal, &GcObject { runs, experiments, freed_bytes: report.freed_bytes })?;
+    } else {
+        let (runs, experiments) =
+            (text::plural(runs, "run"), text::plural(experiments, "experiment"));
+        let freed = text::bytes(report.freed_bytes);
+        terminal.line(&format!("removed {runs} and {experiments}; {freed} freed"))?;
+    }
+    Ok(Exit::Good)
+}
+
+/// Marks a run as deleted.
+pub(super) fn delete(args: &ChangeArgs, terminal: &mut Terminal) -> Outcome {
+    let database = Database::open(&args.file)?;
+    let id = database.find_run(&args.run)?;
+    let name = database.run(id)?.name()?;
+    database.delete_run(id)?;
+    database.close()?;
+    let (file, short) = (args.file.display(), short_id(id, 8));
+    let name = text::printable(&name);
+    terminal.line(&format!("deleted {short} {name}"))?;
+    terminal.line(&format!("to take it back: tracklite restore {file} {short}"))?;
+    Ok(Exit::Good)
+}
+
+/// Takes the deletion of a run back.
+pub(super) fn restore(args: &ChangeArgs, terminal: &mut Terminal) -> Outcome {
+    let database = Database::open(&args.file)?;
+    let id = database.find_run(&args.run)?;
+    let name = database.run(id)?.name()?;
+    database.restore_run(id)?;
+    database.close()?;
+    terminal.line(&format!("restored {} {}", short_id(id, 8), text::printable(&name)))?;
+    Ok(Exit::Good)
+}

@@ -1,0 +1,346 @@
+//! Writing what a file holds to a new one: the one mechanism of backup, vacuum and salvage.
+//!
+//! The records of the chain are copied in their order, without those of purged runs; points that
+//! were still in extents become column blocks. What was only true of the old file's space is
+//! left out.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::block;
+use crate::format::frame::Frame;
+use crate::format::record::{
+    BlockPlace, Incarnation, Position, Record, Sealed, SealedBlock, WriterClosed, WriterOpened,
+};
+use crate::id::{ExperimentId, RunId};
+use crate::log::{Damage, Definitions, ExtentState, Log, LogOptions, new_file};
+use crate::storage::{Access, FileStorage, WritePath};
+
+/// The liveness byte that copied writers are said to have had; nobody alive has it for long.
+const COPIED_BYTE: u16 = 4095;
+
+/// What a copy holds, and what could not be read.
+#[derive(Debug, Default)]
+pub(crate) struct Copied {
+    pub(crate) runs: u64,
+    pub(crate) points: u64,
+    pub(crate) frames: u64,
+    pub(crate) lost: Vec<String>,
+}
+
+/// What must be known of the whole chain before its first record is copied.
+#[derive(Debug, Default)]
+struct Survey {
+    purged_runs: HashSet<RunId>,
+    purged_experiments: HashSet<ExperimentId>,
+    /// Where blocks are that were moved, by where they were; `None` when they are gone.
+    moved: HashMap<u64, Option<SealedBlock>>,
+    /// Writers in order, with their extents that are not sealed.
+    writers: Vec<(Incarnation, Vec<ExtentState>)>,
+    definitions: HashMap<Incarnation, Definitions>,
+}
+
+impl Survey {
+    fn note(&mut self, record: &Record) {
+        match record {
+            Record::Purged(purged) => {
+                self.purged_runs.extend(&purged.runs);
+                self.purged_experiments.extend(&purged.experiments);
+            }
+            Record::BlockMoved(moved) => {
+                self.moved.insert(moved.from, moved.to.clone());
+            }
+            Record::WriterOpened(opened) => {
+                self.writers.push((opened.incarnation, Vec::new()));
+            }
+            Record::ExtentOpened(opened) => {
+                let extent = ExtentState { unit: opened.unit, units: opened.units, sealed: false };
+                match self.extents(opened.incarnation) {
+                    Some(extents) => extents.push(extent),
+                    // The frame that opened the writer is lost.
+                    None => self.writers.push((opened.incarnation, vec![extent])),
+                }
+            }
+            Record::Sealed(sealed) => {
+                if let Some(extents) = self.extents(sealed.incarnation) {
+                    extents.retain(|extent| !sealed.extents.contains(&extent.unit));
+                }
+            }
+            Record::SeriesDefined(defined) => {
+                self.definitions
+                    .entry(defined.incarnation)
+                    .or_default()
+                    .apply(defined.incarnation, record);
+            }
+            Record::RowDefined(defined) => {
+                self.definitions
+                    .entry(defined.incarnation)
+                    .or_default()
+                    .apply(defined.incarnation, record);
+            }
+            _ => {}
+        }
+    }
+
+    fn extents(&mut self, incarnation: Incarnation) -> Option<&mut Vec<ExtentState>> {
+        let found = self.writers.iter_mut().find(|(writer, _)| *writer == incarnation);
+        found.map(|(_, extents)| extents)
+    }
+
+    /// Where a block is now.
+    fn current(&self, block: &SealedBlock) -> Option<SealedBlock> {
+        let mut block = block.clone();
+        while let BlockPlace::At { offset, .. } = block.place {
+            match self.moved.get(&offset) {
+                Some(to) => block = to.clone()?,
+                None => break,
+            }
+        }
+        Some(block)
+    }
+
+    fn keeps(&self, record: &Record) -> bool {
+        let run = match record {
+            Record::RunStarted(it) => it.run,
+            Record::RunResumed(it) => it.run,
+            Record::RunUpdated(it) => it.run,
+            Record::RunLifecycleSet(it) => it.run,
+            Record::ParamsSet(it) => it.run,
+            Record::TagsSet(it) => it.run,
+            Record::TagDeleted(it) => it.run,
+            Record::SeriesDefined(it) => it.run,
+            Record::ExperimentCreated(it) => return self.keeps_experiment(it.experiment),
+            Record::ExperimentRenamed(it) => return self.keeps_experiment(it.experiment),
+            Record::ExperimentLifecycleSet(it) => return self.keeps_experiment(it.experiment),
+            Record::ExperimentTagsSet(it) => return self.keeps_experiment(it.experiment),
+            Record::ExperimentTagDeleted(it) => return self.keeps_experiment(it.experiment),
+            _ => return true,
+        };
+        !self.purged_runs.contains(&run)
+    }
+
+    fn keeps_experiment(&self, experiment: ExperimentId) -> bool {
+        !self.purged_experiments.contains(&experiment)
+    }
+}
+
+/// Copies what `source` holds to a new file at `path`, which must not exist.
+///
+/// `tolerant`: what cannot be read is listed in the result instead of failing the copy. The
+/// caller keeps the source's extents and blocks in place meanwhile.
+pub(crate) fn copy(source: &Log, path: &Path, tolerant: bool) -> Result<Copied> {
+    FileStorage::create_new(path, &new_file(source.header()))
+        .map_err(|error| creation_error(path, error))?;
+    let target = open_target(path)?;
+    let mut copy = Copy {
+        source,
+        target: &target,
+        survey: Survey::default(),
+        tolerant,
+        copied: Copied::default(),
+    };
+    let done = copy.run();
+    let copied = copy.copied;
+    done?;
+    target.close().map_err(|error| error.with_path(path))?;
+    Ok(copied)
+}
+
+fn creation_error(path: &Path, source: std::io::Error) -> Error {
+    let error = match source.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::new(ErrorKind::AlreadyExists, "there is a file of this name already")
+                .with_source(source)
+        }
+        _ => Error::io("creating the copy", source),
+    };
+    error.with_path(path)
+}
+
+fn open_target(path: &Path) -> Result<Log> {
+    let storage = FileStorage::open(path, Access::ReadWrite, WritePath::Positioned)
+        .map_err(|source| Error::io("opening the copy", source).with_path(path))?;
+    let options = LogOptions { sync_interval: None, ..LogOptions::default() };
+    Log::open(Arc::new(storage), options).map_err(|error| error.with_path(path))
+}
+
+struct Copy<'a> {
+    source: &'a Log,
+    target: &'a Log,
+    survey: Survey,
+    tolerant: bool,
+    copied: Copied,
+}
+
+impl Copy<'_> {
+    fn run(&mut self) -> Result<()> {
+        let mut survey = std::mem::take(&mut self.survey);
+        self.each_frame(|_, records| {
+            records.iter().for_each(|record| survey.note(record));
+            Ok(())
+        })?;
+        self.survey = survey;
+        let mut frames = Vec::new();
+        // Copied in batches of frames, so that the visit need not borrow this.
+        let source = self.source;
+        let tolerant = self.tolerant;
+        let mut failed = None;
+        let damages = walk(source, tolerant, |_, records| {
+            frames.push(records);
+            if frames.len() >= 256 && failed.is_none() {
+                failed = self.copy_frames(std::mem::take(&mut frames)).err();
+            }
+            Ok(())
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        self.copy_frames(frames)?;
+        self.copied.lost.extend(damages.iter().map(describe));
+        self.copy_unsealed()
+    }
+
+    fn each_frame(
+        &self,
+        visit: impl FnMut(Position, Vec<Record>) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        walk(self.source, self.tolerant, visit)
+    }
+
+    fn copy_frames(&mut self, frames: Vec<Vec<Record>>) -> Result<()> {
+        for records in frames {
+            let mut kept = Vec::new();
+            for record in records {
+                if let Some(record) = self.translate(record)? {
+                    kept.push(record);
+                }
+            }
+            if !kept.is_empty() {
+                self.copied.frames += 1;
+                self.target.append(|_, _| Ok((kept.clone(), ())))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The record as it stands in the new file; `None` for one that means nothing there.
+    fn translate(&mut self, record: Record) -> Result<Option<Record>> {
+        if !self.survey.keeps(&record) {
+            return Ok(None);
+        }
+        Ok(match record {
+            Record::WriterOpened(opened) => {
+                Some(WriterOpened { byte: COPIED_BYTE, floor: 0, ..opened }.into())
+            }
+            Record::Sealed(sealed) => {
+                let mut blocks = Vec::new();
+                for block in sealed.blocks {
+                    let copied = self.survey.current(&block).map(|it| self.copy_block(&it));
+                    blocks.extend(copied.transpose()?.flatten());
+                }
+                let extents = Vec::new();
+                (!blocks.is_empty()).then(|| Sealed { blocks, extents, ..sealed }.into())
+            }
+            Record::ExtentOpened(_)
+            | Record::BlockUnitOpened(_)
+            | Record::Punched(_)
+            | Record::BlockMoved(_)
+            | Record::Checkpoint(_)
+            | Record::Purged(_)
+            | Record::WriterClosed(_)
+            | Record::Unknown { .. } => None,
+            Record::RunStarted(started) => {
+                self.copied.runs += 1;
+                Some(started.into())
+            }
+            other => Some(other),
+        })
+    }
+
+    fn copy_block(&mut self, sealed: &SealedBlock) -> Result<Option<SealedBlock>> {
+        let purged = &self.survey.purged_runs;
+        let read = self.source.read_block(&sealed.place);
+        let kept = read.and_then(|bytes| {
+            let footer = block::parse(&bytes)?;
+            let is_whole = footer
+                .groups
+                .iter()
+                .flat_map(|group| &group.series)
+                .all(|series| !purged.contains(&series.label.run));
+            if is_whole {
+                Ok(Some(bytes))
+            } else {
+                block::retain(&bytes, |run| !purged.contains(&run))
+            }
+        });
+        match kept {
+            Ok(None) => Ok(None),
+            Ok(Some(bytes)) => self.adopt(bytes).map(Some),
+            Err(error) if self.tolerant => {
+                let points: u64 = sealed.series.iter().map(|series| series.count).sum();
+                self.copied.lost.push(format!("{points} points: {error}"));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn adopt(&mut self, bytes: Vec<u8>) -> Result<SealedBlock> {
+        let series = block::parse(&bytes)?.sealed_series();
+        self.copied.points += series.iter().map(|series| series.count).sum::<u64>();
+        Ok(SealedBlock { place: self.target.adopt_block(bytes)?, series })
+    }
+
+    /// Seals what is in extents into the new file, and closes its writers.
+    fn copy_unsealed(&mut self) -> Result<()> {
+        for (incarnation, extents) in std::mem::take(&mut self.survey.writers) {
+            let definitions = self.survey.definitions.remove(&incarnation).unwrap_or_default();
+            let define = |id| definitions.get(id).cloned();
+            let mut encoded = Vec::new();
+            let dropped = self.source.encode_extents(incarnation, &extents, &define, |bytes| {
+                encoded.push(bytes);
+                Ok(())
+            })?;
+            let purged = self.survey.purged_runs.clone();
+            let mut blocks = Vec::new();
+            for bytes in encoded {
+                if let Some(bytes) = block::retain(&bytes, |run| !purged.contains(&run))? {
+                    blocks.push(self.adopt(bytes)?);
+                }
+            }
+            let mut records: Vec<Record> = Vec::new();
+            if !blocks.is_empty() {
+                records.push(Sealed { incarnation, extents: Vec::new(), dropped, blocks }.into());
+            }
+            records.push(WriterClosed { incarnation }.into());
+            self.target.append(|_, _| Ok((records.clone(), ())))?;
+        }
+        Ok(())
+    }
+}
+
+/// Visits the decoded frames of the chain; tolerant, also those beyond damage.
+fn walk(
+    source: &Log,
+    tolerant: bool,
+    mut visit: impl FnMut(Position, Vec<Record>) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    if tolerant {
+        return source.survey(|position, frame| visit(position, decodable(frame)));
+    }
+    let mut reader = source.reader_from_start()?;
+    reader.catch_up(|at, frame| visit(at.next, frame.records()?))?;
+    Ok(Vec::new())
+}
+
+/// The records of a frame that can be decoded.
+fn decodable(frame: &Frame<'_>) -> Vec<Record> {
+    frame.raw_records().map_while(Result::ok).filter_map(|raw| raw.decode().ok()).collect()
+}
+
+fn describe(damage: &Damage) -> String {
+    let Damage { place, offset, wanted, got } = damage;
+    format!("{place} at byte {offset}: wanted {wanted}, got {got}")
+}

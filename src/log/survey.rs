@@ -1,0 +1,205 @@
+//! Walking a file that may be damaged: every frame that is sound by itself, and what is not.
+
+use std::collections::BTreeSet;
+
+use crate::error::Result;
+use crate::format::frame::{self, FRAME_HEADER_BYTES, Frame, Parsed};
+use crate::format::header::{UnitHeader, UnitKind};
+use crate::format::record::Position;
+use crate::format::word::WordPlace;
+use crate::format::{
+    FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, UNIT_BYTES, UNIT_HEADER_BYTES, unit_start, units_for,
+};
+
+use super::chain::read_word;
+use super::{Log, io_error};
+
+/// A place at which the file is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// What is damaged, in words.
+    pub place: String,
+    /// Where it is, in bytes from the start of the file.
+    pub offset: u64,
+    /// What should be there.
+    pub wanted: String,
+    /// What is there.
+    pub got: String,
+}
+
+impl Log {
+    /// The unit headers that are sound, in the order of the file.
+    pub(crate) fn unit_headers(&self) -> Result<Vec<UnitHeader>> {
+        let length = self.storage.len().map_err(io_error("asking for the length".to_owned()))?;
+        let mut headers = Vec::new();
+        let mut unit = FIRST_CHAIN_UNIT;
+        while unit < units_for(length) {
+            let found = self.unit_header(unit)?;
+            // What belongs to a unit of several is not looked at as a header.
+            unit = unit.saturating_add(found.map_or(1, |header| header.units));
+            headers.extend(found);
+        }
+        Ok(headers)
+    }
+
+    fn unit_header(&self, unit: u32) -> Result<Option<UnitHeader>> {
+        let mut bytes = [0; UNIT_HEADER_BYTES as usize];
+        self.storage
+            .read_at(unit_start(unit), &mut bytes)
+            .map_err(io_error(format!("reading the header of unit {unit}")))?;
+        Ok(UnitHeader::decode(self.file, unit, &bytes))
+    }
+
+    /// Visits every frame that is sound by itself, in the order of the file, which is the order
+    /// of the chain; what lies between sound frames is told as damage.
+    ///
+    /// Nothing is trusted but checksums: neither the links between units nor the hash of the
+    /// chain. Remains of a power cut, beyond the durable mark, are passed over in silence.
+    pub(crate) fn survey(
+        &self,
+        mut visit: impl FnMut(Position, &Frame<'_>) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        let mark = read_word(&*self.storage, self.file, WordPlace::DurableMark)?.unwrap_or(0) * 8;
+        let mut damages = Vec::new();
+        let mut units: BTreeSet<(u32, u32)> = BTreeSet::new();
+        for header in self.unit_headers()?.iter().filter(|it| it.kind == UnitKind::Chain) {
+            units.insert((header.unit, header.units));
+        }
+        self.add_linked(&mut units, mark, &mut damages)?;
+        let last = units.last().map(|(unit, _)| *unit);
+        let mut previous = None;
+        for (unit, units) in units {
+            let is_last = Some(unit) == last;
+            let before = damages.len();
+            previous =
+                self.survey_unit(unit, units, is_last, mark, previous, &mut damages, &mut visit)?;
+            if damages.len() > before {
+                previous = None;
+            }
+        }
+        Ok(damages)
+    }
+
+    /// Adds units to which the chain leads although their own header is not sound.
+    fn add_linked(
+        &self,
+        units: &mut BTreeSet<(u32, u32)>,
+        mark: u64,
+        damages: &mut Vec<Damage>,
+    ) -> Result<()> {
+        let mut linked: Vec<u32> = vec![FIRST_CHAIN_UNIT];
+        for (unit, _) in units.iter() {
+            let word = read_word(&*self.storage, self.file, WordPlace::Successor(*unit))?;
+            linked.extend(word.and_then(|unit| u32::try_from(unit).ok()));
+        }
+        for unit in linked {
+            if units.iter().any(|(known, _)| *known == unit) {
+                continue;
+            }
+            units.insert((unit, 1));
+            if unit_start(unit) < mark {
+                damages.push(Damage {
+                    place: format!("header of chain unit {unit}"),
+                    offset: unit_start(unit),
+                    wanted: "a unit header of this file".to_owned(),
+                    got: "other bytes".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits the sound frames of one unit; gives the chain's hash after the last of them.
+    #[expect(clippy::too_many_arguments, reason = "what one step of the survey hands to the next")]
+    fn survey_unit(
+        &self,
+        unit: u32,
+        units: u32,
+        is_last: bool,
+        mark: u64,
+        mut previous: Option<u64>,
+        damages: &mut Vec<Damage>,
+        visit: &mut impl FnMut(Position, &Frame<'_>) -> Result<()>,
+    ) -> Result<Option<u64>> {
+        let start = unit_start(unit);
+        let mut bytes = vec![0; (u64::from(units) * UNIT_BYTES) as usize];
+        let got = self
+            .storage
+            .read_at(start, &mut bytes)
+            .map_err(io_error(format!("reading chain unit {unit}")))?;
+        let bytes = &bytes[..got];
+        let mut at = FIRST_FRAME_BYTES as usize;
+        let mut gap: Option<(usize, String)> = None;
+        while at + FRAME_HEADER_BYTES <= bytes.len() {
+            let position = Position(start + at as u64);
+            let rest = &bytes[at..];
+            match frame::parse(self.file, position, None, rest, rest.len()) {
+                Parsed::Whole(frame) => {
+                    self.close_gap(&mut gap, start, at, damages);
+                    check_hash(position, &frame, previous, damages);
+                    visit(position, &frame)?;
+                    previous = Some(frame.hash);
+                    at += frame.length;
+                }
+                other => {
+                    let reason = || describe(&other);
+                    gap.get_or_insert_with(|| (at, reason()));
+                    at += 8;
+                }
+            }
+        }
+        // The end of the chain, or of a unit that was left for its successor, is no damage.
+        if let Some((from, got)) = gap {
+            let from = start + from as u64;
+            let is_lost = if is_last { from < mark } else { false };
+            if is_lost {
+                damages.push(missing(from, got));
+            }
+        }
+        Ok(previous)
+    }
+
+    fn close_gap(
+        &self,
+        gap: &mut Option<(usize, String)>,
+        start: u64,
+        _until: usize,
+        damages: &mut Vec<Damage>,
+    ) {
+        if let Some((from, got)) = gap.take() {
+            damages.push(missing(start + from as u64, got));
+        }
+    }
+}
+
+fn missing(offset: u64, got: String) -> Damage {
+    let wanted = "a frame of the metadata chain".to_owned();
+    Damage { place: "metadata chain".to_owned(), offset, wanted, got }
+}
+
+fn check_hash(
+    position: Position,
+    frame: &Frame<'_>,
+    previous: Option<u64>,
+    damages: &mut Vec<Damage>,
+) {
+    let Some(previous) = previous else { return };
+    if !frame.follows(previous) {
+        damages.push(Damage {
+            place: "metadata chain".to_owned(),
+            offset: position.0,
+            wanted: format!("a frame after the chain of hash {previous:016x}"),
+            got: "a frame of another chain, or after frames that are lost".to_owned(),
+        });
+    }
+}
+
+fn describe(parsed: &Parsed<'_>) -> String {
+    match parsed {
+        Parsed::Empty => "nothing".to_owned(),
+        Parsed::Bad(reason) => reason.clone(),
+        Parsed::NeedsMore(length) => format!("a frame of {length} bytes, beyond the unit"),
+        Parsed::Whole(_) => "a frame".to_owned(),
+    }
+}

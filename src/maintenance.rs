@@ -1,0 +1,313 @@
+//! What keeps a file in shape: gc of deleted runs, backup, vacuum, and facts about the file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::copy;
+use crate::database::{absolute, is_open_here};
+use crate::engine::Engine;
+use crate::entity::Lifecycle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::block;
+use crate::format::record::{BlockMoved, BlockPlace, Purged, SealedBlock};
+use crate::format::{FORMAT_VERSION, unit_start};
+use crate::id::Timestamp;
+use crate::index::{BlockRuns, RunScope};
+use crate::log::{Log, LogOptions};
+use crate::storage::{Access, FileStorage, Storage, WritePath};
+
+/// A file of at least this length vacuums itself when it is mostly holes.
+const VACUUM_LENGTH_MIN: u64 = 16 * 1024 * 1024;
+/// What a vacuum by itself copies at most: well under a second.
+const VACUUM_ALLOCATED_MAX: u64 = 64 * 1024 * 1024;
+
+/// What gc did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GcReport {
+    /// Runs that are gone.
+    pub runs: u64,
+    /// Experiments that are gone.
+    pub experiments: u64,
+    /// Bytes of column blocks whose space was given back.
+    pub freed_bytes: u64,
+}
+
+/// What vacuum did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VacuumReport {
+    /// The length of the file before.
+    pub before_bytes: u64,
+    /// The length of the file now.
+    pub after_bytes: u64,
+}
+
+/// A process that has the file open for writing, or had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WriterInfo {
+    /// Its process id, as it said.
+    pub process: u32,
+    /// The host's name.
+    pub host: String,
+    /// When it opened the file.
+    pub opened: Timestamp,
+    /// Whether it still has the file open.
+    pub alive: bool,
+}
+
+/// Facts about a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatabaseInfo {
+    /// The path by which it was opened.
+    pub path: PathBuf,
+    /// The random id in its header.
+    pub file_id: u128,
+    /// The version of its format.
+    pub format_version: u16,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Its length in bytes.
+    pub file_bytes: u64,
+    /// The space that it takes on the disk.
+    pub allocated_bytes: u64,
+    /// Experiments, deleted ones too.
+    pub experiments: u64,
+    /// Runs, deleted ones too.
+    pub runs: u64,
+    /// Points, sealed and live.
+    pub points: u64,
+    /// Bytes of extents that are not sealed.
+    pub unsealed_bytes: u64,
+    /// Bytes of units of the metadata chain.
+    pub chain_bytes: u64,
+    /// Writers that have not left the file.
+    pub writers: Vec<WriterInfo>,
+    /// The file of the index; `None` when it is in memory.
+    pub index_path: Option<PathBuf>,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
+}
+
+pub(crate) fn info(engine: &Engine) -> Result<DatabaseInfo> {
+    let log = &engine.log;
+    let doing = |source| Error::io("asking for the size of the file", source);
+    let (_, live) = engine.live_latest(None)?;
+    let counts = engine.with_index(|index, _| index.counts())?;
+    let extents = engine.with_index(|index, _| index.unsealed_extents())?;
+    let unsealed_bytes = extents.iter().map(|(_, extent)| unit_start(extent.units)).sum();
+    let header = log.header();
+    let file_bytes = log.storage().len().map_err(doing)?;
+    let allocated_bytes = log.storage().allocated_bytes().map_err(doing)?;
+    let mut warnings = log.warnings();
+    if log.is_poisoned()? {
+        warnings.push("a sync of this file failed: see the log of the system".to_owned());
+    }
+    if file_bytes >= VACUUM_LENGTH_MIN && file_bytes > 2 * allocated_bytes {
+        warnings.push("the file is mostly holes: `tracklite vacuum` makes it shorter".to_owned());
+    }
+    if counts.dropped > 0 {
+        let message = "points beyond the last sync were lost in a power cut";
+        warnings.push(format!("{} {message}", counts.dropped));
+    }
+    Ok(DatabaseInfo {
+        path: engine.path().to_owned(),
+        file_id: header.file.0,
+        format_version: FORMAT_VERSION,
+        created: Timestamp::from_nanos(header.created),
+        file_bytes,
+        allocated_bytes,
+        experiments: counts.experiments,
+        runs: counts.runs,
+        points: counts.points + live,
+        unsealed_bytes,
+        chain_bytes: log.chain_bytes()?,
+        writers: writers(engine)?,
+        index_path: engine.index_path(),
+        warnings,
+    })
+}
+
+fn writers(engine: &Engine) -> Result<Vec<WriterInfo>> {
+    let open = engine.with_index(|index, _| index.open_writers())?;
+    let mut writers = Vec::new();
+    for writer in open {
+        writers.push(WriterInfo {
+            process: writer.process,
+            host: writer.host,
+            opened: writer.opened,
+            alive: engine.log.is_alive(writer.incarnation)?,
+        });
+    }
+    Ok(writers)
+}
+
+/// Purges what is marked deleted, and gives the space of its points back.
+pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
+    let log = &engine.log;
+    log.check_usable()?;
+    let _janitor = log.wait_for_maintenance()?;
+    let mut report = GcReport::default();
+    loop {
+        let (purged, at) = engine.with_index(|index, cursor| {
+            let experiments = index.experiments()?;
+            let is_deleted = |lifecycle| lifecycle == Lifecycle::Deleted;
+            let experiments = experiments.into_iter().filter(|it| is_deleted(it.lifecycle));
+            let experiments: Vec<_> = experiments.map(|it| it.id).collect();
+            let runs = index.run_infos(RunScope::All)?;
+            let is_gone = |run: &crate::entity::RunInfo| {
+                is_deleted(run.lifecycle) || experiments.contains(&run.experiment)
+            };
+            let runs: Vec<_> = runs.iter().filter(|run| is_gone(run)).map(|run| run.id).collect();
+            Ok((Purged { runs, experiments }, cursor.next))
+        })?;
+        report.runs = purged.runs.len() as u64;
+        report.experiments = purged.experiments.len() as u64;
+        if report.runs + report.experiments == 0 {
+            break;
+        }
+        // What was looked up must still hold when it is made irreversible.
+        let is_done = log.append(|state, _| {
+            let holds = state.end == at;
+            Ok((if holds { vec![purged.clone().into()] } else { Vec::new() }, holds))
+        })?;
+        if is_done {
+            break;
+        }
+    }
+    report.freed_bytes = free_blocks(engine)?;
+    Ok(report)
+}
+
+/// Rewrites blocks that are mostly dead, and gives back the space of what no frame names.
+fn free_blocks(engine: &Engine) -> Result<u64> {
+    let log = &engine.log;
+    let mut moves = Vec::new();
+    for block in engine.with_index(|index, _| index.blocks_with_purged())? {
+        moves.extend(rewrite(log, &block)?);
+    }
+    if moves.is_empty() {
+        return Ok(0);
+    }
+    log.sync()?;
+    log.append(|_, _| Ok((moves.iter().cloned().map(Into::into).collect(), ())))?;
+    log.sync()?;
+    let mut freed = 0;
+    for it in &moves {
+        log.punch_range(it.from, u64::from(it.from_length))?;
+        freed += u64::from(it.from_length);
+    }
+    Ok(freed)
+}
+
+/// The move of a block without its purged runs; `None` when too little of it is dead.
+fn rewrite(log: &Log, block: &BlockRuns) -> Result<Option<BlockMoved>> {
+    let BlockPlace::At { offset, length, .. } = block.place else { return Ok(None) };
+    let moved = |to| Some(BlockMoved { from: offset, from_length: length, to });
+    if block.live.is_empty() {
+        return Ok(moved(None));
+    }
+    if (block.purged as usize) < block.live.len() {
+        return Ok(None);
+    }
+    let bytes = log.read_block(&block.place)?;
+    let keep = |run| block.live.iter().any(|(_, live)| *live == run);
+    let Some(bytes) = block::retain(&bytes, keep)? else { return Ok(moved(None)) };
+    let series = block::parse(&bytes)?.sealed_series();
+    let place = log.adopt_block(bytes)?;
+    Ok(moved(Some(SealedBlock { place, series })))
+}
+
+/// Writes what the file holds to a new file, while others go on writing to this one.
+pub(crate) fn backup(engine: &Engine, to: &Path) -> Result<()> {
+    let to = absolute(to);
+    // Without a writer's hold there is nobody here to punch what is being read.
+    let _held = match engine.log.writer() {
+        Some(_) => Some(engine.log.wait_for_maintenance()?),
+        None => None,
+    };
+    let temporary = temporary_beside(&to)?;
+    if to.exists() {
+        let message = "there is a file of this name already";
+        return Err(Error::new(ErrorKind::AlreadyExists, message).with_path(&to));
+    }
+    let copied = copy::copy(&engine.log, &temporary, false);
+    let linked = copied.and_then(|_| {
+        std::fs::hard_link(&temporary, &to)
+            .map_err(|source| Error::io("naming the backup", source).with_path(&to))
+    });
+    let _ = std::fs::remove_file(&temporary);
+    linked?;
+    sync_folder(&to)
+}
+
+/// Rewrites the file without what is purged or empty. Nobody else may have it open for writing.
+pub(crate) fn vacuum(path: &Path) -> Result<VacuumReport> {
+    let path = absolute(path);
+    let storage = FileStorage::open(&path, Access::ReadWrite, WritePath::Positioned)
+        .map_err(|error| crate::builder::open_error("opening the file", &path, error))?;
+    vacuum_storage(&path, Arc::new(storage)).map_err(|error| error.with_path(&path))
+}
+
+fn vacuum_storage(path: &Path, storage: Arc<dyn Storage>) -> Result<VacuumReport> {
+    let doing = |source| Error::io("looking at the file", source);
+    let place = storage.place().map_err(doing)?;
+    if is_open_here((place.device, place.inode)) {
+        let message = "this process has the file open: close it before the vacuum";
+        return Err(Error::new(ErrorKind::Locked, message));
+    }
+    if place.links != 1 || !place.name_leads_here {
+        let message = "the file has other names (hard links), which a vacuum would tear off";
+        return Err(Error::new(ErrorKind::InvalidState, message));
+    }
+    let target = std::fs::canonicalize(path).map_err(doing)?;
+    let before_bytes = storage.len().map_err(doing)?;
+    // An opening without other writers repairs what a power cut left; it ends before the copy.
+    Log::open(Arc::clone(&storage), LogOptions::default())?.close()?;
+    let options = LogOptions { read_only: true, ..LogOptions::default() };
+    let log = Log::open(Arc::clone(&storage), options)?;
+    let _all = log.lock_out_writers()?;
+    let temporary = temporary_beside(&target)?;
+    let written = copy::copy(&log, &temporary, false).and_then(|_| {
+        let keep = std::fs::metadata(&target)
+            .and_then(|metadata| std::fs::set_permissions(&temporary, metadata.permissions()));
+        keep.and_then(|()| std::fs::rename(&temporary, &target))
+            .map_err(|source| Error::io("putting the new file in place", source))
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written?;
+    sync_folder(&target)?;
+    let after_bytes = std::fs::metadata(&target).map_err(doing)?.len();
+    Ok(VacuumReport { before_bytes, after_bytes })
+}
+
+/// Vacuums a file that was just closed, when it is mostly holes and the copy takes no time.
+pub(crate) fn vacuum_if_mostly_holes(path: &Path, length: u64, allocated: u64) {
+    let is_due =
+        length >= VACUUM_LENGTH_MIN && length > 2 * allocated && allocated <= VACUUM_ALLOCATED_MAX;
+    if is_due {
+        // Somebody may have opened it meanwhile: then it is not the last writer that left.
+        let _ = vacuum(path);
+    }
+}
+
+fn temporary_beside(path: &Path) -> Result<PathBuf> {
+    let name = path.file_name().ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, "the path names no file").with_path(path)
+    })?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}.{}.new", std::process::id(), Timestamp::now().as_nanos()));
+    Ok(path.with_file_name(temporary))
+}
+
+/// Makes a name durable.
+fn sync_folder(path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| Error::io("syncing the folder", source).with_path(path))
+}

@@ -1,0 +1,314 @@
+//! Checking a file byte by byte, and telling each damage with its place.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::copy;
+use crate::error::{Error, Result};
+use crate::format::block;
+use crate::format::frame::Frame;
+use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitKind};
+use crate::format::record::{BlockPlace, Incarnation, Record, SealedBlock};
+use crate::format::unit_start;
+use crate::id::RunId;
+use crate::log::{Damage, ExtentState, Log, LogOptions};
+use crate::storage::{Access, FileStorage, Storage, WritePath};
+
+/// What `verify` found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// Sound frames of the metadata chain.
+    pub frames: u64,
+    /// Runs that were not purged.
+    pub runs: u64,
+    /// Points, sealed and live.
+    pub points: u64,
+    /// Column blocks.
+    pub blocks: u64,
+    /// What is damaged; empty in a sound file.
+    pub damages: Vec<Damage>,
+    /// What is as it may be after a power cut or a killed process, and worth knowing.
+    pub notes: Vec<String>,
+}
+
+impl VerifyReport {
+    /// Whether nothing is damaged.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damages.is_empty()
+    }
+}
+
+/// What `salvage` wrote to the new file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SalvageReport {
+    /// Runs.
+    pub runs: u64,
+    /// Points.
+    pub points: u64,
+    /// Frames of metadata.
+    pub frames: u64,
+    /// What could not be read, one sentence each.
+    pub lost: Vec<String>,
+}
+
+/// Opens the file for reading without an index; also when its chain is damaged.
+fn open(path: &Path) -> Result<Log> {
+    let storage = FileStorage::open(path, Access::ReadOnly, WritePath::Positioned)
+        .map_err(|error| crate::builder::open_error("opening the file", path, error))?;
+    open_storage(Arc::new(storage)).map_err(|error| error.with_path(path))
+}
+
+fn open_storage(storage: Arc<dyn Storage>) -> Result<Log> {
+    Log::open(storage, LogOptions { read_only: true, ..LogOptions::default() })
+}
+
+/// Checks every checksum of the file and that what it says fits together.
+pub(crate) fn verify(path: &Path) -> Result<VerifyReport> {
+    verify_log(&open(path)?).map_err(|error| error.with_path(path))
+}
+
+/// Checks the file in a storage of a test's.
+#[cfg(feature = "internals")]
+pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<VerifyReport> {
+    verify_log(&open_storage(storage)?)
+}
+
+fn verify_log(log: &Log) -> Result<VerifyReport> {
+    let mut check = Check::default();
+    check.headers(log)?;
+    let damages = log.survey(|position, frame| {
+        check.report.frames += 1;
+        for raw in frame.raw_records() {
+            match raw.and_then(|raw| raw.decode()) {
+                Ok(record) => check.note(position.0, record),
+                Err(error) => {
+                    check.damage("record", position.0, "a record", &error.to_string());
+                    break;
+                }
+            }
+        }
+        Ok(())
+    })?;
+    check.report.damages.extend(damages);
+    check.units(log)?;
+    check.blocks(log);
+    check.extents(log)?;
+    check.report.runs = check.runs.len() as u64;
+    Ok(check.report)
+}
+
+#[derive(Default)]
+struct Check {
+    report: VerifyReport,
+    runs: HashSet<RunId>,
+    blocks: Vec<(Incarnation, SealedBlock)>,
+    extents: HashMap<u32, (Incarnation, ExtentState, u128)>,
+    block_units: Vec<u32>,
+    boots: HashMap<Incarnation, u128>,
+    definitions: HashMap<Incarnation, crate::log::Definitions>,
+}
+
+impl Check {
+    fn damage(&mut self, place: &str, offset: u64, wanted: &str, got: &str) {
+        self.report.damages.push(Damage {
+            place: place.to_owned(),
+            offset,
+            wanted: wanted.to_owned(),
+            got: got.to_owned(),
+        });
+    }
+
+    fn headers(&mut self, log: &Log) -> Result<()> {
+        for offset in HEADER_OFFSETS {
+            let bytes = log.read_piece(offset, HEADER_BYTES)?;
+            match Header::decode(&bytes) {
+                Ok(header) if header == log.header() => {}
+                Ok(_) => self.damage("header", offset, "two equal copies", "another header"),
+                Err(error) => self.damage("header", offset, "a header", &error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, position: u64, record: Record) {
+        match record {
+            Record::WriterOpened(opened) => {
+                self.boots.insert(opened.incarnation, opened.boot_id);
+            }
+            Record::RunStarted(started) => {
+                self.runs.insert(started.run);
+            }
+            Record::Purged(purged) => {
+                purged.runs.iter().for_each(|run| drop(self.runs.remove(run)));
+            }
+            Record::ExtentOpened(opened) => {
+                let extent = ExtentState { unit: opened.unit, units: opened.units, sealed: false };
+                let boot = self.boots.get(&opened.incarnation).copied().unwrap_or(0);
+                self.extents.insert(opened.unit, (opened.incarnation, extent, boot));
+            }
+            Record::BlockUnitOpened(opened) => self.block_units.push(opened.unit),
+            Record::Sealed(sealed) => {
+                sealed.extents.iter().for_each(|unit| drop(self.extents.remove(unit)));
+                if sealed.dropped > 0 {
+                    self.report.notes.push(format!(
+                        "{} points at byte {position} were dropped: a power cut took the \
+                         definition of their series",
+                        sealed.dropped
+                    ));
+                }
+                let owner = sealed.incarnation;
+                self.blocks.extend(sealed.blocks.into_iter().map(|block| (owner, block)));
+            }
+            Record::BlockMoved(moved) => {
+                let named = |block: &SealedBlock| matches!(block.place, BlockPlace::At { offset, .. } if offset == moved.from);
+                let Some(at) = self.blocks.iter().position(|(_, block)| named(block)) else {
+                    return;
+                };
+                match moved.to {
+                    Some(to) => self.blocks[at].1 = to,
+                    None => drop(self.blocks.remove(at)),
+                }
+            }
+            Record::SeriesDefined(_) | Record::RowDefined(_) => {
+                for (incarnation, _) in &self.boots {
+                    self.definitions.entry(*incarnation).or_default().apply(*incarnation, &record);
+                }
+            }
+            Record::Unknown { kind, version, .. } => self.report.notes.push(format!(
+                "a record of kind {kind}, version {version}, at byte {position} is unknown to \
+                 this build"
+            )),
+            _ => {}
+        }
+    }
+
+    /// Every unit that the chain names has a sound header, unless it was never used.
+    fn units(&mut self, log: &Log) -> Result<()> {
+        let found: HashMap<u32, UnitKind> =
+            log.unit_headers()?.into_iter().map(|header| (header.unit, header.kind)).collect();
+        let wanted = self.block_units.iter().map(|unit| (*unit, UnitKind::Block));
+        let wanted: Vec<_> = wanted.collect();
+        for (unit, kind) in wanted {
+            if found.get(&unit).is_some_and(|found| *found != kind) {
+                let got = format!("{:?}", found.get(&unit));
+                self.damage("unit header", unit_start(unit), &format!("{kind:?}"), &got);
+            }
+        }
+        Ok(())
+    }
+
+    fn blocks(&mut self, log: &Log) {
+        for (_, sealed) in std::mem::take(&mut self.blocks) {
+            self.report.blocks += 1;
+            let counted: u64 = sealed.series.iter().map(|series| series.count).sum();
+            let offset = match &sealed.place {
+                BlockPlace::Inline(_) => 0,
+                BlockPlace::At { offset, .. } => *offset,
+            };
+            match log.read_block(&sealed.place).and_then(|bytes| check_block(&bytes)) {
+                Ok(points) if points == counted => self.report.points += points,
+                Ok(points) => self.damage(
+                    "column block",
+                    offset,
+                    &format!("{counted} points, as the chain says"),
+                    &format!("{points} points"),
+                ),
+                Err(error) => self.damage("column block", offset, "a block", &error.to_string()),
+            }
+        }
+    }
+
+    fn extents(&mut self, log: &Log) -> Result<()> {
+        let mut extents: Vec<_> = self.extents.drain().map(|(_, extent)| extent).collect();
+        extents.sort_by_key(|(_, extent, _)| extent.unit);
+        for (incarnation, extent, boot) in extents {
+            let definitions = self.definitions.entry(incarnation).or_default();
+            let define = |id| definitions.get(id).cloned();
+            let mut points = 0;
+            let undefined = log.encode_extents(incarnation, &[extent], &define, |bytes| {
+                points += check_block(&bytes)?;
+                Ok(())
+            })?;
+            self.report.points += points;
+            let report = log.scan_extent(incarnation, &extent, 0, |_, _| {})?;
+            let lost_power = boot != log.storage().boot_id();
+            let place = format!("extent {}", extent.unit);
+            let offset = unit_start(extent.unit);
+            if (report.unreadable > 0 || undefined > 0) && lost_power {
+                self.report.notes.push(format!(
+                    "{place}: a power cut took {} slots and the definitions of {undefined} points",
+                    report.unreadable
+                ));
+            } else if report.unreadable > 0 {
+                let got = format!("{} slots that pass no check", report.unreadable);
+                self.damage(&place, offset, "points and rows", &got);
+            }
+            if report.unfinished > 0 {
+                self.report.notes.push(format!(
+                    "{place}: its end holds {} slots of an entry that was never finished",
+                    report.unfinished
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Decodes every column of a block; gives the number of points.
+fn check_block(bytes: &[u8]) -> Result<u64> {
+    let footer = block::parse(bytes)?;
+    let mut points = 0;
+    let (mut numbers, mut values) = (Vec::new(), Vec::new());
+    for group in &footer.groups {
+        for column in [&group.steps, &group.times] {
+            numbers.clear();
+            block::decode_column_i64(column, column.bytes_of(bytes)?, &mut numbers)?;
+        }
+        for series in &group.series {
+            values.clear();
+            block::decode_column_f64(&series.values, series.values.bytes_of(bytes)?, &mut values)?;
+            points += u64::from(group.points);
+        }
+    }
+    Ok(points)
+}
+
+/// Writes all that is still good to a new file.
+pub(crate) fn salvage(path: &Path, out: &Path) -> Result<SalvageReport> {
+    let source = open(path)?;
+    let copied = copy::copy(&source, out, true)?;
+    Ok(SalvageReport {
+        runs: copied.runs,
+        points: copied.points,
+        frames: copied.frames,
+        lost: copied.lost,
+    })
+}
+
+/// Writes each frame and record of the chain as text, one line a record.
+pub(crate) fn dump(path: &Path, out: &mut dyn Write) -> Result<()> {
+    let log = open(path)?;
+    let written = |result: std::io::Result<()>| {
+        result.map_err(|source| Error::io("writing the dump", source))
+    };
+    let damages = log.survey(|position, frame| {
+        let Frame { length, hash, .. } = *frame;
+        written(writeln!(out, "{:>10}  frame of {length} bytes, hash {hash:016x}", position.0))?;
+        for raw in frame.raw_records() {
+            match raw.and_then(|raw| raw.decode()) {
+                Ok(record) => written(writeln!(out, "{:>10}  {record:?}", ""))?,
+                Err(error) => written(writeln!(out, "{:>10}  ? {error}", ""))?,
+            }
+        }
+        Ok(())
+    })?;
+    for Damage { place, offset, wanted, got } in damages {
+        written(writeln!(out, "{offset:>10}  DAMAGE {place}: wanted {wanted}, got {got}"))?;
+    }
+    Ok(())
+}

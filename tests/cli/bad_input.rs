@@ -1,0 +1,205 @@
+//! What goes wrong is said clearly, with the path, an exit code, and never by a panic.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::process::{Child, Output, Stdio};
+
+use super::reading::looking;
+use super::{Sample, errors, failure_of, program};
+
+const RUN: &str = "0123456789abcdef0123456789abcdef";
+
+/// Runs each command on this path; gives the arguments and what came of them.
+fn every_command(path: &Path, folder: &Path) -> Vec<(String, Output)> {
+    let out = folder.join("out.tracklite");
+    let out = out.to_str().expect("the path is UTF-8");
+    let mut commands = looking(RUN);
+    commands.extend([
+        ("verify", vec!["--salvage", out]),
+        ("backup", vec![out]),
+        ("vacuum", vec![]),
+        ("gc", vec![]),
+        ("delete", vec![RUN]),
+        ("restore", vec![RUN]),
+    ]);
+    let outputs = commands.into_iter().map(|(command, arguments)| {
+        let output = program(folder).arg(command).arg(path).args(&arguments).output();
+        (format!("{command} {arguments:?}"), output.expect("the program starts"))
+    });
+    outputs.collect()
+}
+
+/// Every command must fail on this path, name it and print nothing else.
+fn all_fail(path: &Path, folder: &Path) {
+    let before = fs::read(path).ok();
+    for (command, output) in every_command(path, folder) {
+        let message = failure_of(&output);
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a UTF-8 name");
+        assert!(message.contains(name), "{command}: the path is not in {message}");
+    }
+    assert!(fs::read(path).ok() == before, "the file was altered");
+    assert!(!folder.join("out.tracklite").exists(), "something was written");
+}
+
+#[test]
+fn a_missing_file_is_not_made() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("missing.tracklite");
+    all_fail(&path, folder.path());
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_folder_is_no_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("folder.tracklite");
+    fs::create_dir(&path).expect("a folder can be made");
+    all_fail(&path, folder.path());
+}
+
+#[test]
+fn other_files_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let contents: [(&str, Vec<u8>); 4] = [
+        ("empty", Vec::new()),
+        ("short", b"hello".to_vec()),
+        ("text", b"a line of text\n".repeat(20_000)),
+        ("zeros", vec![0; 300_000]),
+    ];
+    for (name, bytes) in contents {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("the file can be written");
+        all_fail(&path, folder.path());
+    }
+}
+
+#[test]
+fn a_file_cut_within_its_header_is_refused() {
+    let sample = Sample::new();
+    let bytes = fs::read(&sample.file).expect("the file can be read");
+    for length in [1, 16, 63] {
+        fs::write(&sample.file, &bytes[..length]).expect("the file can be written");
+        all_fail(&sample.file, sample.folder.path());
+    }
+}
+
+#[test]
+fn a_file_cut_below_its_first_units_does_not_pass_for_an_empty_one() {
+    let sample = Sample::new();
+    let bytes = fs::read(&sample.file).expect("the file can be read");
+    for length in [64, 5000, 65_536, 131_071] {
+        fs::write(&sample.file, &bytes[..length]).expect("the file can be written");
+        for (command, output) in every_command(&sample.file, sample.folder.path()) {
+            let message = errors(&output);
+            let wanted = if command.starts_with("verify []") { 3 } else { 1 };
+            assert_eq!(output.status.code(), Some(wanted), "{length}: {command}: {message}");
+            assert!(message.contains("cut off") && message.contains("runs.tracklite"), "{message}");
+        }
+        let now = fs::read(&sample.file).expect("the file can be read");
+        assert!(now == bytes[..length], "the file was altered");
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_never_makes_a_panic() {
+    let sample = Sample::new();
+    let bytes = fs::read(&sample.file).expect("the file can be read");
+    for part in 1..8 {
+        let path = sample.folder.path().join(format!("cut-{part}.tracklite"));
+        fs::write(&path, &bytes[..bytes.len() * part / 8]).expect("the file can be written");
+        for (command, output) in every_command(&path, sample.folder.path()) {
+            let message = errors(&output);
+            let code = output.status.code();
+            assert!(matches!(code, Some(0 | 1 | 3)), "{command}: {code:?} {message}");
+            assert!(!message.contains("panicked"), "{command}: {message}");
+        }
+        let _ = fs::remove_file(sample.folder.path().join("out.tracklite"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_permission_is_named() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let sample = Sample::new();
+    let mode = |mode| {
+        fs::set_permissions(&sample.file, fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    mode(0o000);
+    if File::open(&sample.file).is_ok() {
+        eprintln!("SKIPPED: this user may read everything, so permissions cannot be tested");
+        return;
+    }
+    let message = sample.failure("runs", &[]);
+    assert!(message.contains("runs.tracklite") && message.contains("caused by: "), "{message}");
+    mode(0o400);
+    sample.print("runs", &[]);
+    let message = sample.failure("delete", &[&sample.first.to_string()]);
+    assert!(message.contains("runs.tracklite"), "{message}");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let sample = Sample::new();
+    let id = sample.first.to_string();
+    for (command, arguments) in looking(&id) {
+        let (reader, writer) = io::pipe().expect("a pipe can be made");
+        drop(reader);
+        let mut started = program(sample.folder.path());
+        started.arg(command).arg(&sample.file).args(&arguments);
+        let child = started.stdout(writer).stderr(Stdio::piped()).spawn();
+        let output = child.and_then(Child::wait_with_output).expect("the program runs");
+        assert_eq!(errors(&output), "", "{command} {arguments:?}");
+        assert_eq!(output.status.code(), Some(0), "{command} {arguments:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let sample = Sample::new();
+    let full = File::options().write(true).open("/dev/full").expect("Linux has this device");
+    let mut command = program(sample.folder.path());
+    let child = command.arg("runs").arg(&sample.file).stdout(full).stderr(Stdio::piped()).spawn();
+    let output = child.and_then(Child::wait_with_output).expect("the program runs");
+    let message = failure_of(&output);
+    assert!(message.contains("standard output") && message.contains("No space"), "{message}");
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let wrong: [&[&str]; 8] = [
+        &[],
+        &["fly"],
+        &["runs"],
+        &["runs", "a", "--limit", "many"],
+        &["runs", "a", "--json", "--columns", "b"],
+        &["metrics", "a", "b"],
+        &["metrics", "a", "b", "c", "--width", "3"],
+        &["show", "a", "b", "--colour"],
+    ];
+    for arguments in wrong {
+        let output = program(folder.path()).args(arguments).output().expect("the program starts");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(errors(&output).contains("--help"), "{arguments:?}: {}", errors(&output));
+    }
+}
+
+#[test]
+fn help_tells_the_exit_codes() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let output = program(folder.path()).arg("--help").output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(0));
+    let help = String::from_utf8_lossy(&output.stdout);
+    for line in ["0  done", "1  the command failed", "2  the command line", "3  verify found"] {
+        assert!(help.contains(line), "{line} in {help}");
+    }
+    for command in ["info", "runs", "show", "metrics", "sql", "dump", "verify", "vacuum"] {
+        assert!(help.contains(&format!("  {command} ")), "{command} in {help}");
+        let output = program(folder.path()).args([command, "--help"]).output();
+        assert_eq!(output.expect("the program starts").status.code(), Some(0), "{command}");
+    }
+}

@@ -1,0 +1,125 @@
+//! The commands that check, copy and change a file.
+
+use std::fs;
+
+use tracklite::Database;
+
+use super::{Sample, errors, failure_of, program};
+
+/// Where these bytes are in the file, which must have them once.
+fn place_of(bytes: &[u8], wanted: &[u8]) -> usize {
+    let found: Vec<usize> =
+        (0..bytes.len() - wanted.len()).filter(|&at| bytes[at..].starts_with(wanted)).collect();
+    assert_eq!(found.len(), 1, "places of {wanted:?}");
+    found[0]
+}
+
+/// Alters one byte in the record of the tag of the run `first`.
+fn damage(sample: &Sample) -> usize {
+    let mut bytes = fs::read(&sample.file).expect("the file can be read");
+    let place = place_of(&bytes, b"two\nlines");
+    bytes[place] ^= 0x20;
+    fs::write(&sample.file, bytes).expect("the file can be written");
+    place
+}
+
+#[test]
+fn a_sound_file_is_called_sound() {
+    let sample = Sample::new();
+    let printed = sample.print("verify", &[]);
+    assert!(printed.contains("sound") && printed.contains("108 points"), "{printed}");
+    let report = sample.json("verify", &[]);
+    assert_eq!(report["is_sound"], true);
+    assert_eq!(report["runs"], 4);
+    assert_eq!(report["damages"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn damage_is_named_and_has_its_own_exit_code() {
+    let sample = Sample::new();
+    let place = u64::try_from(damage(&sample)).expect("a small file");
+    let output = sample.run("verify", &[]);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{printed}{}", errors(&output));
+    assert!(printed.contains("damage: "), "{printed}");
+
+    let output = sample.run("verify", &["--json"]);
+    assert_eq!(output.status.code(), Some(3));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["is_sound"], false);
+    let offsets = report["damages"].as_array().expect("an array").iter();
+    let offsets: Vec<u64> = offsets.filter_map(|it| it["offset"].as_u64()).collect();
+    let is_near = |offset: &u64| offset.abs_diff(place) < 4096;
+    assert!(offsets.iter().any(is_near), "{place} is not among {offsets:?}");
+}
+
+#[test]
+fn what_is_good_can_be_saved() {
+    let sample = Sample::new();
+    damage(&sample);
+    let before = fs::read(&sample.file).expect("the file can be read");
+    let out = sample.folder.path().join("saved.tracklite");
+    let out_text = out.to_str().expect("the path is UTF-8");
+    let output = sample.run("verify", &["--salvage", out_text]);
+    assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("saved.tracklite"));
+    assert!(before == fs::read(&sample.file).expect("the file can be read"), "it was altered");
+    let saved = Database::open_read_only(&out).expect("the saved file opens");
+    assert!(saved.experiments().expect("they can be read").len() >= 2);
+    assert!(Database::verify(&out).expect("it can be read").is_sound());
+    let message = failure_of(&sample.run("verify", &["--salvage", out_text]));
+    assert!(message.contains("saved.tracklite"), "it is not overwritten: {message}");
+}
+
+#[test]
+fn a_deleted_run_comes_back_until_gc() {
+    let sample = Sample::new();
+    let first = sample.first.to_string();
+    let printed = sample.print("delete", &[&first[..10]]);
+    assert!(printed.contains(&format!("restore {} {}", sample.file.display(), &first[..8])));
+    assert!(!sample.print("runs", &[]).contains("first"));
+    let listed = sample.print("runs", &["--deleted"]);
+    let line = listed.lines().find(|line| line.contains(" first ")).unwrap_or_default();
+    assert!(line.contains("FINISHED (deleted)"), "{listed}");
+    sample.print("restore", &[&first[..10]]);
+    assert!(sample.print("runs", &[]).contains("first"));
+
+    let report = sample.json("gc", &[]);
+    assert_eq!((&report["runs"], &report["experiments"]), (&1.into(), &0.into()));
+    sample.failure("restore", &[&sample.gone.to_string()]);
+    assert!(!sample.print("runs", &["--deleted"]).contains("gone"));
+    assert!(sample.print("gc", &[]).starts_with("removed 0 runs and 0 experiments"));
+}
+
+#[test]
+fn vacuum_makes_the_file_no_larger_and_keeps_all() {
+    let sample = Sample::new();
+    let before = sample.json("runs", &["--deleted"]);
+    let report = sample.json("vacuum", &[]);
+    assert!(report["after_bytes"].as_u64() <= report["before_bytes"].as_u64(), "{report}");
+    assert_eq!(sample.json("runs", &["--deleted"]), before);
+    sample.print("verify", &[]);
+}
+
+#[test]
+fn vacuum_waits_for_no_writer() {
+    let sample = Sample::new();
+    let writing = Database::open(&sample.file).expect("the file opens");
+    let run = writing.run(sample.other).expect("the run is there");
+    run.log_metric("loss", 1.0, 0).expect("the metric is logged");
+    let message = sample.failure("vacuum", &[]);
+    assert!(message.contains("runs.tracklite"), "{message}");
+}
+
+#[test]
+fn a_backup_is_a_whole_file_and_replaces_none() {
+    let sample = Sample::new();
+    let to = sample.folder.path().join("copy.tracklite");
+    let to_text = to.to_str().expect("the path is UTF-8");
+    sample.print("backup", &[to_text]);
+    let copied = program(sample.folder.path()).args(["runs", to_text, "--json"]).output();
+    let copied = copied.expect("the program starts").stdout;
+    assert_eq!(copied, sample.run("runs", &["--json"]).stdout);
+    let message = sample.failure("backup", &[to_text]);
+    assert!(message.contains("copy.tracklite"), "{message}");
+}

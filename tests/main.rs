@@ -1,0 +1,13 @@
+//! The tests of the public API and the program, in one binary, so that SQLite is linked once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed; helpers of tests are not known to clippy as such"
+)]
+
+mod api;
+#[cfg(feature = "cli")]
+mod cli;
+mod sweep;
