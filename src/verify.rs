@@ -144,7 +144,7 @@ impl Check {
                 self.runs.insert(started.run);
             }
             Record::Purged(purged) => {
-                purged.runs.iter().for_each(|run| drop(self.runs.remove(run)));
+                self.runs.retain(|run| !purged.runs.contains(run));
             }
             Record::ExtentOpened(opened) => {
                 let extent = ExtentState { unit: opened.unit, units: opened.units, sealed: false };
@@ -174,17 +174,20 @@ impl Check {
                     None => drop(self.blocks.remove(at)),
                 }
             }
-            Record::SeriesDefined(_) | Record::RowDefined(_) => {
-                for (incarnation, _) in &self.boots {
-                    self.definitions.entry(*incarnation).or_default().apply(*incarnation, &record);
-                }
+            Record::SeriesDefined(ref defined) => {
+                self.define(defined.incarnation, &record);
             }
+            Record::RowDefined(ref defined) => self.define(defined.incarnation, &record),
             Record::Unknown { kind, version, .. } => self.report.notes.push(format!(
                 "a record of kind {kind}, version {version}, at byte {position} is unknown to \
                  this build"
             )),
             _ => {}
         }
+    }
+
+    fn define(&mut self, incarnation: Incarnation, record: &Record) {
+        self.definitions.entry(incarnation).or_default().apply(incarnation, record);
     }
 
     /// Every unit that the chain names has a sound header, unless it was never used.

@@ -29,11 +29,12 @@ fn run(input: &[u8]) {
         }
         world.call(&mut choices);
     }
-    world.model.compare(&world.database);
+    world.check();
+    world.back_up();
     world.kill();
-    world.model.compare(&world.database);
+    world.check();
     world.reopen();
-    world.model.compare(&world.database);
+    world.check();
 }
 
 fn open(file: &MemoryFile, read_only: bool) -> Database {
@@ -59,10 +60,12 @@ impl World {
             2 => self.database.tick().expect("a tick"),
             3 => self.database.sync().expect("a sync"),
             4 => self.model.compare(&open(&self.file, true)),
-            5 => self.model.compare(&self.database),
+            5 => self.check(),
             6 | 7 => self.get_experiment(choices),
             8 => self.change_experiment(choices),
-            9..=12 => self.start_run(choices),
+            9 => self.gc(),
+            10 => self.back_up(),
+            11 | 12 => self.start_run(choices),
             13 | 14 => self.change_run(choices),
             15 => self.set_lifecycle(choices),
             16 | 17 => self.set_params(choices),
@@ -70,6 +73,33 @@ impl World {
             20..=23 => self.log_row(choices),
             _ => self.log_points(choices),
         }
+    }
+
+    /// The database gives the model's answers, and the file is sound.
+    fn check(&self) {
+        self.model.compare(&self.database);
+        let report = tracklite::internals::verify_storage(Arc::new(self.file.open()));
+        let report = report.expect("a file that can be verified");
+        assert!(report.is_sound(), "{:?}", report.damages);
+    }
+
+    fn gc(&mut self) {
+        let report = self.database.gc().expect("gc");
+        let (runs, experiments) = (self.model.runs.len(), self.model.experiments.len());
+        self.model.purge();
+        assert_eq!(report.runs, (runs - self.model.runs.len()) as u64);
+        assert_eq!(report.experiments, (experiments - self.model.experiments.len()) as u64);
+    }
+
+    /// The copy holds what the file holds, and is sound.
+    fn back_up(&self) {
+        let folder = tracklite_fuzz::temporary_folder();
+        let copy = folder.path().join("copy.tracklite");
+        self.database.backup(&copy).expect("a backup");
+        let opened = Database::builder().read_only(true).index(IndexPlace::InMemory).open(&copy);
+        self.model.compare(&opened.expect("a backup can be opened"));
+        let report = Database::verify(&copy).expect("a backup can be verified");
+        assert!(report.is_sound(), "{:?}", report.damages);
     }
 
     /// Closes the file and opens it again; an index in memory is thereby built anew.
@@ -141,7 +171,8 @@ impl World {
         }
         done.expect("a lifecycle that changes");
         known.is_deleted = delete;
-        let runs = self.model.runs.iter_mut().filter(|run| run.experiment == place);
+        let id = known.id;
+        let runs = self.model.runs.iter_mut().filter(|run| run.experiment == id);
         runs.for_each(|run| run.is_deleted = delete);
     }
 
@@ -189,7 +220,7 @@ impl World {
         let pair = || [(key.to_owned(), value.to_owned())].into();
         let run = ModelRun {
             id: started.expect("a run").id(),
-            experiment: place,
+            experiment: self.model.experiments[place].id,
             parent: parent.map(|parent| parent.id),
             name: name.to_owned(),
             status: RunStatus::Running,

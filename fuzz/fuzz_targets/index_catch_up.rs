@@ -49,7 +49,7 @@ fn run(input: &[u8]) {
     }
     let header = Header { file: FILE, created: 0 };
     let file = MemoryFile::with_bytes(&tracklite::internals::new_file(header));
-    let folder = index_folder();
+    let folder = tracklite_fuzz::temporary_folder();
     let kept = IndexPlace::Directory(folder.path().to_owned());
     put(&file, &first);
     let before = answers(&file, kept.clone());
@@ -57,12 +57,6 @@ fn run(input: &[u8]) {
     let caught_up = answers(&file, kept);
     let rebuilt = answers(&file, IndexPlace::InMemory);
     assert_eq!(caught_up, rebuilt, "before: {before:#?}");
-}
-
-/// A folder in memory where there is one: an index is synced when it is closed.
-fn index_folder() -> tempfile::TempDir {
-    let in_memory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
-    in_memory.expect("a folder for the index")
 }
 
 /// Makes the chain of the file consist of these frames, as far as they fit its first unit.

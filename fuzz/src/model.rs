@@ -22,8 +22,8 @@ pub struct ModelExperiment {
 pub struct ModelRun {
     /// Its id in the database.
     pub id: RunId,
-    /// The place of its experiment in the model.
-    pub experiment: usize,
+    /// The id of its experiment.
+    pub experiment: ExperimentId,
     /// The run that it is nested in.
     pub parent: Option<RunId>,
     /// Its name.
@@ -72,12 +72,22 @@ impl Model {
         let records = database.all_runs().expect("all runs");
         assert_eq!(records.len(), self.runs.len(), "how many runs there are");
         let active = database.runs().expect("active runs");
-        let is_active =
-            |run: &&ModelRun| !run.is_deleted && !self.experiments[run.experiment].is_deleted;
+        let is_active = |run: &&ModelRun| !run.is_deleted && !self.is_in_deleted(run);
         assert_eq!(active.len(), self.runs.iter().filter(is_active).count(), "active runs");
         for run in &self.runs {
             self.compare_run(database, run);
         }
+    }
+
+    fn is_in_deleted(&self, run: &ModelRun) -> bool {
+        self.experiments.iter().any(|it| it.id == run.experiment && it.is_deleted)
+    }
+
+    /// What is left after `gc`.
+    pub fn purge(&mut self) {
+        let kept = |run: &ModelRun| !run.is_deleted && !self.is_in_deleted(run);
+        self.runs = self.runs.iter().filter(|run| kept(run)).cloned().collect();
+        self.experiments.retain(|experiment| !experiment.is_deleted);
     }
 
     fn compare_experiments(&self, database: &Database) {
@@ -100,7 +110,7 @@ impl Model {
         assert_eq!(record.info.ended.is_some(), wanted.status.is_terminated());
         assert_eq!(record.info.parent, wanted.parent);
         assert_eq!(record.info.lifecycle, lifecycle(wanted.is_deleted));
-        assert_eq!(record.info.experiment, self.experiments[wanted.experiment].id);
+        assert_eq!(record.info.experiment, wanted.experiment);
         assert_eq!((&record.params, &record.tags), (&wanted.params, &wanted.tags));
         let children = self.runs.iter().filter(|run| run.parent == Some(wanted.id));
         assert_eq!(
