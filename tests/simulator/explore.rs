@@ -1,9 +1,11 @@
 //! Lives through workloads, cuts the power within them, recovers, and judges what is found.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use tracklite::internals::verify_storage;
 use tracklite::storage::simulated::{Phase, Random, SimulatedDisk, run_together};
 
 use crate::compare::{Certainty, compare};
@@ -386,6 +388,6 @@ fn no_violation(disk: &SimulatedDisk) -> Verdict<()> {
 
 /// The engine's own verification must find nothing to say against a recovered file.
 fn verify(disk: &SimulatedDisk) -> Verdict<()> {
-    let _ = disk; // TEMP
-    Ok(())
+    let report = verify_storage(Arc::new(disk.attach())).map_err(|error| tell("verify", &error))?;
+    if report.is_sound() { Ok(()) } else { Err(format!("verify: {:?}", report.damages)) }
 }

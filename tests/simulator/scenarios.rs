@@ -44,7 +44,7 @@ pub fn damaged_chain(seed: u64) -> Verdict<()> {
         };
         match observe(&database) {
             Ok(seen) => {
-                let told: Vec<String> = Vec::new(); // TEMP
+                let told = database.info().map_err(|error| tell("info", &error))?.warnings;
                 if let Err(lost) = compare(&oracle, &seen, at)
                     && (told.is_empty() || !opening.read_only)
                 {

@@ -515,7 +515,6 @@ impl Actor {
     }
 
     pub fn gc(&mut self) -> Verdict<()> {
-        if true { return Ok(()); } // TEMP
         let mut oracle = self.oracle.lock();
         let event = oracle.issue("gc");
         for run in oracle.runs.values_mut() {
@@ -529,7 +528,7 @@ impl Actor {
             }
         }
         drop(oracle);
-        let result = self.database.sync(); // TEMP
+        let result = self.database.gc();
         self.note(event, result).map(drop)
     }
 }
