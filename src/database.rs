@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::builder::DatabaseBuilder;
 use crate::engine::Engine;
-use crate::entity::{ExperimentInfo, Lifecycle, RunInfo, RunRecord, RunStatus};
+use crate::entity::{ExperimentInfo, Lifecycle, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::{Experiment, RunBuilder, check_experiment_writable, no_such_experiment};
 use crate::format::record::{
@@ -368,7 +368,7 @@ impl Database {
                 let Some(info) = index.run_info(id)? else { return Ok((None, cursor.next)) };
                 let params = index.params(id)?;
                 let tags = index.tags(id)?.into_keys().collect();
-                let held = RunState::new(info.experiment, effective_lifecycle(&info));
+                let held = RunState::new(info.experiment, info.lifecycle);
                 Ok((Some(RunState { params, tags, ..held }), cursor.next))
             })?;
             let Some(loaded) = loaded else { return Err(self.0.locate(no_such_run(id))) };
@@ -397,13 +397,9 @@ fn hold_again(
     runs: &mut HashMap<RunId, RunState>,
     id: RunId,
 ) -> Option<(ExperimentId, Arc<RunGate>)> {
-    let held = runs.get_mut(&id)?;
+    let held = runs.get_mut(&id).filter(|held| !held.purged)?;
     held.handles += 1;
     Some((held.experiment, Arc::clone(&held.gate)))
-}
-
-fn effective_lifecycle(info: &RunInfo) -> Lifecycle {
-    info.lifecycle
 }
 
 fn check_no_repeats(params: &[(String, String)]) -> Result<()> {

@@ -54,7 +54,10 @@ pub use verify::{SalvageReport, VerifyReport};
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::format::{block, frame, header, record, slot, word};
+    pub use crate::format::{
+        FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, block, frame, header, record,
+        slot, unit_start, word,
+    };
     pub use crate::log::{new_file, new_header};
     pub use crate::mutant;
     pub use crate::storage;

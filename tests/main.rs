@@ -1,8 +1,15 @@
 //! The tests of the public API and the program, in one binary, so that SQLite is linked once.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed; helpers of tests are not known to clippy as such"
+)]
+
 mod api;
 mod bad_input;
-mod files;
-
 #[cfg(feature = "cli")]
 mod cli;
+mod files;
+mod sweep;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Training passes over the data in the full sweep.
-pub(crate) const EPOCHS: u32 = 60;
+pub(crate) const EPOCHS: u32 = 100;
 
 /// Training passes over the data with `--quick`.
 pub(crate) const QUICK_EPOCHS: u32 = 20;

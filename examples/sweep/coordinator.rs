@@ -238,7 +238,7 @@ fn start_trials(database: &Database, options: &Options) -> Result<Vec<Trial>> {
         let configuration = grid[place];
         let builder = experiment.new_run().name(&configuration.to_string());
         let builder = builder.params(configuration.params()).param("epochs", options.epochs());
-        let builder = builder.tag("sweep", &sweep.to_string()).tag("dataset", "optdigits");
+        let builder = builder.tag("sweep", sweep).tag("dataset", "optdigits");
         let parent = builder.tag("model", configuration.model()).start()?;
         trials.push(Trial { place, configuration, parent, finished: Vec::new() });
     }

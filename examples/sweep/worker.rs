@@ -59,6 +59,6 @@ fn start_run(database: &Database, configuration: &Configuration, order: &Order) 
 /// Says it to the coordinator; when that is gone, there is nobody left to work for.
 fn tell(report: &Report) -> Result<()> {
     let mut output = io::stdout().lock();
-    writeln!(output, "{report}")?;
-    Ok(output.flush()?)
+    let told = writeln!(output, "{report}").and_then(|()| output.flush());
+    told.map_err(|error| format!("a worker stops, the coordinator is gone: {error}").into())
 }

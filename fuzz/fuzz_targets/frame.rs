@@ -3,9 +3,10 @@
 //! Whatever they are, reading them ends without a panic; what passes is read back the same after it
 //! was written again, and no frame passes at another place or after another chain.
 
+use tracklite::internals::FileId;
 use tracklite::internals::frame::{self, Parsed};
+use tracklite::internals::mutant::{Mutant, with_mutant};
 use tracklite::internals::record::{Incarnation, Position, Punched, Record, WriterClosed};
-use tracklite::internals::{FileId, Mutant, with_mutant};
 
 tracklite_fuzz::fuzz_program!(run, seeds);
 

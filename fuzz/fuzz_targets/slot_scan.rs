@@ -1,9 +1,10 @@
 //! An extent full of points and rows, then damaged: what the scan finds was written, in order, and
 //! all that was not touched is found.
 
+use tracklite::internals::FileId;
+use tracklite::internals::mutant::{Mutant, with_mutant};
 use tracklite::internals::record::{Incarnation, SeriesId};
 use tracklite::internals::slot::{self, Entry, ScanReport, SlotSeed};
-use tracklite::internals::{FileId, Mutant, with_mutant};
 use tracklite_fuzz::Choices;
 
 tracklite_fuzz::fuzz_program!(run, seeds);

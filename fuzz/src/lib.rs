@@ -5,12 +5,25 @@
 //! changed in a fixed number of pseudo-random ways, so that the same run always tries the same.
 
 mod choices;
+mod model;
 mod replay;
 mod sparse;
 
 pub use choices::Choices;
+pub use model::{Model, ModelExperiment, ModelRun};
 pub use replay::replay;
 pub use sparse::{pack, unpack};
+
+/// A folder that goes away when dropped, in memory where there is one.
+///
+/// # Panics
+///
+/// When there is no room for a folder anywhere.
+#[must_use]
+pub fn temporary_folder() -> tempfile::TempDir {
+    let in_memory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    in_memory.expect("a temporary folder")
+}
 
 /// Makes a program of a target: a function of the input, and the inputs to begin with by name.
 #[macro_export]

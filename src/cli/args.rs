@@ -144,7 +144,8 @@ pub(super) struct SqlArgs {
     /// The tracklite file
     pub(super) file: PathBuf,
     /// One SELECT, in SQLite's dialect; runs and experiments are tables, run_params, run_tags and
-    /// run_metrics views (key, value and run_id); times are nanoseconds since 1970
+    /// run_metrics views (key, value and run_id); times are nanoseconds since 1970; run_metrics has
+    /// the latest packed point of each metric, while `runs` and `show` know those of live runs too
     pub(super) query: String,
     /// Print JSON: an array with an object for each row
     #[arg(long)]

@@ -125,9 +125,19 @@ impl Column {
         }
     }
 
-    /// Adds the column to the table of these runs.
-    pub(super) fn add_to(&self, table: &mut Table, runs: &[Listed], now: Timestamp) {
-        let title = self.title();
+    /// The name by which `find` finds this column and no other.
+    pub(super) fn full_name(&self) -> String {
+        match self {
+            Column::Metric(key) => format!("metrics.{key}"),
+            Column::Param(key) => format!("params.{key}"),
+            Column::Tag(key) => format!("tags.{key}"),
+            fixed => fixed.title().to_owned(),
+        }
+    }
+
+    /// Adds the column to the table of these runs, under this title.
+    pub(super) fn add_to(&self, table: &mut Table, title: &str, runs: &[Listed], now: Timestamp) {
+        let narrowest = if *self == Column::Name { 24 } else { 12 };
         match self {
             Column::Id => table.words(title, short_ids(runs)),
             Column::Status => table.words(title, runs.iter().map(Listed::status)),
@@ -138,7 +148,7 @@ impl Column {
             Column::Param(_) if runs.iter().all(|run| self.is_numeric(run)) => {
                 table.numbers(title, runs.iter().map(|run| self.text(run, now)));
             }
-            _ => table.long_text(title, runs.iter().map(|run| self.text(run, now))),
+            _ => table.long_text(title, narrowest, runs.iter().map(|run| self.text(run, now))),
         }
     }
 
@@ -240,10 +250,16 @@ impl Listed {
     }
 }
 
+/// The experiment of all the runs, when there is only one.
+pub(super) fn only_experiment(runs: &[Listed]) -> Option<&str> {
+    let first = &runs.first()?.experiment;
+    runs.iter().all(|run| run.experiment == *first).then_some(first)
+}
+
 /// The columns shown when none are asked for, and the keys of metrics and params left out.
-pub(super) fn by_default(runs: &[Listed], of_one_experiment: bool) -> (Vec<Column>, Vec<String>) {
+pub(super) fn by_default(runs: &[Listed]) -> (Vec<Column>, Vec<String>) {
     let mut columns = vec![Column::Status, Column::Age, Column::Duration];
-    if !of_one_experiment {
+    if only_experiment(runs).is_none() {
         columns.push(Column::Experiment);
     }
     let mut left_out = Vec::new();

@@ -23,7 +23,7 @@ struct InfoObject<'a> {
     allocated_bytes: u64,
     chain_bytes: u64,
     unsealed_bytes: u64,
-    creation_time: Option<i64>,
+    creation_time: i64,
     experiments: u64,
     runs: u64,
     points: u64,
@@ -56,7 +56,7 @@ impl<'a> From<&'a DatabaseInfo> for InfoObject<'a> {
             allocated_bytes: info.allocated_bytes,
             chain_bytes: info.chain_bytes,
             unsealed_bytes: info.unsealed_bytes,
-            creation_time: Some(info.created.as_millis()),
+            creation_time: info.created.as_millis(),
             experiments: info.experiments,
             runs: info.runs,
             points: info.points,
@@ -79,7 +79,6 @@ pub(super) fn info(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
 }
 
 fn print_info(info: &DatabaseInfo, terminal: &mut Terminal) -> Result<(), Failure> {
-    let created = format!("{} UTC", text::date(info.created));
     let index = info.index_path.as_ref();
     let index = index.map_or("in memory".to_owned(), |path| path.display().to_string());
     let size = format!(
@@ -97,12 +96,12 @@ fn print_info(info: &DatabaseInfo, terminal: &mut Terminal) -> Result<(), Failur
         ("file", info.path.display().to_string()),
         ("file id", format!("{:032x}", info.file_id)),
         ("format", format!("version {}", info.format_version)),
-        ("created", created),
+        ("created", format!("{} UTC", text::date(info.created))),
         ("experiments", text::count(info.experiments)),
         ("runs", text::count(info.runs)),
         ("points", text::count(info.points)),
         ("size", size),
-        ("of it", parts),
+        ("of which", parts),
         ("index", index),
         ("writers", format!("{alive} alive")),
     ];
@@ -126,7 +125,7 @@ fn print_writers(info: &DatabaseInfo, terminal: &mut Terminal) -> Result<(), Fai
     let writers = || info.writers.iter();
     let mut table = Table::indented(2);
     table.numbers("process", writers().map(|it| it.process.to_string()));
-    table.long_text("host", writers().map(|it| &it.host));
+    table.long_text("host", 12, writers().map(|it| &it.host));
     table.numbers("open for", writers().map(|it| text::age(it.opened, now)));
     table.words(
         "state",
@@ -179,7 +178,7 @@ pub(super) fn experiments(args: &ExperimentsArgs, terminal: &mut Terminal) -> Ou
     }
     let mut table = Table::default();
     table.numbers("id", experiments.iter().map(|it| it.id.to_string()));
-    table.long_text("path", experiments.iter().map(|it| &it.path));
+    table.long_text("path", 20, experiments.iter().map(|it| &it.path));
     table.numbers("runs", experiments.iter().map(|it| runs(it).to_string()));
     table.words("created (UTC)", experiments.iter().map(|it| text::date(it.created)));
     if args.deleted {
@@ -225,7 +224,7 @@ fn print_rows(answer: &SqlTable, terminal: &mut Terminal) -> Result<(), Failure>
         if cells().any(is_number) {
             table.numbers(title, cells().map(sql_cell));
         } else {
-            table.long_text(title, cells().map(sql_cell));
+            table.long_text(title, 12, cells().map(sql_cell));
         }
     }
     let left_out = table.print(terminal)?;

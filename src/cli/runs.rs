@@ -102,27 +102,34 @@ fn print(
             let names = names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
             (names.map(|name| find_column(name, runs)).collect::<Result<_>>()?, Vec::new())
         }
-        None => columns::by_default(runs, args.experiment.is_some()),
+        None => columns::by_default(runs),
     };
     let chosen = chosen.into_iter().filter(|it| !matches!(it, Column::Id | Column::Name));
+    let chosen: Vec<Column> = [Column::Id, Column::Name].into_iter().chain(chosen).collect();
     let mut table = Table::default();
-    for column in [Column::Id, Column::Name].into_iter().chain(chosen) {
-        column.add_to(&mut table, runs, now);
+    for column in &chosen {
+        let same = chosen.iter().filter(|other| other.title() == column.title()).count();
+        let title = if same > 1 { column.full_name() } else { column.title().to_owned() };
+        column.add_to(&mut table, &title, runs, now);
     }
     let no_room = table.print(terminal)?;
     left_out.splice(0..0, no_room);
-    note(runs.len(), found, &left_out, terminal)
+    note(runs, found, &left_out, terminal)
 }
 
-/// Says what the table leaves out, if anything.
+/// Says what the table does not.
 fn note(
-    shown: usize,
+    runs: &[Listed],
     found: usize,
     left_out: &[String],
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
     let mut notes = Vec::new();
-    if shown < found {
+    if let Some(experiment) = columns::only_experiment(runs) {
+        notes.push(format!("experiment {experiment}"));
+    }
+    if runs.len() < found {
+        let shown = runs.len();
         notes.push(format!("{shown} of {} shown", text::plural(found as u64, "run")));
     }
     if !left_out.is_empty() {

@@ -164,7 +164,7 @@ fn metrics(statistics: &BTreeMap<String, MetricStatistics>) -> Table {
 fn children(children: &[RunInfo]) -> Table {
     let mut table = Table::indented(2);
     table.words("id", children.iter().map(|child| short_id(child.id, 8)));
-    table.long_text("name", children.iter().map(|child| &child.name));
+    table.long_text("name", 20, children.iter().map(|child| &child.name));
     table.words("status", children.iter().map(|it| status_cell(it.status, None, it.lifecycle)));
     table
 }

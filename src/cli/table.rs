@@ -10,9 +10,6 @@ use super::text;
 /// The blank between two columns.
 const GAP: usize = 2;
 
-/// A column that may be cut keeps at least this width.
-const NARROWEST: usize = 12;
-
 /// One cell: its text and how it stands out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
@@ -44,8 +41,8 @@ enum Align {
 enum Room {
     /// It is shown whole or left out.
     Whole,
-    /// Its long cells are cut.
-    Cut,
+    /// Its long cells are cut, but not below this width.
+    Cut(usize),
     /// As the last column it runs on beyond the edge, where the terminal breaks the line.
     Beyond,
 }
@@ -62,6 +59,10 @@ impl Column {
     fn width(&self) -> usize {
         let cells = self.cells.iter().map(|cell| cell.text.width());
         cells.chain([self.title.width()]).max().unwrap_or(0)
+    }
+
+    fn may_shrink_from(&self, width: usize) -> bool {
+        matches!(self.room, Room::Cut(narrowest) if width > narrowest)
     }
 }
 
@@ -88,13 +89,14 @@ impl Table {
         self.column("", Align::Left, Room::Beyond, cells);
     }
 
-    /// Adds a column of text that may be cut when the terminal is narrow.
+    /// Adds a column of text that may be cut to `narrowest` when the terminal is narrow.
     pub(super) fn long_text<C: Into<Cell>>(
         &mut self,
         title: &str,
+        narrowest: usize,
         cells: impl IntoIterator<Item = C>,
     ) {
-        self.column(title, Align::Left, Room::Cut, cells);
+        self.column(title, Align::Left, Room::Cut(narrowest), cells);
     }
 
     /// Adds a column of numbers, aligned to the right.
@@ -176,7 +178,7 @@ impl Table {
         }
         while self.total(&widths) > limit {
             let widest = (0..widths.len())
-                .filter(|&at| self.columns[at].room == Room::Cut && widths[at] > NARROWEST)
+                .filter(|&at| self.columns[at].may_shrink_from(widths[at]))
                 .max_by_key(|&at| widths[at]);
             match widest {
                 Some(at) => widths[at] -= 1,
@@ -225,7 +227,7 @@ mod tests {
     fn table() -> Table {
         let mut table = Table::default();
         table.words("id", ["aaaa", "bbbb"]);
-        table.long_text("name", ["a name that goes on and on", "b"]);
+        table.long_text("name", 12, ["a name that goes on and on", "b"]);
         table.numbers("loss", ["0.5", "12.25"]);
         table
     }

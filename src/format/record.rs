@@ -209,6 +209,8 @@ pub struct CheckpointExperiment {
 pub struct Checkpoint {
     /// The first unit that was never given out.
     pub next_unit: u32,
+    /// The greatest id that an experiment ever had, purged ones included.
+    pub last_experiment: ExperimentId,
     /// Writers that are not closed.
     pub writers: Vec<CheckpointWriter>,
     /// All experiments.

@@ -30,10 +30,7 @@ pub(crate) use self::place::IndexKey;
 pub use self::place::IndexPlace;
 use self::place::{FolderLock, IndexFiles};
 pub(crate) use self::query::RunScope;
-pub(crate) use self::source::{
-    BlockRuns, RowSchema, SeriesDefinition, SeriesSource, UnsealedExtent, WriterDefinitions,
-    WriterState,
-};
+pub(crate) use self::source::{BlockRuns, SeriesSource, UnsealedExtent};
 pub use self::sql::{SqlTable, SqlValue};
 
 /// How long a statement waits for another process before the index counts as busy.

@@ -62,11 +62,23 @@ pub(crate) fn read_header(storage: &dyn Storage) -> Result<Header> {
             .read_at(offset, &mut bytes)
             .map_err(io_error(format!("reading the header at {offset}")))?;
         match Header::decode(&bytes[..got]) {
-            Ok(header) => return Ok(header),
+            Ok(header) => return check_length(storage).map(|()| header),
             Err(error) => first_error = first_error.or(Some(error)),
         }
     }
     Err(first_error.unwrap_or_else(|| Error::new(ErrorKind::NotTracklite, "no header")))
+}
+
+/// A file is never shorter than when it was made, so a shorter one has been cut off; without
+/// this it would pass for an empty one.
+fn check_length(storage: &dyn Storage) -> Result<()> {
+    let length = storage.len().map_err(io_error("asking for the length".to_owned()))?;
+    let least = unit_start(FIRST_CHAIN_UNIT + 1);
+    if length >= least {
+        return Ok(());
+    }
+    let message = format!("the file is cut off: {length} bytes, {least} are the least");
+    Err(Error::new(ErrorKind::Damaged, message))
 }
 
 impl Log {
@@ -75,6 +87,7 @@ impl Log {
     pub(crate) fn open(storage: Arc<dyn Storage>, options: LogOptions) -> Result<Log> {
         let fork_count = sys::fork::fork_count();
         let header = read_header(&*storage)?;
+        check_length(&*storage)?;
         if !options.read_only {
             share_generation(&*storage)?;
         }

@@ -107,6 +107,8 @@ pub(crate) struct State {
     /// Writers that are not closed, in the order in which they opened.
     pub(crate) writers: BTreeMap<Position, WriterState>,
     pub(crate) experiments: BTreeMap<ExperimentId, ExperimentState>,
+    /// The greatest id that an experiment ever had, purged ones included.
+    last_experiment: ExperimentId,
     paths: HashMap<String, ExperimentId>,
     /// The runs in hand.
     pub(crate) runs: HashMap<RunId, RunState>,
@@ -124,6 +126,7 @@ impl State {
             next_unit: FIRST_CHAIN_UNIT + 1,
             writers: BTreeMap::new(),
             experiments: BTreeMap::new(),
+            last_experiment: ExperimentId::DEFAULT,
             paths: HashMap::new(),
             runs: HashMap::new(),
             read_only: None,
@@ -138,10 +141,10 @@ impl State {
         self.paths.get(path).copied()
     }
 
-    /// The number that the next experiment gets.
+    /// The number that the next experiment gets; none is given out twice, since a purge of the
+    /// first would take the second along.
     pub(crate) fn next_experiment(&self) -> ExperimentId {
-        let last = self.experiments.last_key_value().map_or(0, |(id, _)| id.get());
-        ExperimentId::new(last + 1)
+        ExperimentId::new(self.last_experiment.get() + 1)
     }
 
     /// The writer of this incarnation, if it is not closed.
@@ -155,6 +158,7 @@ impl State {
 
     fn set_experiment(&mut self, id: ExperimentId, path: &str, lifecycle: Lifecycle) {
         let experiment = ExperimentState { path: path.to_owned(), lifecycle };
+        self.last_experiment = self.last_experiment.max(id);
         if let Some(before) = self.experiments.insert(id, experiment) {
             self.paths.remove(&before.path);
         }
@@ -331,6 +335,7 @@ impl State {
         };
         Checkpoint {
             next_unit: self.next_unit,
+            last_experiment: self.last_experiment,
             writers: self.writers.values().map(writer).collect(),
             experiments: self.experiments.iter().map(experiment).collect(),
         }
@@ -340,6 +345,7 @@ impl State {
     pub(crate) fn from_checkpoint(checkpoint: &Checkpoint) -> Self {
         let mut state = State::new();
         state.next_unit = checkpoint.next_unit;
+        state.last_experiment = checkpoint.last_experiment;
         state.experiments.clear();
         state.paths.clear();
         for it in &checkpoint.experiments {
@@ -366,7 +372,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::record::{ExperimentCreated, ExtentOpened, Punched, Sealed};
+    use crate::format::record::{ExperimentCreated, ExtentOpened, Punched, Purged, Sealed};
 
     fn opened(incarnation: u64, byte: u16) -> Record {
         WriterOpened {
@@ -428,6 +434,16 @@ mod tests {
         let again = State::from_checkpoint(&state.checkpoint());
         assert_eq!(again.checkpoint(), state.checkpoint());
         assert_eq!(again.experiment_of("/a"), Some(ExperimentId::new(1)));
+        assert_eq!(again.next_experiment(), ExperimentId::new(2));
+    }
+
+    #[test]
+    fn the_id_of_a_purged_experiment_is_not_given_out_again() {
+        let mut state = sample();
+        let purged = Purged { runs: Vec::new(), experiments: vec![ExperimentId::new(1)] };
+        state.apply(Position(400), &purged.into());
+        assert_eq!(state.next_experiment(), ExperimentId::new(2));
+        let again = State::from_checkpoint(&state.checkpoint());
         assert_eq!(again.next_experiment(), ExperimentId::new(2));
     }
 }

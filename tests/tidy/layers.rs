@@ -29,7 +29,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("memmap2", &["sys", "storage"]),
     ("pco", &["format"]),
     ("rusqlite", &["index"]),
-    ("rustix", &["sys", "storage", "log", "index"]),
+    ("rustix", &["sys", "storage", "log", "index", "api"]),
     ("serde_json", &["cli"]),
     ("zstd", &["format"]),
 ];

@@ -163,10 +163,10 @@ fn index_is_not_clean_while_another_user_has_it() {
     one.worth_cleaning_records = 1;
     one.apply(&frames()[..2]).unwrap();
     drop(one);
-    other.worth_cleaning_records = 1;
-    other.apply(&frames()).unwrap();
     let clean = |index: &Index| index.store.files.as_ref().unwrap().is_clean();
     assert!(!clean(&other));
+    other.worth_cleaning_records = 1;
+    other.apply(&frames()).unwrap();
     drop(other);
     let index = open(&directory);
     assert!(clean(&index));

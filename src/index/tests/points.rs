@@ -5,7 +5,7 @@ use crate::format::record::{
     BlockMoved, BlockPlace, ExtentOpened, RowDefined, Sealed, SealedBlock, SealedSeries,
     SeriesDefined, SeriesId,
 };
-use crate::index::{RowSchema, UnsealedExtent};
+use crate::index::source::{RowSchema, UnsealedExtent};
 
 fn series_defined(incarnation: Incarnation, run: RunId, first: u32, keys: &[&str]) -> Record {
     let keys = keys.iter().map(|&key| key.to_owned()).collect();
@@ -83,7 +83,7 @@ fn value_survives_bit_for_bit() {
     assert_eq!(table.rows, [expected]);
     let metrics = index.metrics(run(1)).unwrap();
     assert_eq!(metrics["loss"], point(0, payload));
-    assert_eq!(index.run_record(run(1)).unwrap().unwrap().metrics, metrics);
+    assert_eq!(index.run_records(RunScope::One(run(1))).unwrap()[0].metrics, metrics);
 }
 
 #[test]
@@ -131,8 +131,7 @@ fn sealing_replaces_extents_by_blocks() {
 #[test]
 fn sources_stand_in_the_order_in_which_writers_opened() {
     let mut index = with_series();
-    // As signed numbers these incarnations sort the other way round.
-    let later = Incarnation(1);
+    let later = Incarnation(WRITER.0 - 1);
     feed(&mut index, vec![writer_opened(later, 8), series_defined(later, run(1), 1, &["loss"])]);
     let place = at(100);
     let block = SealedBlock { place, series: vec![sealed_series(1, 1, point(0, 0.0))] };
@@ -196,6 +195,18 @@ fn moved_block_keeps_its_place_in_the_order() {
     feed(&mut index, vec![Record::Purged(purged), Record::BlockMoved(moved)]);
     let left = index.blocks_with_purged().unwrap();
     assert_eq!(left.iter().map(|it| it.place.clone()).collect::<Vec<_>>(), [at(200)]);
+}
+
+#[test]
+fn points_sealed_in_a_frame_seen_twice_count_once() {
+    let mut index = with_series();
+    let position = index.cursor().unwrap().unwrap().0.0;
+    let seal = |offset| sealed_at(offset, vec![sealed_series(1, 5, point(0, 0.0))]);
+    let frames = [frame(position + 8, vec![seal(0)]), frame(position + 16, vec![seal(100)])];
+    index.apply(&frames[..1]).unwrap();
+    index.apply(&frames).unwrap();
+    assert_eq!(index.counts().unwrap().points, 10);
+    assert_eq!(index.series_sources(run(1), Some("loss")).unwrap()[0].blocks, [at(0), at(100)]);
 }
 
 #[test]

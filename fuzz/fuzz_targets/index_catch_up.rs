@@ -1,0 +1,277 @@
+//! Chains of any records at all: an index that caught up in two steps answers like one that was
+//! built anew, also when the chain that it knew was replaced by another one in between.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tracklite::internals::frame::{self, EMPTY_CHAIN_HASH, RawRecord};
+use tracklite::internals::header::Header;
+use tracklite::internals::record::{
+    BlockPlace, BlockUnitOpened, ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed,
+    ExperimentTagDeleted, ExperimentTagsSet, ExtentOpened, Incarnation, ParamsSet, Position,
+    Punched, Purged, Record, RecordClass, RowDefined, RunLifecycleSet, RunResumed, RunStarted,
+    RunUpdated, Sealed, SealedBlock, SealedSeries, SeriesDefined, SeriesId, TagDeleted, TagsSet,
+    WriterClosed, WriterOpened,
+};
+use tracklite::internals::storage::{MemoryFile, Storage as _};
+use tracklite::internals::{FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, unit_start};
+use tracklite::{Database, ExperimentId, IndexPlace, Lifecycle, RunId, RunStatus};
+use tracklite_fuzz::Choices;
+
+tracklite_fuzz::fuzz_program!(run, seeds);
+
+const FILE: FileId = FileId(7);
+const FRAMES_MAX: usize = 24;
+const TABLES: [&str; 13] = [
+    "experiments",
+    "experiment_tags",
+    "runs",
+    "params",
+    "tags",
+    "metrics",
+    "writers",
+    "run_writers",
+    "series",
+    "row_schemas",
+    "row_schema_runs",
+    "extents",
+    "block_series",
+];
+
+fn run(input: &[u8]) {
+    let mut choices = Choices::new(input);
+    let known = choices.below(FRAMES_MAX);
+    let is_replaced = choices.byte() >= 128;
+    let frames = frames(&mut choices);
+    let mut first: Vec<_> = frames.iter().take(known).cloned().collect();
+    if let (true, Some(last)) = (is_replaced, first.last_mut()) {
+        last.push(WriterClosed { incarnation: Incarnation(u64::MAX) }.into());
+    }
+    let header = Header { file: FILE, created: 0 };
+    let file = MemoryFile::with_bytes(&tracklite::internals::new_file(header));
+    let folder = tracklite_fuzz::temporary_folder();
+    let kept = IndexPlace::Directory(folder.path().to_owned());
+    put(&file, &first);
+    let before = answers(&file, kept.clone());
+    put(&file, &frames);
+    let caught_up = answers(&file, kept);
+    let rebuilt = answers(&file, IndexPlace::InMemory);
+    assert_eq!(caught_up, rebuilt, "before: {before:#?}");
+}
+
+/// Makes the chain of the file consist of these frames, as far as they fit its first unit.
+fn put(file: &MemoryFile, frames: &[Vec<Record>]) {
+    let storage = file.open();
+    let start = unit_start(FIRST_CHAIN_UNIT);
+    let (mut at, mut hash) = (start + FIRST_FRAME_BYTES, EMPTY_CHAIN_HASH);
+    let blank = vec![0; usize::try_from(start + UNIT_BYTES - at).expect("a unit is small")];
+    storage.write_at(at, &blank).expect("memory can be written");
+    for records in frames {
+        let Ok((bytes, next)) = frame::encode(FILE, Position(at), hash, records) else { return };
+        let end = at + bytes.len() as u64;
+        if end + 64 > start + UNIT_BYTES {
+            return;
+        }
+        storage.write_at(at, &bytes).expect("memory can be written");
+        (at, hash) = (end, next);
+    }
+}
+
+/// All that the index tells, as text; an error is an answer too.
+fn answers(file: &MemoryFile, index: IndexPlace) -> Vec<String> {
+    let builder = Database::builder().read_only(true).background(false).index(index);
+    let storage = Arc::new(file.open());
+    let database = match builder.open_storage(Path::new("/fuzz/runs.tracklite"), storage) {
+        Ok(database) => database,
+        Err(error) => return vec![format!("{error:?}")],
+    };
+    let mut answers = vec![format!("{:?}", database.experiments())];
+    answers.push(format!("{:?}", database.all_runs()));
+    for table in TABLES {
+        answers.push(format!("{table}: {:?}", database.sql(&format!("SELECT * FROM {table}"))));
+    }
+    answers
+}
+
+fn frames(choices: &mut Choices<'_>) -> Vec<Vec<Record>> {
+    let mut frames = Vec::new();
+    while !choices.is_over() && frames.len() < FRAMES_MAX {
+        frames.push((0..choices.below(4)).map(|_| record(choices)).collect());
+    }
+    frames
+}
+
+fn record(choices: &mut Choices<'_>) -> Record {
+    match choices.below(8) {
+        0 => raw_record(choices),
+        1 => run_started(choices),
+        2 => series_defined(choices),
+        3 => sealed(choices),
+        4 => about_writers(choices),
+        5 => about_experiments(choices),
+        _ => about_runs(choices),
+    }
+}
+
+/// Any bytes that decode as a record of any kind.
+fn raw_record(choices: &mut Choices<'_>) -> Record {
+    let (kind, version) = (u16::from(choices.byte() % 60), choices.byte() / 250);
+    let length = 1 + choices.below(64);
+    let body = choices.bytes(length);
+    let raw = RawRecord { kind, version, class: RecordClass::Ignorable, body };
+    let closed = WriterClosed { incarnation: incarnation(choices) };
+    match raw.decode() {
+        Ok(Record::Unknown { .. }) | Err(_) => closed.into(),
+        Ok(record) => record,
+    }
+}
+
+fn run_id(choices: &mut Choices<'_>) -> RunId {
+    RunId::from_bits(choices.below(4) as u128)
+}
+
+fn incarnation(choices: &mut Choices<'_>) -> Incarnation {
+    Incarnation(1 + choices.below(3) as u64)
+}
+
+fn experiment(choices: &mut Choices<'_>) -> ExperimentId {
+    ExperimentId::new(choices.below(3) as u64)
+}
+
+fn lifecycle(choices: &mut Choices<'_>) -> Lifecycle {
+    if choices.byte() < 128 { Lifecycle::Active } else { Lifecycle::Deleted }
+}
+
+fn text(choices: &mut Choices<'_>) -> String {
+    ["", "loss", "a/b", "\u{fc}", "quote'\"", "\0"][choices.below(6)].to_owned()
+}
+
+fn pairs(choices: &mut Choices<'_>) -> Vec<(String, String)> {
+    (0..choices.below(3)).map(|_| (text(choices), text(choices))).collect()
+}
+
+fn run_started(choices: &mut Choices<'_>) -> Record {
+    RunStarted {
+        run: run_id(choices),
+        experiment: experiment(choices),
+        incarnation: (choices.byte() < 200).then(|| incarnation(choices)),
+        name: text(choices),
+        parent: (choices.byte() < 100).then(|| run_id(choices)),
+        user: text(choices),
+        time: choices.integer(),
+    }
+    .into()
+}
+
+fn series_defined(choices: &mut Choices<'_>) -> Record {
+    let incarnation = incarnation(choices);
+    let id = SeriesId(choices.below(6) as u32);
+    if choices.byte() < 60 {
+        let series = (0..choices.below(4)).map(|_| SeriesId(choices.below(6) as u32)).collect();
+        return RowDefined { incarnation, row: id, series }.into();
+    }
+    let keys = (0..choices.below(3)).map(|_| text(choices)).collect();
+    SeriesDefined { incarnation, run: run_id(choices), first: id, keys }.into()
+}
+
+fn sealed(choices: &mut Choices<'_>) -> Record {
+    let series = |choices: &mut Choices<'_>| SealedSeries {
+        series: SeriesId(choices.below(6) as u32),
+        count: u64::from(choices.byte()),
+        step: choices.integer(),
+        time: choices.integer(),
+        value: choices.value(),
+    };
+    let block = |choices: &mut Choices<'_>| SealedBlock {
+        place: if choices.byte() < 128 {
+            let length = choices.below(20);
+            BlockPlace::Inline(choices.bytes(length).to_vec())
+        } else {
+            BlockPlace::At { offset: u64::from(choices.byte()) * 8, length: 9, checksum: 1 }
+        },
+        series: (0..choices.below(4)).map(|_| series(choices)).collect(),
+    };
+    Sealed {
+        incarnation: incarnation(choices),
+        extents: (0..choices.below(3)).map(|_| choices.below(8) as u32).collect(),
+        dropped: u64::from(choices.byte()),
+        blocks: (0..choices.below(3)).map(|_| block(choices)).collect(),
+    }
+    .into()
+}
+
+fn about_writers(choices: &mut Choices<'_>) -> Record {
+    let incarnation = incarnation(choices);
+    let (unit, units) = (choices.below(8) as u32, choices.below(3) as u32);
+    match choices.below(6) {
+        0 => WriterClosed { incarnation }.into(),
+        1 => ExtentOpened { incarnation, unit, units }.into(),
+        2 => BlockUnitOpened { incarnation, unit, units }.into(),
+        3 => Punched { extents: vec![unit, units] }.into(),
+        _ => WriterOpened {
+            incarnation,
+            byte: choices.below(3) as u16,
+            boot_id: 0,
+            floor: unit,
+            process: 1,
+            host: text(choices),
+            time: choices.integer(),
+        }
+        .into(),
+    }
+}
+
+fn about_experiments(choices: &mut Choices<'_>) -> Record {
+    let (experiment, time) = (experiment(choices), choices.integer());
+    match choices.below(6) {
+        0 => ExperimentRenamed { experiment, path: text(choices), time }.into(),
+        1 => {
+            let lifecycle = lifecycle(choices);
+            ExperimentLifecycleSet { experiment, lifecycle, time }.into()
+        }
+        2 => ExperimentTagsSet { experiment, tags: pairs(choices), time }.into(),
+        3 => ExperimentTagDeleted { experiment, key: text(choices), time }.into(),
+        _ => ExperimentCreated { experiment, path: text(choices), time }.into(),
+    }
+}
+
+fn about_runs(choices: &mut Choices<'_>) -> Record {
+    let run = run_id(choices);
+    match choices.below(8) {
+        0 => RunResumed { run, incarnation: incarnation(choices), time: 5 }.into(),
+        1 => RunUpdated {
+            run,
+            name: (choices.byte() < 128).then(|| text(choices)),
+            status: (choices.byte() < 128).then(|| RunStatus::ALL[choices.below(5)]),
+            ended: (choices.byte() < 128).then(|| Some(choices.integer())),
+        }
+        .into(),
+        2 => RunLifecycleSet { run, lifecycle: lifecycle(choices), time: 6 }.into(),
+        3 => TagsSet { run, tags: pairs(choices) }.into(),
+        4 => TagDeleted { run, key: text(choices) }.into(),
+        5 => {
+            let experiments = (0..choices.below(2)).map(|_| experiment(choices)).collect();
+            Purged { runs: vec![run], experiments }.into()
+        }
+        _ => ParamsSet { run, params: pairs(choices) }.into(),
+    }
+}
+
+fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    // A fixed sequence of bytes that looks like chance: each kind of record comes up.
+    let bytes = |seed: u32, count: usize| -> Vec<u8> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..count).map(|_| next()).collect()
+    };
+    vec![
+        ("empty", Vec::new()),
+        ("short", bytes(1, 200)),
+        ("long", bytes(2, 1500)),
+        ("other", bytes(3, 1500)),
+        ("third", bytes(4, 900)),
+    ]
+}

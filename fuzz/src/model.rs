@@ -1,0 +1,160 @@
+//! What a database should hold after a series of calls, in plain maps and vectors.
+
+use std::collections::BTreeMap;
+
+use tracklite::{Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
+
+/// An experiment as the model sees it.
+#[derive(Clone, Debug)]
+pub struct ModelExperiment {
+    /// Its id in the database.
+    pub id: ExperimentId,
+    /// Its path.
+    pub path: String,
+    /// Whether it is deleted.
+    pub is_deleted: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A run as the model sees it.
+#[derive(Clone, Debug)]
+pub struct ModelRun {
+    /// Its id in the database.
+    pub id: RunId,
+    /// The id of its experiment.
+    pub experiment: ExperimentId,
+    /// The run that it is nested in.
+    pub parent: Option<RunId>,
+    /// Its name.
+    pub name: String,
+    /// Its status.
+    pub status: RunStatus,
+    /// Whether it is deleted.
+    pub is_deleted: bool,
+    /// Its params.
+    pub params: BTreeMap<String, String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its points by key, in the order of logging.
+    pub points: BTreeMap<String, Vec<MetricPoint>>,
+}
+
+/// All that a database should hold.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// By id, the default one first.
+    pub experiments: Vec<ModelExperiment>,
+    /// In the order in which they were started.
+    pub runs: Vec<ModelRun>,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        let experiment = ModelExperiment {
+            id: ExperimentId::DEFAULT,
+            path: "Default".to_owned(),
+            is_deleted: false,
+            tags: BTreeMap::new(),
+        };
+        Model { experiments: vec![experiment], runs: Vec::new() }
+    }
+}
+
+impl Model {
+    /// Panics unless the database gives the answers that the model gives.
+    ///
+    /// # Panics
+    ///
+    /// When an answer is an error, or another than the model's.
+    pub fn compare(&self, database: &Database) {
+        self.compare_experiments(database);
+        let records = database.all_runs().expect("all runs");
+        assert_eq!(records.len(), self.runs.len(), "how many runs there are");
+        let active = database.runs().expect("active runs");
+        let is_active = |run: &&ModelRun| !run.is_deleted && !self.is_in_deleted(run);
+        assert_eq!(active.len(), self.runs.iter().filter(is_active).count(), "active runs");
+        for run in &self.runs {
+            self.compare_run(database, run);
+        }
+    }
+
+    fn is_in_deleted(&self, run: &ModelRun) -> bool {
+        self.experiments.iter().any(|it| it.id == run.experiment && it.is_deleted)
+    }
+
+    /// What is left after `gc`.
+    pub fn purge(&mut self) {
+        let kept = |run: &ModelRun| !run.is_deleted && !self.is_in_deleted(run);
+        self.runs = self.runs.iter().filter(|run| kept(run)).cloned().collect();
+        self.experiments.retain(|experiment| !experiment.is_deleted);
+    }
+
+    fn compare_experiments(&self, database: &Database) {
+        let infos = database.experiments().expect("experiments");
+        assert_eq!(infos.len(), self.experiments.len(), "how many experiments there are");
+        for (info, wanted) in infos.iter().zip(&self.experiments) {
+            assert_eq!((info.id, &info.path), (wanted.id, &wanted.path));
+            assert_eq!(info.lifecycle, lifecycle(wanted.is_deleted), "{}", wanted.path);
+            assert_eq!(info.tags, wanted.tags, "{}", wanted.path);
+            let found = database.find_experiment(&wanted.path).expect("looking for a path");
+            assert_eq!(found.map(|experiment| experiment.id()), Some(wanted.id));
+        }
+    }
+
+    fn compare_run(&self, database: &Database, wanted: &ModelRun) {
+        let run = database.run(wanted.id).expect("a run that was started");
+        let record = run.record().expect("its record");
+        assert_eq!(record.info.name, wanted.name);
+        assert_eq!(record.info.status, wanted.status);
+        assert_eq!(record.info.ended.is_some(), wanted.status.is_terminated());
+        assert_eq!(record.info.parent, wanted.parent);
+        assert_eq!(record.info.lifecycle, lifecycle(wanted.is_deleted));
+        assert_eq!(record.info.experiment, wanted.experiment);
+        assert_eq!((&record.params, &record.tags), (&wanted.params, &wanted.tags));
+        let children = self.runs.iter().filter(|run| run.parent == Some(wanted.id));
+        assert_eq!(
+            run.children().expect("its children"),
+            children.map(|run| run.id).collect::<Vec<_>>()
+        );
+        let keys: Vec<&String> = record.metrics.keys().collect();
+        assert_eq!(keys, wanted.points.keys().collect::<Vec<_>>(), "the keys with points");
+        for (key, points) in &wanted.points {
+            let history = run.history(key).expect("a history");
+            assert!(history.times.is_sorted(), "a history is in the order of time");
+            let found: Vec<MetricPoint> = history.iter().collect();
+            assert_eq!(sorted(&found), sorted(points), "{key}");
+            let latest = points.iter().copied().max_by(MetricPoint::latest_order);
+            assert_eq!(
+                record.metrics[key].latest_order(&latest.expect("a key has points")),
+                std::cmp::Ordering::Equal,
+                "{key}"
+            );
+            compare_statistics(&run, key, points);
+        }
+        assert!(run.history("never logged").expect("no history").is_empty());
+    }
+}
+
+fn compare_statistics(run: &tracklite::Run, key: &str, points: &[MetricPoint]) {
+    let found = run.statistics(key).expect("statistics").expect("a key has points");
+    let numbers = points.iter().map(|point| point.value).filter(|value| !value.is_nan());
+    assert_eq!(found.count, points.len() as u64, "{key}");
+    assert_eq!(found.nan_count, (points.len() - numbers.clone().count()) as u64, "{key}");
+    if numbers.clone().next().is_some() {
+        assert_eq!(found.min, numbers.clone().fold(f64::INFINITY, f64::min), "{key}");
+        assert_eq!(found.max, numbers.fold(f64::NEG_INFINITY, f64::max), "{key}");
+    }
+}
+
+fn lifecycle(is_deleted: bool) -> Lifecycle {
+    if is_deleted { Lifecycle::Deleted } else { Lifecycle::Active }
+}
+
+/// Points in one order, to the bit.
+fn sorted(points: &[MetricPoint]) -> Vec<(i64, i64, u64)> {
+    let bits = |point: &MetricPoint| (point.time.as_nanos(), point.step, point.value.to_bits());
+    let mut sorted: Vec<_> = points.iter().map(bits).collect();
+    sorted.sort_unstable();
+    sorted
+}

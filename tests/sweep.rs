@@ -1,0 +1,155 @@
+//! The example `sweep`, run as its users run it: by `cargo sweep`, in its short form.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tracklite::{Database, Run, RunId, RunRecord, RunStatus};
+
+/// Passes over the data of each run, as `examples/sweep` has it for `--quick`.
+const EPOCHS: usize = 20;
+
+/// Images that are trained on.
+const TRAIN_IMAGES: usize = 1297;
+
+/// A file in a folder of its own, the short sweep's output lines, and what it said on the way.
+struct Sweep {
+    _folder: tempfile::TempDir,
+    file: PathBuf,
+    lines: Vec<String>,
+    notes: String,
+}
+
+impl Sweep {
+    fn run(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("runs.tracklite");
+        let mut sweep = Sweep { _folder: folder, file, lines: Vec::new(), notes: String::new() };
+        sweep.run_again(options);
+        sweep
+    }
+
+    /// Once more into the same file.
+    fn run_again(&mut self, options: &[&str]) {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["sweep", "--quick", "--file"]).arg(&self.file).args(options);
+        let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        self.notes = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{}: {}", output.status, self.notes);
+        let text = String::from_utf8(output.stdout).unwrap();
+        self.lines = text.lines().map(str::to_owned).collect();
+    }
+
+    fn runs(&self) -> Vec<RunRecord> {
+        Database::open_read_only(&self.file).unwrap().runs().unwrap()
+    }
+}
+
+fn count(runs: &[RunRecord], matches: impl Fn(&RunRecord) -> bool) -> usize {
+    runs.iter().filter(|run| matches(run)).count()
+}
+
+fn param(run: &RunRecord, key: &str) -> usize {
+    run.params[key].parse().unwrap()
+}
+
+/// Every point of a finished run: each step and each epoch once, in order, as often as its params
+/// ask for.
+fn check_points(run: &Run) {
+    let record = run.record().unwrap();
+    let steps_per_epoch = TRAIN_IMAGES.div_ceil(param(&record, "batch_size"));
+    for key in ["loss", "learning_rate", "gradient_norm"] {
+        let history = run.history(key).unwrap();
+        let expected = 0..(steps_per_epoch * EPOCHS) as i64;
+        // Not assert_eq: hundreds of steps say less than where they part.
+        let apart = expected.clone().zip(&history.steps).find(|(due, found)| due != *found);
+        assert!(apart.is_none(), "{key}: (due, found) {apart:?}");
+        assert_eq!(history.len(), expected.count(), "{key}");
+        assert!(history.values.iter().all(|value| value.is_finite()), "{key}");
+    }
+    let epoch_ends = (1..=EPOCHS).map(|epoch| (epoch * steps_per_epoch) as i64 - 1);
+    let epoch_ends = epoch_ends.collect::<Vec<_>>();
+    for key in ["train_accuracy", "test_accuracy", "test_loss", "images_per_second"] {
+        assert_eq!(run.history(key).unwrap().steps, epoch_ends, "{key}");
+    }
+}
+
+/// Checks all runs of the file; gives those that stand for a configuration.
+fn check_file(file: &Path, finished: usize) -> Vec<RunId> {
+    let database = Database::open_read_only(file).unwrap();
+    let runs = database.runs().unwrap();
+    let seeds = runs.iter().filter(|run| run.info.parent.is_some());
+    let seeds = seeds.filter(|run| run.info.status == RunStatus::Finished).collect::<Vec<_>>();
+    assert_eq!(seeds.len(), finished);
+    for run in &seeds {
+        check_points(&database.run(run.info.id).unwrap());
+    }
+    let parents = runs.iter().filter(|run| run.info.parent.is_none()).collect::<Vec<_>>();
+    for parent in &parents {
+        assert_eq!(parent.info.status, RunStatus::Finished);
+        let children = seeds.iter().filter(|run| run.info.parent == Some(parent.info.id));
+        let accuracies = children.map(|run| run.metrics["test_accuracy"].value).collect::<Vec<_>>();
+        let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
+        assert_eq!(accuracies.len(), 2);
+        assert!((parent.metrics["test_accuracy_mean"].value - mean).abs() < 1e-12);
+    }
+    parents.iter().map(|run| run.info.id).collect()
+}
+
+/// The leaderboard has a line for each configuration, best first; then come the path alone, the
+/// size, and the commands.
+fn check_output(sweep: &Sweep, points: u64, parents: &[RunId]) {
+    let lines = &sweep.lines;
+    let path = lines.iter().position(|line| Path::new(line) == sweep.file).unwrap();
+    let leaderboard = &lines[path - 3..path - 1];
+    let mut accuracies = Vec::new();
+    for (line, rank) in leaderboard.iter().zip(["1", "2"]) {
+        let words = line.split_whitespace().collect::<Vec<_>>();
+        assert_eq!((words[0], words[2], words[4]), (rank, "+-", "%"), "{line}");
+        assert!(parents.iter().any(|id| id.to_string().starts_with(words[words.len() - 1])));
+        accuracies.push(words[1].parse::<f64>().unwrap());
+    }
+    assert!(accuracies[0] >= accuracies[1] && accuracies[0] > 90.0, "{accuracies:?}");
+    assert!(lines[path + 1].contains(&format!(" on disk, {points} points in ")));
+    assert!(lines[path + 4].ends_with(&format!("cargo tracklite runs {}", sweep.file.display())));
+}
+
+/// The number of points of one short sweep, its four runs and two summaries.
+fn points_of_one() -> u64 {
+    let steps = [32, 64].map(|batch| 2 * EPOCHS * TRAIN_IMAGES.div_ceil(batch));
+    let epochs = 4 * EPOCHS;
+    (3 * (steps[0] + steps[1]) + 4 * epochs + 2 * 3) as u64
+}
+
+#[test]
+fn trains_logs_and_ranks() {
+    let mut sweep = Sweep::run(&[]);
+    let parents = check_file(&sweep.file, 4);
+    assert_eq!((parents.len(), sweep.runs().len()), (2, 6));
+    check_output(&sweep, points_of_one(), &parents);
+
+    sweep.run_again(&["--workers", "2"]);
+    assert!(sweep.notes.contains("has 6 runs already"), "{}", sweep.notes);
+    let parents = check_file(&sweep.file, 8);
+    assert_eq!((parents.len(), sweep.runs().len()), (4, 12));
+    check_output(&sweep, 2 * points_of_one(), &parents);
+}
+
+#[test]
+fn a_killed_worker_loses_nothing() {
+    let sweep = Sweep::run(&["--kill"]);
+    check_file(&sweep.file, 4);
+    let runs = sweep.runs();
+    assert_eq!(count(&runs, |run| run.info.status == RunStatus::Finished), 6);
+    assert_eq!((count(&runs, |run| run.info.status == RunStatus::Killed), runs.len()), (1, 7));
+    assert!(sweep.notes.contains("is_alive is false"), "{}", sweep.notes);
+    assert!(sweep.notes.contains("nothing is lost"), "{}", sweep.notes);
+}
+
+#[test]
+fn refuses_what_it_does_not_know() {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["sweep", "--quik"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("unknown argument \"--quik\""));
+}
