@@ -61,5 +61,6 @@ pub mod internals {
     pub use crate::log::{new_file, new_header};
     pub use crate::mutant;
     pub use crate::storage;
+    pub use crate::sys::fork::testing as forking;
     pub use crate::verify::verify_storage;
 }

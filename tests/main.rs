@@ -8,6 +8,8 @@
 )]
 
 mod api;
+mod bad_input;
 #[cfg(feature = "cli")]
 mod cli;
+mod files;
 mod sweep;

@@ -203,10 +203,11 @@ fn identity_of(number: i32) -> Option<(u64, u64)> {
 }
 
 /// Helpers for tests of what a child sees; a child runs only what it is given and ends.
-#[cfg(test)]
-pub(crate) mod testing {
+#[cfg(any(test, feature = "internals"))]
+pub mod testing {
     /// Runs `child` in a forked process; gives its number. Panics there count as false.
-    pub(crate) fn start(child: impl FnOnce() -> bool) -> i32 {
+    #[must_use]
+    pub fn start(child: impl FnOnce() -> bool) -> i32 {
         // SAFETY: the child calls only its closure and then ends without running destructors.
         match unsafe { libc::fork() } {
             0 => {
@@ -223,7 +224,8 @@ pub(crate) mod testing {
     }
 
     /// Waits for a child's end; whether it was by its own will, with true.
-    pub(crate) fn wait(number: i32) -> bool {
+    #[must_use]
+    pub fn wait(number: i32) -> bool {
         let mut status = -1;
         // SAFETY: `status` is a place for one integer.
         let ended = unsafe { libc::waitpid(number, &mut status, 0) };
@@ -231,8 +233,15 @@ pub(crate) mod testing {
         status == 0
     }
 
+    /// What a careless library or a daemon does: closes every descriptor from this number on.
+    pub fn close_descriptors_from(lowest: u32) {
+        // SAFETY: the crate's own descriptors expect to be closed by strangers; the caller sees to
+        // it that nothing else of this process needs its own.
+        unsafe { libc::syscall(libc::SYS_close_range, lowest, u32::MAX, 0) };
+    }
+
     /// Ends this process as `kill -9` does.
-    pub(crate) fn kill_self() -> ! {
+    pub fn kill_self() -> ! {
         // SAFETY: a signal to oneself that nothing can hold off.
         unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
         loop {

@@ -1,0 +1,320 @@
+//! Comparing what the file holds with what the writers noted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use tracklite::{Database, MetricHistory, Result, RunRecord, RunStatus};
+
+use crate::ledger::{self, Page};
+use crate::script::{self, Expected, Life, Model, Replay, RunModel};
+use crate::settings::Settings;
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fault {
+    /// Something acknowledged is not there.
+    Lost,
+    /// Something is there that is not what was logged: another value, a second time, a foreign one.
+    Altered,
+    /// Anything else that must not be.
+    Other,
+}
+
+/// One thing that went wrong.
+#[derive(Clone, Debug)]
+pub(crate) struct Complaint {
+    pub(crate) fault: Fault,
+    pub(crate) text: String,
+}
+
+impl Complaint {
+    pub(crate) fn new(fault: Fault, text: impl Into<String>) -> Self {
+        Complaint { fault, text: text.into() }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.fault, self.text)
+    }
+}
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) points: u64,
+    pub(crate) series: u64,
+    pub(crate) runs: u64,
+    /// Dead writers whose call in flight took effect, and whose did not.
+    pub(crate) in_flight_whole: u64,
+    pub(crate) in_flight_absent: u64,
+}
+
+/// Checks the points of one series but for their number, which is given back.
+pub(crate) fn check_series(
+    life: Life,
+    run: u32,
+    key: &str,
+    history: &MetricHistory,
+) -> std::result::Result<u64, Complaint> {
+    let seed = script::series_seed(life, run, key);
+    let has_clock = key.starts_with("clock/");
+    let mut points: Vec<_> = history.iter().collect();
+    if has_clock {
+        // The system's clock may be set back; the steps tell the order.
+        points.sort_by_key(|point| point.step);
+    }
+    let told = |fault, text: String| {
+        Err(Complaint::new(fault, format!("writer {life}, run {run}, {key:?}: {text}")))
+    };
+    for (step, point) in (0_u64..).zip(&points) {
+        if point.step != step as i64 {
+            let is_hole = point.step > step as i64;
+            let fault = if is_hole { Fault::Lost } else { Fault::Altered };
+            return told(fault, format!("step {} where {step} is due", point.step));
+        }
+        let wanted = script::series_value(seed, step);
+        if point.value.to_bits() != wanted.to_bits() {
+            let got = point.value;
+            return told(Fault::Altered, format!("{got:?} at step {step}, not {wanted:?}"));
+        }
+        if !has_clock && point.time.as_nanos() != script::time(step) {
+            return told(Fault::Altered, format!("time {:?} at step {step}", point.time));
+        }
+    }
+    Ok(points.len() as u64)
+}
+
+/// Compares whole files with the ledger; remembers what became of the calls in flight.
+pub(crate) struct Checker {
+    settings: Settings,
+    replays: HashMap<Life, Replay>,
+    /// Dead writers: whether their call in flight took effect.
+    settled: HashMap<Life, bool>,
+}
+
+impl Checker {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Checker { settings: settings.clone(), replays: HashMap::new(), settled: HashMap::new() }
+    }
+
+    /// Checks all that is in the file, and all that must be.
+    pub(crate) fn check(
+        &mut self,
+        database: &Database,
+        complaints: &mut Vec<Complaint>,
+    ) -> Result<Counts> {
+        let lives = ledger::lives(&self.settings.ledger);
+        let folder = self.settings.ledger.clone();
+        let before: Vec<(Life, Option<Page>, bool)> = lives
+            .into_iter()
+            .map(|life| (life, Page::read(&folder, life), ledger::is_dead(&folder, life)))
+            .collect();
+        let mut found = self.group(database.all_runs()?, complaints);
+        let mut counts = Counts::default();
+        for (life, page, is_dead) in before {
+            let Some(page) = page else { continue };
+            let records = found.remove(&life).unwrap_or_default();
+            let observed = observe(database, life, &records, complaints, &mut counts)?;
+            if is_dead {
+                self.judge_dead(life, &page, &observed, complaints, &mut counts);
+                check_not_alive(database, life, &records, complaints)?;
+            } else {
+                let Some(after) = Page::read(&folder, life) else { continue };
+                self.judge_living(life, &page, &after, &observed, complaints);
+            }
+        }
+        Ok(counts)
+    }
+
+    /// The records by writer and run; what nobody wrote is a complaint.
+    fn group(
+        &self,
+        records: Vec<RunRecord>,
+        complaints: &mut Vec<Complaint>,
+    ) -> HashMap<Life, BTreeMap<u32, RunRecord>> {
+        let mut found: HashMap<Life, BTreeMap<u32, RunRecord>> = HashMap::new();
+        for record in records {
+            let name = record.info.name.clone();
+            let Some((life, run)) = script::parse_run_name(&name) else {
+                complaints.push(Complaint::new(Fault::Altered, format!("a run named {name:?}")));
+                continue;
+            };
+            if found.entry(life).or_default().insert(run, record).is_some() {
+                complaints.push(Complaint::new(Fault::Altered, format!("run {name} twice")));
+            }
+            if Page::read(&self.settings.ledger, life).is_none() {
+                let text = format!("run {name} of a writer that never was");
+                complaints.push(Complaint::new(Fault::Altered, text));
+            }
+        }
+        found
+    }
+
+    fn expected(&mut self, life: Life, page: &Page) -> Expected {
+        let seed = self.settings.seed;
+        let replay = self.replays.entry(life).or_insert_with(|| Replay::new(seed, life));
+        replay.at(page.progress())
+    }
+
+    /// A dead writer: what it noted is there, and else at most its last call, whole.
+    fn judge_dead(
+        &mut self,
+        life: Life,
+        page: &Page,
+        observed: &[RunModel],
+        complaints: &mut Vec<Complaint>,
+        counts: &mut Counts,
+    ) {
+        let expected = self.expected(life, page);
+        let is_absent = observed == expected.acknowledged.runs;
+        // One that ended by its own will had no call in flight.
+        let is_whole = !page.has_ended() && observed == expected.in_flight.runs;
+        if !is_absent && !is_whole {
+            complaints.push(difference(life, &expected, observed));
+            return;
+        }
+        if is_absent != is_whole {
+            let before = *self.settled.entry(life).or_insert(is_whole);
+            if before != is_whole {
+                let text = format!(
+                    "writer {life}: its last call, {:?}, was there: {before}; now: {is_whole}",
+                    expected.op
+                );
+                complaints.push(Complaint::new(Fault::Lost, text));
+            }
+        }
+        counts.in_flight_whole += u64::from(is_whole && !is_absent);
+        counts.in_flight_absent += u64::from(is_absent && !is_whole);
+    }
+
+    /// A living writer: between what it had noted before and after the look.
+    fn judge_living(
+        &mut self,
+        life: Life,
+        before: &Page,
+        after: &Page,
+        observed: &[RunModel],
+        complaints: &mut Vec<Complaint>,
+    ) {
+        let least = self.expected(life, before).acknowledged;
+        let most = self.expected(life, after).in_flight;
+        complaints.extend(lacks(life, &least, observed));
+        complaints.extend(exceeds(life, &most, observed));
+    }
+}
+
+/// What the file holds of one writer.
+fn observe(
+    database: &Database,
+    life: Life,
+    records: &BTreeMap<u32, RunRecord>,
+    complaints: &mut Vec<Complaint>,
+    counts: &mut Counts,
+) -> Result<Vec<RunModel>> {
+    let mut observed = Vec::new();
+    for ((number, record), due) in records.iter().zip(0..) {
+        if *number != due {
+            let text = format!("writer {life}: run {number} is there and run {due} is not");
+            complaints.push(Complaint::new(Fault::Lost, text));
+        }
+        let run = database.run(record.info.id)?;
+        let mut points = BTreeMap::new();
+        for key in record.metrics.keys() {
+            let count = match check_series(life, *number, key, &run.history(key)?) {
+                Ok(count) => count,
+                Err(complaint) => {
+                    complaints.push(complaint);
+                    continue;
+                }
+            };
+            counts.points += count;
+            counts.series += 1;
+            points.insert(key.clone(), count);
+        }
+        counts.runs += 1;
+        observed.push(RunModel {
+            params: record.params.clone(),
+            tags: record.tags.clone(),
+            is_finished: record.info.status != RunStatus::Running,
+            points,
+        });
+    }
+    Ok(observed)
+}
+
+fn check_not_alive(
+    database: &Database,
+    life: Life,
+    records: &BTreeMap<u32, RunRecord>,
+    complaints: &mut Vec<Complaint>,
+) -> Result<()> {
+    for (number, record) in records {
+        if database.run(record.info.id)?.is_alive()? {
+            let text = format!("writer {life} is dead, and its run {number} is said to be alive");
+            complaints.push(Complaint::new(Fault::Other, text));
+        }
+    }
+    Ok(())
+}
+
+/// How a dead writer's runs differ from what they must be.
+fn difference(life: Life, expected: &Expected, observed: &[RunModel]) -> Complaint {
+    let lost = lacks(life, &expected.acknowledged, observed);
+    let found = lost.or_else(|| exceeds(life, &expected.in_flight, observed));
+    let mut found = found.unwrap_or_else(|| {
+        let text = format!("writer {life}: its last call is there in part, or a tag is another");
+        Complaint::new(Fault::Altered, format!("{text}: {observed:?}"))
+    });
+    found.text.push_str(&format!("; in flight: {:?}", expected.op));
+    found
+}
+
+/// What is not there of what must be.
+fn lacks(life: Life, least: &Model, observed: &[RunModel]) -> Option<Complaint> {
+    let lost = |text: String| Some(Complaint::new(Fault::Lost, format!("writer {life}: {text}")));
+    for (number, least) in least.runs.iter().enumerate() {
+        let Some(observed) = observed.get(number) else {
+            return lost(format!("run {number} is not there"));
+        };
+        for (key, count) in &least.points {
+            let got = observed.points.get(key).copied().unwrap_or(0);
+            if got < *count {
+                return lost(format!("run {number}, {key:?}: {got} of {count} points"));
+            }
+        }
+        for (key, value) in &least.params {
+            if observed.params.get(key) != Some(value) {
+                return lost(format!("run {number}, param {key:?}: not {value:?}"));
+            }
+        }
+    }
+    None
+}
+
+/// What is there although nobody logged it.
+fn exceeds(life: Life, most: &Model, observed: &[RunModel]) -> Option<Complaint> {
+    let foreign =
+        |text: String| Some(Complaint::new(Fault::Altered, format!("writer {life}: {text}")));
+    for (number, observed) in observed.iter().enumerate() {
+        let Some(most) = most.runs.get(number) else {
+            return foreign(format!("run {number} was not started"));
+        };
+        for (key, count) in &observed.points {
+            let wanted = most.points.get(key).copied().unwrap_or(0);
+            if *count > wanted {
+                return foreign(format!("run {number}, {key:?}: {count} points, not {wanted}"));
+            }
+        }
+        for (key, value) in &observed.params {
+            if most.params.get(key) != Some(value) {
+                return foreign(format!("run {number}, param {key:?} is {value:?}"));
+            }
+        }
+        // What is set as one is there as one.
+        if !observed.params.len().is_multiple_of(3) {
+            return foreign(format!("run {number}: params {:?}", observed.params));
+        }
+    }
+    None
+}

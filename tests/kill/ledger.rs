@@ -1,0 +1,164 @@
+//! The oracle's memory: one page for each writer, in which it notes each call that returned.
+//!
+//! A page is mapped into its writer, so that a note is one store, and lives on when the writer is
+//! killed. It has nothing to do with the file under test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tracklite::RunId;
+use tracklite::internals::storage::{Access, FileStorage, Region, Storage, WritePath};
+
+use crate::script::{Life, Progress};
+
+const PAGE_WORDS: usize = 512;
+const PROGRESS: usize = 0;
+const PHASE: usize = 1;
+const PROCESS: usize = 2;
+const HAS_ENDED: usize = 3;
+const RUNS: usize = 16;
+/// The calls of one operation take so many bits of the word.
+const CALL_BITS: u32 = 24;
+
+/// What a writer is at; the number is what stands in its page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Started,
+    Opening,
+    StartingRun,
+    Points,
+    Rows,
+    Metadata,
+    Syncing,
+    Ticking,
+    Closing,
+    Forking,
+    Pausing,
+}
+
+impl Phase {
+    pub(crate) const ALL: [Phase; 11] = [
+        Phase::Started,
+        Phase::Opening,
+        Phase::StartingRun,
+        Phase::Points,
+        Phase::Rows,
+        Phase::Metadata,
+        Phase::Syncing,
+        Phase::Ticking,
+        Phase::Closing,
+        Phase::Forking,
+        Phase::Pausing,
+    ];
+}
+
+/// The page of one writer, in that writer.
+pub(crate) struct Ledger {
+    region: Box<dyn Region>,
+    _storage: FileStorage,
+}
+
+fn page_path(folder: &Path, life: Life) -> PathBuf {
+    folder.join(format!("{life}.page"))
+}
+
+impl Ledger {
+    pub(crate) fn create(folder: &Path, life: Life) -> std::io::Result<Ledger> {
+        let path = page_path(folder, life);
+        fs::write(&path, [0; PAGE_WORDS * 8])?;
+        let storage = FileStorage::open(&path, Access::ReadWrite, WritePath::Mapped)?;
+        let ledger = Ledger { region: storage.region(0, PAGE_WORDS as u64 * 8)?, _storage: storage };
+        ledger.set(PROCESS, u64::from(std::process::id()));
+        Ok(ledger)
+    }
+
+    fn set(&self, word: usize, value: u64) {
+        self.region.store(word * 8, &[value]).expect("the page is mapped");
+    }
+
+    /// Notes that so much was acknowledged.
+    #[inline]
+    pub(crate) fn acknowledge(&self, progress: Progress) {
+        self.set(PROGRESS, progress.ops << CALL_BITS | progress.calls);
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        self.set(PHASE, phase as u64);
+    }
+
+    pub(crate) fn set_run(&self, run: u32, id: RunId) {
+        let bits = id.to_bits();
+        self.set(RUNS + 2 * run as usize, bits as u64);
+        self.set(RUNS + 2 * run as usize + 1, (bits >> 64) as u64);
+    }
+
+    /// Notes that the writer ends by its own will.
+    pub(crate) fn set_ended(&self) {
+        self.set(HAS_ENDED, 1);
+    }
+}
+
+/// The page of one writer, as anybody may read it.
+#[derive(Clone, Debug)]
+pub(crate) struct Page(Vec<u64>);
+
+impl Page {
+    /// `None` before the writer has made it.
+    pub(crate) fn read(folder: &Path, life: Life) -> Option<Page> {
+        let bytes = fs::read(page_path(folder, life)).ok()?;
+        let words = bytes.chunks_exact(8);
+        let words: Vec<u64> =
+            words.map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes"))).collect();
+        (words.len() == PAGE_WORDS).then_some(Page(words))
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        let word = self.0[PROGRESS];
+        Progress { ops: word >> CALL_BITS, calls: word & ((1 << CALL_BITS) - 1) }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        Phase::ALL[self.0[PHASE] as usize]
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.0[PROCESS] as u32
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0[HAS_ENDED] == 1
+    }
+
+    pub(crate) fn run(&self, run: u32) -> RunId {
+        let at = RUNS + 2 * run as usize;
+        RunId::from_bits(u128::from(self.0[at]) | u128::from(self.0[at + 1]) << 64)
+    }
+}
+
+/// All writers that there were.
+pub(crate) fn lives(folder: &Path) -> Vec<Life> {
+    let names = fs::read_dir(folder).expect("the ledger's folder is there").flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut lives: Vec<Life> =
+        names.filter_map(|name| name.strip_suffix(".page")?.parse().ok()).collect();
+    lives.sort_unstable();
+    lives
+}
+
+/// Notes that a writer's process is gone, for the reader.
+pub(crate) fn mark_dead(folder: &Path, life: Life) {
+    fs::write(folder.join(format!("{life}.dead")), "").expect("a mark can be made");
+}
+
+pub(crate) fn is_dead(folder: &Path, life: Life) -> bool {
+    folder.join(format!("{life}.dead")).exists()
+}
+
+/// Tells everybody to end.
+pub(crate) fn stop(folder: &Path) {
+    fs::write(folder.join("stop"), "").expect("a mark can be made");
+}
+
+pub(crate) fn is_stopped(folder: &Path) -> bool {
+    folder.join("stop").exists()
+}

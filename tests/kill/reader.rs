@@ -1,0 +1,196 @@
+//! The live reader: looks at writers while they write and die, and at what it has seen before.
+
+use std::collections::HashMap;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracklite::{Database, IndexPlace, Run};
+
+use crate::check::{Complaint, Fault, check_series};
+use crate::ledger::{self, Page};
+use crate::random::Random;
+use crate::script::{Life, Model, Replay};
+use crate::settings::Settings;
+
+/// How long a dead writer may still look alive: its kernel threads are gone when it is marked, but
+/// a child that it was just forking closes what it inherited when it comes to run.
+const LIVENESS_PATIENCE: Duration = Duration::from_secs(10);
+/// After so many looks the file is opened anew.
+const LOOKS_PER_OPENING: u64 = 500;
+
+struct Reader {
+    settings: Settings,
+    random: Random,
+    replays: HashMap<Life, Replay>,
+    /// How many points of a series were there at the last look.
+    seen: HashMap<(Life, u32, String), u64>,
+    looks: u64,
+    points: u64,
+}
+
+type Verdict = Result<(), Complaint>;
+
+/// The whole life of the reader process.
+pub(crate) fn main(settings: &Settings) -> ! {
+    let mut reader = Reader {
+        settings: settings.clone(),
+        random: Random::new(settings.seed ^ 0x5EED),
+        replays: HashMap::new(),
+        seen: HashMap::new(),
+        looks: 0,
+        points: 0,
+    };
+    let verdict = reader.read_on();
+    let text = match &verdict {
+        Ok(()) => format!("{} {}", reader.looks, reader.points),
+        Err(complaint) => complaint.to_string(),
+    };
+    let name = if verdict.is_ok() { "reader.done" } else { "reader.error" };
+    fs::write(settings.ledger.join(name), text).expect("the ledger's folder is there");
+    std::process::exit(i32::from(verdict.is_err()));
+}
+
+fn failed(error: &tracklite::Error) -> Complaint {
+    Complaint::new(Fault::Other, format!("the reader: {:?}: {error}", error.kind()))
+}
+
+impl Reader {
+    fn read_on(&mut self) -> Verdict {
+        while !ledger::is_stopped(&self.settings.ledger) {
+            if !self.settings.file.exists() {
+                thread::sleep(Duration::from_millis(5));
+                continue;
+            }
+            let folder = self.settings.ledger.with_extension("index");
+            let place = match self.random.below(2) {
+                0 => IndexPlace::InMemory,
+                _ => IndexPlace::Directory(folder),
+            };
+            let builder = Database::builder().read_only(true).index(place);
+            let database = builder.open(&self.settings.file).map_err(|error| failed(&error))?;
+            for _ in 0..LOOKS_PER_OPENING {
+                if ledger::is_stopped(&self.settings.ledger) {
+                    break;
+                }
+                self.look(&database)?;
+                thread::sleep(Duration::from_millis(self.random.below(20)));
+            }
+        }
+        Ok(())
+    }
+
+    /// One look at one run of one writer, mostly one of the latest.
+    fn look(&mut self, database: &Database) -> Verdict {
+        let lives = ledger::lives(&self.settings.ledger);
+        let few = if self.random.below(3) > 0 { 24 } else { u64::MAX };
+        let Some(back) = (lives.len() as u64).min(few).checked_sub(1) else { return Ok(()) };
+        let life = lives[lives.len() - 1 - self.random.below(back + 1) as usize];
+        let is_dead = ledger::is_dead(&self.settings.ledger, life);
+        let Some(page) = Page::read(&self.settings.ledger, life) else { return Ok(()) };
+        let before = self.model(life, &page);
+        if before.runs.is_empty() {
+            return Ok(());
+        }
+        let number = self.random.below(before.runs.len() as u64) as u32;
+        let holding = self.holding(life, number, &page);
+        let run = database.run(page.run(number)).map_err(|error| {
+            let text = format!("writer {life}: run {number} was started: {error}");
+            Complaint::new(Fault::Lost, text)
+        })?;
+        self.looks += 1;
+        self.look_at_series(life, number, &run, &before)?;
+        match is_dead {
+            true => look_at_dead(life, number, &run),
+            false => self.look_at_living(life, number, &run, holding),
+        }
+    }
+
+    fn model(&mut self, life: Life, page: &Page) -> Model {
+        self.replay(life, page).0
+    }
+
+    /// What was acknowledged, and what besides could be there.
+    fn replay(&mut self, life: Life, page: &Page) -> (Model, Model) {
+        let seed = self.settings.seed;
+        let replay = self.replays.entry(life).or_insert_with(|| Replay::new(seed, life));
+        let expected = replay.at(page.progress());
+        (expected.acknowledged, expected.in_flight)
+    }
+
+    fn look_at_series(&mut self, life: Life, number: u32, run: &Run, before: &Model) -> Verdict {
+        let points = &before.runs[number as usize].points;
+        let Some(last) = (points.len() as u64).checked_sub(1) else { return Ok(()) };
+        let (key, least) =
+            points.iter().nth(self.random.below(last + 1) as usize).expect("it is below");
+        let history = run.history(key).map_err(|error| failed(&error))?;
+        let count = check_series(life, number, key, &history)?;
+        self.points += count;
+        let place = (life, number, key.clone());
+        let seen = self.seen.insert(place, count).unwrap_or(0);
+        if count < seen.max(*least) {
+            let text = format!(
+                "writer {life}, run {number}, {key:?}: the reader sees {count} points; {least} \
+                 were acknowledged, {seen} were seen before"
+            );
+            return Err(Complaint::new(Fault::Lost, text));
+        }
+        let Some(page) = Page::read(&self.settings.ledger, life) else { return Ok(()) };
+        let most = self.replay(life, &page).1.runs[number as usize].points[key];
+        if count > most {
+            let text = format!(
+                "writer {life}, run {number}, {key:?}: the reader sees {count} points of {most}"
+            );
+            return Err(Complaint::new(Fault::Altered, text));
+        }
+        Ok(())
+    }
+
+    /// A writer that goes on after the question was alive when it was asked.
+    fn look_at_living(
+        &mut self,
+        life: Life,
+        number: u32,
+        run: &Run,
+        holding: Option<u64>,
+    ) -> Verdict {
+        let is_alive = run.is_alive().map_err(|error| failed(&error))?;
+        let deadline = Instant::now() + Duration::from_millis(300);
+        let Some(answered) = Page::read(&self.settings.ledger, life) else { return Ok(()) };
+        if is_alive || holding.is_none() {
+            return Ok(());
+        }
+        while Instant::now() < deadline {
+            let Some(now) = Page::read(&self.settings.ledger, life) else { return Ok(()) };
+            let goes_on = now.progress() > answered.progress();
+            if goes_on && self.holding(life, number, &now) == holding {
+                let text = format!("writer {life} goes on, and its run {number} is said dead");
+                return Err(Complaint::new(Fault::Other, text));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Whether the writer holds the run since it opened the file for the first time, and how many
+    /// runs it has finished since: with the same number later, it held it all the while.
+    fn holding(&mut self, life: Life, number: u32, page: &Page) -> Option<u64> {
+        let (acknowledged, in_flight) = self.replay(life, page);
+        let holds = acknowledged.held.contains(&number) && in_flight.held.contains(&number);
+        let is_settled =
+            acknowledged.openings == 1 && acknowledged.finishes == in_flight.finishes;
+        (holds && is_settled).then_some(acknowledged.finishes)
+    }
+}
+
+fn look_at_dead(life: Life, number: u32, run: &Run) -> Verdict {
+    let began = Instant::now();
+    while run.is_alive().map_err(|error| failed(&error))? {
+        if began.elapsed() > LIVENESS_PATIENCE {
+            let text = format!("writer {life} is dead, and its run {number} is said to be alive");
+            return Err(Complaint::new(Fault::Other, text));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}

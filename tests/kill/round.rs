@@ -1,0 +1,359 @@
+//! One round: writers and a reader on one file, killed and started again, until enough were.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tracklite::Database;
+
+use crate::check::{Checker, Complaint, Counts, Fault};
+use crate::ledger::{self, Page, Phase};
+use crate::random::Random;
+use crate::script::Life;
+use crate::settings::{Doom, Settings};
+
+/// After so many kills the whole file is checked, while the writers go on.
+const KILLS_PER_CHECK: u64 = 75;
+/// How long writers have for what they are at when they are told to end.
+const ENDING_PATIENCE: Duration = Duration::from_secs(120);
+
+/// How a round is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) writers: usize,
+    pub(crate) kills: u64,
+    pub(crate) has_reader: bool,
+}
+
+/// What a round came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) kills: u64,
+    pub(crate) kills_by_phase: BTreeMap<Phase, u64>,
+    pub(crate) lives: u64,
+    pub(crate) looks: u64,
+    pub(crate) file_bytes: u64,
+    pub(crate) counts: Counts,
+    pub(crate) complaints: Vec<Complaint>,
+}
+
+struct Slot {
+    life: Life,
+    process: Child,
+}
+
+pub(crate) struct Round {
+    settings: Settings,
+    plan: Plan,
+    random: Random,
+    checker: Checker,
+    slots: Vec<Slot>,
+    next_life: u64,
+    /// All are to die as they open the file.
+    die_at_once: bool,
+    outcome: Outcome,
+}
+
+impl Round {
+    pub(crate) fn new(settings: &Settings, plan: Plan) -> Self {
+        Round {
+            settings: settings.clone(),
+            plan,
+            random: Random::new(settings.seed ^ 0xD00D),
+            checker: Checker::new(settings),
+            slots: Vec::new(),
+            next_life: 1,
+            die_at_once: false,
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Makes all writers of the beginning die as they open the file.
+    pub(crate) fn dying_at_once(mut self) -> Self {
+        self.die_at_once = true;
+        self
+    }
+
+    /// Plays the round to its end.
+    pub(crate) fn play(mut self) -> Outcome {
+        for _ in 0..self.plan.writers {
+            self.start();
+        }
+        let reader = self.plan.has_reader.then(|| self.settings.reader().spawn());
+        let reader = reader.transpose().expect("the reader can be started");
+        let mut due = KILLS_PER_CHECK;
+        while self.outcome.kills < self.plan.kills && self.outcome.complaints.is_empty() {
+            thread::sleep(Duration::from_millis(1 + self.random.below(120)));
+            self.kill_one();
+            self.tend();
+            self.gather_errors();
+            if self.outcome.kills >= due {
+                due += KILLS_PER_CHECK;
+                self.check("while the writers go on");
+            }
+        }
+        ledger::stop(&self.settings.ledger);
+        self.wait_for_all();
+        if let Some(mut reader) = reader {
+            let ended = wait(&mut reader, Instant::now() + ENDING_PATIENCE);
+            self.expect(ended.is_some_and(|it| it.success()), "the reader did not end well");
+            self.read_reader();
+        }
+        self.gather_errors();
+        self.check_at_the_end();
+        self.outcome.lives = ledger::lives(&self.settings.ledger).len() as u64;
+        self.outcome
+    }
+
+    fn expect(&mut self, is_so: bool, text: &str) {
+        if !is_so {
+            self.outcome.complaints.push(Complaint::new(Fault::Other, text));
+        }
+    }
+
+    fn start(&mut self) {
+        let life = Life { number: self.next_life, child: 0 };
+        self.next_life += 1;
+        let doom = self.doom();
+        let process = self.settings.writer(life, doom).spawn();
+        self.slots.push(Slot { life, process: process.expect("a writer can be started") });
+    }
+
+    /// Half of the writers are to die at some moment of some phase, also of those that last so
+    /// short that a kill from outside hardly ever meets them.
+    fn doom(&mut self) -> Option<Doom> {
+        if self.die_at_once && self.outcome.kills == 0 {
+            let micros = self.random.below(12_000);
+            return Some(Doom { phase: Phase::Opening, nth: 1, micros });
+        }
+        if self.random.below(3) == 0 {
+            return None;
+        }
+        let phase = Phase::ALL[1 + self.random.below(Phase::ALL.len() as u64 - 2) as usize];
+        let (often, micros) = match phase {
+            Phase::Opening => (1, 4000),
+            Phase::Closing => (1, 15_000),
+            Phase::Ticking => (6, 8000),
+            Phase::Syncing => (3, 4000),
+            Phase::Forking => (1, 1500),
+            _ => (20, 400),
+        };
+        let nth = 1 + self.random.below(often);
+        Some(Doom { phase, nth, micros: self.random.below(micros) })
+    }
+
+    /// Kills a writer, or a fork of one, at no particular moment.
+    fn kill_one(&mut self) {
+        let living: Vec<Life> = ledger::lives(&self.settings.ledger)
+            .into_iter()
+            .filter(|life| !ledger::is_dead(&self.settings.ledger, *life))
+            .collect();
+        if living.is_empty() {
+            return;
+        }
+        let life = living[self.random.below(living.len() as u64) as usize];
+        let Some(page) = Page::read(&self.settings.ledger, life) else { return };
+        if life.child > 0 && !page.has_ended() && is_running(page.process()) {
+            kill(page.process());
+            self.note_kill(life);
+        } else if let Some(slot) = self.slots.iter_mut().find(|slot| slot.life == life) {
+            // Its end is noted when it is seen.
+            slot.process.kill().expect("a process of ours can be killed");
+        }
+    }
+
+    fn note_kill(&mut self, life: Life) {
+        self.outcome.kills += 1;
+        let phase = Page::read(&self.settings.ledger, life).map_or(Phase::Started, |it| it.phase());
+        *self.outcome.kills_by_phase.entry(phase).or_default() += 1;
+    }
+
+    /// Sees who has ended, and starts others in their place.
+    fn tend(&mut self) {
+        for mut slot in std::mem::take(&mut self.slots) {
+            match slot.process.try_wait().expect("a child can be waited for") {
+                None => self.slots.push(slot),
+                Some(status) => {
+                    self.note_end(slot.life, status);
+                    self.start();
+                }
+            }
+        }
+        self.mark_dead_forks();
+    }
+
+    fn note_end(&mut self, life: Life, status: ExitStatus) {
+        if status.signal() == Some(9) {
+            self.note_kill(life);
+        } else if !status.success() {
+            let text = format!("writer {life} ended with {status}");
+            self.outcome.complaints.push(Complaint::new(Fault::Other, text));
+        }
+        ledger::mark_dead(&self.settings.ledger, life);
+    }
+
+    fn mark_dead_forks(&mut self) {
+        let folder = &self.settings.ledger;
+        for life in ledger::lives(folder).into_iter().filter(|life| life.child > 0) {
+            let page = Page::read(folder, life);
+            // A fork that was killed before it had its page made names no process.
+            let process = page.map_or(0, |page| page.process());
+            if process > 0 && !ledger::is_dead(folder, life) && !is_running(process) {
+                ledger::mark_dead(folder, life);
+            }
+        }
+    }
+
+    fn wait_for_all(&mut self) {
+        let deadline = Instant::now() + ENDING_PATIENCE;
+        for mut slot in std::mem::take(&mut self.slots) {
+            match wait(&mut slot.process, deadline) {
+                Some(status) => self.note_end(slot.life, status),
+                None => {
+                    let place = stack_of(slot.process.id());
+                    slot.process.kill().expect("a process of ours can be killed");
+                    slot.process.wait().expect("a child can be waited for");
+                    ledger::mark_dead(&self.settings.ledger, slot.life);
+                    self.expect(false, &format!("writer {} hangs: {place}", slot.life));
+                }
+            }
+        }
+        while self.running_forks().next().is_some() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let left: Vec<_> = self.running_forks().collect();
+        for (life, process) in left {
+            let place = stack_of(process);
+            kill(process);
+            self.expect(false, &format!("writer {life} hangs: {place}"));
+        }
+        self.mark_dead_forks();
+    }
+
+    fn running_forks(&self) -> impl Iterator<Item = (Life, u32)> + '_ {
+        let lives = ledger::lives(&self.settings.ledger).into_iter().filter(|life| life.child > 0);
+        let process = |life| Some((life, Page::read(&self.settings.ledger, life)?.process()));
+        lives.filter_map(process).filter(|(_, process)| *process > 0 && is_running(*process))
+    }
+
+    /// What writers and the reader wrote before they ended in disorder.
+    fn gather_errors(&mut self) {
+        let entries = fs::read_dir(&self.settings.ledger).expect("the folder is there").flatten();
+        for path in entries.map(|entry| entry.path()) {
+            if path.extension().is_some_and(|it| it == "error") {
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                let fault = match text.split(':').next() {
+                    Some("Lost") => Fault::Lost,
+                    Some("Altered") => Fault::Altered,
+                    _ => Fault::Other,
+                };
+                self.outcome.complaints.push(Complaint::new(fault, text));
+                fs::remove_file(path).expect("the file is ours");
+            }
+        }
+    }
+
+    fn read_reader(&mut self) {
+        let text = fs::read_to_string(self.settings.ledger.join("reader.done"));
+        let text = text.unwrap_or_default();
+        self.outcome.looks = text.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
+    }
+
+    fn check(&mut self, when: &str) {
+        let database = self.settings.builder().read_only(true).open(&self.settings.file);
+        let mut complaints = Vec::new();
+        let checked = database.and_then(|it| self.checker.check(&it, &mut complaints));
+        let told = |it: Complaint| Complaint::new(it.fault, format!("{when}: {}", it.text));
+        self.outcome.complaints.extend(complaints.into_iter().map(told));
+        match checked {
+            Ok(counts) => self.outcome.counts = counts,
+            Err(error) => self.expect(false, &format!("{when}: {error}")),
+        }
+    }
+
+    /// All writers are dead: checked as they left the file, after the janitor, after a vacuum.
+    fn check_at_the_end(&mut self) {
+        let file = self.settings.file.clone();
+        self.check("after the last writer");
+        self.verify("after the last writer");
+        let wound_up = || -> tracklite::Result<usize> {
+            let database = self.settings.builder().background(false).open(&file)?;
+            let mut ticks = 0;
+            // One is the process that asks; a sync that a death broke off takes a few ticks more.
+            while database.info()?.writers.len() > 1 && ticks < 10_000 {
+                database.tick()?;
+                ticks += 1;
+            }
+            let left = database.info()?.writers.len() - 1;
+            database.close()?;
+            Ok(left)
+        };
+        match wound_up() {
+            Ok(left) => self.expect(left == 0, "the janitor leaves dead writers behind"),
+            Err(error) => self.expect(false, &format!("the janitor: {error}")),
+        }
+        self.check("after the janitor");
+        self.verify("after the janitor");
+        self.outcome.file_bytes = fs::metadata(&file).map_or(0, |facts| facts.len());
+        if let Err(error) = Database::vacuum(&file) {
+            self.expect(false, &format!("the vacuum: {error}"));
+        }
+        self.check("after the vacuum");
+        self.verify("after the vacuum");
+    }
+
+    fn verify(&mut self, when: &str) {
+        match Database::verify(&self.settings.file) {
+            Ok(report) => {
+                let text = format!("{when}: verify finds {:?}", report.damages);
+                self.expect(report.is_sound(), &text);
+                let counted = self.outcome.counts.points;
+                let text = format!("{when}: verify counts {} points of {counted}", report.points);
+                self.expect(report.points == counted, &text);
+            }
+            Err(error) => self.expect(false, &format!("{when}: verify: {error}")),
+        }
+    }
+}
+
+fn wait(process: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    while Instant::now() < deadline {
+        if let Some(status) = process.try_wait().expect("a child can be waited for") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+fn kill(process: u32) {
+    if let Some(process) = i32::try_from(process).ok().and_then(Pid::from_raw) {
+        // It may have ended by itself meanwhile.
+        let _ = kill_process(process, Signal::KILL);
+    }
+}
+
+/// Whether any thread of the process is left: a fork is no child of this process, so that it
+/// cannot be waited for.
+fn is_running(process: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return false };
+    threads.flatten().any(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+        !matches!(state, None | Some('Z' | 'X'))
+    })
+}
+
+/// Where each thread of a process waits, for a message.
+fn stack_of(process: u32) -> String {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let place = |path: std::path::PathBuf| {
+        let read = |name| fs::read_to_string(path.join(name)).unwrap_or_default();
+        format!("[{} {} {}]", read("comm").trim(), read("wchan"), read("syscall").trim())
+    };
+    threads.map(|thread| place(thread.path())).collect::<Vec<_>>().join(" ")
+}

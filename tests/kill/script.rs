@@ -1,0 +1,351 @@
+//! What a writer does, call by call: a pure function of the seed and of which writer it is, so
+//! that whoever knows how far it came knows what must be in the file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use crate::random::{Random, mix};
+
+/// Metrics that are logged one by one through a handle.
+const KEYS: u64 = 6;
+/// Metrics that are logged one by one by name, at the time of the clock.
+const CLOCK_KEYS: u64 = 2;
+/// The number of metrics in each kind of row.
+const ROW_WIDTHS: [u64; 3] = [2, 9, 33];
+/// The most runs that one writer starts.
+const RUNS_MAX: u32 = 8;
+/// The time of the first point of a series; the others follow in steps of a microsecond.
+const FIRST_TIME: i64 = 1_700_000_000_000_000_000;
+
+/// One incarnation of a writer: the number of its process, and which of its forks (0: itself).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Life {
+    pub(crate) number: u64,
+    pub(crate) child: u64,
+}
+
+impl fmt::Display for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.number, self.child)
+    }
+}
+
+impl FromStr for Life {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (number, child) = text.split_once('.').ok_or(())?;
+        let parse = |text: &str| text.parse().map_err(|_| ());
+        Ok(Life { number: parse(number)?, child: parse(child)? })
+    }
+}
+
+impl Life {
+    /// The name that the writer gives its run of this number; it tells them all apart.
+    pub(crate) fn run_name(self, run: u32) -> String {
+        format!("{self}-{run}")
+    }
+}
+
+/// Which run of which writer bears this name.
+pub(crate) fn parse_run_name(name: &str) -> Option<(Life, u32)> {
+    let (life, run) = name.split_once('-')?;
+    Some((life.parse().ok()?, run.parse().ok()?))
+}
+
+/// One thing that a writer does; those of several calls are acknowledged call by call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Open,
+    Close,
+    Start { run: u32 },
+    Resume { run: u32 },
+    Points { run: u32, key: u64, first: u64, count: u64 },
+    ClockPoints { run: u32, key: u64, first: u64, count: u64 },
+    Rows { run: u32, row: usize, first: u64, count: u64 },
+    Params { run: u32, number: u64 },
+    Tags { run: u32, number: u64 },
+    Untag { run: u32 },
+    Finish { run: u32 },
+    Sync,
+    Tick,
+    Pause { micros: u64 },
+    Fork { child: u64 },
+    End { cleanly: bool },
+}
+
+impl Op {
+    /// How many calls it is.
+    pub(crate) fn calls(self) -> u64 {
+        match self {
+            Op::Points { count, .. } | Op::ClockPoints { count, .. } | Op::Rows { count, .. } => {
+                count
+            }
+            _ => 1,
+        }
+    }
+}
+
+pub(crate) fn point_key(key: u64) -> String {
+    format!("point/{key}")
+}
+
+pub(crate) fn clock_key(key: u64) -> String {
+    format!("clock/{key}")
+}
+
+pub(crate) fn row_keys(row: usize) -> Vec<String> {
+    (0..ROW_WIDTHS[row]).map(|column| format!("row {row}/{column}")).collect()
+}
+
+/// What the values of a series are made from.
+pub(crate) fn series_seed(life: Life, run: u32, key: &str) -> u64 {
+    let bits = mix(life.number) ^ mix(life.child ^ 0xC0FFEE) ^ mix(u64::from(run) << 32);
+    key.bytes().fold(bits, |bits, byte| mix(bits ^ u64::from(byte)))
+}
+
+/// The value at a step: no two points of a file have the same but by chance.
+pub(crate) fn series_value(seed: u64, step: u64) -> f64 {
+    let bits = mix(seed ^ step.wrapping_mul(0x2545_F491_4F6C_DD1D));
+    // Each eighth value is of arbitrary bits: NaN with a payload, infinities, subnormal numbers.
+    if bits & 7 == 0 { f64::from_bits(mix(bits)) } else { (bits >> 24) as f64 / 1024.0 }
+}
+
+pub(crate) fn time(step: u64) -> i64 {
+    FIRST_TIME + (step as i64) * 1000
+}
+
+/// The params that a run is started with, or that are added later as one.
+pub(crate) fn params(life: Life, run: u32, number: u64) -> Vec<(String, String)> {
+    let part = |part: &str| {
+        let bits = mix(life.number ^ mix(number ^ u64::from(run)));
+        (format!("{number}/{part}"), format!("{life} {run} {part} {bits:x}"))
+    };
+    ["a", "b", "c"].into_iter().map(part).collect()
+}
+
+/// Tags that are set as one; some are overwritten again and again.
+pub(crate) fn tags(life: Life, run: u32, number: u64) -> Vec<(String, String)> {
+    let text = format!("{life} {run} {number} {:x}", mix(number ^ life.number));
+    vec![("last".to_owned(), text.clone()), (format!("each 5/{}", number % 5), text)]
+}
+
+/// What must be there of one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RunModel {
+    pub(crate) params: BTreeMap<String, String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) is_finished: bool,
+    /// The number of points by metric; their steps count from 0.
+    pub(crate) points: BTreeMap<String, u64>,
+}
+
+/// What must be there of one writer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) runs: Vec<RunModel>,
+    /// The runs that it has a handle of.
+    pub(crate) held: BTreeSet<u32>,
+    pub(crate) is_open: bool,
+    pub(crate) openings: u64,
+    pub(crate) finishes: u64,
+    batches: u64,
+}
+
+impl Model {
+    /// Takes in the first `calls` calls of an operation.
+    pub(crate) fn apply(&mut self, life: Life, op: Op, calls: u64) {
+        if calls == 0 {
+            return;
+        }
+        self.batches += 1;
+        match op {
+            Op::Open => {
+                self.is_open = true;
+                self.openings += 1;
+            }
+            Op::Close | Op::End { .. } => {
+                self.is_open = false;
+                self.held.clear();
+            }
+            Op::Start { run } => {
+                self.held.insert(run);
+                let mut started = RunModel::default();
+                started.params.extend(params(life, run, 0));
+                started.tags.extend(tags(life, run, 0));
+                self.runs.push(started);
+            }
+            Op::Resume { run } => {
+                self.held.insert(run);
+                self.runs[run as usize].is_finished = false;
+            }
+            Op::Points { run, key, .. } => self.add(run, point_key(key), calls),
+            Op::ClockPoints { run, key, .. } => self.add(run, clock_key(key), calls),
+            Op::Rows { run, row, .. } => {
+                row_keys(row).into_iter().for_each(|key| self.add(run, key, calls));
+            }
+            Op::Params { run, number } => {
+                self.runs[run as usize].params.extend(params(life, run, number));
+            }
+            Op::Tags { run, number } => {
+                self.runs[run as usize].tags.extend(tags(life, run, number));
+            }
+            Op::Untag { run } => drop(self.runs[run as usize].tags.remove("last")),
+            Op::Finish { run } => {
+                self.held.remove(&run);
+                self.finishes += 1;
+                self.runs[run as usize].is_finished = true;
+            }
+            Op::Sync | Op::Tick | Op::Pause { .. } | Op::Fork { .. } => {}
+        }
+    }
+
+    fn add(&mut self, run: u32, key: String, calls: u64) {
+        *self.runs[run as usize].points.entry(key).or_default() += calls;
+    }
+
+    fn count(&self, run: u32, key: &str) -> u64 {
+        self.runs[run as usize].points.get(key).copied().unwrap_or(0)
+    }
+}
+
+/// The operations of one writer, one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    life: Life,
+    random: Random,
+    /// What must be there after all operations so far.
+    pub(crate) model: Model,
+    left: u64,
+    forks: u64,
+}
+
+impl Script {
+    pub(crate) fn new(seed: u64, life: Life) -> Self {
+        let mut random = Random::new(seed ^ mix(life.number) ^ mix(life.child + 0x1000_0000));
+        let left = if life.child == 0 { 100 + random.below(900) } else { 10 + random.below(120) };
+        Script { life, random, model: Model::default(), left, forks: 0 }
+    }
+
+    /// The next operation; not taken in yet.
+    pub(crate) fn next(&mut self) -> Op {
+        if !self.model.is_open {
+            return Op::Open;
+        }
+        if self.left == 0 {
+            return Op::End { cleanly: self.random.below(4) > 0 };
+        }
+        self.left -= 1;
+        let held: Vec<u32> = self.model.held.iter().copied().collect();
+        if held.is_empty() {
+            return self.start_or_resume();
+        }
+        let run = held[self.random.below(held.len() as u64) as usize];
+        match self.random.below(200) {
+            0..50 => self.points(run),
+            50..62 => self.clock_points(run),
+            62..100 => self.rows(run),
+            100..110 => Op::Params { run, number: self.model.batches },
+            110..125 => Op::Tags { run, number: self.model.batches },
+            125..131 if self.model.runs[run as usize].tags.contains_key("last") => {
+                Op::Untag { run }
+            }
+            131..136 => Op::Finish { run },
+            136..140 => self.start_or_resume(),
+            140..144 => Op::Sync,
+            144..156 => Op::Tick,
+            156..159 => Op::Close,
+            159..162 if self.life.child == 0 && self.forks < 3 => {
+                self.forks += 1;
+                Op::Fork { child: self.forks }
+            }
+            _ => Op::Pause { micros: self.random.below(60_000) },
+        }
+    }
+
+    fn start_or_resume(&mut self) -> Op {
+        let count = self.model.runs.len() as u32;
+        if count > 0 && (count == RUNS_MAX || self.random.below(3) > 0) {
+            return Op::Resume { run: self.random.below(u64::from(count)) as u32 };
+        }
+        Op::Start { run: count }
+    }
+
+    /// Mostly short bursts, some that fill an extent, few that fill several.
+    fn burst(&mut self) -> u64 {
+        let most = match self.random.below(100) {
+            0..70 => 100,
+            70..97 => 1500,
+            _ => 15_000,
+        };
+        1 + self.random.below(most)
+    }
+
+    fn points(&mut self, run: u32) -> Op {
+        let key = self.random.below(KEYS);
+        let (first, count) = (self.model.count(run, &point_key(key)), self.burst());
+        Op::Points { run, key, first, count }
+    }
+
+    fn clock_points(&mut self, run: u32) -> Op {
+        let key = self.random.below(CLOCK_KEYS);
+        let (first, count) = (self.model.count(run, &clock_key(key)), 1 + self.random.below(200));
+        Op::ClockPoints { run, key, first, count }
+    }
+
+    fn rows(&mut self, run: u32) -> Op {
+        let row = self.random.below(ROW_WIDTHS.len() as u64) as usize;
+        let first = self.model.count(run, &row_keys(row)[0]);
+        let count = 1 + self.burst() / ROW_WIDTHS[row];
+        Op::Rows { run, row, first, count }
+    }
+}
+
+/// How far a writer has come, as it noted itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Progress {
+    /// Operations that are done.
+    pub(crate) ops: u64,
+    /// Calls of the next one that are done.
+    pub(crate) calls: u64,
+}
+
+/// What must be there at some progress, and what besides if one more call took effect.
+#[derive(Clone, Debug)]
+pub(crate) struct Expected {
+    pub(crate) acknowledged: Model,
+    pub(crate) in_flight: Model,
+    pub(crate) op: Op,
+}
+
+/// Replays writers; remembers where it was, as what is asked of a writer only grows.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    life: Life,
+    script: Script,
+    ops: u64,
+}
+
+impl Replay {
+    pub(crate) fn new(seed: u64, life: Life) -> Self {
+        Replay { life, script: Script::new(seed, life), ops: 0 }
+    }
+
+    /// What must be there at this progress, which is not before one that was asked for earlier.
+    pub(crate) fn at(&mut self, progress: Progress) -> Expected {
+        while self.ops < progress.ops {
+            let op = self.script.next();
+            self.script.model.apply(self.life, op, op.calls());
+            self.ops += 1;
+        }
+        let op = self.script.clone().next();
+        let with = |calls: u64| {
+            let mut model = self.script.model.clone();
+            model.apply(self.life, op, calls);
+            model
+        };
+        let (acknowledged, in_flight) = (with(progress.calls), with(progress.calls + 1));
+        Expected { acknowledged, in_flight, op }
+    }
+}

@@ -1,0 +1,137 @@
+//! What a process of the harness is told by the one that starts it, in environment variables.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tracklite::{Database, DatabaseBuilder, IndexPlace, WritePath};
+
+use crate::ledger::Phase;
+use crate::script::Life;
+
+/// What a writer does wrong on purpose, so that the oracle is seen to notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deceit {
+    None,
+    /// Notes each call before it is made.
+    AcknowledgesEarly,
+    /// Leaves a call out now and then.
+    SkipsCalls,
+    /// Makes a call twice now and then.
+    RepeatsCalls,
+    /// Logs another value now and then.
+    AltersValues,
+    /// Runs the engine with definitions that come after their use.
+    DefinesLate,
+}
+
+impl Deceit {
+    pub(crate) const ALL: [Deceit; 6] = [
+        Deceit::None,
+        Deceit::AcknowledgesEarly,
+        Deceit::SkipsCalls,
+        Deceit::RepeatsCalls,
+        Deceit::AltersValues,
+        Deceit::DefinesLate,
+    ];
+}
+
+/// When a writer kills itself: so long after it has entered a phase for the nth time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Doom {
+    pub(crate) phase: Phase,
+    pub(crate) nth: u64,
+    pub(crate) micros: u64,
+}
+
+/// The files and the manner of one round.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The file under test.
+    pub(crate) file: PathBuf,
+    /// Pages and marks of the oracle.
+    pub(crate) ledger: PathBuf,
+    pub(crate) seed: u64,
+    pub(crate) deceit: Deceit,
+    pub(crate) is_positioned: bool,
+}
+
+const ROLE: &str = "TRACKLITE_KILL_ROLE";
+const SETTINGS: &str = "TRACKLITE_KILL_SETTINGS";
+const LIFE: &str = "TRACKLITE_KILL_LIFE";
+
+/// What this process is to be.
+pub(crate) enum Role {
+    Coordinator,
+    Writer { settings: Settings, life: Life, doom: Option<Doom> },
+    Reader { settings: Settings },
+}
+
+impl Settings {
+    fn encode(&self) -> String {
+        let Settings { file, ledger, seed, deceit, is_positioned } = self;
+        let (file, ledger) = (file.display(), ledger.display());
+        format!("{file}\n{ledger}\n{seed}\n{}\n{is_positioned}", *deceit as usize)
+    }
+
+    fn decode(text: &str) -> Option<Settings> {
+        let fields: Vec<&str> = text.lines().collect();
+        let [file, ledger, seed, deceit, is_positioned] = fields[..] else { return None };
+        Some(Settings {
+            file: file.into(),
+            ledger: ledger.into(),
+            seed: seed.parse().ok()?,
+            deceit: Deceit::ALL[deceit.parse::<usize>().ok()?],
+            is_positioned: is_positioned.parse().ok()?,
+        })
+    }
+
+    fn command(&self, role: &str) -> Command {
+        let mut command = Command::new(env::current_exe().expect("the program has a path"));
+        command.env(ROLE, role).env(SETTINGS, self.encode());
+        command
+    }
+
+    /// The command that starts a writer.
+    pub(crate) fn writer(&self, life: Life, doom: Option<Doom>) -> Command {
+        let mut command = self.command("writer");
+        let doom = doom.map(|it| format!(" {} {} {}", it.phase as usize, it.nth, it.micros));
+        command.env(LIFE, format!("{life}{}", doom.unwrap_or_default()));
+        command
+    }
+
+    /// The command that starts the reader.
+    pub(crate) fn reader(&self) -> Command {
+        self.command("reader")
+    }
+
+    /// How writers open the file.
+    pub(crate) fn builder(&self) -> DatabaseBuilder {
+        let write_path =
+            if self.is_positioned { WritePath::Positioned } else { WritePath::Automatic };
+        // Sixteen writers, a slow disk and two busy processors: what counts is that it ends.
+        let patience = Duration::from_secs(60);
+        let builder = Database::builder().index(IndexPlace::InMemory);
+        builder.write_path(write_path).lock_timeout(patience)
+    }
+}
+
+/// Reads what this process was told.
+pub(crate) fn role() -> Role {
+    let Ok(role) = env::var(ROLE) else { return Role::Coordinator };
+    let settings = env::var(SETTINGS).ok().and_then(|text| Settings::decode(&text));
+    let settings = settings.expect("the settings are given with the role");
+    if role == "reader" {
+        return Role::Reader { settings };
+    }
+    let text = env::var(LIFE).expect("a writer is told who it is");
+    let mut fields = text.split(' ');
+    let life = fields.next().and_then(|text| text.parse().ok()).expect("a life");
+    let numbers: Vec<u64> = fields.filter_map(|text| text.parse().ok()).collect();
+    let doom = match numbers[..] {
+        [phase, nth, micros] => Some(Doom { phase: Phase::ALL[phase as usize], nth, micros }),
+        _ => None,
+    };
+    Role::Writer { settings, life, doom }
+}

@@ -1,0 +1,348 @@
+//! A writer process: does what its script says, and notes each call that returned.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use tracklite::internals::{forking, mutant};
+use tracklite::{Database, ErrorKind, MetricPoint, Result, Run, Timestamp};
+
+use crate::ledger::{self, Ledger, Phase};
+use crate::script::{self, Life, Op, Progress, Script};
+use crate::settings::{Deceit, Doom, Settings};
+
+/// Of so many calls a deceitful writer does one wrong.
+const DECEIT_EVERY: u64 = 200;
+
+/// Kills the process at a moment that no other process could meet so well.
+struct Executioner {
+    doom: Doom,
+    entered: AtomicU64,
+    thread: Thread,
+}
+
+impl Executioner {
+    fn new(doom: Doom) -> Self {
+        let work = move || {
+            thread::park();
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_micros(doom.micros) {
+                std::hint::spin_loop();
+            }
+            forking::kill_self();
+        };
+        let thread = thread::spawn(work).thread().clone();
+        Executioner { doom, entered: AtomicU64::new(0), thread }
+    }
+
+    fn enter(&self, phase: Phase) {
+        if phase == self.doom.phase
+            && self.entered.fetch_add(1, Ordering::Relaxed) + 1 == self.doom.nth
+        {
+            self.thread.unpark();
+        }
+    }
+}
+
+struct Writer<'a> {
+    settings: &'a Settings,
+    life: Life,
+    ledger: Ledger,
+    executioner: Option<Executioner>,
+    database: Option<Database>,
+    runs: HashMap<u32, Run>,
+    ids: HashMap<u32, tracklite::RunId>,
+    done: u64,
+}
+
+/// The whole life of a writer process.
+pub(crate) fn main(settings: &Settings, life: Life, doom: Option<Doom>) -> ! {
+    let mutant = (settings.deceit == Deceit::DefinesLate).then_some(mutant::Mutant::DefinitionAfterUse);
+    let cleanly = mutant::with_mutant(mutant, || live(settings, life, doom));
+    std::process::exit(i32::from(!cleanly));
+}
+
+/// Lives one life to its end; what goes wrong is written beside the ledger. Whether it went well.
+fn live(settings: &Settings, life: Life, doom: Option<Doom>) -> bool {
+    let ledger = Ledger::create(&settings.ledger, life).expect("the ledger can be written");
+    let mut writer = Writer {
+        settings,
+        life,
+        ledger,
+        executioner: doom.map(Executioner::new),
+        database: None,
+        runs: HashMap::new(),
+        ids: HashMap::new(),
+        done: 0,
+    };
+    match writer.follow_script() {
+        Ok(()) => true,
+        Err(text) => {
+            complain(settings, life, &text);
+            // Its engine is in a state that nothing is known of.
+            std::mem::forget(writer);
+            false
+        }
+    }
+}
+
+/// What went wrong, for the coordinator to find.
+pub(crate) fn complain(settings: &Settings, life: Life, text: &str) {
+    let path: PathBuf = settings.ledger.join(format!("{life}.error"));
+    fs::write(path, format!("writer {life}: {text}")).expect("the ledger's folder is there");
+}
+
+impl Writer<'_> {
+    fn follow_script(&mut self) -> std::result::Result<(), String> {
+        let mut script = Script::new(self.settings.seed, self.life);
+        for ops in 0.. {
+            let op = script.next();
+            let is_stopped = ledger::is_stopped(&self.settings.ledger);
+            let op = if is_stopped { Op::End { cleanly: true } } else { op };
+            self.enter(phase_of(op));
+            if let Op::End { cleanly } = op {
+                return self.end(cleanly).map_err(|error| describe(op, &error));
+            }
+            self.perform(op, ops).map_err(|error| describe(op, &error))?;
+            self.ledger.acknowledge(Progress { ops: ops + 1, calls: 0 });
+            script.model.apply(self.life, op, op.calls());
+        }
+        Ok(())
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.ledger.set_phase(phase);
+        if let Some(executioner) = &self.executioner {
+            executioner.enter(phase);
+        }
+    }
+
+    fn database(&self) -> &Database {
+        self.database.as_ref().expect("the script opens first")
+    }
+
+    fn perform(&mut self, op: Op, ops: u64) -> Result<()> {
+        if self.settings.deceit == Deceit::AcknowledgesEarly && op.calls() == 1 {
+            self.ledger.acknowledge(Progress { ops: ops + 1, calls: 0 });
+        }
+        match op {
+            Op::Open => self.open(),
+            Op::Close => self.close(),
+            Op::Start { run } => self.start(run),
+            Op::Resume { run } => self.resume(run),
+            Op::Points { .. } | Op::ClockPoints { .. } | Op::Rows { .. } => self.log(op, ops),
+            Op::Params { run, number } => {
+                self.runs[&run].log_params(script::params(self.life, run, number))
+            }
+            Op::Tags { run, number } => {
+                self.runs[&run].set_tags(script::tags(self.life, run, number))
+            }
+            Op::Untag { run } => self.runs[&run].delete_tag("last"),
+            Op::Finish { run } => match self.runs.remove(&run) {
+                Some(run) => tolerate_failed_sync(run.finish()),
+                None => Ok(()),
+            },
+            Op::Sync => tolerate_failed_sync(self.database().sync()),
+            Op::Tick => tolerate_failed_sync(self.database().tick()),
+            Op::Pause { micros } => {
+                thread::sleep(Duration::from_micros(micros));
+                Ok(())
+            }
+            Op::Fork { child } => {
+                self.fork(child);
+                Ok(())
+            }
+            Op::End { .. } => Ok(()),
+        }
+    }
+
+    fn open(&mut self) -> Result<()> {
+        // Some do without the background thread, and tick themselves.
+        let has_thread = self.life.number % 3 != 0;
+        let builder = self.settings.builder().create(true).background(has_thread);
+        self.database = Some(builder.open(&self.settings.file)?);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.runs.clear();
+        self.database.take().map_or(Ok(()), |it| tolerate_failed_sync(it.close()))
+    }
+
+    fn start(&mut self, number: u32) -> Result<()> {
+        let experiment = self.database().experiment(&format!("/by/{}", self.life.number % 5))?;
+        let name = self.life.run_name(number);
+        let run = experiment.new_run().name(&name).params(script::params(self.life, number, 0));
+        let run = run.tags(script::tags(self.life, number, 0)).start()?;
+        self.ledger.set_run(number, run.id());
+        self.ids.insert(number, run.id());
+        self.runs.insert(number, run);
+        Ok(())
+    }
+
+    fn resume(&mut self, number: u32) -> Result<()> {
+        let run = self.database().resume_run(self.ids[&number])?;
+        self.runs.insert(number, run);
+        Ok(())
+    }
+
+    /// Logs the points or rows of an operation call by call.
+    fn log(&mut self, op: Op, ops: u64) -> Result<()> {
+        match op {
+            Op::Points { run, key, first, count } => {
+                let key = script::point_key(key);
+                let seed = script::series_seed(self.life, run, &key);
+                let metric = self.runs[&run].metric(&key)?;
+                self.calls(ops, first, count, |step, flip| {
+                    let value = altered(script::series_value(seed, step), flip);
+                    let time = Timestamp::from_nanos(script::time(step));
+                    if step % 7 > 0 {
+                        return metric.log_at(value, step as i64, time);
+                    }
+                    metric.log_points(&[MetricPoint { step: step as i64, time, value }])
+                })
+            }
+            Op::ClockPoints { run, key, first, count } => {
+                let key = script::clock_key(key);
+                let seed = script::series_seed(self.life, run, &key);
+                let run = self.runs[&run].clone();
+                self.calls(ops, first, count, |step, flip| {
+                    run.log_metric(&key, altered(script::series_value(seed, step), flip), step as i64)
+                })
+            }
+            Op::Rows { run, row, first, count } => {
+                let keys = script::row_keys(row);
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                let seeds: Vec<u64> =
+                    keys.iter().map(|key| script::series_seed(self.life, run, key)).collect();
+                let handle = self.runs[&run].metric_row(&keys)?;
+                let mut values = vec![0.0; keys.len()];
+                self.calls(ops, first, count, |step, flip| {
+                    for (value, seed) in values.iter_mut().zip(&seeds) {
+                        *value = script::series_value(*seed, step);
+                    }
+                    values[0] = altered(values[0], flip);
+                    let time = Timestamp::from_nanos(script::time(step));
+                    handle.log_at(&values, step as i64, time)
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the calls of one operation, noting each when it has returned.
+    fn calls(
+        &mut self,
+        ops: u64,
+        first: u64,
+        count: u64,
+        mut call: impl FnMut(u64, bool) -> Result<()>,
+    ) -> Result<()> {
+        let deceit = self.settings.deceit;
+        for calls in 1..=count {
+            let progress = Progress { ops, calls };
+            let step = first + calls - 1;
+            self.done += 1;
+            let is_wrong = self.done.is_multiple_of(DECEIT_EVERY);
+            if deceit == Deceit::AcknowledgesEarly {
+                self.ledger.acknowledge(progress);
+            }
+            if !(is_wrong && deceit == Deceit::SkipsCalls) {
+                call(step, is_wrong && deceit == Deceit::AltersValues)?;
+            }
+            if is_wrong && deceit == Deceit::RepeatsCalls {
+                call(step, false)?;
+            }
+            self.ledger.acknowledge(progress);
+        }
+        Ok(())
+    }
+
+    /// Forks a child that opens the file anew, after it has seen that it must.
+    fn fork(&self, child: u64) {
+        let life = Life { child, ..self.life };
+        let _process = forking::start(|| {
+            // The engine of the parent is left alone; its handles say so.
+            match self.child_must_open_anew() {
+                Ok(()) => live(self.settings, life, None),
+                Err(text) => {
+                    complain(self.settings, life, &text);
+                    false
+                }
+            }
+        });
+    }
+
+    fn child_must_open_anew(&self) -> std::result::Result<(), String> {
+        let mut answers = vec![
+            ("sync", self.database().sync()),
+            ("tick", self.database().tick()),
+            ("experiments", self.database().experiments().map(drop)),
+        ];
+        for run in self.runs.values() {
+            answers.push(("log_metric", run.log_metric("inherited", 1.0, 0)));
+            answers.push(("set_tag", run.set_tag("inherited", "1")));
+        }
+        for (call, answer) in answers {
+            let kind = answer.as_ref().err().map(tracklite::Error::kind);
+            if kind != Some(ErrorKind::Forked) {
+                return Err(format!("{call} through an inherited handle: {answer:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, cleanly: bool) -> Result<()> {
+        let ended = if cleanly { self.close() } else { Ok(()) };
+        if ended.is_ok() {
+            self.ledger.set_ended();
+        }
+        if !cleanly {
+            // As if it returned from `main` with all handles leaked.
+            std::mem::forget(self.database.take());
+            std::mem::forget(std::mem::take(&mut self.runs));
+        }
+        ended
+    }
+}
+
+fn altered(value: f64, flip: bool) -> f64 {
+    if flip { f64::from_bits(value.to_bits() ^ 1) } else { value }
+}
+
+/// A writer killed in the middle of a sync makes the next syncs of all others fail until each has
+/// written its pages again: what was logged is no less there.
+fn tolerate_failed_sync(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::Poisoned => Ok(()),
+        other => other,
+    }
+}
+
+fn describe(op: Op, error: &tracklite::Error) -> String {
+    let mut text = format!("{op:?}: {:?}: {error}", error.kind());
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}
+
+fn phase_of(op: Op) -> Phase {
+    match op {
+        Op::Open => Phase::Opening,
+        Op::Start { .. } | Op::Resume { .. } => Phase::StartingRun,
+        Op::Points { .. } | Op::ClockPoints { .. } => Phase::Points,
+        Op::Rows { .. } => Phase::Rows,
+        Op::Params { .. } | Op::Tags { .. } | Op::Untag { .. } => Phase::Metadata,
+        Op::Sync | Op::Finish { .. } => Phase::Syncing,
+        Op::Tick => Phase::Ticking,
+        Op::Close | Op::End { .. } => Phase::Closing,
+        Op::Fork { .. } => Phase::Forking,
+        Op::Pause { .. } => Phase::Pausing,
+    }
+}
