@@ -10,4 +10,5 @@
 mod api;
 #[cfg(feature = "cli")]
 mod cli;
+mod full_disk;
 mod sweep;
