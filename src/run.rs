@@ -305,7 +305,11 @@ impl Run {
 
     /// The latest point of a metric: the greatest by step, time, value, with NaN as 0.
     pub fn latest(&self, key: &str) -> Result<Option<MetricPoint>> {
-        Ok(self.metrics()?.remove(key))
+        // Live points first: one that is sealed in between is then found in the index.
+        let (mut live, _) = self.engine().live_latest(Some(self.id()))?;
+        let sealed = self.engine().with_index(|index, _| index.latest(self.id(), key))?;
+        let live = live.get_mut(&self.id()).and_then(|metrics| metrics.remove(key));
+        Ok(sealed.into_iter().chain(live).max_by(MetricPoint::latest_order))
     }
 
     /// What a metric amounts to; `None` for a key never logged.

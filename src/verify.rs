@@ -144,7 +144,7 @@ impl Check {
                 self.runs.insert(started.run);
             }
             Record::Purged(purged) => {
-                purged.runs.iter().for_each(|run| drop(self.runs.remove(run)));
+                self.runs.retain(|run| !purged.runs.contains(run));
             }
             Record::ExtentOpened(opened) => {
                 let extent = ExtentState { unit: opened.unit, units: opened.units, sealed: false };
@@ -153,7 +153,7 @@ impl Check {
             }
             Record::BlockUnitOpened(opened) => self.block_units.push(opened.unit),
             Record::Sealed(sealed) => {
-                sealed.extents.iter().for_each(|unit| drop(self.extents.remove(unit)));
+                self.extents.retain(|unit, _| !sealed.extents.contains(unit));
                 if sealed.dropped > 0 {
                     self.report.notes.push(format!(
                         "{} points at byte {position} were dropped: a power cut took the \
@@ -174,17 +174,20 @@ impl Check {
                     None => drop(self.blocks.remove(at)),
                 }
             }
-            Record::SeriesDefined(_) | Record::RowDefined(_) => {
-                for (incarnation, _) in &self.boots {
-                    self.definitions.entry(*incarnation).or_default().apply(*incarnation, &record);
-                }
+            Record::SeriesDefined(ref defined) => {
+                self.define(defined.incarnation, &record);
             }
+            Record::RowDefined(ref defined) => self.define(defined.incarnation, &record),
             Record::Unknown { kind, version, .. } => self.report.notes.push(format!(
                 "a record of kind {kind}, version {version}, at byte {position} is unknown to \
                  this build"
             )),
             _ => {}
         }
+    }
+
+    fn define(&mut self, incarnation: Incarnation, record: &Record) {
+        self.definitions.entry(incarnation).or_default().apply(incarnation, record);
     }
 
     /// Every unit that the chain names has a sound header, unless it was never used.
@@ -226,6 +229,8 @@ impl Check {
     fn extents(&mut self, log: &Log) -> Result<()> {
         let mut extents: Vec<_> = self.extents.drain().map(|(_, extent)| extent).collect();
         extents.sort_by_key(|(_, extent, _)| extent.unit);
+        let length =
+            log.storage().len().map_err(|source| Error::io("asking for the length", source))?;
         for (incarnation, extent, boot) in extents {
             let definitions = self.definitions.entry(incarnation).or_default();
             let define = |id| definitions.get(id).cloned();
@@ -237,6 +242,12 @@ impl Check {
             self.report.points += points;
             let report = log.scan_extent(incarnation, &extent, 0, |_, _| {})?;
             let lost_power = boot != log.storage().boot_id();
+            let end = unit_start(extent.unit + extent.units);
+            if !lost_power && length < end {
+                let place = format!("extent {}", extent.unit);
+                let wanted = format!("a file of at least {end} bytes");
+                self.damage(&place, length, &wanted, &format!("its end, at {length}"));
+            }
             let place = format!("extent {}", extent.unit);
             let offset = unit_start(extent.unit);
             if (report.unreadable > 0 || undefined > 0) && lost_power {

@@ -64,3 +64,54 @@ impl std::fmt::Debug for FileId {
         write!(f, "FileId({:032x})", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::frame::EMPTY_CHAIN_HASH;
+    use super::header::Header;
+    use super::record::{Incarnation, Position, SeriesId, WriterClosed};
+    use super::slot::{SlotSeed, point_words};
+    use super::word::WordPlace;
+    use super::*;
+
+    /// Lines of sixteen bytes, as the document shows them.
+    fn hex(bytes: &[u8]) -> String {
+        let byte = |byte: &u8| format!("{byte:02x}");
+        let line = |line: &[u8]| line.iter().map(byte).collect::<Vec<_>>().join(" ");
+        bytes.chunks(16).map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_worked_example_of_the_document_is_what_the_code_writes() {
+        let document = include_str!("../../docs/format.md");
+        let file = FileId(0x0011_2233_4455_4677_8899_aabb_ccdd_eeff);
+        let header = Header { file, created: 1_700_000_000_000_000_000 };
+        let position = Position(unit_start(FIRST_CHAIN_UNIT) + FIRST_FRAME_BYTES);
+        let record = WriterClosed { incarnation: Incarnation(0x0102_0304_0506_0708) };
+        let frame = frame::encode(file, position, EMPTY_CHAIN_HASH, &[record.into()]).unwrap().0;
+        let seed = SlotSeed::new(file, 2, Incarnation(0x0102_0304_0506_0708));
+        let words = point_words(seed, 0, SeriesId(1), 10, 1_700_000_000_000_000_000, 0.25);
+        let slot: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mark = WordPlace::DurableMark.encode(file, position.0 / 8).to_le_bytes();
+        let parts = [
+            ("header", header.encode().to_vec()),
+            ("frame", frame),
+            ("slot", slot),
+            ("mark", mark.to_vec()),
+        ];
+        for (name, bytes) in parts {
+            let text = hex(&bytes);
+            assert!(document.contains(&text), "docs/format.md lacks the {name}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn constants_that_never_change() {
+        assert_eq!((UNIT_BYTES, PAGE_BYTES, UNIT_HEADER_BYTES), (65_536, 4096, 64));
+        assert_eq!((SLOT_BYTES, FIRST_FRAME_BYTES, FIRST_SLOT_BYTES), (32, 128, 64));
+        assert_eq!(header::FILE_MAGIC, [0x89, 0x54, 0x52, 0x4b, 0x0d, 0x0a, 0x1a, 0x0a]);
+        assert_eq!(WordPlace::DurableMark.offset(), 4096);
+        assert_eq!(WordPlace::Intent(4095).offset(), 12_288 + 8 * 4095);
+        assert_eq!(WordPlace::Successor(1).offset(), 65_600);
+    }
+}

@@ -19,8 +19,6 @@ pub(crate) enum RunScope {
     All,
     /// Active runs of active experiments.
     Active,
-    /// Deleted runs.
-    Deleted,
     /// Active runs of this experiment.
     ActiveOf(ExperimentId),
     /// This run, deleted or not.
@@ -38,12 +36,6 @@ impl Index {
     /// The experiment of this id.
     pub(crate) fn experiment(&self, id: ExperimentId) -> Result<Option<ExperimentInfo>> {
         let found = self.select_experiments("experiment_id = ?1", [id.get().cast_signed()])?;
-        Ok(found.into_iter().next())
-    }
-
-    /// The experiment of this path, deleted or not.
-    pub(crate) fn experiment_by_path(&self, path: &str) -> Result<Option<ExperimentInfo>> {
-        let found = self.select_experiments("path = ?1 ORDER BY experiment_id", [path])?;
         Ok(found.into_iter().next())
     }
 
@@ -71,11 +63,6 @@ impl Index {
     pub(crate) fn run_infos(&self, scope: RunScope) -> Result<Vec<RunInfo>> {
         let records = self.read(|connection| select_runs(connection, scope))?;
         Ok(newest_first(records).into_iter().map(|record| record.info).collect())
-    }
-
-    /// A run with params, tags and latest sealed metrics.
-    pub(crate) fn run_record(&self, id: RunId) -> Result<Option<RunRecord>> {
-        Ok(self.run_records(RunScope::One(id))?.into_iter().next())
     }
 
     /// Runs with params, tags and latest sealed metrics, newest start first.
@@ -209,7 +196,6 @@ impl RunScope {
                  WHERE experiment_id = runs.experiment_id AND lifecycle = 'active')",
                 None,
             ),
-            RunScope::Deleted => ("runs.lifecycle = 'deleted'", None),
             RunScope::ActiveOf(id) => (
                 "runs.lifecycle = 'active' AND runs.experiment_id = CAST(?1 AS INTEGER)",
                 Some(id.to_string()),

@@ -7,7 +7,7 @@ use crate::format::frame::{self, Parsed};
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{Incarnation, Position, Record};
 use crate::format::word::WordPlace;
-use crate::format::{FIRST_FRAME_BYTES, FileId, UNIT_BYTES, unit_start, units_for};
+use crate::format::{FIRST_FRAME_BYTES, FileId, unit_start, units_for};
 use crate::storage::{LockMode, Storage};
 
 use super::chain::{ChainEnd, ChainReader, Cursor, damaged, write_word};
@@ -17,6 +17,11 @@ use super::{Log, io_error};
 
 /// How often an append looks for space again when others took what it had prepared.
 const ATTEMPTS_MAX: u32 = 64;
+
+/// Units at the end of the file that are allocated and not taken: points never take them, so that
+/// on a full disk there is room for a chain unit and a block unit, and full extents can still be
+/// sealed away, which frees space.
+const RESERVE_UNITS: u32 = 2;
 
 /// The chain as this process knows it.
 #[derive(Debug)]
@@ -63,9 +68,16 @@ pub(crate) struct Take {
     prepared: Range<u64>,
     wanted: u32,
     is_short: bool,
+    is_for_points: bool,
 }
 
 impl Take {
+    /// As [`Take::units`], for points: leaves the reserve alone.
+    pub(crate) fn units_for_points(&mut self, units: u32) -> Option<u32> {
+        self.is_for_points = true;
+        self.units(units)
+    }
+
     /// The first of `units` fresh units, or `None` when space must be prepared first: then the
     /// caller gives up this attempt and is called again.
     pub(crate) fn units(&mut self, units: u32) -> Option<u32> {
@@ -90,9 +102,9 @@ impl Log {
         mut build: impl FnMut(&State, &mut Take) -> Result<(Vec<Record>, T)>,
     ) -> Result<T> {
         self.check_usable()?;
-        let mut wanted = 0;
+        let (mut wanted, mut is_for_points) = (0, false);
         for attempt in 0..ATTEMPTS_MAX {
-            let prepared = self.prepare(wanted, attempt)?;
+            let prepared = self.prepare(wanted, attempt, is_for_points)?;
             let mut chain = self.chain.lock();
             let patience = self.options.lock_timeout;
             let what = "the metadata chain";
@@ -101,7 +113,8 @@ impl Log {
             self.check_fork()?;
             chain.catch_up_to_append()?;
             let next = chain.state.next_unit;
-            let mut take = Take { next, prepared, wanted: 0, is_short: false };
+            let mut take =
+                Take { next, prepared, wanted: 0, is_short: false, is_for_points: false };
             let (records, value) = build(&chain.state, &mut take)?;
             if !take.is_short && records.is_empty() {
                 return Ok(value);
@@ -110,25 +123,50 @@ impl Log {
                 self.chain_end.set(chain.reader.cursor().next);
                 return Ok(value);
             }
-            wanted = take.wanted;
+            (wanted, is_for_points) = (take.wanted, take.is_for_points);
         }
         let message = "other processes took all space that was prepared, again and again";
         Err(Error::new(ErrorKind::Locked, message))
     }
 
     /// Allocates space at the end of the file, ahead of the hold in which it is taken.
-    fn prepare(&self, units: u32, attempt: u32) -> Result<Range<u64>> {
+    fn prepare(&self, units: u32, attempt: u32, is_for_points: bool) -> Result<Range<u64>> {
         if units == 0 {
             return Ok(0..0);
         }
-        // Others take space between this and the hold: reserve more when that has happened.
+        // Others take space between this and the hold: prepare more when that has happened.
         let slack = if attempt <= 1 { 0 } else { attempt * 2 };
-        let start = unit_start(self.chain.lock().state.next_unit);
-        let length = u64::from(units.saturating_add(slack)) * UNIT_BYTES;
-        self.storage
-            .allocate(start, length)
-            .map_err(io_error(format!("allocating {length} bytes at {start}")))?;
+        // Not from an old place: space that was given back since would be allocated again.
+        let start = self.with_state(|state, _| unit_start(state.next_unit))?;
+        let needed = unit_start(units.saturating_add(slack));
+        let wished = needed + unit_start(RESERVE_UNITS);
+        let allocate = |length| self.storage.allocate(start, length).map(|()| length);
+        let allocated = match allocate(wished) {
+            Err(_) if !is_for_points => allocate(needed),
+            other => other,
+        };
+        let doing = || io_error(format!("allocating {needed} bytes at {start}"));
+        let length = allocated.map_err(doing())?.min(needed);
         Ok(start..start + length)
+    }
+
+    /// Gives the reserve back when nobody else has the file open for writing.
+    ///
+    /// Under the metadata lock, against the rule that no space changes hands there: so nobody can
+    /// open the file and take the units meanwhile.
+    pub(super) fn release_reserve(&self) -> Result<()> {
+        let mut chain = self.chain.lock();
+        let (storage, patience) = (&*self.storage, self.options.lock_timeout);
+        let what = "the metadata chain";
+        let _held = locks::lock(storage, locks::METADATA, LockMode::Exclusive, patience, what)?;
+        let doing = || io_error("giving the reserve back".to_owned());
+        if storage.is_locked_elsewhere(locks::LIVENESS).map_err(doing())? {
+            return Ok(());
+        }
+        chain.catch_up()?;
+        let start = unit_start(chain.state.next_unit);
+        let end = storage.len().map_err(doing())?;
+        if start < end { self.punch_range(start, end - start) } else { Ok(()) }
     }
 
     /// Writes the frame; false when the chain needs a unit for which there is no space yet.

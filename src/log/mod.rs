@@ -25,10 +25,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-pub(crate) use self::append::{Chain, Take};
+use self::append::Chain;
 pub(crate) use self::background::Background;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor};
-pub(crate) use self::definitions::{Definition, Definitions};
+pub(crate) use self::definitions::Definitions;
 pub use self::open::{new_file, new_header};
 pub(crate) use self::points::check_run_writable;
 pub(crate) use self::state::{ExtentState, RunGate, RunState, State};

@@ -1,7 +1,6 @@
 //! The append path: points and rows into the process's own extent.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -248,7 +247,7 @@ impl Log {
         let writer = self.check_usable()?;
         let incarnation = writer.incarnation;
         let unit = self.append(|_, take| {
-            let Some(unit) = take.units(units) else { return Ok((Vec::new(), 0)) };
+            let Some(unit) = take.units_for_points(units) else { return Ok((Vec::new(), 0)) };
             Ok((vec![ExtentOpened { incarnation, unit, units }.into()], unit))
         })?;
         let header = UnitHeader {
@@ -321,11 +320,6 @@ impl Log {
     /// How many entries this process has stored so far.
     pub(crate) fn stored(&self) -> u64 {
         self.points.lock().stored
-    }
-
-    /// Whether the handle refuses to write (see `refuse`).
-    pub(crate) fn is_refusing(&self) -> bool {
-        self.is_refusing.load(Ordering::Acquire)
     }
 }
 

@@ -277,12 +277,6 @@ impl Log {
         }
     }
 
-    /// Bytes of full extents that wait to be sealed.
-    pub(crate) fn backlog_bytes(&self) -> u64 {
-        let points = self.points.lock();
-        points.full.iter().map(|extent| u64::from(extent.units) * UNIT_BYTES).sum()
-    }
-
     /// Seals everything this process logged, gives the space back, and leaves the chain.
     ///
     /// Afterwards the log writes nothing any more.
@@ -304,6 +298,9 @@ impl Log {
             // With punching owed, the janitor of a later process winds this writer up.
             Ok((if owes { Vec::new() } else { vec![closed.into()] }, ()))
         })?;
+        if !self.is_poisoned()? {
+            self.release_reserve()?;
+        }
         self.refuse("the database was closed".to_owned());
         Ok(())
     }

@@ -83,7 +83,7 @@ fn value_survives_bit_for_bit() {
     assert_eq!(table.rows, [expected]);
     let metrics = index.metrics(run(1)).unwrap();
     assert_eq!(metrics["loss"], point(0, payload));
-    assert_eq!(index.run_record(run(1)).unwrap().unwrap().metrics, metrics);
+    assert_eq!(index.run_records(RunScope::One(run(1))).unwrap()[0].metrics, metrics);
 }
 
 #[test]
