@@ -1,10 +1,6 @@
 //! The column block: bytes a value and speed, beside pco alone.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::cast_possible_truncation,
-    reason = "a bench may stop short, and its counts are small"
-)]
+#![allow(clippy::unwrap_used, reason = "a bench may stop short, and its counts are small")]
 
 mod common;
 

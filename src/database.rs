@@ -58,7 +58,6 @@ impl Database {
     }
 
     /// Opens the file with options of the caller's.
-    #[must_use]
     pub fn builder() -> DatabaseBuilder {
         DatabaseBuilder::new()
     }

@@ -54,7 +54,6 @@ impl Experiment {
     }
 
     /// Starts a run with params, tags, a parent or a time of its own, in one step.
-    #[must_use]
     pub fn new_run(&self) -> RunBuilder {
         RunBuilder {
             experiment: self.clone(),
@@ -193,6 +192,7 @@ impl RunBuilder {
     }
 
     /// Adds a param.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
     pub fn param(mut self, key: &str, value: impl ToString) -> Self {
         self.params.push((key.to_owned(), value.to_string()));
         self
@@ -209,6 +209,7 @@ impl RunBuilder {
     }
 
     /// Adds a tag.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
     pub fn tag(mut self, key: &str, value: impl ToString) -> Self {
         self.tags.push((key.to_owned(), value.to_string()));
         self

@@ -248,10 +248,11 @@ pub(crate) fn vacuum(path: &Path) -> Result<VacuumReport> {
     let path = absolute(path);
     let storage = FileStorage::open(&path, Access::ReadWrite, WritePath::Positioned)
         .map_err(|error| crate::builder::open_error("opening the file", &path, error))?;
-    vacuum_storage(&path, Arc::new(storage)).map_err(|error| error.with_path(&path))
+    let storage: Arc<dyn Storage> = Arc::new(storage);
+    vacuum_storage(&path, &storage).map_err(|error| error.with_path(&path))
 }
 
-fn vacuum_storage(path: &Path, storage: Arc<dyn Storage>) -> Result<VacuumReport> {
+fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumReport> {
     let doing = |source| Error::io("looking at the file", source);
     let place = storage.place().map_err(doing)?;
     if is_open_here((place.device, place.inode)) {
@@ -265,9 +266,9 @@ fn vacuum_storage(path: &Path, storage: Arc<dyn Storage>) -> Result<VacuumReport
     let target = std::fs::canonicalize(path).map_err(doing)?;
     let before_bytes = storage.len().map_err(doing)?;
     // An opening without other writers repairs what a power cut left; it ends before the copy.
-    Log::open(Arc::clone(&storage), LogOptions::default())?.close()?;
+    Log::open(Arc::clone(storage), LogOptions::default())?.close()?;
     let options = LogOptions { read_only: true, ..LogOptions::default() };
-    let log = Log::open(Arc::clone(&storage), options)?;
+    let log = Log::open(Arc::clone(storage), options)?;
     let _all = log.lock_out_writers()?;
     let temporary = temporary_beside(&target)?;
     let written = copy::copy(&log, &temporary, false).and_then(|_| {

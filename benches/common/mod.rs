@@ -132,18 +132,15 @@ fn hit_rate(done: f64, noise: f64, random: &mut Random) -> f64 {
     (0.93 - 0.83 * (-5.0 * done).exp() + noise * random.normal()).clamp(0.0, 1.0)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the point of it")]
 fn narrow(value: f64) -> f64 {
     f64::from(value as f32)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the point of it")]
 fn narrow_to_bf16(value: f64) -> f64 {
     f64::from(f32::from_bits((value as f32).to_bits() & 0xFFFF_0000))
 }
 
 /// `points` instants in nanoseconds, 10 ms apart give or take 5 %, told to the microsecond.
-#[expect(clippy::cast_possible_truncation, reason = "a step is some 10,000 microseconds")]
 pub fn times(seed: u64, points: usize) -> Vec<i64> {
     let mut random = Random::new(seed ^ 0x0713_13E5);
     let mut micros = 1_767_225_600_000_000_i64;

@@ -27,7 +27,6 @@ impl Random {
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = self.bits() % (last as u64 + 1);
-            #[expect(clippy::cast_possible_truncation, reason = "it is below the slice's length")]
             items.swap(last, other as usize);
         }
     }

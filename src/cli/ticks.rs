@@ -43,7 +43,6 @@ impl Scale {
 
 /// The place from 0 to `places - 1` that a share of the axis falls to.
 #[expect(clippy::cast_precision_loss, reason = "a terminal has few places")]
-#[expect(clippy::cast_possible_truncation, reason = "the share is from 0 to 1")]
 #[expect(clippy::cast_sign_loss, reason = "the share is from 0 to 1")]
 pub(super) fn place(share: f64, places: usize) -> usize {
     ((share * (places.max(1) - 1) as f64).round() as usize).min(places.saturating_sub(1))
@@ -130,7 +129,6 @@ fn round_step(least: f64) -> Option<(f64, i32)> {
 }
 
 /// The decimal exponent of a number other than 0.
-#[expect(clippy::cast_possible_truncation, reason = "it is from -324 to 308")]
 fn exponent(value: f64) -> i32 {
     value.abs().log10().floor() as i32
 }
@@ -202,8 +200,8 @@ mod tests {
         );
         assert_eq!(labels((-3.0, 17.0), Scale::Linear, 12), ["0", "5", "10", "15"]);
         assert_eq!(
-            labels((0.6931, 0.6933), Scale::Linear, 9),
-            ["0.69310", "0.69315", "0.69320", "0.69325", "0.69330"]
+            labels((0.7931, 0.7933), Scale::Linear, 9),
+            ["0.79310", "0.79315", "0.79320", "0.79325", "0.79330"]
         );
     }
 

@@ -53,7 +53,6 @@ pub struct FileId(pub u128);
 impl FileId {
     /// The two halves as words, low one first, as checksums take them.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "each half is cut out on purpose")]
     pub const fn words(self) -> [u64; 2] {
         [self.0 as u64, (self.0 >> 64) as u64]
     }

@@ -4,8 +4,6 @@
 //! `{crc32c | ROW_FLAG + schema, step, time, count}` followed by `count` values, four to a slot,
 //! padded with zeros; the header's checksum covers the values, so the row is whole or absent.
 
-#![expect(clippy::cast_possible_truncation, reason = "slots of an extent are counted in u32")]
-
 use super::header::u64_at;
 use super::record::{Incarnation, SeriesId};
 use super::{FIRST_SLOT_BYTES, FileId, ROW_VALUES_MAX, SLOT_BYTES, UNIT_BYTES};

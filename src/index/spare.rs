@@ -67,7 +67,7 @@ impl DerefMut for Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         let in_memory = self.0.take().filter(|it| it.path().is_none_or(str::is_empty));
-        let idle = in_memory.filter(|it| it.is_autocommit());
+        let idle = in_memory.filter(Connection::is_autocommit);
         // A thread that ends has no spares any more: then the connection is closed.
         let _ = SPARES.try_with(|spares| {
             let mut spares = spares.borrow_mut();

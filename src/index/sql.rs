@@ -68,8 +68,7 @@ fn is_description(pragma: &str) -> bool {
 
 fn run(connection: &Connection, query: &str) -> rusqlite::Result<SqlTable> {
     let mut statement = connection.prepare(query)?;
-    let columns: Vec<String> =
-        statement.column_names().into_iter().map(ToOwned::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(ToOwned::to_owned).collect();
     let width = columns.len();
     let mut found = statement.query(())?;
     let mut rows = Vec::new();

@@ -1,5 +1,4 @@
 //! Tests of the file storage on the file system of the temporary folder.
-#![allow(clippy::cast_possible_truncation, reason = "numbers of the tests, all small")]
 
 use super::*;
 use crate::format::UNIT_BYTES;
@@ -353,7 +352,7 @@ fn the_locks_of_a_killed_process_are_free_though_its_child_lives() {
         storage.allocate(0, UNIT_BYTES).unwrap();
         let _region = storage.region(0, UNIT_BYTES).unwrap();
         let locked = storage.try_lock(LockRange::byte(0), LockMode::Exclusive).unwrap();
-        testing::start(|| {
+        let _ = testing::start(|| {
             let part = folder.path().join("part");
             fs::write(&part, if locked { b"locked" } else { b"failed" }).unwrap();
             fs::rename(&part, &ready).unwrap();

@@ -1,5 +1,4 @@
 //! Tests of the file in memory.
-#![allow(clippy::cast_possible_truncation, reason = "numbers of the tests, all small")]
 
 use super::*;
 

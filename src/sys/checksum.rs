@@ -21,7 +21,6 @@ pub(crate) fn crc32c_bytes(seed: u32, bytes: &[u8]) -> u32 {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
-#[allow(clippy::cast_possible_truncation, reason = "the instruction gives 32 bits in 64")]
 fn crc32c_words_in_hardware(seed: u32, words: &[u64]) -> u32 {
     let mut state = u64::from(!seed);
     for &word in words {

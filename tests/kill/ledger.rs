@@ -67,7 +67,8 @@ impl Ledger {
         let path = page_path(folder, life);
         fs::write(&path, [0; PAGE_WORDS * 8])?;
         let storage = FileStorage::open(&path, Access::ReadWrite, WritePath::Mapped)?;
-        let ledger = Ledger { region: storage.region(0, PAGE_WORDS as u64 * 8)?, _storage: storage };
+        let ledger =
+            Ledger { region: storage.region(0, PAGE_WORDS as u64 * 8)?, _storage: storage };
         ledger.set(PROCESS, u64::from(std::process::id()));
         Ok(ledger)
     }

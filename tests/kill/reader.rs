@@ -177,8 +177,7 @@ impl Reader {
     fn holding(&mut self, life: Life, number: u32, page: &Page) -> Option<u64> {
         let (acknowledged, in_flight) = self.replay(life, page);
         let holds = acknowledged.held.contains(&number) && in_flight.held.contains(&number);
-        let is_settled =
-            acknowledged.openings == 1 && acknowledged.finishes == in_flight.finishes;
+        let is_settled = acknowledged.openings == 1 && acknowledged.finishes == in_flight.finishes;
         (holds && is_settled).then_some(acknowledged.finishes)
     }
 }

@@ -60,7 +60,8 @@ struct Writer<'a> {
 
 /// The whole life of a writer process.
 pub(crate) fn main(settings: &Settings, life: Life, doom: Option<Doom>) -> ! {
-    let mutant = (settings.deceit == Deceit::DefinesLate).then_some(mutant::Mutant::DefinitionAfterUse);
+    let mutant =
+        (settings.deceit == Deceit::DefinesLate).then_some(mutant::Mutant::DefinitionAfterUse);
     let cleanly = mutant::with_mutant(mutant, || live(settings, life, doom));
     std::process::exit(i32::from(!cleanly));
 }
@@ -210,7 +211,11 @@ impl Writer<'_> {
                 let seed = script::series_seed(self.life, run, &key);
                 let run = self.runs[&run].clone();
                 self.calls(ops, first, count, |step, flip| {
-                    run.log_metric(&key, altered(script::series_value(seed, step), flip), step as i64)
+                    run.log_metric(
+                        &key,
+                        altered(script::series_value(seed, step), flip),
+                        step as i64,
+                    )
                 })
             }
             Op::Rows { run, row, first, count } => {

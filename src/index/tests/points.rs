@@ -103,7 +103,7 @@ fn sealing_replaces_extents_by_blocks() {
     let extent = |unit| UnsealedExtent { unit, units: 4 };
     assert_eq!(source.extents, [extent(10), extent(20)]);
     let schema = RowSchema { row: SeriesId(4), series: vec![SeriesId(2), SeriesId(1)] };
-    assert_eq!(source.rows, [schema.clone()]);
+    assert_eq!(source.rows, std::slice::from_ref(&schema));
     assert_eq!(index.series_sources(run(2), None).unwrap()[0].rows, []);
     assert_eq!(index.definitions(WRITER).unwrap().rows, [schema]);
 
