@@ -107,6 +107,7 @@ pub(crate) struct State {
     /// Writers that are not closed, in the order in which they opened.
     pub(crate) writers: BTreeMap<Position, WriterState>,
     pub(crate) experiments: BTreeMap<ExperimentId, ExperimentState>,
+    next_experiment: ExperimentId,
     paths: HashMap<String, ExperimentId>,
     /// The runs in hand.
     pub(crate) runs: HashMap<RunId, RunState>,
@@ -124,6 +125,7 @@ impl State {
             next_unit: FIRST_CHAIN_UNIT + 1,
             writers: BTreeMap::new(),
             experiments: BTreeMap::new(),
+            next_experiment: ExperimentId::new(1),
             paths: HashMap::new(),
             runs: HashMap::new(),
             read_only: None,
@@ -138,10 +140,9 @@ impl State {
         self.paths.get(path).copied()
     }
 
-    /// The number that the next experiment gets.
+    /// The number that the next experiment gets: one that none had, not even a purged one.
     pub(crate) fn next_experiment(&self) -> ExperimentId {
-        let last = self.experiments.last_key_value().map_or(0, |(id, _)| id.get());
-        ExperimentId::new(last + 1)
+        self.next_experiment
     }
 
     /// The writer of this incarnation, if it is not closed.
@@ -235,6 +236,8 @@ impl State {
             }
             Record::Checkpoint(_) => self.since_checkpoint = 0,
             Record::ExperimentCreated(created) => {
+                let next = ExperimentId::new(created.experiment.get().saturating_add(1));
+                self.next_experiment = self.next_experiment.max(next);
                 self.set_experiment(created.experiment, &created.path, Lifecycle::Active);
             }
             Record::ExperimentRenamed(renamed) => {
@@ -332,6 +335,7 @@ impl State {
         Checkpoint {
             next_unit: self.next_unit,
             writers: self.writers.values().map(writer).collect(),
+            next_experiment: self.next_experiment,
             experiments: self.experiments.iter().map(experiment).collect(),
         }
     }
@@ -340,6 +344,7 @@ impl State {
     pub(crate) fn from_checkpoint(checkpoint: &Checkpoint) -> Self {
         let mut state = State::new();
         state.next_unit = checkpoint.next_unit;
+        state.next_experiment = checkpoint.next_experiment;
         state.experiments.clear();
         state.paths.clear();
         for it in &checkpoint.experiments {
