@@ -90,15 +90,15 @@ impl Log {
     ) -> Result<()> {
         let mut linked: Vec<u32> = vec![FIRST_CHAIN_UNIT];
         for (unit, _) in units.iter() {
-            let word = read_word(&*self.storage, self.file, WordPlace::Successor(*unit))?;
-            linked.extend(word.and_then(|unit| u32::try_from(unit).ok()));
+            linked.extend(self.successor(*unit)?);
         }
         for unit in linked {
             if units.iter().any(|(known, _)| *known == unit) {
                 continue;
             }
             units.insert((unit, 1));
-            if unit_start(unit) < mark {
+            // The first one is durable before the file has its name.
+            if unit_start(unit) < mark || unit == FIRST_CHAIN_UNIT {
                 damages.push(Damage {
                     place: format!("header of chain unit {unit}"),
                     offset: unit_start(unit),
@@ -108,6 +108,11 @@ impl Log {
             }
         }
         Ok(())
+    }
+
+    fn successor(&self, unit: u32) -> Result<Option<u32>> {
+        let word = read_word(&*self.storage, self.file, WordPlace::Successor(unit))?;
+        Ok(word.and_then(|unit| u32::try_from(unit).ok()))
     }
 
     /// Visits the sound frames of one unit; gives the chain's hash after the last of them.
@@ -150,12 +155,18 @@ impl Log {
             }
         }
         // The end of the chain, or of a unit that was left for its successor, is no damage.
-        if let Some((from, got)) = gap {
-            let from = start + from as u64;
-            let is_lost = if is_last { from < mark } else { false };
-            if is_lost {
-                damages.push(missing(from, got));
-            }
+        let (from, got) = gap.unwrap_or_else(|| (at, "the end of the file".to_owned()));
+        if is_last && start + (from as u64) < mark {
+            damages.push(missing(start + from as u64, got));
+        }
+        let end = start + u64::from(units) * UNIT_BYTES;
+        if end < mark && self.successor(unit)?.is_none() {
+            damages.push(Damage {
+                place: format!("successor of chain unit {unit}"),
+                offset: WordPlace::Successor(unit).offset(),
+                wanted: "the number of the unit in which the chain goes on".to_owned(),
+                got: "other bytes".to_owned(),
+            });
         }
         Ok(previous)
     }
