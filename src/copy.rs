@@ -15,7 +15,9 @@ use crate::format::record::{
     BlockPlace, Incarnation, Position, Record, Sealed, SealedBlock, WriterClosed, WriterOpened,
 };
 use crate::id::{ExperimentId, RunId};
-use crate::log::{Damage, Definitions, ExtentState, Log, LogOptions, new_file};
+use crate::log::{
+    ChainEnd, Damage, Definitions, ExtentState, Log, LogOptions, Lost, damaged, new_file,
+};
 use crate::storage::{Access, FileStorage, WritePath};
 
 /// The liveness byte that copied writers are said to have had; nobody alive has it for long.
@@ -299,10 +301,18 @@ impl Copy<'_> {
             let definitions = self.survey.definitions.remove(&incarnation).unwrap_or_default();
             let define = |id| definitions.get(id).cloned();
             let mut encoded = Vec::new();
-            let dropped = self.source.encode_extents(incarnation, &extents, &define, |bytes| {
+            let lost = self.source.encode_extents(incarnation, &extents, &define, |bytes| {
                 encoded.push(bytes);
                 Ok(())
             })?;
+            let dropped = lost.undefined;
+            if lost.slots + dropped > 0 {
+                let Lost { undefined, slots } = lost;
+                self.copied.lost.push(format!(
+                    "extents: {slots} slots hold no entry, {undefined} points are of no known \
+                     series"
+                ));
+            }
             let purged = self.survey.purged_runs.clone();
             let mut blocks = Vec::new();
             for bytes in encoded {
@@ -331,8 +341,11 @@ fn walk(
         return source.survey(|position, frame| visit(position, decodable(frame)));
     }
     let mut reader = source.reader_from_start()?;
-    reader.catch_up(|at, frame| visit(at.next, frame.records()?))?;
-    Ok(Vec::new())
+    match reader.catch_up(|at, frame| visit(at.next, frame.records()?))? {
+        // A copy of the part before the damage would pass for a whole one.
+        ChainEnd::Damage(reason) => Err(damaged(&reader.cursor(), &reason)),
+        ChainEnd::Clean | ChainEnd::Remains(_) | ChainEnd::LostSuccessor(_) => Ok(Vec::new()),
+    }
 }
 
 /// The records of a frame that can be decoded.

@@ -153,19 +153,24 @@ impl Engine {
 fn feed(indexed: &mut Indexed) -> Result<()> {
     let Indexed { index, reader } = indexed;
     let mut batch = Vec::new();
-    let end = reader.catch_up(|at, frame| {
-        let records = frame.records()?;
-        batch.push(ChainFrame { position: at.next, hash: frame.hash, records });
-        if batch.len() >= FRAMES_PER_TRANSACTION {
-            index.apply(&batch)?;
-            batch.clear();
-        }
-        Ok(())
-    })?;
-    if !batch.is_empty() {
-        index.apply(&batch)?;
+    let mut applied = reader.cursor();
+    let fed = reader
+        .catch_up(|at, frame| {
+            if batch.len() >= FRAMES_PER_TRANSACTION {
+                index.apply(&batch)?;
+                batch.clear();
+                applied = *at;
+            }
+            let records = frame.records()?;
+            batch.push(ChainFrame { position: at.next, hash: frame.hash, records });
+            Ok(())
+        })
+        .and_then(|end| index.apply(&batch).map(|()| end));
+    if fed.is_err() {
+        // What was read and not applied is read again next time.
+        reader.set_cursor(applied);
     }
-    match end {
+    match fed? {
         ChainEnd::Damage(reason) => Err(Error::new(
             ErrorKind::Damaged,
             format!(

@@ -90,7 +90,8 @@ impl Series {
     ) -> Result<()> {
         let step = self.steps.resolve(step);
         run.check_open()?;
-        run.engine().log.append_point(self.id, step, time.as_nanos(), value)
+        let appended = run.engine().log.append_point(self.id, step, time.as_nanos(), value);
+        appended.map_err(|error| run.engine().locate(error))
     }
 }
 
@@ -174,7 +175,9 @@ impl MetricRow {
         }
         let step = self.schema.steps.resolve(step.into());
         self.run.check_open()?;
-        self.run.engine().log.append_row(self.schema.id, step, time.as_nanos(), values)
+        let engine = self.run.engine();
+        let appended = engine.log.append_row(self.schema.id, step, time.as_nanos(), values);
+        appended.map_err(|error| engine.locate(error))
     }
 
     #[cold]

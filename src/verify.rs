@@ -10,11 +10,15 @@ use crate::error::{Error, Result};
 use crate::format::block;
 use crate::format::frame::Frame;
 use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitKind};
-use crate::format::record::{BlockPlace, Incarnation, Record, SealedBlock};
+use crate::format::record::{BlockPlace, Incarnation, Position, Record, SealedBlock};
+use crate::format::slot::ScanReport;
 use crate::format::unit_start;
 use crate::id::RunId;
 use crate::log::{Damage, ExtentState, Log, LogOptions};
 use crate::storage::{Access, FileStorage, Storage, WritePath};
+
+/// How often an extent is scanned that seems to be damaged.
+const SCANS_MAX: u32 = 3;
 
 /// What `verify` found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +68,7 @@ fn open(path: &Path) -> Result<Log> {
 }
 
 fn open_storage(storage: Arc<dyn Storage>) -> Result<Log> {
-    Log::open(storage, LogOptions { read_only: true, ..LogOptions::default() })
+    Log::open(storage, LogOptions { read_only: true, tolerant: true, ..LogOptions::default() })
 }
 
 /// Checks every checksum of the file and that what it says fits together.
@@ -79,7 +83,7 @@ pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<VerifyReport> {
 }
 
 fn verify_log(log: &Log) -> Result<VerifyReport> {
-    let mut check = Check::default();
+    let mut check = Check { end: log.with_state(|_, cursor| cursor.next)?, ..Check::default() };
     check.headers(log)?;
     let damages = log.survey(|position, frame| {
         check.report.frames += 1;
@@ -105,10 +109,13 @@ fn verify_log(log: &Log) -> Result<VerifyReport> {
 #[derive(Default)]
 struct Check {
     report: VerifyReport,
+    /// Where the chain ended when the check began.
+    end: Position,
     runs: HashSet<RunId>,
     blocks: Vec<(Incarnation, SealedBlock)>,
     extents: HashMap<u32, (Incarnation, ExtentState, u128)>,
-    block_units: Vec<u32>,
+    /// Units that frames name, as (position of the frame, kind, first unit, units).
+    named: Vec<(u64, UnitKind, u32, u32)>,
     boots: HashMap<Incarnation, u128>,
     definitions: HashMap<Incarnation, crate::log::Definitions>,
 }
@@ -150,8 +157,11 @@ impl Check {
                 let extent = ExtentState { unit: opened.unit, units: opened.units, sealed: false };
                 let boot = self.boots.get(&opened.incarnation).copied().unwrap_or(0);
                 self.extents.insert(opened.unit, (opened.incarnation, extent, boot));
+                self.named.push((position, UnitKind::Extent, opened.unit, opened.units));
             }
-            Record::BlockUnitOpened(opened) => self.block_units.push(opened.unit),
+            Record::BlockUnitOpened(opened) => {
+                self.named.push((position, UnitKind::Block, opened.unit, opened.units));
+            }
             Record::Sealed(sealed) => {
                 self.extents.retain(|unit, _| !sealed.extents.contains(unit));
                 if sealed.dropped > 0 {
@@ -190,16 +200,28 @@ impl Check {
         self.definitions.entry(incarnation).or_default().apply(incarnation, record);
     }
 
-    /// Every unit that the chain names has a sound header, unless it was never used.
+    /// No unit that the chain names is another's, and those of durable frames lie in the file.
     fn units(&mut self, log: &Log) -> Result<()> {
         let found: HashMap<u32, UnitKind> =
             log.unit_headers()?.into_iter().map(|header| (header.unit, header.kind)).collect();
-        let wanted = self.block_units.iter().map(|unit| (*unit, UnitKind::Block));
-        let wanted: Vec<_> = wanted.collect();
-        for (unit, kind) in wanted {
-            if found.get(&unit).is_some_and(|found| *found != kind) {
-                let got = format!("{:?}", found.get(&unit));
-                self.damage("unit header", unit_start(unit), &format!("{kind:?}"), &got);
+        let mark = log.reader_from_start()?.durable_mark()?;
+        let length = log.storage().len();
+        let length = length.map_err(|source| Error::io("asking for the file's length", source))?;
+        for (position, kind, unit, units) in std::mem::take(&mut self.named) {
+            if let Some(found) = found.get(&unit).filter(|found| **found != kind) {
+                let (wanted, got) = (format!("{kind:?}"), format!("{found:?}"));
+                self.damage("unit header", unit_start(unit), &wanted, &got);
+            }
+            let end = unit_start(unit.saturating_add(units));
+            let is_durable = position < mark;
+            // Its header is written before the frame that names it.
+            if is_durable && self.extents.contains_key(&unit) && !found.contains_key(&unit) {
+                let wanted = "the header of an extent";
+                self.damage("unit header", unit_start(unit), wanted, "other bytes");
+            }
+            if is_durable && end > length {
+                let (wanted, got) = (format!("{units} units"), "the end of the file".to_owned());
+                self.damage("length of the file", length, &wanted, &got);
             }
         }
         Ok(())
@@ -235,12 +257,13 @@ impl Check {
             let definitions = self.definitions.entry(incarnation).or_default();
             let define = |id| definitions.get(id).cloned();
             let mut points = 0;
-            let undefined = log.encode_extents(incarnation, &[extent], &define, |bytes| {
+            let lost = log.encode_extents(incarnation, &[extent], &define, |bytes| {
                 points += check_block(&bytes)?;
                 Ok(())
             })?;
             self.report.points += points;
-            let report = log.scan_extent(incarnation, &extent, 0, |_, _| {})?;
+            let report = scan_at_rest(log, incarnation, &extent)?;
+            let slots = report.unreadable + report.holes + u32::from(report.is_torn);
             let lost_power = boot != log.storage().boot_id();
             let end = unit_start(extent.unit + extent.units);
             if !lost_power && length < end {
@@ -250,13 +273,22 @@ impl Check {
             }
             let place = format!("extent {}", extent.unit);
             let offset = unit_start(extent.unit);
-            if (report.unreadable > 0 || undefined > 0) && lost_power {
+            // What was defined since the check began is not known to it.
+            let is_unknown = || Ok::<_, Error>(log.with_state(|_, now| now.next)? == self.end);
+            let is_undefined = lost.undefined > 0 && (lost_power || is_unknown()?);
+            if (slots > 0 || is_undefined) && lost_power {
                 self.report.notes.push(format!(
-                    "{place}: a power cut took {} slots and the definitions of {undefined} points",
-                    report.unreadable
+                    "{place}: a power cut took {slots} slots and the definitions of {} points",
+                    lost.undefined
                 ));
-            } else if report.unreadable > 0 {
-                let got = format!("{} slots that pass no check", report.unreadable);
+            } else if slots > 0 || is_undefined {
+                let ScanReport { unreadable, holes, is_torn, .. } = report;
+                let got = format!(
+                    "{} slots that pass no check, {holes} empty ones among them, {} points of \
+                     undefined series",
+                    unreadable + u32::from(is_torn),
+                    lost.undefined
+                );
                 self.damage(&place, offset, "points and rows", &got);
             }
             if report.unfinished > 0 {
@@ -268,6 +300,19 @@ impl Check {
         }
         Ok(())
     }
+}
+
+/// Scans an extent whose writer may be storing into it: a slot that was stored while it was read
+/// is sound when it is read again.
+fn scan_at_rest(log: &Log, owner: Incarnation, extent: &ExtentState) -> Result<ScanReport> {
+    let mut report = ScanReport::default();
+    for _ in 0..SCANS_MAX {
+        report = log.scan_extent(owner, extent, 0, |_, _| {})?;
+        if report.unreadable == 0 && report.holes == 0 && !report.is_torn {
+            break;
+        }
+    }
+    Ok(report)
 }
 
 /// Decodes every column of a block; gives the number of points.

@@ -13,7 +13,9 @@ use crate::id::{ExperimentId, RunId};
 pub struct Incarnation(pub u64);
 
 /// A place in the metadata chain: the byte of the file at which a frame begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct Position(pub u64);
 
 /// Identifies a series, or the schema of a row, within its incarnation; counts up from 1.

@@ -123,6 +123,13 @@ pub struct ScanReport {
     pub unreadable: u32,
     /// Such slots at or after `next`: an entry that was being written when its writer died.
     pub unfinished: u32,
+    /// Empty slots before `next`. A writer leaves none: a power cut does, or damage.
+    pub holes: u32,
+    /// Empty slots at or after `next`.
+    pub empty: u32,
+    /// The slot at `next` has its commit word, which is stored last, but passes no check. A
+    /// writer that dies leaves no such slot: a power cut does, or damage.
+    pub is_torn: bool,
 }
 
 enum Found<'a> {
@@ -148,16 +155,23 @@ pub fn scan(
     while !rest.is_empty() {
         let word = u64_at(rest, 0);
         let mut taken = 1;
-        if word != 0 {
+        if word == 0 {
+            report.empty += 1;
+        } else {
             match entry_at(seed, report.stopped, word, rest) {
                 Found::Entry(entry, slots) => {
                     visit(report.stopped, entry);
                     taken = slots;
                     report.unreadable += std::mem::take(&mut report.unfinished);
+                    report.holes += std::mem::take(&mut report.empty);
+                    report.is_torn = false;
                     report.next = report.stopped + slots as u32;
                 }
                 Found::Longer if !is_last => return,
-                Found::Longer | Found::Nothing => report.unfinished += 1,
+                Found::Longer | Found::Nothing => {
+                    report.is_torn |= report.stopped == report.next;
+                    report.unfinished += 1;
+                }
             }
         }
         report.stopped += taken as u32;
@@ -243,7 +257,8 @@ mod tests {
         let (all, report) = found(seed, &sample(seed));
         assert_eq!(all.len(), 3);
         assert!(all[1].starts_with("1 Row") && all[2].starts_with("4 Point"));
-        assert_eq!(report, ScanReport { next: 5, stopped: 8, unreadable: 0, unfinished: 0 });
+        let wanted = ScanReport { next: 5, stopped: 8, empty: 3, ..ScanReport::default() };
+        assert_eq!(report, wanted);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! that was synced. The word counts its episodes, so that an answer to an old one is not taken
 //! for an answer to this one.
 
+use std::sync::atomic::Ordering;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::HEADER_OFFSETS;
 use crate::format::record::{Incarnation, Position};
@@ -81,6 +83,7 @@ impl Log {
     pub(crate) fn sync(&self) -> Result<()> {
         let writer = self.check_usable()?;
         let _serial = self.syncing.lock();
+        self.pay_alarm()?;
         let poison = self.poison()?;
         if poison.is_on {
             return Err(poisoned());
@@ -90,7 +93,9 @@ impl Log {
         let stored = self.stored();
         if let Err(error) = self.sync_storage(writer, poison.episode) {
             if !mutant::is_active(Mutant::Rule21NoPoison) {
-                self.set_poison()?;
+                self.owes_alarm.store(true, Ordering::Release);
+                // What cannot be said now is said before the next sync.
+                let _ = self.pay_alarm();
             }
             return Err(error);
         }
@@ -136,7 +141,16 @@ impl Log {
 
     /// Whether the file is poisoned by a failed sync.
     pub(crate) fn is_poisoned(&self) -> Result<bool> {
-        Ok(self.poison()?.is_on)
+        Ok(self.owes_alarm.load(Ordering::Acquire) || self.poison()?.is_on)
+    }
+
+    /// Sets the alarm that could not be set when a sync failed.
+    fn pay_alarm(&self) -> Result<()> {
+        if self.owes_alarm.load(Ordering::Acquire) {
+            self.set_poison()?;
+            self.owes_alarm.store(false, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Sets the alarm; under the metadata lock, so that it does not cross with its clearing.
@@ -174,6 +188,7 @@ impl Log {
     /// janitor also those of the dead and of the chain, and lifts the poison when every living
     /// writer has done its part. Gives whether the file is free of poison.
     pub(crate) fn recover_from_poison(&self) -> Result<bool> {
+        self.pay_alarm()?;
         let poison = self.poison()?;
         if !poison.is_on {
             return Ok(true);

@@ -41,7 +41,10 @@ pub(crate) fn try_lock(
     range: LockRange,
     mode: LockMode,
 ) -> Result<Option<LockGuard<'_>>> {
-    let taken = storage.try_lock(range, mode).map_err(|source| Error::io("locking", source))?;
+    let taken = storage.try_lock(range, mode).map_err(|source| {
+        let LockRange { start, length } = range;
+        Error::io(format!("locking {length} lock bytes from {start} on"), source)
+    })?;
     Ok(taken.then_some(LockGuard { storage, range }))
 }
 

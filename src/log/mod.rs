@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 
 use self::append::Chain;
 pub(crate) use self::background::Background;
-pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor};
+pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor, damaged};
 pub(crate) use self::definitions::Definitions;
 pub use self::open::{new_file, new_header};
 pub(crate) use self::points::check_run_writable;
@@ -35,6 +35,7 @@ pub(crate) use self::state::{ExtentState, RunGate, RunState, State};
 pub use self::survey::Damage;
 
 use self::points::Points;
+pub(crate) use self::seal::Lost;
 use self::seal::Sealer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::{Header, UnitKind};
@@ -53,6 +54,8 @@ pub(crate) fn fork_count() -> u64 {
 pub(crate) struct LogOptions {
     /// Nothing is written, no lock is taken.
     pub(crate) read_only: bool,
+    /// A chain that has lost its beginning is no reason to fail: for who looks for damage.
+    pub(crate) tolerant: bool,
     /// How often what was logged is synced; `None`: only when asked to.
     pub(crate) sync_interval: Option<Duration>,
     /// How long a call waits for a lock of another process.
@@ -63,6 +66,7 @@ impl Default for LogOptions {
     fn default() -> Self {
         LogOptions {
             read_only: false,
+            tolerant: false,
             sync_interval: Some(Duration::from_secs(1)),
             lock_timeout: Duration::from_secs(10),
         }
@@ -93,6 +97,10 @@ pub(crate) struct Log {
     chain: Mutex<Chain>,
     chain_end: ChainMark,
     syncing: Mutex<()>,
+    /// A sync failed and the alarm could not be set yet.
+    owes_alarm: AtomicBool,
+    /// Extents that the chain names and that could not be opened: the next ones to be used.
+    unopened: Mutex<Vec<ExtentState>>,
     /// Set when the handle must refuse; `refusal` says why.
     is_refusing: AtomicBool,
     refusal: Mutex<Option<String>>,

@@ -91,7 +91,7 @@ impl Log {
         if !options.read_only {
             share_generation(&*storage)?;
         }
-        let mut chain = bootstrap(&storage, header.file)?;
+        let mut chain = bootstrap(&storage, header.file, options.tolerant)?;
         let writer = if options.read_only {
             chain.catch_up()?;
             None
@@ -114,6 +114,8 @@ impl Log {
             chain: Mutex::new(chain),
             chain_end,
             syncing: Mutex::new(()),
+            owes_alarm: AtomicBool::new(false),
+            unopened: Mutex::default(),
             is_refusing: AtomicBool::new(false),
             refusal: Mutex::new(None),
             warnings: Mutex::default(),
@@ -146,7 +148,7 @@ fn share_generation(storage: &dyn Storage) -> Result<()> {
 }
 
 /// The chain from its newest checkpoint on, or from its start.
-fn bootstrap(storage: &Arc<dyn Storage>, file: FileId) -> Result<Chain> {
+fn bootstrap(storage: &Arc<dyn Storage>, file: FileId, tolerant: bool) -> Result<Chain> {
     let mut reader = ChainReader::new(Arc::clone(storage), file, Cursor::start());
     let mut state = State::new();
     if let Some((found, cursor)) = newest_checkpoint(storage, file, &reader)? {
@@ -154,6 +156,9 @@ fn bootstrap(storage: &Arc<dyn Storage>, file: FileId) -> Result<Chain> {
         reader.set_cursor(cursor);
     } else if let Some(first) = reader.unit_header(FIRST_CHAIN_UNIT)? {
         reader.set_cursor(Cursor::start().in_unit(&first));
+    } else if !tolerant {
+        // It is durable before the file has its name.
+        return Err(damaged(&Cursor::start(), "its first unit has no header"));
     }
     Ok(Chain { reader, state, broken: None })
 }

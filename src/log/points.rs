@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::{UnitHeader, UnitKind};
-use crate::format::record::{ExtentOpened, Position, RowDefined, SeriesDefined, SeriesId};
+use crate::format::record::{
+    ExtentOpened, Incarnation, Position, RowDefined, SeriesDefined, SeriesId,
+};
 use crate::format::slot::{self, SLOT_WORDS, SlotSeed, point_words, row_slots, row_words};
 use crate::format::{
     FIRST_SLOT_BYTES, ROW_VALUES_MAX, SLOT_BYTES, UNIT_BYTES, unit_start, units_for,
@@ -69,12 +71,29 @@ struct OpenExtent {
     capacity: u32,
     /// At this slot the next extent should be made ready.
     wake_at: u32,
+    /// Up to here an append that failed may have left something behind.
+    soiled: u32,
     began: Option<Instant>,
 }
 
 impl OpenExtent {
     fn state(&self) -> ExtentState {
         ExtentState { unit: self.unit, units: self.units, sealed: false }
+    }
+
+    /// After a failed append: empties the slots that it may have reached, so that what is behind
+    /// the last entry is empty, or the one entry that was being written when a process died.
+    #[cold]
+    fn clean(&mut self) -> Result<()> {
+        let empty = [0; SLOT_WORDS];
+        while self.soiled > self.next {
+            self.region
+                .store(slot_offset(self.soiled - 1), &empty)
+                .map_err(io_error("emptying the slots of a failed append".to_owned()))?;
+            self.soiled -= 1;
+        }
+        self.soiled = 0;
+        Ok(())
     }
 }
 
@@ -146,11 +165,14 @@ impl Log {
             if let Some(extent) = &mut points.active
                 && extent.next < extent.capacity
             {
+                if extent.soiled > 0 {
+                    extent.clean()?;
+                }
                 let words = point_words(extent.seed, extent.next, series, step, time, value);
-                extent
-                    .region
-                    .commit(slot_offset(extent.next), &words)
-                    .map_err(io_error("storing a point".to_owned()))?;
+                if let Err(source) = extent.region.commit(slot_offset(extent.next), &words) {
+                    extent.soiled = extent.next + 1;
+                    return Err(Error::io("storing a point", source));
+                }
                 extent.next += 1;
                 let wakes = extent.next == extent.wake_at;
                 points.stored += 1;
@@ -180,6 +202,9 @@ impl Log {
             if let Some(extent) = &mut points.active
                 && extent.capacity - extent.next >= slots
             {
+                if extent.soiled > 0 {
+                    extent.clean()?;
+                }
                 points.row.clear();
                 points.row.extend(values.iter().map(|value| value.to_bits()));
                 points.row.resize(values.len().next_multiple_of(SLOT_WORDS), 0);
@@ -190,7 +215,10 @@ impl Log {
                     .region
                     .store(offset + SLOT_BYTES as usize, &points.row)
                     .and_then(|()| extent.region.commit(offset, &header));
-                stored.map_err(io_error("storing a row".to_owned()))?;
+                if let Err(source) = stored {
+                    extent.soiled = extent.next + slots;
+                    return Err(Error::io("storing a row", source));
+                }
                 extent.next += slots;
                 let wakes = (extent.next - slots..extent.next).contains(&extent.wake_at);
                 points.stored += 1;
@@ -244,12 +272,31 @@ impl Log {
     }
 
     fn open_extent(&self, units: u32) -> Result<OpenExtent> {
-        let writer = self.check_usable()?;
-        let incarnation = writer.incarnation;
-        let unit = self.append(|_, take| {
-            let Some(unit) = take.units_for_points(units) else { return Ok((Vec::new(), 0)) };
-            Ok((vec![ExtentOpened { incarnation, unit, units }.into()], unit))
-        })?;
+        let incarnation = self.check_usable()?.incarnation;
+        let unopened = {
+            let mut unopened = self.unopened.lock();
+            let fits = unopened.iter().position(|extent| extent.units >= units);
+            fits.map(|index| unopened.swap_remove(index))
+        };
+        let extent = match unopened {
+            Some(extent) => extent,
+            None => {
+                let unit = self.append(|_, take| {
+                    let Some(unit) = take.units_for_points(units) else {
+                        return Ok((Vec::new(), 0));
+                    };
+                    // Before the frame that names it: an extent without a header is damaged.
+                    self.write_extent_header(incarnation, unit, units)?;
+                    Ok((vec![ExtentOpened { incarnation, unit, units }.into()], unit))
+                })?;
+                ExtentState { unit, units, sealed: false }
+            }
+        };
+        // One that fails here is tried again: a failure that lasts must not fill the file.
+        self.map_extent(extent, incarnation).inspect_err(|_| self.unopened.lock().push(extent))
+    }
+
+    fn write_extent_header(&self, incarnation: Incarnation, unit: u32, units: u32) -> Result<()> {
         let header = UnitHeader {
             kind: UnitKind::Extent,
             unit,
@@ -258,12 +305,16 @@ impl Log {
             previous_end: Position(0),
             previous_hash: 0,
         };
-        let start = unit_start(unit);
-        let opened = self
+        let written = self.storage.write_at(unit_start(unit), &header.encode(self.file));
+        written.map_err(io_error(format!("writing the header of extent {unit}")))
+    }
+
+    fn map_extent(&self, extent: ExtentState, incarnation: Incarnation) -> Result<OpenExtent> {
+        let ExtentState { unit, units, .. } = extent;
+        let region = self
             .storage
-            .write_at(start, &header.encode(self.file))
-            .and_then(|()| self.storage.region(start, u64::from(units) * UNIT_BYTES));
-        let region = opened.map_err(io_error(format!("opening extent {unit}")))?;
+            .region(unit_start(unit), u64::from(units) * UNIT_BYTES)
+            .map_err(io_error(format!("opening extent {unit}")))?;
         let capacity = slot::slot_count(units);
         Ok(OpenExtent {
             unit,
@@ -273,6 +324,7 @@ impl Log {
             next: 0,
             capacity,
             wake_at: capacity / 2,
+            soiled: 0,
             began: None,
         })
     }

@@ -57,6 +57,15 @@ impl Sealer {
     }
 }
 
+/// What sealing extents cannot save.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// Points of series that no record defines.
+    pub(crate) undefined: u64,
+    /// Slots before the last entry that hold none: a power cut's, or damage.
+    pub(crate) slots: u64,
+}
+
 /// What the ids of a writer stand for.
 pub(crate) type Define<'a> = &'a dyn Fn(SeriesId) -> Option<Definition>;
 
@@ -156,12 +165,12 @@ impl Log {
         define: Define<'_>,
     ) -> Result<(Vec<SealedBlock>, u64)> {
         let mut blocks = Vec::new();
-        let dropped = self.encode_extents(incarnation, extents, define, |bytes| {
+        let lost = self.encode_extents(incarnation, extents, define, |bytes| {
             let series = block::parse(&bytes)?.sealed_series();
             blocks.push(SealedBlock { place: self.place_block(sealer, bytes)?, series });
             Ok(())
         })?;
-        Ok((blocks, dropped))
+        Ok((blocks, lost.undefined + lost.slots))
     }
 
     /// Stores a block that comes from elsewhere; it must be synced before a record names it.
@@ -170,18 +179,20 @@ impl Log {
         self.place_block(&mut sealer, bytes)
     }
 
-    /// The blocks of points that are read from extents of a writer of any file.
+    /// The blocks of points that are read from extents of a writer of any file; gives what of
+    /// them is lost.
     pub(crate) fn encode_extents(
         &self,
         incarnation: Incarnation,
         extents: &[ExtentState],
         define: Define<'_>,
         mut take: impl FnMut(Vec<u8>) -> Result<()>,
-    ) -> Result<u64> {
+    ) -> Result<Lost> {
         let mut gathering = Gathering::new(define);
+        let mut slots = 0;
         for extent in extents {
             let mut failed = None;
-            self.scan_extent(incarnation, extent, 0, |_, entry| {
+            let report = self.scan_extent(incarnation, extent, 0, |_, entry| {
                 if failed.is_some() {
                     return;
                 }
@@ -193,9 +204,10 @@ impl Log {
             if let Some(error) = failed {
                 return Err(error);
             }
+            slots += u64::from(report.unreadable) + u64::from(report.holes);
         }
         gathering.encode()?.map_or(Ok(()), take)?;
-        Ok(gathering.dropped)
+        Ok(Lost { undefined: gathering.dropped, slots })
     }
 
     /// Puts a block into a block unit of this process, or into the record when it is tiny.
@@ -282,9 +294,14 @@ impl Log {
     /// Afterwards the log writes nothing any more.
     pub(crate) fn close(&self) -> Result<()> {
         let Ok(writer) = self.check_usable() else { return Ok(()) };
-        let extents = self.points.lock().take_all();
+        let mut extents = self.points.lock().take_all();
+        extents.append(&mut self.unopened.lock());
         if !extents.is_empty() {
-            self.seal_own(writer.incarnation, &extents)?;
+            let sealed = self.seal_own(writer.incarnation, &extents);
+            if sealed.is_err() {
+                self.points.lock().full = extents;
+            }
+            sealed?;
         } else if self.chain_end.get() > writer.opened_at {
             self.sync()?;
         }
@@ -293,10 +310,14 @@ impl Log {
             let sealer = self.sealer.lock();
             !sealer.debts.is_empty()
         };
-        self.append(|_, _| {
-            let closed = WriterClosed { incarnation: writer.incarnation };
-            // With punching owed, the janitor of a later process winds this writer up.
-            Ok((if owes { Vec::new() } else { vec![closed.into()] }, ()))
+        self.append(|state, _| {
+            let incarnation = writer.incarnation;
+            let own = state.writer(incarnation);
+            let is_sealed = own.is_none_or(|own| own.unsealed().next().is_none());
+            // With anything owed, the janitor of a later process winds this writer up.
+            let is_done = is_sealed && !owes;
+            let closed = || WriterClosed { incarnation }.into();
+            Ok((if is_done { vec![closed()] } else { Vec::new() }, ()))
         })?;
         if !self.is_poisoned()? {
             self.release_reserve()?;

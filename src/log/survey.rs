@@ -120,15 +120,15 @@ impl Log {
     ) -> Result<()> {
         let mut linked: Vec<u32> = vec![FIRST_CHAIN_UNIT];
         for (unit, _) in units.iter() {
-            let word = read_word(&*self.storage, self.file, WordPlace::Successor(*unit))?;
-            linked.extend(word.and_then(|unit| u32::try_from(unit).ok()));
+            linked.extend(self.successor(*unit)?);
         }
         for unit in linked {
             if units.iter().any(|(known, _)| *known == unit) {
                 continue;
             }
             units.insert((unit, 1));
-            if unit_start(unit) < mark {
+            // The first one is durable before the file has its name.
+            if unit_start(unit) < mark || unit == FIRST_CHAIN_UNIT {
                 damages.push(Damage {
                     place: format!("header of chain unit {unit}"),
                     offset: unit_start(unit),
@@ -138,6 +138,11 @@ impl Log {
             }
         }
         Ok(())
+    }
+
+    fn successor(&self, unit: u32) -> Result<Option<u32>> {
+        let word = read_word(&*self.storage, self.file, WordPlace::Successor(unit))?;
+        Ok(word.and_then(|unit| u32::try_from(unit).ok()))
     }
 
     /// Visits the sound frames of one unit, up to `end` if it is known; gives the chain's hash
@@ -188,12 +193,20 @@ impl Log {
                 }
             }
         }
-        if let Some((from, got)) = gap {
-            let from = start + from as u64;
-            // The end of the chain is no damage.
-            if end.is_some() || from < mark {
-                damages.push(missing(from, got));
-            }
+        let (from, got) = gap.unwrap_or_else(|| (at, "the end of the file".to_owned()));
+        let from = start + from as u64;
+        // The end of the chain is no damage.
+        if (end.is_some() && from < start + length) || (end.is_none() && from < mark) {
+            damages.push(missing(from, got));
+        }
+        let unit_end = start + whole;
+        if unit_end < mark && self.successor(unit)?.is_none() {
+            damages.push(Damage {
+                place: format!("successor of chain unit {unit}"),
+                offset: WordPlace::Successor(unit).offset(),
+                wanted: "the number of the unit in which the chain goes on".to_owned(),
+                got: "other bytes".to_owned(),
+            });
         }
         Ok(previous)
     }
