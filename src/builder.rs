@@ -139,9 +139,16 @@ impl DatabaseBuilder {
         Engine::open(path, storage, self.log.clone(), self.index.clone(), self.background)
     }
 
-    /// Opens the file in a storage of the caller's: a test's disk.
+    /// Opens the file in a storage of the caller's: a test's disk. With `create`, an empty one
+    /// becomes a database first.
     #[cfg(feature = "internals")]
     pub fn open_storage(self, path: &Path, storage: Arc<dyn Storage>) -> Result<Database> {
+        let doing = |error| open_error("creating the file", path, error);
+        if self.create && storage.len().map_err(doing)? == 0 {
+            let header = new_header(storage.random().map_err(doing)?);
+            storage.write_at(0, &new_file(header)).map_err(doing)?;
+            storage.sync().map_err(doing)?;
+        }
         Ok(Database::from_engine(Arc::new(self.engine(path, storage)?)))
     }
 }

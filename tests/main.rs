@@ -12,4 +12,5 @@ mod bad_input;
 #[cfg(feature = "cli")]
 mod cli;
 mod files;
+mod full_disk;
 mod sweep;

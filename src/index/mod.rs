@@ -12,6 +12,8 @@ mod place;
 mod query;
 mod schema;
 mod source;
+#[cfg(feature = "internals")]
+mod spare;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,13 @@ pub use self::place::IndexPlace;
 use self::place::{FolderLock, IndexFiles};
 pub(crate) use self::query::RunScope;
 pub(crate) use self::source::{BlockRuns, SeriesSource, UnsealedExtent};
+#[cfg(feature = "internals")]
+use self::spare::Kept;
 pub use self::sql::{SqlTable, SqlValue};
+
+/// What holds the connection; tests keep it for the next index.
+#[cfg(not(feature = "internals"))]
+type Kept = Connection;
 
 /// How long a statement waits for another process before the index counts as busy.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
@@ -76,7 +84,7 @@ pub(crate) struct Index {
 /// The connection and its files; dropped in this order, because the files are synced when closed.
 #[derive(Debug)]
 struct Store {
-    connection: Connection,
+    connection: Kept,
     files: Option<IndexFiles>,
 }
 
@@ -161,7 +169,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let files = IndexFiles::open(lock, path)?;
         let connection = Connection::open_with_flags(path, flags)?;
-        let store = Store { connection, files: Some(files) };
+        let store = Store { connection: connection.into(), files: Some(files) };
         store.configure()?;
         let clean = store.files.as_ref().is_some_and(IndexFiles::is_clean);
         if store.is_sound(key, clean)? { Ok(store) } else { Err("not to be believed".into()) }
@@ -171,7 +179,8 @@ impl Store {
         let path = lock.fresh()?;
         let mut files = IndexFiles::open(lock, &path)?;
         files.begin_write()?;
-        let mut store = Store { connection: Connection::open(&path)?, files: Some(files) };
+        let connection = Connection::open(&path)?.into();
+        let mut store = Store { connection, files: Some(files) };
         let mode: String =
             store
                 .connection
@@ -185,7 +194,14 @@ impl Store {
     }
 
     fn in_memory(key: &IndexKey) -> Result<Store, AnyError> {
-        let mut store = Store { connection: Connection::open_in_memory()?, files: None };
+        #[cfg(feature = "internals")]
+        if let Some(connection) = Kept::spare() {
+            let store = Store { connection: connection.into(), files: None };
+            begin(&store.connection, key)?;
+            return Ok(store);
+        }
+        let connection = Connection::open_in_memory()?.into();
+        let mut store = Store { connection, files: None };
         store.fill(key)?;
         Ok(store)
     }
@@ -206,10 +222,7 @@ impl Store {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         schema::create(&transaction)?;
-        transaction.execute(
-            "INSERT INTO state (id, file_id, format_level, dirty_boot) VALUES (0, ?1, ?2, ?3)",
-            (hex(key.file_id), key.format_level, hex(key.boot_id)),
-        )?;
+        begin(&transaction, key)?;
         transaction.commit()
     }
 
@@ -264,6 +277,14 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Puts the one row of `state` into empty tables.
+fn begin(connection: &Connection, key: &IndexKey) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO state (id, file_id, format_level, dirty_boot) VALUES (0, ?1, ?2, ?3)",
+    )?;
+    insert.execute((hex(key.file_id), key.format_level, hex(key.boot_id))).map(drop)
 }
 
 fn read_cursor(connection: &Connection) -> rusqlite::Result<Option<(Position, u64)>> {

@@ -15,7 +15,13 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     for migration in MIGRATIONS {
         connection.execute_batch(migration)?;
     }
+    insert_first_row(connection)?;
     connection.pragma_update(None, "user_version", SCHEMA_VERSION)
+}
+
+/// Fills empty tables with what is there before the first frame.
+pub(super) fn insert_first_row(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached(FIRST_ROW)?.execute(()).map(drop)
 }
 
 /// Tables join by small integers of the index's own (`run`, `writer`, `block`), which mean nothing
@@ -157,6 +163,9 @@ CREATE VIEW run_metrics AS
     SELECT runs.run_id, runs.experiment_id, metrics.key, metrics.step, metrics.timestamp,
            metrics.value, metrics.is_nan, metrics.points
     FROM metrics JOIN runs USING (run);
-INSERT INTO experiments (experiment_id, path, lifecycle, created, updated)
-    VALUES (0, 'Default', 'active', 0, 0);
 ";
+
+/// What is there before the first frame: the experiment that every file has.
+const FIRST_ROW: &str = "
+INSERT INTO experiments (experiment_id, path, lifecycle, created, updated)
+    VALUES (0, 'Default', 'active', 0, 0)";

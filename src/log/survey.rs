@@ -55,7 +55,8 @@ impl Log {
     /// of the chain; what lies between sound frames is told as damage.
     ///
     /// Nothing is trusted but checksums: neither the links between units nor the hash of the
-    /// chain. Remains of a power cut, beyond the durable mark, are passed over in silence.
+    /// chain. Remains of a power cut are passed over in silence: what follows a gap beyond the
+    /// durable mark, and what stands in a unit behind the place from which its successor goes on.
     pub(crate) fn survey(
         &self,
         mut visit: impl FnMut(Position, &Frame<'_>) -> Result<()>,
@@ -63,22 +64,51 @@ impl Log {
         let mark = read_word(&*self.storage, self.file, WordPlace::DurableMark)?.unwrap_or(0) * 8;
         let mut damages = Vec::new();
         let mut units: BTreeSet<(u32, u32)> = BTreeSet::new();
-        for header in self.unit_headers()?.iter().filter(|it| it.kind == UnitKind::Chain) {
-            units.insert((header.unit, header.units));
-        }
+        let headers = self.linked_headers()?;
+        units.extend(headers.iter().map(|header| (header.unit, header.units)));
         self.add_linked(&mut units, mark, &mut damages)?;
-        let last = units.last().map(|(unit, _)| *unit);
         let mut previous = None;
         for (unit, units) in units {
-            let is_last = Some(unit) == last;
+            let next = read_word(&*self.storage, self.file, WordPlace::Successor(unit))?;
+            let next = headers.iter().find(|it| Some(u64::from(it.unit)) == next);
+            let end = next.map(|header| header.previous_end);
             let before = damages.len();
             previous =
-                self.survey_unit(unit, units, is_last, mark, previous, &mut damages, &mut visit)?;
+                self.survey_unit(unit, units, end, mark, previous, &mut damages, &mut visit)?;
             if damages.len() > before {
                 previous = None;
             }
         }
         Ok(damages)
+    }
+
+    /// The headers of chain units, but for those of which it is known that the chain does not go
+    /// through them: a power cut took the link, and it went on in another unit.
+    fn linked_headers(&self) -> Result<Vec<UnitHeader>> {
+        let mut headers = self.unit_headers()?;
+        headers.retain(|header| header.kind == UnitKind::Chain);
+        let mut linked = Vec::new();
+        for header in &headers {
+            let holds = |it: &&UnitHeader| {
+                let start = unit_start(it.unit);
+                let end = start + u64::from(it.units) * UNIT_BYTES;
+                (start..=end).contains(&header.previous_end.0) && it.unit != header.unit
+            };
+            let next = match headers.iter().find(holds) {
+                Some(before) => {
+                    read_word(&*self.storage, self.file, WordPlace::Successor(before.unit))?
+                }
+                None => None,
+            };
+            let elsewhere = next.is_some_and(|next| {
+                next != u64::from(header.unit)
+                    && headers.iter().any(|it| u64::from(it.unit) == next)
+            });
+            if !elsewhere {
+                linked.push(*header);
+            }
+        }
+        Ok(linked)
     }
 
     /// Adds units to which the chain leads although their own header is not sound.
@@ -110,20 +140,23 @@ impl Log {
         Ok(())
     }
 
-    /// Visits the sound frames of one unit; gives the chain's hash after the last of them.
+    /// Visits the sound frames of one unit, up to `end` if it is known; gives the chain's hash
+    /// after the last of them.
     #[expect(clippy::too_many_arguments, reason = "what one step of the survey hands to the next")]
     fn survey_unit(
         &self,
         unit: u32,
         units: u32,
-        is_last: bool,
+        end: Option<Position>,
         mark: u64,
         mut previous: Option<u64>,
         damages: &mut Vec<Damage>,
         visit: &mut impl FnMut(Position, &Frame<'_>) -> Result<()>,
     ) -> Result<Option<u64>> {
         let start = unit_start(unit);
-        let mut bytes = vec![0; (u64::from(units) * UNIT_BYTES) as usize];
+        let whole = u64::from(units) * UNIT_BYTES;
+        let length = end.map_or(whole, |end| end.0.saturating_sub(start).min(whole));
+        let mut bytes = vec![0; length as usize];
         let got = self
             .storage
             .read_at(start, &mut bytes)
@@ -136,7 +169,13 @@ impl Log {
             let rest = &bytes[at..];
             match frame::parse(self.file, position, None, rest, rest.len()) {
                 Parsed::Whole(frame) => {
-                    self.close_gap(&mut gap, start, at, damages);
+                    if let Some((from, got)) = gap.take() {
+                        let from = start + from as u64;
+                        if end.is_none() && from >= mark {
+                            return Ok(previous);
+                        }
+                        damages.push(missing(from, got));
+                    }
                     check_hash(position, &frame, previous, damages);
                     visit(position, &frame)?;
                     previous = Some(frame.hash);
@@ -149,27 +188,14 @@ impl Log {
                 }
             }
         }
-        // The end of the chain, or of a unit that was left for its successor, is no damage.
         if let Some((from, got)) = gap {
             let from = start + from as u64;
-            let is_lost = if is_last { from < mark } else { false };
-            if is_lost {
+            // The end of the chain is no damage.
+            if end.is_some() || from < mark {
                 damages.push(missing(from, got));
             }
         }
         Ok(previous)
-    }
-
-    fn close_gap(
-        &self,
-        gap: &mut Option<(usize, String)>,
-        start: u64,
-        _until: usize,
-        damages: &mut Vec<Damage>,
-    ) {
-        if let Some((from, got)) = gap.take() {
-            damages.push(missing(start + from as u64, got));
-        }
     }
 }
 

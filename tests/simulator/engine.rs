@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracklite::storage::simulated::{ProcessControl, SimulatedDisk};
-use tracklite::{Database, IndexPlace, Result, VerifyReport};
+use tracklite::{Database, IndexPlace, Result};
 
 /// How a simulated process opens the file.
 #[derive(Clone, Copy, Debug)]
@@ -62,9 +62,4 @@ pub fn with_reader<T>(
     });
     control.kill();
     result
-}
-
-/// The engine's own verification.
-pub fn verify(disk: &SimulatedDisk) -> Result<VerifyReport> {
-    Database::verify_storage(Arc::new(disk.attach()))
 }

@@ -1,14 +1,16 @@
 //! Lives through workloads, cuts the power within them, recovers, and judges what is found.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use tracklite::internals::verify_storage;
 use tracklite::storage::simulated::{Phase, Random, SimulatedDisk, run_together};
 
 use crate::compare::{Certainty, compare};
 use crate::engine::{self, Opening};
-use crate::observe::{Observation, observe};
+use crate::observe::{Observation, observe, observe_amid};
 use crate::oracle::{Oracle, Snapshot};
 use crate::workload::{Call, Focus};
 use crate::world::{Actor, Captured, Sampling, Verdict, World, read, read_thoroughly, tell};
@@ -122,8 +124,8 @@ impl Explorer<'_> {
             6 => {
                 let seen = engine::with_reader(&world.disk, observe);
                 let seen = seen.map_err(|error| tell("a reader", &error))?;
-                compare(&world.oracle.lock(), &seen, world.everything())
-                    .map_err(|error| format!("a reader: {error}"))?;
+                let at = world.everything();
+                world.agrees(&seen, at).map_err(|error| format!("a reader: {error}"))?;
             }
             _ => {}
         }
@@ -159,10 +161,11 @@ impl Explorer<'_> {
         let look = move || {
             for _ in 0..rounds {
                 let durable = world.everything().clock;
-                let seen = engine::with_reader(&world.disk, observe);
+                let seen = engine::with_reader(&world.disk, observe_amid);
                 let seen = seen.map_err(|error| tell("a reader beside a sealer", &error))?;
                 let at = Snapshot { durable, ..world.everything() };
-                compare(&world.oracle.lock(), &seen, at)
+                world
+                    .agrees(&seen, at)
                     .map_err(|error| format!("a reader beside a sealer: {error}"))?;
             }
             Ok(None)
@@ -385,6 +388,6 @@ fn no_violation(disk: &SimulatedDisk) -> Verdict<()> {
 
 /// The engine's own verification must find nothing to say against a recovered file.
 fn verify(disk: &SimulatedDisk) -> Verdict<()> {
-    let report = engine::verify(disk).map_err(|error| tell("verify", &error))?;
+    let report = verify_storage(Arc::new(disk.attach())).map_err(|error| tell("verify", &error))?;
     if report.is_sound() { Ok(()) } else { Err(format!("verify: {:?}", report.damages)) }
 }

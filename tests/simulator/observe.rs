@@ -17,9 +17,16 @@ pub struct RunSeen {
 pub struct Observation {
     pub experiments: Vec<ExperimentInfo>,
     pub runs: Vec<RunSeen>,
+    /// Whether nobody wrote meanwhile, so that all parts are of one moment.
+    pub is_quiet: bool,
 }
 
-/// Reads everything. A run that others purge meanwhile is left out.
+/// Reads everything while others write; a run that they purge meanwhile is left out.
+pub fn observe_amid(database: &Database) -> Result<Observation> {
+    Ok(Observation { is_quiet: false, ..observe(database)? })
+}
+
+/// Reads everything.
 pub fn observe(database: &Database) -> Result<Observation> {
     let records = database.all_runs()?;
     let mut runs = Vec::with_capacity(records.len());
@@ -30,7 +37,7 @@ pub fn observe(database: &Database) -> Result<Observation> {
             Err(error) => return Err(error),
         }
     }
-    Ok(Observation { experiments: database.experiments()?, runs })
+    Ok(Observation { experiments: database.experiments()?, runs, is_quiet: true })
 }
 
 fn histories(database: &Database, record: &RunRecord) -> Result<Vec<(String, MetricHistory)>> {

@@ -10,7 +10,7 @@ use tracklite::{Database, Error, Metric, MetricRow, Result, Run};
 
 use crate::compare::{Certainty, compare};
 use crate::engine::{self, Opening};
-use crate::observe::{Observation, check_statistics, observe};
+use crate::observe::{Observation, check_statistics, observe, observe_amid};
 use crate::oracle::{Clock, Clocks, EventId, Oracle, Snapshot};
 
 /// What the engine did wrong.
@@ -148,6 +148,11 @@ impl World {
         Ok(())
     }
 
+    /// Holds what was read against the oracle.
+    pub fn agrees(&self, seen: &Observation, at: Snapshot) -> Verdict<()> {
+        compare(&self.oracle.lock(), seen, at)
+    }
+
     /// All that was issued may be there, all that was acknowledged must.
     pub fn everything(&self) -> Snapshot {
         let clock = self.oracle.lock().clocks.now();
@@ -238,7 +243,8 @@ impl Actor {
     /// Reads everything and checks that what was acknowledged is there.
     pub fn check_live(&mut self) -> Verdict<()> {
         let durable = self.oracle.lock().clocks.now();
-        let seen = match observe(&self.database) {
+        let read = if self.keeps_to_itself { observe_amid } else { observe };
+        let seen = match read(&self.database) {
             Ok(seen) => seen,
             Err(_) if self.control.is_dead() => return Ok(()),
             Err(error) => return Err(tell("reading while live", &error)),

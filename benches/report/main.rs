@@ -1,0 +1,54 @@
+//! The numbers of the README that are no time per call: sizes, memory, latency, many processes.
+//!
+//! `cargo bench --bench report [NAME ...]` runs the parts named, or all, and prints a line each.
+
+#[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "other benches use the rest")]
+mod common;
+mod latency;
+mod processes;
+mod reading;
+mod size;
+
+use std::path::Path;
+
+use tracklite::{Database, IndexPlace};
+
+/// A part of the report.
+type Part = (&'static str, fn());
+
+const PARTS: [Part; 6] = [
+    ("latency", latency::report),
+    ("burst", processes::burst),
+    ("turn", processes::in_turn),
+    ("memory", processes::memory),
+    ("size", size::report),
+    ("reading", reading::report),
+];
+
+fn main() {
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    if processes::is_worker(&arguments) {
+        return;
+    }
+    for (name, part) in PARTS {
+        if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {
+            part();
+        }
+    }
+}
+
+fn create(path: &Path) -> Database {
+    Database::builder().create(true).index(IndexPlace::InMemory).open(path).expect("a database")
+}
+
+fn print(what: &str, value: &str) {
+    println!("{what:<58} {value}");
+}
+
+/// Bytes on the medium.
+fn allocated(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).expect("the file is there").blocks() * 512
+}

@@ -1,0 +1,125 @@
+//! Reading a series of a million points, live and sealed, and opening a file of many runs.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tracklite::{Database, IndexPlace, Run, Timestamp};
+
+use crate::common::{Curve, curve, times};
+use crate::{create, print};
+
+const POINTS: usize = 1_000_000;
+const RUNS: usize = 20_000;
+
+pub(crate) fn report() {
+    series();
+    opening();
+}
+
+fn median(times: usize, mut work: impl FnMut()) -> Duration {
+    let mut took: Vec<Duration> = (0..times)
+        .map(|_| {
+            let began = Instant::now();
+            work();
+            began.elapsed()
+        })
+        .collect();
+    took.sort();
+    took[times / 2]
+}
+
+fn log_series(run: &Run) {
+    let metric = run.metric("loss").expect("a metric");
+    let (values, times) = (curve(Curve::ALL[0], 1, POINTS), times(2, POINTS));
+    for step in 0..POINTS {
+        let time = Timestamp::from_nanos(times[step]);
+        metric.log_at(values[step], step as i64, time).expect("logged");
+    }
+}
+
+fn series() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("runs.tracklite");
+    let builder = Database::builder().create(true).index(IndexPlace::InMemory).background(false);
+    let database = builder.open(&path).expect("a database");
+    let run = database.default_experiment().and_then(|it| it.start_run("")).expect("a run");
+    log_series(&run);
+    let read = |expected: usize| {
+        assert_eq!(run.history("loss").expect("a history").len(), expected);
+    };
+    let took = median(9, || read(POINTS));
+    let rate = |bytes: usize, took: Duration| bytes as f64 / took.as_secs_f64();
+    print("1 M points live: slots read", &format!("{:.2} GB/s", rate(POINTS * 32, took) / 1e9));
+    let took = median(9, || read_file(&path));
+    let length = std::fs::metadata(&path).expect("the file is there").len() as usize;
+    print("  floor: reading the file", &format!("{:.2} GB/s", rate(length, took) / 1e9));
+    database.tick().expect("a tick");
+    drop(database);
+    let id = run.id();
+    drop(run);
+    let database = create(&path);
+    let run = database.run(id).expect("the run");
+    let took = median(9, || {
+        assert_eq!(run.history("loss").expect("a history").len(), POINTS);
+    });
+    let values = 3 * POINTS;
+    print("1 M points sealed: values", &format!("{:.0} M/s", rate(values, took) / 1e6));
+    print("1 M points sealed: points", &format!("{:.0} M/s", rate(POINTS, took) / 1e6));
+    let numbers = curve(Curve::ALL[0], 1, POINTS);
+    let config = pco::ChunkConfig::default();
+    let packed = pco::standalone::simple_compress(&numbers, &config).expect("packed");
+    let took = median(9, || {
+        let back: Vec<f64> = pco::standalone::simple_decompress(&packed).expect("unpacked");
+        assert_eq!(back.len(), POINTS);
+    });
+    print("  floor: pco alone", &format!("{:.0} M values/s", rate(POINTS, took) / 1e6));
+}
+
+fn read_file(path: &Path) {
+    let mut file = std::fs::File::open(path).expect("opened");
+    let mut buffer = vec![0; 256 * 1024];
+    while file.read(&mut buffer).expect("read") > 0 {}
+}
+
+fn opening() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("runs.tracklite");
+    let cache = folder.path().join("cache");
+    let open = || {
+        let place = IndexPlace::Directory(cache.clone());
+        Database::builder().create(true).index(place).open(&path).expect("a database")
+    };
+    let database = open();
+    let experiment = database.experiment("/bench").expect("an experiment");
+    for number in 0..RUNS {
+        let params = (0..20).map(|it| (format!("param-{it}"), number * it));
+        let run = experiment.new_run().params(params).start().expect("a run");
+        run.log_metrics(&[("a", 1.0), ("b", 2.0), ("c", 3.0), ("d", 4.0), ("e", 5.0)], 0)
+            .expect("logged");
+    }
+    drop(experiment);
+    database.close().expect("closed");
+    let look = |database: &Database| {
+        let table = database.sql("SELECT count(*) FROM params").expect("counted");
+        assert_eq!(table.rows.len(), 1);
+    };
+    let began = Instant::now();
+    let database = open();
+    look(&database);
+    let rows = RUNS * 27;
+    let rate = rows as f64 / began.elapsed().as_secs_f64();
+    print("20,000 runs: index rebuilt", &format!("{:.0} k rows/s", rate / 1e3));
+    drop(database);
+    let took = median(9, || {
+        let database = open();
+        database.sql("SELECT 1").expect("an answer");
+    });
+    print("20,000 runs: opened and closed, index in place", &format!("{took:.2?}"));
+    let took = median(9, || {
+        let reader = Database::builder().read_only(true);
+        let reader = reader.index(IndexPlace::Directory(cache.clone())).open(&path);
+        reader.expect("a reader").sql("SELECT 1").expect("an answer");
+    });
+    print("20,000 runs: opened to read, index in place", &format!("{took:.2?}"));
+}

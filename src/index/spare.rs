@@ -1,0 +1,79 @@
+//! Emptied connections in memory, kept for the next index of the same thread.
+//!
+//! The simulator opens a thousand indexes a second; SQLite would spend most of that on the text
+//! of the schema and of the statements, which a connection keeps once it has read it.
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+
+use rusqlite::Connection;
+
+use super::schema;
+
+/// More than a simulated machine has processes.
+const SPARES_MAX: usize = 8;
+
+thread_local! {
+    static SPARES: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A connection that is kept for others when it is dropped, if it is in memory.
+#[derive(Debug)]
+pub(super) struct Kept(Option<Connection>);
+
+impl Kept {
+    /// A connection whose tables are there, and empty.
+    pub(super) fn spare() -> Option<Connection> {
+        let connection = SPARES.with_borrow_mut(Vec::pop)?;
+        empty(&connection).ok().map(|()| connection)
+    }
+}
+
+fn empty(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tables = connection
+        .prepare_cached("SELECT 'DELETE FROM ' || name FROM sqlite_schema WHERE type = 'table'")?;
+    let deletions: Vec<String> =
+        tables.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    connection.prepare_cached("BEGIN")?.execute(())?;
+    for deletion in deletions {
+        connection.prepare_cached(&deletion)?.execute(())?;
+    }
+    schema::insert_first_row(connection)?;
+    connection.prepare_cached("COMMIT")?.execute(()).map(drop)
+}
+
+impl From<Connection> for Kept {
+    fn from(connection: Connection) -> Self {
+        Kept(Some(connection))
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the connection is taken by drop alone")]
+impl Deref for Kept {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.0.as_ref().expect("a connection")
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the connection is taken by drop alone")]
+impl DerefMut for Kept {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.0.as_mut().expect("a connection")
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let in_memory = self.0.take().filter(|it| it.path().is_none_or(str::is_empty));
+        let idle = in_memory.filter(|it| it.is_autocommit());
+        // A thread that ends has no spares any more: then the connection is closed.
+        let _ = SPARES.try_with(|spares| {
+            let mut spares = spares.borrow_mut();
+            if spares.len() < SPARES_MAX {
+                spares.extend(idle);
+            }
+        });
+    }
+}
