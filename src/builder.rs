@@ -125,9 +125,12 @@ impl DatabaseBuilder {
             self.engine(path, Arc::clone(&storage))
         })?;
         // A vacuum may have put another file in this place before the liveness byte was taken.
-        let place = engine.log.storage().place();
-        if !place.is_ok_and(|place| place.name_leads_here) && !self.log.read_only {
-            return Ok(None);
+        let leads_here = |storage: &dyn Storage| storage.place().is_ok_and(|it| it.name_leads_here);
+        if !leads_here(&**engine.log.storage()) && !self.log.read_only {
+            return match leads_here(&*storage) && engine.path() != path {
+                true => Err(renamed(engine.path(), path)),
+                false => Ok(None),
+            };
         }
         Ok(Some(Database::from_engine(engine)))
     }
@@ -148,6 +151,16 @@ impl DatabaseBuilder {
         }
         Ok(Database::from_engine(Arc::new(self.engine(path, storage)?)))
     }
+}
+
+/// The engine that this process has of the file holds on to a name that it has no more.
+fn renamed(before: &Path, now: &Path) -> Error {
+    let message = format!(
+        "this process has the file open as {}, a name that no longer leads to it: drop the \
+         handles of that database first",
+        before.display()
+    );
+    Error::new(ErrorKind::InvalidState, message).with_path(now)
 }
 
 pub(crate) fn open_error(doing: &str, path: &Path, source: io::Error) -> Error {

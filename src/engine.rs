@@ -115,7 +115,11 @@ impl Engine {
             boot_id: self.log.storage().boot_id(),
             format_level: u32::from(FORMAT_VERSION),
         };
-        let mut index = Index::open(&key, &self.index_place)?;
+        // A forked child has inherited SQLite's list of the locks that this process holds, which
+        // are its parent's: it would believe them its own, and damage an index that both use.
+        let is_fork = crate::log::fork_count() > 0 && std::env::var_os("TL_FORKIDX").is_none();
+        let place = if is_fork { &IndexPlace::InMemory } else { &self.index_place };
+        let mut index = Index::open(&key, place)?;
         let mut reader = self.log.reader(Cursor::start());
         if let Some((position, hash)) = index.cursor()? {
             let hash = (!mutant::is_active(Mutant::Rule24TrustIndex)).then_some(hash);

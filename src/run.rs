@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{ParamsSet, Record, RunUpdated, TagDeleted, TagsSet};
 use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::limits;
-use crate::log::{RunGate, State, check_run_writable};
+use crate::log::{RunGate, State, check_row_length, check_run_writable};
 use crate::metric::{Metric, MetricRow, Schema, Series, Step};
 use crate::series::keep_latest;
 
@@ -173,7 +173,9 @@ impl Run {
         if let Some(row) = self.0.rows.read().get(&names) {
             return Ok(MetricRow::new(Arc::clone(&self.0), row.clone()));
         }
-        check_distinct(keys).map_err(|error| self.engine().locate(error))?;
+        // All of it is checked before the first key is defined.
+        let checked = check_row_length(keys.len()).and_then(|()| check_distinct(keys));
+        checked.map_err(|error| self.engine().locate(error))?;
         self.define(keys)?;
         let mut rows = self.0.rows.write();
         if let Some(row) = rows.get(&names) {

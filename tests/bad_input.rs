@@ -424,8 +424,8 @@ fn times_out_of_range_are_an_error_and_no_other_time() {
     assert_eq!(Timestamp::from_millis(far).unwrap().as_millis(), far);
     assert_eq!(Timestamp::from_millis(-far).unwrap().as_millis(), -far);
     for millis in [far + 1, -far - 1, i64::MAX, i64::MIN] {
-        let told = [&millis.to_string(), "1677 to 2262"];
-        fails(Timestamp::from_millis(millis), ErrorKind::InvalidInput, &told.map(|it| &**it));
+        let told = [&*millis.to_string(), "1677 to 2262"];
+        fails(Timestamp::from_millis(millis), ErrorKind::InvalidInput, &told);
     }
 }
 

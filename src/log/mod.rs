@@ -30,7 +30,7 @@ pub(crate) use self::background::Background;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor, damaged};
 pub(crate) use self::definitions::Definitions;
 pub use self::open::{new_file, new_header};
-pub(crate) use self::points::check_run_writable;
+pub(crate) use self::points::{check_row_length, check_run_writable};
 pub(crate) use self::state::{ExtentState, RunGate, RunState, State};
 pub use self::survey::Damage;
 

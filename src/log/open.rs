@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -26,6 +27,9 @@ use super::points::Points;
 use super::seal::Sealer;
 use super::state::State;
 use super::{ChainMark, Log, LogOptions, WriterIdentity, io_error};
+
+/// How long an opener waits before it looks again for a free liveness byte.
+const BYTE_WAIT: Duration = Duration::from_millis(2);
 
 /// The bytes of a new file: the header twice, the shared words unset, an empty chain.
 pub fn new_file(header: Header) -> Vec<u8> {
@@ -187,18 +191,38 @@ fn newest_checkpoint(
     Ok(None)
 }
 
-/// In one metadata hold: recovers, takes a liveness byte, and announces the writer.
+/// Recovers, takes a liveness byte, and announces the writer.
+///
+/// A vacuum holds all bytes until it has put another file in this one's place: it is waited for.
 fn register(
     storage: &Arc<dyn Storage>,
     file: FileId,
     chain: &mut Chain,
     options: &LogOptions,
 ) -> Result<WriterIdentity> {
-    // Read ahead of the hold, which is then short.
-    chain.catch_up()?;
+    let began = Instant::now();
+    loop {
+        // Read ahead of the hold, which is then short.
+        chain.catch_up()?;
+        if let Some(writer) = try_register(&**storage, file, chain, options)? {
+            return Ok(writer);
+        }
+        if began.elapsed() >= options.lock_timeout {
+            return Err(no_byte(&**storage));
+        }
+        std::thread::sleep(BYTE_WAIT);
+    }
+}
+
+/// As [`register`], in one metadata hold; `None` when all liveness bytes are held.
+fn try_register(
+    storage: &dyn Storage,
+    file: FileId,
+    chain: &mut Chain,
+    options: &LogOptions,
+) -> Result<Option<WriterIdentity>> {
     let patience = options.lock_timeout;
     let what = "the metadata chain";
-    let storage = &**storage;
     let _held = locks::lock(storage, locks::METADATA, LockMode::Exclusive, patience, what)?;
     let end = chain.catch_up()?;
     if let Some(reason) = &chain.state.read_only {
@@ -211,7 +235,7 @@ fn register(
     } else if end != ChainEnd::Clean {
         return Err(damaged(&chain.reader.cursor(), &format!("{end:?} while others write")));
     }
-    let byte = take_byte(storage)?;
+    let Some(byte) = take_byte(storage)? else { return Ok(None) };
     let incarnation = new_incarnation(storage, &chain.state)?;
     let opened = WriterOpened {
         incarnation,
@@ -223,7 +247,7 @@ fn register(
         time: Timestamp::now().as_nanos(),
     };
     let opened_at = announce(storage, file, chain, opened)?;
-    Ok(WriterIdentity { incarnation, byte, opened_at })
+    Ok(Some(WriterIdentity { incarnation, byte, opened_at }))
 }
 
 /// Whether no other process has the file open for writing.
@@ -301,22 +325,32 @@ fn allocate_unit(storage: &dyn Storage, unit: u32) -> Result<()> {
         .map_err(io_error(format!("allocating chain unit {unit}")))
 }
 
-fn take_byte(storage: &dyn Storage) -> Result<u16> {
+/// The first liveness byte that nobody holds.
+fn take_byte(storage: &dyn Storage) -> Result<Option<u16>> {
     for byte in 0..locks::LIVENESS_COUNT {
         let taken = storage
             .try_lock(locks::liveness(byte), LockMode::Exclusive)
             .map_err(io_error("taking a liveness byte".to_owned()))?;
         if taken {
-            return Ok(byte);
+            return Ok(Some(byte));
         }
     }
-    Err(Error::new(
+    Ok(None)
+}
+
+fn no_byte(storage: &dyn Storage) -> Error {
+    let mut holders = storage.lock_holders(locks::LIVENESS);
+    let count = holders.len();
+    holders.truncate(3);
+    Error::new(
         ErrorKind::Locked,
         format!(
-            "{} processes write this file already, the most there can be",
-            locks::LIVENESS_COUNT
+            "there is no place for one more writer: all {} are held by {count} processes, such as \
+             {}; if it is one, it vacuums the file",
+            locks::LIVENESS_COUNT,
+            holders.join(", ")
         ),
-    ))
+    )
 }
 
 fn new_incarnation(storage: &dyn Storage, state: &State) -> Result<Incarnation> {

@@ -390,7 +390,8 @@ pub(crate) fn check_run_writable(state: &super::State, run: RunId) -> Result<()>
     }
 }
 
-fn check_row_length(count: usize) -> Result<()> {
+/// A row has at least one value and at most as many as the format takes.
+pub(crate) fn check_row_length(count: usize) -> Result<()> {
     if (1..=ROW_VALUES_MAX).contains(&count) {
         return Ok(());
     }

@@ -62,10 +62,9 @@ impl Reader {
                 thread::sleep(Duration::from_millis(5));
                 continue;
             }
-            let folder = self.settings.ledger.with_extension("index");
-            let place = match self.random.below(2) {
+            let place = match self.random.below(4) {
                 0 => IndexPlace::InMemory,
-                _ => IndexPlace::Directory(folder),
+                _ => IndexPlace::Directory(self.settings.index_folder()),
             };
             let builder = Database::builder().read_only(true).index(place);
             let database = builder.open(&self.settings.file).map_err(|error| failed(&error))?;

@@ -123,24 +123,24 @@ impl Round {
         self.slots.push(Slot { life, process: process.expect("a writer can be started") });
     }
 
-    /// Half of the writers are to die at some moment of some phase, also of those that last so
+    /// Most writers are to die at some moment of some phase, also of those that last so
     /// short that a kill from outside hardly ever meets them.
     fn doom(&mut self) -> Option<Doom> {
         if self.die_at_once && self.outcome.kills == 0 {
             let micros = self.random.below(12_000);
             return Some(Doom { phase: Phase::Opening, nth: 1, micros });
         }
-        if self.random.below(3) == 0 {
-            return None;
-        }
-        let phase = Phase::ALL[1 + self.random.below(Phase::ALL.len() as u64 - 2) as usize];
-        let (often, micros) = match phase {
-            Phase::Opening => (1, 4000),
-            Phase::Closing => (1, 15_000),
-            Phase::Ticking => (6, 8000),
-            Phase::Syncing => (3, 4000),
-            Phase::Forking => (1, 1500),
-            _ => (20, 400),
+        let (phase, often, micros) = match self.random.below(16) {
+            0 => (Phase::Opening, 1, 8000),
+            1 => (Phase::StartingRun, 4, 300),
+            2..6 => (Phase::Points, 20, 400),
+            6..8 => (Phase::Rows, 10, 300),
+            8 => (Phase::Metadata, 10, 100),
+            9 => (Phase::Syncing, 3, 4000),
+            10..12 => (Phase::Ticking, 6, 8000),
+            12 => (Phase::Closing, 2, 8000),
+            13 => (Phase::Forking, 1, 600),
+            _ => return None,
         };
         let nth = 1 + self.random.below(often);
         Some(Doom { phase, nth, micros: self.random.below(micros) })

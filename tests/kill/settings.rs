@@ -106,7 +106,21 @@ impl Settings {
         self.command("reader")
     }
 
-    /// How writers open the file.
+    /// How a writer opens the file: most share one index, some keep it in memory.
+    pub(crate) fn builder_of(&self, life: Life) -> DatabaseBuilder {
+        let builder = self.builder();
+        match life.number % 5 {
+            0 => builder,
+            _ => builder.index(IndexPlace::Directory(self.index_folder())),
+        }
+    }
+
+    /// The folder of the index that writers and the reader share.
+    pub(crate) fn index_folder(&self) -> PathBuf {
+        self.ledger.with_extension("index")
+    }
+
+    /// How the file is opened, with an index of one's own.
     pub(crate) fn builder(&self) -> DatabaseBuilder {
         let write_path =
             if self.is_positioned { WritePath::Positioned } else { WritePath::Automatic };

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -20,27 +21,36 @@ const DECEIT_EVERY: u64 = 200;
 /// Kills the process at a moment that no other process could meet so well.
 struct Executioner {
     doom: Doom,
+    phase: Arc<AtomicUsize>,
     entered: AtomicU64,
     thread: Thread,
 }
 
 impl Executioner {
     fn new(doom: Doom) -> Self {
+        let phase = Arc::new(AtomicUsize::new(Phase::Started as usize));
+        let current = Arc::clone(&phase);
         let work = move || {
-            thread::park();
-            let began = Instant::now();
-            while began.elapsed() < Duration::from_micros(doom.micros) {
-                std::hint::spin_loop();
+            loop {
+                thread::park();
+                let began = Instant::now();
+                while began.elapsed() < Duration::from_micros(doom.micros) {
+                    std::hint::spin_loop();
+                }
+                // It may have been over before: then the next of its kind is waited for.
+                if current.load(Ordering::Relaxed) == doom.phase as usize {
+                    forking::kill_self();
+                }
             }
-            forking::kill_self();
         };
         let thread = thread::spawn(work).thread().clone();
-        Executioner { doom, entered: AtomicU64::new(0), thread }
+        Executioner { doom, phase, entered: AtomicU64::new(0), thread }
     }
 
     fn enter(&self, phase: Phase) {
+        self.phase.store(phase as usize, Ordering::Relaxed);
         if phase == self.doom.phase
-            && self.entered.fetch_add(1, Ordering::Relaxed) + 1 == self.doom.nth
+            && self.entered.fetch_add(1, Ordering::Relaxed) + 1 >= self.doom.nth
         {
             self.thread.unpark();
         }
@@ -163,7 +173,7 @@ impl Writer<'_> {
     fn open(&mut self) -> Result<()> {
         // Some do without the background thread, and tick themselves.
         let has_thread = self.life.number % 3 != 0;
-        let builder = self.settings.builder().create(true).background(has_thread);
+        let builder = self.settings.builder_of(self.life).create(true).background(has_thread);
         self.database = Some(builder.open(&self.settings.file)?);
         Ok(())
     }
