@@ -1,5 +1,7 @@
 //! What logging costs the training loop, beside the floor: the bare store with its checksum.
 
+#![allow(clippy::unwrap_used, missing_docs, reason = "a bench may stop short")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

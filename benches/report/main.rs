@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench report [NAME ...]` runs the parts named, or all, and prints a line each.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a bench may stop short")]
+
 #[path = "../common/mod.rs"]
-#[allow(dead_code, reason = "other benches use the rest")]
 mod common;
 mod latency;
 mod processes;
