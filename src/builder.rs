@@ -178,6 +178,10 @@ pub(crate) fn open_error(doing: &str, path: &Path, source: io::Error) -> Error {
             let message = "the file lies on a read-only file system: open it for reading";
             Error::new(ErrorKind::ReadOnly, message).with_source(source)
         }
+        // A path that names nothing, or something that is no file: a device, a socket.
+        io::ErrorKind::InvalidInput => {
+            Error::new(ErrorKind::InvalidInput, doing).with_source(source)
+        }
         _ => Error::io(doing, source),
     };
     error.with_path(path)

@@ -117,7 +117,7 @@ impl Engine {
         };
         // A forked child has inherited SQLite's list of the locks that this process holds, which
         // are its parent's: it would believe them its own, and damage an index that both use.
-        let is_fork = crate::log::fork_count() > 0 && std::env::var_os("TL_FORKIDX").is_none();
+        let is_fork = crate::log::fork_count() > 0;
         let place = if is_fork { &IndexPlace::InMemory } else { &self.index_place };
         let mut index = Index::open(&key, place)?;
         let mut reader = self.log.reader(Cursor::start());

@@ -182,10 +182,8 @@ impl MetricRow {
 
     #[cold]
     fn wrong_length(&self, got: usize) -> Error {
-        Error::new(
-            ErrorKind::InvalidInput,
-            format!("a row of {got} values for {} metrics", self.schema.columns),
-        )
+        let message = format!("a row of {got} values for {} metrics", self.schema.columns);
+        self.run.engine().locate(Error::new(ErrorKind::InvalidInput, message))
     }
 }
 

@@ -13,4 +13,6 @@ mod bad_input;
 mod cli;
 mod files;
 mod full_disk;
+#[cfg(feature = "internals")]
+mod sealing;
 mod sweep;

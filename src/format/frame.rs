@@ -37,6 +37,11 @@ pub const FRAME_BYTES_MAX: usize = FRAME_HEADER_BYTES + FRAME_PAYLOAD_MAX;
 const CONFIGURATION: Configuration<LittleEndian, Varint, Limit<FRAME_PAYLOAD_MAX>> =
     bincode::config::standard().with_limit::<FRAME_PAYLOAD_MAX>();
 
+/// For reading: bincode counts the bytes of what it makes, up to 16 for one that it reads, and
+/// what was written must be readable. The bytes themselves are bounded by the frame.
+const READING: Configuration<LittleEndian, Varint, Limit<{ 16 * FRAME_PAYLOAD_MAX }>> =
+    bincode::config::standard().with_limit::<{ 16 * FRAME_PAYLOAD_MAX }>();
+
 /// The hash of an empty chain.
 pub const EMPTY_CHAIN_HASH: u64 = 0x7472_6163_6b6c_6974;
 
@@ -45,7 +50,7 @@ pub(super) fn encode_body<T: Serialize>(body: &T, bytes: &mut Vec<u8>) -> Result
 }
 
 pub(super) fn decode_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
-    let (record, used) = bincode::serde::decode_from_slice(body, CONFIGURATION)?;
+    let (record, used) = bincode::serde::decode_from_slice(body, READING)?;
     if used == body.len() {
         return Ok(record);
     }
@@ -239,7 +244,7 @@ impl RawRecord<'_> {
     #[must_use]
     pub fn run(&self) -> Option<RunId> {
         let about_run = matches!(self.kind, 48..=54) && self.is_known();
-        let first = || bincode::serde::decode_from_slice(self.body, CONFIGURATION).ok();
+        let first = || bincode::serde::decode_from_slice(self.body, READING).ok();
         about_run.then(first).flatten().map(|(run, _): (RunId, usize)| run)
     }
 

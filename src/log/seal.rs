@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::block::{self, Codec, Encoder, Group, SeriesLabel};
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
@@ -35,10 +35,18 @@ pub(crate) struct Sealer {
     room: Option<BlockRoom>,
     /// Block units whose bytes may be unsynced.
     unsynced: Vec<(u32, u32)>,
-    /// Sealed and synced extents whose space is still to be given back.
-    debts: Vec<ExtentState>,
+    /// Sealed extents whose space is still to be given back.
+    debts: Vec<Debt>,
     /// Punched extents that no record names as such yet.
     punched: Vec<u32>,
+}
+
+/// A sealed extent whose space is still to be given back.
+#[derive(Clone, Copy, Debug)]
+struct Debt {
+    extent: ExtentState,
+    /// A sync has begun and ended well after the frame that sealed it.
+    is_synced: bool,
 }
 
 /// A block unit with room left.
@@ -96,24 +104,56 @@ impl Log {
     fn seal_own(&self, incarnation: Incarnation, extents: &[ExtentState]) -> Result<()> {
         let define = |id| self.definitions.lock().get(id).cloned();
         self.seal_extents(incarnation, extents, &define)?;
-        self.sealer.lock().debts.extend(extents);
+        let is_synced = mutant::is_active(Mutant::Rule14PunchBeforeSync);
+        let debts = extents.iter().map(|extent| Debt { extent: *extent, is_synced });
+        self.sealer.lock().debts.extend(debts);
         // From here on the points are safe in their blocks: a failure only delays the punching.
-        if mutant::is_active(Mutant::Rule14PunchBeforeSync) {
+        if is_synced {
             self.pay_debts()?;
         }
-        self.sync()?;
+        self.sync_debts()?;
         self.pay_debts()
     }
 
     /// Writes the blocks of the extents of a writer, syncs them, and appends `Sealed`.
     ///
-    /// Those that somebody else has sealed meanwhile are left out.
+    /// When it returns, all of the extents are sealed; those that were before are left alone.
     pub(super) fn seal_extents(
         &self,
         incarnation: Incarnation,
         extents: &[ExtentState],
         define: Define<'_>,
     ) -> Result<()> {
+        let unsealed = self.with_state(|state, _| {
+            let writer = state.writer(incarnation)?;
+            Some(writer.unsealed().map(|extent| extent.unit).collect::<Vec<u32>>())
+        })?;
+        let unsealed = unsealed.ok_or_else(sealed_by_others)?;
+        let left = extents.iter().copied().filter(|extent| unsealed.contains(&extent.unit));
+        let left: Vec<ExtentState> = left.collect();
+        let mut parts = vec![&left[..]];
+        while let Some(part) = parts.pop() {
+            match self.seal_part(incarnation, part, define) {
+                // Very many series: half of the extents may fit a frame.
+                Err(error) if error.kind() == ErrorKind::InvalidInput && part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    fn seal_part(
+        &self,
+        incarnation: Incarnation,
+        extents: &[ExtentState],
+        define: Define<'_>,
+    ) -> Result<()> {
+        if extents.is_empty() {
+            return Ok(());
+        }
         let mut sealer = self.sealer.lock();
         let before = sealer.room;
         let built = self.write_blocks(&mut sealer, incarnation, extents, define);
@@ -141,7 +181,7 @@ impl Log {
                 writer.is_some_and(|writer| writer.unsealed().any(|it| it.unit == *unit))
             };
             if !sealed.extents.iter().all(unsealed) {
-                return Ok((Vec::new(), ()));
+                return Err(sealed_by_others());
             }
             let punched = Punched { extents: punched.clone() };
             let mut records = vec![sealed.clone().into()];
@@ -259,19 +299,40 @@ impl Log {
         Ok(BlockRoom { next: start + UNIT_HEADER_BYTES, end, unit, units })
     }
 
+    /// Syncs the frames that sealed extents, so that the space of these may be given back.
+    fn sync_debts(&self) -> Result<()> {
+        // Taken before the sync begins: what is sealed meanwhile is not covered.
+        let unsynced = |debt: &&mut Debt| !debt.is_synced;
+        let units: Vec<u32> =
+            self.sealer.lock().debts.iter_mut().filter(unsynced).map(|it| it.extent.unit).collect();
+        if units.is_empty() {
+            return Ok(());
+        }
+        self.sync()?;
+        for debt in &mut self.sealer.lock().debts {
+            debt.is_synced |= units.contains(&debt.extent.unit);
+        }
+        Ok(())
+    }
+
     /// Gives the space of sealed extents back, unless a backup needs everything in place.
     pub(crate) fn pay_debts(&self) -> Result<()> {
         if self.sealer.lock().debts.is_empty() || self.is_poisoned()? {
             return Ok(());
         }
+        self.sync_debts()?;
         let Some(_shared) = self.try_maintenance(LockMode::Shared)? else { return Ok(()) };
-        let debts = std::mem::take(&mut self.sealer.lock().debts);
-        for (paid, extent) in debts.iter().enumerate() {
-            if let Err(error) = self.punch(extent) {
-                self.sealer.lock().debts.extend(&debts[paid..]);
+        let mut due = Vec::new();
+        self.sealer.lock().debts.retain(|debt| {
+            due.extend(debt.is_synced.then_some(*debt));
+            !debt.is_synced
+        });
+        for (paid, debt) in due.iter().enumerate() {
+            if let Err(error) = self.punch(&debt.extent) {
+                self.sealer.lock().debts.extend(&due[paid..]);
                 return Err(error);
             }
-            self.sealer.lock().punched.push(extent.unit);
+            self.sealer.lock().punched.push(debt.extent.unit);
         }
         Ok(())
     }
@@ -337,8 +398,15 @@ impl Log {
     }
 }
 
+fn sealed_by_others() -> Error {
+    Error::new(
+        ErrorKind::InvalidState,
+        "another process sealed what this one wrote, as if this one were dead",
+    )
+}
+
 fn too_large(length: usize) -> Error {
-    Error::new(crate::error::ErrorKind::InvalidInput, format!("a block of {length} bytes"))
+    Error::new(ErrorKind::InvalidInput, format!("a block of {length} bytes"))
 }
 
 /// Gathers entries into groups of columns.

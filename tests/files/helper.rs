@@ -184,7 +184,10 @@ mod internal {
 
     /// Forks; the child cannot use what it inherited, opens anew and logs; the parent goes on.
     pub(super) fn fork(file: &Path) {
-        let database = open(file);
+        let index = IndexPlace::Directory(file.with_extension("index"));
+        let builder = Database::builder().create(true).index(index);
+        let database = builder.clone().open(file).unwrap();
+        assert!(database.info().unwrap().index_path.is_some());
         let run = database.default_experiment().unwrap().start_run("parent").unwrap();
         let loss = run.metric("loss").unwrap();
         loss.log(0.0, 0).unwrap();
@@ -197,7 +200,9 @@ mod internal {
             refused(run.history("loss").unwrap_err());
             refused(database.sync().unwrap_err());
             refused(database.runs().unwrap_err());
-            let anew = open(file);
+            let anew = builder.open(file).unwrap();
+            // SQLite takes the locks of the parent for the child's own.
+            assert_eq!(anew.info().unwrap().index_path, None, "two processes as one in SQLite");
             let own = anew.default_experiment().unwrap().start_run("child").unwrap();
             own.log_metric("loss", 2.0, 0).unwrap();
             let parent = anew.run(run.id()).unwrap();

@@ -78,6 +78,12 @@ fn configuration() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<FOOTER_BYTES_MAX>()
 }
 
+/// For reading: bincode counts the bytes of what it makes, up to 16 for one that it reads, and
+/// what was written must be readable. The bytes themselves are bounded by the trailer.
+fn reading() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<{ 16 * FOOTER_BYTES_MAX }>()
+}
+
 /// Appends the footer and the trailer to the columns.
 pub(super) fn append_footer(footer: &StoredFooter, block: &mut Vec<u8>) -> Result<()> {
     let start = block.len();
@@ -144,7 +150,7 @@ impl Trailer {
             let want = format!("{:08x}", self.checksum);
             return Err(damaged("checksum of the footer", format!("{got:08x}"), &want));
         }
-        match bincode::serde::decode_from_slice(footer, configuration()) {
+        match bincode::serde::decode_from_slice(footer, reading()) {
             Ok((decoded, length)) if length == footer.len() => Ok(decoded),
             Ok((_, length)) => {
                 let want = format!("{}", footer.len());
