@@ -149,8 +149,26 @@ pub fn scan(
     bytes: &[u8],
     is_last: bool,
     report: &mut ScanReport,
-    mut visit: impl FnMut(u32, Entry<'_>),
+    visit: impl FnMut(u32, Entry<'_>),
 ) {
+    let mut settled = u32::MAX;
+    scan_live(seed, bytes, is_last, &mut settled, report, visit);
+}
+
+/// As [`scan`], while the writer may be storing: true when slots must be read again, from
+/// `report.stopped` on.
+///
+/// Bytes are not read at one instant: of two entries that are stored meanwhile a read may see the
+/// second and not the first. Whoever sees an entry and reads again sees all before it; `settled`
+/// is the slot before which that has been done, 0 at first.
+pub fn scan_live(
+    seed: SlotSeed,
+    bytes: &[u8],
+    is_last: bool,
+    settled: &mut u32,
+    report: &mut ScanReport,
+    mut visit: impl FnMut(u32, Entry<'_>),
+) -> bool {
     let mut rest = &bytes[..bytes.len() / SLOT_BYTES as usize * SLOT_BYTES as usize];
     while !rest.is_empty() {
         let word = u64_at(rest, 0);
@@ -159,6 +177,17 @@ pub fn scan(
             report.empty += 1;
         } else {
             match entry_at(seed, report.stopped, word, rest) {
+                Found::Entry(..) if report.misses_some(*settled) => {
+                    *settled = report.stopped + 1;
+                    *report = ScanReport {
+                        stopped: report.next,
+                        unfinished: 0,
+                        empty: 0,
+                        is_torn: false,
+                        ..*report
+                    };
+                    return true;
+                }
                 Found::Entry(entry, slots) => {
                     visit(report.stopped, entry);
                     taken = slots;
@@ -167,7 +196,7 @@ pub fn scan(
                     report.is_torn = false;
                     report.next = report.stopped + slots as u32;
                 }
-                Found::Longer if !is_last => return,
+                Found::Longer if !is_last => return false,
                 Found::Longer | Found::Nothing => {
                     report.is_torn |= report.stopped == report.next;
                     report.unfinished += 1;
@@ -176,6 +205,16 @@ pub fn scan(
         }
         report.stopped += taken as u32;
         rest = &rest[taken * SLOT_BYTES as usize..];
+    }
+    false
+}
+
+impl ScanReport {
+    /// Whether slots without an entry lie before the one at which the scan has arrived, and may
+    /// have one by now.
+    #[inline]
+    fn misses_some(&self, settled: u32) -> bool {
+        self.next < self.stopped && self.stopped >= settled
     }
 }
 

@@ -32,6 +32,7 @@ impl Log {
         let capacity = slot::slot_count(extent.units);
         let mut report = ScanReport { next: from, stopped: from, ..ScanReport::default() };
         let mut buffer = vec![0; FIRST_SCAN_BYTES];
+        let mut settled = 0;
         while report.stopped < capacity {
             let left = (capacity - report.stopped) as usize * SLOT_BYTES as usize;
             let wanted = buffer.len().min(left);
@@ -45,7 +46,10 @@ impl Log {
             let whole = got / SLOT_BYTES as usize * SLOT_BYTES as usize;
             let is_last = whole == left || got < wanted;
             let before = report.stopped;
-            slot::scan(seed, &buffer[..whole], is_last, &mut report, &mut visit);
+            let bytes = &buffer[..whole];
+            if slot::scan_live(seed, bytes, is_last, &mut settled, &mut report, &mut visit) {
+                continue;
+            }
             if is_last {
                 break;
             }
