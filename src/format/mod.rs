@@ -2,6 +2,7 @@
 //!
 //! `docs/format.md` is the normative text; a test compares it with this code.
 
+#[cfg(not(loom))]
 pub mod block;
 pub mod frame;
 pub mod header;
