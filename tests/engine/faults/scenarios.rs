@@ -1,0 +1,171 @@
+//! What goes on while calls fail.
+
+use super::journal::Outcome;
+use super::world::{Process, ROWS_PER_EXTENT, World};
+use crate::support::Opening;
+
+/// What is done before faults begin, and while they may come.
+pub struct Scenario {
+    pub name: &'static str,
+    pub prepare: fn(&mut World),
+    pub play: fn(&mut World),
+}
+
+fn nothing(_: &mut World) {}
+
+/// Runs with params and tags, points and rows across extents, a sync, an end; closed; reopened.
+pub const LOGGING: Scenario = Scenario {
+    name: "logging",
+    prepare: nothing,
+    play: |world| {
+        let Some(process) = world.open() else { return };
+        if let Some(run) = world.start_run(&process, "first") {
+            world.log_points(&run, "loss", 3);
+            world.log_rows(&run, ROWS_PER_EXTENT);
+            world.log_param(&run, "rate");
+            world.log_points(&run, "loss", 2);
+            world.sync(&process);
+            world.finish(run);
+        }
+        if let Some(run) = world.start_run(&process, "second") {
+            world.set_tag(&run, "mark");
+            world.log_rows(&run, 3);
+        }
+        world.close(process);
+        let Some(process) = world.open() else { return };
+        if let Some(run) = world.start_run(&process, "third") {
+            world.log_points(&run, "loss", 3);
+        }
+        world.close(process);
+    },
+};
+
+/// Several extents fill between ticks, which seal and punch them.
+pub const SEALING: Scenario = Scenario {
+    name: "sealing",
+    prepare: nothing,
+    play: |world| {
+        let Some(process) = world.open() else { return };
+        let Some(run) = world.start_run(&process, "sealed") else { return };
+        for _ in 0..2 {
+            world.log_points(&run, "loss", 2);
+            world.log_rows(&run, ROWS_PER_EXTENT);
+            world.tick(&process);
+        }
+        world.log_rows(&run, ROWS_PER_EXTENT);
+        world.log_points(&run, "loss", 2);
+        world.sync(&process);
+        world.tick(&process);
+        world.log_points(&run, "loss", 2);
+        drop(run);
+        world.kill(process);
+    },
+};
+
+/// Two processes write one file; one is killed and wound up by the other.
+pub const TWO_PROCESSES: Scenario = Scenario {
+    name: "two processes",
+    prepare: nothing,
+    play: |world| {
+        let (Some(first), Some(second)) = (world.open(), world.open()) else { return };
+        let runs = [world.start_run(&first, "a"), world.start_run(&second, "b")];
+        for run in runs.iter().flatten() {
+            world.log_points(run, "loss", 3);
+            world.log_rows(run, 160);
+            world.log_param(run, "rate");
+        }
+        world.tick(&first);
+        world.tick(&second);
+        for run in runs.iter().flatten() {
+            world.log_rows(run, 160);
+            world.log_points(run, "loss", 3);
+        }
+        drop(runs);
+        world.kill(second);
+        world.tick(&first);
+        if let Some(run) = world.start_run(&first, "c") {
+            world.log_points(&run, "loss", 2);
+            world.tick(&first);
+            world.finish(run);
+        }
+        world.close(first);
+    },
+};
+
+fn leave_a_wreck(world: &mut World) {
+    let opening = Opening { tick_syncs: false, ..Opening::write() };
+    for name in ["first", "second"] {
+        let process: Process = world.open_with(&opening).unwrap();
+        let run = world.start_run(&process, name).unwrap();
+        world.log_rows(&run, ROWS_PER_EXTENT);
+        world.log_points(&run, "loss", 2);
+        world.sync(&process);
+        world.log_points(&run, "loss", 2);
+        drop(run);
+        world.kill(process);
+    }
+    // A power cut leaves half a frame behind the last one, and another boot.
+    let bytes = world.file.to_bytes();
+    let unit = 64 * 1024..128 * 1024;
+    let end = unit.start + bytes[unit].iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let storage = world.file.open();
+    let torn = [0x55_u8; 40];
+    let place = end.next_multiple_of(8) as u64;
+    tracklite::storage::Storage::write_at(&storage, place, &torn).unwrap();
+    world.file.set_boot_id(2);
+}
+
+/// Two writers died, a power cut tore the chain's end; the file is opened and wound up.
+pub const RECOVERY: Scenario = Scenario {
+    name: "recovery",
+    prepare: leave_a_wreck,
+    play: |world| {
+        let Some(process) = world.open() else { return };
+        world.tick(&process);
+        world.tick(&process);
+        if let Some(run) = world.start_run(&process, "after") {
+            world.log_points(&run, "loss", 2);
+            world.finish(run);
+        }
+        world.close(process);
+    },
+};
+
+fn leave_deleted_runs(world: &mut World) {
+    let process = world.open().unwrap();
+    let runs: Vec<_> =
+        ["kept", "gone", "gone too"].map(|name| world.start_run(&process, name).unwrap()).into();
+    for _ in 0..2 {
+        for run in &runs {
+            world.log_rows(run, 120);
+        }
+    }
+    world.tick(&process);
+    for run in runs.into_iter().skip(1) {
+        let id = run.id();
+        process.database.delete_run(id).unwrap();
+        world.of(id).deletion = Some(Outcome::Acknowledged);
+    }
+    world.close(process);
+}
+
+/// Deleted runs are purged and their blocks rewritten.
+pub const GC: Scenario = Scenario {
+    name: "gc",
+    prepare: leave_deleted_runs,
+    play: |world| {
+        let Some(process) = world.open() else { return };
+        for _ in 0..2 {
+            let purged = world.call("gc", || process.database.gc());
+            let outcome = Outcome::of(purged.as_ref());
+            for run in world.journal.runs.values_mut().filter(|run| run.deletion.is_some()) {
+                run.purge = match run.purge {
+                    Some(Outcome::Acknowledged) => run.purge,
+                    _ => Some(outcome),
+                };
+            }
+            world.tick(&process);
+        }
+        world.close(process);
+    },
+};

@@ -1,0 +1,240 @@
+//! A file, processes whose calls to the storage fail by plan, and the journal of what they did.
+
+use tracklite::storage::{FaultPlan, MemoryFile};
+use tracklite::{Database, Error, ErrorKind, Result, Run, RunId, Timestamp};
+
+use super::journal::{Journal, Outcome, RunJournal, text_of, value_of};
+use crate::support::{self, Kill, Opening};
+
+/// How many metrics a row has.
+pub const ROW_KEYS: usize = 24;
+/// The rows that fill an extent of one unit, and some more.
+pub const ROWS_PER_EXTENT: usize = 300;
+
+pub struct World {
+    pub file: MemoryFile,
+    pub faults: FaultPlan,
+    pub journal: Journal,
+    /// Whether a call may pass although one of its storage failed: a lock that cannot be given
+    /// back is held until the process ends, which is no reason to fail.
+    pub may_pass: bool,
+    /// What the calls said that failed.
+    pub errors: Vec<String>,
+    next_step: i64,
+    row_keys: Vec<String>,
+}
+
+/// A process of the world.
+pub struct Process {
+    pub database: Database,
+    pub kill: Kill,
+}
+
+impl World {
+    pub fn new() -> Self {
+        World {
+            file: support::create(7),
+            faults: FaultPlan::new(),
+            journal: Journal::default(),
+            may_pass: false,
+            errors: Vec::new(),
+            next_step: 0,
+            row_keys: (0..ROW_KEYS).map(|it| format!("row/{it}")).collect(),
+        }
+    }
+
+    /// Makes a call. One in which a call of the storage failed must fail, unless it may pass; one
+    /// in which none failed may fail only when one has failed before.
+    pub fn call<T>(&mut self, what: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
+        let before = self.faults.failures();
+        let outcome = work();
+        let was_hit = self.faults.failures() > before;
+        match outcome {
+            Ok(value) => {
+                assert!(!was_hit || self.may_pass, "{what} passed although its storage failed");
+                Some(value)
+            }
+            Err(error) => {
+                assert!(self.faults.failures() > 0, "{what} failed by itself: {error}");
+                self.judge(what, &error);
+                None
+            }
+        }
+    }
+
+    /// An error tells what is wrong: never that the file is damaged, for it is not.
+    fn judge(&mut self, what: &str, error: &Error) {
+        let kinds = [ErrorKind::Io, ErrorKind::StorageFull, ErrorKind::Poisoned, ErrorKind::Locked];
+        let text = format!("{what}: {:?}: {error}", error.kind());
+        assert!(kinds.contains(&error.kind()), "{text}");
+        assert!(error.to_string().len() > "memory: ".len(), "{text}");
+        self.errors.push(text);
+    }
+
+    /// Opens the file, with a second try.
+    pub fn open(&mut self) -> Option<Process> {
+        self.open_with(&Opening::write())
+    }
+
+    pub fn open_with(&mut self, opening: &Opening) -> Option<Process> {
+        let (file, faults) = (self.file.clone(), self.faults.clone());
+        for _ in 0..2 {
+            let open = || {
+                let (database, kill) = support::open(&file, opening, &faults);
+                Ok(Process { database: database?, kill })
+            };
+            if let Some(process) = self.call("open", open) {
+                return Some(process);
+            }
+        }
+        None
+    }
+
+    pub fn start_run(&mut self, process: &Process, name: &str) -> Option<Run> {
+        for attempt in 0..2 {
+            let name = format!("{name} {attempt}");
+            let database = &process.database;
+            let start = || {
+                let experiment = database.experiment("/faults")?;
+                let run = experiment.new_run().name(&name).param("seed", text_of("seed"));
+                run.tag("stage", text_of("stage")).start()
+            };
+            let run = self.call("start a run", start);
+            match run {
+                None => self.journal.failed_starts.push(name),
+                Some(run) => {
+                    let mut journal = RunJournal::default();
+                    journal.params.insert("seed".to_owned(), Outcome::Acknowledged);
+                    journal.tags.insert("stage".to_owned(), Outcome::Acknowledged);
+                    self.journal.runs.insert(run.id(), journal);
+                    return Some(run);
+                }
+            }
+        }
+        None
+    }
+
+    pub fn of(&mut self, run: RunId) -> &mut RunJournal {
+        self.journal.runs.entry(run).or_default()
+    }
+
+    pub fn log_param(&mut self, run: &Run, key: &str) {
+        let done = self.call("log a param", || run.log_param(key, text_of(key)));
+        self.of(run.id()).params.insert(key.to_owned(), Outcome::of(done.as_ref()));
+    }
+
+    pub fn set_tag(&mut self, run: &Run, key: &str) {
+        let done = self.call("set a tag", || run.set_tag(key, text_of(key)));
+        self.of(run.id()).tags.insert(key.to_owned(), Outcome::of(done.as_ref()));
+    }
+
+    fn step(&mut self) -> (i64, Timestamp) {
+        self.next_step += 1;
+        (self.next_step, Timestamp::from_nanos(1_700_000_000_000_000_000 + self.next_step))
+    }
+
+    /// Logs points of one metric, each with a second try at another step.
+    pub fn log_points(&mut self, run: &Run, key: &str, count: usize) {
+        for _ in 0..count {
+            for _ in 0..2 {
+                let (step, time) = self.step();
+                let log = || run.metric(key)?.log_at(value_of(step), step, time);
+                let done = self.call("log a point", log);
+                let points = self.of(run.id()).points.entry(key.to_owned()).or_default();
+                points.push((step, Outcome::of(done.as_ref())));
+                if done.is_some() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Logs rows of [`ROW_KEYS`] metrics.
+    pub fn log_rows(&mut self, run: &Run, count: usize) {
+        let names = self.row_keys.clone();
+        let keys: Vec<&str> = names.iter().map(String::as_str).collect();
+        for _ in 0..count {
+            let (step, time) = self.step();
+            let values = vec![value_of(step); ROW_KEYS];
+            let log = || run.metric_row(&keys)?.log_at(&values, step, time);
+            let done = self.call("log a row", log);
+            let outcome = Outcome::of(done.as_ref());
+            // The first, one in the middle and the last stand for the row.
+            for key in [0, ROW_KEYS / 2, ROW_KEYS - 1] {
+                let key = self.row_keys[key].clone();
+                self.of(run.id()).points.entry(key).or_default().push((step, outcome));
+            }
+        }
+    }
+
+    pub fn tick(&mut self, process: &Process) -> bool {
+        self.call("tick", || process.database.tick()).is_some()
+    }
+
+    /// Syncing must not pass while it, or the one before it, failed.
+    pub fn sync(&mut self, process: &Process) -> bool {
+        self.call("sync", || process.database.sync()).is_some()
+    }
+
+    pub fn finish(&mut self, run: Run) {
+        let id = run.id();
+        let done = self.call("finish", || run.finish());
+        self.of(id).ending = Some(Outcome::of(done.as_ref()));
+    }
+
+    pub fn close(&mut self, process: Process) -> bool {
+        self.call("close", || process.database.close()).is_some()
+    }
+
+    /// Ends the process as `kill -9` does.
+    pub fn kill(&mut self, process: Process) {
+        process.kill.kill();
+        drop(process);
+    }
+
+    /// After all: everything acknowledged is there for a reader, for a writer, and after it.
+    pub fn check(&self) -> Result<(), String> {
+        self.faults.disarm();
+        let tell = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
+        let compare = |what: &str| -> Result<(), String> {
+            let content = self.read().map_err(|error| tell(what, &error))?;
+            self.journal.compare(&content).map_err(|error| tell(what, &error))?;
+            let report = support::verify(&self.file).map_err(|error| tell(what, &error))?;
+            if report.is_sound() { Ok(()) } else { Err(format!("{what}: {:?}", report.damages)) }
+        };
+        compare("read before recovery")?;
+        let (database, _) = support::open(&self.file, &Opening::write(), &FaultPlan::new());
+        let database = database.map_err(|error| tell("reopen", &error))?;
+        compare("read while a writer has it open")?;
+        // One tick may find a dead writer's failed sync, the next ones mend it.
+        for _ in 0..3 {
+            database.tick().map_err(|error| tell("tick after reopening", &error))?;
+        }
+        database.sync().map_err(|error| tell("sync after recovery", &error))?;
+        compare("read after recovery")?;
+        let run = database.default_experiment().and_then(|it| it.start_run("after all"));
+        let run = run.map_err(|error| tell("a new run", &error))?;
+        let id = run.id();
+        drop(run);
+        let purged = database.delete_run(id).and_then(|()| database.gc());
+        let purged = purged.map_err(|error| tell("gc", &error))?;
+        assert!(purged.runs >= 1);
+        let mut after = self.journal.clone();
+        for run in after.runs.values_mut().filter(|run| run.deletion.is_some()) {
+            run.purge = run.deletion;
+        }
+        database.close().map_err(|error| tell("close", &error))?;
+        let content = self.read().map_err(|error| tell("read at last", &error))?;
+        after.compare(&content).map_err(|error| tell("read at last", &error))?;
+        let report = support::verify(&self.file).map_err(|error| tell("verify", &error))?;
+        if report.is_sound() { Ok(()) } else { Err(format!("at last: {:?}", report.damages)) }
+    }
+
+    /// Reads everything, but of rows only the metrics that the journal follows.
+    fn read(&self) -> Result<support::Content> {
+        let (database, _) = support::open(&self.file, &Opening::read(), &FaultPlan::new());
+        let followed = [0, ROW_KEYS / 2, ROW_KEYS - 1].map(|key| self.row_keys[key].clone());
+        let is_read = |key: &str| !key.starts_with("row/") || followed.iter().any(|it| it == key);
+        support::read_where(&database?, is_read)
+    }
+}

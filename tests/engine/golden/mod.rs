@@ -1,0 +1,119 @@
+//! A file of each format version that was ever written must be read for ever as it was meant.
+//!
+//! The file is written byte by byte by `writer.rs`, with every kind of record in it, and stored
+//! compressed. `TRACKLITE_REMAKE_FIXTURES=1` makes it anew, which is in order only as long as the
+//! format is version 0.
+
+mod writer;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use tracklite::internals::header::Header;
+use tracklite::storage::{FaultPlan, MemoryFile};
+use tracklite::{Lifecycle, RunStatus};
+
+use self::writer::{Blocks, FINISHED, RUN, TIME, accuracy, live_loss, loss};
+use crate::support::{self, Content, ExperimentContent, Opening, Point, RunContent};
+
+fn path() -> PathBuf {
+    let name = "tests/fixtures/v0/all-records.tracklite.zst";
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn stored() -> Vec<u8> {
+    if crate::setting("TRACKLITE_REMAKE_FIXTURES") == Some(1) {
+        let bytes = writer::write(&Blocks::encode());
+        std::fs::write(path(), zstd::encode_all(&*bytes, 19).unwrap()).unwrap();
+    }
+    let packed = std::fs::read(path()).unwrap();
+    assert!(packed.len() < 300 * 1024);
+    zstd::decode_all(&*packed).unwrap()
+}
+
+fn texts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// What the stored file tells.
+fn expected() -> Content {
+    let experiment = |path: &str, lifecycle, tags: &[(&str, &str)]| ExperimentContent {
+        path: path.to_owned(),
+        lifecycle,
+        tags: texts(tags),
+    };
+    let point = |(step, value): (i64, f64)| -> Point { (TIME + step, step, value.to_bits()) };
+    let mut metrics = BTreeMap::new();
+    let sealed: Vec<Point> = loss().into_iter().chain(live_loss()).map(point).collect();
+    metrics.insert("loss".to_owned(), sealed);
+    metrics.insert("accuracy".to_owned(), accuracy().into_iter().map(point).collect());
+    let run = RunContent {
+        experiment: 1,
+        name: "renamed run".to_owned(),
+        parent: None,
+        status: RunStatus::Running,
+        has_ended: false,
+        lifecycle: Lifecycle::Active,
+        params: texts(&[("rate", "0.1"), ("depth", "3")]),
+        tags: texts(&[("stage", "second")]),
+        metrics,
+    };
+    let finished = RunContent {
+        experiment: 1,
+        name: "finished".to_owned(),
+        parent: Some(RUN),
+        status: RunStatus::Failed,
+        has_ended: true,
+        lifecycle: Lifecycle::Deleted,
+        params: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+    };
+    Content {
+        experiments: BTreeMap::from([
+            (0, experiment("Default", Lifecycle::Active, &[])),
+            (1, experiment("/golden/renamed", Lifecycle::Active, &[("owner", "somebody")])),
+            (2, experiment("/golden/deleted", Lifecycle::Deleted, &[])),
+        ]),
+        runs: BTreeMap::from([(RUN, run), (FINISHED, finished)]),
+    }
+}
+
+#[test]
+fn the_golden_file_of_version_0_tells_what_was_written() {
+    let file = MemoryFile::with_bytes(&stored());
+    assert_eq!(support::read_file(&file).unwrap(), expected());
+    let report = support::verify(&file).unwrap();
+    assert_eq!(report.damages, []);
+    assert_eq!((report.runs, report.points), (2, expected().points() as u64));
+}
+
+#[test]
+fn the_golden_file_of_version_0_is_written_to() {
+    let file = MemoryFile::with_bytes(&stored());
+    let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
+    let database = database.unwrap();
+    database.tick().unwrap();
+    assert_eq!(support::read(&database).unwrap(), expected());
+    let run = database.run(RUN).unwrap();
+    run.log_metric("loss", 1.0, 1_000_000).unwrap();
+    drop(run);
+    database.close().unwrap();
+    let content = support::read_file(&file).unwrap();
+    assert_eq!(content.points(), expected().points() + 1);
+    assert_eq!(content.experiments, expected().experiments);
+    assert!(support::verify(&file).unwrap().is_sound());
+}
+
+#[test]
+fn this_build_writes_version_0_as_the_golden_file_has_it() {
+    let stored = stored();
+    assert_eq!(Header::decode(&stored).unwrap(), writer::HEADER);
+    // Compressed columns depend on the version of their codec: they are taken as they are.
+    let (blocks, kinds) = Blocks::cut_from(&stored);
+    let written = writer::write(&blocks);
+    let differs = stored.iter().zip(&written).position(|(old, new)| old != new);
+    assert_eq!((differs, stored.len()), (None, written.len()), "the format has changed");
+    let all: BTreeSet<u16> = (1..=10).chain(32..=36).chain(48..=55).collect();
+    assert_eq!(kinds, all, "every kind of record is in the golden file");
+}

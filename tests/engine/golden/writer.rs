@@ -1,0 +1,308 @@
+//! Writes the golden file of version 0, byte by byte and the same each time.
+
+use std::collections::BTreeSet;
+
+use tracklite::internals::block::{self, Codec, Group, SeriesLabel};
+use tracklite::internals::frame::{self, EMPTY_CHAIN_HASH, Parsed};
+use tracklite::internals::header::{Header, UnitHeader, UnitKind};
+use tracklite::internals::new_file;
+use tracklite::internals::record::*;
+use tracklite::internals::slot::{SlotSeed, point_words, row_words};
+use tracklite::internals::word::WordPlace;
+use tracklite::{ExperimentId, Lifecycle, RunId, RunStatus};
+
+const UNIT: usize = 64 * 1024;
+const UNITS: usize = 6;
+const SECOND_CHAIN_UNIT: u32 = 4;
+const BLOCK_UNIT: u32 = 3;
+/// The extent that was sealed and punched, and the one that was not.
+const EXTENTS: [u32; 2] = [2, 5];
+const FIRST_FRAME: usize = 128;
+const WRITERS: [Incarnation; 2] =
+    [Incarnation(0x1111_2222_3333_4445), Incarnation(0x5555_6666_7777_8889)];
+const GOLDEN: ExperimentId = ExperimentId::new(1);
+const DELETED: ExperimentId = ExperimentId::new(2);
+
+pub const TIME: i64 = 1_700_000_000_000_000_000;
+pub const HEADER: Header = Header { file: FILE, created: TIME };
+const FILE: tracklite::internals::FileId =
+    tracklite::internals::FileId(0x0123_4567_89ab_cdef_fedc_ba98_7654_3210);
+pub const RUN: RunId = RunId::from_bits(0x1111_1111_1111_4111_8111_1111_1111_1111);
+pub const FINISHED: RunId = RunId::from_bits(0x2222_2222_2222_4222_8222_2222_2222_2222);
+const PURGED: RunId = RunId::from_bits(0x3333_3333_3333_4333_8333_3333_3333_3333);
+
+/// Sealed points of `loss` as (step, value); many, so that their block lies in a unit.
+pub fn loss() -> Vec<(i64, f64)> {
+    let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE / 4.0];
+    let number = |step: i64| 1.0 / (step + 1) as f64;
+    (0..1000).map(number).chain(special).zip(0..).map(|(value, step)| (step, value)).collect()
+}
+
+/// Points of `accuracy`: sealed ones, whose block rides in the frame, and a live one of a row.
+pub fn accuracy() -> Vec<(i64, f64)> {
+    vec![(-5, 0.25), (0, 0.5), (1, 0.75), (2001, 0.875)]
+}
+
+/// Points of `loss` that are in slots: single ones, and the last one of a row.
+pub fn live_loss() -> Vec<(i64, f64)> {
+    vec![(1999, 0.125), (2000, -1.5), (2001, 2.5)]
+}
+
+/// The column blocks in the order of the chain.
+pub struct Blocks(Vec<Vec<u8>>);
+
+impl Blocks {
+    /// Encodes them as this build does.
+    pub fn encode() -> Self {
+        let group = |series, run, key: &str, points: &[(i64, f64)]| Group {
+            series: vec![SeriesLabel { series: SeriesId(series), run, key: key.to_owned() }],
+            steps: points.iter().map(|(step, _)| *step).collect(),
+            times: points.iter().map(|(step, _)| TIME + step).collect(),
+            values: vec![points.iter().map(|(_, value)| *value).collect()],
+        };
+        let encode = |group, codec| block::encode(&[group], codec).unwrap();
+        Blocks(vec![
+            encode(group(1, RUN, "loss", &loss()), Codec::Pco),
+            encode(group(2, RUN, "accuracy", &accuracy()[..3]), Codec::ShuffleZstd),
+            encode(group(4, PURGED, "gone", &loss()[..100]), Codec::ShuffleZstd),
+        ])
+    }
+
+    /// Takes them from a file; also gives the kinds of all records.
+    pub fn cut_from(bytes: &[u8]) -> (Self, BTreeSet<u16>) {
+        let (mut blocks, mut kinds) = (Vec::new(), BTreeSet::new());
+        for unit in [1, SECOND_CHAIN_UNIT as usize] {
+            let mut at = unit * UNIT + FIRST_FRAME;
+            while let Parsed::Whole(frame) =
+                frame::parse(FILE, Position(at as u64), None, &bytes[at..], UNIT)
+            {
+                for record in frame.records().unwrap() {
+                    kinds.insert(record.tag().0);
+                    let Record::Sealed(sealed) = record else { continue };
+                    blocks.extend(sealed.blocks.into_iter().map(|it| match it.place {
+                        BlockPlace::Inline(bytes) => bytes,
+                        BlockPlace::At { offset, length, .. } => {
+                            // The purged one was punched; nothing of it is needed again.
+                            bytes[offset as usize..][..length as usize].to_vec()
+                        }
+                    }));
+                }
+                at += frame.length;
+            }
+        }
+        (Blocks(blocks), kinds)
+    }
+}
+
+struct Writer {
+    bytes: Vec<u8>,
+    at: usize,
+    hash: u64,
+}
+
+impl Writer {
+    fn put(&mut self, at: usize, bytes: &[u8]) {
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn word(&mut self, place: WordPlace, value: u64) {
+        self.put(place.offset() as usize, &place.encode(FILE, value).to_le_bytes());
+    }
+
+    /// Appends a frame; gives its place.
+    fn frame(&mut self, records: Vec<Record>) -> Position {
+        let position = Position(self.at as u64);
+        let (bytes, hash) = frame::encode(FILE, position, self.hash, &records).unwrap();
+        self.put(self.at, &bytes);
+        self.at += bytes.len();
+        self.hash = hash;
+        position
+    }
+
+    fn unit(&mut self, kind: UnitKind, unit: u32, writer: Incarnation) {
+        let is_chain = kind == UnitKind::Chain;
+        let header = UnitHeader {
+            kind,
+            unit,
+            units: 1,
+            incarnation: writer,
+            previous_end: Position(if is_chain { self.at as u64 } else { 0 }),
+            previous_hash: if is_chain { self.hash } else { 0 },
+        };
+        self.put(unit as usize * UNIT, &header.encode(FILE));
+    }
+
+    fn slots(&mut self, at: usize, words: &[u64]) {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.put(EXTENTS[1] as usize * UNIT + 64 + at * 32, &bytes);
+    }
+}
+
+fn opened(writer: usize) -> WriterOpened {
+    WriterOpened {
+        incarnation: WRITERS[writer],
+        byte: 0,
+        boot_id: 1,
+        floor: 2,
+        process: 100,
+        host: "golden".to_owned(),
+        time: TIME,
+    }
+}
+
+fn started(run: RunId, name: &str, parent: Option<RunId>) -> Record {
+    RunStarted {
+        run,
+        experiment: GOLDEN,
+        incarnation: Some(WRITERS[0]),
+        name: name.to_owned(),
+        parent,
+        user: "somebody".to_owned(),
+        time: TIME,
+    }
+    .into()
+}
+
+fn defined(writer: usize, run: RunId, first: u32, keys: &[&str]) -> Record {
+    SeriesDefined {
+        incarnation: WRITERS[writer],
+        run,
+        first: SeriesId(first),
+        keys: keys.iter().map(|&key| key.to_owned()).collect(),
+    }
+    .into()
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn row(writer: usize, row: u32, series: [u32; 2]) -> Record {
+    let series = series.map(SeriesId).to_vec();
+    RowDefined { incarnation: WRITERS[writer], row: SeriesId(row), series }.into()
+}
+
+fn extent(writer: usize) -> Record {
+    ExtentOpened { incarnation: WRITERS[writer], unit: EXTENTS[writer], units: 1 }.into()
+}
+
+/// The whole file.
+pub fn write(blocks: &Blocks) -> Vec<u8> {
+    let mut bytes = new_file(HEADER);
+    bytes.resize(UNITS * UNIT, 0);
+    let mut writer = Writer { bytes, at: UNIT + FIRST_FRAME, hash: EMPTY_CHAIN_HASH };
+    experiments_and_runs(&mut writer);
+    seal(&mut writer, blocks);
+    changes(&mut writer);
+    second_writer(&mut writer);
+    writer.bytes
+}
+
+fn experiments_and_runs(writer: &mut Writer) {
+    writer.frame(vec![opened(0).into()]);
+    let created = |experiment, path: &str| {
+        ExperimentCreated { experiment, path: path.to_owned(), time: TIME }.into()
+    };
+    let tags = pairs(&[("owner", "somebody"), ("old", "x")]);
+    writer.frame(vec![
+        created(GOLDEN, "/golden"),
+        ExperimentTagsSet { experiment: GOLDEN, tags, time: TIME }.into(),
+        created(DELETED, "/golden/deleted"),
+    ]);
+    writer.frame(vec![
+        started(RUN, "run", None),
+        ParamsSet { run: RUN, params: pairs(&[("rate", "0.1"), ("depth", "3")]) }.into(),
+        TagsSet { run: RUN, tags: pairs(&[("stage", "first"), ("old", "x")]) }.into(),
+    ]);
+    writer.frame(vec![started(FINISHED, "finished", Some(RUN)), started(PURGED, "purged", None)]);
+    writer.frame(vec![defined(0, RUN, 1, &["loss", "accuracy"]), row(0, 3, [1, 2])]);
+    writer.frame(vec![defined(0, PURGED, 4, &["gone"]), extent(0)]);
+}
+
+/// The first extent became blocks, and one of them was purged.
+fn seal(writer: &mut Writer, Blocks(blocks): &Blocks) {
+    writer.unit(UnitKind::Block, BLOCK_UNIT, WRITERS[0]);
+    let incarnation = WRITERS[0];
+    writer.frame(vec![BlockUnitOpened { incarnation, unit: BLOCK_UNIT, units: 1 }.into()]);
+    let mut next = BLOCK_UNIT as usize * UNIT + 64;
+    let mut sealed = Vec::new();
+    for (index, bytes) in blocks.iter().enumerate() {
+        let series = block::parse(bytes).unwrap().sealed_series();
+        let place = if index == 1 {
+            BlockPlace::Inline(bytes.clone())
+        } else {
+            let (offset, length) = (next as u64, u32::try_from(bytes.len()).unwrap());
+            writer.put(next, bytes);
+            next = (next + bytes.len()).next_multiple_of(8);
+            BlockPlace::At { offset, length, checksum: crc32c::crc32c(bytes) }
+        };
+        sealed.push(SealedBlock { place, series });
+    }
+    let BlockPlace::At { offset, length, .. } = sealed[2].place else { panic!("it is in a unit") };
+    let sealed = Sealed { incarnation, extents: vec![EXTENTS[0]], dropped: 0, blocks: sealed };
+    writer.frame(vec![sealed.into()]);
+    writer.frame(vec![Punched { extents: vec![EXTENTS[0]] }.into()]);
+    let lifecycle = Lifecycle::Deleted;
+    writer.frame(vec![RunLifecycleSet { run: PURGED, lifecycle, time: TIME }.into()]);
+    writer.frame(vec![Purged { runs: vec![PURGED], experiments: Vec::new() }.into()]);
+    writer.frame(vec![BlockMoved { from: offset, from_length: length, to: None }.into()]);
+}
+
+fn changes(writer: &mut Writer) {
+    let (experiment, time) = (GOLDEN, TIME + 1);
+    let path = "/golden/renamed".to_owned();
+    writer.frame(vec![
+        ExperimentRenamed { experiment, path, time }.into(),
+        ExperimentTagDeleted { experiment, key: "old".to_owned(), time }.into(),
+        ExperimentLifecycleSet { experiment: DELETED, lifecycle: Lifecycle::Deleted, time }.into(),
+    ]);
+    let name = Some("renamed run".to_owned());
+    let (status, ended) = (Some(RunStatus::Failed), Some(Some(TIME + 2)));
+    writer.frame(vec![
+        TagsSet { run: RUN, tags: pairs(&[("stage", "second")]) }.into(),
+        TagDeleted { run: RUN, key: "old".to_owned() }.into(),
+        RunUpdated { run: RUN, name, status: None, ended: None }.into(),
+        RunUpdated { run: FINISHED, name: None, status, ended }.into(),
+        RunLifecycleSet { run: FINISHED, lifecycle: Lifecycle::Deleted, time }.into(),
+    ]);
+    writer.frame(vec![WriterClosed { incarnation: WRITERS[0] }.into()]);
+}
+
+/// In another unit of the chain a second writer goes on, and is killed.
+fn second_writer(writer: &mut Writer) {
+    writer.unit(UnitKind::Chain, SECOND_CHAIN_UNIT, WRITERS[1]);
+    writer.word(WordPlace::Successor(1), u64::from(SECOND_CHAIN_UNIT));
+    writer.at = SECOND_CHAIN_UNIT as usize * UNIT + FIRST_FRAME;
+    let opened_at = writer.frame(vec![opened(1).into()]);
+    let of = |id, path: &str, lifecycle| CheckpointExperiment { id, path: path.into(), lifecycle };
+    let checkpoint = Checkpoint {
+        next_unit: SECOND_CHAIN_UNIT + 1,
+        writers: vec![CheckpointWriter {
+            opened_at,
+            opened: opened(1),
+            superseded: false,
+            extents: Vec::new(),
+        }],
+        next_experiment: ExperimentId::new(3),
+        experiments: vec![
+            of(ExperimentId::DEFAULT, "Default", Lifecycle::Active),
+            of(GOLDEN, "/golden/renamed", Lifecycle::Active),
+            of(DELETED, "/golden/deleted", Lifecycle::Deleted),
+        ],
+    };
+    let checkpoint = writer.frame(vec![checkpoint.into()]);
+    writer.word(WordPlace::Checkpoint, checkpoint.0 / 8);
+    let resumed = RunResumed { run: RUN, incarnation: WRITERS[1], time: TIME + 3 };
+    writer.frame(vec![resumed.into(), defined(1, RUN, 1, &["accuracy", "loss"])]);
+    writer.frame(vec![row(1, 3, [1, 2]), extent(1)]);
+    writer.word(WordPlace::DurableMark, writer.at as u64 / 8);
+    writer.unit(UnitKind::Extent, EXTENTS[1], WRITERS[1]);
+    let seed = SlotSeed::new(FILE, EXTENTS[1], WRITERS[1]);
+    for ((step, value), slot) in live_loss().into_iter().zip(0..2) {
+        let words = point_words(seed, slot, SeriesId(2), step, TIME + step, value);
+        writer.slots(slot as usize, &words);
+    }
+    let values = [accuracy()[3].1.to_bits(), live_loss()[2].1.to_bits(), 0, 0];
+    writer.slots(2, &row_words(seed, 2, SeriesId(3), 2001, TIME + 2001, 2, &values));
+    writer.slots(3, &values);
+}

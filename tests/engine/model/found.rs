@@ -1,0 +1,1 @@
+//! Sequences that once got a wrong answer, as short as they could be made.

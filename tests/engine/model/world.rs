@@ -1,0 +1,557 @@
+//! One file, two processes that may have it open, and the plain model beside them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tracklite::storage::{FaultPlan, MemoryFile};
+use tracklite::{
+    Database, ErrorKind, ExperimentId, IndexPlace, Lifecycle, MetricPoint, Run, RunId, RunStatus,
+    Timestamp,
+};
+
+use super::calls::{Call, Choice, Way};
+use super::plain::{Answer, Plain};
+use crate::support::{self, Content, Kill, Opening, RunContent};
+
+/// How many points a bulk has: more than the first extent takes.
+const BULK: i64 = 2100;
+/// What the model has for the time of calls that are made without one.
+const NOW: i64 = 1_750_000_000_000_000_000;
+const ROWS: [&[&str]; 4] = [&["k0"], &["k0", "k1"], &["k3", "k1", "k2"], &["k2", "k0"]];
+
+struct Process {
+    // Before the database: handles keep it open.
+    runs: HashMap<RunId, Run>,
+    database: Database,
+    kill: Kill,
+}
+
+pub struct World {
+    file: MemoryFile,
+    processes: [Option<Process>; 2],
+    plain: Plain,
+    folder: tempfile::TempDir,
+    boots: u64,
+}
+
+fn pick<T: Copy>(choice: Choice, items: &[T]) -> Option<T> {
+    items.get(usize::from(choice) % items.len().max(1)).copied()
+}
+
+fn same(what: &str, found: Answer, expected: Answer) -> Result<(), String> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("{what} answers {found:?}, the model {expected:?}"))
+}
+
+fn tell(what: &str, error: &tracklite::Error) -> String {
+    format!("{what}: {:?}: {error}", error.kind())
+}
+
+fn kind(result: Result<(), tracklite::Error>) -> Answer {
+    result.map_err(|error| error.kind())
+}
+
+impl World {
+    pub fn new() -> Self {
+        World {
+            file: support::create(11),
+            processes: [None, None],
+            plain: Plain::new(),
+            folder: support::scratch(),
+            boots: 1,
+        }
+    }
+
+    fn index(&self) -> IndexPlace {
+        IndexPlace::Directory(self.folder.path().join("index"))
+    }
+
+    /// The process, which opens the file when it has not; it takes in what the other one did.
+    fn process(&mut self, who: bool) -> Result<&mut Process, String> {
+        let opening = Opening { tick_syncs: false, index: self.index(), ..Opening::write() };
+        let slot = &mut self.processes[usize::from(who)];
+        if slot.is_none() {
+            let (database, kill) = support::open(&self.file, &opening, &FaultPlan::new());
+            let database = database.map_err(|error| tell("open", &error))?;
+            *slot = Some(Process { runs: HashMap::new(), database, kill });
+        }
+        let process = slot.as_mut().ok_or("no process")?;
+        process.database.default_experiment().map_err(|error| tell("catching up", &error))?;
+        Ok(process)
+    }
+
+    fn database(&mut self, who: bool) -> Result<Database, String> {
+        Ok(self.process(who)?.database.clone())
+    }
+
+    fn run(&mut self, who: bool, id: RunId) -> Result<Result<Run, ErrorKind>, String> {
+        let process = self.process(who)?;
+        if let Some(run) = process.runs.get(&id) {
+            return Ok(Ok(run.clone()));
+        }
+        let run = process.database.run(id).map_err(|error| error.kind());
+        if let Ok(run) = &run {
+            process.runs.insert(id, run.clone());
+        }
+        Ok(run)
+    }
+
+    /// Makes a call on a run of those that ever were.
+    fn on_run(
+        &mut self,
+        who: bool,
+        choice: Choice,
+        call: impl FnOnce(&Run) -> tracklite::Result<()>,
+        model: impl FnOnce(&mut Plain, RunId) -> Answer,
+    ) -> Result<(), String> {
+        let Some(id) = pick(choice, &self.plain.started) else { return Ok(()) };
+        let found = self.run(who, id)?.and_then(|run| kind(call(&run)));
+        same("the run", found, model(&mut self.plain, id))
+    }
+
+    fn on_experiment(
+        &mut self,
+        who: bool,
+        choice: Choice,
+        call: impl FnOnce(&tracklite::Experiment) -> tracklite::Result<()>,
+        model: impl FnOnce(&mut Plain, u64) -> Answer,
+    ) -> Result<(), String> {
+        let Some(id) = pick(choice, &self.plain.created) else { return Ok(()) };
+        let database = self.database(who)?;
+        let experiment = database.experiment_by_id(ExperimentId::new(id));
+        let found = kind(experiment.and_then(|experiment| call(&experiment)));
+        same("the experiment", found, model(&mut self.plain, id))
+    }
+
+    pub fn make(&mut self, call: &Call) -> Result<(), String> {
+        match *call {
+            Call::CreateExperiment(who, path) => self.create_experiment(who, path),
+            Call::StartRun { who, experiment, parent, param } => {
+                self.start_run(who, experiment, parent, param)
+            }
+            Call::Log { .. } => self.log(call),
+            Call::Finish(who, run) => self.finish(who, run),
+            Call::Gc(who) => self.gc(who),
+            Call::Tick(who) => self.database(who)?.tick().map_err(|error| tell("tick", &error)),
+            Call::Sync(who) => self.database(who)?.sync().map_err(|error| tell("sync", &error)),
+            Call::Compare(who) => {
+                let database = self.database(who)?;
+                self.compare("live", support::read(&database))?;
+                self.compare_lists(&database)
+            }
+            Call::Close(who) => self.close(who),
+            Call::Kill(who) => {
+                self.kill(who);
+                Ok(())
+            }
+            Call::Reboot => {
+                [false, true].into_iter().for_each(|who| self.kill(who));
+                self.boots += 1;
+                self.file.set_boot_id(self.boots);
+                Ok(())
+            }
+            Call::DeleteIndex => {
+                let _ = std::fs::remove_dir_all(self.folder.path().join("index"));
+                Ok(())
+            }
+            Call::Backup(who) => self.backup(who),
+            Call::Vacuum => self.vacuum(),
+            Call::Salvage => self.salvage(),
+            ref other => self.change(other),
+        }
+    }
+
+    fn change(&mut self, call: &Call) -> Result<(), String> {
+        match *call {
+            Call::RenameExperiment(who, of, to) => {
+                let path = format!("/p{to}");
+                self.on_experiment(
+                    who,
+                    of,
+                    |it| it.rename(&path),
+                    |plain, id| plain.rename_experiment(id, &path),
+                )
+            }
+            Call::DeleteExperiment(who, of) => self.on_experiment(
+                who,
+                of,
+                |it| it.delete(),
+                |plain, id| plain.set_experiment_lifecycle(id, Lifecycle::Deleted),
+            ),
+            Call::RestoreExperiment(who, of) => self.on_experiment(
+                who,
+                of,
+                |it| it.restore(),
+                |plain, id| plain.set_experiment_lifecycle(id, Lifecycle::Active),
+            ),
+            Call::SetExperimentTag(who, of, key) => {
+                let key = format!("t{key}");
+                self.on_experiment(
+                    who,
+                    of,
+                    |it| it.set_tag(&key, "v"),
+                    |plain, id| plain.set_experiment_tag(id, &key, "v"),
+                )
+            }
+            Call::DeleteExperimentTag(who, of, key) => {
+                let key = format!("t{key}");
+                self.on_experiment(
+                    who,
+                    of,
+                    |it| it.delete_tag(&key),
+                    |plain, id| plain.delete_experiment_tag(id, &key),
+                )
+            }
+            ref other => self.change_run(other),
+        }
+    }
+
+    fn change_run(&mut self, call: &Call) -> Result<(), String> {
+        match *call {
+            Call::LogParam(who, run, key, other) => {
+                let (key, value) = (format!("p{key}"), if other { "w" } else { "v" });
+                self.on_run(
+                    who,
+                    run,
+                    |it| it.log_param(&key, value),
+                    |plain, id| plain.log_param(id, &key, value),
+                )
+            }
+            Call::SetTag(who, run, key, value) => {
+                let (key, value) = (format!("t{key}"), format!("v{value}"));
+                self.on_run(
+                    who,
+                    run,
+                    |it| it.set_tag(&key, &value),
+                    |plain, id| plain.set_tag(id, &key, &value),
+                )
+            }
+            Call::DeleteTag(who, run, key) => {
+                let key = format!("t{key}");
+                self.on_run(
+                    who,
+                    run,
+                    |it| it.delete_tag(&key),
+                    |plain, id| plain.delete_tag(id, &key),
+                )
+            }
+            Call::SetName(who, run, name) => {
+                let name = format!("name {name}");
+                self.on_run(
+                    who,
+                    run,
+                    |it| it.set_name(&name),
+                    |plain, id| plain.set_name(id, &name),
+                )
+            }
+            Call::SetStatus(who, run, to) => {
+                let status = RunStatus::ALL[usize::from(to)];
+                self.on_run(
+                    who,
+                    run,
+                    |it| it.set_status(status),
+                    |plain, id| plain.set_status(id, status),
+                )
+            }
+            Call::Resume(who, run) => {
+                let database = self.database(who)?;
+                self.on_run(
+                    who,
+                    run,
+                    |it| database.resume_run(it.id()).map(drop),
+                    |plain, id| plain.set_status(id, RunStatus::Running),
+                )
+            }
+            Call::DeleteRun(who, run) => self.set_lifecycle(who, run, Lifecycle::Deleted),
+            Call::RestoreRun(who, run) => self.set_lifecycle(who, run, Lifecycle::Active),
+            ref other => Err(format!("{other:?} is no change")),
+        }
+    }
+
+    fn set_lifecycle(&mut self, who: bool, run: u8, to: Lifecycle) -> Result<(), String> {
+        let database = self.database(who)?;
+        self.on_run(
+            who,
+            run,
+            |it| match to {
+                Lifecycle::Deleted => database.delete_run(it.id()),
+                Lifecycle::Active => database.restore_run(it.id()),
+            },
+            |plain, id| plain.set_run_lifecycle(id, to),
+        )
+    }
+
+    fn create_experiment(&mut self, who: bool, path: Choice) -> Result<(), String> {
+        let path = format!("/p{path}");
+        let found = self.database(who)?.experiment(&path);
+        let found = found.map(|it| it.id().get()).map_err(|error| error.kind());
+        let expected = self.plain.experiment(&path);
+        match (found, expected) {
+            (Ok(id), Ok(None)) if self.plain.created.contains(&id) => {
+                Err(format!("the id {id} of a purged experiment is given out again"))
+            }
+            (Ok(id), Ok(None)) => {
+                self.plain.created(id, &path);
+                Ok(())
+            }
+            (Ok(id), Ok(Some(known))) if id == known => Ok(()),
+            (Err(found), Err(expected)) if found == expected => Ok(()),
+            (found, expected) => Err(format!("found {found:?}, expected {expected:?}")),
+        }
+    }
+
+    fn start_run(
+        &mut self,
+        who: bool,
+        experiment: Choice,
+        parent: Option<Choice>,
+        param: Option<Choice>,
+    ) -> Result<(), String> {
+        let Some(experiment) = pick(experiment, &self.plain.created) else { return Ok(()) };
+        let parent = parent.and_then(|parent| pick(parent, &self.plain.started));
+        let name = format!("run {}", self.plain.started.len());
+        let params: BTreeMap<String, String> =
+            param.map(|key| (format!("p{key}"), "v".to_owned())).into_iter().collect();
+        let database = self.database(who)?;
+        let started = database.experiment_by_id(ExperimentId::new(experiment)).and_then(|it| {
+            let builder = it.new_run().name(&name).params(&params).tags(&params);
+            parent.into_iter().fold(builder, tracklite::RunBuilder::parent).start()
+        });
+        let expected = self.plain.may_start(experiment, parent);
+        let found = started.as_ref().map(drop).map_err(tracklite::Error::kind);
+        same("the start of a run", found, expected)?;
+        let Ok(run) = started else { return Ok(()) };
+        let content = RunContent {
+            experiment,
+            name,
+            parent,
+            status: RunStatus::Running,
+            has_ended: false,
+            lifecycle: Lifecycle::Active,
+            tags: params.clone(),
+            params,
+            metrics: BTreeMap::new(),
+        };
+        self.plain.started(run.id(), content);
+        self.process(who)?.runs.insert(run.id(), run);
+        Ok(())
+    }
+
+    fn log(&mut self, call: &Call) -> Result<(), String> {
+        let Call::Log { who, run, key, way, step, time, value } = *call else { return Ok(()) };
+        let row = ROWS[usize::from(key)];
+        let name = format!("k{key}");
+        let at = Timestamp::from_nanos(time);
+        let values: Vec<f64> = (0..row.len()).map(|it| value + it as f64).collect();
+        let pairs: Vec<(&str, f64)> = row.iter().copied().zip(values.iter().copied()).collect();
+        let array: Vec<MetricPoint> =
+            (0..3).map(|it| MetricPoint { step: step.wrapping_add(it), time: at, value }).collect();
+        let points: Vec<(&str, i64, i64, f64)> = match way {
+            Way::ByName => vec![(&name, NOW, step, value)],
+            Way::ByHandle => vec![(&name, time, step, value)],
+            Way::Array => array.iter().map(|it| (&*name, time, it.step, value)).collect(),
+            Way::RowByName => pairs.iter().map(|(key, it)| (*key, NOW, step, *it)).collect(),
+            Way::Row => pairs.iter().map(|(key, it)| (*key, time, step, *it)).collect(),
+            Way::Bulk => (0..BULK).map(|it| (&*name, time, step.wrapping_add(it), value)).collect(),
+        };
+        self.on_run(
+            who,
+            run,
+            |it| match way {
+                Way::ByName => it.log_metric(&name, value, step),
+                Way::ByHandle => it.metric(&name)?.log_at(value, step, at),
+                Way::Array => it.metric(&name)?.log_points(&array),
+                Way::RowByName => it.log_metrics(&pairs, step),
+                Way::Row => it.metric_row(row)?.log_at(&values, step, at),
+                Way::Bulk => {
+                    let metric = it.metric(&name)?;
+                    (0..BULK).try_for_each(|it| metric.log_at(value, step.wrapping_add(it), at))
+                }
+            },
+            |plain, id| {
+                points.iter().try_for_each(|&(key, time, step, value)| {
+                    plain.log(id, key, (time, step, value.to_bits()))
+                })
+            },
+        )
+    }
+
+    fn finish(&mut self, who: bool, run: Choice) -> Result<(), String> {
+        let Some(id) = pick(run, &self.plain.started) else { return Ok(()) };
+        let found = self.run(who, id)?.and_then(|run| kind(run.finish()));
+        self.process(who)?.runs.remove(&id);
+        same("finish", found, self.plain.set_status(id, RunStatus::Finished))
+    }
+
+    fn gc(&mut self, who: bool) -> Result<(), String> {
+        let report = self.database(who)?.gc().map_err(|error| tell("gc", &error))?;
+        let before = self.plain.content.runs.len();
+        self.plain.gc();
+        let gone = before - self.plain.content.runs.len();
+        // A handle of a purged run knows no more than that it takes no writes.
+        let kept = &self.plain.content.runs;
+        for process in self.processes.iter_mut().flatten() {
+            process.runs.retain(|id, _| kept.contains_key(id));
+        }
+        if report.runs == gone as u64 {
+            return Ok(());
+        }
+        Err(format!("gc purged {} runs, the model {gone}", report.runs))
+    }
+
+    fn close(&mut self, who: bool) -> Result<(), String> {
+        let Some(process) = self.processes[usize::from(who)].take() else { return Ok(()) };
+        drop(process.runs);
+        process.database.close().map_err(|error| tell("close", &error))
+    }
+
+    fn kill(&mut self, who: bool) {
+        if let Some(process) = self.processes[usize::from(who)].take() {
+            process.kill.kill();
+        }
+    }
+
+    /// The answers must be the model's.
+    fn compare(&self, what: &str, found: tracklite::Result<Content>) -> Result<(), String> {
+        let mut found = found.map_err(|error| tell(what, &error))?;
+        for points in found.runs.values_mut().flat_map(|run| run.metrics.values_mut()) {
+            for point in points.iter_mut().filter(|point| (NOW..i64::MAX).contains(&point.0)) {
+                point.0 = NOW;
+            }
+            let value = |bits| f64::from_bits(bits);
+            points.sort_by(|a, b| {
+                (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| value(a.2).total_cmp(&value(b.2)))
+            });
+        }
+        let expected = self.plain.told();
+        if found == expected {
+            return Ok(());
+        }
+        Err(format!("{what}: {}", difference(&found, &expected)))
+    }
+
+    /// Lists leave out what is deleted.
+    fn compare_lists(&self, database: &Database) -> Result<(), String> {
+        let runs = database.runs().map_err(|error| tell("runs", &error))?;
+        let mut found: Vec<RunId> = runs.iter().map(|run| run.info.id).collect();
+        found.sort_unstable();
+        let is_listed = |run: &RunContent| {
+            let experiment = self.plain.content.experiments.get(&run.experiment);
+            let is_active = experiment.is_some_and(|it| it.lifecycle == Lifecycle::Active);
+            is_active && run.lifecycle == Lifecycle::Active
+        };
+        let expected = self.plain.content.runs.iter().filter(|(_, run)| is_listed(run));
+        let expected: Vec<RunId> = expected.map(|(id, _)| *id).collect();
+        if found == expected { Ok(()) } else { Err(format!("listed {found:?} not {expected:?}")) }
+    }
+
+    fn backup(&mut self, who: bool) -> Result<(), String> {
+        let path = self.folder.path().join("backup.tracklite");
+        self.database(who)?.backup(&path).map_err(|error| tell("backup", &error))?;
+        let compared = self.compare("the backup", support::read_path(&path));
+        let report = Database::verify(&path).map_err(|error| tell("verify", &error))?;
+        std::fs::remove_file(&path).map_err(|error| error.to_string())?;
+        compared?;
+        if report.is_sound() { Ok(()) } else { Err(format!("the backup: {:?}", report.damages)) }
+    }
+
+    /// Closes all and goes on with the vacuumed file.
+    fn vacuum(&mut self) -> Result<(), String> {
+        self.close(false)?;
+        self.close(true)?;
+        let path = self.folder.path().join("vacuum.tracklite");
+        std::fs::write(&path, self.file.to_bytes()).map_err(|error| error.to_string())?;
+        Database::vacuum(&path).map_err(|error| tell("vacuum", &error))?;
+        let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+        std::fs::remove_file(&path).map_err(|error| error.to_string())?;
+        self.file = MemoryFile::with_bytes(&bytes);
+        self.file.set_boot_id(self.boots);
+        // Nothing is known any more of what was purged.
+        let Plain { content, started, created } = &mut self.plain;
+        started.retain(|id| content.runs.contains_key(id));
+        created.retain(|id| content.experiments.contains_key(id));
+        self.compare("the vacuumed file", support::read_file(&self.file))
+    }
+
+    /// Salvages the file as it is, with its writers in it.
+    fn salvage(&mut self) -> Result<(), String> {
+        let path = self.folder.path().join("file.tracklite");
+        let out = self.folder.path().join("salvaged.tracklite");
+        std::fs::write(&path, self.file.to_bytes()).map_err(|error| error.to_string())?;
+        let report = Database::salvage(&path, &out).map_err(|error| tell("salvage", &error))?;
+        let compared = self.compare("the salvaged file", support::read_path(&out));
+        for path in [&path, &out] {
+            std::fs::remove_file(path).map_err(|error| error.to_string())?;
+        }
+        compared?;
+        if report.lost.is_empty() { Ok(()) } else { Err(format!("lost {:?}", report.lost)) }
+    }
+
+    fn check_sound(&self, what: &str) -> Result<(), String> {
+        let report = support::verify(&self.file).map_err(|error| tell(what, &error))?;
+        if report.is_sound() { Ok(()) } else { Err(format!("{what}: {:?}", report.damages)) }
+    }
+
+    /// Compares the answers of everybody who can have the file open, now and after closing it.
+    pub fn compare_everywhere(&mut self) -> Result<(), String> {
+        for process in self.processes.iter().flatten() {
+            self.compare("live", support::read(&process.database))?;
+        }
+        self.compare("a reader beside writers", support::read_file(&self.file))?;
+        self.check_sound("beside writers")?;
+        self.salvage()?;
+        self.close(false)?;
+        self.compare("a reader after closing", support::read_file(&self.file))?;
+        self.kill(true);
+        self.compare("a reader after a kill", support::read_file(&self.file))?;
+        let database = self.database(false)?;
+        self.compare("reopened", support::read(&database))?;
+        database.tick().map_err(|error| tell("tick", &error))?;
+        self.compare("after a tick", support::read(&database))?;
+        drop(database);
+        self.close(false)?;
+        self.make(&Call::DeleteIndex)?;
+        let database = self.database(true)?;
+        self.compare("without an index", support::read(&database))?;
+        drop(database);
+        self.close(true)?;
+        self.compare("read-only at last", support::read_file(&self.file))?;
+        self.check_sound("at last")
+    }
+}
+
+/// The first thing that differs.
+fn difference(found: &Content, expected: &Content) -> String {
+    if found.experiments != expected.experiments {
+        let (found, expected) = (&found.experiments, &expected.experiments);
+        return format!("experiments {found:?}, expected {expected:?}");
+    }
+    let ids = |content: &Content| content.runs.keys().copied().collect::<Vec<_>>();
+    if ids(found) != ids(expected) {
+        return format!("runs {:?}, expected {:?}", ids(found), ids(expected));
+    }
+    for (id, run) in &found.runs {
+        let other = &expected.runs[id];
+        if run == other {
+            continue;
+        }
+        for (key, points) in &run.metrics {
+            let wanted = other.metrics.get(key).map_or(&[][..], Vec::as_slice);
+            if points != wanted {
+                let at = points.iter().zip(wanted).position(|(left, right)| left != right);
+                return format!(
+                    "run {id}, metric {key}: {} points, expected {}, first difference {at:?}: \
+                     {:?} {:?}",
+                    points.len(),
+                    wanted.len(),
+                    at.and_then(|at| points.get(at)),
+                    at.and_then(|at| wanted.get(at)),
+                );
+            }
+        }
+        let bare = |run: &RunContent| RunContent { metrics: BTreeMap::new(), ..run.clone() };
+        return format!("run {id}: {:?}, expected {:?}", bare(run), bare(other));
+    }
+    "nothing differs".to_owned()
+}
