@@ -45,6 +45,18 @@ impl RunShared {
         if self.gate.is_open() && !self.is_finished.load(Ordering::Relaxed) {
             return Ok(());
         }
+        self.check_again()
+    }
+
+    /// Somebody else may have restored the run, which this process has not heard of.
+    #[cold]
+    fn check_again(&self) -> Result<()> {
+        if !self.is_finished.load(Ordering::Relaxed) {
+            self.engine().log.with_state(|_, _| ())?;
+            if self.gate.is_open() {
+                return Ok(());
+            }
+        }
         Err(self.shut())
     }
 

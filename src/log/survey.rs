@@ -33,12 +33,10 @@ impl Log {
     pub(crate) fn unit_headers(&self) -> Result<Vec<UnitHeader>> {
         let length = self.storage.len().map_err(io_error("asking for the length".to_owned()))?;
         let mut headers = Vec::new();
-        let mut unit = FIRST_CHAIN_UNIT;
-        while unit < units_for(length) {
-            let found = self.unit_header(unit)?;
-            // What belongs to a unit of several is not looked at as a header.
-            unit = unit.saturating_add(found.map_or(1, |header| header.units));
-            headers.extend(found);
+        // Also within units of several: a power cut may have cut off their end and their record,
+        // and what was taken then begins there.
+        for unit in FIRST_CHAIN_UNIT..units_for(length) {
+            headers.extend(self.unit_header(unit)?);
         }
         Ok(headers)
     }

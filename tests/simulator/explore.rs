@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tracklite::internals::verify_storage;
 use tracklite::storage::simulated::{Phase, Random, SimulatedDisk, run_together};
 
-use crate::compare::{Certainty, compare};
+use crate::compare::compare;
 use crate::engine::{self, Opening};
 use crate::observe::{Observation, observe, observe_amid};
 use crate::oracle::{Oracle, Snapshot};
@@ -50,12 +50,13 @@ struct Explorer<'a> {
 
 impl Explorer<'_> {
     fn sampling(&mut self) -> Sampling {
-        match self.focus {
-            Focus::Recovery | Focus::TwoRecovering => {
-                Sampling { one_in: 10 + self.random.below(60), at_once: 1, most: 3 }
-            }
-            _ => Sampling { one_in: 2 + self.random.below(8), at_once: 1, most: 50 },
-        }
+        let (one_in, most) = match self.focus {
+            Focus::Append => (2 + self.random.below(8), 50),
+            // Appending is looked at elsewhere.
+            Focus::SealAndPunch | Focus::Gc => (100, 80),
+            Focus::Recovery | Focus::TwoRecovering => (10 + self.random.below(60), 3),
+        };
+        Sampling { one_in, at_once: 1, most }
     }
 
     fn workload(mut self) -> Verdict<()> {
@@ -237,7 +238,11 @@ impl Explorer<'_> {
                 self.recover_and_go_on(oracle, copy, capture.at, depth)?;
             }
         }
-        self.recover_plainly(oracle, &capture.image, capture.at)
+        let before = capture.image.duplicate(0);
+        self.recover_plainly(oracle, &capture.image, capture.at).inspect_err(|_| {
+            save(&before, "cut");
+            save(&capture.image, "recovered");
+        })
     }
 
     /// Opens, reads, ticks, reads again.
@@ -257,7 +262,7 @@ impl Explorer<'_> {
         let seen = read(&database, "after recovery")?;
         compare(oracle, &seen, at).map_err(|error| format!("after recovery: {error}"))?;
         if self.random.one_in(6) {
-            let known = oracle.resolve(&seen, at, Certainty::PowerCut);
+            let known = oracle.after_power_cut(&seen, at);
             database.tick().map_err(|error| tell("the tick after recovery", &error))?;
             let again = read_thoroughly(&database, "after a tick")?;
             let at = Snapshot { clock: at.clock, durable: 0 };
@@ -274,7 +279,7 @@ impl Explorer<'_> {
         let seen: Observation = engine::with_reader(disk, observe)
             .map_err(|error| tell("a reader after a power cut", &error))?;
         compare(oracle, &seen, at).map_err(|error| format!("read only: {error}"))?;
-        Ok(oracle.resolve(&seen, at, Certainty::PowerCut))
+        Ok(oracle.after_power_cut(&seen, at))
     }
 
     /// One process recovers and writes on; the power may be cut at any step of it.
@@ -379,6 +384,18 @@ fn find_out(world: &World) -> Verdict<()> {
     world.settle(&reader)?;
     control.kill();
     Ok(())
+}
+
+/// For a look with the command line at what a replay found: writes the file to the real disk.
+fn save(disk: &SimulatedDisk, what: &str) {
+    use tracklite::storage::Storage as _;
+    let Some(folder) = std::env::var_os("TRACKLITE_SIMULATOR_SAVE") else { return };
+    let storage = disk.attach();
+    let mut bytes = vec![0; storage.len().unwrap_or(0) as usize];
+    let path = std::path::Path::new(&folder).join(format!("{what}.tracklite"));
+    if storage.read_at(0, &mut bytes).is_ok() && std::fs::write(&path, bytes).is_ok() {
+        println!("saved {}", path.display());
+    }
 }
 
 fn no_violation(disk: &SimulatedDisk) -> Verdict<()> {

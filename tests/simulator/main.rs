@@ -9,6 +9,7 @@ mod explore;
 mod mutants;
 mod observe;
 mod oracle;
+mod resolve;
 mod scenarios;
 mod workload;
 mod world;
@@ -64,6 +65,7 @@ fn power_cuts_lose_nothing_durable_and_invent_nothing() {
     let statistics = Statistics::default();
     let began = Instant::now();
     if let Some(seed) = setting("TRACKLITE_SIMULATOR_SEED") {
+        world::IS_TRACING.store(true, Ordering::Relaxed);
         let verdict = judge_seed(seed, &statistics);
         report(&statistics, 1, began);
         return verdict.unwrap();

@@ -65,7 +65,9 @@ impl Call {
         let extra: &[(Call, usize)] = match focus {
             Focus::Append => &[(Call::Gc, 1)],
             Focus::SealAndPunch => &[(Call::Bulk, 25), (Call::Tick, 20), (Call::Gc, 1)],
-            Focus::Gc => &[(Call::DeleteOrRestoreRun, 12), (Call::Gc, 14), (Call::Bulk, 6)],
+            Focus::Gc => {
+                &[(Call::DeleteOrRestoreRun, 12), (Call::Gc, 10), (Call::Bulk, 14), (Call::Tick, 8)]
+            }
             Focus::Recovery | Focus::TwoRecovering => &[(Call::Bulk, 4), (Call::Gc, 1)],
         };
         let total: usize = ORDINARY.iter().chain(extra).map(|(_, weight)| weight).sum();

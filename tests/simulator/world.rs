@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tracklite::storage::simulated::{DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step};
 use tracklite::{Database, Error, Metric, MetricRow, Result, Run};
 
-use crate::compare::{Certainty, compare};
+use crate::compare::compare;
 use crate::engine::{self, Opening};
 use crate::observe::{Observation, check_statistics, observe, observe_amid};
 use crate::oracle::{Clock, Clocks, EventId, Oracle, Snapshot};
+
+/// Whether each call is printed, for a replay.
+pub static IS_TRACING: AtomicBool = AtomicBool::new(false);
 
 /// What the engine did wrong.
 pub type Verdict<T> = std::result::Result<T, String>;
@@ -144,7 +148,7 @@ impl World {
         let seen = read(reader, "after a kill")?;
         let mut oracle = self.oracle.lock();
         compare(&oracle, &seen, at).map_err(|error| format!("after a kill: {error}"))?;
-        *oracle = oracle.resolve(&seen, at, Certainty::Killed);
+        oracle.after_failure(&seen);
         Ok(())
     }
 
@@ -187,10 +191,15 @@ impl Watcher {
             }
             _ => {}
         }
-        if self.sampling.most == 0 || !self.random.one_in(self.sampling.one_in) {
+        // Sealing and purging take few steps: each is looked at, several times.
+        let (one_in, at_once) = match view.phase() {
+            Phase::SealAndPunch | Phase::Gc => (1, self.sampling.at_once + 1),
+            _ => (self.sampling.one_in, self.sampling.at_once),
+        };
+        if self.sampling.most == 0 || !self.random.one_in(one_in) {
             return Vec::new();
         }
-        let count = self.sampling.at_once.min(self.sampling.most);
+        let count = at_once.min(self.sampling.most);
         self.sampling.most -= count;
         let capture = |_| Captured {
             image: view.crash_image(&mut self.random),
@@ -224,6 +233,13 @@ pub struct Actor {
 impl Actor {
     /// Takes note of what a call returned; `None` when it failed and was allowed to.
     pub fn note<T>(&mut self, event: EventId, result: Result<T>) -> Verdict<Option<T>> {
+        if IS_TRACING.load(Ordering::Relaxed) {
+            let oracle = self.oracle.lock();
+            let call = &oracle.events[event.0];
+            let points = call.points.as_ref().map(|it| (it.run, it.count, it.is_row));
+            let error = result.as_ref().err().map(ToString::to_string);
+            println!("process {}: {event:?} {} {points:?} {error:?}", self.number, call.what);
+        }
         match result {
             Ok(value) => {
                 self.oracle.lock().acknowledge(event);
