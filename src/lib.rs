@@ -1,7 +1,23 @@
 //! Embedded, single-file experiment tracking.
 
+#![cfg_attr(
+    not(feature = "internals"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some of it is there for tests, benches and fuzzing"
+    )
+)]
 // For loom only what its models reach is built: the layers below the log, and no SQLite.
-#![cfg_attr(loom, allow(dead_code, unused_imports, reason = "their users are not built"))]
+#![cfg_attr(
+    loom,
+    allow(
+        dead_code,
+        unused_imports,
+        clippy::useless_conversion,
+        reason = "their users are not built"
+    )
+)]
 
 #[cfg(not(loom))]
 mod builder;

@@ -6,6 +6,12 @@
 //! are not loom's, and a thread of the model must not block outside of it. So the order of steps
 //! of the sealer and the reader (protocol rules 13, 14 and 18) is written down here once more.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 #![cfg(loom)]
 
 use std::sync::Arc;

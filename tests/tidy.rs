@@ -2,6 +2,13 @@
 //!
 //! Each rule is also run over a sample that breaks it, so that none of them can go blind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 #[path = "tidy/dependencies.rs"]
 mod dependencies;
 #[path = "tidy/layers.rs"]

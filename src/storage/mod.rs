@@ -80,7 +80,7 @@ pub struct MediumTraits {
 /// An implementation is used by many threads at once. Locks belong to the storage object (to its
 /// open file description), not to the thread: two threads that share it do not exclude each other.
 /// Every error is returned; none is retried, but for interruption by a signal.
-#[expect(clippy::len_without_is_empty, reason = "a file of this format is never empty")]
+#[allow(clippy::len_without_is_empty, reason = "a file of this format is never empty")]
 pub trait Storage: Send + Sync + fmt::Debug {
     /// The length of the file in bytes.
     fn len(&self) -> io::Result<u64>;

@@ -6,6 +6,13 @@
 //! `TRACKLITE_KILLS` sets how many kills there are to be (default 300), `TRACKLITE_KILL_SEED` what
 //! the scripts are made from. With words as arguments only the parts whose names hold one are run.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod check;
 mod ledger;
 mod random;
@@ -31,6 +38,9 @@ const KILLS_PER_ROUND: u64 = 250;
 /// The writers at once on one file.
 const WRITERS: usize = 16;
 
+/// A part of the test: its name, and whether it went well.
+type Part = (&'static str, fn() -> bool);
+
 fn main() -> ExitCode {
     match settings::role() {
         Role::Writer { settings, life, doom } => writer::main(&settings, life, doom),
@@ -42,7 +52,7 @@ fn main() -> ExitCode {
 fn coordinate() -> ExitCode {
     let words: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let parts: [(&str, fn() -> bool); 4] = [
+    let parts: [Part; 4] = [
         ("oracle_sees_deceit", oracle_sees_deceit),
         ("creation", creation),
         ("mapped", || rounds(false)),

@@ -172,7 +172,7 @@ impl Writer<'_> {
 
     fn open(&mut self) -> Result<()> {
         // Some do without the background thread, and tick themselves.
-        let has_thread = self.life.number % 3 != 0;
+        let has_thread = !self.life.number.is_multiple_of(3);
         let builder = self.settings.builder_of(self.life).create(true).background(has_thread);
         self.database = Some(builder.open(&self.settings.file)?);
         Ok(())

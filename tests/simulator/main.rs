@@ -3,6 +3,13 @@
 //! `TRACKLITE_SIMULATOR_STATES` sets how many distinct states are to be recovered from (default
 //! 100,000); `TRACKLITE_SIMULATOR_SEED` replays the workload of one seed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod compare;
 mod engine;
 mod explore;

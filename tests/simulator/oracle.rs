@@ -72,8 +72,6 @@ pub struct Event {
 #[derive(Clone, Debug)]
 pub struct Points {
     pub run: EventId,
-    /// The process that logged them.
-    pub process: usize,
     /// One key for all points, or one for each.
     pub keys: Vec<Arc<str>>,
     pub count: usize,

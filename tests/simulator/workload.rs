@@ -350,7 +350,6 @@ impl Actor {
         let number = oracle.events.len() as i64;
         let points = Points {
             run,
-            process: self.number,
             keys,
             count,
             is_row,

@@ -119,7 +119,6 @@ impl World {
             database: database?,
             control,
             number,
-            disk: self.disk.clone(),
             oracle: Arc::clone(&self.oracle),
             random: Random::new(seed),
             runs: HashMap::new(),
@@ -216,7 +215,6 @@ pub struct Actor {
     pub control: ProcessControl,
     /// Its place in the order of opening.
     pub number: usize,
-    pub disk: SimulatedDisk,
     pub oracle: Arc<Mutex<Oracle>>,
     pub random: Random,
     pub runs: HashMap<EventId, Run>,

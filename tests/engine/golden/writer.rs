@@ -283,7 +283,7 @@ fn second_writer(writer: &mut Writer) {
             superseded: false,
             extents: Vec::new(),
         }],
-        next_experiment: ExperimentId::new(3),
+        last_experiment: ExperimentId::new(2),
         experiments: vec![
             of(ExperimentId::DEFAULT, "Default", Lifecycle::Active),
             of(GOLDEN, "/golden/renamed", Lifecycle::Active),
