@@ -7,6 +7,11 @@
 //! Any error of kind [`ErrorKind::Index`] means that the index is not to be believed any more:
 //! call [`Index::reset`] and feed the whole chain again.
 
+#![cfg_attr(
+    not(feature = "internals"),
+    allow(clippy::useless_conversion, reason = "with that feature the connection is wrapped")
+)]
+
 mod apply;
 mod place;
 mod query;
