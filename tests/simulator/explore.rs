@@ -8,6 +8,8 @@ use parking_lot::Mutex;
 use tracklite::internals::verify_storage;
 use tracklite::storage::simulated::{Phase, Random, SimulatedDisk, run_together};
 
+use tracklite::ErrorKind;
+
 use crate::compare::compare;
 use crate::engine::{self, Opening};
 use crate::observe::{Observation, observe, observe_amid};
@@ -53,7 +55,7 @@ impl Explorer<'_> {
         let (one_in, most) = match self.focus {
             Focus::Append => (2 + self.random.below(8), 50),
             // Appending is looked at elsewhere.
-            Focus::SealAndPunch | Focus::Gc => (100, 80),
+            Focus::SealAndPunch | Focus::Gc => (2000, 200),
             Focus::Recovery | Focus::TwoRecovering => (10 + self.random.below(60), 3),
         };
         Sampling { one_in, at_once: 1, most }
@@ -70,9 +72,12 @@ impl Explorer<'_> {
                 actors.iter_mut().for_each(|actor| actor.expects_failures = true);
             }
             self.process_event(&world, &mut actors, round > fails_at)?;
+            let actor = self.random.below(actors.len());
+            if self.focus == Focus::Gc && round < fails_at && self.random.one_in(4) {
+                self.fill_and_purge(&world, &mut actors[actor])?;
+            }
             let call = Call::draw(self.focus, &mut self.random);
             world.disk.set_phase(call.phase());
-            let actor = self.random.below(actors.len());
             actors[actor].call(call)?;
             self.settle(&world, &mut actors)?;
         }
@@ -88,6 +93,31 @@ impl Explorer<'_> {
             self.close_all(&world, actors)?;
         }
         self.judge(&world, 0)
+    }
+
+    /// Sealed blocks that hold several runs, some of which are then purged.
+    fn fill_and_purge(&mut self, world: &World, purger: &mut Actor) -> Verdict<()> {
+        world.disk.set_phase(Phase::Append);
+        let mut filler = world.open(self.random.bits())?;
+        let mut runs = Vec::new();
+        for _ in 0..2 + self.random.below(3) {
+            runs.extend(filler.fill_run(300 + self.random.below(900))?);
+        }
+        self.close(world, filler)?;
+        let (kept, all) = (self.random.below(runs.len()), self.random.one_in(3));
+        for (place, run) in runs.into_iter().enumerate() {
+            if all || place != kept {
+                purger.delete_or_restore_that_run(run)?;
+            }
+        }
+        if purger.control.is_dead() {
+            return Ok(());
+        }
+        for _ in 0..self.random.below(4) {
+            purger.call(Call::Point)?;
+        }
+        world.disk.set_phase(Phase::Gc);
+        purger.gc()
     }
 
     /// Processes come and go.
@@ -116,10 +146,10 @@ impl Explorer<'_> {
                 let actor = actors.swap_remove(chosen);
                 self.close(world, actor)?;
             }
-            3 if actors.len() > 1 => actors[chosen].control.kill(),
+            3 if actors.len() > 1 => actors[chosen].kill(None),
             4 if actors.len() > 1 => {
                 let steps = self.random.below(30) as u64;
-                actors[chosen].control.kill_after(steps);
+                actors[chosen].kill(Some(steps));
             }
             5 => actors[chosen].check_live()?,
             6 => {
@@ -179,7 +209,28 @@ impl Explorer<'_> {
         Ok(actor)
     }
 
-    fn close_all(&mut self, world: &World, actors: Vec<Actor>) -> Verdict<()> {
+    /// A disk that takes everything again is trusted again, once every process has ticked.
+    fn calm_down(&mut self, world: &World, actors: &mut Vec<Actor>) -> Verdict<()> {
+        world.disk.fail_syncs(0);
+        for _ in 0..4 {
+            for actor in actors.iter_mut() {
+                actor.expects_failures = true;
+                actor.tick()?;
+            }
+            self.settle(world, actors)?;
+        }
+        for actor in actors.iter_mut() {
+            actor.had_deaths = Arc::default();
+            actor.expects_failures = false;
+            actor.sync().map_err(|error| format!("after the disk has calmed down: {error}"))?;
+        }
+        self.settle(world, actors)
+    }
+
+    fn close_all(&mut self, world: &World, mut actors: Vec<Actor>) -> Verdict<()> {
+        if self.random.one_in(2) {
+            self.calm_down(world, &mut actors)?;
+        }
         actors.into_iter().try_for_each(|actor| self.close(world, actor))
     }
 
@@ -192,6 +243,7 @@ impl Explorer<'_> {
         actor.metrics.clear();
         actor.rows.clear();
         let (control, fails) = (actor.control.clone(), actor.expects_failures);
+        let had_deaths = actor.had_deaths.load(Ordering::Relaxed);
         match actor.database.close() {
             Ok(()) => {
                 let mut oracle = world.oracle.lock();
@@ -199,7 +251,11 @@ impl Explorer<'_> {
                 oracle.clocks.make_durable(began);
                 Ok(())
             }
-            Err(_) if control.is_dead() || fails => {
+            Err(error)
+                if control.is_dead()
+                    || fails
+                    || (had_deaths && error.kind() == ErrorKind::Poisoned) =>
+            {
                 control.kill();
                 find_out(world)
             }
@@ -228,6 +284,7 @@ impl Explorer<'_> {
         let goes_on = depth < DEPTH_MAX
             && match (depth, self.focus) {
                 (0, Focus::Recovery | Focus::TwoRecovering) => true,
+                (0, _) => self.random.one_in(60),
                 _ => self.random.one_in(24),
             };
         if goes_on {
@@ -291,7 +348,7 @@ impl Explorer<'_> {
         depth: usize,
     ) -> Verdict<()> {
         let known = Self::certain(oracle, &disk, at)?;
-        let sampling = Sampling { one_in: 1, at_once: 1 + self.random.below(2), most: 40 };
+        let sampling = Sampling { one_in: 1, at_once: 1, most: 30 };
         let world = World::resume(disk, known, &mut self.random, sampling);
         world.disk.set_phase(Phase::Recovery);
         let mut actor = world.open(self.random.bits())?;
@@ -350,8 +407,8 @@ fn one_of_two(world: &World, seed: u64, dies_after: Option<u64>) -> Verdict<Opti
     let mut random = Random::new(seed);
     let mut actor = world.open(random.bits())?;
     actor.keeps_to_itself = true;
-    if let Some(steps) = dies_after {
-        actor.control.kill_after(steps);
+    if dies_after.is_some() {
+        actor.kill(dies_after);
     }
     actor.tick()?;
     actor.check_live()?;

@@ -90,25 +90,32 @@ const MANTISSA: u64 = (1 << 52) - 1;
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 const UNSPREAD: u64 = 0xf1de_83e1_9937_733d;
 const _: () = assert!(SPREAD.wrapping_mul(UNSPREAD) & MANTISSA == 1);
+
+/// Makes noise of a number of 52 bits, or with the inverse factor a number of the noise.
+fn stir(number: u64, factor: u64) -> u64 {
+    let product = number.wrapping_mul(factor) & MANTISSA;
+    (product ^ (product >> 26)).wrapping_mul(factor) & MANTISSA
+}
+
 /// The number of points in one call is below this.
 pub const POINTS_MAX: usize = 4096;
 
 impl Points {
     /// The value of one point, unlike that of any other in this test.
     ///
-    /// Every second call logs whole numbers, the others noise that no coder makes smaller.
+    /// Every fourth call logs whole numbers, the others noise that no coder makes smaller.
     pub fn value(event: EventId, place: usize) -> f64 {
         let number = (event.0 * POINTS_MAX + place) as u64;
-        if event.0.is_multiple_of(2) {
+        if event.0.is_multiple_of(4) {
             return number as f64;
         }
-        f64::from_bits(ONE_BITS | (number.wrapping_mul(SPREAD) & MANTISSA))
+        f64::from_bits(ONE_BITS | stir(number, SPREAD))
     }
 
     /// The event and place that a value tells.
     pub fn origin(value: f64) -> Option<(EventId, usize)> {
         let number = match value {
-            1.0..2.0 => (value.to_bits() & MANTISSA).wrapping_mul(UNSPREAD) & MANTISSA,
+            1.0..2.0 => stir(value.to_bits() & MANTISSA, UNSPREAD),
             _ => value as u64,
         } as usize;
         let origin = (EventId(number / POINTS_MAX), number % POINTS_MAX);

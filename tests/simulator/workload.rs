@@ -419,12 +419,28 @@ impl Actor {
     }
 
     fn log_bulk(&mut self, run: EventId) -> Verdict<()> {
-        let key: Arc<str> = format!("m{}", self.random.below(3)).into();
         let count = match self.random.below(6) {
             0 => 2100,
             1 | 2 => 200 + self.random.below(500),
             _ => 1 + self.random.below(20),
         };
+        self.log_many(run, count)
+    }
+
+    /// Starts a run and logs so many points to it.
+    pub fn fill_run(&mut self, count: usize) -> Verdict<Option<EventId>> {
+        let before = self.oracle.lock().events.len();
+        self.start_run()?;
+        let run = EventId(before);
+        if !self.runs.contains_key(&run) {
+            return Ok(None);
+        }
+        self.log_many(run, count)?;
+        Ok(Some(run))
+    }
+
+    fn log_many(&mut self, run: EventId, count: usize) -> Verdict<()> {
+        let key: Arc<str> = format!("m{}", self.random.below(3)).into();
         let (event, points) = self.issue_points(run, vec![key.clone()], count, false, true);
         let batch: Vec<MetricPoint> = (0..count)
             .map(|place| MetricPoint {
@@ -454,12 +470,17 @@ impl Actor {
         if there.is_empty() {
             return Ok(());
         }
-        let (run, lifecycle) = *self.random.pick(&there);
+        let (run, _) = *self.random.pick(&there);
+        self.delete_or_restore_that_run(run)
+    }
+
+    /// Deletes the run, or restores it when it is deleted.
+    pub fn delete_or_restore_that_run(&mut self, run: EventId) -> Verdict<()> {
         let mut oracle = self.oracle.lock();
         let event = oracle.issue("delete or restore run");
         let Some(it) = oracle.runs.get_mut(&run) else { return Ok(()) };
         let Some(id) = it.id else { return Ok(()) };
-        let deletes = lifecycle == Lifecycle::Active;
+        let deletes = it.lifecycle.current() == Some(&Lifecycle::Active);
         it.lifecycle.set(event, if deletes { Lifecycle::Deleted } else { Lifecycle::Active });
         drop(oracle);
         let result =

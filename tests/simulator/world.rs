@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tracklite::storage::simulated::{DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step};
-use tracklite::{Database, Error, Metric, MetricRow, Result, Run};
+use tracklite::{Database, Error, ErrorKind, Metric, MetricRow, Result, Run};
 
 use crate::compare::compare;
 use crate::engine::{self, Opening};
@@ -45,6 +45,8 @@ pub struct World {
     pub oracle: Arc<Mutex<Oracle>>,
     pub captured: Arc<Mutex<Vec<Captured>>>,
     pub tick_syncs: bool,
+    /// Whether a process has died, perhaps during a sync: such a sync counts as failed.
+    pub had_deaths: Arc<AtomicBool>,
 }
 
 impl World {
@@ -57,6 +59,7 @@ impl World {
             oracle: Arc::new(Mutex::new(oracle)),
             captured: Arc::default(),
             tick_syncs: random.one_in(3),
+            had_deaths: Arc::default(),
         };
         let opening = Opening { create: true, read_only: false, tick_syncs: world.tick_syncs };
         let actor =
@@ -78,6 +81,7 @@ impl World {
             oracle: Arc::new(Mutex::new(oracle)),
             captured: Arc::default(),
             tick_syncs: random.one_in(3),
+            had_deaths: Arc::default(),
         };
         world.watch(random.bits(), sampling);
         world
@@ -125,6 +129,7 @@ impl World {
             metrics: HashMap::new(),
             rows: HashMap::new(),
             expects_failures: false,
+            had_deaths: Arc::clone(&self.had_deaths),
             is_unsettled: false,
             keeps_to_itself: false,
         })
@@ -192,7 +197,7 @@ impl Watcher {
         }
         // Sealing and purging take few steps: each is looked at, several times.
         let (one_in, at_once) = match view.phase() {
-            Phase::SealAndPunch | Phase::Gc => (1, self.sampling.at_once + 1),
+            Phase::SealAndPunch | Phase::Gc => (1, self.sampling.at_once * 3),
             _ => (self.sampling.one_in, self.sampling.at_once),
         };
         if self.sampling.most == 0 || !self.random.one_in(one_in) {
@@ -222,6 +227,7 @@ pub struct Actor {
     pub rows: HashMap<(EventId, Vec<Arc<str>>), MetricRow>,
     /// Whether the medium has been told to fail, so that errors are no surprise.
     pub expects_failures: bool,
+    pub had_deaths: Arc<AtomicBool>,
     /// Whether a call has failed, so that it is open what it has left.
     pub is_unsettled: bool,
     /// Whether others write at the same time: then each keeps to runs of its own.
@@ -243,7 +249,7 @@ impl Actor {
                 self.oracle.lock().acknowledge(event);
                 Ok(Some(value))
             }
-            Err(_) if self.control.is_dead() || self.expects_failures => {
+            Err(error) if self.may_fail_by(&error) => {
                 self.is_unsettled = true;
                 Ok(None)
             }
@@ -251,6 +257,23 @@ impl Actor {
                 let what = self.oracle.lock().events[event.0].what;
                 Err(tell(what, &error))
             }
+        }
+    }
+
+    /// Whether the error is the consequence of what the harness did to the medium or to processes.
+    pub fn may_fail_by(&self, error: &Error) -> bool {
+        let had_deaths = self.had_deaths.load(Ordering::Relaxed);
+        self.control.is_dead()
+            || self.expects_failures
+            || (had_deaths && error.kind() == ErrorKind::Poisoned)
+    }
+
+    /// Kills the process after so many more changes, or at once.
+    pub fn kill(&self, after: Option<u64>) {
+        self.had_deaths.store(true, Ordering::Relaxed);
+        match after {
+            Some(steps) => self.control.kill_after(steps),
+            None => self.control.kill(),
         }
     }
 
