@@ -1,14 +1,6 @@
 //! The engine on storages of the tests' own: failing calls, random calls, damage, golden files.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::needless_pass_by_value,
-    clippy::redundant_closure_for_method_calls,
-    dead_code,
-    reason = "a test that cannot go on has failed"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends with a panic")]
 
 mod corruption;
 mod faults;

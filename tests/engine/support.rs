@@ -66,11 +66,6 @@ pub fn open(file: &MemoryFile, opening: &Opening, faults: &FaultPlan) -> (Result
     (database, kill)
 }
 
-/// Opens the file when nothing fails.
-pub fn open_well(file: &MemoryFile, opening: &Opening) -> Database {
-    open(file, opening, &FaultPlan::new()).0.unwrap()
-}
-
 /// A folder for files that need a real path; in memory where there is such a place.
 pub fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()

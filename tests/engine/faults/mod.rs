@@ -30,6 +30,12 @@ fn failures_of(kind: Option<CallKind>) -> &'static [Failure] {
     }
 }
 
+/// Whether a call may pass although its storage failed: a lock that cannot be given back is held
+/// until the process ends, and space that cannot be allocated is taken from the reserve.
+fn may_pass(kind: Option<CallKind>) -> bool {
+    matches!(kind, None | Some(CallKind::Lock | CallKind::Allocate))
+}
+
 /// The calls that are failed of `count`.
 fn numbers(count: u64) -> impl Iterator<Item = u64> {
     let stride = match crate::setting("TRACKLITE_FAULTS_ALL") {
@@ -44,7 +50,7 @@ fn play(scenario: &Scenario, fault: Option<Fault>) -> Result<World, String> {
     let mut world = World::new();
     let played = AssertUnwindSafe(|| {
         (scenario.prepare)(&mut world);
-        world.may_pass = fault.is_some_and(|it| matches!(it.kind, None | Some(CallKind::Lock)));
+        world.may_pass = fault.is_some_and(|it| may_pass(it.kind));
         if let Some(fault) = fault {
             world.faults.arm(fault);
         }

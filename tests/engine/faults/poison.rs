@@ -9,6 +9,11 @@ fn fail(world: &World, kind: Option<CallKind>, for_ever: bool) {
     world.faults.arm(Fault { kind, nth: 1, failure: Failure::Io, for_ever });
 }
 
+/// The alarm is read, the intent written; from then on all calls fail.
+fn fail_from_the_sync_on(world: &World) {
+    world.faults.arm(Fault { kind: None, nth: 3, failure: Failure::Io, for_ever: true });
+}
+
 fn kind_of(result: Result<()>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind())
 }
@@ -76,7 +81,7 @@ fn nothing_is_sealed_or_punched_while_syncs_fail() {
 #[test]
 fn a_failed_sync_is_remembered_when_the_alarm_cannot_be_set() {
     let (mut world, [first, second]) = two_writers();
-    fail(&world, None, true);
+    fail_from_the_sync_on(&world);
     assert!(first.database.sync().is_err());
     world.faults.disarm();
     assert_eq!(kind_of(first.database.sync()), Some(ErrorKind::Poisoned));
@@ -95,9 +100,7 @@ fn a_failed_sync_is_remembered_when_the_alarm_cannot_be_set() {
 #[test]
 fn a_sync_whose_process_died_counts_as_failed() {
     let (mut world, [first, second]) = two_writers();
-    fail(&world, None, true);
-    // Only the intent is written.
-    world.faults.arm(Fault { kind: None, nth: 4, failure: Failure::Io, for_ever: true });
+    fail_from_the_sync_on(&world);
     assert!(first.database.sync().is_err());
     world.kill(first);
     world.faults.disarm();

@@ -15,8 +15,7 @@ pub struct World {
     pub file: MemoryFile,
     pub faults: FaultPlan,
     pub journal: Journal,
-    /// Whether a call may pass although one of its storage failed: a lock that cannot be given
-    /// back is held until the process ends, which is no reason to fail.
+    /// Whether a call may pass although one of its storage failed.
     pub may_pass: bool,
     /// What the calls said that failed.
     pub errors: Vec<String>,

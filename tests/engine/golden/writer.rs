@@ -110,9 +110,9 @@ impl Writer {
     }
 
     /// Appends a frame; gives its place.
-    fn frame(&mut self, records: Vec<Record>) -> Position {
+    fn frame(&mut self, records: &[Record]) -> Position {
         let position = Position(self.at as u64);
-        let (bytes, hash) = frame::encode(FILE, position, self.hash, &records).unwrap();
+        let (bytes, hash) = frame::encode(FILE, position, self.hash, records).unwrap();
         self.put(self.at, &bytes);
         self.at += bytes.len();
         self.hash = hash;
@@ -199,31 +199,31 @@ pub fn write(blocks: &Blocks) -> Vec<u8> {
 }
 
 fn experiments_and_runs(writer: &mut Writer) {
-    writer.frame(vec![opened(0).into()]);
+    writer.frame(&[opened(0).into()]);
     let created = |experiment, path: &str| {
         ExperimentCreated { experiment, path: path.to_owned(), time: TIME }.into()
     };
     let tags = pairs(&[("owner", "somebody"), ("old", "x")]);
-    writer.frame(vec![
+    writer.frame(&[
         created(GOLDEN, "/golden"),
         ExperimentTagsSet { experiment: GOLDEN, tags, time: TIME }.into(),
         created(DELETED, "/golden/deleted"),
     ]);
-    writer.frame(vec![
+    writer.frame(&[
         started(RUN, "run", None),
         ParamsSet { run: RUN, params: pairs(&[("rate", "0.1"), ("depth", "3")]) }.into(),
         TagsSet { run: RUN, tags: pairs(&[("stage", "first"), ("old", "x")]) }.into(),
     ]);
-    writer.frame(vec![started(FINISHED, "finished", Some(RUN)), started(PURGED, "purged", None)]);
-    writer.frame(vec![defined(0, RUN, 1, &["loss", "accuracy"]), row(0, 3, [1, 2])]);
-    writer.frame(vec![defined(0, PURGED, 4, &["gone"]), extent(0)]);
+    writer.frame(&[started(FINISHED, "finished", Some(RUN)), started(PURGED, "purged", None)]);
+    writer.frame(&[defined(0, RUN, 1, &["loss", "accuracy"]), row(0, 3, [1, 2])]);
+    writer.frame(&[defined(0, PURGED, 4, &["gone"]), extent(0)]);
 }
 
 /// The first extent became blocks, and one of them was purged.
 fn seal(writer: &mut Writer, Blocks(blocks): &Blocks) {
     writer.unit(UnitKind::Block, BLOCK_UNIT, WRITERS[0]);
     let incarnation = WRITERS[0];
-    writer.frame(vec![BlockUnitOpened { incarnation, unit: BLOCK_UNIT, units: 1 }.into()]);
+    writer.frame(&[BlockUnitOpened { incarnation, unit: BLOCK_UNIT, units: 1 }.into()]);
     let mut next = BLOCK_UNIT as usize * UNIT + 64;
     let mut sealed = Vec::new();
     for (index, bytes) in blocks.iter().enumerate() {
@@ -240,32 +240,32 @@ fn seal(writer: &mut Writer, Blocks(blocks): &Blocks) {
     }
     let BlockPlace::At { offset, length, .. } = sealed[2].place else { panic!("it is in a unit") };
     let sealed = Sealed { incarnation, extents: vec![EXTENTS[0]], dropped: 0, blocks: sealed };
-    writer.frame(vec![sealed.into()]);
-    writer.frame(vec![Punched { extents: vec![EXTENTS[0]] }.into()]);
+    writer.frame(&[sealed.into()]);
+    writer.frame(&[Punched { extents: vec![EXTENTS[0]] }.into()]);
     let lifecycle = Lifecycle::Deleted;
-    writer.frame(vec![RunLifecycleSet { run: PURGED, lifecycle, time: TIME }.into()]);
-    writer.frame(vec![Purged { runs: vec![PURGED], experiments: Vec::new() }.into()]);
-    writer.frame(vec![BlockMoved { from: offset, from_length: length, to: None }.into()]);
+    writer.frame(&[RunLifecycleSet { run: PURGED, lifecycle, time: TIME }.into()]);
+    writer.frame(&[Purged { runs: vec![PURGED], experiments: Vec::new() }.into()]);
+    writer.frame(&[BlockMoved { from: offset, from_length: length, to: None }.into()]);
 }
 
 fn changes(writer: &mut Writer) {
     let (experiment, time) = (GOLDEN, TIME + 1);
     let path = "/golden/renamed".to_owned();
-    writer.frame(vec![
+    writer.frame(&[
         ExperimentRenamed { experiment, path, time }.into(),
         ExperimentTagDeleted { experiment, key: "old".to_owned(), time }.into(),
         ExperimentLifecycleSet { experiment: DELETED, lifecycle: Lifecycle::Deleted, time }.into(),
     ]);
     let name = Some("renamed run".to_owned());
     let (status, ended) = (Some(RunStatus::Failed), Some(Some(TIME + 2)));
-    writer.frame(vec![
+    writer.frame(&[
         TagsSet { run: RUN, tags: pairs(&[("stage", "second")]) }.into(),
         TagDeleted { run: RUN, key: "old".to_owned() }.into(),
         RunUpdated { run: RUN, name, status: None, ended: None }.into(),
         RunUpdated { run: FINISHED, name: None, status, ended }.into(),
         RunLifecycleSet { run: FINISHED, lifecycle: Lifecycle::Deleted, time }.into(),
     ]);
-    writer.frame(vec![WriterClosed { incarnation: WRITERS[0] }.into()]);
+    writer.frame(&[WriterClosed { incarnation: WRITERS[0] }.into()]);
 }
 
 /// In another unit of the chain a second writer goes on, and is killed.
@@ -273,7 +273,7 @@ fn second_writer(writer: &mut Writer) {
     writer.unit(UnitKind::Chain, SECOND_CHAIN_UNIT, WRITERS[1]);
     writer.word(WordPlace::Successor(1), u64::from(SECOND_CHAIN_UNIT));
     writer.at = SECOND_CHAIN_UNIT as usize * UNIT + FIRST_FRAME;
-    let opened_at = writer.frame(vec![opened(1).into()]);
+    let opened_at = writer.frame(&[opened(1).into()]);
     let of = |id, path: &str, lifecycle| CheckpointExperiment { id, path: path.into(), lifecycle };
     let checkpoint = Checkpoint {
         next_unit: SECOND_CHAIN_UNIT + 1,
@@ -283,18 +283,18 @@ fn second_writer(writer: &mut Writer) {
             superseded: false,
             extents: Vec::new(),
         }],
-        last_experiment: ExperimentId::new(2),
+        last_experiment: DELETED,
         experiments: vec![
             of(ExperimentId::DEFAULT, "Default", Lifecycle::Active),
             of(GOLDEN, "/golden/renamed", Lifecycle::Active),
             of(DELETED, "/golden/deleted", Lifecycle::Deleted),
         ],
     };
-    let checkpoint = writer.frame(vec![checkpoint.into()]);
+    let checkpoint = writer.frame(&[checkpoint.into()]);
     writer.word(WordPlace::Checkpoint, checkpoint.0 / 8);
     let resumed = RunResumed { run: RUN, incarnation: WRITERS[1], time: TIME + 3 };
-    writer.frame(vec![resumed.into(), defined(1, RUN, 1, &["accuracy", "loss"])]);
-    writer.frame(vec![row(1, 3, [1, 2]), extent(1)]);
+    writer.frame(&[resumed.into(), defined(1, RUN, 1, &["accuracy", "loss"])]);
+    writer.frame(&[row(1, 3, [1, 2]), extent(1)]);
     writer.word(WordPlace::DurableMark, writer.at as u64 / 8);
     writer.unit(UnitKind::Extent, EXTENTS[1], WRITERS[1]);
     let seed = SlotSeed::new(FILE, EXTENTS[1], WRITERS[1]);

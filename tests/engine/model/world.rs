@@ -173,18 +173,16 @@ impl World {
                     |plain, id| plain.rename_experiment(id, &path),
                 )
             }
-            Call::DeleteExperiment(who, of) => self.on_experiment(
-                who,
-                of,
-                |it| it.delete(),
-                |plain, id| plain.set_experiment_lifecycle(id, Lifecycle::Deleted),
-            ),
-            Call::RestoreExperiment(who, of) => self.on_experiment(
-                who,
-                of,
-                |it| it.restore(),
-                |plain, id| plain.set_experiment_lifecycle(id, Lifecycle::Active),
-            ),
+            Call::DeleteExperiment(who, of) => {
+                self.on_experiment(who, of, tracklite::Experiment::delete, |plain, id| {
+                    plain.set_experiment_lifecycle(id, Lifecycle::Deleted)
+                })
+            }
+            Call::RestoreExperiment(who, of) => {
+                self.on_experiment(who, of, tracklite::Experiment::restore, |plain, id| {
+                    plain.set_experiment_lifecycle(id, Lifecycle::Active)
+                })
+            }
             Call::SetExperimentTag(who, of, key) => {
                 let key = format!("t{key}");
                 self.on_experiment(
