@@ -270,6 +270,7 @@ fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumRepor
     let options = LogOptions { read_only: true, ..LogOptions::default() };
     let log = Log::open(Arc::clone(storage), options)?;
     let _all = log.lock_out_writers()?;
+    remove_leftovers(&target);
     let temporary = temporary_beside(&target)?;
     let written = copy::copy(&log, &temporary, false).and_then(|_| {
         let keep = std::fs::metadata(&target)
@@ -304,6 +305,26 @@ fn temporary_beside(path: &Path) -> Result<PathBuf> {
     temporary.push(name);
     temporary.push(format!(".{}.{}.new", std::process::id(), Timestamp::now().as_nanos()));
     Ok(path.with_file_name(temporary))
+}
+
+/// Removes what vacuums of this file that were killed have left; nobody else vacuums it now.
+fn remove_leftovers(path: &Path) {
+    let (Some(name), Some(folder)) = (path.file_name().and_then(|it| it.to_str()), path.parent())
+    else {
+        return;
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let found = entry.file_name();
+        let between = found
+            .to_str()
+            .and_then(|it| it.strip_prefix('.')?.strip_prefix(name)?.strip_prefix('.'))
+            .and_then(|it| it.strip_suffix(".new")?.split_once('.'));
+        if between.is_some_and(|(process, time)| is_number(process) && is_number(time)) {
+            // It is in nobody's way if it stays.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Makes a name durable.

@@ -392,6 +392,27 @@ fn a_file_being_written_can_be_read_by_others() {
     reader.close().unwrap();
 }
 
+#[test]
+fn a_reader_is_told_of_a_vacuum() {
+    let place = Place::new();
+    let closed = place.closed_file();
+    let reader = open_to_read(&closed);
+    let id = reader.runs().unwrap()[0].info.id;
+    let held = reader.run(id).unwrap();
+    for left in [".runs.tracklite.12.34.new", ".runs.tracklite.12.new", ".other.12.34.new"] {
+        fs::write(place.path(left), "left by a vacuum that was killed, or not").unwrap();
+    }
+    Database::vacuum(&closed).unwrap();
+    assert!(!place.path(".runs.tracklite.12.34.new").exists(), "leftovers are removed");
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 3, "and nothing else is");
+    for error in [reader.runs().unwrap_err(), held.history("loss").unwrap_err()] {
+        check_poisoned(&error, &closed);
+        assert!(error.to_string().contains("vacuum"), "{error}");
+    }
+    let again = open_to_read(&closed);
+    assert_eq!(again.run(id).unwrap().history("loss").unwrap().len(), 10);
+}
+
 /// Does the work as a user whom permissions bind: a thread may give up what it is.
 fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let work = || {

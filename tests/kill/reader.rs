@@ -5,7 +5,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracklite::{Database, IndexPlace, Run};
+use tracklite::{Database, ErrorKind, IndexPlace, Run};
 
 use crate::check::{Complaint, Fault, check_series};
 use crate::ledger::{self, Page};
@@ -30,6 +30,7 @@ struct Reader {
 }
 
 type Verdict = Result<(), Complaint>;
+type Look = Result<(), Stop>;
 
 /// The whole life of the reader process.
 pub(crate) fn main(settings: &Settings) -> ! {
@@ -49,6 +50,26 @@ pub(crate) fn main(settings: &Settings) -> ! {
     let name = if verdict.is_ok() { "reader.done" } else { "reader.error" };
     fs::write(settings.ledger.join(name), text).expect("the ledger's folder is there");
     std::process::exit(i32::from(verdict.is_err()));
+}
+
+/// What stops a look: something wrong, or another file in the place of the one that is open.
+enum Stop {
+    Wrong(Complaint),
+    Replaced,
+}
+
+impl From<Complaint> for Stop {
+    fn from(complaint: Complaint) -> Self {
+        Stop::Wrong(complaint)
+    }
+}
+
+/// A vacuum, of the last writer that leaves, puts another file in the place; readers say so.
+fn stopped(error: &tracklite::Error) -> Stop {
+    match error.kind() {
+        ErrorKind::Poisoned => Stop::Replaced,
+        _ => Stop::Wrong(failed(error)),
+    }
 }
 
 fn failed(error: &tracklite::Error) -> Complaint {
@@ -72,7 +93,11 @@ impl Reader {
                 if ledger::is_stopped(&self.settings.ledger) {
                     break;
                 }
-                self.look(&database)?;
+                match self.look(&database) {
+                    Ok(()) => {}
+                    Err(Stop::Replaced) => break,
+                    Err(Stop::Wrong(complaint)) => return Err(complaint),
+                }
                 thread::sleep(Duration::from_millis(self.random.below(20)));
             }
         }
@@ -80,7 +105,7 @@ impl Reader {
     }
 
     /// One look at one run of one writer, mostly one of the latest.
-    fn look(&mut self, database: &Database) -> Verdict {
+    fn look(&mut self, database: &Database) -> Look {
         let lives = ledger::lives(&self.settings.ledger);
         let few = if self.random.below(3) > 0 { 24 } else { u64::MAX };
         let Some(back) = (lives.len() as u64).min(few).checked_sub(1) else { return Ok(()) };
@@ -93,9 +118,12 @@ impl Reader {
         }
         let number = self.random.below(before.runs.len() as u64) as u32;
         let holding = self.holding(life, number, &page);
-        let run = database.run(page.run(number)).map_err(|error| {
-            let text = format!("writer {life}: run {number} was started: {error}");
-            Complaint::new(Fault::Lost, text)
+        let run = database.run(page.run(number)).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let text = format!("writer {life}: run {number} was started: {error}");
+                Stop::Wrong(Complaint::new(Fault::Lost, text))
+            }
+            _ => stopped(&error),
         })?;
         self.looks += 1;
         self.look_at_series(life, number, &run, &before)?;
@@ -117,12 +145,12 @@ impl Reader {
         (expected.acknowledged, expected.in_flight)
     }
 
-    fn look_at_series(&mut self, life: Life, number: u32, run: &Run, before: &Model) -> Verdict {
+    fn look_at_series(&mut self, life: Life, number: u32, run: &Run, before: &Model) -> Look {
         let points = &before.runs[number as usize].points;
         let Some(last) = (points.len() as u64).checked_sub(1) else { return Ok(()) };
         let (key, least) =
             points.iter().nth(self.random.below(last + 1) as usize).expect("it is below");
-        let history = run.history(key).map_err(|error| failed(&error))?;
+        let history = run.history(key).map_err(|error| stopped(&error))?;
         let count = check_series(life, number, key, &history)?;
         self.points += count;
         let place = (life, number, key.clone());
@@ -132,7 +160,7 @@ impl Reader {
                 "writer {life}, run {number}, {key:?}: the reader sees {count} points; {least} \
                  were acknowledged, {seen} were seen before"
             );
-            return Err(Complaint::new(Fault::Lost, text));
+            return Err(Complaint::new(Fault::Lost, text).into());
         }
         let Some(page) = Page::read(&self.settings.ledger, life) else { return Ok(()) };
         let most = self.replay(life, &page).1.runs[number as usize].points[key];
@@ -140,20 +168,14 @@ impl Reader {
             let text = format!(
                 "writer {life}, run {number}, {key:?}: the reader sees {count} points of {most}"
             );
-            return Err(Complaint::new(Fault::Altered, text));
+            return Err(Complaint::new(Fault::Altered, text).into());
         }
         Ok(())
     }
 
     /// A writer that goes on after the question was alive when it was asked.
-    fn look_at_living(
-        &mut self,
-        life: Life,
-        number: u32,
-        run: &Run,
-        holding: Option<u64>,
-    ) -> Verdict {
-        let is_alive = run.is_alive().map_err(|error| failed(&error))?;
+    fn look_at_living(&mut self, life: Life, number: u32, run: &Run, holding: Option<u64>) -> Look {
+        let is_alive = run.is_alive().map_err(|error| stopped(&error))?;
         let deadline = Instant::now() + Duration::from_millis(300);
         let Some(answered) = Page::read(&self.settings.ledger, life) else { return Ok(()) };
         if is_alive || holding.is_none() {
@@ -164,7 +186,7 @@ impl Reader {
             let goes_on = now.progress() > answered.progress();
             if goes_on && self.holding(life, number, &now) == holding {
                 let text = format!("writer {life} goes on, and its run {number} is said dead");
-                return Err(Complaint::new(Fault::Other, text));
+                return Err(Complaint::new(Fault::Other, text).into());
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -181,12 +203,12 @@ impl Reader {
     }
 }
 
-fn look_at_dead(life: Life, number: u32, run: &Run) -> Verdict {
+fn look_at_dead(life: Life, number: u32, run: &Run) -> Look {
     let began = Instant::now();
-    while run.is_alive().map_err(|error| failed(&error))? {
+    while run.is_alive().map_err(|error| stopped(&error))? {
         if began.elapsed() > LIVENESS_PATIENCE {
             let text = format!("writer {life} is dead, and its run {number} is said to be alive");
-            return Err(Complaint::new(Fault::Other, text));
+            return Err(Complaint::new(Fault::Other, text).into());
         }
         thread::sleep(Duration::from_millis(10));
     }

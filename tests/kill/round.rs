@@ -302,6 +302,9 @@ impl Round {
         if let Err(error) = Database::vacuum(&file) {
             self.expect(false, &format!("the vacuum: {error}"));
         }
+        let folder = file.parent().expect("a file lies in a folder");
+        let files = fs::read_dir(folder).expect("the folder is ours").count();
+        self.expect(files == 1, "something is left beside the file");
         self.check("after the vacuum");
         self.verify("after the vacuum");
     }
