@@ -175,7 +175,10 @@ impl Check {
                 self.blocks.extend(sealed.blocks.into_iter().map(|block| (owner, block)));
             }
             Record::BlockMoved(moved) => {
-                let named = |block: &SealedBlock| matches!(block.place, BlockPlace::At { offset, .. } if offset == moved.from);
+                let named = |block: &SealedBlock| match block.place {
+                    BlockPlace::At { offset, .. } => offset == moved.from,
+                    BlockPlace::Inline(_) => false,
+                };
                 let Some(at) = self.blocks.iter().position(|(_, block)| named(block)) else {
                     return;
                 };

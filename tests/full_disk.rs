@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tracklite::{Database, ErrorKind, IndexPlace, Result, Run, Timestamp, WritePath};
 
 /// More points than any of the disks has room for, 32 bytes each.
-const POINTS_MAX: i64 = 2_000_000;
+const POINTS_MAX: i64 = 6_000_000;
 
 /// A small disk, and a name for messages.
 struct Disk {

@@ -75,20 +75,22 @@ impl Log {
             self.sync()?;
         }
         self.release_postponed()?;
-        self.prepare_extent()?;
+        // On a full disk this fails, and sealing is what makes room.
+        let prepared = self.prepare_extent();
         while self.seal_full()? > 0 {}
         self.pay_debts()?;
         self.tend_dead()?;
-        self.write_checkpoint()
+        self.write_checkpoint()?;
+        prepared.or_else(|_| self.prepare_extent())
     }
 
     /// Between ticks: makes the next extent ready, and seals what has become full.
     fn look_at_extents(&self) -> Result<()> {
-        self.prepare_extent()?;
+        let prepared = self.prepare_extent();
         if !self.is_poisoned()? {
             self.seal_full()?;
         }
-        Ok(())
+        prepared.or_else(|_| self.prepare_extent())
     }
 
     fn has_unsynced(&self) -> bool {

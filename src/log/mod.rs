@@ -15,6 +15,8 @@ mod open;
 mod points;
 mod read;
 mod seal;
+#[cfg(all(test, feature = "internals"))]
+mod seal_tests;
 mod state;
 mod survey;
 

@@ -132,6 +132,13 @@ impl Points {
         self.ready.is_none() && self.active.as_ref().is_some_and(half)
     }
 
+    /// Lets go of the extent when it has no slot left. On a full disk it can then be sealed, which
+    /// makes room, and the next one that is tried is of the smallest size.
+    fn release_full(&mut self) {
+        let full = self.active.take_if(|extent| extent.next == extent.capacity);
+        self.full.extend(full.map(|extent| extent.state()));
+    }
+
     fn next_units(&self) -> u32 {
         let Some(active) = &self.active else { return EXTENT_UNITS[0] };
         let took = active.began.map_or(FILLS_FAST, |began| began.elapsed());
@@ -239,7 +246,12 @@ impl Log {
         if next.is_none() {
             let bytes = FIRST_SLOT_BYTES + u64::from(slots) * SLOT_BYTES;
             let units = points.next_units().max(units_for(bytes));
-            next = Some(self.open_extent(units)?);
+            let opened = self.open_extent(units);
+            if opened.is_err() {
+                points.release_full();
+                self.wake.wake();
+            }
+            next = Some(opened?);
             // One that was ready and is too small keeps its place in the order: before this one.
             points.full.extend(points.active.take().map(|extent| extent.state()));
             points.full.extend(points.ready.take().map(|extent| extent.state()));

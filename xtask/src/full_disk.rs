@@ -50,8 +50,9 @@ pub(crate) fn check(context: &Context) -> StepResult {
     }
     let pairs: Vec<String> =
         disks.iter().map(|disk| format!("{}={}", disk.kind, disk.folder.display())).collect();
-    let words = "test --release --locked --all-features --test main -- full_disk --ignored --nocapture --test-threads=1";
-    run_command(context.cargo(words).env("TRACKLITE_SMALL_DISKS", pairs.join(";")))?;
+    let mut command = context.cargo("test --release --locked --all-features --test main --");
+    command.args(["full_disk", "--ignored", "--nocapture", "--test-threads=1"]);
+    run_command(command.env("TRACKLITE_SMALL_DISKS", pairs.join(";")))?;
     if missing.is_empty() {
         return Ok(Outcome::Passed);
     }

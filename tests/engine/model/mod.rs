@@ -5,6 +5,7 @@
 //! they are at most.
 
 mod calls;
+mod difference;
 mod found;
 mod plain;
 mod world;

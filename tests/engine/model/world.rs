@@ -9,6 +9,7 @@ use tracklite::{
 };
 
 use super::calls::{Call, Choice, Way};
+use super::difference::difference;
 use super::plain::{Answer, Plain};
 use crate::support::{self, Content, Kill, Opening, RunContent};
 
@@ -517,39 +518,4 @@ impl World {
         self.compare("read-only at last", support::read_file(&self.file))?;
         self.check_sound("at last")
     }
-}
-
-/// The first thing that differs.
-fn difference(found: &Content, expected: &Content) -> String {
-    if found.experiments != expected.experiments {
-        let (found, expected) = (&found.experiments, &expected.experiments);
-        return format!("experiments {found:?}, expected {expected:?}");
-    }
-    let ids = |content: &Content| content.runs.keys().copied().collect::<Vec<_>>();
-    if ids(found) != ids(expected) {
-        return format!("runs {:?}, expected {:?}", ids(found), ids(expected));
-    }
-    for (id, run) in &found.runs {
-        let other = &expected.runs[id];
-        if run == other {
-            continue;
-        }
-        for (key, points) in &run.metrics {
-            let wanted = other.metrics.get(key).map_or(&[][..], Vec::as_slice);
-            if points != wanted {
-                let at = points.iter().zip(wanted).position(|(left, right)| left != right);
-                return format!(
-                    "run {id}, metric {key}: {} points, expected {}, first difference {at:?}: \
-                     {:?} {:?}",
-                    points.len(),
-                    wanted.len(),
-                    at.and_then(|at| points.get(at)),
-                    at.and_then(|at| wanted.get(at)),
-                );
-            }
-        }
-        let bare = |run: &RunContent| RunContent { metrics: BTreeMap::new(), ..run.clone() };
-        return format!("run {id}: {:?}, expected {:?}", bare(run), bare(other));
-    }
-    "nothing differs".to_owned()
 }
