@@ -85,6 +85,24 @@ fn prose_is_kept() {
     }
 }
 
+/// The first block of this language in a Markdown text.
+fn first_block<'a>(text: &'a str, language: &str) -> &'a str {
+    let opening = format!("```{language}\n");
+    let block = text.split(opening.as_str()).nth(1).and_then(|rest| rest.split("```").next());
+    block.unwrap_or_default()
+}
+
+#[test]
+fn the_first_example_of_the_readme_is_one_that_runs() {
+    assert_eq!(first_block("a\n```rust\nfn f() {}\n```\n", "rust"), "fn f() {}\n");
+    let readme = source::read(&source::root().join("README.md"));
+    let before = readme.split("```rust").next().unwrap_or_default();
+    assert!(before.lines().count() < 20, "the first example begins within 20 lines");
+    let example = source::read(&source::root().join("examples/first.rs"));
+    let block = first_block(&readme, "rust");
+    assert!(block.len() > 100 && example.ends_with(block), "examples/first.rs is another example");
+}
+
 /// The rules' names that a file with this text breaks, in the order of the rules.
 fn broken(path: &str, text: &str) -> Vec<&'static str> {
     let source = Source::new(path, text);

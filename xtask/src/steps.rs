@@ -1,5 +1,7 @@
 //! The steps of `cargo xtask test`, cheapest first.
 
+use std::path::Path;
+
 use crate::runner::{Context, Outcome, Step, StepResult, output_of, run_command};
 use crate::{full_disk, licences};
 
@@ -137,9 +139,25 @@ fn sweep(context: &Context) -> StepResult {
         return Err(format!("`tracklite runs --json` lists no runs of the sweep: {listed}"));
     }
     run_command(context.cargo("tracklite verify").arg(&file))?;
-    let words = "run --release --no-default-features --features cli --example quickstart --";
-    run_command(context.cargo(words).arg(folder.join("quickstart.tracklite")))?;
+    // Both write `runs.tracklite` into the folder in which they are started.
+    run_example(context, "quickstart", &folder.join("quickstart"))?;
+    let printed = run_example(context, "first", &folder.join("first"))?;
+    let readme = std::fs::read_to_string(context.root.join("README.md"));
+    if !readme.map_err(|error| error.to_string())?.contains(&format!("```text\n{printed}```")) {
+        return Err(format!("the README does not show what its first example prints:\n{printed}"));
+    }
     Ok(Outcome::Passed)
+}
+
+/// Runs an example in a folder of its own; what it prints.
+fn run_example(context: &Context, name: &str, folder: &Path) -> Result<String, String> {
+    std::fs::create_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let words = "run --release --quiet --no-default-features --features cli --example";
+    let mut command = context.cargo(words);
+    command.arg(name).arg("--manifest-path").arg(context.root.join("Cargo.toml"));
+    let printed = output_of(command.current_dir(folder))?;
+    print!("{printed}");
+    Ok(printed)
 }
 
 fn fuzz(context: &Context) -> StepResult {
