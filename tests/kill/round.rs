@@ -14,7 +14,7 @@ use crate::check::{Checker, Complaint, Counts, Fault};
 use crate::ledger::{self, Page, Phase};
 use crate::random::Random;
 use crate::script::Life;
-use crate::settings::{Doom, Settings};
+use crate::settings::{Deceit, Doom, Settings};
 
 /// After so many kills the whole file is checked, while the writers go on.
 const KILLS_PER_CHECK: u64 = 75;
@@ -130,7 +130,10 @@ impl Round {
             let micros = self.random.below(12_000);
             return Some(Doom { phase: Phase::Opening, nth: 1, micros });
         }
-        let (phase, often, micros) = match self.random.below(16) {
+        // Only who dies between the note and the call is caught at noting early.
+        let is_early = self.settings.deceit == Deceit::AcknowledgesEarly;
+        let chosen = if is_early { 2 } else { self.random.below(16) };
+        let (phase, often, micros) = match chosen {
             0 => (Phase::Opening, 1, 8000),
             1 => (Phase::StartingRun, 4, 300),
             2..6 => (Phase::Points, 20, 400),
