@@ -99,7 +99,7 @@ pub mod internals {
     #[cfg(not(loom))]
     pub use crate::format::block;
     pub use crate::format::{
-        FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, frame, header, record, slot,
+        FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, frame, header, record, scan, slot,
         unit_start, word,
     };
     #[cfg(not(loom))]

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::block::{self, Column, Footer, FooterOrMore, SeriesFooter};
 use crate::format::header::u64_at;
 use crate::format::record::{BlockPlace, Incarnation, SeriesId};
-use crate::format::slot::Entry;
+use crate::format::scan::{Entry, PointSlot, PointSlots};
 use crate::id::{RunId, Timestamp};
 use crate::index::{SeriesSource, UnsealedExtent};
 use crate::log::ExtentState;
@@ -19,44 +19,55 @@ const ATTEMPTS_MAX: u32 = 1000;
 /// The first read of a block's end: what the footer of a usual block takes.
 const TAIL_BYTES: u32 = 8 * 1024;
 
+/// Room for so many points of a history is made at once, whatever the file claims.
+const RESERVE_MAX: u64 = 1 << 24;
+
 /// The latest point of every metric, by run and key.
 pub(crate) type LatestByRun = HashMap<RunId, BTreeMap<String, MetricPoint>>;
 
 impl Engine {
-    /// All points of a metric of a run, ordered by time, step and value.
-    pub(crate) fn history(&self, run: RunId, key: &str) -> Result<MetricHistory> {
-        let mut history = self.read_series(run, key, |sources| {
-            let mut history = MetricHistory::default();
+    /// Replaces what is in `into` by all points of a metric of a run, ordered by time, step, value.
+    pub(crate) fn read_history(
+        &self,
+        run: RunId,
+        key: &str,
+        into: &mut MetricHistory,
+    ) -> Result<()> {
+        into.clear();
+        let sealed = self.with_index(|index, _| index.sealed_points(run, key))?;
+        into.reserve(sealed.min(RESERVE_MAX) as usize);
+        let is_sorted = self.read_series(run, key, |sources| {
+            into.clear();
+            let mut history = HistoryBuilder { history: &mut *into, is_sorted: true };
             for source in sources {
                 for place in &source.blocks {
                     self.read_columns(place, source, &mut history)?;
                 }
-                self.scan_source(source, |point| history.push(point))?;
+                self.scan_source(source, &mut history)?;
             }
-            Ok(history)
+            Ok(history.is_sorted)
         })?;
-        history.sort();
-        Ok(history)
+        if !is_sorted {
+            into.sort();
+        }
+        Ok(())
     }
 
     /// What a metric of a run amounts to; `None` when it has no point.
     pub(crate) fn statistics(&self, run: RunId, key: &str) -> Result<Option<MetricStatistics>> {
         self.read_series(run, key, |sources| {
-            let mut sum: Option<MetricStatistics> = None;
-            let mut add = |next: MetricStatistics| {
-                sum = Some(sum.map_or(next, |sum| sum.with(next)));
-            };
+            let mut sum = StatisticsSum(None);
             for source in sources {
                 for place in &source.blocks {
                     let footer = self.footer(place)?;
                     for group in &footer.groups {
                         let own = group.series.iter().filter(|it| is_series(it, source));
-                        own.for_each(|it| add(it.statistics));
+                        own.for_each(|it| sum.add(it.statistics));
                     }
                 }
-                self.scan_source(source, |point| add(MetricStatistics::of_point(point)))?;
+                self.scan_source(source, &mut sum)?;
             }
-            Ok(sum)
+            Ok(sum.0)
         })
     }
 
@@ -95,7 +106,7 @@ impl Engine {
         &self,
         run: RunId,
         key: &str,
-        read: impl Fn(&[SeriesSource]) -> Result<T>,
+        mut read: impl FnMut(&[SeriesSource]) -> Result<T>,
     ) -> Result<T> {
         let mut before = None;
         for _ in 0..ATTEMPTS_MAX {
@@ -136,24 +147,21 @@ impl Engine {
         })
     }
 
-    /// Visits the points of a series that are in extents.
-    fn scan_source(&self, source: &SeriesSource, mut visit: impl FnMut(MetricPoint)) -> Result<()> {
+    /// Hands the points of a series that are in extents to the sink.
+    fn scan_source(&self, source: &SeriesSource, sink: &mut impl PointSink) -> Result<()> {
         for extent in &source.extents {
             let state = extent_state(extent);
             self.log.scan_extent(source.incarnation, &state, 0, |_, entry| match entry {
-                Entry::Point { series, step, time, value } if series == source.series => {
-                    visit(MetricPoint { step, time: Timestamp::from_nanos(time), value });
-                }
+                Entry::Points(points) => sink.points_of(source.series, points),
                 Entry::Row { schema, step, time, values } => {
                     let row = source.rows.iter().find(|row| row.row == schema);
                     let column =
                         row.and_then(|row| row.series.iter().position(|it| *it == source.series));
                     if let Some(bytes) = column.and_then(|it| values.get(it * 8..it * 8 + 8)) {
                         let value = f64::from_bits(u64_at(bytes, 0));
-                        visit(MetricPoint { step, time: Timestamp::from_nanos(time), value });
+                        sink.point(MetricPoint { step, time: Timestamp::from_nanos(time), value });
                     }
                 }
-                Entry::Point { .. } => {}
             })?;
         }
         Ok(())
@@ -163,17 +171,19 @@ impl Engine {
         &self,
         place: &BlockPlace,
         source: &SeriesSource,
-        history: &mut MetricHistory,
+        history: &mut HistoryBuilder<'_>,
     ) -> Result<()> {
         let footer = self.footer(place)?;
         for group in &footer.groups {
             for series in group.series.iter().filter(|it| is_series(it, source)) {
-                let bytes = self.column(place, &group.steps)?;
-                block::decode_column_i64(&group.steps, &bytes, &mut history.steps)?;
-                let bytes = self.column(place, &group.times)?;
-                block::decode_column_i64(&group.times, &bytes, &mut history.times)?;
-                let bytes = self.column(place, &series.values)?;
-                block::decode_column_f64(&series.values, &bytes, &mut history.values)?;
+                history.extend(|columns| {
+                    let bytes = self.column(place, &group.steps)?;
+                    block::decode_column_i64(&group.steps, &bytes, &mut columns.steps)?;
+                    let bytes = self.column(place, &group.times)?;
+                    block::decode_column_i64(&group.times, &bytes, &mut columns.times)?;
+                    let bytes = self.column(place, &series.values)?;
+                    block::decode_column_f64(&series.values, &bytes, &mut columns.values)
+                })?;
             }
         }
         Ok(())
@@ -240,7 +250,9 @@ impl Names {
             }
         };
         match *entry {
-            Entry::Point { series, step, time, value } => one(series, step, time, value),
+            Entry::Points(points) => {
+                points.iter().for_each(|it| one(it.series, it.step, it.time, it.value));
+            }
             Entry::Row { schema, step, time, values } => {
                 let series = self.rows.get(&schema).map_or(&[][..], Vec::as_slice);
                 for (series, bytes) in series.iter().zip(values.chunks_exact(8)) {
@@ -248,6 +260,77 @@ impl Names {
                 }
             }
         }
+    }
+}
+
+/// Takes the points of one series as they are found.
+trait PointSink {
+    /// Takes one point.
+    fn point(&mut self, point: MetricPoint);
+
+    /// Takes those of the points that are of this series.
+    fn points_of(&mut self, series: SeriesId, points: PointSlots<'_>) {
+        let own = points.iter().filter(|point| point.series == series);
+        own.for_each(|PointSlot { step, time, value, .. }| {
+            self.point(MetricPoint { step, time: Timestamp::from_nanos(time), value });
+        });
+    }
+}
+
+/// A history in the making, which looks whether it is in order while the points are at hand.
+#[derive(Debug)]
+struct HistoryBuilder<'a> {
+    history: &'a mut MetricHistory,
+    is_sorted: bool,
+}
+
+impl HistoryBuilder<'_> {
+    /// Lets `add` append to the columns.
+    #[inline]
+    fn extend<T>(&mut self, add: impl FnOnce(&mut MetricHistory) -> T) -> T {
+        let from = self.history.len();
+        let outcome = add(self.history);
+        self.is_sorted &= self.history.is_sorted_from(from);
+        outcome
+    }
+}
+
+impl PointSink for HistoryBuilder<'_> {
+    fn point(&mut self, point: MetricPoint) {
+        self.extend(|history| history.push(point));
+    }
+
+    fn points_of(&mut self, series: SeriesId, points: PointSlots<'_>) {
+        self.extend(|history| {
+            if points.iter().all(|point| point.series == series) {
+                // The usual case: three loops without a branch.
+                history.steps.extend(points.iter().map(|point| point.step));
+                history.times.extend(points.iter().map(|point| point.time));
+                history.values.extend(points.iter().map(|point| point.value));
+                return;
+            }
+            for PointSlot { step, time, value, .. } in
+                points.iter().filter(|it| it.series == series)
+            {
+                history.push(MetricPoint { step, time: Timestamp::from_nanos(time), value });
+            }
+        });
+    }
+}
+
+/// Statistics that are added up.
+#[derive(Debug)]
+struct StatisticsSum(Option<MetricStatistics>);
+
+impl StatisticsSum {
+    fn add(&mut self, next: MetricStatistics) {
+        self.0 = Some(self.0.map_or(next, |sum| sum.with(next)));
+    }
+}
+
+impl PointSink for StatisticsSum {
+    fn point(&mut self, point: MetricPoint) {
+        self.add(MetricStatistics::of_point(point));
     }
 }
 

@@ -11,7 +11,7 @@ use crate::format::block;
 use crate::format::frame::Frame;
 use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitKind};
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, SealedBlock};
-use crate::format::slot::ScanReport;
+use crate::format::scan::ScanReport;
 use crate::format::unit_start;
 use crate::id::RunId;
 use crate::log::{Damage, ExtentState, Log, LogOptions};

@@ -20,7 +20,8 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use tracklite::internals::FileId;
 use tracklite::internals::record::{Incarnation, SeriesId};
-use tracklite::internals::slot::{self, Entry, ScanReport, SlotSeed, point_words, row_words};
+use tracklite::internals::scan::{Entry, PointSlot, ScanReport, scan_live};
+use tracklite::internals::slot::{SlotSeed, point_words, row_words};
 use tracklite::internals::word::WordPlace;
 use tracklite::storage::{MemoryFile, MemoryStorage, Region, Storage};
 
@@ -68,17 +69,23 @@ fn append_row(region: &dyn Region, at: u32) {
     region.commit(offset, &words).unwrap();
 }
 
-/// Each entry that is found must be one that was logged.
-fn check(at: u32, entry: &Entry<'_>) {
+/// Each entry that is found must be one that was logged; gives the slots in which entries begin.
+fn check(at: u32, entry: &Entry<'_>) -> Vec<u32> {
     match *entry {
-        Entry::Point { series, step, time, value } => {
-            let step_of_slot = i64::from(at);
-            assert_eq!((series, step, time), (SeriesId(1), step_of_slot, step_of_slot + 100));
-            assert_eq!(value, 0.5 + step as f64);
+        Entry::Points(points) => {
+            let check = |(at, point): (u32, PointSlot)| {
+                let PointSlot { series, step, time, value } = point;
+                let step_of_slot = i64::from(at);
+                assert_eq!((series, step, time), (SeriesId(1), step_of_slot, step_of_slot + 100));
+                assert_eq!(value, 0.5 + step as f64);
+                at
+            };
+            (at..).zip(points.iter()).map(check).collect()
         }
         Entry::Row { schema, step, time, values } => {
             assert_eq!((schema, step, time), (SeriesId(2), 7, 107));
             assert_eq!(values, [1.5_f64.to_le_bytes(), 2.5_f64.to_le_bytes()].concat());
+            vec![at]
         }
     }
 }
@@ -93,9 +100,8 @@ fn scan(storage: &MemoryStorage, slots: u32, report: &mut ScanReport) -> Vec<u32
         let mut bytes = vec![0; (slots as usize - from) * SLOT_BYTES];
         let got = storage.read_at(EXTENT + (from * SLOT_BYTES) as u64, &mut bytes).unwrap();
         assert_eq!(got, bytes.len());
-        let again = slot::scan_live(seed(), &bytes, true, &mut settled, report, |at, entry| {
-            check(at, &entry);
-            found.push(at);
+        let again = scan_live(seed(), &bytes, true, &mut settled, report, |at, entry| {
+            found.extend(check(at, &entry));
         });
         if !again {
             return found;

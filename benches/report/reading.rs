@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tracklite::{Database, IndexPlace, Run, Timestamp};
+use tracklite::{Database, IndexPlace, MetricHistory, MetricPoint, Run, Timestamp};
 
 use crate::common::{Curve, curve, times};
 use crate::{create, print};
@@ -45,15 +45,22 @@ fn series() {
     let database = builder.open(&path).expect("a database");
     let run = database.default_experiment().and_then(|it| it.start_run("")).expect("a run");
     log_series(&run);
-    let read = |expected: usize| {
-        assert_eq!(run.history("loss").expect("a history").len(), expected);
-    };
-    let took = median(9, || read(POINTS));
     let rate = |bytes: usize, took: Duration| bytes as f64 / took.as_secs_f64();
-    print("1 M points live: slots read", &format!("{:.2} GB/s", rate(POINTS * 32, took) / 1e9));
+    let took = median(9, || {
+        assert_eq!(run.history("loss").expect("a history").len(), POINTS);
+    });
+    print("1 M points live: slots, fresh columns", &gigabytes(POINTS * 32, took));
+    let mut history = MetricHistory::default();
+    let took = median(9, || {
+        run.read_history("loss", &mut history).expect("a history");
+        assert_eq!(history.len(), POINTS);
+    });
+    print("1 M points live: slots, columns used again", &gigabytes(POINTS * 32, took));
     let took = median(9, || read_file(&path));
     let length = std::fs::metadata(&path).expect("the file is there").len() as usize;
-    print("  floor: reading the file", &format!("{:.2} GB/s", rate(length, took) / 1e9));
+    print("  floor: reading the file", &gigabytes(length, took));
+    let took = median(9, fill_columns);
+    print("  floor: filling fresh columns", &gigabytes(POINTS * 32, took));
     database.tick().expect("a tick");
     drop(database);
     let id = run.id();
@@ -64,8 +71,16 @@ fn series() {
         assert_eq!(run.history("loss").expect("a history").len(), POINTS);
     });
     let values = 3 * POINTS;
-    print("1 M points sealed: values", &format!("{:.0} M/s", rate(values, took) / 1e6));
-    print("1 M points sealed: points", &format!("{:.0} M/s", rate(POINTS, took) / 1e6));
+    print(
+        "1 M points sealed: values, fresh columns",
+        &format!("{:.0} M/s", rate(values, took) / 1e6),
+    );
+    let took = median(9, || {
+        run.read_history("loss", &mut history).expect("a history");
+        assert_eq!(history.len(), POINTS);
+    });
+    let again = format!("{:.0} M/s", rate(values, took) / 1e6);
+    print("1 M points sealed: values, columns used again", &again);
     let numbers = curve(Curve::ALL[0], 1, POINTS);
     let config = pco::ChunkConfig::default();
     let packed = pco::standalone::simple_compress(&numbers, &config).expect("packed");
@@ -74,6 +89,19 @@ fn series() {
         assert_eq!(back.len(), POINTS);
     });
     print("  floor: pco alone", &format!("{:.0} M values/s", rate(POINTS, took) / 1e6));
+}
+
+fn gigabytes(bytes: usize, took: Duration) -> String {
+    format!("{:.2} GB/s", bytes as f64 / took.as_secs_f64() / 1e9)
+}
+
+/// Three columns as a history has them, filled without reading anything.
+fn fill_columns() {
+    let mut history = MetricHistory::default();
+    for step in 0..POINTS as i64 {
+        history.push(MetricPoint { step, time: Timestamp::from_nanos(step), value: 0.5 });
+    }
+    std::hint::black_box(&history);
 }
 
 fn read_file(path: &Path) {

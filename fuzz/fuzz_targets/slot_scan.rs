@@ -4,7 +4,8 @@
 use tracklite::internals::FileId;
 use tracklite::internals::mutant::{Mutant, with_mutant};
 use tracklite::internals::record::{Incarnation, SeriesId};
-use tracklite::internals::slot::{self, Entry, ScanReport, SlotSeed};
+use tracklite::internals::scan::{self, Entry, PointSlot, ScanReport};
+use tracklite::internals::slot::{self, SlotSeed};
 use tracklite_fuzz::Choices;
 
 tracklite_fuzz::fuzz_program!(run, seeds);
@@ -53,7 +54,7 @@ fn write(seed: SlotSeed, choices: &mut Choices<'_>) -> (Vec<u8>, Vec<Written>) {
         let (words, text) = if count == 0 {
             let value = choices.value();
             let words = slot::point_words(seed, index, series, step, time, value);
-            (words.to_vec(), told(&Entry::Point { series, step, time, value }))
+            (words.to_vec(), told_point(&PointSlot { series, step, time, value }))
         } else {
             let values: Vec<u64> = (0..count).map(|_| choices.value().to_bits()).collect();
             row(seed, index, series, (step, time), &values)
@@ -83,17 +84,28 @@ fn row(
         slot::row_words(seed, index, schema, step, time, values.len(), &padded).to_vec();
     words.extend(&padded);
     let values: Vec<u8> = values.iter().flat_map(|word| word.to_le_bytes()).collect();
-    (words, told(&Entry::Row { schema, step, time, values: &values }))
+    (words, told_row(schema, step, time, &values))
 }
 
-/// An entry as text with the bits of its values, since a NaN does not equal itself.
-fn told(entry: &Entry<'_>) -> String {
-    match entry {
-        Entry::Point { series, step, time, value } => {
-            format!("point {series:?} {step} {time} {:016x}", value.to_bits())
+/// A point as text with the bits of its value, since a NaN does not equal itself.
+fn told_point(point: &PointSlot) -> String {
+    let PointSlot { series, step, time, value } = point;
+    format!("point {series:?} {step} {time} {:016x}", value.to_bits())
+}
+
+fn told_row(schema: SeriesId, step: i64, time: i64, values: &[u8]) -> String {
+    format!("row {schema:?} {step} {time} {values:02x?}")
+}
+
+/// The entries that were found, each with the slot in which it begins.
+fn told(at: u32, entry: &Entry<'_>) -> Vec<(usize, String)> {
+    let at = at as usize;
+    match *entry {
+        Entry::Points(points) => {
+            (at..).zip(points.iter().map(|point| told_point(&point))).collect()
         }
         Entry::Row { schema, step, time, values } => {
-            format!("row {schema:?} {step} {time} {values:02x?}")
+            vec![(at, told_row(schema, step, time, values))]
         }
     }
 }
@@ -121,8 +133,8 @@ fn scan(seed: SlotSeed, bytes: &[u8], piece: usize) -> (Vec<(usize, String)>, Sc
         end = bytes.len().min(end + piece.max(SLOT_BYTES));
         let from = bytes.len().min(report.stopped as usize * SLOT_BYTES);
         let is_last = end == bytes.len();
-        slot::scan(seed, &bytes[from..end.max(from)], is_last, &mut report, |at, entry| {
-            found.push((at as usize, told(&entry)));
+        scan::scan(seed, &bytes[from..end.max(from)], is_last, &mut report, |at, entry| {
+            found.extend(told(at, &entry));
         });
     }
     (found, report)

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::id::Timestamp;
+use crate::sys::memory::reserve_to_fill;
 
 /// One logged value of a metric.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,12 @@ impl MetricPoint {
         (self.step, self.time).cmp(&(other.step, other.time)).then_with(|| {
             number(self.value).partial_cmp(&number(other.value)).unwrap_or(Ordering::Equal)
         })
+    }
+
+    /// Orders the points of a history: by time, then step, then value.
+    fn history_order(&self, other: &Self) -> Ordering {
+        let by_place = (self.time, self.step).cmp(&(other.time, other.step));
+        by_place.then_with(|| self.value.total_cmp(&other.value))
     }
 }
 
@@ -71,20 +78,36 @@ impl MetricHistory {
         self.values.push(point.value);
     }
 
-    /// Puts the points in order; a pass without a swap when they are in order already.
+    /// Forgets the points and keeps their memory.
+    pub fn clear(&mut self) {
+        self.steps.clear();
+        self.times.clear();
+        self.values.clear();
+    }
+
+    /// Makes room for so many points more.
+    pub(crate) fn reserve(&mut self, points: usize) {
+        reserve_to_fill(&mut self.steps, points);
+        reserve_to_fill(&mut self.times, points);
+        reserve_to_fill(&mut self.values, points);
+    }
+
+    /// Puts the points in order.
     pub(crate) fn sort(&mut self) {
-        let order = |left: &MetricPoint, right: &MetricPoint| {
-            let by_place = (left.time, left.step).cmp(&(right.time, right.step));
-            by_place.then_with(|| left.value.total_cmp(&right.value))
-        };
-        let sorted = self.iter().zip(self.iter().skip(1));
-        if sorted.into_iter().all(|(left, right)| order(&left, &right).is_le()) {
-            return;
-        }
         let mut points: Vec<MetricPoint> = self.iter().collect();
-        points.sort_by(order);
+        points.sort_by(MetricPoint::history_order);
         *self = MetricHistory::default();
         points.into_iter().for_each(|point| self.push(point));
+    }
+
+    /// Whether the points from number `from` on are in order, among themselves and after the one
+    /// before them.
+    pub(crate) fn is_sorted_from(&self, from: usize) -> bool {
+        let start = from.saturating_sub(1);
+        let times = self.times.get(start..).unwrap_or_default();
+        // Most often time alone decides.
+        times.is_sorted_by(|left, right| left < right)
+            || self.iter().skip(start).is_sorted_by(|left, right| left.history_order(right).is_le())
     }
 
     /// The points one by one.

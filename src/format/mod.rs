@@ -7,6 +7,7 @@ pub mod block;
 pub mod frame;
 pub mod header;
 pub mod record;
+pub mod scan;
 pub mod slot;
 pub mod word;
 

@@ -155,6 +155,18 @@ impl Index {
         })
     }
 
+    /// How many sealed points a metric has.
+    pub(crate) fn sealed_points(&self, run: RunId, key: &str) -> Result<u64> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT points FROM metrics
+                 WHERE run = (SELECT run FROM runs WHERE run_id = ?1) AND key = ?2",
+            )?;
+            let points = select.query_row((run.to_string(), key), |row| row.get(0)).optional()?;
+            Ok(points.map_or(0, unsigned))
+        })
+    }
+
     /// How many experiments, runs and sealed points there are.
     pub(crate) fn counts(&self) -> Result<IndexCounts> {
         self.read(|connection| {

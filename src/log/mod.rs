@@ -9,6 +9,7 @@ mod append;
 mod background;
 mod chain;
 mod definitions;
+mod gather;
 mod janitor;
 mod locks;
 mod open;

@@ -3,7 +3,8 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::u32_at;
 use crate::format::record::{BlockPlace, Incarnation};
-use crate::format::slot::{self, Entry, ROW_FLAG, ScanReport, SlotSeed};
+use crate::format::scan::{Entry, ScanReport, scan_live};
+use crate::format::slot::{self, ROW_FLAG, SlotSeed};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
 use crate::sys::checksum::crc32c_bytes;
 
@@ -47,7 +48,7 @@ impl Log {
             let is_last = whole == left || got < wanted;
             let before = report.stopped;
             let bytes = &buffer[..whole];
-            if slot::scan_live(seed, bytes, is_last, &mut settled, &mut report, &mut visit) {
+            if scan_live(seed, bytes, is_last, &mut settled, &mut report, &mut visit) {
                 continue;
             }
             if is_last {

@@ -3,22 +3,20 @@
 //! The order is what keeps a power cut from taking both the extent and its block: write the
 //! blocks; sync; append `Sealed`; sync; punch.
 
-use std::collections::HashMap;
-
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::block::{self, Codec, Encoder, Group, SeriesLabel};
+use crate::format::block;
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
     BlockPlace, BlockUnitOpened, Incarnation, Position, Punched, Sealed, SealedBlock, SeriesId,
     WriterClosed,
 };
-use crate::format::slot::{Entry, ROW_FLAG};
 use crate::format::{UNIT_BYTES, UNIT_HEADER_BYTES, unit_start, units_for};
 use crate::mutant::{self, Mutant};
 use crate::storage::LockMode;
 use crate::sys::checksum::crc32c_bytes;
 
 use super::definitions::Definition;
+use super::gather::Gathering;
 use super::state::ExtentState;
 use super::{Log, io_error};
 
@@ -407,97 +405,4 @@ fn sealed_by_others() -> Error {
 
 fn too_large(length: usize) -> Error {
     Error::new(ErrorKind::InvalidInput, format!("a block of {length} bytes"))
-}
-
-/// Gathers entries into groups of columns.
-struct Gathering<'a> {
-    define: Define<'a>,
-    /// By series, or by row schema with its flag: the group, or `None` when it is undefined.
-    by_tag: HashMap<u32, Option<usize>>,
-    groups: Vec<Group>,
-    numbers: usize,
-    dropped: u64,
-}
-
-impl<'a> Gathering<'a> {
-    fn new(define: Define<'a>) -> Self {
-        let (by_tag, groups) = (HashMap::new(), Vec::new());
-        Gathering { define, by_tag, groups, numbers: 0, dropped: 0 }
-    }
-
-    fn add(&mut self, entry: &Entry<'_>) {
-        let (tag, points) = match entry {
-            Entry::Point { series, .. } => (series.0, 1),
-            Entry::Row { schema, values, .. } => (schema.0 | ROW_FLAG, values.len() / 8),
-        };
-        let group = self.group(tag);
-        let Some(group) = group.map(|index| &mut self.groups[index]) else {
-            self.dropped += points as u64;
-            return;
-        };
-        if group.values.len() != points {
-            self.dropped += points as u64;
-            return;
-        }
-        self.numbers += 2 + points;
-        match *entry {
-            Entry::Point { step, time, value, .. } => {
-                group.steps.push(step);
-                group.times.push(time);
-                group.values[0].push(value);
-            }
-            Entry::Row { step, time, values, .. } => {
-                group.steps.push(step);
-                group.times.push(time);
-                for (column, bytes) in group.values.iter_mut().zip(values.chunks_exact(8)) {
-                    column.push(f64::from_bits(crate::format::header::u64_at(bytes, 0)));
-                }
-            }
-        }
-    }
-
-    fn group(&mut self, tag: u32) -> Option<usize> {
-        if let Some(known) = self.by_tag.get(&tag) {
-            return *known;
-        }
-        let group = self.new_group(tag).map(|group| {
-            self.groups.push(group);
-            self.groups.len() - 1
-        });
-        self.by_tag.insert(tag, group);
-        group
-    }
-
-    fn new_group(&self, tag: u32) -> Option<Group> {
-        let ids = match (self.define)(SeriesId(tag & !ROW_FLAG))? {
-            Definition::Series { .. } if tag & ROW_FLAG == 0 => vec![SeriesId(tag)],
-            Definition::Row(series) if tag & ROW_FLAG != 0 => series.to_vec(),
-            _ => return None,
-        };
-        let label = |id| match (self.define)(id)? {
-            Definition::Series { run, key } => {
-                Some(SeriesLabel { series: id, run, key: key.to_string() })
-            }
-            Definition::Row(_) => None,
-        };
-        let series = ids.into_iter().map(label).collect::<Option<Vec<_>>>()?;
-        let values = vec![Vec::new(); series.len()];
-        Some(Group { series, steps: Vec::new(), times: Vec::new(), values })
-    }
-
-    /// The block of what was gathered, which is then forgotten; `None` when there is nothing.
-    fn encode(&mut self) -> Result<Option<Vec<u8>>> {
-        let groups = std::mem::take(&mut self.groups);
-        self.by_tag.clear();
-        self.numbers = 0;
-        if groups.is_empty() {
-            return Ok(None);
-        }
-        let mut encoder = Encoder::new(Codec::Pco);
-        for group in groups {
-            // Each group's columns are freed once they are coded.
-            encoder.push(&group)?;
-        }
-        encoder.finish().map(Some)
-    }
 }

@@ -12,3 +12,4 @@ pub(crate) mod descriptor;
 pub(crate) mod fork;
 pub(crate) mod lock;
 pub(crate) mod map;
+pub(crate) mod memory;

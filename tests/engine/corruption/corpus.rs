@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use tracklite::internals::header::{Header, UnitHeader, UnitKind};
-use tracklite::internals::slot::{self, ScanReport, SlotSeed};
+use tracklite::internals::scan::{ScanReport, scan};
+use tracklite::internals::slot::SlotSeed;
 use tracklite::storage::simulated::Random;
 use tracklite::storage::{FaultPlan, MemoryFile};
 use tracklite::{Database, Run, Timestamp};
@@ -49,7 +50,7 @@ impl Corpus {
         let hit = self.extents.iter().find(is_hit).filter(|_| damaged.len() == self.bytes.len());
         hit.is_some_and(|(seed, range)| {
             let mut report = ScanReport::default();
-            slot::scan(*seed, &damaged[range.clone()], true, &mut report, |_, _| {});
+            scan(*seed, &damaged[range.clone()], true, &mut report, |_, _| {});
             range.start + report.next as usize * 32 <= first
         })
     }
