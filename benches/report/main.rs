@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod latency;
+mod points;
 mod processes;
 mod reading;
 mod size;
@@ -18,13 +19,14 @@ use tracklite::{Database, IndexPlace};
 /// A part of the report.
 type Part = (&'static str, fn());
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("latency", latency::report),
     ("burst", processes::burst),
     ("turn", processes::in_turn),
     ("memory", processes::memory),
     ("size", size::report),
     ("reading", reading::report),
+    ("points", points::report),
 ];
 
 fn main() {

@@ -36,23 +36,28 @@ fn output_of(child: Child) -> String {
 }
 
 pub(crate) fn burst() {
-    for seconds in ["2", "20"] {
+    for seconds in ["2", "60"] {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("runs.tracklite");
         drop(create(&path));
         let workers: Vec<Child> =
             (0..16).map(|_| start(&["worker-burst", seconds], &path)).collect();
-        let (mut rate, mut backlog) = (0.0, 0_u64);
+        let mut sum = [0.0; 4];
         for worker in workers {
             let text = output_of(worker);
-            let mut words = text.split_whitespace();
-            let mut number = || words.next().expect("a number").parse::<f64>().expect("a number");
-            rate += number();
-            backlog = backlog.max(number() as u64);
+            for (sum, word) in sum.iter_mut().zip(text.split_whitespace()) {
+                *sum += word.parse::<f64>().expect("a number");
+            }
         }
+        let [rate, unsealed, logging, background] = sum;
+        let (rate, unsealed) = (rate / 1e6, unsealed / 16.0 / f64::from(1 << 20));
         print(
             &format!("16 processes, rows of 8, {seconds} s"),
-            &format!("{:.1} M points/s, {} MiB unsealed", rate / 1e6, backlog >> 20),
+            &format!("{rate:.1} M points/s, {unsealed:.0} MiB unsealed at the end"),
+        );
+        print(
+            "  CPU of the logging and of the background threads",
+            &format!("{logging:.1} s / {background:.1} s"),
         );
     }
 }
@@ -72,9 +77,25 @@ fn burst_worker(path: &Path, seconds: &str) {
     }
     let rate = rows as f64 * 8.0 / began.elapsed().as_secs_f64();
     let unsealed = database.info().map_or(0, |info| info.unsealed_bytes);
-    println!("{rate} {unsealed}");
+    let [logging, background] = seconds_by_thread();
+    println!("{rate} {unsealed} {logging} {background}");
     // Not closed: sealing what is left would take longer than the burst.
     std::process::exit(0);
+}
+
+/// The CPU seconds of this process's first thread, and of its others.
+fn seconds_by_thread() -> [f64; 2] {
+    let own = std::process::id().to_string();
+    let mut seconds = [0.0; 2];
+    for entry in std::fs::read_dir("/proc/self/task").expect("threads").flatten() {
+        let text = std::fs::read_to_string(entry.path().join("stat")).expect("thread facts");
+        // What follows the name, which may hold anything: state, then numbers.
+        let (_, facts) = text.rsplit_once(')').expect("a name in brackets");
+        let ticks = |at| facts.split_whitespace().nth(at).and_then(|it| it.parse::<f64>().ok());
+        let (user, system) = (ticks(11).expect("a number"), ticks(12).expect("a number"));
+        seconds[usize::from(*entry.file_name() != *own)] += (user + system) / 100.0;
+    }
+    seconds
 }
 
 pub(crate) fn in_turn() {

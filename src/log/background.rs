@@ -86,6 +86,7 @@ impl Log {
 
     /// Between ticks: makes the next extent ready, and seals what has become full.
     fn look_at_extents(&self) -> Result<()> {
+        self.populate_ahead();
         let prepared = self.prepare_extent();
         if !self.is_poisoned()? {
             self.seal_full()?;

@@ -9,6 +9,7 @@ mod append;
 mod background;
 mod chain;
 mod definitions;
+mod extent;
 mod gather;
 mod janitor;
 mod locks;

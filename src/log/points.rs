@@ -14,9 +14,9 @@ use crate::format::{
 };
 use crate::id::RunId;
 use crate::mutant::{self, Mutant};
-use crate::storage::Region;
 
 use super::definitions::Definition;
+use super::extent::{OpenExtent, Window, slot_offset};
 use super::state::ExtentState;
 use super::{Log, io_error};
 
@@ -24,9 +24,6 @@ use super::{Log, io_error};
 const EXTENT_UNITS: [u32; 4] = [1, 4, 16, 64];
 /// An extent that fills faster than this is followed by a larger one.
 const FILLS_FAST: Duration = Duration::from_secs(4);
-/// How far ahead of the writer pages are made resident.
-const POPULATE_BYTES: usize = 256 * 1024;
-
 /// Where this process stores its next point.
 #[derive(Debug)]
 pub(crate) struct Points {
@@ -60,47 +57,6 @@ impl Points {
     }
 }
 
-/// An extent that this process fills.
-#[derive(Debug)]
-struct OpenExtent {
-    unit: u32,
-    units: u32,
-    seed: SlotSeed,
-    region: Box<dyn Region>,
-    next: u32,
-    capacity: u32,
-    /// At this slot the next extent should be made ready.
-    wake_at: u32,
-    /// Up to here an append that failed may have left something behind.
-    soiled: u32,
-    began: Option<Instant>,
-}
-
-impl OpenExtent {
-    fn state(&self) -> ExtentState {
-        ExtentState { unit: self.unit, units: self.units, sealed: false }
-    }
-
-    /// After a failed append: empties the slots that it may have reached, so that what is behind
-    /// the last entry is empty, or the one entry that was being written when a process died.
-    #[cold]
-    fn clean(&mut self) -> Result<()> {
-        let empty = [0; SLOT_WORDS];
-        while self.soiled > self.next {
-            self.region
-                .store(slot_offset(self.soiled - 1), &empty)
-                .map_err(io_error("emptying the slots of a failed append".to_owned()))?;
-            self.soiled -= 1;
-        }
-        self.soiled = 0;
-        Ok(())
-    }
-}
-
-fn slot_offset(slot: u32) -> usize {
-    (FIRST_SLOT_BYTES + u64::from(slot) * SLOT_BYTES) as usize
-}
-
 impl Points {
     /// Takes all extents away from the writer, the part-filled ones too, in order.
     pub(super) fn take_all(&mut self) -> Vec<ExtentState> {
@@ -121,14 +77,14 @@ impl Points {
     pub(super) fn populate_tail(&self) {
         if let Some(extent) = &self.active {
             let from = slot_offset(extent.next);
-            let end = (u64::from(extent.units) * UNIT_BYTES) as usize;
-            extent.region.populate(from, POPULATE_BYTES.min(end.saturating_sub(from)));
+            let end = slot_offset(extent.populated.max(extent.next));
+            extent.region.populate(from, end - from);
         }
     }
 
     /// Whether the writer is in the second half of its last extent.
     pub(super) fn is_ready_needed(&self) -> bool {
-        let half = |extent: &OpenExtent| extent.next >= extent.wake_at;
+        let half = |extent: &OpenExtent| extent.next >= extent.capacity / 2;
         self.ready.is_none() && self.active.as_ref().is_some_and(half)
     }
 
@@ -181,10 +137,10 @@ impl Log {
                     return Err(Error::io("storing a point", source));
                 }
                 extent.next += 1;
-                let wakes = extent.next == extent.wake_at;
+                let is_noticed = extent.next >= extent.notice_at;
                 points.stored += 1;
-                if wakes {
-                    self.wake.wake();
+                if is_noticed {
+                    self.notice(&mut points);
                 }
                 return Ok(());
             }
@@ -227,15 +183,40 @@ impl Log {
                     return Err(Error::io("storing a row", source));
                 }
                 extent.next += slots;
-                let wakes = (extent.next - slots..extent.next).contains(&extent.wake_at);
+                let is_noticed = extent.next >= extent.notice_at;
                 points.stored += 1;
-                if wakes {
-                    self.wake.wake();
+                if is_noticed {
+                    self.notice(points);
                 }
                 return Ok(());
             }
             self.next_extent(points, slots)?;
         }
+    }
+
+    /// Half a window on: asks the background thread to run ahead, and where it has not, makes the
+    /// next window resident at once.
+    #[cold]
+    fn notice(&self, points: &mut Points) {
+        let Some(extent) = &mut points.active else { return };
+        extent.put_notice();
+        if extent.next >= extent.populated
+            && let Some(window) = extent.take_window()
+        {
+            window.populate();
+        }
+        self.wake.wake();
+    }
+
+    /// Makes pages resident before the writer comes to them.
+    pub(super) fn populate_ahead(&self) {
+        let window = {
+            let mut points = self.points.lock();
+            let needed = points.active.as_mut().filter(|extent| extent.is_window_needed());
+            needed.and_then(OpenExtent::take_window)
+        };
+        // Without the lock: the writer goes on meanwhile.
+        window.iter().for_each(Window::populate);
     }
 
     /// Goes over to an extent that has room for `slots` slots.
@@ -271,8 +252,8 @@ impl Log {
             }
             points.next_units()
         };
-        let extent = self.open_extent(units)?;
-        extent.region.populate(0, POPULATE_BYTES.min((u64::from(units) * UNIT_BYTES) as usize));
+        let mut extent = self.open_extent(units)?;
+        extent.take_window().iter().for_each(Window::populate);
         let mut points = self.points.lock();
         if points.ready.is_none() {
             points.ready = Some(extent);
@@ -327,18 +308,8 @@ impl Log {
             .storage
             .region(unit_start(unit), u64::from(units) * UNIT_BYTES)
             .map_err(io_error(format!("opening extent {unit}")))?;
-        let capacity = slot::slot_count(units);
-        Ok(OpenExtent {
-            unit,
-            units,
-            seed: SlotSeed::new(self.file, unit, incarnation),
-            region,
-            next: 0,
-            capacity,
-            wake_at: capacity / 2,
-            soiled: 0,
-            began: None,
-        })
+        let seed = SlotSeed::new(self.file, unit, incarnation);
+        Ok(OpenExtent::new(unit, units, seed, Arc::from(region)))
     }
 
     /// Gives ids to metrics of a run, in one frame; the first of the ids, which are consecutive.

@@ -206,6 +206,8 @@ impl Log {
         let lost = self.encode_extents(incarnation, extents, define, |bytes| {
             let series = block::parse(&bytes)?.sealed_series();
             blocks.push(SealedBlock { place: self.place_block(sealer, bytes)?, series });
+            // A pass may take long; the writer should not come to pages that are not there.
+            self.populate_ahead();
             Ok(())
         })?;
         Ok((blocks, lost.undefined + lost.slots))
