@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::Record;
 use crate::format::word::WordPlace;
 
@@ -75,13 +75,12 @@ impl Log {
             self.sync()?;
         }
         self.release_postponed()?;
-        // On a full disk this fails, and sealing is what makes room.
         let prepared = self.prepare_extent();
         while self.seal_full()? > 0 {}
         self.pay_debts()?;
         self.tend_dead()?;
         self.write_checkpoint()?;
-        prepared.or_else(|_| self.prepare_extent())
+        self.prepare_again(prepared)
     }
 
     /// Between ticks: makes the next extent ready, and seals what has become full.
@@ -91,7 +90,15 @@ impl Log {
         if !self.is_poisoned()? {
             self.seal_full()?;
         }
-        prepared.or_else(|_| self.prepare_extent())
+        self.prepare_again(prepared)
+    }
+
+    /// On a full disk no extent can be made ready, and sealing is what makes room: then once more.
+    fn prepare_again(&self, prepared: Result<()>) -> Result<()> {
+        match prepared {
+            Err(error) if error.kind() == ErrorKind::StorageFull => self.prepare_extent(),
+            other => other,
+        }
     }
 
     fn has_unsynced(&self) -> bool {

@@ -7,7 +7,7 @@
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::Path;
 
 use tracklite::internals::header::Header;
 use tracklite::storage::{FaultPlan, MemoryFile};
@@ -16,19 +16,19 @@ use tracklite::{Lifecycle, RunStatus};
 use self::writer::{Blocks, FINISHED, RUN, TIME, accuracy, live_loss, loss};
 use crate::support::{self, Content, ExperimentContent, Opening, Point, RunContent};
 
-fn path() -> PathBuf {
-    let name = "tests/fixtures/v0/all-records.tracklite.zst";
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
-}
+/// The fixture as it was when this was compiled: it is there wherever the program runs.
+const PACKED: &[u8] = include_bytes!("../../fixtures/v0/all-records.tracklite.zst");
 
 fn stored() -> Vec<u8> {
     if crate::setting("TRACKLITE_REMAKE_FIXTURES") == Some(1) {
         let bytes = writer::write(&Blocks::encode());
-        std::fs::write(path(), zstd::encode_all(&*bytes, 19).unwrap()).unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v0");
+        let path = folder.join("all-records.tracklite.zst");
+        std::fs::write(path, zstd::encode_all(&*bytes, 19).unwrap()).unwrap();
+        return bytes;
     }
-    let packed = std::fs::read(path()).unwrap();
-    assert!(packed.len() < 300 * 1024);
-    zstd::decode_all(&*packed).unwrap()
+    assert!(PACKED.len() < 300 * 1024);
+    zstd::decode_all(PACKED).unwrap()
 }
 
 fn texts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
