@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tracklite::internals::header::Header;
 use tracklite::internals::new_file;
-use tracklite::storage::{Failure, Fault, FaultPlan, FaultStorage, MemoryFile};
+use tracklite::storage::simulated::SimulatedDisk;
+use tracklite::storage::{Failure, Fault, FaultPlan, FaultStorage, MemoryFile, Storage};
 use tracklite::{
     Database, IndexPlace, Lifecycle, MetricHistory, MetricPoint, MetricStatistics, Result, RunId,
     RunStatus, VerifyReport,
@@ -18,6 +19,46 @@ pub fn create(id: u128) -> MemoryFile {
     let mut header = Header { file: tracklite::internals::new_header(id).file, created: 0 };
     header.created = 1_700_000_000_000_000_000;
     MemoryFile::with_bytes(&new_file(header))
+}
+
+/// A file that several processes can open.
+pub trait File {
+    /// As a process of its own sees it.
+    fn storage(&self) -> Arc<dyn Storage>;
+
+    /// All its bytes.
+    fn bytes(&self) -> Vec<u8> {
+        let storage = self.storage();
+        let mut bytes = vec![0; usize::try_from(storage.len().unwrap()).unwrap()];
+        let mut read = 0;
+        while read < bytes.len() {
+            let count = storage.read_at(read as u64, &mut bytes[read..]).unwrap();
+            assert!(count > 0, "the file ends at {read} of {}", bytes.len());
+            read += count;
+        }
+        bytes
+    }
+}
+
+impl File for MemoryFile {
+    fn storage(&self) -> Arc<dyn Storage> {
+        Arc::new(self.open())
+    }
+}
+
+impl File for SimulatedDisk {
+    fn storage(&self) -> Arc<dyn Storage> {
+        Arc::new(self.attach())
+    }
+}
+
+/// A disk that can lose power, with a file of these bytes.
+pub fn disk_with(bytes: &[u8], seed: u64) -> SimulatedDisk {
+    let disk = SimulatedDisk::new(seed);
+    let storage = disk.attach();
+    storage.write_at(0, bytes).unwrap();
+    storage.sync().unwrap();
+    disk
 }
 
 /// How a process opens a file.
@@ -47,14 +88,24 @@ impl Kill {
     /// Nothing that the process does reaches the file any more. Its locks end with its storage:
     /// when its last handle is dropped.
     pub fn kill(&self) {
-        self.0.arm(Fault { kind: None, nth: 1, failure: Failure::Io, for_ever: true });
+        self.kill_at(1);
+    }
+
+    /// As [`Kill::kill`], at the `nth` call of the storage from now on.
+    pub fn kill_at(&self, nth: u64) {
+        self.0.arm(Fault { kind: None, nth, failure: Failure::Io, for_ever: true });
+    }
+
+    /// Whether it has come to that.
+    pub fn is_dead(&self) -> bool {
+        self.0.failures() > 0
     }
 }
 
 /// Opens the file like a process of its own, whose calls fail as `faults` says.
-pub fn open(file: &MemoryFile, opening: &Opening, faults: &FaultPlan) -> (Result<Database>, Kill) {
+pub fn open(file: &impl File, opening: &Opening, faults: &FaultPlan) -> (Result<Database>, Kill) {
     let kill = Kill::default();
-    let storage = FaultStorage::new(Arc::new(file.open()), faults);
+    let storage = FaultStorage::new(file.storage(), faults);
     let storage = FaultStorage::new(Arc::new(storage), &kill.0);
     let database = Database::builder()
         .read_only(opening.read_only)
@@ -78,8 +129,8 @@ pub fn read_path(path: &Path) -> Result<Content> {
 }
 
 /// The engine's own verification.
-pub fn verify(file: &MemoryFile) -> Result<VerifyReport> {
-    tracklite::internals::verify_storage(Arc::new(file.open()))
+pub fn verify(file: &impl File) -> Result<VerifyReport> {
+    tracklite::internals::verify_storage(file.storage())
 }
 
 /// A point as (time, step, bits of the value), so that points can be ordered and compared.
@@ -160,7 +211,7 @@ pub fn read_where(database: &Database, is_wanted: impl Fn(&str) -> bool) -> Resu
 }
 
 /// Opens the file for reading and reads everything.
-pub fn read_file(file: &MemoryFile) -> Result<Content> {
+pub fn read_file(file: &impl File) -> Result<Content> {
     read(&open(file, &Opening::read(), &FaultPlan::new()).0?)
 }
 

@@ -63,12 +63,43 @@ pub enum Call {
     Compare(Who),
     Close(Who),
     Kill(Who),
-    /// The machine is another one, or was started again.
+    /// All processes end as by `kill -9`, and the machine is started again.
     Reboot,
+    /// The power fails after this process has synced.
+    PowerCut(Who),
+    /// The process dies at so many calls of its storage within this call.
+    DieIn(Who, u64, Box<Call>),
     DeleteIndex,
     Backup(Who),
     Vacuum,
     Salvage,
+}
+
+impl Call {
+    /// The same call, made by this process.
+    fn by(mut self, by: Who) -> Self {
+        use Call::*;
+        match &mut self {
+            RenameExperiment(who, ..)
+            | DeleteExperiment(who, ..)
+            | RestoreExperiment(who, ..)
+            | SetExperimentTag(who, ..)
+            | DeleteExperimentTag(who, ..)
+            | LogParam(who, ..)
+            | SetTag(who, ..)
+            | DeleteTag(who, ..)
+            | SetName(who, ..)
+            | SetStatus(who, ..)
+            | Log { who, .. }
+            | Resume(who, ..)
+            | DeleteRun(who, ..)
+            | RestoreRun(who, ..)
+            | Gc(who)
+            | Tick(who) => *who = by,
+            _ => {}
+        }
+        self
+    }
 }
 
 fn step() -> impl Strategy<Value = i64> {
@@ -97,15 +128,25 @@ fn value() -> impl Strategy<Value = f64> {
     prop_oneof![4 => -10.0..10.0_f64, 2 => special, 1 => any::<u64>().prop_map(f64::from_bits)]
 }
 
-fn log() -> impl Strategy<Value = Call> {
-    let way = prop_oneof![
+fn any_way() -> impl Strategy<Value = Way> {
+    prop_oneof![
+        14 => whole_way(),
+        3 => Just(Way::Array),
+        1 => Just(Way::Bulk),
+    ]
+}
+
+/// Ways that are done in whole or not at all.
+fn whole_way() -> impl Strategy<Value = Way> {
+    prop_oneof![
         3 => Just(Way::ByName),
         4 => Just(Way::ByHandle),
-        3 => Just(Way::Array),
         3 => Just(Way::RowByName),
         4 => Just(Way::Row),
-        1 => Just(Way::Bulk),
-    ];
+    ]
+}
+
+fn log(way: impl Strategy<Value = Way>) -> impl Strategy<Value = Call> {
     (any::<Who>(), any::<Choice>(), 0..4_u8, way, step(), time(), value()).prop_map(
         |(who, run, key, way, step, time, value)| Call::Log {
             who,
@@ -127,14 +168,13 @@ fn start_run() -> impl Strategy<Value = Call> {
     })
 }
 
-/// Any call, frequent ones more often.
-pub fn call() -> impl Strategy<Value = Call> {
+/// A change that is one frame: done in whole or not at all.
+fn change() -> impl Strategy<Value = Call> {
     use Call::*;
     let who = any::<Who>;
     let choice = any::<Choice>;
     let few = || 0..4_u8;
-    let changes = prop_oneof![
-        3 => (who(), few()).prop_map(|(who, path)| CreateExperiment(who, path)),
+    prop_oneof![
         1 => (who(), choice(), few()).prop_map(|(who, of, to)| RenameExperiment(who, of, to)),
         1 => (who(), choice()).prop_map(|(who, of)| DeleteExperiment(who, of)),
         1 => (who(), choice()).prop_map(|(who, of)| RestoreExperiment(who, of)),
@@ -147,11 +187,29 @@ pub fn call() -> impl Strategy<Value = Call> {
         1 => (who(), choice(), few()).prop_map(|(who, run, key)| DeleteTag(who, run, key)),
         1 => (who(), choice(), few()).prop_map(|(who, run, name)| SetName(who, run, name)),
         1 => (who(), choice(), 0..5_u8).prop_map(|(who, run, to)| SetStatus(who, run, to)),
-        1 => (who(), choice()).prop_map(|(who, run)| Finish(who, run)),
         1 => (who(), choice()).prop_map(|(who, run)| Resume(who, run)),
         2 => (who(), choice()).prop_map(|(who, run)| DeleteRun(who, run)),
         1 => (who(), choice()).prop_map(|(who, run)| RestoreRun(who, run)),
+    ]
+}
+
+/// A call in which its process dies.
+fn fatal() -> impl Strategy<Value = Call> {
+    let call = prop_oneof![
+        4 => change(),
+        4 => log(whole_way()),
+        1 => any::<Who>().prop_map(Call::Gc),
+        1 => any::<Who>().prop_map(Call::Tick),
     ];
+    (any::<Who>(), 1..40_u64, call)
+        .prop_map(|(who, nth, call)| Call::DieIn(who, nth, Box::new(call.by(who))))
+}
+
+/// Any call, frequent ones more often.
+pub fn call() -> impl Strategy<Value = Call> {
+    use Call::*;
+    let who = any::<Who>;
+    let choice = any::<Choice>;
     let upkeep = prop_oneof![
         2 => who().prop_map(Gc),
         4 => who().prop_map(Tick),
@@ -160,10 +218,14 @@ pub fn call() -> impl Strategy<Value = Call> {
         2 => who().prop_map(Close),
         3 => who().prop_map(Kill),
         1 => Just(Reboot),
+        1 => who().prop_map(PowerCut),
+        4 => fatal(),
+        1 => (who(), choice()).prop_map(|(who, run)| Finish(who, run)),
         1 => Just(DeleteIndex),
         1 => who().prop_map(Backup),
         1 => Just(Vacuum),
         1 => Just(Salvage),
     ];
-    prop_oneof![5 => start_run(), 20 => log(), 12 => changes, 10 => upkeep]
+    let create = (who(), 0..4_u8).prop_map(|(who, path)| CreateExperiment(who, path));
+    prop_oneof![2 => create, 5 => start_run(), 20 => log(any_way()), 12 => change(), 14 => upkeep]
 }

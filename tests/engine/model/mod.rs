@@ -1,10 +1,11 @@
 //! Random sequences of calls against a plain model: the same answers live, after reopening, after
-//! the index was deleted, after kills, for readers, in backups and after a vacuum.
+//! the index was deleted, after kills and power cuts, for readers, in backups and after a vacuum.
 //!
 //! `TRACKLITE_MODEL_CASES` sets how many sequences are tried, `TRACKLITE_MODEL_CALLS` how long
 //! they are at most.
 
 mod calls;
+mod crashes;
 mod difference;
 mod found;
 mod plain;

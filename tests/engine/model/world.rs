@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tracklite::storage::{FaultPlan, MemoryFile};
+use tracklite::storage::FaultPlan;
+use tracklite::storage::simulated::SimulatedDisk;
 use tracklite::{
     Database, ErrorKind, ExperimentId, IndexPlace, Lifecycle, MetricPoint, Run, RunId, RunStatus,
     Timestamp,
@@ -11,7 +12,7 @@ use tracklite::{
 use super::calls::{Call, Choice, Way};
 use super::difference::difference;
 use super::plain::{Answer, Plain};
-use crate::support::{self, Content, Kill, Opening, RunContent};
+use crate::support::{self, Content, File as _, Kill, Opening, RunContent};
 
 /// How many points a bulk has: more than the first extent takes.
 const BULK: i64 = 2100;
@@ -19,19 +20,19 @@ const BULK: i64 = 2100;
 const NOW: i64 = 1_750_000_000_000_000_000;
 const ROWS: [&[&str]; 4] = [&["k0"], &["k0", "k1"], &["k3", "k1", "k2"], &["k2", "k0"]];
 
-struct Process {
+pub(super) struct Process {
     // Before the database: handles keep it open.
     runs: HashMap<RunId, Run>,
-    database: Database,
-    kill: Kill,
+    pub(super) database: Database,
+    pub(super) kill: Kill,
 }
 
 pub struct World {
-    file: MemoryFile,
+    pub(super) file: SimulatedDisk,
     processes: [Option<Process>; 2],
-    plain: Plain,
+    pub(super) plain: Plain,
     folder: tempfile::TempDir,
-    boots: u64,
+    pub(super) boots: u64,
 }
 
 fn pick<T: Copy>(choice: Choice, items: &[T]) -> Option<T> {
@@ -45,7 +46,7 @@ fn same(what: &str, found: Answer, expected: Answer) -> Result<(), String> {
     Err(format!("{what} answers {found:?}, the model {expected:?}"))
 }
 
-fn tell(what: &str, error: &tracklite::Error) -> String {
+pub(super) fn tell(what: &str, error: &tracklite::Error) -> String {
     format!("{what}: {:?}: {error}", error.kind())
 }
 
@@ -56,7 +57,7 @@ fn kind(result: Result<(), tracklite::Error>) -> Answer {
 impl World {
     pub fn new() -> Self {
         World {
-            file: support::create(11),
+            file: support::disk_with(&support::create(11).to_bytes(), 11),
             processes: [None, None],
             plain: Plain::new(),
             folder: support::scratch(),
@@ -69,7 +70,7 @@ impl World {
     }
 
     /// The process, which opens the file when it has not; it takes in what the other one did.
-    fn process(&mut self, who: bool) -> Result<&mut Process, String> {
+    pub(super) fn process(&mut self, who: bool) -> Result<&mut Process, String> {
         let opening = Opening { tick_syncs: false, index: self.index(), ..Opening::write() };
         let slot = &mut self.processes[usize::from(who)];
         if slot.is_none() {
@@ -82,7 +83,7 @@ impl World {
         Ok(process)
     }
 
-    fn database(&mut self, who: bool) -> Result<Database, String> {
+    pub(super) fn database(&mut self, who: bool) -> Result<Database, String> {
         Ok(self.process(who)?.database.clone())
     }
 
@@ -146,12 +147,9 @@ impl World {
                 self.kill(who);
                 Ok(())
             }
-            Call::Reboot => {
-                [false, true].into_iter().for_each(|who| self.kill(who));
-                self.boots += 1;
-                self.file.set_boot_id(self.boots);
-                Ok(())
-            }
+            Call::Reboot => self.reboot(),
+            Call::PowerCut(who) => self.power_cut(who),
+            Call::DieIn(who, nth, ref call) => self.die_in(who, nth, call),
             Call::DeleteIndex => {
                 let _ = std::fs::remove_dir_all(self.folder.path().join("index"));
                 Ok(())
@@ -388,15 +386,19 @@ impl World {
         let before = self.plain.content.runs.len();
         self.plain.gc();
         let gone = before - self.plain.content.runs.len();
-        // A handle of a purged run knows no more than that it takes no writes.
-        let kept = &self.plain.content.runs;
-        for process in self.processes.iter_mut().flatten() {
-            process.runs.retain(|id, _| kept.contains_key(id));
-        }
+        self.forget_purged();
         if report.runs == gone as u64 {
             return Ok(());
         }
         Err(format!("gc purged {} runs, the model {gone}", report.runs))
+    }
+
+    /// A handle of a purged run knows no more than that it takes no writes.
+    pub(super) fn forget_purged(&mut self) {
+        let kept = &self.plain.content.runs;
+        for process in self.processes.iter_mut().flatten() {
+            process.runs.retain(|id, _| kept.contains_key(id));
+        }
     }
 
     fn close(&mut self, who: bool) -> Result<(), String> {
@@ -405,14 +407,18 @@ impl World {
         process.database.close().map_err(|error| tell("close", &error))
     }
 
-    fn kill(&mut self, who: bool) {
+    pub(super) fn kill(&mut self, who: bool) {
         if let Some(process) = self.processes[usize::from(who)].take() {
             process.kill.kill();
         }
     }
 
     /// The answers must be the model's.
-    fn compare(&self, what: &str, found: tracklite::Result<Content>) -> Result<(), String> {
+    pub(super) fn compare(
+        &self,
+        what: &str,
+        found: tracklite::Result<Content>,
+    ) -> Result<(), String> {
         let mut found = found.map_err(|error| tell(what, &error))?;
         for points in found.runs.values_mut().flat_map(|run| run.metrics.values_mut()) {
             for point in points.iter_mut().filter(|point| (NOW..i64::MAX).contains(&point.0)) {
@@ -460,12 +466,12 @@ impl World {
         self.close(false)?;
         self.close(true)?;
         let path = self.folder.path().join("vacuum.tracklite");
-        std::fs::write(&path, self.file.to_bytes()).map_err(|error| error.to_string())?;
+        std::fs::write(&path, self.file.bytes()).map_err(|error| error.to_string())?;
         Database::vacuum(&path).map_err(|error| tell("vacuum", &error))?;
         let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
         std::fs::remove_file(&path).map_err(|error| error.to_string())?;
-        self.file = MemoryFile::with_bytes(&bytes);
-        self.file.set_boot_id(self.boots);
+        self.boots += 1;
+        self.file = support::disk_with(&bytes, self.boots);
         // Nothing is known any more of what was purged.
         let Plain { content, started, created } = &mut self.plain;
         started.retain(|id| content.runs.contains_key(id));
@@ -477,7 +483,7 @@ impl World {
     fn salvage(&mut self) -> Result<(), String> {
         let path = self.folder.path().join("file.tracklite");
         let out = self.folder.path().join("salvaged.tracklite");
-        std::fs::write(&path, self.file.to_bytes()).map_err(|error| error.to_string())?;
+        std::fs::write(&path, self.file.bytes()).map_err(|error| error.to_string())?;
         let report = Database::salvage(&path, &out).map_err(|error| tell("salvage", &error))?;
         let compared = self.compare("the salvaged file", support::read_path(&out));
         for path in [&path, &out] {
@@ -509,6 +515,10 @@ impl World {
         database.tick().map_err(|error| tell("tick", &error))?;
         self.compare("after a tick", support::read(&database))?;
         drop(database);
+        self.power_cut(false)?;
+        let database = self.database(false)?;
+        self.compare("after a power cut", support::read(&database))?;
+        drop(database);
         self.close(false)?;
         self.make(&Call::DeleteIndex)?;
         let database = self.database(true)?;
@@ -516,6 +526,8 @@ impl World {
         drop(database);
         self.close(true)?;
         self.compare("read-only at last", support::read_file(&self.file))?;
-        self.check_sound("at last")
+        self.check_sound("at last")?;
+        let violations = self.file.violations();
+        if violations.is_empty() { Ok(()) } else { Err(format!("{violations:?}")) }
     }
 }
