@@ -7,6 +7,7 @@ mod helper;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -299,9 +300,17 @@ fn whoever_comes_during_a_vacuum_waits_for_it() {
     let error = impatient.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
     assert!(error.to_string().contains(&format!("process {}", helper.number())), "{error}");
-    let database = open(&closed);
-    assert_eq!(database.runs().unwrap().len(), 1);
-    helper.finish();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(300));
+            is_over.store(true, Ordering::SeqCst);
+            drop(helper);
+        });
+        let database = open(&closed);
+        assert!(is_over.load(Ordering::SeqCst), "it came in while all bytes were held");
+        assert_eq!(database.runs().unwrap().len(), 1);
+    });
 }
 
 #[cfg(feature = "internals")]

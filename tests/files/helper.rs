@@ -136,13 +136,15 @@ mod internal {
         }
     }
 
-    /// Holds what a vacuum holds, for as long as a short one lasts.
+    /// Holds what a vacuum holds, until it is killed.
     pub(super) fn hold_liveness(file: &Path) {
         let storage = FileStorage::open(file, Access::ReadWrite, WritePath::Positioned).unwrap();
         let all = LockRange { start: 4096, length: 4096 };
         assert!(storage.try_lock(all, LockMode::Exclusive).unwrap());
         println!("ready");
-        std::thread::sleep(Duration::from_millis(700));
+        loop {
+            std::thread::park();
+        }
     }
 
     /// Logs, loses every descriptor to a careless library, opens files of its own, logs on.
