@@ -163,6 +163,56 @@ fn a_newer_format_is_told_from_a_damaged_one() {
     refused(&place.file(), &[ErrorKind::Damaged], "checksum");
 }
 
+/// The lock protocol of this build.
+#[cfg(feature = "internals")]
+const OWN_GENERATION: u64 = 1;
+
+/// The other build is played by whoever shares its lock byte.
+#[cfg(feature = "internals")]
+#[test]
+fn a_file_that_is_open_under_another_lock_protocol_is_refused() {
+    use tracklite::internals::storage::{
+        Access, FileStorage, LockMode, LockRange, Storage as _, WritePath,
+    };
+    let place = Place::new();
+    let (id, _) = place.closed_file();
+    let other = FileStorage::open(&place.file(), Access::ReadWrite, WritePath::Positioned).unwrap();
+    let generations = LockRange { start: 256, length: 256 };
+    for generation in [0, 1, 9, 255].into_iter().filter(|it| *it != OWN_GENERATION) {
+        let byte = LockRange::byte(generations.start + generation);
+        assert!(other.try_lock(byte, LockMode::Shared).unwrap());
+        let told = ["runs.tracklite", "another lock protocol", "close it first"];
+        fails(Database::open(place.file()), ErrorKind::UnsupportedFormat, &told);
+        other.unlock(byte).unwrap();
+    }
+    let database = place.open();
+    assert_eq!(database.run(id).unwrap().history("loss").unwrap().len(), 10_000);
+    assert!(other.is_locked_elsewhere(generations).unwrap(), "the other one is warned as well");
+    drop(database);
+    assert!(!other.is_locked_elsewhere(generations).unwrap());
+}
+
+/// Two machines with one volume: what one stores the other does not see in time.
+#[cfg(feature = "internals")]
+#[test]
+fn a_file_that_another_kernel_writes_is_refused() {
+    use tracklite::internals::{new_file, new_header, storage::MemoryFile};
+    let file = MemoryFile::with_bytes(&new_file(new_header(7)));
+    let open = || {
+        let builder = Database::builder().background(false).index(IndexPlace::InMemory);
+        builder.open_storage(Path::new("shared.tracklite"), std::sync::Arc::new(file.open()))
+    };
+    let first = open().unwrap();
+    let run = start(&first);
+    file.set_boot_id(2);
+    let told = ["shared.tracklite", "another kernel", "process"];
+    fails(open(), ErrorKind::Locked, &told);
+    run.log_metric("loss", 1.0, 0).unwrap();
+    drop(run);
+    first.close().unwrap();
+    assert_eq!(open().unwrap().runs().unwrap().len(), 1);
+}
+
 #[test]
 fn a_header_copy_that_is_lost_costs_nothing() {
     let place = Place::new();
