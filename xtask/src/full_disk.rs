@@ -59,17 +59,25 @@ pub(crate) fn check(context: &Context) -> StepResult {
     Ok(Outcome::Skipped(format!("in part: no {}", missing.join(", no "))))
 }
 
-/// On a machine that is made for one run, brings what XFS and btrfs need; a failure only skips.
+/// Brings the programs that make the file systems, where they are missing; that it cannot be done
+/// only skips those kinds.
 fn install_tools() {
-    let have = |tool: &str| output_of(Command::new("which").arg(tool)).is_ok();
-    if std::env::var_os("CI").is_none() || (have("mkfs.xfs") && have("mkfs.btrfs")) {
+    let packages = [("ext4", "e2fsprogs"), ("xfs", "xfsprogs"), ("btrfs", "btrfs-progs")];
+    let is_missing =
+        |kind: &str| output_of(Command::new(format!("mkfs.{kind}")).arg("-V")).is_err();
+    let missing = packages.into_iter().filter(|(kind, _)| is_missing(kind));
+    let missing: Vec<&str> = missing.map(|(_, package)| package).collect();
+    if missing.is_empty() {
         return;
     }
-    let apt = |words: &[&str]| output_of(Command::new("apt-get").args(words));
-    let installed = apt(&["update", "-q"])
-        .and_then(|_| apt(&["install", "-y", "-q", "xfsprogs", "btrfs-progs"]));
-    if let Err(error) = installed {
-        println!("!! xfsprogs and btrfs-progs cannot be installed: {error}");
+    println!("   installing {}", missing.join(" "));
+    let apt = |words: &[&str]| {
+        let mut command = Command::new("apt-get");
+        output_of(command.env("DEBIAN_FRONTEND", "noninteractive").args(words))
+    };
+    let install = [&["install", "-y", "-q", "--no-install-recommends"][..], &missing].concat();
+    if let Err(error) = apt(&["update", "-q"]).and_then(|_| apt(&install)) {
+        println!("!! {} cannot be installed: {error}", missing.join(" "));
     }
 }
 
