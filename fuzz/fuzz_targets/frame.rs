@@ -61,7 +61,7 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("empty", Vec::new()),
         ("no-records", encode(&[])),
-        ("one-record", encode(&[closed.clone()])),
+        ("one-record", encode(std::slice::from_ref(&closed))),
         ("two-records", encode(&[closed, punched])),
     ]
 }

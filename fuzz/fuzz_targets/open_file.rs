@@ -99,7 +99,7 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("empty", Vec::new()),
         ("new", packed(|_| Ok(()))),
-        ("live", packed(|file| fill(file, |database| std::mem::forget(database)))),
+        ("live", packed(|file| fill(file, std::mem::forget))),
         ("closed", packed(|file| fill(file, drop))),
         ("grown", packed(fill_often)),
     ]
@@ -137,5 +137,5 @@ fn fill_often(file: &MemoryFile) -> Result<()> {
     for _ in 0..3 {
         fill(file, drop)?;
     }
-    fill(file, |database| std::mem::forget(database))
+    fill(file, std::mem::forget)
 }

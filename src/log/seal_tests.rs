@@ -11,10 +11,10 @@ use crate::{Database, Result};
 /// More than the first extent holds, and less than the first two do.
 const POINTS: i64 = 5000;
 
-fn open(file: &MemoryFile, plan: &FaultPlan) -> Database {
+fn open(file: &MemoryFile, plan: &FaultPlan) -> Result<Database> {
     let storage = Arc::new(FaultStorage::new(Arc::new(file.open()), plan));
     let builder = Database::builder().index(IndexPlace::InMemory).background(false);
-    builder.open_storage(Path::new("/test/runs.tracklite"), storage).unwrap()
+    builder.open_storage(Path::new("/test/runs.tracklite"), storage)
 }
 
 fn log_points(database: &Database) -> Result<RunId> {
@@ -33,14 +33,14 @@ fn an_extent_that_was_sealed_before_a_failure_takes_no_other_with_it() {
             let header = super::new_header(7);
             let file = MemoryFile::with_bytes(&super::new_file(header));
             let plan = FaultPlan::new();
-            let database = open(&file, &plan);
+            let database = open(&file, &plan).unwrap();
             let run = log_points(&database).unwrap();
             let failure = Failure::StorageFull;
             plan.arm(Fault { kind: Some(kind), nth, failure, for_ever: false });
             // Seals the first extent alone; then closing seals the rest.
             let outcome = (database.tick(), database.close());
             plan.disarm();
-            let database = open(&file, &plan);
+            let database = open(&file, &plan).unwrap();
             database.tick().unwrap();
             let steps = database.run(run).unwrap().history("loss").unwrap().steps;
             let is_whole = steps.iter().copied().eq(0..POINTS);

@@ -1,6 +1,6 @@
 //! Licences, bans and sources of all dependencies against `deny.toml`, and no version left open.
 //!
-//! Needs nothing installed: what a manifest declares is asked of cargo itself, which takes a second,
+//! Needs nothing installed: cargo itself is asked what the manifests declare, which takes a second,
 //! while compiling cargo-deny takes minutes on a fresh machine. Where that is present it runs too,
 //! and reads the licence texts on top.
 
