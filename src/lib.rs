@@ -1,4 +1,46 @@
 //! Embedded, single-file experiment tracking.
+//!
+//! Any number of processes of one machine log into one file, without a server, and what was logged
+//! outlives `kill -9` of any of them.
+//!
+//! ```
+//! use tracklite::{Database, RunStatus};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("runs.tracklite");
+//! let database = Database::create(&path)?;
+//! let run = database.experiment("/Shared/team/churn")?.start_run("baseline")?;
+//! run.log_param("learning_rate", 0.1)?;
+//! for step in 0..3 {
+//!     run.log_metric("loss", 1.0 / f64::from(step + 1), step)?;
+//! }
+//! let id = run.id();
+//! run.finish()?;
+//!
+//! let record = database.run(id)?.record()?;
+//! assert_eq!(record.info.status, RunStatus::Finished);
+//! assert_eq!(record.params["learning_rate"], "0.1");
+//! assert_eq!(record.metrics["loss"].step, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! In a loop that counts nanoseconds, a metric or a row of metrics is looked up once:
+//!
+//! ```
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("runs.tracklite");
+//! use tracklite::{Database, Step};
+//!
+//! let run = Database::create(&path)?.default_experiment()?.start_run("")?;
+//! let row = run.metric_row(&["loss", "accuracy"])?;
+//! std::thread::scope(|scope| {
+//!     scope.spawn(|| (0..100).try_for_each(|step| row.log(&[0.5, 0.9], step)));
+//!     scope.spawn(|| run.log_metric("temperature", 71.5, Step::NEXT));
+//! });
+//! assert_eq!(run.history("accuracy")?.len(), 100);
+//! assert_eq!(run.statistics("loss")?.map(|it| it.mean()), Some(0.5));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(
     not(feature = "internals"),

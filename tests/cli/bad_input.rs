@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
 
+use tracklite::{Database, Timestamp};
+
 use super::reading::looking;
 use super::{Sample, errors, failure_of, program};
 
@@ -116,6 +118,60 @@ fn a_file_cut_anywhere_never_makes_a_panic() {
         }
         let _ = fs::remove_file(sample.folder.path().join("out.tracklite"));
     }
+}
+
+#[test]
+fn a_file_with_altered_bytes_never_makes_a_panic() {
+    let sample = Sample::new();
+    let bytes = fs::read(&sample.file).expect("the file can be read");
+    let used: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+    for part in 0..12 {
+        let mut changed = bytes.clone();
+        changed[used[used.len() * (2 * part + 1) / 24]] ^= 1 << (part % 8);
+        let path = sample.folder.path().join(format!("altered-{part}.tracklite"));
+        fs::write(&path, changed).expect("the file can be written");
+        for (command, output) in every_command(&path, sample.folder.path()) {
+            let message = errors(&output);
+            let code = output.status.code();
+            assert!(matches!(code, Some(0 | 1 | 3)), "{command}: {code:?} {message}");
+            assert!(!message.contains("panicked"), "{command}: {message}");
+        }
+        let _ = fs::remove_file(sample.folder.path().join("out.tracklite"));
+    }
+}
+
+#[test]
+fn times_steps_and_names_at_their_bounds_are_shown() {
+    let sample = Sample::new();
+    let database = Database::open(&sample.file).expect("the file opens");
+    let times = [i64::MIN, -1, 0, i64::MAX].map(Timestamp::from_nanos);
+    let long = "\u{4e2d}".repeat(500);
+    for time in times {
+        let experiment = database.default_experiment().expect("there is always one");
+        let builder = experiment.new_run().name(&long).started(time).tag("t", "\u{202e}\u{7}\0");
+        let run = builder.start().expect("the run starts");
+        let metric = run.metric("loss").expect("a legal key");
+        for (step, at) in [i64::MIN, -1, i64::MAX].into_iter().zip(times) {
+            for value in [f64::NAN, f64::INFINITY, f64::MAX, -f64::MAX, 5e-324] {
+                metric.log_at(value, step, at).expect("any step, value and time");
+            }
+        }
+        let id = run.id().to_string();
+        // A clock that goes back lets a run end before it began.
+        run.finish().expect("the run ends");
+        for (command, arguments) in looking(&id) {
+            let printed = sample.print(command, &arguments);
+            // JSON is for programs: it escapes control characters, and keeps all others.
+            let turns = !arguments.contains(&"--json") && printed.contains('\u{202e}');
+            assert!(!turns && !printed.contains(['\u{7}', '\0']), "{command} {arguments:?}");
+        }
+        let shown = sample.json("show", &[&id]);
+        assert_eq!(shown["start_time"], time.as_millis(), "{shown}");
+        let points = sample.json("metrics", &[&id, "loss"]);
+        assert!(points.to_string().contains(&i64::MIN.to_string()), "{points}");
+    }
+    let columns = ["--columns", "status,age,duration,started,ended,loss", "--sort", "duration"];
+    assert!(sample.print("runs", &columns).contains("in the future"));
 }
 
 #[cfg(unix)]
