@@ -114,6 +114,11 @@ fn faults_while_two_processes_write_and_one_is_killed() {
 }
 
 #[test]
+fn faults_while_the_chain_goes_on_in_another_unit() {
+    fail_every_call(&scenarios::CHAIN);
+}
+
+#[test]
 fn faults_during_recovery() {
     fail_every_call(&scenarios::RECOVERY);
 }

@@ -169,3 +169,44 @@ pub const GC: Scenario = Scenario {
         world.close(process);
     },
 };
+
+/// How much room is left in the first unit of the chain.
+fn chain_room(world: &World) -> usize {
+    let unit = &world.file.to_bytes()[64 * 1024..128 * 1024];
+    unit.iter().rev().take_while(|byte| **byte == 0).count()
+}
+
+/// A key so long that few of them fill a unit.
+fn long_key(number: usize) -> String {
+    format!("{number:0>240}")
+}
+
+fn fill_a_chain_unit(world: &mut World) {
+    let process = world.open().unwrap();
+    let run = world.start_run(&process, "long").unwrap();
+    for number in 0.. {
+        world.set_tag(&run, &long_key(number));
+        if chain_room(world) < 2500 {
+            break;
+        }
+    }
+    drop(run);
+    world.close(process);
+}
+
+/// The chain outgrows its unit and goes on in another one.
+pub const CHAIN: Scenario = Scenario {
+    name: "chain",
+    prepare: fill_a_chain_unit,
+    play: |world| {
+        let Some(process) = world.open() else { return };
+        if let Some(run) = world.start_run(&process, "next unit") {
+            (0..8).for_each(|number| world.set_tag(&run, &long_key(number)));
+            world.log_points(&run, "loss", 2);
+            world.tick(&process);
+            world.finish(run);
+        }
+        world.close(process);
+        assert!(world.faults.failures() > 0 || chain_room(world) < 600, "the unit is full");
+    },
+};
