@@ -115,7 +115,7 @@ struct Check {
     blocks: Vec<(Incarnation, SealedBlock)>,
     extents: HashMap<u32, (Incarnation, ExtentState, u128)>,
     /// Units that frames name, as (position of the frame, kind, first unit, units).
-    named: Vec<(u64, UnitKind, u32, u32)>,
+    named: Vec<((u64, UnitKind, u32, u32), Incarnation)>,
     boots: HashMap<Incarnation, u128>,
     definitions: HashMap<Incarnation, crate::log::Definitions>,
 }
@@ -157,10 +157,12 @@ impl Check {
                 let extent = ExtentState { unit: opened.unit, units: opened.units, sealed: false };
                 let boot = self.boots.get(&opened.incarnation).copied().unwrap_or(0);
                 self.extents.insert(opened.unit, (opened.incarnation, extent, boot));
-                self.named.push((position, UnitKind::Extent, opened.unit, opened.units));
+                let named = (position, UnitKind::Extent, opened.unit, opened.units);
+                self.named.push((named, opened.incarnation));
             }
             Record::BlockUnitOpened(opened) => {
-                self.named.push((position, UnitKind::Block, opened.unit, opened.units));
+                let named = (position, UnitKind::Block, opened.unit, opened.units);
+                self.named.push((named, opened.incarnation));
             }
             Record::Sealed(sealed) => {
                 self.extents.retain(|unit, _| !sealed.extents.contains(unit));
@@ -210,13 +212,15 @@ impl Check {
         let mark = log.reader_from_start()?.durable_mark()?;
         let length = log.storage().len();
         let length = length.map_err(|source| Error::io("asking for the file's length", source))?;
-        for (position, kind, unit, units) in std::mem::take(&mut self.named) {
+        let boot = log.storage().boot_id();
+        for ((position, kind, unit, units), owner) in std::mem::take(&mut self.named) {
             if let Some(found) = found.get(&unit).filter(|found| **found != kind) {
                 let (wanted, got) = (format!("{kind:?}"), format!("{found:?}"));
                 self.damage("unit header", unit_start(unit), &wanted, &got);
             }
             let end = unit_start(unit.saturating_add(units));
-            let is_durable = position < mark;
+            // A power cut may have kept the frame alone, and what was synced later covers it.
+            let is_durable = position < mark && self.boots.get(&owner) == Some(&boot);
             // Its header is written before the frame that names it.
             if is_durable && self.extents.contains_key(&unit) && !found.contains_key(&unit) {
                 let wanted = "the header of an extent";

@@ -268,7 +268,7 @@ impl Check<'_> {
     ) -> Result<(), String> {
         let mut origins = Vec::with_capacity(history.len());
         for point in history.iter() {
-            let origin = Points::origin(point.value)
+            let origin = Points::origin_in(key, point.value)
                 .and_then(|origin| self.oracle.events.get(origin.0.0).map(|event| (origin, event)));
             let Some(((event, place), call)) = origin else {
                 return Err(format!("{key}: a point that was never logged: {point:?}"));
@@ -278,7 +278,10 @@ impl Check<'_> {
                 return Err(format!("{key}: a point of another place or time: {point:?} {call:?}"));
             };
             let time = points.time_at(place);
-            if point.step != points.step(place) || time.is_some_and(|time| time != point.time) {
+            if !points.holds(place, point.value)
+                || point.step != points.step(place)
+                || time.is_some_and(|time| time != point.time)
+            {
                 return Err(format!("{key}: altered: {point:?}, logged by {call:?}"));
             }
             origins.push((event.0, place));

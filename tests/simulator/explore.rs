@@ -65,7 +65,7 @@ impl Explorer<'_> {
         let sampling = self.sampling();
         let (world, first) = World::create(&mut self.random, sampling)?;
         let mut actors = vec![first];
-        let fails_at = if self.random.one_in(10) { self.random.below(30) } else { usize::MAX };
+        let fails_at = if self.random.one_in(6) { self.random.below(30) } else { usize::MAX };
         for round in 0..10 + self.random.below(40) {
             if round == fails_at {
                 world.disk.fail_syncs(1);
@@ -82,7 +82,7 @@ impl Explorer<'_> {
             self.settle(&world, &mut actors)?;
         }
         if self.focus == Focus::SealAndPunch
-            && self.random.one_in(3)
+            && self.random.one_in(2)
             && let Some(actor) = actors.pop()
         {
             world.disk.set_phase(Phase::SealAndPunch);

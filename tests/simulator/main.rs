@@ -133,6 +133,7 @@ fn an_index_that_outlived_its_chain_is_not_believed() {
     let folder = tempfile::tempdir().unwrap();
     for seed in 0..60 {
         scenarios::outlived_index(seed, folder.path())
+            .and_then(|()| scenarios::index_of_another_branch(seed, folder.path()))
             .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }

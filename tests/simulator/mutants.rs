@@ -32,7 +32,6 @@ fn mutant_no_checksum_is_caught() {
 }
 
 #[test]
-#[ignore = "the search for a seed that shows it is not steady yet"]
 fn mutant_unseeded_checksum_is_caught() {
     must_be_caught(Mutant::UnseededChecksum);
 }
@@ -48,7 +47,6 @@ fn mutant_definition_after_use_is_caught() {
 }
 
 #[test]
-#[ignore = "the search for a seed that shows it is not steady yet"]
 fn mutant_rule_1_counter_incarnation_is_caught() {
     must_be_caught(Mutant::Rule1CounterIncarnation);
 }
@@ -59,17 +57,15 @@ fn mutant_rule_8_damage_is_end_is_caught() {
 }
 
 #[test]
-#[ignore = "the search for a seed that shows it is not steady yet"]
 fn mutant_rule_18_no_recheck_is_caught() {
     must_be_caught(Mutant::Rule18NoRecheck);
 }
 
 #[test]
-#[ignore = "the search for a seed that shows it is not steady yet"]
 fn mutant_rule_24_trust_index_is_caught() {
     let folder = tempfile::tempdir().unwrap();
     must_be_caught_by(Mutant::Rule24TrustIndex, |seed| {
-        scenarios::outlived_index(seed, folder.path())
+        scenarios::index_of_another_branch(seed, folder.path())
     });
 }
 
@@ -79,7 +75,6 @@ fn mutant_rule_14_punch_before_sync_is_caught() {
 }
 
 #[test]
-#[ignore = "the search for a seed that shows it is not steady yet"]
 fn mutant_rule_21_no_poison_is_caught() {
     must_be_caught(Mutant::Rule21NoPoison);
 }

@@ -81,6 +81,8 @@ pub struct Points {
     pub stride: i64,
     /// `None` when the engine took the time from its clock.
     pub time: Option<i64>,
+    /// Values that tell nothing, under keys that no other call uses.
+    pub copied: Option<Vec<f64>>,
 }
 
 /// The bits of 1.0, to which a mantissa adds a value below 2.
@@ -97,6 +99,8 @@ fn stir(number: u64, factor: u64) -> u64 {
     (product ^ (product >> 26)).wrapping_mul(factor) & MANTISSA
 }
 
+/// The keys of values that are copies of slots begin so.
+pub const COPIED: &str = "copy";
 /// The number of points in one call is below this.
 pub const POINTS_MAX: usize = 4096;
 
@@ -121,6 +125,19 @@ impl Points {
         let origin = (EventId(number / POINTS_MAX), number % POINTS_MAX);
         let is_same = Points::value(origin.0, origin.1).to_bits() == value.to_bits();
         is_same.then_some(origin)
+    }
+
+    /// The event and place that a point of the series tells.
+    pub fn origin_in(key: &str, value: f64) -> Option<(EventId, usize)> {
+        let Some(told) = key.strip_prefix(COPIED) else { return Points::origin(value) };
+        let (event, place) = told.split_once('.')?;
+        Some((EventId(event.parse().ok()?), place.parse().ok()?))
+    }
+
+    /// Whether the value is the one that was logged there.
+    pub fn holds(&self, place: usize, value: f64) -> bool {
+        let copied = self.copied.as_ref();
+        copied.is_none_or(|it| it.get(place).is_some_and(|it| it.to_bits() == value.to_bits()))
     }
 
     pub fn step(&self, place: usize) -> i64 {

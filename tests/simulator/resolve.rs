@@ -82,10 +82,11 @@ impl Oracle {
 /// The places of the points that were read, by call.
 fn places(seen: &Observation) -> BTreeMap<EventId, Vec<u16>> {
     let mut places: BTreeMap<EventId, Vec<u16>> = BTreeMap::new();
-    let histories = seen.runs.iter().flat_map(|run| &run.histories);
-    for value in histories.flat_map(|(_, history)| &history.values) {
-        if let Some((event, place)) = Points::origin(*value) {
-            places.entry(event).or_default().push(place as u16);
+    for (key, history) in seen.runs.iter().flat_map(|run| &run.histories) {
+        for value in &history.values {
+            if let Some((event, place)) = Points::origin_in(key, *value) {
+                places.entry(event).or_default().push(place as u16);
+            }
         }
     }
     places.values_mut().for_each(|places| places.sort_unstable());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tracklite::storage::simulated::{Random, SimulatedDisk};
-use tracklite::{Error, ErrorKind};
+use tracklite::{Error, ErrorKind, Run};
 
 use crate::compare::compare;
 use crate::engine::{self, Opening};
@@ -81,7 +81,7 @@ fn damage(disk: &SimulatedDisk, random: &mut Random) -> bool {
     damaged.is_ok() && storage.sync().is_ok()
 }
 
-/// An index that outlived the chain it was made of must not be believed.
+/// An index that outlived the chain it was made of must not be believed, after a power cut.
 pub fn outlived_index(seed: u64, folder: &Path) -> Verdict<()> {
     let mut random = Random::new(seed);
     let folder = folder.join(seed.to_string());
@@ -103,9 +103,56 @@ pub fn outlived_index(seed: u64, folder: &Path) -> Verdict<()> {
     let (database, control) = engine::open_with_index(&image, &folder);
     let database = database.map_err(|error| tell("opening with an old index", &error))?;
     let seen = observe(&database).map_err(|error| tell("reading with an old index", &error))?;
-    let verdict = compare(&world.oracle.lock(), &seen, at);
+    let verdict = world.agrees(&seen, at);
     control.kill();
     drop(database);
     std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
     verdict.map_err(|error| format!("with an index of before the power cut: {error}"))
+}
+
+/// An older copy is put back in place of the file, and goes another way: frames stand where the
+/// index knows frames, and they are others.
+pub fn index_of_another_branch(seed: u64, folder: &Path) -> Verdict<()> {
+    let mut random = Random::new(seed);
+    let folder = folder.join(seed.to_string());
+    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let (world, mut actor) = World::create(&mut random, NO_CUTS)?;
+    actor.call(Call::StartRun)?;
+    live_a_little(&mut actor, Focus::Append, &mut random)?;
+    actor.call(Call::StartRun)?;
+    actor.sync()?;
+    let Some(run) = actor.runs.values().map(Run::id).min() else { return Ok(()) };
+    actor.die();
+    let older = world.disk.duplicate(random.bits());
+    let count = 1 + random.below(6);
+    let write = |disk: &SimulatedDisk, letter: char, index: Option<&Path>| {
+        let (database, control) = match index {
+            Some(folder) => engine::open_with_index(disk, folder),
+            None => engine::open(disk, Opening::WRITE),
+        };
+        let written = database.and_then(|database| {
+            let run = database.run(run)?;
+            for place in 0..count {
+                run.set_tag(&format!("branch{place}"), format!("{letter}{place}"))?;
+            }
+            let tags = run.tags();
+            control.kill();
+            tags
+        });
+        written.map_err(|error| tell("writing a branch", &error))
+    };
+    write(&world.disk, 'a', Some(&folder))?;
+    let wanted = write(&older, 'b', None)?;
+    let (database, control) = engine::open_with_index(&older, &folder);
+    let found = database.and_then(|database| {
+        let tags = database.run(run)?.tags();
+        control.kill();
+        tags
+    });
+    std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
+    let found = found.map_err(|error| tell("reading with another branch's index", &error))?;
+    if found == wanted {
+        return Ok(());
+    }
+    Err(format!("the index of another branch was believed: {found:?}, written were {wanted:?}"))
 }

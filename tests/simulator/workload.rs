@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tracklite::storage::simulated::{Phase, Random};
 use tracklite::{Lifecycle, MetricPoint, RunStatus, Timestamp};
 
-use crate::oracle::{EventId, ExperimentOracle, Points, Register, RunOracle};
+use tracklite::storage::Storage as _;
+
+use crate::oracle::{COPIED, EventId, ExperimentOracle, Points, Register, RunOracle};
 use crate::world::{Actor, Verdict};
 
 /// What a workload mostly does.
@@ -29,6 +31,8 @@ pub enum Call {
     Update,
     Point,
     Row,
+    /// A row whose values are the bytes of slots of the file itself.
+    Copy,
     Bulk,
     DeleteOrRestoreRun,
     DeleteOrRestoreExperiment,
@@ -50,6 +54,7 @@ impl Call {
             (Call::Update, 3),
             (Call::Point, 12),
             (Call::Row, 10),
+            (Call::Copy, 3),
             (Call::Bulk, 4),
             (Call::DeleteOrRestoreRun, 2),
             (Call::DeleteOrRestoreExperiment, 1),
@@ -101,6 +106,7 @@ impl Actor {
             Call::Update => self.with_run(Self::update),
             Call::Point => self.with_run(Self::log_point),
             Call::Row => self.with_run(Self::log_row),
+            Call::Copy => self.with_run(Self::log_copy),
             Call::Bulk => self.with_run(Self::log_bulk),
             Call::DeleteOrRestoreRun => self.delete_or_restore_run(),
             Call::DeleteOrRestoreExperiment => self.delete_or_restore_experiment(),
@@ -351,6 +357,7 @@ impl Actor {
             first_step: if self.random.one_in(5) { -number } else { number },
             stride: if is_row { 0 } else { self.random.below(3) as i64 },
             time: is_timed.then_some(FIRST_TIME + number * 1_000_000),
+            copied: None,
         };
         let what = if is_row { "log row" } else { "log points" };
         let event = oracle.issue_points(what, points.clone());
@@ -411,6 +418,49 @@ impl Actor {
         }
         let result = self.rows[&place].log_at(&values, step, time);
         self.note(event, result).map(drop)
+    }
+
+    /// What the file holds of itself must not be believed where a power cut took its header.
+    fn log_copy(&mut self, run: EventId) -> Verdict<()> {
+        let values = self.some_slots();
+        if values.is_empty() {
+            return self.log_point(run);
+        }
+        let mut oracle = self.oracle.lock();
+        let number = oracle.events.len();
+        let key = |place: usize| format!("{COPIED}{number}.{place}").into();
+        let points = Points {
+            run,
+            keys: (0..values.len()).map(key).collect(),
+            count: values.len(),
+            is_row: true,
+            first_step: number as i64,
+            stride: 0,
+            time: Some(FIRST_TIME + number as i64 * 1_000_000),
+            copied: Some(values.clone()),
+        };
+        let event = oracle.issue_points("log copy", points.clone());
+        drop(oracle);
+        let names: Vec<&str> = points.keys.iter().map(|key| &**key).collect();
+        let time = points.time_at(0).unwrap_or_default();
+        let row = self.runs[&run].metric_row(&names);
+        let result = row.and_then(|row| row.log_at(&values, points.step(0), time));
+        self.note(event, result).map(drop)
+    }
+
+    /// The bytes of a few slots that hold something, as values.
+    fn some_slots(&mut self) -> Vec<f64> {
+        const UNIT: u64 = 64 * 1024;
+        let storage = self.disk.attach();
+        let units = storage.len().unwrap_or(0) / UNIT;
+        let mut bytes = vec![0; 64 * 32];
+        let offset = (2 + self.random.below(units.max(3) as usize - 2)) as u64 * UNIT
+            + self.random.below(30) as u64 * 32;
+        let got = storage.read_at(offset, &mut bytes).unwrap_or(0);
+        let slots = bytes[..got].as_chunks::<32>().0.iter().filter(|slot| slot[0..8] != [0; 8]);
+        let slots = slots.skip(self.random.below(30)).take(1 + self.random.below(6));
+        let words = slots.flat_map(|slot| slot.as_chunks::<8>().0);
+        words.map(|word| f64::from_bits(u64::from_le_bytes(*word))).collect()
     }
 
     fn log_bulk(&mut self, run: EventId) -> Verdict<()> {

@@ -29,6 +29,8 @@ struct Baton {
 struct Turn {
     holder: usize,
     running: Vec<usize>,
+    /// How many more calls the holder makes before the baton may change hands.
+    patience: usize,
     random: Random,
 }
 
@@ -43,6 +45,12 @@ impl Baton {
     /// Hands the baton on: to anybody, or to anybody else.
     fn hand_on(&self, runner: usize, may_keep: bool) {
         let mut turn = self.turn.lock();
+        if may_keep && turn.patience > 0 {
+            turn.patience -= 1;
+            return;
+        }
+        // Bursts of very different lengths: some changes need much to happen in between.
+        turn.patience = (1 << turn.random.below(8)) - 1;
         let mut candidates = turn.running.clone();
         if !may_keep && candidates.len() > 1 {
             candidates.retain(|&candidate| candidate != runner);
@@ -93,7 +101,8 @@ pub fn run_together<T: Send>(seed: u64, jobs: Vec<Box<dyn FnOnce() -> T + Send +
     let holder = random.below(jobs.len());
     let running = (0..jobs.len()).collect();
     let wakers = jobs.iter().map(|_| Condvar::new()).collect();
-    let baton = Arc::new(Baton { turn: Mutex::new(Turn { holder, running, random }), wakers });
+    let baton =
+        Arc::new(Baton { turn: Mutex::new(Turn { holder, running, patience: 0, random }), wakers });
     let mutant = mutant::active_mutant();
     std::thread::scope(|scope| {
         let threads: Vec<_> = jobs
