@@ -38,10 +38,8 @@ const RULES: &[Rule] = &[
 const EXCEPTIONS: &[(&str, &str)] = &[
     // The simulated disk tears pages of the size that the format counts with.
     ("layers", "src/storage/simulated/page.rs"),
-    // To be split by idea: choosing calls, and making them.
-    ("file-lines", "tests/simulator/workload.rs"),
 ];
-const EXCEPTIONS_MAX: usize = 2;
+const EXCEPTIONS_MAX: usize = 1;
 
 fn all_breaches() -> Vec<Breach> {
     let sources = source::all_sources();

@@ -16,6 +16,7 @@ mod explore;
 mod mutants;
 mod observe;
 mod oracle;
+mod points;
 mod resolve;
 mod scenarios;
 mod workload;

@@ -123,6 +123,7 @@ impl World {
             database: database?,
             control,
             number,
+            disk: self.disk.clone(),
             oracle: Arc::clone(&self.oracle),
             random: Random::new(seed),
             runs: HashMap::new(),
@@ -220,6 +221,7 @@ pub struct Actor {
     pub control: ProcessControl,
     /// Its place in the order of opening.
     pub number: usize,
+    pub disk: SimulatedDisk,
     pub oracle: Arc<Mutex<Oracle>>,
     pub random: Random,
     pub runs: HashMap<EventId, Run>,
