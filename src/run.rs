@@ -324,7 +324,8 @@ impl Run {
     ///
     /// For whoever reads again and again: fresh memory costs more than reading does.
     pub fn read_history(&self, key: &str, into: &mut MetricHistory) -> Result<()> {
-        self.engine().read_history(self.id(), key, into)
+        self.engine().read_history(self.id(), key, into)?;
+        self.unless_purged((), |()| into.is_empty())
     }
 
     /// The latest point of a metric: the greatest by step, time, value, with NaN as 0.
@@ -333,22 +334,25 @@ impl Run {
         let (mut live, _) = self.engine().live_latest(Some(self.id()))?;
         let sealed = self.engine().with_index(|index, _| index.latest(self.id(), key))?;
         let live = live.get_mut(&self.id()).and_then(|metrics| metrics.remove(key));
-        Ok(sealed.into_iter().chain(live).max_by(MetricPoint::latest_order))
+        let latest = sealed.into_iter().chain(live).max_by(MetricPoint::latest_order);
+        self.unless_purged(latest, Option::is_none)
     }
 
     /// What a metric amounts to; `None` for a key never logged.
     pub fn statistics(&self, key: &str) -> Result<Option<MetricStatistics>> {
-        self.engine().statistics(self.id(), key)
+        self.unless_purged(self.engine().statistics(self.id(), key)?, Option::is_none)
     }
 
     /// The params by key.
     pub fn params(&self) -> Result<BTreeMap<String, String>> {
-        self.engine().with_index(|index, _| index.params(self.id()))
+        let params = self.engine().with_index(|index, _| index.params(self.id()))?;
+        self.unless_purged(params, BTreeMap::is_empty)
     }
 
     /// The tags by key.
     pub fn tags(&self) -> Result<BTreeMap<String, String>> {
-        self.engine().with_index(|index, _| index.tags(self.id()))
+        let tags = self.engine().with_index(|index, _| index.tags(self.id()))?;
+        self.unless_purged(tags, BTreeMap::is_empty)
     }
 
     /// The latest point of each metric by key.
@@ -359,7 +363,15 @@ impl Run {
         for (key, point) in live.remove(&self.id()).unwrap_or_default() {
             keep_latest(&mut metrics, &key, point);
         }
-        Ok(metrics)
+        self.unless_purged(metrics, BTreeMap::is_empty)
+    }
+
+    /// What was read; when that is nothing because the run was purged, the error that says so.
+    fn unless_purged<T>(&self, answer: T, is_empty: fn(&T) -> bool) -> Result<T> {
+        if is_empty(&answer) {
+            self.info()?;
+        }
+        Ok(answer)
     }
 
     /// Whether the run is `RUNNING` and a process that started it, resumed it or logged metrics

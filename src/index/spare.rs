@@ -1,21 +1,20 @@
-//! Emptied connections in memory, kept for the next index of the same thread.
+//! Emptied connections in memory, kept for the next index.
 //!
 //! The simulator opens a thousand indexes a second; SQLite would spend most of that on the text
 //! of the schema and of the statements, which a connection keeps once it has read it.
 
-use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::schema;
 
-/// More than a simulated machine has processes.
-const SPARES_MAX: usize = 8;
+/// More than the simulated machines have processes that run at the same time.
+const SPARES_MAX: usize = 32;
 
-thread_local! {
-    static SPARES: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
-}
+/// Of all threads: a simulated process often has a thread of its own, which ends with it.
+static SPARES: Mutex<Vec<Connection>> = Mutex::new(Vec::new());
 
 /// A connection that is kept for others when it is dropped, if it is in memory.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ pub(super) struct Kept(Option<Connection>);
 impl Kept {
     /// A connection whose tables are there, and empty.
     pub(super) fn spare() -> Option<Connection> {
-        let connection = SPARES.with_borrow_mut(Vec::pop)?;
+        let connection = SPARES.lock().pop()?;
         empty(&connection).ok().map(|()| connection)
     }
 }
@@ -68,12 +67,9 @@ impl Drop for Kept {
     fn drop(&mut self) {
         let in_memory = self.0.take().filter(|it| it.path().is_none_or(str::is_empty));
         let idle = in_memory.filter(Connection::is_autocommit);
-        // A thread that ends has no spares any more: then the connection is closed.
-        let _ = SPARES.try_with(|spares| {
-            let mut spares = spares.borrow_mut();
-            if spares.len() < SPARES_MAX {
-                spares.extend(idle);
-            }
-        });
+        let mut spares = SPARES.lock();
+        if spares.len() < SPARES_MAX {
+            spares.extend(idle);
+        }
     }
 }

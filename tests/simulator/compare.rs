@@ -175,7 +175,12 @@ impl Check<'_> {
     ) -> Result<(), String> {
         let info = &seen.record.info;
         self.info(event, run, info)?;
-        if experiments.get(&info.experiment) != Some(&run.experiment) {
+        let is_same = match experiments.get(&info.experiment) {
+            Some(experiment) => *experiment == run.experiment,
+            // Amid writers, it may have been purged after the run was read.
+            None => !self.is_quiet && self.experiment_id(run) == Some(info.experiment),
+        };
+        if !is_same {
             return Err(format!("it is in experiment {}", info.experiment));
         }
         self.params(event, run, &seen.record.params)?;
@@ -195,6 +200,10 @@ impl Check<'_> {
             self.points(event, *points, counts[points.0])?;
         }
         Ok(())
+    }
+
+    fn experiment_id(&self, run: &RunOracle) -> Option<ExperimentId> {
+        self.oracle.experiments.get(&run.experiment).and_then(|it| it.id)
     }
 
     fn info(&self, event: EventId, run: &RunOracle, info: &RunInfo) -> Result<(), String> {

@@ -272,7 +272,12 @@ impl Explorer<'_> {
         let captured = world.take_captured();
         world.disk.on_change(None);
         let oracle = world.oracle.lock().clone();
+        let mut judged = HashSet::new();
         for capture in captured {
+            // The same bytes with the same promises are judged once.
+            if !judged.insert((capture.image.content_hash(), capture.at.durable)) {
+                continue;
+            }
             self.recover(&oracle, &capture, depth)
                 .map_err(|error| format!("{error}\n  power cut at {:?}", capture.phase))?;
         }

@@ -18,6 +18,7 @@ mod observe;
 mod oracle;
 mod points;
 mod resolve;
+mod rules;
 mod scenarios;
 mod workload;
 mod world;
@@ -93,7 +94,7 @@ fn power_cuts_lose_nothing_durable_and_invent_nothing() {
     let is_over = AtomicBool::new(false);
     let violation = Mutex::new(None);
     // Every seed yields dozens of states: many more seeds than states mean that a phase is missed.
-    let seeds_most = setting("SEEDS").unwrap_or(wanted as u64); // TEMP
+    let seeds_most = wanted as u64;
     let work = || {
         while !is_over.load(Ordering::Relaxed) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
