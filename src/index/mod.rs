@@ -27,6 +27,7 @@ use std::error::Error as StdError;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -215,6 +216,8 @@ impl Store {
     fn configure(&self) -> rusqlite::Result<()> {
         self.connection.set_prepared_statement_cache_capacity(96);
         self.connection.busy_timeout(BUSY_WAIT)?;
+        // A plan that looks at bound values is made anew whenever they change; none here needs to.
+        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         self.connection.execute_batch(
             "PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 16777216;

@@ -55,7 +55,8 @@ impl Log {
                 break;
             }
             let needed = if report.stopped == before { row_bytes(&buffer) } else { 0 };
-            buffer.resize(needed.max(SCAN_BYTES), 0);
+            let left = (capacity - report.stopped) as usize * SLOT_BYTES as usize;
+            buffer.resize(needed.max(left.min(SCAN_BYTES)), 0);
         }
         Ok(report)
     }

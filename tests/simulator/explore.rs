@@ -71,7 +71,7 @@ impl Explorer<'_> {
                 world.disk.fail_syncs(1);
                 actors.iter_mut().for_each(|actor| actor.expects_failures = true);
             }
-            self.process_event(&world, &mut actors, round > fails_at)?;
+            self.process_event(&world, &mut actors, round >= fails_at)?;
             let actor = self.random.below(actors.len());
             if self.focus == Focus::Gc && round < fails_at && self.random.one_in(4) {
                 self.fill_and_purge(&world, &mut actors[actor])?;
@@ -166,6 +166,7 @@ impl Explorer<'_> {
     /// Buries the dead, and finds out what calls that failed have left.
     fn settle(&mut self, world: &World, actors: &mut Vec<Actor>) -> Verdict<()> {
         let before = actors.len();
+        let expects_failures = actors.iter().any(|actor| actor.expects_failures);
         let unsettled = actors.iter().any(|actor| actor.is_unsettled);
         actors.retain(|actor| !actor.control.is_dead());
         if actors.len() < before || unsettled {
@@ -173,7 +174,9 @@ impl Explorer<'_> {
             find_out(world)?;
         }
         if actors.is_empty() {
-            actors.push(world.open(self.random.bits())?);
+            let mut actor = world.open(self.random.bits())?;
+            actor.expects_failures = expects_failures;
+            actors.push(actor);
         }
         Ok(())
     }

@@ -184,8 +184,12 @@ impl<'a> Evidence<'a> {
     }
 
     fn of_register<V: PartialEq>(&mut self, register: &Register<V>, seen: &V) {
+        let mut before = None;
         for (event, value) in &register.writes {
-            self.of_call(*event, value == seen);
+            // A write of what stood there already tells nothing.
+            if before.replace(value) != Some(value) {
+                self.of_call(*event, value == seen);
+            }
         }
     }
 
