@@ -121,7 +121,9 @@ pub fn index_of_another_branch(seed: u64, folder: &Path) -> Verdict<()> {
     live_a_little(&mut actor, Focus::Append, &mut random)?;
     actor.call(Call::StartRun)?;
     actor.sync()?;
-    let Some(run) = actor.runs.values().map(Run::id).min() else { return Ok(()) };
+    let live = actor.oracle.lock().live_runs();
+    let own = live.iter().filter_map(|run| actor.runs.get(run));
+    let Some(run) = own.map(Run::id).min() else { return Ok(()) };
     actor.die();
     let older = world.disk.duplicate(random.bits());
     let count = 1 + random.below(6);
