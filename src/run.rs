@@ -325,7 +325,7 @@ impl Run {
     /// For whoever reads again and again: fresh memory costs more than reading does.
     pub fn read_history(&self, key: &str, into: &mut MetricHistory) -> Result<()> {
         self.engine().read_history(self.id(), key, into)?;
-        self.unless_purged((), |()| into.is_empty())
+        self.unless_purged(into, |history| history.is_empty()).map(drop)
     }
 
     /// The latest point of a metric: the greatest by step, time, value, with NaN as 0.
