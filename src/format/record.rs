@@ -206,6 +206,17 @@ pub struct CheckpointExperiment {
     pub lifecycle: Lifecycle,
 }
 
+/// A kind and version of record, within a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CheckpointKind {
+    /// The kind.
+    pub kind: u16,
+    /// The version.
+    pub version: u8,
+    /// The class, as a number: what a build does that does not know it.
+    pub class: u8,
+}
+
 /// All that a writer must know of the chain before this place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -217,6 +228,9 @@ pub struct Checkpoint {
     pub writers: Vec<CheckpointWriter>,
     /// All experiments.
     pub experiments: Vec<CheckpointExperiment>,
+    /// Each kind and version of the records so far that no build may pass over, in order: one
+    /// that does not know them all must learn so although it begins here.
+    pub kinds: Vec<CheckpointKind>,
 }
 
 /// An experiment was created.
@@ -432,7 +446,7 @@ macro_rules! records {
             }
 
             /// Whether this build knows records of this kind and version.
-            pub(super) fn is_known(kind: u16, version: u8) -> bool {
+            pub(crate) fn is_known(kind: u16, version: u8) -> bool {
                 matches!((kind, version), $(($kind, $version))|*)
             }
 

@@ -185,7 +185,7 @@ fn newest_checkpoint(
     };
     for record in frame.records()? {
         if let Record::Checkpoint(checkpoint) = record {
-            return Ok(Some((State::from_checkpoint(&checkpoint), cursor)));
+            return Ok(Some((State::from_checkpoint(&checkpoint)?, cursor)));
         }
     }
     Ok(None)

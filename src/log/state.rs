@@ -9,8 +9,8 @@ use crate::entity::Lifecycle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{Frame, RawRecord};
 use crate::format::record::{
-    Checkpoint, CheckpointExperiment, CheckpointExtent, CheckpointWriter, Incarnation, Position,
-    Record, RecordClass, WriterOpened,
+    Checkpoint, CheckpointExperiment, CheckpointExtent, CheckpointKind, CheckpointWriter,
+    Incarnation, Position, Record, RecordClass, WriterOpened,
 };
 use crate::format::{FIRST_CHAIN_UNIT, UNIT_BYTES};
 use crate::id::{ExperimentId, RunId};
@@ -112,6 +112,8 @@ pub(crate) struct State {
     paths: HashMap<String, ExperimentId>,
     /// The runs in hand.
     pub(crate) runs: HashMap<RunId, RunState>,
+    /// The kinds of all records so far that must not be passed over.
+    kinds: BTreeSet<CheckpointKind>,
     /// Why this build must not write, when a newer one has been here.
     pub(crate) read_only: Option<String>,
     /// Bytes of frames since the last checkpoint.
@@ -129,6 +131,7 @@ impl State {
             last_experiment: ExperimentId::DEFAULT,
             paths: HashMap::new(),
             runs: HashMap::new(),
+            kinds: BTreeSet::new(),
             read_only: None,
             since_checkpoint: 0,
         };
@@ -178,22 +181,31 @@ impl State {
         self.since_checkpoint += frame.length as u64;
         for raw in frame.raw_records() {
             let raw = raw?;
-            if !raw.is_known() {
-                self.meet_unknown(&raw)?;
-            } else if self.concerns(&raw) {
+            let RawRecord { kind, version, class, .. } = raw;
+            self.meet(CheckpointKind { kind, version, class: class as u8 })?;
+            if raw.is_known() && self.concerns(&raw) {
                 self.apply(at.next, &raw.decode()?);
             }
         }
         Ok(())
     }
 
-    fn meet_unknown(&mut self, raw: &RawRecord<'_>) -> Result<()> {
+    /// Takes note that the chain has a record of this kind, and acts by its class if that is not
+    /// known here.
+    fn meet(&mut self, met: CheckpointKind) -> Result<()> {
+        let CheckpointKind { kind, version, class } = met;
+        let class = RecordClass::from_byte(class);
+        if class == RecordClass::Ignorable || !self.kinds.insert(met) {
+            return Ok(());
+        }
+        if Record::is_known(kind, version) {
+            return Ok(());
+        }
         let what = format!(
-            "the file holds a record of kind {}, version {}, that this build does not know: \
-             use a newer build of tracklite",
-            raw.kind, raw.version
+            "the file holds a record of kind {kind}, version {version}, that this build does not \
+             know: use a newer build of tracklite"
         );
-        match raw.class {
+        match class {
             RecordClass::Ignorable => {}
             RecordClass::WriteIncompatible => self.read_only = Some(what),
             RecordClass::ReadIncompatible => {
@@ -338,12 +350,15 @@ impl State {
             last_experiment: self.last_experiment,
             writers: self.writers.values().map(writer).collect(),
             experiments: self.experiments.iter().map(experiment).collect(),
+            kinds: self.kinds.iter().copied().collect(),
         }
     }
 
-    /// The state that a checkpoint tells.
-    pub(crate) fn from_checkpoint(checkpoint: &Checkpoint) -> Self {
+    /// The state that a checkpoint tells; [`ErrorKind::UnsupportedFormat`] when the chain before
+    /// it has records that this build must know and does not.
+    pub(crate) fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self> {
         let mut state = State::new();
+        checkpoint.kinds.iter().try_for_each(|kind| state.meet(*kind))?;
         state.next_unit = checkpoint.next_unit;
         state.last_experiment = checkpoint.last_experiment;
         state.experiments.clear();
@@ -365,7 +380,7 @@ impl State {
             };
             state.writers.insert(it.opened_at, writer);
         }
-        state
+        Ok(state)
     }
 }
 
@@ -431,7 +446,7 @@ mod tests {
     #[test]
     fn a_checkpoint_tells_the_whole_state() {
         let state = sample();
-        let again = State::from_checkpoint(&state.checkpoint());
+        let again = State::from_checkpoint(&state.checkpoint()).unwrap();
         assert_eq!(again.checkpoint(), state.checkpoint());
         assert_eq!(again.experiment_of("/a"), Some(ExperimentId::new(1)));
         assert_eq!(again.next_experiment(), ExperimentId::new(2));
@@ -443,7 +458,39 @@ mod tests {
         let purged = Purged { runs: Vec::new(), experiments: vec![ExperimentId::new(1)] };
         state.apply(Position(400), &purged.into());
         assert_eq!(state.next_experiment(), ExperimentId::new(2));
-        let again = State::from_checkpoint(&state.checkpoint());
+        let again = State::from_checkpoint(&state.checkpoint()).unwrap();
         assert_eq!(again.next_experiment(), ExperimentId::new(2));
+    }
+
+    /// The state after a chain of these records, without their bodies.
+    fn met(records: &[(u16, u8, RecordClass)]) -> Result<State> {
+        let mut state = State::new();
+        for &(kind, version, class) in records {
+            state.meet(CheckpointKind { kind, version, class: class as u8 })?;
+        }
+        Ok(state)
+    }
+
+    #[test]
+    fn an_unknown_record_before_a_checkpoint_still_forbids_writing() {
+        let state = met(&[(55, 0, RecordClass::ReadIncompatible)]).unwrap();
+        assert_eq!(state.read_only, None);
+        let state =
+            met(&[(200, 0, RecordClass::Ignorable), (2, 1, RecordClass::WriteIncompatible)]);
+        let state = state.unwrap();
+        assert!(state.read_only.as_ref().unwrap().contains("kind 2, version 1"));
+        let again = State::from_checkpoint(&state.checkpoint()).unwrap();
+        assert_eq!(again.read_only, state.read_only);
+        assert_eq!(again.checkpoint(), state.checkpoint());
+    }
+
+    #[test]
+    fn an_unknown_record_before_a_checkpoint_still_forbids_reading() {
+        let error = met(&[(200, 3, RecordClass::ReadIncompatible)]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnsupportedFormat);
+        let mut checkpoint = State::new().checkpoint();
+        checkpoint.kinds.push(CheckpointKind { kind: 200, version: 3, class: 2 });
+        let error = State::from_checkpoint(&checkpoint).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnsupportedFormat);
     }
 }

@@ -98,6 +98,7 @@ struct Writer {
     bytes: Vec<u8>,
     at: usize,
     hash: u64,
+    kinds: BTreeSet<CheckpointKind>,
 }
 
 impl Writer {
@@ -112,6 +113,12 @@ impl Writer {
     /// Appends a frame; gives its place.
     fn frame(&mut self, records: &[Record]) -> Position {
         let position = Position(self.at as u64);
+        let tags = records.iter().map(Record::tag);
+        let named = tags.filter(|(.., class)| *class != RecordClass::Ignorable);
+        self.kinds.extend(named.map(|(kind, version, class)| {
+            let class = class as u8;
+            CheckpointKind { kind, version, class }
+        }));
         let (bytes, hash) = frame::encode(FILE, position, self.hash, records).unwrap();
         self.put(self.at, &bytes);
         self.at += bytes.len();
@@ -190,7 +197,8 @@ fn extent(writer: usize) -> Record {
 pub fn write(blocks: &Blocks) -> Vec<u8> {
     let mut bytes = new_file(HEADER);
     bytes.resize(UNITS * UNIT, 0);
-    let mut writer = Writer { bytes, at: UNIT + FIRST_FRAME, hash: EMPTY_CHAIN_HASH };
+    let (at, kinds) = (UNIT + FIRST_FRAME, BTreeSet::new());
+    let mut writer = Writer { bytes, at, hash: EMPTY_CHAIN_HASH, kinds };
     experiments_and_runs(&mut writer);
     seal(&mut writer, blocks);
     changes(&mut writer);
@@ -289,6 +297,7 @@ fn second_writer(writer: &mut Writer) {
             of(GOLDEN, "/golden/renamed", Lifecycle::Active),
             of(DELETED, "/golden/deleted", Lifecycle::Deleted),
         ],
+        kinds: writer.kinds.iter().copied().collect(),
     };
     let checkpoint = writer.frame(&[checkpoint.into()]);
     writer.word(WordPlace::Checkpoint, checkpoint.0 / 8);
