@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::builder::DatabaseBuilder;
+use crate::dump::{self, DumpedFrame};
 use crate::engine::Engine;
 use crate::entity::{ExperimentInfo, Lifecycle, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,7 +19,7 @@ use crate::format::record::{
 use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::index::{RunScope, SqlTable};
 use crate::limits;
-use crate::log::{RunGate, RunState};
+use crate::log::{Damage, RunGate, RunState};
 use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};
 use crate::name;
 use crate::run::{Run, collect_pairs, no_such_run};
@@ -292,7 +293,18 @@ impl Database {
 
     /// Writes each frame and record of a file's metadata chain as text, for people.
     pub fn dump(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<()> {
-        verify::dump(path.as_ref(), out)
+        dump::dump(path.as_ref(), out)
+    }
+
+    /// Visits each frame of a file's metadata chain that is sound by itself, in the order of the
+    /// chain; gives what is damaged between them.
+    ///
+    /// Takes the time of reading the chain. An error of `visit` ends it.
+    pub fn frames(
+        path: impl AsRef<Path>,
+        mut visit: impl FnMut(&DumpedFrame) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        dump::frames(path.as_ref(), &mut visit)
     }
 
     /// Seals what is still in extents, syncs, and leaves the file. With other handles still there

@@ -71,6 +71,8 @@ mod copy;
 #[cfg(not(loom))]
 mod database;
 #[cfg(not(loom))]
+mod dump;
+#[cfg(not(loom))]
 mod engine;
 mod entity;
 mod error;
@@ -112,6 +114,8 @@ mod verify;
 pub use builder::DatabaseBuilder;
 #[cfg(not(loom))]
 pub use database::Database;
+#[cfg(not(loom))]
+pub use dump::{DumpedFrame, DumpedRecord};
 pub use entity::{
     ExperimentInfo, Lifecycle, MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord,
     RunStatus,

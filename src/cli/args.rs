@@ -156,6 +156,9 @@ pub(super) struct SqlArgs {
 pub(super) struct DumpArgs {
     /// The tracklite file
     pub(super) file: PathBuf,
+    /// Print JSON: an array with an object for each frame
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -176,6 +179,9 @@ pub(super) struct BackupArgs {
     pub(super) file: PathBuf,
     /// Where the copy goes; there must be no such file yet
     pub(super) to: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -184,4 +190,7 @@ pub(super) struct ChangeArgs {
     pub(super) file: PathBuf,
     /// The run's id or the beginning of it
     pub(super) run: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }

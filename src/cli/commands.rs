@@ -1,4 +1,4 @@
-//! `tracklite info`, `experiments`, `sql` and `dump`: what the file holds.
+//! `tracklite info`, `experiments` and `sql`: what the file holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -246,12 +246,6 @@ fn sql_cell(value: &SqlValue) -> Cell {
         SqlValue::Text(value) => value.into(),
         SqlValue::Blob(bytes) => Hexadecimal(bytes).to_string().into(),
     }
-}
-
-/// Prints each frame and record of the metadata.
-pub(super) fn dump(file: &Path, terminal: &mut Terminal) -> Outcome {
-    Database::dump(file, terminal)?;
-    Ok(Exit::Good)
 }
 
 #[cfg(test)]

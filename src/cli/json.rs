@@ -1,7 +1,7 @@
 //! What `--json` prints: the objects, with MLflow's names where it has the thing.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use serde::{Serialize, Serializer};
 
@@ -161,7 +161,7 @@ impl std::fmt::Display for Hexadecimal<'_> {
 
 /// Prints one value on lines of its own.
 pub(super) fn print(terminal: &mut Terminal, value: &impl Serialize) -> Result<(), Failure> {
-    serde_json::to_writer_pretty(&mut *terminal, value).map_err(std::io::Error::from)?;
+    serde_json::to_writer_pretty(&mut *terminal, value).map_err(io::Error::from)?;
     terminal.line("")?;
     Ok(())
 }
@@ -171,7 +171,7 @@ pub(super) fn print_compact(
     terminal: &mut Terminal,
     value: &impl Serialize,
 ) -> Result<(), Failure> {
-    serde_json::to_writer(&mut *terminal, value).map_err(std::io::Error::from)?;
+    serde_json::to_writer(&mut *terminal, value).map_err(io::Error::from)?;
     terminal.line("")?;
     Ok(())
 }
@@ -181,15 +181,36 @@ pub(super) fn print_array<T: Serialize>(
     terminal: &mut Terminal,
     values: impl IntoIterator<Item = Result<T, Failure>>,
 ) -> Result<(), Failure> {
-    let mut separator = "[\n";
+    let mut array = Array::default();
     for value in values {
-        terminal.write_all(separator.as_bytes())?;
-        serde_json::to_writer(&mut *terminal, &value?).map_err(std::io::Error::from)?;
-        separator = ",\n";
+        array.push(terminal, &value?)?;
     }
-    let end = if separator == "[\n" { "[]" } else { "\n]" };
-    terminal.line(end)?;
+    array.end(terminal)?;
     Ok(())
+}
+
+/// An array that is printed element by element, one a line.
+#[derive(Debug, Default)]
+pub(super) struct Array {
+    has_begun: bool,
+}
+
+impl Array {
+    /// Prints the next element.
+    pub(super) fn push(
+        &mut self,
+        terminal: &mut Terminal,
+        value: &impl Serialize,
+    ) -> io::Result<()> {
+        terminal.write_all(if self.has_begun { b",\n" } else { b"[\n" })?;
+        self.has_begun = true;
+        Ok(serde_json::to_writer(&mut *terminal, value)?)
+    }
+
+    /// Prints what closes the array.
+    pub(super) fn end(self, terminal: &mut Terminal) -> io::Result<()> {
+        terminal.line(if self.has_begun { "\n]" } else { "[]" })
+    }
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Show(args) => show::show(&args, terminal),
         Command::Metrics(args) => metrics::metrics(&args, terminal),
         Command::Sql(args) => commands::sql(&args, terminal),
-        Command::Dump(args) => commands::dump(&args.file, terminal),
+        Command::Dump(args) => upkeep::dump(&args, terminal),
         Command::Verify(args) => upkeep::verify(&args, terminal),
         Command::Backup(args) => upkeep::backup(&args, terminal),
         Command::Vacuum(args) => upkeep::vacuum(&args, terminal),

@@ -1,15 +1,19 @@
-//! `tracklite verify`, `backup`, `vacuum`, `gc`, `delete` and `restore`: looking after the file.
+//! `tracklite verify`, `dump`, `backup`, `vacuum`, `gc`, `delete` and `restore`: looking after the
+//! file.
 
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::args::{BackupArgs, ChangeArgs, FileArgs, VerifyArgs};
+use super::args::{BackupArgs, ChangeArgs, DumpArgs, FileArgs, VerifyArgs};
 use super::columns::short_id;
 use super::json;
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, text};
-use crate::{Database, ErrorKind, Result, SalvageReport, VerifyReport};
+use crate::{
+    Damage, Database, DumpedFrame, Error, ErrorKind, Lifecycle, Result, RunId, SalvageReport,
+    VerifyReport,
+};
 
 #[derive(Serialize)]
 struct VerifyObject<'a> {
@@ -29,6 +33,56 @@ struct DamageObject<'a> {
     offset: u64,
     wanted: &'a str,
     got: &'a str,
+}
+
+impl<'a> From<&'a Damage> for DamageObject<'a> {
+    fn from(damage: &'a Damage) -> Self {
+        let Damage { place, offset, wanted, got, .. } = damage;
+        DamageObject { place, offset: *offset, wanted, got }
+    }
+}
+
+#[derive(Serialize)]
+struct FrameObject<'a> {
+    offset: u64,
+    length: u64,
+    hash: String,
+    records: Vec<RecordObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct RecordObject<'a> {
+    kind: Option<u16>,
+    text: &'a str,
+}
+
+impl<'a> From<&'a DumpedFrame> for FrameObject<'a> {
+    fn from(frame: &'a DumpedFrame) -> Self {
+        let records = frame.records.iter();
+        let records = records.map(|it| RecordObject { kind: it.kind, text: &it.text });
+        FrameObject {
+            offset: frame.position,
+            length: frame.length,
+            hash: format!("{:016x}", frame.hash),
+            records: records.collect(),
+        }
+    }
+}
+
+/// Prints each frame and record of the metadata; damage stands where JSON has no frame.
+pub(super) fn dump(args: &DumpArgs, terminal: &mut Terminal) -> Outcome {
+    if !args.json {
+        Database::dump(&args.file, terminal)?;
+        return Ok(Exit::Good);
+    }
+    let mut array = json::Array::default();
+    let damages = Database::frames(&args.file, |frame| {
+        let written = array.push(terminal, &FrameObject::from(frame));
+        written.map_err(|source| Error::io("write to standard output", source))
+    })?;
+    damages.iter().try_for_each(|it| array.push(terminal, &DamageObject::from(it)))?;
+    array.end(terminal)?;
+    Ok(Exit::Good)
 }
 
 #[derive(Serialize)]
@@ -79,19 +133,13 @@ fn verify_object<'a>(
     is_sound: bool,
     salvage: Option<&'a (&Path, SalvageReport)>,
 ) -> VerifyObject<'a> {
-    let damages = report.damages.iter().map(|damage| DamageObject {
-        place: &damage.place,
-        offset: damage.offset,
-        wanted: &damage.wanted,
-        got: &damage.got,
-    });
     VerifyObject {
         is_sound,
         frames: report.frames,
         runs: report.runs,
         points: report.points,
         blocks: report.blocks,
-        damages: damages.collect(),
+        damages: report.damages.iter().map(DamageObject::from).collect(),
         notes: &report.notes,
         salvage: salvage.map(|(path, saved)| SalvageObject {
             path,
@@ -155,9 +203,22 @@ fn print_report(
     Ok(())
 }
 
+#[derive(Serialize)]
+struct BackupObject<'a> {
+    path: &'a Path,
+    bytes: u64,
+}
+
 /// Copies the file as it is now.
 pub(super) fn backup(args: &BackupArgs, terminal: &mut Terminal) -> Outcome {
     Database::open_read_only(&args.file)?.backup(&args.to)?;
+    if args.json {
+        let path = args.to.as_path();
+        let length = std::fs::metadata(path).map(|metadata| metadata.len());
+        let bytes = length.map_err(|source| Error::io("look at the copy", source))?;
+        json::print(terminal, &BackupObject { path, bytes })?;
+        return Ok(Exit::Good);
+    }
     terminal.line(&format!("{} backed up to {}", args.file.display(), args.to.display()))?;
     Ok(Exit::Good)
 }
@@ -205,27 +266,48 @@ pub(super) fn gc(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
     Ok(Exit::Good)
 }
 
-/// Marks a run as deleted.
-pub(super) fn delete(args: &ChangeArgs, terminal: &mut Terminal) -> Outcome {
+#[derive(Serialize)]
+struct ChangeObject<'a> {
+    run_id: String,
+    run_name: &'a str,
+    lifecycle_stage: &'static str,
+}
+
+/// Does to a run what is asked; gives its id and name.
+fn change(
+    args: &ChangeArgs,
+    terminal: &mut Terminal,
+    lifecycle: Lifecycle,
+    set: impl FnOnce(&Database, RunId) -> Result<()>,
+) -> Result<(RunId, String), Failure> {
     let database = Database::open(&args.file)?;
     let id = database.find_run(&args.run)?;
     let name = database.run(id)?.name()?;
-    database.delete_run(id)?;
+    set(&database, id)?;
     database.close()?;
-    let (file, short) = (args.file.display(), short_id(id, 8));
-    let name = text::printable(&name);
-    terminal.line(&format!("deleted {short} {name}"))?;
-    terminal.line(&format!("to take it back: tracklite restore {file} {short}"))?;
+    if args.json {
+        let (run_id, lifecycle_stage) = (id.to_string(), lifecycle.as_str());
+        json::print(terminal, &ChangeObject { run_id, run_name: &name, lifecycle_stage })?;
+    }
+    Ok((id, name))
+}
+
+/// Marks a run as deleted.
+pub(super) fn delete(args: &ChangeArgs, terminal: &mut Terminal) -> Outcome {
+    let (id, name) = change(args, terminal, Lifecycle::Deleted, Database::delete_run)?;
+    if !args.json {
+        let (file, short) = (args.file.display(), short_id(id, 8));
+        terminal.line(&format!("deleted {short} {}", text::printable(&name)))?;
+        terminal.line(&format!("to take it back: tracklite restore {file} {short}"))?;
+    }
     Ok(Exit::Good)
 }
 
 /// Takes the deletion of a run back.
 pub(super) fn restore(args: &ChangeArgs, terminal: &mut Terminal) -> Outcome {
-    let database = Database::open(&args.file)?;
-    let id = database.find_run(&args.run)?;
-    let name = database.run(id)?.name()?;
-    database.restore_run(id)?;
-    database.close()?;
-    terminal.line(&format!("restored {} {}", short_id(id, 8), text::printable(&name)))?;
+    let (id, name) = change(args, terminal, Lifecycle::Active, Database::restore_run)?;
+    if !args.json {
+        terminal.line(&format!("restored {} {}", short_id(id, 8), text::printable(&name)))?;
+    }
     Ok(Exit::Good)
 }
