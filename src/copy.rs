@@ -12,11 +12,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;
 use crate::format::frame::Frame;
 use crate::format::record::{
-    BlockPlace, Incarnation, Position, Record, Sealed, SealedBlock, WriterClosed, WriterOpened,
+    BlockPlace, Incarnation, Position, Record, RecordClass, RowDefined, Sealed, SealedBlock,
+    WriterClosed, WriterOpened,
 };
 use crate::id::{ExperimentId, RunId};
 use crate::log::{
-    ChainEnd, Damage, Definitions, ExtentState, Log, LogOptions, Lost, damaged, new_file,
+    ChainEnd, Damage, Definition, Definitions, ExtentState, Log, LogOptions, Lost, damaged,
+    new_file,
 };
 use crate::storage::{Access, FileStorage, WritePath};
 
@@ -113,6 +115,7 @@ impl Survey {
             Record::TagsSet(it) => it.run,
             Record::TagDeleted(it) => it.run,
             Record::SeriesDefined(it) => it.run,
+            Record::RowDefined(it) => return self.keeps_row(it),
             Record::ExperimentCreated(it) => return self.keeps_experiment(it.experiment),
             Record::ExperimentRenamed(it) => return self.keeps_experiment(it.experiment),
             Record::ExperimentLifecycleSet(it) => return self.keeps_experiment(it.experiment),
@@ -121,6 +124,16 @@ impl Survey {
             _ => return true,
         };
         !self.purged_runs.contains(&run)
+    }
+
+    /// A row of purged series means nothing, nor does one whose series are lost.
+    fn keeps_row(&self, row: &RowDefined) -> bool {
+        let definitions = self.definitions.get(&row.incarnation);
+        row.series.iter().all(|series| {
+            let series = definitions.and_then(|definitions| definitions.get(*series));
+            matches!(series, Some(Definition::Series { run, .. })
+                if !self.purged_runs.contains(run))
+        })
     }
 
     fn keeps_experiment(&self, experiment: ExperimentId) -> bool {
@@ -251,14 +264,32 @@ impl Copy<'_> {
             | Record::BlockMoved(_)
             | Record::Checkpoint(_)
             | Record::Purged(_)
-            | Record::WriterClosed(_)
-            | Record::Unknown { .. } => None,
+            | Record::WriterClosed(_) => None,
+            Record::Unknown { kind, version, class } => {
+                self.leave_out(kind, version, class)?;
+                None
+            }
             Record::RunStarted(started) => {
                 self.copied.runs += 1;
                 Some(started.into())
             }
             other => Some(other),
         })
+    }
+
+    /// A record of which only a newer build knows what it means in another file.
+    fn leave_out(&mut self, kind: u16, version: u8, class: RecordClass) -> Result<()> {
+        let what = format!("a record of kind {kind}, version {version}");
+        match class {
+            RecordClass::Ignorable => {}
+            _ if self.tolerant => self.copied.lost.push(format!("{what}: unknown to this build")),
+            _ => {
+                let message =
+                    format!("the file holds {what}: copy it with the build that wrote it");
+                return Err(Error::new(ErrorKind::UnsupportedFormat, message));
+            }
+        }
+        Ok(())
     }
 
     fn copy_block(&mut self, sealed: &SealedBlock) -> Result<Option<SealedBlock>> {

@@ -220,9 +220,8 @@ impl Run {
             return Ok(());
         }
         let defined = self.engine().log.define_series(self.id(), &fresh);
-        let first = defined.map_err(|error| self.engine().locate(error))?;
-        for (offset, key) in (0..).zip(fresh) {
-            let series = crate::format::record::SeriesId(first.0 + offset);
+        let defined = defined.map_err(|error| self.engine().locate(error))?;
+        for (key, series) in fresh.into_iter().zip(defined) {
             metrics.insert(Box::from(key), Series::new(series));
         }
         Ok(())

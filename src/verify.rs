@@ -1,20 +1,18 @@
 //! Checking a file byte by byte, and telling each damage with its place.
 
-use std::collections::{HashMap, HashSet};
-use std::io::Write;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::copy;
 use crate::error::{Error, Result};
-use crate::format::block;
-use crate::format::frame::Frame;
+use crate::format::block::{self, SeriesLabel};
 use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitKind};
-use crate::format::record::{BlockPlace, Incarnation, Position, Record, SealedBlock};
-use crate::format::scan::ScanReport;
-use crate::format::unit_start;
+use crate::format::record::{BlockPlace, Incarnation, Position, Record, SealedBlock, SeriesId};
+use crate::format::scan::{Entry, ScanReport};
+use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
 use crate::id::RunId;
-use crate::log::{Damage, ExtentState, Log, LogOptions};
+use crate::log::{Damage, Definition, ExtentState, Log, LogOptions};
 use crate::storage::{Access, FileStorage, Storage, WritePath};
 
 /// How often an extent is scanned that seems to be damaged.
@@ -61,7 +59,7 @@ pub struct SalvageReport {
 }
 
 /// Opens the file for reading without an index; also when its chain is damaged.
-fn open(path: &Path) -> Result<Log> {
+pub(crate) fn open(path: &Path) -> Result<Log> {
     let storage = FileStorage::open(path, Access::ReadOnly, WritePath::Positioned)
         .map_err(|error| crate::builder::open_error("opening the file", path, error))?;
     open_storage(Arc::new(storage)).map_err(|error| error.with_path(path))
@@ -190,9 +188,11 @@ impl Check {
                 }
             }
             Record::SeriesDefined(ref defined) => {
-                self.define(defined.incarnation, &record);
+                self.define(position, defined.incarnation, &record);
             }
-            Record::RowDefined(ref defined) => self.define(defined.incarnation, &record),
+            Record::RowDefined(ref defined) => {
+                self.define(position, defined.incarnation, &record);
+            }
             Record::Unknown { kind, version, .. } => self.report.notes.push(format!(
                 "a record of kind {kind}, version {version}, at byte {position} is unknown to \
                  this build"
@@ -201,8 +201,31 @@ impl Check {
         }
     }
 
-    fn define(&mut self, incarnation: Incarnation, record: &Record) {
-        self.definitions.entry(incarnation).or_default().apply(incarnation, record);
+    /// Takes in what a record defines; an id has one meaning, and a row holds defined series.
+    fn define(&mut self, position: u64, incarnation: Incarnation, record: &Record) {
+        let definitions = self.definitions.entry(incarnation).or_default();
+        let mut damages = Vec::new();
+        let mut damage = |id: SeriesId, wanted: String, got: String| {
+            let place = format!("definition {} of writer {:016x}", id.0, incarnation.0);
+            damages.push(Damage { place, offset: position, wanted, got });
+        };
+        for (id, definition) in definitions_of(record) {
+            match definitions.get(id) {
+                Some(before) if *before != definition => {
+                    damage(id, format!("{before}, as defined before"), definition.to_string());
+                }
+                _ if id.0 == 0 => damage(id, "an id of at least 1".into(), "0".into()),
+                _ => {}
+            }
+            let Definition::Row(series) = definition else { continue };
+            let is_series = |id| matches!(definitions.get(id), Some(Definition::Series { .. }));
+            if let Some(bad) = series.iter().find(|id| !is_series(**id)) {
+                let got = format!("a row of series {}, which is not defined before it", bad.0);
+                damage(id, "a row of defined series".into(), got);
+            }
+        }
+        self.report.damages.extend(damages);
+        definitions.apply(incarnation, record);
     }
 
     /// No unit that the chain names is another's, and those of durable frames lie in the file.
@@ -235,14 +258,22 @@ impl Check {
     }
 
     fn blocks(&mut self, log: &Log) {
-        for (_, sealed) in std::mem::take(&mut self.blocks) {
+        for (owner, sealed) in std::mem::take(&mut self.blocks) {
             self.report.blocks += 1;
             let counted: u64 = sealed.series.iter().map(|series| series.count).sum();
             let offset = match &sealed.place {
                 BlockPlace::Inline(_) => 0,
                 BlockPlace::At { offset, .. } => *offset,
             };
-            match log.read_block(&sealed.place).and_then(|bytes| check_block(&bytes)) {
+            let read = log.read_block(&sealed.place).and_then(|bytes| {
+                let labels = labels(&bytes)?;
+                check_block(&bytes).map(|points| (points, labels))
+            });
+            let points = read.map(|(points, labels)| {
+                self.labels(owner, offset, &labels);
+                points
+            });
+            match points {
                 Ok(points) if points == counted => self.report.points += points,
                 Ok(points) => self.damage(
                     "column block",
@@ -253,6 +284,52 @@ impl Check {
                 Err(error) => self.damage("column block", offset, "a block", &error.to_string()),
             }
         }
+    }
+
+    /// A block says of its series what the chain says.
+    fn labels(&mut self, owner: Incarnation, offset: u64, labels: &[SeriesLabel]) {
+        for SeriesLabel { series, run, key } in labels {
+            let got = Definition::Series { run: *run, key: key.as_str().into() };
+            let definitions = self.definitions.entry(owner).or_default();
+            // What a salvage could not save is missing; a purge takes the definition along.
+            let other = definitions.get(*series).filter(|wanted| **wanted != got);
+            if let Some(wanted) = other.map(ToString::to_string) {
+                let place = format!("series {} of a column block", series.0);
+                self.damage(&place, offset, &wanted, &got.to_string());
+            }
+        }
+    }
+
+    /// Names the first slot of each series or row schema in an extent that is not defined, or not
+    /// as what the slot is.
+    fn undefined(&mut self, log: &Log, owner: Incarnation, extent: &ExtentState) -> Result<()> {
+        let definitions = self.definitions.entry(owner).or_default();
+        let mut found: BTreeMap<(bool, SeriesId), (u32, u64, String)> = BTreeMap::new();
+        let mut meet = |slot: u32, is_row: bool, id: SeriesId, columns: usize| {
+            let got = match definitions.get(id) {
+                Some(Definition::Series { .. }) if !is_row => return,
+                Some(Definition::Row(series)) if is_row && series.len() == columns => return,
+                Some(other) => format!("which is {other}"),
+                None => "which no frame defines".to_owned(),
+            };
+            found.entry((is_row, id)).or_insert((slot, 0, got)).1 += 1;
+        };
+        log.scan_extent(owner, extent, 0, |slot, entry| match entry {
+            Entry::Points(points) => {
+                let points = (slot..).zip(points.iter());
+                points.for_each(|(slot, point)| meet(slot, false, point.series, 1));
+            }
+            Entry::Row { schema, values, .. } => meet(slot, true, schema, values.len() / 8),
+        })?;
+        for ((is_row, id), (slot, count, got)) in found {
+            let what = if is_row { "row schema" } else { "series" };
+            let place = format!("slot {slot} of extent {}", extent.unit);
+            let offset = unit_start(extent.unit) + FIRST_SLOT_BYTES + u64::from(slot) * SLOT_BYTES;
+            let wanted = format!("a {what} that writer {:016x} has defined", owner.0);
+            let got = format!("{what} {}, {got}, in {count} entries of the extent", id.0);
+            self.damage(&place, offset, &wanted, &got);
+        }
+        Ok(())
     }
 
     fn extents(&mut self, log: &Log) -> Result<()> {
@@ -272,7 +349,7 @@ impl Check {
             let report = scan_at_rest(log, incarnation, &extent)?;
             let slots = report.unreadable + report.holes + u32::from(report.is_torn);
             let lost_power = boot != log.storage().boot_id();
-            let end = unit_start(extent.unit + extent.units);
+            let end = unit_start(extent.unit.saturating_add(extent.units));
             if !lost_power && length < end {
                 let place = format!("extent {}", extent.unit);
                 let wanted = format!("a file of at least {end} bytes");
@@ -288,15 +365,14 @@ impl Check {
                     "{place}: a power cut took {slots} slots and the definitions of {} points",
                     lost.undefined
                 ));
-            } else if slots > 0 || is_undefined {
+            } else if slots > 0 {
                 let ScanReport { unreadable, holes, is_torn, .. } = report;
-                let got = format!(
-                    "{} slots that pass no check, {holes} empty ones among them, {} points of \
-                     undefined series",
-                    unreadable + u32::from(is_torn),
-                    lost.undefined
-                );
+                let bad = unreadable + u32::from(is_torn);
+                let got = format!("{bad} slots that pass no check, {holes} empty ones among them");
                 self.damage(&place, offset, "points and rows", &got);
+            }
+            if is_undefined && !lost_power {
+                self.undefined(log, incarnation, &extent)?;
             }
             if report.unfinished > 0 {
                 self.report.notes.push(format!(
@@ -306,6 +382,22 @@ impl Check {
             }
         }
         Ok(())
+    }
+}
+
+/// What a record defines, by id.
+fn definitions_of(record: &Record) -> Vec<(SeriesId, Definition)> {
+    match record {
+        Record::SeriesDefined(it) => {
+            let ids = (it.first.0..=u32::MAX).map(SeriesId);
+            let define =
+                |key: &String| Definition::Series { run: it.run, key: key.as_str().into() };
+            ids.zip(it.keys.iter().map(define)).collect()
+        }
+        Record::RowDefined(it) => {
+            vec![(it.row, Definition::Row(it.series.as_slice().into()))]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -320,6 +412,13 @@ fn scan_at_rest(log: &Log, owner: Incarnation, extent: &ExtentState) -> Result<S
         }
     }
     Ok(report)
+}
+
+/// The series of a block.
+fn labels(bytes: &[u8]) -> Result<Vec<SeriesLabel>> {
+    let groups = block::parse(bytes)?.groups;
+    let series = groups.into_iter().flat_map(|group| group.series);
+    Ok(series.map(|series| series.label).collect())
 }
 
 /// Decodes every column of a block; gives the number of points.
@@ -351,27 +450,4 @@ pub(crate) fn salvage(path: &Path, out: &Path) -> Result<SalvageReport> {
         frames: copied.frames,
         lost: copied.lost,
     })
-}
-
-/// Writes each frame and record of the chain as text, one line a record.
-pub(crate) fn dump(path: &Path, out: &mut dyn Write) -> Result<()> {
-    let log = open(path)?;
-    let written = |result: std::io::Result<()>| {
-        result.map_err(|source| Error::io("writing the dump", source))
-    };
-    let damages = log.survey(|position, frame| {
-        let Frame { length, hash, .. } = *frame;
-        written(writeln!(out, "{:>10}  frame of {length} bytes, hash {hash:016x}", position.0))?;
-        for raw in frame.raw_records() {
-            match raw.and_then(|raw| raw.decode()) {
-                Ok(record) => written(writeln!(out, "{:>10}  {record:?}", ""))?,
-                Err(error) => written(writeln!(out, "{:>10}  ? {error}", ""))?,
-            }
-        }
-        Ok(())
-    })?;
-    for Damage { place, offset, wanted, got } in damages {
-        written(writeln!(out, "{offset:>10}  DAMAGE {place}: wanted {wanted}, got {got}"))?;
-    }
-    Ok(())
 }

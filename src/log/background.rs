@@ -144,7 +144,7 @@ impl Log {
         Ok(())
     }
 
-    fn hint_checkpoint(&self, position: crate::format::record::Position) -> Result<()> {
+    pub(super) fn hint_checkpoint(&self, position: crate::format::record::Position) -> Result<()> {
         write_word(&*self.storage, self.file, WordPlace::Checkpoint, position.0 / 8)
     }
 }

@@ -1,6 +1,11 @@
 //! What the series and row ids of one incarnation stand for.
 
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
 
 use crate::error::Result;
 use crate::format::record::{Incarnation, Record, SeriesId};
@@ -9,7 +14,7 @@ use crate::id::RunId;
 use super::chain::{ChainReader, Cursor};
 
 /// What an id stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Definition {
     /// A metric of a run.
     Series { run: RunId, key: Arc<str> },
@@ -17,31 +22,71 @@ pub(crate) enum Definition {
     Row(Arc<[SeriesId]>),
 }
 
+impl fmt::Display for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Definition::Series { run, key } => write!(f, "metric {key:?} of run {run}"),
+            Definition::Row(series) => write!(f, "a row of {} series", series.len()),
+        }
+    }
+}
+
 /// The definitions of one incarnation, by id.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Definitions(Vec<Option<Definition>>);
+pub(crate) struct Definitions {
+    /// From id 1 on; ids count up, and what is missing among them was purged or never written.
+    counted: Vec<Option<Definition>>,
+    /// Those far beyond the rest: a damaged id must not take all memory.
+    scattered: BTreeMap<SeriesId, Definition>,
+    /// Ids by the hash of what they stand for, which is compared before it is believed.
+    by_meaning: HashMap<u64, SeriesId, FixedState>,
+}
+
+/// So many ids may be missing in a row before the rest is kept apart.
+const MISSING_MAX: usize = 4096;
 
 impl Definitions {
     /// The id that the next definition gets; ids start at 1.
     pub(crate) fn next_id(&self) -> SeriesId {
-        SeriesId(u32::try_from(self.0.len()).unwrap_or(u32::MAX) + 1)
+        SeriesId(u32::try_from(self.counted.len()).unwrap_or(u32::MAX) + 1)
     }
 
     pub(crate) fn get(&self, id: SeriesId) -> Option<&Definition> {
-        self.0.get((id.0 as usize).checked_sub(1)?)?.as_ref()
+        let counted = self.counted.get((id.0 as usize).checked_sub(1)?);
+        counted.and_then(Option::as_ref).or_else(|| self.scattered.get(&id))
     }
 
-    /// Sets what `id` stands for.
+    /// Sets what `id` stands for, unless that is said already: a definition never changes.
     pub(crate) fn set(&mut self, id: SeriesId, definition: Definition) {
-        let index = (id.0 as usize).saturating_sub(1);
-        // Ids count up; the bound keeps a damaged one from taking all memory.
-        if index > self.0.len() + (1 << 20) {
+        let Some(index) = (id.0 as usize).checked_sub(1) else { return };
+        if self.get(id).is_some() {
             return;
         }
-        if self.0.len() <= index {
-            self.0.resize(index + 1, None);
+        if index > self.counted.len() + MISSING_MAX {
+            self.scattered.insert(id, definition);
+            return;
         }
-        self.0[index] = Some(definition);
+        if self.counted.len() <= index {
+            self.counted.resize(index + 1, None);
+        }
+        self.counted[index] = Some(definition);
+    }
+
+    /// As [`Definitions::set`], and the id can be found by what it stands for.
+    pub(super) fn set_own(&mut self, id: SeriesId, definition: Definition) {
+        self.by_meaning.insert(hash_of(&definition), id);
+        self.set(id, definition);
+    }
+
+    /// Never gives these ids out again: whether they stand in the chain is not known.
+    pub(super) fn skip(&mut self, count: usize) {
+        self.counted.resize(self.counted.len() + count, None);
+    }
+
+    /// The id of this meaning, if this process has defined one.
+    pub(super) fn find(&self, definition: &Definition) -> Option<SeriesId> {
+        let id = *self.by_meaning.get(&hash_of(definition))?;
+        (self.get(id) == Some(definition)).then_some(id)
     }
 
     /// Takes in a record of the incarnation.
@@ -80,5 +125,43 @@ impl Definitions {
             Ok(())
         })?;
         Ok(definitions)
+    }
+}
+
+fn hash_of(definition: &Definition) -> u64 {
+    FixedState::default().hash_one(definition)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(key: &str) -> Definition {
+        Definition::Series { run: RunId::from_bits(1), key: Arc::from(key) }
+    }
+
+    #[test]
+    fn a_definition_is_found_by_id_and_by_meaning_and_never_changes() {
+        let mut definitions = Definitions::default();
+        definitions.set_own(SeriesId(1), series("loss"));
+        definitions.set_own(SeriesId(2), Definition::Row(Arc::from([SeriesId(1)])));
+        definitions.set(SeriesId(1), series("other"));
+        assert_eq!(definitions.get(SeriesId(1)), Some(&series("loss")));
+        assert_eq!(definitions.find(&series("loss")), Some(SeriesId(1)));
+        assert_eq!(definitions.find(&series("other")), None);
+        assert_eq!(definitions.next_id(), SeriesId(3));
+        definitions.skip(2);
+        assert_eq!(definitions.next_id(), SeriesId(5));
+    }
+
+    #[test]
+    fn ids_far_apart_take_no_memory_between_them() {
+        let mut definitions = Definitions::default();
+        for id in [u32::MAX, 1, 1 << 30, 2] {
+            definitions.set(SeriesId(id), series("loss"));
+            assert_eq!(definitions.get(SeriesId(id)), Some(&series("loss")), "{id}");
+        }
+        assert_eq!(definitions.get(SeriesId(0)), None);
+        assert!(definitions.counted.len() < 3 * MISSING_MAX);
     }
 }

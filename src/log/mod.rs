@@ -9,6 +9,8 @@ mod append;
 mod background;
 mod chain;
 mod definitions;
+#[cfg(all(test, feature = "internals"))]
+mod distrust_tests;
 mod extent;
 mod gather;
 mod janitor;
@@ -32,7 +34,7 @@ use parking_lot::Mutex;
 use self::append::Chain;
 pub(crate) use self::background::Background;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor, damaged};
-pub(crate) use self::definitions::Definitions;
+pub(crate) use self::definitions::{Definition, Definitions};
 pub use self::open::{new_file, new_header};
 pub(crate) use self::points::{check_row_length, check_run_writable};
 pub(crate) use self::state::{ExtentState, RunGate, RunState, State};

@@ -312,43 +312,54 @@ impl Log {
         Ok(OpenExtent::new(unit, units, seed, Arc::from(region)))
     }
 
-    /// Gives ids to metrics of a run, in one frame; the first of the ids, which are consecutive.
-    pub(crate) fn define_series(&self, run: RunId, keys: &[&str]) -> Result<SeriesId> {
+    /// The ids of metrics of a run; those that this process has not defined yet are, in one frame.
+    pub(crate) fn define_series(&self, run: RunId, keys: &[&str]) -> Result<Vec<SeriesId>> {
         let writer = self.check_usable()?;
         let mut definitions = self.definitions.lock();
+        let meaning = |key: &str| Definition::Series { run, key: Arc::from(key) };
+        let known: Vec<_> = keys.iter().map(|key| definitions.find(&meaning(key))).collect();
+        let fresh = keys.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let fresh: Vec<&str> = fresh.map(|(key, _)| *key).collect();
         let first = definitions.next_id();
-        check_id(u64::from(first.0) + keys.len() as u64)?;
+        check_id(u64::from(first.0) + fresh.len() as u64)?;
         let record = SeriesDefined {
             incarnation: writer.incarnation,
             run,
             first,
-            keys: keys.iter().map(|&key| key.to_owned()).collect(),
+            keys: fresh.iter().map(|&key| key.to_owned()).collect(),
         };
         if mutant::is_active(Mutant::DefinitionAfterUse) {
             self.wake.postpone(record.into());
-        } else {
-            self.append(|state, _| {
+        } else if !fresh.is_empty() {
+            let defined = self.append(|state, _| {
                 check_run_writable(state, run)?;
                 Ok((vec![record.clone().into()], ()))
-            })?;
+            });
+            // A frame whose writing failed may stand in the chain all the same.
+            defined.inspect_err(|_| definitions.skip(fresh.len()))?;
         }
-        for (offset, key) in (0..).zip(keys) {
-            let definition = Definition::Series { run, key: Arc::from(*key) };
-            definitions.set(SeriesId(first.0 + offset), definition);
+        for (offset, key) in (0..).zip(&fresh) {
+            definitions.set_own(SeriesId(first.0 + offset), meaning(key));
         }
-        Ok(first)
+        let mut given = (first.0..).map(SeriesId);
+        Ok(known.into_iter().filter_map(|known| known.or_else(|| given.next())).collect())
     }
 
-    /// Gives an id to rows that hold these series, all of one run, in this order.
+    /// The id of rows that hold these series, all of one run, in this order.
     pub(crate) fn define_row(&self, series: &[SeriesId]) -> Result<SeriesId> {
         let writer = self.check_usable()?;
         check_row_length(series.len())?;
         let mut definitions = self.definitions.lock();
+        let meaning = Definition::Row(series.into());
+        if let Some(known) = definitions.find(&meaning) {
+            return Ok(known);
+        }
         let row = definitions.next_id();
         check_id(u64::from(row.0))?;
         let record = RowDefined { incarnation: writer.incarnation, row, series: series.to_vec() };
-        self.append(|_, _| Ok((vec![record.clone().into()], ())))?;
-        definitions.set(row, Definition::Row(series.into()));
+        let defined = self.append(|_, _| Ok((vec![record.clone().into()], ())));
+        defined.inspect_err(|_| definitions.skip(1))?;
+        definitions.set_own(row, meaning);
         Ok(row)
     }
 

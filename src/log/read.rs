@@ -15,6 +15,8 @@ use super::{Log, io_error};
 const SCAN_BYTES: usize = 256 * 1024;
 /// The first bytes that are read of an extent: most short runs end within them.
 const FIRST_SCAN_BYTES: usize = 16 * 1024;
+/// So much memory may be asked for without a look at the length of the file.
+const TRUSTED_BYTES: usize = 64 * 1024;
 
 impl Log {
     /// Visits what is committed in an extent from slot `from` on, to the extent's end.
@@ -67,7 +69,7 @@ impl Log {
             BlockPlace::Inline(bytes) => return Ok(bytes.clone()),
             BlockPlace::At { offset, length, checksum } => (*offset, *length, *checksum),
         };
-        let mut bytes = vec![0; length as usize];
+        let mut bytes = self.room_for(offset, length as usize)?;
         let got = self
             .storage
             .read_at(offset, &mut bytes)
@@ -87,13 +89,28 @@ impl Log {
 
     /// Reads a piece of a block; the caller checks it by the block's own checksums.
     pub(crate) fn read_piece(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; length];
+        let mut bytes = self.room_for(offset, length)?;
         let got = self
             .storage
             .read_at(offset, &mut bytes)
             .map_err(io_error(format!("reading {length} bytes of the block at {offset}")))?;
         bytes.truncate(got);
         Ok(bytes)
+    }
+
+    /// Memory for bytes that the file says it has at `offset`: never more than it really has.
+    fn room_for(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
+        if length > TRUSTED_BYTES {
+            let end = self.storage.len().map_err(io_error("asking for the length".to_owned()))?;
+            let left = end.saturating_sub(offset);
+            if length as u64 > left {
+                return Err(Error::new(
+                    ErrorKind::Damaged,
+                    format!("{length} bytes should be at {offset}, and the file has {left} there"),
+                ));
+            }
+        }
+        Ok(vec![0; length])
     }
 }
 

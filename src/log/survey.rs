@@ -159,7 +159,8 @@ impl Log {
         let start = unit_start(unit);
         let whole = u64::from(units) * UNIT_BYTES;
         let length = end.map_or(whole, |end| end.0.saturating_sub(start).min(whole));
-        let mut bytes = vec![0; length as usize];
+        let file = self.storage.len().map_err(io_error("asking for the length".to_owned()))?;
+        let mut bytes = vec![0; length.min(file.saturating_sub(start)) as usize];
         let got = self
             .storage
             .read_at(start, &mut bytes)

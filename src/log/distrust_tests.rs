@@ -1,0 +1,142 @@
+//! Files whose checksums are right and whose contents are not: lengths that nothing has, records
+//! of newer builds, definitions that contradict each other.
+
+use std::sync::Arc;
+
+use crate::error::ErrorKind;
+use crate::format::header::{UnitHeader, UnitKind};
+use crate::format::record::{
+    BlockPlace, Incarnation, Position, Record, RecordClass, RowDefined, SeriesDefined, SeriesId,
+};
+use crate::format::{FileId, unit_start};
+use crate::id::RunId;
+use crate::storage::{MemoryFile, Storage as _};
+use crate::verify::verify_storage;
+
+use super::append::append_frame;
+use super::{Damage, Log, LogOptions};
+
+const RUN: RunId = RunId::from_bits(7);
+
+fn new_file() -> MemoryFile {
+    MemoryFile::with_bytes(&super::new_file(super::new_header(7)))
+}
+
+fn open(file: &MemoryFile) -> crate::Result<Log> {
+    Log::open(Arc::new(file.open()), LogOptions::default())
+}
+
+fn append(log: &Log, records: &[Record]) {
+    log.append(|_, _| Ok((records.to_vec(), ()))).unwrap();
+}
+
+fn damages(file: &MemoryFile) -> Vec<Damage> {
+    verify_storage(Arc::new(file.open())).unwrap().damages
+}
+
+#[test]
+fn memory_is_not_given_to_a_length_that_the_file_does_not_have() {
+    let file = new_file();
+    let log = open(&file).unwrap();
+    for offset in [0, unit_start(1), u64::MAX - 7] {
+        let place = BlockPlace::At { offset, length: u32::MAX, checksum: 0 };
+        let error = log.read_block(&place).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert!(error.to_string().contains("and the file has"), "{error}");
+        assert!(log.read_piece(offset, u32::MAX as usize).is_err());
+    }
+}
+
+#[test]
+fn a_chain_unit_of_more_units_than_the_file_has_is_surveyed() {
+    let file = new_file();
+    let header = UnitHeader {
+        kind: UnitKind::Chain,
+        unit: 1,
+        units: u32::MAX,
+        incarnation: Incarnation(0),
+        previous_end: Position(0),
+        previous_hash: crate::format::frame::EMPTY_CHAIN_HASH,
+    };
+    file.open().write_at(unit_start(1), &header.encode(FileId(7))).unwrap();
+    assert_eq!(damages(&file), []);
+}
+
+#[test]
+fn what_a_newer_build_wrote_before_a_checkpoint_forbids_writing_after_it() {
+    for (class, kind) in [
+        (RecordClass::WriteIncompatible, ErrorKind::ReadOnly),
+        (RecordClass::ReadIncompatible, ErrorKind::UnsupportedFormat),
+    ] {
+        let file = new_file();
+        let log = open(&file).unwrap();
+        // As the newer build does it, which knows the record.
+        let mut chain = log.chain.lock();
+        let unknown = Record::Unknown { kind: 200, version: 3, class };
+        let appended = append_frame(&*log.storage, log.file, &mut chain, &[unknown]);
+        assert_eq!(appended.is_err(), class == RecordClass::ReadIncompatible);
+        if appended.is_err() {
+            chain.reader.catch_up(|_, _| Ok(())).unwrap();
+        }
+        let position = chain.reader.cursor().next;
+        let checkpoint = [chain.state.checkpoint().into()];
+        append_frame(&*log.storage, log.file, &mut chain, &checkpoint).unwrap();
+        drop(chain);
+        log.hint_checkpoint(position).unwrap();
+        drop(log);
+        let error = open(&file).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains("kind 200, version 3"), "{error}");
+    }
+}
+
+#[test]
+fn a_series_that_is_defined_twice_and_differently_is_named() {
+    let file = new_file();
+    let log = open(&file).unwrap();
+    let incarnation = log.writer().unwrap().incarnation;
+    let define = |first, keys: &[&str]| -> Record {
+        let keys = keys.iter().map(|&key| key.to_owned()).collect();
+        SeriesDefined { incarnation, run: RUN, first: SeriesId(first), keys }.into()
+    };
+    append(&log, &[define(1, &["loss", "accuracy"])]);
+    append(&log, &[define(2, &["accuracy"])]);
+    log.close().unwrap();
+    assert_eq!(damages(&file), []);
+    let log = open(&file).unwrap();
+    append(&log, &[define(2, &["other"])]);
+    log.close().unwrap();
+    let [damage] = &damages(&file)[..] else { panic!("{:?}", damages(&file)) };
+    assert_eq!(damage.place, format!("definition 2 of writer {:016x}", incarnation.0));
+    assert_eq!(damage.wanted, format!("metric \"accuracy\" of run {RUN}, as defined before"));
+    assert_eq!(damage.got, format!("metric \"other\" of run {RUN}"));
+}
+
+#[test]
+fn a_row_of_an_undefined_series_is_named() {
+    let file = new_file();
+    let log = open(&file).unwrap();
+    let incarnation = log.writer().unwrap().incarnation;
+    let series = vec![SeriesId(9)];
+    append(&log, &[RowDefined { incarnation, row: SeriesId(1), series }.into()]);
+    log.close().unwrap();
+    let [damage] = &damages(&file)[..] else { panic!("{:?}", damages(&file)) };
+    assert_eq!(damage.got, "a row of series 9, which is not defined before it");
+}
+
+#[test]
+fn a_slot_of_an_undefined_series_is_named() {
+    let file = new_file();
+    let log = open(&file).unwrap();
+    let known = log.define_series(RUN, &["loss"]).unwrap()[0];
+    log.append_point(known, 0, 0, 0.5).unwrap();
+    log.append_point(SeriesId(77), 1, 1, 0.5).unwrap();
+    log.append_row(known, 2, 2, &[1.0]).unwrap();
+    let found = damages(&file);
+    let [slot, row] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(slot.place, "slot 1 of extent 2");
+    assert_eq!(slot.offset, unit_start(2) + 64 + 32);
+    assert_eq!(slot.got, "series 77, which no frame defines, in 1 entries of the extent");
+    assert_eq!(row.place, "slot 2 of extent 2");
+    assert!(row.got.starts_with("row schema 1, which is metric \"loss\""), "{}", row.got);
+}
