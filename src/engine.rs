@@ -137,6 +137,7 @@ impl Engine {
         let is_fork = crate::log::fork_count() > 0;
         let place = if is_fork { &IndexPlace::InMemory } else { &self.index_place };
         let mut index = Index::open(&key, place)?;
+        index.note_database(&self.path);
         let mut reader = self.log.reader(Cursor::start());
         if let Some((position, hash)) = index.cursor()? {
             let hash = (!mutant::is_active(Mutant::Rule24TrustIndex)).then_some(hash);

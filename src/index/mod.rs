@@ -13,6 +13,7 @@
 )]
 
 mod apply;
+mod leftovers;
 mod place;
 mod query;
 mod schema;
@@ -134,6 +135,14 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// Says of which file the index is, so that its folder is not removed as long as that exists;
+    /// may remove folders of files that do not.
+    pub(crate) fn note_database(&self, path: &Path) {
+        if let Some(files) = &self.store.files {
+            leftovers::note(files.folder(), path);
+        }
     }
 
     /// The database; `None` when it is in memory.

@@ -5,10 +5,11 @@
 //! `-wal` paired with the new file. `lock` is held while the pointer is read or changed, and
 //! `.users` is held shared by each process for as long as it has the index open.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,10 @@ use super::schema::SCHEMA_VERSION;
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// The pointer file.
 const POINTER: &str = "current";
+/// The next pointer file, until it is whole.
+const DRAFT: &str = "current.new";
+/// The file whose lock is the folder's.
+const LOCK: &str = "lock";
 /// Endings of the files that make up one index, the database first.
 const ENDINGS: [&str; 5] = ["", "-wal", "-shm", ".users", CLEAN];
 /// Ending of the file that says: everything is on the disk, whatever the boot.
@@ -68,8 +73,12 @@ pub(super) fn folder(key: &IndexKey, place: &IndexPlace) -> Option<PathBuf> {
     let IndexKey { file_id, device, inode, format_level, .. } = key;
     let folder =
         base.join(format!("{file_id:032x}-{device:x}-{inode:x}-{SCHEMA_VERSION}-{format_level}"));
-    DirBuilder::new().recursive(true).mode(0o700).create(&folder).ok()?;
+    create(&folder).ok()?;
     (!is_network(&folder)).then_some(folder)
+}
+
+fn create(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn user_cache() -> Option<PathBuf> {
@@ -116,17 +125,54 @@ pub(super) struct FolderLock {
 impl FolderLock {
     /// Waits for the lock, at most for a bound; then `io::ErrorKind::WouldBlock`.
     pub(super) fn take(folder: &Path) -> io::Result<Self> {
-        let lock = open_lock(&folder.join("lock"))?;
         let deadline = Instant::now() + LOCK_WAIT;
         loop {
-            match lock.try_lock() {
-                Ok(()) => return Ok(FolderLock { folder: folder.to_owned(), _lock: lock }),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    thread::sleep(Duration::from_millis(1));
-                }
-                Err(error) => return Err(error.into()),
+            match Self::try_take(folder) {
+                Ok(Some(lock)) => return Ok(lock),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ if Instant::now() >= deadline => return Err(io::ErrorKind::WouldBlock.into()),
+                Ok(None) => thread::sleep(Duration::from_millis(1)),
+                // Another process found the folder unused and removed it meanwhile.
+                Err(_) => create(folder)?,
             }
         }
+    }
+
+    /// The lock, if nobody has it and the folder is still there.
+    pub(super) fn try_take(folder: &Path) -> io::Result<Option<Self>> {
+        let path = folder.join(LOCK);
+        let lock = open_lock(&path)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        // A lock of a file that has no name any more excludes nobody.
+        let (held, named) = (lock.metadata()?, fs::metadata(&path)?);
+        let is_named = (held.dev(), held.ino()) == (named.dev(), named.ino());
+        Ok(is_named.then(|| FolderLock { folder: folder.to_owned(), _lock: lock }))
+    }
+
+    /// Whether a process has an index of the folder open.
+    pub(super) fn has_users(&self) -> bool {
+        self.stems().iter().any(|stem| is_used(&self.folder.join(stem)))
+    }
+
+    /// Removes all that belongs to indexes, and the folder if that was all.
+    pub(super) fn remove_folder(self) {
+        self.stems().iter().for_each(|stem| remove(&self.folder.join(stem)));
+        // The lock goes last: until then nobody else begins anything here.
+        for name in [POINTER, DRAFT, LOCK] {
+            let _ = fs::remove_file(self.folder.join(name));
+        }
+        let _ = fs::remove_dir(&self.folder);
+    }
+
+    /// The names of the databases of which there is any file.
+    fn stems(&self) -> BTreeSet<String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter_map(|name| stem_of(&name).map(str::to_owned)).collect()
     }
 
     /// The index that the pointer names; `None` when there is no pointer or it is not sound.
@@ -146,7 +192,7 @@ impl FolderLock {
     /// Makes the pointer name this index, and removes all others that nobody uses.
     pub(super) fn point_to(&self, index: &Path) -> io::Result<()> {
         let name = index.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let draft = self.folder.join(format!("{POINTER}.new"));
+        let draft = self.folder.join(DRAFT);
         fs::write(&draft, format!("{name}\n"))?;
         fs::rename(&draft, self.folder.join(POINTER))?;
         self.remove_others(name);
@@ -155,16 +201,16 @@ impl FolderLock {
 
     /// What cannot be removed now is left to the next rebuild.
     fn remove_others(&self, kept: &str) {
-        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let Some(stem) = name.to_str().and_then(stem_of) else { continue };
-            let users = File::open(beside(&self.folder.join(stem), ".users"));
-            let used = users.is_ok_and(|users| users.try_lock().is_err());
-            if stem != kept && !used {
-                remove(&self.folder.join(stem));
-            }
-        }
+        let others = self.stems().into_iter().filter(|stem| stem != kept);
+        let unused = others.map(|stem| self.folder.join(stem)).filter(|index| !is_used(index));
+        unused.for_each(|index| remove(&index));
     }
+}
+
+/// Whether a process has this index open.
+fn is_used(index: &Path) -> bool {
+    let users = File::open(beside(index, ".users"));
+    users.is_ok_and(|users| users.try_lock().is_err())
 }
 
 /// The name of the database to which a file of this name belongs.
@@ -218,6 +264,11 @@ impl IndexFiles {
             written: false,
             worth_cleaning: false,
         })
+    }
+
+    /// The folder of this index.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The database.

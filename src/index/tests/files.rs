@@ -1,12 +1,16 @@
 //! Two users, unclean boots, defects, and folders that cannot be used.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
+use crate::index::leftovers;
+use crate::index::place::FolderLock;
 
 fn place(directory: &TempDir) -> IndexPlace {
     IndexPlace::Directory(directory.path().to_owned())
@@ -289,4 +293,68 @@ fn index_kept_busy_goes_on_in_memory_after_a_reset() {
     one.reset().unwrap();
     one.apply(&frames()).unwrap();
     assert_eq!((one.path(), one.counts().unwrap().runs), (None, 2));
+}
+
+/// An index of the file at `path`, in a folder of its own.
+fn index_of(directory: &TempDir, path: &Path, number: u128) -> (Index, PathBuf) {
+    let (device, inode) = match fs::metadata(path) {
+        Ok(found) => (found.dev(), found.ino()),
+        Err(_) => (1, 1),
+    };
+    let key = IndexKey { file_id: number, device, inode, ..key() };
+    let index = Index::open(&key, &place(directory)).unwrap();
+    index.note_database(path);
+    let folder = index.path().unwrap().parent().unwrap().to_owned();
+    (index, folder)
+}
+
+#[test]
+fn folders_of_databases_that_are_gone_are_removed_when_they_are_old() {
+    let directory = TempDir::new().unwrap();
+    let there = directory.path().join("there.tracklite");
+    let gone = directory.path().join("gone.tracklite");
+    fs::write(&there, "a database").unwrap();
+    let old = |path: &Path, number| {
+        let (index, folder) = index_of(&directory, path, number);
+        leftovers::age(&folder);
+        (index, folder)
+    };
+    let (index, unused) = old(&gone, 1);
+    drop(index);
+    let (index, kept) = old(&there, 2);
+    drop(index);
+    let (_used, used) = old(&gone, 3);
+    let (index, foreign) = old(&gone, 4);
+    drop(index);
+    fs::write(foreign.join("notes.txt"), "of somebody").unwrap();
+    // A vacuum has put another file there.
+    let (index, vacuumed) = old(&there, 5);
+    drop(index);
+    let renamed = vacuumed.with_file_name(format!("{:032x}-1-1-1-0", 5));
+    fs::rename(&vacuumed, &renamed).unwrap();
+    let (index, recent) = index_of(&directory, &gone, 6);
+    drop(index);
+    assert!(!unused.exists());
+    let exists = [&kept, &used, &recent].map(|folder| folder.join("database").exists());
+    assert_eq!(exists, [true; 3]);
+    assert!(!renamed.exists());
+    let left: Vec<_> = fs::read_dir(&foreign).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(left, ["notes.txt"]);
+}
+
+#[test]
+fn a_folder_that_is_removed_while_somebody_waits_for_it_is_made_again() {
+    let directory = TempDir::new().unwrap();
+    let (index, folder) = index_of(&directory, Path::new("/none"), 1);
+    drop(index);
+    let lock = FolderLock::take(&folder).unwrap();
+    let waiting = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| FolderLock::take(&folder));
+        std::thread::sleep(Duration::from_millis(20));
+        fs::remove_file(folder.join("database")).unwrap();
+        lock.remove_folder();
+        waiting.join().unwrap()
+    });
+    assert!(waiting.unwrap().current().is_none());
+    assert!(folder.join("lock").exists());
 }
