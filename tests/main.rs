@@ -16,3 +16,4 @@ mod full_disk;
 #[cfg(feature = "internals")]
 mod sealing;
 mod sweep;
+mod tracking;

@@ -310,6 +310,7 @@ pub(super) fn looking(run: &str) -> Vec<(&'static str, Vec<&str>)> {
         ("metrics", vec![run, "loss", "--json"]),
         ("sql", vec!["SELECT * FROM runs"]),
         ("dump", vec![]),
+        ("dump", vec!["--json"]),
         ("verify", vec![]),
     ]
 }

@@ -123,3 +123,39 @@ fn a_backup_is_a_whole_file_and_replaces_none() {
     let message = sample.failure("backup", &[to_text]);
     assert!(message.contains("copy.tracklite"), "{message}");
 }
+
+#[test]
+fn changes_and_copies_are_told_as_json() {
+    let sample = Sample::new();
+    let first = sample.first.to_string();
+    for (command, stage) in [("delete", "deleted"), ("restore", "active")] {
+        let told = sample.json(command, &[&first[..10]]);
+        assert_eq!(told["run_id"], first.as_str(), "{command}");
+        assert_eq!(told["run_name"], "first");
+        assert_eq!(told["lifecycle_stage"], stage);
+    }
+    let to = sample.folder.path().join("copy.tracklite");
+    let to_text = to.to_str().expect("the path is UTF-8");
+    let told = sample.json("backup", &[to_text]);
+    let length = fs::metadata(&to).expect("the copy is there").len();
+    assert_eq!((&told["path"], &told["bytes"]), (&to_text.into(), &length.into()));
+}
+
+#[test]
+fn the_dump_as_json_has_an_object_for_each_frame() {
+    let sample = Sample::new();
+    let frames = sample.json("dump", &[]);
+    let frames = frames.as_array().expect("an array");
+    let counted = sample.json("verify", &[]);
+    assert_eq!(counted["frames"].as_u64(), Some(frames.len() as u64));
+    assert_eq!(frames[0]["offset"], 65_664);
+    assert_eq!(frames[0]["records"][0]["kind"], 1);
+    let text = |frame: &serde_json::Value| frame["records"].to_string();
+    assert!(frames.iter().any(|frame| text(frame).contains("RunStarted")));
+
+    damage(&sample);
+    let damaged = sample.json("dump", &[]);
+    let damaged = damaged.as_array().expect("an array");
+    let last = damaged.last().expect("what is missing");
+    assert_eq!(last["place"], "metadata chain", "{last}");
+}

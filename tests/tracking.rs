@@ -1,0 +1,296 @@
+//! The rules of experiments, runs, params, tags and metrics, one by one.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use tracklite::{
+    Database, ErrorKind, ExperimentId, IndexPlace, Lifecycle, MetricPoint, RunId, RunStatus, Step,
+    Timestamp,
+};
+
+fn open(path: &Path) -> Database {
+    Database::builder().create(true).index(IndexPlace::InMemory).open(path).unwrap()
+}
+
+/// A new database, in a folder that goes with it.
+fn new() -> (tempfile::TempDir, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder.path().join("runs.tracklite"));
+    (folder, database)
+}
+
+fn kind<T: std::fmt::Debug>(result: tracklite::Result<T>) -> ErrorKind {
+    result.unwrap_err().kind()
+}
+
+#[test]
+fn the_default_experiment_is_always_there() {
+    let (_folder, database) = new();
+    let default = database.default_experiment().unwrap();
+    assert_eq!(default.id(), ExperimentId::DEFAULT);
+    assert_eq!(default.info().unwrap().path, "Default");
+    assert_eq!(database.experiment("Default").unwrap().id(), ExperimentId::DEFAULT);
+    assert_eq!(kind(default.delete()), ErrorKind::InvalidState);
+    assert_eq!(default.info().unwrap().lifecycle, Lifecycle::Active);
+}
+
+#[test]
+fn an_experiment_is_deleted_and_restored_with_its_runs() {
+    let (_folder, database) = new();
+    let experiment = database.experiment("/team/churn").unwrap();
+    let run = experiment.start_run("one").unwrap();
+    assert_eq!(kind(experiment.restore()), ErrorKind::InvalidState);
+    experiment.delete().unwrap();
+    let found = database.find_experiment("/team/churn").unwrap().unwrap();
+    assert_eq!(found.info().unwrap().lifecycle, Lifecycle::Deleted);
+    assert_eq!(run.info().unwrap().lifecycle, Lifecycle::Deleted);
+    assert!(database.runs().unwrap().is_empty());
+    assert_eq!(kind(experiment.set_tag("a", "b")), ErrorKind::InvalidState);
+    assert_eq!(kind(experiment.rename("/team/other")), ErrorKind::InvalidState);
+    let other = database.experiment("/team/other").unwrap();
+    assert_eq!(kind(other.rename("/team/churn")), ErrorKind::AlreadyExists);
+    experiment.restore().unwrap();
+    assert_eq!(run.info().unwrap().lifecycle, Lifecycle::Active);
+    assert_eq!(experiment.runs().unwrap().len(), 1);
+    assert!(other.runs().unwrap().is_empty());
+}
+
+#[test]
+fn a_renamed_experiment_frees_its_path() {
+    let (_folder, database) = new();
+    let first = database.experiment("/a").unwrap();
+    first.rename("/a").unwrap();
+    first.rename("/b").unwrap();
+    assert!(database.find_experiment("/a").unwrap().is_none());
+    assert_ne!(database.experiment("/a").unwrap().id(), first.id());
+    assert_eq!(database.experiment("/b").unwrap().id(), first.id());
+    first.set_tag("owner", "me").unwrap();
+    first.set_tag("owner", "you").unwrap();
+    assert_eq!(first.tags().unwrap()["owner"], "you");
+    first.delete_tag("owner").unwrap();
+    assert_eq!(kind(first.delete_tag("owner")), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_run_without_a_name_gets_one() {
+    let (_folder, database) = new();
+    let experiment = database.default_experiment().unwrap();
+    let names: BTreeSet<String> =
+        (0..20).map(|_| experiment.start_run("").unwrap().name().unwrap()).collect();
+    assert!(names.len() > 15, "{names:?}");
+    for name in &names {
+        let parts: Vec<&str> = name.split('-').collect();
+        let [adjective, noun, number] = parts[..] else { panic!("{name}") };
+        assert!(!adjective.is_empty() && !noun.is_empty() && number.parse::<u16>().is_ok());
+    }
+    let run = experiment.start_run("baseline").unwrap();
+    run.set_name("second").unwrap();
+    assert_eq!(run.name().unwrap(), "second");
+    assert_eq!(kind(run.set_name(" ")), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_run_is_nested_in_one_that_is_there() {
+    let (_folder, database) = new();
+    let experiment = database.default_experiment().unwrap();
+    let parent = experiment.start_run("parent").unwrap();
+    let children: Vec<RunId> = (0..3)
+        .map(|seed| {
+            experiment.new_run().parent(parent.id()).param("seed", seed).start().unwrap().id()
+        })
+        .collect();
+    assert_eq!(parent.children().unwrap(), children);
+    let unknown = experiment.new_run().parent(RunId::from_bits(1)).start();
+    assert_eq!(kind(unknown), ErrorKind::NotFound);
+    let id = parent.id();
+    parent.delete().unwrap();
+    assert_eq!(kind(experiment.new_run().parent(id).start()), ErrorKind::InvalidState);
+    let child = database.run(children[0]).unwrap();
+    assert_eq!(child.info().unwrap().lifecycle, Lifecycle::Active, "children stay");
+}
+
+#[test]
+fn a_refused_run_leaves_nothing() {
+    let (_folder, database) = new();
+    let experiment = database.default_experiment().unwrap();
+    let twice = experiment.new_run().param("a", 1).param("a", 2).start();
+    assert_eq!(kind(twice), ErrorKind::InvalidInput);
+    assert_eq!(kind(experiment.new_run().param("", 1).start()), ErrorKind::InvalidInput);
+    assert_eq!(kind(experiment.new_run().tag("a*", 1).start()), ErrorKind::InvalidInput);
+    assert!(database.all_runs().unwrap().is_empty());
+    let started = Timestamp::from_millis(1_000).unwrap();
+    let run = experiment.new_run().name("old").started(started).param("a", 1).param("a", 1);
+    let run = run.params([("b", 0.5)]).tags([("t", "x")]).start().unwrap();
+    assert_eq!(run.info().unwrap().started, started);
+    let record = run.record().unwrap();
+    assert_eq!((&*record.params["a"], &*record.params["b"], &*record.tags["t"]), ("1", "0.5", "x"));
+}
+
+#[test]
+fn steps_are_kept_as_they_are_and_counted_when_none_is_given() {
+    let (_folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let at = |nanos| Timestamp::from_nanos(nanos);
+    let metric = run.metric("loss").unwrap();
+    let steps = [5, 5, i64::MIN, -1, i64::MAX, 5];
+    for (time, step) in (0..).zip(steps) {
+        metric.log_at(0.5, step, at(time)).unwrap();
+    }
+    assert_eq!(run.history("loss").unwrap().steps, steps);
+    let counted = run.metric("counted").unwrap();
+    counted.log_at(1.0, Step::NEXT, at(0)).unwrap();
+    counted.log_at(1.0, Step::NEXT, at(1)).unwrap();
+    counted.log_at(1.0, 40, at(2)).unwrap();
+    counted.clone().log_at(1.0, None, at(3)).unwrap();
+    run.metric("counted").unwrap().log_at(1.0, Step::NEXT, at(4)).unwrap();
+    assert_eq!(run.history("counted").unwrap().steps, [0, 1, 40, 41, 42]);
+    let row = run.metric_row(&["x", "y"]).unwrap();
+    row.log_at(&[1.0, 2.0], Step::NEXT, at(0)).unwrap();
+    row.log_at(&[1.0, 2.0], Step::NEXT, at(1)).unwrap();
+    assert_eq!(run.history("y").unwrap().steps, [0, 1]);
+}
+
+#[test]
+fn a_point_without_a_time_is_logged_now() {
+    let (_folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let before = Timestamp::now();
+    run.log_metric("loss", 1.0, 0).unwrap();
+    run.log_metrics(&[("a", 1.0)], 0).unwrap();
+    let after = Timestamp::now();
+    for key in ["loss", "a"] {
+        let time = run.latest(key).unwrap().unwrap().time;
+        assert!((before..=after).contains(&time), "{key}: {time:?}");
+    }
+}
+
+#[test]
+fn the_latest_point_is_the_greatest_by_step_time_and_value() {
+    let (folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let point = |step, time, value| MetricPoint { step, time: Timestamp::from_nanos(time), value };
+    let cases: [(&str, Vec<MetricPoint>, usize); 5] = [
+        ("step", vec![point(3, 1, 0.0), point(2, 9, 9.0)], 0),
+        ("time", vec![point(1, 5, 0.0), point(1, 7, -9.0), point(1, 6, 9.0)], 1),
+        ("value", vec![point(1, 1, 1.0), point(1, 1, 3.0), point(1, 1, 2.0)], 1),
+        ("nan_above", vec![point(1, 1, -1.0), point(1, 1, f64::NAN)], 1),
+        ("nan_below", vec![point(1, 1, 1.0), point(1, 1, f64::NAN)], 0),
+    ];
+    for (key, points, _) in &cases {
+        run.metric(key).unwrap().log_points(points).unwrap();
+    }
+    let check = |database: &Database| {
+        let run = database.run(run.id()).unwrap();
+        let metrics = run.metrics().unwrap();
+        for (key, points, latest) in &cases {
+            assert_eq!(run.latest(key).unwrap(), Some(points[*latest]), "{key}");
+            assert_eq!(metrics[*key], points[*latest], "{key}");
+            assert_eq!(run.record().unwrap().metrics[*key], points[*latest], "{key}");
+        }
+    };
+    check(&database);
+    let copy = folder.path().join("sealed.tracklite");
+    database.backup(&copy).unwrap();
+    check(&Database::open_read_only(&copy).unwrap());
+}
+
+#[test]
+fn statistics_count_what_is_a_number() {
+    let (_folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    for (step, value) in [(4, 1.0), (-3, 2.0), (4, f64::NAN), (0, 6.0)] {
+        run.log_metric("loss", value, step).unwrap();
+    }
+    let statistics = run.statistics("loss").unwrap().unwrap();
+    assert_eq!((statistics.count, statistics.nan_count), (4, 1));
+    assert_eq!((statistics.first_step, statistics.last_step), (-3, 4));
+    assert_eq!((statistics.min, statistics.max, statistics.mean()), (1.0, 6.0, 3.0));
+    assert_eq!(statistics.latest.step, 4);
+    assert_eq!(run.statistics("none").unwrap(), None);
+}
+
+#[test]
+fn a_resumed_run_lives_as_long_as_who_resumed_it() {
+    let (folder, database) = new();
+    let path = folder.path().join("runs.tracklite");
+    let id = database.default_experiment().unwrap().start_run("").unwrap().id();
+    assert!(database.run(id).unwrap().is_alive().unwrap(), "dropping a handle ends nothing");
+    database.close().unwrap();
+    let database = open(&path);
+    let run = database.run(id).unwrap();
+    assert!(!run.is_alive().unwrap());
+    assert_eq!(run.info().unwrap().status, RunStatus::Running, "it stays what was written");
+    drop(run);
+    let resumed = database.resume_run(id).unwrap();
+    assert!(resumed.is_alive().unwrap());
+    resumed.set_status(RunStatus::Scheduled).unwrap();
+    assert!(!resumed.is_alive().unwrap(), "only a running one is alive");
+    resumed.set_status(RunStatus::Running).unwrap();
+    let handle = resumed.clone();
+    resumed.finish_as(RunStatus::Failed).unwrap();
+    assert!(!handle.is_alive().unwrap());
+    assert_eq!(kind(handle.set_tag("a", "b")), ErrorKind::InvalidState);
+    assert_eq!(kind(handle.clone().finish_as(RunStatus::Running)), ErrorKind::InvalidInput);
+    drop(handle);
+    database.delete_run(id).unwrap();
+    assert_eq!(kind(database.resume_run(id)), ErrorKind::InvalidState);
+    database.delete_run(id).unwrap();
+    database.restore_run(id).unwrap();
+    assert_eq!(database.resume_run(id).unwrap().info().unwrap().ended, None);
+}
+
+#[test]
+fn a_run_that_logs_again_after_its_end_is_not_alive_by_that() {
+    let (_folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let id = run.id();
+    run.finish().unwrap();
+    let again = database.run(id).unwrap();
+    again.log_metric("loss", 1.0, 0).unwrap();
+    again.log_param("late", 1).unwrap();
+    assert_eq!(again.info().unwrap().status, RunStatus::Finished);
+    assert!(!again.is_alive().unwrap());
+}
+
+#[test]
+fn many_handles_of_a_run_define_its_metrics_once() {
+    let (folder, database) = new();
+    let path = folder.path().join("runs.tracklite");
+    let id = database.default_experiment().unwrap().start_run("").unwrap().id();
+    let log = |step| {
+        let run = database.run(id).unwrap();
+        run.log_metric("loss", 0.5, step).unwrap();
+        run.log_metrics(&[("a", 1.0), ("b", 2.0)], step).unwrap();
+    };
+    log(0);
+    let frames = || Database::verify(&path).unwrap().frames;
+    let before = frames();
+    (1..1000).for_each(log);
+    // Only what sealing in the background writes.
+    assert!(frames() < before + 20, "{before} frames became {}", frames());
+    let run = database.run(id).unwrap();
+    for key in ["loss", "a", "b"] {
+        assert_eq!(run.history(key).unwrap().len(), 1000, "{key}");
+    }
+}
+
+#[test]
+fn handles_are_used_by_many_threads() {
+    let (_folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let metric = run.metric("shared").unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (run, metric) = (run.clone(), metric.clone());
+            scope.spawn(move || {
+                for step in 0..500 {
+                    metric.log(f64::from(thread), step).unwrap();
+                    run.log_metrics(&[("x", 1.0), ("y", f64::from(thread))], step).unwrap();
+                }
+            });
+        }
+    });
+    for key in ["shared", "x", "y"] {
+        assert_eq!(run.statistics(key).unwrap().unwrap().count, 2000, "{key}");
+    }
+}
