@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::database::{Database, absolute, shared_engine};
+use crate::database::Database;
 use crate::engine::Engine;
+use crate::engines::{absolute, shared_engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::IndexPlace;
 use crate::log::{LogOptions, new_file, new_header};

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::builder::DatabaseBuilder;
 use crate::dump::{self, DumpedFrame};
@@ -32,14 +32,38 @@ const ATTEMPTS_MAX: u32 = 1000;
 /// An open file of runs. Clones are the same handle; any thread may use them.
 ///
 /// The last handle that is dropped seals what is still in extents, syncs and leaves the file;
-/// [`Database::close`] does the same and says whether it went well.
+/// [`Database::close`] does the same and says whether it went well. Runs, experiments and metric
+/// handles are handles of the database too.
+///
+/// The same file opened twice in a process, by whatever path, is one open file; the options of
+/// the first opening hold. A thread in the background syncs and seals once a second.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("runs.tracklite");
+/// use tracklite::Database;
+///
+/// let database = Database::create(&path)?;
+/// database.default_experiment()?.start_run("baseline")?;
+/// database.close()?;
+///
+/// let database = Database::open_read_only(&path)?;
+/// for run in database.runs()? {
+///     println!("{} {}", run.info.id, run.info.name);
+/// }
+/// let table = database.sql("SELECT name FROM runs")?;
+/// assert_eq!(table.rows.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Database(Arc<Engine>);
 
 impl Database {
     /// Opens the file, creating it when there is none.
     ///
-    /// Any number of processes may do so at once: one creates it, all open it.
+    /// Any number of processes may do so at once: one creates it, all open it. A folder that does
+    /// not exist is [`ErrorKind::NotFound`]; else the errors are those of [`Database::open`].
+    /// Creating costs two syncs, opening a millisecond or so.
     pub fn create(path: impl AsRef<Path>) -> Result<Database> {
         Database::builder().create(true).open(path)
     }
@@ -47,7 +71,9 @@ impl Database {
     /// Opens the file, which must exist.
     ///
     /// No file is [`ErrorKind::NotFound`], other bytes [`ErrorKind::NotTracklite`], a newer format
-    /// [`ErrorKind::UnsupportedFormat`], a damaged file [`ErrorKind::Damaged`].
+    /// [`ErrorKind::UnsupportedFormat`], a damaged file [`ErrorKind::Damaged`]. One that a newer
+    /// build has written so that this one may only read is [`ErrorKind::ReadOnly`]. Costs a
+    /// millisecond or so, however long the history is.
     pub fn open(path: impl AsRef<Path>) -> Result<Database> {
         Database::builder().open(path)
     }
@@ -79,7 +105,8 @@ impl Database {
 
     /// The experiment of this path, such as `/Shared/team/churn`; it is created when there is none.
     ///
-    /// A deleted one is [`ErrorKind::InvalidState`].
+    /// A deleted one is [`ErrorKind::InvalidState`], an illegal path [`ErrorKind::InvalidInput`]:
+    /// 1 to 500 characters, not all blank, none of them a control character. Some microseconds.
     pub fn experiment(&self, path: &str) -> Result<Experiment> {
         limits::check_experiment_path(path).map_err(|error| self.0.locate(error))?;
         let is_known = |state: &crate::log::State| -> Result<Option<ExperimentId>> {
@@ -103,7 +130,7 @@ impl Database {
         Ok(Experiment::new(self.clone(), id))
     }
 
-    /// The experiment of this path, deleted or not, if there is one.
+    /// The experiment of this path, deleted or not, if there is one. Writes nothing.
     pub fn find_experiment(&self, path: &str) -> Result<Option<Experiment>> {
         let found = self.0.log.with_state(|state, _| state.experiment_of(path));
         let found = found.map_err(|error| self.0.locate(error))?;
@@ -131,7 +158,8 @@ impl Database {
 
     /// A handle of the run: reads what is there now, and writes when asked to.
     ///
-    /// It writes nothing by itself: to go on with a run that ended, see [`Database::resume_run`].
+    /// It writes nothing by itself, also to a run that has ended; to go on with one as its writer
+    /// see [`Database::resume_run`]. No such run is [`ErrorKind::NotFound`].
     pub fn run(&self, id: RunId) -> Result<Run> {
         let (experiment, gate) = self.hold_run(id)?;
         Ok(Run::new(self.clone(), id, experiment, gate))
@@ -209,7 +237,9 @@ impl Database {
         Ok(records)
     }
 
-    /// Marks a run deleted; nothing happens to one that is deleted already.
+    /// Marks a run deleted; nothing happens to one that is deleted already, nor to runs nested in
+    /// it. It takes no more writes, can be read, and is restored by [`Database::restore_run`]
+    /// until [`Database::gc`] removes it. No such run is [`ErrorKind::NotFound`].
     pub fn delete_run(&self, id: RunId) -> Result<()> {
         self.set_run_lifecycle(id, Lifecycle::Deleted)
     }
@@ -235,6 +265,9 @@ impl Database {
 
     /// Makes everything durable that was logged before the call, by any process; survives a power
     /// cut as far as the device honours a flush. Some 0.2 to 20 ms.
+    ///
+    /// After a sync of any process has failed it is [`ErrorKind::Poisoned`] until everything that is
+    /// readable has been written again; logging goes on meanwhile.
     pub fn sync(&self) -> Result<()> {
         self.0.log.sync().map_err(|error| self.0.locate(error))
     }
@@ -261,7 +294,17 @@ impl Database {
 
     /// Purges all deleted runs and experiments for good, and gives the space of their points back.
     ///
-    /// Names and params of purged runs stay in the file's history until a vacuum.
+    /// Names and params of purged runs stay in the file's history until a vacuum. Others may go on
+    /// writing meanwhile. Costs two syncs and the rewriting of blocks that are mostly dead.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+    /// database.default_experiment()?.start_run("a mistake")?.delete()?;
+    /// assert_eq!(database.gc()?.runs, 1);
+    /// assert!(database.all_runs()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn gc(&self) -> Result<GcReport> {
         maintenance::gc(&self.0).map_err(|error| self.0.locate(error))
     }
@@ -269,24 +312,68 @@ impl Database {
     /// Writes what the file holds now to a new file, while this and other processes go on writing.
     ///
     /// The copy is compact: its points are in column blocks. A file of that name is
-    /// [`ErrorKind::AlreadyExists`].
+    /// [`ErrorKind::AlreadyExists`]; records that only a newer build knows how to copy are
+    /// [`ErrorKind::UnsupportedFormat`]. Costs the reading and writing of all that is live.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (path, copy) = (folder.path().join("runs.tracklite"), folder.path().join("copy"));
+    /// use tracklite::Database;
+    ///
+    /// let database = Database::create(&path)?;
+    /// let run = database.default_experiment()?.start_run("baseline")?;
+    /// run.log_metric("loss", 0.5, 0)?;
+    /// database.backup(&copy)?;
+    /// assert!(Database::verify(&copy)?.is_sound());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn backup(&self, to: impl AsRef<Path>) -> Result<()> {
         maintenance::backup(&self.0, to.as_ref()).map_err(|error| self.0.locate(error))
     }
 
     /// Rewrites a file without what is purged or empty, so that it becomes shorter.
     ///
-    /// While anybody has it open for writing it is [`ErrorKind::Locked`].
+    /// While anybody has it open for writing it is [`ErrorKind::Locked`]; with other names (hard
+    /// links) it is [`ErrorKind::InvalidState`]. Needs room for the new file beside the old one,
+    /// which stays in place until the new one is whole and synced.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("runs.tracklite");
+    /// use tracklite::Database;
+    ///
+    /// Database::create(&path)?.close()?;
+    /// let report = Database::vacuum(&path)?;
+    /// assert!(report.after_bytes <= report.before_bytes);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn vacuum(path: impl AsRef<Path>) -> Result<VacuumReport> {
         maintenance::vacuum(path.as_ref())
     }
 
-    /// Checks every checksum of a file and names each damage; changes nothing.
+    /// Checks every checksum of a file and that what it says fits together; names each damage, and
+    /// changes nothing. Takes the time of reading and decoding the whole file.
+    ///
+    /// A file whose header cannot be read has no report: it is [`ErrorKind::NotTracklite`] or
+    /// [`ErrorKind::Damaged`].
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("runs.tracklite");
+    /// # tracklite::Database::create(&path)?.close()?;
+    /// for damage in tracklite::Database::verify(&path)?.damages {
+    ///     println!("{} at byte {}: wanted {}, got {}",
+    ///              damage.place, damage.offset, damage.wanted, damage.got);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn verify(path: impl AsRef<Path>) -> Result<VerifyReport> {
         verify::verify(path.as_ref())
     }
 
-    /// Writes all that is still good in a damaged file to a new one.
+    /// Writes all that is still good in a damaged file to a new one, and lists what is lost.
+    ///
+    /// A file named `out` is [`ErrorKind::AlreadyExists`].
     pub fn salvage(path: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport> {
         verify::salvage(path.as_ref(), out.as_ref())
     }
@@ -427,48 +514,4 @@ fn check_no_repeats(params: &[(String, String)]) -> Result<()> {
 fn user_name() -> String {
     let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|key| std::env::var(key).ok());
     named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
-}
-
-/// Device, inode, and whether the file is only read.
-type EngineKey = (u64, u64, bool);
-type Engines = Mutex<HashMap<EngineKey, Weak<Engine>>>;
-
-/// How many generations of forked processes have a table of engines of their own.
-const FORK_TABLES: usize = 64;
-
-/// The engines of this process by device, inode and whether they only read.
-///
-/// A forked child uses another table, as it may have inherited its parent's locked.
-fn engines() -> MutexGuard<'static, HashMap<EngineKey, Weak<Engine>>> {
-    static TABLES: [LazyLock<Engines>; FORK_TABLES] =
-        [const { LazyLock::new(Mutex::default) }; FORK_TABLES];
-    let generation = crate::log::fork_count() % FORK_TABLES as u64;
-    let table = &TABLES[usize::try_from(generation).unwrap_or(0)];
-    table.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The engine of a file: the same one opened twice in a process shares one.
-pub(crate) fn shared_engine(
-    key: EngineKey,
-    open: impl FnOnce() -> Result<Engine>,
-) -> Result<Arc<Engine>> {
-    let mut engines = engines();
-    engines.retain(|_, engine| engine.strong_count() > 0);
-    if let Some(engine) = engines.get(&key).and_then(Weak::upgrade) {
-        return Ok(engine);
-    }
-    let engine = Arc::new(open()?);
-    engines.insert(key, Arc::downgrade(&engine));
-    Ok(engine)
-}
-
-/// Whether this process has the file open for writing.
-pub(crate) fn is_open_here((device, inode): (u64, u64)) -> bool {
-    let engines = engines();
-    engines.get(&(device, inode, false)).is_some_and(|engine| engine.strong_count() > 0)
-}
-
-/// The absolute path of a file that may not exist yet.
-pub(crate) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

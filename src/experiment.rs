@@ -14,7 +14,20 @@ use crate::limits;
 use crate::log::State;
 use crate::run::{Run, collect_pairs};
 
-/// A handle of an experiment. Clones are the same handle.
+/// A handle of an experiment. Clones are the same handle; dropping one writes nothing.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+/// let experiment = database.experiment("/Shared/team/churn")?;
+/// experiment.set_tag("owner", "research")?;
+/// let parent = experiment.start_run("sweep")?;
+/// for seed in 0..3 {
+///     experiment.new_run().parent(parent.id()).param("seed", seed).start()?;
+/// }
+/// assert_eq!(experiment.runs()?.len(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Experiment {
     database: Database,
@@ -71,7 +84,7 @@ impl Experiment {
     }
 
     /// Gives it another path; one that is taken, also by a deleted experiment, is
-    /// [`ErrorKind::AlreadyExists`].
+    /// [`ErrorKind::AlreadyExists`]. A deleted experiment is [`ErrorKind::InvalidState`].
     pub fn rename(&self, path: &str) -> Result<()> {
         limits::check_experiment_path(path).map_err(|error| self.locate(error))?;
         self.write(|state| {
@@ -86,13 +99,15 @@ impl Experiment {
         })
     }
 
-    /// Marks it and all its runs deleted, until [`Experiment::restore`] or `gc`.
+    /// Marks it and all its runs deleted, until [`Experiment::restore`] or [`Database::gc`].
+    ///
+    /// The default experiment, and one that is deleted already, is [`ErrorKind::InvalidState`].
     pub fn delete(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Deleted)
     }
 
     /// Restores it and all its runs, also those that were deleted by themselves before (MLflow's
-    /// rule).
+    /// rule). One that is active is [`ErrorKind::InvalidState`].
     pub fn restore(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Active)
     }
@@ -115,7 +130,7 @@ impl Experiment {
         })
     }
 
-    /// Sets a tag, whatever it was before.
+    /// Sets a tag, whatever it was before; key and value follow the rules of [`Run::set_tag`].
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
         let tags = collect_pairs("tag", [(key, value)]).map_err(|error| self.locate(error))?;
         self.write(|state| {
@@ -225,7 +240,11 @@ impl RunBuilder {
         self
     }
 
-    /// Starts the run: one frame in the file, some 10 us.
+    /// Starts the run: one frame in the file, some 10 us. After an error there is no run.
+    ///
+    /// An illegal name, key or value, or a param given twice with different values, is
+    /// [`ErrorKind::InvalidInput`]; an unknown parent [`ErrorKind::NotFound`]; a deleted parent or
+    /// experiment [`ErrorKind::InvalidState`].
     pub fn start(self) -> Result<Run> {
         let database = self.experiment.database.clone();
         database.start_run(self)

@@ -1,30 +1,37 @@
-//! Embedded, single-file experiment tracking.
-//!
-//! Any number of processes of one machine log into one file, without a server, and what was logged
-//! outlives `kill -9` of any of them.
+//! Embedded experiment tracking: runs, params, tags and metrics of any number of processes in one
+//! file, without a server.
 //!
 //! ```
-//! use tracklite::{Database, RunStatus};
-//!
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("runs.tracklite");
+//! use tracklite::Database;
+//!
 //! let database = Database::create(&path)?;
 //! let run = database.experiment("/Shared/team/churn")?.start_run("baseline")?;
 //! run.log_param("learning_rate", 0.1)?;
 //! for step in 0..3 {
 //!     run.log_metric("loss", 1.0 / f64::from(step + 1), step)?;
 //! }
-//! let id = run.id();
+//! assert_eq!(run.history("loss")?.values, [1.0, 0.5, 1.0 / 3.0]);
 //! run.finish()?;
-//!
-//! let record = database.run(id)?.record()?;
-//! assert_eq!(record.info.status, RunStatus::Finished);
-//! assert_eq!(record.params["learning_rate"], "0.1");
-//! assert_eq!(record.metrics["loss"].step, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! In a loop that counts nanoseconds, a metric or a row of metrics is looked up once:
+//! # The model
+//!
+//! A [`Database`] is one open file. It holds [`Experiment`]s, named by a path; an experiment holds
+//! [`Run`]s; a run has *params* (set once), *tags* (overwritten at will) and *metrics*: series of
+//! points, each with a step, a time and a value. The words and the rules are MLflow's.
+//!
+//! Any number of processes may open the file at once, to write or to read; nobody waits for a
+//! reader, and a writer waits for another only for the microseconds in which that one starts a run
+//! or defines a metric. All handles are cheap to clone and may be used by any thread. After a fork
+//! the child opens the file anew.
+//!
+//! For training loops: [`Run::log_metric`] looks the key up each time; a [`Metric`] saves that, and
+//! a [`MetricRow`] logs several values as one, whole or not at all.
+//!
+//! In a loop that counts nanoseconds, a row of metrics is looked up once:
 //!
 //! ```
 //! # let folder = tempfile::tempdir()?;
@@ -41,6 +48,31 @@
 //! assert_eq!(run.statistics("loss")?.map(|it| it.mean()), Some(0.5));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # What survives what
+//!
+//! | level | promise |
+//! | --- | --- |
+//! | the call returned | survives the death of the process by any means: `kill -9`, out of memory, a panic |
+//! | interval, 1 s by default | while a writer lives: after a power cut everything returned more than one interval plus one sync ago is there |
+//! | [`Database::sync`] or [`Run::finish`] returned `Ok` | survives a power cut, as far as the device honours a flush |
+//! | beyond the sync point | any subset of calls may be lost, each whole or absent, never altered |
+//!
+//! # Errors
+//!
+//! Every call that can fail gives an [`Error`], which names the file, says what is wrong, and has an
+//! [`ErrorKind`] to match on. Beside the kinds that a method names, each may report
+//! [`ErrorKind::Io`] and [`ErrorKind::StorageFull`] from the system, [`ErrorKind::Locked`] when
+//! another process holds a lock for longer than [`DatabaseBuilder::lock_timeout`],
+//! [`ErrorKind::Damaged`] from a file whose bytes contradict themselves, [`ErrorKind::Forked`] in a
+//! forked child, and [`ErrorKind::Poisoned`] after a failure that the handle does not get over.
+//! Writing to a file opened for reading is [`ErrorKind::ReadOnly`].
+//!
+//! # Looking after a file
+//!
+//! [`Database::verify`] names each damage, [`Database::salvage`] saves what is good,
+//! [`Database::backup`] copies a live file, [`Database::gc`] removes what is deleted, and
+//! [`Database::vacuum`] makes the file shorter. The program `tracklite` does the same.
 
 #![cfg_attr(
     not(feature = "internals"),
@@ -74,6 +106,8 @@ mod database;
 mod dump;
 #[cfg(not(loom))]
 mod engine;
+#[cfg(not(loom))]
+mod engines;
 mod entity;
 mod error;
 #[cfg(not(loom))]

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::copy;
-use crate::database::{absolute, is_open_here};
 use crate::engine::Engine;
+use crate::engines::{absolute, is_open_here};
 use crate::entity::Lifecycle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;

@@ -95,7 +95,25 @@ impl Series {
     }
 }
 
-/// Logs one metric of a run. Clones log the same metric; any thread may use them.
+/// Logs one metric of a run. Clones log the same metric; any thread may use them, and dropping
+/// one writes nothing.
+///
+/// Any step and value is kept bit for bit: NaN, infinities, negative and repeated steps.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+/// # let run = database.default_experiment()?.start_run("")?;
+/// use tracklite::{MetricPoint, Step, Timestamp};
+///
+/// let loss = run.metric("loss")?;
+/// loss.log(0.9, Step::NEXT)?;
+/// loss.log(0.7, Step::NEXT)?;
+/// let time = Timestamp::from_millis(1_700_000_000_000)?;
+/// loss.log_points(&[MetricPoint { step: 7, time, value: f64::NAN }])?;
+/// assert_eq!(run.latest("loss")?.map(|point| point.step), Some(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Metric {
     run: Arc<RunShared>,
@@ -109,6 +127,9 @@ impl Metric {
 
     /// Logs a value at a step, now. When this returns, the point survives the death of the
     /// process. Costs tens of nanoseconds.
+    ///
+    /// A run that is deleted, or was finished through this handle, is [`ErrorKind::InvalidState`];
+    /// no space left is [`ErrorKind::StorageFull`], and the point is not logged.
     #[inline]
     pub fn log(&self, value: f64, step: impl Into<Step>) -> Result<()> {
         self.log_at(value, step, Timestamp::now())
@@ -120,7 +141,8 @@ impl Metric {
         self.series.log(&self.run, value, step.into(), time)
     }
 
-    /// Logs many points, one after the other; on an error those before it are logged.
+    /// Logs many points, one after the other, at the same cost for each; on an error those before
+    /// it are logged.
     pub fn log_points(&self, points: &[MetricPoint]) -> Result<()> {
         points.iter().try_for_each(|point| self.log_at(point.value, point.step, point.time))
     }
@@ -146,7 +168,20 @@ impl Schema {
     }
 }
 
-/// Logs several metrics of a run at one step, all or none. Clones log the same metrics.
+/// Logs several metrics of a run at one step, all or none. Clones log the same metrics; any thread
+/// may use them, and dropping one writes nothing. Cheaper than the metrics one by one.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+/// # let run = database.default_experiment()?.start_run("")?;
+/// let row = run.metric_row(&["loss", "accuracy"])?;
+/// for step in 0..10 {
+///     row.log(&[1.0 / f64::from(step + 1), 0.5], step)?;
+/// }
+/// assert_eq!(run.metrics()?.len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct MetricRow {
     run: Arc<RunShared>,

@@ -92,6 +92,28 @@ impl Drop for RunShared {
 /// Clones are the same handle; any thread may use them. Dropping a handle writes nothing: the run
 /// stays as it was written, `RUNNING` unless it was finished, and everything logged is there.
 /// When its process ends without finishing it, [`Run::is_alive`] tells.
+///
+/// Writing to a run that has ended is allowed, by a handle made since; to a deleted one it is
+/// [`ErrorKind::InvalidState`], and to one that `gc` has removed [`ErrorKind::NotFound`].
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+/// use tracklite::{RunStatus, Step};
+///
+/// let run = database.default_experiment()?.start_run("")?;
+/// run.log_params([("depth", "3"), ("rate", "0.1")])?;
+/// run.log_metrics(&[("loss", 0.7), ("accuracy", 0.5)], 0)?;
+/// run.log_metric("loss", 0.4, Step::NEXT)?;
+/// assert_eq!(run.statistics("loss")?.map(|it| it.min), Some(0.4));
+///
+/// let id = run.id();
+/// run.finish()?;
+/// let run = database.run(id)?;
+/// assert_eq!(run.info()?.status, RunStatus::Finished);
+/// run.set_tag("reviewed", true)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Run(Arc<RunShared>);
 
@@ -134,7 +156,7 @@ impl Run {
         Ok(self.info()?.name)
     }
 
-    /// Name, status, times and place, as they are in the file now.
+    /// Name, status, times and place, as they are in the file now. Some 10 us.
     pub fn info(&self) -> Result<RunInfo> {
         let id = self.id();
         let found = self.engine().with_index(|index, _| index.run_info(id))?;
@@ -169,6 +191,10 @@ impl Run {
     }
 
     /// A handle for logging one metric.
+    ///
+    /// The first time a process asks for a metric of a run costs some microseconds, and a record in
+    /// the file; later handles share it. An illegal key is [`ErrorKind::InvalidInput`]: 1 to 250
+    /// letters, digits, spaces and `_ - . : /`, as a path in its shortest form.
     pub fn metric(&self, key: &str) -> Result<Metric> {
         if !self.0.metrics.read().contains_key(key) {
             self.define(&[key])?;
@@ -180,6 +206,9 @@ impl Run {
     }
 
     /// A handle for logging several metrics at one step, all or none, in the order of the keys.
+    ///
+    /// As [`Run::metric`]; a row has 1 to 262,144 keys, each once, else it is
+    /// [`ErrorKind::InvalidInput`].
     pub fn metric_row(&self, keys: &[&str]) -> Result<MetricRow> {
         let names: Vec<Box<str>> = keys.iter().map(|&key| Box::from(key)).collect();
         if let Some(row) = self.0.rows.read().get(&names) {
@@ -229,6 +258,9 @@ impl Run {
 
     /// Sets a param. The same value again does nothing; another value than before is
     /// [`ErrorKind::InvalidState`].
+    ///
+    /// Keys follow the rule of [`Run::metric`]; a value is any text of at most 16 MiB, else it is
+    /// [`ErrorKind::InvalidInput`]. Some microseconds, as for tags.
     pub fn log_param(&self, key: &str, value: impl ToString) -> Result<()> {
         self.log_params([(key, value)])
     }
@@ -247,7 +279,7 @@ impl Run {
         })
     }
 
-    /// Sets a tag, whatever it was before.
+    /// Sets a tag, whatever it was before; key and value follow the rules of params.
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
         self.set_tags([(key, value)])
     }
@@ -337,7 +369,8 @@ impl Run {
         self.unless_purged(latest, Option::is_none)
     }
 
-    /// What a metric amounts to; `None` for a key never logged.
+    /// What a metric amounts to; `None` for a key never logged. Sealed points cost a read for each
+    /// block, live ones the reading of the live extents.
     pub fn statistics(&self, key: &str) -> Result<Option<MetricStatistics>> {
         self.unless_purged(self.engine().statistics(self.id(), key)?, Option::is_none)
     }
