@@ -266,8 +266,8 @@ impl Database {
     /// Makes everything durable that was logged before the call, by any process; survives a power
     /// cut as far as the device honours a flush. Some 0.2 to 20 ms.
     ///
-    /// After a sync of any process has failed it is [`ErrorKind::Poisoned`] until everything that is
-    /// readable has been written again; logging goes on meanwhile.
+    /// After a sync of any process has failed it is [`ErrorKind::Poisoned`] until everything that
+    /// is readable has been written again; logging goes on meanwhile.
     pub fn sync(&self) -> Result<()> {
         self.0.log.sync().map_err(|error| self.0.locate(error))
     }

@@ -53,15 +53,15 @@
 //!
 //! | level | promise |
 //! | --- | --- |
-//! | the call returned | survives the death of the process by any means: `kill -9`, out of memory, a panic |
+//! | the call returned | survives the death of the process by any means: `kill -9`, a panic |
 //! | interval, 1 s by default | while a writer lives: after a power cut everything returned more than one interval plus one sync ago is there |
 //! | [`Database::sync`] or [`Run::finish`] returned `Ok` | survives a power cut, as far as the device honours a flush |
 //! | beyond the sync point | any subset of calls may be lost, each whole or absent, never altered |
 //!
 //! # Errors
 //!
-//! Every call that can fail gives an [`Error`], which names the file, says what is wrong, and has an
-//! [`ErrorKind`] to match on. Beside the kinds that a method names, each may report
+//! Every call that can fail gives an [`Error`], which names the file, says what is wrong, and has
+//! an [`ErrorKind`] to match on. Beside the kinds that a method names, each may report
 //! [`ErrorKind::Io`] and [`ErrorKind::StorageFull`] from the system, [`ErrorKind::Locked`] when
 //! another process holds a lock for longer than [`DatabaseBuilder::lock_timeout`],
 //! [`ErrorKind::Damaged`] from a file whose bytes contradict themselves, [`ErrorKind::Forked`] in a

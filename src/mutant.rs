@@ -2,7 +2,7 @@
 //!
 //! A test that has never failed proves nothing. Each variant breaks one rule of the storage
 //! protocol; the simulator must report a violation when it is on. Without the feature `internals`
-//! [`is_active`] is a constant, so that nothing of this is left in a release.
+//! `is_active` is a constant, so that nothing of this is left in a release.
 
 /// A rule of the storage protocol, deliberately broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

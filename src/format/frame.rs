@@ -60,7 +60,7 @@ pub(super) fn decode_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeE
 /// Encodes the frame of `records` for `position`, after a chain of hash `previous`.
 ///
 /// Gives the frame's bytes and the chain's hash with it. Records of more than
-/// [`FRAME_PAYLOAD_MAX`] bytes in all are [`ErrorKind::InvalidInput`].
+/// `FRAME_PAYLOAD_MAX` bytes in all are [`ErrorKind::InvalidInput`].
 pub fn encode(
     file: FileId,
     position: Position,

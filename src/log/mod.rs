@@ -9,7 +9,8 @@ mod append;
 mod background;
 mod chain;
 mod definitions;
-#[cfg(all(test, feature = "internals"))]
+#[cfg(test)]
+#[cfg(feature = "internals")]
 mod distrust_tests;
 mod extent;
 mod gather;
@@ -19,7 +20,8 @@ mod open;
 mod points;
 mod read;
 mod seal;
-#[cfg(all(test, feature = "internals"))]
+#[cfg(test)]
+#[cfg(feature = "internals")]
 mod seal_tests;
 mod state;
 mod survey;
