@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::block;
+use crate::format::block::{self, SeriesLabel};
 use crate::format::frame::Frame;
 use crate::format::record::{
     BlockPlace, Incarnation, Position, Record, RecordClass, RowDefined, Sealed, SealedBlock,
-    WriterClosed, WriterOpened,
+    SeriesDefined, WriterClosed, WriterOpened,
 };
 use crate::id::{ExperimentId, RunId};
 use crate::log::{
@@ -155,6 +155,7 @@ pub(crate) fn copy(source: &Log, path: &Path, tolerant: bool) -> Result<Copied> 
         survey: Survey::default(),
         tolerant,
         copied: Copied::default(),
+        found: Vec::new(),
     };
     let done = copy.run();
     let copied = copy.copied;
@@ -187,6 +188,8 @@ struct Copy<'a> {
     survey: Survey,
     tolerant: bool,
     copied: Copied,
+    /// Definitions to be written before the record that is being copied.
+    found: Vec<Record>,
 }
 
 impl Copy<'_> {
@@ -228,9 +231,9 @@ impl Copy<'_> {
         for records in frames {
             let mut kept = Vec::new();
             for record in records {
-                if let Some(record) = self.translate(record)? {
-                    kept.push(record);
-                }
+                let translated = self.translate(record)?;
+                kept.append(&mut self.found);
+                kept.extend(translated);
             }
             if !kept.is_empty() {
                 self.copied.frames += 1;
@@ -252,7 +255,8 @@ impl Copy<'_> {
             Record::Sealed(sealed) => {
                 let mut blocks = Vec::new();
                 for block in sealed.blocks {
-                    let copied = self.survey.current(&block).map(|it| self.copy_block(&it));
+                    let owner = sealed.incarnation;
+                    let copied = self.survey.current(&block).map(|it| self.copy_block(owner, &it));
                     blocks.extend(copied.transpose()?.flatten());
                 }
                 let extents = Vec::new();
@@ -292,7 +296,28 @@ impl Copy<'_> {
         Ok(())
     }
 
-    fn copy_block(&mut self, sealed: &SealedBlock) -> Result<Option<SealedBlock>> {
+    /// Takes definitions that are lost from the block itself, which says of what its series are.
+    fn find_definitions(&mut self, owner: Incarnation, block: &[u8]) -> Result<()> {
+        let definitions = self.survey.definitions.entry(owner).or_default();
+        for group in block::parse(block)?.groups {
+            for SeriesLabel { series, run, key } in group.series.into_iter().map(|it| it.label) {
+                if definitions.get(series).is_some() {
+                    continue;
+                }
+                let (incarnation, keys) = (owner, vec![key]);
+                let record = SeriesDefined { incarnation, run, first: series, keys }.into();
+                definitions.apply(owner, &record);
+                self.found.push(record);
+            }
+        }
+        Ok(())
+    }
+
+    fn copy_block(
+        &mut self,
+        owner: Incarnation,
+        sealed: &SealedBlock,
+    ) -> Result<Option<SealedBlock>> {
         let purged = &self.survey.purged_runs;
         let read = self.source.read_block(&sealed.place);
         let kept = read.and_then(|bytes| {
@@ -310,7 +335,12 @@ impl Copy<'_> {
         });
         match kept {
             Ok(None) => Ok(None),
-            Ok(Some(bytes)) => self.adopt(bytes).map(Some),
+            Ok(Some(bytes)) => {
+                if self.tolerant {
+                    self.find_definitions(owner, &bytes)?;
+                }
+                self.adopt(bytes).map(Some)
+            }
             Err(error) if self.tolerant => {
                 let points: u64 = sealed.series.iter().map(|series| series.count).sum();
                 self.copied.lost.push(format!("{points} points: {error}"));

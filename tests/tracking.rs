@@ -294,3 +294,34 @@ fn handles_are_used_by_many_threads() {
         assert_eq!(run.statistics(key).unwrap().unwrap().count, 2000, "{key}");
     }
 }
+
+#[test]
+fn salvage_takes_a_lost_definition_from_the_blocks() {
+    let (folder, database) = new();
+    let path = folder.path().join("runs.tracklite");
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let id = run.id();
+    run.log_metrics(&[("loss", 0.5), ("accuracy", 0.25)], 3).unwrap();
+    run.log_metric("loss", 0.125, 4).unwrap();
+    drop(run);
+    database.close().unwrap();
+    let mut defining = None;
+    let damages = Database::frames(&path, |frame| {
+        if frame.records.iter().any(|it| it.text.starts_with("SeriesDefined")) {
+            defining.get_or_insert(frame.position);
+        }
+        Ok(())
+    });
+    assert_eq!(damages.unwrap(), []);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[usize::try_from(defining.unwrap()).unwrap() + 20] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let out = folder.path().join("saved.tracklite");
+    let report = Database::salvage(&path, &out).unwrap();
+    assert_eq!((report.runs, report.points), (1, 3), "{report:?}");
+    let saved = Database::open_read_only(&out).unwrap();
+    assert_eq!(saved.run(id).unwrap().history("loss").unwrap().values, [0.5, 0.125]);
+    assert_eq!(saved.run(id).unwrap().history("accuracy").unwrap().steps, [3]);
+    let report = Database::verify(&out).unwrap();
+    assert!(report.is_sound(), "{report:?}");
+}
