@@ -11,7 +11,7 @@ use crate::format::record::{BlockPlace, Incarnation, SeriesId};
 use crate::format::scan::{Entry, PointSlot, PointSlots};
 use crate::id::{RunId, Timestamp};
 use crate::index::{SeriesSource, UnsealedExtent};
-use crate::log::ExtentState;
+use crate::log::{ExtentState, reserve_to_fill};
 use crate::mutant::{self, Mutant};
 
 /// How often a read starts again because extents were sealed under it.
@@ -35,7 +35,10 @@ impl Engine {
     ) -> Result<()> {
         into.clear();
         let sealed = self.with_index(|index, _| index.sealed_points(run, key))?;
-        into.reserve(sealed.min(RESERVE_MAX) as usize);
+        let room = sealed.min(RESERVE_MAX) as usize;
+        reserve_to_fill(&mut into.steps, room);
+        reserve_to_fill(&mut into.times, room);
+        reserve_to_fill(&mut into.values, room);
         let is_sorted = self.read_series(run, key, |sources| {
             into.clear();
             let mut history = HistoryBuilder { history: &mut *into, is_sorted: true };

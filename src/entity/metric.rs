@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 
 use crate::id::Timestamp;
-use crate::sys::memory::reserve_to_fill;
 
 /// One logged value of a metric.
 #[derive(Clone, Copy, Debug)]
@@ -83,13 +82,6 @@ impl MetricHistory {
         self.steps.clear();
         self.times.clear();
         self.values.clear();
-    }
-
-    /// Makes room for so many points more.
-    pub(crate) fn reserve(&mut self, points: usize) {
-        reserve_to_fill(&mut self.steps, points);
-        reserve_to_fill(&mut self.times, points);
-        reserve_to_fill(&mut self.values, points);
     }
 
     /// Puts the points in order.

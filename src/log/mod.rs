@@ -41,6 +41,7 @@ pub use self::open::{new_file, new_header};
 pub(crate) use self::points::{check_row_length, check_run_writable};
 pub(crate) use self::state::{ExtentState, RunGate, RunState, State};
 pub use self::survey::Damage;
+pub(crate) use crate::sys::memory::reserve_to_fill;
 
 use self::points::Points;
 pub(crate) use self::seal::Lost;
