@@ -211,7 +211,9 @@ fn deleted_runs_are_read_only_until_restored_and_gone_after_gc() {
     let report = database.gc().unwrap();
     assert_eq!(report.runs, 1);
     assert_eq!(database.run(id).unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(handle.history("loss").unwrap().len(), 0);
+    assert_eq!(handle.history("loss").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(handle.latest("loss").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(handle.params().unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(kept.history("loss").unwrap().len(), 5000);
     let kept_id = kept.id();
     drop((handle, kept, experiment));

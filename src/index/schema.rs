@@ -19,6 +19,12 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "user_version", SCHEMA_VERSION)
 }
 
+/// How many tables there are, with the one in which SQLite counts the rows of others.
+#[cfg(feature = "internals")]
+pub(super) fn tables() -> usize {
+    1 + MIGRATIONS.iter().map(|text| text.matches("CREATE TABLE").count()).sum::<usize>()
+}
+
 /// Fills empty tables with what is there before the first frame.
 pub(super) fn insert_first_row(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached(FIRST_ROW)?.execute(()).map(drop)

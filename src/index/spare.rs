@@ -33,6 +33,9 @@ fn empty(connection: &Connection) -> rusqlite::Result<()> {
         .prepare_cached("SELECT 'DELETE FROM ' || name FROM sqlite_schema WHERE type = 'table'")?;
     let deletions: Vec<String> =
         tables.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if deletions.len() != schema::tables() {
+        return Err(rusqlite::Error::QueryReturnedNoRows);
+    }
     connection.prepare_cached("BEGIN")?.execute(())?;
     for deletion in deletions {
         connection.prepare_cached(&deletion)?.execute(())?;

@@ -100,11 +100,13 @@ fn crc32c_slots_in_hardware(seed: u32, bytes: &[u8]) -> u32 {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 fn crc32c_words_in_hardware(seed: u32, words: &[u64]) -> u32 {
+    let add = |state, &word: &u64| std::arch::x86_64::_mm_crc32_u64(state, word);
+    let (slots, rest) = words.as_chunks::<4>();
     let mut state = u64::from(!seed);
-    for &word in words {
-        state = std::arch::x86_64::_mm_crc32_u64(state, word);
+    for slot in slots {
+        state = slot.iter().fold(state, add);
     }
-    !(state as u32)
+    !(rest.iter().fold(state, add) as u32)
 }
 
 fn crc32c_words_portable(seed: u32, words: &[u64]) -> u32 {

@@ -52,9 +52,15 @@ impl Window {
             return Ok(());
         };
         let start = self.words_at(offset, words.len())?;
-        for (i, &word) in rest.iter().enumerate() {
-            // SAFETY: `words_at` found all of the words to lie within the live mapping, aligned.
-            unsafe { store_word(start.add(i + 1), word, Ordering::Relaxed) };
+        // SAFETY: `words_at` found all of the words to lie within the live mapping, aligned.
+        let store = |i: usize, word| unsafe { store_word(start.add(i), word, Ordering::Relaxed) };
+        if let &[second, third, fourth] = rest {
+            // A slot, which is what nearly all calls store.
+            store(1, second);
+            store(2, third);
+            store(3, fourth);
+        } else {
+            (1..).zip(rest).for_each(|(i, &word)| store(i, word));
         }
         // SAFETY: as above.
         unsafe { store_word(start, first, Ordering::Release) };
