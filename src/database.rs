@@ -227,7 +227,7 @@ impl Database {
     fn run_records(&self, scope: RunScope) -> Result<Vec<RunRecord>> {
         // Live points first: one that is sealed in between is then found in the index.
         let only = if let RunScope::One(id) = scope { Some(id) } else { None };
-        let (live, _) = self.0.live_latest(only)?;
+        let live = self.0.live_latest(only)?;
         let mut records = self.0.with_index(|index, _| index.run_records(scope))?;
         for record in &mut records {
             for (key, point) in live.get(&record.info.id).into_iter().flatten() {

@@ -157,6 +157,7 @@ impl Engine {
 
     /// Stops the background thread and leaves the file.
     pub(crate) fn close(&self) -> Result<()> {
+        self.log.check_fork()?;
         drop(self.background.lock().take());
         *self.index.lock() = None;
         self.log.close().map_err(|error| self.locate(error))?;
@@ -208,9 +209,10 @@ fn feed(indexed: &mut Indexed) -> Result<()> {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // A forked child has neither the thread nor the locks; everything of the engine is left
-        // as it is, to the parent.
+        // A forked child has neither the thread nor the locks: all of the engine is left as it is,
+        // to the parent. SQLite may not even be closed there, nor the index be marked clean.
         if self.log.check_fork().is_err() {
+            std::mem::forget(self.index.get_mut().take());
             return;
         }
         // Whoever wants to hear of a failure calls `Database::close`.

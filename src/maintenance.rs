@@ -94,7 +94,7 @@ pub struct DatabaseInfo {
 pub(crate) fn info(engine: &Engine) -> Result<DatabaseInfo> {
     let log = &engine.log;
     let doing = |source| Error::io("asking for the size of the file", source);
-    let (_, live) = engine.live_latest(None)?;
+    let points = engine.count_points()?;
     let counts = engine.with_index(|index, _| index.counts())?;
     let extents = engine.with_index(|index, _| index.unsealed_extents())?;
     let unsealed_bytes = extents.iter().map(|(_, extent)| unit_start(extent.units)).sum();
@@ -121,7 +121,7 @@ pub(crate) fn info(engine: &Engine) -> Result<DatabaseInfo> {
         allocated_bytes,
         experiments: counts.experiments,
         runs: counts.runs,
-        points: counts.points + live,
+        points,
         unsealed_bytes,
         chain_bytes: log.chain_bytes()?,
         writers: writers(engine)?,

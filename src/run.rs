@@ -48,33 +48,29 @@ impl RunShared {
         self.check_again()
     }
 
+    /// A forked child may find the locks of this handle taken, and nobody there to let go of them.
+    #[inline]
+    fn check_fork(&self) -> Result<()> {
+        self.engine().log.check_fork().map_err(|error| self.engine().locate(error))
+    }
+
     /// Somebody else may have restored the run, which this process has not heard of.
     #[cold]
     fn check_again(&self) -> Result<()> {
-        if !self.is_finished.load(Ordering::Relaxed) {
-            self.engine().log.with_state(|_, _| ())?;
-            if self.gate.is_open() {
-                return Ok(());
-            }
+        if self.is_finished.load(Ordering::Relaxed) {
+            return Err(self.finished());
         }
-        Err(self.shut())
+        let looked = self.engine().log.with_state(|state, _| check_run_writable(state, self.id));
+        looked.flatten().map_err(|error| self.engine().locate(error))
     }
 
     #[cold]
-    fn shut(&self) -> Error {
-        let (id, kind) = (self.id, ErrorKind::InvalidState);
-        let error = match self.is_finished.load(Ordering::Relaxed) {
-            true => Error::new(
-                kind,
-                format!(
-                    "run {id} was finished through this handle: `Database::run` gives a new one"
-                ),
-            ),
-            false => {
-                Error::new(kind, format!("run {id} is deleted: restore it before writing to it"))
-            }
-        };
-        self.engine().locate(error)
+    fn finished(&self) -> Error {
+        let message = format!(
+            "run {} was finished through this handle: `Database::run` gives a new one",
+            self.id
+        );
+        self.engine().locate(Error::new(ErrorKind::InvalidState, message))
     }
 }
 
@@ -174,6 +170,7 @@ impl Run {
     /// The first value of a key costs some microseconds, later ones tens of nanoseconds;
     /// [`Run::metric`] saves looking the key up. An illegal key is [`ErrorKind::InvalidInput`].
     pub fn log_metric(&self, key: &str, value: f64, step: impl Into<Step>) -> Result<()> {
+        self.0.check_fork()?;
         if let Some(series) = self.0.metrics.read().get(key) {
             return series.log(&self.0, value, step.into(), Timestamp::now());
         }
@@ -196,6 +193,7 @@ impl Run {
     /// the file; later handles share it. An illegal key is [`ErrorKind::InvalidInput`]: 1 to 250
     /// letters, digits, spaces and `_ - . : /`, as a path in its shortest form.
     pub fn metric(&self, key: &str) -> Result<Metric> {
+        self.0.check_fork()?;
         if !self.0.metrics.read().contains_key(key) {
             self.define(&[key])?;
         }
@@ -210,6 +208,7 @@ impl Run {
     /// As [`Run::metric`]; a row has 1 to 262,144 keys, each once, else it is
     /// [`ErrorKind::InvalidInput`].
     pub fn metric_row(&self, keys: &[&str]) -> Result<MetricRow> {
+        self.0.check_fork()?;
         let names: Vec<Box<str>> = keys.iter().map(|&key| Box::from(key)).collect();
         if let Some(row) = self.0.rows.read().get(&names) {
             return Ok(MetricRow::new(Arc::clone(&self.0), row.clone()));
@@ -362,7 +361,7 @@ impl Run {
     /// The latest point of a metric: the greatest by step, time, value, with NaN as 0.
     pub fn latest(&self, key: &str) -> Result<Option<MetricPoint>> {
         // Live points first: one that is sealed in between is then found in the index.
-        let (mut live, _) = self.engine().live_latest(Some(self.id()))?;
+        let mut live = self.engine().live_latest(Some(self.id()))?;
         let sealed = self.engine().with_index(|index, _| index.latest(self.id(), key))?;
         let live = live.get_mut(&self.id()).and_then(|metrics| metrics.remove(key));
         let latest = sealed.into_iter().chain(live).max_by(MetricPoint::latest_order);
@@ -390,7 +389,7 @@ impl Run {
     /// The latest point of each metric by key.
     pub fn metrics(&self) -> Result<BTreeMap<String, MetricPoint>> {
         // Live points first: one that is sealed in between is then found in the index.
-        let (mut live, _) = self.engine().live_latest(Some(self.id()))?;
+        let mut live = self.engine().live_latest(Some(self.id()))?;
         let mut metrics = self.engine().with_index(|index, _| index.metrics(self.id()))?;
         for (key, point) in live.remove(&self.id()).unwrap_or_default() {
             keep_latest(&mut metrics, &key, point);

@@ -75,32 +75,51 @@ impl Engine {
     }
 
     /// The latest points that are still in extents, of all runs or of one.
-    pub(crate) fn live_latest(&self, only: Option<RunId>) -> Result<(LatestByRun, u64)> {
-        for _ in 0..ATTEMPTS_MAX {
-            let extents = self.with_index(|index, _| index.unsealed_extents())?;
-            let mut latest = LatestByRun::new();
-            let mut points = 0;
-            let mut known: HashMap<Incarnation, Names> = HashMap::new();
-            for (incarnation, extent) in &extents {
-                if !known.contains_key(incarnation) {
-                    known.insert(*incarnation, self.names(*incarnation)?);
-                }
-                let names = &known[incarnation];
-                let state = extent_state(extent);
-                self.log.scan_extent(*incarnation, &state, 0, |_, entry| {
-                    names.visit(&entry, |run, key, point| {
-                        points += 1;
-                        if only.is_none_or(|only| only == run) {
-                            keep_latest(latest.entry(run).or_default(), key, point);
-                        }
-                    });
-                })?;
+    ///
+    /// Those of an extent that is sealed meanwhile may be missing: whoever asks the index
+    /// afterwards finds them there. On a busy file something is always being sealed.
+    pub(crate) fn live_latest(&self, only: Option<RunId>) -> Result<LatestByRun> {
+        let mut latest = LatestByRun::new();
+        self.visit_live(|_, run, key, point| {
+            if only.is_none_or(|only| only == run) {
+                keep_latest(latest.entry(run).or_default(), key, point);
             }
-            if self.all_unsealed(extents.iter().copied())? {
-                return Ok((latest, points));
+        })?;
+        Ok(latest)
+    }
+
+    /// How many points there are: sealed and live ones of runs that are not purged.
+    pub(crate) fn count_points(&self) -> Result<u64> {
+        let mut live: HashMap<u32, u64> = HashMap::new();
+        self.visit_live(|extent, _, _, _| *live.entry(extent.unit).or_default() += 1)?;
+        // One look tells what is sealed by now, and is counted so, and what is not.
+        self.with_index(|index, _| {
+            let unsealed = index.unsealed_extents()?;
+            let live: u64 = unsealed.iter().filter_map(|(_, extent)| live.get(&extent.unit)).sum();
+            Ok(index.counts()?.points + live)
+        })
+    }
+
+    /// Visits what is found in the extents that are not sealed when it begins.
+    fn visit_live(
+        &self,
+        mut visit: impl FnMut(&UnsealedExtent, RunId, &str, MetricPoint),
+    ) -> Result<()> {
+        let extents = self.with_index(|index, _| index.unsealed_extents())?;
+        let mut known: HashMap<Incarnation, Names> = HashMap::new();
+        for (incarnation, extent) in extents {
+            if !known.contains_key(&incarnation) {
+                known.insert(incarnation, self.names(incarnation)?);
             }
+            let names = &known[&incarnation];
+            let state = extent_state(&extent);
+            self.log.scan_extent(incarnation, &state, 0, |_, entry| {
+                names.visit(&entry, |run, key, point| {
+                    visit(&extent, run, key, point);
+                });
+            })?;
         }
-        Err(too_busy())
+        Ok(())
     }
 
     /// Calls `read` with where the points are, again and again until nothing was sealed or moved

@@ -1,5 +1,6 @@
 //! The tracking core as a user sees it: what is logged is there, live and after reopening.
 
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use tracklite::{
@@ -213,6 +214,8 @@ fn deleted_runs_are_read_only_until_restored_and_gone_after_gc() {
     assert_eq!(database.run(id).unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(handle.history("loss").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(handle.latest("loss").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(handle.log_metric("loss", 0.0, 0).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(handle.set_tag("a", "b").unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(handle.params().unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(kept.history("loss").unwrap().len(), 5000);
     let kept_id = kept.id();
@@ -316,4 +319,45 @@ fn background_thread_seals_while_the_program_logs() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(run.history("loss").unwrap().len(), logged as usize);
+}
+
+#[test]
+fn runs_are_listed_with_their_latest_values_while_extents_are_sealed() {
+    let folder = folder();
+    let database = open(&folder.path().join("runs.tracklite"));
+    let runs: Vec<_> = (0..3)
+        .map(|number| {
+            database.default_experiment().unwrap().start_run(&format!("run {number}")).unwrap()
+        })
+        .collect();
+    let logged = [const { AtomicI64::new(-1) }; 3];
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for (run, logged) in runs.iter().zip(&logged) {
+            let loss = run.metric("loss").unwrap();
+            let is_over = &is_over;
+            scope.spawn(move || {
+                for step in 0.. {
+                    if is_over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    loss.log(0.5, step).unwrap();
+                    logged.store(step, Ordering::Release);
+                }
+            });
+        }
+        for _ in 0..30 {
+            let before: Vec<i64> = logged.iter().map(|it| it.load(Ordering::Acquire)).collect();
+            let listed = database.runs().unwrap();
+            for (run, before) in runs.iter().zip(before) {
+                let record = listed.iter().find(|it| it.info.id == run.id()).unwrap();
+                let seen = record.metrics.get("loss").map_or(-1, |point| point.step);
+                assert!(seen >= before, "{before} was logged, {seen} is the latest");
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let count: i64 = logged.iter().map(|it| it.load(Ordering::Relaxed) + 1).sum();
+    let told = database.info().unwrap().points;
+    assert!(told >= count as u64 && told <= count as u64 + 3, "{told} points of {count}");
 }

@@ -356,6 +356,12 @@ fn a_fork_opens_anew_and_its_parent_goes_on() {
 }
 
 #[test]
+fn a_fork_amid_a_definition_is_told_and_does_not_wait() {
+    let place = Place::new();
+    Helper::start("fork while a metric is defined", &place.file()).finish();
+}
+
+#[test]
 fn a_copy_of_a_closed_file_is_a_file_of_its_own() {
     let place = Place::new();
     let closed = place.closed_file();

@@ -81,6 +81,8 @@ fn plays_its_part() {
         "lose its descriptors" => internal::lose_descriptors(file),
         #[cfg(feature = "internals")]
         "fork" => internal::fork(file),
+        #[cfg(feature = "internals")]
+        "fork while a metric is defined" => internal::fork_while_defining(file),
         other => panic!("no part is called {other:?}"),
     }
 }
@@ -223,5 +225,43 @@ mod internal {
         assert!(run.is_alive().unwrap());
         drop((run, loss));
         database.close().unwrap();
+    }
+
+    /// Forks while a thread of the parent holds the run's table of metrics; the child is told that
+    /// it must open anew, and what it drops stays the parent's.
+    pub(super) fn fork_while_defining(file: &Path) {
+        let folder = file.with_extension("index");
+        let builder = Database::builder().create(true).index(IndexPlace::Directory(folder));
+        let database = builder.clone().open(file).unwrap();
+        assert!(database.info().unwrap().index_path.is_some());
+        let run = database.default_experiment().unwrap().start_run("parent").unwrap();
+        let storage = FileStorage::open(file, Access::ReadWrite, WritePath::Positioned).unwrap();
+        let metadata = LockRange::byte(0);
+        assert!(storage.try_lock(metadata, LockMode::Exclusive).unwrap());
+        let defining = run.clone();
+        let definer = std::thread::spawn(move || defining.metric("slow").map(drop));
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!definer.is_finished(), "the metric was defined although the lock is held");
+        // The child has the only handle of this one, so that it drops the whole engine.
+        let other = builder.open(file.with_extension("other")).unwrap();
+        assert!(other.info().unwrap().index_path.is_some());
+        let inherited = (database.clone(), run.clone());
+        let child = forking::start(move || {
+            let (database, run) = inherited;
+            drop(other);
+            let kinds = [
+                run.log_metric("loss", 1.0, 0).map(drop),
+                run.metric("loss").map(drop),
+                run.metric_row(&["loss"]).map(drop),
+                run.log_metrics(&[("loss", 1.0)], 0),
+            ];
+            drop(run);
+            let kinds = kinds.into_iter().chain([database.close()]);
+            kinds.into_iter().all(|it| it.is_err_and(|it| it.kind() == ErrorKind::Forked))
+        });
+        assert!(forking::wait(child), "the child was not told");
+        storage.unlock(metadata).unwrap();
+        definer.join().unwrap().unwrap();
+        run.log_metric("slow", 1.0, 0).unwrap();
     }
 }
