@@ -6,6 +6,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod idle;
 mod latency;
 mod points;
 mod processes;
@@ -19,8 +20,9 @@ use tracklite::{Database, IndexPlace};
 /// A part of the report.
 type Part = (&'static str, fn());
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("latency", latency::report),
+    ("idle", idle::report),
     ("burst", processes::burst),
     ("turn", processes::in_turn),
     ("memory", processes::memory),

@@ -69,7 +69,7 @@ pub(crate) struct WriterDefinitions {
 
 /// What the chain says of a writer; whether it lives, its liveness byte has to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WriterState {
+pub(crate) struct WriterRow {
     /// The writer.
     pub(crate) incarnation: Incarnation,
     /// Its liveness byte.
@@ -144,23 +144,23 @@ impl Index {
     }
 
     /// The writers of a run, in the order in which they opened the file.
-    pub(crate) fn writers_of(&self, run: RunId) -> Result<Vec<WriterState>> {
+    pub(crate) fn writers_of(&self, run: RunId) -> Result<Vec<WriterRow>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(&format!(
                 "{WRITER} WHERE writer IN (SELECT writer FROM run_writers
                  WHERE run = (SELECT run FROM runs WHERE run_id = ?1)) ORDER BY writer"
             ))?;
-            let writers = select.query_map([run.to_string()], writer_state)?;
+            let writers = select.query_map([run.to_string()], writer_row)?;
             writers.collect()
         })
     }
 
     /// The writers that are not closed, in the order in which they opened the file.
-    pub(crate) fn open_writers(&self) -> Result<Vec<WriterState>> {
+    pub(crate) fn open_writers(&self) -> Result<Vec<WriterRow>> {
         self.read(|connection| {
             let mut select =
                 connection.prepare_cached(&format!("{WRITER} WHERE NOT closed ORDER BY writer"))?;
-            let writers = select.query_map((), writer_state)?;
+            let writers = select.query_map((), writer_row)?;
             writers.collect()
         })
     }
@@ -310,9 +310,9 @@ fn row_schema(row: &Row<'_>) -> rusqlite::Result<RowSchema> {
     Ok(RowSchema { row: SeriesId(row.get(0)?), series })
 }
 
-fn writer_state(row: &Row<'_>) -> rusqlite::Result<WriterState> {
+fn writer_row(row: &Row<'_>) -> rusqlite::Result<WriterRow> {
     let boot_id = row.get_ref(2)?.as_str()?;
-    Ok(WriterState {
+    Ok(WriterRow {
         incarnation: Incarnation(unsigned(row.get(0)?)),
         byte: row.get(1)?,
         boot_id: u128::from_str_radix(boot_id, 16).unwrap_or(0),
