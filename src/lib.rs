@@ -133,6 +133,11 @@ pub mod mutant;
 mod name;
 #[cfg(not(loom))]
 mod run;
+#[cfg(not(feature = "internals"))]
+mod search;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod search;
 #[cfg(not(loom))]
 mod series;
 #[cfg(not(feature = "internals"))]
@@ -185,6 +190,7 @@ pub mod internals {
     #[cfg(not(loom))]
     pub use crate::log::{new_file, new_header};
     pub use crate::mutant;
+    pub use crate::search;
     pub use crate::storage;
     pub use crate::sys::fork::testing as forking;
     #[cfg(not(loom))]

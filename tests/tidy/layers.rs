@@ -10,11 +10,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("id", &["error"]),
     ("entity", &["id", "error"]),
+    ("search", &["entity", "id", "error"]),
     ("format", &["entity", "id", "error", "sys", "mutant"]),
     ("storage", &["id", "error", "sys", "mutant"]),
     ("log", &["storage", "format", "entity", "id", "error", "sys", "mutant"]),
     ("index", &["format", "entity", "id", "error", "sys", "mutant"]),
-    ("api", &["log", "index", "storage", "format", "entity", "id", "error", "sys", "mutant"]),
+    (
+        "api",
+        &["search", "log", "index", "storage", "format", "entity", "id", "error", "sys", "mutant"],
+    ),
     ("cli", &["api", "entity", "id", "error"]),
 ];
 
@@ -36,7 +40,7 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// Modules of the standard library that do I/O or know the machine: not for the pure layers.
 const IMPURE: &[&str] = &["fs", "net", "process", "thread", "env", "os"];
-const PURE_LAYERS: &[&str] = &["format", "entity", "id"];
+const PURE_LAYERS: &[&str] = &["format", "search", "entity", "id"];
 
 /// Imports that go up or sideways.
 pub(crate) fn imports(source: &Source) -> Vec<Breach> {

@@ -1,0 +1,122 @@
+//! Experiments: what they are searched and ordered by.
+
+use std::fmt;
+
+use super::catalog::{Attribute, Catalog, Group, Quoting, Rule, ValueKind};
+use super::print::{NumberField, TextField, write_key};
+use super::query::{Direction, Field, Filter, Order, SortKey};
+use super::syntax::Operator;
+use crate::error::Result;
+
+/// A field of experiments that holds a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExperimentNumber {
+    /// The id.
+    ExperimentId,
+    /// When it was created, in milliseconds since 1970.
+    CreationTime,
+    /// When it was last changed, in milliseconds since 1970.
+    LastUpdateTime,
+}
+
+/// A field of experiments that holds text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExperimentText {
+    /// The name.
+    Name,
+    /// The tag of this key.
+    Tag(String),
+}
+
+/// A filter of experiments.
+pub type ExperimentFilter = Filter<ExperimentNumber, ExperimentText>;
+/// An order of experiments.
+pub type ExperimentOrder = Order<ExperimentNumber, ExperimentText>;
+
+impl ExperimentFilter {
+    /// Reads the filter of `search_experiments`; an empty text lets every experiment pass.
+    pub fn parse(text: &str) -> Result<Self> {
+        EXPERIMENTS.filter(text)
+    }
+}
+
+impl ExperimentOrder {
+    /// Reads the order of `search_experiments`, one field for each item.
+    ///
+    /// Without items the newest comes first, and of equally new ones that of the smallest id; else
+    /// ties are broken by id, the largest first.
+    pub fn parse<S: AsRef<str>>(items: &[S]) -> Result<Self> {
+        EXPERIMENTS.order(items)
+    }
+}
+
+const WHOLE_NUMBER: Rule = Rule { operators: Rule::NUMBER.operators, values: ValueKind::Integer };
+const QUOTED_ID: Rule = Rule {
+    operators: &[Operator::Equal, Operator::NotEqual, Operator::In, Operator::NotIn],
+    values: ValueKind::QuotedInteger,
+};
+
+static EXPERIMENTS: Catalog<ExperimentNumber, ExperimentText> = Catalog {
+    groups: &[
+        Group::named(&["attributes", "attribute"], ATTRIBUTES),
+        Group::keyed(
+            &["tags", "tag"],
+            |key| Field::Text(ExperimentText::Tag(key)),
+            Rule::OPTIONAL_TEXT,
+            false,
+        ),
+    ],
+    quoting: Quoting::BarePrefixes,
+    default_order: &[
+        SortKey {
+            field: Field::Number(ExperimentNumber::CreationTime),
+            direction: Direction::Descending,
+        },
+        SortKey {
+            field: Field::Number(ExperimentNumber::ExperimentId),
+            direction: Direction::Ascending,
+        },
+    ],
+    tie_breaks: &[SortKey {
+        field: Field::Number(ExperimentNumber::ExperimentId),
+        direction: Direction::Descending,
+    }],
+};
+
+const ATTRIBUTES: &[Attribute<ExperimentNumber, ExperimentText>] = &[
+    Attribute::new(&["name"], Field::Text(ExperimentText::Name), Rule::TEXT),
+    Attribute::new(&["experiment_id"], Field::Number(ExperimentNumber::ExperimentId), QUOTED_ID),
+    Attribute::new(&["creation_time"], Field::Number(ExperimentNumber::CreationTime), WHOLE_NUMBER),
+    Attribute::new(
+        &["last_update_time"],
+        Field::Number(ExperimentNumber::LastUpdateTime),
+        WHOLE_NUMBER,
+    ),
+];
+
+impl NumberField for ExperimentNumber {
+    fn is_quoted(&self) -> bool {
+        *self == ExperimentNumber::ExperimentId
+    }
+}
+
+impl TextField for ExperimentText {}
+
+impl fmt::Display for ExperimentNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ExperimentNumber::ExperimentId => "experiment_id",
+            ExperimentNumber::CreationTime => "creation_time",
+            ExperimentNumber::LastUpdateTime => "last_update_time",
+        })
+    }
+}
+
+impl fmt::Display for ExperimentText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExperimentText::Name => f.write_str("name"),
+            ExperimentText::Tag(key) => write_key(f, "tags", key),
+        }
+    }
+}

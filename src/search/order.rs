@@ -1,0 +1,62 @@
+//! Orders: a list of texts into sort keys, with defaults and what breaks ties.
+
+use super::catalog::{Catalog, Use};
+use super::message::Problem;
+use super::parse;
+use super::query::{Direction, Order, SortKey};
+use super::syntax::Span;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The most items that an order may have.
+pub const ORDER_ITEMS_MAX: usize = 256;
+
+impl<N: Clone + PartialEq, T: Clone + PartialEq> Catalog<N, T> {
+    /// Reads an order, one field for each item; it ends in what breaks ties.
+    pub(super) fn order<S: AsRef<str>>(&self, items: &[S]) -> Result<Order<N, T>> {
+        check_count(items.len())?;
+        let mut keys = Vec::with_capacity(items.len() + self.tie_breaks.len());
+        for item in items {
+            let text = item.as_ref();
+            let key = self.sort_key(text, &keys);
+            keys.push(key.map_err(|problem| problem.into_error("order", text))?);
+        }
+        Ok(self.completed(keys))
+    }
+
+    /// The keys, or the default ones when there are none, and what breaks ties.
+    pub(super) fn completed(&self, mut keys: Vec<SortKey<N, T>>) -> Order<N, T> {
+        if keys.is_empty() {
+            return Order { keys: self.default_order.to_vec() };
+        }
+        for last in self.tie_breaks {
+            if !keys.iter().any(|key| key.field == last.field) {
+                keys.push(last.clone());
+            }
+        }
+        Order { keys }
+    }
+
+    fn sort_key(&self, text: &str, before: &[SortKey<N, T>]) -> Result<SortKey<N, T>, Problem> {
+        let (identifier, descending) = parse::parse_order_item(text)?;
+        let field = self.find(text, &identifier, Use::Order)?.field;
+        if before.iter().any(|key| key.field == field) {
+            return Err(told_twice(identifier.span));
+        }
+        let direction = if descending { Direction::Descending } else { Direction::Ascending };
+        Ok(SortKey { field, direction })
+    }
+}
+
+#[cold]
+fn told_twice(place: Span) -> Problem {
+    Problem::new(place, "this field is in the order already", "each field once")
+}
+
+/// Refuses orders of more than [`ORDER_ITEMS_MAX`] items.
+pub(super) fn check_count(items: usize) -> Result<()> {
+    if items <= ORDER_ITEMS_MAX {
+        return Ok(());
+    }
+    let message = format!("invalid order: it has {items} items, and {ORDER_ITEMS_MAX} are allowed");
+    Err(Error::new(ErrorKind::InvalidInput, message))
+}

@@ -1,0 +1,388 @@
+//! The parser: tokens into the syntax tree, by MLflow's grammar.
+
+use super::message::{Checked, Problem, quoted};
+use super::syntax::{Comparison, Expression, Identifier, Operator, Span, Value};
+use super::token::{Lexer, Token, TokenKind, is_hexadecimal, is_number, unquoted};
+
+/// The longest text that is read, in bytes.
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
+/// The most comparisons that one filter may hold.
+pub const COMPARISONS_MAX: usize = 10_000;
+
+/// The tree of a filter; an empty text is a filter of no comparisons.
+pub(super) fn parse_filter(text: &str) -> Checked<Expression<'_>> {
+    let mut parser = Parser::new(text)?;
+    if !text.is_empty() && parser.next.kind == TokenKind::End {
+        let what = "there is nothing but white space";
+        return Err(Problem::new(Span { start: 0, end: 0 }, what, "a comparison, or no text"));
+    }
+    let mut all = Vec::with_capacity(4);
+    loop {
+        while parser.next.is_word("AND") {
+            parser.advance();
+        }
+        if parser.next.kind == TokenKind::End {
+            return Ok(Expression::And(all));
+        }
+        if all.len() == COMPARISONS_MAX {
+            let what = format!("there are more than {COMPARISONS_MAX} comparisons");
+            return Err(Problem::new(span(&parser.next), what, "a shorter filter"));
+        }
+        all.push(Expression::Comparison(parser.comparison()?));
+    }
+}
+
+/// An item of an order: an identifier, and whether `DESC` follows it.
+pub(super) fn parse_order_item(text: &str) -> Checked<(Identifier<'_>, bool)> {
+    let mut parser = Parser::new(text)?;
+    let identifier = parser.identifier("a field, as in `metrics.accuracy DESC`")?;
+    let apart = parser.next.start > identifier.span.end;
+    let descending = parser.next.is_word("DESC");
+    if apart && (descending || parser.next.is_word("ASC")) {
+        parser.advance();
+    }
+    if parser.next.kind != TokenKind::End {
+        return Err(parser.after_order_item());
+    }
+    Ok((identifier, apart && descending))
+}
+
+/// Where a token stands.
+fn span(token: &Token<'_>) -> Span {
+    Span { start: token.start, end: token.end() }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    lexer: Lexer<'a>,
+    next: Token<'a>,
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str) -> Checked<Self> {
+        if text.len() > TEXT_BYTES_MAX {
+            let what = format!("the text has {} bytes", text.len());
+            let expected = format!("at most {TEXT_BYTES_MAX}");
+            return Err(Problem::new(Span { start: 0, end: 0 }, what, expected));
+        }
+        let mut lexer = Lexer::new(text);
+        let next = lexer.next_token();
+        Ok(Parser { text, lexer, next })
+    }
+
+    /// Takes the next token.
+    fn advance(&mut self) -> Token<'a> {
+        std::mem::replace(&mut self.next, self.lexer.next_token())
+    }
+
+    fn comparison(&mut self) -> Checked<Comparison<'a>> {
+        let identifier = self.identifier("a comparison, as in `metrics.accuracy > 0.9`")?;
+        let (operator, operator_span) = self.operator()?;
+        let (value, value_span) = match operator {
+            Operator::IsNull | Operator::IsNotNull => (Value::Absent, operator_span),
+            Operator::In | Operator::NotIn => self.list()?,
+            _ => self.value()?,
+        };
+        Ok(Comparison { identifier, operator, operator_span, value, value_span })
+    }
+
+    fn identifier(&mut self, expected: &str) -> Checked<Identifier<'a>> {
+        let first = self.next;
+        let quoted = first.is_quoted_by('`') || first.is_quoted_by('"');
+        if !quoted && first.kind != TokenKind::Word {
+            return Err(self.unexpected(expected));
+        }
+        self.advance();
+        let dotted = quoted && self.is_adjacent(&first) && self.next.text.starts_with('.');
+        let identifier = match first.text.split_once('.') {
+            _ if dotted => self.after_quoted_prefix(&first)?,
+            Some((prefix, "")) if !quoted && self.is_quoted_next(&first) => {
+                self.quoted_key(prefix, &first)
+            }
+            Some((prefix, key)) if !quoted => self.bare(Some(prefix), key, &first),
+            _ => self.bare(None, first.text, &first),
+        };
+        self.check_key(&identifier)?;
+        Ok(identifier)
+    }
+
+    /// What follows a prefix in backticks: `.key` or `.` and a quoted key.
+    fn after_quoted_prefix(&mut self, first: &Token<'a>) -> Checked<Identifier<'a>> {
+        if first.is_quoted_by('"') {
+            let what = "a prefix stands in double quotes";
+            return Err(Problem::new(span(first), what, "a prefix in backticks, or in none"));
+        }
+        let word = self.advance();
+        if word.text == "." && self.is_quoted_next(&word) {
+            let key = self.quoted_key(first.unquoted(), &word);
+            return Ok(Identifier { span: span(first).to(key.span), ..key });
+        }
+        let key = self.bare(Some(first.unquoted()), &word.text[1..], &word);
+        Ok(Identifier { span: span(first).to(key.span), ..key })
+    }
+
+    fn quoted_key(&mut self, prefix: &'a str, first: &Token<'a>) -> Identifier<'a> {
+        let key = self.advance();
+        let span = Span { start: first.start, end: key.end() };
+        Identifier { prefix: Some(prefix), key: stripped(key.text), raw_key: key.text, span }
+    }
+
+    fn bare(&self, prefix: Option<&'a str>, key: &'a str, token: &Token<'a>) -> Identifier<'a> {
+        Identifier { prefix, key: stripped(key), raw_key: key, span: span(token) }
+    }
+
+    fn is_adjacent(&self, token: &Token<'_>) -> bool {
+        self.next.start == token.end()
+    }
+
+    fn is_quoted_next(&self, token: &Token<'_>) -> bool {
+        self.is_adjacent(token) && self.next.kind == TokenKind::Quoted
+    }
+
+    /// Refuses bare keys that MLflow reads as something else, or not at all.
+    fn check_key(&self, identifier: &Identifier<'a>) -> Checked<()> {
+        if identifier.raw_key.starts_with(['`', '"', '\'']) {
+            return Ok(());
+        }
+        let numeric = identifier.key.split('.').any(|part| is_number(part) || is_hexadecimal(part));
+        let goes_on = self.next.start == identifier.span.end
+            && matches!(self.next.kind, TokenKind::Other | TokenKind::Number)
+            && !matches!(self.next.text, ";" | "&&" | "||" | "--" | "/*" | "*/");
+        if numeric || goes_on || identifier.key.is_empty() {
+            return Err(self.needs_backticks(identifier));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn needs_backticks(&self, identifier: &Identifier<'a>) -> Problem {
+        let start = identifier.span.start;
+        let rest = &self.text[start..];
+        let ends = |character: char| character.is_whitespace() || "<>=!~,()".contains(character);
+        let whole = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        let (prefix, key) = whole.split_once('.').unwrap_or(("", whole));
+        let key = key.replace(['`', '"', '\''], "");
+        let place = Span { start, end: start + whole.len() };
+        let what = format!("{} is not a name that can stand unquoted", quoted(whole));
+        let problem = Problem::new(
+            place,
+            what,
+            "letters, digits, `_` and `.`, and any other key in backticks",
+        );
+        let dot = if prefix.is_empty() { "" } else { "." };
+        let written = format!("{prefix}{dot}`{key}`");
+        if key.is_empty() { problem } else { problem.hint(format!("did you mean {written}?")) }
+    }
+
+    fn operator(&mut self) -> Checked<(Operator, Span)> {
+        let first = self.next;
+        let simple = match first.kind {
+            TokenKind::Operator => operator_of(first.text),
+            TokenKind::Word if first.is_word("LIKE") => Some(Operator::Like),
+            TokenKind::Word if first.is_word("ILIKE") => Some(Operator::ILike),
+            TokenKind::Word if first.is_word("IN") => Some(Operator::In),
+            TokenKind::Word if first.is_word("NOT") => return self.not_in(),
+            TokenKind::Word if first.is_word("IS") => return self.is_null(),
+            _ => None,
+        };
+        match simple {
+            Some(operator) => {
+                self.advance();
+                Ok((operator, span(&first)))
+            }
+            None => Err(self.no_operator()),
+        }
+    }
+
+    fn not_in(&mut self) -> Checked<(Operator, Span)> {
+        let not = self.advance();
+        if self.next.is_word("IN") {
+            let last = self.advance();
+            return Ok((Operator::NotIn, span(&not).to(span(&last))));
+        }
+        let what = format!("{} does not follow NOT", described(&self.next));
+        Err(Problem::new(span(&not).to(span(&self.next)), what, "`NOT IN`"))
+    }
+
+    fn is_null(&mut self) -> Checked<(Operator, Span)> {
+        let is = self.advance();
+        let negated = self.next.is_word("NOT");
+        if negated {
+            self.advance();
+        }
+        if self.next.is_word("NULL") {
+            let operator = if negated { Operator::IsNotNull } else { Operator::IsNull };
+            let last = self.advance();
+            return Ok((operator, span(&is).to(span(&last))));
+        }
+        let what = format!("{} does not follow IS", described(&self.next));
+        Err(Problem::new(span(&is).to(span(&self.next)), what, "`IS NULL` or `IS NOT NULL`"))
+    }
+
+    fn value(&mut self) -> Checked<(Value<'a>, Span)> {
+        let value = match self.next.kind {
+            TokenKind::Number => match self.next.text.parse() {
+                Ok(number) => Value::Number(number),
+                Err(_) => Value::Word,
+            },
+            TokenKind::Quoted if !self.next.is_quoted_by('`') => Value::Text(self.next.unquoted()),
+            TokenKind::Quoted | TokenKind::Word => Value::Word,
+            TokenKind::Open => {
+                let what = "a list follows an operator that takes one value";
+                let expected = "a number or quoted text; a list after IN or NOT IN";
+                return Err(Problem::new(span(&self.next), what, expected));
+            }
+            _ => return Err(self.unexpected("a number or quoted text")),
+        };
+        let token = self.advance();
+        self.check_apart(&token)?;
+        Ok((value, span(&token)))
+    }
+
+    /// A value ends where it ends: `5.'x'` and `1-2` are not two things.
+    fn check_apart(&self, token: &Token<'a>) -> Checked<()> {
+        let glued = self.is_adjacent(token)
+            && token.kind != TokenKind::Quoted
+            && !matches!(self.next.kind, TokenKind::End | TokenKind::Other);
+        if glued {
+            let what = format!("{} follows the value without a space", described(&self.next));
+            return Err(Problem::new(span(&self.next), what, "AND or the end"));
+        }
+        Ok(())
+    }
+
+    fn list(&mut self) -> Checked<(Value<'a>, Span)> {
+        let expected = "a list of quoted texts, as in `('a', 'b')`";
+        let open = self.next;
+        if open.kind != TokenKind::Open {
+            return Err(self.unexpected(expected));
+        }
+        self.advance();
+        let mut items = Vec::new();
+        loop {
+            if self.next.kind == TokenKind::Close && !items.is_empty() {
+                break;
+            }
+            items.push(self.list_item(expected)?);
+            match self.next.kind {
+                TokenKind::Comma => self.advance(),
+                TokenKind::Close => break,
+                _ => return Err(self.unexpected("`,` or `)`")),
+            };
+        }
+        let close = self.advance();
+        Ok((Value::List(items), span(&open).to(span(&close))))
+    }
+
+    fn list_item(&mut self, expected: &str) -> Checked<&'a str> {
+        let item = self.next;
+        if !item.is_quoted_by('\'') && !item.is_quoted_by('"') {
+            let hint = match item.kind {
+                TokenKind::Word | TokenKind::Number => Some(format!("'{}'", item.text)),
+                _ => None,
+            };
+            return Err(self.unexpected(expected).suggest(hint));
+        }
+        let text = item.unquoted();
+        if text.contains('\\') || text.as_bytes().contains(&item.text.as_bytes()[0]) {
+            let what = "an item of a list holds a backslash or its own quote";
+            let expected = "a text without; MLflow reads them in lists by Python's rules";
+            return Err(Problem::new(span(&item), what, expected));
+        }
+        self.advance();
+        Ok(text)
+    }
+}
+
+/// A key without its quotes, by MLflow's rule: either quotes and then backticks are stripped.
+fn stripped(key: &str) -> &str {
+    let quoted_by =
+        |text: &str, quote| text.len() >= 2 && text.starts_with(quote) && text.ends_with(quote);
+    let key = if quoted_by(key, '\'') || quoted_by(key, '"') { unquoted(key) } else { key };
+    if quoted_by(key, '`') { unquoted(key) } else { key }
+}
+
+fn operator_of(text: &str) -> Option<Operator> {
+    Operator::ALL.into_iter().take(6).find(|operator| operator.as_str() == text)
+}
+
+/// What a message calls a token.
+fn described(token: &Token<'_>) -> String {
+    match token.kind {
+        TokenKind::End => "the end".to_owned(),
+        TokenKind::Unclosed => format!("the quote {}", quoted(token.text)),
+        _ => quoted(token.text),
+    }
+}
+
+/// What is said of tokens that have no place.
+impl Parser<'_> {
+    #[cold]
+    fn unexpected(&self, expected: &str) -> Problem {
+        let token = &self.next;
+        let place = span(token);
+        let word = |word: &str| token.is_word(word);
+        let problem = |what: &str| Problem::new(place, what, expected);
+        match token.kind {
+            TokenKind::Unclosed => {
+                let closing = format!("a closing {}", &token.text[..1]);
+                Problem::new(Span { end: place.start + 1, ..place }, "a quote is open", closing)
+            }
+            TokenKind::Open => problem("parentheses are not supported here"),
+            TokenKind::Number => problem(&format!("{} is not a field", described(token)))
+                .hint("the field stands to the left, the value to the right"),
+            _ if token.text == ";" => problem("one filter is read, and `;` does not end it"),
+            _ if matches!(token.text, "--" | "/*" | "*/" | "#") => {
+                problem("comments are not supported")
+            }
+            _ if matches!(token.text, "&&" | "&") => {
+                problem(&format!("{} is not supported", described(token)))
+                    .suggest(Some("AND".into()))
+            }
+            _ if matches!(token.text, "||" | "|") || word("OR") => not_supported(token, expected),
+            _ => problem(&format!("{} has no place here", described(token))),
+        }
+    }
+
+    #[cold]
+    fn no_operator(&self) -> Problem {
+        let token = &self.next;
+        let expected = "an operator: `=`, `!=`, `<`, `<=`, `>`, `>=`, `LIKE`, `ILIKE`, `IN`, \
+                        `NOT IN`, `IS NULL` or `IS NOT NULL`";
+        let problem =
+            Problem::new(span(token), format!("{} is not an operator", described(token)), expected);
+        let meant = match token.text {
+            "==" | "=~" | "===" => Some("`=`"),
+            "<>" | "!==" | "~=" => Some("`!=`"),
+            "=>" | "!<" => Some("`>=`"),
+            "=<" | "!>" => Some("`<=`"),
+            "!" => Some("`!=`"),
+            _ if token.is_word("BETWEEN") => Some("two comparisons, `>=` and `<=`"),
+            _ => None,
+        };
+        match token.kind {
+            TokenKind::Unclosed => self.unexpected(expected),
+            _ => problem.suggest(meant.map(str::to_owned)),
+        }
+    }
+
+    #[cold]
+    fn after_order_item(&self) -> Problem {
+        let expected = "ASC, DESC or the end";
+        if self.next.kind == TokenKind::Comma {
+            let what = "a second field follows in the same item";
+            return Problem::new(span(&self.next), what, "one field for each item");
+        }
+        let problem = self.unexpected(expected);
+        let meant = super::nearest::nearest(self.next.text, ["DESC", "ASC"]);
+        let long = [("descending", "DESC"), ("ascending", "ASC")];
+        let long = long.iter().find(|(word, _)| self.next.is_word(word)).map(|(_, meant)| *meant);
+        problem.suggest(meant.or(long).map(|meant| format!("`{meant}`")))
+    }
+}
+
+#[cold]
+fn not_supported(token: &Token<'_>, expected: &str) -> Problem {
+    let what = format!("{} is not supported: comparisons are joined by AND", described(token));
+    Problem::new(span(token), what, expected).suggest(Some("AND".into()))
+}

@@ -1,0 +1,205 @@
+//! Registered models and their versions: what they are searched and ordered by.
+
+use std::fmt;
+
+use super::catalog::{Attribute, Catalog, Group, Quoting, Rule, ValueKind};
+use super::print::{NumberField, TextField, write_key};
+use super::query::{Direction, Field, Filter, Order, SortKey};
+use crate::error::Result;
+
+/// A field of registered models that holds a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegisteredModelNumber {
+    /// When it was last changed, in milliseconds since 1970.
+    LastUpdatedTimestamp,
+}
+
+/// A field of registered models that holds text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegisteredModelText {
+    /// The name.
+    Name,
+    /// The tag of this key; `mlflow.prompt.is_prompt` counts as `false` where it is missing.
+    Tag(String),
+}
+
+/// A filter of registered models.
+pub type RegisteredModelFilter = Filter<RegisteredModelNumber, RegisteredModelText>;
+/// An order of registered models.
+pub type RegisteredModelOrder = Order<RegisteredModelNumber, RegisteredModelText>;
+
+impl RegisteredModelFilter {
+    /// Reads the filter of `search_registered_models`; an empty text lets every one pass.
+    pub fn parse(text: &str) -> Result<Self> {
+        REGISTERED_MODELS.filter(text)
+    }
+}
+
+impl RegisteredModelOrder {
+    /// Reads the order of `search_registered_models`; ties are broken by name.
+    pub fn parse<S: AsRef<str>>(items: &[S]) -> Result<Self> {
+        REGISTERED_MODELS.order(items)
+    }
+}
+
+const REGISTERED_NAME: SortKey<RegisteredModelNumber, RegisteredModelText> =
+    SortKey { field: Field::Text(RegisteredModelText::Name), direction: Direction::Ascending };
+
+static REGISTERED_MODELS: Catalog<RegisteredModelNumber, RegisteredModelText> = Catalog {
+    groups: &[
+        Group::named(&["attribute"], REGISTERED_ATTRIBUTES),
+        Group::keyed(
+            &["tags", "tag"],
+            |key| Field::Text(RegisteredModelText::Tag(key)),
+            Rule::TEXT,
+            false,
+        ),
+    ],
+    quoting: Quoting::BarePrefixes,
+    default_order: &[REGISTERED_NAME],
+    tie_breaks: &[REGISTERED_NAME],
+};
+
+const REGISTERED_ATTRIBUTES: &[Attribute<RegisteredModelNumber, RegisteredModelText>] = &[
+    Attribute::new(&["name"], Field::Text(RegisteredModelText::Name), Rule::TEXT_OR_LIST),
+    Attribute::new(
+        &["timestamp", "last_updated_timestamp"],
+        Field::Number(RegisteredModelNumber::LastUpdatedTimestamp),
+        Rule::NONE,
+    ),
+];
+
+/// A field of model versions that holds a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelVersionNumber {
+    /// The number of the version.
+    VersionNumber,
+    /// When it was created, in milliseconds since 1970.
+    CreationTimestamp,
+    /// When it was last changed, in milliseconds since 1970.
+    LastUpdatedTimestamp,
+}
+
+/// A field of model versions that holds text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelVersionText {
+    /// The name of the registered model.
+    Name,
+    /// The id of the run that made it.
+    RunId,
+    /// Where its files came from.
+    SourcePath,
+    /// The tag of this key.
+    Tag(String),
+}
+
+/// A filter of model versions.
+pub type ModelVersionFilter = Filter<ModelVersionNumber, ModelVersionText>;
+/// An order of model versions.
+pub type ModelVersionOrder = Order<ModelVersionNumber, ModelVersionText>;
+
+impl ModelVersionFilter {
+    /// Reads the filter of `search_model_versions`; an empty text lets every version pass.
+    pub fn parse(text: &str) -> Result<Self> {
+        MODEL_VERSIONS.filter(text)
+    }
+}
+
+impl ModelVersionOrder {
+    /// Reads the order of `search_model_versions`; ties are broken by name and newest version.
+    pub fn parse<S: AsRef<str>>(items: &[S]) -> Result<Self> {
+        MODEL_VERSIONS.order(items)
+    }
+}
+
+const VERSION_LAST_UPDATED: SortKey<ModelVersionNumber, ModelVersionText> = SortKey {
+    field: Field::Number(ModelVersionNumber::LastUpdatedTimestamp),
+    direction: Direction::Descending,
+};
+const VERSION_NAME: SortKey<ModelVersionNumber, ModelVersionText> =
+    SortKey { field: Field::Text(ModelVersionText::Name), direction: Direction::Ascending };
+const VERSION_NUMBER: SortKey<ModelVersionNumber, ModelVersionText> = SortKey {
+    field: Field::Number(ModelVersionNumber::VersionNumber),
+    direction: Direction::Descending,
+};
+
+static MODEL_VERSIONS: Catalog<ModelVersionNumber, ModelVersionText> = Catalog {
+    groups: &[
+        Group::named(&["attribute"], VERSION_ATTRIBUTES),
+        Group::keyed(
+            &["tags", "tag"],
+            |key| Field::Text(ModelVersionText::Tag(key)),
+            Rule::TEXT,
+            false,
+        ),
+    ],
+    quoting: Quoting::BarePrefixes,
+    default_order: &[VERSION_LAST_UPDATED, VERSION_NAME, VERSION_NUMBER],
+    tie_breaks: &[VERSION_NAME, VERSION_NUMBER],
+};
+
+const VERSION_ATTRIBUTES: &[Attribute<ModelVersionNumber, ModelVersionText>] = &[
+    Attribute::new(&["name"], Field::Text(ModelVersionText::Name), Rule::TEXT_OR_LIST),
+    Attribute::new(&["run_id"], Field::Text(ModelVersionText::RunId), Rule::TEXT_OR_LIST)
+        .unordered(),
+    Attribute::new(&["source_path"], Field::Text(ModelVersionText::SourcePath), Rule::TEXT)
+        .unordered(),
+    Attribute::new(
+        &["version_number"],
+        Field::Number(ModelVersionNumber::VersionNumber),
+        Rule { operators: Rule::NUMBER.operators, values: ValueKind::NumberOrQuotedInteger },
+    ),
+    Attribute::new(
+        &["creation_timestamp"],
+        Field::Number(ModelVersionNumber::CreationTimestamp),
+        Rule::NONE,
+    ),
+    Attribute::new(
+        &["last_updated_timestamp"],
+        Field::Number(ModelVersionNumber::LastUpdatedTimestamp),
+        Rule::NONE,
+    ),
+];
+
+impl NumberField for RegisteredModelNumber {}
+impl NumberField for ModelVersionNumber {}
+impl TextField for RegisteredModelText {}
+impl TextField for ModelVersionText {}
+
+impl fmt::Display for RegisteredModelNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RegisteredModelNumber::LastUpdatedTimestamp => f.write_str("last_updated_timestamp"),
+        }
+    }
+}
+
+impl fmt::Display for RegisteredModelText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RegisteredModelText::Name => f.write_str("name"),
+            RegisteredModelText::Tag(key) => write_key(f, "tags", key),
+        }
+    }
+}
+
+impl fmt::Display for ModelVersionNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ModelVersionNumber::VersionNumber => "version_number",
+            ModelVersionNumber::CreationTimestamp => "creation_timestamp",
+            ModelVersionNumber::LastUpdatedTimestamp => "last_updated_timestamp",
+        })
+    }
+}
+
+impl fmt::Display for ModelVersionText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ModelVersionText::Name => "name",
+            ModelVersionText::RunId => "run_id",
+            ModelVersionText::SourcePath => "source_path",
+            ModelVersionText::Tag(key) => return write_key(f, "tags", key),
+        })
+    }
+}

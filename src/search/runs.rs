@@ -1,0 +1,151 @@
+//! Runs: what they are searched and ordered by.
+
+use std::fmt;
+
+use super::catalog::{Attribute, Catalog, Group, Quoting, Rule};
+use super::print::{NumberField, TextField, write_key};
+use super::query::{Direction, Field, Filter, Order, SortKey};
+use crate::error::Result;
+
+/// A field of runs that holds a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunNumber {
+    /// The latest value of the metric of this key.
+    Metric(String),
+    /// When the run started, in milliseconds since 1970.
+    StartTime,
+    /// When it ended, in milliseconds since 1970; missing while it runs.
+    EndTime,
+}
+
+/// A field of runs that holds text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunText {
+    /// The parameter of this key.
+    Param(String),
+    /// The tag of this key.
+    Tag(String),
+    /// The id, 32 hexadecimal digits.
+    RunId,
+    /// The name, which is the tag `mlflow.runName`.
+    RunName,
+    /// The status: `RUNNING`, `SCHEDULED`, `FINISHED`, `FAILED` or `KILLED`.
+    Status,
+    /// Who started the run.
+    UserId,
+    /// Where its artifacts are.
+    ArtifactUri,
+    /// The name of any one of its datasets: each condition may be met by another one.
+    DatasetName,
+    /// The digest of any one of its datasets.
+    DatasetDigest,
+    /// The context (`mlflow.data.context`) of any one of its datasets.
+    DatasetContext,
+}
+
+/// A filter of runs.
+pub type RunFilter = Filter<RunNumber, RunText>;
+/// An order of runs.
+pub type RunOrder = Order<RunNumber, RunText>;
+
+impl RunFilter {
+    /// Reads the filter of `search_runs`; an empty text lets every run pass.
+    pub fn parse(text: &str) -> Result<Self> {
+        RUNS.filter(text)
+    }
+}
+
+impl RunOrder {
+    /// Reads the order of `search_runs`, one field for each item.
+    ///
+    /// Ties are broken by the start, newest first, and then by id.
+    pub fn parse<S: AsRef<str>>(items: &[S]) -> Result<Self> {
+        RUNS.order(items)
+    }
+}
+
+static RUNS: Catalog<RunNumber, RunText> = Catalog {
+    groups: &[
+        Group::named(&["attributes", "attribute", "attr", "run"], ATTRIBUTES),
+        Group::keyed(
+            &["metrics", "metric"],
+            |key| Field::Number(RunNumber::Metric(key)),
+            Rule::NUMBER,
+            true,
+        ),
+        Group::keyed(
+            &["params", "param", "parameters", "parameter"],
+            |key| Field::Text(RunText::Param(key)),
+            Rule::OPTIONAL_TEXT,
+            true,
+        ),
+        Group::keyed(
+            &["tags", "tag"],
+            |key| Field::Text(RunText::Tag(key)),
+            Rule::OPTIONAL_TEXT,
+            true,
+        ),
+        Group::named(&["datasets", "dataset"], DATASETS),
+    ],
+    quoting: Quoting::Free,
+    default_order: ORDER_END,
+    tie_breaks: ORDER_END,
+};
+
+const ORDER_END: &[SortKey<RunNumber, RunText>] = &[
+    SortKey { field: Field::Number(RunNumber::StartTime), direction: Direction::Descending },
+    SortKey { field: Field::Text(RunText::RunId), direction: Direction::Ascending },
+];
+
+const ATTRIBUTES: &[Attribute<RunNumber, RunText>] = &[
+    Attribute::new(&["run_name"], Field::Text(RunText::RunName), Rule::TEXT)
+        .with_filter_names(&["run name", "Run name", "Run Name"]),
+    Attribute::new(&["status"], Field::Text(RunText::Status), Rule::TEXT),
+    Attribute::new(
+        &["start_time", "created", "Created"],
+        Field::Number(RunNumber::StartTime),
+        Rule::NUMBER,
+    ),
+    Attribute::new(&["end_time"], Field::Number(RunNumber::EndTime), Rule::NUMBER),
+    Attribute::new(&["run_id"], Field::Text(RunText::RunId), Rule::TEXT_OR_LIST),
+    Attribute::new(&["user_id"], Field::Text(RunText::UserId), Rule::TEXT),
+    Attribute::new(&["artifact_uri"], Field::Text(RunText::ArtifactUri), Rule::TEXT),
+];
+
+const DATASETS: &[Attribute<RunNumber, RunText>] = &[
+    Attribute::new(&["name"], Field::Text(RunText::DatasetName), Rule::TEXT_OR_LIST).unordered(),
+    Attribute::new(&["digest"], Field::Text(RunText::DatasetDigest), Rule::TEXT_OR_LIST)
+        .unordered(),
+    Attribute::new(&["context"], Field::Text(RunText::DatasetContext), Rule::TEXT_OR_LIST)
+        .unordered(),
+];
+
+impl NumberField for RunNumber {}
+impl TextField for RunText {}
+
+impl fmt::Display for RunNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunNumber::Metric(key) => write_key(f, "metrics", key),
+            RunNumber::StartTime => f.write_str("start_time"),
+            RunNumber::EndTime => f.write_str("end_time"),
+        }
+    }
+}
+
+impl fmt::Display for RunText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RunText::Param(key) => return write_key(f, "params", key),
+            RunText::Tag(key) => return write_key(f, "tags", key),
+            RunText::RunId => "run_id",
+            RunText::RunName => "run_name",
+            RunText::Status => "status",
+            RunText::UserId => "user_id",
+            RunText::ArtifactUri => "artifact_uri",
+            RunText::DatasetName => "datasets.name",
+            RunText::DatasetDigest => "datasets.digest",
+            RunText::DatasetContext => "datasets.context",
+        })
+    }
+}
