@@ -89,7 +89,8 @@ impl<'a> Parser<'a> {
     fn identifier(&mut self, expected: &str) -> Checked<Identifier<'a>> {
         let first = self.next;
         let quoted = first.is_quoted_by('`') || first.is_quoted_by('"');
-        if !quoted && first.kind != TokenKind::Word {
+        let reserved = first.is_word("OR") || first.is_word("NOT");
+        if !quoted && (reserved || first.kind != TokenKind::Word) {
             return Err(self.unexpected(expected));
         }
         self.advance();
@@ -339,7 +340,12 @@ impl Parser<'_> {
                 problem(&format!("{} is not supported", described(token)))
                     .suggest(Some("AND".into()))
             }
-            _ if matches!(token.text, "||" | "|") || word("OR") => not_supported(token, expected),
+            _ if matches!(token.text, "||" | "|") || word("OR") => {
+                problem("OR is not supported: comparisons are joined by AND")
+                    .suggest(Some("AND".into()))
+            }
+            _ if word("NOT") => problem("NOT is not supported before a comparison"),
+            TokenKind::End => problem("the text ends too early"),
             _ => problem(&format!("{} has no place here", described(token))),
         }
     }
@@ -360,10 +366,7 @@ impl Parser<'_> {
             _ if token.is_word("BETWEEN") => Some("two comparisons, `>=` and `<=`"),
             _ => None,
         };
-        match token.kind {
-            TokenKind::Unclosed => self.unexpected(expected),
-            _ => problem.suggest(meant.map(str::to_owned)),
-        }
+        problem.suggest(meant.map(str::to_owned))
     }
 
     #[cold]
@@ -379,10 +382,4 @@ impl Parser<'_> {
         let long = long.iter().find(|(word, _)| self.next.is_word(word)).map(|(_, meant)| *meant);
         problem.suggest(meant.or(long).map(|meant| format!("`{meant}`")))
     }
-}
-
-#[cold]
-fn not_supported(token: &Token<'_>, expected: &str) -> Problem {
-    let what = format!("{} is not supported: comparisons are joined by AND", described(token));
-    Problem::new(span(token), what, expected).suggest(Some("AND".into()))
 }

@@ -1,1 +1,20 @@
-//! Tests.
+//! Tests of the language, by idea; what MLflow does was seen by running MLflow 3.17.2.
+
+mod entities;
+mod filter;
+mod like;
+mod message;
+mod order;
+mod page;
+mod properties;
+mod semantics;
+mod tree;
+
+use crate::error::{ErrorKind, Result};
+
+/// The message of a refusal.
+fn refusal<T: std::fmt::Debug>(result: Result<T>) -> String {
+    let error = result.expect_err("this is refused");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    error.to_string()
+}
