@@ -1,5 +1,6 @@
 //! Tests of the language, by idea; what MLflow does was seen by running MLflow 3.17.2.
 
+mod document;
 mod entities;
 mod filter;
 mod like;
