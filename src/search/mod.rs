@@ -1,10 +1,11 @@
 //! The search language: texts into typed queries, and what they mean, without any I/O.
 //!
-//! A text becomes tokens ([`token`](self), by [`parse`](self)), a syntax tree with places
-//! ([`Expression`]), and by the table of fields of the entity that is searched a typed query:
+//! A text becomes tokens, a syntax tree with places ([`Expression`]), and by the table of fields of
+//! the entity that is searched a typed query:
 //!
 //! ```text
-//! text -> Token -> Expression -> Catalog of the entity -> Filter<Number, Text>, Order<Number, Text>
+//! text -> tokens -> Expression -> catalog of the entity -> Filter<Number, Text>
+//!         token.rs   parse.rs      catalog.rs, runs.rs ...  query.rs
 //! ```
 //!
 //! An evaluator asks its entity for the values of the fields and the query for the verdict:

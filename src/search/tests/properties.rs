@@ -163,9 +163,12 @@ proptest! {
     }
 
     #[test]
-    fn comparisons_are_total_orders(values in proptest::collection::vec(proptest::option::of(any::<f64>()), 3)) {
+    fn comparisons_are_total_orders(
+        values in proptest::collection::vec(proptest::option::of(any::<f64>()), 3)
+    ) {
         for direction in [Direction::Ascending, Direction::Descending] {
-            let compare = |left: usize, right: usize| direction.compare_numbers(values[left], values[right]);
+            let compare =
+                |left: usize, right: usize| direction.compare_numbers(values[left], values[right]);
             prop_assert_eq!(compare(0, 1), compare(1, 0).reverse());
             if compare(0, 1).is_le() && compare(1, 2).is_le() {
                 prop_assert!(compare(0, 2).is_le());
