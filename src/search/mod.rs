@@ -20,6 +20,7 @@ mod like;
 mod logged_models;
 mod message;
 mod nearest;
+mod operand;
 mod order;
 mod page;
 mod parse;

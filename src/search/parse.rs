@@ -8,6 +8,8 @@ use super::token::{Lexer, Token, TokenKind, is_hexadecimal, is_number, unquoted}
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
 /// The most comparisons that one filter may hold.
 pub const COMPARISONS_MAX: usize = 10_000;
+/// The longest word that a suggestion repeats, in bytes.
+pub(super) const REPEATED_BYTES_MAX: usize = 64;
 
 /// The tree of a filter; an empty text is a filter of no comparisons.
 pub(super) fn parse_filter(text: &str) -> Checked<Expression<'_>> {
@@ -172,7 +174,8 @@ impl<'a> Parser<'a> {
         );
         let dot = if prefix.is_empty() { "" } else { "." };
         let written = format!("{prefix}{dot}`{key}`");
-        if key.is_empty() { problem } else { problem.hint(format!("did you mean {written}?")) }
+        let told = !key.is_empty() && key.len() <= REPEATED_BYTES_MAX;
+        if !told { problem } else { problem.hint(format!("did you mean {written}?")) }
     }
 
     fn operator(&mut self) -> Checked<(Operator, Span)> {
@@ -279,7 +282,9 @@ impl<'a> Parser<'a> {
         let item = self.next;
         if !item.is_quoted_by('\'') && !item.is_quoted_by('"') {
             let hint = match item.kind {
-                TokenKind::Word | TokenKind::Number => Some(format!("'{}'", item.text)),
+                TokenKind::Word | TokenKind::Number if item.text.len() <= REPEATED_BYTES_MAX => {
+                    Some(format!("'{}'", item.text))
+                }
                 _ => None,
             };
             return Err(self.unexpected(expected).suggest(hint));
@@ -355,6 +360,9 @@ impl Parser<'_> {
         let token = &self.next;
         let expected = "an operator: `=`, `!=`, `<`, `<=`, `>`, `>=`, `LIKE`, `ILIKE`, `IN`, \
                         `NOT IN`, `IS NULL` or `IS NOT NULL`";
+        if matches!(token.kind, TokenKind::End | TokenKind::Unclosed) {
+            return self.unexpected(expected);
+        }
         let problem =
             Problem::new(span(token), format!("{} is not an operator", described(token)), expected);
         let meant = match token.text {

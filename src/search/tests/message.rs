@@ -173,7 +173,29 @@ fn a_long_filter_is_cut_around_the_place() {
 }
 
 #[test]
+fn no_message_is_long() {
+    let word = "x".repeat(100_000);
+    for text in [
+        format!("run_id IN ({word})"),
+        format!("metrics.{word}-a > 1"),
+        format!("{word}.a > 1"),
+        format!("{word} > 1"),
+        format!("params.a = {word}"),
+        format!("params.{word} IN ('a')"),
+        format!("metrics.a > '{word}'"),
+        format!("metrics.a {word}"),
+        format!("'{word}"),
+    ] {
+        assert!(refusal(RunFilter::parse(&text)).len() < 1000);
+    }
+}
+
+#[test]
 fn the_end_of_the_text() {
+    told(
+        "metrics.a",
+        &["invalid filter: the text ends too early", "    metrics.a", "             ^", OPERATORS],
+    );
     told(
         "metrics.a > ",
         &[
