@@ -239,20 +239,7 @@ impl<'a> Parser<'a> {
             _ => return Err(self.unexpected("a number or quoted text")),
         };
         let token = self.advance();
-        self.check_apart(&token)?;
         Ok((value, span(&token)))
-    }
-
-    /// A value ends where it ends: `5.'x'` and `1-2` are not two things.
-    fn check_apart(&self, token: &Token<'a>) -> Checked<()> {
-        let glued = self.is_adjacent(token)
-            && token.kind != TokenKind::Quoted
-            && !matches!(self.next.kind, TokenKind::End | TokenKind::Other);
-        if glued {
-            let what = format!("{} follows the value without a space", described(&self.next));
-            return Err(Problem::new(span(&self.next), what, "AND or the end"));
-        }
-        Ok(())
     }
 
     fn list(&mut self) -> Checked<(Value<'a>, Span)> {

@@ -143,6 +143,7 @@ fn an_and_may_be_missing_or_too_many_but_white_space_is_refused() {
     assert_eq!(count("AND"), 0);
     assert_eq!(count("AND and metrics.a > 1 And AND metrics.b<2 metrics.c=3 AND"), 3);
     assert_eq!(count("params.a='x'params.b='y'AND params.c=\"z\""), 3);
+    assert_eq!(count("metrics.a > 1`status` = 'x'\"user_id\"='y'"), 3);
     assert_eq!(count("metrics.a > 1\n\tAND\u{3000}metrics.a < 2"), 2);
     for refused in [" ", "\n\t "] {
         refusal(RunFilter::parse(refused));
@@ -171,6 +172,8 @@ fn keys_are_split_at_the_first_dot_and_quoted_when_they_need_it() {
         assert_eq!(one(&format!("params.{written} = 'x'")), param(key, equal("x")), "{written}");
         assert_eq!(one(&format!("`params`.{written} = 'x'")), param(key, equal("x")), "{written}");
     }
+    assert_eq!(count(r"params.`a\` = 'x' AND params.`b\` = 'y'"), 2);
+    refusal(RunFilter::parse("params.\"a\\\" = 'x' AND params.\"b\" = 'y'"));
     for refused in [
         "a-b", "a/b", "a:b", "a b", "1", "1.5", "a.1", "0x1f", "a$b", "a#b", "a@b", "$a", " a",
         "*", "[a]", "`a`b", "`a`.b", "a.`b`", "`a", "",
@@ -185,6 +188,21 @@ fn keys_are_split_at_the_first_dot_and_quoted_when_they_need_it() {
         "'status' = 'x'",
     ] {
         refusal(RunFilter::parse(refused));
+    }
+}
+
+#[test]
+fn odd_keys_and_values_are_printed_so_that_they_read_back() {
+    for (written, printed) in [
+        ("params.\"``a``\" = 'x'", "params.\"``a``\" = 'x'"),
+        ("params.\"a`b\" = \"it's\"", "params.\"a`b\" = \"it's\""),
+        ("params.'a\"`b' = 'it''s'", "params.'a\"`b' = 'it''s'"),
+        (r"params.a = 'C:\'", "params.a = \"C:\\\""),
+        ("metrics.`1.5`<-1e400", "metrics.`1.5` < -1e999"),
+    ] {
+        let filter = RunFilter::parse(written).expect(written);
+        assert_eq!(filter.to_string(), printed);
+        assert_eq!(RunFilter::parse(printed).expect(printed), filter);
     }
 }
 

@@ -39,6 +39,8 @@ fn a_mistyped_attribute() {
             "did you mean `status`?",
         ],
     );
+    let swapped = refusal(RunFilter::parse("datasets.nmae = 'x'"));
+    assert!(swapped.ends_with("did you mean `datasets.name`?"));
     for mistyped in ["start_tme > 1", "starttime > 1", "Start_Time > 1", "strat_time > 1"] {
         assert!(refusal(RunFilter::parse(mistyped)).ends_with("did you mean `start_time`?"));
     }

@@ -20,7 +20,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn number() -> impl Strategy<Value = f64> {
-    any::<f64>().prop_filter("no text stands for NaN", |number| !number.is_nan())
+    proptest::num::f64::ANY.prop_filter("no text stands for NaN", |number| !number.is_nan())
 }
 
 fn number_test() -> impl Strategy<Value = NumberTest> {
@@ -164,7 +164,7 @@ proptest! {
 
     #[test]
     fn comparisons_are_total_orders(
-        values in proptest::collection::vec(proptest::option::of(any::<f64>()), 3)
+        values in proptest::collection::vec(proptest::option::of(proptest::num::f64::ANY), 3)
     ) {
         for direction in [Direction::Ascending, Direction::Descending] {
             let compare =
