@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::IndexPlace;
 use crate::log::{LogOptions, new_file, new_header};
 use crate::storage::{Access, FileStorage, Storage, WritePath};
+use crate::sys::system::random_bits;
 
 /// Opens a database with options. Made by [`Database::builder`].
 #[derive(Clone, Debug)]
@@ -101,13 +102,7 @@ impl DatabaseBuilder {
         if path.exists() {
             return Ok(());
         }
-        let random = || {
-            let mut bytes = [0; 16];
-            rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
-            Ok(u128::from_le_bytes(bytes))
-        };
-        let created = random()
-            .map_err(|error: rustix::io::Errno| io::Error::from(error))
+        let created = random_bits()
             .and_then(|random| FileStorage::create_new(path, &new_file(new_header(random))));
         match created {
             // Somebody else was faster: theirs is opened.

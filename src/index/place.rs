@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::schema::SCHEMA_VERSION;
+use crate::sys::system;
 
 /// How long opening waits for another process that is opening the same index.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -74,7 +75,8 @@ pub(super) fn folder(key: &IndexKey, place: &IndexPlace) -> Option<PathBuf> {
     let folder =
         base.join(format!("{file_id:032x}-{device:x}-{inode:x}-{SCHEMA_VERSION}-{format_level}"));
     create(&folder).ok()?;
-    (!is_network(&folder)).then_some(folder)
+    // SQLite's WAL mode needs memory shared between its users, which no network gives.
+    (!system::is_network(&folder)).then_some(folder)
 }
 
 fn create(folder: &Path) -> io::Result<()> {
@@ -85,35 +87,6 @@ fn user_cache() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
     Some(cache.join("tracklite"))
-}
-
-/// SQLite's WAL mode needs memory shared between its users, which no network gives.
-#[cfg(target_os = "linux")]
-fn is_network(folder: &Path) -> bool {
-    /// From `linux/magic.h` and statfs(2): NFS, SMB, CIFS, SMB2, FUSE, AFS, 9P, Ceph, Lustre, GPFS,
-    /// Coda, NCP.
-    const NETWORK: [u32; 12] = [
-        0x6969,
-        0x517B,
-        0xFF53_4D42,
-        0xFE53_4D42,
-        0x6573_5546,
-        0x5346_414F,
-        0x0102_1997,
-        0x00C3_6400,
-        0x0BD0_0BD0,
-        0x4750_4653,
-        0x7375_7245,
-        0x564C,
-    ];
-    let Ok(found) = rustix::fs::statfs(folder) else { return true };
-    // The field is signed on some machines; its low 32 bits are the number everywhere.
-    NETWORK.iter().any(|&magic| i128::from(found.f_type) & 0xFFFF_FFFF == i128::from(magic))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_network(_folder: &Path) -> bool {
-    false
 }
 
 /// Holds the folder's lock; dropping it lets go.
@@ -184,9 +157,8 @@ impl FolderLock {
 
     /// A path that no index here has had.
     pub(super) fn fresh(&self) -> io::Result<PathBuf> {
-        let mut bytes = [0_u8; 8];
-        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
-        Ok(self.folder.join(format!("index-{:016x}.sqlite", u64::from_le_bytes(bytes))))
+        let number = system::random_bits()? >> 64;
+        Ok(self.folder.join(format!("index-{number:016x}.sqlite")))
     }
 
     /// Makes the pointer name this index, and removes all others that nobody uses.

@@ -16,8 +16,6 @@ use super::chain::write_word;
 
 /// How often an idle thread looks whether a peer has died or the file was replaced.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
-/// How much the background thread stands back.
-const BACKGROUND_NICENESS: i32 = 10;
 /// After so many bytes of chain a checkpoint is due, so that opening costs the tail alone.
 const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -187,9 +185,8 @@ impl Drop for Background {
 }
 
 fn run(wake: &Wake, log: &Weak<Log>) {
-    // Sealing costs ten times what logging costs: it takes what the training leaves over. Where
-    // the priority cannot be lowered everything is done all the same.
-    let _ = rustix::process::nice(BACKGROUND_NICENESS);
+    // Sealing costs ten times what logging costs: it takes what the training leaves over.
+    crate::sys::system::lower_thread_priority();
     let mut last_tick = Instant::now();
     loop {
         let Some(interval) = log.upgrade().map(|log| log.options.sync_interval) else { return };

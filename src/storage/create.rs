@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::storage::file::{FileStorage, folder_of, follow_links};
-use crate::storage::medium::random_bits;
+use crate::sys::system::{self, NOT_SUPPORTED};
 
 /// Before the process's mask takes its part.
 const MODE: Mode = Mode::from_raw_mode(0o666);
@@ -76,14 +76,14 @@ fn temporary_name(path: &Path) -> io::Result<PathBuf> {
     };
     let mut temporary = OsString::from(".");
     temporary.push(name);
-    temporary.push(format!(".{:016x}.new", random_bits()? >> 64));
+    temporary.push(format!(".{:016x}.new", system::random_bits()? >> 64));
     Ok(folder_of(path).join(temporary))
 }
 
 /// Gives the file its name unless that is taken: by a link, or where there are none by a rename.
 fn give_name(temporary: &Path, path: &Path) -> io::Result<()> {
     match rustix::fs::linkat(CWD, temporary, CWD, path, AtFlags::empty()) {
-        Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
+        Err(Errno::PERM | NOT_SUPPORTED | Errno::NOSYS | Errno::MLINK) => {
             Ok(rustix::fs::renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE)?)
         }
         other => Ok(other?),
@@ -101,7 +101,7 @@ fn write_and_sync(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
             }
         }
     }
-    Ok(retry_on_intr(|| rustix::fs::fsync(file))?)
+    Ok(system::sync_all(file)?)
 }
 
 /// Makes the names in a folder durable, where folders can be synced.
@@ -112,8 +112,8 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
         Err(Errno::ACCESS) => return Ok(()),
         other => other?,
     };
-    match retry_on_intr(|| rustix::fs::fsync(&folder)) {
-        Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+    match system::sync_all(folder.as_fd()) {
+        Err(Errno::INVAL | NOT_SUPPORTED | Errno::NOSYS) => Ok(()),
         other => Ok(other?),
     }
 }

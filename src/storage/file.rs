@@ -6,14 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, FileType, OFlags, Stat};
+use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::storage::medium::{boot_id, medium_of, random_bits};
+use crate::storage::medium::medium_of;
 use crate::storage::region::{MappedRegion, PositionedRegion};
 use crate::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Storage, holders};
 use crate::sys::descriptor::Descriptor;
-use crate::sys::lock;
+use crate::sys::{lock, system};
 
 /// The unit in which the system counts a file's space, whatever the file system's blocks are.
 const SPACE_BLOCK_BYTES: u64 = 512;
@@ -77,7 +77,7 @@ impl FileStorage {
             WritePath::Positioned => false,
         };
         let file = Arc::new(OpenFile { descriptor, access, medium });
-        Ok(FileStorage { file, path, mapped, boot_id: boot_id() })
+        Ok(FileStorage { file, path, mapped, boot_id: system::boot_id() })
     }
 
     /// The path that was opened, made absolute.
@@ -158,14 +158,6 @@ impl OpenFile {
         Ok(())
     }
 
-    fn fallocate(&self, flags: FallocateFlags, offset: u64, length: u64) -> io::Result<()> {
-        let file = self.descriptor.borrow();
-        match retry_on_intr(|| rustix::fs::fallocate(file, flags, offset, length)) {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
-            other => Ok(other?),
-        }
-    }
-
     /// Makes the file reach to `end` where the medium takes no space ahead of time.
     ///
     /// The last byte is written rather than the length set: a length set by one process could cut
@@ -227,7 +219,7 @@ impl Storage for FileStorage {
             return Ok(());
         }
         self.file.check_for_writing()?;
-        match self.file.fallocate(FallocateFlags::empty(), offset, length) {
+        match system::allocate(self.file.descriptor.borrow(), offset, length) {
             // Written at their place, points meet a full medium as an error; mapped, as a signal.
             Err(error) if error.kind() == io::ErrorKind::Unsupported && !self.mapped => {
                 self.file.extend(end)
@@ -242,12 +234,11 @@ impl Storage for FileStorage {
             return Ok(());
         }
         self.file.check_for_writing()?;
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        self.file.fallocate(flags, offset, length)
+        system::punch(self.file.descriptor.borrow(), offset, length)
     }
 
     fn sync(&self) -> io::Result<()> {
-        let outcome = retry_on_intr(|| rustix::fs::fdatasync(self.file.descriptor.borrow()));
+        let outcome = system::sync_data(self.file.descriptor.borrow());
         // Another file's success would be no promise about this one.
         self.file.descriptor.facts()?;
         Ok(outcome?)
@@ -299,9 +290,10 @@ impl Storage for FileStorage {
 
     fn place(&self) -> io::Result<FilePlace> {
         let facts = self.file.descriptor.facts()?;
-        let (device, inode) = (facts.st_dev, facts.st_ino);
+        let identity = |facts: &Stat| (system::device_number(facts.st_dev), facts.st_ino);
+        let (device, inode) = identity(&facts);
         let name_leads_here = match retry_on_intr(|| rustix::fs::stat(&self.path)) {
-            Ok(named) => (named.st_dev, named.st_ino) == (device, inode),
+            Ok(named) => identity(&named) == (device, inode),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => false,
             Err(error) => return Err(error.into()),
         };
@@ -324,7 +316,7 @@ impl Storage for FileStorage {
     }
 
     fn random(&self) -> io::Result<u128> {
-        random_bits()
+        system::random_bits()
     }
 }
 

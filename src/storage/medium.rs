@@ -1,11 +1,9 @@
-//! Facts of the host: what a file system can be trusted with, which boot this is, random bits.
+//! What a file system of Linux can be trusted with.
 
-use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
 
 use rustix::io::retry_on_intr;
-use rustix::rand::GetRandomFlags;
 
 use crate::storage::MediumTraits;
 
@@ -37,23 +35,6 @@ fn traits_of(file_system: u64) -> MediumTraits {
     MediumTraits { mappable, locks_trusted }
 }
 
-/// Identifies this boot of this kernel; 0 when the host does not tell.
-pub(super) fn boot_id() -> u128 {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    u128::from_str_radix(&text.trim().replace('-', ""), 16).unwrap_or(0)
-}
-
-/// 128 fresh random bits from the kernel.
-pub(super) fn random_bits() -> io::Result<u128> {
-    let mut bytes = [0; 16];
-    // The kernel never gives less than asked for, up to 256 bytes.
-    let count = retry_on_intr(|| rustix::rand::getrandom(&mut bytes, GetRandomFlags::empty()))?;
-    if count != bytes.len() {
-        return Err(io::Error::other("the system gave too few random bits"));
-    }
-    Ok(u128::from_le_bytes(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,12 +49,5 @@ mod tests {
         }
         const NFS: u64 = 0x6969;
         assert_eq!(traits_of(NFS), MediumTraits { mappable: false, locks_trusted: false });
-    }
-
-    #[test]
-    fn the_boot_is_known_and_stays_and_random_bits_differ() {
-        assert_ne!(boot_id(), 0);
-        assert_eq!(boot_id(), boot_id());
-        assert_ne!(random_bits().unwrap(), random_bits().unwrap());
     }
 }

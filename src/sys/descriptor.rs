@@ -5,20 +5,17 @@
 //! locks, until the process ends; whether the number still leads to the file can be asked before it
 //! is used; and the number is closed only if it does.
 
-use std::ffi::c_void;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
-use std::ptr;
 
 use rustix::fs::{OFlags, Stat};
-use rustix::mm::{Advice, MapFlags, ProtFlags};
 
 use super::fork::{self, Birthplace, ForkPause, Registration};
 use super::lock;
+use super::system::{self, Anchor};
 
 /// Below this lie the standard streams, which programs close and reopen freely.
 const LOWEST_NUMBER: RawFd = 3;
-const ANCHOR_BYTES: usize = 4096;
 
 /// A descriptor of a file, anchored, registered for closing in forked children.
 #[derive(Debug)]
@@ -43,11 +40,12 @@ impl Descriptor {
         let facts = rustix::fs::fstat(&file)?;
         // Where a file cannot be mapped at all, the locks are not trusted in the first place.
         let anchor = Anchor::map(file.as_fd()).ok();
-        let registration = fork::register(file.as_raw_fd(), facts.st_dev, facts.st_ino)?;
+        let (device, inode) = (system::device_number(facts.st_dev), facts.st_ino);
+        let registration = fork::register(file.as_raw_fd(), device, inode)?;
         Ok(Descriptor {
             number: file.into_raw_fd(),
-            device: facts.st_dev,
-            inode: facts.st_ino,
+            device,
+            inode,
             registration,
             birthplace: Birthplace::here(),
             _anchor: anchor,
@@ -70,10 +68,14 @@ impl Descriptor {
             return Err(self.lost());
         }
         match rustix::fs::fstat(self.borrow()) {
-            Ok(facts) if facts.st_dev == self.device && facts.st_ino == self.inode => Ok(facts),
+            Ok(facts) if self.is_of(&facts) => Ok(facts),
             Ok(_) | Err(rustix::io::Errno::BADF) => Err(self.lost()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn is_of(&self, facts: &Stat) -> bool {
+        (system::device_number(facts.st_dev), facts.st_ino) == (self.device, self.inode)
     }
 
     /// Gives back all locks, unless this is a child: there they are the parent's.
@@ -93,8 +95,7 @@ impl Descriptor {
     /// What a careless library does next: the number leads to another file.
     #[cfg(test)]
     pub(crate) fn replace_as_a_stranger(&self, other: BorrowedFd<'_>) -> RawFd {
-        // SAFETY: as above.
-        unsafe { libc::dup3(other.as_raw_fd(), self.number, libc::O_CLOEXEC) }
+        system::replace_descriptor(other, self.number)
     }
 
     #[cold]
@@ -128,48 +129,6 @@ fn raise(file: OwnedFd) -> io::Result<OwnedFd> {
         return Ok(file);
     }
     Ok(rustix::io::fcntl_dupfd_cloexec(&file, LOWEST_NUMBER)?)
-}
-
-/// A page that nobody can touch and no child inherits, mapped from the file for its reference.
-#[derive(Debug)]
-struct Anchor {
-    address: *mut c_void,
-    birthplace: Birthplace,
-}
-
-// SAFETY: the address is only kept for unmapping; nothing is read or written through it.
-unsafe impl Send for Anchor {}
-// SAFETY: as above.
-unsafe impl Sync for Anchor {}
-
-impl Anchor {
-    fn map(file: BorrowedFd<'_>) -> io::Result<Self> {
-        // SAFETY: a new mapping at an address that the kernel chooses touches no other memory.
-        let address = unsafe {
-            rustix::mm::mmap(
-                ptr::null_mut(),
-                ANCHOR_BYTES,
-                ProtFlags::empty(),
-                MapFlags::PRIVATE,
-                file,
-                0,
-            )
-        }?;
-        let anchor = Anchor { address, birthplace: Birthplace::here() };
-        // SAFETY: the range is the mapping just made; the advice changes no byte of it.
-        unsafe { rustix::mm::madvise(address, ANCHOR_BYTES, Advice::LinuxDontFork) }?;
-        Ok(anchor)
-    }
-}
-
-impl Drop for Anchor {
-    fn drop(&mut self) {
-        // In a child the page does not exist, and its address may be something of the child's own.
-        if self.birthplace.is_here() {
-            // SAFETY: the mapping is ours, and nobody else knows its address.
-            let _ = unsafe { rustix::mm::munmap(self.address, ANCHOR_BYTES) };
-        }
-    }
 }
 
 #[cfg(test)]

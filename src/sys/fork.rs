@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::system;
+
 /// How many descriptors one process can have registered.
 const REGISTERED_MAX: usize = 1024;
 /// The number in a free place of the table.
@@ -199,7 +201,7 @@ fn identity_of(number: i32) -> Option<(u64, u64)> {
     }
     // SAFETY: fstat succeeded, so it filled all of `facts`.
     let facts = unsafe { facts.assume_init() };
-    Some((facts.st_dev, facts.st_ino))
+    Some((system::device_number(facts.st_dev), facts.st_ino))
 }
 
 /// Helpers for tests of what a child sees; a child runs only what it is given and ends.
@@ -235,9 +237,7 @@ pub mod testing {
 
     /// What a careless library or a daemon does: closes every descriptor from this number on.
     pub fn close_descriptors_from(lowest: u32) {
-        // SAFETY: the crate's own descriptors expect to be closed by strangers; the caller sees to
-        // it that nothing else of this process needs its own.
-        unsafe { libc::syscall(libc::SYS_close_range, lowest, u32::MAX, 0) };
+        super::system::close_descriptors_from(lowest);
     }
 
     /// Ends this process as `kill -9` does.

@@ -10,6 +10,9 @@ compile_error!(
 pub(crate) mod checksum;
 pub(crate) mod descriptor;
 pub(crate) mod fork;
+pub(crate) mod linux;
 pub(crate) mod lock;
 pub(crate) mod map;
 pub(crate) mod memory;
+
+pub(crate) use linux as system;
