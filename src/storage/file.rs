@@ -5,7 +5,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -17,6 +20,11 @@ use crate::sys::{lock, system};
 
 /// The unit in which the system counts a file's space, whatever the file system's blocks are.
 const SPACE_BLOCK_BYTES: u64 = 512;
+/// The lock byte of who makes the file longer, beyond those that the engine gives a meaning.
+const GROWTH_LOCK: u64 = 1 << 32;
+/// The lock is held for two system calls.
+const GROWTH_POLL: Duration = Duration::from_micros(100);
+const GROWTH_WAIT: Duration = Duration::from_secs(5);
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +84,7 @@ impl FileStorage {
             WritePath::Mapped => true,
             WritePath::Positioned => false,
         };
-        let file = Arc::new(OpenFile { descriptor, access, medium });
+        let file = Arc::new(OpenFile { descriptor, access, medium, growing: Mutex::new(()) });
         Ok(FileStorage { file, path, mapped, boot_id: system::boot_id() })
     }
 
@@ -126,6 +134,8 @@ pub(super) struct OpenFile {
     descriptor: Descriptor,
     access: Access,
     medium: MediumTraits,
+    /// Threads share the description and so its locks.
+    growing: Mutex<()>,
 }
 
 impl OpenFile {
@@ -160,9 +170,26 @@ impl OpenFile {
 
     /// Makes the file reach to `end` where the medium takes no space ahead of time.
     ///
-    /// The last byte is written rather than the length set: a length set by one process could cut
-    /// what another has just added. The byte lies in the caller's own, still empty range.
+    /// The last byte is written rather than the length set, which could cut what is there. A lock
+    /// is held meanwhile: several processes may prepare the same range, and one that came late
+    /// would else write its zero over what the taker of the range has stored by then.
     fn extend(&self, end: u64) -> io::Result<()> {
+        self.check_for_writing()?;
+        let _one_thread = self.growing.lock();
+        let file = self.descriptor.borrow();
+        let began = Instant::now();
+        while !lock::try_lock(file, GROWTH_LOCK, 1, true)? {
+            if began.elapsed() > GROWTH_WAIT {
+                let reason = "another process makes the file longer and does not go on";
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, reason));
+            }
+            thread::sleep(GROWTH_POLL);
+        }
+        let outcome = self.extend_alone(end);
+        outcome.and(lock::unlock(file, GROWTH_LOCK, 1))
+    }
+
+    fn extend_alone(&self, end: u64) -> io::Result<()> {
         if length_of(&self.facts_for_writing()?) < end {
             self.write_checked(end - 1, &[0])?;
         }

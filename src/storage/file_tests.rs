@@ -162,6 +162,23 @@ fn extending_without_space_never_cuts_or_overwrites() {
 }
 
 #[test]
+fn extending_waits_for_another_process_that_extends() {
+    let (_folder, path, other) = opened();
+    let growth = LockRange::byte(GROWTH_LOCK);
+    assert!(other.try_lock(growth, LockMode::Exclusive).unwrap());
+    let late = thread::spawn(move || open(&path).file.extend(UNIT_BYTES));
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(other.len().unwrap(), 100, "the lock was not waited for");
+    // The other one prepared the same range, took it, and filled it.
+    let filled = [9; UNIT_BYTES as usize];
+    other.write_at(0, &filled).unwrap();
+    other.unlock(growth).unwrap();
+    late.join().unwrap().unwrap();
+    assert_eq!(read(&other, 0, filled.len()), filled);
+    assert!(!other.is_locked_elsewhere(growth).unwrap());
+}
+
+#[test]
 fn locks_of_two_openings_in_one_process_exclude_each_other() {
     let (_folder, path, one) = opened();
     let two = open(&path);
