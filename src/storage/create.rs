@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
@@ -42,8 +42,16 @@ impl FileStorage {
     }
 }
 
+/// Elsewhere a file has a name from the start.
+#[cfg(not(target_os = "linux"))]
+fn create_unnamed(_path: &Path, _initial: &[u8]) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// Makes a file that has no name until it is whole; false where the system cannot do so.
+#[cfg(target_os = "linux")]
 fn create_unnamed(path: &Path, initial: &[u8]) -> io::Result<bool> {
+    use std::os::fd::AsRawFd as _;
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = match retry_on_intr(|| rustix::fs::open(folder_of(path), flags, MODE)) {
         Ok(file) => file,

@@ -1,4 +1,4 @@
-//! The real storage: one file of a Linux file system.
+//! The real storage: one file of a file system.
 
 use std::fmt;
 use std::fs;
@@ -12,8 +12,10 @@ use parking_lot::Mutex;
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
+#[cfg(target_os = "linux")]
+use crate::storage::mapped::MappedRegion;
 use crate::storage::medium::medium_of;
-use crate::storage::region::{MappedRegion, PositionedRegion};
+use crate::storage::region::PositionedRegion;
 use crate::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Storage, holders};
 use crate::sys::descriptor::Descriptor;
 use crate::sys::{lock, system};
@@ -44,7 +46,8 @@ pub enum WritePath {
     /// Stores into mapped memory, about 5 ns a point, on every file system that allows a mapping.
     ///
     /// Where space that was taken can still run out (btrfs, ZFS, and XFS after a reflink copy of
-    /// the file), a full disk then ends the process by a signal.
+    /// the file), a full disk then ends the process by a signal. On other systems than Linux
+    /// opening a file with it is [`io::ErrorKind::Unsupported`].
     Mapped,
     /// Positioned writes, one to three microseconds a point: every failure is an error returned.
     Positioned,
@@ -81,6 +84,11 @@ impl FileStorage {
         let medium = medium_of(descriptor.borrow())?;
         let mapped = match write_path {
             WritePath::Automatic => medium.mappable,
+            WritePath::Mapped if cfg!(not(target_os = "linux")) => {
+                let reason =
+                    "mapped writing is for Linux alone: here no mapping keeps the file's locks";
+                return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
+            }
             WritePath::Mapped => true,
             WritePath::Positioned => false,
         };
@@ -278,6 +286,7 @@ impl Storage for FileStorage {
             let reason = "a region must be allocated before it is used";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         };
+        #[cfg(target_os = "linux")]
         if self.mapped {
             let region = MappedRegion::map(self.file.descriptor.borrow(), offset, bytes)?;
             return Ok(Box::new(region));

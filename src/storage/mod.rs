@@ -13,6 +13,9 @@ mod create;
 mod fault;
 mod file;
 mod holders;
+#[cfg(target_os = "linux")]
+mod mapped;
+#[cfg_attr(target_os = "macos", path = "medium_macos.rs")]
 mod medium;
 mod memory;
 mod region;

@@ -1,44 +1,14 @@
-//! The two ways in which points reach a file: stores into a mapping, and positioned writes.
+//! Points that reach a file by positioned writes.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use crate::storage::Region;
 use crate::storage::file::OpenFile;
-use crate::sys::map::Window;
 
 const WORD_BYTES: usize = size_of::<u64>();
 /// How many words are put into bytes at a time.
 const CHUNK_WORDS: usize = 128;
-
-/// A window that is mapped.
-#[derive(Debug)]
-pub(super) struct MappedRegion {
-    window: Window,
-}
-
-impl MappedRegion {
-    pub(super) fn map(file: BorrowedFd<'_>, offset: u64, length: usize) -> io::Result<Self> {
-        Ok(MappedRegion { window: Window::map(file, offset, length)? })
-    }
-}
-
-impl Region for MappedRegion {
-    #[inline]
-    fn store(&self, offset: usize, words: &[u64]) -> io::Result<()> {
-        self.window.store(offset, words)
-    }
-
-    #[inline]
-    fn commit(&self, offset: usize, words: &[u64]) -> io::Result<()> {
-        self.window.commit(offset, words)
-    }
-
-    fn populate(&self, offset: usize, length: usize) {
-        self.window.populate(offset, length);
-    }
-}
 
 /// A window into which each store is a write to the file.
 #[derive(Debug)]

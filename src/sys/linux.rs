@@ -1,4 +1,4 @@
-//! What is asked of Linux alone. `macos.rs` has the same items, for `system` to be either.
+//! What is asked of Linux alone. `macos.rs` has the same items; the module `system` is either.
 
 use std::ffi::c_void;
 use std::fs;

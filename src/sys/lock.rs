@@ -9,6 +9,16 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// Where the lock bytes begin; no file reaches so far, so no lock stands in the way of data.
 const LOCK_BASE: u64 = 1 << 62;
 
+/// What a request asks for; the systems' own constants are of several widths.
+#[allow(clippy::unnecessary_cast, reason = "on some systems they are as wide as the field")]
+mod kind {
+    use libc::c_short;
+
+    pub(super) const SHARED: c_short = libc::F_RDLCK as c_short;
+    pub(super) const EXCLUSIVE: c_short = libc::F_WRLCK as c_short;
+    pub(super) const NONE: c_short = libc::F_UNLCK as c_short;
+}
+
 /// Tries to lock `length` bytes from `start`; false when another description holds a part.
 pub(crate) fn try_lock(
     file: BorrowedFd<'_>,
@@ -16,7 +26,7 @@ pub(crate) fn try_lock(
     length: u64,
     exclusive: bool,
 ) -> io::Result<bool> {
-    let kind = if exclusive { libc::F_WRLCK } else { libc::F_RDLCK };
+    let kind = if exclusive { kind::EXCLUSIVE } else { kind::SHARED };
     let mut request = request(kind, start, length)?;
     match control(file, libc::F_OFD_SETLK, &mut request) {
         Ok(()) => Ok(true),
@@ -29,7 +39,7 @@ pub(crate) fn try_lock(
 
 /// Unlocks `length` bytes from `start`, whichever of them are locked by this description.
 pub(crate) fn unlock(file: BorrowedFd<'_>, start: u64, length: u64) -> io::Result<()> {
-    control(file, libc::F_OFD_SETLK, &mut request(libc::F_UNLCK, start, length)?)
+    control(file, libc::F_OFD_SETLK, &mut request(kind::NONE, start, length)?)
 }
 
 /// Gives back every lock that this description holds.
@@ -44,9 +54,9 @@ pub(crate) fn is_locked_elsewhere(
     start: u64,
     length: u64,
 ) -> io::Result<bool> {
-    let mut request = request(libc::F_WRLCK, start, length)?;
+    let mut request = request(kind::EXCLUSIVE, start, length)?;
     control(file, libc::F_OFD_GETLK, &mut request)?;
-    Ok(i32::from(request.l_type) != libc::F_UNLCK)
+    Ok(request.l_type != kind::NONE)
 }
 
 /// The lock bytes `start..end` of a range as positions in the file, as `/proc` shows them.
@@ -55,7 +65,7 @@ pub(crate) fn positions(start: u64, length: u64) -> std::ops::Range<u64> {
     first..first.saturating_add(length)
 }
 
-fn request(kind: libc::c_int, start: u64, length: u64) -> io::Result<libc::flock> {
+fn request(kind: libc::c_short, start: u64, length: u64) -> io::Result<libc::flock> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "a lock range out of bounds");
     // A length of 0 would mean "to the end of all bytes" to the system.
     if length == 0 || start.checked_add(length).is_none_or(|end| end > LOCK_BASE) {
@@ -63,7 +73,7 @@ fn request(kind: libc::c_int, start: u64, length: u64) -> io::Result<libc::flock
     }
     // SAFETY: `flock` is a plain structure of integers, for which zero is a value.
     let mut request: libc::flock = unsafe { std::mem::zeroed() };
-    request.l_type = libc::c_short::try_from(kind).map_err(|_| invalid())?;
+    request.l_type = kind;
     request.l_whence = libc::c_short::try_from(libc::SEEK_SET).map_err(|_| invalid())?;
     request.l_start = i64::try_from(LOCK_BASE + start).map_err(|_| invalid())?;
     request.l_len = i64::try_from(length).map_err(|_| invalid())?;

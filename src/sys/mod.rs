@@ -1,18 +1,20 @@
 //! The operating system and the processor: all of the crate's unsafe code, and nothing else.
 #![allow(unsafe_code, reason = "this module is where the crate's unsafe code lives")]
 
-#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+#[cfg(not(all(any(target_os = "linux", target_os = "macos"), target_pointer_width = "64")))]
 compile_error!(
-    "tracklite's storage engine is written for 64-bit Linux: it needs locks that belong to an open \
-     file description, fallocate, punched holes and MADV_DONTFORK. Other systems are not supported"
+    "tracklite needs 64-bit Linux, or 64-bit macOS unproven; Windows and other systems lack locks \
+     that belong to an open file description and are not supported"
 );
 
 pub(crate) mod checksum;
 pub(crate) mod descriptor;
 pub(crate) mod fork;
-pub(crate) mod linux;
 pub(crate) mod lock;
+// Mapped writing needs locks that outlive a closed descriptor, which Linux alone can give.
+#[cfg(target_os = "linux")]
 pub(crate) mod map;
 pub(crate) mod memory;
-
-pub(crate) use linux as system;
+#[cfg_attr(not(target_os = "macos"), path = "linux.rs")]
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
+pub(crate) mod system;
