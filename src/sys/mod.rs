@@ -3,8 +3,8 @@
 
 #[cfg(not(all(any(target_os = "linux", target_os = "macos"), target_pointer_width = "64")))]
 compile_error!(
-    "tracklite needs 64-bit Linux, or 64-bit macOS unproven; Windows and other systems lack locks \
-     that belong to an open file description and are not supported"
+    "tracklite is written for 64-bit Linux, its code for 64-bit macOS is unproven, and Windows and \
+     other systems are not supported"
 );
 
 pub(crate) mod checksum;
