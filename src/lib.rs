@@ -133,6 +133,10 @@ pub mod mutant;
 mod name;
 #[cfg(not(loom))]
 mod run;
+#[cfg(not(loom))]
+mod run_match;
+#[cfg(not(loom))]
+mod run_search;
 #[cfg(not(feature = "internals"))]
 mod search;
 #[cfg(feature = "internals")]
@@ -173,6 +177,8 @@ pub use maintenance::{DatabaseInfo, GcReport, VacuumReport, WriterInfo};
 pub use metric::{Metric, MetricRow, Step};
 #[cfg(not(loom))]
 pub use run::Run;
+#[cfg(not(loom))]
+pub use run_search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View};
 pub use storage::WritePath;
 #[cfg(not(loom))]
 pub use verify::{SalvageReport, VerifyReport};

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod reading;
+mod search;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

@@ -15,5 +15,6 @@ mod files;
 mod full_disk;
 #[cfg(feature = "internals")]
 mod sealing;
+mod search;
 mod sweep;
 mod tracking;

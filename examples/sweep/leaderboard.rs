@@ -1,9 +1,10 @@
 //! What the sweep amounts to: means and deviations over the seeds, read back from the file.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-use tracklite::{Database, Run, RunId};
+use tracklite::{Database, PAGE_RESULTS_MAX, Run, RunId, RunRecord, RunSearch};
 
 use crate::Result;
 use crate::configuration::Configuration;
@@ -37,10 +38,11 @@ impl Summary {
     }
 
     /// Reads what [`Summary::log`] wrote.
-    fn read(run: &Run) -> Result<Self> {
+    fn read(run: &RunRecord) -> Result<Self> {
         let mut values = [0.0; 3];
         for (value, key) in values.iter_mut().zip(SUMMARY_METRICS) {
-            *value = latest_value(run, key)?;
+            let point = run.metrics.get(key);
+            *value = point.ok_or_else(|| format!("run {} has no {key}", run.info.id))?.value;
         }
         let [test_mean, test_deviation, train_mean] = values;
         Ok(Summary { test_mean, test_deviation, train_mean })
@@ -84,17 +86,22 @@ fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
 pub(crate) struct Leaderboard(Vec<(Summary, Row)>);
 
 impl Leaderboard {
-    /// Reads the means from the file and sorts by them.
+    /// Searches the file for the runs that have the means, best first.
     pub(crate) fn read(database: &Database, rows: Vec<Row>) -> Result<Self> {
-        let mut ranked = Vec::new();
-        for row in rows {
-            ranked.push((Summary::read(&database.run(row.parent)?)?, row));
-        }
-        ranked.sort_by(|(a, _), (b, _)| {
-            let by_deviation = a.test_deviation.total_cmp(&b.test_deviation);
-            b.test_mean.total_cmp(&a.test_mean).then(by_deviation)
+        let [mean, deviation, _] = SUMMARY_METRICS;
+        let search = RunSearch::new()
+            .filter(format!("metrics.{mean} >= 0"))
+            .order_by(format!("metrics.{mean} DESC"))
+            .order_by(format!("metrics.{deviation}"))
+            .max_results(PAGE_RESULTS_MAX);
+        let mut rows: HashMap<RunId, Row> = rows.into_iter().map(|row| (row.parent, row)).collect();
+        let found = database.search_runs(&search)?.items;
+        // Runs of earlier sweeps in the same file have no row here.
+        let ranked = found.iter().filter_map(|record| {
+            let row = rows.remove(&record.info.id)?;
+            Some(Summary::read(record).map(|summary| (summary, row)))
         });
-        Ok(Leaderboard(ranked))
+        Ok(Leaderboard(ranked.collect::<Result<_>>()?))
     }
 
     /// What to type next, to look at the best.

@@ -30,6 +30,8 @@ pub(super) enum Command {
     Experiments(ExperimentsArgs),
     /// The runs of the file as a table, newest first
     Runs(RunsArgs),
+    /// The runs that a filter finds, such as: search FILE 'metrics.loss < 0.1' --order metrics.loss
+    Search(SearchArgs),
     /// Everything about one run
     Show(RunArgs),
     /// The history of one metric of one run: a plot and what it amounts to
@@ -94,6 +96,37 @@ pub(super) struct RunsArgs {
     /// Sort by a column, smallest first; with a minus sign before it greatest first
     #[arg(long, short, value_name = "[-]COLUMN", allow_hyphen_values = true)]
     pub(super) sort: Option<String>,
+    /// Print JSON: an array of objects
+    #[arg(long, conflicts_with = "columns")]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SearchArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// What must hold of the runs, in MLflow's language: metrics.KEY, params.KEY, tags.KEY, or
+    /// run_id, run_name, status, user_id, start_time, end_time; joined by AND
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(super) filter: String,
+    /// Order by a field, such as metrics.loss or 'start_time DESC'; may be given several times
+    #[arg(long, short, value_name = "FIELD [DESC]")]
+    pub(super) order: Vec<String>,
+    /// Only the runs of this experiment, such as /Shared/team/churn
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) experiment: Option<String>,
+    /// Search deleted runs too
+    #[arg(long)]
+    pub(super) deleted: bool,
+    /// At most so many runs
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
+    pub(super) limit: usize,
+    /// The page that the end of the page before names; with the same filter and order
+    #[arg(long, value_name = "TOKEN")]
+    pub(super) page: Option<String>,
+    /// The columns after id and name, as of the command runs
+    #[arg(long, short, value_name = "A,B,C", value_delimiter = ',')]
+    pub(super) columns: Option<Vec<String>>,
     /// Print JSON: an array of objects
     #[arg(long, conflicts_with = "columns")]
     pub(super) json: bool,

@@ -26,6 +26,7 @@ mod json;
 mod metrics;
 mod plot;
 mod runs;
+mod search;
 mod show;
 mod table;
 mod terminal;
@@ -105,7 +106,10 @@ fn finish(outcome: Outcome, terminal: &Terminal) -> ExitCode {
 
 /// Prints the error and what caused it to standard error.
 fn report(error: &Error) {
-    let mut lines = format!("error: {}\n", text::printable(&error.to_string()));
+    // A message about a filter has lines of its own, one of which points at the place.
+    let message = error.to_string();
+    let message: Vec<_> = message.lines().map(text::printable).collect();
+    let mut lines = format!("error: {}\n", message.join("\n"));
     let mut cause = error.source();
     while let Some(beneath) = cause {
         lines.push_str(&format!("caused by: {}\n", text::printable(&beneath.to_string())));
@@ -120,6 +124,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Info(args) => commands::info(&args, terminal),
         Command::Experiments(args) => commands::experiments(&args, terminal),
         Command::Runs(args) => runs::runs(&args, terminal),
+        Command::Search(args) => search::search(&args, terminal),
         Command::Show(args) => show::show(&args, terminal),
         Command::Metrics(args) => metrics::metrics(&args, terminal),
         Command::Sql(args) => commands::sql(&args, terminal),

@@ -26,7 +26,7 @@ pub(super) fn runs(args: &RunsArgs, terminal: &mut Terminal) -> Outcome {
     } else if runs.is_empty() {
         terminal.line("no runs")?;
     } else {
-        print(&runs, found, args, now, terminal)?;
+        print_table(&runs, found, args.columns.as_deref(), now, terminal)?;
     }
     Ok(Exit::Good)
 }
@@ -44,7 +44,7 @@ fn select(database: &Database, args: &RunsArgs) -> Result<Vec<RunRecord>> {
 }
 
 /// The runs with the path of the experiment of each, and whether the running ones are alive.
-fn listed(database: &Database, records: Vec<RunRecord>) -> Result<Vec<Listed>> {
+pub(super) fn listed(database: &Database, records: Vec<RunRecord>) -> Result<Vec<Listed>> {
     let paths: BTreeMap<ExperimentId, String> =
         database.experiments()?.into_iter().map(|it| (it.id, it.path)).collect();
     records
@@ -90,14 +90,15 @@ fn find_column(name: &str, runs: &[Listed]) -> Result<Column> {
     })
 }
 
-fn print(
+/// The table of these runs, of so many that were found, with these columns or the usual ones.
+pub(super) fn print_table(
     runs: &[Listed],
     found: usize,
-    args: &RunsArgs,
+    columns: Option<&[String]>,
     now: Timestamp,
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
-    let (chosen, mut left_out) = match &args.columns {
+    let (chosen, mut left_out) = match columns {
         Some(names) => {
             let names = names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
             (names.map(|name| find_column(name, runs)).collect::<Result<_>>()?, Vec::new())

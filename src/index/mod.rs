@@ -17,6 +17,7 @@ mod leftovers;
 mod place;
 mod query;
 mod schema;
+mod search;
 mod source;
 #[cfg(feature = "internals")]
 mod spare;
@@ -39,6 +40,7 @@ pub(crate) use self::place::IndexKey;
 pub use self::place::IndexPlace;
 use self::place::{FolderLock, IndexFiles};
 pub(crate) use self::query::RunScope;
+pub(crate) use self::search::{LivePoint, RunSelection};
 pub(crate) use self::source::{BlockRuns, SeriesSource, UnsealedExtent};
 #[cfg(feature = "internals")]
 use self::spare::Kept;
@@ -227,6 +229,7 @@ impl Store {
         self.connection.busy_timeout(BUSY_WAIT)?;
         // A plan that looks at bound values is made anew whenever they change; none here needs to.
         self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        search::add_functions(&self.connection)?;
         self.connection.execute_batch(
             "PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 16777216;

@@ -23,6 +23,8 @@ pub(crate) enum RunScope {
     ActiveOf(ExperimentId),
     /// This run, deleted or not.
     One(RunId),
+    /// The runs of the temporary table `found`.
+    Found,
 }
 
 const EXPERIMENT: &str = "SELECT experiment_id, path, lifecycle, created, updated FROM experiments";
@@ -69,24 +71,7 @@ impl Index {
     ///
     /// Four queries, whatever the number of runs; about 10 us a run with 20 values.
     pub(crate) fn run_records(&self, scope: RunScope) -> Result<Vec<RunRecord>> {
-        let records = self.read(|connection| {
-            let mut records = select_runs(connection, scope)?;
-            each_value(connection, scope, "params", "value", &mut records, |record, key, row| {
-                record.params.insert(key, row.get(2)?);
-                Ok(())
-            })?;
-            each_value(connection, scope, "tags", "value", &mut records, |record, key, row| {
-                record.tags.insert(key, row.get(2)?);
-                Ok(())
-            })?;
-            let columns = "step, timestamp, value, bits";
-            each_value(connection, scope, "metrics", columns, &mut records, |record, key, row| {
-                record.metrics.insert(key, metric_point(row, 2)?);
-                Ok(())
-            })?;
-            Ok(records)
-        })?;
-        Ok(newest_first(records))
+        Ok(newest_first(self.read(|connection| records_of(connection, scope))?))
     }
 
     /// At most two of the runs whose ids begin so: enough to tell none, one and many apart.
@@ -213,8 +198,31 @@ impl RunScope {
                 Some(id.to_string()),
             ),
             RunScope::One(id) => ("runs.run_id = ?1", Some(id.to_string())),
+            RunScope::Found => ("runs.run IN found", None),
         }
     }
+}
+
+/// Runs with params, tags and latest sealed metrics, by the index's own numbers.
+pub(super) fn records_of(
+    connection: &Connection,
+    scope: RunScope,
+) -> rusqlite::Result<Vec<(i64, RunRecord)>> {
+    let mut records = select_runs(connection, scope)?;
+    each_value(connection, scope, "params", "value", &mut records, |record, key, row| {
+        record.params.insert(key, row.get(2)?);
+        Ok(())
+    })?;
+    each_value(connection, scope, "tags", "value", &mut records, |record, key, row| {
+        record.tags.insert(key, row.get(2)?);
+        Ok(())
+    })?;
+    let columns = "step, timestamp, value, bits";
+    each_value(connection, scope, "metrics", columns, &mut records, |record, key, row| {
+        record.metrics.insert(key, metric_point(row, 2)?);
+        Ok(())
+    })?;
+    Ok(records)
 }
 
 /// Runs with the index's own number, in the order of these; values are not filled in.

@@ -14,7 +14,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("format", &["entity", "id", "error", "sys", "mutant"]),
     ("storage", &["id", "error", "sys", "mutant"]),
     ("log", &["storage", "format", "entity", "id", "error", "sys", "mutant"]),
-    ("index", &["format", "entity", "id", "error", "sys", "mutant"]),
+    ("index", &["format", "search", "entity", "id", "error", "sys", "mutant"]),
     (
         "api",
         &["search", "log", "index", "storage", "format", "entity", "id", "error", "sys", "mutant"],

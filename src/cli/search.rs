@@ -1,0 +1,48 @@
+//! `tracklite search`: the runs that a filter finds, in an order, as a table or as JSON.
+
+use super::args::SearchArgs;
+use super::json::{self, RunObject};
+use super::runs::{listed, print_table};
+use super::terminal::{Style, Terminal};
+use super::{Exit, Failure, Outcome, not_found};
+use crate::{Database, Result, RunSearch, Timestamp, View};
+
+/// Prints one page of what a search finds.
+pub(super) fn search(args: &SearchArgs, terminal: &mut Terminal) -> Outcome {
+    let database = Database::open_read_only(&args.file)?;
+    let page = database.search_runs(&search_of(&database, args)?)?;
+    let runs = listed(&database, page.items)?;
+    if args.json {
+        let objects = runs.iter().map(|run| {
+            Ok::<_, Failure>(RunObject::new(&run.record, &run.experiment, run.is_alive))
+        });
+        json::print_array(terminal, objects)?;
+        return Ok(Exit::Good);
+    }
+    if runs.is_empty() {
+        terminal.line("no runs")?;
+    } else {
+        let found = runs.len();
+        print_table(&runs, found, args.columns.as_deref(), Timestamp::now(), terminal)?;
+    }
+    if let Some(token) = page.next_page_token {
+        let note = format!("there are more: --page {token}");
+        let note = terminal.paint(Style::Faint, &note).into_owned();
+        terminal.line(&note)?;
+    }
+    Ok(Exit::Good)
+}
+
+fn search_of(database: &Database, args: &SearchArgs) -> Result<RunSearch> {
+    let view = if args.deleted { View::All } else { View::ActiveOnly };
+    let mut search = RunSearch::new().view(view).max_results(args.limit);
+    search = search.filter(&args.filter).page_token(args.page.as_deref().unwrap_or(""));
+    for field in &args.order {
+        search = search.order_by(field);
+    }
+    let Some(path) = &args.experiment else { return Ok(search) };
+    match database.find_experiment(path)? {
+        Some(experiment) => Ok(search.experiment(experiment.id())),
+        None => Err(not_found(&args.file, format!("there is no experiment {path:?}"))),
+    }
+}
