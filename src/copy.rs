@@ -3,6 +3,9 @@
 //! The records of the chain are copied in their order, without those of purged runs; points that
 //! were still in extents become column blocks. What was only true of the old file's space is
 //! left out.
+//!
+//! Others may append meanwhile. The copy is of the chain as it was when the survey ended, and of
+//! each writer's points up to some point: the first ones, whole.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -17,8 +20,7 @@ use crate::format::record::{
 };
 use crate::id::{ExperimentId, RunId};
 use crate::log::{
-    ChainEnd, Damage, Definition, Definitions, ExtentState, Log, LogOptions, Lost, damaged,
-    new_file,
+    ChainEnd, Damage, Definition, Definitions, ExtentState, Log, LogOptions, damaged, new_file,
 };
 use crate::storage::{Access, FileStorage, WritePath};
 
@@ -37,6 +39,8 @@ pub(crate) struct Copied {
 /// What must be known of the whole chain before its first record is copied.
 #[derive(Debug, Default)]
 struct Survey {
+    /// Where the last frame begins that is copied; what follows was appended meanwhile.
+    end: Position,
     purged_runs: HashSet<RunId>,
     purged_experiments: HashSet<ExperimentId>,
     /// Where blocks are that were moved, by where they were; `None` when they are gone.
@@ -195,17 +199,23 @@ struct Copy<'a> {
 impl Copy<'_> {
     fn run(&mut self) -> Result<()> {
         let mut survey = std::mem::take(&mut self.survey);
-        self.each_frame(|_, records| {
+        self.each_frame(|position, records| {
+            survey.end = position;
             records.iter().for_each(|record| survey.note(record));
             Ok(())
         })?;
+        let end = survey.end;
         self.survey = survey;
         let mut frames = Vec::new();
         // Copied in batches of frames, so that the visit need not borrow this.
         let source = self.source;
         let tolerant = self.tolerant;
         let mut failed = None;
-        let damages = walk(source, tolerant, |_, records| {
+        let damages = walk(source, tolerant, |position, records| {
+            // An extent that was sealed since the survey is copied as an extent, once.
+            if position > end {
+                return Ok(());
+            }
             frames.push(records);
             if frames.len() >= 256 && failed.is_none() {
                 failed = self.copy_frames(std::mem::take(&mut frames)).err();
@@ -358,7 +368,8 @@ impl Copy<'_> {
 
     /// Seals what is in extents into the new file, and closes its writers.
     fn copy_unsealed(&mut self) -> Result<()> {
-        for (incarnation, extents) in std::mem::take(&mut self.survey.writers) {
+        for (incarnation, mut extents) in std::mem::take(&mut self.survey.writers) {
+            self.leave_out_unused(incarnation, &mut extents)?;
             let definitions = self.survey.definitions.remove(&incarnation).unwrap_or_default();
             let define = |id| definitions.get(id).cloned();
             let mut encoded = Vec::new();
@@ -366,12 +377,12 @@ impl Copy<'_> {
                 encoded.push(bytes);
                 Ok(())
             })?;
-            let dropped = lost.undefined;
+            let is_later = lost.undefined > 0 && self.defines_later(incarnation)?;
+            let dropped = if is_later { 0 } else { lost.undefined };
             if lost.slots + dropped > 0 {
-                let Lost { undefined, slots } = lost;
+                let slots = lost.slots;
                 self.copied.lost.push(format!(
-                    "extents: {slots} slots hold no entry, {undefined} points are of no known \
-                     series"
+                    "extents: {slots} slots hold no entry, {dropped} points are of no known series"
                 ));
             }
             let purged = self.survey.purged_runs.clone();
@@ -389,6 +400,34 @@ impl Copy<'_> {
             self.target.append(|_, _| Ok((records.clone(), ())))?;
         }
         Ok(())
+    }
+}
+
+impl Copy<'_> {
+    /// Leaves out the last extents that hold nothing yet. A writer that comes to them while those
+    /// before are read would leave a gap in the copy.
+    fn leave_out_unused(
+        &self,
+        incarnation: Incarnation,
+        extents: &mut Vec<ExtentState>,
+    ) -> Result<()> {
+        while let Some(last) = extents.last() {
+            let mut is_used = false;
+            self.source.scan_extent(incarnation, last, 0, |_, _| is_used = true)?;
+            if is_used {
+                break;
+            }
+            extents.pop();
+        }
+        Ok(())
+    }
+
+    /// Whether the writer has defined series or rows since the survey: their points lie beyond
+    /// the copy, and are not lost.
+    fn defines_later(&self, incarnation: Incarnation) -> Result<bool> {
+        let mut reader = self.source.reader_from_start()?;
+        let Some(end) = reader.cursor_after(self.survey.end, None)? else { return Ok(false) };
+        Definitions::read(&mut reader, end, incarnation).map(|later| !later.is_empty())
     }
 }
 

@@ -221,26 +221,56 @@ fn rewrite(log: &Log, block: &BlockRuns) -> Result<Option<BlockMoved>> {
 }
 
 /// Writes what the file holds to a new file, while others go on writing to this one.
+///
+/// Others seal meanwhile, and must not punch: that is what the maintenance lock is for. Who may
+/// only read the file cannot have it, and copies what nobody writes.
 pub(crate) fn backup(engine: &Engine, to: &Path) -> Result<()> {
-    let to = absolute(to);
-    // Without a writer's hold there is nobody here to punch what is being read.
-    let _held = match engine.log.writer() {
-        Some(_) => Some(engine.log.wait_for_maintenance()?),
-        None => None,
-    };
-    let temporary = temporary_beside(&to)?;
+    let (log, to) = (&engine.log, absolute(to));
+    if log.writer().is_some() {
+        let _held = log.wait_for_maintenance()?;
+        return write_backup(log, &to, || Ok(()));
+    }
+    if let Some(storage) = second_storage(engine) {
+        let _held = log.wait_for_maintenance_through(&storage)?;
+        return write_backup(log, &to, || Ok(()));
+    }
+    let end = log.with_state(|_, cursor| cursor.next)?;
+    log.refuse_writers()?;
+    write_backup(log, &to, || {
+        // Whoever gives space back has told the chain before.
+        if log.with_state(|_, cursor| cursor.next)? == end {
+            return Ok(());
+        }
+        let message = "the file was written to while it was copied: try again";
+        Err(Error::new(ErrorKind::Locked, message))
+    })
+}
+
+/// The engine's file opened once more, by one that only reads it, to lock it; `None` where it may
+/// only be read.
+fn second_storage(engine: &Engine) -> Option<FileStorage> {
+    let storage =
+        FileStorage::open(engine.path(), Access::ReadWrite, WritePath::Positioned).ok()?;
+    let (own, second) = (engine.log.storage().place().ok()?, storage.place().ok()?);
+    ((own.device, own.inode) == (second.device, second.inode)).then_some(storage)
+}
+
+/// Copies the file to a new one, which gets its name when `is_fixed` says that nothing of what
+/// was copied changed its place meanwhile.
+fn write_backup(log: &Log, to: &Path, is_fixed: impl FnOnce() -> Result<()>) -> Result<()> {
+    let temporary = temporary_beside(to)?;
     if to.exists() {
         let message = "there is a file of this name already";
-        return Err(Error::new(ErrorKind::AlreadyExists, message).with_path(&to));
+        return Err(Error::new(ErrorKind::AlreadyExists, message).with_path(to));
     }
-    let copied = copy::copy(&engine.log, &temporary, false);
-    let linked = copied.and_then(|_| {
-        std::fs::hard_link(&temporary, &to)
-            .map_err(|source| Error::io("naming the backup", source).with_path(&to))
+    let copied = copy::copy(log, &temporary, false);
+    let linked = is_fixed().and(copied).and_then(|_| {
+        std::fs::hard_link(&temporary, to)
+            .map_err(|source| Error::io("naming the backup", source).with_path(to))
     });
     let _ = std::fs::remove_file(&temporary);
     linked?;
-    sync_folder(&to)
+    sync_folder(to)
 }
 
 /// Rewrites the file without what is purged or empty. Nobody else may have it open for writing.

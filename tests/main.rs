@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod backup;
 mod bad_input;
 #[cfg(feature = "cli")]
 mod cli;

@@ -46,6 +46,10 @@ pub(crate) struct Definitions {
 const MISSING_MAX: usize = 4096;
 
 impl Definitions {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counted.is_empty() && self.scattered.is_empty()
+    }
+
     /// The id that the next definition gets; ids start at 1.
     pub(crate) fn next_id(&self) -> SeriesId {
         SeriesId(u32::try_from(self.counted.len()).unwrap_or(u32::MAX) + 1)

@@ -4,10 +4,11 @@ use parking_lot::MutexGuard;
 
 use crate::error::Result;
 use crate::format::record::{Incarnation, Punched, WriterClosed};
-use crate::storage::LockMode;
+use crate::storage::{LockMode, Storage};
 
 use super::definitions::Definitions;
 use super::locks::{self, LockGuard};
+use super::open::share_generation;
 use super::state::{ExtentState, WriterState};
 use super::{Log, io_error};
 
@@ -29,8 +30,21 @@ impl Log {
 
     /// Waits for the maintenance lock, exclusively.
     pub(crate) fn wait_for_maintenance(&self) -> Result<Maintenance<'_>> {
+        self.wait_for_maintenance_through(&*self.storage)
+    }
+
+    /// As [`Log::wait_for_maintenance`] for a log that only reads, whose own storage cannot hold
+    /// the lock: through another storage of the same file.
+    pub(crate) fn wait_for_maintenance_through<'a>(
+        &'a self,
+        storage: &'a dyn Storage,
+    ) -> Result<Maintenance<'a>> {
+        self.check_fork()?;
+        if self.writer.is_none() {
+            share_generation(storage)?;
+        }
         let process = self.maintenance.lock();
-        let (storage, patience) = (&*self.storage, self.options.lock_timeout);
+        let patience = self.options.lock_timeout;
         let exclusive = LockMode::Exclusive;
         let file = locks::lock(storage, locks::MAINTENANCE, exclusive, patience, "maintenance")?;
         Ok(Maintenance { _file: file, _process: process })

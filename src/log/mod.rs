@@ -44,7 +44,6 @@ pub use self::survey::Damage;
 pub(crate) use crate::sys::memory::reserve_to_fill;
 
 use self::points::Points;
-pub(crate) use self::seal::Lost;
 use self::seal::Sealer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::{Header, UnitKind};
@@ -172,11 +171,23 @@ impl Log {
     pub(crate) fn lock_out_writers(&self) -> Result<locks::LockGuard<'_>> {
         let exclusive = crate::storage::LockMode::Exclusive;
         let all = locks::try_lock(&*self.storage, locks::LIVENESS, exclusive)?;
-        all.ok_or_else(|| {
-            let holders = self.storage.lock_holders(locks::LIVENESS).join(", ");
-            let message = format!("the file is open for writing by {holders}");
-            Error::new(ErrorKind::Locked, message)
-        })
+        all.ok_or_else(|| self.in_use(""))
+    }
+
+    /// Fails while anybody has the file open for writing.
+    pub(crate) fn refuse_writers(&self) -> Result<()> {
+        let held = self.storage.is_locked_elsewhere(locks::LIVENESS);
+        match held.map_err(io_error("looking for writers".to_owned()))? {
+            true => Err(self
+                .in_use(", and may only be read here: to be copied meanwhile it must be writable")),
+            false => Ok(()),
+        }
+    }
+
+    fn in_use(&self, consequence: &str) -> Error {
+        let holders = self.storage.lock_holders(locks::LIVENESS).join(", ");
+        let message = format!("the file is open for writing by {holders}{consequence}");
+        Error::new(ErrorKind::Locked, message)
     }
 
     /// A reader of the chain from its start.

@@ -129,7 +129,7 @@ impl Log {
 }
 
 /// Keeps builds with another lock protocol out, and this one out where they are.
-fn share_generation(storage: &dyn Storage) -> Result<()> {
+pub(super) fn share_generation(storage: &dyn Storage) -> Result<()> {
     let all = locks::GENERATIONS;
     let own = all.start + u64::from(LOCK_GENERATION);
     let below = LockRange { start: all.start, length: own - all.start };
