@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::copy;
 use crate::engine::Engine;
 use crate::engines::{absolute, is_open_here};
-use crate::entity::Lifecycle;
+use crate::entity::{Lifecycle, RunInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;
 use crate::format::record::{BlockMoved, BlockPlace, Purged, SealedBlock};
 use crate::format::{FORMAT_VERSION, unit_start};
 use crate::id::Timestamp;
-use crate::index::{BlockRuns, RunScope};
+use crate::index::{BlockRuns, Index, RunScope};
 use crate::log::{Log, LogOptions};
 use crate::storage::{Access, FileStorage, Storage, WritePath};
 
@@ -20,6 +20,13 @@ use crate::storage::{Access, FileStorage, Storage, WritePath};
 const VACUUM_LENGTH_MIN: u64 = 16 * 1024 * 1024;
 /// What a vacuum by itself copies at most: well under a second.
 const VACUUM_ALLOCATED_MAX: u64 = 64 * 1024 * 1024;
+
+/// How many runs and how many experiments one frame purges at most.
+const PURGED_MAX: usize = 10_000;
+/// How many blocks gc rewrites between two syncs.
+const MOVES_MAX: usize = 512;
+/// About how many bytes of records name them.
+const MOVE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What gc did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,21 +158,9 @@ pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
     let _janitor = log.wait_for_maintenance()?;
     let mut report = GcReport::default();
     loop {
-        let (purged, at) = engine.with_index(|index, cursor| {
-            let experiments = index.experiments()?;
-            let is_deleted = |lifecycle| lifecycle == Lifecycle::Deleted;
-            let experiments = experiments.into_iter().filter(|it| is_deleted(it.lifecycle));
-            let experiments: Vec<_> = experiments.map(|it| it.id).collect();
-            let runs = index.run_infos(RunScope::All)?;
-            let is_gone = |run: &crate::entity::RunInfo| {
-                is_deleted(run.lifecycle) || experiments.contains(&run.experiment)
-            };
-            let runs: Vec<_> = runs.iter().filter(|run| is_gone(run)).map(|run| run.id).collect();
-            Ok((Purged { runs, experiments }, cursor.next))
-        })?;
-        report.runs = purged.runs.len() as u64;
-        report.experiments = purged.experiments.len() as u64;
-        if report.runs + report.experiments == 0 {
+        let (purged, at) = engine.with_index(|index, cursor| Ok((deleted(index)?, cursor.next)))?;
+        let (runs, experiments) = (purged.runs.len() as u64, purged.experiments.len() as u64);
+        if runs + experiments == 0 {
             break;
         }
         // What was looked up must still hold when it is made irreversible.
@@ -174,20 +169,57 @@ pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
             Ok((if holds { vec![purged.clone().into()] } else { Vec::new() }, holds))
         })?;
         if is_done {
-            break;
+            report.runs += runs;
+            report.experiments += experiments;
         }
     }
     report.freed_bytes = free_blocks(engine)?;
     Ok(report)
 }
 
+/// What is marked deleted, as much as goes into a frame: experiments when their runs are gone.
+fn deleted(index: &Index) -> Result<Purged> {
+    let is_deleted = |lifecycle| lifecycle == Lifecycle::Deleted;
+    let experiments = index.experiments()?.into_iter().filter(|it| is_deleted(it.lifecycle));
+    let mut experiments: Vec<_> = experiments.map(|it| it.id).collect();
+    let runs = index.run_infos(RunScope::All)?;
+    let is_gone = |run: &&RunInfo| {
+        is_deleted(run.lifecycle) || experiments.binary_search(&run.experiment).is_ok()
+    };
+    let mut runs: Vec<_> = runs.iter().filter(is_gone).map(|run| run.id).collect();
+    experiments.truncate(if runs.len() > PURGED_MAX { 0 } else { PURGED_MAX });
+    runs.truncate(PURGED_MAX);
+    Ok(Purged { runs, experiments })
+}
+
 /// Rewrites blocks that are mostly dead, and gives back the space of what no frame names.
 fn free_blocks(engine: &Engine) -> Result<u64> {
-    let log = &engine.log;
-    let mut moves = Vec::new();
+    let mut freed = 0;
+    let (mut moves, mut bytes) = (Vec::new(), 0);
     for block in engine.with_index(|index, _| index.blocks_with_purged())? {
-        moves.extend(rewrite(log, &block)?);
+        let Some(moved) = rewrite(&engine.log, &block)? else { continue };
+        bytes += record_bytes(&moved);
+        moves.push(moved);
+        if moves.len() >= MOVES_MAX || bytes >= MOVE_BYTES_MAX {
+            freed += commit_moves(&engine.log, std::mem::take(&mut moves))?;
+            bytes = 0;
+        }
     }
+    Ok(freed + commit_moves(&engine.log, moves)?)
+}
+
+/// About what the record of a move takes in a frame, or more.
+fn record_bytes(moved: &BlockMoved) -> usize {
+    let Some(to) = &moved.to else { return 32 };
+    let inline = if let BlockPlace::Inline(bytes) = &to.place { bytes.len() } else { 0 };
+    64 + inline + to.series.len() * 48
+}
+
+/// Makes the chain name the blocks at their new places, and gives the space of the old ones back.
+///
+/// Nothing records that this space is owed: what a process leaves that dies before it is given
+/// back is free after the next vacuum.
+fn commit_moves(log: &Log, moves: Vec<BlockMoved>) -> Result<u64> {
     if moves.is_empty() {
         return Ok(0);
     }

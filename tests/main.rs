@@ -14,6 +14,7 @@ mod bad_input;
 mod cli;
 mod files;
 mod full_disk;
+mod gc;
 #[cfg(feature = "internals")]
 mod sealing;
 mod search;
