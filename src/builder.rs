@@ -135,6 +135,13 @@ impl DatabaseBuilder {
         Engine::open(path, storage, self.log.clone(), self.index.clone(), self.background)
     }
 
+    /// How many bytes of chain there are between two checkpoints. Default: 4 MiB.
+    #[cfg(feature = "internals")]
+    pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
+        self.log.checkpoint_bytes = bytes;
+        self
+    }
+
     /// Opens the file in a storage of the caller's: a test's disk. With `create`, an empty one
     /// becomes a database first.
     #[cfg(feature = "internals")]

@@ -16,8 +16,6 @@ use super::chain::write_word;
 
 /// How often an idle thread looks whether a peer has died or the file was replaced.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
-/// After so many bytes of chain a checkpoint is due, so that opening costs the tail alone.
-const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Wakes the background thread.
 #[derive(Debug, Default)]
@@ -126,7 +124,8 @@ impl Log {
     }
 
     fn write_checkpoint(&self) -> Result<()> {
-        let due = |state: &super::State| state.since_checkpoint >= CHECKPOINT_BYTES;
+        let bytes = self.options.checkpoint_bytes;
+        let due = |state: &super::State| state.since_checkpoint >= bytes;
         if !self.with_state(|state, _| due(state))? {
             return Ok(());
         }
@@ -137,6 +136,9 @@ impl Log {
         })?;
         if written {
             let position = self.with_state(|_, cursor| cursor.last)?;
+            // A power cut that keeps a checkpoint and loses a frame before it must not leave a
+            // hint to it: whoever goes on behind it would fork the chain.
+            self.sync()?;
             self.hint_checkpoint(position)?;
         }
         Ok(())

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use crate::error::ErrorKind;
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
-    BlockPlace, Incarnation, Position, Record, RecordClass, RowDefined, SeriesDefined, SeriesId,
+    BlockPlace, ExperimentCreated, Incarnation, Position, Record, RecordClass, RowDefined,
+    SeriesDefined, SeriesId,
 };
+use crate::format::word::WordPlace;
 use crate::format::{FileId, unit_start};
-use crate::id::RunId;
-use crate::storage::{MemoryFile, Storage as _};
+use crate::id::{ExperimentId, RunId};
+use crate::storage::{CallKind, Failure, Fault, FaultPlan, FaultStorage, MemoryFile, Storage as _};
 use crate::verify::verify_storage;
 
 use super::append::append_frame;
-use super::{Damage, Log, LogOptions};
+use super::chain::{read_word, write_word};
+use super::{ChainEnd, Damage, Log, LogOptions};
 
 const RUN: RunId = RunId::from_bits(7);
 
@@ -28,6 +31,11 @@ fn open(file: &MemoryFile) -> crate::Result<Log> {
 
 fn append(log: &Log, records: &[Record]) {
     log.append(|_, _| Ok((records.to_vec(), ()))).unwrap();
+}
+
+fn created(id: u64) -> Record {
+    let experiment = ExperimentId::new(id);
+    ExperimentCreated { experiment, path: format!("/{id}"), time: 0 }.into()
 }
 
 fn damages(file: &MemoryFile) -> Vec<Damage> {
@@ -81,13 +89,63 @@ fn what_a_newer_build_wrote_before_a_checkpoint_forbids_writing_after_it() {
         let position = chain.reader.cursor().next;
         let checkpoint = [chain.state.checkpoint().into()];
         append_frame(&*log.storage, log.file, &mut chain, &checkpoint).unwrap();
+        let mark = chain.reader.cursor().next.0 / 8;
         drop(chain);
+        write_word(&*log.storage, log.file, WordPlace::DurableMark, mark).unwrap();
         log.hint_checkpoint(position).unwrap();
         drop(log);
         let error = open(&file).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains("kind 200, version 3"), "{error}");
     }
+}
+
+#[test]
+fn a_checkpoint_beyond_the_durable_mark_does_not_hide_a_lost_frame_before_it() {
+    let file = new_file();
+    let log = open(&file).unwrap();
+    log.sync().unwrap();
+    let lost = log.chain.lock().reader.cursor().next;
+    append(&log, &[created(1)]);
+    append(&log, &[created(2)]);
+    let position = log.chain.lock().reader.cursor().next;
+    let checkpoint = log.chain.lock().state.checkpoint();
+    append(&log, &[checkpoint.into()]);
+    log.hint_checkpoint(position).unwrap();
+    drop(log);
+    // The power cut keeps all of that but one sector.
+    file.open().write_at(lost.0, &[0; 8]).unwrap();
+    let log = open(&file).unwrap();
+    append(&log, &[created(3)]);
+    log.sync().unwrap();
+    let mut reader = log.reader_from_start().unwrap();
+    let mut records = Vec::new();
+    let end = reader.catch_up(|_, frame| {
+        records.extend(frame.records()?);
+        Ok(())
+    });
+    assert_eq!(end.unwrap(), ChainEnd::Clean);
+    assert!(records.contains(&created(3)), "{records:?}");
+}
+
+#[test]
+fn a_checkpoint_is_hinted_once_it_is_synced() {
+    let (file, plan) = (new_file(), FaultPlan::new());
+    let storage = FaultStorage::new(Arc::new(file.open()), &plan);
+    let options = LogOptions { sync_interval: None, checkpoint_bytes: 8, ..LogOptions::default() };
+    let log = Log::open(Arc::new(storage), options).unwrap();
+    append(&log, &[created(1)]);
+    let fault = Fault { kind: Some(CallKind::Sync), nth: 1, failure: Failure::Io, for_ever: true };
+    plan.arm(fault);
+    assert!(log.tick().is_err());
+    let hint = || read_word(&*log.storage, log.file, WordPlace::Checkpoint).unwrap();
+    assert_eq!(hint(), None);
+    plan.disarm();
+    append(&log, &[created(2)]);
+    log.tick().unwrap();
+    let chain = log.chain.lock();
+    assert_eq!(hint(), Some(chain.reader.cursor().last.0 / 8));
+    assert_eq!(chain.reader.durable_mark().unwrap(), chain.reader.cursor().next.0);
 }
 
 #[test]

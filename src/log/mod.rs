@@ -68,6 +68,8 @@ pub(crate) struct LogOptions {
     pub(crate) sync_interval: Option<Duration>,
     /// How long a call waits for a lock of another process.
     pub(crate) lock_timeout: Duration,
+    /// After so many bytes of chain a checkpoint is due, so that opening costs the tail alone.
+    pub(crate) checkpoint_bytes: u64,
 }
 
 impl Default for LogOptions {
@@ -77,6 +79,7 @@ impl Default for LogOptions {
             tolerant: false,
             sync_interval: Some(Duration::from_secs(1)),
             lock_timeout: Duration::from_secs(10),
+            checkpoint_bytes: 4 * 1024 * 1024,
         }
     }
 }

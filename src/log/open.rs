@@ -176,6 +176,10 @@ fn newest_checkpoint(
         return Ok(None);
     };
     let position = Position(eighths * 8);
+    if position.0 >= reader.durable_mark()? {
+        // Frames before it may have been lost in a power cut that it survived.
+        return Ok(None);
+    }
     let Some(cursor) = reader.cursor_after(position, None)? else { return Ok(None) };
     let length = usize::try_from(cursor.next.0 - position.0).unwrap_or(0);
     let mut bytes = vec![0; length];

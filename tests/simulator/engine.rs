@@ -21,6 +21,9 @@ impl Opening {
     pub const READ: Opening = Opening { create: false, read_only: true, tick_syncs: false };
 }
 
+/// A few frames: power cuts then come before, at and after checkpoints.
+const CHECKPOINT_BYTES: u64 = 1024;
+
 /// A process that has just opened the file, and the means to kill it.
 pub fn open(disk: &SimulatedDisk, opening: Opening) -> (Result<Database>, ProcessControl) {
     open_at(disk, opening, IndexPlace::InMemory)
@@ -45,6 +48,7 @@ fn open_at(
         .background(false)
         .sync_interval(interval)
         .index(index)
+        .checkpoint_bytes(CHECKPOINT_BYTES)
         .open_storage(Path::new("simulated"), Arc::new(storage));
     (database, control)
 }
