@@ -40,7 +40,7 @@ pub enum Access {
 /// How a writer puts metric points into the file. The bytes are the same either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WritePath {
-    /// Mapped where that is safe (ext2, ext3, ext4, XFS, tmpfs), else positioned.
+    /// Mapped where that is safe (ext4, XFS, tmpfs), else positioned.
     #[default]
     Automatic,
     /// Stores into mapped memory, about 5 ns a point, on every file system that allows a mapping.
@@ -80,9 +80,13 @@ impl FileStorage {
             Access::ReadWrite => OFlags::RDWR,
         };
         let descriptor = Descriptor::open(&path, flags)?;
-        require_regular(&descriptor.facts()?)?;
+        let facts = descriptor.facts()?;
+        require_regular(&facts)?;
         let medium = medium_of(descriptor.borrow())?;
         let mapped = match write_path {
+            WritePath::Automatic if access == Access::ReadWrite => {
+                medium.mappable && takes_space_ahead(&descriptor, &facts)
+            }
             WritePath::Automatic => medium.mappable,
             WritePath::Mapped if cfg!(not(target_os = "linux")) => {
                 let reason =
@@ -124,6 +128,14 @@ impl Drop for FileStorage {
         // A region may live on and with it the description; the locks are this object's.
         self.file.descriptor.unlock_all();
     }
+}
+
+/// Whether space can be taken before it is mapped: not on ext2 and ext3, which have ext4's number.
+///
+/// Asked of a byte that the file has, so that nothing changes.
+fn takes_space_ahead(descriptor: &Descriptor, facts: &Stat) -> bool {
+    let asked = || system::allocate(descriptor.borrow(), 0, 1);
+    length_of(facts) == 0 || !asked().is_err_and(|it| it.kind() == io::ErrorKind::Unsupported)
 }
 
 fn require_regular(facts: &Stat) -> io::Result<()> {
