@@ -47,6 +47,8 @@ struct Survey {
     moved: HashMap<u64, Option<SealedBlock>>,
     /// Writers in order, with their extents that are not sealed.
     writers: Vec<(Incarnation, Vec<ExtentState>)>,
+    /// Where among them a writer is.
+    places: HashMap<Incarnation, usize>,
     definitions: HashMap<Incarnation, Definitions>,
 }
 
@@ -61,20 +63,15 @@ impl Survey {
                 self.moved.insert(moved.from, moved.to.clone());
             }
             Record::WriterOpened(opened) => {
-                self.writers.push((opened.incarnation, Vec::new()));
+                self.extents(opened.incarnation);
             }
             Record::ExtentOpened(opened) => {
                 let extent = ExtentState { unit: opened.unit, units: opened.units, sealed: false };
-                match self.extents(opened.incarnation) {
-                    Some(extents) => extents.push(extent),
-                    // The frame that opened the writer is lost.
-                    None => self.writers.push((opened.incarnation, vec![extent])),
-                }
+                self.extents(opened.incarnation).push(extent);
             }
             Record::Sealed(sealed) => {
-                if let Some(extents) = self.extents(sealed.incarnation) {
-                    extents.retain(|extent| !sealed.extents.contains(&extent.unit));
-                }
+                let extents = self.extents(sealed.incarnation);
+                extents.retain(|extent| !sealed.extents.contains(&extent.unit));
             }
             Record::SeriesDefined(defined) => {
                 self.definitions
@@ -92,9 +89,14 @@ impl Survey {
         }
     }
 
-    fn extents(&mut self, incarnation: Incarnation) -> Option<&mut Vec<ExtentState>> {
-        let found = self.writers.iter_mut().find(|(writer, _)| *writer == incarnation);
-        found.map(|(_, extents)| extents)
+    /// The extents of a writer, of which the frame that opened it may be lost.
+    fn extents(&mut self, incarnation: Incarnation) -> &mut Vec<ExtentState> {
+        let count = self.writers.len();
+        let place = *self.places.entry(incarnation).or_insert(count);
+        if place == count {
+            self.writers.push((incarnation, Vec::new()));
+        }
+        &mut self.writers[place].1
     }
 
     /// Where a block is now.
@@ -206,26 +208,11 @@ impl Copy<'_> {
         })?;
         let end = survey.end;
         self.survey = survey;
-        let mut frames = Vec::new();
-        // Copied in batches of frames, so that the visit need not borrow this.
-        let source = self.source;
-        let tolerant = self.tolerant;
-        let mut failed = None;
+        let (source, tolerant) = (self.source, self.tolerant);
         let damages = walk(source, tolerant, |position, records| {
             // An extent that was sealed since the survey is copied as an extent, once.
-            if position > end {
-                return Ok(());
-            }
-            frames.push(records);
-            if frames.len() >= 256 && failed.is_none() {
-                failed = self.copy_frames(std::mem::take(&mut frames)).err();
-            }
-            Ok(())
+            if position > end { Ok(()) } else { self.copy_frame(records) }
         })?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        self.copy_frames(frames)?;
         self.copied.lost.extend(damages.iter().map(describe));
         self.copy_unsealed()
     }
@@ -237,20 +224,18 @@ impl Copy<'_> {
         walk(self.source, self.tolerant, visit)
     }
 
-    fn copy_frames(&mut self, frames: Vec<Vec<Record>>) -> Result<()> {
-        for records in frames {
-            let mut kept = Vec::new();
-            for record in records {
-                let translated = self.translate(record)?;
-                kept.append(&mut self.found);
-                kept.extend(translated);
-            }
-            if !kept.is_empty() {
-                self.copied.frames += 1;
-                self.target.append(|_, _| Ok((kept.clone(), ())))?;
-            }
+    fn copy_frame(&mut self, records: Vec<Record>) -> Result<()> {
+        let mut kept = Vec::new();
+        for record in records {
+            let translated = self.translate(record)?;
+            kept.append(&mut self.found);
+            kept.extend(translated);
         }
-        Ok(())
+        if kept.is_empty() {
+            return Ok(());
+        }
+        self.copied.frames += 1;
+        self.target.append(|_, _| Ok((kept.clone(), ())))
     }
 
     /// The record as it stands in the new file; `None` for one that means nothing there.
@@ -368,42 +353,51 @@ impl Copy<'_> {
 
     /// Seals what is in extents into the new file, and closes its writers.
     fn copy_unsealed(&mut self) -> Result<()> {
-        for (incarnation, mut extents) in std::mem::take(&mut self.survey.writers) {
-            self.leave_out_unused(incarnation, &mut extents)?;
-            let definitions = self.survey.definitions.remove(&incarnation).unwrap_or_default();
-            let define = |id| definitions.get(id).cloned();
-            let mut encoded = Vec::new();
-            let lost = self.source.encode_extents(incarnation, &extents, &define, |bytes| {
-                encoded.push(bytes);
-                Ok(())
-            })?;
-            let is_later = lost.undefined > 0 && self.defines_later(incarnation)?;
-            let dropped = if is_later { 0 } else { lost.undefined };
-            if lost.slots + dropped > 0 {
-                let slots = lost.slots;
-                self.copied.lost.push(format!(
-                    "extents: {slots} slots hold no entry, {dropped} points are of no known series"
-                ));
-            }
-            let purged = self.survey.purged_runs.clone();
-            let mut blocks = Vec::new();
-            for bytes in encoded {
-                if let Some(bytes) = block::retain(&bytes, |run| !purged.contains(&run))? {
-                    blocks.push(self.adopt(bytes)?);
-                }
-            }
-            let mut records: Vec<Record> = Vec::new();
-            if !blocks.is_empty() {
-                records.push(Sealed { incarnation, extents: Vec::new(), dropped, blocks }.into());
-            }
-            records.push(WriterClosed { incarnation }.into());
-            self.target.append(|_, _| Ok((records.clone(), ())))?;
+        for (incarnation, extents) in std::mem::take(&mut self.survey.writers) {
+            self.copy_writer(incarnation, extents)?;
         }
         Ok(())
     }
-}
 
-impl Copy<'_> {
+    fn copy_writer(
+        &mut self,
+        incarnation: Incarnation,
+        mut extents: Vec<ExtentState>,
+    ) -> Result<()> {
+        self.leave_out_unused(incarnation, &mut extents)?;
+        let definitions = self.survey.definitions.remove(&incarnation).unwrap_or_default();
+        let define = |id| definitions.get(id).cloned();
+        let seal = |dropped, block| {
+            let (extents, blocks) = (Vec::new(), vec![block]);
+            Record::from(Sealed { incarnation, extents, dropped, blocks })
+        };
+        // One frame for each block, the last one's later, with what else is to be said.
+        let mut last = None;
+        let (source, target) = (self.source, self.target);
+        let lost = source.encode_extents(incarnation, &extents, &define, |bytes| {
+            let purged = &self.survey.purged_runs;
+            let kept = block::retain(&bytes, |run| !purged.contains(&run))?;
+            let Some(kept) = kept else { return Ok(()) };
+            match last.replace(self.adopt(kept)?) {
+                Some(block) => {
+                    target.append(|_, _| Ok((vec![seal(0, SealedBlock::clone(&block))], ())))
+                }
+                None => Ok(()),
+            }
+        })?;
+        let is_later = lost.undefined > 0 && self.defines_later(incarnation)?;
+        let dropped = if is_later { 0 } else { lost.undefined };
+        let slots = lost.slots;
+        if slots + dropped > 0 {
+            self.copied.lost.push(format!(
+                "extents: {slots} slots hold no entry, {dropped} points are of no known series"
+            ));
+        }
+        let mut records: Vec<Record> = last.into_iter().map(|block| seal(dropped, block)).collect();
+        records.push(WriterClosed { incarnation }.into());
+        target.append(|_, _| Ok((records.clone(), ())))
+    }
+
     /// Leaves out the last extents that hold nothing yet. A writer that comes to them while those
     /// before are read would leave a gap in the copy.
     fn leave_out_unused(

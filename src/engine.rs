@@ -14,6 +14,8 @@ use crate::storage::Storage;
 
 /// How many frames go to the index in one transaction.
 const FRAMES_PER_TRANSACTION: usize = 4096;
+/// How many bytes of frames, as a frame may have 32 MiB.
+const BYTES_PER_TRANSACTION: usize = 4 * 1024 * 1024;
 
 /// One process's hold of one file, shared by all its handles.
 #[derive(Debug)]
@@ -175,16 +177,18 @@ impl Engine {
 /// Takes the frames after the index's place into the index.
 fn feed(indexed: &mut Indexed) -> Result<()> {
     let Indexed { index, reader } = indexed;
-    let mut batch = Vec::new();
+    let (mut batch, mut bytes) = (Vec::new(), 0);
     let mut applied = reader.cursor();
     let fed = reader
         .catch_up(|at, frame| {
-            if batch.len() >= FRAMES_PER_TRANSACTION {
+            if batch.len() >= FRAMES_PER_TRANSACTION || bytes >= BYTES_PER_TRANSACTION {
                 index.apply(&batch)?;
                 batch.clear();
+                bytes = 0;
                 applied = *at;
             }
             let records = frame.records()?;
+            bytes += frame.length;
             batch.push(ChainFrame { position: at.next, hash: frame.hash, records });
             Ok(())
         })

@@ -15,6 +15,8 @@ mod cli;
 mod files;
 mod full_disk;
 mod gc;
+#[cfg(feature = "cli")]
+mod memory;
 #[cfg(feature = "internals")]
 mod sealing;
 mod search;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::error::Result;
-use crate::format::frame::{self, FRAME_HEADER_BYTES, Frame, Parsed};
+use crate::format::frame::{self, FRAME_BYTES_MAX, FRAME_HEADER_BYTES, Frame, Parsed};
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::Position;
 use crate::format::word::WordPlace;
 use crate::format::{
     FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, UNIT_BYTES, UNIT_HEADER_BYTES, unit_start, units_for,
 };
+use crate::storage::Storage;
 
 use super::chain::read_word;
 use super::{Log, io_error};
@@ -160,21 +161,23 @@ impl Log {
         let whole = u64::from(units) * UNIT_BYTES;
         let length = end.map_or(whole, |end| end.0.saturating_sub(start).min(whole));
         let file = self.storage.len().map_err(io_error("asking for the length".to_owned()))?;
-        let mut bytes = vec![0; length.min(file.saturating_sub(start)) as usize];
-        let got = self
-            .storage
-            .read_at(start, &mut bytes)
-            .map_err(io_error(format!("reading chain unit {unit}")))?;
-        let bytes = &bytes[..got];
-        let mut at = FIRST_FRAME_BYTES as usize;
-        let mut gap: Option<(usize, String)> = None;
-        while at + FRAME_HEADER_BYTES <= bytes.len() {
-            let position = Position(start + at as u64);
-            let rest = &bytes[at..];
-            match frame::parse(self.file, position, None, rest, rest.len()) {
+        let mut pieces = Pieces {
+            storage: &*self.storage,
+            next: start + FIRST_FRAME_BYTES,
+            end: (start + length).min(file),
+            bytes: Vec::new(),
+        };
+        let mut at = start + FIRST_FRAME_BYTES;
+        let mut gap: Option<(u64, String)> = None;
+        loop {
+            let (rest, room) = pieces.rest(at)?;
+            if rest.len() < FRAME_HEADER_BYTES {
+                break;
+            }
+            let position = Position(at);
+            match frame::parse(self.file, position, None, rest, room) {
                 Parsed::Whole(frame) => {
                     if let Some((from, got)) = gap.take() {
-                        let from = start + from as u64;
                         if end.is_none() && from >= mark {
                             return Ok(previous);
                         }
@@ -183,7 +186,7 @@ impl Log {
                     check_hash(position, &frame, previous, damages);
                     visit(position, &frame)?;
                     previous = Some(frame.hash);
-                    at += frame.length;
+                    at += frame.length as u64;
                 }
                 other => {
                     let reason = || describe(&other);
@@ -193,7 +196,6 @@ impl Log {
             }
         }
         let (from, got) = gap.unwrap_or_else(|| (at, "the end of the file".to_owned()));
-        let from = start + from as u64;
         // The end of the chain is no damage.
         if (end.is_some() && from < start + length) || (end.is_none() && from < mark) {
             damages.push(missing(from, got));
@@ -208,6 +210,41 @@ impl Log {
             });
         }
         Ok(previous)
+    }
+}
+
+/// Bytes of the file from one place to another, of which only as many are held as a frame has:
+/// what a header says of the length of its unit is no reason to take memory.
+struct Pieces<'a> {
+    storage: &'a dyn Storage,
+    /// Where the byte is that follows those that are held.
+    next: u64,
+    end: u64,
+    bytes: Vec<u8>,
+}
+
+impl Pieces<'_> {
+    /// The bytes from `at` on, to the end or at least as many as a frame has, and how many there
+    /// are up to the end. `at` is never less than before.
+    fn rest(&mut self, at: u64) -> Result<(&[u8], usize)> {
+        let held = (self.next.saturating_sub(at) as usize).min(self.bytes.len());
+        let mut passed = self.bytes.len() - held;
+        if held < FRAME_BYTES_MAX && self.next < self.end {
+            self.bytes.drain(..passed);
+            passed = 0;
+            let length = (self.end - self.next).min(FRAME_BYTES_MAX as u64) as usize;
+            self.bytes.resize(held + length, 0);
+            let got = self
+                .storage
+                .read_at(self.next, &mut self.bytes[held..])
+                .map_err(io_error(format!("reading {length} bytes at {}", self.next)))?;
+            self.bytes.truncate(held + got);
+            self.next += got as u64;
+            if got < length {
+                self.end = self.next;
+            }
+        }
+        Ok((&self.bytes[passed..], self.end.saturating_sub(at) as usize))
     }
 }
 
