@@ -1,7 +1,11 @@
 //! What keeps a file in shape: gc of deleted runs, backup, vacuum, and facts about the file.
 
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::fs::XattrFlags;
 
 use crate::copy;
 use crate::engine::Engine;
@@ -14,13 +18,18 @@ use crate::format::{FORMAT_VERSION, unit_start};
 use crate::id::Timestamp;
 use crate::index::{BlockRuns, Index, RunScope};
 use crate::log::{Log, LogOptions};
-use crate::storage::{Access, FileStorage, Storage, WritePath};
+use crate::storage::{
+    Access, FileStorage, Storage, WritePath, give_name, is_temporary_name, sync_name,
+    temporary_name,
+};
 
 /// A file of at least this length vacuums itself when it is mostly holes.
 const VACUUM_LENGTH_MIN: u64 = 16 * 1024 * 1024;
 /// What a vacuum by itself copies at most: well under a second.
 const VACUUM_ALLOCATED_MAX: u64 = 64 * 1024 * 1024;
 
+/// The greatest length of a file's attribute, and of the list of their names.
+const ATTRIBUTE_BYTES_MAX: usize = 64 * 1024;
 /// How many runs and how many experiments one frame purges at most.
 const PURGED_MAX: usize = 10_000;
 /// How many blocks gc rewrites between two syncs.
@@ -292,17 +301,23 @@ fn second_storage(engine: &Engine) -> Option<FileStorage> {
 fn write_backup(log: &Log, to: &Path, is_fixed: impl FnOnce() -> Result<()>) -> Result<()> {
     let temporary = temporary_beside(to)?;
     if to.exists() {
-        let message = "there is a file of this name already";
-        return Err(Error::new(ErrorKind::AlreadyExists, message).with_path(to));
+        return Err(name_taken(to));
     }
     let copied = copy::copy(log, &temporary, false);
     let linked = is_fixed().and(copied).and_then(|_| {
-        std::fs::hard_link(&temporary, to)
-            .map_err(|source| Error::io("naming the backup", source).with_path(to))
+        give_name(&temporary, to).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => name_taken(to),
+            _ => Error::io("naming the backup", source).with_path(to),
+        })
     });
     let _ = std::fs::remove_file(&temporary);
     linked?;
     sync_folder(to)
+}
+
+fn name_taken(path: &Path) -> Error {
+    let message = "there is a file of this name already";
+    Error::new(ErrorKind::AlreadyExists, message).with_path(path)
 }
 
 /// Rewrites the file without what is purged or empty. Nobody else may have it open for writing.
@@ -335,9 +350,8 @@ fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumRepor
     remove_leftovers(&target);
     let temporary = temporary_beside(&target)?;
     let written = copy::copy(&log, &temporary, false).and_then(|_| {
-        let keep = std::fs::metadata(&target)
-            .and_then(|metadata| std::fs::set_permissions(&temporary, metadata.permissions()));
-        keep.and_then(|()| std::fs::rename(&temporary, &target))
+        let kept = keep_facts(&target, &temporary);
+        kept.and_then(|()| std::fs::rename(&temporary, &target))
             .map_err(|source| Error::io("putting the new file in place", source))
     });
     if written.is_err() {
@@ -350,48 +364,59 @@ fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumRepor
 }
 
 /// Vacuums a file that was just closed, when it is mostly holes and the copy takes no time.
+///
+/// Not somebody else's: the new file might become this process's own.
 pub(crate) fn vacuum_if_mostly_holes(path: &Path, length: u64, allocated: u64) {
     let is_due =
         length >= VACUUM_LENGTH_MIN && length > 2 * allocated && allocated <= VACUUM_ALLOCATED_MAX;
-    if is_due {
+    let user = rustix::process::geteuid().as_raw();
+    if is_due && std::fs::metadata(path).is_ok_and(|facts| facts.uid() == user) {
         // Somebody may have opened it meanwhile: then it is not the last writer that left.
         let _ = vacuum(path);
     }
 }
 
 fn temporary_beside(path: &Path) -> Result<PathBuf> {
-    let name = path.file_name().ok_or_else(|| {
-        Error::new(ErrorKind::InvalidInput, "the path names no file").with_path(path)
-    })?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}.{}.new", std::process::id(), Timestamp::now().as_nanos()));
-    Ok(path.with_file_name(temporary))
+    temporary_name(path).map_err(|source| {
+        let error = Error::new(ErrorKind::InvalidInput, "no name can be found beside this one");
+        error.with_source(source).with_path(path)
+    })
 }
 
 /// Removes what vacuums of this file that were killed have left; nobody else vacuums it now.
 fn remove_leftovers(path: &Path) {
-    let (Some(name), Some(folder)) = (path.file_name().and_then(|it| it.to_str()), path.parent())
-    else {
-        return;
-    };
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else { return };
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let found = entry.file_name();
-        let between = found
-            .to_str()
-            .and_then(|it| it.strip_prefix('.')?.strip_prefix(name)?.strip_prefix('.'))
-            .and_then(|it| it.strip_suffix(".new")?.split_once('.'));
-        if between.is_some_and(|(process, time)| is_number(process) && is_number(time)) {
+        if is_temporary_name(&entry.file_name(), name) {
             // It is in nobody's way if it stays.
             let _ = std::fs::remove_file(entry.path());
         }
     }
 }
 
+/// Gives the new file what the old one's metadata says: its mode, and as far as this process may
+/// its owner, its group and its attributes, of which its access list is one.
+fn keep_facts(old: &Path, new: &Path) -> io::Result<()> {
+    let facts = std::fs::metadata(old)?;
+    if chown(new, Some(facts.uid()), Some(facts.gid())).is_err() {
+        let _ = chown(new, None, Some(facts.gid()));
+    }
+    keep_attributes(old, new);
+    std::fs::set_permissions(new, facts.permissions())
+}
+
+fn keep_attributes(old: &Path, new: &Path) {
+    let mut names = vec![0; ATTRIBUTE_BYTES_MAX];
+    let mut value = vec![0; ATTRIBUTE_BYTES_MAX];
+    let Ok(length) = rustix::fs::listxattr(old, names.as_mut_slice()) else { return };
+    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        if let Ok(length) = rustix::fs::getxattr(old, name, value.as_mut_slice()) {
+            let _ = rustix::fs::setxattr(new, name, &value[..length], XattrFlags::empty());
+        }
+    }
+}
+
 /// Makes a name durable.
 fn sync_folder(path: &Path) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| Error::io("syncing the folder", source).with_path(path))
+    sync_name(path).map_err(|source| Error::io("syncing the folder", source).with_path(path))
 }

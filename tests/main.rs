@@ -22,3 +22,4 @@ mod sealing;
 mod search;
 mod sweep;
 mod tracking;
+mod vacuum;

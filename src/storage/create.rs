@@ -1,9 +1,10 @@
 //! Bringing a file into being, whole, under its final name, or not at all.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
@@ -38,7 +39,7 @@ impl FileStorage {
         if !create_unnamed(&path, initial)? {
             create_by_temporary_name(&path, initial)?;
         }
-        sync_folder(folder_of(&path))
+        sync_name(&path)
     }
 }
 
@@ -78,7 +79,8 @@ fn create_by_temporary_name(path: &Path, initial: &[u8]) -> io::Result<()> {
     outcome
 }
 
-fn temporary_name(path: &Path) -> io::Result<PathBuf> {
+/// A name in the same folder for a file that gets this name when it is whole.
+pub(crate) fn temporary_name(path: &Path) -> io::Result<PathBuf> {
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
     };
@@ -88,8 +90,18 @@ fn temporary_name(path: &Path) -> io::Result<PathBuf> {
     Ok(folder_of(path).join(temporary))
 }
 
+/// Whether a file of this name was to become the file `of`.
+pub(crate) fn is_temporary_name(name: &OsStr, of: &OsStr) -> bool {
+    let random = name
+        .as_bytes()
+        .strip_prefix(b".")
+        .and_then(|rest| rest.strip_prefix(of.as_bytes())?.strip_prefix(b"."))
+        .and_then(|rest| rest.strip_suffix(b".new"));
+    random.is_some_and(|it| it.len() == 16 && it.iter().all(u8::is_ascii_hexdigit))
+}
+
 /// Gives the file its name unless that is taken: by a link, or where there are none by a rename.
-fn give_name(temporary: &Path, path: &Path) -> io::Result<()> {
+pub(crate) fn give_name(temporary: &Path, path: &Path) -> io::Result<()> {
     match rustix::fs::linkat(CWD, temporary, CWD, path, AtFlags::empty()) {
         Err(Errno::PERM | NOT_SUPPORTED | Errno::NOSYS | Errno::MLINK) => {
             Ok(rustix::fs::renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE)?)
@@ -112,10 +124,10 @@ fn write_and_sync(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     Ok(system::sync_all(file)?)
 }
 
-/// Makes the names in a folder durable, where folders can be synced.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+/// Makes the name of a file durable, where folders can be synced.
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = match retry_on_intr(|| rustix::fs::open(folder, flags, Mode::empty())) {
+    let folder = match retry_on_intr(|| rustix::fs::open(folder_of(path), flags, Mode::empty())) {
         // A folder that may be written to but not listed.
         Err(Errno::ACCESS) => return Ok(()),
         other => other?,
@@ -129,6 +141,18 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn temporary_names_are_told_from_others() {
+        let of = OsStr::new("runs.tracklite");
+        let temporary = temporary_name(Path::new("/folder/runs.tracklite")).unwrap();
+        assert_eq!(temporary.parent(), Some(Path::new("/folder")));
+        assert!(is_temporary_name(temporary.file_name().unwrap(), of));
+        for other in [".runs.tracklite.new", "runs.tracklite.0123456789abcdef.new", ".other"] {
+            assert!(!is_temporary_name(OsStr::new(other), of), "{other}");
+        }
+        assert!(!is_temporary_name(OsStr::new(".runs.tracklite.0123456789abcdeg.new"), of));
+    }
 
     #[test]
     fn a_temporary_name_gives_the_same_file_and_leaves_nothing_behind() {

@@ -25,6 +25,7 @@ pub mod simulated;
 use std::fmt;
 use std::io;
 
+pub(crate) use create::{give_name, is_temporary_name, sync_name, temporary_name};
 #[cfg(any(test, feature = "internals"))]
 pub use fault::{CallKind, Failure, Fault, FaultPlan, FaultStorage};
 pub use file::{Access, FileStorage, WritePath};
