@@ -210,11 +210,12 @@ fn free_blocks(engine: &Engine) -> Result<u64> {
         bytes += record_bytes(&moved);
         moves.push(moved);
         if moves.len() >= MOVES_MAX || bytes >= MOVE_BYTES_MAX {
-            freed += commit_moves(&engine.log, std::mem::take(&mut moves))?;
+            freed += commit_moves(&engine.log, &moves)?;
+            moves.clear();
             bytes = 0;
         }
     }
-    Ok(freed + commit_moves(&engine.log, moves)?)
+    Ok(freed + commit_moves(&engine.log, &moves)?)
 }
 
 /// About what the record of a move takes in a frame, or more.
@@ -228,7 +229,7 @@ fn record_bytes(moved: &BlockMoved) -> usize {
 ///
 /// Nothing records that this space is owed: what a process leaves that dies before it is given
 /// back is free after the next vacuum.
-fn commit_moves(log: &Log, moves: Vec<BlockMoved>) -> Result<u64> {
+fn commit_moves(log: &Log, moves: &[BlockMoved]) -> Result<u64> {
     if moves.is_empty() {
         return Ok(0);
     }
@@ -236,7 +237,7 @@ fn commit_moves(log: &Log, moves: Vec<BlockMoved>) -> Result<u64> {
     log.append(|_, _| Ok((moves.iter().cloned().map(Into::into).collect(), ())))?;
     log.sync()?;
     let mut freed = 0;
-    for it in &moves {
+    for it in moves {
         log.punch_range(it.from, u64::from(it.from_length))?;
         freed += u64::from(it.from_length);
     }

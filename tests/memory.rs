@@ -24,13 +24,13 @@ fn print_within(mebibytes: u32, folder: &Path, arguments: &[&Path]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A file of 40 runs, each with a tag of 8 MiB.
+/// A file of 20 runs, each with a tag of 6 MiB.
 fn large_tags(folder: &Path) -> PathBuf {
     let file = folder.join("runs.tracklite");
     let database = create(&file);
     let experiment = database.default_experiment().unwrap();
-    let value = "x".repeat(8 * 1024 * 1024);
-    for _ in 0..40 {
+    let value = "x".repeat(6 * 1024 * 1024);
+    for _ in 0..20 {
         experiment.new_run().tag("note", &value).start().unwrap();
     }
     drop(experiment);
@@ -45,10 +45,10 @@ fn large_tags_are_indexed_and_copied_few_at_a_time() {
     let copy = folder.path().join("copy.tracklite");
     let query = Path::new("SELECT count(*) AS count FROM tags");
     for file in [&file, &copy] {
-        let printed = print_within(200, folder.path(), &[Path::new("sql"), file, query]);
-        assert!(printed.contains("40"), "{printed}");
+        let printed = print_within(100, folder.path(), &[Path::new("sql"), file, query]);
+        assert!(printed.contains("20"), "{printed}");
         if !copy.exists() {
-            print_within(200, folder.path(), &[Path::new("backup"), file, &copy]);
+            print_within(100, folder.path(), &[Path::new("backup"), file, &copy]);
         }
     }
 }
