@@ -79,7 +79,8 @@ impl Database {
     }
 
     /// Opens the file for reading: nothing is written to it and no lock is taken, so that it may
-    /// lie on read-only media. Every write fails with [`ErrorKind::ReadOnly`].
+    /// lie on read-only media. Every write fails with [`ErrorKind::ReadOnly`]. Only a backup takes
+    /// a lock, where it may.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Database> {
         Database::builder().read_only(true).open(path)
     }
@@ -311,6 +312,10 @@ impl Database {
 
     /// Writes what the file holds now to a new file, while this and other processes go on writing.
     ///
+    /// Every point logged before the call is in the copy, of those logged meanwhile the first ones
+    /// of each process. A file that may only be read is copied while nobody writes it, else it is
+    /// [`ErrorKind::Locked`].
+    ///
     /// The copy is compact: its points are in column blocks. A file of that name is
     /// [`ErrorKind::AlreadyExists`]; records that only a newer build knows how to copy are
     /// [`ErrorKind::UnsupportedFormat`]. Costs the reading and writing of all that is live.
@@ -336,6 +341,10 @@ impl Database {
     /// While anybody has it open for writing it is [`ErrorKind::Locked`]; with other names (hard
     /// links) it is [`ErrorKind::InvalidState`]. Needs room for the new file beside the old one,
     /// which stays in place until the new one is whole and synced.
+    ///
+    /// The new file has the old one's mode and, as far as the process may give them, its owner,
+    /// group, access list and other attributes. The vacuum that the last writer to close does by
+    /// itself leaves a file alone that belongs to another user.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;

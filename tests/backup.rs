@@ -193,6 +193,38 @@ fn the_program_copies_a_file_that_others_write() {
     });
 }
 
+#[test]
+fn a_backup_has_no_gap_where_the_writer_went_on_to_the_next_extent() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("runs.tracklite");
+    let database = Database::builder().create(true).index(IndexPlace::InMemory).open(&file);
+    let database = database.unwrap();
+    let run = database.default_experiment().unwrap().start_run("fast").unwrap();
+    let metric = run.metric("loss").unwrap();
+    let copy = folder.path().join("copy");
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for step in 0..3_000_000 {
+                metric.log_at(0.5, step, Timestamp::from_nanos(step)).unwrap();
+                if step % 3000 == 0 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+        });
+        while !writer.is_finished() {
+            open_to_read(&file).backup(&copy).unwrap();
+            let copied = open_to_read(&copy);
+            if copied.run(run.id()).unwrap().metrics().unwrap().contains_key("loss") {
+                let steps = copied.run(run.id()).unwrap().history("loss").unwrap().steps;
+                let gap = (0_i64..).zip(&steps).find(|(wanted, step)| wanted != *step);
+                assert_eq!(gap, None, "of {} points", steps.len());
+            }
+            drop(copied);
+            fs::remove_file(&copy).unwrap();
+        }
+    });
+}
+
 /// Runs the work as a user whom permissions bind.
 fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let work = || {
