@@ -163,7 +163,10 @@ impl Log {
         if storage.is_locked_elsewhere(locks::LIVENESS).map_err(doing())? {
             return Ok(());
         }
-        chain.catch_up()?;
+        if chain.catch_up()? != ChainEnd::Clean {
+            // Units may be taken of which is not known here.
+            return Ok(());
+        }
         let start = unit_start(chain.state.next_unit);
         let end = storage.len().map_err(doing())?;
         if start < end { self.punch_range(start, end - start) } else { Ok(()) }

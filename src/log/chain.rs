@@ -240,7 +240,10 @@ impl ChainReader {
                 ranges.push((unit_start(unit), end));
             }
             match self.read_word(WordPlace::Successor(unit))? {
-                Some(next) if unit != self.cursor.unit => unit = u32::try_from(next).unwrap_or(0),
+                // Only ever onwards: damaged links must not lead in a circle.
+                Some(next) if unit != self.cursor.unit && next > u64::from(unit) => {
+                    unit = u32::try_from(next).unwrap_or(u32::MAX);
+                }
                 _ => break,
             }
         }
