@@ -67,9 +67,11 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How long a call waits for another process that holds a lock. Default: 10 seconds.
+    /// How long a call waits for another process: for a lock that it holds, or after a failed
+    /// sync for its part of the recovery. Default: 10 seconds.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.log.lock_timeout = timeout;
+        self.log.recovery_timeout = timeout;
         self
     }
 
@@ -133,6 +135,14 @@ impl DatabaseBuilder {
 
     fn engine(&self, path: &Path, storage: Arc<dyn Storage>) -> Result<Engine> {
         Engine::open(path, storage, self.log.clone(), self.index.clone(), self.background)
+    }
+
+    /// How long a sync waits for other processes to recover from a failed one; set after
+    /// `lock_timeout`, which sets it too.
+    #[cfg(feature = "internals")]
+    pub fn recovery_timeout(mut self, timeout: Duration) -> Self {
+        self.log.recovery_timeout = timeout;
+        self
     }
 
     /// How many bytes of chain there are between two checkpoints. Default: 4 MiB.

@@ -267,8 +267,11 @@ impl Database {
     /// Makes everything durable that was logged before the call, by any process; survives a power
     /// cut as far as the device honours a flush. Some 0.2 to 20 ms.
     ///
-    /// After a sync of any process has failed it is [`ErrorKind::Poisoned`] until everything that
-    /// is readable has been written again; logging goes on meanwhile.
+    /// After a sync of any process has failed, or its process was killed in it, everything that is
+    /// readable is written again by the processes that have the file open. This call does its
+    /// part and waits for the others, usually a second; it is [`ErrorKind::Poisoned`] when they
+    /// take longer than `DatabaseBuilder::lock_timeout`: one is stopped, or has no background
+    /// thread and does not call `tick`. Logging goes on meanwhile.
     pub fn sync(&self) -> Result<()> {
         self.0.log.sync().map_err(|error| self.0.locate(error))
     }

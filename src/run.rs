@@ -430,6 +430,9 @@ impl Run {
 
     /// Ends the run well: status `FINISHED`, end time now, and a sync, so that all of it survives
     /// a power cut. These handles of the run, and its metric handles, take no more writes.
+    ///
+    /// When the sync fails (see [`Database::sync`]) the run is finished all the same, and nothing
+    /// of it is lost with the process: only the promise about a power cut is missing.
     pub fn finish(self) -> Result<()> {
         self.finish_as(RunStatus::Finished)
     }

@@ -8,23 +8,28 @@
 //! for an answer to this one.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::HEADER_OFFSETS;
-use crate::format::record::{Incarnation, Position};
+use crate::format::record::{Incarnation, Position, WriterOpened};
 use crate::format::word::WordPlace;
-use crate::format::{PAGE_BYTES, UNIT_BYTES, unit_start};
+use crate::format::{FileId, PAGE_BYTES, UNIT_BYTES, unit_start};
 use crate::mutant::{self, Mutant};
-use crate::storage::LockMode;
+use crate::storage::{LockMode, Storage};
 
 use super::chain::{read_word, write_word};
 use super::locks;
 use super::seal::Sealer;
-use super::state::ExtentState;
+use super::state::{ExtentState, State, WriterState};
 use super::{Log, WriterIdentity, io_error};
 
 /// How much is dirtied again at a time.
 const REWRITE_BYTES: u64 = 64 * 1024;
+/// How long a sync that waits for the recovery of others sleeps before it looks again.
+const RECOVERY_WAIT: Duration = Duration::from_millis(10);
+/// Episodes are counted in so many bits: what an intent word has room for.
+const EPISODE_MAX: u64 = 0xFF_FFFF;
 
 /// What a writer last said about its syncs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +57,7 @@ impl Intent {
             Outcome::Good => 2,
             Outcome::Failed => 3,
         };
-        outcome | (self.episode & 0xFF_FFFF) << 2 | self.owner << 26
+        outcome | (self.episode & EPISODE_MAX) << 2 | self.owner << 26
     }
 
     fn decode(value: u64) -> Option<Self> {
@@ -62,7 +67,7 @@ impl Intent {
             3 => Outcome::Failed,
             _ => return None,
         };
-        Some(Intent { outcome, episode: value >> 2 & 0xFF_FFFF, owner: value >> 26 })
+        Some(Intent { outcome, episode: value >> 2 & EPISODE_MAX, owner: value >> 26 })
     }
 }
 
@@ -79,8 +84,45 @@ struct Poison {
 
 impl Log {
     /// Makes everything durable that any process logged before the call, as far as the device
-    /// honours a flush. Fails while the file is poisoned.
+    /// honours a flush. While the file is poisoned it does its part of the recovery and waits for
+    /// that of the others, at most for `recovery_timeout`; then it fails.
     pub(crate) fn sync(&self) -> Result<()> {
+        let began = Instant::now();
+        let mut is_first = true;
+        loop {
+            let error = match self.sync_once() {
+                Err(error) if error.kind() == ErrorKind::Poisoned => error,
+                other => return other,
+            };
+            self.check_usable()?;
+            if !std::mem::take(&mut is_first) {
+                if began.elapsed() >= self.options.recovery_timeout {
+                    return Err(error);
+                }
+                std::thread::sleep(RECOVERY_WAIT);
+            }
+            self.wait_out_poison(began)?;
+        }
+    }
+
+    /// Does its part of the recovery and waits until the others have done theirs; fails when that
+    /// takes too long.
+    pub(super) fn wait_out_poison(&self, began: Instant) -> Result<()> {
+        while !self.recover_from_poison()? {
+            let episode = self.poison()?.episode;
+            // Who has waited for an episode in vain does not wait for it again.
+            let is_vain = self.given_up.load(Ordering::Relaxed) == episode;
+            if is_vain || began.elapsed() >= self.options.recovery_timeout {
+                self.given_up.store(episode, Ordering::Relaxed);
+                return Err(poisoned());
+            }
+            std::thread::sleep(RECOVERY_WAIT);
+        }
+        Ok(())
+    }
+
+    /// As [`Log::sync`], without waiting: fails at once while the file is poisoned.
+    pub(super) fn sync_once(&self) -> Result<()> {
         let writer = self.check_usable()?;
         let _serial = self.syncing.lock();
         self.pay_alarm()?;
@@ -91,20 +133,30 @@ impl Log {
         // Taken before the sync begins: what is appended meanwhile may not be covered.
         let mark = self.chain_end.get();
         let stored = self.stored();
-        if let Err(error) = self.sync_storage(writer, poison.episode) {
-            if !mutant::is_active(Mutant::Rule21NoPoison) {
-                self.owes_alarm.store(true, Ordering::Release);
-                // What cannot be said now is said before the next sync.
-                let _ = self.pay_alarm();
-            }
-            return Err(error);
+        self.sync_or_alarm(writer, poison.episode)?;
+        // The sync of another process that failed before may have taken pages from this one.
+        if self.heed_intents()? || self.poison()? != poison {
+            return Err(poisoned());
         }
         self.advance_mark(mark)?;
         let mut points = self.points.lock();
         points.synced = stored;
         points.chain_synced = mark;
         points.populate_tail();
+        #[cfg(feature = "internals")]
+        self.store_lengths(&points)?;
         Ok(())
+    }
+
+    /// Syncs the storage, and sets the alarm when that fails.
+    fn sync_or_alarm(&self, writer: WriterIdentity, episode: u64) -> Result<()> {
+        self.sync_storage(writer, episode).inspect_err(|_| {
+            if !mutant::is_active(Mutant::Rule21NoPoison) {
+                self.owes_alarm.store(true, Ordering::Release);
+                // What cannot be said now is said before the next sync.
+                let _ = self.pay_alarm();
+            }
+        })
     }
 
     /// One sync of the storage between two words that say that it began and how it went.
@@ -135,8 +187,7 @@ impl Log {
     }
 
     fn poison(&self) -> Result<Poison> {
-        let value = read_word(&*self.storage, self.file, WordPlace::Poison)?.unwrap_or(0);
-        Ok(Poison { episode: value >> 1, is_on: value & 1 == 1 })
+        read_poison(&*self.storage, self.file)
     }
 
     /// Whether the file is poisoned by a failed sync.
@@ -154,15 +205,10 @@ impl Log {
     }
 
     /// Sets the alarm; under the metadata lock, so that it does not cross with its clearing.
-    pub(super) fn set_poison(&self) -> Result<()> {
+    fn set_poison(&self) -> Result<()> {
         let _chain = self.chain.lock();
         let _held = self.lock_metadata()?;
-        let poison = self.poison()?;
-        if !poison.is_on {
-            let value = (poison.episode + 1) << 1 | 1;
-            write_word(&*self.storage, self.file, WordPlace::Poison, value)?;
-        }
-        Ok(())
+        begin_episode(&*self.storage, self.file)
     }
 
     fn lock_metadata(&self) -> Result<locks::LockGuard<'_>> {
@@ -170,18 +216,40 @@ impl Log {
         locks::lock(storage, locks::METADATA, LockMode::Exclusive, patience, "the metadata chain")
     }
 
-    /// Whether the writer that had this byte died during a sync, or after one that failed.
-    pub(super) fn left_bad_sync(&self, byte: u16, incarnation: Incarnation) -> Result<bool> {
-        let value = read_word(&*self.storage, self.file, WordPlace::Intent(byte))?;
-        let intent = value.and_then(Intent::decode);
-        Ok(intent.is_some_and(|intent| {
-            intent.owner == owner_bits(incarnation) && intent.outcome != Outcome::Good
-        }))
+    /// Whether a sync of another writer has failed, or counts as failed because that one died;
+    /// sets the alarm for the dead. What is still under way is its owner's to judge.
+    pub(super) fn heed_intents(&self) -> Result<bool> {
+        if mutant::is_active(Mutant::Rule21NoPoison) {
+            return Ok(false);
+        }
+        let mut has_failed = false;
+        for (writer, outcome) in self.bad_intents()? {
+            has_failed |= if self.is_dead(&writer)? {
+                let _chain = self.chain.lock();
+                let _held = self.lock_metadata()?;
+                heed_intent(&*self.storage, self.file, &writer)?
+            } else {
+                outcome == Outcome::Failed
+            };
+        }
+        Ok(has_failed)
     }
 
-    /// Says that a dead writer's sync has been dealt with.
-    pub(super) fn settle_intent(&self, byte: u16) -> Result<()> {
-        write_word(&*self.storage, self.file, WordPlace::Intent(byte), 0)
+    /// The other writers whose last sync was not good, or is under way. Costs a small read for
+    /// each writer.
+    fn bad_intents(&self) -> Result<Vec<(WriterState, Outcome)>> {
+        self.with_state(|state, _| {
+            let mut bad = Vec::new();
+            for writer in state.writers.values().filter(|writer| !self.is_own(writer)) {
+                let outcome = bad_outcome(&*self.storage, self.file, writer)?;
+                bad.extend(outcome.map(|outcome| (writer.clone(), outcome)));
+            }
+            Ok(bad)
+        })?
+    }
+
+    fn is_own(&self, writer: &WriterState) -> bool {
+        self.writer.is_some_and(|own| own.incarnation == writer.opened.incarnation)
     }
 
     /// While the file is poisoned: dirties this process's pages again and syncs them; as the
@@ -197,14 +265,32 @@ impl Log {
         // No block is written, and nothing is synced, while pages are written again.
         let sealer = self.sealer.lock();
         let _serial = self.syncing.lock();
-        self.rewrite_own(&sealer)?;
-        self.rewrite_chain()?;
-        let janitor = self.try_maintenance(LockMode::Exclusive)?;
-        if janitor.is_some() {
-            self.rewrite_dead(writer)?;
+        // A sync that died may have taken what others had written again before.
+        self.heed_intents()?;
+        let poison = self.poison()?;
+        if !poison.is_on {
+            return Ok(true);
         }
-        self.sync_storage(writer, poison.episode)?;
-        if janitor.is_none() || !self.all_have_recovered(writer, poison.episode)? {
+        let janitor = self.try_maintenance(LockMode::Exclusive)?;
+        let is_done = self.has_recovered(writer.byte, writer.incarnation, poison.episode)?;
+        let others = self.not_recovered(poison.episode)?;
+        if is_done && (janitor.is_none() || self.is_any_alive(&others)?) {
+            return Ok(false);
+        }
+        if !is_done {
+            self.rewrite_own(&sealer)?;
+        }
+        self.rewrite_chain()?;
+        let dead = match &janitor {
+            Some(_) => self.rewrite_dead()?,
+            None => Vec::new(),
+        };
+        self.sync_or_alarm(writer, poison.episode)?;
+        if self.heed_intents()? || janitor.is_none() {
+            return Ok(false);
+        }
+        let others = self.not_recovered(poison.episode)?;
+        if others.iter().any(|it| !dead.contains(&it.opened.incarnation)) {
             return Ok(false);
         }
         let _chain = self.chain.lock();
@@ -216,21 +302,33 @@ impl Log {
         Ok(true)
     }
 
-    fn all_have_recovered(&self, own: WriterIdentity, episode: u64) -> Result<bool> {
+    /// Whether the writer has written its part again in this episode and synced it.
+    fn has_recovered(&self, byte: u16, incarnation: Incarnation, episode: u64) -> Result<bool> {
+        let good = Intent { outcome: Outcome::Good, episode, owner: owner_bits(incarnation) };
+        let value = read_word(&*self.storage, self.file, WordPlace::Intent(byte))?;
+        Ok(value.and_then(Intent::decode) == Some(good))
+    }
+
+    /// The writers besides this one that have not, living and dead.
+    fn not_recovered(&self, episode: u64) -> Result<Vec<WriterState>> {
         let writers = self.with_state(|state, _| state.writers.clone())?;
-        for writer in writers.values() {
-            let other = writer.opened.incarnation;
-            if other == own.incarnation || self.is_dead(writer)? {
-                continue;
-            }
-            let place = WordPlace::Intent(writer.opened.byte);
-            let value = read_word(&*self.storage, self.file, place)?;
-            let good = Intent { outcome: Outcome::Good, episode, owner: owner_bits(other) };
-            if value.and_then(Intent::decode) != Some(good) {
-                return Ok(false);
+        let mut others = Vec::new();
+        for writer in writers.into_values().filter(|writer| !self.is_own(writer)) {
+            let WriterOpened { byte, incarnation, .. } = writer.opened;
+            if !self.has_recovered(byte, incarnation, episode)? {
+                others.push(writer);
             }
         }
-        Ok(true)
+        Ok(others)
+    }
+
+    fn is_any_alive(&self, writers: &[WriterState]) -> Result<bool> {
+        for writer in writers {
+            if !self.is_dead(writer)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Writes the bytes of this process's unsealed extents and block units over themselves.
@@ -246,14 +344,17 @@ impl Log {
         Ok(())
     }
 
-    fn rewrite_dead(&self, own: WriterIdentity) -> Result<()> {
+    /// As [`Log::rewrite_own`] for the dead; gives who they are.
+    fn rewrite_dead(&self) -> Result<Vec<Incarnation>> {
         let writers = self.with_state(|state, _| state.writers.clone())?;
+        let mut dead = Vec::new();
         for writer in writers.values() {
-            if writer.opened.incarnation != own.incarnation && self.is_dead(writer)? {
+            if self.is_dead(writer)? {
                 writer.unsealed().try_for_each(|extent| self.rewrite_extent(&extent))?;
+                dead.push(writer.opened.incarnation);
             }
         }
-        Ok(())
+        Ok(dead)
     }
 
     /// Writes the chain from the durable mark on over itself, under the metadata lock.
@@ -283,6 +384,60 @@ impl Log {
         }
         Ok(())
     }
+}
+
+fn read_poison(storage: &dyn Storage, file: FileId) -> Result<Poison> {
+    let value = read_word(storage, file, WordPlace::Poison)?.unwrap_or(0);
+    Ok(Poison { episode: value >> 1, is_on: value & 1 == 1 })
+}
+
+/// Sets the alarm for a sync that failed. One that is set already begins anew: the failure may
+/// have taken what a writer logged after it had written its part again.
+fn begin_episode(storage: &dyn Storage, file: FileId) -> Result<()> {
+    let episode = (read_poison(storage, file)?.episode + 1) & EPISODE_MAX;
+    write_word(storage, file, WordPlace::Poison, episode << 1 | 1)
+}
+
+/// What the writer last said of a sync, unless it was good.
+fn bad_outcome(
+    storage: &dyn Storage,
+    file: FileId,
+    writer: &WriterState,
+) -> Result<Option<Outcome>> {
+    let value = read_word(storage, file, WordPlace::Intent(writer.opened.byte))?;
+    let own = |intent: &Intent| intent.owner == owner_bits(writer.opened.incarnation);
+    let outcome = value.and_then(Intent::decode).filter(own).map(|intent| intent.outcome);
+    Ok(outcome.filter(|outcome| *outcome != Outcome::Good))
+}
+
+/// Sets the alarm when the writer, which is dead, has left a sync that counts as failed; under
+/// the metadata lock. One of an earlier boot has lost what it could lose. Gives whether it was
+/// set.
+fn heed_intent(storage: &dyn Storage, file: FileId, writer: &WriterState) -> Result<bool> {
+    if bad_outcome(storage, file, writer)?.is_none() {
+        return Ok(false);
+    }
+    let is_of_this_boot = writer.opened.boot_id == storage.boot_id();
+    if is_of_this_boot {
+        begin_episode(storage, file)?;
+    }
+    // After the alarm: whoever dies between the two leaves the evidence.
+    write_word(storage, file, WordPlace::Intent(writer.opened.byte), 0)?;
+    Ok(is_of_this_boot)
+}
+
+/// As [`heed_intent`] for those who had a liveness byte before, whose word its new owner is about
+/// to write over.
+pub(super) fn heed_byte(
+    storage: &dyn Storage,
+    file: FileId,
+    state: &State,
+    byte: u16,
+) -> Result<()> {
+    for writer in state.writers.values().filter(|writer| writer.opened.byte == byte) {
+        heed_intent(storage, file, writer)?;
+    }
+    Ok(())
 }
 
 fn poisoned() -> Error {

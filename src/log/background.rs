@@ -10,6 +10,8 @@ use parking_lot::{Condvar, Mutex};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::Record;
 use crate::format::word::WordPlace;
+#[cfg(feature = "internals")]
+use crate::mutant::{self, Mutant};
 
 use super::Log;
 use super::chain::write_word;
@@ -23,6 +25,7 @@ pub(crate) struct Wake {
     state: Mutex<WakeState>,
     changed: Condvar,
     /// Definitions that a mutant keeps back.
+    #[cfg(feature = "internals")]
     postponed: Mutex<Vec<Record>>,
 }
 
@@ -54,8 +57,19 @@ impl Wake {
         state.is_over
     }
 
-    pub(super) fn postpone(&self, record: Record) {
-        self.postponed.lock().push(record);
+    /// Whether a mutant keeps the definition back until the next tick.
+    #[cfg(feature = "internals")]
+    pub(super) fn postpones(&self, record: &Record) -> bool {
+        let postpones = mutant::is_active(Mutant::DefinitionAfterUse);
+        if postpones {
+            self.postponed.lock().push(record.clone());
+        }
+        postpones
+    }
+
+    #[cfg(not(feature = "internals"))]
+    pub(super) const fn postpones(&self, _record: &Record) -> bool {
+        false
     }
 }
 
@@ -64,12 +78,14 @@ impl Log {
     pub(crate) fn tick(&self) -> Result<()> {
         self.check_usable()?;
         self.check_place()?;
+        self.heed_intents()?;
         if !self.recover_from_poison()? {
             return Ok(());
         }
         if self.has_unsynced() && self.options.sync_interval.is_some() {
-            self.sync()?;
+            self.sync_once()?;
         }
+        #[cfg(feature = "internals")]
         self.release_postponed()?;
         let prepared = self.prepare_extent();
         while self.seal_full()? > 0 {}
@@ -97,12 +113,13 @@ impl Log {
         }
     }
 
-    fn has_unsynced(&self) -> bool {
+    pub(super) fn has_unsynced(&self) -> bool {
         let points = self.points.lock();
         let known = points.chain_synced;
         points.stored > points.synced || self.chain_end.get() > known
     }
 
+    #[cfg(feature = "internals")]
     fn release_postponed(&self) -> Result<()> {
         let records = std::mem::take(&mut *self.wake.postponed.lock());
         if records.is_empty() {
@@ -138,7 +155,7 @@ impl Log {
             let position = self.with_state(|_, cursor| cursor.last)?;
             // A power cut that keeps a checkpoint and loses a frame before it must not leave a
             // hint to it: whoever goes on behind it would fork the chain.
-            self.sync()?;
+            self.sync_once()?;
             self.hint_checkpoint(position)?;
         }
         Ok(())

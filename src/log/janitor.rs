@@ -85,16 +85,11 @@ impl Log {
             return Ok(0);
         }
         let Some(_janitor) = self.try_maintenance(LockMode::Exclusive)? else { return Ok(0) };
+        if self.heed_intents()? {
+            return Ok(0);
+        }
         let mut tended = 0;
         for opened in dead {
-            if self.left_bad_sync(opened.byte, opened.incarnation)? {
-                if opened.boot_id == self.storage.boot_id() {
-                    self.set_poison()?;
-                    self.settle_intent(opened.byte)?;
-                    return Ok(tended);
-                }
-                self.settle_intent(opened.byte)?;
-            }
             self.wind_up(opened.incarnation)?;
             tended += 1;
         }
@@ -118,7 +113,7 @@ impl Log {
             self.seal_extents(incarnation, &unsealed, &define)?;
         }
         // The frames that sealed the extents are synced before their space is given back.
-        self.sync()?;
+        self.sync_once()?;
         for extent in &writer.extents {
             self.punch(extent)?;
         }

@@ -2,7 +2,9 @@
 //! append to them.
 //!
 //! One [`Log`] is one process's engine on one file. Lock order, outermost first: `maintenance`,
-//! `sealer`, `points`, `chain` (which goes with the metadata lock of the file), `alarm`.
+//! `sealer`, `syncing`, then one of `points` and `definitions`, then one of `unopened` and `chain`
+//! (which goes with the metadata lock of the file). `maintenance` is also taken further inside,
+//! and then only tried. `refusal`, `warnings` and the state of `wake` are held for no other lock.
 
 mod alarm;
 mod append;
@@ -68,6 +70,8 @@ pub(crate) struct LogOptions {
     pub(crate) sync_interval: Option<Duration>,
     /// How long a call waits for a lock of another process.
     pub(crate) lock_timeout: Duration,
+    /// How long a sync waits for other processes to recover from one that failed.
+    pub(crate) recovery_timeout: Duration,
     /// After so many bytes of chain a checkpoint is due, so that opening costs the tail alone.
     pub(crate) checkpoint_bytes: u64,
 }
@@ -79,6 +83,7 @@ impl Default for LogOptions {
             tolerant: false,
             sync_interval: Some(Duration::from_secs(1)),
             lock_timeout: Duration::from_secs(10),
+            recovery_timeout: Duration::from_secs(10),
             checkpoint_bytes: 4 * 1024 * 1024,
         }
     }
@@ -110,6 +115,8 @@ pub(crate) struct Log {
     syncing: Mutex<()>,
     /// A sync failed and the alarm could not be set yet.
     owes_alarm: AtomicBool,
+    /// The episode of poison for whose end a sync has waited in vain; 0 for none.
+    given_up: AtomicU64,
     /// Extents that the chain names and that could not be opened: the next ones to be used.
     unopened: Mutex<Vec<ExtentState>>,
     /// Set when the handle must refuse; `refusal` says why.

@@ -18,6 +18,7 @@ use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, LockRange, Storage};
 use crate::sys;
 
+use super::alarm::heed_byte;
 use super::append::{Chain, link_unit};
 use super::background::Wake;
 use super::chain::{ChainEnd, ChainReader, Cursor, damaged, read_word};
@@ -119,6 +120,7 @@ impl Log {
             chain_end,
             syncing: Mutex::new(()),
             owes_alarm: AtomicBool::new(false),
+            given_up: AtomicU64::new(0),
             unopened: Mutex::default(),
             is_refusing: AtomicBool::new(false),
             refusal: Mutex::new(None),
@@ -240,6 +242,8 @@ fn try_register(
         return Err(damaged(&chain.reader.cursor(), &format!("{end:?} while others write")));
     }
     let Some(byte) = take_byte(storage)? else { return Ok(None) };
+    // Whoever had it before is dead, and may have died of a failed sync.
+    heed_byte(storage, file, &chain.state, byte)?;
     let incarnation = new_incarnation(storage, &chain.state)?;
     let opened = WriterOpened {
         incarnation,

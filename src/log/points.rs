@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
-    ExtentOpened, Incarnation, Position, RowDefined, SeriesDefined, SeriesId,
+    ExtentOpened, Incarnation, Position, Record, RowDefined, SeriesDefined, SeriesId,
 };
 use crate::format::slot::{self, SLOT_WORDS, SlotSeed, point_words, row_slots, row_words};
 use crate::format::{
     FIRST_SLOT_BYTES, ROW_VALUES_MAX, SLOT_BYTES, UNIT_BYTES, unit_start, units_for,
 };
 use crate::id::RunId;
+#[cfg(feature = "internals")]
 use crate::mutant::{self, Mutant};
 
 use super::definitions::Definition;
@@ -32,6 +33,8 @@ pub(crate) struct Points {
     ready: Option<OpenExtent>,
     /// Full extents that are not sealed, in order.
     pub(super) full: Vec<ExtentState>,
+    /// Those of them that are being sealed.
+    sealing: Vec<ExtentState>,
     /// Entries stored since the process opened the file.
     pub(super) stored: u64,
     /// How many of them the last good sync covered.
@@ -49,6 +52,7 @@ impl Points {
             active: None,
             ready: None,
             full: Vec::new(),
+            sealing: Vec::new(),
             stored: 0,
             synced: 0,
             chain_synced,
@@ -63,12 +67,29 @@ impl Points {
         let mut all = std::mem::take(&mut self.full);
         all.extend(self.active.take().map(|extent| extent.state()));
         all.extend(self.ready.take().map(|extent| extent.state()));
+        self.sealing.extend(&all);
         all
+    }
+
+    /// Takes the first `count` full extents away, to be sealed.
+    pub(super) fn take_full(&mut self, count: usize) -> Vec<ExtentState> {
+        let taken: Vec<ExtentState> = self.full.drain(..count).collect();
+        self.sealing.extend(&taken);
+        taken
+    }
+
+    /// These extents were sealed; or they were not, and are full ones again.
+    pub(super) fn end_sealing(&mut self, extents: &[ExtentState], are_sealed: bool) {
+        self.sealing.retain(|extent| !extents.contains(extent));
+        if !are_sealed {
+            self.full.splice(0..0, extents.iter().copied());
+        }
     }
 
     /// The extents that hold stores of this process that may be unsynced, with the slots in use.
     pub(super) fn unsealed(&self) -> Vec<(ExtentState, Option<u32>)> {
-        let mut all: Vec<_> = self.full.iter().map(|extent| (*extent, None)).collect();
+        let full = self.sealing.iter().chain(&self.full);
+        let mut all: Vec<_> = full.map(|extent| (*extent, None)).collect();
         all.extend(self.active.iter().map(|extent| (extent.state(), Some(extent.next))));
         all
     }
@@ -279,7 +300,7 @@ impl Log {
                         return Ok((Vec::new(), 0));
                     };
                     // Before the frame that names it: an extent without a header is damaged.
-                    self.write_extent_header(incarnation, unit, units)?;
+                    self.write_extent_header(incarnation, unit, units, 0)?;
                     Ok((vec![ExtentOpened { incarnation, unit, units }.into()], unit))
                 })?;
                 ExtentState { unit, units, sealed: false }
@@ -289,13 +310,34 @@ impl Log {
         self.map_extent(extent, incarnation).inspect_err(|_| self.unopened.lock().push(extent))
     }
 
-    fn write_extent_header(&self, incarnation: Incarnation, unit: u32, units: u32) -> Result<()> {
+    /// Stores for a mutant how many slots of its extents are in use, as of the last sync.
+    #[cfg(feature = "internals")]
+    pub(super) fn store_lengths(&self, points: &Points) -> Result<()> {
+        if !mutant::is_active(Mutant::TrustedLength) {
+            return Ok(());
+        }
+        let incarnation = self.check_usable()?.incarnation;
+        for (extent, slots) in points.unsealed() {
+            let slots = slots.unwrap_or_else(|| slot::slot_count(extent.units));
+            self.write_extent_header(incarnation, extent.unit, extent.units, slots)?;
+        }
+        Ok(())
+    }
+
+    /// Extents say nothing of their length in slots: `slots` is 0, but for a mutant.
+    fn write_extent_header(
+        &self,
+        incarnation: Incarnation,
+        unit: u32,
+        units: u32,
+        slots: u32,
+    ) -> Result<()> {
         let header = UnitHeader {
             kind: UnitKind::Extent,
             unit,
             units,
             incarnation,
-            previous_end: Position(0),
+            previous_end: Position(u64::from(slots)),
             previous_hash: 0,
         };
         let written = self.storage.write_at(unit_start(unit), &header.encode(self.file));
@@ -322,18 +364,17 @@ impl Log {
         let fresh: Vec<&str> = fresh.map(|(key, _)| *key).collect();
         let first = definitions.next_id();
         check_id(u64::from(first.0) + fresh.len() as u64)?;
-        let record = SeriesDefined {
+        let record: Record = SeriesDefined {
             incarnation: writer.incarnation,
             run,
             first,
             keys: fresh.iter().map(|&key| key.to_owned()).collect(),
-        };
-        if mutant::is_active(Mutant::DefinitionAfterUse) {
-            self.wake.postpone(record.into());
-        } else if !fresh.is_empty() {
+        }
+        .into();
+        if !fresh.is_empty() && !self.wake.postpones(&record) {
             let defined = self.append(|state, _| {
                 check_run_writable(state, run)?;
-                Ok((vec![record.clone().into()], ()))
+                Ok((vec![record.clone()], ()))
             });
             // A frame whose writing failed may stand in the chain all the same.
             defined.inspect_err(|_| definitions.skip(fresh.len()))?;

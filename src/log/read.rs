@@ -6,6 +6,8 @@ use crate::format::record::{BlockPlace, Incarnation};
 use crate::format::scan::{Entry, ScanReport, scan_live};
 use crate::format::slot::{self, ROW_FLAG, SlotSeed};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
+#[cfg(feature = "internals")]
+use crate::mutant::{self, Mutant};
 use crate::sys::checksum::crc32c_bytes;
 
 use super::state::ExtentState;
@@ -33,6 +35,8 @@ impl Log {
     ) -> Result<ScanReport> {
         let seed = SlotSeed::new(self.file, extent.unit, owner);
         let capacity = slot::slot_count(extent.units);
+        #[cfg(feature = "internals")]
+        let capacity = self.stored_length(extent)?.map_or(capacity, |it| capacity.min(it));
         let mut report = ScanReport { next: from, stopped: from, ..ScanReport::default() };
         let mut buffer = vec![0; FIRST_SCAN_BYTES];
         let mut settled = 0;
@@ -61,6 +65,16 @@ impl Log {
             buffer.resize(needed.max(left.min(SCAN_BYTES)), 0);
         }
         Ok(report)
+    }
+
+    /// What a mutant trusts: the length that [`Log::store_lengths`] has stored.
+    #[cfg(feature = "internals")]
+    fn stored_length(&self, extent: &ExtentState) -> Result<Option<u32>> {
+        if !mutant::is_active(Mutant::TrustedLength) {
+            return Ok(None);
+        }
+        let header = self.reader(super::Cursor::start()).unit_header(extent.unit)?;
+        Ok(header.and_then(|header| u32::try_from(header.previous_end.0).ok()))
     }
 
     /// Reads a whole block and checks it against what the chain says of it.

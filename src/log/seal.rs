@@ -3,6 +3,8 @@
 //! The order is what keeps a power cut from taking both the extent and its block: write the
 //! blocks; sync; append `Sealed`; sync; punch.
 
+use std::time::Instant;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;
 use crate::format::header::{UnitHeader, UnitKind};
@@ -61,6 +63,17 @@ impl Sealer {
     pub(super) fn block_units(&self) -> &[(u32, u32)] {
         &self.unsynced
     }
+
+    /// What was written since the room was `before` is named by nothing: it serves the next
+    /// attempt. The room that a unit had before another one was opened is not worth keeping.
+    fn take_back(&mut self, before: Option<BlockRoom>) {
+        let from_start =
+            |room: BlockRoom| BlockRoom { next: unit_start(room.unit) + UNIT_HEADER_BYTES, ..room };
+        self.room = match (before, self.room) {
+            (Some(before), Some(room)) if before.unit != room.unit => Some(from_start(room)),
+            (before, room) => before.or(room.map(from_start)),
+        };
+    }
 }
 
 /// What sealing extents cannot save.
@@ -87,15 +100,13 @@ impl Log {
                 bytes <= PASS_BYTES || bytes == u64::from(extent.units) * UNIT_BYTES
             });
             let count = count.count();
-            points.full.drain(..count).collect::<Vec<_>>()
+            points.take_full(count)
         };
         if extents.is_empty() {
             return Ok(0);
         }
         let sealed = self.seal_own(writer.incarnation, &extents);
-        if sealed.is_err() {
-            self.points.lock().full.splice(0..0, extents.iter().copied());
-        }
+        self.points.lock().end_sealing(&extents, sealed.is_ok());
         sealed.map(|()| extents.len())
     }
 
@@ -158,17 +169,13 @@ impl Log {
         let (blocks, dropped) = match built {
             Ok(built) => built,
             Err(error) => {
-                // What was written is named by nothing: its room serves the next attempt.
-                sealer.room = before.or(sealer.room.map(|room| BlockRoom {
-                    next: unit_start(room.unit) + UNIT_HEADER_BYTES,
-                    ..room
-                }));
+                sealer.take_back(before);
                 return Err(error);
             }
         };
         let needs_sync = blocks.iter().any(|block| matches!(block.place, BlockPlace::At { .. }));
         if needs_sync {
-            self.sync()?;
+            self.sync_once().inspect_err(|_| sealer.take_back(before))?;
         }
         let units: Vec<u32> = extents.iter().map(|extent| extent.unit).collect();
         let punched = sealer.punched.clone();
@@ -308,7 +315,7 @@ impl Log {
         if units.is_empty() {
             return Ok(());
         }
-        self.sync()?;
+        self.sync_once()?;
         for debt in &mut self.sealer.lock().debts {
             debt.is_synced |= units.contains(&debt.extent.unit);
         }
@@ -355,16 +362,19 @@ impl Log {
     /// Afterwards the log writes nothing any more.
     pub(crate) fn close(&self) -> Result<()> {
         let Ok(writer) = self.check_usable() else { return Ok(()) };
+        let began = Instant::now();
+        let owes = self.has_unsynced() || !self.points.lock().unsealed().is_empty();
+        if owes && (self.heed_intents()? || self.is_poisoned()?) {
+            self.wait_out_poison(began)?;
+        }
         let mut extents = self.points.lock().take_all();
         extents.append(&mut self.unopened.lock());
         if !extents.is_empty() {
             let sealed = self.seal_own(writer.incarnation, &extents);
-            if sealed.is_err() {
-                self.points.lock().full = extents;
-            }
+            self.points.lock().end_sealing(&extents, sealed.is_ok());
             sealed?;
         } else if self.chain_end.get() > writer.opened_at {
-            self.sync()?;
+            self.sync_once()?;
         }
         self.release_block_room()?;
         let owes = {

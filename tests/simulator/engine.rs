@@ -49,6 +49,7 @@ fn open_at(
         .sync_interval(interval)
         .index(index)
         .checkpoint_bytes(CHECKPOINT_BYTES)
+        .recovery_timeout(Duration::ZERO)
         .open_storage(Path::new("simulated"), Arc::new(storage));
     (database, control)
 }

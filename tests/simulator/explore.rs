@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tracklite::internals::verify_storage;
@@ -222,10 +222,13 @@ impl Explorer<'_> {
             }
             self.settle(world, actors)?;
         }
+        let had_deaths = Arc::new(AtomicBool::new(false));
         for actor in actors.iter_mut() {
-            actor.had_deaths = Arc::default();
+            actor.had_deaths = Arc::clone(&had_deaths);
             actor.expects_failures = false;
             actor.sync().map_err(|error| format!("after the disk has calmed down: {error}"))?;
+            // One that was told to die after some steps may do so in this sync.
+            had_deaths.fetch_or(actor.control.is_dead(), Ordering::Relaxed);
         }
         self.settle(world, actors)
     }
@@ -247,7 +250,10 @@ impl Explorer<'_> {
         actor.rows.clear();
         let (control, fails) = (actor.control.clone(), actor.expects_failures);
         let had_deaths = actor.had_deaths.load(Ordering::Relaxed);
-        match actor.database.close() {
+        let closed = actor.database.close();
+        // The others notice when it died in its sync.
+        actor.had_deaths.fetch_or(control.is_dead(), Ordering::Relaxed);
+        match closed {
             Ok(()) => {
                 let mut oracle = world.oracle.lock();
                 oracle.acknowledge(event);

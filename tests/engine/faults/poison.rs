@@ -1,9 +1,13 @@
 //! After a failed sync nothing is promised and nothing punched, until all was written again.
 
+use std::path::Path;
+use std::time::Duration;
+
 use tracklite::storage::{CallKind, Failure, Fault};
-use tracklite::{ErrorKind, Result};
+use tracklite::{Database, ErrorKind, IndexPlace, Result};
 
 use super::world::{Process, ROWS_PER_EXTENT, World};
+use crate::support::File as _;
 
 fn fail(world: &World, kind: Option<CallKind>, for_ever: bool) {
     world.faults.arm(Fault { kind, nth: 1, failure: Failure::Io, for_ever });
@@ -36,18 +40,16 @@ fn a_failed_sync_fails_every_process_until_all_have_written_again() {
     assert_eq!(kind_of(first.database.sync()), Some(ErrorKind::Io));
     // The device would take the next sync: that proves nothing.
     assert_eq!(kind_of(first.database.sync()), Some(ErrorKind::Poisoned));
-    assert_eq!(kind_of(second.database.sync()), Some(ErrorKind::Poisoned));
     let run = world.start_run(&second, "later").unwrap();
     world.log_points(&run, "loss", 3);
     let punched = world.faults.calls(CallKind::Punch);
-    let written = world.faults.calls(CallKind::Write);
     first.database.tick().unwrap();
-    assert!(world.faults.calls(CallKind::Write) > written + 4, "its extents are written again");
     assert_eq!(world.faults.calls(CallKind::Punch), punched);
     let told = kind_of(first.database.sync());
     assert_eq!(told, Some(ErrorKind::Poisoned), "the second has not written its part again");
-    second.database.tick().unwrap();
-    first.database.tick().unwrap();
+    let written = world.faults.calls(CallKind::Write);
+    second.database.sync().unwrap();
+    assert!(world.faults.calls(CallKind::Write) > written + 4, "its extents are written again");
     first.database.sync().unwrap();
     second.database.sync().unwrap();
     second.database.tick().unwrap();
@@ -85,7 +87,9 @@ fn a_failed_sync_is_remembered_when_the_alarm_cannot_be_set() {
     assert!(first.database.sync().is_err());
     world.faults.disarm();
     assert_eq!(kind_of(first.database.sync()), Some(ErrorKind::Poisoned));
-    assert_eq!(kind_of(second.database.sync()), Some(ErrorKind::Poisoned));
+    let written = world.faults.calls(CallKind::Write);
+    second.database.sync().unwrap();
+    assert!(world.faults.calls(CallKind::Write) > written + 4, "its extents are written again");
     for process in [&first, &second, &first] {
         process.database.tick().unwrap();
     }
@@ -100,14 +104,85 @@ fn a_failed_sync_is_remembered_when_the_alarm_cannot_be_set() {
 #[test]
 fn a_sync_whose_process_died_counts_as_failed() {
     let (mut world, [first, second]) = two_writers();
+    let third = world.open().unwrap();
     fail_from_the_sync_on(&world);
     assert!(first.database.sync().is_err());
     world.kill(first);
     world.faults.disarm();
-    second.database.tick().unwrap();
-    assert_eq!(kind_of(second.database.sync()), Some(ErrorKind::Poisoned));
-    second.database.tick().unwrap();
+    let told = kind_of(second.database.sync());
+    assert_eq!(told, Some(ErrorKind::Poisoned), "the third has not written its part again");
+    third.database.tick().unwrap();
     second.database.sync().unwrap();
-    assert!(world.close(second));
+    for process in [second, third] {
+        assert!(world.close(process));
+    }
     world.check().unwrap();
+}
+
+/// Whoever gets the liveness byte of such a process writes over its intent.
+#[test]
+fn a_sync_whose_process_died_is_remembered_when_its_byte_is_taken() {
+    let (mut world, [first, second]) = two_writers();
+    fail_from_the_sync_on(&world);
+    assert!(first.database.sync().is_err());
+    world.kill(first);
+    world.faults.disarm();
+    let third = world.open().unwrap();
+    let told = kind_of(third.database.sync());
+    assert_eq!(told, Some(ErrorKind::Poisoned), "the second has not written its part again");
+    second.database.tick().unwrap();
+    third.database.sync().unwrap();
+    for process in [second, third] {
+        assert!(world.close(process));
+    }
+    world.check().unwrap();
+}
+
+/// A sync that fails while others have written again may take what these logged since.
+#[test]
+fn a_sync_that_fails_during_the_recovery_begins_it_anew() {
+    let (mut world, [first, second]) = two_writers();
+    fail(&world, Some(CallKind::Sync), false);
+    assert_eq!(kind_of(first.database.sync()), Some(ErrorKind::Io));
+    first.database.tick().unwrap();
+    let run = world.start_run(&first, "since").unwrap();
+    world.log_points(&run, "loss", 3);
+    fail(&world, Some(CallKind::Sync), false);
+    assert_eq!(kind_of(second.database.tick()), Some(ErrorKind::Io));
+    let told = kind_of(second.database.sync());
+    assert_eq!(told, Some(ErrorKind::Poisoned), "the first has not written its part once more");
+    first.database.sync().unwrap();
+    second.database.sync().unwrap();
+    drop(run);
+    for process in [first, second] {
+        assert!(world.close(process));
+    }
+    world.check().unwrap();
+}
+
+/// A process that is killed in its sync costs the others a moment, and no error.
+#[test]
+fn a_sync_waits_for_the_others_to_write_again() {
+    let (mut world, [first, second]) = two_writers();
+    let patient = Database::builder()
+        .background(false)
+        .index(IndexPlace::InMemory)
+        .lock_timeout(Duration::from_secs(10))
+        .open_storage(Path::new("memory"), world.file.storage())
+        .unwrap();
+    let run = patient.default_experiment().unwrap().start_run("patient").unwrap();
+    world.of(run.id());
+    fail_from_the_sync_on(&world);
+    assert!(first.database.sync().is_err());
+    world.kill(first);
+    world.faults.disarm();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            second.database.tick().unwrap();
+        });
+        run.finish().unwrap();
+    });
+    patient.close().unwrap();
+    assert!(world.close(second));
 }
