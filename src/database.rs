@@ -22,6 +22,7 @@ use crate::limits;
 use crate::log::{Damage, RunGate, RunState};
 use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};
 use crate::name;
+use crate::reserved;
 use crate::run::{Run, collect_pairs, no_such_run};
 use crate::series::keep_latest;
 use crate::verify::{self, SalvageReport, VerifyReport};
@@ -424,9 +425,10 @@ impl Database {
         let checked = || -> Result<_> {
             let params = collect_pairs("param", params)?;
             check_no_repeats(&params)?;
-            Ok((params, collect_pairs("tag", tags)?))
+            let mut tags = collect_pairs("tag", tags)?;
+            Ok((params, reserved::settle(name, parent, &mut tags)?, tags))
         };
-        let (params, tags) = checked().map_err(|error| self.0.locate(error))?;
+        let (params, name, tags) = checked().map_err(|error| self.0.locate(error))?;
         let random = self.0.log.storage().random();
         let random = random.map_err(|source| Error::io("drawing random bits", source))?;
         let id = RunId::from_random(random);

@@ -242,7 +242,8 @@ impl RunBuilder {
 
     /// Starts the run: one frame in the file, some 10 us. After an error there is no run.
     ///
-    /// An illegal name, key or value, or a param given twice with different values, is
+    /// An illegal name, key or value, a param given twice with different values, or a name or
+    /// parent that the tag `mlflow.runName` or `mlflow.parentRunId` contradicts, is
     /// [`ErrorKind::InvalidInput`]; an unknown parent [`ErrorKind::NotFound`]; a deleted parent or
     /// experiment [`ErrorKind::InvalidState`].
     pub fn start(self) -> Result<Run> {

@@ -132,6 +132,8 @@ pub mod mutant;
 #[cfg(not(loom))]
 mod name;
 #[cfg(not(loom))]
+mod reserved;
+#[cfg(not(loom))]
 mod run;
 #[cfg(not(loom))]
 mod run_match;

@@ -17,6 +17,7 @@ use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::limits;
 use crate::log::{RunGate, State, check_row_length, check_run_writable};
 use crate::metric::{Metric, MetricRow, Schema, Series, Step};
+use crate::reserved;
 use crate::series::keep_latest;
 
 /// What the clones of a handle, and the metric handles made by it, share.
@@ -279,6 +280,9 @@ impl Run {
     }
 
     /// Sets a tag, whatever it was before; key and value follow the rules of params.
+    ///
+    /// Two tags stand for something else, both ways: `mlflow.runName` is the run's name, and
+    /// `mlflow.parentRunId` the run that it is nested in, when its value is an id.
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
         self.set_tags([(key, value)])
     }
@@ -289,7 +293,9 @@ impl Run {
         K: AsRef<str>,
         V: ToString,
     {
-        let tags = collect_pairs("tag", tags).map_err(|error| self.engine().locate(error))?;
+        let tags = collect_pairs("tag", tags)
+            .and_then(|tags| reserved::check_tags(&tags).map(|()| tags))
+            .map_err(|error| self.engine().locate(error))?;
         if tags.is_empty() {
             return Ok(());
         }
@@ -297,6 +303,9 @@ impl Run {
     }
 
     /// Deletes a tag; [`ErrorKind::NotFound`] when the run has no such tag.
+    ///
+    /// Without `mlflow.parentRunId` the run is nested in none; without `mlflow.runName` it keeps
+    /// its name, as in MLflow.
     pub fn delete_tag(&self, key: &str) -> Result<()> {
         self.write(|state| {
             let has = state.runs.get(&self.id()).is_some_and(|run| run.tags.contains(key));

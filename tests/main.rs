@@ -12,6 +12,7 @@ mod backup;
 mod bad_input;
 #[cfg(feature = "cli")]
 mod cli;
+mod data_model;
 mod files;
 mod full_disk;
 mod gc;

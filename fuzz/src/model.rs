@@ -111,7 +111,10 @@ impl Model {
         assert_eq!(record.info.parent, wanted.parent);
         assert_eq!(record.info.lifecycle, lifecycle(wanted.is_deleted));
         assert_eq!(record.info.experiment, wanted.experiment);
-        assert_eq!((&record.params, &record.tags), (&wanted.params, &wanted.tags));
+        let mut tags = record.tags.clone();
+        assert_eq!(tags.remove("mlflow.runName").as_ref(), Some(&record.info.name));
+        assert_eq!(tags.remove("mlflow.parentRunId"), wanted.parent.map(|it| it.to_string()));
+        assert_eq!((&record.params, &tags), (&wanted.params, &wanted.tags));
         let children = self.runs.iter().filter(|run| run.parent == Some(wanted.id));
         assert_eq!(
             run.children().expect("its children"),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::entity::Lifecycle;
+use crate::entity::{Lifecycle, PARENT_RUN_TAG, RUN_NAME_TAG};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{Frame, RawRecord};
 use crate::format::record::{
@@ -272,6 +272,17 @@ impl State {
 
     fn apply_to_run(&mut self, record: &Record) {
         match record {
+            Record::RunStarted(started) => {
+                if let Some(run) = self.runs.get_mut(&started.run) {
+                    run.tags.insert(RUN_NAME_TAG.to_owned());
+                    run.tags.extend(started.parent.map(|_| PARENT_RUN_TAG.to_owned()));
+                }
+            }
+            Record::RunUpdated(updated) => {
+                if let (Some(run), Some(_)) = (self.runs.get_mut(&updated.run), &updated.name) {
+                    run.tags.insert(RUN_NAME_TAG.to_owned());
+                }
+            }
             Record::RunLifecycleSet(set) => {
                 if let Some(run) = self.runs.get_mut(&set.run) {
                     run.set_lifecycle(set.lifecycle);

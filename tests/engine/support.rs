@@ -11,7 +11,7 @@ use tracklite::storage::simulated::SimulatedDisk;
 use tracklite::storage::{Failure, Fault, FaultPlan, FaultStorage, MemoryFile, Storage};
 use tracklite::{
     Database, IndexPlace, Lifecycle, MetricHistory, MetricPoint, MetricStatistics, Result, RunId,
-    RunStatus, VerifyReport,
+    RunRecord, RunStatus, VerifyReport,
 };
 
 /// A new file.
@@ -186,7 +186,7 @@ pub fn read_where(database: &Database, is_wanted: impl Fn(&str) -> bool) -> Resu
         content.experiments.insert(info.id.get(), told);
     }
     for record in database.all_runs()? {
-        let (id, info) = (record.info.id, record.info);
+        let (id, info) = (record.info.id, record.info.clone());
         let run = database.run(id)?;
         let mut metrics = BTreeMap::new();
         for (key, latest) in record.metrics.iter().filter(|(key, _)| is_wanted(key)) {
@@ -201,13 +201,22 @@ pub fn read_where(database: &Database, is_wanted: impl Fn(&str) -> bool) -> Resu
             status: info.status,
             has_ended: info.ended.is_some(),
             lifecycle: info.lifecycle,
+            tags: own_tags(&record),
             params: record.params,
-            tags: record.tags,
             metrics,
         };
         content.runs.insert(id, told);
     }
     Ok(content)
+}
+
+/// The tags without those that say again what the name and the parent are.
+fn own_tags(record: &RunRecord) -> BTreeMap<String, String> {
+    let mut tags = record.tags.clone();
+    assert_eq!(tags.remove("mlflow.runName").as_ref(), Some(&record.info.name));
+    let parent = record.info.parent.map(|parent| parent.to_string());
+    assert_eq!(tags.remove("mlflow.parentRunId"), parent);
+    tags
 }
 
 /// Opens the file for reading and reads everything.

@@ -220,7 +220,7 @@ mod internal {
         }
         assert!(forking::wait(child), "the child failed");
         run.set_tag("after", "fork").unwrap();
-        assert_eq!(run.tags().unwrap().len(), 2);
+        assert_eq!(run.tags().unwrap().len(), 3);
         assert_eq!(run.history("loss").unwrap().len(), 100);
         assert!(run.is_alive().unwrap());
         drop((run, loss));

@@ -233,9 +233,11 @@ fn observe(
             points.insert(key.clone(), count);
         }
         counts.runs += 1;
+        let mut tags = record.tags.clone();
+        tags.remove("mlflow.runName");
         observed.push(RunModel {
             params: record.params.clone(),
-            tags: record.tags.clone(),
+            tags,
             is_finished: record.info.status != RunStatus::Running,
             points,
         });

@@ -184,7 +184,11 @@ impl Check<'_> {
             return Err(format!("it is in experiment {}", info.experiment));
         }
         self.params(event, run, &seen.record.params)?;
-        self.tags(event, &run.tags, &seen.record.tags)?;
+        let mut tags = seen.record.tags.clone();
+        if tags.remove("mlflow.runName").as_ref() != Some(&info.name) {
+            return Err("the tag of its name does not say it".to_owned());
+        }
+        self.tags(event, &run.tags, &tags)?;
         for (batch, keys) in &run.tag_batches {
             let there = keys.iter().filter(|key| seen.record.tags.contains_key(*key)).count();
             self.whole("tags", *batch, event, there, keys.len())?;

@@ -2,11 +2,12 @@
 //! something unknown or purged changes nothing.
 
 mod points;
+mod tags;
 
 use foldhash::{HashMap, HashMapExt as _};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 
-use crate::entity::{Lifecycle, RunStatus};
+use crate::entity::{Lifecycle, PARENT_RUN_TAG, RUN_NAME_TAG, RunStatus};
 use crate::format::record::{
     Incarnation, Position, Purged, Record, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
 };
@@ -90,13 +91,8 @@ impl<'c> Applier<'c> {
                     &it.params,
                 )
             }
-            Record::TagsSet(it) => {
-                self.pairs_set("INSERT OR REPLACE INTO tags VALUES (?1, ?2, ?3)", it.run, &it.tags)
-            }
-            Record::TagDeleted(it) => {
-                let Some(run) = self.run(it.run)? else { return Ok(()) };
-                self.execute("DELETE FROM tags WHERE run = ?1 AND key = ?2", (run, &it.key))
-            }
+            Record::TagsSet(it) => self.tags_set(it.run, &it.tags),
+            Record::TagDeleted(it) => self.tag_deleted(it.run, &it.key),
             Record::Purged(it) => self.purged(it),
             // Space and repetition: nothing that a query asks for.
             Record::BlockUnitOpened(_)
@@ -175,21 +171,28 @@ impl<'c> Applier<'c> {
     }
 
     fn run_started(&mut self, it: &RunStarted) -> rusqlite::Result<()> {
-        self.execute(
+        let parent = it.parent.map(|parent| parent.to_string());
+        let mut insert = self.connection.prepare_cached(
             "INSERT OR IGNORE INTO runs
              (run_id, experiment_id, name, parent, user, status, started, lifecycle)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'active')",
-            (
-                it.run.to_string(),
-                number(it.experiment),
-                &it.name,
-                it.parent.map(|parent| parent.to_string()),
-                &it.user,
-                RunStatus::Running.as_str(),
-                it.time,
-            ),
         )?;
+        let inserted = insert.execute((
+            it.run.to_string(),
+            number(it.experiment),
+            &it.name,
+            &parent,
+            &it.user,
+            RunStatus::Running.as_str(),
+            it.time,
+        ))?;
         self.runs.remove(&it.run);
+        if let Some(run) = self.run(it.run)?
+            && inserted > 0
+        {
+            self.set_tag(run, RUN_NAME_TAG, &it.name)?;
+            parent.map_or(Ok(()), |parent| self.set_tag(run, PARENT_RUN_TAG, &parent))?;
+        }
         self.writes(it.run, it.incarnation)
     }
 
@@ -217,7 +220,8 @@ impl<'c> Applier<'c> {
     fn run_updated(&mut self, it: &RunUpdated) -> rusqlite::Result<()> {
         let Some(run) = self.run(it.run)? else { return Ok(()) };
         if let Some(name) = &it.name {
-            self.execute("UPDATE runs SET name = ?2 WHERE run = ?1", (run, name))?;
+            self.set_name(run, name)?;
+            self.set_tag(run, RUN_NAME_TAG, name)?;
         }
         if let Some(status) = it.status {
             self.execute("UPDATE runs SET status = ?2 WHERE run = ?1", (run, status.as_str()))?;

@@ -1,0 +1,51 @@
+//! Tags that stand for something else of a run: its name, and the run that it is nested in.
+//!
+//! The index keeps them true both ways. Here is what they may say.
+
+use crate::entity::{PARENT_RUN_TAG, RUN_NAME_TAG};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::RunId;
+use crate::limits;
+
+/// A tag that renames the run holds a name.
+pub(crate) fn check_tags(tags: &[(String, String)]) -> Result<()> {
+    let mut names = tags.iter().filter(|(key, _)| key == RUN_NAME_TAG);
+    names.try_for_each(|(_, name)| limits::check_run_name(name))
+}
+
+/// Name and parent of a run that is being started agree with its tags, which are left without
+/// what the record of the start says; gives the name, empty when there is none.
+pub(crate) fn settle(
+    name: String,
+    parent: Option<RunId>,
+    tags: &mut Vec<(String, String)>,
+) -> Result<String> {
+    let tagged = last_of(tags, RUN_NAME_TAG);
+    let name = match tagged {
+        Some(tagged) if !name.is_empty() && tagged != name => {
+            return Err(disagrees("name", &name, RUN_NAME_TAG, &tagged));
+        }
+        Some(tagged) => tagged,
+        None => name,
+    };
+    tags.retain(|(key, _)| key != RUN_NAME_TAG);
+    let Some(parent) = parent.map(|parent| parent.to_string()) else { return Ok(name) };
+    match last_of(tags, PARENT_RUN_TAG) {
+        Some(tagged) if tagged != parent => {
+            return Err(disagrees("parent", &parent, PARENT_RUN_TAG, &tagged));
+        }
+        _ => tags.retain(|(key, _)| key != PARENT_RUN_TAG),
+    }
+    Ok(name)
+}
+
+fn last_of(tags: &[(String, String)], wanted: &str) -> Option<String> {
+    let found = tags.iter().rev().find(|(key, _)| key == wanted);
+    found.map(|(_, value)| value.clone())
+}
+
+fn disagrees(what: &str, given: &str, key: &str, tagged: &str) -> Error {
+    let message =
+        format!("the {what} of the run is given as {given:?}, and as {tagged:?} by the tag {key}");
+    Error::new(ErrorKind::InvalidInput, message)
+}
