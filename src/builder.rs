@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::engines::{absolute, shared_engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::IndexPlace;
+use crate::limits::Limits;
 use crate::log::{LogOptions, new_file, new_header};
 use crate::storage::{Access, FileStorage, Storage, WritePath};
 use crate::sys::system::random_bits;
@@ -23,6 +24,7 @@ pub struct DatabaseBuilder {
     write_path: WritePath,
     index: IndexPlace,
     log: LogOptions,
+    limits: Limits,
 }
 
 impl DatabaseBuilder {
@@ -33,6 +35,7 @@ impl DatabaseBuilder {
             write_path: WritePath::Automatic,
             index: IndexPlace::Automatic,
             log: LogOptions::default(),
+            limits: Limits::default(),
         }
     }
 
@@ -79,6 +82,12 @@ impl DatabaseBuilder {
     /// calls [`Database::tick`] now and then, or the file grows until it is closed.
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
+        self
+    }
+
+    /// How long the texts that are written may be. Default: as long as MLflow takes them.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -134,7 +143,8 @@ impl DatabaseBuilder {
     }
 
     fn engine(&self, path: &Path, storage: Arc<dyn Storage>) -> Result<Engine> {
-        Engine::open(path, storage, self.log.clone(), self.index.clone(), self.background)
+        let (log, limits, index) = (self.log.clone(), self.limits.clone(), self.index.clone());
+        Engine::open(path, storage, log, limits, index, self.background)
     }
 
     /// How long a sync waits for other processes to recover from a failed one; set after

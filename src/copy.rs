@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::first_datasets::FirstDatasets;
 use crate::format::block::{self, SeriesLabel};
 use crate::format::frame::Frame;
 use crate::format::record::{
@@ -50,12 +51,14 @@ struct Survey {
     /// Where among them a writer is.
     places: HashMap<Incarnation, usize>,
     definitions: HashMap<Incarnation, Definitions>,
+    datasets: FirstDatasets,
 }
 
 impl Survey {
     fn note(&mut self, record: &Record) {
         match record {
             Record::Purged(purged) => {
+                self.datasets.purge(&purged.runs);
                 self.purged_runs.extend(&purged.runs);
                 self.purged_experiments.extend(&purged.experiments);
             }
@@ -85,6 +88,8 @@ impl Survey {
                     .or_default()
                     .apply(defined.incarnation, record);
             }
+            Record::RunStarted(started) => self.datasets.start(started),
+            Record::InputsLogged(logged) => self.datasets.log(logged),
             _ => {}
         }
     }
@@ -121,6 +126,8 @@ impl Survey {
             Record::TagsSet(it) => it.run,
             Record::TagDeleted(it) => it.run,
             Record::SeriesDefined(it) => it.run,
+            Record::InputsLogged(it) => return self.datasets.keeps(it.run),
+            Record::OutputsLogged(it) => return self.datasets.keeps(it.run),
             Record::RowDefined(it) => return self.keeps_row(it),
             Record::ExperimentCreated(it) => return self.keeps_experiment(it.experiment),
             Record::ExperimentRenamed(it) => return self.keeps_experiment(it.experiment),
@@ -268,6 +275,7 @@ impl Copy<'_> {
                 self.leave_out(kind, version, class)?;
                 None
             }
+            Record::InputsLogged(logged) => Some(self.survey.datasets.settle(logged).into()),
             Record::RunStarted(started) => {
                 self.copied.runs += 1;
                 Some(started.into())

@@ -18,12 +18,11 @@ use crate::format::record::{
 };
 use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::index::{RunScope, SqlTable};
-use crate::limits;
 use crate::log::{Damage, RunGate, RunState};
 use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};
 use crate::name;
 use crate::reserved;
-use crate::run::{Run, collect_pairs, no_such_run};
+use crate::run::{Run, no_such_run};
 use crate::series::keep_latest;
 use crate::verify::{self, SalvageReport, VerifyReport};
 
@@ -108,9 +107,10 @@ impl Database {
     /// The experiment of this path, such as `/Shared/team/churn`; it is created when there is none.
     ///
     /// A deleted one is [`ErrorKind::InvalidState`], an illegal path [`ErrorKind::InvalidInput`]:
-    /// 1 to 500 characters, not all blank, none of them a control character. Some microseconds.
+    /// not all blank, and of at most 500 characters unless [`Limits`](crate::Limits) say
+    /// otherwise. Some microseconds.
     pub fn experiment(&self, path: &str) -> Result<Experiment> {
-        limits::check_experiment_path(path).map_err(|error| self.0.locate(error))?;
+        self.0.limits.check_experiment_path(path).map_err(|error| self.0.locate(error))?;
         let is_known = |state: &crate::log::State| -> Result<Option<ExperimentId>> {
             let Some(id) = state.experiment_of(path) else { return Ok(None) };
             check_experiment_writable(state, id).map(|()| Some(id))
@@ -423,9 +423,9 @@ impl Database {
         let RunBuilder { experiment, name, parent, started, params, tags } = builder;
         let experiment = experiment.id();
         let checked = || -> Result<_> {
-            let params = collect_pairs("param", params)?;
+            let params = self.0.limits.params().collect(params)?;
             check_no_repeats(&params)?;
-            let mut tags = collect_pairs("tag", tags)?;
+            let mut tags = self.0.limits.tags().collect(tags)?;
             Ok((params, reserved::settle(name, parent, &mut tags)?, tags))
         };
         let (params, name, tags) = checked().map_err(|error| self.0.locate(error))?;
@@ -433,7 +433,7 @@ impl Database {
         let random = random.map_err(|source| Error::io("drawing random bits", source))?;
         let id = RunId::from_random(random);
         let name = if name.is_empty() { name::generated(random) } else { name };
-        limits::check_run_name(&name).map_err(|error| self.0.locate(error))?;
+        self.0.limits.check_run_name(&name).map_err(|error| self.0.locate(error))?;
         // A handle keeps the parent's state at hand, so that the check below sees its deletion.
         let _parent = parent.map(|parent| self.run(parent)).transpose()?;
         let incarnation = self.0.log.check_usable().map_err(|error| self.0.locate(error))?;

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace};
+use crate::limits::Limits;
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions};
 use crate::mutant::{self, Mutant};
 use crate::storage::Storage;
@@ -21,6 +22,7 @@ const BYTES_PER_TRANSACTION: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Engine {
     path: PathBuf,
+    pub(crate) limits: Limits,
     pub(crate) log: Arc<Log>,
     background: Mutex<Option<Background>>,
     index_place: IndexPlace,
@@ -40,6 +42,7 @@ impl Engine {
         path: &Path,
         storage: Arc<dyn Storage>,
         options: LogOptions,
+        limits: Limits,
         index_place: IndexPlace,
         with_background: bool,
     ) -> Result<Engine> {
@@ -51,6 +54,7 @@ impl Engine {
         };
         Ok(Engine {
             path: path.to_owned(),
+            limits,
             log,
             background: Mutex::new(background),
             index_place,

@@ -10,9 +10,9 @@ use crate::format::record::{
     ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted, ExperimentTagsSet, Record,
 };
 use crate::id::{ExperimentId, RunId, Timestamp};
-use crate::limits;
+use crate::limits::Limits;
 use crate::log::State;
-use crate::run::{Run, collect_pairs};
+use crate::run::Run;
 
 /// A handle of an experiment. Clones are the same handle; dropping one writes nothing.
 ///
@@ -86,7 +86,7 @@ impl Experiment {
     /// Gives it another path; one that is taken, also by a deleted experiment, is
     /// [`ErrorKind::AlreadyExists`]. A deleted experiment is [`ErrorKind::InvalidState`].
     pub fn rename(&self, path: &str) -> Result<()> {
-        limits::check_experiment_path(path).map_err(|error| self.locate(error))?;
+        self.limits().check_experiment_path(path).map_err(|error| self.locate(error))?;
         self.write(|state| {
             check_experiment_writable(state, self.id)?;
             match state.experiment_of(path) {
@@ -101,13 +101,14 @@ impl Experiment {
 
     /// Marks it and all its runs deleted, until [`Experiment::restore`] or [`Database::gc`].
     ///
-    /// The default experiment, and one that is deleted already, is [`ErrorKind::InvalidState`].
+    /// One that is deleted already is [`ErrorKind::NotFound`] (MLflow's rule: only active ones are
+    /// there to be deleted), the default experiment [`ErrorKind::InvalidState`].
     pub fn delete(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Deleted)
     }
 
     /// Restores it and all its runs, also those that were deleted by themselves before (MLflow's
-    /// rule). One that is active is [`ErrorKind::InvalidState`].
+    /// rule). One that is active is [`ErrorKind::NotFound`].
     pub fn restore(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Active)
     }
@@ -123,7 +124,7 @@ impl Experiment {
             if known.lifecycle == lifecycle {
                 let message =
                     format!("experiment {:?} is {} already", known.path, lifecycle.as_str());
-                return Err(Error::new(ErrorKind::InvalidState, message));
+                return Err(Error::new(ErrorKind::NotFound, message));
             }
             let time = Timestamp::now().as_nanos();
             Ok(vec![ExperimentLifecycleSet { experiment: self.id, lifecycle, time }.into()])
@@ -132,7 +133,8 @@ impl Experiment {
 
     /// Sets a tag, whatever it was before; key and value follow the rules of [`Run::set_tag`].
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
-        let tags = collect_pairs("tag", [(key, value)]).map_err(|error| self.locate(error))?;
+        let tags = self.limits().experiment_tags().collect([(key, value)]);
+        let tags = tags.map_err(|error| self.locate(error))?;
         self.write(|state| {
             check_experiment_writable(state, self.id)?;
             let time = Timestamp::now().as_nanos();
@@ -162,6 +164,10 @@ impl Experiment {
     fn write(&self, mut build: impl FnMut(&State) -> Result<Vec<Record>>) -> Result<()> {
         let log = &self.database.engine().log;
         log.append(|state, _| Ok((build(state)?, ()))).map_err(|error| self.locate(error))
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.database.engine().limits
     }
 
     fn locate(&self, error: Error) -> Error {

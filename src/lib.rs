@@ -112,10 +112,14 @@ mod entity;
 mod error;
 #[cfg(not(loom))]
 mod experiment;
+#[cfg(not(loom))]
+mod first_datasets;
 mod format;
 mod id;
 #[cfg(not(loom))]
 mod index;
+#[cfg(not(loom))]
+mod inputs;
 #[cfg(not(loom))]
 mod limits;
 #[cfg(not(loom))]
@@ -153,6 +157,8 @@ mod storage;
 pub mod storage;
 mod sys;
 #[cfg(not(loom))]
+mod tree;
+#[cfg(not(loom))]
 mod verify;
 
 #[cfg(not(loom))]
@@ -162,7 +168,8 @@ pub use database::Database;
 #[cfg(not(loom))]
 pub use dump::{DumpedFrame, DumpedRecord};
 pub use entity::{
-    ExperimentInfo, Lifecycle, MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord,
+    Dataset, DatasetInput, DatasetSummary, ExperimentFolder, ExperimentInfo, Lifecycle,
+    MetricHistory, MetricPoint, MetricStatistics, ModelOutput, RunInfo, RunInputs, RunRecord,
     RunStatus,
 };
 pub use error::{Error, ErrorKind, Result};
@@ -171,6 +178,8 @@ pub use experiment::{Experiment, RunBuilder};
 pub use id::{ExperimentId, RunId, Timestamp};
 #[cfg(not(loom))]
 pub use index::{IndexPlace, SqlTable, SqlValue};
+#[cfg(not(loom))]
+pub use limits::Limits;
 #[cfg(not(loom))]
 pub use log::Damage;
 #[cfg(not(loom))]

@@ -2,26 +2,213 @@
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The greatest number of characters in a metric, param or tag key.
-pub const KEY_CHARACTERS_MAX: usize = 250;
-/// The greatest number of characters in the path of an experiment or the name of a run.
-pub const NAME_CHARACTERS_MAX: usize = 500;
-/// The greatest number of bytes in the value of a param or tag: 16 MiB.
-pub const VALUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The greatest number of bytes in any text: 16 MiB.
+pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The greatest number of bytes in a key; the keys of many metrics stand in one column block.
+pub const KEY_BYTES_MAX: usize = 4096;
 
-/// A key is 1 to 250 letters, digits, `_ - . : /` and spaces of any script, and as a path it is in
-/// its shortest form: no leading or trailing `/`, no empty, `.` or `..` segment.
-pub(crate) fn check_key(what: &str, key: &str) -> Result<()> {
+/// Declares [`Limits`]: each limit with MLflow's number, which is the default.
+macro_rules! limits {
+    ($($(#[$meta:meta])* $name:ident = $default:expr;)*) => {
+        /// How long texts may be, and how many items a batch may have; what is over a limit is
+        /// [`ErrorKind::InvalidInput`] and never cut short.
+        ///
+        /// The default has MLflow's numbers for texts, counted in characters, and no limits for
+        /// batches. Whatever the limits are, a text has at most 16 MiB and a key 4096 bytes. They
+        /// are looked at when something is written: what is in a file is read whatever they are.
+        ///
+        /// ```
+        /// # let folder = tempfile::tempdir()?;
+        /// # let path = folder.path().join("runs.tracklite");
+        /// use tracklite::{Database, ErrorKind, Limits};
+        ///
+        /// let limits = Limits::default().tag_value(1_000_000);
+        /// let database = Database::builder().create(true).limits(limits).open(&path)?;
+        /// let run = database.default_experiment()?.start_run("")?;
+        /// run.set_tag("notebook", "#".repeat(100_000))?;
+        /// let error = run.log_param("notebook", "#".repeat(100_000)).unwrap_err();
+        /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[must_use = "limits are given to `DatabaseBuilder::limits`"]
+        pub struct Limits {
+            $($name: usize,)*
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Limits { $($name: $default,)* }
+            }
+        }
+
+        impl Limits {
+            /// No limits but those of the engine: 16 MiB for a text, 4096 bytes for a key.
+            pub fn unlimited() -> Self {
+                Limits { $($name: usize::MAX,)* }
+            }
+
+            $($(#[$meta])*
+            pub fn $name(mut self, most: usize) -> Self {
+                self.$name = most;
+                self
+            })*
+        }
+    };
+}
+
+limits! {
+    /// Characters in the key of a metric, param or tag. Default: 250.
+    key = 250;
+    /// Characters in the value of a param. Default: 6000.
+    param_value = 6000;
+    /// Characters in the value of a run's tag. Default: 8000.
+    tag_value = 8000;
+    /// Characters in the key of an experiment's tag. Default: 250.
+    experiment_tag_key = 250;
+    /// Characters in the value of an experiment's tag. Default: 20,000.
+    experiment_tag_value = 20_000;
+    /// Characters in the path of an experiment. Default: 500.
+    experiment_name = 500;
+    /// Characters in the name of a run. Default: 500.
+    run_name = 500;
+    /// Characters in the name of a dataset. Default: 500.
+    dataset_name = 500;
+    /// Characters in the digest of a dataset. Default: 36.
+    dataset_digest = 36;
+    /// Characters in the source of a dataset, and in the type of it. Default: 65,535.
+    dataset_source = 65_535;
+    /// Characters in the schema of a dataset. Default: 1,048,575.
+    dataset_schema = 1_048_575;
+    /// Characters in the profile of a dataset. Default: 16,777,215.
+    dataset_profile = 16_777_215;
+    /// Characters in the key of a tag of a dataset input. Default: 255.
+    input_tag_key = 255;
+    /// Characters in the value of a tag of a dataset input. Default: 500.
+    input_tag_value = 500;
+    /// Characters in the id of a logged model. Default: 250.
+    model_id = 250;
+    /// Points in one batch. Default: no limit; MLflow's REST server takes 1000.
+    batch_metrics = usize::MAX;
+    /// Params in one batch. Default: no limit; MLflow's REST server takes 100.
+    batch_params = usize::MAX;
+    /// Tags in one batch. Default: no limit; MLflow's REST server takes 100.
+    batch_tags = usize::MAX;
+    /// Points, params and tags in one batch together. Default: no limit; MLflow's REST server takes
+    /// 1000.
+    batch_items = usize::MAX;
+}
+
+/// What holds for pairs of one kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PairRule {
+    what: &'static str,
+    key: usize,
+    value: usize,
+}
+
+/// How long the texts of a dataset, and the id of a model, may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DatasetSizes {
+    pub(crate) name: usize,
+    pub(crate) digest: usize,
+    pub(crate) source: usize,
+    pub(crate) schema: usize,
+    pub(crate) profile: usize,
+    pub(crate) model: usize,
+}
+
+impl Limits {
+    /// With the limits that MLflow's REST server has for one batch: 1000 points, 100 params, 100
+    /// tags, and 1000 of them together.
+    pub fn mlflow_batches(self) -> Self {
+        self.batch_metrics(1000).batch_params(100).batch_tags(100).batch_items(1000)
+    }
+
+    pub(crate) fn params(&self) -> PairRule {
+        PairRule { what: "param", key: self.key, value: self.param_value }
+    }
+
+    pub(crate) fn tags(&self) -> PairRule {
+        PairRule { what: "tag", key: self.key, value: self.tag_value }
+    }
+
+    pub(crate) fn experiment_tags(&self) -> PairRule {
+        let (key, value) = (self.experiment_tag_key, self.experiment_tag_value);
+        PairRule { what: "experiment tag", key, value }
+    }
+
+    pub(crate) fn input_tags(&self) -> PairRule {
+        let (key, value) = (self.input_tag_key, self.input_tag_value);
+        PairRule { what: "tag of a dataset input", key, value }
+    }
+
+    pub(crate) fn dataset(&self) -> DatasetSizes {
+        DatasetSizes {
+            name: self.dataset_name,
+            digest: self.dataset_digest,
+            source: self.dataset_source,
+            schema: self.dataset_schema,
+            profile: self.dataset_profile,
+            model: self.model_id,
+        }
+    }
+
+    /// The key of a metric, see [`check_key`].
+    pub(crate) fn check_metric_key(&self, key: &str) -> Result<()> {
+        check_key("metric", key, self.key)
+    }
+
+    /// The path of an experiment: any characters, not all blank.
+    pub(crate) fn check_experiment_path(&self, path: &str) -> Result<()> {
+        check_name("experiment path", path, self.experiment_name)
+    }
+
+    /// The name of a run: not all blank, no control characters.
+    pub(crate) fn check_run_name(&self, name: &str) -> Result<()> {
+        if name.chars().any(char::is_control) {
+            let message = format!("run name {:?}: it has a control character", shortened(name));
+            return Err(invalid(message));
+        }
+        check_name("run name", name, self.run_name)
+    }
+}
+
+impl PairRule {
+    /// Keys and values as text, each checked.
+    pub(crate) fn collect<K: AsRef<str>, V: ToString>(
+        self,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Vec<(String, String)>> {
+        let mut all = Vec::new();
+        for (key, value) in pairs {
+            let (key, value) = (key.as_ref(), value.to_string());
+            self.check(key, &value)?;
+            all.push((key.to_owned(), value));
+        }
+        Ok(all)
+    }
+
+    /// A key as [`check_key`] has it, and any text as value.
+    pub(crate) fn check(self, key: &str, value: &str) -> Result<()> {
+        check_key(self.what, key, self.key)?;
+        check_text(&format!("the value of {} {key:?}", self.what), value, self.value)
+    }
+}
+
+/// A key is one or more letters, digits, `_ - . : /` and spaces of any script, and as a path it is
+/// in its shortest form: no leading or trailing `/`, no empty, `.` or `..` segment.
+fn check_key(what: &str, key: &str, most: usize) -> Result<()> {
     let rule = if key.is_empty() {
         "it is empty"
-    } else if key.chars().count() > KEY_CHARACTERS_MAX {
-        "it has more than 250 characters"
     } else if !key.chars().all(is_key_character) {
         "only letters, digits, spaces and _ - . : / are allowed"
     } else if key.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
         "as a path it has an empty, `.` or `..` segment"
+    } else if key.len() > KEY_BYTES_MAX {
+        "it has more than 4096 bytes"
     } else {
-        return Ok(());
+        return check_text(&format!("the {what} key {:?}", shortened(key)), key, most);
     };
     Err(invalid(format!("{what} key {:?}: {rule}", shortened(key))))
 }
@@ -30,39 +217,32 @@ fn is_key_character(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | ' ' | ':' | '/')
 }
 
-/// The path of an experiment: 1 to 500 characters, not all blank, no control characters.
-pub(crate) fn check_experiment_path(path: &str) -> Result<()> {
-    check_name("experiment path", path)
-}
-
-/// The name of a run: 1 to 500 characters, not all blank, no control characters.
-pub(crate) fn check_run_name(name: &str) -> Result<()> {
-    check_name("run name", name)
-}
-
-fn check_name(what: &str, name: &str) -> Result<()> {
-    let rule = if name.trim().is_empty() {
-        "it is blank"
-    } else if name.chars().count() > NAME_CHARACTERS_MAX {
-        "it has more than 500 characters"
-    } else if name.chars().any(char::is_control) {
-        "it has a control character"
-    } else {
-        return Ok(());
-    };
-    Err(invalid(format!("{what} {:?}: {rule}", shortened(name))))
-}
-
-/// A value of a param or tag: any text of at most 16 MiB.
-pub(crate) fn check_value(what: &str, key: &str, value: &str) -> Result<()> {
-    if value.len() <= VALUE_BYTES_MAX {
-        return Ok(());
+/// A text that is not all blank.
+pub(crate) fn check_name(what: &str, name: &str, most: usize) -> Result<()> {
+    if name.trim().is_empty() {
+        return Err(invalid(format!("{what} {:?}: it is blank", shortened(name))));
     }
-    Err(invalid(format!(
-        "{what} {key:?}: its value has {} bytes, at most {VALUE_BYTES_MAX} are kept (log it as an \
-         artifact instead)",
-        value.len()
-    )))
+    check_text(&format!("the {what} {:?}", shortened(name)), name, most)
+}
+
+/// Any text of at most so many characters, and 16 MiB.
+pub(crate) fn check_text(what: &str, text: &str, most: usize) -> Result<()> {
+    let bytes = text.len();
+    if bytes > TEXT_BYTES_MAX {
+        return Err(invalid(format!(
+            "{what} has {bytes} bytes, at most {TEXT_BYTES_MAX} are kept (log it as an artifact \
+             instead)"
+        )));
+    }
+    // A character has at least one byte.
+    let characters = if bytes > most { text.chars().count() } else { 0 };
+    if characters > most {
+        return Err(invalid(format!(
+            "{what} has {characters} characters, at most {most} are allowed \
+             (`DatabaseBuilder::limits` sets that)"
+        )));
+    }
+    Ok(())
 }
 
 fn shortened(text: &str) -> String {
@@ -83,15 +263,25 @@ mod tests {
 
     #[test]
     fn keys_follow_the_rules() {
+        let limits = Limits::default();
         for good in ["loss", "train/loss", "a b", "x:y", "grad.norm-2", "\u{645}\u{642}", "\u{fc}"]
         {
-            assert!(check_key("metric", good).is_ok(), "{good}");
+            assert!(limits.check_metric_key(good).is_ok(), "{good}");
         }
         let long = "k".repeat(251);
         for bad in ["", "/a", "a/", "a//b", "./a", "..", "a\nb", "a*b", "a\\b", &long] {
-            let error = check_key("metric", bad).unwrap_err();
+            let error = limits.check_metric_key(bad).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad}");
         }
-        assert!(check_key("metric", &"k".repeat(250)).is_ok());
+        assert!(limits.check_metric_key(&"\u{fc}".repeat(250)).is_ok());
+        assert!(Limits::unlimited().check_metric_key(&long).is_ok());
+        assert!(Limits::unlimited().check_metric_key(&"k".repeat(4097)).is_err());
+    }
+
+    #[test]
+    fn characters_are_counted_and_not_bytes() {
+        assert!(check_text("it", "\u{1f600}\u{1f600}", 2).is_ok());
+        assert!(check_text("it", "abc", 2).is_err());
+        assert!(check_text("it", "", 0).is_ok());
     }
 }

@@ -5,12 +5,12 @@
 use crate::entity::{PARENT_RUN_TAG, RUN_NAME_TAG};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RunId;
-use crate::limits;
+use crate::limits::Limits;
 
 /// A tag that renames the run holds a name.
-pub(crate) fn check_tags(tags: &[(String, String)]) -> Result<()> {
+pub(crate) fn check_tags(limits: &Limits, tags: &[(String, String)]) -> Result<()> {
     let mut names = tags.iter().filter(|(key, _)| key == RUN_NAME_TAG);
-    names.try_for_each(|(_, name)| limits::check_run_name(name))
+    names.try_for_each(|(_, name)| limits.check_run_name(name))
 }
 
 /// Name and parent of a run that is being started agree with its tags, which are left without

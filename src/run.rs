@@ -14,7 +14,7 @@ use crate::entity::{MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRe
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{ParamsSet, Record, RunUpdated, TagDeleted, TagsSet};
 use crate::id::{ExperimentId, RunId, Timestamp};
-use crate::limits;
+use crate::limits::Limits;
 use crate::log::{RunGate, State, check_row_length, check_run_writable};
 use crate::metric::{Metric, MetricRow, Schema, Series, Step};
 use crate::reserved;
@@ -132,8 +132,12 @@ impl Run {
         }))
     }
 
-    fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         self.0.engine()
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.engine().limits
     }
 
     /// The run's id.
@@ -192,7 +196,7 @@ impl Run {
     ///
     /// The first time a process asks for a metric of a run costs some microseconds, and a record in
     /// the file; later handles share it. An illegal key is [`ErrorKind::InvalidInput`]: 1 to 250
-    /// letters, digits, spaces and `_ - . : /`, as a path in its shortest form.
+    /// (see [`Limits`]) letters, digits, spaces and `_ - . : /`, as a path in its shortest form.
     pub fn metric(&self, key: &str) -> Result<Metric> {
         self.0.check_fork()?;
         if !self.0.metrics.read().contains_key(key) {
@@ -235,7 +239,7 @@ impl Run {
     /// Defines those of the keys that are new, in one frame.
     fn define(&self, keys: &[&str]) -> Result<()> {
         for key in keys {
-            limits::check_key("metric", key).map_err(|error| self.engine().locate(error))?;
+            self.limits().check_metric_key(key).map_err(|error| self.engine().locate(error))?;
         }
         self.0.check_open()?;
         let mut metrics = self.0.metrics.write();
@@ -257,10 +261,10 @@ impl Run {
     }
 
     /// Sets a param. The same value again does nothing; another value than before is
-    /// [`ErrorKind::InvalidState`].
+    /// [`ErrorKind::InvalidInput`].
     ///
-    /// Keys follow the rule of [`Run::metric`]; a value is any text of at most 16 MiB, else it is
-    /// [`ErrorKind::InvalidInput`]. Some microseconds, as for tags.
+    /// Keys follow the rule of [`Run::metric`]; a value is any text within the [`Limits`], else it
+    /// is [`ErrorKind::InvalidInput`]. Some microseconds, as for tags.
     pub fn log_param(&self, key: &str, value: impl ToString) -> Result<()> {
         self.log_params([(key, value)])
     }
@@ -271,7 +275,8 @@ impl Run {
         K: AsRef<str>,
         V: ToString,
     {
-        let params = collect_pairs("param", params).map_err(|error| self.engine().locate(error))?;
+        let params = self.limits().params().collect(params);
+        let params = params.map_err(|error| self.engine().locate(error))?;
         self.write(|state| {
             let fresh = fresh_params(state, self.id(), &params)?;
             let record = ParamsSet { run: self.id(), params: fresh };
@@ -293,8 +298,9 @@ impl Run {
         K: AsRef<str>,
         V: ToString,
     {
-        let tags = collect_pairs("tag", tags)
-            .and_then(|tags| reserved::check_tags(&tags).map(|()| tags))
+        let tags = (self.limits().tags())
+            .collect(tags)
+            .and_then(|tags| reserved::check_tags(self.limits(), &tags).map(|()| tags))
             .map_err(|error| self.engine().locate(error))?;
         if tags.is_empty() {
             return Ok(());
@@ -319,7 +325,7 @@ impl Run {
 
     /// Renames the run.
     pub fn set_name(&self, name: &str) -> Result<()> {
-        limits::check_run_name(name).map_err(|error| self.engine().locate(error))?;
+        self.limits().check_run_name(name).map_err(|error| self.engine().locate(error))?;
         self.update(Some(name.to_owned()), None, None)
     }
 
@@ -340,7 +346,7 @@ impl Run {
     }
 
     /// Appends what `build` makes of the state, unless the run is deleted.
-    fn write(&self, mut build: impl FnMut(&State) -> Result<Vec<Record>>) -> Result<()> {
+    pub(crate) fn write(&self, mut build: impl FnMut(&State) -> Result<Vec<Record>>) -> Result<()> {
         self.0.check_open()?;
         let appended = self.engine().log.append(|state, _| {
             check_run_writable(state, self.id())?;
@@ -407,7 +413,7 @@ impl Run {
     }
 
     /// What was read; when that is nothing because the run was purged, the error that says so.
-    fn unless_purged<T>(&self, answer: T, is_empty: fn(&T) -> bool) -> Result<T> {
+    pub(crate) fn unless_purged<T>(&self, answer: T, is_empty: fn(&T) -> bool) -> Result<T> {
         if is_empty(&answer) {
             self.info()?;
         }
@@ -499,7 +505,7 @@ fn fresh_params(
             Some(before) if before == value => {}
             Some(before) => {
                 return Err(Error::new(
-                    ErrorKind::InvalidState,
+                    ErrorKind::InvalidInput,
                     format!(
                         "param {key:?} of run {run} is {before:?} and stays so: it cannot become \
                          {value:?}"
@@ -509,21 +515,6 @@ fn fresh_params(
         }
     }
     Ok(fresh)
-}
-
-/// Keys and values as text, each checked.
-pub(crate) fn collect_pairs<K: AsRef<str>, V: ToString>(
-    what: &str,
-    pairs: impl IntoIterator<Item = (K, V)>,
-) -> Result<Vec<(String, String)>> {
-    let mut all = Vec::new();
-    for (key, value) in pairs {
-        let (key, value) = (key.as_ref(), value.to_string());
-        limits::check_key(what, key)?;
-        limits::check_value(what, key, &value)?;
-        all.push((key.to_owned(), value));
-    }
-    Ok(all)
 }
 
 pub(crate) fn no_such_run(id: RunId) -> Error {

@@ -193,11 +193,21 @@ impl Check {
             Record::RowDefined(ref defined) => {
                 self.define(position, defined.incarnation, &record);
             }
+            Record::InputsLogged(logged) => self.edges(position, "inputs", logged.run),
+            Record::OutputsLogged(logged) => self.edges(position, "outputs", logged.run),
             Record::Unknown { kind, version, .. } => self.report.notes.push(format!(
                 "a record of kind {kind}, version {version}, at byte {position} is unknown to \
                  this build"
             )),
             _ => {}
+        }
+    }
+
+    /// Inputs and outputs are those of a run that was started before, and not purged.
+    fn edges(&mut self, position: u64, what: &str, run: RunId) {
+        if !self.runs.contains(&run) {
+            let place = format!("{what} of run {run}");
+            self.damage(&place, position, "a run that was started before", "an unknown run");
         }
     }
 

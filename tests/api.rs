@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use tracklite::{
-    Database, ErrorKind, ExperimentId, IndexPlace, Lifecycle, MetricPoint, RunStatus, Step,
+    Database, ErrorKind, ExperimentId, IndexPlace, Lifecycle, Limits, MetricPoint, RunStatus, Step,
     Timestamp, WritePath,
 };
 
@@ -126,9 +126,9 @@ fn params_are_set_once_and_tags_overwritten() {
     let run = database.default_experiment().unwrap().start_run("").unwrap();
     run.log_param("rate", 0.1).unwrap();
     run.log_param("rate", 0.1).unwrap();
-    assert_eq!(run.log_param("rate", 0.2).unwrap_err().kind(), ErrorKind::InvalidState);
+    assert_eq!(run.log_param("rate", 0.2).unwrap_err().kind(), ErrorKind::InvalidInput);
     let both = run.log_params([("depth", "3"), ("rate", "9")]);
-    assert_eq!(both.unwrap_err().kind(), ErrorKind::InvalidState);
+    assert_eq!(both.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(run.params().unwrap().len(), 1, "a refused batch sets nothing");
     run.set_tag("stage", "a").unwrap();
     run.set_tag("stage", "b").unwrap();
@@ -151,7 +151,7 @@ fn experiments_are_named_by_their_path() {
     second.set_tag("owner", "me").unwrap();
     let run = second.start_run("x").unwrap();
     second.delete().unwrap();
-    assert_eq!(second.delete().unwrap_err().kind(), ErrorKind::InvalidState);
+    assert_eq!(second.delete().unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(second.start_run("y").unwrap_err().kind(), ErrorKind::InvalidState);
     assert_eq!(run.log_metric("loss", 1.0, 0).unwrap_err().kind(), ErrorKind::InvalidState);
     assert_eq!(database.experiment("/a/d").unwrap_err().kind(), ErrorKind::InvalidState);
@@ -271,7 +271,8 @@ fn nested_runs_and_prefixes() {
 fn arrays_rows_and_large_things() {
     let folder = folder();
     let path = folder.path().join("runs.tracklite");
-    let database = open(&path);
+    let builder = Database::builder().create(true).index(IndexPlace::InMemory);
+    let database = builder.limits(Limits::default().tag_value(1 << 20)).open(&path).unwrap();
     let run = database.default_experiment().unwrap().start_run("").unwrap();
     let points: Vec<MetricPoint> = (0..1000)
         .map(|step| MetricPoint { step, time: Timestamp::from_nanos(step), value: step as f64 })

@@ -1,10 +1,14 @@
 //! The data model row by row: what MLflow does (`SqlAlchemyStore`), and where this is stricter.
 
+mod inputs;
+mod lifecycle;
+mod limits;
 mod reserved;
+mod tree;
 
 use std::path::Path;
 
-use tracklite::{Database, ErrorKind, IndexPlace};
+use tracklite::{Database, ErrorKind, ExperimentInfo, IndexPlace, RunRecord};
 
 fn open(path: &Path) -> Database {
     Database::builder().create(true).index(IndexPlace::InMemory).open(path).unwrap()
@@ -32,11 +36,27 @@ fn told<T: std::fmt::Debug>(result: tracklite::Result<T>, kind: ErrorKind) -> St
 
 /// What a backup of the database holds.
 fn backup(folder: &tempfile::TempDir, database: &Database) -> Database {
-    let path = folder.path().join("backup.tracklite");
-    if path.exists() {
-        std::fs::remove_file(&path).unwrap();
-    }
+    let path = folder.path().join(format!("{:?}.tracklite", std::time::Instant::now()));
     database.backup(&path).unwrap();
     assert_eq!(Database::verify(&path).unwrap().damages, []);
     open(&path)
+}
+
+/// All that the public API tells of a database but its points.
+fn told_of(database: &Database) -> (Vec<ExperimentInfo>, Vec<RunRecord>, Vec<String>) {
+    let (experiments, runs) = (database.experiments().unwrap(), database.all_runs().unwrap());
+    let ids: Vec<_> = experiments.iter().map(|info| info.id).collect();
+    let mut more: Vec<String> = Vec::new();
+    more.push(format!("{:?}", database.search_datasets(&ids).unwrap()));
+    for record in &runs {
+        let run = database.run(record.info.id).unwrap();
+        assert_eq!(run.inputs().unwrap().datasets, record.datasets);
+        assert_eq!(run.inputs().unwrap().models, record.model_inputs);
+        assert_eq!(run.outputs().unwrap(), record.model_outputs);
+        more.push(format!("{:?}", (run.children(), run.descendants(), run.ancestors())));
+        for key in record.metrics.keys() {
+            more.push(format!("{key} {:?}", run.history(key)));
+        }
+    }
+    (experiments, runs, more)
 }

@@ -39,7 +39,7 @@ fn an_experiment_is_deleted_and_restored_with_its_runs() {
     let (_folder, database) = new();
     let experiment = database.experiment("/team/churn").unwrap();
     let run = experiment.start_run("one").unwrap();
-    assert_eq!(kind(experiment.restore()), ErrorKind::InvalidState);
+    assert_eq!(kind(experiment.restore()), ErrorKind::NotFound);
     experiment.delete().unwrap();
     let found = database.find_experiment("/team/churn").unwrap().unwrap();
     assert_eq!(found.info().unwrap().lifecycle, Lifecycle::Deleted);

@@ -166,8 +166,11 @@ impl World {
 
     fn delete_experiment(&mut self, place: usize, done: tracklite::Result<()>, delete: bool) {
         let known = &mut self.model.experiments[place];
-        if known.is_deleted == delete || (place == 0 && delete) {
+        if place == 0 && delete {
             return expect_error(done, ErrorKind::InvalidState);
+        }
+        if known.is_deleted == delete {
+            return expect_error(done, ErrorKind::NotFound);
         }
         done.expect("a lifecycle that changes");
         known.is_deleted = delete;
@@ -283,8 +286,11 @@ impl World {
             is_new &= before == value;
         }
         let done = run.log_params(pairs);
-        if known.is_deleted || !is_new {
+        if known.is_deleted {
             return expect_error(done, ErrorKind::InvalidState);
+        }
+        if !is_new {
+            return expect_error(done, ErrorKind::InvalidInput);
         }
         done.expect("params");
         known.params = wanted;

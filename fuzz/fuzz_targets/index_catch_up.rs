@@ -7,11 +7,11 @@ use std::sync::Arc;
 use tracklite::internals::frame::{self, EMPTY_CHAIN_HASH, RawRecord};
 use tracklite::internals::header::Header;
 use tracklite::internals::record::{
-    BlockPlace, BlockUnitOpened, ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed,
-    ExperimentTagDeleted, ExperimentTagsSet, ExtentOpened, Incarnation, ParamsSet, Position,
-    Punched, Purged, Record, RecordClass, RowDefined, RunLifecycleSet, RunResumed, RunStarted,
-    RunUpdated, Sealed, SealedBlock, SealedSeries, SeriesDefined, SeriesId, TagDeleted, TagsSet,
-    WriterClosed, WriterOpened,
+    BlockPlace, BlockUnitOpened, DatasetLogged, ExperimentCreated, ExperimentLifecycleSet,
+    ExperimentRenamed, ExperimentTagDeleted, ExperimentTagsSet, ExtentOpened, Incarnation,
+    InputsLogged, OutputsLogged, ParamsSet, Position, Punched, Purged, Record, RecordClass,
+    RowDefined, RunLifecycleSet, RunResumed, RunStarted, RunUpdated, Sealed, SealedBlock,
+    SealedSeries, SeriesDefined, SeriesId, TagDeleted, TagsSet, WriterClosed, WriterOpened,
 };
 use tracklite::internals::storage::{MemoryFile, Storage as _};
 use tracklite::internals::{FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, unit_start};
@@ -22,13 +22,18 @@ tracklite_fuzz::fuzz_program!(run, seeds);
 
 const FILE: FileId = FileId(7);
 const FRAMES_MAX: usize = 24;
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 18] = [
     "experiments",
     "experiment_tags",
     "runs",
     "params",
     "tags",
     "metrics",
+    "datasets",
+    "dataset_inputs",
+    "dataset_input_tags",
+    "model_inputs",
+    "model_outputs",
     "writers",
     "run_writers",
     "series",
@@ -143,7 +148,11 @@ fn lifecycle(choices: &mut Choices<'_>) -> Lifecycle {
 }
 
 fn text(choices: &mut Choices<'_>) -> String {
-    ["", "loss", "a/b", "\u{fc}", "quote'\"", "\0"][choices.below(6)].to_owned()
+    // Two tags mean more than others; an id is the value of one of them.
+    let id = "00000000000000000000000000000001";
+    let some = ["", "loss", "a/b", "\u{fc}", "quote'\"", "\0"];
+    let all = [&some[..], &["mlflow.runName", "mlflow.parentRunId", id]].concat();
+    all[choices.below(9)].to_owned()
 }
 
 fn pairs(choices: &mut Choices<'_>) -> Vec<(String, String)> {
@@ -253,8 +262,29 @@ fn about_runs(choices: &mut Choices<'_>) -> Record {
             let experiments = (0..choices.below(2)).map(|_| experiment(choices)).collect();
             Purged { runs: vec![run], experiments }.into()
         }
+        6 => about_data(choices, run),
         _ => ParamsSet { run, params: pairs(choices) }.into(),
     }
+}
+
+fn about_data(choices: &mut Choices<'_>, run: RunId) -> Record {
+    let model = |choices: &mut Choices<'_>| (text(choices), choices.integer());
+    if choices.byte() < 100 {
+        let models = (0..choices.below(3)).map(|_| model(choices)).collect();
+        return OutputsLogged { run, models }.into();
+    }
+    let dataset = |choices: &mut Choices<'_>| DatasetLogged {
+        name: text(choices),
+        digest: text(choices),
+        source_type: "local".to_owned(),
+        source: text(choices),
+        schema: (choices.byte() < 128).then(|| text(choices)),
+        profile: None,
+        tags: pairs(choices),
+    };
+    let datasets = (0..choices.below(3)).map(|_| dataset(choices)).collect();
+    let models = (0..choices.below(3)).map(|_| text(choices)).collect();
+    InputsLogged { run, datasets, models }.into()
 }
 
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {

@@ -22,3 +22,15 @@ pub struct ExperimentInfo {
     /// Its tags by key.
     pub tags: BTreeMap<String, String>,
 }
+
+/// What is directly in a folder of experiments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExperimentFolder {
+    /// The folder itself, such as `/Shared/team`; `/` holds all.
+    pub path: String,
+    /// The folders in it that hold experiments at any depth, by path.
+    pub folders: Vec<String>,
+    /// The experiments in it, deleted ones too, by path.
+    pub experiments: Vec<ExperimentInfo>,
+}

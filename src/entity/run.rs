@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::MetricPoint;
+use super::{DatasetInput, MetricPoint, ModelOutput};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ExperimentId, RunId, Timestamp};
 
@@ -122,7 +122,7 @@ pub struct RunInfo {
     pub lifecycle: Lifecycle,
 }
 
-/// A run with its params, tags and the latest point of each metric.
+/// A run with its params, tags, the latest point of each metric, inputs and outputs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RunRecord {
@@ -134,4 +134,25 @@ pub struct RunRecord {
     pub tags: BTreeMap<String, String>,
     /// The latest point of each metric by key.
     pub metrics: BTreeMap<String, MetricPoint>,
+    /// The datasets that it was given, in the order of logging.
+    pub datasets: Vec<DatasetInput>,
+    /// The ids of logged models that it was given, in the order of logging.
+    pub model_inputs: Vec<String>,
+    /// The models that it has made, in the order of logging.
+    pub model_outputs: Vec<ModelOutput>,
+}
+
+impl RunRecord {
+    /// A run of which nothing else is known yet.
+    pub(crate) fn new(info: RunInfo) -> Self {
+        RunRecord {
+            info,
+            params: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            metrics: BTreeMap::new(),
+            datasets: Vec::new(),
+            model_inputs: Vec::new(),
+            model_outputs: Vec::new(),
+        }
+    }
 }

@@ -243,7 +243,7 @@ impl RawRecord<'_> {
     /// The run that the record is about, when its kind is one whose first field is a run.
     #[must_use]
     pub fn run(&self) -> Option<RunId> {
-        let about_run = matches!(self.kind, 48..=54) && self.is_known();
+        let about_run = matches!(self.kind, 48..=54 | 56 | 57) && self.is_known();
         let first = || bincode::serde::decode_from_slice(self.body, READING).ok();
         about_run.then(first).flatten().map(|(run, _): (RunId, usize)| run)
     }

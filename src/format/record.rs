@@ -378,6 +378,46 @@ pub struct Purged {
     pub experiments: Vec<ExperimentId>,
 }
 
+/// A dataset that a run was given, and the tags of this use of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetLogged {
+    /// The name; with the digest it identifies the dataset in the run's experiment.
+    pub name: String,
+    /// The digest.
+    pub digest: String,
+    /// What kind of source it has.
+    pub source_type: String,
+    /// Where it comes from.
+    pub source: String,
+    /// What its columns are.
+    pub schema: Option<String>,
+    /// What it amounts to.
+    pub profile: Option<String>,
+    /// Keys and values; a later one wins.
+    pub tags: Vec<(String, String)>,
+}
+
+/// Datasets and logged models that a run was given. What it has already stays as it is, and what
+/// a dataset says beside its name and digest holds as the experiment's first record of it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputsLogged {
+    /// The run.
+    pub run: RunId,
+    /// The datasets.
+    pub datasets: Vec<DatasetLogged>,
+    /// The ids of the models.
+    pub models: Vec<String>,
+}
+
+/// Logged models that a run has made; one that it has already at this step is no second one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputsLogged {
+    /// The run.
+    pub run: RunId,
+    /// The id of each model, and the training step.
+    pub models: Vec<(String, i64)>,
+}
+
 /// What an older build does that meets a record it does not know, by kind or by version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -490,4 +530,6 @@ records! {
     TagsSet = 53, 0, ReadIncompatible;
     TagDeleted = 54, 0, ReadIncompatible;
     Purged = 55, 0, ReadIncompatible;
+    InputsLogged = 56, 0, ReadIncompatible;
+    OutputsLogged = 57, 0, ReadIncompatible;
 }

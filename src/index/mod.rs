@@ -13,6 +13,7 @@
 )]
 
 mod apply;
+mod inputs;
 mod leftovers;
 mod place;
 mod query;

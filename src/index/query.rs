@@ -1,6 +1,6 @@
 //! What users ask for: experiments, runs and their params, tags and latest sealed metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr;
 
 use rusqlite::types::Type;
@@ -10,7 +10,7 @@ use crate::entity::{ExperimentInfo, Lifecycle, MetricPoint, RunInfo, RunRecord};
 use crate::error::Result;
 use crate::id::{ExperimentId, RunId, Timestamp};
 
-use super::{Index, IndexCounts, index_error, unsigned};
+use super::{Index, IndexCounts, index_error, inputs, unsigned};
 
 /// Which runs are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,15 @@ impl Index {
     /// All experiments, deleted ones too, by id.
     pub(crate) fn experiments(&self) -> Result<Vec<ExperimentInfo>> {
         self.select_experiments("1 ORDER BY experiment_id", ())
+    }
+
+    /// The experiments whose path is wanted, deleted ones too, by path.
+    pub(crate) fn experiments_where(
+        &self,
+        mut is_wanted: impl FnMut(&str) -> bool,
+    ) -> Result<Vec<ExperimentInfo>> {
+        let all = self.select_experiments("1 ORDER BY path, experiment_id", ())?;
+        Ok(all.into_iter().filter(|info| is_wanted(&info.path)).collect())
     }
 
     /// The experiment of this id.
@@ -69,7 +78,8 @@ impl Index {
 
     /// Runs with params, tags and latest sealed metrics, newest start first.
     ///
-    /// Four queries, whatever the number of runs; about 10 us a run with 20 values.
+    /// Seven queries, whatever the number of runs, and some for each run that has inputs or
+    /// outputs; about 10 us a run with 20 values.
     pub(crate) fn run_records(&self, scope: RunScope) -> Result<Vec<RunRecord>> {
         Ok(newest_first(self.read(|connection| records_of(connection, scope))?))
     }
@@ -90,6 +100,40 @@ impl Index {
             "SELECT run_id FROM runs WHERE parent = ?1 ORDER BY run",
             [run.to_string()],
         )
+    }
+
+    /// The runs nested in this one at any depth, in the order in which they were started.
+    pub(crate) fn descendants(&self, run: RunId) -> Result<Vec<RunId>> {
+        // Each run is taken once (`UNION`), so that a circle of parents has an end.
+        self.select_run_ids(
+            "WITH RECURSIVE below (run, run_id) AS (
+                 SELECT run, run_id FROM runs WHERE parent = ?1
+                 UNION
+                 SELECT runs.run, runs.run_id FROM below CROSS JOIN runs
+                 ON runs.parent = below.run_id
+             )
+             SELECT run_id FROM below WHERE run_id <> ?1 ORDER BY run",
+            [run.to_string()],
+        )
+    }
+
+    /// The runs that this one is nested in, the nearest first.
+    pub(crate) fn ancestors(&self, run: RunId) -> Result<Vec<RunId>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT above.run_id FROM runs JOIN runs above ON above.run_id = runs.parent
+                 WHERE runs.run_id = ?1",
+            )?;
+            let (mut found, mut seen) = (Vec::new(), HashSet::from([run]));
+            let mut at = run;
+            loop {
+                let above = select.query_row([at.to_string()], |row| parsed(row, 0)).optional()?;
+                let Some(above) = above.filter(|above| seen.insert(*above)) else { break };
+                found.push(above);
+                at = above;
+            }
+            Ok(found)
+        })
     }
 
     fn select_run_ids(&self, sql: &str, params: impl Params) -> Result<Vec<RunId>> {
@@ -185,7 +229,7 @@ impl Index {
 
 impl RunScope {
     /// The condition on the table `runs`, and its parameter.
-    fn condition(self) -> (&'static str, Option<String>) {
+    pub(super) fn condition(self) -> (&'static str, Option<String>) {
         match self {
             RunScope::All => ("1", None),
             RunScope::Active => (
@@ -222,6 +266,7 @@ pub(super) fn records_of(
         record.metrics.insert(key, metric_point(row, 2)?);
         Ok(())
     })?;
+    inputs::fill(connection, scope, &mut records)?;
     Ok(records)
 }
 
@@ -236,8 +281,7 @@ fn select_runs(
          FROM runs WHERE {condition} ORDER BY run"
     ))?;
     let records = select.query_map(params_from_iter(param), |row| {
-        let (params, tags, metrics) = Default::default();
-        Ok((row.get(0)?, RunRecord { info: run_info(row)?, params, tags, metrics }))
+        Ok((row.get(0)?, RunRecord::new(run_info(row)?)))
     })?;
     records.collect()
 }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 /// Each entry takes the schema one version further; an entry that was released never changes.
 ///
 /// An index of another version is not migrated but built anew, which is always allowed.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// The version of the schema that this build reads and writes.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -169,6 +169,54 @@ CREATE VIEW run_metrics AS
     SELECT runs.run_id, runs.experiment_id, metrics.key, metrics.step, metrics.timestamp,
            metrics.value, metrics.is_nan, metrics.points
     FROM metrics JOIN runs USING (run);
+";
+
+/// Inputs and outputs of runs, in the order of their small integers. An index of version 1 has no
+/// tags for names and parents either.
+const VERSION_2: &str = "
+CREATE TABLE datasets (
+    dataset       INTEGER PRIMARY KEY,
+    experiment_id INTEGER NOT NULL,
+    name          TEXT NOT NULL,
+    digest        TEXT NOT NULL,
+    source_type   TEXT NOT NULL,
+    source        TEXT NOT NULL,
+    schema        TEXT,
+    profile       TEXT
+);
+CREATE UNIQUE INDEX datasets_by_name ON datasets (experiment_id, name, digest);
+CREATE TABLE dataset_inputs (
+    input   INTEGER PRIMARY KEY,
+    run     INTEGER NOT NULL,
+    dataset INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX dataset_inputs_by_run ON dataset_inputs (run, dataset);
+CREATE INDEX dataset_inputs_by_dataset ON dataset_inputs (dataset);
+CREATE TABLE dataset_input_tags (
+    input INTEGER NOT NULL,
+    key   TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (input, key)
+) WITHOUT ROWID;
+CREATE TABLE model_inputs (
+    input INTEGER PRIMARY KEY,
+    run   INTEGER NOT NULL,
+    model TEXT NOT NULL
+);
+CREATE UNIQUE INDEX model_inputs_by_run ON model_inputs (run, model);
+CREATE TABLE model_outputs (
+    output INTEGER PRIMARY KEY,
+    run    INTEGER NOT NULL,
+    model  TEXT NOT NULL,
+    step   INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX model_outputs_by_run ON model_outputs (run, model, step);
+CREATE VIEW run_datasets AS
+    SELECT runs.run_id, runs.experiment_id, datasets.name, digest, source_type, source, schema,
+           profile, value AS context
+    FROM dataset_inputs JOIN runs USING (run) JOIN datasets USING (dataset)
+    LEFT JOIN dataset_input_tags ON dataset_input_tags.input = dataset_inputs.input
+    AND key = 'mlflow.data.context';
 ";
 
 /// What is there before the first frame: the experiment that every file has.

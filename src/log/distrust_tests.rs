@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::error::ErrorKind;
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
-    BlockPlace, ExperimentCreated, Incarnation, Position, Record, RecordClass, RowDefined,
-    SeriesDefined, SeriesId,
+    BlockPlace, ExperimentCreated, Incarnation, InputsLogged, OutputsLogged, Position, Purged,
+    Record, RecordClass, RowDefined, RunStarted, SeriesDefined, SeriesId,
 };
 use crate::format::word::WordPlace;
 use crate::format::{FileId, unit_start};
@@ -197,4 +197,34 @@ fn a_slot_of_an_undefined_series_is_named() {
     assert_eq!(slot.got, "series 77, which no frame defines, in 1 entries of the extent");
     assert_eq!(row.place, "slot 2 of extent 2");
     assert!(row.got.starts_with("row schema 1, which is metric \"loss\""), "{}", row.got);
+}
+
+#[test]
+fn inputs_and_outputs_of_a_run_that_was_never_started_are_named() {
+    let file = new_file();
+    let log = open(&file).unwrap();
+    let started = RunStarted {
+        run: RUN,
+        experiment: ExperimentId::DEFAULT,
+        incarnation: None,
+        name: "known".to_owned(),
+        parent: None,
+        user: String::new(),
+        time: 0,
+    };
+    let inputs = |run| InputsLogged { run, datasets: Vec::new(), models: vec!["m".to_owned()] };
+    let outputs = |run| OutputsLogged { run, models: vec![("m".to_owned(), 1)] };
+    append(&log, &[started.into(), inputs(RUN).into(), outputs(RUN).into()]);
+    assert_eq!(damages(&file), []);
+    let unknown = RunId::from_bits(8);
+    append(&log, &[inputs(unknown).into(), outputs(unknown).into()]);
+    append(&log, &[Purged { runs: vec![RUN], experiments: Vec::new() }.into()]);
+    append(&log, &[inputs(RUN).into()]);
+    let places: Vec<String> = damages(&file).into_iter().map(|damage| damage.place).collect();
+    let wanted = [
+        format!("inputs of run {unknown}"),
+        format!("outputs of run {unknown}"),
+        format!("inputs of run {RUN}"),
+    ];
+    assert_eq!(places, wanted);
 }

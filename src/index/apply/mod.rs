@@ -1,6 +1,7 @@
 //! Records become rows. Nothing here fails because of what a record says: a record that names
 //! something unknown or purged changes nothing.
 
+mod inputs;
 mod points;
 mod tags;
 
@@ -12,6 +13,18 @@ use crate::format::record::{
     Incarnation, Position, Purged, Record, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
 };
 use crate::id::{ExperimentId, RunId};
+
+/// Tables whose rows go with their run.
+const RUN_TABLES: [&str; 8] = [
+    "params",
+    "tags",
+    "metrics",
+    "dataset_inputs",
+    "model_inputs",
+    "model_outputs",
+    "run_writers",
+    "runs",
+];
 
 /// Applies the records of one transaction, remembering the small integers of runs and writers.
 pub(super) struct Applier<'c> {
@@ -94,6 +107,8 @@ impl<'c> Applier<'c> {
             Record::TagsSet(it) => self.tags_set(it.run, &it.tags),
             Record::TagDeleted(it) => self.tag_deleted(it.run, &it.key),
             Record::Purged(it) => self.purged(it),
+            Record::InputsLogged(it) => self.inputs_logged(it),
+            Record::OutputsLogged(it) => self.outputs_logged(it),
             // Space and repetition: nothing that a query asks for.
             Record::BlockUnitOpened(_)
             | Record::Punched(_)
@@ -294,7 +309,8 @@ impl<'c> Applier<'c> {
             [run],
         )?;
         self.execute("UPDATE series SET run = NULL, key = '' WHERE run = ?1", [run])?;
-        for table in ["params", "tags", "metrics", "run_writers", "runs"] {
+        self.purge_inputs(run)?;
+        for table in RUN_TABLES {
             self.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [run])?;
         }
         Ok(())

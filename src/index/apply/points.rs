@@ -28,10 +28,11 @@ impl Applier<'_> {
                 it.time,
             ),
         )?;
-        // No record creates the default experiment: it is as old as the first writer.
+        // No record creates the default experiment: it is as old as the oldest writer. (In a copy
+        // that is not the first one on the chain.)
         self.execute(
-            "UPDATE experiments SET created = ?1, updated = ?1
-             WHERE experiment_id = 0 AND created = 0",
+            "UPDATE experiments SET created = ?1, updated = iif(updated = created, ?1, updated)
+             WHERE experiment_id = 0 AND (created = 0 OR created > ?1)",
             [it.time],
         )
     }

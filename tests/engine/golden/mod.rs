@@ -11,7 +11,7 @@ use std::path::Path;
 
 use tracklite::internals::header::Header;
 use tracklite::storage::{FaultPlan, MemoryFile};
-use tracklite::{Lifecycle, RunStatus};
+use tracklite::{Dataset, DatasetInput, Lifecycle, ModelOutput, RunStatus};
 
 use self::writer::{Blocks, FINISHED, RUN, TIME, accuracy, live_loss, loss};
 use crate::support::{self, Content, ExperimentContent, Opening, Point, RunContent};
@@ -89,6 +89,18 @@ fn the_golden_file_of_version_0_tells_what_was_written() {
 }
 
 #[test]
+fn the_golden_file_of_version_0_tells_inputs_and_outputs() {
+    let file = MemoryFile::with_bytes(&stored());
+    let (database, _) = support::open(&file, &Opening::read(), &FaultPlan::new());
+    let record = database.unwrap().run(RUN).unwrap().record().unwrap();
+    let iris = Dataset::new("iris", "5f2c", "local", "/data/iris.csv").schema("{}");
+    let wanted = DatasetInput::new(iris).context("train");
+    assert_eq!(record.datasets, [wanted]);
+    assert_eq!(record.model_inputs, ["m-given"]);
+    assert_eq!(record.model_outputs, [ModelOutput::new("m-made", -3)]);
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_written_to() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -114,6 +126,6 @@ fn this_build_writes_version_0_as_the_golden_file_has_it() {
     let written = writer::write(&blocks);
     let differs = stored.iter().zip(&written).position(|(old, new)| old != new);
     assert_eq!((differs, stored.len()), (None, written.len()), "the format has changed");
-    let all: BTreeSet<u16> = (1..=10).chain(32..=36).chain(48..=55).collect();
+    let all: BTreeSet<u16> = (1..=10).chain(32..=36).chain(48..=57).collect();
     assert_eq!(kinds, all, "every kind of record is in the golden file");
 }

@@ -273,6 +273,25 @@ fn changes(writer: &mut Writer) {
         RunUpdated { run: FINISHED, name: None, status, ended }.into(),
         RunLifecycleSet { run: FINISHED, lifecycle: Lifecycle::Deleted, time }.into(),
     ]);
+    let dataset = |tags| DatasetLogged {
+        name: "iris".to_owned(),
+        digest: "5f2c".to_owned(),
+        source_type: "local".to_owned(),
+        source: "/data/iris.csv".to_owned(),
+        schema: Some("{}".to_owned()),
+        profile: None,
+        tags: pairs(tags),
+    };
+    let datasets = vec![
+        dataset(&[("mlflow.data.context", "train")]),
+        // The same again: the first one stays.
+        DatasetLogged { source: "elsewhere".to_owned(), ..dataset(&[("late", "x")]) },
+    ];
+    let models = vec![("m-made".to_owned(), -3), ("m-made".to_owned(), -3)];
+    writer.frame(&[
+        InputsLogged { run: RUN, datasets, models: vec!["m-given".to_owned()] }.into(),
+        OutputsLogged { run: RUN, models }.into(),
+    ]);
     writer.frame(&[WriterClosed { incarnation: WRITERS[0] }.into()]);
 }
 

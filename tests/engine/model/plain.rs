@@ -72,9 +72,11 @@ impl Plain {
 
     pub fn set_experiment_lifecycle(&mut self, id: u64, lifecycle: Lifecycle) -> Answer {
         let found = self.content.experiments.get_mut(&id).ok_or(ErrorKind::NotFound)?;
-        let is_default = id == 0 && lifecycle == Lifecycle::Deleted;
-        if is_default || found.lifecycle == lifecycle {
+        if id == 0 && lifecycle == Lifecycle::Deleted {
             return Err(ErrorKind::InvalidState);
+        }
+        if found.lifecycle == lifecycle {
+            return Err(ErrorKind::NotFound);
         }
         found.lifecycle = lifecycle;
         let runs = self.content.runs.values_mut().filter(|run| run.experiment == id);
@@ -129,7 +131,7 @@ impl Plain {
         let params = &mut self.writable_run(id)?.params;
         match params.get(key) {
             Some(known) if known == value => Ok(()),
-            Some(_) => Err(ErrorKind::InvalidState),
+            Some(_) => Err(ErrorKind::InvalidInput),
             None => {
                 params.insert(key.to_owned(), value.to_owned());
                 Ok(())

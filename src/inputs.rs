@@ -1,0 +1,119 @@
+//! Inputs and outputs of runs: datasets and logged models.
+
+use crate::database::Database;
+use crate::entity::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
+use crate::error::Result;
+use crate::format::record::{DatasetLogged, InputsLogged, OutputsLogged};
+use crate::id::ExperimentId;
+use crate::limits::{Limits, check_name, check_text};
+use crate::run::Run;
+
+impl Run {
+    /// Logs datasets and logged models that the run was given: all of them or none.
+    ///
+    /// A dataset that the run has already, by name and digest, stays with its first tags; of an
+    /// exact repeat nothing comes. Name, digest, type of source and source must not be blank, nor
+    /// the id of a model; that, a text over its [`Limits`] and an illegal key of a tag is
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput). Some microseconds.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+    /// use tracklite::{Dataset, DatasetInput};
+    ///
+    /// let run = database.default_experiment()?.start_run("")?;
+    /// let iris = Dataset::new("iris", "5f2c", "local", "/data/iris.csv");
+    /// run.log_inputs(&[DatasetInput::new(iris).context("train")], &["m-17"])?;
+    /// run.log_outputs([("m-18", 100)])?;
+    /// assert_eq!(run.inputs()?.datasets[0].tags["mlflow.data.context"], "train");
+    /// assert_eq!(run.outputs()?[0].model, "m-18");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn log_inputs(&self, datasets: &[DatasetInput], models: &[&str]) -> Result<()> {
+        let limits = &self.engine().limits;
+        let checked = datasets
+            .iter()
+            .try_for_each(|input| check_input(limits, input))
+            .and_then(|()| models.iter().try_for_each(|model| check_model(limits, model)));
+        checked.map_err(|error| self.engine().locate(error))?;
+        if datasets.is_empty() && models.is_empty() {
+            return Ok(());
+        }
+        let record = InputsLogged {
+            run: self.id(),
+            datasets: datasets.iter().map(logged).collect(),
+            models: models.iter().map(|&model| model.to_owned()).collect(),
+        };
+        self.write(|_| Ok(vec![record.clone().into()]))
+    }
+
+    /// Logs a dataset that the run was given, and what for: `train`, `eval` or any other text;
+    /// see [`Run::log_inputs`].
+    pub fn log_dataset(&self, dataset: Dataset, context: &str) -> Result<()> {
+        self.log_inputs(&[DatasetInput::new(dataset).context(context)], &[])
+    }
+
+    /// Logs logged models that the run has made, each with the training step; of an exact repeat
+    /// nothing comes. A blank id, and one over its [`Limits`], is
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput).
+    pub fn log_outputs<M: Into<String>>(
+        &self,
+        models: impl IntoIterator<Item = (M, i64)>,
+    ) -> Result<()> {
+        let models: Vec<(String, i64)> =
+            models.into_iter().map(|(model, step)| (model.into(), step)).collect();
+        let limits = &self.engine().limits;
+        let checked = models.iter().try_for_each(|(model, _)| check_model(limits, model));
+        checked.map_err(|error| self.engine().locate(error))?;
+        if models.is_empty() {
+            return Ok(());
+        }
+        let record = OutputsLogged { run: self.id(), models };
+        self.write(|_| Ok(vec![record.clone().into()]))
+    }
+
+    /// The datasets and models that the run was given, in the order of logging. Some 10 us.
+    pub fn inputs(&self) -> Result<RunInputs> {
+        let inputs = self.engine().with_index(|index, _| index.run_inputs(self.id()))?;
+        self.unless_purged(inputs, |it| it.datasets.is_empty() && it.models.is_empty())
+    }
+
+    /// The models that the run has made, in the order of logging.
+    pub fn outputs(&self) -> Result<Vec<ModelOutput>> {
+        let outputs = self.engine().with_index(|index, _| index.run_outputs(self.id()))?;
+        self.unless_purged(outputs, Vec::is_empty)
+    }
+}
+
+impl Database {
+    /// The datasets of these experiments with what they were used for, each once, ordered by
+    /// experiment, name, digest and use; those of deleted runs too.
+    pub fn search_datasets(&self, experiments: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {
+        self.engine().with_index(|index, _| index.datasets(experiments))
+    }
+}
+
+fn logged(input: &DatasetInput) -> DatasetLogged {
+    let DatasetInput { dataset, tags } = input.clone();
+    let Dataset { name, digest, source_type, source, schema, profile } = dataset;
+    let tags = tags.into_iter().collect();
+    DatasetLogged { name, digest, source_type, source, schema, profile, tags }
+}
+
+fn check_input(limits: &Limits, input: &DatasetInput) -> Result<()> {
+    let DatasetInput { dataset, tags } = input;
+    let (schema, profile) = (dataset.schema.as_deref(), dataset.profile.as_deref());
+    let sizes = limits.dataset();
+    check_name("dataset name", &dataset.name, sizes.name)?;
+    check_name("dataset digest", &dataset.digest, sizes.digest)?;
+    check_name("type of a dataset's source", &dataset.source_type, sizes.source)?;
+    check_name("source of a dataset", &dataset.source, sizes.source)?;
+    let of = format!("of dataset {:?}", dataset.name);
+    check_text(&format!("the schema {of}"), schema.unwrap_or_default(), sizes.schema)?;
+    check_text(&format!("the profile {of}"), profile.unwrap_or_default(), sizes.profile)?;
+    tags.iter().try_for_each(|(key, value)| limits.input_tags().check(key, value))
+}
+
+fn check_model(limits: &Limits, model: &str) -> Result<()> {
+    check_name("id of a logged model", model, limits.dataset().model)
+}

@@ -1,0 +1,86 @@
+//! Runs nested in runs, and experiments in folders.
+
+use tracklite::{Database, ErrorKind, RunId};
+
+use super::{kind, new};
+
+const PARENT: &str = "mlflow.parentRunId";
+
+#[test]
+fn runs_are_nested_to_any_depth() {
+    let (_folder, database) = new();
+    let experiment = database.default_experiment().unwrap();
+    let mut chain = vec![experiment.start_run("root").unwrap()];
+    for _ in 0..300 {
+        let parent = chain.last().unwrap().id();
+        chain.push(experiment.new_run().parent(parent).start().unwrap());
+    }
+    let ids: Vec<RunId> = chain.iter().map(tracklite::Run::id).collect();
+    assert_eq!(chain[0].descendants().unwrap(), ids[1..]);
+    assert_eq!(chain[0].children().unwrap(), ids[1..2]);
+    let above: Vec<RunId> = ids[..300].iter().rev().copied().collect();
+    assert_eq!(chain[300].ancestors().unwrap(), above);
+    let beside = experiment.new_run().parent(ids[0]).start().unwrap();
+    let mut all = ids[1..].to_vec();
+    all.push(beside.id());
+    assert_eq!(chain[0].descendants().unwrap(), all, "in the order of their start");
+    assert!(chain[300].descendants().unwrap().is_empty());
+    assert!(chain[0].ancestors().unwrap().is_empty());
+}
+
+#[test]
+fn a_circle_of_parents_has_an_end() {
+    let (_folder, database) = new();
+    let experiment = database.default_experiment().unwrap();
+    let [a, b, c] = ["a", "b", "c"].map(|name| experiment.start_run(name).unwrap());
+    b.set_tag(PARENT, a.id()).unwrap();
+    c.set_tag(PARENT, b.id()).unwrap();
+    a.set_tag(PARENT, c.id()).unwrap();
+    assert_eq!(a.descendants().unwrap(), [b.id(), c.id()]);
+    assert_eq!(a.ancestors().unwrap(), [c.id(), b.id()]);
+    a.set_tag(PARENT, a.id()).unwrap();
+    assert_eq!(a.ancestors().unwrap(), []);
+    assert_eq!(a.descendants().unwrap(), [b.id(), c.id()]);
+}
+
+#[test]
+fn a_parent_that_is_gone_ends_the_line() {
+    let (_folder, database) = new();
+    let experiment = database.default_experiment().unwrap();
+    let root = experiment.start_run("root").unwrap();
+    let middle = experiment.new_run().parent(root.id()).start().unwrap();
+    let leaf = experiment.new_run().parent(middle.id()).start().unwrap();
+    let gone = root.clone();
+    root.delete().unwrap();
+    assert_eq!(leaf.ancestors().unwrap(), [middle.id(), gone.id()], "deleted ones are there");
+    database.gc().unwrap();
+    assert_eq!(leaf.ancestors().unwrap(), [middle.id()]);
+    assert_eq!(kind(gone.ancestors()), ErrorKind::NotFound);
+}
+
+fn paths(database: &Database, folder: &str) -> Vec<String> {
+    let found = database.experiments_under(folder).unwrap();
+    found.into_iter().map(|info| info.path).collect()
+}
+
+#[test]
+fn experiments_lie_in_the_folders_of_their_paths() {
+    let (_folder, database) = new();
+    for path in ["/a/b/c", "/a/b", "/a/bc/d", "/a/b/x/y", "plain", "/A/b"] {
+        database.experiment(path).unwrap();
+    }
+    database.find_experiment("/a/b/c").unwrap().unwrap().delete().unwrap();
+    assert_eq!(paths(&database, "/a/b"), ["/a/b/c", "/a/b/x/y"]);
+    assert_eq!(paths(&database, "a//b/"), ["/a/b/c", "/a/b/x/y"]);
+    assert_eq!(paths(&database, "/a"), ["/a/b", "/a/b/c", "/a/b/x/y", "/a/bc/d"]);
+    assert_eq!(paths(&database, "/").len(), 7);
+    assert!(paths(&database, "/a/b/c").is_empty() && paths(&database, "/nowhere").is_empty());
+
+    let listed = database.experiment_folder("/").unwrap();
+    let direct: Vec<_> = listed.experiments.iter().map(|info| info.path.as_str()).collect();
+    assert_eq!((listed.path.as_str(), &direct[..]), ("/", &["Default", "plain"][..]));
+    assert_eq!(listed.folders, ["/A", "/a"]);
+    let listed = database.experiment_folder("/a/").unwrap();
+    assert_eq!((listed.path.as_str(), listed.folders.len()), ("/a", 2));
+    assert_eq!((listed.experiments.len(), listed.folders[0].as_str()), (1, "/a/b"));
+}
