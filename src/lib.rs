@@ -94,6 +94,8 @@
 )]
 
 #[cfg(not(loom))]
+mod batch;
+#[cfg(not(loom))]
 mod builder;
 #[cfg(all(feature = "cli", not(loom)))]
 #[doc(hidden)]
@@ -161,6 +163,8 @@ mod tree;
 #[cfg(not(loom))]
 mod verify;
 
+#[cfg(not(loom))]
+pub use batch::Batch;
 #[cfg(not(loom))]
 pub use builder::DatabaseBuilder;
 #[cfg(not(loom))]

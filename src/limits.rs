@@ -143,6 +143,22 @@ impl Limits {
         PairRule { what: "tag of a dataset input", key, value }
     }
 
+    pub(crate) fn check_batch(&self, metrics: usize, params: usize, tags: usize) -> Result<()> {
+        let counts = [
+            ("points", metrics, self.batch_metrics),
+            ("params", params, self.batch_params),
+            ("tags", tags, self.batch_tags),
+            ("points, params and tags", metrics + params + tags, self.batch_items),
+        ];
+        match counts.into_iter().find(|(_, count, most)| count > most) {
+            None => Ok(()),
+            Some((what, count, most)) => Err(invalid(format!(
+                "a batch of {count} {what}, at most {most} are allowed (`DatabaseBuilder::limits` \
+                 sets that)"
+            ))),
+        }
+    }
+
     pub(crate) fn dataset(&self) -> DatasetSizes {
         DatasetSizes {
             name: self.dataset_name,

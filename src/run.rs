@@ -345,6 +345,10 @@ impl Run {
         self.write(|_| Ok(vec![update.clone().into()]))
     }
 
+    pub(crate) fn check_open(&self) -> Result<()> {
+        self.0.check_open()
+    }
+
     /// Appends what `build` makes of the state, unless the run is deleted.
     pub(crate) fn write(&self, mut build: impl FnMut(&State) -> Result<Vec<Record>>) -> Result<()> {
         self.0.check_open()?;
@@ -491,7 +495,7 @@ fn check_distinct(keys: &[&str]) -> Result<()> {
 }
 
 /// The params that are not set yet; one that is set to another value is an error.
-fn fresh_params(
+pub(crate) fn fresh_params(
     state: &State,
     run: RunId,
     params: &[(String, String)],

@@ -1,5 +1,6 @@
 //! The data model row by row: what MLflow does (`SqlAlchemyStore`), and where this is stricter.
 
+mod batch;
 mod inputs;
 mod lifecycle;
 mod limits;

@@ -9,6 +9,7 @@
 mod alarm;
 mod append;
 mod background;
+mod batch;
 mod chain;
 mod definitions;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use parking_lot::Mutex;
 
 use self::append::Chain;
 pub(crate) use self::background::Background;
+pub(crate) use self::batch::KeyedPoints;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor, damaged};
 pub(crate) use self::definitions::{Definition, Definitions};
 pub use self::open::{new_file, new_header};

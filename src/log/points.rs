@@ -436,7 +436,7 @@ pub(crate) fn check_row_length(count: usize) -> Result<()> {
     ))
 }
 
-fn check_id(last: u64) -> Result<()> {
+pub(super) fn check_id(last: u64) -> Result<()> {
     if last < u64::from(slot::ROW_FLAG) {
         return Ok(());
     }

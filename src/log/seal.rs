@@ -25,7 +25,7 @@ use super::{Log, io_error};
 /// Blocks up to this size ride in the `Sealed` frame itself.
 const INLINE_BLOCK_BYTES: usize = 4096;
 /// A block holds at most about so many numbers (of steps, times and values): 2 MiB of columns.
-const BLOCK_NUMBERS_MAX: usize = 256 * 1024;
+pub(super) const BLOCK_NUMBERS_MAX: usize = 256 * 1024;
 /// How many extents' bytes one pass seals: between two syncs, as many as there are up to this.
 const PASS_BYTES: u64 = 32 * 1024 * 1024;
 

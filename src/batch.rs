@@ -1,0 +1,133 @@
+//! Batches: points, params and tags of a run that are logged as one, or not at all.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::entity::MetricPoint;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::record::{ParamsSet, Record, TagsSet};
+use crate::limits::Limits;
+use crate::log::KeyedPoints;
+use crate::reserved;
+use crate::run::{Run, fresh_params};
+
+/// Points, params and tags to be logged by [`Run::log_batch`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    points: Vec<(String, MetricPoint)>,
+    params: Vec<(String, String)>,
+    tags: Vec<(String, String)>,
+}
+
+impl Batch {
+    /// An empty batch.
+    #[must_use]
+    pub fn new() -> Self {
+        Batch::default()
+    }
+
+    /// Adds a point of a metric, with a step and time of its own.
+    pub fn point(&mut self, key: &str, point: MetricPoint) -> &mut Self {
+        self.points.push((key.to_owned(), point));
+        self
+    }
+
+    /// Adds a param.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
+    pub fn param(&mut self, key: &str, value: impl ToString) -> &mut Self {
+        self.params.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Adds a tag; of several with one key the last is kept.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
+    pub fn tag(&mut self, key: &str, value: impl ToString) -> &mut Self {
+        self.tags.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// How many points, params and tags it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.points.len() + self.params.len() + self.tags.len()
+    }
+
+    /// Whether it has nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn check(&self, limits: &Limits) -> Result<()> {
+        limits.check_batch(self.points.len(), self.params.len(), self.tags.len())?;
+        let keys: HashSet<&str> = self.points.iter().map(|(key, _)| key.as_str()).collect();
+        keys.into_iter().try_for_each(|key| limits.check_metric_key(key))?;
+        let mut params = HashSet::new();
+        for (key, value) in &self.params {
+            limits.params().check(key, value)?;
+            if !params.insert(key) {
+                let message = format!("param {key:?} stands twice in one batch");
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+        }
+        self.tags.iter().try_for_each(|(key, value)| limits.tags().check(key, value))?;
+        reserved::check_tags(limits, &self.tags)
+    }
+
+    /// The points by key, in the order in which the keys come first.
+    fn metrics(&self) -> Vec<KeyedPoints<'_>> {
+        let mut metrics: Vec<KeyedPoints<'_>> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for (key, point) in &self.points {
+            let place = *places.entry(key).or_insert(metrics.len());
+            if place == metrics.len() {
+                metrics.push((key, Vec::new()));
+            }
+            metrics[place].1.push(*point);
+        }
+        metrics
+    }
+}
+
+impl Run {
+    /// Logs points, params and tags as one frame of the file: all of them or, whatever happens,
+    /// none. When this returns they survive the death of the process by any means.
+    ///
+    /// All is checked before anything is written. A param that stands twice, even with equal
+    /// values, one that has another value already, and what breaks a rule of [`Run::metric`],
+    /// [`Run::log_param`] or [`Run::set_tag`], is [`ErrorKind::InvalidInput`]; so is a batch of
+    /// more than some 30 MiB, and one over the [`Limits`]. Costs some 10 us, and 50 ns a point:
+    /// [`Metric::log_points`](crate::Metric::log_points) is for many points of a few metrics.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+    /// use tracklite::{Batch, MetricPoint, Timestamp};
+    ///
+    /// let run = database.default_experiment()?.start_run("")?;
+    /// let mut batch = Batch::new();
+    /// batch.param("depth", 3).tag("stage", "warm-up");
+    /// for step in 0..10 {
+    ///     batch.point("loss", MetricPoint { step, time: Timestamp::now(), value: 0.5 });
+    /// }
+    /// run.log_batch(&batch)?;
+    /// assert_eq!(run.history("loss")?.len(), 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn log_batch(&self, batch: &Batch) -> Result<()> {
+        batch.check(&self.engine().limits).map_err(|error| self.engine().locate(error))?;
+        self.check_open()?;
+        let run = self.id();
+        let appended = self.engine().log.append_batch(run, &batch.metrics(), |state| {
+            let mut records: Vec<Record> = Vec::new();
+            let params = fresh_params(state, run, &batch.params)?;
+            if !params.is_empty() {
+                records.push(ParamsSet { run, params }.into());
+            }
+            if !batch.tags.is_empty() {
+                records.push(TagsSet { run, tags: batch.tags.clone() }.into());
+            }
+            Ok(records)
+        });
+        appended.map_err(|error| self.engine().locate(error))
+    }
+}

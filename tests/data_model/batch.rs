@@ -1,0 +1,173 @@
+//! Batches of points, params and tags: all or nothing.
+
+use tracklite::{
+    Batch, Database, ErrorKind, IndexPlace, Limits, MetricPoint, Run, Step, Timestamp,
+};
+
+use super::{backup, kind, new, open, told, told_of};
+
+fn point(step: i64, value: f64) -> MetricPoint {
+    MetricPoint { step, time: Timestamp::from_nanos(1000 - step), value }
+}
+
+fn frames(database: &Database) -> usize {
+    let mut count = 0;
+    Database::frames(database.path(), |_| {
+        count += 1;
+        Ok(())
+    })
+    .unwrap();
+    count
+}
+
+fn contents(run: &Run) -> (usize, usize, usize) {
+    let record = run.record().unwrap();
+    (record.params.len(), record.tags.len(), record.metrics.len())
+}
+
+#[test]
+fn a_batch_is_one_frame() {
+    let (folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let before = frames(&database);
+    let mut batch = Batch::new();
+    batch.param("depth", 3).param("rate", "").tag("stage", "a").tag("stage", "b");
+    let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 1.0, 1.0];
+    for (step, value) in (-2..).zip(special) {
+        batch.point("loss", point(step, value)).point("other", point(-step, value));
+    }
+    batch.point("loss", point(3, 1.0));
+    assert_eq!(batch.len(), 17);
+    run.log_batch(&batch).unwrap();
+    assert_eq!(frames(&database), before + 1);
+    assert_eq!(contents(&run), (2, 2, 2));
+    assert_eq!(run.tags().unwrap()["stage"], "b");
+    let history = run.history("loss").unwrap();
+    assert_eq!(history.steps, [3, 3, 2, 1, 0, -1, -2], "an exact repeat is kept");
+    assert_eq!(history.values[6].to_bits(), f64::NAN.to_bits());
+    assert_eq!(history.values[4], f64::NEG_INFINITY);
+    assert_eq!(run.latest("loss").unwrap(), Some(point(3, 1.0)));
+    assert_eq!(run.statistics("other").unwrap().unwrap().count, 6);
+    assert_eq!(told_of(&backup(&folder, &database)), told_of(&database));
+}
+
+#[test]
+fn batches_and_single_points_are_one_series() {
+    let (folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let id = run.id();
+    run.log_metric("before", 1.0, 0).unwrap();
+    let mut batch = Batch::new();
+    batch.point("before", point(1, 2.0)).point("after", point(1, 2.0));
+    run.log_batch(&batch).unwrap();
+    run.log_batch(&batch).unwrap();
+    run.log_metrics(&[("after", 3.0), ("before", 3.0)], 2).unwrap();
+    run.log_metric("new", 4.0, Step::NEXT).unwrap();
+    let check = |run: &Run| {
+        assert_eq!(run.history("before").unwrap().len(), 4);
+        assert_eq!(run.history("after").unwrap().len(), 3);
+        assert_eq!(run.latest("before").unwrap().map(|it| it.step), Some(2));
+        assert_eq!(run.metrics().unwrap().len(), 3);
+    };
+    check(&run);
+    assert_eq!(told_of(&backup(&folder, &database)), told_of(&database));
+    drop(run);
+    database.close().unwrap();
+    let path = folder.path().join("runs.tracklite");
+    assert_eq!(Database::verify(&path).unwrap().damages, []);
+    check(&open(&path).run(id).unwrap());
+    Database::vacuum(&path).unwrap();
+    check(&open(&path).run(id).unwrap());
+}
+
+#[test]
+fn a_refused_batch_leaves_nothing() {
+    let (_folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    run.log_param("rate", 0.1).unwrap();
+    let full = || {
+        let mut batch = Batch::new();
+        batch.param("fine", 1).tag("fine", 1).point("fine", point(0, 1.0));
+        batch
+    };
+    let before = frames(&database);
+    let error = told(run.log_batch(full().param("rate", 0.2)), ErrorKind::InvalidInput);
+    for part in ["\"rate\"", "\"0.1\"", "\"0.2\""] {
+        assert!(error.contains(part), "{error}");
+    }
+    let refused = [
+        full().param("fine", 1).clone(),
+        full().param("a//b", 1).clone(),
+        full().param("long", "x".repeat(6001)).clone(),
+        full().tag("", 1).clone(),
+        full().tag("mlflow.runName", " ").clone(),
+        full().point("bad*", point(0, 1.0)).clone(),
+    ];
+    for batch in refused {
+        assert_eq!(kind(run.log_batch(&batch)), ErrorKind::InvalidInput, "{batch:?}");
+    }
+    assert_eq!((contents(&run), frames(&database)), ((1, 1, 0), before));
+    // The ids that the refused batches would have had are given to nothing else.
+    run.log_batch(full().param("rate", 0.1)).unwrap();
+    assert_eq!(run.history("fine").unwrap().values, [1.0]);
+    run.log_batch(&Batch::new()).unwrap();
+    database.delete_run(run.id()).unwrap();
+    assert_eq!(kind(run.log_batch(&full())), ErrorKind::InvalidState);
+}
+
+#[test]
+fn a_batch_renames_the_run() {
+    let (_folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("first").unwrap();
+    run.log_batch(Batch::new().tag("mlflow.runName", "second")).unwrap();
+    assert_eq!(run.name().unwrap(), "second");
+}
+
+#[test]
+fn batches_have_the_limits_of_mlflow_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = Database::builder().create(true).index(IndexPlace::InMemory);
+    let builder = builder.limits(Limits::default().mlflow_batches());
+    let database = builder.open(folder.path().join("runs.tracklite")).unwrap();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let batch = |points: i64, params: usize, tags: usize| {
+        let mut batch = Batch::new();
+        for step in 0..points {
+            batch.point("loss", point(step, 0.5));
+        }
+        for number in 0..params {
+            batch.param(&format!("p{number}"), number);
+        }
+        for number in 0..tags {
+            batch.tag(&format!("t{number}"), number);
+        }
+        batch
+    };
+    for (points, params, tags) in [(1001, 0, 0), (0, 101, 0), (0, 0, 101), (801, 100, 100)] {
+        let refused = run.log_batch(&batch(points, params, tags));
+        assert_eq!(kind(refused), ErrorKind::InvalidInput, "{points} {params} {tags}");
+    }
+    run.log_batch(&batch(800, 100, 100)).unwrap();
+    run.log_batch(&batch(1000, 0, 0)).unwrap();
+    assert_eq!(contents(&run), (100, 101, 1));
+}
+
+#[test]
+fn a_large_batch_is_several_blocks() {
+    let (folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let mut batch = Batch::new();
+    for step in 0..200_000 {
+        batch.point("loss", MetricPoint { time: Timestamp::from_nanos(step), ..point(step, 0.5) });
+    }
+    for key in 0..300 {
+        batch.point(&format!("k/{key}"), point(key, 1.0));
+    }
+    run.log_batch(&batch).unwrap();
+    assert!(run.history("loss").unwrap().steps.into_iter().eq(0..200_000));
+    assert_eq!(run.metrics().unwrap().len(), 301);
+    assert_eq!(told_of(&backup(&folder, &database)), told_of(&database));
+    database.delete_run(run.id()).unwrap();
+    assert_eq!(database.gc().unwrap().runs, 1);
+    assert_eq!(database.info().unwrap().points, 0);
+}
