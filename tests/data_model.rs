@@ -1,6 +1,7 @@
 //! The data model row by row: what MLflow does (`SqlAlchemyStore`), and where this is stricter.
 
 mod batch;
+mod copies;
 mod inputs;
 mod lifecycle;
 mod limits;
