@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::entity::RunRecord;
+use crate::entity::{DATA_CONTEXT_TAG, RunRecord};
 use crate::search::{Condition, Field, RunFilter, RunNumber, RunOrder, RunText};
 
 /// A search over records, for what would be too much for one SQL statement.
@@ -25,6 +25,16 @@ impl RunMatcher<'_> {
     fn passes(&self, run: &RunRecord) -> bool {
         self.filter.conditions.iter().all(|condition| match condition {
             Condition::Number(field, test) => test.matches(number(run, field)),
+            Condition::Text(RunText::DatasetName, test) => {
+                run.datasets.iter().any(|it| test.matches(Some(&it.dataset.name)))
+            }
+            Condition::Text(RunText::DatasetDigest, test) => {
+                run.datasets.iter().any(|it| test.matches(Some(&it.dataset.digest)))
+            }
+            Condition::Text(RunText::DatasetContext, test) => {
+                let contexts = run.datasets.iter().filter_map(|it| it.tags.get(DATA_CONTEXT_TAG));
+                contexts.into_iter().any(|context| test.matches(Some(context)))
+            }
             Condition::Text(field, test) => test.matches(self.text(run, field).as_deref()),
         })
     }
@@ -54,7 +64,7 @@ impl RunMatcher<'_> {
                 let (before, after) = self.artifacts;
                 return Some(Cow::Owned(format!("{before}{}{after}", run.info.id)));
             }
-            // Nothing gives a run a dataset yet.
+            // A run may have several datasets: there is no order by them.
             RunText::DatasetName | RunText::DatasetDigest | RunText::DatasetContext => return None,
         };
         Some(Cow::Borrowed(text))

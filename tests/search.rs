@@ -5,7 +5,8 @@ mod plain;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tracklite::{
-    Database, ErrorKind, IndexPlace, Run, RunRecord, RunSearch, RunStatus, Timestamp, View,
+    Database, Dataset, DatasetInput, ErrorKind, IndexPlace, Run, RunRecord, RunSearch, RunStatus,
+    Timestamp, View,
 };
 
 /// What a run is made of; every list is short, so that values often meet.
@@ -18,10 +19,13 @@ struct Made {
     metrics: Vec<(&'static str, f64)>,
     params: Vec<(&'static str, &'static str)>,
     tags: Vec<(&'static str, &'static str)>,
+    /// Name and digest, and context when it has one.
+    datasets: Vec<(&'static str, &'static str, Option<&'static str>)>,
 }
 
 const METRICS: [&str; 3] = ["loss", "val/loss", "top 5"];
 const PARAMS: [&str; 3] = ["model", "lr", "a.b-c"];
+const DATASETS: [&str; 3] = ["digits", "Digits", "ab"];
 const TEXTS: [&str; 8] = ["", "a", "A", "ab", "a%b", "a_b", "\u{e4}b", "it's"];
 const NUMBERS: [f64; 9] =
     [0.0, -0.0, 1.0, -1.0, 0.5, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
@@ -39,15 +43,22 @@ fn made() -> impl Strategy<Value = Made> {
         prop::collection::vec((select(&METRICS[..]), select(&NUMBERS[..])), 0..5),
         prop::collection::vec(pair(&PARAMS), 0..4),
         prop::collection::vec(pair(&PARAMS), 0..4),
+        prop::collection::vec(
+            (select(&DATASETS[..]), select(&DATASETS[..]), prop::option::of(select(&TEXTS[1..]))),
+            0..3,
+        ),
     )
-        .prop_map(|((name, started, status, is_deleted), metrics, params, tags)| Made {
-            name,
-            started: started * 1_000_000,
-            status,
-            is_deleted,
-            metrics,
-            params,
-            tags,
+        .prop_map(|((name, started, status, is_deleted), metrics, params, tags, datasets)| {
+            Made {
+                name,
+                started: started * 1_000_000,
+                status,
+                is_deleted,
+                metrics,
+                params,
+                tags,
+                datasets,
+            }
         })
 }
 
@@ -64,6 +75,11 @@ fn make(database: &Database, made: &Made) -> Run {
     }
     for (step, (key, value)) in (0..).zip(&made.metrics) {
         run.log_metric(key, *value, step / 2).unwrap();
+    }
+    for (name, digest, context) in &made.datasets {
+        let input = DatasetInput::new(Dataset::new(*name, *digest, "local", "here"));
+        let input = context.iter().fold(input, |input, context| input.context(*context));
+        run.log_inputs(&[input], &[]).unwrap();
     }
     if let Some(status) = made.status {
         run.set_status(status).unwrap();

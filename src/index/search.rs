@@ -8,7 +8,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
-use crate::entity::{MetricPoint, RunRecord};
+use crate::entity::{DATA_CONTEXT_TAG, MetricPoint, RunRecord};
 use crate::error::Result;
 use crate::id::{ExperimentId, RunId};
 use crate::search::{
@@ -239,11 +239,9 @@ impl Statement {
             }
             Condition::Text(RunText::Param(key), test) => self.pair_passes("params", key, test),
             Condition::Text(RunText::Tag(key), test) => self.pair_passes("tags", key, test),
-            // Nothing gives a run a dataset yet.
-            Condition::Text(
-                RunText::DatasetName | RunText::DatasetDigest | RunText::DatasetContext,
-                _,
-            ) => self.text("0"),
+            Condition::Text(RunText::DatasetName, test) => self.dataset_passes("d.name", test),
+            Condition::Text(RunText::DatasetDigest, test) => self.dataset_passes("d.digest", test),
+            Condition::Text(RunText::DatasetContext, test) => self.dataset_passes("t.value", test),
             Condition::Text(field, test) => {
                 self.text_passes(&|it| it.attribute(field, artifacts), test);
             }
@@ -345,6 +343,17 @@ impl Statement {
         self.value(pattern.to_owned());
         self.text(", ");
         operand(self);
+        self.text(")");
+    }
+
+    /// Whether any dataset of the run passes; another one may pass another condition.
+    fn dataset_passes(&mut self, column: &str, test: &TextTest) {
+        self.text(&format!(
+            "EXISTS (SELECT 1 FROM dataset_inputs i JOIN datasets d ON d.dataset = i.dataset
+             LEFT JOIN dataset_input_tags t ON t.input = i.input AND t.key = '{DATA_CONTEXT_TAG}'
+             WHERE i.run = r.run AND "
+        ));
+        self.text_passes(&|it| it.text(column), test);
         self.text(")");
     }
 

@@ -70,7 +70,14 @@ impl fmt::Debug for SortKey {
 }
 
 pub(super) fn clause() -> impl Strategy<Value = Clause> {
-    prop_oneof![metric_clause(), text_clause(), null_clause(), time_clause(), list_clause()]
+    prop_oneof![
+        metric_clause(),
+        text_clause(),
+        null_clause(),
+        time_clause(),
+        list_clause(),
+        dataset_clause(),
+    ]
 }
 
 fn metric_clause() -> impl Strategy<Value = Clause> {
@@ -161,6 +168,32 @@ fn null_clause() -> impl Strategy<Value = Clause> {
             pairs.contains_key(key) != is_null
         }),
     })
+}
+
+fn dataset_clause() -> impl Strategy<Value = Clause> {
+    let field = select(vec!["name", "digest", "context"]);
+    let operator = select(vec!["=", "!=", "like", "IN", "NOT IN"]);
+    (field, operator, select(vec!["digits", "ab", "A", "%i%", "none"])).prop_map(
+        |(field, operator, text)| {
+            let passes = move |found: &str| match operator {
+                "=" | "IN" => found == text,
+                "like" => is_like(text, found),
+                _ => found != text,
+            };
+            let value =
+                if operator.ends_with("IN") { format!("('{text}')") } else { format!("'{text}'") };
+            Clause {
+                text: format!("dataset.{field} {operator} {value}"),
+                passes: Of::new(move |run| {
+                    run.datasets.iter().any(|input| match field {
+                        "name" => passes(&input.dataset.name),
+                        "digest" => passes(&input.dataset.digest),
+                        _ => input.tags.get("mlflow.data.context").is_some_and(|it| passes(it)),
+                    })
+                }),
+            }
+        },
+    )
 }
 
 /// Ids are not known beforehand: a list that holds none of them.
