@@ -1,6 +1,6 @@
 //! Reading metrics: sealed points from column blocks, the rest from live extents.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map};
 
 use crate::engine::Engine;
 use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
@@ -108,10 +108,10 @@ impl Engine {
         let extents = self.with_index(|index, _| index.unsealed_extents())?;
         let mut known: HashMap<Incarnation, Names> = HashMap::new();
         for (incarnation, extent) in extents {
-            if !known.contains_key(&incarnation) {
-                known.insert(incarnation, self.names(incarnation)?);
-            }
-            let names = &known[&incarnation];
+            let names = match known.entry(incarnation) {
+                hash_map::Entry::Occupied(known) => known.into_mut(),
+                hash_map::Entry::Vacant(unknown) => unknown.insert(self.names(incarnation)?),
+            };
             let state = extent_state(&extent);
             self.log.scan_extent(incarnation, &state, 0, |_, entry| {
                 names.visit(&entry, |run, key, point| {

@@ -410,16 +410,17 @@ fn a_file_being_written_can_be_read_by_others() {
 
 #[test]
 fn a_reader_is_told_of_a_vacuum() {
+    const LEFT: &str = ".runs.tracklite.0123456789abcdef.new";
     let place = Place::new();
     let closed = place.closed_file();
     let reader = open_to_read(&closed);
     let id = reader.runs().unwrap()[0].info.id;
     let held = reader.run(id).unwrap();
-    for left in [".runs.tracklite.12.34.new", ".runs.tracklite.12.new", ".other.12.34.new"] {
+    for left in [LEFT, ".runs.tracklite.12.new", ".other.0123456789abcdef.new"] {
         fs::write(place.path(left), "left by a vacuum that was killed, or not").unwrap();
     }
     Database::vacuum(&closed).unwrap();
-    assert!(!place.path(".runs.tracklite.12.34.new").exists(), "leftovers are removed");
+    assert!(!place.path(LEFT).exists(), "leftovers are removed");
     assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 3, "and nothing else is");
     for error in [reader.runs().unwrap_err(), held.history("loss").unwrap_err()] {
         check_poisoned(&error, &closed);

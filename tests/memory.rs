@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use tracklite::{Database, IndexPlace};
+use tracklite::{Database, IndexPlace, Limits};
 
 fn create(file: &Path) -> Database {
-    Database::builder().create(true).index(IndexPlace::InMemory).open(file).unwrap()
+    let builder = Database::builder().create(true).index(IndexPlace::InMemory);
+    builder.limits(Limits::unlimited()).open(file).unwrap()
 }
 
 /// Runs the program with only so much address space.

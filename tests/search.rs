@@ -111,13 +111,19 @@ fn cases() -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases())
+    })]
 
     #[test]
     fn search_finds_what_plain_code_finds(
         sealed in prop::collection::vec(made(), 0..12),
         live in prop::collection::vec(made(), 0..6),
-        more in prop::collection::vec((0..20_usize, select(&METRICS[..]), select(&NUMBERS[..])), 0..6),
+        more in prop::collection::vec(
+            (0..20_usize, select(&METRICS[..]), select(&NUMBERS[..])),
+            0..6,
+        ),
         queries in prop::collection::vec(
             (prop::collection::vec(plain::clause(), 0..4), plain::order(), 0..3_usize, 1..7_usize),
             1..12,

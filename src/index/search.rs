@@ -115,8 +115,10 @@ pub(super) fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     for (name, case) in cases {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
         connection.create_scalar_function(name, 2, flags, move |context| {
-            let (pattern, value) = (context.get_raw(0).as_str()?, context.get_raw(1).as_str()?);
-            Ok(like_matches(pattern, value, case))
+            let pattern = context.get_raw(0).as_str()?;
+            // What is missing is neither like the pattern nor unlike it.
+            let value = context.get_raw(1).as_str_or_null()?;
+            Ok(value.map(|value| like_matches(pattern, value, case)))
         })?;
     }
     Ok(())
