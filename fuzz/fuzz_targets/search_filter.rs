@@ -26,14 +26,10 @@ fn run(input: &[u8]) {
     round_trip(&text, ModelVersionFilter::parse);
     round_trip(&text, LoggedModelFilter::parse);
     let items: Vec<&str> = text.split(',').collect();
-    order_round_trip(&items, |items| RunOrder::parse(items), RunOrder::to_items);
-    order_round_trip(&items, |items| ExperimentOrder::parse(items), ExperimentOrder::to_items);
-    order_round_trip(
-        &items,
-        |items| RegisteredModelOrder::parse(items),
-        RegisteredModelOrder::to_items,
-    );
-    order_round_trip(&items, |items| ModelVersionOrder::parse(items), ModelVersionOrder::to_items);
+    order_round_trip(&items, RunOrder::parse, RunOrder::to_items);
+    order_round_trip(&items, ExperimentOrder::parse, ExperimentOrder::to_items);
+    order_round_trip(&items, RegisteredModelOrder::parse, RegisteredModelOrder::to_items);
+    order_round_trip(&items, ModelVersionOrder::parse, ModelVersionOrder::to_items);
     token(&text);
     patterns(&text);
 }
