@@ -51,7 +51,9 @@ fn start_run(database: &Database, configuration: &Configuration, order: &Order) 
     let parent = database.run(order.parent)?;
     let experiment = database.experiment_by_id(parent.info()?.experiment)?;
     let builder = experiment.new_run().name(&format!("{configuration} seed={}", order.seed));
-    let builder = builder.parent(order.parent).tags(parent.tags()?);
+    // Tags that begin so say what the run is called and nested in.
+    let tags = parent.tags()?.into_iter().filter(|(key, _)| !key.starts_with("mlflow."));
+    let builder = builder.parent(order.parent).tags(tags);
     let builder = builder.params(configuration.params()).param("epochs", order.epochs);
     Ok(builder.param("seed", order.seed).start()?)
 }
