@@ -10,8 +10,8 @@ use tracklite::internals::new_file;
 use tracklite::storage::simulated::SimulatedDisk;
 use tracklite::storage::{Failure, Fault, FaultPlan, FaultStorage, MemoryFile, Storage};
 use tracklite::{
-    Database, IndexPlace, Lifecycle, MetricHistory, MetricPoint, MetricStatistics, Result, RunId,
-    RunRecord, RunStatus, VerifyReport,
+    Database, IndexPlace, Lifecycle, Limits, MetricHistory, MetricPoint, MetricStatistics, Result,
+    RunId, RunRecord, RunStatus, VerifyReport,
 };
 
 /// A new file.
@@ -113,6 +113,7 @@ pub fn open(file: &impl File, opening: &Opening, faults: &FaultPlan) -> (Result<
         .sync_interval(opening.tick_syncs.then_some(Duration::from_secs(1)))
         .index(opening.index.clone())
         .lock_timeout(Duration::from_millis(5))
+        .limits(Limits::unlimited())
         .open_storage(Path::new("memory"), Arc::new(storage));
     (database, kill)
 }

@@ -235,6 +235,7 @@ fn observe(
         counts.runs += 1;
         let mut tags = record.tags.clone();
         tags.remove("mlflow.runName");
+        tags.remove("mlflow.parentRunId");
         observed.push(RunModel {
             params: record.params.clone(),
             tags,

@@ -188,6 +188,9 @@ impl Check<'_> {
         if tags.remove("mlflow.runName").as_ref() != Some(&info.name) {
             return Err("the tag of its name does not say it".to_owned());
         }
+        if tags.remove("mlflow.parentRunId") != info.parent.map(|parent| parent.to_string()) {
+            return Err("the tag of its parent does not say it".to_owned());
+        }
         self.tags(event, &run.tags, &tags)?;
         for (batch, keys) in &run.tag_batches {
             let there = keys.iter().filter(|key| seen.record.tags.contains_key(*key)).count();
