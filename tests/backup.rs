@@ -225,18 +225,6 @@ fn a_backup_has_no_gap_where_the_writer_went_on_to_the_next_extent() {
     });
 }
 
-/// Runs the work as a user whom permissions bind.
-fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    let work = || {
-        if rustix::process::getuid().is_root() {
-            let nobody = rustix::process::Uid::from_raw(65_534);
-            rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
-        }
-        work()
-    };
-    thread::scope(|scope| scope.spawn(work).join().unwrap())
-}
-
 #[test]
 fn a_file_that_may_only_be_read_is_copied_while_nobody_writes_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -249,7 +237,7 @@ fn a_file_that_may_only_be_read_is_copied_while_nobody_writes_it() {
     fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o777)).unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = elsewhere.path().join("copy");
-    let backup = || as_nobody(|| open_to_read(&file).backup(&copy));
+    let backup = || crate::files::as_nobody(|| open_to_read(&file).backup(&copy));
     let error = backup().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);

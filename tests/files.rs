@@ -431,7 +431,7 @@ fn a_reader_is_told_of_a_vacuum() {
 }
 
 /// Does the work as a user whom permissions bind: a thread may give up what it is.
-fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let work = || {
         if rustix::process::getuid().is_root() {
             let nobody = rustix::process::Uid::from_raw(65_534);

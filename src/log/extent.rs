@@ -12,8 +12,8 @@ use super::io_error;
 use super::state::ExtentState;
 
 /// Pages are made resident this far ahead of the writer: a quarter of its extent, within these
-/// bounds in bytes. A page that the writer has to fault in itself costs 26 ns a slot, one that is
-/// made resident with others 18 ns, and one that the background thread has made so nothing.
+/// bounds in bytes. A page that the writer has to fault in itself costs it most, one that is made
+/// resident with others less, and one that the background thread has made so nothing.
 const WINDOW_BYTES: std::ops::RangeInclusive<u64> = UNIT_BYTES..=1024 * 1024;
 
 /// The background thread is asked for pages at most once in so many slots.

@@ -134,7 +134,8 @@ impl Points {
 impl Log {
     /// Appends one point. When this returns, the point survives the death of the process.
     ///
-    /// About 16 ns while the extent lasts; the next one is ready before it is needed.
+    /// Some tens of nanoseconds, of which fresh pages are the most; the next extent is ready before
+    /// it is needed.
     #[inline]
     pub(crate) fn append_point(
         &self,
