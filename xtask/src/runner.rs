@@ -30,7 +30,9 @@ pub(crate) struct Context {
 
 impl Context {
     fn new() -> Result<Self, String> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // As it is now: clones that share a target folder share this program too.
+        let now = std::env::var_os("CARGO_MANIFEST_DIR");
+        let manifest = now.as_deref().map_or(Path::new(env!("CARGO_MANIFEST_DIR")), Path::new);
         let root = manifest.parent().ok_or("xtask lies in no folder")?.to_owned();
         let target = match std::env::var_os("CARGO_TARGET_DIR") {
             Some(folder) => std::path::absolute(folder).map_err(|error| error.to_string())?,
