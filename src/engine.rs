@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::columns::ColumnCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
-use crate::index::{ChainFrame, Index, IndexKey, IndexPlace};
+use crate::format::record::{Incarnation, Record};
+use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
 use crate::limits::Limits;
+use crate::live::LivePoints;
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions};
 use crate::mutant::{self, Mutant};
 use crate::storage::Storage;
@@ -27,6 +30,7 @@ pub(crate) struct Engine {
     background: Mutex<Option<Background>>,
     index_place: IndexPlace,
     index: Mutex<Option<Indexed>>,
+    live: Mutex<LivePoints>,
 }
 
 /// The index, and where in the chain it is.
@@ -34,6 +38,9 @@ pub(crate) struct Engine {
 struct Indexed {
     index: Index,
     reader: ChainReader,
+    columns: ColumnCache,
+    /// How many records have purged runs, since this process looks.
+    purges: u64,
 }
 
 impl Engine {
@@ -59,6 +66,7 @@ impl Engine {
             background: Mutex::new(background),
             index_place,
             index: Mutex::new(None),
+            live: Mutex::default(),
         })
     }
 
@@ -79,6 +87,31 @@ impl Engine {
         &self,
         mut query: impl FnMut(&mut Index, &Cursor) -> Result<T>,
     ) -> Result<T> {
+        self.with_indexed(|indexed| query(&mut indexed.index, &indexed.reader.cursor()))
+    }
+
+    /// As [`Engine::with_index`], with the columns that are kept beside it.
+    pub(crate) fn with_columns<T>(
+        &self,
+        mut query: impl FnMut(&Index, &mut ColumnCache) -> Result<T>,
+    ) -> Result<T> {
+        self.with_indexed(|indexed| query(&indexed.index, &mut indexed.columns))
+    }
+
+    /// The extents that are not sealed, in the order of the file, and how many records have purged
+    /// runs so far.
+    pub(crate) fn unsealed_extents(&self) -> Result<(Vec<(Incarnation, UnsealedExtent)>, u64)> {
+        self.with_indexed(|indexed| Ok((indexed.index.unsealed_extents()?, indexed.purges)))
+    }
+
+    /// Looks at the live points, after it has read those that were logged before this call.
+    pub(crate) fn with_live<T>(&self, look: impl FnOnce(&LivePoints) -> Result<T>) -> Result<T> {
+        let mut live = self.live.lock();
+        live.catch_up(self)?;
+        look(&live)
+    }
+
+    fn with_indexed<T>(&self, mut query: impl FnMut(&mut Indexed) -> Result<T>) -> Result<T> {
         self.log.check_fork()?;
         self.check_place()?;
         let mut slot = self.index.lock();
@@ -87,6 +120,7 @@ impl Engine {
             Err(error) if error.kind() == ErrorKind::Index => {
                 if let Some(indexed) = slot.as_mut() {
                     indexed.index.reset()?;
+                    indexed.columns.clear();
                     indexed.reader.set_cursor(Cursor::start());
                 }
                 self.ask(&mut slot, &mut query)
@@ -115,14 +149,14 @@ impl Engine {
     fn ask<T>(
         &self,
         slot: &mut Option<Indexed>,
-        query: &mut impl FnMut(&mut Index, &Cursor) -> Result<T>,
+        query: &mut impl FnMut(&mut Indexed) -> Result<T>,
     ) -> Result<T> {
         let indexed = match slot {
             Some(indexed) => indexed,
             None => slot.insert(self.open_index()?),
         };
         feed(indexed)?;
-        query(&mut indexed.index, &indexed.reader.cursor())
+        query(indexed)
     }
 
     fn open_index(&self) -> Result<Indexed> {
@@ -152,7 +186,7 @@ impl Engine {
                 None => index.reset()?,
             }
         }
-        Ok(Indexed { index, reader })
+        Ok(Indexed { index, reader, columns: ColumnCache::default(), purges: 0 })
     }
 
     /// The file of the index, when it has one and is open.
@@ -180,7 +214,7 @@ impl Engine {
 
 /// Takes the frames after the index's place into the index.
 fn feed(indexed: &mut Indexed) -> Result<()> {
-    let Indexed { index, reader } = indexed;
+    let Indexed { index, reader, columns, purges } = indexed;
     let (mut batch, mut bytes) = (Vec::new(), 0);
     let mut applied = reader.cursor();
     let fed = reader
@@ -192,6 +226,10 @@ fn feed(indexed: &mut Indexed) -> Result<()> {
                 applied = *at;
             }
             let records = frame.records()?;
+            for record in &records {
+                columns.note(record);
+                *purges += u64::from(matches!(record, Record::Purged(_)));
+            }
             bytes += frame.length;
             batch.push(ChainFrame { position: at.next, hash: frame.hash, records });
             Ok(())

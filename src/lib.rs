@@ -101,9 +101,13 @@ mod builder;
 #[doc(hidden)]
 pub mod cli;
 #[cfg(not(loom))]
+mod columns;
+#[cfg(not(loom))]
 mod copy;
 #[cfg(not(loom))]
 mod database;
+#[cfg(all(feature = "polars", not(loom)))]
+mod dataframe;
 #[cfg(not(loom))]
 mod dump;
 #[cfg(not(loom))]
@@ -117,6 +121,8 @@ mod experiment;
 #[cfg(not(loom))]
 mod first_datasets;
 mod format;
+#[cfg(all(feature = "polars", not(loom)))]
+mod frames;
 mod id;
 #[cfg(not(loom))]
 mod index;
@@ -124,6 +130,8 @@ mod index;
 mod inputs;
 #[cfg(not(loom))]
 mod limits;
+#[cfg(not(loom))]
+mod live;
 #[cfg(not(loom))]
 mod log;
 #[cfg(not(loom))]
@@ -141,8 +149,6 @@ mod name;
 mod reserved;
 #[cfg(not(loom))]
 mod run;
-#[cfg(not(loom))]
-mod run_match;
 #[cfg(not(loom))]
 mod run_search;
 #[cfg(not(feature = "internals"))]
@@ -211,6 +217,8 @@ pub mod internals {
     #[cfg(not(loom))]
     pub use crate::log::{new_file, new_header};
     pub use crate::mutant;
+    #[cfg(not(loom))]
+    pub use crate::run_search::Way;
     pub use crate::search;
     pub use crate::storage;
     pub use crate::sys::fork::testing as forking;

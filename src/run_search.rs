@@ -1,13 +1,17 @@
 //! Searching: which runs or experiments, by MLflow's search language, page by page.
 
+use crate::columns::{self, ColumnCache, Keys, RunColumns};
 use crate::database::Database;
 use crate::entity::{Lifecycle, RunRecord};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ExperimentId;
-use crate::index::{LivePoint, RunSelection};
-use crate::run_match::RunMatcher;
+#[cfg(feature = "polars")]
+use crate::id::RunId;
+use crate::index::{Index, RunSelection};
+use crate::live::LivePoints;
+#[cfg(feature = "polars")]
+use crate::search::RunColumn;
 use crate::search::{Fingerprint, PageToken, RunFilter, RunOrder};
-use crate::series::keep_latest;
 
 /// The greatest number of results of one page; MLflow's limit for runs and experiments.
 pub const PAGE_RESULTS_MAX: usize = 50_000;
@@ -73,8 +77,23 @@ pub struct RunSearch {
     filter: String,
     order: Vec<String>,
     view: View,
-    max_results: usize,
+    max_results: Option<usize>,
     page_token: String,
+    #[cfg(feature = "polars")]
+    columns: Option<Vec<String>>,
+    way: Way,
+}
+
+/// How a search is answered. The answer is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// By whichever is cheaper.
+    #[default]
+    Cheapest,
+    /// By SQL over the index.
+    Sql,
+    /// From columns in memory.
+    Columns,
 }
 
 impl Default for RunSearch {
@@ -92,8 +111,11 @@ impl RunSearch {
             filter: String::new(),
             order: Vec::new(),
             view: View::ActiveOnly,
-            max_results: PAGE_RESULTS_DEFAULT,
+            max_results: None,
             page_token: String::new(),
+            #[cfg(feature = "polars")]
+            columns: None,
+            way: Way::Cheapest,
         }
     }
 
@@ -136,7 +158,7 @@ impl RunSearch {
     /// At most so many runs a page: 1 to [`PAGE_RESULTS_MAX`].
     #[must_use]
     pub fn max_results(mut self, count: usize) -> Self {
-        self.max_results = count;
+        self.max_results = Some(count);
         self
     }
 
@@ -145,6 +167,31 @@ impl RunSearch {
     pub fn page_token(mut self, token: impl Into<String>) -> Self {
         self.page_token = token.into();
         self
+    }
+
+    /// The columns of [`Database::search_runs_frame`]: `run_id`, `run_name`, `experiment_id`,
+    /// `status`, `artifact_uri`, `start_time`, `end_time`, `user_id`, `lifecycle_stage`,
+    /// `parent_run_id`, `metrics.KEY`, `params.KEY`, `tags.KEY`, or `metrics.*` and so on for all
+    /// keys. Another name makes the search [`ErrorKind::InvalidInput`].
+    #[cfg(feature = "polars")]
+    #[must_use]
+    pub fn columns<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.columns.get_or_insert_default().extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    #[cfg(feature = "polars")]
+    pub(crate) fn parsed_columns(&self) -> Result<Vec<RunColumn>> {
+        match &self.columns {
+            Some(names) => names.iter().map(|name| RunColumn::parse(name)).collect(),
+            None => Ok(RunColumn::usual()),
+        }
+    }
+
+    /// How many results were asked for.
+    #[cfg(feature = "polars")]
+    pub(crate) fn wanted_results(&self) -> Option<usize> {
+        self.max_results
     }
 
     /// What a page token is bound to: all but the page.
@@ -159,13 +206,22 @@ impl RunSearch {
     }
 
     fn check_max_results(&self) -> Result<()> {
-        if (1..=PAGE_RESULTS_MAX).contains(&self.max_results) {
-            return Ok(());
+        match self.max_results {
+            Some(count) if !(1..=PAGE_RESULTS_MAX).contains(&count) => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("max_results is {count}: it takes 1 to {PAGE_RESULTS_MAX}"),
+            )),
+            _ => Ok(()),
         }
-        Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("max_results is {}: it takes 1 to {PAGE_RESULTS_MAX}", self.max_results),
-        ))
+    }
+
+    /// Answers by this way alone, for tests and measurements.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn way(mut self, way: Way) -> Self {
+        self.way = way;
+        self
     }
 }
 
@@ -180,6 +236,22 @@ impl Database {
     }
 
     fn find_runs(&self, search: &RunSearch) -> Result<Page<RunRecord>> {
+        let limit = search.max_results.unwrap_or(PAGE_RESULTS_DEFAULT);
+        let all = Keys::all();
+        let (items, next_page_token) =
+            self.find(search, limit, &all, |columns, rows| Ok(columns.records(rows)))?;
+        Ok(Page { items, next_page_token })
+    }
+
+    /// Hands the runs that a search finds to `take`, as rows of columns of at least these keys, in
+    /// order; also gives the token of the next page.
+    pub(crate) fn find<T>(
+        &self,
+        search: &RunSearch,
+        limit: usize,
+        keys: &Keys,
+        mut take: impl FnMut(&RunColumns, &[u32]) -> Result<T>,
+    ) -> Result<(T, Option<String>)> {
         search.check_max_results()?;
         let filter = RunFilter::parse(&search.filter)?;
         let order = RunOrder::parse(&search.order)?;
@@ -188,67 +260,99 @@ impl Database {
         let artifacts = self.artifact_root();
         let selection = RunSelection {
             experiments: search.experiments.as_deref(),
-            lifecycle: search.view.lifecycle().map(Lifecycle::as_str),
+            lifecycle: search.view.lifecycle(),
             filter: &filter,
             order: &order,
             artifacts: (&artifacts, "/artifacts"),
             offset,
             // One more, to see whether there is another page.
-            limit: search.max_results as u64 + 1,
+            limit: (limit as u64).saturating_add(1),
         };
-        let mut items = if selection.is_for_sql() {
-            self.select_by_sql(&selection)?
-        } else {
-            self.select_by_record(search, &selection)?
-        };
-        let has_more = items.len() > search.max_results;
-        items.truncate(search.max_results);
-        let next = offset + items.len() as u64;
-        let token = PageToken { offset: next, query: Some(fingerprint) };
-        Ok(Page { items, next_page_token: has_more.then(|| token.encode()) })
-    }
-
-    fn select_by_sql(&self, selection: &RunSelection<'_>) -> Result<Vec<RunRecord>> {
         // Live points first: one that is sealed in between is then found in the index.
-        let live = self.engine().live_latest(None)?;
-        let points = || {
-            live.iter().flat_map(|(run, metrics)| {
-                metrics.iter().map(|(key, point)| LivePoint { run: *run, key, point: *point })
+        self.engine().with_live(|live| {
+            self.engine().with_columns(|index, cache| {
+                let finding = Finding { index, cache, live, way: search.way };
+                finding.find(&selection, keys, |columns, mut rows| {
+                    let has_more = rows.len() > limit;
+                    rows.truncate(limit);
+                    let next =
+                        PageToken { offset: offset + rows.len() as u64, query: Some(fingerprint) };
+                    Ok((take(columns, &rows)?, has_more.then(|| next.encode())))
+                })
             })
-        };
-        let mut found =
-            self.engine().with_index(|index, _| index.search_runs(selection, points()))?;
-        for record in &mut found {
-            for (key, point) in live.get(&record.info.id).into_iter().flatten() {
-                keep_latest(&mut record.metrics, key, *point);
-            }
-        }
-        Ok(found)
+        })
     }
 
-    /// For filters and orders of a length at which SQLite takes minutes.
-    fn select_by_record(
+    /// Hands these runs to `take`, as rows of columns of at least these keys. One that does not
+    /// exist is [`ErrorKind::NotFound`].
+    #[cfg(feature = "polars")]
+    pub(crate) fn with_rows_of<T>(
         &self,
-        search: &RunSearch,
-        selection: &RunSelection<'_>,
-    ) -> Result<Vec<RunRecord>> {
-        let RunSelection { filter, order, artifacts, .. } = *selection;
-        let mut runs = self.all_runs()?;
-        runs.retain(|run| {
-            let chosen = search.experiments.as_ref();
-            search.view.lifecycle().is_none_or(|it| it == run.info.lifecycle)
-                && chosen.is_none_or(|it| it.contains(&run.info.experiment))
-        });
-        RunMatcher { filter, order, artifacts }.choose(&mut runs);
-        let before = usize::try_from(selection.offset).unwrap_or(usize::MAX).min(runs.len());
-        runs.drain(..before);
-        runs.truncate(search.max_results + 1);
-        Ok(runs)
+        runs: &[RunId],
+        keys: &Keys,
+        take: impl Fn(&RunColumns, &[u32]) -> Result<T>,
+    ) -> Result<T> {
+        // Live points first, as in a search.
+        self.engine().with_live(|live| {
+            self.engine().with_columns(|index, _| {
+                let mut columns = RunColumns::read(index, Some(runs), keys)?;
+                columns.add_live(live.each());
+                if let Some(id) = runs.iter().find(|id| columns.row(**id).is_none()) {
+                    return Err(crate::run::no_such_run(*id));
+                }
+                take(&columns, &columns.rows_of(runs))
+            })
+        })
     }
 
     /// Where the artifacts of runs are, up to the run's id: told by where the file is now.
-    fn artifact_root(&self) -> String {
+    pub(crate) fn artifact_root(&self) -> String {
         let path = std::path::absolute(self.path()).unwrap_or_else(|_| self.path().to_owned());
         format!("tracklite://{}/", path.display())
+    }
+}
+
+/// One search over index, columns and live points.
+struct Finding<'a> {
+    index: &'a Index,
+    cache: &'a mut ColumnCache,
+    live: &'a LivePoints,
+    way: Way,
+}
+
+impl Finding<'_> {
+    /// Finds the runs by the way that is cheaper, and hands them on as rows of columns.
+    fn find<T>(
+        self,
+        selection: &RunSelection<'_>,
+        keys: &Keys,
+        take: impl FnOnce(&RunColumns, Vec<u32>) -> Result<T>,
+    ) -> Result<T> {
+        let Finding { index, cache, live, way } = self;
+        let mut needed = columns::keys_of(selection);
+        let by_columns = match way {
+            Way::Columns => true,
+            Way::Sql => false,
+            Way::Cheapest => !selection.is_for_sql() || cache.is_worth_reading(&needed),
+        };
+        let ids = if by_columns {
+            let columns = cache.read(index, &needed, live.each())?;
+            let rows = columns.select(selection);
+            if keys.without(columns.keys()).is_empty() {
+                return take(columns, rows);
+            }
+            rows.iter().map(|row| columns.run(*row).info.id).collect()
+        } else {
+            index.select_runs(selection, live.each())?
+        };
+        if way != Way::Sql && cache.is_worth_reading_all(index, ids.len())? {
+            needed.add(keys);
+            let columns = cache.read(index, &needed, live.each())?;
+            return take(columns, columns.rows_of(&ids));
+        }
+        let mut columns = RunColumns::read(index, Some(&ids), keys)?;
+        columns.add_live(live.each());
+        let rows = columns.rows_of(&ids);
+        take(&columns, rows)
     }
 }

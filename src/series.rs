@@ -1,6 +1,6 @@
 //! Reading metrics: sealed points from column blocks, the rest from live extents.
 
-use std::collections::{BTreeMap, HashMap, hash_map};
+use std::collections::BTreeMap;
 
 use crate::engine::Engine;
 use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
@@ -11,6 +11,7 @@ use crate::format::record::{BlockPlace, Incarnation, SeriesId};
 use crate::format::scan::{Entry, PointSlot, PointSlots};
 use crate::id::{RunId, Timestamp};
 use crate::index::{SeriesSource, UnsealedExtent};
+use crate::live::LatestByRun;
 use crate::log::{ExtentState, reserve_to_fill};
 use crate::mutant::{self, Mutant};
 
@@ -21,9 +22,6 @@ const TAIL_BYTES: u32 = 8 * 1024;
 
 /// Room for so many points of a history is made at once, whatever the file claims.
 const RESERVE_MAX: u64 = 1 << 24;
-
-/// The latest point of every metric, by run and key.
-pub(crate) type LatestByRun = HashMap<RunId, BTreeMap<String, MetricPoint>>;
 
 impl Engine {
     /// Replaces what is in `into` by all points of a metric of a run, ordered by time, step, value.
@@ -77,49 +75,27 @@ impl Engine {
     /// The latest points that are still in extents, of all runs or of one.
     ///
     /// Those of an extent that is sealed meanwhile may be missing: whoever asks the index
-    /// afterwards finds them there. On a busy file something is always being sealed.
+    /// afterwards finds them there.
     pub(crate) fn live_latest(&self, only: Option<RunId>) -> Result<LatestByRun> {
-        let mut latest = LatestByRun::new();
-        self.visit_live(|_, run, key, point| {
-            if only.is_none_or(|only| only == run) {
+        self.with_live(|live| {
+            let mut latest = LatestByRun::new();
+            let wanted = live.each().filter(|(run, ..)| only.is_none_or(|only| only == *run));
+            for (run, key, point) in wanted {
                 keep_latest(latest.entry(run).or_default(), key, point);
             }
-        })?;
-        Ok(latest)
+            Ok(latest)
+        })
     }
 
     /// How many points there are: sealed and live ones of runs that are not purged.
     pub(crate) fn count_points(&self) -> Result<u64> {
-        let mut live: HashMap<u32, u64> = HashMap::new();
-        self.visit_live(|extent, _, _, _| *live.entry(extent.unit).or_default() += 1)?;
+        let live = self.with_live(|live| Ok(live.points_by_extent()))?;
         // One look tells what is sealed by now, and is counted so, and what is not.
         self.with_index(|index, _| {
             let unsealed = index.unsealed_extents()?;
             let live: u64 = unsealed.iter().filter_map(|(_, extent)| live.get(&extent.unit)).sum();
             Ok(index.counts()?.points + live)
         })
-    }
-
-    /// Visits what is found in the extents that are not sealed when it begins.
-    fn visit_live(
-        &self,
-        mut visit: impl FnMut(&UnsealedExtent, RunId, &str, MetricPoint),
-    ) -> Result<()> {
-        let extents = self.with_index(|index, _| index.unsealed_extents())?;
-        let mut known: HashMap<Incarnation, Names> = HashMap::new();
-        for (incarnation, extent) in extents {
-            let names = match known.entry(incarnation) {
-                hash_map::Entry::Occupied(known) => known.into_mut(),
-                hash_map::Entry::Vacant(unknown) => unknown.insert(self.names(incarnation)?),
-            };
-            let state = extent_state(&extent);
-            self.log.scan_extent(incarnation, &state, 0, |_, entry| {
-                names.visit(&entry, |run, key, point| {
-                    visit(&extent, run, key, point);
-                });
-            })?;
-        }
-        Ok(())
     }
 
     /// Calls `read` with where the points are, again and again until nothing was sealed or moved
@@ -240,46 +216,6 @@ impl Engine {
             BlockPlace::Inline(bytes) => column.bytes_of(bytes).map(<[u8]>::to_vec),
             BlockPlace::At { offset, .. } => {
                 self.log.read_piece(offset + u64::from(column.offset), column.length as usize)
-            }
-        }
-    }
-
-    fn names(&self, incarnation: Incarnation) -> Result<Names> {
-        let definitions = self.with_index(|index, _| index.definitions(incarnation))?;
-        let mut names = Names::default();
-        for it in definitions.series {
-            if let Some(run) = it.run {
-                names.series.insert(it.series, (run, it.key));
-            }
-        }
-        names.rows.extend(definitions.rows.into_iter().map(|row| (row.row, row.series)));
-        Ok(names)
-    }
-}
-
-/// What the ids of a writer stand for, purged runs left out.
-#[derive(Debug, Default)]
-struct Names {
-    series: HashMap<SeriesId, (RunId, String)>,
-    rows: HashMap<SeriesId, Vec<SeriesId>>,
-}
-
-impl Names {
-    fn visit(&self, entry: &Entry<'_>, mut visit: impl FnMut(RunId, &str, MetricPoint)) {
-        let mut one = |series: SeriesId, step, time, value| {
-            if let Some((run, key)) = self.series.get(&series) {
-                visit(*run, key, MetricPoint { step, time: Timestamp::from_nanos(time), value });
-            }
-        };
-        match *entry {
-            Entry::Points(points) => {
-                points.iter().for_each(|it| one(it.series, it.step, it.time, it.value));
-            }
-            Entry::Row { schema, step, time, values } => {
-                let series = self.rows.get(&schema).map_or(&[][..], Vec::as_slice);
-                for (series, bytes) in series.iter().zip(values.chunks_exact(8)) {
-                    one(*series, step, time, f64::from_bits(u64_at(bytes, 0)));
-                }
             }
         }
     }

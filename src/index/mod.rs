@@ -17,6 +17,7 @@ mod inputs;
 mod leftovers;
 mod place;
 mod query;
+mod rows;
 mod schema;
 mod search;
 mod source;
@@ -41,7 +42,8 @@ pub(crate) use self::place::IndexKey;
 pub use self::place::IndexPlace;
 use self::place::{FolderLock, IndexFiles};
 pub(crate) use self::query::RunScope;
-pub(crate) use self::search::{LivePoint, RunSelection};
+pub(crate) use self::rows::{RunRows, TextTable};
+pub(crate) use self::search::RunSelection;
 pub(crate) use self::source::{BlockRuns, SeriesSource, UnsealedExtent};
 #[cfg(feature = "internals")]
 use self::spare::Kept;
@@ -235,7 +237,9 @@ impl Store {
             "PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 16777216;
              PRAGMA trusted_schema = OFF;",
-        )
+        )?;
+        // After the pragma that says where they are, which drops them.
+        self.connection.execute_batch(search::TEMPORARY_TABLES)
     }
 
     fn fill(&mut self, key: &IndexKey) -> rusqlite::Result<()> {

@@ -252,7 +252,7 @@ pub(super) fn records_of(
     connection: &Connection,
     scope: RunScope,
 ) -> rusqlite::Result<Vec<(i64, RunRecord)>> {
-    let mut records = select_runs(connection, scope)?;
+    let mut records = bare_records(connection, scope)?;
     each_value(connection, scope, "params", "value", &mut records, |record, key, row| {
         record.params.insert(key, row.get(2)?);
         Ok(())
@@ -266,6 +266,15 @@ pub(super) fn records_of(
         record.metrics.insert(key, metric_point(row, 2)?);
         Ok(())
     })?;
+    Ok(records)
+}
+
+/// Runs with inputs and outputs, by the index's own numbers and in their order.
+pub(super) fn bare_records(
+    connection: &Connection,
+    scope: RunScope,
+) -> rusqlite::Result<Vec<(i64, RunRecord)>> {
+    let mut records = select_runs(connection, scope)?;
     inputs::fill(connection, scope, &mut records)?;
     Ok(records)
 }

@@ -8,7 +8,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
-use crate::entity::{DATA_CONTEXT_TAG, MetricPoint, RunRecord};
+use crate::entity::{DATA_CONTEXT_TAG, Lifecycle, MetricPoint};
 use crate::error::Result;
 use crate::id::{ExperimentId, RunId};
 use crate::search::{
@@ -17,15 +17,15 @@ use crate::search::{
 };
 
 use super::Index;
-use super::query::{RunScope, metric_point, records_of};
+use super::query::{metric_point, parsed};
 
 /// Which runs are searched, in which order, and which of them are wanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunSelection<'a> {
     /// The experiments; `None` for all.
     pub(crate) experiments: Option<&'a [ExperimentId]>,
-    /// MLflow's word for the lifecycle of the runs; `None` for both.
-    pub(crate) lifecycle: Option<&'static str>,
+    /// The lifecycle of the runs; `None` for both.
+    pub(crate) lifecycle: Option<Lifecycle>,
     /// What must hold of them.
     pub(crate) filter: &'a RunFilter,
     /// How they are ordered.
@@ -36,17 +36,6 @@ pub(crate) struct RunSelection<'a> {
     pub(crate) offset: u64,
     /// How many are wanted at most.
     pub(crate) limit: u64,
-}
-
-/// A metric of a run whose latest point may not be sealed yet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LivePoint<'a> {
-    /// The run.
-    pub(crate) run: RunId,
-    /// The metric.
-    pub(crate) key: &'a str,
-    /// The latest of its unsealed points.
-    pub(crate) point: MetricPoint,
 }
 
 /// What SQLite takes in its stride: each of them costs it memory and planning, the conditions a
@@ -74,37 +63,31 @@ fn listed(condition: &Condition<RunNumber, RunText>) -> usize {
     }
 }
 
-const TEMPORARY_TABLES: &str = "
+/// Tables of the connection, empty but in the transaction that fills them.
+pub(super) const TEMPORARY_TABLES: &str = "
 CREATE TEMP TABLE IF NOT EXISTS live_metrics (
     run   INTEGER NOT NULL,
     key   TEXT NOT NULL,
     value REAL,
     PRIMARY KEY (run, key)
 ) WITHOUT ROWID;
-CREATE TEMP TABLE IF NOT EXISTS found (run INTEGER PRIMARY KEY);
-DELETE FROM live_metrics;
-DELETE FROM found;";
+CREATE TEMP TABLE IF NOT EXISTS found (run INTEGER PRIMARY KEY);";
 
 impl Index {
-    /// The runs of a selection with params, tags and latest sealed metrics, in its order.
+    /// The runs of a selection in its order.
     ///
-    /// One statement for the search, four for the records. Some microseconds for each run and
-    /// condition, and 10 us for each run that is returned.
-    pub(crate) fn search_runs<'a>(
+    /// One statement: some microseconds for each run and condition.
+    pub(crate) fn select_runs<'a>(
         &self,
         selection: &RunSelection<'_>,
-        live: impl IntoIterator<Item = LivePoint<'a>>,
-    ) -> Result<Vec<RunRecord>> {
+        live: impl IntoIterator<Item = (RunId, &'a str, MetricPoint)>,
+    ) -> Result<Vec<RunId>> {
         self.read(|connection| {
-            connection.execute_batch(TEMPORARY_TABLES)?;
             let has_live = store_live(connection, live)?;
             let mut statement = Statement::new(has_live);
             statement.select(selection);
             let mut select = connection.prepare_cached(&statement.sql)?;
-            let numbers =
-                select.query_map(params_from_iter(&statement.values), |row| row.get(0))?;
-            let numbers = numbers.collect::<rusqlite::Result<Vec<i64>>>()?;
-            records_in_order(connection, &numbers)
+            select.query_map(params_from_iter(&statement.values), |row| parsed(row, 0))?.collect()
         })
     }
 }
@@ -127,7 +110,7 @@ pub(super) fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
 /// Puts the latest values of unsealed metrics beside those of sealed ones; whether there are any.
 fn store_live<'a>(
     connection: &Connection,
-    live: impl IntoIterator<Item = LivePoint<'a>>,
+    live: impl IntoIterator<Item = (RunId, &'a str, MetricPoint)>,
 ) -> rusqlite::Result<bool> {
     let mut number = connection.prepare_cached("SELECT run FROM runs WHERE run_id = ?1")?;
     let mut sealed = connection.prepare_cached(
@@ -136,7 +119,7 @@ fn store_live<'a>(
     let mut insert = connection.prepare_cached("INSERT INTO live_metrics VALUES (?1, ?2, ?3)")?;
     let mut numbers: HashMap<RunId, Option<i64>> = HashMap::new();
     let mut has_live = false;
-    for LivePoint { run, key, point } in live {
+    for (run, key, point) in live {
         let known = match numbers.get(&run) {
             Some(known) => *known,
             None => number.query_row([run.to_string()], |row| row.get(0)).optional()?,
@@ -151,16 +134,6 @@ fn store_live<'a>(
         }
     }
     Ok(has_live)
-}
-
-fn records_in_order(connection: &Connection, numbers: &[i64]) -> rusqlite::Result<Vec<RunRecord>> {
-    let mut insert = connection.prepare_cached("INSERT INTO found VALUES (?1)")?;
-    for number in numbers {
-        insert.execute([number])?;
-    }
-    let mut records: HashMap<i64, RunRecord> =
-        records_of(connection, RunScope::Found)?.into_iter().collect();
-    Ok(numbers.iter().filter_map(|number| records.remove(number)).collect())
 }
 
 /// A statement in the making: its text, and the values of its parameters in order.
@@ -196,14 +169,14 @@ impl Statement {
     }
 
     fn select(&mut self, selection: &RunSelection<'_>) {
-        self.text("SELECT r.run");
+        self.text("SELECT r.run_id");
         for (place, key) in selection.order.keys.iter().enumerate() {
             self.sort_columns(place, &key.field, selection.artifacts);
         }
         self.text(" FROM runs r WHERE 1");
         if let Some(lifecycle) = selection.lifecycle {
             self.text(" AND r.lifecycle = ");
-            self.value(lifecycle.to_owned());
+            self.value(lifecycle.as_str().to_owned());
         }
         if let Some(experiments) = selection.experiments {
             self.text(" AND r.experiment_id IN ");

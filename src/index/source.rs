@@ -47,26 +47,6 @@ pub(crate) struct RowSchema {
     pub(crate) series: Vec<SeriesId>,
 }
 
-/// What one id of a writer stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SeriesDefinition {
-    /// The id.
-    pub(crate) series: SeriesId,
-    /// The run; `None` when it is purged.
-    pub(crate) run: Option<RunId>,
-    /// The metric's key; empty when the run is purged.
-    pub(crate) key: String,
-}
-
-/// All ids of a writer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct WriterDefinitions {
-    /// Series by id.
-    pub(crate) series: Vec<SeriesDefinition>,
-    /// Row schemas by id; those of a closed writer are forgotten.
-    pub(crate) rows: Vec<RowSchema>,
-}
-
 /// What the chain says of a writer; whether it lives, its liveness byte has to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WriterRow {
@@ -179,30 +159,6 @@ impl Index {
         })
     }
 
-    /// What the ids of a writer stand for.
-    pub(crate) fn definitions(&self, incarnation: Incarnation) -> Result<WriterDefinitions> {
-        let of = [incarnation.0.cast_signed()];
-        self.read(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT series, run_id, key FROM series LEFT JOIN runs USING (run)
-                 WHERE writer = (SELECT writer FROM writers WHERE incarnation = ?1)
-                 ORDER BY series",
-            )?;
-            let series = select.query_map(of, |row| {
-                let run: Option<String> = row.get(1)?;
-                let run = run.map(|_| parsed(row, 1)).transpose()?;
-                Ok(SeriesDefinition { series: SeriesId(row.get(0)?), run, key: row.get(2)? })
-            })?;
-            let series = series.collect::<rusqlite::Result<_>>()?;
-            let mut select = connection.prepare_cached(
-                "SELECT row, series FROM row_schemas
-                 WHERE writer = (SELECT writer FROM writers WHERE incarnation = ?1) ORDER BY row",
-            )?;
-            let rows = select.query_map(of, row_schema)?.collect::<rusqlite::Result<_>>()?;
-            Ok(WriterDefinitions { series, rows })
-        })
-    }
-
     /// Blocks in units of which some or all runs are purged: what gc has to rewrite or drop.
     ///
     /// Cheap when there is none, else a pass over all series of their writers.
@@ -303,7 +259,7 @@ fn block_place(row: &Row<'_>) -> rusqlite::Result<BlockPlace> {
     }
 }
 
-fn row_schema(row: &Row<'_>) -> rusqlite::Result<RowSchema> {
+pub(super) fn row_schema(row: &Row<'_>) -> rusqlite::Result<RowSchema> {
     let bytes: Vec<u8> = row.get(1)?;
     let (ids, _) = bytes.as_chunks::<4>();
     let series = ids.iter().map(|&id| SeriesId(u32::from_le_bytes(id))).collect();

@@ -25,6 +25,7 @@ mod order;
 mod page;
 mod parse;
 mod print;
+mod projection;
 mod query;
 mod registry;
 mod runs;
@@ -44,6 +45,7 @@ pub use order::ORDER_ITEMS_MAX;
 pub use page::{Fingerprint, PageToken};
 pub use parse::{COMPARISONS_MAX, TEXT_BYTES_MAX};
 pub use print::{NumberField, TextField};
+pub use projection::{RunAttribute, RunColumn};
 pub use query::{
     Condition, Direction, Field, Filter, NumberTest, Order, SortKey, TextList, TextTest,
 };

@@ -165,7 +165,9 @@ pub enum Direction {
 }
 
 impl Direction {
-    fn apply(self, ordering: Ordering) -> Ordering {
+    /// The ordering of two values that are there, as this direction has it.
+    #[must_use]
+    pub fn apply(self, ordering: Ordering) -> Ordering {
         match self {
             Direction::Ascending => ordering,
             Direction::Descending => ordering.reverse(),

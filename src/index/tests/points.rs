@@ -105,7 +105,8 @@ fn sealing_replaces_extents_by_blocks() {
     let schema = RowSchema { row: SeriesId(4), series: vec![SeriesId(2), SeriesId(1)] };
     assert_eq!(source.rows, std::slice::from_ref(&schema));
     assert_eq!(index.series_sources(run(2), None).unwrap()[0].rows, []);
-    assert_eq!(index.definitions(WRITER).unwrap().rows, [schema]);
+    assert_eq!(index.row_schema(WRITER, SeriesId(4)).unwrap(), Some(schema.series));
+    assert_eq!(index.row_schema(WRITER, SeriesId(1)).unwrap(), None);
 
     let inline = BlockPlace::Inline(vec![1, 2, 3]);
     let first = SealedBlock {
@@ -167,9 +168,10 @@ fn blocks_know_that_a_run_is_purged() {
     assert_eq!(live, [(at(100), other, 1), (at(200), Vec::new(), 1)]);
     let table = index.sql("SELECT count(*) FROM blocks").unwrap();
     assert_eq!(table.rows, [[SqlValue::Integer(2)]], "the inline block is forgotten");
-    let definitions = index.definitions(WRITER).unwrap().series;
-    let runs: Vec<_> = definitions.iter().map(|it| (it.series.0, it.run)).collect();
-    assert_eq!(runs, [(1, None), (2, None), (3, Some(run(2)))]);
+    let series = |id| index.series(WRITER, SeriesId(id)).unwrap().map(|(run, _)| run);
+    assert_eq!([1, 2, 3, 4].map(series), [None, None, Some(run(2)), None]);
+    let all = [1, 2, 3, 4].map(|id| (WRITER, SeriesId(id)));
+    assert_eq!(index.runs_of_series(all).unwrap(), [run(2)]);
 
     feed(&mut index, vec![sealed_at(300, vec![sealed_series(1, 1, point(1, 0.0))])]);
     assert_eq!(index.blocks_with_purged().unwrap().len(), 3, "sealed after the purge");

@@ -1,0 +1,190 @@
+//! Columns: the values of one key by row, most of the rows or few of them having one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+use crate::entity::MetricPoint;
+use crate::search::TextTest;
+
+/// The values of some rows, in the order of the rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Column<T> {
+    rows: Vec<u32>,
+    values: Vec<T>,
+}
+
+impl<T> Default for Column<T> {
+    fn default() -> Self {
+        Column { rows: Vec::new(), values: Vec::new() }
+    }
+}
+
+impl<T> Column<T> {
+    /// The value of a row. At once where all rows before have one too, else by halving.
+    pub(crate) fn get(&self, row: u32) -> Option<&T> {
+        let at = row as usize;
+        if self.rows.get(at) == Some(&row) {
+            return self.values.get(at);
+        }
+        // Rows stand in order and each once, so that none is further back than its own number.
+        let until = at.min(self.rows.len());
+        self.rows[..until].binary_search(&row).ok().and_then(|at| self.values.get(at))
+    }
+
+    /// The values of these rows, which ascend; as fast as the column is read from end to end.
+    pub(crate) fn of_rows<'a, 'r>(
+        &'a self,
+        rows: &'r [u32],
+    ) -> impl Iterator<Item = Option<&'a T>> + use<'a, 'r, T> {
+        let mut at = 0;
+        rows.iter().map(move |row| {
+            // At most as many steps for all rows together as the column has entries.
+            while self.rows.get(at).is_some_and(|known| known < row) {
+                at += 1;
+            }
+            self.rows.get(at).filter(|known| *known == row).and_then(|_| self.values.get(at))
+        })
+    }
+
+    /// Sets the value of a row; at once when it is the last one.
+    pub(crate) fn set(&mut self, row: u32, value: T) {
+        match self.place(row) {
+            Ok(at) => self.values[at] = value,
+            Err(at) => {
+                self.rows.insert(at, row);
+                self.values.insert(at, value);
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, row: u32) {
+        if let Ok(at) = self.place(row) {
+            self.rows.remove(at);
+            self.values.remove(at);
+        }
+    }
+
+    fn place(&self, row: u32) -> Result<usize, usize> {
+        match self.rows.last() {
+            None => Err(0),
+            Some(last) if *last < row => Err(self.rows.len()),
+            Some(last) if *last == row => Ok(self.rows.len() - 1),
+            Some(_) => self.rows.binary_search(&row),
+        }
+    }
+}
+
+impl Column<MetricPoint> {
+    /// Sets the point of a row unless a later one stands there.
+    pub(crate) fn keep_latest(&mut self, row: u32, point: MetricPoint) {
+        match self.place(row) {
+            Ok(at) if point.latest_order(&self.values[at]).is_le() => {}
+            _ => self.set(row, point),
+        }
+    }
+}
+
+/// A column of texts, each distinct text stored once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TextColumn {
+    codes: Column<u32>,
+    texts: Vec<Arc<str>>,
+    by_text: HashMap<Arc<str>, u32, FixedState>,
+}
+
+impl TextColumn {
+    pub(crate) fn set(&mut self, row: u32, text: &str) {
+        let code = match self.by_text.get(text) {
+            Some(code) => *code,
+            None => {
+                let text: Arc<str> = Arc::from(text);
+                // Rows are counted by 32 bits too, and each has one text.
+                let code = self.texts.len() as u32;
+                self.texts.push(Arc::clone(&text));
+                self.by_text.insert(text, code);
+                code
+            }
+        };
+        self.codes.set(row, code);
+    }
+
+    pub(crate) fn remove(&mut self, row: u32) {
+        self.codes.remove(row);
+    }
+
+    pub(crate) fn get(&self, row: u32) -> Option<&str> {
+        self.codes.get(row).map(|code| self.text(*code))
+    }
+
+    /// The texts of these rows, which ascend.
+    pub(crate) fn of_rows<'a, 'r>(
+        &'a self,
+        rows: &'r [u32],
+    ) -> impl Iterator<Item = Option<&'a str>> + use<'a, 'r> {
+        self.codes.of_rows(rows).map(|code| code.map(|code| self.text(*code)))
+    }
+
+    /// Whether the texts of these rows, which ascend, pass. Each distinct text is tried once.
+    pub(crate) fn matches<'a>(
+        &'a self,
+        test: &'a TextTest,
+        rows: &'a [u32],
+    ) -> impl Iterator<Item = bool> {
+        let mut verdicts = vec![None; self.texts.len()];
+        self.codes.of_rows(rows).map(move |code| match code {
+            None => test.matches(None),
+            Some(code) => {
+                let verdict = &mut verdicts[*code as usize];
+                *verdict.get_or_insert_with(|| test.matches_text(self.text(*code)))
+            }
+        })
+    }
+
+    fn text(&self, code: u32) -> &str {
+        &self.texts[code as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_in_full_columns_and_in_sparse_ones() {
+        for rows in [vec![0, 1, 2, 3], vec![0, 1, 3, 7], vec![5], vec![2, 9, 10, 11, 30], vec![]] {
+            let mut column = Column::default();
+            // In any order: those after the last are put at the end, the others between.
+            for row in rows.iter().rev().chain(&rows) {
+                column.set(*row, row * 10);
+            }
+            let all: Vec<u32> = (0..40).collect();
+            let expected: Vec<Option<u32>> =
+                all.iter().map(|row| rows.contains(row).then_some(row * 10)).collect();
+            let one_by_one: Vec<_> = all.iter().map(|row| column.get(*row).copied()).collect();
+            assert_eq!(one_by_one, expected, "{rows:?}");
+            let in_one: Vec<_> = column.of_rows(&all).map(Option::<&u32>::copied).collect();
+            assert_eq!(in_one, expected, "{rows:?}");
+            let some: Vec<u32> = all.iter().copied().filter(|row| row % 3 == 0).collect();
+            let expected: Vec<_> = some.iter().map(|row| expected[*row as usize]).collect();
+            assert!(column.of_rows(&some).map(Option::<&u32>::copied).eq(expected), "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_removed_value_is_gone_and_the_others_stay() {
+        let mut column = TextColumn::default();
+        for (row, text) in [(0, "a"), (2, "b"), (5, "a")] {
+            column.set(row, text);
+        }
+        column.remove(2);
+        column.remove(3);
+        assert_eq!([0, 2, 5].map(|row| column.get(row)), [Some("a"), None, Some("a")]);
+        column.set(2, "a");
+        let rows = [0, 1, 2, 5];
+        let verdicts: Vec<bool> = column.matches(&TextTest::Equal("a".into()), &rows).collect();
+        assert_eq!(verdicts, [true, false, true, true]);
+        assert_eq!(column.texts.len(), 2);
+    }
+}

@@ -1,0 +1,320 @@
+//! Runs by column, in memory: what searches and data frames are answered from.
+//!
+//! A column holds one metric, param or tag of all runs. It is read from the index when it is
+//! first of use, and brought up to date before each answer by reading those runs again that
+//! records of the chain have named since. Points that are not sealed are put on top.
+
+mod cache;
+mod changes;
+mod column;
+mod records;
+mod select;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use foldhash::fast::FixedState;
+
+use crate::entity::{Lifecycle, MetricPoint, RunRecord};
+use crate::error::Result;
+use crate::id::{ExperimentId, RunId};
+use crate::index::{Index, RunRows, TextTable};
+
+pub(crate) use self::cache::ColumnCache;
+use self::changes::Changes;
+pub(crate) use self::column::{Column, TextColumn};
+pub(crate) use self::select::keys_of;
+
+/// Which values of runs are meant; name, status, times, inputs and outputs always are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keys {
+    pub(crate) metrics: KeySet,
+    pub(crate) params: KeySet,
+    pub(crate) tags: KeySet,
+}
+
+/// Some keys of a table, or all that there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeySet {
+    All,
+    Some(BTreeSet<String>),
+}
+
+impl Default for KeySet {
+    fn default() -> Self {
+        KeySet::Some(BTreeSet::new())
+    }
+}
+
+impl KeySet {
+    pub(crate) fn insert(&mut self, key: &str) {
+        if let KeySet::Some(keys) = self
+            && !keys.contains(key)
+        {
+            keys.insert(key.to_owned());
+        }
+    }
+
+    /// Those that are in `self` and not in `other`.
+    fn without(&self, other: &KeySet) -> KeySet {
+        match (self, other) {
+            (_, KeySet::All) => KeySet::default(),
+            (KeySet::All, KeySet::Some(_)) => KeySet::All,
+            (KeySet::Some(keys), KeySet::Some(others)) => {
+                KeySet::Some(keys.difference(others).cloned().collect())
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, KeySet::Some(keys) if keys.is_empty())
+    }
+
+    fn add(&mut self, other: &KeySet) {
+        match (&mut *self, other) {
+            (KeySet::All, _) => {}
+            (_, KeySet::All) => *self = KeySet::All,
+            (KeySet::Some(keys), KeySet::Some(others)) => keys.extend(others.iter().cloned()),
+        }
+    }
+
+    /// What to ask a table for, one question each: `None` is the question for all keys.
+    fn questions(&self) -> Vec<Option<&str>> {
+        match self {
+            KeySet::All => vec![None],
+            KeySet::Some(keys) => keys.iter().map(|key| Some(key.as_str())).collect(),
+        }
+    }
+}
+
+impl Keys {
+    /// All values of runs.
+    pub(crate) fn all() -> Self {
+        Keys { metrics: KeySet::All, params: KeySet::All, tags: KeySet::All }
+    }
+
+    /// Those that are in `self` and not in `other`.
+    pub(crate) fn without(&self, other: &Keys) -> Keys {
+        Keys {
+            metrics: self.metrics.without(&other.metrics),
+            params: self.params.without(&other.params),
+            tags: self.tags.without(&other.tags),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.metrics.is_empty() && self.params.is_empty() && self.tags.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, other: &Keys) {
+        self.metrics.add(&other.metrics);
+        self.params.add(&other.params);
+        self.tags.add(&other.tags);
+    }
+}
+
+/// What filters without fields and the usual order look at, close together.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    id: RunId,
+    experiment: ExperimentId,
+    started: i64,
+    is_active: bool,
+}
+
+impl Head {
+    fn of(run: &RunRecord) -> Self {
+        Head {
+            id: run.info.id,
+            experiment: run.info.experiment,
+            started: run.info.started.as_nanos(),
+            is_active: run.info.lifecycle == Lifecycle::Active,
+        }
+    }
+}
+
+/// Runs by column. A row is a run; rows stand in the order in which the runs were started.
+#[derive(Debug, Default)]
+pub(crate) struct RunColumns {
+    /// The index's own number of each row, ascending.
+    numbers: Vec<i64>,
+    heads: Vec<Head>,
+    /// The runs with inputs and outputs, and nothing of what is in the columns.
+    runs: Vec<RunRecord>,
+    rows: HashMap<RunId, u32, FixedState>,
+    /// Which columns there are; a key of them that no run has has no column.
+    keys: Keys,
+    metrics: BTreeMap<String, Column<MetricPoint>>,
+    params: BTreeMap<String, TextColumn>,
+    tags: BTreeMap<String, TextColumn>,
+}
+
+impl RunColumns {
+    /// Reads all runs or, when some are named, those of them that there are.
+    pub(crate) fn read(index: &Index, only: Option<&[RunId]>, keys: &Keys) -> Result<Self> {
+        let mut columns = RunColumns::default();
+        index.read_rows(only, |rows| {
+            columns.read_runs(rows)?;
+            columns.read_values(rows, keys)
+        })?;
+        columns.keys = keys.clone();
+        Ok(columns)
+    }
+
+    /// How many runs.
+    pub(crate) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Which columns there are.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    pub(crate) fn row(&self, run: RunId) -> Option<u32> {
+        self.rows.get(&run).copied()
+    }
+
+    /// The rows of these runs, those left out that are not there.
+    pub(crate) fn rows_of(&self, runs: &[RunId]) -> Vec<u32> {
+        runs.iter().filter_map(|run| self.row(*run)).collect()
+    }
+
+    /// The run of a row, with inputs and outputs.
+    pub(crate) fn run(&self, row: u32) -> &RunRecord {
+        &self.runs[row as usize]
+    }
+
+    /// The columns of metrics by key; so with the others.
+    pub(crate) fn metrics(&self) -> &BTreeMap<String, Column<MetricPoint>> {
+        &self.metrics
+    }
+
+    pub(crate) fn params(&self) -> &BTreeMap<String, TextColumn> {
+        &self.params
+    }
+
+    pub(crate) fn tags(&self) -> &BTreeMap<String, TextColumn> {
+        &self.tags
+    }
+
+    /// Brings all columns up to date with the index.
+    fn follow(&mut self, index: &Index, changes: Changes) -> Result<()> {
+        let Some(changed) = changes.runs(index, |experiment| self.runs_of(experiment))? else {
+            *self = RunColumns::read(index, None, &self.keys)?;
+            return Ok(());
+        };
+        if changed.is_empty() {
+            return Ok(());
+        }
+        for tag in self.tags.values_mut() {
+            // Tags alone can be deleted.
+            changed.iter().filter_map(|run| self.rows.get(run)).for_each(|row| tag.remove(*row));
+        }
+        let keys = self.keys.clone();
+        index.read_rows(Some(&changed), |rows| {
+            self.read_runs(rows)?;
+            self.read_values(rows, &keys)
+        })
+    }
+
+    /// Adds columns that are not there yet.
+    fn load(&mut self, index: &Index, keys: &Keys) -> Result<()> {
+        let missing = keys.without(&self.keys);
+        index.read_rows(None, |rows| self.read_values(rows, &missing))?;
+        self.keys.add(&missing);
+        Ok(())
+    }
+
+    /// Puts points on top that are not sealed.
+    pub(crate) fn add_live<'k>(
+        &mut self,
+        live: impl IntoIterator<Item = (RunId, &'k str, MetricPoint)>,
+    ) {
+        for (run, key, point) in live {
+            let is_wanted = match &self.keys.metrics {
+                KeySet::All => true,
+                KeySet::Some(keys) => keys.contains(key),
+            };
+            if let Some(row) = self.row(run)
+                && is_wanted
+            {
+                column_of(&mut self.metrics, key).keep_latest(row, point);
+            }
+        }
+    }
+
+    fn runs_of(&self, experiment: ExperimentId) -> Vec<RunId> {
+        let of = self.heads.iter().filter(|head| head.experiment == experiment);
+        of.map(|head| head.id).collect()
+    }
+
+    /// Takes runs in, new ones behind those that are there.
+    fn read_runs(&mut self, rows: &RunRows<'_>) -> Result<()> {
+        for (number, run) in rows.runs()? {
+            match self.numbers.binary_search(&number) {
+                Ok(at) => {
+                    self.heads[at] = Head::of(&run);
+                    self.runs[at] = run;
+                }
+                // A number before the last was purged here; it never comes back.
+                Err(at) if at < self.numbers.len() => {}
+                Err(at) => {
+                    self.rows.insert(run.info.id, at as u32);
+                    self.numbers.push(number);
+                    self.heads.push(Head::of(&run));
+                    self.runs.push(run);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_values(&mut self, rows: &RunRows<'_>, keys: &Keys) -> Result<()> {
+        let numbers = &self.numbers;
+        for key in keys.metrics.questions() {
+            let mut at = RowFinder { numbers, last: 0 };
+            rows.each_metric(key, |run, key, point| {
+                if let Some(row) = at.row(run) {
+                    column_of(&mut self.metrics, key).keep_latest(row, point);
+                }
+            })?;
+        }
+        let params = (TextTable::Params, &keys.params, &mut self.params);
+        let tags = (TextTable::Tags, &keys.tags, &mut self.tags);
+        for (table, keys, columns) in [params, tags] {
+            for key in keys.questions() {
+                let mut at = RowFinder { numbers, last: 0 };
+                rows.each_text(table, key, |run, key, text| {
+                    if let Some(row) = at.row(run) {
+                        column_of(columns, key).set(row, text);
+                    }
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Finds the row of the index's own number; at once when it is that of the last time or the next.
+struct RowFinder<'a> {
+    numbers: &'a [i64],
+    last: usize,
+}
+
+impl RowFinder<'_> {
+    fn row(&mut self, number: i64) -> Option<u32> {
+        let near = (self.last..self.last + 2).find(|at| self.numbers.get(*at) == Some(&number));
+        self.last = match near {
+            Some(at) => at,
+            None => self.numbers.binary_search(&number).ok()?,
+        };
+        Some(self.last as u32)
+    }
+}
+
+fn column_of<'a, C: Default>(columns: &'a mut BTreeMap<String, C>, key: &str) -> &'a mut C {
+    if !columns.contains_key(key) {
+        columns.insert(key.to_owned(), C::default());
+    }
+    columns.entry(key.to_owned()).or_default()
+}

@@ -1,0 +1,207 @@
+//! The search language over columns: a condition at a time, each on the rows that are left.
+
+use std::cmp::Ordering;
+
+use crate::entity::{DATA_CONTEXT_TAG, DatasetInput, Lifecycle, RunRecord};
+use crate::id::{RunId, Timestamp};
+use crate::index::RunSelection;
+use crate::search::{Condition, Direction, Field, RunNumber, RunText, TextTest};
+
+use super::{Head, Keys, RunColumns, TextColumn};
+
+/// The columns that a selection is answered from.
+pub(crate) fn keys_of(selection: &RunSelection<'_>) -> Keys {
+    let mut keys = Keys::default();
+    let conditions = selection.filter.conditions.iter().map(|condition| match condition {
+        Condition::Number(field, _) => (Some(field), None),
+        Condition::Text(field, _) => (None, Some(field)),
+    });
+    let sorted = selection.order.keys.iter().map(|key| match &key.field {
+        Field::Number(field) => (Some(field), None),
+        Field::Text(field) => (None, Some(field)),
+    });
+    for field in conditions.chain(sorted) {
+        match field {
+            (Some(RunNumber::Metric(key)), _) => keys.metrics.insert(key),
+            (_, Some(RunText::Param(key))) => keys.params.insert(key),
+            (_, Some(RunText::Tag(key))) => keys.tags.insert(key),
+            _ => {}
+        }
+    }
+    keys
+}
+
+/// What rows are sorted by: one value for each.
+enum SortValues<'a> {
+    Numbers(Vec<Option<f64>>),
+    Texts(Vec<Option<&'a str>>),
+    Ids(Vec<RunId>),
+}
+
+impl RunColumns {
+    /// The rows of a selection in its order. All its columns must have been loaded.
+    ///
+    /// Some nanoseconds for each row and condition.
+    pub(crate) fn select(&self, selection: &RunSelection<'_>) -> Vec<u32> {
+        let mut rows = self.rows_in(selection);
+        for condition in &selection.filter.conditions {
+            self.keep_passing(condition, selection.artifacts, &mut rows);
+        }
+        self.sort(selection, &mut rows);
+        rows
+    }
+
+    fn rows_in(&self, selection: &RunSelection<'_>) -> Vec<u32> {
+        let is_in = |head: &Head| {
+            let is_wanted = |it: Lifecycle| head.is_active == (it == Lifecycle::Active);
+            selection.lifecycle.is_none_or(is_wanted)
+                && selection.experiments.is_none_or(|it| it.contains(&head.experiment))
+        };
+        let heads = (0..).zip(&self.heads);
+        heads.filter(|(_, head)| is_in(head)).map(|(row, _)| row).collect()
+    }
+
+    fn keep_passing(
+        &self,
+        condition: &Condition<RunNumber, RunText>,
+        artifacts: (&str, &str),
+        rows: &mut Vec<u32>,
+    ) {
+        match condition {
+            Condition::Number(RunNumber::Metric(key), test) => match self.metrics.get(key) {
+                Some(column) => {
+                    let values = column.of_rows(rows);
+                    let verdicts = values.map(|it| test.matches(it.map(|point| point.value)));
+                    keep(rows, &verdicts.collect::<Vec<bool>>());
+                }
+                None => rows.clear(),
+            },
+            Condition::Number(field, test) => {
+                rows.retain(|row| test.matches(self.time(*row, field)));
+            }
+            Condition::Text(field @ (RunText::Param(key) | RunText::Tag(key)), test) => {
+                let is_param = matches!(field, RunText::Param(_));
+                let columns = if is_param { &self.params } else { &self.tags };
+                match columns.get(key) {
+                    Some(column) => {
+                        let verdicts: Vec<bool> = column.matches(test, rows).collect();
+                        keep(rows, &verdicts);
+                    }
+                    None if *test == TextTest::IsNull => {}
+                    None => rows.clear(),
+                }
+            }
+            Condition::Text(field, test) => {
+                rows.retain(|row| self.text_passes(*row, field, artifacts, test));
+            }
+        }
+    }
+
+    /// A time in MLflow's milliseconds.
+    fn time(&self, row: u32, field: &RunNumber) -> Option<f64> {
+        let time = match field {
+            RunNumber::EndTime => self.run(row).info.ended?,
+            _ => Timestamp::from_nanos(self.heads[row as usize].started),
+        };
+        Some(time.as_millis() as f64)
+    }
+
+    /// Whether a text passes that is no column of its own.
+    fn text_passes(
+        &self,
+        row: u32,
+        field: &RunText,
+        (before, after): (&str, &str),
+        test: &TextTest,
+    ) -> bool {
+        let run = self.run(row);
+        match field {
+            RunText::DatasetName => any_dataset(run, test, |it| Some(&it.dataset.name)),
+            RunText::DatasetDigest => any_dataset(run, test, |it| Some(&it.dataset.digest)),
+            RunText::DatasetContext => any_dataset(run, test, |it| it.tags.get(DATA_CONTEXT_TAG)),
+            RunText::RunId => test.matches_text(&run.info.id.to_string()),
+            RunText::ArtifactUri => test.matches_text(&format!("{before}{}{after}", run.info.id)),
+            _ => test.matches(attribute(run, field)),
+        }
+    }
+
+    /// Puts rows into the order, and leaves those that are wanted of them.
+    fn sort(&self, selection: &RunSelection<'_>, rows: &mut Vec<u32>) {
+        let keys = &selection.order.keys;
+        let values: Vec<(SortValues<'_>, Direction)> =
+            keys.iter().map(|key| (self.sort_values(&key.field, rows), key.direction)).collect();
+        let compare = |left: &u32, right: &u32| {
+            let (left, right) = (*left as usize, *right as usize);
+            let verdict = values.iter().map(|(values, direction)| match values {
+                SortValues::Numbers(it) => direction.compare_numbers(it[left], it[right]),
+                SortValues::Texts(it) => direction.compare_texts(it[left], it[right]),
+                SortValues::Ids(it) => direction.apply(it[left].cmp(&it[right])),
+            });
+            verdict.into_iter().find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
+        };
+        let mut places: Vec<u32> = (0..rows.len() as u32).collect();
+        let bound = |count: u64| usize::try_from(count).unwrap_or(usize::MAX).min(rows.len());
+        let until = bound(selection.offset.saturating_add(selection.limit));
+        if until < places.len() {
+            // What is not wanted need not be in order.
+            places.select_nth_unstable_by(until, compare);
+            places.truncate(until);
+        }
+        places.sort_unstable_by(compare);
+        *rows = places[bound(selection.offset)..].iter().map(|it| rows[*it as usize]).collect();
+    }
+
+    fn sort_values(&self, field: &Field<RunNumber, RunText>, rows: &[u32]) -> SortValues<'_> {
+        match field {
+            Field::Number(RunNumber::Metric(key)) => {
+                let values = self.metrics.get(key).map(|column| {
+                    column.of_rows(rows).map(|it| it.map(|point| point.value)).collect()
+                });
+                SortValues::Numbers(values.unwrap_or_else(|| vec![None; rows.len()]))
+            }
+            Field::Number(field) => {
+                SortValues::Numbers(rows.iter().map(|row| self.time(*row, field)).collect())
+            }
+            // What stands around the id in the place of artifacts is the same for all runs.
+            Field::Text(RunText::RunId | RunText::ArtifactUri) => {
+                SortValues::Ids(rows.iter().map(|row| self.heads[*row as usize].id).collect())
+            }
+            Field::Text(RunText::Param(key)) => texts_of(self.params.get(key), rows),
+            Field::Text(RunText::Tag(key)) => texts_of(self.tags.get(key), rows),
+            Field::Text(field) => {
+                SortValues::Texts(rows.iter().map(|row| attribute(self.run(*row), field)).collect())
+            }
+        }
+    }
+}
+
+fn texts_of<'a>(column: Option<&'a TextColumn>, rows: &[u32]) -> SortValues<'a> {
+    SortValues::Texts(match column {
+        Some(column) => column.of_rows(rows).collect(),
+        None => vec![None; rows.len()],
+    })
+}
+
+/// A text that a run has by itself; none for what is not such a text.
+fn attribute<'r>(run: &'r RunRecord, field: &RunText) -> Option<&'r str> {
+    match field {
+        RunText::RunName => Some(&run.info.name),
+        RunText::Status => Some(run.info.status.as_str()),
+        RunText::UserId => Some(&run.info.user),
+        _ => None,
+    }
+}
+
+fn any_dataset<'r>(
+    run: &'r RunRecord,
+    test: &TextTest,
+    text: impl Fn(&'r DatasetInput) -> Option<&'r String>,
+) -> bool {
+    run.datasets.iter().filter_map(text).any(|text| test.matches_text(text))
+}
+
+/// Keeps the rows with a verdict that says so.
+fn keep(rows: &mut Vec<u32>, verdicts: &[bool]) {
+    let mut verdicts = verdicts.iter();
+    rows.retain(|_| verdicts.next().copied().unwrap_or(false));
+}

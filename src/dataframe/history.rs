@@ -1,0 +1,152 @@
+//! Frames of the points of metrics.
+
+use polars::prelude::{
+    Column, DataFrame, DataType, Float64Chunked, IntoColumn as _, NamedFrom as _,
+    NewChunkedArray as _, Series,
+};
+
+use crate::entity::MetricHistory;
+use crate::error::Result;
+use crate::id::RunId;
+
+use super::{frame, instants, numbers, polars_error, repeated, texts};
+
+/// The points of one metric of a run.
+pub(crate) struct HistoryRows {
+    /// The run.
+    pub(crate) run: RunId,
+    /// The metric.
+    pub(crate) key: String,
+    /// Its points.
+    pub(crate) points: MetricHistory,
+}
+
+/// `run_id, key, step, timestamp, value`: the histories one after the other.
+pub(crate) fn long_history(histories: Vec<HistoryRows>) -> Result<DataFrame> {
+    let mut all: Option<DataFrame> = None;
+    for HistoryRows { run, key, points } in histories {
+        let rows = points.len();
+        let one = frame(vec![
+            repeated("run_id", &run.to_string(), rows),
+            repeated("key", &key, rows),
+            steps(points.steps),
+            instants("timestamp", points.times),
+            numbers("value", points.values),
+        ])?;
+        match &mut all {
+            Some(all) => {
+                all.vstack_mut(&one).map_err(polars_error)?;
+            }
+            None => all = Some(one),
+        }
+    }
+    match all {
+        Some(mut all) => {
+            all.rechunk_mut();
+            Ok(all)
+        }
+        None => frame(vec![
+            Column::full_null("run_id".into(), 0, &DataType::String),
+            Column::full_null("key".into(), 0, &DataType::String),
+            steps(Vec::new()),
+            instants("timestamp", Vec::new()),
+            numbers("value", Vec::new()),
+        ]),
+    }
+}
+
+fn steps(steps: Vec<i64>) -> Column {
+    Series::new("step".into(), steps).into_column()
+}
+
+/// A row of the wide frame: the step, and which of the points of a metric at that step.
+type Place = (i64, u32);
+
+/// `run_id, step, timestamp`, and a column for each of the keys, in their order.
+///
+/// A row is a step of a run. When a metric has several points at a step, there are as many rows,
+/// and the first points of all metrics stand in the first of them, and so on. The time is that of
+/// the row's earliest point.
+pub(crate) fn wide_history(histories: &[HistoryRows], keys: &[&str]) -> Result<DataFrame> {
+    let mut runs: Vec<RunId> = Vec::new();
+    for history in histories {
+        if runs.last() != Some(&history.run) {
+            runs.push(history.run);
+        }
+    }
+    let mut rows = WideRows::default();
+    rows.values.resize_with(keys.len(), Vec::new);
+    for run in runs {
+        let of_run: Vec<&HistoryRows> = histories.iter().filter(|it| it.run == run).collect();
+        rows.add(run, &of_run, keys);
+    }
+    let mut columns = vec![
+        texts("run_id", rows.runs.iter().map(|run| Some(run.to_string()))),
+        steps(rows.steps),
+        instants("timestamp", rows.times),
+    ];
+    for (key, values) in keys.iter().zip(rows.values) {
+        let values = values.into_iter();
+        columns.push(Float64Chunked::from_iter_options((*key).into(), values).into_column());
+    }
+    frame(columns)
+}
+
+#[derive(Default)]
+struct WideRows {
+    runs: Vec<RunId>,
+    steps: Vec<i64>,
+    times: Vec<i64>,
+    /// By key.
+    values: Vec<Vec<Option<f64>>>,
+}
+
+impl WideRows {
+    /// Adds the rows of a run.
+    fn add(&mut self, run: RunId, histories: &[&HistoryRows], keys: &[&str]) {
+        let placed: Vec<(usize, Vec<(Place, usize)>)> = histories
+            .iter()
+            .filter_map(|history| {
+                let key = keys.iter().position(|key| *key == history.key)?;
+                Some((key, places(&history.points)))
+            })
+            .collect();
+        let mut all: Vec<Place> =
+            placed.iter().flat_map(|(_, places)| places.iter().map(|(place, _)| *place)).collect();
+        all.sort_unstable();
+        all.dedup();
+        let from = self.runs.len();
+        let until = from + all.len();
+        self.runs.resize(until, run);
+        self.steps.extend(all.iter().map(|(step, _)| *step));
+        self.times.resize(until, i64::MAX);
+        self.values.iter_mut().for_each(|values| values.resize(until, None));
+        for ((key, places), history) in placed.iter().zip(histories) {
+            let mut at = 0;
+            for (place, point) in places {
+                // Both ascend, and every place of a metric is among all.
+                while all[at] < *place {
+                    at += 1;
+                }
+                self.values[*key][from + at] = Some(history.points.values[*point]);
+                let time = &mut self.times[from + at];
+                *time = (*time).min(history.points.times[*point]);
+            }
+        }
+    }
+}
+
+/// The place of each point, in the order of places.
+fn places(points: &MetricHistory) -> Vec<(Place, usize)> {
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    // Stable: of one step, the points stay in the order of time.
+    order.sort_by_key(|at| points.steps[*at]);
+    let mut places: Vec<(Place, usize)> = Vec::with_capacity(order.len());
+    for at in order {
+        let step = points.steps[at];
+        let before = places.last().filter(|((known, _), _)| *known == step);
+        let count = before.map_or(0, |((_, count), _)| count + 1);
+        places.push(((step, count), at));
+    }
+    places
+}

@@ -1,0 +1,122 @@
+//! A frame with a row for each run.
+
+use polars::prelude::{
+    Column, DataFrame, DataType, Float64Chunked, IntoColumn as _, NewChunkedArray as _,
+};
+
+use crate::columns::{KeySet, Keys, RunColumns, TextColumn};
+use crate::error::Result;
+use crate::search::{RunAttribute, RunColumn};
+
+use super::{frame, optional_instants, texts};
+
+/// What comes before a run's id in the place of its artifacts, and what after it.
+pub(crate) type RunPlaces<'a> = (&'a str, &'a str);
+
+/// The columns of values that a frame takes.
+pub(crate) fn keys_of(columns: &[RunColumn]) -> Keys {
+    let mut keys = Keys::default();
+    for column in columns {
+        match column {
+            RunColumn::Attribute(_) => {}
+            RunColumn::Metric(key) => keys.metrics.insert(key),
+            RunColumn::Param(key) => keys.params.insert(key),
+            RunColumn::Tag(key) => keys.tags.insert(key),
+            RunColumn::AllMetrics => keys.metrics = KeySet::All,
+            RunColumn::AllParams => keys.params = KeySet::All,
+            RunColumn::AllTags => keys.tags = KeySet::All,
+        }
+    }
+    keys
+}
+
+/// The runs of these rows, in their order.
+///
+/// Each name of a column stands for one column, where it is named first. All keys of a kind means
+/// those that one of the rows has at least, in the order of their bytes.
+pub(crate) fn runs(
+    runs: &RunColumns,
+    rows: &[u32],
+    columns: &[RunColumn],
+    places: RunPlaces<'_>,
+) -> Result<DataFrame> {
+    let mut made: Vec<Column> = Vec::new();
+    let mut names = std::collections::HashSet::new();
+    let mut add = |column: Column| {
+        if names.insert(column.name().clone()) {
+            made.push(column);
+        }
+    };
+    for column in columns {
+        match column {
+            RunColumn::Attribute(attribute) => add(attribute_of(runs, rows, *attribute, places)),
+            RunColumn::Metric(key) => add(metric(runs, rows, key)),
+            RunColumn::Param(key) => {
+                add(text(&format!("params.{key}"), runs.params().get(key), rows))
+            }
+            RunColumn::Tag(key) => add(text(&format!("tags.{key}"), runs.tags().get(key), rows)),
+            RunColumn::AllMetrics => {
+                let keys = runs.metrics().keys().map(|key| metric(runs, rows, key));
+                keys.filter(has_value).for_each(&mut add);
+            }
+            RunColumn::AllParams => each_text("params", runs.params(), rows).for_each(&mut add),
+            RunColumn::AllTags => each_text("tags", runs.tags(), rows).for_each(&mut add),
+        }
+    }
+    frame(made)
+}
+
+fn has_value(column: &Column) -> bool {
+    column.null_count() < column.len()
+}
+
+fn metric(runs: &RunColumns, rows: &[u32], key: &str) -> Column {
+    let name = format!("metrics.{key}");
+    match runs.metrics().get(key) {
+        Some(column) => {
+            let values = rows.iter().map(|row| column.get(*row).map(|point| point.value));
+            Float64Chunked::from_iter_options(name.into(), values).into_column()
+        }
+        None => Column::full_null(name.into(), rows.len(), &DataType::Float64),
+    }
+}
+
+fn each_text<'a>(
+    kind: &'a str,
+    columns: &'a std::collections::BTreeMap<String, TextColumn>,
+    rows: &'a [u32],
+) -> impl Iterator<Item = Column> + 'a {
+    let all = columns.iter();
+    all.map(move |(key, column)| text(&format!("{kind}.{key}"), Some(column), rows))
+        .filter(has_value)
+}
+
+fn text(name: &str, column: Option<&TextColumn>, rows: &[u32]) -> Column {
+    texts(name, rows.iter().map(|row| column.and_then(|column| column.get(*row))))
+}
+
+fn attribute_of(
+    runs: &RunColumns,
+    rows: &[u32],
+    attribute: RunAttribute,
+    (before, after): RunPlaces<'_>,
+) -> Column {
+    let name = attribute.name();
+    let infos = rows.iter().map(|row| &runs.run(*row).info);
+    match attribute {
+        RunAttribute::RunId => texts(name, infos.map(|it| Some(it.id.to_string()))),
+        RunAttribute::RunName => texts(name, infos.map(|it| Some(&it.name))),
+        RunAttribute::ExperimentId => texts(name, infos.map(|it| Some(it.experiment.to_string()))),
+        RunAttribute::Status => texts(name, infos.map(|it| Some(it.status.as_str()))),
+        RunAttribute::ArtifactUri => {
+            texts(name, infos.map(|it| Some(format!("{before}{}{after}", it.id))))
+        }
+        RunAttribute::StartTime => optional_instants(name, infos.map(|it| Some(it.started))),
+        RunAttribute::EndTime => optional_instants(name, infos.map(|it| it.ended)),
+        RunAttribute::UserId => texts(name, infos.map(|it| Some(&it.user))),
+        RunAttribute::LifecycleStage => texts(name, infos.map(|it| Some(it.lifecycle.as_str()))),
+        RunAttribute::ParentRunId => {
+            texts(name, infos.map(|it| it.parent.map(|parent| parent.to_string())))
+        }
+    }
+}

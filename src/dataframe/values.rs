@@ -1,0 +1,61 @@
+//! Frames with a row for each param, tag or dataset of runs.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::DataFrame;
+
+use crate::columns::{RunColumns, TextColumn};
+use crate::entity::DATA_CONTEXT_TAG;
+use crate::error::Result;
+use crate::id::RunId;
+
+use super::{frame, texts};
+
+/// `run_id, key, value` of the params of these rows.
+pub(crate) fn params(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
+    pairs(runs, rows, runs.params())
+}
+
+/// `run_id, key, value` of the tags of these rows.
+pub(crate) fn tags(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
+    pairs(runs, rows, runs.tags())
+}
+
+/// Run by run, in each by key.
+fn pairs(
+    runs: &RunColumns,
+    rows: &[u32],
+    columns: &BTreeMap<String, TextColumn>,
+) -> Result<DataFrame> {
+    let mut found: Vec<(RunId, &str, &str)> = Vec::new();
+    for row in rows {
+        let id = runs.run(*row).info.id;
+        let of = columns.iter().filter_map(|(key, column)| Some((key, column.get(*row)?)));
+        found.extend(of.map(|(key, text)| (id, key.as_str(), text)));
+    }
+    frame(vec![
+        texts("run_id", found.iter().map(|(id, ..)| Some(id.to_string()))),
+        texts("key", found.iter().map(|(_, key, _)| Some(*key))),
+        texts("value", found.iter().map(|(.., value)| Some(*value))),
+    ])
+}
+
+/// `run_id, name, digest, source_type, source, schema, profile, context` of the datasets that the
+/// runs of these rows were given, in the order of logging.
+pub(crate) fn datasets(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
+    let of_runs = rows.iter().map(|row| runs.run(*row));
+    let found: Vec<_> = of_runs
+        .flat_map(|run| run.datasets.iter().map(move |input| (run.info.id, input)))
+        .collect();
+    let all = || found.iter().map(|(_, input)| &input.dataset);
+    frame(vec![
+        texts("run_id", found.iter().map(|(id, _)| Some(id.to_string()))),
+        texts("name", all().map(|it| Some(&it.name))),
+        texts("digest", all().map(|it| Some(&it.digest))),
+        texts("source_type", all().map(|it| Some(&it.source_type))),
+        texts("source", all().map(|it| Some(&it.source))),
+        texts("schema", all().map(|it| it.schema.as_ref())),
+        texts("profile", all().map(|it| it.profile.as_ref())),
+        texts("context", found.iter().map(|(_, input)| input.tags.get(DATA_CONTEXT_TAG))),
+    ])
+}

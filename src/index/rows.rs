@@ -1,0 +1,181 @@
+//! Runs and their values row by row, for whoever keeps them by column.
+
+use rusqlite::{Connection, OptionalExtension as _, Params, Row};
+
+use crate::entity::{MetricPoint, RunRecord};
+use crate::error::Result;
+use crate::format::record::{Incarnation, SeriesId};
+use crate::id::RunId;
+
+use super::query::{RunScope, bare_records, metric_point, parsed};
+use super::{Index, index_error};
+
+/// Which of the tables of texts is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextTable {
+    /// Params.
+    Params,
+    /// Tags.
+    Tags,
+}
+
+/// One state of the index, to be read by several calls; runs are named by the index's own
+/// numbers, which grow with each run, and come in their order.
+pub(crate) struct RunRows<'c> {
+    connection: &'c Connection,
+    scope: RunScope,
+}
+
+impl Index {
+    /// Reads all runs or, when some are named, those of them that there are.
+    pub(crate) fn read_rows<T>(
+        &self,
+        only: Option<&[RunId]>,
+        read: impl FnOnce(&RunRows<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let transaction = self.store.connection.unchecked_transaction().map_err(index_error)?;
+        let scope = match only {
+            None => RunScope::All,
+            Some(runs) => {
+                find(&transaction, runs).map_err(index_error)?;
+                RunScope::Found
+            }
+        };
+        read(&RunRows { connection: &transaction, scope })
+    }
+
+    /// The runs that these series belong to; purged ones left out.
+    pub(crate) fn runs_of_series(
+        &self,
+        series: impl IntoIterator<Item = (Incarnation, SeriesId)>,
+    ) -> Result<Vec<RunId>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT run_id FROM series JOIN runs USING (run)
+                 WHERE writer = (SELECT writer FROM writers WHERE incarnation = ?1)
+                 AND series = ?2",
+            )?;
+            let mut runs = Vec::new();
+            for (incarnation, series) in series {
+                let of = (incarnation.0.cast_signed(), series.0);
+                let run: Option<RunId> = select.query_row(of, |row| parsed(row, 0)).optional()?;
+                runs.extend(run);
+            }
+            Ok(runs)
+        })
+    }
+
+    /// What one id of a writer stands for: run and key; `None` when it is unknown or purged.
+    pub(crate) fn series(
+        &self,
+        incarnation: Incarnation,
+        series: SeriesId,
+    ) -> Result<Option<(RunId, String)>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT run_id, key FROM series JOIN runs USING (run)
+                 WHERE writer = (SELECT writer FROM writers WHERE incarnation = ?1)
+                 AND series = ?2",
+            )?;
+            let of = (incarnation.0.cast_signed(), series.0);
+            select.query_row(of, |row| Ok((parsed(row, 0)?, row.get(1)?))).optional()
+        })
+    }
+
+    /// The series of a row schema of a writer, in order; `None` when it is unknown.
+    pub(crate) fn row_schema(
+        &self,
+        incarnation: Incarnation,
+        schema: SeriesId,
+    ) -> Result<Option<Vec<SeriesId>>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT row, series FROM row_schemas
+                 WHERE writer = (SELECT writer FROM writers WHERE incarnation = ?1) AND row = ?2",
+            )?;
+            let of = (incarnation.0.cast_signed(), schema.0);
+            let found = select.query_row(of, super::source::row_schema).optional()?;
+            Ok(found.map(|schema| schema.series))
+        })
+    }
+}
+
+impl RunRows<'_> {
+    /// The runs with inputs and outputs, without params, tags and metrics.
+    pub(crate) fn runs(&self) -> Result<Vec<(i64, RunRecord)>> {
+        bare_records(self.connection, self.scope).map_err(index_error)
+    }
+
+    /// Visits the latest sealed points, of all metrics or of one.
+    pub(crate) fn each_metric(
+        &self,
+        key: Option<&str>,
+        mut visit: impl FnMut(i64, &str, MetricPoint),
+    ) -> Result<()> {
+        self.each("metrics", "step, timestamp, value, bits", key, |run, key, row| {
+            visit(run, key, metric_point(row, 2)?);
+            Ok(())
+        })
+    }
+
+    /// Visits params or tags, of all keys or of one.
+    pub(crate) fn each_text(
+        &self,
+        table: TextTable,
+        key: Option<&str>,
+        mut visit: impl FnMut(i64, &str, &str),
+    ) -> Result<()> {
+        let table = match table {
+            TextTable::Params => "params",
+            TextTable::Tags => "tags",
+        };
+        self.each(table, "value", key, |run, key, row| {
+            visit(run, key, row.get_ref(2)?.as_str()?);
+            Ok(())
+        })
+    }
+
+    fn each(
+        &self,
+        table: &str,
+        columns: &str,
+        key: Option<&str>,
+        visit: impl FnMut(i64, &str, &Row<'_>) -> rusqlite::Result<()>,
+    ) -> Result<()> {
+        // The whole table is read from end to end; of some runs, or for one key, each row is
+        // looked for.
+        let from = match (self.scope, key) {
+            (RunScope::All, None) => format!("{table} v"),
+            (RunScope::All, Some(_)) => format!("runs CROSS JOIN {table} v USING (run)"),
+            _ => format!("found CROSS JOIN {table} v USING (run)"),
+        };
+        let condition = if key.is_some() { "WHERE v.key = ?1" } else { "" };
+        let sql = format!("SELECT run, v.key, {columns} FROM {from} {condition}");
+        let visited = match key {
+            Some(key) => visit_rows(self.connection, &sql, [key], visit),
+            None => visit_rows(self.connection, &sql, (), visit),
+        };
+        visited.map_err(index_error)
+    }
+}
+
+fn visit_rows(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut visit: impl FnMut(i64, &str, &Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query(params)?;
+    while let Some(row) = rows.next()? {
+        visit(row.get(0)?, row.get_ref(1)?.as_str()?, row)?;
+    }
+    Ok(())
+}
+
+/// Puts the numbers of these runs into the temporary table `found`.
+fn find(connection: &Connection, runs: &[RunId]) -> rusqlite::Result<()> {
+    let mut insert = connection
+        .prepare_cached("INSERT OR IGNORE INTO found SELECT run FROM runs WHERE run_id = ?1")?;
+    runs.iter().try_for_each(|run| insert.execute([run.to_string()]).map(drop))
+}

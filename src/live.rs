@@ -1,0 +1,175 @@
+//! The points that are not sealed yet, as far as they matter for the latest values: each look at
+//! them reads what came since the last one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+
+use crate::engine::Engine;
+use crate::entity::MetricPoint;
+use crate::error::Result;
+use crate::format::header::u64_at;
+use crate::format::record::{Incarnation, SeriesId};
+use crate::format::scan::{Entry, PointSlot};
+use crate::id::{RunId, Timestamp};
+use crate::index::UnsealedExtent;
+use crate::log::ExtentState;
+
+/// The latest point of every metric, by run and key.
+pub(crate) type LatestByRun = HashMap<RunId, BTreeMap<String, MetricPoint>>;
+
+/// What is known of the extents that are not sealed.
+#[derive(Debug, Default)]
+pub(crate) struct LivePoints {
+    extents: HashMap<u32, LiveExtent, FixedState>,
+    names: Names,
+    /// How many records had purged runs when the names were learned.
+    purges: u64,
+}
+
+/// An extent, up to a slot.
+#[derive(Debug)]
+struct LiveExtent {
+    owner: Incarnation,
+    next: u32,
+    series: HashMap<SeriesId, LiveSeries, FixedState>,
+}
+
+/// What an extent holds of a series.
+#[derive(Clone, Copy, Debug)]
+struct LiveSeries {
+    latest: MetricPoint,
+    points: u64,
+}
+
+/// What the ids of writers stand for, asked for once. A definition never changes.
+#[derive(Debug, Default)]
+struct Names {
+    series: HashMap<(Incarnation, SeriesId), Option<(RunId, Arc<str>)>, FixedState>,
+    rows: HashMap<(Incarnation, SeriesId), Arc<[SeriesId]>, FixedState>,
+}
+
+impl LivePoints {
+    /// Reads what was logged since the last call, in extents that are not sealed now.
+    ///
+    /// Points of an extent that is sealed meanwhile may be missing: whoever asks the index
+    /// afterwards finds them there. On a busy file something is always being sealed.
+    pub(crate) fn catch_up(&mut self, engine: &Engine) -> Result<()> {
+        let (unsealed, purges) = engine.unsealed_extents()?;
+        let LivePoints { extents, names, .. } = self;
+        extents.retain(|unit, _| unsealed.iter().any(|(_, extent)| extent.unit == *unit));
+        // Names of writers that are gone are forgotten some time.
+        if extents.is_empty() || self.purges != purges {
+            *names = Names::default();
+            self.purges = purges;
+        }
+        for (owner, extent) in unsealed {
+            let known = extents.entry(extent.unit).or_insert_with(|| LiveExtent {
+                owner,
+                next: 0,
+                series: HashMap::default(),
+            });
+            known.catch_up(engine, &extent, names)?;
+            for series in known.series.keys() {
+                names.learn(engine, owner, *series)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits the latest point of each series of each extent; purged runs are left out.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (RunId, &str, MetricPoint)> {
+        self.named().map(|(_, run, key, series)| (run, key, series.latest))
+    }
+
+    /// How many points each extent, by its first unit, holds of runs that are not purged.
+    pub(crate) fn points_by_extent(&self) -> HashMap<u32, u64> {
+        let mut points = HashMap::new();
+        for (unit, _, _, series) in self.named() {
+            *points.entry(unit).or_default() += series.points;
+        }
+        points
+    }
+
+    fn named(&self) -> impl Iterator<Item = (u32, RunId, &str, LiveSeries)> {
+        self.extents.iter().flat_map(|(unit, extent)| {
+            extent.series.iter().filter_map(|(id, series)| {
+                let (run, key) = self.names.series.get(&(extent.owner, *id))?.as_ref()?;
+                Some((*unit, *run, &**key, *series))
+            })
+        })
+    }
+}
+
+impl LiveExtent {
+    fn catch_up(
+        &mut self,
+        engine: &Engine,
+        extent: &UnsealedExtent,
+        names: &mut Names,
+    ) -> Result<()> {
+        let LiveExtent { owner, next, series } = self;
+        let state = ExtentState { unit: extent.unit, units: extent.units, sealed: false };
+        let mut failed = Ok(());
+        let report = engine.log.scan_extent(*owner, &state, *next, |_, entry| match entry {
+            Entry::Points(points) => {
+                points.iter().for_each(|PointSlot { series: id, step, time, value }| {
+                    add(series, id, step, time, value);
+                })
+            }
+            Entry::Row { schema, step, time, values } => match names.row(engine, *owner, schema) {
+                Ok(ids) => {
+                    for (id, bytes) in ids.iter().zip(values.chunks_exact(8)) {
+                        add(series, *id, step, time, f64::from_bits(u64_at(bytes, 0)));
+                    }
+                }
+                Err(error) => failed = Err(error),
+            },
+        })?;
+        *next = report.next;
+        failed
+    }
+}
+
+fn add(
+    series: &mut HashMap<SeriesId, LiveSeries, FixedState>,
+    id: SeriesId,
+    step: i64,
+    time: i64,
+    value: f64,
+) {
+    let point = MetricPoint { step, time: Timestamp::from_nanos(time), value };
+    let known = series.entry(id).or_insert(LiveSeries { latest: point, points: 0 });
+    known.points += 1;
+    if point.latest_order(&known.latest).is_gt() {
+        known.latest = point;
+    }
+}
+
+impl Names {
+    fn learn(&mut self, engine: &Engine, owner: Incarnation, series: SeriesId) -> Result<()> {
+        if self.series.contains_key(&(owner, series)) {
+            return Ok(());
+        }
+        let found = engine.with_index(|index, _| index.series(owner, series))?;
+        self.series.insert((owner, series), found.map(|(run, key)| (run, Arc::from(key))));
+        Ok(())
+    }
+
+    /// The series of a row schema; none when no record defines it, as after a power cut.
+    fn row(
+        &mut self,
+        engine: &Engine,
+        owner: Incarnation,
+        schema: SeriesId,
+    ) -> Result<Arc<[SeriesId]>> {
+        if let Some(known) = self.rows.get(&(owner, schema)) {
+            return Ok(Arc::clone(known));
+        }
+        let found = engine.with_index(|index, _| index.row_schema(owner, schema))?;
+        let series: Arc<[SeriesId]> = found.unwrap_or_default().into();
+        self.rows.insert((owner, schema), Arc::clone(&series));
+        Ok(series)
+    }
+}

@@ -1,0 +1,161 @@
+//! The columns of a frame of runs: text into what is meant.
+
+use super::nearest::nearest;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A column of a frame of runs, or all columns of a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunColumn {
+    /// What every run has.
+    Attribute(RunAttribute),
+    /// The latest value of the metric of this key.
+    Metric(String),
+    /// The param of this key.
+    Param(String),
+    /// The tag of this key.
+    Tag(String),
+    /// `metrics.*`
+    AllMetrics,
+    /// `params.*`
+    AllParams,
+    /// `tags.*`
+    AllTags,
+}
+
+/// What every run has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunAttribute {
+    /// `run_id`
+    RunId,
+    /// `run_name`
+    RunName,
+    /// `experiment_id`
+    ExperimentId,
+    /// `status`
+    Status,
+    /// `artifact_uri`
+    ArtifactUri,
+    /// `start_time`
+    StartTime,
+    /// `end_time`
+    EndTime,
+    /// `user_id`
+    UserId,
+    /// `lifecycle_stage`
+    LifecycleStage,
+    /// `parent_run_id`
+    ParentRunId,
+}
+
+impl RunAttribute {
+    /// Every attribute; the first seven are those of MLflow's frames, in their order, with the
+    /// name after the id.
+    pub const ALL: [RunAttribute; 10] = [
+        RunAttribute::RunId,
+        RunAttribute::RunName,
+        RunAttribute::ExperimentId,
+        RunAttribute::Status,
+        RunAttribute::ArtifactUri,
+        RunAttribute::StartTime,
+        RunAttribute::EndTime,
+        RunAttribute::UserId,
+        RunAttribute::LifecycleStage,
+        RunAttribute::ParentRunId,
+    ];
+    /// How many of them a frame has when no columns are asked for.
+    const USUAL: usize = 7;
+
+    /// The column's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            RunAttribute::RunId => "run_id",
+            RunAttribute::RunName => "run_name",
+            RunAttribute::ExperimentId => "experiment_id",
+            RunAttribute::Status => "status",
+            RunAttribute::ArtifactUri => "artifact_uri",
+            RunAttribute::StartTime => "start_time",
+            RunAttribute::EndTime => "end_time",
+            RunAttribute::UserId => "user_id",
+            RunAttribute::LifecycleStage => "lifecycle_stage",
+            RunAttribute::ParentRunId => "parent_run_id",
+        }
+    }
+}
+
+impl RunColumn {
+    /// The columns of MLflow's frames, with `run_name` after `run_id`.
+    #[must_use]
+    pub fn usual() -> Vec<RunColumn> {
+        let attributes = RunAttribute::ALL.into_iter().take(RunAttribute::USUAL);
+        let all = [RunColumn::AllMetrics, RunColumn::AllParams, RunColumn::AllTags];
+        attributes.map(RunColumn::Attribute).chain(all).collect()
+    }
+
+    /// Reads the name of a column: an attribute, `metrics.KEY`, `params.KEY`, `tags.KEY`, or these
+    /// with `*` for all keys. The key is all that follows the first dot, as in the frame's header.
+    pub fn parse(text: &str) -> Result<RunColumn> {
+        let attribute = RunAttribute::ALL.into_iter().find(|it| it.name() == text);
+        if let Some(attribute) = attribute {
+            return Ok(RunColumn::Attribute(attribute));
+        }
+        match text.split_once('.') {
+            Some(("metrics", "*")) => Ok(RunColumn::AllMetrics),
+            Some(("params", "*")) => Ok(RunColumn::AllParams),
+            Some(("tags", "*")) => Ok(RunColumn::AllTags),
+            Some(("metrics", key)) if !key.is_empty() => Ok(RunColumn::Metric(key.to_owned())),
+            Some(("params", key)) if !key.is_empty() => Ok(RunColumn::Param(key.to_owned())),
+            Some(("tags", key)) if !key.is_empty() => Ok(RunColumn::Tag(key.to_owned())),
+            _ => Err(unknown(text)),
+        }
+    }
+}
+
+fn unknown(text: &str) -> Error {
+    let meant = match text.split_once('.') {
+        Some((prefix, key)) => {
+            nearest(prefix, ["metrics", "params", "tags"]).map(|prefix| format!("{prefix}.{key}"))
+        }
+        None => nearest(text, RunAttribute::ALL.map(RunAttribute::name)).map(str::to_owned),
+    };
+    let hint = match meant {
+        Some(meant) => format!("did you mean {meant:?}?"),
+        None => {
+            let names = RunAttribute::ALL.map(RunAttribute::name).join(", ");
+            format!("there are {names}, metrics.KEY, params.KEY and tags.KEY")
+        }
+    };
+    Error::new(ErrorKind::InvalidInput, format!("runs have no column {text:?}: {hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_read_as_a_frame_names_them() {
+        let read = |text| RunColumn::parse(text).unwrap();
+        for attribute in RunAttribute::ALL {
+            assert_eq!(read(attribute.name()), RunColumn::Attribute(attribute));
+        }
+        assert_eq!(read("metrics.val/loss.mean"), RunColumn::Metric("val/loss.mean".into()));
+        assert_eq!(read("params.a b"), RunColumn::Param("a b".into()));
+        assert_eq!(read("tags.mlflow.user"), RunColumn::Tag("mlflow.user".into()));
+        assert_eq!(read("metrics.*"), RunColumn::AllMetrics);
+    }
+
+    #[test]
+    fn an_unknown_column_is_refused_with_what_may_be_meant() {
+        let refused = |text: &str| {
+            let error = RunColumn::parse(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            error.to_string()
+        };
+        assert!(refused("run_nam").contains("\"run_name\""));
+        assert!(refused("metrcs.loss").contains("\"metrics.loss\""));
+        assert!(refused("loss").contains("metrics.KEY"));
+        for bad in ["", ".", "metrics.", "metrics", "Metrics.loss", "params"] {
+            refused(bad);
+        }
+    }
+}
