@@ -1,0 +1,64 @@
+//! Files of many runs, the same from the same number of runs: 20 metrics, 20 params and 5 tags.
+
+#![allow(dead_code, unreachable_pub, reason = "each bench uses a part of this")]
+
+use std::path::{Path, PathBuf};
+
+use tracklite::{Database, IndexPlace, RunSearch};
+
+use crate::common::Random;
+
+/// How many metrics a run has, and how many params.
+pub const VALUES: usize = 20;
+/// How many tags.
+pub const TAGS: usize = 5;
+
+/// The search of three clauses and an order; the first so many runs.
+pub fn three_clauses(results: usize) -> RunSearch {
+    let filter = "metrics.m03 < 0.4 AND params.p01 LIKE 'value-1%' AND tags.t2 = 'tag-1'";
+    RunSearch::new().filter(filter).order_by("metrics.m07 DESC").max_results(results)
+}
+
+/// The search of one clause.
+pub fn one_clause(results: usize) -> RunSearch {
+    RunSearch::new().filter("metrics.m03 < 0.9").max_results(results)
+}
+
+/// Opens the file with its index beside it, so that nothing of it is found in a user's cache.
+pub fn open(path: &Path) -> Database {
+    Database::builder().index(index_of(path)).open(path).expect("the file opens")
+}
+
+fn index_of(path: &Path) -> IndexPlace {
+    IndexPlace::Directory(path.parent().expect("a folder").join("index"))
+}
+
+/// Writes a file of so many runs into a folder, its points sealed and its index in place.
+pub fn write(folder: &Path, runs: usize) -> PathBuf {
+    let path = folder.join("runs.tracklite");
+    let builder = Database::builder().create(true).index(index_of(&path));
+    let database = builder.open(&path).expect("a new file");
+    let experiment = database.experiment("/bench").expect("an experiment");
+    let mut random = Random::new(7);
+    let keys: Vec<String> = (0..VALUES).map(|at| format!("m{at:02}")).collect();
+    for run in 0..runs {
+        let params = (0..VALUES).map(|at| {
+            // As params are: most have few values, some are all different.
+            let kinds = [3, 10, 100, 1_000_000][at % 4];
+            (format!("p{at:02}"), format!("value-{}", random.bits() % kinds))
+        });
+        let params: Vec<_> = params.collect();
+        let tags = (0..TAGS).map(|at| (format!("t{at}"), format!("tag-{}", random.bits() % 3)));
+        let tags: Vec<_> = tags.collect();
+        let started = experiment.new_run().name(&format!("run-{run}")).params(params).tags(tags);
+        let started = started.start().expect("a run");
+        let values: Vec<f64> = keys.iter().map(|_| random.unit()).collect();
+        let row: Vec<(&str, f64)> = keys.iter().map(String::as_str).zip(values).collect();
+        started.log_metrics(&row, 0).expect("a row");
+        started.finish().expect("the run ends");
+    }
+    database.close().expect("the file closes");
+    // The first question builds the index.
+    open(&path).search_runs(&one_clause(1)).expect("a search");
+    path
+}
