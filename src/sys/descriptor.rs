@@ -115,8 +115,10 @@ impl Drop for Descriptor {
             return;
         }
         self.unlock_all();
+        // Asked before the registration ends: without one no number is ours.
+        let is_ours = self.facts().is_ok();
         self.registration.end();
-        if self.facts().is_ok() {
+        if is_ours {
             // SAFETY: the number leads to our file, and nothing uses it after this.
             unsafe { libc::close(self.number) };
         }
@@ -152,6 +154,17 @@ mod tests {
         let mut kept = unsafe { std::fs::File::from_raw_fd(number) };
         kept.rewind().unwrap();
         assert_eq!(kept.read(&mut [0; 8]).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_dropped_descriptor_is_closed() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        // Alone in its process, the child gets the lowest free number each time.
+        let child = testing::start(|| {
+            let open = || Descriptor::open(file.path(), OFlags::RDWR).unwrap().number;
+            open() == open()
+        });
+        assert!(testing::wait(child));
     }
 
     #[test]
