@@ -364,8 +364,13 @@ impl Log {
         let Ok(writer) = self.check_usable() else { return Ok(()) };
         let began = Instant::now();
         let owes = self.has_unsynced() || !self.points.lock().unsealed().is_empty();
-        if owes && (self.heed_intents()? || self.is_poisoned()?) {
-            self.wait_out_poison(began)?;
+        if self.heed_intents()? || self.is_poisoned()? {
+            // Who owes nothing does its part, as it may be the only one left, and waits for nobody.
+            if owes {
+                self.wait_out_poison(began)?;
+            } else {
+                self.recover_from_poison()?;
+            }
         }
         let mut extents = self.points.lock().take_all();
         extents.append(&mut self.unopened.lock());
@@ -373,7 +378,7 @@ impl Log {
             let sealed = self.seal_own(writer.incarnation, &extents);
             self.points.lock().end_sealing(&extents, sealed.is_ok());
             sealed?;
-        } else if self.chain_end.get() > writer.opened_at {
+        } else if owes || !self.is_poisoned()? {
             self.sync_once()?;
         }
         self.release_block_room()?;
