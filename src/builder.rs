@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::IndexPlace;
 use crate::limits::Limits;
 use crate::log::{LogOptions, new_file, new_header};
-use crate::storage::{Access, FileStorage, Storage, WritePath};
+use crate::storage::{Access, FileStorage, Storage, WritePath, open_file};
 use crate::sys::system::random_bits;
 
 /// Opens a database with options. Made by [`Database::builder`].
@@ -124,10 +124,9 @@ impl DatabaseBuilder {
 
     fn open_file(&self, path: &Path) -> Result<Option<Database>> {
         let access = if self.log.read_only { Access::ReadOnly } else { Access::ReadWrite };
-        let storage = FileStorage::open(path, access, self.write_path)
+        let storage = open_file(path, access, self.write_path)
             .map_err(|error| open_error("opening the file", path, error))?;
         let place = storage.place().map_err(|error| open_error("opening the file", path, error))?;
-        let storage: Arc<dyn Storage> = Arc::new(storage);
         let engine = shared_engine((place.device, place.inode, self.log.read_only), || {
             self.engine(path, Arc::clone(&storage))
         })?;

@@ -8,7 +8,8 @@
 //! each writer's points up to some point: the first ones, whole.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -23,7 +24,10 @@ use crate::id::{ExperimentId, RunId};
 use crate::log::{
     ChainEnd, Damage, Definition, Definitions, ExtentState, Log, LogOptions, damaged, new_file,
 };
-use crate::storage::{Access, FileStorage, WritePath};
+use crate::storage::{
+    Access, FileStorage, Storage, WritePath, give_name, open_file, remove, sync_name,
+    temporary_name,
+};
 
 /// The liveness byte that copied writers are said to have had; nobody alive has it for long.
 const COPIED_BYTE: u16 = 4095;
@@ -154,17 +158,61 @@ impl Survey {
     }
 }
 
-/// Copies what `source` holds to a new file at `path`, which must not exist.
+/// Copies what `source` holds to a new file at `to`, which gets its name when it is whole and
+/// durable, and when `is_fixed` says that nothing of what was copied changed its place meanwhile.
 ///
 /// `tolerant`: what cannot be read is listed in the result instead of failing the copy. The
-/// caller keeps the source's extents and blocks in place meanwhile.
-pub(crate) fn copy(source: &Log, path: &Path, tolerant: bool) -> Result<Copied> {
-    FileStorage::create_new(path, &new_file(source.header()))
-        .map_err(|error| creation_error(path, error))?;
-    let target = open_target(path)?;
+/// caller keeps the source's extents and blocks in place meanwhile. A process that is killed
+/// leaves a file of a temporary name, which nothing looks at.
+pub(crate) fn copy_to(
+    source: &Log,
+    to: &Path,
+    tolerant: bool,
+    is_fixed: impl FnOnce() -> Result<()>,
+) -> Result<Copied> {
+    // Only saves work: a race is decided by the naming.
+    if to.exists() {
+        return Err(name_taken(to));
+    }
+    let temporary = temporary_beside(to)?;
+    let copied = copy_temporary(source, &temporary, to, tolerant)
+        .and_then(|copied| is_fixed().map(|()| copied))
+        .and_then(|copied| give_name(&temporary, to).map(|()| copied).map_err(naming_error(to)));
+    // After a link this was the second name, after a rename it is gone, else it is of no use.
+    let _ = remove(&temporary);
+    let copied = copied?;
+    sync_folder(to)?;
+    Ok(copied)
+}
+
+/// Copies what `source` holds to a new file at `temporary`, a name that nobody else knows; what
+/// a copy that fails leaves there is the caller's to remove. Errors of the new file name `to`.
+pub(crate) fn copy_temporary(
+    source: &Log,
+    temporary: &Path,
+    to: &Path,
+    tolerant: bool,
+) -> Result<Copied> {
+    FileStorage::create_new(temporary, &new_file(source.header()))
+        .map_err(|error| Error::io("creating the copy", error).with_path(to))?;
+    let storage = open_file(temporary, Access::ReadWrite, WritePath::Positioned)
+        .map_err(|error| Error::io("opening the copy", error).with_path(to))?;
+    copy_into(source, storage, to, tolerant)
+}
+
+/// Copies what `source` holds to a new file in `storage`, and makes it durable.
+pub(crate) fn copy_into(
+    source: &Log,
+    storage: Arc<dyn Storage>,
+    to: &Path,
+    tolerant: bool,
+) -> Result<Copied> {
+    let options = LogOptions { sync_interval: None, ..LogOptions::default() };
+    let target = Log::open(storage, options).map_err(|error| error.with_path(to))?;
     let mut copy = Copy {
         source,
         target: &target,
+        to,
         survey: Survey::default(),
         tolerant,
         copied: Copied::default(),
@@ -173,31 +221,40 @@ pub(crate) fn copy(source: &Log, path: &Path, tolerant: bool) -> Result<Copied> 
     let done = copy.run();
     let copied = copy.copied;
     done?;
-    target.close().map_err(|error| error.with_path(path))?;
+    target.close().map_err(|error| error.with_path(to))?;
     Ok(copied)
 }
 
-fn creation_error(path: &Path, source: std::io::Error) -> Error {
-    let error = match source.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Error::new(ErrorKind::AlreadyExists, "there is a file of this name already")
-                .with_source(source)
-        }
-        _ => Error::io("creating the copy", source),
-    };
-    error.with_path(path)
+/// A name that nobody else has, in the folder of `path`.
+pub(crate) fn temporary_beside(path: &Path) -> Result<PathBuf> {
+    temporary_name(path).map_err(|source| {
+        let error = Error::new(ErrorKind::InvalidInput, "no name can be found beside this one");
+        error.with_source(source).with_path(path)
+    })
 }
 
-fn open_target(path: &Path) -> Result<Log> {
-    let storage = FileStorage::open(path, Access::ReadWrite, WritePath::Positioned)
-        .map_err(|source| Error::io("opening the copy", source).with_path(path))?;
-    let options = LogOptions { sync_interval: None, ..LogOptions::default() };
-    Log::open(Arc::new(storage), options).map_err(|error| error.with_path(path))
+/// Makes a name durable.
+pub(crate) fn sync_folder(path: &Path) -> Result<()> {
+    sync_name(path).map_err(|source| Error::io("syncing the folder", source).with_path(path))
+}
+
+fn name_taken(path: &Path) -> Error {
+    let message = "there is a file of this name already";
+    Error::new(ErrorKind::AlreadyExists, message).with_path(path)
+}
+
+fn naming_error(to: &Path) -> impl FnOnce(io::Error) -> Error {
+    move |source| match source.kind() {
+        io::ErrorKind::AlreadyExists => name_taken(to),
+        _ => Error::io("naming the copy", source).with_path(to),
+    }
 }
 
 struct Copy<'a> {
     source: &'a Log,
     target: &'a Log,
+    /// The name that the target will have.
+    to: &'a Path,
     survey: Survey,
     tolerant: bool,
     copied: Copied,
@@ -242,7 +299,12 @@ impl Copy<'_> {
             return Ok(());
         }
         self.copied.frames += 1;
-        self.target.append(|_, _| Ok((kept.clone(), ())))
+        self.append(&kept)
+    }
+
+    fn append(&self, records: &[Record]) -> Result<()> {
+        let appended = self.target.append(|_, _| Ok((records.to_vec(), ())));
+        appended.map_err(|error| error.with_path(self.to))
     }
 
     /// The record as it stands in the new file; `None` for one that means nothing there.
@@ -356,7 +418,8 @@ impl Copy<'_> {
     fn adopt(&mut self, bytes: Vec<u8>) -> Result<SealedBlock> {
         let series = block::parse(&bytes)?.sealed_series();
         self.copied.points += series.iter().map(|series| series.count).sum::<u64>();
-        Ok(SealedBlock { place: self.target.adopt_block(bytes)?, series })
+        let place = self.target.adopt_block(bytes).map_err(|error| error.with_path(self.to))?;
+        Ok(SealedBlock { place, series })
     }
 
     /// Seals what is in extents into the new file, and closes its writers.
@@ -381,15 +444,13 @@ impl Copy<'_> {
         };
         // One frame for each block, the last one's later, with what else is to be said.
         let mut last = None;
-        let (source, target) = (self.source, self.target);
+        let source = self.source;
         let lost = source.encode_extents(incarnation, &extents, &define, |bytes| {
             let purged = &self.survey.purged_runs;
             let kept = block::retain(&bytes, |run| !purged.contains(&run))?;
             let Some(kept) = kept else { return Ok(()) };
             match last.replace(self.adopt(kept)?) {
-                Some(block) => {
-                    target.append(|_, _| Ok((vec![seal(0, SealedBlock::clone(&block))], ())))
-                }
+                Some(block) => self.append(&[seal(0, block)]),
                 None => Ok(()),
             }
         })?;
@@ -403,7 +464,7 @@ impl Copy<'_> {
         }
         let mut records: Vec<Record> = last.into_iter().map(|block| seal(dropped, block)).collect();
         records.push(WriterClosed { incarnation }.into());
-        target.append(|_, _| Ok((records.clone(), ())))
+        self.append(&records)
     }
 
     /// Leaves out the last extents that hold nothing yet. A writer that comes to them while those

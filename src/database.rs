@@ -386,7 +386,11 @@ impl Database {
 
     /// Writes all that is still good in a damaged file to a new one, and lists what is lost.
     ///
-    /// A file named `out` is [`ErrorKind::AlreadyExists`].
+    /// The file itself stays as it is. Others may go on writing to it: as in a backup, nothing is
+    /// moved meanwhile, every point logged before the call is looked at, and what is being logged
+    /// is no loss. A file that may only be read is salvaged while nobody writes it, else it is
+    /// [`ErrorKind::Locked`]. `out` gets its name when it is whole and durable; a file of that name
+    /// is [`ErrorKind::AlreadyExists`].
     pub fn salvage(path: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport> {
         verify::salvage(path.as_ref(), out.as_ref())
     }

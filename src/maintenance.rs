@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustix::fs::XattrFlags;
 
-use crate::copy;
+use crate::copy::{Copied, copy_temporary, copy_to, sync_folder, temporary_beside};
 use crate::engine::Engine;
 use crate::engines::{absolute, is_open_here};
 use crate::entity::{Lifecycle, RunInfo};
@@ -18,10 +18,7 @@ use crate::format::{FORMAT_VERSION, unit_start};
 use crate::id::Timestamp;
 use crate::index::{BlockRuns, Index, RunScope};
 use crate::log::{Log, LogOptions};
-use crate::storage::{
-    Access, FileStorage, Storage, WritePath, give_name, is_temporary_name, sync_name,
-    temporary_name,
-};
+use crate::storage::{Access, Storage, WritePath, is_temporary_name, open_file, remove, replace};
 
 /// A file of at least this length vacuums itself when it is mostly holes.
 const VACUUM_LENGTH_MIN: u64 = 16 * 1024 * 1024;
@@ -263,22 +260,28 @@ fn rewrite(log: &Log, block: &BlockRuns) -> Result<Option<BlockMoved>> {
 }
 
 /// Writes what the file holds to a new file, while others go on writing to this one.
-///
-/// Others seal meanwhile, and must not punch: that is what the maintenance lock is for. Who may
-/// only read the file cannot have it, and copies what nobody writes.
 pub(crate) fn backup(engine: &Engine, to: &Path) -> Result<()> {
-    let (log, to) = (&engine.log, absolute(to));
+    copy_in_place(&engine.log, engine.path(), to, false).map(|_| ())
+}
+
+/// Copies a log, which was opened by the name `path`, to a new file, with nothing punched
+/// meanwhile: others may seal what is copied as an extent, and a punched one reads as empty.
+///
+/// That is what the maintenance lock is for. Who may only read the file cannot have it, and
+/// copies what nobody writes.
+pub(crate) fn copy_in_place(log: &Log, path: &Path, to: &Path, tolerant: bool) -> Result<Copied> {
+    let to = absolute(to);
     if log.writer().is_some() {
         let _held = log.wait_for_maintenance()?;
-        return write_backup(log, &to, || Ok(()));
+        return copy_to(log, &to, tolerant, || Ok(()));
     }
-    if let Some(storage) = second_storage(engine) {
-        let _held = log.wait_for_maintenance_through(&storage)?;
-        return write_backup(log, &to, || Ok(()));
+    if let Some(storage) = second_storage(log, path)? {
+        let _held = log.wait_for_maintenance_through(&*storage)?;
+        return copy_to(log, &to, tolerant, || Ok(()));
     }
     let end = log.with_state(|_, cursor| cursor.next)?;
     log.refuse_writers()?;
-    write_backup(log, &to, || {
+    copy_to(log, &to, tolerant, || {
         // Whoever gives space back has told the chain before.
         if log.with_state(|_, cursor| cursor.next)? == end {
             return Ok(());
@@ -288,45 +291,26 @@ pub(crate) fn backup(engine: &Engine, to: &Path) -> Result<()> {
     })
 }
 
-/// The engine's file opened once more, by one that only reads it, to lock it; `None` where it may
-/// only be read.
-fn second_storage(engine: &Engine) -> Option<FileStorage> {
-    let storage =
-        FileStorage::open(engine.path(), Access::ReadWrite, WritePath::Positioned).ok()?;
-    let (own, second) = (engine.log.storage().place().ok()?, storage.place().ok()?);
-    ((own.device, own.inode) == (second.device, second.inode)).then_some(storage)
-}
-
-/// Copies the file to a new one, which gets its name when `is_fixed` says that nothing of what
-/// was copied changed its place meanwhile.
-fn write_backup(log: &Log, to: &Path, is_fixed: impl FnOnce() -> Result<()>) -> Result<()> {
-    let temporary = temporary_beside(to)?;
-    if to.exists() {
-        return Err(name_taken(to));
-    }
-    let copied = copy::copy(log, &temporary, false);
-    let linked = is_fixed().and(copied).and_then(|_| {
-        give_name(&temporary, to).map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => name_taken(to),
-            _ => Error::io("naming the backup", source).with_path(to),
-        })
-    });
-    let _ = std::fs::remove_file(&temporary);
-    linked?;
-    sync_folder(to)
-}
-
-fn name_taken(path: &Path) -> Error {
-    let message = "there is a file of this name already";
-    Error::new(ErrorKind::AlreadyExists, message).with_path(path)
+/// The file of a log that only reads opened once more, to lock it; `None` where it may only be
+/// read.
+fn second_storage(log: &Log, path: &Path) -> Result<Option<Arc<dyn Storage>>> {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+    let doing = |source| Error::io("opening the file to lock it", source);
+    let storage = match open_file(path, Access::ReadWrite, WritePath::Positioned) {
+        Err(error) if matches!(error.kind(), NotFound | PermissionDenied | ReadOnlyFilesystem) => {
+            return Ok(None);
+        }
+        other => other.map_err(doing)?,
+    };
+    let (own, second) = (log.storage().place().map_err(doing)?, storage.place().map_err(doing)?);
+    Ok(((own.device, own.inode) == (second.device, second.inode)).then_some(storage))
 }
 
 /// Rewrites the file without what is purged or empty. Nobody else may have it open for writing.
 pub(crate) fn vacuum(path: &Path) -> Result<VacuumReport> {
     let path = absolute(path);
-    let storage = FileStorage::open(&path, Access::ReadWrite, WritePath::Positioned)
+    let storage = open_file(&path, Access::ReadWrite, WritePath::Positioned)
         .map_err(|error| crate::builder::open_error("opening the file", &path, error))?;
-    let storage: Arc<dyn Storage> = Arc::new(storage);
     vacuum_storage(&path, &storage).map_err(|error| error.with_path(&path))
 }
 
@@ -350,13 +334,13 @@ fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumRepor
     let _all = log.lock_out_writers()?;
     remove_leftovers(&target);
     let temporary = temporary_beside(&target)?;
-    let written = copy::copy(&log, &temporary, false).and_then(|_| {
+    let written = copy_temporary(&log, &temporary, &target, false).and_then(|_| {
         let kept = keep_facts(&target, &temporary);
-        kept.and_then(|()| std::fs::rename(&temporary, &target))
+        kept.and_then(|()| replace(&temporary, &target))
             .map_err(|source| Error::io("putting the new file in place", source))
     });
     if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
+        let _ = remove(&temporary);
     }
     written?;
     sync_folder(&target)?;
@@ -377,20 +361,13 @@ pub(crate) fn vacuum_if_mostly_holes(path: &Path, length: u64, allocated: u64) {
     }
 }
 
-fn temporary_beside(path: &Path) -> Result<PathBuf> {
-    temporary_name(path).map_err(|source| {
-        let error = Error::new(ErrorKind::InvalidInput, "no name can be found beside this one");
-        error.with_source(source).with_path(path)
-    })
-}
-
 /// Removes what vacuums of this file that were killed have left; nobody else vacuums it now.
 fn remove_leftovers(path: &Path) {
     let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else { return };
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if is_temporary_name(&entry.file_name(), name) {
             // It is in nobody's way if it stays.
-            let _ = std::fs::remove_file(entry.path());
+            let _ = remove(&entry.path());
         }
     }
 }
@@ -415,9 +392,4 @@ fn keep_attributes(old: &Path, new: &Path) {
             let _ = rustix::fs::setxattr(new, name, &value[..length], XattrFlags::empty());
         }
     }
-}
-
-/// Makes a name durable.
-fn sync_folder(path: &Path) -> Result<()> {
-    sync_name(path).map_err(|source| Error::io("syncing the folder", source).with_path(path))
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::copy;
 use crate::error::{Error, Result};
 use crate::format::block::{self, SeriesLabel};
 use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitKind};
@@ -13,7 +12,8 @@ use crate::format::scan::{Entry, ScanReport};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
 use crate::id::RunId;
 use crate::log::{Damage, Definition, ExtentState, Log, LogOptions};
-use crate::storage::{Access, FileStorage, Storage, WritePath};
+use crate::maintenance::copy_in_place;
+use crate::storage::{Access, Storage, WritePath, open_file};
 
 /// How often an extent is scanned that seems to be damaged.
 const SCANS_MAX: u32 = 3;
@@ -60,9 +60,9 @@ pub struct SalvageReport {
 
 /// Opens the file for reading without an index; also when its chain is damaged.
 pub(crate) fn open(path: &Path) -> Result<Log> {
-    let storage = FileStorage::open(path, Access::ReadOnly, WritePath::Positioned)
+    let storage = open_file(path, Access::ReadOnly, WritePath::Positioned)
         .map_err(|error| crate::builder::open_error("opening the file", path, error))?;
-    open_storage(Arc::new(storage)).map_err(|error| error.with_path(path))
+    open_storage(storage).map_err(|error| error.with_path(path))
 }
 
 fn open_storage(storage: Arc<dyn Storage>) -> Result<Log> {
@@ -450,10 +450,11 @@ fn check_block(bytes: &[u8]) -> Result<u64> {
     Ok(points)
 }
 
-/// Writes all that is still good to a new file.
+/// Writes all that is still good to a new file; under the lock of a backup, as writers may be
+/// there that have not met the damage.
 pub(crate) fn salvage(path: &Path, out: &Path) -> Result<SalvageReport> {
-    let source = open(path)?;
-    let copied = copy::copy(&source, out, true)?;
+    let copied = copy_in_place(&open(path)?, path, out, true);
+    let copied = copied.map_err(|error| error.with_path(path))?;
     Ok(SalvageReport {
         runs: copied.runs,
         points: copied.points,

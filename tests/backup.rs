@@ -180,6 +180,16 @@ fn a_backup_by_a_reader_holds_each_point_once_while_others_write() {
     check_backups(&file, 8, |to| open_to_read(&file).backup(to).unwrap());
 }
 
+#[test]
+fn a_salvage_holds_each_point_once_and_loses_none_while_others_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_in(folder.path());
+    check_backups(&file, 8, |to| {
+        let report = Database::salvage(&file, to).unwrap();
+        assert_eq!(report.lost, [""; 0]);
+    });
+}
+
 #[cfg(feature = "cli")]
 #[test]
 fn the_program_copies_a_file_that_others_write() {

@@ -1,4 +1,4 @@
-//! Bringing a file into being, whole, under its final name, or not at all.
+//! Bringing a file into being, whole, under its final name, or not at all; and opening one.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -6,11 +6,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use crate::storage::fault::{self, CallKind};
 use crate::storage::file::{FileStorage, folder_of, follow_links};
+use crate::storage::{Access, Storage, WritePath};
 use crate::sys::system::{self, NOT_SUPPORTED};
 
 /// Before the process's mask takes its part.
@@ -43,6 +46,20 @@ impl FileStorage {
     }
 }
 
+/// Opens a file as [`FileStorage::open`] does, for whoever needs no more than a storage.
+///
+/// # Errors
+///
+/// As [`FileStorage::open`].
+pub(crate) fn open_file(
+    path: &Path,
+    access: Access,
+    write_path: WritePath,
+) -> io::Result<Arc<dyn Storage>> {
+    fault::pass(CallKind::Open)?;
+    Ok(fault::guard(Arc::new(FileStorage::open(path, access, write_path)?)))
+}
+
 /// Elsewhere a file has a name from the start.
 #[cfg(not(target_os = "linux"))]
 fn create_unnamed(_path: &Path, _initial: &[u8]) -> io::Result<bool> {
@@ -54,6 +71,7 @@ fn create_unnamed(_path: &Path, _initial: &[u8]) -> io::Result<bool> {
 fn create_unnamed(path: &Path, initial: &[u8]) -> io::Result<bool> {
     use std::os::fd::AsRawFd as _;
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    fault::pass(CallKind::Open)?;
     let file = match retry_on_intr(|| rustix::fs::open(folder_of(path), flags, MODE)) {
         Ok(file) => file,
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => return Ok(false),
@@ -61,6 +79,9 @@ fn create_unnamed(path: &Path, initial: &[u8]) -> io::Result<bool> {
     };
     write_and_sync(file.as_fd(), initial)?;
     let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    if fault::pass(CallKind::Name).is_err() {
+        return Ok(false);
+    }
     match rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Err(io::ErrorKind::AlreadyExists.into()),
@@ -72,10 +93,11 @@ fn create_unnamed(path: &Path, initial: &[u8]) -> io::Result<bool> {
 fn create_by_temporary_name(path: &Path, initial: &[u8]) -> io::Result<()> {
     let temporary = temporary_name(path)?;
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+    fault::pass(CallKind::Open)?;
     let file = retry_on_intr(|| rustix::fs::open(&temporary, flags, MODE))?;
     let outcome = write_and_sync(file.as_fd(), initial).and_then(|()| give_name(&temporary, path));
     // After a link this was the second name, after a rename it is gone, else it is of no use.
-    let _ = fs::remove_file(&temporary);
+    let _ = remove(&temporary);
     outcome
 }
 
@@ -102,6 +124,7 @@ pub(crate) fn is_temporary_name(name: &OsStr, of: &OsStr) -> bool {
 
 /// Gives the file its name unless that is taken: by a link, or where there are none by a rename.
 pub(crate) fn give_name(temporary: &Path, path: &Path) -> io::Result<()> {
+    fault::pass(CallKind::Name)?;
     match rustix::fs::linkat(CWD, temporary, CWD, path, AtFlags::empty()) {
         Err(Errno::PERM | NOT_SUPPORTED | Errno::NOSYS | Errno::MLINK) => {
             Ok(rustix::fs::renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE)?)
@@ -110,7 +133,27 @@ pub(crate) fn give_name(temporary: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-fn write_and_sync(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+/// Puts the file in the place of the one that has the name.
+pub(crate) fn replace(temporary: &Path, path: &Path) -> io::Result<()> {
+    fault::pass(CallKind::Name)?;
+    fs::rename(temporary, path)
+}
+
+/// Removes a file.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    fault::pass(CallKind::Remove)?;
+    fs::remove_file(path)
+}
+
+fn write_and_sync(file: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
+    let (length, outcome) = fault::pass_write(bytes.len());
+    write(file, &bytes[..length])?;
+    outcome?;
+    fault::pass(CallKind::Sync)?;
+    Ok(system::sync_all(file)?)
+}
+
+fn write(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     let mut offset = 0;
     while !bytes.is_empty() {
         match retry_on_intr(|| rustix::io::pwrite(file, bytes, offset))? {
@@ -121,11 +164,12 @@ fn write_and_sync(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
             }
         }
     }
-    Ok(system::sync_all(file)?)
+    Ok(())
 }
 
 /// Makes the name of a file durable, where folders can be synced.
 pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
+    fault::pass(CallKind::SyncFolder)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = match retry_on_intr(|| rustix::fs::open(folder_of(path), flags, Mode::empty())) {
         // A folder that may be written to but not listed.

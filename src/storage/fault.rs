@@ -1,5 +1,7 @@
-//! A storage that fails on demand: the Nth call of a kind, once or for ever after.
+//! A storage that fails on demand: the Nth call of a kind, once or for ever after; and so does
+//! the making, naming and opening of files by a thread in which a plan is on.
 
+use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 
@@ -27,11 +29,19 @@ pub enum CallKind {
     Lock,
     /// [`Region::store`] and [`Region::commit`].
     Store,
+    /// Opening a file, or making one.
+    Open,
+    /// Giving a file its name, by a link or a rename.
+    Name,
+    /// Removing a file.
+    Remove,
+    /// Making a name durable by a sync of its folder.
+    SyncFolder,
 }
 
 impl CallKind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [CallKind; 8] = [
+    pub const ALL: [CallKind; 12] = [
         CallKind::Read,
         CallKind::Write,
         CallKind::Allocate,
@@ -40,6 +50,10 @@ impl CallKind {
         CallKind::Region,
         CallKind::Lock,
         CallKind::Store,
+        CallKind::Open,
+        CallKind::Name,
+        CallKind::Remove,
+        CallKind::SyncFolder,
     ];
 }
 
@@ -145,6 +159,48 @@ impl FaultPlan {
     fn pass(&self, kind: CallKind) -> io::Result<()> {
         self.count(kind).map_or(Ok(()), |failure| Err(failure.error(kind)))
     }
+}
+
+thread_local! {
+    /// The plan for the files that this thread makes and opens.
+    static FILES: RefCell<Option<FaultPlan>> = const { RefCell::new(None) };
+}
+
+/// Calls `work` with the plan on in this thread: files that it makes, names, opens and removes
+/// fail as the plan says, and so do the calls to what it opened, for as long as that is open.
+pub fn with_faulty_files<T>(plan: &FaultPlan, work: impl FnOnce() -> T) -> T {
+    struct Restore(Option<FaultPlan>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            FILES.set(self.0.take());
+        }
+    }
+    let _restore = Restore(FILES.replace(Some(plan.clone())));
+    work()
+}
+
+/// Fails when a call of this kind is to fail in this thread.
+pub(super) fn pass(kind: CallKind) -> io::Result<()> {
+    FILES.with_borrow(|plan| plan.as_ref().map_or(Ok(()), |plan| plan.pass(kind)))
+}
+
+/// Of a write of `length` bytes by this thread: how many are written, and the error after them.
+pub(super) fn pass_write(length: usize) -> (usize, io::Result<()>) {
+    let failure = FILES.with_borrow(|plan| plan.as_ref()?.count(CallKind::Write));
+    let written = match failure {
+        None => length,
+        Some(Failure::Short) => length / 2,
+        Some(_) => 0,
+    };
+    (written, failure.map_or(Ok(()), |failure| Err(failure.error(CallKind::Write))))
+}
+
+/// The storage, under the plan of this thread if there is one.
+pub(super) fn guard(storage: Arc<dyn Storage>) -> Arc<dyn Storage> {
+    FILES.with_borrow(|plan| match plan {
+        Some(plan) => Arc::new(FaultStorage::new(storage, plan)) as Arc<dyn Storage>,
+        None => storage,
+    })
 }
 
 /// A storage whose calls go through to another one, unless its plan lets them fail.
@@ -372,8 +428,13 @@ mod tests {
                 storage.region(0, 64).map(|_| ()),
                 storage.is_locked_elsewhere(LockRange::byte(0)).map(|_| ()),
                 region.store(0, &[1]),
+                with_faulty_files(&plan, || pass(CallKind::Open)),
+                with_faulty_files(&plan, || pass(CallKind::Name)),
+                with_faulty_files(&plan, || pass(CallKind::Remove)),
+                with_faulty_files(&plan, || pass(CallKind::SyncFolder)),
             ];
-            let failed: Vec<usize> = (0..8).filter(|&i| outcomes[i].is_err()).collect();
+            assert!(pass(kind).is_ok(), "nothing fails where no plan is on");
+            let failed: Vec<usize> = (0..12).filter(|&i| outcomes[i].is_err()).collect();
             assert_eq!(failed, [kind as usize]);
         }
     }

@@ -9,7 +9,7 @@
 //! - Bytes never written since their range was allocated or punched read as zero.
 
 mod create;
-#[cfg(any(test, feature = "internals"))]
+#[cfg_attr(not(any(test, feature = "internals")), path = "no_fault.rs")]
 mod fault;
 mod file;
 mod holders;
@@ -25,9 +25,11 @@ pub mod simulated;
 use std::fmt;
 use std::io;
 
-pub(crate) use create::{give_name, is_temporary_name, sync_name, temporary_name};
+pub(crate) use create::{
+    give_name, is_temporary_name, open_file, remove, replace, sync_name, temporary_name,
+};
 #[cfg(any(test, feature = "internals"))]
-pub use fault::{CallKind, Failure, Fault, FaultPlan, FaultStorage};
+pub use fault::{CallKind, Failure, Fault, FaultPlan, FaultStorage, with_faulty_files};
 pub use file::{Access, FileStorage, WritePath};
 pub use memory::{MemoryFile, MemoryStorage};
 

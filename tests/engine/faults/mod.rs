@@ -3,6 +3,7 @@
 //! `TRACKLITE_FAULTS_ALL=1` fails every call; by default of a kind that is called often only the
 //! first ones and then some.
 
+mod files;
 mod journal;
 mod poison;
 mod scenarios;
@@ -55,7 +56,7 @@ fn numbers(count: u64) -> impl Iterator<Item = u64> {
 /// Plays the scenario with a fault, ends it, and looks at what is left.
 fn play(scenario: &Scenario, fault: Option<Fault>) -> Result<World, String> {
     let mut world = World::new();
-    let played = AssertUnwindSafe(|| {
+    let played = || {
         (scenario.prepare)(&mut world);
         world.may_pass = fault.is_some_and(|it| may_pass(it.kind));
         world.tick_may_pass = fault.is_some_and(tick_may_pass);
@@ -64,13 +65,17 @@ fn play(scenario: &Scenario, fault: Option<Fault>) -> Result<World, String> {
         }
         (scenario.play)(&mut world);
         world.check().map_err(|error| format!("{error}; calls that failed: {:?}", world.errors))
-    });
-    let verdict = catch_unwind(played).unwrap_or_else(|panic| {
+    };
+    caught(played).map(|()| world)
+}
+
+/// What the work gives; a panic is an error.
+fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
         Err(format!("panic: {}", text.unwrap_or("of another type")))
-    });
-    verdict.map(|()| world)
+    })
 }
 
 fn fail_every_call(scenario: &Scenario) {
