@@ -161,6 +161,10 @@ fn writers(engine: &Engine) -> Result<Vec<WriterInfo>> {
 pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
     let log = &engine.log;
     log.check_usable()?;
+    if log.is_poisoned()? {
+        // Waits for the recovery, which needs the maintenance lock: before it is taken here.
+        log.sync()?;
+    }
     let _janitor = log.wait_for_maintenance()?;
     let mut report = GcReport::default();
     loop {
@@ -226,13 +230,16 @@ fn record_bytes(moved: &BlockMoved) -> usize {
 ///
 /// Nothing records that this space is owed: what a process leaves that dies before it is given
 /// back is free after the next vacuum.
+///
+/// The syncs do not wait out a poison: nobody can lift it while the caller has the maintenance
+/// lock.
 fn commit_moves(log: &Log, moves: &[BlockMoved]) -> Result<u64> {
     if moves.is_empty() {
         return Ok(0);
     }
-    log.sync()?;
+    log.sync_once()?;
     log.append(|_, _| Ok((moves.iter().cloned().map(Into::into).collect(), ())))?;
-    log.sync()?;
+    log.sync_once()?;
     let mut freed = 0;
     for it in moves {
         log.punch_range(it.from, u64::from(it.from_length))?;

@@ -122,7 +122,7 @@ impl Log {
     }
 
     /// As [`Log::sync`], without waiting: fails at once while the file is poisoned.
-    pub(super) fn sync_once(&self) -> Result<()> {
+    pub(crate) fn sync_once(&self) -> Result<()> {
         let writer = self.check_usable()?;
         let _serial = self.syncing.lock();
         self.pay_alarm()?;

@@ -1,7 +1,7 @@
 //! After a failed sync nothing is promised and nothing punched, until all was written again.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracklite::storage::{CallKind, Failure, Fault};
 use tracklite::{Database, ErrorKind, IndexPlace, Result};
@@ -160,16 +160,49 @@ fn a_sync_that_fails_during_the_recovery_begins_it_anew() {
     world.check().unwrap();
 }
 
+/// A writer that waits for others where a test needs it.
+fn patient(world: &World) -> Database {
+    let builder = Database::builder().background(false).index(IndexPlace::InMemory);
+    let builder = builder.lock_timeout(Duration::from_secs(10));
+    builder.open_storage(Path::new("memory"), world.file.storage()).unwrap()
+}
+
+/// The recovery needs the maintenance lock, which gc holds for most of its time.
+#[test]
+fn gc_waits_for_the_recovery_before_it_keeps_everybody_from_it() {
+    let (mut world, [first, second]) = two_writers();
+    let patient = patient(&world);
+    // Closing seals all of it, into a block of its own.
+    let third = world.open().unwrap();
+    let run = world.start_run(&third, "deleted").unwrap();
+    world.log_rows(&run, ROWS_PER_EXTENT);
+    let id = run.id();
+    drop(run);
+    assert!(world.close(third));
+    first.database.delete_run(id).unwrap();
+    fail(&world, Some(CallKind::Sync), false);
+    assert_eq!(kind_of(first.database.sync()), Some(ErrorKind::Io));
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            first.database.tick().unwrap();
+            second.database.tick().unwrap();
+        });
+        let report = patient.gc().unwrap();
+        assert!(report.runs == 1 && report.freed_bytes > 0, "{report:?}");
+    });
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    for process in [first, second] {
+        assert!(world.close(process));
+    }
+}
+
 /// A process that is killed in its sync costs the others a moment, and no error.
 #[test]
 fn a_sync_waits_for_the_others_to_write_again() {
     let (mut world, [first, second]) = two_writers();
-    let patient = Database::builder()
-        .background(false)
-        .index(IndexPlace::InMemory)
-        .lock_timeout(Duration::from_secs(10))
-        .open_storage(Path::new("memory"), world.file.storage())
-        .unwrap();
+    let patient = patient(&world);
     let run = patient.default_experiment().unwrap().start_run("patient").unwrap();
     world.of(run.id());
     fail_from_the_sync_on(&world);
