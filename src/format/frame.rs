@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::header::{u32_at, u64_at};
-use super::record::{Position, Record, RecordClass};
+use super::record::{Position, Record, RecordClass, begins_with_run};
 use super::{FRAME_PAYLOAD_MAX, FileId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RunId;
@@ -61,6 +61,7 @@ pub(super) fn decode_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeE
 ///
 /// Gives the frame's bytes and the chain's hash with it. Records of more than
 /// `FRAME_PAYLOAD_MAX` bytes in all are [`ErrorKind::InvalidInput`].
+#[cfg(any(test, feature = "internals"))]
 pub fn encode(
     file: FileId,
     position: Position,
@@ -243,7 +244,7 @@ impl RawRecord<'_> {
     /// The run that the record is about, when its kind is one whose first field is a run.
     #[must_use]
     pub fn run(&self) -> Option<RunId> {
-        let about_run = matches!(self.kind, 48..=54 | 56 | 57) && self.is_known();
+        let about_run = begins_with_run(self.kind) && self.is_known();
         let first = || bincode::serde::decode_from_slice(self.body, READING).ok();
         about_run.then(first).flatten().map(|(run, _): (RunId, usize)| run)
     }

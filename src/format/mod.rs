@@ -70,7 +70,7 @@ impl std::fmt::Debug for FileId {
 mod tests {
     use super::frame::EMPTY_CHAIN_HASH;
     use super::header::Header;
-    use super::record::{Incarnation, Position, SeriesId, WriterClosed};
+    use super::record::{Incarnation, Position, Record, SeriesId, WriterClosed};
     use super::slot::{SlotSeed, point_words};
     use super::word::WordPlace;
     use super::*;
@@ -104,6 +104,22 @@ mod tests {
             let text = hex(&bytes);
             assert!(document.contains(&text), "docs/format.md lacks the {name}:\n{text}");
         }
+    }
+
+    #[test]
+    fn the_document_lists_every_record_with_kind_and_class() {
+        let document = include_str!("../../docs/format.md");
+        for (name, kind, version, class) in Record::TAGS {
+            let row = format!("\n| {kind} | {} | {name} | ", *class as u8);
+            assert!(document.contains(&row) && *version == 0, "docs/format.md lacks {row}");
+        }
+        let rows = document.lines().filter(|line| {
+            let cells: Vec<&str> = line.split(" | ").collect();
+            let is_number = |cell: &str| cell.trim_start_matches("| ").parse::<u16>().is_ok();
+            cells.len() == 4 && is_number(cells[0]) && is_number(cells[1])
+        });
+        let is_of_record = |row: &&str| row.split(" | ").nth(2).is_some_and(|it| !it.contains(' '));
+        assert_eq!(rows.filter(is_of_record).count(), Record::TAGS.len());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 
 use crate::error::Result;
-use crate::format::record::{Incarnation, Record, SeriesId};
+use crate::format::record::{Incarnation, Record, SeriesId, is_definition};
 use crate::id::RunId;
 
 use super::chain::{ChainReader, Cursor};
@@ -122,7 +122,7 @@ impl Definitions {
         reader.catch_up(|_, frame| {
             for raw in frame.raw_records() {
                 let raw = raw?;
-                if matches!(raw.kind, 8 | 9) {
+                if is_definition(raw.kind) {
                     definitions.apply(incarnation, &raw.decode()?);
                 }
             }

@@ -22,6 +22,7 @@ mod locks;
 mod open;
 mod points;
 mod read;
+mod run_state;
 mod seal;
 #[cfg(test)]
 #[cfg(feature = "internals")]
@@ -43,7 +44,8 @@ pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor, damaged};
 pub(crate) use self::definitions::{Definition, Definitions};
 pub use self::open::{new_file, new_header};
 pub(crate) use self::points::{check_row_length, check_run_writable};
-pub(crate) use self::state::{ExtentState, RunGate, RunState, State};
+pub(crate) use self::run_state::{RunGate, RunState};
+pub(crate) use self::state::{ExtentState, State};
 pub use self::survey::Damage;
 pub(crate) use crate::sys::memory::reserve_to_fill;
 

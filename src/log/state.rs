@@ -2,20 +2,19 @@
 //! the runs that this process has in hand.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::entity::{Lifecycle, PARENT_RUN_TAG, RUN_NAME_TAG};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{Frame, RawRecord};
 use crate::format::record::{
     Checkpoint, CheckpointExperiment, CheckpointExtent, CheckpointKind, CheckpointWriter,
-    Incarnation, Position, Record, RecordClass, WriterOpened,
+    Incarnation, Position, Record, RecordClass, WriterOpened, is_definition,
 };
 use crate::format::{FIRST_CHAIN_UNIT, UNIT_BYTES};
 use crate::id::{ExperimentId, RunId};
 
 use super::chain::Cursor;
+use super::run_state::RunState;
 
 /// The path of the experiment that every file has from the start.
 pub(crate) const DEFAULT_EXPERIMENT_PATH: &str = "Default";
@@ -51,50 +50,6 @@ impl WriterState {
 pub(crate) struct ExperimentState {
     pub(crate) path: String,
     pub(crate) lifecycle: Lifecycle,
-}
-
-/// Whether a run takes writes, for the append path: readable without a lock.
-#[derive(Debug)]
-pub(crate) struct RunGate(AtomicBool);
-
-impl RunGate {
-    #[inline]
-    pub(crate) fn is_open(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A run that this process has a handle of: enough to check what it writes.
-#[derive(Clone, Debug)]
-pub(crate) struct RunState {
-    pub(crate) experiment: ExperimentId,
-    pub(crate) lifecycle: Lifecycle,
-    pub(crate) purged: bool,
-    pub(crate) gate: Arc<RunGate>,
-    /// How many handles there are.
-    pub(crate) handles: usize,
-    pub(crate) params: BTreeMap<String, String>,
-    pub(crate) tags: BTreeSet<String>,
-}
-
-impl RunState {
-    /// A run in hand, for its first handle.
-    pub(crate) fn new(experiment: ExperimentId, lifecycle: Lifecycle) -> Self {
-        RunState {
-            experiment,
-            lifecycle,
-            purged: false,
-            gate: Arc::new(RunGate(AtomicBool::new(lifecycle == Lifecycle::Active))),
-            handles: 1,
-            params: BTreeMap::new(),
-            tags: BTreeSet::new(),
-        }
-    }
-
-    fn set_lifecycle(&mut self, lifecycle: Lifecycle) {
-        self.lifecycle = lifecycle;
-        self.gate.0.store(lifecycle == Lifecycle::Active && !self.purged, Ordering::Relaxed);
-    }
 }
 
 /// The sum of the frames up to a place of the chain.
@@ -218,8 +173,8 @@ impl State {
     fn concerns(&self, raw: &RawRecord<'_>) -> bool {
         match raw.run() {
             Some(run) => self.runs.contains_key(&run),
-            // Definitions of series and rows (8, 9) matter to their owner and to the index alone.
-            None => !matches!(raw.kind, 8 | 9),
+            // Definitions matter to their owner and to the index alone.
+            None => !is_definition(raw.kind),
         }
     }
 

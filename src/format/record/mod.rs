@@ -1,0 +1,189 @@
+//! The records of the metadata chain: one plain struct for each kind and version.
+//!
+//! A released struct never changes; what needs another field becomes the next version.
+
+mod storage;
+mod tracking;
+
+use bincode::error::{DecodeError, EncodeError};
+use serde::{Deserialize, Serialize};
+
+pub use storage::{
+    BlockMoved, BlockPlace, BlockUnitOpened, Checkpoint, CheckpointExperiment, CheckpointExtent,
+    CheckpointKind, CheckpointWriter, ExtentOpened, Punched, RowDefined, Sealed, SealedBlock,
+    SealedSeries, SeriesDefined, WriterClosed, WriterOpened,
+};
+pub use tracking::{
+    DatasetLogged, ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed,
+    ExperimentTagDeleted, ExperimentTagsSet, InputsLogged, OutputsLogged, ParamsSet, Purged,
+    RunLifecycleSet, RunResumed, RunStarted, RunUpdated, TagDeleted, TagsSet,
+};
+
+/// Identifies one opening of the file by one process for writing: 64 random bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Incarnation(pub u64);
+
+/// A place in the metadata chain: the byte of the file at which a frame begins.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub struct Position(pub u64);
+
+/// Identifies a series, or the schema of a row, within its incarnation; counts up from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SeriesId(pub u32);
+
+impl std::fmt::Debug for Incarnation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Incarnation({:016x})", self.0)
+    }
+}
+
+/// What an older build does that meets a record it does not know, by kind or by version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum RecordClass {
+    /// It passes over the record.
+    Ignorable = 0,
+    /// It goes on reading, but no longer writes.
+    WriteIncompatible = 1,
+    /// It refuses the file.
+    ReadIncompatible = 2,
+}
+
+impl RecordClass {
+    /// The class of this number; numbers yet unknown are taken for the strictest class.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Self {
+        match byte {
+            0 => RecordClass::Ignorable,
+            1 => RecordClass::WriteIncompatible,
+            _ => RecordClass::ReadIncompatible,
+        }
+    }
+}
+
+/// Declares [`Record`]: the structs above with their kind, version and class.
+macro_rules! records {
+    ($($name:ident = $kind:literal, $version:literal, $class:ident;)*) => {
+        /// One record of the chain, of any kind.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Record {
+            $(#[doc = concat!("See [`", stringify!($name), "`](struct@", stringify!($name), ").")]
+            $name($name),)*
+            /// A record of a kind or version that this build does not know.
+            Unknown {
+                /// The kind.
+                kind: u16,
+                /// The version.
+                version: u8,
+                /// What that means for this build.
+                class: RecordClass,
+            },
+        }
+
+        $(impl $name {
+            /// The kind under which the record stands in the file.
+            #[allow(dead_code, reason = "few kinds are asked for by name")]
+            pub const KIND: u16 = $kind;
+        }
+
+        impl From<$name> for Record {
+            fn from(record: $name) -> Self {
+                Record::$name(record)
+            }
+        })*
+
+        impl Record {
+            /// The kind, version and class under which the record stands in the file.
+            #[must_use]
+            pub fn tag(&self) -> (u16, u8, RecordClass) {
+                match self {
+                    $(Record::$name(_) => ($kind, $version, RecordClass::$class),)*
+                    Record::Unknown { kind, version, class } => (*kind, *version, *class),
+                }
+            }
+
+            /// Appends the record's body to `bytes`; an unknown record has none.
+            pub(super) fn encode_body(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+                match self {
+                    $(Record::$name(record) => super::frame::encode_body(record, bytes),)*
+                    Record::Unknown { .. } => Ok(()),
+                }
+            }
+
+            /// Name, kind, version and class of each.
+            #[cfg(test)]
+            pub(super) const TAGS: &[(&str, u16, u8, RecordClass)] =
+                &[$((stringify!($name), $kind, $version, RecordClass::$class),)*];
+
+            /// Whether this build knows records of this kind and version.
+            pub(crate) fn is_known(kind: u16, version: u8) -> bool {
+                matches!((kind, version), $(($kind, $version))|*)
+            }
+
+            /// Reads the body of a record of this kind and version.
+            pub(super) fn decode_body(
+                kind: u16,
+                version: u8,
+                class: RecordClass,
+                body: &[u8],
+            ) -> Result<Self, DecodeError> {
+                match (kind, version) {
+                    $(($kind, $version) => super::frame::decode_body(body).map(Record::$name),)*
+                    _ => Ok(Record::Unknown { kind, version, class }),
+                }
+            }
+        }
+    };
+}
+
+records! {
+    WriterOpened = 1, 0, WriteIncompatible;
+    WriterClosed = 2, 0, WriteIncompatible;
+    ExtentOpened = 3, 0, ReadIncompatible;
+    BlockUnitOpened = 4, 0, WriteIncompatible;
+    Sealed = 5, 0, ReadIncompatible;
+    Punched = 6, 0, Ignorable;
+    BlockMoved = 7, 0, ReadIncompatible;
+    SeriesDefined = 8, 0, ReadIncompatible;
+    RowDefined = 9, 0, ReadIncompatible;
+    Checkpoint = 10, 0, WriteIncompatible;
+    ExperimentCreated = 32, 0, ReadIncompatible;
+    ExperimentRenamed = 33, 0, ReadIncompatible;
+    ExperimentLifecycleSet = 34, 0, ReadIncompatible;
+    ExperimentTagsSet = 35, 0, ReadIncompatible;
+    ExperimentTagDeleted = 36, 0, ReadIncompatible;
+    RunStarted = 48, 0, ReadIncompatible;
+    RunResumed = 49, 0, WriteIncompatible;
+    RunUpdated = 50, 0, ReadIncompatible;
+    RunLifecycleSet = 51, 0, ReadIncompatible;
+    ParamsSet = 52, 0, ReadIncompatible;
+    TagsSet = 53, 0, ReadIncompatible;
+    TagDeleted = 54, 0, ReadIncompatible;
+    Purged = 55, 0, ReadIncompatible;
+    InputsLogged = 56, 0, ReadIncompatible;
+    OutputsLogged = 57, 0, ReadIncompatible;
+}
+
+/// Whether records of this kind say what ids of series and rows stand for.
+pub(crate) const fn is_definition(kind: u16) -> bool {
+    matches!(kind, SeriesDefined::KIND | RowDefined::KIND)
+}
+
+/// Whether the first field of records of this kind is the run that they are about; of
+/// [`SeriesDefined`], which is about a run too, it is the writer.
+pub(super) const fn begins_with_run(kind: u16) -> bool {
+    matches!(
+        kind,
+        RunStarted::KIND
+            | RunResumed::KIND
+            | RunUpdated::KIND
+            | RunLifecycleSet::KIND
+            | ParamsSet::KIND
+            | TagsSet::KIND
+            | TagDeleted::KIND
+            | InputsLogged::KIND
+            | OutputsLogged::KIND
+    )
+}
