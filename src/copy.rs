@@ -7,23 +7,19 @@
 //! Others may append meanwhile. The copy is of the chain as it was when the survey ended, and of
 //! each writer's points up to some point: the first ones, whole.
 
-use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::copy_survey::Survey;
 use crate::error::{Error, ErrorKind, Result};
-use crate::first_datasets::FirstDatasets;
 use crate::format::block::{self, SeriesLabel};
 use crate::format::frame::Frame;
 use crate::format::record::{
-    BlockPlace, Incarnation, Position, Record, RecordClass, RowDefined, Sealed, SealedBlock,
-    SeriesDefined, WriterClosed, WriterOpened,
+    Incarnation, Position, Record, RecordClass, Sealed, SealedBlock, SeriesDefined, WriterClosed,
+    WriterOpened,
 };
-use crate::id::{ExperimentId, RunId};
-use crate::log::{
-    ChainEnd, Damage, Definition, Definitions, ExtentState, Log, LogOptions, damaged, new_file,
-};
+use crate::log::{ChainEnd, Damage, Definitions, ExtentState, Log, LogOptions, damaged, new_file};
 use crate::storage::{
     Access, FileStorage, Storage, WritePath, give_name, open_file, remove, sync_name,
     temporary_name,
@@ -39,123 +35,6 @@ pub(crate) struct Copied {
     pub(crate) points: u64,
     pub(crate) frames: u64,
     pub(crate) lost: Vec<String>,
-}
-
-/// What must be known of the whole chain before its first record is copied.
-#[derive(Debug, Default)]
-struct Survey {
-    /// Where the last frame begins that is copied; what follows was appended meanwhile.
-    end: Position,
-    purged_runs: HashSet<RunId>,
-    purged_experiments: HashSet<ExperimentId>,
-    /// Where blocks are that were moved, by where they were; `None` when they are gone.
-    moved: HashMap<u64, Option<SealedBlock>>,
-    /// Writers in order, with their extents that are not sealed.
-    writers: Vec<(Incarnation, Vec<ExtentState>)>,
-    /// Where among them a writer is.
-    places: HashMap<Incarnation, usize>,
-    definitions: HashMap<Incarnation, Definitions>,
-    datasets: FirstDatasets,
-}
-
-impl Survey {
-    fn note(&mut self, record: &Record) {
-        match record {
-            Record::Purged(purged) => {
-                self.datasets.purge(&purged.runs);
-                self.purged_runs.extend(&purged.runs);
-                self.purged_experiments.extend(&purged.experiments);
-            }
-            Record::BlockMoved(moved) => {
-                self.moved.insert(moved.from, moved.to.clone());
-            }
-            Record::WriterOpened(opened) => {
-                self.extents(opened.incarnation);
-            }
-            Record::ExtentOpened(opened) => {
-                let extent = ExtentState { unit: opened.unit, units: opened.units, sealed: false };
-                self.extents(opened.incarnation).push(extent);
-            }
-            Record::Sealed(sealed) => {
-                let extents = self.extents(sealed.incarnation);
-                extents.retain(|extent| !sealed.extents.contains(&extent.unit));
-            }
-            Record::SeriesDefined(defined) => {
-                self.definitions
-                    .entry(defined.incarnation)
-                    .or_default()
-                    .apply(defined.incarnation, record);
-            }
-            Record::RowDefined(defined) => {
-                self.definitions
-                    .entry(defined.incarnation)
-                    .or_default()
-                    .apply(defined.incarnation, record);
-            }
-            Record::RunStarted(started) => self.datasets.start(started),
-            Record::InputsLogged(logged) => self.datasets.log(logged),
-            _ => {}
-        }
-    }
-
-    /// The extents of a writer, of which the frame that opened it may be lost.
-    fn extents(&mut self, incarnation: Incarnation) -> &mut Vec<ExtentState> {
-        let count = self.writers.len();
-        let place = *self.places.entry(incarnation).or_insert(count);
-        if place == count {
-            self.writers.push((incarnation, Vec::new()));
-        }
-        &mut self.writers[place].1
-    }
-
-    /// Where a block is now.
-    fn current(&self, block: &SealedBlock) -> Option<SealedBlock> {
-        let mut block = block.clone();
-        while let BlockPlace::At { offset, .. } = block.place {
-            match self.moved.get(&offset) {
-                Some(to) => block = to.clone()?,
-                None => break,
-            }
-        }
-        Some(block)
-    }
-
-    fn keeps(&self, record: &Record) -> bool {
-        let run = match record {
-            Record::RunStarted(it) => it.run,
-            Record::RunResumed(it) => it.run,
-            Record::RunUpdated(it) => it.run,
-            Record::RunLifecycleSet(it) => it.run,
-            Record::ParamsSet(it) => it.run,
-            Record::TagsSet(it) => it.run,
-            Record::TagDeleted(it) => it.run,
-            Record::SeriesDefined(it) => it.run,
-            Record::InputsLogged(it) => return self.datasets.keeps(it.run),
-            Record::OutputsLogged(it) => return self.datasets.keeps(it.run),
-            Record::RowDefined(it) => return self.keeps_row(it),
-            Record::ExperimentCreated(it) => return self.keeps_experiment(it.experiment),
-            Record::ExperimentRenamed(it) => return self.keeps_experiment(it.experiment),
-            Record::ExperimentLifecycleSet(it) => return self.keeps_experiment(it.experiment),
-            Record::ExperimentTagsSet(it) => return self.keeps_experiment(it.experiment),
-            Record::ExperimentTagDeleted(it) => return self.keeps_experiment(it.experiment),
-            _ => return true,
-        };
-        !self.purged_runs.contains(&run)
-    }
-
-    /// A row of purged series means nothing, nor does one whose series are lost.
-    fn keeps_row(&self, row: &RowDefined) -> bool {
-        let definitions = self.definitions.get(&row.incarnation);
-        row.series.iter().all(|series| {
-            let series = definitions.and_then(|definitions| definitions.get(*series));
-            matches!(series, Some(Definition::Series { run, .. })
-                if !self.purged_runs.contains(run))
-        })
-    }
-
-    fn keeps_experiment(&self, experiment: ExperimentId) -> bool {
-        !self.purged_experiments.contains(&experiment)
-    }
 }
 
 /// Copies what `source` holds to a new file at `to`, which gets its name when it is whole and

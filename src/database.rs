@@ -1,6 +1,5 @@
 //! The database: one file, opened once in a process however many handles there are.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -11,23 +10,15 @@ use crate::dump::{self, DumpedFrame};
 use crate::engine::Engine;
 use crate::entity::{ExperimentInfo, Lifecycle, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::experiment::{Experiment, RunBuilder, check_experiment_writable, no_such_experiment};
-use crate::format::record::{
-    ExperimentCreated, ParamsSet, Record, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
-    TagsSet,
-};
+use crate::experiment::{Experiment, check_experiment_writable, no_such_experiment};
+use crate::format::record::{ExperimentCreated, RunLifecycleSet, RunResumed, RunUpdated};
 use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::index::{RunScope, SqlTable};
-use crate::log::{Damage, RunGate, RunState};
+use crate::log::Damage;
 use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};
-use crate::name;
-use crate::reserved;
 use crate::run::{Run, no_such_run};
 use crate::series::keep_latest;
 use crate::verify::{self, SalvageReport, VerifyReport};
-
-/// How often a run is looked up again because the chain grew meanwhile.
-const ATTEMPTS_MAX: u32 = 1000;
 
 /// An open file of runs. Clones are the same handle; any thread may use them.
 ///
@@ -422,114 +413,10 @@ impl Database {
             Err(_) => Ok(()),
         }
     }
-
-    pub(crate) fn start_run(&self, builder: RunBuilder) -> Result<Run> {
-        let RunBuilder { experiment, name, parent, started, params, tags } = builder;
-        let experiment = experiment.id();
-        let checked = || -> Result<_> {
-            let params = self.0.limits.params().collect(params)?;
-            check_no_repeats(&params)?;
-            let mut tags = self.0.limits.tags().collect(tags)?;
-            Ok((params, reserved::settle(name, parent, &mut tags)?, tags))
-        };
-        let (params, name, tags) = checked().map_err(|error| self.0.locate(error))?;
-        let random = self.0.log.storage().random();
-        let random = random.map_err(|source| Error::io("drawing random bits", source))?;
-        let id = RunId::from_random(random);
-        let name = if name.is_empty() { name::generated(random) } else { name };
-        self.0.limits.check_run_name(&name).map_err(|error| self.0.locate(error))?;
-        // A handle keeps the parent's state at hand, so that the check below sees its deletion.
-        let _parent = parent.map(|parent| self.run(parent)).transpose()?;
-        let incarnation = self.0.log.check_usable().map_err(|error| self.0.locate(error))?;
-        let started = RunStarted {
-            run: id,
-            experiment,
-            incarnation: Some(incarnation.incarnation),
-            name,
-            parent,
-            user: user_name(),
-            time: started.unwrap_or_else(Timestamp::now).as_nanos(),
-        };
-        let held = RunState::new(experiment, Lifecycle::Active);
-        let run = Run::new(self.clone(), id, experiment, Arc::clone(&held.gate));
-        // In hand before it is in the chain, so that no later record of it is missed.
-        let held = self.0.log.with_state(|state, _| state.runs.insert(id, held).is_none());
-        held.map_err(|error| self.0.locate(error))?;
-        let appended = self.0.log.append(|state, _| {
-            check_experiment_writable(state, experiment)?;
-            if let Some(parent) = parent {
-                crate::log::check_run_writable(state, parent)?;
-            }
-            let mut records: Vec<Record> = vec![started.clone().into()];
-            if !params.is_empty() {
-                records.push(ParamsSet { run: id, params: params.clone() }.into());
-            }
-            if !tags.is_empty() {
-                records.push(TagsSet { run: id, tags: tags.clone() }.into());
-            }
-            Ok((records, ()))
-        });
-        appended.map_err(|error| self.0.locate(error))?;
-        Ok(run)
-    }
-
-    /// Takes the run in hand: its params, tags and lifecycle are followed from here on.
-    fn hold_run(&self, id: RunId) -> Result<(ExperimentId, Arc<RunGate>)> {
-        for _ in 0..ATTEMPTS_MAX {
-            let held = self.0.log.with_state(|state, _| hold_again(&mut state.runs, id));
-            if let Some(held) = held.map_err(|error| self.0.locate(error))? {
-                return Ok(held);
-            }
-            let (loaded, at) = self.0.with_index(|index, cursor| {
-                let Some(info) = index.run_info(id)? else { return Ok((None, cursor.next)) };
-                let params = index.params(id)?;
-                let tags = index.tags(id)?.into_keys().collect();
-                let held = RunState::new(info.experiment, info.lifecycle);
-                Ok((Some(RunState { params, tags, ..held }), cursor.next))
-            })?;
-            let Some(loaded) = loaded else { return Err(self.0.locate(no_such_run(id))) };
-            let taken = self.0.log.with_state(|state, now| {
-                if now.next == at {
-                    state.runs.entry(id).or_insert(RunState { handles: 0, ..loaded });
-                }
-                hold_again(&mut state.runs, id)
-            });
-            if let Some(held) = taken.map_err(|error| self.0.locate(error))? {
-                return Ok(held);
-            }
-        }
-        let message = "other processes write faster than the run could be looked up: try again";
-        Err(self.0.locate(Error::new(ErrorKind::Locked, message)))
-    }
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Database").field(&self.path()).finish()
     }
-}
-
-fn hold_again(
-    runs: &mut HashMap<RunId, RunState>,
-    id: RunId,
-) -> Option<(ExperimentId, Arc<RunGate>)> {
-    let held = runs.get_mut(&id).filter(|held| !held.purged)?;
-    held.handles += 1;
-    Some((held.experiment, Arc::clone(&held.gate)))
-}
-
-fn check_no_repeats(params: &[(String, String)]) -> Result<()> {
-    let mut seen: HashMap<&str, &str> = HashMap::new();
-    for (key, value) in params {
-        if seen.insert(key, value).is_some_and(|before| before != value) {
-            let message = format!("param {key:?} is given twice, with different values");
-            return Err(Error::new(ErrorKind::InvalidInput, message));
-        }
-    }
-    Ok(())
-}
-
-fn user_name() -> String {
-    let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|key| std::env::var(key).ok());
-    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }

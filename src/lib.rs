@@ -105,6 +105,8 @@ mod columns;
 #[cfg(not(loom))]
 mod copy;
 #[cfg(not(loom))]
+mod copy_survey;
+#[cfg(not(loom))]
 mod database;
 #[cfg(all(feature = "polars", not(loom)))]
 mod dataframe;
@@ -151,6 +153,10 @@ mod reserved;
 mod run;
 #[cfg(not(loom))]
 mod run_search;
+#[cfg(not(loom))]
+mod run_shared;
+#[cfg(not(loom))]
+mod run_start;
 #[cfg(not(feature = "internals"))]
 mod search;
 #[cfg(feature = "internals")]

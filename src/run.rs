@@ -1,12 +1,8 @@
 //! Runs: what a training program logs to, and what others read.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use foldhash::fast::FixedState;
-use parking_lot::RwLock;
 
 use crate::database::Database;
 use crate::engine::Engine;
@@ -18,71 +14,8 @@ use crate::limits::Limits;
 use crate::log::{RunGate, State, check_row_length, check_run_writable};
 use crate::metric::{Metric, MetricRow, Schema, Series, Step};
 use crate::reserved;
+pub(crate) use crate::run_shared::RunShared;
 use crate::series::keep_latest;
-
-/// What the clones of a handle, and the metric handles made by it, share.
-pub(crate) struct RunShared {
-    database: Database,
-    pub(crate) id: RunId,
-    experiment: ExperimentId,
-    /// Whether the run takes writes, as far as this process has heard.
-    gate: Arc<RunGate>,
-    /// Set by `finish`: these handles are done.
-    is_finished: AtomicBool,
-    // Without the run itself: a table of handles would keep the run alive for ever.
-    metrics: RwLock<HashMap<Box<str>, Series, FixedState>>,
-    rows: RwLock<HashMap<Vec<Box<str>>, Schema, FixedState>>,
-}
-
-impl RunShared {
-    #[inline]
-    pub(crate) fn engine(&self) -> &Engine {
-        self.database.engine()
-    }
-
-    /// The handle takes writes: not finished through it, not deleted as far as is known here.
-    #[inline]
-    pub(crate) fn check_open(&self) -> Result<()> {
-        if self.gate.is_open() && !self.is_finished.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        self.check_again()
-    }
-
-    /// A forked child may find the locks of this handle taken, and nobody there to let go of them.
-    #[inline]
-    fn check_fork(&self) -> Result<()> {
-        self.engine().log.check_fork().map_err(|error| self.engine().locate(error))
-    }
-
-    /// Somebody else may have restored the run, which this process has not heard of.
-    #[cold]
-    fn check_again(&self) -> Result<()> {
-        if self.is_finished.load(Ordering::Relaxed) {
-            return Err(self.finished());
-        }
-        let looked = self.engine().log.with_state(|state, _| check_run_writable(state, self.id));
-        looked.flatten().map_err(|error| self.engine().locate(error))
-    }
-
-    #[cold]
-    fn finished(&self) -> Error {
-        let message = format!(
-            "run {} was finished through this handle: `Database::run` gives a new one",
-            self.id
-        );
-        self.engine().locate(Error::new(ErrorKind::InvalidState, message))
-    }
-}
-
-impl Drop for RunShared {
-    fn drop(&mut self) {
-        let log = &self.database.engine().log;
-        if log.check_fork().is_ok() {
-            log.release_run(self.id);
-        }
-    }
-}
 
 /// A run: the handle through which it is written and read.
 ///
@@ -121,15 +54,7 @@ impl Run {
         experiment: ExperimentId,
         gate: Arc<RunGate>,
     ) -> Self {
-        Run(Arc::new(RunShared {
-            database,
-            id,
-            experiment,
-            gate,
-            is_finished: AtomicBool::new(false),
-            metrics: RwLock::default(),
-            rows: RwLock::default(),
-        }))
+        Run(Arc::new(RunShared::new(database, id, experiment, gate)))
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -467,7 +392,7 @@ impl Run {
             )));
         }
         self.set_status(status)?;
-        self.0.is_finished.store(true, Ordering::Relaxed);
+        self.0.finish();
         self.0.database.sync()
     }
 

@@ -5,9 +5,9 @@
 //! they are at most.
 
 mod calls;
+mod copies;
 mod crashes;
 mod difference;
-mod found;
 mod plain;
 mod world;
 
@@ -40,6 +40,8 @@ fn random_calls_get_the_answers_of_the_plain_model() {
     let outcome =
         TestRunner::new(config).run(&strategy, |calls| play(&calls).map_err(TestCaseError::fail));
     if let Err(error) = outcome {
-        panic!("{error}\n(what is found becomes a test in tests/engine/model/found.rs)");
+        panic!(
+            "{error}\n(what is found becomes a test of its own, in tests/engine/model/found.rs)"
+        );
     }
 }

@@ -12,7 +12,7 @@ use tracklite::{
 use super::calls::{Call, Choice, Way};
 use super::difference::difference;
 use super::plain::{Answer, Plain};
-use crate::support::{self, Content, File as _, Kill, Opening, RunContent};
+use crate::support::{self, Content, Kill, Opening, RunContent};
 
 /// How many points a bulk has: more than the first extent takes.
 const BULK: i64 = 2100;
@@ -31,7 +31,7 @@ pub struct World {
     pub(super) file: SimulatedDisk,
     processes: [Option<Process>; 2],
     pub(super) plain: Plain,
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
     pub(super) boots: u64,
 }
 
@@ -401,7 +401,7 @@ impl World {
         }
     }
 
-    fn close(&mut self, who: bool) -> Result<(), String> {
+    pub(super) fn close(&mut self, who: bool) -> Result<(), String> {
         let Some(process) = self.processes[usize::from(who)].take() else { return Ok(()) };
         drop(process.runs);
         process.database.close().map_err(|error| tell("close", &error))
@@ -449,48 +449,6 @@ impl World {
         let expected = self.plain.content.runs.iter().filter(|(_, run)| is_listed(run));
         let expected: Vec<RunId> = expected.map(|(id, _)| *id).collect();
         if found == expected { Ok(()) } else { Err(format!("listed {found:?} not {expected:?}")) }
-    }
-
-    fn backup(&mut self, who: bool) -> Result<(), String> {
-        let path = self.folder.path().join("backup.tracklite");
-        self.database(who)?.backup(&path).map_err(|error| tell("backup", &error))?;
-        let compared = self.compare("the backup", support::read_path(&path));
-        let report = Database::verify(&path).map_err(|error| tell("verify", &error))?;
-        std::fs::remove_file(&path).map_err(|error| error.to_string())?;
-        compared?;
-        if report.is_sound() { Ok(()) } else { Err(format!("the backup: {:?}", report.damages)) }
-    }
-
-    /// Closes all and goes on with the vacuumed file.
-    fn vacuum(&mut self) -> Result<(), String> {
-        self.close(false)?;
-        self.close(true)?;
-        let path = self.folder.path().join("vacuum.tracklite");
-        std::fs::write(&path, self.file.bytes()).map_err(|error| error.to_string())?;
-        Database::vacuum(&path).map_err(|error| tell("vacuum", &error))?;
-        let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
-        std::fs::remove_file(&path).map_err(|error| error.to_string())?;
-        self.boots += 1;
-        self.file = support::disk_with(&bytes, self.boots);
-        // Nothing is known any more of what was purged.
-        let Plain { content, started, created } = &mut self.plain;
-        started.retain(|id| content.runs.contains_key(id));
-        created.retain(|id| content.experiments.contains_key(id));
-        self.compare("the vacuumed file", support::read_file(&self.file))
-    }
-
-    /// Salvages the file as it is, with its writers in it.
-    fn salvage(&mut self) -> Result<(), String> {
-        let path = self.folder.path().join("file.tracklite");
-        let out = self.folder.path().join("salvaged.tracklite");
-        std::fs::write(&path, self.file.bytes()).map_err(|error| error.to_string())?;
-        let report = Database::salvage(&path, &out).map_err(|error| tell("salvage", &error))?;
-        let compared = self.compare("the salvaged file", support::read_path(&out));
-        for path in [&path, &out] {
-            std::fs::remove_file(path).map_err(|error| error.to_string())?;
-        }
-        compared?;
-        if report.lost.is_empty() { Ok(()) } else { Err(format!("lost {:?}", report.lost)) }
     }
 
     fn check_sound(&self, what: &str) -> Result<(), String> {
