@@ -116,8 +116,8 @@ impl Run {
     pub fn log_batch(&self, batch: &Batch) -> Result<()> {
         batch.check(&self.engine().limits).map_err(|error| self.engine().locate(error))?;
         self.check_open()?;
-        let run = self.id();
-        let appended = self.engine().log.append_batch(run, &batch.metrics(), |state| {
+        let (run, metrics) = (self.id(), batch.metrics());
+        let appended = self.engine().log.append_batch(run, &metrics, |state| {
             let mut records: Vec<Record> = Vec::new();
             let params = fresh_params(state, run, &batch.params)?;
             if !params.is_empty() {
@@ -128,6 +128,9 @@ impl Run {
             }
             Ok(records)
         });
-        appended.map_err(|error| self.engine().locate(error))
+        appended.map_err(|error| self.engine().locate(error))?;
+        let last = |points: &Vec<MetricPoint>| points.last().map(|point| point.step);
+        self.note_steps(metrics.iter().filter_map(|(key, points)| Some((*key, last(points)?))));
+        Ok(())
     }
 }

@@ -15,7 +15,9 @@ use crate::run::RunShared;
 pub struct Step(Option<i64>);
 
 impl Step {
-    /// One after the last step that was logged through this handle or a clone of it; 0 at first.
+    /// One after the last step that was logged to the metric through the same [`Run`](crate::Run)
+    /// handle or its clones, by [`Run::log_batch`](crate::Run::log_batch) too; 0 at first. For a row
+    /// it is one after the last row of the same keys in the same order: rows count by themselves.
     pub const NEXT: Step = Step(None);
 }
 
@@ -80,6 +82,11 @@ impl Series {
         self.id
     }
 
+    /// Takes note of a step that was logged in another way.
+    pub(crate) fn note_step(&self, step: i64) {
+        self.steps.resolve(Step(Some(step)));
+    }
+
     #[inline]
     pub(crate) fn log(
         &self,
@@ -123,6 +130,10 @@ pub struct Metric {
 impl Metric {
     pub(crate) fn new(run: Arc<RunShared>, series: Series) -> Self {
         Metric { run, series }
+    }
+
+    pub(crate) fn note_step(&self, step: i64) {
+        self.series.note_step(step);
     }
 
     /// Logs a value at a step, now. When this returns, the point survives the death of the

@@ -24,7 +24,10 @@ use crate::series::keep_latest;
 /// When its process ends without finishing it, [`Run::is_alive`] tells.
 ///
 /// Writing to a run that has ended is allowed, by a handle made since; to a deleted one it is
-/// [`ErrorKind::InvalidState`], and to one that `gc` has removed [`ErrorKind::NotFound`].
+/// [`ErrorKind::InvalidState`], and to one that `gc` has removed [`ErrorKind::NotFound`]. When
+/// another process deletes or removes it, params, tags and batches are refused at once, points as
+/// soon as this process has heard of it: with the next tick at the latest. Points that were taken
+/// until then are gone with the run.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -159,6 +162,16 @@ impl Run {
         let schema = Schema::new(schema, keys.len());
         rows.insert(names, schema.clone());
         Ok(MetricRow::new(Arc::clone(&self.0), schema))
+    }
+
+    /// Takes note of the last steps of metrics that were logged as a batch.
+    pub(crate) fn note_steps<'a>(&self, steps: impl Iterator<Item = (&'a str, i64)>) {
+        for (key, step) in steps {
+            // Its definition is there: this writes nothing. What is logged already stays so.
+            if let Ok(metric) = self.metric(key) {
+                metric.note_step(step);
+            }
+        }
     }
 
     /// Defines those of the keys that are new, in one frame.

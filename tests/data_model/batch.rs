@@ -171,3 +171,27 @@ fn a_large_batch_is_several_blocks() {
     assert_eq!(database.gc().unwrap().runs, 1);
     assert_eq!(database.info().unwrap().points, 0);
 }
+
+#[test]
+fn the_next_step_follows_that_of_a_batch() {
+    let (_folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let early = run.metric("early").unwrap();
+    early.log(0.5, 40).unwrap();
+    let mut batch = Batch::new();
+    batch.point("early", point(7, 0.5)).point("late", point(9, 0.5)).point("late", point(3, 0.5));
+    run.log_batch(&batch).unwrap();
+    let before = frames(&database);
+    early.log(0.5, Step::NEXT).unwrap();
+    run.log_metric("early", 0.5, Step::NEXT).unwrap();
+    run.log_metric("late", 0.5, Step::NEXT).unwrap();
+    let steps = |key| {
+        let mut steps = run.history(key).unwrap().steps;
+        steps.sort_unstable();
+        steps
+    };
+    assert_eq!(steps("early"), [7, 8, 9, 40]);
+    assert_eq!(steps("late"), [3, 4, 9]);
+    let opened = frames(&database) - before;
+    assert!(opened <= 1, "nothing is defined twice: {opened} frames beside that of the extent");
+}

@@ -6,6 +6,7 @@ mod corruption;
 mod faults;
 mod golden;
 mod model;
+mod purged;
 mod support;
 
 /// A number set in the environment.
