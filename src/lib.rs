@@ -222,6 +222,8 @@ pub mod internals {
     };
     #[cfg(not(loom))]
     pub use crate::log::{new_file, new_header};
+    #[cfg(not(loom))]
+    pub use crate::maintenance::backup_to_storage;
     pub use crate::mutant;
     #[cfg(not(loom))]
     pub use crate::run_search::Way;

@@ -271,6 +271,17 @@ pub(crate) fn backup(engine: &Engine, to: &Path) -> Result<()> {
     copy_in_place(&engine.log, engine.path(), to, false).map(|_| ())
 }
 
+/// Writes a backup to a new file in a storage of a test's.
+#[cfg(feature = "internals")]
+pub fn backup_to_storage(database: &crate::Database, storage: Arc<dyn Storage>) -> Result<()> {
+    let log = &database.engine().log;
+    let doing = |source| Error::io("creating the copy", source);
+    storage.write_at(0, &crate::log::new_file(log.header())).map_err(doing)?;
+    storage.sync().map_err(doing)?;
+    let _held = log.wait_for_maintenance()?;
+    crate::copy::copy_into(log, storage, database.path(), false).map(|_| ())
+}
+
 /// Copies a log, which was opened by the name `path`, to a new file, with nothing punched
 /// meanwhile: others may seal what is copied as an extent, and a punched one reads as empty.
 ///

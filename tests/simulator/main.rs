@@ -10,6 +10,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod backup;
 mod compare;
 mod engine;
 mod explore;
@@ -127,6 +128,13 @@ fn power_cuts_lose_nothing_durable_and_invent_nothing() {
 fn a_damaged_chain_never_passes_for_a_shorter_one() {
     for seed in 0..300 {
         scenarios::damaged_chain(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+#[test]
+fn a_backup_of_a_live_file_is_a_snapshot_and_survives_a_power_cut() {
+    for seed in 0..200 {
+        backup::backup(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 
