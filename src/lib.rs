@@ -74,14 +74,6 @@
 //! [`Database::backup`] copies a live file, [`Database::gc`] removes what is deleted, and
 //! [`Database::vacuum`] makes the file shorter. The program `tracklite` does the same.
 
-#![cfg_attr(
-    not(feature = "internals"),
-    allow(
-        dead_code,
-        unused_imports,
-        reason = "some of it is there for tests, benches and fuzzing"
-    )
-)]
 // For loom only what its models reach is built: the layers below the log, and no SQLite.
 #![cfg_attr(
     loom,
@@ -158,6 +150,7 @@ mod run_shared;
 #[cfg(not(loom))]
 mod run_start;
 #[cfg(not(feature = "internals"))]
+#[allow(dead_code, unused_imports, reason = "of its languages one has a user yet: that of runs")]
 mod search;
 #[cfg(feature = "internals")]
 #[doc(hidden)]

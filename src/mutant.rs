@@ -5,6 +5,7 @@
 //! `is_active` is a constant, so that nothing of this is left in a release.
 
 /// A rule of the storage protocol, deliberately broken.
+#[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "none can be switched on"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Mutant {
@@ -30,6 +31,7 @@ pub enum Mutant {
     Rule24TrustIndex,
 }
 
+#[cfg(feature = "internals")]
 impl Mutant {
     /// Every mutant once.
     pub const ALL: [Mutant; 10] = [

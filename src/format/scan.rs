@@ -89,7 +89,8 @@ enum Found<'a> {
 ///
 /// `bytes` starts at that slot; `is_last` says that the extent ends with them, so that a row that
 /// reaches further is none. No state decides how to scan: an empty slot is passed over, so that
-/// what a power cut left after a hole is found too. 32 bytes take about 5 ns.
+/// what a power cut left after a hole is found too.
+#[cfg(any(test, feature = "internals"))]
 pub fn scan(
     seed: SlotSeed,
     bytes: &[u8],

@@ -101,12 +101,14 @@ impl FileStorage {
     }
 
     /// The path that was opened, made absolute.
+    #[cfg(any(test, feature = "internals"))]
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether regions of this object are mapped.
+    #[cfg(any(test, feature = "internals"))]
     #[must_use]
     pub fn is_mapped(&self) -> bool {
         self.mapped

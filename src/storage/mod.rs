@@ -17,6 +17,7 @@ mod holders;
 mod mapped;
 #[cfg_attr(target_os = "macos", path = "medium_macos.rs")]
 mod medium;
+#[cfg(any(test, feature = "internals"))]
 mod memory;
 mod region;
 #[cfg(feature = "internals")]
@@ -31,6 +32,7 @@ pub(crate) use create::{
 #[cfg(any(test, feature = "internals"))]
 pub use fault::{CallKind, Failure, Fault, FaultPlan, FaultStorage, with_faulty_files};
 pub use file::{Access, FileStorage, WritePath};
+#[cfg(any(test, feature = "internals"))]
 pub use memory::{MemoryFile, MemoryStorage};
 
 /// What a lock is asked for: shared by many, or held by one.

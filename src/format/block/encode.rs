@@ -11,6 +11,7 @@ use super::footer::{StoredFooter, StoredGroup, StoredSeries, append_footer};
 use super::{Codec, Group, NUMBERS_MAX, SeriesLabel};
 
 /// Encodes the groups into one block, in this order; [`Encoder`] does the same piece by piece.
+#[cfg(any(test, feature = "internals"))]
 pub fn encode(groups: &[Group], codec: Codec) -> Result<Vec<u8>> {
     let mut encoder = Encoder::new(codec);
     for group in groups {
@@ -86,12 +87,6 @@ impl Encoder {
         self.places.insert(run, place);
         self.footer.runs.push(run.to_bits());
         Ok(place)
-    }
-
-    /// How many bytes the columns take so far; the footer comes to this, some 80 bytes a series.
-    #[must_use]
-    pub fn column_bytes(&self) -> usize {
-        self.block.len()
     }
 
     /// Ends the block; one without a group is [`ErrorKind::InvalidInput`].

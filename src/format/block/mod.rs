@@ -83,11 +83,15 @@ use crate::error::{Error, ErrorKind};
 use crate::format::record::SeriesId;
 use crate::id::RunId;
 
-pub use column::{Column, ColumnCodec, decode_column_f64, decode_column_i64};
-pub use decode::{
-    Footer, FooterOrMore, GroupFooter, SeriesFooter, footer_from_tail, parse, retain,
-};
-pub use encode::{Encoder, encode, statistics};
+#[cfg(any(test, feature = "internals"))]
+pub use column::ColumnCodec;
+pub use column::{Column, decode_column_f64, decode_column_i64};
+#[cfg(any(test, feature = "internals"))]
+pub use decode::GroupFooter;
+pub use decode::{Footer, FooterOrMore, SeriesFooter, footer_from_tail, parse, retain};
+pub use encode::Encoder;
+#[cfg(any(test, feature = "internals"))]
+pub use encode::{encode, statistics};
 
 /// The bytes at the end of a block that tell how long its footer is.
 pub const TRAILER_BYTES: usize = 12;
@@ -107,6 +111,10 @@ pub enum Codec {
     /// Pco: the smallest; the default.
     Pco,
     /// Byte shuffle and zstd: 40 to 70 % larger, and readable by tools without pco.
+    #[cfg_attr(
+        not(any(test, feature = "internals")),
+        allow(dead_code, reason = "read, and written by tests alone")
+    )]
     ShuffleZstd,
 }
 
