@@ -101,7 +101,7 @@ impl FileStorage {
     }
 
     /// The path that was opened, made absolute.
-    #[cfg(any(test, feature = "internals"))]
+    #[cfg(feature = "internals")]
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

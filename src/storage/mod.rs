@@ -29,11 +29,13 @@ use std::io;
 pub(crate) use create::{
     give_name, is_temporary_name, open_file, remove, replace, sync_name, temporary_name,
 };
-#[cfg(any(test, feature = "internals"))]
+#[cfg(feature = "internals")]
 pub use fault::{CallKind, Failure, Fault, FaultPlan, FaultStorage, with_faulty_files};
 pub use file::{Access, FileStorage, WritePath};
 #[cfg(any(test, feature = "internals"))]
-pub use memory::{MemoryFile, MemoryStorage};
+pub use memory::MemoryFile;
+#[cfg(feature = "internals")]
+pub use memory::MemoryStorage;
 
 /// What a lock is asked for: shared by many, or held by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

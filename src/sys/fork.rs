@@ -236,6 +236,7 @@ pub mod testing {
     }
 
     /// What a careless library or a daemon does: closes every descriptor from this number on.
+    #[cfg(feature = "internals")]
     pub fn close_descriptors_from(lowest: u32) {
         super::system::close_descriptors_from(lowest);
     }

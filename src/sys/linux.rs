@@ -169,7 +169,7 @@ pub(crate) fn is_network(folder: &Path) -> bool {
 }
 
 /// Closes every descriptor from this number on, whoever they belong to.
-#[cfg(any(test, feature = "internals"))]
+#[cfg(feature = "internals")]
 pub(crate) fn close_descriptors_from(lowest: u32) {
     // SAFETY: the crate's own descriptors expect to be closed by strangers; the caller sees to
     // it that nothing else of this process needs its own.

@@ -113,7 +113,7 @@ pub(crate) fn is_network(folder: &Path) -> bool {
 }
 
 /// Closes every descriptor from this number on, whoever they belong to.
-#[cfg(any(test, feature = "internals"))]
+#[cfg(feature = "internals")]
 pub(crate) fn close_descriptors_from(lowest: u32) {
     // SAFETY: asks for a number.
     let end = unsafe { libc::getdtablesize() };

@@ -86,7 +86,7 @@ use crate::id::RunId;
 #[cfg(any(test, feature = "internals"))]
 pub use column::ColumnCodec;
 pub use column::{Column, decode_column_f64, decode_column_i64};
-#[cfg(any(test, feature = "internals"))]
+#[cfg(feature = "internals")]
 pub use decode::GroupFooter;
 pub use decode::{Footer, FooterOrMore, SeriesFooter, footer_from_tail, parse, retain};
 pub use encode::Encoder;
