@@ -6,7 +6,7 @@ use std::path::Path;
 
 use criterion::Criterion;
 use polars::prelude::{
-    DataFrame, ParquetCompression, ParquetReader, ParquetWriter, SerReader as _, ZstdLevel,
+    DataFrame, ParquetCompression, ParquetReader, ParquetWriter, SerReader as _,
 };
 use tracklite::{Database, IndexPlace, MetricPoint, Run, RunId, Timestamp};
 
@@ -101,8 +101,8 @@ fn write_points(run: &Run, keys: &[String], times: &[i64]) {
 
 fn write_parquet(path: &Path, frame: &mut DataFrame) {
     let file = File::create(path).expect("a file");
-    let level = ZstdLevel::try_new(3).expect("a level");
-    let writer = ParquetWriter::new(file).with_compression(ParquetCompression::Zstd(Some(level)));
+    // Without a level: zstd's own default, which is 3.
+    let writer = ParquetWriter::new(file).with_compression(ParquetCompression::Zstd(None));
     writer.finish(frame).expect("it is written");
 }
 
