@@ -9,6 +9,7 @@ use crate::format::block::{self, Column, Footer, FooterOrMore, SeriesFooter};
 use crate::format::header::u64_at;
 use crate::format::record::{BlockPlace, Incarnation, SeriesId};
 use crate::format::scan::{Entry, PointSlot, PointSlots};
+use crate::format::slot::slot_count;
 use crate::id::{RunId, Timestamp};
 use crate::index::{SeriesSource, UnsealedExtent};
 use crate::live::LatestByRun;
@@ -22,6 +23,9 @@ const TAIL_BYTES: u32 = 8 * 1024;
 
 /// Room for so many points of a history is made at once, whatever the file claims.
 const RESERVE_MAX: u64 = 1 << 24;
+
+/// So many points of one series in a row let more of them be expected.
+const MANY_POINTS: usize = 256;
 
 impl Engine {
     /// Replaces what is in `into` by all points of a metric of a run, ordered by time, step, value.
@@ -39,7 +43,7 @@ impl Engine {
         reserve_to_fill(&mut into.values, room);
         let is_sorted = self.read_series(run, key, |sources| {
             into.clear();
-            let mut history = HistoryBuilder { history: &mut *into, is_sorted: true };
+            let mut history = HistoryBuilder { history: &mut *into, is_sorted: true, expected: 0 };
             for source in sources {
                 for place in &source.blocks {
                     self.read_columns(place, source, &mut history)?;
@@ -147,9 +151,12 @@ impl Engine {
 
     /// Hands the points of a series that are in extents to the sink.
     fn scan_source(&self, source: &SeriesSource, sink: &mut impl PointSink) -> Result<()> {
-        for extent in &source.extents {
-            let state = extent_state(extent);
-            self.log.scan_extent(source.incarnation, &state, 0, |_, entry| match entry {
+        let mut buffer = Vec::new();
+        for (number, extent) in source.extents.iter().enumerate() {
+            let left = source.extents[number..].iter().map(|it| slot_count(it.units) as usize);
+            sink.expect(left.sum());
+            let (owner, state) = (source.incarnation, extent_state(extent));
+            self.log.scan_extent_with(&mut buffer, owner, &state, 0, |_, entry| match entry {
                 Entry::Points(points) => sink.points_of(source.series, points),
                 Entry::Row { schema, step, time, values } => {
                     let row = source.rows.iter().find(|row| row.row == schema);
@@ -223,6 +230,9 @@ impl Engine {
 
 /// Takes the points of one series as they are found.
 trait PointSink {
+    /// So many more may come, if all that is there is of the one series.
+    fn expect(&mut self, _points: usize) {}
+
     /// Takes one point.
     fn point(&mut self, point: MetricPoint);
 
@@ -240,6 +250,8 @@ trait PointSink {
 struct HistoryBuilder<'a> {
     history: &'a mut MetricHistory,
     is_sorted: bool,
+    /// How many points may still come.
+    expected: usize,
 }
 
 impl HistoryBuilder<'_> {
@@ -251,16 +263,37 @@ impl HistoryBuilder<'_> {
         self.is_sorted &= self.history.is_sorted_from(from);
         outcome
     }
+
+    /// Makes room for all that may come, when much of this series has come at once: rather than
+    /// to move what is there again and again.
+    fn make_room(&mut self, points: usize) {
+        let history = &mut *self.history;
+        if points < MANY_POINTS || history.values.capacity() - history.len() >= points {
+            return;
+        }
+        let room = self.expected.min(RESERVE_MAX as usize).max(points);
+        reserve_to_fill(&mut history.steps, room);
+        reserve_to_fill(&mut history.times, room);
+        reserve_to_fill(&mut history.values, room);
+    }
 }
 
 impl PointSink for HistoryBuilder<'_> {
+    fn expect(&mut self, points: usize) {
+        self.expected = points;
+    }
+
     fn point(&mut self, point: MetricPoint) {
         self.extend(|history| history.push(point));
     }
 
     fn points_of(&mut self, series: SeriesId, points: PointSlots<'_>) {
+        let is_all = points.iter().all(|point| point.series == series);
+        if is_all {
+            self.make_room(points.iter().len());
+        }
         self.extend(|history| {
-            if points.iter().all(|point| point.series == series) {
+            if is_all {
                 // The usual case: three loops without a branch.
                 history.steps.extend(points.iter().map(|point| point.step));
                 history.times.extend(points.iter().map(|point| point.time));

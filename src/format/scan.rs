@@ -118,10 +118,11 @@ pub fn scan_live(
 ) -> bool {
     let mut rest = &bytes[..bytes.len() / SLOT * SLOT];
     while !rest.is_empty() {
-        let mut taken = 1;
-        if u64_at(rest, 0) == 0 {
-            report.empty += 1;
+        let mut taken = leading_empty_slots(rest);
+        if taken > 0 {
+            report.empty += taken as u32;
         } else {
+            taken = 1;
             match entry_at(seed, report.stopped, rest) {
                 Found::Entry(..) if report.misses_some(*settled) => {
                     *settled = report.stopped + 1;
@@ -162,6 +163,13 @@ impl ScanReport {
     fn misses_some(&self, settled: u32) -> bool {
         self.next < self.stopped && self.stopped >= settled
     }
+}
+
+/// How many slots at the start have no commit word.
+#[inline]
+fn leading_empty_slots(rest: &[u8]) -> usize {
+    let (slots, _) = rest.as_chunks::<SLOT>();
+    slots.iter().take_while(|slot| u64_at(*slot, 0) == 0).count()
 }
 
 /// What begins in the first slot of `rest`, the slot `index` of the extent.

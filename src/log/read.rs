@@ -13,8 +13,8 @@ use crate::sys::checksum::crc32c_bytes;
 use super::state::ExtentState;
 use super::{Log, io_error};
 
-/// How much of an extent is read at a time.
-const SCAN_BYTES: usize = 256 * 1024;
+/// How much of an extent is read at a time: so little that it stays in a near cache.
+const SCAN_BYTES: usize = 128 * 1024;
 /// The first bytes that are read of an extent: most short runs end within them.
 const FIRST_SCAN_BYTES: usize = 16 * 1024;
 /// So much memory may be asked for without a look at the length of the file.
@@ -31,6 +31,18 @@ impl Log {
         owner: Incarnation,
         extent: &ExtentState,
         from: u32,
+        visit: impl FnMut(u32, Entry<'_>),
+    ) -> Result<ScanReport> {
+        self.scan_extent_with(&mut Vec::new(), owner, extent, from, visit)
+    }
+
+    /// As [`Log::scan_extent`], with memory that the caller keeps from extent to extent.
+    pub(crate) fn scan_extent_with(
+        &self,
+        buffer: &mut Vec<u8>,
+        owner: Incarnation,
+        extent: &ExtentState,
+        from: u32,
         mut visit: impl FnMut(u32, Entry<'_>),
     ) -> Result<ScanReport> {
         let seed = SlotSeed::new(self.file, extent.unit, owner);
@@ -38,11 +50,13 @@ impl Log {
         #[cfg(feature = "internals")]
         let capacity = self.stored_length(extent)?.map_or(capacity, |it| capacity.min(it));
         let mut report = ScanReport { next: from, stopped: from, ..ScanReport::default() };
-        let mut buffer = vec![0; FIRST_SCAN_BYTES];
-        let mut settled = 0;
+        let (mut length, mut settled) = (FIRST_SCAN_BYTES, 0);
         while report.stopped < capacity {
             let left = (capacity - report.stopped) as usize * SLOT_BYTES as usize;
-            let wanted = buffer.len().min(left);
+            let wanted = length.min(left);
+            if buffer.len() < wanted {
+                buffer.resize(wanted, 0);
+            }
             let offset =
                 unit_start(extent.unit) + FIRST_SLOT_BYTES + u64::from(report.stopped) * SLOT_BYTES;
             let got = self
@@ -60,9 +74,9 @@ impl Log {
             if is_last {
                 break;
             }
-            let needed = if report.stopped == before { row_bytes(&buffer) } else { 0 };
+            let needed = if report.stopped == before { row_bytes(bytes) } else { 0 };
             let left = (capacity - report.stopped) as usize * SLOT_BYTES as usize;
-            buffer.resize(needed.max(left.min(SCAN_BYTES)), 0);
+            length = needed.max(left.min(SCAN_BYTES));
         }
         Ok(report)
     }

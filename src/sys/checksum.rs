@@ -1,5 +1,8 @@
 //! CRC-32C, with the processor's own instruction for the few words of a slot.
 
+/// The bytes of a slot.
+const SLOT: usize = 32;
+
 /// Continues the CRC-32C `seed` (0 to begin) over the little-endian bytes of `words`.
 ///
 /// The same result as [`crc32c_bytes`] over these bytes, without its cost of
@@ -42,57 +45,78 @@ pub(crate) fn leading_sealed_slots(seed: u32, index: u32, bytes: &[u8]) -> usize
         // SAFETY: the processor was just found to have the instructions.
         return unsafe { leading_sealed_slots_in_hardware(seed, index, bytes) };
     }
-    leading_slots(seed, index, bytes, |seed, words| crc32c_words_portable(seed, words))
+    leading_slots_portable(seed, index, bytes)
 }
 
-#[inline(always)]
-fn leading_slots(
-    seed: u32,
-    index: u32,
-    bytes: &[u8],
-    checksum: impl Fn(u32, &[u64; 4]) -> u32,
-) -> usize {
-    let mut numbers = index..;
-    let is_sealed = |slot: &[u8]| {
+/// As [`leading_sealed_slots`], by any function that continues a checksum.
+fn leading_slots_portable(seed: u32, index: u32, bytes: &[u8]) -> usize {
+    let (slots, _) = bytes.as_chunks::<SLOT>();
+    let is_sealed = |(number, slot): (u32, &[u8; SLOT])| {
         let [word, rest @ ..] = words_of(slot);
         let tag = word >> 32;
-        let found = checksum(seed ^ numbers.next().unwrap_or(0), &[tag, rest[0], rest[1], rest[2]]);
+        let found = crc32c_words_portable(seed ^ number, &[tag, rest[0], rest[1], rest[2]]);
         word as u32 == found && (tag as u32).cast_signed() > 0
     };
-    bytes.chunks_exact(32).map(is_sealed).take_while(|it| *it).count()
+    (index..).zip(slots).map(is_sealed).take_while(|it| *it).count()
 }
 
 #[inline(always)]
-fn words_of(slot: &[u8]) -> [u64; 4] {
+fn words_of(slot: &[u8; SLOT]) -> [u64; 4] {
     let mut words = [0; 4];
-    for (word, bytes) in words.iter_mut().zip(slot.chunks_exact(8)) {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(bytes);
-        *word = u64::from_le_bytes(eight);
+    for (word, bytes) in words.iter_mut().zip(slot.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
     }
     words
 }
 
+// No closures below: what is not compiled for the instructions itself cannot be merged with what
+// is, and a call for each slot or word would cost as much as the checksum.
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 fn leading_sealed_slots_in_hardware(seed: u32, index: u32, bytes: &[u8]) -> usize {
-    leading_slots(seed, index, bytes, |seed, words| {
-        let mut state = u64::from(!seed);
-        for &word in words {
-            state = std::arch::x86_64::_mm_crc32_u64(state, word);
+    let (slots, _) = bytes.as_chunks::<SLOT>();
+    let (fours, _) = slots.as_chunks::<4>();
+    let mut count = 0;
+    for [first, second, third, fourth] in fours {
+        // A checksum takes the processor longer than it takes to begin the next: four at a time.
+        let number = index.wrapping_add(count as u32);
+        let all = is_sealed_in_hardware(seed ^ number, first)
+            & is_sealed_in_hardware(seed ^ number.wrapping_add(1), second)
+            & is_sealed_in_hardware(seed ^ number.wrapping_add(2), third)
+            & is_sealed_in_hardware(seed ^ number.wrapping_add(3), fourth);
+        if !all {
+            break;
         }
-        !(state as u32)
-    })
+        count += 4;
+    }
+    while let Some(slot) = slots.get(count) {
+        if !is_sealed_in_hardware(seed ^ index.wrapping_add(count as u32), slot) {
+            break;
+        }
+        count += 1;
+    }
+    count
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse4.2")]
+#[inline]
+fn is_sealed_in_hardware(seed: u32, slot: &[u8; SLOT]) -> bool {
+    use std::arch::x86_64::_mm_crc32_u64;
+    let [word, second, third, fourth] = words_of(slot);
+    let tag = word >> 32;
+    let state = _mm_crc32_u64(u64::from(!seed), tag);
+    let state = _mm_crc32_u64(_mm_crc32_u64(_mm_crc32_u64(state, second), third), fourth);
+    (word as u32 == !(state as u32)) & ((tag as u32).cast_signed() > 0)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 fn crc32c_slots_in_hardware(seed: u32, bytes: &[u8]) -> u32 {
     let mut state = u64::from(!seed);
-    for slot in bytes.chunks_exact(8) {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(slot);
-        state = std::arch::x86_64::_mm_crc32_u64(state, u64::from_le_bytes(eight));
+    for eight in bytes.as_chunks::<8>().0 {
+        state = std::arch::x86_64::_mm_crc32_u64(state, u64::from_le_bytes(*eight));
     }
     !(state as u32)
 }
@@ -100,13 +124,11 @@ fn crc32c_slots_in_hardware(seed: u32, bytes: &[u8]) -> u32 {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 fn crc32c_words_in_hardware(seed: u32, words: &[u64]) -> u32 {
-    let add = |state, &word: &u64| std::arch::x86_64::_mm_crc32_u64(state, word);
-    let (slots, rest) = words.as_chunks::<4>();
     let mut state = u64::from(!seed);
-    for slot in slots {
-        state = slot.iter().fold(state, add);
+    for &word in words {
+        state = std::arch::x86_64::_mm_crc32_u64(state, word);
     }
-    !(rest.iter().fold(state, add) as u32)
+    !(state as u32)
 }
 
 fn crc32c_words_portable(seed: u32, words: &[u64]) -> u32 {
@@ -150,7 +172,7 @@ mod tests {
         }
         let count = |slots: &[[u64; 4]]| {
             let bytes: Vec<u8> = slots.iter().flatten().flat_map(|it| it.to_le_bytes()).collect();
-            let portable = leading_slots(5, 30, &bytes, |seed, it| crc32c_words_portable(seed, it));
+            let portable = leading_slots_portable(5, 30, &bytes);
             assert_eq!(leading_sealed_slots(5, 30, &bytes), portable);
             assert_eq!(crc32c_slots(3, &bytes), crc32c_bytes(3, &bytes));
             portable
