@@ -5,12 +5,13 @@ mod inputs;
 mod points;
 mod tags;
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 
 use crate::entity::{Lifecycle, PARENT_RUN_TAG, RUN_NAME_TAG, RunStatus};
 use crate::format::record::{
     Incarnation, Position, Purged, Record, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
+    SeriesId,
 };
 use crate::id::{ExperimentId, RunId};
 
@@ -26,11 +27,16 @@ const RUN_TABLES: [&str; 8] = [
     "runs",
 ];
 
-/// Applies the records of one transaction, remembering the small integers of runs and writers.
+/// Applies the records of one transaction, remembering the small integers of runs and writers,
+/// and what it has written that is asked for again soon.
 pub(super) struct Applier<'c> {
     connection: &'c Connection,
     runs: HashMap<RunId, Option<i64>>,
     writers: HashMap<Incarnation, Option<i64>>,
+    /// Run and key of series by writer and id, as far as they were defined or asked for here.
+    series: HashMap<(i64, SeriesId), (i64, String)>,
+    /// Which runs are known to have which writers.
+    run_writers: HashSet<(i64, i64)>,
     records: i64,
     points: i64,
     dropped: i64,
@@ -38,8 +44,16 @@ pub(super) struct Applier<'c> {
 
 impl<'c> Applier<'c> {
     pub(super) fn new(connection: &'c Connection) -> Self {
-        let (runs, writers) = (HashMap::new(), HashMap::new());
-        Applier { connection, runs, writers, records: 0, points: 0, dropped: 0 }
+        Applier {
+            connection,
+            runs: HashMap::new(),
+            writers: HashMap::new(),
+            series: HashMap::new(),
+            run_writers: HashSet::new(),
+            records: 0,
+            points: 0,
+            dropped: 0,
+        }
     }
 
     /// Moves the cursor. Returns how many records have been applied to the index in all.
@@ -202,9 +216,9 @@ impl<'c> Applier<'c> {
             it.time,
         ))?;
         self.runs.remove(&it.run);
-        if let Some(run) = self.run(it.run)?
-            && inserted > 0
-        {
+        if inserted > 0 {
+            let run = self.connection.last_insert_rowid();
+            self.runs.insert(it.run, Some(run));
             self.set_tag(run, RUN_NAME_TAG, &it.name)?;
             parent.map_or(Ok(()), |parent| self.set_tag(run, PARENT_RUN_TAG, &parent))?;
         }
@@ -228,8 +242,13 @@ impl<'c> Applier<'c> {
         }
     }
 
-    fn run_has_writer(&self, run: i64, writer: i64) -> rusqlite::Result<()> {
-        self.execute("INSERT OR IGNORE INTO run_writers VALUES (?1, ?2)", (run, writer))
+    fn run_has_writer(&mut self, run: i64, writer: i64) -> rusqlite::Result<()> {
+        if self.run_writers.contains(&(run, writer)) {
+            return Ok(());
+        }
+        self.execute("INSERT OR IGNORE INTO run_writers VALUES (?1, ?2)", (run, writer))?;
+        self.run_writers.insert((run, writer));
+        Ok(())
     }
 
     fn run_updated(&mut self, it: &RunUpdated) -> rusqlite::Result<()> {
@@ -297,6 +316,8 @@ impl<'c> Applier<'c> {
             .prepare_cached("SELECT ifnull(sum(points), 0) FROM metrics WHERE run = ?1")?
             .query_row([run], |row| row.get(0))?;
         self.points -= points;
+        self.series.retain(|_, (of, _)| *of != run);
+        self.run_writers.retain(|(of, _)| *of != run);
         self.purge_blocks(run)?;
         self.execute(
             "DELETE FROM block_series WHERE (writer, series) IN

@@ -64,7 +64,12 @@ impl Applier<'_> {
             .connection
             .prepare_cached("INSERT OR IGNORE INTO series VALUES (?1, ?2, ?3, ?4)")?;
         for (series, key) in (i64::from(it.first.0)..).zip(&it.keys) {
-            insert.execute((writer, series, run, if run.is_some() { key } else { "" }))?;
+            let inserted =
+                insert.execute((writer, series, run, if run.is_some() { key } else { "" }))?;
+            // Of two definitions of one id the first stands.
+            if let (Some(run), true, Ok(series)) = (run, inserted > 0, u32::try_from(series)) {
+                self.series.insert((writer, SeriesId(series)), (run, key.clone()));
+            }
         }
         Ok(())
     }
@@ -93,6 +98,9 @@ impl Applier<'_> {
 
     /// Run and key of a series; `None` when it is not defined or its run is purged.
     fn series(&self, writer: i64, series: SeriesId) -> rusqlite::Result<Option<(i64, String)>> {
+        if let Some(known) = self.series.get(&(writer, series)) {
+            return Ok(Some(known.clone()));
+        }
         let mut select = self.connection.prepare_cached(
             "SELECT run, key FROM series WHERE writer = ?1 AND series = ?2 AND run IS NOT NULL",
         )?;
@@ -144,26 +152,32 @@ impl Applier<'_> {
     fn merge_latest(&mut self, run: i64, key: &str, it: &SealedSeries) -> rusqlite::Result<()> {
         let count = it.count.cast_signed();
         self.points += count;
+        // Most metrics are sealed once: then there is nothing to compare with.
+        let mut insert = self.connection.prepare_cached(
+            "INSERT OR IGNORE INTO metrics (run, key, step, timestamp, value, bits, points)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        let bits = lost_bits(it.value);
+        if insert.execute((run, key, it.step, it.time, it.value, bits, count))? > 0 {
+            return Ok(());
+        }
         let mut select = self.connection.prepare_cached(
             "SELECT step, timestamp, value, bits FROM metrics WHERE run = ?1 AND key = ?2",
         )?;
-        let known = select.query_row((run, key), |row| metric_point(row, 0)).optional()?;
+        let known = select.query_row((run, key), |row| metric_point(row, 0))?;
         let point =
             MetricPoint { step: it.step, time: Timestamp::from_nanos(it.time), value: it.value };
-        match known {
-            Some(known) if point.latest_order(&known).is_le() => self.execute(
+        if point.latest_order(&known).is_le() {
+            return self.execute(
                 "UPDATE metrics SET points = points + ?3 WHERE run = ?1 AND key = ?2",
                 (run, key, count),
-            ),
-            _ => self.execute(
-                "INSERT INTO metrics (run, key, step, timestamp, value, bits, points)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 ON CONFLICT (run, key) DO UPDATE SET points = points + excluded.points,
-                 step = excluded.step, timestamp = excluded.timestamp, value = excluded.value,
-                 bits = excluded.bits",
-                (run, key, it.step, it.time, it.value, lost_bits(it.value), count),
-            ),
+            );
         }
+        self.execute(
+            "UPDATE metrics SET points = points + ?3, step = ?4, timestamp = ?5, value = ?6,
+             bits = ?7 WHERE run = ?1 AND key = ?2",
+            (run, key, count, it.step, it.time, it.value, bits),
+        )
     }
 
     pub(super) fn block_moved(&mut self, it: &BlockMoved) -> rusqlite::Result<()> {
