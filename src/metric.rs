@@ -87,17 +87,18 @@ impl Series {
         self.steps.resolve(Step(Some(step)));
     }
 
+    /// Logs a point, of now when no time is given.
     #[inline]
     pub(crate) fn log(
         &self,
         run: &RunShared,
         value: f64,
         step: Step,
-        time: Timestamp,
+        time: Option<Timestamp>,
     ) -> Result<()> {
         let step = self.steps.resolve(step);
         run.check_open()?;
-        let appended = run.engine().log.append_point(self.id, step, time.as_nanos(), value);
+        let appended = run.engine().log.append_point(self.id, step, time, value);
         appended.map_err(|error| run.engine().locate(error))
     }
 }
@@ -143,13 +144,13 @@ impl Metric {
     /// no space left is [`ErrorKind::StorageFull`], and the point is not logged.
     #[inline]
     pub fn log(&self, value: f64, step: impl Into<Step>) -> Result<()> {
-        self.log_at(value, step, Timestamp::now())
+        self.series.log(&self.run, value, step.into(), None)
     }
 
     /// Logs a value at a step and a time of the caller's.
     #[inline]
     pub fn log_at(&self, value: f64, step: impl Into<Step>, time: Timestamp) -> Result<()> {
-        self.series.log(&self.run, value, step.into(), time)
+        self.series.log(&self.run, value, step.into(), Some(time))
     }
 
     /// Logs many points, one after the other, at the same cost for each; on an error those before
@@ -210,19 +211,24 @@ impl MetricRow {
     /// none of it does. Another number of values than of keys is [`ErrorKind::InvalidInput`].
     #[inline]
     pub fn log(&self, values: &[f64], step: impl Into<Step>) -> Result<()> {
-        self.log_at(values, step, Timestamp::now())
+        self.log_row(values, step.into(), None)
     }
 
     /// Logs a row at a step and a time of the caller's.
     #[inline]
     pub fn log_at(&self, values: &[f64], step: impl Into<Step>, time: Timestamp) -> Result<()> {
+        self.log_row(values, step.into(), Some(time))
+    }
+
+    #[inline]
+    fn log_row(&self, values: &[f64], step: Step, time: Option<Timestamp>) -> Result<()> {
         if values.len() != self.schema.columns {
             return Err(self.wrong_length(values.len()));
         }
-        let step = self.schema.steps.resolve(step.into());
+        let step = self.schema.steps.resolve(step);
         self.run.check_open()?;
         let engine = self.run.engine();
-        let appended = engine.log.append_row(self.schema.id, step, time.as_nanos(), values);
+        let appended = engine.log.append_row(self.schema.id, step, time, values);
         appended.map_err(|error| engine.locate(error))
     }
 

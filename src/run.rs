@@ -105,7 +105,7 @@ impl Run {
     pub fn log_metric(&self, key: &str, value: f64, step: impl Into<Step>) -> Result<()> {
         self.0.check_fork()?;
         if let Some(series) = self.0.metrics.read().get(key) {
-            return series.log(&self.0, value, step.into(), Timestamp::now());
+            return series.log(&self.0, value, step.into(), None);
         }
         self.metric(key)?.log(value, step)
     }

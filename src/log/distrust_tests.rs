@@ -11,7 +11,7 @@ use crate::format::record::{
 };
 use crate::format::word::WordPlace;
 use crate::format::{FileId, unit_start};
-use crate::id::{ExperimentId, RunId};
+use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::storage::{CallKind, Failure, Fault, FaultPlan, FaultStorage, MemoryFile, Storage as _};
 use crate::verify::verify_storage;
 
@@ -187,9 +187,9 @@ fn a_slot_of_an_undefined_series_is_named() {
     let file = new_file();
     let log = open(&file).unwrap();
     let known = log.define_series(RUN, &["loss"]).unwrap()[0];
-    log.append_point(known, 0, 0, 0.5).unwrap();
-    log.append_point(SeriesId(77), 1, 1, 0.5).unwrap();
-    log.append_row(known, 2, 2, &[1.0]).unwrap();
+    log.append_point(known, 0, Some(Timestamp::from_nanos(0)), 0.5).unwrap();
+    log.append_point(SeriesId(77), 1, None, 0.5).unwrap();
+    log.append_row(known, 2, None, &[1.0]).unwrap();
     let found = damages(&file);
     let [slot, row] = &found[..] else { panic!("{found:?}") };
     assert_eq!(slot.place, "slot 1 of extent 2");

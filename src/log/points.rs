@@ -12,9 +12,10 @@ use crate::format::slot::{self, SLOT_WORDS, SlotSeed, point_words, row_slots, ro
 use crate::format::{
     FIRST_SLOT_BYTES, ROW_VALUES_MAX, SLOT_BYTES, UNIT_BYTES, unit_start, units_for,
 };
-use crate::id::RunId;
+use crate::id::{RunId, Timestamp};
 #[cfg(feature = "internals")]
 use crate::mutant::{self, Mutant};
+use crate::sys::clock::Clock;
 
 use super::definitions::Definition;
 use super::extent::{OpenExtent, Window, slot_offset};
@@ -43,6 +44,8 @@ pub(crate) struct Points {
     pub(super) chain_synced: Position,
     /// The values of a row as padded words; kept to spare an allocation a row.
     row: Vec<u64>,
+    /// Looked at under the lock: so the points of a process are in the order of their times.
+    clock: Clock,
 }
 
 impl Points {
@@ -57,6 +60,7 @@ impl Points {
             synced: 0,
             chain_synced,
             row: Vec::new(),
+            clock: Clock::of_machine(),
         }
     }
 }
@@ -132,7 +136,8 @@ impl Points {
 }
 
 impl Log {
-    /// Appends one point. When this returns, the point survives the death of the process.
+    /// Appends one point, of now when no time is given. When this returns, the point survives the
+    /// death of the process.
     ///
     /// Some tens of nanoseconds, of which fresh pages are the most; the next extent is ready before
     /// it is needed.
@@ -141,11 +146,12 @@ impl Log {
         &self,
         series: SeriesId,
         step: i64,
-        time: i64,
+        time: Option<Timestamp>,
         value: f64,
     ) -> Result<()> {
         self.check_usable()?;
-        let mut points = self.points.lock();
+        let mut guard = self.points.lock();
+        let points = &mut *guard;
         loop {
             if let Some(extent) = &mut points.active
                 && extent.next < extent.capacity
@@ -153,6 +159,7 @@ impl Log {
                 if extent.soiled > 0 {
                     extent.clean()?;
                 }
+                let time = time.map_or_else(|| points.clock.now(), Timestamp::as_nanos);
                 let words = point_words(extent.seed, extent.next, series, step, time, value);
                 if let Err(source) = extent.region.commit(slot_offset(extent.next), &words) {
                     extent.soiled = extent.next + 1;
@@ -162,20 +169,21 @@ impl Log {
                 let is_noticed = extent.next >= extent.notice_at;
                 points.stored += 1;
                 if is_noticed {
-                    self.notice(&mut points);
+                    self.notice(points);
                 }
                 return Ok(());
             }
-            self.next_extent(&mut points, 1)?;
+            self.next_extent(points, 1)?;
         }
     }
 
-    /// Appends one row: all of its values or, if the process dies, none.
+    /// Appends one row, of now when no time is given: all of its values or, if the process dies,
+    /// none.
     pub(crate) fn append_row(
         &self,
         schema: SeriesId,
         step: i64,
-        time: i64,
+        time: Option<Timestamp>,
         values: &[f64],
     ) -> Result<()> {
         self.check_usable()?;
@@ -194,6 +202,7 @@ impl Log {
                 points.row.extend(values.iter().map(|value| value.to_bits()));
                 points.row.resize(values.len().next_multiple_of(SLOT_WORDS), 0);
                 let (seed, index) = (extent.seed, extent.next);
+                let time = time.map_or_else(|| points.clock.now(), Timestamp::as_nanos);
                 let header = row_words(seed, index, schema, step, time, values.len(), &points.row);
                 let offset = slot_offset(index);
                 let stored = extent

@@ -8,6 +8,7 @@ compile_error!(
 );
 
 pub(crate) mod checksum;
+pub(crate) mod clock;
 pub(crate) mod descriptor;
 pub(crate) mod fork;
 pub(crate) mod lock;
