@@ -1,8 +1,12 @@
 //! Handles for logging one metric, or a row of several, at the cost of tens of nanoseconds.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+
+use foldhash::fast::FixedState;
 
 use crate::entity::MetricPoint;
 use crate::error::{Error, ErrorKind, Result};
@@ -178,6 +182,59 @@ impl Schema {
     pub(crate) fn new(id: SeriesId, columns: usize) -> Self {
         Schema { id, columns, steps: Arc::new(Steps::new()) }
     }
+
+    /// Logs a row, of now when no time is given.
+    #[inline]
+    pub(crate) fn log(
+        &self,
+        run: &RunShared,
+        values: &[f64],
+        step: Step,
+        time: Option<Timestamp>,
+    ) -> Result<()> {
+        if values.len() != self.columns {
+            return Err(self.wrong_length(run, values.len()));
+        }
+        let step = self.steps.resolve(step);
+        run.check_open()?;
+        let appended = run.engine().log.append_row(self.id, step, time, values);
+        appended.map_err(|error| run.engine().locate(error))
+    }
+
+    #[cold]
+    fn wrong_length(&self, run: &RunShared, got: usize) -> Error {
+        let message = format!("a row of {got} values for {} metrics", self.columns);
+        run.engine().locate(Error::new(ErrorKind::InvalidInput, message))
+    }
+}
+
+/// The row schemas of a run by their keys, which are looked up without making a list of them.
+#[derive(Debug, Default)]
+pub(crate) struct Schemas(HashMap<u64, Vec<(Vec<Box<str>>, Schema)>, FixedState>);
+
+impl Schemas {
+    pub(crate) fn get<'k>(
+        &self,
+        keys: impl ExactSizeIterator<Item = &'k str> + Clone,
+    ) -> Option<&Schema> {
+        let is_it = |known: &[Box<str>]| {
+            known.len() == keys.len()
+                && known.iter().zip(keys.clone()).all(|(it, key)| **it == *key)
+        };
+        let alike = self.0.get(&hash_of(keys.clone()))?;
+        alike.iter().find(|(known, _)| is_it(known)).map(|(_, schema)| schema)
+    }
+
+    pub(crate) fn insert(&mut self, keys: &[&str], schema: Schema) {
+        let alike = self.0.entry(hash_of(keys.iter().copied())).or_default();
+        alike.push((keys.iter().map(|&key| Box::from(key)).collect(), schema));
+    }
+}
+
+fn hash_of<'k>(keys: impl Iterator<Item = &'k str>) -> u64 {
+    let mut hasher = FixedState::default().build_hasher();
+    keys.for_each(|key| key.hash(&mut hasher));
+    hasher.finish()
 }
 
 /// Logs several metrics of a run at one step, all or none. Clones log the same metrics; any thread
@@ -211,31 +268,13 @@ impl MetricRow {
     /// none of it does. Another number of values than of keys is [`ErrorKind::InvalidInput`].
     #[inline]
     pub fn log(&self, values: &[f64], step: impl Into<Step>) -> Result<()> {
-        self.log_row(values, step.into(), None)
+        self.schema.log(&self.run, values, step.into(), None)
     }
 
     /// Logs a row at a step and a time of the caller's.
     #[inline]
     pub fn log_at(&self, values: &[f64], step: impl Into<Step>, time: Timestamp) -> Result<()> {
-        self.log_row(values, step.into(), Some(time))
-    }
-
-    #[inline]
-    fn log_row(&self, values: &[f64], step: Step, time: Option<Timestamp>) -> Result<()> {
-        if values.len() != self.schema.columns {
-            return Err(self.wrong_length(values.len()));
-        }
-        let step = self.schema.steps.resolve(step);
-        self.run.check_open()?;
-        let engine = self.run.engine();
-        let appended = engine.log.append_row(self.schema.id, step, time, values);
-        appended.map_err(|error| engine.locate(error))
-    }
-
-    #[cold]
-    fn wrong_length(&self, got: usize) -> Error {
-        let message = format!("a row of {got} values for {} metrics", self.schema.columns);
-        self.run.engine().locate(Error::new(ErrorKind::InvalidInput, message))
+        self.schema.log(&self.run, values, step.into(), Some(time))
     }
 }
 

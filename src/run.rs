@@ -17,6 +17,9 @@ use crate::reserved;
 pub(crate) use crate::run_shared::RunShared;
 use crate::series::keep_latest;
 
+/// Rows of up to so many values are logged by name without taking memory.
+const FEW_VALUES: usize = 32;
+
 /// A run: the handle through which it is written and read.
 ///
 /// Clones are the same handle; any thread may use them. Dropping a handle writes nothing: the run
@@ -115,7 +118,20 @@ impl Run {
     /// The same keys in the same order are fast from the second time on. A key that stands twice
     /// is [`ErrorKind::InvalidInput`].
     pub fn log_metrics(&self, metrics: &[(&str, f64)], step: impl Into<Step>) -> Result<()> {
-        let keys: Vec<&str> = metrics.iter().map(|(key, _)| *key).collect();
+        self.0.check_fork()?;
+        let step = step.into();
+        let keys = metrics.iter().map(|(key, _)| *key);
+        if let Some(schema) = self.0.rows.read().get(keys.clone()) {
+            // The values of a usual row need no memory of their own.
+            let mut few = [0.0; FEW_VALUES];
+            let Some(few) = few.get_mut(..metrics.len()) else {
+                let values: Vec<f64> = metrics.iter().map(|(_, value)| *value).collect();
+                return schema.log(&self.0, &values, step, None);
+            };
+            few.iter_mut().zip(metrics).for_each(|(value, (_, given))| *value = *given);
+            return schema.log(&self.0, few, step, None);
+        }
+        let keys: Vec<&str> = keys.collect();
         let values: Vec<f64> = metrics.iter().map(|(_, value)| *value).collect();
         self.metric_row(&keys)?.log(&values, step)
     }
@@ -142,8 +158,7 @@ impl Run {
     /// [`ErrorKind::InvalidInput`].
     pub fn metric_row(&self, keys: &[&str]) -> Result<MetricRow> {
         self.0.check_fork()?;
-        let names: Vec<Box<str>> = keys.iter().map(|&key| Box::from(key)).collect();
-        if let Some(row) = self.0.rows.read().get(&names) {
+        if let Some(row) = self.0.rows.read().get(keys.iter().copied()) {
             return Ok(MetricRow::new(Arc::clone(&self.0), row.clone()));
         }
         // All of it is checked before the first key is defined.
@@ -151,7 +166,7 @@ impl Run {
         checked.map_err(|error| self.engine().locate(error))?;
         self.define(keys)?;
         let mut rows = self.0.rows.write();
-        if let Some(row) = rows.get(&names) {
+        if let Some(row) = rows.get(keys.iter().copied()) {
             return Ok(MetricRow::new(Arc::clone(&self.0), row.clone()));
         }
         let metrics = self.0.metrics.read();
@@ -160,7 +175,7 @@ impl Run {
         let defined = self.engine().log.define_row(&series);
         let schema = defined.map_err(|error| self.engine().locate(error))?;
         let schema = Schema::new(schema, keys.len());
-        rows.insert(names, schema.clone());
+        rows.insert(keys, schema.clone());
         Ok(MetricRow::new(Arc::clone(&self.0), schema))
     }
 

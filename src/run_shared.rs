@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ExperimentId, RunId};
 use crate::log::{RunGate, check_run_writable};
-use crate::metric::{Schema, Series};
+use crate::metric::{Schemas, Series};
 
 /// What the clones of a handle, and the metric handles made by it, share.
 pub(crate) struct RunShared {
@@ -25,7 +25,7 @@ pub(crate) struct RunShared {
     is_finished: AtomicBool,
     // Without the run itself: a table of handles would keep the run alive for ever.
     pub(crate) metrics: RwLock<HashMap<Box<str>, Series, FixedState>>,
-    pub(crate) rows: RwLock<HashMap<Vec<Box<str>>, Schema, FixedState>>,
+    pub(crate) rows: RwLock<Schemas>,
 }
 
 impl RunShared {
