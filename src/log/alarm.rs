@@ -142,9 +142,10 @@ impl Log {
         let mut points = self.points.lock();
         points.synced = stored;
         points.chain_synced = mark;
-        points.populate_tail();
         #[cfg(feature = "internals")]
         self.store_lengths(&points)?;
+        drop(points);
+        self.populate_tail();
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! What goes on beside the program: syncing once a second, making extents ready, sealing, tending
-//! to the dead. One thread; without it `tick` does the same when it is called.
+//! to the dead. One thread; without it `tick` does the same when it is called. Ahead of a fast
+//! writer runs another one, since sealing takes too long for pages and extents to wait for it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -42,16 +44,23 @@ impl Wake {
         self.changed.notify_one();
     }
 
+    fn is_over(&self) -> bool {
+        self.state.lock().is_over
+    }
+
     fn end(&self) {
         self.state.lock().is_over = true;
         self.changed.notify_one();
     }
 
     /// Waits until woken or until `timeout` has passed; whether the thread is to end.
-    fn wait(&self, timeout: Duration) -> bool {
+    fn wait(&self, timeout: Option<Duration>) -> bool {
         let mut state = self.state.lock();
         if !state.is_due && !state.is_over {
-            self.changed.wait_for(&mut state, timeout);
+            match timeout {
+                Some(timeout) => drop(self.changed.wait_for(&mut state, timeout)),
+                None => self.changed.wait(&mut state),
+            }
         }
         state.is_due = false;
         state.is_over
@@ -203,17 +212,66 @@ impl Drop for Background {
     }
 }
 
+/// The thread that runs ahead of a fast writer; ends when dropped.
+struct Runner {
+    wake: Arc<Wake>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Runner {
+    /// Starts the thread; without it the writer does more by itself.
+    fn start(log: &Arc<Log>) -> Option<Runner> {
+        let (wake, waker) = (Arc::clone(&log.runner_wake), Arc::clone(&log.runner_wake));
+        let weak = Arc::downgrade(log);
+        let thread = std::thread::Builder::new()
+            .name("tracklite-ahead".to_owned())
+            .spawn(move || run_ahead(&waker, &weak))
+            .ok()?;
+        log.has_runner.store(true, Ordering::Relaxed);
+        Some(Runner { wake, thread: Some(thread) })
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.wake.end();
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run_ahead(wake: &Wake, log: &Weak<Log>) {
+    while !wake.wait(None) {
+        let Some(log) = log.upgrade() else { return };
+        let mut is_behind = true;
+        while is_behind && !wake.is_over() {
+            is_behind = log.populate_ahead();
+            if log.prepare_extent().is_err() {
+                // The other thread tries again, makes room where it can, and tells what is wrong.
+                log.wake.wake();
+                break;
+            }
+        }
+    }
+}
+
 fn run(wake: &Wake, log: &Weak<Log>) {
     // Sealing costs ten times what logging costs: it takes what the training leaves over.
     crate::sys::system::lower_thread_priority();
     let mut last_tick = Instant::now();
+    let mut runner = None;
     loop {
         let Some(interval) = log.upgrade().map(|log| log.options.sync_interval) else { return };
         let interval = interval.unwrap_or(IDLE_INTERVAL);
-        if wake.wait(interval.saturating_sub(last_tick.elapsed())) {
+        if wake.wait(Some(interval.saturating_sub(last_tick.elapsed()))) {
             return;
         }
         let Some(log) = log.upgrade() else { return };
+        if runner.is_none() && log.is_fast() {
+            runner = Runner::start(&log);
+        }
         let is_due = last_tick.elapsed() >= interval;
         let done = if is_due { log.tick() } else { log.look_at_extents() };
         if is_due {

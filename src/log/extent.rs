@@ -87,9 +87,25 @@ impl OpenExtent {
         Some(Window { region: Arc::clone(&self.region), from, end })
     }
 
-    /// Whether the background thread should make the next window resident.
+    /// Whether somebody should run ahead: less than a window is resident.
     pub(super) fn is_window_needed(&self) -> bool {
-        self.next.saturating_add(self.window_slots() / 2) >= self.populated
+        self.populated < self.capacity && self.is_resident_less_than(self.window_slots())
+    }
+
+    /// Whether enough is resident for now.
+    pub(super) fn is_far_ahead(&self) -> bool {
+        !self.is_resident_less_than(self.window_slots().saturating_mul(2))
+    }
+
+    fn is_resident_less_than(&self, slots: u32) -> bool {
+        self.populated < self.next.saturating_add(slots)
+    }
+
+    /// What is resident and not filled yet.
+    pub(super) fn tail(&self) -> Window {
+        let from = slot_offset(self.next) as u64;
+        let end = slot_offset(self.populated.max(self.next)) as u64;
+        Window { region: Arc::clone(&self.region), from, end }
     }
 
     fn window_slots(&self) -> u32 {

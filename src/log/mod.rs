@@ -2,9 +2,10 @@
 //! append to them.
 //!
 //! One [`Log`] is one process's engine on one file. Lock order, outermost first: `maintenance`,
-//! `sealer`, `syncing`, then one of `points` and `definitions`, then one of `unopened` and `chain`
-//! (which goes with the metadata lock of the file). `maintenance` is also taken further inside,
-//! and then only tried. `refusal`, `warnings` and the state of `wake` are held for no other lock.
+//! `sealer`, `syncing`, one of `preparing` and `populating`, then one of `points` and
+//! `definitions`, then one of `unopened` and `chain` (which goes with the metadata lock of the
+//! file). `maintenance` is also taken further inside, and then only tried. `refusal`, `warnings`
+//! and the state of a `Wake` are held for no other lock.
 
 mod alarm;
 mod append;
@@ -129,6 +130,13 @@ pub(crate) struct Log {
     /// Failures of background work, for `info`; the latest of each kind.
     warnings: Mutex<std::collections::BTreeMap<&'static str, String>>,
     wake: Arc<background::Wake>,
+    /// Wakes the thread that runs ahead of a fast writer, when there is one.
+    runner_wake: Arc<background::Wake>,
+    has_runner: AtomicBool,
+    /// Held while pages are made resident: see [`Log::populate_ahead`].
+    populating: Mutex<()>,
+    /// Held while the next extent is made ready, by one thread at a time.
+    preparing: Mutex<()>,
 }
 
 /// The end of the chain as far as this process knows, readable without a lock.

@@ -126,6 +126,10 @@ impl Log {
             refusal: Mutex::new(None),
             warnings: Mutex::default(),
             wake: Arc::new(Wake::default()),
+            runner_wake: Arc::new(Wake::default()),
+            has_runner: AtomicBool::new(false),
+            populating: Mutex::new(()),
+            preparing: Mutex::new(()),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The append path: points and rows into the process's own extent.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -98,13 +99,14 @@ impl Points {
         all
     }
 
-    /// Makes the page of the next store writable again, after a sync has write-protected it.
-    pub(super) fn populate_tail(&self) {
-        if let Some(extent) = &self.active {
-            let from = slot_offset(extent.next);
-            let end = slot_offset(extent.populated.max(extent.next));
-            extent.region.populate(from, end - from);
-        }
+    /// The pages of the next stores, which a sync has write-protected.
+    fn tail(&self) -> Option<Window> {
+        self.active.as_ref().map(OpenExtent::tail)
+    }
+
+    /// Whether the writer fills extents of the largest size.
+    fn is_fast(&self) -> bool {
+        self.active.as_ref().is_some_and(|extent| extent.units >= EXTENT_UNITS[3])
     }
 
     /// Whether the writer is in the second half of its last extent.
@@ -225,10 +227,11 @@ impl Log {
         }
     }
 
-    /// Half a window on: asks the background thread to run ahead, and where it has not, makes the
-    /// next window resident at once.
+    /// Half a window on: asks for pages and for the next extent where these are due, and where
+    /// nobody has run ahead, makes the next window resident at once.
     #[cold]
     fn notice(&self, points: &mut Points) {
+        let is_ready_needed = points.is_ready_needed();
         let Some(extent) = &mut points.active else { return };
         extent.put_notice();
         if extent.next >= extent.populated
@@ -236,18 +239,45 @@ impl Log {
         {
             window.populate();
         }
-        self.wake.wake();
+        if is_ready_needed || extent.is_window_needed() {
+            self.wake_ahead();
+        }
     }
 
-    /// Makes pages resident before the writer comes to them.
-    pub(super) fn populate_ahead(&self) {
-        let window = {
-            let mut points = self.points.lock();
-            let needed = points.active.as_mut().filter(|extent| extent.is_window_needed());
-            needed.and_then(OpenExtent::take_window)
-        };
-        // Without the lock: the writer goes on meanwhile.
+    /// Wakes whoever makes pages and extents ready.
+    fn wake_ahead(&self) {
+        let has_runner = self.has_runner.load(Ordering::Relaxed);
+        if has_runner { self.runner_wake.wake() } else { self.wake.wake() }
+    }
+
+    /// Whether the writer is so fast that a thread of its own should run ahead of it.
+    pub(super) fn is_fast(&self) -> bool {
+        self.points.lock().is_fast()
+    }
+
+    /// Makes a window of pages resident before the writer comes to it; whether one was due.
+    ///
+    /// It is of the active extent when it is taken. It is populated before anybody else can take
+    /// one, and before an extent is punched: a page that is touched after that would take space
+    /// again, for ever.
+    pub(super) fn populate_ahead(&self) -> bool {
+        let _one = self.populating.lock();
+        let window = self.next_window();
+        // Without the lock of the points: the writer goes on meanwhile.
         window.iter().for_each(Window::populate);
+        window.is_some()
+    }
+
+    fn next_window(&self) -> Option<Window> {
+        let mut points = self.points.lock();
+        points.active.as_mut().filter(|extent| !extent.is_far_ahead())?.take_window()
+    }
+
+    /// Makes the pages that the writer touches next writable again, after a sync.
+    pub(super) fn populate_tail(&self) {
+        let _one = self.populating.lock();
+        let tail = self.points.lock().tail();
+        tail.iter().for_each(Window::populate);
     }
 
     /// Goes over to an extent that has room for `slots` slots.
@@ -276,6 +306,7 @@ impl Log {
 
     /// Makes the next extent ready when the active one is half full.
     pub(super) fn prepare_extent(&self) -> Result<()> {
+        let Some(_one) = self.preparing.try_lock() else { return Ok(()) };
         let units = {
             let points = self.points.lock();
             if !points.is_ready_needed() {

@@ -346,6 +346,8 @@ impl Log {
 
     /// Gives an extent's space back. Where the medium has no holes the file is only larger.
     pub(super) fn punch(&self, extent: &ExtentState) -> Result<()> {
+        // No page of it is touched any more.
+        drop(self.populating.lock());
         self.punch_range(unit_start(extent.unit), u64::from(extent.units) * UNIT_BYTES)
     }
 
