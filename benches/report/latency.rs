@@ -8,11 +8,12 @@ const PACE: Duration = Duration::from_micros(100);
 const APPENDS: usize = 100_000;
 
 pub(crate) fn report() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = create(&folder.path().join("runs.tracklite"));
+    // Only this thread: what begins after this would have to share the core with one that spins.
     pin_to_one_core();
     let floor = quantiles(|| {});
     print("latency, floor: two looks at the clock, p50 / p99.9", &floor);
-    let folder = tempfile::tempdir().expect("a folder");
-    let database = create(&folder.path().join("runs.tracklite"));
     let run = database.default_experiment().and_then(|it| it.start_run("")).expect("a run");
     let loss = run.metric("loss").expect("a metric");
     let appended = quantiles(|| loss.log(0.5, 1).expect("a point"));
