@@ -46,9 +46,12 @@ struct LiveSeries {
 /// What the ids of writers stand for, asked for once. A definition never changes.
 #[derive(Debug, Default)]
 struct Names {
-    series: HashMap<(Incarnation, SeriesId), Option<(RunId, Arc<str>)>, FixedState>,
+    series: HashMap<(Incarnation, SeriesId), Option<Name>, FixedState>,
     rows: HashMap<(Incarnation, SeriesId), Arc<[SeriesId]>, FixedState>,
 }
+
+/// What a series is: a metric of a run.
+type Name = (RunId, Arc<str>);
 
 impl LivePoints {
     /// Reads what was logged since the last call, in extents that are not sealed now.
@@ -109,14 +112,29 @@ impl LiveExtent {
         extent: &UnsealedExtent,
         names: &mut Names,
     ) -> Result<()> {
+        let read = self.read_on(engine, extent, names);
+        if read.is_err() {
+            // Some of it may have been taken in: the next look begins at the beginning.
+            self.next = 0;
+            self.series.clear();
+        }
+        read
+    }
+
+    fn read_on(
+        &mut self,
+        engine: &Engine,
+        extent: &UnsealedExtent,
+        names: &mut Names,
+    ) -> Result<()> {
         let LiveExtent { owner, next, series } = self;
         let state = ExtentState { unit: extent.unit, units: extent.units, sealed: false };
         let mut failed = Ok(());
         let report = engine.log.scan_extent(*owner, &state, *next, |_, entry| match entry {
             Entry::Points(points) => {
-                points.iter().for_each(|PointSlot { series: id, step, time, value }| {
+                for PointSlot { series: id, step, time, value } in points.iter() {
                     add(series, id, step, time, value);
-                })
+                }
             }
             Entry::Row { schema, step, time, values } => match names.row(engine, *owner, schema) {
                 Ok(ids) => {

@@ -210,12 +210,15 @@ impl Schema {
 
 /// The row schemas of a run by their keys, which are looked up without making a list of them.
 #[derive(Debug, Default)]
-pub(crate) struct Schemas(HashMap<u64, Vec<(Vec<Box<str>>, Schema)>, FixedState>);
+pub(crate) struct Schemas(HashMap<u64, Vec<NamedSchema>, FixedState>);
+
+/// A schema and its keys.
+type NamedSchema = (Vec<Box<str>>, Schema);
 
 impl Schemas {
     pub(crate) fn get<'k>(
         &self,
-        keys: impl ExactSizeIterator<Item = &'k str> + Clone,
+        keys: &(impl ExactSizeIterator<Item = &'k str> + Clone),
     ) -> Option<&Schema> {
         let is_it = |known: &[Box<str>]| {
             known.len() == keys.len()

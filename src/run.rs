@@ -121,7 +121,7 @@ impl Run {
         self.0.check_fork()?;
         let step = step.into();
         let keys = metrics.iter().map(|(key, _)| *key);
-        if let Some(schema) = self.0.rows.read().get(keys.clone()) {
+        if let Some(schema) = self.0.rows.read().get(&keys) {
             // The values of a usual row need no memory of their own.
             let mut few = [0.0; FEW_VALUES];
             let Some(few) = few.get_mut(..metrics.len()) else {
@@ -158,7 +158,7 @@ impl Run {
     /// [`ErrorKind::InvalidInput`].
     pub fn metric_row(&self, keys: &[&str]) -> Result<MetricRow> {
         self.0.check_fork()?;
-        if let Some(row) = self.0.rows.read().get(keys.iter().copied()) {
+        if let Some(row) = self.0.rows.read().get(&keys.iter().copied()) {
             return Ok(MetricRow::new(Arc::clone(&self.0), row.clone()));
         }
         // All of it is checked before the first key is defined.
@@ -166,7 +166,7 @@ impl Run {
         checked.map_err(|error| self.engine().locate(error))?;
         self.define(keys)?;
         let mut rows = self.0.rows.write();
-        if let Some(row) = rows.get(keys.iter().copied()) {
+        if let Some(row) = rows.get(&keys.iter().copied()) {
             return Ok(MetricRow::new(Arc::clone(&self.0), row.clone()));
         }
         let metrics = self.0.metrics.read();

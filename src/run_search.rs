@@ -85,6 +85,7 @@ pub struct RunSearch {
 }
 
 /// How a search is answered. The answer is the same.
+#[cfg_attr(not(feature = "internals"), expect(dead_code, reason = "tests and benches choose"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Way {
     /// By whichever is cheaper.

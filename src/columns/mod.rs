@@ -184,19 +184,6 @@ impl RunColumns {
         &self.runs[row as usize]
     }
 
-    /// The columns of metrics by key; so with the others.
-    pub(crate) fn metrics(&self) -> &BTreeMap<String, Column<MetricPoint>> {
-        &self.metrics
-    }
-
-    pub(crate) fn params(&self) -> &BTreeMap<String, TextColumn> {
-        &self.params
-    }
-
-    pub(crate) fn tags(&self) -> &BTreeMap<String, TextColumn> {
-        &self.tags
-    }
-
     /// Brings all columns up to date with the index.
     fn follow(&mut self, index: &Index, changes: Changes) -> Result<()> {
         let Some(changed) = changes.runs(index, |experiment| self.runs_of(experiment))? else {
@@ -292,6 +279,22 @@ impl RunColumns {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(feature = "polars")]
+impl RunColumns {
+    /// The columns of metrics by key; so with the others.
+    pub(crate) fn metrics(&self) -> &BTreeMap<String, Column<MetricPoint>> {
+        &self.metrics
+    }
+
+    pub(crate) fn params(&self) -> &BTreeMap<String, TextColumn> {
+        &self.params
+    }
+
+    pub(crate) fn tags(&self) -> &BTreeMap<String, TextColumn> {
+        &self.tags
     }
 }
 
