@@ -1,17 +1,19 @@
 //! Searching and frames: `cargo bench --bench search`. Each group has its floor: polars over
-//! columns that are there already, or reading the same from Parquet.
+//! columns that are there already, or reading the same from Parquet. What a new process pays, and
+//! what a search costs beside 16 writers, is printed before: with `-- processes` that alone.
 
 #![allow(clippy::expect_used, reason = "a bench may stop short")]
 
 #[path = "../common/mod.rs"]
 mod common;
 mod history;
+mod processes;
 #[path = "../common/runs.rs"]
 mod runs;
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 use polars::prelude::{ChunkCompareEq as _, ChunkCompareIneq as _, DataFrame, SortMultipleOptions};
 use tracklite::internals::Way;
 use tracklite::internals::search::{RunFilter, RunOrder};
@@ -92,4 +94,19 @@ fn plan(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, plan, history::report, ten_thousand, hundred_thousand);
-criterion_main!(benches);
+
+fn main() {
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    if processes::is_child(&arguments) {
+        return;
+    }
+    // `cargo bench --bench search -- processes` measures these alone.
+    if arguments.iter().all(|argument| argument == "processes") {
+        processes::report();
+    }
+    if !arguments.iter().any(|argument| argument == "processes") {
+        benches();
+        Criterion::default().configure_from_args().final_summary();
+    }
+}

@@ -52,7 +52,7 @@ pub(crate) fn runs(
             RunColumn::Attribute(attribute) => add(attribute_of(runs, rows, *attribute, places)),
             RunColumn::Metric(key) => add(metric(runs, rows, key)),
             RunColumn::Param(key) => {
-                add(text(&format!("params.{key}"), runs.params().get(key), rows))
+                add(text(&format!("params.{key}"), runs.params().get(key), rows));
             }
             RunColumn::Tag(key) => add(text(&format!("tags.{key}"), runs.tags().get(key), rows)),
             RunColumn::AllMetrics => {
