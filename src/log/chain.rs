@@ -69,7 +69,8 @@ pub(crate) enum ChainEnd {
     Clean,
     /// Something that is no frame follows, beyond the durable mark: a power cut's remains.
     Remains(String),
-    /// The successor was linked, but a power cut took its header.
+    /// The successor was linked, but a power cut took its header, or took frames before it: then
+    /// the header names a place that is not reached any more.
     LostSuccessor(u32),
     /// What follows was durable and is not readable any more.
     Damage(String),
@@ -207,6 +208,10 @@ impl ChainReader {
         let continues = header.kind == UnitKind::Chain
             && header.previous_end == self.cursor.next
             && header.previous_hash == self.cursor.hash;
+        // Beyond the durable mark: the caller knows whether this is.
+        if !continues && header.kind == UnitKind::Chain && header.previous_end >= self.cursor.next {
+            return Ok(Some(ChainEnd::LostSuccessor(unit)));
+        }
         if !continues {
             return Ok(Some(ChainEnd::Damage(format!(
                 "unit {unit} continues the chain from byte {}, but it is readable only up to {}",
