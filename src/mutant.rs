@@ -23,6 +23,12 @@ pub enum Mutant {
     Rule8DamageIsEnd,
     /// An extent is punched before the frame that seals it is synced.
     Rule14PunchBeforeSync,
+    /// A block that gc has moved is punched before the frame that says so is synced.
+    Rule14MovedBeforeSync,
+    /// The janitor punches before the frames are synced that sealed a dead writer's extents.
+    Rule14JanitorBeforeSync,
+    /// The durable mark is that of the end of a sync, not of its beginning.
+    MarkAfterSync,
     /// A reader does not look again whether an extent was sealed while it read it.
     Rule18NoRecheck,
     /// A failed sync leaves no poison behind.
@@ -34,7 +40,7 @@ pub enum Mutant {
 #[cfg(feature = "internals")]
 impl Mutant {
     /// Every mutant once.
-    pub const ALL: [Mutant; 10] = [
+    pub const ALL: [Mutant; 13] = [
         Mutant::NoChecksum,
         Mutant::UnseededChecksum,
         Mutant::TrustedLength,
@@ -42,6 +48,9 @@ impl Mutant {
         Mutant::Rule1CounterIncarnation,
         Mutant::Rule8DamageIsEnd,
         Mutant::Rule14PunchBeforeSync,
+        Mutant::Rule14MovedBeforeSync,
+        Mutant::Rule14JanitorBeforeSync,
+        Mutant::MarkAfterSync,
         Mutant::Rule18NoRecheck,
         Mutant::Rule21NoPoison,
         Mutant::Rule24TrustIndex,

@@ -1,9 +1,12 @@
 //! Tending to dead writers: sealing what they logged, giving back the space they owe.
 
+use std::collections::BTreeSet;
+
 use parking_lot::MutexGuard;
 
 use crate::error::Result;
-use crate::format::record::{Incarnation, Punched, WriterClosed};
+use crate::format::record::{Incarnation, Punched, WriterClosed, WriterOpened};
+use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, Storage};
 
 use super::definitions::Definitions;
@@ -82,18 +85,32 @@ impl Log {
             }
         }
         if dead.is_empty() {
+            self.seen_dead.lock().clear();
             return Ok(0);
         }
-        let Some(_janitor) = self.try_maintenance(LockMode::Exclusive)? else { return Ok(0) };
         if self.heed_intents()? {
             return Ok(0);
         }
+        self.sync_for_dead(&dead)?;
+        let Some(_janitor) = self.try_maintenance(LockMode::Exclusive)? else { return Ok(0) };
         let mut tended = 0;
         for opened in dead {
             self.wind_up(opened.incarnation)?;
             tended += 1;
         }
         Ok(tended)
+    }
+
+    /// Syncs once for those that are newly seen dead: what they logged last was theirs to sync.
+    ///
+    /// Before the maintenance lock is asked for, which a backup may hold for long.
+    fn sync_for_dead(&self, dead: &[WriterOpened]) -> Result<()> {
+        let dead: BTreeSet<Incarnation> = dead.iter().map(|opened| opened.incarnation).collect();
+        if !dead.is_subset(&self.seen_dead.lock()) {
+            self.sync_once()?;
+        }
+        *self.seen_dead.lock() = dead;
+        Ok(())
     }
 
     /// Seals a dead writer's extents, punches them, and closes it in the chain.
@@ -113,7 +130,9 @@ impl Log {
             self.seal_extents(incarnation, &unsealed, &define)?;
         }
         // The frames that sealed the extents are synced before their space is given back.
-        self.sync_once()?;
+        if !mutant::is_active(Mutant::Rule14JanitorBeforeSync) {
+            self.sync_once()?;
+        }
         for extent in &writer.extents {
             self.punch(extent)?;
         }

@@ -4,8 +4,8 @@
 //! One [`Log`] is one process's engine on one file. Lock order, outermost first: `maintenance`,
 //! `sealer`, `syncing`, one of `preparing` and `populating`, then one of `points` and
 //! `definitions`, then one of `unopened` and `chain` (which goes with the metadata lock of the
-//! file). `maintenance` is also taken further inside, and then only tried. `refusal`, `warnings`
-//! and the state of a `Wake` are held for no other lock.
+//! file). `maintenance` is also taken further inside, and then only tried. `refusal`, `warnings`,
+//! `seen_dead` and the state of a `Wake` are held for no other lock.
 
 mod alarm;
 mod append;
@@ -31,6 +31,7 @@ mod seal_tests;
 mod state;
 mod survey;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -122,13 +123,15 @@ pub(crate) struct Log {
     owes_alarm: AtomicBool,
     /// The episode of poison for whose end a sync has waited in vain; 0 for none.
     given_up: AtomicU64,
+    /// The dead writers for which this process has synced.
+    seen_dead: Mutex<BTreeSet<Incarnation>>,
     /// Extents that the chain names and that could not be opened: the next ones to be used.
     unopened: Mutex<Vec<ExtentState>>,
     /// Set when the handle must refuse; `refusal` says why.
     is_refusing: AtomicBool,
     refusal: Mutex<Option<String>>,
     /// Failures of background work, for `info`; the latest of each kind.
-    warnings: Mutex<std::collections::BTreeMap<&'static str, String>>,
+    warnings: Mutex<BTreeMap<&'static str, String>>,
     wake: Arc<background::Wake>,
     /// Wakes the thread that runs ahead of a fast writer, when there is one.
     runner_wake: Arc<background::Wake>,

@@ -1,5 +1,6 @@
 //! Creating and opening: the header, recovery, and taking a liveness byte.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
@@ -121,6 +122,7 @@ impl Log {
             syncing: Mutex::new(()),
             owes_alarm: AtomicBool::new(false),
             given_up: AtomicU64::new(0),
+            seen_dead: Mutex::default(),
             unopened: Mutex::default(),
             is_refusing: AtomicBool::new(false),
             refusal: Mutex::new(None),
@@ -245,7 +247,7 @@ fn try_register(
     } else if end != ChainEnd::Clean {
         return Err(damaged(&chain.reader.cursor(), &format!("{end:?} while others write")));
     }
-    let Some(byte) = take_byte(storage)? else { return Ok(None) };
+    let Some(byte) = take_byte(storage, &chain.state)? else { return Ok(None) };
     // Whoever had it before is dead, and may have died of a failed sync.
     heed_byte(storage, file, &chain.state, byte)?;
     let incarnation = new_incarnation(storage, &chain.state)?;
@@ -283,7 +285,18 @@ fn refuse_other_kernels(storage: &dyn Storage, state: &State) -> Result<()> {
         let held = storage
             .is_locked_elsewhere(locks::liveness(writer.opened.byte))
             .map_err(io_error("looking for writers of other hosts".to_owned()))?;
-        if held || !storage.medium().locks_trusted {
+        if !storage.medium().locks_trusted {
+            return Err(Error::new(
+                ErrorKind::Locked,
+                format!(
+                    "process {} of host {} wrote this file under another kernel and has not left \
+                     it, and the locks of this file system do not tell whether it is dead: write \
+                     to a copy made by `tracklite backup`",
+                    writer.opened.process, writer.opened.host
+                ),
+            ));
+        }
+        if held {
             return Err(Error::new(
                 ErrorKind::Locked,
                 format!(
@@ -308,7 +321,9 @@ fn recover(
     // Beyond the file's length and beyond every unit that a frame names nothing was ever written.
     chain.state.next_unit = chain.state.next_unit.max(units_for(length));
     while let ChainEnd::LostSuccessor(unit) = end {
-        // The link was kept and the header was not: the header says nothing that is not known.
+        // The link was kept, and the header was not or says where frames ended that are lost: it
+        // is written again, for the link cannot be. Frames that stand in the unit and followed
+        // the lost ones do not continue the hash: they are remains.
         let cursor = chain.reader.cursor();
         allocate_unit(storage, unit)?;
         let linked = link_unit(storage, file, &cursor, unit, 1, Incarnation(0))?;
@@ -338,8 +353,14 @@ fn allocate_unit(storage: &dyn Storage, unit: u32) -> Result<()> {
 }
 
 /// The first liveness byte that nobody holds.
-fn take_byte(storage: &dyn Storage) -> Result<Option<u16>> {
-    for byte in 0..locks::LIVENESS_COUNT {
+///
+/// Where locks are not trusted, a byte that a writer has named in the chain and not left is not
+/// taken even when it seems free: whoever takes it declares that writer dead.
+fn take_byte(storage: &dyn Storage, state: &State) -> Result<Option<u16>> {
+    let is_trusted = storage.medium().locks_trusted;
+    let named: BTreeSet<u16> = state.writers.values().map(|writer| writer.opened.byte).collect();
+    let is_free = |byte: &u16| is_trusted || !named.contains(byte);
+    for byte in (0..locks::LIVENESS_COUNT).filter(is_free) {
         let taken = storage
             .try_lock(locks::liveness(byte), LockMode::Exclusive)
             .map_err(io_error("taking a liveness byte".to_owned()))?;

@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tracklite::storage::{CallKind, Failure, Fault};
+use tracklite::storage::{CallKind, Failure, Fault, LockMode, LockRange, Storage as _};
 use tracklite::{Database, ErrorKind, IndexPlace, Result};
 
 use super::world::{Process, ROWS_PER_EXTENT, World};
-use crate::support::File as _;
+use crate::support::{File as _, Opening};
+
+/// The lock byte of whoever seals the dead or makes a backup.
+const MAINTENANCE: LockRange = LockRange::byte(1);
 
 fn fail(world: &World, kind: Option<CallKind>, for_ever: bool) {
     world.faults.arm(Fault { kind, nth: 1, failure: Failure::Io, for_ever });
@@ -218,4 +221,33 @@ fn a_sync_waits_for_the_others_to_write_again() {
     });
     patient.close().unwrap();
     assert!(world.close(second));
+}
+
+/// What a process logged last is synced by whoever sees it dead, and once: also when somebody is
+/// at the maintenance for long, so that nothing can be sealed.
+#[test]
+fn who_sees_a_peer_dead_syncs_once_even_beside_a_backup() {
+    let mut world = World::new();
+    let opening = Opening { tick_syncs: false, ..Opening::write() };
+    let [first, second] = [(), ()].map(|()| world.open_with(&opening).unwrap());
+    let run = world.start_run(&first, "run").unwrap();
+    world.log_points(&run, "loss", 3);
+    drop(run);
+    let backup = world.file.open();
+    assert!(backup.try_lock(MAINTENANCE, LockMode::Exclusive).unwrap());
+    let syncs_of_ticks = |count: usize| {
+        let before = world.faults.calls(CallKind::Sync);
+        (0..count).for_each(|_| second.database.tick().unwrap());
+        world.faults.calls(CallKind::Sync) - before
+    };
+    assert_eq!(syncs_of_ticks(3), 0, "nobody is dead");
+    first.kill.kill();
+    drop(first);
+    assert_eq!(syncs_of_ticks(1), 1, "one is newly dead");
+    assert_eq!(syncs_of_ticks(3), 0, "and is not new any more");
+    drop(backup);
+    second.database.tick().unwrap();
+    assert!(world.faults.calls(CallKind::Punch) > 0, "then it is wound up");
+    assert!(world.close(second));
+    world.check().unwrap();
 }
