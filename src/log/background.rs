@@ -18,7 +18,8 @@ use crate::mutant::{self, Mutant};
 use super::Log;
 use super::chain::write_word;
 
-/// How often an idle thread looks whether a peer has died or the file was replaced.
+/// How often at least the thread looks whether a peer has died, a sync of theirs has failed, or the
+/// file was replaced, however seldom it syncs.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Wakes the background thread.
@@ -83,15 +84,20 @@ impl Wake {
 }
 
 impl Log {
-    /// Does all that is due: what the background thread does once a second.
+    /// Does all that is due, and syncs unless this is done only when asked for.
     pub(crate) fn tick(&self) -> Result<()> {
+        self.tick_and(self.options.sync_interval.is_some())
+    }
+
+    /// What the background thread does once a second or more often; `syncs` when that is due.
+    fn tick_and(&self, syncs: bool) -> Result<()> {
         self.check_usable()?;
         self.check_place()?;
         self.heed_intents()?;
         if !self.recover_from_poison()? {
             return Ok(());
         }
-        if self.has_unsynced() && self.options.sync_interval.is_some() {
+        if syncs && self.has_unsynced() {
             self.sync_once()?;
         }
         #[cfg(feature = "internals")]
@@ -260,11 +266,13 @@ fn run_ahead(wake: &Wake, log: &Weak<Log>) {
 fn run(wake: &Wake, log: &Weak<Log>) {
     // Sealing costs ten times what logging costs: it takes what the training leaves over.
     crate::sys::system::lower_thread_priority();
-    let mut last_tick = Instant::now();
+    let (mut last_tick, mut last_sync) = (Instant::now(), Instant::now());
     let mut runner = None;
     loop {
-        let Some(interval) = log.upgrade().map(|log| log.options.sync_interval) else { return };
-        let interval = interval.unwrap_or(IDLE_INTERVAL);
+        let Some(sync_interval) = log.upgrade().map(|log| log.options.sync_interval) else {
+            return;
+        };
+        let interval = sync_interval.map_or(IDLE_INTERVAL, |it| it.min(IDLE_INTERVAL));
         if wake.wait(Some(interval.saturating_sub(last_tick.elapsed()))) {
             return;
         }
@@ -273,9 +281,13 @@ fn run(wake: &Wake, log: &Weak<Log>) {
             runner = Runner::start(&log);
         }
         let is_due = last_tick.elapsed() >= interval;
-        let done = if is_due { log.tick() } else { log.look_at_extents() };
+        let syncs = is_due && sync_interval.is_some_and(|it| last_sync.elapsed() >= it);
+        let done = if is_due { log.tick_and(syncs) } else { log.look_at_extents() };
         if is_due {
             last_tick = Instant::now();
+        }
+        if syncs {
+            last_sync = last_tick;
         }
         let warning = done.err().map(|error| describe(&error));
         if is_due || warning.is_some() {

@@ -67,10 +67,15 @@ pub enum Failure {
     /// The first half is written (in whole words), stored or allocated, then the medium is full.
     /// Other calls do nothing and report the device's error.
     Short,
+    /// Nothing is done, for the medium cannot do it (EOPNOTSUPP): holes, for example.
+    Unsupported,
 }
 
 impl Failure {
     fn error(self, kind: CallKind) -> io::Error {
+        if self == Failure::Unsupported {
+            return io::Error::from(Errno::OPNOTSUPP);
+        }
         let partial = matches!(kind, CallKind::Write | CallKind::Store | CallKind::Allocate);
         let full = self == Failure::StorageFull || (self == Failure::Short && partial);
         io::Error::from(if full { Errno::NOSPC } else { Errno::IO })
@@ -382,6 +387,17 @@ mod tests {
         }
         plan.disarm();
         assert!(storage.try_lock(range, LockMode::Shared).unwrap());
+    }
+
+    #[test]
+    fn what_the_medium_cannot_do_is_told_as_such() {
+        let (_, plan, storage) = faulty();
+        plan.arm(fault(CallKind::Punch, 1, Failure::Unsupported, true));
+        for _ in 0..2 {
+            let error = storage.punch(0, 64).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        }
+        storage.sync().unwrap();
     }
 
     #[test]

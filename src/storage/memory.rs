@@ -38,6 +38,7 @@ struct Inner {
     random_state: PlainU64,
     has_name: PlainBool,
     boot_id: PlainU64,
+    medium: Mutex<MediumTraits>,
 }
 
 #[derive(Debug)]
@@ -96,6 +97,7 @@ impl MemoryFile {
                 random_state: PlainU64::new(inode),
                 has_name: PlainBool::new(true),
                 boot_id: PlainU64::new(1),
+                medium: Mutex::new(MediumTraits { mappable: true, locks_trusted: true }),
             }),
         }
     }
@@ -127,6 +129,11 @@ impl MemoryFile {
     /// From now on the file's name leads elsewhere (or here again), as after a removal.
     pub fn set_name_leads_here(&self, leads_here: bool) {
         self.inner.has_name.store(leads_here, Ordering::SeqCst);
+    }
+
+    /// From now on the medium is said to be such.
+    pub fn set_medium(&self, medium: MediumTraits) {
+        *self.inner.medium.lock() = medium;
     }
 
     /// From now on the host tells this boot identity.
@@ -387,7 +394,7 @@ impl Storage for MemoryStorage {
     }
 
     fn medium(&self) -> MediumTraits {
-        MediumTraits { mappable: true, locks_trusted: true }
+        *self.inner.medium.lock()
     }
 
     fn allocated_bytes(&self) -> io::Result<u64> {

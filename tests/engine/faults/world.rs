@@ -70,7 +70,7 @@ impl World {
         let kinds = [ErrorKind::Io, ErrorKind::StorageFull, ErrorKind::Poisoned, ErrorKind::Locked];
         let text = format!("{what}: {:?}: {error}", error.kind());
         assert!(kinds.contains(&error.kind()), "{text}");
-        assert!(error.to_string().len() > "memory: ".len(), "{text}");
+        assert!(is_told(error), "{text}: caused by {:?}", std::error::Error::source(error));
         self.errors.push(text);
     }
 
@@ -239,5 +239,22 @@ impl World {
         let followed = [0, ROW_KEYS / 2, ROW_KEYS - 1].map(|key| self.row_keys[key].clone());
         let is_read = |key: &str| !key.starts_with("row/") || followed.iter().any(|it| it == key);
         support::read_where(&database?, is_read)
+    }
+}
+
+/// Whether an error says in words which file it is about, what was being done, and why it failed.
+fn is_told(error: &Error) -> bool {
+    let text = error.to_string();
+    let Some(message) = text.strip_prefix("memory: ") else { return false };
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    // "syncing the file failed", "writing a frame of 80 bytes at 65664"
+    let doing = message.split_whitespace().next().is_some_and(|word| word.ends_with("ing"));
+    match error.kind() {
+        ErrorKind::Io => doing && cause.contains("Input/output error"),
+        ErrorKind::StorageFull => doing && cause.contains("No space left"),
+        ErrorKind::Poisoned => says(&["a sync of this file failed before"]),
+        ErrorKind::Locked => says(&["is locked since more than"]) && says(&[" by "]),
+        _ => false,
     }
 }

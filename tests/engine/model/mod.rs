@@ -8,6 +8,7 @@ mod calls;
 mod copies;
 mod crashes;
 mod difference;
+mod found;
 mod plain;
 mod world;
 

@@ -1,0 +1,186 @@
+//! What the engine must not do although nobody would see it in an answer: read the whole history
+//! when it opens, make an index that nobody asked for, wait for the disk under a lock.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use tracklite::storage::{MemoryFile, Storage};
+use tracklite::{Database, IndexPlace, Limits, MetricPoint, Run, Timestamp};
+
+use crate::support::{self, File as _};
+use crate::watched::{Watch, Watched};
+
+const UNIT: u64 = 64 * 1024;
+/// The slots of an extent of one unit, and some more.
+const EXTENT_POINTS: usize = 2100;
+/// The shared word that hints at the newest checkpoint.
+const CHECKPOINT_HINT: u64 = 4104;
+
+/// The calls that wait for the disk under the lock of the chain, each with the situation in which
+/// it does, and no others do: an opening prepares no space ahead, for nobody waits for the process
+/// that opens, and the last writer that leaves must let nobody in while it gives the reserve back.
+const SLOW_UNDER_LOCK: [(&str, &str); 3] = [
+    ("opening where the chain's unit is full", "allocate"),
+    ("opening after a power cut", "allocate"),
+    ("closing as the last writer", "punch"),
+];
+
+fn open(file: &MemoryFile, watch: &Watch, index: IndexPlace) -> Database {
+    let storage: Arc<dyn Storage> = Watched::new(file.storage(), watch);
+    let builder = Database::builder().background(false).index(index).limits(Limits::unlimited());
+    let builder = builder.checkpoint_bytes(256 * 1024);
+    builder.open_storage(Path::new("memory"), storage).unwrap()
+}
+
+fn log_points(run: &Run, count: usize) {
+    let point = |step| MetricPoint { step, time: Timestamp::from_nanos(step), value: 0.5 };
+    let points: Vec<MetricPoint> = (0..count as i64).map(point).collect();
+    run.metric("loss").unwrap().log_points(&points).unwrap();
+}
+
+/// Runs, points that fill extents, tags that fill units of the chain, a sync, sealing, gc.
+fn work(database: &Database) {
+    for round in 0..3 {
+        let run = database.default_experiment().unwrap().start_run("worked").unwrap();
+        log_points(&run, 2 * EXTENT_POINTS);
+        for number in 0..4 {
+            run.set_tag(&number.to_string(), "t".repeat(30_000)).unwrap();
+        }
+        database.sync().unwrap();
+        database.tick().unwrap();
+        if round > 0 {
+            run.delete().unwrap();
+            database.gc().unwrap();
+        }
+    }
+}
+
+/// Bytes that are no frame, where the chain ends in its first unit.
+fn leave_remains(file: &MemoryFile) {
+    let bytes = file.bytes();
+    let unit = &bytes[UNIT as usize..2 * UNIT as usize];
+    let used = unit.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+    file.storage().write_at(UNIT + used.next_multiple_of(8) as u64, &[0xAA; 64]).unwrap();
+}
+
+#[test]
+fn nobody_waits_for_the_disk_under_the_lock_of_the_chain() {
+    let mut found = BTreeSet::new();
+    let watch = Watch::default();
+    let mut note = |situation: &'static str, least: u64| {
+        let seen = watch.take();
+        assert!(seen.holds >= least, "{situation}: the lock was taken {} times", seen.holds);
+        found.extend(seen.under_lock.into_iter().map(|call| (situation, call)));
+    };
+    let file = support::create(1);
+    let database = open(&file, &watch, IndexPlace::InMemory);
+    note("opening", 1);
+    work(&database);
+    note("working", 20);
+    database.close().unwrap();
+    note("closing as the last writer", 2);
+
+    let file = support::create(2);
+    for _ in 0..UNIT / 64 {
+        // It is dropped with its storage, and leaves no frame but that of its opening.
+        let faults = tracklite::storage::FaultPlan::new();
+        let (database, kill) =
+            support::open(&WatchedFile(&file, &watch), &support::Opening::write(), &faults);
+        let database = database.unwrap();
+        kill.kill();
+        drop(database);
+    }
+    assert!(file.bytes().len() as u64 > 2 * UNIT, "the first unit was not filled");
+    note("opening where the chain's unit is full", UNIT / 64);
+
+    let file = support::create(3);
+    let database = open(&file, &watch, IndexPlace::InMemory);
+    database.default_experiment().unwrap().start_run("before").unwrap();
+    database.close().unwrap();
+    leave_remains(&file);
+    watch.take();
+    let database = open(&file, &watch, IndexPlace::InMemory);
+    note("opening after a power cut", 1);
+    assert_eq!(database.runs().unwrap().len(), 1);
+    assert_eq!(found, BTreeSet::from(SLOW_UNDER_LOCK));
+}
+
+/// A file each of whose processes is watched.
+struct WatchedFile<'a>(&'a MemoryFile, &'a Watch);
+
+impl support::File for WatchedFile<'_> {
+    fn storage(&self) -> Arc<dyn Storage> {
+        Watched::new(self.0.storage(), self.1)
+    }
+}
+
+#[test]
+fn opening_reads_the_tail_of_the_chain_and_not_its_history() {
+    const HISTORY: u64 = 4 * 1024 * 1024;
+    let (file, watch) = (support::create(4), Watch::default());
+    let database = open(&file, &watch, IndexPlace::InMemory);
+    let run = database.default_experiment().unwrap().start_run("long").unwrap();
+    for number in 0..HISTORY / 40_000 {
+        run.set_tag("tag", number.to_string().repeat(40_000 / number.to_string().len())).unwrap();
+        database.tick().unwrap();
+    }
+    drop(run);
+    database.close().unwrap();
+    let bytes_to_open = || {
+        watch.take();
+        let database = open(&file, &watch, IndexPlace::InMemory);
+        let read = watch.take().bytes_read;
+        database.close().unwrap();
+        read
+    };
+    let tail = bytes_to_open();
+    assert!(tail < HISTORY / 8, "{tail} bytes are read to open a chain of {HISTORY}");
+    // Without the hint it is the whole chain: so the hint is what has spared it.
+    file.storage().write_at(CHECKPOINT_HINT, &[0; 8]).unwrap();
+    let whole = bytes_to_open();
+    assert!(whole > HISTORY * 3 / 4, "{whole} bytes are read without a checkpoint");
+}
+
+#[test]
+fn what_waits_to_be_sealed_is_reported() {
+    let (file, watch) = (support::create(5), Watch::default());
+    let database = open(&file, &watch, IndexPlace::InMemory);
+    let unsealed = |database: &Database| database.info().unwrap().unsealed_bytes;
+    assert_eq!(unsealed(&database), 0);
+    let run = database.default_experiment().unwrap().start_run("busy").unwrap();
+    log_points(&run, 1);
+    assert_eq!(unsealed(&database), UNIT);
+    log_points(&run, 400 * EXTENT_POINTS);
+    let backlog = unsealed(&database);
+    assert!(backlog > 400 * UNIT, "{backlog}");
+    database.tick().unwrap();
+    // The extent in use and the one that is held ready, each of 64 units at most.
+    let left = unsealed(&database);
+    assert!((UNIT..=128 * UNIT).contains(&left), "{left} of {backlog} are left by a tick");
+    drop(run);
+    database.close().unwrap();
+    let reader = Database::builder().read_only(true).index(IndexPlace::InMemory);
+    let reader = reader.open_storage(Path::new("memory"), file.storage()).unwrap();
+    assert_eq!(unsealed(&reader), 0);
+}
+
+#[test]
+fn a_process_that_only_logs_makes_no_index() {
+    let folder = support::scratch();
+    let index = folder.path().join("index");
+    let (file, watch) = (support::create(6), Watch::default());
+    let database = open(&file, &watch, IndexPlace::Directory(index.clone()));
+    let run = database.experiment("/logged").unwrap().start_run("logged").unwrap();
+    run.log_param("rate", 0.1).unwrap();
+    run.set_tag("a", "b").unwrap();
+    log_points(&run, 2 * EXTENT_POINTS);
+    database.tick().unwrap();
+    database.sync().unwrap();
+    run.finish().unwrap();
+    database.close().unwrap();
+    assert!(!index.exists(), "an index was made, and nobody asked for anything");
+    let database = open(&file, &watch, IndexPlace::Directory(index.clone()));
+    assert_eq!(database.runs().unwrap().len(), 1);
+    assert!(index.exists(), "the question makes it");
+}

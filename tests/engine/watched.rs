@@ -1,0 +1,131 @@
+//! A storage that notes how much is read, and what is done under the lock of the metadata chain.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tracklite::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Storage};
+
+/// The lock byte that is held while the chain is appended.
+const METADATA: LockRange = LockRange::byte(0);
+
+/// What a [`Watched`] storage has seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    is_held: bool,
+    /// How often the lock of the chain was taken.
+    pub holds: u64,
+    /// The slow calls that were made while it was held.
+    pub under_lock: BTreeSet<&'static str>,
+    pub bytes_read: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Watch(Arc<Mutex<Seen>>);
+
+impl Watch {
+    /// What was seen since the last time.
+    pub fn take(&self) -> Seen {
+        std::mem::take(&mut *self.0.lock())
+    }
+
+    fn slow(&self, call: &'static str) {
+        let mut seen = self.0.lock();
+        if seen.is_held {
+            seen.under_lock.insert(call);
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Watched {
+    inner: Arc<dyn Storage>,
+    watch: Watch,
+}
+
+impl Watched {
+    pub fn new(inner: Arc<dyn Storage>, watch: &Watch) -> Arc<dyn Storage> {
+        Arc::new(Watched { inner, watch: watch.clone() })
+    }
+}
+
+impl Storage for Watched {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read_at(offset, buffer)?;
+        self.watch.0.lock().bytes_read += count as u64;
+        Ok(count)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.inner.write_at(offset, bytes)
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.watch.slow("allocate");
+        self.inner.allocate(offset, length)
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.watch.slow("punch");
+        self.inner.punch(offset, length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.watch.slow("sync");
+        self.inner.sync()
+    }
+
+    fn region(&self, offset: u64, length: u64) -> io::Result<Box<dyn Region>> {
+        self.inner.region(offset, length)
+    }
+
+    fn try_lock(&self, range: LockRange, mode: LockMode) -> io::Result<bool> {
+        let taken = self.inner.try_lock(range, mode)?;
+        if taken && range == METADATA {
+            let mut seen = self.watch.0.lock();
+            seen.is_held = true;
+            seen.holds += 1;
+        }
+        Ok(taken)
+    }
+
+    fn unlock(&self, range: LockRange) -> io::Result<()> {
+        if range == METADATA {
+            self.watch.0.lock().is_held = false;
+        }
+        self.inner.unlock(range)
+    }
+
+    fn is_locked_elsewhere(&self, range: LockRange) -> io::Result<bool> {
+        self.inner.is_locked_elsewhere(range)
+    }
+
+    fn lock_holders(&self, range: LockRange) -> Vec<String> {
+        self.inner.lock_holders(range)
+    }
+
+    fn place(&self) -> io::Result<FilePlace> {
+        self.inner.place()
+    }
+
+    fn medium(&self) -> MediumTraits {
+        self.inner.medium()
+    }
+
+    fn allocated_bytes(&self) -> io::Result<u64> {
+        self.inner.allocated_bytes()
+    }
+
+    fn boot_id(&self) -> u128 {
+        self.inner.boot_id()
+    }
+
+    fn random(&self) -> io::Result<u128> {
+        self.inner.random()
+    }
+}
