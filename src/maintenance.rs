@@ -18,6 +18,7 @@ use crate::format::{FORMAT_VERSION, unit_start};
 use crate::id::Timestamp;
 use crate::index::{BlockRuns, Index, RunScope};
 use crate::log::{Log, LogOptions};
+use crate::mutant::{self, Mutant};
 use crate::storage::{Access, Storage, WritePath, is_temporary_name, open_file, remove, replace};
 
 /// A file of at least this length vacuums itself when it is mostly holes.
@@ -239,7 +240,9 @@ fn commit_moves(log: &Log, moves: &[BlockMoved]) -> Result<u64> {
     }
     log.sync_once()?;
     log.append(|_, _| Ok((moves.iter().cloned().map(Into::into).collect(), ())))?;
-    log.sync_once()?;
+    if !mutant::is_active(Mutant::Rule14MovedBeforeSync) {
+        log.sync_once()?;
+    }
     let mut freed = 0;
     for it in moves {
         log.punch_range(it.from, u64::from(it.from_length))?;

@@ -138,6 +138,8 @@ impl Log {
         if self.heed_intents()? || self.poison()? != poison {
             return Err(poisoned());
         }
+        let mark =
+            if mutant::is_active(Mutant::MarkAfterSync) { self.chain_end.get() } else { mark };
         self.advance_mark(mark)?;
         let mut points = self.points.lock();
         points.synced = stored;

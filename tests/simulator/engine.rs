@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracklite::storage::simulated::{ProcessControl, SimulatedDisk};
-use tracklite::{Database, IndexPlace, Result};
+use tracklite::{Database, IndexPlace, Limits, Result};
 
 /// How a simulated process opens the file.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,7 @@ fn open_at(
         .background(false)
         .sync_interval(interval)
         .index(index)
+        .limits(Limits::unlimited())
         .checkpoint_bytes(CHECKPOINT_BYTES)
         .recovery_timeout(Duration::ZERO)
         .open_storage(Path::new("simulated"), Arc::new(storage));

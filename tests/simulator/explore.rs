@@ -25,6 +25,8 @@ const DEPTH_MAX: usize = 2;
 pub struct Statistics {
     distinct: [Mutex<HashSet<u64>>; Phase::ALL.len()],
     pub recovered: AtomicU64,
+    /// Units of the chain that were linked because it grew.
+    pub grown_units: AtomicU64,
 }
 
 impl Statistics {
@@ -77,21 +79,19 @@ impl Explorer<'_> {
                 self.fill_and_purge(&world, &mut actors[actor])?;
             }
             let call = Call::draw(self.focus, &mut self.random);
-            world.disk.set_phase(call.phase());
-            actors[actor].call(call)?;
+            actors[actor].call_in_phase(&world, call)?;
             self.settle(&world, &mut actors)?;
         }
         if self.focus == Focus::SealAndPunch
             && self.random.one_in(2)
             && let Some(actor) = actors.pop()
         {
-            world.disk.set_phase(Phase::SealAndPunch);
             actors.extend(self.read_while_sealing(&world, actor)?);
         }
         if self.random.one_in(2) {
-            world.disk.set_phase(Phase::SealAndPunch);
             self.close_all(&world, actors)?;
         }
+        self.statistics.grown_units.fetch_add(world.grown_units(), Ordering::Relaxed);
         self.judge(&world, 0)
     }
 
@@ -104,6 +104,7 @@ impl Explorer<'_> {
             runs.extend(filler.fill_run(300 + self.random.below(900))?);
         }
         self.close(world, filler)?;
+        world.disk.set_phase(Phase::Append);
         let (kept, all) = (self.random.below(runs.len()), self.random.one_in(3));
         for (place, run) in runs.into_iter().enumerate() {
             if all || place != kept {
@@ -142,7 +143,6 @@ impl Explorer<'_> {
                 }
             }
             2 if actors.len() > 1 => {
-                world.disk.set_phase(Phase::SealAndPunch);
                 let actor = actors.swap_remove(chosen);
                 self.close(world, actor)?;
             }
@@ -188,7 +188,7 @@ impl Explorer<'_> {
         let seal = move || {
             for _ in 0..rounds {
                 let call = if random.one_in(2) { Call::Tick } else { Call::Bulk };
-                actor.call(call)?;
+                actor.call_in_phase(world, call)?;
             }
             Ok(Some(actor))
         };
@@ -235,6 +235,7 @@ impl Explorer<'_> {
 
     fn close_all(&mut self, world: &World, mut actors: Vec<Actor>) -> Verdict<()> {
         if self.random.one_in(2) {
+            world.disk.set_phase(Phase::Append);
             self.calm_down(world, &mut actors)?;
         }
         actors.into_iter().try_for_each(|actor| self.close(world, actor))
@@ -250,7 +251,10 @@ impl Explorer<'_> {
         actor.rows.clear();
         let (control, fails) = (actor.control.clone(), actor.expects_failures);
         let had_deaths = actor.had_deaths.load(Ordering::Relaxed);
+        let (moment, unsealed) = (world.moment(), world.unsealed_bytes());
+        world.disk.set_phase(Phase::SealAndPunch);
         let closed = actor.database.close();
+        world.end_of_sealing(moment, world.unsealed_bytes() < unsealed);
         // The others notice when it died in its sync.
         actor.had_deaths.fetch_or(control.is_dead(), Ordering::Relaxed);
         match closed {
@@ -375,11 +379,9 @@ impl Explorer<'_> {
         let mut actors = vec![actor];
         for _ in 0..self.random.below(6) {
             let call = Call::draw(Focus::Recovery, &mut self.random);
-            world.disk.set_phase(call.phase());
-            actors[0].call(call)?;
+            actors[0].call_in_phase(&world, call)?;
         }
         if self.random.one_in(3) {
-            world.disk.set_phase(Phase::SealAndPunch);
             self.close_all(&world, actors)?;
         }
         self.judge(&world, depth + 1)
@@ -426,6 +428,10 @@ fn one_of_two(world: &World, seed: u64, dies_after: Option<u64>) -> Verdict<Opti
     }
     actor.tick()?;
     actor.check_live()?;
+    // From here on it writes like any other; once both do, that is no recovery any more.
+    if world.recovered.fetch_add(1, Ordering::Relaxed) == 1 {
+        world.disk.set_phase(Phase::Append);
+    }
     const CALLS: [Call; 8] = [
         Call::StartRun,
         Call::Point,

@@ -73,6 +73,7 @@ fn report(statistics: &Statistics, seeds: u64, began: Instant) {
     let seconds = began.elapsed().as_secs_f64();
     let recovered = statistics.recovered.load(Ordering::Relaxed);
     println!("{total} distinct states ({recovered} recoveries) of {seeds} seeds in {seconds:.1} s");
+    println!("  {} units linked by growth", statistics.grown_units.load(Ordering::Relaxed));
     for (phase, count) in Phase::ALL.iter().zip(counts) {
         let share = count as f64 * 100.0 / total.max(1) as f64;
         let bar = "#".repeat((share / 2.0) as usize);
@@ -122,6 +123,8 @@ fn power_cuts_lose_nothing_durable_and_invent_nothing() {
     let counts = statistics.counts();
     assert!(counts.iter().sum::<usize>() >= wanted, "too few distinct states");
     assert!(counts.iter().all(|&count| count >= wanted / 10), "a phase has too few states");
+    let grown = statistics.grown_units.load(Ordering::Relaxed);
+    assert!(grown > 0, "no chain has outgrown a unit");
 }
 
 #[test]
@@ -135,6 +138,22 @@ fn a_damaged_chain_never_passes_for_a_shorter_one() {
 fn a_backup_of_a_live_file_is_a_snapshot_and_survives_a_power_cut() {
     for seed in 0..200 {
         backup::backup(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+#[test]
+fn interval_keeps_its_promise() {
+    for seed in 0..20 {
+        let kept = rules::interval_keeps_its_promise(seed);
+        kept.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+#[test]
+fn frames_lost_before_a_link_are_no_damage() {
+    for seed in 0..40 {
+        let outcome = rules::power_cut_after_growth(seed);
+        outcome.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 

@@ -67,6 +67,11 @@ fn mutant_rule_8_damage_is_end_is_caught() {
 }
 
 #[test]
+fn mutant_mark_after_sync_is_caught() {
+    must_be_caught_in(Mutant::MarkAfterSync, rules::synced_beside_an_appender);
+}
+
+#[test]
 fn mutant_rule_18_no_recheck_is_caught() {
     must_be_caught_in(Mutant::Rule18NoRecheck, rules::sealed_while_read);
 }
@@ -82,6 +87,16 @@ fn mutant_rule_24_trust_index_is_caught() {
 #[test]
 fn mutant_rule_14_punch_before_sync_is_caught() {
     must_be_caught(Mutant::Rule14PunchBeforeSync);
+}
+
+#[test]
+fn mutant_rule_14_moved_before_sync_is_caught() {
+    must_be_caught(Mutant::Rule14MovedBeforeSync);
+}
+
+#[test]
+fn mutant_rule_14_janitor_before_sync_is_caught() {
+    must_be_caught(Mutant::Rule14JanitorBeforeSync);
 }
 
 #[test]

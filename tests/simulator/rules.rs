@@ -1,7 +1,10 @@
 //! One small situation for each of some rules: what must not happen, as directly as can be had.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use tracklite::storage::Storage as _;
-use tracklite::storage::simulated::{ProcessControl, Random, SimulatedDisk, run_together};
+use tracklite::storage::simulated::{ProcessControl, Random, SimulatedDisk, Step, run_together};
 use tracklite::{Database, MetricPoint, Result, Run, Timestamp};
 
 use crate::engine::{self, Opening};
@@ -173,6 +176,90 @@ pub fn failed_sync(seed: u64) -> Verdict<()> {
         if found != [("synced".to_owned(), wanted(0, COUNT))] {
             let counts: Vec<usize> = found.iter().map(|(_, values)| values.len()).collect();
             return Err(format!("{COUNT} points were synced, of each run are left {counts:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Rule 8: the durable mark is that of the chain when the sync began. What another process appends
+/// while the sync is under way may be lost in a power cut, and is no damage then.
+pub fn synced_beside_an_appender(seed: u64) -> Verdict<()> {
+    let mut random = Random::new(seed);
+    let disk = SimulatedDisk::new(random.bits());
+    let (syncing, _control) = open(&disk, CREATE)?;
+    said(syncing.sync(), "the first sync")?;
+    let (appending, _control) = open(&disk, Opening::WRITE)?;
+    let run = said(filled_run(&appending, "appending", 0, 1), "logging")?;
+    let images = Arc::new(Mutex::new(Vec::new()));
+    let (taken, mut cuts) = (Arc::clone(&images), Random::new(random.bits()));
+    disk.on_change(Some(Box::new(move |view| {
+        if matches!(view.step(), Step::SyncEnd | Step::CommitWord | Step::Write) {
+            taken.lock().push(view.crash_image(&mut cuts));
+        }
+    })));
+    let sync = || (0..3).try_for_each(|_| said(syncing.sync(), "syncing"));
+    let append = || {
+        (0..8).try_for_each(|place| said(run.set_tag("tag", place.to_string()), "setting a tag"))
+    };
+    let jobs: Vec<Box<dyn FnOnce() -> Verdict<()> + Send + '_>> =
+        vec![Box::new(sync), Box::new(append)];
+    run_together(random.bits(), jobs).into_iter().collect::<Verdict<()>>()?;
+    disk.on_change(None);
+    for image in images.lock().drain(..) {
+        said(engine::open(&image, Opening::WRITE).0, "opening after a power cut beside a sync")?;
+    }
+    Ok(())
+}
+
+/// Rule 20: after a tick no power cut takes what was logged before it, where ticks sync.
+pub fn interval_keeps_its_promise(seed: u64) -> Verdict<()> {
+    const COUNT: usize = 40;
+    let mut random = Random::new(seed);
+    let disk = SimulatedDisk::new(random.bits());
+    let (database, _control) = open(&disk, Opening { tick_syncs: true, ..CREATE })?;
+    said(filled_run(&database, "kept", 0, COUNT), "logging")?;
+    said(database.tick(), "a tick")?;
+    for _ in 0..20 {
+        let found = values(&disk.crash_image(&mut random))?;
+        if found != [("kept".to_owned(), wanted(0, COUNT))] {
+            return Err(format!("{COUNT} points before a tick, after a power cut {found:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Rule 8: a power cut keeps the link to the chain's next unit, and loses frames before it that
+/// were not synced. That is no damage: what was synced is there, and the chain goes on.
+pub fn power_cut_after_growth(seed: u64) -> Verdict<()> {
+    let mut random = Random::new(seed);
+    let disk = SimulatedDisk::new(random.bits());
+    let (database, _control) = open(&disk, CREATE)?;
+    let run = said(filled_run(&database, "grown", 0, 1), "logging")?;
+    said(run.set_tag("synced", "1"), "setting a tag")?;
+    said(database.sync(), "syncing")?;
+    for number in 0..6 {
+        let value = "v".repeat(10_000 + random.below(40_000));
+        said(run.set_tag(&number.to_string(), value), "setting a large tag")?;
+    }
+    for round in 0..12 {
+        let mut image = disk.crash_image(&mut random);
+        let mut wanted = vec!["synced".to_owned()];
+        // Again and again, so that what the first recovery wrote is lost in part as well.
+        for again in 0..3 {
+            let (database, control) = open(&image, Opening::WRITE)?;
+            let run = said(database.run(run.id()), "finding the run")?;
+            let tags = said(run.tags(), "reading the tags")?;
+            if let Some(lost) = wanted.iter().find(|key| !tags.contains_key(*key)) {
+                return Err(format!("image {round}, recovery {again}: the tag {lost} is lost"));
+            }
+            let value = "w".repeat(random.below(60_000));
+            said(run.set_tag(&format!("after{again}"), value), "writing after a power cut")?;
+            if random.one_in(2) {
+                said(database.sync(), "syncing after a power cut")?;
+                wanted.push(format!("after{again}"));
+            }
+            image = image.crash_image(&mut random);
+            control.kill();
         }
     }
     Ok(())

@@ -24,6 +24,8 @@ pub enum Call {
     ChangeExperiment,
     Params,
     Tags,
+    /// A tag that takes a unit of the chain, or several.
+    LargeTag,
     Update,
     Point,
     Row,
@@ -47,6 +49,7 @@ impl Call {
             (Call::ChangeExperiment, 2),
             (Call::Params, 4),
             (Call::Tags, 4),
+            (Call::LargeTag, 1),
             (Call::Update, 3),
             (Call::Point, 12),
             (Call::Row, 10),
@@ -99,6 +102,7 @@ impl Actor {
             Call::ChangeExperiment => self.change_experiment(),
             Call::Params => self.with_run(Self::log_params),
             Call::Tags => self.with_run(Self::set_tags),
+            Call::LargeTag => self.with_run(Self::set_large_tag),
             Call::Update => self.with_run(Self::update),
             Call::Point => self.with_run(Self::log_point),
             Call::Row => self.with_run(Self::log_row),
@@ -292,6 +296,19 @@ impl Actor {
         drop(oracle);
         let handle = &self.runs[&run];
         let result = if deletes { handle.delete_tag(&key) } else { handle.set_tag(&key, &value) };
+        self.note(event, result).map(drop)
+    }
+
+    fn set_large_tag(&mut self, run: EventId) -> Verdict<()> {
+        let length = 20_000 + self.random.below(130_000);
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("set large tag");
+        let Some(it) = oracle.runs.get_mut(&run) else { return Ok(()) };
+        let mut value = format!("{} ", event.0).repeat(length / 2);
+        value.truncate(length);
+        it.tags.entry("large".to_owned()).or_default().set(event, Some(value.clone()));
+        drop(oracle);
+        let result = self.runs[&run].set_tag("large", value);
         self.note(event, result).map(drop)
     }
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use tracklite::storage::Storage as _;
 use tracklite::storage::simulated::{DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step};
 use tracklite::{Database, Error, ErrorKind, Metric, MetricRow, Result, Run};
 
@@ -13,6 +14,7 @@ use crate::compare::compare;
 use crate::engine::{self, Opening};
 use crate::observe::{Observation, check_statistics, observe, observe_amid};
 use crate::oracle::{Clock, Clocks, EventId, Oracle, Snapshot};
+use crate::workload::Call;
 
 /// Whether each call is printed, for a replay.
 pub static IS_TRACING: AtomicBool = AtomicBool::new(false);
@@ -47,6 +49,17 @@ pub struct World {
     pub tick_syncs: bool,
     /// Whether a process has died, perhaps during a sync: such a sync counts as failed.
     pub had_deaths: Arc<AtomicBool>,
+    /// How often space was given back.
+    punches: Arc<AtomicU64>,
+    /// How many of the processes that recover at once have done so.
+    pub recovered: AtomicUsize,
+}
+
+/// A moment of a world, to see what happened since.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    captured: usize,
+    punches: u64,
 }
 
 impl World {
@@ -60,6 +73,8 @@ impl World {
             captured: Arc::default(),
             tick_syncs: random.one_in(3),
             had_deaths: Arc::default(),
+            punches: Arc::default(),
+            recovered: AtomicUsize::new(0),
         };
         let opening = Opening { create: true, read_only: false, tick_syncs: world.tick_syncs };
         let actor =
@@ -82,6 +97,8 @@ impl World {
             captured: Arc::default(),
             tick_syncs: random.one_in(3),
             had_deaths: Arc::default(),
+            punches: Arc::default(),
+            recovered: AtomicUsize::new(0),
         };
         world.watch(random.bits(), sampling);
         world
@@ -97,6 +114,7 @@ impl World {
             sampling,
             begun: HashMap::new(),
             is_doubtful: false,
+            punches: Arc::clone(&self.punches),
         };
         self.disk.on_change(Some(Box::new(move |view| {
             captured.lock().extend(watcher.see(view));
@@ -142,6 +160,49 @@ impl World {
         self.actor(opening, seed).map_err(|error| tell("opening", &error))
     }
 
+    /// Now, before something that may seal.
+    pub fn moment(&self) -> Moment {
+        let captured = self.captured.lock().len();
+        Moment { captured, punches: self.punches.load(Ordering::Relaxed) }
+    }
+
+    /// Power cuts since then count as such of sealing only if something was sealed: in a tick, if
+    /// an extent was punched.
+    pub fn end_of_tick(&self, began: Moment) {
+        self.end_of_sealing(began, self.punches.load(Ordering::Relaxed) > began.punches);
+    }
+
+    /// As [`World::end_of_tick`], for what the caller knows to have sealed or not.
+    pub fn end_of_sealing(&self, began: Moment, has_sealed: bool) {
+        if has_sealed {
+            return;
+        }
+        for capture in self.captured.lock().iter_mut().skip(began.captured) {
+            if capture.phase == Phase::SealAndPunch {
+                capture.phase = Phase::Append;
+            }
+        }
+    }
+
+    /// Bytes of extents that are not sealed; 0 when they cannot be asked for.
+    pub fn unsealed_bytes(&self) -> u64 {
+        engine::with_reader(&self.disk, Database::info).map_or(0, |info| info.unsealed_bytes)
+    }
+
+    /// The units that writers have linked because the chain has outgrown the ones before.
+    pub fn grown_units(&self) -> u64 {
+        const UNIT: u64 = 64 * 1024;
+        let storage = self.disk.attach();
+        let units = storage.len().unwrap_or(0) / UNIT;
+        let is_grown = |unit: &u64| {
+            let mut header = [0; 32];
+            let got = storage.read_at(unit * UNIT, &mut header);
+            let is_chain = got.is_ok() && header.starts_with(b"TRKLunit") && header[8] == 1;
+            is_chain && header[24..32] != [0; 8]
+        };
+        (1..units).filter(is_grown).count() as u64
+    }
+
     /// Takes the captured power cuts.
     pub fn take_captured(&self) -> Vec<Captured> {
         std::mem::take(&mut *self.captured.lock())
@@ -178,6 +239,7 @@ struct Watcher {
     begun: HashMap<u64, Clock>,
     /// A sync has failed: what the disk calls synced need not be durable any more.
     is_doubtful: bool,
+    punches: Arc<AtomicU64>,
 }
 
 impl Watcher {
@@ -187,6 +249,9 @@ impl Watcher {
                 self.begun.insert(view.process(), self.clocks.now());
             }
             Step::SyncFailed => self.is_doubtful = true,
+            Step::Punch => {
+                self.punches.fetch_add(1, Ordering::Relaxed);
+            }
             Step::SyncEnd => {
                 if let Some(begun) = self.begun.remove(&view.process())
                     && !self.is_doubtful
@@ -277,6 +342,15 @@ impl Actor {
             Some(steps) => self.control.kill_after(steps),
             None => self.control.kill(),
         }
+    }
+
+    /// Makes a call in the phase that is its own.
+    pub fn call_in_phase(&mut self, world: &World, call: Call) -> Verdict<()> {
+        let began = world.moment();
+        world.disk.set_phase(call.phase());
+        self.call(call)?;
+        world.end_of_tick(began);
+        Ok(())
     }
 
     /// Reads everything and checks that what was acknowledged is there.

@@ -129,12 +129,14 @@ impl Page {
         self.changes.push(Change { moment, content: Content::All(content) });
     }
 
-    /// The newest version is durable now, unless a failed sync has made the kernel forget it.
-    pub(super) fn sync(&mut self) {
-        if !self.forgotten {
-            self.durable.clone_from(&self.current);
+    /// The version of the moment `began` is durable now, unless a failed sync has made the kernel
+    /// forget it; what was changed since is not.
+    pub(super) fn sync(&mut self, began: u64) {
+        let covered = self.changes.partition_point(|change| change.moment <= began);
+        if covered > 0 {
+            self.durable = self.version(covered);
+            self.changes.drain(..covered);
         }
-        self.changes.clear();
     }
 
     /// A sync failed: some version reached the medium, and the kernel takes the page for clean.

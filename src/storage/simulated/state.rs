@@ -187,12 +187,18 @@ impl State {
         }
     }
 
-    pub(super) fn sync(&mut self) {
-        for page in self.dirty.drain(..) {
-            self.pages[page].sync();
+    /// Makes durable what had been changed by the moment `began`, and nothing else: a disk owes no
+    /// more to a sync that others write beside.
+    pub(super) fn sync(&mut self, began: u64) {
+        let pages = &mut self.pages;
+        self.dirty.retain(|&page| {
+            pages[page].sync(began);
+            !pages[page].changes.is_empty()
+        });
+        let covered = self.lengths.partition_point(|&(since, _)| since <= began);
+        if let Some((_, length)) = self.lengths.drain(..covered).next_back() {
+            self.durable_length = length;
         }
-        self.durable_length = self.length;
-        self.lengths.clear();
         self.syncs += 1;
     }
 

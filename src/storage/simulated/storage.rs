@@ -109,7 +109,9 @@ impl Process {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.change(Step::SyncBegin, |_| ())?;
+        // What others change between the beginning and the end is no part of this sync.
+        let mut began = 0;
+        self.change(Step::SyncBegin, |state| began = state.moment())?;
         self.alive()?;
         let mut state = self.shared.state.lock();
         if state.syncs_to_fail > 0 {
@@ -118,7 +120,7 @@ impl Process {
             self.shared.observe(&state, Step::SyncFailed, self.number);
             return Err(io::Error::from_raw_os_error(libc::EIO));
         }
-        state.sync();
+        state.sync(began);
         self.shared.observe(&state, Step::SyncEnd, self.number);
         Ok(())
     }

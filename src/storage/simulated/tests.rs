@@ -158,6 +158,48 @@ fn a_failed_sync_makes_the_disk_forget() {
     assert!((5..35).contains(&lost), "{lost}");
 }
 
+/// What a disk with one synced word holds for certain after a sync beside which a second process
+/// stores another word and lets the file grow; `None` when the two did not meet.
+fn synced_beside_a_store(seed: u64) -> Option<SimulatedDisk> {
+    let disk = SimulatedDisk::new(seed);
+    let (one, two) = (disk.attach(), disk.attach());
+    one.allocate(0, UNIT).unwrap();
+    one.sync().unwrap();
+    one.write_at(0, &[1; 8]).unwrap();
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&steps);
+    disk.on_change(Some(Box::new(move |view| notes.lock().push(view.step()))));
+    let jobs: Vec<Box<dyn FnOnce() + Send>> = vec![
+        Box::new(|| one.sync().unwrap()),
+        Box::new(|| {
+            two.write_at(8, &[2; 8]).unwrap();
+            two.write_at(4096, &[3; 8]).unwrap();
+            two.write_at(UNIT, &[4; 8]).unwrap();
+        }),
+    ];
+    run_together(seed, jobs);
+    disk.on_change(None);
+    let steps = steps.lock();
+    let place = |wanted| steps.iter().position(|&step| step == wanted).unwrap();
+    let (begin, end) = (place(Step::SyncBegin), place(Step::SyncEnd));
+    (end - begin == 4).then_some(disk)
+}
+
+#[test]
+fn a_sync_covers_what_was_changed_before_it_began_and_no_more() {
+    let disk = (0..1000).find_map(synced_beside_a_store).expect("they never met");
+    let held = |image: &SimulatedDisk| [0, 8, 4096].map(|offset| word(image, offset) & 0xff);
+    let length = |image: &SimulatedDisk| image.attach().len().unwrap();
+    let seen: HashSet<[u64; 3]> = images(&disk, 300).map(|image| held(&image)).collect();
+    let wanted = [[1, 0, 0], [1, 0, 3], [1, 2, 0], [1, 2, 3]];
+    assert_eq!(seen, HashSet::from(wanted), "what came later may be lost, what came before not");
+    let lengths: HashSet<u64> = images(&disk, 300).map(|image| length(&image)).collect();
+    assert_eq!(lengths, HashSet::from([UNIT, UNIT + 8]));
+    disk.attach().sync().unwrap();
+    let is_whole = |image: SimulatedDisk| held(&image) == [1, 2, 3] && length(&image) == UNIT + 8;
+    assert!(images(&disk, 100).all(is_whole), "the next sync covers it");
+}
+
 #[test]
 fn locks_exclude_processes_and_end_with_them() {
     let disk = SimulatedDisk::new(8);
