@@ -19,6 +19,8 @@ pub enum Mutant {
     DefinitionAfterUse,
     /// An incarnation is counted from what the chain names, not drawn at random.
     Rule1CounterIncarnation,
+    /// The janitor reads what a writer has defined before it sees that this one is dead.
+    Rule6CatchUpBeforeProbe,
     /// A damaged commit word before the durable mark is taken for the end of the chain.
     Rule8DamageIsEnd,
     /// An extent is punched before the frame that seals it is synced.
@@ -40,12 +42,13 @@ pub enum Mutant {
 #[cfg(feature = "internals")]
 impl Mutant {
     /// Every mutant once.
-    pub const ALL: [Mutant; 13] = [
+    pub const ALL: [Mutant; 14] = [
         Mutant::NoChecksum,
         Mutant::UnseededChecksum,
         Mutant::TrustedLength,
         Mutant::DefinitionAfterUse,
         Mutant::Rule1CounterIncarnation,
+        Mutant::Rule6CatchUpBeforeProbe,
         Mutant::Rule8DamageIsEnd,
         Mutant::Rule14PunchBeforeSync,
         Mutant::Rule14MovedBeforeSync,

@@ -1,6 +1,6 @@
 //! Tending to dead writers: sealing what they logged, giving back the space they owe.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parking_lot::MutexGuard;
 
@@ -79,7 +79,12 @@ impl Log {
     pub(crate) fn tend_dead(&self) -> Result<usize> {
         let writers = self.with_state(|state, _| state.writers.clone())?;
         let mut dead = Vec::new();
+        // What a mutant knows too early, by writer.
+        let mut early = BTreeMap::new();
         for writer in writers.into_values() {
+            if mutant::is_active(Mutant::Rule6CatchUpBeforeProbe) {
+                early.insert(writer.opened.incarnation, self.definitions_of(&writer)?);
+            }
             if self.is_dead(&writer)? {
                 dead.push(writer.opened);
             }
@@ -95,10 +100,18 @@ impl Log {
         let Some(_janitor) = self.try_maintenance(LockMode::Exclusive)? else { return Ok(0) };
         let mut tended = 0;
         for opened in dead {
-            self.wind_up(opened.incarnation)?;
+            self.wind_up(opened.incarnation, early.remove(&opened.incarnation))?;
             tended += 1;
         }
         Ok(tended)
+    }
+
+    /// What the writer has defined in the chain, up to its end.
+    fn definitions_of(&self, writer: &WriterState) -> Result<Definitions> {
+        let mut reader = self.reader(super::Cursor::start());
+        let opened = reader.cursor_after(writer.opened_at, None)?;
+        let start = opened.unwrap_or_else(super::Cursor::start);
+        Definitions::read(&mut reader, start, writer.opened.incarnation)
     }
 
     /// Syncs once for those that are newly seen dead: what they logged last was theirs to sync.
@@ -117,15 +130,12 @@ impl Log {
     ///
     /// The caller has seen that it is dead, and only then is the chain caught up: what the dying
     /// writer defined last is known when its extents are scanned.
-    fn wind_up(&self, incarnation: Incarnation) -> Result<()> {
+    fn wind_up(&self, incarnation: Incarnation, early: Option<Definitions>) -> Result<()> {
         let found = self.with_state(|state, _| state.writer(incarnation).cloned())?;
         let Some(writer) = found else { return Ok(()) };
         let unsealed: Vec<ExtentState> = writer.unsealed().collect();
         if !unsealed.is_empty() {
-            let mut reader = self.reader(super::Cursor::start());
-            let opened = reader.cursor_after(writer.opened_at, None)?;
-            let start = opened.unwrap_or_else(super::Cursor::start);
-            let definitions = Definitions::read(&mut reader, start, incarnation)?;
+            let definitions = early.map_or_else(|| self.definitions_of(&writer), Ok)?;
             let define = |id| definitions.get(id).cloned();
             self.seal_extents(incarnation, &unsealed, &define)?;
         }

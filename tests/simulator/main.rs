@@ -18,6 +18,7 @@ mod mutants;
 mod observe;
 mod oracle;
 mod points;
+mod races;
 mod resolve;
 mod rules;
 mod scenarios;
@@ -39,7 +40,7 @@ const STATES: usize = 100_000;
 
 /// What a seed looks into; phases that take more work per state come more often.
 fn focus_of(seed: u64) -> Focus {
-    const TURNS: [Focus; 8] = [
+    const TURNS: [Focus; 10] = [
         Focus::Append,
         Focus::SealAndPunch,
         Focus::Gc,
@@ -48,8 +49,10 @@ fn focus_of(seed: u64) -> Focus {
         Focus::SealAndPunch,
         Focus::Gc,
         Focus::TwoRecovering,
+        Focus::Gc,
+        Focus::Gc,
     ];
-    TURNS[(seed % 8) as usize]
+    TURNS[(seed % 10) as usize]
 }
 
 /// Lives through one seed; a panic of the engine is a violation like others.
@@ -146,6 +149,14 @@ fn interval_keeps_its_promise() {
     for seed in 0..20 {
         let kept = rules::interval_keeps_its_promise(seed);
         kept.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+#[test]
+fn gc_beside_a_restore_keeps_the_run_or_says_that_it_is_gone() {
+    for seed in 0..150 {
+        let outcome = races::gc_beside_restore(seed);
+        outcome.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 

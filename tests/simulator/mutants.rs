@@ -4,7 +4,7 @@ use tracklite::mutant::{Mutant, with_mutant};
 
 use crate::explore::Statistics;
 use crate::world::Verdict;
-use crate::{judge_seed, rules, scenarios};
+use crate::{judge_seed, races, rules, scenarios};
 
 /// So many seeds are tried before a mutant counts as missed.
 const SEEDS_MOST: u64 = 300;
@@ -59,6 +59,11 @@ fn mutant_definition_after_use_is_caught() {
 #[test]
 fn mutant_rule_1_counter_incarnation_is_caught() {
     must_be_caught_in(Mutant::Rule1CounterIncarnation, rules::writers_in_turn);
+}
+
+#[test]
+fn mutant_rule_6_catch_up_before_probe_is_caught() {
+    must_be_caught_in(Mutant::Rule6CatchUpBeforeProbe, races::dying_definer);
 }
 
 #[test]

@@ -10,20 +10,20 @@ use tracklite::{Database, MetricPoint, Result, Run, Timestamp};
 use crate::engine::{self, Opening};
 use crate::world::{Verdict, tell};
 
-const CREATE: Opening = Opening { create: true, read_only: false, tick_syncs: false };
-const KEY: &str = "loss";
+pub const CREATE: Opening = Opening { create: true, read_only: false, tick_syncs: false };
+pub const KEY: &str = "loss";
 
-fn said<T>(result: Result<T>, what: &str) -> Verdict<T> {
+pub fn said<T>(result: Result<T>, what: &str) -> Verdict<T> {
     result.map_err(|error| tell(what, &error))
 }
 
-fn open(disk: &SimulatedDisk, opening: Opening) -> Verdict<(Database, ProcessControl)> {
+pub fn open(disk: &SimulatedDisk, opening: Opening) -> Verdict<(Database, ProcessControl)> {
     let (database, control) = engine::open(disk, opening);
     Ok((said(database, "opening")?, control))
 }
 
 /// A run with so many points, each of another value.
-fn filled_run(database: &Database, name: &str, first: usize, count: usize) -> Result<Run> {
+pub fn filled_run(database: &Database, name: &str, first: usize, count: usize) -> Result<Run> {
     let run = database.default_experiment()?.start_run(name)?;
     let points: Vec<MetricPoint> = (first..first + count)
         .map(|place| MetricPoint {
