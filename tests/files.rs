@@ -17,6 +17,12 @@ use tracklite::{Database, Error, ErrorKind, IndexPlace, Run, Step};
 
 use helper::Helper;
 
+/// The first extent of a process, and more than half of the points that it takes.
+#[cfg(feature = "internals")]
+const FIRST_EXTENT_BYTES: u64 = 64 * 1024;
+#[cfg(feature = "internals")]
+const HALF_EXTENT: usize = 1500;
+
 struct Place {
     folder: tempfile::TempDir,
 }
@@ -272,7 +278,13 @@ fn a_stopped_holder_of_the_metadata_lock_is_named() {
     let database = builder.lock_timeout(patience).open(place.file()).unwrap();
     let run = start(&database, "first");
     let loss = run.metric("loss").unwrap();
-    loss.log(0.0, Step::NEXT).unwrap();
+    // More than half of the first extent: then the next one is opened ahead, and held ready.
+    (0..HALF_EXTENT).for_each(|_| loss.log(0.0, Step::NEXT).unwrap());
+    let began = Instant::now();
+    while database.info().unwrap().unsealed_bytes <= FIRST_EXTENT_BYTES {
+        assert!(began.elapsed() < Duration::from_secs(20), "no extent is held ready");
+        thread::sleep(Duration::from_millis(5));
+    }
     let mut helper = Helper::start("hold the metadata lock", &place.file());
     helper.wait_for("ready");
     helper.signal(Signal::STOP);
@@ -282,10 +294,11 @@ fn a_stopped_holder_of_the_metadata_lock_is_named() {
     assert!(began.elapsed() >= patience && began.elapsed() < Duration::from_secs(10));
     let opened = Database::builder().lock_timeout(patience).open(place.path("runs.tracklite"));
     assert!(opened.is_ok(), "the engine that is there is shared");
-    for _ in 0..1000 {
-        loss.log(1.0, Step::NEXT).unwrap();
-    }
-    assert_eq!(run.history("loss").unwrap().len(), 1001);
+    // The first extent is left for the next one, and the lock is not asked for.
+    let began = Instant::now();
+    (0..HALF_EXTENT).for_each(|_| loss.log(1.0, Step::NEXT).unwrap());
+    assert!(began.elapsed() < patience, "a point has waited for the lock");
+    assert_eq!(run.history("loss").unwrap().len(), 2 * HALF_EXTENT);
     drop(helper);
     run.set_tag("a", "b").unwrap();
 }
@@ -312,6 +325,34 @@ fn whoever_comes_during_a_vacuum_waits_for_it() {
         assert!(is_over.load(Ordering::SeqCst), "it came in while all bytes were held");
         assert_eq!(database.runs().unwrap().len(), 1);
     });
+}
+
+/// Processes open the file, or create it, and log, while others put vacuumed ones in its place.
+#[test]
+fn vacuums_beside_openers_lose_nothing() {
+    const ROUNDS: usize = 5;
+    const AT_ONCE: usize = 3;
+    let place = Place::new();
+    let closed = place.closed_file();
+    let vacuums: Vec<_> =
+        (0..2).map(|_| Helper::start("vacuum again and again", &closed)).collect();
+    for _ in 0..ROUNDS {
+        let helpers: Vec<_> = (0..AT_ONCE).map(|_| Helper::start("create", &closed)).collect();
+        helpers.into_iter().for_each(Helper::finish);
+    }
+    fs::write(closed.with_extension("stop"), "").unwrap();
+    let mut vacuumed = 0;
+    for mut helper in vacuums {
+        vacuumed += helper.wait_for("vacuumed ").parse::<u32>().unwrap();
+        helper.finish();
+    }
+    assert!(vacuumed > 0, "the file was never vacuumed");
+    fs::remove_file(closed.with_extension("stop")).unwrap();
+    let runs = open_to_read(&closed).runs().unwrap();
+    assert_eq!(runs.len(), 1 + ROUNDS * AT_ONCE);
+    assert!(runs.iter().all(|run| run.metrics["loss"].step == 9));
+    assert!(Database::verify(&closed).unwrap().is_sound());
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 1, "nothing is left beside it");
 }
 
 #[cfg(feature = "internals")]

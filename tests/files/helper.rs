@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use tracklite::{Database, IndexPlace};
+use tracklite::{Database, ErrorKind, IndexPlace};
 
 const PART: &str = "TRACKLITE_FILES_PART";
 const FILE: &str = "TRACKLITE_FILES_FILE";
@@ -73,6 +73,7 @@ fn plays_its_part() {
     match part.as_str() {
         "create" => create(file),
         "log for ever" => log_for_ever(file),
+        "vacuum again and again" => vacuum_again_and_again(file),
         #[cfg(feature = "internals")]
         "hold the metadata lock" => internal::hold(file, 0),
         #[cfg(feature = "internals")]
@@ -103,6 +104,19 @@ fn create(file: &Path) {
     database.close().unwrap();
 }
 
+/// Vacuums whenever nobody has the file open, until it is told to stop.
+fn vacuum_again_and_again(file: &Path) {
+    let mut vacuumed = 0;
+    while !file.with_extension("stop").exists() {
+        match Database::vacuum(file) {
+            Ok(_) => vacuumed += 1,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Locked, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    println!("vacuumed {vacuumed}");
+}
+
 fn log_for_ever(file: &Path) {
     let database = open(file);
     let run = database.default_experiment().unwrap().start_run("helper").unwrap();
@@ -120,11 +134,11 @@ fn log_for_ever(file: &Path) {
 mod internal {
     use std::fs;
 
+    use tracklite::Metric;
     use tracklite::internals::forking;
     use tracklite::internals::storage::{
         Access, FileStorage, LockMode, LockRange, Storage, WritePath,
     };
-    use tracklite::{ErrorKind, Metric};
 
     use super::*;
 
