@@ -3,6 +3,8 @@
 
 #[path = "files/helper.rs"]
 mod helper;
+#[path = "files/vacuums.rs"]
+mod vacuums;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -325,34 +327,6 @@ fn whoever_comes_during_a_vacuum_waits_for_it() {
         assert!(is_over.load(Ordering::SeqCst), "it came in while all bytes were held");
         assert_eq!(database.runs().unwrap().len(), 1);
     });
-}
-
-/// Processes open the file, or create it, and log, while others put vacuumed ones in its place.
-#[test]
-fn vacuums_beside_openers_lose_nothing() {
-    const ROUNDS: usize = 5;
-    const AT_ONCE: usize = 3;
-    let place = Place::new();
-    let closed = place.closed_file();
-    let vacuums: Vec<_> =
-        (0..2).map(|_| Helper::start("vacuum again and again", &closed)).collect();
-    for _ in 0..ROUNDS {
-        let helpers: Vec<_> = (0..AT_ONCE).map(|_| Helper::start("create", &closed)).collect();
-        helpers.into_iter().for_each(Helper::finish);
-    }
-    fs::write(closed.with_extension("stop"), "").unwrap();
-    let mut vacuumed = 0;
-    for mut helper in vacuums {
-        vacuumed += helper.wait_for("vacuumed ").parse::<u32>().unwrap();
-        helper.finish();
-    }
-    assert!(vacuumed > 0, "the file was never vacuumed");
-    fs::remove_file(closed.with_extension("stop")).unwrap();
-    let runs = open_to_read(&closed).runs().unwrap();
-    assert_eq!(runs.len(), 1 + ROUNDS * AT_ONCE);
-    assert!(runs.iter().all(|run| run.metrics["loss"].step == 9));
-    assert!(Database::verify(&closed).unwrap().is_sound());
-    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 1, "nothing is left beside it");
 }
 
 #[cfg(feature = "internals")]
