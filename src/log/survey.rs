@@ -55,7 +55,8 @@ impl Log {
     ///
     /// Nothing is trusted but checksums: neither the links between units nor the hash of the
     /// chain. Remains of a power cut are passed over in silence: what follows a gap beyond the
-    /// durable mark, and what stands in a unit behind the place from which its successor goes on.
+    /// durable mark, what stands in a unit behind the place from which its successor goes on, and
+    /// units beyond the mark that continue a chain whose last frames are lost.
     pub(crate) fn survey(
         &self,
         mut visit: impl FnMut(Position, &Frame<'_>) -> Result<()>,
@@ -68,6 +69,11 @@ impl Log {
         self.add_linked(&mut units, mark, &mut damages)?;
         let mut previous = None;
         for (unit, units) in units {
+            let continues = headers.iter().find(|it| it.unit == unit).map(|it| it.previous_hash);
+            let is_other = continues.zip(previous).is_some_and(|(wanted, found)| wanted != found);
+            if is_other && unit_start(unit) >= mark {
+                continue;
+            }
             let next = read_word(&*self.storage, self.file, WordPlace::Successor(unit))?;
             let next = headers.iter().find(|it| Some(u64::from(it.unit)) == next);
             let end = next.map(|header| header.previous_end);
