@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use tracklite::{Database, MetricHistory, Result, RunRecord, RunStatus};
+use tracklite::{Database, ErrorKind, Lifecycle, MetricHistory, Result, RunRecord, RunStatus};
 
 use crate::ledger::{self, Page};
-use crate::script::{self, Expected, Life, Model, Replay, RunModel};
+use crate::script::{self, ADOPTED, Expected, Fate, Life, Model, Replay, RunModel};
 use crate::settings::Settings;
 
 /// What kind of thing went wrong.
@@ -45,6 +45,11 @@ pub(crate) struct Counts {
     pub(crate) points: u64,
     pub(crate) series: u64,
     pub(crate) runs: u64,
+    /// Points that writers have logged to runs of dead ones.
+    pub(crate) adopted: u64,
+    /// Runs that were deleted and are purged, and such that were restored.
+    pub(crate) purged: u64,
+    pub(crate) restored: u64,
     /// Dead writers whose call in flight took effect, and whose did not.
     pub(crate) in_flight_whole: u64,
     pub(crate) in_flight_absent: u64,
@@ -110,15 +115,26 @@ impl Checker {
             .into_iter()
             .map(|life| (life, Page::read(&folder, life), ledger::is_dead(&folder, life)))
             .collect();
-        let mut found = self.group(database.all_runs()?, complaints);
         let mut counts = Counts::default();
+        // What was noted by now must be there, whoever logged it.
+        let adoptions: Vec<(Life, Life, u32, u64)> = before
+            .iter()
+            .filter_map(|(adopter, page, _)| {
+                let (life, run, count) = page.as_ref()?.adopted()?;
+                Some((*adopter, life, run, count))
+            })
+            .collect();
+        let mut found = self.group(database.all_runs()?, complaints);
+        for adoption in adoptions {
+            counts.adopted += self.check_adoption(database, &found, adoption, complaints)?;
+        }
         for (life, page, is_dead) in before {
             let Some(page) = page else { continue };
             let records = found.remove(&life).unwrap_or_default();
-            let observed = observe(database, life, &records, complaints, &mut counts)?;
+            let observed = self.observe(database, life, &records, complaints, &mut counts)?;
             if is_dead {
                 self.judge_dead(life, &page, &observed, complaints, &mut counts);
-                check_not_alive(database, life, &records, complaints)?;
+                self.check_not_alive(database, life, &records, complaints)?;
             } else {
                 let Some(after) = Page::read(&folder, life) else { continue };
                 self.judge_living(life, &page, &after, &observed, complaints);
@@ -162,14 +178,20 @@ impl Checker {
         &mut self,
         life: Life,
         page: &Page,
-        observed: &[RunModel],
+        observed: &Observed,
         complaints: &mut Vec<Complaint>,
         counts: &mut Counts,
     ) {
         let expected = self.expected(life, page);
-        let is_absent = observed == expected.acknowledged.runs;
+        for (number, run) in (0..).zip(&expected.acknowledged.runs) {
+            let is_gone = run.fate != Fate::Kept && !observed.contains_key(&number);
+            counts.purged += u64::from(is_gone);
+            counts.restored += u64::from(run.fate == Fate::Restored && !is_gone);
+        }
+        let agrees = |model: &Model| self.agrees(life, page, model, observed);
+        let is_absent = agrees(&expected.acknowledged);
         // One that ended by its own will had no call in flight.
-        let is_whole = !page.has_ended() && observed == expected.in_flight.runs;
+        let is_whole = !page.has_ended() && agrees(&expected.in_flight);
         if !is_absent && !is_whole {
             complaints.push(difference(life, &expected, observed));
             return;
@@ -194,76 +216,145 @@ impl Checker {
         life: Life,
         before: &Page,
         after: &Page,
-        observed: &[RunModel],
+        observed: &Observed,
         complaints: &mut Vec<Complaint>,
     ) {
         let least = self.expected(life, before).acknowledged;
         let most = self.expected(life, after).in_flight;
-        complaints.extend(lacks(life, &least, observed));
+        complaints.extend(lacks(life, &least, &most, observed));
         complaints.extend(exceeds(life, &most, observed));
     }
-}
 
-/// What the file holds of one writer.
-fn observe(
-    database: &Database,
-    life: Life,
-    records: &BTreeMap<u32, RunRecord>,
-    complaints: &mut Vec<Complaint>,
-    counts: &mut Counts,
-) -> Result<Vec<RunModel>> {
-    let mut observed = Vec::new();
-    for ((number, record), due) in records.iter().zip(0..) {
-        if *number != due {
-            let text = format!("writer {life}: run {number} is there and run {due} is not");
-            complaints.push(Complaint::new(Fault::Lost, text));
-        }
-        let run = database.run(record.info.id)?;
-        let mut points = BTreeMap::new();
-        for key in record.metrics.keys() {
-            let count = match check_series(life, *number, key, &run.history(key)?) {
-                Ok(count) => count,
-                Err(complaint) => {
-                    complaints.push(complaint);
+    /// Whether what was observed of a writer is what the model has.
+    fn agrees(&self, life: Life, page: &Page, model: &Model, observed: &Observed) -> bool {
+        let agrees = |(number, wanted): (u32, &RunModel)| {
+            let Some(found) = observed.get(&number) else {
+                return match wanted.fate {
+                    Fate::Kept => false,
+                    Fate::Deleted => true,
+                    Fate::Restored => !page.is_restored(number),
+                };
+            };
+            let is_deleted = wanted.fate == Fate::Deleted;
+            let is_adopted = ledger::is_adopted(&self.settings.ledger, life, number);
+            (found.fate == Fate::Deleted) == is_deleted
+                && found.params == wanted.params
+                && found.tags == wanted.tags
+                && found.points == wanted.points
+                && (is_adopted || found.is_finished == wanted.is_finished)
+        };
+        let has_more = observed.keys().any(|number| *number as usize >= model.runs.len());
+        !has_more && (0..).zip(&model.runs).all(agrees)
+    }
+
+    /// What the file holds of one writer.
+    fn observe(
+        &self,
+        database: &Database,
+        life: Life,
+        records: &BTreeMap<u32, RunRecord>,
+        complaints: &mut Vec<Complaint>,
+        counts: &mut Counts,
+    ) -> Result<Observed> {
+        let mut observed = Observed::new();
+        for (number, record) in records {
+            let Some(run) = unless_purged(database.run(record.info.id))? else { continue };
+            let mut points = BTreeMap::new();
+            for key in record.metrics.keys() {
+                let Some(history) = unless_purged(run.history(key))? else { continue };
+                if key.starts_with(ADOPTED) {
+                    counts.points += history.len() as u64;
                     continue;
                 }
+                match check_series(life, *number, key, &history) {
+                    Ok(count) => {
+                        counts.points += count;
+                        counts.series += 1;
+                        points.insert(key.clone(), count);
+                    }
+                    Err(complaint) => complaints.push(complaint),
+                }
+            }
+            counts.runs += 1;
+            let mut tags = record.tags.clone();
+            tags.retain(|key, _| !key.starts_with(ADOPTED) && !key.starts_with("mlflow."));
+            let is_deleted = record.info.lifecycle == Lifecycle::Deleted;
+            let found = RunModel {
+                params: record.params.clone(),
+                tags,
+                is_finished: record.info.status != RunStatus::Running,
+                fate: if is_deleted { Fate::Deleted } else { Fate::Kept },
+                points,
             };
-            counts.points += count;
-            counts.series += 1;
-            points.insert(key.clone(), count);
+            // What is purged while it is looked at is seen in part.
+            if unless_purged(run.info())?.is_some() {
+                observed.insert(*number, found);
+            }
         }
-        counts.runs += 1;
-        let mut tags = record.tags.clone();
-        tags.remove("mlflow.runName");
-        tags.remove("mlflow.parentRunId");
-        observed.push(RunModel {
-            params: record.params.clone(),
-            tags,
-            is_finished: record.info.status != RunStatus::Running,
-            points,
-        });
+        Ok(observed)
     }
-    Ok(observed)
+
+    fn check_not_alive(
+        &self,
+        database: &Database,
+        life: Life,
+        records: &BTreeMap<u32, RunRecord>,
+        complaints: &mut Vec<Complaint>,
+    ) -> Result<()> {
+        for (number, record) in records {
+            let Some(run) = unless_purged(database.run(record.info.id))? else { continue };
+            let is_alive = unless_purged(run.is_alive())?.unwrap_or(false);
+            if is_alive && !ledger::is_adopted(&self.settings.ledger, life, *number) {
+                let text =
+                    format!("writer {life} is dead, and its run {number} is said to be alive");
+                complaints.push(Complaint::new(Fault::Other, text));
+            }
+        }
+        Ok(())
+    }
+
+    /// The points that a writer has noted to have logged to a run of a dead one are there.
+    fn check_adoption(
+        &self,
+        database: &Database,
+        found: &HashMap<Life, BTreeMap<u32, RunRecord>>,
+        (adopter, life, run, count): (Life, Life, u32, u64),
+        complaints: &mut Vec<Complaint>,
+    ) -> Result<u64> {
+        let text = format!("writer {adopter}, in run {run} of the dead writer {life}");
+        let Some(record) = found.get(&life).and_then(|runs| runs.get(&run)) else {
+            complaints.push(Complaint::new(Fault::Lost, format!("{text}: the run is not there")));
+            return Ok(0);
+        };
+        let key = script::adopted_key(adopter);
+        let history = database.run(record.info.id)?.history(&key)?;
+        match check_series(adopter, run, &key, &history) {
+            Ok(there) if there < count => {
+                let text = format!("{text}: {there} of {count} points");
+                complaints.push(Complaint::new(Fault::Lost, text));
+            }
+            Ok(_) => {}
+            Err(complaint) => complaints.push(complaint),
+        }
+        Ok(count)
+    }
 }
 
-fn check_not_alive(
-    database: &Database,
-    life: Life,
-    records: &BTreeMap<u32, RunRecord>,
-    complaints: &mut Vec<Complaint>,
-) -> Result<()> {
-    for (number, record) in records {
-        if database.run(record.info.id)?.is_alive()? {
-            let text = format!("writer {life} is dead, and its run {number} is said to be alive");
-            complaints.push(Complaint::new(Fault::Other, text));
-        }
+/// The runs that the file holds of one writer.
+type Observed = BTreeMap<u32, RunModel>;
+
+/// What is asked of a run that somebody purges meanwhile has no answer.
+fn unless_purged<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(())
 }
 
 /// How a dead writer's runs differ from what they must be.
-fn difference(life: Life, expected: &Expected, observed: &[RunModel]) -> Complaint {
-    let lost = lacks(life, &expected.acknowledged, observed);
+fn difference(life: Life, expected: &Expected, observed: &Observed) -> Complaint {
+    let lost = lacks(life, &expected.acknowledged, &expected.in_flight, observed);
     let found = lost.or_else(|| exceeds(life, &expected.in_flight, observed));
     let mut found = found.unwrap_or_else(|| {
         let text = format!("writer {life}: its last call is there in part, or a tag is another");
@@ -274,10 +365,13 @@ fn difference(life: Life, expected: &Expected, observed: &[RunModel]) -> Complai
 }
 
 /// What is not there of what must be.
-fn lacks(life: Life, least: &Model, observed: &[RunModel]) -> Option<Complaint> {
+fn lacks(life: Life, least: &Model, most: &Model, observed: &Observed) -> Option<Complaint> {
     let lost = |text: String| Some(Complaint::new(Fault::Lost, format!("writer {life}: {text}")));
-    for (number, least) in least.runs.iter().enumerate() {
-        let Some(observed) = observed.get(number) else {
+    for (number, least) in (0_u32..).zip(&least.runs) {
+        let Some(observed) = observed.get(&number) else {
+            if most.runs.get(number as usize).is_some_and(|run| run.fate != Fate::Kept) {
+                continue;
+            }
             return lost(format!("run {number} is not there"));
         };
         for (key, count) in &least.points {
@@ -296,11 +390,11 @@ fn lacks(life: Life, least: &Model, observed: &[RunModel]) -> Option<Complaint> 
 }
 
 /// What is there although nobody logged it.
-fn exceeds(life: Life, most: &Model, observed: &[RunModel]) -> Option<Complaint> {
+fn exceeds(life: Life, most: &Model, observed: &Observed) -> Option<Complaint> {
     let foreign =
         |text: String| Some(Complaint::new(Fault::Altered, format!("writer {life}: {text}")));
-    for (number, observed) in observed.iter().enumerate() {
-        let Some(most) = most.runs.get(number) else {
+    for (number, observed) in observed {
+        let Some(most) = most.runs.get(*number as usize) else {
             return foreign(format!("run {number} was not started"));
         };
         for (key, count) in &observed.points {

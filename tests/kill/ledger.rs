@@ -16,7 +16,12 @@ const PROGRESS: usize = 0;
 const PHASE: usize = 1;
 const PROCESS: usize = 2;
 const HAS_ENDED: usize = 3;
+/// The run of a dead writer that this one has resumed: number and fork of that one plus one, the
+/// run's number, and how many points were logged to it.
+const ADOPTED: usize = 4;
 const RUNS: usize = 16;
+/// Behind the ids of the runs: whether the run was deleted and could be restored.
+const RESTORED: usize = 64;
 /// The calls of one operation take so many bits of the word.
 const CALL_BITS: u32 = 24;
 
@@ -34,10 +39,11 @@ pub(crate) enum Phase {
     Closing,
     Forking,
     Pausing,
+    Purging,
 }
 
 impl Phase {
-    pub(crate) const ALL: [Phase; 11] = [
+    pub(crate) const ALL: [Phase; 12] = [
         Phase::Started,
         Phase::Opening,
         Phase::StartingRun,
@@ -49,6 +55,7 @@ impl Phase {
         Phase::Closing,
         Phase::Forking,
         Phase::Pausing,
+        Phase::Purging,
     ];
 }
 
@@ -93,6 +100,24 @@ impl Ledger {
         self.set(RUNS + 2 * run as usize + 1, (bits >> 64) as u64);
     }
 
+    /// Notes that a deleted run could be restored.
+    pub(crate) fn set_restored(&self, run: u32) {
+        self.set(RESTORED + run as usize, 1);
+    }
+
+    /// Notes that a run of a dead writer is about to be resumed; everybody is told, for good.
+    pub(crate) fn set_adopted(&self, folder: &Path, life: Life, run: u32) {
+        fs::write(adoption_path(folder, life, run), "").expect("a mark can be made");
+        self.set(ADOPTED + 1, life.child);
+        self.set(ADOPTED + 2, u64::from(run));
+        self.set(ADOPTED, life.number + 1);
+    }
+
+    /// Notes how many points were logged to that run.
+    pub(crate) fn acknowledge_adopted(&self, count: u64) {
+        self.set(ADOPTED + 3, count);
+    }
+
     /// Notes that the writer ends by its own will.
     pub(crate) fn set_ended(&self) {
         self.set(HAS_ENDED, 1);
@@ -130,10 +155,30 @@ impl Page {
         self.0[HAS_ENDED] == 1
     }
 
+    pub(crate) fn is_restored(&self, run: u32) -> bool {
+        self.0[RESTORED + run as usize] == 1
+    }
+
+    /// The run that this writer has resumed of a dead one, and how many points it logged to it.
+    pub(crate) fn adopted(&self) -> Option<(Life, u32, u64)> {
+        let number = self.0[ADOPTED].checked_sub(1)?;
+        let life = Life { number, child: self.0[ADOPTED + 1] };
+        Some((life, self.0[ADOPTED + 2] as u32, self.0[ADOPTED + 3]))
+    }
+
     pub(crate) fn run(&self, run: u32) -> RunId {
         let at = RUNS + 2 * run as usize;
         RunId::from_bits(u128::from(self.0[at]) | u128::from(self.0[at + 1]) << 64)
     }
+}
+
+fn adoption_path(folder: &Path, life: Life, run: u32) -> PathBuf {
+    folder.join(format!("{life}-{run}.adopted"))
+}
+
+/// Whether somebody has resumed the run of a dead writer, or is about to.
+pub(crate) fn is_adopted(folder: &Path, life: Life, run: u32) -> bool {
+    adoption_path(folder, life, run).exists()
 }
 
 /// All writers that there were.

@@ -134,11 +134,12 @@ fn rounds(is_positioned: bool) -> bool {
 }
 
 fn report(outcome: &Outcome, began: Instant) {
-    let Outcome { kills, kills_by_phase, lives, looks, file_bytes, counts, complaints } = outcome;
+    let Outcome { kills, kills_by_phase, lives, forks, looks, file_bytes, counts, complaints } =
+        outcome;
     let count = |fault| complaints.iter().filter(|it| it.fault == fault).count();
     println!(
-        "{kills} kills of {lives} writers, {} points in {} series of {} runs, {looks} looks of the \
-         reader, {:.1} s, {} MiB: {} lost, {} altered, {} other",
+        "{kills} kills of {lives} writers, {forks} of them forks, {} points in {} series of {} \
+         runs, {looks} looks of the reader, {:.1} s, {} MiB: {} lost, {} altered, {} other",
         counts.points,
         counts.series,
         counts.runs,
@@ -149,6 +150,10 @@ fn report(outcome: &Outcome, began: Instant) {
         count(Fault::Other),
     );
     let (whole, absent) = (counts.in_flight_whole, counts.in_flight_absent);
+    println!(
+        "  {} runs purged, {} restored, {} points logged to runs of the dead",
+        counts.purged, counts.restored, counts.adopted
+    );
     println!("  calls in flight: {whole} took effect, {absent} did not; killed during:");
     for (phase, count) in kills_by_phase {
         println!("  {:<12} {count:>6}", format!("{phase:?}"));
@@ -190,11 +195,17 @@ fn oracle_sees_deceit() -> bool {
     ] {
         let folders = Folders::new();
         let settings = folders.settings(seed(), deceit, false);
-        // One that acknowledges early is honest at most moments: only deaths tell.
-        let kills = if deceit == Deceit::AcknowledgesEarly { 24 } else { 3 };
+        let kills = match deceit {
+            // One that acknowledges early is honest at most moments: only deaths tell.
+            Deceit::AcknowledgesEarly => 36,
+            _ => 3,
+        };
         let plan = Plan { writers: 6, kills, has_reader: false };
         let outcome = Round::new(&settings, plan).play();
-        let seen = outcome.complaints.iter().filter(|it| it.fault == fault).count();
+        // What was noted and not done may be a tag that is the old one, or a run not deleted.
+        let is_early = deceit == Deceit::AcknowledgesEarly;
+        let is_it = |it: Fault| it == fault || (is_early && it == Fault::Altered);
+        let seen = outcome.complaints.iter().filter(|it| is_it(it.fault)).count();
         println!("{deceit:?}: {seen} complaints in {} kills", outcome.kills);
         if seen == 0 {
             report(&outcome, Instant::now());

@@ -10,7 +10,7 @@ use tracklite::{Database, ErrorKind, IndexPlace, Run};
 use crate::check::{Complaint, Fault, check_series};
 use crate::ledger::{self, Page};
 use crate::random::Random;
-use crate::script::{Life, Model, Replay};
+use crate::script::{Fate, Life, Model, Replay};
 use crate::settings::Settings;
 
 /// How long a dead writer may still look alive: its kernel threads are gone when it is marked, but
@@ -56,6 +56,8 @@ pub(crate) fn main(settings: &Settings) -> ! {
 enum Stop {
     Wrong(Complaint),
     Replaced,
+    /// The run is not there.
+    Gone(String),
 }
 
 impl From<Complaint> for Stop {
@@ -68,6 +70,7 @@ impl From<Complaint> for Stop {
 fn stopped(error: &tracklite::Error) -> Stop {
     match error.kind() {
         ErrorKind::Poisoned => Stop::Replaced,
+        ErrorKind::NotFound => Stop::Gone(error.to_string()),
         _ => Stop::Wrong(failed(error)),
     }
 }
@@ -97,6 +100,7 @@ impl Reader {
                     Ok(()) => {}
                     Err(Stop::Replaced) => break,
                     Err(Stop::Wrong(complaint)) => return Err(complaint),
+                    Err(Stop::Gone(text)) => return Err(Complaint::new(Fault::Lost, text)),
                 }
                 thread::sleep(Duration::from_millis(self.random.below(20)));
             }
@@ -118,18 +122,43 @@ impl Reader {
         }
         let number = self.random.below(before.runs.len() as u64) as u32;
         let holding = self.holding(life, number, &page);
-        let run = database.run(page.run(number)).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => {
-                let text = format!("writer {life}: run {number} was started: {error}");
-                Stop::Wrong(Complaint::new(Fault::Lost, text))
+        let look = match database.run(page.run(number)) {
+            Ok(run) => self.look_at(life, number, &run, &before, is_dead, holding),
+            Err(error) => Err(stopped(&error)),
+        };
+        match look {
+            Err(Stop::Gone(text)) if !self.may_be_purged(life, number) => {
+                let text = format!("writer {life}: run {number} was started: {text}");
+                Err(Stop::Wrong(Complaint::new(Fault::Lost, text)))
             }
-            _ => stopped(&error),
-        })?;
+            Err(Stop::Gone(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Whether its writer has marked the run as deleted, or may be about to.
+    fn may_be_purged(&mut self, life: Life, number: u32) -> bool {
+        let Some(page) = Page::read(&self.settings.ledger, life) else { return false };
+        let (_, in_flight) = self.replay(life, &page);
+        in_flight.runs[number as usize].fate != Fate::Kept && !page.is_restored(number)
+    }
+
+    fn look_at(
+        &mut self,
+        life: Life,
+        number: u32,
+        run: &Run,
+        before: &Model,
+        is_dead: bool,
+        holding: Option<u64>,
+    ) -> Look {
         self.looks += 1;
-        self.look_at_series(life, number, &run, &before)?;
+        self.look_at_series(life, number, run, before)?;
         match is_dead {
-            true => look_at_dead(life, number, &run),
-            false => self.look_at_living(life, number, &run, holding),
+            // Whoever has resumed the run of a dead one is alive in it.
+            true if ledger::is_adopted(&self.settings.ledger, life, number) => Ok(()),
+            true => look_at_dead(&self.settings, life, number, run),
+            false => self.look_at_living(life, number, run, holding),
         }
     }
 
@@ -203,9 +232,12 @@ impl Reader {
     }
 }
 
-fn look_at_dead(life: Life, number: u32, run: &Run) -> Look {
+fn look_at_dead(settings: &Settings, life: Life, number: u32, run: &Run) -> Look {
     let began = Instant::now();
     while run.is_alive().map_err(|error| stopped(&error))? {
+        if ledger::is_adopted(&settings.ledger, life, number) {
+            return Ok(());
+        }
         if began.elapsed() > LIVENESS_PATIENCE {
             let text = format!("writer {life} is dead, and its run {number} is said to be alive");
             return Err(Complaint::new(Fault::Other, text).into());

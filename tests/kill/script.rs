@@ -13,6 +13,8 @@ const KEYS: u64 = 6;
 const CLOCK_KEYS: u64 = 2;
 /// The number of metrics in each kind of row.
 const ROW_WIDTHS: [u64; 3] = [2, 9, 33];
+/// Metrics and tags that another writer than a run's own has added begin so.
+pub(crate) const ADOPTED: &str = "adopted/";
 /// The most runs that one writer starts.
 const RUNS_MAX: u32 = 8;
 /// The time of the first point of a series; the others follow in steps of a microsecond.
@@ -59,20 +61,70 @@ pub(crate) fn parse_run_name(name: &str) -> Option<(Life, u32)> {
 pub(crate) enum Op {
     Open,
     Close,
-    Start { run: u32 },
-    Resume { run: u32 },
-    Points { run: u32, key: u64, first: u64, count: u64 },
-    ClockPoints { run: u32, key: u64, first: u64, count: u64 },
-    Rows { run: u32, row: usize, first: u64, count: u64 },
-    Params { run: u32, number: u64 },
-    Tags { run: u32, number: u64 },
-    Untag { run: u32 },
-    Finish { run: u32 },
+    Start {
+        run: u32,
+    },
+    Resume {
+        run: u32,
+    },
+    Points {
+        run: u32,
+        key: u64,
+        first: u64,
+        count: u64,
+    },
+    ClockPoints {
+        run: u32,
+        key: u64,
+        first: u64,
+        count: u64,
+    },
+    Rows {
+        run: u32,
+        row: usize,
+        first: u64,
+        count: u64,
+    },
+    Params {
+        run: u32,
+        number: u64,
+    },
+    Tags {
+        run: u32,
+        number: u64,
+    },
+    Untag {
+        run: u32,
+    },
+    Finish {
+        run: u32,
+    },
+    /// Marks a run as deleted; from then on anybody's gc may purge it.
+    Delete {
+        run: u32,
+    },
+    /// Takes the mark away again, unless the run is purged.
+    Restore {
+        run: u32,
+    },
+    /// Purges what is deleted, of all writers.
+    Gc,
+    /// Resumes a run of a process that is dead, and logs so many points to it.
+    Adopt {
+        pick: u64,
+        count: u64,
+    },
     Sync,
     Tick,
-    Pause { micros: u64 },
-    Fork { child: u64 },
-    End { cleanly: bool },
+    Pause {
+        micros: u64,
+    },
+    Fork {
+        child: u64,
+    },
+    End {
+        cleanly: bool,
+    },
 }
 
 impl Op {
@@ -97,6 +149,11 @@ pub(crate) fn clock_key(key: u64) -> String {
 
 pub(crate) fn row_keys(row: usize) -> Vec<String> {
     (0..ROW_WIDTHS[row]).map(|column| format!("row {row}/{column}")).collect()
+}
+
+/// The key of the points that a writer logs to a run of a dead one.
+pub(crate) fn adopted_key(adopter: Life) -> String {
+    format!("{ADOPTED}{adopter}")
 }
 
 /// What the values of a series are made from.
@@ -131,12 +188,25 @@ pub(crate) fn tags(life: Life, run: u32, number: u64) -> Vec<(String, String)> {
     vec![("last".to_owned(), text.clone()), (format!("each 5/{}", number % 5), text)]
 }
 
+/// What may have become of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is there.
+    #[default]
+    Kept,
+    /// It is there and marked as deleted, or it is purged.
+    Deleted,
+    /// It is there, or was purged before it could be restored: its writer has noted which.
+    Restored,
+}
+
 /// What must be there of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RunModel {
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) is_finished: bool,
+    pub(crate) fate: Fate,
     /// The number of points by metric; their steps count from 0.
     pub(crate) points: BTreeMap<String, u64>,
 }
@@ -197,7 +267,14 @@ impl Model {
                 self.finishes += 1;
                 self.runs[run as usize].is_finished = true;
             }
+            Op::Delete { run } => {
+                self.held.remove(&run);
+                self.finishes += 1;
+                self.runs[run as usize].fate = Fate::Deleted;
+            }
+            Op::Restore { run } => self.runs[run as usize].fate = Fate::Restored,
             Op::Sync | Op::Tick | Op::Pause { .. } | Op::Fork { .. } => {}
+            Op::Gc | Op::Adopt { .. } => {}
         }
     }
 
@@ -251,8 +328,9 @@ impl Script {
             125..131 if self.model.runs[run as usize].tags.contains_key("last") => {
                 Op::Untag { run }
             }
-            131..136 => Op::Finish { run },
-            136..140 => self.start_or_resume(),
+            131..135 => Op::Finish { run },
+            135..137 => Op::Delete { run },
+            137..140 => self.start_or_resume(),
             140..144 => Op::Sync,
             144..156 => Op::Tick,
             156..159 => Op::Close,
@@ -260,16 +338,34 @@ impl Script {
                 self.forks += 1;
                 Op::Fork { child: self.forks }
             }
+            162..164 => self.restore_or_gc(),
+            164..166 => Op::Adopt { pick: self.random.next(), count: 1 + self.random.below(50) },
             _ => Op::Pause { micros: self.random.below(60_000) },
         }
     }
 
     fn start_or_resume(&mut self) -> Op {
         let count = self.model.runs.len() as u32;
-        if count > 0 && (count == RUNS_MAX || self.random.below(3) > 0) {
-            return Op::Resume { run: self.random.below(u64::from(count)) as u32 };
+        let kept = self.runs_that_are(Fate::Kept);
+        if count == RUNS_MAX && kept.is_empty() {
+            return Op::End { cleanly: true };
+        }
+        if !kept.is_empty() && (count == RUNS_MAX || self.random.below(3) > 0) {
+            return Op::Resume { run: kept[self.random.below(kept.len() as u64) as usize] };
         }
         Op::Start { run: count }
+    }
+
+    fn runs_that_are(&self, fate: Fate) -> Vec<u32> {
+        let runs = (0..).zip(&self.model.runs);
+        runs.filter(|(_, run)| run.fate == fate).map(|(number, _)| number).collect()
+    }
+
+    fn restore_or_gc(&mut self) -> Op {
+        match self.runs_that_are(Fate::Deleted)[..] {
+            [run, ..] if self.random.below(2) == 0 => Op::Restore { run },
+            _ => Op::Gc,
+        }
     }
 
     /// Mostly short bursts, some that fill an extent, few that fill several.

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tracklite::internals::{forking, mutant};
 use tracklite::{Database, ErrorKind, MetricPoint, Result, Run, Timestamp};
 
-use crate::ledger::{self, Ledger, Phase};
-use crate::script::{self, Life, Op, Progress, Script};
+use crate::ledger::{self, Ledger, Page, Phase};
+use crate::script::{self, Fate, Life, Model, Op, Progress, Replay, Script};
 use crate::settings::{Deceit, Doom, Settings};
 
 /// Of so many calls a deceitful writer does one wrong.
@@ -66,6 +66,7 @@ struct Writer<'a> {
     runs: HashMap<u32, Run>,
     ids: HashMap<u32, tracklite::RunId>,
     done: u64,
+    has_adopted: bool,
 }
 
 /// The whole life of a writer process.
@@ -88,6 +89,7 @@ fn live(settings: &Settings, life: Life, doom: Option<Doom>) -> bool {
         runs: HashMap::new(),
         ids: HashMap::new(),
         done: 0,
+        has_adopted: false,
     };
     match writer.follow_script() {
         Ok(()) => true,
@@ -156,6 +158,13 @@ impl Writer<'_> {
                 Some(run) => tolerate_failed_sync(run.finish()),
                 None => Ok(()),
             },
+            Op::Delete { run } => {
+                self.runs.remove(&run);
+                self.database().delete_run(self.ids[&run])
+            }
+            Op::Restore { run } => self.restore(run),
+            Op::Gc => tolerate_failed_sync(self.database().gc().map(drop)),
+            Op::Adopt { pick, count } => self.adopt(pick, count),
             Op::Sync => tolerate_failed_sync(self.database().sync()),
             Op::Tick => tolerate_failed_sync(self.database().tick()),
             Op::Pause { micros } => {
@@ -197,6 +206,55 @@ impl Writer<'_> {
     fn resume(&mut self, number: u32) -> Result<()> {
         let run = self.database().resume_run(self.ids[&number])?;
         self.runs.insert(number, run);
+        Ok(())
+    }
+
+    /// A run that somebody has purged meanwhile cannot be restored.
+    fn restore(&mut self, number: u32) -> Result<()> {
+        match self.database().restore_run(self.ids[&number]) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.ledger.set_restored(number);
+                Ok(())
+            }
+        }
+    }
+
+    /// Resumes a run of a dead process, once in a life, and logs to it.
+    fn adopt(&mut self, pick: u64, count: u64) -> Result<()> {
+        let folder = &self.settings.ledger;
+        if self.has_adopted {
+            return Ok(());
+        }
+        let dead: Vec<Life> = ledger::lives(folder)
+            .into_iter()
+            .filter(|life| *life != self.life && ledger::is_dead(folder, *life))
+            .collect();
+        let Some(&life) = dead.get((pick % dead.len().max(1) as u64) as usize) else {
+            return Ok(());
+        };
+        let Some(page) = Page::read(folder, life) else { return Ok(()) };
+        let expected = Replay::new(self.settings.seed, life).at(page.progress());
+        // What it was doing when it died may have been the deletion.
+        let is_kept = |run: &u32| {
+            let fate = |model: &Model| model.runs[*run as usize].fate;
+            fate(&expected.acknowledged) == Fate::Kept && fate(&expected.in_flight) == Fate::Kept
+        };
+        let runs = 0..expected.acknowledged.runs.len() as u32;
+        let Some(number) = runs.filter(is_kept).last() else { return Ok(()) };
+        self.has_adopted = true;
+        self.ledger.set_adopted(folder, life, number);
+        let run = self.database().resume_run(page.run(number))?;
+        let key = script::adopted_key(self.life);
+        let seed = script::series_seed(self.life, number, &key);
+        run.set_tag(&key, count)?;
+        let metric = run.metric(&key)?;
+        for step in 0..count {
+            let time = Timestamp::from_nanos(script::time(step));
+            metric.log_at(script::series_value(seed, step), step as i64, time)?;
+            self.ledger.acknowledge_adopted(step + 1);
+        }
         Ok(())
     }
 
@@ -354,6 +412,9 @@ fn phase_of(op: Op) -> Phase {
         Op::Points { .. } | Op::ClockPoints { .. } => Phase::Points,
         Op::Rows { .. } => Phase::Rows,
         Op::Params { .. } | Op::Tags { .. } | Op::Untag { .. } => Phase::Metadata,
+        Op::Delete { .. } | Op::Restore { .. } => Phase::Metadata,
+        Op::Gc => Phase::Purging,
+        Op::Adopt { .. } => Phase::Points,
         Op::Sync | Op::Finish { .. } => Phase::Syncing,
         Op::Tick => Phase::Ticking,
         Op::Close | Op::End { .. } => Phase::Closing,
