@@ -132,6 +132,7 @@ impl MemoryFile {
     }
 
     /// From now on the medium is said to be such.
+    #[cfg(feature = "internals")]
     pub fn set_medium(&self, medium: MediumTraits) {
         *self.inner.medium.lock() = medium;
     }

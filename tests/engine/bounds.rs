@@ -27,7 +27,7 @@ const SLOW_UNDER_LOCK: [(&str, &str); 3] = [
 ];
 
 fn open(file: &MemoryFile, watch: &Watch, index: IndexPlace) -> Database {
-    let storage: Arc<dyn Storage> = Watched::new(file.storage(), watch);
+    let storage: Arc<dyn Storage> = Watched::over(file.storage(), watch);
     let builder = Database::builder().background(false).index(index).limits(Limits::unlimited());
     let builder = builder.checkpoint_bytes(256 * 1024);
     builder.open_storage(Path::new("memory"), storage).unwrap()
@@ -111,7 +111,7 @@ struct WatchedFile<'a>(&'a MemoryFile, &'a Watch);
 
 impl support::File for WatchedFile<'_> {
     fn storage(&self) -> Arc<dyn Storage> {
-        Watched::new(self.0.storage(), self.1)
+        Watched::over(self.0.storage(), self.1)
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    pub fn new(inner: Arc<dyn Storage>, watch: &Watch) -> Arc<dyn Storage> {
+    pub fn over(inner: Arc<dyn Storage>, watch: &Watch) -> Arc<dyn Storage> {
         Arc::new(Watched { inner, watch: watch.clone() })
     }
 }

@@ -241,8 +241,8 @@ impl Writer<'_> {
             let fate = |model: &Model| model.runs[*run as usize].fate;
             fate(&expected.acknowledged) == Fate::Kept && fate(&expected.in_flight) == Fate::Kept
         };
-        let runs = 0..expected.acknowledged.runs.len() as u32;
-        let Some(number) = runs.filter(is_kept).last() else { return Ok(()) };
+        let mut runs = 0..expected.acknowledged.runs.len() as u32;
+        let Some(number) = runs.rfind(is_kept) else { return Ok(()) };
         self.has_adopted = true;
         self.ledger.set_adopted(folder, life, number);
         let run = self.database().resume_run(page.run(number))?;
