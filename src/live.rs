@@ -74,9 +74,7 @@ impl LivePoints {
                 series: HashMap::default(),
             });
             known.catch_up(engine, &extent, names)?;
-            for series in known.series.keys() {
-                names.learn(engine, owner, *series)?;
-            }
+            names.learn(engine, owner, known.series.keys())?;
         }
         Ok(())
     }
@@ -166,12 +164,21 @@ fn add(
 }
 
 impl Names {
-    fn learn(&mut self, engine: &Engine, owner: Incarnation, series: SeriesId) -> Result<()> {
-        if self.series.contains_key(&(owner, series)) {
+    fn learn<'s>(
+        &mut self,
+        engine: &Engine,
+        owner: Incarnation,
+        series: impl Iterator<Item = &'s SeriesId>,
+    ) -> Result<()> {
+        let unknown = series.copied().filter(|it| !self.series.contains_key(&(owner, *it)));
+        let unknown: Vec<SeriesId> = unknown.collect();
+        if unknown.is_empty() {
             return Ok(());
         }
-        let found = engine.with_index(|index, _| index.series(owner, series))?;
-        self.series.insert((owner, series), found.map(|(run, key)| (run, Arc::from(key))));
+        let found = engine.with_index(|index, _| index.series(owner, &unknown))?;
+        for (series, name) in unknown.into_iter().zip(found) {
+            self.series.insert((owner, series), name.map(|(run, key)| (run, Arc::from(key))));
+        }
         Ok(())
     }
 

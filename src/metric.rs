@@ -20,8 +20,9 @@ pub struct Step(Option<i64>);
 
 impl Step {
     /// One after the last step that was logged to the metric through the same [`Run`](crate::Run)
-    /// handle or its clones, by [`Run::log_batch`](crate::Run::log_batch) too; 0 at first. For a row
-    /// it is one after the last row of the same keys in the same order: rows count by themselves.
+    /// handle or its clones, by [`Run::log_batch`](crate::Run::log_batch) too; 0 at first. For a
+    /// row it is one after the last row of the same keys in the same order: rows count by
+    /// themselves.
     pub const NEXT: Step = Step(None);
 }
 

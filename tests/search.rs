@@ -122,7 +122,8 @@ fn change() -> impl Strategy<Value = Change> {
         4 => metric().prop_map(|(run, key, value, step)| Change::Metric(run, key, value, step)),
         2 => metric().prop_map(|(run, key, value, step)| Change::Batch(run, key, value, step)),
         1 => (run(), select(&DATASETS[..])).prop_map(|(run, name)| Change::Dataset(run, name)),
-        1 => (run(), select(vec!["one", "three"])).prop_map(|(run, name)| Change::Rename(run, name)),
+        1 => (run(), select(vec!["one", "three"]))
+            .prop_map(|(run, name)| Change::Rename(run, name)),
         1 => (run(), select(vec![RunStatus::Finished, RunStatus::Running]))
             .prop_map(|(run, status)| Change::Status(run, status)),
         1 => run().prop_map(Change::Delete),

@@ -65,20 +65,23 @@ impl Index {
         })
     }
 
-    /// What one id of a writer stands for: run and key; `None` when it is unknown or purged.
+    /// What these ids of a writer stand for: run and key; `None` for one that is unknown or purged.
     pub(crate) fn series(
         &self,
         incarnation: Incarnation,
-        series: SeriesId,
-    ) -> Result<Option<(RunId, String)>> {
+        series: &[SeriesId],
+    ) -> Result<Vec<Option<(RunId, String)>>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
                 "SELECT run_id, key FROM series JOIN runs USING (run)
                  WHERE writer = (SELECT writer FROM writers WHERE incarnation = ?1)
                  AND series = ?2",
             )?;
-            let of = (incarnation.0.cast_signed(), series.0);
-            select.query_row(of, |row| Ok((parsed(row, 0)?, row.get(1)?))).optional()
+            let of = |it: &SeriesId| (incarnation.0.cast_signed(), it.0);
+            let found = series.iter().map(|it| {
+                select.query_row(of(it), |row| Ok((parsed(row, 0)?, row.get(1)?))).optional()
+            });
+            found.collect()
         })
     }
 

@@ -168,8 +168,9 @@ fn blocks_know_that_a_run_is_purged() {
     assert_eq!(live, [(at(100), other, 1), (at(200), Vec::new(), 1)]);
     let table = index.sql("SELECT count(*) FROM blocks").unwrap();
     assert_eq!(table.rows, [[SqlValue::Integer(2)]], "the inline block is forgotten");
-    let series = |id| index.series(WRITER, SeriesId(id)).unwrap().map(|(run, _)| run);
-    assert_eq!([1, 2, 3, 4].map(series), [None, None, Some(run(2)), None]);
+    let series = index.series(WRITER, &[1, 2, 3, 4].map(SeriesId)).unwrap();
+    let runs: Vec<_> = series.into_iter().map(|it| it.map(|(run, _)| run)).collect();
+    assert_eq!(runs, [None, None, Some(run(2)), None]);
     let all = [1, 2, 3, 4].map(|id| (WRITER, SeriesId(id)));
     assert_eq!(index.runs_of_series(all).unwrap(), [run(2)]);
 
