@@ -113,6 +113,8 @@ mod error;
 #[cfg(not(loom))]
 mod experiment;
 #[cfg(not(loom))]
+mod experiment_search;
+#[cfg(not(loom))]
 mod first_datasets;
 mod format;
 #[cfg(all(feature = "polars", not(loom)))]
@@ -184,6 +186,8 @@ pub use entity::{
 pub use error::{Error, ErrorKind, Result};
 #[cfg(not(loom))]
 pub use experiment::{Experiment, RunBuilder};
+#[cfg(not(loom))]
+pub use experiment_search::ExperimentSearch;
 pub use id::{ExperimentId, RunId, Timestamp};
 #[cfg(not(loom))]
 pub use index::{IndexPlace, SqlTable, SqlValue};

@@ -1,4 +1,4 @@
-//! Searching: which runs or experiments, by MLflow's search language, page by page.
+//! Searching runs by MLflow's search language, page by page.
 
 use crate::columns::{self, ColumnCache, Keys, RunColumns};
 use crate::database::Database;
@@ -31,7 +31,7 @@ pub enum View {
 }
 
 impl View {
-    fn lifecycle(self) -> Option<Lifecycle> {
+    pub(crate) fn lifecycle(self) -> Option<Lifecycle> {
         match self {
             View::ActiveOnly => Some(Lifecycle::Active),
             View::DeletedOnly => Some(Lifecycle::Deleted),
@@ -46,7 +46,9 @@ impl View {
 pub struct Page<T> {
     /// The results.
     pub items: Vec<T>,
-    /// What asks for the next page by [`RunSearch::page_token`]; `None` when this is the last.
+    /// What asks for the next page, by [`RunSearch::page_token`] or
+    /// [`ExperimentSearch::page_token`](crate::ExperimentSearch::page_token); `None` when this is
+    /// the last.
     pub next_page_token: Option<String>,
 }
 
@@ -82,6 +84,17 @@ pub struct RunSearch {
     #[cfg(feature = "polars")]
     columns: Option<Vec<String>>,
     way: Way,
+}
+
+/// Refuses numbers of results of a page that are out of bounds.
+pub(crate) fn check_max_results(count: Option<usize>) -> Result<()> {
+    match count {
+        Some(count) if !(1..=PAGE_RESULTS_MAX).contains(&count) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("max_results is {count}: it takes 1 to {PAGE_RESULTS_MAX}"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// How a search is answered. The answer is the same.
@@ -206,16 +219,6 @@ impl RunSearch {
         Fingerprint::of(fixed.into_iter().chain(self.order.iter().map(String::as_str)))
     }
 
-    fn check_max_results(&self) -> Result<()> {
-        match self.max_results {
-            Some(count) if !(1..=PAGE_RESULTS_MAX).contains(&count) => Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!("max_results is {count}: it takes 1 to {PAGE_RESULTS_MAX}"),
-            )),
-            _ => Ok(()),
-        }
-    }
-
     /// Answers by this way alone, for tests and measurements.
     #[cfg(feature = "internals")]
     #[doc(hidden)]
@@ -253,7 +256,7 @@ impl Database {
         keys: &Keys,
         mut take: impl FnMut(&RunColumns, &[u32]) -> Result<T>,
     ) -> Result<(T, Option<String>)> {
-        search.check_max_results()?;
+        check_max_results(search.max_results)?;
         let filter = RunFilter::parse(&search.filter)?;
         let order = RunOrder::parse(&search.order)?;
         let fingerprint = search.fingerprint();
@@ -274,11 +277,8 @@ impl Database {
             self.engine().with_columns(|index, cache| {
                 let finding = Finding { index, cache, live, way: search.way };
                 finding.find(&selection, keys, |columns, mut rows| {
-                    let has_more = rows.len() > limit;
-                    rows.truncate(limit);
-                    let next =
-                        PageToken { offset: offset + rows.len() as u64, query: Some(fingerprint) };
-                    Ok((take(columns, &rows)?, has_more.then(|| next.encode())))
+                    let next = PageToken::cut(&mut rows, offset, limit, fingerprint);
+                    Ok((take(columns, &rows)?, next))
                 })
             })
         })

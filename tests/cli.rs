@@ -1,6 +1,7 @@
 //! The program `tracklite` as a person or a script meets it: the built binary on real files.
 
 mod bad_input;
+mod experiments;
 mod reading;
 mod search;
 mod upkeep;
@@ -84,6 +85,14 @@ impl Sample {
     /// The message of a failure, which must be one: exit code 1, nothing printed but the message.
     fn failure(&self, command: &str, arguments: &[&str]) -> String {
         failure_of(&self.run(command, arguments))
+    }
+
+    /// The message of a failure to read a filter, which takes several lines.
+    fn failure_lines(&self, command: &str, arguments: &[&str]) -> String {
+        let output = self.run(command, arguments);
+        assert_eq!(output.status.code(), Some(1), "{command} {arguments:?}");
+        assert!(output.stdout.is_empty(), "{command} {arguments:?}");
+        errors(&output)
     }
 }
 

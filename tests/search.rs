@@ -1,5 +1,6 @@
 //! Searching runs: each answer is compared with one that is worked out by plain code.
 
+mod experiments;
 mod plain;
 
 use proptest::prelude::*;

@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// What the file holds, how large it is and who is writing to it
     Info(FileArgs),
-    /// The experiments of the file
+    /// The experiments of the file, or those that a filter finds
     Experiments(ExperimentsArgs),
     /// The runs of the file as a table, newest first
     Runs(RunsArgs),
@@ -67,9 +67,23 @@ pub(super) struct FileArgs {
 pub(super) struct ExperimentsArgs {
     /// The tracklite file
     pub(super) file: PathBuf,
+    /// What must hold of the experiments, in MLflow's language: name, experiment_id, creation_time,
+    /// last_update_time or tags.KEY; joined by AND
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(super) filter: String,
+    /// Order by a field, such as name or 'creation_time DESC'; may be given several times
+    /// [default: experiment_id]
+    #[arg(long, short, value_name = "FIELD [DESC]")]
+    pub(super) order: Vec<String>,
     /// List deleted experiments too
     #[arg(long)]
     pub(super) deleted: bool,
+    /// At most so many experiments
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 1000)]
+    pub(super) limit: usize,
+    /// The page that the end of the page before names; with the same filter and order
+    #[arg(long, value_name = "TOKEN")]
+    pub(super) page: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -7,11 +7,13 @@ use serde::Serialize;
 
 use super::args::{ExperimentsArgs, FileArgs, SqlArgs};
 use super::json::{self, Hexadecimal, RowObject};
+use super::search::print_next;
 use super::table::{Cell, Table};
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, text};
 use crate::{
-    Database, DatabaseInfo, ExperimentInfo, Lifecycle, Result, SqlTable, SqlValue, Timestamp,
+    Database, DatabaseInfo, ExperimentInfo, ExperimentSearch, Lifecycle, Result, SqlTable,
+    SqlValue, Timestamp, View,
 };
 
 #[derive(Serialize)]
@@ -152,8 +154,8 @@ struct ExperimentObject<'a> {
 /// Prints the experiments with the number of active runs of each.
 pub(super) fn experiments(args: &ExperimentsArgs, terminal: &mut Terminal) -> Outcome {
     let database = Database::open_read_only(&args.file)?;
-    let mut experiments = database.experiments()?;
-    experiments.retain(|it| args.deleted || it.lifecycle == Lifecycle::Active);
+    let page = database.search_experiments(&experiment_search(args))?;
+    let experiments = page.items;
     let mut counts = BTreeMap::new();
     for record in database.all_runs()? {
         if record.info.lifecycle == Lifecycle::Active {
@@ -184,8 +186,24 @@ pub(super) fn experiments(args: &ExperimentsArgs, terminal: &mut Terminal) -> Ou
     if args.deleted {
         table.words("stage", experiments.iter().map(|it| it.lifecycle.as_str()));
     }
-    table.print(terminal)?;
+    if experiments.is_empty() {
+        terminal.line("no experiments")?;
+    } else {
+        table.print(terminal)?;
+    }
+    print_next(page.next_page_token.as_deref(), terminal)?;
     Ok(Exit::Good)
+}
+
+/// What is asked for; by id unless there is an order.
+fn experiment_search(args: &ExperimentsArgs) -> ExperimentSearch {
+    let view = if args.deleted { View::All } else { View::ActiveOnly };
+    let search = ExperimentSearch::new().filter(&args.filter).view(view).max_results(args.limit);
+    let search = search.page_token(args.page.as_deref().unwrap_or(""));
+    match args.order.is_empty() {
+        true => search.order_by("experiment_id"),
+        false => args.order.iter().fold(search, ExperimentSearch::order_by),
+    }
 }
 
 /// Prints the rows that answer a query.

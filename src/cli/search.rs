@@ -25,12 +25,18 @@ pub(super) fn search(args: &SearchArgs, terminal: &mut Terminal) -> Outcome {
         let found = runs.len();
         print_table(&runs, found, args.columns.as_deref(), Timestamp::now(), terminal)?;
     }
-    if let Some(token) = page.next_page_token {
+    print_next(page.next_page_token.as_deref(), terminal)?;
+    Ok(Exit::Good)
+}
+
+/// Says how the next page is asked for.
+pub(super) fn print_next(token: Option<&str>, terminal: &mut Terminal) -> Result<(), Failure> {
+    if let Some(token) = token {
         let note = format!("there are more: --page {token}");
         let note = terminal.paint(Style::Faint, &note).into_owned();
         terminal.line(&note)?;
     }
-    Ok(Exit::Good)
+    Ok(())
 }
 
 fn search_of(database: &Database, args: &SearchArgs) -> Result<RunSearch> {

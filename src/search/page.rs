@@ -51,6 +51,22 @@ impl PageToken {
         }
     }
 
+    /// Cuts results, of which there is at least one more when there is another page, to one page;
+    /// gives the token of the next one. `offset` is how many came before.
+    pub fn cut<T>(
+        results: &mut Vec<T>,
+        offset: u64,
+        limit: usize,
+        query: Fingerprint,
+    ) -> Option<String> {
+        if results.len() <= limit {
+            return None;
+        }
+        results.truncate(limit);
+        let next = PageToken { offset: offset + limit as u64, query: Some(query) };
+        Some(next.encode())
+    }
+
     /// The token as text.
     #[must_use]
     pub fn encode(&self) -> String {

@@ -301,6 +301,7 @@ pub(super) fn looking(run: &str) -> Vec<(&'static str, Vec<&str>)> {
     vec![
         ("info", vec![]),
         ("experiments", vec![]),
+        ("experiments", vec!["name LIKE '%'", "--order", "name"]),
         ("runs", vec![]),
         ("runs", vec!["--json"]),
         ("show", vec![run]),

@@ -205,7 +205,7 @@ fn list_clause() -> impl Strategy<Value = Clause> {
 }
 
 /// By trying every length that `%` could take.
-fn is_like(pattern: &str, text: &str) -> bool {
+pub(super) fn is_like(pattern: &str, text: &str) -> bool {
     let mut characters = pattern.chars();
     match characters.next() {
         None => text.is_empty(),

@@ -1,0 +1,43 @@
+//! `tracklite experiments` with a filter.
+
+use tracklite::Database;
+
+use super::Sample;
+
+fn names(found: &serde_json::Value) -> Vec<&str> {
+    let all = found.as_array().expect("an array");
+    all.iter().map(|it| it["name"].as_str().expect("a name")).collect()
+}
+
+#[test]
+fn a_filter_and_an_order_choose_experiments() {
+    let sample = Sample::new();
+    let database = Database::open(&sample.file).expect("the file opens");
+    let other = database.experiment("/Shared/team/other").expect("a legal path");
+    other.set_tag("team", "blue").expect("a tag is set");
+    database.close().expect("the file is closed");
+    let found = |arguments: &[&str]| {
+        let found = sample.json("experiments", arguments);
+        names(&found).join(" ")
+    };
+    assert_eq!(found(&[]), "Default /Shared/team/churn /Shared/team/other");
+    assert_eq!(found(&["", "-o", "name DESC", "-n", "2"]), "Default /Shared/team/other");
+    assert_eq!(found(&["name LIKE '/Shared/%'", "-o", "name"]).split(' ').count(), 2);
+    assert_eq!(found(&["tags.team = 'blue'"]), "/Shared/team/other");
+    assert_eq!(found(&["tags.team IS NULL AND name ILIKE '%CHURN'"]), "/Shared/team/churn");
+    assert_eq!(sample.print("experiments", &["name = 'x'"]), "no experiments\n");
+    let message = sample.failure_lines("experiments", &["nam = 'x'"]);
+    assert!(message.contains("nam = 'x'\n") && message.contains('^'), "{message}");
+}
+
+#[test]
+fn pages_of_experiments_follow_each_other() {
+    let sample = Sample::new();
+    let first = sample.print("experiments", &["-n", "1"]);
+    let (_, token) = first.trim_end().rsplit_once("--page ").expect("a token");
+    let second = sample.print("experiments", &["-n", "1", "--page", token]);
+    assert!(first.contains("Default") && !first.contains("churn"), "{first}");
+    assert!(second.contains("churn") && !second.contains("--page"), "{second}");
+    let refused = sample.failure("experiments", &["--order", "name", "--page", token]);
+    assert!(refused.contains("another query"), "{refused}");
+}
