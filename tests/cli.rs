@@ -1,6 +1,7 @@
 //! The program `tracklite` as a person or a script meets it: the built binary on real files.
 
 mod bad_input;
+mod compare;
 mod experiments;
 mod reading;
 mod search;

@@ -34,6 +34,8 @@ pub(super) enum Command {
     Search(SearchArgs),
     /// Everything about one run
     Show(RunArgs),
+    /// What differs between runs: a column for each run, a line for each difference
+    Compare(CompareArgs),
     /// The history of one metric of one run: a plot and what it amounts to
     Metrics(MetricsArgs),
     /// Answers an SQL query over runs, params, tags and latest metrics; cannot change anything
@@ -238,6 +240,49 @@ pub(super) struct ChangeArgs {
     /// The run's id or the beginning of it
     pub(super) run: String,
     /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Which of the runs that a filter finds.
+#[derive(Debug, Args)]
+pub(super) struct ChoiceArgs {
+    /// Order the runs by a field, such as metrics.loss or 'start_time DESC'; may be given several
+    /// times
+    #[arg(long, value_name = "FIELD [DESC]")]
+    pub(super) order: Vec<String>,
+    /// Only the runs of this experiment, such as /Shared/team/churn
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) experiment: Option<String>,
+    /// Deleted runs too
+    #[arg(long)]
+    pub(super) deleted: bool,
+    /// At most so many runs
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The ids of the runs or the beginnings of them, at least two; or choose runs by --filter,
+    /// --order, --experiment and -n
+    #[arg(value_name = "RUN", conflicts_with_all = ["filter", "order", "experiment", "limit"],
+          required_unless_present_any = ["filter", "order", "experiment", "limit"])]
+    pub(super) runs: Vec<String>,
+    /// The runs that this finds, in MLflow's language; 8 of them unless -n says otherwise
+    #[arg(long, short, value_name = "FILTER")]
+    pub(super) filter: Option<String>,
+    #[command(flatten)]
+    pub(super) choice: ChoiceArgs,
+    /// Show also what does not differ
+    #[arg(long, short)]
+    pub(super) all: bool,
+    /// Show also MLflow's own tags (mlflow.source.name ...)
+    #[arg(long)]
+    pub(super) tags: bool,
+    /// Print JSON: the runs, and for each field the values in their order
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -22,7 +22,7 @@ pub(super) struct Listed {
 
 impl Listed {
     /// How long it took, or has been going on; unknown when its process died.
-    fn duration(&self, now: Timestamp) -> Option<i64> {
+    pub(super) fn duration(&self, now: Timestamp) -> Option<i64> {
         let info = &self.record.info;
         let end = info.ended.or_else(|| self.is_alive.filter(|&alive| alive).map(|_| now))?;
         Some(end.as_nanos().saturating_sub(info.started.as_nanos()))
@@ -303,7 +303,7 @@ fn metric_cells(key: &str, runs: &[Listed]) -> Vec<String> {
 }
 
 /// The beginning of each id, long enough to tell the listed runs apart.
-fn short_ids(runs: &[Listed]) -> Vec<String> {
+pub(super) fn short_ids(runs: &[Listed]) -> Vec<String> {
     let mut length = 8;
     while length < 32 {
         let distinct: BTreeSet<String> =

@@ -22,6 +22,7 @@
 mod args;
 mod columns;
 mod commands;
+mod compare;
 mod json;
 mod metrics;
 mod plot;
@@ -126,6 +127,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Runs(args) => runs::runs(&args, terminal),
         Command::Search(args) => search::search(&args, terminal),
         Command::Show(args) => show::show(&args, terminal),
+        Command::Compare(args) => compare::compare(&args, terminal),
         Command::Metrics(args) => metrics::metrics(&args, terminal),
         Command::Sql(args) => commands::sql(&args, terminal),
         Command::Dump(args) => upkeep::dump(&args, terminal),

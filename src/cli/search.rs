@@ -1,6 +1,6 @@
 //! `tracklite search`: the runs that a filter finds, in an order, as a table or as JSON.
 
-use super::args::SearchArgs;
+use super::args::{ChoiceArgs, SearchArgs};
 use super::json::{self, RunObject};
 use super::runs::{listed, print_table};
 use super::terminal::{Style, Terminal};
@@ -40,15 +40,37 @@ pub(super) fn print_next(token: Option<&str>, terminal: &mut Terminal) -> Result
 }
 
 fn search_of(database: &Database, args: &SearchArgs) -> Result<RunSearch> {
-    let view = if args.deleted { View::All } else { View::ActiveOnly };
-    let mut search = RunSearch::new().view(view).max_results(args.limit);
-    search = search.filter(&args.filter).page_token(args.page.as_deref().unwrap_or(""));
-    for field in &args.order {
+    let page = args.page.as_deref().unwrap_or("");
+    let (order, experiment) = (&args.order, args.experiment.as_deref());
+    let search = search_in(database, &args.filter, order, experiment, args.deleted)?;
+    Ok(search.max_results(args.limit).page_token(page))
+}
+
+/// The search for the runs of this filter that are chosen.
+pub(super) fn run_search(
+    database: &Database,
+    filter: &str,
+    choice: &ChoiceArgs,
+) -> Result<RunSearch> {
+    let experiment = choice.experiment.as_deref();
+    search_in(database, filter, &choice.order, experiment, choice.deleted)
+}
+
+fn search_in(
+    database: &Database,
+    filter: &str,
+    order: &[String],
+    experiment: Option<&str>,
+    deleted: bool,
+) -> Result<RunSearch> {
+    let view = if deleted { View::All } else { View::ActiveOnly };
+    let mut search = RunSearch::new().view(view).filter(filter);
+    for field in order {
         search = search.order_by(field);
     }
-    let Some(path) = &args.experiment else { return Ok(search) };
+    let Some(path) = experiment else { return Ok(search) };
     match database.find_experiment(path)? {
         Some(experiment) => Ok(search.experiment(experiment.id())),
-        None => Err(not_found(&args.file, format!("there is no experiment {path:?}"))),
+        None => Err(not_found(database.path(), format!("there is no experiment {path:?}"))),
     }
 }
