@@ -49,7 +49,7 @@ impl Database {
         let columns = search.parsed_columns()?;
         let limit = search.wanted_results().unwrap_or(usize::MAX);
         let artifacts = self.artifact_root();
-        let keys = dataframe::keys_of(&columns);
+        let keys = Keys::shown_in(&columns);
         let (frame, _) = self.find(search, limit, &keys, |runs, rows| {
             dataframe::runs(runs, rows, &columns, (&artifacts, "/artifacts"))
         })?;

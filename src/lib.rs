@@ -141,8 +141,12 @@ mod mutant;
 pub mod mutant;
 #[cfg(not(loom))]
 mod name;
+#[cfg(all(feature = "cli", not(loom)))]
+mod new_file;
 #[cfg(not(loom))]
 mod reserved;
+#[cfg(all(feature = "cli", not(loom)))]
+mod rows;
 #[cfg(not(loom))]
 mod run;
 #[cfg(not(loom))]

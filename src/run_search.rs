@@ -203,7 +203,7 @@ impl RunSearch {
     }
 
     /// How many results were asked for.
-    #[cfg(feature = "polars")]
+    #[cfg(any(feature = "cli", feature = "polars"))]
     pub(crate) fn wanted_results(&self) -> Option<usize> {
         self.max_results
     }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod compare;
 mod experiments;
+mod export;
 mod reading;
 mod search;
 mod upkeep;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str = "Exit codes:
   0  done; also when the reader of the output went away (tracklite dump FILE | head)
@@ -40,6 +40,8 @@ pub(super) enum Command {
     Metrics(MetricsArgs),
     /// Answers an SQL query over runs, params, tags and latest metrics; cannot change anything
     Sql(SqlArgs),
+    /// Writes runs, points, params, tags or datasets as CSV, JSON lines, Parquet or Arrow IPC
+    Export(ExportArgs),
     /// Each frame and record of the file's metadata as text, for finding out what happened
     Dump(DumpArgs),
     /// Reads the whole file and names each damage with its place; exit code 3 when there is any
@@ -285,4 +287,72 @@ pub(super) struct CompareArgs {
     /// Print JSON: the runs, and for each field the values in their order
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// What is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportTable {
+    /// The runs, a row for each, with latest metrics, params and tags
+    Runs,
+    /// The points of metrics: run_id, key, step, timestamp, value
+    Metrics,
+    /// The params: run_id, key, value
+    Params,
+    /// The tags: run_id, key, value
+    Tags,
+    /// The datasets that runs were given
+    Datasets,
+}
+
+/// As what it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// A line of names and a line for each row; what is missing is nothing
+    Csv,
+    /// A JSON object on a line for each row
+    #[value(alias = "ndjson")]
+    Jsonl,
+    /// Parquet, packed by zstd; of programs built with the feature parquet
+    Parquet,
+    /// An Arrow IPC file, also called Feather; of programs built with the feature ipc
+    #[value(aliases = ["ipc", "feather"])]
+    Arrow,
+}
+
+const EXPORT_FORMATS: &str = "In CSV and JSON lines:
+  times     2026-01-31T18:05:09.000000001Z
+  numbers   the shortest text that reads back as the same number; NaN, Infinity and -Infinity,
+            which are strings in JSON
+  missing   null in JSON; nothing in CSV, where an empty text is \"\"";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_FORMATS)]
+pub(super) struct ExportArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// What is exported
+    #[arg(value_enum)]
+    pub(super) what: ExportTable,
+    /// Of which runs, in MLflow's language; of all active ones when it is left out
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(super) filter: String,
+    #[command(flatten)]
+    pub(super) choice: ChoiceArgs,
+    /// Of runs, the columns: run_id, run_name, experiment_id, status, artifact_uri, start_time,
+    /// end_time, user_id, lifecycle_stage, parent_run_id, metrics.KEY, params.KEY, tags.KEY, or
+    /// metrics.* and so on [default: the first seven, metrics.*, params.*, tags.*]
+    #[arg(long, short, value_name = "A,B,C", value_delimiter = ',')]
+    pub(super) columns: Option<Vec<String>>,
+    /// Of metrics, the keys [default: all]
+    #[arg(long, short, value_name = "A,B,C", value_delimiter = ',')]
+    pub(super) keys: Option<Vec<String>>,
+    /// The format [default: by the name of the file; csv on standard output]
+    #[arg(long, short, value_enum)]
+    pub(super) format: Option<ExportFormat>,
+    /// The file to write; it is there when it is whole [default: standard output]
+    #[arg(long, short, value_name = "OUT")]
+    pub(super) out: Option<PathBuf>,
+    /// Replace the file when there is one
+    #[arg(long)]
+    pub(super) force: bool,
 }

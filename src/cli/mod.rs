@@ -23,6 +23,7 @@ mod args;
 mod columns;
 mod commands;
 mod compare;
+mod export;
 mod json;
 mod metrics;
 mod plot;
@@ -130,6 +131,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Compare(args) => compare::compare(&args, terminal),
         Command::Metrics(args) => metrics::metrics(&args, terminal),
         Command::Sql(args) => commands::sql(&args, terminal),
+        Command::Export(args) => export::export(&args, terminal),
         Command::Dump(args) => upkeep::dump(&args, terminal),
         Command::Verify(args) => upkeep::verify(&args, terminal),
         Command::Backup(args) => upkeep::backup(&args, terminal),

@@ -18,6 +18,7 @@ use crate::entity::{Lifecycle, MetricPoint, RunRecord};
 use crate::error::Result;
 use crate::id::{ExperimentId, RunId};
 use crate::index::{Index, RunRows, TextTable};
+use crate::search::RunColumn;
 
 pub(crate) use self::cache::ColumnCache;
 use self::changes::Changes;
@@ -87,6 +88,23 @@ impl KeySet {
 }
 
 impl Keys {
+    /// Those that these columns of a table show.
+    pub(crate) fn shown_in(columns: &[RunColumn]) -> Self {
+        let mut keys = Keys::default();
+        for column in columns {
+            match column {
+                RunColumn::Attribute(_) => {}
+                RunColumn::Metric(key) => keys.metrics.insert(key),
+                RunColumn::Param(key) => keys.params.insert(key),
+                RunColumn::Tag(key) => keys.tags.insert(key),
+                RunColumn::AllMetrics => keys.metrics = KeySet::All,
+                RunColumn::AllParams => keys.params = KeySet::All,
+                RunColumn::AllTags => keys.tags = KeySet::All,
+            }
+        }
+        keys
+    }
+
     /// All values of runs.
     pub(crate) fn all() -> Self {
         Keys { metrics: KeySet::All, params: KeySet::All, tags: KeySet::All }

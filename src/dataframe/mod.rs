@@ -15,7 +15,7 @@ use crate::id::Timestamp;
 
 pub(crate) use self::compare::only_what_differs;
 pub(crate) use self::history::{HistoryRows, long_history, wide_history};
-pub(crate) use self::runs::{keys_of, runs};
+pub(crate) use self::runs::runs;
 pub(crate) use self::values::{datasets, params, tags};
 
 /// A frame of these columns, which have the same length.

@@ -4,7 +4,7 @@ use polars::prelude::{
     Column, DataFrame, DataType, Float64Chunked, IntoColumn as _, NewChunkedArray as _,
 };
 
-use crate::columns::{KeySet, Keys, RunColumns, TextColumn};
+use crate::columns::{RunColumns, TextColumn};
 use crate::error::Result;
 use crate::search::{RunAttribute, RunColumn};
 
@@ -12,23 +12,6 @@ use super::{frame, optional_instants, texts};
 
 /// What comes before a run's id in the place of its artifacts, and what after it.
 pub(crate) type RunPlaces<'a> = (&'a str, &'a str);
-
-/// The columns of values that a frame takes.
-pub(crate) fn keys_of(columns: &[RunColumn]) -> Keys {
-    let mut keys = Keys::default();
-    for column in columns {
-        match column {
-            RunColumn::Attribute(_) => {}
-            RunColumn::Metric(key) => keys.metrics.insert(key),
-            RunColumn::Param(key) => keys.params.insert(key),
-            RunColumn::Tag(key) => keys.tags.insert(key),
-            RunColumn::AllMetrics => keys.metrics = KeySet::All,
-            RunColumn::AllParams => keys.params = KeySet::All,
-            RunColumn::AllTags => keys.tags = KeySet::All,
-        }
-    }
-    keys
-}
 
 /// The runs of these rows, in their order.
 ///

@@ -18,6 +18,9 @@ fn every_command(path: &Path, folder: &Path) -> Vec<(String, Output)> {
     let out = out.to_str().expect("the path is UTF-8");
     let mut commands = looking(RUN);
     commands.extend([
+        ("compare", vec!["--filter", ""]),
+        ("export", vec!["runs"]),
+        ("export", vec!["metrics", "-o", out, "--format", "csv"]),
         ("verify", vec!["--salvage", out]),
         ("backup", vec![out]),
         ("vacuum", vec![]),
@@ -200,7 +203,8 @@ fn a_file_without_permission_is_named() {
 fn a_closed_pipe_is_no_error() {
     let sample = Sample::new();
     let id = sample.first.to_string();
-    for (command, arguments) in looking(&id) {
+    let exports = [("export", vec!["runs"]), ("export", vec!["metrics", "--format", "jsonl"])];
+    for (command, arguments) in looking(&id).into_iter().chain(exports) {
         let (reader, writer) = io::pipe().expect("a pipe can be made");
         drop(reader);
         let mut started = program(sample.folder.path());
@@ -217,17 +221,21 @@ fn a_closed_pipe_is_no_error() {
 fn output_that_cannot_be_written_is_an_error() {
     let sample = Sample::new();
     let full = File::options().write(true).open("/dev/full").expect("Linux has this device");
-    let mut command = program(sample.folder.path());
-    let child = command.arg("runs").arg(&sample.file).stdout(full).stderr(Stdio::piped()).spawn();
-    let output = child.and_then(Child::wait_with_output).expect("the program runs");
-    let message = failure_of(&output);
-    assert!(message.contains("standard output") && message.contains("No space"), "{message}");
+    for arguments in [&["runs"][..], &["export", "runs"], &["export", "tags", "-f", "jsonl"]] {
+        let mut command = program(sample.folder.path());
+        command.arg(arguments[0]).arg(&sample.file).args(&arguments[1..]);
+        let full = full.try_clone().expect("a second handle of the device");
+        let child = command.stdout(full).stderr(Stdio::piped()).spawn();
+        let output = child.and_then(Child::wait_with_output).expect("the program runs");
+        let message = failure_of(&output);
+        assert!(message.contains("standard output") && message.contains("No space"), "{message}");
+    }
 }
 
 #[test]
 fn a_wrong_command_line_is_exit_code_2() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let wrong: [&[&str]; 8] = [
+    let wrong: [&[&str]; 11] = [
         &[],
         &["fly"],
         &["runs"],
@@ -236,6 +244,9 @@ fn a_wrong_command_line_is_exit_code_2() {
         &["metrics", "a", "b"],
         &["metrics", "a", "b", "c", "--width", "3"],
         &["show", "a", "b", "--colour"],
+        &["compare", "a"],
+        &["export", "a"],
+        &["export", "a", "runs", "--format", "xls"],
     ];
     for arguments in wrong {
         let output = program(folder.path()).args(arguments).output().expect("the program starts");
@@ -253,7 +264,9 @@ fn help_tells_the_exit_codes() {
     for line in ["0  done", "1  the command failed", "2  the command line", "3  verify found"] {
         assert!(help.contains(line), "{line} in {help}");
     }
-    for command in ["info", "runs", "show", "metrics", "sql", "dump", "verify", "vacuum"] {
+    for command in
+        ["info", "runs", "show", "compare", "metrics", "sql", "export", "dump", "verify", "vacuum"]
+    {
         assert!(help.contains(&format!("  {command} ")), "{command} in {help}");
         let output = program(folder.path()).args([command, "--help"]).output();
         assert_eq!(output.expect("the program starts").status.code(), Some(0), "{command}");

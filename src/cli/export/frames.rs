@@ -1,0 +1,61 @@
+//! Data frames as files: Parquet and Arrow IPC.
+
+use polars::prelude::DataFrame;
+#[cfg(feature = "ipc")]
+use polars::prelude::{CompatLevel, IpcWriter, SerWriter as _};
+#[cfg(feature = "parquet")]
+use polars::prelude::{ParquetCompression, ParquetWriter};
+
+use super::super::args::ExportFormat;
+use super::output::Output;
+use crate::rows::RowsOf;
+use crate::{Database, Error, ErrorKind, Result, RunSearch};
+
+/// Writes what is told of the runs that a search finds.
+pub(super) fn write(
+    database: &Database,
+    search: &RunSearch,
+    what: RowsOf<'_>,
+    format: ExportFormat,
+    out: &mut Output<'_>,
+) -> Result<()> {
+    let mut frame = match what {
+        RowsOf::Runs(None) => database.search_runs_frame(search)?,
+        RowsOf::Runs(Some(names)) => {
+            database.search_runs_frame(&search.clone().columns(names.iter().cloned()))?
+        }
+        RowsOf::Metrics(keys) => {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            database.history_frame(&database.find_run_ids(search)?, &keys)?
+        }
+        RowsOf::Params => database.params_frame(&database.find_run_ids(search)?)?,
+        RowsOf::Tags => database.tags_frame(&database.find_run_ids(search)?)?,
+        RowsOf::Datasets => database.datasets_frame(&database.find_run_ids(search)?)?,
+    };
+    let written = match format {
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => parquet(&mut frame, out),
+        #[cfg(feature = "ipc")]
+        ExportFormat::Arrow => arrow(&mut frame, out),
+        _ => Err(Error::new(ErrorKind::InvalidInput, "frames have no such format")),
+    };
+    written.map_err(|error| error.with_path(out.name()))
+}
+
+/// Packed by zstd at its own level, which is 3.
+#[cfg(feature = "parquet")]
+fn parquet(frame: &mut DataFrame, out: &mut Output<'_>) -> Result<()> {
+    let writer = ParquetWriter::new(out).with_compression(ParquetCompression::Zstd(None));
+    writer.finish(frame).map(drop).map_err(failed)
+}
+
+/// With the layouts that older readers know, too.
+#[cfg(feature = "ipc")]
+fn arrow(frame: &mut DataFrame, out: &mut Output<'_>) -> Result<()> {
+    let mut writer = IpcWriter::new(out).with_compat_level(CompatLevel::oldest());
+    writer.finish(frame).map_err(failed)
+}
+
+fn failed(source: polars::error::PolarsError) -> Error {
+    Error::new(ErrorKind::Io, "writing the frame").with_source(source)
+}
