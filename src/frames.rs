@@ -1,5 +1,7 @@
 //! Searches, histories and values of runs as polars data frames.
 
+use std::collections::HashSet;
+
 use polars::prelude::DataFrame;
 
 use crate::columns::{KeySet, Keys, RunColumns};
@@ -60,7 +62,8 @@ impl Database {
     /// [`Database::search_runs_frame`] that do not have the same value in every row, and before
     /// them `run_id` and `run_name`.
     ///
-    /// A run that does not exist is [`crate::ErrorKind::NotFound`]; so with the other frames.
+    /// A run that does not exist is [`crate::ErrorKind::NotFound`], and one that is named twice
+    /// counts once; so with the other frames.
     pub fn comparison_frame(&self, runs: &[RunId]) -> Result<DataFrame> {
         let mut columns = RunColumn::usual();
         // It follows from the id.
@@ -103,7 +106,8 @@ impl Database {
     ///
     /// When a metric has several points at a step there are as many rows, the first points of all
     /// metrics in the first of them and so on. The timestamp is that of the earliest point of the
-    /// row. A metric that has no point there is null.
+    /// row. A metric that has no point there is null. A key that is the name of one of the first
+    /// three columns has `metrics.` before it.
     pub fn wide_history_frame(&self, runs: &[RunId], keys: &[&str]) -> Result<DataFrame> {
         let (histories, keys) = self.histories(runs, keys)?;
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -120,7 +124,7 @@ impl Database {
             }
         }
         let mut all = std::collections::BTreeSet::new();
-        for id in runs {
+        for id in &distinct(runs) {
             let run = self.run(*id)?;
             let of_run = match keys {
                 [] => run.metrics()?.into_keys().collect(),
@@ -146,6 +150,12 @@ impl Database {
         keys: &Keys,
         make: impl Fn(&RunColumns, &[u32]) -> Result<DataFrame>,
     ) -> Result<DataFrame> {
-        self.with_rows_of(runs, keys, make).map_err(|error| self.engine().locate(error))
+        self.with_rows_of(&distinct(runs), keys, make).map_err(|error| self.engine().locate(error))
     }
+}
+
+/// The runs in their order, each once.
+fn distinct(runs: &[RunId]) -> Vec<RunId> {
+    let mut known = HashSet::new();
+    runs.iter().copied().filter(|run| known.insert(*run)).collect()
 }

@@ -14,6 +14,8 @@ mod bad_input;
 mod cli;
 mod data_model;
 mod files;
+#[cfg(feature = "polars")]
+mod frames;
 mod full_disk;
 mod gc;
 #[cfg(feature = "cli")]

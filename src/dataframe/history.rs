@@ -86,10 +86,24 @@ pub(crate) fn wide_history(histories: &[HistoryRows], keys: &[&str]) -> Result<D
         instants("timestamp", rows.times),
     ];
     for (key, values) in keys.iter().zip(rows.values) {
-        let values = values.into_iter();
-        columns.push(Float64Chunked::from_iter_options((*key).into(), values).into_column());
+        let (name, values) = (column_name(key, keys), values.into_iter());
+        columns.push(Float64Chunked::from_iter_options(name.into(), values).into_column());
     }
     frame(columns)
+}
+
+/// The columns before those of the keys.
+const OWN_COLUMNS: [&str; 3] = ["run_id", "step", "timestamp"];
+
+/// The key, unless it is the name of another column.
+fn column_name(key: &str, keys: &[&str]) -> String {
+    let mut name = key.to_owned();
+    if OWN_COLUMNS.contains(&key) {
+        while name == key || keys.contains(&name.as_str()) {
+            name.insert_str(0, "metrics.");
+        }
+    }
+    name
 }
 
 #[derive(Default)]

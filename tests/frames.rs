@@ -1,0 +1,409 @@
+//! Answers as polars data frames: columns, types, order, and what is missing.
+
+use polars::prelude::{AnyValue, DataFrame, DataType, TimeUnit, TimeZone};
+use tempfile::TempDir;
+use tracklite::{
+    Database, Dataset, DatasetInput, ErrorKind, IndexPlace, Run, RunId, RunSearch, Timestamp,
+};
+
+const UNKNOWN: RunId = RunId::from_bits(7);
+const USUAL: [&str; 7] =
+    ["run_id", "run_name", "experiment_id", "status", "artifact_uri", "start_time", "end_time"];
+
+fn instant() -> DataType {
+    DataType::Datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC))
+}
+
+/// A file without a thread in the background: points stay live until it is closed.
+fn open(folder: &TempDir) -> Database {
+    let builder = Database::builder().create(true).index(IndexPlace::InMemory).background(false);
+    builder.open(folder.path().join("runs.tracklite")).unwrap()
+}
+
+fn start(database: &Database, name: &str, started: i64) -> Run {
+    let experiment = database.default_experiment().unwrap();
+    let time = Timestamp::from_nanos(started);
+    experiment.new_run().name(name).started(time).start().unwrap()
+}
+
+fn names(frame: &DataFrame) -> Vec<&str> {
+    frame.get_column_names().into_iter().map(|name| name.as_str()).collect()
+}
+
+fn texts(frame: &DataFrame, column: &str) -> Vec<Option<String>> {
+    let column = frame.column(column).unwrap().str().unwrap();
+    column.iter().map(|text| text.map(str::to_owned)).collect()
+}
+
+fn some(texts: &[&str]) -> Vec<Option<String>> {
+    texts.iter().map(|text| Some((*text).to_owned())).collect()
+}
+
+fn floats(frame: &DataFrame, column: &str) -> Vec<Option<f64>> {
+    frame.column(column).unwrap().f64().unwrap().iter().collect()
+}
+
+fn steps(frame: &DataFrame) -> Vec<i64> {
+    frame.column("step").unwrap().i64().unwrap().iter().map(Option::unwrap).collect()
+}
+
+fn nanos(frame: &DataFrame, column: &str) -> Vec<Option<i64>> {
+    let column = frame.column(column).unwrap();
+    let value = |at| match column.get(at).unwrap() {
+        AnyValue::Datetime(nanos, TimeUnit::Nanoseconds, _) => Some(nanos),
+        AnyValue::Null => None,
+        other => panic!("{other:?} is no time"),
+    };
+    (0..column.len()).map(value).collect()
+}
+
+fn found(database: &Database, search: RunSearch) -> DataFrame {
+    database.search_runs_frame(&search).unwrap()
+}
+
+/// Two runs: `one` is sealed, finished and has everything; `two` is live.
+fn two(folder: &TempDir) -> (Database, RunId, RunId) {
+    let database = open(folder);
+    let one = start(&database, "one", 1_000_000_001);
+    one.log_param("rate", 0.1).unwrap();
+    one.log_param("same", "yes").unwrap();
+    one.log_metric("loss", f64::NAN, 0).unwrap();
+    one.log_metric("acc", 0.5, 0).unwrap();
+    one.set_tag("note", "").unwrap();
+    let first = one.id();
+    one.finish().unwrap();
+    database.close().unwrap();
+    let database = open(folder);
+    let two = start(&database, "two", 2_000_000_002);
+    two.log_param("same", "yes").unwrap();
+    two.log_metric("loss", 0.25, 3).unwrap();
+    let second = two.id();
+    (database, first, second)
+}
+
+#[test]
+fn runs_have_the_columns_of_mlflow_in_order_with_their_types() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, first, second) = two(&folder);
+    let frame = found(&database, RunSearch::new().order_by("run_name"));
+    let keyed = ["metrics.acc", "metrics.loss", "params.rate", "params.same"];
+    let all: Vec<&str> = names(&frame);
+    assert_eq!(all[..7], USUAL);
+    assert_eq!(all[7..11], keyed);
+    assert!(all[11..].iter().all(|name| name.starts_with("tags.")), "{all:?}");
+    assert!(all[11..].is_sorted() && all[11..].contains(&"tags.mlflow.runName"), "{all:?}");
+    for (name, dtype) in all.iter().zip(frame.dtypes()) {
+        let wanted = match *name {
+            "start_time" | "end_time" => instant(),
+            name if name.starts_with("metrics.") => DataType::Float64,
+            _ => DataType::String,
+        };
+        assert_eq!(dtype, wanted, "{name}");
+    }
+    assert_eq!(texts(&frame, "run_id"), some(&[&first.to_string(), &second.to_string()]));
+    assert_eq!(texts(&frame, "status"), some(&["FINISHED", "RUNNING"]));
+    assert_eq!(texts(&frame, "experiment_id"), some(&["0", "0"]));
+    assert_eq!(nanos(&frame, "start_time"), [Some(1_000_000_001), Some(2_000_000_002)]);
+    let ended = nanos(&frame, "end_time");
+    assert!(ended[0].is_some() && ended[1].is_none(), "{ended:?}");
+    let uri = texts(&frame, "artifact_uri")[0].clone().unwrap();
+    assert!(uri.starts_with("tracklite:///") && uri.ends_with(&format!("{first}/artifacts")));
+}
+
+#[test]
+fn nan_is_nan_and_what_is_missing_is_null() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, ..) = two(&folder);
+    let frame = found(&database, RunSearch::new().order_by("run_name"));
+    let loss = floats(&frame, "metrics.loss");
+    assert!(loss[0].is_some_and(f64::is_nan), "{loss:?}");
+    assert_eq!(loss[1], Some(0.25), "a live point");
+    assert_eq!(floats(&frame, "metrics.acc"), [Some(0.5), None]);
+    assert_eq!(texts(&frame, "params.rate"), [Some("0.1".to_owned()), None]);
+    assert_eq!(texts(&frame, "tags.note"), [Some(String::new()), None]);
+}
+
+#[test]
+fn a_frame_of_no_runs_has_its_columns_with_their_types() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder);
+    let frame = found(&database, RunSearch::new());
+    assert_eq!((names(&frame), frame.height()), (USUAL.to_vec(), 0));
+    assert_eq!(frame.dtypes()[5..], [instant(), instant()]);
+    let columns = ["metrics.loss", "params.rate", "tags.*", "end_time", "parent_run_id"];
+    let frame = found(&database, RunSearch::new().columns(columns));
+    assert_eq!(names(&frame), ["metrics.loss", "params.rate", "end_time", "parent_run_id"]);
+    let wanted = [DataType::Float64, DataType::String, instant(), DataType::String];
+    assert_eq!(frame.dtypes(), wanted);
+    let none = RunSearch::new().columns([""; 0]);
+    assert_eq!(found(&database, none).shape(), (0, 0));
+}
+
+#[test]
+fn columns_are_those_that_are_named_each_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, first, _) = two(&folder);
+    let search = RunSearch::new().order_by("run_name");
+    let columns =
+        ["metrics.loss", "run_name", "metrics.*", "params.none", "metrics.none", "run_name"];
+    let frame = found(&database, search.clone().columns(columns));
+    let wanted = ["metrics.loss", "run_name", "metrics.acc", "params.none", "metrics.none"];
+    assert_eq!(names(&frame), wanted);
+    assert_eq!(floats(&frame, "metrics.none"), [None, None]);
+    assert_eq!(texts(&frame, "params.none"), [None, None]);
+    let others = ["user_id", "lifecycle_stage", "parent_run_id"];
+    let frame = found(&database, search.clone().columns(others));
+    assert_eq!(names(&frame), others);
+    assert_eq!(texts(&frame, "lifecycle_stage"), some(&["active", "active"]));
+    let child = database.default_experiment().unwrap().new_run().name("zed").parent(first);
+    let _child = child.start().unwrap();
+    let frame = found(&database, search.clone().columns(["parent_run_id"]));
+    assert_eq!(texts(&frame, "parent_run_id"), [None, None, Some(first.to_string())]);
+    // Keys that none of the found runs has are no columns.
+    let live = search.filter("run_name = 'two'").columns(["metrics.*", "params.*"]);
+    assert_eq!(names(&found(&database, live)), ["metrics.loss", "params.same"]);
+}
+
+#[test]
+fn unknown_columns_are_refused_with_what_may_be_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, ..) = two(&folder);
+    for (column, meant) in [
+        ("run_nam", "\"run_name\""),
+        ("metrcs.loss", "\"metrics.loss\""),
+        ("loss", "metrics.KEY"),
+        ("", "metrics.KEY"),
+        ("metrics.", "metrics"),
+    ] {
+        let search = RunSearch::new().columns(["run_id", column]);
+        let error = database.search_runs_frame(&search).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{column}");
+        assert!(error.to_string().contains(meant), "{error}");
+        assert!(error.path().is_some());
+    }
+}
+
+#[test]
+fn keys_of_any_legal_characters_are_columns_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder);
+    let keys = ["Loss", "loss", "LOSS", "a_-. :/b", "a.b.c", "0", "\u{e4}"];
+    let run = start(&database, "keys", 1);
+    for (value, key) in (0_i32..).zip(keys) {
+        run.log_metric(key, f64::from(value), 0).unwrap();
+        run.log_param(key, value).unwrap();
+        run.set_tag(key, value).unwrap();
+    }
+    let frame = found(&database, RunSearch::new());
+    let named: Vec<String> = keys.iter().map(|key| format!("metrics.{key}")).collect();
+    let only = found(&database, RunSearch::new().columns(&named));
+    for (value, key) in (0_i32..).zip(keys) {
+        for frame in [&frame, &only] {
+            let metric = floats(frame, &format!("metrics.{key}"));
+            assert_eq!(metric, [Some(f64::from(value))], "{key}");
+        }
+        for kind in ["params", "tags"] {
+            let text = texts(&frame, &format!("{kind}.{key}"));
+            assert_eq!(text, some(&[&value.to_string()]), "{kind} {key}");
+        }
+    }
+    assert_eq!(names(&only), named);
+    let history = database.wide_history_frame(&[run.id()], &keys).unwrap();
+    assert_eq!(names(&history)[3..], keys);
+}
+
+#[test]
+fn a_frame_has_all_runs_or_as_many_as_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder);
+    for at in 0..1_100 {
+        start(&database, &format!("{at:04}"), at);
+    }
+    assert_eq!(found(&database, RunSearch::new().columns(["run_id"])).height(), 1_100);
+    let search = RunSearch::new().order_by("run_name").max_results(3).columns(["run_name"]);
+    let frame = found(&database, search.clone());
+    assert_eq!(texts(&frame, "run_name"), some(&["0000", "0001", "0002"]));
+    let token = database.search_runs(&search).unwrap().next_page_token.unwrap();
+    let next = found(&database, search.clone().page_token(token));
+    assert_eq!(texts(&next, "run_name"), some(&["0003", "0004", "0005"]));
+    for bad in [0, 50_001] {
+        let error = database.search_runs_frame(&search.clone().max_results(bad)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    let bad = database.search_runs_frame(&search.page_token("x")).unwrap_err();
+    assert_eq!(bad.kind(), ErrorKind::InvalidInput);
+}
+
+/// A run with points of two writers, of which those of the second are live: `loss` has three
+/// points at step 1, `acc` one.
+fn histories(folder: &TempDir) -> (Database, RunId, RunId) {
+    let database = open(folder);
+    let run = start(&database, "both", 1);
+    let other = start(&database, "other", 2).id();
+    let log = |run: &Run, key: &str, points: &[(i64, i64, f64)]| {
+        let metric = run.metric(key).unwrap();
+        for (step, time, value) in points {
+            metric.log_at(*value, *step, Timestamp::from_nanos(*time)).unwrap();
+        }
+    };
+    log(&run, "loss", &[(0, 10, 3.0), (1, 20, 2.0), (1, 21, f64::NAN)]);
+    let id = run.id();
+    drop(run);
+    database.close().unwrap();
+    let database = open(folder);
+    let run = database.run(id).unwrap();
+    log(&run, "loss", &[(1, 15, 1.5), (-4, 5, 9.0)]);
+    log(&run, "acc", &[(1, 12, 0.5), (7, 70, 0.75)]);
+    (database, id, other)
+}
+
+#[test]
+fn a_long_history_has_a_row_for_each_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, id, other) = histories(&folder);
+    let frame = database.history_frame(&[other, id], &["loss", "acc", "loss", "none"]).unwrap();
+    assert_eq!(names(&frame), ["run_id", "key", "step", "timestamp", "value"]);
+    let types = [DataType::String, DataType::String, DataType::Int64, instant(), DataType::Float64];
+    assert_eq!(frame.dtypes(), types);
+    assert_eq!(texts(&frame, "key"), some(&["loss", "loss", "loss", "loss", "loss", "acc", "acc"]));
+    assert_eq!(steps(&frame), [-4, 0, 1, 1, 1, 1, 7]);
+    let times: Vec<i64> = nanos(&frame, "timestamp").into_iter().map(Option::unwrap).collect();
+    assert_eq!(times, [5, 10, 15, 20, 21, 12, 70]);
+    let values = floats(&frame, "value");
+    assert_eq!(values[..4], [Some(9.0), Some(3.0), Some(1.5), Some(2.0)]);
+    assert!(values[4].is_some_and(f64::is_nan) && values[6] == Some(0.75), "{values:?}");
+    assert!(texts(&frame, "run_id").iter().all(|it| *it == Some(id.to_string())));
+    let all = database.history_frame(&[id, id], &[]).unwrap();
+    let wanted = ["acc", "acc", "loss", "loss", "loss", "loss", "loss"];
+    assert_eq!(texts(&all, "key"), some(&wanted), "all keys, a run that is named twice once");
+    for frame in [database.history_frame(&[other], &[]), database.history_frame(&[], &["loss"])] {
+        let frame = frame.unwrap();
+        assert_eq!((frame.height(), frame.dtypes()), (0, types.to_vec()));
+    }
+}
+
+#[test]
+fn a_wide_history_has_a_row_for_each_step_and_repeat() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, id, other) = histories(&folder);
+    let run = database.run(other).unwrap();
+    run.metric("acc").unwrap().log_at(0.1, 1, Timestamp::from_nanos(99)).unwrap();
+    let frame = database.wide_history_frame(&[id, other, id], &["loss", "none", "acc"]).unwrap();
+    assert_eq!(names(&frame), ["run_id", "step", "timestamp", "loss", "none", "acc"]);
+    let ids: Vec<Option<String>> =
+        [id, id, id, id, id, id, other].iter().map(|id| Some(id.to_string())).collect();
+    assert_eq!(texts(&frame, "run_id"), ids);
+    assert_eq!(steps(&frame), [-4, 0, 1, 1, 1, 7, 1]);
+    let times: Vec<i64> = nanos(&frame, "timestamp").into_iter().map(Option::unwrap).collect();
+    assert_eq!(times, [5, 10, 12, 20, 21, 70, 99]);
+    let loss = floats(&frame, "loss");
+    assert_eq!(loss[..4], [Some(9.0), Some(3.0), Some(1.5), Some(2.0)]);
+    assert!(loss[4].is_some_and(f64::is_nan) && loss[5..] == [None, None], "{loss:?}");
+    assert_eq!(floats(&frame, "none"), [None; 7]);
+    let acc = [None, None, Some(0.5), None, None, Some(0.75), Some(0.1)];
+    assert_eq!(floats(&frame, "acc"), acc);
+    let all = database.wide_history_frame(&[other, id], &[]).unwrap();
+    assert_eq!(names(&all)[3..], ["acc", "loss"]);
+    let none = database.wide_history_frame(&[], &["loss"]).unwrap();
+    assert_eq!((names(&none), none.height()), (vec!["run_id", "step", "timestamp", "loss"], 0));
+    assert_eq!(none.dtypes()[3], DataType::Float64);
+}
+
+#[test]
+fn a_wide_history_also_tells_metrics_called_like_its_own_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder);
+    let run = start(&database, "names", 1);
+    let keys = ["step", "run_id", "timestamp", "metrics.step", "loss"];
+    for (value, key) in (0_i32..).zip(keys) {
+        run.log_metric(key, f64::from(value), 5).unwrap();
+    }
+    let frame = database.wide_history_frame(&[run.id()], &keys).unwrap();
+    let own =
+        ["metrics.metrics.step", "metrics.run_id", "metrics.timestamp", "metrics.step", "loss"];
+    assert_eq!(names(&frame)[3..], own);
+    for (value, name) in (0_i32..).zip(own) {
+        assert_eq!(floats(&frame, name), [Some(f64::from(value))], "{name}");
+    }
+    assert_eq!(steps(&frame), [5]);
+}
+
+#[test]
+fn params_tags_and_datasets_have_a_row_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, first, second) = two(&folder);
+    let run = database.run(second).unwrap();
+    let input = |name: &str| DatasetInput::new(Dataset::new(name, "9f86", "local", "here"));
+    let train = Dataset::new("b", "1", "s3", "s").schema("[]").profile("{}");
+    run.log_inputs(&[DatasetInput::new(train).context("train"), input("a")], &[]).unwrap();
+    let (one, two) = (first.to_string(), second.to_string());
+
+    let params = database.params_frame(&[second, first]).unwrap();
+    assert_eq!(names(&params), ["run_id", "key", "value"]);
+    assert_eq!(params.dtypes(), [DataType::String, DataType::String, DataType::String]);
+    assert_eq!(texts(&params, "run_id"), some(&[&two, &one, &one]));
+    assert_eq!(texts(&params, "key"), some(&["same", "rate", "same"]));
+    assert_eq!(texts(&params, "value"), some(&["yes", "0.1", "yes"]));
+
+    let tags = database.tags_frame(&[first]).unwrap();
+    let keys = texts(&tags, "key");
+    assert!(keys.is_sorted(), "{keys:?}");
+    let note = keys.iter().position(|key| key.as_deref() == Some("note")).unwrap();
+    assert_eq!(texts(&tags, "value")[note], Some(String::new()));
+
+    let datasets = database.datasets_frame(&[first, second, second]).unwrap();
+    let columns =
+        ["run_id", "name", "digest", "source_type", "source", "schema", "profile", "context"];
+    assert_eq!(names(&datasets), columns);
+    assert!(datasets.dtypes().iter().all(|it| *it == DataType::String));
+    assert_eq!(texts(&datasets, "run_id"), some(&[&two, &two]), "named twice counts once");
+    assert_eq!(texts(&datasets, "name"), some(&["b", "a"]), "in the order of logging");
+    assert_eq!(texts(&datasets, "schema"), [Some("[]".to_owned()), None]);
+    assert_eq!(texts(&datasets, "context"), [Some("train".to_owned()), None]);
+
+    for frame in [database.params_frame(&[]), database.tags_frame(&[])] {
+        assert_eq!(names(&frame.unwrap()), ["run_id", "key", "value"]);
+    }
+    assert_eq!(database.datasets_frame(&[first]).unwrap().shape(), (0, 8));
+}
+
+#[test]
+fn a_comparison_has_only_what_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, first, second) = two(&folder);
+    for id in [first, second] {
+        let run = database.run(id).unwrap();
+        run.log_metric("nan", f64::NAN, 0).unwrap();
+        run.log_metric("inf", f64::INFINITY, 0).unwrap();
+    }
+    let frame = database.comparison_frame(&[second, first]).unwrap();
+    assert_eq!(texts(&frame, "run_name"), some(&["two", "one"]));
+    let differ = ["metrics.acc", "metrics.loss", "params.rate", "tags.note"];
+    let attributes = ["run_id", "run_name", "status", "start_time", "end_time"];
+    assert_eq!(names(&frame), [&attributes[..], &differ].concat());
+    assert_eq!(floats(&frame, "metrics.acc"), [None, Some(0.5)]);
+    let alone = database.comparison_frame(&[first, first]).unwrap();
+    assert_eq!((names(&alone), alone.height()), (vec!["run_id", "run_name"], 1));
+    let none = database.comparison_frame(&[]).unwrap();
+    assert_eq!((names(&none), none.height()), (vec!["run_id", "run_name"], 0));
+}
+
+#[test]
+fn an_unknown_run_is_not_found_in_any_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, first, _) = two(&folder);
+    let runs = [first, UNKNOWN];
+    for frame in [
+        database.comparison_frame(&runs),
+        database.params_frame(&runs),
+        database.tags_frame(&runs),
+        database.datasets_frame(&runs),
+        database.history_frame(&runs, &["loss"]),
+        database.wide_history_frame(&runs, &[]),
+    ] {
+        let error = frame.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains(&UNKNOWN.to_string()), "{error}");
+        assert!(error.path().is_some());
+    }
+}
