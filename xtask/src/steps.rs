@@ -54,7 +54,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "sweep",
-        proves: "the example sweep and the quickstart run to their end",
+        proves: "the example sweep and the other examples run to their end",
         run: sweep,
     },
     Step { name: "fuzz", proves: "the saved fuzz inputs replay", run: fuzz },
@@ -148,8 +148,9 @@ fn sweep(context: &Context) -> StepResult {
     }
     run_command(context.cargo("tracklite verify").arg(&file))?;
     // Both write `runs.tracklite` into the folder in which they are started.
-    run_example(context, "quickstart", &folder.join("quickstart"))?;
-    let printed = run_example(context, "first", &folder.join("first"))?;
+    run_example(context, "quickstart", LEAN, &folder.join("quickstart"))?;
+    run_example(context, "frames", "--all-features", &folder.join("frames"))?;
+    let printed = run_example(context, "first", LEAN, &folder.join("first"))?;
     let readme = std::fs::read_to_string(context.root.join("README.md"));
     if !readme.map_err(|error| error.to_string())?.contains(&format!("```text\n{printed}```")) {
         return Err(format!("the README does not show what its first example prints:\n{printed}"));
@@ -157,11 +158,18 @@ fn sweep(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
+/// The features of a build without polars.
+const LEAN: &str = "--no-default-features --features cli";
+
 /// Runs an example in a folder of its own; what it prints.
-fn run_example(context: &Context, name: &str, folder: &Path) -> Result<String, String> {
+fn run_example(
+    context: &Context,
+    name: &str,
+    features: &str,
+    folder: &Path,
+) -> Result<String, String> {
     std::fs::create_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let words = "run --release --quiet --no-default-features --features cli --example";
-    let mut command = context.cargo(words);
+    let mut command = context.cargo(&format!("run --release --quiet {features} --example"));
     command.arg(name).arg("--manifest-path").arg(context.root.join("Cargo.toml"));
     let printed = output_of(command.current_dir(folder))?;
     print!("{printed}");
