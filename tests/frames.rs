@@ -1,6 +1,6 @@
 //! Answers as polars data frames: columns, types, order, and what is missing.
 
-use polars::prelude::{AnyValue, DataFrame, DataType, TimeUnit, TimeZone};
+use polars::prelude::{AnyValue, DataFrame, DataType, PlSmallStr, TimeUnit, TimeZone};
 use tempfile::TempDir;
 use tracklite::{
     Database, Dataset, DatasetInput, ErrorKind, IndexPlace, Run, RunId, RunSearch, Timestamp,
@@ -27,7 +27,7 @@ fn start(database: &Database, name: &str, started: i64) -> Run {
 }
 
 fn names(frame: &DataFrame) -> Vec<&str> {
-    frame.get_column_names().into_iter().map(|name| name.as_str()).collect()
+    frame.get_column_names().into_iter().map(PlSmallStr::as_str).collect()
 }
 
 fn texts(frame: &DataFrame, column: &str) -> Vec<Option<String>> {
@@ -57,8 +57,8 @@ fn nanos(frame: &DataFrame, column: &str) -> Vec<Option<i64>> {
     (0..column.len()).map(value).collect()
 }
 
-fn found(database: &Database, search: RunSearch) -> DataFrame {
-    database.search_runs_frame(&search).unwrap()
+fn found(database: &Database, search: &RunSearch) -> DataFrame {
+    database.search_runs_frame(search).unwrap()
 }
 
 /// Two runs: `one` is sealed, finished and has everything; `two` is live.
@@ -85,7 +85,7 @@ fn two(folder: &TempDir) -> (Database, RunId, RunId) {
 fn runs_have_the_columns_of_mlflow_in_order_with_their_types() {
     let folder = tempfile::tempdir().unwrap();
     let (database, first, second) = two(&folder);
-    let frame = found(&database, RunSearch::new().order_by("run_name"));
+    let frame = found(&database, &RunSearch::new().order_by("run_name"));
     let keyed = ["metrics.acc", "metrics.loss", "params.rate", "params.same"];
     let all: Vec<&str> = names(&frame);
     assert_eq!(all[..7], USUAL);
@@ -114,7 +114,7 @@ fn runs_have_the_columns_of_mlflow_in_order_with_their_types() {
 fn nan_is_nan_and_what_is_missing_is_null() {
     let folder = tempfile::tempdir().unwrap();
     let (database, ..) = two(&folder);
-    let frame = found(&database, RunSearch::new().order_by("run_name"));
+    let frame = found(&database, &RunSearch::new().order_by("run_name"));
     let loss = floats(&frame, "metrics.loss");
     assert!(loss[0].is_some_and(f64::is_nan), "{loss:?}");
     assert_eq!(loss[1], Some(0.25), "a live point");
@@ -127,16 +127,16 @@ fn nan_is_nan_and_what_is_missing_is_null() {
 fn a_frame_of_no_runs_has_its_columns_with_their_types() {
     let folder = tempfile::tempdir().unwrap();
     let database = open(&folder);
-    let frame = found(&database, RunSearch::new());
+    let frame = found(&database, &RunSearch::new());
     assert_eq!((names(&frame), frame.height()), (USUAL.to_vec(), 0));
     assert_eq!(frame.dtypes()[5..], [instant(), instant()]);
     let columns = ["metrics.loss", "params.rate", "tags.*", "end_time", "parent_run_id"];
-    let frame = found(&database, RunSearch::new().columns(columns));
+    let frame = found(&database, &RunSearch::new().columns(columns));
     assert_eq!(names(&frame), ["metrics.loss", "params.rate", "end_time", "parent_run_id"]);
     let wanted = [DataType::Float64, DataType::String, instant(), DataType::String];
     assert_eq!(frame.dtypes(), wanted);
     let none = RunSearch::new().columns([""; 0]);
-    assert_eq!(found(&database, none).shape(), (0, 0));
+    assert_eq!(found(&database, &none).shape(), (0, 0));
 }
 
 #[test]
@@ -146,22 +146,22 @@ fn columns_are_those_that_are_named_each_once() {
     let search = RunSearch::new().order_by("run_name");
     let columns =
         ["metrics.loss", "run_name", "metrics.*", "params.none", "metrics.none", "run_name"];
-    let frame = found(&database, search.clone().columns(columns));
+    let frame = found(&database, &search.clone().columns(columns));
     let wanted = ["metrics.loss", "run_name", "metrics.acc", "params.none", "metrics.none"];
     assert_eq!(names(&frame), wanted);
     assert_eq!(floats(&frame, "metrics.none"), [None, None]);
     assert_eq!(texts(&frame, "params.none"), [None, None]);
     let others = ["user_id", "lifecycle_stage", "parent_run_id"];
-    let frame = found(&database, search.clone().columns(others));
+    let frame = found(&database, &search.clone().columns(others));
     assert_eq!(names(&frame), others);
     assert_eq!(texts(&frame, "lifecycle_stage"), some(&["active", "active"]));
     let child = database.default_experiment().unwrap().new_run().name("zed").parent(first);
     let _child = child.start().unwrap();
-    let frame = found(&database, search.clone().columns(["parent_run_id"]));
+    let frame = found(&database, &search.clone().columns(["parent_run_id"]));
     assert_eq!(texts(&frame, "parent_run_id"), [None, None, Some(first.to_string())]);
     // Keys that none of the found runs has are no columns.
     let live = search.filter("run_name = 'two'").columns(["metrics.*", "params.*"]);
-    assert_eq!(names(&found(&database, live)), ["metrics.loss", "params.same"]);
+    assert_eq!(names(&found(&database, &live)), ["metrics.loss", "params.same"]);
 }
 
 #[test]
@@ -194,9 +194,9 @@ fn keys_of_any_legal_characters_are_columns_of_their_own() {
         run.log_param(key, value).unwrap();
         run.set_tag(key, value).unwrap();
     }
-    let frame = found(&database, RunSearch::new());
+    let frame = found(&database, &RunSearch::new());
     let named: Vec<String> = keys.iter().map(|key| format!("metrics.{key}")).collect();
-    let only = found(&database, RunSearch::new().columns(&named));
+    let only = found(&database, &RunSearch::new().columns(&named));
     for (value, key) in (0_i32..).zip(keys) {
         for frame in [&frame, &only] {
             let metric = floats(frame, &format!("metrics.{key}"));
@@ -219,12 +219,12 @@ fn a_frame_has_all_runs_or_as_many_as_are_asked_for() {
     for at in 0..1_100 {
         start(&database, &format!("{at:04}"), at);
     }
-    assert_eq!(found(&database, RunSearch::new().columns(["run_id"])).height(), 1_100);
+    assert_eq!(found(&database, &RunSearch::new().columns(["run_id"])).height(), 1_100);
     let search = RunSearch::new().order_by("run_name").max_results(3).columns(["run_name"]);
-    let frame = found(&database, search.clone());
+    let frame = found(&database, &search);
     assert_eq!(texts(&frame, "run_name"), some(&["0000", "0001", "0002"]));
     let token = database.search_runs(&search).unwrap().next_page_token.unwrap();
-    let next = found(&database, search.clone().page_token(token));
+    let next = found(&database, &search.clone().page_token(token));
     assert_eq!(texts(&next, "run_name"), some(&["0003", "0004", "0005"]));
     for bad in [0, 50_001] {
         let error = database.search_runs_frame(&search.clone().max_results(bad)).unwrap_err();

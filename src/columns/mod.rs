@@ -18,6 +18,7 @@ use crate::entity::{Lifecycle, MetricPoint, RunRecord};
 use crate::error::Result;
 use crate::id::{ExperimentId, RunId};
 use crate::index::{Index, RunRows, TextTable};
+#[cfg(any(feature = "cli", feature = "polars"))]
 use crate::search::RunColumn;
 
 pub(crate) use self::cache::ColumnCache;
@@ -89,6 +90,7 @@ impl KeySet {
 
 impl Keys {
     /// Those that these columns of a table show.
+    #[cfg(any(feature = "cli", feature = "polars"))]
     pub(crate) fn shown_in(columns: &[RunColumn]) -> Self {
         let mut keys = Keys::default();
         for column in columns {

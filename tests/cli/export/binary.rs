@@ -41,7 +41,7 @@ fn nanos(field: &str) -> String {
 }
 
 fn texts(frame: &DataFrame) -> Texts {
-    let names = frame.get_column_names().iter().map(|name| name.to_string()).collect();
+    let names = frame.get_column_names().iter().map(ToString::to_string).collect();
     let row = |at| {
         let values = frame.columns().iter().map(|column| column.get(at).expect("a row"));
         values.map(|value| text(&value)).collect()
