@@ -353,6 +353,12 @@ fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumRepor
     let options = LogOptions { read_only: true, ..LogOptions::default() };
     let log = Log::open(Arc::clone(storage), options)?;
     let _all = log.lock_out_writers()?;
+    // From here on nobody else puts a file there. Before, another vacuum may have: what was logged
+    // into its file since would be lost under a copy of this one.
+    if !storage.place().map_err(doing)?.name_leads_here {
+        let message = "another process has just vacuumed the file: try again";
+        return Err(Error::new(ErrorKind::Locked, message));
+    }
     remove_leftovers(&target);
     let temporary = temporary_beside(&target)?;
     let written = copy_temporary(&log, &temporary, &target, false).and_then(|_| {

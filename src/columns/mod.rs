@@ -302,7 +302,7 @@ impl RunColumns {
     }
 }
 
-#[cfg(feature = "polars")]
+#[cfg(any(feature = "cli", feature = "polars"))]
 impl RunColumns {
     /// The columns of metrics by key; so with the others.
     pub(crate) fn metrics(&self) -> &BTreeMap<String, Column<MetricPoint>> {
