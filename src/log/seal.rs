@@ -105,17 +105,45 @@ impl Log {
         if extents.is_empty() {
             return Ok(0);
         }
-        let sealed = self.seal_own(writer.incarnation, &extents);
-        self.points.lock().end_sealing(&extents, sealed.is_ok());
-        sealed.map(|()| extents.len())
+        self.seal_taken(writer.incarnation, &extents)?;
+        Ok(extents.len())
+    }
+
+    /// Seals extents that were taken to be sealed; those that are not are full ones again.
+    fn seal_taken(&self, incarnation: Incarnation, extents: &[ExtentState]) -> Result<()> {
+        let end = |extents: &[ExtentState], is_sealed| {
+            self.points.lock().end_sealing(extents, is_sealed);
+        };
+        let sealed = self.seal_own(incarnation, extents);
+        let is_full = matches!(&sealed, Err(error) if error.kind() == ErrorKind::StorageFull);
+        if !is_full || extents.len() < 2 {
+            end(extents, sealed.is_ok());
+            return sealed;
+        }
+        // The reserve may be enough for one of them, whose space serves the next one.
+        for (at, extent) in extents.iter().enumerate() {
+            let one = std::slice::from_ref(extent);
+            if let Err(error) = self.seal_own(incarnation, one) {
+                end(&extents[at..], false);
+                return Err(error);
+            }
+            end(one, true);
+        }
+        Ok(())
     }
 
     fn seal_own(&self, incarnation: Incarnation, extents: &[ExtentState]) -> Result<()> {
         let define = |id| self.definitions.lock().get(id).cloned();
         self.seal_extents(incarnation, extents, &define)?;
         let is_synced = mutant::is_active(Mutant::Rule14PunchBeforeSync);
-        let debts = extents.iter().map(|extent| Debt { extent: *extent, is_synced });
-        self.sealer.lock().debts.extend(debts);
+        {
+            let mut sealer = self.sealer.lock();
+            for &extent in extents {
+                if !sealer.debts.iter().any(|debt| debt.extent.unit == extent.unit) {
+                    sealer.debts.push(Debt { extent, is_synced });
+                }
+            }
+        }
         // From here on the points are safe in their blocks: a failure only delays the punching.
         if is_synced {
             self.pay_debts()?;
@@ -377,9 +405,7 @@ impl Log {
         let mut extents = self.points.lock().take_all();
         extents.append(&mut self.unopened.lock());
         if !extents.is_empty() {
-            let sealed = self.seal_own(writer.incarnation, &extents);
-            self.points.lock().end_sealing(&extents, sealed.is_ok());
-            sealed?;
+            self.seal_taken(writer.incarnation, &extents)?;
         } else if owes || !self.is_poisoned()? {
             self.sync_once()?;
         }
