@@ -11,6 +11,9 @@ use crate::{create, print};
 
 const POINTS: usize = 1_000_000;
 const RUNS: usize = 20_000;
+/// As blocks are packed: `src/format/block`.
+const PCO_LEVEL: usize = 7;
+const PCO_CHUNK_POINTS: usize = 1 << 14;
 
 pub(crate) fn report() {
     series();
@@ -45,7 +48,6 @@ fn series() {
     let database = builder.open(&path).expect("a database");
     let run = database.default_experiment().and_then(|it| it.start_run("")).expect("a run");
     log_series(&run);
-    let rate = |bytes: usize, took: Duration| bytes as f64 / took.as_secs_f64();
     let took = median(9, || {
         assert_eq!(run.history("loss").expect("a history").len(), POINTS);
     });
@@ -67,28 +69,60 @@ fn series() {
     drop(run);
     let database = create(&path);
     let run = database.run(id).expect("the run");
+    sealed(&run, &mut history);
+    floor();
+}
+
+/// A point is three numbers: its step, its time and its value.
+fn sealed(run: &Run, history: &mut MetricHistory) {
     let took = median(9, || {
         assert_eq!(run.history("loss").expect("a history").len(), POINTS);
     });
-    let values = 3 * POINTS;
-    print(
-        "1 M points sealed: values, fresh columns",
-        &format!("{:.0} M/s", rate(values, took) / 1e6),
-    );
+    print("1 M points sealed: fresh columns", &millions(took));
     let took = median(9, || {
-        run.read_history("loss", &mut history).expect("a history");
+        run.read_history("loss", history).expect("a history");
         assert_eq!(history.len(), POINTS);
     });
-    let again = format!("{:.0} M/s", rate(values, took) / 1e6);
-    print("1 M points sealed: values, columns used again", &again);
-    let numbers = curve(Curve::ALL[0], 1, POINTS);
-    let config = pco::ChunkConfig::default();
-    let packed = pco::standalone::simple_compress(&numbers, &config).expect("packed");
+    print("1 M points sealed: columns used again", &millions(took));
+}
+
+/// The steps, times and values of those points, packed and unpacked by pco and nothing else, in
+/// chunks as large as those of a block.
+fn floor() {
+    let config = pco::ChunkConfig::default()
+        .with_compression_level(PCO_LEVEL)
+        .with_paging_spec(pco::PagingSpec::EqualPagesUpTo(PCO_CHUNK_POINTS));
+    let steps: Vec<i64> = (0..POINTS as i64).collect();
+    let pack = |numbers: &[i64]| pco::standalone::simple_compress(numbers, &config);
+    let integers = [steps, times(2, POINTS)].map(|numbers| pack(&numbers).expect("packed"));
+    let values = curve(Curve::ALL[0], 1, POINTS);
+    let values = pco::standalone::simple_compress(&values, &config).expect("packed");
     let took = median(9, || {
-        let back: Vec<f64> = pco::standalone::simple_decompress(&packed).expect("unpacked");
+        for packed in &integers {
+            let back: Vec<i64> = pco::standalone::simple_decompress(packed).expect("unpacked");
+            assert_eq!(back.len(), POINTS);
+        }
+        let back: Vec<f64> = pco::standalone::simple_decompress(&values).expect("unpacked");
         assert_eq!(back.len(), POINTS);
     });
-    print("  floor: pco alone", &format!("{:.0} M values/s", rate(POINTS, took) / 1e6));
+    print("  floor: pco alone, fresh columns", &millions(took));
+    let mut integer_columns = [vec![0_i64; POINTS], vec![0_i64; POINTS]];
+    let mut value_column = vec![0_f64; POINTS];
+    let took = median(9, || {
+        for (packed, column) in integers.iter().zip(&mut integer_columns) {
+            let progress = pco::standalone::simple_decompress_into(packed, column);
+            assert_eq!(progress.expect("unpacked").n_processed, POINTS);
+        }
+        let progress = pco::standalone::simple_decompress_into(&values, &mut value_column);
+        assert_eq!(progress.expect("unpacked").n_processed, POINTS);
+    });
+    print("  floor: pco alone, columns used again", &millions(took));
+}
+
+/// How many points a second, and how many numbers these are: steps, times and values.
+fn millions(took: Duration) -> String {
+    let points = POINTS as f64 / took.as_secs_f64() / 1e6;
+    format!("{points:.0} M points/s = {:.0} M numbers/s", 3.0 * points)
 }
 
 fn gigabytes(bytes: usize, took: Duration) -> String {
