@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tracklite::{Database, IndexPlace};
+use tracklite::{Database, IndexPlace, SqlValue};
 
 use crate::{allocated, create, print};
 
 const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+/// How many processes log at once in a burst.
+const BURST_PROCESSES: usize = 16;
+/// In which `/proc` tells times: `USER_HZ`, which is 100 on all but a few old machines.
+const TICKS_A_SECOND: f64 = 100.0;
 
 /// Does the work of a worker process, if this is one.
 pub(crate) fn is_worker(arguments: &[String]) -> bool {
@@ -35,31 +39,60 @@ fn output_of(child: Child) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
+/// For 2 s and for 60 s, or for `TRACKLITE_BURST_SECONDS`.
 pub(crate) fn burst() {
-    for seconds in ["2", "60"] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("runs.tracklite");
-        drop(create(&path));
-        let workers: Vec<Child> =
-            (0..16).map(|_| start(&["worker-burst", seconds], &path)).collect();
-        let mut sum = [0.0; 4];
-        for worker in workers {
-            let text = output_of(worker);
-            for (sum, word) in sum.iter_mut().zip(text.split_whitespace()) {
-                *sum += word.parse::<f64>().expect("a number");
-            }
-        }
-        let [rate, unsealed, logging, background] = sum;
-        let (rate, unsealed) = (rate / 1e6, unsealed / 16.0 / f64::from(1 << 20));
-        print(
-            &format!("16 processes, rows of 8, {seconds} s"),
-            &format!("{rate:.1} M points/s, {unsealed:.0} MiB unsealed at the end"),
-        );
-        print(
-            "  CPU of the logging and of the background threads",
-            &format!("{logging:.1} s / {background:.1} s"),
-        );
+    let asked = std::env::var("TRACKLITE_BURST_SECONDS");
+    let lengths = asked.map_or_else(|_| vec!["2".to_owned(), "60".to_owned()], |it| vec![it]);
+    for seconds in lengths {
+        burst_of(&seconds);
     }
+}
+
+fn burst_of(seconds: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("runs.tracklite");
+    drop(create(&path));
+    let start_one = |_| start(&["worker-burst", seconds], &path);
+    let mut workers: Vec<Child> = (0..BURST_PROCESSES).map(start_one).collect();
+    let backlogs = watch_backlog(&path, &mut workers);
+    let mut sums = [0.0; 5];
+    for worker in workers {
+        let text = output_of(worker);
+        for (sum, word) in sums.iter_mut().zip(text.split_whitespace()) {
+            *sum += word.parse::<f64>().expect("a number");
+        }
+    }
+    let [rate, logging_user, logging_system, background_user, background_system] = sums;
+    let mib = |bytes: Option<&u64>| *bytes.expect("a look at the file") >> 20;
+    let (peak, last) = (mib(backlogs.iter().max()), mib(backlogs.last()));
+    print(
+        &format!("{BURST_PROCESSES} processes, rows of 8, {seconds} s"),
+        &format!("{:.1} M points/s", rate / 1e6),
+    );
+    print("  unsealed, looked at each second", &format!("peak {peak} MiB, at the end {last} MiB"));
+    let told = |user: f64, system: f64| format!("{user:.1} s user, {system:.1} s system");
+    print("  CPU of the logging threads", &told(logging_user, logging_system));
+    print("  CPU of the background threads", &told(background_user, background_system));
+}
+
+/// The bytes that are not sealed yet, each second while the workers live, and when all have ended.
+fn watch_backlog(path: &Path, workers: &mut [Child]) -> Vec<u64> {
+    let reader = Database::builder().read_only(true).index(IndexPlace::InMemory);
+    let reader = reader.open(path).expect("a reader");
+    let mut backlogs = Vec::new();
+    let mut is_running = true;
+    while is_running {
+        std::thread::sleep(Duration::from_secs(1));
+        is_running =
+            workers.iter_mut().any(|worker| worker.try_wait().expect("a worker").is_none());
+        // `DatabaseInfo::unsealed_bytes`, without counting points, which reads the whole backlog.
+        let table = reader.sql("SELECT coalesce(sum(units), 0) * 65536 FROM extents");
+        let [SqlValue::Integer(bytes)] = table.expect("an answer").rows[0][..] else {
+            panic!("no number of bytes")
+        };
+        backlogs.push(bytes.cast_unsigned());
+    }
+    backlogs
 }
 
 fn burst_worker(path: &Path, seconds: &str) {
@@ -76,24 +109,26 @@ fn burst_worker(path: &Path, seconds: &str) {
         }
     }
     let rate = rows as f64 * 8.0 / began.elapsed().as_secs_f64();
-    let unsealed = database.info().expect("what is in the file").unsealed_bytes;
     let [logging, background] = seconds_by_thread();
-    println!("{rate} {unsealed} {logging} {background}");
+    println!("{rate} {} {} {} {}", logging[0], logging[1], background[0], background[1]);
     // Not closed: sealing what is left would take longer than the burst.
     std::process::exit(0);
 }
 
-/// The CPU seconds of this process's first thread, and of its others.
-fn seconds_by_thread() -> [f64; 2] {
+/// The CPU seconds of this process's first thread, and of its others: as user and in the system.
+fn seconds_by_thread() -> [[f64; 2]; 2] {
     let own = std::process::id().to_string();
-    let mut seconds = [0.0; 2];
+    let mut seconds = [[0.0; 2]; 2];
     for entry in std::fs::read_dir("/proc/self/task").expect("threads").flatten() {
         let text = std::fs::read_to_string(entry.path().join("stat")).expect("thread facts");
         // What follows the name, which may hold anything: state, then numbers.
         let (_, facts) = text.rsplit_once(')').expect("a name in brackets");
         let ticks = |at| facts.split_whitespace().nth(at).and_then(|it| it.parse::<f64>().ok());
-        let (user, system) = (ticks(11).expect("a number"), ticks(12).expect("a number"));
-        seconds[usize::from(*entry.file_name() != *own)] += (user + system) / 100.0;
+        let of_thread = &mut seconds[usize::from(*entry.file_name() != *own)];
+        // Fields 14 and 15 of proc_pid_stat(5), here without the two before the state.
+        for (sum, at) in of_thread.iter_mut().zip([11, 12]) {
+            *sum += ticks(at).expect("a number") / TICKS_A_SECOND;
+        }
     }
     seconds
 }
