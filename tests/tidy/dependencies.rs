@@ -15,11 +15,14 @@ pub(crate) fn polars_crates(tree: &str) -> Vec<&str> {
 
 /// What a build of this package with these features is made of.
 fn tree(features: &str) -> String {
+    tree_of(&["--package", "tracklite", "--no-default-features", "--features", features])
+}
+
+fn tree_of(choice: &[&str]) -> String {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
-    command.current_dir(root()).args(["tree", "--locked", "--package", "tracklite"]);
-    command.args(["--prefix", "none", "--edges", "normal,build,dev"]);
-    command.args(["--no-default-features", "--features", features]);
+    command.current_dir(root()).args(["tree", "--locked", "--target", "all"]);
+    command.args(["--prefix", "none", "--edges", "normal,build,dev"]).args(choice);
     let output = command.output().expect("cargo can be run");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cargo tree failed: {errors}");
@@ -41,6 +44,13 @@ fn builds_without_default_features_have_no_polars() {
         assert!(features != "cli" || tree.contains("\nclap v"), "the tree ignores features");
         assert_eq!(polars_crates(&tree), [""; 0], "with features {features:?}");
     }
+}
+
+#[test]
+fn fuzz_targets_have_no_polars() {
+    let tree = tree_of(&["--manifest-path", "fuzz/Cargo.toml"]);
+    assert!(tree.contains("tracklite-fuzz v") && tree.contains("\ntracklite v"), "{tree}");
+    assert_eq!(polars_crates(&tree), [""; 0]);
 }
 
 /// The `cargo …` aliases that this text does not keep from the default features.

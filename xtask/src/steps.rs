@@ -91,6 +91,8 @@ fn clippy(context: &Context) -> StepResult {
     for words in [
         "clippy --release --locked --workspace --all-features --all-targets -- -D warnings",
         "clippy --release --locked --no-default-features --all-targets -- -D warnings",
+        "clippy --release --locked --no-default-features --features internals --all-targets \
+         -- -D warnings",
         "clippy --release --locked --manifest-path fuzz/Cargo.toml -- -D warnings",
     ] {
         run_command(&mut context.cargo(words))?;
