@@ -1,12 +1,30 @@
-//! The example `sweep`, run as its users run it: by `cargo sweep`, in its short form.
+//! The example `sweep`, run as its users run it: by `cargo sweep`, in its short form; and what the
+//! whole one leaves, which `cargo xtask test sweep` runs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tracklite::{Database, Run, RunId, RunRecord, RunStatus};
 
-/// Passes over the data of each run, as `examples/sweep` has it for `--quick`.
-const EPOCHS: usize = 20;
+/// How much a form of the sweep trains, as `examples/sweep` has it.
+struct Form {
+    /// Passes over the data of each run.
+    epochs: usize,
+    /// Runs of each configuration.
+    seeds: usize,
+}
+
+const QUICK: Form = Form { epochs: 20, seeds: 2 };
+const WHOLE: Form = Form { epochs: 100, seeds: 3 };
+/// The whole sweep has at least so many configurations, and so many workers beside the process that
+/// hands out the work.
+const CONFIGURATIONS_MIN: usize = 16;
+const WORKERS_MIN: usize = 4;
+/// The numbers of the records that a process writes when it opens the file for writing, and when it
+/// starts a run.
+const WRITER_OPENED: u64 = 1;
+const RUN_STARTED: u64 = 48;
 
 /// Images that are trained on.
 const TRAIN_IMAGES: usize = 1297;
@@ -54,19 +72,19 @@ fn param(run: &RunRecord, key: &str) -> usize {
 
 /// Every point of a finished run: each step and each epoch once, in order, as often as its params
 /// ask for.
-fn check_points(run: &Run) {
+fn check_points(run: &Run, epochs: usize) {
     let record = run.record().unwrap();
     let steps_per_epoch = TRAIN_IMAGES.div_ceil(param(&record, "batch_size"));
     for key in ["loss", "learning_rate", "gradient_norm"] {
         let history = run.history(key).unwrap();
-        let expected = 0..(steps_per_epoch * EPOCHS) as i64;
+        let expected = 0..(steps_per_epoch * epochs) as i64;
         // Not assert_eq: hundreds of steps say less than where they part.
         let apart = expected.clone().zip(&history.steps).find(|(due, found)| due != *found);
         assert!(apart.is_none(), "{key}: (due, found) {apart:?}");
         assert_eq!(history.len(), expected.count(), "{key}");
         assert!(history.values.iter().all(|value| value.is_finite()), "{key}");
     }
-    let epoch_ends = (1..=EPOCHS).map(|epoch| (epoch * steps_per_epoch) as i64 - 1);
+    let epoch_ends = (1..=epochs).map(|epoch| (epoch * steps_per_epoch) as i64 - 1);
     let epoch_ends = epoch_ends.collect::<Vec<_>>();
     for key in ["train_accuracy", "test_accuracy", "test_loss", "images_per_second"] {
         assert_eq!(run.history(key).unwrap().steps, epoch_ends, "{key}");
@@ -74,22 +92,28 @@ fn check_points(run: &Run) {
 }
 
 /// Checks all runs of the file; gives those that stand for a configuration.
-fn check_file(file: &Path, finished: usize) -> Vec<RunId> {
+fn check_file(file: &Path, finished: usize, form: &Form) -> Vec<RunId> {
     let database = Database::open_read_only(file).unwrap();
     let runs = database.runs().unwrap();
     let seeds = runs.iter().filter(|run| run.info.parent.is_some());
     let seeds = seeds.filter(|run| run.info.status == RunStatus::Finished).collect::<Vec<_>>();
     assert_eq!(seeds.len(), finished);
     for run in &seeds {
-        check_points(&database.run(run.info.id).unwrap());
+        check_points(&database.run(run.info.id).unwrap(), form.epochs);
+        assert_eq!(run.tags["dataset"], "optdigits");
     }
     let parents = runs.iter().filter(|run| run.info.parent.is_none()).collect::<Vec<_>>();
     for parent in &parents {
         assert_eq!(parent.info.status, RunStatus::Finished);
         let children = seeds.iter().filter(|run| run.info.parent == Some(parent.info.id));
-        let accuracies = children.map(|run| run.metrics["test_accuracy"].value).collect::<Vec<_>>();
+        let mut accuracies = Vec::new();
+        for run in children {
+            accuracies.push(run.metrics["test_accuracy"].value);
+            let tags = ["sweep", "model"].map(|key| (&parent.tags[key], &run.tags[key]));
+            assert!(tags.iter().all(|(ours, theirs)| ours == theirs), "{tags:?}");
+        }
         let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
-        assert_eq!(accuracies.len(), 2);
+        assert_eq!(accuracies.len(), form.seeds);
         assert!((parent.metrics["test_accuracy_mean"].value - mean).abs() < 1e-12);
     }
     parents.iter().map(|run| run.info.id).collect()
@@ -115,21 +139,21 @@ fn check_output(sweep: &Sweep, points: u64, parents: &[RunId]) {
 
 /// The number of points of one short sweep, its four runs and two summaries.
 fn points_of_one() -> u64 {
-    let steps = [32, 64].map(|batch| 2 * EPOCHS * TRAIN_IMAGES.div_ceil(batch));
-    let epochs = 4 * EPOCHS;
+    let steps = [32, 64].map(|batch| 2 * QUICK.epochs * TRAIN_IMAGES.div_ceil(batch));
+    let epochs = 4 * QUICK.epochs;
     (3 * (steps[0] + steps[1]) + 4 * epochs + 2 * 3) as u64
 }
 
 #[test]
 fn trains_logs_and_ranks() {
     let mut sweep = Sweep::run(&[]);
-    let parents = check_file(&sweep.file, 4);
+    let parents = check_file(&sweep.file, 4, &QUICK);
     assert_eq!((parents.len(), sweep.runs().len()), (2, 6));
     check_output(&sweep, points_of_one(), &parents);
 
     sweep.run_again(&["--workers", "2"]);
     assert!(sweep.notes.contains("has 6 runs already"), "{}", sweep.notes);
-    let parents = check_file(&sweep.file, 8);
+    let parents = check_file(&sweep.file, 8, &QUICK);
     assert_eq!((parents.len(), sweep.runs().len()), (4, 12));
     check_output(&sweep, 2 * points_of_one(), &parents);
 }
@@ -137,12 +161,54 @@ fn trains_logs_and_ranks() {
 #[test]
 fn a_killed_worker_loses_nothing() {
     let sweep = Sweep::run(&["--kill"]);
-    check_file(&sweep.file, 4);
+    check_file(&sweep.file, 4, &QUICK);
     let runs = sweep.runs();
     assert_eq!(count(&runs, |run| run.info.status == RunStatus::Finished), 6);
     assert_eq!((count(&runs, |run| run.info.status == RunStatus::Killed), runs.len()), (1, 7));
     assert!(sweep.notes.contains("is_alive is false"), "{}", sweep.notes);
     assert!(sweep.notes.contains("nothing is lost"), "{}", sweep.notes);
+}
+
+/// What records of this kind say under this name, by `tracklite dump`.
+fn told(file: &Path, kind: u64, name: &str) -> BTreeSet<String> {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["tracklite", "dump", "--json"]).arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = command.output().unwrap();
+    let frames: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let frames = frames.as_array().unwrap().iter();
+    let records = frames.flat_map(|frame| frame["records"].as_array().unwrap());
+    let records = records.filter(|record| record["kind"] == kind);
+    let values = records.map(|record| {
+        let (_, rest) = record["text"].as_str().unwrap().split_once(name).unwrap();
+        rest.split(',').next().unwrap().to_owned()
+    });
+    values.collect()
+}
+
+#[test]
+#[ignore = "looks at what `cargo xtask test sweep` has made, in TRACKLITE_SWEEP_FILE"]
+fn the_whole_sweep_is_in_its_file() {
+    let file = std::env::var_os("TRACKLITE_SWEEP_FILE").map(PathBuf::from).unwrap();
+    let database = Database::open_read_only(&file).unwrap();
+    let runs = database.runs().unwrap();
+    let parents = runs.iter().filter(|run| run.info.parent.is_none()).collect::<Vec<_>>();
+    assert!(parents.len() >= CONFIGURATIONS_MIN, "{} configurations", parents.len());
+    let different = parents.iter().map(|run| &run.params).collect::<BTreeSet<_>>();
+    assert_eq!(different.len(), parents.len(), "a configuration was tried twice");
+    check_file(&file, parents.len() * WHOLE.seeds, &WHOLE);
+    let mut seeds = BTreeMap::<RunId, BTreeSet<usize>>::new();
+    for run in &runs {
+        let Some(parent) = run.info.parent else { continue };
+        let settings = &runs.iter().find(|run| run.info.id == parent).unwrap().params;
+        assert!(settings.iter().all(|(key, value)| &run.params[key] == value), "{:?}", run.params);
+        seeds.entry(parent).or_default().insert(param(run, "seed"));
+    }
+    let all = (0..WHOLE.seeds).collect::<BTreeSet<_>>();
+    assert!(seeds.len() == parents.len() && seeds.values().all(|it| *it == all), "{seeds:?}");
+    for (kind, name) in [(WRITER_OPENED, " process: "), (RUN_STARTED, " incarnation: ")] {
+        let writers = told(&file, kind, name);
+        assert!(writers.len() > WORKERS_MIN, "records {kind} of these alone: {writers:?}");
+    }
 }
 
 #[test]

@@ -86,8 +86,9 @@ pub(crate) fn output_of(command: &mut Command) -> Result<String, String> {
     let told = tell(command);
     let output = command.output().map_err(|error| format!("`{told}` cannot be run: {error}"))?;
     if !output.status.success() {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("`{told}` failed: {}\n{errors}", output.status));
+        let [printed, errors] =
+            [&output.stdout, &output.stderr].map(|it| String::from_utf8_lossy(it));
+        return Err(format!("`{told}` failed: {}\n{printed}{errors}", output.status));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -1,6 +1,7 @@
 //! The steps of `cargo xtask test`, cheapest first.
 
 use std::path::Path;
+use std::time::Instant;
 
 use crate::runner::{Context, Outcome, Step, StepResult, output_of, run_command};
 use crate::{full_disk, licences};
@@ -54,7 +55,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "sweep",
-        proves: "the example sweep and the other examples run to their end",
+        proves: "the whole sweep is in its file, the other examples run to their end",
         run: sweep,
     },
     Step { name: "fuzz", proves: "the saved fuzz inputs replay", run: fuzz },
@@ -141,8 +142,18 @@ fn docs(context: &Context) -> StepResult {
 fn sweep(context: &Context) -> StepResult {
     let folder = context.scratch("sweep")?;
     let file = folder.join("runs.tracklite");
-    let mut command = context.cargo("sweep --quick --file");
-    run_command(command.arg(&file))?;
+    let words = "build --release --no-default-features --features cli --example sweep";
+    run_command(&mut context.cargo(words))?;
+    let began = Instant::now();
+    run_command(context.cargo("sweep --file").arg(&file))?;
+    println!("   the sweep took {:.1} s after the build", began.elapsed().as_secs_f64());
+    let words = "test --release --locked --all-features --test main -- --ignored --exact";
+    let mut command = context.cargo(words);
+    command.arg("sweep::the_whole_sweep_is_in_its_file");
+    let judged = output_of(command.env("TRACKLITE_SWEEP_FILE", &file))?;
+    if !judged.contains("1 passed") {
+        return Err(format!("nothing has looked at the file of the sweep: {judged}"));
+    }
     let mut command = context.cargo("tracklite runs --json");
     let listed = output_of(command.arg(&file))?;
     if !listed.trim_start().starts_with('[') || !listed.contains("\"run_id\"") {
