@@ -2,7 +2,12 @@
 //!
 //! How long is said by environment variables; without them it is what the README tells of.
 
+use std::collections::HashSet;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use crate::runner::{Context, Outcome, Step, StepResult, run_command};
 use crate::steps::fuzz_targets;
@@ -25,7 +30,15 @@ pub(crate) const WORKS: &[Step] = &[
         proves: "each fuzz target for an hour (TRACKLITE_FUZZ_SECONDS), by cargo-fuzz",
         run: fuzz,
     },
+    Step {
+        name: "cold",
+        proves: "what the first builds cost, of `cargo sweep` and of all tests: time and disk",
+        run: cold,
+    },
 ];
+
+/// The unit in which `stat` counts what a file takes.
+const BLOCK_BYTES: u64 = 512;
 
 /// What the variable says, or else what it is to be.
 fn amount(variable: &str, usual: &str) -> String {
@@ -55,4 +68,65 @@ fn fuzz(context: &Context) -> StepResult {
         run_command(command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO"))?;
     }
     Ok(Outcome::Passed)
+}
+
+/// Each build in an empty folder; crates whose sources are not there are fetched in that time.
+fn cold(context: &Context) -> StepResult {
+    let mut lines = Vec::new();
+    for (what, words) in [
+        (
+            "cargo sweep",
+            "build --release --locked --no-default-features --features cli --example sweep",
+        ),
+        ("all tests", "test --release --locked --workspace --all-features --no-run"),
+    ] {
+        let folder = context.scratch("cold")?;
+        let began = Instant::now();
+        run_command(context.cargo(words).env("CARGO_TARGET_DIR", &folder))?;
+        let seconds = began.elapsed().as_secs_f64();
+        let told = |error: io::Error| format!("{}: {error}", folder.display());
+        let bytes = bytes_below(&folder, &mut HashSet::new()).map_err(told)?;
+        let size = bytes >> 20;
+        lines.push(format!("   first build of {what}: {seconds:.0} s, {size} MiB in its folder"));
+        std::fs::remove_dir_all(&folder).map_err(told)?;
+    }
+    println!("{}", lines.join("\n"));
+    Ok(Outcome::Passed)
+}
+
+/// What the files below a folder take on the medium; those of several names, which cargo makes,
+/// count once.
+fn bytes_below(folder: &Path, seen: &mut HashSet<(u64, u64)>) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let facts = entry.metadata()?;
+        if facts.is_dir() {
+            bytes += bytes_below(&entry.path(), seen)?;
+        } else if seen.insert((facts.dev(), facts.ino())) {
+            bytes += facts.blocks() * BLOCK_BYTES;
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_two_names_is_counted_once() {
+        let folder = std::env::temp_dir().join(format!("tracklite-xtask-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("below")).unwrap();
+        let count = || bytes_below(&folder, &mut HashSet::new()).unwrap();
+        assert_eq!(count(), 0);
+        std::fs::write(folder.join("one"), vec![1; 100_000]).unwrap();
+        let once = count();
+        std::fs::hard_link(folder.join("one"), folder.join("below/same")).unwrap();
+        assert_eq!(count(), once);
+        std::fs::write(folder.join("below/two"), vec![1; 100_000]).unwrap();
+        let twice = count();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(once > 0 && twice > once, "{once} {twice}");
+    }
 }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test [STEP ...]   all checks in order, or only the steps that are named
 cargo xtask steps             the names of the steps and what each of them proves
-cargo xtask long [WORK ...]   hours of simulator, kill, points or fuzz; all four when none is named
+cargo xtask long [WORK ...]   hours of simulator, kill, points, fuzz; cold builds; or all of them
 ";
 
 fn main() -> ExitCode {
