@@ -22,7 +22,8 @@ pub fn encode(groups: &[Group], codec: Codec) -> Result<Vec<u8>> {
 
 /// Builds a block from one group after the other, so that only one need be in memory.
 ///
-/// Beside the block itself about 1 MiB is used, however large the groups.
+/// Beside the block itself about 1 MiB is used, however large the groups; for a column that pco
+/// does not make smaller also two copies of it, and what zstd needs.
 #[derive(Debug)]
 pub struct Encoder {
     codec: Codec,

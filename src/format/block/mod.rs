@@ -108,12 +108,13 @@ const BLOCK_VERSION: u8 = 1;
 /// How the columns of a block are compressed where that makes them smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
-    /// Pco: the smallest; the default.
+    /// Pco: the smallest; the default. Columns that it fails on, or does not make smaller, get byte
+    /// shuffle and zstd if that does.
     Pco,
-    /// Byte shuffle and zstd: 40 to 70 % larger, and readable by tools without pco.
+    /// Byte shuffle and zstd for all: 40 to 70 % larger, and readable by tools without pco.
     #[cfg_attr(
         not(any(test, feature = "internals")),
-        allow(dead_code, reason = "read, and written by tests alone")
+        allow(dead_code, reason = "asked for by tests alone")
     )]
     ShuffleZstd,
 }

@@ -128,6 +128,30 @@ fn regular_columns_take_a_few_bytes() {
 }
 
 #[test]
+fn what_pco_does_not_make_smaller_is_shuffled() {
+    let mut state = 1_u64;
+    let mut noise = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f64::from_bits((state ^ (state >> 33)).wrapping_mul(0xFF51_AFD7_ED55_8CCD))
+    };
+    let chunk: Vec<f64> = (0..PCO_CHUNK_POINTS).map(|_| noise()).collect();
+    let codec_of = |values: Vec<f64>| {
+        let groups = [single(1, 1, values)];
+        let block = encode(&groups, Codec::Pco).unwrap();
+        assert_same(&decode(&block).unwrap(), &groups);
+        let column = parse(&block).unwrap().groups[0].series[0].values;
+        (column.codec, column.length as usize)
+    };
+    // The same in each chunk, which pco cannot see: it looks at one chunk after the other.
+    let (codec, length) = codec_of(chunk.repeat(4));
+    assert_eq!(codec, ColumnCodec::ShuffleZstd);
+    assert!(length < 2 * 8 * PCO_CHUNK_POINTS, "{length} bytes");
+    assert_eq!(codec_of(chunk.clone()), (ColumnCodec::Raw, 8 * PCO_CHUNK_POINTS));
+    assert_eq!(codec_of(chunk[..7].to_vec()), (ColumnCodec::Raw, 7 * 8));
+}
+
+#[test]
 fn a_small_block_is_small() {
     let groups: Vec<Group> = (1..=5).map(|i| single(i, 1, loss(i, 100))).collect();
     let bytes = encode(&groups, Codec::Pco).unwrap().len();
