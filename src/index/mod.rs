@@ -46,12 +46,16 @@ pub(crate) use self::rows::{RunRows, TextTable};
 pub(crate) use self::search::RunSelection;
 pub(crate) use self::source::{BlockRuns, SeriesSource, UnsealedExtent};
 #[cfg(feature = "internals")]
-use self::spare::Kept;
+use self::spare::{Kept, kept};
 pub use self::sql::{SqlTable, SqlValue};
 
 /// What holds the connection; tests keep it for the next index.
 #[cfg(not(feature = "internals"))]
 type Kept = Connection;
+#[cfg(not(feature = "internals"))]
+fn kept(connection: Connection) -> Kept {
+    connection
+}
 
 /// How long a statement waits for another process before the index counts as busy.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
@@ -189,7 +193,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let files = IndexFiles::open(lock, path)?;
         let connection = Connection::open_with_flags(path, flags)?;
-        let store = Store { connection: connection.into(), files: Some(files) };
+        let store = Store { connection: kept(connection), files: Some(files) };
         store.configure()?;
         let clean = store.files.as_ref().is_some_and(IndexFiles::is_clean);
         if store.is_sound(key, clean)? { Ok(store) } else { Err("not to be believed".into()) }
@@ -199,7 +203,7 @@ impl Store {
         let path = lock.fresh()?;
         let mut files = IndexFiles::open(lock, &path)?;
         files.begin_write()?;
-        let connection = Connection::open(&path)?.into();
+        let connection = kept(Connection::open(&path)?);
         let mut store = Store { connection, files: Some(files) };
         let mode: String =
             store
@@ -215,12 +219,12 @@ impl Store {
 
     fn in_memory(key: &IndexKey) -> Result<Store, AnyError> {
         #[cfg(feature = "internals")]
-        if let Some(connection) = Kept::spare() {
-            let store = Store { connection: connection.into(), files: None };
+        if let Some(connection) = spare::take() {
+            let store = Store { connection: kept(connection), files: None };
             begin(&store.connection, key)?;
             return Ok(store);
         }
-        let connection = Connection::open_in_memory()?.into();
+        let connection = kept(Connection::open_in_memory()?);
         let mut store = Store { connection, files: None };
         store.fill(key)?;
         Ok(store)

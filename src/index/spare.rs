@@ -3,10 +3,9 @@
 //! The simulator opens a thousand indexes a second; SQLite would spend most of that on the text
 //! of the schema and of the statements, which a connection keeps once it has read it.
 
-use std::ops::{Deref, DerefMut};
-
 use parking_lot::Mutex;
 use rusqlite::Connection;
+use scopeguard::ScopeGuard;
 
 use super::schema;
 
@@ -17,15 +16,17 @@ const SPARES_MAX: usize = 32;
 static SPARES: Mutex<Vec<Connection>> = Mutex::new(Vec::new());
 
 /// A connection that is kept for others when it is dropped, if it is in memory.
-#[derive(Debug)]
-pub(super) struct Kept(Option<Connection>);
+pub(super) type Kept = ScopeGuard<Connection, fn(Connection)>;
 
-impl Kept {
-    /// A connection whose tables are there, and empty.
-    pub(super) fn spare() -> Option<Connection> {
-        let connection = SPARES.lock().pop()?;
-        empty(&connection).ok().map(|()| connection)
-    }
+/// Of a connection of any kind.
+pub(super) fn kept(connection: Connection) -> Kept {
+    scopeguard::guard(connection, keep)
+}
+
+/// A connection whose tables are there, and empty.
+pub(super) fn take() -> Option<Connection> {
+    let connection = SPARES.lock().pop()?;
+    empty(&connection).ok().map(|()| connection)
 }
 
 fn empty(connection: &Connection) -> rusqlite::Result<()> {
@@ -44,35 +45,11 @@ fn empty(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached("COMMIT")?.execute(()).map(drop)
 }
 
-impl From<Connection> for Kept {
-    fn from(connection: Connection) -> Self {
-        Kept(Some(connection))
-    }
-}
-
-#[expect(clippy::expect_used, reason = "the connection is taken by drop alone")]
-impl Deref for Kept {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        self.0.as_ref().expect("a connection")
-    }
-}
-
-#[expect(clippy::expect_used, reason = "the connection is taken by drop alone")]
-impl DerefMut for Kept {
-    fn deref_mut(&mut self) -> &mut Connection {
-        self.0.as_mut().expect("a connection")
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let in_memory = self.0.take().filter(|it| it.path().is_none_or(str::is_empty));
-        let idle = in_memory.filter(Connection::is_autocommit);
-        let mut spares = SPARES.lock();
-        if spares.len() < SPARES_MAX {
-            spares.extend(idle);
-        }
+/// Keeps a connection for others if it is in memory and at rest.
+fn keep(connection: Connection) {
+    let in_memory = connection.path().is_none_or(str::is_empty);
+    let mut spares = SPARES.lock();
+    if in_memory && connection.is_autocommit() && spares.len() < SPARES_MAX {
+        spares.push(connection);
     }
 }
