@@ -15,6 +15,9 @@ use crate::log::{LogOptions, new_file, new_header};
 use crate::storage::{Access, FileStorage, Storage, WritePath, open_file};
 use crate::sys::system::random_bits;
 
+/// How often the file is opened anew that was replaced by another while it was being opened.
+const OPENINGS_MAX: u32 = 100;
+
 /// Opens a database with options. Made by [`Database::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a database is opened by `open`"]
@@ -100,7 +103,7 @@ impl DatabaseBuilder {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
         self.check_options()?;
         let path = absolute(path.as_ref());
-        for _ in 0..100 {
+        for _ in 0..OPENINGS_MAX {
             if self.create {
                 self.create_file(&path)?;
             }

@@ -23,6 +23,12 @@ const ATTEMPTS_MAX: u32 = 64;
 /// sealed away, which frees space.
 const RESERVE_UNITS: u32 = 2;
 
+/// How many units the next chain unit spans in a file of fewer units than the first number: larger
+/// files have longer chains, and fewer links are followed sooner.
+const CHAIN_UNITS: [(u32, u32); 2] = [(64, 1), (1024, 4)];
+/// The same in larger files still.
+const CHAIN_UNITS_MOST: u32 = 16;
+
 /// The chain as this process knows it.
 #[derive(Debug)]
 pub(crate) struct Chain {
@@ -231,11 +237,8 @@ fn append_encoded(
 /// The number of units that the next chain unit spans: more in large files, and at least so many
 /// that a frame of `length` bytes fits.
 fn chain_units(next_unit: u32, length: usize) -> u32 {
-    let usual = match next_unit {
-        0..64 => 1,
-        64..1024 => 4,
-        _ => 16,
-    };
+    let usual = CHAIN_UNITS.iter().find(|(below, _)| next_unit < *below);
+    let usual = usual.map_or(CHAIN_UNITS_MOST, |(_, units)| *units);
     units_for(FIRST_FRAME_BYTES + length as u64).max(usual)
 }
 

@@ -16,6 +16,11 @@ pub(crate) const LIVENESS_COUNT: u16 = 4096;
 /// One byte for each writer, held as long as it lives.
 pub(crate) const LIVENESS: LockRange = LockRange { start: 4096, length: LIVENESS_COUNT as u64 };
 
+/// How often whoever waits for a lock only lets others run before it looks again.
+const YIELDS_MAX: u32 = 64;
+/// Later it sleeps as many microseconds as it has looked, at most so many.
+const PAUSE_MICROS_MAX: u32 = 1000;
+
 /// The liveness byte of this number.
 pub(crate) const fn liveness(byte: u16) -> LockRange {
     LockRange::byte(LIVENESS.start + byte as u64)
@@ -70,10 +75,10 @@ pub(crate) fn lock<'a>(
             return Err(held_too_long(storage, range, waited, what));
         }
         polls += 1;
-        if polls < 64 {
+        if polls < YIELDS_MAX {
             std::thread::yield_now();
         } else {
-            std::thread::sleep(Duration::from_micros(u64::from(polls.min(1000))));
+            std::thread::sleep(Duration::from_micros(u64::from(polls.min(PAUSE_MICROS_MAX))));
         }
     }
 }

@@ -32,6 +32,8 @@ use super::{ChainMark, Log, LogOptions, WriterIdentity, io_error};
 
 /// How long an opener waits before it looks again for a free liveness byte.
 const BYTE_WAIT: Duration = Duration::from_millis(2);
+/// How many of those who hold all liveness bytes an error names.
+const HOLDERS_TOLD_MAX: usize = 3;
 
 /// The bytes of a new file: the header twice, the shared words unset, an empty chain.
 pub fn new_file(header: Header) -> Vec<u8> {
@@ -374,7 +376,7 @@ fn take_byte(storage: &dyn Storage, state: &State) -> Result<Option<u16>> {
 fn no_byte(storage: &dyn Storage) -> Error {
     let mut holders = storage.lock_holders(locks::LIVENESS);
     let count = holders.len();
-    holders.truncate(3);
+    holders.truncate(HOLDERS_TOLD_MAX);
     Error::new(
         ErrorKind::Locked,
         format!(

@@ -29,6 +29,11 @@ pub(super) const BLOCK_NUMBERS_MAX: usize = 256 * 1024;
 /// How many extents' bytes one pass seals: between two syncs, as many as there are up to this.
 const PASS_BYTES: u64 = 32 * 1024 * 1024;
 
+/// In a file of at least so many units block units span more than one.
+const SMALL_FILE_UNITS: u32 = 1024;
+/// How many they span there: 1 MiB.
+const BLOCK_UNITS: u32 = 16;
+
 /// What sealing keeps between passes.
 #[derive(Debug, Default)]
 pub(crate) struct Sealer {
@@ -313,7 +318,8 @@ impl Log {
         let incarnation = self.check_usable()?.incarnation;
         let needed = units_for(UNIT_HEADER_BYTES + length);
         let (unit, units) = self.append(|state, take| {
-            let usual = if state.next_unit < 1024 { 1 } else { 16 };
+            let is_small = state.next_unit < SMALL_FILE_UNITS;
+            let usual = if is_small { 1 } else { BLOCK_UNITS };
             let units = needed.max(usual);
             let Some(unit) = take.units(units) else { return Ok((Vec::new(), (0, 0))) };
             Ok((vec![BlockUnitOpened { incarnation, unit, units }.into()], (unit, units)))

@@ -78,8 +78,8 @@ impl Log {
             let next = headers.iter().find(|it| Some(u64::from(it.unit)) == next);
             let end = next.map(|header| header.previous_end);
             let before = damages.len();
-            previous =
-                self.survey_unit(unit, units, end, mark, previous, &mut damages, &mut visit)?;
+            let linked = LinkedUnit { unit, units, end };
+            previous = self.survey_unit(linked, mark, previous, &mut damages, &mut visit)?;
             if damages.len() > before {
                 previous = None;
             }
@@ -150,19 +150,16 @@ impl Log {
         Ok(word.and_then(|unit| u32::try_from(unit).ok()))
     }
 
-    /// Visits the sound frames of one unit, up to `end` if it is known; gives the chain's hash
-    /// after the last of them.
-    #[expect(clippy::too_many_arguments, reason = "what one step of the survey hands to the next")]
+    /// Visits the sound frames of one unit; gives the chain's hash after the last of them.
     fn survey_unit(
         &self,
-        unit: u32,
-        units: u32,
-        end: Option<Position>,
+        linked: LinkedUnit,
         mark: u64,
         mut previous: Option<u64>,
         damages: &mut Vec<Damage>,
         visit: &mut impl FnMut(Position, &Frame<'_>) -> Result<()>,
     ) -> Result<Option<u64>> {
+        let LinkedUnit { unit, units, end } = linked;
         let start = unit_start(unit);
         let whole = u64::from(units) * UNIT_BYTES;
         let length = end.map_or(whole, |end| end.0.saturating_sub(start).min(whole));
@@ -217,6 +214,16 @@ impl Log {
         }
         Ok(previous)
     }
+}
+
+/// A unit of the chain.
+#[derive(Clone, Copy, Debug)]
+struct LinkedUnit {
+    unit: u32,
+    /// How many it spans.
+    units: u32,
+    /// Where its successor goes on, if there is one.
+    end: Option<Position>,
 }
 
 /// Bytes of the file from one place to another, of which only as many are held as a frame has:
