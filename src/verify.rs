@@ -110,7 +110,8 @@ struct Check {
     /// Where the chain ended when the check began.
     end: Position,
     runs: HashSet<RunId>,
-    blocks: Vec<(Incarnation, SealedBlock)>,
+    /// With the frame that names each of them.
+    blocks: Vec<(u64, Incarnation, SealedBlock)>,
     extents: HashMap<u32, (Incarnation, ExtentState, u128)>,
     /// Units that frames name, as (position of the frame, kind, first unit, units).
     named: Vec<((u64, UnitKind, u32, u32), Incarnation)>,
@@ -172,18 +173,19 @@ impl Check {
                     ));
                 }
                 let owner = sealed.incarnation;
-                self.blocks.extend(sealed.blocks.into_iter().map(|block| (owner, block)));
+                let blocks = sealed.blocks.into_iter();
+                self.blocks.extend(blocks.map(|block| (position, owner, block)));
             }
             Record::BlockMoved(moved) => {
                 let named = |block: &SealedBlock| match block.place {
                     BlockPlace::At { offset, .. } => offset == moved.from,
                     BlockPlace::Inline(_) => false,
                 };
-                let Some(at) = self.blocks.iter().position(|(_, block)| named(block)) else {
+                let Some(at) = self.blocks.iter().position(|(_, _, block)| named(block)) else {
                     return;
                 };
                 match moved.to {
-                    Some(to) => self.blocks[at].1 = to,
+                    Some(to) => self.blocks[at] = (position, self.blocks[at].1, to),
                     None => drop(self.blocks.remove(at)),
                 }
             }
@@ -268,11 +270,11 @@ impl Check {
     }
 
     fn blocks(&mut self, log: &Log) {
-        for (owner, sealed) in std::mem::take(&mut self.blocks) {
+        for (position, owner, sealed) in std::mem::take(&mut self.blocks) {
             self.report.blocks += 1;
             let counted: u64 = sealed.series.iter().map(|series| series.count).sum();
             let offset = match &sealed.place {
-                BlockPlace::Inline(_) => 0,
+                BlockPlace::Inline(_) => position,
                 BlockPlace::At { offset, .. } => *offset,
             };
             let read = log.read_block(&sealed.place).and_then(|bytes| {

@@ -7,7 +7,7 @@ use crate::error::ErrorKind;
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
     BlockPlace, ExperimentCreated, Incarnation, InputsLogged, OutputsLogged, Position, Purged,
-    Record, RecordClass, RowDefined, RunStarted, SeriesDefined, SeriesId,
+    Record, RecordClass, RowDefined, RunStarted, Sealed, SealedBlock, SeriesDefined, SeriesId,
 };
 use crate::format::word::WordPlace;
 use crate::format::{FileId, unit_start};
@@ -227,4 +227,18 @@ fn inputs_and_outputs_of_a_run_that_was_never_started_are_named() {
         format!("inputs of run {RUN}"),
     ];
     assert_eq!(places, wanted);
+}
+
+#[test]
+fn a_damaged_block_within_a_frame_is_told_at_the_place_of_the_frame() {
+    let file = new_file();
+    let log = open(&file).unwrap();
+    append(&log, &[created(1)]);
+    let place = BlockPlace::Inline(vec![7; 100]);
+    let incarnation = log.writer.unwrap().incarnation;
+    let blocks = vec![SealedBlock { place, series: Vec::new() }];
+    append(&log, &[Sealed { incarnation, extents: Vec::new(), dropped: 0, blocks }.into()]);
+    let position = log.with_state(|_, cursor| cursor.last).unwrap();
+    let [damage] = &damages(&file)[..] else { panic!("{:?}", damages(&file)) };
+    assert_eq!((damage.place.as_str(), damage.offset), ("column block", position.0));
 }
