@@ -95,8 +95,9 @@ impl Run {
     /// All is checked before anything is written. A param that stands twice, even with equal
     /// values, one that has another value already, and what breaks a rule of [`Run::metric`],
     /// [`Run::log_param`] or [`Run::set_tag`], is [`ErrorKind::InvalidInput`]; so is a batch of
-    /// more than some 30 MiB, and one over the [`Limits`]. Costs some 10 us, and 50 ns a point:
-    /// [`Metric::log_points`](crate::Metric::log_points) is for many points of a few metrics.
+    /// more than some 30 MiB, and one over the [`Limits`]. Costs a record in the file, and the
+    /// packing of the points: [`Metric::log_points`](crate::Metric::log_points) is for many points
+    /// of a few metrics.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;

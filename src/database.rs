@@ -54,7 +54,7 @@ impl Database {
     ///
     /// Any number of processes may do so at once: one creates it, all open it. A folder that does
     /// not exist is [`ErrorKind::NotFound`]; else the errors are those of [`Database::open`].
-    /// Creating costs two syncs, opening a millisecond or so.
+    /// Creating costs two syncs; opening is as in [`Database::open`].
     pub fn create(path: impl AsRef<Path>) -> Result<Database> {
         Database::builder().create(true).open(path)
     }
@@ -63,8 +63,9 @@ impl Database {
     ///
     /// No file is [`ErrorKind::NotFound`], other bytes [`ErrorKind::NotTracklite`], a newer format
     /// [`ErrorKind::UnsupportedFormat`], a damaged file [`ErrorKind::Damaged`]. One that a newer
-    /// build has written so that this one may only read is [`ErrorKind::ReadOnly`]. Costs a
-    /// millisecond or so, however long the history is.
+    /// build has written so that this one may only read is [`ErrorKind::ReadOnly`]. Costs
+    /// the reading of the metadata since its newest checkpoint, and of a word for each piece of it
+    /// before: not of the points.
     pub fn open(path: impl AsRef<Path>) -> Result<Database> {
         Database::builder().open(path)
     }
@@ -99,7 +100,7 @@ impl Database {
     ///
     /// A deleted one is [`ErrorKind::InvalidState`], an illegal path [`ErrorKind::InvalidInput`]:
     /// not all blank, and of at most 500 characters unless [`Limits`](crate::Limits) say
-    /// otherwise. Some microseconds.
+    /// otherwise. One that is new costs a record in the file.
     pub fn experiment(&self, path: &str) -> Result<Experiment> {
         self.0.limits.check_experiment_path(path).map_err(|error| self.0.locate(error))?;
         let is_known = |state: &crate::log::State| -> Result<Option<ExperimentId>> {
@@ -257,7 +258,7 @@ impl Database {
     }
 
     /// Makes everything durable that was logged before the call, by any process; survives a power
-    /// cut as far as the device honours a flush. Some 0.2 to 20 ms.
+    /// cut as far as the device honours a flush. Costs what the device takes for one.
     ///
     /// After a sync of any process has failed, or its process was killed in it, everything that is
     /// readable is written again by the processes that have the file open. This call does its

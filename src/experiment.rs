@@ -246,7 +246,7 @@ impl RunBuilder {
         self
     }
 
-    /// Starts the run: one frame in the file, some 10 us. After an error there is no run.
+    /// Starts the run: one frame in the file. After an error there is no run.
     ///
     /// An illegal name, key or value, a param given twice with different values, or a name or
     /// parent that the tag `mlflow.runName` or `mlflow.parentRunId` contradicts, is

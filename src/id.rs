@@ -118,7 +118,7 @@ impl Timestamp {
         }
     }
 
-    /// The present by the system's clock (about 25 ns).
+    /// The present by the system's clock.
     #[must_use]
     pub fn now() -> Self {
         match SystemTime::now().duration_since(UNIX_EPOCH) {

@@ -88,7 +88,7 @@ impl Run {
         Ok(self.info()?.name)
     }
 
-    /// Name, status, times and place, as they are in the file now. Some 10 us.
+    /// Name, status, times and place, as they are in the file now. Asks the index.
     pub fn info(&self) -> Result<RunInfo> {
         let id = self.id();
         let found = self.engine().with_index(|index, _| index.run_info(id))?;
@@ -103,8 +103,9 @@ impl Run {
     /// Logs one value of a metric, now. When this returns, the point survives the death of the
     /// process by any means.
     ///
-    /// The first value of a key costs some microseconds, later ones tens of nanoseconds;
-    /// [`Run::metric`] saves looking the key up. An illegal key is [`ErrorKind::InvalidInput`].
+    /// The first value of a key costs a record in the file, later ones a search for the key and a
+    /// store into memory; [`Run::metric`] saves the search. An illegal key is
+    /// [`ErrorKind::InvalidInput`].
     pub fn log_metric(&self, key: &str, value: f64, step: impl Into<Step>) -> Result<()> {
         self.0.check_fork()?;
         if let Some(series) = self.0.metrics.read().get(key) {
@@ -138,8 +139,8 @@ impl Run {
 
     /// A handle for logging one metric.
     ///
-    /// The first time a process asks for a metric of a run costs some microseconds, and a record in
-    /// the file; later handles share it. An illegal key is [`ErrorKind::InvalidInput`]: 1 to 250
+    /// The first time a process asks for a metric of a run costs a record in the file; later
+    /// handles share it. An illegal key is [`ErrorKind::InvalidInput`]: 1 to 250
     /// (see [`Limits`]) letters, digits, spaces and `_ - . : /`, as a path in its shortest form.
     pub fn metric(&self, key: &str) -> Result<Metric> {
         self.0.check_fork()?;
@@ -217,7 +218,7 @@ impl Run {
     /// [`ErrorKind::InvalidInput`].
     ///
     /// Keys follow the rule of [`Run::metric`]; a value is any text within the [`Limits`], else it
-    /// is [`ErrorKind::InvalidInput`]. Some microseconds, as for tags.
+    /// is [`ErrorKind::InvalidInput`]. Costs a record in the file, as tags do.
     pub fn log_param(&self, key: &str, value: impl ToString) -> Result<()> {
         self.log_params([(key, value)])
     }
@@ -314,7 +315,7 @@ impl Run {
 
     /// All points of a metric, ordered by time, step and value; none for a key never logged.
     ///
-    /// Sealed points cost about 10 ns each, live ones the reading of the live extents.
+    /// Sealed points cost their unpacking, live ones the reading of the live extents.
     pub fn history(&self, key: &str) -> Result<MetricHistory> {
         let mut history = MetricHistory::default();
         self.read_history(key, &mut history)?;

@@ -166,7 +166,7 @@ impl Index {
 
     /// Applies frames that follow the cursor, as one transaction; those up to it are skipped.
     ///
-    /// About 3 us a record; many frames at once are cheaper than few.
+    /// Many frames at once are cheaper than few.
     pub(crate) fn apply(&mut self, frames: &[ChainFrame]) -> Result<()> {
         let applied = self.store.apply(&self.key, frames, self.worth_cleaning_records);
         if let Err(error) = &applied {

@@ -41,7 +41,7 @@ pub enum IndexPlace {
     /// Where that cannot be written, or lies on a network, as [`IndexPlace::InMemory`].
     #[default]
     Automatic,
-    /// In the memory of this process, built anew at each opening (about 3 us a record).
+    /// In the memory of this process, built anew at each opening.
     InMemory,
     /// In this folder; it is created, and shared by all files that are opened with it.
     ///

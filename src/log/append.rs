@@ -102,7 +102,7 @@ impl Log {
     ///
     /// `build` runs under the metadata lock, after everything that others appended was taken in:
     /// what it checks holds when the frame is committed. It may run several times. No records
-    /// append nothing. Costs about 3 us.
+    /// append nothing.
     pub(crate) fn append<T>(
         &self,
         mut build: impl FnMut(&State, &mut Take) -> Result<(Vec<Record>, T)>,

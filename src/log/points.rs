@@ -141,8 +141,7 @@ impl Log {
     /// Appends one point, of now when no time is given. When this returns, the point survives the
     /// death of the process.
     ///
-    /// Some tens of nanoseconds, of which fresh pages are the most; the next extent is ready before
-    /// it is needed.
+    /// Of its time fresh pages are the most; the next extent is ready before it is needed.
     #[inline]
     pub(crate) fn append_point(
         &self,

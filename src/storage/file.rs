@@ -43,13 +43,13 @@ pub enum WritePath {
     /// Mapped where that is safe (ext4, XFS, tmpfs), else positioned.
     #[default]
     Automatic,
-    /// Stores into mapped memory, about 5 ns a point, on every file system that allows a mapping.
+    /// Stores into mapped memory, no system calls, on every file system that allows a mapping.
     ///
     /// Where space that was taken can still run out (btrfs, ZFS, and XFS after a reflink copy of
     /// the file), a full disk then ends the process by a signal. On other systems than Linux
     /// opening a file with it is [`io::ErrorKind::Unsupported`].
     Mapped,
-    /// Positioned writes, one to three microseconds a point: every failure is an error returned.
+    /// Positioned writes, a system call for each point: every failure is an error returned.
     Positioned,
 }
 

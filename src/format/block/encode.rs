@@ -49,7 +49,7 @@ impl Encoder {
     /// Adds a group behind the others.
     ///
     /// A group without points or series, with columns of different length, or above
-    /// [`NUMBERS_MAX`] in all is [`ErrorKind::InvalidInput`]. About 50 ns a number.
+    /// [`NUMBERS_MAX`] in all is [`ErrorKind::InvalidInput`].
     pub fn push(&mut self, group: &Group) -> Result<()> {
         let points = check_shape(group)?;
         let columns = group.values.len() as u64 + 2;
@@ -122,7 +122,7 @@ fn check_shape(group: &Group) -> Result<u32> {
 
 /// What the points amount to, whatever their order; `None` when there are none.
 ///
-/// Columns are of equal length; about 2 ns a point.
+/// Columns are of equal length.
 #[must_use]
 pub fn statistics(steps: &[i64], times: &[i64], values: &[f64]) -> Option<MetricStatistics> {
     let point = |i: usize| MetricPoint {
