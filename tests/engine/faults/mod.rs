@@ -37,9 +37,10 @@ fn may_pass(kind: Option<CallKind>) -> bool {
     matches!(kind, None | Some(CallKind::Lock | CallKind::Allocate))
 }
 
-/// Whether a tick may pass although its storage failed: when the disk was full once while the next
-/// extent was made ready, the tick seals, which makes room, and makes it ready again.
-fn tick_may_pass(fault: Fault) -> bool {
+/// Whether what seals may pass although its storage failed: when the disk was full once, while the
+/// next extent was made ready or several were sealed, one after the other is sealed, which makes
+/// room.
+fn sealing_may_pass(fault: Fault) -> bool {
     let is_full = matches!(fault.failure, Failure::StorageFull | Failure::Short);
     fault.kind == Some(CallKind::Write) && is_full && !fault.for_ever
 }
@@ -59,7 +60,7 @@ fn play(scenario: &Scenario, fault: Option<Fault>) -> Result<World, String> {
     let played = || {
         (scenario.prepare)(&mut world);
         world.may_pass = fault.is_some_and(|it| may_pass(it.kind));
-        world.tick_may_pass = fault.is_some_and(tick_may_pass);
+        world.sealing_may_pass = fault.is_some_and(sealing_may_pass);
         if let Some(fault) = fault {
             world.faults.arm(fault);
         }
