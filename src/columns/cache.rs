@@ -11,8 +11,8 @@ use super::{Changes, Keys, RunColumns};
 /// Columns that are kept from one answer to the next.
 ///
 /// What is asked for once is cheaper to look up in the index, and costs no memory; what is asked
-/// for again and again is cheaper to keep. As one does not know, columns are read when reading has
-/// been paid for once already: so no sequence of calls costs more than twice what is needed.
+/// for again and again is cheaper to keep. As one does not know, columns are read when they would
+/// have been of use once already.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnCache {
     columns: Option<RunColumns>,

@@ -245,7 +245,7 @@ impl RunColumns {
             if let Some(row) = self.row(run)
                 && is_wanted
             {
-                column_of(&mut self.metrics, key).keep_latest(row, point);
+                change_column(&mut self.metrics, key, |column| column.keep_latest(row, point));
             }
         }
     }
@@ -282,7 +282,7 @@ impl RunColumns {
             let mut at = RowFinder { numbers, last: 0 };
             rows.each_metric(key, |run, key, point| {
                 if let Some(row) = at.row(run) {
-                    column_of(&mut self.metrics, key).keep_latest(row, point);
+                    change_column(&mut self.metrics, key, |column| column.keep_latest(row, point));
                 }
             })?;
         }
@@ -293,7 +293,7 @@ impl RunColumns {
                 let mut at = RowFinder { numbers, last: 0 };
                 rows.each_text(table, key, |run, key, text| {
                     if let Some(row) = at.row(run) {
-                        column_of(columns, key).set(row, text);
+                        change_column(columns, key, |column| column.set(row, text));
                     }
                 })?;
             }
@@ -335,9 +335,14 @@ impl RowFinder<'_> {
     }
 }
 
-fn column_of<'a, C: Default>(columns: &'a mut BTreeMap<String, C>, key: &str) -> &'a mut C {
-    if !columns.contains_key(key) {
-        columns.insert(key.to_owned(), C::default());
+/// Changes the column of a key, which is made when there is none yet.
+fn change_column<C: Default>(
+    columns: &mut BTreeMap<String, C>,
+    key: &str,
+    change: impl FnOnce(&mut C),
+) {
+    match columns.get_mut(key) {
+        Some(column) => change(column),
+        None => change(columns.entry(key.to_owned()).or_default()),
     }
-    columns.entry(key.to_owned()).or_default()
 }
