@@ -1,5 +1,6 @@
 //! Joins the log with the index: one engine for each file that a process has open.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +21,9 @@ use crate::storage::Storage;
 const FRAMES_PER_TRANSACTION: usize = 4096;
 /// How many bytes of frames, as a frame may have 32 MiB.
 const BYTES_PER_TRANSACTION: usize = 4 * 1024 * 1024;
+
+/// How often a change is decided anew when others were quicker.
+const DECISIONS_MAX: usize = 1000;
 
 /// One process's hold of one file, shared by all its handles.
 #[derive(Debug)]
@@ -109,6 +113,34 @@ impl Engine {
         let mut live = self.live.lock();
         live.catch_up(self)?;
         look(&live)
+    }
+
+    /// Appends one frame with the records that `build` makes of what the index says.
+    ///
+    /// Before the frame is committed nothing of these kinds may have been appended by anybody since
+    /// the index was asked: else it is asked again. So whoever reads, decides and writes does so as
+    /// if alone. No records append nothing.
+    pub(crate) fn append_decided<T>(
+        &self,
+        kinds: &[RangeInclusive<u16>],
+        mut build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
+    ) -> Result<T> {
+        for _ in 0..DECISIONS_MAX {
+            let ((records, value), position) =
+                self.with_index(|index, cursor| Ok((build(index)?, cursor.next)))?;
+            if records.is_empty() {
+                return Ok(value);
+            }
+            let is_appended = self.log.append(|state, _| match state.has_since(kinds, position) {
+                true => Ok((Vec::new(), false)),
+                false => Ok((records.clone(), true)),
+            });
+            if is_appended.map_err(|error| self.locate(error))? {
+                return Ok(value);
+            }
+        }
+        let message = "other processes changed what this call had read, again and again";
+        Err(self.locate(Error::new(ErrorKind::Locked, message)))
     }
 
     fn with_indexed<T>(&self, mut query: impl FnMut(&mut Indexed) -> Result<T>) -> Result<T> {

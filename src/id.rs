@@ -63,6 +63,72 @@ impl FromStr for RunId {
     }
 }
 
+/// Identifies a logged model: 128 random bits, written as `m-` and 32 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LoggedModelId(u128);
+
+impl LoggedModelId {
+    /// The id whose bits are exactly these.
+    #[must_use]
+    pub const fn from_bits(bits: u128) -> Self {
+        LoggedModelId(bits)
+    }
+
+    /// The id's 128 bits.
+    #[must_use]
+    pub const fn to_bits(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Display for LoggedModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "m-{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for LoggedModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LoggedModelId({self})")
+    }
+}
+
+impl FromStr for LoggedModelId {
+    type Err = Error;
+
+    /// Reads `m-` and 32 hex digits; any other text is [`ErrorKind::InvalidInput`].
+    fn from_str(text: &str) -> Result<Self> {
+        let digits = text.strip_prefix("m-").unwrap_or_default();
+        let are_digits = digits.len() == 32 && digits.bytes().all(|it| it.is_ascii_hexdigit());
+        match u128::from_str_radix(digits, 16) {
+            Ok(bits) if are_digits => Ok(LoggedModelId(bits)),
+            _ => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("{text:?} is not the id of a logged model: m- and 32 hexadecimal digits"),
+            )),
+        }
+    }
+}
+
+/// Identifies a registered model through all its renamings: 128 random bits. One that is made anew
+/// under the name of one that was deleted is another model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RegisteredModelId(u128);
+
+impl RegisteredModelId {
+    /// The id whose bits are exactly these.
+    #[must_use]
+    pub const fn from_bits(bits: u128) -> Self {
+        RegisteredModelId(bits)
+    }
+
+    /// The id's 128 bits.
+    #[must_use]
+    pub const fn to_bits(self) -> u128 {
+        self.0
+    }
+}
+
 /// Identifies an experiment within its file: 0 is the default one, others count up from 1.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,

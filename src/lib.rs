@@ -183,16 +183,16 @@ pub use database::Database;
 #[cfg(not(loom))]
 pub use dump::{DumpedFrame, DumpedRecord};
 pub use entity::{
-    Dataset, DatasetInput, DatasetSummary, ExperimentFolder, ExperimentInfo, Lifecycle,
-    MetricHistory, MetricPoint, MetricStatistics, ModelOutput, RunInfo, RunInputs, RunRecord,
-    RunStatus,
+    ArtifactOwner, Dataset, DatasetInput, DatasetSummary, ExperimentFolder, ExperimentInfo,
+    Lifecycle, MetricHistory, MetricPoint, MetricStatistics, ModelOutput, RunInfo, RunInputs,
+    RunRecord, RunStatus,
 };
 pub use error::{Error, ErrorKind, Result};
 #[cfg(not(loom))]
 pub use experiment::{Experiment, RunBuilder};
 #[cfg(not(loom))]
 pub use experiment_search::ExperimentSearch;
-pub use id::{ExperimentId, RunId, Timestamp};
+pub use id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 #[cfg(not(loom))]
 pub use index::{IndexPlace, SqlTable, SqlValue};
 #[cfg(not(loom))]

@@ -1,11 +1,13 @@
 //! What users see: experiments, runs and metrics as plain data, without I/O.
 
+mod artifact;
 mod dataset;
 mod experiment;
 mod metric;
 mod run;
 mod tag;
 
+pub use self::artifact::ArtifactOwner;
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
 pub use self::metric::{MetricHistory, MetricPoint, MetricStatistics};

@@ -2,6 +2,7 @@
 //! the runs that this process has in hand.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::RangeInclusive;
 
 use crate::entity::{Lifecycle, PARENT_RUN_TAG, RUN_NAME_TAG};
 use crate::error::{Error, ErrorKind, Result};
@@ -73,6 +74,8 @@ pub(crate) struct State {
     pub(crate) read_only: Option<String>,
     /// Bytes of frames since the last checkpoint.
     pub(crate) since_checkpoint: u64,
+    /// Where the last frame begins that has a record of each kind, as far as was read here.
+    latest: HashMap<u16, Position>,
 }
 
 impl State {
@@ -89,9 +92,17 @@ impl State {
             kinds: BTreeSet::new(),
             read_only: None,
             since_checkpoint: 0,
+            latest: HashMap::new(),
         };
         state.set_experiment(ExperimentId::DEFAULT, DEFAULT_EXPERIMENT_PATH, Lifecycle::Active);
         state
+    }
+
+    /// Whether a record of one of these kinds stands at or after `position`, a place that is not
+    /// before the one from which the chain was read here.
+    pub(crate) fn has_since(&self, kinds: &[RangeInclusive<u16>], position: Position) -> bool {
+        let is_meant = |kind: &u16| kinds.iter().any(|range| range.contains(kind));
+        self.latest.iter().any(|(kind, latest)| *latest >= position && is_meant(kind))
     }
 
     /// The experiment of this path, deleted ones included.
@@ -137,6 +148,7 @@ impl State {
         for raw in frame.raw_records() {
             let raw = raw?;
             let RawRecord { kind, version, class, .. } = raw;
+            self.latest.insert(kind, at.next);
             self.meet(CheckpointKind { kind, version, class: class as u8 })?;
             if raw.is_known() && self.concerns(&raw) {
                 self.apply(at.next, &raw.decode()?);

@@ -17,6 +17,8 @@ use crate::settings::{Deceit, Doom, Settings};
 
 /// Of so many calls a deceitful writer does one wrong.
 const DECEIT_EVERY: u64 = 200;
+/// How long a writer that acknowledges too early waits before it makes the call.
+const EARLY: Duration = Duration::from_micros(50);
 
 /// Kills the process at a moment that no other process could meet so well.
 struct Executioner {
@@ -322,6 +324,8 @@ impl Writer<'_> {
             let is_wrong = self.done.is_multiple_of(DECEIT_EVERY);
             if deceit == Deceit::AcknowledgesEarly {
                 self.ledger.acknowledge(progress);
+                // Nearly all of its life is spent between the note and the call.
+                thread::sleep(EARLY);
             }
             if !(is_wrong && deceit == Deceit::SkipsCalls) {
                 call(step, is_wrong && deceit == Deceit::AltersValues)?;
