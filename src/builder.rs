@@ -86,8 +86,19 @@ impl DatabaseBuilder {
         self
     }
 
+    /// How many bytes of points, 32 each, may wait to be packed before whoever logs helps to pack
+    /// them, and so logs no faster than that. Default: 512 MiB.
+    ///
+    /// Points are logged faster than they are packed, and the file has room for both forms
+    /// meanwhile: each process that logs may take so much more space than its points need.
+    pub fn backlog(mut self, bytes: u64) -> Self {
+        self.log.backlog_bytes = bytes;
+        self
+    }
+
     /// Whether a thread syncs and seals in the background. Default: true. Without it the program
-    /// calls [`Database::tick`] now and then, or the file grows until it is closed.
+    /// calls [`Database::tick`] now and then, or the file grows by what
+    /// [`DatabaseBuilder::backlog`] allows.
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
         self

@@ -7,7 +7,8 @@ use crate::database::Database;
 use crate::entity::{ExperimentInfo, Lifecycle, RunRecord};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
-    ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted, ExperimentTagsSet, Record,
+    ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted,
+    ExperimentTagsSet, Purged, Record,
 };
 use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::limits::Limits;
@@ -143,16 +144,22 @@ impl Experiment {
         })
     }
 
-    /// Deletes a tag; [`ErrorKind::NotFound`] when there is no such tag.
+    /// Deletes a tag; [`ErrorKind::NotFound`] when there is no such tag. Of several that delete it
+    /// at once, one does.
     pub fn delete_tag(&self, key: &str) -> Result<()> {
-        if !self.tags()?.contains_key(key) {
-            let message = format!("experiment {} has no tag {key:?}", self.id);
-            return Err(self.locate(Error::new(ErrorKind::NotFound, message)));
-        }
-        self.write(|state| {
-            check_experiment_writable(state, self.id)?;
+        let changes = ExperimentCreated::KIND..=ExperimentTagDeleted::KIND;
+        let kinds = [changes, Purged::KIND..=Purged::KIND];
+        self.database.engine().append_decided(&kinds, |index| {
+            let info = index.experiment(self.id)?.ok_or_else(|| no_such_experiment(self.id))?;
+            if info.lifecycle == Lifecycle::Deleted {
+                return Err(is_deleted(&info.path));
+            }
+            if !info.tags.contains_key(key) {
+                let message = format!("experiment {} has no tag {key:?}", self.id);
+                return Err(Error::new(ErrorKind::NotFound, message));
+            }
             let (key, time) = (key.to_owned(), Timestamp::now().as_nanos());
-            Ok(vec![ExperimentTagDeleted { experiment: self.id, key, time }.into()])
+            Ok((vec![ExperimentTagDeleted { experiment: self.id, key, time }.into()], ()))
         })
     }
 
@@ -262,12 +269,14 @@ impl RunBuilder {
 pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Result<()> {
     match state.experiments.get(&id) {
         None => Err(no_such_experiment(id)),
-        Some(known) if known.lifecycle == Lifecycle::Deleted => Err(Error::new(
-            ErrorKind::InvalidState,
-            format!("experiment {:?} is deleted: restore it first", known.path),
-        )),
+        Some(known) if known.lifecycle == Lifecycle::Deleted => Err(is_deleted(&known.path)),
         Some(_) => Ok(()),
     }
+}
+
+fn is_deleted(path: &str) -> Error {
+    let message = format!("experiment {path:?} is deleted: restore it first");
+    Error::new(ErrorKind::InvalidState, message)
 }
 
 pub(crate) fn no_such_experiment(id: ExperimentId) -> Error {

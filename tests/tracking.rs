@@ -325,3 +325,18 @@ fn salvage_takes_a_lost_definition_from_the_blocks() {
     let report = Database::verify(&out).unwrap();
     assert!(report.is_sound(), "{report:?}");
 }
+
+#[test]
+fn of_many_that_delete_a_tag_one_does() {
+    let (_folder, database) = new();
+    let experiment = database.experiment("/shared").unwrap();
+    for round in 0..20 {
+        experiment.set_tag("owner", round).unwrap();
+        let deleted: usize = std::thread::scope(|scope| {
+            let delete = || usize::from(experiment.delete_tag("owner").is_ok());
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(delete)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(deleted, 1, "round {round}");
+    }
+}

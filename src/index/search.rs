@@ -54,6 +54,26 @@ impl RunSelection<'_> {
     }
 }
 
+/// When a condition's turn comes: SQLite tries them in the order of the text, and stops at the
+/// first that fails. First those that need no other table, then those that few runs pass; of
+/// tables the small ones first.
+fn turn(condition: &Condition<RunNumber, RunText>) -> u8 {
+    match condition {
+        Condition::Number(RunNumber::Metric(_), _) => 5,
+        Condition::Number(..) => 0,
+        Condition::Text(field @ (RunText::Tag(_) | RunText::Param(_)), test) => {
+            let is_narrow = matches!(test, TextTest::Equal(_) | TextTest::In(_));
+            let is_param = matches!(field, RunText::Param(_));
+            if is_narrow { 1 + u8::from(is_param) } else { 3 + u8::from(is_param) }
+        }
+        Condition::Text(
+            RunText::DatasetName | RunText::DatasetDigest | RunText::DatasetContext,
+            _,
+        ) => 6,
+        Condition::Text(..) => 0,
+    }
+}
+
 /// How many values the list of a condition has.
 fn listed(condition: &Condition<RunNumber, RunText>) -> usize {
     match condition {
@@ -182,7 +202,9 @@ impl Statement {
             self.text(" AND r.experiment_id IN ");
             self.list(experiments.iter().map(|id| id.get().cast_signed()));
         }
-        for condition in &selection.filter.conditions {
+        let mut conditions: Vec<_> = selection.filter.conditions.iter().collect();
+        conditions.sort_by_key(|condition| turn(condition));
+        for condition in conditions {
             self.text(" AND ");
             self.condition(condition, selection.artifacts);
         }

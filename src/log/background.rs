@@ -114,10 +114,16 @@ impl Log {
     fn look_at_extents(&self) -> Result<()> {
         self.populate_ahead();
         let prepared = self.prepare_extent();
-        if !self.is_poisoned()? {
-            self.seal_full()?;
-        }
+        self.seal_unless_poisoned()?;
         self.prepare_again(prepared)
+    }
+
+    /// One pass of sealing; none while no sync can be believed.
+    pub(super) fn seal_unless_poisoned(&self) -> Result<()> {
+        if self.is_poisoned()? {
+            return Ok(());
+        }
+        self.seal_full().map(drop)
     }
 
     /// On a full disk no extent can be made ready, and sealing is what makes room: then once more.

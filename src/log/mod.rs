@@ -80,6 +80,8 @@ pub(crate) struct LogOptions {
     pub(crate) recovery_timeout: Duration,
     /// After so many bytes of chain a checkpoint is due, so that opening costs the tail alone.
     pub(crate) checkpoint_bytes: u64,
+    /// With so many bytes of full extents that wait to be sealed, whoever logs helps to seal.
+    pub(crate) backlog_bytes: u64,
 }
 
 impl Default for LogOptions {
@@ -91,6 +93,7 @@ impl Default for LogOptions {
             lock_timeout: Duration::from_secs(10),
             recovery_timeout: Duration::from_secs(10),
             checkpoint_bytes: 4 * 1024 * 1024,
+            backlog_bytes: 512 * 1024 * 1024,
         }
     }
 }

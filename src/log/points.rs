@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use parking_lot::MutexGuard;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
@@ -99,6 +101,11 @@ impl Points {
         all
     }
 
+    /// Bytes of full extents that wait to be sealed.
+    fn backlog_bytes(&self) -> u64 {
+        self.full.iter().map(|extent| u64::from(extent.units) * UNIT_BYTES).sum()
+    }
+
     /// The pages of the next stores, which a sync has write-protected.
     fn tail(&self) -> Option<Window> {
         self.active.as_ref().map(OpenExtent::tail)
@@ -152,8 +159,8 @@ impl Log {
     ) -> Result<()> {
         self.check_usable()?;
         let mut guard = self.points.lock();
-        let points = &mut *guard;
         loop {
+            let points = &mut *guard;
             if let Some(extent) = &mut points.active
                 && extent.next < extent.capacity
             {
@@ -174,7 +181,7 @@ impl Log {
                 }
                 return Ok(());
             }
-            self.next_extent(points, 1)?;
+            guard = self.make_room(guard, 1)?;
         }
     }
 
@@ -191,8 +198,8 @@ impl Log {
         check_row_length(values.len())?;
         let slots = row_slots(values.len()) as u32;
         let mut guard = self.points.lock();
-        let points = &mut *guard;
         loop {
+            let points = &mut *guard;
             if let Some(extent) = &mut points.active
                 && extent.capacity - extent.next >= slots
             {
@@ -222,7 +229,7 @@ impl Log {
                 }
                 return Ok(());
             }
-            self.next_extent(points, slots)?;
+            guard = self.make_room(guard, slots)?;
         }
     }
 
@@ -279,8 +286,30 @@ impl Log {
         tail.iter().for_each(Window::populate);
     }
 
-    /// Goes over to an extent that has room for `slots` slots.
+    /// Goes over to an extent that has room for `slots` slots; but who logs for long faster than
+    /// is sealed helps with the sealing first, lest the disk be filled.
     #[cold]
+    fn make_room<'a>(
+        &'a self,
+        mut points: MutexGuard<'a, Points>,
+        slots: u32,
+    ) -> Result<MutexGuard<'a, Points>> {
+        if points.backlog_bytes() >= self.options.backlog_bytes {
+            drop(points);
+            // Points go on being taken where they cannot be sealed: the sealing says why by itself.
+            let _ = self.seal_unless_poisoned();
+            points = self.points.lock();
+            let has_room = |extent: &OpenExtent| extent.capacity - extent.next >= slots;
+            if points.active.as_ref().is_some_and(has_room) {
+                // Another thread was here meanwhile.
+                return Ok(points);
+            }
+        }
+        self.next_extent(&mut points, slots)?;
+        Ok(points)
+    }
+
+    /// Goes over to an extent that has room for `slots` slots.
     fn next_extent(&self, points: &mut Points, slots: u32) -> Result<()> {
         let fits = points.ready.as_ref().is_some_and(|extent| extent.capacity >= slots);
         let mut next = if fits { points.ready.take() } else { None };

@@ -166,6 +166,33 @@ fn what_waits_to_be_sealed_is_reported() {
 }
 
 #[test]
+fn whoever_logs_too_fast_helps_to_seal() {
+    let file = support::create(7);
+    let builder = Database::builder().background(false).index(IndexPlace::InMemory);
+    let builder = builder.backlog(20 * UNIT);
+    let database = builder.open_storage(Path::new("memory"), file.storage()).unwrap();
+    let run = database.default_experiment().unwrap().start_run("fast").unwrap();
+    let row = run.metric_row(&["a", "b"]).unwrap();
+    let points = 200 * EXTENT_POINTS as i64;
+    let mut most = 0;
+    for step in 0..points {
+        run.log_metric("loss", step as f64, step).unwrap();
+        row.log(&[step as f64, 0.5], step).unwrap();
+        if step % 5000 == 0 {
+            most = most.max(database.info().unwrap().unsealed_bytes);
+        }
+    }
+    let allocated = database.info().unwrap().allocated_bytes;
+    assert!(allocated < points as u64 * 3 * 32 / 2, "{allocated} bytes are taken");
+    // What waits, the extent in use, and the one that is held ready: 64 units each at most.
+    assert!((20 * UNIT..(20 + 2 * 64) * UNIT).contains(&most), "{most} bytes were unsealed");
+    for key in ["loss", "a"] {
+        let expected: Vec<f64> = (0..points).map(|step| step as f64).collect();
+        assert_eq!(run.history(key).unwrap().values, expected, "{key}");
+    }
+}
+
+#[test]
 fn a_process_that_only_logs_makes_no_index() {
     let folder = support::scratch();
     let index = folder.path().join("index");

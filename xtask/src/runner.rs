@@ -47,6 +47,8 @@ impl Context {
         let mut command = Command::new(program);
         command.args(words.split_whitespace()).current_dir(&self.root);
         command.env("CARGO_TARGET_DIR", &self.target);
+        // Where the indexes of the tests' databases go: not among those of the user.
+        command.env("XDG_CACHE_HOME", self.target.join("xtask").join("cache"));
         command
     }
 
@@ -105,6 +107,7 @@ fn tell(command: &Command) -> String {
 pub(crate) fn run(steps: &Result<Vec<&Step>, String>, title: &str) -> Result<(), String> {
     let steps = steps.as_ref().map_err(Clone::clone)?;
     let context = Context::new()?;
+    context.scratch("cache")?;
     println!("{title}: {} steps, building into {}", steps.len(), context.target.display());
     let started = Instant::now();
     let mut lines = Vec::new();
