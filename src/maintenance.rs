@@ -13,7 +13,9 @@ use crate::engines::{absolute, is_open_here};
 use crate::entity::{Lifecycle, RunInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;
-use crate::format::record::{BlockMoved, BlockPlace, Purged, SealedBlock};
+use crate::format::record::{
+    BlockMoved, BlockPlace, ExperimentLifecycleSet, Purged, RunLifecycleSet, SealedBlock,
+};
 use crate::format::{FORMAT_VERSION, unit_start};
 use crate::id::Timestamp;
 use crate::index::{BlockRuns, Index, RunScope};
@@ -168,24 +170,28 @@ pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
     }
     let _janitor = log.wait_for_maintenance()?;
     let mut report = GcReport::default();
-    loop {
-        let (purged, at) = engine.with_index(|index, cursor| Ok((deleted(index)?, cursor.next)))?;
-        let (runs, experiments) = (purged.runs.len() as u64, purged.experiments.len() as u64);
-        if runs + experiments == 0 {
-            break;
-        }
-        // What was looked up must still hold when it is made irreversible.
-        let is_done = log.append(|state, _| {
-            let holds = state.end == at;
-            Ok((if holds { vec![purged.clone().into()] } else { Vec::new() }, holds))
-        })?;
-        if is_done {
-            report.runs += runs;
-            report.experiments += experiments;
-        }
+    while let Some(purged) = purge(engine)? {
+        report.runs += purged.runs.len() as u64;
+        report.experiments += purged.experiments.len() as u64;
     }
     report.freed_bytes = free_blocks(engine)?;
     Ok(report)
+}
+
+/// Makes it irreversible that what is marked deleted is gone, as much as goes into a frame; `None`
+/// when nothing is marked.
+fn purge(engine: &Engine) -> Result<Option<Purged>> {
+    let only = |kind| kind..=kind;
+    // What was looked up must still hold when it is made irreversible.
+    let kinds =
+        [only(ExperimentLifecycleSet::KIND), only(RunLifecycleSet::KIND), only(Purged::KIND)];
+    engine.append_decided(&kinds, |index| {
+        let purged = deleted(index)?;
+        match purged.runs.is_empty() && purged.experiments.is_empty() {
+            true => Ok((Vec::new(), None)),
+            false => Ok((vec![purged.clone().into()], Some(purged))),
+        }
+    })
 }
 
 /// What is marked deleted, as much as goes into a frame: experiments when their runs are gone.
@@ -314,7 +320,7 @@ pub(crate) fn copy_in_place(log: &Log, path: &Path, to: &Path, tolerant: bool) -
 
 /// The file of a log that only reads opened once more, to lock it; `None` where it may only be
 /// read.
-fn second_storage(log: &Log, path: &Path) -> Result<Option<Arc<dyn Storage>>> {
+pub(crate) fn second_storage(log: &Log, path: &Path) -> Result<Option<Arc<dyn Storage>>> {
     use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
     let doing = |source| Error::io("opening the file to lock it", source);
     let storage = match open_file(path, Access::ReadWrite, WritePath::Positioned) {

@@ -143,7 +143,10 @@ impl Metric {
     }
 
     /// Logs a value at a step, now. When this returns, the point survives the death of the
-    /// process. Costs a store into memory and a look at the clock: the README has a table.
+    /// process. Costs a store into memory and a look at the clock: the README has a table; a call
+    /// may take part in the packing when too much waits for it ([`DatabaseBuilder::backlog`]).
+    ///
+    /// [`DatabaseBuilder::backlog`]: crate::DatabaseBuilder::backlog
     ///
     /// A run that is deleted, or was finished through this handle, is [`ErrorKind::InvalidState`];
     /// no space left is [`ErrorKind::StorageFull`], and the point is not logged.

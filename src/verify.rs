@@ -12,7 +12,7 @@ use crate::format::scan::{Entry, ScanReport};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
 use crate::id::RunId;
 use crate::log::{Damage, Definition, ExtentState, Log, LogOptions};
-use crate::maintenance::copy_in_place;
+use crate::maintenance::{copy_in_place, second_storage};
 use crate::storage::{Access, Storage, WritePath, open_file};
 
 /// How often an extent is scanned that seems to be damaged.
@@ -70,8 +70,32 @@ fn open_storage(storage: Arc<dyn Storage>) -> Result<Log> {
 }
 
 /// Checks every checksum of the file and that what it says fits together.
+///
+/// Under the lock of a backup, so that no space is given back meanwhile. Where that is not to be
+/// had, a file that seems to be damaged is checked again if it was written to while it was checked.
 pub(crate) fn verify(path: &Path) -> Result<VerifyReport> {
-    verify_log(&open(path)?).map_err(|error| error.with_path(path))
+    let log = open(path)?;
+    let verify = || match second_storage(&log, path)? {
+        Some(storage) => match log.try_maintenance_through(&*storage)? {
+            Some(_held) => verify_log(&log),
+            None => verify_unlocked(&log),
+        },
+        None => verify_unlocked(&log),
+    };
+    verify().map_err(|error| error.with_path(path))
+}
+
+fn verify_unlocked(log: &Log) -> Result<VerifyReport> {
+    let mut report = VerifyReport::default();
+    for _ in 0..SCANS_MAX {
+        let end = |log: &Log| log.with_state(|_, cursor| cursor.next);
+        let began = end(log)?;
+        report = verify_log(log)?;
+        if report.is_sound() || end(log)? == began {
+            break;
+        }
+    }
+    Ok(report)
 }
 
 /// Checks the file in a storage of a test's.
@@ -112,6 +136,10 @@ struct Check {
     runs: HashSet<RunId>,
     /// With the frame that names each of them.
     blocks: Vec<(u64, Incarnation, SealedBlock)>,
+    /// Which of them lie at which offset of the file.
+    blocks_at: HashMap<u64, usize>,
+    /// Which of them are named no more.
+    dropped: HashSet<usize>,
     extents: HashMap<u32, (Incarnation, ExtentState, u128)>,
     /// Units that frames name, as (position of the frame, kind, first unit, units).
     named: Vec<((u64, UnitKind, u32, u32), Incarnation)>,
@@ -172,21 +200,15 @@ impl Check {
                         sealed.dropped
                     ));
                 }
-                let owner = sealed.incarnation;
-                let blocks = sealed.blocks.into_iter();
-                self.blocks.extend(blocks.map(|block| (position, owner, block)));
+                for block in sealed.blocks {
+                    self.note_block(position, sealed.incarnation, block);
+                }
             }
             Record::BlockMoved(moved) => {
-                let named = |block: &SealedBlock| match block.place {
-                    BlockPlace::At { offset, .. } => offset == moved.from,
-                    BlockPlace::Inline(_) => false,
-                };
-                let Some(at) = self.blocks.iter().position(|(_, _, block)| named(block)) else {
-                    return;
-                };
-                match moved.to {
-                    Some(to) => self.blocks[at] = (position, self.blocks[at].1, to),
-                    None => drop(self.blocks.remove(at)),
+                let Some(at) = self.blocks_at.remove(&moved.from) else { return };
+                self.dropped.insert(at);
+                if let (Some(to), Some((_, owner, _))) = (moved.to, self.blocks.get(at)) {
+                    self.note_block(position, *owner, to);
                 }
             }
             Record::SeriesDefined(ref defined) => {
@@ -203,6 +225,13 @@ impl Check {
             )),
             _ => {}
         }
+    }
+
+    fn note_block(&mut self, position: u64, owner: Incarnation, block: SealedBlock) {
+        if let BlockPlace::At { offset, .. } = block.place {
+            self.blocks_at.insert(offset, self.blocks.len());
+        }
+        self.blocks.push((position, owner, block));
     }
 
     /// Inputs and outputs are those of a run that was started before, and not purged.
@@ -270,7 +299,10 @@ impl Check {
     }
 
     fn blocks(&mut self, log: &Log) {
-        for (position, owner, sealed) in std::mem::take(&mut self.blocks) {
+        let blocks = std::mem::take(&mut self.blocks);
+        let dropped = std::mem::take(&mut self.dropped);
+        let named = (0..).zip(blocks).filter(|(at, _)| !dropped.contains(at));
+        for (_, (position, owner, sealed)) in named {
             self.report.blocks += 1;
             let counted: u64 = sealed.series.iter().map(|series| series.count).sum();
             let offset = match &sealed.place {

@@ -104,6 +104,21 @@ fn litter(database: &Database, round: u32) {
     database.gc().unwrap();
 }
 
+/// Extents are sealed and punched, and blocks moved, while they are checked.
+#[test]
+fn a_file_that_is_being_written_is_verified_as_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("runs.tracklite");
+    drop(open(&file));
+    let busy: Vec<Busy> = (0..2).map(|number| Busy::start(&file, number)).collect();
+    for _ in 0..20 {
+        let report = Database::verify(&file).unwrap();
+        assert!(report.is_sound(), "{:?}", report.damages);
+        assert!(report.points > 20_000);
+    }
+    drop(busy);
+}
+
 /// A file whose chain takes a while to read, so that others come in between.
 fn file_in(folder: &Path) -> PathBuf {
     let file = folder.join("runs.tracklite");

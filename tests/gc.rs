@@ -1,6 +1,9 @@
 //! Removing what is deleted, a lot of it.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tracklite::{Database, DumpedFrame, ExperimentId, IndexPlace};
 
@@ -79,4 +82,29 @@ fn many_blocks_are_rewritten_in_several_frames() {
     assert!(moves.iter().all(|(_, count)| *count <= 512), "{moves:?}");
     assert_eq!(moves.iter().map(|(_, count)| count).sum::<usize>(), 600);
     assert!(Database::verify(&file).unwrap().is_sound());
+}
+
+#[test]
+fn gc_ends_although_others_go_on_writing() {
+    const LONG: Duration = Duration::from_secs(20);
+    let folder = folder();
+    let database = open(&folder.path().join("runs.tracklite"));
+    let experiment = database.experiment("/gone").unwrap();
+    (0..2000).for_each(|_| drop(experiment.start_run("gone").unwrap()));
+    experiment.delete().unwrap();
+    let busy = database.default_experiment().unwrap().start_run("busy").unwrap();
+    let (began, is_over) = (Instant::now(), AtomicBool::new(false));
+    let report = thread::scope(|scope| {
+        scope.spawn(|| {
+            // A frame each; what hangs is let go in the end.
+            while !is_over.load(Ordering::Relaxed) && began.elapsed() < LONG {
+                busy.set_tag("time", format!("{:?}", began.elapsed())).unwrap();
+            }
+        });
+        let report = database.gc();
+        is_over.store(true, Ordering::Relaxed);
+        report.unwrap()
+    });
+    assert_eq!((report.runs, report.experiments), (2000, 1));
+    assert!(began.elapsed() < LONG, "gc has waited until the others have stopped");
 }

@@ -1,6 +1,5 @@
-//! What goes on beside the program: syncing once a second, making extents ready, sealing, tending
-//! to the dead. One thread; without it `tick` does the same when it is called. Ahead of a fast
-//! writer runs another one, since sealing takes too long for pages and extents to wait for it.
+//! The threads beside the program: one that syncs, one that seals, and ahead of a fast writer one
+//! that makes pages and extents ready. Without them `tick` does the same when it is called.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -9,20 +8,18 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::format::record::Record;
-use crate::format::word::WordPlace;
 #[cfg(feature = "internals")]
 use crate::mutant::{self, Mutant};
 
 use super::Log;
-use super::chain::write_word;
 
 /// How often at least the thread looks whether a peer has died, a sync of theirs has failed, or the
 /// file was replaced, however seldom it syncs.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Wakes the background thread.
+/// Wakes a thread in the background.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
     state: Mutex<WakeState>,
@@ -45,7 +42,7 @@ impl Wake {
         self.changed.notify_one();
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.state.lock().is_over
     }
 
@@ -77,179 +74,130 @@ impl Wake {
         postpones
     }
 
+    /// The definitions that a mutant has kept back.
+    #[cfg(feature = "internals")]
+    pub(super) fn take_postponed(&self) -> Vec<Record> {
+        std::mem::take(&mut *self.postponed.lock())
+    }
+
     #[cfg(not(feature = "internals"))]
     pub(super) const fn postpones(&self, _record: &Record) -> bool {
         false
     }
 }
 
-impl Log {
-    /// Does all that is due, and syncs unless this is done only when asked for.
-    pub(crate) fn tick(&self) -> Result<()> {
-        self.tick_and(self.options.sync_interval.is_some())
-    }
-
-    /// What the background thread does once a second or more often; `syncs` when that is due.
-    fn tick_and(&self, syncs: bool) -> Result<()> {
-        self.check_usable()?;
-        self.check_place()?;
-        self.heed_intents()?;
-        if !self.recover_from_poison()? {
-            return Ok(());
-        }
-        if syncs && self.has_unsynced() {
-            self.sync_once()?;
-        }
-        #[cfg(feature = "internals")]
-        self.release_postponed()?;
-        let prepared = self.prepare_extent();
-        while self.seal_full()? > 0 {}
-        self.pay_debts()?;
-        self.tend_dead()?;
-        self.write_checkpoint()?;
-        self.prepare_again(prepared)
-    }
-
-    /// Between ticks: makes the next extent ready, and seals what has become full.
-    fn look_at_extents(&self) -> Result<()> {
-        self.populate_ahead();
-        let prepared = self.prepare_extent();
-        self.seal_unless_poisoned()?;
-        self.prepare_again(prepared)
-    }
-
-    /// One pass of sealing; none while no sync can be believed.
-    pub(super) fn seal_unless_poisoned(&self) -> Result<()> {
-        if self.is_poisoned()? {
-            return Ok(());
-        }
-        self.seal_full().map(drop)
-    }
-
-    /// On a full disk no extent can be made ready, and sealing is what makes room: then once more.
-    fn prepare_again(&self, prepared: Result<()>) -> Result<()> {
-        match prepared {
-            Err(error) if error.kind() == ErrorKind::StorageFull => self.prepare_extent(),
-            other => other,
-        }
-    }
-
-    pub(super) fn has_unsynced(&self) -> bool {
-        let points = self.points.lock();
-        let known = points.chain_synced;
-        points.stored > points.synced || self.chain_end.get() > known
-    }
-
-    #[cfg(feature = "internals")]
-    fn release_postponed(&self) -> Result<()> {
-        let records = std::mem::take(&mut *self.wake.postponed.lock());
-        if records.is_empty() {
-            return Ok(());
-        }
-        self.append(|_, _| Ok((records.clone(), ())))
-    }
-
-    /// The file must still have its name, or what is written to it is lost for everybody else.
-    fn check_place(&self) -> Result<()> {
-        let Ok(place) = self.storage.place() else { return Ok(()) };
-        if place.links > 0 && place.name_leads_here {
-            return Ok(());
-        }
-        let reason = "the file was removed or replaced while it was open: nothing is written to \
-                      it any more; what was logged so far is in the file that was opened";
-        self.refuse(reason.to_owned());
-        Err(self.refused())
-    }
-
-    fn write_checkpoint(&self) -> Result<()> {
-        let bytes = self.options.checkpoint_bytes;
-        let due = |state: &super::State| state.since_checkpoint >= bytes;
-        if !self.with_state(|state, _| due(state))? {
-            return Ok(());
-        }
-        let written = self.append(|state, _| {
-            let records = if due(state) { vec![state.checkpoint().into()] } else { Vec::new() };
-            let written = !records.is_empty();
-            Ok((records, written))
-        })?;
-        if written {
-            let position = self.with_state(|_, cursor| cursor.last)?;
-            // A power cut that keeps a checkpoint and loses a frame before it must not leave a
-            // hint to it: whoever goes on behind it would fork the chain.
-            self.sync_once()?;
-            self.hint_checkpoint(position)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn hint_checkpoint(&self, position: crate::format::record::Position) -> Result<()> {
-        write_word(&*self.storage, self.file, WordPlace::Checkpoint, position.0 / 8)
-    }
-}
-
-/// The background thread; ends when dropped.
+/// The threads in the background; they end when this is dropped.
+///
+/// One looks after the file and syncs, so that nothing keeps it from doing so in time; the other
+/// one seals, and takes the processor time that the training leaves over.
 #[derive(Debug)]
 pub(crate) struct Background {
-    wake: Arc<Wake>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<Worker>,
     fork_count: u64,
 }
 
 impl Background {
-    /// Starts the thread for a log that writes.
+    /// Starts the threads for a log that writes.
     pub(crate) fn start(log: &Arc<Log>) -> Result<Background> {
-        let wake = Arc::clone(&log.wake);
-        let weak = Arc::downgrade(log);
-        let waker = Arc::clone(&wake);
-        let thread = std::thread::Builder::new()
-            .name("tracklite".to_owned())
-            .spawn(move || run(&waker, &weak))
-            .map_err(|source| Error::io("starting the background thread", source))?;
-        Ok(Background { wake, thread: Some(thread), fork_count: log.fork_count })
+        let watcher = Worker::start("tracklite", &Arc::default(), log, watch)?;
+        let sealer = Worker::start("tracklite-seal", &log.wake, log, seal)?;
+        Ok(Background { threads: vec![watcher, sealer], fork_count: log.fork_count })
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // In a forked child the thread does not exist and its mutex may be held for ever.
+        // In a forked child the threads do not exist and their mutexes may be held for ever.
         if crate::sys::fork::fork_count() != self.fork_count {
-            std::mem::forget(self.thread.take());
+            self.threads.drain(..).for_each(std::mem::forget);
             return;
         }
-        self.wake.end();
-        if let Some(thread) = self.thread.take() {
-            // A panic there has been reported by the thread itself.
-            let _ = thread.join();
-        }
+        self.threads.iter().for_each(|worker| worker.wake.end());
     }
 }
 
-/// The thread that runs ahead of a fast writer; ends when dropped.
-struct Runner {
+/// A thread of a log; told to end and waited for when dropped.
+#[derive(Debug)]
+struct Worker {
     wake: Arc<Wake>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Runner {
-    /// Starts the thread; without it the writer does more by itself.
-    fn start(log: &Arc<Log>) -> Option<Runner> {
-        let (wake, waker) = (Arc::clone(&log.runner_wake), Arc::clone(&log.runner_wake));
-        let weak = Arc::downgrade(log);
+impl Worker {
+    fn start(
+        name: &str,
+        wake: &Arc<Wake>,
+        log: &Arc<Log>,
+        work: fn(&Wake, &Weak<Log>),
+    ) -> Result<Worker> {
+        let (waker, weak) = (Arc::clone(wake), Arc::downgrade(log));
         let thread = std::thread::Builder::new()
-            .name("tracklite-ahead".to_owned())
-            .spawn(move || run_ahead(&waker, &weak))
-            .ok()?;
-        log.has_runner.store(true, Ordering::Relaxed);
-        Some(Runner { wake, thread: Some(thread) })
+            .name(name.to_owned())
+            .spawn(move || work(&waker, &weak))
+            .map_err(|source| Error::io("starting a thread in the background", source))?;
+        Ok(Worker { wake: Arc::clone(wake), thread: Some(thread) })
     }
 }
 
-impl Drop for Runner {
+impl Drop for Worker {
     fn drop(&mut self) {
         self.wake.end();
         if let Some(thread) = self.thread.take() {
             // A panic there has been reported by the thread itself.
             let _ = thread.join();
+        }
+    }
+}
+
+/// Looks after the file once a second at least, and syncs when the interval is over.
+fn watch(wake: &Wake, log: &Weak<Log>) {
+    let mut last_sync = Instant::now();
+    let interval = log.upgrade().and_then(|log| log.options.sync_interval);
+    let mut pause = pause_after(last_sync, last_sync, interval);
+    while !wake.wait(Some(pause)) {
+        let Some(log) = log.upgrade() else { return };
+        let began = Instant::now();
+        let syncs = interval.is_some_and(|it| last_sync.elapsed() >= it);
+        let watched = log.watch(syncs);
+        if syncs && matches!(watched, Ok(true)) {
+            // What was logged while the sync went on counts from its beginning.
+            last_sync = began;
+        }
+        log.set_warning("watch", watched.err().map(|error| describe(&error)));
+        pause = pause_after(began, last_sync, interval);
+    }
+}
+
+/// How long to wait for the next look: until the next sync is due, but not longer than usual, and
+/// after a sync that was due and failed no shorter.
+fn pause_after(began: Instant, last_sync: Instant, interval: Option<Duration>) -> Duration {
+    let usual = interval.map_or(IDLE_INTERVAL, |it| it.min(IDLE_INTERVAL));
+    let until_sync = interval.map_or(usual, |it| it.saturating_sub(last_sync.elapsed()));
+    let pause = if until_sync.is_zero() { usual } else { until_sync.min(usual) };
+    pause.saturating_sub(began.elapsed())
+}
+
+/// Seals what becomes full, and once a second tends to all the rest.
+fn seal(wake: &Wake, log: &Weak<Log>) {
+    // Sealing costs ten times what logging costs: it takes what the training leaves over.
+    crate::sys::system::lower_thread_priority();
+    let mut last = Instant::now();
+    let mut runner = None;
+    while !wake.wait(Some(IDLE_INTERVAL.saturating_sub(last.elapsed()))) {
+        let Some(log) = log.upgrade() else { return };
+        if runner.is_none() && log.is_fast() {
+            // Without it the writer does more by itself.
+            runner = Worker::start("tracklite-ahead", &log.runner_wake, &log, run_ahead).ok();
+            log.has_runner.store(runner.is_some(), Ordering::Relaxed);
+        }
+        let is_due = last.elapsed() >= IDLE_INTERVAL;
+        let done = if is_due { log.seal_and_tend() } else { log.look_at_extents() };
+        if is_due {
+            last = Instant::now();
+        }
+        let warning = done.err().map(|error| describe(&error));
+        if is_due || warning.is_some() {
+            log.set_warning("seal", warning);
         }
     }
 }
@@ -265,39 +213,6 @@ fn run_ahead(wake: &Wake, log: &Weak<Log>) {
                 log.wake.wake();
                 break;
             }
-        }
-    }
-}
-
-fn run(wake: &Wake, log: &Weak<Log>) {
-    // Sealing costs ten times what logging costs: it takes what the training leaves over.
-    crate::sys::system::lower_thread_priority();
-    let (mut last_tick, mut last_sync) = (Instant::now(), Instant::now());
-    let mut runner = None;
-    loop {
-        let Some(sync_interval) = log.upgrade().map(|log| log.options.sync_interval) else {
-            return;
-        };
-        let interval = sync_interval.map_or(IDLE_INTERVAL, |it| it.min(IDLE_INTERVAL));
-        if wake.wait(Some(interval.saturating_sub(last_tick.elapsed()))) {
-            return;
-        }
-        let Some(log) = log.upgrade() else { return };
-        if runner.is_none() && log.is_fast() {
-            runner = Runner::start(&log);
-        }
-        let is_due = last_tick.elapsed() >= interval;
-        let syncs = is_due && sync_interval.is_some_and(|it| last_sync.elapsed() >= it);
-        let done = if is_due { log.tick_and(syncs) } else { log.look_at_extents() };
-        if is_due {
-            last_tick = Instant::now();
-        }
-        if syncs {
-            last_sync = last_tick;
-        }
-        let warning = done.err().map(|error| describe(&error));
-        if is_due || warning.is_some() {
-            log.set_warning("background", warning);
         }
     }
 }

@@ -12,7 +12,9 @@ use crate::format::record::{
 use crate::format::word::WordPlace;
 use crate::format::{FileId, unit_start};
 use crate::id::{ExperimentId, RunId, Timestamp};
-use crate::storage::{CallKind, Failure, Fault, FaultPlan, FaultStorage, MemoryFile, Storage as _};
+use crate::storage::{
+    CallKind, Failure, Fault, FaultPlan, FaultStorage, MediumTraits, MemoryFile, Storage as _,
+};
 use crate::verify::verify_storage;
 
 use super::append::append_frame;
@@ -241,4 +243,22 @@ fn a_damaged_block_within_a_frame_is_told_at_the_place_of_the_frame() {
     let position = log.with_state(|_, cursor| cursor.last).unwrap();
     let [damage] = &damages(&file)[..] else { panic!("{:?}", damages(&file)) };
     assert_eq!((damage.place.as_str(), damage.offset), ("column block", position.0));
+}
+
+#[test]
+fn where_locks_are_not_trusted_nobody_is_locked_out_who_may_be_there() {
+    let file = new_file();
+    let plan = FaultPlan::new();
+    let storage = FaultStorage::new(Arc::new(file.open()), &plan);
+    let writer = Log::open(Arc::new(storage), LogOptions::default()).unwrap();
+    // Nothing of it reaches the file any more, and its lock ends with its storage.
+    plan.arm(Fault { kind: None, nth: 1, failure: Failure::Io, for_ever: true });
+    drop(writer);
+    for (locks_trusted, is_refused) in [(true, false), (false, true)] {
+        file.set_medium(MediumTraits { mappable: false, locks_trusted });
+        let options = LogOptions { read_only: true, ..LogOptions::default() };
+        let log = Log::open(Arc::new(file.open()), options).unwrap();
+        let locked_out = log.lock_out_writers().map(drop);
+        assert_eq!(locked_out.is_err(), is_refused, "{locked_out:?}");
+    }
 }

@@ -26,9 +26,27 @@ pub(crate) struct Maintenance<'a> {
 impl Log {
     /// Takes the maintenance lock when nobody else is at it.
     pub(crate) fn try_maintenance(&self, mode: LockMode) -> Result<Option<Maintenance<'_>>> {
+        self.try_maintenance_of(&*self.storage, mode)
+    }
+
+    fn try_maintenance_of<'a>(
+        &'a self,
+        storage: &'a dyn Storage,
+        mode: LockMode,
+    ) -> Result<Option<Maintenance<'a>>> {
         let Some(process) = self.maintenance.try_lock() else { return Ok(None) };
-        let file = locks::try_lock(&*self.storage, locks::MAINTENANCE, mode)?;
+        let file = locks::try_lock(storage, locks::MAINTENANCE, mode)?;
         Ok(file.map(|file| Maintenance { _file: file, _process: process }))
+    }
+
+    /// As [`Log::try_maintenance`], exclusively, for a log that only reads, whose own storage
+    /// cannot hold the lock: through another storage of the same file.
+    pub(crate) fn try_maintenance_through<'a>(
+        &'a self,
+        storage: &'a dyn Storage,
+    ) -> Result<Option<Maintenance<'a>>> {
+        share_generation(storage)?;
+        self.try_maintenance_of(storage, LockMode::Exclusive)
     }
 
     /// Waits for the maintenance lock, exclusively.
@@ -137,7 +155,13 @@ impl Log {
         if !unsealed.is_empty() {
             let definitions = early.map_or_else(|| self.definitions_of(&writer), Ok)?;
             let define = |id| definitions.get(id).cloned();
-            self.seal_extents(incarnation, &unsealed, &define)?;
+            for pass in super::seal::passes(&unsealed) {
+                if self.wake.is_over() {
+                    // This process is leaving; the next janitor goes on.
+                    return Ok(());
+                }
+                self.seal_extents(incarnation, pass, &define)?;
+            }
         }
         // The frames that sealed the extents are synced before their space is given back.
         if !mutant::is_active(Mutant::Rule14JanitorBeforeSync) {

@@ -30,6 +30,7 @@ mod seal;
 mod seal_tests;
 mod state;
 mod survey;
+mod tick;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -195,11 +196,19 @@ impl Log {
         }
     }
 
-    /// Holds all liveness bytes, so that nobody can begin to write; fails when somebody does.
+    /// Holds all liveness bytes, so that nobody can begin to write; fails when somebody does, or
+    /// when that cannot be known.
     pub(crate) fn lock_out_writers(&self) -> Result<locks::LockGuard<'_>> {
         let exclusive = crate::storage::LockMode::Exclusive;
         let all = locks::try_lock(&*self.storage, locks::LIVENESS, exclusive)?;
-        all.ok_or_else(|| self.in_use(""))
+        let all = all.ok_or_else(|| self.in_use(""))?;
+        let has_writers = self.with_state(|state, _| !state.writers.is_empty())?;
+        if has_writers && !self.storage.medium().locks_trusted {
+            let message = "writers have not left the file, and the locks of this file system do \
+                           not tell whether they live: copy the file by `backup` instead";
+            return Err(Error::new(ErrorKind::Locked, message));
+        }
+        Ok(all)
     }
 
     /// Fails while anybody has the file open for writing.

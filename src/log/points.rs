@@ -69,13 +69,11 @@ impl Points {
 }
 
 impl Points {
-    /// Takes all extents away from the writer, the part-filled ones too, in order.
-    pub(super) fn take_all(&mut self) -> Vec<ExtentState> {
-        let mut all = std::mem::take(&mut self.full);
-        all.extend(self.active.take().map(|extent| extent.state()));
-        all.extend(self.ready.take().map(|extent| extent.state()));
-        self.sealing.extend(&all);
-        all
+    /// Takes all extents away from the writer: the part-filled ones count as full, as do these.
+    pub(super) fn fill_all(&mut self, unopened: Vec<ExtentState>) {
+        self.full.extend(self.active.take().map(|extent| extent.state()));
+        self.full.extend(self.ready.take().map(|extent| extent.state()));
+        self.full.extend(unopened);
     }
 
     /// Takes the first `count` full extents away, to be sealed.

@@ -90,6 +90,23 @@ pub(crate) struct Lost {
     pub(crate) slots: u64,
 }
 
+/// The extents in parts that one pass seals: between two syncs, and as long as whoever waits for
+/// the sealer has to wait.
+pub(super) fn passes(extents: &[ExtentState]) -> impl Iterator<Item = &[ExtentState]> {
+    let mut left = extents;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |extent: &&ExtentState| {
+            bytes += u64::from(extent.units) * UNIT_BYTES;
+            bytes <= PASS_BYTES
+        };
+        let count = left.iter().take_while(fits).count().max(1).min(left.len());
+        let (pass, rest) = left.split_at(count);
+        left = rest;
+        (!pass.is_empty()).then_some(pass)
+    })
+}
+
 /// What the ids of a writer stand for.
 pub(crate) type Define<'a> = &'a dyn Fn(SeriesId) -> Option<Definition>;
 
@@ -99,12 +116,7 @@ impl Log {
         let writer = self.check_usable()?;
         let extents = {
             let mut points = self.points.lock();
-            let mut bytes = 0;
-            let count = points.full.iter().take_while(|extent| {
-                bytes += u64::from(extent.units) * UNIT_BYTES;
-                bytes <= PASS_BYTES || bytes == u64::from(extent.units) * UNIT_BYTES
-            });
-            let count = count.count();
+            let count = passes(&points.full).next().map_or(0, <[_]>::len);
             points.take_full(count)
         };
         if extents.is_empty() {
@@ -408,11 +420,16 @@ impl Log {
                 self.recover_from_poison()?;
             }
         }
-        let mut extents = self.points.lock().take_all();
-        extents.append(&mut self.unopened.lock());
-        if !extents.is_empty() {
-            self.seal_taken(writer.incarnation, &extents)?;
-        } else if owes || !self.is_poisoned()? {
+        let unopened = std::mem::take(&mut *self.unopened.lock());
+        let mut sealed = 0;
+        self.points.lock().fill_all(unopened);
+        loop {
+            match self.seal_full()? {
+                0 => break,
+                count => sealed += count,
+            }
+        }
+        if sealed == 0 && (owes || !self.is_poisoned()?) {
             self.sync_once()?;
         }
         self.release_block_room()?;

@@ -1,14 +1,19 @@
-//! A storage that notes how much is read, and what is done under the lock of the metadata chain.
+//! A storage that notes how much is read, what is done under the lock of the metadata chain, and
+//! when it is synced; and that writes large pieces slowly, if asked to.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tracklite::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Storage};
 
 /// The lock byte that is held while the chain is appended.
 const METADATA: LockRange = LockRange::byte(0);
+/// What is written at once and is as long as this is a block of points.
+const BLOCK_BYTES: usize = 16 * 1024;
 
 /// What a [`Watched`] storage has seen.
 #[derive(Debug, Default)]
@@ -19,6 +24,10 @@ pub struct Seen {
     /// The slow calls that were made while it was held.
     pub under_lock: BTreeSet<&'static str>,
     pub bytes_read: u64,
+    /// When each sync had ended.
+    pub syncs: Vec<Instant>,
+    /// How long a block takes to be written.
+    block_pause: Duration,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -27,7 +36,14 @@ pub struct Watch(Arc<Mutex<Seen>>);
 impl Watch {
     /// What was seen since the last time.
     pub fn take(&self) -> Seen {
-        std::mem::take(&mut *self.0.lock())
+        let mut seen = self.0.lock();
+        let block_pause = seen.block_pause;
+        std::mem::replace(&mut *seen, Seen { block_pause, ..Seen::default() })
+    }
+
+    /// From now on each piece that is as large as a block of points takes so long to be written.
+    pub fn slow_down(&self, block_pause: Duration) {
+        self.0.lock().block_pause = block_pause;
     }
 
     fn slow(&self, call: &'static str) {
@@ -62,6 +78,10 @@ impl Storage for Watched {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() >= BLOCK_BYTES {
+            let pause = self.watch.0.lock().block_pause;
+            thread::sleep(pause);
+        }
         self.inner.write_at(offset, bytes)
     }
 
@@ -77,7 +97,9 @@ impl Storage for Watched {
 
     fn sync(&self) -> io::Result<()> {
         self.watch.slow("sync");
-        self.inner.sync()
+        self.inner.sync()?;
+        self.watch.0.lock().syncs.push(Instant::now());
+        Ok(())
     }
 
     fn region(&self, offset: u64, length: u64) -> io::Result<Box<dyn Region>> {
