@@ -6,8 +6,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use tracklite::{Database, ErrorKind, IndexPlace, Result, Run, Timestamp, WritePath};
+use tracklite::{Database, ErrorKind, IndexPlace, Result, Run, RunId, Timestamp, WritePath};
+
+/// Names the file to a process that is part of a test.
+const PEER: &str = "TRACKLITE_FULL_DISK_PEER";
 
 /// More points than any of the disks has room for, 32 bytes each.
 const POINTS_MAX: i64 = 6_000_000;
@@ -181,5 +185,62 @@ fn full_disk_at_creation_leaves_no_half_made_file() {
         fs::remove_file(filler).expect("the filler can be removed");
         let database = open(&path, write_path).expect("with room the file is made");
         assert!(database.default_experiment().is_ok(), "{what}");
+    });
+}
+
+/// No test by itself: logs to the file that is named until the disk is full, says how much, and
+/// goes without closing.
+#[test]
+fn logs_until_the_disk_is_full() {
+    let Ok(path) = std::env::var(PEER) else { return };
+    let database = open_quiet(Path::new(&path), WritePath::Automatic).expect("a database");
+    let run = database.default_experiment().and_then(|it| it.start_run("peer")).expect("a run");
+    let count = log_until_full(&run, 0, "the peer");
+    println!("\npeer {} {count}", run.id());
+    std::process::exit(0);
+}
+
+/// The run of a peer that logs to this file too, and how many points it has logged.
+fn peer_of(path: &Path) -> (RunId, i64) {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "full_disk::logs_until_the_disk_is_full", "--nocapture"]);
+    let output = command.env(PEER, path).output().expect("a peer");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find_map(|line| line.strip_prefix("peer "));
+    let (run, count) = line.and_then(|line| line.split_once(' ')).unwrap_or_else(|| {
+        panic!("the peer says {text}{}", String::from_utf8_lossy(&output.stderr))
+    });
+    (run.parse().expect("a run"), count.parse().expect("a number"))
+}
+
+#[test]
+#[ignore = "needs small disks: cargo xtask test full-disk"]
+fn full_disk_with_two_writers_loses_nothing_of_either() {
+    each_disk(|folder, write_path, what| {
+        let path = folder.join("runs.tracklite");
+        let database = open_quiet(&path, write_path).expect("a database");
+        let run = database.default_experiment().and_then(|it| it.start_run("own")).expect("a run");
+        let filler = folder.join("reserve");
+        fs::write(&filler, vec![1; 4 << 20]).expect("a reserve");
+        let (refused, (peer, count)) = std::thread::scope(|scope| {
+            let peer = scope.spawn(|| peer_of(&path));
+            (log_until_full(&run, 0, what), peer.join().expect("a peer"))
+        });
+        assert!(refused > 1000 && count > 1000, "{what}: only {refused} and {count} points fitted");
+        check_points(&run, refused, what);
+        check_points(&database.run(peer).expect("its run"), count, what);
+        fs::remove_file(&filler).expect("the reserve can be removed");
+        // Of the peer, which is dead, this process seals what it has logged.
+        database.tick().unwrap_or_else(|error| panic!("{what}: {error}"));
+        check_points(&run, refused, what);
+        check_points(&database.run(peer).expect("its run"), count, what);
+        let id = run.id();
+        drop(run);
+        database.close().unwrap_or_else(|error| panic!("{what}: closing: {error}"));
+        let report = Database::verify(&path).expect("a file that can be verified");
+        assert!(report.is_sound(), "{what}: {:?}", report.damages);
+        let database = open(&path, write_path).expect("the file opens again");
+        check_points(&database.run(id).expect("the run"), refused, what);
+        check_points(&database.run(peer).expect("its run"), count, what);
     });
 }

@@ -4,7 +4,8 @@
 //! Built with `RUSTFLAGS="--cfg loom"` into a target folder of its own; without the flag there is
 //! nothing here. Of the library only the layers below the log are built then: the log's mutexes
 //! are not loom's, and a thread of the model must not block outside of it. So the order of steps
-//! of the sealer and the reader (protocol rules 13, 14 and 18) is written down here once more.
+//! of the sealer and the reader (protocol rules 14 and 18) is written down here once more; that the
+//! shipped one is the same is for the simulator to see, whose mutants break it.
 
 #![allow(
     clippy::unwrap_used,
@@ -60,13 +61,11 @@ fn append_point(region: &dyn Region, at: u32) {
     region.commit(at as usize * SLOT_BYTES, &words).unwrap();
 }
 
-/// A row of two values, as the log stores it: values first.
+/// A row of two values, as the log stores it.
 fn append_row(region: &dyn Region, at: u32) {
     let values = [1.5_f64.to_bits(), 2.5_f64.to_bits(), 0, 0];
     let words = row_words(seed(), at, SeriesId(2), 7, 107, 2, &values);
-    let offset = at as usize * SLOT_BYTES;
-    region.store(offset + SLOT_BYTES, &values).unwrap();
-    region.commit(offset, &words).unwrap();
+    region.store_row(at as usize * SLOT_BYTES, &words, &values).unwrap();
 }
 
 /// Each entry that is found must be one that was logged; gives the slots in which entries begin.

@@ -75,7 +75,7 @@ fn param(run: &RunRecord, key: &str) -> usize {
 fn check_points(run: &Run, epochs: usize) {
     let record = run.record().unwrap();
     let steps_per_epoch = TRAIN_IMAGES.div_ceil(param(&record, "batch_size"));
-    for key in ["loss", "learning_rate", "gradient_norm"] {
+    for key in ["loss", "accuracy", "learning_rate", "gradient_norm"] {
         let history = run.history(key).unwrap();
         let expected = 0..(steps_per_epoch * epochs) as i64;
         // Not assert_eq: hundreds of steps say less than where they part.
@@ -84,6 +84,8 @@ fn check_points(run: &Run, epochs: usize) {
         assert_eq!(history.len(), expected.count(), "{key}");
         assert!(history.values.iter().all(|value| value.is_finite()), "{key}");
     }
+    let accuracies = run.history("accuracy").unwrap().values;
+    assert!(accuracies.iter().all(|share| (0.0..=1.0).contains(share)));
     let epoch_ends = (1..=epochs).map(|epoch| (epoch * steps_per_epoch) as i64 - 1);
     let epoch_ends = epoch_ends.collect::<Vec<_>>();
     for key in ["train_accuracy", "test_accuracy", "test_loss", "images_per_second"] {
@@ -141,7 +143,7 @@ fn check_output(sweep: &Sweep, points: u64, parents: &[RunId]) {
 fn points_of_one() -> u64 {
     let steps = [32, 64].map(|batch| 2 * QUICK.epochs * TRAIN_IMAGES.div_ceil(batch));
     let epochs = 4 * QUICK.epochs;
-    (3 * (steps[0] + steps[1]) + 4 * epochs + 2 * 3) as u64
+    (4 * (steps[0] + steps[1]) + 4 * epochs + 2 * 3) as u64
 }
 
 #[test]

@@ -102,3 +102,19 @@ fn points_are_counted_once_while_they_are_sealed() {
         }
     });
 }
+
+#[test]
+fn who_asks_is_told_of_a_file_that_is_mostly_holes() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder.path().join("runs.tracklite"));
+    let is_told = || {
+        let warnings = database.info().unwrap().warnings;
+        warnings.iter().any(|text| text.contains("mostly holes") && text.contains("vacuum"))
+    };
+    let metric = database.default_experiment().unwrap().start_run("long").unwrap();
+    let metric = metric.metric("loss").unwrap();
+    (0..700_000).for_each(|step| metric.log(0.5, step).unwrap());
+    assert!(!is_told(), "nothing is sealed yet");
+    database.tick().unwrap();
+    assert!(is_told());
+}

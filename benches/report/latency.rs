@@ -1,11 +1,19 @@
-//! How long single appends take at worst, paced like a training loop, while syncs go on.
+//! How long single appends take at worst, paced like a training loop, while syncs go on; and what
+//! of a call is the pages of the file.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+use tracklite::WritePath;
+use tracklite::storage::{Access, FileStorage, Storage as _};
 
 use crate::{create, print};
 
 const PACE: Duration = Duration::from_micros(100);
 const APPENDS: usize = 100_000;
+const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+/// 64 MiB.
+const PAGES: u64 = 16 * 1024;
 
 pub(crate) fn report() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -18,6 +26,45 @@ pub(crate) fn report() {
     let loss = run.metric("loss").expect("a metric");
     let appended = quantiles(|| loss.log(0.5, 1).expect("a point"));
     print("latency of an append at 10 kHz, 1 s sync, p50 / p99.9", &appended);
+    let (mut step, row) = (0, run.metric_row(&KEYS).expect("a row"));
+    let mut next = || {
+        step += 1;
+        step
+    };
+    let points = stretches(|| loss.log(0.5, next()).expect("a point"));
+    print("a point by handle, in stretches of 1000: least / median", &points);
+    let rows = stretches(|| row.log(&[0.5; 8], next()).expect("a row"));
+    print("a row of 8 by handle, in stretches of 1000: least / median", &rows);
+    print("a page of a file that is touched first, 64 MiB of them", &first_touch(folder.path()));
+}
+
+/// Calls `work` without a pause; the time of one in the quickest thousand and in the median one.
+fn stretches(mut work: impl FnMut()) -> String {
+    let mut took: Vec<u128> = (0..2000)
+        .map(|_| {
+            let began = Instant::now();
+            (0..1000).for_each(|_| work());
+            began.elapsed().as_nanos() / 1000
+        })
+        .collect();
+    took.sort_unstable();
+    format!("{} ns / {} ns", took[0], took[took.len() / 2])
+}
+
+/// What the first store into a page of the file costs whose space is allocated.
+fn first_touch(folder: &Path) -> String {
+    const PAGE: u64 = 4096;
+    let path = folder.join("pages");
+    std::fs::write(&path, [0]).expect("a file");
+    let storage = FileStorage::open(&path, Access::ReadWrite, WritePath::Automatic);
+    let storage = storage.expect("a storage");
+    storage.allocate(0, PAGES * PAGE).expect("space");
+    let region = storage.region(0, PAGES * PAGE).expect("a region");
+    let began = Instant::now();
+    for page in 0..PAGES {
+        region.store((page * PAGE) as usize, &[1]).expect("stored");
+    }
+    format!("{} ns", began.elapsed().as_nanos() / u128::from(PAGES))
 }
 
 /// Calls `work` every 100 us, spinning in between; the median and the 99.9 % quantile.

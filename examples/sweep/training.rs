@@ -12,7 +12,7 @@ use crate::model::{BatchResult, Network};
 use crate::random::Random;
 
 /// What each step logs, in one row.
-const STEP_METRICS: [&str; 3] = ["loss", "learning_rate", "gradient_norm"];
+const STEP_METRICS: [&str; 4] = ["loss", "accuracy", "learning_rate", "gradient_norm"];
 
 /// What each pass over the data logs, in one row.
 const EPOCH_METRICS: [&str; 3] = ["train_accuracy", "test_accuracy", "test_loss"];
@@ -69,7 +69,8 @@ fn train_epoch(
         let learning_rate = schedule.learning_rate(*step);
         let result = network.learn(batch, learning_rate, schedule.weight_decay);
         let BatchResult { loss, gradient_norm, correct } = result;
-        row.log(&[loss, f64::from(learning_rate), gradient_norm], *step)?;
+        let accuracy = correct as f64 / batch.len() as f64;
+        row.log(&[loss, accuracy, f64::from(learning_rate), gradient_norm], *step)?;
         all_correct += correct;
         *step += 1;
     }

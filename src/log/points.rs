@@ -210,11 +210,7 @@ impl Log {
                 let (seed, index) = (extent.seed, extent.next);
                 let time = time.map_or_else(|| points.clock.now(), Timestamp::as_nanos);
                 let header = row_words(seed, index, schema, step, time, values.len(), &points.row);
-                let offset = slot_offset(index);
-                let stored = extent
-                    .region
-                    .store(offset + SLOT_BYTES as usize, &points.row)
-                    .and_then(|()| extent.region.commit(offset, &header));
+                let stored = extent.region.store_row(slot_offset(index), &header, &points.row);
                 if let Err(source) = stored {
                     extent.soiled = extent.next + slots;
                     return Err(Error::io("storing a row", source));

@@ -162,6 +162,13 @@ pub trait Region: Send + Sync + fmt::Debug {
     /// the rest or what [`Region::store`] put down before.
     fn commit(&self, offset: usize, words: &[u64]) -> io::Result<()>;
 
+    /// Stores a row: its values, which follow its header in the file, and the header after them,
+    /// so that no reader that sees the header misses a value.
+    fn store_row(&self, offset: usize, header: &[u64], values: &[u64]) -> io::Result<()> {
+        self.store(offset + size_of_val(header), values)?;
+        self.commit(offset, header)
+    }
+
     /// Makes the pages of the range resident and writable ahead of time; a hint that may fail.
     fn populate(&self, offset: usize, length: usize);
 }
