@@ -80,6 +80,9 @@ impl LivePoints {
     }
 
     /// Visits the latest point of each series of each extent; purged runs are left out.
+    ///
+    /// A metric of a run comes once for each extent that has it, in no order: whoever wants its
+    /// latest point keeps the greatest by [`MetricPoint::latest_order`].
     pub(crate) fn each(&self) -> impl Iterator<Item = (RunId, &str, MetricPoint)> {
         self.named().map(|(_, run, key, series)| (run, key, series.latest))
     }

@@ -1,6 +1,8 @@
 //! Searching runs: each answer is compared with one that is worked out by plain code.
 
 mod experiments;
+#[cfg(feature = "internals")]
+mod live;
 mod plain;
 
 use proptest::prelude::*;

@@ -127,6 +127,20 @@ pub(super) fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// The latest of the live points of each metric of each run: several extents may have some.
+fn latest_of<'a>(
+    live: impl IntoIterator<Item = (RunId, &'a str, MetricPoint)>,
+) -> HashMap<(RunId, &'a str), MetricPoint> {
+    let mut latest: HashMap<(RunId, &str), MetricPoint> = HashMap::new();
+    for (run, key, point) in live {
+        let known = latest.entry((run, key)).or_insert(point);
+        if point.latest_order(known).is_gt() {
+            *known = point;
+        }
+    }
+    latest
+}
+
 /// Puts the latest values of unsealed metrics beside those of sealed ones; whether there are any.
 fn store_live<'a>(
     connection: &Connection,
@@ -139,7 +153,7 @@ fn store_live<'a>(
     let mut insert = connection.prepare_cached("INSERT INTO live_metrics VALUES (?1, ?2, ?3)")?;
     let mut numbers: HashMap<RunId, Option<i64>> = HashMap::new();
     let mut has_live = false;
-    for (run, key, point) in live {
+    for ((run, key), point) in latest_of(live) {
         let known = match numbers.get(&run) {
             Some(known) => *known,
             None => number.query_row([run.to_string()], |row| row.get(0)).optional()?,
