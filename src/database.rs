@@ -10,11 +10,11 @@ use crate::dump::{self, DumpedFrame};
 use crate::engine::Engine;
 use crate::entity::{ExperimentInfo, Lifecycle, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::experiment::{Experiment, check_experiment_writable, no_such_experiment};
-use crate::format::record::{ExperimentCreated, RunLifecycleSet, RunResumed, RunUpdated};
+use crate::experiment::{Experiment, check_experiment_writable, no_such_experiment, path_taken};
+use crate::format::record::{ExperimentCreated, Record, RunLifecycleSet, RunResumed, RunUpdated};
 use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::index::{RunScope, SqlTable};
-use crate::log::Damage;
+use crate::log::{Damage, State};
 use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};
 use crate::run::{Run, no_such_run};
 use crate::series::keep_latest;
@@ -103,7 +103,7 @@ impl Database {
     /// otherwise. One that is new costs a record in the file.
     pub fn experiment(&self, path: &str) -> Result<Experiment> {
         self.0.limits.check_experiment_path(path).map_err(|error| self.0.locate(error))?;
-        let is_known = |state: &crate::log::State| -> Result<Option<ExperimentId>> {
+        let is_known = |state: &State| -> Result<Option<ExperimentId>> {
             let Some(id) = state.experiment_of(path) else { return Ok(None) };
             check_experiment_writable(state, id).map(|()| Some(id))
         };
@@ -111,14 +111,34 @@ impl Database {
         if let Some(id) = known.and_then(|known| known).map_err(|error| self.0.locate(error))? {
             return Ok(Experiment::new(self.clone(), id));
         }
-        let appended = self.0.log.append(|state, _| {
-            if let Some(id) = is_known(state)? {
-                return Ok((Vec::new(), id));
-            }
-            let id = state.next_experiment();
-            let time = Timestamp::now().as_nanos();
-            let created = ExperimentCreated { experiment: id, path: path.to_owned(), time };
-            Ok((vec![created.into()], id))
+        let appended = self.0.log.append(|state, _| match is_known(state)? {
+            Some(id) => Ok((Vec::new(), id)),
+            None => Ok(new_experiment(state, path)),
+        });
+        let id = appended.map_err(|error| self.0.locate(error))?;
+        Ok(Experiment::new(self.clone(), id))
+    }
+
+    /// Creates the experiment of this path, which must be new: a path that is taken, also by a
+    /// deleted experiment, is [`ErrorKind::AlreadyExists`]. Of several that create it at once, one
+    /// does. Otherwise as [`Database::experiment`].
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("runs.tracklite");
+    /// use tracklite::{Database, ErrorKind};
+    ///
+    /// let database = Database::create(&path)?;
+    /// database.create_experiment("/Shared/team/churn")?;
+    /// let again = database.create_experiment("/Shared/team/churn");
+    /// assert_eq!(again.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_experiment(&self, path: &str) -> Result<Experiment> {
+        self.0.limits.check_experiment_path(path).map_err(|error| self.0.locate(error))?;
+        let appended = self.0.log.append(|state, _| match state.experiment_of(path) {
+            Some(id) => Err(path_taken(path, id)),
+            None => Ok(new_experiment(state, path)),
         });
         let id = appended.map_err(|error| self.0.locate(error))?;
         Ok(Experiment::new(self.clone(), id))
@@ -414,6 +434,13 @@ impl Database {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// The record of a new experiment, and its id.
+fn new_experiment(state: &State, path: &str) -> (Vec<Record>, ExperimentId) {
+    let (experiment, time) = (state.next_experiment(), Timestamp::now().as_nanos());
+    let created = ExperimentCreated { experiment, path: path.to_owned(), time };
+    (vec![created.into()], experiment)
 }
 
 impl fmt::Debug for Database {

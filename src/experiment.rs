@@ -73,6 +73,7 @@ impl Experiment {
             experiment: self.clone(),
             name: String::new(),
             parent: None,
+            user: None,
             started: None,
             params: Vec::new(),
             tags: Vec::new(),
@@ -195,6 +196,7 @@ pub struct RunBuilder {
     pub(crate) experiment: Experiment,
     pub(crate) name: String,
     pub(crate) parent: Option<RunId>,
+    pub(crate) user: Option<String>,
     pub(crate) started: Option<Timestamp>,
     pub(crate) params: Vec<(String, String)>,
     pub(crate) tags: Vec<(String, String)>,
@@ -210,6 +212,12 @@ impl RunBuilder {
     /// The run that it is nested in. Default: none.
     pub fn parent(mut self, parent: RunId) -> Self {
         self.parent = Some(parent);
+        self
+    }
+
+    /// The user who starts it. Default: the one who the process runs as.
+    pub fn user(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
         self
     }
 
@@ -255,7 +263,7 @@ impl RunBuilder {
 
     /// Starts the run: one frame in the file. After an error there is no run.
     ///
-    /// An illegal name, key or value, a param given twice with different values, or a name or
+    /// An illegal name, user, key or value, a param given twice with different values, or a name or
     /// parent that the tag `mlflow.runName` or `mlflow.parentRunId` contradicts, is
     /// [`ErrorKind::InvalidInput`]; an unknown parent [`ErrorKind::NotFound`]; a deleted parent or
     /// experiment [`ErrorKind::InvalidState`].
@@ -283,7 +291,7 @@ pub(crate) fn no_such_experiment(id: ExperimentId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no experiment {id}"))
 }
 
-fn path_taken(path: &str, id: ExperimentId) -> Error {
+pub(crate) fn path_taken(path: &str, id: ExperimentId) -> Error {
     let message = format!("{path:?} is the path of experiment {id} already");
     Error::new(ErrorKind::AlreadyExists, message)
 }

@@ -3,10 +3,14 @@
 use crate::database::Database;
 use crate::entity::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 use crate::error::Result;
+use crate::experiment::Experiment;
 use crate::format::record::{DatasetLogged, InputsLogged, OutputsLogged};
 use crate::id::ExperimentId;
 use crate::limits::{Limits, check_name, check_text};
 use crate::run::Run;
+
+/// The greatest number of results of [`Database::search_datasets`]; MLflow's.
+pub const DATASET_RESULTS_MAX: usize = 1000;
 
 impl Run {
     /// Logs datasets and logged models that the run was given: all of them or none.
@@ -87,9 +91,20 @@ impl Run {
 
 impl Database {
     /// The datasets of these experiments with what they were used for, each once, ordered by
-    /// experiment, name, digest and use; those of deleted runs too.
+    /// experiment, name, digest and use; those of deleted runs too. The first
+    /// [`DATASET_RESULTS_MAX`] of them, as in MLflow; [`Experiment::datasets`] has them all.
     pub fn search_datasets(&self, experiments: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {
-        self.engine().with_index(|index, _| index.datasets(experiments))
+        let mut found = self.engine().with_index(|index, _| index.datasets(experiments))?;
+        found.truncate(DATASET_RESULTS_MAX);
+        Ok(found)
+    }
+}
+
+impl Experiment {
+    /// All datasets of its runs with what they were used for, each once, ordered by name, digest
+    /// and use; those of deleted runs too.
+    pub fn datasets(&self) -> Result<Vec<DatasetSummary>> {
+        self.database().engine().with_index(|index, _| index.datasets(&[self.id()]))
     }
 }
 

@@ -119,6 +119,8 @@ mod first_datasets;
 mod format;
 #[cfg(all(feature = "polars", not(loom)))]
 mod frames;
+#[cfg(not(loom))]
+mod histories;
 mod id;
 #[cfg(not(loom))]
 mod index;
@@ -155,6 +157,8 @@ mod run_search;
 mod run_shared;
 #[cfg(not(loom))]
 mod run_start;
+#[cfg(not(loom))]
+mod run_update;
 #[cfg(not(feature = "internals"))]
 #[allow(dead_code, unused_imports, reason = "of its languages one has a user yet: that of runs")]
 mod search;
@@ -192,9 +196,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use experiment::{Experiment, RunBuilder};
 #[cfg(not(loom))]
 pub use experiment_search::ExperimentSearch;
+#[cfg(not(loom))]
+pub use histories::RunHistory;
 pub use id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 #[cfg(not(loom))]
 pub use index::{IndexPlace, SqlTable, SqlValue};
+#[cfg(not(loom))]
+pub use inputs::DATASET_RESULTS_MAX;
 #[cfg(not(loom))]
 pub use limits::Limits;
 #[cfg(not(loom))]
@@ -207,6 +215,8 @@ pub use metric::{Metric, MetricRow, Step};
 pub use run::Run;
 #[cfg(not(loom))]
 pub use run_search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View};
+#[cfg(not(loom))]
+pub use run_update::RunUpdate;
 pub use storage::WritePath;
 #[cfg(not(loom))]
 pub use verify::{SalvageReport, VerifyReport};

@@ -72,6 +72,8 @@ limits! {
     experiment_name = 500;
     /// Characters in the name of a run. Default: 500.
     run_name = 500;
+    /// Characters in the user of a run. Default: 256.
+    user = 256;
     /// Characters in the name of a dataset. Default: 500.
     dataset_name = 500;
     /// Characters in the digest of a dataset. Default: 36.
@@ -188,6 +190,11 @@ impl Limits {
         }
         check_name("run name", name, self.run_name)
     }
+
+    /// The user of a run: any text.
+    pub(crate) fn check_user(&self, user: &str) -> Result<()> {
+        check_text("the user of a run", user, self.user)
+    }
 }
 
 impl PairRule {
@@ -213,7 +220,8 @@ impl PairRule {
 }
 
 /// A key is one or more letters, digits, `_ - . : /` and spaces of any script, and as a path it is
-/// in its shortest form: no leading or trailing `/`, no empty, `.` or `..` segment.
+/// in its shortest form: no leading or trailing `/`, no empty, `.` or `..` segment. None begins
+/// with `..`.
 fn check_key(what: &str, key: &str, most: usize) -> Result<()> {
     let rule = if key.is_empty() {
         "it is empty"
@@ -221,6 +229,8 @@ fn check_key(what: &str, key: &str, most: usize) -> Result<()> {
         "only letters, digits, spaces and _ - . : / are allowed"
     } else if key.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
         "as a path it has an empty, `.` or `..` segment"
+    } else if key.starts_with("..") {
+        "it begins with `..`"
     } else if key.len() > KEY_BYTES_MAX {
         "it has more than 4096 bytes"
     } else {
@@ -229,6 +239,8 @@ fn check_key(what: &str, key: &str, most: usize) -> Result<()> {
     Err(invalid(format!("{what} key {:?}: {rule}", shortened(key))))
 }
 
+/// Letters and digits of any script as Unicode has them: with the signs that stand for vowels in
+/// some scripts, which MLflow refuses.
 fn is_key_character(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | ' ' | ':' | '/')
 }
@@ -280,12 +292,24 @@ mod tests {
     #[test]
     fn keys_follow_the_rules() {
         let limits = Limits::default();
-        for good in ["loss", "train/loss", "a b", "x:y", "grad.norm-2", "\u{645}\u{642}", "\u{fc}"]
-        {
+        for good in [
+            "loss",
+            "train/loss",
+            "a b",
+            "x:y",
+            "grad.norm-2",
+            ".a",
+            "a/..b",
+            "\u{645}\u{642}",
+            "\u{fc}",
+        ] {
             assert!(limits.check_metric_key(good).is_ok(), "{good}");
         }
         let long = "k".repeat(251);
-        for bad in ["", "/a", "a/", "a//b", "./a", "..", "a\nb", "a*b", "a\\b", &long] {
+        for bad in [
+            "", "/a", "a/", "a//b", "./a", "..", "..foo", "...", "..a/b", "a\nb", "a*b", "a\\b",
+            &long,
+        ] {
             let error = limits.check_metric_key(bad).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad}");
         }

@@ -8,13 +8,14 @@ use crate::database::Database;
 use crate::engine::Engine;
 use crate::entity::{MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::record::{ParamsSet, Record, RunUpdated, TagDeleted, TagsSet};
-use crate::id::{ExperimentId, RunId, Timestamp};
+use crate::format::record::{ParamsSet, Record, TagDeleted, TagsSet};
+use crate::id::{ExperimentId, RunId};
 use crate::limits::Limits;
 use crate::log::{RunGate, State, check_row_length, check_run_writable};
 use crate::metric::{Metric, MetricRow, Schema, Series, Step};
 use crate::reserved;
 pub(crate) use crate::run_shared::RunShared;
+use crate::run_update::RunUpdate;
 use crate::series::keep_latest;
 
 /// Rows of up to so many values are logged by name without taking memory.
@@ -279,24 +280,13 @@ impl Run {
 
     /// Renames the run.
     pub fn set_name(&self, name: &str) -> Result<()> {
-        self.limits().check_run_name(name).map_err(|error| self.engine().locate(error))?;
-        self.update(Some(name.to_owned()), None, None)
+        self.update(RunUpdate::new().name(name))
     }
 
-    /// Sets the status; one that ends the run sets the end time too, any other clears it.
+    /// Sets the status; one that ends the run sets the end time too, any other clears it. To set
+    /// both, and the name, see [`Run::update`].
     pub fn set_status(&self, status: RunStatus) -> Result<()> {
-        let ended = status.is_terminated().then(|| Timestamp::now().as_nanos());
-        self.update(None, Some(status), Some(ended))
-    }
-
-    fn update(
-        &self,
-        name: Option<String>,
-        status: Option<RunStatus>,
-        ended: Option<Option<i64>>,
-    ) -> Result<()> {
-        let update = RunUpdated { run: self.id(), name, status, ended };
-        self.write(|_| Ok(vec![update.clone().into()]))
+        self.update(RunUpdate::new().status(status))
     }
 
     pub(crate) fn check_open(&self) -> Result<()> {

@@ -19,11 +19,12 @@ const ATTEMPTS_MAX: u32 = 1000;
 
 impl Database {
     pub(crate) fn start_run(&self, builder: RunBuilder) -> Result<Run> {
-        let RunBuilder { experiment, name, parent, started, params, tags } = builder;
+        let RunBuilder { experiment, name, parent, user, started, params, tags } = builder;
         let experiment = experiment.id();
         let checked = || -> Result<_> {
             let params = self.engine().limits.params().collect(params)?;
             check_no_repeats(&params)?;
+            user.iter().try_for_each(|user| self.engine().limits.check_user(user))?;
             let mut tags = self.engine().limits.tags().collect(tags)?;
             Ok((params, reserved::settle(name, parent, &mut tags)?, tags))
         };
@@ -43,7 +44,7 @@ impl Database {
             incarnation: Some(incarnation.incarnation),
             name,
             parent,
-            user: user_name(),
+            user: user.unwrap_or_else(user_name),
             time: started.unwrap_or_else(Timestamp::now).as_nanos(),
         };
         let held = RunState::new(experiment, Lifecycle::Active);

@@ -84,6 +84,13 @@ impl MetricHistory {
         self.values.clear();
     }
 
+    /// Forgets all but the first `count` points.
+    pub fn truncate(&mut self, count: usize) {
+        self.steps.truncate(count);
+        self.times.truncate(count);
+        self.values.truncate(count);
+    }
+
     /// Puts the points in order.
     pub(crate) fn sort(&mut self) {
         let mut points: Vec<MetricPoint> = self.iter().collect();
