@@ -100,10 +100,26 @@ impl Database {
     /// A filter, order or token that breaks a rule is [`crate::ErrorKind::InvalidInput`], and the
     /// message points at the place. Looks at all experiments of the file, of which there are few.
     pub fn search_experiments(&self, search: &ExperimentSearch) -> Result<Page<ExperimentInfo>> {
-        self.find_experiments(search).map_err(|error| self.engine().locate(error))
+        let limit = search.max_results.unwrap_or(PAGE_RESULTS_DEFAULT);
+        self.find_experiments(search, limit).map_err(|error| self.engine().locate(error))
     }
 
-    fn find_experiments(&self, search: &ExperimentSearch) -> Result<Page<ExperimentInfo>> {
+    /// As [`Database::search_experiments`]: all of them on one page unless the search says how
+    /// many.
+    #[cfg(feature = "cli")]
+    pub(crate) fn search_all_experiments(
+        &self,
+        search: &ExperimentSearch,
+    ) -> Result<Page<ExperimentInfo>> {
+        let limit = search.max_results.unwrap_or(usize::MAX);
+        self.find_experiments(search, limit).map_err(|error| self.engine().locate(error))
+    }
+
+    fn find_experiments(
+        &self,
+        search: &ExperimentSearch,
+        limit: usize,
+    ) -> Result<Page<ExperimentInfo>> {
         check_max_results(search.max_results)?;
         let filter = ExperimentFilter::parse(&search.filter)?;
         let order = ExperimentOrder::parse(&search.order)?;
@@ -116,7 +132,6 @@ impl Database {
         found.sort_by(|left, right| compare(left, right, &order));
         let before = usize::try_from(offset).unwrap_or(usize::MAX).min(found.len());
         found.drain(..before);
-        let limit = search.max_results.unwrap_or(PAGE_RESULTS_DEFAULT);
         let next_page_token = PageToken::cut(&mut found, offset, limit, fingerprint);
         Ok(Page { items: found, next_page_token })
     }

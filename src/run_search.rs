@@ -4,9 +4,7 @@ use crate::columns::{self, ColumnCache, Keys, RunColumns};
 use crate::database::Database;
 use crate::entity::{Lifecycle, RunRecord};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::ExperimentId;
-#[cfg(feature = "polars")]
-use crate::id::RunId;
+use crate::id::{ExperimentId, RunId};
 use crate::index::{Index, RunSelection};
 use crate::live::LivePoints;
 #[cfg(feature = "polars")]
@@ -236,11 +234,19 @@ impl Database {
     /// A filter, order or token that breaks a rule is [`ErrorKind::InvalidInput`], and the message
     /// points at the place.
     pub fn search_runs(&self, search: &RunSearch) -> Result<Page<RunRecord>> {
-        self.find_runs(search).map_err(|error| self.engine().locate(error))
+        let limit = search.max_results.unwrap_or(PAGE_RESULTS_DEFAULT);
+        self.find_page(search, limit).map_err(|error| self.engine().locate(error))
     }
 
-    fn find_runs(&self, search: &RunSearch) -> Result<Page<RunRecord>> {
-        let limit = search.max_results.unwrap_or(PAGE_RESULTS_DEFAULT);
+    /// As [`Database::search_runs`]: all runs on one page unless the search says how many, as
+    /// they were at one moment.
+    #[cfg(feature = "cli")]
+    pub(crate) fn search_all_runs(&self, search: &RunSearch) -> Result<Page<RunRecord>> {
+        let found = self.find_page(search, search.max_results.unwrap_or(usize::MAX));
+        found.map_err(|error| self.engine().locate(error))
+    }
+
+    fn find_page(&self, search: &RunSearch, limit: usize) -> Result<Page<RunRecord>> {
         let all = Keys::all();
         let (items, next_page_token) =
             self.find(search, limit, &all, |columns, rows| Ok(columns.records(rows)))?;
@@ -262,8 +268,13 @@ impl Database {
         let fingerprint = search.fingerprint();
         let offset = PageToken::offset_in(&search.page_token, fingerprint)?;
         let artifacts = self.artifact_root();
+        let mut experiments = search.experiments.clone();
+        if let Some(experiments) = &mut experiments {
+            experiments.sort_unstable();
+            experiments.dedup();
+        }
         let selection = RunSelection {
-            experiments: search.experiments.as_deref(),
+            experiments: experiments.as_deref(),
             lifecycle: search.view.lifecycle(),
             filter: &filter,
             order: &order,
@@ -275,11 +286,11 @@ impl Database {
         // Live points first: one that is sealed in between is then found in the index.
         self.engine().with_live(|live| {
             self.engine().with_columns(|index, cache| {
-                let finding = Finding { index, cache, live, way: search.way };
-                finding.find(&selection, keys, |columns, mut rows| {
-                    let next = PageToken::cut(&mut rows, offset, limit, fingerprint);
-                    Ok((take(columns, &rows)?, next))
-                })
+                let finding = Finding { index, cache, live, way: search.way, limit };
+                let (taken, has_more) = finding.find(&selection, keys, &mut take)?;
+                let token =
+                    || PageToken { offset: offset + limit as u64, query: Some(fingerprint) };
+                Ok((taken, has_more.then(|| token().encode())))
             })
         })
     }
@@ -319,41 +330,66 @@ struct Finding<'a> {
     cache: &'a mut ColumnCache,
     live: &'a LivePoints,
     way: Way,
+    /// How many runs a page has; the selection has one more.
+    limit: usize,
 }
 
 impl Finding<'_> {
-    /// Finds the runs by the way that is cheaper, and hands them on as rows of columns.
+    /// Finds the runs by the way that is cheaper, and hands those of the page on as rows of
+    /// columns; also tells whether there are more.
     fn find<T>(
         self,
         selection: &RunSelection<'_>,
         keys: &Keys,
-        take: impl FnOnce(&RunColumns, Vec<u32>) -> Result<T>,
-    ) -> Result<T> {
-        let Finding { index, cache, live, way } = self;
+        take: impl FnOnce(&RunColumns, &[u32]) -> Result<T>,
+    ) -> Result<(T, bool)> {
         let mut needed = columns::keys_of(selection);
-        let by_columns = match way {
+        let by_columns = match self.way {
             Way::Columns => true,
             Way::Sql => false,
-            Way::Cheapest => !selection.is_for_sql() || cache.is_worth_reading(&needed),
+            Way::Cheapest => !selection.is_for_sql() || self.cache.is_worth_reading(&needed),
         };
-        let ids = if by_columns {
-            let columns = cache.read(index, &needed, live.each())?;
-            let rows = columns.select(selection);
+        let mut ids = if by_columns {
+            let columns = self.cache.read(self.index, &needed, self.live.each())?;
+            let mut rows = columns.select(selection);
             if keys.without(columns.keys()).is_empty() {
-                return take(columns, rows);
+                let has_more = cut(&mut rows, self.limit);
+                return Ok((take(columns, &rows)?, has_more));
             }
             rows.iter().map(|row| columns.run(*row).info.id).collect()
         } else {
-            index.select_runs(selection, live.each())?
+            self.index.select_runs(selection, self.live.each())?
         };
-        if way != Way::Sql && cache.is_worth_reading_all(index, ids.len())? {
-            needed.add(keys);
-            let columns = cache.read(index, &needed, live.each())?;
-            return take(columns, columns.rows_of(&ids));
-        }
-        let mut columns = RunColumns::read(index, Some(&ids), keys)?;
-        columns.add_live(live.each());
-        let rows = columns.rows_of(&ids);
-        take(&columns, rows)
+        // Before their values are read: a run that another process purges in between is missing
+        // on its page, and is not the end of the pages.
+        let has_more = cut(&mut ids, self.limit);
+        needed.add(keys);
+        Ok((self.take_runs(&ids, keys, &needed, take)?, has_more))
     }
+
+    /// Hands these runs on, those that there are, as rows of columns of these keys: from the
+    /// cache, with all that is `needed`, when that is cheaper.
+    fn take_runs<T>(
+        self,
+        ids: &[RunId],
+        keys: &Keys,
+        needed: &Keys,
+        take: impl FnOnce(&RunColumns, &[u32]) -> Result<T>,
+    ) -> Result<T> {
+        let Finding { index, cache, live, way, .. } = self;
+        if way != Way::Sql && cache.is_worth_reading_all(index, ids.len())? {
+            let columns = cache.read(index, needed, live.each())?;
+            return take(columns, &columns.rows_of(ids));
+        }
+        let mut columns = RunColumns::read(index, Some(ids), keys)?;
+        columns.add_live(live.each());
+        take(&columns, &columns.rows_of(ids))
+    }
+}
+
+/// Cuts what was found to a page; whether there was more.
+fn cut<T>(found: &mut Vec<T>, limit: usize) -> bool {
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    has_more
 }

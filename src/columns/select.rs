@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::entity::{DATA_CONTEXT_TAG, DatasetInput, Lifecycle, RunRecord};
+use crate::entity::{DATA_CONTEXT_TAG, DatasetInput, Lifecycle, RUN_NAME_TAG, RunRecord};
 use crate::id::{RunId, Timestamp};
 use crate::index::RunSelection;
 use crate::search::{Condition, Direction, Field, RunNumber, RunText, TextTest};
@@ -12,6 +12,11 @@ use super::{Head, Keys, RunColumns, TextColumn};
 /// The columns that a selection is answered from.
 pub(crate) fn keys_of(selection: &RunSelection<'_>) -> Keys {
     let mut keys = Keys::default();
+    let by_name =
+        |it: &Condition<RunNumber, RunText>| matches!(it, Condition::Text(RunText::RunName, _));
+    if selection.filter.conditions.iter().any(by_name) {
+        keys.tags.insert(RUN_NAME_TAG);
+    }
     let conditions = selection.filter.conditions.iter().map(|condition| match condition {
         Condition::Number(field, _) => (Some(field), None),
         Condition::Text(field, _) => (None, Some(field)),
@@ -55,7 +60,8 @@ impl RunColumns {
         let is_in = |head: &Head| {
             let is_wanted = |it: Lifecycle| head.is_active == (it == Lifecycle::Active);
             selection.lifecycle.is_none_or(is_wanted)
-                && selection.experiments.is_none_or(|it| it.contains(&head.experiment))
+                && (selection.experiments)
+                    .is_none_or(|it| it.binary_search(&head.experiment).is_ok())
         };
         let heads = (0..).zip(&self.heads);
         heads.filter(|(_, head)| is_in(head)).map(|(row, _)| row).collect()
@@ -79,17 +85,15 @@ impl RunColumns {
             Condition::Number(field, test) => {
                 rows.retain(|row| test.matches(self.time(*row, field)));
             }
-            Condition::Text(field @ (RunText::Param(key) | RunText::Tag(key)), test) => {
-                let is_param = matches!(field, RunText::Param(_));
-                let columns = if is_param { &self.params } else { &self.tags };
-                match columns.get(key) {
-                    Some(column) => {
-                        let verdicts: Vec<bool> = column.matches(test, rows).collect();
-                        keep(rows, &verdicts);
-                    }
-                    None if *test == TextTest::IsNull => {}
-                    None => rows.clear(),
-                }
+            Condition::Text(RunText::Param(key), test) => {
+                keep_matching(self.params.get(key), test, rows);
+            }
+            Condition::Text(RunText::Tag(key), test) => {
+                keep_matching(self.tags.get(key), test, rows);
+            }
+            // A name that is searched for is the tag; a run can lose it and keep its name.
+            Condition::Text(RunText::RunName, test) => {
+                keep_matching(self.tags.get(RUN_NAME_TAG), test, rows);
             }
             Condition::Text(field, test) => {
                 rows.retain(|row| self.text_passes(*row, field, artifacts, test));
@@ -182,7 +186,7 @@ fn texts_of<'a>(column: Option<&'a TextColumn>, rows: &[u32]) -> SortValues<'a> 
     })
 }
 
-/// A text that a run has by itself; none for what is not such a text.
+/// A text that a run has by itself, as it is sorted by; none for what is not such a text.
 fn attribute<'r>(run: &'r RunRecord, field: &RunText) -> Option<&'r str> {
     match field {
         RunText::RunName => Some(&run.info.name),
@@ -198,6 +202,18 @@ fn any_dataset<'r>(
     text: impl Fn(&'r DatasetInput) -> Option<&'r String>,
 ) -> bool {
     run.datasets.iter().filter_map(text).any(|text| test.matches_text(text))
+}
+
+/// Keeps the rows whose text passes; without a column none has one.
+fn keep_matching(column: Option<&TextColumn>, test: &TextTest, rows: &mut Vec<u32>) {
+    match column {
+        Some(column) => {
+            let verdicts: Vec<bool> = column.matches(test, rows).collect();
+            keep(rows, &verdicts);
+        }
+        None if *test == TextTest::IsNull => {}
+        None => rows.clear(),
+    }
 }
 
 /// Keeps the rows with a verdict that says so.

@@ -8,7 +8,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
-use crate::entity::{DATA_CONTEXT_TAG, Lifecycle, MetricPoint};
+use crate::entity::{DATA_CONTEXT_TAG, Lifecycle, MetricPoint, RUN_NAME_TAG};
 use crate::error::Result;
 use crate::id::{ExperimentId, RunId};
 use crate::search::{
@@ -22,7 +22,7 @@ use super::query::{metric_point, parsed};
 /// Which runs are searched, in which order, and which of them are wanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunSelection<'a> {
-    /// The experiments; `None` for all.
+    /// The experiments, in order and each once; `None` for all.
     pub(crate) experiments: Option<&'a [ExperimentId]>,
     /// The lifecycle of the runs; `None` for both.
     pub(crate) lifecycle: Option<Lifecycle>,
@@ -48,9 +48,10 @@ impl RunSelection<'_> {
     /// Whether it is short enough for one statement.
     pub(crate) fn is_for_sql(&self) -> bool {
         let conditions = &self.filter.conditions;
+        let experiments = self.experiments.map_or(0, <[ExperimentId]>::len);
         conditions.len() <= CONDITIONS_MAX
             && self.order.keys.len() <= SORT_KEYS_MAX
-            && conditions.iter().map(listed).sum::<usize>() <= LISTED_MAX
+            && conditions.iter().map(listed).sum::<usize>() + experiments <= LISTED_MAX
     }
 }
 
@@ -61,7 +62,7 @@ fn turn(condition: &Condition<RunNumber, RunText>) -> u8 {
     match condition {
         Condition::Number(RunNumber::Metric(_), _) => 5,
         Condition::Number(..) => 0,
-        Condition::Text(field @ (RunText::Tag(_) | RunText::Param(_)), test) => {
+        Condition::Text(field @ (RunText::Tag(_) | RunText::RunName | RunText::Param(_)), test) => {
             let is_narrow = matches!(test, TextTest::Equal(_) | TextTest::In(_));
             let is_param = matches!(field, RunText::Param(_));
             if is_narrow { 1 + u8::from(is_param) } else { 3 + u8::from(is_param) }
@@ -250,6 +251,7 @@ impl Statement {
             }
             Condition::Text(RunText::Param(key), test) => self.pair_passes("params", key, test),
             Condition::Text(RunText::Tag(key), test) => self.pair_passes("tags", key, test),
+            Condition::Text(RunText::RunName, test) => self.pair_passes("tags", RUN_NAME_TAG, test),
             Condition::Text(RunText::DatasetName, test) => self.dataset_passes("d.name", test),
             Condition::Text(RunText::DatasetDigest, test) => self.dataset_passes("d.digest", test),
             Condition::Text(RunText::DatasetContext, test) => self.dataset_passes("t.value", test),

@@ -8,7 +8,7 @@ use tracklite::{
     Database, ErrorKind, ExperimentInfo, ExperimentSearch, IndexPlace, Lifecycle, Page, View,
 };
 
-use super::plain::is_like;
+use super::is_like;
 
 const PATHS: [&str; 7] = ["/a", "/A", "/a/b", "/b_c", "/b%c", "/it's", "/\u{e4}"];
 const KEYS: [&str; 2] = ["team", "a b"];

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use tracklite::{Lifecycle, RunRecord, View};
+use tracklite::{ExperimentId, Lifecycle, RunId, RunRecord, View};
 
-use super::{METRICS, NUMBERS, PARAMS, TEXTS};
+use super::is_like;
+use super::world::{METRICS, NUMBERS, PARAMS, PATH, TEXTS, USERS};
 
 /// A function of a run.
 struct Of<T>(Arc<dyn Fn(&RunRecord) -> T>);
@@ -93,12 +94,18 @@ fn metric_clause() -> impl Strategy<Value = Clause> {
 }
 
 fn time_clause() -> impl Strategy<Value = Clause> {
-    (0..4_i64, comparison()).prop_map(|(millis, operator)| Clause {
-        text: format!("attributes.start_time {operator} {millis}"),
+    (time_field(), 0..4_i64, comparison()).prop_map(|((field, value), millis, operator)| Clause {
+        text: format!("attributes.{field} {operator} {millis}"),
         passes: Of::new(move |run| {
-            compare(run.info.started.as_millis() as f64, operator, millis as f64)
+            value.call(run).is_some_and(|time| compare(time, operator, millis as f64))
         }),
     })
+}
+
+fn time_field() -> impl Strategy<Value = (&'static str, Of<Option<f64>>)> {
+    let started = Of::new(|run| Some(run.info.started.as_millis() as f64));
+    let ended = Of::new(|run| run.info.ended.map(|time| time.as_millis() as f64));
+    prop_oneof![Just(("start_time", started)), Just(("end_time", ended))]
 }
 
 fn comparison() -> impl Strategy<Value = &'static str> {
@@ -116,44 +123,60 @@ fn compare(left: f64, operator: &str, right: f64) -> bool {
     }
 }
 
-fn text_field() -> impl Strategy<Value = (String, Of<Option<String>>)> {
+/// A text that may be missing, by the name of the field.
+type TextField = (String, Of<Option<String>>);
+
+fn text_field() -> impl Strategy<Value = TextField> {
+    let always = |name: &str, value: fn(&RunRecord) -> String| {
+        Just((name.to_owned(), Of::new(move |run| Some(value(run)))))
+    };
     prop_oneof![
-        select(&PARAMS[..]).prop_map(|key| {
+        2 => select(&PARAMS[..]).prop_map(|key| {
             let value = Of::new(move |run| run.params.get(key).cloned());
             (format!("params.\"{key}\""), value)
         }),
-        select(&PARAMS[..]).prop_map(|key| {
+        2 => select(&PARAMS[..]).prop_map(|key| {
             let value = Of::new(move |run| run.tags.get(key).cloned());
             (format!("tags.`{key}`"), value)
         }),
-        Just(()).prop_map(|()| {
-            let value = Of::new(|run| Some(run.info.name.clone()));
-            ("run_name".to_owned(), value)
-        }),
-        Just(()).prop_map(|()| {
-            let value = Of::new(|run| Some(run.info.status.to_string()));
-            ("attributes.status".to_owned(), value)
+        1 => always("attributes.status", |run| run.info.status.to_string()),
+        1 => always("user_id", |run| run.info.user.clone()),
+        1 => always("artifact_uri", |run| {
+            format!("tracklite://{PATH}/{}/artifacts", run.info.id)
         }),
     ]
 }
 
+/// In a filter the name is what the tag says, in an order what the run is called.
+fn name_field(is_tag: bool) -> impl Strategy<Value = TextField> {
+    let tag = |run: &RunRecord| run.tags.get("mlflow.runName").cloned();
+    let value = Of::new(move |run| if is_tag { tag(run) } else { Some(run.info.name.clone()) });
+    Just(("run_name".to_owned(), value))
+}
+
 fn text_clause() -> impl Strategy<Value = Clause> {
-    let texts: Vec<&str> =
-        TEXTS.into_iter().chain(["%", "_", "a%", "%b", "_b", "FINI%", "t_o", "%%a"]).collect();
+    let patterns = ["%", "_", "a%", "%b", "_b", "FINI%", "t_o", "%%a", "%0/artifacts", "one"];
+    let texts: Vec<&str> = TEXTS.into_iter().chain(USERS).chain(patterns).collect();
     let operator = select(vec!["=", "!=", "LIKE", "ilike"]);
-    (text_field(), select(texts), operator).prop_map(|((field, value), text, operator)| {
+    let field = prop_oneof![3 => text_field(), 1 => name_field(true)];
+    (field, select(texts), operator).prop_map(|((field, value), text, operator)| {
         let quote = if text.contains('\'') { '"' } else { '\'' };
-        let passes = move |found: &str| match operator {
-            "=" => found == text,
-            "!=" => found != text,
-            "LIKE" => is_like(text, found),
-            _ => is_like(&text.to_ascii_lowercase(), &found.to_ascii_lowercase()),
-        };
         Clause {
             text: format!("{field} {operator} {quote}{text}{quote}"),
-            passes: Of::new(move |run| value.call(run).is_some_and(|found| passes(&found))),
+            passes: Of::new(move |run| {
+                value.call(run).is_some_and(|found| compare_texts(&found, operator, text))
+            }),
         }
     })
+}
+
+fn compare_texts(found: &str, operator: &str, text: &str) -> bool {
+    match operator {
+        "=" => found == text,
+        "!=" => found != text,
+        "LIKE" => is_like(text, found),
+        _ => is_like(&text.to_ascii_lowercase(), &found.to_ascii_lowercase()),
+    }
 }
 
 fn null_clause() -> impl Strategy<Value = Clause> {
@@ -196,7 +219,7 @@ fn dataset_clause() -> impl Strategy<Value = Clause> {
     )
 }
 
-/// Ids are not known beforehand: a list that holds none of them.
+/// A list that holds no id.
 fn list_clause() -> impl Strategy<Value = Clause> {
     any::<bool>().prop_map(|is_in| Clause {
         text: format!("run_id {} ('a', 'b')", if is_in { "IN" } else { "not in" }),
@@ -204,19 +227,43 @@ fn list_clause() -> impl Strategy<Value = Clause> {
     })
 }
 
-/// By trying every length that `%` could take.
-pub(super) fn is_like(pattern: &str, text: &str) -> bool {
-    let mut characters = pattern.chars();
-    match characters.next() {
-        None => text.is_empty(),
-        Some('%') => (0..=text.len())
-            .filter(|at| text.is_char_boundary(*at))
-            .any(|at| is_like(characters.as_str(), &text[at..])),
-        Some(wanted) => {
-            let mut rest = text.chars();
-            rest.next().is_some_and(|found| wanted == '_' || found == wanted)
-                && is_like(characters.as_str(), rest.as_str())
-        }
+/// A clause about ids, which are not known before the runs are there: these of them.
+#[derive(Clone, Debug)]
+pub(super) struct IdClause {
+    operator: &'static str,
+    at: Vec<usize>,
+}
+
+pub(super) fn id_clause() -> impl Strategy<Value = IdClause> {
+    let operator = select(vec!["=", "!=", "LIKE", "ILIKE", "IN", "NOT IN"]);
+    let at = prop::collection::vec(0..16_usize, 1..5);
+    (operator, at).prop_map(|(operator, at)| IdClause { operator, at })
+}
+
+impl IdClause {
+    pub(super) fn clause(self, ids: &[RunId]) -> Clause {
+        let IdClause { operator, at } = self;
+        let named = at.iter().filter_map(|at| ids.get(*at)).map(ToString::to_string);
+        let mut named: Vec<String> = named.collect();
+        named.push("none".to_owned());
+        let first = match operator {
+            "LIKE" => format!("{}%", &named[0][..2]),
+            "ILIKE" => format!("%{}", named[0][3..].to_ascii_uppercase()),
+            _ => named[0].clone(),
+        };
+        let text = match operator {
+            "IN" | "NOT IN" => format!("run_id {operator} ('{}')", named.join("', '")),
+            _ => format!("run_id {operator} '{first}'"),
+        };
+        let passes = Of::new(move |run| {
+            let id = run.info.id.to_string();
+            match operator {
+                "IN" => named.contains(&id),
+                "NOT IN" => !named.contains(&id),
+                _ => compare_texts(&id, operator, &first),
+            }
+        });
+        Clause { text, passes }
     }
 }
 
@@ -239,15 +286,22 @@ pub(super) fn order() -> impl Strategy<Value = Vec<SortKey>> {
 }
 
 fn sort_key() -> impl Strategy<Value = SortKey> {
+    let id = Of::new(|run| Some(run.info.id.to_string()));
+    let id = Just(("run_id".to_owned(), id));
+    let texts = prop_oneof![4 => text_field(), 1 => name_field(false), 1 => id];
     let field = prop_oneof![
-        select(&METRICS[..]).prop_map(|key| {
+        2 => select(&METRICS[..]).prop_map(|key| {
             let value =
                 Of::new(move |run| Sorted::Number(run.metrics.get(key).map(|point| point.value)));
             (format!("metric.`{key}`"), value)
         }),
-        text_field().prop_map(|(text, value)| {
+        3 => texts.prop_map(|(text, value)| {
             let value = Of::new(move |run| Sorted::Text(value.call(run)));
             (text, value)
+        }),
+        1 => time_field().prop_map(|(text, value)| {
+            let value = Of::new(move |run| Sorted::Number(value.call(run)));
+            (text.to_owned(), value)
         }),
     ];
     (field, any::<bool>()).prop_map(|((text, value), is_descending)| SortKey {
@@ -263,11 +317,15 @@ pub(super) fn search(
     clauses: &[Clause],
     order: &[SortKey],
     view: View,
+    experiments: Option<&[ExperimentId]>,
 ) -> Vec<RunRecord> {
-    let is_meant = |run: &RunRecord| match view {
+    let is_in_view = |run: &RunRecord| match view {
         View::ActiveOnly => run.info.lifecycle == Lifecycle::Active,
         View::DeletedOnly => run.info.lifecycle == Lifecycle::Deleted,
         View::All => true,
+    };
+    let is_meant = |run: &RunRecord| {
+        is_in_view(run) && experiments.is_none_or(|it| it.contains(&run.info.experiment))
     };
     let mut found: Vec<RunRecord> = runs
         .iter()

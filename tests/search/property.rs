@@ -1,0 +1,115 @@
+//! The property: SQL, columns and plain code find the same, whoever changes the file meanwhile.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use tracklite::internals::Way;
+use tracklite::{Database, RunRecord, RunSearch, View};
+
+use super::plain::{self, Clause, IdClause, SortKey};
+use super::world::{self, Change, EXPERIMENTS, World};
+
+/// What happens, and what is searched then.
+#[derive(Clone, Debug)]
+struct Query {
+    changes: Vec<Change>,
+    clauses: Vec<Clause>,
+    id_clause: Option<IdClause>,
+    order: Vec<SortKey>,
+    view: View,
+    experiments: Option<Vec<&'static str>>,
+    results: usize,
+}
+
+fn query() -> impl Strategy<Value = Query> {
+    let views = vec![View::ActiveOnly, View::DeletedOnly, View::All];
+    let paths = prop::collection::vec(select(&EXPERIMENTS[..]), 0..3);
+    (
+        prop::collection::vec(world::change(), 0..5),
+        prop::collection::vec(plain::clause(), 0..4),
+        prop::option::weighted(0.2, plain::id_clause()),
+        plain::order(),
+        select(views),
+        prop::option::weighted(0.3, paths),
+        1..7_usize,
+    )
+        .prop_map(|(changes, clauses, id_clause, order, view, experiments, results)| Query {
+            changes,
+            clauses,
+            id_clause,
+            order,
+            view,
+            experiments,
+            results,
+        })
+}
+
+/// All pages of a search, of so many runs each.
+fn all_pages(database: &Database, search: &RunSearch, results: usize) -> Vec<RunRecord> {
+    let mut found = Vec::new();
+    let mut token = String::new();
+    loop {
+        let search = search.clone().max_results(results).page_token(&token);
+        let page = database.search_runs(&search).unwrap();
+        assert!(page.items.len() <= results);
+        found.extend(page.items);
+        match page.next_page_token {
+            Some(next) => token = next,
+            None => return found,
+        }
+    }
+}
+
+/// The runs as text: a NaN among them equals itself.
+fn told(runs: &[RunRecord]) -> Vec<String> {
+    runs.iter().map(|run| format!("{run:?}")).collect()
+}
+
+fn check(world: &World, round: usize, query: Query) -> Result<(), TestCaseError> {
+    let Query { mut clauses, id_clause, order, view, experiments, results, .. } = query;
+    clauses.extend(id_clause.map(|it| it.clause(&world.ids)));
+    let filter = plain::filter_of(&clauses);
+    let mut search = RunSearch::new().filter(&filter).view(view);
+    for key in &order {
+        search = search.order_by(&key.text);
+    }
+    let experiments = experiments.map(|paths| world.experiments(&paths));
+    if let Some(experiments) = &experiments {
+        search = search.experiments(experiments.iter().copied());
+    }
+    // Told by a process that keeps no columns.
+    let records = world.writer(1).all_runs().unwrap();
+    let wanted = plain::search(&records, &clauses, &order, view, experiments.as_deref());
+    let wanted = told(&wanted);
+    for way in [Way::Cheapest, Way::Sql, Way::Columns] {
+        let found = told(&all_pages(world.reader(), &search.clone().way(way), results));
+        prop_assert_eq!(&found, &wanted, "{:?}: {} {:?} {:?}", way, filter, order, view);
+    }
+    let way = [Way::Sql, Way::Columns][round % 2];
+    let found = told(&all_pages(world.writer(0), &search.way(way), results));
+    prop_assert_eq!(&found, &wanted, "a writer, {:?}: {} {:?}", way, filter, order);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(super::cases())
+    })]
+
+    #[test]
+    fn search_finds_what_plain_code_finds(
+        sealed in prop::collection::vec(world::made(), 0..12),
+        live in prop::collection::vec((0..2_usize, world::made()), 0..6),
+        queries in prop::collection::vec(query(), 1..12),
+    ) {
+        let mut world = World::new();
+        sealed.iter().for_each(|made| world.start(0, made));
+        // Closing seals their points; those of the others stay in the extents.
+        world.reopen(0);
+        live.iter().for_each(|(by, made)| world.start(*by, made));
+        for (round, query) in queries.into_iter().enumerate() {
+            query.changes.iter().for_each(|change| world.apply(change));
+            check(&world, round, query)?;
+        }
+    }
+}
