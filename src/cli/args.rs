@@ -82,13 +82,13 @@ pub(super) struct ExperimentsArgs {
     /// List deleted experiments too
     #[arg(long)]
     pub(super) deleted: bool,
-    /// At most so many experiments
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 1000)]
-    pub(super) limit: usize,
+    /// At most so many experiments [default: 1000 in a table, all in JSON]
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(super) limit: Option<usize>,
     /// The page that the end of the page before names; with the same filter and order
     #[arg(long, value_name = "TOKEN")]
     pub(super) page: Option<String>,
-    /// Print JSON
+    /// Print JSON: an array of objects; with -n standard error names the next page, if any
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -136,16 +136,16 @@ pub(super) struct SearchArgs {
     /// Search deleted runs too
     #[arg(long)]
     pub(super) deleted: bool,
-    /// At most so many runs
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
-    pub(super) limit: usize,
+    /// At most so many runs [default: 100 in a table, all in JSON]
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(super) limit: Option<usize>,
     /// The page that the end of the page before names; with the same filter and order
     #[arg(long, value_name = "TOKEN")]
     pub(super) page: Option<String>,
     /// The columns after id and name, as of the command runs
     #[arg(long, short, value_name = "A,B,C", value_delimiter = ',')]
     pub(super) columns: Option<Vec<String>>,
-    /// Print JSON: an array of objects
+    /// Print JSON: an array of objects; with -n standard error names the next page, if any
     #[arg(long, conflicts_with = "columns")]
     pub(super) json: bool,
 }
@@ -340,7 +340,7 @@ pub(super) struct ExportArgs {
     pub(super) choice: ChoiceArgs,
     /// Of runs, the columns: run_id, run_name, experiment_id, status, artifact_uri, start_time,
     /// end_time, user_id, lifecycle_stage, parent_run_id, metrics.KEY, params.KEY, tags.KEY, or
-    /// metrics.* and so on [default: the first seven, metrics.*, params.*, tags.*]
+    /// metrics.* and so on; the words of the command runs do too [default: the first seven, metrics.*, params.*, tags.*]
     #[arg(long, short, value_name = "A,B,C", value_delimiter = ',')]
     pub(super) columns: Option<Vec<String>>,
     /// Of metrics, the keys [default: all]

@@ -76,6 +76,25 @@ const FIXED: [(&str, Column); 10] = [
     ("parent", Column::Parent),
 ];
 
+/// What exports, frames and filters call them.
+const OTHER_WORDS: [(&str, &str); 6] = [
+    ("run_id", "id"),
+    ("run_name", "name"),
+    ("start_time", "started"),
+    ("end_time", "ended"),
+    ("user_id", "user"),
+    ("parent_run_id", "parent"),
+];
+
+/// The word of exports for this word of tables; the word itself when there is none.
+pub(super) fn export_word(word: &str) -> &str {
+    OTHER_WORDS.iter().find(|(_, own)| *own == word).map_or(word, |(other, _)| other)
+}
+
+fn table_word(word: &str) -> &str {
+    OTHER_WORDS.iter().find(|(other, _)| *other == word).map_or(word, |(_, own)| own)
+}
+
 /// What a run has in a column, for sorting.
 enum Key<'a> {
     Number(f64),
@@ -84,23 +103,39 @@ enum Key<'a> {
 }
 
 impl Column {
-    /// The column of this name: `metrics.`, `params.` or `tags.` and a key, one of the words for
-    /// what every run has, else a metric, a param or a tag that some run has.
+    /// The column of this name: `metrics.`, `params.` or `tags.` and a key, whether a run has it
+    /// or not; one of the words for what every run has; else a metric, a param or a tag that some
+    /// run has.
     pub(super) fn find(name: &str, runs: &[Listed]) -> Option<Column> {
-        let some_has = |column: &Column| runs.iter().any(|run| column.is_in(run));
-        let prefixed = [
-            name.strip_prefix("metrics.").map(|key| Column::Metric(key.to_owned())),
-            name.strip_prefix("params.").map(|key| Column::Param(key.to_owned())),
-            name.strip_prefix("tags.").map(|key| Column::Tag(key.to_owned())),
-        ];
-        let fixed = FIXED.iter().find(|(word, _)| *word == name).map(|(_, column)| column.clone());
-        let plain = [
-            Column::Metric(name.to_owned()),
-            Column::Param(name.to_owned()),
-            Column::Tag(name.to_owned()),
-        ];
-        let prefixed = prefixed.into_iter().flatten().find(some_has);
-        prefixed.or(fixed).or_else(|| plain.into_iter().find(some_has))
+        let some_has = |column: &Column| runs.iter().any(|run| column.is_in(&run.record));
+        let prefixed = Column::prefixed(name);
+        let fixed = || {
+            let word = table_word(name);
+            FIXED.iter().find(|(own, _)| *own == word).map(|(_, column)| column.clone())
+        };
+        let found = prefixed.clone().filter(some_has).or_else(fixed);
+        found.or_else(|| Column::plain(name).into_iter().find(some_has)).or(prefixed)
+    }
+
+    /// The column of this bare key, when one of these runs has something of it.
+    pub(super) fn find_key(name: &str, records: &[RunRecord]) -> Option<Column> {
+        let some_has = |column: &Column| records.iter().any(|record| column.is_in(record));
+        Column::plain(name).into_iter().find(some_has)
+    }
+
+    fn prefixed(name: &str) -> Option<Column> {
+        let (prefix, key) = name.split_once('.').filter(|(_, key)| !key.is_empty())?;
+        match prefix {
+            "metrics" => Some(Column::Metric(key.to_owned())),
+            "params" => Some(Column::Param(key.to_owned())),
+            "tags" => Some(Column::Tag(key.to_owned())),
+            _ => None,
+        }
+    }
+
+    fn plain(name: &str) -> [Column; 3] {
+        let name = || name.to_owned();
+        [Column::Metric(name()), Column::Param(name()), Column::Tag(name())]
     }
 
     /// The words for what every run has, separated by commas.
@@ -108,11 +143,11 @@ impl Column {
         FIXED.map(|(word, _)| word).join(", ")
     }
 
-    fn is_in(&self, run: &Listed) -> bool {
+    fn is_in(&self, record: &RunRecord) -> bool {
         match self {
-            Column::Metric(key) => run.record.metrics.contains_key(key),
-            Column::Param(key) => run.record.params.contains_key(key),
-            Column::Tag(key) => run.record.tags.contains_key(key),
+            Column::Metric(key) => record.metrics.contains_key(key),
+            Column::Param(key) => record.params.contains_key(key),
+            Column::Tag(key) => record.tags.contains_key(key),
             _ => true,
         }
     }

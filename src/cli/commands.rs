@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::{ExperimentsArgs, FileArgs, SqlArgs};
 use super::json::{self, Hexadecimal, RowObject};
-use super::search::print_next;
+use super::search::{note_next, print_next};
 use super::table::{Cell, Table};
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, text};
@@ -154,7 +154,11 @@ struct ExperimentObject<'a> {
 /// Prints the experiments with the number of active runs of each.
 pub(super) fn experiments(args: &ExperimentsArgs, terminal: &mut Terminal) -> Outcome {
     let database = Database::open_read_only(&args.file)?;
-    let page = database.search_experiments(&experiment_search(args))?;
+    let search = experiment_search(args);
+    let page = match args.json {
+        true => database.search_all_experiments(&search)?,
+        false => database.search_experiments(&search)?,
+    };
     let experiments = page.items;
     let mut counts = BTreeMap::new();
     for record in database.all_runs()? {
@@ -176,6 +180,7 @@ pub(super) fn experiments(args: &ExperimentsArgs, terminal: &mut Terminal) -> Ou
             })
         });
         json::print_array(terminal, objects)?;
+        note_next(page.next_page_token.as_deref());
         return Ok(Exit::Good);
     }
     let mut table = Table::default();
@@ -198,8 +203,9 @@ pub(super) fn experiments(args: &ExperimentsArgs, terminal: &mut Terminal) -> Ou
 /// What is asked for; by id unless there is an order.
 fn experiment_search(args: &ExperimentsArgs) -> ExperimentSearch {
     let view = if args.deleted { View::All } else { View::ActiveOnly };
-    let search = ExperimentSearch::new().filter(&args.filter).view(view).max_results(args.limit);
+    let search = ExperimentSearch::new().filter(&args.filter).view(view);
     let search = search.page_token(args.page.as_deref().unwrap_or(""));
+    let search = args.limit.into_iter().fold(search, ExperimentSearch::max_results);
     match args.order.is_empty() {
         true => search.order_by("experiment_id"),
         false => args.order.iter().fold(search, ExperimentSearch::order_by),

@@ -23,10 +23,9 @@ pub(super) fn runs(args: &RunsArgs, terminal: &mut Terminal) -> Outcome {
             Ok::<_, Failure>(RunObject::new(&run.record, &run.experiment, run.is_alive))
         });
         json::print_array(terminal, objects)?;
-    } else if runs.is_empty() {
-        terminal.line("no runs")?;
     } else {
-        print_table(&runs, found, args.columns.as_deref(), now, terminal)?;
+        let columns = chosen_columns(&database, args.columns.as_deref(), &runs)?;
+        print_table(&runs, found, columns, now, terminal)?;
     }
     Ok(Exit::Good)
 }
@@ -72,37 +71,59 @@ fn sort(runs: &mut [Listed], args: &RunsArgs, now: Timestamp) -> Result<()> {
         None => (wanted, false),
     };
     if !runs.is_empty() {
-        find_column(name, runs)?.sort(runs, greatest_first, now);
+        let column = Column::find(name, runs).ok_or_else(|| no_column(name))?;
+        column.sort(runs, greatest_first, now);
     }
     Ok(())
 }
 
-fn find_column(name: &str, runs: &[Listed]) -> Result<Column> {
-    Column::find(name, runs).ok_or_else(|| {
-        let words = Column::fixed_words();
-        Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "no column {name:?}: no listed run has a metric, param or tag of that key, \
-                 and it is none of {words}"
-            ),
-        )
-    })
+/// The columns of these names. A bare key may be one that no listed run has, but another run.
+pub(super) fn chosen_columns(
+    database: &Database,
+    names: Option<&[String]>,
+    runs: &[Listed],
+) -> Result<Option<Vec<Column>>> {
+    let Some(names) = names else { return Ok(None) };
+    let names = names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    let mut others: Option<Vec<RunRecord>> = None;
+    let mut columns = Vec::new();
+    for name in names {
+        if let Some(column) = Column::find(name, runs) {
+            columns.push(column);
+            continue;
+        }
+        let others = match &mut others {
+            Some(others) => others,
+            None => others.insert(database.all_runs()?),
+        };
+        columns.push(Column::find_key(name, others).ok_or_else(|| no_column(name))?);
+    }
+    Ok(Some(columns))
+}
+
+fn no_column(name: &str) -> Error {
+    let words = Column::fixed_words();
+    let message = format!(
+        "no column {name:?}: no run has a metric, param or tag of that key, and it is none of \
+         {words}"
+    );
+    Error::new(ErrorKind::InvalidInput, message)
 }
 
 /// The table of these runs, of so many that were found, with these columns or the usual ones.
 pub(super) fn print_table(
     runs: &[Listed],
     found: usize,
-    columns: Option<&[String]>,
+    columns: Option<Vec<Column>>,
     now: Timestamp,
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
+    if runs.is_empty() {
+        terminal.line("no runs")?;
+        return Ok(());
+    }
     let (chosen, mut left_out) = match columns {
-        Some(names) => {
-            let names = names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
-            (names.map(|name| find_column(name, runs)).collect::<Result<_>>()?, Vec::new())
-        }
+        Some(columns) => (columns, Vec::new()),
         None => columns::by_default(runs),
     };
     let chosen = chosen.into_iter().filter(|it| !matches!(it, Column::Id | Column::Name));

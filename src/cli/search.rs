@@ -1,30 +1,35 @@
 //! `tracklite search`: the runs that a filter finds, in an order, as a table or as JSON.
 
+use std::io::Write as _;
+
 use super::args::{ChoiceArgs, SearchArgs};
 use super::json::{self, RunObject};
-use super::runs::{listed, print_table};
+use super::runs::{chosen_columns, listed, print_table};
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, not_found};
 use crate::{Database, Result, RunSearch, Timestamp, View};
 
-/// Prints one page of what a search finds.
+/// How many runs a table has when nothing else is asked for; JSON has them all.
+const TABLE_RUNS: usize = 100;
+
+/// Prints what a search finds: a page of it as a table, or as JSON.
 pub(super) fn search(args: &SearchArgs, terminal: &mut Terminal) -> Outcome {
     let database = Database::open_read_only(&args.file)?;
-    let page = database.search_runs(&search_of(&database, args)?)?;
-    let runs = listed(&database, page.items)?;
+    let search = search_of(&database, args)?;
     if args.json {
+        let page = database.search_all_runs(&search)?;
+        let runs = listed(&database, page.items)?;
         let objects = runs.iter().map(|run| {
             Ok::<_, Failure>(RunObject::new(&run.record, &run.experiment, run.is_alive))
         });
         json::print_array(terminal, objects)?;
+        note_next(page.next_page_token.as_deref());
         return Ok(Exit::Good);
     }
-    if runs.is_empty() {
-        terminal.line("no runs")?;
-    } else {
-        let found = runs.len();
-        print_table(&runs, found, args.columns.as_deref(), Timestamp::now(), terminal)?;
-    }
+    let page = database.search_runs(&search)?;
+    let runs = listed(&database, page.items)?;
+    let columns = chosen_columns(&database, args.columns.as_deref(), &runs)?;
+    print_table(&runs, runs.len(), columns, Timestamp::now(), terminal)?;
     print_next(page.next_page_token.as_deref(), terminal)?;
     Ok(Exit::Good)
 }
@@ -39,11 +44,23 @@ pub(super) fn print_next(token: Option<&str>, terminal: &mut Terminal) -> Result
     Ok(())
 }
 
+/// As [`print_next`], beside JSON on standard output.
+pub(super) fn note_next(token: Option<&str>) {
+    if let Some(token) = token {
+        // What was asked for is printed: nothing else is to be done when nobody hears this.
+        let _ = writeln!(std::io::stderr(), "there are more: --page {token}");
+    }
+}
+
 fn search_of(database: &Database, args: &SearchArgs) -> Result<RunSearch> {
     let page = args.page.as_deref().unwrap_or("");
     let (order, experiment) = (&args.order, args.experiment.as_deref());
     let search = search_in(database, &args.filter, order, experiment, args.deleted)?;
-    Ok(search.max_results(args.limit).page_token(page))
+    let search = search.page_token(page);
+    match args.limit.or((!args.json).then_some(TABLE_RUNS)) {
+        Some(limit) => Ok(search.max_results(limit)),
+        None => Ok(search),
+    }
 }
 
 /// The search for the runs of this filter that are chosen.

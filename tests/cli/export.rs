@@ -293,3 +293,19 @@ fn a_format_that_is_not_built_is_said_with_its_feature() {
         assert!(!out.exists());
     }
 }
+
+#[test]
+fn columns_and_keys_may_have_blanks_around_them_and_the_words_of_search() {
+    let sample = Sample::new();
+    let one = |columns: &str| {
+        let order = ["--order", "run_name", "-c", columns];
+        csv_texts(&sample.print("export", &[&["runs", "metrics.loss < 9"][..], &order].concat()))
+    };
+    let plain = one("run_name,metrics.loss,start_time,user_id");
+    assert_eq!(one("run_name, metrics.loss , start_time,user_id"), plain);
+    assert_eq!(one("name,metrics.loss, started,user"), plain);
+    assert_eq!(plain.rows.len(), 2);
+    let points = |keys: &str| sample.print("export", &["metrics", "-k", keys]);
+    assert_eq!(points("loss, acc"), points("loss,acc"));
+    assert_eq!(points("loss,acc").lines().count(), 1 + 100 + 2 + 1);
+}

@@ -1,5 +1,9 @@
 //! `tracklite search`.
 
+use std::process::Output;
+
+use tracklite::Database;
+
 use super::Sample;
 
 fn names(found: &serde_json::Value) -> Vec<&str> {
@@ -57,4 +61,64 @@ fn a_filter_that_is_wrong_is_shown_with_its_place() {
     assert!(message.contains("metrcs.loss < 1\n"), "{message}");
     assert!(message.contains("^"), "{message}");
     assert!(message.contains("metrics.loss"), "{message}");
+}
+
+#[test]
+fn columns_may_be_of_any_key_and_words_must_be_known() {
+    let sample = Sample::new();
+    let titles = |arguments: &[&str]| -> Vec<String> {
+        let printed = sample.print("search", arguments);
+        let first = printed.lines().next().expect("a line");
+        first.split_whitespace().map(str::to_owned).collect()
+    };
+    let keys = "metrics.loss,params.none,tags.none";
+    let order = ["", "--order", "run_name DESC", "-n", "1", "--columns", keys];
+    assert_eq!(titles(&order), ["id", "name", "loss", "params.none", "tags.none"]);
+    // A page on which no run has it, though another run does.
+    let last = ["run_name LIKE '%ber'", "--columns", "loss"];
+    assert_eq!(titles(&last), ["id", "name", "loss"]);
+    let names = "run_id,run_name,start_time,end_time,user_id,parent_run_id";
+    let all = ["", "--columns", names];
+    assert_eq!(titles(&all), ["id", "name", "started", "ended", "user", "parent"]);
+    for filter in ["", "metrics.loss > 9"] {
+        let message = sample.failure("search", &[filter, "--columns", "nonsense"]);
+        assert!(message.contains("\"nonsense\""), "{message}");
+    }
+    assert_eq!(sample.print("search", &["metrics.loss > 9", "--columns", "loss"]), "no runs\n");
+}
+
+/// A file of so many runs and experiments.
+fn many(runs: usize) -> Sample {
+    let sample = Sample::new();
+    let database = Database::open(&sample.file).expect("the file opens");
+    let experiment = database.experiment("/many").expect("a legal path");
+    for _ in 0..runs {
+        experiment.start_run("one of many").expect("the run starts");
+    }
+    database.close().expect("the file is closed");
+    sample
+}
+
+#[test]
+fn json_has_all_results_unless_fewer_are_wanted() {
+    let sample = many(150);
+    let found = |arguments: &[&str]| names(&sample.json("search", arguments)).len();
+    assert_eq!(found(&["", "--experiment", "/many"]), 150);
+    let some = sample.run("search", &["", "--experiment", "/many", "-n", "40", "--json"]);
+    let rest = more(&some);
+    let page = ["", "--experiment", "/many", "--page", &rest];
+    assert_eq!(found(&page), 110);
+    assert_eq!(found(&["", "--experiment", "/many", "-n", "150"]), 150);
+    let printed = sample.print("search", &["", "--experiment", "/many"]);
+    assert_eq!(printed.matches("one of many").count(), 100);
+}
+
+/// The token of the next page, of which standard error tells when JSON has not everything.
+pub(super) fn more(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0));
+    let printed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(printed.is_array());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let (_, token) = told.trim_end().rsplit_once("there are more: --page ").expect("a token");
+    token.to_owned()
 }

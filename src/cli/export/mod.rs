@@ -16,6 +16,7 @@ use std::path::Path;
 use self::output::Output;
 use self::text::TextRows;
 use super::args::{ExportArgs, ExportFormat, ExportTable};
+use super::columns::export_word;
 use super::search::run_search;
 use super::terminal::Terminal;
 use super::{Exit, Failure, Outcome};
@@ -33,8 +34,9 @@ pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {
         search = search.max_results(limit);
     }
     let keys = distinct(args.keys.as_deref().unwrap_or_default());
+    let columns = args.columns.as_deref().map(named_columns);
     let what = match args.what {
-        ExportTable::Runs => RowsOf::Runs(args.columns.as_deref()),
+        ExportTable::Runs => RowsOf::Runs(columns.as_deref()),
         ExportTable::Metrics => RowsOf::Metrics(&keys),
         ExportTable::Params => RowsOf::Params,
         ExportTable::Tags => RowsOf::Tags,
@@ -73,11 +75,19 @@ fn write(
     Ok(flushed.map_err(|source| out.error(source))?)
 }
 
+/// The columns that are meant: the words of tables are understood too, and blanks after commas.
+fn named_columns(names: &[String]) -> Vec<String> {
+    let names = names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    names.map(|name| export_word(name).to_owned()).collect()
+}
+
+/// The keys, each once. One that begins or ends with a blank is meant as it is, or the blank
+/// belongs to the comma beside it: of whichever is no key there are no points.
 fn distinct(keys: &[String]) -> Vec<String> {
     let mut distinct: Vec<String> = Vec::new();
-    for key in keys {
-        if !distinct.contains(key) {
-            distinct.push(key.clone());
+    for key in keys.iter().flat_map(|key| [key.trim(), key.as_str()]) {
+        if !distinct.iter().any(|known| known == key) {
+            distinct.push(key.to_owned());
         }
     }
     distinct
