@@ -1,5 +1,7 @@
 //! What is wrong with a text, shown at its place with a caret line.
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::syntax::Span;
 use crate::error::{Error, ErrorKind};
 
@@ -64,14 +66,17 @@ impl Problem {
 /// Two lines: the text around the place, and carets under it.
 fn push_excerpt(message: &mut String, text: &str, span: Span) {
     let start = floor_boundary(text, span.start);
-    let before = backwards(text, start, SHOWN_CHARACTERS_MAX);
-    let whole = before == 0 && text[before..].chars().nth(SHOWN_CHARACTERS_MAX).is_none();
+    let first = backwards(text, start, SHOWN_CHARACTERS_MAX);
+    let whole = first == 0 && text[first..].chars().nth(SHOWN_CHARACTERS_MAX).is_none();
     let from = if whole { 0 } else { backwards(text, start, SHOWN_BEFORE_MAX) };
     let shown: String = text[from..].chars().take(SHOWN_CHARACTERS_MAX).map(visible).collect();
     let (left, right) = (from > 0, text[from..].chars().nth(SHOWN_CHARACTERS_MAX).is_some());
-    let indent = text[from..start].chars().count();
+    let before: String = text[from..start].chars().map(visible).collect();
+    let room = SHOWN_CHARACTERS_MAX.saturating_sub(before.chars().count());
     let marked = text[start..floor_boundary(text, span.end.max(start))].chars();
-    let carets = marked.take(SHOWN_CHARACTERS_MAX.saturating_sub(indent)).count().max(1);
+    let marked: String = marked.take(room).map(visible).collect();
+    // In columns of a terminal: Chinese takes two of them, an accent that is put on top none.
+    let (indent, carets) = (before.width(), marked.width().max(1));
     let (left, right) = (if left { "..." } else { "" }, if right { "..." } else { "" });
     message.push_str("    ");
     message.push_str(left);

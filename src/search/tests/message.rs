@@ -230,3 +230,27 @@ fn an_order_is_called_an_order() {
     ];
     assert_eq!(message, lines.join("\n"));
 }
+
+#[test]
+fn carets_stand_under_what_is_wide() {
+    told(
+        "params.a = '\u{6771}\u{4eac}' AND stauts = '\u{1f600}'",
+        &[
+            "invalid filter: `stauts` is not among the attributes that can be searched",
+            "    params.a = '\u{6771}\u{4eac}' AND stauts = '\u{1f600}'",
+            "                      ^^^^^^",
+            ATTRIBUTES,
+            "did you mean `status`?",
+        ],
+    );
+    told(
+        "params.e\u{301} = cnn",
+        &[
+            "invalid filter: `cnn` is not what `params.e\u{301}` is compared with",
+            "    params.e\u{301} = cnn",
+            "               ^^^",
+            "expected text in quotes",
+            "did you mean 'cnn'?",
+        ],
+    );
+}
