@@ -2,10 +2,12 @@
 
 mod batch;
 mod copies;
+mod histories;
 mod inputs;
 mod lifecycle;
 mod limits;
 mod reserved;
+mod runs;
 mod tree;
 
 use std::path::Path;

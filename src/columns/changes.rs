@@ -34,6 +34,8 @@ impl Changes {
         match record {
             Record::RunStarted(it) => self.name(it.run),
             Record::RunUpdated(it) => self.name(it.run),
+            // The index sets the status by it.
+            Record::RunResumed(it) => self.name(it.run),
             Record::RunLifecycleSet(it) => self.name(it.run),
             Record::ParamsSet(it) => self.name(it.run),
             Record::TagsSet(it) => self.name(it.run),
@@ -59,7 +61,6 @@ impl Changes {
             | Record::Checkpoint(_)
             | Record::SeriesDefined(_)
             | Record::RowDefined(_)
-            | Record::RunResumed(_)
             | Record::ExperimentCreated(_)
             | Record::ExperimentRenamed(_)
             | Record::ExperimentTagsSet(_)
@@ -89,5 +90,20 @@ impl Changes {
         runs.extend(index.runs_of_series(self.series)?);
         runs.extend(self.experiments.into_iter().flat_map(runs_of));
         Ok(Some(runs.into_iter().collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::record::RunResumed;
+
+    #[test]
+    fn a_run_that_is_resumed_is_read_again() {
+        let run = RunId::from_random(7);
+        let mut changes = Changes::default();
+        let incarnation = Incarnation(1);
+        changes.note(&Record::RunResumed(RunResumed { run, incarnation, time: 3 }));
+        assert!(changes.runs.contains(&run));
     }
 }

@@ -95,19 +95,39 @@ pub(crate) struct TextColumn {
 }
 
 impl TextColumn {
+    /// Sets the text of a row; at once, but now and then as long as there are rows.
     pub(crate) fn set(&mut self, row: u32, text: &str) {
-        let code = match self.by_text.get(text) {
+        let code = self.code_of(text);
+        self.codes.set(row, code);
+        // Those that were overwritten stay until they are the greater part.
+        if self.texts.len() > 2 * self.codes.values.len() {
+            self.drop_unused();
+        }
+    }
+
+    fn code_of(&mut self, text: &str) -> u32 {
+        match self.by_text.get(text) {
             Some(code) => *code,
             None => {
                 let text: Arc<str> = Arc::from(text);
-                // Rows are counted by 32 bits too, and each has one text.
+                // Rows are counted by 32 bits too; so many texts would not fit into memory.
                 let code = self.texts.len() as u32;
                 self.texts.push(Arc::clone(&text));
                 self.by_text.insert(text, code);
                 code
             }
-        };
-        self.codes.set(row, code);
+        }
+    }
+
+    /// Numbers anew those texts that a row has.
+    fn drop_unused(&mut self) {
+        let texts = std::mem::take(&mut self.texts);
+        self.by_text = HashMap::default();
+        let mut codes = std::mem::take(&mut self.codes);
+        for code in &mut codes.values {
+            *code = self.code_of(&texts[*code as usize]);
+        }
+        self.codes = codes;
     }
 
     pub(crate) fn remove(&mut self, row: u32) {
@@ -186,5 +206,25 @@ mod tests {
         let verdicts: Vec<bool> = column.matches(&TextTest::Equal("a".into()), &rows).collect();
         assert_eq!(verdicts, [true, false, true, true]);
         assert_eq!(column.texts.len(), 2);
+    }
+
+    #[test]
+    fn texts_that_are_overwritten_go() {
+        for rows in [1, 2, 100] {
+            let mut column = TextColumn::default();
+            (0..rows).for_each(|row| column.set(row, "first"));
+            for number in 0..1000 {
+                let row = number % rows;
+                column.set(row, &format!("text {number}"));
+                let known = [column.texts.len(), column.by_text.len()];
+                assert!(known.iter().all(|it| *it <= 2 * rows as usize), "{rows}: {known:?}");
+                assert_eq!(column.get(row), Some(&*format!("text {number}")));
+            }
+            let all: Vec<u32> = (0..rows).collect();
+            let texts: Vec<&str> = column.of_rows(&all).flatten().collect();
+            let mut numbers: Vec<u32> = texts.iter().map(|it| it[5..].parse().unwrap()).collect();
+            numbers.sort_unstable();
+            assert!(numbers.into_iter().eq(1000 - rows..1000), "{texts:?}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Datasets and models that runs were given, and models that they made.
 
-use tracklite::{Database, Dataset, DatasetInput, DatasetSummary, ErrorKind, ModelOutput};
+use tracklite::{
+    DATASET_RESULTS_MAX, Database, Dataset, DatasetInput, DatasetSummary, ErrorKind, ModelOutput,
+};
 
 use super::{backup, kind, new, open, told, told_of};
 
@@ -145,4 +147,24 @@ fn inputs_come_back_after_closing_and_go_with_their_run() {
     Database::vacuum(&path).unwrap();
     assert!(Database::verify(&path).unwrap().is_sound());
     assert!(open(&path).all_runs().unwrap().is_empty());
+}
+
+#[test]
+fn a_search_for_datasets_ends_at_a_thousand_and_an_experiment_has_them_all() {
+    let (_folder, database) = new();
+    let experiment = database.experiment("/many").unwrap();
+    let run = experiment.start_run("").unwrap();
+    let all = (0..1003).map(|number| {
+        DatasetInput::new(Dataset::new(format!("d{number:04}"), "1", "local", "here"))
+    });
+    run.log_inputs(&all.collect::<Vec<_>>(), &[]).unwrap();
+    let found = database.search_datasets(&[experiment.id(), experiment.id()]).unwrap();
+    assert_eq!(found.len(), DATASET_RESULTS_MAX);
+    let names = |from: &[DatasetSummary]| -> Vec<String> {
+        from.iter().map(|it| it.name.clone()).collect()
+    };
+    let all = names(&experiment.datasets().unwrap());
+    assert_eq!(all.len(), 1003);
+    assert!(all.is_sorted());
+    assert_eq!(names(&found), all[..1000]);
 }
