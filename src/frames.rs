@@ -42,7 +42,19 @@ impl Database {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// With polars' feature `lazy` in your own manifest, `frame.lazy()` goes on from there.
+    /// With polars' feature `lazy` in your own manifest, a query goes on from there; this build
+    /// of polars does without it:
+    ///
+    /// ```ignore
+    /// use polars::prelude::*;
+    ///
+    /// let best = frame
+    ///     .lazy()
+    ///     .group_by([col("params.model")])
+    ///     .agg([col("metrics.loss").min()])
+    ///     .sort(["metrics.loss"], SortMultipleOptions::default())
+    ///     .collect()?;
+    /// ```
     pub fn search_runs_frame(&self, search: &RunSearch) -> Result<DataFrame> {
         self.find_frame(search).map_err(|error| self.engine().locate(error))
     }

@@ -5,6 +5,7 @@ mod compare;
 mod experiments;
 mod export;
 mod reading;
+mod readme;
 mod search;
 mod upkeep;
 

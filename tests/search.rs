@@ -1,5 +1,7 @@
 //! Searching runs: each answer is compared with one that is worked out by plain code.
 
+#[cfg(feature = "internals")]
+mod document;
 mod experiments;
 #[cfg(feature = "internals")]
 mod live;

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracklite::internals::storage::{Access, FileStorage, MemoryFile, WritePath};
 use tracklite::internals::{Way, new_file, new_header};
-use tracklite::{Database, IndexPlace, RunId, RunSearch};
+use tracklite::{Database, IndexPlace, RunId, RunSearch, View};
 
 /// Both ways of answering, each from the first search of a process on.
 const WAYS: [Way; 2] = [Way::Sql, Way::Columns];
@@ -157,6 +157,45 @@ fn every_point_that_was_taken_before_a_search_is_seen() {
             }
         }
     });
+}
+
+/// The index of the file is one for both processes, and changes between two looks at it.
+#[test]
+fn a_run_that_goes_during_a_search_is_not_the_end_of_its_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("runs.tracklite");
+    drop(Database::create(&path).unwrap());
+    let open = || {
+        let storage = FileStorage::open(&path, Access::ReadWrite, WritePath::Automatic).unwrap();
+        let index = IndexPlace::Directory(folder.path().join("index"));
+        let builder = Database::builder().index(index).background(false);
+        builder.open_storage(&path, Arc::new(storage)).unwrap()
+    };
+    let reader = open();
+    // The oldest run stays, and before another one goes there is a newer one.
+    reader.default_experiment().unwrap().start_run("oldest").unwrap();
+    let last = reader.default_experiment().unwrap().start_run("newer").unwrap().id();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| come_and_go(&open(), last, &is_over));
+        let _guard = Over(&is_over);
+        let until = Instant::now() + Duration::from_secs(1);
+        while Instant::now() < until {
+            let search = RunSearch::new().view(View::All).max_results(1).way(Way::Sql);
+            let page = reader.search_runs(&search).unwrap();
+            assert!(page.next_page_token.is_some(), "the oldest run is on no page");
+        }
+    });
+}
+
+fn come_and_go(database: &Database, mut last: RunId, is_over: &AtomicBool) {
+    let experiment = database.default_experiment().unwrap();
+    while !is_over.load(Ordering::SeqCst) {
+        let next = experiment.start_run("newer").unwrap().id();
+        database.delete_run(last).unwrap();
+        database.gc().unwrap();
+        last = next;
+    }
 }
 
 /// Says when it is dropped that it is over.

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::search::{
     ExperimentFilter, ExperimentOrder, LoggedModelFilter, ModelVersionFilter, ModelVersionOrder,
-    RegisteredModelFilter, RegisteredModelOrder, RunFilter, RunOrder,
+    PageToken, RegisteredModelFilter, RegisteredModelOrder, RunFilter, RunOrder,
 };
 
 const DOCUMENT: &str = include_str!("../../../docs/search.md");
@@ -54,6 +54,8 @@ fn read(heading: &str, text: &str) -> Result<()> {
         "Model versions" => ModelVersionFilter::parse(text).map(drop),
         "Orders of model versions" => ModelVersionOrder::parse(items).map(drop),
         "Logged models" => LoggedModelFilter::parse(text).map(drop),
+        // Its other examples are searched for in a file.
+        "What it means" => PageToken::decode(text).map(drop),
         _ => panic!("no language belongs to the heading {heading:?}"),
     }
 }

@@ -1,0 +1,69 @@
+//! What the README shows of the command line is what the program prints.
+
+#[path = "../../examples/frames/runs.rs"]
+mod runs;
+
+use std::path::Path;
+
+use tracklite::Database;
+
+use super::program;
+
+const README: &str = include_str!("../../README.md");
+
+/// The commands of the block that begins with this one, each with what it prints.
+fn shown(first: &str) -> Vec<(&'static str, String)> {
+    let blocks = README.split("```text\n").skip(1);
+    let mut blocks = blocks.filter_map(|it| it.split_once("\n```")).map(|(block, _)| block);
+    let block = blocks.find(|it| it.starts_with(first)).expect("the README has the block");
+    let commands = block.split("$ tracklite ").filter(|it| !it.is_empty());
+    let parts = commands.map(|it| it.split_once('\n').expect("a command ends its line"));
+    parts.map(|(command, printed)| (command, lines(printed))).collect()
+}
+
+/// Each line without blanks at its end, and ids, which are random, as `#`.
+fn lines(printed: &str) -> String {
+    let is_id = |word: &str| word.len() == 8 && word.bytes().all(|it| it.is_ascii_hexdigit());
+    let mut lines = String::new();
+    for line in printed.trim_end().lines() {
+        let words = line.trim_end().split(' ');
+        let words: Vec<&str> = words.map(|it| if is_id(it) { "########" } else { it }).collect();
+        lines.push_str(&words.join(" "));
+        lines.push('\n');
+    }
+    lines
+}
+
+/// The words of a command, of which some are in double quotes.
+fn words(command: &str) -> Vec<&str> {
+    let pieces = command.split('"').enumerate();
+    let words = pieces.flat_map(|(number, piece)| match number % 2 {
+        0 => piece.split_whitespace().collect::<Vec<_>>(),
+        _ => vec![piece],
+    });
+    words.collect()
+}
+
+/// What the command prints, here and as errors.
+fn printed(folder: &Path, command: &str) -> String {
+    let output = program(folder).current_dir(folder).args(words(command)).output();
+    let output = output.expect("the program starts");
+    lines(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
+}
+
+#[test]
+fn searches_comparisons_and_exports_print_what_the_readme_shows() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("frames.tracklite");
+    let database = Database::create(&file).expect("the file can be created");
+    runs::train_all(&database).expect("the runs are logged");
+    database.close().expect("the file is closed");
+    let all = shown("$ tracklite search frames.tracklite");
+    for word in ["search", "compare", "export"] {
+        assert!(all.iter().any(|(command, _)| command.starts_with(word)), "no {word} is shown");
+    }
+    for (command, wanted) in all {
+        let found = printed(folder.path(), command);
+        assert_eq!(found, wanted, "{command}\n{found}");
+    }
+}
