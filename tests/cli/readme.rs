@@ -48,7 +48,9 @@ fn words(command: &str) -> Vec<&str> {
 fn printed(folder: &Path, command: &str) -> String {
     let output = program(folder).current_dir(folder).args(words(command)).output();
     let output = output.expect("the program starts");
-    lines(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let folder = std::fs::canonicalize(folder).expect("the folder is there");
+    lines(&text.replace(&folder.display().to_string(), "/home/ada"))
 }
 
 #[test]

@@ -34,19 +34,22 @@ fn losses(database: &Database, way: Way, filter: &str) -> Vec<(RunId, f64)> {
 fn the_latest_of_many_unsealed_extents_counts() {
     let file = new_memory_file();
     let database = open(&file);
-    let run = database.default_experiment().unwrap().start_run("long").unwrap();
-    // The least step comes last, so that the latest point is in the first extent.
-    for step in (0..20_000_i64).rev() {
-        run.log_metric("loss", step as f64, step).unwrap();
+    let experiment = database.default_experiment().unwrap();
+    let [falling, rising] = ["falling", "rising"].map(|name| experiment.start_run(name).unwrap());
+    // The latest point is in the first extent, or in the last one.
+    for step in 0..20_000_i64 {
+        falling.log_metric("loss", (19_999 - step) as f64, 19_999 - step).unwrap();
+        rising.log_metric("loss", step as f64, step).unwrap();
     }
-    let wanted = [(run.id(), 19_999.0)];
+    let wanted = [(falling.id(), 19_999.0), (rising.id(), 19_999.0)];
     for way in WAYS {
         for database in [database.clone(), open(&file)] {
             assert_eq!(losses(&database, way, ""), wanted, "{way:?}");
             assert_eq!(losses(&database, way, "metrics.loss = 19999"), wanted, "{way:?}");
             assert_eq!(losses(&database, way, "metrics.loss < 19999"), [], "{way:?}");
-            let ordered = RunSearch::new().order_by("metrics.loss DESC").way(way);
-            assert_eq!(database.search_runs(&ordered).unwrap().items[0].info.id, run.id());
+            let ordered = RunSearch::new().order_by("metrics.loss DESC").order_by("run_name");
+            let ordered = database.search_runs(&ordered.way(way)).unwrap().items;
+            assert_eq!(ordered[0].info.id, falling.id(), "{way:?}");
         }
     }
 }

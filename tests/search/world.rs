@@ -126,16 +126,18 @@ pub(super) fn change() -> impl Strategy<Value = Change> {
 
 fn what() -> impl Strategy<Value = What> {
     let run = || 0..16_usize;
-    let metric = || (run(), select(&METRICS[..]), select(&NUMBERS[..]), 0..3_i64);
+    // Mostly of the same few runs, so that several extents have points of one metric.
+    let few = || prop_oneof![3 => 0..3_usize, 1 => run()];
+    let metric = || (few(), select(&METRICS[..]), select(&NUMBERS[..]), 0..3_i64);
     let tag = select(vec![PARAMS[0], PARAMS[1], PARAMS[2], NAME_TAG]);
     let path = || select(&EXPERIMENTS[..]);
     prop_oneof![
         2 => (run(), pair()).prop_map(|(run, (key, text))| What::Tag(run, key, text)),
         2 => (run(), tag).prop_map(|(run, key)| What::DeleteTag(run, key)),
         2 => (run(), pair()).prop_map(|(run, (key, text))| What::Param(run, key, text)),
-        5 => metric().prop_map(|(run, key, value, step)| What::Metric(run, key, value, step)),
+        8 => metric().prop_map(|(run, key, value, step)| What::Metric(run, key, value, step)),
         2 => metric().prop_map(|(run, key, value, step)| What::Batch(run, key, value, step)),
-        1 => metric().prop_map(|(run, key, value, step)| What::Burst(run, key, value, step)),
+        2 => metric().prop_map(|(run, key, value, step)| What::Burst(run, key, value, step)),
         1 => (run(), select(&DATASETS[..])).prop_map(|(run, name)| What::Dataset(run, name)),
         1 => (run(), select(vec!["one", "three"]))
             .prop_map(|(run, name)| What::Rename(run, name)),
