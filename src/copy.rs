@@ -11,13 +11,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::artifact_copy::CopiedChunks;
 use crate::copy_survey::Survey;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block::{self, SeriesLabel};
 use crate::format::frame::Frame;
 use crate::format::record::{
-    Incarnation, Position, Record, RecordClass, Sealed, SealedBlock, SeriesDefined, WriterClosed,
-    WriterOpened,
+    ArtifactsWritten, Incarnation, Position, Record, RecordClass, Sealed, SealedBlock,
+    SeriesDefined, WriterClosed, WriterOpened,
 };
 use crate::log::{ChainEnd, Damage, Definitions, ExtentState, Log, LogOptions, damaged, new_file};
 use crate::storage::{
@@ -96,6 +97,7 @@ pub(crate) fn copy_into(
         tolerant,
         copied: Copied::default(),
         found: Vec::new(),
+        chunks: CopiedChunks::default(),
     };
     let done = copy.run();
     let copied = copy.copied;
@@ -139,6 +141,7 @@ struct Copy<'a> {
     copied: Copied,
     /// Definitions to be written before the record that is being copied.
     found: Vec<Record>,
+    chunks: CopiedChunks,
 }
 
 impl Copy<'_> {
@@ -150,11 +153,12 @@ impl Copy<'_> {
             Ok(())
         })?;
         let end = survey.end;
+        self.chunks = CopiedChunks::new(&survey.artifacts);
         self.survey = survey;
         let (source, tolerant) = (self.source, self.tolerant);
         let damages = walk(source, tolerant, |position, records| {
             // An extent that was sealed since the survey is copied as an extent, once.
-            if position > end { Ok(()) } else { self.copy_frame(records) }
+            if position > end { Ok(()) } else { self.copy_frame(position, records) }
         })?;
         self.copied.lost.extend(damages.iter().map(describe));
         self.copy_unsealed()
@@ -167,10 +171,10 @@ impl Copy<'_> {
         walk(self.source, self.tolerant, visit)
     }
 
-    fn copy_frame(&mut self, records: Vec<Record>) -> Result<()> {
+    fn copy_frame(&mut self, position: Position, records: Vec<Record>) -> Result<()> {
         let mut kept = Vec::new();
         for record in records {
-            let translated = self.translate(record)?;
+            let translated = self.translate(position, record)?;
             kept.append(&mut self.found);
             kept.extend(translated);
         }
@@ -187,7 +191,7 @@ impl Copy<'_> {
     }
 
     /// The record as it stands in the new file; `None` for one that means nothing there.
-    fn translate(&mut self, record: Record) -> Result<Option<Record>> {
+    fn translate(&mut self, position: Position, record: Record) -> Result<Option<Record>> {
         if !self.survey.keeps(&record) {
             return Ok(None);
         }
@@ -207,6 +211,10 @@ impl Copy<'_> {
             }
             Record::ExtentOpened(_)
             | Record::BlockUnitOpened(_)
+            | Record::ChunkUnitOpened(_)
+            | Record::ChunksStored(_)
+            | Record::ChunksFreed(_)
+            | Record::ArtifactsDeleted(_)
             | Record::Punched(_)
             | Record::BlockMoved(_)
             | Record::Checkpoint(_)
@@ -216,6 +224,11 @@ impl Copy<'_> {
                 self.leave_out(kind, version, class)?;
                 None
             }
+            Record::ArtifactsWritten(written) => self.copy_artifacts(position, written)?,
+            Record::ArtifactReferenced(it) => {
+                let artifacts = &self.survey.artifacts;
+                artifacts.is_current(position.0, it.owner, &it.path).then(|| it.into())
+            }
             Record::InputsLogged(logged) => Some(self.survey.datasets.settle(logged).into()),
             Record::RunStarted(started) => {
                 self.copied.runs += 1;
@@ -223,6 +236,20 @@ impl Copy<'_> {
             }
             other => Some(other),
         })
+    }
+
+    /// The files of the record that are still there, with their chunks before them.
+    fn copy_artifacts(
+        &mut self,
+        position: Position,
+        written: ArtifactsWritten,
+    ) -> Result<Option<Record>> {
+        let logs = (self.source, self.target);
+        let lost = self.tolerant.then_some(&mut self.copied.lost);
+        let tree = &self.survey.artifacts;
+        let copied = self.chunks.copy_files(logs, tree, position.0, written, lost)?;
+        self.found.extend(self.chunks.take_record().map(Record::from));
+        Ok((!copied.files.is_empty()).then(|| copied.into()))
     }
 
     /// A record of which only a newer build knows what it means in another file.

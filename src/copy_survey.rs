@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::artifact_tree::ArtifactTree;
 use crate::first_datasets::FirstDatasets;
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, RowDefined, SealedBlock};
 use crate::id::{ExperimentId, RunId};
@@ -22,11 +23,13 @@ pub(crate) struct Survey {
     places: HashMap<Incarnation, usize>,
     pub(crate) definitions: HashMap<Incarnation, Definitions>,
     pub(crate) datasets: FirstDatasets,
+    pub(crate) artifacts: ArtifactTree,
 }
 
 impl Survey {
     /// Takes in a record.
     pub(crate) fn note(&mut self, record: &Record) {
+        self.artifacts.note(self.end.0, record);
         match record {
             Record::Purged(purged) => {
                 self.datasets.purge(&purged.runs);

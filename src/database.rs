@@ -309,7 +309,8 @@ impl Database {
         maintenance::info(&self.0).map_err(|error| self.0.locate(error))
     }
 
-    /// Purges all deleted runs and experiments for good, and gives the space of their points back.
+    /// Purges all deleted runs and experiments for good, and gives the space of their points and
+    /// artifacts back, and that of other artifacts that were deleted or replaced.
     ///
     /// Names and params of purged runs stay in the file's history until a vacuum. Others may go on
     /// writing meanwhile. Costs two syncs and the rewriting of blocks that are mostly dead.

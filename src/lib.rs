@@ -86,6 +86,26 @@
 )]
 
 #[cfg(not(loom))]
+mod artifact_copy;
+#[cfg(not(loom))]
+mod artifact_download;
+#[cfg(not(loom))]
+mod artifact_gc;
+#[cfg(not(loom))]
+mod artifact_path;
+#[cfg(not(loom))]
+mod artifact_reader;
+#[cfg(not(loom))]
+mod artifact_run;
+#[cfg(not(loom))]
+mod artifact_tree;
+#[cfg(not(loom))]
+mod artifact_upload;
+#[cfg(not(loom))]
+mod artifact_verify;
+#[cfg(not(loom))]
+mod artifacts;
+#[cfg(not(loom))]
 mod batch;
 #[cfg(not(loom))]
 mod builder;
@@ -179,6 +199,10 @@ mod tree;
 mod verify;
 
 #[cfg(not(loom))]
+pub use artifact_reader::ArtifactReader;
+#[cfg(not(loom))]
+pub use artifacts::{ArtifactUpload, Artifacts};
+#[cfg(not(loom))]
 pub use batch::Batch;
 #[cfg(not(loom))]
 pub use builder::DatabaseBuilder;
@@ -187,9 +211,9 @@ pub use database::Database;
 #[cfg(not(loom))]
 pub use dump::{DumpedFrame, DumpedRecord};
 pub use entity::{
-    ArtifactOwner, Dataset, DatasetInput, DatasetSummary, ExperimentFolder, ExperimentInfo,
-    Lifecycle, MetricHistory, MetricPoint, MetricStatistics, ModelOutput, RunInfo, RunInputs,
-    RunRecord, RunStatus,
+    ArtifactInfo, ArtifactOwner, ContentHash, Dataset, DatasetInput, DatasetSummary,
+    ExperimentFolder, ExperimentInfo, Lifecycle, MetricHistory, MetricPoint, MetricStatistics,
+    ModelOutput, RunInfo, RunInputs, RunRecord, RunStatus,
 };
 pub use error::{Error, ErrorKind, Result};
 #[cfg(not(loom))]

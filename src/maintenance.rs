@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rustix::fs::XattrFlags;
 
+use crate::artifact_gc::free_chunks;
 use crate::copy::{Copied, copy_temporary, copy_to, sync_folder, temporary_beside};
 use crate::engine::Engine;
 use crate::engines::{absolute, is_open_here};
@@ -45,7 +46,7 @@ pub struct GcReport {
     pub runs: u64,
     /// Experiments that are gone.
     pub experiments: u64,
-    /// Bytes of column blocks whose space was given back.
+    /// Bytes of column blocks, and of chunks of artifacts, whose space was given back.
     pub freed_bytes: u64,
 }
 
@@ -174,7 +175,7 @@ pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
         report.runs += purged.runs.len() as u64;
         report.experiments += purged.experiments.len() as u64;
     }
-    report.freed_bytes = free_blocks(engine)?;
+    report.freed_bytes = free_blocks(engine)? + free_chunks(engine)?;
     Ok(report)
 }
 

@@ -68,6 +68,10 @@ impl Run {
         self.0.engine()
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.0.database
+    }
+
     fn limits(&self) -> &Limits {
         &self.engine().limits
     }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::artifact_tree::ArtifactTree;
+use crate::artifact_verify::check_artifacts;
 use crate::error::{Error, Result};
 use crate::format::block::{self, SeriesLabel};
 use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitKind};
@@ -30,6 +32,10 @@ pub struct VerifyReport {
     pub points: u64,
     /// Column blocks.
     pub blocks: u64,
+    /// Artifacts that are there, references too.
+    pub artifacts: u64,
+    /// Chunks that artifacts are stored in.
+    pub chunks: u64,
     /// What is damaged; empty in a sound file.
     pub damages: Vec<Damage>,
     /// What is as it may be after a power cut or a killed process, and worth knowing.
@@ -111,7 +117,10 @@ fn verify_log(log: &Log) -> Result<VerifyReport> {
         check.report.frames += 1;
         for raw in frame.raw_records() {
             match raw.and_then(|raw| raw.decode()) {
-                Ok(record) => check.note(position.0, record),
+                Ok(record) => {
+                    check.artifacts.note(position.0, &record);
+                    check.note(position.0, record);
+                }
                 Err(error) => {
                     check.damage("record", position.0, "a record", &error.to_string());
                     break;
@@ -123,6 +132,7 @@ fn verify_log(log: &Log) -> Result<VerifyReport> {
     check.report.damages.extend(damages);
     check.units(log)?;
     check.blocks(log);
+    check.artifacts(log)?;
     check.extents(log)?;
     check.report.runs = check.runs.len() as u64;
     Ok(check.report)
@@ -145,6 +155,7 @@ struct Check {
     named: Vec<((u64, UnitKind, u32, u32), Incarnation)>,
     boots: HashMap<Incarnation, u128>,
     definitions: HashMap<Incarnation, crate::log::Definitions>,
+    artifacts: ArtifactTree,
 }
 
 impl Check {
@@ -189,6 +200,10 @@ impl Check {
             }
             Record::BlockUnitOpened(opened) => {
                 let named = (position, UnitKind::Block, opened.unit, opened.units);
+                self.named.push((named, opened.incarnation));
+            }
+            Record::ChunkUnitOpened(opened) => {
+                let named = (position, UnitKind::Chunks, opened.unit, opened.units);
                 self.named.push((named, opened.incarnation));
             }
             Record::Sealed(sealed) => {
@@ -295,6 +310,14 @@ impl Check {
                 self.damage("length of the file", length, &wanted, &got);
             }
         }
+        Ok(())
+    }
+
+    fn artifacts(&mut self, log: &Log) -> Result<()> {
+        self.report.artifacts = self.artifacts.files.len() as u64;
+        self.report.chunks = self.artifacts.chunks.len() as u64;
+        let damages = check_artifacts(log, &self.artifacts, self.end)?;
+        self.report.damages.extend(damages);
         Ok(())
     }
 

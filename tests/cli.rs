@@ -1,5 +1,6 @@
 //! The program `tracklite` as a person or a script meets it: the built binary on real files.
 
+mod artifacts;
 mod bad_input;
 mod compare;
 mod experiments;
@@ -66,6 +67,15 @@ impl Sample {
         program(self.folder.path())
             .arg(command)
             .arg(&self.file)
+            .args(arguments)
+            .output()
+            .expect("the program starts")
+    }
+
+    /// Runs the program with these arguments.
+    fn run_any(&self, command: &str, arguments: &[&str]) -> Output {
+        program(self.folder.path())
+            .arg(command)
             .args(arguments)
             .output()
             .expect("the program starts")

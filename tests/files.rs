@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tracklite::{Database, Error, ErrorKind, IndexPlace, Run, Step};
 
-use helper::Helper;
+pub(crate) use helper::Helper;
 
 /// The first extent of a process, and more than half of the points that it takes.
 #[cfg(feature = "internals")]

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod artifacts;
 mod backup;
 mod bad_input;
 #[cfg(feature = "cli")]

@@ -7,22 +7,23 @@ use std::sync::Arc;
 use tracklite::internals::frame::{self, EMPTY_CHAIN_HASH, RawRecord};
 use tracklite::internals::header::Header;
 use tracklite::internals::record::{
-    BlockPlace, BlockUnitOpened, DatasetLogged, ExperimentCreated, ExperimentLifecycleSet,
-    ExperimentRenamed, ExperimentTagDeleted, ExperimentTagsSet, ExtentOpened, Incarnation,
+    ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, BlockPlace, BlockUnitOpened,
+    ChunkUnitOpened, ChunksFreed, ChunksStored, DatasetLogged, ExperimentCreated, ExperimentLifecycleSet,
+    ExperimentRenamed, ExperimentTagDeleted, ExperimentTagsSet, ExtentOpened, FileContent, Incarnation,
     InputsLogged, OutputsLogged, ParamsSet, Position, Punched, Purged, Record, RecordClass,
     RowDefined, RunLifecycleSet, RunResumed, RunStarted, RunUpdated, Sealed, SealedBlock,
-    SealedSeries, SeriesDefined, SeriesId, TagDeleted, TagsSet, WriterClosed, WriterOpened,
+    SealedSeries, SeriesDefined, SeriesId, StoredChunk, TagDeleted, TagsSet, WriterClosed, WriterOpened, WrittenFile,
 };
 use tracklite::internals::storage::{MemoryFile, Storage as _};
 use tracklite::internals::{FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, unit_start};
-use tracklite::{Database, ExperimentId, IndexPlace, Lifecycle, RunId, RunStatus};
+use tracklite::{ArtifactOwner, ContentHash, Database, ExperimentId, IndexPlace, Lifecycle, RunId, RunStatus};
 use tracklite_fuzz::Choices;
 
 tracklite_fuzz::fuzz_program!(run, seeds);
 
 const FILE: FileId = FileId(7);
 const FRAMES_MAX: usize = 24;
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 22] = [
     "experiments",
     "experiment_tags",
     "runs",
@@ -41,6 +42,10 @@ const TABLES: [&str; 18] = [
     "row_schema_runs",
     "extents",
     "block_series",
+    "artifacts",
+    "artifact_chunks",
+    "chunks",
+    "chunk_units",
 ];
 
 fn run(input: &[u8]) {
@@ -212,11 +217,14 @@ fn sealed(choices: &mut Choices<'_>) -> Record {
 fn about_writers(choices: &mut Choices<'_>) -> Record {
     let incarnation = incarnation(choices);
     let (unit, units) = (choices.below(8) as u32, choices.below(3) as u32);
-    match choices.below(6) {
+    match choices.below(8) {
         0 => WriterClosed { incarnation }.into(),
         1 => ExtentOpened { incarnation, unit, units }.into(),
         2 => BlockUnitOpened { incarnation, unit, units }.into(),
         3 => Punched { extents: vec![unit, units] }.into(),
+        4 => ChunkUnitOpened { incarnation, unit, units }.into(),
+        5 if choices.byte() < 128 => ChunksFreed { hashes: hashes(choices) }.into(),
+        5 => ChunksStored { chunks: hashes(choices).into_iter().map(chunk).collect() }.into(),
         _ => WriterOpened {
             incarnation,
             byte: choices.below(3) as u16,
@@ -246,7 +254,7 @@ fn about_experiments(choices: &mut Choices<'_>) -> Record {
 
 fn about_runs(choices: &mut Choices<'_>) -> Record {
     let run = run_id(choices);
-    match choices.below(8) {
+    match choices.below(10) {
         0 => RunResumed { run, incarnation: incarnation(choices), time: 5 }.into(),
         1 => RunUpdated {
             run,
@@ -263,7 +271,46 @@ fn about_runs(choices: &mut Choices<'_>) -> Record {
             Purged { runs: vec![run], experiments }.into()
         }
         6 => about_data(choices, run),
+        7 | 8 => about_artifacts(choices, run),
         _ => ParamsSet { run, params: pairs(choices) }.into(),
+    }
+}
+
+fn hashes(choices: &mut Choices<'_>) -> Vec<ContentHash> {
+    (0..choices.below(4)).map(|_| ContentHash::from_bytes([choices.below(8) as u8; 32])).collect()
+}
+
+fn chunk(hash: ContentHash) -> StoredChunk {
+    let offset = 131_136 + u64::from(hash.as_bytes()[0]) * 8;
+    StoredChunk { hash, length: 8, coded: 8, codec: 0, offset, checksum: 1 }
+}
+
+fn about_artifacts(choices: &mut Choices<'_>, run: RunId) -> Record {
+    let owner = ArtifactOwner::Run(run);
+    let (time, path) = (choices.integer(), text(choices));
+    let file = |choices: &mut Choices<'_>| {
+        let (path, size, hashes) = (text(choices), u64::from(choices.byte()), hashes(choices));
+        let is_list = choices.byte() < 64;
+        let content =
+            if is_list { FileContent::List(hashes) } else { FileContent::Chunks(hashes) };
+        WrittenFile {
+            path,
+            size,
+            digest: ContentHash::from_bytes([9; 32]),
+            media_type: None,
+            content,
+        }
+    };
+    match choices.below(4) {
+        0 => ArtifactsDeleted { owner, time, path }.into(),
+        1 => {
+            let uri = text(choices);
+            ArtifactReferenced { owner, time, path, uri, size: None, digest: None }.into()
+        }
+        _ => {
+            let files = (0..choices.below(4)).map(|_| file(choices)).collect();
+            ArtifactsWritten { owner, time, files }.into()
+        }
     }
 }
 

@@ -56,6 +56,84 @@ pub(super) enum Command {
     Delete(ChangeArgs),
     /// Takes the deletion of a run back
     Restore(ChangeArgs),
+    /// The files of a run: lists them, gets them out, puts some in, removes some
+    #[command(subcommand)]
+    Artifacts(ArtifactsCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ArtifactsCommand {
+    /// What is in a folder of the run's artifacts
+    Ls(ArtifactsLsArgs),
+    /// Writes an artifact, or a folder of them, to a local folder; or a file to standard output
+    Get(ArtifactsGetArgs),
+    /// Logs a local file, or all that is in a local folder
+    Put(ArtifactsPutArgs),
+    /// Deletes an artifact, or a folder of them; `gc` gives its space back
+    Rm(ArtifactsRmArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ArtifactsLsArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The run's id or the beginning of it
+    pub(super) run: String,
+    /// The folder [default: the root]
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(super) path: String,
+    /// List all files below it instead of what is directly in it
+    #[arg(long, short)]
+    pub(super) recursive: bool,
+    /// Print JSON: an array of objects
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ArtifactsGetArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The run's id or the beginning of it
+    pub(super) run: String,
+    /// The file or folder [default: all there is]
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(super) path: String,
+    /// The local folder below which it goes, under its own path; - for standard output
+    #[arg(long, short, value_name = "FOLDER", default_value = ".")]
+    pub(super) to: PathBuf,
+    /// Print JSON: where it is now
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ArtifactsPutArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The run's id or the beginning of it
+    pub(super) run: String,
+    /// The local file or folder
+    pub(super) local: PathBuf,
+    /// The path that a file gets, or the folder in which a folder's files go [default: the name of
+    /// the file; the root for a folder]
+    pub(super) path: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ArtifactsRmArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The run's id or the beginning of it
+    pub(super) run: String,
+    /// The file or folder
+    pub(super) path: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -20,6 +20,7 @@
 //! `"Infinity"` and `"-Infinity"`.
 
 mod args;
+mod artifacts;
 mod columns;
 mod commands;
 mod compare;
@@ -139,6 +140,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Gc(args) => upkeep::gc(&args, terminal),
         Command::Delete(args) => upkeep::delete(&args, terminal),
         Command::Restore(args) => upkeep::restore(&args, terminal),
+        Command::Artifacts(command) => artifacts::artifacts(&command, terminal),
     }
 }
 

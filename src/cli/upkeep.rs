@@ -22,6 +22,8 @@ struct VerifyObject<'a> {
     runs: u64,
     points: u64,
     blocks: u64,
+    artifacts: u64,
+    chunks: u64,
     damages: Vec<DamageObject<'a>>,
     notes: &'a [String],
     salvage: Option<SalvageObject<'a>>,
@@ -139,6 +141,8 @@ fn verify_object<'a>(
         runs: report.runs,
         points: report.points,
         blocks: report.blocks,
+        artifacts: report.artifacts,
+        chunks: report.chunks,
         damages: report.damages.iter().map(DamageObject::from).collect(),
         notes: &report.notes,
         salvage: salvage.map(|(path, saved)| SalvageObject {
@@ -194,6 +198,8 @@ fn print_report(
         text::plural(report.runs, "run"),
         text::plural(report.blocks, "column block"),
         text::plural(report.points, "point"),
+        text::plural(report.artifacts, "artifact"),
+        text::plural(report.chunks, "chunk"),
     ];
     let verdict = match report.damages.len() as u64 {
         0 => terminal.paint(Style::Good, "sound").into_owned(),

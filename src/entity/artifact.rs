@@ -1,8 +1,10 @@
-//! What holds artifacts.
+//! What holds artifacts, and what is told of them.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{LoggedModelId, RegisteredModelId, RunId};
+use crate::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 
 /// What a tree of artifacts belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,4 +20,57 @@ pub enum ArtifactOwner {
         /// The number of the version, from 1.
         version: u64,
     },
+}
+
+/// The BLAKE3 hash of some bytes: 256 bits, written as 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ContentHash([u8; 32]);
+
+impl ContentHash {
+    /// How many bytes a hash has.
+    pub const BYTES: usize = 32;
+
+    /// The hash whose bytes are exactly these.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        ContentHash(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ContentHash({self})")
+    }
+}
+
+/// A file or a folder among artifacts, as a listing tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ArtifactInfo {
+    /// The path below the owner, with `/` between its parts.
+    pub path: String,
+    /// Whether it is a folder; a folder is there as long as there is a file in it.
+    pub is_folder: bool,
+    /// The size in bytes; `None` for folders, and for references that do not say.
+    pub size: Option<u64>,
+    /// What kind of file it is, by its ending, as a MIME type.
+    pub media_type: Option<String>,
+    /// The BLAKE3 hash of a file's bytes in hex digits, or what a reference says.
+    pub digest: Option<String>,
+    /// Where the file is, when it is a reference to one outside of the database.
+    pub uri: Option<String>,
+    /// When it was written; of a folder, when the newest file in it was.
+    pub written: Timestamp,
 }

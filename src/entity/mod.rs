@@ -7,7 +7,7 @@ mod metric;
 mod run;
 mod tag;
 
-pub use self::artifact::ArtifactOwner;
+pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
 pub use self::metric::{MetricHistory, MetricPoint, MetricStatistics};

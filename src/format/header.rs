@@ -101,11 +101,13 @@ pub enum UnitKind {
     Extent = 2,
     /// Column blocks.
     Block = 3,
+    /// Chunks of artifacts.
+    Chunks = 4,
 }
 
 impl UnitKind {
     fn from_byte(byte: u8) -> Option<Self> {
-        [UnitKind::Chain, UnitKind::Extent, UnitKind::Block]
+        [UnitKind::Chain, UnitKind::Extent, UnitKind::Block, UnitKind::Chunks]
             .into_iter()
             .find(|it| *it as u8 == byte)
     }

@@ -4,6 +4,8 @@
 
 #[cfg(not(loom))]
 pub mod block;
+#[cfg(not(loom))]
+pub mod chunk;
 pub mod frame;
 pub mod header;
 pub mod record;

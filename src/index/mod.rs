@@ -13,6 +13,7 @@
 )]
 
 mod apply;
+mod artifacts;
 mod inputs;
 mod leftovers;
 mod place;
@@ -38,6 +39,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{Position, Record};
 
 use self::apply::Applier;
+pub(crate) use self::artifacts::Artifact;
 pub(crate) use self::place::IndexKey;
 pub use self::place::IndexPlace;
 use self::place::{FolderLock, IndexFiles};

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 /// Each entry takes the schema one version further; an entry that was released never changes.
 ///
 /// An index of another version is not migrated but built anew, which is always allowed.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 /// The version of the schema that this build reads and writes.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -217,6 +217,46 @@ CREATE VIEW run_datasets AS
     FROM dataset_inputs JOIN runs USING (run) JOIN datasets USING (dataset)
     LEFT JOIN dataset_input_tags ON dataset_input_tags.input = dataset_inputs.input
     AND key = 'mlflow.data.context';
+";
+
+/// Artifacts, the chunks that they are made of, and the units in which chunks stand. `content` is the
+/// hashes of chunks, one after another.
+const VERSION_3: &str = "
+CREATE TABLE artifacts (
+    artifact   INTEGER PRIMARY KEY,
+    owner_kind TEXT NOT NULL,
+    owner      TEXT NOT NULL,
+    version    INTEGER NOT NULL,
+    path       TEXT NOT NULL,
+    written    INTEGER NOT NULL,
+    size       INTEGER,
+    digest     TEXT,
+    media_type TEXT,
+    uri        TEXT,
+    is_list    INTEGER NOT NULL,
+    content    BLOB NOT NULL
+);
+CREATE UNIQUE INDEX artifacts_by_path ON artifacts (owner, version, path);
+CREATE INDEX artifacts_with_lists ON artifacts (artifact) WHERE is_list;
+CREATE TABLE artifact_chunks (
+    hash     BLOB NOT NULL,
+    artifact INTEGER NOT NULL,
+    PRIMARY KEY (hash, artifact)
+) WITHOUT ROWID;
+CREATE TABLE chunks (
+    hash     BLOB PRIMARY KEY,
+    length   INTEGER NOT NULL,
+    coded    INTEGER NOT NULL,
+    codec    INTEGER NOT NULL,
+    offset   INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX chunks_by_offset ON chunks (offset);
+CREATE TABLE chunk_units (
+    unit        INTEGER PRIMARY KEY,
+    units       INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL
+);
 ";
 
 /// What is there before the first frame: the experiment that every file has.

@@ -339,6 +339,7 @@ impl Log {
         for &(unit, units) in sealer.block_units() {
             self.rewrite(unit_start(unit), u64::from(units) * UNIT_BYTES)?;
         }
+        self.rewrite_chunks()?;
         // The mutex keeps the writer still: a store between the read and the write would be lost.
         let points = self.points.lock();
         for (extent, _) in points.unsealed() {
@@ -376,7 +377,7 @@ impl Log {
         self.rewrite(unit_start(extent.unit), u64::from(extent.units) * UNIT_BYTES)
     }
 
-    fn rewrite(&self, start: u64, length: u64) -> Result<()> {
+    pub(super) fn rewrite(&self, start: u64, length: u64) -> Result<()> {
         let mut buffer = vec![0; REWRITE_BYTES.min(length) as usize];
         for offset in (0..length).step_by(REWRITE_BYTES as usize) {
             let piece = &mut buffer[..REWRITE_BYTES.min(length - offset) as usize];

@@ -2,8 +2,8 @@
 //! append to them.
 //!
 //! One [`Log`] is one process's engine on one file. Lock order, outermost first: `maintenance`,
-//! `sealer`, `syncing`, one of `preparing` and `populating`, then one of `points` and
-//! `definitions`, then one of `unopened` and `chain` (which goes with the metadata lock of the
+//! `sealer`, `syncing`, `chunk_units`, one of `preparing` and `populating`, then one of `points`
+//! and `definitions`, then one of `unopened` and `chain` (which goes with the metadata lock of the
 //! file). `maintenance` is also taken further inside, and then only tried. `refusal`, `warnings`,
 //! `seen_dead` and the state of a `Wake` are held for no other lock.
 
@@ -12,6 +12,7 @@ mod append;
 mod background;
 mod batch;
 mod chain;
+mod chunks;
 mod definitions;
 #[cfg(test)]
 #[cfg(feature = "internals")]
@@ -44,6 +45,8 @@ use self::append::Chain;
 pub(crate) use self::background::Background;
 pub(crate) use self::batch::KeyedPoints;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor, damaged};
+use self::chunks::ChunkUnits;
+pub(crate) use self::chunks::{ChunkAmount, padded};
 pub(crate) use self::definitions::{Definition, Definitions};
 pub use self::open::{new_file, new_header};
 pub(crate) use self::points::{check_row_length, check_run_writable};
@@ -118,6 +121,7 @@ pub(crate) struct Log {
     writer: Option<WriterIdentity>,
     maintenance: Mutex<()>,
     sealer: Mutex<Sealer>,
+    chunk_units: Mutex<ChunkUnits>,
     points: Mutex<Points>,
     definitions: Mutex<Definitions>,
     chain: Mutex<Chain>,

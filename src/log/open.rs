@@ -117,6 +117,7 @@ impl Log {
             writer,
             maintenance: Mutex::new(()),
             sealer: Mutex::new(Sealer::default()),
+            chunk_units: Mutex::default(),
             points: Mutex::new(Points::new(end)),
             definitions: Mutex::new(Definitions::default()),
             chain: Mutex::new(chain),

@@ -336,20 +336,25 @@ impl Log {
             let Some(unit) = take.units(units) else { return Ok((Vec::new(), (0, 0))) };
             Ok((vec![BlockUnitOpened { incarnation, unit, units }.into()], (unit, units)))
         })?;
-        let header = UnitHeader {
-            kind: UnitKind::Block,
-            unit,
-            units,
-            incarnation,
-            previous_end: Position(0),
-            previous_hash: 0,
-        };
+        self.begin_unit(UnitKind::Block, unit, units, incarnation)?;
         let start = unit_start(unit);
-        self.storage
-            .write_at(start, &header.encode(self.file))
-            .map_err(io_error(format!("opening block unit {unit}")))?;
         let end = start + u64::from(units) * UNIT_BYTES;
         Ok(BlockRoom { next: start + UNIT_HEADER_BYTES, end, unit, units })
+    }
+
+    /// Writes the header of a unit that the chain names already.
+    pub(super) fn begin_unit(
+        &self,
+        kind: UnitKind,
+        unit: u32,
+        units: u32,
+        incarnation: Incarnation,
+    ) -> Result<()> {
+        let (previous_end, previous_hash) = (Position(0), 0);
+        let header = UnitHeader { kind, unit, units, incarnation, previous_end, previous_hash };
+        self.storage
+            .write_at(unit_start(unit), &header.encode(self.file))
+            .map_err(io_error(format!("opening unit {unit}, of kind {kind:?}")))
     }
 
     /// Syncs the frames that sealed extents, so that the space of these may be given back.
@@ -433,6 +438,7 @@ impl Log {
             self.sync_once()?;
         }
         self.release_block_room()?;
+        self.close_chunk_unit()?;
         let owes = {
             let sealer = self.sealer.lock();
             !sealer.debts.is_empty()

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{Frame, RawRecord};
 use crate::format::record::{
     Checkpoint, CheckpointExperiment, CheckpointExtent, CheckpointKind, CheckpointWriter,
-    Incarnation, Position, Record, RecordClass, WriterOpened, is_definition,
+    Incarnation, Position, Record, RecordClass, WriterOpened, is_definition, is_of_artifacts,
 };
 use crate::format::{FIRST_CHAIN_UNIT, UNIT_BYTES};
 use crate::id::{ExperimentId, RunId};
@@ -185,8 +185,8 @@ impl State {
     fn concerns(&self, raw: &RawRecord<'_>) -> bool {
         match raw.run() {
             Some(run) => self.runs.contains_key(&run),
-            // Definitions matter to their owner and to the index alone.
-            None => !is_definition(raw.kind),
+            // Definitions matter to their owner and to the index alone, files to the index.
+            None => !is_definition(raw.kind) && !is_of_artifacts(raw.kind),
         }
     }
 
@@ -205,6 +205,7 @@ impl State {
                 }
             }
             Record::BlockUnitOpened(opened) => self.take_units(opened.unit, opened.units),
+            Record::ChunkUnitOpened(opened) => self.take_units(opened.unit, opened.units),
             Record::Sealed(sealed) => {
                 if let Some(writer) = self.writer_mut(sealed.incarnation) {
                     let named = |extent: &&mut ExtentState| sealed.extents.contains(&extent.unit);

@@ -13,14 +13,14 @@ const PART: &str = "TRACKLITE_FILES_PART";
 const FILE: &str = "TRACKLITE_FILES_FILE";
 
 /// A process that plays a part; killed when dropped.
-pub(super) struct Helper {
+pub(crate) struct Helper {
     process: Child,
     output: BufReader<ChildStdout>,
 }
 
 impl Helper {
     /// Starts a process that plays this part on this file.
-    pub(super) fn start(part: &str, file: &Path) -> Helper {
+    pub(crate) fn start(part: &str, file: &Path) -> Helper {
         let mut command = Command::new(env::current_exe().expect("the program has a path"));
         command.args(["--exact", "files::helper::plays_its_part", "--nocapture"]);
         command.env(PART, part).env(FILE, file).stdout(Stdio::piped()).stderr(Stdio::inherit());
@@ -30,7 +30,7 @@ impl Helper {
     }
 
     /// Waits for a line that the part prints; gives what follows the word.
-    pub(super) fn wait_for(&mut self, word: &str) -> String {
+    pub(crate) fn wait_for(&mut self, word: &str) -> String {
         let mut line = String::new();
         while self.output.read_line(&mut line).expect("the helper writes text") > 0 {
             if let Some(at) = line.find(word) {
@@ -51,7 +51,7 @@ impl Helper {
     }
 
     /// Waits for its end, which must be a good one.
-    pub(super) fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         let status = self.process.wait().expect("a child can be waited for");
         assert!(status.success(), "a helper ended with {status}");
     }
@@ -74,6 +74,8 @@ fn plays_its_part() {
         "create" => create(file),
         "log for ever" => log_for_ever(file),
         "vacuum again and again" => vacuum_again_and_again(file),
+        "die in an upload" => crate::artifacts::die_in_an_upload(&open(file)),
+        "log the same artifacts" => crate::artifacts::log_the_same(&open(file)),
         #[cfg(feature = "internals")]
         "hold the metadata lock" => internal::hold(file, 0),
         #[cfg(feature = "internals")]

@@ -43,14 +43,16 @@ const ABOVE_ALL: &[&str] = &["lib", "internals", "bin"];
 /// The layers in which another crate may be named; crates not listed may be used anywhere.
 const CRATES: &[(&str, &[&str])] = &[
     ("bincode", &["format"]),
+    ("blake3", &["format"]),
     ("clap", &["cli"]),
+    ("fastcdc", &["format"]),
     ("libc", &["sys", "storage"]),
     ("memmap2", &["sys", "storage"]),
     ("pco", &["format"]),
     ("polars", &["dataframe", "api", "cli"]),
     ("rusqlite", &["index"]),
     ("rustix", &["sys", "storage", "log", "index", "api"]),
-    ("serde_json", &["cli"]),
+    ("serde_json", &["api", "cli"]),
     ("zstd", &["format"]),
 ];
 

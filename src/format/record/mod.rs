@@ -2,12 +2,17 @@
 //!
 //! A released struct never changes; what needs another field becomes the next version.
 
+mod artifacts;
 mod storage;
 mod tracking;
 
 use bincode::error::{DecodeError, EncodeError};
 use serde::{Deserialize, Serialize};
 
+pub use artifacts::{
+    ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, ChunkUnitOpened, ChunksFreed,
+    ChunksStored, FileContent, StoredChunk, WrittenFile,
+};
 pub use storage::{
     BlockMoved, BlockPlace, BlockUnitOpened, Checkpoint, CheckpointExperiment, CheckpointExtent,
     CheckpointKind, CheckpointWriter, ExtentOpened, Punched, RowDefined, Sealed, SealedBlock,
@@ -149,6 +154,9 @@ records! {
     SeriesDefined = 8, 0, ReadIncompatible;
     RowDefined = 9, 0, ReadIncompatible;
     Checkpoint = 10, 0, WriteIncompatible;
+    ChunkUnitOpened = 11, 0, WriteIncompatible;
+    ChunksStored = 12, 0, WriteIncompatible;
+    ChunksFreed = 13, 0, WriteIncompatible;
     ExperimentCreated = 32, 0, ReadIncompatible;
     ExperimentRenamed = 33, 0, ReadIncompatible;
     ExperimentLifecycleSet = 34, 0, ReadIncompatible;
@@ -164,11 +172,27 @@ records! {
     Purged = 55, 0, ReadIncompatible;
     InputsLogged = 56, 0, ReadIncompatible;
     OutputsLogged = 57, 0, ReadIncompatible;
+    ArtifactsWritten = 80, 0, ReadIncompatible;
+    ArtifactReferenced = 81, 0, ReadIncompatible;
+    ArtifactsDeleted = 82, 0, ReadIncompatible;
 }
 
 /// Whether records of this kind say what ids of series and rows stand for.
 pub(crate) const fn is_definition(kind: u16) -> bool {
     matches!(kind, SeriesDefined::KIND | RowDefined::KIND)
+}
+
+/// Whether records of this kind say which files there are and where their bytes stand: the index
+/// alone needs to know.
+pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
+    matches!(
+        kind,
+        ChunksStored::KIND
+            | ChunksFreed::KIND
+            | ArtifactsWritten::KIND
+            | ArtifactReferenced::KIND
+            | ArtifactsDeleted::KIND
+    )
 }
 
 /// Whether the first field of records of this kind is the run that they are about; of

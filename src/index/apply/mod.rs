@@ -1,6 +1,7 @@
 //! Records become rows. Nothing here fails because of what a record says: a record that names
 //! something unknown or purged changes nothing.
 
+mod artifacts;
 mod inputs;
 mod points;
 mod tags;
@@ -8,7 +9,7 @@ mod tags;
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 
-use crate::entity::{Lifecycle, PARENT_RUN_TAG, RUN_NAME_TAG, RunStatus};
+use crate::entity::{ArtifactOwner, Lifecycle, PARENT_RUN_TAG, RUN_NAME_TAG, RunStatus};
 use crate::format::record::{
     Incarnation, Position, Purged, Record, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
     SeriesId,
@@ -123,6 +124,12 @@ impl<'c> Applier<'c> {
             Record::Purged(it) => self.purged(it),
             Record::InputsLogged(it) => self.inputs_logged(it),
             Record::OutputsLogged(it) => self.outputs_logged(it),
+            Record::ChunkUnitOpened(it) => self.chunk_unit_opened(it),
+            Record::ChunksStored(it) => self.chunks_stored(it),
+            Record::ChunksFreed(it) => self.chunks_freed(it),
+            Record::ArtifactsWritten(it) => self.artifacts_written(it),
+            Record::ArtifactReferenced(it) => self.artifact_referenced(it),
+            Record::ArtifactsDeleted(it) => self.artifacts_deleted(&it.owner, &it.path),
             // Space and repetition: nothing that a query asks for.
             Record::BlockUnitOpened(_)
             | Record::Punched(_)
@@ -293,6 +300,7 @@ impl<'c> Applier<'c> {
         for &id in &it.runs {
             if let Some(run) = self.run(id)? {
                 self.run_purged(run)?;
+                self.artifacts_deleted(&ArtifactOwner::Run(id), "")?;
             }
             self.runs.remove(&id);
         }

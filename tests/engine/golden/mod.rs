@@ -13,7 +13,7 @@ use tracklite::internals::header::Header;
 use tracklite::storage::{FaultPlan, MemoryFile};
 use tracklite::{Dataset, DatasetInput, Lifecycle, ModelOutput, RunStatus};
 
-use self::writer::{Blocks, FINISHED, RUN, TIME, accuracy, live_loss, loss};
+use self::writer::{Blocks, CHUNKS, FINISHED, RUN, TIME, accuracy, live_loss, loss};
 use crate::support::{self, Content, ExperimentContent, Opening, Point, RunContent};
 
 /// The fixture as it was when this was compiled: it is there wherever the program runs.
@@ -101,6 +101,25 @@ fn the_golden_file_of_version_0_tells_inputs_and_outputs() {
 }
 
 #[test]
+fn the_golden_file_of_version_0_tells_artifacts() {
+    let file = MemoryFile::with_bytes(&stored());
+    let (database, _) = support::open(&file, &Opening::read(), &FaultPlan::new());
+    let artifacts = database.unwrap().run(RUN).unwrap().artifacts();
+    let found: Vec<String> = artifacts.list_all().unwrap().into_iter().map(|it| it.path).collect();
+    assert_eq!(found, ["a.txt", "b/empty", "b/list", "data"]);
+    for path in ["a.txt", "b/list"] {
+        assert_eq!(artifacts.read(path).unwrap(), CHUNKS.concat());
+    }
+    assert_eq!(artifacts.read("b/empty").unwrap(), b"");
+    let info = artifacts.info("a.txt").unwrap();
+    assert_eq!((info.size, info.media_type.as_deref()), (Some(12), Some("text/plain")));
+    let reference = artifacts.info("data").unwrap();
+    assert_eq!(reference.uri.as_deref(), Some("s3://golden/train.csv"));
+    let report = support::verify(&file).unwrap();
+    assert_eq!((report.artifacts, report.chunks), (4, 3));
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_written_to() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -126,6 +145,6 @@ fn this_build_writes_version_0_as_the_golden_file_has_it() {
     let written = writer::write(&blocks);
     let differs = stored.iter().zip(&written).position(|(old, new)| old != new);
     assert_eq!((differs, stored.len()), (None, written.len()), "the format has changed");
-    let all: BTreeSet<u16> = (1..=10).chain(32..=36).chain(48..=57).collect();
+    let all: BTreeSet<u16> = (1..=13).chain(32..=36).chain(48..=57).chain(80..=82).collect();
     assert_eq!(kinds, all, "every kind of record is in the golden file");
 }

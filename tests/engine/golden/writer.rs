@@ -9,14 +9,15 @@ use tracklite::internals::new_file;
 use tracklite::internals::record::*;
 use tracklite::internals::slot::{SlotSeed, point_words, row_words};
 use tracklite::internals::word::WordPlace;
-use tracklite::{ExperimentId, Lifecycle, RunId, RunStatus};
+use tracklite::{ArtifactOwner, ContentHash, ExperimentId, Lifecycle, RunId, RunStatus};
 
 const UNIT: usize = 64 * 1024;
-const UNITS: usize = 6;
+const UNITS: usize = 7;
 const SECOND_CHAIN_UNIT: u32 = 4;
 const BLOCK_UNIT: u32 = 3;
 /// The extent that was sealed and punched, and the one that was not.
 const EXTENTS: [u32; 2] = [2, 5];
+const CHUNK_UNIT: u32 = 6;
 const FIRST_FRAME: usize = 128;
 const WRITERS: [Incarnation; 2] =
     [Incarnation(0x1111_2222_3333_4445), Incarnation(0x5555_6666_7777_8889)];
@@ -203,6 +204,7 @@ pub fn write(blocks: &Blocks) -> Vec<u8> {
     seal(&mut writer, blocks);
     changes(&mut writer);
     second_writer(&mut writer);
+    artifacts(&mut writer);
     writer.bytes
 }
 
@@ -333,4 +335,62 @@ fn second_writer(writer: &mut Writer) {
     let values = [accuracy()[3].1.to_bits(), live_loss()[2].1.to_bits(), 0, 0];
     writer.slots(2, &row_words(seed, 2, SeriesId(3), 2001, TIME + 2001, 2, &values));
     writer.slots(3, &values);
+}
+
+/// What the chunks hold, and how they stand in their unit; the second one as a frame of zstd, the
+/// third one as a list of the first two, the last one of no file any more.
+fn chunks() -> [(Vec<u8>, u8, Vec<u8>); 4] {
+    let frame = [b"\x28\xb5\x2f\xfd\x20\x05\x29\0\0", &CHUNKS[1][..]].concat();
+    let list = CHUNKS[..2].iter().flat_map(|bytes| *blake3::hash(bytes).as_bytes());
+    let list: Vec<u8> = list.collect();
+    let [first, second] = CHUNKS.map(<[u8]>::to_vec);
+    [(first.clone(), 0, first), (second, 1, frame), (list.clone(), 0, list), (vec![7], 0, vec![7])]
+}
+
+/// The bytes of the files.
+pub const CHUNKS: [&[u8]; 2] = [b"Hello, ", b"chunk"];
+
+fn hash(bytes: &[u8]) -> ContentHash {
+    ContentHash::from_bytes(*blake3::hash(bytes).as_bytes())
+}
+
+/// Files of the second writer, and one that was deleted and its chunk freed.
+fn artifacts(writer: &mut Writer) {
+    let (incarnation, owner) = (WRITERS[1], ArtifactOwner::Run(RUN));
+    writer.frame(&[ChunkUnitOpened { incarnation, unit: CHUNK_UNIT, units: 1 }.into()]);
+    writer.unit(UnitKind::Chunks, CHUNK_UNIT, incarnation);
+    let mut next = CHUNK_UNIT as usize * UNIT + 64;
+    let mut stored = Vec::new();
+    for (bytes, codec, coded) in chunks() {
+        let [length, size] = [&bytes, &coded].map(|it| u32::try_from(it.len()).unwrap());
+        let (offset, checksum) = (next as u64, crc32c::crc32c(&coded));
+        stored.push(StoredChunk { hash: hash(&bytes), length, coded: size, codec, offset, checksum });
+        writer.put(next, &coded);
+        next = (next + coded.len()).next_multiple_of(8);
+    }
+    let hashes: Vec<ContentHash> = stored.iter().map(|chunk| chunk.hash).collect();
+    let whole = CHUNKS.concat();
+    let file = |path: &str, content, bytes: &[u8]| WrittenFile {
+        path: path.to_owned(),
+        size: bytes.len() as u64,
+        digest: hash(bytes),
+        media_type: (path == "a.txt").then(|| "text/plain".to_owned()),
+        content,
+    };
+    let files = vec![
+        file("a.txt", FileContent::Chunks(hashes[..2].to_vec()), &whole),
+        file("b/list", FileContent::List(vec![hashes[2]]), &whole),
+        file("b/empty", FileContent::Chunks(Vec::new()), b""),
+        file("gone/x", FileContent::Chunks(vec![hashes[3]]), &[7]),
+    ];
+    let uri = "s3://golden/train.csv".to_owned();
+    let (path, digest) = ("data".to_owned(), Some("md5:1".to_owned()));
+    writer.frame(&[
+        ChunksStored { chunks: stored }.into(),
+        ArtifactsWritten { owner, time: TIME, files }.into(),
+        ArtifactReferenced { owner, time: TIME, path, uri, size: Some(7), digest }.into(),
+    ]);
+    writer.frame(&[ArtifactsDeleted { owner, time: TIME, path: "gone".to_owned() }.into()]);
+    writer.frame(&[ChunksFreed { hashes: vec![hashes[3]] }.into()]);
+    writer.word(WordPlace::DurableMark, writer.at as u64 / 8);
 }

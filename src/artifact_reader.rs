@@ -1,0 +1,204 @@
+//! Reading a file chunk by chunk; each one is checked against its name.
+
+use std::fmt;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use crate::database::Database;
+use crate::engine::Engine;
+use crate::entity::{ArtifactInfo, ContentHash};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::record::{FileContent, StoredChunk};
+use crate::index::Artifact;
+
+/// How often a chunk is looked for that moves while it is read.
+const ATTEMPTS_MAX: usize = 8;
+
+/// An open artifact: [`Read`] and [`Seek`] over its bytes, as they were when it was opened.
+///
+/// Each chunk is checked against its BLAKE3 hash before any byte of it is given; one that is damaged
+/// is an error, of kind [`io::ErrorKind::InvalidData`] with an [`Error`] in it. Holds one chunk of at
+/// most 1 MiB in memory. Neither deleting the artifact nor writing another one in its place changes
+/// what is read, until `gc` frees its chunks: then it is an error.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+/// use std::io::{Read, Seek, SeekFrom};
+///
+/// let run = database.default_experiment()?.start_run("")?;
+/// run.log_text("notes.txt", "one two three")?;
+/// let mut notes = run.artifacts().open("notes.txt")?;
+/// notes.seek(SeekFrom::Start(4))?;
+/// let mut word = [0; 3];
+/// notes.read_exact(&mut word)?;
+/// assert_eq!(&word, b"two");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct ArtifactReader {
+    database: Database,
+    info: ArtifactInfo,
+    chunks: Vec<StoredChunk>,
+    /// Where each chunk ends in the file.
+    ends: Vec<u64>,
+    position: u64,
+    /// The chunk in memory, by its number.
+    current: Option<(usize, Vec<u8>)>,
+}
+
+impl ArtifactReader {
+    pub(crate) fn open(database: &Database, artifact: Artifact) -> Result<Self> {
+        let engine = database.engine();
+        let Artifact { info, content } = artifact;
+        if let Some(uri) = &info.uri {
+            let message = format!("{:?} is only a reference, to {uri}", info.path);
+            return Err(engine.locate(Error::new(ErrorKind::InvalidState, message)));
+        }
+        let chunks = chunks_of(engine, &content)?;
+        let mut end = 0;
+        let ends = chunks.iter().map(|chunk| {
+            end += u64::from(chunk.length);
+            end
+        });
+        let ends = ends.collect();
+        if Some(end) != info.size {
+            let message = format!("the chunks of {:?} have {end} bytes in all", info.path);
+            return Err(engine.locate(Error::new(ErrorKind::Damaged, message)));
+        }
+        Ok(ArtifactReader {
+            database: database.clone(),
+            info,
+            chunks,
+            ends,
+            position: 0,
+            current: None,
+        })
+    }
+
+    /// What is told of the file.
+    #[must_use]
+    pub fn info(&self) -> &ArtifactInfo {
+        &self.info
+    }
+
+    /// The length of the file in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// Whether the file has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes from the position up to the end of the chunk that holds it; none at the end.
+    pub(crate) fn piece(&mut self) -> Result<&[u8]> {
+        let number = self.ends.partition_point(|end| *end <= self.position);
+        let (Some(stored), Some(end)) = (self.chunks.get(number), self.ends.get(number)) else {
+            return Ok(&[]);
+        };
+        let start = end - u64::from(stored.length);
+        let held = self.current.take_if(|(held, _)| *held == number);
+        let bytes = match held {
+            Some((_, bytes)) => bytes,
+            None => read_chunk(self.database.engine(), stored)?,
+        };
+        let (_, bytes) = self.current.insert((number, bytes));
+        // Less than a chunk's length.
+        Ok(bytes.get((self.position - start) as usize..).unwrap_or_default())
+    }
+
+    pub(crate) fn advance(&mut self, bytes: usize) {
+        self.position += bytes as u64;
+    }
+}
+
+impl Read for ArtifactReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let piece = self.piece().map_err(into_io)?;
+        let length = piece.len().min(buffer.len());
+        let (Some(from), Some(to)) = (piece.get(..length), buffer.get_mut(..length)) else {
+            return Ok(0);
+        };
+        to.copy_from_slice(from);
+        self.advance(length);
+        Ok(length)
+    }
+}
+
+impl Seek for ArtifactReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let (from, by) = match to {
+            SeekFrom::Start(position) => {
+                self.position = position;
+                return Ok(position);
+            }
+            SeekFrom::Current(by) => (self.position, by),
+            SeekFrom::End(by) => (self.len(), by),
+        };
+        let position = from.checked_add_signed(by);
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+impl fmt::Debug for ArtifactReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("ArtifactReader");
+        text.field("info", &self.info).field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+fn into_io(error: Error) -> io::Error {
+    let kind = match error.kind() {
+        ErrorKind::Damaged => io::ErrorKind::InvalidData,
+        ErrorKind::NotFound => io::ErrorKind::NotFound,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, error)
+}
+
+/// The chunks of a file in their order, and where they stand.
+pub(crate) fn chunks_of(engine: &Engine, content: &FileContent) -> Result<Vec<StoredChunk>> {
+    let lists = match content {
+        FileContent::Chunks(hashes) => return find(engine, hashes),
+        FileContent::List(lists) => find(engine, lists)?,
+    };
+    let mut chunks = Vec::new();
+    for list in lists {
+        let bytes = read_chunk(engine, &list)?;
+        let hashes: Vec<ContentHash> =
+            bytes.as_chunks().0.iter().map(|bytes| ContentHash::from_bytes(*bytes)).collect();
+        chunks.extend(find(engine, &hashes)?);
+    }
+    Ok(chunks)
+}
+
+fn find(engine: &Engine, hashes: &[ContentHash]) -> Result<Vec<StoredChunk>> {
+    let found = engine.with_index(|index, _| index.chunks(hashes))?;
+    let found = found.into_iter().zip(hashes);
+    found.map(|(found, hash)| found.ok_or_else(|| engine.locate(lost(*hash)))).collect()
+}
+
+fn lost(hash: ContentHash) -> Error {
+    let message =
+        format!("chunk {hash} is not there: the artifact was deleted and its space freed");
+    Error::new(ErrorKind::NotFound, message)
+}
+
+/// Reads a chunk. One that was freed and its space given back while it was read is looked for anew.
+pub(crate) fn read_chunk(engine: &Engine, stored: &StoredChunk) -> Result<Vec<u8>> {
+    let mut stored = *stored;
+    for _ in 0..ATTEMPTS_MAX {
+        let error = match engine.log.read_chunk(&stored) {
+            Err(error) if error.kind() == ErrorKind::Damaged => error,
+            other => return other.map_err(|error| engine.locate(error)),
+        };
+        match find(engine, &[stored.hash])?.first() {
+            Some(now) if *now != stored => stored = *now,
+            _ => return Err(engine.locate(error)),
+        }
+    }
+    Err(engine.locate(lost(stored.hash)))
+}

@@ -1,0 +1,76 @@
+//! What the chain says of artifacts, record by record: for whoever reads it without an index.
+
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::RandomState;
+
+use crate::entity::{ArtifactOwner, ContentHash};
+use crate::format::record::{Record, StoredChunk, WrittenFile};
+use crate::id::RunId;
+
+/// The files that are there, and the chunks that are stored.
+#[derive(Debug, Default)]
+pub(crate) struct ArtifactTree {
+    /// Each with the frame that wrote it, and what it says; nothing for a reference.
+    pub(crate) files: BTreeMap<(ArtifactOwner, String), (u64, Option<WrittenFile>)>,
+    pub(crate) chunks: HashMap<ContentHash, StoredChunk, RandomState>,
+}
+
+impl ArtifactTree {
+    /// Takes in a record of the frame at `position`.
+    pub(crate) fn note(&mut self, position: u64, record: &Record) {
+        match record {
+            Record::ChunksStored(stored) => {
+                for chunk in &stored.chunks {
+                    self.chunks.entry(chunk.hash).or_insert(*chunk);
+                }
+            }
+            Record::ChunksFreed(freed) => {
+                for hash in &freed.hashes {
+                    self.chunks.remove(hash);
+                }
+            }
+            Record::ArtifactsWritten(written) => {
+                for file in &written.files {
+                    let value = (position, Some(file.clone()));
+                    self.files.insert((written.owner, file.path.clone()), value);
+                }
+            }
+            Record::ArtifactReferenced(it) => {
+                self.files.insert((it.owner, it.path.clone()), (position, None));
+            }
+            Record::ArtifactsDeleted(deleted) => self.delete(deleted.owner, &deleted.path),
+            Record::Purged(purged) => {
+                let runs: Vec<RunId> = purged.runs.clone();
+                runs.into_iter().for_each(|run| self.delete(ArtifactOwner::Run(run), ""));
+            }
+            _ => {}
+        }
+    }
+
+    fn delete(&mut self, owner: ArtifactOwner, path: &str) {
+        self.files.remove(&(owner, path.to_owned()));
+        let within = if path.is_empty() { String::new() } else { format!("{path}/") };
+        let found = self.files.range((owner, within.clone())..);
+        let found = found.take_while(|((of, path), _)| *of == owner && path.starts_with(&within));
+        let found: Vec<_> = found.map(|(key, _)| key.clone()).collect();
+        found.iter().for_each(|key| drop(self.files.remove(key)));
+    }
+
+    /// Whether the frame at `position` is the one that wrote what has this path now.
+    pub(crate) fn is_current(&self, position: u64, owner: ArtifactOwner, path: &str) -> bool {
+        let found = self.files.get(&(owner, path.to_owned()));
+        found.is_some_and(|(at, _)| *at == position)
+    }
+}
+
+/// The owner, in words.
+pub(crate) fn describe(owner: &ArtifactOwner) -> String {
+    match owner {
+        ArtifactOwner::Run(run) => format!("run {run}"),
+        ArtifactOwner::LoggedModel(model) => format!("logged model {model}"),
+        ArtifactOwner::ModelVersion { model, version } => {
+            format!("version {version} of registered model {:032x}", model.to_bits())
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! `tracklite artifacts`: the files of a run.
+
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::{
+    ArtifactsCommand, ArtifactsGetArgs, ArtifactsLsArgs, ArtifactsPutArgs, ArtifactsRmArgs,
+};
+use super::table::Table;
+use super::terminal::Terminal;
+use super::{Exit, Failure, Outcome, find_run, json, text};
+use crate::{ArtifactInfo, Artifacts, Database, Error, ErrorKind, Result};
+
+/// An artifact, with MLflow's names where it has the thing.
+#[derive(Serialize)]
+struct ArtifactObject<'a> {
+    path: &'a str,
+    is_dir: bool,
+    file_size: Option<u64>,
+    media_type: Option<&'a str>,
+    digest: Option<&'a str>,
+    uri: Option<&'a str>,
+    timestamp: i64,
+}
+
+impl<'a> From<&'a ArtifactInfo> for ArtifactObject<'a> {
+    fn from(info: &'a ArtifactInfo) -> Self {
+        ArtifactObject {
+            path: &info.path,
+            is_dir: info.is_folder,
+            file_size: info.size,
+            media_type: info.media_type.as_deref(),
+            digest: info.digest.as_deref(),
+            uri: info.uri.as_deref(),
+            timestamp: info.written.as_millis(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct GotObject<'a> {
+    run_id: String,
+    path: &'a Path,
+}
+
+#[derive(Serialize)]
+struct PutObject<'a> {
+    run_id: String,
+    path: &'a str,
+}
+
+#[derive(Serialize)]
+struct RemovedObject<'a> {
+    run_id: String,
+    path: &'a str,
+    files: usize,
+}
+
+/// Does one of the commands for artifacts.
+pub(super) fn artifacts(command: &ArtifactsCommand, terminal: &mut Terminal) -> Outcome {
+    match command {
+        ArtifactsCommand::Ls(args) => list(args, terminal),
+        ArtifactsCommand::Get(args) => get(args, terminal),
+        ArtifactsCommand::Put(args) => put(args, terminal),
+        ArtifactsCommand::Rm(args) => remove(args, terminal),
+    }
+}
+
+fn to_read(file: &Path, run: &str) -> Result<Artifacts> {
+    let (database, id) = find_run(file, run)?;
+    Ok(database.run(id)?.artifacts())
+}
+
+fn to_write(file: &Path, run: &str) -> Result<(Database, Artifacts)> {
+    let database = Database::open(file)?;
+    let id = database.find_run(run)?;
+    let artifacts = database.run(id)?.artifacts();
+    Ok((database, artifacts))
+}
+
+fn run_id(artifacts: &Artifacts) -> String {
+    match artifacts.owner() {
+        crate::ArtifactOwner::Run(id) => id.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn list(args: &ArtifactsLsArgs, terminal: &mut Terminal) -> Outcome {
+    let artifacts = to_read(&args.file, &args.run)?;
+    let path = args.path.trim_end_matches('/');
+    let is_listed = |info: &ArtifactInfo| {
+        let rest = info.path.strip_prefix(path);
+        path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let mut found = match args.recursive {
+        true => artifacts.list_all()?.into_iter().filter(is_listed).collect(),
+        false => artifacts.list(path)?,
+    };
+    // Of a file, itself: as `ls` has it.
+    if found.is_empty() && !path.is_empty() {
+        found.push(artifacts.info(path)?);
+    }
+    if args.json {
+        let objects = found.iter().map(|info| Ok::<_, Failure>(ArtifactObject::from(info)));
+        json::print_array(terminal, objects)?;
+    } else if found.is_empty() {
+        terminal.line("no artifacts")?;
+    } else {
+        print_table(&found, terminal)?;
+    }
+    Ok(Exit::Good)
+}
+
+fn print_table(found: &[ArtifactInfo], terminal: &mut Terminal) -> io::Result<()> {
+    let mut table = Table::default();
+    let size = |info: &ArtifactInfo| match info.size {
+        Some(size) => text::bytes(size),
+        None => "-".to_owned(),
+    };
+    let kind = |info: &ArtifactInfo| match (&info.uri, &info.media_type, info.is_folder) {
+        (Some(uri), _, _) => format!("-> {uri}"),
+        (_, _, true) => "folder".to_owned(),
+        (_, media_type, _) => media_type.clone().unwrap_or_default(),
+    };
+    let path = |info: &ArtifactInfo| {
+        let slash = if info.is_folder { "/" } else { "" };
+        format!("{}{slash}", info.path)
+    };
+    table.numbers("size", found.iter().map(size));
+    table.words("type", found.iter().map(kind));
+    table.words("path", found.iter().map(path));
+    table.print(terminal).map(drop)
+}
+
+fn get(args: &ArtifactsGetArgs, terminal: &mut Terminal) -> Outcome {
+    let artifacts = to_read(&args.file, &args.run)?;
+    if args.to == Path::new("-") {
+        let mut reader = artifacts.open(&args.path)?;
+        io::copy(&mut reader, terminal).map_err(reading_failure)?;
+        return Ok(Exit::Good);
+    }
+    let path = artifacts.download(&args.path, &args.to)?;
+    if args.json {
+        json::print(terminal, &GotObject { run_id: run_id(&artifacts), path: &path })?;
+    } else {
+        terminal.line(&text::printable(&path.display().to_string()))?;
+    }
+    Ok(Exit::Good)
+}
+
+/// The error of the library that is in an error of the reader; others are of the output.
+fn reading_failure(error: io::Error) -> Failure {
+    match error.downcast::<Error>() {
+        Ok(error) => Failure::Command(error),
+        Err(error) => Failure::Output(error),
+    }
+}
+
+fn put(args: &ArtifactsPutArgs, terminal: &mut Terminal) -> Outcome {
+    let (database, artifacts) = to_write(&args.file, &args.run)?;
+    let is_folder = args.local.is_dir();
+    let name = args.local.file_name().and_then(|name| name.to_str());
+    let path = match (&args.path, is_folder, name) {
+        (Some(path), ..) => path.trim_end_matches('/').to_owned(),
+        (None, true, _) => String::new(),
+        (None, false, Some(name)) => name.to_owned(),
+        (None, false, None) => {
+            let message = "it has no name in UTF-8: give the path that it gets";
+            return Err(Error::new(ErrorKind::InvalidInput, message).with_path(&args.local).into());
+        }
+    };
+    if is_folder {
+        artifacts.log_folder(&args.local, &path)?;
+    } else {
+        artifacts.log_file(&args.local, &path)?;
+    }
+    let of = run_id(&artifacts);
+    drop(artifacts);
+    database.close()?;
+    let what = if path.is_empty() { "the root" } else { &path };
+    if args.json {
+        json::print(terminal, &PutObject { run_id: of, path: &path })?;
+    } else {
+        terminal.line(&format!("logged to {}", text::printable(what)))?;
+    }
+    Ok(Exit::Good)
+}
+
+fn remove(args: &ArtifactsRmArgs, terminal: &mut Terminal) -> Outcome {
+    let (database, artifacts) = to_write(&args.file, &args.run)?;
+    let path = args.path.trim_end_matches('/');
+    let before = artifacts.list_all()?.len();
+    artifacts.delete(path)?;
+    let files = before.saturating_sub(artifacts.list_all()?.len());
+    let of = run_id(&artifacts);
+    drop(artifacts);
+    database.close()?;
+    if args.json {
+        json::print(terminal, &RemovedObject { run_id: of, path, files })?;
+    } else {
+        let count = text::plural(files as u64, "file");
+        terminal.line(&format!("deleted {count}; gc gives the space back"))?;
+    }
+    Ok(Exit::Good)
+}

@@ -1,0 +1,218 @@
+//! Chunks: where a file is cut, what its pieces are called, and how they are stored.
+//!
+//! Cuts are decided by the bytes around them (FastCDC), so that versions of a large file share the
+//! chunks in which they agree. A chunk's name is the BLAKE3 hash of its bytes.
+
+use fastcdc::v2020::FastCDC;
+use zstd::bulk::{Compressor, Decompressor};
+
+use crate::entity::ContentHash;
+use crate::error::{Error, ErrorKind, Result};
+
+/// No chunk but the last one of a file is smaller.
+pub const CHUNK_BYTES_MIN: usize = 64 * 1024;
+/// What chunks have on average, about.
+pub const CHUNK_BYTES_AVERAGE: usize = 256 * 1024;
+/// No chunk is larger.
+pub const CHUNK_BYTES_MAX: usize = 1024 * 1024;
+
+/// The bytes as they are.
+pub const CODEC_RAW: u8 = 0;
+/// One zstd frame.
+pub const CODEC_ZSTD: u8 = 1;
+
+/// The level of compression: the fastest, for whoever waits for a log call.
+const LEVEL: i32 = 1;
+/// Of larger chunks samples are compressed first: most of what is large and does not shrink is
+/// known after a fraction of the work.
+const PROBED_BYTES: usize = 16 * 1024;
+/// How many samples, and how long each is.
+const SAMPLES: usize = 4;
+const SAMPLE_BYTES: usize = 1024;
+/// Compression is worth its while when it saves at least one part in so many.
+const SAVING: usize = 16;
+
+/// The name of some bytes.
+#[must_use]
+pub fn hash(bytes: &[u8]) -> ContentHash {
+    ContentHash::from_bytes(*blake3::hash(bytes).as_bytes())
+}
+
+/// Hashes a file that comes in pieces.
+#[derive(Debug, Default)]
+pub struct FileHasher(blake3::Hasher);
+
+impl FileHasher {
+    /// Takes in the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all pieces so far.
+    #[must_use]
+    pub fn finish(&self) -> ContentHash {
+        ContentHash::from_bytes(*self.0.finalize().as_bytes())
+    }
+}
+
+/// The lengths of the chunks at the beginning of `bytes`, which begin a chunk.
+///
+/// Unless the file ends with them (`is_end`), bytes that are left over begin a chunk whose end
+/// cannot be told yet: fewer than [`CHUNK_BYTES_MAX`].
+#[must_use]
+pub fn cut(bytes: &[u8], is_end: bool) -> Vec<usize> {
+    if is_end && bytes.len() <= CHUNK_BYTES_MIN {
+        return if bytes.is_empty() { Vec::new() } else { vec![bytes.len()] };
+    }
+    // All three are within the bounds that the crate asserts, and below 2^32.
+    let [min, average, max] =
+        [CHUNK_BYTES_MIN, CHUNK_BYTES_AVERAGE, CHUNK_BYTES_MAX].map(|it| it as u32);
+    let cutter = FastCDC::new(bytes, min, average, max);
+    let (mut at, mut lengths) = (0, Vec::new());
+    while at < bytes.len() && (is_end || bytes.len() - at >= CHUNK_BYTES_MAX) {
+        let (_, end) = cutter.cut(at, bytes.len() - at);
+        lengths.push(end - at);
+        at = end;
+    }
+    lengths
+}
+
+/// Compresses chunks that shrink; keeps its memory from one to the next.
+pub struct ChunkEncoder {
+    compressor: Compressor<'static>,
+    scratch: Vec<u8>,
+}
+
+impl std::fmt::Debug for ChunkEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChunkEncoder").finish_non_exhaustive()
+    }
+}
+
+impl ChunkEncoder {
+    /// An encoder; fails only without memory.
+    pub fn new() -> Result<Self> {
+        let compressor = Compressor::new(LEVEL)
+            .map_err(|source| Error::io("preparing the compression of chunks", source))?;
+        Ok(ChunkEncoder { compressor, scratch: Vec::new() })
+    }
+
+    /// Appends the chunk to `out` as it is to be stored; gives the codec.
+    pub fn encode(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> u8 {
+        if self.seems_to_shrink(chunk) && self.shrinks(chunk) {
+            out.extend_from_slice(&self.scratch);
+            return CODEC_ZSTD;
+        }
+        out.extend_from_slice(chunk);
+        CODEC_RAW
+    }
+
+    fn seems_to_shrink(&mut self, chunk: &[u8]) -> bool {
+        if chunk.len() < PROBED_BYTES {
+            return true;
+        }
+        let mut samples = Vec::with_capacity(SAMPLES * SAMPLE_BYTES);
+        for part in chunk.chunks_exact(chunk.len() / SAMPLES).take(SAMPLES) {
+            samples.extend_from_slice(part.get(..SAMPLE_BYTES).unwrap_or(part));
+        }
+        self.shrinks(&samples)
+    }
+
+    /// Whether compression, which is left in `scratch`, is worth its while.
+    fn shrinks(&mut self, bytes: &[u8]) -> bool {
+        let most = bytes.len() - bytes.len().div_ceil(SAVING).min(bytes.len());
+        self.scratch.clear();
+        // Of what would not fit, the compressor finds so early.
+        self.scratch.reserve(most);
+        let compressed = self.compressor.compress_to_buffer(bytes, &mut self.scratch);
+        compressed.is_ok_and(|length| length <= most)
+    }
+}
+
+/// The chunk that was stored as `coded` with this codec; it must have `length` bytes.
+///
+/// Anything else is [`ErrorKind::Damaged`].
+pub fn decode(codec: u8, coded: Vec<u8>, length: usize) -> Result<Vec<u8>> {
+    let damaged = |what: String| Error::new(ErrorKind::Damaged, what);
+    if length > CHUNK_BYTES_MAX {
+        return Err(damaged(format!("a chunk of {length} bytes, at most {CHUNK_BYTES_MAX}")));
+    }
+    let bytes = match codec {
+        CODEC_RAW => coded,
+        CODEC_ZSTD => Decompressor::new()
+            .and_then(|mut decompressor| decompressor.decompress(&coded, length))
+            .map_err(|source| damaged("a chunk is no zstd frame".to_owned()).with_source(source))?,
+        other => return Err(damaged(format!("a chunk of codec {other}"))),
+    };
+    match bytes.len() == length {
+        true => Ok(bytes),
+        false => Err(damaged(format!("a chunk has {} bytes, {length} are due", bytes.len()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that no compressor makes smaller.
+    fn noise(length: usize, mut seed: u64) -> Vec<u8> {
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 56) as u8
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn chunks_survive_the_round_trip() {
+        let mut encoder = ChunkEncoder::new().unwrap();
+        let text = b"the same words again and again, ".repeat(20_000);
+        let noise = noise(300_000, 1);
+        for (bytes, codec) in [(&text[..], CODEC_ZSTD), (&noise, CODEC_RAW), (b"", CODEC_RAW)] {
+            let mut coded = Vec::new();
+            assert_eq!(encoder.encode(bytes, &mut coded), codec);
+            assert_eq!(coded.len() < bytes.len(), codec == CODEC_ZSTD);
+            assert_eq!(decode(codec, coded.clone(), bytes.len()).unwrap(), bytes);
+            let error = decode(codec, coded, bytes.len() + 1).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Damaged);
+        }
+        assert_eq!(decode(9, vec![1], 1).unwrap_err().kind(), ErrorKind::Damaged);
+        assert_eq!(decode(CODEC_ZSTD, vec![1; 9], 1).unwrap_err().kind(), ErrorKind::Damaged);
+        assert!(decode(CODEC_RAW, Vec::new(), usize::MAX).is_err());
+    }
+
+    #[test]
+    fn cuts_follow_the_bytes_and_not_their_place() {
+        let bytes = noise(6 * 1024 * 1024, 2);
+        let all = cut(&bytes, true);
+        assert_eq!(all.iter().sum::<usize>(), bytes.len());
+        let (last, others) = all.split_last().unwrap();
+        assert!(others.iter().all(|it| (CHUNK_BYTES_MIN..=CHUNK_BYTES_MAX).contains(it)));
+        assert!(*last <= CHUNK_BYTES_MAX && all.len() > 6, "{all:?}");
+        // The same cuts when the bytes come in pieces.
+        let (mut at, mut pieces) = (0, Vec::new());
+        while at < bytes.len() {
+            let end = (at + 2 * CHUNK_BYTES_MAX).min(bytes.len());
+            let lengths = cut(&bytes[at..end], end == bytes.len());
+            at += lengths.iter().sum::<usize>();
+            pieces.extend(lengths);
+        }
+        assert_eq!(pieces, all);
+        // And behind bytes that were put before them, but for the first few.
+        let mut moved = noise(1000, 3);
+        moved.extend(&bytes);
+        let moved = cut(&moved, true);
+        assert_eq!(moved[moved.len() - 4..], all[all.len() - 4..]);
+        assert_eq!(cut(b"", true), [0; 0]);
+    }
+
+    #[test]
+    fn a_file_in_pieces_has_the_hash_of_its_bytes() {
+        let bytes = noise(10_000, 4);
+        let mut hasher = FileHasher::default();
+        bytes.chunks(999).for_each(|piece| hasher.update(piece));
+        assert_eq!(hasher.finish(), hash(&bytes));
+        let empty = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+        assert_eq!(hash(b"").to_string(), empty);
+    }
+}

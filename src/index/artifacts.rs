@@ -1,0 +1,242 @@
+//! What was asked of artifacts and of the chunks that they are made of.
+
+use std::ops::Range;
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use crate::entity::{ArtifactInfo, ArtifactOwner, ContentHash};
+use crate::error::Result;
+use crate::format::record::{FileContent, Incarnation, StoredChunk};
+use crate::format::{UNIT_BYTES, unit_start};
+use crate::id::Timestamp;
+
+use super::{Index, unsigned};
+
+/// A file, or a reference to one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Artifact {
+    /// What is told of it.
+    pub(crate) info: ArtifactInfo,
+    /// What it is made of; nothing for a reference.
+    pub(crate) content: FileContent,
+}
+
+/// Units in which chunks of one writer stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChunkUnit {
+    pub(crate) unit: u32,
+    pub(crate) units: u32,
+    pub(crate) incarnation: Incarnation,
+    /// Its writer is closed.
+    pub(crate) is_closed: bool,
+}
+
+impl ChunkUnit {
+    /// Its bytes in the file.
+    pub(crate) fn range(&self) -> Range<u64> {
+        let start = unit_start(self.unit);
+        start..start + u64::from(self.units) * UNIT_BYTES
+    }
+}
+
+const INFO: &str = "path, size, media_type, digest, uri, written, is_list, content";
+const CHUNK: &str = "hash, length, coded, codec, offset, checksum";
+
+impl Index {
+    /// Where these chunks are, in their order; `None` for those that are not stored.
+    pub(crate) fn chunks(&self, hashes: &[ContentHash]) -> Result<Vec<Option<StoredChunk>>> {
+        self.read(|connection| {
+            let mut select = connection
+                .prepare_cached(&format!("SELECT {CHUNK} FROM chunks WHERE hash = ?1"))?;
+            let mut find =
+                |hash: &ContentHash| select.query_row([hash.as_bytes()], chunk).optional();
+            hashes.iter().map(&mut find).collect()
+        })
+    }
+
+    /// The file or reference of this path.
+    pub(crate) fn artifact(&self, owner: &ArtifactOwner, path: &str) -> Result<Option<Artifact>> {
+        self.read(|connection| {
+            let (_, owner, version) = owner_columns(owner);
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT {INFO} FROM artifacts WHERE owner = ?1 AND version = ?2 AND path = ?3"
+            ))?;
+            select.query_row((owner, version, path), artifact).optional()
+        })
+    }
+
+    /// All files and references in the folder of this path and in the folders in it, by path; of
+    /// the empty path all that the owner has.
+    pub(crate) fn artifacts_within(
+        &self,
+        owner: &ArtifactOwner,
+        folder: &str,
+    ) -> Result<Vec<Artifact>> {
+        self.read(|connection| {
+            let (_, owner, version) = owner_columns(owner);
+            let (first, end) = bounds_within(folder);
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT {INFO} FROM artifacts
+                 WHERE owner = ?1 AND version = ?2 AND path >= ?3 AND path < ?4 ORDER BY path"
+            ))?;
+            select.query_map((owner, version, first, end), artifact)?.collect()
+        })
+    }
+
+    /// A path that is in the way of a file of this path: a file where it needs a folder, or a file
+    /// in what would be a file.
+    pub(crate) fn path_in_the_way(
+        &self,
+        owner: &ArtifactOwner,
+        path: &str,
+    ) -> Result<Option<String>> {
+        self.read(|connection| {
+            let mut folders = path.match_indices('/').map(|(at, _)| path.get(..at));
+            let above = folders.find_map(|folder| {
+                exists(connection, owner, folder?)
+                    .map(|is_file| is_file.then_some(folder?))
+                    .transpose()
+            });
+            if let Some(above) = above {
+                return above.map(|above| Some(above.to_owned()));
+            }
+            let (_, owner, version) = owner_columns(owner);
+            let (first, end) = bounds_within(path);
+            let mut select = connection.prepare_cached(
+                "SELECT path FROM artifacts
+                 WHERE owner = ?1 AND version = ?2 AND path >= ?3 AND path < ?4 LIMIT 1",
+            )?;
+            select.query_row((owner, version, first, end), |row| row.get(0)).optional()
+        })
+    }
+
+    /// Up to `most` chunks that no file names directly, from `after` on, by hash.
+    pub(crate) fn unnamed_chunks(
+        &self,
+        after: Option<ContentHash>,
+        most: u32,
+    ) -> Result<Vec<StoredChunk>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(&format!(
+                "SELECT {CHUNK} FROM chunks WHERE (?1 IS NULL OR hash > ?1)
+                 AND NOT EXISTS (SELECT 1 FROM artifact_chunks WHERE artifact_chunks.hash = chunks.hash)
+                 ORDER BY hash LIMIT ?2"
+            ))?;
+            select.query_map((after.map(|it| *it.as_bytes()), most), chunk)?.collect()
+        })
+    }
+
+    /// The lists of chunks that files name: their own chunks, each once.
+    pub(crate) fn lists_of_chunks(&self) -> Result<Vec<ContentHash>> {
+        self.read(|connection| {
+            let mut select = connection
+                .prepare_cached("SELECT DISTINCT content FROM artifacts WHERE is_list")?;
+            let contents = select.query_map((), |row| row.get(0))?;
+            let mut lists = Vec::new();
+            for content in contents {
+                let content: Vec<u8> = content?;
+                lists.extend(hashes(&content));
+            }
+            lists.sort_unstable();
+            lists.dedup();
+            Ok(lists)
+        })
+    }
+
+    /// The units in which chunks stand, in the order of the file.
+    pub(crate) fn chunk_units(&self) -> Result<Vec<ChunkUnit>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT unit, units, incarnation, ifnull(closed, 0) FROM chunk_units
+                 LEFT JOIN writers USING (incarnation) ORDER BY unit",
+            )?;
+            let unit = |row: &Row<'_>| {
+                Ok(ChunkUnit {
+                    unit: row.get(0)?,
+                    units: row.get(1)?,
+                    incarnation: Incarnation(unsigned(row.get(2)?)),
+                    is_closed: row.get(3)?,
+                })
+            };
+            select.query_map((), unit)?.collect()
+        })
+    }
+
+    /// Where chunks stand within a range of the file, in its order.
+    pub(crate) fn chunks_within(&self, range: &Range<u64>) -> Result<Vec<Range<u64>>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT offset, coded FROM chunks WHERE offset >= ?1 AND offset < ?2
+                 ORDER BY offset",
+            )?;
+            let bounds = (range.start.cast_signed(), range.end.cast_signed());
+            let place = |row: &Row<'_>| {
+                let (start, coded): (i64, u32) = (row.get(0)?, row.get(1)?);
+                Ok(unsigned(start)..unsigned(start) + u64::from(coded))
+            };
+            select.query_map(bounds, place)?.collect()
+        })
+    }
+}
+
+fn exists(connection: &Connection, owner: &ArtifactOwner, path: &str) -> rusqlite::Result<bool> {
+    let (_, owner, version) = owner_columns(owner);
+    let mut select = connection.prepare_cached(
+        "SELECT 1 FROM artifacts WHERE owner = ?1 AND version = ?2 AND path = ?3",
+    )?;
+    select.exists((owner, version, path))
+}
+
+fn chunk(row: &Row<'_>) -> rusqlite::Result<StoredChunk> {
+    Ok(StoredChunk {
+        hash: ContentHash::from_bytes(row.get(0)?),
+        length: row.get(1)?,
+        coded: row.get(2)?,
+        codec: row.get(3)?,
+        offset: unsigned(row.get(4)?),
+        checksum: row.get(5)?,
+    })
+}
+
+fn artifact(row: &Row<'_>) -> rusqlite::Result<Artifact> {
+    let chunks = hashes(&row.get::<_, Vec<u8>>(7)?).collect();
+    let is_list: bool = row.get(6)?;
+    Ok(Artifact {
+        info: ArtifactInfo {
+            path: row.get(0)?,
+            is_folder: false,
+            size: row.get::<_, Option<i64>>(1)?.map(unsigned),
+            media_type: row.get(2)?,
+            digest: row.get(3)?,
+            uri: row.get(4)?,
+            written: Timestamp::from_nanos(row.get(5)?),
+        },
+        content: if is_list { FileContent::List(chunks) } else { FileContent::Chunks(chunks) },
+    })
+}
+
+/// The hashes that stand in these bytes one after another.
+fn hashes(bytes: &[u8]) -> impl Iterator<Item = ContentHash> + '_ {
+    bytes.as_chunks().0.iter().map(|bytes| ContentHash::from_bytes(*bytes))
+}
+
+/// The kind of the owner, what identifies it, and its version; the second and third are enough.
+pub(super) fn owner_columns(owner: &ArtifactOwner) -> (&'static str, String, i64) {
+    match owner {
+        ArtifactOwner::Run(run) => ("run", run.to_string(), 0),
+        ArtifactOwner::LoggedModel(model) => ("logged_model", model.to_string(), 0),
+        ArtifactOwner::ModelVersion { model, version } => {
+            ("model_version", format!("{:032x}", model.to_bits()), version.cast_signed())
+        }
+    }
+}
+
+/// The first path that lies within a folder, and the first one behind all of these: what follows
+/// the slash in the order of bytes is the digit 0.
+pub(super) fn bounds_within(folder: &str) -> (String, String) {
+    match folder {
+        // No path is empty, and no character of one is as large as this.
+        "" => (String::new(), "\u{10ffff}".to_owned()),
+        folder => (format!("{folder}/"), format!("{folder}0")),
+    }
+}

@@ -1,0 +1,218 @@
+//! Chunks of artifacts: written into units of this process's own, read from any.
+//!
+//! The bytes come first: they are synced before a frame names them. What no frame names is nobody's,
+//! and its space can be given back as soon as it is sure that none will: by the upload that failed,
+//! or by gc when the writer is gone.
+
+use std::ops::Range;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::chunk::CHUNK_BYTES_MAX;
+use crate::format::header::UnitKind;
+use crate::format::record::{ChunkUnitOpened, StoredChunk};
+use crate::format::{PAGE_BYTES, UNIT_BYTES, UNIT_HEADER_BYTES, chunk, unit_start, units_for};
+use crate::sys::checksum::crc32c_bytes;
+
+use super::{Log, io_error};
+
+/// The most units that chunks take at a time: 16 MiB, as the last chunk may not fit by 1 MiB.
+const CHUNK_UNITS_MAX: u32 = 256;
+/// Chunks begin at multiples of this.
+const ALIGNMENT: u64 = 8;
+
+/// About how much the first unit of an upload has room for.
+const FIRST_UNIT_BYTES: u64 = 1024 * 1024;
+
+/// How many bytes of chunks an upload writes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ChunkAmount {
+    /// How many it seems to have still to write.
+    pub(crate) left: u64,
+    /// How many it has written.
+    pub(crate) written: u64,
+}
+
+impl ChunkAmount {
+    /// Takes note of bytes that were written.
+    pub(crate) fn pass(&mut self, bytes: u64) {
+        self.left = self.left.saturating_sub(bytes);
+        self.written += bytes;
+    }
+
+    /// How much room is wished for after so many bytes more. Much may be there already, so that
+    /// less is written than there seems to be: units get larger as more is written.
+    fn after(mut self, bytes: u64) -> u64 {
+        self.pass(bytes);
+        self.left.min(self.written.max(FIRST_UNIT_BYTES))
+    }
+}
+
+/// The units that this process writes chunks to.
+#[derive(Debug, Default)]
+pub(crate) struct ChunkUnits {
+    /// What is left of the newest one.
+    room: Range<u64>,
+    /// How often chunks were written.
+    writes: u64,
+    /// Ranges whose bytes may be unsynced, each with the number of the write that was last in it.
+    unsynced: Vec<(Range<u64>, u64)>,
+}
+
+impl ChunkUnits {
+    fn note_write(&mut self, range: Range<u64>) {
+        self.writes += 1;
+        match self.unsynced.last_mut() {
+            Some((last, write)) if last.end == range.start => {
+                last.end = range.end;
+                *write = self.writes;
+            }
+            _ => self.unsynced.push((range, self.writes)),
+        }
+    }
+}
+
+impl Log {
+    /// Writes chunks that stand in `bytes` one after another, each with zeros up to a multiple of 8
+    /// behind it: `lengths` counts these. Gives where each of them begins in the file.
+    ///
+    /// Units are taken to suit what the caller thinks of writing, these bytes included, and has
+    /// written. The bytes must be synced before a record names them.
+    pub(crate) fn write_chunks(
+        &self,
+        bytes: &[u8],
+        lengths: &[usize],
+        amount: ChunkAmount,
+    ) -> Result<Vec<u64>> {
+        let mut units = self.chunk_units.lock();
+        let (mut from, mut to) = (0, 0);
+        let mut places = Vec::with_capacity(lengths.len());
+        for &length in lengths {
+            let left = units.room.end.saturating_sub(units.room.start);
+            if ((to + length - from) as u64) > left {
+                self.write_run(&mut units, bytes.get(from..to).unwrap_or_default())?;
+                from = to;
+                if length as u64 > units.room.end - units.room.start {
+                    let opened = self.open_chunk_unit(length as u64, amount.after(from as u64))?;
+                    let left = std::mem::replace(&mut units.room, opened);
+                    self.release_chunk_room(left)?;
+                    let first = units.room.start;
+                    units.note_write(first - UNIT_HEADER_BYTES..first);
+                }
+            }
+            places.push(units.room.start + (to - from) as u64);
+            to += length;
+        }
+        self.write_run(&mut units, bytes.get(from..to).unwrap_or_default())?;
+        Ok(places)
+    }
+
+    /// Writes bytes for which there is room.
+    fn write_run(&self, units: &mut ChunkUnits, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let offset = units.room.start;
+        let end = offset + bytes.len() as u64;
+        // Noted before, and passed over: after an error any part of it may have been written.
+        units.note_write(offset..end);
+        units.room.start = end;
+        let doing = || format!("writing {} bytes of chunks at {offset}", bytes.len());
+        self.storage.write_at(offset, bytes).map_err(io_error(doing()))
+    }
+
+    fn open_chunk_unit(&self, needed: u64, wished: u64) -> Result<Range<u64>> {
+        let incarnation = self.check_usable()?.incarnation;
+        let usual = units_for(UNIT_HEADER_BYTES + wished).min(CHUNK_UNITS_MAX);
+        let units = units_for(UNIT_HEADER_BYTES + needed).max(usual);
+        let unit = self.append(|_, take| {
+            let Some(unit) = take.units(units) else { return Ok((Vec::new(), 0)) };
+            Ok((vec![ChunkUnitOpened { incarnation, unit, units }.into()], unit))
+        })?;
+        self.begin_unit(UnitKind::Chunks, unit, units, incarnation)?;
+        let start = unit_start(unit);
+        Ok(start + UNIT_HEADER_BYTES..start + u64::from(units) * UNIT_BYTES)
+    }
+
+    /// Makes chunks durable that were written before the call, so that a record may name them.
+    pub(crate) fn sync_chunks(&self) -> Result<()> {
+        // Taken before the sync begins: what is written meanwhile may not be covered.
+        let writes = self.chunk_units.lock().writes;
+        self.sync()?;
+        self.chunk_units.lock().unsynced.retain(|(_, write)| *write > writes);
+        Ok(())
+    }
+
+    /// Writes chunks over themselves that may be unsynced, after a sync that failed.
+    pub(super) fn rewrite_chunks(&self) -> Result<()> {
+        // The mutex keeps writers still: a write between the read and the write would be lost.
+        let units = self.chunk_units.lock();
+        let mut unsynced = units.unsynced.iter();
+        unsynced.try_for_each(|(range, _)| self.rewrite(range.start, range.end - range.start))
+    }
+
+    /// Gives back what is left of the newest unit.
+    pub(super) fn close_chunk_unit(&self) -> Result<()> {
+        let room = std::mem::take(&mut self.chunk_units.lock().room);
+        self.release_chunk_room(room)
+    }
+
+    /// Gives back what is left of a unit: no frame names anything there.
+    fn release_chunk_room(&self, room: Range<u64>) -> Result<()> {
+        if self.is_poisoned()? { Ok(()) } else { self.punch_within(room) }
+    }
+
+    /// Gives the space back of the pages that lie wholly within a range.
+    pub(crate) fn punch_within(&self, range: Range<u64>) -> Result<()> {
+        let pages = whole_pages(&range);
+        if pages.is_empty() {
+            return Ok(());
+        }
+        self.punch_range(pages.start, pages.end - pages.start)
+    }
+
+    /// Reads a chunk and checks it against its name; what is not so is [`ErrorKind::Damaged`].
+    pub(crate) fn read_chunk(&self, stored: &StoredChunk) -> Result<Vec<u8>> {
+        self.decode_chunk(stored, self.read_coded(stored)?)
+    }
+
+    /// The chunk that was stored as `coded`, checked against its name.
+    pub(crate) fn decode_chunk(&self, stored: &StoredChunk, coded: Vec<u8>) -> Result<Vec<u8>> {
+        let bytes = chunk::decode(stored.codec, coded, stored.length as usize)?;
+        let found = chunk::hash(&bytes);
+        if found == stored.hash {
+            return Ok(bytes);
+        }
+        let StoredChunk { hash, offset, .. } = stored;
+        let message = format!("the chunk at {offset} should have the hash {hash}, it has {found}");
+        Err(Error::new(ErrorKind::Damaged, message))
+    }
+
+    /// Reads a chunk as it is stored, and checks its checksum.
+    pub(crate) fn read_coded(&self, stored: &StoredChunk) -> Result<Vec<u8>> {
+        let StoredChunk { coded, offset, checksum, .. } = *stored;
+        if coded as usize > CHUNK_BYTES_MAX {
+            let message = format!("the chunk at {offset} is said to take {coded} bytes");
+            return Err(Error::new(ErrorKind::Damaged, message));
+        }
+        let bytes = self.read_piece(offset, coded as usize)?;
+        let found = crc32c_bytes(0, &bytes);
+        if bytes.len() == coded as usize && found == checksum {
+            return Ok(bytes);
+        }
+        let message = format!(
+            "the chunk of {coded} bytes at {offset} has checksum {found:08x}, the chain says \
+             {checksum:08x}"
+        );
+        Err(Error::new(ErrorKind::Damaged, message))
+    }
+}
+
+/// How many bytes a chunk takes that is stored in so many.
+pub(crate) fn padded(coded: u64) -> u64 {
+    coded.next_multiple_of(ALIGNMENT)
+}
+
+/// The pages that lie wholly within a range.
+fn whole_pages(range: &Range<u64>) -> Range<u64> {
+    range.start.next_multiple_of(PAGE_BYTES)..range.end / PAGE_BYTES * PAGE_BYTES
+}
