@@ -119,7 +119,8 @@ fn large(folder: &Path, size: u64) {
     print("the same logged, random bytes", &of_floor);
     let faster = logged.as_secs_f64() / again.as_secs_f64();
     let growth = 100.0 * growth as f64 / size as f64;
-    let told = format!("{}, {faster:.1} times as fast, growth {growth:.3} %", mb(rate(size, again)));
+    let told =
+        format!("{}, {faster:.1} times as fast, growth {growth:.3} %", mb(rate(size, again)));
     print("logged again by another run", &told);
     let best = times.into_iter().min().unwrap_or_default();
     print("read back, warm, best of 3", &mb(rate(size, best)));
@@ -167,8 +168,8 @@ fn small(folder: &Path) {
     let idle = peak_memory();
     let (time, ()) = timed(|| target.log_folder(&local, "").expect("logged"));
     let memory = peak_memory().saturating_sub(idle) as f64 / MIB as f64;
-    let [grown, taken] =
-        [length(&file) - before, blocks().saturating_sub(allocated)].map(|it| it as f64 / MIB as f64);
+    let [grown, taken] = [length(&file) - before, blocks().saturating_sub(allocated)]
+        .map(|it| it as f64 / MIB as f64);
     let told = format!(
         "{:.2} s, growth {grown:.1} MiB of length, {taken:.1} of space, {memory:.1} MiB of memory",
         time.as_secs_f64()

@@ -230,6 +230,7 @@ impl Copy<'_> {
                 artifacts.is_current(position.0, it.owner, &it.path).then(|| it.into())
             }
             Record::InputsLogged(logged) => Some(self.survey.datasets.settle(logged).into()),
+            Record::ModelVersionCreated(created) => Some(self.survey.models.redact(created).into()),
             Record::RunStarted(started) => {
                 self.copied.runs += 1;
                 Some(started.into())

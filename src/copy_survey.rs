@@ -6,6 +6,7 @@ use crate::artifact_tree::ArtifactTree;
 use crate::first_datasets::FirstDatasets;
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, RowDefined, SealedBlock};
 use crate::id::{ExperimentId, RunId};
+use crate::known_models::KnownModels;
 use crate::log::{Definition, Definitions, ExtentState};
 
 /// What must be known of the whole chain before its first record is copied.
@@ -24,6 +25,7 @@ pub(crate) struct Survey {
     pub(crate) definitions: HashMap<Incarnation, Definitions>,
     pub(crate) datasets: FirstDatasets,
     pub(crate) artifacts: ArtifactTree,
+    pub(crate) models: KnownModels,
 }
 
 impl Survey {
@@ -64,7 +66,7 @@ impl Survey {
             }
             Record::RunStarted(started) => self.datasets.start(started),
             Record::InputsLogged(logged) => self.datasets.log(logged),
-            _ => {}
+            other => self.models.note(other),
         }
     }
 
@@ -109,7 +111,7 @@ impl Survey {
             Record::ExperimentLifecycleSet(it) => return self.keeps_experiment(it.experiment),
             Record::ExperimentTagsSet(it) => return self.keeps_experiment(it.experiment),
             Record::ExperimentTagDeleted(it) => return self.keeps_experiment(it.experiment),
-            _ => return true,
+            other => return self.models.keeps(other),
         };
         !self.purged_runs.contains(&run)
     }

@@ -20,6 +20,10 @@ pub enum ErrorKind {
     InvalidInput,
     /// The thing exists, but not in a state that allows the call (a deleted run, say).
     InvalidState,
+    /// Somebody else has changed meanwhile what the call expected: look again, and decide anew.
+    Conflict,
+    /// An address of a model or of its files leads nowhere.
+    Unresolved,
     /// The file was opened for reading only, or can only be read.
     ReadOnly,
     /// Somebody else holds a lock for longer than the call may wait.

@@ -109,6 +109,8 @@ mod artifacts;
 mod batch;
 #[cfg(not(loom))]
 mod builder;
+#[cfg(not(loom))]
+mod catalogs;
 #[cfg(all(feature = "cli", not(loom)))]
 #[doc(hidden)]
 pub mod cli;
@@ -147,15 +149,25 @@ mod index;
 #[cfg(not(loom))]
 mod inputs;
 #[cfg(not(loom))]
+mod known_models;
+#[cfg(not(loom))]
 mod limits;
 #[cfg(not(loom))]
 mod live;
 #[cfg(not(loom))]
 mod log;
 #[cfg(not(loom))]
+mod logged_model;
+#[cfg(not(loom))]
+mod logged_model_search;
+#[cfg(not(loom))]
 mod maintenance;
 #[cfg(not(loom))]
 mod metric;
+#[cfg(not(loom))]
+mod model_uri;
+#[cfg(not(loom))]
+mod model_version;
 #[cfg(not(feature = "internals"))]
 mod mutant;
 #[cfg(feature = "internals")]
@@ -166,7 +178,17 @@ mod name;
 #[cfg(all(feature = "cli", not(loom)))]
 mod new_file;
 #[cfg(not(loom))]
+mod new_version;
+#[cfg(not(loom))]
+mod registered_model;
+#[cfg(not(loom))]
+mod registry;
+#[cfg(not(loom))]
+mod registry_search;
+#[cfg(not(loom))]
 mod reserved;
+#[cfg(not(loom))]
+mod resolve;
 #[cfg(all(feature = "cli", not(loom)))]
 mod rows;
 #[cfg(not(loom))]
@@ -187,6 +209,8 @@ mod search;
 pub mod search;
 #[cfg(not(loom))]
 mod series;
+#[cfg(not(loom))]
+mod signature;
 #[cfg(not(feature = "internals"))]
 mod storage;
 #[cfg(feature = "internals")]
@@ -211,9 +235,11 @@ pub use database::Database;
 #[cfg(not(loom))]
 pub use dump::{DumpedFrame, DumpedRecord};
 pub use entity::{
-    ArtifactInfo, ArtifactOwner, ContentHash, Dataset, DatasetInput, DatasetSummary,
-    ExperimentFolder, ExperimentInfo, Lifecycle, MetricHistory, MetricPoint, MetricStatistics,
-    ModelOutput, RunInfo, RunInputs, RunRecord, RunStatus,
+    ArtifactInfo, ArtifactOwner, CatalogInfo, ContentHash, Dataset, DatasetInput, DatasetSummary,
+    ExperimentFolder, ExperimentInfo, Lifecycle, LoggedModelInfo, LoggedModelMetric,
+    LoggedModelStatus, MetricHistory, MetricPoint, MetricStatistics, ModelOutput, ModelStage,
+    ModelVersionInfo, ModelVersionStatus, RegisteredModelInfo, RegistryMode, RunInfo, RunInputs,
+    RunRecord, RunStatus, SchemaInfo,
 };
 pub use error::{Error, ErrorKind, Result};
 #[cfg(not(loom))]
@@ -232,15 +258,35 @@ pub use limits::Limits;
 #[cfg(not(loom))]
 pub use log::Damage;
 #[cfg(not(loom))]
+pub use logged_model::{LoggedModel, LoggedModelBuilder};
+#[cfg(not(loom))]
+pub use logged_model_search::{LOGGED_MODELS_PAGE_DEFAULT, LoggedModelSearch};
+#[cfg(not(loom))]
 pub use maintenance::{DatabaseInfo, GcReport, VacuumReport, WriterInfo};
 #[cfg(not(loom))]
 pub use metric::{Metric, MetricRow, Step};
+#[cfg(not(loom))]
+pub use model_uri::{ModelTarget, ModelUri};
+#[cfg(not(loom))]
+pub use model_version::ModelVersion;
+#[cfg(not(loom))]
+pub use new_version::ModelVersionBuilder;
+#[cfg(not(loom))]
+pub use registered_model::RegisteredModel;
+#[cfg(not(loom))]
+pub use registry::{RegisteredModelBuilder, Registry};
+#[cfg(not(loom))]
+pub use registry_search::{MODELS_PAGE, RegistrySearch, VERSIONS_PAGE};
+#[cfg(not(loom))]
+pub use resolve::ResolvedModel;
 #[cfg(not(loom))]
 pub use run::Run;
 #[cfg(not(loom))]
 pub use run_search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View};
 #[cfg(not(loom))]
 pub use run_update::RunUpdate;
+#[cfg(not(loom))]
+pub use signature::{FieldType, Signature, SignatureField, SignatureParam};
 pub use storage::WritePath;
 #[cfg(not(loom))]
 pub use verify::{SalvageReport, VerifyReport};

@@ -90,6 +90,20 @@ limits! {
     input_tag_value = 500;
     /// Characters in the id of a logged model. Default: 250.
     model_id = 250;
+    /// Characters in the name of a logged model. Default: 500.
+    logged_model_name = 500;
+    /// Characters in the key of a param or tag of a logged model. Default: 255.
+    logged_model_key = 255;
+    /// Characters in the name of a registered model. Default: 256.
+    registered_model_name = 256;
+    /// Characters in the description of a registered model or of a version. Default: 5000.
+    registry_description = 5000;
+    /// Characters in the key of a tag of a registered model or of a version. Default: 250.
+    registry_tag_key = 250;
+    /// Characters in the value of a tag of a registered model or of a version. Default: 100,000.
+    registry_tag_value = 100_000;
+    /// Characters in an alias. Default: 255.
+    alias = 255;
     /// Points in one batch. Default: no limit; MLflow's REST server takes 1000.
     batch_metrics = usize::MAX;
     /// Params in one batch. Default: no limit; MLflow's REST server takes 100.
@@ -145,6 +159,59 @@ impl Limits {
         PairRule { what: "tag of a dataset input", key, value }
     }
 
+    pub(crate) fn registry_tags(&self) -> PairRule {
+        let (key, value) = (self.registry_tag_key, self.registry_tag_value);
+        PairRule { what: "tag of a model", key, value }
+    }
+
+    pub(crate) fn logged_model_pairs(&self, what: &'static str) -> PairRule {
+        PairRule { what, key: self.logged_model_key, value: usize::MAX }
+    }
+
+    /// What is said of a registered model or of a version: any text.
+    pub(crate) fn check_description(&self, text: Option<&str>) -> Result<()> {
+        check_text("the description", text.unwrap_or_default(), self.registry_description)
+    }
+
+    /// The name of a logged model: not all blank, and none of `/ : . % " '`.
+    pub(crate) fn check_logged_model_name(&self, name: &str) -> Result<()> {
+        if let Some(bad) = name.chars().find(|it| "/:.%\"'".contains(*it)) {
+            let message = format!("logged model name {:?}: it has a {bad:?}", shortened(name));
+            return Err(invalid(message));
+        }
+        check_name("logged model name", name, self.logged_model_name)
+    }
+
+    /// The name of a registered model: not all blank, no `/` or `:`, not `.` or `..`.
+    pub(crate) fn check_model_name(&self, name: &str) -> Result<()> {
+        if name.contains(['/', ':']) || matches!(name, "." | "..") {
+            let message = format!(
+                "registered model name {:?}: it has a `/` or `:`, or stands for a folder",
+                shortened(name)
+            );
+            return Err(invalid(message));
+        }
+        check_name("registered model name", name, self.registered_model_name)
+    }
+
+    /// An alias: letters, digits, `_` and `-`; not what addresses of models have a meaning for,
+    /// `latest` and `v1`.
+    pub(crate) fn check_alias(&self, alias: &str) -> Result<()> {
+        let is_allowed = |it: char| it.is_alphanumeric() || matches!(it, '_' | '-');
+        let number = alias.strip_prefix(['v', 'V']).unwrap_or_default();
+        let is_version = !number.is_empty() && number.chars().all(char::is_numeric);
+        let rule = if alias.is_empty() {
+            "it is empty"
+        } else if !alias.chars().all(is_allowed) {
+            "only letters, digits, _ and - are allowed"
+        } else if is_version || alias.eq_ignore_ascii_case("latest") {
+            "it is reserved"
+        } else {
+            return check_text(&format!("the alias {:?}", shortened(alias)), alias, self.alias);
+        };
+        Err(invalid(format!("alias {:?}: {rule}", shortened(alias))))
+    }
+
     pub(crate) fn check_batch(&self, metrics: usize, params: usize, tags: usize) -> Result<()> {
         let counts = [
             ("points", metrics, self.batch_metrics),
@@ -170,6 +237,12 @@ impl Limits {
             profile: self.dataset_profile,
             model: self.model_id,
         }
+    }
+
+    /// Name and digest of a dataset, none of them blank.
+    pub(crate) fn check_dataset(&self, name: &str, digest: &str) -> Result<()> {
+        check_name("dataset name", name, self.dataset_name)?;
+        check_name("dataset digest", digest, self.dataset_digest)
     }
 
     /// The key of a metric, see [`check_key`].

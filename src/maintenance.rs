@@ -15,7 +15,8 @@ use crate::entity::{Lifecycle, RunInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;
 use crate::format::record::{
-    BlockMoved, BlockPlace, ExperimentLifecycleSet, Purged, RunLifecycleSet, SealedBlock,
+    BlockMoved, BlockPlace, ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelsPurged,
+    Purged, RunLifecycleSet, SealedBlock,
 };
 use crate::format::{FORMAT_VERSION, unit_start};
 use crate::id::Timestamp;
@@ -46,6 +47,8 @@ pub struct GcReport {
     pub runs: u64,
     /// Experiments that are gone.
     pub experiments: u64,
+    /// Logged models that are gone.
+    pub logged_models: u64,
     /// Bytes of column blocks, and of chunks of artifacts, whose space was given back.
     pub freed_bytes: u64,
 }
@@ -170,13 +173,34 @@ pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
         log.sync()?;
     }
     let _janitor = log.wait_for_maintenance()?;
-    let mut report = GcReport::default();
+    let logged_models = purge_logged_models(engine)?;
+    let mut report = GcReport { logged_models, ..GcReport::default() };
     while let Some(purged) = purge(engine)? {
         report.runs += purged.runs.len() as u64;
         report.experiments += purged.experiments.len() as u64;
     }
     report.freed_bytes = free_blocks(engine)? + free_chunks(engine)?;
     Ok(report)
+}
+
+/// Purges the logged models that are marked deleted, or whose experiment is; gives their number.
+fn purge_logged_models(engine: &Engine) -> Result<u64> {
+    let kinds = [
+        LoggedModelLifecycleSet::KIND..=LoggedModelsPurged::KIND,
+        ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
+    ];
+    let mut purged = 0;
+    loop {
+        let count = engine.append_decided(&kinds, |index| {
+            let models = index.deleted_logged_models(PURGED_MAX)?;
+            let count = models.len() as u64;
+            Ok((if count > 0 { vec![LoggedModelsPurged { models }.into()] } else { vec![] }, count))
+        })?;
+        purged += count;
+        if count == 0 {
+            return Ok(purged);
+        }
+    }
 }
 
 /// Makes it irreversible that what is marked deleted is gone, as much as goes into a frame; `None`

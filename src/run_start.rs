@@ -120,7 +120,8 @@ fn check_no_repeats(params: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
-fn user_name() -> String {
+/// The user of this process.
+pub(crate) fn user_name() -> String {
     let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|key| std::env::var(key).ok());
     named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }

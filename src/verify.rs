@@ -13,6 +13,7 @@ use crate::format::record::{BlockPlace, Incarnation, Position, Record, SealedBlo
 use crate::format::scan::{Entry, ScanReport};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
 use crate::id::RunId;
+use crate::known_models::KnownModels;
 use crate::log::{Damage, Definition, ExtentState, Log, LogOptions};
 use crate::maintenance::{copy_in_place, second_storage};
 use crate::storage::{Access, Storage, WritePath, open_file};
@@ -156,6 +157,7 @@ struct Check {
     boots: HashMap<Incarnation, u128>,
     definitions: HashMap<Incarnation, crate::log::Definitions>,
     artifacts: ArtifactTree,
+    models: KnownModels,
 }
 
 impl Check {
@@ -238,7 +240,7 @@ impl Check {
                 "a record of kind {kind}, version {version}, at byte {position} is unknown to \
                  this build"
             )),
-            _ => {}
+            other => self.model(position, &other),
         }
     }
 
@@ -247,6 +249,14 @@ impl Check {
             self.blocks_at.insert(offset, self.blocks.len());
         }
         self.blocks.push((position, owner, block));
+    }
+
+    /// What is said of models is said of such as there are.
+    fn model(&mut self, position: u64, record: &Record) {
+        if let Some(what) = self.models.missing(record) {
+            self.damage(&what, position, "a model that was created before", "an unknown one");
+        }
+        self.models.note(record);
     }
 
     /// Inputs and outputs are those of a run that was started before, and not purged.

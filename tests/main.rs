@@ -21,6 +21,7 @@ mod full_disk;
 mod gc;
 #[cfg(feature = "cli")]
 mod memory;
+mod registry;
 #[cfg(feature = "internals")]
 mod sealing;
 mod search;

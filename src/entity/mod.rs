@@ -3,13 +3,20 @@
 mod artifact;
 mod dataset;
 mod experiment;
+mod logged_model;
 mod metric;
+mod registry;
 mod run;
 mod tag;
 
 pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
+pub use self::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
 pub use self::metric::{MetricHistory, MetricPoint, MetricStatistics};
+pub use self::registry::{
+    CatalogInfo, ModelStage, ModelVersionInfo, ModelVersionStatus, RegisteredModelInfo,
+    RegistryMode, SchemaInfo,
+};
 pub use self::run::{Lifecycle, RunInfo, RunRecord, RunStatus};
 pub(crate) use self::tag::{DATA_CONTEXT_TAG, PARENT_RUN_TAG, RUN_NAME_TAG};

@@ -358,14 +358,16 @@ fn experiment_info(row: &Row<'_>) -> rusqlite::Result<ExperimentInfo> {
     })
 }
 
-fn collect_pairs(
+/// Pairs of keys and values, by key.
+pub(super) fn collect_pairs(
     select: &mut rusqlite::Statement<'_>,
     of: impl rusqlite::ToSql,
 ) -> rusqlite::Result<BTreeMap<String, String>> {
     select.query_map([of], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-fn lifecycle(row: &Row<'_>, column: usize) -> rusqlite::Result<Lifecycle> {
+/// A column that says `active` or `deleted`.
+pub(super) fn lifecycle(row: &Row<'_>, column: usize) -> rusqlite::Result<Lifecycle> {
     let active = row.get_ref(column)?.as_str()? == Lifecycle::Active.as_str();
     Ok(if active { Lifecycle::Active } else { Lifecycle::Deleted })
 }

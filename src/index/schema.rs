@@ -5,7 +5,7 @@ use rusqlite::Connection;
 /// Each entry takes the schema one version further; an entry that was released never changes.
 ///
 /// An index of another version is not migrated but built anew, which is always allowed.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// The version of the schema that this build reads and writes.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -257,6 +257,138 @@ CREATE TABLE chunk_units (
     units       INTEGER NOT NULL,
     incarnation INTEGER NOT NULL
 );
+";
+
+/// Logged models and the registry. What a version is searched by stands in its own row, its model's
+/// name too; `updated_millis` is what MLflow orders by.
+const VERSION_4: &str = "
+CREATE TABLE logged_models (
+    model          INTEGER PRIMARY KEY,
+    model_id       TEXT NOT NULL,
+    experiment_id  INTEGER NOT NULL,
+    name           TEXT NOT NULL,
+    model_type     TEXT,
+    source_run     TEXT,
+    status         TEXT NOT NULL,
+    status_message TEXT,
+    created        INTEGER NOT NULL,
+    updated        INTEGER NOT NULL,
+    lifecycle      TEXT NOT NULL,
+    signature      TEXT,
+    input_example  TEXT
+);
+CREATE UNIQUE INDEX logged_models_by_id ON logged_models (model_id);
+CREATE INDEX logged_models_by_experiment ON logged_models (experiment_id);
+CREATE INDEX logged_models_by_run ON logged_models (source_run) WHERE source_run IS NOT NULL;
+CREATE TABLE logged_model_params (
+    model INTEGER NOT NULL,
+    key   TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (model, key)
+) WITHOUT ROWID;
+CREATE TABLE logged_model_tags (
+    model INTEGER NOT NULL,
+    key   TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (model, key)
+) WITHOUT ROWID;
+CREATE TABLE logged_model_metrics (
+    metric         INTEGER PRIMARY KEY,
+    model          INTEGER NOT NULL,
+    key            TEXT NOT NULL,
+    step           INTEGER NOT NULL,
+    timestamp      INTEGER NOT NULL,
+    value          REAL,
+    bits           INTEGER,
+    run            TEXT,
+    dataset_name   TEXT,
+    dataset_digest TEXT
+);
+CREATE INDEX logged_model_metrics_by_model ON logged_model_metrics (model);
+CREATE TABLE registered_models (
+    model        INTEGER PRIMARY KEY,
+    model_id     TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    description  TEXT,
+    created      INTEGER NOT NULL,
+    updated      INTEGER NOT NULL,
+    last_version INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX registered_models_by_id ON registered_models (model_id);
+CREATE INDEX registered_models_by_name ON registered_models (name);
+CREATE TABLE registered_model_tags (
+    model INTEGER NOT NULL,
+    key   TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (model, key)
+) WITHOUT ROWID;
+CREATE INDEX registered_model_tags_by_key ON registered_model_tags (key, value);
+CREATE TABLE model_versions (
+    entry          INTEGER PRIMARY KEY,
+    model          INTEGER NOT NULL,
+    version        INTEGER NOT NULL,
+    name           TEXT NOT NULL,
+    created        INTEGER NOT NULL,
+    updated        INTEGER NOT NULL,
+    updated_millis INTEGER NOT NULL,
+    description    TEXT,
+    user           TEXT NOT NULL,
+    stage          TEXT NOT NULL,
+    source         TEXT NOT NULL,
+    location       TEXT NOT NULL,
+    run_id         TEXT,
+    run_link       TEXT,
+    logged_model   TEXT,
+    copied_model   TEXT,
+    copied_version INTEGER,
+    status         TEXT NOT NULL,
+    status_message TEXT,
+    signature      TEXT,
+    digest         BLOB
+);
+CREATE UNIQUE INDEX model_versions_by_number ON model_versions (model, version);
+CREATE INDEX model_versions_by_name ON model_versions (name, version);
+CREATE INDEX model_versions_by_update
+    ON model_versions (updated_millis DESC, name ASC, version DESC);
+CREATE INDEX model_versions_by_run ON model_versions (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX model_versions_by_logged_model ON model_versions (logged_model)
+    WHERE logged_model IS NOT NULL;
+CREATE INDEX model_versions_by_copied ON model_versions (copied_model, copied_version)
+    WHERE copied_model IS NOT NULL;
+CREATE TABLE model_version_tags (
+    entry INTEGER NOT NULL,
+    key   TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (entry, key)
+) WITHOUT ROWID;
+CREATE INDEX model_version_tags_by_key ON model_version_tags (key, value);
+CREATE TABLE model_aliases (
+    model   INTEGER NOT NULL,
+    alias   TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (model, alias)
+) WITHOUT ROWID;
+CREATE INDEX model_aliases_by_version ON model_aliases (model, version);
+CREATE TABLE registry_mode (
+    id   INTEGER PRIMARY KEY CHECK (id = 0),
+    mode TEXT NOT NULL
+);
+CREATE TABLE catalogs (
+    name    TEXT PRIMARY KEY,
+    owner   TEXT NOT NULL,
+    comment TEXT,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE catalog_schemas (
+    catalog TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    owner   TEXT NOT NULL,
+    comment TEXT,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    PRIMARY KEY (catalog, name)
+) WITHOUT ROWID;
 ";
 
 /// What is there before the first frame: the experiment that every file has.

@@ -10,6 +10,7 @@ use crate::format::frame::{Frame, RawRecord};
 use crate::format::record::{
     Checkpoint, CheckpointExperiment, CheckpointExtent, CheckpointKind, CheckpointWriter,
     Incarnation, Position, Record, RecordClass, WriterOpened, is_definition, is_of_artifacts,
+    is_of_models,
 };
 use crate::format::{FIRST_CHAIN_UNIT, UNIT_BYTES};
 use crate::id::{ExperimentId, RunId};
@@ -185,8 +186,10 @@ impl State {
     fn concerns(&self, raw: &RawRecord<'_>) -> bool {
         match raw.run() {
             Some(run) => self.runs.contains_key(&run),
-            // Definitions matter to their owner and to the index alone, files to the index.
-            None => !is_definition(raw.kind) && !is_of_artifacts(raw.kind),
+            // Definitions matter to their owner and to the index alone, files and models to the index.
+            None => {
+                !is_definition(raw.kind) && !is_of_artifacts(raw.kind) && !is_of_models(raw.kind)
+            }
         }
     }
 

@@ -3,6 +3,8 @@
 //! A released struct never changes; what needs another field becomes the next version.
 
 mod artifacts;
+mod logged_models;
+mod registry;
 mod storage;
 mod tracking;
 
@@ -12,6 +14,18 @@ use serde::{Deserialize, Serialize};
 pub use artifacts::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, ChunkUnitOpened, ChunksFreed,
     ChunksStored, FileContent, StoredChunk, WrittenFile,
+};
+pub use logged_models::{
+    LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged, LoggedModelParamsSet,
+    LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet, LoggedModelUpdated,
+    LoggedModelsPurged, MeasuredMetric,
+};
+pub use registry::{
+    AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogUpdated, ModelVersionCreated,
+    ModelVersionDeleted, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated,
+    RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed,
+    RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet,
+    SchemaCreated, SchemaDropped, SchemaUpdated,
 };
 pub use storage::{
     BlockMoved, BlockPlace, BlockUnitOpened, Checkpoint, CheckpointExperiment, CheckpointExtent,
@@ -172,9 +186,38 @@ records! {
     Purged = 55, 0, ReadIncompatible;
     InputsLogged = 56, 0, ReadIncompatible;
     OutputsLogged = 57, 0, ReadIncompatible;
+    LoggedModelCreated = 64, 0, ReadIncompatible;
+    LoggedModelUpdated = 65, 0, ReadIncompatible;
+    LoggedModelParamsSet = 66, 0, ReadIncompatible;
+    LoggedModelTagsSet = 67, 0, ReadIncompatible;
+    LoggedModelTagDeleted = 68, 0, ReadIncompatible;
+    LoggedModelMetricsLogged = 69, 0, ReadIncompatible;
+    LoggedModelLifecycleSet = 70, 0, ReadIncompatible;
+    LoggedModelSignatureSet = 71, 0, ReadIncompatible;
+    LoggedModelsPurged = 72, 0, ReadIncompatible;
     ArtifactsWritten = 80, 0, ReadIncompatible;
     ArtifactReferenced = 81, 0, ReadIncompatible;
     ArtifactsDeleted = 82, 0, ReadIncompatible;
+    RegisteredModelCreated = 96, 0, ReadIncompatible;
+    RegisteredModelRenamed = 97, 0, ReadIncompatible;
+    RegisteredModelUpdated = 98, 0, ReadIncompatible;
+    RegisteredModelDeleted = 99, 0, ReadIncompatible;
+    RegisteredModelTagsSet = 100, 0, ReadIncompatible;
+    RegisteredModelTagDeleted = 101, 0, ReadIncompatible;
+    ModelVersionCreated = 102, 0, ReadIncompatible;
+    ModelVersionUpdated = 103, 0, ReadIncompatible;
+    ModelVersionDeleted = 104, 0, ReadIncompatible;
+    ModelVersionTagsSet = 105, 0, ReadIncompatible;
+    ModelVersionTagDeleted = 106, 0, ReadIncompatible;
+    AliasSet = 107, 0, ReadIncompatible;
+    AliasDeleted = 108, 0, ReadIncompatible;
+    RegistryModeSet = 109, 0, ReadIncompatible;
+    CatalogCreated = 110, 0, ReadIncompatible;
+    CatalogUpdated = 111, 0, ReadIncompatible;
+    CatalogDropped = 112, 0, ReadIncompatible;
+    SchemaCreated = 113, 0, ReadIncompatible;
+    SchemaUpdated = 114, 0, ReadIncompatible;
+    SchemaDropped = 115, 0, ReadIncompatible;
 }
 
 /// Whether records of this kind say what ids of series and rows stand for.
@@ -193,6 +236,12 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
             | ArtifactReferenced::KIND
             | ArtifactsDeleted::KIND
     )
+}
+
+/// Whether records of this kind matter to the index alone: to a writer it is enough that there are
+/// some.
+pub(crate) const fn is_of_models(kind: u16) -> bool {
+    matches!(kind, 64..=79 | 96..=127)
 }
 
 /// Whether the first field of records of this kind is the run that they are about; of

@@ -3,7 +3,9 @@
 
 mod artifacts;
 mod inputs;
+mod logged_models;
 mod points;
+mod registry;
 mod tags;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
@@ -135,6 +137,14 @@ impl<'c> Applier<'c> {
             | Record::Punched(_)
             | Record::Checkpoint(_)
             | Record::Unknown { .. } => Ok(()),
+            other => self.apply_to_models(other),
+        }
+    }
+
+    fn apply_to_models(&mut self, record: &Record) -> rusqlite::Result<()> {
+        match self.apply_to_logged_models(record)? {
+            true => Ok(()),
+            false => self.apply_to_registry(record),
         }
     }
 

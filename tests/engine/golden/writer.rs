@@ -364,7 +364,14 @@ fn artifacts(writer: &mut Writer) {
     for (bytes, codec, coded) in chunks() {
         let [length, size] = [&bytes, &coded].map(|it| u32::try_from(it.len()).unwrap());
         let (offset, checksum) = (next as u64, crc32c::crc32c(&coded));
-        stored.push(StoredChunk { hash: hash(&bytes), length, coded: size, codec, offset, checksum });
+        stored.push(StoredChunk {
+            hash: hash(&bytes),
+            length,
+            coded: size,
+            codec,
+            offset,
+            checksum,
+        });
         writer.put(next, &coded);
         next = (next + coded.len()).next_multiple_of(8);
     }

@@ -1,0 +1,268 @@
+//! The records of the registry: registered models, versions, aliases, catalogs and schemas.
+
+use serde::{Deserialize, Serialize};
+
+use crate::entity::{ModelStage, ModelVersionStatus, RegistryMode};
+use crate::id::{LoggedModelId, RegisteredModelId, RunId};
+
+/// A registered model was created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredModelCreated {
+    /// The new id.
+    pub model: RegisteredModelId,
+    /// The unique name.
+    pub name: String,
+    /// What is said of it.
+    pub description: Option<String>,
+    /// Keys and values; a later one wins.
+    pub tags: Vec<(String, String)>,
+    /// When, in nanoseconds since the epoch.
+    pub time: i64,
+}
+
+/// A registered model was renamed, and its versions with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredModelRenamed {
+    /// The model.
+    pub model: RegisteredModelId,
+    /// The new name.
+    pub name: String,
+    /// When.
+    pub time: i64,
+}
+
+/// The description of a registered model changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredModelUpdated {
+    /// The model.
+    pub model: RegisteredModelId,
+    /// The new description.
+    pub description: Option<String>,
+    /// When.
+    pub time: i64,
+}
+
+/// A registered model was deleted, with its versions, tags and aliases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredModelDeleted {
+    /// The model.
+    pub model: RegisteredModelId,
+    /// When.
+    pub time: i64,
+}
+
+/// Tags of a registered model were set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredModelTagsSet {
+    /// The model.
+    pub model: RegisteredModelId,
+    /// Keys and values; a later one wins.
+    pub tags: Vec<(String, String)>,
+    /// When.
+    pub time: i64,
+}
+
+/// A tag of a registered model was deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredModelTagDeleted {
+    /// The model.
+    pub model: RegisteredModelId,
+    /// The key.
+    pub key: String,
+    /// When.
+    pub time: i64,
+}
+
+/// A version of a registered model was created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelVersionCreated {
+    /// The registered model.
+    pub model: RegisteredModelId,
+    /// The number: one more than the greatest that the model ever had.
+    pub version: u64,
+    /// Where it comes from, as it was given.
+    pub source: String,
+    /// What the source led to: never a name or an alias of the registry.
+    pub location: String,
+    /// The run that made the model.
+    pub run: Option<RunId>,
+    /// A link to the run.
+    pub run_link: Option<String>,
+    /// The logged model that it is.
+    pub logged_model: Option<LoggedModelId>,
+    /// The version of which it is a copy.
+    pub copied_from: Option<(RegisteredModelId, u64)>,
+    /// What is said of it.
+    pub description: Option<String>,
+    /// Keys and values; a later one wins.
+    pub tags: Vec<(String, String)>,
+    /// The user who registered it.
+    pub user: String,
+    /// How far it has come.
+    pub status: ModelVersionStatus,
+    /// The signature, as MLflow's JSON.
+    pub signature: Option<String>,
+    /// The digest of the tree of its files.
+    pub digest: Option<[u8; 32]>,
+    /// When.
+    pub time: i64,
+}
+
+/// A version changed; `None` leaves a field as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelVersionUpdated {
+    /// The registered model.
+    pub model: RegisteredModelId,
+    /// The number of the version.
+    pub version: u64,
+    /// The new description; the inner `None` clears it.
+    pub description: Option<Option<String>>,
+    /// The new status, and what is to be said of it.
+    pub status: Option<(ModelVersionStatus, Option<String>)>,
+    /// The new stage.
+    pub stage: Option<ModelStage>,
+    /// When.
+    pub time: i64,
+}
+
+/// A version was deleted: all that is known of it is gone but its number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelVersionDeleted {
+    /// The registered model.
+    pub model: RegisteredModelId,
+    /// The number of the version.
+    pub version: u64,
+    /// When.
+    pub time: i64,
+}
+
+/// Tags of a version were set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelVersionTagsSet {
+    /// The registered model.
+    pub model: RegisteredModelId,
+    /// The number of the version.
+    pub version: u64,
+    /// Keys and values; a later one wins.
+    pub tags: Vec<(String, String)>,
+    /// When.
+    pub time: i64,
+}
+
+/// A tag of a version was deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelVersionTagDeleted {
+    /// The registered model.
+    pub model: RegisteredModelId,
+    /// The number of the version.
+    pub version: u64,
+    /// The key.
+    pub key: String,
+    /// When.
+    pub time: i64,
+}
+
+/// An alias names a version, whatever it named before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasSet {
+    /// The registered model.
+    pub model: RegisteredModelId,
+    /// The alias.
+    pub alias: String,
+    /// The number of the version.
+    pub version: u64,
+    /// When.
+    pub time: i64,
+}
+
+/// An alias names nothing any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasDeleted {
+    /// The registered model.
+    pub model: RegisteredModelId,
+    /// The alias.
+    pub alias: String,
+    /// When.
+    pub time: i64,
+}
+
+/// What names of registered models look like from here on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryModeSet {
+    /// The mode.
+    pub mode: RegistryMode,
+    /// When.
+    pub time: i64,
+}
+
+/// A catalog was created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogCreated {
+    /// The unique name.
+    pub catalog: String,
+    /// The user who created it.
+    pub owner: String,
+    /// What is said of it.
+    pub comment: Option<String>,
+    /// When.
+    pub time: i64,
+}
+
+/// The comment on a catalog changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogUpdated {
+    /// The catalog.
+    pub catalog: String,
+    /// The new comment.
+    pub comment: Option<String>,
+    /// When.
+    pub time: i64,
+}
+
+/// An empty catalog was dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogDropped {
+    /// The catalog.
+    pub catalog: String,
+    /// When.
+    pub time: i64,
+}
+
+/// A schema was created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaCreated {
+    /// The catalog that holds it.
+    pub catalog: String,
+    /// The name, unique in the catalog.
+    pub schema: String,
+    /// The user who created it.
+    pub owner: String,
+    /// What is said of it.
+    pub comment: Option<String>,
+    /// When.
+    pub time: i64,
+}
+
+/// The comment on a schema changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaUpdated {
+    /// The catalog that holds it.
+    pub catalog: String,
+    /// The schema.
+    pub schema: String,
+    /// The new comment.
+    pub comment: Option<String>,
+    /// When.
+    pub time: i64,
+}
+
+/// An empty schema was dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaDropped {
+    /// The catalog that held it.
+    pub catalog: String,
+    /// The schema.
+    pub schema: String,
+    /// When.
+    pub time: i64,
+}

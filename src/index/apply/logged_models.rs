@@ -1,0 +1,143 @@
+//! Logged models become rows. A record of one that is unknown or purged changes nothing.
+
+use rusqlite::OptionalExtension as _;
+
+use crate::entity::{Lifecycle, LoggedModelStatus};
+use crate::format::record::{
+    LoggedModelCreated, LoggedModelMetricsLogged, LoggedModelUpdated, MeasuredMetric, Record,
+};
+use crate::id::LoggedModelId;
+
+use super::super::query::lost_bits;
+use super::{Applier, number};
+
+/// Tables whose rows go with their logged model.
+const TABLES: [&str; 4] =
+    ["logged_model_params", "logged_model_tags", "logged_model_metrics", "logged_models"];
+
+impl Applier<'_> {
+    /// False for a record that is not about logged models.
+    pub(super) fn apply_to_logged_models(&self, record: &Record) -> rusqlite::Result<bool> {
+        match record {
+            Record::LoggedModelCreated(it) => self.logged_model_created(it)?,
+            Record::LoggedModelUpdated(it) => self.logged_model_updated(it)?,
+            Record::LoggedModelParamsSet(it) => {
+                let insert = "INSERT OR IGNORE INTO logged_model_params VALUES (?1, ?2, ?3)";
+                self.logged_model_pairs(it.model, insert, &it.params)?;
+                self.logged_model_touched(it.model, it.time)?;
+            }
+            Record::LoggedModelTagsSet(it) => {
+                let insert = "INSERT OR REPLACE INTO logged_model_tags VALUES (?1, ?2, ?3)";
+                self.logged_model_pairs(it.model, insert, &it.tags)?;
+                self.logged_model_touched(it.model, it.time)?;
+            }
+            Record::LoggedModelTagDeleted(it) => {
+                self.execute(
+                    "DELETE FROM logged_model_tags WHERE key = ?2 AND model =
+                     (SELECT model FROM logged_models WHERE model_id = ?1)",
+                    (it.model.to_string(), &it.key),
+                )?;
+                self.logged_model_touched(it.model, it.time)?;
+            }
+            Record::LoggedModelMetricsLogged(it) => self.logged_model_measured(it)?,
+            Record::LoggedModelLifecycleSet(it) => self.execute(
+                "UPDATE logged_models SET lifecycle = ?2, updated = ?3 WHERE model_id = ?1",
+                (it.model.to_string(), it.lifecycle.as_str(), it.time),
+            )?,
+            Record::LoggedModelSignatureSet(it) => self.execute(
+                "UPDATE logged_models SET signature = ?2, input_example = ?3, updated = ?4
+                 WHERE model_id = ?1",
+                (it.model.to_string(), &it.signature, &it.input_example, it.time),
+            )?,
+            Record::LoggedModelsPurged(it) => {
+                it.models.iter().try_for_each(|model| self.logged_model_purged(*model))?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn logged_model(&self, id: LoggedModelId) -> rusqlite::Result<Option<i64>> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT model FROM logged_models WHERE model_id = ?1")?;
+        select.query_row([id.to_string()], |row| row.get(0)).optional()
+    }
+
+    fn logged_model_created(&self, it: &LoggedModelCreated) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare_cached(
+            "INSERT OR IGNORE INTO logged_models (model_id, experiment_id, name, model_type,
+             source_run, status, created, updated, lifecycle)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
+        )?;
+        let inserted = insert.execute((
+            it.model.to_string(),
+            number(it.experiment),
+            &it.name,
+            &it.model_type,
+            it.source_run.map(|run| run.to_string()),
+            LoggedModelStatus::Pending.as_str(),
+            it.time,
+            Lifecycle::Active.as_str(),
+        ))?;
+        if inserted == 0 {
+            return Ok(());
+        }
+        let params = "INSERT OR IGNORE INTO logged_model_params VALUES (?1, ?2, ?3)";
+        self.logged_model_pairs(it.model, params, &it.params)?;
+        let tags = "INSERT OR REPLACE INTO logged_model_tags VALUES (?1, ?2, ?3)";
+        self.logged_model_pairs(it.model, tags, &it.tags)
+    }
+
+    fn logged_model_updated(&self, it: &LoggedModelUpdated) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE logged_models SET status = ifnull(?2, status),
+             status_message = ifnull(?3, status_message), updated = ?4 WHERE model_id = ?1",
+            (
+                it.model.to_string(),
+                it.status.map(LoggedModelStatus::as_str),
+                &it.status_message,
+                it.time,
+            ),
+        )
+    }
+
+    fn logged_model_pairs(
+        &self,
+        id: LoggedModelId,
+        insert: &str,
+        pairs: &[(String, String)],
+    ) -> rusqlite::Result<()> {
+        let Some(model) = self.logged_model(id)? else { return Ok(()) };
+        let mut insert = self.connection.prepare_cached(insert)?;
+        pairs.iter().try_for_each(|(key, value)| insert.execute((model, key, value)).map(drop))
+    }
+
+    fn logged_model_touched(&self, id: LoggedModelId, time: i64) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE logged_models SET updated = ?2 WHERE model_id = ?1",
+            (id.to_string(), time),
+        )
+    }
+
+    fn logged_model_measured(&self, it: &LoggedModelMetricsLogged) -> rusqlite::Result<()> {
+        let Some(model) = self.logged_model(it.model)? else { return Ok(()) };
+        it.metrics.iter().try_for_each(|metric| {
+            let MeasuredMetric { key, value, step, time, run, dataset } = metric;
+            let (name, digest) = dataset.as_ref().map(|(name, digest)| (name, digest)).unzip();
+            let run = run.map(|run| run.to_string());
+            self.execute(
+                "INSERT INTO logged_model_metrics (model, key, step, timestamp, value, bits, run,
+                 dataset_name, dataset_digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                (model, key, step, time, value, lost_bits(*value), run, name, digest),
+            )
+        })
+    }
+
+    fn logged_model_purged(&self, id: LoggedModelId) -> rusqlite::Result<()> {
+        let Some(model) = self.logged_model(id)? else { return Ok(()) };
+        TABLES.iter().try_for_each(|table| {
+            self.execute(&format!("DELETE FROM {table} WHERE model = ?1"), [model])
+        })
+    }
+}

@@ -1,0 +1,371 @@
+//! What was asked of the registry: models, versions, aliases, catalogs and schemas.
+
+use std::collections::BTreeMap;
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension as _, Params, Row};
+
+use crate::entity::{CatalogInfo, ModelVersionInfo, RegisteredModelInfo, RegistryMode, SchemaInfo};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{RegisteredModelId, Timestamp};
+
+use super::query::{collect_pairs, parsed};
+use super::{Index, hex, unsigned};
+
+const VERSION: &str = "v.version, v.name, v.created, v.updated, v.description, v.user, v.stage,
+    v.source, v.location, v.run_id, v.run_link, v.logged_model, v.copied_model, v.copied_version,
+    v.status, v.status_message, v.signature, v.digest, v.entry, m.model_id, m.model
+    FROM model_versions v JOIN registered_models m ON m.model = v.model";
+
+const MODEL: &str =
+    "SELECT model, model_id, name, description, created, updated FROM registered_models";
+
+/// Which version of a model is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VersionChoice<'a> {
+    /// That of this number.
+    Number(u64),
+    /// That which the alias names.
+    Alias(&'a str),
+}
+
+impl Index {
+    /// What names of models look like.
+    pub(crate) fn registry_mode(&self) -> Result<RegistryMode> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached("SELECT mode FROM registry_mode")?;
+            let mode: Option<String> = select.query_row((), |row| row.get(0)).optional()?;
+            let is_catalog = mode.as_deref() == Some(RegistryMode::UnityCatalog.as_str());
+            Ok(if is_catalog { RegistryMode::UnityCatalog } else { RegistryMode::Plain })
+        })
+    }
+
+    /// The model of this name.
+    pub(crate) fn model_of(&self, name: &str) -> Result<Option<RegisteredModelId>> {
+        self.read(|connection| {
+            let mut select = connection
+                .prepare_cached("SELECT model_id FROM registered_models WHERE name = ?1")?;
+            select.query_row([name], |row| model_id(row, 0)).optional()
+        })
+    }
+
+    /// The name of a model, and the greatest number that one of its versions ever had.
+    pub(crate) fn model_facts(&self, id: RegisteredModelId) -> Result<Option<(String, u64)>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT name, last_version FROM registered_models WHERE model_id = ?1",
+            )?;
+            let facts = |row: &Row<'_>| Ok((row.get(0)?, unsigned(row.get(1)?)));
+            select.query_row([hex(id.to_bits())], facts).optional()
+        })
+    }
+
+    /// All that is known of a model: some microseconds, and some for each version in
+    /// `latest_versions`.
+    pub(crate) fn registered_model(
+        &self,
+        id: RegisteredModelId,
+    ) -> Result<Option<RegisteredModelInfo>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(&format!("{MODEL} WHERE model_id = ?1"))?;
+            let found = select.query_row([hex(id.to_bits())], model_info).optional()?;
+            found.map(|(model, info)| complete(connection, model, info)).transpose()
+        })
+    }
+
+    /// One version of a model.
+    pub(crate) fn model_version(
+        &self,
+        id: RegisteredModelId,
+        choice: VersionChoice<'_>,
+    ) -> Result<Option<ModelVersionInfo>> {
+        let id = hex(id.to_bits());
+        self.read(|connection| match choice {
+            VersionChoice::Number(version) => one_version(
+                connection,
+                "m.model_id = ?1 AND v.version = ?2",
+                (id, version.cast_signed()),
+            ),
+            VersionChoice::Alias(alias) => one_version(
+                connection,
+                "m.model_id = ?1 AND v.version =
+                 (SELECT version FROM model_aliases WHERE model = m.model AND alias = ?2)",
+                (id, alias),
+            ),
+        })
+    }
+
+    /// One version of the model of this name: one search less.
+    pub(crate) fn model_version_named(
+        &self,
+        name: &str,
+        choice: VersionChoice<'_>,
+    ) -> Result<Option<ModelVersionInfo>> {
+        self.read(|connection| match choice {
+            VersionChoice::Number(version) => one_version(
+                connection,
+                "v.name = ?1 AND v.version = ?2",
+                (name, version.cast_signed()),
+            ),
+            VersionChoice::Alias(alias) => one_version(
+                connection,
+                "m.name = ?1 AND v.version =
+                 (SELECT version FROM model_aliases WHERE model = m.model AND alias = ?2)",
+                (name, alias),
+            ),
+        })
+    }
+
+    /// The versions of a model, by number.
+    pub(crate) fn model_versions(&self, id: RegisteredModelId) -> Result<Vec<ModelVersionInfo>> {
+        self.read(|connection| {
+            versions_where(connection, "m.model_id = ?1 ORDER BY v.version", [hex(id.to_bits())])
+        })
+    }
+
+    /// The highest version of each stage, by stage.
+    pub(crate) fn latest_versions(&self, id: RegisteredModelId) -> Result<Vec<ModelVersionInfo>> {
+        self.read(|connection| {
+            let mut select = connection
+                .prepare_cached("SELECT model FROM registered_models WHERE model_id = ?1")?;
+            let model = select.query_row([hex(id.to_bits())], |row| row.get(0)).optional()?;
+            model.map_or(Ok(Vec::new()), |model| latest_of(connection, model))
+        })
+    }
+
+    /// The version that an alias names.
+    pub(crate) fn alias(&self, id: RegisteredModelId, alias: &str) -> Result<Option<u64>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT version FROM model_aliases WHERE alias = ?2 AND model =
+                 (SELECT model FROM registered_models WHERE model_id = ?1)",
+            )?;
+            let version = |row: &Row<'_>| Ok(unsigned(row.get(0)?));
+            select.query_row((hex(id.to_bits()), alias), version).optional()
+        })
+    }
+
+    /// Whether there is such a version.
+    pub(crate) fn has_version(&self, id: RegisteredModelId, version: u64) -> Result<bool> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT 1 FROM registered_models JOIN model_versions USING (model)
+                 WHERE model_id = ?1 AND version = ?2",
+            )?;
+            select.exists((hex(id.to_bits()), version.cast_signed()))
+        })
+    }
+
+    /// Whether there is any registered model.
+    pub(crate) fn has_models(&self) -> Result<bool> {
+        self.read(|connection| {
+            connection.prepare_cached("SELECT 1 FROM registered_models")?.exists(())
+        })
+    }
+
+    /// Whether there is a model in a schema.
+    pub(crate) fn has_models_in(&self, catalog: &str, schema: &str) -> Result<bool> {
+        self.read(|connection| {
+            // `/` follows `.` and stands in no name.
+            connection
+                .prepare_cached("SELECT 1 FROM registered_models WHERE name >= ?1 AND name < ?2")?
+                .exists((format!("{catalog}.{schema}."), format!("{catalog}.{schema}/")))
+        })
+    }
+
+    /// The catalogs by name: all, or the one of this name.
+    pub(crate) fn catalogs(&self, name: Option<&str>) -> Result<Vec<CatalogInfo>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT name, owner, comment, created, updated FROM catalogs
+                 WHERE ?1 IS NULL OR name = ?1 ORDER BY name",
+            )?;
+            let found = select.query_map([name], |row| {
+                Ok(CatalogInfo {
+                    name: row.get(0)?,
+                    owner: row.get(1)?,
+                    comment: row.get(2)?,
+                    created: Timestamp::from_nanos(row.get(3)?),
+                    updated: Timestamp::from_nanos(row.get(4)?),
+                })
+            })?;
+            found.collect()
+        })
+    }
+
+    /// The schemas of a catalog by name: all, or the one of this name.
+    pub(crate) fn schemas(&self, catalog: &str, name: Option<&str>) -> Result<Vec<SchemaInfo>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT catalog, name, owner, comment, created, updated FROM catalog_schemas
+                 WHERE catalog = ?1 AND (?2 IS NULL OR name = ?2) ORDER BY name",
+            )?;
+            let found = select.query_map((catalog, name), |row| {
+                Ok(SchemaInfo {
+                    catalog: row.get(0)?,
+                    name: row.get(1)?,
+                    owner: row.get(2)?,
+                    comment: row.get(3)?,
+                    created: Timestamp::from_nanos(row.get(4)?),
+                    updated: Timestamp::from_nanos(row.get(5)?),
+                })
+            })?;
+            found.collect()
+        })
+    }
+}
+
+/// A model with its tags, aliases and latest versions.
+pub(super) fn complete(
+    connection: &Connection,
+    model: i64,
+    mut info: RegisteredModelInfo,
+) -> rusqlite::Result<RegisteredModelInfo> {
+    let mut tags = connection
+        .prepare_cached("SELECT key, value FROM registered_model_tags WHERE model = ?1")?;
+    info.tags = collect_pairs(&mut tags, model)?;
+    let mut aliases =
+        connection.prepare_cached("SELECT alias, version FROM model_aliases WHERE model = ?1")?;
+    let pair = |row: &Row<'_>| Ok((row.get(0)?, unsigned(row.get(1)?)));
+    info.aliases = aliases.query_map([model], pair)?.collect::<rusqlite::Result<_>>()?;
+    info.latest_versions = latest_of(connection, model)?;
+    Ok(info)
+}
+
+/// A row of [`MODEL`].
+pub(super) fn model_info(row: &Row<'_>) -> rusqlite::Result<(i64, RegisteredModelInfo)> {
+    let info = RegisteredModelInfo {
+        id: model_id(row, 1)?,
+        name: row.get(2)?,
+        description: row.get(3)?,
+        created: Timestamp::from_nanos(row.get(4)?),
+        updated: Timestamp::from_nanos(row.get(5)?),
+        tags: BTreeMap::new(),
+        aliases: BTreeMap::new(),
+        latest_versions: Vec::new(),
+    };
+    Ok((row.get(0)?, info))
+}
+
+fn latest_of(connection: &Connection, model: i64) -> rusqlite::Result<Vec<ModelVersionInfo>> {
+    let mut latest = versions_where(
+        connection,
+        "v.model = ?1 AND v.version IN
+         (SELECT max(version) FROM model_versions WHERE model = ?1 GROUP BY stage)",
+        [model],
+    )?;
+    latest.sort_by_key(|version| version.stage);
+    Ok(latest)
+}
+
+fn one_version(
+    connection: &Connection,
+    which: &str,
+    params: impl Params,
+) -> rusqlite::Result<Option<ModelVersionInfo>> {
+    Ok(versions_where(connection, which, params)?.pop())
+}
+
+fn versions_where(
+    connection: &Connection,
+    which: &str,
+    params: impl Params,
+) -> rusqlite::Result<Vec<ModelVersionInfo>> {
+    let mut select = connection.prepare_cached(&format!("SELECT {VERSION} WHERE {which}"))?;
+    let found = select.query_map(params, version_info)?;
+    let mut tags =
+        connection.prepare_cached("SELECT key, value FROM model_version_tags WHERE entry = ?1")?;
+    let mut aliases = connection.prepare_cached(
+        "SELECT alias FROM model_aliases WHERE model = ?1 AND version = ?2 ORDER BY alias",
+    )?;
+    let mut versions = Vec::new();
+    for found in found {
+        let (entry, model, mut info) = found?;
+        info.tags = collect_pairs(&mut tags, entry)?;
+        let of = (model, info.version.cast_signed());
+        let names = aliases.query_map(of, |row| row.get(0))?;
+        info.aliases = names.collect::<rusqlite::Result<_>>()?;
+        versions.push(info);
+    }
+    Ok(versions)
+}
+
+/// The versions of these entries in their order, without aliases (MLflow's rule of searches).
+pub(super) fn versions_of(
+    connection: &Connection,
+    entries: &[i64],
+) -> rusqlite::Result<Vec<ModelVersionInfo>> {
+    let mut select = connection.prepare_cached(&format!("SELECT {VERSION} WHERE v.entry = ?1"))?;
+    let mut tags =
+        connection.prepare_cached("SELECT key, value FROM model_version_tags WHERE entry = ?1")?;
+    let mut versions = Vec::with_capacity(entries.len());
+    for &entry in entries {
+        let (_, _, mut info) = select.query_row([entry], version_info)?;
+        info.tags = collect_pairs(&mut tags, entry)?;
+        versions.push(info);
+    }
+    Ok(versions)
+}
+
+/// The models of these numbers in their order.
+pub(super) fn models_of(
+    connection: &Connection,
+    models: &[i64],
+) -> rusqlite::Result<Vec<RegisteredModelInfo>> {
+    let mut select = connection.prepare_cached(&format!("{MODEL} WHERE model = ?1"))?;
+    let found = models.iter().map(|model| {
+        let (model, info) = select.query_row([model], model_info)?;
+        complete(connection, model, info)
+    });
+    found.collect()
+}
+
+/// The entry of the version, the number of its model, and the version without tags and aliases.
+fn version_info(row: &Row<'_>) -> rusqlite::Result<(i64, i64, ModelVersionInfo)> {
+    let copied_model: Option<String> = row.get(12)?;
+    let copied_version: Option<i64> = row.get(13)?;
+    let copied_model = copied_model.map(|_| model_id(row, 12)).transpose()?;
+    let info = ModelVersionInfo {
+        model: model_id(row, 19)?,
+        name: row.get(1)?,
+        version: unsigned(row.get(0)?),
+        created: Timestamp::from_nanos(row.get(2)?),
+        updated: Timestamp::from_nanos(row.get(3)?),
+        description: row.get(4)?,
+        user: row.get(5)?,
+        stage: parsed(row, 6)?,
+        source: row.get(7)?,
+        location: row.get(8)?,
+        run: optional(row, 9)?,
+        run_link: row.get(10)?,
+        logged_model: optional(row, 11)?,
+        copied_from: copied_model.zip(copied_version.map(unsigned)),
+        status: parsed(row, 14)?,
+        status_message: row.get(15)?,
+        signature: row.get(16)?,
+        digest: row.get(17)?,
+        tags: BTreeMap::new(),
+        aliases: Vec::new(),
+    };
+    Ok((row.get(18)?, row.get(20)?, info))
+}
+
+/// A text column that may be NULL, as the type that reads it.
+pub(super) fn optional<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+where
+    T: std::str::FromStr<Err = Error>,
+{
+    let is_there = row.get_ref(column)?.as_str_or_null()?.is_some();
+    is_there.then(|| parsed(row, column)).transpose()
+}
+
+pub(super) fn model_id(row: &Row<'_>, column: usize) -> rusqlite::Result<RegisteredModelId> {
+    let text = row.get_ref(column)?.as_str()?;
+    match u128::from_str_radix(text, 16) {
+        Ok(bits) => Ok(RegisteredModelId::from_bits(bits)),
+        Err(_) => {
+            let error = Error::new(ErrorKind::Index, "the id of a model is no number");
+            Err(rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
+        }
+    }
+}

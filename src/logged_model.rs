@@ -1,0 +1,455 @@
+//! Logged models: what a run has made, kept beside it with params, tags and metrics of its own.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use crate::database::Database;
+use crate::engine::Engine;
+use crate::entity::{Lifecycle, LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
+use crate::error::{Error, ErrorKind, Result};
+use crate::experiment::{Experiment, check_experiment_writable};
+use crate::format::record::{
+    ExperimentLifecycleSet, LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
+    LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
+    LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric, Purged, Record, RunLifecycleSet,
+};
+use crate::id::{LoggedModelId, RunId, Timestamp};
+use crate::index::Index;
+use crate::limits::check_text;
+use crate::name;
+use crate::signature::{Signature, check_json};
+
+/// Whether experiments, runs and logged models are there.
+const LIFECYCLES: [RangeInclusive<u16>; 5] = [
+    ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
+    RunLifecycleSet::KIND..=RunLifecycleSet::KIND,
+    Purged::KIND..=Purged::KIND,
+    LoggedModelLifecycleSet::KIND..=LoggedModelLifecycleSet::KIND,
+    LoggedModelsPurged::KIND..=LoggedModelsPurged::KIND,
+];
+/// What logged models say of themselves, all but their metrics.
+const FACTS: RangeInclusive<u16> = LoggedModelUpdated::KIND..=LoggedModelTagDeleted::KIND;
+
+/// A handle of a logged model. Clones are the same handle; dropping one writes nothing.
+///
+/// Writing to a model that is deleted, or whose experiment is, is [`ErrorKind::InvalidState`], to
+/// one that `gc` has removed [`ErrorKind::NotFound`].
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+/// use tracklite::{LoggedModelMetric, LoggedModelStatus};
+///
+/// let experiment = database.experiment("/Shared/team/digits")?;
+/// let run = experiment.start_run("")?;
+/// let model = experiment.new_logged_model().name("digits").source_run(run.id()).create()?;
+/// run.log_outputs([(model.id().to_string(), 0)])?;
+/// model.log_params([("depth", "3")])?;
+/// model.log_metrics([LoggedModelMetric::new("accuracy", 0.9, 0).dataset("test", "5f2c")])?;
+/// model.finalize(LoggedModelStatus::Ready)?;
+/// assert_eq!(model.info()?.metrics[0].value, 0.9);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct LoggedModel {
+    database: Database,
+    id: LoggedModelId,
+}
+
+impl Database {
+    /// A handle of a logged model, deleted or not; [`ErrorKind::NotFound`] when there is none.
+    pub fn logged_model(&self, id: LoggedModelId) -> Result<LoggedModel> {
+        self.engine().with_index(|index, _| {
+            index.logged_model_lifecycle(id)?.map(|_| ()).ok_or_else(|| no_such_model(id))
+        })?;
+        Ok(LoggedModel { database: self.clone(), id })
+    }
+}
+
+impl Experiment {
+    /// A logged model of this experiment, about to be created.
+    pub fn new_logged_model(&self) -> LoggedModelBuilder {
+        LoggedModelBuilder {
+            experiment: self.clone(),
+            name: None,
+            model_type: None,
+            source_run: None,
+            params: Vec::new(),
+            tags: Vec::new(),
+            signature: None,
+            input_example: None,
+        }
+    }
+}
+
+impl LoggedModel {
+    /// The model's id.
+    #[must_use]
+    pub fn id(&self) -> LoggedModelId {
+        self.id
+    }
+
+    /// The database that holds it.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    fn engine(&self) -> &Engine {
+        self.database.engine()
+    }
+
+    /// All that is known of it, as it is in the file now. Some 20 us, and one for each metric.
+    pub fn info(&self) -> Result<LoggedModelInfo> {
+        let found = self.engine().with_index(|index, _| index.logged_model(self.id))?;
+        found.ok_or_else(|| self.engine().locate(no_such_model(self.id)))
+    }
+
+    /// Its signature, if one was said.
+    pub fn signature(&self) -> Result<Option<Signature>> {
+        self.info()?.signature.as_deref().map(Signature::parse).transpose()
+    }
+
+    /// Says that it is whole, or that it will never be.
+    pub fn finalize(&self, status: LoggedModelStatus) -> Result<()> {
+        self.set_status(status, None)
+    }
+
+    /// Says how far it has come, and what is to be said of that; without a message the one before
+    /// stays.
+    pub fn set_status(&self, status: LoggedModelStatus, message: Option<&str>) -> Result<()> {
+        self.write(&[], |_| {
+            let (status, status_message) = (Some(status), message.map(str::to_owned));
+            let (model, time) = (self.id, now());
+            Ok(vec![LoggedModelUpdated { model, status, status_message, time }.into()])
+        })
+    }
+
+    /// Logs params, each of which is set once: the same value again changes nothing, another one
+    /// is [`ErrorKind::InvalidInput`], and then none of them is set.
+    pub fn log_params<K: AsRef<str>, V: ToString>(
+        &self,
+        params: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        let params = self.pairs("param of a logged model", params)?;
+        self.write(&[FACTS], |info| {
+            let mut fresh: Vec<(String, String)> = Vec::new();
+            for (key, value) in &params {
+                let given = fresh.iter().find(|(known, _)| known == key).map(|(_, value)| value);
+                match info.params.get(key).or(given) {
+                    Some(before) if before != value => return Err(param_set(key, before, value)),
+                    Some(_) => {}
+                    None => fresh.push((key.clone(), value.clone())),
+                }
+            }
+            if fresh.is_empty() {
+                return Ok(Vec::new());
+            }
+            Ok(vec![LoggedModelParamsSet { model: self.id, params: fresh, time: now() }.into()])
+        })
+    }
+
+    /// Sets a tag, whatever it was before.
+    pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
+        self.set_tags([(key, value)])
+    }
+
+    /// Sets tags, whatever they were before: all of them or none.
+    pub fn set_tags<K: AsRef<str>, V: ToString>(
+        &self,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()> {
+        let tags = self.pairs("tag of a logged model", tags)?;
+        self.write(&[], |_| {
+            let (model, tags) = (self.id, tags.clone());
+            Ok(vec![LoggedModelTagsSet { model, tags, time: now() }.into()])
+        })
+    }
+
+    /// Deletes a tag; [`ErrorKind::NotFound`] when there is no such tag.
+    pub fn delete_tag(&self, key: &str) -> Result<()> {
+        self.write(&[FACTS], |info| {
+            if !info.tags.contains_key(key) {
+                let message = format!("logged model {} has no tag {key:?}", self.id);
+                return Err(Error::new(ErrorKind::NotFound, message));
+            }
+            let (model, key) = (self.id, key.to_owned());
+            Ok(vec![LoggedModelTagDeleted { model, key, time: now() }.into()])
+        })
+    }
+
+    /// Logs one value that was measured now, on no dataset that has a name.
+    pub fn log_metric(&self, key: &str, value: f64, step: i64) -> Result<()> {
+        self.log_metrics([LoggedModelMetric::new(key, value, step)])
+    }
+
+    /// Logs values that were measured of the model: all of them or none.
+    ///
+    /// An illegal key, and a blank name or digest of a dataset, is [`ErrorKind::InvalidInput`].
+    pub fn log_metrics(&self, metrics: impl IntoIterator<Item = LoggedModelMetric>) -> Result<()> {
+        let limits = &self.engine().limits;
+        let mut measured = Vec::new();
+        for metric in metrics {
+            let LoggedModelMetric { key, value, step, time, run, dataset } = metric;
+            let checked = limits.check_metric_key(&key).and_then(|()| match &dataset {
+                Some((name, digest)) => limits.check_dataset(name, digest),
+                None => Ok(()),
+            });
+            checked.map_err(|error| self.engine().locate(error))?;
+            let time = time.as_nanos();
+            measured.push(MeasuredMetric { key, value, step, time, run, dataset });
+        }
+        if measured.is_empty() {
+            return Ok(());
+        }
+        self.write_with(&[], |index| {
+            check_writable(index, self.id)?;
+            let (model, metrics) = (self.id, measured.clone());
+            Ok(vec![LoggedModelMetricsLogged { model, metrics }.into()])
+        })
+    }
+
+    /// Says what it takes and gives, with an example of its input as JSON, or without.
+    ///
+    /// An example that is not JSON is [`ErrorKind::InvalidInput`].
+    pub fn set_signature(&self, signature: &Signature, input_example: Option<&str>) -> Result<()> {
+        let example = input_example.unwrap_or("null");
+        let checked = check_json("the input example", example)
+            .and_then(|()| check_text("the input example", example, usize::MAX));
+        checked.map_err(|error| self.engine().locate(error))?;
+        self.write(&[], |_| {
+            let example = input_example.map(str::to_owned);
+            Ok(vec![signature_set(self.id, Some(signature), example)])
+        })
+    }
+
+    /// Marks it deleted; nothing happens to one that is deleted already.
+    pub fn delete(&self) -> Result<()> {
+        self.set_lifecycle(Lifecycle::Deleted)
+    }
+
+    /// Restores it; nothing happens to one that is active.
+    pub fn restore(&self) -> Result<()> {
+        self.set_lifecycle(Lifecycle::Active)
+    }
+
+    fn set_lifecycle(&self, lifecycle: Lifecycle) -> Result<()> {
+        self.write_with(&[], |index| {
+            let found = index.logged_model_lifecycle(self.id)?;
+            let (before, _) = found.ok_or_else(|| no_such_model(self.id))?;
+            if before == lifecycle {
+                return Ok(Vec::new());
+            }
+            let (model, time) = (self.id, now());
+            Ok(vec![LoggedModelLifecycleSet { model, lifecycle, time }.into()])
+        })
+    }
+
+    fn pairs<K: AsRef<str>, V: ToString>(
+        &self,
+        what: &'static str,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Vec<(String, String)>> {
+        let pairs = self.engine().limits.logged_model_pairs(what).collect(pairs);
+        pairs.map_err(|error| self.engine().locate(error))
+    }
+
+    /// Writes what `build` makes of all that is known of the model, if it may be written to.
+    fn write(
+        &self,
+        kinds: &[RangeInclusive<u16>],
+        mut build: impl FnMut(&LoggedModelInfo) -> Result<Vec<Record>>,
+    ) -> Result<()> {
+        self.write_with(kinds, |index| {
+            check_writable(index, self.id)?;
+            build(&index.logged_model(self.id)?.ok_or_else(|| no_such_model(self.id))?)
+        })
+    }
+
+    fn write_with(
+        &self,
+        kinds: &[RangeInclusive<u16>],
+        mut build: impl FnMut(&Index) -> Result<Vec<Record>>,
+    ) -> Result<()> {
+        let kinds = [&LIFECYCLES, kinds].concat();
+        self.engine().append_decided(&kinds, |index| Ok((build(index)?, ())))
+    }
+}
+
+impl fmt::Debug for LoggedModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LoggedModel").field(&self.id).finish()
+    }
+}
+
+/// A logged model about to be created: everything in it is written as one, or not at all.
+#[derive(Debug)]
+#[must_use = "a logged model is created by `create`"]
+pub struct LoggedModelBuilder {
+    experiment: Experiment,
+    name: Option<String>,
+    model_type: Option<String>,
+    source_run: Option<RunId>,
+    params: Vec<(String, String)>,
+    tags: Vec<(String, String)>,
+    signature: Option<Signature>,
+    input_example: Option<String>,
+}
+
+impl LoggedModelBuilder {
+    /// Its name. Default: a generated one.
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// What kind of model it is, in words of the caller's. Default: none.
+    pub fn model_type(mut self, model_type: &str) -> Self {
+        self.model_type = Some(model_type.to_owned());
+        self
+    }
+
+    /// The run that makes it. Default: none.
+    pub fn source_run(mut self, run: RunId) -> Self {
+        self.source_run = Some(run);
+        self
+    }
+
+    /// Adds a param.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
+    pub fn param(mut self, key: &str, value: impl ToString) -> Self {
+        self.params.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Adds a tag.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
+    pub fn tag(mut self, key: &str, value: impl ToString) -> Self {
+        self.tags.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// What it takes and gives. Default: not said.
+    pub fn signature(mut self, signature: Signature) -> Self {
+        self.signature = Some(signature);
+        self
+    }
+
+    /// An example of its input, as JSON. Default: none.
+    pub fn input_example(mut self, json: &str) -> Self {
+        self.input_example = Some(json.to_owned());
+        self
+    }
+
+    /// Creates the model, with the status pending: one frame in the file.
+    ///
+    /// A name that is blank or has one of `/ : . % " '`, an illegal key, a param that is given
+    /// twice with different values, or an example that is not JSON is [`ErrorKind::InvalidInput`];
+    /// a run that is not there [`ErrorKind::NotFound`]; a deleted run or experiment
+    /// [`ErrorKind::InvalidState`].
+    pub fn create(self) -> Result<LoggedModel> {
+        let database = self.experiment.database().clone();
+        let engine = database.engine();
+        let located = |error| engine.locate(error);
+        let random = engine.log.storage().random();
+        let random = random.map_err(|source| Error::io("drawing random bits", source))?;
+        let id = LoggedModelId::from_bits(random);
+        let (params, tags) = self.checked(engine).map_err(located)?;
+        let experiment = self.experiment.id();
+        let checked =
+            engine.log.with_state(|state, _| check_experiment_writable(state, experiment));
+        checked.and_then(|checked| checked).map_err(located)?;
+        let created = LoggedModelCreated {
+            model: id,
+            experiment,
+            name: self.name.unwrap_or_else(|| name::generated(random)),
+            model_type: self.model_type,
+            source_run: self.source_run,
+            params,
+            tags,
+            time: now(),
+        };
+        let mut records: Vec<Record> = vec![created.into()];
+        if self.signature.is_some() || self.input_example.is_some() {
+            records.push(signature_set(id, self.signature.as_ref(), self.input_example));
+        }
+        engine.append_decided(&LIFECYCLES, |index| {
+            let info = index.experiment(experiment)?;
+            if info.is_none_or(|info| info.lifecycle == Lifecycle::Deleted) {
+                let message = format!("experiment {experiment} is deleted: restore it first");
+                return Err(Error::new(ErrorKind::InvalidState, message));
+            }
+            if let Some(run) = self.source_run {
+                check_run(index, run)?;
+            }
+            Ok((records.clone(), ()))
+        })?;
+        Ok(LoggedModel { database: database.clone(), id })
+    }
+
+    #[expect(clippy::type_complexity, reason = "params and tags, which have no name together")]
+    fn checked(&self, engine: &Engine) -> Result<(Vec<(String, String)>, Vec<(String, String)>)> {
+        let limits = &engine.limits;
+        if let Some(name) = &self.name {
+            limits.check_logged_model_name(name)?;
+        }
+        let model_type = self.model_type.as_deref().unwrap_or_default();
+        check_text("the type of a logged model", model_type, usize::MAX)?;
+        check_json("the input example", self.input_example.as_deref().unwrap_or("null"))?;
+        let rule = limits.logged_model_pairs("param of a logged model");
+        let params = rule.collect(self.params.iter().map(|(key, value)| (key, value)))?;
+        for (place, (key, value)) in params.iter().enumerate() {
+            let mut before = params.iter().take(place);
+            if let Some((_, first)) = before.find(|(known, first)| known == key && first != value) {
+                return Err(param_set(key, first, value));
+            }
+        }
+        let rule = limits.logged_model_pairs("tag of a logged model");
+        Ok((params, rule.collect(self.tags.iter().map(|(key, value)| (key, value)))?))
+    }
+}
+
+fn signature_set(
+    model: LoggedModelId,
+    signature: Option<&Signature>,
+    input_example: Option<String>,
+) -> Record {
+    let signature = signature.map(Signature::to_json);
+    LoggedModelSignatureSet { model, signature, input_example, time: now() }.into()
+}
+
+/// A model takes writes unless it or its experiment is deleted.
+fn check_writable(index: &Index, id: LoggedModelId) -> Result<()> {
+    let found = index.logged_model_lifecycle(id)?;
+    match found.ok_or_else(|| no_such_model(id))? {
+        (Lifecycle::Active, Lifecycle::Active) => Ok(()),
+        _ => {
+            let message = format!("logged model {id} or its experiment is deleted: restore it");
+            Err(Error::new(ErrorKind::InvalidState, message))
+        }
+    }
+}
+
+fn check_run(index: &Index, run: RunId) -> Result<()> {
+    match index.run_info(run)?.map(|info| info.lifecycle) {
+        Some(Lifecycle::Active) => Ok(()),
+        Some(Lifecycle::Deleted) => {
+            let message = format!("run {run} is deleted: restore it first");
+            Err(Error::new(ErrorKind::InvalidState, message))
+        }
+        None => Err(crate::run::no_such_run(run)),
+    }
+}
+
+fn param_set(key: &str, before: &str, value: &str) -> Error {
+    let message = format!("param {key:?} is {before:?} already and cannot become {value:?}");
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+fn no_such_model(id: LoggedModelId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no logged model {id}"))
+}
+
+fn now() -> i64 {
+    Timestamp::now().as_nanos()
+}

@@ -1,0 +1,384 @@
+//! Creating versions: what a source leads to, and what a version takes from it.
+
+use std::ops::RangeInclusive;
+
+use crate::entity::{Lifecycle, ModelVersionInfo, ModelVersionStatus, RegistryMode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::record::{
+    ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelSignatureSet, LoggedModelsPurged,
+    ModelVersionCreated, Purged, Record, RegisteredModelCreated, RunLifecycleSet,
+};
+use crate::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
+use crate::index::{Index, VersionChoice};
+use crate::limits::{TEXT_BYTES_MAX, check_name, check_text};
+use crate::model_uri::{ModelTarget, ModelUri};
+use crate::model_version::ModelVersion;
+use crate::registered_model::{RegisteredModel, gone};
+use crate::registry::{REGISTRY_KINDS, Registry, check_free, random_id};
+use crate::run_start::user_name;
+use crate::signature::Signature;
+
+/// What the creation of a version is decided on: the registry, and whether the run and the logged
+/// model that it comes from are there.
+const DECIDED_ON: &[RangeInclusive<u16>] = &[
+    REGISTRY_KINDS,
+    ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
+    RunLifecycleSet::KIND..=RunLifecycleSet::KIND,
+    Purged::KIND..=Purged::KIND,
+    LoggedModelLifecycleSet::KIND..=LoggedModelLifecycleSet::KIND,
+    LoggedModelSignatureSet::KIND..=LoggedModelSignatureSet::KIND,
+    LoggedModelsPurged::KIND..=LoggedModelsPurged::KIND,
+];
+
+/// A version about to be created: everything in it is written as one, or not at all.
+#[derive(Debug)]
+#[must_use = "a version is created by `create`"]
+pub struct ModelVersionBuilder {
+    model: RegisteredModel,
+    source: String,
+    run: Option<RunId>,
+    run_link: Option<String>,
+    logged_model: Option<LoggedModelId>,
+    description: Option<String>,
+    tags: Vec<(String, String)>,
+    user: Option<String>,
+    status: ModelVersionStatus,
+    signature: Option<Signature>,
+}
+
+impl ModelVersionBuilder {
+    pub(crate) fn new(model: RegisteredModel, source: &str) -> Self {
+        ModelVersionBuilder {
+            model,
+            source: source.to_owned(),
+            run: None,
+            run_link: None,
+            logged_model: None,
+            description: None,
+            tags: Vec::new(),
+            user: None,
+            status: ModelVersionStatus::Ready,
+            signature: None,
+        }
+    }
+
+    /// The run that made the model; it may be one of another file. Default: the source run of the
+    /// logged model, or the run that the source names.
+    pub fn run(mut self, run: RunId) -> Self {
+        self.run = Some(run);
+        self
+    }
+
+    /// A link to the run, where it is not in this file.
+    pub fn run_link(mut self, link: impl Into<String>) -> Self {
+        self.run_link = Some(link.into());
+        self
+    }
+
+    /// The logged model that it is. Default: the one that the source names.
+    pub fn logged_model(mut self, model: LoggedModelId) -> Self {
+        self.logged_model = Some(model);
+        self
+    }
+
+    /// What is said of it. Default: nothing.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// Adds a tag.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
+    pub fn tag(mut self, key: &str, value: impl ToString) -> Self {
+        self.tags.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// The user who registers it. Default: the one of the process.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// How far it has come. Default: ready.
+    pub fn status(mut self, status: ModelVersionStatus) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// What it takes and gives. Default: what is known of the logged model, or of the version that
+    /// the source names.
+    pub fn signature(mut self, signature: Signature) -> Self {
+        self.signature = Some(signature);
+        self
+    }
+
+    /// Creates the version under the next number: one frame in the file, synced.
+    ///
+    /// A source that names a logged model, version or run of this file that is not there is
+    /// [`ErrorKind::Unresolved`], one that is deleted [`ErrorKind::InvalidState`]; a malformed
+    /// address of that kind, an illegal tag, and with catalogs a signature without inputs or
+    /// outputs, is [`ErrorKind::InvalidInput`].
+    pub fn create(self) -> Result<ModelVersion> {
+        let registry = self.model.registry().clone();
+        let located = |error| registry.engine().locate(error);
+        let tags = self.checked().map_err(located)?;
+        let model = self.model.id();
+        let version = registry.change(DECIDED_ON, |index| {
+            let (_, last) = index.model_facts(model)?.ok_or_else(gone)?;
+            let origin = self.origin(index, &registry)?;
+            check_signature(index, origin.signature.as_deref())?;
+            let created = self.created(model, last + 1, tags.clone(), &origin);
+            let version = created.version;
+            Ok((with_files(index, created)?, version))
+        })?;
+        Ok(ModelVersion::new(registry, model, version))
+    }
+
+    fn checked(&self) -> Result<Vec<(String, String)>> {
+        let limits = self.model.registry().limits();
+        limits.check_description(self.description.as_deref())?;
+        check_name("source of a version", &self.source, TEXT_BYTES_MAX)?;
+        let link = self.run_link.as_deref().unwrap_or_default();
+        check_text("the link to a run", link, TEXT_BYTES_MAX)?;
+        limits.registry_tags().collect(self.tags.iter().map(|(key, value)| (key, value)))
+    }
+
+    /// What the source leads to, and what the caller says instead.
+    fn origin(&self, index: &Index, registry: &Registry) -> Result<Origin> {
+        let mut origin = Origin::of(index, registry, &self.source)?;
+        if let Some(model) = self.logged_model {
+            let named = Origin::of_logged_model(index, model, "")?;
+            origin.run = origin.run.or(named.run);
+            origin.signature = origin.signature.or(named.signature);
+            origin.logged_model = Some(model);
+        }
+        if let Some(run) = self.run {
+            check_run_usable(index, run)?;
+            origin.run = Some(run);
+        }
+        if let Some(signature) = &self.signature {
+            origin.signature = Some(signature.to_json());
+        }
+        Ok(origin)
+    }
+
+    fn created(
+        &self,
+        model: RegisteredModelId,
+        version: u64,
+        tags: Vec<(String, String)>,
+        origin: &Origin,
+    ) -> ModelVersionCreated {
+        ModelVersionCreated {
+            model,
+            version,
+            source: self.source.clone(),
+            location: origin.location.clone(),
+            run: origin.run,
+            run_link: self.run_link.clone(),
+            logged_model: origin.logged_model,
+            copied_from: origin.copied_from,
+            description: self.description.clone(),
+            tags,
+            user: self.user.clone().unwrap_or_else(user_name),
+            status: self.status,
+            signature: origin.signature.clone(),
+            digest: None,
+            time: Timestamp::now().as_nanos(),
+        }
+    }
+}
+
+/// What a source leads to.
+#[derive(Debug, Default)]
+struct Origin {
+    location: String,
+    run: Option<RunId>,
+    logged_model: Option<LoggedModelId>,
+    copied_from: Option<(RegisteredModelId, u64)>,
+    signature: Option<String>,
+}
+
+impl Origin {
+    fn of(index: &Index, registry: &Registry, source: &str) -> Result<Origin> {
+        if !ModelUri::is_claimed_by(source) {
+            return Ok(Origin { location: source.to_owned(), ..Origin::default() });
+        }
+        let uri: ModelUri = source.parse()?;
+        match &uri.target {
+            ModelTarget::Run(run) => {
+                if index.run_info(*run)?.is_none() {
+                    return Err(unresolved(source, "there is no such run in this file"));
+                }
+                check_run_usable(index, *run)?;
+                Ok(Origin { location: uri.to_string(), run: Some(*run), ..Origin::default() })
+            }
+            ModelTarget::LoggedModel(model) => Origin::of_logged_model(index, *model, &uri.path),
+            target => {
+                let found = version_of(index, registry, target);
+                let found = found.map_err(|error| match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::InvalidInput => {
+                        unresolved(source, &error.to_string())
+                    }
+                    _ => error,
+                })?;
+                Ok(Origin::of_version(found, &uri.path))
+            }
+        }
+    }
+
+    fn of_logged_model(index: &Index, model: LoggedModelId, path: &str) -> Result<Origin> {
+        let target = ModelTarget::LoggedModel(model);
+        let location = ModelUri { target, path: path.to_owned() }.to_string();
+        let Some(info) = index.logged_model(model)? else {
+            return Err(unresolved(&location, "there is no such logged model in this file"));
+        };
+        if info.lifecycle == Lifecycle::Deleted {
+            let message = format!("logged model {model} is deleted: restore it first");
+            return Err(Error::new(ErrorKind::InvalidState, message));
+        }
+        if let Some(run) = info.source_run {
+            check_run_usable(index, run)?;
+        }
+        Ok(Origin {
+            location,
+            run: info.source_run,
+            logged_model: Some(model),
+            copied_from: None,
+            signature: info.signature,
+        })
+    }
+
+    /// The location is that of the version, which leads to no other version: so copies of copies
+    /// form no chain, let alone a cycle.
+    fn of_version(info: ModelVersionInfo, path: &str) -> Origin {
+        let location = match path {
+            "" => info.location,
+            path => format!("{}/{path}", info.location),
+        };
+        Origin {
+            location,
+            run: info.run,
+            logged_model: info.logged_model,
+            copied_from: Some((info.model, info.version)),
+            signature: info.signature,
+        }
+    }
+}
+
+/// The version that an address names, of those forms that name one.
+pub(crate) fn version_of(
+    index: &Index,
+    registry: &Registry,
+    target: &ModelTarget,
+) -> Result<ModelVersionInfo> {
+    match target {
+        ModelTarget::Version { name, version } => {
+            registry.version_in(index, name, VersionChoice::Number(*version))
+        }
+        ModelTarget::Alias { name, alias } => {
+            registry.version_in(index, name, VersionChoice::Alias(alias))
+        }
+        ModelTarget::Latest { name } => registry.greatest_in(index, name, None),
+        ModelTarget::Stage { name, stage } => registry.greatest_in(index, name, Some(*stage)),
+        ModelTarget::LoggedModel(_) | ModelTarget::Run(_) => {
+            Err(Error::new(ErrorKind::InvalidInput, format!("{target} names no version")))
+        }
+    }
+}
+
+/// A run that is deleted makes no versions; one that is not in this file may be anywhere.
+fn check_run_usable(index: &Index, run: RunId) -> Result<()> {
+    match index.run_info(run)? {
+        Some(info) if info.lifecycle == Lifecycle::Deleted => {
+            let message = format!("run {run} is deleted: restore it first");
+            Err(Error::new(ErrorKind::InvalidState, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// With catalogs a version says what it takes and gives.
+fn check_signature(index: &Index, signature: Option<&str>) -> Result<()> {
+    if index.registry_mode()? == RegistryMode::Plain {
+        return Ok(());
+    }
+    match signature.map(Signature::parse).transpose()? {
+        Some(signature) if signature.is_complete() => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "with catalogs a version needs a signature with inputs and outputs",
+        )),
+    }
+}
+
+/// The records that create a version: it, and those that give it its files.
+fn with_files(index: &Index, created: ModelVersionCreated) -> Result<Vec<Record>> {
+    let (files, digest) = pinned_files(index, &created)?;
+    let mut records = vec![ModelVersionCreated { digest, ..created }.into()];
+    records.extend(files);
+    Ok(records)
+}
+
+/// The records that give a version the files at its location, and the digest of these; nothing for
+/// a location outside of the file, which nobody can pin.
+#[expect(clippy::unnecessary_wraps, reason = "whoever looks files up may fail")]
+fn pinned_files(
+    _index: &Index,
+    _created: &ModelVersionCreated,
+) -> Result<(Vec<Record>, Option<[u8; 32]>)> {
+    Ok((Vec::new(), None))
+}
+
+/// A copy of a version as a new version of the model `to`, which is created when there is none.
+pub(crate) fn copy(registry: &Registry, version: &ModelVersion, to: &str) -> Result<ModelVersion> {
+    let fresh = random_id(registry)?;
+    let (model, number) = registry.change(DECIDED_ON, |index| {
+        let info = version.info_in(index)?;
+        let name = registry.full_name(index, to)?;
+        let time = Timestamp::now().as_nanos();
+        let (mut records, model) = (Vec::new(), index.model_of(&name)?);
+        if model.is_none() {
+            check_free(index, &name)?;
+            let (description, tags) = (None, Vec::new());
+            let created = RegisteredModelCreated { model: fresh, name, description, tags, time };
+            records.push(created.into());
+        }
+        let model = model.unwrap_or(fresh);
+        let last = index.model_facts(model)?.map_or(0, |(_, last)| last);
+        check_signature(index, info.signature.as_deref())?;
+        records.extend(with_files(index, copied(info, model, last + 1, time))?);
+        Ok((records, (model, last + 1)))
+    })?;
+    Ok(ModelVersion::new(registry.clone(), model, number))
+}
+
+fn copied(
+    info: ModelVersionInfo,
+    model: RegisteredModelId,
+    version: u64,
+    time: i64,
+) -> ModelVersionCreated {
+    ModelVersionCreated {
+        model,
+        version,
+        source: format!("models:/{}/{}", info.name, info.version),
+        location: info.location,
+        run: info.run,
+        run_link: info.run_link,
+        logged_model: info.logged_model,
+        copied_from: Some((info.model, info.version)),
+        description: info.description,
+        tags: info.tags.into_iter().collect(),
+        user: user_name(),
+        status: info.status,
+        signature: info.signature,
+        digest: None,
+        time,
+    }
+}
+
+pub(crate) fn unresolved(source: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Unresolved, format!("{source:?} leads nowhere: {why}"))
+}

@@ -1,0 +1,341 @@
+//! The registry of a database: names for models, and how versions are found by them.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use crate::database::Database;
+use crate::engine::Engine;
+use crate::entity::{ModelStage, ModelVersionInfo, RegistryMode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::record::{Record, RegisteredModelCreated, RegistryModeSet};
+use crate::id::{RegisteredModelId, Timestamp};
+use crate::index::{Index, VersionChoice};
+use crate::limits::Limits;
+use crate::model_version::ModelVersion;
+use crate::registered_model::RegisteredModel;
+
+/// The kinds of the registry's own records.
+pub(crate) const REGISTRY_KINDS: RangeInclusive<u16> = 96..=127;
+
+/// The registered models of a file: a handle, cheap to clone.
+///
+/// Each change is one frame of the file, decided on what the file said at that moment: of two
+/// processes that change the same thing at once the one that comes second sees what the first did.
+/// A change is synced before the call returns, so it survives a power cut as far as the device
+/// honours a flush; when that sync fails the change may be there and the call says so.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+/// let registry = database.registry();
+/// let churn = registry.create_model("churn")?;
+/// let first = churn.new_version("s3://models/churn/1").create()?;
+/// churn.set_alias("champion", first.version())?;
+/// let second = churn.new_version("s3://models/churn/2").create()?;
+/// churn.move_alias("champion", Some(1), second.version())?;
+/// let error = churn.move_alias("champion", Some(1), 1).unwrap_err();
+/// assert_eq!(error.kind(), tracklite::ErrorKind::Conflict);
+/// assert_eq!(registry.resolve("models:/churn@champion")?.location, "s3://models/churn/2");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Registry {
+    database: Database,
+    catalog: Option<String>,
+    schema: Option<String>,
+}
+
+impl Database {
+    /// The registry of the file, with no current catalog and schema.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        Registry { database: self.clone(), catalog: None, schema: None }
+    }
+}
+
+impl Registry {
+    /// The same registry with a current catalog and schema, by which names of fewer than three
+    /// levels are completed. Neither need exist yet.
+    #[must_use]
+    pub fn with_current(&self, catalog: &str, schema: &str) -> Registry {
+        let (catalog, schema) = (Some(catalog.to_owned()), Some(schema.to_owned()));
+        Registry { database: self.database.clone(), catalog, schema }
+    }
+
+    /// The database whose registry it is.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        self.database.engine()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.engine().limits
+    }
+
+    /// Whether names are free or have three levels.
+    pub fn mode(&self) -> Result<RegistryMode> {
+        self.engine().with_index(|index, _| index.registry_mode())
+    }
+
+    /// From here on names have exactly three levels, `catalog.schema.model`, as in Unity Catalog:
+    /// catalogs and schemas are created first, a version needs a signature with inputs and
+    /// outputs, and there are no stages. All processes and all later openings keep to it.
+    ///
+    /// There is no way back. With registered models in the file, whose names could have other
+    /// levels, it is [`ErrorKind::InvalidState`]; where it holds already nothing happens.
+    pub fn use_unity_catalog(&self) -> Result<()> {
+        self.change(&[REGISTRY_KINDS], |index| {
+            if index.registry_mode()? == RegistryMode::UnityCatalog {
+                return Ok((Vec::new(), ()));
+            }
+            if index.has_models()? {
+                let message = "there are registered models already, whose names are free";
+                return Err(Error::new(ErrorKind::InvalidState, message));
+            }
+            let (mode, time) = (RegistryMode::UnityCatalog, Timestamp::now().as_nanos());
+            Ok((vec![RegistryModeSet { mode, time }.into()], ()))
+        })
+    }
+
+    /// Registers a model: a name for versions. See [`Registry::new_model`].
+    pub fn create_model(&self, name: &str) -> Result<RegisteredModel> {
+        self.new_model(name).create()
+    }
+
+    /// Registers a model with a description and tags, in one step.
+    pub fn new_model(&self, name: &str) -> RegisteredModelBuilder {
+        RegisteredModelBuilder {
+            registry: self.clone(),
+            name: name.to_owned(),
+            description: None,
+            tags: Vec::new(),
+        }
+    }
+
+    /// The model of this name; [`ErrorKind::NotFound`] when there is none, and a name that none
+    /// can have is [`ErrorKind::InvalidInput`].
+    pub fn model(&self, name: &str) -> Result<RegisteredModel> {
+        let id = self.engine().with_index(|index, _| self.model_in(index, name))?;
+        Ok(RegisteredModel::new(self.clone(), id))
+    }
+
+    /// One version of the model of this name. No such model or version is
+    /// [`ErrorKind::NotFound`]. Some 10 us.
+    pub fn version(&self, name: &str, version: u64) -> Result<ModelVersionInfo> {
+        self.engine()
+            .with_index(|index, _| self.version_in(index, name, VersionChoice::Number(version)))
+    }
+
+    /// The version that an alias of the model of this name names. No such model is
+    /// [`ErrorKind::NotFound`], no such alias [`ErrorKind::InvalidInput`] (MLflow's rule). Some
+    /// 10 us.
+    pub fn version_by_alias(&self, name: &str, alias: &str) -> Result<ModelVersionInfo> {
+        self.engine()
+            .with_index(|index, _| self.version_in(index, name, VersionChoice::Alias(alias)))
+    }
+
+    /// Makes a new version of the model `to` that is a copy of this one: the same files, run,
+    /// tags, description and signature. The model is created when there is none.
+    ///
+    /// This is how a version is promoted from one catalog to another; the schema must exist. A
+    /// version that is deleted is [`ErrorKind::NotFound`].
+    pub fn copy_version(&self, version: &ModelVersion, to: &str) -> Result<ModelVersion> {
+        crate::new_version::copy(self, version, to)
+    }
+
+    /// The handle of a version that was read before; asks nothing.
+    #[must_use]
+    pub fn handle(&self, info: &ModelVersionInfo) -> ModelVersion {
+        ModelVersion::new(self.clone(), info.model, info.version)
+    }
+
+    /// Changes the registry by what `build` makes of what the index says, and syncs.
+    pub(crate) fn change<T>(
+        &self,
+        kinds: &[RangeInclusive<u16>],
+        mut build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
+    ) -> Result<T> {
+        let mut is_change = false;
+        let value = self.engine().append_decided(kinds, |index| {
+            let (records, value) = build(index)?;
+            is_change = !records.is_empty();
+            Ok((records, value))
+        })?;
+        if is_change {
+            self.engine().log.sync().map_err(|error| self.engine().locate(error))?;
+        }
+        Ok(value)
+    }
+
+    /// The whole name of a model, with the levels that are missing.
+    pub(crate) fn full_name(&self, index: &Index, name: &str) -> Result<String> {
+        self.limits().check_model_name(name)?;
+        if index.registry_mode()? == RegistryMode::Plain {
+            return Ok(name.to_owned());
+        }
+        let current = || match (&self.catalog, &self.schema) {
+            (Some(catalog), Some(schema)) => Ok((catalog.as_str(), schema.as_str())),
+            _ => Err(invalid_levels(name, "there is no current catalog and schema")),
+        };
+        let full = match name.split('.').count() {
+            1 => current().map(|(catalog, schema)| format!("{catalog}.{schema}.{name}"))?,
+            2 => current().map(|(catalog, _)| format!("{catalog}.{name}"))?,
+            3 => name.to_owned(),
+            _ => return Err(invalid_levels(name, "it has more than three levels")),
+        };
+        if full.split('.').count() != 3 || full.split('.').any(|level| level.trim().is_empty()) {
+            return Err(invalid_levels(name, "a level is blank"));
+        }
+        self.limits().check_model_name(&full)?;
+        Ok(full)
+    }
+
+    pub(crate) fn model_in(&self, index: &Index, name: &str) -> Result<RegisteredModelId> {
+        let name = self.full_name(index, name)?;
+        index.model_of(&name)?.ok_or_else(|| no_such_model(&name))
+    }
+
+    pub(crate) fn version_in(
+        &self,
+        index: &Index,
+        name: &str,
+        choice: VersionChoice<'_>,
+    ) -> Result<ModelVersionInfo> {
+        let name = self.full_name(index, name)?;
+        if let Some(found) = index.model_version_named(&name, choice)? {
+            return Ok(found);
+        }
+        match (index.model_of(&name)?, choice) {
+            (None, _) => Err(no_such_model(&name)),
+            (Some(_), VersionChoice::Number(version)) => Err(no_such_version(&name, version)),
+            (Some(_), VersionChoice::Alias(alias)) => Err(no_such_alias(&name, alias)),
+        }
+    }
+
+    /// The greatest version of a model, or of those in a stage.
+    pub(crate) fn greatest_in(
+        &self,
+        index: &Index,
+        name: &str,
+        stage: Option<ModelStage>,
+    ) -> Result<ModelVersionInfo> {
+        check_stages(index)?;
+        let id = self.model_in(index, name)?;
+        let latest = index.latest_versions(id)?.into_iter();
+        let latest = latest.filter(|it| stage.is_none_or(|stage| it.stage == stage));
+        latest.max_by_key(|it| it.version).ok_or_else(|| {
+            let of = stage.map_or_else(String::new, |stage| format!(" in stage {stage}"));
+            Error::new(ErrorKind::NotFound, format!("model {name:?} has no version{of}"))
+        })
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Registry").field(&self.database.path()).finish()
+    }
+}
+
+/// A registered model about to be created.
+#[derive(Debug)]
+#[must_use = "a model is created by `create`"]
+pub struct RegisteredModelBuilder {
+    registry: Registry,
+    name: String,
+    description: Option<String>,
+    tags: Vec<(String, String)>,
+}
+
+impl RegisteredModelBuilder {
+    /// What is said of it. Default: nothing.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// Adds a tag.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
+    pub fn tag(mut self, key: &str, value: impl ToString) -> Self {
+        self.tags.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Creates the model, one frame in the file, synced.
+    ///
+    /// A name that is taken is [`ErrorKind::AlreadyExists`]; one that is blank, holds `/` or `:`,
+    /// or has not three levels where these are due, [`ErrorKind::InvalidInput`], and so is an
+    /// illegal tag; a catalog or schema that does not exist is [`ErrorKind::NotFound`].
+    pub fn create(self) -> Result<RegisteredModel> {
+        let RegisteredModelBuilder { registry, name, description, tags } = self;
+        let limits = registry.limits();
+        let checked = limits
+            .check_description(description.as_deref())
+            .and_then(|()| limits.registry_tags().collect(tags));
+        let tags = checked.map_err(|error| registry.engine().locate(error))?;
+        let model = random_id(&registry)?;
+        registry.change(&[REGISTRY_KINDS], |index| {
+            let name = registry.full_name(index, &name)?;
+            check_free(index, &name)?;
+            let (description, tags) = (description.clone(), tags.clone());
+            let time = Timestamp::now().as_nanos();
+            let created = RegisteredModelCreated { model, name, description, tags, time };
+            Ok((vec![created.into()], ()))
+        })?;
+        Ok(RegisteredModel::new(registry, model))
+    }
+}
+
+/// Random bits for a new model.
+pub(crate) fn random_id(registry: &Registry) -> Result<RegisteredModelId> {
+    let random = registry.engine().log.storage().random();
+    let random = random.map_err(|source| Error::io("drawing random bits", source))?;
+    Ok(RegisteredModelId::from_bits(random))
+}
+
+/// A whole name is free, and where it has levels they exist.
+pub(crate) fn check_free(index: &Index, name: &str) -> Result<()> {
+    if index.model_of(name)?.is_some() {
+        let message = format!("there is a registered model {name:?} already");
+        return Err(Error::new(ErrorKind::AlreadyExists, message));
+    }
+    if index.registry_mode()? == RegistryMode::UnityCatalog {
+        let mut levels = name.split('.');
+        let (catalog, schema) = (levels.next().unwrap_or(""), levels.next().unwrap_or(""));
+        crate::catalogs::check_schema(index, catalog, schema)?;
+    }
+    Ok(())
+}
+
+/// With names of three levels there are no stages.
+pub(crate) fn check_stages(index: &Index) -> Result<()> {
+    match index.registry_mode()? {
+        RegistryMode::Plain => Ok(()),
+        RegistryMode::UnityCatalog => Err(Error::new(
+            ErrorKind::InvalidState,
+            "with catalogs there are no stages, nor a latest version by them: name a version, or \
+             give it an alias or a tag",
+        )),
+    }
+}
+
+fn invalid_levels(name: &str, why: &str) -> Error {
+    let message = format!("registered model name {name:?}: {why}; catalog.schema.model is due");
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+pub(crate) fn no_such_model(name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no registered model {name:?}"))
+}
+
+pub(crate) fn no_such_version(name: &str, version: u64) -> Error {
+    Error::new(ErrorKind::NotFound, format!("registered model {name:?} has no version {version}"))
+}
+
+pub(crate) fn no_such_alias(name: &str, alias: &str) -> Error {
+    let message = format!("registered model {name:?} has no alias {alias:?}");
+    Error::new(ErrorKind::InvalidInput, message)
+}
