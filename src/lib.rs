@@ -153,6 +153,8 @@ mod known_models;
 #[cfg(not(loom))]
 mod limits;
 #[cfg(not(loom))]
+mod lineage;
+#[cfg(not(loom))]
 mod live;
 #[cfg(not(loom))]
 mod log;
@@ -236,10 +238,10 @@ pub use database::Database;
 pub use dump::{DumpedFrame, DumpedRecord};
 pub use entity::{
     ArtifactInfo, ArtifactOwner, CatalogInfo, ContentHash, Dataset, DatasetInput, DatasetSummary,
-    ExperimentFolder, ExperimentInfo, Lifecycle, LoggedModelInfo, LoggedModelMetric,
-    LoggedModelStatus, MetricHistory, MetricPoint, MetricStatistics, ModelOutput, ModelStage,
-    ModelVersionInfo, ModelVersionStatus, RegisteredModelInfo, RegistryMode, RunInfo, RunInputs,
-    RunRecord, RunStatus, SchemaInfo,
+    ExperimentFolder, ExperimentInfo, Lifecycle, LineageDirection, LineageEdge, LineageGraph,
+    LineageKind, LineageNode, LoggedModelInfo, LoggedModelMetric, LoggedModelStatus, MetricHistory,
+    MetricPoint, MetricStatistics, ModelOutput, ModelStage, ModelVersionInfo, ModelVersionStatus,
+    RegisteredModelInfo, RegistryMode, RunInfo, RunInputs, RunRecord, RunStatus, SchemaInfo,
 };
 pub use error::{Error, ErrorKind, Result};
 #[cfg(not(loom))]

@@ -5,6 +5,7 @@ mod bad_input;
 mod compare;
 mod experiments;
 mod export;
+mod models;
 mod reading;
 mod readme;
 mod search;

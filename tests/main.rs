@@ -19,6 +19,7 @@ mod files;
 mod frames;
 mod full_disk;
 mod gc;
+mod logged_models;
 #[cfg(feature = "cli")]
 mod memory;
 mod registry;

@@ -3,6 +3,8 @@
 mod aliases;
 mod catalogs;
 mod copies;
+mod lineage;
+mod processes;
 mod search;
 mod versions;
 

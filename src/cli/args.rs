@@ -38,6 +38,11 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// The history of one metric of one run: a plot and what it amounts to
     Metrics(MetricsArgs),
+    /// Registered models, their versions and aliases
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// What a dataset, run or model was made of, and what was made of it
+    Lineage(LineageArgs),
     /// Answers an SQL query over runs, params, tags and latest metrics; cannot change anything
     Sql(SqlArgs),
     /// Writes runs, points, params, tags or datasets as CSV, JSON lines, Parquet or Arrow IPC
@@ -433,4 +438,99 @@ pub(super) struct ExportArgs {
     /// Replace the file when there is one
     #[arg(long)]
     pub(super) force: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelsCommand {
+    /// The registered models of the file, or those that a filter finds
+    Ls(ListModelsArgs),
+    /// Everything about one registered model
+    Show(ShowModelArgs),
+    /// Makes an alias name a version, or nothing any more
+    Alias(AliasArgs),
+    /// Copies a version to another model, which is created when there is none
+    Copy(CopyModelArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListModelsArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// What must hold of the models, in MLflow's language: name or tags.KEY, joined by AND
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(super) filter: String,
+    /// Order by a field: name or last_updated_timestamp, with DESC behind it the other way
+    #[arg(long, short, value_name = "FIELD [DESC]")]
+    pub(super) order: Vec<String>,
+    /// At most so many models
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
+    pub(super) limit: usize,
+    /// The page that the end of the page before names; with the same filter and order
+    #[arg(long, value_name = "TOKEN")]
+    pub(super) page: Option<String>,
+    /// Print JSON: an array of objects
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowModelArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The model's name
+    pub(super) name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AliasArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The model's name
+    pub(super) name: String,
+    /// The alias
+    pub(super) alias: String,
+    /// The number of the version that it is to name; without one the alias is deleted
+    pub(super) version: Option<u64>,
+    /// Only if it names this version until then, or none
+    #[arg(long, value_name = "VERSION", requires = "version")]
+    pub(super) expect: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CopyModelArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// The version, such as models:/churn/3 or models:/churn@champion
+    pub(super) from: String,
+    /// The name of the model that gets a new version
+    pub(super) to: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LineageArgs {
+    /// The tracklite file
+    pub(super) file: PathBuf,
+    /// Of what: models:/NAME/VERSION, models:/NAME@ALIAS, the id of a logged model, or of a run
+    pub(super) of: String,
+    /// Only what it was made of
+    #[arg(long, conflicts_with = "downstream")]
+    pub(super) upstream: bool,
+    /// Only what was made of it
+    #[arg(long)]
+    pub(super) downstream: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with_all = ["mermaid", "dot"])]
+    pub(super) json: bool,
+    /// Print a flowchart of Mermaid
+    #[arg(long, conflicts_with = "dot")]
+    pub(super) mermaid: bool,
+    /// Print the language DOT of Graphviz
+    #[arg(long)]
+    pub(super) dot: bool,
 }

@@ -26,7 +26,9 @@ mod commands;
 mod compare;
 mod export;
 mod json;
+mod lineage;
 mod metrics;
+mod models;
 mod plot;
 mod runs;
 mod search;
@@ -131,6 +133,8 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Show(args) => show::show(&args, terminal),
         Command::Compare(args) => compare::compare(&args, terminal),
         Command::Metrics(args) => metrics::metrics(&args, terminal),
+        Command::Models(command) => models::models(&command, terminal),
+        Command::Lineage(args) => lineage::lineage(&args, terminal),
         Command::Sql(args) => commands::sql(&args, terminal),
         Command::Export(args) => export::export(&args, terminal),
         Command::Dump(args) => upkeep::dump(&args, terminal),

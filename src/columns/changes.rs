@@ -102,8 +102,12 @@ impl Changes {
             | Record::SchemaDropped(_)
             | Record::Unknown { .. } => {}
         }
-        self.is_all |= self.runs.len().max(self.series.len()) > NAMED_MAX;
-        if self.is_all {
+        self.forget_if_many();
+    }
+
+    /// What is named need not be known any more when everything is read again.
+    fn forget_if_many(&mut self) {
+        if self.is_all || self.runs.len().max(self.series.len()) > NAMED_MAX {
             *self = Changes::all();
         }
     }

@@ -2,6 +2,7 @@
 
 mod compare;
 mod history;
+mod lineage;
 mod runs;
 mod values;
 
@@ -15,6 +16,7 @@ use crate::id::Timestamp;
 
 pub(crate) use self::compare::only_what_differs;
 pub(crate) use self::history::{HistoryRows, long_history, wide_history};
+pub(crate) use self::lineage::lineage;
 pub(crate) use self::runs::runs;
 pub(crate) use self::values::{datasets, params, tags};
 

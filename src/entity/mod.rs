@@ -3,6 +3,7 @@
 mod artifact;
 mod dataset;
 mod experiment;
+mod lineage;
 mod logged_model;
 mod metric;
 mod registry;
@@ -12,6 +13,7 @@ mod tag;
 pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
+pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub use self::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
 pub use self::metric::{MetricHistory, MetricPoint, MetricStatistics};
 pub use self::registry::{

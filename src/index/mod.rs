@@ -16,6 +16,7 @@ mod apply;
 mod artifacts;
 mod inputs;
 mod leftovers;
+mod lineage;
 mod logged_models;
 mod place;
 mod query;

@@ -290,7 +290,7 @@ fn versions_where(
     Ok(versions)
 }
 
-/// The versions of these entries in their order, without aliases (MLflow's rule of searches).
+/// The versions of these entries in their order, as far as they are there, without aliases (MLflow's rule of searches).
 pub(super) fn versions_of(
     connection: &Connection,
     entries: &[i64],
@@ -300,7 +300,9 @@ pub(super) fn versions_of(
         connection.prepare_cached("SELECT key, value FROM model_version_tags WHERE entry = ?1")?;
     let mut versions = Vec::with_capacity(entries.len());
     for &entry in entries {
-        let (_, _, mut info) = select.query_row([entry], version_info)?;
+        // Another process may have applied its deletion meanwhile.
+        let found = select.query_row([entry], version_info).optional()?;
+        let Some((_, _, mut info)) = found else { continue };
         info.tags = collect_pairs(&mut tags, entry)?;
         versions.push(info);
     }

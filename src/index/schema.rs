@@ -305,6 +305,8 @@ CREATE TABLE logged_model_metrics (
     dataset_digest TEXT
 );
 CREATE INDEX logged_model_metrics_by_model ON logged_model_metrics (model);
+CREATE INDEX model_inputs_by_model ON model_inputs (model);
+CREATE INDEX model_outputs_by_model ON model_outputs (model);
 CREATE TABLE registered_models (
     model        INTEGER PRIMARY KEY,
     model_id     TEXT NOT NULL,

@@ -4,6 +4,7 @@
 //! compressed. `TRACKLITE_REMAKE_FIXTURES=1` makes it anew, which is in order only as long as the
 //! format is version 0.
 
+mod models;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,6 +121,13 @@ fn the_golden_file_of_version_0_tells_artifacts() {
 }
 
 #[test]
+fn the_golden_file_of_version_0_tells_models() {
+    let file = MemoryFile::with_bytes(&stored());
+    let (database, _) = support::open(&file, &Opening::read(), &FaultPlan::new());
+    models::check(&database.unwrap());
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_written_to() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -145,6 +153,12 @@ fn this_build_writes_version_0_as_the_golden_file_has_it() {
     let written = writer::write(&blocks);
     let differs = stored.iter().zip(&written).position(|(old, new)| old != new);
     assert_eq!((differs, stored.len()), (None, written.len()), "the format has changed");
-    let all: BTreeSet<u16> = (1..=13).chain(32..=36).chain(48..=57).chain(80..=82).collect();
+    let all: BTreeSet<u16> = (1..=13)
+        .chain(32..=36)
+        .chain(48..=57)
+        .chain(64..=72)
+        .chain(80..=82)
+        .chain(96..=115)
+        .collect();
     assert_eq!(kinds, all, "every kind of record is in the golden file");
 }

@@ -203,6 +203,7 @@ pub fn write(blocks: &Blocks) -> Vec<u8> {
     experiments_and_runs(&mut writer);
     seal(&mut writer, blocks);
     changes(&mut writer);
+    super::models::frames().iter().for_each(|records| drop(writer.frame(records)));
     second_writer(&mut writer);
     artifacts(&mut writer);
     writer.bytes

@@ -1,0 +1,147 @@
+//! The registry at 10,000 models of 10 versions: `cargo bench --bench registry`. The database is in
+//! memory, so that a change costs no sync; what a change with its sync costs is printed beside a
+//! bare sync of the same disk.
+
+#![allow(clippy::expect_used, reason = "a bench may stop short")]
+
+use std::hint::black_box;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracklite::internals::storage::MemoryFile;
+use tracklite::{Database, IndexPlace, Registry, RegistrySearch};
+
+const MODELS: usize = 10_000;
+const VERSIONS: usize = 10;
+
+fn main() {
+    let database = Database::builder()
+        .create(true)
+        .index(IndexPlace::InMemory)
+        .open_storage(Path::new("memory"), Arc::new(MemoryFile::new().open()))
+        .expect("a database in memory");
+    let registry = database.registry();
+    let start = Instant::now();
+    fill(&registry);
+    println!("{} of {VERSIONS} versions in {:.1} s", MODELS, start.elapsed().as_secs_f64());
+    lookups(&registry);
+    searches(&registry);
+    moves(&registry);
+    moves_on_disk();
+}
+
+fn name(number: usize) -> String {
+    format!("ml.team_{}.model_{number}", number % 17)
+}
+
+fn fill(registry: &Registry) {
+    let run = registry.database().default_experiment().and_then(|it| it.start_run(""));
+    let run = run.expect("a run");
+    for number in 0..MODELS {
+        let model = registry.new_model(&name(number)).tag("team", number % 17);
+        let model = model.create().expect("a new name");
+        for version in 0..VERSIONS {
+            let source = format!("s3://models/{number}/{version}");
+            let builder = model.new_version(&source).run(run.id());
+            let stage = ["dev", "test", "prod"][version % 3];
+            builder.tag("stage", stage).tag("rank", number * 10 + version).create().expect("it");
+        }
+        model.set_alias("champion", 7).expect("there is a version 7");
+    }
+}
+
+/// Prints the median of some hundred calls.
+fn measure(what: &str, calls: usize, mut call: impl FnMut(usize)) -> Duration {
+    call(0);
+    let mut times: Vec<Duration> = (0..calls)
+        .map(|number| {
+            let start = Instant::now();
+            call(number);
+            start.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    let median = times[times.len() / 2];
+    println!("{what:<60} {:>10.1} us", median.as_secs_f64() * 1e6);
+    median
+}
+
+fn lookups(registry: &Registry) {
+    let names: Vec<String> = (0..MODELS).map(name).collect();
+    let at = |number: usize| names[number * 7919 % MODELS].as_str();
+    measure("version by name and number", 2000, |number| {
+        black_box(registry.version(at(number), 1 + number as u64 % 10).expect("it is there"));
+    });
+    measure("version by name and alias", 2000, |number| {
+        black_box(registry.version_by_alias(at(number), "champion").expect("it is there"));
+    });
+    measure("an address resolved", 2000, |number| {
+        let uri = format!("models:/{}@champion", at(number));
+        black_box(registry.resolve(&uri).expect("it is there"));
+    });
+}
+
+fn searches(registry: &Registry) {
+    let page = |filter: &str, order: &str| {
+        let search = RegistrySearch::new().filter(filter).max_results(100);
+        if order.is_empty() { search } else { search.order_by(order) }
+    };
+    for (filter, order) in [
+        ("", ""),
+        ("name = 'ml.team_3.model_5000'", ""),
+        ("name LIKE 'ml.team_3.%'", ""),
+        ("tags.stage = 'prod'", ""),
+        ("tags.stage = 'prod' AND version_number > 5", "name"),
+        ("tags.rank = '77777'", ""),
+        ("tags.rank LIKE '%7777'", ""),
+        ("source_path LIKE '%/9999/%'", ""),
+        ("source_path ILIKE '%nowhere%'", ""),
+        ("version_number = 3", "creation_timestamp"),
+    ] {
+        let search = page(filter, order);
+        let what = format!("versions: {filter:?} by {order:?}");
+        measure(&what, 21, |_| {
+            black_box(registry.search_versions(&search).expect("a page"));
+        });
+    }
+    for (filter, order) in [
+        ("", ""),
+        ("name LIKE '%_3.model_77%'", ""),
+        ("tags.team = '3'", ""),
+        ("name ILIKE '%nobody%'", ""),
+        ("tags.team != '3'", "timestamp DESC"),
+    ] {
+        let search = page(filter, order);
+        measure(&format!("models: {filter:?} by {order:?}"), 21, |_| {
+            black_box(registry.search_models(&search).expect("a page"));
+        });
+    }
+}
+
+fn moves(registry: &Registry) {
+    let model = registry.model(&name(77)).expect("it is there");
+    measure("alias moved, without a sync", 2000, |number| {
+        model.set_alias("champion", 1 + number as u64 % 10).expect("it is there");
+    });
+}
+
+/// A move with its sync, on the disk of the temporary folder.
+fn moves_on_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Database::create(folder.path().join("runs.tracklite")).expect("a new file");
+    let model = database.registry().create_model("m").expect("a new name");
+    for _ in 0..2 {
+        model.new_version("s3://m").create().expect("a version");
+    }
+    let moved = measure("alias moved, with its sync", 200, |number| {
+        model.set_alias("champion", 1 + number as u64 % 2).expect("it is there");
+    });
+    let mut file = std::fs::File::create(folder.path().join("floor")).expect("a file");
+    let floor = measure("floor: 64 bytes appended and synced", 200, |_| {
+        file.write_all(&[7; 64]).and_then(|()| file.sync_data()).expect("a sync");
+    });
+    let own = moved.saturating_sub(floor);
+    println!("{:<60} {:>10.1} us", "the move beside the floor", own.as_secs_f64() * 1e6);
+}

@@ -1,0 +1,94 @@
+//! Lineage: from datasets over runs and models to aliases, and back.
+
+#[cfg(feature = "polars")]
+use polars::prelude::DataFrame;
+
+use crate::database::Database;
+use crate::entity::{LineageDirection, LineageEdge, LineageGraph, LineageNode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::Index;
+
+impl Database {
+    /// What a thing was made of, what was made of it, or both, at any number of steps; what is
+    /// deleted and can be restored is in it.
+    ///
+    /// A thing that is not there is [`ErrorKind::NotFound`]. Some 20 us for each node. No lineage
+    /// has a circle but one that runs make of themselves: a run that is given a model which was
+    /// made of its own.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+    /// use tracklite::{Dataset, LineageDirection, LineageNode};
+    ///
+    /// let experiment = database.default_experiment()?;
+    /// let run = experiment.start_run("training")?;
+    /// run.log_dataset(Dataset::new("iris", "5f2c", "local", "/data/iris.csv"), "train")?;
+    /// let model = experiment.new_logged_model().name("iris").source_run(run.id()).create()?;
+    /// let registered = database.registry().create_model("iris")?;
+    /// registered.new_version(&format!("models:/{}", model.id())).create()?;
+    /// registered.set_alias("champion", 1)?;
+    ///
+    /// let node = LineageNode::Alias { name: "iris".to_owned(), alias: "champion".to_owned() };
+    /// let graph = database.lineage(&node, LineageDirection::Upstream)?;
+    /// let kinds: Vec<&str> = graph.nodes.keys().map(LineageNode::kind).collect();
+    /// assert_eq!(kinds, ["dataset", "run", "logged model", "model version", "alias"]);
+    /// assert_eq!(graph.edges.len(), 4);
+    /// println!("{}", graph.to_mermaid());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lineage(&self, node: &LineageNode, which: LineageDirection) -> Result<LineageGraph> {
+        self.engine().with_index(|index, _| {
+            let mut graph = LineageGraph::default();
+            if !add_node(index, &mut graph, node)? {
+                let message = format!("there is no {} {node}", node.kind());
+                return Err(Error::new(ErrorKind::NotFound, message));
+            }
+            if which != LineageDirection::Downstream {
+                follow(index, &mut graph, node, Index::upstream, |edge| &edge.from)?;
+            }
+            if which != LineageDirection::Upstream {
+                follow(index, &mut graph, node, Index::downstream, |edge| &edge.to)?;
+            }
+            Ok(graph)
+        })
+    }
+
+    /// The steps of [`Database::lineage`] as a frame, a row for each:
+    /// `from_kind, from, from_name, kind, to_kind, to, to_name`.
+    #[cfg(feature = "polars")]
+    pub fn lineage_frame(&self, node: &LineageNode, which: LineageDirection) -> Result<DataFrame> {
+        crate::dataframe::lineage(&self.lineage(node, which)?)
+    }
+}
+
+/// Puts a thing with its name into the graph; false when it is not there.
+fn add_node(index: &Index, graph: &mut LineageGraph, node: &LineageNode) -> Result<bool> {
+    let label = index.lineage_label(node)?;
+    let is_there = label.is_some();
+    graph.nodes.extend(label.map(|label| (node.clone(), label)));
+    Ok(is_there)
+}
+
+/// Takes in all that is reached from a node one way, each thing once, so that a circle has an end.
+fn follow(
+    index: &Index,
+    graph: &mut LineageGraph,
+    start: &LineageNode,
+    next: fn(&Index, &LineageNode) -> Result<Vec<LineageEdge>>,
+    end: fn(&LineageEdge) -> &LineageNode,
+) -> Result<()> {
+    let mut seen = std::collections::BTreeSet::from([start.clone()]);
+    let mut waiting = vec![start.clone()];
+    while let Some(node) = waiting.pop() {
+        for edge in next(index, &node)? {
+            let reached = end(&edge).clone();
+            if seen.insert(reached.clone()) {
+                add_node(index, graph, &reached)?;
+                waiting.push(reached);
+            }
+            graph.edges.insert(edge);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! The records of logged models and of the registry in the golden file, and what they tell.
+
+use tracklite::internals::record::*;
+use tracklite::{
+    Database, Lifecycle, LoggedModelId, LoggedModelStatus, ModelStage, ModelVersionStatus,
+    RegisteredModelId, RegistryMode,
+};
+
+use super::writer::{FINISHED, RUN, TIME};
+
+const LOGGED: LoggedModelId = LoggedModelId::from_bits(0x4444);
+const PURGED: LoggedModelId = LoggedModelId::from_bits(0x5555);
+const DIGITS: RegisteredModelId = RegisteredModelId::from_bits(0x6666);
+const DELETED: RegisteredModelId = RegisteredModelId::from_bits(0x7777);
+const DIGEST: [u8; 32] = [9; 32];
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The frames, one after the other.
+pub fn frames() -> Vec<Vec<Record>> {
+    vec![logged_models(), catalogs(), registered_models(), versions(), deletions()]
+}
+
+fn logged_models() -> Vec<Record> {
+    let (model, time) = (LOGGED, TIME + 1);
+    let created = |model, name: &str| LoggedModelCreated {
+        model,
+        experiment: tracklite::ExperimentId::new(1),
+        name: name.to_owned(),
+        model_type: Some("linear".to_owned()),
+        source_run: Some(RUN),
+        params: pairs(&[("depth", "3")]),
+        tags: pairs(&[("old", "x")]),
+        time: TIME,
+    };
+    let metric = MeasuredMetric {
+        key: "accuracy".to_owned(),
+        value: 0.75,
+        step: -1,
+        time: TIME,
+        run: Some(FINISHED),
+        dataset: Some(("iris".to_owned(), "5f2c".to_owned())),
+    };
+    let status = Some(LoggedModelStatus::Ready);
+    let (signature, input_example) = (Some("{}".to_owned()), Some("[1]".to_owned()));
+    let deleted = LoggedModelLifecycleSet { model: PURGED, lifecycle: Lifecycle::Deleted, time };
+    vec![
+        created(LOGGED, "digits").into(),
+        created(PURGED, "purged").into(),
+        LoggedModelUpdated { model, status, status_message: Some("whole".into()), time }.into(),
+        LoggedModelParamsSet { model, params: pairs(&[("rate", "0.1"), ("depth", "4")]), time }
+            .into(),
+        LoggedModelTagsSet { model, tags: pairs(&[("stage", "dev")]), time }.into(),
+        LoggedModelTagDeleted { model, key: "old".to_owned(), time }.into(),
+        LoggedModelMetricsLogged { model, metrics: vec![metric] }.into(),
+        LoggedModelSignatureSet { model, signature, input_example, time }.into(),
+        deleted.into(),
+        LoggedModelsPurged { models: vec![PURGED] }.into(),
+    ]
+}
+
+fn catalogs() -> Vec<Record> {
+    let time = TIME;
+    let (owner, comment) = ("ada".to_owned(), Some("all".to_owned()));
+    let (catalog, dropped) = ("ml".to_owned(), "old".to_owned());
+    let schema = |schema: &str| SchemaCreated {
+        catalog: "ml".to_owned(),
+        schema: schema.to_owned(),
+        owner: "ada".to_owned(),
+        comment: None,
+        time,
+    };
+    vec![
+        RegistryModeSet { mode: RegistryMode::UnityCatalog, time }.into(),
+        CatalogCreated { catalog: catalog.clone(), owner: owner.clone(), comment: None, time }
+            .into(),
+        CatalogCreated { catalog: dropped.clone(), owner, comment: None, time }.into(),
+        CatalogUpdated { catalog: catalog.clone(), comment: comment.clone(), time }.into(),
+        CatalogDropped { catalog: dropped, time }.into(),
+        schema("production").into(),
+        schema("old").into(),
+        SchemaUpdated { catalog: catalog.clone(), schema: "production".into(), comment, time }
+            .into(),
+        SchemaDropped { catalog, schema: "old".to_owned(), time }.into(),
+    ]
+}
+
+fn registered_models() -> Vec<Record> {
+    let (model, time) = (DIGITS, TIME + 2);
+    let created = |model, name: &str| RegisteredModelCreated {
+        model,
+        name: name.to_owned(),
+        description: None,
+        tags: pairs(&[("team", "a"), ("old", "x")]),
+        time: TIME,
+    };
+    vec![
+        created(DIGITS, "ml.production.numbers").into(),
+        created(DELETED, "ml.production.deleted").into(),
+        RegisteredModelRenamed { model, name: "ml.production.digits".to_owned(), time }.into(),
+        RegisteredModelUpdated { model, description: Some("ten".to_owned()), time }.into(),
+        RegisteredModelTagsSet { model, tags: pairs(&[("team", "b")]), time }.into(),
+        RegisteredModelTagDeleted { model, key: "old".to_owned(), time }.into(),
+        RegisteredModelDeleted { model: DELETED, time }.into(),
+    ]
+}
+
+fn versions() -> Vec<Record> {
+    let (model, time) = (DIGITS, TIME + 3);
+    let created = |version| ModelVersionCreated {
+        model,
+        version,
+        source: format!("models:/{LOGGED}"),
+        location: format!("models:/{LOGGED}"),
+        run: Some(RUN),
+        run_link: Some("http://runs".to_owned()),
+        logged_model: Some(LOGGED),
+        copied_from: (version > 1).then_some((model, 1)),
+        description: None,
+        tags: pairs(&[("old", "x"), ("stage", "dev")]),
+        user: "ada".to_owned(),
+        status: ModelVersionStatus::PendingRegistration,
+        signature: Some("{}".to_owned()),
+        digest: Some(DIGEST),
+        time,
+    };
+    let updated = ModelVersionUpdated {
+        model,
+        version: 1,
+        description: Some(Some("first".to_owned())),
+        status: Some((ModelVersionStatus::Ready, Some("whole".to_owned()))),
+        stage: Some(ModelStage::Staging),
+        time,
+    };
+    let alias = |alias: &str, version| AliasSet { model, alias: alias.to_owned(), version, time };
+    vec![
+        created(1).into(),
+        created(2).into(),
+        updated.into(),
+        ModelVersionTagsSet { model, version: 1, tags: pairs(&[("stage", "prod")]), time }.into(),
+        ModelVersionTagDeleted { model, version: 1, key: "old".to_owned(), time }.into(),
+        alias("champion", 1).into(),
+        alias("challenger", 2).into(),
+        alias("old", 1).into(),
+    ]
+}
+
+fn deletions() -> Vec<Record> {
+    let (model, time) = (DIGITS, TIME + 4);
+    vec![
+        AliasDeleted { model, alias: "old".to_owned(), time }.into(),
+        ModelVersionDeleted { model, version: 2, time }.into(),
+    ]
+}
+
+/// Reads all of it through the public API.
+pub fn check(database: &Database) {
+    let logged = database.logged_model(LOGGED).unwrap().info().unwrap();
+    let params: Vec<_> = logged.params.into_iter().collect();
+    assert_eq!(params, pairs(&[("depth", "3"), ("rate", "0.1")]));
+    assert_eq!(logged.tags.into_iter().collect::<Vec<_>>(), pairs(&[("stage", "dev")]));
+    assert_eq!((logged.status, logged.source_run), (LoggedModelStatus::Ready, Some(RUN)));
+    assert_eq!((logged.status_message.as_deref(), logged.metrics.len()), (Some("whole"), 1));
+    assert_eq!((logged.metrics[0].value, logged.metrics[0].run), (0.75, Some(FINISHED)));
+    assert_eq!(logged.input_example.as_deref(), Some("[1]"));
+    assert!(database.logged_model(PURGED).is_err());
+
+    let registry = database.registry();
+    assert_eq!(registry.mode().unwrap(), RegistryMode::UnityCatalog);
+    assert_eq!(registry.catalogs().unwrap().len(), 1);
+    let schemas = registry.schemas("ml").unwrap();
+    assert_eq!((schemas.len(), schemas[0].comment.as_deref()), (1, Some("all")));
+    let model = registry.model("ml.production.digits").unwrap();
+    let info = model.info().unwrap();
+    assert_eq!((info.id, info.description.as_deref()), (DIGITS, Some("ten")));
+    assert_eq!(info.tags.into_iter().collect::<Vec<_>>(), pairs(&[("team", "b")]));
+    assert_eq!(info.aliases.into_iter().collect::<Vec<_>>(), [("champion".to_owned(), 1)]);
+    let version = registry.version("ml.production.digits", 1).unwrap();
+    assert_eq!((version.stage, version.digest), (ModelStage::Staging, Some(DIGEST)));
+    assert_eq!((version.status, version.logged_model), (ModelVersionStatus::Ready, Some(LOGGED)));
+    assert_eq!(version.tags.into_iter().collect::<Vec<_>>(), pairs(&[("stage", "prod")]));
+    assert_eq!(model.versions().unwrap().len(), 1);
+    assert!(registry.model("ml.production.deleted").is_err());
+}
