@@ -15,6 +15,8 @@ use crate::limits::Limits;
 use crate::live::LivePoints;
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions};
 use crate::mutant::{self, Mutant};
+use crate::registry::REGISTRY_KINDS;
+use crate::registry_columns::VersionCache;
 use crate::storage::Storage;
 
 /// How many frames go to the index in one transaction.
@@ -45,6 +47,9 @@ struct Indexed {
     columns: ColumnCache,
     /// How many records have purged runs, since this process looks.
     purges: u64,
+    versions: VersionCache,
+    /// How many records have changed the registry, since this process looks.
+    registry_changes: u64,
 }
 
 impl Engine {
@@ -102,6 +107,17 @@ impl Engine {
         self.with_indexed(|indexed| query(&indexed.index, &mut indexed.columns))
     }
 
+    /// As [`Engine::with_index`], with the versions that are kept beside it and the number of
+    /// changes of the registry so far.
+    pub(crate) fn with_versions<T>(
+        &self,
+        mut query: impl FnMut(&Index, &mut VersionCache, u64) -> Result<T>,
+    ) -> Result<T> {
+        self.with_indexed(|indexed| {
+            query(&indexed.index, &mut indexed.versions, indexed.registry_changes)
+        })
+    }
+
     /// The extents that are not sealed, in the order of the file, and how many records have purged
     /// runs so far.
     pub(crate) fn unsealed_extents(&self) -> Result<(Vec<(Incarnation, UnsealedExtent)>, u64)> {
@@ -153,6 +169,7 @@ impl Engine {
                 if let Some(indexed) = slot.as_mut() {
                     indexed.index.reset()?;
                     indexed.columns.clear();
+                    indexed.versions = VersionCache::default();
                     indexed.reader.set_cursor(Cursor::start());
                 }
                 self.ask(&mut slot, &mut query)
@@ -218,7 +235,14 @@ impl Engine {
                 None => index.reset()?,
             }
         }
-        Ok(Indexed { index, reader, columns: ColumnCache::default(), purges: 0 })
+        Ok(Indexed {
+            index,
+            reader,
+            columns: ColumnCache::default(),
+            purges: 0,
+            versions: VersionCache::default(),
+            registry_changes: 0,
+        })
     }
 
     /// The file of the index, when it has one and is open.
@@ -246,7 +270,7 @@ impl Engine {
 
 /// Takes the frames after the index's place into the index.
 fn feed(indexed: &mut Indexed) -> Result<()> {
-    let Indexed { index, reader, columns, purges } = indexed;
+    let Indexed { index, reader, columns, purges, registry_changes, .. } = indexed;
     let (mut batch, mut bytes) = (Vec::new(), 0);
     let mut applied = reader.cursor();
     let fed = reader
@@ -261,6 +285,7 @@ fn feed(indexed: &mut Indexed) -> Result<()> {
             for record in &records {
                 columns.note(record);
                 *purges += u64::from(matches!(record, Record::Purged(_)));
+                *registry_changes += u64::from(REGISTRY_KINDS.contains(&record.tag().0));
             }
             bytes += frame.length;
             batch.push(ChainFrame { position: at.next, hash: frame.hash, records });

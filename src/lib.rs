@@ -186,6 +186,8 @@ mod registered_model;
 #[cfg(not(loom))]
 mod registry;
 #[cfg(not(loom))]
+mod registry_columns;
+#[cfg(not(loom))]
 mod registry_search;
 #[cfg(not(loom))]
 mod reserved;

@@ -31,6 +31,7 @@ mod spare;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod version_rows;
 
 use std::error::Error as StdError;
 use std::path::Path;
@@ -56,6 +57,7 @@ pub(crate) use self::source::{BlockRuns, SeriesSource, UnsealedExtent};
 #[cfg(feature = "internals")]
 use self::spare::{Kept, kept};
 pub use self::sql::{SqlTable, SqlValue};
+pub(crate) use self::version_rows::VersionRow;
 
 /// What holds the connection; tests keep it for the next index.
 #[cfg(not(feature = "internals"))]

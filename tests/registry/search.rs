@@ -174,8 +174,45 @@ fn versions_are_found_as_plain_code_finds_them() {
         if !order.is_empty() {
             search = search.order_by(order);
         }
-        prop_assert_eq!(all_pages(&registry, &search), wanted);
+        // From the second search on that finds nothing changed, columns in memory answer.
+        prop_assert_eq!(&all_pages(&registry, &search), &wanted);
+        prop_assert_eq!(&all_pages(&registry, &search), &wanted);
+        if filter.len() == 1 {
+            registry.model("m0").unwrap().set_tag("touched", page).unwrap();
+            let by_sql = registry.search_versions(&search).unwrap().items;
+            prop_assert_eq!(&by_sql[..], &wanted[..by_sql.len()]);
+        }
     });
+}
+
+#[test]
+fn what_is_kept_in_memory_follows_every_change() {
+    let (_folder, database) = filled();
+    let registry = database.registry();
+    let all = RegistrySearch::new();
+    let found = |search: &RegistrySearch| registry.search_versions(search).unwrap().items;
+    for _ in 0..3 {
+        assert_eq!(found(&all).len(), 14);
+    }
+    let model = registry.model("m4").unwrap();
+    model.new_version("s3://new").create().unwrap();
+    let new = RegistrySearch::new().filter("source_path = 's3://new'");
+    for _ in 0..3 {
+        assert_eq!((found(&all).len(), found(&new).len()), (15, 1));
+    }
+    model.version(5).unwrap().set_tag("stage", "fresh").unwrap();
+    let fresh = RegistrySearch::new().filter("tags.stage = 'fresh' AND name = 'm4'");
+    for _ in 0..3 {
+        assert_eq!(found(&fresh).len(), 1);
+    }
+    model.rename("m5").unwrap();
+    for _ in 0..3 {
+        assert_eq!(found(&fresh), []);
+    }
+    model.version(5).unwrap().delete().unwrap();
+    for _ in 0..3 {
+        assert_eq!((found(&all).len(), found(&new).len()), (14, 0));
+    }
 }
 
 fn names(registry: &Registry, filter: &str) -> Vec<String> {
