@@ -1,8 +1,9 @@
 //! Artifacts beside what the disk gives: a large file in, in again and out, and many small ones.
 //!
 //! `cargo bench --bench artifacts [MEBIBYTES]` measures with a file of that size, 1,024 unless said
-//! otherwise, in the folder for temporary files (`TMPDIR`), and prints a line each. The floor is a copy
-//! of the same file with one sync, measured in the same run, before and after: the better one counts.
+//! otherwise, in the folder for temporary files (`TMPDIR`), and prints a line each. The floor is a
+//! copy of the same file with one sync, measured in the same run, before and after: the better one
+//! counts.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench may stop short")]
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::RandomState;
 
 use crate::entity::{ArtifactOwner, ContentHash};
+use crate::format::chunk::digest_of_files;
 use crate::format::record::{Record, StoredChunk, WrittenFile};
 use crate::id::RunId;
 
@@ -44,8 +45,34 @@ impl ArtifactTree {
                 let runs: Vec<RunId> = purged.runs.clone();
                 runs.into_iter().for_each(|run| self.delete(ArtifactOwner::Run(run), ""));
             }
+            Record::LoggedModelsPurged(purged) => {
+                let owners = purged.models.iter().map(|model| ArtifactOwner::LoggedModel(*model));
+                owners.for_each(|owner| self.delete(owner, ""));
+            }
+            Record::ModelVersionDeleted(it) => {
+                let owner = ArtifactOwner::ModelVersion { model: it.model, version: it.version };
+                self.delete(owner, "");
+            }
+            Record::RegisteredModelDeleted(it) => {
+                let is_of_it = |owner: &ArtifactOwner| matches!(owner, ArtifactOwner::ModelVersion { model, .. } if *model == it.model);
+                self.files.retain(|(owner, _), _| !is_of_it(owner));
+            }
             _ => {}
         }
+    }
+
+    /// The digest of all files of an owner; `None` when it has none in the database.
+    pub(crate) fn digest_of(&self, owner: ArtifactOwner) -> Option<[u8; 32]> {
+        let found = self.files.range((owner, String::new())..);
+        let found = found.take_while(|((of, _), _)| *of == owner);
+        let files: Vec<&WrittenFile> = found.filter_map(|(_, (_, file))| file.as_ref()).collect();
+        (!files.is_empty()).then(|| digest_of_files(files))
+    }
+
+    /// The frame that wrote the first file of an owner.
+    pub(crate) fn first_frame(&self, owner: ArtifactOwner) -> Option<u64> {
+        let (key, (position, _)) = self.files.range((owner, String::new())..).next()?;
+        (key.0 == owner).then_some(*position)
     }
 
     fn delete(&mut self, owner: ArtifactOwner, path: &str) {

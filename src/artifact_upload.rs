@@ -19,7 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::chunk::{self, CHUNK_BYTES_MAX, ChunkEncoder, FileHasher};
 use crate::format::record::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, ChunksFreed, ChunksStored,
-    ExperimentLifecycleSet, FileContent, Purged, Record, RunLifecycleSet, StoredChunk, WrittenFile,
+    ExperimentLifecycleSet, FileContent, LoggedModelLifecycleSet, LoggedModelsPurged, Purged,
+    Record, RunLifecycleSet, StoredChunk, WrittenFile,
 };
 use crate::id::Timestamp;
 use crate::index::Index;
@@ -43,12 +44,13 @@ const UNNAMED_CHUNKS_MAX: usize = 16_384;
 const ATTEMPTS_MAX: usize = 16;
 
 /// What must not happen between a look at the index and the frame that names files.
-const GUARDED: [RangeInclusive<u16>; 5] = [
+const GUARDED: [RangeInclusive<u16>; 6] = [
     ChunksStored::KIND..=ChunksFreed::KIND,
     ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
     RunLifecycleSet::KIND..=RunLifecycleSet::KIND,
     Purged::KIND..=Purged::KIND,
     ArtifactsWritten::KIND..=ArtifactsDeleted::KIND,
+    LoggedModelLifecycleSet::KIND..=LoggedModelsPurged::KIND,
 ];
 
 /// Where the bytes of a file come from.
@@ -137,7 +139,14 @@ fn check_owner(index: &Index, owner: &ArtifactOwner) -> Result<()> {
             }
             Some(_) => Ok(()),
         },
-        ArtifactOwner::LoggedModel(_) => Ok(()),
+        ArtifactOwner::LoggedModel(id) => match index.logged_model_lifecycle(*id)? {
+            None => Err(Error::new(ErrorKind::NotFound, format!("there is no logged model {id}"))),
+            Some((Lifecycle::Active, Lifecycle::Active)) => Ok(()),
+            Some(_) => {
+                let message = format!("logged model {id} or its experiment is deleted");
+                Err(Error::new(ErrorKind::InvalidState, message))
+            }
+        },
         ArtifactOwner::ModelVersion { .. } => {
             let message = "the files of a version of a registered model never change";
             Err(Error::new(ErrorKind::InvalidState, message))

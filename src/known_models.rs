@@ -1,6 +1,6 @@
 //! Which models there are: a copy leaves out what is deleted for good, or whose beginning is lost.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::format::record::{ModelVersionCreated, Record};
 use crate::id::{LoggedModelId, RegisteredModelId};
@@ -9,7 +9,8 @@ use crate::id::{LoggedModelId, RegisteredModelId};
 #[derive(Debug, Default)]
 pub(crate) struct KnownModels {
     models: HashSet<RegisteredModelId>,
-    versions: HashSet<(RegisteredModelId, u64)>,
+    /// Each with the digest of its files, if it has one.
+    pub(crate) versions: HashMap<(RegisteredModelId, u64), Option<[u8; 32]>>,
     logged_models: HashSet<LoggedModelId>,
 }
 
@@ -22,9 +23,10 @@ impl KnownModels {
             }
             Record::RegisteredModelDeleted(it) => {
                 self.models.remove(&it.model);
+                self.versions.retain(|(model, _), _| *model != it.model);
             }
             Record::ModelVersionCreated(it) => {
-                self.versions.insert((it.model, it.version));
+                self.versions.insert((it.model, it.version), it.digest);
             }
             Record::ModelVersionDeleted(it) => {
                 self.versions.remove(&(it.model, it.version));
@@ -62,7 +64,7 @@ impl KnownModels {
     }
 
     fn keeps_version(&self, model: RegisteredModelId, version: u64) -> bool {
-        self.models.contains(&model) && self.versions.contains(&(model, version))
+        self.models.contains(&model) && self.versions.contains_key(&(model, version))
     }
 
     fn keeps_logged(&self, record: &Record) -> bool {

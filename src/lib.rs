@@ -182,6 +182,8 @@ mod new_file;
 #[cfg(not(loom))]
 mod new_version;
 #[cfg(not(loom))]
+mod pinned_files;
+#[cfg(not(loom))]
 mod registered_model;
 #[cfg(not(loom))]
 mod registry;

@@ -2,24 +2,26 @@
 
 use std::ops::RangeInclusive;
 
-use crate::entity::{Lifecycle, ModelVersionInfo, ModelVersionStatus, RegistryMode};
+use crate::entity::{ArtifactOwner, Lifecycle, ModelVersionInfo, ModelVersionStatus, RegistryMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
-    ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelSignatureSet, LoggedModelsPurged,
-    ModelVersionCreated, Purged, Record, RegisteredModelCreated, RunLifecycleSet,
+    ArtifactsDeleted, ArtifactsWritten, ExperimentLifecycleSet, LoggedModelLifecycleSet,
+    LoggedModelSignatureSet, LoggedModelsPurged, ModelVersionCreated, Purged, Record,
+    RegisteredModelCreated, RunLifecycleSet,
 };
 use crate::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 use crate::index::{Index, VersionChoice};
 use crate::limits::{TEXT_BYTES_MAX, check_name, check_text};
 use crate::model_uri::{ModelTarget, ModelUri};
 use crate::model_version::ModelVersion;
+use crate::pinned_files::{FileOrigin, pin_files};
 use crate::registered_model::{RegisteredModel, gone};
 use crate::registry::{REGISTRY_KINDS, Registry, check_free, random_id};
 use crate::run_start::user_name;
 use crate::signature::Signature;
 
-/// What the creation of a version is decided on: the registry, and whether the run and the logged
-/// model that it comes from are there.
+/// What the creation of a version is decided on: the registry, whether the run and the logged model
+/// that it comes from are there, and their files.
 const DECIDED_ON: &[RangeInclusive<u16>] = &[
     REGISTRY_KINDS,
     ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
@@ -28,6 +30,7 @@ const DECIDED_ON: &[RangeInclusive<u16>] = &[
     LoggedModelLifecycleSet::KIND..=LoggedModelLifecycleSet::KIND,
     LoggedModelSignatureSet::KIND..=LoggedModelSignatureSet::KIND,
     LoggedModelsPurged::KIND..=LoggedModelsPurged::KIND,
+    ArtifactsWritten::KIND..=ArtifactsDeleted::KIND,
 ];
 
 /// A version about to be created: everything in it is written as one, or not at all.
@@ -130,7 +133,7 @@ impl ModelVersionBuilder {
             check_signature(index, origin.signature.as_deref())?;
             let created = self.created(model, last + 1, tags.clone(), &origin);
             let version = created.version;
-            Ok((with_files(index, created)?, version))
+            Ok((with_files(index, created, origin.files.as_ref())?, version))
         })?;
         Ok(ModelVersion::new(registry, model, version))
     }
@@ -152,6 +155,7 @@ impl ModelVersionBuilder {
             origin.run = origin.run.or(named.run);
             origin.signature = origin.signature.or(named.signature);
             origin.logged_model = Some(model);
+            origin.files = origin.files.or(named.files);
         }
         if let Some(run) = self.run {
             check_run_usable(index, run)?;
@@ -198,6 +202,8 @@ struct Origin {
     logged_model: Option<LoggedModelId>,
     copied_from: Option<(RegisteredModelId, u64)>,
     signature: Option<String>,
+    /// Its files, where they are in this file.
+    files: Option<FileOrigin>,
 }
 
 impl Origin {
@@ -212,7 +218,9 @@ impl Origin {
                     return Err(unresolved(source, "there is no such run in this file"));
                 }
                 check_run_usable(index, *run)?;
-                Ok(Origin { location: uri.to_string(), run: Some(*run), ..Origin::default() })
+                let files = Some((ArtifactOwner::Run(*run), uri.path.clone()));
+                let location = uri.to_string();
+                Ok(Origin { location, run: Some(*run), files, ..Origin::default() })
             }
             ModelTarget::LoggedModel(model) => Origin::of_logged_model(index, *model, &uri.path),
             target => {
@@ -247,6 +255,7 @@ impl Origin {
             logged_model: Some(model),
             copied_from: None,
             signature: info.signature,
+            files: Some((ArtifactOwner::LoggedModel(model), path.to_owned())),
         })
     }
 
@@ -263,6 +272,10 @@ impl Origin {
             logged_model: info.logged_model,
             copied_from: Some((info.model, info.version)),
             signature: info.signature,
+            files: Some((
+                ArtifactOwner::ModelVersion { model: info.model, version: info.version },
+                path.to_owned(),
+            )),
         }
     }
 }
@@ -314,21 +327,18 @@ fn check_signature(index: &Index, signature: Option<&str>) -> Result<()> {
 }
 
 /// The records that create a version: it, and those that give it its files.
-fn with_files(index: &Index, created: ModelVersionCreated) -> Result<Vec<Record>> {
-    let (files, digest) = pinned_files(index, &created)?;
+fn with_files(
+    index: &Index,
+    created: ModelVersionCreated,
+    files: Option<&FileOrigin>,
+) -> Result<Vec<Record>> {
+    let Some(files) = files else { return Ok(vec![created.into()]) };
+    let ModelVersionCreated { model, version, time, .. } = created;
+    let owner = ArtifactOwner::ModelVersion { model, version };
+    let (files, digest) = pin_files(index, files, owner, time)?;
     let mut records = vec![ModelVersionCreated { digest, ..created }.into()];
     records.extend(files);
     Ok(records)
-}
-
-/// The records that give a version the files at its location, and the digest of these; nothing for
-/// a location outside of the file, which nobody can pin.
-#[expect(clippy::unnecessary_wraps, reason = "whoever looks files up may fail")]
-fn pinned_files(
-    _index: &Index,
-    _created: &ModelVersionCreated,
-) -> Result<(Vec<Record>, Option<[u8; 32]>)> {
-    Ok((Vec::new(), None))
 }
 
 /// A copy of a version as a new version of the model `to`, which is created when there is none.
@@ -348,7 +358,9 @@ pub(crate) fn copy(registry: &Registry, version: &ModelVersion, to: &str) -> Res
         let model = model.unwrap_or(fresh);
         let last = index.model_facts(model)?.map_or(0, |(_, last)| last);
         check_signature(index, info.signature.as_deref())?;
-        records.extend(with_files(index, copied(info, model, last + 1, time))?);
+        let owner = ArtifactOwner::ModelVersion { model: info.model, version: info.version };
+        let created = copied(info, model, last + 1, time);
+        records.extend(with_files(index, created, Some(&(owner, String::new())))?);
         Ok((records, (model, last + 1)))
     })?;
     Ok(ModelVersion::new(registry.clone(), model, number))

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::artifact_tree::ArtifactTree;
+use crate::artifact_tree::describe;
 use crate::artifact_verify::check_artifacts;
+use crate::entity::{ArtifactOwner, ContentHash};
 use crate::error::{Error, Result};
 use crate::format::block::{self, SeriesLabel};
 use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitKind};
@@ -328,7 +330,29 @@ impl Check {
         self.report.chunks = self.artifacts.chunks.len() as u64;
         let damages = check_artifacts(log, &self.artifacts, self.end)?;
         self.report.damages.extend(damages);
+        self.pinned();
         Ok(())
+    }
+
+    /// A version of a registered model has the files that it was made of.
+    fn pinned(&mut self) {
+        let mut damages = Vec::new();
+        for (&(model, version), pinned) in &self.models.versions {
+            let owner = ArtifactOwner::ModelVersion { model, version };
+            let found = self.artifacts.digest_of(owner);
+            if pinned.is_none() || found == *pinned {
+                continue;
+            }
+            let told = |digest: Option<[u8; 32]>| {
+                let told = digest.map(|it| ContentHash::from_bytes(it).to_string());
+                told.map_or_else(|| "no files".to_owned(), |it| format!("files of digest {it}"))
+            };
+            let place = format!("files of {}", describe(&owner));
+            let offset = self.artifacts.first_frame(owner).unwrap_or(0);
+            damages.push(Damage { place, offset, wanted: told(*pinned), got: told(found) });
+        }
+        damages.sort_by(|one, other| one.place.cmp(&other.place));
+        self.report.damages.extend(damages);
     }
 
     fn blocks(&mut self, log: &Log) {

@@ -4,6 +4,7 @@ mod aliases;
 mod catalogs;
 mod copies;
 mod lineage;
+mod pinned;
 mod processes;
 mod search;
 mod versions;

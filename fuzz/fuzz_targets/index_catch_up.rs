@@ -8,15 +8,18 @@ use tracklite::internals::frame::{self, EMPTY_CHAIN_HASH, RawRecord};
 use tracklite::internals::header::Header;
 use tracklite::internals::record::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, BlockPlace, BlockUnitOpened,
-    ChunkUnitOpened, ChunksFreed, ChunksStored, DatasetLogged, ExperimentCreated, ExperimentLifecycleSet,
-    ExperimentRenamed, ExperimentTagDeleted, ExperimentTagsSet, ExtentOpened, FileContent, Incarnation,
-    InputsLogged, OutputsLogged, ParamsSet, Position, Punched, Purged, Record, RecordClass,
-    RowDefined, RunLifecycleSet, RunResumed, RunStarted, RunUpdated, Sealed, SealedBlock,
-    SealedSeries, SeriesDefined, SeriesId, StoredChunk, TagDeleted, TagsSet, WriterClosed, WriterOpened, WrittenFile,
+    ChunkUnitOpened, ChunksFreed, ChunksStored, DatasetLogged, ExperimentCreated,
+    ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted, ExperimentTagsSet,
+    ExtentOpened, FileContent, Incarnation, InputsLogged, OutputsLogged, ParamsSet, Position,
+    Punched, Purged, Record, RecordClass, RowDefined, RunLifecycleSet, RunResumed, RunStarted,
+    RunUpdated, Sealed, SealedBlock, SealedSeries, SeriesDefined, SeriesId, StoredChunk,
+    TagDeleted, TagsSet, WriterClosed, WriterOpened, WrittenFile,
 };
 use tracklite::internals::storage::{MemoryFile, Storage as _};
 use tracklite::internals::{FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, unit_start};
-use tracklite::{ArtifactOwner, ContentHash, Database, ExperimentId, IndexPlace, Lifecycle, RunId, RunStatus};
+use tracklite::{
+    ArtifactOwner, ContentHash, Database, ExperimentId, IndexPlace, Lifecycle, RunId, RunStatus,
+};
 use tracklite_fuzz::Choices;
 
 tracklite_fuzz::fuzz_program!(run, seeds);
@@ -291,8 +294,7 @@ fn about_artifacts(choices: &mut Choices<'_>, run: RunId) -> Record {
     let file = |choices: &mut Choices<'_>| {
         let (path, size, hashes) = (text(choices), u64::from(choices.byte()), hashes(choices));
         let is_list = choices.byte() < 64;
-        let content =
-            if is_list { FileContent::List(hashes) } else { FileContent::Chunks(hashes) };
+        let content = if is_list { FileContent::List(hashes) } else { FileContent::Chunks(hashes) };
         WrittenFile {
             path,
             size,

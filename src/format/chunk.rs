@@ -8,6 +8,7 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use crate::entity::ContentHash;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::record::WrittenFile;
 
 /// No chunk but the last one of a file is smaller.
 pub const CHUNK_BYTES_MIN: usize = 64 * 1024;
@@ -148,6 +149,21 @@ pub fn decode(codec: u8, coded: Vec<u8>, length: usize) -> Result<Vec<u8>> {
         true => Ok(bytes),
         false => Err(damaged(format!("a chunk has {} bytes, {length} are due", bytes.len()))),
     }
+}
+
+/// BLAKE3 over the files in the order of their paths: of each the length of its path and the path,
+/// its size, and its own digest; numbers as 8 bytes, the least first.
+pub(crate) fn digest_of_files<'a>(files: impl IntoIterator<Item = &'a WrittenFile>) -> [u8; 32] {
+    let mut files: Vec<&WrittenFile> = files.into_iter().collect();
+    files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        hasher.update(&(file.path.len() as u64).to_le_bytes());
+        hasher.update(file.path.as_bytes());
+        hasher.update(&file.size.to_le_bytes());
+        hasher.update(file.digest.as_bytes());
+    }
+    *hasher.finalize().as_bytes()
 }
 
 #[cfg(test)]

@@ -290,7 +290,8 @@ fn versions_where(
     Ok(versions)
 }
 
-/// The versions of these entries in their order, as far as they are there, without aliases (MLflow's rule of searches).
+/// The versions of these entries in their order, as far as they are there, without aliases
+/// (MLflow's rule of searches).
 pub(super) fn versions_of(
     connection: &Connection,
     entries: &[i64],

@@ -219,8 +219,8 @@ CREATE VIEW run_datasets AS
     AND key = 'mlflow.data.context';
 ";
 
-/// Artifacts, the chunks that they are made of, and the units in which chunks stand. `content` is the
-/// hashes of chunks, one after another.
+/// Artifacts, the chunks that they are made of, and the units in which chunks stand. `content` is
+/// the hashes of chunks, one after another.
 const VERSION_3: &str = "
 CREATE TABLE artifacts (
     artifact   INTEGER PRIMARY KEY,

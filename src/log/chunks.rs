@@ -1,8 +1,8 @@
 //! Chunks of artifacts: written into units of this process's own, read from any.
 //!
-//! The bytes come first: they are synced before a frame names them. What no frame names is nobody's,
-//! and its space can be given back as soon as it is sure that none will: by the upload that failed,
-//! or by gc when the writer is gone.
+//! The bytes come first: they are synced before a frame names them. What no frame names is
+//! nobody's, and its space can be given back as soon as it is sure that none will: by the upload
+//! that failed, or by gc when the writer is gone.
 
 use std::ops::Range;
 

@@ -186,7 +186,8 @@ impl State {
     fn concerns(&self, raw: &RawRecord<'_>) -> bool {
         match raw.run() {
             Some(run) => self.runs.contains_key(&run),
-            // Definitions matter to their owner and to the index alone, files and models to the index.
+            // Definitions matter to their owner and to the index alone, files and models to the
+            // index.
             None => {
                 !is_definition(raw.kind) && !is_of_artifacts(raw.kind) && !is_of_models(raw.kind)
             }

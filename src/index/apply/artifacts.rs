@@ -1,13 +1,14 @@
 //! Artifacts and their chunks become rows.
 //!
-//! Nothing is looked at but what the chain says: a chunk that was never stored is found missing when
-//! the file is read.
+//! Nothing is looked at but what the chain says: a chunk that was never stored is found missing
+//! when the file is read.
 
 use crate::entity::{ArtifactOwner, ContentHash};
 use crate::format::record::{
     ArtifactReferenced, ArtifactsWritten, ChunkUnitOpened, ChunksFreed, ChunksStored, FileContent,
     WrittenFile,
 };
+use crate::id::RegisteredModelId;
 use crate::index::artifacts::{bounds_within, owner_columns};
 
 use super::Applier;
@@ -119,7 +120,7 @@ impl Applier<'_> {
 
     /// The file of this path goes, and all that is in the folder of this path.
     pub(super) fn artifacts_deleted(
-        &mut self,
+        &self,
         owner: &ArtifactOwner,
         path: &str,
     ) -> rusqlite::Result<()> {
@@ -132,6 +133,18 @@ impl Applier<'_> {
         )?;
         let within = (owner, version, first, end);
         let found = select.query_map(within, |row| Ok((row.get(0)?, row.get(1)?)));
+        let found = found?.collect::<rusqlite::Result<Vec<(i64, Vec<u8>)>>>()?;
+        found.iter().try_for_each(|(artifact, content)| self.remove_artifact(*artifact, content))
+    }
+
+    /// The files of all versions of a registered model go.
+    pub(super) fn artifacts_of_model_deleted(&self, id: RegisteredModelId) -> rusqlite::Result<()> {
+        let owner = ArtifactOwner::ModelVersion { model: id, version: 0 };
+        let (kind, model, _) = owner_columns(&owner);
+        let mut select = self.connection.prepare_cached(
+            "SELECT artifact, content FROM artifacts WHERE owner = ?2 AND owner_kind = ?1",
+        )?;
+        let found = select.query_map((kind, model), |row| Ok((row.get(0)?, row.get(1)?)));
         let found = found?.collect::<rusqlite::Result<Vec<(i64, Vec<u8>)>>>()?;
         found.iter().try_for_each(|(artifact, content)| self.remove_artifact(*artifact, content))
     }

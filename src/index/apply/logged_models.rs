@@ -2,7 +2,7 @@
 
 use rusqlite::OptionalExtension as _;
 
-use crate::entity::{Lifecycle, LoggedModelStatus};
+use crate::entity::{ArtifactOwner, Lifecycle, LoggedModelStatus};
 use crate::format::record::{
     LoggedModelCreated, LoggedModelMetricsLogged, LoggedModelUpdated, MeasuredMetric, Record,
 };
@@ -135,6 +135,7 @@ impl Applier<'_> {
     }
 
     fn logged_model_purged(&self, id: LoggedModelId) -> rusqlite::Result<()> {
+        self.artifacts_deleted(&ArtifactOwner::LoggedModel(id), "")?;
         let Some(model) = self.logged_model(id)? else { return Ok(()) };
         TABLES.iter().try_for_each(|table| {
             self.execute(&format!("DELETE FROM {table} WHERE model = ?1"), [model])

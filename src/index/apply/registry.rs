@@ -3,6 +3,7 @@
 
 use rusqlite::{OptionalExtension as _, Params, ToSql};
 
+use crate::entity::ArtifactOwner;
 use crate::entity::ModelStage;
 use crate::format::record::{
     AliasSet, ModelVersionCreated, ModelVersionDeleted, ModelVersionUpdated, Record,
@@ -165,6 +166,7 @@ impl Applier<'_> {
 
     fn model_deleted(&self, id: RegisteredModelId) -> rusqlite::Result<()> {
         let Some(model) = self.registered_model(id)? else { return Ok(()) };
+        self.artifacts_of_model_deleted(id)?;
         self.execute(
             "DELETE FROM model_version_tags WHERE entry IN
              (SELECT entry FROM model_versions WHERE model = ?1)",
@@ -264,6 +266,8 @@ impl Applier<'_> {
         )?;
         self.execute("DELETE FROM model_version_tags WHERE entry = ?1", [entry])?;
         self.execute("DELETE FROM model_versions WHERE entry = ?1", [entry])?;
+        let owner = ArtifactOwner::ModelVersion { model: it.model, version: it.version };
+        self.artifacts_deleted(&owner, "")?;
         self.model_touched(model, it.time)
     }
 

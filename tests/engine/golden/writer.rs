@@ -203,7 +203,9 @@ pub fn write(blocks: &Blocks) -> Vec<u8> {
     experiments_and_runs(&mut writer);
     seal(&mut writer, blocks);
     changes(&mut writer);
-    super::models::frames().iter().for_each(|records| drop(writer.frame(records)));
+    for records in super::models::frames() {
+        writer.frame(&records);
+    }
     second_writer(&mut writer);
     artifacts(&mut writer);
     writer.bytes

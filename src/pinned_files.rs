@@ -1,0 +1,67 @@
+//! The files of a version of a registered model: those of what it was made of, as they were then.
+//!
+//! They are files of the version's own, in the chunks that are stored already. So they stay what
+//! they were, whatever becomes of the run or logged model that they come from; and the digest in
+//! the version's record tells whether they did.
+
+use crate::entity::{ArtifactOwner, ContentHash};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::chunk::digest_of_files;
+use crate::format::record::{ArtifactReferenced, ArtifactsWritten, Record, WrittenFile};
+use crate::index::{Artifact, Index};
+
+/// Where the files of a version come from: an owner in this file, and a path below it, which is
+/// empty for all that it has.
+pub(crate) type FileOrigin = (ArtifactOwner, String);
+
+/// The records that give `to` the files of an origin, and their digest. Files outside of the
+/// database are referred to and not part of the digest, as nobody can pin them; without a file in
+/// the database there is no digest.
+pub(crate) fn pin_files(
+    index: &Index,
+    (owner, path): &FileOrigin,
+    to: ArtifactOwner,
+    time: i64,
+) -> Result<(Vec<Record>, Option<[u8; 32]>)> {
+    let (mut files, mut records) = (Vec::new(), Vec::new());
+    for (path, artifact) in found(index, owner, path)? {
+        match artifact.info.uri {
+            Some(uri) => {
+                let (size, digest) = (artifact.info.size, artifact.info.digest);
+                let reference = ArtifactReferenced { owner: to, time, path, uri, size, digest };
+                records.push(reference.into());
+            }
+            None => files.push(written(path, artifact)?),
+        }
+    }
+    if files.is_empty() {
+        return Ok((records, None));
+    }
+    let digest = digest_of_files(&files);
+    records.insert(0, ArtifactsWritten { owner: to, time, files }.into());
+    Ok((records, Some(digest)))
+}
+
+/// The files at a path, each with its path below that; a file's own path is its last part.
+fn found(index: &Index, owner: &ArtifactOwner, path: &str) -> Result<Vec<(String, Artifact)>> {
+    if let Some(artifact) = index.artifact(owner, path)? {
+        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+        return Ok(vec![(name.to_owned(), artifact)]);
+    }
+    let within = index.artifacts_within(owner, path)?.into_iter();
+    let below = |artifact: Artifact| {
+        let rest = artifact.info.path.strip_prefix(path).unwrap_or(&artifact.info.path);
+        (rest.trim_start_matches('/').to_owned(), artifact)
+    };
+    Ok(within.map(below).collect())
+}
+
+fn written(path: String, artifact: Artifact) -> Result<WrittenFile> {
+    let digest = artifact.info.digest.as_deref().and_then(ContentHash::from_hex);
+    let (Some(size), Some(digest)) = (artifact.info.size, digest) else {
+        let message = format!("the index has no size or digest of the file {path:?}");
+        return Err(Error::new(ErrorKind::Index, message));
+    };
+    let (media_type, content) = (artifact.info.media_type, artifact.content);
+    Ok(WrittenFile { path, size, digest, media_type, content })
+}
