@@ -423,7 +423,8 @@ pub(super) struct ExportArgs {
     pub(super) choice: ChoiceArgs,
     /// Of runs, the columns: run_id, run_name, experiment_id, status, artifact_uri, start_time,
     /// end_time, user_id, lifecycle_stage, parent_run_id, metrics.KEY, params.KEY, tags.KEY, or
-    /// metrics.* and so on; the words of the command runs do too [default: the first seven, metrics.*, params.*, tags.*]
+    /// metrics.* and so on; name, user, started, ended and parent are understood too [default:
+    /// the first seven, metrics.*, params.*, tags.*]
     #[arg(long, short, value_name = "A,B,C", value_delimiter = ',')]
     pub(super) columns: Option<Vec<String>>,
     /// Of metrics, the keys [default: all]

@@ -50,7 +50,7 @@ fn printed(folder: &Path, command: &str) -> String {
     let output = output.expect("the program starts");
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let folder = std::fs::canonicalize(folder).expect("the folder is there");
-    lines(&text.replace(&folder.display().to_string(), "/home/ada"))
+    lines(&text.replace(&folder.display().to_string(), "/data"))
 }
 
 #[test]
