@@ -109,7 +109,7 @@ impl Database {
     /// Run by run, in each key by key, in each by time, step and value. Without keys: of all
     /// metrics. A run that does not have a metric has no rows for it.
     pub fn history_frame(&self, runs: &[RunId], keys: &[&str]) -> Result<DataFrame> {
-        let (histories, _) = self.histories(runs, keys)?;
+        let (histories, _) = self.history_rows(runs, keys)?;
         dataframe::long_history(histories).map_err(|error| self.engine().locate(error))
     }
 
@@ -121,13 +121,17 @@ impl Database {
     /// row. A metric that has no point there is null. A key that is the name of one of the first
     /// three columns has `metrics.` before it.
     pub fn wide_history_frame(&self, runs: &[RunId], keys: &[&str]) -> Result<DataFrame> {
-        let (histories, keys) = self.histories(runs, keys)?;
+        let (histories, keys) = self.history_rows(runs, keys)?;
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         dataframe::wide_history(&histories, &keys).map_err(|error| self.engine().locate(error))
     }
 
     /// The histories of these metrics, or of all, and the keys in order, each once.
-    fn histories(&self, runs: &[RunId], keys: &[&str]) -> Result<(Vec<HistoryRows>, Vec<String>)> {
+    fn history_rows(
+        &self,
+        runs: &[RunId],
+        keys: &[&str],
+    ) -> Result<(Vec<HistoryRows>, Vec<String>)> {
         let mut wanted: Vec<String> = Vec::new();
         let mut histories = Vec::new();
         for key in keys {
