@@ -83,7 +83,8 @@ fn enter(folder: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
 
 fn temporary_name(name: &str) -> String {
     // Names have at most 255 bytes.
-    let end = name.floor_char_boundary(200);
+    let ends = name.char_indices().map(|(at, character)| at + character.len_utf8());
+    let end = ends.take_while(|end| *end <= 200).last().unwrap_or(0);
     let name = name.get(..end).unwrap_or_default();
     format!(".{name}.{:x}.part", std::process::id())
 }

@@ -1,7 +1,7 @@
 //! Paths of artifacts: what they may look like, and what their endings say.
 //!
-//! The rules are those of MLflow's `validate_path_is_safe`: a path that is safe here stays so when a
-//! server or a browser has decoded it.
+//! The rules are those of MLflow's `validate_path_is_safe`: a path that is safe here stays so when
+//! a server or a browser has decoded it.
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -10,9 +10,9 @@ const PATH_BYTES_MAX: usize = 1000;
 
 /// A path relative to its owner, with `/` between its parts, all of them names.
 ///
-/// Anything else is [`ErrorKind::InvalidInput`]: an empty one, an absolute one, a part that is empty,
-/// `.` or `..`, a drive letter, a backslash, a control character, `#`, and whatever becomes one of
-/// these by decoding `%` escapes.
+/// Anything else is [`ErrorKind::InvalidInput`]: an empty one, an absolute one, a part that is
+/// empty, `.` or `..`, a drive letter, a backslash, a control character, `#`, and whatever becomes
+/// one of these by decoding `%` escapes.
 pub(crate) fn check_path(path: &str) -> Result<()> {
     check_kept_path(path)?;
     let refuse = |what: &str| Err(bad_path(path, what));

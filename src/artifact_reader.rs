@@ -15,10 +15,10 @@ const ATTEMPTS_MAX: usize = 8;
 
 /// An open artifact: [`Read`] and [`Seek`] over its bytes, as they were when it was opened.
 ///
-/// Each chunk is checked against its BLAKE3 hash before any byte of it is given; one that is damaged
-/// is an error, of kind [`io::ErrorKind::InvalidData`] with an [`Error`] in it. Holds one chunk of at
-/// most 1 MiB in memory. Neither deleting the artifact nor writing another one in its place changes
-/// what is read, until `gc` frees its chunks: then it is an error.
+/// Each chunk is checked against its BLAKE3 hash before any byte of it is given; one that is
+/// damaged is an error, of kind [`io::ErrorKind::InvalidData`] with an [`Error`] in it. Holds one
+/// chunk of at most 1 MiB in memory. Neither deleting the artifact nor writing another one in its
+/// place changes what is read, until `gc` frees its chunks: then it is an error.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -99,10 +99,12 @@ impl ArtifactReader {
             return Ok(&[]);
         };
         let start = end - u64::from(stored.length);
-        let held = self.current.take_if(|(held, _)| *held == number);
-        let bytes = match held {
-            Some((_, bytes)) => bytes,
-            None => read_chunk(self.database.engine(), stored)?,
+        let bytes = match self.current.take() {
+            Some((held, bytes)) if held == number => bytes,
+            other => {
+                let memory = other.map(|(_, bytes)| bytes).unwrap_or_default();
+                read_chunk_into(self.database.engine(), stored, memory)?
+            }
         };
         let (_, bytes) = self.current.insert((number, bytes));
         // Less than a chunk's length.
@@ -187,11 +189,15 @@ fn lost(hash: ContentHash) -> Error {
     Error::new(ErrorKind::NotFound, message)
 }
 
+fn read_chunk(engine: &Engine, stored: &StoredChunk) -> Result<Vec<u8>> {
+    read_chunk_into(engine, stored, Vec::new())
+}
+
 /// Reads a chunk. One that was freed and its space given back while it was read is looked for anew.
-pub(crate) fn read_chunk(engine: &Engine, stored: &StoredChunk) -> Result<Vec<u8>> {
+fn read_chunk_into(engine: &Engine, stored: &StoredChunk, mut memory: Vec<u8>) -> Result<Vec<u8>> {
     let mut stored = *stored;
     for _ in 0..ATTEMPTS_MAX {
-        let error = match engine.log.read_chunk(&stored) {
+        let error = match engine.log.read_chunk_into(&stored, std::mem::take(&mut memory)) {
             Err(error) if error.kind() == ErrorKind::Damaged => error,
             other => return other.map_err(|error| engine.locate(error)),
         };

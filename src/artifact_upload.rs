@@ -1,8 +1,9 @@
 //! Writing files: cut into chunks, each of which is stored once, and named in one frame.
 //!
-//! The order is what makes a file appear whole or not at all: write the bytes; sync; append. Whatever
-//! is written and not named in the end is given back.
+//! The order is what makes a file appear whole or not at all: write the bytes; sync; append.
+//! Whatever is written and not named in the end is given back.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -30,6 +31,8 @@ use crate::sys::checksum::crc32c_bytes;
 
 /// How many bytes of files are in hand at a time; several of the largest chunks.
 const BLOCK_BYTES: usize = 4 * CHUNK_BYTES_MAX;
+/// So many bytes are hashed by two threads.
+const SHARED_BYTES: usize = 512 * 1024;
 /// How many chunks of small files are in hand at a time.
 const BLOCK_CHUNKS_MAX: usize = 4096;
 /// How many files one frame names.
@@ -97,6 +100,7 @@ pub(crate) fn upload(
         encoder: ChunkEncoder::new()?,
         bytes: Vec::new(),
         chunks: Vec::new(),
+        coded: Vec::new(),
         unnamed: Unnamed::new(&engine.log),
         files: Vec::new(),
         amount: ChunkAmount { left: planned.iter().map(|file| file.size).sum(), written: 0 },
@@ -181,11 +185,14 @@ struct Unnamed<'a> {
     chunks: Vec<StoredChunk>,
     /// Their hashes, and those of chunks that were there before, or that a frame names meanwhile.
     known: HashSet<ContentHash, RandomState>,
+    /// A frame that names them may have been written although the attempt failed.
+    is_doubtful: Cell<bool>,
 }
 
 impl<'a> Unnamed<'a> {
     fn new(log: &'a Log) -> Self {
-        Unnamed { log, chunks: Vec::new(), known: HashSet::default() }
+        let is_doubtful = Cell::new(false);
+        Unnamed { log, chunks: Vec::new(), known: HashSet::default(), is_doubtful }
     }
 
     fn give_back(&self, chunks: &[StoredChunk]) -> Result<()> {
@@ -207,7 +214,9 @@ impl<'a> Unnamed<'a> {
 impl Drop for Unnamed<'_> {
     fn drop(&mut self) {
         // What cannot be given back now is by gc, once this process is gone.
-        let _ = self.give_back(&self.chunks);
+        if !self.is_doubtful.get() {
+            let _ = self.give_back(&self.chunks);
+        }
     }
 }
 
@@ -237,6 +246,8 @@ struct Upload<'a> {
     /// Bytes in hand, and the chunks in them that are not stored yet.
     bytes: Vec<u8>,
     chunks: Vec<(Range<usize>, ContentHash)>,
+    /// Memory for chunks as they are stored.
+    coded: Vec<u8>,
     unnamed: Unnamed<'a>,
     files: Vec<WrittenFile>,
     amount: ChunkAmount,
@@ -259,7 +270,9 @@ impl Upload<'_> {
                 Named::Done(spare) => {
                     self.unnamed.chunks.clear();
                     self.unnamed.known.clear();
-                    return self.unnamed.give_back(&spare);
+                    // The files are there, whether or not this works out.
+                    let _ = self.unnamed.give_back(&spare);
+                    return Ok(());
                 }
                 Named::Missing(missing) => {
                     self.unnamed.known.retain(|hash| !missing.contains(hash));
@@ -308,7 +321,7 @@ impl Upload<'_> {
             let got = got.map_err(|source| Error::io("reading a file to be logged", source))?;
             let is_end = got < room;
             self.taken += got as u64;
-            start += self.cut(&mut file, start, is_end)?;
+            start += self.cut(&mut file, start, got, is_end)?;
             (self.progress)(self.taken);
             if is_end {
                 break;
@@ -324,22 +337,24 @@ impl Upload<'_> {
         Ok(())
     }
 
-    /// Cuts what is in hand of a file from `start` on; gives how many bytes are in whole chunks.
-    fn cut(&mut self, file: &mut Growing, start: usize, is_end: bool) -> Result<usize> {
+    /// Cuts what is in hand of a file from `start` on, of which the last `fresh` bytes were not
+    /// there the last time; gives how many bytes are in whole chunks.
+    fn cut(
+        &mut self,
+        file: &mut Growing,
+        start: usize,
+        fresh: usize,
+        is_end: bool,
+    ) -> Result<usize> {
         let bytes = self.bytes.get(start..).unwrap_or_default();
+        let cut = cut_and_hash(bytes, fresh, is_end, &mut file.hasher);
         let mut at = 0;
-        for length in chunk::cut(bytes, is_end) {
-            let piece = bytes.get(at..at + length).unwrap_or_default();
-            let hash = chunk::hash(piece);
+        for (length, hash) in cut {
             file.chunks.push(hash);
             self.chunks.push((start + at..start + at + length, hash));
             at += length;
         }
         file.size += at as u64;
-        // The one chunk of a small file has its hash already.
-        if !is_end || file.chunks.len() > 1 || !file.lists.is_empty() {
-            file.hasher.update(bytes.get(..at).unwrap_or_default());
-        }
         if file.chunks.len() >= LIST_CHUNKS {
             self.end_list(file)?;
         }
@@ -359,6 +374,7 @@ impl Upload<'_> {
 
     fn finish(&mut self, path: &str, mut file: Growing) -> Result<WrittenFile> {
         let digest = match (&file.chunks[..], &file.lists[..]) {
+            // Its hasher may have been left out.
             ([only], []) => *only,
             _ => file.hasher.finish(),
         };
@@ -399,10 +415,12 @@ impl Upload<'_> {
         let found = self.engine.with_index(|index, _| index.chunks(&hashes))?;
         let mut missing = fresh.iter().zip(&found).filter(|(_, found)| found.is_none()).peekable();
         while missing.peek().is_some() {
-            let (mut coded, mut lengths, mut written) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut lengths, mut written) = (Vec::new(), Vec::new());
+            let coded = &mut self.coded;
+            coded.clear();
             for ((hash, bytes), _) in missing.by_ref() {
                 let start = coded.len();
-                let codec = self.encoder.encode(bytes, &mut coded);
+                let codec = self.encoder.encode(bytes, coded);
                 let own = coded.get(start..).unwrap_or_default();
                 written.push(StoredChunk {
                     hash: *hash,
@@ -419,7 +437,7 @@ impl Upload<'_> {
                     break;
                 }
             }
-            let offsets = self.engine.log.write_chunks(&coded, &lengths, self.amount)?;
+            let offsets = self.engine.log.write_chunks(coded, &lengths, self.amount)?;
             self.amount.pass(coded.len() as u64);
             for (chunk, offset) in written.into_iter().zip(offsets) {
                 self.unnamed.chunks.push(StoredChunk { offset, ..chunk });
@@ -435,7 +453,9 @@ impl Upload<'_> {
     fn name_chunks(&mut self) -> Result<()> {
         self.engine.log.sync_chunks()?;
         let record = ChunksStored { chunks: self.unnamed.chunks.clone() };
+        self.unnamed.is_doubtful.set(true);
         self.engine.log.append(|_, _| Ok((vec![record.clone().into()], ())))?;
+        self.unnamed.is_doubtful.set(false);
         self.unnamed.chunks.clear();
         Ok(())
     }
@@ -449,7 +469,9 @@ impl Upload<'_> {
             self.engine.log.sync_chunks()?;
         }
         let time = Timestamp::now().as_nanos();
-        self.engine.append_decided(&GUARDED, |index| {
+        let is_doubtful = &self.unnamed.is_doubtful;
+        let named = self.engine.append_decided(&GUARDED, |index| {
+            is_doubtful.set(false);
             check_owner(index, &self.owner)?;
             for file in &self.files {
                 check_place(index, &self.owner, &file.path)?;
@@ -465,9 +487,55 @@ impl Upload<'_> {
             }
             let (owner, files) = (self.owner, self.files.clone());
             records.push(ArtifactsWritten { owner, time, files }.into());
+            is_doubtful.set(true);
             Ok((records, Named::Done(spare)))
-        })
+        })?;
+        is_doubtful.set(false);
+        Ok(named)
     }
+}
+
+/// Cuts bytes into chunks and hashes them; the hasher of the file takes in the last `fresh` bytes.
+///
+/// Of many bytes two threads do that: cutting, and each kind of hash, takes about as long.
+fn cut_and_hash(
+    bytes: &[u8],
+    fresh: usize,
+    is_end: bool,
+    hasher: &mut FileHasher,
+) -> Vec<(usize, ContentHash)> {
+    let added = bytes.get(bytes.len() - fresh.min(bytes.len())..).unwrap_or_default();
+    if bytes.len() < SHARED_BYTES {
+        let lengths = chunk::cut(bytes, is_end);
+        let hashed = hash_chunks(bytes, &lengths);
+        // The one chunk of a small file has the hash of the file.
+        if !(is_end && hashed.len() == 1 && fresh == bytes.len()) {
+            hasher.update(added);
+        }
+        return hashed;
+    }
+    let lengths = std::thread::scope(|scope| {
+        scope.spawn(|| hasher.update(added));
+        chunk::cut(bytes, is_end)
+    });
+    let (first, second) = lengths.split_at(lengths.len() / 2);
+    let (before, after) = bytes.split_at(first.iter().sum());
+    std::thread::scope(|scope| {
+        let helper = scope.spawn(|| hash_chunks(after, second));
+        let mut hashed = hash_chunks(before, first);
+        // A thread that panicked has left nothing: then it is done here.
+        hashed.extend(helper.join().unwrap_or_else(|_| hash_chunks(after, second)));
+        hashed
+    })
+}
+
+fn hash_chunks(mut bytes: &[u8], lengths: &[usize]) -> Vec<(usize, ContentHash)> {
+    let hash = |length: &usize| {
+        let (piece, rest) = bytes.split_at(*length);
+        bytes = rest;
+        (*length, chunk::hash(piece))
+    };
+    lengths.iter().map(hash).collect()
 }
 
 /// The chunks that were there when they were looked for, and are not any more.

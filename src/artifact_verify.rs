@@ -1,4 +1,5 @@
-//! Checking artifacts: that each chunk has the bytes of its name, and each file those of its digest.
+//! Checking artifacts: that each chunk has the bytes of its name, and each file those of its
+//! digest.
 
 use std::collections::{HashMap, HashSet};
 
@@ -47,7 +48,8 @@ struct Check<'a> {
     tree: &'a ArtifactTree,
     /// The chunks that were read, and what is wrong with them.
     read: HashMap<ContentHash, Option<String>, RandomState>,
-    /// Digests of files of several chunks that were compared with their bytes, with the first chunk.
+    /// Digests of files of several chunks that were compared with their bytes, with the first
+    /// chunk.
     files: HashSet<(ContentHash, Option<ContentHash>)>,
     /// Each with the chunk that it is about.
     found: Vec<(ContentHash, Damage)>,

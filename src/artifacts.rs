@@ -27,9 +27,9 @@ const DEPTH_MAX: usize = 100;
 
 /// The artifacts of a run: files, kept in the database itself.
 ///
-/// A path is relative, with `/` between its parts, and has at most 1,000 bytes; folders are there as
-/// long as there are files in them. A path that is empty, absolute, leads upwards, has an empty part,
-/// a drive letter, a backslash, a control character or `#`, also as a `%` escape, is
+/// A path is relative, with `/` between its parts, and has at most 1,000 bytes; folders are there
+/// as long as there are files in them. A path that is empty, absolute, leads upwards, has an empty
+/// part, a drive letter, a backslash, a control character or `#`, also as a `%` escape, is
 /// [`ErrorKind::InvalidInput`], and so is one that would make a file of a folder or the other way
 /// round. Writing a path that is there replaces the file.
 ///
@@ -95,10 +95,12 @@ impl Artifacts {
         self.upload().file(file, path)
     }
 
-    /// Logs all files in a folder and in the folders in it, below `path`; the empty path is the root.
+    /// Logs all files in a folder and in the folders in it, below `path`; the empty path is the
+    /// root.
     ///
     /// Links to files are followed. A link to a folder, a name that is not UTF-8 or no legal path,
-    /// and what is neither file nor folder is [`ErrorKind::InvalidInput`], before anything is logged.
+    /// and what is neither file nor folder is [`ErrorKind::InvalidInput`], before anything is
+    /// logged.
     pub fn log_folder(&self, folder: impl AsRef<Path>, path: &str) -> Result<()> {
         self.upload().folder(folder, path)
     }
@@ -244,8 +246,8 @@ impl Artifacts {
     /// gives where it is. The empty path stands for all there is.
     ///
     /// Folders are made as needed, files replaced. Nothing is written outside of the folder: a link
-    /// in it is not followed but [`ErrorKind::InvalidInput`]. References of a folder are left out; a
-    /// path that does not exist is [`ErrorKind::NotFound`].
+    /// in it is not followed but [`ErrorKind::InvalidInput`]. References of a folder are left out;
+    /// a path that does not exist is [`ErrorKind::NotFound`].
     pub fn download(&self, path: &str, folder: impl AsRef<Path>) -> Result<PathBuf> {
         let folder = folder.as_ref();
         let mut artifacts: Vec<Artifact> = self.within(path)?;
@@ -300,9 +302,9 @@ pub struct ArtifactUpload<'a> {
 }
 
 impl<'a> ArtifactUpload<'a> {
-    /// Calls `progress` with the number of bytes read so far, at least every 4 MiB and at the end of
-    /// each file. Files may have to be read again, when a `gc` frees what they share: then it counts
-    /// again from where they begin.
+    /// Calls `progress` with the number of bytes read so far, at least every 4 MiB and at the end
+    /// of each file. Files may have to be read again, when a `gc` frees what they share: then it
+    /// counts again from where they begin.
     pub fn progress(mut self, progress: impl FnMut(u64) + 'a) -> Self {
         self.progress = Box::new(progress);
         self

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::artifact_tree::ArtifactTree;
+use crate::entity::ArtifactOwner;
 use crate::first_datasets::FirstDatasets;
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, RowDefined, SealedBlock};
 use crate::id::{ExperimentId, RunId};
@@ -105,6 +106,8 @@ impl Survey {
             Record::SeriesDefined(it) => it.run,
             Record::InputsLogged(it) => return self.datasets.keeps(it.run),
             Record::OutputsLogged(it) => return self.datasets.keeps(it.run),
+            Record::ArtifactsWritten(it) => return self.keeps_owner(&it.owner),
+            Record::ArtifactReferenced(it) => return self.keeps_owner(&it.owner),
             Record::RowDefined(it) => return self.keeps_row(it),
             Record::ExperimentCreated(it) => return self.keeps_experiment(it.experiment),
             Record::ExperimentRenamed(it) => return self.keeps_experiment(it.experiment),
@@ -124,6 +127,13 @@ impl Survey {
             matches!(series, Some(Definition::Series { run, .. })
                 if !self.purged_runs.contains(run))
         })
+    }
+
+    fn keeps_owner(&self, owner: &ArtifactOwner) -> bool {
+        match owner {
+            ArtifactOwner::Run(run) => self.datasets.keeps(*run),
+            ArtifactOwner::LoggedModel(_) | ArtifactOwner::ModelVersion { .. } => true,
+        }
     }
 
     fn keeps_experiment(&self, experiment: ExperimentId) -> bool {

@@ -81,6 +81,7 @@ impl Database {
     /// assert_eq!(sampled[0].points.steps, [100, 200, 300, 400, 500]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[expect(clippy::needless_pass_by_value, reason = "callers write ranges")]
     pub fn sampled_histories(
         &self,
         runs: &[RunId],

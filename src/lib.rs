@@ -97,6 +97,8 @@ mod artifact_path;
 mod artifact_reader;
 #[cfg(not(loom))]
 mod artifact_run;
+#[cfg(all(feature = "parquet", not(loom)))]
+mod artifact_table;
 #[cfg(not(loom))]
 mod artifact_tree;
 #[cfg(not(loom))]

@@ -87,9 +87,8 @@ impl FromStr for ModelUri {
         if text.len() > URI_BYTES_MAX {
             return refuse("it is longer than any address");
         }
-        let (scheme, rest) = match text.split_once(":/") {
-            Some((scheme @ ("models" | "runs"), rest)) => (scheme, rest),
-            _ => return refuse("it begins neither with models:/ nor with runs:/"),
+        let Some((scheme @ ("models" | "runs"), rest)) = text.split_once(":/") else {
+            return refuse("it begins neither with models:/ nor with runs:/");
         };
         if rest.starts_with('/') {
             return refuse("it names a server");

@@ -27,12 +27,16 @@ pub enum Mutant {
     Rule14PunchBeforeSync,
     /// A block that gc has moved is punched before the frame that says so is synced.
     Rule14MovedBeforeSync,
+    /// Chunks that gc has freed are punched before the frame that says so is synced.
+    Rule14FreedBeforeSync,
     /// The janitor punches before the frames are synced that sealed a dead writer's extents.
     Rule14JanitorBeforeSync,
     /// The durable mark is that of the end of a sync, not of its beginning.
     MarkAfterSync,
     /// A reader does not look again whether an extent was sealed while it read it.
     Rule18NoRecheck,
+    /// Chunks are named in the chain before their bytes are synced.
+    Rule19NamedBeforeSync,
     /// A failed sync leaves no poison behind.
     Rule21NoPoison,
     /// An index is believed whose position is not on the chain.
@@ -42,7 +46,7 @@ pub enum Mutant {
 #[cfg(feature = "internals")]
 impl Mutant {
     /// Every mutant once.
-    pub const ALL: [Mutant; 14] = [
+    pub const ALL: [Mutant; 16] = [
         Mutant::NoChecksum,
         Mutant::UnseededChecksum,
         Mutant::TrustedLength,
@@ -52,9 +56,11 @@ impl Mutant {
         Mutant::Rule8DamageIsEnd,
         Mutant::Rule14PunchBeforeSync,
         Mutant::Rule14MovedBeforeSync,
+        Mutant::Rule14FreedBeforeSync,
         Mutant::Rule14JanitorBeforeSync,
         Mutant::MarkAfterSync,
         Mutant::Rule18NoRecheck,
+        Mutant::Rule19NamedBeforeSync,
         Mutant::Rule21NoPoison,
         Mutant::Rule24TrustIndex,
     ];

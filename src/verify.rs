@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::artifact_tree::ArtifactTree;
-use crate::artifact_tree::describe;
+use crate::artifact_tree::{ArtifactTree, describe};
 use crate::artifact_verify::check_artifacts;
 use crate::entity::{ArtifactOwner, ContentHash};
 use crate::error::{Error, Result};
@@ -121,7 +120,7 @@ fn verify_log(log: &Log) -> Result<VerifyReport> {
         for raw in frame.raw_records() {
             match raw.and_then(|raw| raw.decode()) {
                 Ok(record) => {
-                    check.artifacts.note(position.0, &record);
+                    check.note_artifacts(position.0, &record);
                     check.note(position.0, record);
                 }
                 Err(error) => {
@@ -261,7 +260,19 @@ impl Check {
         self.models.note(record);
     }
 
-    /// Inputs and outputs are those of a run that was started before, and not purged.
+    fn note_artifacts(&mut self, position: u64, record: &Record) {
+        self.artifacts.note(position, record);
+        let owner = match record {
+            Record::ArtifactsWritten(written) => written.owner,
+            Record::ArtifactReferenced(reference) => reference.owner,
+            _ => return,
+        };
+        if let ArtifactOwner::Run(run) = owner {
+            self.edges(position, "artifacts", run);
+        }
+    }
+
+    /// Inputs, outputs and artifacts are those of a run that was started before, and not purged.
     fn edges(&mut self, position: u64, what: &str, run: RunId) {
         if !self.runs.contains(&run) {
             let place = format!("{what} of run {run}");

@@ -1,9 +1,11 @@
 //! What holds artifacts, and what is told of them.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 
 /// What a tree of artifacts belongs to.
@@ -63,6 +65,27 @@ impl fmt::Display for ContentHash {
     }
 }
 
+impl FromStr for ContentHash {
+    type Err = Error;
+
+    /// Reads 64 hex digits; any other text is [`ErrorKind::InvalidInput`].
+    fn from_str(text: &str) -> Result<Self> {
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        let bytes = text.as_bytes().as_chunks::<2>().0.iter().map(|[high, low]| {
+            // Two hexadecimal digits are a byte.
+            digit(*high).zip(digit(*low)).map(|(high, low)| (high * 16 + low) as u8)
+        });
+        let bytes: Option<Vec<u8>> = bytes.collect();
+        match bytes.map(<[u8; 32]>::try_from) {
+            Some(Ok(bytes)) if text.len() == 64 => Ok(ContentHash(bytes)),
+            _ => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("{text:?} is not a hash: 64 hexadecimal digits are due"),
+            )),
+        }
+    }
+}
+
 impl fmt::Debug for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ContentHash({self})")
@@ -87,4 +110,20 @@ pub struct ArtifactInfo {
     pub uri: Option<String>,
     /// When it was written; of a folder, when the newest file in it was.
     pub written: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_read_as_it_is_written() {
+        let hash = ContentHash(std::array::from_fn(|at| (at * 9) as u8));
+        assert_eq!(hash.to_string().parse::<ContentHash>().unwrap(), hash);
+        let text = hash.to_string();
+        for bad in ["", &text[1..], &format!("{text}0"), &text.replace('0', "g")] {
+            let error = bad.parse::<ContentHash>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        }
+    }
 }

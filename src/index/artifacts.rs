@@ -118,9 +118,9 @@ impl Index {
     ) -> Result<Vec<StoredChunk>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(&format!(
-                "SELECT {CHUNK} FROM chunks WHERE (?1 IS NULL OR hash > ?1)
+                "SELECT {CHUNK} FROM chunks WHERE hash > ifnull(?1, x'')
                  AND NOT EXISTS (SELECT 1 FROM artifact_chunks
-                 WHERE artifact_chunks.hash = chunks.hash)
+                                 WHERE artifact_chunks.hash = chunks.hash)
                  ORDER BY hash LIMIT ?2"
             ))?;
             select.query_map((after.map(|it| *it.as_bytes()), most), chunk)?.collect()

@@ -78,7 +78,7 @@ pub(crate) struct Take {
 }
 
 impl Take {
-    /// As [`Take::units`], for points: leaves the reserve alone.
+    /// As [`Take::units`], for points and chunks: leaves the reserve alone.
     pub(crate) fn units_for_points(&mut self, units: u32) -> Option<u32> {
         self.is_for_points = true;
         self.units(units)

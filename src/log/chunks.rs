@@ -7,10 +7,11 @@
 use std::ops::Range;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::chunk::CHUNK_BYTES_MAX;
+use crate::format::chunk::{CHUNK_BYTES_MAX, CODEC_RAW};
 use crate::format::header::UnitKind;
 use crate::format::record::{ChunkUnitOpened, StoredChunk};
 use crate::format::{PAGE_BYTES, UNIT_BYTES, UNIT_HEADER_BYTES, chunk, unit_start, units_for};
+use crate::mutant::{self, Mutant};
 use crate::sys::checksum::crc32c_bytes;
 
 use super::{Log, io_error};
@@ -120,12 +121,23 @@ impl Log {
         self.storage.write_at(offset, bytes).map_err(io_error(doing()))
     }
 
+    /// Takes units for chunks: as many as are wished for, on a full disk as few as will do. The
+    /// reserve is left alone, as by points.
     fn open_chunk_unit(&self, needed: u64, wished: u64) -> Result<Range<u64>> {
+        let needed = units_for(UNIT_HEADER_BYTES + needed);
+        let wished = units_for(UNIT_HEADER_BYTES + wished).min(CHUNK_UNITS_MAX).max(needed);
+        match self.take_chunk_units(wished) {
+            Err(error) if error.kind() == ErrorKind::StorageFull && wished > needed => {
+                self.take_chunk_units(needed)
+            }
+            other => other,
+        }
+    }
+
+    fn take_chunk_units(&self, units: u32) -> Result<Range<u64>> {
         let incarnation = self.check_usable()?.incarnation;
-        let usual = units_for(UNIT_HEADER_BYTES + wished).min(CHUNK_UNITS_MAX);
-        let units = units_for(UNIT_HEADER_BYTES + needed).max(usual);
         let unit = self.append(|_, take| {
-            let Some(unit) = take.units(units) else { return Ok((Vec::new(), 0)) };
+            let Some(unit) = take.units_for_points(units) else { return Ok((Vec::new(), 0)) };
             Ok((vec![ChunkUnitOpened { incarnation, unit, units }.into()], unit))
         })?;
         self.begin_unit(UnitKind::Chunks, unit, units, incarnation)?;
@@ -137,6 +149,9 @@ impl Log {
     pub(crate) fn sync_chunks(&self) -> Result<()> {
         // Taken before the sync begins: what is written meanwhile may not be covered.
         let writes = self.chunk_units.lock().writes;
+        if mutant::is_active(Mutant::Rule19NamedBeforeSync) {
+            return Ok(());
+        }
         self.sync()?;
         self.chunk_units.lock().unsynced.retain(|(_, write)| *write > writes);
         Ok(())
@@ -173,6 +188,24 @@ impl Log {
     /// Reads a chunk and checks it against its name; what is not so is [`ErrorKind::Damaged`].
     pub(crate) fn read_chunk(&self, stored: &StoredChunk) -> Result<Vec<u8>> {
         self.decode_chunk(stored, self.read_coded(stored)?)
+    }
+
+    /// As [`Log::read_chunk`], with memory that the caller has done with. The checksum is only
+    /// looked at where the name does not say it all: of what is to be decompressed.
+    pub(crate) fn read_chunk_into(
+        &self,
+        stored: &StoredChunk,
+        mut bytes: Vec<u8>,
+    ) -> Result<Vec<u8>> {
+        let (length, offset) = (stored.coded as usize, stored.offset);
+        if stored.codec != CODEC_RAW || length > CHUNK_BYTES_MAX {
+            return self.read_chunk(stored);
+        }
+        bytes.resize(length, 0);
+        let got = self.storage.read_at(offset, &mut bytes);
+        let got = got.map_err(io_error(format!("reading {length} bytes of chunks at {offset}")))?;
+        bytes.truncate(got);
+        self.decode_chunk(stored, bytes)
     }
 
     /// The chunk that was stored as `coded`, checked against its name.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use tracklite::{Database, ErrorKind, Lifecycle, MetricHistory, Result, RunRecord, RunStatus};
+use tracklite::{Database, ErrorKind, Lifecycle, MetricHistory, Result, Run, RunRecord, RunStatus};
 
 use crate::ledger::{self, Page};
 use crate::script::{self, ADOPTED, Expected, Fate, Life, Model, Replay, RunModel};
@@ -240,6 +240,7 @@ impl Checker {
             (found.fate == Fate::Deleted) == is_deleted
                 && found.params == wanted.params
                 && found.tags == wanted.tags
+                && found.artifacts == wanted.artifacts
                 && found.points == wanted.points
                 && (is_adopted || found.is_finished == wanted.is_finished)
         };
@@ -279,7 +280,9 @@ impl Checker {
             let mut tags = record.tags.clone();
             tags.retain(|key, _| !key.starts_with(ADOPTED) && !key.starts_with("mlflow."));
             let is_deleted = record.info.lifecycle == Lifecycle::Deleted;
+            let Some(artifacts) = unless_purged(artifacts_of(&run))? else { continue };
             let found = RunModel {
+                artifacts,
                 params: record.params.clone(),
                 tags,
                 is_finished: record.info.status != RunStatus::Running,
@@ -342,6 +345,18 @@ impl Checker {
 
 /// The runs that the file holds of one writer.
 type Observed = BTreeMap<u32, RunModel>;
+
+/// In short what the files of a run hold.
+fn artifacts_of(run: &Run) -> Result<BTreeMap<String, String>> {
+    let artifacts = run.artifacts();
+    let mut found = BTreeMap::new();
+    for info in artifacts.list_all()? {
+        let bytes = artifacts.read(&info.path)?;
+        let told = script::told_by(&bytes).unwrap_or_else(|| "altered".to_owned());
+        found.insert(info.path, told);
+    }
+    Ok(found)
+}
 
 /// What is asked of a run that somebody purges meanwhile has no answer.
 fn unless_purged<T>(answer: Result<T>) -> Result<Option<T>> {

@@ -96,6 +96,11 @@ pub(crate) enum Op {
     Untag {
         run: u32,
     },
+    /// Logs a file, in place of an earlier one or not.
+    Artifact {
+        run: u32,
+        number: u64,
+    },
     Finish {
         run: u32,
     },
@@ -188,6 +193,32 @@ pub(crate) fn tags(life: Life, run: u32, number: u64) -> Vec<(String, String)> {
     vec![("last".to_owned(), text.clone()), (format!("each 5/{}", number % 5), text)]
 }
 
+/// The path and the bytes of a file; every third one is the same for all writers.
+pub(crate) fn artifact(life: Life, run: u32, number: u64) -> (String, Vec<u8>) {
+    let path = format!("files/{}.bin", number % 4);
+    if number.is_multiple_of(3) {
+        return (path, file_bytes(number % 2, 200_000));
+    }
+    let seed = mix(number ^ life.number ^ mix(life.child ^ u64::from(run)));
+    (path, file_bytes(seed, 1 + (seed >> 8) as usize % 100_000))
+}
+
+/// Bytes that tell what they should be.
+fn file_bytes(seed: u64, length: usize) -> Vec<u8> {
+    let mut bytes = format!("{seed}:{length}\n").into_bytes();
+    (0..length as u64 / 8).for_each(|word| bytes.extend(mix(seed ^ mix(word)).to_le_bytes()));
+    bytes
+}
+
+/// In short what a file holds; nothing when its bytes are not those that were logged.
+pub(crate) fn told_by(bytes: &[u8]) -> Option<String> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let told = std::str::from_utf8(&bytes[..end]).ok()?;
+    let (seed, length) = told.split_once(':')?;
+    let whole = file_bytes(seed.parse().ok()?, length.parse().ok()?);
+    (whole == bytes).then(|| told.to_owned())
+}
+
 /// What may have become of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -205,6 +236,8 @@ pub(crate) enum Fate {
 pub(crate) struct RunModel {
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) tags: BTreeMap<String, String>,
+    /// In short what the files hold, by path.
+    pub(crate) artifacts: BTreeMap<String, String>,
     pub(crate) is_finished: bool,
     pub(crate) fate: Fate,
     /// The number of points by metric; their steps count from 0.
@@ -262,6 +295,11 @@ impl Model {
                 self.runs[run as usize].tags.extend(tags(life, run, number));
             }
             Op::Untag { run } => drop(self.runs[run as usize].tags.remove("last")),
+            Op::Artifact { run, number } => {
+                let (path, bytes) = artifact(life, run, number);
+                let told = told_by(&bytes).unwrap_or_default();
+                self.runs[run as usize].artifacts.insert(path, told);
+            }
             Op::Finish { run } => {
                 self.held.remove(&run);
                 self.finishes += 1;
@@ -340,6 +378,7 @@ impl Script {
             }
             162..164 => self.restore_or_gc(),
             164..166 => Op::Adopt { pick: self.random.next(), count: 1 + self.random.below(50) },
+            166..174 => Op::Artifact { run, number: self.model.batches },
             _ => Op::Pause { micros: self.random.below(60_000) },
         }
     }

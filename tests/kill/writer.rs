@@ -156,6 +156,11 @@ impl Writer<'_> {
                 self.runs[&run].set_tags(script::tags(self.life, run, number))
             }
             Op::Untag { run } => self.runs[&run].delete_tag("last"),
+            Op::Artifact { run, number } => {
+                let (path, bytes) = script::artifact(self.life, run, number);
+                let artifacts = self.runs[&run].artifacts();
+                until_recovered(|| artifacts.log_bytes(&path, &bytes))
+            }
             Op::Finish { run } => match self.runs.remove(&run) {
                 Some(run) => tolerate_failed_sync(run.finish()),
                 None => Ok(()),
@@ -392,6 +397,16 @@ fn altered(value: f64, flip: bool) -> f64 {
 
 /// A writer killed in the middle of a sync makes the next syncs of all others fail until each has
 /// written its pages again: what was logged is no less there.
+/// Tries again while the file is poisoned by a process that was killed in a sync.
+fn until_recovered(work: impl Fn() -> Result<()>) -> Result<()> {
+    loop {
+        match work() {
+            Err(error) if error.kind() == ErrorKind::Poisoned => {}
+            other => return other,
+        }
+    }
+}
+
 fn tolerate_failed_sync(outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(error) if error.kind() == ErrorKind::Poisoned => Ok(()),
@@ -416,6 +431,7 @@ fn phase_of(op: Op) -> Phase {
         Op::Points { .. } | Op::ClockPoints { .. } => Phase::Points,
         Op::Rows { .. } => Phase::Rows,
         Op::Params { .. } | Op::Tags { .. } | Op::Untag { .. } => Phase::Metadata,
+        Op::Artifact { .. } => Phase::Syncing,
         Op::Delete { .. } | Op::Restore { .. } => Phase::Metadata,
         Op::Gc => Phase::Purging,
         Op::Adopt { .. } => Phase::Points,

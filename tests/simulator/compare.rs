@@ -192,6 +192,9 @@ impl Check<'_> {
             return Err("the tag of its parent does not say it".to_owned());
         }
         self.tags(event, &run.tags, &tags)?;
+        if let Some(artifacts) = &seen.artifacts {
+            self.tags(event, &run.artifacts, artifacts).map_err(|it| format!("artifacts: {it}"))?;
+        }
         for (batch, keys) in &run.tag_batches {
             let there = keys.iter().filter(|key| seen.record.tags.contains_key(*key)).count();
             self.whole("tags", *batch, event, there, keys.len())?;

@@ -10,6 +10,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod artifacts;
 mod backup;
 mod compare;
 mod engine;

@@ -4,7 +4,7 @@ use tracklite::mutant::{Mutant, with_mutant};
 
 use crate::explore::Statistics;
 use crate::world::Verdict;
-use crate::{judge_seed, races, rules, scenarios};
+use crate::{artifacts, judge_seed, races, rules, scenarios};
 
 /// So many seeds are tried before a mutant counts as missed.
 const SEEDS_MOST: u64 = 300;
@@ -97,6 +97,16 @@ fn mutant_rule_14_punch_before_sync_is_caught() {
 #[test]
 fn mutant_rule_14_moved_before_sync_is_caught() {
     must_be_caught(Mutant::Rule14MovedBeforeSync);
+}
+
+#[test]
+fn mutant_rule_14_freed_before_sync_is_caught() {
+    must_be_caught_in(Mutant::Rule14FreedBeforeSync, artifacts::freed_before_a_power_cut);
+}
+
+#[test]
+fn mutant_rule_19_named_before_sync_is_caught() {
+    must_be_caught(Mutant::Rule19NamedBeforeSync);
 }
 
 #[test]

@@ -1,15 +1,21 @@
 //! Reads everything that a file holds through the public API.
 
+use std::collections::BTreeMap;
+
 use tracklite::{
     Database, ErrorKind, ExperimentInfo, MetricHistory, MetricPoint, MetricStatistics, Result,
     RunRecord,
 };
+
+use crate::artifacts::artifacts;
 
 /// A run with all its points.
 #[derive(Debug)]
 pub struct RunSeen {
     pub record: RunRecord,
     pub histories: Vec<(String, MetricHistory)>,
+    /// What the files hold; not read while others write.
+    pub artifacts: Option<BTreeMap<String, String>>,
 }
 
 /// Everything that a file holds.
@@ -23,21 +29,29 @@ pub struct Observation {
 
 /// Reads everything while others write; a run that they purge meanwhile is left out.
 pub fn observe_amid(database: &Database) -> Result<Observation> {
-    Ok(Observation { is_quiet: false, ..observe(database)? })
+    observe_when(database, false)
 }
 
 /// Reads everything.
 pub fn observe(database: &Database) -> Result<Observation> {
+    observe_when(database, true)
+}
+
+fn observe_when(database: &Database, is_quiet: bool) -> Result<Observation> {
     let records = database.all_runs()?;
     let mut runs = Vec::with_capacity(records.len());
     for record in records {
-        match histories(database, &record) {
-            Ok(histories) => runs.push(RunSeen { record, histories }),
+        let read = histories(database, &record).and_then(|histories| {
+            let run = database.run(record.info.id)?;
+            Ok((histories, is_quiet.then(|| artifacts(&run)).transpose()?))
+        });
+        match read {
+            Ok((histories, artifacts)) => runs.push(RunSeen { record, histories, artifacts }),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(Observation { experiments: database.experiments()?, runs, is_quiet: true })
+    Ok(Observation { experiments: database.experiments()?, runs, is_quiet })
 }
 
 fn histories(database: &Database, record: &RunRecord) -> Result<Vec<(String, MetricHistory)>> {

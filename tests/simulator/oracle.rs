@@ -199,6 +199,8 @@ pub struct RunOracle {
     pub lifecycle: Register<Lifecycle>,
     pub params: BTreeMap<String, (EventId, String)>,
     pub tags: BTreeMap<String, Register<Option<String>>>,
+    /// What the files hold, as `artifacts.rs` tells it.
+    pub artifacts: BTreeMap<String, Register<Option<String>>>,
     /// Tags that one call set together, each for the first and only time.
     pub tag_batches: Vec<(EventId, Vec<String>)>,
     pub points: Vec<EventId>,

@@ -135,6 +135,7 @@ fn fix_run(it: &mut RunOracle, seen: &RunSeen) {
     it.params.values_mut().for_each(|(event, _)| *event = EventId::START);
     it.tag_batches.clear();
     fix_tags(&mut it.tags, &seen.record.tags);
+    fix_tags(&mut it.artifacts, seen.artifacts.as_ref().unwrap_or(&BTreeMap::new()));
 }
 
 fn fix_tags(tags: &mut Tags, seen: &BTreeMap<String, String>) {
@@ -158,6 +159,7 @@ fn forget_in_run(it: &mut RunOracle, missed: &BTreeSet<EventId>) {
     it.params.retain(|_, (event, _)| !missed.contains(event));
     it.tag_batches.retain(|(event, _)| !missed.contains(event));
     it.tags.values_mut().for_each(|register| register.forget(missed));
+    it.artifacts.values_mut().for_each(|register| register.forget(missed));
 }
 
 /// What speaks for calls under way having happened, and what against.
@@ -215,6 +217,9 @@ impl<'a> Evidence<'a> {
         self.of_register(&it.status, &info.status);
         self.of_register(&it.lifecycle, &info.lifecycle);
         self.of_tags(&it.tags, &seen.record.tags);
+        if let Some(artifacts) = &seen.artifacts {
+            self.of_tags(&it.artifacts, artifacts);
+        }
         for (key, (event, _)) in &it.params {
             self.of_call(*event, seen.record.params.contains_key(key));
         }

@@ -1,5 +1,7 @@
 //! Random sequences of calls, weighted by what a seed is to look into.
 
+use std::collections::BTreeMap;
+
 use tracklite::storage::simulated::{Phase, Random};
 use tracklite::{Lifecycle, RunStatus, Timestamp};
 
@@ -27,6 +29,8 @@ pub enum Call {
     /// A tag that takes a unit of the chain, or several.
     LargeTag,
     Update,
+    /// A file that is logged, or deleted.
+    Artifact,
     Point,
     Row,
     /// A row whose values are the bytes of slots of the file itself.
@@ -51,6 +55,7 @@ impl Call {
             (Call::Tags, 4),
             (Call::LargeTag, 1),
             (Call::Update, 3),
+            (Call::Artifact, 4),
             (Call::Point, 12),
             (Call::Row, 10),
             (Call::Copy, 3),
@@ -64,9 +69,13 @@ impl Call {
         let extra: &[(Call, usize)] = match focus {
             Focus::Append => &[(Call::Gc, 1)],
             Focus::SealAndPunch => &[(Call::Bulk, 25), (Call::Tick, 20), (Call::Gc, 1)],
-            Focus::Gc => {
-                &[(Call::DeleteOrRestoreRun, 12), (Call::Gc, 10), (Call::Bulk, 14), (Call::Tick, 8)]
-            }
+            Focus::Gc => &[
+                (Call::DeleteOrRestoreRun, 12),
+                (Call::Gc, 10),
+                (Call::Bulk, 14),
+                (Call::Artifact, 10),
+                (Call::Tick, 8),
+            ],
             Focus::Recovery | Focus::TwoRecovering => &[(Call::Bulk, 4), (Call::Gc, 1)],
         };
         let total: usize = ORDINARY.iter().chain(extra).map(|(_, weight)| weight).sum();
@@ -104,6 +113,7 @@ impl Actor {
             Call::Tags => self.with_run(Self::set_tags),
             Call::LargeTag => self.with_run(Self::set_large_tag),
             Call::Update => self.with_run(Self::update),
+            Call::Artifact => self.with_run(Self::change_artifact),
             Call::Point => self.with_run(Self::log_point),
             Call::Row => self.with_run(Self::log_row),
             Call::Copy => self.with_run(Self::log_copy),
@@ -189,6 +199,7 @@ impl Actor {
                 .iter()
                 .map(|(key, it)| (key.clone(), Register::of(event, Some(it.clone()))))
                 .collect(),
+            artifacts: BTreeMap::new(),
             tag_batches: Vec::new(),
             points: Vec::new(),
         };
