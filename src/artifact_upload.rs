@@ -347,7 +347,8 @@ impl Upload<'_> {
         is_end: bool,
     ) -> Result<usize> {
         let bytes = self.bytes.get(start..).unwrap_or_default();
-        let cut = cut_and_hash(bytes, fresh, is_end, &mut file.hasher);
+        let is_whole = is_end && file.size == 0 && fresh == bytes.len();
+        let cut = cut_and_hash(bytes, fresh, (is_end, is_whole), &mut file.hasher);
         let mut at = 0;
         for (length, hash) in cut {
             file.chunks.push(hash);
@@ -495,13 +496,14 @@ impl Upload<'_> {
     }
 }
 
-/// Cuts bytes into chunks and hashes them; the hasher of the file takes in the last `fresh` bytes.
+/// Cuts bytes into chunks and hashes them; the hasher of the file takes in the last `fresh` bytes,
+/// but not a file that is one chunk as a whole.
 ///
 /// Of many bytes two threads do that: cutting, and each kind of hash, takes about as long.
 fn cut_and_hash(
     bytes: &[u8],
     fresh: usize,
-    is_end: bool,
+    (is_end, is_whole): (bool, bool),
     hasher: &mut FileHasher,
 ) -> Vec<(usize, ContentHash)> {
     let added = bytes.get(bytes.len() - fresh.min(bytes.len())..).unwrap_or_default();
@@ -509,7 +511,7 @@ fn cut_and_hash(
         let lengths = chunk::cut(bytes, is_end);
         let hashed = hash_chunks(bytes, &lengths);
         // The one chunk of a small file has the hash of the file.
-        if !(is_end && hashed.len() == 1 && fresh == bytes.len()) {
+        if !(is_whole && hashed.len() == 1) {
             hasher.update(added);
         }
         return hashed;

@@ -26,6 +26,21 @@ fn files_of_all_sizes_come_back() {
 }
 
 #[test]
+fn a_digest_is_the_hash_of_the_whole_file_wherever_it_is_cut() {
+    let world = World::new();
+    let artifacts = world.artifacts();
+    // Zeros are cut into the largest chunks, so that what is read at a time ends with one.
+    for size in [100, 4 * MIB, 4 * MIB + 100, 8 * MIB + 1, 70 * MIB + 7] {
+        let zeros = vec![0; size];
+        artifacts.log_bytes("zeros", &zeros).unwrap();
+        let digest = artifacts.info("zeros").unwrap().digest.unwrap();
+        assert_eq!(digest, blake3::hash(&zeros).to_string(), "{size}");
+        assert!(artifacts.read("zeros").unwrap() == zeros, "{size}");
+        assert_eq!(Database::verify(&world.file).unwrap().damages, [], "{size}");
+    }
+}
+
+#[test]
 fn a_large_file_streams_in_and_out_of_another_process() {
     let world = World::new();
     let bytes = noise(40 * MIB, 7);
