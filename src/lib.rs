@@ -49,13 +49,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Models
+//!
+//! A [`LoggedModel`] is what a run has made, with params, tags and metrics of its own. The
+//! [`Registry`] gives models names: a [`RegisteredModel`] has numbered versions, and aliases that
+//! are moved from one to another. [`Database::lineage`] tells what was made of what.
+//!
 //! # What survives what
 //!
 //! | level | promise |
 //! | --- | --- |
 //! | the call returned | survives the death of the process by any means: `kill -9`, a panic |
 //! | interval, 1 s by default | while a writer lives: after a power cut everything returned more than one interval plus one sync ago is there |
-//! | [`Database::sync`] or [`Run::finish`] returned `Ok` | survives a power cut, as far as the device honours a flush |
+//! | [`Database::sync`], [`Run::finish`] or a change of the registry returned `Ok` | survives a power cut, as far as the device honours a flush |
 //! | beyond the sync point | any subset of calls may be lost, each whole or absent, never altered |
 //!
 //! # Errors
@@ -210,7 +216,7 @@ mod run_start;
 #[cfg(not(loom))]
 mod run_update;
 #[cfg(not(feature = "internals"))]
-#[allow(dead_code, unused_imports, reason = "of its languages one has a user yet: that of runs")]
+#[allow(dead_code, unused_imports, reason = "tests see more of it than its users")]
 mod search;
 #[cfg(feature = "internals")]
 #[doc(hidden)]

@@ -19,6 +19,9 @@ use crate::limits::check_text;
 use crate::name;
 use crate::signature::{Signature, check_json};
 
+/// Keys and values.
+type Pairs = Vec<(String, String)>;
+
 /// Whether experiments, runs and logged models are there.
 const LIFECYCLES: [RangeInclusive<u16>; 5] = [
     ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
@@ -387,8 +390,7 @@ impl LoggedModelBuilder {
         Ok(LoggedModel { database: database.clone(), id })
     }
 
-    #[expect(clippy::type_complexity, reason = "params and tags, which have no name together")]
-    fn checked(&self, engine: &Engine) -> Result<(Vec<(String, String)>, Vec<(String, String)>)> {
+    fn checked(&self, engine: &Engine) -> Result<(Pairs, Pairs)> {
         let limits = &engine.limits;
         if let Some(name) = &self.name {
             limits.check_logged_model_name(name)?;

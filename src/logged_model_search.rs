@@ -57,6 +57,17 @@ struct SortField {
     dataset: Option<DatasetChoice>,
 }
 
+impl SortField {
+    fn as_item(&self) -> LoggedModelOrderItem<'_> {
+        LoggedModelOrderItem {
+            field_name: &self.name,
+            ascending: self.is_ascending,
+            dataset_name: self.dataset.as_ref().map(|it| it.name.as_str()),
+            dataset_digest: self.dataset.as_ref().and_then(|it| it.digest.as_deref()),
+        }
+    }
+}
+
 impl LoggedModelSearch {
     /// All active logged models of the file, the newest first, a hundred a page.
     #[must_use]
@@ -126,19 +137,7 @@ impl LoggedModelSearch {
     }
 
     fn parsed_order(&self) -> Result<LoggedModelOrder> {
-        let item = |it: &'_ SortField| -> (String, bool, Option<DatasetChoice>) {
-            (it.name.clone(), it.is_ascending, it.dataset.clone())
-        };
-        let items: Vec<_> = self.order.iter().map(item).collect();
-        let items: Vec<_> = items
-            .iter()
-            .map(|(name, ascending, dataset)| LoggedModelOrderItem {
-                field_name: name,
-                ascending: *ascending,
-                dataset_name: dataset.as_ref().map(|it| it.name.as_str()),
-                dataset_digest: dataset.as_ref().and_then(|it| it.digest.as_deref()),
-            })
-            .collect();
+        let items: Vec<_> = self.order.iter().map(SortField::as_item).collect();
         LoggedModelOrder::new(&items)
     }
 
