@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind as IoErrorKind, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::thread::ScopedJoinHandle;
 
 use tracklite::{ArtifactOwner, Database, ErrorKind};
 
@@ -229,7 +230,7 @@ fn gc_beside_uploads_takes_nothing_that_is_needed() {
                 artifacts.log_bytes("last.bin", bytes).unwrap();
             })
         });
-        while !uploads.iter().all(|upload| upload.is_finished()) {
+        while !uploads.iter().all(ScopedJoinHandle::is_finished) {
             world.database.gc().unwrap();
         }
     });

@@ -39,7 +39,10 @@ fn three() -> (tempfile::TempDir, Database, [RunId; 3]) {
 }
 
 /// The points as (step, time, value) with NaN as 100, so that they can be compared.
-fn told(histories: &[RunHistory]) -> Vec<(RunId, Vec<(i64, i64, f64)>)> {
+/// Steps, times and values of a run.
+type Told = (RunId, Vec<(i64, i64, f64)>);
+
+fn told(histories: &[RunHistory]) -> Vec<Told> {
     let point = |it: MetricPoint| {
         (it.step, it.time.as_millis(), if it.value.is_nan() { 100.0 } else { it.value })
     };

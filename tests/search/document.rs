@@ -69,8 +69,8 @@ fn example() -> (tempfile::TempDir, Database) {
 }
 
 /// The names of the runs that are found, as the document writes them.
-fn found(database: &Database, search: RunSearch) -> String {
-    match database.search_runs(&search) {
+fn found(database: &Database, search: &RunSearch) -> String {
+    match database.search_runs(search) {
         Ok(page) if page.items.is_empty() => "nothing".to_owned(),
         Ok(page) => {
             let names = page.items.iter().map(|run| format!("`{}`", run.info.name));
@@ -92,11 +92,11 @@ fn filters_and_orders_mean_what_the_document_says() {
     for way in [Way::Sql, Way::Columns] {
         for (filter, wanted) in &filters {
             let search = RunSearch::new().filter(code(filter)).order_by("run_name").way(way);
-            assert_eq!(found(&database, search), *wanted, "{way:?} {filter}");
+            assert_eq!(found(&database, &search), *wanted, "{way:?} {filter}");
         }
         for (order, wanted) in &orders {
             let search = RunSearch::new().order_by(code(order)).way(way);
-            assert_eq!(found(&database, search), *wanted, "{way:?} {order}");
+            assert_eq!(found(&database, &search), *wanted, "{way:?} {order}");
         }
     }
 }

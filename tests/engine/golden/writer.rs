@@ -343,7 +343,7 @@ fn second_writer(writer: &mut Writer) {
 /// What the chunks hold, and how they stand in their unit; the second one as a frame of zstd, the
 /// third one as a list of the first two, the last one of no file any more.
 fn chunks() -> [(Vec<u8>, u8, Vec<u8>); 4] {
-    let frame = [b"\x28\xb5\x2f\xfd\x20\x05\x29\0\0", &CHUNKS[1][..]].concat();
+    let frame = [b"\x28\xb5\x2f\xfd\x20\x05\x29\0\0".as_slice(), CHUNKS[1]].concat();
     let list = CHUNKS[..2].iter().flat_map(|bytes| *blake3::hash(bytes).as_bytes());
     let list: Vec<u8> = list.collect();
     let [first, second] = CHUNKS.map(<[u8]>::to_vec);
