@@ -117,7 +117,7 @@ fn the_golden_file_of_version_0_tells_artifacts() {
     let reference = artifacts.info("data").unwrap();
     assert_eq!(reference.uri.as_deref(), Some("s3://golden/train.csv"));
     let report = support::verify(&file).unwrap();
-    assert_eq!((report.artifacts, report.chunks), (4, 3));
+    assert_eq!((report.artifacts, report.chunks), (5, 3));
 }
 
 #[test]

@@ -2,17 +2,36 @@
 
 use tracklite::internals::record::*;
 use tracklite::{
-    Database, Lifecycle, LoggedModelId, LoggedModelStatus, ModelStage, ModelVersionStatus,
-    RegisteredModelId, RegistryMode,
+    ArtifactOwner, Database, Lifecycle, LoggedModelId, LoggedModelStatus, ModelStage,
+    ModelVersionStatus, RegisteredModelId, RegistryMode,
 };
 
-use super::writer::{FINISHED, RUN, TIME};
+use super::writer::{CHUNKS, FINISHED, RUN, TIME, hash};
 
 const LOGGED: LoggedModelId = LoggedModelId::from_bits(0x4444);
 const PURGED: LoggedModelId = LoggedModelId::from_bits(0x5555);
 const DIGITS: RegisteredModelId = RegisteredModelId::from_bits(0x6666);
 const DELETED: RegisteredModelId = RegisteredModelId::from_bits(0x7777);
-const DIGEST: [u8; 32] = [9; 32];
+
+/// The one file of each version.
+fn weights() -> WrittenFile {
+    WrittenFile {
+        path: "weights".to_owned(),
+        size: CHUNKS[0].len() as u64,
+        digest: hash(CHUNKS[0]),
+        media_type: None,
+        content: FileContent::Chunks(vec![hash(CHUNKS[0])]),
+    }
+}
+
+/// As docs/format.md says, written down here once more.
+fn digest() -> [u8; 32] {
+    let mut bytes = 7_u64.to_le_bytes().to_vec();
+    bytes.extend(b"weights");
+    bytes.extend(weights().size.to_le_bytes());
+    bytes.extend(weights().digest.as_bytes());
+    *blake3::hash(&bytes).as_bytes()
+}
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -123,8 +142,12 @@ fn versions() -> Vec<Record> {
         user: "ada".to_owned(),
         status: ModelVersionStatus::PendingRegistration,
         signature: Some("{}".to_owned()),
-        digest: Some(DIGEST),
+        digest: Some(digest()),
         time,
+    };
+    let files = |version| {
+        let owner = ArtifactOwner::ModelVersion { model, version };
+        ArtifactsWritten { owner, time, files: vec![weights()] }
     };
     let updated = ModelVersionUpdated {
         model,
@@ -137,7 +160,9 @@ fn versions() -> Vec<Record> {
     let alias = |alias: &str, version| AliasSet { model, alias: alias.to_owned(), version, time };
     vec![
         created(1).into(),
+        files(1).into(),
         created(2).into(),
+        files(2).into(),
         updated.into(),
         ModelVersionTagsSet { model, version: 1, tags: pairs(&[("stage", "prod")]), time }.into(),
         ModelVersionTagDeleted { model, version: 1, key: "old".to_owned(), time }.into(),
@@ -178,7 +203,9 @@ pub fn check(database: &Database) {
     assert_eq!(info.tags.into_iter().collect::<Vec<_>>(), pairs(&[("team", "b")]));
     assert_eq!(info.aliases.into_iter().collect::<Vec<_>>(), [("champion".to_owned(), 1)]);
     let version = registry.version("ml.production.digits", 1).unwrap();
-    assert_eq!((version.stage, version.digest), (ModelStage::Staging, Some(DIGEST)));
+    assert_eq!((version.stage, version.digest), (ModelStage::Staging, Some(digest())));
+    let owner = ArtifactOwner::ModelVersion { model: DIGITS, version: 1 };
+    assert_eq!(database.artifacts_of(owner).unwrap().read("weights").unwrap(), CHUNKS[0]);
     assert_eq!((version.status, version.logged_model), (ModelVersionStatus::Ready, Some(LOGGED)));
     assert_eq!(version.tags.into_iter().collect::<Vec<_>>(), pairs(&[("stage", "prod")]));
     assert_eq!(model.versions().unwrap().len(), 1);

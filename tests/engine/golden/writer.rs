@@ -353,7 +353,7 @@ fn chunks() -> [(Vec<u8>, u8, Vec<u8>); 4] {
 /// The bytes of the files.
 pub const CHUNKS: [&[u8]; 2] = [b"Hello, ", b"chunk"];
 
-fn hash(bytes: &[u8]) -> ContentHash {
+pub fn hash(bytes: &[u8]) -> ContentHash {
     ContentHash::from_bytes(*blake3::hash(bytes).as_bytes())
 }
 
