@@ -1,19 +1,13 @@
 //! How long single appends take at worst, paced like a training loop, while syncs go on; and what
 //! of a call is the pages of the file.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
-
-use tracklite::WritePath;
-use tracklite::storage::{Access, FileStorage, Storage as _};
 
 use crate::{create, print};
 
 const PACE: Duration = Duration::from_micros(100);
 const APPENDS: usize = 100_000;
 const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
-/// 64 MiB.
-const PAGES: u64 = 16 * 1024;
 
 pub(crate) fn report() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -35,6 +29,7 @@ pub(crate) fn report() {
     print("a point by handle, in stretches of 1000: least / median", &points);
     let rows = stretches(|| row.log(&[0.5; 8], next()).expect("a row"));
     print("a row of 8 by handle, in stretches of 1000: least / median", &rows);
+    #[cfg(feature = "internals")]
     print("a page of a file that is touched first, 64 MiB of them", &first_touch(folder.path()));
 }
 
@@ -52,8 +47,13 @@ fn stretches(mut work: impl FnMut()) -> String {
 }
 
 /// What the first store into a page of the file costs whose space is allocated.
-fn first_touch(folder: &Path) -> String {
+#[cfg(feature = "internals")]
+fn first_touch(folder: &std::path::Path) -> String {
+    use tracklite::WritePath;
+    use tracklite::storage::{Access, FileStorage, Storage as _};
     const PAGE: u64 = 4096;
+    /// 64 MiB.
+    const PAGES: u64 = 16 * 1024;
     let path = folder.join("pages");
     std::fs::write(&path, [0]).expect("a file");
     let storage = FileStorage::open(&path, Access::ReadWrite, WritePath::Automatic);

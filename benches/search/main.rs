@@ -34,6 +34,10 @@ fn searches(criterion: &mut Criterion, name: &str, count: usize) {
         bencher.iter(|| black_box(database.search_runs(&by_sql).expect("a page")));
     });
     if count > 10_000 {
+        let frame = whole(&database);
+        group.bench_function("floor: three clauses by polars over the whole frame", |bencher| {
+            bencher.iter(|| black_box(by_polars(&frame, top)));
+        });
         return;
     }
     let one = runs::one_clause(1000);
