@@ -54,8 +54,11 @@ impl ArtifactTree {
                 self.delete(owner, "");
             }
             Record::RegisteredModelDeleted(it) => {
-                let is_of_it = |owner: &ArtifactOwner| matches!(owner, ArtifactOwner::ModelVersion { model, .. } if *model == it.model);
-                self.files.retain(|(owner, _), _| !is_of_it(owner));
+                let of = |owner: &ArtifactOwner| match owner {
+                    ArtifactOwner::ModelVersion { model, .. } => Some(*model),
+                    _ => None,
+                };
+                self.files.retain(|(owner, _), _| of(owner) != Some(it.model));
             }
             _ => {}
         }
