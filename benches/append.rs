@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench may stop short")]
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use tracklite::internals::record::{Incarnation, SeriesId};
@@ -44,35 +45,60 @@ fn append(criterion: &mut Criterion) {
     let keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let row = run.metric_row(&keys).unwrap();
     let named: Vec<(&str, f64)> = keys.iter().map(|key| (*key, 0.5)).collect();
+    in_bursts(criterion, "append/point by handle", &database, |step| {
+        loss.log(black_box(0.5), step).unwrap();
+    });
+    in_bursts(criterion, "append/point by handle, time given", &database, |step| {
+        loss.log_at(black_box(0.5), step, Timestamp::from_nanos(step)).unwrap();
+    });
+    in_bursts(criterion, "append/point by name", &database, |step| {
+        run.log_metric("loss", black_box(0.5), step).unwrap();
+    });
+    in_bursts(criterion, "append/row of 8 by handle", &database, |step| {
+        row.log(black_box(&[0.5; 8]), step).unwrap();
+    });
+    in_bursts(criterion, "append/row of 8 by names", &database, |step| {
+        run.log_metrics(black_box(&named), step).unwrap();
+    });
+    // For seconds on end: from some moment on the thread that logs takes part in the sealing.
     let mut step = 0_i64;
-    criterion.bench_function("append/point by handle", |bencher| {
+    criterion.bench_function("append/point by handle, without an end", |bencher| {
         bencher.iter(|| {
             step += 1;
             loss.log(black_box(0.5), step).unwrap();
         });
     });
-    criterion.bench_function("append/point by handle, time given", |bencher| {
-        bencher.iter(|| {
-            step += 1;
-            loss.log_at(black_box(0.5), step, Timestamp::from_nanos(step)).unwrap();
-        });
-    });
-    criterion.bench_function("append/point by name", |bencher| {
-        bencher.iter(|| {
-            step += 1;
-            run.log_metric("loss", black_box(0.5), step).unwrap();
-        });
-    });
-    criterion.bench_function("append/row of 8 by handle", |bencher| {
-        bencher.iter(|| {
-            step += 1;
-            row.log(black_box(&[0.5; 8]), step).unwrap();
-        });
-    });
-    criterion.bench_function("append/row of 8 by names", |bencher| {
-        bencher.iter(|| {
-            step += 1;
-            run.log_metrics(black_box(&named), step).unwrap();
+}
+
+/// Calls `work` with a step a million times in all in a row; then everything is sealed, in time
+/// that does not count, and so on.
+fn in_bursts(
+    criterion: &mut Criterion,
+    name: &str,
+    database: &Database,
+    mut work: impl FnMut(i64),
+) {
+    const BURST: u64 = 1_000_000;
+    let (mut step, mut left) = (0_i64, BURST);
+    criterion.bench_function(name, |bencher| {
+        bencher.iter_custom(|calls| {
+            let (mut took, mut due) = (Duration::ZERO, calls);
+            while due > 0 {
+                let burst = due.min(left);
+                let began = Instant::now();
+                for _ in 0..burst {
+                    step += 1;
+                    work(step);
+                }
+                took += began.elapsed();
+                due -= burst;
+                left -= burst;
+                if left == 0 {
+                    database.tick().unwrap();
+                    left = BURST;
+                }
+            }
+            took
         });
     });
 }
@@ -113,6 +139,15 @@ fn metadata(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(30);
-    targets = floor, append, positioned, metadata
+    targets = floor, positioned, metadata
 }
-criterion_main!(benches);
+criterion_group! {
+    name = bursts;
+    // Each burst is followed by a sealing that takes ten times as long.
+    config = Criterion::default()
+        .sample_size(30)
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(500));
+    targets = append
+}
+criterion_main!(benches, bursts);

@@ -29,6 +29,12 @@ pub fn open(path: &Path) -> Database {
     Database::builder().index(index_of(path)).open(path).expect("the file opens")
 }
 
+/// The same for who only looks, as `tracklite search` does.
+pub fn open_to_read(path: &Path) -> Database {
+    let builder = Database::builder().read_only(true).index(index_of(path));
+    builder.open(path).expect("the file opens")
+}
+
 fn index_of(path: &Path) -> IndexPlace {
     IndexPlace::Directory(path.parent().expect("a folder").join("index"))
 }

@@ -20,12 +20,12 @@ pub fn is_child(arguments: &[String]) -> bool {
     match words[..] {
         ["child-nothing", _] => {}
         ["child-search", path, top] => {
-            let database = runs::open(Path::new(path));
+            let database = runs::open_to_read(Path::new(path));
             let search = runs::three_clauses(top.parse().expect("a number"));
             assert!(!database.search_runs(&search).expect("a page").items.is_empty());
         }
         ["child-frame", path] => {
-            let database = runs::open(Path::new(path));
+            let database = runs::open_to_read(Path::new(path));
             let frame = database.search_runs_frame(&RunSearch::new()).expect("a frame");
             assert_eq!(frame.height(), 10_000);
         }
