@@ -2,11 +2,12 @@
 //! that makes pages and extents ready. Without them `tick` does the same when it is called.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::{self, Arc, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+#[cfg(feature = "internals")]
+use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 use crate::format::record::Record;
@@ -20,10 +21,14 @@ use super::Log;
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Wakes a thread in the background.
+///
+/// By the standard library's condition variable: `parking_lot` keeps who waits in a table of the
+/// process, and a forked child, which has the table and not the threads, crashes over it as soon
+/// as a thread of its own waits.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
-    state: Mutex<WakeState>,
-    changed: Condvar,
+    state: sync::Mutex<WakeState>,
+    changed: sync::Condvar,
     /// Definitions that a mutant keeps back.
     #[cfg(feature = "internals")]
     postponed: Mutex<Vec<Record>>,
@@ -36,29 +41,37 @@ struct WakeState {
 }
 
 impl Wake {
+    fn state(&self) -> MutexGuard<'_, WakeState> {
+        // Nobody panics with the lock in hand.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks for a look at the extents; about 20 ns, as nobody waits for the answer.
     pub(super) fn wake(&self) {
-        self.state.lock().is_due = true;
+        self.state().is_due = true;
         self.changed.notify_one();
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.state.lock().is_over
+        self.state().is_over
     }
 
     fn end(&self) {
-        self.state.lock().is_over = true;
+        self.state().is_over = true;
         self.changed.notify_one();
     }
 
     /// Waits until woken or until `timeout` has passed; whether the thread is to end.
     fn wait(&self, timeout: Option<Duration>) -> bool {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         if !state.is_due && !state.is_over {
-            match timeout {
-                Some(timeout) => drop(self.changed.wait_for(&mut state, timeout)),
-                None => self.changed.wait(&mut state),
-            }
+            state = match timeout {
+                Some(timeout) => {
+                    let waited = self.changed.wait_timeout(state, timeout);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
         state.is_due = false;
         state.is_over

@@ -229,7 +229,7 @@ mod internal {
             parent.set_tag("child", "was here").unwrap();
             assert!(parent.is_alive().unwrap());
             drop((own, parent));
-            anew.close().is_ok()
+            anew.close().inspect_err(|error| eprintln!("closing in the child: {error:?}")).is_ok()
         });
         for step in 1..100 {
             loss.log(f64::from(step), step).unwrap();
