@@ -3,12 +3,12 @@
 use crate::entity::{CatalogInfo, RegistryMode, SchemaInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
-    CatalogCreated, CatalogDropped, CatalogUpdated, Record, SchemaCreated, SchemaDropped,
-    SchemaUpdated,
+    CatalogCreated, CatalogDropped, CatalogUpdated, REGISTRY_KINDS, Record, SchemaCreated,
+    SchemaDropped, SchemaUpdated,
 };
 use crate::id::Timestamp;
 use crate::index::Index;
-use crate::registry::{REGISTRY_KINDS, Registry};
+use crate::registry::Registry;
 use crate::run_start::user_name;
 
 /// Catalogs and schemas; in a database whose names are free each call is

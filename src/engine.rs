@@ -4,20 +4,18 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::columns::ColumnCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
-use crate::format::record::{Incarnation, Record};
+use crate::format::record::{Incarnation, REGISTRY_KINDS, Record};
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
 use crate::limits::Limits;
 use crate::live::LivePoints;
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions};
 use crate::mutant::{self, Mutant};
-use crate::registry::REGISTRY_KINDS;
 use crate::registry_columns::VersionCache;
 use crate::storage::Storage;
+use crate::sys::mutex::Mutex;
 
 /// How many frames go to the index in one transaction.
 const FRAMES_PER_TRANSACTION: usize = 4096;

@@ -23,7 +23,9 @@ use crate::id::Timestamp;
 use crate::index::{BlockRuns, Index, RunScope};
 use crate::log::{Log, LogOptions};
 use crate::mutant::{self, Mutant};
-use crate::storage::{Access, Storage, WritePath, is_temporary_name, open_file, remove, replace};
+use crate::storage::{
+    Access, FilePlace, Storage, WritePath, is_temporary_name, open_file, remove, replace,
+};
 
 /// A file of at least this length vacuums itself when it is mostly holes.
 const VACUUM_LENGTH_MIN: u64 = 16 * 1024 * 1024;
@@ -373,7 +375,8 @@ fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumRepor
         let message = "this process has the file open: close it before the vacuum";
         return Err(Error::new(ErrorKind::Locked, message));
     }
-    if place.links != 1 || !place.name_leads_here {
+    refuse_replaced(&place)?;
+    if place.links != 1 {
         let message = "the file has other names (hard links), which a vacuum would tear off";
         return Err(Error::new(ErrorKind::InvalidState, message));
     }
@@ -386,10 +389,7 @@ fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumRepor
     let _all = log.lock_out_writers()?;
     // From here on nobody else puts a file there. Before, another vacuum may have: what was logged
     // into its file since would be lost under a copy of this one.
-    if !storage.place().map_err(doing)?.name_leads_here {
-        let message = "another process has just vacuumed the file: try again";
-        return Err(Error::new(ErrorKind::Locked, message));
-    }
+    refuse_replaced(&storage.place().map_err(doing)?)?;
     remove_leftovers(&target);
     let temporary = temporary_beside(&target)?;
     let written = copy_temporary(&log, &temporary, &target, false).and_then(|_| {
@@ -404,6 +404,16 @@ fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumRepor
     sync_folder(&target)?;
     let after_bytes = std::fs::metadata(&target).map_err(doing)?.len();
     Ok(VacuumReport { before_bytes, after_bytes })
+}
+
+/// Another vacuum may have put its file in place after this one was opened: the old file then has
+/// no name left, or its name leads to the new one.
+fn refuse_replaced(place: &FilePlace) -> Result<()> {
+    if place.links > 0 && place.name_leads_here {
+        return Ok(());
+    }
+    let message = "another process has just vacuumed the file: try again";
+    Err(Error::new(ErrorKind::Locked, message))
 }
 
 /// Vacuums a file that was just closed, when it is mostly holes and the copy takes no time.
@@ -449,5 +459,23 @@ fn keep_attributes(old: &Path, new: &Path) {
         if let Ok(length) = rustix::fs::getxattr(old, name, value.as_mut_slice()) {
             let _ = rustix::fs::setxattr(new, name, &value[..length], XattrFlags::empty());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vacuum_of_a_file_that_another_one_replaced_is_to_be_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, other] = ["runs", "other"].map(|name| folder.path().join(name));
+        crate::Database::create(&path).unwrap().close().unwrap();
+        std::fs::copy(&path, &other).unwrap();
+        let storage = open_file(&path, Access::ReadWrite, WritePath::Positioned).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        let refused = vacuum_storage(&path, &storage).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Locked, "{refused}");
+        assert!(vacuum(&path).is_ok());
     }
 }

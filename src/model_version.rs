@@ -5,12 +5,13 @@ use std::fmt;
 use crate::entity::{ModelStage, ModelVersionInfo, ModelVersionStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
-    ModelVersionDeleted, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated, Record,
+    ModelVersionDeleted, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated,
+    REGISTRY_KINDS, Record,
 };
 use crate::id::{RegisteredModelId, Timestamp};
 use crate::index::{Index, VersionChoice};
 use crate::registered_model::gone;
-use crate::registry::{REGISTRY_KINDS, Registry, check_stages, no_such_version};
+use crate::registry::{Registry, check_stages, no_such_version};
 
 /// A handle of a version of a registered model. Every call on one that was deleted, by itself or
 /// with its model, is [`ErrorKind::NotFound`].

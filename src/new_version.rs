@@ -6,8 +6,8 @@ use crate::entity::{ArtifactOwner, Lifecycle, ModelVersionInfo, ModelVersionStat
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ArtifactsDeleted, ArtifactsWritten, ExperimentLifecycleSet, LoggedModelLifecycleSet,
-    LoggedModelSignatureSet, LoggedModelsPurged, ModelVersionCreated, Purged, Record,
-    RegisteredModelCreated, RunLifecycleSet,
+    LoggedModelSignatureSet, LoggedModelsPurged, ModelVersionCreated, Purged, REGISTRY_KINDS,
+    Record, RegisteredModelCreated, RunLifecycleSet,
 };
 use crate::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 use crate::index::{Index, VersionChoice};
@@ -16,7 +16,7 @@ use crate::model_uri::{ModelTarget, ModelUri};
 use crate::model_version::ModelVersion;
 use crate::pinned_files::{FileOrigin, pin_files};
 use crate::registered_model::{RegisteredModel, gone};
-use crate::registry::{REGISTRY_KINDS, Registry, check_free, random_id};
+use crate::registry::{Registry, check_free, random_id};
 use crate::run_start::user_name;
 use crate::signature::Signature;
 

@@ -5,16 +5,14 @@ use std::fmt;
 use crate::entity::{ModelStage, ModelVersionInfo, RegisteredModelInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
-    AliasDeleted, AliasSet, Record, RegisteredModelDeleted, RegisteredModelRenamed,
+    AliasDeleted, AliasSet, REGISTRY_KINDS, Record, RegisteredModelDeleted, RegisteredModelRenamed,
     RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated,
 };
 use crate::id::{RegisteredModelId, Timestamp};
 use crate::index::{Index, VersionChoice};
 use crate::model_version::ModelVersion;
 use crate::new_version::ModelVersionBuilder;
-use crate::registry::{
-    REGISTRY_KINDS, Registry, check_free, check_stages, no_such_alias, no_such_version,
-};
+use crate::registry::{Registry, check_free, check_stages, no_such_alias, no_such_version};
 
 /// A handle of a registered model; it stays when the model is renamed. Every call on one that was
 /// deleted is [`ErrorKind::NotFound`], also when there is another model of its name.

@@ -7,15 +7,12 @@ use crate::database::Database;
 use crate::engine::Engine;
 use crate::entity::{ModelStage, ModelVersionInfo, RegistryMode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::record::{Record, RegisteredModelCreated, RegistryModeSet};
+use crate::format::record::{REGISTRY_KINDS, Record, RegisteredModelCreated, RegistryModeSet};
 use crate::id::{RegisteredModelId, Timestamp};
 use crate::index::{Index, VersionChoice};
 use crate::limits::Limits;
 use crate::model_version::ModelVersion;
 use crate::registered_model::RegisteredModel;
-
-/// The kinds of the registry's own records.
-pub(crate) const REGISTRY_KINDS: RangeInclusive<u16> = 96..=127;
 
 /// The registered models of a file: a handle, cheap to clone.
 ///

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::FixedState;
-use parking_lot::RwLock;
 
 use crate::database::Database;
 use crate::engine::Engine;
@@ -13,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ExperimentId, RunId};
 use crate::log::{RunGate, check_run_writable};
 use crate::metric::{Schemas, Series};
+use crate::sys::mutex::RwLock;
 
 /// What the clones of a handle, and the metric handles made by it, share.
 pub(crate) struct RunShared {

@@ -371,6 +371,12 @@ fn a_fork_opens_anew_and_its_parent_goes_on() {
 }
 
 #[test]
+fn forks_amid_threads_that_wait_are_well() {
+    let place = Place::new();
+    Helper::start("fork while threads wait", &place.file()).finish();
+}
+
+#[test]
 fn a_fork_amid_a_definition_is_told_and_does_not_wait() {
     let place = Place::new();
     Helper::start("fork while a metric is defined", &place.file()).finish();

@@ -1,7 +1,7 @@
 //! Removing what is deleted, a lot of it.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -90,21 +90,26 @@ fn gc_ends_although_others_go_on_writing() {
     let folder = folder();
     let database = open(&folder.path().join("runs.tracklite"));
     let experiment = database.experiment("/gone").unwrap();
-    (0..2000).for_each(|_| drop(experiment.start_run("gone").unwrap()));
+    (0..20_000).for_each(|_| drop(experiment.start_run("gone").unwrap()));
     experiment.delete().unwrap();
     let busy = database.default_experiment().unwrap().start_run("busy").unwrap();
     let (began, is_over) = (Instant::now(), AtomicBool::new(false));
+    let tags = AtomicU64::new(0);
     let report = thread::scope(|scope| {
         scope.spawn(|| {
             // A frame each; what hangs is let go in the end.
             while !is_over.load(Ordering::Relaxed) && began.elapsed() < LONG {
                 busy.set_tag("time", format!("{:?}", began.elapsed())).unwrap();
+                tags.fetch_add(1, Ordering::Relaxed);
             }
         });
+        while tags.load(Ordering::Relaxed) < 100 {
+            thread::yield_now();
+        }
         let report = database.gc();
         is_over.store(true, Ordering::Relaxed);
         report.unwrap()
     });
-    assert_eq!((report.runs, report.experiments), (2000, 1));
+    assert_eq!((report.runs, report.experiments), (20_000, 1));
     assert!(began.elapsed() < LONG, "gc has waited until the others have stopped");
 }

@@ -162,7 +162,10 @@ fn trains_logs_and_ranks() {
 
 #[test]
 fn a_killed_worker_loses_nothing() {
-    let sweep = Sweep::run(&["--kill"]);
+    let was_hit = |sweep: &Sweep| sweep.notes.contains("is_alive");
+    // On a busy machine a worker may be done before the kill reaches it; then nobody is killed.
+    let mut sweeps = (0..5).map(|_| Sweep::run(&["--kill"]));
+    let sweep = sweeps.find(was_hit).expect("no worker was hit in its work");
     check_file(&sweep.file, 4, &QUICK);
     let runs = sweep.runs();
     assert_eq!(count(&runs, |run| run.info.status == RunStatus::Finished), 6);

@@ -135,7 +135,8 @@ impl<'a> Coordinator<'a> {
                 (assignment.epoch, assignment.step) = (progress.epoch, progress.step);
                 self.display.offer_best(progress.test_accuracy);
                 self.show_progress();
-                if self.options.kill && self.victim.is_none() && self.finished > 0 {
+                // Early, so that the kill comes well before the worker is done.
+                if self.options.kill && self.victim.is_none() && progress.epoch > 1 {
                     self.pool.kill(worker)?;
                     self.victim = Some(worker);
                 }

@@ -3,16 +3,18 @@
 //! The simulator opens a thousand indexes a second; SQLite would spend most of that on the text
 //! of the schema and of the statements, which a connection keeps once it has read it.
 
-use parking_lot::Mutex;
 use rusqlite::Connection;
 use scopeguard::ScopeGuard;
+
+use crate::sys::mutex::Mutex;
 
 use super::schema;
 
 /// More than the simulated machines have processes that run at the same time.
 const SPARES_MAX: usize = 32;
 
-/// Of all threads: a simulated process often has a thread of its own, which ends with it.
+/// Of all threads: a simulated process often has a thread of its own, which ends with it. Nobody
+/// waits for it: a forked child may have it locked by a thread that is not there.
 static SPARES: Mutex<Vec<Connection>> = Mutex::new(Vec::new());
 
 /// A connection that is kept for others when it is dropped, if it is in memory.
@@ -25,7 +27,7 @@ pub(super) fn kept(connection: Connection) -> Kept {
 
 /// A connection whose tables are there, and empty.
 pub(super) fn take() -> Option<Connection> {
-    let connection = SPARES.lock().pop()?;
+    let connection = SPARES.try_lock()?.pop()?;
     empty(&connection).ok().map(|()| connection)
 }
 
@@ -48,7 +50,7 @@ fn empty(connection: &Connection) -> rusqlite::Result<()> {
 /// Keeps a connection for others if it is in memory and at rest.
 fn keep(connection: Connection) {
     let in_memory = connection.path().is_none_or(str::is_empty);
-    let mut spares = SPARES.lock();
+    let Some(mut spares) = SPARES.try_lock() else { return };
     if in_memory && connection.is_autocommit() && spares.len() < SPARES_MAX {
         spares.push(connection);
     }

@@ -6,13 +6,12 @@ use std::sync::{self, Arc, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "internals")]
-use parking_lot::Mutex;
-
 use crate::error::{Error, Result};
 use crate::format::record::Record;
 #[cfg(feature = "internals")]
 use crate::mutant::{self, Mutant};
+#[cfg(feature = "internals")]
+use crate::sys::mutex::Mutex;
 
 use super::Log;
 
@@ -22,9 +21,7 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Wakes a thread in the background.
 ///
-/// By the standard library's condition variable: `parking_lot` keeps who waits in a table of the
-/// process, and a forked child, which has the table and not the threads, crashes over it as soon
-/// as a thread of its own waits.
+/// By the standard library's lock and condition variable, for the reason that `sys::mutex` gives.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
     state: sync::Mutex<WakeState>,

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parking_lot::MutexGuard;
-
 use crate::error::Result;
 use crate::format::record::{Incarnation, Punched, WriterClosed, WriterOpened};
 use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, Storage};
+use crate::sys::mutex::MutexGuard;
 
 use super::definitions::Definitions;
 use super::locks::{self, LockGuard};

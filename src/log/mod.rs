@@ -39,8 +39,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use self::append::Chain;
 pub(crate) use self::background::Background;
 pub(crate) use self::batch::KeyedPoints;
@@ -63,6 +61,7 @@ use crate::format::record::{Incarnation, Position};
 use crate::format::{FileId, UNIT_BYTES};
 use crate::storage::Storage;
 use crate::sys;
+use crate::sys::mutex::Mutex;
 
 /// How often this process, or one of its ancestors, was forked off since the first was started.
 pub(crate) fn fork_count() -> u64 {

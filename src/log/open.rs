@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::Parsed;
 use crate::format::frame::{self, EMPTY_CHAIN_HASH};
@@ -18,6 +16,7 @@ use crate::id::Timestamp;
 use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, LockRange, Storage};
 use crate::sys;
+use crate::sys::mutex::Mutex;
 
 use super::alarm::heed_byte;
 use super::append::{Chain, link_unit};

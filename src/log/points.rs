@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use parking_lot::MutexGuard;
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
@@ -19,6 +17,7 @@ use crate::id::{RunId, Timestamp};
 #[cfg(feature = "internals")]
 use crate::mutant::{self, Mutant};
 use crate::sys::clock::Clock;
+use crate::sys::mutex::MutexGuard;
 
 use super::definitions::Definition;
 use super::extent::{OpenExtent, Window, slot_offset};

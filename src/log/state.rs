@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
+use foldhash::fast::FixedState;
+
 use crate::entity::{Lifecycle, PARENT_RUN_TAG, RUN_NAME_TAG};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{Frame, RawRecord};
@@ -76,7 +78,7 @@ pub(crate) struct State {
     /// Bytes of frames since the last checkpoint.
     pub(crate) since_checkpoint: u64,
     /// Where the last frame begins that has a record of each kind, as far as was read here.
-    latest: HashMap<u16, Position>,
+    latest: HashMap<u16, Position, FixedState>,
 }
 
 impl State {
@@ -93,7 +95,7 @@ impl State {
             kinds: BTreeSet::new(),
             read_only: None,
             since_checkpoint: 0,
-            latest: HashMap::new(),
+            latest: HashMap::default(),
         };
         state.set_experiment(ExperimentId::DEFAULT, DEFAULT_EXPERIMENT_PATH, Lifecycle::Active);
         state

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -18,6 +17,7 @@ use crate::storage::medium::medium_of;
 use crate::storage::region::PositionedRegion;
 use crate::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Storage, holders};
 use crate::sys::descriptor::Descriptor;
+use crate::sys::mutex::Mutex;
 use crate::sys::{lock, system};
 
 /// The unit in which the system counts a file's space, whatever the file system's blocks are.

@@ -16,6 +16,7 @@ pub(crate) mod lock;
 #[cfg(target_os = "linux")]
 pub(crate) mod map;
 pub(crate) mod memory;
+pub(crate) mod mutex;
 #[cfg_attr(not(target_os = "macos"), path = "linux.rs")]
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 pub(crate) mod system;

@@ -85,6 +85,9 @@ fn plays_its_part() {
         #[cfg(feature = "internals")]
         "fork" => internal::fork(file),
         #[cfg(feature = "internals")]
+        #[cfg(feature = "internals")]
+        "fork while threads wait" => internal::fork_while_threads_wait(file),
+        #[cfg(feature = "internals")]
         "fork while a metric is defined" => internal::fork_while_defining(file),
         other => panic!("no part is called {other:?}"),
     }
@@ -135,6 +138,8 @@ fn log_for_ever(file: &Path) {
 #[cfg(feature = "internals")]
 mod internal {
     use std::fs;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
 
     use tracklite::Metric;
     use tracklite::internals::forking;
@@ -241,6 +246,51 @@ mod internal {
         assert!(run.is_alive().unwrap());
         drop((run, loss));
         database.close().unwrap();
+    }
+
+    /// Forks again and again while threads of the parent wait for each other; each child opens
+    /// anew, and threads of its own wait for each other.
+    pub(super) fn fork_while_threads_wait(file: &Path) {
+        const FORKS: usize = 20;
+        let database = open(file);
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| contend(&database, || is_over.load(Ordering::Relaxed)));
+            for _ in 0..FORKS {
+                std::thread::sleep(Duration::from_millis(5));
+                let child = forking::start(|| {
+                    std::thread::spawn(|| {
+                        std::thread::sleep(Duration::from_secs(60));
+                        std::process::exit(1); // it hangs
+                    });
+                    let (began, anew) = (Instant::now(), open(file));
+                    contend(&anew, || began.elapsed() > Duration::from_millis(50));
+                    anew.close().is_ok()
+                });
+                let is_well = forking::wait(child);
+                is_over.fetch_or(!is_well, Ordering::Relaxed);
+                assert!(is_well, "the child failed");
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        database.close().unwrap();
+    }
+
+    /// Threads that log into one run, define metrics, and set tags, until it is over.
+    fn contend(database: &Database, is_over: impl Fn() -> bool + Sync) {
+        let run = database.default_experiment().unwrap().start_run("busy").unwrap();
+        let log = |thread: usize| {
+            for step in 0.. {
+                run.log_metric(&format!("metric {thread} {}", step / 10), 1.0, step).unwrap();
+                run.set_tag(&format!("tag {thread}"), step).unwrap();
+                if is_over() {
+                    break;
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            (0..6).for_each(|thread| drop(scope.spawn(move || log(thread))))
+        });
     }
 
     /// Forks while a thread of the parent holds the run's table of metrics; the child is told that

@@ -48,6 +48,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("fastcdc", &["format"]),
     ("libc", &["sys", "storage"]),
     ("memmap2", &["sys", "storage"]),
+    // Not where a program may fork: sys::mutex says why.
+    ("parking_lot", &["storage"]),
     ("pco", &["format"]),
     ("polars", &["dataframe", "api", "cli"]),
     ("rusqlite", &["index"]),

@@ -8,6 +8,8 @@ mod registry;
 mod storage;
 mod tracking;
 
+use std::ops::RangeInclusive;
+
 use bincode::error::{DecodeError, EncodeError};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,11 @@ pub use tracking::{
     ExperimentTagDeleted, ExperimentTagsSet, InputsLogged, OutputsLogged, ParamsSet, Purged,
     RunLifecycleSet, RunResumed, RunStarted, RunUpdated, TagDeleted, TagsSet,
 };
+
+/// The kinds of the records of logged models, those that are to come included.
+const LOGGED_MODEL_KINDS: RangeInclusive<u16> = 64..=79;
+/// The kinds of the registry's own records, those that are to come included.
+pub(crate) const REGISTRY_KINDS: RangeInclusive<u16> = 96..=127;
 
 /// Identifies one opening of the file by one process for writing: 64 random bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -240,8 +247,8 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
 
 /// Whether records of this kind matter to the index alone: to a writer it is enough that there are
 /// some.
-pub(crate) const fn is_of_models(kind: u16) -> bool {
-    matches!(kind, 64..=79 | 96..=127)
+pub(crate) fn is_of_models(kind: u16) -> bool {
+    LOGGED_MODEL_KINDS.contains(&kind) || REGISTRY_KINDS.contains(&kind)
 }
 
 /// Whether the first field of records of this kind is the run that they are about; of
