@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench may stop short")]
 
 use std::hint::black_box;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -123,8 +124,18 @@ fn metadata(criterion: &mut Criterion) {
     let experiment = database.experiment("/bench").unwrap();
     let params: Vec<(String, String)> =
         (0..20).map(|number| (format!("param-{number}"), format!("{}", number * 7))).collect();
+    let chain_bytes = || database.info().unwrap().chain_bytes;
+    let before = chain_bytes();
+    for _ in 0..1000 {
+        drop(experiment.new_run().params(params.clone()).start().unwrap());
+    }
+    let frame = vec![7_u8; (chain_bytes() - before) as usize / 1000];
     criterion.bench_function("start a run with 20 params", |bencher| {
         bencher.iter(|| experiment.new_run().params(params.clone()).start().unwrap());
+    });
+    let mut file = std::fs::File::create(folder.path().join("floor")).unwrap();
+    criterion.bench_function("start a run/floor: its bytes written", |bencher| {
+        bencher.iter(|| file.write_all(black_box(&frame)).unwrap());
     });
     let run = experiment.start_run("tags").unwrap();
     let mut number = 0_u64;

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tracklite::{Database, IndexPlace, SqlValue};
+use tracklite::internals::record::{Incarnation, SeriesId};
+use tracklite::internals::slot::{SlotSeed, row_slots, row_words};
+use tracklite::internals::storage::{Access, FileStorage, Storage as _};
+use tracklite::internals::{FileId, new_file, new_header};
+use tracklite::{Database, IndexPlace, SqlValue, WritePath};
 
 use crate::{allocated, create, print};
 
@@ -19,6 +23,7 @@ pub(crate) fn is_worker(arguments: &[String]) -> bool {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["worker-burst", path, seconds] => burst_worker(Path::new(path), seconds),
+        ["worker-floor", path, seconds] => floor_worker(Path::new(path), seconds),
         ["worker-turn", path] => turn_worker(Path::new(path)),
         ["worker-memory", path] => memory_worker(Path::new(path)),
         _ => return false,
@@ -73,6 +78,53 @@ fn burst_of(seconds: &str) {
     let told = |user: f64, system: f64| format!("{user:.1} s user, {system:.1} s system");
     print("  CPU of the logging threads", &told(logging_user, logging_system));
     print("  CPU of the background threads", &told(background_user, background_system));
+    drop(folder);
+    floor_of(seconds);
+}
+
+/// The same rows, stored with their checksums into fresh pages of a file of each process.
+fn floor_of(seconds: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |number| folder.path().join(format!("{number}.floor"));
+    let start_one = |number| start(&["worker-floor", seconds], &place(number));
+    let workers: Vec<Child> = (0..BURST_PROCESSES).map(start_one).collect();
+    let rate = |worker| output_of(worker).trim().parse::<f64>().expect("a number");
+    let rate: f64 = workers.into_iter().map(rate).sum();
+    let rate = format!("{:.1} M points/s", rate / 1e6);
+    print("  floor: stores and checksums into fresh pages", &rate);
+}
+
+fn floor_worker(path: &Path, seconds: &str) {
+    /// As long as an extent, of which the log opens one after the other.
+    const REGION_BYTES: u64 = 1024 * 1024;
+    /// What is not sealed takes no more of the disk than this: then the file is begun anew.
+    const FILE_BYTES: u64 = 512 * 1024 * 1024;
+    let length = Duration::from_secs(seconds.parse().expect("seconds"));
+    FileStorage::create_new(path, &new_file(new_header(1))).expect("a file");
+    let storage = FileStorage::open(path, Access::ReadWrite, WritePath::Mapped).expect("opened");
+    let slots = row_slots(KEYS.len()) as u32;
+    let rows_per_region = REGION_BYTES as u32 / 32 / slots;
+    let values = [0.5_f64.to_bits(); 8];
+    let (began, mut rows, mut unit) = (Instant::now(), 0_u64, 2_u64);
+    while began.elapsed() < length {
+        let start = unit * REGION_BYTES % FILE_BYTES;
+        if start == 0 {
+            storage.punch(REGION_BYTES, FILE_BYTES).expect("punched");
+        }
+        storage.allocate(start + REGION_BYTES, REGION_BYTES).expect("room");
+        let region = storage.region(start + REGION_BYTES, REGION_BYTES).expect("mapped");
+        let seed = SlotSeed::new(FileId(1), unit as u32, Incarnation(3));
+        for index in (0..rows_per_region).map(|row| row * slots) {
+            let (step, time) = (rows as i64, rows as i64);
+            let words = row_words(seed, index, SeriesId(1), step, time, KEYS.len(), &values);
+            region.store_row(index as usize * 32, &words, &values).expect("stored");
+            rows += 1;
+        }
+        unit += 1;
+    }
+    println!("{}", rows as f64 * 8.0 / began.elapsed().as_secs_f64());
+    // Like the other worker, without taking anything down.
+    std::process::exit(0);
 }
 
 /// The bytes that are not sealed yet, each second while the workers live, and when all have ended.

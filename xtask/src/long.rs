@@ -52,7 +52,7 @@ fn test(context: &Context, target: &str, variable: &str, usual: &str) -> StepRes
 }
 
 fn points(context: &Context) -> StepResult {
-    let words = "bench --profile release --locked --bench report points";
+    let words = "bench --profile release --locked --all-features --bench report points";
     let count = amount("TRACKLITE_POINTS", "100000000");
     run_command(context.cargo(words).env("TRACKLITE_POINTS", count))?;
     Ok(Outcome::Passed)
