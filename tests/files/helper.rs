@@ -289,7 +289,7 @@ mod internal {
             }
         };
         std::thread::scope(|scope| {
-            (0..6).for_each(|thread| drop(scope.spawn(move || log(thread))))
+            (0..6).for_each(|thread| drop(scope.spawn(move || log(thread))));
         });
     }
 
