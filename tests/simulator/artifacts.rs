@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracklite::internals::verify_storage;
 use tracklite::storage::simulated::{Random, SimulatedDisk};
-use tracklite::{Result, Run};
+use tracklite::{Artifacts, Result};
 
 use crate::engine;
 use crate::oracle::EventId;
@@ -16,7 +16,7 @@ use crate::world::{Actor, Verdict};
 const SHARED_SEEDS: usize = 3;
 
 /// The bytes of the file that these letters tell: a seed and a length.
-fn bytes_of(told: &str) -> Option<Vec<u8>> {
+pub fn bytes_of(told: &str) -> Option<Vec<u8>> {
     let (seed, length) = told.split_once(':')?;
     let (seed, length): (u64, usize) = (seed.parse().ok()?, length.parse().ok()?);
     let mut bytes = format!("{told}\n").into_bytes();
@@ -37,9 +37,8 @@ fn told_by(bytes: &[u8]) -> Option<String> {
     (bytes_of(told)? == bytes).then(|| told.to_owned())
 }
 
-/// What the files of a run hold; what was never logged so is told as such.
-pub fn artifacts(run: &Run) -> Result<BTreeMap<String, String>> {
-    let artifacts = run.artifacts();
+/// What the files hold; what was never logged so is told as such.
+pub fn told(artifacts: &Artifacts) -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     for info in artifacts.list_all()? {
         let bytes = artifacts.read(&info.path)?;
@@ -68,7 +67,7 @@ pub fn freed_before_a_power_cut(seed: u64) -> Verdict<()> {
     }
     for _ in 0..20 {
         let image = disk.crash_image(&mut random);
-        let found = engine::with_reader(&image, |it| artifacts(&it.run(run.id())?));
+        let found = engine::with_reader(&image, |it| told(&it.run(run.id())?.artifacts()));
         let found = said(found, "reading after a power cut")?;
         if found.values().any(|told| told != TOLD) {
             return Err(format!("found {found:?}"));

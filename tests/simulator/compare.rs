@@ -8,6 +8,7 @@ use crate::observe::{Observation, RunSeen, latest_of};
 use crate::oracle::{
     Event, EventId, ExperimentOracle, Oracle, Points, Register, RunOracle, Snapshot,
 };
+use crate::things::ThingSeen;
 
 /// Checks all that was read; the error says what is wrong.
 pub fn compare(oracle: &Oracle, seen: &Observation, at: Snapshot) -> Result<(), String> {
@@ -41,7 +42,7 @@ pub fn compare(oracle: &Oracle, seen: &Observation, at: Snapshot) -> Result<(), 
             }
         }
     }
-    Ok(())
+    seen.things.as_ref().map_or(Ok(()), |things| check.things(things))
 }
 
 /// The event that a name such as `r12` or `/e12/renamed` tells.
@@ -77,6 +78,18 @@ impl Check<'_> {
         }
         let state = if seen { "there, though purged" } else { "lost" };
         Err(format!("{what} {event:?} is {state}; durable up to {:?}", self.at))
+    }
+
+    fn things(&self, seen: &[ThingSeen]) -> Result<(), String> {
+        self.oracle.check_things(seen, self.at)?;
+        for (event, it) in &self.oracle.things {
+            let found = seen.iter().find(|seen| seen.event == *event);
+            let (kind, place) = (it.kind, event.0);
+            self.presence(&format!("{kind:?}"), *event, &it.exists, found.is_some())?;
+            let facts = found.map_or(Ok(()), |seen| self.tags(*event, &it.facts, &seen.facts));
+            facts.map_err(|error| format!("{kind:?} {place}: {error}"))?;
+        }
+        Ok(())
     }
 
     fn experiments(

@@ -15,6 +15,7 @@ mod backup;
 mod compare;
 mod engine;
 mod explore;
+mod models;
 mod mutants;
 mod observe;
 mod oracle;
@@ -23,6 +24,7 @@ mod races;
 mod resolve;
 mod rules;
 mod scenarios;
+mod things;
 mod workload;
 mod world;
 

@@ -7,7 +7,8 @@ use tracklite::{
     RunRecord,
 };
 
-use crate::artifacts::artifacts;
+use crate::artifacts::told;
+use crate::things::{ThingSeen, things};
 
 /// A run with all its points.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct RunSeen {
 pub struct Observation {
     pub experiments: Vec<ExperimentInfo>,
     pub runs: Vec<RunSeen>,
+    /// Models and their versions; not read while others write.
+    pub things: Option<Vec<ThingSeen>>,
     /// Whether nobody wrote meanwhile, so that all parts are of one moment.
     pub is_quiet: bool,
 }
@@ -43,7 +46,7 @@ fn observe_when(database: &Database, is_quiet: bool) -> Result<Observation> {
     for record in records {
         let read = histories(database, &record).and_then(|histories| {
             let run = database.run(record.info.id)?;
-            Ok((histories, is_quiet.then(|| artifacts(&run)).transpose()?))
+            Ok((histories, is_quiet.then(|| told(&run.artifacts())).transpose()?))
         });
         match read {
             Ok((histories, artifacts)) => runs.push(RunSeen { record, histories, artifacts }),
@@ -51,7 +54,8 @@ fn observe_when(database: &Database, is_quiet: bool) -> Result<Observation> {
             Err(error) => return Err(error),
         }
     }
-    Ok(Observation { experiments: database.experiments()?, runs, is_quiet })
+    let things = is_quiet.then(|| things(database)).transpose()?;
+    Ok(Observation { experiments: database.experiments()?, runs, things, is_quiet })
 }
 
 fn histories(database: &Database, record: &RunRecord) -> Result<Vec<(String, MetricHistory)>> {

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracklite::{ExperimentId, Lifecycle, RunId, RunStatus, Timestamp};
 
+use crate::things::Thing;
+
 /// Counts what happens: calls begun and calls returned.
 pub type Clock = u64;
 
@@ -61,6 +63,8 @@ pub struct Event {
     pub what: &'static str,
     pub issued: Clock,
     pub acknowledged: Option<Clock>,
+    /// The call syncs before it returns.
+    pub is_synced: bool,
     /// It was seen that it did not happen; so it must not happen later.
     pub never: bool,
     pub points: Option<Arc<Points>>,
@@ -223,6 +227,10 @@ pub struct Oracle {
     pub events: Vec<Event>,
     pub runs: BTreeMap<EventId, RunOracle>,
     pub experiments: BTreeMap<EventId, ExperimentOracle>,
+    /// Registered models, versions and logged models.
+    pub things: BTreeMap<EventId, Thing>,
+    /// The ids of all that were ever there, with the call that was given them.
+    pub given_ids: BTreeMap<String, EventId>,
     /// How many processes have written.
     pub processes: usize,
 }
@@ -234,6 +242,7 @@ impl Oracle {
             what: "start",
             issued: 0,
             acknowledged: Some(0),
+            is_synced: false,
             never: false,
             points: None,
             survivors: None,
@@ -250,6 +259,8 @@ impl Oracle {
             events: vec![start],
             runs: BTreeMap::new(),
             experiments: BTreeMap::from([(EventId::START, default)]),
+            things: BTreeMap::new(),
+            given_ids: BTreeMap::new(),
             processes: 0,
         }
     }
@@ -261,6 +272,7 @@ impl Oracle {
             what,
             issued,
             acknowledged: None,
+            is_synced: false,
             never: false,
             points: None,
             survivors: None,
@@ -293,7 +305,8 @@ impl Oracle {
     /// Whether the event must be there at the moment.
     pub fn is_durable(&self, event: EventId, at: Snapshot) -> bool {
         let event = &self.events[event.0];
-        !event.never && event.acknowledged.is_some_and(|when| when <= at.durable)
+        let until = if event.is_synced { at.clock } else { at.durable };
+        !event.never && event.acknowledged.is_some_and(|when| when <= until)
     }
 
     /// Whether a register may read as `seen`, when `present` is known to have happened.

@@ -10,6 +10,7 @@ use crate::observe::{Observation, RunSeen};
 use crate::oracle::{
     Clock, Clocks, Event, EventId, ExperimentOracle, Oracle, Points, Register, RunOracle, Snapshot,
 };
+use crate::things::{Thing, ThingSeen};
 
 type Tags = BTreeMap<String, Register<Option<String>>>;
 
@@ -33,6 +34,15 @@ impl Oracle {
             }
             None => false,
         });
+        let things = seen.things.as_deref().unwrap_or_default();
+        next.things.retain(|event, it| match things.iter().find(|seen| seen.event == *event) {
+            Some(seen) => {
+                it.fix(seen);
+                true
+            }
+            None => false,
+        });
+        next.given_ids.extend(things.iter().map(|seen| (seen.id.clone(), seen.event)));
         let mut places = places(seen);
         for (place, event) in next.events.iter_mut().enumerate() {
             if event.points.is_some() {
@@ -54,6 +64,10 @@ impl Oracle {
         for (event, it) in &self.experiments {
             evidence.of_experiment(it, experiment(seen, *event));
         }
+        let things = seen.things.as_deref().unwrap_or_default();
+        for (event, it) in &self.things {
+            evidence.of_thing(it, things.iter().find(|seen| seen.event == *event));
+        }
         let (found, missed) = (evidence.found, evidence.missed);
         for event in &found {
             self.events[event.0].acknowledged = Some(now);
@@ -69,6 +83,12 @@ impl Oracle {
         self.experiments.retain(|event, it| {
             it.id = it.id.or(experiment(seen, *event).map(|info| info.id));
             forget_in_experiment(it, &missed);
+            !missed.contains(event)
+        });
+        self.things.retain(|event, it| {
+            let seen = things.iter().find(|seen| seen.event == *event);
+            it.id = it.id.take().or(seen.map(|seen| seen.id.clone()));
+            it.forget(&missed);
             !missed.contains(event)
         });
         self.runs.retain(|event, it| {
@@ -207,6 +227,13 @@ impl<'a> Evidence<'a> {
         self.of_register(&it.path, &info.path);
         self.of_register(&it.lifecycle, &info.lifecycle);
         self.of_tags(&it.tags, &info.tags);
+    }
+
+    fn of_thing(&mut self, it: &Thing, seen: Option<&ThingSeen>) {
+        self.of_register(&it.exists, &seen.is_some());
+        if let Some(seen) = seen {
+            self.of_tags(&it.facts, &seen.facts);
+        }
     }
 
     fn of_run(&mut self, it: &RunOracle, seen: Option<&RunSeen>) {

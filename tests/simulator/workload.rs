@@ -31,6 +31,9 @@ pub enum Call {
     Update,
     /// A file that is logged, or deleted.
     Artifact,
+    /// The registry: models, versions, aliases.
+    Registry,
+    LoggedModel,
     Point,
     Row,
     /// A row whose values are the bytes of slots of the file itself.
@@ -56,6 +59,8 @@ impl Call {
             (Call::LargeTag, 1),
             (Call::Update, 3),
             (Call::Artifact, 4),
+            (Call::Registry, 3),
+            (Call::LoggedModel, 2),
             (Call::Point, 12),
             (Call::Row, 10),
             (Call::Copy, 3),
@@ -114,6 +119,8 @@ impl Actor {
             Call::LargeTag => self.with_run(Self::set_large_tag),
             Call::Update => self.with_run(Self::update),
             Call::Artifact => self.with_run(Self::change_artifact),
+            Call::Registry => self.with_run(Self::change_registry),
+            Call::LoggedModel => self.change_logged_model(),
             Call::Point => self.with_run(Self::log_point),
             Call::Row => self.with_run(Self::log_row),
             Call::Copy => self.with_run(Self::log_copy),
@@ -448,6 +455,14 @@ impl Actor {
 
     pub fn gc(&mut self) -> Verdict<()> {
         let mut oracle = self.oracle.lock();
+        // They are purged in a frame of their own.
+        let of_models = oracle.issue("gc of logged models");
+        let deleted = Some(Lifecycle::Deleted.as_str());
+        for it in oracle.things.values_mut() {
+            if it.fact("lifecycle").map(String::as_str) == deleted {
+                it.exists.set(of_models, false);
+            }
+        }
         let event = oracle.issue("gc");
         for run in oracle.runs.values_mut() {
             if run.lifecycle.current() == Some(&Lifecycle::Deleted) {
@@ -461,6 +476,9 @@ impl Actor {
         }
         drop(oracle);
         let result = self.database.gc();
-        self.note(event, result).map(drop)
+        if self.note(event, result)?.is_some() {
+            self.oracle.lock().acknowledge(of_models);
+        }
+        Ok(())
     }
 }

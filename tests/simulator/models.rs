@@ -1,0 +1,401 @@
+//! Calls that change the registry and logged models.
+
+use std::collections::BTreeMap;
+
+use tracklite::{
+    ArtifactOwner, ErrorKind, Lifecycle, LoggedModel, LoggedModelMetric, LoggedModelStatus,
+    RegisteredModel, Result,
+};
+
+use crate::artifacts::bytes_of;
+use crate::oracle::{EventId, Register};
+use crate::things::{Thing, ThingKind, model_id, version_id, version_number};
+use crate::world::{Actor, Verdict};
+
+/// The names of aliases; each model has its own.
+const ALIASES: [&str; 2] = ["champion", "challenger"];
+
+impl Actor {
+    /// Creates, changes or deletes a registered model or a version of one.
+    pub fn change_registry(&mut self, run: EventId) -> Verdict<()> {
+        // What a failed call has left is not known yet.
+        if self.is_unsettled {
+            return Ok(());
+        }
+        let models = self.own_things(ThingKind::RegisteredModel);
+        if models.is_empty() || self.random.one_in(8) {
+            return self.create_model();
+        }
+        let model = *self.random.pick(&models);
+        let versions = self.oracle.lock().versions_of(model);
+        let Some(&version) = versions.get(self.random.below(versions.len().max(1))) else {
+            return self.create_version(model, run);
+        };
+        match self.random.below(12) {
+            0..4 => self.create_version(model, run),
+            4..7 => self.move_alias(model, version),
+            7 => self.delete_alias(model),
+            8 => self.tag_thing(model, Some(model)),
+            9 => self.tag_thing(version, Some(model)),
+            10 => self.delete_version(model, version),
+            _ if self.random.one_in(3) => self.delete_model(model),
+            _ => self.rename_model(model),
+        }
+    }
+
+    /// Creates, changes, deletes or restores a logged model.
+    pub fn change_logged_model(&mut self) -> Verdict<()> {
+        if self.is_unsettled {
+            return Ok(());
+        }
+        let models = self.own_things(ThingKind::LoggedModel);
+        if models.is_empty() || self.random.one_in(6) {
+            return self.create_logged_model();
+        }
+        let model = *self.random.pick(&models);
+        let is_active = self.oracle.lock().things[&model].fact("lifecycle").is_some_and(is_active);
+        match self.random.below(7) {
+            _ if !is_active && self.random.one_in(2) => Ok(()),
+            0 | 1 => self.delete_or_restore_logged_model(model, is_active),
+            _ if !is_active => self.delete_or_restore_logged_model(model, is_active),
+            2 => self.tag_thing(model, None),
+            3 => self.log_file_of_model(model),
+            4 => self.set_status_of_model(model),
+            _ => self.measure_model(model),
+        }
+    }
+
+    fn own_things(&self, kind: ThingKind) -> Vec<EventId> {
+        let creator = self.keeps_to_itself.then_some(self.number);
+        self.oracle.lock().things_that_are(kind, creator)
+    }
+
+    /// Notes that a thing is about to be created.
+    fn issue_thing(
+        &self,
+        what: &'static str,
+        kind: ThingKind,
+        model: Option<EventId>,
+        facts: impl FnOnce(EventId) -> BTreeMap<String, String>,
+    ) -> EventId {
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue(what);
+        let facts = facts(event).into_iter();
+        let facts = facts.map(|(fact, value)| (fact, Register::of(event, Some(value)))).collect();
+        let (exists, creator) = (Register::of(event, true), self.number);
+        let thing = Thing { kind, id: None, creator, model, exists, facts };
+        oracle.things.insert(event, thing);
+        event
+    }
+
+    /// Takes note of what a change of the registry returned: it is durable by then.
+    fn note_change<T>(&mut self, event: EventId, result: Result<T>) -> Verdict<Option<T>> {
+        let noted = self.note(event, result)?;
+        if noted.is_some() {
+            self.oracle.lock().events[event.0].is_synced = true;
+        }
+        Ok(noted)
+    }
+
+    /// The handle of a model as it is known.
+    fn model(&self, model: EventId) -> Result<RegisteredModel> {
+        let name = self.oracle.lock().things[&model].fact("name").cloned().unwrap_or_default();
+        self.database.registry().model(&name)
+    }
+
+    fn number_of(&self, version: EventId) -> u64 {
+        self.oracle.lock().things[&version].id.as_deref().map_or(0, version_number)
+    }
+
+    fn create_model(&mut self) -> Verdict<()> {
+        let event = self.issue_thing("create model", ThingKind::RegisteredModel, None, |event| {
+            let name = ("name".to_owned(), format!("m{}", event.0));
+            BTreeMap::from([name, ("tag/first".to_owned(), event.0.to_string())])
+        });
+        let registry = self.database.registry();
+        let created = registry.new_model(&format!("m{}", event.0)).tag("first", event.0).create();
+        match self.note_change(event, created)? {
+            Some(model) => self.oracle.lock().given(event, &model_id(model.id())),
+            None => Ok(()),
+        }
+    }
+
+    /// A version has the files that its source has now, whatever becomes of that.
+    fn create_version(&mut self, model: EventId, run: EventId) -> Verdict<()> {
+        let logged = self.own_things(ThingKind::LoggedModel);
+        let logged: Vec<EventId> = logged.into_iter().filter(|it| self.is_active(*it)).collect();
+        let of_logged = !logged.is_empty() && self.random.one_in(3);
+        let (source, prefix, files) = if of_logged {
+            let logged = *self.random.pick(&logged);
+            let source = self.oracle.lock().things[&logged].id.clone().unwrap_or_default();
+            (format!("models:/{source}"), "file/", self.files_of_model(logged))
+        } else {
+            let (below, prefix) =
+                if self.random.one_in(2) { ("", "") } else { ("/folder", "folder/") };
+            (format!("runs:/{}{below}", self.runs[&run].id()), prefix, self.files_of_run(run))
+        };
+        let event = self.issue_thing("create version", ThingKind::Version, Some(model), |event| {
+            let mut facts = BTreeMap::from([("model".to_owned(), model.0.to_string())]);
+            facts.insert("tag/first".to_owned(), event.0.to_string());
+            let pinned = files.iter().filter_map(|(path, told)| {
+                Some((format!("file/{}", path.strip_prefix(prefix)?), told.clone()))
+            });
+            facts.extend(pinned);
+            facts
+        });
+        let created = self.model(model).and_then(|model| {
+            let version = model.new_version(&source).tag("first", event.0);
+            version.description(format!("v{}", event.0)).create()
+        });
+        match self.note_change(event, created)? {
+            Some(it) => {
+                let id = version_id(it.model_id(), it.version());
+                self.oracle.lock().given(event, &id)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn is_active(&self, model: EventId) -> bool {
+        self.oracle.lock().things[&model].fact("lifecycle").is_some_and(is_active)
+    }
+
+    fn files_of_run(&self, run: EventId) -> BTreeMap<String, String> {
+        let oracle = self.oracle.lock();
+        let files = oracle.runs[&run].artifacts.iter();
+        files.filter_map(|(path, it)| Some((path.clone(), it.current()?.clone()?))).collect()
+    }
+
+    fn files_of_model(&self, model: EventId) -> BTreeMap<String, String> {
+        let oracle = self.oracle.lock();
+        let facts = oracle.things[&model].facts.iter();
+        let facts = facts.filter(|(fact, _)| fact.starts_with("file/"));
+        facts.filter_map(|(path, it)| Some((path.clone(), it.current()?.clone()?))).collect()
+    }
+
+    /// Moves an alias by compare-and-set; who expects another version than it names must fail.
+    fn move_alias(&mut self, model: EventId, version: EventId) -> Verdict<()> {
+        let alias = *self.random.pick(&ALIASES);
+        let fact = format!("alias/{alias}");
+        let told = self.oracle.lock().things[&model].fact(&fact).cloned();
+        let before = told.and_then(|told| told.strip_prefix('v')?.parse().ok()).map(EventId);
+        let expected = before.map(|before| self.number_of(before));
+        let number = self.number_of(version);
+        if self.random.one_in(4) {
+            let wrong = expected.map_or(Some(number), |it| Some(it + 1));
+            let moved = self.model(model).and_then(|it| it.move_alias(alias, wrong, number));
+            return match moved {
+                Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+                Err(error) if self.may_fail_by(&error) => Ok(()),
+                other => Err(format!("{alias} moved from {wrong:?} to {number}: {other:?}")),
+            };
+        }
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("move alias");
+        if let Some(it) = oracle.things.get_mut(&model) {
+            it.set(fact, event, Some(format!("v{}", version.0)));
+        }
+        drop(oracle);
+        let moved = self.model(model).and_then(|it| it.move_alias(alias, expected, number));
+        self.note_change(event, moved).map(drop)
+    }
+
+    fn delete_alias(&mut self, model: EventId) -> Verdict<()> {
+        let alias = *self.random.pick(&ALIASES);
+        let fact = format!("alias/{alias}");
+        let mut oracle = self.oracle.lock();
+        if oracle.things[&model].fact(&fact).is_none() {
+            return Ok(());
+        }
+        let event = oracle.issue("delete alias");
+        if let Some(it) = oracle.things.get_mut(&model) {
+            it.set(fact, event, None);
+        }
+        drop(oracle);
+        let deleted = self.model(model).and_then(|it| it.delete_alias(alias));
+        self.note_change(event, deleted).map(drop)
+    }
+
+    /// Sets or deletes a tag of a registered model, a version of `model`, or a logged model.
+    fn tag_thing(&mut self, thing: EventId, model: Option<EventId>) -> Verdict<()> {
+        let key = format!("t{}", self.random.below(2));
+        let fact = format!("tag/{key}");
+        let wants_delete = self.random.one_in(4);
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("tag");
+        let Some(it) = oracle.things.get_mut(&thing) else { return Ok(()) };
+        let value = event.0.to_string();
+        let deletes = wants_delete && it.fact(&fact).is_some();
+        it.set(fact, event, (!deletes).then(|| value.clone()));
+        drop(oracle);
+        let Some(model) = model else {
+            let tagged = self.logged_model(thing).and_then(|it| match deletes {
+                true => it.delete_tag(&key),
+                false => it.set_tag(&key, &value),
+            });
+            return self.note(event, tagged).map(drop);
+        };
+        let number = self.number_of(thing);
+        let tagged = self.model(model).and_then(|it| match (thing == model, deletes) {
+            (true, true) => it.delete_tag(&key),
+            (true, false) => it.set_tag(&key, &value),
+            (false, true) => it.version(number)?.delete_tag(&key),
+            (false, false) => it.version(number)?.set_tag(&key, &value),
+        });
+        self.note_change(event, tagged).map(drop)
+    }
+
+    fn delete_version(&mut self, model: EventId, version: EventId) -> Verdict<()> {
+        let number = self.number_of(version);
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("delete version");
+        if let Some(it) = oracle.things.get_mut(&version) {
+            it.exists.set(event, false);
+        }
+        let told = format!("v{}", version.0);
+        for alias in ALIASES {
+            let fact = format!("alias/{alias}");
+            let it = oracle.things.get_mut(&model);
+            if let Some(it) = it.filter(|it| it.fact(&fact) == Some(&told)) {
+                it.set(fact, event, None);
+            }
+        }
+        drop(oracle);
+        let deleted = self.model(model).and_then(|it| it.version(number)?.delete());
+        self.note_change(event, deleted).map(drop)
+    }
+
+    fn rename_model(&mut self, model: EventId) -> Verdict<()> {
+        let handle = self.model(model);
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("rename model");
+        let name = format!("m{}.n{}", model.0, event.0);
+        if let Some(it) = oracle.things.get_mut(&model) {
+            it.set("name".to_owned(), event, Some(name.clone()));
+        }
+        drop(oracle);
+        let renamed = handle.and_then(|it| it.rename(&name));
+        self.note_change(event, renamed).map(drop)
+    }
+
+    fn delete_model(&mut self, model: EventId) -> Verdict<()> {
+        let handle = self.model(model);
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("delete model");
+        let versions = oracle.versions_of(model);
+        for thing in versions.into_iter().chain([model]) {
+            if let Some(it) = oracle.things.get_mut(&thing) {
+                it.exists.set(event, false);
+            }
+        }
+        drop(oracle);
+        let deleted = handle.and_then(|it| it.delete());
+        self.note_change(event, deleted).map(drop)
+    }
+
+    fn logged_model(&self, model: EventId) -> Result<LoggedModel> {
+        let id = self.oracle.lock().things[&model].id.clone().unwrap_or_default();
+        self.database.logged_model(id.parse()?)
+    }
+
+    fn create_logged_model(&mut self) -> Verdict<()> {
+        let event = self.issue_thing("create logged model", ThingKind::LoggedModel, None, |it| {
+            let told = it.0.to_string();
+            BTreeMap::from([
+                ("status".to_owned(), LoggedModelStatus::Pending.as_str().to_owned()),
+                ("lifecycle".to_owned(), Lifecycle::Active.as_str().to_owned()),
+                ("param/first".to_owned(), told.clone()),
+                ("tag/first".to_owned(), told),
+            ])
+        });
+        let name = format!("l{}", event.0);
+        let created = self.database.default_experiment().and_then(|experiment| {
+            let model = experiment.new_logged_model().name(&name);
+            model.param("first", event.0).tag("first", event.0).create()
+        });
+        match self.note(event, created)? {
+            Some(model) => self.oracle.lock().given(event, &model.id().to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes what a call is about to say of a logged model, makes it, and notes what it returned.
+    fn say_of_model(
+        &mut self,
+        model: EventId,
+        what: &'static str,
+        facts: impl FnOnce(EventId) -> Vec<(String, Option<String>)>,
+        call: impl FnOnce(&LoggedModel, EventId) -> Result<()>,
+    ) -> Verdict<()> {
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue(what);
+        if let Some(it) = oracle.things.get_mut(&model) {
+            facts(event).into_iter().for_each(|(fact, value)| it.set(fact, event, value));
+        }
+        drop(oracle);
+        let result = self.logged_model(model).and_then(|model| call(&model, event));
+        self.note(event, result).map(drop)
+    }
+
+    fn delete_or_restore_logged_model(&mut self, model: EventId, deletes: bool) -> Verdict<()> {
+        let to = if deletes { Lifecycle::Deleted } else { Lifecycle::Active };
+        self.say_of_model(
+            model,
+            "delete or restore logged model",
+            |_| vec![("lifecycle".to_owned(), Some(to.as_str().to_owned()))],
+            |it, _| if deletes { it.delete() } else { it.restore() },
+        )
+    }
+
+    fn set_status_of_model(&mut self, model: EventId) -> Verdict<()> {
+        let status = *self.random.pick(&LoggedModelStatus::ALL);
+        self.say_of_model(
+            model,
+            "set status of logged model",
+            |_| vec![("status".to_owned(), Some(status.as_str().to_owned()))],
+            |it, _| it.finalize(status),
+        )
+    }
+
+    /// Metrics and params under keys of the call's own.
+    fn measure_model(&mut self, model: EventId) -> Verdict<()> {
+        let logs_params = self.random.one_in(2);
+        let kind = if logs_params { "param" } else { "metric" };
+        self.say_of_model(
+            model,
+            "measure logged model",
+            |event| {
+                let value = event.0.to_string();
+                let fact = |it| (format!("{kind}/{value}.{it}"), Some(value.clone()));
+                ["a", "b"].map(fact).to_vec()
+            },
+            |it, event| {
+                let keys = ["a", "b"].map(|it| format!("{}.{it}", event.0));
+                if logs_params {
+                    return it.log_params(keys.map(|key| (key, event.0)));
+                }
+                it.log_metrics(keys.map(|key| LoggedModelMetric::new(key, event.0 as f64, 0)))
+            },
+        )
+    }
+
+    fn log_file_of_model(&mut self, model: EventId) -> Verdict<()> {
+        let (path, length) = (format!("{}.bin", self.random.below(2)), self.random.below(6000));
+        let told = |event: EventId| format!("{}:{length}", event.0);
+        let database = self.database.clone();
+        self.say_of_model(
+            model,
+            "log file of logged model",
+            |event| vec![(format!("file/{path}"), Some(told(event)))],
+            |it, event| {
+                let bytes = bytes_of(&told(event)).unwrap_or_default();
+                let artifacts = database.artifacts_of(ArtifactOwner::LoggedModel(it.id()))?;
+                artifacts.log_bytes(&path, &bytes)
+            },
+        )
+    }
+}
+
+fn is_active(lifecycle: &String) -> bool {
+    lifecycle == Lifecycle::Active.as_str()
+}

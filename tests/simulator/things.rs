@@ -1,0 +1,226 @@
+//! Registered models, their versions and logged models: what they should be, and what was read.
+//!
+//! Each tells by its name or description which call created it. All else that is known of it is a
+//! map of texts, so that one oracle does for all three.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tracklite::{
+    ArtifactOwner, Database, LoggedModelInfo, ModelVersionInfo, RegisteredModelId,
+    RegisteredModelInfo, RegistrySearch, Result, SqlValue,
+};
+
+use crate::artifacts::told;
+use crate::compare::event_in;
+use crate::oracle::{EventId, Oracle, Register, Snapshot};
+
+/// More than a workload creates.
+const MODELS_MOST: usize = 1000;
+
+/// What is known of a thing, by what it is about.
+pub type Facts = BTreeMap<String, Register<Option<String>>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThingKind {
+    RegisteredModel,
+    Version,
+    LoggedModel,
+}
+
+/// A thing as it should be: its creation is the event that names it.
+#[derive(Clone, Debug)]
+pub struct Thing {
+    pub kind: ThingKind,
+    pub id: Option<String>,
+    /// The process that created it, in the order of opening.
+    pub creator: usize,
+    /// Of a version: its model.
+    pub model: Option<EventId>,
+    pub exists: Register<bool>,
+    pub facts: Facts,
+}
+
+impl Thing {
+    pub fn is_there(&self, kind: ThingKind) -> bool {
+        self.kind == kind && self.id.is_some() && self.exists.current() == Some(&true)
+    }
+
+    pub fn set(&mut self, fact: String, event: EventId, value: Option<String>) {
+        self.facts.entry(fact).or_default().set(event, value);
+    }
+
+    pub fn fact(&self, fact: &str) -> Option<&String> {
+        self.facts.get(fact).and_then(Register::current).and_then(Option::as_ref)
+    }
+
+    pub fn forget(&mut self, missed: &BTreeSet<EventId>) {
+        self.exists.forget(missed);
+        self.facts.values_mut().for_each(|register| register.forget(missed));
+    }
+
+    /// From here on it is what was seen.
+    pub fn fix(&mut self, seen: &ThingSeen) {
+        self.id = Some(seen.id.clone());
+        self.exists = Register::of(EventId::START, true);
+        for (fact, register) in &mut self.facts {
+            *register = Register::of(EventId::START, seen.facts.get(fact).cloned());
+        }
+    }
+}
+
+/// A thing as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThingSeen {
+    pub event: EventId,
+    pub id: String,
+    pub facts: BTreeMap<String, String>,
+}
+
+/// The id of a registered model, as text.
+pub fn model_id(model: RegisteredModelId) -> String {
+    format!("{:032x}", model.to_bits())
+}
+
+/// The id of a version of a model; later ones come behind.
+pub fn version_id(model: RegisteredModelId, version: u64) -> String {
+    format!("{}/{version:08}", model_id(model))
+}
+
+/// The number of the version of this id.
+pub fn version_number(id: &str) -> u64 {
+    id.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Reads all of them. What tells no event gets one that never was.
+pub fn things(database: &Database) -> Result<Vec<ThingSeen>> {
+    let mut seen = Vec::new();
+    let registry = database.registry();
+    let search = RegistrySearch::new().max_results(MODELS_MOST);
+    for info in registry.search_models(&search)?.items {
+        let model = registry.model(&info.name)?;
+        let (info, versions) = (model.info()?, model.versions()?);
+        seen.push(registered_model(&info, &versions));
+        for version in versions {
+            seen.push(self::version(database, &version)?);
+        }
+    }
+    for row in database.sql("SELECT model_id FROM logged_models")?.rows {
+        if let Some(SqlValue::Text(id)) = row.first()
+            && let Ok(id) = id.parse()
+        {
+            seen.push(logged_model(database, &database.logged_model(id)?.info()?)?);
+        }
+    }
+    Ok(seen)
+}
+
+fn event_of(text: &str, letter: char) -> EventId {
+    event_in(text, letter).unwrap_or(EventId(usize::MAX))
+}
+
+fn registered_model(info: &RegisteredModelInfo, versions: &[ModelVersionInfo]) -> ThingSeen {
+    let mut facts = BTreeMap::from([("name".to_owned(), info.name.clone())]);
+    facts.extend(tags(&info.tags));
+    for (alias, number) in &info.aliases {
+        let version = versions.iter().find(|it| it.version == *number);
+        let told = version.and_then(|it| it.description.clone());
+        let told = told.unwrap_or_else(|| format!("{number}, which is not there"));
+        facts.insert(format!("alias/{alias}"), told);
+    }
+    ThingSeen { event: event_of(&info.name, 'm'), id: model_id(info.id), facts }
+}
+
+fn version(database: &Database, info: &ModelVersionInfo) -> Result<ThingSeen> {
+    let description = info.description.as_deref().unwrap_or_default();
+    let model = event_of(&info.name, 'm');
+    let mut facts = BTreeMap::from([("model".to_owned(), model.0.to_string())]);
+    facts.extend(tags(&info.tags));
+    let owner = ArtifactOwner::ModelVersion { model: info.model, version: info.version };
+    facts.extend(files(database, owner)?);
+    let id = version_id(info.model, info.version);
+    Ok(ThingSeen { event: event_of(description, 'v'), id, facts })
+}
+
+fn logged_model(database: &Database, info: &LoggedModelInfo) -> Result<ThingSeen> {
+    let mut facts = BTreeMap::from([
+        ("status".to_owned(), info.status.as_str().to_owned()),
+        ("lifecycle".to_owned(), info.lifecycle.as_str().to_owned()),
+    ]);
+    facts.extend(tags(&info.tags));
+    let params = info.params.iter();
+    facts.extend(params.map(|(key, value)| (format!("param/{key}"), value.clone())));
+    let metrics = info.metrics.iter();
+    facts.extend(metrics.map(|it| (format!("metric/{}", it.key), it.value.to_string())));
+    facts.extend(files(database, ArtifactOwner::LoggedModel(info.id))?);
+    Ok(ThingSeen { event: event_of(&info.name, 'l'), id: info.id.to_string(), facts })
+}
+
+fn tags(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (String, String)> + '_ {
+    tags.iter().map(|(key, value)| (format!("tag/{key}"), value.clone()))
+}
+
+fn files(database: &Database, owner: ArtifactOwner) -> Result<BTreeMap<String, String>> {
+    let files = told(&database.artifacts_of(owner)?)?;
+    Ok(files.into_iter().map(|(path, told)| (format!("file/{path}"), told)).collect())
+}
+
+impl Oracle {
+    /// Things of a kind that are there, as far as is known; with `creator` only those of one
+    /// process.
+    pub fn things_that_are(&self, kind: ThingKind, creator: Option<usize>) -> Vec<EventId> {
+        let things = self.things.iter().filter(|(_, it)| it.is_there(kind));
+        let things = things.filter(|(_, it)| creator.is_none_or(|creator| it.creator == creator));
+        things.map(|(event, _)| *event).collect()
+    }
+
+    /// The versions of a model that are there, as far as is known.
+    pub fn versions_of(&self, model: EventId) -> Vec<EventId> {
+        let mut versions = self.things_that_are(ThingKind::Version, None);
+        versions.retain(|version| self.things[version].model == Some(model));
+        versions
+    }
+
+    /// A call that created a thing has said which id it has: never that of another one, nor, for a
+    /// version, a number below one that was given out before.
+    pub fn given(&mut self, event: EventId, id: &str) -> std::result::Result<(), String> {
+        let (model, _) = id.split_once('/').unwrap_or((id, ""));
+        let model = format!("{model}/");
+        let is_version = self.things.get(&event).is_some_and(|it| it.kind == ThingKind::Version);
+        let mut later = self.given_ids.range(id.to_owned()..);
+        if let Some((other, _)) = later.find(|(it, _)| !is_version || it.starts_with(&model))
+            && (is_version || other == id)
+        {
+            return Err(format!("{id} is given out although {other} was before"));
+        }
+        self.given_ids.insert(id.to_owned(), event);
+        if let Some(it) = self.things.get_mut(&event) {
+            it.id = Some(id.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Checks that each thing was created, once, and bears no id that was given to another.
+    pub fn check_things(
+        &self,
+        seen: &[ThingSeen],
+        at: Snapshot,
+    ) -> std::result::Result<(), String> {
+        let mut found = BTreeSet::new();
+        for thing in seen {
+            let event = thing.event;
+            if !self.things.contains_key(&event) || !self.is_possible(event, at) {
+                return Err(format!("{thing:?} was never created, or was lost before"));
+            }
+            if !found.insert(event) {
+                return Err(format!("{thing:?} is there twice"));
+            }
+            if self.given_ids.get(&thing.id).is_some_and(|owner| *owner != event) {
+                return Err(format!("{thing:?} has the id of another one"));
+            }
+            if self.things[&event].id.as_ref().is_some_and(|id| *id != thing.id) {
+                return Err(format!("{thing:?} had another id before"));
+            }
+        }
+        Ok(())
+    }
+}
