@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use tracklite::{Database, ErrorKind, Lifecycle, MetricHistory, Result, Run, RunRecord, RunStatus};
+use tracklite::{Database, ErrorKind, Lifecycle, MetricHistory, Result, RunRecord, RunStatus};
 
+use crate::files;
 use crate::ledger::{self, Page};
+use crate::models::{self, Things};
 use crate::script::{self, ADOPTED, Expected, Fate, Life, Model, Replay, RunModel};
 use crate::settings::Settings;
 
@@ -50,6 +52,11 @@ pub(crate) struct Counts {
     /// Runs that were deleted and are purged, and such that were restored.
     pub(crate) purged: u64,
     pub(crate) restored: u64,
+    /// Models and versions that writers have for themselves.
+    pub(crate) things: u64,
+    /// Versions of the model of all that were acknowledged, and moves of its alias.
+    pub(crate) shared: u64,
+    pub(crate) moves: u64,
     /// Dead writers whose call in flight took effect, and whose did not.
     pub(crate) in_flight_whole: u64,
     pub(crate) in_flight_absent: u64,
@@ -124,14 +131,23 @@ impl Checker {
                 Some((*adopter, life, run, count))
             })
             .collect();
+        let pages: Vec<(Life, Page)> =
+            before.iter().filter_map(|(life, page, _)| Some((*life, page.clone()?))).collect();
+        let noted = models::noted(&pages);
+        complaints.extend(models::check_shared(database, &noted)?);
+        counts.shared = noted.len() as u64;
+        counts.moves = noted.iter().filter(|(_, _, from)| from.is_some()).count() as u64;
         let mut found = self.group(database.all_runs()?, complaints);
+        let mut things = models::observe(database)?;
+        counts.things = things.values().map(|it| it.len() as u64).sum();
         for adoption in adoptions {
             counts.adopted += self.check_adoption(database, &found, adoption, complaints)?;
         }
         for (life, page, is_dead) in before {
             let Some(page) = page else { continue };
             let records = found.remove(&life).unwrap_or_default();
-            let observed = self.observe(database, life, &records, complaints, &mut counts)?;
+            let runs = self.observe(database, life, &records, complaints, &mut counts)?;
+            let observed = Observed { runs, things: things.remove(&life).unwrap_or_default() };
             if is_dead {
                 self.judge_dead(life, &page, &observed, complaints, &mut counts);
                 self.check_not_alive(database, life, &records, complaints)?;
@@ -184,7 +200,7 @@ impl Checker {
     ) {
         let expected = self.expected(life, page);
         for (number, run) in (0..).zip(&expected.acknowledged.runs) {
-            let is_gone = run.fate != Fate::Kept && !observed.contains_key(&number);
+            let is_gone = run.fate != Fate::Kept && !observed.runs.contains_key(&number);
             counts.purged += u64::from(is_gone);
             counts.restored += u64::from(run.fate == Fate::Restored && !is_gone);
         }
@@ -228,7 +244,7 @@ impl Checker {
     /// Whether what was observed of a writer is what the model has.
     fn agrees(&self, life: Life, page: &Page, model: &Model, observed: &Observed) -> bool {
         let agrees = |(number, wanted): (u32, &RunModel)| {
-            let Some(found) = observed.get(&number) else {
+            let Some(found) = observed.runs.get(&number) else {
                 return match wanted.fate {
                     Fate::Kept => false,
                     Fate::Deleted => true,
@@ -244,8 +260,10 @@ impl Checker {
                 && found.points == wanted.points
                 && (is_adopted || found.is_finished == wanted.is_finished)
         };
-        let has_more = observed.keys().any(|number| *number as usize >= model.runs.len());
-        !has_more && (0..).zip(&model.runs).all(agrees)
+        let has_more = observed.runs.keys().any(|number| *number as usize >= model.runs.len());
+        !has_more
+            && models::agrees(&model.models.things, &observed.things)
+            && (0..).zip(&model.runs).all(agrees)
     }
 
     /// What the file holds of one writer.
@@ -256,8 +274,8 @@ impl Checker {
         records: &BTreeMap<u32, RunRecord>,
         complaints: &mut Vec<Complaint>,
         counts: &mut Counts,
-    ) -> Result<Observed> {
-        let mut observed = Observed::new();
+    ) -> Result<BTreeMap<u32, RunModel>> {
+        let mut observed = BTreeMap::new();
         for (number, record) in records {
             let Some(run) = unless_purged(database.run(record.info.id))? else { continue };
             let mut points = BTreeMap::new();
@@ -280,7 +298,9 @@ impl Checker {
             let mut tags = record.tags.clone();
             tags.retain(|key, _| !key.starts_with(ADOPTED) && !key.starts_with("mlflow."));
             let is_deleted = record.info.lifecycle == Lifecycle::Deleted;
-            let Some(artifacts) = unless_purged(artifacts_of(&run))? else { continue };
+            let Some(artifacts) = unless_purged(files::told_files(&run.artifacts()))? else {
+                continue;
+            };
             let found = RunModel {
                 artifacts,
                 params: record.params.clone(),
@@ -343,23 +363,15 @@ impl Checker {
     }
 }
 
-/// The runs that the file holds of one writer.
-type Observed = BTreeMap<u32, RunModel>;
-
-/// In short what the files of a run hold.
-fn artifacts_of(run: &Run) -> Result<BTreeMap<String, String>> {
-    let artifacts = run.artifacts();
-    let mut found = BTreeMap::new();
-    for info in artifacts.list_all()? {
-        let bytes = artifacts.read(&info.path)?;
-        let told = script::told_by(&bytes).unwrap_or_else(|| "altered".to_owned());
-        found.insert(info.path, told);
-    }
-    Ok(found)
+/// What the file holds of one writer.
+#[derive(Debug)]
+struct Observed {
+    runs: BTreeMap<u32, RunModel>,
+    things: Things,
 }
 
 /// What is asked of a run that somebody purges meanwhile has no answer.
-fn unless_purged<T>(answer: Result<T>) -> Result<Option<T>> {
+pub(crate) fn unless_purged<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -382,8 +394,11 @@ fn difference(life: Life, expected: &Expected, observed: &Observed) -> Complaint
 /// What is not there of what must be.
 fn lacks(life: Life, least: &Model, most: &Model, observed: &Observed) -> Option<Complaint> {
     let lost = |text: String| Some(Complaint::new(Fault::Lost, format!("writer {life}: {text}")));
+    if let Some(name) = models::lacking(&least.models, &most.models, &observed.things) {
+        return lost(format!("{name} is not there"));
+    }
     for (number, least) in (0_u32..).zip(&least.runs) {
-        let Some(observed) = observed.get(&number) else {
+        let Some(observed) = observed.runs.get(&number) else {
             if most.runs.get(number as usize).is_some_and(|run| run.fate != Fate::Kept) {
                 continue;
             }
@@ -408,7 +423,7 @@ fn lacks(life: Life, least: &Model, most: &Model, observed: &Observed) -> Option
 fn exceeds(life: Life, most: &Model, observed: &Observed) -> Option<Complaint> {
     let foreign =
         |text: String| Some(Complaint::new(Fault::Altered, format!("writer {life}: {text}")));
-    for (number, observed) in observed {
+    for (number, observed) in &observed.runs {
         let Some(most) = most.runs.get(*number as usize) else {
             return foreign(format!("run {number} was not started"));
         };

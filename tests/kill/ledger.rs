@@ -3,6 +3,7 @@
 //! A page is mapped into its writer, so that a note is one store, and lives on when the writer is
 //! killed. It has nothing to do with the file under test.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,9 @@ const ADOPTED: usize = 4;
 const RUNS: usize = 16;
 /// Behind the ids of the runs: whether the run was deleted and could be restored.
 const RESTORED: usize = 64;
+/// How many versions of the model of all the writer was given; behind it, for each, the version and
+/// one more than the version from which it moved the alias there, if it did.
+const SHARED: usize = 128;
 /// The calls of one operation take so many bits of the word.
 const CALL_BITS: u32 = 24;
 
@@ -40,10 +44,11 @@ pub(crate) enum Phase {
     Forking,
     Pausing,
     Purging,
+    Models,
 }
 
 impl Phase {
-    pub(crate) const ALL: [Phase; 12] = [
+    pub(crate) const ALL: [Phase; 13] = [
         Phase::Started,
         Phase::Opening,
         Phase::StartingRun,
@@ -56,12 +61,15 @@ impl Phase {
         Phase::Forking,
         Phase::Pausing,
         Phase::Purging,
+        Phase::Models,
     ];
 }
 
 /// The page of one writer, in that writer.
 pub(crate) struct Ledger {
     region: Box<dyn Region>,
+    /// How many versions of the model of all are noted.
+    shared: Cell<usize>,
     _storage: FileStorage,
 }
 
@@ -74,8 +82,11 @@ impl Ledger {
         let path = page_path(folder, life);
         fs::write(&path, [0; PAGE_WORDS * 8])?;
         let storage = FileStorage::open(&path, Access::ReadWrite, WritePath::Mapped)?;
-        let ledger =
-            Ledger { region: storage.region(0, PAGE_WORDS as u64 * 8)?, _storage: storage };
+        let ledger = Ledger {
+            region: storage.region(0, PAGE_WORDS as u64 * 8)?,
+            shared: Cell::new(0),
+            _storage: storage,
+        };
         ledger.set(PROCESS, u64::from(std::process::id()));
         Ok(ledger)
     }
@@ -116,6 +127,22 @@ impl Ledger {
     /// Notes how many points were logged to that run.
     pub(crate) fn acknowledge_adopted(&self, count: u64) {
         self.set(ADOPTED + 3, count);
+    }
+
+    /// Notes that a version of the model of all was given to this writer; gives the place of the
+    /// note.
+    pub(crate) fn add_shared_version(&self, version: u64) -> usize {
+        let place = self.shared.get();
+        self.shared.set(place + 1);
+        assert!(SHARED + 2 * place + 2 < PAGE_WORDS, "the page has room");
+        self.set(SHARED + 1 + 2 * place, version);
+        self.set(SHARED, place as u64 + 1);
+        place
+    }
+
+    /// Notes that the alias was moved to that version from another one, or from none (0).
+    pub(crate) fn set_shared_move(&self, place: usize, from: u64) {
+        self.set(SHARED + 2 + 2 * place, from + 1);
     }
 
     /// Notes that the writer ends by its own will.
@@ -164,6 +191,13 @@ impl Page {
         let number = self.0[ADOPTED].checked_sub(1)?;
         let life = Life { number, child: self.0[ADOPTED + 1] };
         Some((life, self.0[ADOPTED + 2] as u32, self.0[ADOPTED + 3]))
+    }
+
+    /// The versions of the model of all that the writer was given, and from which one (0: none) it
+    /// has moved the alias there.
+    pub(crate) fn shared(&self) -> Vec<(u64, Option<u64>)> {
+        let noted = self.0[SHARED + 1..].chunks_exact(2).take(self.0[SHARED] as usize);
+        noted.map(|words| (words[0], words[1].checked_sub(1))).collect()
     }
 
     pub(crate) fn run(&self, run: u32) -> RunId {

@@ -14,7 +14,9 @@
 )]
 
 mod check;
+mod files;
 mod ledger;
+mod models;
 mod random;
 mod reader;
 mod round;
@@ -153,6 +155,10 @@ fn report(outcome: &Outcome, began: Instant) {
     println!(
         "  {} runs purged, {} restored, {} points logged to runs of the dead",
         counts.purged, counts.restored, counts.adopted
+    );
+    println!(
+        "  {} models and versions of writers, {} versions of the one of all, its alias moved {} times",
+        counts.things, counts.shared, counts.moves
     );
     println!("  calls in flight: {whole} took effect, {absent} did not; killed during:");
     for (phase, count) in kills_by_phase {

@@ -22,7 +22,7 @@ const KILLS_PER_CHECK: u64 = 75;
 const ENDING_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The phases at which writers are made to die; none may be without a kill.
-const AIMED_AT: [Phase; 10] = [
+const AIMED_AT: [Phase; 11] = [
     Phase::Opening,
     Phase::StartingRun,
     Phase::Points,
@@ -33,6 +33,7 @@ const AIMED_AT: [Phase; 10] = [
     Phase::Closing,
     Phase::Forking,
     Phase::Purging,
+    Phase::Models,
 ];
 
 /// How a round is to be.
@@ -177,7 +178,7 @@ impl Round {
         }
         // Only who dies between the note and the call is caught at noting early.
         let is_early = self.settings.deceit == Deceit::AcknowledgesEarly;
-        let chosen = if is_early { 2 } else { self.next_life % 16 };
+        let chosen = if is_early { 2 } else { self.next_life % 17 };
         let missed = self.phases_missed();
         if self.outcome.kills >= self.plan.kills && !missed.is_empty() {
             let phase = missed[self.random.below(missed.len() as u64) as usize];
@@ -194,6 +195,7 @@ impl Round {
             12 => (Phase::Closing, 2, 8000),
             13 => (Phase::Forking, 1, 600),
             14 => (Phase::Purging, 1, 3000),
+            15 => (Phase::Models, 4, 4000),
             _ => return None,
         };
         let nth = 1 + self.random.below(often);

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use crate::files::{artifact, told_by};
+use crate::models::{Change, Models};
 use crate::random::{Random, mix};
 
 /// Metrics that are logged one by one through a handle.
@@ -101,6 +103,11 @@ pub(crate) enum Op {
         run: u32,
         number: u64,
     },
+    /// Changes the writer's models.
+    Model {
+        change: Change,
+        number: u64,
+    },
     Finish {
         run: u32,
     },
@@ -193,32 +200,6 @@ pub(crate) fn tags(life: Life, run: u32, number: u64) -> Vec<(String, String)> {
     vec![("last".to_owned(), text.clone()), (format!("each 5/{}", number % 5), text)]
 }
 
-/// The path and the bytes of a file; every third one is the same for all writers.
-pub(crate) fn artifact(life: Life, run: u32, number: u64) -> (String, Vec<u8>) {
-    let path = format!("files/{}.bin", number % 4);
-    if number.is_multiple_of(3) {
-        return (path, file_bytes(number % 2, 200_000));
-    }
-    let seed = mix(number ^ life.number ^ mix(life.child ^ u64::from(run)));
-    (path, file_bytes(seed, 1 + (seed >> 8) as usize % 100_000))
-}
-
-/// Bytes that tell what they should be.
-fn file_bytes(seed: u64, length: usize) -> Vec<u8> {
-    let mut bytes = format!("{seed}:{length}\n").into_bytes();
-    (0..length as u64 / 8).for_each(|word| bytes.extend(mix(seed ^ mix(word)).to_le_bytes()));
-    bytes
-}
-
-/// In short what a file holds; nothing when its bytes are not those that were logged.
-pub(crate) fn told_by(bytes: &[u8]) -> Option<String> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    let told = std::str::from_utf8(&bytes[..end]).ok()?;
-    let (seed, length) = told.split_once(':')?;
-    let whole = file_bytes(seed.parse().ok()?, length.parse().ok()?);
-    (whole == bytes).then(|| told.to_owned())
-}
-
 /// What may have become of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -248,6 +229,7 @@ pub(crate) struct RunModel {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) runs: Vec<RunModel>,
+    pub(crate) models: Models,
     /// The runs that it has a handle of.
     pub(crate) held: BTreeSet<u32>,
     pub(crate) is_open: bool,
@@ -299,6 +281,13 @@ impl Model {
                 let (path, bytes) = artifact(life, run, number);
                 let told = told_by(&bytes).unwrap_or_default();
                 self.runs[run as usize].artifacts.insert(path, told);
+            }
+            Op::Model { change, number } => {
+                let files = match change {
+                    Change::Version { run } => self.runs[run as usize].artifacts.clone(),
+                    _ => BTreeMap::new(),
+                };
+                self.models.apply(life, change, number, &files);
             }
             Op::Finish { run } => {
                 self.held.remove(&run);
@@ -379,6 +368,10 @@ impl Script {
             162..164 => self.restore_or_gc(),
             164..166 => Op::Adopt { pick: self.random.next(), count: 1 + self.random.below(50) },
             166..174 => Op::Artifact { run, number: self.model.batches },
+            174..181 => {
+                let change = self.model.models.draw(self.life, run, &mut self.random);
+                Op::Model { change, number: self.model.batches }
+            }
             _ => Op::Pause { micros: self.random.below(60_000) },
         }
     }

@@ -9,9 +9,11 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use tracklite::internals::{forking, mutant};
-use tracklite::{Database, ErrorKind, MetricPoint, Result, Run, Timestamp};
+use tracklite::{Database, ErrorKind, LoggedModelId, MetricPoint, Result, Run, Timestamp};
 
+use crate::files;
 use crate::ledger::{self, Ledger, Page, Phase};
+use crate::models;
 use crate::script::{self, Fate, Life, Model, Op, Progress, Replay, Script};
 use crate::settings::{Deceit, Doom, Settings};
 
@@ -67,6 +69,8 @@ struct Writer<'a> {
     database: Option<Database>,
     runs: HashMap<u32, Run>,
     ids: HashMap<u32, tracklite::RunId>,
+    /// The logged models that it has made.
+    logged: HashMap<u32, LoggedModelId>,
     done: u64,
     has_adopted: bool,
 }
@@ -90,6 +94,7 @@ fn live(settings: &Settings, life: Life, doom: Option<Doom>) -> bool {
         database: None,
         runs: HashMap::new(),
         ids: HashMap::new(),
+        logged: HashMap::new(),
         done: 0,
         has_adopted: false,
     };
@@ -157,9 +162,18 @@ impl Writer<'_> {
             }
             Op::Untag { run } => self.runs[&run].delete_tag("last"),
             Op::Artifact { run, number } => {
-                let (path, bytes) = script::artifact(self.life, run, number);
+                let (path, bytes) = files::artifact(self.life, run, number);
                 let artifacts = self.runs[&run].artifacts();
                 until_recovered(|| artifacts.log_bytes(&path, &bytes))
+            }
+            Op::Model { change, number } => {
+                let run = match change {
+                    models::Change::Version { run } => self.runs.get(&run),
+                    _ => None,
+                };
+                let database = self.database.as_ref().expect("the script opens first");
+                let what = (self.life, change, number);
+                models::perform(database, what, run, &mut self.logged, &self.ledger)
             }
             Op::Finish { run } => match self.runs.remove(&run) {
                 Some(run) => tolerate_failed_sync(run.finish()),
@@ -395,10 +409,8 @@ fn altered(value: f64, flip: bool) -> f64 {
     if flip { f64::from_bits(value.to_bits() ^ 1) } else { value }
 }
 
-/// A writer killed in the middle of a sync makes the next syncs of all others fail until each has
-/// written its pages again: what was logged is no less there.
 /// Tries again while the file is poisoned by a process that was killed in a sync.
-fn until_recovered(work: impl Fn() -> Result<()>) -> Result<()> {
+pub(crate) fn until_recovered(work: impl Fn() -> Result<()>) -> Result<()> {
     loop {
         match work() {
             Err(error) if error.kind() == ErrorKind::Poisoned => {}
@@ -407,7 +419,9 @@ fn until_recovered(work: impl Fn() -> Result<()>) -> Result<()> {
     }
 }
 
-fn tolerate_failed_sync(outcome: Result<()>) -> Result<()> {
+/// A writer killed in the middle of a sync makes the next syncs of all others fail until each has
+/// written its pages again: what was logged is no less there.
+pub(crate) fn tolerate_failed_sync(outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(error) if error.kind() == ErrorKind::Poisoned => Ok(()),
         other => other,
@@ -432,6 +446,7 @@ fn phase_of(op: Op) -> Phase {
         Op::Rows { .. } => Phase::Rows,
         Op::Params { .. } | Op::Tags { .. } | Op::Untag { .. } => Phase::Metadata,
         Op::Artifact { .. } => Phase::Syncing,
+        Op::Model { .. } => Phase::Models,
         Op::Delete { .. } | Op::Restore { .. } => Phase::Metadata,
         Op::Gc => Phase::Purging,
         Op::Adopt { .. } => Phase::Points,

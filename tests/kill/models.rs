@@ -1,0 +1,414 @@
+//! Registered models, versions, aliases and logged models: what writers do with them, what must
+//! therefore be there, and what was read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use tracklite::{
+    ArtifactOwner, Artifacts, Database, ErrorKind, LoggedModelId, LoggedModelMetric,
+    LoggedModelStatus, RegisteredModel, RegistrySearch, Result, Run, SqlValue,
+};
+
+use crate::check::{Complaint, Fault, unless_purged};
+use crate::files;
+use crate::ledger::{Ledger, Page};
+use crate::random::Random;
+use crate::script::Life;
+use crate::writer::{tolerate_failed_sync, until_recovered};
+
+/// The registered model that all writers have together, and its alias.
+pub(crate) const SHARED: &str = "shared";
+pub(crate) const CHAMPION: &str = "champion";
+/// The most logged models of one writer.
+const LOGGED_MAX: u32 = 4;
+/// More models than a round creates.
+const MODELS_MOST: usize = 1000;
+
+/// What is known of a thing, by what it is about.
+pub(crate) type Facts = BTreeMap<String, String>;
+/// Things by name.
+pub(crate) type Things = BTreeMap<String, Facts>;
+
+/// What a writer does with the model that it registers, with the logged models that it makes, and
+/// with the model of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Register,
+    /// A version with the files of a run.
+    Version {
+        run: u32,
+    },
+    /// A version with the files of a logged model.
+    VersionOf {
+        model: u32,
+    },
+    Alias {
+        version: u64,
+    },
+    Tag {
+        version: u64,
+    },
+    DeleteVersion {
+        version: u64,
+    },
+    Log,
+    Say {
+        model: u32,
+    },
+    File {
+        model: u32,
+    },
+    DeleteLogged {
+        model: u32,
+    },
+    /// A new version of the model of all, and its alias moved there by compare-and-set.
+    Shared,
+}
+
+/// What must be there of one writer's models.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Models {
+    pub(crate) things: Things,
+    is_registered: bool,
+    last_version: u64,
+    logged: u32,
+}
+
+fn logged_name(life: Life, model: u32) -> String {
+    format!("{}-{}-{model}", life.number, life.child)
+}
+
+fn version_name(life: Life, version: u64) -> String {
+    format!("{life}/{version}")
+}
+
+fn alias_fact() -> String {
+    format!("alias/{CHAMPION}")
+}
+
+fn told(number: u64) -> String {
+    format!("v{number}")
+}
+
+fn model_file(life: Life, model: u32, number: u64) -> (String, Vec<u8>) {
+    let (_, bytes) = files::artifact(life, model, number);
+    (format!("{}.bin", number % 2), bytes)
+}
+
+impl Models {
+    /// Draws what is done next.
+    pub(crate) fn draw(&self, life: Life, run: u32, random: &mut Random) -> Change {
+        if !self.is_registered {
+            return Change::Register;
+        }
+        let versions: Vec<u64> = (1..=self.last_version)
+            .filter(|version| self.things.contains_key(&version_name(life, *version)))
+            .collect();
+        let logged: Vec<u32> = (0..self.logged)
+            .filter(|model| self.fact(life, *model, "lifecycle") == Some("active"))
+            .collect();
+        let mut version = || versions.get(random.below(versions.len().max(1) as u64) as usize);
+        let (one, other) = (version().copied(), version().copied());
+        let model = logged.get(random.below(logged.len().max(1) as u64) as usize).copied();
+        match (random.below(14), one, other, model) {
+            (0 | 1, Some(version), _, _) => Change::Alias { version },
+            (2, Some(version), _, _) => Change::Tag { version },
+            (3, Some(version), Some(other), _) if version != other => {
+                Change::DeleteVersion { version }
+            }
+            (4, _, _, Some(model)) => Change::VersionOf { model },
+            (5, _, _, Some(model)) => Change::Say { model },
+            (6, _, _, Some(model)) => Change::File { model },
+            (7, _, _, Some(model)) => Change::DeleteLogged { model },
+            (8 | 9, ..) if self.logged < LOGGED_MAX => Change::Log,
+            (8..12, ..) => Change::Shared,
+            _ => Change::Version { run },
+        }
+    }
+
+    fn fact(&self, life: Life, model: u32, fact: &str) -> Option<&str> {
+        self.things.get(&logged_name(life, model))?.get(fact).map(String::as_str)
+    }
+
+    fn pinned(&mut self, life: Life, number: u64, files: Facts) {
+        self.last_version += 1;
+        let mut facts = files;
+        facts.insert("description".to_owned(), told(number));
+        self.things.insert(version_name(life, self.last_version), facts);
+    }
+
+    fn files_of(&self, life: Life, model: u32) -> Facts {
+        let facts = self.things.get(&logged_name(life, model)).into_iter().flatten();
+        let files = facts.filter(|(fact, _)| fact.starts_with("file/"));
+        files.map(|(path, told)| (path.clone(), told.clone())).collect()
+    }
+
+    /// Takes in a change; `run_files` are those of the run that it is of.
+    pub(crate) fn apply(&mut self, life: Life, change: Change, number: u64, run_files: &Facts) {
+        match change {
+            Change::Register => {
+                self.is_registered = true;
+                self.things.insert(life.to_string(), Facts::new());
+            }
+            Change::Version { .. } => {
+                let files = run_files.iter();
+                let files = files.map(|(path, told)| (format!("file/{path}"), told.clone()));
+                self.pinned(life, number, files.collect());
+            }
+            Change::VersionOf { model } => {
+                self.pinned(life, number, self.files_of(life, model));
+            }
+            Change::Alias { version } => {
+                let facts = self.things.entry(life.to_string()).or_default();
+                facts.insert(alias_fact(), version.to_string());
+            }
+            Change::Tag { version } => {
+                let facts = self.things.entry(version_name(life, version)).or_default();
+                facts.insert("tag/last".to_owned(), told(number));
+            }
+            Change::DeleteVersion { version } => {
+                self.things.remove(&version_name(life, version));
+                let facts = self.things.entry(life.to_string()).or_default();
+                facts.retain(|_, named| *named != version.to_string());
+            }
+            Change::Log => {
+                let facts = [("lifecycle", "active".to_owned()), ("param/first", told(number))];
+                let facts = facts.map(|(fact, value)| (fact.to_owned(), value)).into();
+                self.things.insert(logged_name(life, self.logged), facts);
+                self.logged += 1;
+            }
+            Change::Say { .. } | Change::File { .. } | Change::DeleteLogged { .. } => {
+                self.apply_to_logged(life, change, number);
+            }
+            Change::Shared => {}
+        }
+    }
+
+    fn apply_to_logged(&mut self, life: Life, change: Change, number: u64) {
+        let (Change::Say { model } | Change::File { model } | Change::DeleteLogged { model }) =
+            change
+        else {
+            return;
+        };
+        let facts = self.things.entry(logged_name(life, model)).or_default();
+        match change {
+            Change::Say { .. } => {
+                facts.insert("tag/last".to_owned(), told(number));
+            }
+            Change::File { .. } => {
+                let (path, bytes) = model_file(life, model, number);
+                let told = files::told_by(&bytes).unwrap_or_default();
+                facts.insert(format!("file/{path}"), told);
+            }
+            _ => {
+                facts.insert("lifecycle".to_owned(), "deleted".to_owned());
+            }
+        }
+    }
+}
+
+/// Makes a change; `run` is the one that it is of, `logged` the logged models so far.
+pub(crate) fn perform(
+    database: &Database,
+    (life, change, number): (Life, Change, u64),
+    run: Option<&Run>,
+    logged: &mut HashMap<u32, LoggedModelId>,
+    ledger: &Ledger,
+) -> Result<()> {
+    let registry = database.registry();
+    let own = || registry.model(&life.to_string());
+    let file = |model: &u32| ArtifactOwner::LoggedModel(logged[model]);
+    match change {
+        Change::Register => {
+            tolerate_failed_sync(registry.create_model(&life.to_string()).map(drop))
+        }
+        Change::Version { .. } => {
+            let run = run.expect("a version is made of a run that is held");
+            create_version(&own()?, &format!("runs:/{}", run.id()), number)
+        }
+        Change::VersionOf { model } => {
+            create_version(&own()?, &format!("models:/{}", logged[&model]), number)
+        }
+        Change::Alias { version } => {
+            let model = own()?;
+            let before = model.info()?.aliases.get(CHAMPION).copied();
+            tolerate_failed_sync(model.move_alias(CHAMPION, before, version))
+        }
+        Change::Tag { version } => {
+            tolerate_failed_sync(own()?.version(version)?.set_tag("last", told(number)))
+        }
+        Change::DeleteVersion { version } => {
+            tolerate_failed_sync(own()?.version(version)?.delete())
+        }
+        Change::Log => {
+            let place = logged.len() as u32;
+            let model = database.default_experiment()?.new_logged_model();
+            let model = model.name(&logged_name(life, place)).param("first", told(number));
+            logged.insert(place, model.create()?.id());
+            Ok(())
+        }
+        Change::Say { model } => {
+            let model = database.logged_model(logged[&model])?;
+            model.set_tag("last", told(number))?;
+            // These are not looked at: they are records beside the others.
+            model.log_metrics([LoggedModelMetric::new("accuracy", number as f64, 0)])?;
+            model.finalize(LoggedModelStatus::Ready)
+        }
+        Change::File { model } => {
+            let (path, bytes) = model_file(life, model, number);
+            let artifacts = database.artifacts_of(file(&model))?;
+            until_recovered(|| artifacts.log_bytes(&path, &bytes))
+        }
+        Change::DeleteLogged { model } => database.logged_model(logged[&model])?.delete(),
+        Change::Shared => share(database, (life, number), ledger),
+    }
+}
+
+fn create_version(model: &RegisteredModel, source: &str, number: u64) -> Result<()> {
+    let version = model.new_version(source).description(told(number));
+    tolerate_failed_sync(version.create().map(drop))
+}
+
+/// Makes a version of the model of all its champion, unless somebody else is quicker, and notes
+/// what was acknowledged.
+fn share(database: &Database, (life, number): (Life, u64), ledger: &Ledger) -> Result<()> {
+    let registry = database.registry();
+    let model = match registry.create_model(SHARED) {
+        Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Poisoned) => {
+            registry.model(SHARED)?
+        }
+        other => other?,
+    };
+    let created = model.new_version("s3://models").description(format!("{life} {number}")).create();
+    let version = match created {
+        Err(error) if error.kind() == ErrorKind::Poisoned => return Ok(()),
+        other => other?.version(),
+    };
+    let place = ledger.add_shared_version(version);
+    let before = model.info()?.aliases.get(CHAMPION).copied();
+    match model.move_alias(CHAMPION, before, version) {
+        Ok(()) => {
+            ledger.set_shared_move(place, before.unwrap_or(0));
+            Ok(())
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Poisoned) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads all models but the one of all, by writer.
+pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
+    let mut found: HashMap<Life, Things> = HashMap::new();
+    let registry = database.registry();
+    let search = RegistrySearch::new().max_results(MODELS_MOST);
+    for info in registry.search_models(&search)?.items {
+        let Ok(life) = info.name.parse::<Life>() else { continue };
+        let model = registry.model(&info.name)?;
+        let aliases = model.info()?.aliases.into_iter();
+        let aliases = aliases.map(|(alias, named)| (format!("alias/{alias}"), named.to_string()));
+        let things = found.entry(life).or_default();
+        things.insert(info.name, aliases.collect());
+        for version in model.versions()? {
+            let owner =
+                ArtifactOwner::ModelVersion { model: version.model, version: version.version };
+            let Some(mut facts) = unless_purged(file_facts(&database.artifacts_of(owner)?))? else {
+                continue;
+            };
+            facts.extend(version.description.map(|it| ("description".to_owned(), it)));
+            facts
+                .extend(version.tags.into_iter().map(|(key, value)| (format!("tag/{key}"), value)));
+            things.insert(version_name(life, version.version), facts);
+        }
+    }
+    for row in database.sql("SELECT model_id FROM logged_models")?.rows {
+        let Some(SqlValue::Text(id)) = row.first() else { continue };
+        let id = id.parse()?;
+        let info = database.logged_model(id).and_then(|model| model.info());
+        let Some(info) = unless_purged(info)? else { continue };
+        let artifacts = database.artifacts_of(ArtifactOwner::LoggedModel(id))?;
+        let Some(mut facts) = unless_purged(file_facts(&artifacts))? else { continue };
+        facts.insert("lifecycle".to_owned(), info.lifecycle.as_str().to_owned());
+        facts.extend(info.params.into_iter().map(|(key, value)| (format!("param/{key}"), value)));
+        facts.extend(info.tags.into_iter().map(|(key, value)| (format!("tag/{key}"), value)));
+        let mut parts = info.name.split('-').filter_map(|part| part.parse().ok());
+        if let (Some(number), Some(child)) = (parts.next(), parts.next()) {
+            found.entry(Life { number, child }).or_default().insert(info.name, facts);
+        }
+    }
+    Ok(found)
+}
+
+fn file_facts(artifacts: &Artifacts) -> Result<Facts> {
+    let files = files::told_files(artifacts)?.into_iter();
+    Ok(files.map(|(path, told)| (format!("file/{path}"), told)).collect())
+}
+
+/// Whether a dead writer's models are what they must be.
+pub(crate) fn agrees(wanted: &Things, found: &Things) -> bool {
+    let is_gone = |facts: &Facts| facts.get("lifecycle").is_some_and(|it| it == "deleted");
+    found.keys().all(|name| wanted.contains_key(name))
+        && wanted.iter().all(|(name, facts)| match found.get(name) {
+            Some(found) => found == facts,
+            None => is_gone(facts),
+        })
+}
+
+/// What is not there of what a living writer had made before and has not undone.
+pub(crate) fn lacking<'a>(least: &'a Models, most: &Models, found: &Things) -> Option<&'a str> {
+    let is_due = |name: &&String| {
+        let later = most.things.get(*name);
+        let lifecycle = later.and_then(|facts| facts.get("lifecycle"));
+        later.is_some() && lifecycle.is_none_or(|it| it == "active")
+    };
+    let mut due = least.things.keys().filter(is_due);
+    due.find(|name| !found.contains_key(*name)).map(String::as_str)
+}
+
+/// What writers have noted of the model of all: version, who was given it, and from which version
+/// (0: none) the alias was moved there.
+pub(crate) fn noted(pages: &[(Life, Page)]) -> Vec<(u64, Life, Option<u64>)> {
+    let of = |(life, page): &(Life, Page)| {
+        let life = *life;
+        page.shared().into_iter().map(move |(version, from)| (version, life, from))
+    };
+    pages.iter().flat_map(of).collect()
+}
+
+/// Checks the model of all: each version went to one writer and is there, of two who moved the
+/// alias from the same version only one was told so, and no move was lost.
+pub(crate) fn check_shared(
+    database: &Database,
+    noted: &[(u64, Life, Option<u64>)],
+) -> Result<Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    let mut tell = |fault, text: String| complaints.push(Complaint::new(fault, text));
+    if noted.is_empty() {
+        return Ok(complaints);
+    }
+    let model = database.registry().model(SHARED)?;
+    let versions: BTreeMap<u64, String> = model
+        .versions()?
+        .into_iter()
+        .map(|it| (it.version, it.description.unwrap_or_default()))
+        .collect();
+    let (mut given, mut left) = (BTreeSet::new(), BTreeSet::new());
+    for (version, life, from) in noted {
+        if !given.insert(version) {
+            tell(Fault::Altered, format!("version {version} was given to two writers"));
+        }
+        match versions.get(version) {
+            Some(told) if told.starts_with(&format!("{life} ")) => {}
+            found => tell(Fault::Lost, format!("version {version} of writer {life} is {found:?}")),
+        }
+        if from.is_some_and(|from| !left.insert(from)) {
+            tell(Fault::Altered, format!("the alias was moved twice from version {from:?}"));
+        }
+    }
+    let champion = model.info()?.aliases.get(CHAMPION).copied().unwrap_or(0);
+    if left.contains(&champion) {
+        tell(Fault::Lost, format!("the alias names version {champion}, from which it was moved"));
+    }
+    if champion > 0 && model.version_by_alias(CHAMPION).is_err() {
+        tell(Fault::Altered, format!("the alias names version {champion}, which is not there"));
+    }
+    Ok(complaints)
+}
