@@ -99,10 +99,14 @@ mod artifact_download;
 mod artifact_gc;
 #[cfg(not(loom))]
 mod artifact_path;
+mod artifact_pipeline;
+#[cfg(not(loom))]
 #[cfg(not(loom))]
 mod artifact_reader;
 #[cfg(not(loom))]
 mod artifact_run;
+#[cfg(not(loom))]
+mod artifact_store;
 #[cfg(all(feature = "parquet", not(loom)))]
 mod artifact_table;
 #[cfg(not(loom))]

@@ -1,0 +1,101 @@
+//! A large file on its way into the database: one thread reads and cuts it, one hashes and stores
+//! its chunks, one hashes it as a whole.
+//!
+//! Each piece goes to the other two at once, and its memory comes back to the first when both are
+//! done. The channels hold one piece each, so that at most six pieces are in memory.
+
+use std::io::Read;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+
+use crate::artifact_store::{ChunkStore, FileChunks, fill, hash_chunks};
+use crate::entity::ContentHash;
+use crate::error::Result;
+use crate::format::chunk::{self, FileHasher};
+
+/// Some bytes of a file in a row.
+struct Piece {
+    bytes: Vec<u8>,
+    /// So many of them were at the end of the piece before.
+    carried: usize,
+    /// The lengths of the chunks that begin and end here, from the first byte on.
+    lengths: Vec<usize>,
+}
+
+/// Where a thread takes its pieces from, and where it brings them when it is done.
+type Work = (Receiver<Arc<Piece>>, Sender<Arc<Piece>>);
+
+/// Stores a file that begins with `first` and goes on with what `source` gives; gives its size,
+/// hash and chunks. `passed` is told how many bytes have come.
+pub(crate) fn store_file(
+    store: &mut ChunkStore<'_>,
+    first: Vec<u8>,
+    source: &mut dyn Read,
+    passed: &mut dyn FnMut(usize),
+) -> Result<(u64, ContentHash, FileChunks)> {
+    let (to_store, to_be_stored) = sync_channel(1);
+    let (to_hash, to_be_hashed) = sync_channel(1);
+    let (done, free) = channel();
+    let (storing, hashing): (Work, Work) = ((to_be_stored, done.clone()), (to_be_hashed, done));
+    let (read, stored, hasher) = thread::scope(|scope| {
+        let storing = scope.spawn(|| store_pieces(store, storing));
+        let hashing = scope.spawn(|| hash_pieces(hashing));
+        let read = read_pieces(first, source, passed, [to_store, to_hash], &free);
+        let stored = storing.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (read, stored, hashing.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    // What the one who stores could not do made the one who reads stop.
+    let chunks = stored?;
+    Ok((read?, hasher.finish(), chunks))
+}
+
+/// Reads and cuts up to the end of the file; gives its size.
+fn read_pieces(
+    first: Vec<u8>,
+    source: &mut dyn Read,
+    passed: &mut dyn FnMut(usize),
+    others: [SyncSender<Arc<Piece>>; 2],
+    free: &Receiver<Arc<Piece>>,
+) -> Result<u64> {
+    let (mut bytes, mut carried, mut is_end) = (first, 0, false);
+    let mut size = 0;
+    loop {
+        let lengths = chunk::cut(&bytes, is_end);
+        let end = lengths.iter().sum();
+        size += end as u64;
+        let mut next = free.try_iter().find_map(Arc::into_inner).map_or(Vec::new(), |it| it.bytes);
+        next.clear();
+        next.extend_from_slice(bytes.get(end..).unwrap_or_default());
+        let piece = Arc::new(Piece { bytes, carried, lengths });
+        let is_taken = others.iter().all(|other| other.send(Arc::clone(&piece)).is_ok());
+        if is_end || !is_taken {
+            return Ok(size);
+        }
+        drop(piece);
+        carried = next.len();
+        let (got, has_ended) = fill(&mut next, source)?;
+        passed(got);
+        (bytes, is_end) = (next, has_ended);
+    }
+}
+
+fn store_pieces(store: &mut ChunkStore<'_>, (pieces, done): Work) -> Result<FileChunks> {
+    let mut file = FileChunks::default();
+    for piece in pieces {
+        store.put_next(&mut file, &hash_chunks(&piece.bytes, &piece.lengths))?;
+        // Nobody may want it any more.
+        let _ = done.send(piece);
+    }
+    Ok(file)
+}
+
+fn hash_pieces((pieces, done): Work) -> FileHasher {
+    let mut hasher = FileHasher::default();
+    for piece in pieces {
+        hasher.update(piece.bytes.get(piece.carried..).unwrap_or_default());
+        let _ = done.send(piece);
+    }
+    hasher
+}

@@ -1,0 +1,250 @@
+//! Chunks on their way into the database: of small files many at a time, each of them stored once.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::io::Read;
+use std::ops::Range;
+
+use foldhash::fast::RandomState;
+
+use crate::engine::Engine;
+use crate::entity::ContentHash;
+use crate::error::{Error, Result};
+use crate::format::chunk::{self, CHUNK_BYTES_MAX, ChunkEncoder, FileHasher};
+use crate::format::record::{ChunksStored, FileContent, StoredChunk};
+use crate::log::{ChunkAmount, Log, padded};
+use crate::sys::checksum::crc32c_bytes;
+
+/// How many bytes of files are in hand at a time; several of the largest chunks.
+const BLOCK_BYTES: usize = 3 * CHUNK_BYTES_MAX;
+/// A file of more chunks than this is named by lists of them.
+const NAMED_CHUNKS_MAX: usize = 64;
+/// How many chunks one list names: as many as make a list of average length.
+const LIST_CHUNKS: usize = 8192;
+/// After so many chunks that no frame names yet, one does that names no file.
+const UNNAMED_CHUNKS_MAX: usize = 16_384;
+
+/// Reads until `bytes` are a block; how many came, and whether the file has ended before.
+pub(crate) fn fill(bytes: &mut Vec<u8>, source: &mut dyn Read) -> Result<(usize, bool)> {
+    let room = BLOCK_BYTES.saturating_sub(bytes.len());
+    bytes.reserve_exact(room);
+    let got = (&mut *source).take(room as u64).read_to_end(bytes);
+    let got = got.map_err(|source| Error::io("reading a file to be logged", source))?;
+    Ok((got, got < room))
+}
+
+/// The hashes of chunks that stand one behind the other, with their lengths.
+pub(crate) fn hash_chunks<'a>(
+    mut bytes: &'a [u8],
+    lengths: &[usize],
+) -> Vec<(ContentHash, &'a [u8])> {
+    let hash = |length: &usize| {
+        let (piece, rest) = bytes.split_at((*length).min(bytes.len()));
+        bytes = rest;
+        (chunk::hash(piece), piece)
+    };
+    lengths.iter().map(hash).collect()
+}
+
+/// Files in hand one behind the other, and their chunks, none of which is stored yet.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) chunks: Vec<(Range<usize>, ContentHash)>,
+}
+
+impl Block {
+    /// Cuts a file that stands in hand from `start` on; gives its size, hash and chunks.
+    pub(crate) fn cut(&mut self, start: usize) -> (u64, ContentHash, FileChunks) {
+        let bytes = self.bytes.get(start..).unwrap_or_default();
+        let lengths = chunk::cut(bytes, true);
+        let hashed = hash_chunks(bytes, &lengths);
+        let digest = match hashed[..] {
+            // The one chunk of a small file has the hash of the file.
+            [(only, _)] => only,
+            _ => {
+                let mut hasher = FileHasher::default();
+                hasher.update(bytes);
+                hasher.finish()
+            }
+        };
+        let mut at = start;
+        for (hash, piece) in &hashed {
+            self.chunks.push((at..at + piece.len(), *hash));
+            at += piece.len();
+        }
+        let named = hashed.iter().map(|(hash, _)| *hash).collect();
+        (bytes.len() as u64, digest, FileChunks { chunks: named, lists: Vec::new() })
+    }
+}
+
+/// The chunks of a file so far: their names, and those of lists of the ones before.
+#[derive(Debug, Default)]
+pub(crate) struct FileChunks {
+    chunks: Vec<ContentHash>,
+    lists: Vec<ContentHash>,
+}
+
+/// Chunks that were written and that no frame names yet; what is left of them when the upload ends,
+/// however it does, is given back.
+pub(crate) struct Unnamed<'a> {
+    log: &'a Log,
+    pub(crate) chunks: Vec<StoredChunk>,
+    /// Their hashes, and those of chunks that were there before, or that a frame names meanwhile.
+    pub(crate) known: HashSet<ContentHash, RandomState>,
+    /// A frame that names them may have been written although the attempt failed.
+    pub(crate) is_doubtful: Cell<bool>,
+}
+
+impl<'a> Unnamed<'a> {
+    fn new(log: &'a Log) -> Self {
+        let is_doubtful = Cell::new(false);
+        Unnamed { log, chunks: Vec::new(), known: HashSet::default(), is_doubtful }
+    }
+
+    /// Gives space back that no frame names and none will.
+    pub(crate) fn give_back(&self, chunks: &[StoredChunk]) -> Result<()> {
+        if chunks.is_empty() || self.log.is_poisoned()? {
+            return Ok(());
+        }
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for chunk in chunks {
+            let end = chunk.offset + padded(u64::from(chunk.coded));
+            match ranges.last_mut() {
+                Some(last) if last.end == chunk.offset => last.end = end,
+                _ => ranges.push(chunk.offset..end),
+            }
+        }
+        ranges.into_iter().try_for_each(|range| self.log.punch_within(range))
+    }
+}
+
+impl Drop for Unnamed<'_> {
+    fn drop(&mut self) {
+        // What cannot be given back now is by gc, once this process is gone.
+        if !self.is_doubtful.get() {
+            let _ = self.give_back(&self.chunks);
+        }
+    }
+}
+
+/// Puts chunks into the database that are not there.
+pub(crate) struct ChunkStore<'a> {
+    pub(crate) engine: &'a Engine,
+    encoder: ChunkEncoder,
+    /// Memory for chunks as they are stored.
+    coded: Vec<u8>,
+    pub(crate) unnamed: Unnamed<'a>,
+    amount: ChunkAmount,
+}
+
+impl<'a> ChunkStore<'a> {
+    /// A store for files that seem to have so many bytes.
+    pub(crate) fn new(engine: &'a Engine, bytes: u64) -> Result<Self> {
+        Ok(ChunkStore {
+            engine,
+            encoder: ChunkEncoder::new()?,
+            coded: Vec::new(),
+            unnamed: Unnamed::new(&engine.log),
+            amount: ChunkAmount { left: bytes, written: 0 },
+        })
+    }
+
+    /// Stores the chunks of a block, which end at `end`; what follows stays in hand.
+    pub(crate) fn put_block(&mut self, block: &mut Block, end: usize) -> Result<()> {
+        let piece = |(range, hash): &(Range<usize>, ContentHash)| {
+            (*hash, block.bytes.get(range.clone()).unwrap_or_default())
+        };
+        let pieces: Vec<(ContentHash, &[u8])> = block.chunks.iter().map(piece).collect();
+        self.put(&pieces)?;
+        block.chunks.clear();
+        block.bytes.drain(..end.min(block.bytes.len()));
+        Ok(())
+    }
+
+    /// Takes in the next chunks of a large file, and stores those that are not stored yet.
+    pub(crate) fn put_next(
+        &mut self,
+        file: &mut FileChunks,
+        chunks: &[(ContentHash, &[u8])],
+    ) -> Result<()> {
+        file.chunks.extend(chunks.iter().map(|(hash, _)| *hash));
+        self.put(chunks)?;
+        if file.chunks.len() >= LIST_CHUNKS { self.end_list(file) } else { Ok(()) }
+    }
+
+    /// Stores those chunks that are not stored yet.
+    fn put(&mut self, chunks: &[(ContentHash, &[u8])]) -> Result<()> {
+        let known = &mut self.unnamed.known;
+        let fresh: Vec<_> = chunks.iter().filter(|(hash, _)| known.insert(*hash)).collect();
+        let hashes: Vec<ContentHash> = fresh.iter().map(|(hash, _)| *hash).collect();
+        let found = self.engine.with_index(|index, _| index.chunks(&hashes))?;
+        let mut missing = fresh.iter().zip(&found).filter(|(_, found)| found.is_none()).peekable();
+        while missing.peek().is_some() {
+            let (mut lengths, mut written) = (Vec::new(), Vec::new());
+            let coded = &mut self.coded;
+            coded.clear();
+            for ((hash, bytes), _) in missing.by_ref() {
+                let start = coded.len();
+                let codec = self.encoder.encode(bytes, coded);
+                let own = coded.get(start..).unwrap_or_default();
+                written.push(StoredChunk {
+                    hash: *hash,
+                    // A chunk has at most 1 MiB.
+                    length: bytes.len() as u32,
+                    coded: own.len() as u32,
+                    codec,
+                    offset: 0,
+                    checksum: crc32c_bytes(0, own),
+                });
+                coded.resize(padded(coded.len() as u64) as usize, 0);
+                lengths.push(coded.len() - start);
+                if coded.len() >= BLOCK_BYTES - CHUNK_BYTES_MAX {
+                    break;
+                }
+            }
+            let offsets = self.engine.log.write_chunks(coded, &lengths, self.amount)?;
+            self.amount.pass(coded.len() as u64);
+            for (chunk, offset) in written.into_iter().zip(offsets) {
+                self.unnamed.chunks.push(StoredChunk { offset, ..chunk });
+            }
+        }
+        if self.unnamed.chunks.len() >= UNNAMED_CHUNKS_MAX {
+            self.name_chunks()?;
+        }
+        Ok(())
+    }
+
+    /// Names the chunks so far without a file: of a file of many chunks.
+    fn name_chunks(&mut self) -> Result<()> {
+        self.engine.log.sync_chunks()?;
+        let record = ChunksStored { chunks: self.unnamed.chunks.clone() };
+        self.unnamed.is_doubtful.set(true);
+        self.engine.log.append(|_, _| Ok((vec![record.clone().into()], ())))?;
+        self.unnamed.is_doubtful.set(false);
+        self.unnamed.chunks.clear();
+        Ok(())
+    }
+
+    /// Stores the list of the chunks so far.
+    fn end_list(&mut self, file: &mut FileChunks) -> Result<()> {
+        for hashes in std::mem::take(&mut file.chunks).chunks(LIST_CHUNKS) {
+            let list: Vec<u8> = hashes.iter().flat_map(ContentHash::as_bytes).copied().collect();
+            let hash = chunk::hash(&list);
+            file.lists.push(hash);
+            self.put(&[(hash, &list)])?;
+        }
+        Ok(())
+    }
+
+    /// How a frame names the chunks of a file that has ended.
+    pub(crate) fn content(&mut self, mut file: FileChunks) -> Result<FileContent> {
+        if !file.lists.is_empty() || file.chunks.len() > NAMED_CHUNKS_MAX {
+            self.end_list(&mut file)?;
+        }
+        Ok(match file.lists.is_empty() {
+            true => FileContent::Chunks(file.chunks),
+            false => FileContent::List(file.lists),
+        })
+    }
+}
