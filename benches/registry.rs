@@ -106,6 +106,7 @@ fn searches(registry: &Registry) {
             black_box(registry.search_versions(&search).expect("a page"));
         });
     }
+    after_changes(registry, &page("tags.rank LIKE '%7777'", ""));
     for (filter, order) in [
         ("", ""),
         ("name LIKE '%_3.model_77%'", ""),
@@ -118,6 +119,26 @@ fn searches(registry: &Registry) {
             black_box(registry.search_models(&search).expect("a page"));
         });
     }
+}
+
+/// The first search after a change of a version, and after that of an alias.
+fn after_changes(registry: &Registry, search: &RegistrySearch) {
+    let model = registry.model(&name(99)).expect("it is there");
+    let mut searched = Vec::new();
+    measure("a tag of a version set, and a search after that", 21, |number| {
+        let version = model.version(1 + number as u64 % 10).expect("it is there");
+        version.set_tag("stage", number).expect("it is there");
+        let began = Instant::now();
+        black_box(registry.search_versions(search).expect("a page"));
+        searched.push(began.elapsed());
+    });
+    searched.sort_unstable();
+    let median = searched[searched.len() / 2].as_secs_f64() * 1e6;
+    println!("{:<60} {median:>10.1} us", "of that the search");
+    measure("an alias moved, and a search after that", 21, |number| {
+        model.set_alias("champion", 1 + number as u64 % 10).expect("it is there");
+        black_box(registry.search_versions(search).expect("a page"));
+    });
 }
 
 fn moves(registry: &Registry) {

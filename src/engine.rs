@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::live::LivePoints;
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions};
 use crate::mutant::{self, Mutant};
-use crate::registry_columns::VersionCache;
+use crate::registry_cache::VersionCache;
 use crate::storage::Storage;
 use crate::sys::mutex::Mutex;
 
@@ -46,8 +46,6 @@ struct Indexed {
     /// How many records have purged runs, since this process looks.
     purges: u64,
     versions: VersionCache,
-    /// How many records have changed the registry, since this process looks.
-    registry_changes: u64,
 }
 
 impl Engine {
@@ -105,15 +103,12 @@ impl Engine {
         self.with_indexed(|indexed| query(&indexed.index, &mut indexed.columns))
     }
 
-    /// As [`Engine::with_index`], with the versions that are kept beside it and the number of
-    /// changes of the registry so far.
+    /// As [`Engine::with_index`], with the versions that are kept beside it.
     pub(crate) fn with_versions<T>(
         &self,
-        mut query: impl FnMut(&Index, &mut VersionCache, u64) -> Result<T>,
+        mut query: impl FnMut(&Index, &mut VersionCache) -> Result<T>,
     ) -> Result<T> {
-        self.with_indexed(|indexed| {
-            query(&indexed.index, &mut indexed.versions, indexed.registry_changes)
-        })
+        self.with_indexed(|indexed| query(&indexed.index, &mut indexed.versions))
     }
 
     /// The extents that are not sealed, in the order of the file, and how many records have purged
@@ -145,10 +140,12 @@ impl Engine {
             if records.is_empty() {
                 return Ok(value);
             }
-            let is_appended = self.log.append(|state, _| match state.has_since(kinds, position) {
-                true => Ok((Vec::new(), false)),
-                false => Ok((records.clone(), true)),
-            });
+            let is_checked = !mutant::is_active(Mutant::UndecidedAppend);
+            let is_appended =
+                self.log.append(|state, _| match is_checked && state.has_since(kinds, position) {
+                    true => Ok((Vec::new(), false)),
+                    false => Ok((records.clone(), true)),
+                });
             if is_appended.map_err(|error| self.locate(error))? {
                 return Ok(value);
             }
@@ -239,7 +236,6 @@ impl Engine {
             columns: ColumnCache::default(),
             purges: 0,
             versions: VersionCache::default(),
-            registry_changes: 0,
         })
     }
 
@@ -268,7 +264,7 @@ impl Engine {
 
 /// Takes the frames after the index's place into the index.
 fn feed(indexed: &mut Indexed) -> Result<()> {
-    let Indexed { index, reader, columns, purges, registry_changes, .. } = indexed;
+    let Indexed { index, reader, columns, purges, versions } = indexed;
     let (mut batch, mut bytes) = (Vec::new(), 0);
     let mut applied = reader.cursor();
     let fed = reader
@@ -283,7 +279,7 @@ fn feed(indexed: &mut Indexed) -> Result<()> {
             for record in &records {
                 columns.note(record);
                 *purges += u64::from(matches!(record, Record::Purged(_)));
-                *registry_changes += u64::from(REGISTRY_KINDS.contains(&record.tag().0));
+                versions.note(record);
             }
             bytes += frame.length;
             batch.push(ChainFrame { position: at.next, hash: frame.hash, records });

@@ -200,6 +200,8 @@ mod registered_model;
 #[cfg(not(loom))]
 mod registry;
 #[cfg(not(loom))]
+mod registry_cache;
+#[cfg(not(loom))]
 mod registry_columns;
 #[cfg(not(loom))]
 mod registry_search;

@@ -41,12 +41,18 @@ pub enum Mutant {
     Rule21NoPoison,
     /// An index is believed whose position is not on the chain.
     Rule24TrustIndex,
+    /// What was decided on the index is appended whatever came between.
+    UndecidedAppend,
+    /// A change of the registry is not synced before it returns.
+    UnsyncedRegistry,
+    /// The number of a version that was deleted is given out again.
+    ReusedVersion,
 }
 
 #[cfg(feature = "internals")]
 impl Mutant {
     /// Every mutant once.
-    pub const ALL: [Mutant; 16] = [
+    pub const ALL: [Mutant; 19] = [
         Mutant::NoChecksum,
         Mutant::UnseededChecksum,
         Mutant::TrustedLength,
@@ -63,6 +69,9 @@ impl Mutant {
         Mutant::Rule19NamedBeforeSync,
         Mutant::Rule21NoPoison,
         Mutant::Rule24TrustIndex,
+        Mutant::UndecidedAppend,
+        Mutant::UnsyncedRegistry,
+        Mutant::ReusedVersion,
     ];
 }
 

@@ -1,46 +1,24 @@
-//! Versions by column, kept in memory while a registry that nobody changes is searched.
+//! Versions by column, to be searched in memory.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::error::Result;
+use crate::id::RegisteredModelId;
 use crate::index::{Index, VersionRow, VersionSelection};
 use crate::search::{
     Condition, Field, ModelVersionNumber, ModelVersionOrder, ModelVersionText, SortKey, TextTest,
 };
 
-/// The columns, once a search comes after another one with no change between.
-#[derive(Debug, Default)]
-pub(crate) struct VersionCache {
-    /// With the number of changes of the registry before they were read.
-    columns: Option<(u64, VersionColumns)>,
-    /// The number of changes before the search before this one.
-    asked_at: Option<u64>,
-}
-
-impl VersionCache {
-    /// The columns as they are after so many changes of the registry; `None` for the first search
-    /// after a change, which is answered sooner without them.
-    pub(crate) fn columns(
-        &mut self,
-        index: &Index,
-        changes: u64,
-    ) -> Result<Option<&VersionColumns>> {
-        let is_current = self.columns.as_ref().is_some_and(|(at, _)| *at == changes);
-        if !is_current {
-            self.columns = None;
-            if self.asked_at.replace(changes) != Some(changes) {
-                return Ok(None);
-            }
-            self.columns = Some((changes, VersionColumns::read(index)?));
-        }
-        Ok(self.columns.as_ref().map(|(_, columns)| columns))
-    }
-}
-
-/// All versions in the order of a search that asks for none.
+/// Versions by column.
 #[derive(Debug, Default)]
 pub(crate) struct VersionColumns {
+    /// Whether they stand in the order of a search that asks for none.
+    is_ordered: bool,
+    /// The index's own number of each model.
+    models: HashMap<RegisteredModelId, i64>,
+    /// The rows of the versions of each model, by that number.
+    rows_of: HashMap<i64, Vec<usize>>,
     entries: Vec<i64>,
     versions: Vec<i64>,
     created: Vec<i64>,
@@ -72,6 +50,12 @@ impl Texts {
     fn push(&mut self, text: &str) {
         self.bytes.push_str(text);
         self.ends.push(self.bytes.len());
+    }
+
+    fn get(&self, row: usize) -> &str {
+        let start = row.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
+        let end = self.ends.get(row).copied().unwrap_or_default();
+        self.bytes.get(start.unwrap_or_default()..end).unwrap_or_default()
     }
 
     fn iter(&self) -> impl Iterator<Item = &str> {
@@ -107,33 +91,80 @@ impl Texts {
 }
 
 impl VersionColumns {
-    fn read(index: &Index) -> Result<VersionColumns> {
-        let mut columns = VersionColumns::default();
+    /// Reads all versions: about 1 us for each.
+    pub(crate) fn read(index: &Index) -> Result<VersionColumns> {
+        let mut columns = VersionColumns { is_ordered: true, ..VersionColumns::default() };
         let mut rows: HashMap<i64, usize> = HashMap::new();
         index.each_version(|row| {
-            let VersionRow { entry, version, created, updated, name, source, run } = row;
-            rows.insert(entry, columns.entries.len());
-            columns.entries.push(entry);
-            columns.versions.push(version);
-            columns.created.push(created);
-            columns.updated.push(updated);
-            columns.names.push(name);
-            columns.sources.push(source);
-            columns.runs.push(run.unwrap_or_default());
+            rows.insert(row.entry, columns.entries.len());
+            columns.push(&row);
         })?;
         // In the order of the entries, which is not that of the rows.
         let mut tags: Vec<(usize, String, String)> = Vec::new();
         index.each_version_tag(|entry, key, value| {
             tags.extend(rows.get(&entry).map(|row| (*row, key.to_owned(), value.to_owned())));
         })?;
+        columns.set_tags(tags);
+        index.each_model_number(|id, model| {
+            columns.models.insert(id, model);
+        })?;
+        Ok(columns)
+    }
+
+    /// Reads the versions of these models, of at most `most` of them; `None` when there are more.
+    pub(crate) fn read_of(
+        index: &Index,
+        models: impl IntoIterator<Item = RegisteredModelId>,
+        most: usize,
+    ) -> Result<Option<VersionColumns>> {
+        let mut columns = VersionColumns::default();
+        let mut tags: Vec<(usize, String, String)> = Vec::new();
+        for model in models {
+            index.each_version_of(model, |row| columns.push(&row))?;
+            if columns.entries.len() > most {
+                return Ok(None);
+            }
+        }
+        for (row, entry) in columns.entries.iter().enumerate() {
+            index.each_tag_of_version(*entry, |key, value| {
+                tags.push((row, key.to_owned(), value.to_owned()));
+            })?;
+        }
+        columns.set_tags(tags);
+        Ok(Some(columns))
+    }
+
+    fn push(&mut self, row: &VersionRow<'_>) {
+        let VersionRow { entry, model, version, created, updated, name, source, run } = *row;
+        self.rows_of.entry(model).or_default().push(self.entries.len());
+        self.entries.push(entry);
+        self.versions.push(version);
+        self.created.push(created);
+        self.updated.push(updated);
+        self.names.push(name);
+        self.sources.push(source);
+        self.runs.push(run.unwrap_or_default());
+    }
+
+    /// Takes in all tags, after all versions.
+    fn set_tags(&mut self, mut tags: Vec<(usize, String, String)>) {
         tags.sort_unstable_by_key(|(row, ..)| *row);
         for (row, key, value) in tags {
-            let column = columns.tags.entry(key).or_default();
+            let column = self.tags.entry(key).or_default();
             column.rows.push(row);
             column.texts.push(&value);
         }
-        columns.name_ranks = columns.ranked();
-        Ok(columns)
+        self.name_ranks = self.ranked();
+    }
+
+    /// The rows of the versions of a model.
+    pub(crate) fn rows_of(&self, model: RegisteredModelId) -> &[usize] {
+        let rows = self.models.get(&model).and_then(|model| self.rows_of.get(model));
+        rows.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(crate) fn entry(&self, row: usize) -> Option<i64> {
+        self.entries.get(row).copied()
     }
 
     fn ranked(&self) -> Vec<u32> {
@@ -144,26 +175,35 @@ impl VersionColumns {
         self.names.iter().map(|name| ranks.get(name).copied().unwrap_or(0)).collect()
     }
 
-    /// The entries of a selection in its order: some 20 ns for each version and condition.
-    pub(crate) fn select(&self, selection: &VersionSelection<'_>) -> Vec<i64> {
+    /// The rows of a selection in its order, of those that are left out none, from the first one
+    /// on: some 20 ns for each version and condition.
+    pub(crate) fn select(
+        &self,
+        selection: &VersionSelection<'_>,
+        left_out: &[usize],
+    ) -> Vec<usize> {
         let mut passing = vec![true; self.entries.len()];
+        for row in left_out {
+            passing.get_mut(*row).into_iter().for_each(|passes| *passes = false);
+        }
         for condition in &selection.filter.conditions {
             self.retain(&mut passing, condition);
         }
         let rows = passing.iter().zip(0..).filter(|(passes, _)| **passes).map(|(_, row)| row);
         let mut rows: Vec<usize> = rows.collect();
-        let offset = usize::try_from(selection.offset).unwrap_or(usize::MAX).min(rows.len());
-        let end = offset.saturating_add(selection.limit).min(rows.len());
-        if !is_usual(selection.order) {
-            let by = |left: &usize, right: &usize| self.compare(*left, *right, selection.order);
-            if end < rows.len() {
-                rows.select_nth_unstable_by(end, by);
-            }
+        let end = usize::try_from(selection.offset).unwrap_or(usize::MAX);
+        let end = end.saturating_add(selection.limit).min(rows.len());
+        if self.is_ordered && is_usual(selection.order) {
             rows.truncate(end);
-            rows.sort_unstable_by(by);
+            return rows;
         }
-        let wanted = rows.get(offset..end).unwrap_or_default();
-        wanted.iter().filter_map(|row| self.entries.get(*row).copied()).collect()
+        let by = |left: &usize, right: &usize| self.compare(*left, *right, selection.order);
+        if end < rows.len() {
+            rows.select_nth_unstable_by(end, by);
+        }
+        rows.truncate(end);
+        rows.sort_unstable_by(by);
+        rows
     }
 
     fn retain(
@@ -212,7 +252,30 @@ impl VersionColumns {
         }
     }
 
-    /// Texts that can be ordered by are names.
+    /// Which of two rows comes first, of which the second one may be of other columns.
+    pub(crate) fn order(
+        &self,
+        row: usize,
+        (others, other): (&VersionColumns, usize),
+        order: &ModelVersionOrder,
+    ) -> Ordering {
+        order
+            .keys
+            .iter()
+            .map(|SortKey { field, direction }: &SortKey<_, _>| {
+                direction.apply(match field {
+                    Field::Number(field) => {
+                        self.numbers(field).get(row).cmp(&others.numbers(field).get(other))
+                    }
+                    Field::Text(_) => self.names.get(row).cmp(others.names.get(other)),
+                })
+            })
+            .find(|it| it.is_ne())
+            .unwrap_or(Ordering::Equal)
+    }
+
+    /// As [`VersionColumns::order`] for two rows of these columns. Texts that can be ordered by are
+    /// names.
     fn compare(&self, left: usize, right: usize, order: &ModelVersionOrder) -> Ordering {
         let by = |SortKey { field, direction }: &SortKey<_, _>| {
             let ordering = match field {

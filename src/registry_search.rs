@@ -128,9 +128,9 @@ impl Registry {
     /// is asked for; their `aliases` are empty, as MLflow has it.
     ///
     /// A filter, order or token that breaks a rule is [`ErrorKind::InvalidInput`]. From the second
-    /// search on that finds the registry unchanged, all that versions are searched by is kept in
-    /// memory, some 200 bytes for each; then it costs some 20 ns for each version and condition,
-    /// before up to 0.4 us, and some microseconds for each that is found.
+    /// search on all that versions are searched by is kept in memory, some 200 bytes for each, and
+    /// kept up with what changes; then it costs some 20 ns for each version and condition, before
+    /// up to 0.4 us, and some microseconds for each that is found.
     pub fn search_versions(&self, search: &RegistrySearch) -> Result<Page<ModelVersionInfo>> {
         let prepared = || {
             let filter = ModelVersionFilter::parse(&search.filter)?;
@@ -141,9 +141,9 @@ impl Registry {
         let prepared = prepared().map_err(|error| self.engine().locate(error))?;
         let (filter, order, (offset, limit, query)) = &prepared;
         let selection = VersionSelection { filter, order, offset: *offset, limit: limit + 1 };
-        let mut items = self.engine().with_versions(|index, cache, changes| {
-            match cache.columns(index, changes)? {
-                Some(columns) => index.versions_of_entries(&columns.select(&selection)),
+        let mut items = self.engine().with_versions(|index, cache| {
+            match cache.select(index, &selection)? {
+                Some(entries) => index.versions_of_entries(&entries),
                 None => index.select_versions(&selection),
             }
         })?;

@@ -157,7 +157,7 @@ fn report(outcome: &Outcome, began: Instant) {
         counts.purged, counts.restored, counts.adopted
     );
     println!(
-        "  {} models and versions of writers, {} versions of the one of all, its alias moved {} times",
+        "  {} models and versions of writers, {} versions of the one of all, {} moves of its alias",
         counts.things, counts.shared, counts.moves
     );
     println!("  calls in flight: {whole} took effect, {absent} did not; killed during:");

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use tracklite::{
-    Database, ErrorKind, ModelVersionInfo, RegisteredModelInfo, Registry, RegistrySearch, RunId,
+    Database, ErrorKind, IndexPlace, ModelVersionInfo, RegisteredModelInfo, Registry,
+    RegistrySearch, RunId,
 };
 
 use super::{kind, new};
@@ -282,4 +283,47 @@ fn bad_filters_are_refused() {
     assert_eq!(kind(registry.search_versions(&search)), ErrorKind::InvalidInput);
     let search = RegistrySearch::new().filter(vec!["name != 'x'"; 100].join(" AND "));
     assert_eq!(registry.search_versions(&search).unwrap().items.len(), 14);
+}
+
+/// What a reader finds that asks for the first time, so that SQL answers.
+fn first_found(database: &Database, search: &RegistrySearch) -> Vec<ModelVersionInfo> {
+    let reader = Database::builder().read_only(true).index(IndexPlace::InMemory);
+    let reader = reader.open(database.path()).unwrap();
+    all_pages(&reader.registry(), search)
+}
+
+/// Changes of all kinds between searches, of which each is answered in memory with the models that
+/// have changed read again, page by page in each order.
+#[test]
+fn what_is_kept_in_memory_agrees_with_sql_between_any_changes() {
+    let (_folder, database) = filled();
+    let registry = database.registry();
+    let searches = [
+        RegistrySearch::new(),
+        RegistrySearch::new().filter("version_number > 1").order_by("name DESC").max_results(3),
+        RegistrySearch::new().filter("tags.round != '4'").order_by("version_number").max_results(2),
+        RegistrySearch::new().filter("name LIKE 'm%'").order_by("creation_timestamp DESC"),
+    ];
+    for round in 0..30_u64 {
+        let model = registry.model(["M1", "m2", "M3", "m4"][round as usize % 4]).unwrap();
+        let versions = model.versions().unwrap();
+        let version = &versions[round as usize % versions.len()];
+        match round % 7 {
+            0 | 1 => drop(model.new_version("s3://new").tag("round", round).create().unwrap()),
+            2 => registry.handle(version).set_tag("round", round % 5).unwrap(),
+            3 if versions.len() > 1 => registry.handle(version).delete().unwrap(),
+            4 => model.set_alias("champion", version.version).unwrap(),
+            5 => drop(registry.handle(version).copy_to(&format!("copy{}", round % 2)).unwrap()),
+            _ => registry.handle(version).set_description(Some("said")).unwrap(),
+        }
+        if [8, 26].contains(&round) {
+            registry.model("copy1").unwrap().rename(&format!("moved{round}")).unwrap();
+        }
+        if round == 20 {
+            registry.model("copy0").unwrap().delete().unwrap();
+        }
+        for search in &searches {
+            assert_eq!(all_pages(&registry, search), first_found(&database, search), "{round}");
+        }
+    }
 }

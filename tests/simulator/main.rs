@@ -164,6 +164,20 @@ fn gc_beside_a_restore_keeps_the_run_or_says_that_it_is_gone() {
 }
 
 #[test]
+fn of_two_processes_that_move_an_alias_one_wins() {
+    for seed in 0..150 {
+        races::alias_movers(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+#[test]
+fn models_are_what_was_acknowledged_after_a_power_cut() {
+    for seed in 0..100 {
+        models::models_alone(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+#[test]
 fn frames_lost_before_a_link_are_no_damage() {
     for seed in 0..40 {
         let outcome = rules::power_cut_after_growth(seed);

@@ -2,18 +2,44 @@
 
 use std::collections::BTreeMap;
 
+use tracklite::storage::simulated::Random;
 use tracklite::{
     ArtifactOwner, ErrorKind, Lifecycle, LoggedModel, LoggedModelMetric, LoggedModelStatus,
     RegisteredModel, Result,
 };
 
 use crate::artifacts::bytes_of;
+use crate::engine;
+use crate::observe::observe;
 use crate::oracle::{EventId, Register};
+use crate::scenarios::NO_CUTS;
 use crate::things::{Thing, ThingKind, model_id, version_id, version_number};
-use crate::world::{Actor, Verdict};
+use crate::world::{Actor, Verdict, World, tell};
 
 /// The names of aliases; each model has its own.
 const ALIASES: [&str; 2] = ["champion", "challenger"];
+
+/// Nothing but changes of models, so that many of them meet; then the power goes.
+pub fn models_alone(seed: u64) -> Verdict<()> {
+    const CALLS: usize = 60;
+    let mut random = Random::new(seed);
+    let (world, mut actor) = World::create(&mut random, NO_CUTS)?;
+    actor.start_run()?;
+    let run = *world.oracle.lock().live_runs().first().ok_or("no run")?;
+    for _ in 0..CALLS {
+        match random.below(8) {
+            0 => actor.change_artifact(run)?,
+            1 => actor.change_logged_model()?,
+            2 if random.one_in(4) => actor.gc()?,
+            _ => actor.change_registry(run)?,
+        }
+    }
+    actor.check_live()?;
+    let at = world.oracle.lock().clocks.snapshot();
+    let image = world.disk.crash_image(&mut random);
+    let seen = engine::with_reader(&image, observe).map_err(|error| tell("a reader", &error))?;
+    world.agrees(&seen, at)
+}
 
 impl Actor {
     /// Creates, changes or deletes a registered model or a version of one.

@@ -4,7 +4,7 @@ use tracklite::mutant::{Mutant, with_mutant};
 
 use crate::explore::Statistics;
 use crate::world::Verdict;
-use crate::{artifacts, judge_seed, races, rules, scenarios};
+use crate::{artifacts, judge_seed, models, races, rules, scenarios};
 
 /// So many seeds are tried before a mutant counts as missed.
 const SEEDS_MOST: u64 = 300;
@@ -112,6 +112,21 @@ fn mutant_rule_19_named_before_sync_is_caught() {
 #[test]
 fn mutant_rule_14_janitor_before_sync_is_caught() {
     must_be_caught(Mutant::Rule14JanitorBeforeSync);
+}
+
+#[test]
+fn mutant_undecided_append_is_caught() {
+    must_be_caught_in(Mutant::UndecidedAppend, races::alias_movers);
+}
+
+#[test]
+fn mutant_unsynced_registry_is_caught() {
+    must_be_caught(Mutant::UnsyncedRegistry);
+}
+
+#[test]
+fn mutant_reused_version_is_caught() {
+    must_be_caught_in(Mutant::ReusedVersion, models::models_alone);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Two processes at once, each at something that the other must not tear apart.
 
+use std::collections::BTreeSet;
+
 use tracklite::storage::simulated::{Random, SimulatedDisk, run_together};
 use tracklite::{Database, ErrorKind, MetricPoint, Run, RunStatus, Timestamp};
 
@@ -103,4 +105,51 @@ pub fn gc_beside_restore(seed: u64) -> Verdict<()> {
         said(purging.gc(), "gc again")?;
     }
     Ok(())
+}
+
+/// A move of an alias that was acknowledged: from this version to that one.
+type Move = (Option<u64>, u64);
+
+/// Two processes make versions of one model and move its alias to them by compare-and-set: no
+/// version goes to both, only one moves it from the same version, and no move is lost.
+pub fn alias_movers(seed: u64) -> Verdict<()> {
+    const ROUNDS: usize = 4;
+    const ALIAS: &str = "champion";
+    let mut random = Random::new(seed);
+    let disk = SimulatedDisk::new(random.bits());
+    let (first, _control) = open(&disk, CREATE)?;
+    said(first.registry().create_model("m"), "creating a model")?;
+    let (second, _other) = open(&disk, Opening::WRITE)?;
+    let work = |database: Database| {
+        move || {
+            let model = said(database.registry().model("m"), "finding the model")?;
+            let (mut versions, mut moves): (Vec<u64>, Vec<Move>) = (Vec::new(), Vec::new());
+            for _ in 0..ROUNDS {
+                let before = said(model.info(), "looking")?.aliases.get(ALIAS).copied();
+                let version = said(model.new_version("s3://m").create(), "a version")?.version();
+                versions.push(version);
+                match model.move_alias(ALIAS, before, version) {
+                    Ok(()) => moves.push((before, version)),
+                    Err(error) if error.kind() == ErrorKind::Conflict => {}
+                    Err(error) => return said(Err(error), "moving the alias"),
+                }
+            }
+            Ok((versions, moves))
+        }
+    };
+    let jobs: Vec<Job<'_, (Vec<u64>, Vec<Move>)>> =
+        vec![Box::new(work(first.clone())), Box::new(work(second))];
+    let results = run_together(random.bits(), jobs).into_iter().collect::<Verdict<Vec<_>>>()?;
+    let (versions, moves): (Vec<Vec<u64>>, Vec<Vec<Move>>) = results.into_iter().unzip();
+    let (versions, moves) = (versions.concat(), moves.concat());
+    let distinct: BTreeSet<u64> = versions.iter().copied().collect();
+    let left: BTreeSet<Option<u64>> = moves.iter().map(|(before, _)| *before).collect();
+    let info = |database: &Database| database.registry().model("m")?.info();
+    let info = said(engine::with_reader(&disk, info), "reading the alias")?;
+    let champion = info.aliases.get(ALIAS).copied();
+    let is_sound = distinct.len() == versions.len()
+        && left.len() == moves.len()
+        && !left.contains(&champion)
+        && moves.iter().any(|(_, version)| Some(*version) == champion);
+    if is_sound { Ok(()) } else { Err(format!("{versions:?}, {moves:?}, now {champion:?}")) }
 }

@@ -12,7 +12,7 @@ use crate::oracle::Snapshot;
 use crate::workload::{Call, Focus};
 use crate::world::{Actor, Sampling, Verdict, World, tell};
 
-const NO_CUTS: Sampling = Sampling { one_in: 1, at_once: 0, most: 0 };
+pub const NO_CUTS: Sampling = Sampling { one_in: 1, at_once: 0, most: 0 };
 /// Where the first unit of the metadata chain begins.
 const CHAIN_START: u64 = 64 * 1024;
 

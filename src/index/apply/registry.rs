@@ -10,6 +10,7 @@ use crate::format::record::{
     RegisteredModelCreated,
 };
 use crate::id::{RegisteredModelId, Timestamp};
+use crate::mutant::{self, Mutant};
 
 use super::Applier;
 
@@ -268,6 +269,13 @@ impl Applier<'_> {
         self.execute("DELETE FROM model_versions WHERE entry = ?1", [entry])?;
         let owner = ArtifactOwner::ModelVersion { model: it.model, version: it.version };
         self.artifacts_deleted(&owner, "")?;
+        if mutant::is_active(Mutant::ReusedVersion) {
+            self.execute(
+                "UPDATE registered_models SET last_version = (SELECT ifnull(max(version), 0)
+                 FROM model_versions WHERE model = ?1) WHERE model = ?1",
+                [model],
+            )?;
+        }
         self.model_touched(model, it.time)
     }
 
