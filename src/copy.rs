@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::artifact_copy::CopiedChunks;
+use crate::copy_pinned::{BrokenVersion, PinnedFiles};
 use crate::copy_survey::Survey;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block::{self, SeriesLabel};
@@ -98,6 +99,7 @@ pub(crate) fn copy_into(
         copied: Copied::default(),
         found: Vec::new(),
         chunks: CopiedChunks::default(),
+        broken: Vec::new(),
     };
     let done = copy.run();
     let copied = copy.copied;
@@ -142,6 +144,8 @@ struct Copy<'a> {
     /// Definitions to be written before the record that is being copied.
     found: Vec<Record>,
     chunks: CopiedChunks,
+    /// Versions of the frame that is being copied that have lost files.
+    broken: Vec<BrokenVersion>,
 }
 
 impl Copy<'_> {
@@ -177,6 +181,10 @@ impl Copy<'_> {
             let translated = self.translate(position, record)?;
             kept.append(&mut self.found);
             kept.extend(translated);
+        }
+        for broken in std::mem::take(&mut self.broken) {
+            self.copied.lost.push(broken.to_string());
+            broken.tell(&mut kept);
         }
         if kept.is_empty() {
             return Ok(());
@@ -246,10 +254,12 @@ impl Copy<'_> {
         written: ArtifactsWritten,
     ) -> Result<Option<Record>> {
         let logs = (self.source, self.target);
+        let pinned = PinnedFiles::of(&written, &self.survey.artifacts, position);
         let lost = self.tolerant.then_some(&mut self.copied.lost);
         let tree = &self.survey.artifacts;
         let copied = self.chunks.copy_files(logs, tree, position.0, written, lost)?;
         self.found.extend(self.chunks.take_record().map(Record::from));
+        self.broken.extend(pinned.and_then(|pinned| pinned.without(&copied)));
         Ok((!copied.files.is_empty()).then(|| copied.into()))
     }
 

@@ -131,6 +131,8 @@ mod columns;
 #[cfg(not(loom))]
 mod copy;
 #[cfg(not(loom))]
+mod copy_pinned;
+#[cfg(not(loom))]
 mod copy_survey;
 #[cfg(not(loom))]
 mod database;

@@ -1,6 +1,9 @@
 //! What a version is made of stays what it was.
 
-use tracklite::{ArtifactOwner, Database, ErrorKind};
+use std::fs;
+use std::path::Path;
+
+use tracklite::{ArtifactOwner, Database, ErrorKind, ModelVersionStatus};
 
 use super::{kind, new};
 
@@ -80,4 +83,60 @@ fn the_files_of_versions_and_logged_models_go_with_them() {
     database.gc().unwrap();
     assert_eq!(chunks(), 0, "nobody has them any more");
     assert_eq!(kind(of_logged.log_text("more", "")), ErrorKind::NotFound);
+}
+
+/// Flips a bit in the only place of the file where these bytes stand.
+fn damage(file: &Path, bytes: &[u8]) {
+    let mut all = fs::read(file).unwrap();
+    let places: Vec<usize> = all
+        .windows(bytes.len())
+        .enumerate()
+        .filter(|(_, window)| *window == bytes)
+        .map(|(place, _)| place)
+        .collect();
+    assert_eq!(places.len(), 1, "where {} bytes stand", bytes.len());
+    all[places[0]] ^= 4;
+    fs::write(file, all).unwrap();
+}
+
+#[test]
+fn a_version_that_lost_a_file_is_salvaged_as_one_that_failed() {
+    let (folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("first").unwrap();
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(3000)
+    .collect();
+    run.artifacts().log_bytes("model/weights", &noise).unwrap();
+    run.artifacts().log_text("model/MLmodel", "flavors").unwrap();
+    run.artifacts().log_text("other/MLmodel", "others").unwrap();
+    let model = database.registry().create_model("churn").unwrap();
+    for folder in ["other", "model"] {
+        model.new_version(&format!("runs:/{}/{folder}", run.id())).create().unwrap();
+    }
+    model.set_alias("champion", 2).unwrap();
+    let file = database.path().to_owned();
+    drop((run, model));
+    database.close().unwrap();
+    damage(&file, &noise);
+    assert!(!Database::verify(&file).unwrap().is_sound());
+    let copy = folder.path().join("salvaged.tracklite");
+    let report = Database::salvage(&file, &copy).unwrap();
+    let told = report.lost.iter().find(|it| it.contains("pinned no more")).unwrap();
+    assert!(told.contains("version 2") && told.contains("weights"), "{report:?}");
+    assert_eq!(Database::verify(&copy).unwrap().damages, []);
+    let salvaged = super::open(&copy);
+    let broken = salvaged.registry().version_by_alias("churn", "champion").unwrap();
+    assert_eq!((broken.version, broken.digest), (2, None));
+    assert_eq!(broken.status, ModelVersionStatus::FailedRegistration);
+    assert!(broken.status_message.unwrap().contains("weights"));
+    assert_eq!(read(&salvaged, "models:/churn/2", "MLmodel"), b"flavors");
+    let whole = salvaged.registry().version("churn", 1).unwrap();
+    assert_eq!(whole.status, ModelVersionStatus::Ready);
+    assert!(whole.digest.is_some());
+    let model = salvaged.registry().model("churn").unwrap();
+    assert_eq!(model.new_version("s3://m").create().unwrap().version(), 3);
 }
