@@ -22,11 +22,14 @@ use tracklite::{
 };
 use tracklite_fuzz::Choices;
 
+#[path = "index_catch_up/models.rs"]
+mod models;
+
 tracklite_fuzz::fuzz_program!(run, seeds);
 
 const FILE: FileId = FileId(7);
 const FRAMES_MAX: usize = 24;
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 34] = [
     "experiments",
     "experiment_tags",
     "runs",
@@ -49,6 +52,18 @@ const TABLES: [&str; 22] = [
     "artifact_chunks",
     "chunks",
     "chunk_units",
+    "logged_models",
+    "logged_model_params",
+    "logged_model_tags",
+    "logged_model_metrics",
+    "registered_models",
+    "registered_model_tags",
+    "model_versions",
+    "model_version_tags",
+    "model_aliases",
+    "registry_mode",
+    "catalogs",
+    "catalog_schemas",
 ];
 
 fn run(input: &[u8]) {
@@ -115,20 +130,22 @@ fn frames(choices: &mut Choices<'_>) -> Vec<Vec<Record>> {
 }
 
 fn record(choices: &mut Choices<'_>) -> Record {
-    match choices.below(8) {
+    match choices.below(11) {
         0 => raw_record(choices),
         1 => run_started(choices),
         2 => series_defined(choices),
         3 => sealed(choices),
         4 => about_writers(choices),
         5 => about_experiments(choices),
+        6 => models::about_logged_models(choices),
+        7 | 8 => models::about_registry(choices),
         _ => about_runs(choices),
     }
 }
 
 /// Any bytes that decode as a record of any kind.
 fn raw_record(choices: &mut Choices<'_>) -> Record {
-    let (kind, version) = (u16::from(choices.byte() % 60), choices.byte() / 250);
+    let (kind, version) = (u16::from(choices.byte() % 120), choices.byte() / 250);
     let length = 1 + choices.below(64);
     let body = choices.bytes(length);
     let raw = RawRecord { kind, version, class: RecordClass::Ignorable, body };
@@ -289,7 +306,14 @@ fn chunk(hash: ContentHash) -> StoredChunk {
 }
 
 fn about_artifacts(choices: &mut Choices<'_>, run: RunId) -> Record {
-    let owner = ArtifactOwner::Run(run);
+    let owner = match choices.below(4) {
+        0 => ArtifactOwner::LoggedModel(models::logged_model(choices)),
+        1 => {
+            let (model, version) = (models::registered_model(choices), models::version(choices));
+            ArtifactOwner::ModelVersion { model, version }
+        }
+        _ => ArtifactOwner::Run(run),
+    };
     let (time, path) = (choices.integer(), text(choices));
     let file = |choices: &mut Choices<'_>| {
         let (path, size, hashes) = (text(choices), u64::from(choices.byte()), hashes(choices));
@@ -352,5 +376,7 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("long", bytes(2, 1500)),
         ("other", bytes(3, 1500)),
         ("third", bytes(4, 900)),
+        ("models", bytes(5, 1500)),
+        ("registry", bytes(6, 1500)),
     ]
 }
