@@ -10,6 +10,9 @@ use tracklite::{
 };
 use tracklite_fuzz::{Choices, Model, ModelExperiment, ModelRun};
 
+#[path = "api_sequence/models.rs"]
+mod models;
+
 tracklite_fuzz::fuzz_program!(run, seeds);
 
 const CALLS_MAX: usize = 120;
@@ -70,7 +73,10 @@ impl World {
             15 => self.set_lifecycle(choices),
             16 | 17 => self.set_params(choices),
             18 | 19 => self.set_tags(choices),
-            20..=23 => self.log_row(choices),
+            20..=22 => self.log_row(choices),
+            23 | 28 | 31 => self.change_registry(choices),
+            29 => self.change_logged_model(choices),
+            30 => self.change_run_files(choices),
             _ => self.log_points(choices),
         }
     }
@@ -231,6 +237,7 @@ impl World {
             params: pair(),
             tags: pair(),
             points: Default::default(),
+            files: Default::default(),
         };
         self.model.runs.push(run);
     }
@@ -379,5 +386,7 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("long", bytes(12, 1200)),
         ("other", bytes(13, 1200)),
         ("third", bytes(14, 1200)),
+        ("models", bytes(15, 1200)),
+        ("registry", bytes(16, 1200)),
     ]
 }

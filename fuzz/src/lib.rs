@@ -6,11 +6,13 @@
 
 mod choices;
 mod model;
+mod models;
 mod replay;
 mod sparse;
 
 pub use choices::Choices;
 pub use model::{Model, ModelExperiment, ModelRun};
+pub use models::{Files, ModelLogged, ModelRegistered, ModelVersionState};
 pub use replay::replay;
 pub use sparse::{pack, unpack};
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::{Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
+use crate::models::{Files, ModelLogged, ModelRegistered};
+use crate::models::{compare_files, compare_logged, compare_registered};
+use tracklite::{ArtifactOwner, Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
 
 /// An experiment as the model sees it.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub struct ModelRun {
     pub tags: BTreeMap<String, String>,
     /// Its points by key, in the order of logging.
     pub points: BTreeMap<String, Vec<MetricPoint>>,
+    /// Its files.
+    pub files: Files,
 }
 
 /// All that a database should hold.
@@ -47,6 +51,10 @@ pub struct Model {
     pub experiments: Vec<ModelExperiment>,
     /// In the order in which they were started.
     pub runs: Vec<ModelRun>,
+    /// Logged models, in the order in which they were created.
+    pub logged: Vec<ModelLogged>,
+    /// Registered models, in any order.
+    pub registered: Vec<ModelRegistered>,
 }
 
 impl Default for Model {
@@ -57,7 +65,12 @@ impl Default for Model {
             is_deleted: false,
             tags: BTreeMap::new(),
         };
-        Model { experiments: vec![experiment], runs: Vec::new() }
+        Model {
+            experiments: vec![experiment],
+            runs: Vec::new(),
+            logged: Vec::new(),
+            registered: Vec::new(),
+        }
     }
 }
 
@@ -77,6 +90,8 @@ impl Model {
         for run in &self.runs {
             self.compare_run(database, run);
         }
+        compare_logged(database, &self.logged);
+        compare_registered(database, &self.registered);
     }
 
     fn is_in_deleted(&self, run: &ModelRun) -> bool {
@@ -87,6 +102,9 @@ impl Model {
     pub fn purge(&mut self) {
         let kept = |run: &ModelRun| !run.is_deleted && !self.is_in_deleted(run);
         self.runs = self.runs.iter().filter(|run| kept(run)).cloned().collect();
+        let gone = self.experiments.iter().filter(|it| it.is_deleted);
+        let gone: Vec<ExperimentId> = gone.map(|experiment| experiment.id).collect();
+        self.logged.retain(|it| !it.is_deleted && !gone.contains(&it.experiment));
         self.experiments.retain(|experiment| !experiment.is_deleted);
     }
 
@@ -135,6 +153,7 @@ impl Model {
             );
             compare_statistics(&run, key, points);
         }
+        compare_files(database, ArtifactOwner::Run(wanted.id), &wanted.files);
         assert!(run.history("never logged").expect("no history").is_empty());
     }
 }
