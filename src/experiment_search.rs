@@ -130,9 +130,7 @@ impl Database {
         found.retain(|it| lifecycle.is_none_or(|wanted| it.lifecycle == wanted));
         found.retain(|it| passes(it, &filter));
         found.sort_by(|left, right| compare(left, right, &order));
-        let before = usize::try_from(offset).unwrap_or(usize::MAX).min(found.len());
-        found.drain(..before);
-        let next_page_token = PageToken::cut(&mut found, offset, limit, fingerprint);
+        let next_page_token = PageToken::cut_out(&mut found, offset, limit, fingerprint);
         Ok(Page { items: found, next_page_token })
     }
 }

@@ -180,9 +180,7 @@ impl Database {
         let mut found = found?;
         found.retain(|it| passes(it, &filter, &search.datasets));
         found.sort_by(|left, right| compare(left, right, &order));
-        let before = usize::try_from(offset).unwrap_or(usize::MAX).min(found.len());
-        found.drain(..before);
-        let next_page_token = PageToken::cut(&mut found, offset, limit, fingerprint);
+        let next_page_token = PageToken::cut_out(&mut found, offset, limit, fingerprint);
         Ok(Page { items: found, next_page_token })
     }
 }

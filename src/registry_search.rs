@@ -6,8 +6,8 @@ use crate::index::{ModelSelection, VersionSelection};
 use crate::registry::Registry;
 use crate::run_search::Page;
 use crate::search::{
-    Condition, Fingerprint, ModelVersionFilter, ModelVersionOrder, NumberTest, PageToken,
-    RegisteredModelFilter, RegisteredModelOrder, TextTest,
+    Condition, Fingerprint, ModelVersionFilter, ModelVersionOrder, PageToken,
+    RegisteredModelFilter, RegisteredModelOrder,
 };
 
 /// The greatest number of registered models of one page, and how many there are unless another
@@ -154,12 +154,7 @@ impl Registry {
 
 /// Longer filters cost more memory and planning than any answer is worth.
 fn check_length<N, T>(conditions: &[Condition<N, T>]) -> Result<()> {
-    let listed = |condition: &Condition<N, T>| match condition {
-        Condition::Number(_, NumberTest::In(list) | NumberTest::NotIn(list)) => list.len(),
-        Condition::Text(_, TextTest::In(list) | TextTest::NotIn(list)) => list.as_slice().len(),
-        _ => 0,
-    };
-    let values: usize = conditions.iter().map(listed).sum();
+    let values: usize = conditions.iter().map(Condition::listed).sum();
     if conditions.len() <= CONDITIONS_MAX && values <= LISTED_MAX {
         return Ok(());
     }

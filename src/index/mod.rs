@@ -29,6 +29,7 @@ mod source;
 #[cfg(feature = "internals")]
 mod spare;
 mod sql;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod version_rows;

@@ -1,16 +1,16 @@
 //! Searching the registry by SQL: a typed query becomes one statement over its tables.
 
 use rusqlite::params_from_iter;
-use rusqlite::types::Value;
 
 use crate::entity::{ModelVersionInfo, RegisteredModelInfo};
 use crate::error::Result;
 use crate::search::{
-    Condition, Direction, Field, ModelVersionFilter, ModelVersionNumber, ModelVersionOrder,
-    ModelVersionText, NumberTest, RegisteredModelFilter, RegisteredModelNumber,
-    RegisteredModelOrder, RegisteredModelText, TextTest,
+    Condition, Field, ModelVersionFilter, ModelVersionNumber, ModelVersionOrder, ModelVersionText,
+    RegisteredModelFilter, RegisteredModelNumber, RegisteredModelOrder, RegisteredModelText,
+    TextTest,
 };
 
+use super::statement::Statement;
 use super::{Index, registry};
 
 /// The tag that makes a registered model a prompt, which searches leave out unless it is named.
@@ -92,7 +92,7 @@ fn of_models(selection: &ModelSelection<'_>) -> Statement {
         statement.text(" AND ");
         match condition {
             Condition::Text(RegisteredModelText::Name, test) => {
-                statement.passes("m.name", test);
+                statement.column_passes("m.name", test);
             }
             Condition::Text(RegisteredModelText::Tag(key), test) if key == PROMPT_TAG => {
                 names_prompts |= test.matches_text("true");
@@ -118,7 +118,7 @@ fn of_models(selection: &ModelSelection<'_>) -> Statement {
         };
         statement.order(place, column, key.direction);
     }
-    statement.page(selection.offset, selection.limit);
+    statement.page(selection.offset, selection.limit as u64);
     statement
 }
 
@@ -133,7 +133,7 @@ fn of_versions(selection: &VersionSelection<'_>) -> Statement {
             Condition::Text(ModelVersionText::Tag(key), test) => {
                 statement.tag_passes(VERSION_TAGS, key, test);
             }
-            Condition::Text(field, test) => statement.passes(text_column(field), test),
+            Condition::Text(field, test) => statement.column_passes(text_column(field), test),
             Condition::Number(field, test) => {
                 statement.number_passes(number_column(field), test);
             }
@@ -146,7 +146,7 @@ fn of_versions(selection: &VersionSelection<'_>) -> Statement {
         };
         statement.order(place, column, key.direction);
     }
-    statement.page(selection.offset, selection.limit);
+    statement.page(selection.offset, selection.limit as u64);
     statement
 }
 
@@ -168,79 +168,7 @@ fn number_column(field: &ModelVersionNumber) -> &'static str {
     }
 }
 
-/// A statement in the making: its text, and the values of its parameters in order.
-#[derive(Debug)]
-struct Statement {
-    sql: String,
-    values: Vec<Value>,
-}
-
 impl Statement {
-    fn new(sql: &str) -> Self {
-        Statement { sql: sql.to_owned(), values: Vec::new() }
-    }
-
-    fn text(&mut self, sql: &str) {
-        self.sql.push_str(sql);
-    }
-
-    fn value(&mut self, value: impl Into<Value>) {
-        self.sql.push('?');
-        self.values.push(value.into());
-    }
-
-    fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) {
-        self.text("(");
-        for (place, value) in values.into_iter().enumerate() {
-            self.text(if place == 0 { "" } else { ", " });
-            self.value(value);
-        }
-        self.text(")");
-    }
-
-    /// A column that is NULL passes `IS NULL` alone.
-    fn passes(&mut self, column: &str, test: &TextTest) {
-        let (operator, text) = match test {
-            TextTest::Equal(text) => ("=", text),
-            TextTest::NotEqual(text) => ("<>", text),
-            TextTest::Like(text) => return self.like("like_exactly", column, text),
-            TextTest::ILike(text) => return self.like("like_in_any_case", column, text),
-            TextTest::In(list) | TextTest::NotIn(list) => {
-                let is_in = matches!(test, TextTest::In(_));
-                self.text(&format!("{column} {} ", if is_in { "IN" } else { "NOT IN" }));
-                return self.list(list.as_slice().iter().cloned());
-            }
-            TextTest::IsNull => return self.text(&format!("{column} IS NULL")),
-            TextTest::IsNotNull => return self.text(&format!("{column} IS NOT NULL")),
-        };
-        self.text(&format!("{column} {operator} "));
-        self.value(text.clone());
-    }
-
-    fn like(&mut self, function: &str, column: &str, pattern: &str) {
-        self.text(&format!("{function}("));
-        self.value(pattern.to_owned());
-        self.text(&format!(", {column})"));
-    }
-
-    fn number_passes(&mut self, column: &str, test: &NumberTest) {
-        let (operator, number) = match test {
-            NumberTest::Equal(number) => ("=", number),
-            NumberTest::NotEqual(number) => ("<>", number),
-            NumberTest::Less(number) => ("<", number),
-            NumberTest::LessOrEqual(number) => ("<=", number),
-            NumberTest::Greater(number) => (">", number),
-            NumberTest::GreaterOrEqual(number) => (">=", number),
-            NumberTest::In(list) | NumberTest::NotIn(list) => {
-                let is_in = matches!(test, NumberTest::In(_));
-                self.text(&format!("{column} {} ", if is_in { "IN" } else { "NOT IN" }));
-                return self.list(list.iter().copied());
-            }
-        };
-        self.text(&format!("{column} {operator} "));
-        self.value(*number);
-    }
-
     /// Whether the tag passes; a missing one passes `IS NULL` alone. An equal value is looked for
     /// in the tags, of which few may have it; anything else in each row by itself.
     fn tag_passes(&mut self, table: TagTable, key: &str, test: &TextTest) {
@@ -256,14 +184,14 @@ impl Statement {
                 self.text(&format!("{owner} IN (SELECT {column} FROM {name} WHERE key = "));
                 self.value(key.to_owned());
                 self.text(" AND ");
-                self.passes("value", test);
+                self.column_passes("value", test);
             }
             _ => {
                 self.text(&format!("EXISTS (SELECT 1 FROM {name} WHERE {column} = {owner} AND "));
                 self.text("key = ");
                 self.value(key.to_owned());
                 self.text(" AND ");
-                self.passes("value", test);
+                self.column_passes("value", test);
             }
         }
         self.text(")");
@@ -277,21 +205,5 @@ impl Statement {
             self.tag_passes(table, key, &TextTest::IsNull);
         }
         self.text(")");
-    }
-
-    fn order(&mut self, place: usize, column: &str, direction: Direction) {
-        let before = if place == 0 { " ORDER BY" } else { "," };
-        let direction = match direction {
-            Direction::Ascending => "ASC",
-            Direction::Descending => "DESC",
-        };
-        self.text(&format!("{before} {column} {direction}"));
-    }
-
-    fn page(&mut self, offset: u64, limit: usize) {
-        self.text(" LIMIT ");
-        self.value(i64::try_from(limit).unwrap_or(i64::MAX));
-        self.text(" OFFSET ");
-        self.value(i64::try_from(offset).unwrap_or(i64::MAX));
     }
 }

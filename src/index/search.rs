@@ -5,19 +5,19 @@
 
 use foldhash::{HashMap, HashMapExt as _};
 use rusqlite::functions::FunctionFlags;
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
 use crate::entity::{DATA_CONTEXT_TAG, Lifecycle, MetricPoint, RUN_NAME_TAG};
 use crate::error::Result;
 use crate::id::{ExperimentId, RunId};
 use crate::search::{
-    Case, Condition, Direction, Field, NumberTest, RunFilter, RunNumber, RunOrder, RunText,
-    TextTest, like_matches,
+    Case, Condition, Field, NumberTest, RunFilter, RunNumber, RunOrder, RunText, TextTest,
+    like_matches,
 };
 
 use super::Index;
 use super::query::{metric_point, parsed};
+use super::statement::{Statement, keyword};
 
 /// Which runs are searched, in which order, and which of them are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ impl RunSelection<'_> {
         let experiments = self.experiments.map_or(0, <[ExperimentId]>::len);
         conditions.len() <= CONDITIONS_MAX
             && self.order.keys.len() <= SORT_KEYS_MAX
-            && conditions.iter().map(listed).sum::<usize>() + experiments <= LISTED_MAX
+            && conditions.iter().map(Condition::listed).sum::<usize>() + experiments <= LISTED_MAX
     }
 }
 
@@ -72,15 +72,6 @@ fn turn(condition: &Condition<RunNumber, RunText>) -> u8 {
             _,
         ) => 6,
         Condition::Text(..) => 0,
-    }
-}
-
-/// How many values the list of a condition has.
-fn listed(condition: &Condition<RunNumber, RunText>) -> usize {
-    match condition {
-        Condition::Number(_, NumberTest::In(list) | NumberTest::NotIn(list)) => list.len(),
-        Condition::Text(_, TextTest::In(list) | TextTest::NotIn(list)) => list.as_slice().len(),
-        _ => 0,
     }
 }
 
@@ -105,8 +96,8 @@ impl Index {
     ) -> Result<Vec<RunId>> {
         self.read(|connection| {
             let has_live = store_live(connection, live)?;
-            let mut statement = Statement::new(has_live);
-            statement.select(selection);
+            let mut statement = Statement::default();
+            statement.select(selection, has_live);
             let mut select = connection.prepare_cached(&statement.sql)?;
             select.query_map(params_from_iter(&statement.values), |row| parsed(row, 0))?.collect()
         })
@@ -171,42 +162,21 @@ fn store_live<'a>(
     Ok(has_live)
 }
 
-/// A statement in the making: its text, and the values of its parameters in order.
-#[derive(Debug, Default)]
-struct Statement {
-    sql: String,
-    values: Vec<Value>,
+/// What a statement over runs depends on beside its selection.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    /// See [`RunSelection::artifacts`].
+    artifacts: (&'a str, &'a str),
+    /// Whether there are points in `live_metrics`.
     has_live: bool,
 }
 
 impl Statement {
-    fn new(has_live: bool) -> Self {
-        Statement { has_live, ..Statement::default() }
-    }
-
-    fn text(&mut self, sql: &str) {
-        self.sql.push_str(sql);
-    }
-
-    /// A parameter with its value.
-    fn value(&mut self, value: impl Into<Value>) {
-        self.sql.push('?');
-        self.values.push(value.into());
-    }
-
-    fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) {
-        self.text("(");
-        for (place, value) in values.into_iter().enumerate() {
-            self.text(if place == 0 { "" } else { ", " });
-            self.value(value);
-        }
-        self.text(")");
-    }
-
-    fn select(&mut self, selection: &RunSelection<'_>) {
+    fn select(&mut self, selection: &RunSelection<'_>, has_live: bool) {
+        let scene = Scene { artifacts: selection.artifacts, has_live };
         self.text("SELECT r.run_id");
         for (place, key) in selection.order.keys.iter().enumerate() {
-            self.sort_columns(place, &key.field, selection.artifacts);
+            self.sort_columns(place, &key.field, scene);
         }
         self.text(" FROM runs r WHERE 1");
         if let Some(lifecycle) = selection.lifecycle {
@@ -221,28 +191,24 @@ impl Statement {
         conditions.sort_by_key(|condition| turn(condition));
         for condition in conditions {
             self.text(" AND ");
-            self.condition(condition, selection.artifacts);
+            self.condition(condition, scene);
         }
         for (place, key) in selection.order.keys.iter().enumerate() {
             // Values first, then NaN (NULL in the table), then what is missing, in both directions.
             let before = if place == 0 { " ORDER BY" } else { "," };
-            let direction = match key.direction {
-                Direction::Ascending => "ASC",
-                Direction::Descending => "DESC",
-            };
+            let direction = keyword(key.direction);
             self.text(&format!(
                 "{before} missing{place}, value{place} IS NULL, value{place} {direction}"
             ));
         }
-        self.text(" LIMIT ");
-        self.value(signed(selection.limit));
-        self.text(" OFFSET ");
-        self.value(signed(selection.offset));
+        self.page(selection.offset, selection.limit);
     }
 
-    fn condition(&mut self, condition: &Condition<RunNumber, RunText>, artifacts: (&str, &str)) {
+    fn condition(&mut self, condition: &Condition<RunNumber, RunText>, scene: Scene<'_>) {
         match condition {
-            Condition::Number(RunNumber::Metric(key), test) => self.metric_passes(key, test),
+            Condition::Number(RunNumber::Metric(key), test) => {
+                self.metric_passes(key, test, scene.has_live);
+            }
             Condition::Number(field @ (RunNumber::StartTime | RunNumber::EndTime), test) => {
                 let column = time_column(field);
                 self.text(&format!("({column} IS NOT NULL AND "));
@@ -256,14 +222,14 @@ impl Statement {
             Condition::Text(RunText::DatasetDigest, test) => self.dataset_passes("d.digest", test),
             Condition::Text(RunText::DatasetContext, test) => self.dataset_passes("t.value", test),
             Condition::Text(field, test) => {
-                self.text_passes(&|it| it.attribute(field, artifacts), test);
+                self.text_passes(&|it| it.attribute(field, scene.artifacts), test);
             }
         }
     }
 
     /// Whether the latest value of a metric passes; a run without the metric does not.
-    fn metric_passes(&mut self, key: &str, test: &NumberTest) {
-        if !self.has_live {
+    fn metric_passes(&mut self, key: &str, test: &NumberTest, has_live: bool) {
+        if !has_live {
             self.metric_of("metrics", key);
             self.text(" AND ");
             self.number_passes("value", test);
@@ -289,31 +255,6 @@ impl Statement {
         self.value(key.to_owned());
     }
 
-    /// NaN is NULL in the table and passes `!=` and `NOT IN` alone.
-    fn number_passes(&mut self, column: &str, test: &NumberTest) {
-        let (operator, number) = match test {
-            NumberTest::Equal(number) => ("=", number),
-            NumberTest::NotEqual(number) => ("<>", number),
-            NumberTest::Less(number) => ("<", number),
-            NumberTest::LessOrEqual(number) => ("<=", number),
-            NumberTest::Greater(number) => (">", number),
-            NumberTest::GreaterOrEqual(number) => (">=", number),
-            NumberTest::In(numbers) => {
-                self.text(&format!("{column} IN "));
-                return self.list(numbers.iter().copied());
-            }
-            NumberTest::NotIn(numbers) => {
-                self.text(&format!("ifnull({column} NOT IN "));
-                self.list(numbers.iter().copied());
-                return self.text(", 1)");
-            }
-        };
-        let is_for_nan = matches!(test, NumberTest::NotEqual(_));
-        self.text(&format!("{}{column} {operator} ", if is_for_nan { "ifnull(" } else { "" }));
-        self.value(*number);
-        self.text(if is_for_nan { ", 1)" } else { "" });
-    }
-
     /// Whether the value of a param or tag passes; a missing one passes `IS NULL` alone.
     fn pair_passes(&mut self, table: &str, key: &str, test: &TextTest) {
         if *test == TextTest::IsNull {
@@ -325,37 +266,6 @@ impl Statement {
             self.text(" AND ");
             self.text_passes(&|it| it.text("value"), test);
         }
-        self.text(")");
-    }
-
-    fn text_passes(&mut self, operand: &dyn Fn(&mut Statement), test: &TextTest) {
-        let (operator, text) = match test {
-            TextTest::Equal(text) => (" = ", text),
-            TextTest::NotEqual(text) => (" <> ", text),
-            TextTest::Like(pattern) => return self.like("like_exactly", operand, pattern),
-            TextTest::ILike(pattern) => return self.like("like_in_any_case", operand, pattern),
-            TextTest::In(texts) | TextTest::NotIn(texts) => {
-                operand(self);
-                let is_in = matches!(test, TextTest::In(_));
-                self.text(if is_in { " IN " } else { " NOT IN " });
-                return self.list(texts.as_slice().iter().cloned());
-            }
-            TextTest::IsNull | TextTest::IsNotNull => {
-                operand(self);
-                let is_null = *test == TextTest::IsNull;
-                return self.text(if is_null { " IS NULL" } else { " IS NOT NULL" });
-            }
-        };
-        operand(self);
-        self.text(operator);
-        self.value(text.clone());
-    }
-
-    fn like(&mut self, function: &str, operand: &dyn Fn(&mut Statement), pattern: &str) {
-        self.text(&format!("{function}("));
-        self.value(pattern.to_owned());
-        self.text(", ");
-        operand(self);
         self.text(")");
     }
 
@@ -386,15 +296,10 @@ impl Statement {
     }
 
     /// Two columns to sort by: whether the field is missing, and its value.
-    fn sort_columns(
-        &mut self,
-        place: usize,
-        field: &Field<RunNumber, RunText>,
-        artifacts: (&str, &str),
-    ) {
+    fn sort_columns(&mut self, place: usize, field: &Field<RunNumber, RunText>, scene: Scene<'_>) {
         self.text(", ");
         match field {
-            Field::Number(RunNumber::Metric(key)) if self.has_live => {
+            Field::Number(RunNumber::Metric(key)) if scene.has_live => {
                 self.text("NOT ");
                 self.metric_of("live_metrics", key);
                 self.text(") AND NOT ");
@@ -426,7 +331,7 @@ impl Statement {
             }
             Field::Text(field) => {
                 self.text(&format!("0 AS missing{place}, "));
-                self.attribute(field, artifacts);
+                self.attribute(field, scene.artifacts);
             }
         }
         self.text(&format!(" AS value{place}"));
@@ -445,8 +350,4 @@ fn time_column(field: &RunNumber) -> &'static str {
         RunNumber::EndTime => "(r.ended / 1000000 - (r.ended % 1000000 < 0))",
         _ => "(r.started / 1000000 - (r.started % 1000000 < 0))",
     }
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

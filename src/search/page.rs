@@ -67,6 +67,18 @@ impl PageToken {
         Some(next.encode())
     }
 
+    /// As [`PageToken::cut`] for all results of a query, also those that come before the page.
+    pub fn cut_out<T>(
+        results: &mut Vec<T>,
+        offset: u64,
+        limit: usize,
+        query: Fingerprint,
+    ) -> Option<String> {
+        let before = usize::try_from(offset).unwrap_or(usize::MAX).min(results.len());
+        results.drain(..before);
+        PageToken::cut(results, offset, limit, query)
+    }
+
     /// The token as text.
     #[must_use]
     pub fn encode(&self) -> String {

@@ -29,6 +29,18 @@ pub enum Condition<N, T> {
     Text(T, TextTest),
 }
 
+impl<N, T> Condition<N, T> {
+    /// How many values its list has; 0 when it has none.
+    #[must_use]
+    pub fn listed(&self) -> usize {
+        match self {
+            Condition::Number(_, NumberTest::In(list) | NumberTest::NotIn(list)) => list.len(),
+            Condition::Text(_, TextTest::In(list) | TextTest::NotIn(list)) => list.as_slice().len(),
+            _ => 0,
+        }
+    }
+}
+
 /// What is asked of a number.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NumberTest {
