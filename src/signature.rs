@@ -95,6 +95,10 @@ pub struct SignatureParam {
     pub shape: Option<Vec<i64>>,
 }
 
+/// How deep the lists and objects of a signature lie in each other: less than a reader of JSON takes,
+/// so that what is read as text in a text can be written as one.
+const NESTING_MAX: usize = 100;
+
 /// The names of types without parts.
 const SCALARS: [(&str, FieldType); 9] = [
     ("boolean", FieldType::Boolean),
@@ -114,7 +118,7 @@ impl Signature {
     ///
     /// What is no JSON or no signature is [`ErrorKind::InvalidInput`]: fields of which some have a
     /// name and some have none, a name that stands twice, an unknown type, a shape with a length
-    /// below -1, tensors beside columns.
+    /// below -1, tensors beside columns, types within a hundred types.
     pub fn parse(json: &str) -> Result<Self> {
         let object = match parsed(json)? {
             Value::Object(object) => object,
@@ -176,8 +180,18 @@ fn list(object: &Map<String, Value>, key: &str) -> Result<Option<Vec<Value>>> {
     };
     match value {
         Value::Null => Ok(None),
-        Value::Array(list) => Ok(Some(list)),
+        Value::Array(list) if list.iter().all(|it| is_within(it, NESTING_MAX)) => Ok(Some(list)),
+        Value::Array(_) => Err(invalid(&format!("{key} have types within too many types"))),
         other => Err(invalid(&format!("{key} are a list, not {other}"))),
+    }
+}
+
+/// Whether lists and objects lie in each other at most so deep.
+fn is_within(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Array(list) => depth > 0 && list.iter().all(|it| is_within(it, depth - 1)),
+        Value::Object(object) => depth > 0 && object.values().all(|it| is_within(it, depth - 1)),
+        _ => true,
     }
 }
 
@@ -386,6 +400,28 @@ mod tests {
         assert_eq!(signature.params.as_ref().unwrap()[1].shape, Some(vec![-1]));
         assert_eq!(Signature::parse(&signature.to_json()).unwrap(), signature);
         assert!(!Signature::parse(r#"{"inputs": "[]"}"#).unwrap().is_complete());
+    }
+
+    #[test]
+    fn whatever_is_read_is_written_so_that_it_reads_again() {
+        let nested = |depth: usize| {
+            let (open, close) = (r#"{"type": "array", "items": "#.repeat(depth), "}".repeat(depth));
+            let list = json!(format!(r#"[{open}{{"type": "long"}}{close}]"#));
+            Signature::parse(&json!({ "inputs": list }).to_string())
+        };
+        let deep = nested(99).unwrap();
+        assert_eq!(Signature::parse(&deep.to_json()).unwrap(), deep);
+        for depth in [100, 120, 1000] {
+            assert_eq!(nested(depth).unwrap_err().kind(), ErrorKind::InvalidInput, "{depth}");
+        }
+        // Numbers of which a hasty reader misses the last bit.
+        for number in ["0.3614263294214187", "8.41e21", "1.7976931348623157e308", "5e-324"] {
+            let json = format!(r#"[{{"name": "a", "type": "double", "default": {number}}}]"#);
+            let signature = Signature::parse(&json!({ "params": json }).to_string()).unwrap();
+            assert_eq!(Signature::parse(&signature.to_json()).unwrap(), signature);
+            let default = signature.params.unwrap().remove(0).default.as_f64().unwrap();
+            assert_eq!(default.to_bits(), number.parse::<f64>().unwrap().to_bits(), "{number}");
+        }
     }
 
     #[test]
