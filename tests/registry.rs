@@ -1,6 +1,7 @@
 //! The registry: what MLflow's does, and where this one is stricter.
 
 mod aliases;
+mod bad_input;
 mod catalogs;
 mod copies;
 mod lineage;

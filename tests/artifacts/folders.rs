@@ -157,3 +157,34 @@ fn paths_that_lead_elsewhere_are_refused() {
     }
     assert_eq!(artifacts.list_all().unwrap(), []);
 }
+
+#[test]
+fn a_file_that_moves_takes_its_artifacts_along() {
+    let world = World::new();
+    let artifacts = world.artifacts();
+    artifacts.log_bytes("model/weights", &noise(300_000, 5)).unwrap();
+    let owner = artifacts.owner();
+    let uri = format!("{}/model", owner_uri(&owner));
+    drop(artifacts);
+    let World { database, file, folder } = world;
+    database.close().unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let moved = elsewhere.join("other name");
+    fs::rename(&file, &moved).unwrap();
+    let mut told = Vec::new();
+    tracklite::Database::dump(&moved, &mut told).unwrap();
+    let told = String::from_utf8_lossy(&told);
+    let place = folder.path().to_str().unwrap();
+    assert!(told.contains("model/weights") && !told.contains(place), "{told}");
+    let database = super::open(&moved);
+    let found = database.registry().resolve(&uri).unwrap();
+    assert_eq!((found.owner, found.path.as_str()), (owner, "model"));
+    let artifacts = database.artifacts_of(owner).unwrap();
+    assert!(artifacts.read("model/weights").unwrap() == noise(300_000, 5));
+}
+
+fn owner_uri(owner: &tracklite::ArtifactOwner) -> String {
+    let tracklite::ArtifactOwner::Run(id) = owner else { panic!("it is a run") };
+    format!("runs:/{id}")
+}
