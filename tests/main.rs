@@ -22,6 +22,7 @@ mod gc;
 mod logged_models;
 #[cfg(feature = "cli")]
 mod memory;
+mod production;
 mod registry;
 #[cfg(feature = "internals")]
 mod sealing;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use tracklite::{Database, Run, RunId, RunStatus, Timestamp};
 
 use crate::Result;
-use crate::configuration::{Configuration, grid};
+use crate::digits::configuration::{Configuration, grid};
 use crate::leaderboard::{self, Row};
 use crate::messages::{Order, Report};
 use crate::options::Options;

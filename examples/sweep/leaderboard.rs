@@ -7,7 +7,8 @@ use std::path::Path;
 use tracklite::{Database, PAGE_RESULTS_MAX, Run, RunId, RunRecord, RunSearch};
 
 use crate::Result;
-use crate::configuration::Configuration;
+use crate::digits::configuration::Configuration;
+use crate::digits::text::{quoted, short};
 
 /// A configuration and its runs.
 pub(crate) struct Row {
@@ -119,39 +120,28 @@ impl Leaderboard {
     }
 }
 
+/// What stands above [`columns`].
+const TITLES: &str = "model    hidden  activation  learning rate  weight decay  batch";
+
+/// The settings in columns.
+fn columns(configuration: &Configuration) -> String {
+    let Configuration { hidden, learning_rate, weight_decay, batch_size, .. } = configuration;
+    let (model, activation) = (configuration.model(), configuration.activation_name());
+    format!(
+        "{model:<7}  {hidden:>6}  {activation:<10}  {learning_rate:>13}  {weight_decay:>12}  \
+         {batch_size:>5}"
+    )
+}
+
 /// One line for each configuration, below a line of titles.
 impl fmt::Display for Leaderboard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  #     test accuracy      train  {}  run", Configuration::TITLES)?;
+        writeln!(f, "  #     test accuracy      train  {TITLES}  run")?;
         for (rank, (summary, row)) in self.0.iter().enumerate() {
             let (rank, train) = (rank + 1, 100.0 * summary.train_mean);
-            let (columns, run) = (row.configuration.columns(), short(row.parent));
+            let (columns, run) = (columns(&row.configuration), short(row.parent));
             writeln!(f, "{rank:>3}  {summary}  {train:6.2} %  {columns}  {run}")?;
         }
         Ok(())
-    }
-}
-
-/// Enough of an id to find its run by.
-fn short(run: RunId) -> String {
-    let mut text = run.to_string();
-    text.truncate(8);
-    text
-}
-
-/// The path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
-}
-
-/// `1.3 MiB`.
-pub(crate) fn human_bytes(bytes: u64) -> String {
-    let kibibytes = bytes as f64 / 1024.0;
-    if kibibytes < 1024.0 {
-        format!("{kibibytes:.0} KiB")
-    } else {
-        format!("{:.1} MiB", kibibytes / 1024.0)
     }
 }

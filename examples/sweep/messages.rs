@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use tracklite::RunId;
 
-use crate::training::Progress;
+use crate::digits::training::Progress;
 use crate::{Failure, Result};
 
 /// The coordinator asks for a training.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::configuration::{self, Configuration};
+use crate::digits::configuration::{self, Configuration};
 use crate::{Failure, Result};
 
 /// What `--help` prints.

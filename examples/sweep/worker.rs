@@ -6,10 +6,10 @@ use std::path::Path;
 use tracklite::{Database, Run, RunStatus};
 
 use crate::Result;
-use crate::configuration::{Configuration, grid};
-use crate::data::Digits;
+use crate::digits::configuration::{Configuration, grid};
+use crate::digits::data::{Digits, dataset};
+use crate::digits::{training, weights};
 use crate::messages::{Order, Report};
-use crate::training;
 
 /// Works until standard input ends.
 pub(crate) fn work(path: &Path) -> Result<()> {
@@ -33,14 +33,18 @@ fn carry_out(
     order: &Order,
 ) -> Result<()> {
     let run = start_run(database, configuration, order)?;
+    run.log_dataset(dataset("optdigits-train", &digits.train), "train")?;
     tell(&Report::Started(run.id()))?;
     let &Order { seed, epochs, .. } = order;
     let trained = training::train(configuration, seed, epochs, digits, &run, |progress| {
         tell(&Report::Epoch(progress))
     });
-    if let Err(failure) = trained {
-        run.finish_as(RunStatus::Failed)?;
-        return Err(failure);
+    match trained {
+        Ok(network) => run.log_bytes(weights::PATH, &weights::write(&network)?)?,
+        Err(failure) => {
+            run.finish_as(RunStatus::Failed)?;
+            return Err(failure);
+        }
     }
     run.finish()?;
     tell(&Report::Finished)

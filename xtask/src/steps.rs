@@ -55,7 +55,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "sweep",
-        proves: "the whole sweep is in its file, the other examples run to their end",
+        proves: "the whole sweep is in its file, its best is registered, the other examples run",
         run: sweep,
     },
     Step { name: "fuzz", proves: "the saved fuzz inputs replay", run: fuzz },
@@ -159,6 +159,7 @@ fn sweep(context: &Context) -> StepResult {
     if !listed.trim_start().starts_with('[') || !listed.contains("\"run_id\"") {
         return Err(format!("`tracklite runs --json` lists no runs of the sweep: {listed}"));
     }
+    run_command(context.cargo("registry --file").arg(&file))?;
     run_command(context.cargo("tracklite verify").arg(&file))?;
     // Both write `runs.tracklite` into the folder in which they are started.
     run_example(context, "quickstart", LEAN, &folder.join("quickstart"))?;

@@ -72,27 +72,13 @@ impl Configuration {
         ]
     }
 
-    /// What stands above [`Configuration::columns`].
-    pub(crate) const TITLES: &str =
-        "model    hidden  activation  learning rate  weight decay  batch";
-
-    /// The settings in columns.
-    pub(crate) fn columns(&self) -> String {
-        let Configuration { hidden, learning_rate, weight_decay, batch_size, .. } = self;
-        let (model, activation) = (self.model(), self.activation_name());
-        format!(
-            "{model:<7}  {hidden:>6}  {activation:<10}  {learning_rate:>13}  {weight_decay:>12}  \
-             {batch_size:>5}"
-        )
-    }
-
     /// `mlp` or `softmax`.
     pub(crate) fn model(&self) -> &'static str {
         if self.hidden == 0 { "softmax" } else { "mlp" }
     }
 
-    /// The activation's name; none without hidden units.
-    fn activation_name(&self) -> String {
+    /// The activation's name; `-` without hidden units.
+    pub(crate) fn activation_name(&self) -> String {
         if self.hidden == 0 { "-".to_owned() } else { self.activation.to_string() }
     }
 }

@@ -1,9 +1,9 @@
 //! A small neural network: at most one hidden layer, softmax on top, trained by gradient descent
 //! with momentum.
 
-use crate::configuration::{Activation, Configuration};
-use crate::data::{CLASSES, Image, PIXELS};
-use crate::random::Random;
+use super::configuration::{Activation, Configuration};
+use super::data::{CLASSES, Image, PIXELS};
+use super::random::Random;
 
 /// How much of the last step's direction the next one keeps.
 const MOMENTUM: f32 = 0.9;
@@ -20,9 +20,9 @@ pub(crate) struct BatchResult {
 
 /// A network in training. Without hidden units it is softmax regression.
 pub(crate) struct Network {
-    activation: Activation,
-    hidden: Option<Layer>,
-    output: Layer,
+    pub(super) activation: Activation,
+    pub(super) hidden: Option<Layer>,
+    pub(super) output: Layer,
 }
 
 impl Network {
@@ -54,6 +54,13 @@ impl Network {
         }
         let gradient_norm = squares.sqrt();
         BatchResult { loss: loss / batch.len() as f64, gradient_norm, correct }
+    }
+
+    /// The digit that the network sees in the pixels.
+    pub(crate) fn predict(&self, pixels: &[f32; PIXELS]) -> usize {
+        let scores = self.forward(pixels, &mut self.hidden_buffer());
+        let numbered = scores.iter().enumerate();
+        numbered.max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(digit, _)| digit)
     }
 
     /// Mean cross-entropy in nats and the share of images classified rightly.
@@ -120,9 +127,9 @@ fn cross_entropy(scores: &[f32; CLASSES], digit: usize) -> (f64, bool, [f32; CLA
 
 /// A dense layer. Its weights stand input by input, one for each output; the bias of the outputs
 /// is a last row, as if of an input that is always 1.
-struct Layer {
-    outputs: usize,
-    weights: Vec<f32>,
+pub(super) struct Layer {
+    pub(super) outputs: usize,
+    pub(super) weights: Vec<f32>,
     gradient: Vec<f32>,
     velocity: Vec<f32>,
 }
@@ -135,6 +142,11 @@ impl Layer {
         for weight in &mut weights[..inputs * outputs] {
             *weight = random.signed_unit() * limit;
         }
+        Layer::of(outputs, weights)
+    }
+
+    /// A layer at rest, of these weights with the bias as their last row.
+    pub(super) fn of(outputs: usize, weights: Vec<f32>) -> Self {
         let zeros = vec![0.0; weights.len()];
         Layer { outputs, weights, gradient: zeros.clone(), velocity: zeros }
     }

@@ -1,7 +1,9 @@
 //! The handwritten digits of `examples/data`: unpacked, scaled and split.
 
-use crate::random::Random;
-use crate::{Failure, Result};
+use tracklite::Dataset;
+
+use super::random::Random;
+use super::{Failure, Result};
 
 /// The lines of `examples/data/README.md`, compressed; inside the binary, so that it runs anywhere.
 const COMPRESSED: &[u8] = include_bytes!("../data/digits.csv.zst");
@@ -40,6 +42,20 @@ impl Digits {
         let test = train.split_off(train.len() - TEST_IMAGES);
         Ok(Digits { train, test })
     }
+}
+
+/// How a run tells what it has learned from, or was judged by: under a name, by the hash of the
+/// pixels and digits.
+pub(crate) fn dataset(name: &str, images: &[Image]) -> Dataset {
+    let mut bytes = Vec::with_capacity(images.len() * (4 * PIXELS + 1));
+    for image in images {
+        bytes.extend(image.pixels.iter().flat_map(|pixel| pixel.to_le_bytes()));
+        bytes.push(image.digit as u8);
+    }
+    let digest = blake3::hash(&bytes).to_hex();
+    let source = r#"{"uri": "examples/data/digits.csv.zst"}"#;
+    let profile = format!(r#"{{"num_rows": {}}}"#, images.len());
+    Dataset::new(name, &digest[..16], "local", source).profile(profile)
 }
 
 /// Reads a line: 64 pixels from 0 to 16, then the digit.

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use tracklite::{MetricRow, Run};
 
-use crate::Result;
-use crate::configuration::Configuration;
-use crate::data::{Digits, Image};
-use crate::model::{BatchResult, Network};
-use crate::random::Random;
+use super::Result;
+use super::configuration::Configuration;
+use super::data::{Digits, Image};
+use super::model::{BatchResult, Network};
+use super::random::Random;
 
 /// What each step logs, in one row.
 const STEP_METRICS: [&str; 4] = ["loss", "accuracy", "learning_rate", "gradient_norm"];
@@ -27,7 +27,7 @@ pub(crate) struct Progress {
     pub(crate) test_accuracy: f64,
 }
 
-/// Trains one network and logs it to `run`; calls `tell` after each pass over the data.
+/// Trains one network, logs it to `run`, and gives it; calls `tell` after each pass over the data.
 pub(crate) fn train(
     configuration: &Configuration,
     seed: u64,
@@ -35,7 +35,7 @@ pub(crate) fn train(
     digits: &Digits,
     run: &Run,
     mut tell: impl FnMut(Progress) -> Result<()>,
-) -> Result<()> {
+) -> Result<Network> {
     let mut random = Random::new(seed);
     let mut network = Network::new(configuration, &mut random);
     let mut order = digits.train.iter().collect::<Vec<_>>();
@@ -53,7 +53,7 @@ pub(crate) fn train(
         epoch_row.log(&[train_accuracy, test_accuracy, test_loss], step - 1)?;
         tell(Progress { epoch, step: step - 1, test_accuracy })?;
     }
-    Ok(())
+    Ok(network)
 }
 
 /// One pass over the data; gives the share of images classified rightly on the way.
