@@ -95,8 +95,8 @@ pub struct SignatureParam {
     pub shape: Option<Vec<i64>>,
 }
 
-/// How deep the lists and objects of a signature lie in each other: less than a reader of JSON takes,
-/// so that what is read as text in a text can be written as one.
+/// How deep the lists and objects of a signature lie in each other: less than a reader of JSON
+/// takes, so that what is read as text in a text can be written as one.
 const NESTING_MAX: usize = 100;
 
 /// The names of types without parts.

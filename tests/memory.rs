@@ -83,27 +83,3 @@ fn a_unit_that_claims_to_be_long_is_read_in_pieces() {
     let printed = print_within(250, folder.path(), &[Path::new("verify"), &path]);
     assert!(printed.contains("sound"), "{printed}");
 }
-
-#[test]
-fn a_large_artifact_goes_in_and_out_a_piece_at_a_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("runs.tracklite");
-    let database = create(&file);
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
-    let id = PathBuf::from(run.id().to_string());
-    drop(run);
-    database.close().unwrap();
-    let local = folder.path().join("large.bin");
-    let bytes = crate::artifacts::noise(256 * 1024 * 1024, 1);
-    std::fs::write(&local, &bytes).unwrap();
-    let [word, put, get, to] = ["artifacts", "put", "get", "--to"].map(Path::new);
-    print_within(ROOM, folder.path(), &[word, put, &file, &id, &local]);
-    let out = folder.path().join("out");
-    let name = Path::new("large.bin");
-    print_within(ROOM, folder.path(), &[word, get, &file, &id, name, to, &out]);
-    assert!(std::fs::read(out.join(name)).unwrap() == bytes);
-    print_within(ROOM, folder.path(), &[Path::new("verify"), &file]);
-}
-
-/// Mebibytes of addresses for the program with its threads and mappings: fewer than that file has.
-const ROOM: u32 = 200;

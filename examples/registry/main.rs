@@ -1,6 +1,6 @@
 //! From a sweep to a model in production: the best run's network becomes a registered model, a
-//! better one takes its place, and whoever asks for `@Champion` predicts with that. `cargo registry`
-//! runs it on the file of `cargo sweep`; where there is none it trains four small networks first.
+//! better one takes its place, and whoever asks for `@Champion` predicts with that. It goes on with
+//! the file of `cargo sweep`; where there is none it trains four small networks first.
 //!
 //! All of it may be run again on the same file: then the next challengers try to beat the champion.
 

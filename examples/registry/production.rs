@@ -181,7 +181,10 @@ impl<'a> Production<'a> {
 
 /// Images of 64 pixels in, digits out, any number at a time.
 fn signature() -> Result<Signature> {
-    let tensor = |dtype: &str, shape: &[i64]| json!([{"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": shape}}]);
+    let tensor = |dtype: &str, shape: &[i64]| {
+        let spec = json!({"dtype": dtype, "shape": shape});
+        json!([{"type": "tensor", "tensor-spec": spec}])
+    };
     let inputs = tensor("float32", &[-1, PIXELS as i64]);
     let signature = json!({"inputs": inputs, "outputs": tensor("int64", &[-1]), "params": null});
     Ok(Signature::parse(&signature.to_string())?)

@@ -40,8 +40,8 @@ impl Statement {
         self.text(")");
     }
 
-    /// Whether the number in a column passes. NaN is NULL in the tables and passes `!=` and `NOT IN`
-    /// alone.
+    /// Whether the number in a column passes. NaN is NULL in the tables, and passes `!=` and
+    /// `NOT IN` alone.
     pub(super) fn number_passes(&mut self, column: &str, test: &NumberTest) {
         let (operator, number) = match test {
             NumberTest::Equal(number) => ("=", number),
