@@ -52,6 +52,7 @@ pub(crate) fn store_file(
 }
 
 /// Reads and cuts up to the end of the file; gives its size.
+#[expect(clippy::needless_pass_by_value, reason = "the others end when their channel is dropped")]
 fn read_pieces(
     first: Vec<u8>,
     source: &mut dyn Read,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::columns::ColumnCache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
-use crate::format::record::{Incarnation, REGISTRY_KINDS, Record};
+use crate::format::record::{Incarnation, Record};
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
 use crate::limits::Limits;
 use crate::live::LivePoints;

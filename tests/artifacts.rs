@@ -3,6 +3,8 @@
 mod folders;
 mod round_trips;
 mod sharing;
+#[cfg(feature = "parquet")]
+mod tables;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,8 @@
 use polars::prelude::{AnyValue, DataFrame, DataType, PlSmallStr, TimeUnit, TimeZone};
 use tempfile::TempDir;
 use tracklite::{
-    Database, Dataset, DatasetInput, ErrorKind, IndexPlace, Run, RunId, RunSearch, Timestamp,
+    Database, Dataset, DatasetInput, ErrorKind, IndexPlace, LineageDirection, LineageNode, Run,
+    RunId, RunSearch, Timestamp,
 };
 
 const UNKNOWN: RunId = RunId::from_bits(7);
@@ -406,4 +407,34 @@ fn an_unknown_run_is_not_found_in_any_frame() {
         assert!(error.to_string().contains(&UNKNOWN.to_string()), "{error}");
         assert!(error.path().is_some());
     }
+}
+
+#[test]
+fn a_lineage_is_a_frame_of_its_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder);
+    let run = start(&database, "training", 0);
+    let registry = database.registry();
+    let model = registry.create_model("churn").unwrap();
+    model.new_version(&format!("runs:/{}/model", run.id())).create().unwrap();
+    model.set_alias("champion", 1).unwrap();
+    let of_run = LineageNode::Run(run.id());
+    let frame = database.lineage_frame(&of_run, LineageDirection::Downstream).unwrap();
+    let wanted = [
+        ("from_kind", ["run", "model version"]),
+        ("from", [&run.id().to_string(), "models:/churn/1"]),
+        ("from_name", ["training", "churn version 1"]),
+        ("kind", ["registered", "named"]),
+        ("to_kind", ["model version", "alias"]),
+        ("to", ["models:/churn/1", "models:/churn@champion"]),
+        ("to_name", ["churn version 1", "churn@champion"]),
+    ];
+    assert_eq!(names(&frame), wanted.each_ref().map(|(name, _)| *name));
+    for (name, values) in wanted {
+        assert_eq!(texts(&frame, name), some(&values), "{name}");
+    }
+    let nothing = database.lineage_frame(&of_run, LineageDirection::Upstream).unwrap();
+    assert_eq!((nothing.height(), nothing.width()), (0, 7));
+    let missing = database.lineage_frame(&LineageNode::Run(UNKNOWN), LineageDirection::Both);
+    assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
 }

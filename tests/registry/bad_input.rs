@@ -15,12 +15,11 @@ fn frames(database: &Database) -> u64 {
     Database::verify(database.path()).unwrap().frames
 }
 
+/// What is tried, how it is refused, and the call.
+type Attempt<'a> = (&'a str, ErrorKind, &'a dyn Fn() -> tracklite::Result<()>);
+
 /// Each of these is refused with its kind, and after all of them nothing has changed.
-fn refused(
-    database: &Database,
-    registry: &Registry,
-    attempts: &[(&str, ErrorKind, &dyn Fn() -> tracklite::Result<()>)],
-) {
+fn refused(database: &Database, registry: &Registry, attempts: &[Attempt<'_>]) {
     let before = (told(registry), frames(database));
     for (what, wanted, attempt) in attempts {
         let error = attempt().expect_err(what);
