@@ -42,6 +42,8 @@ impl Oracle {
             }
             None => false,
         });
+        // What was given out after the moment of the cut, or was not durable at it, never was.
+        next.given_ids.retain(|_, event| self.is_durable(*event, at));
         next.given_ids.extend(things.iter().map(|seen| (seen.id.clone(), seen.event)));
         let mut places = places(seen);
         for (place, event) in next.events.iter_mut().enumerate() {
