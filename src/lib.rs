@@ -99,6 +99,7 @@ mod artifact_download;
 mod artifact_gc;
 #[cfg(not(loom))]
 mod artifact_path;
+#[cfg(not(loom))]
 mod artifact_pipeline;
 #[cfg(not(loom))]
 #[cfg(not(loom))]
@@ -317,6 +318,17 @@ pub use verify::{SalvageReport, VerifyReport};
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals {
+    /// The rules for paths of artifacts.
+    #[cfg(not(loom))]
+    pub mod artifact_path {
+        use crate::error::Result;
+
+        /// Whether a path can be one of an artifact; see `Artifacts`.
+        pub fn check_path(path: &str) -> Result<()> {
+            crate::artifact_path::check_path(path)
+        }
+    }
+
     #[cfg(not(loom))]
     pub use crate::format::block;
     pub use crate::format::{

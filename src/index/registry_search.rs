@@ -122,7 +122,7 @@ fn of_models(selection: &ModelSelection<'_>) -> Statement {
     statement
 }
 
-/// A time in MLflow's milliseconds, rounded down.
+/// A time in MLflow's milliseconds, rounded down; an index is ordered by the same expression.
 const MODEL_MILLIS: &str = "(m.updated / 1000000 - (m.updated % 1000000 < 0))";
 
 fn of_versions(selection: &VersionSelection<'_>) -> Statement {

@@ -318,6 +318,8 @@ CREATE TABLE registered_models (
 );
 CREATE UNIQUE INDEX registered_models_by_id ON registered_models (model_id);
 CREATE INDEX registered_models_by_name ON registered_models (name);
+CREATE INDEX registered_models_by_update
+    ON registered_models ((updated / 1000000 - (updated % 1000000 < 0)) DESC, name ASC);
 CREATE TABLE registered_model_tags (
     model INTEGER NOT NULL,
     key   TEXT NOT NULL,
