@@ -1,7 +1,7 @@
 //! Giving back the space of chunks that no file is made of.
 
 use std::collections::HashSet;
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use foldhash::fast::RandomState;
 
@@ -13,7 +13,7 @@ use crate::format::record::{
     ArtifactsDeleted, ArtifactsWritten, ChunksFreed, ChunksStored, Purged, StoredChunk,
 };
 use crate::index::Index;
-use crate::log::{Log, padded};
+use crate::log::Log;
 use crate::mutant::{self, Mutant};
 
 /// How many chunks are freed between two syncs.
@@ -91,15 +91,7 @@ fn punch(log: &Log, mut chunks: Vec<StoredChunk>) -> Result<()> {
         log.sync_once()?;
     }
     chunks.sort_unstable_by_key(|chunk| chunk.offset);
-    let mut ranges: Vec<Range<u64>> = Vec::new();
-    for chunk in chunks {
-        let end = chunk.offset + padded(u64::from(chunk.coded));
-        match ranges.last_mut() {
-            Some(last) if last.end == chunk.offset => last.end = end,
-            _ => ranges.push(chunk.offset..end),
-        }
-    }
-    ranges.into_iter().try_for_each(|range| log.punch_within(range))
+    log.punch_chunks(&chunks)
 }
 
 /// Gives back what no frame names in the units of writers that are dead or closed: what they wrote

@@ -107,15 +107,7 @@ impl<'a> Unnamed<'a> {
         if chunks.is_empty() || self.log.is_poisoned()? {
             return Ok(());
         }
-        let mut ranges: Vec<Range<u64>> = Vec::new();
-        for chunk in chunks {
-            let end = chunk.offset + padded(u64::from(chunk.coded));
-            match ranges.last_mut() {
-                Some(last) if last.end == chunk.offset => last.end = end,
-                _ => ranges.push(chunk.offset..end),
-            }
-        }
-        ranges.into_iter().try_for_each(|range| self.log.punch_within(range))
+        self.log.punch_chunks(chunks)
     }
 }
 

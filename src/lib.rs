@@ -102,7 +102,6 @@ mod artifact_path;
 #[cfg(not(loom))]
 mod artifact_pipeline;
 #[cfg(not(loom))]
-#[cfg(not(loom))]
 mod artifact_reader;
 #[cfg(not(loom))]
 mod artifact_run;

@@ -2,7 +2,7 @@
 //! that makes pages and extents ready. Without them `tick` does the same when it is called.
 
 use std::sync::atomic::Ordering;
-use std::sync::{self, Arc, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::format::record::Record;
 #[cfg(feature = "internals")]
 use crate::mutant::{self, Mutant};
-#[cfg(feature = "internals")]
 use crate::sys::mutex::Mutex;
 
 use super::Log;
@@ -20,12 +19,10 @@ use super::Log;
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Wakes a thread in the background.
-///
-/// By the standard library's lock and condition variable, for the reason that `sys::mutex` gives.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
-    state: sync::Mutex<WakeState>,
-    changed: sync::Condvar,
+    state: Mutex<WakeState>,
+    changed: Condvar,
     /// Definitions that a mutant keeps back.
     #[cfg(feature = "internals")]
     postponed: Mutex<Vec<Record>>,
@@ -38,29 +35,24 @@ struct WakeState {
 }
 
 impl Wake {
-    fn state(&self) -> MutexGuard<'_, WakeState> {
-        // Nobody panics with the lock in hand.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Asks for a look at the extents; about 20 ns, as nobody waits for the answer.
     pub(super) fn wake(&self) {
-        self.state().is_due = true;
+        self.state.lock().is_due = true;
         self.changed.notify_one();
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.state().is_over
+        self.state.lock().is_over
     }
 
     fn end(&self) {
-        self.state().is_over = true;
+        self.state.lock().is_over = true;
         self.changed.notify_one();
     }
 
     /// Waits until woken or until `timeout` has passed; whether the thread is to end.
     fn wait(&self, timeout: Option<Duration>) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if !state.is_due && !state.is_over {
             state = match timeout {
                 Some(timeout) => {

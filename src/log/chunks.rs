@@ -176,6 +176,20 @@ impl Log {
         if self.is_poisoned()? { Ok(()) } else { self.punch_within(room) }
     }
 
+    /// Gives the space of chunks back; of those that stand one behind the other, in this order
+    /// too, with the pages that they share.
+    pub(crate) fn punch_chunks(&self, chunks: &[StoredChunk]) -> Result<()> {
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for chunk in chunks {
+            let end = chunk.offset + padded(u64::from(chunk.coded));
+            match ranges.last_mut() {
+                Some(last) if last.end == chunk.offset => last.end = end,
+                _ => ranges.push(chunk.offset..end),
+            }
+        }
+        ranges.into_iter().try_for_each(|range| self.punch_within(range))
+    }
+
     /// Gives the space back of the pages that lie wholly within a range.
     pub(crate) fn punch_within(&self, range: Range<u64>) -> Result<()> {
         let pages = whole_pages(&range);

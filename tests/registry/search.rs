@@ -304,6 +304,7 @@ fn what_is_kept_in_memory_agrees_with_sql_between_any_changes() {
         RegistrySearch::new().filter("tags.round != '4'").order_by("version_number").max_results(2),
         RegistrySearch::new().filter("name LIKE 'm%'").order_by("creation_timestamp DESC"),
     ];
+    let mut deleted = 0;
     for round in 0..30_u64 {
         let model = registry.model(["M1", "m2", "M3", "m4"][round as usize % 4]).unwrap();
         let versions = model.versions().unwrap();
@@ -314,6 +315,10 @@ fn what_is_kept_in_memory_agrees_with_sql_between_any_changes() {
             3 if versions.len() > 1 => registry.handle(version).delete().unwrap(),
             4 => model.set_alias("champion", version.version).unwrap(),
             5 => drop(registry.handle(version).copy_to(&format!("copy{}", round % 2)).unwrap()),
+            6 if version.tags.contains_key("round") => {
+                registry.handle(version).delete_tag("round").unwrap();
+                deleted += 1;
+            }
             _ => registry.handle(version).set_description(Some("said")).unwrap(),
         }
         if [8, 26].contains(&round) {
@@ -326,4 +331,5 @@ fn what_is_kept_in_memory_agrees_with_sql_between_any_changes() {
             assert_eq!(all_pages(&registry, search), first_found(&database, search), "{round}");
         }
     }
+    assert!(deleted > 0, "no tag was deleted");
 }
