@@ -133,6 +133,8 @@ mod database;
 #[cfg(all(feature = "polars", not(loom)))]
 mod dataframe;
 #[cfg(not(loom))]
+mod deleted;
+#[cfg(not(loom))]
 mod dump;
 #[cfg(not(loom))]
 mod engine;
@@ -246,6 +248,8 @@ pub use batch::Batch;
 pub use builder::DatabaseBuilder;
 #[cfg(not(loom))]
 pub use database::Database;
+#[cfg(not(loom))]
+pub use deleted::Deleted;
 #[cfg(not(loom))]
 pub use dump::{DumpedFrame, DumpedRecord};
 pub use entity::{

@@ -30,8 +30,8 @@ pub(crate) struct RunSelection<'a> {
     pub(crate) filter: &'a RunFilter,
     /// How they are ordered.
     pub(crate) order: &'a RunOrder,
-    /// What comes before the run's id in the place of its artifacts, and what after it.
-    pub(crate) artifacts: (&'a str, &'a str),
+    /// What comes before the experiment's and the run's id in the place of its artifacts.
+    pub(crate) artifact_root: &'a str,
     /// How many runs of the order are passed over.
     pub(crate) offset: u64,
     /// How many are wanted at most.
@@ -206,7 +206,7 @@ impl Statement {
     fn select(&mut self, selection: &RunSelection<'_>) {
         self.text("SELECT r.run_id");
         for (place, key) in selection.order.keys.iter().enumerate() {
-            self.sort_columns(place, &key.field, selection.artifacts);
+            self.sort_columns(place, &key.field, selection.artifact_root);
         }
         self.text(" FROM runs r WHERE 1");
         if let Some(lifecycle) = selection.lifecycle {
@@ -221,7 +221,7 @@ impl Statement {
         conditions.sort_by_key(|condition| turn(condition));
         for condition in conditions {
             self.text(" AND ");
-            self.condition(condition, selection.artifacts);
+            self.condition(condition, selection.artifact_root);
         }
         for (place, key) in selection.order.keys.iter().enumerate() {
             // Values first, then NaN (NULL in the table), then what is missing, in both directions.
@@ -240,7 +240,7 @@ impl Statement {
         self.value(signed(selection.offset));
     }
 
-    fn condition(&mut self, condition: &Condition<RunNumber, RunText>, artifacts: (&str, &str)) {
+    fn condition(&mut self, condition: &Condition<RunNumber, RunText>, artifact_root: &str) {
         match condition {
             Condition::Number(RunNumber::Metric(key), test) => self.metric_passes(key, test),
             Condition::Number(field @ (RunNumber::StartTime | RunNumber::EndTime), test) => {
@@ -256,7 +256,7 @@ impl Statement {
             Condition::Text(RunText::DatasetDigest, test) => self.dataset_passes("d.digest", test),
             Condition::Text(RunText::DatasetContext, test) => self.dataset_passes("t.value", test),
             Condition::Text(field, test) => {
-                self.text_passes(&|it| it.attribute(field, artifacts), test);
+                self.text_passes(&|it| it.attribute(field, artifact_root), test);
             }
         }
     }
@@ -371,15 +371,14 @@ impl Statement {
     }
 
     /// A text of the run itself.
-    fn attribute(&mut self, field: &RunText, artifacts: (&str, &str)) {
+    fn attribute(&mut self, field: &RunText, artifact_root: &str) {
         match field {
             RunText::RunName => self.text("r.name"),
             RunText::Status => self.text("r.status"),
             RunText::UserId => self.text("r.user"),
             RunText::ArtifactUri => {
-                self.value(artifacts.0.to_owned());
-                self.text(" || r.run_id || ");
-                self.value(artifacts.1.to_owned());
+                self.value(format!("{artifact_root}/"));
+                self.text(" || r.experiment_id || '/' || r.run_id || '/artifacts'");
             }
             _ => self.text("r.run_id"),
         }
@@ -390,7 +389,7 @@ impl Statement {
         &mut self,
         place: usize,
         field: &Field<RunNumber, RunText>,
-        artifacts: (&str, &str),
+        artifact_root: &str,
     ) {
         self.text(", ");
         match field {
@@ -426,7 +425,7 @@ impl Statement {
             }
             Field::Text(field) => {
                 self.text(&format!("0 AS missing{place}, "));
-                self.attribute(field, artifacts);
+                self.attribute(field, artifact_root);
             }
         }
         self.text(&format!(" AS value{place}"));
