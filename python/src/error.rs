@@ -81,7 +81,7 @@ fn raise(
 ) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let made = MAKE
-        .import::<PyAny>(py, "tracklite.exceptions", "_of_kind")
+        .import(py, "tracklite.exceptions", "_of_kind")
         .and_then(|make| make.call1((kind, message, path, causes)));
     match made {
         Ok(exception) => PyErr::from_value(exception),

@@ -6,6 +6,7 @@
 mod database;
 mod detach;
 mod error;
+mod store;
 
 use pyo3::prelude::*;
 
@@ -16,4 +17,9 @@ mod _tracklite {
     use crate::database::Database;
     #[pymodule_export]
     use crate::error::error_kinds;
+    #[pymodule_export]
+    use crate::store::{
+        Store, StoreArtifacts, StoreExperiments, StoreHistories, StoreLoggedModels, StoreRegistry,
+        StoreRuns, StoreVersions,
+    };
 }

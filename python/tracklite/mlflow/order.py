@@ -1,0 +1,49 @@
+"""What MLflow says of an order that names a field twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
+from mlflow.utils.search_utils import (
+    SearchExperimentsUtils,
+    SearchModelVersionUtils,
+    SearchUtils,
+)
+
+from tracklite.exceptions import InvalidInputError
+
+_PARSERS = {
+    "experiments": SearchExperimentsUtils.parse_order_by_for_search_experiments,
+    "runs": SearchUtils.parse_order_by_for_search_runs,
+    "registered models": SearchUtils.parse_order_by_for_search_registered_models,
+    "model versions": SearchModelVersionUtils.parse_order_by_for_search_model_versions,
+}
+
+
+@contextmanager
+def repeated_fields(what: str, order_by: Sequence[str] | None) -> Iterator[None]:
+    """Within it a search that fails for such an order alone fails with MLflow's code for that.
+
+    All other wrong orders are wrong arguments; this one MLflow gives no code, which makes it an
+    internal error.
+    """
+    try:
+        yield
+    except InvalidInputError as error:
+        if _is_repeated(what, order_by or ()):
+            raise MlflowException(
+                f"`order_by` contains duplicate fields: {order_by}", INTERNAL_ERROR
+            ) from error
+        raise
+
+
+def _is_repeated(what: str, order_by: Sequence[str]) -> bool:
+    # The direction comes last.
+    try:
+        fields = [_PARSERS[what](item)[:-1] for item in order_by]
+    except MlflowException:
+        return False
+    return len(set(fields)) < len(fields)
