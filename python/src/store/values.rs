@@ -172,7 +172,14 @@ pub(super) fn logged_model_value(info: LoggedModelInfo) -> LoggedModelValue {
         let LoggedModelMetric { key, value, step, time, run, dataset, .. } = metric;
         (key, value, time.as_millis(), step, run.map(|run| run.to_string()), dataset)
     });
-    (facts, info.params, info.tags, metrics.collect())
+    // MLflow keeps exact repeats once.
+    let mut kept: Vec<ModelMetricValue> = Vec::new();
+    for metric in metrics {
+        if !kept.contains(&metric) {
+            kept.push(metric);
+        }
+    }
+    (facts, info.params, info.tags, kept)
 }
 
 pub(super) fn version_value(info: ModelVersionInfo) -> VersionValue {

@@ -134,7 +134,7 @@ class TrackliteRegistryStore(AbstractStore):
     ) -> PagedList[RegisteredModel]:
         """A page of the registered models that a filter finds, in an order."""
         check_max_results(max_results, most=SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD)
-        with repeated_fields("registered models", order_by):
+        with repeated_fields("registered models", filter_string, order_by):
             found, token = self._file.registry.search(
                 filter_string or "", max_results, order_by or [], page_token or ""
             )
@@ -291,7 +291,7 @@ class TrackliteRegistryStore(AbstractStore):
     ) -> PagedList[ModelVersion]:
         """A page of the versions that a filter finds, in an order."""
         check_max_results(max_results, most=SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD)
-        with repeated_fields("model versions", order_by):
+        with repeated_fields("model versions", filter_string, order_by):
             found, token = self._file.registry.search_versions(
                 filter_string or "", max_results, order_by or [], page_token or ""
             )

@@ -89,7 +89,7 @@ class TrackingExperiments(TrackingBase):
     ) -> PagedList[Experiment]:
         """A page of the experiments that a filter finds, in an order."""
         check_max_results(max_results, most=SEARCH_MAX_RESULTS_THRESHOLD)
-        with repeated_fields("experiments", order_by):
+        with repeated_fields("experiments", filter_string, order_by):
             found, token = self._file.experiments.search(
                 filter_string or "",
                 VIEWS.get(view_type, "active"),

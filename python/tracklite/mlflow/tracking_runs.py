@@ -119,6 +119,8 @@ class TrackingRuns(TrackingBase):
         _validate_metric(metric.key, metric.value, metric.timestamp, metric.step)
         key, number, time, step = _metric_value(metric)
         if metric.model_id is not None:
+            # With nothing to log it only says whether anything may be logged.
+            self._file.runs.log(run_id, [], [], [])
             self._log_model_metrics(run_id, [metric])
         self._file.runs.log_metric(run_id, key, number, time, step)
 
@@ -230,7 +232,7 @@ class TrackingRuns(TrackingBase):
         page_token: str | None,
     ) -> tuple[list[Run], str | None]:
         check_max_results(max_results, most=SEARCH_MAX_RESULTS_THRESHOLD, allow_none=True)
-        with repeated_fields("runs", order_by):
+        with repeated_fields("runs", filter_string, order_by):
             found, token = self._file.runs.search(
                 experiment_numbers(experiment_ids),
                 filter_string or "",
