@@ -52,6 +52,8 @@ ALLOWED = {
     "deleted runs": "SQL makes versions of a deleted run; we refuse it until it is restored",
     "lower case": "SQL knows `like` in lower case for runs alone; we know it for all",
     "repeated tags": "SQL takes tags that repeat a key for a clash of names; for us the last counts",
+    "wrong numbers": "SQL fails at `metrics.a > 'x'` of logged models; we call it a wrong argument",
+    "deleted twice": "SQL notes each deletion of a logged model; we note the first",
     "page tokens": "ours name the query as well, and are refused with another one",
 }
 

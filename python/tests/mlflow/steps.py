@@ -290,7 +290,7 @@ def model_step(ops: Operations, number: int) -> Step:
             return Step("tracking", "set_logged_model_tags", of(tags=tags))
         case "untag":
             return Step("tracking", "delete_logged_model_tag", of(key=ops.pick(KEYS)))
-        case "delete":
+        case "delete" if model not in ops.deleted:
             ops.deleted.add(model)
             return Step("tracking", "delete_logged_model", of())
         case "metric" if run is not None:
@@ -326,6 +326,9 @@ def model_step(ops: Operations, number: int) -> Step:
             "order_by": order,
             "datasets": datasets,
         },
+        allowed=lambda theirs, ours: (
+            is_error(theirs, "INTERNAL_ERROR") and is_error(ours, "INVALID_PARAMETER_VALUE")
+        ),
     )
 
 

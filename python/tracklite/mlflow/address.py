@@ -45,11 +45,14 @@ def is_own(address: str) -> bool:
 
 
 def file_of(address: str) -> str:
-    """The absolute path of the file that the address of a store names."""
+    """The absolute path of the file that the address of a store names; its folder is there."""
     path = _path(address)
     if path.endswith("/"):
         raise AddressError(f"{address!r} names a folder: the path of a file is due")
-    return os.path.abspath(unquote(path))
+    file = os.path.abspath(unquote(path))
+    if not os.path.isdir(os.path.dirname(file)):
+        raise AddressError(f"{address!r}: there is no folder {os.path.dirname(file)}")
+    return file
 
 
 def split(address: str) -> tuple[str, str]:

@@ -18,10 +18,6 @@ from tracklite.exceptions import InvalidInputError
 
 # For each search what parses its filter, and what an item of its order.
 _PARSERS = {
-    "experiments": (
-        SearchExperimentsUtils.parse_search_filter,
-        SearchExperimentsUtils.parse_order_by_for_search_experiments,
-    ),
     "runs": (SearchUtils.parse_search_filter, SearchUtils.parse_order_by_for_search_runs),
     "registered models": (
         SearchModelUtils.parse_search_filter,
@@ -32,6 +28,18 @@ _PARSERS = {
         SearchModelVersionUtils.parse_order_by_for_search_model_versions,
     ),
 }
+
+
+def first_of_each(order_by: Sequence[str] | None) -> list[str]:
+    """An order of experiments without fields that come again: to MLflow they change nothing."""
+    kept: dict[object, str] = {}
+    try:
+        for item in order_by or ():
+            field = SearchExperimentsUtils.parse_order_by_for_search_experiments(item)[:-1]
+            kept.setdefault(field, item)
+    except MlflowException:
+        return list(order_by or ())
+    return list(kept.values())
 
 
 @contextmanager

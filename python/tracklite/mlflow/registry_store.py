@@ -146,6 +146,8 @@ class TrackliteRegistryStore(AbstractStore):
     ) -> list[ModelVersion]:
         """The highest version of each of these stages, or of all."""
         _validate_model_name(name)
+        # A model that is not there comes before a stage that is none.
+        self._file.registry.get(name)
         wanted = [get_canonical_stage(stage) for stage in stages or ()]
         found = self._file.registry.latest_versions(name, wanted)
         return [entities.version(value, with_aliases=True) for value in found]

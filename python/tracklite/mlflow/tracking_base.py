@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,9 +21,6 @@ class TrackingBase:
 
     def _open(self, store_uri: str, artifact_uri: str | None) -> None:
         self._path = address.file_of(store_uri)
-        folder = os.path.dirname(self._path)
-        if not os.path.isdir(folder):
-            raise address.AddressError(f"{store_uri!r}: there is no folder {folder}")
         own = handles.handle(self._path, create=True).store.address
         self._root = address.Root(own, artifact_uri)
         # Other places than the file and the server's proxy are noted at each new experiment.

@@ -18,7 +18,7 @@ from mlflow.utils.validation import (
 
 from tracklite.mlflow import entities
 from tracklite.mlflow.errors import translated
-from tracklite.mlflow.order import repeated_fields
+from tracklite.mlflow.order import first_of_each
 from tracklite.mlflow.tracking_base import (
     TrackingBase,
     check_max_results,
@@ -89,14 +89,13 @@ class TrackingExperiments(TrackingBase):
     ) -> PagedList[Experiment]:
         """A page of the experiments that a filter finds, in an order."""
         check_max_results(max_results, most=SEARCH_MAX_RESULTS_THRESHOLD)
-        with repeated_fields("experiments", filter_string, order_by):
-            found, token = self._file.experiments.search(
-                filter_string or "",
-                VIEWS.get(view_type, "active"),
-                max_results,
-                order_by or [],
-                page_token or "",
-            )
+        found, token = self._file.experiments.search(
+            filter_string or "",
+            VIEWS.get(view_type, "active"),
+            max_results,
+            first_of_each(order_by),
+            page_token or "",
+        )
         return PagedList([self._experiment(value) for value in found], token)
 
     @translated()
