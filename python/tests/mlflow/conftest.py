@@ -34,14 +34,20 @@ def uri(tmp_path: Path) -> str:
     return f"tracklite://{tmp_path}/runs.tracklite"
 
 
-@pytest.fixture
-def tracking(uri: str) -> Iterator[str]:
-    """MLflow with its tracking address set to that file; afterwards as it was."""
-    mlflow.set_tracking_uri(uri)
-    yield uri
+@pytest.fixture(autouse=True)
+def _mlflow_as_it_was() -> Iterator[None]:
+    """What a test sets in MLflow does not reach the next one."""
+    yield
     while mlflow.active_run():
         mlflow.end_run()
     mlflow.set_tracking_uri(None)
     mlflow.set_registry_uri(None)
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
     mlflow.tracking.fluent._active_experiment_id = None
+
+
+@pytest.fixture
+def tracking(uri: str) -> str:
+    """That file, as MLflow's tracking address."""
+    mlflow.set_tracking_uri(uri)
+    return uri

@@ -31,25 +31,33 @@ def server(words: list[str], log: Path, health: str, **environment: str) -> Iter
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", *words, "--port", str(port)]
+    # Beside the interpreter are the programs that MLflow calls by their names.
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **environment},
+            env={**os.environ, "PATH": programs, **environment},
             start_new_session=True,
         )
         try:
             _wait(process, address + health, log)
             yield address
         finally:
-            # It leads a group of its own, in which its workers are.
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(30)
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Stops the group that it leads, in which its workers are."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, how)
+            process.wait(30)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
