@@ -46,12 +46,12 @@ ALLOWED = {
         "SQL changes a logged model that is deleted, or whose experiment is; we refuse it"
     ),
     "the default experiment": "SQL deletes experiment 0; our files always have it",
-    "order of equals": "what SQL returns in no order (tags, datasets, versions of stages) is sorted",
+    "order of equals": "what SQL returns in no order (tags, versions of stages) is sorted",
     "NaN of models": "SQL forgets that a value of a logged model was NaN, and tells 0",
     "run of nobody": "SQL takes any text as a run's id of a version; ours are ids of runs",
     "deleted runs": "SQL makes versions of a deleted run; we refuse it until it is restored",
     "lower case": "SQL knows `like` in lower case for runs alone; we know it for all",
-    "repeated tags": "SQL takes tags that repeat a key for a clash of names; for us the last counts",
+    "repeated tags": "SQL takes tags of a new experiment that repeat a key for a clash of names",
     "wrong numbers": "SQL fails at `metrics.a > 'x'` of logged models; we call it a wrong argument",
     "deleted twice": "SQL notes each deletion of a logged model; we note the first",
     "page tokens": "ours name the query as well, and are refused with another one",
@@ -213,7 +213,9 @@ def tell_model(side: Side, it: LoggedModel) -> Any:
         "message": it.status_message,
         "tags": dict(sorted(it.tags.items())),
         "params": dict(sorted(it.params.items())),
-        "metrics": sorted((tell_model_metric(side, metric) for metric in it.metrics or ()), key=str),
+        "metrics": sorted(
+            (tell_model_metric(side, metric) for metric in it.metrics or ()), key=str
+        ),
     }
 
 

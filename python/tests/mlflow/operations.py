@@ -64,20 +64,30 @@ class Operations:
         return self.random.random() < part
 
     def key(self) -> str:
-        return self.pick(BAD_KEYS) if self.chance(0.03) else self.pick(KEYS)
+        return str(self.pick(BAD_KEYS) if self.chance(0.03) else self.pick(KEYS))
 
     def later(self) -> int:
         self.time += 1 + self.random.randrange(5)
         return self.time
 
     def experiment(self) -> str:
-        return self.pick(["12345", "abc"]) if self.chance(0.04) else self.pick(self.experiments)
+        return str(
+            self.pick(["12345", "abc"]) if self.chance(0.04) else self.pick(self.experiments)
+        )
 
     def run(self) -> str:
-        return self.pick(["no run", "0" * 32]) if not self.runs or self.chance(0.04) else self.pick(self.runs)
+        return str(
+            self.pick(["no run", "0" * 32])
+            if not self.runs or self.chance(0.04)
+            else self.pick(self.runs)
+        )
 
     def model(self) -> str:
-        return self.pick(["m-none", "m-" + "0" * 32]) if not self.models or self.chance(0.04) else self.pick(self.models)
+        return str(
+            self.pick(["m-none", "m-" + "0" * 32])
+            if not self.models or self.chance(0.04)
+            else self.pick(self.models)
+        )
 
     def metric(self) -> Metric:
         time = 1_600_000_000_000 + self.random.randrange(3)
@@ -97,9 +107,7 @@ class Operations:
 
     # Filters and orders.
 
-    def comparison_of_text(
-        self, field: str, *, lists: bool = False, lower: bool = False
-    ) -> str:
+    def comparison_of_text(self, field: str, *, lists: bool = False, lower: bool = False) -> str:
         operators = ["=", "!=", "LIKE", "ILIKE", *(["like"] if lower else [])]
         operator = self.pick(operators)
         if lists and self.chance(0.3):
@@ -114,12 +122,11 @@ class Operations:
 
     def quoted(self) -> str:
         key = self.pick(KEYS)
-        return self.pick([f"`{key}`", f'"{key}"'])
+        return str(self.pick([f"`{key}`", f'"{key}"']))
 
     def wrong(self) -> str:
-        return self.pick(
-            ["metrics.a > 'x'", "params.a > 'x'", "nothing = 1", "a OR b", "(a = 1)", " "]
-        )
+        texts = ["metrics.a > 'x'", "params.a > 'x'", "nothing = 1", "a OR b", "(a = 1)", " "]
+        return str(self.pick(texts))
 
     def joined(self, parts: list[str]) -> str:
         if self.chance(0.06):

@@ -7,6 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from differential import Side
+from mlflow.entities import (
+    ExperimentTag,
+    LoggedModelInput,
+    LoggedModelOutput,
+    LoggedModelParameter,
+    LoggedModelStatus,
+    LoggedModelTag,
+    Param,
+    RunStatus,
+    RunTag,
+)
+from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from operations import (
     ALIASES,
     EXPERIMENTS,
@@ -15,18 +27,7 @@ from operations import (
     STAGES,
     TEXTS,
     VIEWS,
-    ExperimentTag,
-    LoggedModelInput,
-    LoggedModelOutput,
-    LoggedModelParameter,
-    LoggedModelStatus,
-    LoggedModelTag,
-    ModelVersionTag,
     Operations,
-    Param,
-    RegisteredModelTag,
-    RunStatus,
-    RunTag,
 )
 
 
@@ -78,7 +79,7 @@ def draw(ops: Operations, number: int) -> Step:
 
 
 def page(ops: Operations) -> int:
-    return ops.pick([1, 2, 5, 1000]) if not ops.chance(0.03) else ops.pick([0, 60_000])
+    return int(ops.pick([0, 60_000] if ops.chance(0.03) else [1, 2, 5, 1000]))
 
 
 def experiment_step(ops: Operations, number: int) -> Step:
@@ -99,7 +100,9 @@ def experiment_step(ops: Operations, number: int) -> Step:
         case "get":
             return Step("tracking", "get_experiment", of())
         case "name":
-            return Step("tracking", "get_experiment_by_name", lambda side: {"experiment_name": name})
+            return Step(
+                "tracking", "get_experiment_by_name", lambda side: {"experiment_name": name}
+            )
         case "delete" if experiment != "default":
             ops.deleted.add(experiment)
             return Step("tracking", "delete_experiment", of())
@@ -149,7 +152,11 @@ def run_step(ops: Operations, number: int) -> Step:
         case "create":
             made = f"run {number}"
             ops.runs.append(made)
-            start, name, user = ops.later(), ops.pick(["one", "two", "a_b"]), ops.pick(["ann", "bob"])
+            start, name, user = (
+                ops.later(),
+                ops.pick(["one", "two", "a_b"]),
+                ops.pick(["ann", "bob"]),
+            )
             return Step(
                 "tracking",
                 "create_run",
@@ -397,7 +404,9 @@ def registry_step(ops: Operations, number: int) -> Step:
         case "delete version":
             return step("delete_model_version", of(version=version))
         case "tag version":
-            return step("set_model_version_tag", of(version=version, tag=ModelVersionTag(key, value)))
+            return step(
+                "set_model_version_tag", of(version=version, tag=ModelVersionTag(key, value))
+            )
         case "untag version":
             return step("delete_model_version_tag", of(version=version, key=ops.pick(KEYS)))
         case "alias":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import mlflow
 import pytest
@@ -23,10 +25,10 @@ from tracklite.mlflow.tracking_store import TrackliteTrackingStore
 
 
 @pytest.mark.parametrize("slashes", ["///", "/"])
-@pytest.mark.parametrize("name", ["runs.tracklite", "my runs", "\u00fc\u0645", "a%b", "a?b#c", "plain"])
+@pytest.mark.parametrize(
+    "name", ["runs.tracklite", "my runs", "\u00fc\u0645", "a%b", "a?b#c", "plain"]
+)
 def test_a_file_of_any_name_is_used(tmp_path: Path, name: str, slashes: str) -> None:
-    from urllib.parse import quote
-
     path = tmp_path / "a folder" / name
     path.parent.mkdir()
     uri = f"tracklite:{slashes}{quote(str(path)).lstrip('/')}"
@@ -160,7 +162,15 @@ def test_paths_behind_the_file_belong_to_something() -> None:
     }
     for path, wanted in good.items():
         assert address.owner_of(path) == wanted
-    for path in ("", "0", run, f"0/{run}", f"0/{run}/other", "versions/x/1", f"models/{run}/artifacts"):
+    for path in (
+        "",
+        "0",
+        run,
+        f"0/{run}",
+        f"0/{run}/other",
+        "versions/x/1",
+        f"models/{run}/artifacts",
+    ):
         assert address.owner_of(path) is None
     assert address.engine_address(f"0/{run}/artifacts/x") == f"runs:/{run}/x"
     assert address.engine_address(f"versions/{run}/3/a") is None
@@ -169,10 +179,10 @@ def test_paths_behind_the_file_belong_to_something() -> None:
 def test_wrong_values_are_wrong_arguments(uri: str) -> None:
     store = TrackliteTrackingStore(uri)
     run_id = store.create_run("0", "ann", 1, [], "r").info.run_id
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: store.log_metric(run_id, Metric("a", 1.0, 2**70, 0)),
         lambda: store.log_metric(run_id, Metric("a", 1.0, 0, 2**70)),
-        lambda: store.log_metric(run_id, Metric("a", "1", 0, 0)),  # type: ignore[arg-type]
+        lambda: store.log_metric(run_id, Metric("a", "1", 0, 0)),
         lambda: store.create_run("0", "ann", 2**70, [], "r"),
         lambda: store.get_experiment("x"),
         lambda: store.create_run("0", 5, 1, [], "r"),  # type: ignore[arg-type]
@@ -188,7 +198,7 @@ def test_wrong_values_are_wrong_arguments(uri: str) -> None:
 
 def test_what_is_left_out_says_so(uri: str) -> None:
     store, registry = TrackliteTrackingStore(uri), TrackliteRegistryStore(uri)
-    for call in [
+    calls: list[Callable[[], object]] = [
         lambda: store.start_trace(None),
         lambda: store.search_traces(["0"]),
         lambda: store.log_spans("0", []),
@@ -196,7 +206,8 @@ def test_what_is_left_out_says_so(uri: str) -> None:
         lambda: store.register_scorer("0", "x", "{}"),
         lambda: store.link_traces_to_run([], "x"),
         lambda: registry.create_webhook("x", "y", []),
-    ]:
+    ]
+    for call in calls:
         with pytest.raises(MlflowException, match="does not keep") as refused:
             call()
         assert refused.value.error_code == "NOT_IMPLEMENTED"

@@ -1,9 +1,10 @@
-"""MLflow as its users write it: the fluent API, autologging, models by all their names, evaluation."""
+"""MLflow as its users write it: the fluent API, autologging, models by all names, evaluation."""
 
 from __future__ import annotations
 
 import multiprocessing
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -93,9 +94,7 @@ def test_asynchronous_logging_arrives(tracking: str) -> None:
     assert told.data.metrics["loss"] == 49 and told.data.params == {"a": "1"}
 
 
-def test_sklearn_is_logged_by_itself(
-    tracking: str, data: tuple[pd.DataFrame, pd.Series]
-) -> None:
+def test_sklearn_is_logged_by_itself(tracking: str, data: tuple[pd.DataFrame, pd.Series]) -> None:
     mlflow.sklearn.autolog()
     try:
         RandomForestClassifier(n_estimators=5, max_depth=3).fit(*data)
@@ -111,7 +110,9 @@ def test_sklearn_is_logged_by_itself(
     assert str(model.status) == "READY" and model.params["max_depth"] == "3"
     loaded = mlflow.sklearn.load_model(f"models:/{model_id}")
     assert set(loaded.predict(data[0])) <= {0, 1}
-    found = mlflow.search_logged_models(filter_string="params.max_depth = '3'", output_format="list")
+    found = mlflow.search_logged_models(
+        filter_string="params.max_depth = '3'", output_format="list"
+    )
     assert [it.model_id for it in found] == [model_id]
 
 
@@ -207,13 +208,15 @@ def test_nested_runs_of_several_processes(tracking: str, way: str) -> None:
     mlflow.set_experiment("nested")
     with mlflow.start_run(run_name="parent") as parent:
         # The parent has the file open, and it writes meanwhile.
-        context = multiprocessing.get_context(way)
+        context: Any = multiprocessing.get_context(way)
         arguments = [(tracking, parent.info.run_id, number) for number in range(3)]
         children = [context.Process(target=_train, args=it) for it in arguments]
-        [child.start() for child in children]
+        for child in children:
+            child.start()
         for step in range(100):
             mlflow.log_metric("parent", step, step=step)
-        [child.join(120) for child in children]
+        for child in children:
+            child.join(120)
         assert [child.exitcode for child in children] == [0, 0, 0]
     found = mlflow.search_runs(
         filter_string=f"tags.mlflow.parentRunId = '{parent.info.run_id}'",

@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
@@ -53,7 +54,8 @@ def test_trainers_write_the_file_while_others_use_the_server(address: str, file:
     trainers = [context.Process(target=_train, args=(file, it, 200)) for it in range(2)]
     remote = context.Process(target=_train, args=(address, 7, 100))
     processes = [*trainers, remote]
-    [process.start() for process in processes]
+    for process in processes:
+        process.start()
     client = MlflowClient(address)
     seen: set[int] = set()
     while any(process.is_alive() for process in processes):
@@ -64,7 +66,8 @@ def test_trainers_write_the_file_while_others_use_the_server(address: str, file:
         runs = client.search_runs([experiment.experiment_id])
         assert len(runs) >= max(seen, default=0)
         seen.add(len(runs))
-    [process.join() for process in processes]
+    for process in processes:
+        process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
     experiment = client.get_experiment_by_name("shared")
     runs = client.search_runs([experiment.experiment_id], order_by=["attributes.run_name"])
@@ -107,12 +110,13 @@ def test_a_model_goes_through_the_server(address: str, file: str) -> None:
 
 def test_errors_come_through_the_server(address: str) -> None:
     client = MlflowClient(address)
-    for call, code in [
+    calls: list[tuple[Callable[[], object], str]] = [
         (lambda: client.get_run("0" * 32), "RESOURCE_DOES_NOT_EXIST"),
         (lambda: client.search_runs(["0"], "a OR b"), "INVALID_PARAMETER_VALUE"),
         (lambda: client.create_experiment("Default"), "RESOURCE_ALREADY_EXISTS"),
         (lambda: client.get_model_version("none", "1"), "RESOURCE_DOES_NOT_EXIST"),
-    ]:
+    ]
+    for call, code in calls:
         with pytest.raises(MlflowException) as failed:
             call()
         assert failed.value.error_code == code
@@ -176,8 +180,6 @@ def test_the_run_page_gets_its_answers(address: str, file: str) -> None:
         {"experiment_ids": [experiment_id]},
     )
     assert datasets.get("dataset_summaries", []) == []
-    import urllib.request
-
     text = urllib.request.urlopen(f"{address}/get-artifact?path=folder/note.txt&run_uuid={run_id}")
     assert text.read() == b"seen"
     assert b"<html" in urllib.request.urlopen(f"{address}/").read()

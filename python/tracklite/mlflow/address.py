@@ -1,9 +1,9 @@
 """Addresses under the scheme `tracklite`: which file is meant, and what in it.
 
 An address is `tracklite:///folder/runs.tracklite`, or with one slash `tracklite:/folder/...`, as
-MLflow writes it when it appends to one; a relative path follows the colon, `tracklite:runs.tracklite`.
-In the path of the file `%20` stands for a space, and so on. What follows the file is a path of
-artifacts:
+MLflow writes it when it appends to one; a relative path follows the colon, as in
+`tracklite:runs.tracklite`. In the path of the file `%20` stands for a space, and so on. What
+follows the file is a path of artifacts:
 
     EXPERIMENT/RUN/artifacts/...              files of a run
     EXPERIMENT/models/MODEL/artifacts/...     files of a logged model

@@ -11,6 +11,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.utils.file_utils import create_tmp_dir
 
+from tracklite._tracklite import StoreArtifacts
 from tracklite.exceptions import InvalidStateError, NotFoundError
 from tracklite.mlflow import address, handles
 from tracklite.mlflow.address import AddressError, Owner
@@ -36,7 +37,7 @@ class TrackliteArtifactRepository(ArtifactRepository):
             raise told(error) from error
 
     @property
-    def _files(self) -> handles.StoreArtifacts:
+    def _files(self) -> StoreArtifacts:
         return handles.handle(self._path).artifacts
 
     def _place(self, path: str | None) -> tuple[Owner, str] | None:
@@ -83,8 +84,7 @@ class TrackliteArtifactRepository(ArtifactRepository):
         except NotFoundError:
             return []
         return [
-            FileInfo(_shown(file, inner, path), is_folder, size)
-            for file, is_folder, size in found
+            FileInfo(_shown(file, inner, path), is_folder, size) for file, is_folder, size in found
         ]
 
     @translated()

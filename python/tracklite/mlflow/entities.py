@@ -191,5 +191,5 @@ def below(location: str, *parts: str) -> str:
     if "?" in location or ":" not in location:
         from mlflow.utils.uri import append_to_uri_path
 
-        return append_to_uri_path(location, *parts)  # type: ignore[no-any-return]
+        return append_to_uri_path(location, *parts)
     return "/".join((location.rstrip("/"), *parts))

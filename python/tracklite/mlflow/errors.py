@@ -85,7 +85,7 @@ def refuses(base: type, kept: set[str], groups: dict[str, str]) -> Callable[[typ
     def complete(cls: type) -> type:
         for name in dir(base):
             is_method = callable(getattr(base, name)) and not name.startswith("__")
-            is_own = any(name in vars(ours) for ours in cls.__mro__ if ours.__module__ == cls.__module__)
+            is_own = getattr(cls, name) is not getattr(base, name)
             if not is_method or is_own or name in kept:
                 continue
             what = next((told for part, told in groups.items() if part in name), None)

@@ -141,9 +141,7 @@ class TrackliteRegistryStore(AbstractStore):
         return PagedList([entities.registered_model(value) for value in found], token)
 
     @translated()
-    def get_latest_versions(
-        self, name: str, stages: list[str] | None = None
-    ) -> list[ModelVersion]:
+    def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
         """The highest version of each of these stages, or of all."""
         _validate_model_name(name)
         # A model that is not there comes before a stage that is none.
@@ -287,7 +285,7 @@ class TrackliteRegistryStore(AbstractStore):
     def search_model_versions(
         self,
         filter_string: str | None = None,
-        max_results: int | None = SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
+        max_results: int = SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
         order_by: list[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[ModelVersion]:
@@ -300,9 +298,7 @@ class TrackliteRegistryStore(AbstractStore):
         return PagedList([entities.version(value, with_aliases=False) for value in found], token)
 
     @translated()
-    def set_model_version_tag(
-        self, name: str, version: int | str, tag: ModelVersionTag
-    ) -> None:
+    def set_model_version_tag(self, name: str, version: int | str, tag: ModelVersionTag) -> None:
         """Sets a tag of a version."""
         _validate_model_name(name)
         number = _version_number(name, version)

@@ -66,9 +66,7 @@ class TrackingExperiments(TrackingBase):
     def _known_experiment(self, experiment_id: str | int | None) -> tuple[Any, ...]:
         number = experiment_number(experiment_id)
         if not 0 <= number < 2**63:
-            raise MlflowException(
-                f"No Experiment with id={number} exists", RESOURCE_DOES_NOT_EXIST
-            )
+            raise MlflowException(f"No Experiment with id={number} exists", RESOURCE_DOES_NOT_EXIST)
         value: tuple[Any, ...] = self._file.experiments.get(number)
         return value
 

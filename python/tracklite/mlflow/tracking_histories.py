@@ -60,7 +60,7 @@ class TrackingHistories(TrackingBase):
                 " specified.",
                 INVALID_PARAMETER_VALUE,
             )
-        steps = None if start_step is None else (start_step, end_step)
+        steps = None if start_step is None or end_step is None else (start_step, end_step)
         most = max(1, max_results)
         return [
             MetricWithRunId(run_id=run_id, metric=_metric(metric_key, point))

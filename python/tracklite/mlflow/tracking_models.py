@@ -10,7 +10,6 @@ from mlflow.entities import (
     LoggedModelParameter,
     LoggedModelStatus,
     LoggedModelTag,
-    RunTag,
 )
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
@@ -18,7 +17,7 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking import SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS
 from mlflow.utils.time import get_current_time_millis
-from mlflow.utils.validation import _validate_logged_model_name
+from mlflow.utils.validation import _validate_logged_model_name, _validate_tag
 
 from tracklite.mlflow.errors import translated
 from tracklite.mlflow.tracking_base import (
@@ -65,9 +64,7 @@ class TrackingModels(TrackingBase):
         return self._logged_model(self._file.logged_models.finalize(model_id, str(status)))
 
     @translated()
-    def log_logged_model_params(
-        self, model_id: str, params: list[LoggedModelParameter]
-    ) -> None:
+    def log_logged_model_params(self, model_id: str, params: list[LoggedModelParameter]) -> None:
         """Sets params of a logged model, once and for all."""
         self._file.logged_models.log_params(model_id, pairs(params))
 
@@ -129,13 +126,13 @@ class TrackingModels(TrackingBase):
 
         if not isinstance(mlflow_model, Model):
             raise TypeError(
-                "Argument 'mlflow_model' should be mlflow.models.Model, got"
-                f" '{type(mlflow_model)}'"
+                f"Argument 'mlflow_model' should be mlflow.models.Model, got '{type(mlflow_model)}'"
             )
         tags = self._file.runs.get(run_id)[3]
         known = json.loads(tags.get(MLFLOW_LOGGED_MODELS, "[]"))
         known.append(mlflow_model.get_tags_dict())
-        self.set_tag(run_id, RunTag(MLFLOW_LOGGED_MODELS, json.dumps(known)))  # type: ignore[attr-defined]
+        tag = _validate_tag(MLFLOW_LOGGED_MODELS, json.dumps(known))
+        self._file.runs.log(run_id, [], [], [(tag.key, tag.value)])
 
 
 def _order_item(item: dict[str, Any]) -> tuple[str, bool, tuple[str, str | None] | None]:

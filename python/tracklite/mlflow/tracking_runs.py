@@ -168,9 +168,7 @@ class TrackingRuns(TrackingBase):
         except InvalidInputError as error:
             raise self._param_conflict(run_id, texts) or error from error
 
-    def _param_conflict(
-        self, run_id: str, params: list[tuple[str, str]]
-    ) -> MlflowException | None:
+    def _param_conflict(self, run_id: str, params: list[tuple[str, str]]) -> MlflowException | None:
         """What MLflow says when params are set to other values."""
         known = self._file.runs.params(run_id) if params else {}
         changed = [
@@ -247,9 +245,7 @@ class TrackingRuns(TrackingBase):
     @translated()
     def _search_datasets(self, experiment_ids: list[str]) -> list[_DatasetSummary]:
         return [
-            _DatasetSummary(
-                experiment_id=str(number), name=name, digest=digest, context=context
-            )
+            _DatasetSummary(experiment_id=str(number), name=name, digest=digest, context=context)
             for number, name, digest, context in self._file.runs.datasets(
                 experiment_numbers(experiment_ids)
             )
