@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from mlflow.entities import LoggedModel, Run, RunInfo
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
-from mlflow.utils.validation import _parse_experiment_id
 
 from tracklite.mlflow import address, entities, handles
 
@@ -58,13 +57,22 @@ class TrackingBase:
 
 def experiment_number(experiment_id: str | int | None) -> int:
     """The number of an experiment; that of the default one for none."""
-    number: int = _parse_experiment_id(experiment_id or DEFAULT_EXPERIMENT)
-    return number
+    return _number(experiment_id or DEFAULT_EXPERIMENT)
+
+
+def _number(experiment_id: str | int) -> int:
+    try:
+        return int(experiment_id)
+    except (TypeError, ValueError) as error:
+        raise MlflowException(
+            f"Invalid experiment ID '{experiment_id}'. Experiment ID must be a valid integer.",
+            INVALID_PARAMETER_VALUE,
+        ) from error
 
 
 def experiment_numbers(experiment_ids: Iterable[str | int]) -> list[int]:
     """The numbers of experiments; what can be the number of none is left out."""
-    numbers = [_parse_experiment_id(experiment_id) for experiment_id in experiment_ids]
+    numbers = [_number(experiment_id) for experiment_id in experiment_ids]
     return [number for number in numbers if 0 <= number < 2**63]
 
 
