@@ -54,6 +54,10 @@ ALLOWED = {
     "repeated tags": "SQL takes tags of a new experiment that repeat a key for a clash of names",
     "wrong numbers": "SQL fails at `metrics.a > 'x'` of logged models; we call it a wrong argument",
     "deleted twice": "SQL notes each deletion of a logged model; we note the first",
+    "latest of models": (
+        "SQL orders by the value of a logged model that is latest by time, and filters by any"
+        " value; ours is the latest by step and time for both"
+    ),
     "page tokens": "ours name the query as well, and are refused with another one",
 }
 

@@ -351,7 +351,8 @@ class TrackliteRegistryStore(AbstractStore):
 
 def _version_number(name: str, version: int | str) -> int:
     """The number of a version; one that no version can have names none that is there."""
-    number: int = _validate_model_version(version)
+    _validate_model_version(version)
+    number = int(version)
     if not 0 <= number < 2**64:
         raise MlflowException(
             f"Model Version (name={name}, version={version}) not found", RESOURCE_DOES_NOT_EXIST
