@@ -4,7 +4,6 @@ use std::error::Error as _;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyAny;
 use tracklite::{Error, ErrorKind};
 
 /// The word for a kind, which is never renamed: `tracklite.exceptions` has a class for each.
@@ -81,7 +80,7 @@ fn raise(
 ) -> PyErr {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let made = MAKE
-        .import::<PyAny>(py, "tracklite.exceptions", "_of_kind")
+        .import(py, "tracklite.exceptions", "_of_kind")
         .and_then(|make| make.call1((kind, message, path, causes)));
     match made {
         Ok(exception) => PyErr::from_value(exception),
