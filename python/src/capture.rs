@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::detach::{delegated, detached};
@@ -26,41 +27,57 @@ pub(crate) enum Wanted<'py> {
     Some(Bound<'py, PyAny>),
 }
 
+/// What is to be captured, checked before anything is written.
+pub(crate) struct Prepared {
+    capture: tracklite::Capture,
+    exceptions: bool,
+}
+
 impl Wanted<'_> {
-    /// Begins to capture what is wanted.
-    pub(crate) fn start(self, run: &Bound<'_, Run>) -> PyResult<()> {
-        let py = run.py();
+    /// The switches, checked; `None` when nothing is wanted.
+    pub(crate) fn prepared(self, py: Python<'_>) -> PyResult<Option<Prepared>> {
         match self {
-            Wanted::All(false) => Ok(()),
+            Wanted::All(false) => Ok(None),
             Wanted::All(true) => {
                 let class = py.import("tracklite.entities")?.getattr("Capture")?;
-                run.get().start_capture(run, &class.call0()?)
+                prepared(&class.call0()?).map(Some)
             }
-            Wanted::Some(switches) => run.get().start_capture(run, &switches),
+            Wanted::Some(switches) => prepared(&switches).map(Some),
         }
     }
 }
 
-impl Run {
-    fn start_capture(&self, run: &Bound<'_, Run>, switches: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = run.py();
-        let switches: Switches = switches.extract()?;
-        let interval = switches.system_metrics.map(|seconds| {
-            Duration::try_from_secs_f64(seconds).map_err(|_| {
-                invalid_input(py, &format!("system_metrics is {seconds}: it takes seconds"))
-            })
-        });
-        let words: Vec<String> = py.import("sys")?.getattr("argv")?.extract()?;
-        let capture = tracklite::Capture::new()
-            .git(switches.git)
-            .command(switches.command)
-            .command_line(words)
-            .host(switches.host)
-            .user(switches.user)
-            .system_metrics(interval.transpose()?);
-        let capturing = detached(py, || capture.start(&self.inner))?;
-        self.keep(capturing);
-        if switches.exceptions {
+fn prepared(switches: &Bound<'_, PyAny>) -> PyResult<Prepared> {
+    let py = switches.py();
+    let switches: Switches = switches.extract().map_err(|error| {
+        let wrong = PyTypeError::new_err("capture must be a tracklite.Capture or a bool");
+        wrong.set_cause(py, Some(error));
+        wrong
+    })?;
+    let interval = switches.system_metrics.map(|seconds| {
+        let interval = Duration::try_from_secs_f64(seconds).ok().filter(|it| !it.is_zero());
+        interval.ok_or_else(|| {
+            let message = format!("system_metrics is {seconds}: it takes a number of seconds");
+            invalid_input(py, &message)
+        })
+    });
+    let words: Vec<String> = py.import("sys")?.getattr("argv")?.extract()?;
+    let capture = tracklite::Capture::new()
+        .git(switches.git)
+        .command(switches.command)
+        .command_line(words)
+        .host(switches.host)
+        .user(switches.user)
+        .system_metrics(interval.transpose()?);
+    Ok(Prepared { capture, exceptions: switches.exceptions })
+}
+
+impl Prepared {
+    /// Begins to capture.
+    pub(crate) fn start(&self, run: &Bound<'_, Run>) -> PyResult<()> {
+        let this = run.get();
+        this.keep(detached(run.py(), || self.capture.start(&this.inner))?);
+        if self.exceptions {
             delegated(run.as_any(), "_failure", "watch", ())?;
         }
         Ok(())
@@ -74,10 +91,11 @@ impl Run {
     ///
     /// >>> from tracklite import Capture
     /// >>> run.capture(Capture(git=False, system_metrics=None))
-    /// >>> sorted(run.tags())
-    /// ['mlflow.source.name', 'mlflow.source.type', 'mlflow.user', 'tracklite.command', ...
+    /// >>> run.tags()["mlflow.source.type"]
+    /// 'LOCAL'
     #[pyo3(signature = (what=None))]
     fn capture(slf: &Bound<'_, Self>, what: Option<Wanted<'_>>) -> PyResult<()> {
-        what.unwrap_or(Wanted::All(true)).start(slf)
+        let prepared = what.unwrap_or(Wanted::All(true)).prepared(slf.py())?;
+        prepared.map_or(Ok(()), |prepared| prepared.start(slf))
     }
 }

@@ -132,6 +132,7 @@ pub(crate) fn run_id(value: &Bound<'_, PyAny>) -> PyResult<RunId> {
     parsed(value, "a run or the id of one")
 }
 
+#[cfg(feature = "frames")]
 /// A list of runs or their ids; one by itself is a list of one.
 pub(crate) fn run_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<RunId>> {
     if value.is_instance_of::<PyString>() || value.hasattr(intern!(value.py(), "id"))? {

@@ -18,6 +18,7 @@ pub(crate) fn detached<T: Send>(
     outcome.map_err(|error| python_error(py, &error))
 }
 
+#[cfg(feature = "frames")]
 /// Runs what cannot fail without holding the interpreter.
 pub(crate) fn detached_plain<T: Send>(py: Python<'_>, call: impl FnOnce() -> T + Send) -> T {
     py.detach(call)

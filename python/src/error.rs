@@ -66,6 +66,12 @@ pub(crate) fn python_error(py: Python<'_>, error: &Error) -> PyErr {
     raise(py, kind_name(error.kind()), &error.to_string(), error.path(), causes)
 }
 
+/// Whether it is the exception of a thing that is not in a state for the call.
+pub(crate) fn is_invalid_state(py: Python<'_>, error: &PyErr) -> bool {
+    let kind = error.value(py).getattr("kind").and_then(|kind| kind.extract::<String>());
+    kind.is_ok_and(|kind| kind == kind_name(ErrorKind::InvalidState))
+}
+
 /// The exception for an argument that breaks a rule; the message names it.
 pub(crate) fn invalid_input(py: Python<'_>, message: &str) -> PyErr {
     raise(py, kind_name(ErrorKind::InvalidInput), message, None, Vec::new())

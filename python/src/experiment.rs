@@ -88,9 +88,10 @@ impl Experiment {
         if let Some(started) = started {
             builder = builder.started(instant(started, "started")?);
         }
+        let capture = capture.map(|it| it.prepared(py)).transpose()?;
         let run = detached(py, || builder.start())?;
         let run = Bound::new(py, Run::new(run, self.inner.database(), self.read_only))?;
-        capture.map_or(Ok(()), |capture| capture.start(&run))?;
+        capture.flatten().map_or(Ok(()), |capture| capture.start(&run))?;
         Ok(run)
     }
 

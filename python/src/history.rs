@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use polars::prelude::{
-    Column as FrameColumn, DataFrame, Int64Chunked, IntoColumn as _, IntoSeries as _,
-    NamedFrom as _, Series, TimeUnit, TimeZone,
-};
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::exceptions::PyIndexError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyDict, PyList};
+use pyo3::types::{PyDict, PyList};
 use tracklite::MetricHistory;
 
 use crate::detach::delegated;
-use crate::frame::Frame;
 
 /// The numbers of a column.
-enum Numbers {
+pub(crate) enum Numbers {
     Integers(Vec<i64>),
     /// Nanoseconds since 1970.
     Instants(Vec<i64>),
@@ -31,7 +26,7 @@ enum Numbers {
 /// (1, 7, [7])
 #[pyclass(frozen, module = "tracklite", sequence)]
 pub(crate) struct Column {
-    numbers: Arc<Numbers>,
+    pub(crate) numbers: Arc<Numbers>,
 }
 
 impl Column {
@@ -134,11 +129,11 @@ pub(crate) struct History {
     #[pyo3(get)]
     key: String,
     #[pyo3(get)]
-    steps: Py<Column>,
+    pub(crate) steps: Py<Column>,
     #[pyo3(get)]
-    timestamps: Py<Column>,
+    pub(crate) timestamps: Py<Column>,
     #[pyo3(get)]
-    values: Py<Column>,
+    pub(crate) values: Py<Column>,
 }
 
 impl History {
@@ -171,26 +166,6 @@ impl History {
         module.getattr(intern!(py, "MetricPoint"))?.call1((step?, time?, value?))
     }
 
-    /// The points as a table of `step`, `timestamp` and `value`.
-    fn to_frame(&self) -> PyResult<Frame> {
-        let columns =
-            [("step", &self.steps), ("timestamp", &self.timestamps), ("value", &self.values)];
-        let columns =
-            columns.map(|(name, column)| frame_column(name, &column.get().numbers)).into();
-        let frame = DataFrame::new_infer_height(columns);
-        Ok(Frame { frame: frame.map_err(|error| PyValueError::new_err(error.to_string()))? })
-    }
-
-    /// The points as a stream of Arrow, for those who speak its PyCapsule interface.
-    #[pyo3(signature = (requested_schema=None))]
-    fn __arrow_c_stream__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyCapsule>> {
-        self.to_frame()?.__arrow_c_stream__(py, requested_schema)
-    }
-
     /// A dict of numpy arrays `step`, `timestamp` and `value`, which share the memory of the
     /// points; numpy must be installed.
     fn to_numpy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -201,33 +176,11 @@ impl History {
         Ok(arrays)
     }
 
-    /// A `polars.DataFrame` of the points; polars must be installed.
-    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Frame::to_polars(&Bound::new(slf.py(), slf.get().to_frame()?)?)
-    }
-
-    /// A `pandas.DataFrame` of the points; pandas and pyarrow must be installed.
-    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Frame::to_pandas(&Bound::new(slf.py(), slf.get().to_frame()?)?)
-    }
-
     fn __repr__(&self) -> String {
         format!("History({:?}, {} points)", self.key, self.length())
     }
 
     fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         delegated(slf.as_any(), "_display", "history_html", ())
-    }
-}
-
-fn frame_column(name: &str, numbers: &Numbers) -> FrameColumn {
-    match numbers {
-        Numbers::Integers(numbers) => Series::new(name.into(), numbers).into_column(),
-        Numbers::Floats(numbers) => Series::new(name.into(), numbers).into_column(),
-        Numbers::Instants(numbers) => {
-            let nanos = Int64Chunked::from_slice(name.into(), numbers);
-            let instants = nanos.into_datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC));
-            instants.into_series().into_column()
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! What a run was given and what came of it: datasets and logged models.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use tracklite::{Dataset, DatasetInput};
@@ -49,7 +50,12 @@ impl Run {
         context: Option<&str>,
         tags: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let mut input = DatasetInput::new(dataset.extract::<GivenDataset>()?.dataset());
+        let given = dataset.extract::<GivenDataset>().map_err(|error| {
+            let wrong = PyTypeError::new_err("dataset must be a tracklite.Dataset");
+            wrong.set_cause(py, Some(error));
+            wrong
+        });
+        let mut input = DatasetInput::new(given?.dataset());
         if let Some(context) = context {
             input = input.context(context);
         }

@@ -11,10 +11,14 @@ mod detach;
 mod entity;
 mod error;
 mod experiment;
+#[cfg(feature = "frames")]
 mod frame;
+#[cfg(feature = "frames")]
+mod frames;
 mod history;
 mod inputs;
 mod known;
+#[cfg(feature = "frames")]
 mod lineage;
 mod logged_model;
 mod metric;
@@ -37,6 +41,7 @@ mod _tracklite {
     use crate::error::error_kinds;
     #[pymodule_export]
     use crate::experiment::Experiment;
+    #[cfg(feature = "frames")]
     #[pymodule_export]
     use crate::frame::Frame;
     #[pymodule_export]

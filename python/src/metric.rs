@@ -133,8 +133,11 @@ fn array_bytes<'py>(
         return Ok(None);
     }
     let told = values.getattr("dtype")?.getattr("name")?.extract::<String>()?;
-    let fits = told == kind || (kind == "float64" && told.starts_with("float"));
-    let fits = fits || (kind == "float64" && told.starts_with("int"));
+    let fits = match kind {
+        "float64" => ["float", "int", "uint"].iter().any(|known| told.starts_with(known)),
+        _ => ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "datetime64[ns]"]
+            .contains(&told.as_str()),
+    };
     if !fits || values.getattr("ndim")?.extract::<usize>()? != 1 {
         let message = format!("an array of {told} does not fit: a flat one of {kind} is due");
         return Err(invalid_input(py, &message));

@@ -7,13 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
-use tracklite::{Batch, ErrorKind, RunStatus, RunUpdate};
+use tracklite::{Batch, RunStatus, RunUpdate};
 
 use crate::convert::{entries, instant, number, run_id, text, texts, word};
 use crate::database::{absolute, reopened};
 use crate::detach::{delegated, detached};
 use crate::entity::{self, Entity as _, Object};
-use crate::error::python_error;
+use crate::error::is_invalid_state;
 use crate::history::History;
 use crate::known::Known;
 use crate::metric::{Metric, MetricRow, log_one, log_row, point};
@@ -63,14 +63,20 @@ impl Run {
     }
 
     /// Ends the run, and what is captured of it.
-    fn end(&self, py: Python<'_>, status: RunStatus) -> PyResult<Result<(), tracklite::Error>> {
+    fn end(&self, py: Python<'_>, status: RunStatus) -> PyResult<()> {
         let (run, capturing) = (self.inner.clone(), self.kept().take());
-        let ended = py.detach(|| {
+        detached(py, || {
             drop(capturing);
             run.finish_as(status)
-        });
-        py.check_signals()?;
-        Ok(ended)
+        })
+    }
+
+    /// The same at the end of a block: a run that was finished or deleted within it stays as it is.
+    fn end_of_block(&self, py: Python<'_>, status: RunStatus) -> PyResult<()> {
+        match self.end(py, status) {
+            Err(error) if is_invalid_state(py, &error) => Ok(()),
+            ended => ended,
+        }
     }
 }
 
@@ -314,7 +320,7 @@ impl Run {
     /// survives a power cut. The handle takes no more writes; `Database.run` gives another.
     #[pyo3(signature = (status="FINISHED"))]
     fn finish(&self, py: Python<'_>, status: &str) -> PyResult<()> {
-        self.end(py, word(py, status)?)?.map_err(|error| python_error(py, &error))
+        self.end(py, word(py, status)?)
     }
 
     /// Mark the run deleted; it can be restored until `gc`.
@@ -335,20 +341,15 @@ impl Run {
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let (py, run) = (slf.py(), slf.get());
-        let Some(exception) = exception else {
-            return match run.end(py, RunStatus::Finished)? {
-                // A run that was finished or deleted within the block stays as it is.
-                Err(error) if error.kind() == ErrorKind::InvalidState => Ok(()),
-                Err(error) => Err(python_error(py, &error)),
-                Ok(()) => Ok(()),
-            };
-        };
         let _ = (exception_type, traceback);
+        let Some(exception) = exception else {
+            return run.end_of_block(py, RunStatus::Finished);
+        };
         let is_killed = exception.is_instance_of::<PyKeyboardInterrupt>();
         // The exception of the block is what the caller must see, not one of ours.
         let told = delegated(slf.as_any(), "_failure", "tell", (exception,));
-        let ended = run.end(py, if is_killed { RunStatus::Killed } else { RunStatus::Failed });
-        let ended = ended.and_then(|ended| ended.map_err(|error| python_error(py, &error)));
+        let status = if is_killed { RunStatus::Killed } else { RunStatus::Failed };
+        let ended = run.end_of_block(py, status);
         for error in [told.err(), ended.err()].into_iter().flatten() {
             error.write_unraisable(py, Some(slf));
         }

@@ -7,9 +7,14 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
+import pytest
 import tracklite
-from tracklite import Capture, RunStatus
+from tracklite import Capture, RunStatus, exceptions
+
+# Forking with threads is what is tried here; from 3.12 on Python warns of it.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
 def run_program(program: str, *arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -111,3 +116,27 @@ def test_an_exception_that_nobody_catches_fails_the_run(path: Path, tmp_path: Pa
     assert finished.info.status is RunStatus.FINISHED
     assert failed.info.status is RunStatus.FAILED
     assert "ZeroDivisionError: on purpose" in failed.tags["tracklite.exception"]
+
+
+def test_a_forked_child_that_drops_the_run_does_not_wait(database: tracklite.Database) -> None:
+    import os
+
+    run = database.default_experiment().start_run(capture=Capture(system_metrics=0.001))
+    for _ in range(20):
+        child = os.fork()
+        if child == 0:
+            del run
+            os._exit(0)
+        deadline = time.monotonic() + 30
+        while os.waitpid(child, os.WNOHANG) == (0, 0):
+            assert time.monotonic() < deadline, "the child hangs"
+            time.sleep(0.001)
+
+
+def test_what_says_nothing_of_capturing_is_refused(database: Any) -> None:
+    for bad in (1, "all", object()):
+        with pytest.raises(TypeError, match="capture must be"):
+            database.default_experiment().start_run(capture=bad)
+    with pytest.raises(exceptions.InvalidInputError, match="system_metrics"):
+        database.default_experiment().start_run(capture=Capture(system_metrics=-1.0))
+    assert database.all_runs() == []

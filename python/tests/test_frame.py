@@ -166,3 +166,14 @@ def test_pages_follow_each_other(filled: tracklite.Database) -> None:
         if token is None:
             break
     assert names == [["c", "b"], ["a"]]
+
+
+def test_arrays_of_any_width_are_logged(database: tracklite.Database) -> None:
+    numpy = pytest.importorskip("numpy")
+    run = database.default_experiment().start_run()
+    metric = run.metric("loss")
+    for kind in ("float16", "float32", "int32", "uint8"):
+        metric.log_points(numpy.array([1, 2], dtype=kind), numpy.array([3, 4], dtype="int32"))
+    metric.log_points(numpy.arange(10.0)[::3], times=numpy.arange(4).astype("datetime64[ns]"))
+    values = sorted(run.history("loss").values.tolist())
+    assert values == sorted([1.0, 2.0] * 4 + [0.0, 3.0, 6.0, 9.0])

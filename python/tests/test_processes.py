@@ -218,7 +218,9 @@ def test_other_threads_go_on_while_one_waits(database: tracklite.Database) -> No
 
 def test_ctrl_c_is_noticed(path: Path) -> None:
     program = """
-        import sys, tracklite
+        import signal, sys, tracklite
+        # In the background of a shell it is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         database = tracklite.Database.create(sys.argv[1])
         try:
             with database.default_experiment().start_run() as run:

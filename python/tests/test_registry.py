@@ -71,7 +71,8 @@ def test_versions_and_aliases(database: tracklite.Database) -> None:
     models, _ = registry.search_models(order_by="name")
     assert [it.name for it in models] == ["churn", "copied"]
     versions, _ = registry.search_versions("name = 'churn'")
-    assert [it.version for it in versions] == [2, 1]
+    # The one that was changed last comes first.
+    assert [it.version for it in versions] == [1, 2]
     with pytest.raises(exceptions.UnresolvedError):
         registry.resolve("models:/nonsense@champion")
     with pytest.raises(exceptions.NotFoundError):
@@ -120,5 +121,5 @@ def test_inputs_and_lineage(database: tracklite.Database) -> None:
             database.lineage(bad)
     with pytest.raises(exceptions.NotFoundError):
         database.lineage("models:/forest@nobody")
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="dataset must be"):
         run.log_dataset("iris")  # type: ignore[arg-type]

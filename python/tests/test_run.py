@@ -146,6 +146,11 @@ def test_a_run_that_is_finished_in_its_block_stays_so(database: tracklite.Databa
     with database.default_experiment().start_run() as run:
         run.finish("FAILED")
     assert run.info().status is RunStatus.FAILED
+    with pytest.raises(ZeroDivisionError):
+        with database.default_experiment().start_run() as run:
+            run.finish()
+            raise ZeroDivisionError
+    assert run.info().status is RunStatus.FINISHED
     with database.default_experiment().start_run() as run:
         run.delete()
     assert run.info().status is RunStatus.RUNNING

@@ -10,12 +10,13 @@
 Column([1.0, 0.5, 0.3333333333333333])
 """
 
+import contextlib
+
 from tracklite._tracklite import (
     Artifacts,
     Column,
     Database,
     Experiment,
-    Frame,
     History,
     LoggedModel,
     Metric,
@@ -45,6 +46,10 @@ from tracklite.entities import (
     RunStatus,
 )
 from tracklite.exceptions import TrackliteError
+
+# Not there when the package was built without its feature `frames`.
+with contextlib.suppress(ImportError):
+    from tracklite._tracklite import Frame
 
 __all__ = [
     "ArtifactInfo",

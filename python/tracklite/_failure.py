@@ -9,6 +9,8 @@ import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from tracklite.exceptions import InvalidStateError
+
 if TYPE_CHECKING:
     from tracklite import Run
 
@@ -22,7 +24,9 @@ def tell(run: Run, exception: BaseException) -> None:
     told = "".join(traceback.format_exception(exception))
     if len(told) > _CHARACTERS_MAX:
         told = "...\n" + told[-_CHARACTERS_MAX:]
-    run.set_tag(EXCEPTION_TAG, told)
+    # A run that was finished or deleted within the block stays as it is.
+    with contextlib.suppress(InvalidStateError):
+        run.set_tag(EXCEPTION_TAG, told)
 
 
 _watched: weakref.WeakSet[Run] = weakref.WeakSet()

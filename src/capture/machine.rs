@@ -65,9 +65,11 @@ fn log(row: &MetricRow, machine: &mut Machine) -> Result<()> {
 
 impl Drop for Sampler {
     fn drop(&mut self) {
-        // A forked child has no such thread, and would wait for it for ever.
+        // A forked child has no such thread, and would wait for ever for it, or for a lock that it
+        // held.
         if self.process != std::process::id() {
-            self.thread = None;
+            std::mem::forget((self.stop.take(), self.thread.take()));
+            return;
         }
         self.stop = None;
         if let Some(thread) = self.thread.take() {
