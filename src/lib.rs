@@ -117,6 +117,8 @@ mod artifacts;
 mod batch;
 #[cfg(not(loom))]
 mod builder;
+#[cfg(all(feature = "capture", not(loom)))]
+mod capture;
 #[cfg(not(loom))]
 mod catalogs;
 #[cfg(all(feature = "cli", not(loom)))]
@@ -246,6 +248,8 @@ pub use artifacts::{ArtifactUpload, Artifacts};
 pub use batch::Batch;
 #[cfg(not(loom))]
 pub use builder::DatabaseBuilder;
+#[cfg(all(feature = "capture", not(loom)))]
+pub use capture::{BuildFacts, Capture, Capturing};
 #[cfg(not(loom))]
 pub use database::Database;
 #[cfg(not(loom))]

@@ -4,7 +4,6 @@ use std::error::Error as _;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyAny;
 use tracklite::{Error, ErrorKind};
 
 /// The word for a kind, which is never renamed: `tracklite.exceptions` has a class for each.
@@ -65,6 +64,12 @@ pub(crate) fn python_error(py: Python<'_>, error: &Error) -> PyErr {
         cause = next.source();
     }
     raise(py, kind_name(error.kind()), &error.to_string(), error.path(), causes)
+}
+
+/// Whether it is the exception of a thing that is not in a state for the call.
+pub(crate) fn is_invalid_state(py: Python<'_>, error: &PyErr) -> bool {
+    let kind = error.value(py).getattr("kind").and_then(|kind| kind.extract::<String>());
+    kind.is_ok_and(|kind| kind == kind_name(ErrorKind::InvalidState))
 }
 
 /// The exception for an argument that breaks a rule; the message names it.

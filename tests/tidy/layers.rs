@@ -34,6 +34,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "mutant",
         ],
     ),
+    ("capture", &["api", "entity", "id", "error"]),
     ("cli", &["api", "entity", "id", "error"]),
 ];
 
@@ -53,6 +54,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["index"]),
     ("rustix", &["sys", "storage", "log", "index", "api"]),
     ("serde_json", &["api", "cli"]),
+    ("sysinfo", &["capture"]),
     ("zstd", &["format"]),
 ];
 
