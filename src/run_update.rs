@@ -28,8 +28,8 @@ impl RunUpdate {
         self
     }
 
-    /// Another status. Unless [`RunUpdate::ended`] or [`RunUpdate::keep_end`] is given too, one that
-    /// ends the run sets the end time to now, and any other clears it.
+    /// Another status. Unless [`RunUpdate::ended`] or [`RunUpdate::keep_end`] is given too, one
+    /// that ends the run sets the end time to now, and any other clears it.
     pub fn status(mut self, status: RunStatus) -> Self {
         self.status = Some(status);
         self
