@@ -133,7 +133,7 @@ def test_a_model_is_loaded_by_run_version_and_alias(
                 name="model",
                 signature=infer_signature(features, expected[-1]),
                 input_example=features.head(2),
-                skops_trusted_types=["sklearn.tree._tree.Tree"],
+                serialization_format="cloudpickle",
                 registered_model_name=name,
             )
     client.set_registered_model_alias(name, "Champion", "1")
