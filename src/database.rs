@@ -11,7 +11,9 @@ use crate::engine::Engine;
 use crate::entity::{ExperimentInfo, Lifecycle, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::{Experiment, check_experiment_writable, no_such_experiment, path_taken};
-use crate::format::record::{ExperimentCreated, Record, RunLifecycleSet, RunResumed, RunUpdated};
+use crate::format::record::{
+    ExperimentCreated, ExperimentTagsSet, Record, RunLifecycleSet, RunResumed, RunUpdated,
+};
 use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::index::{RunScope, SqlTable};
 use crate::log::{Damage, State};
@@ -135,10 +137,25 @@ impl Database {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn create_experiment(&self, path: &str) -> Result<Experiment> {
-        self.0.limits.check_experiment_path(path).map_err(|error| self.0.locate(error))?;
+        self.create_experiment_with::<&str, &str>(path, [])
+    }
+
+    /// As [`Database::create_experiment`], with tags, in one step.
+    ///
+    /// An illegal tag is [`ErrorKind::InvalidInput`].
+    pub fn create_experiment_with<K: AsRef<str>, V: ToString>(
+        &self,
+        path: &str,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Experiment> {
+        let limits = &self.0.limits;
+        let checked = limits
+            .check_experiment_path(path)
+            .and_then(|()| limits.experiment_tags().collect(tags));
+        let tags = checked.map_err(|error| self.0.locate(error))?;
         let appended = self.0.log.append(|state, _| match state.experiment_of(path) {
             Some(id) => Err(path_taken(path, id)),
-            None => Ok(new_experiment(state, path)),
+            None => Ok(with_tags(new_experiment(state, path), tags.clone())),
         });
         let id = appended.map_err(|error| self.0.locate(error))?;
         Ok(Experiment::new(self.clone(), id))
@@ -442,6 +459,17 @@ fn new_experiment(state: &State, path: &str) -> (Vec<Record>, ExperimentId) {
     let (experiment, time) = (state.next_experiment(), Timestamp::now().as_nanos());
     let created = ExperimentCreated { experiment, path: path.to_owned(), time };
     (vec![created.into()], experiment)
+}
+
+fn with_tags(
+    (mut records, experiment): (Vec<Record>, ExperimentId),
+    tags: Vec<(String, String)>,
+) -> (Vec<Record>, ExperimentId) {
+    if !tags.is_empty() {
+        let time = Timestamp::now().as_nanos();
+        records.push(ExperimentTagsSet { experiment, tags, time }.into());
+    }
+    (records, experiment)
 }
 
 impl fmt::Debug for Database {

@@ -152,12 +152,12 @@ impl Experiment {
         let kinds = [changes, Purged::KIND..=Purged::KIND];
         self.database.engine().append_decided(&kinds, |index| {
             let info = index.experiment(self.id)?.ok_or_else(|| no_such_experiment(self.id))?;
+            if info.lifecycle == Lifecycle::Deleted {
+                return Err(is_deleted(&info.path));
+            }
             if !info.tags.contains_key(key) {
                 let message = format!("experiment {} has no tag {key:?}", self.id);
                 return Err(Error::new(ErrorKind::NotFound, message));
-            }
-            if info.lifecycle == Lifecycle::Deleted {
-                return Err(is_deleted(&info.path));
             }
             let (key, time) = (key.to_owned(), Timestamp::now().as_nanos());
             Ok((vec![ExperimentTagDeleted { experiment: self.id, key, time }.into()], ()))

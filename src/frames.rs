@@ -62,10 +62,10 @@ impl Database {
     fn find_frame(&self, search: &RunSearch) -> Result<DataFrame> {
         let columns = search.parsed_columns()?;
         let limit = search.wanted_results().unwrap_or(usize::MAX);
-        let artifacts = self.artifact_root();
+        let root = search.root(self);
         let keys = Keys::shown_in(&columns);
         let (frame, _) = self.find(search, limit, &keys, |runs, rows| {
-            dataframe::runs(runs, rows, &columns, (&artifacts, "/artifacts"))
+            dataframe::runs(runs, rows, &columns, &root)
         })?;
         Ok(frame)
     }
@@ -81,7 +81,7 @@ impl Database {
         // It follows from the id.
         columns.retain(|it| *it != RunColumn::Attribute(crate::search::RunAttribute::ArtifactUri));
         let frame = self.frame_of(runs, &Keys::all(), |found, rows| {
-            dataframe::runs(found, rows, &columns, ("", ""))
+            dataframe::runs(found, rows, &columns, "")
         })?;
         Ok(dataframe::only_what_differs(&frame))
     }

@@ -121,6 +121,8 @@ mod artifacts;
 mod batch;
 #[cfg(not(loom))]
 mod builder;
+#[cfg(all(feature = "capture", not(loom)))]
+mod capture;
 #[cfg(not(loom))]
 mod catalogs;
 #[cfg(all(feature = "cli", not(loom)))]
@@ -138,6 +140,8 @@ mod copy_survey;
 mod database;
 #[cfg(all(feature = "polars", not(loom)))]
 mod dataframe;
+#[cfg(not(loom))]
+mod deleted;
 #[cfg(not(loom))]
 mod dump;
 #[cfg(not(loom))]
@@ -252,8 +256,12 @@ pub use artifacts::{ArtifactUpload, Artifacts};
 pub use batch::Batch;
 #[cfg(not(loom))]
 pub use builder::DatabaseBuilder;
+#[cfg(all(feature = "capture", not(loom)))]
+pub use capture::{BuildFacts, Capture, Capturing};
 #[cfg(not(loom))]
 pub use database::Database;
+#[cfg(not(loom))]
+pub use deleted::Deleted;
 #[cfg(not(loom))]
 pub use dump::{DumpedFrame, DumpedRecord};
 pub use entity::{

@@ -168,6 +168,22 @@ fn writers(engine: &Engine) -> Result<Vec<WriterInfo>> {
 
 /// Purges what is marked deleted, and gives the space of its points back.
 pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
+    with_space_given_back(engine, |engine| {
+        let logged_models = purge_logged_models(engine)?;
+        let mut report = GcReport { logged_models, ..GcReport::default() };
+        while let Some(purged) = purge(engine)? {
+            report.runs += purged.runs.len() as u64;
+            report.experiments += purged.experiments.len() as u64;
+        }
+        Ok(report)
+    })
+}
+
+/// Purges by `purge`, with the maintenance lock, and gives back the space of what is gone.
+pub(crate) fn with_space_given_back(
+    engine: &Engine,
+    purge: impl FnOnce(&Engine) -> Result<GcReport>,
+) -> Result<GcReport> {
     let log = &engine.log;
     log.check_usable()?;
     if log.is_poisoned()? {
@@ -175,12 +191,7 @@ pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
         log.sync()?;
     }
     let _janitor = log.wait_for_maintenance()?;
-    let logged_models = purge_logged_models(engine)?;
-    let mut report = GcReport { logged_models, ..GcReport::default() };
-    while let Some(purged) = purge(engine)? {
-        report.runs += purged.runs.len() as u64;
-        report.experiments += purged.experiments.len() as u64;
-    }
+    let mut report = purge(engine)?;
     report.freed_bytes = free_blocks(engine)? + free_chunks(engine)?;
     Ok(report)
 }

@@ -39,6 +39,7 @@ const DECIDED_ON: &[RangeInclusive<u16>] = &[
 pub struct ModelVersionBuilder {
     model: RegisteredModel,
     source: String,
+    files: Option<String>,
     run: Option<RunId>,
     run_link: Option<String>,
     logged_model: Option<LoggedModelId>,
@@ -54,6 +55,7 @@ impl ModelVersionBuilder {
         ModelVersionBuilder {
             model,
             source: source.to_owned(),
+            files: None,
             run: None,
             run_link: None,
             logged_model: None,
@@ -63,6 +65,13 @@ impl ModelVersionBuilder {
             status: ModelVersionStatus::Ready,
             signature: None,
         }
+    }
+
+    /// Where the files of the source are: an address that leads there when the source is only what
+    /// somebody calls it. Default: the source.
+    pub fn files_at(mut self, address: impl Into<String>) -> Self {
+        self.files = Some(address.into());
+        self
     }
 
     /// The run that made the model; it may be one of another file. Default: the source run of the
@@ -149,7 +158,8 @@ impl ModelVersionBuilder {
 
     /// What the source leads to, and what the caller says instead.
     fn origin(&self, index: &Index, registry: &Registry) -> Result<Origin> {
-        let mut origin = Origin::of(index, registry, &self.source)?;
+        let address = self.files.as_ref().unwrap_or(&self.source);
+        let mut origin = Origin::of(index, registry, address)?;
         if let Some(model) = self.logged_model {
             let named = Origin::of_logged_model(index, model, "")?;
             origin.run = origin.run.or(named.run);

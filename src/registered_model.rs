@@ -72,10 +72,9 @@ impl RegisteredModel {
     pub fn rename(&self, name: &str) -> Result<()> {
         self.change(|index, before| {
             let name = self.registry.full_name(index, name)?;
-            if name == before {
-                return Ok(Vec::new());
+            if name != before {
+                check_free(index, &name)?;
             }
-            check_free(index, &name)?;
             Ok(vec![RegisteredModelRenamed { model: self.id, name, time: now() }.into()])
         })
     }

@@ -61,12 +61,12 @@ impl Database {
         sink: &mut dyn RowSink,
     ) -> Result<()> {
         let limit = search.wanted_results().unwrap_or(usize::MAX);
-        let artifacts = self.artifact_root();
+        let root = search.root(self);
         let found = match what {
             RowsOf::Runs(names) => {
                 let columns = parsed(names)?;
                 self.find(search, limit, &Keys::shown_in(&columns), |runs, rows| {
-                    write_runs(runs, rows, &columns, &artifacts, sink)
+                    write_runs(runs, rows, &columns, &root, sink)
                 })
             }
             RowsOf::Params => {
@@ -183,7 +183,7 @@ fn write_runs(
     runs: &RunColumns,
     rows: &[u32],
     columns: &[RunColumn],
-    artifacts: &str,
+    artifact_root: &str,
     sink: &mut dyn RowSink,
 ) -> Result<()> {
     let columns = spread(runs, rows, columns);
@@ -191,7 +191,7 @@ fn write_runs(
     sink.begin(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
     for row in rows {
         let values = columns.iter().map(|column| match column {
-            RunColumn::Attribute(attribute) => attribute_of(runs, *row, *attribute, artifacts),
+            RunColumn::Attribute(attribute) => attribute_of(runs, *row, *attribute, artifact_root),
             RunColumn::Metric(key) => {
                 let point = runs.metrics().get(key).and_then(|column| column.get(*row));
                 point.map_or(Value::Missing, |point| Value::Number(point.value))
@@ -213,7 +213,7 @@ fn attribute_of<'a>(
     runs: &'a RunColumns,
     row: u32,
     attribute: RunAttribute,
-    artifacts: &str,
+    artifact_root: &str,
 ) -> Value<'a> {
     let info = &runs.run(row).info;
     let made = |text: String| Value::Text(Cow::Owned(text));
@@ -222,7 +222,7 @@ fn attribute_of<'a>(
         RunAttribute::RunName => Value::text(&info.name),
         RunAttribute::ExperimentId => made(info.experiment.to_string()),
         RunAttribute::Status => Value::text(info.status.as_str()),
-        RunAttribute::ArtifactUri => made(format!("{artifacts}{}/artifacts", info.id)),
+        RunAttribute::ArtifactUri => made(info.artifact_uri(artifact_root)),
         RunAttribute::StartTime => Value::Time(info.started),
         RunAttribute::EndTime => info.ended.map_or(Value::Missing, Value::Time),
         RunAttribute::UserId => Value::text(&info.user),

@@ -79,6 +79,7 @@ pub struct RunSearch {
     view: View,
     max_results: Option<usize>,
     page_token: String,
+    artifact_root: Option<String>,
     #[cfg(feature = "polars")]
     columns: Option<Vec<String>>,
     way: Way,
@@ -125,6 +126,7 @@ impl RunSearch {
             view: View::ActiveOnly,
             max_results: None,
             page_token: String::new(),
+            artifact_root: None,
             #[cfg(feature = "polars")]
             columns: None,
             way: Way::Cheapest,
@@ -201,6 +203,20 @@ impl RunSearch {
     }
 
     /// How many results were asked for.
+    /// What `artifact_uri` begins with, before `/EXPERIMENT/RUN/artifacts`. Default: the address
+    /// of the file, [`Database::address`].
+    ///
+    /// For whoever gives the artifacts out by another address, such as a server.
+    #[must_use]
+    pub fn artifact_root(mut self, root: impl Into<String>) -> Self {
+        self.artifact_root = Some(root.into());
+        self
+    }
+
+    pub(crate) fn root(&self, database: &Database) -> String {
+        self.artifact_root.clone().unwrap_or_else(|| database.address())
+    }
+
     #[cfg(any(feature = "cli", feature = "polars"))]
     pub(crate) fn wanted_results(&self) -> Option<usize> {
         self.max_results
@@ -267,7 +283,7 @@ impl Database {
         let order = RunOrder::parse(&search.order)?;
         let fingerprint = search.fingerprint();
         let offset = PageToken::offset_in(&search.page_token, fingerprint)?;
-        let artifacts = self.artifact_root();
+        let artifact_root = search.root(self);
         let mut experiments = search.experiments.clone();
         if let Some(experiments) = &mut experiments {
             experiments.sort_unstable();
@@ -278,7 +294,7 @@ impl Database {
             lifecycle: search.view.lifecycle(),
             filter: &filter,
             order: &order,
-            artifacts: (&artifacts, "/artifacts"),
+            artifact_root: &artifact_root,
             offset,
             // One more, to see whether there is another page.
             limit: (limit as u64).saturating_add(1),
@@ -317,10 +333,29 @@ impl Database {
         })
     }
 
-    /// Where the artifacts of runs are, up to the run's id: told by where the file is now.
-    pub(crate) fn artifact_root(&self) -> String {
+    /// The file's address, told by where it is now: `tracklite://` and its absolute path, in which
+    /// bytes other than letters, digits, `/` and `-._~` are written as `%20`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("my runs.tracklite");
+    /// let database = tracklite::Database::create(path)?;
+    /// assert!(database.address().ends_with("/my%20runs.tracklite"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn address(&self) -> String {
         let path = std::path::absolute(self.path()).unwrap_or_else(|_| self.path().to_owned());
-        format!("tracklite://{}/", path.display())
+        let mut address = String::from("tracklite://");
+        for byte in path.as_os_str().as_encoded_bytes() {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
+                    address.push(char::from(*byte));
+                }
+                other => address.push_str(&format!("%{other:02X}")),
+            }
+        }
+        address
     }
 }
 

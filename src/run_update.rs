@@ -13,6 +13,7 @@ pub struct RunUpdate {
     name: Option<String>,
     status: Option<RunStatus>,
     ended: Option<Timestamp>,
+    keeps_end: bool,
 }
 
 impl RunUpdate {
@@ -27,8 +28,8 @@ impl RunUpdate {
         self
     }
 
-    /// Another status. Unless [`RunUpdate::ended`] is given too, one that ends the run sets the
-    /// end time to now, and any other clears it.
+    /// Another status. Unless [`RunUpdate::ended`] or [`RunUpdate::keep_end`] is given too, one
+    /// that ends the run sets the end time to now, and any other clears it.
     pub fn status(mut self, status: RunStatus) -> Self {
         self.status = Some(status);
         self
@@ -37,6 +38,12 @@ impl RunUpdate {
     /// When the run ended: any time, also before its start.
     pub fn ended(mut self, time: Timestamp) -> Self {
         self.ended = Some(time);
+        self
+    }
+
+    /// Leaves the end time as it is, or missing, whatever the status becomes (MLflow's rule).
+    pub fn keep_end(mut self) -> Self {
+        self.keeps_end = true;
         self
     }
 }
@@ -61,17 +68,17 @@ impl Run {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn update(&self, update: RunUpdate) -> Result<()> {
-        let RunUpdate { name, status, ended } = update;
+        let RunUpdate { name, status, ended, keeps_end } = update;
         let limits = &self.engine().limits;
         let checked = name.iter().try_for_each(|name| limits.check_run_name(name));
         checked.map_err(|error| self.engine().locate(error))?;
         let is_nothing = name.is_none() && status.is_none() && ended.is_none();
         let ended = match (ended, status) {
             (Some(time), _) => Some(Some(time.as_nanos())),
-            (None, Some(status)) => {
+            (None, Some(status)) if !keeps_end => {
                 Some(status.is_terminated().then(|| Timestamp::now().as_nanos()))
             }
-            (None, None) => None,
+            (None, _) => None,
         };
         let record = RunUpdated { run: self.id(), name, status, ended };
         self.write(|_| Ok(if is_nothing { Vec::new() } else { vec![record.clone().into()] }))

@@ -2,6 +2,7 @@
 
 mod batch;
 mod copies;
+mod deleted;
 mod histories;
 mod inputs;
 mod lifecycle;

@@ -11,6 +11,8 @@ mod api;
 mod artifacts;
 mod backup;
 mod bad_input;
+#[cfg(feature = "capture")]
+mod capture;
 #[cfg(feature = "cli")]
 mod cli;
 mod data_model;

@@ -41,6 +41,8 @@ enum SortValues<'a> {
     Numbers(Vec<Option<f64>>),
     Texts(Vec<Option<&'a str>>),
     Ids(Vec<RunId>),
+    /// Experiments as texts, and the runs in them: as addresses of artifacts are sorted.
+    Places(Vec<(String, RunId)>),
 }
 
 impl RunColumns {
@@ -50,7 +52,7 @@ impl RunColumns {
     pub(crate) fn select(&self, selection: &RunSelection<'_>) -> Vec<u32> {
         let mut rows = self.rows_in(selection);
         for condition in &selection.filter.conditions {
-            self.keep_passing(condition, selection.artifacts, &mut rows);
+            self.keep_passing(condition, selection.artifact_root, &mut rows);
         }
         self.sort(selection, &mut rows);
         rows
@@ -70,7 +72,7 @@ impl RunColumns {
     fn keep_passing(
         &self,
         condition: &Condition<RunNumber, RunText>,
-        artifacts: (&str, &str),
+        artifact_root: &str,
         rows: &mut Vec<u32>,
     ) {
         match condition {
@@ -96,7 +98,7 @@ impl RunColumns {
                 keep_matching(self.tags.get(RUN_NAME_TAG), test, rows);
             }
             Condition::Text(field, test) => {
-                rows.retain(|row| self.text_passes(*row, field, artifacts, test));
+                rows.retain(|row| self.text_passes(*row, field, artifact_root, test));
             }
         }
     }
@@ -111,20 +113,14 @@ impl RunColumns {
     }
 
     /// Whether a text passes that is no column of its own.
-    fn text_passes(
-        &self,
-        row: u32,
-        field: &RunText,
-        (before, after): (&str, &str),
-        test: &TextTest,
-    ) -> bool {
+    fn text_passes(&self, row: u32, field: &RunText, artifact_root: &str, test: &TextTest) -> bool {
         let run = self.run(row);
         match field {
             RunText::DatasetName => any_dataset(run, test, |it| Some(&it.dataset.name)),
             RunText::DatasetDigest => any_dataset(run, test, |it| Some(&it.dataset.digest)),
             RunText::DatasetContext => any_dataset(run, test, |it| it.tags.get(DATA_CONTEXT_TAG)),
             RunText::RunId => test.matches_text(&run.info.id.to_string()),
-            RunText::ArtifactUri => test.matches_text(&format!("{before}{}{after}", run.info.id)),
+            RunText::ArtifactUri => test.matches_text(&run.info.artifact_uri(artifact_root)),
             _ => test.matches(attribute(run, field)),
         }
     }
@@ -140,6 +136,7 @@ impl RunColumns {
                 SortValues::Numbers(it) => direction.compare_numbers(it[left], it[right]),
                 SortValues::Texts(it) => direction.compare_texts(it[left], it[right]),
                 SortValues::Ids(it) => direction.apply(it[left].cmp(&it[right])),
+                SortValues::Places(it) => direction.apply(it[left].cmp(&it[right])),
             });
             verdict.into_iter().find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
         };
@@ -166,9 +163,14 @@ impl RunColumns {
             Field::Number(field) => {
                 SortValues::Numbers(rows.iter().map(|row| self.time(*row, field)).collect())
             }
-            // What stands around the id in the place of artifacts is the same for all runs.
-            Field::Text(RunText::RunId | RunText::ArtifactUri) => {
+            Field::Text(RunText::RunId) => {
                 SortValues::Ids(rows.iter().map(|row| self.heads[*row as usize].id).collect())
+            }
+            // The rest of an address is the same for all runs.
+            Field::Text(RunText::ArtifactUri) => {
+                let heads = rows.iter().map(|row| &self.heads[*row as usize]);
+                let places = heads.map(|head| (format!("{}/", head.experiment), head.id));
+                SortValues::Places(places.collect())
             }
             Field::Text(RunText::Param(key)) => texts_of(self.params.get(key), rows),
             Field::Text(RunText::Tag(key)) => texts_of(self.tags.get(key), rows),

@@ -10,10 +10,7 @@ use crate::search::{RunAttribute, RunColumn};
 
 use super::{frame, optional_instants, texts};
 
-/// What comes before a run's id in the place of its artifacts, and what after it.
-pub(crate) type RunPlaces<'a> = (&'a str, &'a str);
-
-/// The runs of these rows, in their order.
+/// The runs of these rows, in their order; the addresses of their artifacts begin with the root.
 ///
 /// Each name of a column stands for one column, where it is named first. All keys of a kind means
 /// those that one of the rows has at least, in the order of their bytes.
@@ -21,7 +18,7 @@ pub(crate) fn runs(
     runs: &RunColumns,
     rows: &[u32],
     columns: &[RunColumn],
-    places: RunPlaces<'_>,
+    artifact_root: &str,
 ) -> Result<DataFrame> {
     let mut made: Vec<Column> = Vec::new();
     let mut names = std::collections::HashSet::new();
@@ -32,7 +29,9 @@ pub(crate) fn runs(
     };
     for column in columns {
         match column {
-            RunColumn::Attribute(attribute) => add(attribute_of(runs, rows, *attribute, places)),
+            RunColumn::Attribute(attribute) => {
+                add(attribute_of(runs, rows, *attribute, artifact_root))
+            }
             RunColumn::Metric(key) => add(metric(runs, rows, key)),
             RunColumn::Param(key) => {
                 add(text(&format!("params.{key}"), runs.params().get(key), rows));
@@ -82,7 +81,7 @@ fn attribute_of(
     runs: &RunColumns,
     rows: &[u32],
     attribute: RunAttribute,
-    (before, after): RunPlaces<'_>,
+    artifact_root: &str,
 ) -> Column {
     let name = attribute.name();
     let infos = rows.iter().map(|row| &runs.run(*row).info);
@@ -92,7 +91,7 @@ fn attribute_of(
         RunAttribute::ExperimentId => texts(name, infos.map(|it| Some(it.experiment.to_string()))),
         RunAttribute::Status => texts(name, infos.map(|it| Some(it.status.as_str()))),
         RunAttribute::ArtifactUri => {
-            texts(name, infos.map(|it| Some(format!("{before}{}{after}", it.id))))
+            texts(name, infos.map(|it| Some(it.artifact_uri(artifact_root))))
         }
         RunAttribute::StartTime => optional_instants(name, infos.map(|it| Some(it.started))),
         RunAttribute::EndTime => optional_instants(name, infos.map(|it| it.ended)),

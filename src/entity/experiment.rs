@@ -17,7 +17,7 @@ pub struct ExperimentInfo {
     pub lifecycle: Lifecycle,
     /// When it was created.
     pub created: Timestamp,
-    /// When it, or one of its tags, changed last.
+    /// When its path or lifecycle changed last; tags do not count (MLflow's rule).
     pub updated: Timestamp,
     /// Its tags by key.
     pub tags: BTreeMap<String, String>,

@@ -134,7 +134,7 @@ pub struct LoggedModelInfo {
     pub status_message: Option<String>,
     /// When it was created.
     pub created: Timestamp,
-    /// When it was last changed; metrics do not count.
+    /// When it was last changed; metrics, params and tags do not count (MLflow's rule).
     pub updated: Timestamp,
     /// Whether it is deleted.
     pub lifecycle: Lifecycle,

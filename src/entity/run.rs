@@ -122,6 +122,13 @@ pub struct RunInfo {
     pub lifecycle: Lifecycle,
 }
 
+impl RunInfo {
+    /// Where its artifacts are, below the address of the file.
+    pub(crate) fn artifact_uri(&self, root: &str) -> String {
+        format!("{root}/{}/{}/artifacts", self.experiment, self.id)
+    }
+}
+
 /// A run with its params, tags, the latest point of each metric, inputs and outputs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -14,6 +14,7 @@
 
 mod apply;
 mod artifacts;
+mod deleted;
 mod inputs;
 mod leftovers;
 mod lineage;

@@ -30,8 +30,8 @@ pub(crate) struct RunSelection<'a> {
     pub(crate) filter: &'a RunFilter,
     /// How they are ordered.
     pub(crate) order: &'a RunOrder,
-    /// What comes before the run's id in the place of its artifacts, and what after it.
-    pub(crate) artifacts: (&'a str, &'a str),
+    /// What comes before the experiment's and the run's id in the place of its artifacts.
+    pub(crate) artifact_root: &'a str,
     /// How many runs of the order are passed over.
     pub(crate) offset: u64,
     /// How many are wanted at most.
@@ -165,15 +165,15 @@ fn store_live<'a>(
 /// What a statement over runs depends on beside its selection.
 #[derive(Clone, Copy)]
 struct Scene<'a> {
-    /// See [`RunSelection::artifacts`].
-    artifacts: (&'a str, &'a str),
+    /// See [`RunSelection::artifact_root`].
+    artifact_root: &'a str,
     /// Whether there are points in `live_metrics`.
     has_live: bool,
 }
 
 impl Statement {
     fn select(&mut self, selection: &RunSelection<'_>, has_live: bool) {
-        let scene = Scene { artifacts: selection.artifacts, has_live };
+        let scene = Scene { artifact_root: selection.artifact_root, has_live };
         self.text("SELECT r.run_id");
         for (place, key) in selection.order.keys.iter().enumerate() {
             self.sort_columns(place, &key.field, scene);
@@ -222,7 +222,7 @@ impl Statement {
             Condition::Text(RunText::DatasetDigest, test) => self.dataset_passes("d.digest", test),
             Condition::Text(RunText::DatasetContext, test) => self.dataset_passes("t.value", test),
             Condition::Text(field, test) => {
-                self.text_passes(&|it| it.attribute(field, scene.artifacts), test);
+                self.text_passes(&|it| it.attribute(field, scene.artifact_root), test);
             }
         }
     }
@@ -281,15 +281,14 @@ impl Statement {
     }
 
     /// A text of the run itself.
-    fn attribute(&mut self, field: &RunText, artifacts: (&str, &str)) {
+    fn attribute(&mut self, field: &RunText, artifact_root: &str) {
         match field {
             RunText::RunName => self.text("r.name"),
             RunText::Status => self.text("r.status"),
             RunText::UserId => self.text("r.user"),
             RunText::ArtifactUri => {
-                self.value(artifacts.0.to_owned());
-                self.text(" || r.run_id || ");
-                self.value(artifacts.1.to_owned());
+                self.value(format!("{artifact_root}/"));
+                self.text(" || r.experiment_id || '/' || r.run_id || '/artifacts'");
             }
             _ => self.text("r.run_id"),
         }
@@ -331,7 +330,7 @@ impl Statement {
             }
             Field::Text(field) => {
                 self.text(&format!("0 AS missing{place}, "));
-                self.attribute(field, scene.artifacts);
+                self.attribute(field, scene.artifact_root);
             }
         }
         self.text(&format!(" AS value{place}"));

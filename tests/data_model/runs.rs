@@ -32,8 +32,13 @@ fn name_status_and_end_are_changed_in_one_step() {
     // What is not named stays, and a status alone says what it always says of the end.
     run.update(RunUpdate::new().name("third")).unwrap();
     assert_eq!(run.info().unwrap().ended, Some(end));
+    run.update(RunUpdate::new().status(RunStatus::Running).keep_end()).unwrap();
+    assert_eq!(run.info().unwrap().ended, Some(end));
     run.update(RunUpdate::new().status(RunStatus::Scheduled)).unwrap();
     assert_eq!(run.info().unwrap().ended, None);
+    run.update(RunUpdate::new().status(RunStatus::Killed).keep_end()).unwrap();
+    assert_eq!(run.info().unwrap().ended, None);
+    run.update(RunUpdate::new().status(RunStatus::Scheduled)).unwrap();
     run.update(RunUpdate::new().ended(end)).unwrap();
     let info = run.info().unwrap();
     assert_eq!((info.status, info.ended), (RunStatus::Scheduled, Some(end)));

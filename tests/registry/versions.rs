@@ -29,6 +29,20 @@ fn numbers_are_never_used_twice() {
 }
 
 #[test]
+fn the_files_of_a_version_may_have_another_address_than_its_source() {
+    let (_folder, database) = new();
+    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    run.log_text("model/weights", "heavy").unwrap();
+    let model = database.registry().create_model("churn").unwrap();
+    let address = format!("runs:/{}/model", run.id());
+    let version = model.new_version("proxy://somewhere/model").files_at(address.as_str());
+    let version = version.create().unwrap();
+    let info = version.info().unwrap();
+    assert_eq!((info.source.as_str(), info.location), ("proxy://somewhere/model", address));
+    assert_eq!((info.run, info.digest.is_some()), (Some(run.id()), true));
+}
+
+#[test]
 fn a_version_tells_what_it_was_given() {
     let (_folder, database) = new();
     let registry = database.registry();

@@ -142,7 +142,7 @@ fn text_field() -> impl Strategy<Value = TextField> {
         1 => always("attributes.status", |run| run.info.status.to_string()),
         1 => always("user_id", |run| run.info.user.clone()),
         1 => always("artifact_uri", |run| {
-            format!("tracklite://{PATH}/{}/artifacts", run.info.id)
+            format!("tracklite://{PATH}/{}/{}/artifacts", run.info.experiment, run.info.id)
         }),
     ]
 }

@@ -34,6 +34,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "mutant",
         ],
     ),
+    ("capture", &["api", "entity", "id", "error"]),
     ("cli", &["api", "entity", "id", "error"]),
 ];
 
@@ -55,6 +56,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["index"]),
     ("rustix", &["sys", "storage", "log", "index", "api"]),
     ("serde_json", &["api", "cli"]),
+    ("sysinfo", &["capture"]),
     ("zstd", &["format"]),
 ];
 

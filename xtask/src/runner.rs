@@ -29,7 +29,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    fn new() -> Result<Self, String> {
+    pub(crate) fn new() -> Result<Self, String> {
         // As it is now: clones that share a target folder share this program too.
         let now = std::env::var_os("CARGO_MANIFEST_DIR");
         let manifest = now.as_deref().map_or(Path::new(env!("CARGO_MANIFEST_DIR")), Path::new);

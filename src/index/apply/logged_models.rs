@@ -24,21 +24,16 @@ impl Applier<'_> {
             Record::LoggedModelParamsSet(it) => {
                 let insert = "INSERT OR IGNORE INTO logged_model_params VALUES (?1, ?2, ?3)";
                 self.logged_model_pairs(it.model, insert, &it.params)?;
-                self.logged_model_touched(it.model, it.time)?;
             }
             Record::LoggedModelTagsSet(it) => {
                 let insert = "INSERT OR REPLACE INTO logged_model_tags VALUES (?1, ?2, ?3)";
                 self.logged_model_pairs(it.model, insert, &it.tags)?;
-                self.logged_model_touched(it.model, it.time)?;
             }
-            Record::LoggedModelTagDeleted(it) => {
-                self.execute(
-                    "DELETE FROM logged_model_tags WHERE key = ?2 AND model =
-                     (SELECT model FROM logged_models WHERE model_id = ?1)",
-                    (it.model.to_string(), &it.key),
-                )?;
-                self.logged_model_touched(it.model, it.time)?;
-            }
+            Record::LoggedModelTagDeleted(it) => self.execute(
+                "DELETE FROM logged_model_tags WHERE key = ?2 AND model =
+                 (SELECT model FROM logged_models WHERE model_id = ?1)",
+                (it.model.to_string(), &it.key),
+            )?,
             Record::LoggedModelMetricsLogged(it) => self.logged_model_measured(it)?,
             Record::LoggedModelLifecycleSet(it) => self.execute(
                 "UPDATE logged_models SET lifecycle = ?2, updated = ?3 WHERE model_id = ?1",
@@ -111,13 +106,6 @@ impl Applier<'_> {
         let Some(model) = self.logged_model(id)? else { return Ok(()) };
         let mut insert = self.connection.prepare_cached(insert)?;
         pairs.iter().try_for_each(|(key, value)| insert.execute((model, key, value)).map(drop))
-    }
-
-    fn logged_model_touched(&self, id: LoggedModelId, time: i64) -> rusqlite::Result<()> {
-        self.execute(
-            "UPDATE logged_models SET updated = ?2 WHERE model_id = ?1",
-            (id.to_string(), time),
-        )
     }
 
     fn logged_model_measured(&self, it: &LoggedModelMetricsLogged) -> rusqlite::Result<()> {

@@ -99,16 +99,11 @@ impl<'c> Applier<'c> {
             Record::ExperimentLifecycleSet(it) => {
                 self.experiment_lifecycle_set(it.experiment, it.lifecycle, it.time)
             }
-            Record::ExperimentTagsSet(it) => {
-                self.experiment_tags_set(it.experiment, &it.tags, it.time)
-            }
-            Record::ExperimentTagDeleted(it) => {
-                self.execute(
-                    "DELETE FROM experiment_tags WHERE experiment_id = ?1 AND key = ?2",
-                    (number(it.experiment), &it.key),
-                )?;
-                self.experiment_updated(it.experiment, it.time)
-            }
+            Record::ExperimentTagsSet(it) => self.experiment_tags_set(it.experiment, &it.tags),
+            Record::ExperimentTagDeleted(it) => self.execute(
+                "DELETE FROM experiment_tags WHERE experiment_id = ?1 AND key = ?2",
+                (number(it.experiment), &it.key),
+            ),
             Record::RunStarted(it) => self.run_started(it),
             Record::RunResumed(it) => self.run_resumed(it),
             Record::RunUpdated(it) => self.run_updated(it),
@@ -198,15 +193,13 @@ impl<'c> Applier<'c> {
         &mut self,
         experiment: ExperimentId,
         tags: &[(String, String)],
-        time: i64,
     ) -> rusqlite::Result<()> {
-        for (key, value) in tags {
+        tags.iter().try_for_each(|(key, value)| {
             self.execute(
                 "INSERT OR REPLACE INTO experiment_tags VALUES (?1, ?2, ?3)",
                 (number(experiment), key, value),
-            )?;
-        }
-        self.experiment_updated(experiment, time)
+            )
+        })
     }
 
     fn experiment_updated(&self, experiment: ExperimentId, time: i64) -> rusqlite::Result<()> {

@@ -1,0 +1,309 @@
+//! What is told of things, as the frozen values of `tracklite.entities`.
+
+use std::collections::BTreeMap;
+
+use pyo3::conversion::IntoPyObjectExt as _;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use tracklite::{
+    ArtifactInfo, DatabaseInfo, Dataset, DatasetInput, DatasetSummary, ExperimentInfo,
+    LoggedModelInfo, LoggedModelMetric, MetricPoint, MetricStatistics, ModelOutput,
+    ModelVersionInfo, RegisteredModelInfo, RunInfo, RunInputs, RunRecord, SalvageReport, SqlTable,
+    SqlValue, Timestamp, VerifyReport, WriterInfo,
+};
+
+/// A value of Python.
+pub(crate) type Object<'py> = Bound<'py, PyAny>;
+
+/// What has a counterpart in `tracklite.entities`.
+pub(crate) trait Entity {
+    /// The value for Python.
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>>;
+}
+
+/// A list of values.
+pub(crate) fn told_list<'py, E: Entity>(
+    py: Python<'py>,
+    items: &[E],
+) -> PyResult<Bound<'py, PyList>> {
+    let items = items.iter().map(|item| item.told(py)).collect::<PyResult<Vec<_>>>()?;
+    PyList::new(py, items)
+}
+
+/// A class or function of `tracklite.entities`.
+fn entity_class<'py>(py: Python<'py>, name: &str) -> PyResult<Object<'py>> {
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module =
+        MODULE.get_or_try_init(py, || py.import("tracklite.entities").map(Bound::unbind))?;
+    module.bind(py).getattr(name)
+}
+
+/// The arguments of a class, one after the other, in the order of its fields.
+struct Fields<'py> {
+    py: Python<'py>,
+    values: PyResult<Vec<Object<'py>>>,
+}
+
+impl<'py> Fields<'py> {
+    fn new(py: Python<'py>) -> Self {
+        Fields { py, values: Ok(Vec::new()) }
+    }
+
+    fn add(self, value: impl IntoPyObject<'py>) -> Self {
+        let py = self.py;
+        self.object(value.into_bound_py_any(py))
+    }
+
+    fn object(mut self, value: PyResult<Object<'py>>) -> Self {
+        if let Ok(values) = &mut self.values {
+            match value {
+                Ok(value) => values.push(value),
+                Err(error) => self.values = Err(error),
+            }
+        }
+        self
+    }
+
+    fn time(self, time: Timestamp) -> Self {
+        let py = self.py;
+        self.object(instant(py, time))
+    }
+
+    /// A word of the enum of this name.
+    fn word(self, class: &str, text: &str) -> Self {
+        let py = self.py;
+        self.object(entity_class(py, class).and_then(|class| class.call1((text,))))
+    }
+
+    fn entity(self, entity: &impl Entity) -> Self {
+        let py = self.py;
+        self.object(entity.told(py))
+    }
+
+    fn entities<E: Entity>(self, entities: &[E]) -> Self {
+        let py = self.py;
+        self.object(told_list(py, entities).map(Bound::into_any))
+    }
+
+    fn make(self, class: &str) -> PyResult<Object<'py>> {
+        let arguments = PyTuple::new(self.py, self.values?)?;
+        entity_class(self.py, class)?.call1(arguments)
+    }
+}
+
+/// An instant as a `datetime` in UTC, in whole microseconds.
+fn instant(py: Python<'_>, time: Timestamp) -> PyResult<Object<'_>> {
+    entity_class(py, "_instant")?.call1((time.as_nanos(),))
+}
+
+impl Entity for ExperimentInfo {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.id.get()).add(&self.path);
+        let fields = fields.word("Lifecycle", self.lifecycle.as_str()).time(self.created);
+        fields.time(self.updated).add(&self.tags).make("ExperimentInfo")
+    }
+}
+
+impl Entity for MetricPoint {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.step).add(self.time.as_nanos()).add(self.value);
+        fields.make("MetricPoint")
+    }
+}
+
+/// Points by key as a dict.
+pub(crate) fn points<'py>(
+    py: Python<'py>,
+    points: &BTreeMap<String, MetricPoint>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (key, point) in points {
+        dict.set_item(key, point.told(py)?)?;
+    }
+    Ok(dict)
+}
+
+impl Entity for MetricStatistics {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.count).add(self.nan_count);
+        let fields = fields.add(self.first_step).add(self.last_step).add(self.min).add(self.max);
+        fields.add(self.sum).add(self.mean()).entity(&self.latest).make("MetricStatistics")
+    }
+}
+
+impl Entity for Dataset {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(&self.name).add(&self.digest).add(&self.source_type);
+        fields.add(&self.source).add(&self.schema).add(&self.profile).make("Dataset")
+    }
+}
+
+impl Entity for DatasetInput {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        Fields::new(py).entity(&self.dataset).add(&self.tags).make("DatasetInput")
+    }
+}
+
+impl Entity for DatasetSummary {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.experiment.get()).add(&self.name);
+        fields.add(&self.digest).add(&self.context).make("DatasetSummary")
+    }
+}
+
+impl Entity for ModelOutput {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        Fields::new(py).add(&self.model).add(self.step).make("ModelOutput")
+    }
+}
+
+impl Entity for RunInputs {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        Fields::new(py).entities(&self.datasets).add(&self.models).make("RunInputs")
+    }
+}
+
+impl Entity for RunInfo {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let ended = self.ended.map(|time| instant(py, time)).transpose();
+        let fields = Fields::new(py).add(self.id.to_string()).add(self.experiment.get());
+        let fields = fields.add(&self.name).add(self.parent.map(|it| it.to_string()));
+        let fields = fields.add(&self.user).word("RunStatus", self.status.as_str());
+        let fields = fields.time(self.started).add(ended?);
+        fields.word("Lifecycle", self.lifecycle.as_str()).make("RunInfo")
+    }
+}
+
+impl Entity for RunRecord {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).entity(&self.info).add(&self.params).add(&self.tags);
+        let fields = fields.add(points(py, &self.metrics)?).entities(&self.datasets);
+        fields.add(&self.model_inputs).entities(&self.model_outputs).make("RunRecord")
+    }
+}
+
+impl Entity for ArtifactInfo {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(&self.path).add(self.is_folder).add(self.size);
+        let fields = fields.add(&self.media_type).add(&self.digest).add(&self.uri);
+        fields.time(self.written).make("ArtifactInfo")
+    }
+}
+
+impl Entity for LoggedModelMetric {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(&self.key).add(self.value).add(self.step);
+        let fields = fields.add(self.time.as_nanos()).add(self.run.map(|it| it.to_string()));
+        fields.add(self.dataset.clone()).make("LoggedModelMetric")
+    }
+}
+
+impl Entity for LoggedModelInfo {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.id.to_string()).add(self.experiment.get());
+        let fields = fields.add(&self.name).add(&self.model_type);
+        let fields = fields.add(self.source_run.map(|it| it.to_string()));
+        let fields = fields.word("LoggedModelStatus", self.status.as_str());
+        let fields = fields.add(&self.status_message).time(self.created).time(self.updated);
+        let fields = fields.word("Lifecycle", self.lifecycle.as_str());
+        let fields = fields.add(&self.params).add(&self.tags).entities(&self.metrics);
+        fields.add(&self.signature).add(&self.input_example).make("LoggedModelInfo")
+    }
+}
+
+impl Entity for ModelVersionInfo {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let digest = self.digest.map(|it| tracklite::ContentHash::from_bytes(it).to_string());
+        let fields = Fields::new(py).add(&self.name).add(self.version).time(self.created);
+        let fields = fields.time(self.updated).add(&self.description).add(&self.user);
+        let fields = fields.word("ModelStage", self.stage.as_str()).add(&self.source);
+        let fields = fields.add(&self.location).add(self.run.map(|it| it.to_string()));
+        let fields = fields.add(&self.run_link).add(self.logged_model.map(|it| it.to_string()));
+        let fields = fields.word("ModelVersionStatus", self.status.as_str());
+        let fields = fields.add(&self.status_message).add(&self.signature).add(digest);
+        fields.add(&self.tags).add(&self.aliases).make("ModelVersionInfo")
+    }
+}
+
+impl Entity for RegisteredModelInfo {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(&self.name).add(&self.description).time(self.created);
+        let fields = fields.time(self.updated).add(&self.tags).add(&self.aliases);
+        fields.entities(&self.latest_versions).make("RegisteredModelInfo")
+    }
+}
+
+impl Entity for SqlTable {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let row = |row: &Vec<SqlValue>| -> PyResult<Bound<'py, PyTuple>> {
+            let values = row.iter().map(|value| sql_value(py, value));
+            PyTuple::new(py, values.collect::<PyResult<Vec<_>>>()?)
+        };
+        let rows = self.rows.iter().map(row).collect::<PyResult<Vec<_>>>()?;
+        Fields::new(py).add(&self.columns).add(rows).make("SqlTable")
+    }
+}
+
+fn sql_value<'py>(py: Python<'py>, value: &SqlValue) -> PyResult<Object<'py>> {
+    match value {
+        SqlValue::Null => Ok(py.None().into_bound(py)),
+        SqlValue::Integer(number) => number.into_bound_py_any(py),
+        SqlValue::Real(number) => number.into_bound_py_any(py),
+        SqlValue::Text(text) => text.into_bound_py_any(py),
+        SqlValue::Blob(bytes) => bytes.as_slice().into_bound_py_any(py),
+    }
+}
+
+impl Entity for WriterInfo {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.process).add(&self.host).time(self.opened);
+        fields.add(self.alive).make("WriterInfo")
+    }
+}
+
+impl Entity for DatabaseInfo {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(&self.path).add(format!("{:032x}", self.file_id));
+        let fields = fields.add(self.format_version).time(self.created).add(self.file_bytes);
+        let fields = fields.add(self.allocated_bytes).add(self.experiments).add(self.runs);
+        let fields = fields.add(self.points).add(self.unsealed_bytes).add(self.chain_bytes);
+        let fields = fields.entities(&self.writers).add(&self.index_path);
+        fields.add(&self.warnings).make("DatabaseInfo")
+    }
+}
+
+impl Entity for tracklite::GcReport {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.runs).add(self.experiments);
+        fields.add(self.logged_models).add(self.freed_bytes).make("GcReport")
+    }
+}
+
+impl Entity for tracklite::VacuumReport {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        Fields::new(py).add(self.before_bytes).add(self.after_bytes).make("VacuumReport")
+    }
+}
+
+impl Entity for tracklite::Damage {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(&self.place).add(self.offset);
+        fields.add(&self.wanted).add(&self.got).make("Damage")
+    }
+}
+
+impl Entity for VerifyReport {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.frames).add(self.runs).add(self.points);
+        let fields = fields.add(self.blocks).add(self.artifacts).add(self.chunks);
+        fields.entities(&self.damages).add(&self.notes).make("VerifyReport")
+    }
+}
+
+impl Entity for SalvageReport {
+    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.runs).add(self.points).add(self.frames);
+        fields.add(&self.lost).make("SalvageReport")
+    }
+}

@@ -1,0 +1,121 @@
+//! Artifacts, for the plug-in: files of runs, logged models and versions.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use tracklite::{ArtifactOwner, Artifacts, Database, Error, ErrorKind, Result};
+
+use super::Store;
+use super::values::{logged_model_id, registered_model_id, run_id};
+use crate::detach::detached;
+
+/// `run`, `model` or `version`; the id of the run, logged model or registered model; the number of
+/// the version, otherwise 0.
+type OwnerValue = (String, String, u64);
+
+/// Path, whether it is a folder, size.
+type FileValue = (String, bool, Option<u64>);
+
+/// The artifacts of a file.
+#[pyclass(frozen, module = "tracklite._tracklite")]
+pub(crate) struct StoreArtifacts {
+    database: Database,
+}
+
+#[pymethods]
+impl StoreArtifacts {
+    #[new]
+    fn new(store: &Store) -> Self {
+        StoreArtifacts { database: store.database.clone() }
+    }
+
+    /// Log a local file under a path.
+    fn log_file(
+        &self,
+        py: Python<'_>,
+        owner: OwnerValue,
+        file: PathBuf,
+        path: &str,
+    ) -> PyResult<()> {
+        detached(py, || self.of(&owner)?.log_file(file, path))
+    }
+
+    /// Log all that is in a local folder under a path, which may be empty.
+    fn log_folder(
+        &self,
+        py: Python<'_>,
+        owner: OwnerValue,
+        folder: PathBuf,
+        path: &str,
+    ) -> PyResult<()> {
+        detached(py, || self.of(&owner)?.log_folder(folder, path))
+    }
+
+    /// What lies directly in a folder; nothing in a file, and nothing where there is nothing.
+    fn list(&self, py: Python<'_>, owner: OwnerValue, folder: &str) -> PyResult<Vec<FileValue>> {
+        let list = || {
+            let found = self.of(&owner)?.list(folder)?.into_iter();
+            Ok(found.map(|it| (it.path, it.is_folder, it.size)).collect())
+        };
+        detached(py, list)
+    }
+
+    /// Write one file to a local path, whose folder exists.
+    fn download_file(
+        &self,
+        py: Python<'_>,
+        owner: OwnerValue,
+        path: &str,
+        to: PathBuf,
+    ) -> PyResult<()> {
+        let download = || {
+            let mut reader = self.of(&owner)?.open(path)?;
+            let written = File::create(&to).and_then(|mut to| io::copy(&mut reader, &mut to));
+            written.map(drop).map_err(|source| Error::io("writing a local copy", source))
+        };
+        detached(py, download)
+    }
+
+    /// Write all that is within a path below a local folder.
+    fn download(
+        &self,
+        py: Python<'_>,
+        owner: OwnerValue,
+        path: &str,
+        folder: PathBuf,
+    ) -> PyResult<PathBuf> {
+        detached(py, || self.of(&owner)?.download(path, folder))
+    }
+
+    /// Delete a file, or all that is in a folder; all there is for an empty path.
+    fn delete(&self, py: Python<'_>, owner: OwnerValue, path: &str) -> PyResult<()> {
+        let delete = || {
+            let artifacts = self.of(&owner)?;
+            if !path.is_empty() {
+                return artifacts.delete(path);
+            }
+            artifacts.list("")?.iter().try_for_each(|found| artifacts.delete(&found.path))
+        };
+        detached(py, delete)
+    }
+}
+
+impl StoreArtifacts {
+    fn of(&self, (kind, id, version): &OwnerValue) -> Result<Artifacts> {
+        let owner = match kind.as_str() {
+            "run" => ArtifactOwner::Run(run_id(id)?),
+            "model" => ArtifactOwner::LoggedModel(logged_model_id(id)?),
+            "version" => {
+                let (model, version) = (registered_model_id(id)?, *version);
+                ArtifactOwner::ModelVersion { model, version }
+            }
+            other => {
+                let message = format!("{other:?} holds no artifacts: run, model or version");
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+        };
+        self.database.artifacts_of(owner)
+    }
+}

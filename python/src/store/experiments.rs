@@ -1,0 +1,95 @@
+//! Experiments, for the plug-in.
+
+use pyo3::prelude::*;
+use tracklite::{Database, Experiment, ExperimentId, ExperimentSearch, Result};
+
+use super::values::{ExperimentValue, PageValue, experiment_value};
+use super::{Store, view};
+use crate::detach::detached;
+
+/// The experiments of a file.
+#[pyclass(frozen, module = "tracklite._tracklite")]
+pub(crate) struct StoreExperiments {
+    database: Database,
+}
+
+#[pymethods]
+impl StoreExperiments {
+    #[new]
+    fn new(store: &Store) -> Self {
+        StoreExperiments { database: store.database.clone() }
+    }
+
+    /// Create an experiment with these tags; gives its id.
+    fn create(&self, py: Python<'_>, name: &str, tags: Vec<(String, String)>) -> PyResult<u64> {
+        detached(py, || Ok(self.database.create_experiment_with(name, tags)?.id().get()))
+    }
+
+    /// The experiment of this id.
+    fn get(&self, py: Python<'_>, id: u64) -> PyResult<ExperimentValue> {
+        detached(py, || self.experiment(id)?.info().map(experiment_value))
+    }
+
+    /// The experiment of this name, deleted or not, if there is one.
+    fn find(&self, py: Python<'_>, name: &str) -> PyResult<Option<ExperimentValue>> {
+        let find = || {
+            let found = self.database.find_experiment(name)?;
+            found.map(|it| it.info().map(experiment_value)).transpose()
+        };
+        detached(py, find)
+    }
+
+    /// A page of the experiments that a filter finds, in an order.
+    fn search(
+        &self,
+        py: Python<'_>,
+        filter: &str,
+        view: &str,
+        max_results: usize,
+        order: Vec<String>,
+        token: &str,
+    ) -> PyResult<PageValue<ExperimentValue>> {
+        let search = || {
+            let search = ExperimentSearch::new()
+                .filter(filter)
+                .view(self::view(view)?)
+                .max_results(max_results)
+                .page_token(token);
+            let search = order.into_iter().fold(search, ExperimentSearch::order_by);
+            let page = self.database.search_experiments(&search)?;
+            Ok((page.items.into_iter().map(experiment_value).collect(), page.next_page_token))
+        };
+        detached(py, search)
+    }
+
+    /// Give the experiment another name.
+    fn rename(&self, py: Python<'_>, id: u64, name: &str) -> PyResult<()> {
+        detached(py, || self.experiment(id)?.rename(name))
+    }
+
+    /// Mark the experiment and its runs deleted.
+    fn delete(&self, py: Python<'_>, id: u64) -> PyResult<()> {
+        detached(py, || self.experiment(id)?.delete())
+    }
+
+    /// Take that back.
+    fn restore(&self, py: Python<'_>, id: u64) -> PyResult<()> {
+        detached(py, || self.experiment(id)?.restore())
+    }
+
+    /// Set a tag.
+    fn set_tag(&self, py: Python<'_>, id: u64, key: &str, value: &str) -> PyResult<()> {
+        detached(py, || self.experiment(id)?.set_tag(key, value))
+    }
+
+    /// Delete a tag.
+    fn delete_tag(&self, py: Python<'_>, id: u64, key: &str) -> PyResult<()> {
+        detached(py, || self.experiment(id)?.delete_tag(key))
+    }
+}
+
+impl StoreExperiments {
+    fn experiment(&self, id: u64) -> Result<Experiment> {
+        self.database.experiment_by_id(ExperimentId::new(id))
+    }
+}

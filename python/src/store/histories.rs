@@ -1,0 +1,144 @@
+//! Histories of metrics, for the plug-in: exact repeats are told once, as MLflow keeps them.
+
+use std::cmp::Ordering;
+
+use pyo3::prelude::*;
+use tracklite::{Database, ErrorKind, MetricHistory, Result};
+
+use super::Store;
+use super::values::{PointValue, run_id};
+use crate::detach::detached;
+
+/// The histories of the metrics of a file.
+#[pyclass(frozen, module = "tracklite._tracklite")]
+pub(crate) struct StoreHistories {
+    database: Database,
+}
+
+#[pymethods]
+impl StoreHistories {
+    #[new]
+    fn new(store: &Store) -> Self {
+        StoreHistories { database: store.database.clone() }
+    }
+
+    /// The points of a metric by time, step and value, from the one at `offset` on, at most so
+    /// many; and whether there are more. None for a run that is not there.
+    fn get(
+        &self,
+        py: Python<'_>,
+        run: &str,
+        key: &str,
+        offset: usize,
+        most: Option<usize>,
+    ) -> PyResult<(Vec<PointValue>, bool)> {
+        let mut points = detached(py, || self.points(run, key))?;
+        points.drain(..offset.min(points.len()));
+        let has_more = most.is_some_and(|most| points.len() > most);
+        points.truncate(most.unwrap_or(usize::MAX));
+        Ok((points, has_more))
+    }
+
+    /// The points of a metric of several runs, run by run by id; at most so many in all.
+    fn bulk(
+        &self,
+        py: Python<'_>,
+        mut runs: Vec<String>,
+        key: &str,
+        most: usize,
+    ) -> PyResult<Vec<(String, Vec<PointValue>)>> {
+        let bulk = || {
+            runs.sort_unstable();
+            runs.dedup();
+            let (mut found, mut left) = (Vec::new(), most);
+            for run in runs {
+                let mut points = self.points(&run, key)?;
+                points.truncate(left);
+                left -= points.len();
+                found.push((run, points));
+                if left == 0 {
+                    break;
+                }
+            }
+            Ok(found)
+        };
+        detached(py, bulk)
+    }
+
+    /// At most so many points of a metric of a run, by step, time and value: as many groups of
+    /// about one size, of each the first point, and the very last point.
+    fn sample(
+        &self,
+        py: Python<'_>,
+        run: &str,
+        key: &str,
+        most: usize,
+        steps: Option<(i64, i64)>,
+    ) -> PyResult<Vec<PointValue>> {
+        let sample = || {
+            let mut points = self.points(run, key)?;
+            if let Some((first, last)) = steps {
+                points.retain(|(_, _, step)| (first..=last).contains(step));
+            }
+            points.sort_by(step_order);
+            Ok(places(points.len(), most).filter_map(|at| points.get(at).copied()).collect())
+        };
+        detached(py, sample)
+    }
+
+    /// The greatest step of a metric, if it has points.
+    fn greatest_step(&self, py: Python<'_>, run: &str, key: &str) -> PyResult<Option<i64>> {
+        let points = detached(py, || self.points(run, key))?;
+        Ok(points.iter().map(|(_, _, step)| *step).max())
+    }
+}
+
+impl StoreHistories {
+    fn points(&self, run: &str, key: &str) -> Result<Vec<PointValue>> {
+        let history = run_id(run).and_then(|id| self.database.run(id)?.history(key));
+        match history {
+            Ok(history) => Ok(distinct(&history)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The points in MLflow's order, which knows milliseconds alone, each once.
+fn distinct(history: &MetricHistory) -> Vec<PointValue> {
+    let points = history.iter().map(|point| (point.value, point.time.as_millis(), point.step));
+    let mut points: Vec<PointValue> = points.collect();
+    if !points.is_sorted_by(|left, right| history_order(left, right).is_le()) {
+        points.sort_by(history_order);
+    }
+    points.dedup_by(|left, right| history_order(left, right).is_eq());
+    points
+}
+
+fn history_order(left: &PointValue, right: &PointValue) -> Ordering {
+    (left.1, left.2).cmp(&(right.1, right.2)).then_with(|| value_order(left.0, right.0))
+}
+
+fn step_order(left: &PointValue, right: &PointValue) -> Ordering {
+    (left.2, left.1).cmp(&(right.2, right.1)).then_with(|| value_order(left.0, right.0))
+}
+
+/// NaN counts as zero and comes behind it; both zeros are one.
+fn value_order(left: f64, right: f64) -> Ordering {
+    let number = |value: f64| if value.is_nan() { 0.0 } else { value };
+    let by_number = number(left).partial_cmp(&number(right)).unwrap_or(Ordering::Equal);
+    by_number.then(left.is_nan().cmp(&right.is_nan()))
+}
+
+/// Where the groups begin, of which the first ones have one more when it does not come out even;
+/// and the last place, in the stead of the last beginning when there are as many as may be.
+fn places(count: usize, most: usize) -> impl Iterator<Item = usize> {
+    let groups = most.max(1).min(count);
+    let (size, longer) = (count.checked_div(groups).unwrap_or(0), count.checked_rem(groups));
+    let longer = longer.unwrap_or(0);
+    let last = count.saturating_sub(1);
+    (0..groups).map(move |group| match group + 1 == groups {
+        true => last,
+        false => group * size + group.min(longer),
+    })
+}

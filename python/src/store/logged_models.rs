@@ -1,0 +1,175 @@
+//! Logged models, for the plug-in.
+
+use pyo3::prelude::*;
+use tracklite::{
+    Database, Error, ErrorKind, ExperimentId, Lifecycle, LoggedModel, LoggedModelMetric,
+    LoggedModelSearch, LoggedModelStatus, Result,
+};
+
+use super::values::{
+    LoggedModelValue, ModelMetricValue, PageValue, logged_model_id, logged_model_value, run_id,
+};
+use super::{Store, milliseconds};
+use crate::detach::detached;
+
+/// A dataset to search by: its name, and its digest or any.
+type DatasetChoice = (String, Option<String>);
+
+/// The logged models of a file.
+#[pyclass(frozen, module = "tracklite._tracklite")]
+pub(crate) struct StoreLoggedModels {
+    database: Database,
+}
+
+#[pymethods]
+impl StoreLoggedModels {
+    #[new]
+    fn new(store: &Store) -> Self {
+        StoreLoggedModels { database: store.database.clone() }
+    }
+
+    /// Create a logged model, which is pending; without a name it is given one.
+    #[expect(clippy::too_many_arguments, reason = "all that a logged model has at first")]
+    fn create(
+        &self,
+        py: Python<'_>,
+        experiment: u64,
+        name: Option<&str>,
+        model_type: Option<&str>,
+        source_run: Option<&str>,
+        params: Vec<(String, String)>,
+        tags: Vec<(String, String)>,
+    ) -> PyResult<LoggedModelValue> {
+        let create = || {
+            let experiment = self.database.experiment_by_id(ExperimentId::new(experiment))?;
+            let mut model = experiment.new_logged_model();
+            if let Some(name) = name {
+                model = model.name(name);
+            }
+            if let Some(model_type) = model_type {
+                model = model.model_type(model_type);
+            }
+            if let Some(run) = source_run {
+                model = model.source_run(run_id(run)?);
+            }
+            model = params.iter().fold(model, |model, (key, value)| model.param(key, value));
+            model = tags.iter().fold(model, |model, (key, value)| model.tag(key, value));
+            model.create()?.info().map(logged_model_value)
+        };
+        detached(py, create)
+    }
+
+    /// The logged model; a deleted one is told with `allow_deleted` alone.
+    fn get(&self, py: Python<'_>, id: &str, allow_deleted: bool) -> PyResult<LoggedModelValue> {
+        let get = || {
+            let info = self.model(id)?.info()?;
+            match info.lifecycle {
+                Lifecycle::Deleted if !allow_deleted => {
+                    let message = format!("logged model {id} is deleted");
+                    Err(Error::new(ErrorKind::NotFound, message))
+                }
+                _ => Ok(logged_model_value(info)),
+            }
+        };
+        detached(py, get)
+    }
+
+    /// Say how it has ended: `READY` or `FAILED`.
+    fn finalize(&self, py: Python<'_>, id: &str, status: &str) -> PyResult<LoggedModelValue> {
+        let finalize = || {
+            let model = self.model(id)?;
+            model.finalize(status.parse::<LoggedModelStatus>()?)?;
+            model.info().map(logged_model_value)
+        };
+        detached(py, finalize)
+    }
+
+    /// Set params, each once and for all.
+    fn log_params(&self, py: Python<'_>, id: &str, params: Vec<(String, String)>) -> PyResult<()> {
+        detached(py, || self.model(id)?.log_params(params))
+    }
+
+    /// Log values of metrics.
+    fn log_metrics(
+        &self,
+        py: Python<'_>,
+        id: &str,
+        metrics: Vec<ModelMetricValue>,
+    ) -> PyResult<()> {
+        detached(py, || {
+            let metrics = metrics.into_iter().map(metric).collect::<Result<Vec<_>>>()?;
+            self.model(id)?.log_metrics(metrics)
+        })
+    }
+
+    /// Set tags.
+    fn set_tags(&self, py: Python<'_>, id: &str, tags: Vec<(String, String)>) -> PyResult<()> {
+        detached(py, || self.model(id)?.set_tags(tags))
+    }
+
+    /// Delete a tag.
+    fn delete_tag(&self, py: Python<'_>, id: &str, key: &str) -> PyResult<()> {
+        detached(py, || self.model(id)?.delete_tag(key))
+    }
+
+    /// Mark it deleted.
+    fn delete(&self, py: Python<'_>, id: &str) -> PyResult<()> {
+        detached(py, || self.model(id)?.delete())
+    }
+
+    /// A page of the logged models that a filter finds, in an order.
+    #[expect(clippy::too_many_arguments, reason = "a search of MLflow's has as many")]
+    fn search(
+        &self,
+        py: Python<'_>,
+        experiments: Vec<u64>,
+        filter: &str,
+        datasets: Vec<DatasetChoice>,
+        max_results: usize,
+        order: Vec<(String, bool, Option<DatasetChoice>)>,
+        token: &str,
+    ) -> PyResult<PageValue<LoggedModelValue>> {
+        let search = || {
+            let mut search =
+                LoggedModelSearch::new().filter(filter).max_results(max_results).page_token(token);
+            if experiments.is_empty() {
+                return Ok((Vec::new(), None));
+            }
+            for id in experiments {
+                search = search.experiment(ExperimentId::new(id));
+            }
+            for (name, digest) in datasets {
+                search = search.dataset(name, digest.as_deref());
+            }
+            for (field, is_ascending, dataset) in order {
+                search = match dataset {
+                    Some((name, digest)) => {
+                        search.order_by_metric_on(field, is_ascending, &name, digest.as_deref())
+                    }
+                    None => search.order_by(field, is_ascending),
+                };
+            }
+            let page = self.database.search_logged_models(&search)?;
+            Ok((page.items.into_iter().map(logged_model_value).collect(), page.next_page_token))
+        };
+        detached(py, search)
+    }
+}
+
+impl StoreLoggedModels {
+    fn model(&self, id: &str) -> Result<LoggedModel> {
+        self.database.logged_model(logged_model_id(id)?)
+    }
+}
+
+fn metric(value: ModelMetricValue) -> Result<LoggedModelMetric> {
+    let (key, value, time, step, run, dataset) = value;
+    let mut metric = LoggedModelMetric::new(key, value, step).time(milliseconds(time)?);
+    if let Some(run) = run {
+        metric = metric.run(run_id(&run)?);
+    }
+    if let Some((name, digest)) = dataset {
+        metric = metric.dataset(name, digest);
+    }
+    Ok(metric)
+}

@@ -1,0 +1,151 @@
+//! Versions of registered models, for the plug-in.
+
+use pyo3::prelude::*;
+use tracklite::{ArtifactOwner, ModelVersion, ModelVersionInfo, Registry, Result};
+
+use super::Store;
+use super::values::{VersionValue, logged_model_id, run_id, version_value};
+use crate::detach::detached;
+
+/// The versions of the registered models of a file.
+#[pyclass(frozen, module = "tracklite._tracklite")]
+pub(crate) struct StoreVersions {
+    registry: Registry,
+}
+
+#[pymethods]
+impl StoreVersions {
+    #[new]
+    fn new(store: &Store) -> Self {
+        StoreVersions { registry: store.database.registry() }
+    }
+
+    /// Create a version of what a source names; `files` says it in an address of this file's own.
+    #[expect(clippy::too_many_arguments, reason = "all that a version has at first")]
+    fn create(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        source: &str,
+        files: &str,
+        run: Option<&str>,
+        run_link: Option<&str>,
+        logged_model: Option<&str>,
+        description: Option<&str>,
+        tags: Vec<(String, String)>,
+    ) -> PyResult<VersionValue> {
+        let create = || {
+            // MLflow's own store knows no user of a version.
+            let mut version =
+                self.registry.model(name)?.new_version(source).files_at(files).user("");
+            if let Some(run) = run {
+                version = version.run(run_id(run)?);
+            }
+            if let Some(link) = run_link {
+                version = version.run_link(link);
+            }
+            if let Some(model) = logged_model {
+                version = version.logged_model(logged_model_id(model)?);
+            }
+            if let Some(description) = description {
+                version = version.description(description);
+            }
+            version = tags.iter().fold(version, |version, (key, value)| version.tag(key, value));
+            version.create()?.info().map(version_value)
+        };
+        detached(py, create)
+    }
+
+    /// The version of this number.
+    fn get(&self, py: Python<'_>, name: &str, version: u64) -> PyResult<VersionValue> {
+        detached(py, || self.info(name, version).map(version_value))
+    }
+
+    /// The version that an alias names.
+    fn by_alias(&self, py: Python<'_>, name: &str, alias: &str) -> PyResult<VersionValue> {
+        detached(py, || self.registry.version_by_alias(name, alias).map(version_value))
+    }
+
+    /// Say something else of it, or nothing.
+    fn describe(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        version: u64,
+        description: Option<&str>,
+    ) -> PyResult<VersionValue> {
+        let describe = || {
+            let version = self.version(name, version)?;
+            version.set_description(description)?;
+            version.info().map(version_value)
+        };
+        detached(py, describe)
+    }
+
+    /// Put it into a stage; with `archive` others in that stage become archived.
+    fn transition(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        version: u64,
+        stage: &str,
+        archive: bool,
+    ) -> PyResult<VersionValue> {
+        let transition = || {
+            let version = self.version(name, version)?;
+            version.transition_stage(stage.parse()?, archive)?;
+            version.info().map(version_value)
+        };
+        detached(py, transition)
+    }
+
+    /// Delete it.
+    fn delete(&self, py: Python<'_>, name: &str, version: u64) -> PyResult<()> {
+        detached(py, || self.version(name, version)?.delete())
+    }
+
+    /// Set a tag.
+    fn set_tag(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        version: u64,
+        key: &str,
+        value: &str,
+    ) -> PyResult<()> {
+        detached(py, || self.version(name, version)?.set_tag(key, value))
+    }
+
+    /// Delete a tag, if there is one.
+    fn delete_tag(&self, py: Python<'_>, name: &str, version: u64, key: &str) -> PyResult<()> {
+        detached(py, || self.version(name, version)?.delete_tag(key))
+    }
+
+    /// Where its files are: the id of its model when it has files of its own, and the address that
+    /// it was made from, in this file's words where that leads into this file.
+    fn location(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        version: u64,
+    ) -> PyResult<(Option<String>, String)> {
+        let location = || {
+            let info = self.info(name, version)?;
+            let owner = ArtifactOwner::ModelVersion { model: info.model, version: info.version };
+            let is_pinned = !self.registry.database().artifacts_of(owner)?.list_all()?.is_empty();
+            let model = format!("{:032x}", info.model.to_bits());
+            Ok((is_pinned.then_some(model), info.location))
+        };
+        detached(py, location)
+    }
+}
+
+impl StoreVersions {
+    fn info(&self, name: &str, version: u64) -> Result<ModelVersionInfo> {
+        self.registry.version(name, version)
+    }
+
+    fn version(&self, name: &str, version: u64) -> Result<ModelVersion> {
+        self.registry.model(name)?.version(version)
+    }
+}

@@ -1,0 +1,239 @@
+"""`mlflow server` on a file that trainers write directly, `mlflow models serve`, `mlflow gc`."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from servers import request, server
+from sklearn.linear_model import LogisticRegression
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def file(place: Path) -> str:
+    return f"tracklite://{place}/runs.tracklite"
+
+
+@pytest.fixture(scope="module")
+def address(place: Path, file: str) -> Iterator[str]:
+    """A server with its usual four workers."""
+    words = ["server", "--backend-store-uri", file, "--artifacts-destination", file]
+    words += ["--host", "127.0.0.1"]
+    with server(words, place / "server.log", "/health") as address:
+        yield address
+
+
+def _train(uri: str, number: int, steps: int) -> None:
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_experiment("shared")
+    with mlflow.start_run(run_name=f"trainer {number}"):
+        for step in range(steps):
+            mlflow.log_metric("loss", number + step, step=step)
+        mlflow.log_text(f"written by {number}", "note.txt")
+
+
+def test_trainers_write_the_file_while_others_use_the_server(address: str, file: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    trainers = [context.Process(target=_train, args=(file, it, 200)) for it in range(2)]
+    remote = context.Process(target=_train, args=(address, 7, 100))
+    processes = [*trainers, remote]
+    for process in processes:
+        process.start()
+    client = MlflowClient(address)
+    seen: set[int] = set()
+    while any(process.is_alive() for process in processes):
+        # Whichever of the workers answers, what was told once stays told.
+        experiment = client.get_experiment_by_name("shared")
+        if experiment is None:
+            continue
+        runs = client.search_runs([experiment.experiment_id])
+        assert len(runs) >= max(seen, default=0)
+        seen.add(len(runs))
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    experiment = client.get_experiment_by_name("shared")
+    runs = client.search_runs([experiment.experiment_id], order_by=["attributes.run_name"])
+    assert [run.info.run_name for run in runs] == ["trainer 0", "trainer 1", "trainer 7"]
+    for run, steps in zip(runs, (200, 200, 100), strict=True):
+        number = int(run.info.run_name.split()[1])
+        assert run.info.status == "FINISHED" and run.data.metrics["loss"] == number + steps - 1
+        history = client.get_metric_history(run.info.run_id, "loss")
+        assert [point.step for point in history] == list(range(steps))
+        # Written directly or through the server, each is read both ways.
+        assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
+        direct = MlflowClient(file).get_run(run.info.run_id)
+        assert direct.info.artifact_uri.startswith("tracklite:///")
+        for uri in (address, file):
+            mlflow.set_tracking_uri(uri)
+            text = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/note.txt")
+            assert text == f"written by {number}"
+        mlflow.set_tracking_uri(None)
+
+
+def test_a_model_goes_through_the_server(address: str, file: str) -> None:
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]})
+    model = LogisticRegression().fit(table, [0, 0, 1, 1])
+    mlflow.set_tracking_uri(address)
+    try:
+        mlflow.set_experiment("models")
+        with mlflow.start_run():
+            mlflow.sklearn.log_model(model, name="model", registered_model_name="remote")
+        MlflowClient().set_registered_model_alias("remote", "Champion", "1")
+        loaded = mlflow.sklearn.load_model("models:/remote@Champion")
+        assert (loaded.predict(table) == model.predict(table)).all()
+    finally:
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+    mlflow.set_tracking_uri(file)
+    loaded = mlflow.sklearn.load_model("models:/remote@Champion")
+    assert (loaded.predict(table) == model.predict(table)).all()
+    mlflow.set_tracking_uri(None)
+
+
+def test_errors_come_through_the_server(address: str) -> None:
+    client = MlflowClient(address)
+    calls: list[tuple[Callable[[], object], str]] = [
+        (lambda: client.get_run("0" * 32), "RESOURCE_DOES_NOT_EXIST"),
+        (lambda: client.search_runs(["0"], "a OR b"), "INVALID_PARAMETER_VALUE"),
+        (lambda: client.create_experiment("Default"), "RESOURCE_ALREADY_EXISTS"),
+        (lambda: client.get_model_version("none", "1"), "RESOURCE_DOES_NOT_EXIST"),
+    ]
+    for call, code in calls:
+        with pytest.raises(MlflowException) as failed:
+            call()
+        assert failed.value.error_code == code
+    answer = request(address + "/api/3.0/mlflow/traces/tr-1")
+    assert answer["status"] in (404, 501), answer
+
+
+def test_the_run_page_gets_its_answers(address: str, file: str) -> None:
+    """What the browser asks for a run: REST, GraphQL and the charts of metrics."""
+    client = MlflowClient(file)
+    experiment_id = client.create_experiment("page")
+    run = client.create_run(experiment_id, run_name="shown", tags={"k": "v"})
+    run_id = run.info.run_id
+    for step in range(10):
+        client.log_metric(run_id, "loss", math.nan if step == 3 else step, step=step)
+    client.log_param(run_id, "depth", 3)
+    client.log_text(run_id, "seen", "folder/note.txt")
+    name = client.create_registered_model("page model").name
+    client.create_model_version(name, f"runs:/{run_id}/folder", run_id)
+
+    told = request(f"{address}/ajax-api/2.0/mlflow/runs/get?run_id={run_id}")["run"]
+    assert told["info"]["run_name"] == "shown" and told["data"]["metrics"][0]["value"] == 9
+    query = """query GetRun($data: MlflowGetRunInput!) { mlflowGetRun(input: $data) {
+        apiError { message } run { info { runName status } experiment { name }
+        data { params { key value } metrics { key value step } tags { key } }
+        modelVersions { name version } inputs { datasetInputs { dataset { name } } } } } }"""
+    answer = request(
+        f"{address}/graphql",
+        {"query": query, "variables": {"data": {"runId": run_id}}, "operationName": "GetRun"},
+    )
+    assert answer["errors"] is None, answer
+    shown = answer["data"]["mlflowGetRun"]["run"]
+    assert shown["info"]["runName"] == "shown" and shown["experiment"]["name"] == "page"
+    assert shown["data"]["params"] == [{"key": "depth", "value": "3"}]
+    assert shown["modelVersions"] == [{"name": "page model", "version": "1"}]
+    query = """query Chart($data: MlflowGetMetricHistoryBulkIntervalInput!) {
+        mlflowGetMetricHistoryBulkInterval(input: $data) { apiError { message }
+        metrics { key runId step timestamp value } } }"""
+    wanted = {"runIds": [run_id], "metricKey": "loss", "maxResults": 5}
+    answer = request(
+        f"{address}/graphql",
+        {"query": query, "variables": {"data": wanted}, "operationName": "Chart"},
+    )
+    # MLflow's own schema has no NaN: it tells null, and says so.
+    assert answer["errors"] == ["Float cannot represent non numeric value: nan"]
+    points = answer["data"]["mlflowGetMetricHistoryBulkInterval"]["metrics"]
+    values = [None if step == 3 else step for step in range(10)]
+    assert [(int(it["step"]), it["value"]) for it in points] == list(enumerate(values))
+    bulk = request(
+        f"{address}/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval"
+        f"?run_ids={run_id}&metric_key=loss&max_results=5"
+    )["metrics"]
+    assert [point["step"] for point in bulk] == [0, 2, 4, 6, 9]
+    search = {"experiment_ids": [experiment_id], "filter": "params.depth = '3'"}
+    found = request(f"{address}/ajax-api/2.0/mlflow/runs/search", search)["runs"]
+    assert [it["info"]["run_id"] for it in found] == [run_id]
+    listed = request(f"{address}/ajax-api/2.0/mlflow/artifacts/list?run_id={run_id}&path=folder")
+    assert [it["path"] for it in listed["files"]] == ["folder/note.txt"]
+    datasets = request(
+        f"{address}/ajax-api/2.0/mlflow/experiments/search-datasets",
+        {"experiment_ids": [experiment_id]},
+    )
+    assert datasets.get("dataset_summaries", []) == []
+    text = urllib.request.urlopen(f"{address}/get-artifact?path=folder/note.txt&run_uuid={run_id}")
+    assert text.read() == b"seen"
+    assert b"<html" in urllib.request.urlopen(f"{address}/").read()
+
+
+def test_a_champion_is_served(place: Path, file: str) -> None:
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
+    model = LogisticRegression().fit(table, [0, 0, 1, 1])
+    mlflow.set_tracking_uri(file)
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(model, name="model", registered_model_name="served")
+    MlflowClient().set_registered_model_alias("served", "Champion", "1")
+    mlflow.set_tracking_uri(None)
+    words = ["models", "serve", "--model-uri", "models:/served@Champion"]
+    words += ["--env-manager", "local", "--host", "127.0.0.1", "--workers", "1"]
+    with server(words, place / "serve.log", "/ping", MLFLOW_TRACKING_URI=file) as serving:
+        records = table.to_dict(orient="records")
+        answer = request(f"{serving}/invocations", {"dataframe_records": records})
+        assert answer == {"predictions": [0, 0, 1, 1]}
+        wrong = request(f"{serving}/invocations", {"nothing": 1})
+        assert wrong["status"] == 400
+
+
+def test_gc_frees_space(tmp_path: Path) -> None:
+    path = tmp_path / "runs.tracklite"
+    uri = f"tracklite://{path}"
+    client = MlflowClient(uri)
+    kept = client.create_run("0").info.run_id
+    gone = client.create_run("0").info.run_id
+    content = os.urandom(8 << 20)
+    for run_id in (kept, gone):
+        # Other bytes for each, as equal chunks are kept once.
+        content = bytes(reversed(content))
+        (tmp_path / "blob").write_bytes(content)
+        client.log_artifact(run_id, str(tmp_path / "blob"), "files")
+    experiment_id = client.create_experiment("doomed")
+    client.create_run(experiment_id)
+    client.delete_run(gone)
+    client.delete_experiment(experiment_id)
+    before = path.stat().st_blocks * 512
+    words = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", uri]
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": uri}
+    early = subprocess.run(
+        [*words, "--older-than", "10d"], env=environment, capture_output=True, timeout=300
+    )
+    assert early.returncode == 0 and client.get_run(gone).info.lifecycle_stage == "deleted"
+    time.sleep(0.01)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert gone in done.stdout and "permanently deleted" in done.stdout
+    with pytest.raises(MlflowException):
+        client.get_run(gone)
+    with pytest.raises(MlflowException):
+        client.get_experiment(experiment_id)
+    assert before - path.stat().st_blocks * 512 > 7 << 20
+    copy = client.download_artifacts(kept, "files/blob", str(tmp_path))
+    assert Path(copy).read_bytes() == bytes(reversed(content))

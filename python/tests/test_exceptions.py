@@ -1,0 +1,17 @@
+"""The tree of exceptions and the kinds of the engine are the same list."""
+
+from __future__ import annotations
+
+from tracklite import _tracklite, exceptions
+
+
+def test_each_kind_of_the_engine_has_a_class() -> None:
+    classes = exceptions.TrackliteError.__subclasses__()
+    assert sorted(cls.kind for cls in classes) == sorted(_tracklite.error_kinds())
+
+
+def test_the_tree_in_the_documentation_is_the_tree() -> None:
+    told = exceptions.__doc__ or ""
+    for cls in exceptions.TrackliteError.__subclasses__():
+        parent = cls.__bases__[1].__name__
+        assert f" +-- {cls.__name__} ({parent})" in told

@@ -1,0 +1,34 @@
+"""The package itself: what importing it brings in, and what runs without optional packages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import tracklite
+
+
+def test_all_that_is_named_is_there() -> None:
+    assert sorted(tracklite.__all__) == tracklite.__all__
+    for name in tracklite.__all__:
+        assert getattr(tracklite, name).__doc__
+
+
+def test_importing_it_imports_nothing_big(path: Path) -> None:
+    program = """
+        import sys
+        import tracklite
+        with tracklite.Database.create(sys.argv[1]) as database:
+            with database.experiment("/lean").start_run(params={"a": {"b": 1}}) as run:
+                run.log({"loss": 1.0})
+                run.log_table("a.csv", {"x": [1]})
+            database.search_runs().rows()
+            run._repr_html_()
+        big = {"numpy", "pandas", "polars", "pyarrow", "matplotlib", "torch", "mlflow", "PIL"}
+        assert not big & set(sys.modules), big & set(sys.modules)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(path)]
+    done = subprocess.run(command, timeout=120, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

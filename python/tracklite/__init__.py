@@ -1,0 +1,86 @@
+"""Embedded experiment tracking: runs, metrics and models in one crash-proof file, no server.
+
+>>> import tracklite
+>>> database = tracklite.Database.create(folder / "runs.tracklite")
+>>> with database.experiment("/Shared/team/churn").start_run("baseline") as run:
+...     run.log_params({"learning_rate": 0.1})
+...     for step in range(3):
+...         run.log({"loss": 1 / (step + 1)}, step=step)
+>>> run.history("loss").values
+Column([1.0, 0.5, 0.3333333333333333])
+"""
+
+import contextlib
+
+from tracklite._tracklite import (
+    Artifacts,
+    Column,
+    Database,
+    Experiment,
+    History,
+    LoggedModel,
+    Metric,
+    MetricRow,
+    ModelVersion,
+    RegisteredModel,
+    Registry,
+    Run,
+)
+from tracklite.entities import (
+    ArtifactInfo,
+    Capture,
+    DatabaseInfo,
+    Dataset,
+    ExperimentInfo,
+    Lifecycle,
+    LoggedModelInfo,
+    LoggedModelStatus,
+    MetricPoint,
+    MetricStatistics,
+    ModelStage,
+    ModelVersionInfo,
+    ModelVersionStatus,
+    RegisteredModelInfo,
+    RunInfo,
+    RunRecord,
+    RunStatus,
+)
+from tracklite.exceptions import TrackliteError
+
+# Not there when the package was built without its feature `frames`.
+with contextlib.suppress(ImportError):
+    from tracklite._tracklite import Frame
+
+__all__ = [
+    "ArtifactInfo",
+    "Artifacts",
+    "Capture",
+    "Column",
+    "Database",
+    "DatabaseInfo",
+    "Dataset",
+    "Experiment",
+    "ExperimentInfo",
+    "Frame",
+    "History",
+    "Lifecycle",
+    "LoggedModel",
+    "LoggedModelInfo",
+    "LoggedModelStatus",
+    "Metric",
+    "MetricPoint",
+    "MetricRow",
+    "MetricStatistics",
+    "ModelStage",
+    "ModelVersion",
+    "ModelVersionInfo",
+    "ModelVersionStatus",
+    "RegisteredModel",
+    "RegisteredModelInfo",
+    "Registry",
+    "Run",
+    "RunInfo",
+    "RunRecord",
+    "RunStatus",
+    "TrackliteError",
+]

@@ -1,0 +1,370 @@
+"""MLflow's model registry store on a tracklite file."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from mlflow.entities.model_registry import (
+    ModelVersion,
+    ModelVersionTag,
+    RegisteredModel,
+    RegisteredModelTag,
+)
+from mlflow.entities.model_registry.model_version_stages import (
+    DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS,
+    get_canonical_stage,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.prompt.registry_utils import handle_resource_already_exist_error, has_prompt_tag
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, RESOURCE_DOES_NOT_EXIST
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.store.model_registry import (
+    SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
+    SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD,
+    SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
+    SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD,
+)
+from mlflow.store.model_registry.abstract_store import AbstractStore
+from mlflow.utils.validation import (
+    _validate_model_alias_name,
+    _validate_model_alias_name_reserved,
+    _validate_model_name,
+    _validate_model_renaming,
+    _validate_model_version,
+    _validate_model_version_tag,
+    _validate_registered_model_tag,
+    _validate_tag_name,
+)
+
+from tracklite.exceptions import AlreadyExistsError, TrackliteError
+from tracklite.mlflow import address, entities, handles
+from tracklite.mlflow.address import AddressError
+from tracklite.mlflow.errors import refuses, told, translated
+from tracklite.mlflow.order import repeated_fields
+from tracklite.mlflow.tracking_base import check_max_results, pairs
+
+LATEST = "latest"
+
+
+@refuses(AbstractStore, {"list_webhooks_by_event"}, {"webhook": "webhooks"})
+class TrackliteRegistryStore(AbstractStore):
+    """Registered models and their versions in one file, named by `tracklite:///folder/file`.
+
+    A version has files of its own, which are those of its source when it is created and stay so,
+    as far as the source is in the same file.
+    """
+
+    def __init__(self, store_uri: str | None = None, tracking_uri: str | None = None) -> None:
+        super().__init__(store_uri, tracking_uri)
+        if not store_uri:
+            raise MlflowException.invalid_parameter_value("The address of a file is missing.")
+        try:
+            self._path = address.file_of(store_uri)
+            own = handles.handle(self._path, create=True).store.address
+        except (TrackliteError, AddressError) as error:
+            raise told(error) from error
+        self._root = address.Root(own, _served_root(self._path))
+
+    @property
+    def _file(self) -> handles.Handle:
+        return handles.handle(self._path)
+
+    def list_webhooks_by_event(self, *args: Any, **kwargs: Any) -> PagedList[Any]:
+        """None: there are no webhooks, which a server asks for at each change."""
+        return PagedList([], None)
+
+    @translated()
+    def create_registered_model(
+        self,
+        name: str,
+        tags: list[RegisteredModelTag] | None = None,
+        description: str | None = None,
+        deployment_job_id: str | None = None,
+    ) -> RegisteredModel:
+        """Creates a registered model."""
+        _validate_model_name(name)
+        for tag in tags or ():
+            _validate_registered_model_tag(tag.key, tag.value)
+        try:
+            value = self._file.registry.create(name, description, pairs(tags))
+        except AlreadyExistsError:
+            known = self.get_registered_model(name)
+            handle_resource_already_exist_error(
+                name, has_prompt_tag(known._tags), has_prompt_tag(tags)
+            )
+            raise
+        return entities.registered_model(value)
+
+    @translated()
+    def get_registered_model(self, name: str) -> RegisteredModel:
+        """A registered model."""
+        _validate_model_name(name)
+        return entities.registered_model(self._file.registry.get(name))
+
+    @translated()
+    def update_registered_model(
+        self, name: str, description: str | None, deployment_job_id: str | None = None
+    ) -> RegisteredModel:
+        """Says something else of a registered model."""
+        _validate_model_name(name)
+        return entities.registered_model(self._file.registry.describe(name, description))
+
+    @translated()
+    def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
+        """Gives a registered model another name."""
+        _validate_model_renaming(new_name)
+        _validate_model_name(name)
+        return entities.registered_model(self._file.registry.rename(name, new_name))
+
+    @translated()
+    def delete_registered_model(self, name: str) -> None:
+        """Deletes a registered model with all its versions."""
+        _validate_model_name(name)
+        self._file.registry.delete(name)
+
+    @translated()
+    def search_registered_models(
+        self,
+        filter_string: str | None = None,
+        max_results: int = SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
+        order_by: list[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[RegisteredModel]:
+        """A page of the registered models that a filter finds, in an order."""
+        check_max_results(max_results, most=SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD)
+        with repeated_fields("registered models", filter_string, order_by):
+            found, token = self._file.registry.search(
+                filter_string or "", max_results, order_by or [], page_token or ""
+            )
+        return PagedList([entities.registered_model(value) for value in found], token)
+
+    @translated()
+    def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
+        """The highest version of each of these stages, or of all."""
+        _validate_model_name(name)
+        # A model that is not there comes before a stage that is none.
+        self._file.registry.get(name)
+        wanted = [get_canonical_stage(stage) for stage in stages or ()]
+        found = self._file.registry.latest_versions(name, wanted)
+        return [entities.version(value, with_aliases=True) for value in found]
+
+    @translated()
+    def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
+        """Sets a tag of a registered model."""
+        _validate_model_name(name)
+        _validate_registered_model_tag(tag.key, tag.value)
+        self._file.registry.set_tag(name, tag.key, str(tag.value))
+
+    @translated()
+    def delete_registered_model_tag(self, name: str, key: str) -> None:
+        """Deletes a tag of a registered model, if there is one."""
+        _validate_model_name(name)
+        _validate_tag_name(key)
+        self._file.registry.delete_tag(name, key)
+
+    @translated()
+    def create_model_version(
+        self,
+        name: str,
+        source: str,
+        run_id: str | None = None,
+        tags: list[ModelVersionTag] | None = None,
+        run_link: str | None = None,
+        description: str | None = None,
+        local_model_path: str | None = None,
+        model_id: str | None = None,
+    ) -> ModelVersion:
+        """Creates the next version of a registered model."""
+        _validate_model_name(name)
+        for tag in tags or ():
+            _validate_model_version_tag(tag.key, tag.value)
+        value = self._file.versions.create(
+            name,
+            source,
+            self._files_at(source),
+            run_id or None,
+            run_link,
+            model_id or None,
+            description,
+            pairs(tags),
+        )
+        return entities.version(value, with_aliases=True)
+
+    def _files_at(self, source: str) -> str:
+        """The source in the engine's words where it leads into this file."""
+        inside = self._root.inside(source)
+        found = address.engine_address(inside) if inside else None
+        if found is None:
+            return source
+        # A run or model that is not there makes it any other text.
+        owner = address.owner_of(inside or "")
+        try:
+            if owner and owner[0].kind == "run":
+                self._file.runs.info(owner[0].id)
+            elif owner:
+                self._file.logged_models.get(owner[0].id, False)
+        except TrackliteError:
+            return source
+        return found
+
+    @translated()
+    def get_model_version(self, name: str, version: int | str) -> ModelVersion:
+        """A version of a registered model."""
+        _validate_model_name(name)
+        value = self._file.versions.get(name, _version_number(name, version))
+        return entities.version(value, with_aliases=True)
+
+    @translated()
+    def update_model_version(
+        self, name: str, version: int | str, description: str | None = None
+    ) -> ModelVersion:
+        """Says something else of a version."""
+        _validate_model_name(name)
+        number = _version_number(name, version)
+        value = self._file.versions.describe(name, number, description)
+        return entities.version(value, with_aliases=True)
+
+    @translated()
+    def transition_model_version_stage(
+        self,
+        name: str,
+        version: int | str,
+        stage: str,
+        archive_existing_versions: bool,
+    ) -> ModelVersion:
+        """Puts a version into a stage, and others out of it if that is wanted."""
+        canonical = get_canonical_stage(stage)
+        is_active = canonical in DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS
+        if archive_existing_versions and not is_active:
+            raise MlflowException(
+                "Model version transition cannot archive existing model versions because"
+                f" '{stage}' is not an Active stage. Valid stages are"
+                f" {DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS}",
+                INTERNAL_ERROR,
+            )
+        _validate_model_name(name)
+        value = self._file.versions.transition(
+            name, _version_number(name, version), canonical, bool(archive_existing_versions)
+        )
+        return entities.version(value, with_aliases=True)
+
+    @translated()
+    def delete_model_version(self, name: str, version: int | str) -> None:
+        """Deletes a version; its number is not given out again."""
+        number = _version_number(name, version)
+        _validate_model_name(name)
+        self._file.versions.delete(name, number)
+
+    @translated()
+    def get_model_version_download_uri(self, name: str, version: int | str) -> str:
+        """Where the files of a version are: its own, or else those of its source."""
+        _validate_model_name(name)
+        number = _version_number(name, version)
+        model, location = self._file.versions.location(name, number)
+        if model is not None:
+            return f"{self._root.text}/versions/{model}/{number}"
+        return self._address_of(location)
+
+    def _address_of(self, location: str) -> str:
+        """The engine's address of a run or logged model as one that MLflow has for artifacts."""
+        scheme, _, rest = location.partition(":/")
+        owner, _, path = rest.partition("/")
+        if scheme == "runs":
+            info = self._file.runs.info(owner)
+            place = f"{self._root.experiment(info[1])}/{owner}/artifacts"
+        elif scheme == "models" and owner.startswith("m-"):
+            facts = self._file.logged_models.get(owner, True)[0]
+            place = f"{self._root.experiment(facts[1])}/models/{owner}/artifacts"
+        else:
+            return location
+        return f"{place}/{path}" if path else place
+
+    @translated()
+    def search_model_versions(
+        self,
+        filter_string: str | None = None,
+        max_results: int = SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
+        order_by: list[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[ModelVersion]:
+        """A page of the versions that a filter finds, in an order."""
+        check_max_results(max_results, most=SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD)
+        with repeated_fields("model versions", filter_string, order_by):
+            found, token = self._file.registry.search_versions(
+                filter_string or "", max_results, order_by or [], page_token or ""
+            )
+        return PagedList([entities.version(value, with_aliases=False) for value in found], token)
+
+    @translated()
+    def set_model_version_tag(self, name: str, version: int | str, tag: ModelVersionTag) -> None:
+        """Sets a tag of a version."""
+        _validate_model_name(name)
+        number = _version_number(name, version)
+        _validate_model_version_tag(tag.key, tag.value)
+        self._file.versions.set_tag(name, number, tag.key, str(tag.value))
+
+    @translated()
+    def delete_model_version_tag(self, name: str, version: int | str, key: str) -> None:
+        """Deletes a tag of a version, if there is one."""
+        _validate_model_name(name)
+        number = _version_number(name, version)
+        _validate_tag_name(key)
+        self._file.versions.delete_tag(name, number, key)
+
+    @translated()
+    def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:
+        """Makes an alias name a version."""
+        _validate_model_name(name)
+        _validate_model_alias_name(alias)
+        _validate_model_alias_name_reserved(alias)
+        number = _version_number(name, version)
+        # No such model is no such version to MLflow; both are missing.
+        self._file.registry.set_alias(name, alias, number)
+
+    @translated()
+    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+        """Deletes an alias, if there is one."""
+        _validate_model_name(name)
+        _validate_model_alias_name(alias)
+        self._file.registry.delete_alias(name, alias)
+
+    @translated()
+    def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
+        """The version that an alias names; `latest` is the one of the greatest number."""
+        _validate_model_name(name)
+        _validate_model_alias_name(alias)
+        if alias.lower() != LATEST:
+            value = self._file.versions.by_alias(name, alias)
+            return entities.version(value, with_aliases=True)
+        versions = self.get_latest_versions(name)
+        if not versions:
+            raise MlflowException(
+                f"Latest version not found for model {name}.", RESOURCE_DOES_NOT_EXIST
+            )
+        return max(versions, key=lambda version: int(version.version))
+
+    def _await_model_version_creation(self, mv: ModelVersion, await_creation_for: int) -> None:
+        """Nothing: versions are ready when they are created."""
+
+
+def _version_number(name: str, version: int | str) -> int:
+    """The number of a version; one that no version can have names none that is there."""
+    _validate_model_version(version)
+    number = int(version)
+    if not 0 <= number < 2**64:
+        raise MlflowException(
+            f"Model Version (name={name}, version={version}) not found", RESOURCE_DOES_NOT_EXIST
+        )
+    return number
+
+
+def _served_root(path: str) -> str | None:
+    """The root of artifacts that a server of MLflow gives out, if they lie in this file."""
+    root = os.environ.get("_MLFLOW_SERVER_ARTIFACT_ROOT")
+    destination = os.environ.get("_MLFLOW_SERVER_ARTIFACT_DESTINATION", "")
+    if not root or not address.is_own(destination):
+        return None
+    file = os.path.abspath(unquote(urlsplit(destination).path))
+    return root if file == path else None

@@ -1,0 +1,134 @@
+"""Experiments in the tracking store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlflow.entities import Experiment, ExperimentTag, ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_STATE, RESOURCE_DOES_NOT_EXIST
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT, SEARCH_MAX_RESULTS_THRESHOLD
+from mlflow.utils.uri import resolve_uri_if_local
+from mlflow.utils.validation import (
+    _validate_experiment_artifact_location_length,
+    _validate_experiment_name,
+    _validate_experiment_tag,
+)
+
+from tracklite.mlflow import entities
+from tracklite.mlflow.errors import translated
+from tracklite.mlflow.order import first_of_each
+from tracklite.mlflow.tracking_base import (
+    TrackingBase,
+    check_max_results,
+    experiment_number,
+    pairs,
+)
+
+VIEWS = {
+    ViewType.ACTIVE_ONLY: "active",
+    ViewType.DELETED_ONLY: "deleted",
+    ViewType.ALL: "all",
+}
+
+
+class TrackingExperiments(TrackingBase):
+    """What MLflow asks about experiments."""
+
+    def _experiment(self, value: tuple[Any, ...]) -> Experiment:
+        return entities.experiment(value, self._location_of(value))
+
+    @translated()
+    def create_experiment(
+        self,
+        name: str,
+        artifact_location: str | None = None,
+        tags: list[ExperimentTag] | None = None,
+    ) -> str:
+        """Creates an experiment; gives its id."""
+        _validate_experiment_name(name)
+        for tag in tags or ():
+            _validate_experiment_tag(tag.key, tag.value)
+        location = artifact_location or self._default_location
+        known = pairs(tags)
+        if location:
+            location = resolve_uri_if_local(location)
+            _validate_experiment_artifact_location_length(location)
+            known.append((entities.LOCATION_TAG, location))
+        return str(self._file.experiments.create(name, known))
+
+    @translated()
+    def get_experiment(self, experiment_id: str | None) -> Experiment:
+        """The experiment of this id, deleted or not."""
+        return self._experiment(self._known_experiment(experiment_id))
+
+    def _known_experiment(self, experiment_id: str | int | None) -> tuple[Any, ...]:
+        number = experiment_number(experiment_id)
+        if not 0 <= number < 2**63:
+            raise MlflowException(f"No Experiment with id={number} exists", RESOURCE_DOES_NOT_EXIST)
+        value: tuple[Any, ...] = self._file.experiments.get(number)
+        return value
+
+    @translated()
+    def get_experiment_by_name(self, experiment_name: str) -> Experiment | None:
+        """The experiment of this name, deleted or not, if there is one."""
+        value = self._file.experiments.find(experiment_name)
+        return None if value is None else self._experiment(value)
+
+    @translated()
+    def search_experiments(
+        self,
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = SEARCH_MAX_RESULTS_DEFAULT,
+        filter_string: str | None = None,
+        order_by: list[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Experiment]:
+        """A page of the experiments that a filter finds, in an order."""
+        check_max_results(max_results, most=SEARCH_MAX_RESULTS_THRESHOLD)
+        found, token = self._file.experiments.search(
+            filter_string or "",
+            VIEWS.get(view_type, "active"),
+            max_results,
+            first_of_each(order_by),
+            page_token or "",
+        )
+        return PagedList([self._experiment(value) for value in found], token)
+
+    @translated()
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Marks an experiment and its runs deleted."""
+        self._file.experiments.delete(self._known_experiment(experiment_id)[0])
+
+    @translated()
+    def restore_experiment(self, experiment_id: str) -> None:
+        """Takes that back."""
+        self._file.experiments.restore(self._known_experiment(experiment_id)[0])
+
+    @translated(invalid_state=INVALID_STATE)
+    def rename_experiment(self, experiment_id: str, new_name: str) -> None:
+        """Gives an experiment another name."""
+        _validate_experiment_name(new_name)
+        self._file.experiments.rename(self._known_experiment(experiment_id)[0], new_name)
+
+    @translated()
+    def set_experiment_tag(self, experiment_id: str, tag: ExperimentTag) -> None:
+        """Sets a tag of an experiment."""
+        _validate_experiment_tag(tag.key, tag.value)
+        number = self._known_experiment(experiment_id)[0]
+        self._file.experiments.set_tag(number, tag.key, str(tag.value))
+
+    @translated()
+    def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
+        """Deletes a tag of an experiment, which must be there."""
+        self._file.experiments.delete_tag(self._known_experiment(experiment_id)[0], key)
+
+    @translated()
+    def _hard_delete_experiment(self, experiment_id: str) -> None:
+        value = self._known_experiment(experiment_id)
+        if value[2] == "active":
+            raise MlflowException(
+                f"No deleted Experiment with id={value[0]} exists", RESOURCE_DOES_NOT_EXIST
+            )
+        self._file.store.purge(([], [value[0]], []))

@@ -1,0 +1,95 @@
+"""Histories of metrics in the tracking store."""
+
+from __future__ import annotations
+
+from mlflow.entities import Metric
+from mlflow.entities.metric import MetricWithRunId
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.utils.search_utils import SearchUtils
+
+from tracklite.mlflow.errors import translated
+from tracklite.mlflow.tracking_base import TrackingBase
+
+Point = tuple[float, int, int]
+
+
+class TrackingHistories(TrackingBase):
+    """What MLflow asks about the histories of metrics."""
+
+    @translated()
+    def get_metric_history(
+        self,
+        run_id: str,
+        metric_key: str,
+        max_results: int | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[Metric]:
+        """All values of a metric by time, step and value, or a page of them."""
+        offset = SearchUtils.parse_start_offset_from_page_token(page_token)
+        points, has_more = self._file.histories.get(run_id, metric_key, offset, max_results)
+        token = SearchUtils.create_page_token(offset + max_results) if has_more else None
+        return PagedList([_metric(metric_key, point) for point in points], token)
+
+    @translated()
+    def get_metric_history_bulk(
+        self, run_ids: list[str], metric_key: str, max_results: int
+    ) -> list[MetricWithRunId]:
+        """The values of a metric of several runs, run by run by id."""
+        found = self._file.histories.bulk(list(run_ids), metric_key, max_results)
+        return [
+            MetricWithRunId(run_id=run_id, metric=_metric(metric_key, point))
+            for run_id, points in found
+            for point in points
+        ]
+
+    @translated()
+    def get_metric_history_bulk_interval(
+        self,
+        run_ids: list[str],
+        metric_key: str,
+        max_results: int,
+        start_step: int | None,
+        end_step: int | None,
+    ) -> list[MetricWithRunId]:
+        """An even sample of the values of a metric of each of these runs, by step."""
+        if (start_step is None) != (end_step is None):
+            raise MlflowException(
+                "Both start_step and end_step must be specified together, or neither may be"
+                " specified.",
+                INVALID_PARAMETER_VALUE,
+            )
+        steps = None if start_step is None or end_step is None else (start_step, end_step)
+        most = max(1, max_results)
+        return [
+            MetricWithRunId(run_id=run_id, metric=_metric(metric_key, point))
+            for run_id in run_ids
+            for point in self._file.histories.sample(run_id, metric_key, most, steps)
+        ]
+
+    @translated()
+    def get_metric_history_bulk_interval_from_steps(
+        self, run_id: str, metric_key: str, steps: list[int], max_results: int
+    ) -> list[MetricWithRunId]:
+        """The values of a metric at these steps, by step, time and value."""
+        wanted = set(steps)
+        points, _ = self._file.histories.get(run_id, metric_key, 0, None)
+        found = sorted(
+            (point for point in points if point[2] in wanted),
+            key=lambda point: (point[2], point[1]),
+        )
+        return [
+            MetricWithRunId(run_id=run_id, metric=_metric(metric_key, point))
+            for point in found[:max_results]
+        ]
+
+    @translated()
+    def get_max_step_for_metric(self, run_id: str, metric_key: str) -> int:
+        """The greatest step of a metric, 0 if it has no value."""
+        return self._file.histories.greatest_step(run_id, metric_key) or 0
+
+
+def _metric(key: str, point: Point) -> Metric:
+    number, time, step = point
+    return Metric(key=key, value=number, timestamp=time, step=step)

@@ -1,0 +1,274 @@
+"""Runs in the tracking store: their lives, what is logged to them, and searching them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlflow.entities import (
+    DatasetInput,
+    LoggedModelInput,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    Run,
+    RunInfo,
+    RunStatus,
+    RunTag,
+    ViewType,
+)
+from mlflow.entities.dataset_summary import _DatasetSummary
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
+from mlflow.store.tracking import SEARCH_MAX_RESULTS_THRESHOLD
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.time import get_current_time_millis
+from mlflow.utils.validation import (
+    _validate_batch_log_data,
+    _validate_batch_log_limits,
+    _validate_dataset_inputs,
+    _validate_metric,
+    _validate_param,
+    _validate_param_keys_unique,
+    _validate_run_id,
+    _validate_tag,
+)
+
+from tracklite.exceptions import InvalidInputError
+from tracklite.mlflow.errors import translated
+from tracklite.mlflow.order import repeated_fields
+from tracklite.mlflow.tracking_base import (
+    TrackingBase,
+    check_max_results,
+    experiment_number,
+    experiment_numbers,
+    pairs,
+)
+from tracklite.mlflow.tracking_experiments import VIEWS
+
+
+class TrackingRuns(TrackingBase):
+    """What MLflow asks about runs."""
+
+    @translated()
+    def create_run(
+        self,
+        experiment_id: str,
+        user_id: str | None,
+        start_time: int | None,
+        tags: list[RunTag] | None,
+        run_name: str | None,
+    ) -> Run:
+        """Starts a run."""
+        named = next((tag.value for tag in tags or () if tag.key == MLFLOW_RUN_NAME), None)
+        if run_name and named and run_name != named:
+            raise MlflowException(
+                "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with"
+                f" different values (run_name='{run_name}', mlflow.runName='{named}').",
+                INVALID_PARAMETER_VALUE,
+            )
+        others = [tag for tag in tags or () if tag.key != MLFLOW_RUN_NAME]
+        value = self._file.runs.create(
+            experiment_number(experiment_id),
+            run_name or named or "",
+            user_id or "",
+            start_time,
+            pairs(others),
+        )
+        return self._run(value)
+
+    @translated()
+    def get_run(self, run_id: str) -> Run:
+        """A run with all that is told of it."""
+        return self._run(self._file.runs.get(run_id))
+
+    @translated()
+    def update_run_info(
+        self,
+        run_id: str,
+        run_status: int | None,
+        end_time: int | None,
+        run_name: str | None,
+    ) -> RunInfo:
+        """Changes status, end time and name, those that are given."""
+        status = None if run_status is None else RunStatus.to_string(run_status)
+        value = self._file.runs.update(run_id, status, end_time, run_name or None)
+        return self._info(value)
+
+    @translated()
+    def delete_run(self, run_id: str) -> None:
+        """Marks a run deleted."""
+        self._file.runs.delete(run_id)
+
+    @translated()
+    def restore_run(self, run_id: str) -> None:
+        """Takes that back."""
+        self._file.runs.restore(run_id)
+
+    @translated()
+    def _hard_delete_run(self, run_id: str) -> None:
+        self._file.store.purge(([run_id], [], []))
+
+    @translated()
+    def _get_deleted_runs(self, older_than: int = 0) -> list[str]:
+        runs: list[str] = self._file.store.deleted_before(get_current_time_millis() - older_than)[0]
+        return runs
+
+    @translated()
+    def log_metric(self, run_id: str, metric: Metric) -> None:
+        """Logs one value of a metric."""
+        _validate_metric(metric.key, metric.value, metric.timestamp, metric.step)
+        key, number, time, step = _metric_value(metric)
+        if metric.model_id is not None:
+            # With nothing to log it only says whether anything may be logged.
+            self._file.runs.log(run_id, [], [], [])
+            self._log_model_metrics(run_id, [metric])
+        self._file.runs.log_metric(run_id, key, number, time, step)
+
+    @translated()
+    def log_param(self, run_id: str, param: Param) -> None:
+        """Sets a param, once and for all."""
+        param = _validate_param(param.key, param.value)
+        self._log(run_id, [], [param], [])
+
+    @translated()
+    def set_tag(self, run_id: str, tag: RunTag) -> None:
+        """Sets a tag."""
+        self._log(run_id, [], [], [_validate_tag(tag.key, tag.value)])
+
+    @translated()
+    def delete_tag(self, run_id: str, key: str) -> None:
+        """Deletes a tag, which must be there."""
+        self._file.runs.delete_tag(run_id, key)
+
+    @translated()
+    def log_batch(
+        self,
+        run_id: str,
+        metrics: list[Metric],
+        params: list[Param],
+        tags: list[RunTag],
+    ) -> None:
+        """Logs metrics, params and tags, all or nothing."""
+        _validate_run_id(run_id)
+        metrics, params, tags = _validate_batch_log_data(metrics, params, tags)
+        _validate_batch_log_limits(metrics, params, tags)
+        _validate_param_keys_unique(params)
+        self._log(run_id, metrics, params, tags)
+        self._log_model_metrics(run_id, [it for it in metrics if it.model_id is not None])
+
+    def _log(
+        self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
+    ) -> None:
+        values = [_metric_value(metric) for metric in metrics]
+        texts = [(param.key, str(param.value)) for param in params]
+        # A name that is no name changes nothing, as in an update of the run.
+        tags = [tag for tag in tags if tag.key != MLFLOW_RUN_NAME or tag.value]
+        try:
+            self._file.runs.log(run_id, values, texts, pairs(tags))
+        except InvalidInputError as error:
+            raise self._param_conflict(run_id, texts) or error from error
+
+    def _param_conflict(self, run_id: str, params: list[tuple[str, str]]) -> MlflowException | None:
+        """What MLflow says when params are set to other values."""
+        known = self._file.runs.params(run_id) if params else {}
+        changed = [
+            {"key": key, "old_value": known[key], "new_value": text}
+            for key, text in params
+            if known.get(key, text) != text
+        ]
+        if not changed:
+            return None
+        return MlflowException(
+            "Changing param values is not allowed. Params were already"
+            f" logged='{changed}' for run ID='{run_id}'.",
+            INVALID_PARAMETER_VALUE,
+        )
+
+    def _log_model_metrics(self, run_id: str, metrics: list[Metric]) -> None:
+        by_model: dict[str, list[tuple[Any, ...]]] = {}
+        for metric in metrics:
+            key, number, time, step = _metric_value(metric)
+            dataset = None
+            if metric.dataset_name is not None and metric.dataset_digest is not None:
+                dataset = (metric.dataset_name, metric.dataset_digest)
+            value = (key, number, time, step, run_id, dataset)
+            by_model.setdefault(str(metric.model_id), []).append(value)
+        for model_id, values in by_model.items():
+            self._file.logged_models.log_metrics(model_id, values)
+
+    @translated()
+    def log_inputs(
+        self,
+        run_id: str,
+        datasets: list[DatasetInput] | None = None,
+        models: list[LoggedModelInput] | None = None,
+    ) -> None:
+        """Logs the datasets and models that a run was given."""
+        _validate_run_id(run_id)
+        if datasets is not None:
+            if not isinstance(datasets, list):
+                raise TypeError(f"Argument 'datasets' should be a list, got '{type(datasets)}'")
+            _validate_dataset_inputs(datasets)
+        values = [_dataset_value(dataset) for dataset in datasets or ()]
+        given = [model.model_id for model in models or ()]
+        self._file.runs.log_inputs(run_id, values, given)
+
+    @translated()
+    def log_outputs(self, run_id: str, models: list[LoggedModelOutput]) -> None:
+        """Logs the models that a run has made."""
+        made = [(model.model_id, model.step) for model in models]
+        self._file.runs.log_outputs(run_id, made)
+
+    @translated()
+    def _search_runs(
+        self,
+        experiment_ids: list[str],
+        filter_string: str | None,
+        run_view_type: int,
+        max_results: int | None,
+        order_by: list[str] | None,
+        page_token: str | None,
+    ) -> tuple[list[Run], str | None]:
+        check_max_results(max_results, most=SEARCH_MAX_RESULTS_THRESHOLD, allow_none=True)
+        with repeated_fields("runs", filter_string, order_by):
+            found, token = self._file.runs.search(
+                experiment_numbers(experiment_ids),
+                filter_string or "",
+                VIEWS.get(run_view_type, VIEWS[ViewType.ACTIVE_ONLY]),
+                max_results,
+                order_by or [],
+                page_token or "",
+                self._root.text,
+            )
+        return [self._run(value, with_model_inputs=False) for value in found], token
+
+    @translated()
+    def _search_datasets(self, experiment_ids: list[str]) -> list[_DatasetSummary]:
+        return [
+            _DatasetSummary(experiment_id=str(number), name=name, digest=digest, context=context)
+            for number, name, digest, context in self._file.runs.datasets(
+                experiment_numbers(experiment_ids)
+            )
+        ]
+
+
+def _metric_value(metric: Metric) -> tuple[str, float, int, int]:
+    """A value of a metric for the engine; a fraction of a millisecond or step is cut off."""
+    return metric.key, float(metric.value), int(metric.timestamp), int(metric.step or 0)
+
+
+def _dataset_value(given: DatasetInput) -> tuple[Any, ...]:
+    dataset = given.dataset
+    if dataset is None:
+        raise MlflowException(
+            "Dataset input must have a dataset associated with it.", INTERNAL_ERROR
+        )
+    return (
+        dataset.name,
+        dataset.digest,
+        dataset.source_type,
+        dataset.source,
+        dataset.schema,
+        dataset.profile,
+        [(tag.key, str(tag.value)) for tag in given.tags or ()],
+    )

@@ -1,0 +1,62 @@
+"""MLflow's tracking store on a tracklite file."""
+
+from __future__ import annotations
+
+from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.abstract_store import AbstractStore
+
+from tracklite.exceptions import TrackliteError
+from tracklite.mlflow.address import AddressError
+from tracklite.mlflow.errors import left_out, refuses, told
+from tracklite.mlflow.tracking_experiments import TrackingExperiments
+from tracklite.mlflow.tracking_histories import TrackingHistories
+from tracklite.mlflow.tracking_models import TrackingModels
+from tracklite.mlflow.tracking_runs import TrackingRuns
+
+# By parts of the names of methods, the first one that fits.
+_LEFT_OUT = {
+    "mcp": "servers of tools",
+    "trace": "traces",
+    "span": "traces",
+    "assessment": "assessments of traces",
+    "session": "traces",
+    "issue": "issues of traces",
+    "scorer": "scorers",
+    "scoring": "scorers",
+    "label_schema": "label schemas",
+    "review_queue": "review queues",
+    "user_queue": "review queues",
+    "gateway": "settings of a gateway",
+    "endpoint": "settings of a gateway",
+    "secret": "secrets of a gateway",
+    "budget": "budgets of a gateway",
+    "guardrail": "guardrails of a gateway",
+    "dataset": "evaluation datasets",
+    "prompt": "links between prompts and traces",
+}
+_KEPT = {"supports_trace_archival", "log_inputs", "log_outputs"}
+
+
+@refuses(AbstractStore, _KEPT, _LEFT_OUT)
+class TrackliteTrackingStore(
+    TrackingExperiments, TrackingRuns, TrackingHistories, TrackingModels, AbstractStore
+):
+    """Experiments, runs and logged models in one file, named by `tracklite:///folder/file`.
+
+    The file is created when there is none; its folder must exist. Where artifacts are is told
+    from where the file is now, so a file may be moved with all that is in it. A server hands them
+    out itself when it is started with `--artifacts-destination tracklite:///folder/file`.
+    """
+
+    def __init__(self, store_uri: str | None = None, artifact_uri: str | None = None) -> None:
+        super().__init__()
+        if not store_uri:
+            raise MlflowException.invalid_parameter_value("The address of a file is missing.")
+        try:
+            self._open(store_uri, artifact_uri)
+        except (TrackliteError, AddressError) as error:
+            raise told(error) from error
+
+    def link_traces_to_run(self, trace_ids: list[str], run_id: str) -> None:
+        """Refused: a tracklite file does not keep traces."""
+        left_out("traces")

@@ -1,0 +1,85 @@
+//! The Python package: its wheel is built, installed into an environment made for it, and tested.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::runner::{Context, Outcome, StepResult, run_command};
+
+/// Builds the wheel by the one profile and runs the tests of the package against it.
+pub(crate) fn check(context: &Context) -> StepResult {
+    let words = "clippy --release --locked --package tracklite-python --all-targets -- -D warnings";
+    run_command(&mut context.cargo(words))?;
+    let environment = Environment::made(context)?;
+    environment.install_wheel(context)?;
+    let tests = ["-m", "pytest", "-p", "no:cacheprovider"];
+    run_command(environment.python(context).args(tests))?;
+    let stubs = ["-m", "mypy.stubtest", "tracklite", "--ignore-missing-stub"];
+    run_command(environment.python(context).args(stubs))?;
+    let types = ["-m", "mypy", "--strict", "--allow-untyped-calls", "tracklite", "tests"];
+    run_command(environment.python(context).args(types))?;
+    Ok(Outcome::Passed)
+}
+
+/// Builds the wheel and installs it into the environment; says how to try it.
+pub(crate) fn install() -> Result<(), String> {
+    let context = Context::new()?;
+    let environment = Environment::made(&context)?;
+    environment.install_wheel(&context)?;
+    println!("installed: try {}", environment.folder.join("bin").join("python").display());
+    Ok(())
+}
+
+/// A virtual environment below the build output.
+struct Environment {
+    folder: PathBuf,
+}
+
+impl Environment {
+    /// The environment with all that the tests need; made anew when their list has changed.
+    fn made(context: &Context) -> Result<Environment, String> {
+        let environment = Environment { folder: context.target.join("python").join("venv") };
+        let list = context.root.join("python").join("requirements.txt");
+        let wanted = fs::read_to_string(&list).map_err(|error| told(&list, &error))?;
+        let stamp = environment.folder.join("installed.txt");
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+            return Ok(environment);
+        }
+        let mut command = Command::new("python3");
+        run_command(command.args(["-m", "venv", "--clear"]).arg(&environment.folder))?;
+        let words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+        run_command(environment.python(context).args(words).arg(&list))?;
+        fs::write(&stamp, wanted).map_err(|error| told(&stamp, &error))?;
+        Ok(environment)
+    }
+
+    /// Its interpreter, in the folder of the package.
+    fn python(&self, context: &Context) -> Command {
+        let mut command = Command::new(self.folder.join("bin").join("python"));
+        command.current_dir(context.root.join("python"));
+        command.env("CARGO_TARGET_DIR", &context.target);
+        command.env("PYTHONDONTWRITEBYTECODE", "1").env("MYPY_CACHE_DIR", self.folder.join("mypy"));
+        // Where the indexes of the tests' databases go: not among those of the user.
+        command.env("XDG_CACHE_HOME", context.target.join("xtask").join("cache"));
+        command
+    }
+
+    /// The wheel of this very state of the repository, in the place of any before it.
+    fn install_wheel(&self, context: &Context) -> Result<(), String> {
+        let wheels = context.scratch("wheels")?;
+        let words = "-m maturin build --release --locked --compatibility linux --interpreter";
+        let mut command = self.python(context);
+        command.args(words.split(' ')).arg(self.folder.join("bin").join("python"));
+        run_command(command.arg("--out").arg(&wheels))?;
+        let entries = fs::read_dir(&wheels).map_err(|error| told(&wheels, &error))?;
+        let wheel = entries.flatten().map(|entry| entry.path()).next();
+        let wheel = wheel.ok_or_else(|| format!("no wheel was put into {}", wheels.display()))?;
+        let words =
+            "-m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall";
+        run_command(self.python(context).args(words.split(' ')).arg(wheel))
+    }
+}
+
+fn told(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
