@@ -73,7 +73,7 @@ def test_versions_and_aliases(database: tracklite.Database) -> None:
     versions, _ = registry.search_versions("name = 'churn'")
     # The one that was changed last comes first.
     assert [it.version for it in versions] == [1, 2]
-    with pytest.raises(exceptions.UnresolvedError):
+    with pytest.raises(exceptions.NotFoundError):
         registry.resolve("models:/nonsense@champion")
     with pytest.raises(exceptions.NotFoundError):
         churn.version("nonsense")
