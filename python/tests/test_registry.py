@@ -75,7 +75,7 @@ def test_versions_and_aliases(database: tracklite.Database) -> None:
     assert [it.version for it in versions] == [1, 2]
     with pytest.raises(exceptions.NotFoundError):
         registry.resolve("models:/nonsense@champion")
-    with pytest.raises(exceptions.NotFoundError):
+    with pytest.raises(exceptions.InvalidInputError, match="has no alias"):
         churn.version("nonsense")
     with pytest.raises((TypeError, OverflowError)):
         churn.version(-1)
