@@ -8,7 +8,6 @@ of a machine that does other things meanwhile are told as they come.
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import statistics
 import subprocess
@@ -36,7 +35,8 @@ def timed(work: Callable[[], object]) -> float:
 
 def tell(what: str, seconds: list[float], target: float, unit: str) -> None:
     scale = {"ns": 1e9, "us": 1e6, "ms": 1e3}[unit]
-    median, best, worst = (it * scale for it in (statistics.median(seconds), min(seconds), max(seconds)))
+    told = statistics.median(seconds), min(seconds), max(seconds)
+    median, best, worst = (it * scale for it in told)
     verdict = "reached" if median <= target else "MISSED"
     print(f"{what:<34} {median:9.1f} {unit}  (best {best:.1f}, worst {worst:.1f})", end="")
     print(f"   target {target:g} {unit}: {verdict}")
@@ -124,9 +124,7 @@ def history_to_numpy(run: tracklite.Run) -> float:
 
 def native_bytes() -> int:
     """The size of the native module as it is installed; the wheel is packed and smaller."""
-    files = importlib.metadata.files("tracklite") or []
-    sizes = [os.path.getsize(file.locate()) for file in files if "_tracklite" in file.name]
-    return max(sizes, default=0)
+    return os.path.getsize(tracklite._tracklite.__file__)
 
 
 def main() -> None:
@@ -150,7 +148,8 @@ def main() -> None:
         long.metric("long").log_points([0.5] * 1_000_000)
         tell("history of 1 M points -> numpy", rounds(lambda: history_to_numpy(long)), 20, "ms")
         if hasattr(tracklite, "Frame"):
-            tell("search 10,000 runs -> polars", rounds(lambda: search_to_polars(database)), 80, "ms")
+            took = rounds(lambda: search_to_polars(database))
+            tell("search 10,000 runs -> polars", took, 80, "ms")
         print(f"\nnative module: {native_bytes() / 1e6:.1f} MB installed (target: wheel <= 40 MB)")
 
 

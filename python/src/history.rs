@@ -126,12 +126,16 @@ fn out_of_range(index: isize, length: usize) -> PyErr {
 /// 0.61
 #[pyclass(frozen, module = "tracklite", sequence)]
 pub(crate) struct History {
+    /// The key of the metric.
     #[pyo3(get)]
     key: String,
+    /// The step of each point.
     #[pyo3(get)]
     pub(crate) steps: Py<Column>,
+    /// When each point was logged, in nanoseconds since 1970.
     #[pyo3(get)]
     pub(crate) timestamps: Py<Column>,
+    /// The value of each point, bit for bit as logged.
     #[pyo3(get)]
     pub(crate) values: Py<Column>,
 }

@@ -18,6 +18,7 @@ use crate::error::{invalid_input, python_error};
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct Metric {
     pub(crate) inner: tracklite::Metric,
+    /// The key of the metric.
     #[pyo3(get)]
     pub(crate) key: String,
 }
@@ -36,7 +37,8 @@ impl Metric {
         time: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let value = number(value, &self.key)?;
-        log_one(py, &self.inner, value, step, time)
+        let logged = log_one(&self.inner, value, place(step, time)?);
+        logged.map_err(|error| python_error(py, &error))
     }
 
     /// Log many points: values, and a step for each or none at all. Arrays of numpy are read as
@@ -71,21 +73,29 @@ impl Metric {
     }
 }
 
-/// Logs one point, without letting go of the interpreter: it takes less time than that would.
+/// A step, and a time when one is given.
+pub(crate) type Place = (tracklite::Step, Option<Timestamp>);
+
+/// Where a point is to be logged, as Python says it.
+#[inline]
+pub(crate) fn place(
+    at: Option<&Bound<'_, PyAny>>,
+    time: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Place> {
+    Ok((step(at)?, time.map(|time| instant(time, "time")).transpose()?))
+}
+
+/// Logs one point.
 #[inline]
 pub(crate) fn log_one(
-    py: Python<'_>,
     metric: &tracklite::Metric,
     value: f64,
-    step: Option<&Bound<'_, PyAny>>,
-    time: Option<&Bound<'_, PyAny>>,
-) -> PyResult<()> {
-    let step = crate::convert::step(step)?;
-    let logged = match time {
+    (step, time): Place,
+) -> tracklite::Result<()> {
+    match time {
         None => metric.log(value, step),
-        Some(time) => metric.log_at(value, step, instant(time, "time")?),
-    };
-    logged.map_err(|error| python_error(py, &error))
+        Some(time) => metric.log_at(value, step, time),
+    }
 }
 
 fn log_all(
@@ -95,9 +105,9 @@ fn log_all(
     times: Option<&[i64]>,
 ) -> tracklite::Result<()> {
     let now = Timestamp::now();
-    for (place, value) in values.iter().enumerate() {
-        let step = tracklite::Step::from(steps.and_then(|steps| steps.get(place)).copied());
-        let time = times.and_then(|times| times.get(place)).copied();
+    for (number, value) in values.iter().enumerate() {
+        let step = tracklite::Step::from(steps.and_then(|steps| steps.get(number)).copied());
+        let time = times.and_then(|times| times.get(number)).copied();
         metric.log_at(*value, step, time.map_or(now, Timestamp::from_nanos))?;
     }
     Ok(())
@@ -156,6 +166,7 @@ fn array_bytes<'py>(
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct MetricRow {
     pub(crate) inner: tracklite::MetricRow,
+    /// The keys of the metrics, in the order of the values.
     #[pyo3(get)]
     pub(crate) keys: Vec<String>,
 }
@@ -171,7 +182,8 @@ impl MetricRow {
         step: Option<&Bound<'_, PyAny>>,
         time: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        log_row(py, &self.inner, &floats(values)?, step, time)
+        let logged = log_row(&self.inner, &floats(values)?, place(step, time)?);
+        logged.map_err(|error| python_error(py, &error))
     }
 
     fn __repr__(&self) -> String {
@@ -179,20 +191,17 @@ impl MetricRow {
     }
 }
 
-/// Logs one row, without letting go of the interpreter.
+/// Logs one row.
+#[inline]
 pub(crate) fn log_row(
-    py: Python<'_>,
     row: &tracklite::MetricRow,
     values: &[f64],
-    at: Option<&Bound<'_, PyAny>>,
-    time: Option<&Bound<'_, PyAny>>,
-) -> PyResult<()> {
-    let at = step(at)?;
-    let logged = match time {
-        None => row.log(values, at),
-        Some(time) => row.log_at(values, at, instant(time, "time")?),
-    };
-    logged.map_err(|error| python_error(py, &error))
+    (step, time): Place,
+) -> tracklite::Result<()> {
+    match time {
+        None => row.log(values, step),
+        Some(time) => row.log_at(values, step, time),
+    }
 }
 
 /// A point with a step and a time of its own.

@@ -16,7 +16,7 @@ use crate::entity::{self, Entity as _, Object};
 use crate::error::is_invalid_state;
 use crate::history::History;
 use crate::known::Known;
-use crate::metric::{Metric, MetricRow, log_one, log_row, point};
+use crate::metric::{Metric, MetricRow, log_one, log_row, place, point};
 
 /// A run: the handle through which it is written and read.
 ///
@@ -135,9 +135,8 @@ impl Run {
         time: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let key = key.to_cow()?;
-        let value = number(value, &key)?;
-        self.known
-            .with_metric(py, &self.inner, &key, |metric| log_one(py, metric, value, step, time))
+        let (value, place) = (number(value, &key)?, place(step, time)?);
+        self.known.with_metric(py, &self.inner, &key, |metric| log_one(metric, value, place))
     }
 
     /// Log several metrics at one step, now: all of them or, if the process dies, none.
@@ -159,8 +158,8 @@ impl Run {
             let flat = delegated(metrics, "_params", "flat_metrics", ())?;
             return self.log(py, &flat, step, time);
         };
-        let keys = keys.iter().map(|key| key.to_str()).collect::<PyResult<Vec<_>>>()?;
-        self.known.with_row(py, &self.inner, &keys, |row| log_row(py, row, &values, step, time))
+        let place = place(step, time)?;
+        self.known.with_row(py, &self.inner, &keys, |row| log_row(row, &values, place))
     }
 
     /// A handle for logging one metric.

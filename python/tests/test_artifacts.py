@@ -144,12 +144,12 @@ def test_folders(run: tracklite.Run, tmp_path: Path) -> None:
     assert artifacts.info("far.bin").uri == "s3://bucket/far.bin"
 
 
-@pytest.mark.parametrize("path", ["", "/a", "../a", "a/../b", "a\\b", "a//b", "a#b", "%2e%2e/a"])
-def test_paths_that_lead_astray(run: tracklite.Run, path: str) -> None:
+@pytest.mark.parametrize("bad", ["", "/a", "../a", "a/../b", "a\\b", "a//b", "a#b", "%2e%2e/a"])
+def test_paths_that_lead_astray(run: tracklite.Run, bad: str) -> None:
     for call in (
-        lambda: run.log_text(path, "text"),
-        lambda: run.log_bytes(path, b"bytes"),
-        lambda: run.artifacts().log_reference(path, "s3://bucket"),
+        lambda: run.log_text(bad, "text"),
+        lambda: run.log_bytes(bad, b"bytes"),
+        lambda: run.artifacts().log_reference(bad, "s3://bucket"),
     ):
         with pytest.raises(exceptions.InvalidInputError):
             call()

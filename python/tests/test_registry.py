@@ -73,9 +73,9 @@ def test_versions_and_aliases(database: tracklite.Database) -> None:
     versions, _ = registry.search_versions("name = 'churn'")
     # The one that was changed last comes first.
     assert [it.version for it in versions] == [1, 2]
-    with pytest.raises(exceptions.UnresolvedError):
-        registry.resolve("models:/nonsense@champion")
     with pytest.raises(exceptions.NotFoundError):
+        registry.resolve("models:/nonsense@champion")
+    with pytest.raises(exceptions.InvalidInputError, match="has no alias"):
         churn.version("nonsense")
     with pytest.raises((TypeError, OverflowError)):
         churn.version(-1)

@@ -11,6 +11,7 @@ Column([1.0, 0.5, 0.3333333333333333])
 """
 
 import contextlib
+from typing import TYPE_CHECKING, Any
 
 from tracklite._tracklite import (
     Artifacts,
@@ -26,26 +27,28 @@ from tracklite._tracklite import (
     Registry,
     Run,
 )
-from tracklite.entities import (
-    ArtifactInfo,
-    Capture,
-    DatabaseInfo,
-    Dataset,
-    ExperimentInfo,
-    Lifecycle,
-    LoggedModelInfo,
-    LoggedModelStatus,
-    MetricPoint,
-    MetricStatistics,
-    ModelStage,
-    ModelVersionInfo,
-    ModelVersionStatus,
-    RegisteredModelInfo,
-    RunInfo,
-    RunRecord,
-    RunStatus,
-)
 from tracklite.exceptions import TrackliteError
+
+if TYPE_CHECKING:
+    from tracklite.entities import (
+        ArtifactInfo,
+        Capture,
+        DatabaseInfo,
+        Dataset,
+        ExperimentInfo,
+        Lifecycle,
+        LoggedModelInfo,
+        LoggedModelStatus,
+        MetricPoint,
+        MetricStatistics,
+        ModelStage,
+        ModelVersionInfo,
+        ModelVersionStatus,
+        RegisteredModelInfo,
+        RunInfo,
+        RunRecord,
+        RunStatus,
+    )
 
 # Not there when the package was built without its feature `frames`.
 with contextlib.suppress(ImportError):
@@ -84,3 +87,13 @@ __all__ = [
     "RunStatus",
     "TrackliteError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the entities when one of them is asked for: most programs do without them."""
+    if name in __all__:
+        from tracklite import entities
+
+        with contextlib.suppress(AttributeError):
+            return getattr(entities, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

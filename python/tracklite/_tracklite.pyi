@@ -87,7 +87,7 @@ class Database:
         *,
         create: bool = False,
         read_only: bool = False,
-        sync_interval: float | None = 1.0,
+        sync_interval: float | None = ...,
         lock_timeout: float = 10.0,
         background: bool = True,
         index: _Path | None = None,

@@ -23,8 +23,10 @@ Each has a `kind`, a word that is never renamed, and a `path`, the file it conce
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class TrackliteError(Exception):
