@@ -28,12 +28,12 @@ struct Piece {
 type Work = (Receiver<Arc<Piece>>, Sender<Arc<Piece>>);
 
 /// Stores a file that begins with `first` and goes on with what `source` gives; gives its size,
-/// hash and chunks. `passed` is told how many bytes have come.
+/// hash and chunks. `passed` is told how many bytes have come; its error ends the work.
 pub(crate) fn store_file(
     store: &mut ChunkStore<'_>,
     first: Vec<u8>,
     source: &mut dyn Read,
-    passed: &mut dyn FnMut(usize),
+    passed: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Result<(u64, ContentHash, FileChunks)> {
     let (to_store, to_be_stored) = sync_channel(1);
     let (to_hash, to_be_hashed) = sync_channel(1);
@@ -56,7 +56,7 @@ pub(crate) fn store_file(
 fn read_pieces(
     first: Vec<u8>,
     source: &mut dyn Read,
-    passed: &mut dyn FnMut(usize),
+    passed: &mut dyn FnMut(usize) -> Result<()>,
     others: [SyncSender<Arc<Piece>>; 2],
     free: &Receiver<Arc<Piece>>,
 ) -> Result<u64> {
@@ -77,7 +77,7 @@ fn read_pieces(
         drop(piece);
         carried = next.len();
         let (got, has_ended) = fill(&mut next, source)?;
-        passed(got);
+        passed(got)?;
         (bytes, is_end) = (next, has_ended);
     }
 }

@@ -66,12 +66,12 @@ pub(crate) struct Planned<'a> {
 
 /// Writes files, at most 4,096 in a frame: those of a frame appear at once.
 ///
-/// `progress` hears how many bytes have been read so far.
+/// `progress` hears how many bytes have been read so far; its error ends the upload.
 pub(crate) fn upload(
     engine: &Engine,
     owner: ArtifactOwner,
     planned: &[Planned<'_>],
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<()> {
     engine.log.check_usable()?;
     // What cannot be written in the end is not read first.
@@ -178,7 +178,7 @@ struct Upload<'a> {
     block: Block,
     files: Vec<WrittenFile>,
     taken: u64,
-    progress: &'a mut dyn FnMut(u64),
+    progress: &'a mut dyn FnMut(u64) -> Result<()>,
 }
 
 impl Upload<'_> {
@@ -254,7 +254,7 @@ impl Upload<'_> {
                 let (taken, progress) = (&mut self.taken, &mut *self.progress);
                 let mut passed = |bytes: usize| {
                     *taken += bytes as u64;
-                    progress(*taken);
+                    progress(*taken)
                 };
                 store_file(&mut self.store, first, source, &mut passed)?
             }
@@ -272,7 +272,7 @@ impl Upload<'_> {
     fn fill(&mut self, source: &mut dyn Read) -> Result<bool> {
         let (got, is_end) = fill(&mut self.block.bytes, source)?;
         self.taken += got as u64;
-        (self.progress)(self.taken);
+        (self.progress)(self.taken)?;
         Ok(is_end)
     }
 

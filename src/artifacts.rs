@@ -84,7 +84,7 @@ impl Artifacts {
 
     /// Logs files with a say in how.
     pub fn upload(&self) -> ArtifactUpload<'_> {
-        ArtifactUpload { artifacts: self, progress: Box::new(|_| {}) }
+        ArtifactUpload { artifacts: self, progress: Box::new(|_| Ok(())) }
     }
 
     /// Logs a file as the artifact `path`.
@@ -141,7 +141,7 @@ impl Artifacts {
         self.located(check_kept_path(&path))?;
         let size = image.len() as u64;
         let planned = Planned { path: path.clone(), source: Source::Bytes(image), size };
-        self.run_upload(&[planned], &mut |_| {})?;
+        self.run_upload(&[planned], &mut |_| Ok(()))?;
         Ok(path)
     }
 
@@ -270,7 +270,11 @@ impl Artifacts {
         self.located(check_kept_path(path).and_then(|()| delete(self.engine(), self.owner, path)))
     }
 
-    fn run_upload(&self, planned: &[Planned<'_>], progress: &mut dyn FnMut(u64)) -> Result<()> {
+    fn run_upload(
+        &self,
+        planned: &[Planned<'_>],
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<()> {
         self.check_open()?;
         self.located(upload(self.engine(), self.owner, planned, progress))
     }
@@ -291,21 +295,28 @@ impl fmt::Debug for Artifacts {
 /// # std::fs::write(&weights, [0; 1000])?;
 /// let artifacts = database.default_experiment()?.start_run("")?.artifacts();
 /// let mut read = 0;
-/// artifacts.upload().progress(|bytes| read = bytes).file(&weights, "weights.bin")?;
+/// let upload = artifacts.upload().progress(|bytes| {
+///     read = bytes;
+///     Ok(())
+/// });
+/// upload.file(&weights, "weights.bin")?;
 /// assert_eq!(read, 1000);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "nothing is logged until it is said what"]
 pub struct ArtifactUpload<'a> {
     artifacts: &'a Artifacts,
-    progress: Box<dyn FnMut(u64) + 'a>,
+    progress: Box<dyn FnMut(u64) -> Result<()> + 'a>,
 }
 
 impl<'a> ArtifactUpload<'a> {
     /// Calls `progress` with the number of bytes read so far, at least every 4 MiB and at the end
     /// of each file. Files may have to be read again, when a `gc` frees what they share: then it
     /// counts again from where they begin.
-    pub fn progress(mut self, progress: impl FnMut(u64) + 'a) -> Self {
+    ///
+    /// An error of `progress` ends the upload, which fails with it; nothing of it stays but what
+    /// a folder of more than 4,096 files has completed before.
+    pub fn progress(mut self, progress: impl FnMut(u64) -> Result<()> + 'a) -> Self {
         self.progress = Box::new(progress);
         self
     }

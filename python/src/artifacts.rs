@@ -162,7 +162,8 @@ impl Artifacts {
 }
 
 impl Artifacts {
-    /// Uploads with a progress that is told to Python; its exception comes after the upload.
+    /// Uploads with a progress that is told to Python. Its exception ends the upload, and so does
+    /// Ctrl-C.
     fn upload(
         &self,
         py: Python<'_>,
@@ -171,16 +172,16 @@ impl Artifacts {
     ) -> PyResult<()> {
         let mut raised: Option<PyErr> = None;
         let outcome = detached(py, || {
-            let mut upload = self.inner.upload();
-            if let Some(progress) = &progress {
-                upload = upload.progress(|bytes| {
-                    let told = Python::attach(|py| progress.call1(py, (bytes,)).map(drop));
-                    if let Err(error) = told {
-                        raised.get_or_insert(error);
-                    }
-                });
-            }
-            run(upload)
+            let tell = |py: Python<'_>, bytes: u64| {
+                py.check_signals()?;
+                progress.as_ref().map_or(Ok(()), |it| it.call1(py, (bytes,)).map(drop))
+            };
+            run(self.inner.upload().progress(|bytes| {
+                Python::attach(|py| tell(py, bytes)).map_err(|error| {
+                    raised = Some(error);
+                    tracklite::Error::new(tracklite::ErrorKind::InvalidState, "it was interrupted")
+                })
+            }))
         });
         raised.map_or(outcome, Err)
     }

@@ -70,7 +70,7 @@ impl Frame {
 
     /// The table as a stream of Arrow, for those who speak its PyCapsule interface.
     #[pyo3(signature = (requested_schema=None))]
-    fn __arrow_c_stream__<'py>(
+    pub(crate) fn __arrow_c_stream__<'py>(
         &self,
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
@@ -80,11 +80,11 @@ impl Frame {
         let (field, batches) = detached_plain(py, || batches(&self.frame));
         let stream =
             polars_arrow::ffi::export_iterator(Box::new(batches.into_iter().map(Ok)), field);
-        PyCapsule::new(py, stream, Some(c"arrow_array_stream".to_owned()))
+        PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
     }
 
     /// A `polars.DataFrame` of it; polars must be installed.
-    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let polars = slf.py().import(intern!(slf.py(), "polars"))?;
         polars.call_method1(intern!(slf.py(), "DataFrame"), (slf,))
     }
@@ -96,7 +96,7 @@ impl Frame {
     }
 
     /// A `pandas.DataFrame` of it; pandas and pyarrow must be installed.
-    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Frame::to_arrow(slf)?.call_method0(intern!(slf.py(), "to_pandas"))
     }
 
@@ -114,7 +114,8 @@ fn batches(frame: &DataFrame) -> (Field, Vec<Box<dyn Array>>) {
     let compatible = CompatLevel::oldest();
     let fields = frame.schema().to_arrow(compatible).iter_values().cloned().collect();
     let kind = ArrowDataType::Struct(fields);
-    let frame = frame.align_chunks();
+    let mut frame = frame.clone();
+    frame.align_chunks();
     let arrays = frame.iter_chunks(compatible, false).map(|batch| {
         let length = batch.len();
         StructArray::new(kind.clone(), length, batch.into_arrays(), None).boxed()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +168,55 @@ def test_files_that_are_not_there(run: tracklite.Run, tmp_path: Path) -> None:
         run.artifacts().read("none")
     with pytest.raises(exceptions.NotFoundError):
         run.artifacts().delete("none")
+
+
+def test_whoever_watches_an_upload_can_end_it(run: tracklite.Run, tmp_path: Path) -> None:
+    file = tmp_path / "large.bin"
+    file.write_bytes(os.urandom(24 << 20))
+
+    def enough(read: int) -> None:
+        if read > 10 << 20:
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        run.artifacts().log_file(file, progress=enough)
+    assert run.artifacts().list() == []
+    run.artifacts().log_file(file)
+    assert run.artifacts().info("large.bin").size == 24 << 20
+
+
+def test_ctrl_c_ends_an_upload(run: tracklite.Run, tmp_path: Path) -> None:
+    file = tmp_path / "large.bin"
+    file.write_bytes(os.urandom(24 << 20))
+
+    def interrupted(read: int) -> None:
+        if read > 10 << 20:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run.artifacts().log_file(file, progress=interrupted)
+    assert run.artifacts().list() == []
+
+
+def test_a_watched_upload_and_other_threads_do_not_wait_for_each_other(
+    run: tracklite.Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "large.bin"
+    file.write_bytes(os.urandom(64 << 20))
+    is_over = threading.Event()
+
+    def log() -> int:
+        count = 0
+        while not is_over.is_set():
+            run.log({"loss": 0.5, "accuracy": 0.5})
+            run.set_tag("count", count)
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(2) as threads:
+        counts = [threads.submit(log) for _ in range(2)]
+        reads: list[int] = []
+        run.artifacts().log_file(file, progress=reads.append)
+        is_over.set()
+        assert all(count.result() > 0 for count in counts)
+    assert reads[-1] == 64 << 20

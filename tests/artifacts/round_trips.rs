@@ -48,7 +48,11 @@ fn a_large_file_streams_in_and_out_of_another_process() {
     std::fs::write(&local, &bytes).unwrap();
     let artifacts = world.artifacts();
     let mut told = Vec::new();
-    artifacts.upload().progress(|read| told.push(read)).file(&local, "model/weights.bin").unwrap();
+    let upload = artifacts.upload().progress(|read| {
+        told.push(read);
+        Ok(())
+    });
+    upload.file(&local, "model/weights.bin").unwrap();
     assert!(told.len() >= 10 && told.is_sorted() && told.last() == Some(&(40 * MIB as u64)));
     let owner = artifacts.owner();
     drop(artifacts);

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::thread::ScopedJoinHandle;
 
-use tracklite::{ArtifactOwner, Database, ErrorKind};
+use tracklite::{ArtifactOwner, Database, Error, ErrorKind};
 
 use super::{World, noise, number, open};
 use crate::files::Helper;
@@ -181,6 +181,7 @@ fn an_upload_that_fails_leaves_nothing_and_takes_no_space() {
             has_begun = true;
             fs::remove_file(local.join("b.bin")).unwrap();
         }
+        Ok(())
     });
     let error = upload.folder(&local, "").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
@@ -192,6 +193,32 @@ fn an_upload_that_fails_leaves_nothing_and_takes_no_space() {
     fs::write(local.join("b.bin"), bytes(2)).unwrap();
     artifacts.log_folder(&local, "").unwrap();
     assert!(artifacts.read("b.bin").unwrap() == bytes(2));
+    assert!(Database::verify(&world.file).unwrap().is_sound());
+}
+
+#[test]
+fn whoever_watches_an_upload_can_end_it() {
+    let world = World::new();
+    let artifacts = world.artifacts();
+    artifacts.log_text("there.txt", "there").unwrap();
+    let local = world.folder.path().join("large.bin");
+    fs::write(&local, noise(40 * 1024 * 1024, 3)).unwrap();
+    let before = world.allocated();
+    for limit in [1, 20 * MIB] {
+        let upload = artifacts.upload().progress(|read| match read < limit {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::InvalidState, "enough")),
+        });
+        let error = upload.file(&local, "large.bin").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidState, "{error}");
+        assert!(error.to_string().contains("enough"), "{error}");
+        assert_eq!((artifacts.list_all().unwrap().len(), world.chunks()), (1, 1));
+    }
+    // What is left of the newest unit stays at hand.
+    let more = world.allocated() - before;
+    assert!(more < 7 * MIB, "{more} bytes");
+    artifacts.log_file(&local, "large.bin").unwrap();
+    assert_eq!(artifacts.info("large.bin").unwrap().size, 40 * MIB);
     assert!(Database::verify(&world.file).unwrap().is_sound());
 }
 

@@ -20,6 +20,11 @@ pub(crate) const SHARED: &str = "shared";
 pub(crate) const CHAMPION: &str = "champion";
 /// The most logged models of one writer.
 const LOGGED_MAX: u32 = 4;
+/// How many versions of the model of all a writer makes its champion in a row: two that do so at
+/// the same time are to meet within the microseconds between looking and moving.
+const SHARED_AT_ONCE: usize = 4;
+/// How often a writer tries to move the alias before it leaves it to the others.
+const MOVES_TRIED: usize = 20;
 /// More models than a round creates.
 const MODELS_MOST: usize = 1000;
 
@@ -60,7 +65,7 @@ pub(crate) enum Change {
     DeleteLogged {
         model: u32,
     },
-    /// A new version of the model of all, and its alias moved there by compare-and-set.
+    /// New versions of the model of all, and its alias moved to each by compare-and-set.
     Shared,
 }
 
@@ -268,8 +273,8 @@ fn create_version(model: &RegisteredModel, source: &str, number: u64) -> Result<
     tolerate_failed_sync(version.create().map(drop))
 }
 
-/// Makes a version of the model of all its champion, unless somebody else is quicker, and notes
-/// what was acknowledged.
+/// Makes some versions of the model of all its champion, one after the other, and notes what was
+/// acknowledged.
 fn share(database: &Database, (life, number): (Life, u64), ledger: &Ledger) -> Result<()> {
     let registry = database.registry();
     let model = match registry.create_model(SHARED) {
@@ -278,21 +283,34 @@ fn share(database: &Database, (life, number): (Life, u64), ledger: &Ledger) -> R
         }
         other => other?,
     };
-    let created = model.new_version("s3://models").description(format!("{life} {number}")).create();
-    let version = match created {
-        Err(error) if error.kind() == ErrorKind::Poisoned => return Ok(()),
-        other => other?.version(),
-    };
-    let place = ledger.add_shared_version(version);
-    let before = model.info()?.aliases.get(CHAMPION).copied();
-    match model.move_alias(CHAMPION, before, version) {
-        Ok(()) => {
-            ledger.set_shared_move(place, before.unwrap_or(0));
-            Ok(())
-        }
-        Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Poisoned) => Ok(()),
-        Err(error) => Err(error),
+    for _ in 0..SHARED_AT_ONCE {
+        let version = model.new_version("s3://models").description(format!("{life} {number}"));
+        let version = match version.create() {
+            Err(error) if error.kind() == ErrorKind::Poisoned => return Ok(()),
+            other => other?.version(),
+        };
+        make_champion(&model, version, ledger)?;
     }
+    Ok(())
+}
+
+/// Moves the alias of all to a new version. Who finds that somebody else was quicker tries again
+/// at once, so that those who meet here keep meeting.
+fn make_champion(model: &RegisteredModel, version: u64, ledger: &Ledger) -> Result<()> {
+    let place = ledger.add_shared_version(version);
+    for _ in 0..MOVES_TRIED {
+        let before = model.info()?.aliases.get(CHAMPION).copied();
+        match model.move_alias(CHAMPION, before, version) {
+            Err(error) if error.kind() == ErrorKind::Conflict => {}
+            Err(error) if error.kind() == ErrorKind::Poisoned => return Ok(()),
+            Err(error) => return Err(error),
+            Ok(()) => {
+                ledger.set_shared_move(place, before.unwrap_or(0));
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads all models but the one of all, by writer.
