@@ -91,12 +91,8 @@ impl Plain {
     }
 
     pub fn delete_experiment_tag(&mut self, id: u64, key: &str) -> Answer {
-        let found = self.content.experiments.get(&id).ok_or(ErrorKind::NotFound)?;
-        if !found.tags.contains_key(key) {
-            return Err(ErrorKind::NotFound);
-        }
-        self.writable_experiment(id)?.tags.remove(key);
-        Ok(())
+        let tags = &mut self.writable_experiment(id)?.tags;
+        tags.remove(key).map(drop).ok_or(ErrorKind::NotFound)
     }
 
     /// Whether a run can be started there.
