@@ -36,8 +36,7 @@ impl KnownRow {
     }
 
     fn has_names(&self, names: &[&str]) -> bool {
-        let is_it = |(known, name): (&Box<str>, &&str)| **known == **name;
-        self.names.len() == names.len() && self.names.iter().zip(names).all(is_it)
+        self.names.iter().map(AsRef::as_ref).eq(names.iter().copied())
     }
 }
 

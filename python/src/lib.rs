@@ -3,6 +3,8 @@
 //! It wraps the public API of the crate `tracklite`, file by file: a class of `run.rs` here wraps
 //! what `src/run.rs` defines there. The classes are frozen and may be used by any thread.
 
+#![expect(clippy::needless_pass_by_value, reason = "what comes from Python comes by value")]
+
 mod artifacts;
 mod capture;
 mod convert;

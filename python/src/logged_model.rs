@@ -179,7 +179,6 @@ impl Database {
     /// `order_by` are fields, each ascending unless " DESC" follows.
     #[pyo3(signature = (filter="", *, order_by=None, experiments=None, max_results=None,
                         page_token=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
     fn search_logged_models<'py>(
         &self,
         py: Python<'py>,

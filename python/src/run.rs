@@ -213,7 +213,6 @@ impl Run {
     ///
     /// >>> run.log_batch(metrics={"loss": 0.5}, params={"depth": 3}, tags={"stage": "warm-up"})
     #[pyo3(signature = (*, metrics=None, params=None, tags=None, step=None, time=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
     fn log_batch(
         &self,
         py: Python<'_>,

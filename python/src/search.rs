@@ -71,7 +71,6 @@ impl Database {
     /// One page of the experiments that a search finds, and what asks for the next page.
     #[pyo3(signature = (filter="", *, order_by=None, view="active", max_results=None,
                         page_token=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
     fn search_experiments<'py>(
         &self,
         py: Python<'py>,

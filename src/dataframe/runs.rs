@@ -30,7 +30,7 @@ pub(crate) fn runs(
     for column in columns {
         match column {
             RunColumn::Attribute(attribute) => {
-                add(attribute_of(runs, rows, *attribute, artifact_root))
+                add(attribute_of(runs, rows, *attribute, artifact_root));
             }
             RunColumn::Metric(key) => add(metric(runs, rows, key)),
             RunColumn::Param(key) => {

@@ -19,6 +19,9 @@ use crate::detach::detached;
 /// How many runs are held at hand, so that the next value is logged without asking the index.
 const HELD_MAX: usize = 64;
 
+/// Experiment, name, digest and context of a dataset that a run was given.
+type FoundDataset = (u64, String, String, Option<String>);
+
 /// The runs of a file.
 #[pyclass(frozen, module = "tracklite._tracklite")]
 pub(crate) struct StoreRuns {
@@ -223,11 +226,7 @@ impl StoreRuns {
     }
 
     /// The datasets that runs of these experiments were given: experiment, name, digest, context.
-    fn datasets(
-        &self,
-        py: Python<'_>,
-        experiments: Vec<u64>,
-    ) -> PyResult<Vec<(u64, String, String, Option<String>)>> {
+    fn datasets(&self, py: Python<'_>, experiments: Vec<u64>) -> PyResult<Vec<FoundDataset>> {
         let experiments: Vec<ExperimentId> =
             experiments.into_iter().map(ExperimentId::new).collect();
         let found = detached(py, || self.database.search_datasets(&experiments))?;
