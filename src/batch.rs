@@ -2,20 +2,25 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::entity::MetricPoint;
+use crate::entity::{LoggedModelMetric, MetricPoint};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::record::{ParamsSet, Record, TagsSet};
+use crate::format::record::{LoggedModelMetricsLogged, MeasuredMetric, ParamsSet, Record, TagsSet};
+use crate::id::LoggedModelId;
+use crate::index::Index;
 use crate::limits::Limits;
-use crate::log::KeyedPoints;
+use crate::log::{KeyedPoints, State};
+use crate::logged_model::{LIFECYCLES, check_writable, measured};
 use crate::reserved;
 use crate::run::{Run, fresh_params};
 
-/// Points, params and tags to be logged by [`Run::log_batch`].
+/// Points, params and tags to be logged by [`Run::log_batch`], with what was measured of logged
+/// models.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     points: Vec<(String, MetricPoint)>,
     params: Vec<(String, String)>,
     tags: Vec<(String, String)>,
+    models: Vec<(LoggedModelId, LoggedModelMetric)>,
 }
 
 impl Batch {
@@ -45,10 +50,21 @@ impl Batch {
         self
     }
 
-    /// How many points, params and tags it has.
+    /// Adds a value that was measured of a logged model; as one of the run it is added by
+    /// [`Batch::point`] beside this.
+    pub fn logged_model_metric(
+        &mut self,
+        model: LoggedModelId,
+        metric: LoggedModelMetric,
+    ) -> &mut Self {
+        self.models.push((model, metric));
+        self
+    }
+
+    /// How many points, params, tags and values of logged models it has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.points.len() + self.params.len() + self.tags.len()
+        self.points.len() + self.params.len() + self.tags.len() + self.models.len()
     }
 
     /// Whether it has nothing.
@@ -73,6 +89,21 @@ impl Batch {
         reserved::check_tags(limits, &self.tags)
     }
 
+    /// What was measured, a record for each logged model in their order.
+    fn measured(&self, limits: &Limits) -> Result<Vec<LoggedModelMetricsLogged>> {
+        let mut by_model: Vec<LoggedModelMetricsLogged> = Vec::new();
+        for (model, metric) in &self.models {
+            let metric: MeasuredMetric = measured(limits, metric.clone())?;
+            match by_model.iter_mut().find(|it| it.model == *model) {
+                Some(record) => record.metrics.push(metric),
+                None => {
+                    by_model.push(LoggedModelMetricsLogged { model: *model, metrics: vec![metric] })
+                }
+            }
+        }
+        Ok(by_model)
+    }
+
     /// The points by key, in the order in which the keys come first.
     fn metrics(&self) -> Vec<KeyedPoints<'_>> {
         let mut metrics: Vec<KeyedPoints<'_>> = Vec::new();
@@ -95,7 +126,8 @@ impl Run {
     /// All is checked before anything is written. A param that stands twice, even with equal
     /// values, one that has another value already, and what breaks a rule of [`Run::metric`],
     /// [`Run::log_param`] or [`Run::set_tag`], is [`ErrorKind::InvalidInput`]; so is a batch of
-    /// more than some 30 MiB, and one over the [`Limits`]. Costs a record in the file, and the
+    /// more than some 30 MiB, and one over the [`Limits`]. A logged model that is not there is
+    /// [`ErrorKind::NotFound`], a deleted one [`ErrorKind::InvalidState`]. Costs a record in the file, and the
     /// packing of the points: [`Metric::log_points`](crate::Metric::log_points) is for many points
     /// of a few metrics.
     ///
@@ -117,21 +149,52 @@ impl Run {
     pub fn log_batch(&self, batch: &Batch) -> Result<()> {
         batch.check(&self.engine().limits).map_err(|error| self.engine().locate(error))?;
         self.check_open()?;
-        let (run, metrics) = (self.id(), batch.metrics());
-        let appended = self.engine().log.append_batch(run, &metrics, |state| {
-            let mut records: Vec<Record> = Vec::new();
-            let params = fresh_params(state, run, &batch.params)?;
-            if !params.is_empty() {
-                records.push(ParamsSet { run, params }.into());
-            }
-            if !batch.tags.is_empty() {
-                records.push(TagsSet { run, tags: batch.tags.clone() }.into());
-            }
-            Ok(records)
-        });
-        appended.map_err(|error| self.engine().locate(error))?;
+        let (engine, metrics) = (self.engine(), batch.metrics());
+        let measured = batch.measured(&engine.limits).map_err(|error| engine.locate(error))?;
+        if measured.is_empty() {
+            let records = |state: &State| self.records_of(batch, state).map(Some);
+            let appended = engine.log.append_batch(self.id(), &metrics, records);
+            appended.map_err(|error| engine.locate(error))?;
+        } else {
+            self.log_with_models(batch, &metrics, &measured)?;
+        }
         let last = |points: &Vec<MetricPoint>| points.last().map(|point| point.step);
         self.note_steps(metrics.iter().filter_map(|(key, points)| Some((*key, last(points)?))));
         Ok(())
+    }
+    fn records_of(&self, batch: &Batch, state: &State) -> Result<Vec<Record>> {
+        let (run, mut records) = (self.id(), Vec::new());
+        let params = fresh_params(state, run, &batch.params)?;
+        if !params.is_empty() {
+            records.push(ParamsSet { run, params }.into());
+        }
+        if !batch.tags.is_empty() {
+            records.push(TagsSet { run, tags: batch.tags.clone() }.into());
+        }
+        Ok(records)
+    }
+
+    /// Whether logged models may be written to only the index knows: hence the second look.
+    fn log_with_models(
+        &self,
+        batch: &Batch,
+        metrics: &[KeyedPoints<'_>],
+        measured: &[LoggedModelMetricsLogged],
+    ) -> Result<()> {
+        let engine = self.engine();
+        let check = |index: &Index| {
+            measured.iter().try_for_each(|record| check_writable(index, record.model))
+        };
+        engine.decide(&LIFECYCLES, check, |(), is_stale| {
+            let is_appended = engine.log.append_batch(self.id(), metrics, |state| {
+                if is_stale(state) {
+                    return Ok(None);
+                }
+                let mut records = self.records_of(batch, state)?;
+                records.extend(measured.iter().cloned().map(Record::from));
+                Ok(Some(records))
+            })?;
+            Ok(is_appended.then_some(()))
+        })
     }
 }

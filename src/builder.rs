@@ -104,6 +104,15 @@ impl DatabaseBuilder {
         self
     }
 
+    /// Runs within this function what makes a call wait for long that otherwise does not: sealing a
+    /// backlog when a point is logged, and closing when the last handle is dropped. For bindings to
+    /// languages whose threads hold a lock meanwhile that the others need. It must run what it is
+    /// given, once. Default: none.
+    pub fn waits_within(mut self, run: fn(&mut (dyn FnMut() + Send))) -> Self {
+        self.log.waits_within = run;
+        self
+    }
+
     /// How long the texts that are written may be. Default: as long as MLflow takes them.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

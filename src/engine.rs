@@ -11,7 +11,7 @@ use crate::format::record::{Incarnation, Record};
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
 use crate::limits::Limits;
 use crate::live::LivePoints;
-use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions};
+use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions, State};
 use crate::mutant::{self, Mutant};
 use crate::registry_cache::VersionCache;
 use crate::storage::Storage;
@@ -132,21 +132,38 @@ impl Engine {
     pub(crate) fn append_decided<T>(
         &self,
         kinds: &[RangeInclusive<u16>],
-        mut build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
+        build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
+    ) -> Result<T> {
+        self.decide(kinds, build, |(records, value), is_stale| {
+            if records.is_empty() {
+                return Ok(Some(value));
+            }
+            let is_appended = self.log.append(|state, _| match is_stale(state) {
+                true => Ok((Vec::new(), false)),
+                false => Ok((records.clone(), true)),
+            })?;
+            Ok(is_appended.then_some(value))
+        })
+    }
+
+    /// Asks the index, and appends by its answer; again while that was stale.
+    ///
+    /// `append` is given the answer and a test of the log's state: whether anything of these kinds
+    /// has come since the index was asked. It makes the test when the frame is about to be
+    /// committed, and is `None` if the frame was not for that reason.
+    pub(crate) fn decide<A, T>(
+        &self,
+        kinds: &[RangeInclusive<u16>],
+        mut ask: impl FnMut(&Index) -> Result<A>,
+        mut append: impl FnMut(A, &dyn Fn(&State) -> bool) -> Result<Option<T>>,
     ) -> Result<T> {
         for _ in 0..DECISIONS_MAX {
-            let ((records, value), position) =
-                self.with_index(|index, cursor| Ok((build(index)?, cursor.next)))?;
-            if records.is_empty() {
-                return Ok(value);
-            }
+            let (answer, position) =
+                self.with_index(|index, cursor| Ok((ask(index)?, cursor.next)))?;
             let is_checked = !mutant::is_active(Mutant::UndecidedAppend);
-            let is_appended =
-                self.log.append(|state, _| match is_checked && state.has_since(kinds, position) {
-                    true => Ok((Vec::new(), false)),
-                    false => Ok((records.clone(), true)),
-                });
-            if is_appended.map_err(|error| self.locate(error))? {
+            let is_stale = |state: &State| is_checked && state.has_since(kinds, position);
+            let appended = append(answer, &is_stale).map_err(|error| self.locate(error))?;
+            if let Some(value) = appended {
                 return Ok(value);
             }
         }
@@ -313,6 +330,6 @@ impl Drop for Engine {
             return;
         }
         // Whoever wants to hear of a failure calls `Database::close`.
-        let _ = self.close();
+        self.log.wait_within(|| drop(self.close()));
     }
 }

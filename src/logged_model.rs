@@ -15,7 +15,7 @@ use crate::format::record::{
 };
 use crate::id::{LoggedModelId, RunId, Timestamp};
 use crate::index::Index;
-use crate::limits::check_text;
+use crate::limits::{Limits, check_text};
 use crate::name;
 use crate::signature::{Signature, check_json};
 
@@ -23,7 +23,7 @@ use crate::signature::{Signature, check_json};
 type Pairs = Vec<(String, String)>;
 
 /// Whether experiments, runs and logged models are there.
-const LIFECYCLES: [RangeInclusive<u16>; 5] = [
+pub(crate) const LIFECYCLES: [RangeInclusive<u16>; 5] = [
     ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
     RunLifecycleSet::KIND..=RunLifecycleSet::KIND,
     Purged::KIND..=Purged::KIND,
@@ -191,17 +191,9 @@ impl LoggedModel {
     /// An illegal key, and a blank name or digest of a dataset, is [`ErrorKind::InvalidInput`].
     pub fn log_metrics(&self, metrics: impl IntoIterator<Item = LoggedModelMetric>) -> Result<()> {
         let limits = &self.engine().limits;
-        let mut measured = Vec::new();
-        for metric in metrics {
-            let LoggedModelMetric { key, value, step, time, run, dataset } = metric;
-            let checked = limits.check_metric_key(&key).and_then(|()| match &dataset {
-                Some((name, digest)) => limits.check_dataset(name, digest),
-                None => Ok(()),
-            });
-            checked.map_err(|error| self.engine().locate(error))?;
-            let time = time.as_nanos();
-            measured.push(MeasuredMetric { key, value, step, time, run, dataset });
-        }
+        let measured = metrics.into_iter().map(|metric| measured(limits, metric));
+        let measured: Vec<MeasuredMetric> =
+            measured.collect::<Result<_>>().map_err(|error| self.engine().locate(error))?;
         if measured.is_empty() {
             return Ok(());
         }
@@ -421,7 +413,18 @@ fn signature_set(
 }
 
 /// A model takes writes unless it or its experiment is deleted.
-fn check_writable(index: &Index, id: LoggedModelId) -> Result<()> {
+/// What is written of a value that was measured, unless it breaks a rule.
+pub(crate) fn measured(limits: &Limits, metric: LoggedModelMetric) -> Result<MeasuredMetric> {
+    let LoggedModelMetric { key, value, step, time, run, dataset } = metric;
+    limits.check_metric_key(&key)?;
+    if let Some((name, digest)) = &dataset {
+        limits.check_dataset(name, digest)?;
+    }
+    Ok(MeasuredMetric { key, value, step, time: time.as_nanos(), run, dataset })
+}
+
+/// The model is there and takes what is said of it.
+pub(crate) fn check_writable(index: &Index, id: LoggedModelId) -> Result<()> {
     let found = index.logged_model_lifecycle(id)?;
     match found.ok_or_else(|| no_such_model(id))? {
         (Lifecycle::Active, Lifecycle::Active) => Ok(()),

@@ -8,7 +8,7 @@ use pyo3::types::{PyList, PyType};
 use tracklite::IndexPlace;
 
 use crate::convert::{experiment_id, run_id};
-use crate::detach::{delegated, detached};
+use crate::detach::{builder, delegated, detached};
 use crate::entity::{Entity as _, Object, told_list};
 use crate::error::invalid_input;
 use crate::experiment::Experiment;
@@ -74,33 +74,33 @@ impl Database {
     ) -> PyResult<Database> {
         let interval = sync_interval.map(|it| seconds(py, it, "sync_interval")).transpose()?;
         let timeout = seconds(py, lock_timeout, "lock_timeout")?;
-        let mut builder = tracklite::Database::builder()
+        let mut options = builder()
             .create(create)
             .read_only(read_only)
             .sync_interval(interval)
             .lock_timeout(timeout)
             .background(background);
         if let Some(index) = index {
-            builder = builder.index(match index.as_os_str() == ":memory:" {
+            options = options.index(match index.as_os_str() == ":memory:" {
                 true => IndexPlace::InMemory,
                 false => IndexPlace::Directory(index),
             });
         }
-        let inner = detached(py, || builder.open(path))?;
+        let inner = detached(py, || options.open(path))?;
         Ok(Database { inner, read_only })
     }
 
     /// Open the file, creating it when there is none.
     #[staticmethod]
     fn create(py: Python<'_>, path: PathBuf) -> PyResult<Database> {
-        let inner = detached(py, || tracklite::Database::create(path))?;
+        let inner = detached(py, || builder().create(true).open(path))?;
         Ok(Database { inner, read_only: false })
     }
 
     /// Open the file for reading: nothing is written to it and no lock is taken.
     #[staticmethod]
     fn open_read_only(py: Python<'_>, path: PathBuf) -> PyResult<Database> {
-        let inner = detached(py, || tracklite::Database::open_read_only(path))?;
+        let inner = detached(py, || builder().read_only(true).open(path))?;
         Ok(Database { inner, read_only: true })
     }
 
@@ -300,5 +300,5 @@ pub(crate) fn absolute(database: &tracklite::Database) -> PathBuf {
 
 /// Opens the file of a handle that was unpickled, as the handle was opened.
 pub(crate) fn reopened(path: PathBuf, read_only: bool) -> tracklite::Result<tracklite::Database> {
-    tracklite::Database::builder().read_only(read_only).open(path)
+    builder().read_only(read_only).open(path)
 }

@@ -18,6 +18,24 @@ pub(crate) fn detached<T: Send>(
     outcome.map_err(|error| python_error(py, &error))
 }
 
+/// Options for opening a file; where the engine waits for long in a call that holds the interpreter,
+/// it lets go of it meanwhile.
+pub(crate) fn builder() -> tracklite::DatabaseBuilder {
+    tracklite::Database::builder().waits_within(waiting)
+}
+
+fn waiting(work: &mut (dyn FnMut() + Send)) {
+    let mut is_done = false;
+    // Not where the interpreter is ending, or is not to be had.
+    Python::try_attach(|py| {
+        py.detach(&mut *work);
+        is_done = true;
+    });
+    if !is_done {
+        work();
+    }
+}
+
 #[cfg(feature = "frames")]
 /// Runs what cannot fail without holding the interpreter.
 pub(crate) fn detached_plain<T: Send>(py: Python<'_>, call: impl FnOnce() -> T + Send) -> T {

@@ -42,8 +42,8 @@ impl KnownRow {
 
 impl Known {
     /// Logs with the handle of a metric, without letting go of the interpreter: it takes less time
-    /// than that would. The first time it is defined in the file, and then the interpreter is let
-    /// go of.
+    /// than that would, and where it does not, `detach::waiting` lets go of it. The first time the
+    /// metric is defined in the file, and then the interpreter is let go of.
     pub(crate) fn with_metric(
         &self,
         py: Python<'_>,
@@ -53,10 +53,10 @@ impl Known {
     ) -> PyResult<()> {
         let found = {
             let metrics = self.metrics.read().unwrap_or_else(PoisonError::into_inner);
-            metrics.get(key).map(&log)
+            metrics.get(key).cloned()
         };
-        if let Some(logged) = found {
-            return logged.map_err(|error| python_error(py, &error));
+        if let Some(metric) = found {
+            return log(&metric).map_err(|error| python_error(py, &error));
         }
         let metric = detached(py, || run.metric(key))?;
         let logged = log(&metric);
@@ -75,12 +75,12 @@ impl Known {
         keys: &[Bound<'_, PyString>],
         log: impl Fn(&tracklite::MetricRow) -> tracklite::Result<()>,
     ) -> PyResult<()> {
-        if let Some(logged) = self.log_known(|known| known.has_texts(keys), &log) {
-            return logged.map_err(|error| python_error(py, &error));
+        if let Some(row) = self.row(|known| known.has_texts(keys)) {
+            return log(&row).map_err(|error| python_error(py, &error));
         }
         let names = keys.iter().map(|key| key.to_str()).collect::<PyResult<Vec<_>>>()?;
-        if let Some(logged) = self.log_known(|known| known.has_names(&names), &log) {
-            return logged.map_err(|error| python_error(py, &error));
+        if let Some(row) = self.row(|known| known.has_names(&names)) {
+            return log(&row).map_err(|error| python_error(py, &error));
         }
         let row = detached(py, || run.metric_row(&names))?;
         let logged = log(&row);
@@ -98,12 +98,8 @@ impl Known {
         logged.map_err(|error| python_error(py, &error))
     }
 
-    fn log_known(
-        &self,
-        is_it: impl Fn(&KnownRow) -> bool,
-        log: impl Fn(&tracklite::MetricRow) -> tracklite::Result<()>,
-    ) -> Option<tracklite::Result<()>> {
+    fn row(&self, is_it: impl Fn(&KnownRow) -> bool) -> Option<tracklite::MetricRow> {
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-        rows.iter().find(|known| is_it(known)).map(|known| log(&known.row))
+        rows.iter().find(|known| is_it(known)).map(|known| known.row.clone())
     }
 }

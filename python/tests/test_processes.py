@@ -273,3 +273,29 @@ def test_leaving_without_closing_is_fine(path: Path) -> None:
         command = [sys.executable, "-c", textwrap.dedent(program), str(path)]
         done = subprocess.run(command, timeout=120, check=False, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_others_go_on_while_the_last_handle_is_dropped(path: Path) -> None:
+    run = tracklite.Database.create(path).default_experiment().start_run()
+    run.metric("loss").log_points([0.5] * 2_000_000)
+    pauses: list[float] = []
+    is_over = threading.Event()
+
+    def look() -> None:
+        before = time.perf_counter()
+        while not is_over.is_set():
+            now = time.perf_counter()
+            pauses.append(now - before)
+            before = now
+            time.sleep(0.001)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    began = time.perf_counter()
+    del run
+    took = time.perf_counter() - began
+    is_over.set()
+    looking.join()
+    # Two million points take a while to be sealed; whoever held the interpreter meanwhile would
+    # have stopped the other thread for all of it.
+    assert max(pauses) < max(took / 2, 0.05), (took, max(pauses))

@@ -18,13 +18,14 @@ pub(crate) type KeyedPoints<'a> = (&'a str, Vec<MetricPoint>);
 
 impl Log {
     /// Appends what `build` makes of the state, and the points as blocks within the same frame:
-    /// all of it or nothing. Each key stands once.
+    /// all of it or nothing. Each key stands once. Where `build` makes nothing, nothing is
+    /// appended, and the answer is false.
     pub(crate) fn append_batch(
         &self,
         run: RunId,
         metrics: &[KeyedPoints<'_>],
-        mut build: impl FnMut(&State) -> Result<Vec<Record>>,
-    ) -> Result<()> {
+        mut build: impl FnMut(&State) -> Result<Option<Vec<Record>>>,
+    ) -> Result<bool> {
         let incarnation = self.check_usable()?.incarnation;
         let mut definitions = self.definitions.lock();
         let meaning = |key: &str| Definition::Series { run, key: Arc::from(key) };
@@ -43,21 +44,23 @@ impl Log {
         let sealed = Sealed { incarnation, extents: Vec::new(), dropped: 0, blocks };
         let appended = self.append(|state, _| {
             check_run_writable(state, run)?;
-            let mut records = build(state)?;
+            let Some(mut records) = build(state)? else { return Ok((Vec::new(), false)) };
             if !defined.keys.is_empty() {
                 records.push(defined.clone().into());
             }
             if !sealed.blocks.is_empty() {
                 records.push(sealed.clone().into());
             }
-            Ok((records, ()))
+            Ok((records, true))
         });
         // A frame whose writing failed may stand in the chain all the same.
-        appended.inspect_err(|_| definitions.skip(defined.keys.len()))?;
+        if !appended.inspect_err(|_| definitions.skip(defined.keys.len()))? {
+            return Ok(false);
+        }
         for (offset, key) in (0..).zip(&defined.keys) {
             definitions.set_own(SeriesId(first.0 + offset), meaning(key));
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -85,6 +85,8 @@ pub(crate) struct LogOptions {
     pub(crate) checkpoint_bytes: u64,
     /// With so many bytes of full extents that wait to be sealed, whoever logs helps to seal.
     pub(crate) backlog_bytes: u64,
+    /// Runs what makes a call wait for long that otherwise does not.
+    pub(crate) waits_within: fn(&mut (dyn FnMut() + Send)),
 }
 
 impl Default for LogOptions {
@@ -97,6 +99,7 @@ impl Default for LogOptions {
             recovery_timeout: Duration::from_secs(10),
             checkpoint_bytes: 4 * 1024 * 1024,
             backlog_bytes: 512 * 1024 * 1024,
+            waits_within: |work| work(),
         }
     }
 }
@@ -233,6 +236,11 @@ impl Log {
     /// A reader of the chain from its start.
     pub(crate) fn reader_from_start(&self) -> Result<ChainReader> {
         Ok(self.reader(Cursor::start()))
+    }
+
+    /// Runs work that its caller has to wait for, as the options say.
+    pub(crate) fn wait_within(&self, mut work: impl FnMut() + Send) {
+        (self.options.waits_within)(&mut work);
     }
 
     /// Looks at the state after taking in what others have appended.

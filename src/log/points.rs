@@ -290,7 +290,7 @@ impl Log {
         if points.backlog_bytes() >= self.options.backlog_bytes {
             drop(points);
             // Points go on being taken where they cannot be sealed: the sealing says why by itself.
-            let _ = self.seal_unless_poisoned();
+            self.wait_within(|| drop(self.seal_unless_poisoned()));
             points = self.points.lock();
             let has_room = |extent: &OpenExtent| extent.capacity - extent.next >= slots;
             if points.active.as_ref().is_some_and(has_room) {

@@ -1,8 +1,8 @@
 //! Creation, params, tags, metrics, signatures, deletion and purging.
 
 use tracklite::{
-    Database, ErrorKind, ExperimentId, Lifecycle, LoggedModelId, LoggedModelMetric,
-    LoggedModelStatus, RunId, Signature, Timestamp,
+    Batch, Database, ErrorKind, ExperimentId, Lifecycle, LoggedModelId, LoggedModelMetric,
+    LoggedModelStatus, MetricPoint, RunId, Signature, Timestamp,
 };
 
 use super::{kind, new, open};
@@ -182,4 +182,47 @@ fn a_version_takes_run_and_signature_from_its_logged_model() {
     let resolved = database.registry().resolve(&format!("{source}/data")).unwrap();
     assert_eq!(resolved.owner, tracklite::ArtifactOwner::LoggedModel(model.id()));
     assert_eq!(resolved.path, "data");
+}
+
+#[test]
+fn a_batch_measures_models_too_or_nothing_at_all() {
+    let (_folder, database) = new();
+    let experiment = database.default_experiment().unwrap();
+    let run = experiment.start_run("").unwrap();
+    let model = |name| experiment.new_logged_model().name(name).create().unwrap();
+    let (first, second) = (model("first"), model("second"));
+    let point = MetricPoint { step: 3, time: Timestamp::now(), value: 0.5 };
+    let batch_of = |models: &[LoggedModelId]| {
+        let mut batch = Batch::new();
+        batch.point("loss", point).param("depth", 3).tag("stage", "try");
+        for model in models {
+            let measured = LoggedModelMetric::new("loss", 0.5, 3).run(run.id());
+            batch.logged_model_metric(*model, measured.dataset("d", "1"));
+        }
+        batch
+    };
+    second.delete().unwrap();
+    let absent: LoggedModelId = format!("m-{}", "0".repeat(32)).parse().unwrap();
+    for (wrong, due) in [(absent, ErrorKind::NotFound), (second.id(), ErrorKind::InvalidState)] {
+        assert_eq!(kind(run.log_batch(&batch_of(&[first.id(), wrong]))), due);
+        let record = run.record().unwrap();
+        assert!(record.metrics.is_empty() && record.params.is_empty());
+        assert!(!record.tags.contains_key("stage"));
+        assert_eq!(first.info().unwrap().metrics, []);
+    }
+    // A param that cannot be set keeps the model's values out as well.
+    run.log_param("depth", 4).unwrap();
+    assert_eq!(kind(run.log_batch(&batch_of(&[first.id()]))), ErrorKind::InvalidInput);
+    assert_eq!(first.info().unwrap().metrics, []);
+
+    second.restore().unwrap();
+    let run = experiment.start_run("").unwrap();
+    run.log_batch(&batch_of(&[first.id(), second.id(), first.id()])).unwrap();
+    assert_eq!(run.history("loss").unwrap().len(), 1);
+    assert_eq!(run.params().unwrap()["depth"], "3");
+    for (model, values) in [(&first, 2), (&second, 1)] {
+        let metrics = model.info().unwrap().metrics;
+        assert_eq!(metrics.len(), values);
+        assert!(metrics.iter().all(|it| it.dataset == Some(("d".to_owned(), "1".to_owned()))));
+    }
 }

@@ -89,19 +89,6 @@ impl StoreLoggedModels {
         detached(py, || self.model(id)?.log_params(params))
     }
 
-    /// Log values of metrics.
-    fn log_metrics(
-        &self,
-        py: Python<'_>,
-        id: &str,
-        metrics: Vec<ModelMetricValue>,
-    ) -> PyResult<()> {
-        detached(py, || {
-            let metrics = metrics.into_iter().map(metric).collect::<Result<Vec<_>>>()?;
-            self.model(id)?.log_metrics(metrics)
-        })
-    }
-
     /// Set tags.
     fn set_tags(&self, py: Python<'_>, id: &str, tags: Vec<(String, String)>) -> PyResult<()> {
         detached(py, || self.model(id)?.set_tags(tags))
@@ -162,7 +149,8 @@ impl StoreLoggedModels {
     }
 }
 
-fn metric(value: ModelMetricValue) -> Result<LoggedModelMetric> {
+/// A value of a logged model's metric, as Python says it.
+pub(super) fn logged_model_metric(value: ModelMetricValue) -> Result<LoggedModelMetric> {
     let (key, value, time, step, run, dataset) = value;
     let mut metric = LoggedModelMetric::new(key, value, step).time(milliseconds(time)?);
     if let Some(run) = run {

@@ -25,7 +25,7 @@ pub(crate) use self::registry::StoreRegistry;
 pub(crate) use self::runs::StoreRuns;
 use self::values::{DeletedValue, logged_model_id, run_id};
 pub(crate) use self::versions::StoreVersions;
-use crate::detach::detached;
+use crate::detach::{builder, detached};
 
 /// An open file, for the classes that are made of it.
 #[pyclass(frozen, module = "tracklite._tracklite")]
@@ -40,7 +40,7 @@ impl Store {
     fn open(py: Python<'_>, path: PathBuf, create: bool) -> PyResult<Store> {
         let open = || {
             // MLflow checks lengths by rules of its own, and cuts texts that the engine refuses.
-            Database::builder().create(create).limits(Limits::unlimited()).open(path)
+            builder().create(create).limits(Limits::unlimited()).open(path)
         };
         Ok(Store { database: detached(py, open)? })
     }

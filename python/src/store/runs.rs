@@ -9,9 +9,10 @@ use tracklite::{
     RunInfo, RunSearch, RunStatus, RunUpdate,
 };
 
+use super::logged_models::logged_model_metric;
 use super::values::{
-    DatasetValue, MetricValue, PageValue, RunInfoValue, RunValue, dataset_input, run_id,
-    run_info_value, run_value,
+    DatasetValue, MetricValue, ModelMetricValue, PageValue, RunInfoValue, RunValue, dataset_input,
+    run_id, run_info_value, run_value,
 };
 use super::{Store, milliseconds, view};
 use crate::detach::detached;
@@ -111,7 +112,7 @@ impl StoreRuns {
         detached(py, || self.database.restore_run(run_id(run)?))
     }
 
-    /// Log metrics, params and tags, all or nothing.
+    /// Log metrics, params and tags, and what was measured of logged models, all or nothing.
     fn log(
         &self,
         py: Python<'_>,
@@ -119,10 +120,14 @@ impl StoreRuns {
         metrics: Vec<MetricValue>,
         params: Vec<(String, String)>,
         tags: Vec<(String, String)>,
+        measured: Vec<(String, ModelMetricValue)>,
     ) -> PyResult<()> {
         let log = || {
             let run = self.run(run)?;
             let mut batch = Batch::new();
+            for (model, metric) in measured {
+                batch.logged_model_metric(model.parse()?, logged_model_metric(metric)?);
+            }
             for (key, value, time, step) in &metrics {
                 let point = MetricPoint { step: *step, time: milliseconds(*time)?, value: *value };
                 batch.point(key, point);

@@ -132,7 +132,7 @@ class TrackingModels(TrackingBase):
         known = json.loads(tags.get(MLFLOW_LOGGED_MODELS, "[]"))
         known.append(mlflow_model.get_tags_dict())
         tag = _validate_tag(MLFLOW_LOGGED_MODELS, json.dumps(known))
-        self._file.runs.log(run_id, [], [], [(tag.key, tag.value)])
+        self._file.runs.log(run_id, [], [], [(tag.key, tag.value)], [])
 
 
 def _order_item(item: dict[str, Any]) -> tuple[str, bool, tuple[str, str | None] | None]:

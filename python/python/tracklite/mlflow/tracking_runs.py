@@ -117,12 +117,10 @@ class TrackingRuns(TrackingBase):
     def log_metric(self, run_id: str, metric: Metric) -> None:
         """Logs one value of a metric."""
         _validate_metric(metric.key, metric.value, metric.timestamp, metric.step)
-        key, number, time, step = _metric_value(metric)
         if metric.model_id is not None:
-            # With nothing to log it only says whether anything may be logged.
-            self._file.runs.log(run_id, [], [], [])
-            self._log_model_metrics(run_id, [metric])
-        self._file.runs.log_metric(run_id, key, number, time, step)
+            self._log(run_id, [metric], [], [])
+        else:
+            self._file.runs.log_metric(run_id, *_metric_value(metric))
 
     @translated()
     def log_param(self, run_id: str, param: Param) -> None:
@@ -154,7 +152,6 @@ class TrackingRuns(TrackingBase):
         _validate_batch_log_limits(metrics, params, tags)
         _validate_param_keys_unique(params)
         self._log(run_id, metrics, params, tags)
-        self._log_model_metrics(run_id, [it for it in metrics if it.model_id is not None])
 
     def _log(
         self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
@@ -164,7 +161,7 @@ class TrackingRuns(TrackingBase):
         # A name that is no name changes nothing, as in an update of the run.
         tags = [tag for tag in tags if tag.key != MLFLOW_RUN_NAME or tag.value]
         try:
-            self._file.runs.log(run_id, values, texts, pairs(tags))
+            self._file.runs.log(run_id, values, texts, pairs(tags), _measured(run_id, metrics))
         except InvalidInputError as error:
             raise self._param_conflict(run_id, texts) or error from error
 
@@ -183,18 +180,6 @@ class TrackingRuns(TrackingBase):
             f" logged='{changed}' for run ID='{run_id}'.",
             INVALID_PARAMETER_VALUE,
         )
-
-    def _log_model_metrics(self, run_id: str, metrics: list[Metric]) -> None:
-        by_model: dict[str, list[tuple[Any, ...]]] = {}
-        for metric in metrics:
-            key, number, time, step = _metric_value(metric)
-            dataset = None
-            if metric.dataset_name is not None and metric.dataset_digest is not None:
-                dataset = (metric.dataset_name, metric.dataset_digest)
-            value = (key, number, time, step, run_id, dataset)
-            by_model.setdefault(str(metric.model_id), []).append(value)
-        for model_id, values in by_model.items():
-            self._file.logged_models.log_metrics(model_id, values)
 
     @translated()
     def log_inputs(
@@ -272,3 +257,16 @@ def _dataset_value(given: DatasetInput) -> tuple[Any, ...]:
         dataset.profile,
         [(tag.key, str(tag.value)) for tag in given.tags or ()],
     )
+
+
+def _measured(run_id: str, metrics: list[Metric]) -> list[tuple[str, tuple[Any, ...]]]:
+    """What was measured of logged models, by their ids."""
+    measured = []
+    for metric in metrics:
+        if metric.model_id is None:
+            continue
+        dataset = None
+        if metric.dataset_name is not None and metric.dataset_digest is not None:
+            dataset = (metric.dataset_name, metric.dataset_digest)
+        measured.append((str(metric.model_id), (*_metric_value(metric), run_id, dataset)))
+    return measured
