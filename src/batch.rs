@@ -127,9 +127,11 @@ impl Run {
     /// values, one that has another value already, and what breaks a rule of [`Run::metric`],
     /// [`Run::log_param`] or [`Run::set_tag`], is [`ErrorKind::InvalidInput`]; so is a batch of
     /// more than some 30 MiB, and one over the [`Limits`]. A logged model that is not there is
-    /// [`ErrorKind::NotFound`], a deleted one [`ErrorKind::InvalidState`]. Costs a record in the file, and the
-    /// packing of the points: [`Metric::log_points`](crate::Metric::log_points) is for many points
-    /// of a few metrics.
+    /// [`ErrorKind::NotFound`], a deleted one [`ErrorKind::InvalidState`].
+    ///
+    /// Costs a record in the file, and the packing of the points; with logged models also a look
+    /// into the index. [`Metric::log_points`](crate::Metric::log_points) is for many points of a
+    /// few metrics.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;

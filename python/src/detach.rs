@@ -18,8 +18,8 @@ pub(crate) fn detached<T: Send>(
     outcome.map_err(|error| python_error(py, &error))
 }
 
-/// Options for opening a file; where the engine waits for long in a call that holds the interpreter,
-/// it lets go of it meanwhile.
+/// Options for opening a file; where the engine waits for long in a call that holds the
+/// interpreter, it lets go of it meanwhile.
 pub(crate) fn builder() -> tracklite::DatabaseBuilder {
     tracklite::Database::builder().waits_within(waiting)
 }

@@ -12,7 +12,7 @@ use tracklite::internals::storage::{Access, FileStorage, Region, Storage, WriteP
 
 use crate::script::{Life, Progress};
 
-const PAGE_WORDS: usize = 2048;
+const PAGE_WORDS: usize = 4096;
 const PROGRESS: usize = 0;
 const PHASE: usize = 1;
 const PROCESS: usize = 2;

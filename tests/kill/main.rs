@@ -190,6 +190,29 @@ fn creation() -> bool {
     true
 }
 
+/// Whether the oracle complains of writers that cheat.
+fn is_seen(deceit: Deceit, fault: Fault, seed: u64) -> bool {
+    let folders = Folders::new();
+    let settings = folders.settings(seed, deceit, false);
+    let kills = match deceit {
+        // One that acknowledges early is honest at most moments: only deaths tell.
+        Deceit::AcknowledgesEarly => 36,
+        Deceit::NeverLooksAgain => 60,
+        _ => 3,
+    };
+    let plan = Plan { writers: 6, kills, has_reader: false };
+    let outcome = Round::new(&settings, plan).play();
+    // What was noted and not done may be a tag that is the old one, or a run not deleted.
+    let is_early = deceit == Deceit::AcknowledgesEarly;
+    let is_it = |it: Fault| it == fault || (is_early && it == Fault::Altered);
+    let seen = outcome.complaints.iter().filter(|it| is_it(it.fault)).count();
+    println!("{deceit:?}: {seen} complaints in {} kills", outcome.kills);
+    if seen == 0 {
+        report(&outcome, Instant::now());
+    }
+    seen > 0
+}
+
 /// An oracle that never complains proves nothing: each way to cheat must be seen.
 fn oracle_sees_deceit() -> bool {
     for (deceit, fault) in [
@@ -198,23 +221,11 @@ fn oracle_sees_deceit() -> bool {
         (Deceit::RepeatsCalls, Fault::Altered),
         (Deceit::AltersValues, Fault::Altered),
         (Deceit::DefinesLate, Fault::Lost),
+        (Deceit::NeverLooksAgain, Fault::Altered),
     ] {
-        let folders = Folders::new();
-        let settings = folders.settings(seed(), deceit, false);
-        let kills = match deceit {
-            // One that acknowledges early is honest at most moments: only deaths tell.
-            Deceit::AcknowledgesEarly => 36,
-            _ => 3,
-        };
-        let plan = Plan { writers: 6, kills, has_reader: false };
-        let outcome = Round::new(&settings, plan).play();
-        // What was noted and not done may be a tag that is the old one, or a run not deleted.
-        let is_early = deceit == Deceit::AcknowledgesEarly;
-        let is_it = |it: Fault| it == fault || (is_early && it == Fault::Altered);
-        let seen = outcome.complaints.iter().filter(|it| is_it(it.fault)).count();
-        println!("{deceit:?}: {seen} complaints in {} kills", outcome.kills);
-        if seen == 0 {
-            report(&outcome, Instant::now());
+        // Whether two meet within the microseconds that one of them needs is not in our hands.
+        let rounds = if deceit == Deceit::NeverLooksAgain { 6 } else { 1 };
+        if !(0..rounds).any(|round| is_seen(deceit, fault, seed() + round)) {
             return false;
         }
     }

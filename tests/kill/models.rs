@@ -22,7 +22,7 @@ pub(crate) const CHAMPION: &str = "champion";
 const LOGGED_MAX: u32 = 4;
 /// How many versions of the model of all a writer makes its champion in a row: two that do so at
 /// the same time are to meet within the microseconds between looking and moving.
-const SHARED_AT_ONCE: usize = 4;
+const SHARED_AT_ONCE: usize = 16;
 /// How often a writer tries to move the alias before it leaves it to the others.
 const MOVES_TRIED: usize = 20;
 /// More models than a round creates.

@@ -24,16 +24,19 @@ pub(crate) enum Deceit {
     AltersValues,
     /// Runs the engine with definitions that come after their use.
     DefinesLate,
+    /// Runs the engine with decisions that are kept whatever has come between.
+    NeverLooksAgain,
 }
 
 impl Deceit {
-    pub(crate) const ALL: [Deceit; 6] = [
+    pub(crate) const ALL: [Deceit; 7] = [
         Deceit::None,
         Deceit::AcknowledgesEarly,
         Deceit::SkipsCalls,
         Deceit::RepeatsCalls,
         Deceit::AltersValues,
         Deceit::DefinesLate,
+        Deceit::NeverLooksAgain,
     ];
 }
 

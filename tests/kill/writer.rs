@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use tracklite::internals::{forking, mutant};
+use tracklite::internals::forking;
+use tracklite::internals::mutant::{self, Mutant};
 use tracklite::{Database, ErrorKind, LoggedModelId, MetricPoint, Result, Run, Timestamp};
 
 use crate::files;
@@ -77,8 +78,11 @@ struct Writer<'a> {
 
 /// The whole life of a writer process.
 pub(crate) fn main(settings: &Settings, life: Life, doom: Option<Doom>) -> ! {
-    let mutant =
-        (settings.deceit == Deceit::DefinesLate).then_some(mutant::Mutant::DefinitionAfterUse);
+    let mutant = match settings.deceit {
+        Deceit::DefinesLate => Some(Mutant::DefinitionAfterUse),
+        Deceit::NeverLooksAgain => Some(Mutant::UndecidedAppend),
+        _ => None,
+    };
     let cleanly = mutant::with_mutant(mutant, || live(settings, life, doom));
     std::process::exit(i32::from(!cleanly));
 }
