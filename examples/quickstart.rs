@@ -1,7 +1,7 @@
 //! One training loop that logs into `runs.tracklite`, or into the file that is named: a line is
 //! fitted to points, with three learning rates in turn.
 
-use tracklite::{Database, Run, RunStatus};
+use tracklite::{Capture, Database, Run, RunStatus};
 
 const POINTS: [(f64, f64); 5] = [(0.0, 1.1), (1.0, 2.9), (2.0, 5.2), (3.0, 6.8), (4.0, 9.1)];
 
@@ -11,6 +11,7 @@ fn main() -> tracklite::Result<()> {
     let experiment = database.experiment("/examples/quickstart")?;
     for learning_rate in [0.01, 0.05, 0.1] {
         let run = experiment.start_run(&format!("rate {learning_rate}"))?;
+        let _capturing = Capture::everything().build(tracklite::build_facts!()).start(&run)?;
         run.log_param("learning_rate", learning_rate)?;
         fit(learning_rate, &run)?;
         look_back(&run)?;

@@ -97,7 +97,8 @@ impl Batch {
             match by_model.iter_mut().find(|it| it.model == *model) {
                 Some(record) => record.metrics.push(metric),
                 None => {
-                    by_model.push(LoggedModelMetricsLogged { model: *model, metrics: vec![metric] })
+                    let metrics = vec![metric];
+                    by_model.push(LoggedModelMetricsLogged { model: *model, metrics });
                 }
             }
         }

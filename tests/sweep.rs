@@ -103,6 +103,7 @@ fn check_file(file: &Path, finished: usize, form: &Form) -> Vec<RunId> {
     for run in &seeds {
         check_points(&database.run(run.info.id).unwrap(), form.epochs);
         assert_eq!(run.tags["dataset"], "optdigits");
+        assert!(run.tags.contains_key("tracklite.command"), "{:?}", run.tags);
     }
     let parents = runs.iter().filter(|run| run.info.parent.is_none()).collect::<Vec<_>>();
     for parent in &parents {

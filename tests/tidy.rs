@@ -93,14 +93,16 @@ fn first_block<'a>(text: &'a str, language: &str) -> &'a str {
 }
 
 #[test]
-fn the_first_example_of_the_readme_is_one_that_runs() {
+fn the_first_examples_of_the_readme_are_those_that_run() {
     assert_eq!(first_block("a\n```rust\nfn f() {}\n```\n", "rust"), "fn f() {}\n");
     let readme = source::read(&source::root().join("README.md"));
-    let before = readme.split("```rust").next().unwrap_or_default();
+    let before = readme.split("```python").next().unwrap_or_default();
     assert!(before.lines().count() < 20, "the first example begins within 20 lines");
-    let example = source::read(&source::root().join("examples/first.rs"));
-    let block = first_block(&readme, "rust");
-    assert!(block.len() > 100 && example.ends_with(block), "examples/first.rs is another example");
+    for (language, file) in [("python", "examples/first.py"), ("rust", "examples/first.rs")] {
+        let example = source::read(&source::root().join(file));
+        let block = first_block(&readme, language);
+        assert!(block.len() > 100 && example.ends_with(block), "{file} is another example");
+    }
 }
 
 /// The rules' names that a file with this text breaks, in the order of the rules.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use tracklite::{Database, Run, RunStatus};
+use tracklite::{Capture, Database, Run, RunStatus};
 
 use crate::Result;
 use crate::digits::configuration::{Configuration, grid};
@@ -33,6 +33,9 @@ fn carry_out(
     order: &Order,
 ) -> Result<()> {
     let run = start_run(database, configuration, order)?;
+    // Code, command and machine, and the message of a panic, until the run is done.
+    let capture = Capture::new().git(true).command(true).host(true).user(true).panics(true);
+    let _capturing = capture.build(tracklite::build_facts!()).start(&run)?;
     run.log_dataset(dataset("optdigits-train", &digits.train), "train")?;
     tell(&Report::Started(run.id()))?;
     let &Order { seed, epochs, .. } = order;

@@ -54,7 +54,7 @@ def test_code_and_command_are_captured(path: Path, tmp_path: Path) -> None:
     tags = record.tags
     assert len(tags["mlflow.source.git.commit"]) == 40
     assert tags["mlflow.source.git.branch"] == "try"
-    assert tags["tracklite.git.dirty"] == "true"
+    assert tags["mlflow.source.git.dirty"] == "true"
     assert tags["mlflow.source.name"].endswith("train.py")
     assert tags["tracklite.command"].endswith("train.py " + f"{path} --rate '0.1 or so'")
     assert tags["tracklite.host"]

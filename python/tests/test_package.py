@@ -7,6 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 import tracklite
 
 
@@ -32,3 +33,16 @@ def test_importing_it_imports_nothing_big(path: Path) -> None:
     command = [sys.executable, "-c", textwrap.dedent(program), str(path)]
     done = subprocess.run(command, timeout=120, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_first_example_prints_what_the_readme_says(tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    root = Path(__file__).parents[2]
+    example = root / "examples" / "first.py"
+    command = [sys.executable, str(example)]
+    done = subprocess.run(
+        command, timeout=120, check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    readme = (root / "README.md").read_text()
+    assert readme.split("```text\n", 1)[1].startswith(done.stdout + "```")
+    assert [file.name for file in tmp_path.iterdir()] == ["runs.tracklite"]

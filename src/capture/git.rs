@@ -32,7 +32,7 @@ impl Repository {
             ("mlflow.source.git.commit", Some(self.commit.clone())),
             ("mlflow.source.git.branch", branch),
             ("mlflow.source.git.repoURL", address.map(|it| without_password(&it))),
-            ("tracklite.git.dirty", Some(is_dirty.to_string())),
+            ("mlflow.source.git.dirty", Some(is_dirty.to_string())),
         ];
         facts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }
@@ -108,7 +108,9 @@ mod tests {
 
         std::fs::write(path.join("train.py"), "rate = 0.2\n").unwrap();
         let repository = Repository::around(Some(path)).unwrap();
-        assert!(repository.tags().contains(&("tracklite.git.dirty".to_owned(), "true".to_owned())));
+        assert!(
+            repository.tags().contains(&("mlflow.source.git.dirty".to_owned(), "true".to_owned()))
+        );
         let patch = String::from_utf8(repository.patch().unwrap()).unwrap();
         assert!(patch.contains("-rate = 0.1\n+rate = 0.2\n"), "{patch}");
     }

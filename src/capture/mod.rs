@@ -62,10 +62,10 @@ impl Capture {
         all.system_metrics(Some(METRICS_INTERVAL))
     }
 
-    /// Commit, branch and address of the git repository, as the tags `mlflow.source.git.*`; when
-    /// there are changes that are not committed also the tag `tracklite.git.dirty` and the artifact
-    /// `git/dirty.patch` (of tracked files, up to 16 MiB). Where no repository or no `git` is,
-    /// nothing. Costs some processes of `git`.
+    /// Commit, branch and address of the git repository, and whether tracked files have changes
+    /// that are not committed, as the tags `mlflow.source.git.*`; and these changes as the artifact
+    /// `git/dirty.patch`, up to 16 MiB of them. Where no repository or no `git` is, nothing. Costs
+    /// some processes of `git`.
     pub fn git(mut self, capture: bool) -> Self {
         self.git = capture;
         self
@@ -96,7 +96,7 @@ impl Capture {
         self
     }
 
-    /// The user's name, as the tag `mlflow.user`.
+    /// The user for whom the run was started, as the tag `mlflow.user`.
     pub fn user(mut self, capture: bool) -> Self {
         self.user = capture;
         self
@@ -134,7 +134,7 @@ impl Capture {
             tags.extend(facts::host());
         }
         if self.user {
-            tags.push(("mlflow.user".to_owned(), crate::run_start::user_name()));
+            tags.push(("mlflow.user".to_owned(), run.info()?.user));
         }
         tags.extend(self.build.iter().flat_map(BuildFacts::tags));
         let repository = self.git.then(|| git::Repository::around(self.folder.as_deref()));

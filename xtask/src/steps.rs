@@ -151,7 +151,7 @@ fn docs(context: &Context) -> StepResult {
 fn sweep(context: &Context) -> StepResult {
     let folder = context.scratch("sweep")?;
     let file = folder.join("runs.tracklite");
-    let words = "build --release --no-default-features --features cli --example sweep";
+    let words = "build --release --no-default-features --features cli,capture --example sweep";
     run_command(&mut context.cargo(words))?;
     let began = Instant::now();
     run_command(context.cargo("sweep --file").arg(&file))?;
@@ -182,7 +182,7 @@ fn sweep(context: &Context) -> StepResult {
 }
 
 /// The features of a build without polars.
-const LEAN: &str = "--no-default-features --features cli";
+const LEAN: &str = "--no-default-features --features cli,capture";
 
 /// Runs an example in a folder of its own; what it prints.
 fn run_example(
