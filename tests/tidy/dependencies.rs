@@ -38,7 +38,7 @@ fn polars_is_found_in_a_tree_that_has_it() {
 
 #[test]
 fn builds_without_default_features_have_no_polars() {
-    for features in ["", "cli", "internals", "cli,internals"] {
+    for features in ["", "cli", "cli,capture", "internals", "cli,internals"] {
         let tree = tree(features);
         assert!(tree.contains("tracklite v"), "this is no tree: {tree}");
         assert!(features != "cli" || tree.contains("\nclap v"), "the tree ignores features");

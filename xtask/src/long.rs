@@ -80,7 +80,8 @@ fn cold(context: &Context) -> StepResult {
         ),
         (
             "all tests",
-            "test --release --locked --workspace --exclude tracklite-python --all-features --no-run",
+            "test --release --locked --workspace --exclude tracklite-python --all-features \
+             --no-run",
         ),
     ] {
         let folder = context.scratch("cold")?;
