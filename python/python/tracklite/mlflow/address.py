@@ -140,7 +140,8 @@ class Root:
                 file, path = split(address)
             except AddressError:
                 return None
-            is_this = file == os.path.abspath(unquote(urlsplit(self.file_address).path))
+            own = unquote(urlsplit(self.file_address).path)
+            is_this = os.path.realpath(file) == os.path.realpath(own)
             return path if is_this else None
         if urlsplit(address).scheme == PROXY_SCHEME and self.is_proxied:
             return urlsplit(address).path.strip("/")

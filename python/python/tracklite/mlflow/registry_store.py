@@ -41,14 +41,19 @@ from mlflow.utils.validation import (
 from tracklite.exceptions import AlreadyExistsError, TrackliteError
 from tracklite.mlflow import address, entities, handles
 from tracklite.mlflow.address import AddressError
-from tracklite.mlflow.errors import refuses, told, translated
+from tracklite.mlflow.arguments import check_max_results, tag_pairs, tag_text
+from tracklite.mlflow.errors import as_mlflow_error, refuses, translated, wrong_argument
 from tracklite.mlflow.order import repeated_fields
-from tracklite.mlflow.tracking_base import check_max_results, pairs
 
 LATEST = "latest"
 
 
-@refuses(AbstractStore, {"list_webhooks_by_event"}, {"webhook": "webhooks"})
+@refuses(
+    AbstractStore,
+    {"list_webhooks_by_event"},
+    {"webhook": "webhooks"},
+    {"link_prompts_to_trace": "traces"},
+)
 class TrackliteRegistryStore(AbstractStore):
     """Registered models and their versions in one file, named by `tracklite:///folder/file`.
 
@@ -61,15 +66,15 @@ class TrackliteRegistryStore(AbstractStore):
         if not store_uri:
             raise MlflowException.invalid_parameter_value("The address of a file is missing.")
         try:
-            self._path = address.file_of(store_uri)
-            own = handles.handle(self._path, create=True).store.address
+            path = address.file_of(store_uri)
+            self._stored = handles.StoredFile(path, create=True)
         except (TrackliteError, AddressError) as error:
-            raise told(error) from error
-        self._root = address.Root(own, _served_root(self._path))
+            raise as_mlflow_error(error) from error
+        self._root = address.Root(self._file.store.address, _served_root(path))
 
     @property
     def _file(self) -> handles.Handle:
-        return handles.handle(self._path)
+        return self._stored.handle
 
     def list_webhooks_by_event(self, *args: Any, **kwargs: Any) -> PagedList[Any]:
         """None: there are no webhooks, which a server asks for at each change."""
@@ -88,7 +93,7 @@ class TrackliteRegistryStore(AbstractStore):
         for tag in tags or ():
             _validate_registered_model_tag(tag.key, tag.value)
         try:
-            value = self._file.registry.create(name, description, pairs(tags))
+            value = self._stored.present.registry.create(name, description, tag_pairs(tags))
         except AlreadyExistsError:
             known = self.get_registered_model(name)
             handle_resource_already_exist_error(
@@ -155,7 +160,7 @@ class TrackliteRegistryStore(AbstractStore):
         """Sets a tag of a registered model."""
         _validate_model_name(name)
         _validate_registered_model_tag(tag.key, tag.value)
-        self._file.registry.set_tag(name, tag.key, str(tag.value))
+        self._file.registry.set_tag(name, tag.key, tag_text(tag))
 
     @translated()
     def delete_registered_model_tag(self, name: str, key: str) -> None:
@@ -180,7 +185,12 @@ class TrackliteRegistryStore(AbstractStore):
         _validate_model_name(name)
         for tag in tags or ():
             _validate_model_version_tag(tag.key, tag.value)
-        value = self._file.versions.create(
+        if not isinstance(source, str):
+            raise wrong_argument(f"Invalid value {source!r} for source: a text is due")
+        if model_id:
+            # One that is not there is told before the source is looked at.
+            self._file.logged_models.get(model_id, False)
+        value = self._stored.present.versions.create(
             name,
             source,
             self._files_at(source),
@@ -188,7 +198,7 @@ class TrackliteRegistryStore(AbstractStore):
             run_link,
             model_id or None,
             description,
-            pairs(tags),
+            tag_pairs(tags),
         )
         return entities.version(value, with_aliases=True)
 
@@ -303,7 +313,7 @@ class TrackliteRegistryStore(AbstractStore):
         _validate_model_name(name)
         number = _version_number(name, version)
         _validate_model_version_tag(tag.key, tag.value)
-        self._file.versions.set_tag(name, number, tag.key, str(tag.value))
+        self._file.versions.set_tag(name, number, tag.key, tag_text(tag))
 
     @translated()
     def delete_model_version_tag(self, name: str, version: int | str, key: str) -> None:
@@ -366,5 +376,5 @@ def _served_root(path: str) -> str | None:
     destination = os.environ.get("_MLFLOW_SERVER_ARTIFACT_DESTINATION", "")
     if not root or not address.is_own(destination):
         return None
-    file = os.path.abspath(unquote(urlsplit(destination).path))
-    return root if file == path else None
+    file = os.path.realpath(unquote(urlsplit(destination).path))
+    return root if file == os.path.realpath(path) else None
