@@ -62,6 +62,8 @@ class TrackingRuns(TrackingBase):
         """Starts a run."""
         named = next((tag.value for tag in tags or () if tag.key == MLFLOW_RUN_NAME), None)
         if run_name and named and run_name != named:
+            # An experiment that is not there comes before.
+            self._file.experiments.get(experiment_number(experiment_id))
             raise MlflowException(
                 "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with"
                 f" different values (run_name='{run_name}', mlflow.runName='{named}').",
