@@ -111,6 +111,11 @@ def owner_of(path: str) -> tuple[Owner, str] | None:
     return None
 
 
+def is_model(text: str) -> bool:
+    """Whether a text can be the id of a logged model."""
+    return _MODEL.fullmatch(text) is not None
+
+
 def engine_address(path: str) -> str | None:
     """What the engine calls a path behind the file: `runs:/...` or `models:/m-...`."""
     found = owner_of(path)

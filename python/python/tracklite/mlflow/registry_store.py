@@ -6,6 +6,7 @@ import os
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import (
     ModelVersion,
     ModelVersionTag,
@@ -27,6 +28,7 @@ from mlflow.store.model_registry import (
     SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD,
 )
 from mlflow.store.model_registry.abstract_store import AbstractStore
+from mlflow.tracking.client import MlflowClient
 from mlflow.utils.validation import (
     _validate_model_alias_name,
     _validate_model_alias_name_reserved,
@@ -38,7 +40,7 @@ from mlflow.utils.validation import (
     _validate_tag_name,
 )
 
-from tracklite.exceptions import AlreadyExistsError, TrackliteError
+from tracklite.exceptions import AlreadyExistsError, NotFoundError, TrackliteError
 from tracklite.mlflow import address, entities, handles
 from tracklite.mlflow.address import AddressError
 from tracklite.mlflow.arguments import check_max_results, tag_pairs, tag_text
@@ -63,6 +65,8 @@ class TrackliteRegistryStore(AbstractStore):
 
     def __init__(self, store_uri: str | None = None, tracking_uri: str | None = None) -> None:
         super().__init__(store_uri, tracking_uri)
+        # In a server the runs are where it keeps them, whatever else the process is told.
+        self._tracking_uri = os.environ.get("_MLFLOW_SERVER_FILE_STORE") or tracking_uri
         if not store_uri:
             raise MlflowException.invalid_parameter_value("The address of a file is missing.")
         try:
@@ -187,20 +191,45 @@ class TrackliteRegistryStore(AbstractStore):
             _validate_model_version_tag(tag.key, tag.value)
         if not isinstance(source, str):
             raise wrong_argument(f"Invalid value {source!r} for source: a text is due")
-        if model_id:
-            # One that is not there is told before the source is looked at.
-            self._file.logged_models.get(model_id, False)
+        files, run, model = self._files_at(source), run_id or None, model_id or None
+        named = source.removeprefix("models:/")
+        elsewhere = self._model_elsewhere(model or named, is_due=model is not None)
+        if elsewhere is not None:
+            run, model = run or elsewhere.source_run_id, None
+            files = elsewhere.artifact_location if elsewhere.model_id == named else files
         value = self._stored.present.versions.create(
             name,
             source,
-            self._files_at(source),
-            run_id or None,
+            files,
+            run,
             run_link,
-            model_id or None,
+            model,
             description,
             tag_pairs(tags),
         )
         return entities.version(value, with_aliases=True)
+
+    def _model_elsewhere(self, model_id: str, *, is_due: bool) -> LoggedModel | None:
+        """A logged model that is not in this file, but where the runs are, if they are elsewhere.
+
+        One that is due and nowhere is told before the source is looked at.
+        """
+        try:
+            self._file.logged_models.get(model_id, False)
+            return None
+        except NotFoundError:
+            if address.is_model(model_id) and not self._is_own(self._tracking_uri):
+                return MlflowClient(self._tracking_uri).get_logged_model(model_id)
+            if is_due:
+                raise
+            return None
+
+    def _is_own(self, uri: str | None) -> bool:
+        """Whether an address is that of this file; none at all counts as such."""
+        if not uri or not address.is_own(uri):
+            return not uri
+        own = address.file_of(self._file.store.address)
+        return os.path.realpath(address.file_of(uri)) == os.path.realpath(own)
 
     def _files_at(self, source: str) -> str:
         """The source in the engine's words where it leads into this file."""
