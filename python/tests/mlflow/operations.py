@@ -54,8 +54,10 @@ class Operations:
 
     def was_deleted(self, made: str) -> bool:
         """Whether a run, a logged model or where it belongs was deleted, once at least."""
-        owners = (made, self.home.get(made, ""), self.sources.get(made) or "")
-        return any(owner in self.deleted for owner in owners)
+        if made in self.deleted or self.home.get(made) in self.deleted:
+            return True
+        source = self.sources.get(made)
+        return source is not None and self.was_deleted(source)
 
     def pick(self, items: list[Any]) -> Any:
         return self.random.choice(items)
