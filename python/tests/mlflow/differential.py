@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import mlflow
 from mlflow.entities import (
     DatasetInput,
     Experiment,
@@ -34,33 +35,6 @@ from tracklite.mlflow.tracking_store import TrackliteTrackingStore
 
 GREATEST = 1.7976931348623157e308
 
-ALLOWED = {
-    "infinity": "SQL keeps the greatest finite number in the place of infinity; we keep infinity",
-    "messages": "errors have MLflow's code, and mostly our own words",
-    "repeated outputs": "logging the same model output again fails in SQL and is nothing for us",
-    "repeated model params": (
-        "setting a param of a logged model again fails in SQL as a broken constraint; for us the"
-        " same value is nothing, and another one a wrong argument"
-    ),
-    "deleted logged models": (
-        "SQL changes a logged model that is deleted, or whose experiment is; we refuse it"
-    ),
-    "the default experiment": "SQL deletes experiment 0; our files always have it",
-    "order of equals": "what SQL returns in no order (tags, versions of stages) is sorted",
-    "NaN of models": "SQL forgets that a value of a logged model was NaN, and tells 0",
-    "run of nobody": "SQL takes any text as a run's id of a version; ours are ids of runs",
-    "deleted runs": "SQL makes versions of a deleted run; we refuse it until it is restored",
-    "lower case": "SQL knows `like` in lower case for runs alone; we know it for all",
-    "repeated tags": "SQL takes tags of a new experiment that repeat a key for a clash of names",
-    "wrong numbers": "SQL fails at `metrics.a > 'x'` of logged models; we call it a wrong argument",
-    "deleted twice": "SQL notes each deletion of a logged model; we note the first",
-    "latest of models": (
-        "SQL orders by the value of a logged model that is latest by time, and filters by any"
-        " value; ours is the latest by step and time for both"
-    ),
-    "page tokens": "ours name the query as well, and are refused with another one",
-}
-
 
 class Clock:
     """Which step was under way at a time; steps are apart by more than the clock's grain."""
@@ -72,7 +46,7 @@ class Clock:
         time.sleep(0.002)
         self.starts.append(math.floor(time.time() * 1000))
 
-    def told(self, milliseconds: int | None) -> str | None:
+    def step_of(self, milliseconds: int | None) -> str | None:
         if milliseconds is None:
             return None
         if milliseconds < self.starts[0]:
@@ -84,9 +58,11 @@ class Clock:
 class Side:
     """One of the two stores, and the names of what it made."""
 
-    def __init__(self, tracking: Any, registry: Any, *roots: str) -> None:
-        self.tracking, self.registry, self.roots = tracking, registry, roots
+    def __init__(self, uri: str, tracking: Any, registry: Any, *roots: str) -> None:
+        self.uri, self.tracking, self.registry, self.roots = uri, tracking, registry, roots
         self.clock = Clock()
+        # What the last error said.
+        self.message = ""
         self.ids: dict[str, str] = {}
         self.names: dict[str, str] = {}
 
@@ -97,6 +73,10 @@ class Side:
     def id(self, name: str) -> str:
         """The id of what is so named; what is named nothing known is an id by itself."""
         return self.ids.get(name, name)
+
+    def filled(self, text: str) -> str:
+        """A text in which names in double angles stand for ids."""
+        return re.sub("<<(.*?)>>", lambda found: self.id(found[1]), text)
 
     def name(self, made: str | None) -> str | None:
         return None if made is None else self.names.get(str(made), str(made))
@@ -113,20 +93,23 @@ class Side:
         """What a method answers, or its error, in common words."""
         store = self.tracking if target == "tracking" else self.registry
         self.clock.begin()
+        # The SQL registry asks that address for logged models.
+        mlflow.set_tracking_uri(self.uri)
         try:
             answer = getattr(store, method)(*args, **kwargs)
         except MlflowException as error:
+            self.message = str(error)
             return ("error", error.error_code)
-        except TypeError:
-            return ("error", "type")
         return answer
 
-    def told(self, value: Any) -> Any:
+    def in_common_words(self, value: Any) -> Any:
         """An answer in common words."""
         if isinstance(value, PagedList):
-            return ([self.told(item) for item in value], value.token is not None)
+            return ([self.in_common_words(item) for item in value], value.token is not None)
+        if isinstance(value, str):
+            return self.address(self.name(value))
         if isinstance(value, (list, tuple)):
-            return [self.told(item) for item in value]
+            return [self.in_common_words(item) for item in value]
         for kind, tell in TELLERS.items():
             if isinstance(value, kind):
                 return tell(self, value)
@@ -161,8 +144,8 @@ def tell_experiment(side: Side, it: Experiment) -> Any:
         "location": side.address(it.artifact_location),
         "stage": it.lifecycle_stage,
         "tags": dict(sorted(it.tags.items())),
-        "created": side.clock.told(it.creation_time),
-        "updated": side.clock.told(it.last_update_time),
+        "created": side.clock.step_of(it.creation_time),
+        "updated": side.clock.step_of(it.last_update_time),
         "workspace": it.workspace,
     }
 
@@ -209,8 +192,8 @@ def tell_model(side: Side, it: LoggedModel) -> Any:
         "experiment": side.name(it.experiment_id),
         "name": it.name,
         "location": side.address(it.artifact_location),
-        "created": side.clock.told(it.creation_timestamp),
-        "updated": side.clock.told(it.last_updated_timestamp),
+        "created": side.clock.step_of(it.creation_timestamp),
+        "updated": side.clock.step_of(it.last_updated_timestamp),
         "type": it.model_type,
         "run": side.name(it.source_run_id),
         "status": str(it.status),
@@ -227,18 +210,21 @@ def tell_version(side: Side, it: ModelVersion) -> Any:
     return {
         "name": it.name,
         "version": int(it.version),
-        "created": side.clock.told(it.creation_timestamp),
-        "updated": side.clock.told(it.last_updated_timestamp),
+        "created": side.clock.step_of(it.creation_timestamp),
+        "updated": side.clock.step_of(it.last_updated_timestamp),
         "description": it.description,
         "user": it.user_id,
         "stage": it.current_stage,
-        "source": it.source,
+        "source": side.address(it.source),
         "run": side.name(it.run_id),
         "status": it.status,
         "message": it.status_message,
         "tags": dict(sorted(it.tags.items())),
         "link": it.run_link,
         "aliases": sorted(it.aliases),
+        "model": side.name(it.model_id),
+        "params": it.params,
+        "metrics": it.metrics,
         "workspace": it.workspace,
     }
 
@@ -246,8 +232,8 @@ def tell_version(side: Side, it: ModelVersion) -> Any:
 def tell_registered(side: Side, it: RegisteredModel) -> Any:
     return {
         "name": it.name,
-        "created": side.clock.told(it.creation_timestamp),
-        "updated": side.clock.told(it.last_updated_timestamp),
+        "created": side.clock.step_of(it.creation_timestamp),
+        "updated": side.clock.step_of(it.last_updated_timestamp),
         "description": it.description,
         "latest": sorted((tell_version(side, one) for one in it.latest_versions), key=str),
         "tags": dict(sorted(it.tags.items())),
@@ -282,9 +268,11 @@ class Pair:
         shutil.copy(template, database)
         sql = f"sqlite:///{database}"
         root = f"{folder}/artifacts"
-        self.theirs = Side(SqlTracking(sql, root), SqlRegistry(sql), root, str(template.parent))
+        stores = SqlTracking(sql, root), SqlRegistry(sql)
+        self.theirs = Side(sql, *stores, root, str(template.parent))
         own = f"tracklite://{folder}/runs.tracklite"
-        self.ours = Side(TrackliteTrackingStore(own), TrackliteRegistryStore(own), own)
+        stores = TrackliteTrackingStore(own), TrackliteRegistryStore(own)
+        self.ours = Side(own, *stores, own)
         for side in self.sides:
             side.clock.begin()
             side.note("default", "0")

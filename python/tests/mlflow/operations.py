@@ -32,7 +32,7 @@ EXPERIMENTS = ["one", "One", "two/three", "two_three"]
 MODELS = ["churn", "Churn", "cat.schema.model", "fraud"]
 ALIASES = ["Champion", "champion", "challenger"]
 STAGES = ["None", "Staging", "production", "Archived"]
-VIEWS = [ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL]
+VIEWS = [*[ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL] * 8, 99, None]
 
 
 class Operations:
@@ -44,18 +44,20 @@ class Operations:
         self.runs: list[str] = []
         self.models: list[str] = []
         self.time = 1_600_000_000_000
-        self.forced: str | None = None
-        # Which were deleted at any time, and in which experiment a logged model is.
+        # Which were deleted at any time, and in which experiment a run or logged model is.
         self.deleted: set[str] = set()
         self.home: dict[str, str] = {}
+        # Which run a logged model is of.
+        self.sources: dict[str, str | None] = {}
+        # Which runs have logged to logged models, or were given datasets.
+        self.binding: set[str] = set()
 
-    def was_deleted(self, model: str) -> bool:
-        """Whether a logged model or its experiment was deleted, once at least."""
-        return model in self.deleted or self.home.get(model, "") in self.deleted
-
-    def kind(self, names: list[str]) -> str:
-        """One of these kinds of operations, unless one is due."""
-        return self.forced or str(self.pick(names))
+    def was_deleted(self, made: str) -> bool:
+        """Whether a run, a logged model or where it belongs was deleted, once at least."""
+        if made in self.deleted or self.home.get(made) in self.deleted:
+            return True
+        source = self.sources.get(made)
+        return source is not None and self.was_deleted(source)
 
     def pick(self, items: list[Any]) -> Any:
         return self.random.choice(items)
@@ -89,11 +91,41 @@ class Operations:
             else self.pick(self.models)
         )
 
+    def living_model(self) -> str | None:
+        """A logged model that was not deleted, if there is one."""
+        return self._living(self.models)
+
+    def living_run(self) -> str | None:
+        """A run that was not deleted, if there is one."""
+        return self._living(self.runs)
+
+    def _living(self, made: list[str]) -> str | None:
+        living = [one for one in made if not self.was_deleted(one)]
+        return self.pick(living) if living else None
+
     def metric(self) -> Metric:
         time = 1_600_000_000_000 + self.random.randrange(3)
         if self.chance(0.02):
             time = -1
         return Metric(self.key(), self.pick(NUMBERS), time, self.random.randrange(-1, 3))
+
+    def model_metric(self, model: str) -> Metric:
+        """A value for a logged model, whose key, time and step are not drawn again.
+
+        To SQL they and the run are what a value is, for us the value counts as well. Steps grow
+        with times, by which SQL finds the latest.
+        """
+        dataset, digest = self.pick([(None, None), ("train", "d1"), ("test", "d2")])
+        time = self.later()
+        return Metric(
+            self.pick(["loss", "Loss"]),
+            self.pick(NUMBERS),
+            time,
+            time - 1_600_000_000_005,
+            model_id=model,
+            dataset_name=dataset,
+            dataset_digest=digest,
+        )
 
     def tags(self, kind: type) -> list[Any]:
         return [kind(self.key(), self.pick(TEXTS)) for _ in range(self.random.randrange(3))]
@@ -143,6 +175,10 @@ class Operations:
             lambda: self.comparison_of_text("status"),
             lambda: self.comparison_of_text("attributes.run_name"),
             lambda: self.comparison_of_text("user_id"),
+            lambda: f"run_id {self.pick(['=', '!='])} '<<{self.run()}>>'",
+            lambda: f"run_id IN ('<<{self.run()}>>', '<<{self.run()}>>')",
+            lambda: f"run_id NOT IN ('<<{self.run()}>>')",
+            lambda: f"artifact_uri {self.pick(['LIKE', 'ILIKE'])} '%<<{self.run()}>>/artifacts'",
             lambda: self.comparison_of_number(self.pick(["start_time", "attr.end_time"])),
             lambda: self.comparison_of_text(
                 f"datasets.{self.pick(['name', 'digest', 'context'])}", lists=True

@@ -227,3 +227,21 @@ def test_nested_runs_of_several_processes(tracking: str, way: str) -> None:
     client = MlflowClient()
     assert all(len(client.get_metric_history(run, "loss")) == 100 for run in found["run_id"])
     assert len(client.get_metric_history(parent.info.run_id, "parent")) == 100
+
+
+def test_the_registry_may_lie_in_a_file_of_its_own(
+    tracking: str, tmp_path: Path, data: tuple[pd.DataFrame, pd.Series]
+) -> None:
+    registry = f"tracklite:{tmp_path}/registry.tracklite"
+    mlflow.set_registry_uri(registry)
+    features, labels = data
+    model = LogisticRegression(max_iter=1000).fit(features, labels)
+    with mlflow.start_run() as run:
+        mlflow.sklearn.log_model(model, name="model", registered_model_name="apart")
+    client = MlflowClient()
+    version = client.get_model_version("apart", "1")
+    assert version.run_id == run.info.run_id
+    assert MlflowClient(tracking, tracking).search_registered_models() == []
+    assert [it.name for it in MlflowClient(registry).search_registered_models()] == ["apart"]
+    loaded = mlflow.sklearn.load_model("models:/apart/1")
+    assert (loaded.predict(features) == model.predict(features)).all()

@@ -111,6 +111,11 @@ def owner_of(path: str) -> tuple[Owner, str] | None:
     return None
 
 
+def is_model(text: str) -> bool:
+    """Whether a text can be the id of a logged model."""
+    return _MODEL.fullmatch(text) is not None
+
+
 def engine_address(path: str) -> str | None:
     """What the engine calls a path behind the file: `runs:/...` or `models:/m-...`."""
     found = owner_of(path)
@@ -140,7 +145,8 @@ class Root:
                 file, path = split(address)
             except AddressError:
                 return None
-            is_this = file == os.path.abspath(unquote(urlsplit(self.file_address).path))
+            own = unquote(urlsplit(self.file_address).path)
+            is_this = os.path.realpath(file) == os.path.realpath(own)
             return path if is_this else None
         if urlsplit(address).scheme == PROXY_SCHEME and self.is_proxied:
             return urlsplit(address).path.strip("/")

@@ -12,10 +12,10 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.utils.file_utils import create_tmp_dir
 
 from tracklite._tracklite import StoreArtifacts
-from tracklite.exceptions import InvalidStateError, NotFoundError
+from tracklite.exceptions import InvalidStateError, NotFoundError, TrackliteError
 from tracklite.mlflow import address, handles
 from tracklite.mlflow.address import AddressError, Owner
-from tracklite.mlflow.errors import told, translated
+from tracklite.mlflow.errors import as_mlflow_error, translated
 
 
 class TrackliteArtifactRepository(ArtifactRepository):
@@ -32,13 +32,14 @@ class TrackliteArtifactRepository(ArtifactRepository):
     ) -> None:
         super().__init__(artifact_uri, tracking_uri, registry_uri)
         try:
-            self._path, self._inside = address.split(artifact_uri)
-        except AddressError as error:
-            raise told(error) from error
+            path, self._inside = address.split(artifact_uri)
+            self._stored = handles.StoredFile(path, create=False)
+        except (TrackliteError, AddressError) as error:
+            raise as_mlflow_error(error) from error
 
     @property
     def _files(self) -> StoreArtifacts:
-        return handles.handle(self._path).artifacts
+        return self._stored.handle.artifacts
 
     def _place(self, path: str | None) -> tuple[Owner, str] | None:
         """What a path of this repository belongs to, and the path within that."""

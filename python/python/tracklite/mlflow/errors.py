@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -41,27 +42,57 @@ _CODES = {
 }
 
 
-def told(error: Exception, codes: dict[str, int] | None = None) -> MlflowException:
+def as_mlflow_error(error: Exception, codes: dict[str, int] | None = None) -> MlflowException:
     """An error as MLflow's own; `codes` are those of some kinds in this place."""
     if isinstance(error, TrackliteError):
         code = (codes or {}).get(error.kind, _CODES.get(error.kind, INTERNAL_ERROR))
         return MlflowException(str(error), error_code=code)
-    return MlflowException(str(error), error_code=INVALID_PARAMETER_VALUE)
+    if _is_of_argument(error):
+        # The engine's notes name the argument; Python 3.10 knows none.
+        parts = [str(error), *getattr(error, "__notes__", ())]
+        return MlflowException(", ".join(parts), error_code=INVALID_PARAMETER_VALUE)
+    return MlflowException(f"{type(error).__name__}: {error}", error_code=INTERNAL_ERROR)
+
+
+def _is_of_argument(error: Exception) -> bool:
+    """Whether an error says that an argument is wrong, and not that a method is.
+
+    A type is wrong where arguments are read: at the border of the engine, which notes the
+    argument, and in MLflow's own checks.
+    """
+    if isinstance(error, (AddressError, ValueError, OverflowError)):
+        return True
+    if not isinstance(error, TypeError):
+        return False
+    has_note = bool(getattr(error, "__notes__", ())) or sys.version_info < (3, 11)
+    return has_note or _raised_in(error) == "mlflow.utils.validation"
+
+
+def _raised_in(error: Exception) -> str:
+    """The module in which an error was raised."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return "" if place is None else str(place.tb_frame.f_globals.get("__name__"))
+
+
+def wrong_argument(message: str) -> MlflowException:
+    """Says that an argument is wrong."""
+    return MlflowException(message, error_code=INVALID_PARAMETER_VALUE)
 
 
 def translated(**codes: int) -> Callable[[Method], Method]:
-    """Makes a method raise MLflow's errors only; `codes` are those of some kinds in it.
-
-    What has the wrong type for the engine, or is too great a number, is a wrong argument.
-    """
+    """Makes a method raise MLflow's errors only; `codes` are those of some kinds in it."""
 
     def wrap(method: Method) -> Method:
         @functools.wraps(method)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             try:
                 return method(*args, **kwargs)
-            except (TrackliteError, AddressError, OverflowError, TypeError) as error:
-                raise told(error, codes) from error
+            except MlflowException:
+                raise
+            except Exception as error:
+                raise as_mlflow_error(error, codes) from error
 
         return wrapped  # type: ignore[return-value]
 
@@ -76,21 +107,26 @@ def left_out(what: str) -> NoReturn:
     )
 
 
-def refuses(base: type, kept: set[str], groups: dict[str, str]) -> Callable[[type], type]:
+def refuses(
+    base: type, kept: set[str], groups: dict[str, str], others: dict[str, str]
+) -> Callable[[type], type]:
     """Makes a class refuse those methods of `base` that it neither has itself nor keeps.
 
-    `groups` says by parts of their names what the refused ones are about.
+    `groups` says by parts of their names what the refused ones are about, and `others` by whole
+    names what those are about that the groups do not reach, or `base` does not declare.
     """
 
     def complete(cls: type) -> type:
+        for name, what in others.items():
+            setattr(cls, name, _refusing(name, what))
         for name in dir(base):
             is_method = callable(getattr(base, name)) and not name.startswith("__")
             is_own = getattr(cls, name) is not getattr(base, name)
             if not is_method or is_own or name in kept:
                 continue
-            what = next((told for part, told in groups.items() if part in name), None)
-            if what is not None:
-                setattr(cls, name, _refusing(name, what))
+            found = [group for part, group in groups.items() if part in name]
+            if found:
+                setattr(cls, name, _refusing(name, found[0]))
         return cls
 
     return complete

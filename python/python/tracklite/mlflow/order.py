@@ -30,6 +30,14 @@ _PARSERS = {
 }
 
 
+def _field_of(name: str) -> str:
+    """The field that a name means, of which some have several."""
+    return _OTHER_NAMES.get(name, str(SearchUtils.translate_key_alias(name)))
+
+
+_OTHER_NAMES = {"timestamp": "last_updated_timestamp"}
+
+
 def first_of_each(order_by: Sequence[str] | None) -> list[str]:
     """An order of experiments without fields that come again: to MLflow they change nothing."""
     kept: dict[object, str] = {}
@@ -65,8 +73,8 @@ def _is_repeated(what: str, filter_string: str | None, order_by: Sequence[str]) 
     parse_filter, parse_item = _PARSERS[what]
     try:
         parse_filter(filter_string)
-        # The direction comes last.
-        fields = [parse_item(item)[:-1] for item in order_by]
+        # The direction comes last, and before it the name of the field.
+        fields = [(*parse_item(item)[:-2], _field_of(parse_item(item)[-2])) for item in order_by]
     except MlflowException:
         return False
     return len(set(fields)) < len(fields)

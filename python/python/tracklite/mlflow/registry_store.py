@@ -6,6 +6,7 @@ import os
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import (
     ModelVersion,
     ModelVersionTag,
@@ -27,6 +28,7 @@ from mlflow.store.model_registry import (
     SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD,
 )
 from mlflow.store.model_registry.abstract_store import AbstractStore
+from mlflow.tracking.client import MlflowClient
 from mlflow.utils.validation import (
     _validate_model_alias_name,
     _validate_model_alias_name_reserved,
@@ -38,17 +40,22 @@ from mlflow.utils.validation import (
     _validate_tag_name,
 )
 
-from tracklite.exceptions import AlreadyExistsError, TrackliteError
+from tracklite.exceptions import AlreadyExistsError, NotFoundError, TrackliteError
 from tracklite.mlflow import address, entities, handles
 from tracklite.mlflow.address import AddressError
-from tracklite.mlflow.errors import refuses, told, translated
+from tracklite.mlflow.arguments import check_max_results, tag_pairs, tag_text
+from tracklite.mlflow.errors import as_mlflow_error, refuses, translated, wrong_argument
 from tracklite.mlflow.order import repeated_fields
-from tracklite.mlflow.tracking_base import check_max_results, pairs
 
 LATEST = "latest"
 
 
-@refuses(AbstractStore, {"list_webhooks_by_event"}, {"webhook": "webhooks"})
+@refuses(
+    AbstractStore,
+    {"list_webhooks_by_event"},
+    {"webhook": "webhooks"},
+    {"link_prompts_to_trace": "traces"},
+)
 class TrackliteRegistryStore(AbstractStore):
     """Registered models and their versions in one file, named by `tracklite:///folder/file`.
 
@@ -58,18 +65,20 @@ class TrackliteRegistryStore(AbstractStore):
 
     def __init__(self, store_uri: str | None = None, tracking_uri: str | None = None) -> None:
         super().__init__(store_uri, tracking_uri)
+        # In a server the runs are where it keeps them, whatever else the process is told.
+        self._tracking_uri = os.environ.get("_MLFLOW_SERVER_FILE_STORE") or tracking_uri
         if not store_uri:
             raise MlflowException.invalid_parameter_value("The address of a file is missing.")
         try:
-            self._path = address.file_of(store_uri)
-            own = handles.handle(self._path, create=True).store.address
+            path = address.file_of(store_uri)
+            self._stored = handles.StoredFile(path, create=True)
         except (TrackliteError, AddressError) as error:
-            raise told(error) from error
-        self._root = address.Root(own, _served_root(self._path))
+            raise as_mlflow_error(error) from error
+        self._root = address.Root(self._file.store.address, _served_root(path))
 
     @property
     def _file(self) -> handles.Handle:
-        return handles.handle(self._path)
+        return self._stored.handle
 
     def list_webhooks_by_event(self, *args: Any, **kwargs: Any) -> PagedList[Any]:
         """None: there are no webhooks, which a server asks for at each change."""
@@ -88,7 +97,7 @@ class TrackliteRegistryStore(AbstractStore):
         for tag in tags or ():
             _validate_registered_model_tag(tag.key, tag.value)
         try:
-            value = self._file.registry.create(name, description, pairs(tags))
+            value = self._stored.present.registry.create(name, description, tag_pairs(tags))
         except AlreadyExistsError:
             known = self.get_registered_model(name)
             handle_resource_already_exist_error(
@@ -155,7 +164,7 @@ class TrackliteRegistryStore(AbstractStore):
         """Sets a tag of a registered model."""
         _validate_model_name(name)
         _validate_registered_model_tag(tag.key, tag.value)
-        self._file.registry.set_tag(name, tag.key, str(tag.value))
+        self._file.registry.set_tag(name, tag.key, tag_text(tag))
 
     @translated()
     def delete_registered_model_tag(self, name: str, key: str) -> None:
@@ -180,17 +189,47 @@ class TrackliteRegistryStore(AbstractStore):
         _validate_model_name(name)
         for tag in tags or ():
             _validate_model_version_tag(tag.key, tag.value)
-        value = self._file.versions.create(
+        if not isinstance(source, str):
+            raise wrong_argument(f"Invalid value {source!r} for source: a text is due")
+        files, run, model = self._files_at(source), run_id or None, model_id or None
+        named = source.removeprefix("models:/")
+        elsewhere = self._model_elsewhere(model or named, is_due=model is not None)
+        if elsewhere is not None:
+            run, model = run or elsewhere.source_run_id, None
+            files = elsewhere.artifact_location if elsewhere.model_id == named else files
+        value = self._stored.present.versions.create(
             name,
             source,
-            self._files_at(source),
-            run_id or None,
+            files,
+            run,
             run_link,
-            model_id or None,
+            model,
             description,
-            pairs(tags),
+            tag_pairs(tags),
         )
         return entities.version(value, with_aliases=True)
+
+    def _model_elsewhere(self, model_id: str, *, is_due: bool) -> LoggedModel | None:
+        """A logged model that is not in this file, but where the runs are, if they are elsewhere.
+
+        One that is due and nowhere is told before the source is looked at.
+        """
+        try:
+            self._file.logged_models.get(model_id, False)
+            return None
+        except NotFoundError:
+            if address.is_model(model_id) and not self._is_own(self._tracking_uri):
+                return MlflowClient(self._tracking_uri).get_logged_model(model_id)
+            if is_due:
+                raise
+            return None
+
+    def _is_own(self, uri: str | None) -> bool:
+        """Whether an address is that of this file; none at all counts as such."""
+        if not uri or not address.is_own(uri):
+            return not uri
+        own = address.file_of(self._file.store.address)
+        return os.path.realpath(address.file_of(uri)) == os.path.realpath(own)
 
     def _files_at(self, source: str) -> str:
         """The source in the engine's words where it leads into this file."""
@@ -303,7 +342,7 @@ class TrackliteRegistryStore(AbstractStore):
         _validate_model_name(name)
         number = _version_number(name, version)
         _validate_model_version_tag(tag.key, tag.value)
-        self._file.versions.set_tag(name, number, tag.key, str(tag.value))
+        self._file.versions.set_tag(name, number, tag.key, tag_text(tag))
 
     @translated()
     def delete_model_version_tag(self, name: str, version: int | str, key: str) -> None:
@@ -366,5 +405,5 @@ def _served_root(path: str) -> str | None:
     destination = os.environ.get("_MLFLOW_SERVER_ARTIFACT_DESTINATION", "")
     if not root or not address.is_own(destination):
         return None
-    file = os.path.abspath(unquote(urlsplit(destination).path))
-    return root if file == path else None
+    file = os.path.realpath(unquote(urlsplit(destination).path))
+    return root if file == os.path.realpath(path) else None

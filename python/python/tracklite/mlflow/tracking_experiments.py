@@ -17,20 +17,26 @@ from mlflow.utils.validation import (
 )
 
 from tracklite.mlflow import entities
-from tracklite.mlflow.errors import translated
-from tracklite.mlflow.order import first_of_each
-from tracklite.mlflow.tracking_base import (
-    TrackingBase,
+from tracklite.mlflow.arguments import (
     check_max_results,
     experiment_number,
-    pairs,
+    tag_pairs,
+    tag_text,
 )
+from tracklite.mlflow.errors import translated, wrong_argument
+from tracklite.mlflow.order import first_of_each
+from tracklite.mlflow.tracking_base import TrackingBase
 
 VIEWS = {
     ViewType.ACTIVE_ONLY: "active",
     ViewType.DELETED_ONLY: "deleted",
     ViewType.ALL: "all",
 }
+
+
+def view_word(view_type: int) -> str:
+    """The engine's word for what a search looks at; nothing is in a view that MLflow lacks."""
+    return VIEWS.get(view_type, "active")
 
 
 class TrackingExperiments(TrackingBase):
@@ -49,14 +55,14 @@ class TrackingExperiments(TrackingBase):
         """Creates an experiment; gives its id."""
         _validate_experiment_name(name)
         for tag in tags or ():
-            _validate_experiment_tag(tag.key, tag.value)
+            _check_tag(tag)
         location = artifact_location or self._default_location
-        known = pairs(tags)
+        known = tag_pairs(tags)
         if location:
             location = resolve_uri_if_local(location)
             _validate_experiment_artifact_location_length(location)
             known.append((entities.LOCATION_TAG, location))
-        return str(self._file.experiments.create(name, known))
+        return str(self._present_file.experiments.create(name, known))
 
     @translated()
     def get_experiment(self, experiment_id: str | None) -> Experiment:
@@ -89,11 +95,13 @@ class TrackingExperiments(TrackingBase):
         check_max_results(max_results, most=SEARCH_MAX_RESULTS_THRESHOLD)
         found, token = self._file.experiments.search(
             filter_string or "",
-            VIEWS.get(view_type, "active"),
+            view_word(view_type),
             max_results,
             first_of_each(order_by),
             page_token or "",
         )
+        if view_type not in VIEWS:
+            return PagedList([], None)
         return PagedList([self._experiment(value) for value in found], token)
 
     @translated()
@@ -115,13 +123,14 @@ class TrackingExperiments(TrackingBase):
     @translated()
     def set_experiment_tag(self, experiment_id: str, tag: ExperimentTag) -> None:
         """Sets a tag of an experiment."""
-        _validate_experiment_tag(tag.key, tag.value)
+        _check_tag(tag)
         number = self._known_experiment(experiment_id)[0]
-        self._file.experiments.set_tag(number, tag.key, str(tag.value))
+        self._file.experiments.set_tag(number, tag.key, tag_text(tag))
 
     @translated()
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Deletes a tag of an experiment, which must be there."""
+        _check_not_reserved(key)
         self._file.experiments.delete_tag(self._known_experiment(experiment_id)[0], key)
 
     @translated()
@@ -132,3 +141,16 @@ class TrackingExperiments(TrackingBase):
                 f"No deleted Experiment with id={value[0]} exists", RESOURCE_DOES_NOT_EXIST
             )
         self._file.store.purge(([], [value[0]], []))
+
+
+def _check_tag(tag: ExperimentTag) -> None:
+    _validate_experiment_tag(tag.key, tag.value)
+    _check_not_reserved(tag.key)
+
+
+def _check_not_reserved(key: str) -> None:
+    """Raises for the tag that says where artifacts are: those of runs that are there would move."""
+    if key == entities.LOCATION_TAG:
+        raise wrong_argument(
+            f"The tag {key!r} is reserved: it keeps the artifact location of an experiment."
+        )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import islice
+
 from mlflow.entities import Metric
 from mlflow.entities.metric import MetricWithRunId
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.utils.search_utils import SearchUtils
 
-from tracklite.mlflow.errors import translated
+from tracklite.mlflow.errors import translated, wrong_argument
 from tracklite.mlflow.tracking_base import TrackingBase
 
 Point = tuple[float, int, int]
@@ -27,6 +28,7 @@ class TrackingHistories(TrackingBase):
         page_token: str | None = None,
     ) -> PagedList[Metric]:
         """All values of a metric by time, step and value, or a page of them."""
+        _check_not_negative(max_results)
         offset = SearchUtils.parse_start_offset_from_page_token(page_token)
         points, has_more = self._file.histories.get(run_id, metric_key, offset, max_results)
         token = SearchUtils.create_page_token(offset + max_results) if has_more else None
@@ -37,6 +39,7 @@ class TrackingHistories(TrackingBase):
         self, run_ids: list[str], metric_key: str, max_results: int
     ) -> list[MetricWithRunId]:
         """The values of a metric of several runs, run by run by id."""
+        _check_not_negative(max_results)
         found = self._file.histories.bulk(list(run_ids), metric_key, max_results)
         return [
             MetricWithRunId(run_id=run_id, metric=_metric(metric_key, point))
@@ -55,10 +58,9 @@ class TrackingHistories(TrackingBase):
     ) -> list[MetricWithRunId]:
         """An even sample of the values of a metric of each of these runs, by step."""
         if (start_step is None) != (end_step is None):
-            raise MlflowException(
+            raise wrong_argument(
                 "Both start_step and end_step must be specified together, or neither may be"
-                " specified.",
-                INVALID_PARAMETER_VALUE,
+                " specified."
             )
         steps = None if start_step is None or end_step is None else (start_step, end_step)
         most = max(1, max_results)
@@ -73,21 +75,30 @@ class TrackingHistories(TrackingBase):
         self, run_id: str, metric_key: str, steps: list[int], max_results: int
     ) -> list[MetricWithRunId]:
         """The values of a metric at these steps, by step, time and value."""
+        _check_not_negative(max_results)
         wanted = set(steps)
-        points, _ = self._file.histories.get(run_id, metric_key, 0, None)
-        found = sorted(
-            (point for point in points if point[2] in wanted),
-            key=lambda point: (point[2], point[1]),
-        )
+        if not wanted:
+            return []
+        # A sample of as many points as may be is all of them, in this order.
+        span = (min(wanted), max(wanted))
+        points = self._file.histories.sample(run_id, metric_key, sys.maxsize, span)
+        found = (point for point in points if point[2] in wanted)
         return [
             MetricWithRunId(run_id=run_id, metric=_metric(metric_key, point))
-            for point in found[:max_results]
+            for point in islice(found, max_results)
         ]
 
     @translated()
     def get_max_step_for_metric(self, run_id: str, metric_key: str) -> int:
         """The greatest step of a metric, 0 if it has no value."""
         return self._file.histories.greatest_step(run_id, metric_key) or 0
+
+
+def _check_not_negative(max_results: int | None) -> None:
+    if max_results is not None and max_results < 0:
+        raise wrong_argument(
+            f"Invalid value {max_results!r} for parameter 'max_results': it is negative"
+        )
 
 
 def _metric(key: str, point: Point) -> Metric:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterable
 from typing import Any
 
 from mlflow.entities import (
@@ -11,21 +13,20 @@ from mlflow.entities import (
     LoggedModelStatus,
     LoggedModelTag,
 )
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking import SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS
 from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.validation import _validate_logged_model_name, _validate_tag
 
-from tracklite.mlflow.errors import translated
-from tracklite.mlflow.tracking_base import (
-    TrackingBase,
+from tracklite.mlflow.arguments import (
+    check_max_results,
     experiment_number,
     experiment_numbers,
-    pairs,
+    valued_pairs,
 )
+from tracklite.mlflow.errors import translated, wrong_argument
+from tracklite.mlflow.tracking_base import TrackingBase
 
 
 class TrackingModels(TrackingBase):
@@ -43,13 +44,13 @@ class TrackingModels(TrackingBase):
     ) -> LoggedModel:
         """Creates a logged model, which is pending."""
         _validate_logged_model_name(name)
-        value = self._file.logged_models.create(
+        value = self._present_file.logged_models.create(
             experiment_number(experiment_id),
             name or None,
             model_type,
             source_run_id or None,
-            pairs(params),
-            pairs(tags),
+            valued_pairs("param", params),
+            valued_pairs("tag", tags),
         )
         return self._logged_model(value)
 
@@ -66,12 +67,12 @@ class TrackingModels(TrackingBase):
     @translated()
     def log_logged_model_params(self, model_id: str, params: list[LoggedModelParameter]) -> None:
         """Sets params of a logged model, once and for all."""
-        self._file.logged_models.log_params(model_id, pairs(params))
+        self._file.logged_models.log_params(model_id, valued_pairs("param", params))
 
     @translated()
     def set_logged_model_tags(self, model_id: str, tags: list[LoggedModelTag]) -> None:
         """Sets tags of a logged model."""
-        self._file.logged_models.set_tags(model_id, pairs(tags))
+        self._file.logged_models.set_tags(model_id, valued_pairs("tag", tags))
 
     @translated()
     def delete_logged_model_tag(self, model_id: str, key: str) -> None:
@@ -85,6 +86,7 @@ class TrackingModels(TrackingBase):
 
     @translated()
     def _hard_delete_logged_model(self, model_id: str) -> None:
+        self._file.logged_models.delete(model_id)
         self._file.store.purge(([], [], [model_id]))
 
     @translated()
@@ -105,16 +107,15 @@ class TrackingModels(TrackingBase):
     ) -> PagedList[LoggedModel]:
         """A page of the logged models that a filter finds, in an order."""
         if datasets and not all(dataset.get("dataset_name") for dataset in datasets):
-            raise MlflowException(
-                "`dataset_name` in the `datasets` clause must be specified.",
-                INVALID_PARAMETER_VALUE,
-            )
+            raise wrong_argument("`dataset_name` in the `datasets` clause must be specified.")
+        if max_results:
+            check_max_results(max_results, most=sys.maxsize)
         found, token = self._file.logged_models.search(
             experiment_numbers(experiment_ids),
             filter_string or "",
             [(it["dataset_name"], it.get("dataset_digest")) for it in datasets or ()],
             max_results or SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT,
-            [_order_item(item) for item in order_by or ()],
+            _order(order_by or ()),
             page_token or "",
         )
         return PagedList([self._logged_model(value) for value in found], token)
@@ -125,7 +126,7 @@ class TrackingModels(TrackingBase):
         from mlflow.models import Model
 
         if not isinstance(mlflow_model, Model):
-            raise TypeError(
+            raise wrong_argument(
                 f"Argument 'mlflow_model' should be mlflow.models.Model, got '{type(mlflow_model)}'"
             )
         tags = self._file.runs.get(run_id)[3]
@@ -135,7 +136,20 @@ class TrackingModels(TrackingBase):
         self._file.runs.log(run_id, [], [], [(tag.key, tag.value)], [])
 
 
-def _order_item(item: dict[str, Any]) -> tuple[str, bool, tuple[str, str | None] | None]:
-    name, digest = item.get("dataset_name"), item.get("dataset_digest")
-    dataset = (name, digest) if name else None
-    return item["field_name"], item.get("ascending", True), dataset
+_OrderItem = tuple[str, bool, tuple[str, str | None] | None]
+
+
+def _order(order_by: Iterable[dict[str, Any]]) -> list[_OrderItem]:
+    """An order without fields that come again: they change nothing."""
+    kept: dict[object, _OrderItem] = {}
+    for item in order_by:
+        name, digest = item.get("dataset_name"), item.get("dataset_digest")
+        dataset = (name, digest) if name else None
+        field = item["field_name"]
+        same_field = _SAME_FIELDS.get(field, field), dataset
+        kept.setdefault(same_field, (field, item.get("ascending", True), dataset))
+    return list(kept.values())
+
+
+# What MLflow calls by two names.
+_SAME_FIELDS = {"creation_time": "creation_timestamp"}

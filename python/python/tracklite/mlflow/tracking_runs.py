@@ -14,7 +14,6 @@ from mlflow.entities import (
     RunInfo,
     RunStatus,
     RunTag,
-    ViewType,
 )
 from mlflow.entities.dataset_summary import _DatasetSummary
 from mlflow.exceptions import MlflowException
@@ -34,16 +33,18 @@ from mlflow.utils.validation import (
 )
 
 from tracklite.exceptions import InvalidInputError
-from tracklite.mlflow.errors import translated
-from tracklite.mlflow.order import repeated_fields
-from tracklite.mlflow.tracking_base import (
-    TrackingBase,
+from tracklite.mlflow.arguments import (
     check_max_results,
     experiment_number,
     experiment_numbers,
-    pairs,
+    tag_pairs,
+    valued_pairs,
+    whole_number,
 )
-from tracklite.mlflow.tracking_experiments import VIEWS
+from tracklite.mlflow.errors import translated, wrong_argument
+from tracklite.mlflow.order import repeated_fields
+from tracklite.mlflow.tracking_base import TrackingBase
+from tracklite.mlflow.tracking_experiments import VIEWS, view_word
 
 
 class TrackingRuns(TrackingBase):
@@ -61,18 +62,21 @@ class TrackingRuns(TrackingBase):
         """Starts a run."""
         named = next((tag.value for tag in tags or () if tag.key == MLFLOW_RUN_NAME), None)
         if run_name and named and run_name != named:
+            # An experiment that is not there comes before.
+            self._file.experiments.get(experiment_number(experiment_id))
             raise MlflowException(
                 "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with"
                 f" different values (run_name='{run_name}', mlflow.runName='{named}').",
                 INVALID_PARAMETER_VALUE,
             )
         others = [tag for tag in tags or () if tag.key != MLFLOW_RUN_NAME]
-        value = self._file.runs.create(
+        start = None if start_time is None else whole_number("start_time", start_time)
+        value = self._present_file.runs.create(
             experiment_number(experiment_id),
             run_name or named or "",
             user_id or "",
-            start_time,
-            pairs(others),
+            start,
+            tag_pairs(others),
         )
         return self._run(value)
 
@@ -91,7 +95,8 @@ class TrackingRuns(TrackingBase):
     ) -> RunInfo:
         """Changes status, end time and name, those that are given."""
         status = None if run_status is None else RunStatus.to_string(run_status)
-        value = self._file.runs.update(run_id, status, end_time, run_name or None)
+        end = None if end_time is None else whole_number("end_time", end_time)
+        value = self._present_file.runs.update(run_id, status, end, run_name or None)
         return self._info(value)
 
     @translated()
@@ -106,6 +111,7 @@ class TrackingRuns(TrackingBase):
 
     @translated()
     def _hard_delete_run(self, run_id: str) -> None:
+        self._file.runs.delete(run_id)
         self._file.store.purge(([run_id], [], []))
 
     @translated()
@@ -157,11 +163,12 @@ class TrackingRuns(TrackingBase):
         self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
     ) -> None:
         values = [_metric_value(metric) for metric in metrics]
-        texts = [(param.key, str(param.value)) for param in params]
+        texts = valued_pairs("param", params)
         # A name that is no name changes nothing, as in an update of the run.
         tags = [tag for tag in tags if tag.key != MLFLOW_RUN_NAME or tag.value]
         try:
-            self._file.runs.log(run_id, values, texts, pairs(tags), _measured(run_id, metrics))
+            measured = _measured(run_id, metrics)
+            self._file.runs.log(run_id, values, texts, tag_pairs(tags), measured)
         except InvalidInputError as error:
             raise self._param_conflict(run_id, texts) or error from error
 
@@ -192,7 +199,9 @@ class TrackingRuns(TrackingBase):
         _validate_run_id(run_id)
         if datasets is not None:
             if not isinstance(datasets, list):
-                raise TypeError(f"Argument 'datasets' should be a list, got '{type(datasets)}'")
+                raise wrong_argument(
+                    f"Argument 'datasets' should be a list, got '{type(datasets)}'"
+                )
             _validate_dataset_inputs(datasets)
         values = [_dataset_value(dataset) for dataset in datasets or ()]
         given = [model.model_id for model in models or ()]
@@ -219,12 +228,14 @@ class TrackingRuns(TrackingBase):
             found, token = self._file.runs.search(
                 experiment_numbers(experiment_ids),
                 filter_string or "",
-                VIEWS.get(run_view_type, VIEWS[ViewType.ACTIVE_ONLY]),
+                view_word(run_view_type),
                 max_results,
                 order_by or [],
                 page_token or "",
                 self._root.text,
             )
+        if run_view_type not in VIEWS:
+            return [], None
         return [self._run(value, with_model_inputs=False) for value in found], token
 
     @translated()
@@ -239,7 +250,11 @@ class TrackingRuns(TrackingBase):
 
 def _metric_value(metric: Metric) -> tuple[str, float, int, int]:
     """A value of a metric for the engine; a fraction of a millisecond or step is cut off."""
-    return metric.key, float(metric.value), int(metric.timestamp), int(metric.step or 0)
+    time, step = whole_number("timestamp", metric.timestamp), whole_number("step", metric.step or 0)
+    try:
+        return metric.key, float(metric.value), time, step
+    except OverflowError as error:
+        raise wrong_argument(f"The value of {metric.key!r} exceeds any number") from error
 
 
 def _dataset_value(given: DatasetInput) -> tuple[Any, ...]:
@@ -255,7 +270,7 @@ def _dataset_value(given: DatasetInput) -> tuple[Any, ...]:
         dataset.source,
         dataset.schema,
         dataset.profile,
-        [(tag.key, str(tag.value)) for tag in given.tags or ()],
+        tag_pairs(given.tags),
     )
 
 

@@ -7,7 +7,7 @@ from mlflow.store.tracking.abstract_store import AbstractStore
 
 from tracklite.exceptions import TrackliteError
 from tracklite.mlflow.address import AddressError
-from tracklite.mlflow.errors import left_out, refuses, told
+from tracklite.mlflow.errors import as_mlflow_error, refuses
 from tracklite.mlflow.tracking_experiments import TrackingExperiments
 from tracklite.mlflow.tracking_histories import TrackingHistories
 from tracklite.mlflow.tracking_models import TrackingModels
@@ -37,7 +37,18 @@ _LEFT_OUT = {
 _KEPT = {"supports_trace_archival", "log_inputs", "log_outputs"}
 
 
-@refuses(AbstractStore, _KEPT, _LEFT_OUT)
+# What MLflow's own store has, though its abstract store does not declare it.
+_UNDECLARED = {
+    "deprecated_start_trace_v2": "traces",
+    "deprecated_end_trace_v2": "traces",
+    "link_traces_to_run": "traces",
+    "resolve_endpoint_in_scorer": "scorers",
+    "search_entities_by_source": "links between traces and runs",
+    "search_entities_by_destination": "links between traces and runs",
+}
+
+
+@refuses(AbstractStore, _KEPT, _LEFT_OUT, _UNDECLARED)
 class TrackliteTrackingStore(
     TrackingExperiments, TrackingRuns, TrackingHistories, TrackingModels, AbstractStore
 ):
@@ -55,8 +66,4 @@ class TrackliteTrackingStore(
         try:
             self._open(store_uri, artifact_uri)
         except (TrackliteError, AddressError) as error:
-            raise told(error) from error
-
-    def link_traces_to_run(self, trace_ids: list[str], run_id: str) -> None:
-        """Refused: a tracklite file does not keep traces."""
-        left_out("traces")
+            raise as_mlflow_error(error) from error

@@ -1,0 +1,209 @@
+"""Steps with registered models and their versions; and how all steps are drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from differential import Side
+from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
+from operations import ALIASES, KEYS, MODELS, STAGES, TEXTS, Operations
+from steps import Draw, Step, errors, page, page_token
+from steps_experiments import EXPERIMENT_STEPS, create_experiment
+from steps_models import MODEL_STEPS, create_model
+from steps_runs import RUN_STEPS, create_run, log_batch
+
+
+def _on(ops: Operations, method: str, **others: Any) -> Step:
+    name = ops.pick(MODELS)
+    return Step("registry", method, lambda side: {"name": name, **others})
+
+
+def _on_version(ops: Operations, method: str, **others: Any) -> Step:
+    return _on(ops, method, version=ops.pick([1, 2, 3, "1", 9]), **others)
+
+
+def create_registered(ops: Operations, number: int) -> Step:
+    tags = ops.tags(RegisteredModelTag)
+    return _on(ops, "create_registered_model", tags=tags, description=ops.pick(TEXTS))
+
+
+def get_registered(ops: Operations, number: int) -> Step:
+    return _on(ops, "get_registered_model")
+
+
+def describe_registered(ops: Operations, number: int) -> Step:
+    return _on(ops, "update_registered_model", description=ops.pick(TEXTS))
+
+
+def rename_registered(ops: Operations, number: int) -> Step:
+    return _on(ops, "rename_registered_model", new_name=ops.pick([*MODELS, "a/b"]))
+
+
+def delete_registered(ops: Operations, number: int) -> Step:
+    return _on(ops, "delete_registered_model")
+
+
+def latest_versions(ops: Operations, number: int) -> Step:
+    stages = ops.pick([None, [ops.pick(STAGES)], ["nowhere"]])
+    step = _on(ops, "get_latest_versions", stages=stages)
+    step.order = str
+    return step
+
+
+def tag_registered(ops: Operations, number: int) -> Step:
+    tag = RegisteredModelTag(ops.key(), ops.pick(TEXTS))
+    return _on(ops, "set_registered_model_tag", tag=tag)
+
+
+def untag_registered(ops: Operations, number: int) -> Step:
+    return _on(ops, "delete_registered_model_tag", key=ops.pick(KEYS))
+
+
+def create_version(ops: Operations, number: int) -> Step:
+    """Of a source outside of the file, where the run is the one that is given."""
+    name, source = ops.pick(MODELS), ops.pick(["s3://a", "/b", "x"])
+    tags = ops.tags(ModelVersionTag)
+    run, link = ops.pick([None, None, ops.living_run()]), ops.pick([None, "http://r"])
+    model, described = ops.pick([None, None, ops.living_model()]), ops.pick([None, "x"])
+
+    def arguments(side: Side) -> dict[str, Any]:
+        wanted = {"source": source, "tags": tags, "description": described, "run_link": link}
+        ids = {"run_id": side.ids.get(run or ""), "model_id": side.ids.get(model or "")}
+        return {"name": name, **wanted, **ids}
+
+    return Step("registry", "create_model_version", arguments)
+
+
+def create_version_inside(ops: Operations, number: int) -> Step:
+    """Of a run, a logged model or a version, whose run is given: else it is told differently."""
+    name, run, model = ops.pick(MODELS), ops.living_run(), ops.living_model()
+    if run is None or model is None:
+        return create_version(ops, number)
+    version = f"models:/{ops.pick(MODELS)}/{ops.pick([1, 2, 9])}"
+    source = ops.pick([version, f"models:/<<{model}>>", f"runs:/<<{run}>>/model"])
+
+    def arguments(side: Side) -> dict[str, Any]:
+        are_made = run in side.ids and model in side.ids
+        address = side.filled(source) if are_made else "s3://a"
+        return {"name": name, "source": address, "run_id": side.ids.get(run)}
+
+    step = Step("registry", "create_model_version", arguments)
+    step.allowed["a source that leads nowhere"] = errors(
+        "INTERNAL_ERROR", "RESOURCE_DOES_NOT_EXIST"
+    )
+    return step
+
+
+def get_version(ops: Operations, number: int) -> Step:
+    return _on_version(ops, "get_model_version")
+
+
+def describe_version(ops: Operations, number: int) -> Step:
+    return _on_version(ops, "update_model_version", description=ops.pick(TEXTS))
+
+
+def put_into_stage(ops: Operations, number: int) -> Step:
+    stage, archive = ops.pick([*STAGES, "nowhere"]), ops.chance(0.4)
+    wanted = {"stage": stage, "archive_existing_versions": archive}
+    return _on_version(ops, "transition_model_version_stage", **wanted)
+
+
+def delete_version(ops: Operations, number: int) -> Step:
+    return _on_version(ops, "delete_model_version")
+
+
+def tag_version(ops: Operations, number: int) -> Step:
+    tag = ModelVersionTag(ops.key(), ops.pick(TEXTS))
+    return _on_version(ops, "set_model_version_tag", tag=tag)
+
+
+def untag_version(ops: Operations, number: int) -> Step:
+    return _on_version(ops, "delete_model_version_tag", key=ops.pick(KEYS))
+
+
+def set_alias(ops: Operations, number: int) -> Step:
+    alias = ops.pick([*ALIASES, "latest", "v1", "a b"])
+    return _on_version(ops, "set_registered_model_alias", alias=alias)
+
+
+def delete_alias(ops: Operations, number: int) -> Step:
+    return _on(ops, "delete_registered_model_alias", alias=ops.pick(ALIASES))
+
+
+def version_by_alias(ops: Operations, number: int) -> Step:
+    return _on(ops, "get_model_version_by_alias", alias=ops.pick([*ALIASES, "latest"]))
+
+
+def download_address(ops: Operations, number: int) -> Step:
+    step = _on_version(ops, "get_model_version_download_uri")
+    step.allowed["the download address of a version"] = lambda theirs, ours: (
+        isinstance(theirs, str) and isinstance(ours, str) and ours.startswith("<root>/")
+    )
+    return step
+
+
+def search_registered(ops: Operations, number: int) -> Step:
+    order = ops.ordered(["name", "timestamp", "last_updated_timestamp"])
+    return _search(ops, "search_registered_models", ops.registered_filter(), order)
+
+
+def search_versions(ops: Operations, number: int) -> Step:
+    order = ops.ordered(["name", "version_number", "creation_timestamp"])
+    return _search(ops, "search_model_versions", ops.version_filter(), order)
+
+
+def _search(ops: Operations, method: str, text: str, order: list[str]) -> Step:
+    most, token = ops.pick([1, 2, 100]), page_token(ops)
+
+    def arguments(side: Side) -> dict[str, Any]:
+        wanted = {"filter_string": side.filled(text), "order_by": order, **token}
+        return {"max_results": most, **wanted}
+
+    return Step("registry", method, arguments)
+
+
+REGISTRY_STEPS: list[tuple[int, Draw]] = [
+    (1, create_registered),
+    (1, get_registered),
+    (1, describe_registered),
+    (1, rename_registered),
+    (1, delete_registered),
+    (1, latest_versions),
+    (1, tag_registered),
+    (1, untag_registered),
+    (4, create_version),
+    (2, create_version_inside),
+    (1, get_version),
+    (1, describe_version),
+    (1, put_into_stage),
+    (1, delete_version),
+    (1, tag_version),
+    (1, untag_version),
+    (2, set_alias),
+    (1, delete_alias),
+    (1, version_by_alias),
+    (2, download_address),
+    (4, search_registered),
+    (4, search_versions),
+]
+
+GROUPS = [(4, EXPERIMENT_STEPS), (14, RUN_STEPS), (6, MODEL_STEPS), (8, REGISTRY_STEPS)]
+
+# With something there to begin with, more of what follows means something.
+FIRST: list[Draw] = [
+    *[create_experiment] * 2,
+    *[create_run] * 3,
+    *[create_model] * 2,
+    *[create_registered] * 3,
+    *[create_version] * 3,
+    *[log_batch] * 3,
+]
+
+
+def draw(ops: Operations, number: int) -> Step:
+    """The next step."""
+    if number < len(FIRST):
+        return FIRST[number](ops, number)
+    (group,) = ops.random.choices([steps for _, steps in GROUPS], [part for part, _ in GROUPS])
+    (step,) = ops.random.choices([step for _, step in group], [part for part, _ in group])
+    return step(ops, number)
