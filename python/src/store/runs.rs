@@ -12,7 +12,7 @@ use tracklite::{
 use super::logged_models::logged_model_metric;
 use super::values::{
     DatasetValue, MetricValue, ModelMetricValue, PageValue, RunInfoValue, RunValue, dataset_input,
-    run_id, run_info_value, run_value,
+    logged_model_id, run_id, run_info_value, run_value,
 };
 use super::{Store, milliseconds, view};
 use crate::detach::detached;
@@ -124,9 +124,13 @@ impl StoreRuns {
     ) -> PyResult<()> {
         let log = || {
             let run = self.run(run)?;
+            if !measured.is_empty() {
+                // MLflow looks at the run first.
+                check_active(&run)?;
+            }
             let mut batch = Batch::new();
             for (model, metric) in measured {
-                batch.logged_model_metric(model.parse()?, logged_model_metric(metric)?);
+                batch.logged_model_metric(logged_model_id(&model)?, logged_model_metric(metric)?);
             }
             for (key, value, time, step) in &metrics {
                 let point = MetricPoint { step: *step, time: milliseconds(*time)?, value: *value };

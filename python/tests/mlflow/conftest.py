@@ -42,7 +42,8 @@ def _mlflow_as_it_was() -> Iterator[None]:
         mlflow.end_run()
     mlflow.set_tracking_uri(None)
     mlflow.set_registry_uri(None)
-    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+    for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"):
+        os.environ.pop(name, None)
     mlflow.tracking.fluent._active_experiment_id = None
 
 

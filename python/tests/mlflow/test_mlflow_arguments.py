@@ -69,8 +69,8 @@ NUMBERS: list[tuple[str, Call]] = [
     ("timestamp", lambda it: it.tracking.log_metric(it.run, Metric("a", 1.0, 2**70, 0))),
     ("'a'", lambda it: it.tracking.log_metric(it.run, Metric("a", 10**400, 0, 0))),
     ("start_time", lambda it: it.tracking.create_run("0", "ann", 2**70, [], "r")),
-    ("start_time", lambda it: it.tracking.create_run("0", "ann", "x", [], "r")),
-    ("end_time", lambda it: it.tracking.update_run_info(it.run, None, math.inf, None)),
+    ("start_time", lambda it: it.tracking.create_run("0", "ann", "x", [], "r")),  # type: ignore[arg-type]
+    ("end_time", lambda it: it.tracking.update_run_info(it.run, None, math.inf, None)),  # type: ignore[arg-type]
     ("max_results", lambda it: it.tracking.search_logged_models(["0"], max_results=-1)),
     ("max_results", lambda it: it.tracking.get_metric_history(it.run, "a", max_results=-1)),
     ("max_results", lambda it: it.tracking.get_metric_history_bulk([it.run], "a", -1)),
@@ -89,8 +89,8 @@ def test_fractions_of_steps_and_times_are_cut_off(stores: Stores) -> None:
     stores.tracking.log_metric(stores.run, Metric("a", 1.0, 5.9, -1.5))
     (point,) = stores.tracking.get_metric_history(stores.run, "a")
     assert (point.timestamp, point.step) == (5, -1)
-    assert stores.tracking.create_run("0", "ann", 7.5, [], "r").info.start_time == 7
-    assert stores.tracking.update_run_info(stores.run, None, 8.5, None).end_time == 8
+    assert stores.tracking.create_run("0", "ann", 7.5, [], "r").info.start_time == 7  # type: ignore[arg-type]
+    assert stores.tracking.update_run_info(stores.run, None, 8.5, None).end_time == 8  # type: ignore[arg-type]
 
 
 TEXTS: list[Call] = [
@@ -113,7 +113,7 @@ def test_a_text_that_is_no_unicode_is_a_wrong_argument(stores: Stores, number: i
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 knows no notes of exceptions")
 def test_the_engine_names_the_argument_that_it_refuses(stores: Stores) -> None:
-    code, message = _code_of(lambda it: it.tracking.create_run("0", 5, 1, [], "r"), stores)
+    code, message = _code_of(lambda it: it.tracking.create_run("0", 5, 1, [], "r"), stores)  # type: ignore[arg-type]
     assert code == "INVALID_PARAMETER_VALUE" and "'user'" in message
     code, message = _code_of(lambda it: it.tracking.set_tag(it.run, RunTag("a", LONE)), stores)
     assert code == "INVALID_PARAMETER_VALUE" and "'tags'" in message
@@ -123,7 +123,7 @@ def test_the_engine_names_the_argument_that_it_refuses(stores: Stores) -> None:
 INSIDE: list[Call] = [
     lambda it: it.tracking.update_run_info(it.run, 99, None, None),
     lambda it: it.tracking.search_logged_models(["0"], order_by=[{}]),
-    lambda it: it.tracking.search_logged_models(["0"], order_by=["name"]),
+    lambda it: it.tracking.search_logged_models(["0"], order_by=["name"]),  # type: ignore[list-item]
     lambda it: it.tracking.set_tag(it.run, None),
 ]
 
@@ -144,9 +144,9 @@ def test_a_bug_is_no_wrong_argument() -> None:
 
 
 WRONG_KINDS: list[Call] = [
-    lambda it: it.registry.create_model_version("reg", None),
+    lambda it: it.registry.create_model_version("reg", None),  # type: ignore[arg-type]
     lambda it: it.tracking.record_logged_model(it.run, 5),
-    lambda it: it.tracking.log_inputs(it.run, 5),
+    lambda it: it.tracking.log_inputs(it.run, 5),  # type: ignore[arg-type]
     lambda it: it.tracking.log_param(it.run, Param("a", 5)),
     lambda it: it.tracking.set_experiment_tag("0", ExperimentTag("a", 5)),
 ]
@@ -231,7 +231,7 @@ def test_a_location_that_was_given_cannot_be_deleted(stores: Stores) -> None:
 
 def test_a_view_that_is_none_shows_nothing(stores: Stores) -> None:
     for view in (None, 99):
-        assert stores.tracking.search_experiments(view_type=view) == []
+        assert stores.tracking.search_experiments(view_type=view) == []  # type: ignore[arg-type]
         assert stores.tracking.search_runs(["0"], "", view) == []
 
 
@@ -242,7 +242,7 @@ def test_fields_that_come_again_in_an_order(stores: Stores) -> None:
     assert len(found) == 1
     for order in (["start_time", "created"], ["created", "attributes.start_time"]):
         code, _ = _code_of(
-            lambda it, order=order: it.tracking.search_runs(["0"], "", ViewType.ALL, 5, order),
+            lambda it, order=order: it.tracking.search_runs(["0"], "", ViewType.ALL, 5, order),  # type: ignore[misc]
             stores,
         )
         assert code == "INTERNAL_ERROR", order

@@ -77,7 +77,7 @@ class Samples:
 
 def _check_loaded(run: tracklite.Run, count: int) -> None:
     history = run.history("loaded")
-    assert sorted(point.step for point in history) == list(range(count))
+    assert sorted(history.steps.tolist()) == list(range(count))
     assert {key for key in run.tags() if key.startswith("sample")} == {
         f"sample {index}" for index in range(count)
     }
