@@ -8,11 +8,11 @@ use std::io::Read;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread;
+use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
 use crate::artifact_store::{ChunkStore, FileChunks, fill, hash_chunks};
 use crate::entity::ContentHash;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::chunk::{self, FileHasher};
 
 /// Some bytes of a file in a row.
@@ -39,16 +39,25 @@ pub(crate) fn store_file(
     let (to_hash, to_be_hashed) = sync_channel(1);
     let (done, free) = channel();
     let (storing, hashing): (Work, Work) = ((to_be_stored, done.clone()), (to_be_hashed, done));
-    let (read, stored, hasher) = thread::scope(|scope| {
-        let storing = scope.spawn(|| store_pieces(store, storing));
-        let hashing = scope.spawn(|| hash_pieces(hashing));
+    thread::scope(|scope| {
+        let storing = start(scope, || store_pieces(store, storing))?;
+        let hashing = start(scope, || hash_pieces(hashing))?;
         let read = read_pieces(first, source, passed, [to_store, to_hash], &free);
         let stored = storing.join().unwrap_or_else(|panic| resume_unwind(panic));
-        (read, stored, hashing.join().unwrap_or_else(|panic| resume_unwind(panic)))
-    });
-    // What the one who stores could not do made the one who reads stop.
-    let chunks = stored?;
-    Ok((read?, hasher.finish(), chunks))
+        let hasher = hashing.join().unwrap_or_else(|panic| resume_unwind(panic));
+        // What the one who stores could not do made the one who reads stop.
+        let chunks = stored?;
+        Ok((read?, hasher.finish(), chunks))
+    })
+}
+
+/// Starts a thread; where the system gives none, that is an error.
+fn start<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>> {
+    let started = Builder::new().name("tracklite-store".to_owned()).spawn_scoped(scope, work);
+    started.map_err(|source| Error::io("starting a thread that stores a file", source))
 }
 
 /// Reads and cuts up to the end of the file; gives its size.

@@ -54,6 +54,54 @@ fn large_tags_are_indexed_and_copied_few_at_a_time() {
     }
 }
 
+/// Bytes that no compression shrinks.
+fn noise(count: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let next = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33).to_le_bytes()
+    });
+    next.take(count.div_ceil(4))
+        .flat_map(|bytes| [bytes[0], bytes[1], bytes[2], bytes[3]])
+        .collect()
+}
+
+#[test]
+fn a_large_file_goes_in_and_out_a_piece_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, local) = (folder.path().join("runs.tracklite"), folder.path().join("large.bin"));
+    let run = create(&file).default_experiment().unwrap().start_run("").unwrap();
+    let id = PathBuf::from(run.id().to_string());
+    drop(run);
+    let bytes = noise(400 * 1024 * 1024);
+    std::fs::write(&local, &bytes).unwrap();
+    let (artifacts, put, get) = (Path::new("artifacts"), Path::new("put"), Path::new("get"));
+    print_within(300, folder.path(), &[artifacts, put, &file, &id, &local]);
+    let back = folder.path().join("back");
+    let arguments = [artifacts, get, &file, &id, Path::new("large.bin"), Path::new("--to"), &back];
+    std::fs::create_dir(&back).unwrap();
+    print_within(300, folder.path(), &arguments);
+    assert!(std::fs::read(back.join("large.bin")).unwrap() == bytes);
+}
+
+#[test]
+fn too_little_memory_for_an_upload_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, local) = (folder.path().join("runs.tracklite"), folder.path().join("some.bin"));
+    let run = create(&file).default_experiment().unwrap().start_run("").unwrap();
+    let id = PathBuf::from(run.id().to_string());
+    drop(run);
+    std::fs::write(&local, noise(24 * 1024 * 1024)).unwrap();
+    let words = [Path::new("artifacts"), Path::new("put"), &file, &id, &local];
+    // Where a thread finds no room depends on what came before it.
+    for mebibytes in (80..260).step_by(6) {
+        let output = run_within(mebibytes, folder.path(), &words);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(!message.contains("panicked"), "with {mebibytes} MiB: {message}");
+        assert!(Database::verify(&file).unwrap().is_sound(), "with {mebibytes} MiB");
+    }
+}
+
 #[cfg(feature = "internals")]
 #[test]
 fn a_unit_that_claims_to_be_long_is_read_in_pieces() {
