@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
+use crate::entity::id::RunId;
 use crate::entity::{ArtifactOwner, ContentHash};
 use crate::format::chunk::digest_of_files;
 use crate::format::record::{Record, StoredChunk, WrittenFile};
-use crate::id::RunId;
 
 /// The files that are there, and the chunks that are stored.
 #[derive(Debug, Default)]

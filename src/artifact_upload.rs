@@ -12,10 +12,11 @@ use std::path::PathBuf;
 
 use foldhash::fast::RandomState;
 
-use crate::artifact_path::media_type;
 use crate::artifact_pipeline::store_file;
 use crate::artifact_store::{Block, ChunkStore, Unnamed, fill};
 use crate::engine::Engine;
+use crate::entity::artifact_path::media_type;
+use crate::entity::id::Timestamp;
 use crate::entity::{ArtifactOwner, ContentHash, Lifecycle};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
@@ -23,7 +24,6 @@ use crate::format::record::{
     ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelsPurged, Purged, Record,
     RunLifecycleSet, StoredChunk, WrittenFile,
 };
-use crate::id::Timestamp;
 use crate::index::Index;
 use crate::run::no_such_run;
 

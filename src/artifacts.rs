@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::artifact_download::Target;
-use crate::artifact_path::{check_kept_path, check_path, media_type};
 use crate::artifact_reader::ArtifactReader;
 use crate::artifact_upload::{Planned, Source, delete, no_such_artifact, refer, upload};
 use crate::database::Database;
 use crate::engine::Engine;
+use crate::entity::artifact_path::{check_kept_path, check_path, media_type};
+use crate::entity::id::Timestamp;
 use crate::entity::{ArtifactInfo, ArtifactOwner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::ArtifactReferenced;
-use crate::id::Timestamp;
 use crate::index::Artifact;
 use crate::run::Run;
 

@@ -2,15 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::entity::id::LoggedModelId;
+use crate::entity::limits::Limits;
+use crate::entity::reserved;
 use crate::entity::{LoggedModelMetric, MetricPoint};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{LoggedModelMetricsLogged, MeasuredMetric, ParamsSet, Record, TagsSet};
-use crate::id::LoggedModelId;
 use crate::index::Index;
-use crate::limits::Limits;
 use crate::log::{KeyedPoints, State};
 use crate::logged_model::{LIFECYCLES, check_writable, measured};
-use crate::reserved;
 use crate::run::{Run, fresh_params};
 
 /// Points, params and tags to be logged by [`Run::log_batch`], with what was measured of logged

@@ -1,12 +1,12 @@
 //! Catalogs and schemas: the first two levels of names where names have three.
 
+use crate::entity::id::Timestamp;
 use crate::entity::{CatalogInfo, RegistryMode, SchemaInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     CatalogCreated, CatalogDropped, CatalogUpdated, REGISTRY_KINDS, Record, SchemaCreated,
     SchemaDropped, SchemaUpdated,
 };
-use crate::id::Timestamp;
 use crate::index::Index;
 use crate::registry::Registry;
 use crate::run_start::user_name;

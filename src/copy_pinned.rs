@@ -7,9 +7,9 @@
 use std::fmt;
 
 use crate::artifact_tree::ArtifactTree;
+use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{ArtifactOwner, ModelVersionStatus};
 use crate::format::record::{ArtifactsWritten, ModelVersionUpdated, Position, Record};
-use crate::id::{RegisteredModelId, Timestamp};
 
 /// The most files that a message names.
 const NAMED_MAX: usize = 5;

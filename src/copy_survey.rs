@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::artifact_tree::ArtifactTree;
 use crate::entity::ArtifactOwner;
+use crate::entity::id::{ExperimentId, RunId};
 use crate::first_datasets::FirstDatasets;
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, RowDefined, SealedBlock};
-use crate::id::{ExperimentId, RunId};
 use crate::known_models::KnownModels;
 use crate::log::{Definition, Definitions, ExtentState};
 

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use crate::builder::DatabaseBuilder;
 use crate::dump::{self, DumpedFrame};
 use crate::engine::Engine;
+use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::{ExperimentInfo, Lifecycle, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::{Experiment, check_experiment_writable, no_such_experiment, path_taken};
 use crate::format::record::{
     ExperimentCreated, ExperimentTagsSet, Record, RunLifecycleSet, RunResumed, RunUpdated,
 };
-use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::index::{RunScope, SqlTable};
 use crate::log::{Damage, State};
 use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};

@@ -2,12 +2,12 @@
 
 use crate::database::Database;
 use crate::entity::Lifecycle;
+use crate::entity::id::{ExperimentId, LoggedModelId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelsPurged, Purged, Record,
     RunLifecycleSet,
 };
-use crate::id::{ExperimentId, LoggedModelId, RunId, Timestamp};
 use crate::index::{Index, RunScope};
 use crate::maintenance::{self, GcReport};
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::columns::ColumnCache;
+use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
 use crate::format::record::{Incarnation, Record};
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
-use crate::limits::Limits;
 use crate::live::LivePoints;
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions, State};
 use crate::mutant::{self, Mutant};

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::database::Database;
+use crate::entity::id::{ExperimentId, RunId, Timestamp};
+use crate::entity::limits::Limits;
 use crate::entity::{ExperimentInfo, Lifecycle, RunRecord};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted,
     ExperimentTagsSet, Purged, Record,
 };
-use crate::id::{ExperimentId, RunId, Timestamp};
-use crate::limits::Limits;
 use crate::log::State;
 use crate::run::Run;
 

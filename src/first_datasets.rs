@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::entity::id::{ExperimentId, RunId};
 use crate::format::record::{DatasetLogged, InputsLogged, RunStarted};
-use crate::id::{ExperimentId, RunId};
 
 /// A dataset's identity: its experiment, name and digest.
 type Key = (ExperimentId, String, String);

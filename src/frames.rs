@@ -7,8 +7,8 @@ use polars::prelude::DataFrame;
 use crate::columns::{KeySet, Keys, RunColumns};
 use crate::database::Database;
 use crate::dataframe::{self, HistoryRows};
+use crate::entity::id::RunId;
 use crate::error::Result;
-use crate::id::RunId;
 use crate::run_search::RunSearch;
 use crate::search::RunColumn;
 

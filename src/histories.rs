@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
 use crate::database::Database;
+use crate::entity::id::RunId;
 use crate::entity::{MetricHistory, MetricPoint};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::RunId;
 use crate::run::no_such_run;
 
 /// Points of one metric of one run, of several runs that were asked for.

@@ -1,12 +1,12 @@
 //! Inputs and outputs of runs: datasets and logged models.
 
 use crate::database::Database;
+use crate::entity::id::ExperimentId;
+use crate::entity::limits::{Limits, check_name, check_text};
 use crate::entity::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::format::record::{DatasetLogged, InputsLogged, OutputsLogged};
-use crate::id::ExperimentId;
-use crate::limits::{Limits, check_name, check_text};
 use crate::run::Run;
 
 /// The greatest number of results of [`Database::search_datasets`]; MLflow's.

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::entity::id::{LoggedModelId, RegisteredModelId};
 use crate::format::record::{ModelVersionCreated, Record};
-use crate::id::{LoggedModelId, RegisteredModelId};
 
 /// The models and versions that there are after the records that were noted.
 #[derive(Debug, Default)]

@@ -98,8 +98,6 @@ mod artifact_download;
 #[cfg(not(loom))]
 mod artifact_gc;
 #[cfg(not(loom))]
-mod artifact_path;
-#[cfg(not(loom))]
 mod artifact_pipeline;
 #[cfg(not(loom))]
 mod artifact_reader;
@@ -161,15 +159,12 @@ mod format;
 mod frames;
 #[cfg(not(loom))]
 mod histories;
-mod id;
 #[cfg(not(loom))]
 mod index;
 #[cfg(not(loom))]
 mod inputs;
 #[cfg(not(loom))]
 mod known_models;
-#[cfg(not(loom))]
-mod limits;
 #[cfg(not(loom))]
 mod lineage;
 #[cfg(not(loom))]
@@ -185,16 +180,12 @@ mod maintenance;
 #[cfg(not(loom))]
 mod metric;
 #[cfg(not(loom))]
-mod model_uri;
-#[cfg(not(loom))]
 mod model_version;
 #[cfg(not(feature = "internals"))]
 mod mutant;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod mutant;
-#[cfg(not(loom))]
-mod name;
 #[cfg(all(feature = "cli", not(loom)))]
 mod new_file;
 #[cfg(not(loom))]
@@ -211,8 +202,6 @@ mod registry_cache;
 mod registry_columns;
 #[cfg(not(loom))]
 mod registry_search;
-#[cfg(not(loom))]
-mod reserved;
 #[cfg(not(loom))]
 mod resolve;
 #[cfg(all(feature = "cli", not(loom)))]
@@ -235,8 +224,6 @@ mod search;
 pub mod search;
 #[cfg(not(loom))]
 mod series;
-#[cfg(not(loom))]
-mod signature;
 #[cfg(not(feature = "internals"))]
 mod storage;
 #[cfg(feature = "internals")]
@@ -264,6 +251,13 @@ pub use database::Database;
 pub use deleted::Deleted;
 #[cfg(not(loom))]
 pub use dump::{DumpedFrame, DumpedRecord};
+pub use entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
+#[cfg(not(loom))]
+pub use entity::limits::Limits;
+#[cfg(not(loom))]
+pub use entity::model_uri::{ModelTarget, ModelUri};
+#[cfg(not(loom))]
+pub use entity::signature::{FieldType, Signature, SignatureField, SignatureParam};
 pub use entity::{
     ArtifactInfo, ArtifactOwner, CatalogInfo, ContentHash, Dataset, DatasetInput, DatasetSummary,
     ExperimentFolder, ExperimentInfo, Lifecycle, LineageDirection, LineageEdge, LineageGraph,
@@ -278,13 +272,10 @@ pub use experiment::{Experiment, RunBuilder};
 pub use experiment_search::ExperimentSearch;
 #[cfg(not(loom))]
 pub use histories::RunHistory;
-pub use id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 #[cfg(not(loom))]
 pub use index::{IndexPlace, SqlTable, SqlValue};
 #[cfg(not(loom))]
 pub use inputs::DATASET_RESULTS_MAX;
-#[cfg(not(loom))]
-pub use limits::Limits;
 #[cfg(not(loom))]
 pub use log::Damage;
 #[cfg(not(loom))]
@@ -295,8 +286,6 @@ pub use logged_model_search::{LOGGED_MODELS_PAGE_DEFAULT, LoggedModelSearch};
 pub use maintenance::{DatabaseInfo, GcReport, VacuumReport, WriterInfo};
 #[cfg(not(loom))]
 pub use metric::{Metric, MetricRow, Step};
-#[cfg(not(loom))]
-pub use model_uri::{ModelTarget, ModelUri};
 #[cfg(not(loom))]
 pub use model_version::ModelVersion;
 #[cfg(not(loom))]
@@ -315,8 +304,6 @@ pub use run::Run;
 pub use run_search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View};
 #[cfg(not(loom))]
 pub use run_update::RunUpdate;
-#[cfg(not(loom))]
-pub use signature::{FieldType, Signature, SignatureField, SignatureParam};
 pub use storage::WritePath;
 #[cfg(not(loom))]
 pub use verify::{SalvageReport, VerifyReport};
@@ -332,7 +319,7 @@ pub mod internals {
 
         /// Whether a path can be one of an artifact; see `Artifacts`.
         pub fn check_path(path: &str) -> Result<()> {
-            crate::artifact_path::check_path(path)
+            crate::entity::artifact_path::check_path(path)
         }
     }
 

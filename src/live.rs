@@ -8,11 +8,11 @@ use foldhash::fast::FixedState;
 
 use crate::engine::Engine;
 use crate::entity::MetricPoint;
+use crate::entity::id::{RunId, Timestamp};
 use crate::error::Result;
 use crate::format::header::u64_at;
 use crate::format::record::{Incarnation, SeriesId};
 use crate::format::scan::{Entry, PointSlot};
-use crate::id::{RunId, Timestamp};
 use crate::index::UnsealedExtent;
 use crate::log::ExtentState;
 

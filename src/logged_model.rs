@@ -5,6 +5,10 @@ use std::ops::RangeInclusive;
 
 use crate::database::Database;
 use crate::engine::Engine;
+use crate::entity::id::{LoggedModelId, RunId, Timestamp};
+use crate::entity::limits::{Limits, check_text};
+use crate::entity::names;
+use crate::entity::signature::{Signature, check_json};
 use crate::entity::{Lifecycle, LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::{Experiment, check_experiment_writable};
@@ -13,11 +17,7 @@ use crate::format::record::{
     LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
     LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric, Purged, Record, RunLifecycleSet,
 };
-use crate::id::{LoggedModelId, RunId, Timestamp};
 use crate::index::Index;
-use crate::limits::{Limits, check_text};
-use crate::name;
-use crate::signature::{Signature, check_json};
 
 /// Keys and values.
 type Pairs = Vec<(String, String)>;
@@ -357,7 +357,7 @@ impl LoggedModelBuilder {
         let created = LoggedModelCreated {
             model: id,
             experiment,
-            name: self.name.unwrap_or_else(|| name::generated(random)),
+            name: self.name.unwrap_or_else(|| names::generated(random)),
             model_type: self.model_type,
             source_run: self.source_run,
             params,

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 
 use crate::database::Database;
+use crate::entity::id::ExperimentId;
 use crate::entity::{LoggedModelInfo, LoggedModelMetric, MetricPoint};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::ExperimentId;
 use crate::run_search::Page;
 use crate::search::{
     Condition, DatasetChoice, Direction, Field, Fingerprint, LoggedModelFilter, LoggedModelNumber,

@@ -11,6 +11,7 @@ use crate::artifact_gc::free_chunks;
 use crate::copy::{Copied, copy_temporary, copy_to, sync_folder, temporary_beside};
 use crate::engine::Engine;
 use crate::engines::{absolute, is_open_here};
+use crate::entity::id::Timestamp;
 use crate::entity::{Lifecycle, RunInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;
@@ -19,7 +20,6 @@ use crate::format::record::{
     Purged, RunLifecycleSet, SealedBlock,
 };
 use crate::format::{FORMAT_VERSION, unit_start};
-use crate::id::Timestamp;
 use crate::index::{BlockRuns, Index, RunScope};
 use crate::log::{Log, LogOptions};
 use crate::mutant::{self, Mutant};

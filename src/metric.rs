@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use foldhash::fast::FixedState;
 
 use crate::entity::MetricPoint;
+use crate::entity::id::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::SeriesId;
-use crate::id::Timestamp;
 use crate::run::RunShared;
 
 /// Which step a value belongs to: a number, or one after the last that this handle logged.

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{ModelStage, ModelVersionInfo, ModelVersionStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ModelVersionDeleted, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated,
     REGISTRY_KINDS, Record,
 };
-use crate::id::{RegisteredModelId, Timestamp};
 use crate::index::{Index, VersionChoice};
 use crate::registered_model::gone;
 use crate::registry::{Registry, check_stages, no_such_version};

@@ -2,6 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use crate::entity::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
+use crate::entity::limits::{TEXT_BYTES_MAX, check_name, check_text};
+use crate::entity::model_uri::{ModelTarget, ModelUri};
+use crate::entity::signature::Signature;
 use crate::entity::{ArtifactOwner, Lifecycle, ModelVersionInfo, ModelVersionStatus, RegistryMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
@@ -9,16 +13,12 @@ use crate::format::record::{
     LoggedModelSignatureSet, LoggedModelsPurged, ModelVersionCreated, Purged, REGISTRY_KINDS,
     Record, RegisteredModelCreated, RunLifecycleSet,
 };
-use crate::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 use crate::index::{Index, VersionChoice};
-use crate::limits::{TEXT_BYTES_MAX, check_name, check_text};
-use crate::model_uri::{ModelTarget, ModelUri};
 use crate::model_version::ModelVersion;
 use crate::pinned_files::{FileOrigin, pin_files};
 use crate::registered_model::{RegisteredModel, gone};
 use crate::registry::{Registry, check_free, random_id};
 use crate::run_start::user_name;
-use crate::signature::Signature;
 
 /// What the creation of a version is decided on: the registry, whether the run and the logged model
 /// that it comes from are there, and their files.

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{ModelStage, ModelVersionInfo, RegisteredModelInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     AliasDeleted, AliasSet, REGISTRY_KINDS, Record, RegisteredModelDeleted, RegisteredModelRenamed,
     RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated,
 };
-use crate::id::{RegisteredModelId, Timestamp};
 use crate::index::{Index, VersionChoice};
 use crate::model_version::ModelVersion;
 use crate::new_version::ModelVersionBuilder;

@@ -5,12 +5,12 @@ use std::ops::RangeInclusive;
 
 use crate::database::Database;
 use crate::engine::Engine;
+use crate::entity::id::{RegisteredModelId, Timestamp};
+use crate::entity::limits::Limits;
 use crate::entity::{ModelStage, ModelVersionInfo, RegistryMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{REGISTRY_KINDS, Record, RegisteredModelCreated, RegistryModeSet};
-use crate::id::{RegisteredModelId, Timestamp};
 use crate::index::{Index, VersionChoice};
-use crate::limits::Limits;
 use crate::model_version::ModelVersion;
 use crate::mutant::{self, Mutant};
 use crate::registered_model::RegisteredModel;

@@ -4,9 +4,9 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
+use crate::entity::id::RegisteredModelId;
 use crate::error::Result;
 use crate::format::record::Record;
-use crate::id::RegisteredModelId;
 use crate::index::{Index, VersionSelection};
 use crate::registry_columns::VersionColumns;
 

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use crate::entity::id::RegisteredModelId;
 use crate::error::Result;
-use crate::id::RegisteredModelId;
 use crate::index::{Index, VersionRow, VersionSelection};
 use crate::search::{
     Condition, Field, ModelVersionNumber, ModelVersionOrder, ModelVersionText, SortKey, TextTest,

@@ -1,8 +1,8 @@
 //! Where an address of a model leads.
 
+use crate::entity::model_uri::{ModelTarget, ModelUri};
 use crate::entity::{ArtifactOwner, ModelVersionInfo};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model_uri::{ModelTarget, ModelUri};
 use crate::new_version::version_of;
 use crate::registry::Registry;
 

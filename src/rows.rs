@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::columns::{KeySet, Keys, RunColumns, TextColumn};
 use crate::database::Database;
 use crate::entity::DATA_CONTEXT_TAG;
+use crate::entity::id::{RunId, Timestamp};
 use crate::error::Result;
-use crate::id::{RunId, Timestamp};
 use crate::run_search::RunSearch;
 use crate::search::{RunAttribute, RunColumn};
 

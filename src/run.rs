@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use crate::database::Database;
 use crate::engine::Engine;
+use crate::entity::id::{ExperimentId, RunId};
+use crate::entity::limits::Limits;
+use crate::entity::reserved;
 use crate::entity::{MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{ParamsSet, Record, TagDeleted, TagsSet};
-use crate::id::{ExperimentId, RunId};
-use crate::limits::Limits;
 use crate::log::{RunGate, State, check_row_length, check_run_writable};
 use crate::metric::{Metric, MetricRow, Schema, Series, Step};
-use crate::reserved;
 pub(crate) use crate::run_shared::RunShared;
 use crate::run_update::RunUpdate;
 use crate::series::keep_latest;

@@ -2,9 +2,9 @@
 
 use crate::columns::{self, ColumnCache, Keys, RunColumns};
 use crate::database::Database;
+use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{Lifecycle, RunRecord};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ExperimentId, RunId};
 use crate::index::{Index, RunSelection};
 use crate::live::LivePoints;
 #[cfg(feature = "polars")]

@@ -8,8 +8,8 @@ use foldhash::fast::FixedState;
 
 use crate::database::Database;
 use crate::engine::Engine;
+use crate::entity::id::{ExperimentId, RunId};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ExperimentId, RunId};
 use crate::log::{RunGate, check_run_writable};
 use crate::metric::{Schemas, Series};
 use crate::sys::mutex::RwLock;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::database::Database;
 use crate::entity::Lifecycle;
+use crate::entity::id::{ExperimentId, RunId, Timestamp};
+use crate::entity::names;
+use crate::entity::reserved;
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::{RunBuilder, check_experiment_writable};
 use crate::format::record::{ParamsSet, Record, RunStarted, TagsSet};
-use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::log::{RunGate, RunState};
-use crate::name;
-use crate::reserved;
 use crate::run::{Run, no_such_run};
 
 /// How often a run is looked up again because the chain grew meanwhile.
@@ -32,7 +32,7 @@ impl Database {
         let random = self.engine().log.storage().random();
         let random = random.map_err(|source| Error::io("drawing random bits", source))?;
         let id = RunId::from_random(random);
-        let name = if name.is_empty() { name::generated(random) } else { name };
+        let name = if name.is_empty() { names::generated(random) } else { name };
         self.engine().limits.check_run_name(&name).map_err(|error| self.engine().locate(error))?;
         // A handle keeps the parent's state at hand, so that the check below sees its deletion.
         let _parent = parent.map(|parent| self.run(parent)).transpose()?;

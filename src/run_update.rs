@@ -1,9 +1,9 @@
 //! Changing name, status and end of a run in one step.
 
 use crate::entity::RunStatus;
+use crate::entity::id::Timestamp;
 use crate::error::Result;
 use crate::format::record::RunUpdated;
-use crate::id::Timestamp;
 use crate::run::Run;
 
 /// What [`Run::update`] changes of a run; what is not named stays as it is.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::Engine;
+use crate::entity::id::{RunId, Timestamp};
 use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block::{self, Column, Footer, FooterOrMore, SeriesFooter};
@@ -10,7 +11,6 @@ use crate::format::header::u64_at;
 use crate::format::record::{BlockPlace, Incarnation, SeriesId};
 use crate::format::scan::{Entry, PointSlot, PointSlots};
 use crate::format::slot::slot_count;
-use crate::id::{RunId, Timestamp};
 use crate::index::{SeriesSource, UnsealedExtent};
 use crate::live::LatestByRun;
 use crate::log::{ExtentState, reserve_to_fill};

@@ -1,9 +1,9 @@
 //! Trees: runs nested in runs, and experiments in the folders of their paths.
 
 use crate::database::Database;
+use crate::entity::id::RunId;
 use crate::entity::{ExperimentFolder, ExperimentInfo};
 use crate::error::Result;
-use crate::id::RunId;
 use crate::run::Run;
 
 impl Run {

@@ -1,9 +1,9 @@
 //! The columns that a process keeps, and when it is worth it to keep more of them.
 
 use crate::entity::MetricPoint;
+use crate::entity::id::RunId;
 use crate::error::Result;
 use crate::format::record::Record;
-use crate::id::RunId;
 use crate::index::Index;
 
 use super::{Changes, Keys, RunColumns};

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use crate::entity::id::{ExperimentId, RunId};
 use crate::error::Result;
 use crate::format::record::{Incarnation, Record, SeriesId};
-use crate::id::{ExperimentId, RunId};
 use crate::index::Index;
 
 /// With more than so many runs or series named, all are read again: that is faster, and a writer

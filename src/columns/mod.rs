@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::fast::FixedState;
 
+use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{Lifecycle, MetricPoint, RunRecord};
 use crate::error::Result;
-use crate::id::{ExperimentId, RunId};
 use crate::index::{Index, RunRows, TextTable};
 #[cfg(any(feature = "cli", feature = "polars"))]
 use crate::search::RunColumn;

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::entity::id::{RunId, Timestamp};
 use crate::entity::{DATA_CONTEXT_TAG, DatasetInput, Lifecycle, RUN_NAME_TAG, RunRecord};
-use crate::id::{RunId, Timestamp};
 use crate::index::RunSelection;
 use crate::search::{Condition, Direction, Field, RunNumber, RunText, TextTest};
 

@@ -6,8 +6,8 @@ use polars::prelude::{
 };
 
 use crate::entity::MetricHistory;
+use crate::entity::id::RunId;
 use crate::error::Result;
-use crate::id::RunId;
 
 use super::{frame, instants, numbers, polars_error, repeated, texts};
 

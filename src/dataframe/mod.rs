@@ -11,8 +11,8 @@ use polars::prelude::{
     PolarsError, Scalar, Series, StringChunked, TimeUnit, TimeZone,
 };
 
+use crate::entity::id::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::Timestamp;
 
 pub(crate) use self::compare::only_what_differs;
 pub(crate) use self::history::{HistoryRows, long_history, wide_history};

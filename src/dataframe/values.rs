@@ -6,8 +6,8 @@ use polars::prelude::DataFrame;
 
 use crate::columns::{RunColumns, TextColumn};
 use crate::entity::DATA_CONTEXT_TAG;
+use crate::entity::id::RunId;
 use crate::error::Result;
-use crate::id::RunId;
 
 use super::{frame, texts};
 

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::entity::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 
 /// What a tree of artifacts belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::tag::DATA_CONTEXT_TAG;
-use crate::id::ExperimentId;
+use crate::entity::id::ExperimentId;
 
 /// A dataset as a run used it. In its experiment it is identified by name and digest; what else
 /// it says holds as it was logged first.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Lifecycle;
-use crate::id::{ExperimentId, Timestamp};
+use crate::entity::id::{ExperimentId, Timestamp};
 
 /// An experiment as it was read from the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::id::{ExperimentId, LoggedModelId, RunId};
+use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 
 /// One thing in a lineage; the kinds stand in the order in which they are made of each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

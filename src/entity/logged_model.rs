@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Lifecycle;
+use crate::entity::id::{ExperimentId, LoggedModelId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ExperimentId, LoggedModelId, RunId, Timestamp};
 
 /// How far a logged model has come, in MLflow's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

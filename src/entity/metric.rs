@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::id::Timestamp;
+use crate::entity::id::Timestamp;
 
 /// One logged value of a metric.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,13 @@
 //! What users see: experiments, runs and metrics as plain data, without I/O.
 
+pub(crate) mod artifact_path;
+pub(crate) mod id;
+pub(crate) mod limits;
+pub(crate) mod model_uri;
+pub(crate) mod names;
+pub(crate) mod reserved;
+pub(crate) mod signature;
+
 mod artifact;
 mod dataset;
 mod experiment;

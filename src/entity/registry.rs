@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::entity::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 
 /// How far a version of a model has come, in MLflow's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{DatasetInput, MetricPoint, ModelOutput};
+use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ExperimentId, RunId, Timestamp};
 
 /// How far a run has come, in MLflow's words. It is what was written last, not an observation:
 /// a run whose process was killed stays `Running` (see `Run::is_alive`).

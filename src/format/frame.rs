@@ -21,8 +21,8 @@ use serde::de::DeserializeOwned;
 use super::header::{u32_at, u64_at};
 use super::record::{Position, Record, RecordClass, begins_with_run};
 use super::{FRAME_PAYLOAD_MAX, FileId};
+use crate::entity::id::RunId;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::RunId;
 use crate::mutant::{self, Mutant};
 use crate::sys::checksum::{crc32c_bytes, crc32c_words};
 

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use crate::entity::id::Timestamp;
 use crate::entity::{ArtifactInfo, ArtifactOwner, ContentHash};
 use crate::error::Result;
 use crate::format::record::{FileContent, Incarnation, StoredChunk};
 use crate::format::{UNIT_BYTES, unit_start};
-use crate::id::Timestamp;
 
 use super::{Index, unsigned};
 

@@ -2,8 +2,8 @@
 
 use rusqlite::Params;
 
+use crate::entity::id::{ExperimentId, LoggedModelId, RunId, Timestamp};
 use crate::error::Result;
-use crate::id::{ExperimentId, LoggedModelId, RunId, Timestamp};
 
 use super::query::parsed;
 use super::{Index, unsigned};

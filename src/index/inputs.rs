@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
+use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{
     DATA_CONTEXT_TAG, Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs, RunRecord,
 };
 use crate::error::Result;
-use crate::id::{ExperimentId, RunId};
 
 use super::query::RunScope;
 use super::{Index, unsigned};

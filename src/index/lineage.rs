@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
+use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 use crate::entity::{LineageEdge, LineageKind, LineageNode};
 use crate::error::Result;
-use crate::id::{ExperimentId, LoggedModelId, RunId};
 
 use super::query::parsed;
 use super::{Index, unsigned};

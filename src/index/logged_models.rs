@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
+use crate::entity::id::{ExperimentId, LoggedModelId, Timestamp};
 use crate::entity::{Lifecycle, LoggedModelInfo, LoggedModelMetric};
 use crate::error::Result;
-use crate::id::{ExperimentId, LoggedModelId, Timestamp};
 
 use super::query::{lifecycle, metric_point, parsed};
 use super::registry::optional;

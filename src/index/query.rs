@@ -6,9 +6,9 @@ use std::str::FromStr;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params_from_iter};
 
+use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::{ExperimentInfo, Lifecycle, MetricPoint, RunInfo, RunRecord};
 use crate::error::Result;
-use crate::id::{ExperimentId, RunId, Timestamp};
 
 use super::{Index, IndexCounts, index_error, inputs, unsigned};
 

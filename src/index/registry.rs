@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
+use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{CatalogInfo, ModelVersionInfo, RegisteredModelInfo, RegistryMode, SchemaInfo};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{RegisteredModelId, Timestamp};
 
 use super::query::{collect_pairs, parsed};
 use super::{Index, hex, unsigned};

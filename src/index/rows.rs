@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
+use crate::entity::id::RunId;
 use crate::entity::{MetricPoint, RunRecord};
 use crate::error::Result;
 use crate::format::record::{Incarnation, SeriesId};
-use crate::id::RunId;
 
 use super::query::{RunScope, bare_records, metric_point, parsed};
 use super::{Index, index_error};

@@ -7,9 +7,9 @@ use foldhash::{HashMap, HashMapExt as _};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
+use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{DATA_CONTEXT_TAG, Lifecycle, MetricPoint, RUN_NAME_TAG};
 use crate::error::Result;
-use crate::id::{ExperimentId, RunId};
 use crate::search::{
     Case, Condition, Field, NumberTest, RunFilter, RunNumber, RunOrder, RunText, TextTest,
     like_matches,

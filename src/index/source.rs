@@ -3,9 +3,9 @@
 use foldhash::{HashMap, HashMapExt as _};
 use rusqlite::{Connection, Row};
 
+use crate::entity::id::{RunId, Timestamp};
 use crate::error::Result;
 use crate::format::record::{BlockPlace, Incarnation, SeriesId};
-use crate::id::{RunId, Timestamp};
 
 use super::query::parsed;
 use super::{Index, unsigned};

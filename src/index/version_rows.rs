@@ -3,8 +3,8 @@
 use rusqlite::Rows;
 
 use crate::entity::ModelVersionInfo;
+use crate::entity::id::RegisteredModelId;
 use crate::error::Result;
-use crate::id::RegisteredModelId;
 
 use super::{Index, registry};
 

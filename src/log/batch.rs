@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::entity::MetricPoint;
+use crate::entity::id::RunId;
 use crate::error::Result;
 use crate::format::block::{self, Codec, Encoder, Group, SeriesLabel};
 use crate::format::record::{BlockPlace, Record, Sealed, SealedBlock, SeriesDefined, SeriesId};
-use crate::id::RunId;
 
 use super::definitions::Definition;
 use super::points::{check_id, check_run_writable};

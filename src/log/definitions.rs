@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
+use crate::entity::id::RunId;
 use crate::error::Result;
 use crate::format::record::{Incarnation, Record, SeriesId, is_definition};
-use crate::id::RunId;
 
 use super::chain::{ChainReader, Cursor};
 

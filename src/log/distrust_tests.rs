@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::error::ErrorKind;
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
@@ -11,7 +12,6 @@ use crate::format::record::{
 };
 use crate::format::word::WordPlace;
 use crate::format::{FileId, unit_start};
-use crate::id::{ExperimentId, RunId, Timestamp};
 use crate::storage::{
     CallKind, Failure, Fault, FaultPlan, FaultStorage, MediumTraits, MemoryFile, Storage as _,
 };

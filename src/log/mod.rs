@@ -254,7 +254,7 @@ impl Log {
     }
 
     /// One handle of the run is gone; without any, the run is not followed any more.
-    pub(crate) fn release_run(&self, run: crate::id::RunId) {
+    pub(crate) fn release_run(&self, run: crate::entity::id::RunId) {
         let runs = &mut self.chain.lock().state.runs;
         if let Some(held) = runs.get_mut(&run) {
             held.handles -= 1;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
+use crate::entity::id::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::Parsed;
 use crate::format::frame::{self, EMPTY_CHAIN_HASH};
@@ -12,7 +13,6 @@ use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitHeader, Un
 use crate::format::record::{Incarnation, Position, Record, WriterOpened};
 use crate::format::word::WordPlace;
 use crate::format::{FIRST_CHAIN_UNIT, FileId, LOCK_GENERATION, UNIT_BYTES, unit_start, units_for};
-use crate::id::Timestamp;
 use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, LockRange, Storage};
 use crate::sys;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::entity::id::{RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
@@ -13,7 +14,6 @@ use crate::format::slot::{self, SLOT_WORDS, SlotSeed, point_words, row_slots, ro
 use crate::format::{
     FIRST_SLOT_BYTES, ROW_VALUES_MAX, SLOT_BYTES, UNIT_BYTES, unit_start, units_for,
 };
-use crate::id::{RunId, Timestamp};
 #[cfg(feature = "internals")]
 use crate::mutant::{self, Mutant};
 use crate::sys::clock::Clock;

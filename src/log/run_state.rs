@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::entity::Lifecycle;
-use crate::id::ExperimentId;
+use crate::entity::id::ExperimentId;
 
 /// Whether a run takes writes, for the append path: readable without a lock.
 #[derive(Debug)]

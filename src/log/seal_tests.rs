@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::id::{RunId, Timestamp};
+use crate::entity::id::{RunId, Timestamp};
 use crate::index::IndexPlace;
 use crate::storage::{CallKind, Failure, Fault, FaultPlan, FaultStorage, MemoryFile};
 use crate::{Database, Result};

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use foldhash::fast::FixedState;
 
+use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{Lifecycle, PARENT_RUN_TAG, RUN_NAME_TAG};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{Frame, RawRecord};
@@ -15,7 +16,6 @@ use crate::format::record::{
     is_of_models,
 };
 use crate::format::{FIRST_CHAIN_UNIT, UNIT_BYTES};
-use crate::id::{ExperimentId, RunId};
 
 use super::chain::Cursor;
 use super::run_state::RunState;

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use crate::entity::id::{RunId, Timestamp};
 use crate::entity::{MetricPoint, MetricStatistics};
 use crate::error::Result;
 use crate::format::record::{SealedSeries, SeriesId};
-use crate::id::{RunId, Timestamp};
 
 use super::column::{Column, ColumnCodec};
 use super::footer::{

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use crate::entity::id::{RunId, Timestamp};
 use crate::entity::{MetricPoint, MetricStatistics};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{RunId, Timestamp};
 
 use super::column::append_column;
 use super::footer::{StoredFooter, StoredGroup, StoredSeries, append_footer};

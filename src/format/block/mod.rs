@@ -79,9 +79,9 @@ mod footer;
 #[cfg(test)]
 mod tests;
 
+use crate::entity::id::RunId;
 use crate::error::{Error, ErrorKind};
 use crate::format::record::SeriesId;
-use crate::id::RunId;
 
 #[cfg(any(test, feature = "internals"))]
 pub use column::ColumnCodec;

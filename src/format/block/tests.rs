@@ -6,9 +6,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::entity::id::Timestamp;
 use crate::entity::{MetricPoint, MetricStatistics};
 use crate::error::Result;
-use crate::id::Timestamp;
 
 const CODECS: [Codec; 2] = [Codec::Pco, Codec::ShuffleZstd];
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 use crate::entity::{Lifecycle, LoggedModelStatus};
-use crate::id::{ExperimentId, LoggedModelId, RunId};
 
 /// A logged model was created; its status is pending.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

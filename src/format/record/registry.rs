@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::entity::id::{LoggedModelId, RegisteredModelId, RunId};
 use crate::entity::{ModelStage, ModelVersionStatus, RegistryMode};
-use crate::id::{LoggedModelId, RegisteredModelId, RunId};
 
 /// A registered model was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

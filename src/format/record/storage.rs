@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Incarnation, Position, SeriesId};
 use crate::entity::Lifecycle;
-use crate::id::{ExperimentId, RunId};
+use crate::entity::id::{ExperimentId, RunId};
 
 /// A process opened the file for writing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Incarnation;
+use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{Lifecycle, RunStatus};
-use crate::id::{ExperimentId, RunId};
 
 /// An experiment was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

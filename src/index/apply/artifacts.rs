@@ -3,12 +3,12 @@
 //! Nothing is looked at but what the chain says: a chunk that was never stored is found missing
 //! when the file is read.
 
+use crate::entity::id::RegisteredModelId;
 use crate::entity::{ArtifactOwner, ContentHash};
 use crate::format::record::{
     ArtifactReferenced, ArtifactsWritten, ChunkUnitOpened, ChunksFreed, ChunksStored, FileContent,
     WrittenFile,
 };
-use crate::id::RegisteredModelId;
 use crate::index::artifacts::{bounds_within, owner_columns};
 
 use super::Applier;

@@ -2,11 +2,11 @@
 
 use rusqlite::OptionalExtension as _;
 
+use crate::entity::id::LoggedModelId;
 use crate::entity::{ArtifactOwner, Lifecycle, LoggedModelStatus};
 use crate::format::record::{
     LoggedModelCreated, LoggedModelMetricsLogged, LoggedModelUpdated, MeasuredMetric, Record,
 };
-use crate::id::LoggedModelId;
 
 use super::super::query::lost_bits;
 use super::{Applier, number};

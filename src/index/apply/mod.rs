@@ -11,12 +11,12 @@ mod tags;
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 
+use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{ArtifactOwner, Lifecycle, PARENT_RUN_TAG, RUN_NAME_TAG, RunStatus};
 use crate::format::record::{
     Incarnation, Position, Purged, Record, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
     SeriesId,
 };
-use crate::id::{ExperimentId, RunId};
 
 /// Tables whose rows go with their run.
 const RUN_TABLES: [&str; 8] = [

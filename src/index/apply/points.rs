@@ -3,11 +3,11 @@
 use rusqlite::OptionalExtension as _;
 
 use crate::entity::MetricPoint;
+use crate::entity::id::Timestamp;
 use crate::format::record::{
     BlockMoved, BlockPlace, ExtentOpened, Incarnation, RowDefined, Sealed, SealedBlock,
     SealedSeries, SeriesDefined, SeriesId, WriterOpened,
 };
-use crate::id::Timestamp;
 use crate::index::hex;
 use crate::index::query::{lost_bits, metric_point};
 

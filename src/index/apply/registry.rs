@@ -5,11 +5,11 @@ use rusqlite::{OptionalExtension as _, Params, ToSql};
 
 use crate::entity::ArtifactOwner;
 use crate::entity::ModelStage;
+use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::format::record::{
     AliasSet, ModelVersionCreated, ModelVersionDeleted, ModelVersionUpdated, Record,
     RegisteredModelCreated,
 };
-use crate::id::{RegisteredModelId, Timestamp};
 use crate::mutant::{self, Mutant};
 
 use super::Applier;

@@ -1,7 +1,7 @@
 //! Tags of runs become rows, and those that stand for the name or the parent keep these true.
 
+use crate::entity::id::RunId;
 use crate::entity::{PARENT_RUN_TAG, RUN_NAME_TAG};
-use crate::id::RunId;
 
 use super::Applier;
 

@@ -3,6 +3,7 @@
 mod files;
 mod points;
 
+use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::{ExperimentInfo, Lifecycle, MetricPoint, RunStatus};
 use crate::error::ErrorKind;
 use crate::format::record::{
@@ -10,7 +11,6 @@ use crate::format::record::{
     ExperimentTagsSet, Incarnation, ParamsSet, Position, Purged, Record, RunLifecycleSet,
     RunResumed, RunStarted, RunUpdated, TagDeleted, TagsSet, WriterClosed, WriterOpened,
 };
-use crate::id::{ExperimentId, RunId, Timestamp};
 
 use super::{ChainFrame, Index, IndexKey, IndexPlace, RunScope, SqlValue};
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::entity::ModelStage;
+use crate::entity::id::{LoggedModelId, RunId};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{LoggedModelId, RunId};
 
 /// The longest address that is read, in bytes.
 const URI_BYTES_MAX: usize = 64 * 1024;

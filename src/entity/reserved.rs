@@ -2,10 +2,10 @@
 //!
 //! The index keeps them true both ways. Here is what they may say.
 
+use crate::entity::id::RunId;
+use crate::entity::limits::Limits;
 use crate::entity::{PARENT_RUN_TAG, RUN_NAME_TAG};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::RunId;
-use crate::limits::Limits;
 
 /// A tag that renames the run holds a name.
 pub(crate) fn check_tags(limits: &Limits, tags: &[(String, String)]) -> Result<()> {
