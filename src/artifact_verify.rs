@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use crate::artifact_tree::{ArtifactTree, describe};
+use crate::copy::artifact_tree::{ArtifactTree, describe};
 use crate::entity::ContentHash;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::chunk::FileHasher;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::columns::ColumnCache;
+use crate::columns::version_cache::VersionCache;
 use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
@@ -13,7 +14,6 @@ use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
 use crate::live::LivePoints;
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions, State};
 use crate::mutant::{self, Mutant};
-use crate::registry_cache::VersionCache;
 use crate::storage::Storage;
 use crate::sys::mutex::Mutex;
 

@@ -92,8 +92,6 @@
 )]
 
 #[cfg(not(loom))]
-mod artifact_copy;
-#[cfg(not(loom))]
 mod artifact_download;
 #[cfg(not(loom))]
 mod artifact_gc;
@@ -107,8 +105,6 @@ mod artifact_run;
 mod artifact_store;
 #[cfg(all(feature = "parquet", not(loom)))]
 mod artifact_table;
-#[cfg(not(loom))]
-mod artifact_tree;
 #[cfg(not(loom))]
 mod artifact_upload;
 #[cfg(not(loom))]
@@ -131,10 +127,6 @@ mod columns;
 #[cfg(not(loom))]
 mod copy;
 #[cfg(not(loom))]
-mod copy_pinned;
-#[cfg(not(loom))]
-mod copy_survey;
-#[cfg(not(loom))]
 mod database;
 #[cfg(all(feature = "polars", not(loom)))]
 mod dataframe;
@@ -152,8 +144,6 @@ mod error;
 mod experiment;
 #[cfg(not(loom))]
 mod experiment_search;
-#[cfg(not(loom))]
-mod first_datasets;
 mod format;
 #[cfg(all(feature = "polars", not(loom)))]
 mod frames;
@@ -163,8 +153,6 @@ mod histories;
 mod index;
 #[cfg(not(loom))]
 mod inputs;
-#[cfg(not(loom))]
-mod known_models;
 #[cfg(not(loom))]
 mod lineage;
 #[cfg(not(loom))]
@@ -196,10 +184,6 @@ mod pinned_files;
 mod registered_model;
 #[cfg(not(loom))]
 mod registry;
-#[cfg(not(loom))]
-mod registry_cache;
-#[cfg(not(loom))]
-mod registry_columns;
 #[cfg(not(loom))]
 mod registry_search;
 #[cfg(not(loom))]

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::artifact_tree::{ArtifactTree, describe};
 use crate::artifact_verify::check_artifacts;
+use crate::copy::artifact_tree::{ArtifactTree, describe};
+use crate::copy::known_models::KnownModels;
 use crate::entity::id::RunId;
 use crate::entity::{ArtifactOwner, ContentHash};
 use crate::error::{Error, Result};
@@ -14,7 +15,6 @@ use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitKind};
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, SealedBlock, SeriesId};
 use crate::format::scan::{Entry, ScanReport};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
-use crate::known_models::KnownModels;
 use crate::log::{Damage, Definition, ExtentState, Log, LogOptions};
 use crate::maintenance::{copy_in_place, second_storage};
 use crate::storage::{Access, Storage, WritePath, open_file};

@@ -4,6 +4,9 @@
 //! first of use, and brought up to date before each answer by reading those runs again that
 //! records of the chain have named since. Points that are not sealed are put on top.
 
+pub(crate) mod version_cache;
+pub(crate) mod versions;
+
 mod cache;
 mod changes;
 mod column;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 
-use crate::artifact_tree::{ArtifactTree, describe};
+use crate::copy::artifact_tree::{ArtifactTree, describe};
 use crate::entity::{ArtifactOwner, ContentHash};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{

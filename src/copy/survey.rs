@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::artifact_tree::ArtifactTree;
+use crate::copy::artifact_tree::ArtifactTree;
+use crate::copy::datasets::FirstDatasets;
+use crate::copy::known_models::KnownModels;
 use crate::entity::ArtifactOwner;
 use crate::entity::id::{ExperimentId, RunId};
-use crate::first_datasets::FirstDatasets;
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, RowDefined, SealedBlock};
-use crate::known_models::KnownModels;
 use crate::log::{Definition, Definitions, ExtentState};
 
 /// What must be known of the whole chain before its first record is copied.

@@ -7,13 +7,20 @@
 //! Others may append meanwhile. The copy is of the chain as it was when the survey ended, and of
 //! each writer's points up to some point: the first ones, whole.
 
+pub(crate) mod artifact_tree;
+pub(crate) mod chunks;
+pub(crate) mod datasets;
+pub(crate) mod known_models;
+pub(crate) mod pinned;
+pub(crate) mod survey;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::artifact_copy::CopiedChunks;
-use crate::copy_pinned::{BrokenVersion, PinnedFiles};
-use crate::copy_survey::Survey;
+use crate::copy::chunks::CopiedChunks;
+use crate::copy::pinned::{BrokenVersion, PinnedFiles};
+use crate::copy::survey::Survey;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block::{self, SeriesLabel};
 use crate::format::frame::Frame;

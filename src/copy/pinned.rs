@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::artifact_tree::ArtifactTree;
+use crate::copy::artifact_tree::ArtifactTree;
 use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{ArtifactOwner, ModelVersionStatus};
 use crate::format::record::{ArtifactsWritten, ModelVersionUpdated, Position, Record};

@@ -4,11 +4,11 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
+use crate::columns::versions::VersionColumns;
 use crate::entity::id::RegisteredModelId;
 use crate::error::Result;
 use crate::format::record::Record;
 use crate::index::{Index, VersionSelection};
-use crate::registry_columns::VersionColumns;
 
 /// When models with more versions than this have changed, all columns are read anew.
 const CHANGED_MAX: usize = 1000;
