@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::builder::DatabaseBuilder;
-use crate::dump::{self, DumpedFrame};
 use crate::engine::Engine;
 use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::{ExperimentInfo, Lifecycle, RunRecord, RunStatus};
@@ -20,6 +19,7 @@ use crate::log::{Damage, State};
 use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};
 use crate::run::{Run, no_such_run};
 use crate::series::keep_latest;
+use crate::verify::dump::{self, DumpedFrame};
 use crate::verify::{self, SalvageReport, VerifyReport};
 
 /// An open file of runs. Clones are the same handle; any thread may use them.

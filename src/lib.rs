@@ -108,8 +108,6 @@ mod artifact_table;
 #[cfg(not(loom))]
 mod artifact_upload;
 #[cfg(not(loom))]
-mod artifact_verify;
-#[cfg(not(loom))]
 mod artifacts;
 #[cfg(not(loom))]
 mod batch;
@@ -132,8 +130,6 @@ mod database;
 mod dataframe;
 #[cfg(not(loom))]
 mod deleted;
-#[cfg(not(loom))]
-mod dump;
 #[cfg(not(loom))]
 mod engine;
 #[cfg(not(loom))]
@@ -233,8 +229,6 @@ pub use capture::{BuildFacts, Capture, Capturing};
 pub use database::Database;
 #[cfg(not(loom))]
 pub use deleted::Deleted;
-#[cfg(not(loom))]
-pub use dump::{DumpedFrame, DumpedRecord};
 pub use entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 #[cfg(not(loom))]
 pub use entity::limits::Limits;
@@ -289,6 +283,8 @@ pub use run_search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, Vi
 #[cfg(not(loom))]
 pub use run_update::RunUpdate;
 pub use storage::WritePath;
+#[cfg(not(loom))]
+pub use verify::dump::{DumpedFrame, DumpedRecord};
 #[cfg(not(loom))]
 pub use verify::{SalvageReport, VerifyReport};
 

@@ -1,10 +1,12 @@
 //! Checking a file byte by byte, and telling each damage with its place.
 
+pub(crate) mod artifacts;
+pub(crate) mod dump;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::artifact_verify::check_artifacts;
 use crate::copy::artifact_tree::{ArtifactTree, describe};
 use crate::copy::known_models::KnownModels;
 use crate::entity::id::RunId;
@@ -18,6 +20,7 @@ use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
 use crate::log::{Damage, Definition, ExtentState, Log, LogOptions};
 use crate::maintenance::{copy_in_place, second_storage};
 use crate::storage::{Access, Storage, WritePath, open_file};
+use crate::verify::artifacts::check_artifacts;
 
 /// How often an extent is scanned that seems to be damaged.
 const SCANS_MAX: u32 = 3;
