@@ -12,9 +12,9 @@ use std::path::PathBuf;
 
 use foldhash::fast::RandomState;
 
-use crate::artifact_pipeline::store_file;
-use crate::artifact_store::{Block, ChunkStore, Unnamed, fill};
 use crate::engine::Engine;
+use crate::engine::chunk_store::{Block, ChunkStore, Unnamed, fill};
+use crate::engine::pipeline::store_file;
 use crate::entity::artifact_path::media_type;
 use crate::entity::id::Timestamp;
 use crate::entity::{ArtifactOwner, ContentHash, Lifecycle};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::database::Database;
 use crate::engine::Engine;
-use crate::engines::{absolute, shared_engine};
+use crate::engine::shared::{absolute, shared_engine};
 use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::IndexPlace;

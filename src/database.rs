@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::builder::DatabaseBuilder;
 use crate::engine::Engine;
+use crate::engine::points::keep_latest;
 use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::{ExperimentInfo, Lifecycle, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,7 +19,6 @@ use crate::index::{RunScope, SqlTable};
 use crate::log::{Damage, State};
 use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};
 use crate::run::{Run, no_such_run};
-use crate::series::keep_latest;
 use crate::verify::dump::{self, DumpedFrame};
 use crate::verify::{self, SalvageReport, VerifyReport};
 

@@ -94,15 +94,9 @@
 #[cfg(not(loom))]
 mod artifact_download;
 #[cfg(not(loom))]
-mod artifact_gc;
-#[cfg(not(loom))]
-mod artifact_pipeline;
-#[cfg(not(loom))]
 mod artifact_reader;
 #[cfg(not(loom))]
 mod artifact_run;
-#[cfg(not(loom))]
-mod artifact_store;
 #[cfg(all(feature = "parquet", not(loom)))]
 mod artifact_table;
 #[cfg(not(loom))]
@@ -132,8 +126,6 @@ mod dataframe;
 mod deleted;
 #[cfg(not(loom))]
 mod engine;
-#[cfg(not(loom))]
-mod engines;
 mod entity;
 mod error;
 #[cfg(not(loom))]
@@ -151,8 +143,6 @@ mod index;
 mod inputs;
 #[cfg(not(loom))]
 mod lineage;
-#[cfg(not(loom))]
-mod live;
 #[cfg(not(loom))]
 mod log;
 #[cfg(not(loom))]
@@ -202,8 +192,6 @@ mod search;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod search;
-#[cfg(not(loom))]
-mod series;
 #[cfg(not(feature = "internals"))]
 mod storage;
 #[cfg(feature = "internals")]

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rustix::fs::XattrFlags;
 
-use crate::artifact_gc::free_chunks;
 use crate::copy::{Copied, copy_temporary, copy_to, sync_folder, temporary_beside};
 use crate::engine::Engine;
-use crate::engines::{absolute, is_open_here};
+use crate::engine::free_chunks::free_chunks;
+use crate::engine::shared::{absolute, is_open_here};
 use crate::entity::id::Timestamp;
 use crate::entity::{Lifecycle, RunInfo};
 use crate::error::{Error, ErrorKind, Result};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::database::Database;
 use crate::engine::Engine;
+use crate::engine::points::keep_latest;
 use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::limits::Limits;
 use crate::entity::reserved;
@@ -16,7 +17,6 @@ use crate::log::{RunGate, State, check_row_length, check_run_writable};
 use crate::metric::{Metric, MetricRow, Schema, Series, Step};
 pub(crate) use crate::run_shared::RunShared;
 use crate::run_update::RunUpdate;
-use crate::series::keep_latest;
 
 /// Rows of up to so many values are logged by name without taking memory.
 const FEW_VALUES: usize = 32;

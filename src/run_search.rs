@@ -2,11 +2,11 @@
 
 use crate::columns::{self, ColumnCache, Keys, RunColumns};
 use crate::database::Database;
+use crate::engine::live::LivePoints;
 use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{Lifecycle, RunRecord};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Index, RunSelection};
-use crate::live::LivePoints;
 #[cfg(feature = "polars")]
 use crate::search::RunColumn;
 use crate::search::{Fingerprint, PageToken, RunFilter, RunOrder};

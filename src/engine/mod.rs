@@ -1,17 +1,24 @@
 //! Joins the log with the index: one engine for each file that a process has open.
 
+pub(crate) mod chunk_store;
+pub(crate) mod free_chunks;
+pub(crate) mod live;
+pub(crate) mod pipeline;
+pub(crate) mod points;
+pub(crate) mod shared;
+
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::columns::ColumnCache;
 use crate::columns::version_cache::VersionCache;
+use crate::engine::live::LivePoints;
 use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
 use crate::format::record::{Incarnation, Record};
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
-use crate::live::LivePoints;
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions, State};
 use crate::mutant::{self, Mutant};
 use crate::storage::Storage;

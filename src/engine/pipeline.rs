@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
-use crate::artifact_store::{ChunkStore, FileChunks, fill, hash_chunks};
+use crate::engine::chunk_store::{ChunkStore, FileChunks, fill, hash_chunks};
 use crate::entity::ContentHash;
 use crate::error::{Error, Result};
 use crate::format::chunk::{self, FileHasher};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::Engine;
+use crate::engine::live::LatestByRun;
 use crate::entity::id::{RunId, Timestamp};
 use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
 use crate::error::{Error, ErrorKind, Result};
@@ -12,7 +13,6 @@ use crate::format::record::{BlockPlace, Incarnation, SeriesId};
 use crate::format::scan::{Entry, PointSlot, PointSlots};
 use crate::format::slot::slot_count;
 use crate::index::{SeriesSource, UnsealedExtent};
-use crate::live::LatestByRun;
 use crate::log::{ExtentState, reserve_to_fill};
 use crate::mutant::{self, Mutant};
 
