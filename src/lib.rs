@@ -92,25 +92,9 @@
 )]
 
 #[cfg(not(loom))]
-mod artifact_download;
-#[cfg(not(loom))]
-mod artifact_reader;
-#[cfg(not(loom))]
-mod artifact_run;
-#[cfg(all(feature = "parquet", not(loom)))]
-mod artifact_table;
-#[cfg(not(loom))]
-mod artifact_upload;
-#[cfg(not(loom))]
-mod artifacts;
-#[cfg(not(loom))]
-mod batch;
-#[cfg(not(loom))]
-mod builder;
+mod artifact;
 #[cfg(all(feature = "capture", not(loom)))]
 mod capture;
-#[cfg(not(loom))]
-mod catalogs;
 #[cfg(all(feature = "cli", not(loom)))]
 #[doc(hidden)]
 pub mod cli;
@@ -123,38 +107,18 @@ mod database;
 #[cfg(all(feature = "polars", not(loom)))]
 mod dataframe;
 #[cfg(not(loom))]
-mod deleted;
-#[cfg(not(loom))]
 mod engine;
 mod entity;
 mod error;
 #[cfg(not(loom))]
 mod experiment;
-#[cfg(not(loom))]
-mod experiment_search;
 mod format;
-#[cfg(all(feature = "polars", not(loom)))]
-mod frames;
-#[cfg(not(loom))]
-mod histories;
 #[cfg(not(loom))]
 mod index;
-#[cfg(not(loom))]
-mod inputs;
-#[cfg(not(loom))]
-mod lineage;
 #[cfg(not(loom))]
 mod log;
 #[cfg(not(loom))]
 mod logged_model;
-#[cfg(not(loom))]
-mod logged_model_search;
-#[cfg(not(loom))]
-mod maintenance;
-#[cfg(not(loom))]
-mod metric;
-#[cfg(not(loom))]
-mod model_version;
 #[cfg(not(feature = "internals"))]
 mod mutant;
 #[cfg(feature = "internals")]
@@ -163,29 +127,9 @@ pub mod mutant;
 #[cfg(all(feature = "cli", not(loom)))]
 mod new_file;
 #[cfg(not(loom))]
-mod new_version;
-#[cfg(not(loom))]
-mod pinned_files;
-#[cfg(not(loom))]
-mod registered_model;
-#[cfg(not(loom))]
 mod registry;
 #[cfg(not(loom))]
-mod registry_search;
-#[cfg(not(loom))]
-mod resolve;
-#[cfg(all(feature = "cli", not(loom)))]
-mod rows;
-#[cfg(not(loom))]
 mod run;
-#[cfg(not(loom))]
-mod run_search;
-#[cfg(not(loom))]
-mod run_shared;
-#[cfg(not(loom))]
-mod run_start;
-#[cfg(not(loom))]
-mod run_update;
 #[cfg(not(feature = "internals"))]
 #[allow(dead_code, unused_imports, reason = "tests see more of it than its users")]
 mod search;
@@ -199,24 +143,22 @@ mod storage;
 pub mod storage;
 mod sys;
 #[cfg(not(loom))]
-mod tree;
-#[cfg(not(loom))]
 mod verify;
 
 #[cfg(not(loom))]
-pub use artifact_reader::ArtifactReader;
+pub use artifact::reader::ArtifactReader;
 #[cfg(not(loom))]
-pub use artifacts::{ArtifactUpload, Artifacts};
-#[cfg(not(loom))]
-pub use batch::Batch;
-#[cfg(not(loom))]
-pub use builder::DatabaseBuilder;
+pub use artifact::{ArtifactUpload, Artifacts};
 #[cfg(all(feature = "capture", not(loom)))]
 pub use capture::{BuildFacts, Capture, Capturing};
 #[cfg(not(loom))]
 pub use database::Database;
 #[cfg(not(loom))]
-pub use deleted::Deleted;
+pub use database::builder::DatabaseBuilder;
+#[cfg(not(loom))]
+pub use database::deleted::Deleted;
+#[cfg(not(loom))]
+pub use database::upkeep::{DatabaseInfo, GcReport, VacuumReport, WriterInfo};
 pub use entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 #[cfg(not(loom))]
 pub use entity::limits::Limits;
@@ -233,43 +175,43 @@ pub use entity::{
 };
 pub use error::{Error, ErrorKind, Result};
 #[cfg(not(loom))]
+pub use experiment::search::ExperimentSearch;
+#[cfg(not(loom))]
 pub use experiment::{Experiment, RunBuilder};
-#[cfg(not(loom))]
-pub use experiment_search::ExperimentSearch;
-#[cfg(not(loom))]
-pub use histories::RunHistory;
 #[cfg(not(loom))]
 pub use index::{IndexPlace, SqlTable, SqlValue};
 #[cfg(not(loom))]
-pub use inputs::DATASET_RESULTS_MAX;
-#[cfg(not(loom))]
 pub use log::Damage;
+#[cfg(not(loom))]
+pub use logged_model::search::{LOGGED_MODELS_PAGE_DEFAULT, LoggedModelSearch};
 #[cfg(not(loom))]
 pub use logged_model::{LoggedModel, LoggedModelBuilder};
 #[cfg(not(loom))]
-pub use logged_model_search::{LOGGED_MODELS_PAGE_DEFAULT, LoggedModelSearch};
+pub use registry::model::RegisteredModel;
 #[cfg(not(loom))]
-pub use maintenance::{DatabaseInfo, GcReport, VacuumReport, WriterInfo};
+pub use registry::new_version::ModelVersionBuilder;
 #[cfg(not(loom))]
-pub use metric::{Metric, MetricRow, Step};
+pub use registry::resolve::ResolvedModel;
 #[cfg(not(loom))]
-pub use model_version::ModelVersion;
+pub use registry::search::{MODELS_PAGE, RegistrySearch, VERSIONS_PAGE};
 #[cfg(not(loom))]
-pub use new_version::ModelVersionBuilder;
-#[cfg(not(loom))]
-pub use registered_model::RegisteredModel;
+pub use registry::version::ModelVersion;
 #[cfg(not(loom))]
 pub use registry::{RegisteredModelBuilder, Registry};
 #[cfg(not(loom))]
-pub use registry_search::{MODELS_PAGE, RegistrySearch, VERSIONS_PAGE};
-#[cfg(not(loom))]
-pub use resolve::ResolvedModel;
-#[cfg(not(loom))]
 pub use run::Run;
 #[cfg(not(loom))]
-pub use run_search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View};
+pub use run::batch::Batch;
 #[cfg(not(loom))]
-pub use run_update::RunUpdate;
+pub use run::histories::RunHistory;
+#[cfg(not(loom))]
+pub use run::inputs::DATASET_RESULTS_MAX;
+#[cfg(not(loom))]
+pub use run::metric::{Metric, MetricRow, Step};
+#[cfg(not(loom))]
+pub use run::search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View};
+#[cfg(not(loom))]
+pub use run::update::RunUpdate;
 pub use storage::WritePath;
 #[cfg(not(loom))]
 pub use verify::dump::{DumpedFrame, DumpedRecord};
@@ -292,6 +234,8 @@ pub mod internals {
     }
 
     #[cfg(not(loom))]
+    pub use crate::database::upkeep::backup_to_storage;
+    #[cfg(not(loom))]
     pub use crate::format::block;
     pub use crate::format::{
         FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, frame, header, record, scan, slot,
@@ -299,11 +243,9 @@ pub mod internals {
     };
     #[cfg(not(loom))]
     pub use crate::log::{new_file, new_header};
-    #[cfg(not(loom))]
-    pub use crate::maintenance::backup_to_storage;
     pub use crate::mutant;
     #[cfg(not(loom))]
-    pub use crate::run_search::Way;
+    pub use crate::run::search::Way;
     pub use crate::search;
     pub use crate::storage;
     pub use crate::sys::fork::testing as forking;

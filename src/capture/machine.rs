@@ -8,8 +8,8 @@ use std::time::Duration;
 use sysinfo::{Disk, DiskRefreshKind, Disks, Networks, System};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::metric::{MetricRow, Step};
 use crate::run::Run;
+use crate::run::metric::{MetricRow, Step};
 
 /// MLflow's names, in the order of [`Machine::sample`].
 const KEYS: [&str; 8] = [

@@ -280,7 +280,7 @@ impl Engine {
             (self.log.writer(), storage.len(), storage.allocated_bytes())
         {
             self.log.leave();
-            crate::maintenance::vacuum_if_mostly_holes(&self.path, length, allocated);
+            crate::database::upkeep::vacuum_if_mostly_holes(&self.path, length, allocated);
         }
         Ok(())
     }

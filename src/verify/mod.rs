@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::copy::artifact_tree::{ArtifactTree, describe};
 use crate::copy::known_models::KnownModels;
+use crate::database::upkeep::{copy_in_place, second_storage};
 use crate::entity::id::RunId;
 use crate::entity::{ArtifactOwner, ContentHash};
 use crate::error::{Error, Result};
@@ -18,7 +19,6 @@ use crate::format::record::{BlockPlace, Incarnation, Position, Record, SealedBlo
 use crate::format::scan::{Entry, ScanReport};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
 use crate::log::{Damage, Definition, ExtentState, Log, LogOptions};
-use crate::maintenance::{copy_in_place, second_storage};
 use crate::storage::{Access, Storage, WritePath, open_file};
 use crate::verify::artifacts::check_artifacts;
 
@@ -72,7 +72,7 @@ pub struct SalvageReport {
 /// Opens the file for reading without an index; also when its chain is damaged.
 pub(crate) fn open(path: &Path) -> Result<Log> {
     let storage = open_file(path, Access::ReadOnly, WritePath::Positioned)
-        .map_err(|error| crate::builder::open_error("opening the file", path, error))?;
+        .map_err(|error| crate::database::builder::open_error("opening the file", path, error))?;
     open_storage(storage).map_err(|error| error.with_path(path))
 }
 

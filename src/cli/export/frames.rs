@@ -8,7 +8,7 @@ use polars::prelude::{ParquetCompression, ParquetWriter};
 
 use super::super::args::ExportFormat;
 use super::output::Output;
-use crate::rows::RowsOf;
+use crate::run::rows::RowsOf;
 use crate::{Database, Error, ErrorKind, Result, RunSearch};
 
 /// Writes what is told of the runs that a search finds.

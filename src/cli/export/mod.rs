@@ -20,7 +20,7 @@ use super::columns::export_word;
 use super::search::run_search;
 use super::terminal::Terminal;
 use super::{Exit, Failure, Outcome};
-use crate::rows::RowsOf;
+use crate::run::rows::RowsOf;
 use crate::{Database, Error, ErrorKind, Result, RunSearch};
 
 /// Writes what was asked for to a file or to standard output.

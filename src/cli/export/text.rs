@@ -8,7 +8,7 @@ use super::super::json::Number;
 use super::super::text;
 use super::output::Output;
 use crate::Result;
-use crate::rows::{RowSink, Value};
+use crate::run::rows::{RowSink, Value};
 
 /// Rows on their way to an output.
 pub(super) struct TextRows<'a, 'o> {

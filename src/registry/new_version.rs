@@ -14,11 +14,11 @@ use crate::format::record::{
     Record, RegisteredModelCreated, RunLifecycleSet,
 };
 use crate::index::{Index, VersionChoice};
-use crate::model_version::ModelVersion;
-use crate::pinned_files::{FileOrigin, pin_files};
-use crate::registered_model::{RegisteredModel, gone};
+use crate::registry::model::{RegisteredModel, gone};
+use crate::registry::pinned_files::{FileOrigin, pin_files};
+use crate::registry::version::ModelVersion;
 use crate::registry::{Registry, check_free, random_id};
-use crate::run_start::user_name;
+use crate::run::start::user_name;
 
 /// What the creation of a version is decided on: the registry, whether the run and the logged model
 /// that it comes from are there, and their files.

@@ -10,8 +10,8 @@ use crate::format::record::{
     RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated,
 };
 use crate::index::{Index, VersionChoice};
-use crate::model_version::ModelVersion;
-use crate::new_version::ModelVersionBuilder;
+use crate::registry::new_version::ModelVersionBuilder;
+use crate::registry::version::ModelVersion;
 use crate::registry::{Registry, check_free, check_stages, no_such_alias, no_such_version};
 
 /// A handle of a registered model; it stays when the model is renamed. Every call on one that was

@@ -1,5 +1,14 @@
 //! The registry of a database: names for models, and how versions are found by them.
 
+pub(crate) mod catalogs;
+pub(crate) mod lineage;
+pub(crate) mod model;
+pub(crate) mod new_version;
+pub(crate) mod pinned_files;
+pub(crate) mod resolve;
+pub(crate) mod search;
+pub(crate) mod version;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -11,9 +20,9 @@ use crate::entity::{ModelStage, ModelVersionInfo, RegistryMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{REGISTRY_KINDS, Record, RegisteredModelCreated, RegistryModeSet};
 use crate::index::{Index, VersionChoice};
-use crate::model_version::ModelVersion;
 use crate::mutant::{self, Mutant};
-use crate::registered_model::RegisteredModel;
+use crate::registry::model::RegisteredModel;
+use crate::registry::version::ModelVersion;
 
 /// The registered models of a file: a handle, cheap to clone.
 ///
@@ -142,7 +151,7 @@ impl Registry {
     /// This is how a version is promoted from one catalog to another; the schema must exist. A
     /// version that is deleted is [`ErrorKind::NotFound`].
     pub fn copy_version(&self, version: &ModelVersion, to: &str) -> Result<ModelVersion> {
-        crate::new_version::copy(self, version, to)
+        crate::registry::new_version::copy(self, version, to)
     }
 
     /// The handle of a version that was read before; asks nothing.
@@ -303,7 +312,7 @@ pub(crate) fn check_free(index: &Index, name: &str) -> Result<()> {
     if index.registry_mode()? == RegistryMode::UnityCatalog {
         let mut levels = name.split('.');
         let (catalog, schema) = (levels.next().unwrap_or(""), levels.next().unwrap_or(""));
-        crate::catalogs::check_schema(index, catalog, schema)?;
+        crate::registry::catalogs::check_schema(index, catalog, schema)?;
     }
     Ok(())
 }

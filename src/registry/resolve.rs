@@ -3,8 +3,8 @@
 use crate::entity::model_uri::{ModelTarget, ModelUri};
 use crate::entity::{ArtifactOwner, ModelVersionInfo};
 use crate::error::{Error, ErrorKind, Result};
-use crate::new_version::version_of;
 use crate::registry::Registry;
+use crate::registry::new_version::version_of;
 
 /// What an address of a model leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]

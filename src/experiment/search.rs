@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::database::Database;
 use crate::entity::ExperimentInfo;
 use crate::error::Result;
-use crate::run_search::{PAGE_RESULTS_DEFAULT, Page, View, check_max_results};
+use crate::run::search::{PAGE_RESULTS_DEFAULT, Page, View, check_max_results};
 use crate::search::{
     Condition, ExperimentFilter, ExperimentNumber, ExperimentOrder, ExperimentText, Field,
     Fingerprint, PageToken, SortKey,

@@ -10,7 +10,7 @@ use crate::format::record::{
     REGISTRY_KINDS, Record,
 };
 use crate::index::{Index, VersionChoice};
-use crate::registered_model::gone;
+use crate::registry::model::gone;
 use crate::registry::{Registry, check_stages, no_such_version};
 
 /// A handle of a version of a registered model. Every call on one that was deleted, by itself or

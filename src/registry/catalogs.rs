@@ -9,7 +9,7 @@ use crate::format::record::{
 };
 use crate::index::Index;
 use crate::registry::Registry;
-use crate::run_start::user_name;
+use crate::run::start::user_name;
 
 /// Catalogs and schemas; in a database whose names are free each call is
 /// [`ErrorKind::InvalidState`], see [`Registry::use_unity_catalog`].

@@ -1,5 +1,12 @@
 //! Artifacts: the files of a run, kept in the database.
 
+pub(crate) mod download;
+pub(crate) mod reader;
+pub(crate) mod run;
+#[cfg(feature = "parquet")]
+pub(crate) mod table;
+pub(crate) mod upload;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,9 +16,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::artifact_download::Target;
-use crate::artifact_reader::ArtifactReader;
-use crate::artifact_upload::{Planned, Source, delete, no_such_artifact, refer, upload};
+use crate::artifact::download::Target;
+use crate::artifact::reader::ArtifactReader;
+use crate::artifact::upload::{Planned, Source, delete, no_such_artifact, refer, upload};
 use crate::database::Database;
 use crate::engine::Engine;
 use crate::entity::artifact_path::{check_kept_path, check_path, media_type};

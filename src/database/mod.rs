@@ -1,11 +1,16 @@
 //! The database: one file, opened once in a process however many handles there are.
 
+pub(crate) mod builder;
+pub(crate) mod deleted;
+pub(crate) mod upkeep;
+
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::builder::DatabaseBuilder;
+use crate::database::builder::DatabaseBuilder;
+use crate::database::upkeep::{DatabaseInfo, GcReport, VacuumReport};
 use crate::engine::Engine;
 use crate::engine::points::keep_latest;
 use crate::entity::id::{ExperimentId, RunId, Timestamp};
@@ -17,7 +22,6 @@ use crate::format::record::{
 };
 use crate::index::{RunScope, SqlTable};
 use crate::log::{Damage, State};
-use crate::maintenance::{self, DatabaseInfo, GcReport, VacuumReport};
 use crate::run::{Run, no_such_run};
 use crate::verify::dump::{self, DumpedFrame};
 use crate::verify::{self, SalvageReport, VerifyReport};
@@ -323,7 +327,7 @@ impl Database {
 
     /// Facts about the file: sizes, counts, writers, warnings. Reads the live extents.
     pub fn info(&self) -> Result<DatabaseInfo> {
-        maintenance::info(&self.0).map_err(|error| self.0.locate(error))
+        upkeep::info(&self.0).map_err(|error| self.0.locate(error))
     }
 
     /// Purges all deleted runs and experiments for good, and gives the space of their points and
@@ -341,7 +345,7 @@ impl Database {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn gc(&self) -> Result<GcReport> {
-        maintenance::gc(&self.0).map_err(|error| self.0.locate(error))
+        upkeep::gc(&self.0).map_err(|error| self.0.locate(error))
     }
 
     /// Writes what the file holds now to a new file, while this and other processes go on writing.
@@ -367,7 +371,7 @@ impl Database {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn backup(&self, to: impl AsRef<Path>) -> Result<()> {
-        maintenance::backup(&self.0, to.as_ref()).map_err(|error| self.0.locate(error))
+        upkeep::backup(&self.0, to.as_ref()).map_err(|error| self.0.locate(error))
     }
 
     /// Rewrites a file without what is purged or empty, so that it becomes shorter.
@@ -391,7 +395,7 @@ impl Database {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn vacuum(path: impl AsRef<Path>) -> Result<VacuumReport> {
-        maintenance::vacuum(path.as_ref())
+        upkeep::vacuum(path.as_ref())
     }
 
     /// Checks every checksum of a file and that what it says fits together; names each damage, and

@@ -6,7 +6,7 @@ use crate::database::Database;
 use crate::entity::id::ExperimentId;
 use crate::entity::{LoggedModelInfo, LoggedModelMetric, MetricPoint};
 use crate::error::{Error, ErrorKind, Result};
-use crate::run_search::Page;
+use crate::run::search::Page;
 use crate::search::{
     Condition, DatasetChoice, Direction, Field, Fingerprint, LoggedModelFilter, LoggedModelNumber,
     LoggedModelOrder, LoggedModelOrderItem, LoggedModelSortKey, LoggedModelText, PageToken,

@@ -4,7 +4,7 @@ use crate::entity::{ModelVersionInfo, RegisteredModelInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{ModelSelection, VersionSelection};
 use crate::registry::Registry;
-use crate::run_search::Page;
+use crate::run::search::Page;
 use crate::search::{
     Condition, Fingerprint, ModelVersionFilter, ModelVersionOrder, PageToken,
     RegisteredModelFilter, RegisteredModelOrder,

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::entity::id::{ExperimentId, RunId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{RunGate, check_run_writable};
-use crate::metric::{Schemas, Series};
+use crate::run::metric::{Schemas, Series};
 use crate::sys::mutex::RwLock;
 
 /// What the clones of a handle, and the metric handles made by it, share.

@@ -2,7 +2,7 @@
 
 use polars::prelude::{DataFrame, ParquetCompression, ParquetWriter};
 
-use crate::artifacts::Artifacts;
+use crate::artifact::Artifacts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::Run;
 

@@ -1,5 +1,19 @@
 //! Runs: what a training program logs to, and what others read.
 
+pub(crate) mod batch;
+#[cfg(feature = "polars")]
+pub(crate) mod frames;
+pub(crate) mod histories;
+pub(crate) mod inputs;
+pub(crate) mod metric;
+#[cfg(feature = "cli")]
+pub(crate) mod rows;
+pub(crate) mod search;
+pub(crate) mod shared;
+pub(crate) mod start;
+pub(crate) mod tree;
+pub(crate) mod update;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -14,9 +28,9 @@ use crate::entity::{MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRe
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{ParamsSet, Record, TagDeleted, TagsSet};
 use crate::log::{RunGate, State, check_row_length, check_run_writable};
-use crate::metric::{Metric, MetricRow, Schema, Series, Step};
-pub(crate) use crate::run_shared::RunShared;
-use crate::run_update::RunUpdate;
+use crate::run::metric::{Metric, MetricRow, Schema, Series, Step};
+pub(crate) use crate::run::shared::RunShared;
+use crate::run::update::RunUpdate;
 
 /// Rows of up to so many values are logged by name without taking memory.
 const FEW_VALUES: usize = 32;

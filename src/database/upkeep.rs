@@ -375,7 +375,7 @@ pub(crate) fn second_storage(log: &Log, path: &Path) -> Result<Option<Arc<dyn St
 pub(crate) fn vacuum(path: &Path) -> Result<VacuumReport> {
     let path = absolute(path);
     let storage = open_file(&path, Access::ReadWrite, WritePath::Positioned)
-        .map_err(|error| crate::builder::open_error("opening the file", &path, error))?;
+        .map_err(|error| crate::database::builder::open_error("opening the file", &path, error))?;
     vacuum_storage(&path, &storage).map_err(|error| error.with_path(&path))
 }
 

@@ -9,7 +9,7 @@ use crate::database::Database;
 use crate::dataframe::{self, HistoryRows};
 use crate::entity::id::RunId;
 use crate::error::Result;
-use crate::run_search::RunSearch;
+use crate::run::search::RunSearch;
 use crate::search::RunColumn;
 
 impl Database {

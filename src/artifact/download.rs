@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
-use crate::artifact_reader::ArtifactReader;
+use crate::artifact::reader::ArtifactReader;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The folder that was given.

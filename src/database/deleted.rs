@@ -1,6 +1,7 @@
 //! What is marked deleted, and purging some of it.
 
 use crate::database::Database;
+use crate::database::upkeep::{self, GcReport};
 use crate::entity::Lifecycle;
 use crate::entity::id::{ExperimentId, LoggedModelId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
@@ -9,7 +10,6 @@ use crate::format::record::{
     RunLifecycleSet,
 };
 use crate::index::{Index, RunScope};
-use crate::maintenance::{self, GcReport};
 
 /// Runs, experiments and logged models that are marked deleted, or are to be purged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Database {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn purge(&self, chosen: &Deleted) -> Result<GcReport> {
-        let purged = maintenance::with_space_given_back(self.engine(), |engine| {
+        let purged = upkeep::with_space_given_back(self.engine(), |engine| {
             let only = |kind| kind..=kind;
             let kinds = [
                 only(ExperimentLifecycleSet::KIND),

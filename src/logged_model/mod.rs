@@ -1,5 +1,7 @@
 //! Logged models: what a run has made, kept beside it with params, tags and metrics of its own.
 
+pub(crate) mod search;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 

@@ -1,5 +1,7 @@
 //! Experiments: named by a path, they hold runs.
 
+pub(crate) mod search;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -8,7 +8,7 @@ use crate::database::Database;
 use crate::entity::DATA_CONTEXT_TAG;
 use crate::entity::id::{RunId, Timestamp};
 use crate::error::Result;
-use crate::run_search::RunSearch;
+use crate::run::search::RunSearch;
 use crate::search::{RunAttribute, RunColumn};
 
 /// What stands in a column of a row.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::artifacts::Artifacts;
+use crate::artifact::Artifacts;
 use crate::database::Database;
 use crate::entity::ArtifactOwner;
 use crate::error::{Error, ErrorKind, Result};
