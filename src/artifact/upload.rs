@@ -14,6 +14,7 @@ use foldhash::fast::RandomState;
 
 use crate::engine::Engine;
 use crate::engine::chunk_store::{Block, ChunkStore, Unnamed, fill};
+use crate::engine::guards::no_such_run;
 use crate::engine::pipeline::store_file;
 use crate::entity::artifact_path::media_type;
 use crate::entity::id::Timestamp;
@@ -25,7 +26,6 @@ use crate::format::record::{
     RunLifecycleSet, StoredChunk, WrittenFile,
 };
 use crate::index::Index;
-use crate::run::no_such_run;
 
 /// How many chunks of small files are in hand at a time.
 const BLOCK_CHUNKS_MAX: usize = 4096;

@@ -9,7 +9,8 @@ use sysinfo::{Disk, DiskRefreshKind, Disks, Networks, System};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::Run;
-use crate::run::metric::{MetricRow, Step};
+use crate::run::keys::Step;
+use crate::run::metric::MetricRow;
 
 /// MLflow's names, in the order of [`Machine::sample`].
 const KEYS: [&str; 8] = [

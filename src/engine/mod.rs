@@ -2,10 +2,11 @@
 
 pub(crate) mod chunk_store;
 pub(crate) mod free_chunks;
+pub(crate) mod gc;
+pub(crate) mod guards;
 pub(crate) mod live;
 pub(crate) mod pipeline;
 pub(crate) mod points;
-pub(crate) mod shared;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
 use crate::format::record::{Incarnation, Record};
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
-use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions, State};
+use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions, State, Take};
 use crate::mutant::{self, Mutant};
 use crate::storage::Storage;
 use crate::sys::mutex::Mutex;
@@ -89,6 +90,31 @@ impl Engine {
     /// The same error, naming the file.
     pub(crate) fn locate(&self, error: Error) -> Error {
         error.with_path(&self.path)
+    }
+
+    /// Returns `result`; its error names the file.
+    #[inline]
+    pub(crate) fn located<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| self.locate(error))
+    }
+
+    /// Appends the records that `build` makes of the log's state, as one frame; see [`Log::append`].
+    pub(crate) fn append<T>(
+        &self,
+        build: impl FnMut(&State, &mut Take) -> Result<(Vec<Record>, T)>,
+    ) -> Result<T> {
+        self.located(self.log.append(build))
+    }
+
+    /// Looks at the log's state as it is now; see [`Log::with_state`].
+    pub(crate) fn state<T>(&self, look: impl FnOnce(&mut State, &Cursor) -> T) -> Result<T> {
+        self.located(self.log.with_state(look))
+    }
+
+    /// Draws random bits for a new id.
+    pub(crate) fn random_bits(&self) -> Result<u128> {
+        let random = self.log.storage().random();
+        random.map_err(|source| self.locate(Error::io("drawing random bits", source)))
     }
 
     /// Asks the index, after it has taken in all that was appended before this call.
@@ -169,7 +195,7 @@ impl Engine {
                 self.with_index(|index, cursor| Ok((ask(index)?, cursor.next)))?;
             let is_checked = !mutant::is_active(Mutant::UndecidedAppend);
             let is_stale = |state: &State| is_checked && state.has_since(kinds, position);
-            let appended = append(answer, &is_stale).map_err(|error| self.locate(error))?;
+            let appended = self.located(append(answer, &is_stale))?;
             if let Some(value) = appended {
                 return Ok(value);
             }
@@ -183,7 +209,7 @@ impl Engine {
         self.check_place()?;
         let mut slot = self.index.lock();
         let first = self.ask(&mut slot, &mut query);
-        match first {
+        let answer = match first {
             Err(error) if error.kind() == ErrorKind::Index => {
                 if let Some(indexed) = slot.as_mut() {
                     indexed.index.reset()?;
@@ -194,8 +220,8 @@ impl Engine {
                 self.ask(&mut slot, &mut query)
             }
             other => other,
-        }
-        .map_err(|error| self.locate(error))
+        };
+        self.located(answer)
     }
 
     /// A reader keeps no vacuum from putting another file in the place of the one that it has
@@ -274,13 +300,13 @@ impl Engine {
         self.log.check_fork()?;
         drop(self.background.lock().take());
         *self.index.lock() = None;
-        self.log.close().map_err(|error| self.locate(error))?;
+        self.located(self.log.close())?;
         let storage = self.log.storage();
         if let (Some(_), Ok(length), Ok(allocated)) =
             (self.log.writer(), storage.len(), storage.allocated_bytes())
         {
             self.log.leave();
-            crate::database::upkeep::vacuum_if_mostly_holes(&self.path, length, allocated);
+            crate::copy::vacuum::vacuum_if_mostly_holes(&self.path, length, allocated);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ pub(crate) mod signature;
 
 mod artifact;
 mod dataset;
+mod deleted;
 mod experiment;
 mod lineage;
 mod logged_model;
@@ -20,6 +21,7 @@ mod tag;
 
 pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
+pub use self::deleted::Deleted;
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
 pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub use self::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};

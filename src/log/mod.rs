@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use self::append::Chain;
+pub(crate) use self::append::Take;
 pub(crate) use self::background::Background;
 pub(crate) use self::batch::KeyedPoints;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor, damaged};

@@ -7,13 +7,14 @@ use std::ops::RangeInclusive;
 
 use crate::database::Database;
 use crate::engine::Engine;
+use crate::engine::guards::check_experiment_writable;
 use crate::entity::id::{LoggedModelId, RunId, Timestamp};
 use crate::entity::limits::{Limits, check_text};
 use crate::entity::names;
 use crate::entity::signature::{Signature, check_json};
 use crate::entity::{Lifecycle, LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::experiment::{Experiment, check_experiment_writable};
+use crate::experiment::Experiment;
 use crate::format::record::{
     ExperimentLifecycleSet, LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
     LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
@@ -195,7 +196,7 @@ impl LoggedModel {
         let limits = &self.engine().limits;
         let measured = metrics.into_iter().map(|metric| measured(limits, metric));
         let measured: Vec<MeasuredMetric> =
-            measured.collect::<Result<_>>().map_err(|error| self.engine().locate(error))?;
+            self.engine().located(measured.collect::<Result<_>>())?;
         if measured.is_empty() {
             return Ok(());
         }
@@ -213,7 +214,7 @@ impl LoggedModel {
         let example = input_example.unwrap_or("null");
         let checked = check_json("the input example", example)
             .and_then(|()| check_text("the input example", example, usize::MAX));
-        checked.map_err(|error| self.engine().locate(error))?;
+        checked?;
         self.write(&[], |_| {
             let example = input_example.map(str::to_owned);
             Ok(vec![signature_set(self.id, Some(signature), example)])
@@ -248,7 +249,7 @@ impl LoggedModel {
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Vec<(String, String)>> {
         let pairs = self.engine().limits.logged_model_pairs(what).collect(pairs);
-        pairs.map_err(|error| self.engine().locate(error))
+        self.engine().located(pairs)
     }
 
     /// Writes what `build` makes of all that is known of the model, if it may be written to.
@@ -348,13 +349,11 @@ impl LoggedModelBuilder {
         let database = self.experiment.database().clone();
         let engine = database.engine();
         let located = |error| engine.locate(error);
-        let random = engine.log.storage().random();
-        let random = random.map_err(|source| Error::io("drawing random bits", source))?;
+        let random = engine.random_bits()?;
         let id = LoggedModelId::from_bits(random);
         let (params, tags) = self.checked(engine).map_err(located)?;
         let experiment = self.experiment.id();
-        let checked =
-            engine.log.with_state(|state, _| check_experiment_writable(state, experiment));
+        let checked = engine.state(|state, _| check_experiment_writable(state, experiment));
         checked.and_then(|checked| checked).map_err(located)?;
         let created = LoggedModelCreated {
             model: id,
@@ -444,7 +443,7 @@ fn check_run(index: &Index, run: RunId) -> Result<()> {
             let message = format!("run {run} is deleted: restore it first");
             Err(Error::new(ErrorKind::InvalidState, message))
         }
-        None => Err(crate::run::no_such_run(run)),
+        None => Err(crate::engine::guards::no_such_run(run)),
     }
 }
 

@@ -157,7 +157,7 @@ impl Registry {
             let message = format!("{what} name {name:?}: it has a dot, which parts levels");
             Err(Error::new(ErrorKind::InvalidInput, message))
         });
-        checked.map_err(|error| self.engine().locate(error))
+        self.engine().located(checked)
     }
 }
 

@@ -173,7 +173,7 @@ impl Registry {
             Ok((records, value))
         })?;
         if is_change && !mutant::is_active(Mutant::UnsyncedRegistry) {
-            self.engine().log.sync().map_err(|error| self.engine().locate(error))?;
+            self.engine().located(self.engine().log.sync())?;
         }
         Ok(value)
     }
@@ -282,7 +282,7 @@ impl RegisteredModelBuilder {
         let checked = limits
             .check_description(description.as_deref())
             .and_then(|()| limits.registry_tags().collect(tags));
-        let tags = checked.map_err(|error| registry.engine().locate(error))?;
+        let tags = registry.engine().located(checked)?;
         let model = random_id(&registry)?;
         registry.change(&[REGISTRY_KINDS], |index| {
             let name = registry.full_name(index, &name)?;
@@ -298,8 +298,7 @@ impl RegisteredModelBuilder {
 
 /// Random bits for a new model.
 pub(crate) fn random_id(registry: &Registry) -> Result<RegisteredModelId> {
-    let random = registry.engine().log.storage().random();
-    let random = random.map_err(|source| Error::io("drawing random bits", source))?;
+    let random = registry.engine().random_bits()?;
     Ok(RegisteredModelId::from_bits(random))
 }
 

@@ -217,7 +217,7 @@ impl RegisteredModel {
     }
 
     fn checked<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| self.registry.engine().locate(error))
+        self.registry.engine().located(result)
     }
 }
 

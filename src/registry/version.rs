@@ -55,7 +55,7 @@ impl ModelVersion {
     /// Says something else of it, or nothing.
     pub fn set_description(&self, text: Option<&str>) -> Result<()> {
         let checked = self.registry.limits().check_description(text);
-        checked.map_err(|error| self.registry.engine().locate(error))?;
+        self.registry.engine().located(checked)?;
         self.change(|_, _| {
             let description = Some(text.map(str::to_owned));
             Ok(vec![ModelVersionUpdated { description, ..self.update() }.into()])
@@ -104,7 +104,7 @@ impl ModelVersion {
     /// Sets a tag, whatever it was before.
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
         let tags = self.registry.limits().registry_tags().collect([(key, value)]);
-        let tags = tags.map_err(|error| self.registry.engine().locate(error))?;
+        let tags = self.registry.engine().located(tags)?;
         self.change(|_, _| {
             let (model, version, tags) = (self.model, self.version, tags.clone());
             Ok(vec![ModelVersionTagsSet { model, version, tags, time: now() }.into()])

@@ -56,7 +56,7 @@ impl Database {
     ///     .collect()?;
     /// ```
     pub fn search_runs_frame(&self, search: &RunSearch) -> Result<DataFrame> {
-        self.find_frame(search).map_err(|error| self.engine().locate(error))
+        self.engine().located(self.find_frame(search))
     }
 
     fn find_frame(&self, search: &RunSearch) -> Result<DataFrame> {
@@ -110,7 +110,7 @@ impl Database {
     /// metrics. A run that does not have a metric has no rows for it.
     pub fn history_frame(&self, runs: &[RunId], keys: &[&str]) -> Result<DataFrame> {
         let (histories, _) = self.history_rows(runs, keys)?;
-        dataframe::long_history(histories).map_err(|error| self.engine().locate(error))
+        self.engine().located(dataframe::long_history(histories))
     }
 
     /// The same points, a row for each step of a run: `run_id, step, timestamp`, and a column for
@@ -123,7 +123,7 @@ impl Database {
     pub fn wide_history_frame(&self, runs: &[RunId], keys: &[&str]) -> Result<DataFrame> {
         let (histories, keys) = self.history_rows(runs, keys)?;
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        dataframe::wide_history(&histories, &keys).map_err(|error| self.engine().locate(error))
+        self.engine().located(dataframe::wide_history(&histories, &keys))
     }
 
     /// The histories of these metrics, or of all, and the keys in order, each once.
@@ -166,7 +166,7 @@ impl Database {
         keys: &Keys,
         make: impl Fn(&RunColumns, &[u32]) -> Result<DataFrame>,
     ) -> Result<DataFrame> {
-        self.with_rows_of(&distinct(runs), keys, make).map_err(|error| self.engine().locate(error))
+        self.engine().located(self.with_rows_of(&distinct(runs), keys, make))
     }
 }
 

@@ -86,7 +86,7 @@ impl Database {
             }),
             RowsOf::Metrics(keys) => return self.write_points(search, keys, sink),
         };
-        found.map(|((), _)| ()).map_err(|error| self.engine().locate(error))
+        self.engine().located(found.map(|((), _)| ()))
     }
 
     /// The ids of the runs that a search finds: all, or as many as it asks for.
@@ -95,7 +95,7 @@ impl Database {
         let found = self.find(search, limit, &Keys::default(), |runs, rows| {
             Ok(rows.iter().map(|row| runs.run(*row).info.id).collect())
         });
-        found.map(|(ids, _)| ids).map_err(|error| self.engine().locate(error))
+        self.engine().located(found.map(|(ids, _)| ids))
     }
 
     fn write_points(

@@ -182,6 +182,11 @@ pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Returns the absolute path of a file that may not exist yet.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,8 @@ mod mapped;
 mod medium;
 #[cfg(any(test, feature = "internals"))]
 mod memory;
+mod open_error;
+mod open_files;
 mod region;
 #[cfg(feature = "internals")]
 pub mod simulated;
@@ -27,7 +29,7 @@ use std::fmt;
 use std::io;
 
 pub(crate) use create::{
-    give_name, is_temporary_name, open_file, remove, replace, sync_name, temporary_name,
+    absolute, give_name, is_temporary_name, open_file, remove, replace, sync_name, temporary_name,
 };
 #[cfg(feature = "internals")]
 pub use fault::{CallKind, Failure, Fault, FaultPlan, FaultStorage, with_faulty_files};
@@ -36,6 +38,8 @@ pub use file::{Access, FileStorage, WritePath};
 pub use memory::MemoryFile;
 #[cfg(feature = "internals")]
 pub use memory::MemoryStorage;
+pub(crate) use open_error::open_error;
+pub(crate) use open_files::{is_open_here, shared};
 
 /// What a lock is asked for: shared by many, or held by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
