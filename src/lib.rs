@@ -193,7 +193,9 @@ pub use logged_model::search::{LOGGED_MODELS_PAGE_DEFAULT, LoggedModelSearch};
 #[cfg(not(loom))]
 pub use logged_model::{LoggedModel, LoggedModelBuilder};
 #[cfg(not(loom))]
-pub use registry::model::RegisteredModel;
+pub use registry::Registry;
+#[cfg(not(loom))]
+pub use registry::model::{RegisteredModel, RegisteredModelBuilder};
 #[cfg(not(loom))]
 pub use registry::new_version::ModelVersionBuilder;
 #[cfg(not(loom))]
@@ -202,8 +204,6 @@ pub use registry::resolve::ResolvedModel;
 pub use registry::search::{MODELS_PAGE, RegistrySearch, VERSIONS_PAGE};
 #[cfg(not(loom))]
 pub use registry::version::ModelVersion;
-#[cfg(not(loom))]
-pub use registry::{RegisteredModelBuilder, Registry};
 #[cfg(not(loom))]
 pub use run::Run;
 #[cfg(not(loom))]

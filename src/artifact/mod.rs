@@ -168,7 +168,7 @@ impl Artifacts {
         self.located(checked)?;
         let reference = ArtifactReferenced {
             owner: self.owner,
-            time: Timestamp::now().as_nanos(),
+            time: Timestamp::now_nanos(),
             path: path.to_owned(),
             uri: uri.to_owned(),
             size,

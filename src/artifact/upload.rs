@@ -110,7 +110,7 @@ pub(crate) fn delete(engine: &Engine, owner: ArtifactOwner, path: &str) -> Resul
         if index.artifacts_within(&owner, path)?.is_empty() && !is_file()? {
             return Err(no_such_artifact(&owner, path));
         }
-        let time = Timestamp::now().as_nanos();
+        let time = Timestamp::now_nanos();
         Ok((vec![ArtifactsDeleted { owner, time, path: path.to_owned() }.into()], ()))
     })
 }
@@ -290,7 +290,7 @@ impl Upload<'_> {
         if !self.store.unnamed.chunks.is_empty() {
             self.store.engine.log.sync_chunks()?;
         }
-        let time = Timestamp::now().as_nanos();
+        let time = Timestamp::now_nanos();
         let is_doubtful = &self.store.unnamed.is_doubtful;
         let named = self.store.engine.append_decided(&GUARDED, |index| {
             is_doubtful.set(false);

@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use crate::columns::ColumnCache;
 use crate::columns::version_cache::VersionCache;
-use crate::engine::live::LivePoints;
+use crate::engine::live::{LivePoints, LiveSource};
+use crate::entity::id::RunId;
 use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
-use crate::format::record::{Incarnation, Record};
+use crate::format::record::{Incarnation, Record, SeriesId};
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions, State, Take};
 use crate::mutant::{self, Mutant};
@@ -142,12 +143,6 @@ impl Engine {
         mut query: impl FnMut(&Index, &mut VersionCache) -> Result<T>,
     ) -> Result<T> {
         self.with_indexed(|indexed| query(&indexed.index, &mut indexed.versions))
-    }
-
-    /// The extents that are not sealed, in the order of the file, and how many records have purged
-    /// runs so far.
-    pub(crate) fn unsealed_extents(&self) -> Result<(Vec<(Incarnation, UnsealedExtent)>, u64)> {
-        self.with_indexed(|indexed| Ok((indexed.index.unsealed_extents()?, indexed.purges)))
     }
 
     /// Looks at the live points, after it has read those that were logged before this call.
@@ -351,6 +346,28 @@ fn feed(indexed: &mut Indexed) -> Result<()> {
         )),
         // A power cut's remains are the end, until a writer goes on behind them.
         ChainEnd::Clean | ChainEnd::Remains(_) | ChainEnd::LostSuccessor(_) => Ok(()),
+    }
+}
+
+impl LiveSource for Engine {
+    fn log(&self) -> &Log {
+        &self.log
+    }
+
+    fn unsealed_extents(&self) -> Result<(Vec<(Incarnation, UnsealedExtent)>, u64)> {
+        self.with_indexed(|indexed| Ok((indexed.index.unsealed_extents()?, indexed.purges)))
+    }
+
+    fn series(
+        &self,
+        owner: Incarnation,
+        series: &[SeriesId],
+    ) -> Result<Vec<Option<(RunId, String)>>> {
+        self.with_index(|index, _| index.series(owner, series))
+    }
+
+    fn row_schema(&self, owner: Incarnation, schema: SeriesId) -> Result<Option<Vec<SeriesId>>> {
+        self.with_index(|index, _| index.row_schema(owner, schema))
     }
 }
 

@@ -193,6 +193,12 @@ impl Timestamp {
         }
     }
 
+    /// Returns the present time in nanoseconds, as records hold it.
+    #[must_use]
+    pub(crate) fn now_nanos() -> i64 {
+        Timestamp::now().as_nanos()
+    }
+
     /// Nanoseconds since the epoch.
     #[must_use]
     pub const fn as_nanos(self) -> i64 {

@@ -111,7 +111,7 @@ impl Database {
 
 /// The record of a new experiment, and its id.
 fn new_experiment(state: &State, path: &str) -> (Vec<Record>, ExperimentId) {
-    let (experiment, time) = (state.next_experiment(), Timestamp::now().as_nanos());
+    let (experiment, time) = (state.next_experiment(), Timestamp::now_nanos());
     let created = ExperimentCreated { experiment, path: path.to_owned(), time };
     (vec![created.into()], experiment)
 }
@@ -121,7 +121,7 @@ fn with_tags(
     tags: Vec<(String, String)>,
 ) -> (Vec<Record>, ExperimentId) {
     if !tags.is_empty() {
-        let time = Timestamp::now().as_nanos();
+        let time = Timestamp::now_nanos();
         records.push(ExperimentTagsSet { experiment, tags, time }.into());
     }
     (records, experiment)
@@ -180,7 +180,7 @@ impl Experiment {
             match state.experiment_of(path) {
                 Some(id) if id != self.id => Err(path_taken(path, id)),
                 _ => {
-                    let (path, time) = (path.to_owned(), Timestamp::now().as_nanos());
+                    let (path, time) = (path.to_owned(), Timestamp::now_nanos());
                     Ok(vec![ExperimentRenamed { experiment: self.id, path, time }.into()])
                 }
             }
@@ -214,7 +214,7 @@ impl Experiment {
                     format!("experiment {:?} is {} already", known.path, lifecycle.as_str());
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
-            let time = Timestamp::now().as_nanos();
+            let time = Timestamp::now_nanos();
             Ok(vec![ExperimentLifecycleSet { experiment: self.id, lifecycle, time }.into()])
         })
     }
@@ -225,7 +225,7 @@ impl Experiment {
         let tags = self.engine().located(tags)?;
         self.write(|state| {
             check_experiment_writable(state, self.id)?;
-            let time = Timestamp::now().as_nanos();
+            let time = Timestamp::now_nanos();
             let tags = tags.clone();
             Ok(vec![ExperimentTagsSet { experiment: self.id, tags, time }.into()])
         })
@@ -245,7 +245,7 @@ impl Experiment {
                 let message = format!("experiment {} has no tag {key:?}", self.id);
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
-            let (key, time) = (key.to_owned(), Timestamp::now().as_nanos());
+            let (key, time) = (key.to_owned(), Timestamp::now_nanos());
             Ok((vec![ExperimentTagDeleted { experiment: self.id, key, time }.into()], ()))
         })
     }

@@ -126,7 +126,7 @@ impl LoggedModel {
     pub fn set_status(&self, status: LoggedModelStatus, message: Option<&str>) -> Result<()> {
         self.write(&[], |_| {
             let (status, status_message) = (Some(status), message.map(str::to_owned));
-            let (model, time) = (self.id, now());
+            let (model, time) = (self.id, Timestamp::now_nanos());
             Ok(vec![LoggedModelUpdated { model, status, status_message, time }.into()])
         })
     }
@@ -151,7 +151,14 @@ impl LoggedModel {
             if fresh.is_empty() {
                 return Ok(Vec::new());
             }
-            Ok(vec![LoggedModelParamsSet { model: self.id, params: fresh, time: now() }.into()])
+            Ok(vec![
+                LoggedModelParamsSet {
+                    model: self.id,
+                    params: fresh,
+                    time: Timestamp::now_nanos(),
+                }
+                .into(),
+            ])
         })
     }
 
@@ -168,7 +175,7 @@ impl LoggedModel {
         let tags = self.pairs("tag of a logged model", tags)?;
         self.write(&[], |_| {
             let (model, tags) = (self.id, tags.clone());
-            Ok(vec![LoggedModelTagsSet { model, tags, time: now() }.into()])
+            Ok(vec![LoggedModelTagsSet { model, tags, time: Timestamp::now_nanos() }.into()])
         })
     }
 
@@ -180,7 +187,7 @@ impl LoggedModel {
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
             let (model, key) = (self.id, key.to_owned());
-            Ok(vec![LoggedModelTagDeleted { model, key, time: now() }.into()])
+            Ok(vec![LoggedModelTagDeleted { model, key, time: Timestamp::now_nanos() }.into()])
         })
     }
 
@@ -238,7 +245,7 @@ impl LoggedModel {
             if before == lifecycle {
                 return Ok(Vec::new());
             }
-            let (model, time) = (self.id, now());
+            let (model, time) = (self.id, Timestamp::now_nanos());
             Ok(vec![LoggedModelLifecycleSet { model, lifecycle, time }.into()])
         })
     }
@@ -363,7 +370,7 @@ impl LoggedModelBuilder {
             source_run: self.source_run,
             params,
             tags,
-            time: now(),
+            time: Timestamp::now_nanos(),
         };
         let mut records: Vec<Record> = vec![created.into()];
         if self.signature.is_some() || self.input_example.is_some() {
@@ -410,7 +417,7 @@ fn signature_set(
     input_example: Option<String>,
 ) -> Record {
     let signature = signature.map(Signature::to_json);
-    LoggedModelSignatureSet { model, signature, input_example, time: now() }.into()
+    LoggedModelSignatureSet { model, signature, input_example, time: Timestamp::now_nanos() }.into()
 }
 
 /// A model takes writes unless it or its experiment is deleted.
@@ -454,8 +461,4 @@ fn param_set(key: &str, before: &str, value: &str) -> Error {
 
 fn no_such_model(id: LoggedModelId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no logged model {id}"))
-}
-
-fn now() -> i64 {
-    Timestamp::now().as_nanos()
 }

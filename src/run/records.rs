@@ -29,7 +29,7 @@ impl Database {
         let appended = self.engine().append(|state, _| {
             crate::log::check_run_writable(state, id)?;
             let writer = self.engine().log.check_usable()?;
-            let time = Timestamp::now().as_nanos();
+            let time = Timestamp::now_nanos();
             let status = Some(RunStatus::Running);
             let updated = RunUpdated { run: id, name: None, status, ended: Some(None) };
             let resumed = RunResumed { run: id, incarnation: writer.incarnation, time };
@@ -112,7 +112,7 @@ impl Database {
             if held.lifecycle == lifecycle {
                 return Ok((Vec::new(), ()));
             }
-            let time = Timestamp::now().as_nanos();
+            let time = Timestamp::now_nanos();
             Ok((vec![RunLifecycleSet { run: id, lifecycle, time }.into()], ()))
         });
         appended

@@ -14,6 +14,7 @@ use crate::experiment::Experiment;
 use crate::format::record::{ParamsSet, Record, RunStarted, TagsSet};
 use crate::log::{RunGate, RunState};
 use crate::run::Run;
+use crate::sys::user::user_name;
 
 /// How often a run is looked up again because the chain grew meanwhile.
 const ATTEMPTS_MAX: u32 = 1000;
@@ -229,10 +230,4 @@ fn check_no_repeats(params: &[(String, String)]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The user of this process.
-pub(crate) fn user_name() -> String {
-    let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|key| std::env::var(key).ok());
-    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }

@@ -20,3 +20,4 @@ pub(crate) mod mutex;
 #[cfg_attr(not(target_os = "macos"), path = "linux.rs")]
 #[cfg_attr(target_os = "macos", path = "macos.rs")]
 pub(crate) mod system;
+pub(crate) mod user;

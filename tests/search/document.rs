@@ -39,7 +39,7 @@ fn start(experiment: &Experiment, number: i64, row: &[&str]) {
     let started = Timestamp::from_millis(number).unwrap();
     let run = experiment.new_run().name(code(name)).started(started).start().unwrap();
     if !loss.is_empty() {
-        run.log_metric("loss", loss.parse().unwrap(), 0).unwrap();
+        run.log_metric("loss", loss.parse::<f64>().unwrap(), 0).unwrap();
     }
     if !model.is_empty() {
         run.log_param("model", model).unwrap();
