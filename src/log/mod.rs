@@ -231,13 +231,10 @@ impl Log {
     /// Fails while any process has the file open for writing.
     pub(crate) fn refuse_writers(&self) -> Result<()> {
         let held = self.storage.is_locked_elsewhere(locks::LIVENESS);
-        match held.map_err(io_error("checking for writers".to_owned()))? {
-            true => {
-                Err(self
-                    .in_use(" and read-only here; a copy during writing needs write permission"))
-            }
-            false => Ok(()),
+        if !held.map_err(io_error("checking for writers".to_owned()))? {
+            return Ok(());
         }
+        Err(self.in_use(" and read-only here; to copy it while it is in use, make it writable"))
     }
 
     fn in_use(&self, consequence: &str) -> Error {

@@ -50,8 +50,8 @@ pub(crate) struct Sealer {
 /// A sealed extent that is not punched yet.
 #[derive(Clone, Copy, Debug)]
 struct Debt {
+    extent: ExtentState,
     /// Whether a sync began after the frame that sealed the extent, and succeeded.
-    /// A sync has begun and ended well after the frame that sealed it.
     is_synced: bool,
 }
 

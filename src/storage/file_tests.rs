@@ -290,7 +290,7 @@ fn a_lock_survives_other_code_that_closes_the_descriptor() {
     let (_folder, path, holder) = opened();
     let other = open(&path);
     assert!(holder.try_lock(LockRange::byte(1), LockMode::Exclusive).unwrap());
-    holder.file.descriptor.close_as_a_stranger();
+    holder.file.descriptor.close_from_outside();
     assert!(other.is_locked_elsewhere(LockRange::byte(1)).unwrap());
     for outcome in [
         holder.write_at(0, b"x"),
@@ -316,7 +316,7 @@ fn a_number_reused_for_another_file_is_never_used() {
         let foreign_path = folder.path().join("foreign");
         fs::write(&foreign_path, [9; 64]).unwrap();
         let foreign = fs::OpenOptions::new().write(true).open(&foreign_path).unwrap();
-        storage.file.descriptor.replace_as_a_stranger(std::os::fd::AsFd::as_fd(&foreign));
+        storage.file.descriptor.replace_from_outside(std::os::fd::AsFd::as_fd(&foreign));
         assert!(storage.write_at(0, b"x").is_err());
         assert!(storage.allocate(0, 2 * UNIT_BYTES).is_err());
         assert!(storage.punch(0, 64).is_err());

@@ -87,14 +87,14 @@ impl Descriptor {
 
     /// Closes the number, like a careless library.
     #[cfg(test)]
-    pub(crate) fn close_as_a_stranger(&self) {
+    pub(crate) fn close_from_outside(&self) {
         // SAFETY: this type expects it and checks before every use.
         unsafe { libc::close(self.number) };
     }
 
     /// Makes the number refer to another file, like a careless library.
     #[cfg(test)]
-    pub(crate) fn replace_as_a_stranger(&self, other: BorrowedFd<'_>) -> RawFd {
+    pub(crate) fn replace_from_outside(&self, other: BorrowedFd<'_>) -> RawFd {
         system::replace_descriptor(other, self.number)
     }
 
@@ -147,7 +147,7 @@ mod tests {
         assert!(descriptor.borrow().as_raw_fd() >= LOWEST_NUMBER);
         descriptor.facts().unwrap();
         let other = tempfile::tempfile().unwrap();
-        let number = descriptor.replace_as_a_stranger(other.as_fd());
+        let number = descriptor.replace_from_outside(other.as_fd());
         assert!(descriptor.facts().unwrap_err().to_string().contains("was closed"));
         drop(descriptor);
         // SAFETY: the number comes from dup3 and has no other owner.
@@ -173,7 +173,7 @@ mod tests {
         // The child is the only thread of its process, so it gets the lowest free number each time.
         let child = testing::start(|| {
             let first = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
-            first.close_as_a_stranger();
+            first.close_from_outside();
             let second = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
             let same_number = first.number == second.number;
             let first_is_lost = first.facts().is_err();
