@@ -12,8 +12,8 @@ const FILTER: &str =
 /// A finished training and the file with its weights.
 pub(crate) struct Candidate {
     /// The run.
+    pub(crate) run: Run,
     /// Everything that the run logged except its points.
-    /// All that it logged but its points.
     pub(crate) record: RunRecord,
     /// The bytes of [`weights::PATH`].
     pub(crate) weights: Vec<u8>,

@@ -223,7 +223,7 @@ impl<'a> Coordinator<'a> {
         let (reported, kept) = (step + 1, kept + 1);
         self.display.print_line(&format!(
             "  run {id}: is_alive is {alive}; steps reported: {reported}, in the file: {kept}; \
-                     nothing is lost, another worker starts over"
+             nothing is lost, another worker starts over"
         ));
         if !run.info()?.status.is_terminated() {
             run.set_status(RunStatus::Killed)?;
