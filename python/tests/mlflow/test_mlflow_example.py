@@ -16,7 +16,7 @@ def test_the_churn_example_tells_its_story(tmp_path: Path) -> None:
     words = [sys.executable, str(EXAMPLE), str(path)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=500, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-4000:]
-    assert "is the champion" in done.stdout and "autologging noted" in done.stdout
+    assert "is the champion" in done.stdout and "autologging recorded" in done.stdout
     client = MlflowClient(f"tracklite://{path}")
     champion = client.get_model_version_by_alias("ml.production.churn_predictor", "Champion")
     assert champion.tags["validation"] == "passed"
