@@ -132,7 +132,7 @@ impl<'a> Production<'a> {
         self.model.move_alias("Champion", Some(from), to)?;
         let mut text = format!("Champion moves from version {from} to version {to}.\n");
         if let Err(late) = self.model.move_alias("Champion", Some(from), to) {
-            text += &format!("Who comes late: {}\n", report::without_path(&late));
+            text += &format!("Lost the race: {}\n", report::without_path(&late));
         }
         Ok(text)
     }
