@@ -45,7 +45,7 @@ impl<'a> Production<'a> {
         let registry = database.registry();
         if registry.mode()? == RegistryMode::Plain {
             registry.use_unity_catalog()?;
-            print("Model names now have three levels: catalog.schema.model.\n\n")?;
+            print("Names of models have three levels from here on, catalog.schema.model.\n\n")?;
         }
         if registry.catalog("ml").is_err() {
             registry.create_catalog("ml", Some("models of this machine"))?;
@@ -132,7 +132,7 @@ impl<'a> Production<'a> {
         self.model.move_alias("Champion", Some(from), to)?;
         let mut text = format!("Champion moves from version {from} to version {to}.\n");
         if let Err(late) = self.model.move_alias("Champion", Some(from), to) {
-            text += &format!("Lost the race: {}\n", report::without_path(&late));
+            text += &format!("Who comes late: {}\n", report::without_path(&late));
         }
         Ok(text)
     }
@@ -167,7 +167,7 @@ impl<'a> Production<'a> {
         let (version, count) = (champion.version, predicted.len());
         let pictures = report::pictures(&self.digits.test, &predicted);
         Ok(format!(
-            "\nmodels:/{NAME}@Champion is version {version}. Its predictions:\n\n{pictures}\n\
+            "\nmodels:/{NAME}@Champion is version {version}. It sees:\n\n{pictures}\n\
              {:.2} % of {count} test images are right; predictions.csv is in run {id}.\n",
             100.0 * accuracy
         ))

@@ -53,7 +53,7 @@ pub(crate) fn lineage(database: &Database, node: &LineageNode) -> Result<String>
     let told = |node: &LineageNode| {
         format!("{} {}", node.kind(), graph.nodes.get(node).map_or("", String::as_str))
     };
-    let mut text = String::from("\nLineage of Champion:\n");
+    let mut text = String::from("\nWhat Champion was made of:\n");
     for edge in &graph.edges {
         text += &format!("  {} --{}--> {}\n", told(&edge.from), edge.kind.as_str(), told(&edge.to));
     }
@@ -66,7 +66,7 @@ pub(crate) fn next_commands(file: &Path) -> Result<String> {
     let (path, file) = (path.display(), quoted(file));
     let tracklite = "cargo tracklite";
     Ok(format!(
-        "\n{path}\n\nTry next:\n  {tracklite} models show {file} {NAME}\n  \
+        "\n{path}\n\nWhat to type next:\n  {tracklite} models show {file} {NAME}\n  \
          {tracklite} lineage {file} models:/{NAME}@Champion --dot\n  \
          {tracklite} verify {file}\n  cargo registry --file {file}    # the next challengers\n"
     ))

@@ -10,7 +10,7 @@ use crate::digits::{training, weights};
 
 /// Trains and logs the networks one after the other.
 pub(crate) fn train(database: &Database, digits: &Digits) -> Result<()> {
-    print("No sweep in this file: training four small networks first.\n\n")?;
+    print("There is no sweep in this file: four small networks are trained first.\n\n")?;
     let (grid, sweep) = (grid(), Timestamp::now().as_millis().to_string());
     for configuration in grid.first().into_iter().chain(grid.last()) {
         for seed in 0..2 {

@@ -105,11 +105,11 @@ impl Leaderboard {
         Ok(Leaderboard(ranked.collect::<Result<_>>()?))
     }
 
-    /// The commands to try next.
+    /// What to type next, to look at the best.
     pub(crate) fn next_commands(&self, file: &Path) -> String {
         let tracklite = "cargo tracklite";
         let file = quoted(file);
-        let mut text = format!("Try next:\n  {tracklite} runs {file}\n");
+        let mut text = format!("What to type next:\n  {tracklite} runs {file}\n");
         if let Some((_, Row { parent, seeds, .. })) = self.0.first() {
             text += &format!("  {tracklite} show {file} {}\n", short(*parent));
             for (seed, key) in seeds.iter().zip(["loss", "test_accuracy"]) {
