@@ -10,6 +10,6 @@ for rate in (0.1, 0.01):
             run.log({"loss": exp(-rate * step), "accuracy": 1 - exp(-rate * step)}, step=step)
 
 with tracklite.Database.open("first.tracklite") as database:
-    table = database.runs_table("metrics.loss < 0.5", order_by="metrics.loss")
+    table = database.runs_table("metrics.accuracy > 0.5", order_by="metrics.loss")
     for row in table.rows():
         print(row["run_name"], "has loss", round(row["metrics.loss"], 5))

@@ -89,6 +89,7 @@ fn the_readme_shows_what_a_search_of_its_first_file_prints() {
         for step in 0..100 {
             let loss = (-rate * f64::from(step)).exp();
             run.log_metric("loss", loss, step).expect("the point is logged");
+            run.log_metric("accuracy", 1.0 - loss, step).expect("the point is logged");
         }
         run.finish().expect("the run ends");
     }
