@@ -16,7 +16,7 @@ use tracklite::{
 use digits::data::Digits;
 use digits::weights;
 
-const README: &str = include_str!("../README.md");
+const TOUR: &str = include_str!("../docs/tour.md");
 const NAME: &str = "ml.production.digits";
 
 /// A file in a folder of its own.
@@ -124,7 +124,7 @@ fn masked(text: &str) -> String {
 fn a_file_without_a_sweep_gets_one_and_a_champion() {
     let place = Place::new();
     let printed = place.run("registry", &[]);
-    let shown = README.split("```text\n$ cargo registry\n").nth(1).expect("the README shows it");
+    let shown = TOUR.split("```text\n$ cargo registry\n").nth(1).expect("the tour shows it");
     let shown = shown.split("```").next().unwrap_or_default();
     let folder = place.file.parent().unwrap().display().to_string();
     assert_eq!(masked(&printed.replace(&folder, "/data")), masked(shown), "{printed}");

@@ -44,5 +44,5 @@ def test_the_first_example_prints_what_the_readme_says(tmp_path: Path) -> None:
         command, timeout=120, check=True, capture_output=True, text=True, cwd=tmp_path
     )
     readme = (root / "README.md").read_text()
-    assert readme.split("```text\n", 1)[1].startswith(done.stdout + "```")
-    assert [file.name for file in tmp_path.iterdir()] == ["runs.tracklite"]
+    assert f"```text\n{done.stdout}```" in readme
+    assert [file.name for file in tmp_path.iterdir()] == ["first.tracklite"]

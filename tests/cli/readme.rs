@@ -1,4 +1,4 @@
-//! What the README shows of the command line is what the program prints.
+//! The README and the tour show what the program prints.
 
 #[path = "../../examples/frames/runs.rs"]
 mod runs;
@@ -10,12 +10,13 @@ use tracklite::Database;
 use super::program;
 
 const README: &str = include_str!("../../README.md");
+const TOUR: &str = include_str!("../../docs/tour.md");
 
-/// The commands of the block that begins with this one, each with what it prints.
-fn shown(first: &str) -> Vec<(&'static str, String)> {
-    let blocks = README.split("```text\n").skip(1);
+/// The commands of the document's block that begins with this one, each with its output.
+fn shown(document: &'static str, first: &str) -> Vec<(&'static str, String)> {
+    let blocks = document.split("```text\n").skip(1);
     let mut blocks = blocks.filter_map(|it| it.split_once("\n```")).map(|(block, _)| block);
-    let block = blocks.find(|it| it.starts_with(first)).expect("the README has the block");
+    let block = blocks.find(|it| it.starts_with(first)).expect("the document has the block");
     let commands = block.split("$ tracklite ").filter(|it| !it.is_empty());
     let parts = commands.map(|it| it.split_once('\n').expect("a command ends its line"));
     parts.map(|(command, printed)| (command, lines(printed))).collect()
@@ -54,18 +55,44 @@ fn printed(folder: &Path, command: &str) -> String {
 }
 
 #[test]
-fn searches_comparisons_and_exports_print_what_the_readme_shows() {
+fn the_tour_shows_what_searches_comparisons_and_exports_print() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("frames.tracklite");
     let database = Database::create(&file).expect("the file can be created");
     runs::train_all(&database).expect("the runs are logged");
     database.close().expect("the file is closed");
-    let all = shown("$ tracklite search frames.tracklite");
+    let all = shown(TOUR, "$ tracklite search frames.tracklite");
     for word in ["search", "compare", "export"] {
         assert!(all.iter().any(|(command, _)| command.starts_with(word)), "no {word} is shown");
     }
-    for (command, wanted) in all {
-        let found = printed(folder.path(), command);
+    check(folder.path(), all);
+}
+
+/// Each command prints what is shown.
+fn check(folder: &Path, shown: Vec<(&str, String)>) {
+    for (command, wanted) in shown {
+        let found = printed(folder, command);
         assert_eq!(found, wanted, "{command}\n{found}");
     }
+}
+
+#[test]
+fn the_readme_shows_what_a_search_of_its_first_file_prints() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("first.tracklite");
+    let database = Database::create(&file).expect("the file can be created");
+    let experiment = database.experiment("churn").expect("the experiment is created");
+    for rate in [0.1, 0.01] {
+        let name = format!("rate {rate}");
+        let run = experiment.new_run().name(&name).param("rate", rate).start();
+        let run = run.expect("the run starts");
+        for step in 0..100 {
+            let loss = (-rate * f64::from(step)).exp();
+            run.log_metric("loss", loss, step).expect("the point is logged");
+            run.log_metric("accuracy", 1.0 - loss, step).expect("the point is logged");
+        }
+        run.finish().expect("the run ends");
+    }
+    database.close().expect("the file is closed");
+    check(folder.path(), shown(README, "$ tracklite search first.tracklite"));
 }

@@ -9,7 +9,7 @@ const DOCUMENT: &str = include_str!("../../docs/search.md");
 
 /// The cells of the rows of all tables of the section, those of the heads too.
 fn rows() -> Vec<Vec<&'static str>> {
-    let (_, section) = DOCUMENT.split_once("\n## What it means\n").unwrap();
+    let (_, section) = DOCUMENT.split_once("\n## Meaning\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
     let lines = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|'));
     lines.map(|line| line.split('|').map(str::trim).collect()).collect()
@@ -87,7 +87,7 @@ fn found(database: &Database, search: &RunSearch) -> String {
 fn filters_and_orders_mean_what_the_document_says() {
     let (_folder, database) = example();
     let filters = rows_under(["filter", "finds"]);
-    let orders = rows_under(["order", "gives"]);
+    let orders = rows_under(["order", "result"]);
     assert_eq!((filters.len(), orders.len()), (20, 5));
     for way in [Way::Sql, Way::Columns] {
         for (filter, wanted) in &filters {

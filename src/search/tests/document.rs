@@ -55,7 +55,7 @@ fn read(heading: &str, text: &str) -> Result<()> {
         "Orders of model versions" => ModelVersionOrder::parse(items).map(drop),
         "Logged models" => LoggedModelFilter::parse(text).map(drop),
         // Its other examples are searched for in a file.
-        "What it means" => PageToken::decode(text).map(drop),
+        "Meaning" => PageToken::decode(text).map(drop),
         _ => panic!("no language belongs to the heading {heading:?}"),
     }
 }
