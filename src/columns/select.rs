@@ -1,4 +1,4 @@
-//! The search language over columns: a condition at a time, each on the rows that are left.
+//! Evaluates the search language over columns, one condition after the other.
 
 use std::cmp::Ordering;
 
@@ -9,12 +9,11 @@ use crate::search::{Condition, Direction, Field, RunNumber, RunText, TextTest};
 
 use super::{Head, Keys, RunColumns, TextColumn};
 
-/// The columns that a selection is answered from.
+/// Returns the keys of the columns needed to answer a selection.
 pub(crate) fn keys_of(selection: &RunSelection<'_>) -> Keys {
     let mut keys = Keys::default();
-    let by_name =
-        |it: &Condition<RunNumber, RunText>| matches!(it, Condition::Text(RunText::RunName, _));
-    if selection.filter.conditions.iter().any(by_name) {
+    let mut conditions = selection.filter.conditions.iter();
+    if conditions.any(|condition| matches!(condition, Condition::Text(RunText::RunName, _))) {
         keys.tags.insert(RUN_NAME_TAG);
     }
     let conditions = selection.filter.conditions.iter().map(|condition| match condition {
@@ -36,19 +35,19 @@ pub(crate) fn keys_of(selection: &RunSelection<'_>) -> Keys {
     keys
 }
 
-/// What rows are sorted by: one value for each.
+/// The values by which rows are sorted, one per row.
 enum SortValues<'a> {
     Numbers(Vec<Option<f64>>),
     Texts(Vec<Option<&'a str>>),
     Ids(Vec<RunId>),
-    /// Experiments as texts, and the runs in them: as addresses of artifacts are sorted.
+    /// The experiment id as text, and the run id. Artifact URIs sort like this pair.
     Places(Vec<(String, RunId)>),
 }
 
 impl RunColumns {
-    /// The rows of a selection in its order. All its columns must have been loaded.
+    /// Returns the rows of a selection in its order. All columns it needs must be loaded.
     ///
-    /// Some nanoseconds for each row and condition.
+    /// Takes a few nanoseconds per row and condition.
     pub(crate) fn select(&self, selection: &RunSelection<'_>) -> Vec<u32> {
         let mut rows = self.rows_in(selection);
         for condition in &selection.filter.conditions {
@@ -93,7 +92,7 @@ impl RunColumns {
             Condition::Text(RunText::Tag(key), test) => {
                 keep_matching(self.tags.get(key), test, rows);
             }
-            // A name that is searched for is the tag; a run can lose it and keep its name.
+            // Filters on the run name test the tag. A run can lose the tag and keep its name.
             Condition::Text(RunText::RunName, test) => {
                 keep_matching(self.tags.get(RUN_NAME_TAG), test, rows);
             }
@@ -103,7 +102,7 @@ impl RunColumns {
         }
     }
 
-    /// A time in MLflow's milliseconds.
+    /// Returns a time in MLflow's unit, milliseconds.
     fn time(&self, row: u32, field: &RunNumber) -> Option<f64> {
         let time = match field {
             RunNumber::EndTime => self.run(row).info.ended?,
@@ -112,7 +111,7 @@ impl RunColumns {
         Some(time.as_millis() as f64)
     }
 
-    /// Whether a text passes that is no column of its own.
+    /// Tests a text that is not stored as a column.
     fn text_passes(&self, row: u32, field: &RunText, artifact_root: &str, test: &TextTest) -> bool {
         let run = self.run(row);
         match field {
@@ -125,7 +124,7 @@ impl RunColumns {
         }
     }
 
-    /// Puts rows into the order, and leaves those that are wanted of them.
+    /// Sorts the rows, and cuts them to the offset and limit of the selection.
     fn sort(&self, selection: &RunSelection<'_>, rows: &mut Vec<u32>) {
         let keys = &selection.order.keys;
         let values: Vec<(SortValues<'_>, Direction)> =
@@ -144,7 +143,7 @@ impl RunColumns {
         let bound = |count: u64| usize::try_from(count).unwrap_or(usize::MAX).min(rows.len());
         let until = bound(selection.offset.saturating_add(selection.limit));
         if until < places.len() {
-            // What is not wanted need not be in order.
+            // Rows beyond the limit need not be sorted.
             places.select_nth_unstable_by(until, compare);
             places.truncate(until);
         }
@@ -166,7 +165,7 @@ impl RunColumns {
             Field::Text(RunText::RunId) => {
                 SortValues::Ids(rows.iter().map(|row| self.heads[*row as usize].id).collect())
             }
-            // The rest of an address is the same for all runs.
+            // The rest of the URI is the same for all runs.
             Field::Text(RunText::ArtifactUri) => {
                 let heads = rows.iter().map(|row| &self.heads[*row as usize]);
                 let places = heads.map(|head| (format!("{}/", head.experiment), head.id));
@@ -188,7 +187,7 @@ fn texts_of<'a>(column: Option<&'a TextColumn>, rows: &[u32]) -> SortValues<'a> 
     })
 }
 
-/// A text that a run has by itself, as it is sorted by; none for what is not such a text.
+/// Returns an attribute of a run by which rows can be sorted.
 fn attribute<'r>(run: &'r RunRecord, field: &RunText) -> Option<&'r str> {
     match field {
         RunText::RunName => Some(&run.info.name),
@@ -206,7 +205,7 @@ fn any_dataset<'r>(
     run.datasets.iter().filter_map(text).any(|text| test.matches_text(text))
 }
 
-/// Keeps the rows whose text passes; without a column none has one.
+/// Keeps the rows whose text matches. Without a column, every text is missing.
 fn keep_matching(column: Option<&TextColumn>, test: &TextTest, rows: &mut Vec<u32>) {
     match column {
         Some(column) => {
@@ -218,7 +217,7 @@ fn keep_matching(column: Option<&TextColumn>, test: &TextTest, rows: &mut Vec<u3
     }
 }
 
-/// Keeps the rows with a verdict that says so.
+/// Keeps the rows with a positive verdict.
 fn keep(rows: &mut Vec<u32>, verdicts: &[bool]) {
     let mut verdicts = verdicts.iter();
     rows.retain(|_| verdicts.next().copied().unwrap_or(false));

@@ -1,4 +1,4 @@
-//! A frame with a row for each run.
+//! The table of runs.
 
 use polars::prelude::{
     Column, DataFrame, DataType, Float64Chunked, IntoColumn as _, NewChunkedArray as _,
@@ -10,10 +10,10 @@ use crate::search::{RunAttribute, RunColumn};
 
 use super::{frame, optional_instants, texts};
 
-/// The runs of these rows, in their order; the addresses of their artifacts begin with the root.
+/// Returns a table of these rows, in their order. `artifact_root` is the prefix of artifact URIs.
 ///
-/// Each name of a column stands for one column, where it is named first. All keys of a kind means
-/// those that one of the rows has at least, in the order of their bytes.
+/// A column that is named several times appears once, at its first place. "All keys" of a kind are
+/// the keys that at least one of the rows has, sorted by their bytes.
 pub(crate) fn runs(
     runs: &RunColumns,
     rows: &[u32],

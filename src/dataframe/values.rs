@@ -1,4 +1,4 @@
-//! Frames with a row for each param, tag or dataset of runs.
+//! Tables of params, tags and datasets.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::id::RunId;
 
 use super::{frame, texts};
 
-/// `run_id, key, value` of the params of these rows.
+/// Returns the table `run_id, key, value` of the params of these rows.
 pub(crate) fn params(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
     pairs(runs, rows, runs.params())
 }
 
-/// `run_id, key, value` of the tags of these rows.
+/// Returns the table `run_id, key, value` of the tags of these rows.
 pub(crate) fn tags(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
     pairs(runs, rows, runs.tags())
 }
 
-/// Run by run, in each by key.
+/// Returns the pairs run by run, sorted by key within a run.
 fn pairs(
     runs: &RunColumns,
     rows: &[u32],
@@ -40,8 +40,8 @@ fn pairs(
     ])
 }
 
-/// `run_id, name, digest, source_type, source, schema, profile, context` of the datasets that the
-/// runs of these rows were given, in the order of logging.
+/// Returns the table `run_id, name, digest, source_type, source, schema, profile, context` of the
+/// datasets used by these rows, in the order of logging.
 pub(crate) fn datasets(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
     let of_runs = rows.iter().map(|row| runs.run(*row));
     let found: Vec<_> = of_runs
