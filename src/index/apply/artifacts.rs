@@ -1,7 +1,6 @@
-//! Artifacts and their chunks become rows.
+//! Applies records about artifacts and their chunks.
 //!
-//! Nothing is looked at but what the chain says: a chunk that was never stored is found missing
-//! when the file is read.
+//! Records are taken at their word. A chunk that was never stored is noticed when the file is read.
 
 use crate::entity::{ArtifactOwner, ContentHash};
 use crate::format::record::{
@@ -21,7 +20,7 @@ impl Applier<'_> {
         )
     }
 
-    /// A chunk that is stored already stays where it is.
+    /// Adds stored chunks. A chunk that exists keeps its place.
     pub(super) fn chunks_stored(&mut self, it: &ChunksStored) -> rusqlite::Result<()> {
         let mut insert = self
             .connection
@@ -106,7 +105,7 @@ impl Applier<'_> {
         )
     }
 
-    /// What has this very path goes.
+    /// Removes the artifact with this exact path.
     fn artifact_replaced(&self, owner: &ArtifactOwner, path: &str) -> rusqlite::Result<()> {
         let (_, owner, version) = owner_columns(owner);
         let mut select = self.connection.prepare_cached(
@@ -118,7 +117,7 @@ impl Applier<'_> {
         found.iter().try_for_each(|(artifact, content)| self.remove_artifact(*artifact, content))
     }
 
-    /// The file of this path goes, and all that is in the folder of this path.
+    /// Removes the file with this path, and everything in the folder with this path.
     pub(super) fn artifacts_deleted(
         &self,
         owner: &ArtifactOwner,
@@ -137,7 +136,7 @@ impl Applier<'_> {
         found.iter().try_for_each(|(artifact, content)| self.remove_artifact(*artifact, content))
     }
 
-    /// The files of all versions of a registered model go.
+    /// Removes the files of all versions of a registered model.
     pub(super) fn artifacts_of_model_deleted(&self, id: RegisteredModelId) -> rusqlite::Result<()> {
         let owner = ArtifactOwner::ModelVersion { model: id, version: 0 };
         let (kind, model, _) = owner_columns(&owner);

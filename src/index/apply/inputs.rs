@@ -1,4 +1,4 @@
-//! Inputs and outputs of runs become rows. What is there already stays as it was logged first.
+//! Applies records about inputs and outputs of runs. Existing rows keep their first values.
 
 use rusqlite::OptionalExtension as _;
 
@@ -51,7 +51,7 @@ impl Applier<'_> {
         })
     }
 
-    /// Datasets that no other run was given go with the run.
+    /// Removes the inputs of a run, and the datasets that no other run uses.
     pub(super) fn purge_inputs(&self, run: i64) -> rusqlite::Result<()> {
         self.execute(
             "DELETE FROM dataset_input_tags WHERE input IN

@@ -1,4 +1,4 @@
-//! Logged models become rows. A record of one that is unknown or purged changes nothing.
+//! Applies records about logged models. Records of unknown or purged models are ignored.
 
 use rusqlite::OptionalExtension as _;
 
@@ -11,12 +11,12 @@ use crate::id::LoggedModelId;
 use super::super::query::lost_bits;
 use super::{Applier, number};
 
-/// Tables whose rows go with their logged model.
+/// The tables with rows that belong to a logged model.
 const TABLES: [&str; 4] =
     ["logged_model_params", "logged_model_tags", "logged_model_metrics", "logged_models"];
 
 impl Applier<'_> {
-    /// False for a record that is not about logged models.
+    /// Applies the record, and returns whether it is about logged models.
     pub(super) fn apply_to_logged_models(&self, record: &Record) -> rusqlite::Result<bool> {
         match record {
             Record::LoggedModelCreated(it) => self.logged_model_created(it)?,

@@ -1,5 +1,7 @@
-//! Records become rows. Nothing here fails because of what a record says: a record that names
-//! something unknown or purged changes nothing.
+//! Applies records to the tables of the index.
+//!
+//! The content of a record never causes an error. A record about something unknown or purged is
+//! ignored.
 
 mod artifacts;
 mod inputs;
@@ -18,7 +20,7 @@ use crate::format::record::{
 };
 use crate::id::{ExperimentId, RunId};
 
-/// Tables whose rows go with their run.
+/// The tables with rows that belong to a run.
 const RUN_TABLES: [&str; 8] = [
     "params",
     "tags",
@@ -30,15 +32,15 @@ const RUN_TABLES: [&str; 8] = [
     "runs",
 ];
 
-/// Applies the records of one transaction, remembering the small integers of runs and writers,
-/// and what it has written that is asked for again soon.
+/// Applies the records of one transaction. Caches the row ids of runs and writers, and other values
+/// written here that are soon needed again.
 pub(super) struct Applier<'c> {
     connection: &'c Connection,
     runs: HashMap<RunId, Option<i64>>,
     writers: HashMap<Incarnation, Option<i64>>,
-    /// Run and key of series by writer and id, as far as they were defined or asked for here.
+    /// The run and key of series by writer and id, for those defined or looked up here.
     series: HashMap<(i64, SeriesId), (i64, String)>,
-    /// Which runs are known to have which writers.
+    /// The pairs of run and writer known to be stored.
     run_writers: HashSet<(i64, i64)>,
     records: i64,
     points: i64,
@@ -59,7 +61,7 @@ impl<'c> Applier<'c> {
         }
     }
 
-    /// Moves the cursor. Returns how many records have been applied to the index in all.
+    /// Moves the cursor, and returns the number of records ever applied to the index.
     pub(super) fn finish(
         self,
         position: Position,
@@ -109,7 +111,7 @@ impl<'c> Applier<'c> {
             Record::RunUpdated(it) => self.run_updated(it),
             Record::RunLifecycleSet(it) => self.run_lifecycle_set(it),
             Record::ParamsSet(it) => {
-                // Of two processes that raced, the first on the chain has set the param.
+                // If two processes raced, the first record in the chain has set the param.
                 self.pairs_set(
                     "INSERT OR IGNORE INTO params VALUES (?1, ?2, ?3)",
                     it.run,
@@ -127,7 +129,7 @@ impl<'c> Applier<'c> {
             Record::ArtifactsWritten(it) => self.artifacts_written(it),
             Record::ArtifactReferenced(it) => self.artifact_referenced(it),
             Record::ArtifactsDeleted(it) => self.artifacts_deleted(&it.owner, &it.path),
-            // Space and repetition: nothing that a query asks for.
+            // Records about space, and records that repeat others, do not affect queries.
             Record::BlockUnitOpened(_)
             | Record::Punched(_)
             | Record::Checkpoint(_)
@@ -181,7 +183,7 @@ impl<'c> Applier<'c> {
             (number(experiment), lifecycle.as_str()),
         )?;
         self.experiment_updated(experiment, time)?;
-        // MLflow restores all runs, also those that were deleted by hand before.
+        // Like MLflow, restore all runs, even those deleted separately before.
         self.execute(
             "UPDATE runs SET lifecycle = ?2, deleted = iif(?2 = 'active', NULL, ?3)
              WHERE experiment_id = ?1 AND lifecycle <> ?2",
@@ -312,7 +314,7 @@ impl<'c> Applier<'c> {
             self.execute("DELETE FROM experiment_tags WHERE experiment_id = ?1", [experiment])?;
             self.execute("DELETE FROM experiments WHERE experiment_id = ?1", [experiment])?;
         }
-        // Every file has the default experiment: purging it leaves an empty one.
+        // Every file has a default experiment. Purging it leaves an empty one.
         self.execute(
             "INSERT OR IGNORE INTO experiments SELECT 0, 'Default', 'active',
              ifnull(min(opened), 0), ifnull(min(opened), 0) FROM writers",
@@ -320,7 +322,7 @@ impl<'c> Applier<'c> {
         )
     }
 
-    /// Its series stay without run and key, so that their points are known to be purged.
+    /// Removes a run. Its series stay without run and key, to mark their points as purged.
     fn run_purged(&mut self, run: i64) -> rusqlite::Result<()> {
         let points: i64 = self
             .connection

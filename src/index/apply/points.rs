@@ -1,4 +1,4 @@
-//! Records about writers, series, extents and column blocks become rows.
+//! Applies records about writers, series, extents and column blocks.
 
 use rusqlite::OptionalExtension as _;
 
@@ -28,8 +28,8 @@ impl Applier<'_> {
                 it.time,
             ),
         )?;
-        // No record creates the default experiment: it is as old as the oldest writer. (In a copy
-        // that is not the first one on the chain.)
+        // No record creates the default experiment. It is as old as the oldest writer, which in a
+        // copy need not be the first in the chain.
         self.execute(
             "UPDATE experiments SET created = ?1, updated = iif(updated = created, ?1, updated)
              WHERE experiment_id = 0 AND (created = 0 OR created > ?1)",
@@ -37,7 +37,8 @@ impl Applier<'_> {
         )
     }
 
-    /// All of its extents are sealed, and blocks explain themselves: rows are not read any more.
+    /// Marks a writer as closed. All its extents are sealed and blocks are self-contained, so its
+    /// row schemas are no longer needed.
     pub(super) fn writer_closed(&mut self, incarnation: Incarnation) -> rusqlite::Result<()> {
         let Some(writer) = self.writer(incarnation)? else { return Ok(()) };
         self.execute("UPDATE writers SET closed = 1 WHERE writer = ?1", [writer])?;
@@ -66,7 +67,7 @@ impl Applier<'_> {
         for (series, key) in (i64::from(it.first.0)..).zip(&it.keys) {
             let inserted =
                 insert.execute((writer, series, run, if run.is_some() { key } else { "" }))?;
-            // Of two definitions of one id the first stands.
+            // The first definition of an id wins.
             if let (Some(run), true, Ok(series)) = (run, inserted > 0, u32::try_from(series)) {
                 self.series.insert((writer, SeriesId(series)), (run, key.clone()));
             }
@@ -96,7 +97,7 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// Run and key of a series; `None` when it is not defined or its run is purged.
+    /// Returns the run and key of a series. `None` if it is undefined or its run is purged.
     fn series(&self, writer: i64, series: SeriesId) -> rusqlite::Result<Option<(i64, String)>> {
         if let Some(known) = self.series.get(&(writer, series)) {
             return Ok(Some(known.clone()));
@@ -140,7 +141,10 @@ impl Applier<'_> {
         self.set_block_counts(block, live, purged)
     }
 
-    /// A block in the chain that nobody can ask for is forgotten; one in a unit is owed a punch.
+    /// Stores the number of live and purged series of a block.
+    ///
+    /// Without live series, a block in the chain is forgotten. A block in a unit is kept until its
+    /// space is punched out.
     fn set_block_counts(&self, block: i64, live: u32, purged: u32) -> rusqlite::Result<()> {
         self.execute(
             "UPDATE blocks SET live = ?2, purged = ?3 WHERE block = ?1",
@@ -152,7 +156,7 @@ impl Applier<'_> {
     fn merge_latest(&mut self, run: i64, key: &str, it: &SealedSeries) -> rusqlite::Result<()> {
         let count = it.count.cast_signed();
         self.points += count;
-        // Most metrics are sealed once: then there is nothing to compare with.
+        // Most metrics are sealed once, so there is nothing to compare with.
         let mut insert = self.connection.prepare_cached(
             "INSERT OR IGNORE INTO metrics (run, key, step, timestamp, value, bits, points)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -195,7 +199,7 @@ impl Applier<'_> {
         let Some((block, writer, live)) = found else { return Ok(()) };
         let Some(to) = &it.to else {
             if live > 0 {
-                // Purging has removed the rows before; to find others means a long search.
+                // Purging has already removed these rows. This avoids a long search in that case.
                 self.execute(
                     "DELETE FROM block_series WHERE writer = ?1 AND block = ?2",
                     (writer, block),
@@ -235,7 +239,7 @@ impl Applier<'_> {
 
 type PlaceColumns<'p> = (Option<&'p [u8]>, Option<i64>, Option<u32>, Option<u32>);
 
-/// A place as the columns data, offset, length and checksum.
+/// Returns the columns data, offset, length and checksum of a place.
 fn columns(place: &BlockPlace) -> PlaceColumns<'_> {
     match place {
         BlockPlace::Inline(data) => (Some(data), None, None, None),

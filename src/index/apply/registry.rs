@@ -1,5 +1,5 @@
-//! The registry becomes rows. A record of a model or version that is unknown or deleted changes
-//! nothing.
+//! Applies records about the model registry. Records of unknown or deleted models and versions are
+//! ignored.
 
 use rusqlite::{OptionalExtension as _, Params, ToSql};
 
@@ -14,7 +14,7 @@ use crate::mutant::{self, Mutant};
 
 use super::Applier;
 
-/// A model's id as the index has it: 32 hexadecimal digits.
+/// Returns a model id as stored in the index: 32 hexadecimal digits.
 fn text(id: RegisteredModelId) -> String {
     super::super::hex(id.to_bits())
 }
@@ -212,7 +212,7 @@ impl Applier<'_> {
             &it.signature,
             &it.digest,
         ];
-        // A number that was given out before is none of a new version.
+        // Version numbers are never reused.
         if insert.execute(values)? == 0 {
             return Ok(());
         }
@@ -279,7 +279,7 @@ impl Applier<'_> {
         self.model_touched(model, it.time)
     }
 
-    /// An alias names a version that there is.
+    /// Sets an alias, if the version exists.
     fn alias_set(&self, it: &AliasSet) -> rusqlite::Result<()> {
         self.execute(
             "INSERT OR REPLACE INTO model_aliases
