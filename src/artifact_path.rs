@@ -11,8 +11,8 @@ const PATH_BYTES_MAX: usize = 1000;
 /// Checks that a path is relative to its owner and consists of names separated by `/`.
 ///
 /// Fails with [`ErrorKind::InvalidInput`] if the path is empty or absolute, or has an empty, `.` or
-/// `..` part, a drive letter, a backslash, a control character or `#`. The same applies to the path
-/// after decoding its `%` escapes.
+/// `..` part. A drive letter, a backslash, a control character and `#` are refused as well. The
+/// same applies to the path after decoding its `%` escapes.
 pub(crate) fn check_path(path: &str) -> Result<()> {
     check_kept_path(path)?;
     let refuse = |reason: &str| Err(bad_path(path, reason));

@@ -109,7 +109,7 @@ impl FromStr for LoggedModelId {
     /// - [`ErrorKind::InvalidInput`] if the text is anything else.
     fn from_str(text: &str) -> Result<Self> {
         let digits = text.strip_prefix("m-").unwrap_or_default();
-        let are_digits = digits.len() == 32 && digits.bytes().all(|it| it.is_ascii_hexdigit());
+        let are_digits = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         match u128::from_str_radix(digits, 16) {
             Ok(bits) if are_digits => Ok(LoggedModelId(bits)),
             _ => Err(Error::new(

@@ -95,8 +95,8 @@ pub struct SignatureParam {
     pub shape: Option<Vec<i64>>,
 }
 
-/// The maximum nesting of lists and objects in a signature. It is below the JSON parser's own
-/// limit, so that a signature parsed from a string can be written as plain JSON.
+/// The maximum nesting of lists and objects in a signature. It is below the limit of the JSON
+/// parser, so that every parsed signature can be written as plain JSON.
 const NESTING_MAX: usize = 100;
 
 /// The names of types without parameters.
@@ -118,9 +118,10 @@ impl Signature {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::InvalidInput`] if the text is not JSON or not a signature. This includes
-    ///   unknown types, duplicate names, lists in which only some fields are named or only some are
-    ///   tensors, shapes with a length below -1, and types nested more than 100 levels deep.
+    /// - [`ErrorKind::InvalidInput`] if the text is not JSON or not a signature. Examples are
+    ///   unknown types, duplicate names and shapes with a length below -1. In a list, either all
+    ///   fields are named or none, and either all are tensors or none. Types are nested at most 100
+    ///   levels deep.
     pub fn parse(json: &str) -> Result<Self> {
         let object = match parsed(json)? {
             Value::Object(object) => object,

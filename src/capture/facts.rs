@@ -45,8 +45,7 @@ impl BuildFacts {
     }
 }
 
-/// Returns the [`BuildFacts`] of the calling crate. Of the listed features, it includes those that
-/// are enabled.
+/// Returns the [`BuildFacts`] of the calling crate. Includes the listed features that are enabled.
 ///
 /// ```
 /// let facts = tracklite::build_facts!();

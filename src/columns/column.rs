@@ -217,12 +217,13 @@ mod tests {
                 let row = number % rows;
                 column.set(row, &format!("text {number}"));
                 let known = [column.texts.len(), column.by_text.len()];
-                assert!(known.iter().all(|it| *it <= 2 * rows as usize), "{rows}: {known:?}");
+                assert!(known.iter().all(|count| *count <= 2 * rows as usize), "{rows}: {known:?}");
                 assert_eq!(column.get(row), Some(&*format!("text {number}")));
             }
             let all: Vec<u32> = (0..rows).collect();
             let texts: Vec<&str> = column.of_rows(&all).flatten().collect();
-            let mut numbers: Vec<u32> = texts.iter().map(|it| it[5..].parse().unwrap()).collect();
+            let mut numbers: Vec<u32> =
+                texts.iter().map(|text| text[5..].parse().unwrap()).collect();
             numbers.sort_unstable();
             assert!(numbers.into_iter().eq(1000 - rows..1000), "{texts:?}");
         }

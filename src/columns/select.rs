@@ -59,10 +59,11 @@ impl RunColumns {
 
     fn rows_in(&self, selection: &RunSelection<'_>) -> Vec<u32> {
         let is_in = |head: &Head| {
-            let is_wanted = |it: Lifecycle| head.is_active == (it == Lifecycle::Active);
+            let is_wanted =
+                |lifecycle: Lifecycle| head.is_active == (lifecycle == Lifecycle::Active);
             selection.lifecycle.is_none_or(is_wanted)
                 && (selection.experiments)
-                    .is_none_or(|it| it.binary_search(&head.experiment).is_ok())
+                    .is_none_or(|ids| ids.binary_search(&head.experiment).is_ok())
         };
         let heads = (0..).zip(&self.heads);
         heads.filter(|(_, head)| is_in(head)).map(|(row, _)| row).collect()
@@ -78,7 +79,7 @@ impl RunColumns {
             Condition::Number(RunNumber::Metric(key), test) => match self.metrics.get(key) {
                 Some(column) => {
                     let values = column.of_rows(rows);
-                    let verdicts = values.map(|it| test.matches(it.map(|point| point.value)));
+                    let verdicts = values.map(|point| test.matches(point.map(|point| point.value)));
                     keep(rows, &verdicts.collect::<Vec<bool>>());
                 }
                 None => rows.clear(),
@@ -115,9 +116,11 @@ impl RunColumns {
     fn text_passes(&self, row: u32, field: &RunText, artifact_root: &str, test: &TextTest) -> bool {
         let run = self.run(row);
         match field {
-            RunText::DatasetName => any_dataset(run, test, |it| Some(&it.dataset.name)),
-            RunText::DatasetDigest => any_dataset(run, test, |it| Some(&it.dataset.digest)),
-            RunText::DatasetContext => any_dataset(run, test, |it| it.tags.get(DATA_CONTEXT_TAG)),
+            RunText::DatasetName => any_dataset(run, test, |input| Some(&input.dataset.name)),
+            RunText::DatasetDigest => any_dataset(run, test, |input| Some(&input.dataset.digest)),
+            RunText::DatasetContext => {
+                any_dataset(run, test, |input| input.tags.get(DATA_CONTEXT_TAG))
+            }
             RunText::RunId => test.matches_text(&run.info.id.to_string()),
             RunText::ArtifactUri => test.matches_text(&run.info.artifact_uri(artifact_root)),
             _ => test.matches(attribute(run, field)),
@@ -132,12 +135,14 @@ impl RunColumns {
         let compare = |left: &u32, right: &u32| {
             let (left, right) = (*left as usize, *right as usize);
             let verdict = values.iter().map(|(values, direction)| match values {
-                SortValues::Numbers(it) => direction.compare_numbers(it[left], it[right]),
-                SortValues::Texts(it) => direction.compare_texts(it[left], it[right]),
-                SortValues::Ids(it) => direction.apply(it[left].cmp(&it[right])),
-                SortValues::Places(it) => direction.apply(it[left].cmp(&it[right])),
+                SortValues::Numbers(numbers) => {
+                    direction.compare_numbers(numbers[left], numbers[right])
+                }
+                SortValues::Texts(texts) => direction.compare_texts(texts[left], texts[right]),
+                SortValues::Ids(ids) => direction.apply(ids[left].cmp(&ids[right])),
+                SortValues::Places(places) => direction.apply(places[left].cmp(&places[right])),
             });
-            verdict.into_iter().find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
+            verdict.into_iter().find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
         };
         let mut places: Vec<u32> = (0..rows.len() as u32).collect();
         let bound = |count: u64| usize::try_from(count).unwrap_or(usize::MAX).min(rows.len());
@@ -148,14 +153,15 @@ impl RunColumns {
             places.truncate(until);
         }
         places.sort_unstable_by(compare);
-        *rows = places[bound(selection.offset)..].iter().map(|it| rows[*it as usize]).collect();
+        *rows =
+            places[bound(selection.offset)..].iter().map(|place| rows[*place as usize]).collect();
     }
 
     fn sort_values(&self, field: &Field<RunNumber, RunText>, rows: &[u32]) -> SortValues<'_> {
         match field {
             Field::Number(RunNumber::Metric(key)) => {
                 let values = self.metrics.get(key).map(|column| {
-                    column.of_rows(rows).map(|it| it.map(|point| point.value)).collect()
+                    column.of_rows(rows).map(|point| point.map(|point| point.value)).collect()
                 });
                 SortValues::Numbers(values.unwrap_or_else(|| vec![None; rows.len()]))
             }

@@ -15,7 +15,8 @@ pub(crate) fn only_what_differs(frame: &DataFrame) -> DataFrame {
         let name = column.name().as_str();
         NAMES.contains(&name) || (name != name_tag && differs(column))
     };
-    let names: Vec<_> = frame.columns().iter().filter(stays).map(|it| it.name().clone()).collect();
+    let names: Vec<_> =
+        frame.columns().iter().filter(stays).map(|column| column.name().clone()).collect();
     let mut kept = frame.clone();
     for column in frame.columns() {
         if !names.contains(column.name()) {

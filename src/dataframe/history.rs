@@ -65,7 +65,7 @@ type Place = (i64, u32);
 /// Returns the table `run_id, step, timestamp` with one more column per key, in the given order.
 ///
 /// Each row is a step of a run. If a metric has several points at a step, the step has several
-/// rows: the first row holds the first points of all metrics, and so on. The timestamp is that of
+/// rows. The first row holds the first points of all metrics, and so on. The timestamp is that of
 /// the row's earliest point.
 pub(crate) fn wide_history(histories: &[HistoryRows], keys: &[&str]) -> Result<DataFrame> {
     let mut runs: Vec<RunId> = Vec::new();
@@ -77,7 +77,8 @@ pub(crate) fn wide_history(histories: &[HistoryRows], keys: &[&str]) -> Result<D
     let mut rows = WideRows::default();
     rows.values.resize_with(keys.len(), Vec::new);
     for run in runs {
-        let of_run: Vec<&HistoryRows> = histories.iter().filter(|it| it.run == run).collect();
+        let of_run: Vec<&HistoryRows> =
+            histories.iter().filter(|history| history.run == run).collect();
         rows.add(run, &of_run, keys);
     }
     let mut columns = vec![

@@ -86,19 +86,23 @@ fn attribute_of(
     let name = attribute.name();
     let infos = rows.iter().map(|row| &runs.run(*row).info);
     match attribute {
-        RunAttribute::RunId => texts(name, infos.map(|it| Some(it.id.to_string()))),
-        RunAttribute::RunName => texts(name, infos.map(|it| Some(&it.name))),
-        RunAttribute::ExperimentId => texts(name, infos.map(|it| Some(it.experiment.to_string()))),
-        RunAttribute::Status => texts(name, infos.map(|it| Some(it.status.as_str()))),
-        RunAttribute::ArtifactUri => {
-            texts(name, infos.map(|it| Some(it.artifact_uri(artifact_root))))
+        RunAttribute::RunId => texts(name, infos.map(|info| Some(info.id.to_string()))),
+        RunAttribute::RunName => texts(name, infos.map(|info| Some(&info.name))),
+        RunAttribute::ExperimentId => {
+            texts(name, infos.map(|info| Some(info.experiment.to_string())))
         }
-        RunAttribute::StartTime => optional_instants(name, infos.map(|it| Some(it.started))),
-        RunAttribute::EndTime => optional_instants(name, infos.map(|it| it.ended)),
-        RunAttribute::UserId => texts(name, infos.map(|it| Some(&it.user))),
-        RunAttribute::LifecycleStage => texts(name, infos.map(|it| Some(it.lifecycle.as_str()))),
+        RunAttribute::Status => texts(name, infos.map(|info| Some(info.status.as_str()))),
+        RunAttribute::ArtifactUri => {
+            texts(name, infos.map(|info| Some(info.artifact_uri(artifact_root))))
+        }
+        RunAttribute::StartTime => optional_instants(name, infos.map(|info| Some(info.started))),
+        RunAttribute::EndTime => optional_instants(name, infos.map(|info| info.ended)),
+        RunAttribute::UserId => texts(name, infos.map(|info| Some(&info.user))),
+        RunAttribute::LifecycleStage => {
+            texts(name, infos.map(|info| Some(info.lifecycle.as_str())))
+        }
         RunAttribute::ParentRunId => {
-            texts(name, infos.map(|it| it.parent.map(|parent| parent.to_string())))
+            texts(name, infos.map(|info| info.parent.map(|parent| parent.to_string())))
         }
     }
 }

@@ -50,12 +50,12 @@ pub(crate) fn datasets(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
     let all = || found.iter().map(|(_, input)| &input.dataset);
     frame(vec![
         texts("run_id", found.iter().map(|(id, _)| Some(id.to_string()))),
-        texts("name", all().map(|it| Some(&it.name))),
-        texts("digest", all().map(|it| Some(&it.digest))),
-        texts("source_type", all().map(|it| Some(&it.source_type))),
-        texts("source", all().map(|it| Some(&it.source))),
-        texts("schema", all().map(|it| it.schema.as_ref())),
-        texts("profile", all().map(|it| it.profile.as_ref())),
+        texts("name", all().map(|dataset| Some(&dataset.name))),
+        texts("digest", all().map(|dataset| Some(&dataset.digest))),
+        texts("source_type", all().map(|dataset| Some(&dataset.source_type))),
+        texts("source", all().map(|dataset| Some(&dataset.source))),
+        texts("schema", all().map(|dataset| dataset.schema.as_ref())),
+        texts("profile", all().map(|dataset| dataset.profile.as_ref())),
         texts("context", found.iter().map(|(_, input)| input.tags.get(DATA_CONTEXT_TAG))),
     ])
 }

@@ -60,7 +60,7 @@ impl FromStr for LoggedModelStatus {
     /// - [`ErrorKind::InvalidInput`] if there is no such status.
     fn from_str(text: &str) -> Result<Self> {
         let mut all = LoggedModelStatus::ALL.into_iter();
-        all.find(|it| it.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
+        all.find(|status| status.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
             let message = format!(
                 "unknown logged model status {text:?}: expected UNSPECIFIED, PENDING, READY or \
                  FAILED"

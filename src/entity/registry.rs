@@ -201,7 +201,7 @@ pub struct ModelVersionInfo {
     /// The source, as given by the caller.
     pub source: String,
     /// The location of its files. Resolved from the source when the version is created, and
-    /// unchanged even if models in the source are later renamed or deleted.
+    /// unchanged by later renames and deletions.
     pub location: String,
     /// The run that created the model.
     pub run: Option<RunId>,

@@ -83,7 +83,7 @@ impl Index {
         })
     }
 
-    /// Returns a path that conflicts with a file at this path: a file in place of one of its
+    /// Returns a path that conflicts with a file at this path. It is a file in place of one of its
     /// folders, or a file below it.
     pub(crate) fn path_in_the_way(
         &self,

@@ -123,9 +123,8 @@ type AnyError = Box<dyn StdError + Send + Sync>;
 impl Index {
     /// Opens the index of this key, or creates an empty one if there is none to be trusted.
     ///
-    /// An index is not trusted if it has another schema or a defect, or if it was in use when the
-    /// machine crashed. If no file can be used, the index is kept in memory, private to this
-    /// process.
+    /// An index is not trusted if it has another schema or a defect, or was in use during a crash.
+    /// If no file can be used, the index is kept in memory, private to this process.
     pub(crate) fn open(key: &IndexKey, place: &IndexPlace) -> Result<Index> {
         let in_folder = place::folder(key, place)
             .map(|folder| Store::in_folder(key, &FolderLock::take(&folder)?));

@@ -39,7 +39,7 @@ pub(crate) struct RunSelection<'a> {
 }
 
 /// Limits for SQL searches, because long statements are slow to plan. They are far below SQLite's
-/// own limits: each condition takes one of 1000 stack levels, each list item one of about 10,000
+/// own limits. Each condition takes one of 1000 stack levels, each list item one of about 10,000
 /// parameters.
 const CONDITIONS_MAX: usize = 100;
 const SORT_KEYS_MAX: usize = 50;
@@ -114,7 +114,7 @@ pub(super) fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
         connection.create_scalar_function(name, 2, flags, move |context| {
             let pattern = context.get_raw(0).as_str()?;
-            // A missing value neither matches nor fails to match: the result is NULL.
+            // A missing value is no match and no mismatch: the result is NULL.
             let value = context.get_raw(1).as_str_or_null()?;
             Ok(value.map(|value| like_matches(pattern, value, case)))
         })?;

@@ -22,8 +22,8 @@ pub trait TextField: Display {
 }
 
 impl<N: NumberField, T: TextField> Display for Filter<N, T> {
-    /// Does not always round-trip: the language has no escapes, so a value that ends in a backslash
-    /// is misread if another quote follows.
+    /// Does not always round-trip, because the language has no escapes. A value that ends in a
+    /// backslash is misread if another quote follows.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (index, condition) in self.conditions.iter().enumerate() {
             f.write_str(if index == 0 { "" } else { " AND " })?;
@@ -57,10 +57,10 @@ fn write_number_test(f: &mut Formatter<'_>, test: &NumberTest, quoted: bool) -> 
         NumberTest::Greater(value) => (">", value),
         NumberTest::GreaterOrEqual(value) => (">=", value),
         NumberTest::In(list) => {
-            return write_list(f, "IN", list.iter().map(|it| format!("'{it}'")));
+            return write_list(f, "IN", list.iter().map(|number| format!("'{number}'")));
         }
         NumberTest::NotIn(list) => {
-            return write_list(f, "NOT IN", list.iter().map(|it| format!("'{it}'")));
+            return write_list(f, "NOT IN", list.iter().map(|number| format!("'{number}'")));
         }
     };
     match (quoted, value.is_infinite()) {

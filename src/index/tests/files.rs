@@ -63,7 +63,7 @@ fn a_frame_of_another_chain_is_refused() {
 }
 
 #[test]
-fn a_failed_transaction_changes_neither_rows_nor_cursor() {
+fn a_failed_transaction_changes_nothing() {
     let mut index = in_memory();
     index.apply(&frames()[..2]).unwrap();
     index.store.connection.execute_batch("DROP TABLE params").unwrap();

@@ -86,7 +86,8 @@ fn each_language_has_examples_of_both_kinds() {
     ] {
         for accepted in [true, false] {
             let mut all = examples().into_iter();
-            let found = all.any(|it| it.heading == heading && it.accepted == accepted);
+            let found =
+                all.any(|example| example.heading == heading && example.accepted == accepted);
             assert!(found, "{heading}: none is {}", if accepted { "accepted" } else { "refused" });
         }
     }
