@@ -278,7 +278,11 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         let Span { start, end } = identifier.span;
         let bare = written(text, identifier.span).starts_with(prefix);
         let place = Span { start, end: if bare { start + prefix.len() } else { end } };
-        let summary = format!("unknown field prefix {}", quoted(prefix));
+        let is_known = self.groups.iter().any(|group| group.prefixes.contains(&prefix));
+        let summary = match is_known {
+            true => format!("prefix {} cannot be quoted here", quoted(prefix)),
+            false => format!("unknown field prefix {}", quoted(prefix)),
+        };
         Problem::new(place, summary, listed(canonical)).suggest(suggestion)
     }
 

@@ -1,7 +1,9 @@
 //! The exact text of error messages.
 
 use super::refusal;
-use crate::search::{ExperimentOrder, RegisteredModelFilter, RunFilter, RunOrder};
+use crate::search::{
+    ExperimentFilter, ExperimentOrder, RegisteredModelFilter, RunFilter, RunOrder,
+};
 
 /// Checks that parsing this filter fails with exactly these lines.
 fn assert_message(filter: &str, lines: &[&str]) {
@@ -273,4 +275,17 @@ fn a_field_that_exists_but_cannot_be_used_lists_those_that_can() {
     let message = refusal(ExperimentOrder::parse(&["tags.team"]));
     assert!(message.starts_with("invalid order: cannot order by `tags.team`\n"));
     assert!(message.contains("expected `name`, `experiment_id`"));
+}
+
+#[test]
+fn a_prefix_that_cannot_be_quoted_is_reported_as_such() {
+    let message = refusal(ExperimentFilter::parse("`tags`.a = 'x'"));
+    let lines = [
+        "invalid filter: prefix `tags` cannot be quoted here",
+        "    `tags`.a = 'x'",
+        "    ^^^^^^^^",
+        "expected `attributes` or `tags`",
+        "did you mean `tags.a`?",
+    ];
+    assert_eq!(message, lines.join("\n"));
 }
