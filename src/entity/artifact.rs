@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_is_read_as_it_is_written() {
+    fn a_hash_survives_printing_and_parsing() {
         let hash = ContentHash(std::array::from_fn(|at| (at * 9) as u8));
         assert_eq!(hash.to_string().parse::<ContentHash>().unwrap(), hash);
         let text = hash.to_string();
