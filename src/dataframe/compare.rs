@@ -1,21 +1,22 @@
-//! What differs between runs.
+//! Finds the differences between runs.
 
 use polars::prelude::{AnyValue, Column, DataFrame};
 
 use crate::entity::RUN_NAME_TAG;
 
-/// Columns that name a run: they stay, whether they differ or not.
+/// Columns that identify a run. They are always kept.
 const NAMES: [&str; 2] = ["run_id", "run_name"];
 
-/// Leaves out the columns that have the same value in every row. What one row has and another one
-/// has not differs; a NaN is equal to a NaN.
+/// Removes the columns with the same value in every row. A missing value differs from any other,
+/// and NaN equals NaN.
 pub(crate) fn only_what_differs(frame: &DataFrame) -> DataFrame {
     let name_tag = format!("tags.{RUN_NAME_TAG}");
     let stays = |column: &&Column| {
         let name = column.name().as_str();
         NAMES.contains(&name) || (name != name_tag && differs(column))
     };
-    let names: Vec<_> = frame.columns().iter().filter(stays).map(|it| it.name().clone()).collect();
+    let names: Vec<_> =
+        frame.columns().iter().filter(stays).map(|column| column.name().clone()).collect();
     let mut kept = frame.clone();
     for column in frame.columns() {
         if !names.contains(column.name()) {
@@ -27,6 +28,6 @@ pub(crate) fn only_what_differs(frame: &DataFrame) -> DataFrame {
 
 fn differs(column: &Column) -> bool {
     let value = |row| column.get(row).unwrap_or(AnyValue::Null);
-    // Nulls are equal to each other here, and so are NaNs.
+    // Two nulls are equal here, and so are two NaNs.
     (1..column.len()).any(|row| value(row) != value(0))
 }

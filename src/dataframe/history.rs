@@ -1,4 +1,4 @@
-//! Frames of the points of metrics.
+//! Tables of metric points.
 
 use polars::prelude::{
     Column, DataFrame, DataType, Float64Chunked, IntoColumn as _, NamedFrom as _,
@@ -17,11 +17,11 @@ pub(crate) struct HistoryRows {
     pub(crate) run: RunId,
     /// The metric.
     pub(crate) key: String,
-    /// Its points.
+    /// The points.
     pub(crate) points: MetricHistory,
 }
 
-/// `run_id, key, step, timestamp, value`: the histories one after the other.
+/// Returns the table `run_id, key, step, timestamp, value`, one history after the other.
 pub(crate) fn long_history(histories: Vec<HistoryRows>) -> Result<DataFrame> {
     let mut all: Option<DataFrame> = None;
     for HistoryRows { run, key, points } in histories {
@@ -59,13 +59,13 @@ fn steps(steps: Vec<i64>) -> Column {
     Series::new("step".into(), steps).into_column()
 }
 
-/// A row of the wide frame: the step, and which of the points of a metric at that step.
+/// A row of the wide table: the step, and the position among the points of a metric at this step.
 type Place = (i64, u32);
 
-/// `run_id, step, timestamp`, and a column for each of the keys, in their order.
+/// Returns the table `run_id, step, timestamp` with one more column per key, in the given order.
 ///
-/// A row is a step of a run. When a metric has several points at a step, there are as many rows,
-/// and the first points of all metrics stand in the first of them, and so on. The time is that of
+/// Each row is a step of a run. If a metric has several points at a step, the step has several
+/// rows. The first row holds the first points of all metrics, and so on. The timestamp is that of
 /// the row's earliest point.
 pub(crate) fn wide_history(histories: &[HistoryRows], keys: &[&str]) -> Result<DataFrame> {
     let mut runs: Vec<RunId> = Vec::new();
@@ -77,7 +77,8 @@ pub(crate) fn wide_history(histories: &[HistoryRows], keys: &[&str]) -> Result<D
     let mut rows = WideRows::default();
     rows.values.resize_with(keys.len(), Vec::new);
     for run in runs {
-        let of_run: Vec<&HistoryRows> = histories.iter().filter(|it| it.run == run).collect();
+        let of_run: Vec<&HistoryRows> =
+            histories.iter().filter(|history| history.run == run).collect();
         rows.add(run, &of_run, keys);
     }
     let mut columns = vec![
@@ -95,7 +96,7 @@ pub(crate) fn wide_history(histories: &[HistoryRows], keys: &[&str]) -> Result<D
 /// The columns before those of the keys.
 const OWN_COLUMNS: [&str; 3] = ["run_id", "step", "timestamp"];
 
-/// The key, unless it is the name of another column.
+/// Returns the column name for a key: the key, with a prefix if it would clash with another column.
 fn column_name(key: &str, keys: &[&str]) -> String {
     let mut name = key.to_owned();
     if OWN_COLUMNS.contains(&key) {
@@ -138,7 +139,7 @@ impl WideRows {
         for ((key, places), history) in placed.iter().zip(histories) {
             let mut at = 0;
             for (place, point) in places {
-                // Both ascend, and every place of a metric is among all.
+                // Both are sorted, and `all` contains every place of the metric.
                 while all[at] < *place {
                     at += 1;
                 }
@@ -150,10 +151,10 @@ impl WideRows {
     }
 }
 
-/// The place of each point, in the order of places.
+/// Returns the place of each point, sorted by place.
 fn places(points: &MetricHistory) -> Vec<(Place, usize)> {
     let mut order: Vec<usize> = (0..points.len()).collect();
-    // Stable: of one step, the points stay in the order of time.
+    // The sort is stable: points of the same step stay in order of time.
     order.sort_by_key(|at| points.steps[*at]);
     let mut places: Vec<(Place, usize)> = Vec::with_capacity(order.len());
     for at in order {

@@ -1,4 +1,4 @@
-//! A lineage as a frame with a row for each step.
+//! A table of lineage edges.
 
 use polars::prelude::DataFrame;
 
@@ -7,7 +7,7 @@ use crate::error::Result;
 
 use super::{frame, texts};
 
-/// `from_kind, from, from_name, kind, to_kind, to, to_name` of the steps.
+/// Returns the table `from_kind, from, from_name, kind, to_kind, to, to_name`, one row per edge.
 pub(crate) fn lineage(graph: &LineageGraph) -> Result<DataFrame> {
     let edges = || graph.edges.iter();
     frame(vec![

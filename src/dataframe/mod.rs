@@ -1,4 +1,4 @@
-//! Answers as polars data frames.
+//! Query results as polars data frames.
 
 mod compare;
 mod history;
@@ -20,13 +20,13 @@ pub(crate) use self::lineage::lineage;
 pub(crate) use self::runs::runs;
 pub(crate) use self::values::{datasets, params, tags};
 
-/// A frame of these columns, which have the same length.
+/// Returns a data frame of columns with the same length.
 fn frame(columns: Vec<Column>) -> Result<DataFrame> {
     DataFrame::new_infer_height(columns).map_err(polars_error)
 }
 
 fn polars_error(source: PolarsError) -> Error {
-    Error::new(ErrorKind::InvalidInput, "no such frame can be made").with_source(source)
+    Error::new(ErrorKind::InvalidInput, "cannot build the data frame").with_source(source)
 }
 
 fn texts<T: AsRef<str>>(name: &str, texts: impl Iterator<Item = Option<T>>) -> Column {
@@ -38,7 +38,7 @@ fn numbers(name: &str, numbers: Vec<f64>) -> Column {
     Series::new(name.into(), numbers).into_column()
 }
 
-/// Nanoseconds since 1970 as instants in UTC.
+/// Returns a column of UTC times from nanoseconds since 1970.
 fn instants(name: &str, nanos: Vec<i64>) -> Column {
     let nanos = Int64Chunked::from_vec(name.into(), nanos);
     nanos.into_datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC)).into_series().into_column()
@@ -50,7 +50,7 @@ fn optional_instants(name: &str, times: impl Iterator<Item = Option<Timestamp>>)
     times.with_name(name.into()).into_column()
 }
 
-/// The same text in every row.
+/// Returns a column with the same text in every row.
 fn repeated(name: &str, text: &str, rows: usize) -> Column {
     Column::new_scalar(name.into(), Scalar::from(PlSmallStr::from_str(text)), rows)
 }

@@ -1,4 +1,4 @@
-//! A frame with a row for each run.
+//! The table of runs.
 
 use polars::prelude::{
     Column, DataFrame, DataType, Float64Chunked, IntoColumn as _, NewChunkedArray as _,
@@ -10,10 +10,10 @@ use crate::search::{RunAttribute, RunColumn};
 
 use super::{frame, optional_instants, texts};
 
-/// The runs of these rows, in their order; the addresses of their artifacts begin with the root.
+/// Returns a table of these rows, in their order. `artifact_root` is the prefix of artifact URIs.
 ///
-/// Each name of a column stands for one column, where it is named first. All keys of a kind means
-/// those that one of the rows has at least, in the order of their bytes.
+/// A column that is named several times appears once, at its first place. "All keys" of a kind are
+/// the keys that at least one of the rows has, sorted by their bytes.
 pub(crate) fn runs(
     runs: &RunColumns,
     rows: &[u32],
@@ -86,19 +86,23 @@ fn attribute_of(
     let name = attribute.name();
     let infos = rows.iter().map(|row| &runs.run(*row).info);
     match attribute {
-        RunAttribute::RunId => texts(name, infos.map(|it| Some(it.id.to_string()))),
-        RunAttribute::RunName => texts(name, infos.map(|it| Some(&it.name))),
-        RunAttribute::ExperimentId => texts(name, infos.map(|it| Some(it.experiment.to_string()))),
-        RunAttribute::Status => texts(name, infos.map(|it| Some(it.status.as_str()))),
-        RunAttribute::ArtifactUri => {
-            texts(name, infos.map(|it| Some(it.artifact_uri(artifact_root))))
+        RunAttribute::RunId => texts(name, infos.map(|info| Some(info.id.to_string()))),
+        RunAttribute::RunName => texts(name, infos.map(|info| Some(&info.name))),
+        RunAttribute::ExperimentId => {
+            texts(name, infos.map(|info| Some(info.experiment.to_string())))
         }
-        RunAttribute::StartTime => optional_instants(name, infos.map(|it| Some(it.started))),
-        RunAttribute::EndTime => optional_instants(name, infos.map(|it| it.ended)),
-        RunAttribute::UserId => texts(name, infos.map(|it| Some(&it.user))),
-        RunAttribute::LifecycleStage => texts(name, infos.map(|it| Some(it.lifecycle.as_str()))),
+        RunAttribute::Status => texts(name, infos.map(|info| Some(info.status.as_str()))),
+        RunAttribute::ArtifactUri => {
+            texts(name, infos.map(|info| Some(info.artifact_uri(artifact_root))))
+        }
+        RunAttribute::StartTime => optional_instants(name, infos.map(|info| Some(info.started))),
+        RunAttribute::EndTime => optional_instants(name, infos.map(|info| info.ended)),
+        RunAttribute::UserId => texts(name, infos.map(|info| Some(&info.user))),
+        RunAttribute::LifecycleStage => {
+            texts(name, infos.map(|info| Some(info.lifecycle.as_str())))
+        }
         RunAttribute::ParentRunId => {
-            texts(name, infos.map(|it| it.parent.map(|parent| parent.to_string())))
+            texts(name, infos.map(|info| info.parent.map(|parent| parent.to_string())))
         }
     }
 }

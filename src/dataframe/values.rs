@@ -1,4 +1,4 @@
-//! Frames with a row for each param, tag or dataset of runs.
+//! Tables of params, tags and datasets.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::error::Result;
 
 use super::{frame, texts};
 
-/// `run_id, key, value` of the params of these rows.
+/// Returns the table `run_id, key, value` of the params of these rows.
 pub(crate) fn params(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
     pairs(runs, rows, runs.params())
 }
 
-/// `run_id, key, value` of the tags of these rows.
+/// Returns the table `run_id, key, value` of the tags of these rows.
 pub(crate) fn tags(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
     pairs(runs, rows, runs.tags())
 }
 
-/// Run by run, in each by key.
+/// Returns the pairs run by run, sorted by key within a run.
 fn pairs(
     runs: &RunColumns,
     rows: &[u32],
@@ -40,8 +40,8 @@ fn pairs(
     ])
 }
 
-/// `run_id, name, digest, source_type, source, schema, profile, context` of the datasets that the
-/// runs of these rows were given, in the order of logging.
+/// Returns the table `run_id, name, digest, source_type, source, schema, profile, context` of the
+/// datasets used by these rows, in the order of logging.
 pub(crate) fn datasets(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
     let of_runs = rows.iter().map(|row| runs.run(*row));
     let found: Vec<_> = of_runs
@@ -50,12 +50,12 @@ pub(crate) fn datasets(runs: &RunColumns, rows: &[u32]) -> Result<DataFrame> {
     let all = || found.iter().map(|(_, input)| &input.dataset);
     frame(vec![
         texts("run_id", found.iter().map(|(id, _)| Some(id.to_string()))),
-        texts("name", all().map(|it| Some(&it.name))),
-        texts("digest", all().map(|it| Some(&it.digest))),
-        texts("source_type", all().map(|it| Some(&it.source_type))),
-        texts("source", all().map(|it| Some(&it.source))),
-        texts("schema", all().map(|it| it.schema.as_ref())),
-        texts("profile", all().map(|it| it.profile.as_ref())),
+        texts("name", all().map(|dataset| Some(&dataset.name))),
+        texts("digest", all().map(|dataset| Some(&dataset.digest))),
+        texts("source_type", all().map(|dataset| Some(&dataset.source_type))),
+        texts("source", all().map(|dataset| Some(&dataset.source))),
+        texts("schema", all().map(|dataset| dataset.schema.as_ref())),
+        texts("profile", all().map(|dataset| dataset.profile.as_ref())),
         texts("context", found.iter().map(|(_, input)| input.tags.get(DATA_CONTEXT_TAG))),
     ])
 }

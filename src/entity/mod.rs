@@ -1,4 +1,4 @@
-//! What users see: experiments, runs and metrics as plain data, without I/O.
+//! Plain data types without I/O: experiments, runs, metrics, models and more.
 
 pub(crate) mod artifact_path;
 pub(crate) mod id;
