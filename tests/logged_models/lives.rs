@@ -122,7 +122,6 @@ fn invalid_writes_leave_a_model_unchanged() {
 fn a_deleted_model_cannot_be_written_until_it_is_restored() {
     let database = TestDatabase::new();
     let experiment = database.experiment("/e").unwrap();
-    let run = experiment.start_run("").unwrap();
     let model = experiment.new_logged_model().create().unwrap();
     model.delete().unwrap();
     model.delete().unwrap();

@@ -146,7 +146,7 @@ fn with_a_damaged_chunk(database: &Database) -> tracklite::RegisteredModel {
 #[test]
 fn a_damaged_artifact_of_a_version_cannot_be_read_but_others_can() {
     let database = TestDatabase::new();
-    let model = with_a_damaged_chunk(&database);
+    with_a_damaged_chunk(&database);
     let registry = database.registry();
     let found = registry.resolve("models:/churn@Champion").unwrap();
     let files = database.artifacts_of(found.owner).unwrap();
@@ -167,6 +167,9 @@ fn a_damaged_artifact_does_not_block_new_versions_and_aliases() {
     let database = TestDatabase::new();
     let model = with_a_damaged_chunk(&database);
     let registry = database.registry();
+    let found = registry.resolve("models:/churn@Champion").unwrap();
+    let weights = database.artifacts_of(found.owner).unwrap().read("weights");
+    assert_eq!(error_kind(weights), ErrorKind::Damaged);
     model.new_version("s3://m").create().unwrap();
     model.move_alias("Champion", Some(1), 2).unwrap();
     assert_eq!(registry.resolve("models:/churn@Champion").unwrap().location, "s3://m");
