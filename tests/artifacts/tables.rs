@@ -10,7 +10,7 @@ use crate::common::{TestDatabase, start_run};
 fn a_table_is_stored_as_parquet_and_read_back() {
     let database = TestDatabase::quiet();
     let steps = Series::new("step".into(), (0..1000_i64).collect::<Vec<_>>());
-    let loss = |step| if step == 7 { None } else { Some(1.0 / f64::from(step + 1)) };
+    let loss = |step: i32| if step == 7 { None } else { Some(1.0 / f64::from(step + 1)) };
     let losses = (0..1000).map(loss);
     let losses = Series::new("loss".into(), losses.collect::<Vec<Option<f64>>>());
     let columns = vec![steps.into_column(), losses.into_column()];
