@@ -44,7 +44,7 @@ def documented(stub: str, module: Any) -> str:
             start = end = offset(min(lines), 0)
         changes.append((start, end, _literal(doc, node.col_offset + 4)))
     for start, end, text in sorted(changes, reverse=True):
-        is_class = text.startswith("    \"")
+        is_class = text.startswith('    "')
         before, after = stub[:start].rstrip(), stub[end:].lstrip("\n")
         stub = f"{before}\n{text}\n" + ("\n" if is_class and after else "") + after
     return stub

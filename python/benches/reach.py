@@ -87,7 +87,9 @@ def empty_call(count: int = 100_000) -> float:
 
 def importing() -> float:
     """Measures the import in a new interpreter, including the modules of Python it needs."""
-    program = "import time; t = time.perf_counter(); import tracklite; print(time.perf_counter() - t)"
+    program = (
+        "import time; t = time.perf_counter(); import tracklite; print(time.perf_counter() - t)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     return float(done.stdout)
 

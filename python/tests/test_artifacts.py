@@ -170,7 +170,9 @@ def test_missing_files_are_not_found(run: tracklite.Run, tmp_path: Path) -> None
         run.artifacts().delete("none")
 
 
-def test_an_exception_of_the_progress_callback_cancels_an_upload(run: tracklite.Run, tmp_path: Path) -> None:
+def test_an_exception_of_the_progress_callback_cancels_an_upload(
+    run: tracklite.Run, tmp_path: Path
+) -> None:
     file = tmp_path / "large.bin"
     file.write_bytes(os.urandom(24 << 20))
 
@@ -239,7 +241,7 @@ def test_an_artifact_is_read_like_a_file(run: tracklite.Run, tmp_path: Path) -> 
         file.seek(1 << 40)
         assert file.read() == b""
         with pytest.raises(ValueError, match="negative"):
-            file.raw.seek(-1)
+            file.seek(-1)
     with pytest.raises(ValueError, match="closed"):
         file.read()
     with pytest.raises(exceptions.NotFoundError):

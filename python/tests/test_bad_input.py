@@ -190,7 +190,7 @@ def test_empty_rows_and_duplicate_keys_are_rejected(run: Any) -> None:
         run.log({})
     with pytest.raises(ValueError, match="duplicate metric"):
         run.log({"a/b": 1.0, "a": {"b": 2.0}})
-    with pytest.raises(exceptions.InvalidInputError, match="\"loss\""):
+    with pytest.raises(exceptions.InvalidInputError, match='"loss"'):
         run.metric_row(["loss", "loss"])
 
 

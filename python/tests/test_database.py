@@ -82,7 +82,7 @@ def test_closing_releases_the_file(path: Path) -> None:
     # The handles are still there.
     report = tracklite.Database.vacuum(database.path)
     assert report.after_bytes > 0
-    assert not any(path.name in link for link in _open_files())
+    assert not any(str(path) in link for link in _open_files())
     assert (run.id, run.experiment_id) == (tracklite.Database.open(path).runs()[0].id, 0)
 
 

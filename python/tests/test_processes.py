@@ -54,9 +54,7 @@ def log_in_child(run: tracklite.Run, key: str) -> int:
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_workers_log_to_a_pickled_run(
-    database: tracklite.Database, method: str
-) -> None:
+def test_workers_log_to_a_pickled_run(database: tracklite.Database, method: str) -> None:
     run = database.default_experiment().start_run()
     run.log_metric("mine", 1.0)
     context = multiprocessing.get_context(method)
@@ -111,9 +109,7 @@ def in_fork(check: str, database: tracklite.Database, run: tracklite.Run) -> Non
         "database.registry().create_model('m')",
     ],
 )
-def test_a_forked_child_must_open_the_file_again(
-    database: tracklite.Database, call: str
-) -> None:
+def test_a_forked_child_must_open_the_file_again(database: tracklite.Database, call: str) -> None:
     run = database.default_experiment().start_run()
     run.log_metric("loss", 0.5)
     run.log({"loss": 0.5})

@@ -58,7 +58,9 @@ def main() -> None:
                 took[name, "ms to read another"].append((again - done) * 1e3)
                 took[name, "KiB on disk"].append(size() / 1024)
     columns = ["us a step", "ms to close", "ms to read", "ms to read another", "KiB on disk"]
-    print(f"{options.steps} steps of {len(KEYS)} metrics, medians of {options.rounds} rounds,", end="")
+    print(
+        f"{options.steps} steps of {len(KEYS)} metrics, medians of {options.rounds} rounds,", end=""
+    )
     print(f" load {os.getloadavg()[0]:.1f}; in parentheses: times tracklite\n")
     print(f"{'':<14}" + "".join(f"{column:>22}" for column in columns))
     for name in ADAPTERS:

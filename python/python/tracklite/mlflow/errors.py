@@ -110,7 +110,7 @@ def left_out(what: str) -> NoReturn:
 def refuses(
     base: type, kept: set[str], groups: dict[str, str], others: dict[str, str]
 ) -> Callable[[type], type]:
-    """Makes a class refuse the methods of `base` that are neither overridden nor in `kept`.
+    """Makes a class refuse the methods of `base` that are not overridden and not in `kept`.
 
     `groups` maps parts of method names to the topic in the error. `others` maps whole names, for
     methods that no group matches or that `base` does not declare.
