@@ -464,7 +464,7 @@ pub(super) fn check_byte_intents(
 fn poisoned() -> Error {
     Error::new(
         ErrorKind::Poisoned,
-        "an earlier sync of this file failed, in this or another process: logging continues and \
+        "a sync of this file failed before, in this or another process: logging continues and \
          survives the death of a process; `sync` fails until the disk accepts all writes again",
     )
 }

@@ -255,7 +255,7 @@ fn is_told(error: &Error) -> bool {
         ErrorKind::Io => doing && cause.contains("Input/output error"),
         ErrorKind::StorageFull => doing && cause.contains("No space left"),
         ErrorKind::Poisoned => says(&["a sync of this file failed before"]),
-        ErrorKind::Locked => says(&["is locked since more than"]) && says(&[" by "]),
+        ErrorKind::Locked => says(&["has been locked for more than"]) && says(&[" by "]),
         _ => false,
     }
 }
