@@ -361,8 +361,8 @@ fn allocate_unit(storage: &dyn Storage, unit: u32) -> Result<()> {
 
 /// Locks the first free liveness byte.
 ///
-/// Taking a byte declares its former owner dead. So where locks are not trusted, a byte that an
-/// open writer in the chain names is never taken, even if it seems free.
+/// Taking a byte declares its former owner dead. Where locks are not trusted, the byte of an open
+/// writer is therefore never taken, even if it seems free.
 fn take_byte(storage: &dyn Storage, state: &State) -> Result<Option<u16>> {
     let is_trusted = storage.medium().locks_trusted;
     let named: BTreeSet<u16> = state.writers.values().map(|writer| writer.opened.byte).collect();
