@@ -115,7 +115,10 @@ fn a_file_truncated_within_its_first_units_is_not_read_as_empty() {
             let message = errors(&output);
             let wanted = if command.starts_with("verify []") { 3 } else { 1 };
             assert_eq!(output.status.code(), Some(wanted), "{length}: {command}: {message}");
-            assert!(message.contains("cut off") && message.contains("runs.tracklite"), "{message}");
+            assert!(
+                message.contains("truncated") && message.contains("runs.tracklite"),
+                "{message}"
+            );
         }
         let now = fs::read(&sample.file).expect("the file can be read");
         assert!(now == bytes[..length], "the file was changed");
