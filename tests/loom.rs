@@ -2,10 +2,10 @@
 //! of slots, words and the memory storage.
 //!
 //! Built with `RUSTFLAGS="--cfg loom"` into a separate target folder. Without the flag the test is
-//! empty. The build contains only the layers below the log, because the log's mutexes are not
-//! loom's, and a thread of the model must not block outside of it. So this file repeats the order
-//! of steps of sealer and reader (protocol rules 14 and 18). The simulator checks the shipped
-//! order, with mutants that break it.
+//! empty. The build contains only the layers below the log: the log's mutexes are not loom's, and a
+//! thread of the model must not block outside of it. So this file repeats the order of steps of
+//! sealer and reader (protocol rules 14 and 18). The simulator checks the shipped order, with
+//! mutants that break it.
 
 #![allow(
     clippy::unwrap_used,
