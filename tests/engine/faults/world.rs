@@ -262,10 +262,10 @@ fn is_informative(error: &Error) -> bool {
     // "syncing the file failed", "writing a frame of 80 bytes at 65664"
     let names_action = message.split_whitespace().next().is_some_and(|word| word.ends_with("ing"));
     match error.kind() {
-        ErrorKind::Io => doing && cause.contains("Input/output error"),
-        ErrorKind::StorageFull => doing && cause.contains("No space left"),
-        ErrorKind::Poisoned => says(&["a sync of this file failed before"]),
-        ErrorKind::Locked => says(&["has been locked for more than"]) && says(&[" by "]),
+        ErrorKind::Io => names_action && cause.contains("Input/output error"),
+        ErrorKind::StorageFull => names_action && cause.contains("No space left"),
+        ErrorKind::Poisoned => contains(&["a sync of this file failed before"]),
+        ErrorKind::Locked => contains(&["has been locked for more than"]) && contains(&[" by "]),
         _ => false,
     }
 }
