@@ -67,7 +67,7 @@ fn alias_moves_creates_and_deletes_aliases() {
     let moved = print(&sample, "alias", &["churn", "champion", "2", "--expect", "1"]);
     assert_eq!(moved, "churn@champion names version 2\n");
     let rejected = models(&sample, "alias", &["churn", "champion", "1", "--expect", "1"]);
-    assert!(failure_of(&rejected).contains("somebody else has moved it"));
+    assert!(failure_of(&rejected).contains("another process moved it"));
     print(&sample, "alias", &["churn", "other", "1", "--expect", "none"]);
     print(&sample, "alias", &["churn", "other"]);
     assert_eq!(json(&sample, "show", &["churn"])["aliases"], serde_json::json!({"champion": 2}));
