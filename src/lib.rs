@@ -166,6 +166,7 @@ pub use entity::limits::Limits;
 pub use entity::model_uri::{ModelTarget, ModelUri};
 #[cfg(not(loom))]
 pub use entity::signature::{FieldType, Signature, SignatureField, SignatureParam};
+pub use entity::table::Table;
 pub use entity::{
     ArtifactInfo, ArtifactOwner, CatalogInfo, ContentHash, Dataset, DatasetInput, DatasetSummary,
     ExperimentFolder, ExperimentInfo, Lifecycle, LineageDirection, LineageEdge, LineageGraph,
@@ -217,6 +218,11 @@ pub use storage::WritePath;
 pub use verify::dump::{DumpedFrame, DumpedRecord};
 #[cfg(not(loom))]
 pub use verify::{SalvageReport, VerifyReport};
+
+/// The columns and values of a [`Table`].
+pub mod table {
+    pub use crate::entity::table::{Column, Row, Texts, Value, Values};
+}
 
 /// What the project's own tests, fuzz targets and benches reach into; no promise is made of it.
 #[cfg(feature = "internals")]

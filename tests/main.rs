@@ -30,5 +30,6 @@ mod registry;
 mod sealing;
 mod search;
 mod sweep;
+mod tables;
 mod tracking;
 mod vacuum;

@@ -1,16 +1,13 @@
 //! Runs: what a training program logs to, and what others read.
 
 pub(crate) mod batch;
-#[cfg(feature = "polars")]
-pub(crate) mod frames;
 pub(crate) mod histories;
 pub(crate) mod inputs;
 pub(crate) mod metric;
-#[cfg(feature = "cli")]
-pub(crate) mod rows;
 pub(crate) mod search;
 pub(crate) mod shared;
 pub(crate) mod start;
+pub(crate) mod tables;
 pub(crate) mod tree;
 pub(crate) mod update;
 
