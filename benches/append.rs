@@ -1,6 +1,6 @@
-//! What logging costs the training loop, beside the floor: the bare store with its checksum.
+//! The cost of logging for a training loop, compared with the floor: store plus checksum.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a bench may stop short")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a bench may panic")]
 
 use std::hint::black_box;
 use std::io::Write as _;
@@ -18,7 +18,7 @@ fn database(path: &std::path::Path, write_path: WritePath) -> Database {
     builder.write_path(write_path).open(path).unwrap()
 }
 
-/// Stores slots over and over into one mapped unit: nothing but checksum and stores.
+/// Stores slots repeatedly into one mapped unit: only checksum and stores.
 fn floor(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("floor.tracklite");
@@ -61,9 +61,9 @@ fn append(criterion: &mut Criterion) {
     in_bursts(criterion, "append/row of 8 by names", &database, |step| {
         run.log_metrics(black_box(&named), step).unwrap();
     });
-    // For seconds on end: from some moment on the thread that logs takes part in the sealing.
+    // Runs long enough that the logging thread has to help with sealing.
     let mut step = 0_i64;
-    criterion.bench_function("append/point by handle, without an end", |bencher| {
+    criterion.bench_function("append/point by handle, sustained", |bencher| {
         bencher.iter(|| {
             step += 1;
             loss.log(black_box(0.5), step).unwrap();
@@ -71,8 +71,8 @@ fn append(criterion: &mut Criterion) {
     });
 }
 
-/// Calls `work` with a step a million times in all in a row; then everything is sealed, in time
-/// that does not count, and so on.
+/// Calls `work` in bursts of a million steps. After each burst it seals everything, which the
+/// measurement excludes.
 fn in_bursts(
     criterion: &mut Criterion,
     name: &str,
@@ -154,7 +154,7 @@ criterion_group! {
 }
 criterion_group! {
     name = bursts;
-    // Each burst is followed by a sealing that takes ten times as long.
+    // After each burst comes a sealing that takes ten times as long.
     config = Criterion::default()
         .sample_size(30)
         .warm_up_time(Duration::from_millis(100))

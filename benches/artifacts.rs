@@ -1,11 +1,11 @@
-//! Artifacts beside what the disk gives: a large file in, in again and out, and many small ones.
+//! Artifacts compared with the disk: one large file, the same file again, and many small files.
 //!
-//! `cargo bench --bench artifacts [MEBIBYTES]` measures with a file of that size, 1,024 unless said
-//! otherwise, in the folder for temporary files (`TMPDIR`), and prints a line each. The floor is a
-//! copy of the same file with one sync, measured in the same run, before and after: the better one
-//! counts.
+//! `cargo bench --bench artifacts [MEBIBYTES]` measures with a file of that size (default 1,024) in
+//! the folder for temporary files (`TMPDIR`), and prints one line per result. The floor is a copy
+//! of the same file with one sync, in the same process. It is measured before and after, and the
+//! better result counts.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a bench may stop short")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a bench may panic")]
 
 #[path = "common/mod.rs"]
 mod common;
@@ -24,7 +24,7 @@ use crate::common::Random;
 const MIB: u64 = 1024 * 1024;
 const SMALL_FILES: u64 = 10_000;
 
-/// The most anonymous memory that the process had since it was asked last, in bytes.
+/// The peak anonymous memory in bytes since the last [`peak_memory`] call.
 static PEAK: AtomicU64 = AtomicU64::new(0);
 static IS_DONE: AtomicBool = AtomicBool::new(false);
 
@@ -32,11 +32,11 @@ fn main() {
     let size = std::env::args().skip(1).find_map(|argument| argument.parse().ok());
     let size: u64 = size.unwrap_or(1024) * MIB;
     let watch = std::thread::spawn(watch_memory);
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("create a temporary folder");
     large(folder.path(), size);
     small(folder.path());
     IS_DONE.store(true, Ordering::Relaxed);
-    watch.join().expect("the watch ends");
+    watch.join().expect("join the memory watch");
 }
 
 fn print(what: &str, value: &str) {
@@ -67,11 +67,13 @@ fn write_noise(path: &Path, size: u64, seed: u64) {
 }
 
 fn create(path: &Path) -> Database {
-    Database::builder().create(true).index(IndexPlace::InMemory).open(path).expect("a database")
+    let builder = Database::builder().create(true).index(IndexPlace::InMemory);
+    builder.open(path).expect("create the database")
 }
 
 fn artifacts(database: &Database) -> Artifacts {
-    database.default_experiment().and_then(|it| it.start_run("")).expect("a run").artifacts()
+    let experiment = database.default_experiment().expect("open the experiment");
+    experiment.start_run("").expect("start a run").artifacts()
 }
 
 fn copy(from: &Path, to: &Path) -> Duration {
@@ -117,18 +119,18 @@ fn large(folder: &Path, size: u64) {
     let share = 100.0 * floor.as_secs_f64() / logged.as_secs_f64();
     print(&format!("copy of {mebibytes} MiB with a sync (floor)"), &mb(rate(size, floor)));
     let of_floor = format!("{}, {share:.0} % of the floor", mb(rate(size, logged)));
-    print("the same logged, random bytes", &of_floor);
+    print("the same file logged, random bytes", &of_floor);
     let faster = logged.as_secs_f64() / again.as_secs_f64();
     let growth = 100.0 * growth as f64 / size as f64;
-    let told =
+    let result =
         format!("{}, {faster:.1} times as fast, growth {growth:.3} %", mb(rate(size, again)));
-    print("logged again by another run", &told);
+    print("logged again by another run", &result);
     let best = times.into_iter().min().unwrap_or_default();
-    print("read back, warm, best of 3", &mb(rate(size, best)));
+    print("read back from the page cache, best of 3", &mb(rate(size, best)));
     let above = |peak: u64| format!("{:.1}", peak.saturating_sub(idle) as f64 / MIB as f64);
     let memory =
         [logging_memory, again_memory, reading_memory].map(above).join(" / ") + " MiB above idle";
-    print("anonymous memory: logging, again, reading", &memory);
+    print("anonymous memory: log, log again, read", &memory);
 }
 
 fn mb(rate: f64) -> String {
@@ -164,7 +166,7 @@ fn small(folder: &Path) {
     let database = create(&file);
     let target = artifacts(&database);
     database.sync().expect("synced");
-    // What the files themselves have still to be written is not counted.
+    // Flush the pending writes of the files themselves, to exclude them from the measurement.
     rustix::fs::sync();
     let blocks = || fs::metadata(&file).expect("the file").blocks() * 512;
     let (before, allocated) = (length(&file), blocks());
@@ -172,17 +174,17 @@ fn small(folder: &Path) {
     let (time, ()) = timed(|| target.log_folder(&local, "").expect("logged"));
     let memory = peak_memory().saturating_sub(idle) as f64 / MIB as f64;
     let [grown, taken] = [length(&file) - before, blocks().saturating_sub(allocated)]
-        .map(|it| it as f64 / MIB as f64);
-    let told = format!(
+        .map(|bytes| bytes as f64 / MIB as f64);
+    let result = format!(
         "{:.2} s, growth {grown:.1} MiB of length, {taken:.1} of space, {memory:.1} MiB of memory",
         time.as_secs_f64()
     );
-    print("10,000 files of 1 KiB logged as a folder", &told);
+    print("10,000 files of 1 KiB logged as a folder", &result);
     let (time, found) = timed(|| target.list("17").expect("listed").len());
     print(&format!("listing {found} of them"), &format!("{:.1} ms", time.as_secs_f64() * 1e3));
 }
 
-/// The most since the last time; begins anew.
+/// Returns the peak since the last call and starts a new measurement.
 fn peak_memory() -> u64 {
     std::thread::sleep(Duration::from_millis(20));
     PEAK.swap(0, Ordering::Relaxed)
@@ -195,7 +197,7 @@ fn watch_memory() {
     }
 }
 
-/// Anonymous memory of this process, in bytes; 0 where the system does not tell.
+/// Returns the anonymous memory of this process in bytes, or 0 if the system does not report it.
 fn anonymous_memory() -> u64 {
     let facts = fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
     let line = facts.lines().find_map(|line| line.strip_prefix("Anonymous:"));

@@ -1,6 +1,6 @@
-//! The column block: bytes a value and speed, beside pco alone.
+//! The column block compared with bare pco: bytes per value and speed.
 
-#![allow(clippy::unwrap_used, reason = "a bench may stop short, and its counts are small")]
+#![allow(clippy::unwrap_used, reason = "a bench may panic, and its counts are small")]
 
 mod common;
 
@@ -32,7 +32,7 @@ fn group_of(kinds: &[Curve], points: usize) -> Group {
     }
 }
 
-/// Prints what the design promises sizes of; the text goes to the bench's log.
+/// Prints the sizes that `docs/format.md` promises.
 fn report_sizes(_: &mut Criterion) {
     for points in [100, 500, 4_096, 65_536] {
         let mut sums = [0.0; 3];
@@ -67,7 +67,7 @@ fn report_block(points: usize) {
     let row = group_of(&Curve::ALL[..8], points);
     let block = encode(&[row], Codec::Pco).unwrap();
     println!(
-        "{points:6} x 8 in rows: {:.3} bytes a point",
+        "{points:6} x 8 in rows: {:.3} bytes per point",
         block.len() as f64 / 8.0 / points as f64
     );
 }

@@ -1,11 +1,11 @@
-//! The first example of the README, which a test compares with this.
+//! The first Rust example of the README; a test compares the two.
 
 use tracklite::Database;
 
 fn main() -> tracklite::Result<()> {
-    let database = Database::create("runs.tracklite")?;
-    let run = database.experiment("/Shared/team/churn")?.start_run("baseline")?;
-    run.log_param("learning_rate", 0.1)?;
+    let database = Database::create("first.tracklite")?;
+    let run = database.experiment("churn")?.start_run("baseline")?;
+    run.log_param("rate", 1.0)?;
     for step in 0..3 {
         run.log_metric("loss", 1.0 / f64::from(step + 1), step)?;
     }

@@ -1,8 +1,8 @@
-"""A churn model as somebody writes it who knows MLflow: only the tracking address names tracklite.
+"""Trains and registers a churn model with plain MLflow. Only the tracking URI refers to tracklite.
 
     python examples/mlflow_churn.py [FILE]
 
-The data set ships with scikit-learn; its two classes stand for customers who left and who stayed.
+The data set ships with scikit-learn. Its two classes play customers who left and who stayed.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ THRESHOLD = 0.9
 
 
 def customers() -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.Series]:
-    """Features and labels, to train with and to test with."""
+    """Returns features and labels for training and for testing."""
     features, left = load_breast_cancer(return_X_y=True, as_frame=True)
     return train_test_split(features, left, test_size=0.3, random_state=7, stratify=left)
 
 
 def train(trees: int, depth: int, data: tuple[pd.DataFrame, ...]) -> str:
-    """Trains one model in a run of its own; gives the run's id."""
+    """Trains one model in a run of its own. Returns the id of the run."""
     train_x, test_x, train_y, test_y = data
     with mlflow.start_run(run_name=f"forest-{trees}-{depth}", nested=True) as run:
         mlflow.log_params({"n_estimators": trees, "max_depth": depth})
@@ -68,7 +68,7 @@ def train(trees: int, depth: int, data: tuple[pd.DataFrame, ...]) -> str:
 
 
 def register(run_id: str) -> None:
-    """Registers the model of a run, validated, and makes it the champion."""
+    """Registers and validates the model of a run, and makes it the champion."""
     client = MlflowClient()
     version = mlflow.register_model(f"runs:/{run_id}/model", MODEL)
     client.set_model_version_tag(MODEL, version.version, "validation", "passed")
@@ -91,17 +91,17 @@ def main(path: Path) -> None:
     print(runs[columns].to_string(index=False))
     best = runs.iloc[0]
     if best["metrics.auc"] < THRESHOLD:
-        print(f"the best model has an AUC below {THRESHOLD}: none is registered")
+        print(f"the best model has an AUC below {THRESHOLD}, so none is registered")
         return
     register(best["run_id"])
     champion = mlflow.pyfunc.load_model(f"models:/{MODEL}@Champion")
-    print("the champion says of the first customers:", list(champion.predict(data[1].head(5))))
+    print("predictions for the first customers:", list(champion.predict(data[1].head(5))))
 
     mlflow.sklearn.autolog(log_models=False)
     RandomForestClassifier(n_estimators=10, random_state=7).fit(data[0], data[2])
     mlflow.sklearn.autolog(disable=True)
     logged = mlflow.last_active_run()
-    print(f"autologging noted {len(logged.data.params)} params by itself")
+    print(f"autologging recorded {len(logged.data.params)} params")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-//! One training loop that logs into `runs.tracklite`, or into the file that is named: a line is
-//! fitted to points, with three learning rates in turn.
+//! A training loop that logs into `runs.tracklite` or the named file. It fits a line to points,
+//! once for each of three learning rates.
 
 use tracklite::{Capture, Database, Run, RunStatus};
 
@@ -20,7 +20,7 @@ fn main() -> tracklite::Result<()> {
     leaderboard(&database)
 }
 
-/// Gradient descent: a handle logs the loss of each step, a row what belongs together.
+/// Runs gradient descent. A metric handle logs the loss, a row logs values that belong together.
 fn fit(learning_rate: f64, run: &Run) -> tracklite::Result<()> {
     let loss = run.metric("loss")?;
     let line = run.metric_row(&["slope", "offset"])?;
@@ -39,7 +39,7 @@ fn mean(values: [f64; 5]) -> f64 {
     values.iter().sum::<f64>() / 5.0
 }
 
-/// What was logged can be read at once, by this process and by any other.
+/// Reads back logged points. They are visible to all processes immediately.
 fn look_back(run: &Run) -> tracklite::Result<()> {
     let history = run.history("loss")?;
     let first = history.values.iter().take(3).map(|loss| format!("{loss:.3}")).collect::<Vec<_>>();
@@ -47,7 +47,7 @@ fn look_back(run: &Run) -> tracklite::Result<()> {
     Ok(())
 }
 
-/// All finished runs of the experiment, the lowest loss first.
+/// Prints all finished runs of the experiment, lowest loss first.
 fn leaderboard(database: &Database) -> tracklite::Result<()> {
     let mut runs = database.experiment("/examples/quickstart")?.runs()?;
     runs.retain(|run| run.info.status == RunStatus::Finished);

@@ -1,52 +1,52 @@
-//! The one error type: what kind of failure, what was being done to what, and what lay beneath.
+//! The crate's error type: a kind, a message, the file and the cause.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The result of nearly every call in this crate.
+/// The result of a call that can fail with an [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of failure an [`Error`] is; match on this to decide what to do.
+/// The kind of an [`Error`]. Match on it to decide what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The file, run, experiment or metric that was named does not exist.
+    /// The named file, run, experiment or metric does not exist.
     NotFound,
-    /// Something with this name exists already.
+    /// Something with this name already exists.
     AlreadyExists,
-    /// An argument breaks a rule; the message names the argument and the rule.
+    /// An argument breaks a rule. The message names the argument and the rule.
     InvalidInput,
-    /// The thing exists, but not in a state that allows the call (a deleted run, say).
+    /// The object exists, but its state does not allow the call (for example, a deleted run).
     InvalidState,
-    /// Somebody else has changed meanwhile what the call expected: look again, and decide anew.
+    /// Another writer changed what the call expected. Read the current state and retry.
     Conflict,
-    /// An address of a model or of its files leads nowhere.
+    /// The URI of a model or of its files does not resolve to anything.
     Unresolved,
-    /// The file was opened for reading only, or can only be read.
+    /// The file is open read-only, or cannot be written.
     ReadOnly,
-    /// Somebody else holds a lock for longer than the call may wait.
+    /// Another process holds a lock for longer than the call may wait.
     Locked,
     /// The file is not a tracklite file.
     NotTracklite,
-    /// The file was written by a build that knows more of the format than this one.
+    /// The file was written by a newer build, in a format this build does not know.
     UnsupportedFormat,
-    /// The file's bytes contradict themselves.
+    /// The file is damaged: its bytes are inconsistent.
     Damaged,
-    /// No space is left for what was to be written.
+    /// No space is left on the device, or a quota is exceeded.
     StorageFull,
-    /// An earlier failure makes the handle refuse; the message says which and what to do.
+    /// The handle is unusable after an earlier failure. The message names it and the remedy.
     Poisoned,
-    /// The process has forked since the handle was opened; open the file anew in the child.
+    /// The process has forked since the handle was opened. Open the file again in the child.
     Forked,
-    /// The operating system reported an error; see the source.
+    /// The operating system reported an error. See the source.
     Io,
-    /// SQLite, which keeps the index, reported an error; see the source.
+    /// SQLite, which stores the index, reported an error. See the source.
     Index,
 }
 
-/// What went wrong, where, and why: one word long, with a kind and a chain of causes.
+/// An error: a kind, a message, the file and a chain of causes. It is one word in size.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -59,16 +59,16 @@ struct Inner {
 }
 
 impl Error {
-    /// A failure of this kind, told in one sentence without a full stop.
+    /// Creates an error. The message is one sentence without a full stop.
     #[cold]
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error(Box::new(Inner { kind, message: message.into(), path: None, source: None }))
     }
 
-    /// The failure of a call to the operating system, told as what was being done.
+    /// Creates an error from a failed system call. `doing` describes the operation.
     ///
-    /// A full disk or quota becomes [`ErrorKind::StorageFull`], all else [`ErrorKind::Io`].
+    /// The kind is [`ErrorKind::StorageFull`] for a full disk or quota, else [`ErrorKind::Io`].
     #[cold]
     #[must_use]
     pub fn io(doing: impl Into<String>, source: io::Error) -> Self {
@@ -79,14 +79,14 @@ impl Error {
         Error::new(kind, doing).with_source(source)
     }
 
-    /// The same error with what caused it.
+    /// Sets the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// The same error with the file it concerns, unless one is named already.
+    /// Sets the file that the error concerns, unless one is already set.
     #[must_use]
     pub fn with_path(mut self, path: &Path) -> Self {
         if self.0.path.is_none() {
@@ -95,13 +95,13 @@ impl Error {
         self
     }
 
-    /// The kind of failure.
+    /// Returns the kind of failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The file it concerns, when one is known.
+    /// Returns the file that the error concerns, if it is known.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()

@@ -152,13 +152,18 @@ pub use artifact::{ArtifactUpload, Artifacts};
 #[cfg(all(feature = "capture", not(loom)))]
 pub use capture::{BuildFacts, Capture, Capturing};
 #[cfg(not(loom))]
+pub use copy::salvage::SalvageReport;
+#[cfg(not(loom))]
+pub use copy::vacuum::VacuumReport;
+#[cfg(not(loom))]
 pub use database::Database;
 #[cfg(not(loom))]
 pub use database::builder::DatabaseBuilder;
 #[cfg(not(loom))]
-pub use database::deleted::Deleted;
 #[cfg(not(loom))]
-pub use database::upkeep::{DatabaseInfo, GcReport, VacuumReport, WriterInfo};
+pub use database::info::{DatabaseInfo, WriterInfo};
+#[cfg(not(loom))]
+pub use engine::gc::GcReport;
 pub use entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 #[cfg(not(loom))]
 pub use entity::limits::Limits;
@@ -169,16 +174,17 @@ pub use entity::signature::{FieldType, Signature, SignatureField, SignatureParam
 pub use entity::table::Table;
 pub use entity::{
     ArtifactInfo, ArtifactOwner, CatalogInfo, ContentHash, Dataset, DatasetInput, DatasetSummary,
-    ExperimentFolder, ExperimentInfo, Lifecycle, LineageDirection, LineageEdge, LineageGraph,
-    LineageKind, LineageNode, LoggedModelInfo, LoggedModelMetric, LoggedModelStatus, MetricHistory,
-    MetricPoint, MetricStatistics, ModelOutput, ModelStage, ModelVersionInfo, ModelVersionStatus,
-    RegisteredModelInfo, RegistryMode, RunInfo, RunInputs, RunRecord, RunStatus, SchemaInfo,
+    Deleted, ExperimentFolder, ExperimentInfo, Lifecycle, LineageDirection, LineageEdge,
+    LineageGraph, LineageKind, LineageNode, LoggedModelInfo, LoggedModelMetric, LoggedModelStatus,
+    MetricHistory, MetricPoint, MetricStatistics, ModelOutput, ModelStage, ModelVersionInfo,
+    ModelVersionStatus, RegisteredModelInfo, RegistryMode, RunInfo, RunInputs, RunRecord,
+    RunStatus, SchemaInfo,
 };
 pub use error::{Error, ErrorKind, Result};
 #[cfg(not(loom))]
-pub use experiment::search::ExperimentSearch;
+pub use experiment::Experiment;
 #[cfg(not(loom))]
-pub use experiment::{Experiment, RunBuilder};
+pub use experiment::search::ExperimentSearch;
 #[cfg(not(loom))]
 pub use index::{IndexPlace, SqlTable, SqlValue};
 #[cfg(not(loom))]
@@ -188,7 +194,9 @@ pub use logged_model::search::{LOGGED_MODELS_PAGE_DEFAULT, LoggedModelSearch};
 #[cfg(not(loom))]
 pub use logged_model::{LoggedModel, LoggedModelBuilder};
 #[cfg(not(loom))]
-pub use registry::model::RegisteredModel;
+pub use registry::Registry;
+#[cfg(not(loom))]
+pub use registry::model::{RegisteredModel, RegisteredModelBuilder};
 #[cfg(not(loom))]
 pub use registry::new_version::ModelVersionBuilder;
 #[cfg(not(loom))]
@@ -198,26 +206,28 @@ pub use registry::search::{MODELS_PAGE, RegistrySearch, VERSIONS_PAGE};
 #[cfg(not(loom))]
 pub use registry::version::ModelVersion;
 #[cfg(not(loom))]
-pub use registry::{RegisteredModelBuilder, Registry};
-#[cfg(not(loom))]
 pub use run::Run;
 #[cfg(not(loom))]
 pub use run::batch::Batch;
 #[cfg(not(loom))]
-pub use run::histories::RunHistory;
+pub use run::history::RunHistory;
 #[cfg(not(loom))]
 pub use run::inputs::DATASET_RESULTS_MAX;
 #[cfg(not(loom))]
-pub use run::metric::{Metric, MetricRow, Step};
+pub use run::keys::Step;
+#[cfg(not(loom))]
+pub use run::metric::{Metric, MetricRow};
 #[cfg(not(loom))]
 pub use run::search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View};
+#[cfg(not(loom))]
+pub use run::start::RunBuilder;
 #[cfg(not(loom))]
 pub use run::update::RunUpdate;
 pub use storage::WritePath;
 #[cfg(not(loom))]
-pub use verify::dump::{DumpedFrame, DumpedRecord};
+pub use verify::VerifyReport;
 #[cfg(not(loom))]
-pub use verify::{SalvageReport, VerifyReport};
+pub use verify::dump::{DumpedFrame, DumpedRecord};
 
 /// The columns and values of a [`Table`].
 pub mod table {

@@ -1,57 +1,57 @@
-//! Faults that the project's tests switch on in the engine, to see whether they would be noticed.
+//! Faults that the tests inject into the engine to prove that they would be noticed.
 //!
 //! A test that has never failed proves nothing. Each variant breaks one rule of the storage
-//! protocol; the simulator must report a violation when it is on. Without the feature `internals`
-//! `is_active` is a constant, so that nothing of this is left in a release.
+//! protocol, and the simulator must then report a violation. Without the feature `internals`,
+//! `is_active` is constant and the compiler removes the faults.
 
 /// A rule of the storage protocol, deliberately broken.
 #[cfg_attr(not(feature = "internals"), allow(dead_code, reason = "none can be switched on"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Mutant {
-    /// Slots and frames pass whatever their checksum says.
+    /// Slots and frames are accepted regardless of their checksum.
     NoChecksum,
     /// The checksum of a slot is not seeded with file, unit and incarnation.
     UnseededChecksum,
-    /// The end of an extent is taken from a stored length, not from a scan.
+    /// The end of an extent comes from a stored length, not from a scan.
     TrustedLength,
     /// A series is defined in the chain after its first slot is stored.
     DefinitionAfterUse,
-    /// An incarnation is counted from what the chain names, not drawn at random.
+    /// An incarnation is a counter over the chain, not a random number.
     Rule1CounterIncarnation,
-    /// The janitor reads what a writer has defined before it sees that this one is dead.
+    /// The janitor reads a writer's definitions before it checks that the writer is dead.
     Rule6CatchUpBeforeProbe,
-    /// A damaged commit word before the durable mark is taken for the end of the chain.
+    /// A damaged commit word before the durable mark counts as the end of the chain.
     Rule8DamageIsEnd,
     /// An extent is punched before the frame that seals it is synced.
     Rule14PunchBeforeSync,
-    /// A block that gc has moved is punched before the frame that says so is synced.
+    /// A block that gc moved is punched before the frame that records the move is synced.
     Rule14MovedBeforeSync,
-    /// Chunks that gc has freed are punched before the frame that says so is synced.
+    /// Chunks that gc freed are punched before the frame that records it is synced.
     Rule14FreedBeforeSync,
-    /// The janitor punches before the frames are synced that sealed a dead writer's extents.
+    /// The janitor punches a dead writer's extents before the frames that seal them are synced.
     Rule14JanitorBeforeSync,
-    /// The durable mark is that of the end of a sync, not of its beginning.
+    /// The durable mark is taken at the end of a sync, not at its beginning.
     MarkAfterSync,
-    /// A reader does not look again whether an extent was sealed while it read it.
+    /// A reader does not recheck whether an extent was sealed during the read.
     Rule18NoRecheck,
-    /// Chunks are named in the chain before their bytes are synced.
+    /// The chain names chunks before their bytes are synced.
     Rule19NamedBeforeSync,
-    /// A failed sync leaves no poison behind.
+    /// A failed sync sets no poison.
     Rule21NoPoison,
-    /// An index is believed whose position is not on the chain.
+    /// An index is trusted although its position is not on the chain.
     Rule24TrustIndex,
-    /// What was decided on the index is appended whatever came between.
+    /// A decision made on the index is appended even if records came in between.
     UndecidedAppend,
-    /// A change of the registry is not synced before it returns.
+    /// A change of the registry returns before it is synced.
     UnsyncedRegistry,
-    /// The number of a version that was deleted is given out again.
+    /// The number of a deleted version is reused.
     ReusedVersion,
 }
 
 #[cfg(feature = "internals")]
 impl Mutant {
-    /// Every mutant once.
+    /// All mutants, each once.
     pub const ALL: [Mutant; 19] = [
         Mutant::NoChecksum,
         Mutant::UnseededChecksum,
@@ -85,19 +85,19 @@ mod switch {
         static ACTIVE: Cell<Option<Mutant>> = const { Cell::new(None) };
     }
 
-    /// Whether the mutant is on in this thread.
+    /// Returns whether the mutant is on in this thread.
     #[inline]
     pub(crate) fn is_active(mutant: Mutant) -> bool {
         ACTIVE.get() == Some(mutant)
     }
 
-    /// The mutant that is on in this thread, to be handed to threads that it starts.
+    /// Returns the mutant that is on in this thread, so that new threads can inherit it.
     #[must_use]
     pub fn active_mutant() -> Option<Mutant> {
         ACTIVE.get()
     }
 
-    /// Calls `work` with the mutant on in this thread (or with none), then as it was before.
+    /// Calls `work` with the mutant on in this thread (or with none), then restores the setting.
     pub fn with_mutant<T>(mutant: impl Into<Option<Mutant>>, work: impl FnOnce() -> T) -> T {
         struct Restore(Option<Mutant>);
         impl Drop for Restore {
@@ -115,7 +115,7 @@ pub(crate) use switch::is_active;
 #[cfg(feature = "internals")]
 pub use switch::{active_mutant, with_mutant};
 
-/// Whether the mutant is on: never, in a build without the feature `internals`.
+/// Returns false: a build without the feature `internals` has no mutants.
 #[cfg(not(feature = "internals"))]
 #[inline]
 pub(crate) const fn is_active(_mutant: Mutant) -> bool {

@@ -1,5 +1,4 @@
-//! Backups of a file that others write: nothing is missing that was acknowledged before, nothing
-//! is there twice.
+//! Backups of a file that other processes write: every acknowledged point is there exactly once.
 
 use std::env;
 use std::fs;
@@ -9,68 +8,67 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracklite::{Database, ErrorKind, IndexPlace, MetricPoint, Run, Timestamp};
+use tracklite::{Database, ErrorKind, MetricPoint, Run, Timestamp};
+
+use crate::common::{TestDatabase, TestFolder, open_read_only, quiet_builder, start_run};
 
 const FILE: &str = "TRACKLITE_BACKUP_FILE";
-const SPOKEN: &str = "TRACKLITE_BACKUP_SPOKEN";
+const ACKNOWLEDGED: &str = "TRACKLITE_BACKUP_ACKNOWLEDGED";
 
-fn open(path: &Path) -> Database {
-    let builder = Database::builder().create(true).background(false).index(IndexPlace::InMemory);
-    builder.sync_interval(None).lock_timeout(Duration::from_secs(60)).open(path).unwrap()
+fn open_patiently(path: &Path) -> Database {
+    quiet_builder().lock_timeout(Duration::from_secs(60)).open(path).unwrap()
 }
 
-fn open_to_read(path: &Path) -> Database {
-    Database::builder().read_only(true).index(IndexPlace::InMemory).open(path).unwrap()
-}
-
-/// What the point of this step is.
+/// Returns the point that every writer logs at this step.
 fn point(step: i64) -> MetricPoint {
     let value = (step as f64 * 0.7).sin();
     MetricPoint { step, value, time: Timestamp::from_nanos(1_000_000 * step) }
 }
 
-/// Another process that writes the file as fast as it can until it is killed.
-struct Busy {
+/// A process that writes the file as fast as it can until it is killed.
+struct Writer {
     process: Child,
-    spoken: PathBuf,
+    acknowledged: PathBuf,
 }
 
-impl Busy {
-    fn start(file: &Path, number: u32) -> Busy {
-        let spoken = file.with_file_name(format!("spoken-{number}"));
+impl Writer {
+    fn start(file: &Path, number: u32) -> Writer {
+        let acknowledged = file.with_file_name(format!("acknowledged-{number}"));
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "backup::writes_until_it_is_killed"]);
-        command.env(FILE, file).env(SPOKEN, &spoken).stdout(std::process::Stdio::null());
-        let busy = Busy { process: command.spawn().unwrap(), spoken };
+        command.args(["--exact", "backup::helper_that_writes_until_killed"]);
+        command.env(FILE, file).env(ACKNOWLEDGED, &acknowledged);
+        let process = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let writer = Writer { process, acknowledged };
         let began = Instant::now();
-        while busy.acknowledged().1 < 20_000 {
-            assert!(began.elapsed() < Duration::from_secs(60), "the writer does not get on");
+        while writer.acknowledged().1 < 20_000 {
+            assert!(began.elapsed() < Duration::from_secs(60), "the writer makes no progress");
             thread::sleep(Duration::from_millis(5));
         }
-        busy
+        writer
     }
 
-    /// The run, and how many points were acknowledged by now; no point after its row.
+    /// Returns the run and the number of points acknowledged so far.
     fn acknowledged(&self) -> (String, i64) {
-        let text = fs::read_to_string(&self.spoken).unwrap_or_default();
+        let text = fs::read_to_string(&self.acknowledged).unwrap_or_default();
         let (run, count) = text.split_once(' ').unwrap_or(("", "0"));
         (run.to_owned(), count.parse().unwrap())
     }
 }
 
-impl Drop for Busy {
+impl Drop for Writer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// No test by itself: the part of [`Busy`].
+/// Runs as the process of a [`Writer`] and does nothing otherwise. Logs rounds of 1,500 points and
+/// one row, and acknowledges each round in a file.
 #[test]
-fn writes_until_it_is_killed() {
-    let (Ok(file), Ok(spoken)) = (env::var(FILE), env::var(SPOKEN)) else { return };
-    let database = open(Path::new(&file));
-    let run = database.default_experiment().unwrap().start_run("busy").unwrap();
+fn helper_that_writes_until_killed() {
+    let (Ok(file), Ok(acknowledged)) = (env::var(FILE), env::var(ACKNOWLEDGED)) else { return };
+    let database = open_patiently(Path::new(&file));
+    let run = start_run(&database, "busy");
     let metric = run.metric("loss").unwrap();
     let row = run.metric_row(&["a", "b"]).unwrap();
     let mut count = 0;
@@ -82,47 +80,46 @@ fn writes_until_it_is_killed() {
         count += 1500;
         let MetricPoint { step, value, time } = point(i64::from(round));
         row.log_at(&[value, -value], step, time).unwrap();
-        let whole = format!("{spoken}.new");
-        fs::write(&whole, format!("{} {count}", run.id())).unwrap();
-        fs::rename(&whole, &spoken).unwrap();
+        let new = format!("{acknowledged}.new");
+        fs::write(&new, format!("{} {count}", run.id())).unwrap();
+        fs::rename(&new, &acknowledged).unwrap();
         if round % 4 == 3 {
-            litter(&database, round);
+            start_and_purge_runs(&database, round);
         }
         database.tick().unwrap();
     }
 }
 
-/// A run that is deleted and purged, and another one that is new.
-fn litter(database: &Database, round: u32) {
-    let experiment = database.default_experiment().unwrap();
-    let kept = experiment.start_run(&format!("kept {round}")).unwrap();
+/// Starts a run that stays and a run that is purged.
+fn start_and_purge_runs(database: &Database, round: u32) {
+    let kept = start_run(database, &format!("kept {round}"));
     kept.log_metric("late", 1.0, 0).unwrap();
-    let gone = experiment.start_run("gone").unwrap();
-    let late = gone.metric("late").unwrap();
+    let purged = start_run(database, "purged");
+    let late = purged.metric("late").unwrap();
     (0..2000).for_each(|step| late.log(f64::from(step) * 0.3, step).unwrap());
-    gone.delete().unwrap();
+    purged.delete().unwrap();
     database.gc().unwrap();
 }
 
-/// Extents are sealed and punched, and blocks moved, while they are checked.
+/// Verifies while extents are sealed and punched, and blocks are moved.
 #[test]
-fn a_file_that_is_being_written_is_verified_as_sound() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = file_in(folder.path());
-    let busy: Vec<Busy> = (0..2).map(|number| Busy::start(&file, number)).collect();
+fn verify_finds_no_damage_in_a_file_that_is_being_written() {
+    let folder = TestFolder::new();
+    let file = create_file(&folder);
+    let writers: Vec<Writer> = (0..2).map(|number| Writer::start(&file, number)).collect();
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(5) {
         let report = Database::verify(&file).unwrap();
         assert!(report.is_sound(), "{:?}", report.damages);
         assert!(report.points > 20_000);
     }
-    drop(busy);
+    drop(writers);
 }
 
-/// A file whose chain takes a while to read, so that others come in between.
-fn file_in(folder: &Path) -> PathBuf {
-    let file = folder.join("runs.tracklite");
-    let database = open(&file);
+/// Creates a file with a chain that takes a while to read, so that writers change it meanwhile.
+fn create_file(folder: &TestFolder) -> PathBuf {
+    let file = folder.file();
+    let database = open_patiently(&file);
     let experiment = database.default_experiment().unwrap();
     for number in 0..3000 {
         experiment.new_run().name("idle").param("number", number).start().unwrap();
@@ -131,7 +128,8 @@ fn file_in(folder: &Path) -> PathBuf {
     file
 }
 
-fn steps(run: &Run, key: &str) -> i64 {
+/// Checks each point of a metric and returns their number.
+fn count_points(run: &Run, key: &str) -> i64 {
     let history = run.history(key).unwrap();
     for (index, found) in (0_i64..).zip(history.iter()) {
         let wanted = point(index);
@@ -145,20 +143,20 @@ fn steps(run: &Run, key: &str) -> i64 {
     count as i64
 }
 
-/// The copy must be sound and hold of each writer what it had acknowledged, each point once.
+/// Checks that the copy is sound and has each point once that was acknowledged before it was made.
 fn check(copy: &Path, before: &[(String, i64)], after: &[(String, i64)]) {
     let report = Database::verify(copy).unwrap();
     assert!(report.is_sound(), "{:?}", report.damages);
-    let database = open_to_read(copy);
-    for ((id, least), (_, most)) in before.iter().zip(after) {
+    let database = open_read_only(copy);
+    for ((id, min), (_, max)) in before.iter().zip(after) {
         let run = database.run(id.parse().unwrap()).unwrap();
-        let count = steps(&run, "loss");
-        // What is logged and not told yet is a round at most.
-        assert!((*least..=most + 1500).contains(&count), "{count} is not in {least}..={most}");
-        let rows = [steps(&run, "a"), steps(&run, "b")];
-        assert_eq!(rows[0], rows[1], "a row is whole");
-        assert!(rows[0] >= least / 1500, "{} rows for {least} points", rows[0]);
-        // They come after their points.
+        let count = count_points(&run, "loss");
+        // At most one round is logged but not yet acknowledged.
+        assert!((*min..=max + 1500).contains(&count), "{count} is not in {min}..={max} + 1500");
+        let rows = [count_points(&run, "a"), count_points(&run, "b")];
+        assert_eq!(rows[0], rows[1], "a row must be complete");
+        assert!(rows[0] >= min / 1500, "{} rows for {min} points", rows[0]);
+        // Each row is logged after the points of its round.
         assert!(rows[0] <= count / 1500, "{} rows for {count} points", rows[0]);
     }
     assert_eq!(database.info().unwrap().warnings, Vec::<String>::new());
@@ -166,39 +164,40 @@ fn check(copy: &Path, before: &[(String, i64)], after: &[(String, i64)]) {
     fs::remove_file(copy).unwrap();
 }
 
-fn each_acknowledged(writers: &[Busy]) -> Vec<(String, i64)> {
-    writers.iter().map(Busy::acknowledged).collect()
+fn acknowledged_by_each(writers: &[Writer]) -> Vec<(String, i64)> {
+    writers.iter().map(Writer::acknowledged).collect()
 }
 
+/// Makes several copies while two processes write, and checks each copy.
 fn check_backups(file: &Path, count: usize, backup: impl Fn(&Path)) {
-    let writers = [Busy::start(file, 0), Busy::start(file, 1)];
+    let writers = [Writer::start(file, 0), Writer::start(file, 1)];
     for number in 0..count {
         let copy = file.with_file_name(format!("copy-{number}"));
-        let before = each_acknowledged(&writers);
+        let before = acknowledged_by_each(&writers);
         backup(&copy);
-        check(&copy, &before, &each_acknowledged(&writers));
+        check(&copy, &before, &acknowledged_by_each(&writers));
     }
 }
 
 #[test]
-fn a_backup_by_a_writer_holds_each_point_once_while_others_write() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = file_in(folder.path());
-    let database = open(&file);
+fn a_backup_by_a_writer_has_each_point_once() {
+    let folder = TestFolder::new();
+    let file = create_file(&folder);
+    let database = open_patiently(&file);
     check_backups(&file, 8, |to| database.backup(to).unwrap());
 }
 
 #[test]
-fn a_backup_by_a_reader_holds_each_point_once_while_others_write() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = file_in(folder.path());
-    check_backups(&file, 8, |to| open_to_read(&file).backup(to).unwrap());
+fn a_backup_by_a_reader_has_each_point_once() {
+    let folder = TestFolder::new();
+    let file = create_file(&folder);
+    check_backups(&file, 8, |to| open_read_only(&file).backup(to).unwrap());
 }
 
 #[test]
-fn a_salvage_holds_each_point_once_and_loses_none_while_others_write() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = file_in(folder.path());
+fn a_salvage_of_a_file_being_written_has_each_point_once() {
+    let folder = TestFolder::new();
+    let file = create_file(&folder);
     check_backups(&file, 8, |to| {
         let report = Database::salvage(&file, to).unwrap();
         assert_eq!(report.lost, [""; 0]);
@@ -207,9 +206,9 @@ fn a_salvage_holds_each_point_once_and_loses_none_while_others_write() {
 
 #[cfg(feature = "cli")]
 #[test]
-fn the_program_copies_a_file_that_others_write() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = file_in(folder.path());
+fn the_command_line_copies_a_file_being_written() {
+    let folder = TestFolder::new();
+    let file = create_file(&folder);
     check_backups(&file, 3, |to| {
         let mut program = Command::new(env!("CARGO_BIN_EXE_tracklite"));
         program.env("XDG_CACHE_HOME", folder.path()).arg("backup").args([&file, to]);
@@ -219,14 +218,11 @@ fn the_program_copies_a_file_that_others_write() {
 }
 
 #[test]
-fn a_backup_has_no_gap_where_the_writer_went_on_to_the_next_extent() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("runs.tracklite");
-    let database = Database::builder().create(true).index(IndexPlace::InMemory).open(&file);
-    let database = database.unwrap();
-    let run = database.default_experiment().unwrap().start_run("fast").unwrap();
+fn a_backup_has_no_gap_where_a_writer_opens_a_new_extent() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "fast");
     let metric = run.metric("loss").unwrap();
-    let copy = folder.path().join("copy");
+    let copy = database.folder().join("copy");
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for step in 0..3_000_000 {
@@ -237,12 +233,12 @@ fn a_backup_has_no_gap_where_the_writer_went_on_to_the_next_extent() {
             }
         });
         while !writer.is_finished() {
-            open_to_read(&file).backup(&copy).unwrap();
-            let copied = open_to_read(&copy);
+            open_read_only(database.path()).backup(&copy).unwrap();
+            let copied = open_read_only(&copy);
             if copied.run(run.id()).unwrap().metrics().unwrap().contains_key("loss") {
                 let steps = copied.run(run.id()).unwrap().history("loss").unwrap().steps;
                 let gap = (0_i64..).zip(&steps).find(|(wanted, step)| wanted != *step);
-                assert_eq!(gap, None, "of {} points", steps.len());
+                assert_eq!(gap, None, "a gap in {} points", steps.len());
             }
             drop(copied);
             fs::remove_file(&copy).unwrap();
@@ -251,21 +247,24 @@ fn a_backup_has_no_gap_where_the_writer_went_on_to_the_next_extent() {
 }
 
 #[test]
-fn a_file_that_may_only_be_read_is_copied_while_nobody_writes_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("runs.tracklite");
-    let database = open(&file);
-    let run = database.default_experiment().unwrap().start_run("one").unwrap();
+fn a_process_without_write_permission_copies_the_file_only_while_no_writer_has_it_open() {
+    let folder = TestFolder::new();
+    let file = folder.file();
+    let database = open_patiently(&file);
+    let run = start_run(&database, "one");
     run.log_metric("loss", 0.5, 0).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
-    let elsewhere = tempfile::tempdir().unwrap();
-    fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let copy = elsewhere.path().join("copy");
-    let backup = || crate::files::as_nobody(|| open_to_read(&file).backup(&copy));
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let elsewhere = TestFolder::new();
+    set_mode(&file, 0o444);
+    set_mode(elsewhere.path(), 0o777);
+    set_mode(folder.path(), 0o755);
+    let copy = elsewhere.join("copy");
+    let backup = || crate::files::as_nobody(|| open_read_only(&file).backup(&copy));
     let error = backup().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
-    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+    assert_eq!(elsewhere.entries(), 0);
     drop(run);
     database.close().unwrap();
     backup().unwrap();

@@ -1,66 +1,41 @@
-//! What is wrong is refused with the path, the thing and the rule, and costs nothing that was
-//! logged; what is strange and allowed is kept as it is.
+//! Invalid input fails with an error that names the file, the value and the rule, and loses no
+//! logged data. Unusual but valid input is stored unchanged.
 
 #[path = "bad_input/opening.rs"]
 mod opening;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tracklite::{
-    Database, Error, ErrorKind, ExperimentId, IndexPlace, Limits, MetricPoint, Run, RunId,
-    RunStatus, Step, Timestamp,
+    Database, Error, ErrorKind, ExperimentId, Limits, MetricPoint, RunId, RunStatus, Step,
+    Timestamp,
 };
 
-struct Place {
-    folder: tempfile::TempDir,
+use crate::common::{TestDatabase, TestFolder, builder, open, start_run, try_open_read_only};
+
+/// Creates a file with a run that has points, params and tags, and returns its bytes.
+fn closed_file(folder: &TestFolder) -> (RunId, Vec<u8>) {
+    let database = open(&folder.file());
+    let run = start_run(&database, "");
+    run.log_params([("rate", "0.1"), ("depth", "3")]).unwrap();
+    run.set_tag("note", "kept").unwrap();
+    for step in 0..10_000 {
+        run.log_metrics(&[("loss", f64::from(step) * 0.7), ("acc", 0.5)], step).unwrap();
+    }
+    let id = run.id();
+    run.finish().unwrap();
+    database.close().unwrap();
+    (id, fs::read(folder.file()).unwrap())
 }
 
-impl Place {
-    fn new() -> Place {
-        Place { folder: tempfile::tempdir().expect("a temporary folder can be made") }
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("runs.tracklite")
-    }
-
-    fn open(&self) -> Database {
-        let builder = Database::builder().create(true).index(IndexPlace::InMemory);
-        builder.open(self.file()).unwrap()
-    }
-
-    /// A closed file with a run that has points, params and tags; its bytes.
-    fn closed_file(&self) -> (RunId, Vec<u8>) {
-        let database = self.open();
-        let run = start(&database);
-        run.log_params([("rate", "0.1"), ("depth", "3")]).unwrap();
-        run.set_tag("note", "kept").unwrap();
-        for step in 0..10_000 {
-            run.log_metrics(&[("loss", f64::from(step) * 0.7), ("acc", 0.5)], step).unwrap();
-        }
-        let id = run.id();
-        run.finish().unwrap();
-        database.close().unwrap();
-        (id, fs::read(self.file()).unwrap())
-    }
-}
-
-fn start(database: &Database) -> Run {
-    database.default_experiment().unwrap().start_run("").unwrap()
-}
-
-fn open_to_read(path: &Path) -> tracklite::Result<Database> {
-    Database::builder().read_only(true).index(IndexPlace::InMemory).open(path)
-}
-
-/// Every way of opening fails so, naming the file, and nothing is written.
-fn refused(path: &Path, kinds: &[ErrorKind], words: &str) {
+/// Checks that every way to open the file fails, names the file and writes nothing.
+fn check_not_opened(path: &Path, kinds: &[ErrorKind], words: &str) {
     let before = fs::read(path).ok();
     let out = path.with_extension("out");
     let errors = [
         ("open", Database::open(path).map(drop).unwrap_err()),
-        ("read", open_to_read(path).map(drop).unwrap_err()),
+        ("read", try_open_read_only(path).map(drop).unwrap_err()),
         ("create", Database::create(path).map(drop).unwrap_err()),
         ("verify", Database::verify(path).map(drop).unwrap_err()),
         ("salvage", Database::salvage(path, &out).map(drop).unwrap_err()),
@@ -68,18 +43,18 @@ fn refused(path: &Path, kinds: &[ErrorKind], words: &str) {
         ("dump", Database::dump(path, &mut Vec::new()).unwrap_err()),
     ];
     for (call, error) in errors {
-        let text = whole_text(&error);
+        let text = full_message(&error);
         assert!(kinds.contains(&error.kind()), "{call}: {:?} {text}", error.kind());
         let name = path.file_name().unwrap().to_str().unwrap();
         assert!(text.contains(name), "{call}: the path is not in {text}");
         assert!(text.contains(words), "{call}: {words:?} is not in {text}");
     }
-    assert!(fs::read(path).ok() == before, "the file was altered");
+    assert!(fs::read(path).ok() == before, "the file was changed");
     assert!(!out.exists(), "salvage left a file");
 }
 
-/// The message with its causes.
-fn whole_text(error: &Error) -> String {
+/// Returns the message of an error with all its causes.
+fn full_message(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -89,11 +64,11 @@ fn whole_text(error: &Error) -> String {
     text
 }
 
-/// The error is of this kind and its text has these words.
+/// Checks that a call failed with this kind of error and a message with these words.
 #[track_caller]
-fn fails<T>(outcome: tracklite::Result<T>, kind: ErrorKind, words: &[&str]) {
-    let Err(error) = outcome else { panic!("it succeeded") };
-    let text = whole_text(&error);
+fn check_error<T>(outcome: tracklite::Result<T>, kind: ErrorKind, words: &[&str]) {
+    let Err(error) = outcome else { panic!("the call must fail") };
+    let text = full_message(&error);
     assert_eq!(error.kind(), kind, "{text}");
     for word in words {
         assert!(text.contains(word), "{word:?} is not in {text}");
@@ -101,8 +76,8 @@ fn fails<T>(outcome: tracklite::Result<T>, kind: ErrorKind, words: &[&str]) {
 }
 
 #[test]
-fn what_is_no_tracklite_file_is_refused() {
-    let place = Place::new();
+fn files_of_other_formats_and_folders_are_rejected() {
+    let folder = TestFolder::new();
     let contents: [(&str, Vec<u8>); 6] = [
         ("empty", Vec::new()),
         ("byte", vec![0x89]),
@@ -112,38 +87,43 @@ fn what_is_no_tracklite_file_is_refused() {
         ("magic", b"\x89TRK\r\n\x1a\n".to_vec()),
     ];
     for (name, bytes) in contents {
-        let path = place.folder.path().join(name);
+        let path = folder.join(name);
         fs::write(&path, bytes).unwrap();
-        refused(&path, &[ErrorKind::NotTracklite], "tracklite file");
+        check_not_opened(&path, &[ErrorKind::NotTracklite], "tracklite file");
     }
-    let folder = place.folder.path().join("folder");
-    fs::create_dir(&folder).unwrap();
-    refused(&folder, &[ErrorKind::NotTracklite], "folder");
+    let path = folder.join("folder");
+    fs::create_dir(&path).unwrap();
+    check_not_opened(&path, &[ErrorKind::NotTracklite], "folder");
 }
 
 #[test]
-fn what_is_no_file_at_all_is_refused() {
-    let place = Place::new();
-    let missing = place.folder.path().join("missing");
-    for outcome in [Database::open(&missing), open_to_read(&missing)] {
-        fails(outcome, ErrorKind::NotFound, &["missing", "no such file"]);
+fn missing_files_are_not_found_or_created() {
+    let folder = TestFolder::new();
+    let missing = folder.join("missing");
+    for outcome in [Database::open(&missing), try_open_read_only(&missing)] {
+        check_error(outcome, ErrorKind::NotFound, &["missing", "no such file"]);
     }
-    fails(Database::verify(&missing), ErrorKind::NotFound, &["missing"]);
-    fails(Database::vacuum(&missing), ErrorKind::NotFound, &["missing"]);
+    check_error(Database::verify(&missing), ErrorKind::NotFound, &["missing"]);
+    check_error(Database::vacuum(&missing), ErrorKind::NotFound, &["missing"]);
     assert!(!missing.exists());
-    let below = missing.join("runs.tracklite");
-    fails(Database::create(&below), ErrorKind::NotFound, &["missing"]);
-    fails(Database::create(""), ErrorKind::InvalidInput, &["empty path"]);
-    let device = Path::new("/dev/null");
-    fails(Database::open(device), ErrorKind::InvalidInput, &["/dev/null", "regular file"]);
-    fails(Database::create(device), ErrorKind::InvalidInput, &["/dev/null", "regular file"]);
 }
 
 #[test]
-fn keys_break_rules_and_are_told_which() {
-    let place = Place::new();
-    let database = place.open();
-    let run = start(&database);
+fn invalid_paths_and_devices_are_rejected() {
+    let folder = TestFolder::new();
+    let missing = folder.join("missing");
+    let below = missing.join("runs.tracklite");
+    check_error(Database::create(&below), ErrorKind::NotFound, &["missing"]);
+    check_error(Database::create(""), ErrorKind::InvalidInput, &["empty path"]);
+    let device = Path::new("/dev/null");
+    check_error(Database::open(device), ErrorKind::InvalidInput, &["/dev/null", "regular file"]);
+    check_error(Database::create(device), ErrorKind::InvalidInput, &["/dev/null", "regular file"]);
+}
+
+#[test]
+fn an_error_names_the_rule_that_a_key_breaks() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     let invalid = ErrorKind::InvalidInput;
     let long = "k".repeat(251);
     let bad = [
@@ -158,53 +138,58 @@ fn keys_break_rules_and_are_told_which() {
         ("a//b", "segment"),
     ];
     for (key, rule) in bad {
-        let told = ["runs.tracklite", rule];
-        fails(run.log_metric(key, 1.0, 0), invalid, &told);
-        fails(run.log_metrics(&[("fine", 1.0), (key, 2.0)], 0), invalid, &told);
-        fails(run.metric(key), invalid, &told);
-        fails(run.log_param(key, "v"), invalid, &told);
-        fails(run.log_params([("fine", "v"), (key, "v")]), invalid, &told);
-        fails(run.set_tag(key, "v"), invalid, &told);
-        fails(database.default_experiment().unwrap().set_tag(key, "v"), invalid, &told);
+        let words = ["runs.tracklite", rule];
+        check_error(run.log_metric(key, 1.0, 0), invalid, &words);
+        check_error(run.log_metrics(&[("fine", 1.0), (key, 2.0)], 0), invalid, &words);
+        check_error(run.metric(key), invalid, &words);
+        check_error(run.log_param(key, "v"), invalid, &words);
+        check_error(run.log_params([("fine", "v"), (key, "v")]), invalid, &words);
+        check_error(run.set_tag(key, "v"), invalid, &words);
+        check_error(database.default_experiment().unwrap().set_tag(key, "v"), invalid, &words);
         let builder = database.default_experiment().unwrap().new_run().param(key, "v");
-        fails(builder.start(), invalid, &told);
+        check_error(builder.start(), invalid, &words);
     }
-    assert_eq!(run.metrics().unwrap().len(), 0, "a refused row logs nothing");
-    assert_eq!(run.params().unwrap().len(), 0, "a refused batch sets nothing");
-    assert_eq!(database.runs().unwrap().len(), 1, "a refused run is not started");
+    assert_eq!(run.metrics().unwrap().len(), 0, "a rejected row must log nothing");
+    assert_eq!(run.params().unwrap().len(), 0, "a rejected batch must set nothing");
+    assert_eq!(database.runs().unwrap().len(), 1, "a rejected run must not be started");
     run.log_metric(&"k".repeat(250), 1.0, 0).unwrap();
-    let row = run.log_metrics(&[("a", 1.0), ("b", 1.0), ("a", 2.0)], 0);
-    fails(row, invalid, &["\"a\"", "twice"]);
-    let row = run.metric_row(&["a", "b"]).unwrap();
-    fails(row.log(&[1.0], 0), invalid, &["1 values for 2 metrics"]);
-    fails(run.metric_row(&[]), invalid, &["0 values"]);
 }
 
 #[test]
-fn names_break_rules_and_are_told_which() {
-    let place = Place::new();
-    let database = place.open();
+fn rows_with_duplicate_keys_or_a_wrong_number_of_values_are_rejected() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
+    let invalid = ErrorKind::InvalidInput;
+    let row = run.log_metrics(&[("a", 1.0), ("b", 1.0), ("a", 2.0)], 0);
+    check_error(row, invalid, &["\"a\"", "twice"]);
+    let row = run.metric_row(&["a", "b"]).unwrap();
+    check_error(row.log(&[1.0], 0), invalid, &["1 values for 2 metrics"]);
+    check_error(run.metric_row(&[]), invalid, &["0 values"]);
+}
+
+#[test]
+fn an_error_names_the_rule_that_a_name_breaks() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let run = experiment.start_run("").unwrap();
-    assert!(!run.name().unwrap().is_empty(), "an empty name is generated");
+    assert!(!run.name().unwrap().is_empty(), "a run without a name must get one");
     let long = "n".repeat(501);
     for (name, rule) in
         [(" ", "blank"), ("a\u{7}", "control character"), (long.as_str(), "at most 500")]
     {
-        let told = ["runs.tracklite", rule];
-        fails(experiment.start_run(name), ErrorKind::InvalidInput, &told);
-        fails(run.set_name(name), ErrorKind::InvalidInput, &told);
+        let words = ["runs.tracklite", rule];
+        check_error(experiment.start_run(name), ErrorKind::InvalidInput, &words);
+        check_error(run.set_name(name), ErrorKind::InvalidInput, &words);
         if rule != "control character" {
-            fails(database.experiment(name), ErrorKind::InvalidInput, &told);
+            check_error(database.experiment(name), ErrorKind::InvalidInput, &words);
         }
     }
-    fails(database.experiment(""), ErrorKind::InvalidInput, &["blank"]);
+    check_error(database.experiment(""), ErrorKind::InvalidInput, &["blank"]);
     assert_eq!(database.experiments().unwrap().len(), 1);
 }
 
 #[test]
-fn names_of_any_script_are_kept() {
-    let place = Place::new();
+fn names_in_any_script_are_stored_unchanged() {
     let names = [
         "\u{dc}bergr\u{f6}\u{df}e \u{e9}\u{301}",
         "\u{4e2d}\u{6587}/\u{65e5}\u{672c}\u{8a9e}",
@@ -214,22 +199,22 @@ fn names_of_any_script_are_kept() {
         "\u{1d4d0}\u{1d4d1}",
     ];
     let mut ids = Vec::new();
-    let database = place.open();
+    let database = TestDatabase::new();
     for name in names {
         let experiment = database.experiment(&format!("/{name}")).unwrap();
         let run = experiment.new_run().name(name).param("p", name).tag("t", name).start().unwrap();
         run.set_tag("emoji", "\u{1f600}\0\u{7}").unwrap();
         ids.push((name, run.id()));
     }
-    // Marks (the vowel signs of Devanagari) are no letters: as in MLflow, such keys are refused.
+    // Combining marks such as the vowel signs of Devanagari are not letters. Like in MLflow, keys
+    // with them are rejected.
     let keys = [names[1], names[2], names[4], names[5]];
     for (_, id) in &ids {
         for key in keys {
             database.run(*id).unwrap().log_metric(key, 1.0, 0).unwrap();
         }
     }
-    database.close().unwrap();
-    let database = place.open();
+    let database = database.reopen();
     for (name, id) in ids {
         let record = database.run(id).unwrap().record().unwrap();
         assert_eq!((record.info.name.as_str(), record.params["p"].as_str()), (name, name));
@@ -240,79 +225,102 @@ fn names_of_any_script_are_kept() {
 }
 
 #[test]
-fn unknown_things_are_not_found() {
-    let place = Place::new();
-    let database = place.open();
+fn unknown_runs_experiments_and_tags_are_not_found() {
+    let database = TestDatabase::new();
     let id = RunId::from_random(42);
     let text = id.to_string();
-    let told = ["runs.tracklite", text.as_str()];
+    let words = ["runs.tracklite", text.as_str()];
     let missing = ErrorKind::NotFound;
-    fails(database.run(id), missing, &told);
-    fails(database.resume_run(id), missing, &told);
-    fails(database.delete_run(id), missing, &told);
-    fails(database.restore_run(id), missing, &told);
-    fails(database.find_run(&text[..8]), missing, &["runs.tracklite", &text[..8]]);
+    check_error(database.run(id), missing, &words);
+    check_error(database.resume_run(id), missing, &words);
+    check_error(database.delete_run(id), missing, &words);
+    check_error(database.restore_run(id), missing, &words);
+    check_error(database.find_run(&text[..8]), missing, &["runs.tracklite", &text[..8]]);
     let child = database.default_experiment().unwrap().new_run().parent(id).start();
-    fails(child, missing, &told);
-    fails(database.experiment_by_id(ExperimentId::new(7)), missing, &["runs.tracklite", "7"]);
+    check_error(child, missing, &words);
+    check_error(database.experiment_by_id(ExperimentId::new(7)), missing, &["runs.tracklite", "7"]);
     assert!(database.find_experiment("/none").unwrap().is_none());
-    let run = start(&database);
-    fails(run.delete_tag("none"), missing, &["runs.tracklite", "none"]);
+    assert!(database.runs().unwrap().is_empty());
+    let run = start_run(&database, "");
+    check_error(run.delete_tag("none"), missing, &["runs.tracklite", "none"]);
+}
+
+#[test]
+fn an_unknown_metric_is_empty() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     assert!(run.history("none").unwrap().is_empty());
     assert!(run.statistics("none").unwrap().is_none());
-    fails("xyz".parse::<RunId>(), ErrorKind::InvalidInput, &["xyz"]);
-    fails("done".parse::<RunStatus>(), ErrorKind::InvalidInput, &["done"]);
-    fails(run.clone().finish_as(RunStatus::Running), ErrorKind::InvalidInput, &["RUNNING"]);
-    fails(database.sql("DELETE FROM runs"), ErrorKind::InvalidInput, &["runs.tracklite"]);
-    fails(database.sql("SELECT nothing FROM nowhere"), ErrorKind::InvalidInput, &["nowhere"]);
+}
+
+#[test]
+fn malformed_ids_statuses_and_queries_are_rejected() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
+    check_error("xyz".parse::<RunId>(), ErrorKind::InvalidInput, &["xyz"]);
+    check_error("done".parse::<RunStatus>(), ErrorKind::InvalidInput, &["done"]);
+    check_error(run.clone().finish_as(RunStatus::Running), ErrorKind::InvalidInput, &["RUNNING"]);
+    check_error(database.sql("DELETE FROM runs"), ErrorKind::InvalidInput, &["runs.tracklite"]);
+    check_error(database.sql("SELECT nothing FROM nowhere"), ErrorKind::InvalidInput, &["nowhere"]);
     assert_eq!(database.runs().unwrap().len(), 1);
 }
 
 #[test]
-fn what_is_settled_or_gone_is_not_changed() {
-    let place = Place::new();
-    let database = place.open();
-    let run = start(&database);
+fn a_param_cannot_be_changed() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     let id = run.id().to_string();
-    let invalid = ErrorKind::InvalidState;
     run.log_param("rate", 0.1).unwrap();
-    let told = ["runs.tracklite", "rate", "0.1", "0.2", &id];
-    fails(run.log_param("rate", 0.2), ErrorKind::InvalidInput, &told);
-    fails(run.log_params([("new", "1"), ("rate", "0.2")]), ErrorKind::InvalidInput, &told);
+    let words = ["runs.tracklite", "rate", "0.1", "0.2", &id];
+    check_error(run.log_param("rate", 0.2), ErrorKind::InvalidInput, &words);
+    check_error(run.log_params([("new", "1"), ("rate", "0.2")]), ErrorKind::InvalidInput, &words);
     assert_eq!(run.params().unwrap().len(), 1);
     let twice = database.default_experiment().unwrap().new_run().param("a", 1).param("a", 2);
-    fails(twice.start(), ErrorKind::InvalidInput, &["\"a\"", "twice"]);
+    check_error(twice.start(), ErrorKind::InvalidInput, &["\"a\"", "twice"]);
+}
+
+#[test]
+fn a_deleted_run_cannot_be_written() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
+    let id = run.id().to_string();
+    let invalid = ErrorKind::InvalidState;
     let metric = run.metric("loss").unwrap();
     metric.log(1.0, 0).unwrap();
     let other = database.run(run.id()).unwrap();
     database.delete_run(run.id()).unwrap();
-    let told = ["runs.tracklite", &id, "deleted"];
-    fails(metric.log(2.0, 1), invalid, &told);
-    fails(run.log_metric("new", 2.0, 1), invalid, &told);
-    fails(other.log_metric("loss", 2.0, 1), invalid, &told);
-    fails(run.log_param("b", 1), invalid, &told);
-    fails(run.set_tag("b", 1), invalid, &told);
-    fails(run.set_name("b"), invalid, &told);
-    fails(other.finish(), invalid, &told);
-    fails(database.resume_run(run.id()), invalid, &told);
+    let words = ["runs.tracklite", &id, "deleted"];
+    check_error(metric.log(2.0, 1), invalid, &words);
+    check_error(run.log_metric("new", 2.0, 1), invalid, &words);
+    check_error(other.log_metric("loss", 2.0, 1), invalid, &words);
+    check_error(run.log_param("b", 1), invalid, &words);
+    check_error(run.set_tag("b", 1), invalid, &words);
+    check_error(run.set_name("b"), invalid, &words);
+    check_error(other.finish(), invalid, &words);
+    check_error(database.resume_run(run.id()), invalid, &words);
     let child = database.default_experiment().unwrap().new_run().parent(run.id()).start();
-    fails(child, invalid, &told);
-    let default = database.default_experiment().unwrap();
-    fails(default.delete(), invalid, &["default"]);
+    check_error(child, invalid, &words);
+
     database.restore_run(run.id()).unwrap();
     metric.log(2.0, 1).unwrap();
-    assert_eq!(run.history("loss").unwrap().values, [1.0, 2.0], "nothing was lost or added");
+    assert_eq!(run.history("loss").unwrap().values, [1.0, 2.0], "rejected points must not count");
 }
 
 #[test]
-fn any_step_value_and_time_is_kept_exactly() {
-    let place = Place::new();
-    let database = place.open();
-    let run = start(&database);
+fn the_default_experiment_cannot_be_deleted() {
+    let database = TestDatabase::new();
+    let default = database.default_experiment().unwrap();
+    check_error(default.delete(), ErrorKind::InvalidState, &["default"]);
+}
+
+#[test]
+fn any_step_value_and_time_is_stored_exactly() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     let metric = run.metric("loss").unwrap();
     let nan = f64::from_bits(0x7FF8_0000_0000_1234);
     let mut points = Vec::new();
-    // The clock goes back, stands still, and jumps from one end of all times to the other.
+    // Times go back, repeat, and jump between the extremes.
     for (step, nanos, value) in [
         (0, 5000, 1.0),
         (1, 4000, 2.0),
@@ -342,28 +350,26 @@ fn any_step_value_and_time_is_kept_exactly() {
     check(&database);
     assert_eq!(started.info().unwrap().started, early);
     drop((metric, run, started));
-    database.close().unwrap();
-    check(&place.open());
+    check(&database.reopen());
 }
 
 #[test]
-fn times_out_of_range_are_an_error_and_no_other_time() {
+fn a_time_out_of_range_is_an_error() {
     let far = i64::MAX / 1_000_000;
     assert_eq!(Timestamp::from_millis(far).unwrap().as_millis(), far);
     assert_eq!(Timestamp::from_millis(-far).unwrap().as_millis(), -far);
     for millis in [far + 1, -far - 1, i64::MAX, i64::MIN] {
-        let told = [&*millis.to_string(), "1677 to 2262"];
-        fails(Timestamp::from_millis(millis), ErrorKind::InvalidInput, &told);
+        let words = [&*millis.to_string(), "1677 to 2262"];
+        check_error(Timestamp::from_millis(millis), ErrorKind::InvalidInput, &words);
     }
 }
 
-/// A million of them; `TRACKLITE_KEYS=10000` where that takes too long.
+/// Logs a million keys, or `TRACKLITE_KEYS` if that takes too long.
 #[test]
-fn very_many_keys_in_one_run() {
+fn a_run_may_have_a_million_keys() {
     let count = std::env::var("TRACKLITE_KEYS").map_or(1_000_000, |text| text.parse().unwrap());
-    let place = Place::new();
-    let database = place.open();
-    let run = start(&database);
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     let id = run.id();
     for number in 0..count {
         run.log_metric(&format!("key/{number}"), number as f64, number).unwrap();
@@ -377,64 +383,83 @@ fn very_many_keys_in_one_run() {
     };
     check(&database);
     drop(run);
-    database.close().unwrap();
-    check(&place.open());
-    assert!(Database::verify(place.file()).unwrap().is_sound());
+    let database = database.reopen();
+    check(&database);
+    assert!(Database::verify(database.path()).unwrap().is_sound());
 }
 
 #[test]
-fn large_values_up_to_the_bound_and_not_beyond() {
-    let place = Place::new();
-    let builder = Database::builder().create(true).index(IndexPlace::InMemory);
-    let database = builder.limits(Limits::unlimited()).open(place.file()).unwrap();
-    let run = start(&database);
+fn values_beyond_the_format_limit_are_rejected() {
+    let database = TestDatabase::build(builder().limits(Limits::unlimited()));
+    let run = start_run(&database, "");
+    let over = "x".repeat(17 << 20);
+    let words = ["runs.tracklite", "over", "17825792 bytes", "16777216"];
+    check_error(run.set_tag("over", &over), ErrorKind::InvalidInput, &words);
+    check_error(run.log_param("over", &over), ErrorKind::InvalidInput, &words);
+    let builder = database.default_experiment().unwrap().new_run().tag("over", &over);
+    check_error(builder.start(), ErrorKind::InvalidInput, &words);
+    // Each tag fits on its own, but not all of them in one frame.
+    let tags = (0..3).map(|number| (format!("part {number}"), "x".repeat(16 << 20)));
+    check_error(run.set_tags(tags), ErrorKind::InvalidInput, &["runs.tracklite", "bytes"]);
+    assert_eq!(run.tags().unwrap().keys().collect::<Vec<_>>(), ["mlflow.runName"]);
+    assert!(run.params().unwrap().is_empty());
+}
+
+#[test]
+fn values_up_to_the_format_limit_are_stored() {
+    let database = TestDatabase::build(builder().limits(Limits::unlimited()));
+    let run = start_run(&database, "");
     let large = "\u{fc}".repeat(1 << 19);
     run.set_tag("large", &large).unwrap();
     run.log_param("large", &large).unwrap();
-    let most = "x".repeat(16 << 20);
-    run.set_tag("most", &most).unwrap();
-    let over = "x".repeat(17 << 20);
-    let told = ["runs.tracklite", "over", "17825792 bytes", "16777216"];
-    fails(run.set_tag("over", &over), ErrorKind::InvalidInput, &told);
-    fails(run.log_param("over", &over), ErrorKind::InvalidInput, &told);
-    let builder = database.default_experiment().unwrap().new_run().tag("over", &over);
-    fails(builder.start(), ErrorKind::InvalidInput, &told);
-    // Each may be set, but not all of them as one.
-    let many = (0..3).map(|number| (format!("part {number}"), most.clone()));
-    fails(run.set_tags(many), ErrorKind::InvalidInput, &["runs.tracklite", "bytes"]);
-    run.set_tag("after", "all").unwrap();
+    let largest = "x".repeat(16 << 20);
+    run.set_tag("largest", &largest).unwrap();
+    run.set_tag("after", "the largest").unwrap();
     let id = run.id();
     drop(run);
-    database.close().unwrap();
-    let database = place.open();
-    let tags = database.run(id).unwrap().tags().unwrap();
-    assert_eq!(tags.keys().collect::<Vec<_>>(), ["after", "large", "mlflow.runName", "most"]);
-    assert!(tags["large"] == large && tags["most"] == most);
-    assert!(Database::verify(place.file()).unwrap().is_sound());
+    let database = database.reopen();
+    let run = database.run(id).unwrap();
+    let tags = run.tags().unwrap();
+    assert_eq!(tags.keys().collect::<Vec<_>>(), ["after", "large", "largest", "mlflow.runName"]);
+    assert!(tags["large"] == large && tags["largest"] == largest);
+    assert!(run.params().unwrap()["large"] == large);
+    assert!(Database::verify(database.path()).unwrap().is_sound());
+}
+
+fn wide_keys(count: u32) -> Vec<String> {
+    (0..count).map(|number| format!("w{number}")).collect()
 }
 
 #[test]
-fn wide_rows_up_to_the_bound_and_not_beyond() {
-    let place = Place::new();
-    let database = place.open();
-    let run = start(&database);
-    let names: Vec<String> = (0..300_000).map(|number| format!("w{number}")).collect();
+fn rows_with_too_many_values_are_rejected() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
+    let names = wide_keys(300_000);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let values: Vec<f64> = (0..300_000).map(f64::from).collect();
     let invalid = ErrorKind::InvalidInput;
-    fails(run.metric_row(&names), invalid, &["runs.tracklite", "300000 values", "262144"]);
+    check_error(run.metric_row(&names), invalid, &["runs.tracklite", "300000 values", "262144"]);
     let whole: Vec<(&str, f64)> = names.iter().copied().zip(values.iter().copied()).collect();
-    fails(run.log_metrics(&whole, 0), invalid, &["300000 values"]);
-    assert_eq!(run.metrics().unwrap().len(), 0, "a refused row logs nothing");
+    check_error(run.log_metrics(&whole, 0), invalid, &["300000 values"]);
+    assert_eq!(run.metrics().unwrap().len(), 0, "a rejected row must log nothing");
+}
+
+#[test]
+fn rows_up_to_the_maximum_width_are_stored() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
+    let names = wide_keys(262_144);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let values: Vec<f64> = (0..262_144).map(f64::from).collect();
     let row = run.metric_row(&names[..100_000]).unwrap();
     for step in 0..3 {
         row.log(&values[..100_000], step).unwrap();
     }
     run.log_metric("narrow", 1.0, Step::NEXT).unwrap();
-    let widest = run.metric_row(&names[..262_144]).unwrap();
-    // More than the description of one pass of sealing could hold.
+    let widest = run.metric_row(&names).unwrap();
+    // These values do not fit into the description of one sealing pass.
     for step in 9..15 {
-        widest.log(&values[..262_144], step).unwrap();
+        widest.log(&values, step).unwrap();
     }
     let id = run.id();
     let check = |database: &Database| {
@@ -445,7 +470,7 @@ fn wide_rows_up_to_the_bound_and_not_beyond() {
     };
     check(&database);
     drop((row, widest, run));
-    database.close().unwrap();
-    check(&place.open());
-    assert!(Database::verify(place.file()).unwrap().is_sound());
+    let database = database.reopen();
+    check(&database);
+    assert!(Database::verify(database.path()).unwrap().is_sound());
 }

@@ -1,4 +1,4 @@
-//! What runs are told of their surroundings, and of the panics that end them.
+//! Facts about the environment and panics that are recorded in runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use tracklite::{Capture, Database, ErrorKind, Run, RunStatus};
 
+use crate::common::{TestDatabase, start_run};
+
 fn with_run(test: impl FnOnce(&Database, Run)) {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::create(folder.path().join("runs.tracklite")).unwrap();
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let database = TestDatabase::build(Database::builder().create(true));
+    let run = start_run(&database, "");
     test(&database, run);
 }
 
 #[test]
-fn nothing_is_captured_unless_it_is_asked_for() {
+fn nothing_is_captured_by_default() {
     with_run(|_, run| {
         let before = run.tags().unwrap();
         Capture::new().start(&run).unwrap().stop();
@@ -25,7 +26,7 @@ fn nothing_is_captured_unless_it_is_asked_for() {
 }
 
 #[test]
-fn a_panic_fails_the_run_with_what_it_said() {
+fn a_panic_fails_the_run_and_records_its_message() {
     with_run(|database, run| {
         let id = run.id();
         let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -35,13 +36,14 @@ fn a_panic_fails_the_run_with_what_it_said() {
         assert!(panicked.is_err());
         let run = database.run(id).unwrap();
         assert_eq!(run.info().unwrap().status, RunStatus::Failed);
-        let said = &run.tags().unwrap()["tracklite.exception"];
-        assert!(said.contains("the loss is NaN") && said.contains("capture.rs"), "{said}");
+        let message = &run.tags().unwrap()["tracklite.exception"];
+        assert!(message.contains("the loss is NaN"), "{message}");
+        assert!(message.contains("capture.rs"), "the message must name the place: {message}");
     });
 }
 
 #[test]
-fn a_panic_that_is_not_listened_to_changes_nothing() {
+fn a_panic_changes_nothing_unless_panics_are_captured() {
     with_run(|_, run| {
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             let _capturing = Capture::new().start(&run).unwrap();
@@ -53,7 +55,7 @@ fn a_panic_that_is_not_listened_to_changes_nothing() {
 }
 
 #[test]
-fn the_machine_is_looked_at_until_it_is_stopped() {
+fn system_metrics_are_sampled_until_capturing_stops() {
     with_run(|_, run| {
         let key = "system/system_memory_usage_percentage";
         let capture = Capture::new().system_metrics(Some(Duration::from_millis(5)));
@@ -72,7 +74,7 @@ fn the_machine_is_looked_at_until_it_is_stopped() {
 }
 
 #[test]
-fn a_finished_run_ends_the_looking_by_itself() {
+fn sampling_stops_when_the_run_finishes() {
     with_run(|_, run| {
         let capture = Capture::new().system_metrics(Some(Duration::from_millis(5)));
         let capturing = capture.start(&run).unwrap();
@@ -83,7 +85,7 @@ fn a_finished_run_ends_the_looking_by_itself() {
 }
 
 #[test]
-fn an_interval_of_zero_is_refused() {
+fn an_interval_of_zero_is_rejected() {
     with_run(|_, run| {
         let error = Capture::new().system_metrics(Some(Duration::ZERO)).start(&run).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -91,7 +93,7 @@ fn an_interval_of_zero_is_refused() {
 }
 
 #[test]
-fn the_build_and_the_command_are_told() {
+fn the_build_the_command_the_host_and_the_user_become_tags() {
     with_run(|_, run| {
         let words = ["train", "--name", "a b"].map(str::to_owned).to_vec();
         let capture = Capture::new().command(true).command_line(words).host(true).user(true);

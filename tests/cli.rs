@@ -1,4 +1,4 @@
-//! The program `tracklite` as a person or a script meets it: the built binary on real files.
+//! The command line: the built program `tracklite`, run on real files.
 
 mod artifacts;
 mod bad_input;
@@ -15,28 +15,32 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use tempfile::TempDir;
 use tracklite::{Database, Run, RunId};
 
-/// A file with two experiments and four runs, closed.
+use crate::common::{TestFolder, start_run};
+
+/// A closed file with two experiments and four runs.
 ///
-/// `first` is finished and has all kinds of values; `nested` is a failed child of it; `other`
-/// is in another experiment, running, and its process has let go of the file; `gone` is deleted.
+/// - `first` is finished and has all kinds of values.
+/// - `nested` is a failed child of `first`.
+/// - `other` is in the default experiment. Its status is running, but its process has closed the
+///   file.
+/// - `deleted` is deleted and named `gone`.
 struct Sample {
-    folder: TempDir,
+    folder: TestFolder,
     file: PathBuf,
     first: RunId,
     nested: RunId,
     other: RunId,
-    gone: RunId,
+    deleted: RunId,
 }
 
 impl Sample {
     fn new() -> Sample {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let file = folder.path().join("runs.tracklite");
+        let folder = TestFolder::new();
+        let file = folder.file();
         let database = Database::create(&file).expect("the file can be created");
-        let churn = database.experiment("/Shared/team/churn").expect("a legal path");
+        let churn = database.experiment("/Shared/team/churn").expect("a valid path");
         let first = churn.new_run().name("first").param("rate", 0.1).param("depth", 3);
         let first = first.tag("note", "two\nlines").start().expect("the run starts");
         fill(&first).expect("the metrics are logged");
@@ -44,26 +48,25 @@ impl Sample {
         let nested = churn.new_run().name("nested").parent(id).param("rate", 0.5).param("depth", 3);
         let nested = nested.start().expect("the run starts");
         nested.log_metric("loss", 0.25, 0).expect("a metric is logged");
-        let gone = churn.start_run("gone").expect("the run starts");
-        let default = database.default_experiment().expect("there is always one");
-        let other = default.start_run("\u{4e2d}\u{6587} \u{fc}ber").expect("the run starts");
+        let deleted = churn.start_run("gone").expect("the run starts");
+        let other = start_run(&database, "\u{4e2d}\u{6587} \u{fc}ber");
         let sample = Sample {
             folder,
             file,
             first: id,
             nested: nested.id(),
             other: other.id(),
-            gone: gone.id(),
+            deleted: deleted.id(),
         };
         first.finish().expect("the run ends");
         nested.finish_as(tracklite::RunStatus::Failed).expect("the run ends");
-        gone.delete().expect("the run is deleted");
+        deleted.delete().expect("the run is deleted");
         drop(other);
         database.close().expect("the file is closed");
         sample
     }
 
-    /// Runs the program on the file: the command, the file, the other arguments.
+    /// Runs `tracklite COMMAND FILE ARGUMENTS`.
     fn run(&self, command: &str, arguments: &[&str]) -> Output {
         program(self.folder.path())
             .arg(command)
@@ -73,7 +76,7 @@ impl Sample {
             .expect("the program starts")
     }
 
-    /// Runs the program with these arguments.
+    /// Runs `tracklite COMMAND ARGUMENTS`.
     fn run_any(&self, command: &str, arguments: &[&str]) -> Output {
         program(self.folder.path())
             .arg(command)
@@ -82,7 +85,7 @@ impl Sample {
             .expect("the program starts")
     }
 
-    /// What the program prints when all goes well.
+    /// Returns the output of a command that must succeed without messages.
     fn print(&self, command: &str, arguments: &[&str]) -> String {
         let output = self.run(command, arguments);
         assert_eq!(errors(&output), "", "{command} {arguments:?}");
@@ -90,18 +93,18 @@ impl Sample {
         String::from_utf8(output.stdout).expect("the output is UTF-8")
     }
 
-    /// What the program prints as JSON.
+    /// Returns the output of a command with `--json`.
     fn json(&self, command: &str, arguments: &[&str]) -> Value {
         let printed = self.print(command, &[arguments, &["--json"]].concat());
         serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
     }
 
-    /// The message of a failure, which must be one: exit code 1, nothing printed but the message.
+    /// Returns the message of a command that must fail with exit code 1 and print nothing else.
     fn failure(&self, command: &str, arguments: &[&str]) -> String {
         failure_of(&self.run(command, arguments))
     }
 
-    /// The message of a failure to read a filter, which takes several lines.
+    /// Returns the message of a command that must fail, such as several lines for a bad filter.
     fn failure_lines(&self, command: &str, arguments: &[&str]) -> String {
         let output = self.run(command, arguments);
         assert_eq!(output.status.code(), Some(1), "{command} {arguments:?}");
@@ -110,7 +113,7 @@ impl Sample {
     }
 }
 
-/// Loss falls from 1, `acc` ends in NaN, `wild` has one value of each kind.
+/// Logs metrics: `loss` falls from 1, `acc` ends with NaN, `wild` has one value of each kind.
 fn fill(run: &Run) -> tracklite::Result<()> {
     for step in 0..100_i32 {
         run.log_metric("loss", 1.0 / f64::from(step + 1), step)?;
@@ -124,7 +127,7 @@ fn fill(run: &Run) -> tracklite::Result<()> {
     Ok(())
 }
 
-/// The program, with its caches in this folder.
+/// Returns a command for the program that keeps its caches in this folder.
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tracklite"));
     command.env("XDG_CACHE_HOME", folder).env_remove("COLUMNS");
@@ -140,6 +143,7 @@ fn failure_of(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{message}");
     assert!(message.starts_with("error: "), "{message}");
     assert!(message.lines().skip(1).all(|line| line.starts_with("caused by: ")), "{message}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "nothing is printed beside {message}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed, "", "the output of a failure must be empty: {message}");
     message
 }

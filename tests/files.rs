@@ -1,5 +1,5 @@
-//! The file as other programs and people treat it: linked, renamed, removed, replaced, copied,
-//! made read-only, opened by many at once, by stopped processes, by forks, by careless ones.
+//! Database files that other programs link, rename, remove, replace, copy or make read-only, and
+//! that many processes open at once, including stopped processes, forks and careless ones.
 
 #[path = "files/helper.rs"]
 mod helper;
@@ -15,68 +15,41 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tracklite::{Database, Error, ErrorKind, IndexPlace, Run, Step};
+use tracklite::{Database, Error, ErrorKind, Run, Step};
 
+use crate::common::{
+    TestDatabase, TestFolder, builder, open, open_read_only, start_run, try_open_read_only,
+};
 pub(crate) use helper::Helper;
 
-/// The first extent of a process, and more than half of the points that it takes.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(300);
+/// The size of the first extent of a process.
 #[cfg(feature = "internals")]
 const FIRST_EXTENT_BYTES: u64 = 64 * 1024;
+/// More than half of the points that fit into the first extent.
 #[cfg(feature = "internals")]
 const HALF_EXTENT: usize = 1500;
 
-struct Place {
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Place {
-        Place { folder: tempfile::tempdir().expect("a temporary folder can be made") }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.path("runs.tracklite")
-    }
-
-    /// A closed file with one run of ten points.
-    fn closed_file(&self) -> PathBuf {
-        let database = open(&self.file());
-        let run = start(&database, "first");
-        log(&run, 10);
-        drop(run);
-        database.close().unwrap();
-        self.file()
-    }
-}
-
-fn open(path: &Path) -> Database {
-    let builder = Database::builder().create(true).index(IndexPlace::InMemory);
-    builder.open(path).unwrap()
-}
-
-fn open_to_read(path: &Path) -> Database {
-    let builder = Database::builder().read_only(true).index(IndexPlace::InMemory);
-    builder.open(path).unwrap()
-}
-
-fn start(database: &Database, name: &str) -> Run {
-    database.default_experiment().unwrap().start_run(name).unwrap()
+/// Creates a file with one run of ten points and closes it.
+fn closed_file(folder: &TestFolder) -> PathBuf {
+    let database = open(&folder.file());
+    let run = start_run(&database, "first");
+    log(&run, 10);
+    drop(run);
+    database.close().unwrap();
+    folder.file()
 }
 
 fn log(run: &Run, count: u32) {
     (0..count).for_each(|step| run.log_metric("loss", f64::from(step), step).unwrap());
 }
 
-fn points(database: &Database, run: &Run) -> usize {
+fn count_points(database: &Database, run: &Run) -> usize {
     database.run(run.id()).unwrap().history("loss").unwrap().len()
 }
 
-/// The file has been taken away: the handle learns it within a tick and says why.
-fn must_be_poisoned(run: &Run, path: &Path) {
+/// Checks that writes fail soon after the file was removed or replaced.
+fn check_poisoned_soon(run: &Run, path: &Path) {
     let began = Instant::now();
     let mut logged = 0;
     let error = loop {
@@ -84,7 +57,7 @@ fn must_be_poisoned(run: &Run, path: &Path) {
             Ok(()) => logged += 1,
             Err(error) => break error,
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "{logged} points went nowhere");
+        assert!(began.elapsed() < Duration::from_secs(20), "{logged} points were lost silently");
         thread::sleep(Duration::from_millis(1));
     };
     check_poisoned(&error, path);
@@ -100,147 +73,157 @@ fn check_poisoned(error: &Error, path: &Path) {
 }
 
 #[test]
-fn the_same_file_by_two_paths_and_a_hard_link_is_one_engine() {
-    let place = Place::new();
-    let first = open(&place.file());
-    let run = start(&first, "first");
+fn all_paths_and_links_to_a_file_share_one_engine() {
+    let folder = TestFolder::new();
+    let first = open(&folder.file());
+    let run = start_run(&first, "first");
     log(&run, 10);
-    fs::create_dir(place.path("folder")).unwrap();
-    let around = open(&place.path("folder/../runs.tracklite"));
-    fs::hard_link(place.file(), place.path("link")).unwrap();
-    let linked = open(&place.path("link"));
-    symlink("runs.tracklite", place.path("symbolic")).unwrap();
-    let symbolic = open(&place.path("symbolic"));
-    for (other, more) in [&around, &linked, &symbolic].into_iter().zip(0..) {
-        assert_eq!(points(other, &run), 10 + more);
+    fs::create_dir(folder.join("folder")).unwrap();
+    let detour = open(&folder.join("folder/../runs.tracklite"));
+    fs::hard_link(folder.file(), folder.join("link")).unwrap();
+    let linked = open(&folder.join("link"));
+    symlink("runs.tracklite", folder.join("symbolic")).unwrap();
+    let symbolic = open(&folder.join("symbolic"));
+    for (other, more) in [&detour, &linked, &symbolic].into_iter().zip(0..) {
+        assert_eq!(count_points(other, &run), 10 + more);
         other.run(run.id()).unwrap().log_metric("loss", 0.0, 10).unwrap();
         other.run(run.id()).unwrap().set_tag("a", "b").unwrap();
-        assert_eq!(other.info().unwrap().writers.len(), 1, "one engine, not two");
+        assert_eq!(other.info().unwrap().writers.len(), 1, "there must be only one engine");
     }
-    assert_eq!(points(&first, &run), 13);
-    drop((run, around, linked, symbolic));
-    first.close().unwrap();
-    // Another process comes by the other name.
-    Helper::start("create", &place.path("link")).finish();
-    assert_eq!(open_to_read(&place.file()).runs().unwrap().len(), 2);
-    let error = Database::vacuum(place.file()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidState);
-    assert!(error.to_string().contains("hard links"), "{error}");
-    fs::remove_file(place.path("link")).unwrap();
-    Database::vacuum(place.path("symbolic")).unwrap();
-    assert!(fs::symlink_metadata(place.path("symbolic")).unwrap().is_symlink());
-    assert!(Database::verify(place.file()).unwrap().is_sound());
+    assert_eq!(count_points(&first, &run), 13);
 }
 
 #[test]
-fn a_symbolic_link_to_nothing_makes_the_file_that_it_names() {
-    let place = Place::new();
-    symlink("target", place.path("link")).unwrap();
-    let database = open(&place.path("link"));
-    assert!(fs::symlink_metadata(place.path("target")).unwrap().is_file());
+fn another_process_can_open_the_file_by_a_hard_link() {
+    let folder = TestFolder::new();
+    let closed = closed_file(&folder);
+    fs::hard_link(&closed, folder.join("link")).unwrap();
+    Helper::start("create", &folder.join("link")).finish();
+    assert_eq!(open_read_only(&closed).runs().unwrap().len(), 2);
+    assert!(Database::verify(&closed).unwrap().is_sound());
+}
+
+#[test]
+fn vacuum_refuses_hard_links_and_follows_symbolic_links() {
+    let folder = TestFolder::new();
+    closed_file(&folder);
+    fs::hard_link(folder.file(), folder.join("link")).unwrap();
+    symlink("runs.tracklite", folder.join("symbolic")).unwrap();
+    let error = Database::vacuum(folder.file()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidState);
+    assert!(error.to_string().contains("hard links"), "{error}");
+    fs::remove_file(folder.join("link")).unwrap();
+    Database::vacuum(folder.join("symbolic")).unwrap();
+    assert!(fs::symlink_metadata(folder.join("symbolic")).unwrap().is_symlink());
+    assert!(Database::verify(folder.file()).unwrap().is_sound());
+}
+
+#[test]
+fn opening_a_dangling_symbolic_link_creates_its_target() {
+    let folder = TestFolder::new();
+    symlink("target", folder.join("link")).unwrap();
+    let database = open(&folder.join("link"));
+    assert!(fs::symlink_metadata(folder.join("target")).unwrap().is_file());
     drop(database);
-    symlink("loop", place.path("loop")).unwrap();
-    let error = Database::create(place.path("loop")).unwrap_err();
+    symlink("loop", folder.join("loop")).unwrap();
+    let error = Database::create(folder.join("loop")).unwrap_err();
     assert!(error.to_string().contains("loop"), "{error}");
 }
 
 #[test]
-fn a_link_that_is_led_elsewhere_poisons_the_handle() {
-    let place = Place::new();
-    symlink("target", place.path("link")).unwrap();
-    let database = open(&place.path("link"));
-    let run = start(&database, "first");
+fn changing_the_target_of_a_link_poisons_the_handle() {
+    let folder = TestFolder::new();
+    symlink("target", folder.join("link")).unwrap();
+    let database = open(&folder.join("link"));
+    let run = start_run(&database, "first");
     log(&run, 10);
-    fs::remove_file(place.path("link")).unwrap();
-    symlink("elsewhere", place.path("link")).unwrap();
-    must_be_poisoned(&run, &place.path("link"));
-    assert!(!place.path("elsewhere").exists());
+    fs::remove_file(folder.join("link")).unwrap();
+    symlink("elsewhere", folder.join("link")).unwrap();
+    check_poisoned_soon(&run, &folder.join("link"));
+    assert!(!folder.join("elsewhere").exists());
 }
 
 #[test]
-fn a_renamed_file_poisons_the_handle_and_keeps_what_was_logged() {
-    let place = Place::new();
-    let database = open(&place.file());
-    let run = start(&database, "first");
+fn renaming_the_file_poisons_the_handle_but_keeps_all_points() {
+    let folder = TestFolder::new();
+    let database = open(&folder.file());
+    let run = start_run(&database, "first");
     log(&run, 5000);
-    fs::rename(place.file(), place.path("renamed")).unwrap();
-    must_be_poisoned(&run, &place.file());
-    // The same process under the new name: the old handle is in the way, and that is said.
-    let error = Database::open(place.path("renamed")).unwrap_err();
+    fs::rename(folder.file(), folder.join("renamed")).unwrap();
+    check_poisoned_soon(&run, &folder.file());
+    // The poisoned handle blocks this process from opening the file under its new name.
+    let error = Database::open(folder.join("renamed")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidState, "{error}");
     assert!(error.to_string().contains("runs.tracklite"), "{error}");
     let id = run.id();
     drop((run, database));
-    let database = open(&place.path("renamed"));
+    let database = open(&folder.join("renamed"));
     let run = database.run(id).unwrap();
     assert_eq!(run.history("loss").unwrap().len(), 5000);
     run.log_metric("loss", 0.0, 5000).unwrap();
     drop(run);
     database.close().unwrap();
-    assert!(Database::verify(place.path("renamed")).unwrap().is_sound());
+    assert!(Database::verify(folder.join("renamed")).unwrap().is_sound());
 }
 
 #[test]
-fn a_tick_sees_a_removed_file() {
-    let place = Place::new();
-    let builder = Database::builder().create(true).background(false);
-    let database = builder.index(IndexPlace::InMemory).open(place.file()).unwrap();
-    let run = start(&database, "first");
+fn a_tick_detects_a_removed_file() {
+    let folder = TestFolder::new();
+    let database = builder().background(false).open(folder.file()).unwrap();
+    let run = start_run(&database, "first");
     log(&run, 10);
-    fs::remove_file(place.file()).unwrap();
-    check_poisoned(&database.tick().unwrap_err(), &place.file());
-    must_be_poisoned(&run, &place.file());
-    // A new file of the name is another one, also beside the old handle.
-    let other = open(&place.file());
+    fs::remove_file(folder.file()).unwrap();
+    check_poisoned(&database.tick().unwrap_err(), &folder.file());
+    check_poisoned_soon(&run, &folder.file());
+    // The old handle does not affect a new file at the same path.
+    let other = open(&folder.file());
     assert_eq!(other.runs().unwrap().len(), 0);
-    log(&start(&other, "second"), 10);
-    assert_eq!(run.history("loss").unwrap().len(), 10, "what was logged can still be read");
+    log(&start_run(&other, "second"), 10);
+    assert_eq!(run.history("loss").unwrap().len(), 10, "logged points must stay readable");
     drop((run, database));
     assert_eq!(other.runs().unwrap().len(), 1);
 }
 
 #[test]
-fn a_file_put_over_a_live_one_is_not_written_to() {
-    let place = Place::new();
-    let closed = place.closed_file();
-    let copy = place.path("copy");
+fn a_file_that_replaces_an_open_one_is_not_written() {
+    let folder = TestFolder::new();
+    let closed = closed_file(&folder);
+    let copy = folder.join("copy");
     fs::copy(&closed, &copy).unwrap();
     let bytes = fs::read(&copy).unwrap();
     let database = open(&closed);
-    let run = start(&database, "second");
+    let run = start_run(&database, "second");
     log(&run, 100);
     fs::rename(&copy, &closed).unwrap();
-    must_be_poisoned(&run, &closed);
+    check_poisoned_soon(&run, &closed);
     drop((run, database));
-    assert!(fs::read(&closed).unwrap() == bytes, "the file that replaced ours was written to");
+    assert!(fs::read(&closed).unwrap() == bytes, "the new file was written");
     assert_eq!(open(&closed).runs().unwrap().len(), 1);
 }
 
 #[test]
-fn many_processes_create_one_file_at_once() {
+fn several_processes_can_create_a_file_at_once() {
     for _ in 0..8 {
-        let place = Place::new();
-        let helpers: Vec<_> = (0..5).map(|_| Helper::start("create", &place.file())).collect();
+        let folder = TestFolder::new();
+        let helpers: Vec<_> = (0..5).map(|_| Helper::start("create", &folder.file())).collect();
         helpers.into_iter().for_each(Helper::finish);
-        let database = open_to_read(&place.file());
+        let database = open_read_only(&folder.file());
         let runs = database.runs().unwrap();
         assert_eq!(runs.len(), 5);
         assert!(runs.iter().all(|run| run.metrics["loss"].step == 9));
-        let names = fs::read_dir(place.folder.path()).unwrap().count();
-        assert_eq!(names, 1, "nothing is left beside the file");
-        assert!(Database::verify(place.file()).unwrap().is_sound());
+        assert_eq!(folder.entries(), 1, "no temporary file may be left");
+        assert!(Database::verify(folder.file()).unwrap().is_sound());
     }
 }
 
 #[test]
-fn a_stopped_writer_does_not_stop_others() {
-    let place = Place::new();
-    drop(open(&place.file()));
-    let mut helper = Helper::start("log for ever", &place.file());
+fn a_stopped_writer_does_not_block_others() {
+    let folder = TestFolder::new();
+    drop(open(&folder.file()));
+    let mut helper = Helper::start("log forever", &folder.file());
     let stopped: tracklite::RunId = helper.wait_for("run ").parse().unwrap();
-    let builder = Database::builder().index(IndexPlace::InMemory);
-    let database = builder.lock_timeout(Duration::from_millis(300)).open(place.file()).unwrap();
-    let run = start(&database, "other");
+    let database = builder().lock_timeout(LOCK_TIMEOUT).open(folder.file()).unwrap();
+    let run = start_run(&database, "other");
     let loss = run.metric("loss").unwrap();
     let mut logged = 0_u32;
     for _ in 0..20 {
@@ -249,11 +232,12 @@ fn a_stopped_writer_does_not_stop_others() {
             loss.log(1.0, Step::NEXT).unwrap();
             logged += 1;
         }
-        // Rarely it is stopped while it holds the lock: then the error names it.
+        // If the writer was stopped while it held the lock, the error names it.
         if let Err(error) = run.set_tag("round", logged) {
-            check_names_holder(&error, helper.number());
+            check_lock_error(&error, helper.process_id());
         }
-        assert!(database.run(stopped).unwrap().is_alive().unwrap(), "stopped is not dead");
+        let is_alive = database.run(stopped).unwrap().is_alive().unwrap();
+        assert!(is_alive, "the run of a stopped process is alive");
         helper.signal(Signal::CONT);
         thread::sleep(Duration::from_millis(5));
     }
@@ -264,58 +248,71 @@ fn a_stopped_writer_does_not_stop_others() {
     assert!(database.run(stopped).unwrap().latest("loss").unwrap().is_some());
 }
 
-fn check_names_holder(error: &Error, process: u32) {
+fn check_lock_error(error: &Error, process: u32) {
     assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
     let text = error.to_string();
     assert!(text.contains(&format!("process {process}, stopped")), "{text}");
     assert!(text.contains("metadata chain") && text.contains("runs.tracklite"), "{text}");
 }
 
+/// Starts a process that takes the metadata lock and is then stopped.
 #[cfg(feature = "internals")]
-#[test]
-fn a_stopped_holder_of_the_metadata_lock_is_named() {
-    let place = Place::new();
-    let builder = Database::builder().create(true).index(IndexPlace::InMemory);
-    let patience = Duration::from_millis(300);
-    let database = builder.lock_timeout(patience).open(place.file()).unwrap();
-    let run = start(&database, "first");
-    let loss = run.metric("loss").unwrap();
-    // More than half of the first extent: then the next one is opened ahead, and held ready.
-    (0..HALF_EXTENT).for_each(|_| loss.log(0.0, Step::NEXT).unwrap());
-    let began = Instant::now();
-    while database.info().unwrap().unsealed_bytes <= FIRST_EXTENT_BYTES {
-        assert!(began.elapsed() < Duration::from_secs(20), "no extent is held ready");
-        thread::sleep(Duration::from_millis(5));
-    }
-    let mut helper = Helper::start("hold the metadata lock", &place.file());
+fn stopped_lock_owner(file: &Path) -> Helper {
+    let mut helper = Helper::start("hold the metadata lock", file);
     helper.wait_for("ready");
     helper.signal(Signal::STOP);
     thread::sleep(Duration::from_millis(50));
+    helper
+}
+
+#[cfg(feature = "internals")]
+#[test]
+fn a_lock_error_names_the_stopped_owner_of_the_metadata_lock() {
+    let database = TestDatabase::build(builder().lock_timeout(LOCK_TIMEOUT));
+    let run = start_run(&database, "first");
+    let helper = stopped_lock_owner(database.path());
     let began = Instant::now();
-    check_names_holder(&run.set_tag("a", "b").unwrap_err(), helper.number());
-    assert!(began.elapsed() >= patience && began.elapsed() < Duration::from_secs(10));
-    let opened = Database::builder().lock_timeout(patience).open(place.path("runs.tracklite"));
-    assert!(opened.is_ok(), "the engine that is there is shared");
-    // The first extent is left for the next one, and the lock is not asked for.
-    let began = Instant::now();
-    (0..HALF_EXTENT).for_each(|_| loss.log(1.0, Step::NEXT).unwrap());
-    assert!(began.elapsed() < patience, "a point has waited for the lock");
-    assert_eq!(run.history("loss").unwrap().len(), 2 * HALF_EXTENT);
+    check_lock_error(&run.set_tag("a", "b").unwrap_err(), helper.process_id());
+    assert!(began.elapsed() >= LOCK_TIMEOUT && began.elapsed() < Duration::from_secs(10));
+    let opened = Database::builder().lock_timeout(LOCK_TIMEOUT).open(database.path());
+    assert!(opened.is_ok(), "opening again must share the engine, without the lock");
     drop(helper);
     run.set_tag("a", "b").unwrap();
 }
 
 #[cfg(feature = "internals")]
 #[test]
-fn whoever_comes_during_a_vacuum_waits_for_it() {
-    let place = Place::new();
-    let closed = place.closed_file();
+fn logging_does_not_wait_for_the_metadata_lock() {
+    let database = TestDatabase::build(builder().lock_timeout(LOCK_TIMEOUT));
+    let run = start_run(&database, "first");
+    let loss = run.metric("loss").unwrap();
+    // Once the first extent is more than half full, the next one is opened ahead of time.
+    (0..HALF_EXTENT).for_each(|_| loss.log(0.0, Step::NEXT).unwrap());
+    let began = Instant::now();
+    while database.info().unwrap().unsealed_bytes <= FIRST_EXTENT_BYTES {
+        assert!(began.elapsed() < Duration::from_secs(20), "the next extent was not opened");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let helper = stopped_lock_owner(database.path());
+    check_lock_error(&run.set_tag("a", "b").unwrap_err(), helper.process_id());
+    // These points fill the first extent and continue in the next one.
+    let began = Instant::now();
+    (0..HALF_EXTENT).for_each(|_| loss.log(1.0, Step::NEXT).unwrap());
+    assert!(began.elapsed() < LOCK_TIMEOUT, "a point waited for the lock");
+    assert_eq!(run.history("loss").unwrap().len(), 2 * HALF_EXTENT);
+}
+
+#[cfg(feature = "internals")]
+#[test]
+fn opening_waits_until_a_vacuum_ends() {
+    let folder = TestFolder::new();
+    let closed = closed_file(&folder);
     let mut helper = Helper::start("hold all liveness bytes", &closed);
     helper.wait_for("ready");
     let impatient = Database::builder().lock_timeout(Duration::from_millis(100)).open(&closed);
     let error = impatient.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
-    assert!(error.to_string().contains(&format!("process {}", helper.number())), "{error}");
+    assert!(error.to_string().contains(&format!("process {}", helper.process_id())), "{error}");
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -324,23 +321,23 @@ fn whoever_comes_during_a_vacuum_waits_for_it() {
             drop(helper);
         });
         let database = open(&closed);
-        assert!(is_over.load(Ordering::SeqCst), "it came in while all bytes were held");
+        assert!(is_over.load(Ordering::SeqCst), "the file was opened while the locks were held");
         assert_eq!(database.runs().unwrap().len(), 1);
     });
 }
 
 #[cfg(feature = "internals")]
 #[test]
-fn a_process_that_loses_its_descriptors_loses_no_point() {
-    let place = Place::new();
-    drop(open(&place.file()));
-    let mut helper = Helper::start("lose its descriptors", &place.file());
-    let told = helper.wait_for("logged ");
-    let (logged, id) = told.split_once(' ').unwrap();
+fn a_process_that_loses_its_descriptors_loses_no_points() {
+    let folder = TestFolder::new();
+    drop(open(&folder.file()));
+    let mut helper = Helper::start("lose its descriptors", &folder.file());
+    let line = helper.wait_for("logged ");
+    let (logged, id) = line.split_once(' ').unwrap();
     let (logged, id) = (logged.parse::<usize>().unwrap(), id.parse().unwrap());
-    let database = open(&place.file());
+    let database = open(&folder.file());
     let run = database.run(id).unwrap();
-    assert!(run.is_alive().unwrap(), "its lock outlives its descriptor");
+    assert!(run.is_alive().unwrap(), "the lock must outlive the descriptor");
     database.tick().unwrap();
     assert_eq!(run.history("loss").unwrap().len(), logged);
     drop(helper);
@@ -349,17 +346,17 @@ fn a_process_that_loses_its_descriptors_loses_no_point() {
     assert_eq!(run.history("loss").unwrap().len(), logged);
     drop(run);
     database.close().unwrap();
-    assert!(Database::verify(place.file()).unwrap().is_sound());
+    assert!(Database::verify(folder.file()).unwrap().is_sound());
 }
 
 #[cfg(feature = "internals")]
 #[test]
-fn a_fork_opens_anew_and_its_parent_goes_on() {
-    let place = Place::new();
+fn a_forked_child_opens_its_own_database_while_the_parent_keeps_logging() {
+    let folder = TestFolder::new();
     for _ in 0..5 {
-        Helper::start("fork", &place.file()).finish();
+        Helper::start("fork", &folder.file()).finish();
     }
-    let database = open_to_read(&place.file());
+    let database = open_read_only(&folder.file());
     let runs = database.runs().unwrap();
     let count = |name: &str| runs.iter().filter(|run| run.info.name == name).count();
     assert_eq!((count("parent"), count("child")), (5, 5));
@@ -367,32 +364,32 @@ fn a_fork_opens_anew_and_its_parent_goes_on() {
         let wanted = if run.info.name == "parent" { 99 } else { 0 };
         assert_eq!(run.metrics["loss"].step, wanted);
     }
-    assert!(Database::verify(place.file()).unwrap().is_sound());
+    assert!(Database::verify(folder.file()).unwrap().is_sound());
 }
 
 #[test]
-fn forks_amid_threads_that_wait_are_well() {
-    let place = Place::new();
-    Helper::start("fork while threads wait", &place.file()).finish();
+fn a_process_can_fork_while_its_threads_wait() {
+    let folder = TestFolder::new();
+    Helper::start("fork while threads wait", &folder.file()).finish();
 }
 
 #[test]
-fn a_fork_amid_a_definition_is_told_and_does_not_wait() {
-    let place = Place::new();
-    Helper::start("fork while a metric is defined", &place.file()).finish();
+fn a_child_forked_during_a_definition_gets_an_error_without_waiting() {
+    let folder = TestFolder::new();
+    Helper::start("fork while a metric is defined", &folder.file()).finish();
 }
 
 #[test]
-fn a_copy_of_a_closed_file_is_a_file_of_its_own() {
-    let place = Place::new();
-    let closed = place.closed_file();
-    let copy = place.path("copy.tracklite");
+fn a_copy_of_a_closed_file_is_an_independent_file() {
+    let folder = TestFolder::new();
+    let closed = closed_file(&folder);
+    let copy = folder.join("copy.tracklite");
     fs::copy(&closed, &copy).unwrap();
     let (first, second) = (open(&closed), open(&copy));
-    log(&start(&first, "only here"), 3);
+    log(&start_run(&first, "only here"), 3);
     assert_eq!(first.runs().unwrap().len(), 2);
     assert_eq!(second.runs().unwrap().len(), 1);
-    log(&start(&second, "only there"), 3);
+    log(&start_run(&second, "only there"), 3);
     let names = |database: &Database| -> Vec<String> {
         database.runs().unwrap().into_iter().map(|run| run.info.name).collect()
     };
@@ -401,16 +398,25 @@ fn a_copy_of_a_closed_file_is_a_file_of_its_own() {
 }
 
 #[test]
-fn a_file_being_written_can_be_read_by_others() {
-    let place = Place::new();
-    let database = open(&place.file());
-    let run = start(&database, "first");
-    let reader = open_to_read(&place.file());
+fn a_reader_sees_points_as_they_are_written() {
+    let folder = TestFolder::new();
+    let database = open(&folder.file());
+    let run = start_run(&database, "first");
+    let reader = open_read_only(&folder.file());
     for round in 1..=20_u32 {
         (0..1000).for_each(|_| run.log_metric("loss", 1.0, Step::NEXT).unwrap());
         database.tick().unwrap();
-        assert_eq!(points(&reader, &run), 1000 * round as usize);
+        assert_eq!(count_points(&reader, &run), 1000 * round as usize);
     }
+}
+
+#[test]
+fn a_reader_cannot_write() {
+    let folder = TestFolder::new();
+    let database = open(&folder.file());
+    let run = start_run(&database, "first");
+    log(&run, 10);
+    let reader = open_read_only(&folder.file());
     let seen = reader.run(run.id()).unwrap();
     let denied = |error: Error| {
         assert_eq!(error.kind(), ErrorKind::ReadOnly, "{error}");
@@ -425,33 +431,40 @@ fn a_file_being_written_can_be_read_by_others() {
     denied(reader.resume_run(run.id()).unwrap_err());
     denied(reader.gc().unwrap_err());
     denied(reader.sync().unwrap_err());
-    assert_eq!(reader.info().unwrap().writers.len(), 1, "a reader is no writer");
+    assert_eq!(reader.info().unwrap().writers.len(), 1, "a reader does not count as a writer");
     reader.close().unwrap();
 }
 
 #[test]
-fn a_reader_is_told_of_a_vacuum() {
-    const LEFT: &str = ".runs.tracklite.0123456789abcdef.new";
-    let place = Place::new();
-    let closed = place.closed_file();
-    let reader = open_to_read(&closed);
-    let id = reader.runs().unwrap()[0].info.id;
-    let held = reader.run(id).unwrap();
-    for left in [LEFT, ".runs.tracklite.12.new", ".other.0123456789abcdef.new"] {
-        fs::write(place.path(left), "left by a vacuum that was killed, or not").unwrap();
+fn vacuum_removes_the_leftovers_of_a_killed_vacuum_only() {
+    const LEFTOVER: &str = ".runs.tracklite.0123456789abcdef.new";
+    let folder = TestFolder::new();
+    let closed = closed_file(&folder);
+    for name in [LEFTOVER, ".runs.tracklite.12.new", ".other.0123456789abcdef.new"] {
+        fs::write(folder.join(name), "a leftover or a file of the user").unwrap();
     }
     Database::vacuum(&closed).unwrap();
-    assert!(!place.path(LEFT).exists(), "leftovers are removed");
-    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 3, "and nothing else is");
+    assert!(!folder.join(LEFTOVER).exists(), "the leftover must be removed");
+    assert_eq!(folder.entries(), 3, "no other file may be removed");
+}
+
+#[test]
+fn a_vacuum_poisons_readers_until_they_open_the_file_again() {
+    let folder = TestFolder::new();
+    let closed = closed_file(&folder);
+    let reader = open_read_only(&closed);
+    let id = reader.runs().unwrap()[0].info.id;
+    let held = reader.run(id).unwrap();
+    Database::vacuum(&closed).unwrap();
     for error in [reader.runs().unwrap_err(), held.history("loss").unwrap_err()] {
         check_poisoned(&error, &closed);
         assert!(error.to_string().contains("vacuum"), "{error}");
     }
-    let again = open_to_read(&closed);
+    let again = open_read_only(&closed);
     assert_eq!(again.run(id).unwrap().history("loss").unwrap().len(), 10);
 }
 
-/// Does the work as a user whom permissions bind: a thread may give up what it is.
+/// Runs the work in a thread without root permissions, to which file modes apply.
 pub(crate) fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let work = || {
         if rustix::process::getuid().is_root() {
@@ -468,44 +481,50 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_file_that_may_only_be_read_is_read() {
-    let place = Place::new();
-    let closed = place.closed_file();
-    set_mode(place.folder.path(), 0o755);
+fn a_file_without_write_permission_can_be_read() {
+    let folder = TestFolder::new();
+    let closed = closed_file(&folder);
+    set_mode(folder.path(), 0o755);
     set_mode(&closed, 0o444);
     as_nobody(|| {
         let error = Database::open(&closed).unwrap_err();
         assert!(error.to_string().contains("permission denied"), "{error}");
         assert!(error.to_string().contains("runs.tracklite"), "{error}");
-        assert_eq!(open_to_read(&closed).runs().unwrap().len(), 1);
+        assert_eq!(open_read_only(&closed).runs().unwrap().len(), 1);
         assert!(Database::verify(&closed).unwrap().is_sound());
     });
+}
+
+#[test]
+fn a_file_without_any_permission_cannot_be_read() {
+    let folder = TestFolder::new();
+    let closed = closed_file(&folder);
+    set_mode(folder.path(), 0o755);
     set_mode(&closed, 0o000);
     as_nobody(|| {
-        let builder = Database::builder().read_only(true).index(IndexPlace::InMemory);
-        let error = builder.open(&closed).unwrap_err();
+        let error = try_open_read_only(&closed).unwrap_err();
         assert!(error.to_string().contains("permission denied"), "{error}");
         assert!(Database::verify(&closed).is_err());
     });
 }
 
 #[test]
-fn a_folder_that_may_only_be_read_still_lets_a_file_be_written() {
-    let place = Place::new();
-    let closed = place.closed_file();
-    set_mode(place.folder.path(), 0o555);
+fn a_file_can_be_written_in_a_folder_without_write_permission() {
+    let folder = TestFolder::new();
+    let closed = closed_file(&folder);
+    set_mode(folder.path(), 0o555);
     set_mode(&closed, 0o666);
     as_nobody(|| {
         let database = open(&closed);
-        log(&start(&database, "second"), 3000);
+        log(&start_run(&database, "second"), 3000);
         database.close().unwrap();
-        let error = Database::create(place.path("new.tracklite")).unwrap_err();
+        let error = Database::create(folder.join("new.tracklite")).unwrap_err();
         assert!(error.to_string().contains("new.tracklite"), "{error}");
         let error = Database::vacuum(&closed).unwrap_err();
         assert!(error.to_string().contains("runs.tracklite"), "{error}");
-        assert_eq!(open_to_read(&closed).runs().unwrap().len(), 2);
+        assert_eq!(open_read_only(&closed).runs().unwrap().len(), 2);
     });
-    set_mode(place.folder.path(), 0o755);
-    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 1);
+    set_mode(folder.path(), 0o755);
+    assert_eq!(folder.entries(), 1);
     assert!(Database::verify(&closed).unwrap().is_sound());
 }

@@ -1,11 +1,12 @@
-//! Answers as polars data frames: columns, types, order, and what is missing.
+//! Results as polars data frames: columns, types, order, and missing values.
 
 use polars::prelude::{AnyValue, DataFrame, DataType, PlSmallStr, TimeUnit, TimeZone};
-use tempfile::TempDir;
 use tracklite::{
-    Database, Dataset, DatasetInput, ErrorKind, IndexPlace, LineageDirection, LineageNode, Run,
-    RunId, RunSearch, Timestamp,
+    Database, Dataset, DatasetInput, ErrorKind, LineageDirection, LineageNode, Run, RunId,
+    RunSearch, Timestamp,
 };
+
+use crate::common::{TestDatabase, builder};
 
 const UNKNOWN: RunId = RunId::from_bits(7);
 const USUAL: [&str; 7] =
@@ -15,10 +16,9 @@ fn instant() -> DataType {
     DataType::Datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC))
 }
 
-/// A file without a thread in the background: points stay live until it is closed.
-fn open(folder: &TempDir) -> Database {
-    let builder = Database::builder().create(true).index(IndexPlace::InMemory).background(false);
-    builder.open(folder.path().join("runs.tracklite")).unwrap()
+/// Creates a database without a background thread, so that points stay live until it is closed.
+fn new_database() -> TestDatabase {
+    TestDatabase::build(builder().background(false))
 }
 
 fn start(database: &Database, name: &str, started: i64) -> Run {
@@ -53,7 +53,7 @@ fn nanos(frame: &DataFrame, column: &str) -> Vec<Option<i64>> {
     let value = |at| match column.get(at).unwrap() {
         AnyValue::Datetime(nanos, TimeUnit::Nanoseconds, _) => Some(nanos),
         AnyValue::Null => None,
-        other => panic!("{other:?} is no time"),
+        other => panic!("{other:?} is not a time"),
     };
     (0..column.len()).map(value).collect()
 }
@@ -62,9 +62,9 @@ fn found(database: &Database, search: &RunSearch) -> DataFrame {
     database.search_runs_frame(search).unwrap()
 }
 
-/// Two runs: `one` is sealed, finished and has everything; `two` is live.
-fn two(folder: &TempDir) -> (Database, RunId, RunId) {
-    let database = open(folder);
+/// Creates two runs: `one` is finished, sealed and has all kinds of values, and `two` is live.
+fn two_runs() -> (TestDatabase, RunId, RunId) {
+    let database = new_database();
     let one = start(&database, "one", 1_000_000_001);
     one.log_param("rate", 0.1).unwrap();
     one.log_param("same", "yes").unwrap();
@@ -73,8 +73,7 @@ fn two(folder: &TempDir) -> (Database, RunId, RunId) {
     one.set_tag("note", "").unwrap();
     let first = one.id();
     one.finish().unwrap();
-    database.close().unwrap();
-    let database = open(folder);
+    let database = database.reopen();
     let two = start(&database, "two", 2_000_000_002);
     two.log_param("same", "yes").unwrap();
     two.log_metric("loss", 0.25, 3).unwrap();
@@ -83,9 +82,8 @@ fn two(folder: &TempDir) -> (Database, RunId, RunId) {
 }
 
 #[test]
-fn runs_have_the_columns_of_mlflow_in_order_with_their_types() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, first, second) = two(&folder);
+fn runs_have_the_columns_and_types_of_mlflow() {
+    let (database, ..) = two_runs();
     let frame = found(&database, &RunSearch::new().order_by("run_name"));
     let keyed = ["metrics.acc", "metrics.loss", "params.rate", "params.same"];
     let all: Vec<&str> = names(&frame);
@@ -101,6 +99,12 @@ fn runs_have_the_columns_of_mlflow_in_order_with_their_types() {
         };
         assert_eq!(dtype, wanted, "{name}");
     }
+}
+
+#[test]
+fn runs_have_their_ids_statuses_times_and_addresses() {
+    let (database, first, second) = two_runs();
+    let frame = found(&database, &RunSearch::new().order_by("run_name"));
     assert_eq!(texts(&frame, "run_id"), some(&[&first.to_string(), &second.to_string()]));
     assert_eq!(texts(&frame, "status"), some(&["FINISHED", "RUNNING"]));
     assert_eq!(texts(&frame, "experiment_id"), some(&["0", "0"]));
@@ -112,9 +116,8 @@ fn runs_have_the_columns_of_mlflow_in_order_with_their_types() {
 }
 
 #[test]
-fn nan_is_nan_and_what_is_missing_is_null() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, ..) = two(&folder);
+fn nan_stays_nan_and_missing_values_are_null() {
+    let (database, ..) = two_runs();
     let frame = found(&database, &RunSearch::new().order_by("run_name"));
     let loss = floats(&frame, "metrics.loss");
     assert!(loss[0].is_some_and(f64::is_nan), "{loss:?}");
@@ -125,9 +128,8 @@ fn nan_is_nan_and_what_is_missing_is_null() {
 }
 
 #[test]
-fn a_frame_of_no_runs_has_its_columns_with_their_types() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = open(&folder);
+fn a_frame_without_runs_has_its_columns_and_types() {
+    let database = new_database();
     let frame = found(&database, &RunSearch::new());
     assert_eq!((names(&frame), frame.height()), (USUAL.to_vec(), 0));
     assert_eq!(frame.dtypes()[5..], [instant(), instant()]);
@@ -141,35 +143,44 @@ fn a_frame_of_no_runs_has_its_columns_with_their_types() {
 }
 
 #[test]
-fn columns_are_those_that_are_named_each_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, first, _) = two(&folder);
+fn a_frame_has_each_named_column_once() {
+    let (database, ..) = two_runs();
     let search = RunSearch::new().order_by("run_name");
     let columns =
         ["metrics.loss", "run_name", "metrics.*", "params.none", "metrics.none", "run_name"];
-    let frame = found(&database, &search.clone().columns(columns));
+    let frame = found(&database, &search.columns(columns));
     let wanted = ["metrics.loss", "run_name", "metrics.acc", "params.none", "metrics.none"];
     assert_eq!(names(&frame), wanted);
     assert_eq!(floats(&frame, "metrics.none"), [None, None]);
     assert_eq!(texts(&frame, "params.none"), [None, None]);
+}
+
+#[test]
+fn attributes_can_be_chosen_as_columns() {
+    let (database, first, _) = two_runs();
+    let search = RunSearch::new().order_by("run_name");
     let others = ["user_id", "lifecycle_stage", "parent_run_id"];
     let frame = found(&database, &search.clone().columns(others));
     assert_eq!(names(&frame), others);
     assert_eq!(texts(&frame, "lifecycle_stage"), some(&["active", "active"]));
     let child = database.default_experiment().unwrap().new_run().name("zed").parent(first);
     let _child = child.start().unwrap();
-    let frame = found(&database, &search.clone().columns(["parent_run_id"]));
+    let frame = found(&database, &search.columns(["parent_run_id"]));
     assert_eq!(texts(&frame, "parent_run_id"), [None, None, Some(first.to_string())]);
-    // Keys that none of the found runs has are no columns.
+}
+
+#[test]
+fn a_wildcard_adds_only_keys_of_the_found_runs() {
+    let (database, ..) = two_runs();
+    let search = RunSearch::new().order_by("run_name");
     let live = search.filter("run_name = 'two'").columns(["metrics.*", "params.*"]);
     assert_eq!(names(&found(&database, &live)), ["metrics.loss", "params.same"]);
 }
 
 #[test]
-fn unknown_columns_are_refused_with_what_may_be_meant() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, ..) = two(&folder);
-    for (column, meant) in [
+fn an_unknown_column_is_rejected_with_a_suggestion() {
+    let (database, ..) = two_runs();
+    for (column, suggestion) in [
         ("run_nam", "\"run_name\""),
         ("metrcs.loss", "\"metrics.loss\""),
         ("loss", "metrics.KEY"),
@@ -179,15 +190,14 @@ fn unknown_columns_are_refused_with_what_may_be_meant() {
         let search = RunSearch::new().columns(["run_id", column]);
         let error = database.search_runs_frame(&search).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{column}");
-        assert!(error.to_string().contains(meant), "{error}");
+        assert!(error.to_string().contains(suggestion), "{error}");
         assert!(error.path().is_some());
     }
 }
 
 #[test]
-fn keys_of_any_legal_characters_are_columns_of_their_own() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = open(&folder);
+fn each_valid_key_has_its_own_column() {
+    let database = new_database();
     let keys = ["Loss", "loss", "LOSS", "a_-. :/b", "a.b.c", "0", "\u{e4}"];
     let run = start(&database, "keys", 1);
     for (value, key) in (0_i32..).zip(keys) {
@@ -214,13 +224,20 @@ fn keys_of_any_legal_characters_are_columns_of_their_own() {
 }
 
 #[test]
-fn a_frame_has_all_runs_or_as_many_as_are_asked_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = open(&folder);
+fn a_frame_has_all_runs_by_default() {
+    let database = new_database();
     for at in 0..1_100 {
         start(&database, &format!("{at:04}"), at);
     }
     assert_eq!(found(&database, &RunSearch::new().columns(["run_id"])).height(), 1_100);
+}
+
+#[test]
+fn a_frame_can_be_read_in_pages() {
+    let database = new_database();
+    for at in 0..6 {
+        start(&database, &format!("{at:04}"), at);
+    }
     let search = RunSearch::new().order_by("run_name").max_results(3).columns(["run_name"]);
     let frame = found(&database, &search);
     assert_eq!(texts(&frame, "run_name"), some(&["0000", "0001", "0002"]));
@@ -235,10 +252,10 @@ fn a_frame_has_all_runs_or_as_many_as_are_asked_for() {
     assert_eq!(bad.kind(), ErrorKind::InvalidInput);
 }
 
-/// A run with points of two writers, of which those of the second are live: `loss` has three
-/// points at step 1, `acc` one.
-fn histories(folder: &TempDir) -> (Database, RunId, RunId) {
-    let database = open(folder);
+/// Creates a run with sealed points of one writer and live points of another. At step 1, `loss` has
+/// three points and `acc` has one. A second run has no points.
+fn histories() -> (TestDatabase, RunId, RunId) {
+    let database = new_database();
     let run = start(&database, "both", 1);
     let other = start(&database, "other", 2).id();
     let log = |run: &Run, key: &str, points: &[(i64, i64, f64)]| {
@@ -250,8 +267,7 @@ fn histories(folder: &TempDir) -> (Database, RunId, RunId) {
     log(&run, "loss", &[(0, 10, 3.0), (1, 20, 2.0), (1, 21, f64::NAN)]);
     let id = run.id();
     drop(run);
-    database.close().unwrap();
-    let database = open(folder);
+    let database = database.reopen();
     let run = database.run(id).unwrap();
     log(&run, "loss", &[(1, 15, 1.5), (-4, 5, 9.0)]);
     log(&run, "acc", &[(1, 12, 0.5), (7, 70, 0.75)]);
@@ -259,9 +275,8 @@ fn histories(folder: &TempDir) -> (Database, RunId, RunId) {
 }
 
 #[test]
-fn a_long_history_has_a_row_for_each_point() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, id, other) = histories(&folder);
+fn a_long_history_has_one_row_per_point() {
+    let (database, id, other) = histories();
     let frame = database.history_frame(&[other, id], &["loss", "acc", "loss", "none"]).unwrap();
     assert_eq!(names(&frame), ["run_id", "key", "step", "timestamp", "value"]);
     let types = [DataType::String, DataType::String, DataType::Int64, instant(), DataType::Float64];
@@ -273,10 +288,21 @@ fn a_long_history_has_a_row_for_each_point() {
     let values = floats(&frame, "value");
     assert_eq!(values[..4], [Some(9.0), Some(3.0), Some(1.5), Some(2.0)]);
     assert!(values[4].is_some_and(f64::is_nan) && values[6] == Some(0.75), "{values:?}");
-    assert!(texts(&frame, "run_id").iter().all(|it| *it == Some(id.to_string())));
+    assert!(texts(&frame, "run_id").iter().all(|text| *text == Some(id.to_string())));
+}
+
+#[test]
+fn a_long_history_has_all_keys_if_none_is_named() {
+    let (database, id, _) = histories();
     let all = database.history_frame(&[id, id], &[]).unwrap();
     let wanted = ["acc", "acc", "loss", "loss", "loss", "loss", "loss"];
-    assert_eq!(texts(&all, "key"), some(&wanted), "all keys, a run that is named twice once");
+    assert_eq!(texts(&all, "key"), some(&wanted), "a run that is named twice counts once");
+}
+
+#[test]
+fn a_long_history_without_points_has_its_types() {
+    let (database, _, other) = histories();
+    let types = [DataType::String, DataType::String, DataType::Int64, instant(), DataType::Float64];
     for frame in [database.history_frame(&[other], &[]), database.history_frame(&[], &["loss"])] {
         let frame = frame.unwrap();
         assert_eq!((frame.height(), frame.dtypes()), (0, types.to_vec()));
@@ -284,9 +310,8 @@ fn a_long_history_has_a_row_for_each_point() {
 }
 
 #[test]
-fn a_wide_history_has_a_row_for_each_step_and_repeat() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, id, other) = histories(&folder);
+fn a_wide_history_has_one_row_per_step_and_repetition() {
+    let (database, id, other) = histories();
     let run = database.run(other).unwrap();
     run.metric("acc").unwrap().log_at(0.1, 1, Timestamp::from_nanos(99)).unwrap();
     let frame = database.wide_history_frame(&[id, other, id], &["loss", "none", "acc"]).unwrap();
@@ -303,17 +328,28 @@ fn a_wide_history_has_a_row_for_each_step_and_repeat() {
     assert_eq!(floats(&frame, "none"), [None; 7]);
     let acc = [None, None, Some(0.5), None, None, Some(0.75), Some(0.1)];
     assert_eq!(floats(&frame, "acc"), acc);
+}
+
+#[test]
+fn a_wide_history_has_all_keys_if_none_is_named() {
+    let (database, id, other) = histories();
+    let run = database.run(other).unwrap();
+    run.metric("acc").unwrap().log_at(0.1, 1, Timestamp::from_nanos(99)).unwrap();
     let all = database.wide_history_frame(&[other, id], &[]).unwrap();
     assert_eq!(names(&all)[3..], ["acc", "loss"]);
+}
+
+#[test]
+fn a_wide_history_without_runs_has_its_columns_and_types() {
+    let (database, ..) = histories();
     let none = database.wide_history_frame(&[], &["loss"]).unwrap();
     assert_eq!((names(&none), none.height()), (vec!["run_id", "step", "timestamp", "loss"], 0));
     assert_eq!(none.dtypes()[3], DataType::Float64);
 }
 
 #[test]
-fn a_wide_history_also_tells_metrics_called_like_its_own_columns() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = open(&folder);
+fn a_wide_history_renames_metrics_that_clash_with_its_columns() {
+    let database = new_database();
     let run = start(&database, "names", 1);
     let keys = ["step", "run_id", "timestamp", "metrics.step", "loss"];
     for (value, key) in (0_i32..).zip(keys) {
@@ -330,48 +366,56 @@ fn a_wide_history_also_tells_metrics_called_like_its_own_columns() {
 }
 
 #[test]
-fn params_tags_and_datasets_have_a_row_each() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, first, second) = two(&folder);
-    let run = database.run(second).unwrap();
-    let input = |name: &str| DatasetInput::new(Dataset::new(name, "9f86", "local", "here"));
-    let train = Dataset::new("b", "1", "s3", "s").schema("[]").profile("{}");
-    run.log_inputs(&[DatasetInput::new(train).context("train"), input("a")], &[]).unwrap();
+fn each_param_has_a_row() {
+    let (database, first, second) = two_runs();
     let (one, two) = (first.to_string(), second.to_string());
-
     let params = database.params_frame(&[second, first]).unwrap();
     assert_eq!(names(&params), ["run_id", "key", "value"]);
     assert_eq!(params.dtypes(), [DataType::String, DataType::String, DataType::String]);
     assert_eq!(texts(&params, "run_id"), some(&[&two, &one, &one]));
     assert_eq!(texts(&params, "key"), some(&["same", "rate", "same"]));
     assert_eq!(texts(&params, "value"), some(&["yes", "0.1", "yes"]));
+    let none = database.params_frame(&[]).unwrap();
+    assert_eq!(names(&none), ["run_id", "key", "value"]);
+}
 
+#[test]
+fn each_tag_has_a_row() {
+    let (database, first, _) = two_runs();
     let tags = database.tags_frame(&[first]).unwrap();
     let keys = texts(&tags, "key");
     assert!(keys.is_sorted(), "{keys:?}");
     let note = keys.iter().position(|key| key.as_deref() == Some("note")).unwrap();
     assert_eq!(texts(&tags, "value")[note], Some(String::new()));
+    let none = database.tags_frame(&[]).unwrap();
+    assert_eq!(names(&none), ["run_id", "key", "value"]);
+}
+
+#[test]
+fn each_dataset_of_a_run_has_a_row() {
+    let (database, first, second) = two_runs();
+    let run = database.run(second).unwrap();
+    let input = |name: &str| DatasetInput::new(Dataset::new(name, "9f86", "local", "here"));
+    let train = Dataset::new("b", "1", "s3", "s").schema("[]").profile("{}");
+    run.log_inputs(&[DatasetInput::new(train).context("train"), input("a")], &[]).unwrap();
 
     let datasets = database.datasets_frame(&[first, second, second]).unwrap();
     let columns =
         ["run_id", "name", "digest", "source_type", "source", "schema", "profile", "context"];
     assert_eq!(names(&datasets), columns);
-    assert!(datasets.dtypes().iter().all(|it| *it == DataType::String));
-    assert_eq!(texts(&datasets, "run_id"), some(&[&two, &two]), "named twice counts once");
-    assert_eq!(texts(&datasets, "name"), some(&["b", "a"]), "in the order of logging");
+    assert!(datasets.dtypes().iter().all(|dtype| *dtype == DataType::String));
+    let two = second.to_string();
+    let ids = texts(&datasets, "run_id");
+    assert_eq!(ids, some(&[&two, &two]), "a run that is named twice counts once");
+    assert_eq!(texts(&datasets, "name"), some(&["b", "a"]), "rows must be in logging order");
     assert_eq!(texts(&datasets, "schema"), [Some("[]".to_owned()), None]);
     assert_eq!(texts(&datasets, "context"), [Some("train".to_owned()), None]);
-
-    for frame in [database.params_frame(&[]), database.tags_frame(&[])] {
-        assert_eq!(names(&frame.unwrap()), ["run_id", "key", "value"]);
-    }
     assert_eq!(database.datasets_frame(&[first]).unwrap().shape(), (0, 8));
 }
 
 #[test]
-fn a_comparison_has_only_what_differs() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, first, second) = two(&folder);
+fn a_comparison_has_only_columns_that_differ() {
+    let (database, first, second) = two_runs();
     for id in [first, second] {
         let run = database.run(id).unwrap();
         run.log_metric("nan", f64::NAN, 0).unwrap();
@@ -390,9 +434,8 @@ fn a_comparison_has_only_what_differs() {
 }
 
 #[test]
-fn an_unknown_run_is_not_found_in_any_frame() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, first, _) = two(&folder);
+fn every_frame_rejects_an_unknown_run() {
+    let (database, first, _) = two_runs();
     let runs = [first, UNKNOWN];
     for frame in [
         database.comparison_frame(&runs),
@@ -410,9 +453,8 @@ fn an_unknown_run_is_not_found_in_any_frame() {
 }
 
 #[test]
-fn a_lineage_is_a_frame_of_its_steps() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = open(&folder);
+fn a_lineage_frame_has_one_row_per_step() {
+    let database = new_database();
     let run = start(&database, "training", 0);
     let registry = database.registry();
     let model = registry.create_model("churn").unwrap();

@@ -1,17 +1,17 @@
-//! Append, scan, seal and punch under every interleaving that loom finds, on the shipped sources
-//! of slots, words and the memory storage.
+//! Append, scan, seal and punch under every interleaving that loom finds, on the shipped code of
+//! slots, words and the memory storage.
 //!
-//! Built with `RUSTFLAGS="--cfg loom"` into a target folder of its own; without the flag there is
-//! nothing here. Of the library only the layers below the log are built then: the log's mutexes
-//! are not loom's, and a thread of the model must not block outside of it. So the order of steps
-//! of the sealer and the reader (protocol rules 14 and 18) is written down here once more; that the
-//! shipped one is the same is for the simulator to see, whose mutants break it.
+//! Built with `RUSTFLAGS="--cfg loom"` into a separate target folder. Without the flag this file is
+//! empty. With it, only the layers below the log are built: the log does not use loom's mutexes,
+//! and a thread of the model must not block outside of it. This file therefore repeats the order of
+//! steps of the sealer and the reader (protocol rules 14 and 18). The simulator checks the order in
+//! the shipped code with mutants that break it.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a panic fails the test"
 )]
 #![cfg(loom)]
 
@@ -28,19 +28,19 @@ use tracklite::storage::{MemoryFile, MemoryStorage, Region, Storage};
 
 const FILE: FileId = FileId(5);
 const SLOT_BYTES: usize = 32;
-/// One page of the memory storage under loom: the extent is given back with a single step.
+/// One page of the memory storage under loom, so that punching the extent is a single step.
 const EXTENT_BYTES: usize = 256;
 const EXTENT: u64 = 1024;
 const BLOCK: u64 = 512;
-/// Stands for the commit word of the frame that seals the extent.
+/// The word that serves as the commit word of the frame that seals the extent.
 const SEALED: WordPlace = WordPlace::Checkpoint;
 
 fn seed() -> SlotSeed {
     SlotSeed::new(FILE, 3, Incarnation(9))
 }
 
-/// A file whose pages are there before the threads begin: loom does not see the lock under which
-/// a page comes into being, and would call that a race.
+/// Creates a file with all its pages. Loom does not see the lock under which a page is created, and
+/// would report a race.
 fn file() -> MemoryFile {
     let file = MemoryFile::new();
     let storage = file.open();
@@ -61,14 +61,14 @@ fn append_point(region: &dyn Region, at: u32) {
     region.commit(at as usize * SLOT_BYTES, &words).unwrap();
 }
 
-/// A row of two values, as the log stores it.
+/// Stores a row of two values like the log does.
 fn append_row(region: &dyn Region, at: u32) {
     let values = [1.5_f64.to_bits(), 2.5_f64.to_bits(), 0, 0];
     let words = row_words(seed(), at, SeriesId(2), 7, 107, 2, &values);
     region.store_row(at as usize * SLOT_BYTES, &words, &values).unwrap();
 }
 
-/// Each entry that is found must be one that was logged; gives the slots in which entries begin.
+/// Checks that an entry equals a logged one, and returns the slots in which entries begin.
 fn check(at: u32, entry: &Entry<'_>) -> Vec<u32> {
     match *entry {
         Entry::Points(points) => {
@@ -89,7 +89,7 @@ fn check(at: u32, entry: &Entry<'_>) -> Vec<u32> {
     }
 }
 
-/// Scans the first `slots` slots from where the report ended; gives the slots with an entry.
+/// Scans up to slot `slots`, from where the last scan ended, and returns the slots with an entry.
 fn scan(storage: &MemoryStorage, slots: u32, report: &mut ScanReport) -> Vec<u32> {
     let mut found = Vec::new();
     let mut settled = 0;
@@ -114,16 +114,16 @@ fn is_sealed(storage: &MemoryStorage) -> bool {
     got == 8 && SEALED.decode(FILE, u64::from_le_bytes(bytes)) == Some(1)
 }
 
-/// What breaks the order of steps, to see that the model notices.
+/// A wrong order of steps that the model must detect.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
     PunchBeforeSealed,
-    NoSecondLook,
+    NoSecondCheck,
     AcknowledgedBeforeStored,
 }
 
-/// One point, then a row, while somebody scans.
+/// Appends a point and a row while another thread scans.
 fn append_and_scan(fault: Fault) {
     let file = file();
     let acknowledged = Arc::new(AtomicUsize::new(0));
@@ -141,25 +141,25 @@ fn append_and_scan(fault: Fault) {
     let storage = file.open();
     let known = acknowledged.load(Ordering::Acquire);
     let found = scan(&storage, 3, &mut ScanReport::default());
-    assert_eq!(found, (0..found.len() as u32).collect::<Vec<_>>(), "in order, without a hole");
-    assert!(found.len() >= known, "what was acknowledged is found");
+    assert_eq!(found, (0..found.len() as u32).collect::<Vec<_>>(), "entries must have no gap");
+    assert!(found.len() >= known, "an acknowledged entry is missing");
     writer.join().unwrap();
 }
 
 #[test]
-fn a_scan_finds_what_was_acknowledged_and_no_half() {
+fn a_scan_finds_all_acknowledged_entries_and_no_partial_ones() {
     bounded(3).check(|| append_and_scan(Fault::None));
 }
 
 #[test]
-#[should_panic(expected = "what was acknowledged is found")]
-fn a_promise_before_the_store_is_noticed() {
+#[should_panic(expected = "an acknowledged entry is missing")]
+fn an_acknowledgement_before_the_store_is_detected() {
     bounded(3).check(|| append_and_scan(Fault::AcknowledgedBeforeStored));
 }
 
-/// A poller goes on where its last scan found the end.
+/// The second scan continues where the first one ended.
 #[test]
-fn a_poller_finds_each_entry_once() {
+fn repeated_scans_find_each_entry_once() {
     bounded(3).check(|| {
         let file = file();
         let storage = file.open();
@@ -179,11 +179,11 @@ fn a_poller_finds_each_entry_once() {
     });
 }
 
-/// A point is appended, sealed into a block, and its extent punched, while somebody reads.
+/// Seals a point into a block and punches its extent while another thread reads.
 fn seal_and_read(fault: Fault) {
     let file = file();
     append_point(&*extent(&file.open()), 0);
-    // loom does not see the lock of the storage's pages: this is what it orders.
+    // This counter stands in for the lock of the pages, which loom does not see.
     let pages = Arc::new(AtomicUsize::new(0));
     let pages_of_sealer = Arc::clone(&pages);
     let storage = file.open();
@@ -207,36 +207,36 @@ fn seal_and_read(fault: Fault) {
     let storage = file.open();
     pages.fetch_add(1, Ordering::AcqRel);
     let found = scan(&storage, 1, &mut ScanReport::default());
-    if fault != Fault::NoSecondLook && is_sealed(&storage) {
+    if fault != Fault::NoSecondCheck && is_sealed(&storage) {
         let mut bytes = [0; 8];
         storage.read_at(BLOCK, &mut bytes).unwrap();
-        assert_eq!(f64::from_le_bytes(bytes), 0.5, "the block is whole when it is named");
+        assert_eq!(f64::from_le_bytes(bytes), 0.5, "a sealed block must be complete");
     } else {
-        assert_eq!(found, [0], "a point has vanished");
+        assert_eq!(found, [0], "a point is missing");
     }
     sealer.join().unwrap();
 }
 
 #[test]
-fn a_point_is_in_its_extent_or_in_a_block_that_is_named() {
+fn a_point_is_in_its_extent_or_in_a_sealed_block() {
     bounded(3).check(|| seal_and_read(Fault::None));
 }
 
 #[test]
-#[should_panic(expected = "a point has vanished")]
-fn a_punch_before_the_seal_is_noticed() {
+#[should_panic(expected = "a point is missing")]
+fn punching_before_sealing_is_detected() {
     bounded(3).check(|| seal_and_read(Fault::PunchBeforeSealed));
 }
 
 #[test]
-#[should_panic(expected = "a point has vanished")]
-fn a_reader_that_does_not_look_again_is_noticed() {
-    bounded(3).check(|| seal_and_read(Fault::NoSecondLook));
+#[should_panic(expected = "a point is missing")]
+fn a_reader_without_a_second_check_is_detected() {
+    bounded(3).check(|| seal_and_read(Fault::NoSecondCheck));
 }
 
-/// A process appends to its extent while another one seals its own and takes units behind it.
+/// One process appends to its extent while another one writes and punches the extent before it.
 #[test]
-fn writers_of_neighbouring_extents_do_not_meet() {
+fn writers_of_neighbouring_extents_do_not_interfere() {
     bounded(2).check(|| {
         let file = file();
         let storage = file.open();
@@ -254,7 +254,7 @@ fn writers_of_neighbouring_extents_do_not_meet() {
     });
 }
 
-/// Explores all interleavings with at most so many preemptions.
+/// Explores all interleavings with at most this many preemptions.
 fn bounded(preemptions: usize) -> loom::model::Builder {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(preemptions);

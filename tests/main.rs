@@ -1,10 +1,10 @@
-//! The tests of the public API and the program, in one binary, so that SQLite is linked once.
+//! Tests of the public API and the command line, in one binary so that SQLite is linked only once.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on has failed; helpers of tests are not known to clippy as such"
+    reason = "a panic fails the test, and clippy does not recognise test helpers"
 )]
 
 mod api;
@@ -15,6 +15,7 @@ mod bad_input;
 mod capture;
 #[cfg(feature = "cli")]
 mod cli;
+mod common;
 mod data_model;
 mod files;
 #[cfg(feature = "polars")]

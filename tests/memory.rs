@@ -1,16 +1,17 @@
-//! What a file says takes no more memory than what it holds, and little of that at a time.
+//! Memory use: large values are processed in pieces, and lengths read from a file are not trusted.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use tracklite::{Database, IndexPlace, Limits};
+use tracklite::{Database, Limits};
+
+use crate::common::{TestFolder, builder, noise, start_run};
 
 fn create(file: &Path) -> Database {
-    let builder = Database::builder().create(true).index(IndexPlace::InMemory);
-    builder.limits(Limits::unlimited()).open(file).unwrap()
+    builder().limits(Limits::unlimited()).open(file).unwrap()
 }
 
-/// Runs the program with only so much address space.
+/// Runs the program with a limited address space.
 fn run_within(mebibytes: u32, folder: &Path, arguments: &[&Path]) -> Output {
     let limit = format!("ulimit -v {} && exec \"$@\"", mebibytes * 1024);
     let mut command = Command::new("sh");
@@ -25,9 +26,9 @@ fn print_within(mebibytes: u32, folder: &Path, arguments: &[&Path]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A file of 20 runs, each with a tag of 6 MiB.
-fn large_tags(folder: &Path) -> PathBuf {
-    let file = folder.join("runs.tracklite");
+/// Creates a file of 20 runs, each with a tag of 6 MiB.
+fn large_tags(folder: &TestFolder) -> PathBuf {
+    let file = folder.file();
     let database = create(&file);
     let experiment = database.default_experiment().unwrap();
     let value = "x".repeat(6 * 1024 * 1024);
@@ -40,10 +41,10 @@ fn large_tags(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn large_tags_are_indexed_and_copied_few_at_a_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = large_tags(folder.path());
-    let copy = folder.path().join("copy.tracklite");
+fn large_tags_are_indexed_and_copied_in_pieces() {
+    let folder = TestFolder::new();
+    let file = large_tags(&folder);
+    let copy = folder.join("copy.tracklite");
     let query = Path::new("SELECT count(*) AS count FROM tags WHERE key = 'note'");
     for file in [&file, &copy] {
         let printed = print_within(100, folder.path(), &[Path::new("sql"), file, query]);
@@ -54,30 +55,16 @@ fn large_tags_are_indexed_and_copied_few_at_a_time() {
     }
 }
 
-/// Bytes that no compression shrinks.
-fn noise(count: usize) -> Vec<u8> {
-    let mut state = 1_u64;
-    let next = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33).to_le_bytes()
-    });
-    next.take(count.div_ceil(4))
-        .flat_map(|bytes| [bytes[0], bytes[1], bytes[2], bytes[3]])
-        .collect()
-}
-
 #[test]
-fn a_large_file_goes_in_and_out_a_piece_at_a_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, local) = (folder.path().join("runs.tracklite"), folder.path().join("large.bin"));
-    let run = create(&file).default_experiment().unwrap().start_run("").unwrap();
-    let id = PathBuf::from(run.id().to_string());
-    drop(run);
-    let bytes = noise(400 * 1024 * 1024);
+fn a_large_file_is_uploaded_and_downloaded_in_pieces() {
+    let folder = TestFolder::new();
+    let (file, local) = (folder.file(), folder.join("large.bin"));
+    let id = PathBuf::from(start_run(&create(&file), "").id().to_string());
+    let bytes = noise(400 * 1024 * 1024, 1);
     std::fs::write(&local, &bytes).unwrap();
     let (artifacts, put, get) = (Path::new("artifacts"), Path::new("put"), Path::new("get"));
     print_within(300, folder.path(), &[artifacts, put, &file, &id, &local]);
-    let back = folder.path().join("back");
+    let back = folder.join("back");
     let arguments = [artifacts, get, &file, &id, Path::new("large.bin"), Path::new("--to"), &back];
     std::fs::create_dir(&back).unwrap();
     print_within(300, folder.path(), &arguments);
@@ -86,16 +73,14 @@ fn a_large_file_goes_in_and_out_a_piece_at_a_time() {
 
 #[test]
 fn too_little_memory_for_an_upload_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, local) = (folder.path().join("runs.tracklite"), folder.path().join("some.bin"));
-    let run = create(&file).default_experiment().unwrap().start_run("").unwrap();
-    let id = PathBuf::from(run.id().to_string());
-    drop(run);
-    std::fs::write(&local, noise(24 * 1024 * 1024)).unwrap();
-    let words = [Path::new("artifacts"), Path::new("put"), &file, &id, &local];
-    // Where a thread finds no room depends on what came before it.
+    let folder = TestFolder::new();
+    let (file, local) = (folder.file(), folder.join("some.bin"));
+    let id = PathBuf::from(start_run(&create(&file), "").id().to_string());
+    std::fs::write(&local, noise(24 * 1024 * 1024, 1)).unwrap();
+    let arguments = [Path::new("artifacts"), Path::new("put"), &file, &id, &local];
+    // Each limit lets a different allocation or thread fail.
     for mebibytes in (80..260).step_by(6) {
-        let output = run_within(mebibytes, folder.path(), &words);
+        let output = run_within(mebibytes, folder.path(), &arguments);
         let message = String::from_utf8_lossy(&output.stderr);
         assert!(!message.contains("panicked"), "with {mebibytes} MiB: {message}");
         assert!(Database::verify(&file).unwrap().is_sound(), "with {mebibytes} MiB");
@@ -104,7 +89,7 @@ fn too_little_memory_for_an_upload_is_an_error() {
 
 #[cfg(feature = "internals")]
 #[test]
-fn a_unit_that_claims_to_be_long_is_read_in_pieces() {
+fn a_unit_with_a_large_claimed_length_is_read_in_pieces() {
     use std::fs::OpenOptions;
     use std::os::unix::fs::FileExt as _;
 
@@ -112,8 +97,8 @@ fn a_unit_that_claims_to_be_long_is_read_in_pieces() {
     use tracklite::internals::record::{Incarnation, Position};
     use tracklite::internals::{FIRST_CHAIN_UNIT, FileId, UNIT_BYTES, frame, unit_start};
 
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("runs.tracklite");
+    let folder = TestFolder::new();
+    let path = folder.file();
     let database = create(&path);
     let id = FileId(database.info().unwrap().file_id);
     database.close().unwrap();

@@ -1,4 +1,4 @@
-//! Sealing that fails half-way: what was logged stays, and no space is given back that holds it.
+//! Sealing that fails half-way: logged points stay, and the space that holds them is not freed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +8,8 @@ use tracklite::internals::storage::{
 };
 use tracklite::{Database, IndexPlace};
 
+use crate::common::{TestFolder, start_run};
+
 fn open(path: &Path, plan: &FaultPlan) -> Database {
     let storage = FileStorage::open(path, Access::ReadWrite, WritePath::Automatic).unwrap();
     let storage = Arc::new(FaultStorage::new(Arc::new(storage), plan));
@@ -15,17 +17,17 @@ fn open(path: &Path, plan: &FaultPlan) -> Database {
     builder.sync_interval(None).open_storage(path, storage).unwrap()
 }
 
-/// A sync fails after the frame that seals an extent; then more extents become full.
+/// Lets one call during sealing fail, then fills and seals more extents.
 #[test]
-fn a_failed_sync_never_makes_a_full_extent_pass_for_a_sealed_one() {
+fn no_point_is_lost_when_a_call_fails_during_sealing() {
     for kind in [CallKind::Sync, CallKind::Punch, CallKind::Write] {
         for nth in 1..12 {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("runs.tracklite");
+            let folder = TestFolder::new();
+            let path = folder.file();
             drop(Database::create(&path).unwrap());
             let plan = FaultPlan::new();
             let database = open(&path, &plan);
-            let run = database.default_experiment().unwrap().start_run("").unwrap();
+            let run = start_run(&database, "");
             let mut logged = 0_i64;
             let mut log = |count| {
                 for _ in 0..count {

@@ -1,5 +1,5 @@
-//! The example `sweep`, run as its users run it: by `cargo sweep`, in its short form; and what the
-//! whole one leaves, which `cargo xtask test sweep` runs.
+//! The example `sweep`, run by `cargo sweep --quick` like a user runs it, and the file of the full
+//! sweep, which `cargo xtask test sweep` runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,52 +7,54 @@ use std::process::Command;
 
 use tracklite::{Database, Run, RunId, RunRecord, RunStatus};
 
-/// How much a form of the sweep trains, as `examples/sweep` has it.
-struct Form {
+use crate::common::TestFolder;
+
+/// The size of a sweep, like in `examples/sweep`.
+struct Size {
     /// Passes over the data of each run.
     epochs: usize,
     /// Runs of each configuration.
     seeds: usize,
 }
 
-const QUICK: Form = Form { epochs: 20, seeds: 2 };
-const WHOLE: Form = Form { epochs: 100, seeds: 3 };
-/// The whole sweep has at least so many configurations, and so many workers beside the process that
-/// hands out the work.
+const QUICK: Size = Size { epochs: 20, seeds: 2 };
+const FULL: Size = Size { epochs: 100, seeds: 3 };
+/// The minimum number of configurations in the full sweep.
 const CONFIGURATIONS_MIN: usize = 16;
+/// The minimum number of workers in the full sweep, in addition to the coordinator.
 const WORKERS_MIN: usize = 4;
-/// The numbers of the records that a process writes when it opens the file for writing, and when it
-/// starts a run.
+/// The kind of the record that a process writes when it opens the file for writing.
 const WRITER_OPENED: u64 = 1;
+/// The kind of the record that a process writes when it starts a run.
 const RUN_STARTED: u64 = 48;
 
-/// Images that are trained on.
+/// The number of training images.
 const TRAIN_IMAGES: usize = 1297;
 
-/// A file in a folder of its own, the short sweep's output lines, and what it said on the way.
+/// A quick sweep into a file of its own, with its lines of output and its messages.
 struct Sweep {
-    _folder: tempfile::TempDir,
+    _folder: TestFolder,
     file: PathBuf,
     lines: Vec<String>,
-    notes: String,
+    messages: String,
 }
 
 impl Sweep {
     fn run(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("runs.tracklite");
-        let mut sweep = Sweep { _folder: folder, file, lines: Vec::new(), notes: String::new() };
+        let folder = TestFolder::new();
+        let file = folder.file();
+        let mut sweep = Sweep { _folder: folder, file, lines: Vec::new(), messages: String::new() };
         sweep.run_again(options);
         sweep
     }
 
-    /// Once more into the same file.
+    /// Runs another sweep into the same file.
     fn run_again(&mut self, options: &[&str]) {
         let mut command = Command::new(env!("CARGO"));
         command.args(["sweep", "--quick", "--file"]).arg(&self.file).args(options);
         let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-        self.notes = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{}: {}", output.status, self.notes);
+        self.messages = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{}: {}", output.status, self.messages);
         let text = String::from_utf8(output.stdout).unwrap();
         self.lines = text.lines().map(str::to_owned).collect();
     }
@@ -70,17 +72,16 @@ fn param(run: &RunRecord, key: &str) -> usize {
     run.params[key].parse().unwrap()
 }
 
-/// Every point of a finished run: each step and each epoch once, in order, as often as its params
-/// ask for.
+/// Checks that a finished run has each step and each epoch exactly once and in order.
 fn check_points(run: &Run, epochs: usize) {
     let record = run.record().unwrap();
     let steps_per_epoch = TRAIN_IMAGES.div_ceil(param(&record, "batch_size"));
     for key in ["loss", "accuracy", "learning_rate", "gradient_norm"] {
         let history = run.history(key).unwrap();
         let expected = 0..(steps_per_epoch * epochs) as i64;
-        // Not assert_eq: hundreds of steps say less than where they part.
-        let apart = expected.clone().zip(&history.steps).find(|(due, found)| due != *found);
-        assert!(apart.is_none(), "{key}: (due, found) {apart:?}");
+        // Report only the first difference, because there are hundreds of steps.
+        let difference = expected.clone().zip(&history.steps).find(|(due, found)| due != *found);
+        assert!(difference.is_none(), "{key}: (expected, found) {difference:?}");
         assert_eq!(history.len(), expected.count(), "{key}");
         assert!(history.values.iter().all(|value| value.is_finite()), "{key}");
     }
@@ -93,15 +94,15 @@ fn check_points(run: &Run, epochs: usize) {
     }
 }
 
-/// Checks all runs of the file; gives those that stand for a configuration.
-fn check_file(file: &Path, finished: usize, form: &Form) -> Vec<RunId> {
+/// Checks all runs in the file, and returns the parent run of each configuration.
+fn check_file(file: &Path, finished: usize, size: &Size) -> Vec<RunId> {
     let database = Database::open_read_only(file).unwrap();
     let runs = database.runs().unwrap();
     let seeds = runs.iter().filter(|run| run.info.parent.is_some());
     let seeds = seeds.filter(|run| run.info.status == RunStatus::Finished).collect::<Vec<_>>();
     assert_eq!(seeds.len(), finished);
     for run in &seeds {
-        check_points(&database.run(run.info.id).unwrap(), form.epochs);
+        check_points(&database.run(run.info.id).unwrap(), size.epochs);
         assert_eq!(run.tags["dataset"], "optdigits");
         assert!(run.tags.contains_key("tracklite.command"), "{:?}", run.tags);
     }
@@ -116,14 +117,14 @@ fn check_file(file: &Path, finished: usize, form: &Form) -> Vec<RunId> {
             assert!(tags.iter().all(|(ours, theirs)| ours == theirs), "{tags:?}");
         }
         let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
-        assert_eq!(accuracies.len(), form.seeds);
+        assert_eq!(accuracies.len(), size.seeds);
         assert!((parent.metrics["test_accuracy_mean"].value - mean).abs() < 1e-12);
     }
     parents.iter().map(|run| run.info.id).collect()
 }
 
-/// The leaderboard has a line for each configuration, best first; then come the path alone, the
-/// size, and the commands.
+/// Checks the output: a leaderboard with the best configuration first, then the path on a line of
+/// its own, the size, and the commands.
 fn check_output(sweep: &Sweep, points: u64, parents: &[RunId]) {
     let lines = &sweep.lines;
     let path = lines.iter().position(|line| Path::new(line) == sweep.file).unwrap();
@@ -140,7 +141,7 @@ fn check_output(sweep: &Sweep, points: u64, parents: &[RunId]) {
     assert!(lines[path + 4].ends_with(&format!("cargo tracklite runs {}", sweep.file.display())));
 }
 
-/// The number of points of one short sweep, its four runs and two summaries.
+/// Returns the number of points of one quick sweep: four runs and two summaries.
 fn points_of_one() -> u64 {
     let steps = [32, 64].map(|batch| 2 * QUICK.epochs * TRAIN_IMAGES.div_ceil(batch));
     let epochs = 4 * QUICK.epochs;
@@ -148,35 +149,36 @@ fn points_of_one() -> u64 {
 }
 
 #[test]
-fn trains_logs_and_ranks() {
+fn a_sweep_trains_logs_and_ranks_its_runs() {
     let mut sweep = Sweep::run(&[]);
     let parents = check_file(&sweep.file, 4, &QUICK);
     assert_eq!((parents.len(), sweep.runs().len()), (2, 6));
     check_output(&sweep, points_of_one(), &parents);
 
+    // A second sweep appends to the same file.
     sweep.run_again(&["--workers", "2"]);
-    assert!(sweep.notes.contains("has 6 runs already"), "{}", sweep.notes);
+    assert!(sweep.messages.contains("has 6 runs already"), "{}", sweep.messages);
     let parents = check_file(&sweep.file, 8, &QUICK);
     assert_eq!((parents.len(), sweep.runs().len()), (4, 12));
     check_output(&sweep, 2 * points_of_one(), &parents);
 }
 
 #[test]
-fn a_killed_worker_loses_nothing() {
-    let was_hit = |sweep: &Sweep| sweep.notes.contains("is_alive");
-    // On a busy machine a worker may be done before the kill reaches it; then nobody is killed.
+fn a_killed_worker_loses_no_points() {
+    let has_killed = |sweep: &Sweep| sweep.messages.contains("is_alive");
+    // On a busy machine a worker may finish before it is killed.
     let mut sweeps = (0..5).map(|_| Sweep::run(&["--kill"]));
-    let sweep = sweeps.find(was_hit).expect("no worker was hit in its work");
+    let sweep = sweeps.find(has_killed).expect("a worker that is killed before it finishes");
     check_file(&sweep.file, 4, &QUICK);
     let runs = sweep.runs();
     assert_eq!(count(&runs, |run| run.info.status == RunStatus::Finished), 6);
     assert_eq!((count(&runs, |run| run.info.status == RunStatus::Killed), runs.len()), (1, 7));
-    assert!(sweep.notes.contains("is_alive is false"), "{}", sweep.notes);
-    assert!(sweep.notes.contains("nothing is lost"), "{}", sweep.notes);
+    assert!(sweep.messages.contains("is_alive is false"), "{}", sweep.messages);
+    assert!(sweep.messages.contains("nothing is lost"), "{}", sweep.messages);
 }
 
-/// What records of this kind say under this name, by `tracklite dump`.
-fn told(file: &Path, kind: u64, name: &str) -> BTreeSet<String> {
+/// Returns the distinct values of a field in all records of a kind, read by `tracklite dump`.
+fn values_of(file: &Path, kind: u64, field: &str) -> BTreeSet<String> {
     let mut command = Command::new(env!("CARGO"));
     command.args(["tracklite", "dump", "--json"]).arg(file).current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = command.output().unwrap();
@@ -185,14 +187,14 @@ fn told(file: &Path, kind: u64, name: &str) -> BTreeSet<String> {
     let records = frames.flat_map(|frame| frame["records"].as_array().unwrap());
     let records = records.filter(|record| record["kind"] == kind);
     let values = records.map(|record| {
-        let (_, rest) = record["text"].as_str().unwrap().split_once(name).unwrap();
+        let (_, rest) = record["text"].as_str().unwrap().split_once(field).unwrap();
         rest.split(',').next().unwrap().to_owned()
     });
     values.collect()
 }
 
 #[test]
-#[ignore = "looks at what `cargo xtask test sweep` has made, in TRACKLITE_SWEEP_FILE"]
+#[ignore = "needs the file that `cargo xtask test sweep` names in TRACKLITE_SWEEP_FILE"]
 fn the_whole_sweep_is_in_its_file() {
     let file = std::env::var_os("TRACKLITE_SWEEP_FILE").map(PathBuf::from).unwrap();
     let database = Database::open_read_only(&file).unwrap();
@@ -201,7 +203,7 @@ fn the_whole_sweep_is_in_its_file() {
     assert!(parents.len() >= CONFIGURATIONS_MIN, "{} configurations", parents.len());
     let different = parents.iter().map(|run| &run.params).collect::<BTreeSet<_>>();
     assert_eq!(different.len(), parents.len(), "a configuration was tried twice");
-    check_file(&file, parents.len() * WHOLE.seeds, &WHOLE);
+    check_file(&file, parents.len() * FULL.seeds, &FULL);
     let mut seeds = BTreeMap::<RunId, BTreeSet<usize>>::new();
     for run in &runs {
         let Some(parent) = run.info.parent else { continue };
@@ -209,16 +211,16 @@ fn the_whole_sweep_is_in_its_file() {
         assert!(settings.iter().all(|(key, value)| &run.params[key] == value), "{:?}", run.params);
         seeds.entry(parent).or_default().insert(param(run, "seed"));
     }
-    let all = (0..WHOLE.seeds).collect::<BTreeSet<_>>();
-    assert!(seeds.len() == parents.len() && seeds.values().all(|it| *it == all), "{seeds:?}");
-    for (kind, name) in [(WRITER_OPENED, " process: "), (RUN_STARTED, " incarnation: ")] {
-        let writers = told(&file, kind, name);
-        assert!(writers.len() > WORKERS_MIN, "records {kind} of these alone: {writers:?}");
+    let all = (0..FULL.seeds).collect::<BTreeSet<_>>();
+    assert!(seeds.len() == parents.len() && seeds.values().all(|seeds| *seeds == all), "{seeds:?}");
+    for (kind, field) in [(WRITER_OPENED, " process: "), (RUN_STARTED, " incarnation: ")] {
+        let writers = values_of(&file, kind, field);
+        assert!(writers.len() > WORKERS_MIN, "too few writers of records {kind}: {writers:?}");
     }
 }
 
 #[test]
-fn refuses_what_it_does_not_know() {
+fn an_unknown_argument_is_an_error() {
     let mut command = Command::new(env!("CARGO"));
     command.args(["sweep", "--quik"]).current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = command.output().unwrap();

@@ -97,11 +97,34 @@ fn the_first_examples_of_the_readme_are_those_that_run() {
     assert_eq!(first_block("a\n```rust\nfn f() {}\n```\n", "rust"), "fn f() {}\n");
     let readme = source::read(&source::root().join("README.md"));
     let before = readme.split("```python").next().unwrap_or_default();
-    assert!(before.lines().count() < 20, "the first example begins within 20 lines");
+    assert!(before.lines().count() < 30, "the first example begins within 30 lines");
+    assert!(readme.lines().count() <= 160, "the README has more than 160 lines");
     for (language, file) in [("python", "examples/first.py"), ("rust", "examples/first.rs")] {
         let example = source::read(&source::root().join(file));
         let block = first_block(&readme, language);
         assert!(block.len() > 100 && example.ends_with(block), "{file} is another example");
+    }
+}
+
+#[test]
+fn the_python_readme_begins_like_the_readme() {
+    let readme = source::read(&source::root().join("README.md"));
+    let (shared, _) = readme.split_once("\n## Rust and the shell\n").expect("the heading exists");
+    let python = source::read(&source::root().join("python/README.md"));
+    assert!(shared.contains("```python") && python.starts_with(shared), "copy the first part");
+}
+
+#[test]
+fn the_chart_shows_only_numbers_of_the_benchmarks() {
+    let benchmarks = source::read(&source::root().join("docs/benchmarks.md"));
+    let chart = source::read(&source::root().join("docs/chart.svg"));
+    let values = chart.split("class=\"value\"").skip(1);
+    let values = values.filter_map(|rest| rest.split(['>', '<']).nth(1));
+    let values: Vec<&str> = values.collect();
+    assert!(values.len() > 10, "the chart has {} numbers", values.len());
+    for value in values {
+        let cell = format!("| {value} |");
+        assert!(benchmarks.contains(&cell), "docs/benchmarks.md lacks {cell}: run docs/chart.py");
     }
 }
 

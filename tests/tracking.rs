@@ -1,54 +1,35 @@
 //! The rules of experiments, runs, params, tags and metrics, one by one.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-
 use tracklite::{
-    Database, ErrorKind, ExperimentId, IndexPlace, Lifecycle, MetricPoint, RunId, RunStatus, Step,
-    Timestamp,
+    Database, ErrorKind, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus, Step, Timestamp,
 };
 
-fn open(path: &Path) -> Database {
-    Database::builder().create(true).index(IndexPlace::InMemory).open(path).unwrap()
-}
-
-/// A new database, in a folder that goes with it.
-fn new() -> (tempfile::TempDir, Database) {
-    let folder = tempfile::tempdir().unwrap();
-    let database = open(&folder.path().join("runs.tracklite"));
-    (folder, database)
-}
-
-fn kind<T: std::fmt::Debug>(result: tracklite::Result<T>) -> ErrorKind {
-    result.unwrap_err().kind()
-}
+use crate::common::{TestDatabase, error_kind, start_run};
 
 #[test]
-fn the_default_experiment_is_always_there() {
-    let (_folder, database) = new();
+fn the_default_experiment_always_exists() {
+    let database = TestDatabase::new();
     let default = database.default_experiment().unwrap();
     assert_eq!(default.id(), ExperimentId::DEFAULT);
     assert_eq!(default.info().unwrap().path, "Default");
     assert_eq!(database.experiment("Default").unwrap().id(), ExperimentId::DEFAULT);
-    assert_eq!(kind(default.delete()), ErrorKind::InvalidState);
+    assert_eq!(error_kind(default.delete()), ErrorKind::InvalidState);
     assert_eq!(default.info().unwrap().lifecycle, Lifecycle::Active);
 }
 
 #[test]
-fn an_experiment_is_deleted_and_restored_with_its_runs() {
-    let (_folder, database) = new();
+fn runs_are_deleted_and_restored_with_their_experiment() {
+    let database = TestDatabase::new();
     let experiment = database.experiment("/team/churn").unwrap();
     let run = experiment.start_run("one").unwrap();
-    assert_eq!(kind(experiment.restore()), ErrorKind::NotFound);
+    assert_eq!(error_kind(experiment.restore()), ErrorKind::NotFound);
     experiment.delete().unwrap();
     let found = database.find_experiment("/team/churn").unwrap().unwrap();
     assert_eq!(found.info().unwrap().lifecycle, Lifecycle::Deleted);
     assert_eq!(run.info().unwrap().lifecycle, Lifecycle::Deleted);
     assert!(database.runs().unwrap().is_empty());
-    assert_eq!(kind(experiment.set_tag("a", "b")), ErrorKind::InvalidState);
-    assert_eq!(kind(experiment.rename("/team/other")), ErrorKind::InvalidState);
     let other = database.experiment("/team/other").unwrap();
-    assert_eq!(kind(other.rename("/team/churn")), ErrorKind::AlreadyExists);
     experiment.restore().unwrap();
     assert_eq!(run.info().unwrap().lifecycle, Lifecycle::Active);
     assert_eq!(experiment.runs().unwrap().len(), 1);
@@ -56,24 +37,42 @@ fn an_experiment_is_deleted_and_restored_with_its_runs() {
 }
 
 #[test]
+fn a_deleted_experiment_keeps_its_path_and_cannot_be_changed() {
+    let database = TestDatabase::new();
+    let experiment = database.experiment("/team/churn").unwrap();
+    experiment.start_run("one").unwrap();
+    experiment.delete().unwrap();
+    assert_eq!(error_kind(experiment.set_tag("a", "b")), ErrorKind::InvalidState);
+    assert_eq!(error_kind(experiment.rename("/team/other")), ErrorKind::InvalidState);
+    let other = database.experiment("/team/other").unwrap();
+    assert_eq!(error_kind(other.rename("/team/churn")), ErrorKind::AlreadyExists);
+}
+
+#[test]
 fn a_renamed_experiment_frees_its_path() {
-    let (_folder, database) = new();
+    let database = TestDatabase::new();
     let first = database.experiment("/a").unwrap();
     first.rename("/a").unwrap();
     first.rename("/b").unwrap();
     assert!(database.find_experiment("/a").unwrap().is_none());
     assert_ne!(database.experiment("/a").unwrap().id(), first.id());
     assert_eq!(database.experiment("/b").unwrap().id(), first.id());
+}
+
+#[test]
+fn tags_of_an_experiment_can_be_replaced_and_deleted() {
+    let database = TestDatabase::new();
+    let first = database.experiment("/a").unwrap();
     first.set_tag("owner", "me").unwrap();
     first.set_tag("owner", "you").unwrap();
     assert_eq!(first.tags().unwrap()["owner"], "you");
     first.delete_tag("owner").unwrap();
-    assert_eq!(kind(first.delete_tag("owner")), ErrorKind::NotFound);
+    assert_eq!(error_kind(first.delete_tag("owner")), ErrorKind::NotFound);
 }
 
 #[test]
-fn a_run_without_a_name_gets_one() {
-    let (_folder, database) = new();
+fn a_run_without_a_name_gets_a_generated_one() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let names: BTreeSet<String> =
         (0..20).map(|_| experiment.start_run("").unwrap().name().unwrap()).collect();
@@ -83,15 +82,21 @@ fn a_run_without_a_name_gets_one() {
         let [adjective, noun, number] = parts[..] else { panic!("{name}") };
         assert!(!adjective.is_empty() && !noun.is_empty() && number.parse::<u16>().is_ok());
     }
-    let run = experiment.start_run("baseline").unwrap();
-    run.set_name("second").unwrap();
-    assert_eq!(run.name().unwrap(), "second");
-    assert_eq!(kind(run.set_name(" ")), ErrorKind::InvalidInput);
 }
 
 #[test]
-fn a_run_is_nested_in_one_that_is_there() {
-    let (_folder, database) = new();
+fn a_run_can_be_renamed() {
+    let database = TestDatabase::new();
+    let experiment = database.default_experiment().unwrap();
+    let run = experiment.start_run("baseline").unwrap();
+    run.set_name("second").unwrap();
+    assert_eq!(run.name().unwrap(), "second");
+    assert_eq!(error_kind(run.set_name(" ")), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_nested_run_needs_an_existing_active_parent() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let parent = experiment.start_run("parent").unwrap();
     let children: Vec<RunId> = (0..3)
@@ -101,23 +106,29 @@ fn a_run_is_nested_in_one_that_is_there() {
         .collect();
     assert_eq!(parent.children().unwrap(), children);
     let unknown = experiment.new_run().parent(RunId::from_bits(1)).start();
-    assert_eq!(kind(unknown), ErrorKind::NotFound);
+    assert_eq!(error_kind(unknown), ErrorKind::NotFound);
     let id = parent.id();
     parent.delete().unwrap();
-    assert_eq!(kind(experiment.new_run().parent(id).start()), ErrorKind::InvalidState);
+    assert_eq!(error_kind(experiment.new_run().parent(id).start()), ErrorKind::InvalidState);
     let child = database.run(children[0]).unwrap();
-    assert_eq!(child.info().unwrap().lifecycle, Lifecycle::Active, "children stay");
+    assert_eq!(child.info().unwrap().lifecycle, Lifecycle::Active, "children must stay active");
 }
 
 #[test]
-fn a_refused_run_leaves_nothing() {
-    let (_folder, database) = new();
+fn a_rejected_run_is_not_started() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let twice = experiment.new_run().param("a", 1).param("a", 2).start();
-    assert_eq!(kind(twice), ErrorKind::InvalidInput);
-    assert_eq!(kind(experiment.new_run().param("", 1).start()), ErrorKind::InvalidInput);
-    assert_eq!(kind(experiment.new_run().tag("a*", 1).start()), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(twice), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(experiment.new_run().param("", 1).start()), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(experiment.new_run().tag("a*", 1).start()), ErrorKind::InvalidInput);
     assert!(database.all_runs().unwrap().is_empty());
+}
+
+#[test]
+fn a_run_can_be_started_with_a_time_params_and_tags() {
+    let database = TestDatabase::new();
+    let experiment = database.default_experiment().unwrap();
     let started = Timestamp::from_millis(1_000).unwrap();
     let run = experiment.new_run().name("old").started(started).param("a", 1).param("a", 1);
     let run = run.params([("b", 0.5)]).tags([("t", "x")]).start().unwrap();
@@ -127,9 +138,9 @@ fn a_refused_run_leaves_nothing() {
 }
 
 #[test]
-fn steps_are_kept_as_they_are_and_counted_when_none_is_given() {
-    let (_folder, database) = new();
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
+fn given_steps_are_stored_unchanged() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     let at = |nanos| Timestamp::from_nanos(nanos);
     let metric = run.metric("loss").unwrap();
     let steps = [5, 5, i64::MIN, -1, i64::MAX, 5];
@@ -137,6 +148,13 @@ fn steps_are_kept_as_they_are_and_counted_when_none_is_given() {
         metric.log_at(0.5, step, at(time)).unwrap();
     }
     assert_eq!(run.history("loss").unwrap().steps, steps);
+}
+
+#[test]
+fn missing_steps_follow_the_last_one() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
+    let at = |nanos| Timestamp::from_nanos(nanos);
     let counted = run.metric("counted").unwrap();
     counted.log_at(1.0, Step::NEXT, at(0)).unwrap();
     counted.log_at(1.0, Step::NEXT, at(1)).unwrap();
@@ -151,9 +169,9 @@ fn steps_are_kept_as_they_are_and_counted_when_none_is_given() {
 }
 
 #[test]
-fn a_point_without_a_time_is_logged_now() {
-    let (_folder, database) = new();
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
+fn a_point_without_a_time_gets_the_current_time() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     let before = Timestamp::now();
     run.log_metric("loss", 1.0, 0).unwrap();
     run.log_metrics(&[("a", 1.0)], 0).unwrap();
@@ -165,9 +183,9 @@ fn a_point_without_a_time_is_logged_now() {
 }
 
 #[test]
-fn the_latest_point_is_the_greatest_by_step_time_and_value() {
-    let (folder, database) = new();
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
+fn the_latest_point_is_the_maximum_by_step_time_and_value() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     let point = |step, time, value| MetricPoint { step, time: Timestamp::from_nanos(time), value };
     let cases: [(&str, Vec<MetricPoint>, usize); 5] = [
         ("step", vec![point(3, 1, 0.0), point(2, 9, 9.0)], 0),
@@ -189,15 +207,15 @@ fn the_latest_point_is_the_greatest_by_step_time_and_value() {
         }
     };
     check(&database);
-    let copy = folder.path().join("sealed.tracklite");
+    let copy = database.folder().join("sealed.tracklite");
     database.backup(&copy).unwrap();
     check(&Database::open_read_only(&copy).unwrap());
 }
 
 #[test]
-fn statistics_count_what_is_a_number() {
-    let (_folder, database) = new();
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
+fn statistics_ignore_nan_except_for_its_count() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     for (step, value) in [(4, 1.0), (-3, 2.0), (4, f64::NAN), (0, 6.0)] {
         run.log_metric("loss", value, step).unwrap();
     }
@@ -210,39 +228,60 @@ fn statistics_count_what_is_a_number() {
 }
 
 #[test]
-fn a_resumed_run_lives_as_long_as_who_resumed_it() {
-    let (folder, database) = new();
-    let path = folder.path().join("runs.tracklite");
-    let id = database.default_experiment().unwrap().start_run("").unwrap().id();
-    assert!(database.run(id).unwrap().is_alive().unwrap(), "dropping a handle ends nothing");
-    database.close().unwrap();
-    let database = open(&path);
+fn a_run_is_alive_until_its_process_closes_the_database() {
+    let database = TestDatabase::new();
+    let id = start_run(&database, "").id();
+    assert!(database.run(id).unwrap().is_alive().unwrap(), "dropping a handle must not end it");
+    let database = database.reopen();
     let run = database.run(id).unwrap();
     assert!(!run.is_alive().unwrap());
-    assert_eq!(run.info().unwrap().status, RunStatus::Running, "it stays what was written");
-    drop(run);
+    assert_eq!(run.info().unwrap().status, RunStatus::Running, "the stored status must stay");
+}
+
+#[test]
+fn a_resumed_run_is_alive_while_its_status_is_running() {
+    let database = TestDatabase::new();
+    let id = start_run(&database, "").id();
+    let database = database.reopen();
     let resumed = database.resume_run(id).unwrap();
     assert!(resumed.is_alive().unwrap());
     resumed.set_status(RunStatus::Scheduled).unwrap();
-    assert!(!resumed.is_alive().unwrap(), "only a running one is alive");
+    assert!(!resumed.is_alive().unwrap(), "only a running run is alive");
     resumed.set_status(RunStatus::Running).unwrap();
     let handle = resumed.clone();
     resumed.finish_as(RunStatus::Failed).unwrap();
     assert!(!handle.is_alive().unwrap());
-    assert_eq!(kind(handle.set_tag("a", "b")), ErrorKind::InvalidState);
-    assert_eq!(kind(handle.clone().finish_as(RunStatus::Running)), ErrorKind::InvalidInput);
-    drop(handle);
+}
+
+#[test]
+fn other_handles_of_a_finished_run_cannot_write() {
+    let database = TestDatabase::new();
+    let id = start_run(&database, "").id();
+    let database = database.reopen();
+    let resumed = database.resume_run(id).unwrap();
+    let handle = resumed.clone();
+    resumed.finish_as(RunStatus::Failed).unwrap();
+    assert_eq!(error_kind(handle.set_tag("a", "b")), ErrorKind::InvalidState);
+    assert_eq!(error_kind(handle.clone().finish_as(RunStatus::Running)), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_deleted_run_can_be_resumed_only_after_it_is_restored() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
+    let id = run.id();
+    run.finish_as(RunStatus::Failed).unwrap();
     database.delete_run(id).unwrap();
-    assert_eq!(kind(database.resume_run(id)), ErrorKind::InvalidState);
+    assert_eq!(error_kind(database.resume_run(id)), ErrorKind::InvalidState);
     database.delete_run(id).unwrap();
     database.restore_run(id).unwrap();
     assert_eq!(database.resume_run(id).unwrap().info().unwrap().ended, None);
 }
 
 #[test]
-fn a_run_that_logs_again_after_its_end_is_not_alive_by_that() {
-    let (_folder, database) = new();
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
+fn logging_to_a_finished_run_does_not_make_it_alive() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     let id = run.id();
     run.finish().unwrap();
     let again = database.run(id).unwrap();
@@ -253,20 +292,19 @@ fn a_run_that_logs_again_after_its_end_is_not_alive_by_that() {
 }
 
 #[test]
-fn many_handles_of_a_run_define_its_metrics_once() {
-    let (folder, database) = new();
-    let path = folder.path().join("runs.tracklite");
-    let id = database.default_experiment().unwrap().start_run("").unwrap().id();
+fn many_handles_of_a_run_define_each_metric_once() {
+    let database = TestDatabase::new();
+    let id = start_run(&database, "").id();
     let log = |step| {
         let run = database.run(id).unwrap();
         run.log_metric("loss", 0.5, step).unwrap();
         run.log_metrics(&[("a", 1.0), ("b", 2.0)], step).unwrap();
     };
     log(0);
-    let frames = || Database::verify(&path).unwrap().frames;
+    let frames = || Database::verify(database.path()).unwrap().frames;
     let before = frames();
     (1..1000).for_each(log);
-    // Only what sealing in the background writes.
+    // Only background sealing may write frames.
     assert!(frames() < before + 20, "{before} frames became {}", frames());
     let run = database.run(id).unwrap();
     for key in ["loss", "a", "b"] {
@@ -275,9 +313,9 @@ fn many_handles_of_a_run_define_its_metrics_once() {
 }
 
 #[test]
-fn handles_are_used_by_many_threads() {
-    let (_folder, database) = new();
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
+fn handles_can_be_shared_by_threads() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     let metric = run.metric("shared").unwrap();
     std::thread::scope(|scope| {
         for thread in 0..4 {
@@ -296,27 +334,28 @@ fn handles_are_used_by_many_threads() {
 }
 
 #[test]
-fn salvage_takes_a_lost_definition_from_the_blocks() {
-    let (folder, database) = new();
-    let path = folder.path().join("runs.tracklite");
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
+fn salvage_restores_a_lost_definition_from_the_blocks() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     let id = run.id();
     run.log_metrics(&[("loss", 0.5), ("accuracy", 0.25)], 3).unwrap();
     run.log_metric("loss", 0.125, 4).unwrap();
     drop(run);
-    database.close().unwrap();
-    let mut defining = None;
+    let folder = database.close();
+    let path = folder.file();
+    let mut definition = None;
     let damages = Database::frames(&path, |frame| {
-        if frame.records.iter().any(|it| it.text.starts_with("SeriesDefined")) {
-            defining.get_or_insert(frame.position);
+        if frame.records.iter().any(|record| record.text.starts_with("SeriesDefined")) {
+            definition.get_or_insert(frame.position);
         }
         Ok(())
     });
     assert_eq!(damages.unwrap(), []);
     let mut bytes = std::fs::read(&path).unwrap();
-    bytes[usize::try_from(defining.unwrap()).unwrap() + 20] ^= 1;
+    bytes[usize::try_from(definition.unwrap()).unwrap() + 20] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    let out = folder.path().join("saved.tracklite");
+
+    let out = folder.join("saved.tracklite");
     let report = Database::salvage(&path, &out).unwrap();
     assert_eq!((report.runs, report.points), (1, 3), "{report:?}");
     let saved = Database::open_read_only(&out).unwrap();
@@ -327,8 +366,8 @@ fn salvage_takes_a_lost_definition_from_the_blocks() {
 }
 
 #[test]
-fn of_many_that_delete_a_tag_one_does() {
-    let (_folder, database) = new();
+fn one_of_several_concurrent_deletions_of_a_tag_succeeds() {
+    let database = TestDatabase::new();
     let experiment = database.experiment("/shared").unwrap();
     for round in 0..20 {
         experiment.set_tag("owner", round).unwrap();

@@ -1,4 +1,4 @@
-//! What a vacuum leaves as it was, and counting while others seal.
+//! File attributes across a vacuum, automatic vacuums, and counting points during sealing.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -7,17 +7,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use rustix::fs::XattrFlags;
-use tracklite::{Database, IndexPlace};
+use tracklite::Database;
 
-fn open(path: &Path) -> Database {
-    let builder = Database::builder().create(true).background(false).index(IndexPlace::InMemory);
-    builder.sync_interval(None).open(path).unwrap()
-}
+use crate::common::{
+    TestDatabase, TestFolder, open_quietly, open_read_only, quiet_builder, start_run,
+};
 
-/// Logs and seals so much that most of the file is holes.
+/// Logs and seals enough points to make most of the file holes.
 fn fill(path: &Path) {
-    let database = open(path);
-    let run = database.default_experiment().unwrap().start_run("long").unwrap();
+    let database = open_quietly(path);
+    let run = start_run(&database, "long");
     let metric = run.metric("loss").unwrap();
     (0..700_000).for_each(|step| metric.log(0.5, step).unwrap());
     database.tick().unwrap();
@@ -31,32 +30,33 @@ fn is_root() -> bool {
 
 #[test]
 fn a_vacuum_keeps_mode_owner_and_attributes() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("runs.tracklite");
-    open(&file).close().unwrap();
+    let folder = TestFolder::new();
+    let file = folder.file();
+    open_quietly(&file).close().unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     if is_root() {
         chown(&file, Some(65_534), Some(65_533)).unwrap();
     }
-    // Not every file system has attributes.
-    let has_one = rustix::fs::setxattr(&file, "user.note", b"kept", XattrFlags::empty()).is_ok();
-    let facts = |path: &Path| fs::metadata(path).map(|it| (it.mode(), it.uid(), it.gid())).unwrap();
-    let before = (facts(&file), fs::metadata(&file).unwrap().ino());
+    // Some file systems do not support extended attributes.
+    let has_xattr = rustix::fs::setxattr(&file, "user.note", b"kept", XattrFlags::empty()).is_ok();
+    let before = fs::metadata(&file).unwrap();
     Database::vacuum(&file).unwrap();
-    assert_eq!(facts(&file), before.0);
-    assert_ne!(fs::metadata(&file).unwrap().ino(), before.1);
+    let after = fs::metadata(&file).unwrap();
+    let attributes = |file: &fs::Metadata| (file.mode(), file.uid(), file.gid());
+    assert_eq!(attributes(&after), attributes(&before));
+    assert_ne!(after.ino(), before.ino());
     let mut value = [0; 16];
     let kept = rustix::fs::getxattr(&file, "user.note", &mut value[..]);
-    assert_eq!(kept.ok().map(|length| value[..length].to_vec()), has_one.then(|| b"kept".into()));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(kept.ok().map(|length| value[..length].to_vec()), has_xattr.then(|| b"kept".into()));
+    assert_eq!(folder.entries(), 1);
 }
 
 #[test]
-fn a_file_of_somebody_else_is_not_vacuumed_unasked() {
-    let folder = tempfile::tempdir().unwrap();
+fn a_file_of_another_user_is_not_vacuumed_automatically() {
+    let folder = TestFolder::new();
     let length = |owner| {
-        let file = folder.path().join(format!("{owner:?}"));
-        open(&file).close().unwrap();
+        let file = folder.join(&format!("{owner:?}"));
+        open_quietly(&file).close().unwrap();
         chown(&file, owner, None).unwrap();
         fill(&file);
         assert!(Database::verify(&file).unwrap().is_sound());
@@ -72,15 +72,15 @@ fn a_file_of_somebody_else_is_not_vacuumed_unasked() {
 
 #[test]
 fn points_are_counted_once_while_they_are_sealed() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("runs.tracklite");
-    let run = open(&file).default_experiment().unwrap().start_run("busy").unwrap().id();
+    let folder = TestFolder::new();
+    let file = folder.file();
+    let run = start_run(&open_quietly(&file), "busy").id();
     let (logged, is_done) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
-            // What is closed is sealed. So few that the file is not vacuumed meanwhile.
+            // Closing seals the points. They are too few to trigger a vacuum.
             for _ in 0..60 {
-                let database = open(&file);
+                let database = open_quietly(&file);
                 let metric = database.run(run).unwrap().metric("loss").unwrap();
                 for step in 0..100 {
                     metric.log(0.5, step).unwrap();
@@ -91,30 +91,27 @@ fn points_are_counted_once_while_they_are_sealed() {
             }
             is_done.store(true, Ordering::Release);
         });
-        let reader =
-            Database::builder().read_only(true).index(IndexPlace::InMemory).open(&file).unwrap();
+        let reader = open_read_only(&file);
         while !is_done.load(Ordering::Acquire) {
-            let least = logged.load(Ordering::Acquire);
+            let min = logged.load(Ordering::Acquire);
             let counted = reader.info().unwrap().points;
-            // One that is being logged may be in the file already.
-            let most = logged.load(Ordering::Acquire) + 1;
-            assert!((least..=most).contains(&counted), "{counted} is not in {least}..={most}");
+            // One more point may be in the file before its logging call returns.
+            let max = logged.load(Ordering::Acquire) + 1;
+            assert!((min..=max).contains(&counted), "{counted} is not in {min}..={max}");
         }
     });
 }
 
 #[test]
-fn who_asks_is_told_of_a_file_that_is_mostly_holes() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = open(&folder.path().join("runs.tracklite"));
-    let is_told = || {
+fn info_warns_when_a_file_is_mostly_holes() {
+    let database = TestDatabase::build(quiet_builder());
+    let has_warning = || {
         let warnings = database.info().unwrap().warnings;
         warnings.iter().any(|text| text.contains("mostly holes") && text.contains("vacuum"))
     };
-    let metric = database.default_experiment().unwrap().start_run("long").unwrap();
-    let metric = metric.metric("loss").unwrap();
+    let metric = start_run(&database, "long").metric("loss").unwrap();
     (0..700_000).for_each(|step| metric.log(0.5, step).unwrap());
-    assert!(!is_told(), "nothing is sealed yet");
+    assert!(!has_warning(), "nothing is sealed yet");
     database.tick().unwrap();
-    assert!(is_told());
+    assert!(has_warning());
 }

@@ -1,17 +1,17 @@
-//! What benches share: metric curves and times as trainings log them, from a seed.
+//! Shared by the benches: metric curves and timestamps like those of trainings, from a seed.
 
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part of this")]
 
-/// What kind of metric a curve imitates.
+/// The kind of metric that a curve imitates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Curve {
-    /// A loss computed in f32: falls, with noise of some percent.
+    /// A loss computed in f32. It falls, with a few percent of noise.
     LossF32,
-    /// The same in f64: all 52 bits are noise.
+    /// The same loss in f64. All 52 bits of the mantissa are noise.
     LossF64,
-    /// The same in bf16: 8 bits of mantissa.
+    /// The same loss in bf16, with an 8-bit mantissa.
     LossBf16,
-    /// The same smoothed over a hundred steps, in f32.
+    /// The same loss smoothed over a hundred steps, in f32.
     SmoothLossF32,
     /// Hits among 256 samples, as a fraction.
     Accuracy,
@@ -19,13 +19,13 @@ pub enum Curve {
     AccuracyPercent,
     /// Linear warm-up and cosine decay, in f64.
     LearningRate,
-    /// A rate that drops by ten now and then.
+    /// A rate that sometimes drops by a factor of ten.
     StepLearningRate,
-    /// Tokens seen: the same number more at each step.
+    /// Tokens seen, which grow by the same number at each step.
     Tokens,
     /// Samples seen in batches of uneven size.
     Samples,
-    /// Utilisation of a device in whole percent.
+    /// Utilisation of a device in whole percents.
     Utilisation,
     /// Memory in use, in MiB with one decimal.
     Memory,
@@ -49,17 +49,17 @@ impl Curve {
     ];
 }
 
-/// A small generator of random numbers (splitmix64), the same on every machine.
+/// A small random number generator (splitmix64), reproducible on every machine.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The generator that starts from this seed.
+    /// Creates a generator from a seed.
     pub fn new(seed: u64) -> Self {
         Random(seed)
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 random bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -68,19 +68,19 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// The next number from 0 up to 1.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits are what an f64 holds")]
+    /// Returns a random number from 0 (inclusive) to 1 (exclusive).
+    #[expect(clippy::cast_precision_loss, reason = "an f64 holds 53 bits exactly")]
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// The next number of about a normal distribution of variance 1.
+    /// Returns a random number with an approximately normal distribution of variance 1.
     pub fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }
 }
 
-/// `points` values of a metric of this kind; equal seeds give equal values.
+/// Returns `points` values of a metric of this kind. Equal seeds yield equal values.
 #[expect(clippy::cast_precision_loss, reason = "steps are far below 2^53")]
 pub fn curve(kind: Curve, seed: u64, points: usize) -> Vec<f64> {
     let mut random = Random::new(seed ^ ((kind as u64) << 56));
@@ -140,7 +140,7 @@ fn narrow_to_bf16(value: f64) -> f64 {
     f64::from(f32::from_bits((value as f32).to_bits() & 0xFFFF_0000))
 }
 
-/// `points` instants in nanoseconds, 10 ms apart give or take 5 %, told to the microsecond.
+/// Returns `points` timestamps in nanoseconds, 10 ms apart with 5 % jitter, in whole microseconds.
 pub fn times(seed: u64, points: usize) -> Vec<i64> {
     let mut random = Random::new(seed ^ 0x0713_13E5);
     let mut micros = 1_767_225_600_000_000_i64;

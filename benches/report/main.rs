@@ -1,8 +1,8 @@
-//! The numbers of the README that are no time per call: sizes, memory, latency, many processes.
+//! Results for the README that are not a time per call: sizes, memory, latency, many processes.
 //!
-//! `cargo bench --bench report [NAME ...]` runs the parts named, or all, and prints a line each.
+//! `cargo bench --bench report [NAME ...]` runs the named parts or all. Each result is one line.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a bench may stop short")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a bench may panic")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -15,7 +15,7 @@ mod size;
 
 use std::path::Path;
 
-use tracklite::{Database, IndexPlace};
+use tracklite::{Database, IndexPlace, Run};
 
 /// A part of the report.
 type Part = (&'static str, fn());
@@ -45,15 +45,21 @@ fn main() {
 }
 
 fn create(path: &Path) -> Database {
-    Database::builder().create(true).index(IndexPlace::InMemory).open(path).expect("a database")
+    let builder = Database::builder().create(true).index(IndexPlace::InMemory);
+    builder.open(path).expect("create the database")
+}
+
+fn start_run(database: &Database) -> Run {
+    let experiment = database.default_experiment().expect("open the experiment");
+    experiment.start_run("").expect("start a run")
 }
 
 fn print(what: &str, value: &str) {
     println!("{what:<58} {value}");
 }
 
-/// Bytes on the medium.
+/// Returns the bytes that the file takes on the medium.
 fn allocated(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata(path).expect("the file is there").blocks() * 512
+    std::fs::metadata(path).expect("read the size of the file").blocks() * 512
 }

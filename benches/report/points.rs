@@ -1,4 +1,4 @@
-//! Whether a file stays as quick as it was: appends and latest values as points pile up in it.
+//! Appends and reads of latest values while a file grows. Both should stay equally fast.
 
 use std::time::{Duration, Instant};
 
@@ -6,24 +6,25 @@ use tracklite::{Database, Metric, Run};
 
 use crate::{allocated, create, print};
 
-/// The metrics of the one run.
+/// Metrics of the single run.
 const KEYS: usize = 50;
-/// How often on the way it is looked what calls cost.
+/// How often the costs are measured while the file grows.
 const LOOKS: u64 = 10;
-/// Appends and latest values that are timed at each look.
+/// Timed appends and reads per measurement.
 const TIMED_APPENDS: u64 = 1_000_000;
 const TIMED_READS: usize = 101;
 
-/// `TRACKLITE_POINTS` points in one file, 10 million when it is not set.
+/// Logs `TRACKLITE_POINTS` points (default: 10 million) into one file.
 pub(crate) fn report() {
     let points = std::env::var("TRACKLITE_POINTS").unwrap_or_else(|_| "10000000".to_owned());
-    let points: u64 = points.parse().expect("TRACKLITE_POINTS is a number");
-    let folder = tempfile::tempdir().expect("a folder");
+    let points: u64 = points.parse().expect("parse TRACKLITE_POINTS as a number");
+    let folder = tempfile::tempdir().expect("create a temporary folder");
     let path = folder.path().join("runs.tracklite");
     let database = create(&path);
-    let run = database.default_experiment().and_then(|it| it.start_run("")).expect("a run");
+    let run = crate::start_run(&database);
     let keys: Vec<String> = (0..KEYS).map(|key| format!("metric-{key}")).collect();
-    let metrics: Vec<Metric> = keys.iter().map(|key| run.metric(key).expect("a metric")).collect();
+    let metrics: Vec<Metric> =
+        keys.iter().map(|key| run.metric(key).expect("define a metric")).collect();
     let (mut appends, mut reads) = (Vec::new(), Vec::new());
     let mut logged = 0;
     for look in 1..=LOOKS {
@@ -37,29 +38,30 @@ pub(crate) fn report() {
         logged = until;
         seal(&database);
         reads.push(latest(&run, &keys, logged));
-        let (append, read) = (appends.last().expect("one"), reads.last().expect("one"));
+        let (append, read) = (appends.last().expect("an append"), reads.last().expect("a read"));
         let size = allocated(&path) >> 20;
         let what = format!("{logged} points in one file, {size} MiB");
-        print(&what, &format!("{append:.1?} an append, {read:.1?} a latest value"));
+        print(&what, &format!("{append:.1?} per append, {read:.1?} per latest value"));
     }
-    print("slowest to quickest look", &format!("{:.2} / {:.2}", spread(&appends), spread(&reads)));
+    let ratios = format!("{:.2} / {:.2}", spread(&appends), spread(&reads));
+    print("slowest / fastest measurement: append, latest value", &ratios);
 }
 
 fn log(metrics: &[Metric], numbers: std::ops::Range<u64>) {
     for number in numbers {
         let (step, key) = (number / KEYS as u64, number % KEYS as u64);
         let value = ((number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f32).sqrt();
-        metrics[key as usize].log(f64::from(value), step.cast_signed()).expect("logged");
+        metrics[key as usize].log(f64::from(value), step.cast_signed()).expect("log a point");
     }
 }
 
-/// Waits until the background thread has sealed what is full.
+/// Waits until the background thread has sealed all full extents.
 fn seal(database: &Database) {
-    let unsealed = || database.info().expect("what is in the file").unsealed_bytes;
+    let unsealed = || database.info().expect("read the database's facts").unsealed_bytes;
     let mut before = u64::MAX;
     while unsealed() < before {
         before = unsealed();
-        database.tick().expect("a tick");
+        database.tick().expect("run a tick");
     }
 }
 
@@ -68,7 +70,7 @@ fn latest(run: &Run, keys: &[String], logged: u64) -> Duration {
         .map(|number| {
             let began = Instant::now();
             let key = &keys[number % keys.len()];
-            let point = run.latest(key).expect("read").expect("a point");
+            let point = run.latest(key).expect("read the latest point").expect("find a point");
             assert_eq!(point.step.cast_unsigned(), logged.div_ceil(KEYS as u64) - 1);
             began.elapsed()
         })

@@ -1,4 +1,4 @@
-//! A million points of one of fifty metrics into a frame, beside the same columns from Parquet.
+//! A million points of one of fifty metrics read into a frame, compared with reading Parquet.
 
 use std::fs::File;
 use std::hint::black_box;
@@ -16,7 +16,7 @@ const POINTS: usize = 1_000_000;
 const METRICS: usize = 50;
 const READ: &str = "metric-17";
 
-/// How the metrics are logged.
+/// How the metrics are logged: all of a step in one row, or each as a point of its own.
 #[derive(Clone, Copy, PartialEq)]
 enum Logged {
     Rows,
@@ -27,7 +27,7 @@ pub fn report(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("history of 1 M points to a frame");
     group.sample_size(20);
     for (name, logged) in [("logged as rows", Logged::Rows), ("as points", Logged::Points)] {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let path = folder.path().join("runs.tracklite");
         let id = write(&path, logged);
         let database = open(&path);
@@ -44,18 +44,19 @@ pub fn report(criterion: &mut Criterion) {
 
 fn open(path: &Path) -> Database {
     let builder = Database::builder().create(true).index(IndexPlace::InMemory);
-    builder.open(path).expect("a database")
+    builder.open(path).expect("open the database")
 }
 
 fn frame(database: &Database, id: RunId) -> DataFrame {
-    let frame = database.history_frame(&[id], &[READ]).expect("a frame");
+    let frame = database.history_frame(&[id], &[READ]).expect("read the history");
     assert_eq!(frame.height(), POINTS);
-    frame.select(["step", "timestamp", "value"]).expect("columns")
+    frame.select(["step", "timestamp", "value"]).expect("select the columns")
 }
 
 fn write(path: &Path, logged: Logged) -> RunId {
     let database = open(path);
-    let run = database.default_experiment().expect("it is there").start_run("").expect("a run");
+    let experiment = database.default_experiment().expect("open the experiment");
+    let run = experiment.start_run("").expect("start a run");
     let id = run.id();
     let keys: Vec<String> = (0..METRICS).map(|at| format!("metric-{at:02}")).collect();
     let times = times(3, POINTS);
@@ -63,15 +64,15 @@ fn write(path: &Path, logged: Logged) -> RunId {
         Logged::Rows => write_rows(&run, &keys, &times),
         Logged::Points => write_points(&run, &keys, &times),
     }
-    run.finish().expect("it ends");
-    database.close().expect("it closes");
+    run.finish().expect("finish the run");
+    database.close().expect("close the database");
     id
 }
 
-/// All metrics at each step, as a training logs them.
+/// Logs all metrics of each step in one row.
 fn write_rows(run: &Run, keys: &[String], times: &[i64]) {
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let row = run.metric_row(&keys).expect("a row");
+    let row = run.metric_row(&keys).expect("define a row");
     let kinds = Curve::ALL.iter().cycle().zip(0..);
     let curves: Vec<Vec<f64>> =
         kinds.take(METRICS).map(|(kind, seed)| curve(*kind, seed, POINTS)).collect();
@@ -80,13 +81,14 @@ fn write_rows(run: &Run, keys: &[String], times: &[i64]) {
         for (value, curve) in values.iter_mut().zip(&curves) {
             *value = curve[step];
         }
-        row.log_at(&values, step as i64, Timestamp::from_nanos(*time)).expect("a row");
+        row.log_at(&values, step as i64, Timestamp::from_nanos(*time)).expect("log a row");
     }
 }
 
-/// All metrics at each step, each by itself.
+/// Logs each metric of each step as a point of its own.
 fn write_points(run: &Run, keys: &[String], times: &[i64]) {
-    let metrics: Vec<_> = keys.iter().map(|key| run.metric(key).expect("a metric")).collect();
+    let metrics: Vec<_> =
+        keys.iter().map(|key| run.metric(key).expect("define a metric")).collect();
     let kinds = Curve::ALL.iter().cycle().zip(0..);
     let curves: Vec<Vec<f64>> =
         kinds.take(METRICS).map(|(kind, seed)| curve(*kind, seed, POINTS)).collect();
@@ -94,19 +96,19 @@ fn write_points(run: &Run, keys: &[String], times: &[i64]) {
         for (metric, curve) in metrics.iter().zip(&curves) {
             let time = Timestamp::from_nanos(*time);
             let point = MetricPoint { step: step as i64, time, value: curve[step] };
-            metric.log_points(&[point]).expect("a point");
+            metric.log_points(&[point]).expect("log a point");
         }
     }
 }
 
 fn write_parquet(path: &Path, frame: &mut DataFrame) {
-    let file = File::create(path).expect("a file");
-    // Without a level: zstd's own default, which is 3.
+    let file = File::create(path).expect("create the Parquet file");
+    // Without a level, zstd uses its default of 3.
     let writer = ParquetWriter::new(file).with_compression(ParquetCompression::Zstd(None));
-    writer.finish(frame).expect("it is written");
+    writer.finish(frame).expect("write the Parquet file");
 }
 
 fn read_parquet(path: &Path) -> DataFrame {
-    let file = File::open(path).expect("the file");
-    ParquetReader::new(file).finish().expect("a frame")
+    let file = File::open(path).expect("open the Parquet file");
+    ParquetReader::new(file).finish().expect("read the Parquet file")
 }

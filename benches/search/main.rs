@@ -1,8 +1,8 @@
-//! Searching and frames: `cargo bench --bench search`. Each group has its floor: polars over
-//! columns that are there already, or reading the same from Parquet. What a new process pays, and
-//! what a search costs beside 16 writers, is printed before: with `-- processes` that alone.
+//! Searches and frames: `cargo bench --bench search`. Each group has a floor: polars over existing
+//! columns, or the same data from Parquet. First it prints the cost of a search in a new process
+//! and of a search beside 16 writers. `-- processes` runs only that part.
 
-#![allow(clippy::expect_used, reason = "a bench may stop short")]
+#![allow(clippy::expect_used, reason = "a bench may panic")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -20,18 +20,18 @@ use tracklite::internals::search::{RunFilter, RunOrder};
 use tracklite::{Database, RunSearch};
 
 fn searches(criterion: &mut Criterion, name: &str, count: usize) {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("create a temporary folder");
     let path = runs::write(folder.path(), count);
     let database = runs::open(&path);
     let mut group = criterion.benchmark_group(name);
     let top = if count > 10_000 { 100 } else { 10 };
     let three = runs::three_clauses(top);
     group.bench_function("three clauses, first page", |bencher| {
-        bencher.iter(|| black_box(database.search_runs(&three).expect("a page")));
+        bencher.iter(|| black_box(database.search_runs(&three).expect("search the runs")));
     });
     let by_sql = three.clone().way(Way::Sql);
     group.bench_function("three clauses, first page, by SQL", |bencher| {
-        bencher.iter(|| black_box(database.search_runs(&by_sql).expect("a page")));
+        bencher.iter(|| black_box(database.search_runs(&by_sql).expect("search the runs")));
     });
     if count > 10_000 {
         let frame = whole(&database);
@@ -42,8 +42,8 @@ fn searches(criterion: &mut Criterion, name: &str, count: usize) {
     }
     let one = runs::one_clause(1000);
     group.bench_function("one clause, a thousand records", |bencher| {
-        // Until the records are there; what becomes of them is the caller's.
-        bencher.iter_with_large_drop(|| database.search_runs(&one).expect("a page"));
+        // Dropping the records is not part of the search.
+        bencher.iter_with_large_drop(|| database.search_runs(&one).expect("search the runs"));
     });
     group.bench_function("the whole frame", |bencher| {
         bencher.iter(|| black_box(whole(&database)));
@@ -58,26 +58,28 @@ fn searches(criterion: &mut Criterion, name: &str, count: usize) {
 }
 
 fn whole(database: &Database) -> DataFrame {
-    database.search_runs_frame(&RunSearch::new()).expect("a frame")
+    database.search_runs_frame(&RunSearch::new()).expect("read the frame")
 }
 
-/// The same clauses and the same order over a frame that is there.
+/// Applies the same clauses and the same order to an existing frame.
 fn by_polars(frame: &DataFrame, top: usize) -> DataFrame {
-    let loss = frame.column("metrics.m03").expect("a column").f64().expect("numbers").lt(0.4);
-    let param = frame.column("params.p01").expect("a column").str().expect("texts");
-    let param = param.iter().map(|text| text.is_some_and(|it| it.starts_with("value-1"))).collect();
-    let tag = frame.column("tags.t2").expect("a column").str().expect("texts").equal("tag-1");
+    let column = |name: &str| frame.column(name).expect("find the column");
+    let loss = column("metrics.m03").f64().expect("read numbers").lt(0.4);
+    let param = column("params.p01").str().expect("read texts");
+    let is_wanted = |text: Option<&str>| text.is_some_and(|text| text.starts_with("value-1"));
+    let param = param.iter().map(is_wanted).collect();
+    let tag = column("tags.t2").str().expect("read texts").equal("tag-1");
     let mask = loss & param & tag;
     let options = SortMultipleOptions::new().with_order_descending(true);
-    let found = frame.filter(&mask).expect("rows");
-    found.sort(["metrics.m07"], options).expect("rows").head(Some(top))
+    let found = frame.filter(&mask).expect("filter the rows");
+    found.sort(["metrics.m07"], options).expect("sort the rows").head(Some(top))
 }
 
-/// Every value of a frame, taken out and put into a new one.
+/// Copies every value of a frame into a new frame.
 fn copied(frame: &DataFrame) -> DataFrame {
     let all: Vec<u32> = (0..frame.height() as u32).collect();
     let all = polars::prelude::UInt32Chunked::from_vec("".into(), all);
-    frame.take(&all).expect("rows")
+    frame.take(&all).expect("take the rows")
 }
 
 fn ten_thousand(criterion: &mut Criterion) {
@@ -106,7 +108,7 @@ fn main() {
     if processes::is_child(&arguments) {
         return;
     }
-    // `cargo bench --bench search -- processes` measures these alone.
+    // `cargo bench --bench search -- processes` runs only this part.
     if arguments.iter().all(|argument| argument == "processes") {
         processes::report();
     }

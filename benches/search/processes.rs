@@ -1,4 +1,4 @@
-//! What a new process pays for its first search, and what a search costs beside 16 writers.
+//! The cost of the first search in a new process, and of a search beside 16 writers.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,54 +8,54 @@ use tracklite::{Database, RunSearch};
 
 use crate::runs;
 
-/// How often each is done.
+/// Repetitions of each measurement.
 const REPEATS: usize = 9;
 const WRITERS: usize = 16;
-/// Between two points of a writer: 10,000 a second.
+/// The time between two points of a writer: 10,000 points per second.
 const PACE: Duration = Duration::from_micros(100);
 
-/// Does the work of a child process, if this is one.
+/// Runs the work of a child process, if this is one. Returns whether it is.
 pub fn is_child(arguments: &[String]) -> bool {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["child-nothing", _] => {}
         ["child-search", path, top] => {
             let database = runs::open_to_read(Path::new(path));
-            let search = runs::three_clauses(top.parse().expect("a number"));
-            assert!(!database.search_runs(&search).expect("a page").items.is_empty());
+            let search = runs::three_clauses(top.parse().expect("parse a number"));
+            assert!(!database.search_runs(&search).expect("search the runs").items.is_empty());
         }
         ["child-frame", path] => {
             let database = runs::open_to_read(Path::new(path));
-            let frame = database.search_runs_frame(&RunSearch::new()).expect("a frame");
+            let frame = database.search_runs_frame(&RunSearch::new()).expect("read the frame");
             assert_eq!(frame.height(), 10_000);
         }
         ["child-writer", path, seconds] => {
-            write(&runs::open(Path::new(path)), seconds.parse().expect("a number"));
+            write(&runs::open(Path::new(path)), seconds.parse().expect("parse a number"));
         }
         _ => return false,
     }
     true
 }
 
-/// Logs at the pace, spinning in naps, as trainings do.
+/// Logs at the pace and sleeps in between, as trainings do.
 fn write(database: &Database, seconds: u64) {
-    let experiment = database.experiment("/writers").expect("an experiment");
-    let run = experiment.start_run("").expect("a run");
-    let metric = run.metric("loss").expect("a metric");
+    let experiment = database.experiment("/writers").expect("open the experiment");
+    let run = experiment.start_run("").expect("start a run");
+    let metric = run.metric("loss").expect("define a metric");
     let begun = Instant::now();
     let mut step = 0;
     while begun.elapsed() < Duration::from_secs(seconds) {
         let due = PACE * u32::try_from(step).expect("few steps");
         std::thread::sleep(due.saturating_sub(begun.elapsed()));
-        metric.log(0.5, step).expect("a point");
+        metric.log(0.5, step).expect("log a point");
         step += 1;
     }
 }
 
-/// Prints a line for each.
+/// Prints a line for each measurement.
 pub fn report() {
     for (count, top) in [(10_000, 10), (100_000, 100)] {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let path = runs::write(folder.path(), count);
         let nothing = median(|| run(&["child-nothing"], &path));
         print(&format!("{count} runs: a process that does nothing"), nothing);
@@ -64,22 +64,22 @@ pub fn report() {
         print(&format!("{count} runs: a process that finds the first {top}"), search);
         if count == 10_000 {
             let frame = median(|| run(&["child-frame"], &path));
-            print("10000 runs: a process that makes the whole frame", frame);
+            print("10000 runs: a process that reads the whole frame", frame);
             beside_writers(&path);
         }
     }
 }
 
-/// The same search on a quiet file and while others write to it.
+/// Measures the same search on a quiet file and while other processes write to it.
 fn beside_writers(path: &Path) {
     let database = runs::open(path);
     let search = runs::three_clauses(10);
     let look = || {
         let begun = Instant::now();
-        assert!(!database.search_runs(&search).expect("a page").items.is_empty());
+        assert!(!database.search_runs(&search).expect("search the runs").items.is_empty());
         begun.elapsed()
     };
-    // The columns are in memory after some searches.
+    // After a few searches the columns are in memory.
     for _ in 0..20 {
         look();
     }
@@ -90,20 +90,20 @@ fn beside_writers(path: &Path) {
     let busy: Vec<Duration> = (0..200).map(|_| look()).collect();
     print_spread("10000 runs: first 10, beside 16 writers of 10,000 points/s", busy);
     for mut writer in writers {
-        assert!(writer.wait().expect("a writer").success());
+        assert!(writer.wait().expect("wait for a writer").success());
     }
 }
 
 fn start(words: &[&str], path: &Path) -> Child {
-    let program = std::env::current_exe().expect("this program");
+    let program = std::env::current_exe().expect("find this program");
     let mut command = Command::new(program);
     command.arg(words[0]).arg(path).args(&words[1..]).stdout(Stdio::null());
-    command.spawn().expect("a process")
+    command.spawn().expect("start a process")
 }
 
 fn run(words: &[&str], path: &Path) -> Duration {
     let begun = Instant::now();
-    assert!(start(words, path).wait().expect("a process").success());
+    assert!(start(words, path).wait().expect("wait for a process").success());
     begun.elapsed()
 }
 

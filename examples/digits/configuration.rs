@@ -1,4 +1,4 @@
-//! What the sweep tries: every combination of the settings below.
+//! The configurations that the sweep tries: every combination of the settings below.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ pub(crate) const EPOCHS: u32 = 100;
 /// Training passes over the data with `--quick`.
 pub(crate) const QUICK_EPOCHS: u32 = 20;
 
-/// What a hidden unit does with its sum.
+/// The activation function of the hidden units.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Activation {
-    /// Zero below zero.
+    /// `max(0, x)`.
     Relu,
-    /// From -1 to 1.
+    /// The hyperbolic tangent, from -1 to 1.
     Tanh,
 }
 
 impl Activation {
-    /// The unit's value.
+    /// Applies the function to the weighted sum of a unit.
     pub(crate) fn apply(self, sum: f32) -> f32 {
         match self {
             Activation::Relu => sum.max(0.0),
@@ -26,7 +26,7 @@ impl Activation {
         }
     }
 
-    /// The slope at the place where the unit has this value.
+    /// Returns the slope at the point where the function has this value.
     pub(crate) fn slope(self, value: f32) -> f32 {
         match self {
             Activation::Relu => f32::from(u8::from(value > 0.0)),
@@ -47,20 +47,20 @@ impl fmt::Display for Activation {
 /// One point of the grid.
 #[derive(Clone, Copy)]
 pub(crate) struct Configuration {
-    /// Units of the hidden layer; 0 is softmax regression, without such a layer.
+    /// Units of the hidden layer. 0 means no hidden layer: softmax regression.
     pub(crate) hidden: usize,
-    /// What the hidden units do.
+    /// The activation function of the hidden units.
     pub(crate) activation: Activation,
-    /// The highest learning rate of the schedule.
+    /// The maximum learning rate of the schedule.
     pub(crate) learning_rate: f32,
-    /// How strongly weights are drawn to zero.
+    /// The strength of the weight decay.
     pub(crate) weight_decay: f32,
-    /// Images to a step.
+    /// Images per step.
     pub(crate) batch_size: usize,
 }
 
 impl Configuration {
-    /// The params of a run.
+    /// Returns the params of a run.
     pub(crate) fn params(&self) -> [(&'static str, String); 6] {
         [
             ("hidden", self.hidden.to_string()),
@@ -72,12 +72,12 @@ impl Configuration {
         ]
     }
 
-    /// `mlp` or `softmax`.
+    /// Returns `mlp` or `softmax`.
     pub(crate) fn model(&self) -> &'static str {
         if self.hidden == 0 { "softmax" } else { "mlp" }
     }
 
-    /// The activation's name; `-` without hidden units.
+    /// Returns the name of the activation, or `-` without hidden units.
     pub(crate) fn activation_name(&self) -> String {
         if self.hidden == 0 { "-".to_owned() } else { self.activation.to_string() }
     }
@@ -95,7 +95,7 @@ impl fmt::Display for Configuration {
     }
 }
 
-/// The grid of 20 configurations, the slowest first, so that none is waited for at the end.
+/// Returns the grid of 20 configurations, slowest first, so that no slow one finishes last.
 pub(crate) fn grid() -> Vec<Configuration> {
     let mut grid = Vec::new();
     for hidden in [128, 32] {

@@ -5,16 +5,16 @@ use tracklite::Dataset;
 use super::random::Random;
 use super::{Failure, Result};
 
-/// The lines of `examples/data/README.md`, compressed; inside the binary, so that it runs anywhere.
+/// The data of `examples/data/README.md`, embedded so that the program runs from any folder.
 const COMPRESSED: &[u8] = include_bytes!("../data/digits.csv.zst");
 
-/// How many of the images are kept for testing.
+/// The number of images reserved for testing.
 const TEST_IMAGES: usize = 500;
 
 /// Pixels of an image: 8 rows of 8.
 pub(crate) const PIXELS: usize = 64;
 
-/// Digits to tell apart.
+/// The number of digit classes.
 pub(crate) const CLASSES: usize = 10;
 
 /// One image and the digit that it shows.
@@ -25,7 +25,7 @@ pub(crate) struct Image {
     pub(crate) digit: usize,
 }
 
-/// The images to learn from and those to be judged by.
+/// The images for training and for testing.
 pub(crate) struct Digits {
     /// 1,297 images.
     pub(crate) train: Vec<Image>,
@@ -34,7 +34,7 @@ pub(crate) struct Digits {
 }
 
 impl Digits {
-    /// Unpacks the images (a few milliseconds) and splits them, always in the same way.
+    /// Decompresses the images (a few milliseconds) and splits them the same way each time.
     pub(crate) fn load() -> Result<Self> {
         let text = String::from_utf8(zstd::decode_all(COMPRESSED)?)?;
         let mut train = text.lines().map(parse_image).collect::<Result<Vec<_>>>()?;
@@ -44,8 +44,7 @@ impl Digits {
     }
 }
 
-/// How a run tells what it has learned from, or was judged by: under a name, by the hash of the
-/// pixels and digits.
+/// Describes the images as a dataset of a run. The digest is a hash of their pixels and digits.
 pub(crate) fn dataset(name: &str, images: &[Image]) -> Dataset {
     let mut bytes = Vec::with_capacity(images.len() * (4 * PIXELS + 1));
     for image in images {
@@ -58,7 +57,7 @@ pub(crate) fn dataset(name: &str, images: &[Image]) -> Dataset {
     Dataset::new(name, &digest[..16], "local", source).profile(profile)
 }
 
-/// Reads a line: 64 pixels from 0 to 16, then the digit.
+/// Parses a line: 64 pixels from 0 to 16, then the digit.
 fn parse_image(line: &str) -> Result<Image> {
     let numbers = line.split(',').map(str::parse).collect::<Result<Vec<u8>, _>>()?;
     let (pixels, digit) = match numbers.split_last() {

@@ -1,5 +1,5 @@
-//! Handwritten digits, small networks that learn them, and their weights as files: what the
-//! examples have in common.
+//! The code that the examples share: handwritten digits, small networks that learn them, and
+//! weight files.
 
 pub(crate) mod configuration;
 pub(crate) mod data;
@@ -12,13 +12,13 @@ pub(crate) mod weights;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// Any failure; it is told to the user and ends the program.
+/// Any failure. It is printed and ends the program.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// The result of nearly every function of the examples.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
-/// Ends a program: with a failure, tells it and what caused it.
+/// Returns the exit code of a program. Prints a failure and its causes.
 pub(crate) fn ended(program: &str, done: Result<()>) -> ExitCode {
     let Err(failure) = done else { return ExitCode::SUCCESS };
     eprintln!("{program}: {failure}");

@@ -5,16 +5,16 @@ use super::configuration::{Activation, Configuration};
 use super::data::{CLASSES, Image, PIXELS};
 use super::random::Random;
 
-/// How much of the last step's direction the next one keeps.
+/// The share of the previous step's direction that the next step keeps.
 const MOMENTUM: f32 = 0.9;
 
-/// What a batch of images amounted to before the network learned from it.
+/// The result of a batch, measured before the network learned from it.
 pub(crate) struct BatchResult {
     /// Mean cross-entropy of the batch, in nats.
     pub(crate) loss: f64,
     /// Length of the mean gradient over all weights.
     pub(crate) gradient_norm: f64,
-    /// How many images were classified rightly.
+    /// The number of images classified correctly.
     pub(crate) correct: usize,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// A network with random weights; the same seed gives the same ones.
+    /// Creates a network with random weights. The same seed yields the same weights.
     pub(crate) fn new(configuration: &Configuration, random: &mut Random) -> Self {
         let width = configuration.hidden;
         let hidden = (width > 0).then(|| Layer::new(PIXELS, width, random));
@@ -56,14 +56,14 @@ impl Network {
         BatchResult { loss: loss / batch.len() as f64, gradient_norm, correct }
     }
 
-    /// The digit that the network sees in the pixels.
+    /// Returns the digit with the highest score.
     pub(crate) fn predict(&self, pixels: &[f32; PIXELS]) -> usize {
         let scores = self.forward(pixels, &mut self.hidden_buffer());
         let numbered = scores.iter().enumerate();
         numbered.max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(digit, _)| digit)
     }
 
-    /// Mean cross-entropy in nats and the share of images classified rightly.
+    /// Returns the mean cross-entropy in nats and the share of images classified correctly.
     pub(crate) fn evaluate(&self, images: &[Image]) -> (f64, f64) {
         let (mut loss, mut correct) = (0.0, 0);
         let mut hidden_values = self.hidden_buffer();
@@ -76,7 +76,7 @@ impl Network {
         (loss / images.len() as f64, correct as f64 / images.len() as f64)
     }
 
-    /// Adds the gradient of one image; gives its loss and whether it was classified rightly.
+    /// Adds the gradient of one image. Returns its loss and whether it was classified correctly.
     fn add_gradient(&mut self, image: &Image) -> (f64, bool) {
         let mut hidden_values = self.hidden_buffer();
         let scores = self.forward(&image.pixels, &mut hidden_values);
@@ -94,7 +94,7 @@ impl Network {
         (loss, right)
     }
 
-    /// The score of each digit; `hidden_values` is filled with what the hidden units say.
+    /// Computes the score of each digit and fills in the values of the hidden units.
     fn forward(&self, pixels: &[f32], hidden_values: &mut [f32]) -> [f32; CLASSES] {
         let mut scores = [0.0; CLASSES];
         if let Some(hidden) = &self.hidden {
@@ -114,7 +114,7 @@ impl Network {
     }
 }
 
-/// The loss in nats, whether the digit has the highest score, and the gradient of the scores.
+/// Returns the loss in nats, whether the digit has the highest score, and the score gradient.
 fn cross_entropy(scores: &[f32; CLASSES], digit: usize) -> (f64, bool, [f32; CLASSES]) {
     let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let powers = scores.map(|score| (score - highest).exp());
@@ -125,8 +125,8 @@ fn cross_entropy(scores: &[f32; CLASSES], digit: usize) -> (f64, bool, [f32; CLA
     (f64::from(loss), scores[digit] >= highest, gradient)
 }
 
-/// A dense layer. Its weights stand input by input, one for each output; the bias of the outputs
-/// is a last row, as if of an input that is always 1.
+/// A dense layer. Each input has a row of weights, one for each output. The last row is the bias,
+/// as if from an input that is always 1.
 pub(super) struct Layer {
     pub(super) outputs: usize,
     pub(super) weights: Vec<f32>,
@@ -135,7 +135,8 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// Weights from -limit to limit, whose variance keeps the signal's (He et al. 2015); no bias.
+    /// Creates random weights from -limit to limit that preserve the variance of the signal (He et
+    /// al. 2015). The bias is zero.
     fn new(inputs: usize, outputs: usize, random: &mut Random) -> Self {
         let limit = (6.0 / inputs as f32).sqrt();
         let mut weights = vec![0.0; (inputs + 1) * outputs];
@@ -145,7 +146,7 @@ impl Layer {
         Layer::of(outputs, weights)
     }
 
-    /// A layer at rest, of these weights with the bias as their last row.
+    /// Creates a layer with these weights, whose last row is the bias. Its velocity is zero.
     pub(super) fn of(outputs: usize, weights: Vec<f32>) -> Self {
         let zeros = vec![0.0; weights.len()];
         Layer { outputs, weights, gradient: zeros.clone(), velocity: zeros }
@@ -167,15 +168,15 @@ impl Layer {
         add_scaled(bias, output_gradient, 1.0);
     }
 
-    /// The gradient of the inputs, from that of the outputs.
+    /// Returns the gradient of the inputs for a gradient of the outputs.
     fn input_gradient(&self, output_gradient: &[f32]) -> Vec<f32> {
         let inputs = self.weights.len() / self.outputs - 1;
         let rows = self.weights.chunks_exact(self.outputs).take(inputs);
         rows.map(|row| row.iter().zip(output_gradient).map(|(w, g)| w * g).sum()).collect()
     }
 
-    /// One step down the gradient summed so far times `share`, which starts anew at zero; gives
-    /// the sum of the squares of that mean gradient.
+    /// Takes one step down the mean gradient, which is the sum so far times `share`. Resets the sum
+    /// and returns the squared length of the mean gradient.
     fn descend(&mut self, share: f32, learning_rate: f32, weight_decay: f32) -> f64 {
         let mut squares = 0.0;
         let moving = self.weights.iter_mut().zip(&mut self.gradient).zip(&mut self.velocity);
@@ -190,7 +191,7 @@ impl Layer {
     }
 }
 
-/// Adds `scale` times `row` to `target`; many pixels are 0 and cost nothing.
+/// Adds `scale` times `row` to `target`. Skips zeros, because many pixels are 0.
 fn add_scaled(target: &mut [f32], row: &[f32], scale: f32) {
     if scale != 0.0 {
         for (value, &addend) in target.iter_mut().zip(row) {

@@ -1,4 +1,4 @@
-//! One training run, logged as it goes.
+//! One training run that is logged while it trains.
 
 use std::f32::consts::PI;
 use std::time::Instant;
@@ -11,30 +11,30 @@ use super::data::{Digits, Image};
 use super::model::{BatchResult, Network};
 use super::random::Random;
 
-/// What each step logs, in one row.
+/// The metrics that each step logs in one row.
 const STEP_METRICS: [&str; 4] = ["loss", "accuracy", "learning_rate", "gradient_norm"];
 
-/// What each pass over the data logs, in one row.
+/// The metrics that each pass over the data logs in one row.
 const EPOCH_METRICS: [&str; 3] = ["train_accuracy", "test_accuracy", "test_loss"];
 
-/// A place in the training that has just been logged.
+/// A point of the training whose metrics were just logged.
 pub(crate) struct Progress {
-    /// Passes over the data that are done.
+    /// Completed passes over the data.
     pub(crate) epoch: u32,
-    /// The last step taken, counted from 0.
+    /// The last step, counted from 0.
     pub(crate) step: i64,
-    /// The share of test images classified rightly.
+    /// The share of test images classified correctly.
     pub(crate) test_accuracy: f64,
 }
 
-/// Trains one network, logs it to `run`, and gives it; calls `tell` after each pass over the data.
+/// Trains one network and logs it to `run`. Calls `report` after each pass over the data.
 pub(crate) fn train(
     configuration: &Configuration,
     seed: u64,
     epochs: u32,
     digits: &Digits,
     run: &Run,
-    mut tell: impl FnMut(Progress) -> Result<()>,
+    mut report: impl FnMut(Progress) -> Result<()>,
 ) -> Result<Network> {
     let mut random = Random::new(seed);
     let mut network = Network::new(configuration, &mut random);
@@ -51,12 +51,12 @@ pub(crate) fn train(
         speed.log(order.len() as f64 / started.elapsed().as_secs_f64(), step - 1)?;
         let (test_loss, test_accuracy) = network.evaluate(&digits.test);
         epoch_row.log(&[train_accuracy, test_accuracy, test_loss], step - 1)?;
-        tell(Progress { epoch, step: step - 1, test_accuracy })?;
+        report(Progress { epoch, step: step - 1, test_accuracy })?;
     }
     Ok(network)
 }
 
-/// One pass over the data; gives the share of images classified rightly on the way.
+/// Trains one pass over the data. Returns the share of images classified correctly during it.
 fn train_epoch(
     network: &mut Network,
     images: &[&Image],
@@ -77,7 +77,7 @@ fn train_epoch(
     Ok(all_correct as f64 / images.len() as f64)
 }
 
-/// How the learning rate goes: up in a line over the first twentieth, then down in a half cosine.
+/// The learning rate schedule: a linear warm-up over the first 5 %, then a half cosine down.
 struct Schedule {
     highest: f32,
     steps: f32,

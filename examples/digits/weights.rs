@@ -1,4 +1,4 @@
-//! The weights of a network as a file of the format safetensors.
+//! The weights of a network as a safetensors file.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,13 @@ use super::data::{CLASSES, PIXELS};
 use super::model::{Layer, Network};
 use super::{Failure, Result};
 
-/// Where a run keeps the weights of its network, and under what name a model does.
+/// The artifact path of a run's weights. Models use the same file name.
 pub(crate) const PATH: &str = "model/weights.safetensors";
 
-/// What tells, beside the tensors, what the hidden units do.
+/// The metadata key for the activation function.
 const ACTIVATION: &str = "activation";
 
-/// The bytes of the file: of each layer a matrix, a row for each input, and the bias.
+/// Serializes a network: for each layer a weight matrix with a row per input, and the bias.
 pub(crate) fn write(network: &Network) -> Result<Vec<u8>> {
     let mut parts = Vec::new();
     let layers = [("hidden", network.hidden.as_ref()), ("output", Some(&network.output))];
@@ -33,15 +33,15 @@ pub(crate) fn write(network: &Network) -> Result<Vec<u8>> {
     Ok(safetensors::serialize(views, Some(HashMap::from([activation])))?)
 }
 
-/// The network of a file that [`write`] made; another file is a failure.
+/// Parses a file that [`write`] created. Fails for any other file.
 pub(crate) fn read(file: &[u8]) -> Result<Network> {
     let (_, metadata) = SafeTensors::read_metadata(file)?;
     let tensors = SafeTensors::deserialize(file)?;
-    let said = metadata.metadata().as_ref().and_then(|said| said.get(ACTIVATION));
-    let activation = match said.map(String::as_str) {
+    let name = metadata.metadata().as_ref().and_then(|metadata| metadata.get(ACTIVATION));
+    let activation = match name.map(String::as_str) {
         Some("relu") => Activation::Relu,
         Some("tanh") => Activation::Tanh,
-        other => return Err(format!("the activation is {other:?}").into()),
+        other => return Err(format!("unknown activation: {other:?}").into()),
     };
     let hidden = tensors.names().contains(&"hidden.weight");
     let hidden = hidden.then(|| layer(&tensors, "hidden", PIXELS)).transpose()?;
@@ -53,14 +53,14 @@ pub(crate) fn read(file: &[u8]) -> Result<Network> {
     Ok(Network { activation, hidden, output })
 }
 
-/// A layer of so many inputs.
+/// Parses a layer with this number of inputs.
 fn layer(tensors: &SafeTensors<'_>, name: &str, inputs: usize) -> Result<Layer> {
     let [weight, bias] = ["weight", "bias"].map(|part| tensors.tensor(&format!("{name}.{part}")));
     let (weight, bias) = (weight?, bias?);
     let outputs = bias.shape().iter().product::<usize>();
     let is_fit = weight.dtype() == Dtype::F32 && bias.dtype() == Dtype::F32 && outputs > 0;
     if !is_fit || weight.shape() != [inputs, outputs] || bias.shape() != [outputs] {
-        return Err(Failure::from(format!("layer {name:?} has not {inputs} inputs of 32 bits")));
+        return Err(Failure::from(format!("layer {name:?} does not have {inputs} f32 inputs")));
     }
     let bytes = weight.data().chunks_exact(4).chain(bias.data().chunks_exact(4));
     let values = bytes.filter_map(|four| four.try_into().ok().map(f32::from_le_bytes));

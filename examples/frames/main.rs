@@ -1,5 +1,5 @@
-//! Runs, params, datasets and histories as polars data frames: makes a small file, or the one that
-//! is named, and shows a frame of each kind.
+//! Runs, params, datasets and histories as polars data frames. Creates a small file, or the named
+//! one, and prints a frame of each kind.
 
 mod runs;
 
@@ -19,21 +19,21 @@ fn main() -> tracklite::Result<()> {
         "params.rate",
     ]);
     let found = database.search_runs_frame(&search)?;
-    show("search_runs_frame: what a filter finds, the lowest loss first", &found);
+    show("search_runs_frame: the runs that match a filter, lowest loss first", &found);
     let differing = without_ids(database.comparison_frame(&runs)?);
-    show("comparison_frame: only what differs", &differing);
+    show("comparison_frame: only the params that differ", &differing);
     let keys = ["accuracy", "loss"];
     let points = without_ids(database.history_frame(&runs[..1], &keys)?);
-    show("history_frame: a row for each point", &points);
+    show("history_frame: one row per point", &points);
     let steps = without_ids(database.wide_history_frame(&runs[1..], &keys)?);
-    show("wide_history_frame: a row for each step", &steps);
+    show("wide_history_frame: one row per step", &steps);
     show("params_frame", &without_ids(database.params_frame(&runs)?));
     show("tags_frame", &without_ids(database.tags_frame(&runs[..1])?));
     show("datasets_frame", &without_ids(database.datasets_frame(&runs)?));
     database.close()
 }
 
-/// The frame without the ids, which are random and wide.
+/// Removes the ids, which are random and wide.
 fn without_ids(mut frame: DataFrame) -> DataFrame {
     let _ = frame.drop_in_place("run_id");
     frame

@@ -1,8 +1,8 @@
-//! The runs of the example, which are the same each time but for their ids.
+//! The runs of the example. Apart from their ids they are the same each time.
 
 use tracklite::{Database, Dataset, DatasetInput, RunId, RunStatus, RunUpdate, Timestamp};
 
-/// When the first run began.
+/// The start time of the first run.
 const START: i64 = 1_790_000_000_000_000_000;
 const SECOND: i64 = 1_000_000_000;
 
@@ -13,7 +13,7 @@ pub fn train_all(database: &Database) -> tracklite::Result<Vec<RunId>> {
     models.into_iter().enumerate().map(train).collect()
 }
 
-/// A run whose loss falls in three steps; the accuracy is measured at every second one.
+/// Logs a run with a loss that falls in three steps. Accuracy is logged at every other step.
 fn train(database: &Database, number: usize, model: &str, rate: f64) -> tracklite::Result<RunId> {
     let started = START + number as i64 * 60 * SECOND;
     let experiment = database.experiment("/examples/frames")?;

@@ -1,11 +1,11 @@
-//! Runs whose network may become a model.
+//! Runs that can become a model.
 
 use tracklite::{Database, Run, RunRecord, RunSearch};
 
 use crate::Result;
 use crate::digits::weights;
 
-/// What finds the finished trainings of sweeps.
+/// The filter for finished trainings of sweeps.
 const FILTER: &str =
     "tags.sweep LIKE '%' AND metrics.test_accuracy >= 0 AND attributes.status = 'FINISHED'";
 
@@ -13,20 +13,20 @@ const FILTER: &str =
 pub(crate) struct Candidate {
     /// The run.
     pub(crate) run: Run,
-    /// All that it logged but its points.
+    /// Everything that the run logged except its points.
     pub(crate) record: RunRecord,
     /// The bytes of [`weights::PATH`].
     pub(crate) weights: Vec<u8>,
 }
 
 impl Candidate {
-    /// Reads the weights that the run has logged.
+    /// Reads the weights that the run logged.
     pub(crate) fn of(run: Run) -> Result<Self> {
         let (record, weights) = (run.record()?, run.artifacts().read(weights::PATH)?);
         Ok(Candidate { run, record, weights })
     }
 
-    /// The share of test images that it classified rightly after the last pass over the data.
+    /// Returns the share of test images classified correctly after the last pass over the data.
     pub(crate) fn accuracy(&self) -> f64 {
         self.record.metrics.get("test_accuracy").map_or(0.0, |point| point.value)
     }
@@ -37,12 +37,12 @@ fn search() -> RunSearch {
     search.order_by("metrics.test_loss")
 }
 
-/// Whether there is anything to choose from.
+/// Returns whether the file contains a finished training.
 pub(crate) fn has_sweep(database: &Database) -> Result<bool> {
     Ok(!database.search_runs(&search().max_results(1))?.items.is_empty())
 }
 
-/// The run with the highest accuracy, and of several the one with the least loss.
+/// Returns the run with the highest accuracy. Among equals the lowest loss wins.
 pub(crate) fn best_of_sweep(database: &Database) -> Result<Candidate> {
     for record in database.search_runs(&search())?.items {
         let run = database.run(record.info.id)?;
@@ -50,6 +50,5 @@ pub(crate) fn best_of_sweep(database: &Database) -> Result<Candidate> {
             return Candidate::of(run);
         }
     }
-    Err(format!("no run of the sweep has kept its weights as {}: sweep again", weights::PATH)
-        .into())
+    Err(format!("no run of the sweep has weights at {}: run the sweep again", weights::PATH).into())
 }

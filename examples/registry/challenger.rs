@@ -1,4 +1,4 @@
-//! Challengers: networks that are also shown each image moved by a pixel to every side.
+//! Challengers: networks that also train on each image shifted by one pixel in four directions.
 
 use tracklite::{Database, Run, RunSearch};
 
@@ -10,22 +10,22 @@ use crate::digits::text::{print, short};
 use crate::digits::{training, weights};
 use crate::production::Loaded;
 
-/// How many are tried before the champion is left alone.
+/// The maximum number of challengers in one run of the program.
 const ATTEMPTS: usize = 3;
 
-/// The seed of the first one: the sweep has used those before.
+/// The seed of the first challenger. The sweep uses the lower ones.
 const FIRST_SEED: u64 = 3;
 
-/// Hidden units: twice as many as the largest network of the sweep has.
+/// Hidden units: twice as many as the largest network of the sweep.
 const HIDDEN: usize = 256;
 
-/// Passes over the images, of which there are five times as many.
+/// Passes over the images. With the shifted ones there are five times as many images.
 const EPOCHS: u32 = 30;
 
-/// Pixels to a row.
+/// Pixels per row.
 const WIDTH: usize = 8;
 
-/// Trains until one is better than the champion, at most [`ATTEMPTS`] times.
+/// Trains challengers until one beats the champion, at most [`ATTEMPTS`].
 pub(crate) fn train_better(
     database: &Database,
     digits: &Digits,
@@ -44,7 +44,7 @@ pub(crate) fn train_better(
         run.log_bytes(weights::PATH, &weights::write(&trained)?)?;
         let (loss, accuracy) = trained.evaluate(&digits.test);
         let (id, percent) = (short(run.id()), 100.0 * accuracy);
-        print(&format!("\nA challenger, on shifted images too: {percent:.2} %, run {id}\n"))?;
+        print(&format!("\nChallenger trained on shifted images: {percent:.2} %, run {id}\n"))?;
         run.clone().finish()?;
         if accuracy > champion.1 || (accuracy == champion.1 && loss < champion.0) {
             return Ok(Some(Candidate::of(run)?));
@@ -61,7 +61,7 @@ fn start(database: &Database, configuration: &Configuration, seed: u64) -> Resul
     Ok(builder.tag("model", configuration.model()).start()?)
 }
 
-/// The same test images; to learn from, each image as it is and moved to four sides.
+/// Adds four shifted copies of each training image. Keeps the test images.
 fn shifted(digits: &Digits) -> Digits {
     let moves = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)];
     let train = digits.train.iter();
@@ -70,7 +70,7 @@ fn shifted(digits: &Digits) -> Digits {
     Digits { train: train.collect(), test }
 }
 
-/// The image moved by so many pixels; what comes in is white.
+/// Shifts the image. Pixels that enter at an edge are white.
 fn shift(image: &Image, right: isize, down: isize) -> Image {
     let mut pixels = [0.0; PIXELS];
     for (place, pixel) in pixels.iter_mut().enumerate() {

@@ -1,8 +1,8 @@
-//! From a sweep to a model in production: the best run's network becomes a registered model, a
-//! better one takes its place, and whoever asks for `@Champion` predicts with that. It goes on with
-//! the file of `cargo sweep`; where there is none it trains four small networks first.
+//! Takes a sweep to a model in production. The best run's network becomes a registered model, a
+//! better one replaces it, and `@Champion` serves predictions. Uses the file of `cargo sweep`. In
+//! a file without a sweep it first trains four small networks.
 //!
-//! All of it may be run again on the same file: then the next challengers try to beat the champion.
+//! Can run again on the same file: new challengers then try to beat the champion.
 
 mod candidate;
 mod challenger;
@@ -36,14 +36,14 @@ fn main() -> ExitCode {
 
 fn run(file: &Path) -> Result<()> {
     let database = Database::create(file)?;
-    let lineage = tell_all(&database, &Digits::load()?)?;
+    let lineage = run_steps(&database, &Digits::load()?)?;
     database.close()?;
     print(&lineage)?;
     print(&report::next_commands(file)?)
 }
 
-/// The whole way, told step by step; gives what is said of the end of it.
-fn tell_all(database: &Database, digits: &Digits) -> Result<String> {
+/// Runs all steps and prints each result. Returns the lineage, to print after closing the file.
+fn run_steps(database: &Database, digits: &Digits) -> Result<String> {
     if !candidate::has_sweep(database)? {
         short_sweep::train(database, digits)?;
     }
@@ -52,16 +52,16 @@ fn tell_all(database: &Database, digits: &Digits) -> Result<String> {
     print(&report::best(&best)?)?;
     let first = production.register(&best)?;
     production.crown_first(first.version())?;
-    print(&production.tell_version(&first)?)?;
+    print(&production.describe(&first)?)?;
 
     let champion = production.load("@Champion")?;
     match challenger::train_better(database, digits, &champion)? {
         Some(better) => {
             let second = production.register(&better)?;
-            print(&production.tell_version(&second)?)?;
+            print(&production.describe(&second)?)?;
             print(&production.replace(champion.version, second.version())?)?;
         }
-        None => print("\nNo challenger was better: Champion stays where it is.\n")?,
+        None => print("\nNo challenger was better. The champion stays.\n")?,
     }
     print(&production.predict()?)?;
     report::lineage(database, &production.champion_node())

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 
 use crate::Result;
 
-/// What `--help` prints.
+/// The output of `--help`.
 pub(crate) const HELP: &str = "\
-Registers the best network of a sweep as ml.production.digits, challenges it, and predicts with the
-champion: all in the file of the sweep.
+Register the best network of a sweep as ml.production.digits, train challengers, and predict with
+the champion. Everything is stored in the file of the sweep.
 
 Usage: cargo registry [OPTIONS]
 
-  --file PATH    the file of `cargo sweep`; one without a sweep gets a short one of its own
+  --file PATH    Use this file of `cargo sweep`; without a sweep in it, run a short one first
                  [default: runs.tracklite]
-  --help         this text
+  --help         Print this help
 ";
 
-/// What to do.
+/// The command to run.
 pub(crate) enum Command {
     /// Work on this file.
     Run(PathBuf),
@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Help,
 }
 
-/// Reads the arguments after the program's name.
+/// Parses the arguments after the program name.
 pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Command> {
     let mut file = PathBuf::from("runs.tracklite");
     while let Some(argument) = arguments.next() {

@@ -1,4 +1,4 @@
-//! The registered model: its versions, its champion, and what is predicted with that.
+//! The registered model: its versions, its champion, and predictions with it.
 
 use serde_json::json;
 use tracklite::{
@@ -14,13 +14,13 @@ use crate::digits::text::{human_bytes, print, short};
 use crate::digits::weights;
 use crate::report;
 
-/// The registered model, of the schema `production` in the catalog `ml`.
+/// The name of the registered model, in schema `production` of catalog `ml`.
 pub(crate) const NAME: &str = "ml.production.digits";
 
-/// The name of the file with the weights, of a logged model and of a version.
+/// The file name of the weights in a logged model and in a version.
 const FILE: &str = "weights.safetensors";
 
-/// The model in production, and what it is judged by.
+/// The model in production and the images that measure it.
 pub(crate) struct Production<'a> {
     database: &'a Database,
     digits: &'a Digits,
@@ -28,40 +28,42 @@ pub(crate) struct Production<'a> {
     model: RegisteredModel,
 }
 
-/// A version that was read back from the file.
+/// A version loaded from the file.
 pub(crate) struct Loaded {
     /// The number of the version.
     pub(crate) version: u64,
-    /// The logged model that it is.
+    /// The id of its logged model.
     logged_model: String,
-    /// What predicts.
+    /// The network that predicts.
     pub(crate) network: Network,
 }
 
 impl<'a> Production<'a> {
-    /// The model, which is registered unless it is there. A file whose names of models are free so
-    /// far is told to keep to catalogs, for good: one with such models is refused.
+    /// Opens the model, and registers it if necessary. Switches the file permanently to Unity
+    /// Catalog names. The switch fails if the file already has models with plain names.
     pub(crate) fn open(database: &'a Database, digits: &'a Digits) -> Result<Self> {
         let registry = database.registry();
         if registry.mode()? == RegistryMode::Plain {
             registry.use_unity_catalog()?;
-            print("Names of models have three levels from here on, catalog.schema.model.\n\n")?;
+            print("Model names now have three levels: catalog.schema.model.\n\n")?;
         }
         if registry.catalog("ml").is_err() {
             registry.create_catalog("ml", Some("models of this machine"))?;
         }
         if registry.schema("ml", "production").is_err() {
-            registry.create_schema("ml", "production", Some("what may be served"))?;
+            registry.create_schema("ml", "production", Some("models ready to serve"))?;
         }
         let model = match registry.model(NAME) {
             Ok(model) => model,
-            Err(_) => registry.new_model(NAME).description("tells handwritten digits").create()?,
+            Err(_) => {
+                registry.new_model(NAME).description("classifies handwritten digits").create()?
+            }
         };
         Ok(Production { database, digits, registry, model })
     }
 
-    /// The run's network as a logged model, and this as a version; one that is there already is
-    /// taken as it is.
+    /// Logs the run's network as a logged model and registers it as a version. Returns the existing
+    /// version if the run already has one.
     pub(crate) fn register(&self, candidate: &Candidate) -> Result<ModelVersion> {
         let run = candidate.run.id();
         let known = RegistrySearch::new().filter(format!("name = '{NAME}' AND run_id = '{run}'"));
@@ -74,8 +76,8 @@ impl<'a> Production<'a> {
         Ok(version.description(&candidate.record.info.name).create()?)
     }
 
-    /// The weights, which take no space for a second time, with an example of what they take, what
-    /// the network takes and gives, and how well it did.
+    /// Creates a logged model with weights, input example, signature and metrics. The weights take
+    /// no extra space, because the file stores equal content once.
     fn log_model(&self, candidate: &Candidate) -> Result<LoggedModel> {
         let (run, info) = (candidate.run.id(), &candidate.record.info);
         let experiment = self.database.experiment_by_id(info.experiment)?;
@@ -100,8 +102,8 @@ impl<'a> Production<'a> {
         Ok(model)
     }
 
-    /// What a version is made of.
-    pub(crate) fn tell_version(&self, version: &ModelVersion) -> Result<String> {
+    /// Describes a version: its files, aliases and digest.
+    pub(crate) fn describe(&self, version: &ModelVersion) -> Result<String> {
         let info = version.info()?;
         let (model, number) = (version.model_id(), version.version());
         let files =
@@ -119,7 +121,7 @@ impl<'a> Production<'a> {
         Ok(format!("models:/{NAME}/{number}{named}\n  {files}\n  pinned to {digest}\n"))
     }
 
-    /// The first version becomes the champion, unless there is one.
+    /// Makes the first version the champion, unless there is one already.
     pub(crate) fn crown_first(&self, version: u64) -> Result<()> {
         if !self.model.info()?.aliases.contains_key("Champion") {
             self.model.move_alias("Champion", None, version)?;
@@ -127,33 +129,34 @@ impl<'a> Production<'a> {
         Ok(())
     }
 
-    /// Moves the alias from the version that was beaten, and from no other.
+    /// Moves the alias from the beaten version, and only from that one.
     pub(crate) fn replace(&self, from: u64, to: u64) -> Result<String> {
         self.model.move_alias("Champion", Some(from), to)?;
         let mut text = format!("Champion moves from version {from} to version {to}.\n");
         if let Err(late) = self.model.move_alias("Champion", Some(from), to) {
-            text += &format!("Who comes late: {}\n", report::without_path(&late));
+            text += &format!("Lost the race: {}\n", report::without_path(&late));
         }
         Ok(text)
     }
 
-    /// Reads a version back, by what stands behind its name in an address.
+    /// Loads the version that a suffix such as `@Champion` of the model's URI selects.
     pub(crate) fn load(&self, choice: &str) -> Result<Loaded> {
         let found = self.registry.resolve(&format!("models:/{NAME}{choice}"))?;
         let network = weights::read(&self.database.artifacts_of(found.owner)?.read(FILE)?)?;
-        let info = found.version.ok_or("the address names no version")?;
+        let info = found.version.ok_or("the URI does not refer to a version")?;
         let logged_model = info.logged_model.map(|id| id.to_string()).unwrap_or_default();
         Ok(Loaded { version: info.version, logged_model, network })
     }
 
-    /// Predicts every test image with the champion, in a run of its own.
+    /// Predicts every test image with the champion, and logs the result as a run.
     pub(crate) fn predict(&self) -> Result<String> {
         let champion = self.load("@Champion")?;
         let experiment = self.database.experiment("/examples/digits")?;
         let run = experiment.new_run().name("predictions of Champion").start()?;
         run.log_inputs(&[], &[&champion.logged_model])?;
         run.log_dataset(dataset("optdigits-test", &self.digits.test), "eval")?;
-        let predicted = self.digits.test.iter().map(|it| champion.network.predict(&it.pixels));
+        let images = self.digits.test.iter();
+        let predicted = images.map(|image| champion.network.predict(&image.pixels));
         let predicted = predicted.collect::<Vec<_>>();
         let pairs = self.digits.test.iter().map(|image| image.digit).zip(predicted.iter().copied());
         let right = pairs.clone().filter(|(digit, predicted)| digit == predicted).count();
@@ -167,19 +170,19 @@ impl<'a> Production<'a> {
         let (version, count) = (champion.version, predicted.len());
         let pictures = report::pictures(&self.digits.test, &predicted);
         Ok(format!(
-            "\nmodels:/{NAME}@Champion is version {version}. It sees:\n\n{pictures}\n\
-             {:.2} % of {count} test images are right; predictions.csv is in run {id}.\n",
+            "\nmodels:/{NAME}@Champion is version {version}. Its predictions:\n\n{pictures}\n\
+             {:.2} % of {count} test images are correct; predictions.csv is in run {id}.\n",
             100.0 * accuracy
         ))
     }
 
-    /// The champion in the graph of what was made of what.
+    /// Returns the champion as a node of the lineage graph.
     pub(crate) fn champion_node(&self) -> LineageNode {
         LineageNode::Alias { name: NAME.to_owned(), alias: "Champion".to_owned() }
     }
 }
 
-/// Images of 64 pixels in, digits out, any number at a time.
+/// Returns a signature: batches of 64 pixels in, digits out.
 fn signature() -> Result<Signature> {
     let tensor = |dtype: &str, shape: &[i64]| {
         let spec = json!({"dtype": dtype, "shape": shape});

@@ -1,4 +1,4 @@
-//! What the example prints.
+//! The texts that the example prints.
 
 use std::path::Path;
 
@@ -10,20 +10,20 @@ use crate::digits::data::{Image, PIXELS};
 use crate::digits::text::{quoted, short};
 use crate::production::NAME;
 
-/// How many test images are drawn.
+/// The number of test images to draw.
 const PICTURES: usize = 7;
 
-/// Pixels to a row.
+/// Pixels per row.
 const WIDTH: usize = 8;
 
-/// The run that the sweep is best known for.
+/// Describes the best run of the sweep.
 pub(crate) fn best(best: &Candidate) -> Result<String> {
     let (accuracy, name) = (100.0 * best.accuracy(), &best.record.info.name);
     let run = short(best.run.id());
-    Ok(format!("The best of the sweep: {accuracy:.2} %, run {run}\n  {name}\n"))
+    Ok(format!("Best run of the sweep: {accuracy:.2} %, run {run}\n  {name}\n"))
 }
 
-/// The first images side by side, and below each what it is taken for.
+/// Draws the first images side by side, each above its predicted digit.
 pub(crate) fn pictures(images: &[Image], predicted: &[usize]) -> String {
     let mut text = String::new();
     for row in 0..PIXELS / WIDTH {
@@ -47,32 +47,33 @@ fn shade(pixel: f32) -> char {
     }
 }
 
-/// What the node was made of, as steps and as a Mermaid graph.
+/// Lists everything that the node was made from, as steps and as a Mermaid graph.
 pub(crate) fn lineage(database: &Database, node: &LineageNode) -> Result<String> {
     let graph = database.lineage(node, LineageDirection::Upstream)?;
-    let told = |node: &LineageNode| {
+    let label = |node: &LineageNode| {
         format!("{} {}", node.kind(), graph.nodes.get(node).map_or("", String::as_str))
     };
-    let mut text = String::from("\nWhat Champion was made of:\n");
+    let mut text = String::from("\nLineage of Champion:\n");
     for edge in &graph.edges {
-        text += &format!("  {} --{}--> {}\n", told(&edge.from), edge.kind.as_str(), told(&edge.to));
+        let (from, to) = (label(&edge.from), label(&edge.to));
+        text += &format!("  {from} --{}--> {to}\n", edge.kind.as_str());
     }
     Ok(text + "\n" + &graph.to_mermaid())
 }
 
-/// Where the file is, and what to type next.
+/// Returns the path of the file and the commands to try next.
 pub(crate) fn next_commands(file: &Path) -> Result<String> {
     let path = std::path::absolute(file)?;
     let (path, file) = (path.display(), quoted(file));
     let tracklite = "cargo tracklite";
     Ok(format!(
-        "\n{path}\n\nWhat to type next:\n  {tracklite} models show {file} {NAME}\n  \
+        "\n{path}\n\nTry next:\n  {tracklite} models show {file} {NAME}\n  \
          {tracklite} lineage {file} models:/{NAME}@Champion --dot\n  \
-         {tracklite} verify {file}\n  cargo registry --file {file}    # the next challengers\n"
+         {tracklite} verify {file}\n  cargo registry --file {file}    # train more challengers\n"
     ))
 }
 
-/// What an error says, without the file that it stands in.
+/// Returns the message of an error without the path of the file.
 pub(crate) fn without_path(error: &Error) -> String {
     let text = error.to_string();
     let path = error.path().map(|path| format!("{}: ", path.display())).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What stands in for `cargo sweep` in a file that has none: two configurations, two seeds each.
+//! A short sweep for files without one: two configurations with two seeds each.
 
 use tracklite::{Database, Timestamp};
 
@@ -8,9 +8,9 @@ use crate::digits::data::{Digits, dataset};
 use crate::digits::text::print;
 use crate::digits::{training, weights};
 
-/// Trains and logs the networks one after the other.
+/// Trains and logs the networks one after another.
 pub(crate) fn train(database: &Database, digits: &Digits) -> Result<()> {
-    print("There is no sweep in this file: four small networks are trained first.\n\n")?;
+    print("This file has no sweep. Training four small networks first.\n\n")?;
     let (grid, sweep) = (grid(), Timestamp::now().as_millis().to_string());
     for configuration in grid.first().into_iter().chain(grid.last()) {
         for seed in 0..2 {

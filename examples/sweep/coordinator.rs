@@ -1,4 +1,4 @@
-//! The coordinator: starts the workers, hands out the trainings, and stands in when one dies.
+//! The coordinator: starts the workers, assigns trainings, and replaces a worker that dies.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,13 +12,13 @@ use crate::options::Options;
 use crate::pool::{Event, Pool};
 use crate::progress::Display;
 
-/// How often a training is begun before the sweep gives up.
+/// How often a training is started before the sweep fails.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// One training to be done.
+/// One training to run.
 #[derive(Clone, Copy)]
 struct Job {
-    /// The trial that it belongs to.
+    /// The index of its trial.
     trial: usize,
     seed: u64,
     attempt: u32,
@@ -26,19 +26,19 @@ struct Job {
 
 /// One configuration with its runs.
 struct Trial {
-    /// Its place in the grid.
+    /// Its index in the grid.
     place: usize,
     configuration: Configuration,
     parent: Run,
     finished: Vec<RunId>,
 }
 
-/// What a worker is doing, as far as it has told.
+/// The training of a worker and the progress that it reported.
 struct Assignment {
     job: Job,
     run: Option<RunId>,
     epoch: u32,
-    /// The last step that is known to be in the file; -1 before the first.
+    /// The last step that was reported as logged, or -1 before the first.
     step: i64,
 }
 
@@ -49,16 +49,16 @@ pub(crate) struct Coordinator<'a> {
     trials: Vec<Trial>,
     queue: VecDeque<Job>,
     pool: Pool,
-    /// By worker.
+    /// Keyed by worker.
     assignments: BTreeMap<usize, Assignment>,
     finished: usize,
     display: Display,
-    /// The worker that was killed for show, if that was asked for and has been done.
+    /// The worker that `--kill` killed, if it has.
     victim: Option<usize>,
 }
 
 impl<'a> Coordinator<'a> {
-    /// Starts one run for each configuration; no worker yet.
+    /// Starts one run for each configuration, but no worker yet.
     pub(crate) fn new(database: &'a Database, options: &'a Options) -> Result<Self> {
         let trials = start_trials(database, options)?;
         let mut queue = VecDeque::new();
@@ -80,7 +80,7 @@ impl<'a> Coordinator<'a> {
         })
     }
 
-    /// Trains everything; gives the runs of each configuration.
+    /// Trains everything. Returns the runs of each configuration.
     pub(crate) fn run(mut self) -> Result<Vec<Row>> {
         let jobs = self.queue.len();
         for _ in 0..self.options.workers.min(jobs) {
@@ -108,7 +108,7 @@ impl<'a> Coordinator<'a> {
         Ok(())
     }
 
-    /// Gives the worker the next job, or sends it home.
+    /// Assigns the next job, or dismisses the worker if there is none.
     fn assign(&mut self, worker: usize) {
         let Some(job) = self.queue.pop_front() else {
             self.pool.dismiss(worker);
@@ -127,7 +127,7 @@ impl<'a> Coordinator<'a> {
 
     fn on_report(&mut self, worker: usize, report: Report) -> Result<()> {
         let Some(assignment) = self.assignments.get_mut(&worker) else {
-            return Err(format!("worker {worker} reports on what it was not asked for").into());
+            return Err(format!("worker {worker} reports on a training it was not assigned").into());
         };
         match report {
             Report::Started(run) => assignment.run = Some(run),
@@ -135,7 +135,7 @@ impl<'a> Coordinator<'a> {
                 (assignment.epoch, assignment.step) = (progress.epoch, progress.step);
                 self.display.offer_best(progress.test_accuracy);
                 self.show_progress();
-                // Early, so that the kill comes well before the worker is done.
+                // Kill early, so that the worker cannot be done already.
                 if self.options.kill && self.victim.is_none() && progress.epoch > 1 {
                     self.pool.kill(worker)?;
                     self.victim = Some(worker);
@@ -149,10 +149,10 @@ impl<'a> Coordinator<'a> {
         Ok(())
     }
 
-    /// Counts a finished training; the last one of a configuration closes that one's run.
+    /// Counts a finished training. After the last one of a configuration, finishes its parent run.
     fn finish_job(&mut self, worker: usize) -> Result<()> {
         let Some(Assignment { job, run: Some(run), .. }) = self.assignments.remove(&worker) else {
-            return Err(format!("worker {worker} finished what it did not start").into());
+            return Err(format!("worker {worker} finished a training it did not start").into());
         };
         self.finished += 1;
         self.show_progress();
@@ -162,7 +162,7 @@ impl<'a> Coordinator<'a> {
             let summary = leaderboard::summarize(self.database, &trial.finished)?;
             summary.log(&trial.parent)?;
             trial.parent.clone().finish()?;
-            self.display.say(&format!("{summary}  {}", trial.configuration));
+            self.display.print_line(&format!("{summary}  {}", trial.configuration));
         }
         Ok(())
     }
@@ -173,54 +173,57 @@ impl<'a> Coordinator<'a> {
         self.display.set_epochs(finished + running.sum::<u64>());
     }
 
-    /// A worker's process is gone. If it was at work, another one takes its place.
+    /// Handles the end of a worker's process. Replaces it if it was at work.
     fn on_end(&mut self, worker: usize) -> Result<()> {
-        self.pool.kill(worker)?; // no more than a precaution: it might live on and talk nonsense
+        self.pool.kill(worker)?; // A worker that printed an invalid line may still be running.
         let (process, status) = self.pool.end(worker)?;
         let Some(assignment) = self.assignments.get(&worker) else { return Ok(()) };
         let mut job = assignment.job;
         let trial = &self.trials[job.trial];
         let name = format!("{} seed={}", trial.configuration, job.seed);
-        self.display
-            .say(&format!("worker {worker} (process {process}) ended, {status}, in {name}"));
+        self.display.print_line(&format!(
+            "worker {worker} (process {process}) ended with {status} while training {name}"
+        ));
         if self.is_finished(worker)? {
             self.victim = self.victim.filter(|&victim| victim != worker);
             self.finish_job(worker)?;
             return if self.queue.is_empty() { Ok(()) } else { self.start_worker() };
         }
-        self.bury(worker)?;
+        self.mark_killed(worker)?;
         self.assignments.remove(&worker);
         if job.attempt == MAX_ATTEMPTS {
-            return Err(format!("{name}: given up after {MAX_ATTEMPTS} attempts").into());
+            return Err(format!("{name}: failed {MAX_ATTEMPTS} times, giving up").into());
         }
         job.attempt += 1;
         self.queue.push_front(job);
         self.start_worker()
     }
 
-    /// Whether the worker had finished its run but died before it could say so.
+    /// Returns whether the worker finished its run but died before reporting it.
     fn is_finished(&self, worker: usize) -> Result<bool> {
         let run = self.assignments.get(&worker).and_then(|assignment| assignment.run);
         let status = run.map(|run| self.database.run(run)?.info()).transpose()?;
         Ok(status.is_some_and(|info| info.status == RunStatus::Finished))
     }
 
-    /// Tells which run is dead, checks that it has all that was reported, and marks it killed.
-    fn bury(&self, worker: usize) -> Result<()> {
+    /// Checks that the dead worker's run contains every reported step, and marks the run killed.
+    fn mark_killed(&self, worker: usize) -> Result<()> {
         let Some(&Assignment { run: Some(id), step, .. }) = self.assignments.get(&worker) else {
-            self.display.say("  it had not started its run");
+            self.display.print_line("  it had not started its run");
             return Ok(());
         };
         let run = self.database.run(id)?;
         let alive = run.is_alive()?;
         let kept = run.latest("loss")?.map_or(-1, |point| point.step);
         if kept < step {
-            return Err(format!("run {id} was at step {step}, the file ends at {kept}").into());
+            return Err(
+                format!("run {id} reported step {step}, but the file ends at {kept}").into()
+            );
         }
         let (reported, kept) = (step + 1, kept + 1);
-        self.display.say(&format!(
-            "  run {id}: is_alive is {alive}; {reported} steps were reported, {kept} are in the \
-             file: nothing is lost; another worker starts over"
+        self.display.print_line(&format!(
+            "  run {id}: is_alive is {alive}; steps reported: {reported}, in the file: {kept}; \
+             nothing is lost, another worker starts over"
         ));
         if !run.info()?.status.is_terminated() {
             run.set_status(RunStatus::Killed)?;
@@ -229,7 +232,7 @@ impl<'a> Coordinator<'a> {
     }
 }
 
-/// One parent run for each configuration, all with the same `sweep` tag.
+/// Starts one parent run for each configuration, all with the same `sweep` tag.
 fn start_trials(database: &Database, options: &Options) -> Result<Vec<Trial>> {
     let experiment = database.experiment("/examples/digits")?;
     let sweep = Timestamp::now().as_millis();

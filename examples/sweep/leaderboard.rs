@@ -1,4 +1,4 @@
-//! What the sweep amounts to: means and deviations over the seeds, read back from the file.
+//! The result of the sweep: means and deviations over the seeds, read back from the file.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,33 +12,33 @@ use crate::digits::text::{quoted, short};
 
 /// A configuration and its runs.
 pub(crate) struct Row {
-    /// What was tried.
+    /// The configuration.
     pub(crate) configuration: Configuration,
-    /// The run that stands for it and has its means.
+    /// The run of the configuration, which has the means.
     pub(crate) parent: RunId,
     /// The runs nested in it, one for each seed.
     pub(crate) seeds: Vec<RunId>,
 }
 
-/// The accuracies of one configuration over its seeds, as shares from 0 to 1.
+/// The accuracies of one configuration over its seeds, from 0 to 1.
 pub(crate) struct Summary {
     test_mean: f64,
     test_deviation: f64,
     train_mean: f64,
 }
 
-/// The metrics of a parent run, in the order of [`Summary`].
+/// The metrics of a parent run, in the order of the fields of [`Summary`].
 const SUMMARY_METRICS: [&str; 3] =
     ["test_accuracy_mean", "test_accuracy_std", "train_accuracy_mean"];
 
 impl Summary {
-    /// Logs the three numbers in one row.
+    /// Logs the three values in one row.
     pub(crate) fn log(&self, run: &Run) -> Result<()> {
         let values = [self.test_mean, self.test_deviation, self.train_mean];
         Ok(run.metric_row(&SUMMARY_METRICS)?.log(&values, 0)?)
     }
 
-    /// Reads what [`Summary::log`] wrote.
+    /// Reads the values that [`Summary::log`] wrote.
     fn read(run: &RunRecord) -> Result<Self> {
         let mut values = [0.0; 3];
         for (value, key) in values.iter_mut().zip(SUMMARY_METRICS) {
@@ -57,7 +57,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The means over these runs after their last pass over the data.
+/// Computes the means over these runs after their last pass over the data.
 pub(crate) fn summarize(database: &Database, runs: &[RunId]) -> Result<Summary> {
     let (mut test, mut train) = (Vec::new(), Vec::new());
     for &id in runs {
@@ -75,7 +75,7 @@ fn latest_value(run: &Run, key: &str) -> Result<f64> {
     Ok(point.value)
 }
 
-/// The mean and the standard deviation of the sample (by count less one).
+/// Returns the mean and the sample standard deviation (divided by count - 1).
 fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
@@ -105,11 +105,11 @@ impl Leaderboard {
         Ok(Leaderboard(ranked.collect::<Result<_>>()?))
     }
 
-    /// What to type next, to look at the best.
+    /// Returns the commands to try next on the best runs.
     pub(crate) fn next_commands(&self, file: &Path) -> String {
         let tracklite = "cargo tracklite";
         let file = quoted(file);
-        let mut text = format!("What to type next:\n  {tracklite} runs {file}\n");
+        let mut text = format!("Try next:\n  {tracklite} runs {file}\n");
         if let Some((_, Row { parent, seeds, .. })) = self.0.first() {
             text += &format!("  {tracklite} show {file} {}\n", short(*parent));
             for (seed, key) in seeds.iter().zip(["loss", "test_accuracy"]) {
@@ -120,10 +120,10 @@ impl Leaderboard {
     }
 }
 
-/// What stands above [`columns`].
+/// The header of [`columns`].
 const TITLES: &str = "model    hidden  activation  learning rate  weight decay  batch";
 
-/// The settings in columns.
+/// Formats the settings in columns.
 fn columns(configuration: &Configuration) -> String {
     let Configuration { hidden, learning_rate, weight_decay, batch_size, .. } = configuration;
     let (model, activation) = (configuration.model(), configuration.activation_name());
@@ -133,7 +133,7 @@ fn columns(configuration: &Configuration) -> String {
     )
 }
 
-/// One line for each configuration, below a line of titles.
+/// A header and one line for each configuration.
 impl fmt::Display for Leaderboard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  #     test accuracy      train  {TITLES}  run")?;

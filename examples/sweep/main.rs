@@ -1,8 +1,8 @@
-//! A real sweep: several processes train small networks on handwritten digits, and all of them log
-//! into one file. `cargo sweep` runs it; `cargo sweep --help` lists the options.
+//! A real sweep: several processes train small networks on handwritten digits, and all log into
+//! one file. `cargo sweep` runs it, `cargo sweep --help` lists the options.
 //!
-//! This program is both sides: the coordinator starts itself again with `--worker`, hands out the
-//! trainings one by one, and reads the result back from the file.
+//! The program is both coordinator and worker. The coordinator starts itself with `--worker`,
+//! assigns the trainings one by one, and reads the result back from the file.
 
 mod coordinator;
 #[path = "../digits/mod.rs"]
@@ -37,20 +37,20 @@ fn main() -> ExitCode {
     digits::ended("sweep", done)
 }
 
-/// Trains everything, then prints the leaderboard and where the file is.
+/// Trains everything, then prints the leaderboard and the path of the file.
 fn sweep(options: &Options) -> Result<()> {
     let database = Database::create(&options.file)?;
     let earlier = database.runs()?.len();
     if earlier > 0 {
         let file = options.file.display();
-        eprintln!("{file} has {earlier} runs already: this sweep is added to them");
+        eprintln!("{file} already has {earlier} runs; this sweep is added to them");
     }
     let rows = Coordinator::new(&database, options)?.run()?;
     database.close()?;
     print(&report(&options.file, rows)?)
 }
 
-/// What is printed at the end; reads the closed file.
+/// Returns the final output. Reads the closed file.
 fn report(file: &Path, rows: Vec<Row>) -> Result<String> {
     let database = Database::open_read_only(file)?;
     let leaderboard = Leaderboard::read(&database, rows)?;

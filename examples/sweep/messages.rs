@@ -1,4 +1,4 @@
-//! What coordinator and workers say to each other: one line of text each.
+//! The messages between coordinator and workers, each one line of text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,15 +8,15 @@ use tracklite::RunId;
 use crate::digits::training::Progress;
 use crate::{Failure, Result};
 
-/// The coordinator asks for a training.
+/// A training that the coordinator assigns.
 pub(crate) struct Order {
-    /// The place of the configuration in the grid.
+    /// The index of the configuration in the grid.
     pub(crate) configuration: usize,
-    /// Where the random numbers start.
+    /// The seed of the random numbers.
     pub(crate) seed: u64,
     /// Passes over the data.
     pub(crate) epochs: u32,
-    /// The run of the configuration, which the new run is nested in.
+    /// The run of the configuration, which becomes the parent of the new run.
     pub(crate) parent: RunId,
 }
 
@@ -44,7 +44,7 @@ impl FromStr for Order {
     }
 }
 
-/// A worker tells what it has done; all of it is in the file already.
+/// A worker's report of progress that is already in the file.
 pub(crate) enum Report {
     /// The run was started.
     Started(RunId),

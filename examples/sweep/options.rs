@@ -6,25 +6,25 @@ use std::path::PathBuf;
 use crate::digits::configuration::{self, Configuration};
 use crate::{Failure, Result};
 
-/// What `--help` prints.
+/// The output of `--help`.
 pub(crate) const HELP: &str = "\
-A sweep over 20 configurations x 3 seeds on the UCI handwritten digits, by several processes that
-all log into one file.
+Sweep 20 configurations x 3 seeds on the UCI handwritten digits, with several processes that log
+into one file.
 
 Usage: cargo sweep [OPTIONS]
 
-  --file PATH    the file to log into; one that exists is added to [default: runs.tracklite]
-  --workers N    how many processes train [default: 4]
-  --quick        only 2 configurations x 2 seeds, and short: a second or two
-  --kill         kill -9 one worker in mid-training, to see that nothing is lost
-  --help         this text
+  --file PATH    Log into this file, or add to it if it exists [default: runs.tracklite]
+  --workers N    Train in N processes [default: 4]
+  --quick        Run only 2 configurations x 2 seeds, in a second or two
+  --kill         Kill one worker in mid-training (kill -9), to show that nothing is lost
+  --help         Print this help
 ";
 
-/// What to do.
+/// The command to run.
 pub(crate) enum Command {
     /// Run a sweep.
     Sweep(Options),
-    /// Train what standard input asks for; what the sweep starts its processes with.
+    /// Train what standard input asks for. The sweep starts its worker processes this way.
     Work(PathBuf),
     /// Print the help text.
     Help,
@@ -32,34 +32,34 @@ pub(crate) enum Command {
 
 /// How to run the sweep.
 pub(crate) struct Options {
-    /// The tracklite file.
+    /// The database file.
     pub(crate) file: PathBuf,
-    /// How many processes train.
+    /// The number of processes that train.
     pub(crate) workers: usize,
-    /// Whether to run the short form.
+    /// Whether to run the short sweep.
     pub(crate) quick: bool,
-    /// Whether to kill a worker on the way.
+    /// Whether to kill a worker during the sweep.
     pub(crate) kill: bool,
 }
 
 impl Options {
-    /// The places in the grid of the configurations to try.
+    /// Returns the grid indices of the configurations to try.
     pub(crate) fn selection(&self, grid: &[Configuration]) -> Vec<usize> {
         if self.quick { vec![0, grid.len() - 1] } else { (0..grid.len()).collect() }
     }
 
-    /// How many runs each configuration gets, each from another random start.
+    /// Returns the number of runs for each configuration. Each starts from different weights.
     pub(crate) fn seeds(&self) -> u64 {
         if self.quick { 2 } else { 3 }
     }
 
-    /// Passes over the data of each run.
+    /// Returns the passes over the data for each run.
     pub(crate) fn epochs(&self) -> u32 {
         if self.quick { configuration::QUICK_EPOCHS } else { configuration::EPOCHS }
     }
 }
 
-/// Reads the arguments after the program's name.
+/// Parses the arguments after the program name.
 pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Command> {
     let file = PathBuf::from("runs.tracklite");
     let mut options = Options { file, workers: 4, quick: false, kill: false };
@@ -81,7 +81,7 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Com
 fn parse_workers(value: &OsString) -> Result<usize> {
     let number = value.to_str().and_then(|text| text.parse().ok());
     let number = number.filter(|workers| (1..=256).contains(workers));
-    number.ok_or_else(|| format!("--workers is a number from 1 to 256, not {value:?}").into())
+    number.ok_or_else(|| format!("--workers must be a number from 1 to 256, not {value:?}").into())
 }
 
 fn missing_value(argument: &OsString) -> Failure {

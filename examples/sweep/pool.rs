@@ -9,15 +9,15 @@ use std::thread;
 use crate::Result;
 use crate::messages::{Order, Report};
 
-/// Something that a worker did; the number is the worker's.
+/// An event of a worker, with the worker's number.
 pub(crate) enum Event {
-    /// It said something.
+    /// It reported progress.
     Report(usize, Report),
-    /// It will say nothing more: its process has ended.
+    /// Its process ended, or it printed an invalid line. No more reports follow.
     Ended(usize),
 }
 
-/// All worker processes that were ever started, numbered from 0.
+/// All worker processes that were started, numbered from 0.
 pub(crate) struct Pool {
     file: PathBuf,
     workers: Vec<Worker>,
@@ -27,18 +27,18 @@ pub(crate) struct Pool {
 
 struct Worker {
     process: Child,
-    /// Where it reads its orders; closed when there is nothing more for it to do.
+    /// Its standard input, for orders. Closed when there is no more work.
     orders: Option<ChildStdin>,
 }
 
 impl Pool {
-    /// No worker yet; each will open this file.
+    /// Creates a pool without workers. Each will open this file.
     pub(crate) fn new(file: &Path) -> Self {
         let (sender, events) = mpsc::channel();
         Pool { file: file.to_owned(), workers: Vec::new(), sender, events }
     }
 
-    /// Starts this program once more, as a worker; gives its number.
+    /// Starts this program again as a worker. Returns its number.
     pub(crate) fn start(&mut self) -> Result<usize> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--worker").arg(&self.file).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -53,20 +53,20 @@ impl Pool {
         Ok(number)
     }
 
-    /// Waits for what any worker does next.
+    /// Waits for the next event of any worker.
     pub(crate) fn next_event(&self) -> Result<Event> {
         Ok(self.events.recv()?)
     }
 
-    /// Hands a training to a worker. One that has died meanwhile does not get it; that it ended
-    /// is the next that is heard of it.
+    /// Sends a training to a worker. A failed write is ignored, because the end of a dead worker's
+    /// process arrives as an event.
     pub(crate) fn order(&mut self, worker: usize, order: &Order) {
         if let Some(orders) = &mut self.workers[worker].orders {
             let _ = writeln!(orders, "{order}");
         }
     }
 
-    /// Tells a worker that nothing is left to do, so that it closes the file and ends.
+    /// Closes the worker's standard input, so that it closes the file and exits.
     pub(crate) fn dismiss(&mut self, worker: usize) {
         self.workers[worker].orders = None;
     }
@@ -76,14 +76,14 @@ impl Pool {
         Ok(self.workers[worker].process.kill()?)
     }
 
-    /// The process id of a worker, and how it ended; waits until it has.
+    /// Waits for the end of a worker. Returns its process id and exit status.
     pub(crate) fn end(&mut self, worker: usize) -> Result<(u32, ExitStatus)> {
         self.dismiss(worker);
         let process = &mut self.workers[worker].process;
         Ok((process.id(), process.wait()?))
     }
 
-    /// Dismisses all workers and waits until the last has closed the file.
+    /// Dismisses all workers and waits until each has closed the file.
     pub(crate) fn end_all(mut self) -> Result<()> {
         for number in 0..self.workers.len() {
             self.end(number)?;
@@ -92,7 +92,7 @@ impl Pool {
     }
 }
 
-/// Passes on what a worker says, until it ends or talks nonsense.
+/// Forwards a worker's reports until it ends or prints an invalid line.
 fn listen(number: usize, reports: ChildStdout, sender: &Sender<Event>) {
     let lines = BufReader::new(reports).lines();
     let reports = lines.map_while(io::Result::ok).map_while(|line| line.parse::<Report>().ok());
@@ -101,6 +101,6 @@ fn listen(number: usize, reports: ChildStdout, sender: &Sender<Event>) {
             return;
         }
     }
-    // Nobody hears it once the sweep is over: that is as it should be.
+    // The receiver may be gone: the sweep is over.
     let _ = sender.send(Event::Ended(number));
 }

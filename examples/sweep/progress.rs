@@ -1,4 +1,4 @@
-//! The progress bar, and lines of text that do not break it.
+//! The progress bar, and lines of text that do not disturb it.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::Result;
 
 const TEMPLATE: &str = "[{elapsed_precise}] {bar:40} {percent:>3} % of {len} epochs, {msg}";
 
-/// The bar on standard error. Where that is no terminal there is no bar, only the lines.
+/// The bar on standard error. Without a terminal there are only the lines.
 pub(crate) struct Display {
     bar: ProgressBar,
     best: f64,
 }
 
 impl Display {
-    /// A bar for this many epochs.
+    /// Creates a bar for this number of epochs.
     pub(crate) fn new(epochs: u64, workers: usize) -> Result<Self> {
         let bar = ProgressBar::new(epochs).with_style(ProgressStyle::with_template(TEMPLATE)?);
         bar.set_message(format!("{workers} processes"));
@@ -28,7 +28,7 @@ impl Display {
         self.bar.set_position(epochs);
     }
 
-    /// Shows the accuracy when it is the best so far.
+    /// Shows the accuracy if it is the best so far.
     pub(crate) fn offer_best(&mut self, accuracy: f64) {
         if accuracy > self.best {
             self.best = accuracy;
@@ -37,7 +37,7 @@ impl Display {
     }
 
     /// Prints a line above the bar.
-    pub(crate) fn say(&self, text: &str) {
+    pub(crate) fn print_line(&self, text: &str) {
         if self.bar.is_hidden() {
             eprintln!("{text}");
         } else {
@@ -45,7 +45,7 @@ impl Display {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn close(&self) {
         self.bar.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! A worker process: trains what standard input asks for, and logs it into the common file.
+//! A worker process: trains what standard input asks for and logs it into the shared file.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -33,14 +33,14 @@ fn carry_out(
     order: &Order,
 ) -> Result<()> {
     let run = start_run(database, configuration, order)?;
-    // Code, command and machine, and the message of a panic, until the run is done.
+    // Record code, command and machine, and the message of a panic, until the run is finished.
     let capture = Capture::new().git(true).command(true).host(true).user(true).panics(true);
     let _capturing = capture.build(tracklite::build_facts!()).start(&run)?;
     run.log_dataset(dataset("optdigits-train", &digits.train), "train")?;
-    tell(&Report::Started(run.id()))?;
+    report(&Report::Started(run.id()))?;
     let &Order { seed, epochs, .. } = order;
     let trained = training::train(configuration, seed, epochs, digits, &run, |progress| {
-        tell(&Report::Epoch(progress))
+        report(&Report::Epoch(progress))
     });
     match trained {
         Ok(network) => run.log_bytes(weights::PATH, &weights::write(&network)?)?,
@@ -50,24 +50,24 @@ fn carry_out(
         }
     }
     run.finish()?;
-    tell(&Report::Finished)
+    report(&Report::Finished)
 }
 
-/// A run nested in that of its configuration, with the same tags.
+/// Starts a run below the run of its configuration, with the same tags.
 fn start_run(database: &Database, configuration: &Configuration, order: &Order) -> Result<Run> {
     let parent = database.run(order.parent)?;
     let experiment = database.experiment_by_id(parent.info()?.experiment)?;
     let builder = experiment.new_run().name(&format!("{configuration} seed={}", order.seed));
-    // Tags that begin so say what the run is called and nested in.
+    // Tags with this prefix hold the name and parent of a run.
     let tags = parent.tags()?.into_iter().filter(|(key, _)| !key.starts_with("mlflow."));
     let builder = builder.parent(order.parent).tags(tags);
     let builder = builder.params(configuration.params()).param("epochs", order.epochs);
     Ok(builder.param("seed", order.seed).start()?)
 }
 
-/// Says it to the coordinator; when that is gone, there is nobody left to work for.
-fn tell(report: &Report) -> Result<()> {
+/// Sends a report to the coordinator. Fails if the coordinator is gone, to stop the worker.
+fn report(report: &Report) -> Result<()> {
     let mut output = io::stdout().lock();
-    let told = writeln!(output, "{report}").and_then(|()| output.flush());
-    told.map_err(|error| format!("a worker stops, the coordinator is gone: {error}").into())
+    let sent = writeln!(output, "{report}").and_then(|()| output.flush());
+    sent.map_err(|error| format!("worker stops, the coordinator is gone: {error}").into())
 }

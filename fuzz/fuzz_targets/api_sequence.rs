@@ -1,5 +1,5 @@
-//! Any series of calls: the same answers as a plain model gives, at once, after closing and
-//! opening, after the index was lost, and after the process was killed.
+//! Random sequences of calls must give the same results as a plain model: immediately, after
+//! reopening, after the loss of the index, and after a kill.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -45,10 +45,10 @@ fn open(file: &MemoryFile, read_only: bool) -> Database {
     let storage = Arc::new(file.open());
     let opened =
         builder.read_only(read_only).open_storage(Path::new("/fuzz/runs.tracklite"), storage);
-    opened.expect("a sound file can be opened")
+    opened.expect("open a sound file")
 }
 
-/// The database, the bytes beneath it, and what it should hold.
+/// The database, the bytes of its file, and the expected contents.
 struct World {
     database: Database,
     file: MemoryFile,
@@ -60,8 +60,8 @@ impl World {
         match choices.below(32) {
             0 => self.reopen(),
             1 => self.kill(),
-            2 => self.database.tick().expect("a tick"),
-            3 => self.database.sync().expect("a sync"),
+            2 => self.database.tick().expect("run a tick"),
+            3 => self.database.sync().expect("sync"),
             4 => self.model.compare(&open(&self.file, true)),
             5 => self.check(),
             6 | 7 => self.get_experiment(choices),
@@ -81,42 +81,42 @@ impl World {
         }
     }
 
-    /// The database gives the model's answers, and the file is sound.
+    /// Checks that the database agrees with the model and that the file is sound.
     fn check(&self) {
         self.model.compare(&self.database);
         let report = tracklite::internals::verify_storage(Arc::new(self.file.open()));
-        let report = report.expect("a file that can be verified");
+        let report = report.expect("verify the file");
         assert!(report.is_sound(), "{:?}", report.damages);
     }
 
     fn gc(&mut self) {
-        let report = self.database.gc().expect("gc");
+        let report = self.database.gc().expect("run gc");
         let (runs, experiments) = (self.model.runs.len(), self.model.experiments.len());
         self.model.purge();
         assert_eq!(report.runs, (runs - self.model.runs.len()) as u64);
         assert_eq!(report.experiments, (experiments - self.model.experiments.len()) as u64);
     }
 
-    /// The copy holds what the file holds, and is sound.
+    /// Backs up the file. The copy must be sound and complete.
     fn back_up(&self) {
         let folder = tracklite_fuzz::temporary_folder();
         let copy = folder.path().join("copy.tracklite");
-        self.database.backup(&copy).expect("a backup");
+        self.database.backup(&copy).expect("back up the file");
         let opened = Database::builder().read_only(true).index(IndexPlace::InMemory).open(&copy);
-        self.model.compare(&opened.expect("a backup can be opened"));
-        let report = Database::verify(&copy).expect("a backup can be verified");
+        self.model.compare(&opened.expect("open the backup"));
+        let report = Database::verify(&copy).expect("verify the backup");
         assert!(report.is_sound(), "{:?}", report.damages);
     }
 
-    /// Closes the file and opens it again; an index in memory is thereby built anew.
+    /// Closes and reopens the file, which rebuilds the index in memory.
     fn reopen(&mut self) {
-        // The placeholder keeps no hold of the file.
+        // The placeholder opens a copy, so that it does not hold the file.
         let placeholder = open(&MemoryFile::with_bytes(&self.file.to_bytes()), true);
-        std::mem::replace(&mut self.database, placeholder).close().expect("a close");
+        std::mem::replace(&mut self.database, placeholder).close().expect("close the database");
         self.database = open(&self.file, false);
     }
 
-    /// As after `kill -9`: all that was stored is there, and nothing was closed.
+    /// Simulates `kill -9`: everything stored remains, and nothing is closed.
     fn kill(&mut self) {
         self.file = MemoryFile::with_bytes(&self.file.to_bytes());
         self.database = open(&self.file, false);
@@ -124,12 +124,12 @@ impl World {
 
     fn get_experiment(&mut self, choices: &mut Choices<'_>) {
         let path = PATHS[choices.below(PATHS.len())];
-        let known = self.model.experiments.iter().find(|it| it.path == path);
+        let known = self.model.experiments.iter().find(|known| known.path == path);
         let got = self.database.experiment(path);
-        if known.is_some_and(|it| it.is_deleted) {
+        if known.is_some_and(|known| known.is_deleted) {
             return expect_error(got, ErrorKind::InvalidState);
         }
-        let id = got.expect("an experiment").id();
+        let id = got.expect("open the experiment").id();
         match known {
             Some(known) => assert_eq!(known.id, id),
             None => self.model.experiments.push(ModelExperiment {
@@ -144,7 +144,7 @@ impl World {
     fn pick_experiment(&self, choices: &mut Choices<'_>) -> (usize, Experiment) {
         let place = choices.below(self.model.experiments.len());
         let id = self.model.experiments[place].id;
-        (place, self.database.experiment_by_id(id).expect("an experiment by id"))
+        (place, self.database.experiment_by_id(id).expect("find the experiment"))
     }
 
     fn change_experiment(&mut self, choices: &mut Choices<'_>) {
@@ -155,14 +155,14 @@ impl World {
             1 => self.delete_experiment(place, experiment.restore(), false),
             2 => {
                 let path = PATHS[choices.below(PATHS.len())];
-                let taken = self.model.experiments.iter().position(|it| it.path == path);
+                let taken = self.model.experiments.iter().position(|known| known.path == path);
                 let renamed = experiment.rename(path);
                 if was_deleted {
                     expect_error(renamed, ErrorKind::InvalidState);
                 } else if taken.is_some_and(|other| other != place) {
                     expect_error(renamed, ErrorKind::AlreadyExists);
                 } else {
-                    renamed.expect("a new path");
+                    renamed.expect("rename the experiment");
                     path.clone_into(&mut self.model.experiments[place].path);
                 }
             }
@@ -178,7 +178,7 @@ impl World {
         if known.is_deleted == delete {
             return expect_error(done, ErrorKind::NotFound);
         }
-        done.expect("a lifecycle that changes");
+        done.expect("change the lifecycle of the experiment");
         known.is_deleted = delete;
         let id = known.id;
         let runs = self.model.runs.iter_mut().filter(|run| run.experiment == id);
@@ -201,7 +201,7 @@ impl World {
         } else if known.is_deleted {
             expect_error(done, ErrorKind::InvalidState);
         } else {
-            done.expect("a tag of an experiment");
+            done.expect("change a tag of the experiment");
             if set {
                 known.tags.insert(key.to_owned(), value.to_owned());
             } else {
@@ -222,13 +222,13 @@ impl World {
             builder = builder.parent(parent.id);
         }
         let started = builder.start();
-        let is_refused = parent.is_some_and(|parent| parent.is_deleted);
-        if is_refused || self.model.experiments[place].is_deleted {
+        let is_rejected = parent.is_some_and(|parent| parent.is_deleted);
+        if is_rejected || self.model.experiments[place].is_deleted {
             return expect_error(started, ErrorKind::InvalidState);
         }
         let pair = || [(key.to_owned(), value.to_owned())].into();
         let run = ModelRun {
-            id: started.expect("a run").id(),
+            id: started.expect("start a run").id(),
             experiment: self.model.experiments[place].id,
             parent: parent.map(|parent| parent.id),
             name: name.to_owned(),
@@ -242,11 +242,11 @@ impl World {
         self.model.runs.push(run);
     }
 
-    /// A run and its handle, if there is any run.
+    /// Returns a run and its handle, if any run exists.
     fn pick_run(&mut self, choices: &mut Choices<'_>) -> Option<(&mut ModelRun, Run)> {
         let place = choices.below(self.model.runs.len());
         let known = self.model.runs.get_mut(place)?;
-        let run = self.database.run(known.id).expect("a run that was started");
+        let run = self.database.run(known.id).expect("find the run");
         Some((known, run))
     }
 
@@ -266,7 +266,7 @@ impl World {
         if known.is_deleted {
             return expect_error(done, ErrorKind::InvalidState);
         }
-        done.expect("a change of a run");
+        done.expect("change the run");
         change(known, status);
     }
 
@@ -278,7 +278,7 @@ impl World {
             true => database.delete_run(known.id),
             false => database.restore_run(known.id),
         };
-        done.expect("a lifecycle of a run");
+        done.expect("change the lifecycle of the run");
     }
 
     fn set_params(&mut self, choices: &mut Choices<'_>) {
@@ -299,7 +299,7 @@ impl World {
         if !is_new {
             return expect_error(done, ErrorKind::InvalidInput);
         }
-        done.expect("params");
+        done.expect("log params");
         known.params = wanted;
     }
 
@@ -313,7 +313,7 @@ impl World {
             } else if known.tags.remove(key).is_none() {
                 expect_error(done, ErrorKind::NotFound);
             } else {
-                done.expect("a tag that is deleted");
+                done.expect("delete a tag");
             }
             return;
         }
@@ -322,7 +322,7 @@ impl World {
         if known.is_deleted {
             return expect_error(done, ErrorKind::InvalidState);
         }
-        done.expect("a tag");
+        done.expect("set a tag");
         known.tags.insert(key.to_owned(), value.to_owned());
     }
 
@@ -336,13 +336,13 @@ impl World {
         if known.is_deleted {
             return expect_error(done, ErrorKind::InvalidState);
         }
-        done.expect("a row");
+        done.expect("log a row");
         for (key, value) in KEYS.into_iter().zip(values) {
             known.points.entry(key.to_owned()).or_default().push(MetricPoint { step, time, value });
         }
     }
 
-    /// A few points, or so many that an extent becomes full.
+    /// Logs a few points, or enough to fill an extent.
     fn log_points(&mut self, choices: &mut Choices<'_>) {
         let Some((known, run)) = self.pick_run(choices) else { return };
         let key = KEYS[choices.below(KEYS.len())];
@@ -358,20 +358,20 @@ impl World {
         if known.is_deleted {
             return expect_error(done, ErrorKind::InvalidState);
         }
-        done.expect("points");
+        done.expect("log points");
         known.points.entry(key.to_owned()).or_default().extend(points);
     }
 }
 
 fn expect_error<T>(result: Result<T, Error>, kind: ErrorKind) {
     match result {
-        Ok(_) => panic!("a success where {kind:?} is due"),
+        Ok(_) => panic!("succeeded, but {kind:?} was expected"),
         Err(error) => assert_eq!(error.kind(), kind, "{error}"),
     }
 }
 
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    // A fixed sequence of bytes that looks like chance, with the calls that write more often.
+    // Pseudorandom bytes after a fixed prefix.
     let bytes = |seed: u32, count: usize| -> Vec<u8> {
         let mut state = seed;
         let mut next = || {

@@ -1,7 +1,7 @@
-//! Bytes that stand where a column block should be, and blocks made of any numbers at all.
+//! Decodes arbitrary bytes as a column block, and round-trips blocks of arbitrary numbers.
 //!
-//! Whatever the bytes are, reading them ends without a panic and within its bounds; what was
-//! encoded is decoded the same, to the bit.
+//! Decoding must end without a panic and within its bounds. An encoded block must decode to the
+//! same bits.
 
 use tracklite::RunId;
 use tracklite::internals::block::{self, Codec, Group, SeriesLabel};
@@ -24,11 +24,11 @@ fn run(input: &[u8]) {
     }
 }
 
-/// Reads all that can be read of a block of which nothing is known.
+/// Decodes everything in an untrusted block.
 fn read_everything(bytes: &[u8]) {
     let Ok(footer) = block::parse(bytes) else { return };
     let sealed = footer.sealed_series();
-    assert!(!sealed.is_empty(), "a block that passes has a series");
+    assert!(!sealed.is_empty(), "a valid block has no series");
     for group in &footer.groups {
         let (mut steps, mut values) = (Vec::new(), Vec::new());
         for column in [&group.steps, &group.times] {
@@ -41,27 +41,27 @@ fn read_everything(bytes: &[u8]) {
                 let _ = block::decode_column_f64(&series.values, part, &mut values);
             }
         }
-        let most = group.points as usize;
-        assert!(steps.len() <= 2 * most && values.len() <= group.series.len() * most);
+        let max = group.points as usize;
+        assert!(steps.len() <= 2 * max && values.len() <= group.series.len() * max);
     }
     if let Ok(Some(rest)) = block::retain(bytes, |run| run.to_bits().is_multiple_of(2)) {
-        assert!(block::parse(&rest).is_ok(), "what gc keeps of a block can be read");
+        assert!(block::parse(&rest).is_ok(), "the result of retain is invalid");
     }
 }
 
-/// The groups of a block that was encoded here.
+/// Decodes the groups of a block that this program encoded.
 fn decode(bytes: &[u8]) -> Vec<Group> {
-    let footer = block::parse(bytes).expect("what was encoded can be read");
+    let footer = block::parse(bytes).expect("parse the block");
     let integers = |column: &block::Column| {
         let mut numbers = Vec::new();
-        let part = column.bytes_of(bytes).expect("the column lies in the block");
-        block::decode_column_i64(column, part, &mut numbers).expect("the column is sound");
+        let part = column.bytes_of(bytes).expect("find the column");
+        block::decode_column_i64(column, part, &mut numbers).expect("decode the column");
         numbers
     };
     let floats = |column: &block::Column| {
         let mut numbers = Vec::new();
-        let part = column.bytes_of(bytes).expect("the column lies in the block");
-        block::decode_column_f64(column, part, &mut numbers).expect("the column is sound");
+        let part = column.bytes_of(bytes).expect("find the column");
+        block::decode_column_f64(column, part, &mut numbers).expect("decode the column");
         numbers
     };
     let group = |group: &block::GroupFooter| Group {
@@ -73,7 +73,7 @@ fn decode(bytes: &[u8]) -> Vec<Group> {
     footer.groups.iter().map(group).collect()
 }
 
-/// Groups as text with the bits of their values, since a NaN does not equal itself.
+/// Formats groups with the bits of their values, because a NaN does not equal itself.
 fn text(groups: &[Group]) -> String {
     let bits = |values: &Vec<f64>| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     let group = |group: &Group| {
@@ -97,12 +97,12 @@ fn group(index: usize, choices: &mut Choices<'_>) -> Group {
     };
     let series: Vec<SeriesLabel> = (0..=choices.below(3)).map(label).collect();
     let (mut integers, mut floats) = (Vec::new(), Vec::new());
-    // A few chosen numbers, repeated and drifting: a column is longer than any input.
+    // A column is longer than any input, so it repeats a few numbers with a drift.
     for _ in 0..8 {
         integers.push((choices.integer(), choices.integer()));
         floats.push(choices.value());
     }
-    // How many of the integers take turns; with one of them it is a progression.
+    // The number of alternating integers. With a single one the column is a progression.
     let turns = 1 + choices.below(8);
     let integer = |(first, second): (i64, i64), at: usize| {
         first.wrapping_add(second.wrapping_mul((at / turns) as i64))
@@ -117,7 +117,7 @@ fn group(index: usize, choices: &mut Choices<'_>) -> Group {
     }
 }
 
-/// Puts some bytes of the input over the block, at a place that the input chooses.
+/// Overwrites part of the block with bytes of the input, at a place that the input chooses.
 fn overlay(bytes: &mut [u8], input: &[u8]) {
     let mut choices = Choices::new(input);
     let at = usize::from(choices.number()) % bytes.len();

@@ -1,7 +1,7 @@
-//! Bytes that stand where a frame of the metadata chain should be.
+//! Parses arbitrary bytes as a frame of the metadata chain.
 //!
-//! Whatever they are, reading them ends without a panic; what passes is read back the same after it
-//! was written again, and no frame passes at another place or after another chain.
+//! Parsing must end without a panic. A valid frame must survive a round trip, and must be invalid
+//! at another position or after another chain.
 
 use tracklite::internals::FileId;
 use tracklite::internals::frame::{self, Parsed};
@@ -16,10 +16,10 @@ const PREVIOUS: u64 = 7;
 
 fn run(input: &[u8]) {
     if let Parsed::Whole(found) = frame::parse(FILE, PLACE, Some(PREVIOUS), input, input.len()) {
-        assert!(found.length <= input.len(), "a frame is longer than what it was read from");
+        assert!(found.length <= input.len(), "a frame is longer than its bytes");
         write_again(&found.records());
     }
-    // Without checksums all that a forged or unlucky frame could hold is reached.
+    // Without checksums, forged frames reach the decoders too.
     let believed = with_mutant(Mutant::NoChecksum, || {
         match frame::parse(FILE, PLACE, None, input, input.len()) {
             Parsed::Whole(found) => Some(found.records()),
@@ -31,24 +31,24 @@ fn run(input: &[u8]) {
     }
 }
 
-/// What was decoded can be encoded, and is then decoded the same, there and nowhere else.
+/// Encodes decoded records again. The frame must decode to the same records, and only there.
 fn write_again(records: &tracklite::Result<Vec<Record>>) {
     let Ok(records) = records else { return };
     if records.iter().any(|record| matches!(record, Record::Unknown { .. })) {
         return;
     }
-    let (bytes, _) = frame::encode(FILE, PLACE, PREVIOUS, records).expect("decoded records fit");
+    let (bytes, _) = frame::encode(FILE, PLACE, PREVIOUS, records).expect("encode the records");
     let parse =
         |place, previous| frame::parse(FILE, Position(place), previous, &bytes, bytes.len());
     let parsed = parse(PLACE.0, Some(PREVIOUS));
-    let Parsed::Whole(again) = parsed else { panic!("what was written is {parsed:?}") };
-    let again = again.records().expect("what was written can be decoded");
-    // By their text, since a NaN does not equal itself.
+    let Parsed::Whole(again) = parsed else { panic!("the encoded frame is {parsed:?}") };
+    let again = again.records().expect("decode the records");
+    // Compare as text, because a NaN does not equal itself.
     assert_eq!(format!("{again:?}"), format!("{records:?}"));
     let elsewhere = parse(PLACE.0 + 8, None);
-    assert!(matches!(elsewhere, Parsed::Bad(_)), "a frame passes at another place");
+    assert!(matches!(elsewhere, Parsed::Bad(_)), "a frame is valid at another position");
     let other = parse(PLACE.0, Some(PREVIOUS + 1));
-    assert!(matches!(other, Parsed::Bad(_)), "a frame passes after another chain");
+    assert!(matches!(other, Parsed::Bad(_)), "a frame is valid after another chain");
 }
 
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {

@@ -1,5 +1,5 @@
-//! Chains of any records at all: an index that caught up in two steps answers like one that was
-//! built anew, also when the chain that it knew was replaced by another one in between.
+//! Chains of arbitrary records: an index that is updated in two steps must equal a rebuilt one,
+//! even if another chain replaced the known one in between.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -87,25 +87,25 @@ fn run(input: &[u8]) {
     assert_eq!(caught_up, rebuilt, "before: {before:#?}");
 }
 
-/// Makes the chain of the file consist of these frames, as far as they fit its first unit.
+/// Writes these frames as the chain of the file, until its first unit is full.
 fn put(file: &MemoryFile, frames: &[Vec<Record>]) {
     let storage = file.open();
     let start = unit_start(FIRST_CHAIN_UNIT);
     let (mut at, mut hash) = (start + FIRST_FRAME_BYTES, EMPTY_CHAIN_HASH);
-    let blank = vec![0; usize::try_from(start + UNIT_BYTES - at).expect("a unit is small")];
-    storage.write_at(at, &blank).expect("memory can be written");
+    let blank = vec![0; usize::try_from(start + UNIT_BYTES - at).expect("convert a unit's size")];
+    storage.write_at(at, &blank).expect("write to memory");
     for records in frames {
         let Ok((bytes, next)) = frame::encode(FILE, Position(at), hash, records) else { return };
         let end = at + bytes.len() as u64;
         if end + 64 > start + UNIT_BYTES {
             return;
         }
-        storage.write_at(at, &bytes).expect("memory can be written");
+        storage.write_at(at, &bytes).expect("write to memory");
         (at, hash) = (end, next);
     }
 }
 
-/// All that the index tells, as text; an error is an answer too.
+/// Returns everything in the index as text. Errors are results too.
 fn answers(file: &MemoryFile, index: IndexPlace) -> Vec<String> {
     let builder = Database::builder().read_only(true).background(false).index(index);
     let storage = Arc::new(file.open());
@@ -143,7 +143,7 @@ fn record(choices: &mut Choices<'_>) -> Record {
     }
 }
 
-/// Any bytes that decode as a record of any kind.
+/// Decodes arbitrary bytes as a record of any kind.
 fn raw_record(choices: &mut Choices<'_>) -> Record {
     let (kind, version) = (u16::from(choices.byte() % 120), choices.byte() / 250);
     let length = 1 + choices.below(64);
@@ -173,7 +173,7 @@ fn lifecycle(choices: &mut Choices<'_>) -> Lifecycle {
 }
 
 fn text(choices: &mut Choices<'_>) -> String {
-    // Two tags mean more than others; an id is the value of one of them.
+    // The index interprets two of the tags. The id is a valid value of one of them.
     let id = "00000000000000000000000000000001";
     let some = ["", "loss", "a/b", "\u{fc}", "quote'\"", "\0"];
     let all = [&some[..], &["mlflow.runName", "mlflow.parentRunId", id]].concat();
@@ -361,7 +361,7 @@ fn about_data(choices: &mut Choices<'_>, run: RunId) -> Record {
 }
 
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    // A fixed sequence of bytes that looks like chance: each kind of record comes up.
+    // Pseudorandom bytes that cover each kind of record.
     let bytes = |seed: u32, count: usize| -> Vec<u8> {
         let mut state = seed;
         let mut next = || {

@@ -1,7 +1,7 @@
-//! Text that stands where the address of a model, a signature or the path of an artifact should be.
+//! Parses arbitrary text as a model URI, a signature and an artifact path.
 //!
-//! Whatever it is, reading it ends without a panic; what is read is printed so that it reads back
-//! the same, and a path that is taken stays in its folder, decoded or not.
+//! Parsing must end without a panic, and a valid value must survive a round trip. An accepted path
+//! must stay inside its folder, percent-decoded or not.
 
 use std::path::{Component, Path};
 
@@ -10,20 +10,20 @@ use tracklite::{Error, ErrorKind, ModelUri, Signature};
 
 tracklite_fuzz::fuzz_program!(run, seeds);
 
-/// The longest message: the text is shown up to some 300 characters, each escaped.
+/// The maximum length of an error message. It shows about 300 characters of the text, escaped.
 const MESSAGE_BYTES_MAX: usize = 8000;
 
 fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
-    address(&text);
+    model_uri(&text);
     signature(&text);
     path(&text);
 }
 
-fn address(text: &str) {
+fn model_uri(text: &str) {
     let uri = match text.parse::<ModelUri>() {
         Ok(uri) => uri,
-        Err(error) => return check_refusal(&error),
+        Err(error) => return check_rejection(&error),
     };
     assert!(ModelUri::is_claimed_by(text));
     let printed = uri.to_string();
@@ -34,7 +34,7 @@ fn address(text: &str) {
 fn signature(text: &str) {
     let signature = match Signature::parse(text) {
         Ok(signature) => signature,
-        Err(error) => return check_refusal(&error),
+        Err(error) => return check_rejection(&error),
     };
     let printed = signature.to_json();
     assert_eq!(Signature::parse(&printed).ok().as_ref(), Some(&signature), "{printed}");
@@ -47,20 +47,20 @@ fn path(text: &str) {
             let decoded = text.replace("%2e", ".").replace("%2E", ".").replace("%5c", "\\");
             assert!(stays_inside(&decoded.replace("%2F", "/").replace("%2f", "/")), "{text:?}");
         }
-        Err(error) => check_refusal(&error),
+        Err(error) => check_rejection(&error),
     }
 }
 
-/// Whether each part of the path is a name.
+/// Returns whether each part of the path is a plain name.
 fn stays_inside(path: &str) -> bool {
     let mut parts = Path::new(path).components();
     !path.contains(['\\', '\0']) && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
-fn check_refusal(error: &Error) {
+fn check_rejection(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     let length = error.to_string().len();
-    assert!(length <= MESSAGE_BYTES_MAX, "a message of {length} bytes");
+    assert!(length <= MESSAGE_BYTES_MAX, "the message has {length} bytes");
 }
 
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {

@@ -1,7 +1,7 @@
-//! Any bytes at all, opened as a file, to read it and then to write to it.
+//! Opens arbitrary bytes as a file, reads it, and writes to it.
 //!
-//! It ends without a panic, and no value is reported that was never logged: in the files to begin
-//! with, each point at step `i` has the value `i / 8`, and damage can only take points away.
+//! This must end without a panic, and every value read must have been logged. In the seeds, each
+//! point at step `i` has the value `i / 8`, and damage can only remove points.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ fn run(input: &[u8]) {
     }
     let file = MemoryFile::with_bytes(&bytes);
     if let Ok(database) = open(&file, false) {
-        go_on(&file, database);
+        log_and_reopen(&file, database);
     }
-    // Without checksums all that a forged or unlucky file could hold is reached.
+    // Without checksums, forged data reaches the decoders too.
     with_mutant(Mutant::NoChecksum, || {
         if let Ok(database) = open(&MemoryFile::with_bytes(&bytes), true) {
             read_everything(&database, false);
@@ -40,7 +40,7 @@ fn open(file: &MemoryFile, read_only: bool) -> Result<Database> {
     builder.read_only(read_only).open_storage(Path::new("/fuzz/runs.tracklite"), storage)
 }
 
-/// Asks for all that the public API tells; answers may be errors.
+/// Reads everything through the public API. Errors are acceptable results.
 fn read_everything(database: &Database, is_sound: bool) {
     let _ = (database.experiments(), database.runs());
     let _ = database.sql("SELECT count(*), sum(points) FROM metrics");
@@ -65,8 +65,8 @@ fn value_at(step: i64) -> f64 {
     step as f64 / 8.0
 }
 
-/// A file that can be opened for writing takes a run, and has it when it is opened again.
-fn go_on(file: &MemoryFile, database: Database) {
+/// Logs a run to a file that opens for writing. The run must be there after reopening.
+fn log_and_reopen(file: &MemoryFile, database: Database) {
     read_everything(&database, true);
     let logged = (|| {
         let run = database.default_experiment()?.start_run("afterwards")?;
@@ -80,9 +80,9 @@ fn go_on(file: &MemoryFile, database: Database) {
     if database.close().is_err() {
         return;
     }
-    let again = open(file, true).expect("a file that was closed well can be opened");
-    let run = again.run(id).expect("a run that was started is there");
-    let history = run.history("loss").expect("what was logged can be read");
+    let again = open(file, true).expect("reopen the closed file");
+    let run = again.run(id).expect("find the run");
+    let history = run.history("loss").expect("read the history");
     assert_eq!((history.steps, history.values), (vec![3], vec![value_at(3)]));
     read_everything(&again, true);
 }
@@ -105,11 +105,11 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Two experiments, three runs, one of them deleted; then what `end` does.
+/// Logs three runs in two experiments, deletes one of them, and calls `end`.
 fn fill(file: &MemoryFile, end: impl Fn(Database)) -> Result<()> {
-    // The memory's random bits are a sequence: a replay must not draw those of this file again.
+    // The random bits of memory are a fixed sequence. A replay must not draw the same ones again.
     for _ in 0..1 << 20 {
-        file.open().random().expect("memory has random bits");
+        file.open().random().expect("draw random bits");
     }
     let database = open(file, false)?;
     for (index, path) in ["/Shared/team/churn", "/Shared/team/churn", "other"].iter().enumerate() {
@@ -132,7 +132,7 @@ fn fill(file: &MemoryFile, end: impl Fn(Database)) -> Result<()> {
     Ok(())
 }
 
-/// Several writers in turn, so that there are blocks, punched extents and a longer chain.
+/// Lets several writers take turns, for blocks, punched extents and a longer chain.
 fn fill_often(file: &MemoryFile) -> Result<()> {
     for _ in 0..3 {
         fill(file, drop)?;

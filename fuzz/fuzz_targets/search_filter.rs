@@ -1,7 +1,7 @@
-//! Text that stands where a filter, an order or a page token should be.
+//! Parses arbitrary text as a filter, an order and a page token.
 //!
-//! Whatever it is, reading it ends without a panic and in time that grows with its length; what is
-//! read is printed so that it reads back the same, and a message points into the text.
+//! Parsing must end without a panic, in time proportional to the length of the text. A valid value
+//! must survive a round trip.
 
 use std::fmt::{Debug, Display};
 
@@ -14,12 +14,12 @@ use tracklite::{Error, ErrorKind};
 
 tracklite_fuzz::fuzz_program!(run, seeds);
 
-/// The longest message: two long lists of names, and what is shown of the text.
+/// The maximum length of an error message: two long lists of names, and part of the text.
 const MESSAGE_BYTES_MAX: usize = 2000;
 
 fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
-    check_refusal(parse_expression(&text).err());
+    check_rejection(parse_expression(&text).err());
     round_trip(&text, RunFilter::parse);
     round_trip(&text, ExperimentFilter::parse);
     round_trip(&text, RegisteredModelFilter::parse);
@@ -34,17 +34,18 @@ fn run(input: &[u8]) {
     patterns(&text);
 }
 
-fn check_refusal(error: Option<Error>) {
+fn check_rejection(error: Option<Error>) {
     if let Some(error) = error {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let message = error.to_string();
-        assert!(message.len() <= MESSAGE_BYTES_MAX, "a message of {} bytes", message.len());
+        let length = message.len();
+        assert!(length <= MESSAGE_BYTES_MAX, "the message has {length} bytes");
     }
 }
 
-/// A filter that was read is printed so that it reads the same.
+/// Prints a valid filter and parses it again. The result must be equal.
 ///
-/// Left out are texts with a backslash: one that ends in it has no quotes that always hold it.
+/// Leaves out texts with a backslash, because no quotes can hold a text that ends with one.
 fn round_trip<F: Display + Debug + PartialEq>(text: &str, parse: fn(&str) -> tracklite::Result<F>) {
     match parse(text) {
         Ok(filter) if !text.contains('\\') => {
@@ -53,7 +54,7 @@ fn round_trip<F: Display + Debug + PartialEq>(text: &str, parse: fn(&str) -> tra
             assert_eq!(again.as_ref().ok(), Some(&filter), "{printed:?}: {again:?}");
         }
         Ok(_) => {}
-        Err(error) => check_refusal(Some(error)),
+        Err(error) => check_rejection(Some(error)),
     }
 }
 
@@ -65,11 +66,11 @@ fn order_round_trip<O: Debug + PartialEq>(
     let items: Vec<String> = items.iter().map(|item| (*item).to_owned()).collect();
     match parse(&items) {
         Ok(order) => assert_eq!(parse(&print(&order)).ok(), Some(order)),
-        Err(error) => check_refusal(Some(error)),
+        Err(error) => check_rejection(Some(error)),
     }
 }
 
-/// A token that is read is one of ours or of MLflow, and never below the first result.
+/// Round-trips a valid token. Its offset must not be 0.
 fn token(text: &str) {
     match PageToken::decode(text) {
         Ok(token) => {
@@ -78,16 +79,16 @@ fn token(text: &str) {
             let query = token.query.unwrap_or(Fingerprint(1));
             assert_eq!(PageToken::offset_in(text, query).ok(), Some(token.offset));
         }
-        Err(error) => check_refusal(Some(error)),
+        Err(error) => check_rejection(Some(error)),
     }
 }
 
-/// The first line as a pattern for the rest.
+/// Matches the first line as a pattern against the rest.
 fn patterns(text: &str) {
     let (pattern, rest) = text.split_once('\n').unwrap_or((text, text));
     let like = TextTest::Like(pattern.to_owned()).matches(Some(rest));
     let ilike = TextTest::ILike(pattern.to_owned()).matches(Some(rest));
-    assert!(ilike || !like, "what LIKE matches ILIKE matches as well");
+    assert!(ilike || !like, "LIKE matches, but ILIKE does not");
     assert!(TextTest::Like(format!("%{pattern}%")).matches(Some(rest)) || !like);
 }
 

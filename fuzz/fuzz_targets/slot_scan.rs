@@ -1,5 +1,5 @@
-//! An extent full of points and rows, then damaged: what the scan finds was written, in order, and
-//! all that was not touched is found.
+//! Scans an extent full of points and rows after some damage. The scan must find only written
+//! entries, in order, and every entry that is not damaged.
 
 use tracklite::internals::FileId;
 use tracklite::internals::mutant::{Mutant, with_mutant};
@@ -13,7 +13,7 @@ tracklite_fuzz::fuzz_program!(run, seeds);
 const SLOTS: usize = 2046;
 const SLOT_BYTES: usize = 32;
 
-/// An entry that was written: where, and its text.
+/// A written entry: its slots and its text.
 struct Written {
     slots: std::ops::Range<usize>,
     text: String,
@@ -28,20 +28,21 @@ fn run(input: &[u8]) {
     let mut expected = written.iter();
     for (at, text) in &found {
         let same = expected.any(|entry| entry.slots.start == *at && entry.text == *text);
-        assert!(same, "found at slot {at}, but not written there in this order: {text}");
+        assert!(same, "the entry at slot {at} was not written there in this order: {text}");
     }
     for entry in &written {
         let touched = damaged.iter().any(|slot| entry.slots.contains(slot));
         let seen = found.iter().any(|(at, _)| *at == entry.slots.start);
-        assert!(seen || touched, "lost at slot {}: {}", entry.slots.start, entry.text);
+        let start = entry.slots.start;
+        assert!(seen || touched, "lost the entry at slot {start}: {}", entry.text);
     }
     let piece = SLOT_BYTES * (1 + choices.below(40));
-    assert_eq!(scan(seed, &bytes, piece), (found, report), "a scan in pieces finds the same");
-    // Any bytes at all, believed whatever their checksums say.
+    assert_eq!(scan(seed, &bytes, piece), (found, report), "a scan in pieces differs");
+    // Arbitrary bytes, whose checksums are not checked.
     with_mutant(Mutant::NoChecksum, || scan(seed, input, input.len()));
 }
 
-/// Appends entries as long as there are choices and room; gives the extent and what is in it.
+/// Appends entries while there are choices and room. Returns the extent and its entries.
 fn write(seed: SlotSeed, choices: &mut Choices<'_>) -> (Vec<u8>, Vec<Written>) {
     let mut bytes = vec![0; SLOTS * SLOT_BYTES];
     let mut written = Vec::new();
@@ -50,11 +51,11 @@ fn write(seed: SlotSeed, choices: &mut Choices<'_>) -> (Vec<u8>, Vec<Written>) {
         let series = SeriesId(1 + u32::from(choices.byte()));
         let (step, time) = (choices.integer(), choices.integer());
         let count = if choices.byte() < 128 { 0 } else { 1 + choices.below(20) };
-        let index = u32::try_from(at).expect("an extent is small");
+        let index = u32::try_from(at).expect("convert an index");
         let (words, text) = if count == 0 {
             let value = choices.value();
             let words = slot::point_words(seed, index, series, step, time, value);
-            (words.to_vec(), told_point(&PointSlot { series, step, time, value }))
+            (words.to_vec(), point_text(&PointSlot { series, step, time, value }))
         } else {
             let values: Vec<u64> = (0..count).map(|_| choices.value().to_bits()).collect();
             row(seed, index, series, (step, time), &values)
@@ -84,33 +85,33 @@ fn row(
         slot::row_words(seed, index, schema, step, time, values.len(), &padded).to_vec();
     words.extend(&padded);
     let values: Vec<u8> = values.iter().flat_map(|word| word.to_le_bytes()).collect();
-    (words, told_row(schema, step, time, &values))
+    (words, row_text(schema, step, time, &values))
 }
 
-/// A point as text with the bits of its value, since a NaN does not equal itself.
-fn told_point(point: &PointSlot) -> String {
+/// Formats a point with the bits of its value, because a NaN does not equal itself.
+fn point_text(point: &PointSlot) -> String {
     let PointSlot { series, step, time, value } = point;
     format!("point {series:?} {step} {time} {:016x}", value.to_bits())
 }
 
-fn told_row(schema: SeriesId, step: i64, time: i64, values: &[u8]) -> String {
+fn row_text(schema: SeriesId, step: i64, time: i64, values: &[u8]) -> String {
     format!("row {schema:?} {step} {time} {values:02x?}")
 }
 
-/// The entries that were found, each with the slot in which it begins.
-fn told(at: u32, entry: &Entry<'_>) -> Vec<(usize, String)> {
+/// Returns the found entries as text, each with its first slot.
+fn entry_texts(at: u32, entry: &Entry<'_>) -> Vec<(usize, String)> {
     let at = at as usize;
     match *entry {
         Entry::Points(points) => {
-            (at..).zip(points.iter().map(|point| told_point(&point))).collect()
+            (at..).zip(points.iter().map(|point| point_text(&point))).collect()
         }
         Entry::Row { schema, step, time, values } => {
-            vec![(at, told_row(schema, step, time, values))]
+            vec![(at, row_text(schema, step, time, values))]
         }
     }
 }
 
-/// Changes bytes here and there; gives the slots in which they lie.
+/// Changes some bytes. Returns their slots.
 fn damage(bytes: &mut [u8], choices: &mut Choices<'_>) -> Vec<usize> {
     let mut slots = Vec::new();
     for _ in 0..choices.below(6) {
@@ -124,7 +125,7 @@ fn damage(bytes: &mut [u8], choices: &mut Choices<'_>) -> Vec<usize> {
     slots
 }
 
-/// Scans the extent, given so many bytes more each time.
+/// Scans the extent in pieces of this many bytes.
 fn scan(seed: SlotSeed, bytes: &[u8], piece: usize) -> (Vec<(usize, String)>, ScanReport) {
     let mut report = ScanReport::default();
     let mut found = Vec::new();
@@ -134,7 +135,7 @@ fn scan(seed: SlotSeed, bytes: &[u8], piece: usize) -> (Vec<(usize, String)>, Sc
         let from = bytes.len().min(report.stopped as usize * SLOT_BYTES);
         let is_last = end == bytes.len();
         scan::scan(seed, &bytes[from..end.max(from)], is_last, &mut report, |at, entry| {
-            found.extend(told(at, &entry));
+            found.extend(entry_texts(at, &entry));
         });
     }
     (found, report)

@@ -1,52 +1,52 @@
-//! Reads an input as a series of choices; when it is used up every choice is zero.
+//! Reads an input as a sequence of choices. After its end every choice is zero.
 
-/// An input, from its first byte on.
+/// The unread rest of an input.
 pub struct Choices<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Choices<'a> {
-    /// The choices of this input.
+    /// Starts at the beginning of the input.
     #[must_use]
     pub fn new(input: &'a [u8]) -> Self {
         Choices { rest: input }
     }
 
-    /// Whether the input is used up.
+    /// Returns whether the input is used up.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// What is left of the input.
+    /// Returns the unread rest.
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// The next `count` bytes, or as many as there are.
+    /// Returns the next `count` bytes, or fewer at the end.
     pub fn bytes(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.rest.split_at(count.min(self.rest.len()));
         self.rest = rest;
         taken
     }
 
-    /// The next byte.
+    /// Returns the next byte.
     pub fn byte(&mut self) -> u8 {
         self.bytes(1).first().copied().unwrap_or(0)
     }
 
-    /// A number below `end`, of one byte; 0 when `end` is 0.
+    /// Returns a number below `end` from one byte, or 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         usize::from(self.byte()) % end.max(1)
     }
 
-    /// The next two bytes as a number.
+    /// Returns the next two bytes as a number.
     pub fn number(&mut self) -> u16 {
         u16::from_le_bytes([self.byte(), self.byte()])
     }
 
-    /// The next eight bytes as a number.
+    /// Returns the next eight bytes as a number.
     pub fn word(&mut self) -> u64 {
         let mut word = [0; 8];
         let taken = self.bytes(8);
@@ -54,7 +54,7 @@ impl<'a> Choices<'a> {
         u64::from_le_bytes(word)
     }
 
-    /// A step or time: mostly small, sometimes at the ends of its range.
+    /// Returns a step or time: usually small, sometimes at the ends of its range.
     pub fn integer(&mut self) -> i64 {
         match self.byte() {
             0 => i64::MIN,
@@ -64,7 +64,7 @@ impl<'a> Choices<'a> {
         }
     }
 
-    /// A value: mostly a small fraction, sometimes any bits at all.
+    /// Returns a value: usually a small fraction, sometimes arbitrary bits.
     pub fn value(&mut self) -> f64 {
         match self.byte() {
             0 => f64::NAN,
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_input_that_is_used_up_gives_zeros() {
+    fn a_used_up_input_yields_zeros() {
         let mut choices = Choices::new(&[7, 1]);
         assert_eq!((choices.byte(), choices.word(), choices.byte()), (7, 1, 0));
         assert!(choices.is_over() && choices.below(0) == 0);

@@ -1,8 +1,8 @@
-//! What the fuzz targets share: the choices that an input stands for, and the replay on stable.
+//! Shared by the fuzz targets: inputs as choices, the plain model, and the replay on stable.
 //!
-//! Under `cargo fuzz` each target is a libFuzzer program. Built as usual it has a plain `main` that
-//! replays its saved inputs (`fuzz/corpus/TARGET`, or the files that are named), each as it is and
-//! changed in a fixed number of pseudo-random ways, so that the same run always tries the same.
+//! Under `cargo fuzz` each target is a libFuzzer program. Otherwise it has a plain `main` that
+//! replays its saved inputs (`fuzz/corpus/TARGET`, or the named files). It tries each input
+//! unchanged and with a fixed number of reproducible pseudorandom changes.
 
 mod choices;
 mod model;
@@ -16,18 +16,18 @@ pub use models::{Files, ModelLogged, ModelRegistered, ModelVersionState};
 pub use replay::replay;
 pub use sparse::{pack, unpack};
 
-/// A folder that goes away when dropped, in memory where there is one.
+/// Creates a folder that is deleted when dropped, in memory if possible.
 ///
 /// # Panics
 ///
-/// When there is no room for a folder anywhere.
+/// If no temporary folder can be created.
 #[must_use]
 pub fn temporary_folder() -> tempfile::TempDir {
     let in_memory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
-    in_memory.expect("a temporary folder")
+    in_memory.expect("create a temporary folder")
 }
 
-/// Makes a program of a target: a function of the input, and the inputs to begin with by name.
+/// Defines the program of a target from a function of the input and a function of named seeds.
 #[macro_export]
 macro_rules! fuzz_program {
     ($target:path, $seeds:path) => {

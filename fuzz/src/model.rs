@@ -1,4 +1,4 @@
-//! What a database should hold after a series of calls, in plain maps and vectors.
+//! The expected contents of a database, in plain maps and vectors.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::models::{Files, ModelLogged, ModelRegistered};
 use crate::models::{compare_files, compare_logged, compare_registered};
 use tracklite::{ArtifactOwner, Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
 
-/// An experiment as the model sees it.
+/// An experiment in the model.
 #[derive(Clone, Debug)]
 pub struct ModelExperiment {
     /// Its id in the database.
@@ -19,14 +19,14 @@ pub struct ModelExperiment {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A run as the model sees it.
+/// A run in the model.
 #[derive(Clone, Debug)]
 pub struct ModelRun {
     /// Its id in the database.
     pub id: RunId,
     /// The id of its experiment.
     pub experiment: ExperimentId,
-    /// The run that it is nested in.
+    /// The id of its parent run.
     pub parent: Option<RunId>,
     /// Its name.
     pub name: String,
@@ -44,16 +44,16 @@ pub struct ModelRun {
     pub files: Files,
 }
 
-/// All that a database should hold.
+/// The expected contents of a database.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// By id, the default one first.
+    /// Experiments by id, the default one first.
     pub experiments: Vec<ModelExperiment>,
-    /// In the order in which they were started.
+    /// Runs, in the order of their start.
     pub runs: Vec<ModelRun>,
-    /// Logged models, in the order in which they were created.
+    /// Logged models, in the order of their creation.
     pub logged: Vec<ModelLogged>,
-    /// Registered models, in any order.
+    /// Registered models, in arbitrary order.
     pub registered: Vec<ModelRegistered>,
 }
 
@@ -75,18 +75,19 @@ impl Default for Model {
 }
 
 impl Model {
-    /// Panics unless the database gives the answers that the model gives.
+    /// Compares the database with the model.
     ///
     /// # Panics
     ///
-    /// When an answer is an error, or another than the model's.
+    /// If a call fails, or if its result differs from the model.
     pub fn compare(&self, database: &Database) {
         self.compare_experiments(database);
-        let records = database.all_runs().expect("all runs");
-        assert_eq!(records.len(), self.runs.len(), "how many runs there are");
-        let active = database.runs().expect("active runs");
+        let records = database.all_runs().expect("read all runs");
+        assert_eq!(records.len(), self.runs.len(), "number of runs");
+        let active = database.runs().expect("read the active runs");
         let is_active = |run: &&ModelRun| !run.is_deleted && !self.is_in_deleted(run);
-        assert_eq!(active.len(), self.runs.iter().filter(is_active).count(), "active runs");
+        let expected = self.runs.iter().filter(is_active).count();
+        assert_eq!(active.len(), expected, "number of active runs");
         for run in &self.runs {
             self.compare_run(database, run);
         }
@@ -95,34 +96,35 @@ impl Model {
     }
 
     fn is_in_deleted(&self, run: &ModelRun) -> bool {
-        self.experiments.iter().any(|it| it.id == run.experiment && it.is_deleted)
+        let mut deleted = self.experiments.iter().filter(|experiment| experiment.is_deleted);
+        deleted.any(|experiment| experiment.id == run.experiment)
     }
 
-    /// What is left after `gc`.
+    /// Removes what gc removes.
     pub fn purge(&mut self) {
         let kept = |run: &ModelRun| !run.is_deleted && !self.is_in_deleted(run);
         self.runs = self.runs.iter().filter(|run| kept(run)).cloned().collect();
-        let gone = self.experiments.iter().filter(|it| it.is_deleted);
+        let gone = self.experiments.iter().filter(|experiment| experiment.is_deleted);
         let gone: Vec<ExperimentId> = gone.map(|experiment| experiment.id).collect();
-        self.logged.retain(|it| !it.is_deleted && !gone.contains(&it.experiment));
+        self.logged.retain(|model| !model.is_deleted && !gone.contains(&model.experiment));
         self.experiments.retain(|experiment| !experiment.is_deleted);
     }
 
     fn compare_experiments(&self, database: &Database) {
-        let infos = database.experiments().expect("experiments");
-        assert_eq!(infos.len(), self.experiments.len(), "how many experiments there are");
+        let infos = database.experiments().expect("read the experiments");
+        assert_eq!(infos.len(), self.experiments.len(), "number of experiments");
         for (info, wanted) in infos.iter().zip(&self.experiments) {
             assert_eq!((info.id, &info.path), (wanted.id, &wanted.path));
             assert_eq!(info.lifecycle, lifecycle(wanted.is_deleted), "{}", wanted.path);
             assert_eq!(info.tags, wanted.tags, "{}", wanted.path);
-            let found = database.find_experiment(&wanted.path).expect("looking for a path");
+            let found = database.find_experiment(&wanted.path).expect("find the experiment");
             assert_eq!(found.map(|experiment| experiment.id()), Some(wanted.id));
         }
     }
 
     fn compare_run(&self, database: &Database, wanted: &ModelRun) {
-        let run = database.run(wanted.id).expect("a run that was started");
-        let record = run.record().expect("its record");
+        let run = database.run(wanted.id).expect("find the run");
+        let record = run.record().expect("read its record");
         assert_eq!(record.info.name, wanted.name);
         assert_eq!(record.info.status, wanted.status);
         assert_eq!(record.info.ended.is_some(), wanted.status.is_terminated());
@@ -131,35 +133,36 @@ impl Model {
         assert_eq!(record.info.experiment, wanted.experiment);
         let mut tags = record.tags.clone();
         assert_eq!(tags.remove("mlflow.runName").as_ref(), Some(&record.info.name));
-        assert_eq!(tags.remove("mlflow.parentRunId"), wanted.parent.map(|it| it.to_string()));
+        let parent = wanted.parent.map(|parent| parent.to_string());
+        assert_eq!(tags.remove("mlflow.parentRunId"), parent);
         assert_eq!((&record.params, &tags), (&wanted.params, &wanted.tags));
         let children = self.runs.iter().filter(|run| run.parent == Some(wanted.id));
         assert_eq!(
-            run.children().expect("its children"),
+            run.children().expect("read its children"),
             children.map(|run| run.id).collect::<Vec<_>>()
         );
         let keys: Vec<&String> = record.metrics.keys().collect();
-        assert_eq!(keys, wanted.points.keys().collect::<Vec<_>>(), "the keys with points");
+        assert_eq!(keys, wanted.points.keys().collect::<Vec<_>>(), "keys with points");
         for (key, points) in &wanted.points {
-            let history = run.history(key).expect("a history");
-            assert!(history.times.is_sorted(), "a history is in the order of time");
+            let history = run.history(key).expect("read the history");
+            assert!(history.times.is_sorted(), "the history is not sorted by time");
             let found: Vec<MetricPoint> = history.iter().collect();
             assert_eq!(sorted(&found), sorted(points), "{key}");
             let latest = points.iter().copied().max_by(MetricPoint::latest_order);
             assert_eq!(
-                record.metrics[key].latest_order(&latest.expect("a key has points")),
+                record.metrics[key].latest_order(&latest.expect("find the latest point")),
                 std::cmp::Ordering::Equal,
                 "{key}"
             );
             compare_statistics(&run, key, points);
         }
         compare_files(database, ArtifactOwner::Run(wanted.id), &wanted.files);
-        assert!(run.history("never logged").expect("no history").is_empty());
+        assert!(run.history("never logged").expect("read an empty history").is_empty());
     }
 }
 
 fn compare_statistics(run: &tracklite::Run, key: &str, points: &[MetricPoint]) {
-    let found = run.statistics(key).expect("statistics").expect("a key has points");
+    let found = run.statistics(key).expect("read the statistics").expect("find statistics");
     let numbers = points.iter().map(|point| point.value).filter(|value| !value.is_nan());
     assert_eq!(found.count, points.len() as u64, "{key}");
     assert_eq!(found.nan_count, (points.len() - numbers.clone().count()) as u64, "{key}");
@@ -173,7 +176,7 @@ fn lifecycle(is_deleted: bool) -> Lifecycle {
     if is_deleted { Lifecycle::Deleted } else { Lifecycle::Active }
 }
 
-/// Points in one order, to the bit.
+/// Returns the points in a canonical order, with the bits of their values.
 fn sorted(points: &[MetricPoint]) -> Vec<(i64, i64, u64)> {
     let bits = |point: &MetricPoint| (point.time.as_nanos(), point.step, point.value.to_bits());
     let mut sorted: Vec<_> = points.iter().map(bits).collect();

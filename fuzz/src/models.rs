@@ -1,4 +1,4 @@
-//! What the registry, logged models and files should be after a series of calls.
+//! The expected state of the registry, of logged models and of files.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ type Pairs = BTreeMap<String, String>;
 /// A version of a registered model.
 #[derive(Clone, Debug)]
 pub struct ModelVersionState {
-    /// What its source led to when it was created.
+    /// The location that its source resolved to.
     pub location: String,
     /// Its tags.
     pub tags: Pairs,
-    /// The files that its source had then.
+    /// The files of its source at that time.
     pub files: Files,
 }
 
@@ -31,11 +31,11 @@ pub struct ModelRegistered {
     pub name: String,
     /// Its tags.
     pub tags: Pairs,
-    /// The versions that its aliases name.
+    /// Its aliases and their versions.
     pub aliases: BTreeMap<String, u64>,
     /// Its versions by number.
     pub versions: BTreeMap<u64, ModelVersionState>,
-    /// The greatest number that was ever given out.
+    /// The maximum version number ever used.
     pub last: u64,
 }
 
@@ -48,7 +48,7 @@ pub struct ModelLogged {
     pub experiment: ExperimentId,
     /// Whether it is deleted.
     pub is_deleted: bool,
-    /// How far it has come.
+    /// Its status.
     pub status: LoggedModelStatus,
     /// Its params.
     pub params: Pairs,
@@ -60,9 +60,9 @@ pub struct ModelLogged {
     pub files: Files,
 }
 
-/// Panics unless what the owner has are these files.
+/// Panics unless the owner has exactly these files.
 pub(crate) fn compare_files(database: &Database, owner: ArtifactOwner, wanted: &Files) {
-    let found = read_files(database, owner).expect("the files of what is there");
+    let found = read_files(database, owner).expect("read the files");
     assert_eq!(&found, wanted, "{owner:?}");
 }
 
@@ -74,11 +74,11 @@ fn read_files(database: &Database, owner: ArtifactOwner) -> Result<Files> {
 
 impl ModelRegistered {
     pub(crate) fn compare(&self, database: &Database) {
-        let model = database.registry().model(&self.name).expect("a model by its name");
+        let model = database.registry().model(&self.name).expect("find the model");
         assert_eq!(model.id(), self.id);
-        let info = model.info().expect("what is known of a model");
+        let info = model.info().expect("read the model");
         assert_eq!((&info.tags, &info.aliases), (&self.tags, &self.aliases), "{}", self.name);
-        let versions = model.versions().expect("the versions of a model");
+        let versions = model.versions().expect("read the versions");
         let numbers: Vec<u64> = versions.iter().map(|version| version.version).collect();
         assert_eq!(numbers, self.versions.keys().copied().collect::<Vec<_>>(), "{}", self.name);
         for (found, (number, wanted)) in versions.iter().zip(&self.versions) {
@@ -88,7 +88,7 @@ impl ModelRegistered {
             compare_files(database, owner, &wanted.files);
         }
         for (alias, number) in &self.aliases {
-            let named = model.version_by_alias(alias).expect("the version of an alias");
+            let named = model.version_by_alias(alias).expect("find the version of an alias");
             assert_eq!(named.version(), *number);
         }
         let unknown = model.version(self.last + 1).map(drop).map_err(|error| error.kind());
@@ -98,16 +98,16 @@ impl ModelRegistered {
 
 impl ModelLogged {
     pub(crate) fn compare(&self, database: &Database) {
-        let model = database.logged_model(self.id).expect("a logged model that was created");
-        let info = model.info().expect("what is known of a logged model");
+        let model = database.logged_model(self.id).expect("find the logged model");
+        let info = model.info().expect("read the logged model");
         let lifecycle = if self.is_deleted { Lifecycle::Deleted } else { Lifecycle::Active };
         assert_eq!((info.lifecycle, info.status), (lifecycle, self.status));
         assert_eq!((&info.params, &info.tags), (&self.params, &self.tags));
         assert_eq!(info.experiment, self.experiment);
-        let told = |metric: &tracklite::LoggedModelMetric| {
+        let metric_bits = |metric: &tracklite::LoggedModelMetric| {
             (metric.key.clone(), metric.step, metric.value.to_bits())
         };
-        let mut metrics: Vec<_> = info.metrics.iter().map(told).collect();
+        let mut metrics: Vec<_> = info.metrics.iter().map(metric_bits).collect();
         let mut wanted = self.metrics.clone();
         metrics.sort();
         wanted.sort();
@@ -116,17 +116,17 @@ impl ModelLogged {
     }
 }
 
-/// Panics unless these and no others are registered.
+/// Panics unless exactly these models are registered.
 pub(crate) fn compare_registered(database: &Database, wanted: &[ModelRegistered]) {
     let search = RegistrySearch::new().max_results(100);
-    let found = database.registry().search_models(&search).expect("all models").items;
-    assert_eq!(found.len(), wanted.len(), "how many models are registered");
+    let found = database.registry().search_models(&search).expect("search all models").items;
+    assert_eq!(found.len(), wanted.len(), "number of registered models");
     wanted.iter().for_each(|model| model.compare(database));
 }
 
-/// Panics unless these and no others were logged.
+/// Panics unless exactly these models were logged.
 pub(crate) fn compare_logged(database: &Database, wanted: &[ModelLogged]) {
-    let found = database.sql("SELECT model FROM logged_models").expect("all logged models");
-    assert_eq!(found.rows.len(), wanted.len(), "how many logged models there are");
+    let found = database.sql("SELECT model FROM logged_models").expect("read the logged models");
+    assert_eq!(found.rows.len(), wanted.len(), "number of logged models");
     wanted.iter().for_each(|model| model.compare(database));
 }

@@ -1,16 +1,16 @@
-//! The plain program of a target: replays inputs, or writes down those to begin with.
+//! The plain program of a target: replays inputs, or writes the seeds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// How many changed forms of each saved input are tried after the input itself; the environment
-/// variable `TRACKLITE_FUZZ_CHANGES` may say another number.
+/// The number of changed forms to try for each saved input, in addition to the unchanged one. The
+/// environment variable `TRACKLITE_FUZZ_CHANGES` overrides it.
 const CHANGES: u64 = 32;
 
-/// Replays the inputs in the files or folders that are named, else the saved ones.
+/// Replays the named files or folders, or else the saved inputs.
 ///
-/// `--write-seeds` writes `seeds` into the corpus instead.
+/// With `--write-seeds`, writes the seeds to the corpus instead.
 pub fn replay(
     name: &str,
     target: fn(&[u8]),
@@ -58,50 +58,50 @@ fn replay_all(
 ) -> Result<(), String> {
     let inputs = read_all(places)?;
     if inputs.is_empty() {
-        return Err(format!("{name}: there is no input to replay"));
+        return Err(format!("{name}: no inputs to replay"));
     }
     for (index, (path, input)) in inputs.iter().enumerate() {
         let other = &inputs[(index + 1) % inputs.len()].1;
         for change in 0..=changes {
             let changed = if change == 0 { input.clone() } else { altered(input, other, change) };
             if catch_unwind(AssertUnwindSafe(|| target(&changed))).is_err() {
-                return Err(told_failure(name, path, change, &changed));
+                return Err(describe_failure(name, path, change, &changed));
             }
         }
     }
-    println!("{name}: {} inputs, each in {} forms: passed", inputs.len(), changes + 1);
+    println!("{name}: passed {} inputs in {} forms each", inputs.len(), changes + 1);
     Ok(())
 }
 
-/// Keeps an input that failed, so that it can be replayed alone and saved under a name.
-fn told_failure(name: &str, path: &Path, change: u64, input: &[u8]) -> String {
+/// Saves a failed input, so that it can be replayed alone. Returns the error message.
+fn describe_failure(name: &str, path: &Path, change: u64, input: &[u8]) -> String {
     let kept = std::env::temp_dir().join(format!("{name}-failure"));
     let place = match std::fs::write(&kept, input) {
-        Ok(()) => format!("it is kept as {}", kept.display()),
-        Err(error) => format!("it cannot be kept: {error}"),
+        Ok(()) => format!("the input is saved as {}", kept.display()),
+        Err(error) => format!("the input could not be saved: {error}"),
     };
-    format!("{name}: {} in form {change} fails; {place}", path.display())
+    format!("{name}: {} failed in form {change}; {place}", path.display())
 }
 
 fn read_all(places: &[PathBuf]) -> Result<Vec<(PathBuf, Vec<u8>)>, String> {
     let mut inputs = Vec::new();
     for place in places {
-        let told = |error| format!("{}: {error}", place.display());
+        let locate = |error| format!("{}: {error}", place.display());
         let mut paths = vec![place.clone()];
         if place.is_dir() {
-            let entries = std::fs::read_dir(place).map_err(told)?;
+            let entries = std::fs::read_dir(place).map_err(locate)?;
             paths = entries.flatten().map(|entry| entry.path()).collect();
             paths.sort();
         }
         for path in paths {
-            let bytes = std::fs::read(&path).map_err(told)?;
+            let bytes = std::fs::read(&path).map_err(locate)?;
             inputs.push((path, bytes));
         }
     }
     Ok(inputs)
 }
 
-/// The input with one to four changes: flipped bits, zeroed, cut, spliced or repeated parts.
+/// Makes one to four changes: flipped bits, or zeroed, cut, spliced or repeated parts.
 fn altered(input: &[u8], other: &[u8], seed: u64) -> Vec<u8> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut bytes = input.to_vec();
@@ -120,7 +120,7 @@ fn altered(input: &[u8], other: &[u8], seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// SplitMix64: enough to choose changes by.
+/// SplitMix64, which is good enough to choose changes.
 struct Random(u64);
 
 impl Random {
@@ -142,18 +142,18 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_input_fails_the_replay_and_an_empty_corpus_too() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn failing_inputs_and_an_empty_corpus_fail_the_replay() {
+        let folder = tempfile::tempdir().expect("create a temporary folder");
         let places = [folder.path().to_owned()];
         assert!(replay_all("sample", fails_on_seven, &places, 0).is_err());
-        std::fs::write(folder.path().join("good"), [1, 2]).expect("a file");
+        std::fs::write(folder.path().join("good"), [1, 2]).expect("write a file");
         assert_eq!(replay_all("sample", fails_on_seven, &places, 0), Ok(()));
-        std::fs::write(folder.path().join("bad"), [7]).expect("a file");
+        std::fs::write(folder.path().join("bad"), [7]).expect("write a file");
         assert!(replay_all("sample", fails_on_seven, &places, 0).is_err());
     }
 
     #[test]
-    fn changes_are_the_same_each_time_and_differ_from_each_other() {
+    fn changes_are_reproducible_and_differ_from_each_other() {
         let input: Vec<u8> = (0..100).collect();
         let forms: Vec<_> = (1..20).map(|seed| altered(&input, &[1, 2], seed)).collect();
         assert_eq!(forms, (1..20).map(|seed| altered(&input, &[1, 2], seed)).collect::<Vec<_>>());

@@ -1,11 +1,11 @@
-//! Files of mostly zeros as short inputs: `[words to skip | words that follow]`, again and again.
+//! Short inputs for mostly empty files: a repetition of `[words to skip | words to copy]`.
 //!
-//! Both counts are two bytes, little-endian; a word is eight bytes.
+//! Both counts are two little-endian bytes. A word is eight bytes.
 
-/// No input stands for a longer file.
+/// The maximum length of a file.
 const LENGTH_MAX: usize = 4 << 20;
 
-/// The file that an input stands for.
+/// Expands an input to a file.
 #[must_use]
 pub fn unpack(input: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
@@ -27,18 +27,18 @@ fn count(low: u8, high: u8) -> usize {
     usize::from(u16::from_le_bytes([low, high]))
 }
 
-/// The shortest input that stands for this file, whose length is a multiple of 8.
+/// Returns the shortest input for a file, whose length must be a multiple of 8.
 #[must_use]
 pub fn pack(file: &[u8]) -> Vec<u8> {
     let words: Vec<&[u8]> = file.chunks(8).collect();
     let mut input = Vec::new();
     let mut at = 0;
     while at < words.len() {
-        let most = words.len().min(at + usize::from(u16::MAX));
-        let zeros = words[at..most].iter().take_while(|word| is_zero(word)).count();
+        let max = words.len().min(at + usize::from(u16::MAX));
+        let zeros = words[at..max].iter().take_while(|word| is_zero(word)).count();
         let begin = at + zeros;
-        let most = words.len().min(begin + usize::from(u16::MAX));
-        let filled = words[begin..most].iter().take_while(|word| !is_zero(word)).count();
+        let max = words.len().min(begin + usize::from(u16::MAX));
+        let filled = words[begin..max].iter().take_while(|word| !is_zero(word)).count();
         for count in [zeros, filled] {
             input.extend(u16::try_from(count).unwrap_or(u16::MAX).to_le_bytes());
         }
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn any_input_stands_for_a_file_of_bounded_length() {
+    fn any_input_expands_to_a_file_of_bounded_length() {
         assert!(unpack(&[255; 4096]).len() <= LENGTH_MAX);
         assert_eq!(unpack(&[1, 0]), [0; 0]);
         assert_eq!(unpack(&[1, 0, 2, 0, 9]), [0, 0, 0, 0, 0, 0, 0, 0, 9]);

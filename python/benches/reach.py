@@ -1,7 +1,7 @@
-"""What the package reaches, measured on this machine: one line for each promise, with its target.
+"""Measures the package on this machine, and compares each result with its target.
 
-Each number is the median of several rounds; below it stand the best and the worst of them. Numbers
-of a machine that does other things meanwhile are told as they come.
+Each result is the median of several rounds, followed by the best and the worst. Other load on the
+machine is not corrected.
 
     python benches/reach.py
 """
@@ -23,7 +23,7 @@ ROUNDS = 7
 
 
 def rounds(work: Callable[[], float]) -> list[float]:
-    """The seconds of several rounds."""
+    """Returns the seconds of several rounds."""
     return [work() for _ in range(ROUNDS)]
 
 
@@ -33,10 +33,10 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def tell(what: str, seconds: list[float], target: float, unit: str) -> None:
+def report(what: str, seconds: list[float], target: float, unit: str) -> None:
     scale = {"ns": 1e9, "us": 1e6, "ms": 1e3}[unit]
-    told = statistics.median(seconds), min(seconds), max(seconds)
-    median, best, worst = (it * scale for it in told)
+    numbers = statistics.median(seconds), min(seconds), max(seconds)
+    median, best, worst = (number * scale for number in numbers)
     verdict = "reached" if median <= target else "MISSED"
     print(f"{what:<36} {median:9.1f} {unit}  (best {best:.1f}, worst {worst:.1f})", end="")
     print(f"   target {target:g} {unit}: {verdict}")
@@ -73,7 +73,7 @@ def loop_row(run: tracklite.Run, count: int = 50_000) -> float:
 
 
 def empty_call(count: int = 100_000) -> float:
-    """What a call with three arguments costs by itself, for comparison."""
+    """Measures an empty function with three arguments, for comparison."""
 
     def log(key: str, value: float, step: int) -> None:
         pass
@@ -86,8 +86,10 @@ def empty_call(count: int = 100_000) -> float:
 
 
 def importing() -> float:
-    """What the import takes in a new interpreter, with the modules of Python that it needs."""
-    program = "import time; t = time.perf_counter(); import tracklite; print(time.perf_counter() - t)"
+    """Measures the import in a new interpreter, including the modules of Python it needs."""
+    program = (
+        "import time; t = time.perf_counter(); import tracklite; print(time.perf_counter() - t)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     return float(done.stdout)
 
@@ -112,7 +114,7 @@ def fill(database: tracklite.Database, runs: int) -> None:
 def search_to_polars(database: tracklite.Database) -> float:
     import polars
 
-    return timed(lambda: polars.DataFrame(database.search_runs()))
+    return timed(lambda: polars.DataFrame(database.runs_table()))
 
 
 def history_to_numpy(run: tracklite.Run) -> float:
@@ -120,7 +122,7 @@ def history_to_numpy(run: tracklite.Run) -> float:
 
 
 def native_bytes() -> int:
-    """The size of the native module as it is installed; the wheel is packed and smaller."""
+    """Returns the size of the installed native module. The wheel is compressed and smaller."""
     return os.path.getsize(tracklite._tracklite.__file__)
 
 
@@ -133,25 +135,25 @@ def main() -> None:
         run = database.default_experiment().start_run("loops")
         loop_metric(run)
         loop_row(run)
-        tell("log_metric", rounds(lambda: loop_metric(run)), 300, "ns")
-        tell("Metric.log", rounds(lambda: loop_handle(run)), 300, "ns")
-        tell("log of 8 keys", rounds(lambda: loop_row(run)), 1000, "ns")
-        tell("(an empty function of Python)", rounds(empty_call), 1000, "ns")
-        tell("import tracklite", rounds(importing), 50, "ms")
+        report("log_metric", rounds(lambda: loop_metric(run)), 300, "ns")
+        report("Metric.log", rounds(lambda: loop_handle(run)), 300, "ns")
+        report("log of 8 keys", rounds(lambda: loop_row(run)), 1000, "ns")
+        report("(an empty function of Python)", rounds(empty_call), 1000, "ns")
+        report("import tracklite", rounds(importing), 50, "ms")
         fill(database, 1_000)
         database.tick()
-        tell("open, 1,000 runs, in a new process", rounds(lambda: opening(path)), 2, "ms")
+        report("open, 1,000 runs, in a new process", rounds(lambda: opening(path)), 2, "ms")
         fill(database, 9_000)
         database.tick()
-        tell("open, 10,000 runs, in a new process", rounds(lambda: opening(path)), 2, "ms")
+        report("open, 10,000 runs, in a new process", rounds(lambda: opening(path)), 2, "ms")
         long = database.default_experiment().start_run("long")
         long.metric("long").log_points([0.5] * 1_000_000)
-        # What is measured is a history at rest, not the sealing of all that was logged above.
+        # Seal first, so that only reading is measured.
         database.tick()
-        tell("history of 1 M points -> numpy", rounds(lambda: history_to_numpy(long)), 20, "ms")
-        if hasattr(tracklite, "Frame"):
+        report("history of 1 M points -> numpy", rounds(lambda: history_to_numpy(long)), 20, "ms")
+        if hasattr(tracklite, "Table"):
             took = rounds(lambda: search_to_polars(database))
-            tell("search 10,000 runs -> polars", took, 80, "ms")
+            report("search 10,000 runs -> polars", took, 80, "ms")
         print(f"\nnative module: {native_bytes() / 1e6:.1f} MB installed (target: wheel <= 40 MB)")
 
 

@@ -1,4 +1,4 @@
-//! Artifacts: the files of a run, kept in the database.
+//! Artifacts: the files of a run or of a logged model, stored in the database.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -7,28 +7,29 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::detach::{delegated, detached};
-use crate::entity::{Entity as _, Object, told_list};
+use crate::entity::{Entity as _, Object, to_list};
 use crate::logged_model::LoggedModel;
 use crate::run::Run;
+use crate::session::Handle;
 
-/// The files of a run or of a logged model. A path is relative, with `/` between its parts.
+/// The files of a run or of a logged model. Paths are relative, with `/` between their parts.
 ///
 /// >>> artifacts = run.artifacts()
-/// >>> artifacts.log_text("model/notes.txt", "the best so far")
+/// >>> artifacts.log_text("the best so far", "model/notes.txt")
 /// >>> artifacts.read("model/notes.txt")
 /// b'the best so far'
 /// >>> [info.path for info in artifacts.list()]
 /// ['model']
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct Artifacts {
-    pub(crate) inner: tracklite::Artifacts,
+    pub(crate) handle: Handle<tracklite::Artifacts>,
 }
 
 #[pymethods]
 impl Artifacts {
-    /// Log a file as the artifact `path`; under its own name when that is None.
+    /// Logs a file as the artifact `path`, by default under its own name.
     ///
-    /// `progress` is called with the number of bytes read so far.
+    /// Calls `progress` with the number of bytes read so far.
     #[pyo3(signature = (file, path=None, *, progress=None))]
     fn log_file(
         &self,
@@ -37,12 +38,11 @@ impl Artifacts {
         path: Option<&str>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<()> {
-        let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
-        let path = path.map(str::to_owned).or(name).unwrap_or_default();
+        let path = path.map_or_else(|| file_name(&file), str::to_owned);
         self.upload(py, progress, |upload| upload.file(&file, &path))
     }
 
-    /// Log all files in a folder, and in the folders in it, below `path`.
+    /// Logs all files in a folder and its subfolders, below `path`.
     #[pyo3(signature = (folder, path="", *, progress=None))]
     fn log_folder(
         &self,
@@ -54,115 +54,118 @@ impl Artifacts {
         self.upload(py, progress, |upload| upload.folder(&folder, path))
     }
 
-    /// Log bytes as the artifact `path`.
-    fn log_bytes(&self, py: Python<'_>, path: &str, bytes: Cow<'_, [u8]>) -> PyResult<()> {
-        detached(py, || self.inner.log_bytes(path, &bytes))
+    /// Logs bytes as the artifact `path`.
+    fn log_bytes(&self, py: Python<'_>, bytes: Cow<'_, [u8]>, path: &str) -> PyResult<()> {
+        self.handle.call(py, |artifacts| artifacts.log_bytes(path, &bytes))
     }
 
-    /// Log a text as the artifact `path`.
-    fn log_text(&self, py: Python<'_>, path: &str, text: &str) -> PyResult<()> {
-        detached(py, || self.inner.log_text(path, text))
+    /// Logs a text as the artifact `path`.
+    fn log_text(&self, py: Python<'_>, text: &str, path: &str) -> PyResult<()> {
+        self.handle.call(py, |artifacts| artifacts.log_text(path, text))
     }
 
-    /// Log a dict, or another value that JSON knows, as the artifact `path`; as YAML when that
-    /// ends in `.yaml` and PyYAML is installed.
+    /// Logs a dict, or another JSON value, as the artifact `path`.
+    ///
+    /// Writes YAML if the path ends in `.yaml`, which requires PyYAML.
     fn log_dict<'py>(
         slf: &Bound<'py, Self>,
-        path: &str,
         value: &Bound<'py, PyAny>,
+        path: &str,
     ) -> PyResult<()> {
-        delegated(slf.as_any(), "_media", "log_dict", (path, value)).map(drop)
+        delegated(slf.as_any(), "_media", "log_dict", (value, path)).map(drop)
     }
 
-    /// Log a table as the artifact `path` (`.parquet`, `.csv` or `.json`): a dict of columns, a
-    /// data frame of polars or pandas, a table of pyarrow, or a `Frame`.
+    /// Logs a table as the artifact `path`, which ends in `.parquet`, `.csv` or `.json`.
     ///
-    /// >>> run.artifacts().log_table("eval.csv", {"x": [1, 2], "word": ["a", "b"]})
+    /// `table` is a dict of columns, a `Table`, or a table of polars, pandas, pyarrow or another
+    /// Arrow producer.
+    ///
+    /// >>> run.artifacts().log_table({"x": [1, 2], "word": ["a", "b"]}, "eval.csv")
     /// >>> run.artifacts().read("eval.csv").decode().split()
     /// ['x,word', '1,a', '2,b']
     fn log_table<'py>(
         slf: &Bound<'py, Self>,
-        path: &str,
         table: &Bound<'py, PyAny>,
+        path: &str,
     ) -> PyResult<()> {
-        delegated(slf.as_any(), "_media", "log_table", (path, table)).map(drop)
+        delegated(slf.as_any(), "_media", "log_table", (table, path)).map(drop)
     }
 
-    /// Log a figure of matplotlib or plotly as the artifact `path`, such as "loss.png".
+    /// Logs a figure of matplotlib or plotly as the artifact `path`, such as "loss.png".
     fn log_figure<'py>(
         slf: &Bound<'py, Self>,
-        path: &str,
         figure: &Bound<'py, PyAny>,
+        path: &str,
     ) -> PyResult<()> {
-        delegated(slf.as_any(), "_media", "log_figure", (path, figure)).map(drop)
+        delegated(slf.as_any(), "_media", "log_figure", (figure, path)).map(drop)
     }
 
-    /// Log an image at a step: encoded bytes, an image of PIL, or an array of pixels, for which
-    /// PIL must be installed. Gives its path.
-    #[pyo3(signature = (key, image, step=0))]
+    /// Logs an image of a series at a step. Returns its path.
+    ///
+    /// `image` is encoded bytes, a PIL image, or an array of pixels, which requires PIL.
+    #[pyo3(signature = (image, key, step=0))]
     fn log_image<'py>(
         slf: &Bound<'py, Self>,
-        key: &str,
         image: &Bound<'py, PyAny>,
+        key: &str,
         step: i64,
     ) -> PyResult<String> {
         let bytes = delegated(image, "_media", "image_bytes", ())?;
         let bytes = bytes.extract::<Cow<'_, [u8]>>()?;
-        let artifacts = &slf.get().inner;
-        detached(slf.py(), || artifacts.log_image(key, &bytes, step))
+        slf.get().handle.call(slf.py(), |artifacts| artifacts.log_image(key, &bytes, step))
     }
 
-    /// Note a file that stays outside of the database.
-    #[pyo3(signature = (path, uri, *, size=None, digest=None))]
+    /// Logs a reference to a file outside of the database as the artifact `path`.
+    #[pyo3(signature = (uri, path, *, size=None, digest=None))]
     fn log_reference(
         &self,
         py: Python<'_>,
-        path: &str,
         uri: &str,
+        path: &str,
         size: Option<u64>,
         digest: Option<&str>,
     ) -> PyResult<()> {
-        detached(py, || self.inner.log_reference(path, uri, size, digest))
+        self.handle.call(py, |artifacts| artifacts.log_reference(path, uri, size, digest))
     }
 
-    /// What is directly in a folder, by path.
+    /// Returns the files and folders directly in a folder, by path.
     #[pyo3(signature = (folder=""))]
     fn list<'py>(&self, py: Python<'py>, folder: &str) -> PyResult<Bound<'py, PyList>> {
-        told_list(py, &detached(py, || self.inner.list(folder))?)
+        to_list(py, &self.handle.call(py, |artifacts| artifacts.list(folder))?)
     }
 
-    /// All files, in whatever folder, by path.
+    /// Returns all files in all folders, by path.
     fn list_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        told_list(py, &detached(py, || self.inner.list_all())?)
+        to_list(py, &self.handle.call(py, |artifacts| artifacts.list_all())?)
     }
 
-    /// What is told of a file.
+    /// Returns size, type, digest and time of a file.
     fn info<'py>(&self, py: Python<'py>, path: &str) -> PyResult<Object<'py>> {
-        detached(py, || self.inner.info(path))?.told(py)
+        self.handle.call(py, |artifacts| artifacts.info(path))?.to_python(py)
     }
 
-    /// All bytes of a file, checked.
+    /// Returns all bytes of a file, and checks them.
     fn read<'py>(&self, py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &detached(py, || self.inner.read(path))?))
+        Ok(PyBytes::new(py, &self.handle.call(py, |artifacts| artifacts.read(path))?))
     }
 
-    /// Write a file, or a folder with all that is in it, to a local folder; gives where it is.
+    /// Copies a file, or a folder with its content, to a local folder. Returns the local path.
     fn download(&self, py: Python<'_>, path: &str, folder: PathBuf) -> PyResult<PathBuf> {
-        detached(py, || self.inner.download(path, folder))
+        self.handle.call(py, |artifacts| artifacts.download(path, folder))
     }
 
-    /// Delete a file, or a folder with all that is in it.
+    /// Deletes a file, or a folder with its content.
     fn delete(&self, py: Python<'_>, path: &str) -> PyResult<()> {
-        detached(py, || self.inner.delete(path))
+        self.handle.call(py, |artifacts| artifacts.delete(path))
     }
 
-    fn __repr__(&self) -> String {
-        format!("{:?}", self.inner)
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!("{:?}", self.handle.get(py)?))
     }
 }
 
 impl Artifacts {
-    /// Uploads with a progress that is told to Python. Its exception ends the upload, and so does
+    /// Uploads, and reports progress to Python. An exception there cancels the upload, and so does
     /// Ctrl-C.
     fn upload(
         &self,
@@ -170,16 +173,17 @@ impl Artifacts {
         progress: Option<Py<PyAny>>,
         run: impl FnOnce(tracklite::ArtifactUpload<'_>) -> tracklite::Result<()> + Send,
     ) -> PyResult<()> {
+        let artifacts = self.handle.get(py)?;
         let mut raised: Option<PyErr> = None;
         let outcome = detached(py, || {
-            let tell = |py: Python<'_>, bytes: u64| {
+            let report = |py: Python<'_>, bytes: u64| {
                 py.check_signals()?;
-                progress.as_ref().map_or(Ok(()), |it| it.call1(py, (bytes,)).map(drop))
+                progress.as_ref().map_or(Ok(()), |callback| callback.call1(py, (bytes,)).map(drop))
             };
-            run(self.inner.upload().progress(|bytes| {
-                Python::attach(|py| tell(py, bytes)).map_err(|error| {
+            run(artifacts.upload().progress(|bytes| {
+                Python::attach(|py| report(py, bytes)).map_err(|error| {
                     raised = Some(error);
-                    tracklite::Error::new(tracklite::ErrorKind::InvalidState, "it was interrupted")
+                    tracklite::Error::new(tracklite::ErrorKind::InvalidState, "interrupted")
                 })
             }))
         });
@@ -187,68 +191,88 @@ impl Artifacts {
     }
 }
 
+/// Returns the name of a local file, which is its default path among the artifacts.
+fn file_name(file: &std::path::Path) -> String {
+    file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 #[pymethods]
 impl Run {
-    /// The run's files.
-    fn artifacts(&self) -> Artifacts {
-        Artifacts { inner: self.inner.artifacts() }
+    /// Returns the files of the run.
+    fn artifacts(&self, py: Python<'_>) -> PyResult<Artifacts> {
+        Ok(Artifacts { handle: self.handle.call_derive(py, |run| Ok(run.artifacts()))? })
     }
 
-    /// Log a file, under its own name or as `path`.
-    #[pyo3(signature = (file, path=None))]
-    fn log_artifact(&self, py: Python<'_>, file: PathBuf, path: Option<&str>) -> PyResult<()> {
-        self.artifacts().log_file(py, file, path, None)
+    /// Logs a file under its own name, in a folder of the artifacts if one is given.
+    ///
+    /// `Artifacts.log_file` logs it under another name.
+    ///
+    /// >>> _ = (folder / "weights.bin").write_bytes(b"...")
+    /// >>> run.log_artifact(folder / "weights.bin", "model")
+    /// >>> run.artifacts().read("model/weights.bin")
+    /// b'...'
+    #[pyo3(signature = (file, folder=None))]
+    fn log_artifact(&self, py: Python<'_>, file: PathBuf, folder: Option<&str>) -> PyResult<()> {
+        let name = file_name(&file);
+        let path = match folder.map(|folder| folder.trim_end_matches('/')) {
+            None | Some("") => name,
+            Some(folder) => format!("{folder}/{name}"),
+        };
+        self.artifacts(py)?.log_file(py, file, Some(&path), None)
     }
 
-    /// Log all that is in a folder, below `path`.
-    #[pyo3(signature = (folder, path=""))]
-    fn log_artifacts(&self, py: Python<'_>, folder: PathBuf, path: &str) -> PyResult<()> {
-        self.artifacts().log_folder(py, folder, path, None)
+    /// Logs all files in a local folder and its subfolders, below a folder of the artifacts.
+    #[pyo3(signature = (source, folder=""))]
+    fn log_artifacts(&self, py: Python<'_>, source: PathBuf, folder: &str) -> PyResult<()> {
+        self.artifacts(py)?.log_folder(py, source, folder, None)
     }
 
-    /// Log bytes as an artifact.
-    fn log_bytes(&self, py: Python<'_>, path: &str, bytes: Cow<'_, [u8]>) -> PyResult<()> {
-        self.artifacts().log_bytes(py, path, bytes)
+    /// Logs bytes as the artifact `path`.
+    fn log_bytes(&self, py: Python<'_>, bytes: Cow<'_, [u8]>, path: &str) -> PyResult<()> {
+        self.artifacts(py)?.log_bytes(py, bytes, path)
     }
 
-    /// Log a text as an artifact.
-    fn log_text(&self, py: Python<'_>, path: &str, text: &str) -> PyResult<()> {
-        self.artifacts().log_text(py, path, text)
+    /// Logs a text as the artifact `path`.
+    fn log_text(&self, py: Python<'_>, text: &str, path: &str) -> PyResult<()> {
+        self.artifacts(py)?.log_text(py, text, path)
     }
 
-    /// Log a dict as an artifact; see `Artifacts.log_dict`.
-    fn log_dict(&self, py: Python<'_>, path: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        Artifacts::log_dict(&Bound::new(py, self.artifacts())?, path, value)
+    /// Logs a dict as the artifact `path`. See `Artifacts.log_dict`.
+    fn log_dict(&self, py: Python<'_>, value: &Bound<'_, PyAny>, path: &str) -> PyResult<()> {
+        Artifacts::log_dict(&Bound::new(py, self.artifacts(py)?)?, value, path)
     }
 
-    /// Log a table as an artifact; see `Artifacts.log_table`.
-    fn log_table(&self, py: Python<'_>, path: &str, table: &Bound<'_, PyAny>) -> PyResult<()> {
-        Artifacts::log_table(&Bound::new(py, self.artifacts())?, path, table)
+    /// Logs a table as the artifact `path`. See `Artifacts.log_table`.
+    fn log_table(&self, py: Python<'_>, table: &Bound<'_, PyAny>, path: &str) -> PyResult<()> {
+        Artifacts::log_table(&Bound::new(py, self.artifacts(py)?)?, table, path)
     }
 
-    /// Log a figure as an artifact; see `Artifacts.log_figure`.
-    fn log_figure(&self, py: Python<'_>, path: &str, figure: &Bound<'_, PyAny>) -> PyResult<()> {
-        Artifacts::log_figure(&Bound::new(py, self.artifacts())?, path, figure)
+    /// Logs a figure as the artifact `path`. See `Artifacts.log_figure`.
+    fn log_figure(&self, py: Python<'_>, figure: &Bound<'_, PyAny>, path: &str) -> PyResult<()> {
+        Artifacts::log_figure(&Bound::new(py, self.artifacts(py)?)?, figure, path)
     }
 
-    /// Log an image at a step; see `Artifacts.log_image`.
-    #[pyo3(signature = (key, image, step=0))]
+    /// Logs an image of a series at a step. See `Artifacts.log_image`.
+    #[pyo3(signature = (image, key, step=0))]
     fn log_image(
         &self,
         py: Python<'_>,
-        key: &str,
         image: &Bound<'_, PyAny>,
+        key: &str,
         step: i64,
     ) -> PyResult<String> {
-        Artifacts::log_image(&Bound::new(py, self.artifacts())?, key, image, step)
+        Artifacts::log_image(&Bound::new(py, self.artifacts(py)?)?, image, key, step)
     }
 }
 
 #[pymethods]
 impl LoggedModel {
-    /// The model's files.
+    /// Returns the files of the model.
     fn artifacts(&self, py: Python<'_>) -> PyResult<Artifacts> {
-        let owner = tracklite::ArtifactOwner::LoggedModel(self.inner.id());
-        Ok(Artifacts { inner: detached(py, || self.inner.database().artifacts_of(owner))? })
+        let artifacts = |model: &tracklite::LoggedModel| {
+            let owner = tracklite::ArtifactOwner::LoggedModel(model.id());
+            model.database().artifacts_of(owner)
+        };
+        Ok(Artifacts { handle: self.handle.call_derive(py, artifacts)? })
     }
 }

@@ -1,13 +1,11 @@
-//! Capture: what a run is told of its surroundings.
+//! The selection of what is captured of a run's environment.
 
 use std::time::Duration;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::detach::{delegated, detached};
 use crate::error::invalid_input;
-use crate::run::Run;
 
 /// The switches: `tracklite.Capture`, or any value with these attributes.
 #[derive(FromPyObject)]
@@ -20,21 +18,21 @@ struct Switches {
     system_metrics: Option<f64>,
 }
 
-/// What `start_run` takes: everything, nothing, or some.
+/// The argument `capture`: everything, nothing, or some switches.
 #[derive(FromPyObject)]
 pub(crate) enum Wanted<'py> {
     All(bool),
     Some(Bound<'py, PyAny>),
 }
 
-/// What is to be captured, checked before anything is written.
+/// A selection that was checked, before anything is written.
 pub(crate) struct Prepared {
-    capture: tracklite::Capture,
-    exceptions: bool,
+    pub(crate) capture: tracklite::Capture,
+    pub(crate) exceptions: bool,
 }
 
 impl Wanted<'_> {
-    /// The switches, checked; `None` when nothing is wanted.
+    /// Checks the switches. `None` if nothing is wanted.
     pub(crate) fn prepared(self, py: Python<'_>) -> PyResult<Option<Prepared>> {
         match self {
             Wanted::All(false) => Ok(None),
@@ -55,47 +53,19 @@ fn prepared(switches: &Bound<'_, PyAny>) -> PyResult<Prepared> {
         wrong
     })?;
     let interval = switches.system_metrics.map(|seconds| {
-        let interval = Duration::try_from_secs_f64(seconds).ok().filter(|it| !it.is_zero());
-        interval.ok_or_else(|| {
-            let message = format!("system_metrics is {seconds}: it takes a number of seconds");
+        let interval = Duration::try_from_secs_f64(seconds).ok();
+        interval.filter(|interval| !interval.is_zero()).ok_or_else(|| {
+            let message = format!("system_metrics is {seconds}: expected a number of seconds");
             invalid_input(py, &message)
         })
     });
-    let words: Vec<String> = py.import("sys")?.getattr("argv")?.extract()?;
+    let arguments: Vec<String> = py.import("sys")?.getattr("argv")?.extract()?;
     let capture = tracklite::Capture::new()
         .git(switches.git)
         .command(switches.command)
-        .command_line(words)
+        .command_line(arguments)
         .host(switches.host)
         .user(switches.user)
         .system_metrics(interval.transpose()?);
     Ok(Prepared { capture, exceptions: switches.exceptions })
-}
-
-impl Prepared {
-    /// Begins to capture.
-    pub(crate) fn start(&self, run: &Bound<'_, Run>) -> PyResult<()> {
-        let this = run.get();
-        this.keep(detached(run.py(), || self.capture.start(&this.inner))?);
-        if self.exceptions {
-            delegated(run.as_any(), "_failure", "watch", ())?;
-        }
-        Ok(())
-    }
-}
-
-#[pymethods]
-impl Run {
-    /// Capture what surrounds the run: git, the command line, host and user as tags, and the load
-    /// of the machine as metrics `system/*` until the run is finished.
-    ///
-    /// >>> from tracklite import Capture
-    /// >>> run.capture(Capture(git=False, system_metrics=None))
-    /// >>> run.tags()["mlflow.source.type"]
-    /// 'LOCAL'
-    #[pyo3(signature = (what=None))]
-    fn capture(slf: &Bound<'_, Self>, what: Option<Wanted<'_>>) -> PyResult<()> {
-        let prepared = what.unwrap_or(Wanted::All(true)).prepared(slf.py())?;
-        prepared.map_or(Ok(()), |prepared| prepared.start(slf))
-    }
 }

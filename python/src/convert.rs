@@ -1,15 +1,16 @@
-//! Values of Python as the engine takes them; what does not fit is named with its argument.
+//! Converters from Python values to the engine's. Errors name the argument that does not fit.
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString};
-use tracklite::{ExperimentId, LoggedModelId, RunId, Step, Timestamp};
+use tracklite::{ExperimentId, LoggedModelId, RunId, Signature, Step, Timestamp};
 
+use crate::detach::delegated;
 use crate::error::{invalid_input, python_error};
 
-/// A number: a float, an int, or what says that it is one by `item` (arrays and tensors of one
-/// element) or `__float__`. `what` names it in errors.
+/// Converts a float, an int, or a value with `item` (arrays and tensors of one element) or
+/// `__float__`. `what` names it in errors.
 pub(crate) fn number(value: &Bound<'_, PyAny>, what: &str) -> PyResult<f64> {
     if let Ok(value) = value.cast::<PyFloat>() {
         return Ok(value.value());
@@ -28,7 +29,7 @@ fn number_by_protocol(value: &Bound<'_, PyAny>, what: &str) -> PyResult<f64> {
     match scalar.and_then(|scalar| scalar.extract::<f64>()) {
         Ok(number) => Ok(number),
         Err(error) if error.is_instance_of::<PyOverflowError>(py) => {
-            Err(invalid_input(py, &format!("{what} is too large an integer for a metric")))
+            Err(invalid_input(py, &format!("{what} is too large for a metric")))
         }
         Err(error) => {
             let kind = value.get_type().name()?;
@@ -39,7 +40,7 @@ fn number_by_protocol(value: &Bound<'_, PyAny>, what: &str) -> PyResult<f64> {
     }
 }
 
-/// A step: a whole number, or `None` for one after the last.
+/// Converts a step. `None` is the step after the last one.
 pub(crate) fn step(value: Option<&Bound<'_, PyAny>>) -> PyResult<Step> {
     match value {
         None => Ok(Step::NEXT),
@@ -47,19 +48,18 @@ pub(crate) fn step(value: Option<&Bound<'_, PyAny>>) -> PyResult<Step> {
     }
 }
 
-/// A whole number of 64 bits: an int, or what stands for one by `__index__`.
+/// Converts a 64-bit integer: an int, or a value with `__index__`.
 pub(crate) fn whole(value: &Bound<'_, PyAny>, what: &str) -> PyResult<i64> {
     let py = value.py();
     value.extract::<i64>().map_err(|error| {
         if error.is_instance_of::<PyOverflowError>(py) {
-            return invalid_input(py, &format!("{what} is out of the range of 64 bits"));
+            return invalid_input(py, &format!("{what} does not fit in 64 bits"));
         }
-        let told = value.repr().map_or_else(|_| String::from("that"), |told| told.to_string());
-        PyTypeError::new_err(format!("{what} must be a whole number, not {told}"))
+        PyTypeError::new_err(format!("{what} must be a whole number, not {}", shown(value)))
     })
 }
 
-/// An instant: nanoseconds since 1970, or a `datetime` with its time zone.
+/// Converts a time: nanoseconds since 1970, or a `datetime` with its time zone.
 pub(crate) fn instant(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Timestamp> {
     let py = value.py();
     if value.is_instance_of::<PyInt>() {
@@ -71,8 +71,7 @@ pub(crate) fn instant(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Timestam
     Ok(Timestamp::from_nanos(whole(&nanos, what)?))
 }
 
-/// The text for the value of a param or a tag: what `str` says of it, and JSON's words for what
-/// both know.
+/// Converts the value of a param or a tag to text, as `str` does.
 pub(crate) fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(text) = value.cast::<PyString>() {
         return Ok(text.to_cow()?.into_owned());
@@ -83,12 +82,12 @@ pub(crate) fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(value.str()?.to_cow()?.into_owned())
 }
 
-/// The entries of a dict or another mapping of texts; `what` names it in errors.
+/// Converts a mapping to pairs of texts. `what` names it in errors.
 pub(crate) fn texts(mapping: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<(String, String)>> {
     entries(mapping, what, |_, value| text(value))
 }
 
-/// The entries of a mapping whose keys are texts, with values read by `read`.
+/// Converts a mapping whose keys are texts to pairs, with values converted by `read`.
 pub(crate) fn entries<'py, T>(
     mapping: &Bound<'py, PyAny>,
     what: &str,
@@ -116,24 +115,23 @@ pub(crate) fn entries<'py, T>(
     Ok(entries)
 }
 
-/// The key of an entry, which must be a text.
+/// Converts the key of an entry, which must be a `str`.
 pub(crate) fn key_of(key: &Bound<'_, PyAny>, what: &str) -> PyResult<String> {
     match key.cast::<PyString>() {
         Ok(key) => Ok(key.to_cow()?.into_owned()),
         Err(_) => {
-            let told = key.repr()?;
-            Err(PyTypeError::new_err(format!("the keys of {what} must be str, not {told}")))
+            Err(PyTypeError::new_err(format!("the keys of {what} must be str, not {}", shown(key))))
         }
     }
 }
 
-/// A run's id: 32 hex digits, or a run or what is told of one, which has an `id`.
+/// Converts a run ID: 32 hexadecimal digits, or an object with such an `id`.
 pub(crate) fn run_id(value: &Bound<'_, PyAny>) -> PyResult<RunId> {
-    parsed(value, "a run or the id of one")
+    parsed(value, "a run or its id")
 }
 
 #[cfg(feature = "frames")]
-/// A list of runs or their ids; one by itself is a list of one.
+/// Converts an iterable of runs or their IDs. A single one is a list of one.
 pub(crate) fn run_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<RunId>> {
     if value.is_instance_of::<PyString>() || value.hasattr(intern!(value.py(), "id"))? {
         return Ok(vec![run_id(value)?]);
@@ -141,9 +139,9 @@ pub(crate) fn run_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<RunId>> {
     value.try_iter()?.map(|each| run_id(&each?)).collect()
 }
 
-/// A logged model's id: `m-` and 32 hex digits, or a model, which has an `id`.
+/// Converts a logged model's ID: `m-` and 32 hexadecimal digits, or an object with such an `id`.
 pub(crate) fn logged_model_id(value: &Bound<'_, PyAny>) -> PyResult<LoggedModelId> {
-    parsed(value, "a logged model or the id of one")
+    parsed(value, "a logged model or its id")
 }
 
 fn parsed<T: std::str::FromStr<Err = tracklite::Error>>(
@@ -154,12 +152,12 @@ fn parsed<T: std::str::FromStr<Err = tracklite::Error>>(
     let id = value.getattr_opt(intern!(py, "id"))?.unwrap_or_else(|| value.clone());
     let Ok(text) = id.cast::<PyString>() else {
         let kind = value.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("{what} is due, not {kind}")));
+        return Err(PyTypeError::new_err(format!("expected {what}, not {kind}")));
     };
     text.to_cow()?.parse().map_err(|error| python_error(py, &error))
 }
 
-/// An experiment's id: a number, its digits, or an experiment, which has an `id`.
+/// Converts an experiment ID: a number, its digits, or an object with such an `id`.
 pub(crate) fn experiment_id(value: &Bound<'_, PyAny>) -> PyResult<ExperimentId> {
     let py = value.py();
     let id = value.getattr_opt(intern!(py, "id"))?.unwrap_or_else(|| value.clone());
@@ -168,37 +166,68 @@ pub(crate) fn experiment_id(value: &Bound<'_, PyAny>) -> PyResult<ExperimentId> 
         Err(_) => id.extract::<u64>().ok(),
     };
     let number = number.ok_or_else(|| {
-        let told = value.repr().map_or_else(|_| String::from("that"), |told| told.to_string());
-        PyTypeError::new_err(format!("an experiment or the number of one is due, not {told}"))
+        PyTypeError::new_err(format!("expected an experiment or its id, not {}", shown(value)))
     })?;
     Ok(ExperimentId::new(number))
 }
 
-/// A word of a fixed list, such as a status: a text, or an enum of texts.
-pub(crate) fn word<T: std::str::FromStr<Err = tracklite::Error>>(
+/// Converts a value of a fixed list, such as a status: a text, or an enum of texts.
+pub(crate) fn choice<T: std::str::FromStr<Err = tracklite::Error>>(
     py: Python<'_>,
     text: &str,
 ) -> PyResult<T> {
     text.parse().map_err(|error| python_error(py, &error))
 }
 
-/// Whether active things, deleted ones or both are meant.
+/// Converts a view: active, deleted or all.
 pub(crate) fn view(py: Python<'_>, text: &str) -> PyResult<tracklite::View> {
     match text {
         "active" => Ok(tracklite::View::ActiveOnly),
         "deleted" => Ok(tracklite::View::DeletedOnly),
         "all" => Ok(tracklite::View::All),
         _ => {
-            let message = format!("view is {text:?}: it takes \"active\", \"deleted\" or \"all\"");
+            let message = format!("view is {text:?}: expected \"active\", \"deleted\" or \"all\"");
             Err(invalid_input(py, &message))
         }
     }
 }
 
-/// A list of texts; a text by itself is a list of one.
+/// Converts a list of texts. A single text is a list of one.
 pub(crate) fn text_list(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     match value.cast::<PyString>() {
         Ok(text) => Ok(vec![text.to_cow()?.into_owned()]),
         Err(_) => value.extract(),
     }
+}
+
+/// Converts params of nested dicts, dataclasses and namespaces to pairs, their keys joined by dots.
+pub(crate) fn flat_params(params: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let flat = delegated(params, "_params", "flat", ())?;
+    texts(&flat, "params")
+}
+
+/// Converts an optional mapping of tags to pairs.
+pub(crate) fn tag_pairs(tags: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<(String, String)>> {
+    tags.map_or(Ok(Vec::new()), |tags| texts(tags, "tags"))
+}
+
+/// Converts an iterable of experiments or their IDs. A single one is a list of one.
+pub(crate) fn experiment_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<ExperimentId>> {
+    match experiment_id(value) {
+        Ok(id) => Ok(vec![id]),
+        Err(_) if !value.is_instance_of::<PyString>() => {
+            value.try_iter()?.map(|each| experiment_id(&each?)).collect()
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Converts a model signature from MLflow's JSON.
+pub(crate) fn signature(py: Python<'_>, json: &str) -> PyResult<Signature> {
+    Signature::parse(json).map_err(|error| python_error(py, &error))
+}
+
+/// Returns the `repr` of a value for a message.
+fn shown(value: &Bound<'_, PyAny>) -> String {
+    value.repr().map_or_else(|_| String::from("this value"), |text| text.to_string())
 }

@@ -1,14 +1,14 @@
-//! The one way into the engine: without the interpreter, with errors and Ctrl-C told to Python.
+//! Calls into the engine without the interpreter lock, with its errors and Ctrl-C raised in Python.
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::error::python_error;
 
-/// Runs what may block without holding the interpreter, so that other threads of Python go on.
+/// Runs a call that may block without the interpreter lock, so that other threads continue.
 ///
-/// An error becomes Python's exception of its kind. Afterwards signals are looked at: whoever
-/// pressed Ctrl-C meanwhile gets the `KeyboardInterrupt` here, after the call has done its work.
+/// An error becomes the Python exception of its kind. Signals are checked afterwards: Ctrl-C
+/// during the call raises `KeyboardInterrupt` here, after the call has done its work.
 pub(crate) fn detached<T: Send>(
     py: Python<'_>,
     call: impl FnOnce() -> tracklite::Result<T> + Send,
@@ -18,15 +18,15 @@ pub(crate) fn detached<T: Send>(
     outcome.map_err(|error| python_error(py, &error))
 }
 
-/// Options for opening a file; where the engine waits for long in a call that holds the
-/// interpreter, it lets go of it meanwhile.
+/// Returns options for opening a file that release the interpreter lock during long waits, even
+/// in a call that holds it.
 pub(crate) fn builder() -> tracklite::DatabaseBuilder {
-    tracklite::Database::builder().waits_within(waiting)
+    tracklite::Database::builder().waits_within(wait_detached)
 }
 
-fn waiting(work: &mut (dyn FnMut() + Send)) {
+fn wait_detached(work: &mut (dyn FnMut() + Send)) {
     let mut is_done = false;
-    // Not where the interpreter is ending, or is not to be had.
+    // Fails while the interpreter shuts down.
     Python::try_attach(|py| {
         py.detach(&mut *work);
         is_done = true;
@@ -36,13 +36,7 @@ fn waiting(work: &mut (dyn FnMut() + Send)) {
     }
 }
 
-#[cfg(feature = "frames")]
-/// Runs what cannot fail without holding the interpreter.
-pub(crate) fn detached_plain<T: Send>(py: Python<'_>, call: impl FnOnce() -> T + Send) -> T {
-    py.detach(call)
-}
-
-/// Hands a call on to a function of a Python module of the package, for what is written there.
+/// Calls a function of a Python module of the package, with `target` as its first argument.
 pub(crate) fn delegated<'py>(
     target: &Bound<'py, PyAny>,
     module: &str,
@@ -55,9 +49,9 @@ pub(crate) fn delegated<'py>(
     >,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = target.py();
-    let given = arguments.into_pyobject(py).map_err(Into::into)?;
+    let arguments = arguments.into_pyobject(py).map_err(Into::into)?;
     let mut all = vec![target.clone()];
-    all.extend(given.iter());
+    all.extend(arguments.iter());
     let module = py.import(format!("tracklite.{module}"))?;
     module.getattr(function)?.call1(PyTuple::new(py, all)?)
 }

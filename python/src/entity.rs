@@ -1,4 +1,4 @@
-//! What is told of things, as the frozen values of `tracklite.entities`.
+//! Infos and records as the frozen values of `tracklite.entities`.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,40 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use tracklite::{
-    ArtifactInfo, DatabaseInfo, Dataset, DatasetInput, DatasetSummary, ExperimentInfo,
-    LoggedModelInfo, LoggedModelMetric, MetricPoint, MetricStatistics, ModelOutput,
-    ModelVersionInfo, RegisteredModelInfo, RunInfo, RunInputs, RunRecord, SalvageReport, SqlTable,
-    SqlValue, Timestamp, VerifyReport, WriterInfo,
+    ArtifactInfo, DatabaseInfo, Dataset, DatasetInput, DatasetSummary, ExperimentInfo, LineageEdge,
+    LineageGraph, LineageNode, LoggedModelInfo, LoggedModelMetric, MetricPoint, MetricStatistics,
+    ModelOutput, ModelVersionInfo, RegisteredModelInfo, RunInfo, RunInputs, RunRecord,
+    SalvageReport, SqlTable, SqlValue, Timestamp, VerifyReport, WriterInfo,
 };
 
 /// A value of Python.
 pub(crate) type Object<'py> = Bound<'py, PyAny>;
 
-/// What has a counterpart in `tracklite.entities`.
+/// A type with a counterpart in `tracklite.entities`.
 pub(crate) trait Entity {
-    /// The value for Python.
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>>;
+    /// Converts it to the Python value.
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>>;
 }
 
-/// A list of values.
-pub(crate) fn told_list<'py, E: Entity>(
+/// Converts values to a list.
+pub(crate) fn to_list<'py, E: Entity>(
     py: Python<'py>,
     items: &[E],
 ) -> PyResult<Bound<'py, PyList>> {
-    let items = items.iter().map(|item| item.told(py)).collect::<PyResult<Vec<_>>>()?;
+    let items = items.iter().map(|item| item.to_python(py)).collect::<PyResult<Vec<_>>>()?;
     PyList::new(py, items)
 }
 
-/// A class or function of `tracklite.entities`.
+/// Converts one page of results.
+pub(crate) fn to_page<'py, E: Entity>(
+    py: Python<'py>,
+    items: &[E],
+    next_page_token: Option<String>,
+) -> PyResult<Object<'py>> {
+    entity_class(py, "Page")?.call1((to_list(py, items)?, next_page_token))
+}
+
+/// Returns a class or function of `tracklite.entities`.
 fn entity_class<'py>(py: Python<'py>, name: &str) -> PyResult<Object<'py>> {
     static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let module =
@@ -39,7 +48,7 @@ fn entity_class<'py>(py: Python<'py>, name: &str) -> PyResult<Object<'py>> {
     module.bind(py).getattr(name)
 }
 
-/// The arguments of a class, one after the other, in the order of its fields.
+/// The arguments of a class, in the order of its fields.
 struct Fields<'py> {
     py: Python<'py>,
     values: PyResult<Vec<Object<'py>>>,
@@ -70,178 +79,198 @@ impl<'py> Fields<'py> {
         self.object(instant(py, time))
     }
 
-    /// A word of the enum of this name.
-    fn word(self, class: &str, text: &str) -> Self {
+    /// Adds a member of an enum.
+    fn choice(self, class: &str, text: &str) -> Self {
         let py = self.py;
         self.object(entity_class(py, class).and_then(|class| class.call1((text,))))
     }
 
     fn entity(self, entity: &impl Entity) -> Self {
         let py = self.py;
-        self.object(entity.told(py))
+        self.object(entity.to_python(py))
     }
 
     fn entities<E: Entity>(self, entities: &[E]) -> Self {
         let py = self.py;
-        self.object(told_list(py, entities).map(Bound::into_any))
+        self.object(to_list(py, entities).map(Bound::into_any))
     }
 
-    fn make(self, class: &str) -> PyResult<Object<'py>> {
+    fn build(self, class: &str) -> PyResult<Object<'py>> {
         let arguments = PyTuple::new(self.py, self.values?)?;
         entity_class(self.py, class)?.call1(arguments)
     }
 }
 
-/// An instant as a `datetime` in UTC, in whole microseconds.
+/// Converts a time to a `datetime` in UTC, in whole microseconds.
 fn instant(py: Python<'_>, time: Timestamp) -> PyResult<Object<'_>> {
     entity_class(py, "_instant")?.call1((time.as_nanos(),))
 }
 
+/// Converts a node of a lineage.
+pub(crate) fn lineage_node<'py>(
+    py: Python<'py>,
+    node: &LineageNode,
+    name: &str,
+) -> PyResult<Object<'py>> {
+    Fields::new(py).add(node.kind()).add(node.to_string()).add(name).build("LineageNode")
+}
+
+/// Converts an edge of a lineage, with the names of its nodes in `graph`.
+pub(crate) fn lineage_edge<'py>(
+    py: Python<'py>,
+    edge: &LineageEdge,
+    graph: &LineageGraph,
+) -> PyResult<Object<'py>> {
+    let end = |node| lineage_node(py, node, graph.nodes.get(node).map_or("", String::as_str));
+    let fields = Fields::new(py).object(end(&edge.from)).add(edge.kind.as_str());
+    fields.object(end(&edge.to)).build("LineageEdge")
+}
+
 impl Entity for ExperimentInfo {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.id.get()).add(&self.path);
-        let fields = fields.word("Lifecycle", self.lifecycle.as_str()).time(self.created);
-        fields.time(self.updated).add(&self.tags).make("ExperimentInfo")
+        let fields = fields.choice("Lifecycle", self.lifecycle.as_str()).time(self.created);
+        fields.time(self.updated).add(&self.tags).build("ExperimentInfo")
     }
 }
 
 impl Entity for MetricPoint {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.step).add(self.time.as_nanos()).add(self.value);
-        fields.make("MetricPoint")
+        fields.build("MetricPoint")
     }
 }
 
-/// Points by key as a dict.
+/// Converts points by key to a dict.
 pub(crate) fn points<'py>(
     py: Python<'py>,
     points: &BTreeMap<String, MetricPoint>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     for (key, point) in points {
-        dict.set_item(key, point.told(py)?)?;
+        dict.set_item(key, point.to_python(py)?)?;
     }
     Ok(dict)
 }
 
 impl Entity for MetricStatistics {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.count).add(self.nan_count);
         let fields = fields.add(self.first_step).add(self.last_step).add(self.min).add(self.max);
-        fields.add(self.sum).add(self.mean()).entity(&self.latest).make("MetricStatistics")
+        fields.add(self.sum).add(self.mean()).entity(&self.latest).build("MetricStatistics")
     }
 }
 
 impl Entity for Dataset {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(&self.name).add(&self.digest).add(&self.source_type);
-        fields.add(&self.source).add(&self.schema).add(&self.profile).make("Dataset")
+        fields.add(&self.source).add(&self.schema).add(&self.profile).build("Dataset")
     }
 }
 
 impl Entity for DatasetInput {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        Fields::new(py).entity(&self.dataset).add(&self.tags).make("DatasetInput")
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        Fields::new(py).entity(&self.dataset).add(&self.tags).build("DatasetInput")
     }
 }
 
 impl Entity for DatasetSummary {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.experiment.get()).add(&self.name);
-        fields.add(&self.digest).add(&self.context).make("DatasetSummary")
+        fields.add(&self.digest).add(&self.context).build("DatasetSummary")
     }
 }
 
 impl Entity for ModelOutput {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        Fields::new(py).add(&self.model).add(self.step).make("ModelOutput")
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        Fields::new(py).add(&self.model).add(self.step).build("ModelOutput")
     }
 }
 
 impl Entity for RunInputs {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        Fields::new(py).entities(&self.datasets).add(&self.models).make("RunInputs")
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        Fields::new(py).entities(&self.datasets).add(&self.models).build("RunInputs")
     }
 }
 
 impl Entity for RunInfo {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let ended = self.ended.map(|time| instant(py, time)).transpose();
         let fields = Fields::new(py).add(self.id.to_string()).add(self.experiment.get());
-        let fields = fields.add(&self.name).add(self.parent.map(|it| it.to_string()));
-        let fields = fields.add(&self.user).word("RunStatus", self.status.as_str());
+        let fields = fields.add(&self.name).add(self.parent.map(|id| id.to_string()));
+        let fields = fields.add(&self.user).choice("RunStatus", self.status.as_str());
         let fields = fields.time(self.started).add(ended?);
-        fields.word("Lifecycle", self.lifecycle.as_str()).make("RunInfo")
+        fields.choice("Lifecycle", self.lifecycle.as_str()).build("RunInfo")
     }
 }
 
 impl Entity for RunRecord {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).entity(&self.info).add(&self.params).add(&self.tags);
         let fields = fields.add(points(py, &self.metrics)?).entities(&self.datasets);
-        fields.add(&self.model_inputs).entities(&self.model_outputs).make("RunRecord")
+        fields.add(&self.model_inputs).entities(&self.model_outputs).build("RunRecord")
     }
 }
 
 impl Entity for ArtifactInfo {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(&self.path).add(self.is_folder).add(self.size);
         let fields = fields.add(&self.media_type).add(&self.digest).add(&self.uri);
-        fields.time(self.written).make("ArtifactInfo")
+        fields.time(self.written).build("ArtifactInfo")
     }
 }
 
 impl Entity for LoggedModelMetric {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(&self.key).add(self.value).add(self.step);
-        let fields = fields.add(self.time.as_nanos()).add(self.run.map(|it| it.to_string()));
-        fields.add(self.dataset.clone()).make("LoggedModelMetric")
+        let fields = fields.add(self.time.as_nanos()).add(self.run.map(|id| id.to_string()));
+        fields.add(self.dataset.clone()).build("LoggedModelMetric")
     }
 }
 
 impl Entity for LoggedModelInfo {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.id.to_string()).add(self.experiment.get());
         let fields = fields.add(&self.name).add(&self.model_type);
-        let fields = fields.add(self.source_run.map(|it| it.to_string()));
-        let fields = fields.word("LoggedModelStatus", self.status.as_str());
+        let fields = fields.add(self.source_run.map(|id| id.to_string()));
+        let fields = fields.choice("LoggedModelStatus", self.status.as_str());
         let fields = fields.add(&self.status_message).time(self.created).time(self.updated);
-        let fields = fields.word("Lifecycle", self.lifecycle.as_str());
+        let fields = fields.choice("Lifecycle", self.lifecycle.as_str());
         let fields = fields.add(&self.params).add(&self.tags).entities(&self.metrics);
-        fields.add(&self.signature).add(&self.input_example).make("LoggedModelInfo")
+        fields.add(&self.signature).add(&self.input_example).build("LoggedModelInfo")
     }
 }
 
 impl Entity for ModelVersionInfo {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        let digest = self.digest.map(|it| tracklite::ContentHash::from_bytes(it).to_string());
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let digest = self.digest.map(|hash| tracklite::ContentHash::from_bytes(hash).to_string());
         let fields = Fields::new(py).add(&self.name).add(self.version).time(self.created);
         let fields = fields.time(self.updated).add(&self.description).add(&self.user);
-        let fields = fields.word("ModelStage", self.stage.as_str()).add(&self.source);
-        let fields = fields.add(&self.location).add(self.run.map(|it| it.to_string()));
-        let fields = fields.add(&self.run_link).add(self.logged_model.map(|it| it.to_string()));
-        let fields = fields.word("ModelVersionStatus", self.status.as_str());
+        let fields = fields.choice("ModelStage", self.stage.as_str()).add(&self.source);
+        let fields = fields.add(&self.location).add(self.run.map(|id| id.to_string()));
+        let fields = fields.add(&self.run_link).add(self.logged_model.map(|id| id.to_string()));
+        let fields = fields.choice("ModelVersionStatus", self.status.as_str());
         let fields = fields.add(&self.status_message).add(&self.signature).add(digest);
-        fields.add(&self.tags).add(&self.aliases).make("ModelVersionInfo")
+        fields.add(&self.tags).add(&self.aliases).build("ModelVersionInfo")
     }
 }
 
 impl Entity for RegisteredModelInfo {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(&self.name).add(&self.description).time(self.created);
         let fields = fields.time(self.updated).add(&self.tags).add(&self.aliases);
-        fields.entities(&self.latest_versions).make("RegisteredModelInfo")
+        fields.entities(&self.latest_versions).build("RegisteredModelInfo")
     }
 }
 
 impl Entity for SqlTable {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let row = |row: &Vec<SqlValue>| -> PyResult<Bound<'py, PyTuple>> {
             let values = row.iter().map(|value| sql_value(py, value));
             PyTuple::new(py, values.collect::<PyResult<Vec<_>>>()?)
         };
         let rows = self.rows.iter().map(row).collect::<PyResult<Vec<_>>>()?;
-        Fields::new(py).add(&self.columns).add(rows).make("SqlTable")
+        Fields::new(py).add(&self.columns).add(rows).build("SqlTable")
     }
 }
 
@@ -256,54 +285,54 @@ fn sql_value<'py>(py: Python<'py>, value: &SqlValue) -> PyResult<Object<'py>> {
 }
 
 impl Entity for WriterInfo {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.process).add(&self.host).time(self.opened);
-        fields.add(self.alive).make("WriterInfo")
+        fields.add(self.alive).build("WriterInfo")
     }
 }
 
 impl Entity for DatabaseInfo {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(&self.path).add(format!("{:032x}", self.file_id));
         let fields = fields.add(self.format_version).time(self.created).add(self.file_bytes);
         let fields = fields.add(self.allocated_bytes).add(self.experiments).add(self.runs);
         let fields = fields.add(self.points).add(self.unsealed_bytes).add(self.chain_bytes);
         let fields = fields.entities(&self.writers).add(&self.index_path);
-        fields.add(&self.warnings).make("DatabaseInfo")
+        fields.add(&self.warnings).build("DatabaseInfo")
     }
 }
 
 impl Entity for tracklite::GcReport {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.runs).add(self.experiments);
-        fields.add(self.logged_models).add(self.freed_bytes).make("GcReport")
+        fields.add(self.logged_models).add(self.freed_bytes).build("GcReport")
     }
 }
 
 impl Entity for tracklite::VacuumReport {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        Fields::new(py).add(self.before_bytes).add(self.after_bytes).make("VacuumReport")
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        Fields::new(py).add(self.before_bytes).add(self.after_bytes).build("VacuumReport")
     }
 }
 
 impl Entity for tracklite::Damage {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(&self.place).add(self.offset);
-        fields.add(&self.wanted).add(&self.got).make("Damage")
+        fields.add(&self.wanted).add(&self.got).build("Damage")
     }
 }
 
 impl Entity for VerifyReport {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.frames).add(self.runs).add(self.points);
         let fields = fields.add(self.blocks).add(self.artifacts).add(self.chunks);
-        fields.entities(&self.damages).add(&self.notes).make("VerifyReport")
+        fields.entities(&self.damages).add(&self.notes).build("VerifyReport")
     }
 }
 
 impl Entity for SalvageReport {
-    fn told<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.runs).add(self.points).add(self.frames);
-        fields.add(&self.lost).make("SalvageReport")
+        fields.add(&self.lost).build("SalvageReport")
     }
 }

@@ -1,12 +1,13 @@
 //! Errors of the engine as exceptions of `tracklite.exceptions`.
 
 use std::error::Error as _;
+use std::path::Path;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use tracklite::{Error, ErrorKind};
 
-/// The word for a kind, which is never renamed: `tracklite.exceptions` has a class for each.
+/// Returns the name of a kind, which never changes. `tracklite.exceptions` has a class for each.
 fn kind_name(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::NotFound => "not_found",
@@ -25,7 +26,7 @@ fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::Forked => "forked",
         ErrorKind::Io => "io",
         ErrorKind::Index => "index",
-        // The list may grow in the crate before it does here.
+        // The crate may gain a kind before this list does.
         _ => "other",
     }
 }
@@ -49,13 +50,13 @@ const KINDS: [ErrorKind; 16] = [
     ErrorKind::Index,
 ];
 
-/// The words for all kinds of errors of the engine.
+/// Returns the names of all error kinds of the engine.
 #[pyfunction]
 pub(crate) fn error_kinds() -> Vec<&'static str> {
     KINDS.into_iter().map(kind_name).collect()
 }
 
-/// An error of the engine as Python's exception of its kind, with its path and its causes.
+/// Converts an error of the engine to the exception of its kind, with its path and causes.
 pub(crate) fn python_error(py: Python<'_>, error: &Error) -> PyErr {
     let mut causes = Vec::new();
     let mut cause = error.source();
@@ -63,32 +64,37 @@ pub(crate) fn python_error(py: Python<'_>, error: &Error) -> PyErr {
         causes.push(next.to_string());
         cause = next.source();
     }
-    raise(py, kind_name(error.kind()), &error.to_string(), error.path(), causes)
+    exception(py, kind_name(error.kind()), &error.to_string(), error.path(), causes)
 }
 
-/// Whether it is the exception of a thing that is not in a state for the call.
+/// Returns whether an exception is an `InvalidStateError`.
 pub(crate) fn is_invalid_state(py: Python<'_>, error: &PyErr) -> bool {
     let kind = error.value(py).getattr("kind").and_then(|kind| kind.extract::<String>());
     kind.is_ok_and(|kind| kind == kind_name(ErrorKind::InvalidState))
 }
 
-/// The exception for an argument that breaks a rule; the message names it.
+/// Creates the exception for an argument that breaks a rule. The message names the argument.
 pub(crate) fn invalid_input(py: Python<'_>, message: &str) -> PyErr {
-    raise(py, kind_name(ErrorKind::InvalidInput), message, None, Vec::new())
+    exception(py, kind_name(ErrorKind::InvalidInput), message, None, Vec::new())
 }
 
-fn raise(
+/// Creates the exception for a handle that is not in a state for the call.
+pub(crate) fn invalid_state(py: Python<'_>, message: &str, path: Option<&Path>) -> PyErr {
+    exception(py, kind_name(ErrorKind::InvalidState), message, path, Vec::new())
+}
+
+fn exception(
     py: Python<'_>,
     kind: &str,
     message: &str,
-    path: Option<&std::path::Path>,
+    path: Option<&Path>,
     causes: Vec<String>,
 ) -> PyErr {
-    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let made = MAKE
+    static CREATE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let created = CREATE
         .import(py, "tracklite.exceptions", "_of_kind")
-        .and_then(|make| make.call1((kind, message, path, causes)));
-    match made {
+        .and_then(|create| create.call1((kind, message, path, causes)));
+    match created {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,
     }

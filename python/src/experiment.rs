@@ -1,4 +1,4 @@
-//! Experiments: named by a path, they hold runs.
+//! Experiments, which are named by a path and hold runs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,14 +6,12 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 
-use crate::capture::Wanted;
-use crate::convert::{instant, run_id, text, texts};
-use crate::database::{absolute, reopened};
-use crate::detach::detached;
-use crate::entity::{Entity as _, Object, told_list};
-use crate::run::Run;
+use crate::convert::{experiment_id, text};
+use crate::database::Database;
+use crate::entity::{Entity as _, Object, to_list};
+use crate::session::Handle;
 
-/// A handle of an experiment.
+/// A handle to an experiment.
 ///
 /// >>> experiment = database.experiment("/Shared/team/churn")
 /// >>> experiment.set_tag("owner", "research")
@@ -25,140 +23,141 @@ use crate::run::Run;
 /// 4
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct Experiment {
-    pub(crate) inner: tracklite::Experiment,
-    pub(crate) read_only: bool,
+    pub(crate) handle: Handle<tracklite::Experiment>,
+    pub(crate) database: Handle<tracklite::Database>,
+    id: u64,
+}
+
+impl Experiment {
+    fn get(
+        py: Python<'_>,
+        database: &Handle<tracklite::Database>,
+        get: impl FnOnce(&tracklite::Database) -> tracklite::Result<tracklite::Experiment> + Send,
+    ) -> PyResult<Experiment> {
+        let experiment = database.call(py, get)?;
+        let id = experiment.id().get();
+        Ok(Experiment { handle: database.derive(py, experiment)?, database: database.clone(), id })
+    }
+}
+
+#[pymethods]
+impl Database {
+    /// Returns the experiment with this path, and creates it if it does not exist.
+    ///
+    /// Any text is a path. Slashes make folders, as in "/Shared/team/churn".
+    fn experiment(&self, py: Python<'_>, path: &str) -> PyResult<Experiment> {
+        Experiment::get(py, &self.handle, |database| database.experiment(path))
+    }
+
+    /// Creates an experiment. Raises `AlreadyExistsError` if the path is taken.
+    fn create_experiment(&self, py: Python<'_>, path: &str) -> PyResult<Experiment> {
+        Experiment::get(py, &self.handle, |database| database.create_experiment(path))
+    }
+
+    /// Returns the experiment with this path, deleted or not. None if there is none.
+    fn find_experiment(&self, py: Python<'_>, path: &str) -> PyResult<Option<Experiment>> {
+        let found = self.handle.call(py, |database| database.find_experiment(path))?;
+        found.map(|found| Experiment::get(py, &self.handle, |_| Ok(found))).transpose()
+    }
+
+    /// Returns the experiment with this ID.
+    fn experiment_by_id(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<Experiment> {
+        let id = experiment_id(id)?;
+        Experiment::get(py, &self.handle, |database| database.experiment_by_id(id))
+    }
+
+    /// Returns the experiment that every file has: ID 0, named "Default".
+    fn default_experiment(&self, py: Python<'_>) -> PyResult<Experiment> {
+        Experiment::get(py, &self.handle, |database| database.default_experiment())
+    }
+
+    /// Returns all experiments by ID, including deleted ones.
+    fn experiments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        to_list(py, &self.handle.call(py, |database| database.experiments())?)
+    }
 }
 
 #[pymethods]
 impl Experiment {
-    /// The number that stays when the experiment is renamed.
+    /// The ID, which does not change when the experiment is renamed.
     #[getter]
     fn id(&self) -> u64 {
-        self.inner.id().get()
+        self.id
     }
 
-    /// Path, lifecycle, times and tags, as they are in the file now.
+    /// Returns path, lifecycle, times and tags, as they are in the file now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        detached(py, || self.inner.info())?.told(py)
+        self.handle.call(py, |experiment| experiment.info())?.to_python(py)
     }
 
-    /// The tags by key.
+    /// Returns the tags by key.
     fn tags(&self, py: Python<'_>) -> PyResult<BTreeMap<String, String>> {
-        detached(py, || self.inner.tags())
+        self.handle.call(py, |experiment| experiment.tags())
     }
 
-    /// Start a run; without a name it gets one such as "quiet-heron-417".
-    ///
-    /// As a context manager the run is finished at the end of the block: FINISHED, or FAILED by an
-    /// exception, whose traceback is then its tag `tracklite.exception`.
-    ///
-    /// `parent` is the run that it is nested in; `started` is when it started, if not now.
-    /// `capture` is what is captured of its surroundings: a `Capture`, or True for everything.
-    ///
-    /// >>> with database.default_experiment().start_run(tags={"stage": "try"}) as run:
-    /// ...     run.tags()["stage"]
-    /// 'try'
-    #[pyo3(signature = (name="", *, parent=None, params=None, tags=None, user=None, started=None,
-                        capture=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
-    fn start_run<'py>(
-        &self,
-        py: Python<'py>,
-        name: &str,
-        parent: Option<&Bound<'_, PyAny>>,
-        params: Option<&Bound<'_, PyAny>>,
-        tags: Option<&Bound<'_, PyAny>>,
-        user: Option<&str>,
-        started: Option<&Bound<'_, PyAny>>,
-        capture: Option<Wanted<'_>>,
-    ) -> PyResult<Bound<'py, Run>> {
-        let mut builder = self.inner.new_run().name(name);
-        if let Some(parent) = parent {
-            builder = builder.parent(run_id(parent)?);
-        }
-        if let Some(params) = params {
-            builder = builder.params(crate::run::flat_params(params)?);
-        }
-        if let Some(tags) = tags {
-            builder = builder.tags(texts(tags, "tags")?);
-        }
-        if let Some(user) = user {
-            builder = builder.user(user);
-        }
-        if let Some(started) = started {
-            builder = builder.started(instant(started, "started")?);
-        }
-        let capture = capture.map(|it| it.prepared(py)).transpose()?;
-        let run = detached(py, || builder.start())?;
-        let run = Bound::new(py, Run::new(run, self.inner.database(), self.read_only))?;
-        capture.flatten().map_or(Ok(()), |capture| capture.start(&run))?;
-        Ok(run)
-    }
-
-    /// Its active runs, the newest first.
+    /// Returns its active runs, newest first.
     fn runs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        told_list(py, &detached(py, || self.inner.runs())?)
+        to_list(py, &self.handle.call(py, |experiment| experiment.runs())?)
     }
 
-    /// All datasets of its runs with what they were used for.
+    /// Returns all datasets of its runs, with the context of each use.
     fn datasets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        told_list(py, &detached(py, || self.inner.datasets())?)
+        to_list(py, &self.handle.call(py, |experiment| experiment.datasets())?)
     }
 
-    /// Give it another path.
+    /// Changes the path.
     fn rename(&self, py: Python<'_>, path: &str) -> PyResult<()> {
-        detached(py, || self.inner.rename(path))
+        self.handle.call(py, |experiment| experiment.rename(path))
     }
 
-    /// Mark it and all its runs deleted, until `restore` or `gc`.
+    /// Marks the experiment and all its runs deleted, until `restore` or `gc`.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.inner.delete())
+        self.handle.call(py, |experiment| experiment.delete())
     }
 
-    /// Restore it and all its runs.
+    /// Restores the experiment and all its runs.
     fn restore(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.inner.restore())
+        self.handle.call(py, |experiment| experiment.restore())
     }
 
-    /// Set a tag, whatever it was before.
+    /// Sets a tag. Replaces an earlier value.
     fn set_tag(&self, py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let value = text(value)?;
-        detached(py, || self.inner.set_tag(key, value))
+        self.handle.call(py, |experiment| experiment.set_tag(key, value))
     }
 
-    /// Delete a tag.
+    /// Deletes a tag.
     fn delete_tag(&self, py: Python<'_>, key: &str) -> PyResult<()> {
-        detached(py, || self.inner.delete_tag(key))
+        self.handle.call(py, |experiment| experiment.delete_tag(key))
     }
 
-    /// By path and number: the copy opens the file again.
+    /// Pickles path and ID. The copy opens the file again.
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Object<'py>, (PathBuf, bool, u64))> {
         let class: Bound<'py, PyType> = slf.get_type();
-        let Experiment { inner, read_only } = slf.get();
-        let place = (absolute(inner.database()), *read_only, inner.id().get());
+        let session = slf.get().handle.session();
+        let place = (session.absolute_path(), session.read_only, slf.get().id);
         Ok((class.getattr("_reopen")?, place))
     }
 
     #[staticmethod]
     fn _reopen(py: Python<'_>, path: PathBuf, read_only: bool, id: u64) -> PyResult<Experiment> {
         let id = tracklite::ExperimentId::new(id);
-        let inner = detached(py, || reopened(path, read_only)?.experiment_by_id(id))?;
-        Ok(Experiment { inner, read_only })
+        let database = Handle::reopen(py, path, read_only)?;
+        Experiment::get(py, &database, |database| database.experiment_by_id(id))
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        let same = |other: &Experiment| {
-            other.inner.id() == self.inner.id()
-                && other.inner.database().path() == self.inner.database().path()
+        let is_same = |other: &Experiment| {
+            other.id == self.id && other.handle.session().path == self.handle.session().path
         };
-        other.cast::<Experiment>().is_ok_and(|other| same(other.get()))
+        other.cast::<Experiment>().is_ok_and(|other| is_same(other.get()))
     }
 
     fn __hash__(&self) -> u64 {
-        self.inner.id().get()
+        self.id
     }
 
     fn __repr__(&self) -> String {
-        format!("Experiment({})", self.inner.id())
+        format!("Experiment({})", self.id)
     }
 }

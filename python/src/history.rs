@@ -1,4 +1,4 @@
-//! The points of a metric as columns that numpy reads where they are.
+//! The points of a metric as columns that numpy reads without copying.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyList};
 use tracklite::MetricHistory;
 
 use crate::detach::delegated;
+use crate::run::Run;
 
 /// The numbers of a column.
 pub(crate) enum Numbers {
@@ -18,7 +19,7 @@ pub(crate) enum Numbers {
     Floats(Vec<f64>),
 }
 
-/// A column of numbers: a sequence, which numpy takes without copying.
+/// A sequence of numbers that numpy reads without copying.
 ///
 /// >>> run.log_metric("loss", 0.5, step=7)
 /// >>> steps = run.history("loss").steps
@@ -50,19 +51,19 @@ impl Column {
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: isize) -> PyResult<Bound<'py, PyAny>> {
         let length = self.length();
-        let place = place(index, length)?;
+        let position = position(index, length)?;
         let found = match &*self.numbers {
             Numbers::Integers(numbers) | Numbers::Instants(numbers) => {
-                numbers.get(place).map(|it| Ok(it.into_pyobject(py)?.into_any()))
+                numbers.get(position).map(|number| Ok(number.into_pyobject(py)?.into_any()))
             }
             Numbers::Floats(numbers) => {
-                numbers.get(place).map(|it| Ok(it.into_pyobject(py)?.into_any()))
+                numbers.get(position).map(|number| Ok(number.into_pyobject(py)?.into_any()))
             }
         };
         found.unwrap_or_else(|| Err(out_of_range(index, length)))
     }
 
-    /// The numbers as a list.
+    /// Returns the numbers as a list.
     fn tolist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         match &*self.numbers {
             Numbers::Integers(numbers) | Numbers::Instants(numbers) => PyList::new(py, numbers),
@@ -74,7 +75,7 @@ impl Column {
         Ok(self.tolist(py)?.try_iter()?.into_any())
     }
 
-    /// Where the numbers lie, read-only, by numpy's array protocol.
+    /// The read-only memory of the numbers, by numpy's array protocol.
     #[getter]
     fn __array_interface__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let (kind, address) = match &*self.numbers {
@@ -91,7 +92,7 @@ impl Column {
         Ok(interface)
     }
 
-    /// The numbers as a read-only numpy array, which shares their memory; numpy must be installed.
+    /// Returns a read-only numpy array that shares the memory of the numbers. Requires numpy.
     fn to_numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let numpy = slf.py().import(intern!(slf.py(), "numpy"))?;
         numpy.call_method1(intern!(slf.py(), "asarray"), (slf,))
@@ -105,17 +106,17 @@ impl Column {
     }
 }
 
-fn place(index: isize, length: usize) -> PyResult<usize> {
+fn position(index: isize, length: usize) -> PyResult<usize> {
     let from_end = length.checked_sub(index.unsigned_abs());
-    let place = if index < 0 { from_end } else { usize::try_from(index).ok() };
-    place.filter(|place| *place < length).ok_or_else(|| out_of_range(index, length))
+    let position = if index < 0 { from_end } else { usize::try_from(index).ok() };
+    position.filter(|position| *position < length).ok_or_else(|| out_of_range(index, length))
 }
 
 fn out_of_range(index: isize, length: usize) -> PyErr {
-    PyIndexError::new_err(format!("index {index} is out of range: there are {length}"))
+    PyIndexError::new_err(format!("index {index} is out of range: the length is {length}"))
 }
 
-/// The points of a metric, by time, step and value, as three columns of the same length.
+/// The points of a metric as three columns, ordered by time, step and value.
 ///
 /// >>> for step in range(3):
 /// ...     run.log_metric("loss", 1 / (step + 1), step)
@@ -132,7 +133,7 @@ pub(crate) struct History {
     /// The step of each point.
     #[pyo3(get)]
     pub(crate) steps: Py<Column>,
-    /// When each point was logged, in nanoseconds since 1970.
+    /// The time of each point, in nanoseconds since 1970.
     #[pyo3(get)]
     pub(crate) timestamps: Py<Column>,
     /// The value of each point, bit for bit as logged.
@@ -141,7 +142,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(py: Python<'_>, key: String, points: MetricHistory) -> PyResult<History> {
+    fn new(py: Python<'_>, key: String, points: MetricHistory) -> PyResult<History> {
         let MetricHistory { steps, times, values } = points;
         Ok(History {
             key,
@@ -157,12 +158,22 @@ impl History {
 }
 
 #[pymethods]
+impl Run {
+    /// Returns all points of a metric, ordered by time, step and value. Empty if it was never
+    /// logged.
+    fn history(&self, py: Python<'_>, key: &str) -> PyResult<History> {
+        let points = self.handle.call(py, |run| run.history(key))?;
+        History::new(py, key.to_owned(), points)
+    }
+}
+
+#[pymethods]
 impl History {
     fn __len__(&self) -> usize {
         self.length()
     }
 
-    /// One of the points.
+    /// Returns one of the points.
     fn __getitem__<'py>(&self, py: Python<'py>, index: isize) -> PyResult<Bound<'py, PyAny>> {
         let columns = [&self.steps, &self.timestamps, &self.values];
         let [step, time, value] = columns.map(|column| column.get().__getitem__(py, index));
@@ -170,8 +181,8 @@ impl History {
         module.getattr(intern!(py, "MetricPoint"))?.call1((step?, time?, value?))
     }
 
-    /// A dict of numpy arrays `step`, `timestamp` and `value`, which share the memory of the
-    /// points; numpy must be installed.
+    /// Returns a dict of numpy arrays `step`, `timestamp` and `value`, which share the memory of
+    /// the points. Requires numpy.
     fn to_numpy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let arrays = PyDict::new(py);
         arrays.set_item("step", Column::to_numpy(self.steps.bind(py))?)?;

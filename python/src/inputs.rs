@@ -1,18 +1,17 @@
-//! What a run was given and what came of it: datasets and logged models.
+//! The inputs and outputs of a run: datasets and logged models.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use tracklite::{Dataset, DatasetInput};
 
-use crate::convert::{logged_model_id, texts};
-use crate::detach::detached;
-use crate::entity::{Entity as _, Object, told_list};
+use crate::convert::{logged_model_id, tag_pairs};
+use crate::entity::{Entity as _, Object, to_list};
 use crate::run::Run;
 
-/// What a dataset says of itself: `tracklite.Dataset`, or any value with these attributes.
+/// A `tracklite.Dataset`, or any value with these attributes.
 #[derive(FromPyObject)]
-struct GivenDataset {
+struct DatasetArgument {
     name: String,
     digest: String,
     source_type: String,
@@ -21,7 +20,7 @@ struct GivenDataset {
     profile: Option<String>,
 }
 
-impl GivenDataset {
+impl DatasetArgument {
     fn dataset(self) -> Dataset {
         let mut dataset = Dataset::new(self.name, self.digest, self.source_type, self.source);
         if let Some(schema) = self.schema {
@@ -36,7 +35,7 @@ impl GivenDataset {
 
 #[pymethods]
 impl Run {
-    /// Log a dataset that the run was given, and what for: "train", "eval" or any other text.
+    /// Logs a dataset as an input of the run. `context` is its use, such as "train" or "eval".
     ///
     /// >>> from tracklite import Dataset
     /// >>> run.log_dataset(Dataset("iris", "5f2c", source="/data/iris.csv"), context="train")
@@ -50,28 +49,28 @@ impl Run {
         context: Option<&str>,
         tags: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let given = dataset.extract::<GivenDataset>().map_err(|error| {
+        let dataset = dataset.extract::<DatasetArgument>().map_err(|error| {
             let wrong = PyTypeError::new_err("dataset must be a tracklite.Dataset");
             wrong.set_cause(py, Some(error));
             wrong
         });
-        let mut input = DatasetInput::new(given?.dataset());
+        let mut input = DatasetInput::new(dataset?.dataset());
         if let Some(context) = context {
             input = input.context(context);
         }
-        for (key, value) in tags.map(|it| texts(it, "tags")).transpose()?.unwrap_or_default() {
+        for (key, value) in tag_pairs(tags)? {
             input = input.tag(key, value);
         }
-        detached(py, || self.inner.log_inputs(&[input], &[]))
+        self.handle.call(py, |run| run.log_inputs(&[input], &[]))
     }
 
-    /// Log a model that the run was given.
+    /// Logs a model as an input of the run.
     fn log_model_input(&self, py: Python<'_>, model: &Bound<'_, PyAny>) -> PyResult<()> {
         let model = logged_model_id(model)?.to_string();
-        detached(py, || self.inner.log_inputs(&[], &[&model]))
+        self.handle.call(py, |run| run.log_inputs(&[], &[&model]))
     }
 
-    /// Log a model that the run has made, and at which step.
+    /// Logs a model as an output of the run, at a step.
     #[pyo3(signature = (model, step=0))]
     fn log_model_output(
         &self,
@@ -80,16 +79,16 @@ impl Run {
         step: i64,
     ) -> PyResult<()> {
         let model = logged_model_id(model)?.to_string();
-        detached(py, || self.inner.log_outputs([(model, step)]))
+        self.handle.call(py, |run| run.log_outputs([(model, step)]))
     }
 
-    /// The datasets and models that the run was given, in the order of logging.
+    /// Returns the input datasets and models, in the order of logging.
     fn inputs<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        detached(py, || self.inner.inputs())?.told(py)
+        self.handle.call(py, |run| run.inputs())?.to_python(py)
     }
 
-    /// The models that the run has made, in the order of logging.
+    /// Returns the output models, in the order of logging.
     fn outputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        told_list(py, &detached(py, || self.inner.outputs())?)
+        to_list(py, &self.handle.call(py, |run| run.outputs())?)
     }
 }

@@ -1,26 +1,24 @@
-//! The Python package `tracklite`: this file only registers what the others define.
+//! The native part of the Python package `tracklite`. This file only registers the classes.
 //!
-//! It wraps the public API of the crate `tracklite`, file by file: a class of `run.rs` here wraps
-//! what `src/run.rs` defines there. The classes are frozen and may be used by any thread.
+//! A child extends its parent: `Database.run` is defined in `run.rs`. So no file imports the files
+//! that build on it. All classes are frozen, and threads may share their objects.
 
-#![expect(clippy::needless_pass_by_value, reason = "what comes from Python comes by value")]
+#![expect(clippy::needless_pass_by_value, reason = "arguments from Python are passed by value")]
 
+mod arrays;
+mod artifact_reader;
 mod artifacts;
 mod capture;
+mod changes;
 mod convert;
 mod database;
 mod detach;
 mod entity;
 mod error;
 mod experiment;
-#[cfg(feature = "frames")]
-mod frame;
-#[cfg(feature = "frames")]
-mod frames;
 mod history;
 mod inputs;
 mod known;
-#[cfg(feature = "frames")]
 mod lineage;
 mod logged_model;
 mod metric;
@@ -29,13 +27,21 @@ mod registered_model;
 mod registry;
 mod run;
 mod search;
+mod session;
+mod start;
 mod store;
+#[cfg(feature = "frames")]
+mod table;
+#[cfg(feature = "frames")]
+mod tables;
 
 use pyo3::prelude::*;
 
-/// The native part of the package; import `tracklite` instead.
+/// The native part of the package. Import `tracklite` instead.
 #[pymodule]
 mod _tracklite {
+    #[pymodule_export]
+    use crate::artifact_reader::ArtifactReader;
     #[pymodule_export]
     use crate::artifacts::Artifacts;
     #[pymodule_export]
@@ -44,11 +50,10 @@ mod _tracklite {
     use crate::error::error_kinds;
     #[pymodule_export]
     use crate::experiment::Experiment;
-    #[cfg(feature = "frames")]
-    #[pymodule_export]
-    use crate::frame::Frame;
     #[pymodule_export]
     use crate::history::{Column, History};
+    #[pymodule_export]
+    use crate::lineage::LineageGraph;
     #[pymodule_export]
     use crate::logged_model::LoggedModel;
     #[pymodule_export]
@@ -66,4 +71,7 @@ mod _tracklite {
         Store, StoreArtifacts, StoreExperiments, StoreHistories, StoreLoggedModels, StoreRegistry,
         StoreRuns, StoreVersions,
     };
+    #[cfg(feature = "frames")]
+    #[pymodule_export]
+    use crate::table::Table;
 }

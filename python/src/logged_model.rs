@@ -1,79 +1,90 @@
-//! Logged models: what a run has made, with params, tags and metrics of its own.
+//! Logged models: outputs of runs, with params, tags and metrics of their own.
 
 use pyo3::prelude::*;
-use pyo3::types::PyList;
-use tracklite::{LoggedModelMetric, LoggedModelSearch, LoggedModelStatus, Signature};
+use tracklite::{LoggedModelMetric, LoggedModelSearch, LoggedModelStatus};
 
-use crate::convert::{instant, logged_model_id, number, run_id, text, texts, word};
+use crate::convert::{
+    choice, experiment_ids, flat_params, instant, logged_model_id, number, run_id, tag_pairs, text,
+    text_list, texts,
+};
 use crate::database::Database;
 use crate::detach::detached;
-use crate::entity::{Entity as _, Object, told_list};
-use crate::error::python_error;
+use crate::entity::{Entity as _, Object, to_page};
 use crate::experiment::Experiment;
-use crate::run::flat_params;
+use crate::search::iterate;
+use crate::session::Handle;
 
-/// A handle of a logged model.
+/// A handle to a logged model.
 ///
 /// >>> model = experiment.create_logged_model("forest", params={"trees": 100}, source_run=run)
-/// >>> model.artifacts().log_bytes("model.bin", b"...")
+/// >>> model.artifacts().log_bytes(b"...", "model.bin")
 /// >>> model.log_metric("accuracy", 0.93)
 /// >>> model.set_status("READY")
 /// >>> model.info().params
 /// {'trees': '100'}
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct LoggedModel {
-    pub(crate) inner: tracklite::LoggedModel,
+    pub(crate) handle: Handle<tracklite::LoggedModel>,
+    id: String,
 }
 
-/// A signature from the JSON of MLflow.
-pub(crate) fn signature(py: Python<'_>, json: &str) -> PyResult<Signature> {
-    Signature::parse(json).map_err(|error| python_error(py, &error))
+impl LoggedModel {
+    fn new(
+        py: Python<'_>,
+        database: &Handle<tracklite::Database>,
+        model: tracklite::LoggedModel,
+    ) -> PyResult<LoggedModel> {
+        let id = model.id().to_string();
+        Ok(LoggedModel { handle: database.derive(py, model)?, id })
+    }
 }
 
 #[pymethods]
 impl LoggedModel {
-    /// The id: `m-` and 32 hexadecimal digits.
+    /// The ID: `m-` and 32 hexadecimal digits.
     #[getter]
     fn id(&self) -> String {
-        self.inner.id().to_string()
+        self.id.clone()
     }
 
-    /// All that the file says of it now.
+    /// Returns everything that the file has about the model now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        detached(py, || self.inner.info())?.told(py)
+        self.handle.call(py, |model| model.info())?.to_python(py)
     }
 
-    /// Set how far it has come: "PENDING", "READY" or "FAILED".
+    /// Sets the status: "PENDING", "READY" or "FAILED".
     #[pyo3(signature = (status, *, message=None))]
     fn set_status(&self, py: Python<'_>, status: &str, message: Option<&str>) -> PyResult<()> {
-        let status: LoggedModelStatus = word(py, status)?;
-        detached(py, || self.inner.set_status(status, message))
+        let status: LoggedModelStatus = choice(py, status)?;
+        self.handle.call(py, |model| model.set_status(status, message))
     }
 
-    /// Set params, all or none.
+    /// Sets params, all or none.
     fn log_params(&self, py: Python<'_>, params: &Bound<'_, PyAny>) -> PyResult<()> {
         let params = flat_params(params)?;
-        detached(py, || self.inner.log_params(params))
+        self.handle.call(py, |model| model.log_params(params))
     }
 
-    /// Set a tag, whatever it was before.
+    /// Sets a tag. Replaces an earlier value.
     fn set_tag(&self, py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let value = text(value)?;
-        detached(py, || self.inner.set_tag(key, value))
+        self.handle.call(py, |model| model.set_tag(key, value))
     }
 
-    /// Set tags, all or none.
+    /// Sets tags, all or none.
     fn set_tags(&self, py: Python<'_>, tags: &Bound<'_, PyAny>) -> PyResult<()> {
         let tags = texts(tags, "tags")?;
-        detached(py, || self.inner.set_tags(tags))
+        self.handle.call(py, |model| model.set_tags(tags))
     }
 
-    /// Delete a tag.
+    /// Deletes a tag.
     fn delete_tag(&self, py: Python<'_>, key: &str) -> PyResult<()> {
-        detached(py, || self.inner.delete_tag(key))
+        self.handle.call(py, |model| model.delete_tag(key))
     }
 
-    /// Log a value that was measured of it, by a run, on the dataset of a name and digest.
+    /// Logs a measured value.
+    ///
+    /// `run` is the run that measured it, `dataset` the name and digest of the dataset used.
     #[pyo3(signature = (key, value, step=0, *, time=None, run=None, dataset=None))]
     #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
     fn log_metric(
@@ -96,10 +107,10 @@ impl LoggedModel {
         if let Some((name, digest)) = dataset {
             metric = metric.dataset(name, digest);
         }
-        detached(py, || self.inner.log_metrics([metric]))
+        self.handle.call(py, |model| model.log_metrics([metric]))
     }
 
-    /// Set the signature, as the JSON of MLflow, and an example of the input, as JSON.
+    /// Sets the signature, in MLflow's JSON, and an example of the input, in JSON.
     #[pyo3(signature = (signature, *, input_example=None))]
     fn set_signature(
         &self,
@@ -107,28 +118,28 @@ impl LoggedModel {
         signature: &str,
         input_example: Option<&str>,
     ) -> PyResult<()> {
-        let signature = self::signature(py, signature)?;
-        detached(py, || self.inner.set_signature(&signature, input_example))
+        let signature = crate::convert::signature(py, signature)?;
+        self.handle.call(py, |model| model.set_signature(&signature, input_example))
     }
 
-    /// Mark it deleted, until `restore` or `gc`.
+    /// Marks the model deleted, until `restore` or `gc`.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.inner.delete())
+        self.handle.call(py, |model| model.delete())
     }
 
-    /// Restore it.
+    /// Restores a deleted model.
     fn restore(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.inner.restore())
+        self.handle.call(py, |model| model.restore())
     }
 
     fn __repr__(&self) -> String {
-        format!("LoggedModel({:?})", self.id())
+        format!("LoggedModel({:?})", self.id)
     }
 }
 
 #[pymethods]
 impl Experiment {
-    /// Create a logged model, whose files are then its artifacts.
+    /// Creates a logged model. Its files are its artifacts.
     #[pyo3(signature = (name="", *, model_type=None, source_run=None, params=None, tags=None,
                         signature=None, input_example=None))]
     #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
@@ -143,7 +154,7 @@ impl Experiment {
         signature: Option<&str>,
         input_example: Option<&str>,
     ) -> PyResult<LoggedModel> {
-        let mut builder = self.inner.new_logged_model().name(name);
+        let mut builder = self.handle.get(py)?.new_logged_model().name(name);
         if let Some(kind) = model_type {
             builder = builder.model_type(kind);
         }
@@ -153,28 +164,29 @@ impl Experiment {
         for (key, value) in params.map(flat_params).transpose()?.unwrap_or_default() {
             builder = builder.param(&key, value);
         }
-        for (key, value) in tags.map(|it| texts(it, "tags")).transpose()?.unwrap_or_default() {
+        for (key, value) in tag_pairs(tags)? {
             builder = builder.tag(&key, value);
         }
         if let Some(json) = signature {
-            builder = builder.signature(self::signature(py, json)?);
+            builder = builder.signature(crate::convert::signature(py, json)?);
         }
         if let Some(json) = input_example {
             builder = builder.input_example(json);
         }
-        Ok(LoggedModel { inner: detached(py, || builder.create())? })
+        LoggedModel::new(py, &self.database, detached(py, || builder.create())?)
     }
 }
 
 #[pymethods]
 impl Database {
-    /// A handle of the logged model of this id.
+    /// Returns a handle to the logged model with this ID.
     fn logged_model(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<LoggedModel> {
         let id = logged_model_id(id)?;
-        Ok(LoggedModel { inner: detached(py, || self.inner.logged_model(id))? })
+        let model = self.handle.call(py, |database| database.logged_model(id))?;
+        LoggedModel::new(py, &self.handle, model)
     }
 
-    /// One page of the logged models that a search finds, and what asks for the next page.
+    /// Searches logged models. Returns one page of `LoggedModelInfo`.
     ///
     /// `order_by` are fields, each ascending unless " DESC" follows.
     #[pyo3(signature = (filter="", *, order_by=None, experiments=None, max_results=None,
@@ -187,24 +199,34 @@ impl Database {
         experiments: Option<&Bound<'_, PyAny>>,
         max_results: Option<usize>,
         page_token: Option<&str>,
-    ) -> PyResult<(Bound<'py, PyList>, Option<String>)> {
+    ) -> PyResult<Object<'py>> {
         let mut search = LoggedModelSearch::new().filter(filter);
         search = search.page_token(page_token.unwrap_or_default());
-        let order = order_by.map(crate::convert::text_list).transpose()?;
-        for field in order.unwrap_or_default() {
+        for field in order_by.map(text_list).transpose()?.unwrap_or_default() {
             search = match field.strip_suffix(" DESC") {
                 Some(field) => search.order_by(field, false),
                 None => search.order_by(field.strip_suffix(" ASC").unwrap_or(&field), true),
             };
         }
-        let experiments = experiments.map(crate::search::experiment_ids).transpose()?;
-        for id in experiments.unwrap_or_default() {
+        for id in experiments.map(experiment_ids).transpose()?.unwrap_or_default() {
             search = search.experiment(id);
         }
         if let Some(count) = max_results {
             search = search.max_results(count);
         }
-        let page = detached(py, || self.inner.search_logged_models(&search))?;
-        Ok((told_list(py, &page.items)?, page.next_page_token))
+        let page = self.handle.call(py, |database| database.search_logged_models(&search))?;
+        to_page(py, &page.items, page.next_page_token)
+    }
+
+    /// Iterates over all logged models that a search finds. Reads them page by page.
+    #[pyo3(signature = (filter="", *, order_by=None, experiments=None))]
+    fn iter_logged_models<'py>(
+        slf: &Bound<'py, Self>,
+        filter: &str,
+        order_by: Option<&Bound<'py, PyAny>>,
+        experiments: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Object<'py>> {
+        let options = [("order_by", order_by), ("experiments", experiments)];
+        iterate(slf.as_any(), "search_logged_models", filter, &options)
     }
 }

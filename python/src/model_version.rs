@@ -1,16 +1,135 @@
 //! Versions of registered models.
 
 use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
 use tracklite::{ModelStage, ModelVersionStatus};
 
-use crate::convert::{text, word};
+use crate::convert::{choice, logged_model_id, run_id, tag_pairs, text};
 use crate::detach::detached;
-use crate::entity::{Entity as _, Object};
+use crate::entity::{Entity as _, Object, to_list};
+use crate::registered_model::RegisteredModel;
+use crate::registry::Registry;
+use crate::session::Handle;
 
-/// A handle of one version of a registered model.
+/// A handle to one version of a registered model.
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct ModelVersion {
-    pub(crate) inner: tracklite::ModelVersion,
+    handle: Handle<tracklite::ModelVersion>,
+    number: u64,
+}
+
+impl ModelVersion {
+    /// Gets a version from another handle of the same database.
+    fn get<T: Clone + Send + 'static>(
+        py: Python<'_>,
+        owner: &Handle<T>,
+        get: impl FnOnce(&T) -> tracklite::Result<tracklite::ModelVersion> + Send,
+    ) -> PyResult<ModelVersion> {
+        let version = owner.call(py, get)?;
+        let number = version.version();
+        Ok(ModelVersion { handle: owner.derive(py, version)?, number })
+    }
+}
+
+/// A version by its number or an alias.
+enum Wanted {
+    Number(u64),
+    Alias(String),
+}
+
+impl Wanted {
+    fn new(version: &Bound<'_, PyAny>) -> PyResult<Wanted> {
+        match version.cast::<PyString>() {
+            Ok(alias) => Ok(Wanted::Alias(alias.to_cow()?.into_owned())),
+            Err(_) => Ok(Wanted::Number(version.extract()?)),
+        }
+    }
+
+    fn of(&self, model: &tracklite::RegisteredModel) -> tracklite::Result<tracklite::ModelVersion> {
+        match self {
+            Wanted::Number(number) => model.version(*number),
+            Wanted::Alias(alias) => model.version_by_alias(alias),
+        }
+    }
+}
+
+#[pymethods]
+impl Registry {
+    /// Returns a version of the model with this name: by its number or, if `version` is a `str`,
+    /// by an alias.
+    fn version(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        version: &Bound<'_, PyAny>,
+    ) -> PyResult<ModelVersion> {
+        let wanted = Wanted::new(version)?;
+        ModelVersion::get(py, &self.handle, |registry| wanted.of(&registry.model(name)?))
+    }
+}
+
+#[pymethods]
+impl RegisteredModel {
+    /// Creates the next version.
+    ///
+    /// `source` is where its files are: the address of a logged model, such as "models:/m-...",
+    /// of the artifacts of a run, or of any other place.
+    #[pyo3(signature = (source, *, run=None, run_link=None, logged_model=None, description=None,
+                        tags=None, user=None, status=None, signature=None))]
+    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
+    fn create_version(
+        &self,
+        py: Python<'_>,
+        source: &str,
+        run: Option<&Bound<'_, PyAny>>,
+        run_link: Option<&str>,
+        logged_model: Option<&Bound<'_, PyAny>>,
+        description: Option<&str>,
+        tags: Option<&Bound<'_, PyAny>>,
+        user: Option<&str>,
+        status: Option<&str>,
+        signature: Option<&str>,
+    ) -> PyResult<ModelVersion> {
+        let model = self.handle.get(py)?;
+        let mut builder = model.new_version(source);
+        if let Some(run) = run {
+            builder = builder.run(run_id(run)?);
+        }
+        if let Some(link) = run_link {
+            builder = builder.run_link(link);
+        }
+        if let Some(model) = logged_model {
+            builder = builder.logged_model(logged_model_id(model)?);
+        }
+        if let Some(text) = description {
+            builder = builder.description(text);
+        }
+        for (key, value) in tag_pairs(tags)? {
+            builder = builder.tag(&key, value);
+        }
+        if let Some(user) = user {
+            builder = builder.user(user);
+        }
+        if let Some(status) = status {
+            builder = builder.status(choice::<ModelVersionStatus>(py, status)?);
+        }
+        if let Some(json) = signature {
+            builder = builder.signature(crate::convert::signature(py, json)?);
+        }
+        let version = detached(py, || builder.create())?;
+        ModelVersion::get(py, &self.handle, |_| Ok(version))
+    }
+
+    /// Returns a version: by its number or, if `version` is a `str`, by an alias.
+    fn version(&self, py: Python<'_>, version: &Bound<'_, PyAny>) -> PyResult<ModelVersion> {
+        let wanted = Wanted::new(version)?;
+        ModelVersion::get(py, &self.handle, |model| wanted.of(model))
+    }
+
+    /// Returns all versions by number.
+    fn versions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        to_list(py, &self.handle.call(py, |model| model.versions())?)
+    }
 }
 
 #[pymethods]
@@ -18,28 +137,28 @@ impl ModelVersion {
     /// The number, from 1.
     #[getter]
     fn version(&self) -> u64 {
-        self.inner.version()
+        self.number
     }
 
-    /// All that the file says of it now.
+    /// Returns everything that the file has about the version now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        detached(py, || self.inner.info())?.told(py)
+        self.handle.call(py, |version| version.info())?.to_python(py)
     }
 
-    /// Say something of it, or nothing.
+    /// Sets the description. None clears it.
     #[pyo3(signature = (text))]
     fn set_description(&self, py: Python<'_>, text: Option<&str>) -> PyResult<()> {
-        detached(py, || self.inner.set_description(text))
+        self.handle.call(py, |version| version.set_description(text))
     }
 
-    /// Set how far it has come.
+    /// Sets the status: "PENDING_REGISTRATION", "FAILED_REGISTRATION" or "READY".
     #[pyo3(signature = (status, *, message=None))]
     fn set_status(&self, py: Python<'_>, status: &str, message: Option<&str>) -> PyResult<()> {
-        let status: ModelVersionStatus = word(py, status)?;
-        detached(py, || self.inner.set_status(status, message))
+        let status: ModelVersionStatus = choice(py, status)?;
+        self.handle.call(py, |version| version.set_status(status, message))
     }
 
-    /// Move it to a stage; with `archive_existing`, others in that stage are archived.
+    /// Moves the version to a stage. `archive_existing` archives the others in that stage.
     #[pyo3(signature = (stage, *, archive_existing=false))]
     fn transition_stage(
         &self,
@@ -47,32 +166,32 @@ impl ModelVersion {
         stage: &str,
         archive_existing: bool,
     ) -> PyResult<()> {
-        let stage: ModelStage = word(py, stage)?;
-        detached(py, || self.inner.transition_stage(stage, archive_existing))
+        let stage: ModelStage = choice(py, stage)?;
+        self.handle.call(py, |version| version.transition_stage(stage, archive_existing))
     }
 
-    /// Set a tag, whatever it was before.
+    /// Sets a tag. Replaces an earlier value.
     fn set_tag(&self, py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let value = text(value)?;
-        detached(py, || self.inner.set_tag(key, value))
+        self.handle.call(py, |version| version.set_tag(key, value))
     }
 
-    /// Delete a tag.
+    /// Deletes a tag.
     fn delete_tag(&self, py: Python<'_>, key: &str) -> PyResult<()> {
-        detached(py, || self.inner.delete_tag(key))
+        self.handle.call(py, |version| version.delete_tag(key))
     }
 
-    /// Delete it, for good.
+    /// Deletes the version. This cannot be undone.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.inner.delete())
+        self.handle.call(py, |version| version.delete())
     }
 
-    /// Copy it to another registered model, which is created when there is none.
+    /// Copies the version to another registered model. Creates that model if it does not exist.
     fn copy_to(&self, py: Python<'_>, name: &str) -> PyResult<ModelVersion> {
-        Ok(ModelVersion { inner: detached(py, || self.inner.copy_to(name))? })
+        ModelVersion::get(py, &self.handle, |version| version.copy_to(name))
     }
 
     fn __repr__(&self) -> String {
-        format!("ModelVersion({})", self.inner.version())
+        format!("ModelVersion({})", self.number)
     }
 }

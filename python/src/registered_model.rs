@@ -1,38 +1,46 @@
-//! Registered models: a name for numbered versions, and aliases of them.
+//! Registered models: names for numbered versions, and aliases of these.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
-use tracklite::ModelVersionStatus;
 
-use crate::convert::{logged_model_id, run_id, text, texts, word};
+use crate::convert::{tag_pairs, text};
 use crate::detach::detached;
-use crate::entity::{Entity as _, Object, told_list};
-use crate::logged_model::signature;
-use crate::model_version::ModelVersion;
+use crate::entity::{Entity as _, Object};
+use crate::registry::Registry;
+use crate::session::Handle;
 
-/// A handle of a registered model, which stays when it is renamed.
+/// A handle to a registered model, which stays valid when the model is renamed.
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct RegisteredModel {
-    pub(crate) inner: tracklite::RegisteredModel,
+    pub(crate) handle: Handle<tracklite::RegisteredModel>,
 }
 
-/// A version by its number, or by an alias when it is a text.
-pub(crate) fn version_of(
-    py: Python<'_>,
-    model: &tracklite::RegisteredModel,
-    version: &Bound<'_, PyAny>,
-) -> PyResult<ModelVersion> {
-    let inner = match version.cast::<PyString>() {
-        Ok(alias) => {
-            let alias = alias.to_cow()?;
-            detached(py, || model.version_by_alias(&alias))?
+#[pymethods]
+impl Registry {
+    /// Registers a model, a name for versions.
+    #[pyo3(signature = (name, *, description=None, tags=None))]
+    fn create_model(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        description: Option<&str>,
+        tags: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<RegisteredModel> {
+        let mut builder = self.handle.get(py)?.new_model(name);
+        if let Some(text) = description {
+            builder = builder.description(text);
         }
-        Err(_) => {
-            let number: u64 = version.extract()?;
-            detached(py, || model.version(number))?
+        for (key, value) in tag_pairs(tags)? {
+            builder = builder.tag(&key, value);
         }
-    };
-    Ok(ModelVersion { inner })
+        let model = detached(py, || builder.create())?;
+        Ok(RegisteredModel { handle: self.handle.derive(py, model)? })
+    }
+
+    /// Returns a handle to the model with this name.
+    fn model(&self, py: Python<'_>, name: &str) -> PyResult<RegisteredModel> {
+        let handle = self.handle.call_derive(py, |registry| registry.model(name))?;
+        Ok(RegisteredModel { handle })
+    }
 }
 
 #[pymethods]
@@ -40,99 +48,45 @@ impl RegisteredModel {
     /// The name, as it is in the file now.
     #[getter]
     fn name(&self, py: Python<'_>) -> PyResult<String> {
-        detached(py, || self.inner.name())
+        self.handle.call(py, |model| model.name())
     }
 
-    /// All that the file says of it now.
+    /// Returns everything that the file has about the model now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        detached(py, || self.inner.info())?.told(py)
+        self.handle.call(py, |model| model.info())?.to_python(py)
     }
 
-    /// Give it another name.
+    /// Renames the model.
     fn rename(&self, py: Python<'_>, name: &str) -> PyResult<()> {
-        detached(py, || self.inner.rename(name))
+        self.handle.call(py, |model| model.rename(name))
     }
 
-    /// Say something of it, or nothing.
+    /// Sets the description. None clears it.
     #[pyo3(signature = (text))]
     fn set_description(&self, py: Python<'_>, text: Option<&str>) -> PyResult<()> {
-        detached(py, || self.inner.set_description(text))
+        self.handle.call(py, |model| model.set_description(text))
     }
 
-    /// Delete it with all its versions, for good.
+    /// Deletes the model with all its versions. This cannot be undone.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.inner.delete())
+        self.handle.call(py, |model| model.delete())
     }
 
-    /// Set a tag, whatever it was before.
+    /// Sets a tag. Replaces an earlier value.
     fn set_tag(&self, py: Python<'_>, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let value = text(value)?;
-        detached(py, || self.inner.set_tag(key, value))
+        self.handle.call(py, |model| model.set_tag(key, value))
     }
 
-    /// Delete a tag.
+    /// Deletes a tag.
     fn delete_tag(&self, py: Python<'_>, key: &str) -> PyResult<()> {
-        detached(py, || self.inner.delete_tag(key))
+        self.handle.call(py, |model| model.delete_tag(key))
     }
 
-    /// Create the next version; `source` is where its files are: an address of a logged model,
-    /// such as "models:/m-...", of the artifacts of a run, or of anything outside.
-    #[pyo3(signature = (source, *, run=None, run_link=None, logged_model=None, description=None,
-                        tags=None, user=None, status=None, signature=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
-    fn create_version(
-        &self,
-        py: Python<'_>,
-        source: &str,
-        run: Option<&Bound<'_, PyAny>>,
-        run_link: Option<&str>,
-        logged_model: Option<&Bound<'_, PyAny>>,
-        description: Option<&str>,
-        tags: Option<&Bound<'_, PyAny>>,
-        user: Option<&str>,
-        status: Option<&str>,
-        signature: Option<&str>,
-    ) -> PyResult<ModelVersion> {
-        let mut builder = self.inner.new_version(source);
-        if let Some(run) = run {
-            builder = builder.run(run_id(run)?);
-        }
-        if let Some(link) = run_link {
-            builder = builder.run_link(link);
-        }
-        if let Some(model) = logged_model {
-            builder = builder.logged_model(logged_model_id(model)?);
-        }
-        if let Some(text) = description {
-            builder = builder.description(text);
-        }
-        for (key, value) in tags.map(|it| texts(it, "tags")).transpose()?.unwrap_or_default() {
-            builder = builder.tag(&key, value);
-        }
-        if let Some(user) = user {
-            builder = builder.user(user);
-        }
-        if let Some(status) = status {
-            builder = builder.status(word::<ModelVersionStatus>(py, status)?);
-        }
-        if let Some(json) = signature {
-            builder = builder.signature(self::signature(py, json)?);
-        }
-        Ok(ModelVersion { inner: detached(py, || builder.create())? })
-    }
-
-    /// One version, by its number or, as a text, by an alias.
-    fn version(&self, py: Python<'_>, version: &Bound<'_, PyAny>) -> PyResult<ModelVersion> {
-        version_of(py, &self.inner, version)
-    }
-
-    /// All versions, by number.
-    fn versions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        told_list(py, &detached(py, || self.inner.versions())?)
-    }
-
-    /// Make an alias name a version, whatever it named before. With `expected`, only if it named
-    /// that version (0: none) until now; else it is a `ConflictError`.
+    /// Points an alias to a version.
+    ///
+    /// With `expected`, moves the alias only if it points to that version (0 for no version), and
+    /// raises `ConflictError` otherwise.
     #[pyo3(signature = (alias, version, *, expected=None))]
     fn set_alias(
         &self,
@@ -141,16 +95,16 @@ impl RegisteredModel {
         version: u64,
         expected: Option<u64>,
     ) -> PyResult<()> {
-        detached(py, || match expected {
-            None => self.inner.set_alias(alias, version),
-            Some(0) => self.inner.move_alias(alias, None, version),
-            expected => self.inner.move_alias(alias, expected, version),
+        self.handle.call(py, |model| match expected {
+            None => model.set_alias(alias, version),
+            Some(0) => model.move_alias(alias, None, version),
+            expected => model.move_alias(alias, expected, version),
         })
     }
 
-    /// Delete an alias.
+    /// Deletes an alias.
     fn delete_alias(&self, py: Python<'_>, alias: &str) -> PyResult<()> {
-        detached(py, || self.inner.delete_alias(alias))
+        self.handle.call(py, |model| model.delete_alias(alias))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -1,14 +1,13 @@
-//! The registry: names for models, numbered versions, aliases that are moved.
+//! The registry: names for models, in catalogs and schemas where these are used.
 
 use pyo3::prelude::*;
-use pyo3::types::PyList;
 use tracklite::RegistrySearch;
 
-use crate::convert::{text_list, texts};
-use crate::detach::detached;
-use crate::entity::told_list;
-use crate::model_version::ModelVersion;
-use crate::registered_model::RegisteredModel;
+use crate::convert::text_list;
+use crate::database::Database;
+use crate::entity::{Object, to_page};
+use crate::search::iterate;
+use crate::session::Handle;
 
 /// The registered models of a file.
 ///
@@ -20,78 +19,54 @@ use crate::registered_model::RegisteredModel;
 /// 's3://models/churn/1'
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct Registry {
-    pub(crate) inner: tracklite::Registry,
+    pub(crate) handle: Handle<tracklite::Registry>,
+}
+
+#[pymethods]
+impl Database {
+    /// Returns the registry of models.
+    fn registry(&self, py: Python<'_>) -> PyResult<Registry> {
+        Ok(Registry { handle: self.handle.call_derive(py, |database| Ok(database.registry()))? })
+    }
 }
 
 #[pymethods]
 impl Registry {
-    /// The same registry with a current catalog and schema, which complete shorter names.
-    fn with_current(&self, catalog: &str, schema: &str) -> Registry {
-        Registry { inner: self.inner.with_current(catalog, schema) }
+    /// Returns the registry with a current catalog and schema, which complete shorter names.
+    fn with_current(&self, py: Python<'_>, catalog: &str, schema: &str) -> PyResult<Registry> {
+        let with_current = |registry: &tracklite::Registry| -> tracklite::Result<_> {
+            Ok(registry.with_current(catalog, schema))
+        };
+        Ok(Registry { handle: self.handle.call_derive(py, with_current)? })
     }
 
-    /// "plain", or "unity-catalog": names have three levels.
+    /// The mode: "plain", or "unity-catalog" where names have three levels.
     #[getter]
     fn mode(&self, py: Python<'_>) -> PyResult<&'static str> {
-        Ok(detached(py, || self.inner.mode())?.as_str())
+        Ok(self.handle.call(py, |registry| registry.mode())?.as_str())
     }
 
-    /// From here on names have exactly three levels; there is no way back.
+    /// Switches to names with exactly three levels. This cannot be undone.
     fn use_unity_catalog(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.inner.use_unity_catalog())
+        self.handle.call(py, |registry| registry.use_unity_catalog())
     }
 
-    /// Create a catalog: the first level of names.
+    /// Creates a catalog, the first level of names.
     fn create_catalog(&self, py: Python<'_>, name: &str) -> PyResult<()> {
-        detached(py, || self.inner.create_catalog(name, None)).map(drop)
+        self.handle.call(py, |registry| registry.create_catalog(name, None).map(drop))
     }
 
-    /// Create a schema of a catalog: the second level of names.
+    /// Creates a schema in a catalog, the second level of names.
     fn create_schema(&self, py: Python<'_>, catalog: &str, name: &str) -> PyResult<()> {
-        detached(py, || self.inner.create_schema(catalog, name, None)).map(drop)
+        self.handle.call(py, |registry| registry.create_schema(catalog, name, None).map(drop))
     }
 
-    /// Register a model: a name for versions.
-    #[pyo3(signature = (name, *, description=None, tags=None))]
-    fn create_model(
-        &self,
-        py: Python<'_>,
-        name: &str,
-        description: Option<&str>,
-        tags: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<RegisteredModel> {
-        let mut builder = self.inner.new_model(name);
-        if let Some(text) = description {
-            builder = builder.description(text);
-        }
-        for (key, value) in tags.map(|it| texts(it, "tags")).transpose()?.unwrap_or_default() {
-            builder = builder.tag(&key, value);
-        }
-        Ok(RegisteredModel { inner: detached(py, || builder.create())? })
-    }
-
-    /// The model of this name.
-    fn model(&self, py: Python<'_>, name: &str) -> PyResult<RegisteredModel> {
-        Ok(RegisteredModel { inner: detached(py, || self.inner.model(name))? })
-    }
-
-    /// One version of the model of this name, by its number or, as a text, by an alias.
-    fn version(
-        &self,
-        py: Python<'_>,
-        name: &str,
-        version: &Bound<'_, PyAny>,
-    ) -> PyResult<ModelVersion> {
-        let model = detached(py, || self.inner.model(name))?;
-        crate::registered_model::version_of(py, &model, version)
-    }
-
-    /// Where the files of a model are that an address such as "models:/churn@champion" names.
+    /// Returns where the files of a model are, for an address such as "models:/churn@champion".
     fn resolve(&self, py: Python<'_>, uri: &str) -> PyResult<String> {
-        Ok(detached(py, || self.inner.resolve(uri))?.location)
+        Ok(self.handle.call(py, |registry| registry.resolve(uri))?.location)
     }
 
-    /// One page of the registered models that a search finds, and what asks for the next page.
+    /// Searches registered models. Returns one page of `RegisteredModelInfo`.
     #[pyo3(signature = (filter="", *, order_by=None, max_results=None, page_token=None))]
     fn search_models<'py>(
         &self,
@@ -100,13 +75,23 @@ impl Registry {
         order_by: Option<&Bound<'_, PyAny>>,
         max_results: Option<usize>,
         page_token: Option<&str>,
-    ) -> PyResult<(Bound<'py, PyList>, Option<String>)> {
+    ) -> PyResult<Object<'py>> {
         let search = search(filter, order_by, max_results, page_token)?;
-        let page = detached(py, || self.inner.search_models(&search))?;
-        Ok((told_list(py, &page.items)?, page.next_page_token))
+        let page = self.handle.call(py, |registry| registry.search_models(&search))?;
+        to_page(py, &page.items, page.next_page_token)
     }
 
-    /// One page of the versions of all models that a search finds, and what asks for the next.
+    /// Iterates over all registered models that a search finds. Reads them page by page.
+    #[pyo3(signature = (filter="", *, order_by=None))]
+    fn iter_models<'py>(
+        slf: &Bound<'py, Self>,
+        filter: &str,
+        order_by: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Object<'py>> {
+        iterate(slf.as_any(), "search_models", filter, &[("order_by", order_by)])
+    }
+
+    /// Searches the versions of all models. Returns one page of `ModelVersionInfo`.
     #[pyo3(signature = (filter="", *, order_by=None, max_results=None, page_token=None))]
     fn search_versions<'py>(
         &self,
@@ -115,10 +100,20 @@ impl Registry {
         order_by: Option<&Bound<'_, PyAny>>,
         max_results: Option<usize>,
         page_token: Option<&str>,
-    ) -> PyResult<(Bound<'py, PyList>, Option<String>)> {
+    ) -> PyResult<Object<'py>> {
         let search = search(filter, order_by, max_results, page_token)?;
-        let page = detached(py, || self.inner.search_versions(&search))?;
-        Ok((told_list(py, &page.items)?, page.next_page_token))
+        let page = self.handle.call(py, |registry| registry.search_versions(&search))?;
+        to_page(py, &page.items, page.next_page_token)
+    }
+
+    /// Iterates over all versions that a search finds. Reads them page by page.
+    #[pyo3(signature = (filter="", *, order_by=None))]
+    fn iter_versions<'py>(
+        slf: &Bound<'py, Self>,
+        filter: &str,
+        order_by: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Object<'py>> {
+        iterate(slf.as_any(), "search_versions", filter, &[("order_by", order_by)])
     }
 
     fn __repr__(&self) -> String {

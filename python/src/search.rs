@@ -1,15 +1,15 @@
-//! Searching: runs, experiments and datasets of a database, page by page.
+//! Searches of runs, experiments and datasets, page by page.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyDict, PyList};
 use tracklite::{ExperimentSearch, RunSearch};
 
-use crate::convert::{experiment_id, text_list, view};
+use crate::convert::{experiment_ids, text_list, view};
 use crate::database::Database;
-use crate::detach::detached;
-use crate::entity::told_list;
+use crate::detach::delegated;
+use crate::entity::{Object, to_list, to_page};
 
-/// What a search of runs is given, as Python gives it.
+/// The arguments of a search of runs.
 pub(crate) struct RunQuery<'a, 'py> {
     pub(crate) filter: &'a str,
     pub(crate) order_by: Option<&'a Bound<'py, PyAny>>,
@@ -19,6 +19,7 @@ pub(crate) struct RunQuery<'a, 'py> {
 }
 
 impl RunQuery<'_, '_> {
+    /// Converts the arguments to a search of the engine.
     pub(crate) fn search(&self, py: Python<'_>) -> PyResult<RunSearch> {
         let mut search = RunSearch::new().filter(self.filter).view(view(py, self.view)?);
         for field in self.order_by.map(text_list).transpose()?.unwrap_or_default() {
@@ -34,25 +35,39 @@ impl RunQuery<'_, '_> {
     }
 }
 
-/// Experiments or their numbers; one by itself is a list of one.
-pub(crate) fn experiment_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<tracklite::ExperimentId>> {
-    match experiment_id(value) {
-        Ok(id) => Ok(vec![id]),
-        Err(_) if !value.is_instance_of::<PyString>() => {
-            value.try_iter()?.map(|each| experiment_id(&each?)).collect()
+/// Returns an iterator over all items of a search, which reads the next page when it needs it.
+pub(crate) fn iterate<'py>(
+    target: &Bound<'py, PyAny>,
+    method: &str,
+    filter: &str,
+    options: &[(&str, Option<&Bound<'py, PyAny>>)],
+) -> PyResult<Object<'py>> {
+    let arguments = PyDict::new(target.py());
+    arguments.set_item("filter", filter)?;
+    for (name, value) in options {
+        if let Some(value) = value {
+            arguments.set_item(name, value)?;
         }
-        Err(error) => Err(error),
     }
+    delegated(target, "_pages", "iterate", (method, arguments))
 }
 
 #[pymethods]
 impl Database {
-    /// One page of the runs that a search finds, as values, and what asks for the next page: give
-    /// it as `page_token`; None after the last page.
+    /// Searches runs. Returns one page of `RunRecord`.
+    ///
+    /// `filter` and `order_by` are in MLflow's search language. `experiments` are experiments or
+    /// their IDs, None for all. `view` is "active", "deleted" or "all". `page_token` is the
+    /// `next_page_token` of the page before.
+    ///
+    /// >>> run.log_metric("loss", 0.25)
+    /// >>> page = database.search_runs("metrics.loss < 0.5", order_by="metrics.loss DESC")
+    /// >>> [record.info.name for record in page.items], page.next_page_token
+    /// (['baseline'], None)
     #[pyo3(signature = (filter="", *, order_by=None, experiments=None, view="active",
                         max_results=None, page_token=None))]
     #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
-    fn search_runs_page<'py>(
+    fn search_runs<'py>(
         &self,
         py: Python<'py>,
         filter: &str,
@@ -61,14 +76,32 @@ impl Database {
         view: &str,
         max_results: Option<usize>,
         page_token: Option<&str>,
-    ) -> PyResult<(Bound<'py, PyList>, Option<String>)> {
+    ) -> PyResult<Object<'py>> {
         let query = RunQuery { filter, order_by, experiments, view, max_results };
         let search = query.search(py)?.page_token(page_token.unwrap_or_default());
-        let page = detached(py, || self.inner.search_runs(&search))?;
-        Ok((told_list(py, &page.items)?, page.next_page_token))
+        let page = self.handle.call(py, |database| database.search_runs(&search))?;
+        to_page(py, &page.items, page.next_page_token)
     }
 
-    /// One page of the experiments that a search finds, and what asks for the next page.
+    /// Iterates over all runs that a search finds. Reads them page by page.
+    ///
+    /// >>> [record.id for record in database.iter_runs("status = 'RUNNING'")] == [run.id]
+    /// True
+    #[pyo3(signature = (filter="", *, order_by=None, experiments=None, view="active"))]
+    fn iter_runs<'py>(
+        slf: &Bound<'py, Self>,
+        filter: &str,
+        order_by: Option<&Bound<'py, PyAny>>,
+        experiments: Option<&Bound<'py, PyAny>>,
+        view: &str,
+    ) -> PyResult<Object<'py>> {
+        let view = view.into_pyobject(slf.py())?;
+        let options =
+            [("order_by", order_by), ("experiments", experiments), ("view", Some(view.as_any()))];
+        iterate(slf.as_any(), "search_runs", filter, &options)
+    }
+
+    /// Searches experiments. Returns one page of `ExperimentInfo`.
     #[pyo3(signature = (filter="", *, order_by=None, view="active", max_results=None,
                         page_token=None))]
     fn search_experiments<'py>(
@@ -79,7 +112,7 @@ impl Database {
         view: &str,
         max_results: Option<usize>,
         page_token: Option<&str>,
-    ) -> PyResult<(Bound<'py, PyList>, Option<String>)> {
+    ) -> PyResult<Object<'py>> {
         let mut search = ExperimentSearch::new().filter(filter);
         search = search.view(crate::convert::view(py, view)?);
         search = search.page_token(page_token.unwrap_or_default());
@@ -89,17 +122,30 @@ impl Database {
         if let Some(count) = max_results {
             search = search.max_results(count);
         }
-        let page = detached(py, || self.inner.search_experiments(&search))?;
-        Ok((told_list(py, &page.items)?, page.next_page_token))
+        let page = self.handle.call(py, |database| database.search_experiments(&search))?;
+        to_page(py, &page.items, page.next_page_token)
     }
 
-    /// The datasets of these experiments with what they were used for.
+    /// Iterates over all experiments that a search finds. Reads them page by page.
+    #[pyo3(signature = (filter="", *, order_by=None, view="active"))]
+    fn iter_experiments<'py>(
+        slf: &Bound<'py, Self>,
+        filter: &str,
+        order_by: Option<&Bound<'py, PyAny>>,
+        view: &str,
+    ) -> PyResult<Object<'py>> {
+        let view = view.into_pyobject(slf.py())?;
+        let options = [("order_by", order_by), ("view", Some(view.as_any()))];
+        iterate(slf.as_any(), "search_experiments", filter, &options)
+    }
+
+    /// Returns the datasets of these experiments, with the context of each use.
     fn search_datasets<'py>(
         &self,
         py: Python<'py>,
         experiments: &Bound<'_, PyAny>,
     ) -> PyResult<Bound<'py, PyList>> {
         let experiments = experiment_ids(experiments)?;
-        told_list(py, &detached(py, || self.inner.search_datasets(&experiments))?)
+        to_list(py, &self.handle.call(py, |database| database.search_datasets(&experiments))?)
     }
 }

@@ -1,4 +1,4 @@
-"""What all tests share: an index of their own, and a fresh database."""
+"""Shared fixtures: a cache folder for all tests, and a new database."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import tracklite
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Indexes of the tests' databases go beside them, not into the user's cache folder."""
+def _separate_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keeps the indexes of the tests out of the user's cache folder."""
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the test's database lies."""
+    """The path of the test's database."""
     return tmp_path / "runs.tracklite"
 
 

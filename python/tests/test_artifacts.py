@@ -18,20 +18,20 @@ from tracklite import exceptions
 
 @pytest.fixture
 def run(database: tracklite.Database) -> tracklite.Run:
-    """A run that is open."""
+    """An open run."""
     return database.default_experiment().start_run()
 
 
-def test_texts_bytes_and_dicts(run: tracklite.Run) -> None:
+def test_texts_bytes_and_dicts_are_read_back(run: tracklite.Run) -> None:
     numpy = pytest.importorskip("numpy")
-    run.log_text("notes.txt", "größer")
-    run.log_bytes("raw.bin", bytearray(b"\x00\x01"))
-    run.log_dict("config.json", {"depth": 3, "mean": numpy.float64(0.5), "all": numpy.arange(2)})
+    run.log_text("größer", "notes.txt")
+    run.log_bytes(bytearray(b"\x00\x01"), "raw.bin")
+    run.log_dict({"depth": 3, "mean": numpy.float64(0.5), "all": numpy.arange(2)}, "config.json")
     artifacts = run.artifacts()
     assert artifacts.read("notes.txt").decode() == "größer"
     assert artifacts.read("raw.bin") == b"\x00\x01"
-    told = json.loads(artifacts.read("config.json"))
-    assert told == {"depth": 3, "mean": 0.5, "all": [0, 1]}
+    config = json.loads(artifacts.read("config.json"))
+    assert config == {"depth": 3, "mean": 0.5, "all": [0, 1]}
     assert artifacts.info("config.json").media_type == "application/json"
 
 
@@ -50,64 +50,64 @@ def tables() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["dict", "polars", "pandas", "pyarrow"])
-def test_tables_of_any_kind(run: tracklite.Run, kind: str) -> None:
+def test_tables_of_all_libraries_are_logged(run: tracklite.Run, kind: str) -> None:
     polars = pytest.importorskip("polars")
     table = tables()[kind]
     for ending in ("parquet", "csv", "json"):
-        run.log_table(f"{kind}.{ending}", table)
+        run.log_table(table, f"{kind}.{ending}")
     artifacts = run.artifacts()
     read = polars.read_parquet(io.BytesIO(artifacts.read(f"{kind}.parquet")))
     assert read.to_dict(as_series=False) == {"x": [1, 2], "word": ["a", None]}
     assert artifacts.read(f"{kind}.csv").decode().startswith("x,word\n1,a\n2,")
-    told = json.loads(artifacts.read(f"{kind}.json"))
-    assert told["columns"] == ["x", "word"]
-    assert told["data"][0] == [1, "a"]
+    content = json.loads(artifacts.read(f"{kind}.json"))
+    assert content["columns"] == ["x", "word"]
+    assert content["data"][0] == [1, "a"]
 
 
-def test_a_frame_is_a_table_too(run: tracklite.Run, database: tracklite.Database) -> None:
+def test_a_table_of_runs_is_logged(run: tracklite.Run, database: tracklite.Database) -> None:
     polars = pytest.importorskip("polars")
-    frame = database.search_runs(columns=["run_id"])
-    run.log_table("runs.parquet", frame)
-    run.log_table("runs.csv", frame)
+    table = database.runs_table(columns=["run_id"])
+    run.log_table(table, "runs.parquet")
+    run.log_table(table, "runs.csv")
     read = polars.read_parquet(io.BytesIO(run.artifacts().read("runs.parquet")))
     assert read["run_id"].to_list() == [run.id]
 
 
-def test_tables_that_are_none(run: tracklite.Run) -> None:
+def test_invalid_tables_are_rejected(run: tracklite.Run) -> None:
     with pytest.raises(TypeError, match="table must be a dict of columns"):
-        run.log_table("a.csv", 3)
-    with pytest.raises(ValueError, match=r"ends in .parquet, .csv or .json"):
-        run.log_table("a.xlsx", {})
-    with pytest.raises(ValueError, match="same length"):
-        run.log_table("a.csv", {"x": [1], "y": []})
+        run.log_table(3, "a.csv")
+    with pytest.raises(ValueError, match=r"an ending .parquet, .csv or .json"):
+        run.log_table({}, "a.xlsx")
+    with pytest.raises(ValueError, match="different lengths"):
+        run.log_table({"x": [1], "y": []}, "a.csv")
     assert run.artifacts().list_all() == []
 
 
-def test_figures(run: tracklite.Run) -> None:
+def test_figures_are_logged(run: tracklite.Run) -> None:
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")
     from matplotlib.figure import Figure
 
     figure = Figure()
     figure.subplots().plot([1, 2, 3])
-    run.log_figure("plots/loss.png", figure)
-    run.log_figure("plots/loss.svg", figure)
+    run.log_figure(figure, "plots/loss.png")
+    run.log_figure(figure, "plots/loss.svg")
     assert run.artifacts().read("plots/loss.png").startswith(b"\x89PNG")
     assert b"<svg" in run.artifacts().read("plots/loss.svg")
-    with pytest.raises(TypeError, match="figure must be one of matplotlib or plotly"):
-        run.log_figure("plots/loss.png", 3)
+    with pytest.raises(TypeError, match="figure must be a figure of matplotlib or plotly"):
+        run.log_figure(3, "plots/loss.png")
 
 
-def test_images(run: tracklite.Run) -> None:
+def test_images_are_logged(run: tracklite.Run) -> None:
     numpy = pytest.importorskip("numpy")
     image = pytest.importorskip("PIL.Image")
     pixels = numpy.zeros((4, 5, 3))
     pixels[0, 0] = [1.0, 0.5, 0.0]
     paths = [
-        run.log_image("floats", pixels, step=1),
-        run.log_image("bytes", (pixels * 255).round().astype("uint8"), step=2),
-        run.log_image("gray", pixels[:, :, 0]),
-        run.log_image("pil", image.new("RGB", (5, 4)), step=3),
+        run.log_image(pixels, "floats", step=1),
+        run.log_image((pixels * 255).round().astype("uint8"), "bytes", step=2),
+        run.log_image(pixels[:, :, 0], "gray"),
+        run.log_image(image.new("RGB", (5, 4)), "pil", step=3),
     ]
     for path in paths:
         read = image.open(io.BytesIO(run.artifacts().read(path)))
@@ -115,12 +115,12 @@ def test_images(run: tracklite.Run) -> None:
     read = image.open(io.BytesIO(run.artifacts().read(paths[0])))
     assert read.getpixel((0, 0)) == (255, 128, 0)
     with pytest.raises(exceptions.InvalidInputError, match="PNG, JPEG, WebP or GIF"):
-        run.log_image("bad", b"no image")
+        run.log_image(b"not an image", "bad")
     with pytest.raises(TypeError, match="image must be bytes"):
-        run.log_image("bad", 3)
+        run.log_image(3, "bad")
 
 
-def test_progress_is_told_and_may_raise(run: tracklite.Run, tmp_path: Path) -> None:
+def test_progress_is_reported_and_may_raise(run: tracklite.Run, tmp_path: Path) -> None:
     file = tmp_path / "big.bin"
     file.write_bytes(bytes(10_000_000))
     seen: list[int] = []
@@ -135,7 +135,7 @@ def test_progress_is_told_and_may_raise(run: tracklite.Run, tmp_path: Path) -> N
         run.artifacts().log_file(file, "again.bin", progress=broken)
 
 
-def test_folders(run: tracklite.Run, tmp_path: Path) -> None:
+def test_folders_and_references_are_listed(run: tracklite.Run, tmp_path: Path) -> None:
     (tmp_path / "model" / "inner").mkdir(parents=True)
     (tmp_path / "model" / "a.txt").write_text("a")
     (tmp_path / "model" / "inner" / "b.txt").write_text("b")
@@ -144,22 +144,22 @@ def test_folders(run: tracklite.Run, tmp_path: Path) -> None:
     assert [info.path for info in artifacts.list_all()] == ["saved/a.txt", "saved/inner/b.txt"]
     [inner] = [info for info in artifacts.list("saved") if info.is_folder]
     assert (inner.path, inner.size) == ("saved/inner", None)
-    artifacts.log_reference("far.bin", "s3://bucket/far.bin", size=7)
+    artifacts.log_reference("s3://bucket/far.bin", "far.bin", size=7)
     assert artifacts.info("far.bin").uri == "s3://bucket/far.bin"
 
 
 @pytest.mark.parametrize("bad", ["", "/a", "../a", "a/../b", "a\\b", "a//b", "a#b", "%2e%2e/a"])
-def test_paths_that_lead_astray(run: tracklite.Run, bad: str) -> None:
+def test_unsafe_paths_are_rejected(run: tracklite.Run, bad: str) -> None:
     for call in (
-        lambda: run.log_text(bad, "text"),
-        lambda: run.log_bytes(bad, b"bytes"),
-        lambda: run.artifacts().log_reference(bad, "s3://bucket"),
+        lambda: run.log_text("text", bad),
+        lambda: run.log_bytes(b"bytes", bad),
+        lambda: run.artifacts().log_reference("s3://bucket", bad),
     ):
         with pytest.raises(exceptions.InvalidInputError):
             call()
 
 
-def test_files_that_are_not_there(run: tracklite.Run, tmp_path: Path) -> None:
+def test_missing_files_are_not_found(run: tracklite.Run, tmp_path: Path) -> None:
     with pytest.raises(exceptions.NotFoundError):
         run.log_artifact(tmp_path / "none")
     with pytest.raises(exceptions.TrackliteError):
@@ -170,7 +170,9 @@ def test_files_that_are_not_there(run: tracklite.Run, tmp_path: Path) -> None:
         run.artifacts().delete("none")
 
 
-def test_whoever_watches_an_upload_can_end_it(run: tracklite.Run, tmp_path: Path) -> None:
+def test_an_exception_of_the_progress_callback_cancels_an_upload(
+    run: tracklite.Run, tmp_path: Path
+) -> None:
     file = tmp_path / "large.bin"
     file.write_bytes(os.urandom(24 << 20))
 
@@ -185,7 +187,7 @@ def test_whoever_watches_an_upload_can_end_it(run: tracklite.Run, tmp_path: Path
     assert run.artifacts().info("large.bin").size == 24 << 20
 
 
-def test_ctrl_c_ends_an_upload(run: tracklite.Run, tmp_path: Path) -> None:
+def test_ctrl_c_cancels_an_upload(run: tracklite.Run, tmp_path: Path) -> None:
     file = tmp_path / "large.bin"
     file.write_bytes(os.urandom(24 << 20))
 
@@ -198,7 +200,7 @@ def test_ctrl_c_ends_an_upload(run: tracklite.Run, tmp_path: Path) -> None:
     assert run.artifacts().list() == []
 
 
-def test_a_watched_upload_and_other_threads_do_not_wait_for_each_other(
+def test_an_upload_with_progress_does_not_block_other_threads(
     run: tracklite.Run, tmp_path: Path
 ) -> None:
     file = tmp_path / "large.bin"
@@ -220,3 +222,39 @@ def test_a_watched_upload_and_other_threads_do_not_wait_for_each_other(
         is_over.set()
         assert all(count.result() > 0 for count in counts)
     assert reads[-1] == 64 << 20
+
+
+def test_an_artifact_is_read_like_a_file(run: tracklite.Run, tmp_path: Path) -> None:
+    content = os.urandom(3 << 20)
+    run.log_bytes(content, "large.bin")
+    with run.artifacts().open("large.bin") as file:
+        assert isinstance(file, io.BufferedReader)
+        assert (file.readable(), file.seekable(), file.writable()) == (True, True, False)
+        assert file.read(10) == content[:10]
+        assert file.seek(-5, os.SEEK_END) == len(content) - 5
+        assert file.read() == content[-5:]
+        assert file.read() == b""
+        assert file.seek(1 << 20) == 1 << 20
+        assert file.seek(0, os.SEEK_CUR) == 1 << 20
+        assert file.read(2_000_000) == content[1 << 20 : (1 << 20) + 2_000_000]
+        assert file.seek(100, os.SEEK_CUR) == (1 << 20) + 2_000_100
+        file.seek(1 << 40)
+        assert file.read() == b""
+        with pytest.raises(ValueError, match="negative"):
+            file.seek(-1)
+    with pytest.raises(ValueError, match="closed"):
+        file.read()
+    with pytest.raises(exceptions.NotFoundError):
+        run.artifacts().open("none")
+
+
+def test_an_artifact_is_read_by_libraries_that_take_files(run: tracklite.Run) -> None:
+    numpy = pytest.importorskip("numpy")
+    out = io.BytesIO()
+    numpy.savez(out, weights=numpy.arange(1000))
+    run.log_bytes(out.getvalue(), "weights.npz")
+    with run.artifacts().open("weights.npz") as file:
+        assert numpy.load(file)["weights"].sum() == 499_500
+    run.log_text("one\ntwo\n", "lines.txt")
+    with io.TextIOWrapper(run.artifacts().open("lines.txt")) as lines:
+        assert list(lines) == ["one\n", "two\n"]

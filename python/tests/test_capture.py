@@ -1,4 +1,4 @@
-"""What runs are told of their surroundings."""
+"""Capture of the environment of runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import tracklite
 from tracklite import Capture, RunStatus, exceptions
 
-# Forking with threads is what is tried here; from 3.12 on Python warns of it.
+# Python 3.12 and newer warn about forking with threads, which is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
@@ -63,7 +63,7 @@ def test_code_and_command_are_captured(path: Path, tmp_path: Path) -> None:
     assert "+import sys" in patch.replace("+    ", "+")
 
 
-def test_nothing_is_captured_unless_it_is_asked_for(database: tracklite.Database) -> None:
+def test_nothing_is_captured_by_default(database: tracklite.Database) -> None:
     quiet = Capture(
         git=False, command=False, host=False, user=False, exceptions=False, system_metrics=None
     )
@@ -74,7 +74,7 @@ def test_nothing_is_captured_unless_it_is_asked_for(database: tracklite.Database
         assert run.metrics() == {}
 
 
-def test_the_machine_is_looked_at_until_the_run_ends(database: tracklite.Database) -> None:
+def test_system_metrics_are_sampled_until_the_run_ends(database: tracklite.Database) -> None:
     with database.default_experiment().start_run(capture=Capture(system_metrics=0.02)) as run:
         time.sleep(0.5)
     key = "system/system_memory_usage_percentage"
@@ -87,7 +87,7 @@ def test_the_machine_is_looked_at_until_the_run_ends(database: tracklite.Databas
     assert len(run.history(key)) == logged
 
 
-def test_a_run_that_is_dropped_is_looked_at_no_more(database: tracklite.Database) -> None:
+def test_dropping_a_run_stops_its_samples(database: tracklite.Database) -> None:
     run = database.default_experiment().start_run(capture=Capture(system_metrics=0.01))
     id = run.id
     del run
@@ -108,7 +108,7 @@ UNCAUGHT = """
 """
 
 
-def test_an_exception_that_nobody_catches_fails_the_run(path: Path, tmp_path: Path) -> None:
+def test_an_uncaught_exception_fails_the_run(path: Path, tmp_path: Path) -> None:
     done = run_program(UNCAUGHT, path, folder=tmp_path)
     assert done.returncode == 1
     assert "ZeroDivisionError: on purpose" in done.stderr
@@ -118,7 +118,7 @@ def test_an_exception_that_nobody_catches_fails_the_run(path: Path, tmp_path: Pa
     assert "ZeroDivisionError: on purpose" in failed.tags["tracklite.exception"]
 
 
-def test_a_forked_child_that_drops_the_run_does_not_wait(database: tracklite.Database) -> None:
+def test_a_forked_child_drops_the_run_without_waiting(database: tracklite.Database) -> None:
     import os
 
     run = database.default_experiment().start_run(capture=Capture(system_metrics=0.001))
@@ -133,7 +133,7 @@ def test_a_forked_child_that_drops_the_run_does_not_wait(database: tracklite.Dat
             time.sleep(0.001)
 
 
-def test_what_says_nothing_of_capturing_is_refused(database: Any) -> None:
+def test_invalid_selections_are_rejected(database: Any) -> None:
     for bad in (1, "all", object()):
         with pytest.raises(TypeError, match="capture must be"):
             database.default_experiment().start_run(capture=bad)

@@ -1,4 +1,4 @@
-"""What notebooks show, and plots."""
+"""HTML for notebooks, and plots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tracklite import _display
 
 @pytest.fixture
 def run(database: tracklite.Database) -> tracklite.Run:
-    """A run with something to show, and names that must be escaped."""
+    """A run with metrics, params, and names that must be escaped."""
     run = database.experiment("/<tests>").start_run("<b>bold</b>")
     run.log_params({"depth": 3, "text": "<script>"})
     for step in range(50):
@@ -21,25 +21,25 @@ def run(database: tracklite.Database) -> tracklite.Run:
 
 
 def test_html_is_well_formed_and_escaped(run: tracklite.Run, database: tracklite.Database) -> None:
-    for thing in (run, database, database.search_runs(), run.history("loss")):
-        told = thing._repr_html_()
-        ElementTree.fromstring(f"<div>{told}</div>")
-        assert "<script>" not in told
-    told = run._repr_html_()
-    assert "&lt;b&gt;bold&lt;/b&gt;" in told
-    # Of loss and of what stays the same; there is none of what is no number.
-    assert told.count("<svg") == 2
+    for thing in (run, database, database.runs_table(), run.history("loss")):
+        html = thing._repr_html_()
+        ElementTree.fromstring(f"<div>{html}</div>")
+        assert "<script>" not in html
+    html = run._repr_html_()
+    assert "&lt;b&gt;bold&lt;/b&gt;" in html
+    # One each for `loss` and `flat`. A metric of only NaN has none.
+    assert html.count("<svg") == 2
 
 
-def test_long_tables_say_what_is_left_out(database: tracklite.Database) -> None:
+def test_long_tables_show_the_number_of_omitted_rows(database: tracklite.Database) -> None:
     experiment = database.default_experiment()
     for _ in range(25):
         experiment.start_run()
-    assert "... and 5 more" in database.search_runs()._repr_html_()
+    assert "... and 5 more" in database.runs_table()._repr_html_()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 119, 120, 121, 100_003])
-def test_sparklines_have_both_ends(count: int) -> None:
+def test_sparklines_include_the_first_and_last_point(count: int) -> None:
     drawn = _display.sparkline([float(value) for value in range(count)])
     if count < 2:
         assert drawn == ""
@@ -49,7 +49,7 @@ def test_sparklines_have_both_ends(count: int) -> None:
     assert len(line) <= 260
 
 
-def test_plots(run: tracklite.Run) -> None:
+def test_plots_draw_the_chosen_metrics(run: tracklite.Run) -> None:
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("agg")
     from matplotlib import pyplot

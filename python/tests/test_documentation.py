@@ -1,9 +1,10 @@
-"""The examples of the docstrings run, of the native classes too."""
+"""The docstrings: their examples run, and the stub has the same ones."""
 
 from __future__ import annotations
 
 import doctest
 from collections.abc import Iterator
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import tracklite
 from tracklite import _tracklite
 
 
+FUNCTIONS = (tracklite.init, tracklite.log, tracklite.finish, tracklite.run)
+
+
 def documented() -> Iterator[tuple[str, str]]:
-    """Everything of the package that has an example, by name."""
-    for owner in (tracklite, _tracklite):
+    """Yields all docstrings of the package with their names."""
+    for owner in (tracklite, _tracklite, *FUNCTIONS):
         yield owner.__name__, owner.__doc__ or ""
     for name, item in vars(_tracklite).items():
         if not isinstance(item, type):
@@ -38,12 +42,13 @@ def test_the_example_runs(name: str, text: str, tmp_path: Path) -> None:
         "experiment": experiment,
         "folder": tmp_path,
         "run": experiment.start_run("baseline"),
+        "tracklite": tracklite,
     }
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
     test = doctest.DocTestParser().get_doctest(text, names, name, None, None)
-    told: list[str] = []
-    doctest.DocTestRunner(optionflags=flags).run(test, out=told.append)
-    assert not told, "".join(told)
+    output: list[str] = []
+    doctest.DocTestRunner(optionflags=flags).run(test, out=output.append)
+    assert not output, "".join(output)
 
 
 def test_everything_public_is_documented() -> None:
@@ -51,5 +56,15 @@ def test_everything_public_is_documented() -> None:
     assert without == []
 
 
-def test_there_are_examples() -> None:
+def test_there_are_enough_examples() -> None:
     assert len(EXAMPLES) > 20
+
+
+def test_the_stub_has_the_docstrings_of_the_native_classes() -> None:
+    spec = util.spec_from_file_location("stub", Path(__file__).parents[1] / "stub.py")
+    assert spec is not None
+    assert spec.loader is not None
+    stub = util.module_from_spec(spec)
+    spec.loader.exec_module(stub)
+    text = stub.STUB.read_text()
+    assert stub.documented(text, _tracklite) == text, "run python stub.py"

@@ -1,4 +1,4 @@
-"""The tree of exceptions and the kinds of the engine are the same list."""
+"""The exceptions match the error kinds of the engine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def test_each_kind_of_the_engine_has_a_class() -> None:
     assert sorted(cls.kind for cls in classes) == sorted(_tracklite.error_kinds())
 
 
-def test_the_tree_in_the_documentation_is_the_tree() -> None:
-    told = exceptions.__doc__ or ""
+def test_the_documented_tree_is_complete() -> None:
+    text = exceptions.__doc__ or ""
     for cls in exceptions.TrackliteError.__subclasses__():
         parent = cls.__bases__[1].__name__
-        assert f" +-- {cls.__name__} ({parent})" in told
+        assert f" +-- {cls.__name__} ({parent})" in text

@@ -18,7 +18,7 @@ import pytest
 import tracklite
 from tracklite import exceptions
 
-# Forking with threads is what is tried here; from 3.12 on Python warns of it.
+# Python 3.12 and newer warn about forking with threads, which is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
@@ -36,7 +36,7 @@ def test_handles_are_pickled_by_path_and_id(database: tracklite.Database) -> Non
     assert str(pickle.loads(pickle.dumps(error))) == "gone"
 
 
-def test_a_handle_that_reads_is_pickled_as_one(database: tracklite.Database) -> None:
+def test_a_read_only_handle_is_pickled_as_one(database: tracklite.Database) -> None:
     run = database.default_experiment().start_run()
     reader = tracklite.Database.open_read_only(database.path)
     for handle in (reader.run(run.id), reader.default_experiment()):
@@ -47,16 +47,14 @@ def test_a_handle_that_reads_is_pickled_as_one(database: tracklite.Database) -> 
 
 
 def log_in_child(run: tracklite.Run, key: str) -> int:
-    """What a worker does with a handle that it was sent."""
+    """Logs to the pickled handle of a worker."""
     for step in range(100):
         run.log_metric(key, float(step), step)
     return os.getpid()
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_workers_log_to_a_run_that_they_are_sent(
-    database: tracklite.Database, method: str
-) -> None:
+def test_workers_log_to_a_pickled_run(database: tracklite.Database, method: str) -> None:
     run = database.default_experiment().start_run()
     run.log_metric("mine", 1.0)
     context = multiprocessing.get_context(method)
@@ -69,7 +67,7 @@ def test_workers_log_to_a_run_that_they_are_sent(
 
 
 def in_fork(check: str, database: tracklite.Database, run: tracklite.Run) -> None:
-    """Runs a check in a forked child, which must end well within a while."""
+    """Runs a check in a forked child, which must end soon and without an error."""
     child = os.fork()
     if child == 0:
         try:
@@ -103,7 +101,7 @@ def in_fork(check: str, database: tracklite.Database, run: tracklite.Run) -> Non
         "run.log_params({'a': 'b'})",
         "run.history('loss')",
         "run.info()",
-        "run.log_text('a.txt', 'b')",
+        "run.log_text('b', 'a.txt')",
         "run.finish()",
         "database.experiment('/new')",
         "database.search_runs()",
@@ -111,9 +109,7 @@ def in_fork(check: str, database: tracklite.Database, run: tracklite.Run) -> Non
         "database.registry().create_model('m')",
     ],
 )
-def test_a_forked_child_is_told_to_open_the_file_anew(
-    database: tracklite.Database, call: str
-) -> None:
+def test_a_forked_child_must_open_the_file_again(database: tracklite.Database, call: str) -> None:
     run = database.default_experiment().start_run()
     run.log_metric("loss", 0.5)
     run.log({"loss": 0.5})
@@ -133,7 +129,7 @@ def test_a_forked_child_is_told_to_open_the_file_anew(
     assert run.history("loss").values.tolist() == [0.5, 0.5, 0.25]
 
 
-def test_a_forked_child_opens_the_file_anew(database: tracklite.Database) -> None:
+def test_a_forked_child_opens_the_file_again(database: tracklite.Database) -> None:
     run = database.default_experiment().start_run()
     run.log_metric("loss", 0.5)
     check = """
@@ -173,7 +169,7 @@ def test_forking_while_threads_log(database: tracklite.Database) -> None:
     assert len(run.history("child")) == 10
 
 
-def test_threads_log_at_once(database: tracklite.Database) -> None:
+def test_threads_log_in_parallel(database: tracklite.Database) -> None:
     run = database.default_experiment().start_run()
 
     def work(number: int) -> None:
@@ -188,7 +184,7 @@ def test_threads_log_at_once(database: tracklite.Database) -> None:
     assert sorted(run.history("shared").steps.tolist()) == list(range(4000))
 
 
-def test_other_threads_go_on_while_one_waits(database: tracklite.Database) -> None:
+def test_other_threads_run_during_long_calls(database: tracklite.Database) -> None:
     run = database.default_experiment().start_run()
     for key in range(20):
         run.metric(f"m-{key}").log_points([float(step) for step in range(20_000)])
@@ -207,19 +203,19 @@ def test_other_threads_go_on_while_one_waits(database: tracklite.Database) -> No
     before = ticks
     for _ in range(3):
         tracklite.Database.verify(database.path)
-        database.histories(run)
+        run.history("m-0")
     elapsed, after = time.perf_counter() - started, ticks
     done.set()
     thread.join()
-    # The interpreter hands over every 5 ms by itself, so that a thread which holds on to it
-    # through a native call lets nobody tick meanwhile.
+    # The interpreter switches threads every 5 ms. A native call that holds the interpreter lock
+    # would stop the ticks.
     assert after - before > elapsed * 1000 / 50
 
 
-def test_ctrl_c_is_noticed(path: Path) -> None:
+def test_ctrl_c_interrupts_a_program(path: Path) -> None:
     program = """
         import signal, sys, tracklite
-        # In the background of a shell it is ignored.
+        # Background processes of a shell ignore it by default.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         database = tracklite.Database.create(sys.argv[1])
         try:
@@ -236,8 +232,8 @@ def test_ctrl_c_is_noticed(path: Path) -> None:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         child.send_signal(signal.SIGINT)
-        told, _ = child.communicate(timeout=60)
-    assert told == "interrupted KILLED\n"
+        output, _ = child.communicate(timeout=60)
+    assert output == "interrupted KILLED\n"
 
 
 def test_a_killed_process_loses_nothing(path: Path) -> None:
@@ -258,7 +254,7 @@ def test_a_killed_process_loses_nothing(path: Path) -> None:
     assert not run.is_alive()
 
 
-def test_leaving_without_closing_is_fine(path: Path) -> None:
+def test_a_program_may_end_without_closing(path: Path) -> None:
     program = """
         import sys, threading, tracklite
         run = tracklite.Database.create(sys.argv[1]).default_experiment().start_run()
@@ -275,13 +271,13 @@ def test_leaving_without_closing_is_fine(path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_others_go_on_while_the_last_handle_is_dropped(path: Path) -> None:
+def test_other_threads_run_while_the_last_handle_is_dropped(path: Path) -> None:
     run = tracklite.Database.create(path).default_experiment().start_run()
     run.metric("loss").log_points([0.5] * 2_000_000)
     pauses: list[float] = []
     is_over = threading.Event()
 
-    def look() -> None:
+    def measure() -> None:
         before = time.perf_counter()
         while not is_over.is_set():
             now = time.perf_counter()
@@ -289,13 +285,13 @@ def test_others_go_on_while_the_last_handle_is_dropped(path: Path) -> None:
             before = now
             time.sleep(0.001)
 
-    looking = threading.Thread(target=look)
-    looking.start()
+    measuring = threading.Thread(target=measure)
+    measuring.start()
     began = time.perf_counter()
     del run
     took = time.perf_counter() - began
     is_over.set()
-    looking.join()
-    # Two million points take a while to be sealed; whoever held the interpreter meanwhile would
-    # have stopped the other thread for all of it.
+    measuring.join()
+    # Sealing two million points takes a while. Holding the interpreter lock would have stopped the
+    # other thread for that time.
     assert max(pauses) < max(took / 2, 0.05), (took, max(pauses))

@@ -16,7 +16,7 @@ SIGNATURE = json.dumps(
 )
 
 
-def test_a_logged_model_has_all_that_it_was_given(database: tracklite.Database) -> None:
+def test_a_logged_model_keeps_all_its_facts(database: tracklite.Database) -> None:
     experiment = database.experiment("/models")
     run = experiment.start_run()
     model = experiment.create_logged_model(
@@ -28,8 +28,8 @@ def test_a_logged_model_has_all_that_it_was_given(database: tracklite.Database) 
         signature=SIGNATURE,
     )
     model.log_metric("accuracy", 0.9, step=3, run=run, dataset=("iris", "5f2c"))
-    model.artifacts().log_bytes("model.bin", b"weights")
-    model.set_status("READY")
+    model.artifacts().log_bytes(b"weights", "model.bin")
+    model.set_status(LoggedModelStatus.READY)
     model.set_tags({"stage": "final"})
     info = database.logged_model(model.id).info()
     assert (info.name, info.model_type, info.source_run) == ("forest", "sklearn", run.id)
@@ -39,8 +39,9 @@ def test_a_logged_model_has_all_that_it_was_given(database: tracklite.Database) 
     assert (metric.key, metric.value, metric.run) == ("accuracy", 0.9, run.id)
     assert metric.dataset == ("iris", "5f2c")
     assert database.logged_model(model).artifacts().read("model.bin") == b"weights"
-    found, token = database.search_logged_models("name = 'forest'", order_by="name DESC")
-    assert ([it.id for it in found], token) == ([model.id], None)
+    page = database.search_logged_models("name = 'forest'", order_by="name DESC")
+    assert ([found.id for found in page], page.next_page_token) == ([model.id], None)
+    assert [found.id for found in database.iter_logged_models(experiments=experiment)] == [model.id]
     model.delete()
     model.restore()
 
@@ -67,12 +68,13 @@ def test_versions_and_aliases(database: tracklite.Database) -> None:
     version.transition_stage("Staging")
     assert version.info().stage is ModelStage.STAGING
     assert version.copy_to("copied").version == 1
-    assert [it.version for it in churn.versions()] == [1, 2]
-    models, _ = registry.search_models(order_by="name")
-    assert [it.name for it in models] == ["churn", "copied"]
-    versions, _ = registry.search_versions("name = 'churn'")
-    # The one that was changed last comes first.
-    assert [it.version for it in versions] == [1, 2]
+    assert [info.version for info in churn.versions()] == [1, 2]
+    assert [info.name for info in registry.search_models(order_by="name")] == ["churn", "copied"]
+    assert [info.name for info in registry.iter_models(order_by="name")] == ["churn", "copied"]
+    # The version that was changed last comes first.
+    versions = registry.search_versions("name = 'churn'")
+    assert [info.version for info in versions.items] == [1, 2]
+    assert [info.version for info in registry.iter_versions("name = 'churn'")] == [1, 2]
     with pytest.raises(exceptions.NotFoundError):
         registry.resolve("models:/nonsense@champion")
     with pytest.raises(exceptions.InvalidInputError, match="has no alias"):
@@ -81,7 +83,7 @@ def test_versions_and_aliases(database: tracklite.Database) -> None:
         churn.version(-1)
 
 
-def test_three_levels_when_they_are_wanted(database: tracklite.Database) -> None:
+def test_unity_catalog_names_have_three_levels(database: tracklite.Database) -> None:
     registry = database.registry()
     registry.use_unity_catalog()
     assert registry.mode == "unity-catalog"
@@ -96,7 +98,7 @@ def test_three_levels_when_they_are_wanted(database: tracklite.Database) -> None
     assert model.create_version("s3://models/1", signature=SIGNATURE).version == 1
 
 
-def test_inputs_and_lineage(database: tracklite.Database) -> None:
+def test_inputs_outputs_and_lineage(database: tracklite.Database) -> None:
     experiment = database.experiment("/lineage")
     run = experiment.start_run("training")
     run.log_dataset(Dataset("iris", "5f2c"), context="train", tags={"split": "a"})
@@ -106,13 +108,18 @@ def test_inputs_and_lineage(database: tracklite.Database) -> None:
     [dataset] = run.inputs().datasets
     assert dataset.dataset == Dataset("iris", "5f2c")
     assert dataset.tags == {"mlflow.data.context": "train", "split": "a"}
-    assert [(it.model, it.step) for it in run.outputs()] == [(model.id, 7)]
-    assert [it.context for it in database.search_datasets(experiment)] == ["train"]
-    assert database.datasets_of(run)["name"] == ["iris"]
-    frame = database.lineage(run)
-    assert sorted(frame["kind"]) == ["input", "output", "registered"]
+    assert [(output.model, output.step) for output in run.outputs()] == [(model.id, 7)]
+    assert [found.context for found in database.search_datasets(experiment)] == ["train"]
+    assert database.datasets_table(run)["name"] == ["iris"]
+    graph = database.lineage(run)
+    assert sorted(edge.kind for edge in graph.edges) == ["input", "output", "registered"]
+    assert [node.name for node in graph.nodes if node.kind == "run"] == ["training"]
+    assert 'n1["run: training"]' in graph.mermaid()
+    assert graph.dot().startswith("digraph lineage {")
     upstream = database.lineage("models:/forest/1", direction="upstream")
-    assert sorted(upstream["from_kind"]) == ["dataset", "logged model", "run"]
+    sources = sorted(edge.source.kind for edge in upstream.edges)
+    assert sources == ["dataset", "logged model", "run"]
+    assert sorted(database.lineage_table(run)["kind"]) == ["input", "output", "registered"]
     other = experiment.start_run()
     other.log_model_input(model)
     assert other.inputs().models == [model.id]

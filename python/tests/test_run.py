@@ -1,4 +1,4 @@
-"""Runs: what is logged is read back."""
+"""Runs: writing, reading back, and ending them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tracklite import RunStatus, exceptions
 
 @pytest.fixture
 def run(database: tracklite.Database) -> tracklite.Run:
-    """A run that is open."""
+    """An open run."""
     return database.experiment("/tests").start_run("a run")
 
 
@@ -30,14 +30,14 @@ def test_points_are_read_as_they_were_logged(run: tracklite.Run) -> None:
     assert run.history("never logged").values.tolist() == []
 
 
-def test_steps_count_by_themselves(run: tracklite.Run) -> None:
+def test_a_missing_step_is_the_next_one(run: tracklite.Run) -> None:
     run.log_metric("loss", 1.0)
     run.log_metric("loss", 1.0, step=7)
     run.log_metric("loss", 1.0)
     assert run.history("loss").steps.tolist() == [0, 7, 8]
 
 
-def test_a_row_is_one_step_of_all_its_metrics(run: tracklite.Run) -> None:
+def test_a_row_logs_all_metrics_at_one_step(run: tracklite.Run) -> None:
     run.log({"loss": 0.5, "accuracy": 1}, step=3)
     run.log({"loss": 0.4, "accuracy": True})
     run.log({"train": {"loss": 0.3}, "validation": {"loss": {"mean": 0.2}}}, step=9)
@@ -53,7 +53,7 @@ def test_a_row_with_a_bad_value_logs_nothing(run: tracklite.Run) -> None:
     assert run.metrics() == {}
 
 
-def test_times_may_be_given(run: tracklite.Run) -> None:
+def test_explicit_times_are_kept(run: tracklite.Run) -> None:
     from datetime import datetime, timezone
 
     run.log_metric("loss", 1.0, 0, time=1_700_000_000_123_456_789)
@@ -68,7 +68,7 @@ class Optimizer:
     rate: float
 
 
-def test_params_of_any_shape_are_flat_texts(run: tracklite.Run) -> None:
+def test_nested_params_become_flat_texts(run: tracklite.Run) -> None:
     run.log_params({"model": {"depth": 3, "layers": [1, 2]}, "optimizer": Optimizer("adam", 0.1)})
     run.log_params(argparse.Namespace(seed=None, shuffle=True))
     assert run.params() == {
@@ -81,10 +81,10 @@ def test_params_of_any_shape_are_flat_texts(run: tracklite.Run) -> None:
     }
 
 
-def test_a_param_keeps_its_value(run: tracklite.Run) -> None:
+def test_a_param_cannot_be_changed(run: tracklite.Run) -> None:
     run.log_param("depth", 3)
     run.log_param("depth", "3")
-    with pytest.raises(exceptions.InvalidInputError, match="stays so"):
+    with pytest.raises(exceptions.InvalidInputError, match="depth"):
         run.log_param("depth", 4)
 
 
@@ -99,14 +99,14 @@ def test_tags_are_set_and_deleted(run: tracklite.Run) -> None:
         run.delete_tag("owner")
 
 
-def test_a_batch_is_one(run: tracklite.Run) -> None:
+def test_a_batch_logs_metrics_params_and_tags(run: tracklite.Run) -> None:
     run.log_batch(metrics={"loss": 0.5}, params={"depth": 3}, tags={"stage": "try"}, step=4)
     record = run.record()
     assert (record.params, record.tags["stage"]) == ({"depth": "3"}, "try")
     assert record.metrics["loss"].step == 4
 
 
-def test_statistics_say_what_a_metric_amounts_to(run: tracklite.Run) -> None:
+def test_statistics_of_a_metric(run: tracklite.Run) -> None:
     run.metric("loss").log_points([3.0, 1.0, math.nan])
     statistics = run.statistics("loss")
     assert statistics is not None
@@ -115,7 +115,7 @@ def test_statistics_say_what_a_metric_amounts_to(run: tracklite.Run) -> None:
     assert run.latest("never logged") is None
 
 
-def test_a_block_that_ends_finishes_the_run(database: tracklite.Database) -> None:
+def test_the_end_of_a_block_finishes_the_run(database: tracklite.Database) -> None:
     with database.default_experiment().start_run() as run:
         assert run.info().status is RunStatus.RUNNING
         assert run.is_alive()
@@ -130,9 +130,9 @@ def test_an_exception_fails_the_run_and_keeps_its_traceback(database: tracklite.
         with database.default_experiment().start_run() as run:
             run.log_metric("loss", 1 / 0)
     assert run.info().status is RunStatus.FAILED
-    told = run.tags()["tracklite.exception"]
-    assert "ZeroDivisionError: division by zero" in told
-    assert "test_run.py" in told
+    text = run.tags()["tracklite.exception"]
+    assert "ZeroDivisionError: division by zero" in text
+    assert "test_run.py" in text
 
 
 def test_an_interrupt_kills_the_run(database: tracklite.Database) -> None:
@@ -142,7 +142,7 @@ def test_an_interrupt_kills_the_run(database: tracklite.Database) -> None:
     assert run.info().status is RunStatus.KILLED
 
 
-def test_a_run_that_is_finished_in_its_block_stays_so(database: tracklite.Database) -> None:
+def test_a_run_finished_in_its_block_keeps_its_status(database: tracklite.Database) -> None:
     with database.default_experiment().start_run() as run:
         run.finish("FAILED")
     assert run.info().status is RunStatus.FAILED
@@ -156,7 +156,7 @@ def test_a_run_that_is_finished_in_its_block_stays_so(database: tracklite.Databa
     assert run.info().status is RunStatus.RUNNING
 
 
-def test_a_finished_handle_takes_no_more(run: tracklite.Run, database: tracklite.Database) -> None:
+def test_a_finished_handle_rejects_writes(run: tracklite.Run, database: tracklite.Database) -> None:
     run.finish()
     for write in (
         lambda: run.log_metric("loss", 1.0),
@@ -171,7 +171,7 @@ def test_a_finished_handle_takes_no_more(run: tracklite.Run, database: tracklite
     assert run.tags()["stage"] == "late"
 
 
-def test_nested_runs_know_each_other(database: tracklite.Database) -> None:
+def test_nested_runs_have_a_parent_and_children(database: tracklite.Database) -> None:
     experiment = database.experiment("/tests/nested")
     parent = experiment.start_run("parent")
     child = experiment.start_run("child", parent=parent, params={"seed": 1}, tags={"a": "b"})
@@ -196,16 +196,16 @@ def test_handles_of_one_run_are_equal(run: tracklite.Run, database: tracklite.Da
     assert len({run, again}) == 1
 
 
-def test_artifacts_come_and_go(run: tracklite.Run, tmp_path: Path) -> None:
+def test_artifacts_are_logged_read_and_deleted(run: tracklite.Run, tmp_path: Path) -> None:
     file = tmp_path / "weights.bin"
     file.write_bytes(b"\x00\x01" * 1000)
     run.log_artifact(file)
-    run.log_artifact(file, "model/weights.bin")
+    run.log_artifact(file, "model")
     artifacts = run.artifacts()
     assert artifacts.read("weights.bin") == file.read_bytes()
     assert [info.path for info in artifacts.list_all()] == ["model/weights.bin", "weights.bin"]
     assert artifacts.info("weights.bin").size == 2000
-    where = artifacts.download("model", tmp_path / "out")
-    assert (where / "weights.bin").read_bytes() == file.read_bytes()
+    folder = artifacts.download("model", tmp_path / "out")
+    assert (folder / "weights.bin").read_bytes() == file.read_bytes()
     artifacts.delete("model")
     assert [info.path for info in artifacts.list()] == ["weights.bin"]

@@ -86,7 +86,7 @@ impl Artifacts {
     }
 
     fn located<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| self.engine().locate(error))
+        self.engine().located(result)
     }
 
     /// Logs files with a say in how.
@@ -138,8 +138,7 @@ impl Artifacts {
     /// Gives that path. Other bytes are [`ErrorKind::InvalidInput`].
     pub fn log_image(&self, key: &str, image: &[u8], step: i64) -> Result<String> {
         let ending = self.located(image_ending(image))?;
-        let random = self.engine().log.storage().random();
-        let random = random.map_err(|source| Error::io("drawing random bits", source));
+        let random = self.engine().random_bits();
         let id = self.located(random)?;
         // Begins with a letter that is no hexadecimal digit: `%` before it is no escape.
         let id = format!("x{:031x}", id >> 4);
@@ -169,7 +168,7 @@ impl Artifacts {
         self.located(checked)?;
         let reference = ArtifactReferenced {
             owner: self.owner,
-            time: Timestamp::now().as_nanos(),
+            time: Timestamp::now_nanos(),
             path: path.to_owned(),
             uri: uri.to_owned(),
             size,

@@ -199,7 +199,7 @@ fn read_chunk_into(engine: &Engine, stored: &StoredChunk, mut memory: Vec<u8>) -
     for _ in 0..ATTEMPTS_MAX {
         let error = match engine.log.read_chunk_into(&stored, std::mem::take(&mut memory)) {
             Err(error) if error.kind() == ErrorKind::Damaged => error,
-            other => return other.map_err(|error| engine.locate(error)),
+            other => return engine.located(other),
         };
         match find(engine, &[stored.hash])?.first() {
             Some(now) if *now != stored => stored = *now,

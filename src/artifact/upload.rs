@@ -14,6 +14,7 @@ use foldhash::fast::RandomState;
 
 use crate::engine::Engine;
 use crate::engine::chunk_store::{Block, ChunkStore, Unnamed, fill};
+use crate::engine::guards::no_such_run;
 use crate::engine::pipeline::store_file;
 use crate::entity::artifact_path::media_type;
 use crate::entity::id::Timestamp;
@@ -25,7 +26,6 @@ use crate::format::record::{
     RunLifecycleSet, StoredChunk, WrittenFile,
 };
 use crate::index::Index;
-use crate::run::no_such_run;
 
 /// How many chunks of small files are in hand at a time.
 const BLOCK_CHUNKS_MAX: usize = 4096;
@@ -110,7 +110,7 @@ pub(crate) fn delete(engine: &Engine, owner: ArtifactOwner, path: &str) -> Resul
         if index.artifacts_within(&owner, path)?.is_empty() && !is_file()? {
             return Err(no_such_artifact(&owner, path));
         }
-        let time = Timestamp::now().as_nanos();
+        let time = Timestamp::now_nanos();
         Ok((vec![ArtifactsDeleted { owner, time, path: path.to_owned() }.into()], ()))
     })
 }
@@ -290,7 +290,7 @@ impl Upload<'_> {
         if !self.store.unnamed.chunks.is_empty() {
             self.store.engine.log.sync_chunks()?;
         }
-        let time = Timestamp::now().as_nanos();
+        let time = Timestamp::now_nanos();
         let is_doubtful = &self.store.unnamed.is_doubtful;
         let named = self.store.engine.append_decided(&GUARDED, |index| {
             is_doubtful.set(false);

@@ -1,27 +1,28 @@
-//! Facts of the program and of the machine that do not change while it runs.
+//! Facts about the program and the machine that do not change during a run.
 
-/// The greatest number of characters of a tag's value here: less than any limit of tags.
+/// The maximum characters of a tag value here, below every limit on tags.
 const CHARACTERS_MAX: usize = 4000;
 
 /// A tag.
 type Tag = (String, String);
 
-/// Which crate a program was built of, and how; made by [`build_facts!`](crate::build_facts).
+/// The crate from which a program was built, and how. Created by
+/// [`build_facts!`](crate::build_facts).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BuildFacts {
     /// The name of the crate.
     pub name: String,
-    /// Its version.
+    /// The version of the crate.
     pub version: String,
     /// `release`, or `debug` for a build with debug assertions.
     pub profile: String,
-    /// Those of the features asked for that it was built with.
+    /// The enabled features, among those asked for.
     pub features: Vec<String>,
 }
 
 impl BuildFacts {
-    /// Facts of a crate.
+    /// Creates the facts of a crate.
     #[must_use]
     pub fn new(name: &str, version: &str, profile: &str, features: &[&str]) -> Self {
         BuildFacts {
@@ -44,15 +45,14 @@ impl BuildFacts {
     }
 }
 
-/// The [`BuildFacts`] of the crate in which this stands, with those of the features that are
-/// named which it was built with.
+/// Returns the [`BuildFacts`] of the calling crate. Includes the listed features that are enabled.
 ///
 /// ```
 /// let facts = tracklite::build_facts!();
 /// assert!(["debug", "release"].contains(&facts.profile.as_str()));
 /// ```
 ///
-/// `build_facts!("cuda", "mkl")` asks for two features of the crate.
+/// `build_facts!("cuda", "mkl")` checks two features of the crate.
 #[macro_export]
 macro_rules! build_facts {
     ($($feature:literal),* $(,)?) => {
@@ -69,7 +69,7 @@ macro_rules! build_facts {
     };
 }
 
-/// The program and its command line.
+/// Returns the tags for the program and its command line.
 pub(super) fn command(given: Option<&[String]>) -> Vec<Tag> {
     let own = || std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<String> = given.map_or_else(own, <[String]>::to_vec);
@@ -82,12 +82,12 @@ pub(super) fn command(given: Option<&[String]>) -> Vec<Tag> {
     tags
 }
 
-/// The name of the host, where it has one.
+/// Returns the tag for the host name, if the host has one.
 pub(super) fn host() -> Option<Tag> {
     sysinfo::System::host_name().map(|name| ("tracklite.host".to_owned(), name))
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain =
         |character: char| character.is_alphanumeric() || "_-./=:,+@%".contains(character);
@@ -97,7 +97,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// The text, or as much of its beginning as a tag holds.
+/// Truncates a text to the length of a tag value.
 pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(CHARACTERS_MAX) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_as_a_shell_reads_them() {
+    fn words_are_quoted_for_a_shell() {
         assert_eq!(quoted("--rate=0.1"), "--rate=0.1");
         assert_eq!(quoted("a b"), "'a b'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn features_are_told_when_there_are_some() {
+    fn features_become_a_tag_if_there_are_any() {
         let facts = BuildFacts::new("churn", "1.2.3", "release", &["cuda", "mkl"]);
         let tags = facts.tags();
         assert_eq!(tags[1], ("tracklite.build.version".to_owned(), "1.2.3".to_owned()));

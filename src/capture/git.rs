@@ -1,10 +1,10 @@
-//! The git repository around a folder, as the program `git` tells it.
+//! The git repository around a folder, inspected with the program `git`.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// How many bytes of changes are kept.
+/// The largest patch captured, in bytes.
 const PATCH_BYTES_MAX: u64 = 16 << 20;
 
 /// A repository with at least one commit.
@@ -14,38 +14,40 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    /// The repository around a folder, or around the one in which the process works; `None` when
-    /// there is none, or no `git`.
+    /// Returns the repository around `folder`, by default around the working directory.
+    ///
+    /// Returns `None` if there is no repository or no `git`.
     pub(super) fn around(folder: Option<&Path>) -> Option<Repository> {
         let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
-        let commit = told(&folder, &["rev-parse", "--verify", "HEAD"])?;
+        let commit = output_of(&folder, &["rev-parse", "--verify", "HEAD"])?;
         Some(Repository { folder, commit })
     }
 
-    /// Commit, branch, address, and whether there are changes.
+    /// Returns the tags for the commit, branch, remote URL, and whether there are changes.
     pub(super) fn tags(&self) -> Vec<(String, String)> {
-        let branch = told(&self.folder, &["symbolic-ref", "--short", "HEAD"]);
-        let address = told(&self.folder, &["config", "--get", "remote.origin.url"]);
-        let changes = told(&self.folder, &["status", "--porcelain", "--untracked-files=no"]);
+        let branch = output_of(&self.folder, &["symbolic-ref", "--short", "HEAD"]);
+        let address = output_of(&self.folder, &["config", "--get", "remote.origin.url"]);
+        let changes = output_of(&self.folder, &["status", "--porcelain", "--untracked-files=no"]);
         let is_dirty = changes.is_some_and(|changes| !changes.is_empty());
         let facts = [
             ("mlflow.source.git.commit", Some(self.commit.clone())),
             ("mlflow.source.git.branch", branch),
-            ("mlflow.source.git.repoURL", address.map(|it| without_password(&it))),
+            ("mlflow.source.git.repoURL", address.map(|address| without_password(&address))),
             ("mlflow.source.git.dirty", Some(is_dirty.to_string())),
         ];
         facts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }
 
-    /// The changes of tracked files since the commit, as `git apply` takes them; `None` when there
-    /// are none, or more than is kept.
+    /// Returns the uncommitted changes of tracked files as a patch for `git apply`.
+    ///
+    /// Returns `None` if there are none, or more than [`PATCH_BYTES_MAX`].
     pub(super) fn patch(&self) -> Option<Vec<u8>> {
         let mut command = git(&self.folder, &["diff", "--binary", "--no-ext-diff", "HEAD"]);
         let mut child = command.stdout(Stdio::piped()).spawn().ok()?;
         let mut patch = Vec::new();
         let read =
-            child.stdout.take().map(|it| it.take(PATCH_BYTES_MAX + 1).read_to_end(&mut patch));
-        // What is not read to its end would wait for ever to be read.
+            child.stdout.take().map(|out| out.take(PATCH_BYTES_MAX + 1).read_to_end(&mut patch));
+        // Kill a child whose output is not fully read, because it would block forever on the pipe.
         let is_whole = matches!(read, Some(Ok(_))) && patch.len() as u64 <= PATCH_BYTES_MAX;
         if !is_whole {
             child.kill().ok();
@@ -58,20 +60,20 @@ impl Repository {
 fn git(folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).args(words).stdin(Stdio::null()).stderr(Stdio::null());
-    // It asks nobody anything, and leaves no lock behind when it only reads.
+    // `git` must not prompt, and must not leave lock files behind when it only reads.
     command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
-    // In a hook of git these lead to the repository of the hook.
+    // In a git hook, these variables point to the repository of the hook.
     command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
     command
 }
 
-/// What `git` prints, without white space at its ends; `None` when it fails.
-fn told(folder: &Path, words: &[&str]) -> Option<String> {
+/// Returns the trimmed output of `git`, or `None` if it fails.
+fn output_of(folder: &Path, words: &[&str]) -> Option<String> {
     let output = git(folder, words).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// An address without the name and password that may stand in it.
+/// Removes the user name and password from a URL.
 fn without_password(address: &str) -> String {
     let parts = address.split_once("://");
     match parts.and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_tells_commit_branch_and_changes() {
+    fn commit_branch_and_changes_are_captured() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         assert!(Repository::around(Some(path)).is_none(), "there is none yet");
@@ -101,7 +103,8 @@ mod tests {
         in_repository(path, &["add", "train.py"]);
         in_repository(path, &["commit", "-m", "first"]);
         let tags = Repository::around(Some(path)).unwrap().tags();
-        let value = |key: &str| tags.iter().find(|(it, _)| it.ends_with(key)).map(|(_, it)| &**it);
+        let tag = |key: &str| tags.iter().find(|(known, _)| known.ends_with(key));
+        let value = |key: &str| tag(key).map(|(_, value)| &**value);
         assert_eq!(value("commit").map(str::len), Some(40));
         assert_eq!((value("branch"), value("dirty")), (Some("try"), Some("false")));
         assert_eq!(Repository::around(Some(path)).unwrap().patch(), None);

@@ -1,4 +1,4 @@
-//! Load of the machine as metrics of a run, by a thread in the background.
+//! Logs the load of the machine as metrics of a run, from a background thread.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -9,9 +9,10 @@ use sysinfo::{Disk, DiskRefreshKind, Disks, Networks, System};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::Run;
-use crate::run::metric::{MetricRow, Step};
+use crate::run::keys::Step;
+use crate::run::metric::MetricRow;
 
-/// MLflow's names, in the order of [`Machine::sample`].
+/// The metric keys, named like MLflow's, in the order of [`Machine::sample`].
 const KEYS: [&str; 8] = [
     "system/cpu_utilization_percentage",
     "system/system_memory_usage_megabytes",
@@ -22,10 +23,10 @@ const KEYS: [&str; 8] = [
     "system/disk_usage_percentage",
     "system/disk_available_megabytes",
 ];
-/// MLflow's megabyte.
+/// MLflow's megabyte in bytes.
 const MEGABYTE: f64 = 1e6;
 
-/// The thread, which ends when this is dropped.
+/// The background thread. It ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Sampler {
     stop: Option<Sender<()>>,
@@ -34,20 +35,21 @@ pub(super) struct Sampler {
 }
 
 impl Sampler {
-    /// Starts to log a row of metrics at once and then at every interval.
+    /// Logs a row of metrics now, and then one at every interval.
     pub(super) fn start(run: &Run, interval: Duration) -> Result<Sampler> {
         if interval.is_zero() {
-            let message = "an interval of zero between system metrics: give some milliseconds";
+            let message = "system metrics interval is zero: expected at least a few milliseconds";
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         let row = run.metric_row(&KEYS)?;
         let mut machine = Machine::new(run.database().path());
-        // Part of what is written before the call returns, however short the run is.
+        // The first row is logged before this returns, so that even a short run has one.
         row.log(&machine.sample(), Step::NEXT)?;
         let (stop, stopped) = channel();
         let sample = move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                // The run was finished or deleted, or the disk is full: nobody is here to tell.
+                // The run was finished or deleted, or the disk is full. There is nobody to report
+                // it to.
                 if log(&row, &mut machine).is_err() {
                     return;
                 }
@@ -65,21 +67,21 @@ fn log(row: &MetricRow, machine: &mut Machine) -> Result<()> {
 
 impl Drop for Sampler {
     fn drop(&mut self) {
-        // A forked child has no such thread, and would wait for ever for it, or for a lock that it
-        // held.
+        // A forked child does not have this thread. Joining would wait forever, and so would a lock
+        // that the thread held.
         if self.process != std::process::id() {
             std::mem::forget((self.stop.take(), self.thread.take()));
             return;
         }
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // It does not panic; if it did, its run would still be good.
+            // The thread does not panic. If it did, the run would still be intact.
             thread.join().ok();
         }
     }
 }
 
-/// What is looked at.
+/// The observed machine.
 struct Machine {
     system: System,
     networks: Networks,
@@ -88,7 +90,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// The machine, and the disk on which this path is.
+    /// Observes the machine, and the disk that holds `path`.
     fn new(path: &Path) -> Machine {
         let place = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let mut system = System::new();
@@ -96,8 +98,8 @@ impl Machine {
         Machine { system, networks: Networks::new_with_refreshed_list(), disk: Disks::new(), place }
     }
 
-    /// A value for each of the keys; those of the processor and the network are since the last
-    /// time. What the system does not tell is NaN.
+    /// Returns a value for each of the keys. Processor and network values cover the time since the
+    /// previous sample. NaN means unknown.
     fn sample(&mut self) -> [f64; 8] {
         self.system.refresh_cpu_usage();
         self.system.refresh_memory();
@@ -118,22 +120,22 @@ impl Machine {
         ]
     }
 
-    /// Size and free bytes of the disk that holds the database.
+    /// Returns the size and the free space, in bytes, of the disk that holds the database.
     fn space(&self) -> (u64, u64) {
         let holds = |disk: &&Disk| self.place.starts_with(disk.mount_point());
         let disks = self.disk.list().iter().filter(holds);
-        // The mount point that is nearest.
+        // The longest matching mount point.
         let nearest = disks.max_by_key(|disk| disk.mount_point().as_os_str().len());
         nearest.map_or((0, 0), |disk| (disk.total_space(), disk.available_space()))
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a measure of load is no exact number")]
+#[expect(clippy::cast_precision_loss, reason = "load is not measured exactly")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / MEGABYTE
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a measure of load is no exact number")]
+#[expect(clippy::cast_precision_loss, reason = "load is not measured exactly")]
 fn percentage(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64 * 100.0
 }

@@ -1,4 +1,4 @@
-//! What a run is told of its surroundings: code, command, machine, and what ended it.
+//! Captures the environment of a run: code, command, machine, and the panic that ended it.
 
 mod facts;
 mod git;
@@ -14,10 +14,10 @@ use crate::run::Run;
 pub use self::facts::BuildFacts;
 use self::machine::Sampler;
 
-/// How often the machine is looked at unless the caller says otherwise: MLflow's interval.
+/// The default interval of system metrics, which is MLflow's.
 const METRICS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What is to be captured of a run's surroundings; each has a switch, and all are off at first.
+/// Selects which facts about the environment of a run to record. All are off by default.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -50,81 +50,87 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Nothing.
+    /// Creates a capture with everything off.
     pub fn new() -> Self {
         Capture::default()
     }
 
-    /// Everything but the facts of the build, which only the program itself knows: system metrics
-    /// every ten seconds.
+    /// Captures everything except build facts, which only the program itself knows. System metrics
+    /// are logged every ten seconds.
     pub fn everything() -> Self {
         let all = Capture::new().git(true).command(true).host(true).user(true).panics(true);
         all.system_metrics(Some(METRICS_INTERVAL))
     }
 
-    /// Commit, branch and address of the git repository, and whether tracked files have changes
-    /// that are not committed, as the tags `mlflow.source.git.*`; and these changes as the artifact
-    /// `git/dirty.patch`, up to 16 MiB of them. Where no repository or no `git` is, nothing. Costs
-    /// some processes of `git`.
+    /// Captures the git commit, branch and remote URL as the tags `mlflow.source.git.*`, and
+    /// whether tracked files have uncommitted changes.
+    ///
+    /// The changes become the artifact `git/dirty.patch`, if they take at most 16 MiB. Captures
+    /// nothing if there is no repository or no `git`.
+    ///
+    /// # Performance
+    ///
+    /// Starts a few `git` processes.
     pub fn git(mut self, capture: bool) -> Self {
         self.git = capture;
         self
     }
 
-    /// The folder whose repository is meant. Default: the one in which the process works.
+    /// Sets the folder whose repository is captured. Default: the working directory.
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
-    /// The program, as the tag `mlflow.source.name`, and its command line, as
-    /// `tracklite.command`. Arguments may hold secrets.
+    /// Captures the program as the tag `mlflow.source.name`, and its command line as
+    /// `tracklite.command`. Arguments may contain secrets.
     pub fn command(mut self, capture: bool) -> Self {
         self.command = capture;
         self
     }
 
-    /// The command line, where it is not the one of the process. Default: that one.
+    /// Replaces the command line. Default: that of the process.
     pub fn command_line(mut self, words: Vec<String>) -> Self {
         self.command_line = Some(words);
         self
     }
 
-    /// The host's name, as the tag `tracklite.host`.
+    /// Captures the host name as the tag `tracklite.host`.
     pub fn host(mut self, capture: bool) -> Self {
         self.host = capture;
         self
     }
 
-    /// The user for whom the run was started, as the tag `mlflow.user`.
+    /// Captures the user who started the run as the tag `mlflow.user`.
     pub fn user(mut self, capture: bool) -> Self {
         self.user = capture;
         self
     }
 
-    /// Which crate it is, in which version, profile and with which features, as the tags
-    /// `tracklite.build.*`: see [`build_facts!`](crate::build_facts).
+    /// Captures the crate's name, version, profile and features as the tags `tracklite.build.*`.
+    /// See [`build_facts!`](crate::build_facts).
     pub fn build(mut self, facts: BuildFacts) -> Self {
         self.build = Some(facts);
         self
     }
 
-    /// Whether a panic that unwinds through the [`Capturing`] fails the run, with the panic's
-    /// message and place as the tag `tracklite.exception`. Not where panics abort.
+    /// Marks the run as failed if a panic unwinds through the [`Capturing`]. Message and location
+    /// of the panic become the tag `tracklite.exception`. Has no effect with `panic = "abort"`.
     pub fn panics(mut self, capture: bool) -> Self {
         self.panics = capture;
         self
     }
 
-    /// Load of processor, memory, network and the database's disk, as metrics `system/*` with
-    /// MLflow's names, by a thread in the background; the first at once. Default: none.
+    /// Logs the load of processor, memory, network and the database's disk as metrics `system/*`,
+    /// named like MLflow's. A background thread logs at this interval, starting at once. Default:
+    /// off.
     pub fn system_metrics(mut self, interval: Option<Duration>) -> Self {
         self.metrics = interval;
         self
     }
 
-    /// Writes what is known now, all tags as one, and goes on with the rest until the answer is
-    /// dropped or stopped.
+    /// Writes the facts known now, with all tags in one batch, and starts capturing the rest.
+    /// Capturing ends when the returned guard is dropped or stopped.
     pub fn start(&self, run: &Run) -> Result<Capturing> {
         let mut tags = Vec::new();
         if self.command {
@@ -153,8 +159,9 @@ impl Capture {
     }
 }
 
-/// What goes on being captured of a run. Dropping it stops that; a panic that drops it fails the
-/// run when [`Capture::panics`] is on.
+/// A guard for the ongoing capture of a run, which ends when the guard is dropped.
+///
+/// If a panic drops it, and [`Capture::panics`] is on, the run fails.
 #[derive(Debug)]
 pub struct Capturing {
     run: Run,
@@ -163,7 +170,7 @@ pub struct Capturing {
 }
 
 impl Capturing {
-    /// Stops the thread in the background, and waits for what it is just writing.
+    /// Stops the background thread, and waits for its current write.
     pub fn stop(mut self) {
         self.sampler = None;
     }

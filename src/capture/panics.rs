@@ -1,4 +1,4 @@
-//! Panics: what was said and where, kept until the run that they end is failed.
+//! Keeps the message of a panic until the run that it ends is marked as failed.
 
 use std::cell::RefCell;
 use std::panic::PanicHookInfo;
@@ -9,29 +9,32 @@ use crate::entity::RunStatus;
 use crate::run::Run;
 
 thread_local! {
-    /// What the newest panic of this thread has said.
-    static SAID: RefCell<String> = const { RefCell::new(String::new()) };
+    /// The message of the latest panic on this thread.
+    static MESSAGE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Listens to all panics of the process from now on; whoever listened before still does.
+/// Installs a panic hook for the process, which still calls the previous hook.
 ///
-/// Here nothing is written: the thread that panics may hold locks, which it lets go of while it
-/// unwinds.
+/// The hook writes nothing to the file. The panicking thread may hold locks, which it releases only
+/// while unwinding.
 pub(super) fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic: &PanicHookInfo<'_>| {
-            // A panic within this very call keeps what was said first.
-            SAID.with(|said| said.try_borrow_mut().map(|mut said| *said = panic.to_string()).ok());
+            // A panic inside this very call keeps the first message.
+            MESSAGE.with(|message| {
+                message.try_borrow_mut().map(|mut message| *message = panic.to_string()).ok()
+            });
             before(panic);
         }));
     });
 }
 
-/// Fails the run with what was said, as far as it can still be written.
+/// Marks the run as failed with the panic's message. Errors are ignored.
 pub(super) fn fail(run: &Run) {
-    let said = SAID.with(|said| said.try_borrow().map(|said| said.clone()).unwrap_or_default());
-    run.set_tag("tracklite.exception", shortened(&said)).ok();
+    let message =
+        MESSAGE.with(|message| message.try_borrow().map(|text| text.clone()).unwrap_or_default());
+    run.set_tag("tracklite.exception", shortened(&message)).ok();
     run.set_status(RunStatus::Failed).ok();
 }

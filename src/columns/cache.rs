@@ -1,4 +1,4 @@
-//! The columns that a process keeps, and when it is worth it to keep more of them.
+//! The columns that a process caches, and the decision to load more of them.
 
 use crate::entity::MetricPoint;
 use crate::entity::id::RunId;
@@ -8,36 +8,36 @@ use crate::index::Index;
 
 use super::{Changes, Keys, RunColumns};
 
-/// Columns that are kept from one answer to the next.
+/// Columns kept from one query to the next.
 ///
-/// What is asked for once is cheaper to look up in the index, and costs no memory; what is asked
-/// for again and again is cheaper to keep. As one does not know, columns are read when they would
-/// have been of use once already.
+/// A single query is cheaper to answer from the index, and needs no memory. Repeated queries are
+/// cheaper with cached columns. Since the future is unknown, a column is loaded the second time it
+/// would be useful.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnCache {
     columns: Option<RunColumns>,
-    /// What the columns do not know yet.
+    /// The changes that the columns do not contain yet.
     changes: Changes,
-    /// The columns that a search could have used.
+    /// The columns that an earlier search could have used.
     asked: Option<Keys>,
-    /// How many runs were read from the index, with all that they have, to be returned.
+    /// How many complete runs were read from the index and returned.
     returned: u64,
 }
 
 impl ColumnCache {
-    /// Takes note of a record of the chain.
+    /// Notes the changes made by a record of the chain.
     pub(crate) fn note(&mut self, record: &Record) {
         if self.columns.is_some() {
             self.changes.note(record);
         }
     }
 
-    /// Drops all columns: the index that they were read from is not to be believed.
+    /// Drops all columns, because the index they were read from is not trusted.
     pub(crate) fn clear(&mut self) {
         *self = ColumnCache::default();
     }
 
-    /// Whether columns of these keys are there, or would have been of use before.
+    /// Returns whether these columns are cached, or would have been useful before.
     pub(crate) fn is_worth_reading(&mut self, keys: &Keys) -> bool {
         if self.has(keys) {
             return true;
@@ -55,7 +55,7 @@ impl ColumnCache {
         }
     }
 
-    /// Whether as many runs have been returned, with these, as reading all of them takes.
+    /// Counts `returned` runs, and returns whether reading all runs would have cost no more.
     pub(crate) fn is_worth_reading_all(&mut self, index: &Index, returned: usize) -> Result<bool> {
         self.returned += returned as u64;
         let runs = match &self.columns {
@@ -65,13 +65,12 @@ impl ColumnCache {
         Ok(self.returned >= runs)
     }
 
-    /// Whether there are columns of all these keys.
+    /// Returns whether all these columns are cached.
     pub(crate) fn has(&self, keys: &Keys) -> bool {
         self.columns.as_ref().is_some_and(|columns| keys.without(columns.keys()).is_empty())
     }
 
-    /// All runs with at least the columns of these keys, as the index has them now and with these
-    /// live points.
+    /// Returns all runs with at least these columns, up to date with the index and the live points.
     pub(crate) fn read<'k>(
         &mut self,
         index: &Index,
@@ -79,7 +78,7 @@ impl ColumnCache {
         live: impl IntoIterator<Item = (RunId, &'k str, MetricPoint)>,
     ) -> Result<&RunColumns> {
         let changes = std::mem::take(&mut self.changes);
-        // When reading fails, nothing half read is kept.
+        // If reading fails, partly read columns are dropped.
         let columns = match self.columns.take() {
             Some(mut columns) => {
                 columns.follow(index, changes)?;

@@ -1,4 +1,4 @@
-//! Which runs have to be read again, as the records of the chain tell.
+//! Tracks which runs must be read again because of records in the chain.
 
 use std::collections::HashSet;
 
@@ -7,11 +7,11 @@ use crate::error::Result;
 use crate::format::record::{Incarnation, Record, SeriesId};
 use crate::index::Index;
 
-/// With more than so many runs or series named, all are read again: that is faster, and a writer
-/// that nobody asks anything needs no memory for it.
+/// Beyond this many runs or series, all runs are read again. That is faster, and it bounds the
+/// memory of a writer that never searches.
 const NAMED_MAX: usize = 10_000;
 
-/// What the records have named since somebody looked.
+/// The runs, experiments and series changed since the last query.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     is_all: bool,
@@ -21,44 +21,44 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Everything may be different.
+    /// Returns the changes after which everything may be different.
     pub(crate) fn all() -> Self {
         Changes { is_all: true, ..Changes::default() }
     }
 
-    /// Takes note of what a record changes.
+    /// Notes what a record changes.
     pub(crate) fn note(&mut self, record: &Record) {
         if self.is_all {
             return;
         }
         match record {
-            Record::RunStarted(it) => self.name(it.run),
-            Record::RunUpdated(it) => self.name(it.run),
-            // The index sets the status by it.
-            Record::RunResumed(it) => self.name(it.run),
-            Record::RunLifecycleSet(it) => self.name(it.run),
-            Record::ParamsSet(it) => self.name(it.run),
-            Record::TagsSet(it) => self.name(it.run),
-            Record::TagDeleted(it) => self.name(it.run),
-            Record::InputsLogged(it) => self.name(it.run),
-            Record::OutputsLogged(it) => self.name(it.run),
-            Record::ExperimentLifecycleSet(it) => {
-                self.experiments.insert(it.experiment);
+            Record::RunStarted(record) => self.name(record.run),
+            Record::RunUpdated(record) => self.name(record.run),
+            // The index updates the status.
+            Record::RunResumed(record) => self.name(record.run),
+            Record::RunLifecycleSet(record) => self.name(record.run),
+            Record::ParamsSet(record) => self.name(record.run),
+            Record::TagsSet(record) => self.name(record.run),
+            Record::TagDeleted(record) => self.name(record.run),
+            Record::InputsLogged(record) => self.name(record.run),
+            Record::OutputsLogged(record) => self.name(record.run),
+            Record::ExperimentLifecycleSet(record) => {
+                self.experiments.insert(record.experiment);
             }
-            Record::Sealed(it) => {
-                let series = it.blocks.iter().flat_map(|block| &block.series);
-                self.series.extend(series.map(|series| (it.incarnation, series.series)));
+            Record::Sealed(record) => {
+                let series = record.blocks.iter().flat_map(|block| &block.series);
+                self.series.extend(series.map(|series| (record.incarnation, series.series)));
             }
-            // Rows go: what is left is counted anew.
+            // Purged rows change the statistics of what is left.
             Record::Purged(_) => self.is_all = true,
-            // A search of runs sees nothing of the rest: space, definitions, names of experiments,
+            // A search of runs does not depend on the rest: space, definitions, experiment names,
             // files and models.
             _ => {}
         }
         self.forget_if_many();
     }
 
-    /// What is named need not be known any more when everything is read again.
+    /// Replaces too many single changes with "all".
     fn forget_if_many(&mut self) {
         if self.is_all || self.runs.len().max(self.series.len()) > NAMED_MAX {
             *self = Changes::all();
@@ -69,7 +69,7 @@ impl Changes {
         self.runs.insert(run);
     }
 
-    /// The runs that are named, each once; `None` for all.
+    /// Returns the changed runs without duplicates, or `None` for all runs.
     pub(super) fn runs(
         self,
         index: &Index,
@@ -91,7 +91,7 @@ mod tests {
     use crate::format::record::RunResumed;
 
     #[test]
-    fn a_run_that_is_resumed_is_read_again() {
+    fn a_resumed_run_is_read_again() {
         let run = RunId::from_random(7);
         let mut changes = Changes::default();
         let incarnation = Incarnation(1);

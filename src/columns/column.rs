@@ -1,4 +1,4 @@
-//! Columns: the values of one key by row, most of the rows or few of them having one.
+//! Columns: the values of one key by row, whether dense or sparse.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use crate::entity::MetricPoint;
 use crate::search::TextTest;
 
-/// The values of some rows, in the order of the rows.
+/// The values of some rows, in row order.
 #[derive(Clone, Debug)]
 pub(crate) struct Column<T> {
     rows: Vec<u32>,
@@ -22,25 +22,25 @@ impl<T> Default for Column<T> {
 }
 
 impl<T> Column<T> {
-    /// The value of a row. At once where all rows before have one too, else by halving.
+    /// Returns the value of a row, in O(1) if all rows before it have one, else by binary search.
     pub(crate) fn get(&self, row: u32) -> Option<&T> {
         let at = row as usize;
         if self.rows.get(at) == Some(&row) {
             return self.values.get(at);
         }
-        // Rows stand in order and each once, so that none is further back than its own number.
+        // Rows are sorted and unique, so a row's index is at most its number.
         let until = at.min(self.rows.len());
         self.rows[..until].binary_search(&row).ok().and_then(|at| self.values.get(at))
     }
 
-    /// The values of these rows, which ascend; as fast as the column is read from end to end.
+    /// Returns the values of these ascending rows, in one pass over the column.
     pub(crate) fn of_rows<'a, 'r>(
         &'a self,
         rows: &'r [u32],
     ) -> impl Iterator<Item = Option<&'a T>> + use<'a, 'r, T> {
         let mut at = 0;
         rows.iter().map(move |row| {
-            // At most as many steps for all rows together as the column has entries.
+            // All rows together take at most as many steps as the column has entries.
             while self.rows.get(at).is_some_and(|known| known < row) {
                 at += 1;
             }
@@ -48,7 +48,7 @@ impl<T> Column<T> {
         })
     }
 
-    /// Sets the value of a row; at once when it is the last one.
+    /// Sets the value of a row. O(1) for the last row.
     pub(crate) fn set(&mut self, row: u32, value: T) {
         match self.place(row) {
             Ok(at) => self.values[at] = value,
@@ -77,7 +77,7 @@ impl<T> Column<T> {
 }
 
 impl Column<MetricPoint> {
-    /// Sets the point of a row unless a later one stands there.
+    /// Sets the point of a row, unless the row has a later one.
     pub(crate) fn keep_latest(&mut self, row: u32, point: MetricPoint) {
         match self.place(row) {
             Ok(at) if point.latest_order(&self.values[at]).is_le() => {}
@@ -86,7 +86,7 @@ impl Column<MetricPoint> {
     }
 }
 
-/// A column of texts, each distinct text stored once.
+/// A column of strings that stores each distinct string once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TextColumn {
     codes: Column<u32>,
@@ -95,11 +95,11 @@ pub(crate) struct TextColumn {
 }
 
 impl TextColumn {
-    /// Sets the text of a row; at once, but now and then as long as there are rows.
+    /// Sets the text of a row. Amortized O(1) for the last row.
     pub(crate) fn set(&mut self, row: u32, text: &str) {
         let code = self.code_of(text);
         self.codes.set(row, code);
-        // Those that were overwritten stay until they are the greater part.
+        // Overwritten strings are kept until they outnumber the rows.
         if self.texts.len() > 2 * self.codes.values.len() {
             self.drop_unused();
         }
@@ -110,7 +110,7 @@ impl TextColumn {
             Some(code) => *code,
             None => {
                 let text: Arc<str> = Arc::from(text);
-                // Rows are counted by 32 bits too; so many texts would not fit into memory.
+                // Row numbers have 32 bits as well, so this cannot overflow.
                 let code = self.texts.len() as u32;
                 self.texts.push(Arc::clone(&text));
                 self.by_text.insert(text, code);
@@ -119,7 +119,7 @@ impl TextColumn {
         }
     }
 
-    /// Numbers anew those texts that a row has.
+    /// Drops strings that no row uses, and renumbers the others.
     fn drop_unused(&mut self) {
         let texts = std::mem::take(&mut self.texts);
         self.by_text = HashMap::default();
@@ -138,7 +138,7 @@ impl TextColumn {
         self.codes.get(row).map(|code| self.text(*code))
     }
 
-    /// The texts of these rows, which ascend.
+    /// Returns the texts of these ascending rows.
     pub(crate) fn of_rows<'a, 'r>(
         &'a self,
         rows: &'r [u32],
@@ -146,7 +146,7 @@ impl TextColumn {
         self.codes.of_rows(rows).map(|code| code.map(|code| self.text(*code)))
     }
 
-    /// Whether the texts of these rows, which ascend, pass. Each distinct text is tried once.
+    /// Tests the texts of these ascending rows. Each distinct string is tested once.
     pub(crate) fn matches<'a>(
         &'a self,
         test: &'a TextTest,
@@ -172,10 +172,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_found_in_full_columns_and_in_sparse_ones() {
+    fn values_are_found_in_dense_and_sparse_columns() {
         for rows in [vec![0, 1, 2, 3], vec![0, 1, 3, 7], vec![5], vec![2, 9, 10, 11, 30], vec![]] {
             let mut column = Column::default();
-            // In any order: those after the last are put at the end, the others between.
+            // Covers both appending after the last row and inserting between rows.
             for row in rows.iter().rev().chain(&rows) {
                 column.set(*row, row * 10);
             }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_value_is_gone_and_the_others_stay() {
+    fn removing_a_value_keeps_the_others() {
         let mut column = TextColumn::default();
         for (row, text) in [(0, "a"), (2, "b"), (5, "a")] {
             column.set(row, text);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_overwritten_go() {
+    fn overwritten_texts_are_dropped() {
         for rows in [1, 2, 100] {
             let mut column = TextColumn::default();
             (0..rows).for_each(|row| column.set(row, "first"));
@@ -217,12 +217,13 @@ mod tests {
                 let row = number % rows;
                 column.set(row, &format!("text {number}"));
                 let known = [column.texts.len(), column.by_text.len()];
-                assert!(known.iter().all(|it| *it <= 2 * rows as usize), "{rows}: {known:?}");
+                assert!(known.iter().all(|count| *count <= 2 * rows as usize), "{rows}: {known:?}");
                 assert_eq!(column.get(row), Some(&*format!("text {number}")));
             }
             let all: Vec<u32> = (0..rows).collect();
             let texts: Vec<&str> = column.of_rows(&all).flatten().collect();
-            let mut numbers: Vec<u32> = texts.iter().map(|it| it[5..].parse().unwrap()).collect();
+            let mut numbers: Vec<u32> =
+                texts.iter().map(|text| text[5..].parse().unwrap()).collect();
             numbers.sort_unstable();
             assert!(numbers.into_iter().eq(1000 - rows..1000), "{texts:?}");
         }

@@ -1,8 +1,8 @@
-//! Runs by column, in memory: what searches and data frames are answered from.
+//! Runs by column, in memory. Searches and tables are answered from here.
 //!
-//! A column holds one metric, param or tag of all runs. It is read from the index when it is
-//! first of use, and brought up to date before each answer by reading those runs again that
-//! records of the chain have named since. Points that are not sealed are put on top.
+//! A column holds one metric, param or tag of all runs. It is read from the index when it first
+//! becomes useful. Before each query, it is updated by reading the runs that recent records
+//! changed. Points that are not sealed yet are then added.
 
 pub(crate) mod version_cache;
 pub(crate) mod versions;
@@ -28,7 +28,7 @@ use self::changes::Changes;
 pub(crate) use self::column::{Column, TextColumn};
 pub(crate) use self::select::keys_of;
 
-/// Which values of runs are meant; name, status, times, inputs and outputs always are.
+/// Selects values of runs. The name, status, times, inputs and outputs are always included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Keys {
     pub(crate) metrics: KeySet,
@@ -36,7 +36,7 @@ pub(crate) struct Keys {
     pub(crate) tags: KeySet,
 }
 
-/// Some keys of a table, or all that there are.
+/// A set of keys, or all keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeySet {
     All,
@@ -58,7 +58,7 @@ impl KeySet {
         }
     }
 
-    /// Those that are in `self` and not in `other`.
+    /// Returns the keys in `self` that are not in `other`.
     fn without(&self, other: &KeySet) -> KeySet {
         match (self, other) {
             (_, KeySet::All) => KeySet::default(),
@@ -81,7 +81,7 @@ impl KeySet {
         }
     }
 
-    /// What to ask a table for, one question each: `None` is the question for all keys.
+    /// Returns the queries needed to read the keys, one per key. `None` means all keys.
     fn questions(&self) -> Vec<Option<&str>> {
         match self {
             KeySet::All => vec![None],
@@ -91,7 +91,7 @@ impl KeySet {
 }
 
 impl Keys {
-    /// Those that these columns of a table show.
+    /// Returns the keys shown by these columns of a table.
     pub(crate) fn shown_in(columns: &[RunColumn]) -> Self {
         let mut keys = Keys::default();
         for column in columns {
@@ -108,12 +108,12 @@ impl Keys {
         keys
     }
 
-    /// All values of runs.
+    /// Selects all values.
     pub(crate) fn all() -> Self {
         Keys { metrics: KeySet::All, params: KeySet::All, tags: KeySet::All }
     }
 
-    /// Those that are in `self` and not in `other`.
+    /// Returns the keys in `self` that are not in `other`.
     pub(crate) fn without(&self, other: &Keys) -> Keys {
         Keys {
             metrics: self.metrics.without(&other.metrics),
@@ -133,7 +133,7 @@ impl Keys {
     }
 }
 
-/// What filters without fields and the usual order look at, close together.
+/// The fields needed by the default filter and order, stored compactly.
 #[derive(Clone, Copy, Debug)]
 struct Head {
     id: RunId,
@@ -153,16 +153,16 @@ impl Head {
     }
 }
 
-/// Runs by column. A row is a run; rows stand in the order in which the runs were started.
+/// Runs by column. Each row is a run, and rows are in the order in which the runs started.
 #[derive(Debug, Default)]
 pub(crate) struct RunColumns {
-    /// The index's own number of each row, ascending.
+    /// The index's number of each row, ascending.
     numbers: Vec<i64>,
     heads: Vec<Head>,
-    /// The runs with inputs and outputs, and nothing of what is in the columns.
+    /// The runs with inputs and outputs, but without the values held in columns.
     runs: Vec<RunRecord>,
     rows: HashMap<RunId, u32, FixedState>,
-    /// Which columns there are; a key of them that no run has has no column.
+    /// The loaded columns. A key that no run has is included, but has no column.
     keys: Keys,
     metrics: BTreeMap<String, Column<MetricPoint>>,
     params: BTreeMap<String, TextColumn>,
@@ -170,7 +170,7 @@ pub(crate) struct RunColumns {
 }
 
 impl RunColumns {
-    /// Reads all runs or, when some are named, those of them that there are.
+    /// Reads all runs, or only those with the given ids.
     pub(crate) fn read(index: &Index, only: Option<&[RunId]>, keys: &Keys) -> Result<Self> {
         let mut columns = RunColumns::default();
         index.read_rows(only, |rows| {
@@ -181,12 +181,12 @@ impl RunColumns {
         Ok(columns)
     }
 
-    /// How many runs.
+    /// Returns the number of runs.
     pub(crate) fn len(&self) -> usize {
         self.runs.len()
     }
 
-    /// Which columns there are.
+    /// Returns the keys of the loaded columns.
     pub(crate) fn keys(&self) -> &Keys {
         &self.keys
     }
@@ -195,17 +195,17 @@ impl RunColumns {
         self.rows.get(&run).copied()
     }
 
-    /// The rows of these runs, those left out that are not there.
+    /// Returns the rows of these runs. Unknown runs are left out.
     pub(crate) fn rows_of(&self, runs: &[RunId]) -> Vec<u32> {
         runs.iter().filter_map(|run| self.row(*run)).collect()
     }
 
-    /// The run of a row, with inputs and outputs.
+    /// Returns the run of a row, with its inputs and outputs.
     pub(crate) fn run(&self, row: u32) -> &RunRecord {
         &self.runs[row as usize]
     }
 
-    /// Brings all columns up to date with the index.
+    /// Updates all columns from the index.
     fn follow(&mut self, index: &Index, changes: Changes) -> Result<()> {
         let Some(changed) = changes.runs(index, |experiment| self.runs_of(experiment))? else {
             *self = RunColumns::read(index, None, &self.keys)?;
@@ -215,7 +215,7 @@ impl RunColumns {
             return Ok(());
         }
         for tag in self.tags.values_mut() {
-            // Tags alone can be deleted.
+            // Only tags can be deleted.
             changed.iter().filter_map(|run| self.rows.get(run)).for_each(|row| tag.remove(*row));
         }
         let keys = self.keys.clone();
@@ -225,7 +225,7 @@ impl RunColumns {
         })
     }
 
-    /// Adds columns that are not there yet.
+    /// Loads columns that are missing.
     fn load(&mut self, index: &Index, keys: &Keys) -> Result<()> {
         let missing = keys.without(&self.keys);
         index.read_rows(None, |rows| self.read_values(rows, &missing))?;
@@ -233,7 +233,7 @@ impl RunColumns {
         Ok(())
     }
 
-    /// Puts points on top that are not sealed.
+    /// Adds points that are not sealed yet.
     pub(crate) fn add_live<'k>(
         &mut self,
         live: impl IntoIterator<Item = (RunId, &'k str, MetricPoint)>,
@@ -256,7 +256,7 @@ impl RunColumns {
         of.map(|head| head.id).collect()
     }
 
-    /// Takes runs in, new ones behind those that are there.
+    /// Reads runs. New ones are appended.
     fn read_runs(&mut self, rows: &RunRows<'_>) -> Result<()> {
         for (number, run) in rows.runs()? {
             match self.numbers.binary_search(&number) {
@@ -264,7 +264,8 @@ impl RunColumns {
                     self.heads[at] = Head::of(&run);
                     self.runs[at] = run;
                 }
-                // A number before the last was purged here; it never comes back.
+                // A missing number below the last one belonged to a purged run. Numbers are not
+                // reused.
                 Err(at) if at < self.numbers.len() => {}
                 Err(at) => {
                     self.rows.insert(run.info.id, at as u32);
@@ -304,7 +305,7 @@ impl RunColumns {
 }
 
 impl RunColumns {
-    /// The columns of metrics by key; so with the others.
+    /// Returns the columns of metrics by key.
     pub(crate) fn metrics(&self) -> &BTreeMap<String, Column<MetricPoint>> {
         &self.metrics
     }
@@ -318,7 +319,7 @@ impl RunColumns {
     }
 }
 
-/// Finds the row of the index's own number; at once when it is that of the last time or the next.
+/// Finds the row of an index number. O(1) if it is the same as the last one or the next.
 struct RowFinder<'a> {
     numbers: &'a [i64],
     last: usize,
@@ -335,7 +336,7 @@ impl RowFinder<'_> {
     }
 }
 
-/// Changes the column of a key, which is made when there is none yet.
+/// Changes the column of a key, and creates it if necessary.
 fn change_column<C: Default>(
     columns: &mut BTreeMap<String, C>,
     key: &str,

@@ -1,14 +1,14 @@
-//! Runs as records again, out of the columns.
+//! Assembles run records from columns.
 
 use crate::entity::RunRecord;
 
 use super::RunColumns;
 
 impl RunColumns {
-    /// The runs of these rows, with what there are columns of.
+    /// Returns the runs of these rows, with the values of the loaded columns.
     pub(crate) fn records(&self, rows: &[u32]) -> Vec<RunRecord> {
         let mut records: Vec<RunRecord> = rows.iter().map(|row| self.run(*row).clone()).collect();
-        // Keys come in order, so that each map grows at its end.
+        // Keys are sorted, so each map grows at its end.
         for (key, column) in &self.metrics {
             for (record, row) in records.iter_mut().zip(rows) {
                 if let Some(point) = column.get(*row) {

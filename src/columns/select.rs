@@ -1,4 +1,4 @@
-//! The search language over columns: a condition at a time, each on the rows that are left.
+//! Evaluates the search language over columns, one condition after the other.
 
 use std::cmp::Ordering;
 
@@ -9,12 +9,11 @@ use crate::search::{Condition, Direction, Field, RunNumber, RunText, TextTest};
 
 use super::{Head, Keys, RunColumns, TextColumn};
 
-/// The columns that a selection is answered from.
+/// Returns the keys of the columns needed to answer a selection.
 pub(crate) fn keys_of(selection: &RunSelection<'_>) -> Keys {
     let mut keys = Keys::default();
-    let by_name =
-        |it: &Condition<RunNumber, RunText>| matches!(it, Condition::Text(RunText::RunName, _));
-    if selection.filter.conditions.iter().any(by_name) {
+    let mut conditions = selection.filter.conditions.iter();
+    if conditions.any(|condition| matches!(condition, Condition::Text(RunText::RunName, _))) {
         keys.tags.insert(RUN_NAME_TAG);
     }
     let conditions = selection.filter.conditions.iter().map(|condition| match condition {
@@ -36,19 +35,19 @@ pub(crate) fn keys_of(selection: &RunSelection<'_>) -> Keys {
     keys
 }
 
-/// What rows are sorted by: one value for each.
+/// The values by which rows are sorted, one per row.
 enum SortValues<'a> {
     Numbers(Vec<Option<f64>>),
     Texts(Vec<Option<&'a str>>),
     Ids(Vec<RunId>),
-    /// Experiments as texts, and the runs in them: as addresses of artifacts are sorted.
+    /// The experiment id as text, and the run id. Artifact URIs sort like this pair.
     Places(Vec<(String, RunId)>),
 }
 
 impl RunColumns {
-    /// The rows of a selection in its order. All its columns must have been loaded.
+    /// Returns the rows of a selection in its order. All columns it needs must be loaded.
     ///
-    /// Some nanoseconds for each row and condition.
+    /// Takes a few nanoseconds per row and condition.
     pub(crate) fn select(&self, selection: &RunSelection<'_>) -> Vec<u32> {
         let mut rows = self.rows_in(selection);
         for condition in &selection.filter.conditions {
@@ -60,10 +59,11 @@ impl RunColumns {
 
     fn rows_in(&self, selection: &RunSelection<'_>) -> Vec<u32> {
         let is_in = |head: &Head| {
-            let is_wanted = |it: Lifecycle| head.is_active == (it == Lifecycle::Active);
+            let is_wanted =
+                |lifecycle: Lifecycle| head.is_active == (lifecycle == Lifecycle::Active);
             selection.lifecycle.is_none_or(is_wanted)
                 && (selection.experiments)
-                    .is_none_or(|it| it.binary_search(&head.experiment).is_ok())
+                    .is_none_or(|ids| ids.binary_search(&head.experiment).is_ok())
         };
         let heads = (0..).zip(&self.heads);
         heads.filter(|(_, head)| is_in(head)).map(|(row, _)| row).collect()
@@ -79,7 +79,7 @@ impl RunColumns {
             Condition::Number(RunNumber::Metric(key), test) => match self.metrics.get(key) {
                 Some(column) => {
                     let values = column.of_rows(rows);
-                    let verdicts = values.map(|it| test.matches(it.map(|point| point.value)));
+                    let verdicts = values.map(|point| test.matches(point.map(|point| point.value)));
                     keep(rows, &verdicts.collect::<Vec<bool>>());
                 }
                 None => rows.clear(),
@@ -93,7 +93,7 @@ impl RunColumns {
             Condition::Text(RunText::Tag(key), test) => {
                 keep_matching(self.tags.get(key), test, rows);
             }
-            // A name that is searched for is the tag; a run can lose it and keep its name.
+            // Filters on the run name test the tag. A run can lose the tag and keep its name.
             Condition::Text(RunText::RunName, test) => {
                 keep_matching(self.tags.get(RUN_NAME_TAG), test, rows);
             }
@@ -103,7 +103,7 @@ impl RunColumns {
         }
     }
 
-    /// A time in MLflow's milliseconds.
+    /// Returns a time in MLflow's unit, milliseconds.
     fn time(&self, row: u32, field: &RunNumber) -> Option<f64> {
         let time = match field {
             RunNumber::EndTime => self.run(row).info.ended?,
@@ -112,20 +112,22 @@ impl RunColumns {
         Some(time.as_millis() as f64)
     }
 
-    /// Whether a text passes that is no column of its own.
+    /// Tests a text that is not stored as a column.
     fn text_passes(&self, row: u32, field: &RunText, artifact_root: &str, test: &TextTest) -> bool {
         let run = self.run(row);
         match field {
-            RunText::DatasetName => any_dataset(run, test, |it| Some(&it.dataset.name)),
-            RunText::DatasetDigest => any_dataset(run, test, |it| Some(&it.dataset.digest)),
-            RunText::DatasetContext => any_dataset(run, test, |it| it.tags.get(DATA_CONTEXT_TAG)),
+            RunText::DatasetName => any_dataset(run, test, |input| Some(&input.dataset.name)),
+            RunText::DatasetDigest => any_dataset(run, test, |input| Some(&input.dataset.digest)),
+            RunText::DatasetContext => {
+                any_dataset(run, test, |input| input.tags.get(DATA_CONTEXT_TAG))
+            }
             RunText::RunId => test.matches_text(&run.info.id.to_string()),
             RunText::ArtifactUri => test.matches_text(&run.info.artifact_uri(artifact_root)),
             _ => test.matches(attribute(run, field)),
         }
     }
 
-    /// Puts rows into the order, and leaves those that are wanted of them.
+    /// Sorts the rows, and cuts them to the offset and limit of the selection.
     fn sort(&self, selection: &RunSelection<'_>, rows: &mut Vec<u32>) {
         let keys = &selection.order.keys;
         let values: Vec<(SortValues<'_>, Direction)> =
@@ -133,30 +135,33 @@ impl RunColumns {
         let compare = |left: &u32, right: &u32| {
             let (left, right) = (*left as usize, *right as usize);
             let verdict = values.iter().map(|(values, direction)| match values {
-                SortValues::Numbers(it) => direction.compare_numbers(it[left], it[right]),
-                SortValues::Texts(it) => direction.compare_texts(it[left], it[right]),
-                SortValues::Ids(it) => direction.apply(it[left].cmp(&it[right])),
-                SortValues::Places(it) => direction.apply(it[left].cmp(&it[right])),
+                SortValues::Numbers(numbers) => {
+                    direction.compare_numbers(numbers[left], numbers[right])
+                }
+                SortValues::Texts(texts) => direction.compare_texts(texts[left], texts[right]),
+                SortValues::Ids(ids) => direction.apply(ids[left].cmp(&ids[right])),
+                SortValues::Places(places) => direction.apply(places[left].cmp(&places[right])),
             });
-            verdict.into_iter().find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
+            verdict.into_iter().find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
         };
         let mut places: Vec<u32> = (0..rows.len() as u32).collect();
         let bound = |count: u64| usize::try_from(count).unwrap_or(usize::MAX).min(rows.len());
         let until = bound(selection.offset.saturating_add(selection.limit));
         if until < places.len() {
-            // What is not wanted need not be in order.
+            // Rows beyond the limit need not be sorted.
             places.select_nth_unstable_by(until, compare);
             places.truncate(until);
         }
         places.sort_unstable_by(compare);
-        *rows = places[bound(selection.offset)..].iter().map(|it| rows[*it as usize]).collect();
+        *rows =
+            places[bound(selection.offset)..].iter().map(|place| rows[*place as usize]).collect();
     }
 
     fn sort_values(&self, field: &Field<RunNumber, RunText>, rows: &[u32]) -> SortValues<'_> {
         match field {
             Field::Number(RunNumber::Metric(key)) => {
                 let values = self.metrics.get(key).map(|column| {
-                    column.of_rows(rows).map(|it| it.map(|point| point.value)).collect()
+                    column.of_rows(rows).map(|point| point.map(|point| point.value)).collect()
                 });
                 SortValues::Numbers(values.unwrap_or_else(|| vec![None; rows.len()]))
             }
@@ -166,7 +171,7 @@ impl RunColumns {
             Field::Text(RunText::RunId) => {
                 SortValues::Ids(rows.iter().map(|row| self.heads[*row as usize].id).collect())
             }
-            // The rest of an address is the same for all runs.
+            // The rest of the URI is the same for all runs.
             Field::Text(RunText::ArtifactUri) => {
                 let heads = rows.iter().map(|row| &self.heads[*row as usize]);
                 let places = heads.map(|head| (format!("{}/", head.experiment), head.id));
@@ -188,7 +193,7 @@ fn texts_of<'a>(column: Option<&'a TextColumn>, rows: &[u32]) -> SortValues<'a> 
     })
 }
 
-/// A text that a run has by itself, as it is sorted by; none for what is not such a text.
+/// Returns an attribute of a run by which rows can be sorted.
 fn attribute<'r>(run: &'r RunRecord, field: &RunText) -> Option<&'r str> {
     match field {
         RunText::RunName => Some(&run.info.name),
@@ -206,7 +211,7 @@ fn any_dataset<'r>(
     run.datasets.iter().filter_map(text).any(|text| test.matches_text(text))
 }
 
-/// Keeps the rows whose text passes; without a column none has one.
+/// Keeps the rows whose text matches. Without a column, every text is missing.
 fn keep_matching(column: Option<&TextColumn>, test: &TextTest, rows: &mut Vec<u32>) {
     match column {
         Some(column) => {
@@ -218,7 +223,7 @@ fn keep_matching(column: Option<&TextColumn>, test: &TextTest, rows: &mut Vec<u3
     }
 }
 
-/// Keeps the rows with a verdict that says so.
+/// Keeps the rows with a positive verdict.
 fn keep(rows: &mut Vec<u32>, verdicts: &[bool]) {
     let mut verdicts = verdicts.iter();
     rows.retain(|_| verdicts.next().copied().unwrap_or(false));

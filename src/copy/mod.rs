@@ -8,11 +8,14 @@
 //! each writer's points up to some point: the first ones, whole.
 
 pub(crate) mod artifact_tree;
+pub(crate) mod backup;
 pub(crate) mod chunks;
 pub(crate) mod datasets;
 pub(crate) mod known_models;
 pub(crate) mod pinned;
+pub(crate) mod salvage;
 pub(crate) mod survey;
+pub(crate) mod vacuum;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use crate::database::Database;
 use crate::engine::Engine;
-use crate::engine::shared::{absolute, shared_engine};
 use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::IndexPlace;
 use crate::log::{LogOptions, new_file, new_header};
-use crate::storage::{Access, FileStorage, Storage, WritePath, open_file};
+use crate::storage::{
+    Access, FileStorage, Storage, WritePath, absolute, open_error, open_file, shared,
+};
 use crate::sys::system::random_bits;
 
 /// How often the file is opened anew that was replaced by another while it was being opened.
@@ -165,7 +166,7 @@ impl DatabaseBuilder {
         let storage = open_file(path, access, self.write_path)
             .map_err(|error| open_error("opening the file", path, error))?;
         let place = storage.place().map_err(|error| open_error("opening the file", path, error))?;
-        let engine = shared_engine((place.device, place.inode, self.log.read_only), || {
+        let engine = shared((place.device, place.inode, self.log.read_only), || {
             self.engine(path, Arc::clone(&storage))
         })?;
         // A vacuum may have put another file in this place before the liveness byte was taken.
@@ -224,26 +225,36 @@ fn renamed(before: &Path, now: &Path) -> Error {
     Error::new(ErrorKind::InvalidState, message).with_path(now)
 }
 
-pub(crate) fn open_error(doing: &str, path: &Path, source: io::Error) -> Error {
-    let error = match source.kind() {
-        io::ErrorKind::NotFound => {
-            Error::new(ErrorKind::NotFound, "there is no such file").with_source(source)
-        }
-        io::ErrorKind::IsADirectory => {
-            Error::new(ErrorKind::NotTracklite, "this is a folder, not a file").with_source(source)
-        }
-        io::ErrorKind::PermissionDenied => {
-            Error::new(ErrorKind::Io, format!("{doing}: permission denied")).with_source(source)
-        }
-        io::ErrorKind::ReadOnlyFilesystem => {
-            let message = "the file lies on a read-only file system: open it for reading";
-            Error::new(ErrorKind::ReadOnly, message).with_source(source)
-        }
-        // A path that names nothing, or something that is no file: a device, a socket.
-        io::ErrorKind::InvalidInput => {
-            Error::new(ErrorKind::InvalidInput, doing).with_source(source)
-        }
-        _ => Error::io(doing, source),
-    };
-    error.with_path(path)
+impl Database {
+    /// Opens the file, creating it when there is none.
+    ///
+    /// Any number of processes may do so at once: one creates it, all open it. A folder that does
+    /// not exist is [`ErrorKind::NotFound`]; else the errors are those of [`Database::open`].
+    /// Creating costs two syncs; opening is as in [`Database::open`].
+    pub fn create(path: impl AsRef<Path>) -> Result<Database> {
+        Database::builder().create(true).open(path)
+    }
+
+    /// Opens the file, which must exist.
+    ///
+    /// No file is [`ErrorKind::NotFound`], other bytes [`ErrorKind::NotTracklite`], a newer format
+    /// [`ErrorKind::UnsupportedFormat`], a damaged file [`ErrorKind::Damaged`]. One that a newer
+    /// build has written so that this one may only read is [`ErrorKind::ReadOnly`]. Costs
+    /// the reading of the metadata since its newest checkpoint, and of a word for each piece of it
+    /// before: not of the points.
+    pub fn open(path: impl AsRef<Path>) -> Result<Database> {
+        Database::builder().open(path)
+    }
+
+    /// Opens the file for reading: nothing is written to it and no lock is taken, so that it may
+    /// lie on read-only media. Every write fails with [`ErrorKind::ReadOnly`]. Only a backup takes
+    /// a lock, where it may.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Database> {
+        Database::builder().read_only(true).open(path)
+    }
+
+    /// Opens the file with options of the caller's.
+    pub fn builder() -> DatabaseBuilder {
+        DatabaseBuilder::new()
+    }
 }

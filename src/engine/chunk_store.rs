@@ -212,7 +212,7 @@ impl<'a> ChunkStore<'a> {
         self.engine.log.sync_chunks()?;
         let record = ChunksStored { chunks: self.unnamed.chunks.clone() };
         self.unnamed.is_doubtful.set(true);
-        self.engine.log.append(|_, _| Ok((vec![record.clone().into()], ())))?;
+        self.engine.append(|_, _| Ok((vec![record.clone().into()], ())))?;
         self.unnamed.is_doubtful.set(false);
         self.unnamed.chunks.clear();
         Ok(())

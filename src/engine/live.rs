@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
-use crate::engine::Engine;
 use crate::entity::MetricPoint;
 use crate::entity::id::{RunId, Timestamp};
 use crate::error::Result;
@@ -14,10 +13,29 @@ use crate::format::header::u64_at;
 use crate::format::record::{Incarnation, SeriesId};
 use crate::format::scan::{Entry, PointSlot};
 use crate::index::UnsealedExtent;
-use crate::log::ExtentState;
+use crate::log::{ExtentState, Log};
 
 /// The latest point of every metric, by run and key.
 pub(crate) type LatestByRun = HashMap<RunId, BTreeMap<String, MetricPoint>>;
+
+/// Where live points and the names of their series are read from.
+pub(crate) trait LiveSource {
+    /// The log that holds the extents.
+    fn log(&self) -> &Log;
+
+    /// Returns the unsealed extents in file order, and how many records have purged runs so far.
+    fn unsealed_extents(&self) -> Result<(Vec<(Incarnation, UnsealedExtent)>, u64)>;
+
+    /// Returns the run and key of each of these series of a writer; `None` for an undefined one.
+    fn series(
+        &self,
+        owner: Incarnation,
+        series: &[SeriesId],
+    ) -> Result<Vec<Option<(RunId, String)>>>;
+
+    /// Returns the series of a writer's row schema; `None` if no record defines it.
+    fn row_schema(&self, owner: Incarnation, schema: SeriesId) -> Result<Option<Vec<SeriesId>>>;
+}
 
 /// What is known of the extents that are not sealed.
 #[derive(Debug, Default)]
@@ -58,8 +76,8 @@ impl LivePoints {
     ///
     /// Points of an extent that is sealed meanwhile may be missing: whoever asks the index
     /// afterwards finds them there. On a busy file something is always being sealed.
-    pub(crate) fn catch_up(&mut self, engine: &Engine) -> Result<()> {
-        let (unsealed, purges) = engine.unsealed_extents()?;
+    pub(crate) fn catch_up(&mut self, source: &impl LiveSource) -> Result<()> {
+        let (unsealed, purges) = source.unsealed_extents()?;
         let LivePoints { extents, names, .. } = self;
         extents.retain(|unit, _| unsealed.iter().any(|(_, extent)| extent.unit == *unit));
         // Names of writers that are gone are forgotten some time.
@@ -73,8 +91,8 @@ impl LivePoints {
                 next: 0,
                 series: HashMap::default(),
             });
-            known.catch_up(engine, &extent, names)?;
-            names.learn(engine, owner, known.series.keys())?;
+            known.catch_up(source, &extent, names)?;
+            names.learn(source, owner, known.series.keys())?;
         }
         Ok(())
     }
@@ -109,11 +127,11 @@ impl LivePoints {
 impl LiveExtent {
     fn catch_up(
         &mut self,
-        engine: &Engine,
+        source: &impl LiveSource,
         extent: &UnsealedExtent,
         names: &mut Names,
     ) -> Result<()> {
-        let read = self.read_on(engine, extent, names);
+        let read = self.read_on(source, extent, names);
         if read.is_err() {
             // Some of it may have been taken in: the next look begins at the beginning.
             self.next = 0;
@@ -124,20 +142,20 @@ impl LiveExtent {
 
     fn read_on(
         &mut self,
-        engine: &Engine,
+        source: &impl LiveSource,
         extent: &UnsealedExtent,
         names: &mut Names,
     ) -> Result<()> {
         let LiveExtent { owner, next, series } = self;
         let state = ExtentState { unit: extent.unit, units: extent.units, sealed: false };
         let mut failed = Ok(());
-        let report = engine.log.scan_extent(*owner, &state, *next, |_, entry| match entry {
+        let report = source.log().scan_extent(*owner, &state, *next, |_, entry| match entry {
             Entry::Points(points) => {
                 for PointSlot { series: id, step, time, value } in points.iter() {
                     add(series, id, step, time, value);
                 }
             }
-            Entry::Row { schema, step, time, values } => match names.row(engine, *owner, schema) {
+            Entry::Row { schema, step, time, values } => match names.row(source, *owner, schema) {
                 Ok(ids) => {
                     for (id, bytes) in ids.iter().zip(values.chunks_exact(8)) {
                         add(series, *id, step, time, f64::from_bits(u64_at(bytes, 0)));
@@ -169,7 +187,7 @@ fn add(
 impl Names {
     fn learn<'s>(
         &mut self,
-        engine: &Engine,
+        source: &impl LiveSource,
         owner: Incarnation,
         series: impl Iterator<Item = &'s SeriesId>,
     ) -> Result<()> {
@@ -178,7 +196,7 @@ impl Names {
         if unknown.is_empty() {
             return Ok(());
         }
-        let found = engine.with_index(|index, _| index.series(owner, &unknown))?;
+        let found = source.series(owner, &unknown)?;
         for (series, name) in unknown.into_iter().zip(found) {
             self.series.insert((owner, series), name.map(|(run, key)| (run, Arc::from(key))));
         }
@@ -188,14 +206,14 @@ impl Names {
     /// The series of a row schema; none when no record defines it, as after a power cut.
     fn row(
         &mut self,
-        engine: &Engine,
+        source: &impl LiveSource,
         owner: Incarnation,
         schema: SeriesId,
     ) -> Result<Arc<[SeriesId]>> {
         if let Some(known) = self.rows.get(&(owner, schema)) {
             return Ok(Arc::clone(known));
         }
-        let found = engine.with_index(|index, _| index.row_schema(owner, schema))?;
+        let found = source.row_schema(owner, schema)?;
         let series: Arc<[SeriesId]> = found.unwrap_or_default().into();
         self.rows.insert((owner, schema), Arc::clone(&series));
         Ok(series)

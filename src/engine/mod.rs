@@ -2,10 +2,11 @@
 
 pub(crate) mod chunk_store;
 pub(crate) mod free_chunks;
+pub(crate) mod gc;
+pub(crate) mod guards;
 pub(crate) mod live;
 pub(crate) mod pipeline;
 pub(crate) mod points;
-pub(crate) mod shared;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -13,13 +14,14 @@ use std::sync::Arc;
 
 use crate::columns::ColumnCache;
 use crate::columns::version_cache::VersionCache;
-use crate::engine::live::LivePoints;
+use crate::engine::live::{LivePoints, LiveSource};
+use crate::entity::id::RunId;
 use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
-use crate::format::record::{Incarnation, Record};
+use crate::format::record::{Incarnation, Record, SeriesId};
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
-use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions, State};
+use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions, State, Take};
 use crate::mutant::{self, Mutant};
 use crate::storage::Storage;
 use crate::sys::mutex::Mutex;
@@ -91,6 +93,31 @@ impl Engine {
         error.with_path(&self.path)
     }
 
+    /// Returns `result`; its error names the file.
+    #[inline]
+    pub(crate) fn located<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| self.locate(error))
+    }
+
+    /// Appends the records that `build` makes of the log's state, as one frame; see [`Log::append`].
+    pub(crate) fn append<T>(
+        &self,
+        build: impl FnMut(&State, &mut Take) -> Result<(Vec<Record>, T)>,
+    ) -> Result<T> {
+        self.located(self.log.append(build))
+    }
+
+    /// Looks at the log's state as it is now; see [`Log::with_state`].
+    pub(crate) fn state<T>(&self, look: impl FnOnce(&mut State, &Cursor) -> T) -> Result<T> {
+        self.located(self.log.with_state(look))
+    }
+
+    /// Draws random bits for a new id.
+    pub(crate) fn random_bits(&self) -> Result<u128> {
+        let random = self.log.storage().random();
+        random.map_err(|source| self.locate(Error::io("drawing random bits", source)))
+    }
+
     /// Asks the index, after it has taken in all that was appended before this call.
     ///
     /// `query` also gets the place of the chain for which its answer holds. An index that fails
@@ -116,12 +143,6 @@ impl Engine {
         mut query: impl FnMut(&Index, &mut VersionCache) -> Result<T>,
     ) -> Result<T> {
         self.with_indexed(|indexed| query(&indexed.index, &mut indexed.versions))
-    }
-
-    /// The extents that are not sealed, in the order of the file, and how many records have purged
-    /// runs so far.
-    pub(crate) fn unsealed_extents(&self) -> Result<(Vec<(Incarnation, UnsealedExtent)>, u64)> {
-        self.with_indexed(|indexed| Ok((indexed.index.unsealed_extents()?, indexed.purges)))
     }
 
     /// Looks at the live points, after it has read those that were logged before this call.
@@ -169,7 +190,7 @@ impl Engine {
                 self.with_index(|index, cursor| Ok((ask(index)?, cursor.next)))?;
             let is_checked = !mutant::is_active(Mutant::UndecidedAppend);
             let is_stale = |state: &State| is_checked && state.has_since(kinds, position);
-            let appended = append(answer, &is_stale).map_err(|error| self.locate(error))?;
+            let appended = self.located(append(answer, &is_stale))?;
             if let Some(value) = appended {
                 return Ok(value);
             }
@@ -183,7 +204,7 @@ impl Engine {
         self.check_place()?;
         let mut slot = self.index.lock();
         let first = self.ask(&mut slot, &mut query);
-        match first {
+        let answer = match first {
             Err(error) if error.kind() == ErrorKind::Index => {
                 if let Some(indexed) = slot.as_mut() {
                     indexed.index.reset()?;
@@ -194,8 +215,8 @@ impl Engine {
                 self.ask(&mut slot, &mut query)
             }
             other => other,
-        }
-        .map_err(|error| self.locate(error))
+        };
+        self.located(answer)
     }
 
     /// A reader keeps no vacuum from putting another file in the place of the one that it has
@@ -274,13 +295,13 @@ impl Engine {
         self.log.check_fork()?;
         drop(self.background.lock().take());
         *self.index.lock() = None;
-        self.log.close().map_err(|error| self.locate(error))?;
+        self.located(self.log.close())?;
         let storage = self.log.storage();
         if let (Some(_), Ok(length), Ok(allocated)) =
             (self.log.writer(), storage.len(), storage.allocated_bytes())
         {
             self.log.leave();
-            crate::database::upkeep::vacuum_if_mostly_holes(&self.path, length, allocated);
+            crate::copy::vacuum::vacuum_if_mostly_holes(&self.path, length, allocated);
         }
         Ok(())
     }
@@ -325,6 +346,28 @@ fn feed(indexed: &mut Indexed) -> Result<()> {
         )),
         // A power cut's remains are the end, until a writer goes on behind them.
         ChainEnd::Clean | ChainEnd::Remains(_) | ChainEnd::LostSuccessor(_) => Ok(()),
+    }
+}
+
+impl LiveSource for Engine {
+    fn log(&self) -> &Log {
+        &self.log
+    }
+
+    fn unsealed_extents(&self) -> Result<(Vec<(Incarnation, UnsealedExtent)>, u64)> {
+        self.with_indexed(|indexed| Ok((indexed.index.unsealed_extents()?, indexed.purges)))
+    }
+
+    fn series(
+        &self,
+        owner: Incarnation,
+        series: &[SeriesId],
+    ) -> Result<Vec<Option<(RunId, String)>>> {
+        self.with_index(|index, _| index.series(owner, series))
+    }
+
+    fn row_schema(&self, owner: Incarnation, schema: SeriesId) -> Result<Option<Vec<SeriesId>>> {
+        self.with_index(|index, _| index.row_schema(owner, schema))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What holds artifacts, and what is told of them.
+//! Artifacts: their owners, content hashes and listings.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,37 +8,37 @@ use serde::{Deserialize, Serialize};
 use crate::entity::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a tree of artifacts belongs to.
+/// The owner of a tree of artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ArtifactOwner {
     /// A run.
     Run(RunId),
     /// A logged model.
     LoggedModel(LoggedModelId),
-    /// A version of a registered model; its files never change.
+    /// A version of a registered model. Its files are immutable.
     ModelVersion {
         /// The registered model.
         model: RegisteredModelId,
-        /// The number of the version, from 1.
+        /// The version number, from 1.
         version: u64,
     },
 }
 
-/// The BLAKE3 hash of some bytes: 256 bits, written as 64 lower-case hex digits.
+/// A BLAKE3 hash: 256 bits, displayed as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ContentHash([u8; 32]);
 
 impl ContentHash {
-    /// How many bytes a hash has.
+    /// The length of a hash in bytes.
     pub const BYTES: usize = 32;
 
-    /// The hash whose bytes are exactly these.
+    /// Creates a hash from its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         ContentHash(bytes)
     }
 
-    /// The hash that is written as these 64 hexadecimal digits.
+    /// Parses 64 hexadecimal digits.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits = text.as_bytes();
@@ -52,7 +52,7 @@ impl ContentHash {
         Some(ContentHash(bytes))
     }
 
-    /// The bytes.
+    /// Returns the bytes of the hash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -68,11 +68,15 @@ impl fmt::Display for ContentHash {
 impl FromStr for ContentHash {
     type Err = Error;
 
-    /// Reads 64 hex digits; any other text is [`ErrorKind::InvalidInput`].
+    /// Parses 64 hexadecimal digits.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the text is not 64 hexadecimal digits.
     fn from_str(text: &str) -> Result<Self> {
         let digit = |byte: u8| char::from(byte).to_digit(16);
         let bytes = text.as_bytes().as_chunks::<2>().0.iter().map(|[high, low]| {
-            // Two hexadecimal digits are a byte.
+            // Two digits per byte.
             digit(*high).zip(digit(*low)).map(|(high, low)| (high * 16 + low) as u8)
         });
         let bytes: Option<Vec<u8>> = bytes.collect();
@@ -80,7 +84,7 @@ impl FromStr for ContentHash {
             Some(Ok(bytes)) if text.len() == 64 => Ok(ContentHash(bytes)),
             _ => Err(Error::new(
                 ErrorKind::InvalidInput,
-                format!("{text:?} is not a hash: 64 hexadecimal digits are due"),
+                format!("invalid hash {text:?}: expected 64 hexadecimal digits"),
             )),
         }
     }
@@ -92,23 +96,23 @@ impl fmt::Debug for ContentHash {
     }
 }
 
-/// A file or a folder among artifacts, as a listing tells it.
+/// A file or folder in a listing of artifacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArtifactInfo {
-    /// The path below the owner, with `/` between its parts.
+    /// The path relative to the owner, with `/` between its parts.
     pub path: String,
-    /// Whether it is a folder; a folder is there as long as there is a file in it.
+    /// Whether this is a folder. A folder exists as long as it contains a file.
     pub is_folder: bool,
-    /// The size in bytes; `None` for folders, and for references that do not say.
+    /// The size in bytes. `None` for folders and for references without a size.
     pub size: Option<u64>,
-    /// What kind of file it is, by its ending, as a MIME type.
+    /// The MIME type, derived from the file extension.
     pub media_type: Option<String>,
-    /// The BLAKE3 hash of a file's bytes in hex digits, or what a reference says.
+    /// The BLAKE3 hash of a file in hexadecimal digits, or the digest given with a reference.
     pub digest: Option<String>,
-    /// Where the file is, when it is a reference to one outside of the database.
+    /// For a reference, the location of the file outside the database.
     pub uri: Option<String>,
-    /// When it was written; of a folder, when the newest file in it was.
+    /// The time of writing. For a folder, that of its newest file.
     pub written: Timestamp,
 }
 
@@ -117,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_is_read_as_it_is_written() {
+    fn a_hash_survives_printing_and_parsing() {
         let hash = ContentHash(std::array::from_fn(|at| (at * 9) as u8));
         assert_eq!(hash.to_string().parse::<ContentHash>().unwrap(), hash);
         let text = hash.to_string();

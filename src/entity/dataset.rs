@@ -1,31 +1,33 @@
-//! What a run was given and what came of it: datasets and logged models.
+//! The inputs and outputs of runs: datasets and logged models.
 
 use std::collections::BTreeMap;
 
 use super::tag::DATA_CONTEXT_TAG;
 use crate::entity::id::ExperimentId;
 
-/// A dataset as a run used it. In its experiment it is identified by name and digest; what else
-/// it says holds as it was logged first.
+/// A dataset as used by a run.
+///
+/// Name and digest identify it within its experiment. The other fields keep their first logged
+/// values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dataset {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// A digest of its contents, by whatever rule.
+    /// A digest of its contents, by any algorithm.
     pub digest: String,
-    /// What kind of source it has, such as `local` or `s3`.
+    /// The kind of source, such as `local` or `s3`.
     pub source_type: String,
-    /// Where it comes from, most often as JSON.
+    /// The location of the data, usually as JSON.
     pub source: String,
-    /// What its columns are, most often as JSON.
+    /// The columns and their types, usually as JSON.
     pub schema: Option<String>,
-    /// What it amounts to (rows, means ...), most often as JSON.
+    /// Summary statistics such as row counts and means, usually as JSON.
     pub profile: Option<String>,
 }
 
 impl Dataset {
-    /// A dataset without schema and profile.
+    /// Creates a dataset without a schema or profile.
     #[must_use]
     pub fn new(
         name: impl Into<String>,
@@ -43,14 +45,14 @@ impl Dataset {
         }
     }
 
-    /// The same with a schema.
+    /// Sets the schema.
     #[must_use]
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = Some(schema.into());
         self
     }
 
-    /// The same with a profile.
+    /// Sets the profile.
     #[must_use]
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.profile = Some(profile.into());
@@ -58,39 +60,38 @@ impl Dataset {
     }
 }
 
-/// A dataset that a run was given, and tags that say what for.
+/// A dataset used as an input of a run, with tags that describe the use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DatasetInput {
     /// The dataset.
     pub dataset: Dataset,
-    /// Tags of this use of it by key.
+    /// The tags of this use by key.
     pub tags: BTreeMap<String, String>,
 }
 
 impl DatasetInput {
-    /// An input without tags.
+    /// Creates an input without tags.
     #[must_use]
     pub fn new(dataset: Dataset) -> Self {
         DatasetInput { dataset, tags: BTreeMap::new() }
     }
 
-    /// The same with a tag.
+    /// Sets a tag.
     #[must_use]
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.insert(key.into(), value.into());
         self
     }
 
-    /// The same with what it is used for, such as `train` or `eval`: the tag
-    /// `mlflow.data.context`.
+    /// Sets the purpose, such as `train` or `eval`. This is the tag `mlflow.data.context`.
     #[must_use]
     pub fn context(self, context: impl Into<String>) -> Self {
         self.tag(DATA_CONTEXT_TAG, context)
     }
 }
 
-/// What a run was given.
+/// The inputs of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunInputs {
@@ -100,7 +101,7 @@ pub struct RunInputs {
     pub models: Vec<String>,
 }
 
-/// A model that a run logged, and when.
+/// A model logged by a run at a training step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelOutput {
@@ -111,23 +112,23 @@ pub struct ModelOutput {
 }
 
 impl ModelOutput {
-    /// The model logged at this step.
+    /// Creates an output: `model`, logged at `step`.
     #[must_use]
     pub fn new(model: impl Into<String>, step: i64) -> Self {
         ModelOutput { model: model.into(), step }
     }
 }
 
-/// A dataset of an experiment and one use that runs made of it.
+/// A dataset of an experiment, with one purpose for which runs used it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct DatasetSummary {
     /// The experiment.
     pub experiment: ExperimentId,
-    /// The dataset's name.
+    /// The name of the dataset.
     pub name: String,
-    /// Its digest.
+    /// The digest of the dataset.
     pub digest: String,
-    /// What it was used for, such as `train`.
+    /// The purpose, such as `train`.
     pub context: Option<String>,
 }

@@ -1,36 +1,36 @@
-//! Experiments: named by a path, they hold runs.
+//! Experiments: collections of runs, identified by a path.
 
 use std::collections::BTreeMap;
 
 use super::Lifecycle;
 use crate::entity::id::{ExperimentId, Timestamp};
 
-/// An experiment as it was read from the file.
+/// An experiment as stored in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExperimentInfo {
-    /// The number that stays when the experiment is renamed.
+    /// The id, which does not change when the experiment is renamed.
     pub id: ExperimentId,
-    /// Its unique path, such as `/Shared/team/churn`; the default one is named `Default`.
+    /// The unique path, such as `/Shared/team/churn`. The default experiment is named `Default`.
     pub path: String,
     /// Whether it is deleted.
     pub lifecycle: Lifecycle,
-    /// When it was created.
+    /// The creation time.
     pub created: Timestamp,
-    /// When its path or lifecycle changed last; tags do not count (MLflow's rule).
+    /// The time at which the path or lifecycle last changed. Tags do not count (MLflow's rule).
     pub updated: Timestamp,
-    /// Its tags by key.
+    /// The tags by key.
     pub tags: BTreeMap<String, String>,
 }
 
-/// What is directly in a folder of experiments.
+/// The direct contents of a folder of experiments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExperimentFolder {
-    /// The folder itself, such as `/Shared/team`; `/` holds all.
+    /// The path of the folder, such as `/Shared/team`. The root is `/`.
     pub path: String,
-    /// The folders in it that hold experiments at any depth, by path.
+    /// The paths of its subfolders that contain experiments at any depth, sorted.
     pub folders: Vec<String>,
-    /// The experiments in it, deleted ones too, by path.
+    /// The experiments directly in it, including deleted ones, sorted by path.
     pub experiments: Vec<ExperimentInfo>,
 }

@@ -1,4 +1,4 @@
-//! Identifiers and instants: one type for each kind of number that users and layers pass about.
+//! Identifiers and timestamps.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,12 +11,13 @@ use crate::error::{Error, ErrorKind, Result};
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Identifies a run: 128 random bits (a version-4 UUID), written as 32 lower-case hex digits.
+/// The id of a run: 128 random bits (a version-4 UUID), displayed as 32 lower-case hexadecimal
+/// digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunId(u128);
 
 impl RunId {
-    /// Makes the id out of 128 random bits, setting the version and variant bits of a UUID.
+    /// Creates an id from 128 random bits. The version and variant bits of a UUID are set.
     #[must_use]
     pub fn from_random(bits: u128) -> Self {
         let version = 0x4_u128 << 76;
@@ -25,13 +26,13 @@ impl RunId {
         RunId(cleared | version | variant)
     }
 
-    /// The id whose bits are exactly these.
+    /// Creates an id from exactly these bits.
     #[must_use]
     pub const fn from_bits(bits: u128) -> Self {
         RunId(bits)
     }
 
-    /// The id's 128 bits.
+    /// Returns the 128 bits of the id.
     #[must_use]
     pub const fn to_bits(self) -> u128 {
         self.0
@@ -53,31 +54,36 @@ impl fmt::Debug for RunId {
 impl FromStr for RunId {
     type Err = Error;
 
-    /// Reads 32 hex digits; any other text is [`ErrorKind::InvalidInput`].
+    /// Parses 32 hexadecimal digits.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the text is anything else.
     fn from_str(text: &str) -> Result<Self> {
         let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         match u128::from_str_radix(text, 16) {
             Ok(bits) if digits => Ok(RunId(bits)),
             _ => Err(Error::new(
                 ErrorKind::InvalidInput,
-                format!("{text:?} is not a run id: 32 hexadecimal digits are due"),
+                format!("invalid run id {text:?}: expected 32 hexadecimal digits"),
             )),
         }
     }
 }
 
-/// Identifies a logged model: 128 random bits, written as `m-` and 32 lower-case hex digits.
+/// The id of a logged model: 128 random bits, displayed as `m-` and 32 lower-case hexadecimal
+/// digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LoggedModelId(u128);
 
 impl LoggedModelId {
-    /// The id whose bits are exactly these.
+    /// Creates an id from exactly these bits.
     #[must_use]
     pub const fn from_bits(bits: u128) -> Self {
         LoggedModelId(bits)
     }
 
-    /// The id's 128 bits.
+    /// Returns the 128 bits of the id.
     #[must_use]
     pub const fn to_bits(self) -> u128 {
         self.0
@@ -99,56 +105,61 @@ impl fmt::Debug for LoggedModelId {
 impl FromStr for LoggedModelId {
     type Err = Error;
 
-    /// Reads `m-` and 32 hex digits; any other text is [`ErrorKind::InvalidInput`].
+    /// Parses `m-` and 32 hexadecimal digits.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the text is anything else.
     fn from_str(text: &str) -> Result<Self> {
         let digits = text.strip_prefix("m-").unwrap_or_default();
-        let are_digits = digits.len() == 32 && digits.bytes().all(|it| it.is_ascii_hexdigit());
+        let are_digits = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         match u128::from_str_radix(digits, 16) {
             Ok(bits) if are_digits => Ok(LoggedModelId(bits)),
             _ => Err(Error::new(
                 ErrorKind::InvalidInput,
-                format!("{text:?} is not the id of a logged model: m- and 32 hexadecimal digits"),
+                format!("invalid logged model id {text:?}: expected m- and 32 hexadecimal digits"),
             )),
         }
     }
 }
 
-/// Identifies a registered model through all its renamings: 128 random bits. One that is made anew
-/// under the name of one that was deleted is another model.
+/// The id of a registered model: 128 random bits that do not change when it is renamed.
+///
+/// A model that reuses the name of a deleted one gets a new id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RegisteredModelId(u128);
 
 impl RegisteredModelId {
-    /// The id whose bits are exactly these.
+    /// Creates an id from exactly these bits.
     #[must_use]
     pub const fn from_bits(bits: u128) -> Self {
         RegisteredModelId(bits)
     }
 
-    /// The id's 128 bits.
+    /// Returns the 128 bits of the id.
     #[must_use]
     pub const fn to_bits(self) -> u128 {
         self.0
     }
 }
 
-/// Identifies an experiment within its file: 0 is the default one, others count up from 1.
+/// The id of an experiment within its file: 0 is the default experiment, others count up from 1.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 pub struct ExperimentId(u64);
 
 impl ExperimentId {
-    /// The experiment that every file has from the start.
+    /// The default experiment, which exists in every file.
     pub const DEFAULT: ExperimentId = ExperimentId(0);
 
-    /// The experiment of this number.
+    /// Creates an id from its number.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         ExperimentId(number)
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
@@ -161,33 +172,35 @@ impl fmt::Display for ExperimentId {
     }
 }
 
-/// An instant in nanoseconds since 1970-01-01T00:00:00Z; the years 1677 to 2262 can be told.
+/// A point in time, in nanoseconds since 1970-01-01T00:00:00Z. Covers the years 1677 to 2262.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The instant so many nanoseconds after the epoch.
+    /// Creates a timestamp from nanoseconds since the Unix epoch.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
         Timestamp(nanos)
     }
 
-    /// The instant so many milliseconds after the epoch, the unit of MLflow.
+    /// Creates a timestamp from milliseconds since the Unix epoch, MLflow's unit.
     ///
-    /// Out of the range of nanoseconds it is [`ErrorKind::InvalidInput`], never a wrapped time.
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the time is outside the years 1677 to 2262.
     pub fn from_millis(millis: i64) -> Result<Self> {
         match millis.checked_mul(1_000_000) {
             Some(nanos) => Ok(Timestamp(nanos)),
             None => Err(Error::new(
                 ErrorKind::InvalidInput,
-                format!("{millis} ms is out of the range of times, the years 1677 to 2262"),
+                format!("time {millis} ms is out of range: expected the years 1677 to 2262"),
             )),
         }
     }
 
-    /// The present by the system's clock.
+    /// Returns the current time of the system clock.
     #[must_use]
     pub fn now() -> Self {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -196,13 +209,19 @@ impl Timestamp {
         }
     }
 
-    /// Nanoseconds since the epoch.
+    /// Returns the present time in nanoseconds, as records hold it.
+    #[must_use]
+    pub(crate) fn now_nanos() -> i64 {
+        Timestamp::now().as_nanos()
+    }
+
+    /// Returns the nanoseconds since the Unix epoch.
     #[must_use]
     pub const fn as_nanos(self) -> i64 {
         self.0
     }
 
-    /// Whole milliseconds since the epoch, rounded down.
+    /// Returns the whole milliseconds since the Unix epoch, rounded down.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0.div_euclid(1_000_000)

@@ -1,21 +1,21 @@
-//! Lineage: what was made of what, as a typed graph.
+//! Lineage: a typed graph of what was made from what.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 
-/// One thing in a lineage; the kinds stand in the order in which they are made of each other.
+/// A node of a lineage graph. The variants are ordered from raw data to aliases.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LineageNode {
     /// A dataset of an experiment.
     Dataset {
-        /// The experiment whose runs were given it.
+        /// The experiment whose runs used it.
         experiment: ExperimentId,
-        /// Its name.
+        /// The name.
         name: String,
-        /// Its digest.
+        /// The digest.
         digest: String,
     },
     /// A run.
@@ -26,7 +26,7 @@ pub enum LineageNode {
     ModelVersion {
         /// The name of the registered model.
         name: String,
-        /// The number of the version.
+        /// The version number.
         version: u64,
     },
     /// An alias of a registered model.
@@ -39,7 +39,7 @@ pub enum LineageNode {
 }
 
 impl LineageNode {
-    /// What kind of thing it is: `dataset`, `run`, `logged model`, `model version` or `alias`.
+    /// Returns the kind of the node: `dataset`, `run`, `logged model`, `model version` or `alias`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl LineageNode {
     }
 }
 
-/// By what it is found: an id, an address of the registry, or name and digest.
+/// Displays the id, the registry address, or name and digest.
 impl fmt::Display for LineageNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -67,24 +67,24 @@ impl fmt::Display for LineageNode {
     }
 }
 
-/// How one thing came of another.
+/// The kind of a step from one node to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LineageKind {
-    /// The run was given the dataset or the logged model.
+    /// The run used the dataset or the logged model.
     Input,
-    /// The run made the logged model.
+    /// The run created the logged model.
     Output,
-    /// The run or the logged model was registered as the version.
+    /// The run or logged model was registered as the version.
     Registered,
-    /// The version was copied to another one.
+    /// The version was copied to another version.
     Copied,
-    /// The alias names the version.
+    /// The alias points to the version.
     Named,
 }
 
 impl LineageKind {
-    /// `input`, `output`, `registered`, `copied` or `named`.
+    /// Returns the kind as text: `input`, `output`, `registered`, `copied` or `named`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -97,42 +97,42 @@ impl LineageKind {
     }
 }
 
-/// One step of a lineage.
+/// A directed edge of a lineage graph.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct LineageEdge {
-    /// What was there before.
+    /// The origin.
     pub from: LineageNode,
-    /// What came of it.
+    /// The result.
     pub to: LineageNode,
-    /// How.
+    /// The relation between them.
     pub kind: LineageKind,
 }
 
-/// Which way a lineage is followed.
+/// The direction in which lineage is traversed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LineageDirection {
-    /// To what it was made of.
+    /// Towards the origins.
     Upstream,
-    /// To what was made of it.
+    /// Towards the results.
     Downstream,
-    /// Both ways from where it begins; not to what else was made of the same.
+    /// Both directions from the starting node. Siblings made from the same origins are excluded.
     #[default]
     Both,
 }
 
-/// Things and how they came of each other; each thing and each step stands once.
+/// A lineage graph without duplicate nodes or edges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LineageGraph {
-    /// The things with their names for people.
+    /// The nodes with their display names.
     pub nodes: BTreeMap<LineageNode, String>,
-    /// The steps.
+    /// The edges.
     pub edges: BTreeSet<LineageEdge>,
 }
 
 impl LineageGraph {
-    /// The graph as a flowchart of Mermaid, as Markdown shows it.
+    /// Renders the graph as a Mermaid flowchart for Markdown.
     #[must_use]
     pub fn to_mermaid(&self) -> String {
         let mut text = String::from("flowchart LR\n");
@@ -155,7 +155,7 @@ impl LineageGraph {
         text
     }
 
-    /// The graph in the language DOT of Graphviz.
+    /// Renders the graph in the DOT language of Graphviz.
     #[must_use]
     pub fn to_dot(&self) -> String {
         let mut text = String::from("digraph lineage {\n    rankdir=LR;\n    node [shape=box];\n");
@@ -175,7 +175,7 @@ impl LineageGraph {
         text
     }
 
-    /// Visits the steps by the places of their nodes.
+    /// Visits the edges as pairs of node indices.
     fn each_edge(&self, mut visit: impl FnMut(usize, usize, LineageKind)) {
         let places: BTreeMap<&LineageNode, usize> = self.nodes.keys().zip(0..).collect();
         for LineageEdge { from, to, kind } in &self.edges {
@@ -186,7 +186,7 @@ impl LineageGraph {
     }
 }
 
-/// The text on one line, with some characters written otherwise.
+/// Replaces special characters and puts the text on one line.
 fn escaped(text: &str, replaced: impl Fn(char) -> Option<&'static str>) -> String {
     let mut written = String::with_capacity(text.len());
     for character in text.chars() {

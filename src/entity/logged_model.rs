@@ -1,4 +1,4 @@
-//! Logged models: what a run has made, with params, tags and metrics of its own.
+//! Logged models: models created by runs, with their own params, tags and metrics.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,21 +10,21 @@ use super::Lifecycle;
 use crate::entity::id::{ExperimentId, LoggedModelId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How far a logged model has come, in MLflow's words.
+/// The status of a logged model, as defined by MLflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LoggedModelStatus {
-    /// Nobody has said.
+    /// Unknown.
     Unspecified,
     /// Being written.
     Pending,
-    /// Whole.
+    /// Complete.
     Ready,
-    /// Given up.
+    /// Failed.
     Failed,
 }
 
 impl LoggedModelStatus {
-    /// Every status, in MLflow's order of numbers 0 to 3.
+    /// All statuses, in the order of MLflow's numbers 0 to 3.
     pub const ALL: [LoggedModelStatus; 4] = [
         LoggedModelStatus::Unspecified,
         LoggedModelStatus::Pending,
@@ -32,7 +32,7 @@ impl LoggedModelStatus {
         LoggedModelStatus::Failed,
     ];
 
-    /// MLflow's word in capitals: `UNSPECIFIED`, `PENDING`, `READY` or `FAILED`.
+    /// Returns MLflow's name: `UNSPECIFIED`, `PENDING`, `READY` or `FAILED`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,12 +53,16 @@ impl fmt::Display for LoggedModelStatus {
 impl FromStr for LoggedModelStatus {
     type Err = Error;
 
-    /// Reads MLflow's word in any case; any other text is [`ErrorKind::InvalidInput`].
+    /// Parses MLflow's name, ignoring case.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if there is no such status.
     fn from_str(text: &str) -> Result<Self> {
         let mut all = LoggedModelStatus::ALL.into_iter();
-        all.find(|it| it.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
+        all.find(|status| status.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
             let message = format!(
-                "{text:?} is not the status of a logged model: UNSPECIFIED, PENDING, READY or \
+                "unknown logged model status {text:?}: expected UNSPECIFIED, PENDING, READY or \
                  FAILED"
             );
             Error::new(ErrorKind::InvalidInput, message)
@@ -66,7 +70,7 @@ impl FromStr for LoggedModelStatus {
     }
 }
 
-/// A value that was measured of a logged model.
+/// A metric value measured for a logged model.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LoggedModelMetric {
@@ -76,37 +80,37 @@ pub struct LoggedModelMetric {
     pub value: f64,
     /// The training step.
     pub step: i64,
-    /// When it was measured.
+    /// The time of the measurement.
     pub time: Timestamp,
     /// The run that measured it.
     pub run: Option<RunId>,
-    /// Name and digest of the dataset on which it was measured.
+    /// The name and digest of the dataset on which it was measured.
     pub dataset: Option<(String, String)>,
 }
 
 impl LoggedModelMetric {
-    /// A value that is measured now, on no dataset that has a name.
+    /// Creates a value measured now, without a dataset.
     #[must_use]
     pub fn new(key: impl Into<String>, value: f64, step: i64) -> Self {
         let (key, time) = (key.into(), Timestamp::now());
         LoggedModelMetric { key, value, step, time, run: None, dataset: None }
     }
 
-    /// The same, measured at this time.
+    /// Sets the time of the measurement.
     #[must_use]
     pub fn time(mut self, time: Timestamp) -> Self {
         self.time = time;
         self
     }
 
-    /// The same, measured by this run.
+    /// Sets the run that measured the value.
     #[must_use]
     pub fn run(mut self, run: RunId) -> Self {
         self.run = Some(run);
         self
     }
 
-    /// The same, measured on the dataset of this name and digest.
+    /// Sets the dataset on which the value was measured.
     #[must_use]
     pub fn dataset(mut self, name: impl Into<String>, digest: impl Into<String>) -> Self {
         self.dataset = Some((name.into(), digest.into()));
@@ -114,7 +118,7 @@ impl LoggedModelMetric {
     }
 }
 
-/// A logged model as it was read from the file.
+/// A logged model as stored in the file.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LoggedModelInfo {
@@ -122,30 +126,30 @@ pub struct LoggedModelInfo {
     pub id: LoggedModelId,
     /// The experiment that holds it.
     pub experiment: ExperimentId,
-    /// Its name, given or generated; names need not be unique.
+    /// The name, given or generated. Names need not be unique.
     pub name: String,
-    /// What kind of model it is, in the user's words.
+    /// The kind of model, as given by the user.
     pub model_type: Option<String>,
-    /// The run that made it.
+    /// The run that created it.
     pub source_run: Option<RunId>,
-    /// How far it has come.
+    /// The status.
     pub status: LoggedModelStatus,
-    /// What is to be said of the status.
+    /// A message that explains the status.
     pub status_message: Option<String>,
-    /// When it was created.
+    /// The creation time.
     pub created: Timestamp,
-    /// When it was last changed; metrics, params and tags do not count (MLflow's rule).
+    /// The time of the last change. Metrics, params and tags do not count (MLflow's rule).
     pub updated: Timestamp,
     /// Whether it is deleted.
     pub lifecycle: Lifecycle,
-    /// Params by key.
+    /// The params by key.
     pub params: BTreeMap<String, String>,
-    /// Tags by key.
+    /// The tags by key.
     pub tags: BTreeMap<String, String>,
-    /// All values that were measured of it, in the order of logging.
+    /// All measured values, in the order of logging.
     pub metrics: Vec<LoggedModelMetric>,
-    /// Its signature as the JSON of MLflow; see [`Signature`](crate::Signature).
+    /// The signature as MLflow's JSON. See [`Signature`](crate::Signature).
     pub signature: Option<String>,
-    /// An example of its input, as JSON.
+    /// An example of the input, as JSON.
     pub input_example: Option<String>,
 }

@@ -4,18 +4,18 @@ use std::cmp::Ordering;
 
 use crate::entity::id::Timestamp;
 
-/// One logged value of a metric.
+/// A logged value of a metric.
 #[derive(Clone, Copy, Debug)]
 pub struct MetricPoint {
-    /// The training step; any integer, repeats allowed.
+    /// The training step. Any integer, and steps may repeat.
     pub step: i64,
-    /// When it was logged.
+    /// The time of logging.
     pub time: Timestamp,
-    /// The value, bit for bit as logged: NaN and infinities included.
+    /// The value, bit for bit as logged, including NaN and infinities.
     pub value: f64,
 }
 
-/// Equality of bits, so that a NaN equals itself.
+/// Compares values by their bits, so that NaN equals itself.
 impl PartialEq for MetricPoint {
     fn eq(&self, other: &Self) -> bool {
         self.step == other.step
@@ -25,9 +25,9 @@ impl PartialEq for MetricPoint {
 }
 
 impl MetricPoint {
-    /// Orders points by (step, time, value) with NaN counted as 0; the greatest is the latest.
+    /// Compares points by (step, time, value), with NaN counted as 0. The maximum is the latest.
     ///
-    /// The rule is MLflow's (`SqlAlchemyStore`, latest metrics).
+    /// This is MLflow's rule for latest metrics (`SqlAlchemyStore`).
     #[must_use]
     pub fn latest_order(&self, other: &Self) -> Ordering {
         let number = |value: f64| if value.is_nan() { 0.0 } else { value };
@@ -36,62 +36,62 @@ impl MetricPoint {
         })
     }
 
-    /// Orders the points of a history: by time, then step, then value.
+    /// Compares the points of a history by time, then step, then value.
     fn history_order(&self, other: &Self) -> Ordering {
         let by_place = (self.time, self.step).cmp(&(other.time, other.step));
         by_place.then_with(|| self.value.total_cmp(&other.value))
     }
 }
 
-/// The points of one metric of one run, as columns of equal length.
+/// The points of a metric of a run, as columns of equal length.
 ///
-/// The points stand in MLflow's order: by time, then step, then value. So the order does not
-/// depend on which process logged what, and equal points stand side by side.
+/// Points are in MLflow's order: by time, then step, then value. The order does not depend on which
+/// process logged a point, and equal points are adjacent.
 #[derive(Clone, Debug, Default)]
 pub struct MetricHistory {
     /// The step of each point.
     pub steps: Vec<i64>,
-    /// The time of each point, in nanoseconds since the epoch.
+    /// The time of each point in nanoseconds since the Unix epoch.
     pub times: Vec<i64>,
     /// The value of each point.
     pub values: Vec<f64>,
 }
 
 impl MetricHistory {
-    /// The number of points.
+    /// Returns the number of points.
     #[must_use]
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there is no point.
+    /// Returns whether there are no points.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// Adds a point at the end.
+    /// Appends a point.
     pub fn push(&mut self, point: MetricPoint) {
         self.steps.push(point.step);
         self.times.push(point.time.as_nanos());
         self.values.push(point.value);
     }
 
-    /// Forgets the points and keeps their memory.
+    /// Removes all points and keeps the allocated memory.
     pub fn clear(&mut self) {
         self.steps.clear();
         self.times.clear();
         self.values.clear();
     }
 
-    /// Forgets all but the first `count` points.
+    /// Removes all but the first `count` points.
     pub fn truncate(&mut self, count: usize) {
         self.steps.truncate(count);
         self.times.truncate(count);
         self.values.truncate(count);
     }
 
-    /// Puts the points in order.
+    /// Sorts the points.
     pub(crate) fn sort(&mut self) {
         let mut points: Vec<MetricPoint> = self.iter().collect();
         points.sort_by(MetricPoint::history_order);
@@ -99,17 +99,16 @@ impl MetricHistory {
         points.into_iter().for_each(|point| self.push(point));
     }
 
-    /// Whether the points from number `from` on are in order, among themselves and after the one
-    /// before them.
+    /// Returns whether the points from index `from` on continue the order of those before.
     pub(crate) fn is_sorted_from(&self, from: usize) -> bool {
         let start = from.saturating_sub(1);
         let times = self.times.get(start..).unwrap_or_default();
-        // Most often time alone decides.
+        // Usually the times alone decide.
         times.is_sorted_by(|left, right| left < right)
             || self.iter().skip(start).is_sorted_by(|left, right| left.history_order(right).is_le())
     }
 
-    /// The points one by one.
+    /// Returns an iterator over the points.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = MetricPoint> + '_ {
         let columns = self.steps.iter().zip(&self.times).zip(&self.values);
         columns.map(|((&step, &time), &value)| MetricPoint {
@@ -120,30 +119,30 @@ impl MetricHistory {
     }
 }
 
-/// What a series amounts to.
+/// Summary statistics of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MetricStatistics {
     /// The number of points, NaN included.
     pub count: u64,
-    /// How many values are NaN.
+    /// The number of NaN values.
     pub nan_count: u64,
     /// The smallest step.
     pub first_step: i64,
-    /// The greatest step.
+    /// The largest step.
     pub last_step: i64,
-    /// The smallest value that is a number; NaN when there is none.
+    /// The smallest value, ignoring NaN. NaN if no other value exists.
     pub min: f64,
-    /// The greatest value that is a number; NaN when there is none.
+    /// The largest value, ignoring NaN. NaN if no other value exists.
     pub max: f64,
-    /// The sum of the values that are numbers (infinities included); the mean is this by count.
+    /// The sum of the values including infinities, but without NaN.
     pub sum: f64,
-    /// The latest point: the greatest by step, time, value.
+    /// The latest point: the maximum by step, time and value.
     pub latest: MetricPoint,
 }
 
 impl MetricStatistics {
-    /// The statistics of one point.
+    /// Returns the statistics of a single point.
     #[must_use]
     pub fn of_point(point: MetricPoint) -> Self {
         let is_nan = point.value.is_nan();
@@ -159,7 +158,7 @@ impl MetricStatistics {
         }
     }
 
-    /// The statistics of both together.
+    /// Merges the statistics of two parts of a series.
     #[must_use]
     pub fn with(self, later: Self) -> Self {
         let newest = later.latest.latest_order(&self.latest) == Ordering::Greater;
@@ -175,7 +174,7 @@ impl MetricStatistics {
         }
     }
 
-    /// The mean of the values that are numbers; NaN when there is none.
+    /// Returns the mean of the values, ignoring NaN. NaN if no other value exists.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a count of points above 2^53 is out of reach")]
     pub fn mean(&self) -> f64 {

@@ -1,4 +1,4 @@
-//! What users see: experiments, runs and metrics as plain data, without I/O.
+//! Plain data types without I/O: experiments, runs, metrics, models and more.
 
 pub(crate) mod artifact_path;
 pub(crate) mod id;
@@ -11,6 +11,7 @@ pub(crate) mod table;
 
 mod artifact;
 mod dataset;
+mod deleted;
 mod experiment;
 mod lineage;
 mod logged_model;
@@ -21,6 +22,7 @@ mod tag;
 
 pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
+pub use self::deleted::Deleted;
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
 pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub use self::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};

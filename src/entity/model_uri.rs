@@ -1,4 +1,4 @@
-//! Addresses of models, such as `models:/churn@champion`, as typed data.
+//! Addresses of models, such as `models:/churn@champion`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use crate::entity::ModelStage;
 use crate::entity::id::{LoggedModelId, RunId};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The longest address that is read, in bytes.
+/// The longest address accepted, in bytes.
 const URI_BYTES_MAX: usize = 64 * 1024;
 
-/// The address of a model or of something in a run, with a path below it.
+/// The address of a model, or of a file in a model or run.
 ///
 /// ```
 /// use tracklite::{ModelTarget, ModelUri};
@@ -25,13 +25,13 @@ const URI_BYTES_MAX: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ModelUri {
-    /// What is named.
+    /// The model or run.
     pub target: ModelTarget,
-    /// What is meant of it: a path of files, with `/` between its parts; empty for all of it.
+    /// The path of a file or folder in it, with `/` between its parts. Empty for the root.
     pub path: String,
 }
 
-/// What an address names.
+/// The target of an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ModelTarget {
@@ -39,22 +39,22 @@ pub enum ModelTarget {
     Version {
         /// The registered model.
         name: String,
-        /// The number of the version.
+        /// The version number.
         version: u64,
     },
-    /// `models:/name@alias`; the alias is what follows the last `@`.
+    /// `models:/name@alias`. The alias follows the last `@`.
     Alias {
         /// The registered model.
         name: String,
         /// The alias.
         alias: String,
     },
-    /// `models:/name/latest`, in any case: the version of the greatest number.
+    /// `models:/name/latest`, ignoring case: the version with the highest number.
     Latest {
         /// The registered model.
         name: String,
     },
-    /// `models:/name/Production`, in any case: the greatest version in this stage.
+    /// `models:/name/Production`, ignoring case: the highest version in the stage.
     Stage {
         /// The registered model.
         name: String,
@@ -63,12 +63,12 @@ pub enum ModelTarget {
     },
     /// `models:/m-` and 32 hexadecimal digits.
     LoggedModel(LoggedModelId),
-    /// `runs:/` and the run's id.
+    /// `runs:/` and the id of the run.
     Run(RunId),
 }
 
 impl ModelUri {
-    /// Whether a text claims to be such an address, be it a good one or not.
+    /// Returns whether a text begins like a model address, even if the rest is invalid.
     #[must_use]
     pub fn is_claimed_by(text: &str) -> bool {
         text.starts_with("models:") || text.starts_with("runs:")
@@ -78,20 +78,23 @@ impl ModelUri {
 impl FromStr for ModelUri {
     type Err = Error;
 
-    /// Reads an address; any other text is [`ErrorKind::InvalidInput`], and so is a path with an
-    /// empty, `.` or `..` part, a backslash, a NUL or an escape such as `%2e`.
+    /// Parses an address. The name before an alias or version may contain `@`: `models:/a@b/3` is
+    /// version 3 of `a@b`.
     ///
-    /// A name in front of `@` may itself hold one: `models:/a@b/3` is version 3 of `a@b`.
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the text is not an address, or if its path has an empty,
+    ///   `.` or `..` part, a backslash, a NUL or an escape such as `%2e`.
     fn from_str(text: &str) -> Result<Self> {
-        let refuse = |why: &str| Err(invalid(text, why));
+        let refuse = |reason: &str| Err(invalid(text, reason));
         if text.len() > URI_BYTES_MAX {
-            return refuse("it is longer than any address");
+            return refuse(&format!("it is longer than {URI_BYTES_MAX} bytes"));
         }
         let Some((scheme @ ("models" | "runs"), rest)) = text.split_once(":/") else {
-            return refuse("it begins neither with models:/ nor with runs:/");
+            return refuse("expected models:/ or runs:/ at the start");
         };
         if rest.starts_with('/') {
-            return refuse("it names a server");
+            return refuse("servers are not supported");
         }
         let (first, after) = split(rest);
         let (target, path) = match scheme {
@@ -107,20 +110,21 @@ impl FromStr for ModelUri {
     }
 }
 
-/// What the parts of a `models:/` address name, and the path that is left.
+/// Parses the parts of a `models:/` address into its target and the remaining path.
 fn models<'a>(
     text: &str,
     first: &str,
     after: Option<&'a str>,
 ) -> Result<(ModelTarget, Option<&'a str>)> {
-    let refuse = |why: &str| Err(invalid(text, why));
+    let refuse = |reason: &str| Err(invalid(text, reason));
     if first.is_empty() {
-        return refuse("the name of the model is missing");
+        return refuse("the model name is missing");
     }
     if first.contains(':') {
-        return refuse("a name has no colon");
+        return refuse("a model name cannot contain a colon");
     }
-    let alias = first.rsplit_once('@').filter(|(name, it)| !name.is_empty() && !it.is_empty());
+    let alias =
+        first.rsplit_once('@').filter(|(name, alias)| !name.is_empty() && !alias.is_empty());
     let second = after.map(split);
     let named = second.and_then(|(word, path)| Some((chosen(first, word)?, path)));
     match (alias, named, second) {
@@ -132,14 +136,16 @@ fn models<'a>(
         (None, Some((target, path)), _) => Ok((target, path)),
         (None, None, _) if first.starts_with("m-") => match first.parse() {
             Ok(id) => Ok((ModelTarget::LoggedModel(id), after)),
-            Err(_) => refuse("m- is followed by other than 32 hexadecimal digits"),
+            Err(_) => refuse("expected 32 hexadecimal digits after m-"),
         },
-        (None, None, Some(_)) => refuse("the name is not followed by a version, stage or latest"),
-        (None, None, None) => refuse("a version, a stage, latest or an alias is missing"),
+        (None, None, Some(_)) => refuse("expected a version, a stage or latest after the name"),
+        (None, None, None) => {
+            refuse("expected a version, a stage, latest or an alias after the name")
+        }
     }
 }
 
-/// The version of a model that a word chooses.
+/// Returns the version that a word after the name refers to.
 fn chosen(name: &str, word: &str) -> Option<ModelTarget> {
     let name = || name.to_owned();
     if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -173,9 +179,9 @@ fn has_escape(path: &str) -> bool {
 }
 
 #[cold]
-fn invalid(text: &str, why: &str) -> Error {
+fn invalid(text: &str, reason: &str) -> Error {
     let shown: String = text.chars().take(200).collect();
-    Error::new(ErrorKind::InvalidInput, format!("{shown:?} is no address of a model: {why}"))
+    Error::new(ErrorKind::InvalidInput, format!("invalid model address {shown:?}: {reason}"))
 }
 
 impl fmt::Display for ModelTarget {
@@ -219,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_is_read() {
+    fn each_form_is_parsed() {
         assert_eq!(read("models:/churn/3"), (version("churn", 3), String::new()));
         assert_eq!(read("models:/churn/3/a/b"), (version("churn", 3), "a/b".to_owned()));
         assert_eq!(read("models:/c.s.m@Champion"), (alias("c.s.m", "Champion"), String::new()));
@@ -237,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn malformed_addresses_are_refused() {
         for text in [
             "",
             "models",

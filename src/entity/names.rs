@@ -1,4 +1,4 @@
-//! Names for runs that were given none.
+//! Generated names for runs.
 
 const ADJECTIVES: [&str; 32] = [
     "able", "amber", "bold", "brave", "bright", "brisk", "calm", "clever", "crisp", "deep",
@@ -13,7 +13,7 @@ const NOUNS: [&str; 32] = [
     "otter", "owl", "pike", "plover", "robin", "rowan", "seal", "sorrel", "stork", "swift", "wren",
 ];
 
-/// A name such as `quiet-heron-417`, picked by random bits.
+/// Returns a name such as `quiet-heron-417`, chosen by random bits.
 pub(crate) fn generated(random: u128) -> String {
     let pick = |shift: u32, count: u128| usize::try_from((random >> shift) % count).unwrap_or(0);
     let (adjective, noun) = (ADJECTIVES[pick(0, 32)], NOUNS[pick(8, 32)]);

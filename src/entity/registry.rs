@@ -1,4 +1,4 @@
-//! The registry: registered models, their versions and aliases, catalogs and schemas.
+//! The model registry: registered models, versions, aliases, catalogs and schemas.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use crate::entity::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How far a version of a model has come, in MLflow's words.
+/// The status of a model version, as defined by MLflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ModelVersionStatus {
     /// Being registered.
     PendingRegistration,
-    /// Given up.
+    /// Failed.
     FailedRegistration,
-    /// In use; what a version is from the start.
+    /// Ready for use. The initial status of a version.
     Ready,
 }
 
 impl ModelVersionStatus {
-    /// Every status.
+    /// All statuses.
     pub const ALL: [ModelVersionStatus; 3] = [
         ModelVersionStatus::PendingRegistration,
         ModelVersionStatus::FailedRegistration,
         ModelVersionStatus::Ready,
     ];
 
-    /// MLflow's word in capitals: `PENDING_REGISTRATION`, `FAILED_REGISTRATION` or `READY`.
+    /// Returns MLflow's name: `PENDING_REGISTRATION`, `FAILED_REGISTRATION` or `READY`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,36 +48,46 @@ impl fmt::Display for ModelVersionStatus {
 impl FromStr for ModelVersionStatus {
     type Err = Error;
 
-    /// Reads MLflow's word in any case; any other text is [`ErrorKind::InvalidInput`].
+    /// Parses MLflow's name, ignoring case.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if there is no such status.
     fn from_str(text: &str) -> Result<Self> {
         let mut all = ModelVersionStatus::ALL.into_iter();
-        let found = all.find(|it| it.as_str().eq_ignore_ascii_case(text));
-        found.ok_or_else(|| unknown("status of a model version", text, "READY and others"))
+        let found = all.find(|status| status.as_str().eq_ignore_ascii_case(text));
+        found.ok_or_else(|| {
+            unknown(
+                "model version status",
+                text,
+                "PENDING_REGISTRATION, FAILED_REGISTRATION or READY",
+            )
+        })
     }
 }
 
-/// The stage of a version: what MLflow had before aliases, and still serves.
+/// The stage of a version. MLflow's predecessor of aliases, still supported.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 pub enum ModelStage {
-    /// None: what a version has from the start.
+    /// No stage. The initial stage of a version.
     #[default]
     None,
-    /// Being tried out.
+    /// In testing.
     Staging,
     /// In use.
     Production,
-    /// Not in use any more.
+    /// No longer in use.
     Archived,
 }
 
 impl ModelStage {
-    /// Every stage, in MLflow's order.
+    /// All stages, in MLflow's order.
     pub const ALL: [ModelStage; 4] =
         [ModelStage::None, ModelStage::Staging, ModelStage::Production, ModelStage::Archived];
 
-    /// MLflow's word: `None`, `Staging`, `Production` or `Archived`.
+    /// Returns MLflow's name: `None`, `Staging`, `Production` or `Archived`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -88,7 +98,7 @@ impl ModelStage {
         }
     }
 
-    /// Whether other versions in this stage can be archived when one enters it.
+    /// Returns whether a version that enters this stage can archive the others in it.
     #[must_use]
     pub fn is_active(self) -> bool {
         matches!(self, ModelStage::Staging | ModelStage::Production)
@@ -104,33 +114,38 @@ impl fmt::Display for ModelStage {
 impl FromStr for ModelStage {
     type Err = Error;
 
-    /// Reads MLflow's word in any case; any other text is [`ErrorKind::InvalidInput`].
+    /// Parses MLflow's name, ignoring case.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if there is no such stage.
     fn from_str(text: &str) -> Result<Self> {
         let mut all = ModelStage::ALL.into_iter();
-        let found = all.find(|it| it.as_str().eq_ignore_ascii_case(text));
+        let found = all.find(|stage| stage.as_str().eq_ignore_ascii_case(text));
         found.ok_or_else(|| unknown("stage", text, "None, Staging, Production or Archived"))
     }
 }
 
 #[cold]
-fn unknown(what: &str, text: &str, wanted: &str) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("{text:?} is no {what}: {wanted}"))
+fn unknown(kind: &str, text: &str, expected: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, format!("unknown {kind} {text:?}: expected {expected}"))
 }
 
-/// What names of registered models look like; a database has one of these modes.
+/// The naming rules of the registry. Each database has one mode.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 pub enum RegistryMode {
-    /// Any name, and stages: MLflow's own registry.
+    /// Any name, with stages, like MLflow's own registry.
     #[default]
     Plain,
-    /// `catalog.schema.model`, no stages, and a signature is required: as Unity Catalog has it.
+    /// Names of the form `catalog.schema.model`, without stages, and with required signatures, like
+    /// Unity Catalog.
     UnityCatalog,
 }
 
 impl RegistryMode {
-    /// `plain` or `unity-catalog`.
+    /// Returns the mode as text: `plain` or `unity-catalog`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -140,29 +155,30 @@ impl RegistryMode {
     }
 }
 
-/// A registered model as it was read from the file.
+/// A registered model as stored in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RegisteredModelInfo {
-    /// The id that stays when the model is renamed.
+    /// The id, which does not change when the model is renamed.
     pub id: RegisteredModelId,
-    /// Its unique name.
+    /// The unique name.
     pub name: String,
-    /// What is said of it.
+    /// The description.
     pub description: Option<String>,
-    /// When it was created.
+    /// The creation time.
     pub created: Timestamp,
-    /// When it, or one of its versions, changed last; tags and aliases do not count.
+    /// The time at which the model or one of its versions last changed. Tags and aliases do not
+    /// count.
     pub updated: Timestamp,
-    /// Its tags by key.
+    /// The tags by key.
     pub tags: BTreeMap<String, String>,
-    /// The version that each alias names.
+    /// The version number that each alias points to.
     pub aliases: BTreeMap<String, u64>,
-    /// The highest version of each stage, by stage.
+    /// The latest version in each stage, sorted by stage.
     pub latest_versions: Vec<ModelVersionInfo>,
 }
 
-/// A version of a registered model as it was read from the file.
+/// A version of a registered model as stored in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelVersionInfo {
@@ -170,75 +186,75 @@ pub struct ModelVersionInfo {
     pub model: RegisteredModelId,
     /// The name of the registered model.
     pub name: String,
-    /// The number, from 1; no number is given out twice.
+    /// The version number, from 1. Numbers are never reused.
     pub version: u64,
-    /// When it was created.
+    /// The creation time.
     pub created: Timestamp,
-    /// When it was last changed; tags and aliases do not count.
+    /// The time of the last change. Tags and aliases do not count.
     pub updated: Timestamp,
-    /// What is said of it.
+    /// The description.
     pub description: Option<String>,
     /// The user who registered it.
     pub user: String,
-    /// Its stage.
+    /// The stage.
     pub stage: ModelStage,
-    /// Where it comes from, as it was given.
+    /// The source, as given by the caller.
     pub source: String,
-    /// Where its files are: what the source led to when the version was created, and leads to
-    /// still, whatever has become of the models that it names.
+    /// The location of its files. Resolved from the source when the version is created, and
+    /// unchanged by later renames and deletions.
     pub location: String,
-    /// The run that made the model.
+    /// The run that created the model.
     pub run: Option<RunId>,
-    /// A link to the run, where it is not in this file.
+    /// A link to the run, if it is not in this file.
     pub run_link: Option<String>,
-    /// The logged model that it is.
+    /// The logged model that was registered.
     pub logged_model: Option<LoggedModelId>,
-    /// The version of which it is a copy.
+    /// The version that this one was copied from.
     pub copied_from: Option<(RegisteredModelId, u64)>,
-    /// How far it has come.
+    /// The status.
     pub status: ModelVersionStatus,
-    /// What is to be said of the status.
+    /// A message that explains the status.
     pub status_message: Option<String>,
-    /// Its signature as the JSON of MLflow; see [`Signature`](crate::Signature).
+    /// The signature as MLflow's JSON. See [`Signature`](crate::Signature).
     pub signature: Option<String>,
-    /// The digest of the files to which it is pinned.
+    /// The digest that pins its files.
     pub digest: Option<[u8; 32]>,
-    /// Its tags by key.
+    /// The tags by key.
     pub tags: BTreeMap<String, String>,
-    /// The aliases that name it, sorted; empty in what a search finds (MLflow's rule).
+    /// The aliases that point to it, sorted. Empty in search results (MLflow's rule).
     pub aliases: Vec<String>,
 }
 
-/// A catalog as it was read from the file.
+/// A catalog as stored in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CatalogInfo {
-    /// Its name: the first level.
+    /// The name, the first level of a model name.
     pub name: String,
     /// The user who created it.
     pub owner: String,
-    /// What is said of it.
+    /// The comment.
     pub comment: Option<String>,
-    /// When it was created.
+    /// The creation time.
     pub created: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated: Timestamp,
 }
 
-/// A schema of a catalog as it was read from the file.
+/// A schema of a catalog as stored in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SchemaInfo {
     /// The catalog that holds it.
     pub catalog: String,
-    /// Its name: the second level.
+    /// The name, the second level of a model name.
     pub name: String,
     /// The user who created it.
     pub owner: String,
-    /// What is said of it.
+    /// The comment.
     pub comment: Option<String>,
-    /// When it was created.
+    /// The creation time.
     pub created: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated: Timestamp,
 }

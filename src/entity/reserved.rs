@@ -1,20 +1,22 @@
-//! Tags that stand for something else of a run: its name, and the run that it is nested in.
+//! Tags that mirror other facts about a run: its name and its parent.
 //!
-//! The index keeps them true both ways. Here is what they may say.
+//! The index keeps both in sync. This module checks their values.
 
 use crate::entity::id::RunId;
 use crate::entity::limits::Limits;
 use crate::entity::{PARENT_RUN_TAG, RUN_NAME_TAG};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A tag that renames the run holds a name.
+/// Checks the new name of a run if the tags contain one.
 pub(crate) fn check_tags(limits: &Limits, tags: &[(String, String)]) -> Result<()> {
     let mut names = tags.iter().filter(|(key, _)| key == RUN_NAME_TAG);
     names.try_for_each(|(_, name)| limits.check_run_name(name))
 }
 
-/// Name and parent of a run that is being started agree with its tags, which are left without
-/// what the record of the start says; gives the name, empty when there is none.
+/// Reconciles the name and parent of a new run with its tags, and returns the name, which may be
+/// empty.
+///
+/// Tags that repeat the name or parent are removed.
 pub(crate) fn settle(
     name: String,
     parent: Option<RunId>,
@@ -44,8 +46,8 @@ fn last_of(tags: &[(String, String)], wanted: &str) -> Option<String> {
     found.map(|(_, value)| value.clone())
 }
 
-fn disagrees(what: &str, given: &str, key: &str, tagged: &str) -> Error {
+fn disagrees(field: &str, given: &str, key: &str, tagged: &str) -> Error {
     let message =
-        format!("the {what} of the run is given as {given:?}, and as {tagged:?} by the tag {key}");
+        format!("run {field} {given:?} conflicts with the tag {key}, which is {tagged:?}");
     Error::new(ErrorKind::InvalidInput, message)
 }

@@ -1,4 +1,4 @@
-//! Runs: one execution of a training program, with what it was given and what came out.
+//! Runs: executions of a training program, with their inputs and results.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,24 +10,26 @@ use super::{DatasetInput, MetricPoint, ModelOutput};
 use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How far a run has come, in MLflow's words. It is what was written last, not an observation:
-/// a run whose process was killed stays `Running` (see `Run::is_alive`).
+/// The status of a run, as defined by MLflow.
+///
+/// This is the last status written, not an observation. A run whose process was killed stays
+/// `Running` (see `Run::is_alive`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RunStatus {
     /// Started and not ended.
     Running,
-    /// Waiting to be started by a scheduler.
+    /// Waiting for a scheduler to start it.
     Scheduled,
-    /// Ended well.
+    /// Ended successfully.
     Finished,
-    /// Ended by an error.
+    /// Ended with an error.
     Failed,
-    /// Ended from outside.
+    /// Stopped from outside.
     Killed,
 }
 
 impl RunStatus {
-    /// Every status, in MLflow's order of numbers 1 to 5.
+    /// All statuses, in the order of MLflow's numbers 1 to 5.
     pub const ALL: [RunStatus; 5] = [
         RunStatus::Running,
         RunStatus::Scheduled,
@@ -36,7 +38,7 @@ impl RunStatus {
         RunStatus::Killed,
     ];
 
-    /// MLflow's word in capitals: `RUNNING`, `SCHEDULED`, `FINISHED`, `FAILED`, `KILLED`.
+    /// Returns MLflow's name: `RUNNING`, `SCHEDULED`, `FINISHED`, `FAILED` or `KILLED`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,7 +50,7 @@ impl RunStatus {
         }
     }
 
-    /// Whether the run has ended: finished, failed or killed.
+    /// Returns whether the run has ended: finished, failed or killed.
     #[must_use]
     pub fn is_terminated(self) -> bool {
         matches!(self, RunStatus::Finished | RunStatus::Failed | RunStatus::Killed)
@@ -64,31 +66,37 @@ impl fmt::Display for RunStatus {
 impl FromStr for RunStatus {
     type Err = Error;
 
-    /// Reads MLflow's word in any case; any other text is [`ErrorKind::InvalidInput`].
+    /// Parses MLflow's name, ignoring case.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if there is no such status.
     fn from_str(text: &str) -> Result<Self> {
-        let found = RunStatus::ALL.into_iter().find(|it| it.as_str().eq_ignore_ascii_case(text));
+        let found =
+            RunStatus::ALL.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(text));
         found.ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidInput,
                 format!(
-                    "{text:?} is not a run status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED"
+                    "unknown run status {text:?}: expected RUNNING, SCHEDULED, FINISHED, FAILED or \
+                     KILLED"
                 ),
             )
         })
     }
 }
 
-/// Whether a run or an experiment is deleted. Deleted ones can be restored until `gc` purges them.
+/// Whether a run or experiment is deleted. Until `gc` purges it, it can be restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Lifecycle {
     /// In use.
     Active,
-    /// Marked deleted: read-only, and left out of lists unless asked for.
+    /// Marked as deleted: read-only, and hidden from lists by default.
     Deleted,
 }
 
 impl Lifecycle {
-    /// MLflow's word: `active` or `deleted`.
+    /// Returns MLflow's name: `active` or `deleted`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -102,55 +110,55 @@ impl Lifecycle {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunInfo {
-    /// The run's id.
+    /// The id.
     pub id: RunId,
     /// The experiment that holds it.
     pub experiment: ExperimentId,
-    /// Its name, given or generated; names need not be unique.
+    /// The name, given or generated. Names need not be unique.
     pub name: String,
-    /// The run that it is nested in.
+    /// The run in which this one is nested.
     pub parent: Option<RunId>,
     /// The user who started it.
     pub user: String,
-    /// The status written last.
+    /// The last status written.
     pub status: RunStatus,
-    /// When it started.
+    /// The start time.
     pub started: Timestamp,
-    /// When it ended, if it has.
+    /// The end time, if the run has ended.
     pub ended: Option<Timestamp>,
     /// Whether it is deleted.
     pub lifecycle: Lifecycle,
 }
 
 impl RunInfo {
-    /// Where its artifacts are, below the address of the file.
+    /// Returns the location of the run's artifacts, below the address of the file.
     pub(crate) fn artifact_uri(&self, root: &str) -> String {
         format!("{root}/{}/{}/artifacts", self.experiment, self.id)
     }
 }
 
-/// A run with its params, tags, the latest point of each metric, inputs and outputs.
+/// A run with its params, tags, latest metrics, inputs and outputs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RunRecord {
-    /// Name, status, times and place.
+    /// The name, status, times and experiment.
     pub info: RunInfo,
-    /// Params by key.
+    /// The params by key.
     pub params: BTreeMap<String, String>,
-    /// Tags by key.
+    /// The tags by key.
     pub tags: BTreeMap<String, String>,
     /// The latest point of each metric by key.
     pub metrics: BTreeMap<String, MetricPoint>,
-    /// The datasets that it was given, in the order of logging.
+    /// The datasets used as inputs, in the order of logging.
     pub datasets: Vec<DatasetInput>,
-    /// The ids of logged models that it was given, in the order of logging.
+    /// The ids of the logged models used as inputs, in the order of logging.
     pub model_inputs: Vec<String>,
-    /// The models that it has made, in the order of logging.
+    /// The models created by the run, in the order of logging.
     pub model_outputs: Vec<ModelOutput>,
 }
 
 impl RunRecord {
-    /// A run of which nothing else is known yet.
+    /// Creates a record of a run about which only `info` is known.
     pub(crate) fn new(info: RunInfo) -> Self {
         RunRecord {
             info,

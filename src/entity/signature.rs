@@ -1,4 +1,4 @@
-//! Signatures: what a model takes and gives, read from MLflow's JSON and checked.
+//! Model signatures: the inputs, outputs and params of a model, parsed from MLflow's JSON.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a model takes and gives. Read from MLflow's JSON, of which it keeps what there is to know.
+/// The inputs, outputs and params of a model, parsed from MLflow's JSON.
 ///
 /// ```
 /// use tracklite::{FieldType, Signature};
@@ -24,82 +24,82 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Signature {
-    /// What it takes.
+    /// The inputs.
     pub inputs: Option<Vec<SignatureField>>,
-    /// What it gives.
+    /// The outputs.
     pub outputs: Option<Vec<SignatureField>>,
-    /// What can be set at each call.
+    /// The params, which can be set on each call.
     pub params: Option<Vec<SignatureParam>>,
 }
 
-/// A column or tensor of a signature, or a property of an object in one.
+/// A column or tensor of a signature, or a property of an object in it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SignatureField {
-    /// Its name; of a list all fields have one, or none.
+    /// The name. Either all fields of a list have one, or none has.
     pub name: Option<String>,
-    /// What values it holds.
+    /// The type of its values.
     pub kind: FieldType,
-    /// Whether it must be there.
+    /// Whether a value is required.
     pub required: bool,
 }
 
-/// What values a field holds.
+/// The type of a field.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum FieldType {
     /// True or false.
     Boolean,
-    /// An integer of 32 bits.
+    /// A 32-bit integer.
     Integer,
-    /// An integer of 64 bits.
+    /// A 64-bit integer.
     Long,
-    /// A number of 32 bits.
+    /// A 32-bit floating-point number.
     Float,
-    /// A number of 64 bits.
+    /// A 64-bit floating-point number.
     Double,
     /// Text.
     String,
     /// Bytes.
     Binary,
-    /// An instant.
+    /// A point in time.
     Datetime,
     /// Anything.
     Any,
-    /// A list of values of one type.
+    /// A list with elements of one type.
     Array(Box<FieldType>),
-    /// Values of one type by key.
+    /// A map from strings to values of one type.
     Map(Box<FieldType>),
-    /// Named values.
+    /// An object with named properties.
     Object(Vec<SignatureField>),
-    /// Numbers in as many dimensions as the shape has; -1 stands for any length.
+    /// A tensor.
     Tensor {
-        /// The type of its elements, as numpy calls it.
+        /// The element type, as numpy names it.
         element: String,
-        /// Its lengths.
+        /// The length of each dimension, where -1 means any.
         shape: Vec<i64>,
     },
 }
 
-/// Something that can be set at each call of a model.
+/// A param that can be set on each call of a model.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SignatureParam {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What values it takes.
+    /// The type.
     pub kind: FieldType,
-    /// Its value when none is given, as JSON.
+    /// The default value as JSON.
     pub default: Value,
-    /// `Some` of -1 alone for a list of any length.
+    /// `Some(vec![-1])` for a list of any length, `None` for a single value.
     pub shape: Option<Vec<i64>>,
 }
 
-/// How deep the lists and objects of a signature lie in each other: less than a reader of JSON
-/// takes, so that what is read as text in a text can be written as one.
+/// The maximum nesting of lists and objects in a signature. It is below the limit of the JSON
+/// parser, so that every parsed signature can be written as plain JSON.
 const NESTING_MAX: usize = 100;
 
-/// The names of types without parts.
+/// The names of types without parameters.
 const SCALARS: [(&str, FieldType); 9] = [
     ("boolean", FieldType::Boolean),
     ("integer", FieldType::Integer),
@@ -113,20 +113,23 @@ const SCALARS: [(&str, FieldType); 9] = [
 ];
 
 impl Signature {
-    /// Reads the JSON of MLflow: an object with `inputs`, `outputs` and `params`, each a list, or
-    /// as in the file `MLmodel` the JSON of one as text.
+    /// Parses MLflow's JSON: an object with the lists `inputs`, `outputs` and `params`. Each list
+    /// may also be a string that contains JSON, as in the file `MLmodel`.
     ///
-    /// What is no JSON or no signature is [`ErrorKind::InvalidInput`]: fields of which some have a
-    /// name and some have none, a name that stands twice, an unknown type, a shape with a length
-    /// below -1, tensors beside columns, types within a hundred types.
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the text is not JSON or not a signature. Examples are
+    ///   unknown types, duplicate names and shapes with a length below -1. In a list, either all
+    ///   fields are named or none, and either all are tensors or none. Types are nested at most 100
+    ///   levels deep.
     pub fn parse(json: &str) -> Result<Self> {
         let object = match parsed(json)? {
             Value::Object(object) => object,
-            other => return Err(invalid(&format!("an object is wanted, not {other}"))),
+            other => return Err(invalid(&format!("expected an object, found {other}"))),
         };
         let known = ["inputs", "outputs", "params", "type_hint", "is_signature_from_type_hint"];
         if let Some(key) = object.keys().find(|key| !known.contains(&key.as_str())) {
-            return Err(invalid(&format!("nothing in a signature is called {key:?}")));
+            return Err(invalid(&format!("unknown key {key:?}")));
         }
         Ok(Signature {
             inputs: list(&object, "inputs")?.map(|list| fields(&list)).transpose()?,
@@ -135,7 +138,7 @@ impl Signature {
         })
     }
 
-    /// The JSON that [`Signature::parse`] reads, with lists and not the text of them.
+    /// Returns the signature as JSON for [`Signature::parse`], with plain lists.
     #[must_use]
     pub fn to_json(&self) -> String {
         let fields = |list: &Option<Vec<SignatureField>>| {
@@ -149,7 +152,7 @@ impl Signature {
         json!({ "inputs": inputs, "outputs": outputs, "params": params }).to_string()
     }
 
-    /// Whether it says both what the model takes and what it gives.
+    /// Returns whether the signature has both inputs and outputs.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.inputs.as_ref().is_some_and(|list| !list.is_empty())
@@ -157,7 +160,7 @@ impl Signature {
     }
 }
 
-/// Checks that a text is JSON of any kind.
+/// Checks that a text is JSON.
 pub(crate) fn check_json(what: &str, text: &str) -> Result<()> {
     match serde_json::from_str::<Value>(text) {
         Ok(_) => Ok(()),
@@ -169,7 +172,7 @@ pub(crate) fn check_json(what: &str, text: &str) -> Result<()> {
 }
 
 fn parsed(json: &str) -> Result<Value> {
-    serde_json::from_str(json).map_err(|error| invalid(&format!("it is not JSON: {error}")))
+    serde_json::from_str(json).map_err(|error| invalid(&format!("not JSON: {error}")))
 }
 
 fn list(object: &Map<String, Value>, key: &str) -> Result<Option<Vec<Value>>> {
@@ -180,17 +183,23 @@ fn list(object: &Map<String, Value>, key: &str) -> Result<Option<Vec<Value>>> {
     };
     match value {
         Value::Null => Ok(None),
-        Value::Array(list) if list.iter().all(|it| is_within(it, NESTING_MAX)) => Ok(Some(list)),
-        Value::Array(_) => Err(invalid(&format!("{key} have types within too many types"))),
-        other => Err(invalid(&format!("{key} are a list, not {other}"))),
+        Value::Array(list) if list.iter().all(|item| is_within(item, NESTING_MAX)) => {
+            Ok(Some(list))
+        }
+        Value::Array(_) => {
+            Err(invalid(&format!("types in {key} are nested more than {NESTING_MAX} levels deep")))
+        }
+        other => Err(invalid(&format!("{key} must be a list, found {other}"))),
     }
 }
 
-/// Whether lists and objects lie in each other at most so deep.
+/// Returns whether lists and objects are nested at most `depth` levels deep.
 fn is_within(value: &Value, depth: usize) -> bool {
     match value {
-        Value::Array(list) => depth > 0 && list.iter().all(|it| is_within(it, depth - 1)),
-        Value::Object(object) => depth > 0 && object.values().all(|it| is_within(it, depth - 1)),
+        Value::Array(list) => depth > 0 && list.iter().all(|item| is_within(item, depth - 1)),
+        Value::Object(object) => {
+            depth > 0 && object.values().all(|item| is_within(item, depth - 1))
+        }
         _ => true,
     }
 }
@@ -199,15 +208,16 @@ fn fields(list: &[Value]) -> Result<Vec<SignatureField>> {
     let fields = list.iter().map(field).collect::<Result<Vec<_>>>()?;
     let named = fields.iter().filter(|field| field.name.is_some()).count();
     if named > 0 && named < fields.len() {
-        return Err(invalid("some fields have a name and some have none"));
+        return Err(invalid("only some fields have a name"));
     }
     check_distinct(fields.iter().filter_map(|field| field.name.as_deref()))?;
-    let tensors = fields.iter().filter(|it| matches!(it.kind, FieldType::Tensor { .. })).count();
+    let tensors =
+        fields.iter().filter(|field| matches!(field.kind, FieldType::Tensor { .. })).count();
     if tensors > 0 && tensors < fields.len() {
-        return Err(invalid("tensors stand beside columns"));
+        return Err(invalid("only some fields are tensors"));
     }
     if tensors > 1 && named == 0 {
-        return Err(invalid("there are several tensors, and they have no names"));
+        return Err(invalid("several tensors need names"));
     }
     Ok(fields)
 }
@@ -216,7 +226,7 @@ fn check_distinct<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut seen = HashSet::new();
     for name in names {
         if !seen.insert(name) {
-            return Err(invalid(&format!("the name {name:?} stands twice")));
+            return Err(invalid(&format!("duplicate name {name:?}")));
         }
     }
     Ok(())
@@ -229,14 +239,14 @@ fn field(value: &Value) -> Result<SignatureField> {
 }
 
 fn object(value: &Value) -> Result<&Map<String, Value>> {
-    value.as_object().ok_or_else(|| invalid(&format!("a field is an object, not {value}")))
+    value.as_object().ok_or_else(|| invalid(&format!("a field must be an object, found {value}")))
 }
 
 fn name(object: &Map<String, Value>) -> Result<Option<String>> {
     match object.get("name") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(name)) => Ok(Some(name.clone())),
-        Some(other) => Err(invalid(&format!("a name is text, not {other}"))),
+        Some(other) => Err(invalid(&format!("a name must be a string, found {other}"))),
     }
 }
 
@@ -244,7 +254,7 @@ fn required(object: &Map<String, Value>) -> Result<bool> {
     match object.get("required") {
         None => Ok(true),
         Some(Value::Bool(required)) => Ok(*required),
-        Some(other) => Err(invalid(&format!("required is true or false, not {other}"))),
+        Some(other) => Err(invalid(&format!("`required` must be true or false, found {other}"))),
     }
 }
 
@@ -254,7 +264,7 @@ fn kind(object: &Map<String, Value>) -> Result<FieldType> {
     };
     let part = |key: &str| {
         let part = object.get(key).and_then(Value::as_object);
-        part.ok_or_else(|| invalid(&format!("the type {name} lacks {key:?}")))
+        part.ok_or_else(|| invalid(&format!("type {name} needs an object {key:?}")))
     };
     match name.as_str() {
         "array" => Ok(FieldType::Array(Box::new(kind(part("items")?)?))),
@@ -265,7 +275,7 @@ fn kind(object: &Map<String, Value>) -> Result<FieldType> {
             let known = SCALARS.iter().find(|(known, _)| known == name);
             known
                 .map(|(_, kind)| kind.clone())
-                .ok_or_else(|| invalid(&format!("there is no type {name:?}")))
+                .ok_or_else(|| invalid(&format!("unknown type {name:?}")))
         }
     }
 }
@@ -293,11 +303,13 @@ fn tensor(spec: &Map<String, Value>) -> Result<FieldType> {
 fn shape(value: &Value) -> Result<Option<Vec<i64>>> {
     let lengths = match value {
         Value::Null => return Ok(None),
-        Value::Array(list) => list.iter().map(|it| it.as_i64().filter(|it| *it >= -1)).collect(),
+        Value::Array(list) => {
+            list.iter().map(|item| item.as_i64().filter(|length| *length >= -1)).collect()
+        }
         _ => None,
     };
     let lengths: Option<Vec<i64>> = lengths;
-    let refused = || invalid(&format!("a shape is a list of lengths or -1, not {value}"));
+    let refused = || invalid(&format!("a shape must be a list of lengths or -1, found {value}"));
     lengths.map(Some).ok_or_else(refused)
 }
 
@@ -375,9 +387,9 @@ fn by_name(fields: &[SignatureField]) -> Map<String, Value> {
 }
 
 #[cold]
-fn invalid(why: &str) -> Error {
-    let shown: String = why.chars().take(300).collect();
-    Error::new(ErrorKind::InvalidInput, format!("this is no signature of a model: {shown}"))
+fn invalid(reason: &str) -> Error {
+    let shown: String = reason.chars().take(300).collect();
+    Error::new(ErrorKind::InvalidInput, format!("invalid model signature: {shown}"))
 }
 
 #[cfg(test)]
@@ -385,7 +397,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_mlflow_writes_is_read_and_written_again() {
+    fn mlflows_json_is_parsed_and_written_again() {
         let json = r#"{"inputs": [{"type": "tensor", "tensor-spec":
                 {"dtype": "float32", "shape": [-1, 28, 28]}}],
             "outputs": [{"name": "a", "type": "array", "items": {"type": "map", "values":
@@ -403,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_read_is_written_so_that_it_reads_again() {
+    fn a_parsed_signature_can_be_written_and_parsed_again() {
         let nested = |depth: usize| {
             let (open, close) = (r#"{"type": "array", "items": "#.repeat(depth), "}".repeat(depth));
             let list = json!(format!(r#"[{open}{{"type": "long"}}{close}]"#));
@@ -414,7 +426,7 @@ mod tests {
         for depth in [100, 120, 1000] {
             assert_eq!(nested(depth).unwrap_err().kind(), ErrorKind::InvalidInput, "{depth}");
         }
-        // Numbers of which a hasty reader misses the last bit.
+        // Numbers that need exact float parsing down to the last bit.
         for number in ["0.3614263294214187", "8.41e21", "1.7976931348623157e308", "5e-324"] {
             let json = format!(r#"[{{"name": "a", "type": "double", "default": {number}}}]"#);
             let signature = Signature::parse(&json!({ "params": json }).to_string()).unwrap();
@@ -425,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_signature_is_refused() {
+    fn malformed_signatures_are_refused() {
         for json in [
             "",
             "[]",

@@ -1,8 +1,8 @@
-//! Keys of tags that mean something to the library itself; the words are MLflow's.
+//! Tag keys with a meaning to the library. The names are MLflow's.
 
-/// The tag of a run that always says the run's name.
+/// A run's tag that mirrors its name.
 pub(crate) const RUN_NAME_TAG: &str = "mlflow.runName";
-/// The tag of a run that names the run which it is nested in.
+/// A run's tag that holds the id of the run it is nested in.
 pub(crate) const PARENT_RUN_TAG: &str = "mlflow.parentRunId";
-/// The tag of a dataset input that says what the dataset was used for.
+/// A dataset input's tag that holds the purpose, such as `train`.
 pub(crate) const DATA_CONTEXT_TAG: &str = "mlflow.data.context";

@@ -1,21 +1,131 @@
 //! Experiments: named by a path, they hold runs.
 
+pub(crate) mod folders;
 pub(crate) mod search;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::database::Database;
-use crate::entity::id::{ExperimentId, RunId, Timestamp};
-use crate::entity::limits::Limits;
-use crate::entity::{ExperimentInfo, Lifecycle, RunRecord};
+use crate::engine::Engine;
+use crate::engine::guards::{check_experiment_writable, is_deleted, no_such_experiment};
+use crate::entity::id::{ExperimentId, Timestamp};
+use crate::entity::{ExperimentInfo, Lifecycle};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted,
     ExperimentTagsSet, Purged, Record,
 };
 use crate::log::State;
-use crate::run::Run;
+
+impl Database {
+    /// The experiment of this path, such as `/Shared/team/churn`; it is created when there is none.
+    ///
+    /// A deleted one is [`ErrorKind::InvalidState`], an illegal path [`ErrorKind::InvalidInput`]:
+    /// not all blank, and of at most 500 characters unless [`Limits`](crate::Limits) say
+    /// otherwise. One that is new costs a record in the file.
+    pub fn experiment(&self, path: &str) -> Result<Experiment> {
+        self.engine().located(self.engine().limits.check_experiment_path(path))?;
+        let is_known = |state: &State| -> Result<Option<ExperimentId>> {
+            let Some(id) = state.experiment_of(path) else { return Ok(None) };
+            check_experiment_writable(state, id).map(|()| Some(id))
+        };
+        let known = self.engine().state(|state, _| is_known(state));
+        if let Some(id) = self.engine().located(known.and_then(|known| known))? {
+            return Ok(Experiment::new(self.clone(), id));
+        }
+        let appended = self.engine().append(|state, _| match is_known(state)? {
+            Some(id) => Ok((Vec::new(), id)),
+            None => Ok(new_experiment(state, path)),
+        });
+        let id = appended?;
+        Ok(Experiment::new(self.clone(), id))
+    }
+
+    /// Creates the experiment of this path, which must be new: a path that is taken, also by a
+    /// deleted experiment, is [`ErrorKind::AlreadyExists`]. Of several that create it at once, one
+    /// does. Otherwise as [`Database::experiment`].
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("runs.tracklite");
+    /// use tracklite::{Database, ErrorKind};
+    ///
+    /// let database = Database::create(&path)?;
+    /// database.create_experiment("/Shared/team/churn")?;
+    /// let again = database.create_experiment("/Shared/team/churn");
+    /// assert_eq!(again.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_experiment(&self, path: &str) -> Result<Experiment> {
+        self.create_experiment_with::<&str, &str>(path, [])
+    }
+
+    /// As [`Database::create_experiment`], with tags, in one step.
+    ///
+    /// An illegal tag is [`ErrorKind::InvalidInput`].
+    pub fn create_experiment_with<K: AsRef<str>, V: ToString>(
+        &self,
+        path: &str,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Experiment> {
+        let limits = &self.engine().limits;
+        let checked = limits
+            .check_experiment_path(path)
+            .and_then(|()| limits.experiment_tags().collect(tags));
+        let tags = self.engine().located(checked)?;
+        let appended = self.engine().append(|state, _| match state.experiment_of(path) {
+            Some(id) => Err(path_taken(path, id)),
+            None => Ok(with_tags(new_experiment(state, path), tags.clone())),
+        });
+        let id = appended?;
+        Ok(Experiment::new(self.clone(), id))
+    }
+
+    /// The experiment of this path, deleted or not, if there is one. Writes nothing.
+    pub fn find_experiment(&self, path: &str) -> Result<Option<Experiment>> {
+        let found = self.engine().state(|state, _| state.experiment_of(path));
+        let found = found?;
+        Ok(found.map(|id| Experiment::new(self.clone(), id)))
+    }
+
+    /// The experiment of this id; [`ErrorKind::NotFound`] when there is none.
+    pub fn experiment_by_id(&self, id: ExperimentId) -> Result<Experiment> {
+        let known = self.engine().state(|state, _| state.experiments.contains_key(&id));
+        match known? {
+            true => Ok(Experiment::new(self.clone(), id)),
+            false => Err(self.engine().locate(no_such_experiment(id))),
+        }
+    }
+
+    /// The experiment that every file has: id 0, named `Default`.
+    pub fn default_experiment(&self) -> Result<Experiment> {
+        self.experiment_by_id(ExperimentId::DEFAULT)
+    }
+
+    /// All experiments, deleted ones too, by id.
+    pub fn experiments(&self) -> Result<Vec<ExperimentInfo>> {
+        self.engine().with_index(|index, _| index.experiments())
+    }
+}
+
+/// The record of a new experiment, and its id.
+fn new_experiment(state: &State, path: &str) -> (Vec<Record>, ExperimentId) {
+    let (experiment, time) = (state.next_experiment(), Timestamp::now_nanos());
+    let created = ExperimentCreated { experiment, path: path.to_owned(), time };
+    (vec![created.into()], experiment)
+}
+
+fn with_tags(
+    (mut records, experiment): (Vec<Record>, ExperimentId),
+    tags: Vec<(String, String)>,
+) -> (Vec<Record>, ExperimentId) {
+    if !tags.is_empty() {
+        let time = Timestamp::now_nanos();
+        records.push(ExperimentTagsSet { experiment, tags, time }.into());
+    }
+    (records, experiment)
+}
 
 /// A handle of an experiment. Clones are the same handle; dropping one writes nothing.
 ///
@@ -56,47 +166,21 @@ impl Experiment {
 
     /// Path, lifecycle, times and tags, as they are in the file now.
     pub fn info(&self) -> Result<ExperimentInfo> {
-        let engine = self.database.engine();
+        let engine = self.engine();
         let found = engine.with_index(|index, _| index.experiment(self.id))?;
         found.ok_or_else(|| engine.locate(no_such_experiment(self.id)))
-    }
-
-    /// Starts a run; an empty name stands for a generated one such as `quiet-heron-417`.
-    ///
-    /// The run belongs to this process (see [`Run::is_alive`]). In a deleted experiment it is
-    /// [`ErrorKind::InvalidState`].
-    pub fn start_run(&self, name: &str) -> Result<Run> {
-        self.new_run().name(name).start()
-    }
-
-    /// Starts a run with params, tags, a parent or a time of its own, in one step.
-    pub fn new_run(&self) -> RunBuilder {
-        RunBuilder {
-            experiment: self.clone(),
-            name: String::new(),
-            parent: None,
-            user: None,
-            started: None,
-            params: Vec::new(),
-            tags: Vec::new(),
-        }
-    }
-
-    /// Its active runs, the newest first, with params, tags and latest metrics.
-    pub fn runs(&self) -> Result<Vec<RunRecord>> {
-        self.database.runs_of(self.id)
     }
 
     /// Gives it another path; one that is taken, also by a deleted experiment, is
     /// [`ErrorKind::AlreadyExists`]. A deleted experiment is [`ErrorKind::InvalidState`].
     pub fn rename(&self, path: &str) -> Result<()> {
-        self.limits().check_experiment_path(path).map_err(|error| self.locate(error))?;
+        self.engine().located(self.engine().limits.check_experiment_path(path))?;
         self.write(|state| {
             check_experiment_writable(state, self.id)?;
             match state.experiment_of(path) {
                 Some(id) if id != self.id => Err(path_taken(path, id)),
                 _ => {
-                    let (path, time) = (path.to_owned(), Timestamp::now().as_nanos());
+                    let (path, time) = (path.to_owned(), Timestamp::now_nanos());
                     Ok(vec![ExperimentRenamed { experiment: self.id, path, time }.into()])
                 }
             }
@@ -130,18 +214,18 @@ impl Experiment {
                     format!("experiment {:?} is {} already", known.path, lifecycle.as_str());
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
-            let time = Timestamp::now().as_nanos();
+            let time = Timestamp::now_nanos();
             Ok(vec![ExperimentLifecycleSet { experiment: self.id, lifecycle, time }.into()])
         })
     }
 
     /// Sets a tag, whatever it was before; key and value follow the rules of [`Run::set_tag`].
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
-        let tags = self.limits().experiment_tags().collect([(key, value)]);
-        let tags = tags.map_err(|error| self.locate(error))?;
+        let tags = self.engine().limits.experiment_tags().collect([(key, value)]);
+        let tags = self.engine().located(tags)?;
         self.write(|state| {
             check_experiment_writable(state, self.id)?;
-            let time = Timestamp::now().as_nanos();
+            let time = Timestamp::now_nanos();
             let tags = tags.clone();
             Ok(vec![ExperimentTagsSet { experiment: self.id, tags, time }.into()])
         })
@@ -152,7 +236,7 @@ impl Experiment {
     pub fn delete_tag(&self, key: &str) -> Result<()> {
         let changes = ExperimentCreated::KIND..=ExperimentTagDeleted::KIND;
         let kinds = [changes, Purged::KIND..=Purged::KIND];
-        self.database.engine().append_decided(&kinds, |index| {
+        self.engine().append_decided(&kinds, |index| {
             let info = index.experiment(self.id)?.ok_or_else(|| no_such_experiment(self.id))?;
             if info.lifecycle == Lifecycle::Deleted {
                 return Err(is_deleted(&info.path));
@@ -161,7 +245,7 @@ impl Experiment {
                 let message = format!("experiment {} has no tag {key:?}", self.id);
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
-            let (key, time) = (key.to_owned(), Timestamp::now().as_nanos());
+            let (key, time) = (key.to_owned(), Timestamp::now_nanos());
             Ok((vec![ExperimentTagDeleted { experiment: self.id, key, time }.into()], ()))
         })
     }
@@ -172,16 +256,11 @@ impl Experiment {
     }
 
     fn write(&self, mut build: impl FnMut(&State) -> Result<Vec<Record>>) -> Result<()> {
-        let log = &self.database.engine().log;
-        log.append(|state, _| Ok((build(state)?, ()))).map_err(|error| self.locate(error))
+        self.engine().append(|state, _| Ok((build(state)?, ())))
     }
 
-    fn limits(&self) -> &Limits {
-        &self.database.engine().limits
-    }
-
-    fn locate(&self, error: Error) -> Error {
-        self.database.engine().locate(error)
+    fn engine(&self) -> &Engine {
+        self.database.engine()
     }
 }
 
@@ -191,109 +270,7 @@ impl fmt::Debug for Experiment {
     }
 }
 
-/// A run about to be started: everything in it is written as one, or not at all.
-#[derive(Debug)]
-#[must_use = "a run is started by `start`"]
-pub struct RunBuilder {
-    pub(crate) experiment: Experiment,
-    pub(crate) name: String,
-    pub(crate) parent: Option<RunId>,
-    pub(crate) user: Option<String>,
-    pub(crate) started: Option<Timestamp>,
-    pub(crate) params: Vec<(String, String)>,
-    pub(crate) tags: Vec<(String, String)>,
-}
-
-impl RunBuilder {
-    /// Its name. Default: a generated one.
-    pub fn name(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.name);
-        self
-    }
-
-    /// The run that it is nested in. Default: none.
-    pub fn parent(mut self, parent: RunId) -> Self {
-        self.parent = Some(parent);
-        self
-    }
-
-    /// The user who starts it. Default: the one who the process runs as.
-    pub fn user(mut self, user: &str) -> Self {
-        self.user = Some(user.to_owned());
-        self
-    }
-
-    /// When it started. Default: now.
-    pub fn started(mut self, time: Timestamp) -> Self {
-        self.started = Some(time);
-        self
-    }
-
-    /// Adds a param.
-    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
-    pub fn param(mut self, key: &str, value: impl ToString) -> Self {
-        self.params.push((key.to_owned(), value.to_string()));
-        self
-    }
-
-    /// Adds params.
-    pub fn params<K: AsRef<str>, V: ToString>(
-        mut self,
-        params: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
-        let text = |(key, value): (K, V)| (key.as_ref().to_owned(), value.to_string());
-        self.params.extend(params.into_iter().map(text));
-        self
-    }
-
-    /// Adds a tag.
-    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
-    pub fn tag(mut self, key: &str, value: impl ToString) -> Self {
-        self.tags.push((key.to_owned(), value.to_string()));
-        self
-    }
-
-    /// Adds tags.
-    pub fn tags<K: AsRef<str>, V: ToString>(
-        mut self,
-        tags: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
-        let text = |(key, value): (K, V)| (key.as_ref().to_owned(), value.to_string());
-        self.tags.extend(tags.into_iter().map(text));
-        self
-    }
-
-    /// Starts the run: one frame in the file. After an error there is no run.
-    ///
-    /// An illegal name, user, key or value, a param given twice with different values, or a name or
-    /// parent that the tag `mlflow.runName` or `mlflow.parentRunId` contradicts, is
-    /// [`ErrorKind::InvalidInput`]; an unknown parent [`ErrorKind::NotFound`]; a deleted parent or
-    /// experiment [`ErrorKind::InvalidState`].
-    pub fn start(self) -> Result<Run> {
-        let database = self.experiment.database.clone();
-        database.start_run(self)
-    }
-}
-
-/// An experiment takes writes unless it is deleted.
-pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Result<()> {
-    match state.experiments.get(&id) {
-        None => Err(no_such_experiment(id)),
-        Some(known) if known.lifecycle == Lifecycle::Deleted => Err(is_deleted(&known.path)),
-        Some(_) => Ok(()),
-    }
-}
-
-fn is_deleted(path: &str) -> Error {
-    let message = format!("experiment {path:?} is deleted: restore it first");
-    Error::new(ErrorKind::InvalidState, message)
-}
-
-pub(crate) fn no_such_experiment(id: ExperimentId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no experiment {id}"))
-}
-
-pub(crate) fn path_taken(path: &str, id: ExperimentId) -> Error {
+fn path_taken(path: &str, id: ExperimentId) -> Error {
     let message = format!("{path:?} is the path of experiment {id} already");
     Error::new(ErrorKind::AlreadyExists, message)
 }

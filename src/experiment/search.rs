@@ -101,7 +101,7 @@ impl Database {
     /// message points at the place. Looks at all experiments of the file, of which there are few.
     pub fn search_experiments(&self, search: &ExperimentSearch) -> Result<Page<ExperimentInfo>> {
         let limit = search.max_results.unwrap_or(PAGE_RESULTS_DEFAULT);
-        self.find_experiments(search, limit).map_err(|error| self.engine().locate(error))
+        self.engine().located(self.find_experiments(search, limit))
     }
 
     /// As [`Database::search_experiments`]: all of them on one page unless the search says how
@@ -112,7 +112,7 @@ impl Database {
         search: &ExperimentSearch,
     ) -> Result<Page<ExperimentInfo>> {
         let limit = search.max_results.unwrap_or(usize::MAX);
-        self.find_experiments(search, limit).map_err(|error| self.engine().locate(error))
+        self.engine().located(self.find_experiments(search, limit))
     }
 
     fn find_experiments(

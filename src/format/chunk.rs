@@ -1,6 +1,6 @@
-//! Chunks: where a file is cut, what its pieces are called, and how they are stored.
+//! Chunks: the places where a file is cut, and the names and encoding of its pieces.
 //!
-//! Cuts are decided by the bytes around them (FastCDC), so that versions of a large file share the
+//! Cuts depend on the bytes around them (FastCDC), so that versions of a large file share the
 //! chunks in which they agree. A chunk's name is the BLAKE3 hash of its bytes.
 
 use fastcdc::v2020::FastCDC;
@@ -10,56 +10,57 @@ use crate::entity::ContentHash;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::WrittenFile;
 
-/// No chunk but the last one of a file is smaller.
+/// The minimum size of a chunk, except for the last one of a file.
 pub const CHUNK_BYTES_MIN: usize = 64 * 1024;
-/// What chunks have on average, about.
+/// The approximate average size of chunks.
 pub const CHUNK_BYTES_AVERAGE: usize = 256 * 1024;
-/// No chunk is larger.
+/// The maximum size of a chunk.
 pub const CHUNK_BYTES_MAX: usize = 1024 * 1024;
 
-/// The bytes as they are.
+/// The codec for uncompressed bytes.
 pub const CODEC_RAW: u8 = 0;
-/// One zstd frame.
+/// The codec for one zstd frame.
 pub const CODEC_ZSTD: u8 = 1;
 
-/// The level of compression: the fastest, for whoever waits for a log call.
+/// The compression level: the fastest, because callers wait for it.
 const LEVEL: i32 = 1;
-/// Of larger chunks samples are compressed first: most of what is large and does not shrink is
-/// known after a fraction of the work.
+/// The size from which a chunk is probed by compressing samples first.
+///
+/// This detects most incompressible chunks at a fraction of the cost.
 const PROBED_BYTES: usize = 16 * 1024;
-/// How many samples, and how long each is.
+/// The number of samples, and the size of each.
 const SAMPLES: usize = 4;
 const SAMPLE_BYTES: usize = 1024;
-/// Compression is worth its while when it saves at least one part in so many.
+/// A compressed chunk is stored if it saves at least one part in this many.
 const SAVING: usize = 16;
 
-/// The name of some bytes.
+/// Returns the hash that names these bytes.
 #[must_use]
 pub fn hash(bytes: &[u8]) -> ContentHash {
     ContentHash::from_bytes(*blake3::hash(bytes).as_bytes())
 }
 
-/// Hashes a file that comes in pieces.
+/// A hasher for a file that arrives in pieces.
 #[derive(Debug, Default)]
 pub struct FileHasher(blake3::Hasher);
 
 impl FileHasher {
-    /// Takes in the next piece.
+    /// Adds the next piece.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The hash of all pieces so far.
+    /// Returns the hash of all pieces so far.
     #[must_use]
     pub fn finish(&self) -> ContentHash {
         ContentHash::from_bytes(*self.0.finalize().as_bytes())
     }
 }
 
-/// The lengths of the chunks at the beginning of `bytes`, which begin a chunk.
+/// Returns the lengths of the chunks in `bytes`, which start at a chunk boundary.
 ///
-/// Unless the file ends with them (`is_end`), bytes that are left over begin a chunk whose end
-/// cannot be told yet: fewer than [`CHUNK_BYTES_MAX`].
+/// Unless the file ends with them (`is_end`), fewer than [`CHUNK_BYTES_MAX`] bytes are left over.
+/// They start a chunk whose end is not yet known.
 #[must_use]
 pub fn cut(bytes: &[u8], is_end: bool) -> Vec<usize> {
     if is_end && bytes.len() <= CHUNK_BYTES_MIN {
@@ -67,7 +68,7 @@ pub fn cut(bytes: &[u8], is_end: bool) -> Vec<usize> {
     }
     // All three are within the bounds that the crate asserts, and below 2^32.
     let [min, average, max] =
-        [CHUNK_BYTES_MIN, CHUNK_BYTES_AVERAGE, CHUNK_BYTES_MAX].map(|it| it as u32);
+        [CHUNK_BYTES_MIN, CHUNK_BYTES_AVERAGE, CHUNK_BYTES_MAX].map(|size| size as u32);
     let cutter = FastCDC::new(bytes, min, average, max);
     let (mut at, mut lengths) = (0, Vec::new());
     while at < bytes.len() && (is_end || bytes.len() - at >= CHUNK_BYTES_MAX) {
@@ -78,7 +79,7 @@ pub fn cut(bytes: &[u8], is_end: bool) -> Vec<usize> {
     lengths
 }
 
-/// Compresses chunks that shrink; keeps its memory from one to the next.
+/// An encoder that compresses chunks if they shrink. It reuses its memory.
 pub struct ChunkEncoder {
     compressor: Compressor<'static>,
     scratch: Vec<u8>,
@@ -91,14 +92,14 @@ impl std::fmt::Debug for ChunkEncoder {
 }
 
 impl ChunkEncoder {
-    /// An encoder; fails only without memory.
+    /// Creates an encoder. Fails only if there is no memory.
     pub fn new() -> Result<Self> {
         let compressor = Compressor::new(LEVEL)
-            .map_err(|source| Error::io("preparing the compression of chunks", source))?;
+            .map_err(|source| Error::io("initialising the compression of chunks", source))?;
         Ok(ChunkEncoder { compressor, scratch: Vec::new() })
     }
 
-    /// Appends the chunk to `out` as it is to be stored; gives the codec.
+    /// Appends the encoded chunk to `out` and returns its codec.
     pub fn encode(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> u8 {
         if self.seems_to_shrink(chunk) && self.shrinks(chunk) {
             out.extend_from_slice(&self.scratch);
@@ -119,40 +120,46 @@ impl ChunkEncoder {
         self.shrinks(&samples)
     }
 
-    /// Whether compression, which is left in `scratch`, is worth its while.
+    /// Compresses into `scratch`. Returns whether the result saves enough.
     fn shrinks(&mut self, bytes: &[u8]) -> bool {
-        let most = bytes.len() - bytes.len().div_ceil(SAVING).min(bytes.len());
+        let limit = bytes.len() - bytes.len().div_ceil(SAVING).min(bytes.len());
         self.scratch.clear();
-        // Of what would not fit, the compressor finds so early.
-        self.scratch.reserve(most);
+        // The buffer is limited, so the compressor stops early if the result would be too large.
+        self.scratch.reserve(limit);
         let compressed = self.compressor.compress_to_buffer(bytes, &mut self.scratch);
-        compressed.is_ok_and(|length| length <= most)
+        compressed.is_ok_and(|length| length <= limit)
     }
 }
 
-/// The chunk that was stored as `coded` with this codec; it must have `length` bytes.
+/// Decodes a stored chunk, which must have `length` bytes.
 ///
-/// Anything else is [`ErrorKind::Damaged`].
+/// # Errors
+///
+/// - [`ErrorKind::Damaged`] if the codec, the encoding or the length is wrong.
 pub fn decode(codec: u8, coded: Vec<u8>, length: usize) -> Result<Vec<u8>> {
     let damaged = |what: String| Error::new(ErrorKind::Damaged, what);
     if length > CHUNK_BYTES_MAX {
-        return Err(damaged(format!("a chunk of {length} bytes, at most {CHUNK_BYTES_MAX}")));
+        return Err(damaged(format!("chunk has {length} bytes, the maximum is {CHUNK_BYTES_MAX}")));
     }
     let bytes = match codec {
         CODEC_RAW => coded,
         CODEC_ZSTD => Decompressor::new()
             .and_then(|mut decompressor| decompressor.decompress(&coded, length))
-            .map_err(|source| damaged("a chunk is no zstd frame".to_owned()).with_source(source))?,
-        other => return Err(damaged(format!("a chunk of codec {other}"))),
+            .map_err(|source| {
+                damaged("chunk is not a zstd frame".to_owned()).with_source(source)
+            })?,
+        other => return Err(damaged(format!("chunk has unknown codec {other}"))),
     };
     match bytes.len() == length {
         true => Ok(bytes),
-        false => Err(damaged(format!("a chunk has {} bytes, {length} are due", bytes.len()))),
+        false => Err(damaged(format!("chunk has {} bytes, expected {length}", bytes.len()))),
     }
 }
 
-/// BLAKE3 over the files in the order of their paths: of each the length of its path and the path,
-/// its size, and its own digest; numbers as 8 bytes, the least first.
+/// Returns the BLAKE3 digest of the files in the order of their paths.
+///
+/// For each file it covers the length of the path, the path, the size, and the file's own digest.
+/// Numbers are 8 bytes, little-endian.
 pub(crate) fn digest_of_files<'a>(files: impl IntoIterator<Item = &'a WrittenFile>) -> [u8; 32] {
     let mut files: Vec<&WrittenFile> = files.into_iter().collect();
     files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
@@ -170,7 +177,7 @@ pub(crate) fn digest_of_files<'a>(files: impl IntoIterator<Item = &'a WrittenFil
 mod tests {
     use super::*;
 
-    /// Bytes that no compressor makes smaller.
+    /// Returns incompressible bytes.
     fn noise(length: usize, mut seed: u64) -> Vec<u8> {
         let mut next = || {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -182,7 +189,7 @@ mod tests {
     #[test]
     fn chunks_survive_the_round_trip() {
         let mut encoder = ChunkEncoder::new().unwrap();
-        let text = b"the same words again and again, ".repeat(20_000);
+        let text = b"the same words repeated often, ".repeat(20_000);
         let noise = noise(300_000, 1);
         for (bytes, codec) in [(&text[..], CODEC_ZSTD), (&noise, CODEC_RAW), (b"", CODEC_RAW)] {
             let mut coded = Vec::new();
@@ -198,14 +205,14 @@ mod tests {
     }
 
     #[test]
-    fn cuts_follow_the_bytes_and_not_their_place() {
+    fn cuts_depend_on_the_bytes_not_on_their_offset() {
         let bytes = noise(6 * 1024 * 1024, 2);
         let all = cut(&bytes, true);
         assert_eq!(all.iter().sum::<usize>(), bytes.len());
         let (last, others) = all.split_last().unwrap();
-        assert!(others.iter().all(|it| (CHUNK_BYTES_MIN..=CHUNK_BYTES_MAX).contains(it)));
+        assert!(others.iter().all(|length| (CHUNK_BYTES_MIN..=CHUNK_BYTES_MAX).contains(length)));
         assert!(*last <= CHUNK_BYTES_MAX && all.len() > 6, "{all:?}");
-        // The same cuts when the bytes come in pieces.
+        // The cuts are the same if the bytes come in pieces.
         let (mut at, mut pieces) = (0, Vec::new());
         while at < bytes.len() {
             let end = (at + 2 * CHUNK_BYTES_MAX).min(bytes.len());
@@ -214,7 +221,7 @@ mod tests {
             pieces.extend(lengths);
         }
         assert_eq!(pieces, all);
-        // And behind bytes that were put before them, but for the first few.
+        // With bytes inserted at the front, all but the first few cuts stay the same.
         let mut moved = noise(1000, 3);
         moved.extend(&bytes);
         let moved = cut(&moved, true);

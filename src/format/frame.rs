@@ -1,5 +1,6 @@
-//! Frames of the metadata chain: a checksummed list of records, bound to its place and to all
-//! frames before it.
+//! Frames of the metadata chain: checksummed lists of records.
+//!
+//! A frame is bound to its place and to all frames before it.
 //!
 //! ```text
 //! 0   u32  CRC-32C of bytes 4.. seeded with the file's id and the frame's position
@@ -26,19 +27,21 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::mutant::{self, Mutant};
 use crate::sys::checksum::{crc32c_bytes, crc32c_words};
 
-/// The bytes of a frame before its payload.
+/// The size of a frame before its payload.
 pub const FRAME_HEADER_BYTES: usize = 24;
-/// The bytes of a record before its body.
+/// The size of a record before its body.
 pub const RECORD_HEADER_BYTES: usize = 8;
-/// The greatest length of a frame in bytes.
+/// The maximum size of a frame.
 pub const FRAME_BYTES_MAX: usize = FRAME_HEADER_BYTES + FRAME_PAYLOAD_MAX;
 
-/// The one configuration of bincode: variable-length integers, little-endian, bounded.
+/// The bincode configuration for writing: variable-length integers, little-endian, bounded.
 const CONFIGURATION: Configuration<LittleEndian, Varint, Limit<FRAME_PAYLOAD_MAX>> =
     bincode::config::standard().with_limit::<FRAME_PAYLOAD_MAX>();
 
-/// For reading: bincode counts the bytes of what it makes, up to 16 for one that it reads, and
-/// what was written must be readable. The bytes themselves are bounded by the frame.
+/// The bincode configuration for reading.
+///
+/// The limit is larger than for writing, because bincode counts decoded bytes, up to 16 per encoded
+/// byte. Every frame that was written must be readable. The frame bounds the encoded bytes.
 const READING: Configuration<LittleEndian, Varint, Limit<{ 16 * FRAME_PAYLOAD_MAX }>> =
     bincode::config::standard().with_limit::<{ 16 * FRAME_PAYLOAD_MAX }>();
 
@@ -54,13 +57,16 @@ pub(super) fn decode_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeE
     if used == body.len() {
         return Ok(record);
     }
-    Err(DecodeError::Other("the record is longer than its fields"))
+    Err(DecodeError::Other("the record has bytes after its last field"))
 }
 
 /// Encodes the frame of `records` for `position`, after a chain of hash `previous`.
 ///
-/// Gives the frame's bytes and the chain's hash with it. Records of more than
-/// `FRAME_PAYLOAD_MAX` bytes in all are [`ErrorKind::InvalidInput`].
+/// Returns the frame's bytes and the chain hash including it.
+///
+/// # Errors
+///
+/// - [`ErrorKind::InvalidInput`] if the records exceed `FRAME_PAYLOAD_MAX` bytes in total.
 #[cfg(any(test, feature = "internals"))]
 pub fn encode(
     file: FileId,
@@ -73,7 +79,7 @@ pub fn encode(
     Ok((bytes, hash))
 }
 
-/// Encodes a frame that still lacks its hash and commit word; [`place`] adds them.
+/// Encodes a frame without its hash and commit word, which [`place`] adds.
 pub fn encode_unplaced(records: &[Record]) -> Result<Vec<u8>> {
     let mut bytes = vec![0; FRAME_HEADER_BYTES];
     let mut strictest = RecordClass::Ignorable;
@@ -96,8 +102,8 @@ pub fn encode_unplaced(records: &[Record]) -> Result<Vec<u8>> {
         return Err(Error::new(
             ErrorKind::InvalidInput,
             format!(
-                "{} records of {payload} bytes do not fit one batch: at most {} records of \
-                 {FRAME_PAYLOAD_MAX} bytes",
+                "{} records of {payload} bytes do not fit one batch: the maximum is {} records \
+                 of {FRAME_PAYLOAD_MAX} bytes",
                 records.len(),
                 u16::MAX
             ),
@@ -112,7 +118,7 @@ pub fn encode_unplaced(records: &[Record]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Binds an unplaced frame to its position and predecessor; gives the chain's hash with it.
+/// Binds a frame to its position and predecessor. Returns the chain hash including it.
 pub fn place(file: FileId, position: Position, previous: u64, bytes: &mut [u8]) -> u64 {
     let hash = chain_hash(previous, &bytes[16..]);
     bytes[8..16].copy_from_slice(&hash.to_le_bytes());
@@ -131,7 +137,7 @@ fn frame_checksum(file: FileId, position: Position, bytes: &[u8]) -> u32 {
     crc32c_bytes(seed, &bytes[4..])
 }
 
-/// Mixes a frame's contents into the running hash (the finaliser of SplitMix64 over a CRC).
+/// Mixes a frame's contents into the chain hash (the finaliser of SplitMix64 over a CRC).
 fn chain_hash(previous: u64, contents: &[u8]) -> u64 {
     let checksum = u64::from(crc32c_bytes(0, contents));
     let mut hash = previous ^ (checksum | (contents.len() as u64) << 32);
@@ -140,36 +146,36 @@ fn chain_hash(previous: u64, contents: &[u8]) -> u64 {
     hash ^ hash >> 31
 }
 
-/// A sound frame, its records still to be decoded.
+/// An intact frame with undecoded records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// The chain's hash with this frame.
+    /// The chain hash including this frame.
     pub hash: u64,
     /// The frame's length in bytes.
     pub length: usize,
-    /// How many records it holds.
+    /// The number of records.
     pub count: u16,
     payload: &'a [u8],
     contents: &'a [u8],
 }
 
-/// What stands at a place of the chain.
+/// The content at a place of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parsed<'a> {
-    /// Nothing was committed here.
+    /// No frame was committed here.
     Empty,
-    /// A frame of so many bytes may be here; more than were given.
+    /// A frame of this many bytes may be here, but fewer were given.
     NeedsMore(usize),
     /// A frame.
     Whole(Frame<'a>),
-    /// Something is here that is no frame of this chain at this place; says what is wrong.
+    /// Not a valid frame of this chain at this place, with the reason.
     Bad(String),
 }
 
-/// Reads what stands at `position`, of which `room` bytes are left in the unit.
+/// Parses the content at `position`, where the unit has `room` bytes left.
 ///
-/// With `previous` the frame must follow a chain of that hash; without, only its own checksum is
-/// looked at (for a frame that is reached by a hint).
+/// With `previous`, the frame must follow a chain of that hash. Without it, only the frame's own
+/// checksum is verified (for a frame that is reached by a hint).
 #[must_use]
 pub fn parse(
     file: FileId,
@@ -185,7 +191,7 @@ pub fn parse(
     let length = u32_at(head, 4) as usize;
     let bounds = FRAME_HEADER_BYTES..=room.min(FRAME_BYTES_MAX);
     if !bounds.contains(&length) || !length.is_multiple_of(8) {
-        return Parsed::Bad(format!("a frame's length is {length} where {room} bytes are left"));
+        return Parsed::Bad(format!("frame has length {length}, but {room} bytes are left"));
     }
     let Some(frame) = bytes.get(..length) else { return Parsed::NeedsMore(length) };
     if let Err(reason) = check(file, position, previous, frame) {
@@ -193,7 +199,7 @@ pub fn parse(
     }
     let payload = u32_at(frame, 20) as usize;
     let Some(payload) = frame[FRAME_HEADER_BYTES..].get(..payload) else {
-        return Parsed::Bad(format!("a payload of {payload} bytes in a frame of {length}"));
+        return Parsed::Bad(format!("frame of {length} bytes has a payload of {payload} bytes"));
     };
     let count = u16::from_le_bytes([frame[16], frame[17]]);
     Parsed::Whole(Frame { hash: u64_at(frame, 8), length, count, payload, contents: &frame[16..] })
@@ -210,38 +216,38 @@ fn check(
     }
     let (got, wanted) = (u32_at(frame, 0), frame_checksum(file, position, frame));
     if got != wanted {
-        return Err(format!("a frame's checksum is {got:08x}, its bytes give {wanted:08x}"));
+        return Err(format!("frame has checksum {got:08x}, expected {wanted:08x}"));
     }
     let hash = u64_at(frame, 8);
     match previous.map(|previous| chain_hash(previous, &frame[16..])) {
         Some(wanted) if wanted != hash => {
-            Err(format!("a frame's chain hash is {hash:016x}, its predecessors give {wanted:016x}"))
+            Err(format!("frame has chain hash {hash:016x}, expected {wanted:016x}"))
         }
         _ => Ok(()),
     }
 }
 
-/// A record as it stands in a frame, not decoded yet.
+/// An undecoded record of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawRecord<'a> {
     /// The kind.
     pub kind: u16,
     /// The version.
     pub version: u8,
-    /// What a build does that does not know it.
+    /// How a build treats the record if it does not know it.
     pub class: RecordClass,
     /// The body.
     pub body: &'a [u8],
 }
 
 impl RawRecord<'_> {
-    /// Whether this build knows the record's kind and version.
+    /// Returns whether this build knows the record's kind and version.
     #[must_use]
     pub fn is_known(&self) -> bool {
         Record::is_known(self.kind, self.version)
     }
 
-    /// The run that the record is about, when its kind is one whose first field is a run.
+    /// Returns the run that the record is about, if its first field is a run.
     #[must_use]
     pub fn run(&self) -> Option<RunId> {
         let about_run = begins_with_run(self.kind) && self.is_known();
@@ -249,13 +255,13 @@ impl RawRecord<'_> {
         about_run.then(first).flatten().map(|(run, _): (RunId, usize)| run)
     }
 
-    /// Decodes the record; one of unknown kind or version is [`Record::Unknown`].
+    /// Decodes the record. An unknown kind or version becomes [`Record::Unknown`].
     pub fn decode(&self) -> Result<Record> {
         let Self { kind, version, class, body } = *self;
         Record::decode_body(kind, version, class, body).map_err(|source| {
             Error::new(
                 ErrorKind::Damaged,
-                format!("a record of kind {kind}, version {version} cannot be decoded"),
+                format!("record of kind {kind}, version {version} cannot be decoded"),
             )
             .with_source(source)
         })
@@ -263,13 +269,13 @@ impl RawRecord<'_> {
 }
 
 impl<'a> Frame<'a> {
-    /// Whether the frame follows a chain of this hash.
+    /// Returns whether the frame follows a chain of this hash.
     #[must_use]
     pub fn follows(&self, previous: u64) -> bool {
         chain_hash(previous, self.contents) == self.hash
     }
 
-    /// The records one by one, undecoded; an error when their lengths do not fit the payload.
+    /// Iterates over the undecoded records. Fails if their lengths do not match the payload.
     pub fn raw_records(&self) -> impl Iterator<Item = Result<RawRecord<'a>>> + use<'a> {
         let (mut rest, mut left, mut failed) = (self.payload, self.count, false);
         std::iter::from_fn(move || {
@@ -279,7 +285,7 @@ impl<'a> Frame<'a> {
             let next = if left == 0 { None } else { split_record(rest) };
             let Some((record, tail)) = next else {
                 failed = true;
-                let message = "the records of a frame do not fit its payload";
+                let message = "the records of a frame do not match its payload";
                 return Some(Err(Error::new(ErrorKind::Damaged, message)));
             };
             (rest, left) = (tail, left - 1);
@@ -287,7 +293,7 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// All records, decoded.
+    /// Decodes all records.
     pub fn records(&self) -> Result<Vec<Record>> {
         self.raw_records().map(|raw| raw?.decode()).collect()
     }
@@ -328,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_passes_only_at_its_place_in_its_file_after_its_predecessors() {
+    fn a_frame_is_valid_only_at_its_place_in_its_file_and_chain() {
         let (bytes, _) = encode(FILE, Position(128), 1, &sample()).unwrap();
         let bad = |file, position, previous| {
             matches!(parse(file, position, previous, &bytes, 4096), Parsed::Bad(_))
@@ -340,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flipped_bit_and_no_cut_passes() {
+    fn every_flipped_bit_and_truncation_is_detected() {
         let (bytes, _) = encode(FILE, Position(128), 1, &sample()).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
@@ -355,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_version_is_told_with_its_class() {
+    fn an_unknown_version_is_decoded_with_its_class() {
         let raw =
             RawRecord { kind: 5, version: 9, class: RecordClass::ReadIncompatible, body: b"x" };
         let known = raw.decode().unwrap();

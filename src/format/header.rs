@@ -1,30 +1,30 @@
-//! The file's header, in two copies, and the header that starts every other unit.
+//! The file's header, stored twice, and the header of every other unit.
 
 use super::record::{Incarnation, Position};
 use super::{FORMAT_VERSION, FileId, LOCK_GENERATION, PAGE_BYTES, UNIT_BYTES, UNIT_HEADER_BYTES};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::checksum::crc32c_bytes;
 
-/// The first bytes of a file: not text, and broken by any newline conversion (after PNG's).
+/// The first bytes of a file. Like PNG's, they are not text and expose newline conversions.
 pub const FILE_MAGIC: [u8; 8] = *b"\x89TRK\r\n\x1a\n";
 /// The first bytes of a unit.
 pub const UNIT_MAGIC: [u8; 8] = *b"TRKLunit";
-/// Where the two copies of the header lie.
+/// The offsets of the two copies of the header.
 pub const HEADER_OFFSETS: [u64; 2] = [0, 2 * PAGE_BYTES];
-/// The size of a header copy; the rest of its page is zero.
+/// The size of a header copy. The rest of its page is zero.
 pub const HEADER_BYTES: usize = 64;
 
-/// What never changes about a file.
+/// The properties of a file that never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Which file it is.
+    /// The id of the file.
     pub file: FileId,
     /// When it was created, in nanoseconds since the epoch.
     pub created: i64,
 }
 
 impl Header {
-    /// The header's bytes.
+    /// Encodes the header.
     #[must_use]
     pub fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
@@ -39,10 +39,14 @@ impl Header {
         bytes
     }
 
-    /// Reads one copy of the header.
+    /// Decodes one copy of the header.
     ///
-    /// Other bytes are [`ErrorKind::NotTracklite`], a failed checksum [`ErrorKind::Damaged`], a
-    /// format or lock generation that this build does not know [`ErrorKind::UnsupportedFormat`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotTracklite`] if the bytes are not a header.
+    /// - [`ErrorKind::Damaged`] if the checksum does not match.
+    /// - [`ErrorKind::UnsupportedFormat`] if this build does not know the format or lock
+    ///   generation.
     pub fn decode(bytes: &[u8]) -> Result<Header> {
         let Some(bytes) = bytes.first_chunk::<HEADER_BYTES>() else {
             return Err(Error::new(ErrorKind::NotTracklite, "too short for a tracklite file"));
@@ -54,7 +58,7 @@ impl Header {
         if got != wanted {
             return Err(Error::new(
                 ErrorKind::Damaged,
-                format!("the header's checksum is {got:08x}, its bytes give {wanted:08x}"),
+                format!("header has checksum {got:08x}, expected {wanted:08x}"),
             ));
         }
         check_versions(u16::from_le_bytes([bytes[8], bytes[9]]), bytes[10], u32_at(bytes, 12))?;
@@ -75,7 +79,7 @@ fn check_versions(format: u16, generation: u8, unit: u32) -> Result<()> {
             ErrorKind::UnsupportedFormat,
             format!(
                 "the file has format version {format} (units of {unit} bytes), this build reads \
-                 version {FORMAT_VERSION}: use a build of tracklite that knows that version"
+                 version {FORMAT_VERSION}; use a build of tracklite that reads that version"
             ),
         ));
     }
@@ -83,15 +87,15 @@ fn check_versions(format: u16, generation: u8, unit: u32) -> Result<()> {
         return Err(Error::new(
             ErrorKind::UnsupportedFormat,
             format!(
-                "the file is shared by lock protocol {generation}, this build speaks protocol \
-                 {LOCK_GENERATION}: use a build of tracklite that speaks it"
+                "the file uses lock protocol {generation}, this build uses protocol \
+                 {LOCK_GENERATION}; use a build of tracklite with that protocol"
             ),
         ));
     }
     Ok(())
 }
 
-/// What a unit is for.
+/// The purpose of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum UnitKind {
@@ -109,29 +113,29 @@ impl UnitKind {
     fn from_byte(byte: u8) -> Option<Self> {
         [UnitKind::Chain, UnitKind::Extent, UnitKind::Block, UnitKind::Chunks]
             .into_iter()
-            .find(|it| *it as u8 == byte)
+            .find(|kind| *kind as u8 == byte)
     }
 }
 
 /// The first 64 bytes of a unit (or of several that belong together).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitHeader {
-    /// What the unit is for.
+    /// The purpose of the unit.
     pub kind: UnitKind,
     /// Its number.
     pub unit: u32,
-    /// How many units it spans.
+    /// The number of units it spans.
     pub units: u32,
-    /// Who took it.
+    /// The writer that allocated it.
     pub incarnation: Incarnation,
-    /// In a chain unit: where the chain ended when this unit was linked; else 0.
+    /// In a chain unit, the end of the chain before this unit was linked, else 0.
     pub previous_end: Position,
-    /// In a chain unit: the chain's hash there; else 0.
+    /// In a chain unit, the hash of the chain at that place, else 0.
     pub previous_hash: u64,
 }
 
 impl UnitHeader {
-    /// The header's bytes, for the file `file`.
+    /// Encodes the header for the file `file`.
     #[must_use]
     pub fn encode(&self, file: FileId) -> [u8; UNIT_HEADER_BYTES as usize] {
         let mut bytes = [0; UNIT_HEADER_BYTES as usize];
@@ -147,7 +151,7 @@ impl UnitHeader {
         bytes
     }
 
-    /// Reads the header of unit `unit`; `None` when it is not one of this file at this place.
+    /// Decodes the header of a unit. Returns `None` if it does not belong to this file and place.
     #[must_use]
     pub fn decode(file: FileId, unit: u32, bytes: &[u8]) -> Option<UnitHeader> {
         let bytes = bytes.first_chunk::<{ UNIT_HEADER_BYTES as usize }>()?;
@@ -173,14 +177,14 @@ fn unit_checksum(file: FileId, bytes: &[u8; UNIT_HEADER_BYTES as usize]) -> u32 
     crc32c_bytes(crc32c_bytes(0, &file.0.to_le_bytes()), &bytes[..60])
 }
 
-/// The little-endian word at `offset`, which must lie within `bytes`.
+/// Returns the little-endian word at `offset`, which must be within `bytes`.
 pub(crate) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
     let mut word = [0; 8];
     word.copy_from_slice(&bytes[offset..offset + 8]);
     u64::from_le_bytes(word)
 }
 
-/// The little-endian half word at `offset`, which must lie within `bytes`.
+/// Returns the little-endian half word at `offset`, which must be within `bytes`.
 pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
     let mut word = [0; 4];
     word.copy_from_slice(&bytes[offset..offset + 4]);
@@ -205,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_told_apart_from_damage() {
+    fn a_newer_version_is_not_reported_as_damage() {
         let mut bytes = Header { file: FileId(1), created: 0 }.encode();
         bytes[8] = 9;
         let checksum = crc32c_bytes(0, &bytes[..60]);

@@ -1,6 +1,6 @@
-//! Bytes to records and back, without I/O; every number of the file format is written here once.
+//! Bytes to records and back, without I/O. All constants of the file format are defined here.
 //!
-//! `docs/format.md` is the normative text; a test compares it with this code.
+//! `docs/format.md` is the normative text. A test compares it with this code.
 
 #[cfg(not(loom))]
 pub mod block;
@@ -13,49 +13,49 @@ pub mod scan;
 pub mod slot;
 pub mod word;
 
-/// The format's version. 0 may change; from 1 on a released layout is read for ever.
+/// The format's version. Version 0 may change. Later released versions stay readable for ever.
 pub const FORMAT_VERSION: u16 = 0;
-/// The lock protocol's generation: builds of different generations never share a file.
+/// The generation of the lock protocol. Builds of different generations never share a file.
 pub const LOCK_GENERATION: u8 = 1;
 /// The unit of space: 64 KiB. Unit `i` starts at byte `i * UNIT_BYTES`.
 pub const UNIT_BYTES: u64 = 64 * 1024;
-/// The page that a medium caches and writes at once; header copies lie in different ones.
+/// The page that a medium caches and writes at once. The header copies are in different pages.
 pub const PAGE_BYTES: u64 = 4096;
-/// Every unit but the first starts with a header of this size.
+/// The size of the header of every unit but the first.
 pub const UNIT_HEADER_BYTES: u64 = 64;
-/// A slot of a point extent.
+/// The size of a slot in a point extent.
 pub const SLOT_BYTES: u64 = 32;
-/// Where slots begin in an extent.
+/// The offset of the first slot in an extent.
 pub const FIRST_SLOT_BYTES: u64 = UNIT_HEADER_BYTES;
-/// Where the successor word lies in a chain unit.
+/// The offset of the successor word in a chain unit.
 pub const SUCCESSOR_BYTES: u64 = UNIT_HEADER_BYTES;
-/// Where frames begin in a chain unit.
+/// The offset of the first frame in a chain unit.
 pub const FIRST_FRAME_BYTES: u64 = 128;
-/// The unit in which the chain begins; unit 0 holds the header and the shared words.
+/// The unit in which the chain begins. Unit 0 has the header and the shared words.
 pub const FIRST_CHAIN_UNIT: u32 = 1;
-/// The greatest number of values in one row.
+/// The maximum number of values in a row.
 pub const ROW_VALUES_MAX: usize = 1 << 18;
-/// The greatest number of bytes of the records in one frame.
+/// The maximum size of the records in a frame.
 pub const FRAME_PAYLOAD_MAX: usize = 32 * 1024 * 1024;
 
-/// The first byte of a unit.
+/// Returns the offset of a unit.
 #[must_use]
 pub const fn unit_start(unit: u32) -> u64 {
     unit as u64 * UNIT_BYTES
 }
 
-/// The number of units that `bytes` take, rounded up.
+/// Returns the number of units for `bytes`, rounded up.
 #[must_use]
 pub fn units_for(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX)
 }
 
-/// Identifies a file: 128 random bits in its header, and in the seed of every checksum.
+/// The id of a file: 128 random bits in its header and in the seed of every checksum.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId(pub u128);
 
 impl FileId {
-    /// The two halves as words, low one first, as checksums take them.
+    /// Returns the two halves as words, the low one first.
     #[must_use]
     pub const fn words(self) -> [u64; 2] {
         [self.0 as u64, (self.0 >> 64) as u64]
@@ -77,7 +77,7 @@ mod tests {
     use super::word::WordPlace;
     use super::*;
 
-    /// Lines of sixteen bytes, as the document shows them.
+    /// Formats bytes in lines of sixteen, like the document.
     fn hex(bytes: &[u8]) -> String {
         let byte = |byte: &u8| format!("{byte:02x}");
         let line = |line: &[u8]| line.iter().map(byte).collect::<Vec<_>>().join(" ");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worked_example_of_the_document_is_what_the_code_writes() {
+    fn the_worked_example_of_the_document_matches_the_code() {
         let document = include_str!("../../docs/format.md");
         let file = FileId(0x0011_2233_4455_4677_8899_aabb_ccdd_eeff);
         let header = Header { file, created: 1_700_000_000_000_000_000 };
@@ -120,12 +120,13 @@ mod tests {
             let is_number = |cell: &str| cell.trim_start_matches("| ").parse::<u16>().is_ok();
             cells.len() == 4 && is_number(cells[0]) && is_number(cells[1])
         });
-        let is_of_record = |row: &&str| row.split(" | ").nth(2).is_some_and(|it| !it.contains(' '));
+        let is_of_record =
+            |row: &&str| row.split(" | ").nth(2).is_some_and(|name| !name.contains(' '));
         assert_eq!(rows.filter(is_of_record).count(), Record::TAGS.len());
     }
 
     #[test]
-    fn constants_that_never_change() {
+    fn the_constants_of_the_format_never_change() {
         assert_eq!((UNIT_BYTES, PAGE_BYTES, UNIT_HEADER_BYTES), (65_536, 4096, 64));
         assert_eq!((SLOT_BYTES, FIRST_FRAME_BYTES, FIRST_SLOT_BYTES), (32, 128, 64));
         assert_eq!(header::FILE_MAGIC, [0x89, 0x54, 0x52, 0x4b, 0x0d, 0x0a, 0x1a, 0x0a]);

@@ -1,4 +1,4 @@
-//! Finding what is committed in an extent: by its checksums alone, slot after slot.
+//! Finding the committed entries of an extent, by checksums alone.
 
 use super::header::u64_at;
 use super::record::SeriesId;
@@ -8,13 +8,13 @@ use crate::mutant::{self, Mutant};
 use crate::sys::checksum::{crc32c_slots, crc32c_words, leading_sealed_slots};
 
 const SLOT: usize = SLOT_BYTES as usize;
-/// Points are handed over at most so many at a time: they are still in the nearest cache then.
+/// The maximum number of points passed on at once, so that they are still in the nearest cache.
 const RUN_POINTS_MAX: usize = 512;
 
-/// What was found committed in an extent, in the order of the slots.
+/// A committed entry of an extent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Entry<'a> {
-    /// Single points, one or more, of any series.
+    /// One or more single points, of any series.
     Points(PointSlots<'a>),
     /// A row of values.
     Row {
@@ -29,11 +29,11 @@ pub enum Entry<'a> {
     },
 }
 
-/// Consecutive slots that hold a point each.
+/// Consecutive slots with one point each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PointSlots<'a>(&'a [u8]);
 
-/// A point as its slot has it.
+/// A point as stored in its slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PointSlot {
     /// The series.
@@ -47,7 +47,7 @@ pub struct PointSlot {
 }
 
 impl<'a> PointSlots<'a> {
-    /// The points in order.
+    /// Iterates over the points in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = PointSlot> + use<'a> {
         self.0.chunks_exact(SLOT).map(|slot| PointSlot {
             series: SeriesId((u64_at(slot, 0) >> 32) as u32),
@@ -58,38 +58,40 @@ impl<'a> PointSlots<'a> {
     }
 }
 
-/// What a scan came across.
+/// The result of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScanReport {
-    /// The slot after the last committed entry: where a poller goes on.
+    /// The slot after the last committed entry, where a poller continues.
     pub next: u32,
-    /// The slot at which the scan stopped: the end, or a row that reaches beyond the bytes.
+    /// The slot at which the scan stopped: the end, or a row that extends beyond the bytes.
     pub stopped: u32,
-    /// Slots that hold something but pass no check, before `next`: lost entries.
+    /// Non-empty slots before `next` that fail their check: lost entries.
     pub unreadable: u32,
-    /// Such slots at or after `next`: an entry that was being written when its writer died.
+    /// Such slots at or after `next`: an unfinished entry of a writer that died.
     pub unfinished: u32,
-    /// Empty slots before `next`. A writer leaves none: a power cut does, or damage.
+    /// Empty slots before `next`. Only a power cut or damage leaves such holes.
     pub holes: u32,
     /// Empty slots at or after `next`.
     pub empty: u32,
-    /// The slot at `next` has its commit word, which is stored last, but passes no check. A
-    /// writer that dies leaves no such slot: a power cut does, or damage.
+    /// Whether the slot at `next` has a commit word but fails its check.
+    ///
+    /// The commit word is stored last, so a dying writer leaves no such slot. Only a power cut or
+    /// damage does.
     pub is_torn: bool,
 }
 
 enum Found<'a> {
     Entry(Entry<'a>, usize),
-    /// A row that would reach beyond the bytes.
+    /// A row that would extend beyond the bytes.
     Longer,
     Nothing,
 }
 
-/// Scans the slots from `report.stopped` on and visits what is committed, in order.
+/// Scans the slots from `report.stopped` and visits the committed entries in order.
 ///
-/// `bytes` starts at that slot; `is_last` says that the extent ends with them, so that a row that
-/// reaches further is none. No state decides how to scan: an empty slot is passed over, so that
-/// what a power cut left after a hole is found too.
+/// `bytes` starts at that slot. `is_last` means that the extent ends with them, so that a longer
+/// row is invalid. Empty slots are skipped, so that entries after a hole of a power cut are found.
+/// No stored state decides how to scan.
 #[cfg(any(test, feature = "internals"))]
 pub fn scan(
     seed: SlotSeed,
@@ -102,12 +104,12 @@ pub fn scan(
     scan_live(seed, bytes, is_last, &mut settled, report, visit);
 }
 
-/// As [`scan`], while the writer may be storing: true when slots must be read again, from
-/// `report.stopped` on.
+/// Scans like [`scan`] while the writer may be storing.
 ///
-/// Bytes are not read at one instant: of two entries that are stored meanwhile a read may see the
-/// second and not the first. Whoever sees an entry and reads again sees all before it; `settled`
-/// is the slot before which that has been done, 0 at first.
+/// Returns true if the caller must read the slots from `report.stopped` again. A read is not
+/// atomic: of two entries stored during it, it may see only the second. So after an entry behind
+/// empty slots, the slots are read once more, and then all earlier entries are visible. `settled`
+/// is the slot before which this was done, initially 0.
 pub fn scan_live(
     seed: SlotSeed,
     bytes: &[u8],
@@ -157,22 +159,21 @@ pub fn scan_live(
 }
 
 impl ScanReport {
-    /// Whether slots without an entry lie before the one at which the scan has arrived, and may
-    /// have one by now.
+    /// Returns whether slots without an entry precede the current one and may have one by now.
     #[inline]
     fn misses_some(&self, settled: u32) -> bool {
         self.next < self.stopped && self.stopped >= settled
     }
 }
 
-/// How many slots at the start have no commit word.
+/// Returns the number of slots at the start without a commit word.
 #[inline]
 fn leading_empty_slots(rest: &[u8]) -> usize {
     let (slots, _) = rest.as_chunks::<SLOT>();
     slots.iter().take_while(|slot| u64_at(*slot, 0) == 0).count()
 }
 
-/// What begins in the first slot of `rest`, the slot `index` of the extent.
+/// Returns the entry that begins in the first slot of `rest`, which is slot `index`.
 #[inline]
 fn entry_at(seed: SlotSeed, index: u32, rest: &[u8]) -> Found<'_> {
     let run = &rest[..rest.len().min(RUN_POINTS_MAX * SLOT)];
@@ -229,7 +230,7 @@ mod tests {
     fn sample(seed: SlotSeed) -> Vec<u8> {
         let values: Vec<u64> = [1.5_f64, f64::NAN, -0.0, 2.0, 3.0]
             .iter()
-            .map(|it| it.to_bits())
+            .map(|value| value.to_bits())
             .chain([0; 3])
             .collect();
         let mut bytes = bytes_of(&point_words(seed, 0, SeriesId(1), -3, 10, 0.5));
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_another_file_unit_owner_or_slot_do_not_pass() {
+    fn slots_of_another_file_unit_owner_or_place_are_rejected() {
         let seed = SlotSeed::new(FileId(5), 3, Incarnation(9));
         let bytes = sample(seed);
         for other in [
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_loses_its_entry_and_no_other_and_is_counted() {
+    fn a_flipped_bit_loses_only_its_own_entry_and_is_counted() {
         let seed = SlotSeed::new(FileId(5), 3, Incarnation(9));
         let bytes = sample(seed);
         let whole = found(seed, &bytes).0;

@@ -1,25 +1,25 @@
-//! Points and rows as 32-byte slots of an extent, each sealed by its checksum.
+//! Points and rows as 32-byte slots of an extent, each with a checksum.
 //!
-//! A point is one slot `{crc32c | series, step, time, value}`. A row is a header slot
-//! `{crc32c | ROW_FLAG + schema, step, time, count}` followed by `count` values, four to a slot,
-//! padded with zeros; the header's checksum covers the values, so the row is whole or absent.
+//! A point is one slot `{crc32c | series, step, time, value}`. A row is a header slot `{crc32c |
+//! ROW_FLAG + schema, step, time, count}` followed by `count` values, four to a slot, padded with
+//! zeros. The header's checksum covers the values, so a row is whole or absent.
 
 use super::record::{Incarnation, SeriesId};
 use super::{FIRST_SLOT_BYTES, FileId, SLOT_BYTES, UNIT_BYTES};
 use crate::mutant::{self, Mutant};
 use crate::sys::checksum::crc32c_words;
 
-/// The words of a slot.
+/// The number of words in a slot.
 pub const SLOT_WORDS: usize = 4;
-/// Set in the upper half of a header slot's first word; the series of a point never has it.
+/// The flag of a row in the upper half of a header slot's first word. Points never have it.
 pub const ROW_FLAG: u32 = 1 << 31;
 
-/// What makes the checksums of one extent its own: the file, the unit and the owner.
+/// The checksum seed of one extent, from its file, unit and owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotSeed(u32);
 
 impl SlotSeed {
-    /// The seed of the extent at `unit` of `incarnation`.
+    /// Returns the seed of the extent at `unit` of `incarnation`.
     #[must_use]
     pub fn new(file: FileId, unit: u32, incarnation: Incarnation) -> Self {
         if mutant::is_active(Mutant::UnseededChecksum) {
@@ -29,26 +29,26 @@ impl SlotSeed {
         SlotSeed(crc32c_words(0, &[low, high, u64::from(unit), incarnation.0]))
     }
 
-    /// The seed of one slot: a slot that was moved within its extent does not pass.
+    /// Returns the seed of one slot, so that a slot moved within its extent fails its check.
     pub(super) fn at(self, index: u32) -> u32 {
         if mutant::is_active(Mutant::UnseededChecksum) { 0 } else { self.0 ^ index }
     }
 }
 
-/// The number of slots in an extent of so many units.
+/// Returns the number of slots in an extent of `units` units.
 #[must_use]
 pub const fn slot_count(units: u32) -> u32 {
     let slots = (units as u64 * UNIT_BYTES - FIRST_SLOT_BYTES) / SLOT_BYTES;
     if slots > u32::MAX as u64 { u32::MAX } else { slots as u32 }
 }
 
-/// The number of slots that a row of `values` values takes.
+/// Returns the number of slots of a row with `values` values.
 #[must_use]
 pub const fn row_slots(values: usize) -> usize {
     1 + values.div_ceil(SLOT_WORDS)
 }
 
-/// The words of a point at slot `index`.
+/// Returns the words of a point at slot `index`.
 #[inline]
 #[must_use]
 pub fn point_words(
@@ -65,7 +65,7 @@ pub fn point_words(
     words
 }
 
-/// The words of a row's header slot at slot `index`; `values` are padded to whole slots.
+/// Returns the words of a row's header at slot `index`. `values` must be padded to whole slots.
 #[inline]
 #[must_use]
 pub fn row_words(

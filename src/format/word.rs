@@ -1,12 +1,12 @@
-//! Words that stand alone in the file: a 48-bit value with a 16-bit check, stored by one write.
+//! Single words in the file: a 48-bit value with a 16-bit checksum, stored by one write.
 
 use super::FileId;
 use crate::sys::checksum::crc32c_words;
 
-/// The greatest value that a word can hold.
+/// The maximum value of a word.
 pub const WORD_VALUE_MAX: u64 = (1 << 48) - 1;
 
-/// What a word is for; a word copied to another place does not pass its check.
+/// The purpose of a word. A word copied to another place fails its check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WordPlace {
     /// The end of the chain that the last successful sync covered, in 8 bytes.
@@ -32,7 +32,7 @@ impl WordPlace {
         }
     }
 
-    /// Where the word lies in the file.
+    /// Returns the offset of the word in the file.
     #[must_use]
     pub fn offset(self) -> u64 {
         match self {
@@ -49,16 +49,16 @@ impl WordPlace {
         u64::from(crc32c_words(0, &[low, high, self.tag(), value])) & 0xFFFF
     }
 
-    /// The word that says `value` (of at most 48 bits) at this place; never zero.
+    /// Encodes `value` (at most 48 bits) for this place. The result is never zero.
     #[must_use]
     pub fn encode(self, file: FileId, value: u64) -> u64 {
         debug_assert!(value <= WORD_VALUE_MAX);
         let word = value << 16 | self.check(file, value);
-        // A zero word means "never written": value 0 with check 0 is told by the check's opposite.
+        // Zero means "never written", so value 0 with check 0 is stored with an inverted check.
         if word == 0 { 0xFFFF } else { word }
     }
 
-    /// The value of a word; `None` when it was never written or fails its check.
+    /// Decodes a word. Returns `None` if it was never written or fails its check.
     #[must_use]
     pub fn decode(self, file: FileId, word: u64) -> Option<u64> {
         let value = word >> 16;

@@ -1,4 +1,4 @@
-//! What was asked of artifacts and of the chunks that they are made of.
+//! Queries about artifacts and their chunks.
 
 use std::ops::Range;
 
@@ -15,24 +15,24 @@ use super::{Index, unsigned};
 /// A file, or a reference to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Artifact {
-    /// What is told of it.
+    /// The description for users.
     pub(crate) info: ArtifactInfo,
-    /// What it is made of; nothing for a reference.
+    /// The chunks of the content. Empty for a reference.
     pub(crate) content: FileContent,
 }
 
-/// Units in which chunks of one writer stand.
+/// A range of units that contains chunks of one writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChunkUnit {
     pub(crate) unit: u32,
     pub(crate) units: u32,
     pub(crate) incarnation: Incarnation,
-    /// Its writer is closed.
+    /// Whether the writer is closed.
     pub(crate) is_closed: bool,
 }
 
 impl ChunkUnit {
-    /// Its bytes in the file.
+    /// Returns the byte range in the file.
     pub(crate) fn range(&self) -> Range<u64> {
         let start = unit_start(self.unit);
         start..start + u64::from(self.units) * UNIT_BYTES
@@ -43,7 +43,7 @@ const INFO: &str = "path, size, media_type, digest, uri, written, is_list, conte
 const CHUNK: &str = "hash, length, coded, codec, offset, checksum";
 
 impl Index {
-    /// Where these chunks are, in their order; `None` for those that are not stored.
+    /// Returns the places of these chunks in the same order. `None` for chunks that are not stored.
     pub(crate) fn chunks(&self, hashes: &[ContentHash]) -> Result<Vec<Option<StoredChunk>>> {
         self.read(|connection| {
             let mut select = connection
@@ -54,7 +54,7 @@ impl Index {
         })
     }
 
-    /// The file or reference of this path.
+    /// Returns the file or reference with this path.
     pub(crate) fn artifact(&self, owner: &ArtifactOwner, path: &str) -> Result<Option<Artifact>> {
         self.read(|connection| {
             let (_, owner, version) = owner_columns(owner);
@@ -65,8 +65,8 @@ impl Index {
         })
     }
 
-    /// All files and references in the folder of this path and in the folders in it, by path; of
-    /// the empty path all that the owner has.
+    /// Returns all files and references below this folder, sorted by path. The empty path is the
+    /// root.
     pub(crate) fn artifacts_within(
         &self,
         owner: &ArtifactOwner,
@@ -83,8 +83,8 @@ impl Index {
         })
     }
 
-    /// A path that is in the way of a file of this path: a file where it needs a folder, or a file
-    /// in what would be a file.
+    /// Returns a path that conflicts with a file at this path. It is a file in place of one of its
+    /// folders, or a file below it.
     pub(crate) fn path_in_the_way(
         &self,
         owner: &ArtifactOwner,
@@ -110,7 +110,7 @@ impl Index {
         })
     }
 
-    /// Up to `most` chunks that no file names directly, from `after` on, by hash.
+    /// Returns up to `most` chunks after `after` that no file refers to directly, sorted by hash.
     pub(crate) fn unnamed_chunks(
         &self,
         after: Option<ContentHash>,
@@ -123,11 +123,11 @@ impl Index {
                                  WHERE artifact_chunks.hash = chunks.hash)
                  ORDER BY hash LIMIT ?2"
             ))?;
-            select.query_map((after.map(|it| *it.as_bytes()), most), chunk)?.collect()
+            select.query_map((after.map(|hash| *hash.as_bytes()), most), chunk)?.collect()
         })
     }
 
-    /// The lists of chunks that files name: their own chunks, each once.
+    /// Returns the chunks that hold lists of chunks, without duplicates.
     pub(crate) fn lists_of_chunks(&self) -> Result<Vec<ContentHash>> {
         self.read(|connection| {
             let mut select = connection
@@ -144,7 +144,7 @@ impl Index {
         })
     }
 
-    /// The units in which chunks stand, in the order of the file.
+    /// Returns the units that contain chunks, in file order.
     pub(crate) fn chunk_units(&self) -> Result<Vec<ChunkUnit>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -163,7 +163,7 @@ impl Index {
         })
     }
 
-    /// Where chunks stand within a range of the file, in its order.
+    /// Returns the byte ranges of the chunks that begin within a range of the file, in file order.
     pub(crate) fn chunks_within(&self, range: &Range<u64>) -> Result<Vec<Range<u64>>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -216,12 +216,12 @@ fn artifact(row: &Row<'_>) -> rusqlite::Result<Artifact> {
     })
 }
 
-/// The hashes that stand in these bytes one after another.
+/// Splits bytes into hashes.
 fn hashes(bytes: &[u8]) -> impl Iterator<Item = ContentHash> + '_ {
     bytes.as_chunks().0.iter().map(|bytes| ContentHash::from_bytes(*bytes))
 }
 
-/// The kind of the owner, what identifies it, and its version; the second and third are enough.
+/// Returns the kind, id and version of an owner. The id and version alone are unique.
 pub(super) fn owner_columns(owner: &ArtifactOwner) -> (&'static str, String, i64) {
     match owner {
         ArtifactOwner::Run(run) => ("run", run.to_string(), 0),
@@ -232,11 +232,11 @@ pub(super) fn owner_columns(owner: &ArtifactOwner) -> (&'static str, String, i64
     }
 }
 
-/// The first path that lies within a folder, and the first one behind all of these: what follows
-/// the slash in the order of bytes is the digit 0.
+/// Returns the bounds of the paths within a folder: the first path, and the first path after them.
+/// The byte after the slash is the digit 0.
 pub(super) fn bounds_within(folder: &str) -> (String, String) {
     match folder {
-        // No path is empty, and no character of one is as large as this.
+        // No path is empty, and no path contains a character as large as this.
         "" => (String::new(), "\u{10ffff}".to_owned()),
         folder => (format!("{folder}/"), format!("{folder}0")),
     }

@@ -1,4 +1,4 @@
-//! What is marked deleted, and since when.
+//! Queries about deleted runs, experiments and logged models.
 
 use rusqlite::Params;
 
@@ -9,14 +9,14 @@ use super::query::parsed;
 use super::{Index, unsigned};
 
 impl Index {
-    /// The runs that were deleted at this time or before, by id.
+    /// Returns the runs deleted at or before this time, sorted by id.
     pub(crate) fn runs_deleted_before(&self, time: Timestamp) -> Result<Vec<RunId>> {
         let which = "SELECT run_id FROM runs
              WHERE lifecycle = 'deleted' AND ifnull(deleted, 0) <= ?1 ORDER BY run_id";
         self.ids(which, [time.as_nanos()], |row| parsed(row, 0))
     }
 
-    /// The deleted experiments that were changed last at this time or before, by id.
+    /// Returns the deleted experiments last changed at or before this time, sorted by id.
     pub(crate) fn experiments_deleted_before(&self, time: Timestamp) -> Result<Vec<ExperimentId>> {
         let which = "SELECT experiment_id FROM experiments
              WHERE lifecycle = 'deleted' AND updated <= ?1 ORDER BY experiment_id";
@@ -24,14 +24,14 @@ impl Index {
         self.ids(which, [time.as_nanos()], id)
     }
 
-    /// The logged models that were deleted at this time or before, the oldest first.
+    /// Returns the logged models deleted at or before this time, oldest first.
     pub(crate) fn models_deleted_before(&self, time: Timestamp) -> Result<Vec<LoggedModelId>> {
         let which = "SELECT model_id FROM logged_models
              WHERE lifecycle = 'deleted' AND updated <= ?1 ORDER BY model";
         self.ids(which, [time.as_nanos()], |row| parsed(row, 0))
     }
 
-    /// The logged models of an experiment, deleted or not, the oldest first.
+    /// Returns the logged models of an experiment, whether deleted or not, oldest first.
     pub(crate) fn models_of(&self, experiment: ExperimentId) -> Result<Vec<LoggedModelId>> {
         let which = "SELECT model_id FROM logged_models WHERE experiment_id = ?1 ORDER BY model";
         self.ids(which, [experiment.get().cast_signed()], |row| parsed(row, 0))

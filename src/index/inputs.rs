@@ -1,4 +1,4 @@
-//! What was asked of inputs and outputs of runs.
+//! Queries about inputs and outputs of runs.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ const DATASETS: &str = "name, digest, source_type, source, schema, profile, inpu
     FROM dataset_inputs JOIN datasets USING (dataset)";
 
 impl Index {
-    /// What a run was given; nothing when there is no such run.
+    /// Returns the inputs of a run. Empty if there is no such run.
     pub(crate) fn run_inputs(&self, id: RunId) -> Result<RunInputs> {
         self.read(|connection| {
             let Some(run) = number_of(connection, id)? else { return Ok(RunInputs::default()) };
@@ -28,7 +28,7 @@ impl Index {
         })
     }
 
-    /// The models that a run has made; none when there is no such run.
+    /// Returns the models created by a run. Empty if there is no such run.
     pub(crate) fn run_outputs(&self, id: RunId) -> Result<Vec<ModelOutput>> {
         self.read(|connection| match number_of(connection, id)? {
             Some(run) => outputs_of(connection, run),
@@ -36,7 +36,7 @@ impl Index {
         })
     }
 
-    /// The datasets of these experiments with their uses, each once.
+    /// Returns the datasets of these experiments and their purposes, without duplicates.
     pub(crate) fn datasets(&self, experiments: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -70,8 +70,8 @@ fn number_of(connection: &Connection, id: RunId) -> rusqlite::Result<Option<i64>
     select.query_row([id.to_string()], |row| row.get(0)).optional()
 }
 
-/// Fills in inputs and outputs of the runs in scope: three queries, and some for each run that has
-/// any.
+/// Fills in the inputs and outputs of the runs in scope. Takes three queries, and a few more for
+/// each run that has any.
 pub(super) fn fill(
     connection: &Connection,
     scope: RunScope,

@@ -1,7 +1,7 @@
-//! Folders of indexes whose database is gone: removed when the folder of another one is made.
+//! Removes index folders whose database is gone, whenever a new index folder is created.
 //!
-//! Each folder has a record of the path of its database, written at each opening. An index is a
-//! cache, so a folder that goes too early costs a rebuild and nothing else.
+//! Each folder contains a file with the path of its database, written at each opening. An index is
+//! a cache, so removing a folder too early costs only a rebuild.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -12,18 +12,19 @@ use std::time::{Duration, SystemTime};
 
 use super::place::FolderLock;
 
-/// The file in an index's folder that holds the path of its database.
+/// The file in an index folder that holds the path of the database.
 const RECORD: &str = "database";
-/// A folder that was opened within this time is left alone: the database may only be out of reach
-/// now, on a disk that is not mounted.
+/// How long an unused folder is kept. Its database may be temporarily out of reach, for example on
+/// an unmounted disk.
 const UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Notes that the index in `folder` is in use, and of which database. Costs two small files' worth
-/// of calls; the first time also a look into each folder beside it.
+/// Records that the index in `folder` is in use, and for which database.
+///
+/// Writes a small file. For a new folder, also inspects all folders beside it.
 pub(super) fn note(folder: &Path, database: &Path) {
     let record = folder.join(RECORD);
     let is_new = !record.exists();
-    // Where it cannot be written, the folder merely looks unused.
+    // If this fails, the folder only looks unused.
     let _ = fs::write(&record, database.as_os_str().as_bytes());
     if let (true, Some(base)) = (is_new, folder.parent()) {
         remove_unused(base);
@@ -41,7 +42,8 @@ fn remove_unused(base: &Path) {
     }
 }
 
-/// Device and inode of the database in the name of its folder; `None` for other folders.
+/// Parses the device and inode of the database from the name of its folder. `None` for other
+/// folders.
 fn place_in(name: &str) -> Option<(u64, u64)> {
     let parts: Vec<&str> = name.split('-').collect();
     let [file, device, inode, schema, level] = parts[..] else { return None };
@@ -56,30 +58,30 @@ fn place_in(name: &str) -> Option<(u64, u64)> {
 fn is_old(folder: &Path) -> bool {
     let used = fs::metadata(folder.join(RECORD)).or_else(|_| fs::metadata(folder));
     let used = used.and_then(|metadata| metadata.modified());
-    // A clock that went back makes nothing old.
+    // If the clock went backwards, nothing counts as old.
     let age = used.ok().and_then(|used| SystemTime::now().duration_since(used).ok());
     age.is_some_and(|age| age > UNUSED)
 }
 
-/// Whether the database is where it was, and the same file: a vacuum puts another there.
+/// Returns whether the database still exists as the same file. A vacuum replaces it by another.
 fn leads_to(folder: &Path, (device, inode): (u64, u64)) -> bool {
     let Ok(path) = fs::read(folder.join(RECORD)) else { return false };
     let found = fs::metadata(Path::new(OsStr::from_bytes(&path)));
     found.is_ok_and(|found| (found.dev(), found.ino()) == (device, inode))
 }
 
-/// Removes a folder that nobody uses, and of it nothing that is not an index's.
+/// Removes the index files of an unused folder, and the folder itself if it is then empty.
 fn remove(folder: &Path) {
     let Ok(Some(lock)) = FolderLock::try_take(folder) else { return };
     if lock.has_users() || !is_old(folder) {
         return;
     }
-    // Whatever cannot be removed now is left to the next time.
+    // Files that cannot be removed now are left for the next time.
     let _ = fs::remove_file(folder.join(RECORD));
     lock.remove_folder();
 }
 
-/// Makes a folder look unused for longer than any is kept.
+/// Makes a folder look unused for twice the time it is kept.
 #[cfg(test)]
 pub(super) fn age(folder: &Path) {
     let record = fs::File::options().write(true).open(folder.join(RECORD)).unwrap();

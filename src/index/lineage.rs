@@ -1,4 +1,4 @@
-//! What was asked of the lineage: what is next to a thing, up and down.
+//! Queries about lineage: the direct neighbours of a node, upstream and downstream.
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
@@ -9,12 +9,12 @@ use crate::error::Result;
 use super::query::parsed;
 use super::{Index, unsigned};
 
-/// The version of which another one is a copy, if that is still there.
+/// The version that another one was copied from, if it still exists.
 const COPIED: &str = "(SELECT s.entry FROM registered_models o JOIN model_versions s
     ON s.model = o.model WHERE o.model_id = v.copied_model AND s.version = v.copied_version)";
 
 impl Index {
-    /// What a thing is called; `None` when it is not there.
+    /// Returns the display name of a node. `None` if it does not exist.
     pub(crate) fn lineage_label(&self, node: &LineageNode) -> Result<Option<String>> {
         self.read(|connection| {
             match node {
@@ -48,13 +48,13 @@ impl Index {
         })
     }
 
-    /// What the thing was made of.
+    /// Returns the edges to the origins of a node.
     pub(crate) fn upstream(&self, node: &LineageNode) -> Result<Vec<LineageEdge>> {
         let edge = |(kind, from)| LineageEdge { from, to: node.clone(), kind };
         Ok(self.read(|connection| above(connection, node))?.into_iter().map(edge).collect())
     }
 
-    /// What was made of the thing.
+    /// Returns the edges to what was made from a node.
     pub(crate) fn downstream(&self, node: &LineageNode) -> Result<Vec<LineageEdge>> {
         let edge = |(kind, to)| LineageEdge { from: node.clone(), to, kind };
         Ok(self.read(|connection| below(connection, node))?.into_iter().map(edge).collect())

@@ -1,4 +1,4 @@
-//! What was asked of logged models.
+//! Queries about logged models.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +16,14 @@ const MODEL: &str = "SELECT model, model_id, experiment_id, name, model_type, so
     status_message, created, updated, lifecycle, signature, input_example FROM logged_models";
 
 impl Index {
-    /// All that is known of a logged model, deleted or not.
+    /// Returns a logged model, whether deleted or not.
     pub(crate) fn logged_model(&self, id: LoggedModelId) -> Result<Option<LoggedModelInfo>> {
         let found =
             self.read(|connection| models_where(connection, "model_id = ?1", [id.to_string()]))?;
         Ok(found.into_iter().next())
     }
 
-    /// The lifecycle of a logged model, and that of its experiment.
+    /// Returns the lifecycle of a logged model and of its experiment.
     pub(crate) fn logged_model_lifecycle(
         &self,
         id: LoggedModelId,
@@ -38,7 +38,8 @@ impl Index {
         })
     }
 
-    /// The active logged models of these experiments, or of all: some 20 us for each.
+    /// Returns the active logged models of these experiments, or of all. Takes about 20 us per
+    /// model.
     pub(crate) fn logged_models(
         &self,
         experiments: Option<&[ExperimentId]>,
@@ -57,7 +58,7 @@ impl Index {
         })
     }
 
-    /// The logged models that are deleted, or whose experiment is deleted or gone; at most so many.
+    /// Returns up to `most` logged models that are deleted, or whose experiment is deleted or gone.
     pub(crate) fn deleted_logged_models(&self, most: usize) -> Result<Vec<LoggedModelId>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(

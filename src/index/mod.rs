@@ -1,11 +1,12 @@
-//! The index: SQLite tables derived from the metadata chain. Delete it and it is rebuilt.
+//! The index: SQLite tables derived from the metadata chain. If deleted, it is rebuilt.
 //!
-//! It knows no log. Whoever joins the two reads the [`Index::cursor`], checks that this frame lies
-//! on the chain (else [`Index::reset`]) and feeds the frames after it to [`Index::apply`]. Points
-//! are not in it: latest values of sealed points are, and where the others have to be looked for.
+//! The index does not know the log. The caller reads [`Index::cursor`], checks that this frame is
+//! on the chain, and feeds the following frames to [`Index::apply`]. If the frame is not on the
+//! chain, it calls [`Index::reset`] first. The index contains no points, only the latest values of
+//! sealed points and the places where all others are found.
 //!
-//! Any error of kind [`ErrorKind::Index`] means that the index is not to be believed any more:
-//! call [`Index::reset`] and feed the whole chain again.
+//! An error of kind [`ErrorKind::Index`] means that the index is no longer trusted. Call
+//! [`Index::reset`] and feed the whole chain again.
 
 #![cfg_attr(
     not(feature = "internals"),
@@ -61,7 +62,7 @@ use self::spare::{Kept, kept};
 pub use self::sql::{SqlTable, SqlValue};
 pub(crate) use self::version_rows::VersionRow;
 
-/// What holds the connection; tests keep it for the next index.
+/// The owner of the connection. Tests reuse the connection for their next index.
 #[cfg(not(feature = "internals"))]
 type Kept = Connection;
 #[cfg(not(feature = "internals"))]
@@ -71,45 +72,46 @@ fn kept(connection: Connection) -> Kept {
 
 /// How long a statement waits for another process before the index counts as busy.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
-/// With fewer records applied than this a rebuild takes about as long as a sync.
+/// The number of applied records below which a rebuild is as fast as a sync.
 const WORTH_CLEANING_RECORDS: i64 = 50_000;
 
-/// A frame of the chain, as far as the index needs it.
+/// The part of a chain frame that the index needs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ChainFrame {
-    /// Where it begins; positions grow along the chain.
+    /// The position of the frame. Positions increase along the chain.
     pub(crate) position: Position,
     /// The running hash of the chain after this frame.
     pub(crate) hash: u64,
-    /// What it says.
+    /// The records of the frame.
     pub(crate) records: Vec<Record>,
 }
 
-/// What there is, in numbers.
+/// The contents in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IndexCounts {
-    /// Experiments, the default one and deleted ones included.
+    /// The number of experiments, including the default one and deleted ones.
     pub(crate) experiments: u64,
-    /// Runs, deleted ones included.
+    /// The number of runs, including deleted ones.
     pub(crate) runs: u64,
-    /// Sealed points of these runs.
+    /// The number of sealed points of these runs.
     pub(crate) points: u64,
-    /// Points that sealing had to drop, because no record defined their series.
+    /// The number of points dropped by sealing, because no record defined their series.
     pub(crate) dropped: u64,
 }
 
-/// An open index. One thread uses it at a time; other processes may use the same file.
+/// An open index. One thread uses it at a time. Other processes may use the same file.
 #[derive(Debug)]
 pub(crate) struct Index {
     key: IndexKey,
     place: IndexPlace,
     store: Store,
-    /// Another process kept the file busy beyond the bound: the next reset is in memory.
+    /// Whether another process kept the file busy too long. The next reset is then in memory.
     was_busy: bool,
     worth_cleaning_records: i64,
 }
 
-/// The connection and its files; dropped in this order, because the files are synced when closed.
+/// The connection and its files. The order of the fields matters: files are synced after the
+/// connection is closed.
 #[derive(Debug)]
 struct Store {
     connection: Kept,
@@ -119,16 +121,16 @@ struct Store {
 type AnyError = Box<dyn StdError + Send + Sync>;
 
 impl Index {
-    /// Opens the index of this key, or makes an empty one when there is none to be believed.
+    /// Opens the index of this key, or creates an empty one if there is none to be trusted.
     ///
-    /// One that was in use when the machine went down is not believed, nor is one of another
-    /// schema or with any defect. Where files cannot be used, it is private and in memory.
+    /// An index is not trusted if it has another schema or a defect, or was in use during a crash.
+    /// If no file can be used, the index is kept in memory, private to this process.
     pub(crate) fn open(key: &IndexKey, place: &IndexPlace) -> Result<Index> {
         let in_folder = place::folder(key, place)
             .map(|folder| Store::in_folder(key, &FolderLock::take(&folder)?));
         let store = match in_folder {
             Some(Ok(store)) => store,
-            // Whatever is wrong with the folder, an index in memory serves.
+            // With an unusable folder, fall back to memory.
             Some(Err(_)) | None => Store::in_memory(key).map_err(index_error)?,
         };
         Ok(Index {
@@ -140,7 +142,8 @@ impl Index {
         })
     }
 
-    /// Starts again from nothing: in a new file, or in memory when the file was busy for too long.
+    /// Starts over with an empty index: in a new file, or in memory if the file was busy for too
+    /// long.
     pub(crate) fn reset(&mut self) -> Result<()> {
         if let Some(files) = &mut self.store.files {
             files.set_worth_cleaning(false);
@@ -158,27 +161,27 @@ impl Index {
         Ok(())
     }
 
-    /// Says of which file the index is, so that its folder is not removed as long as that exists;
-    /// may remove folders of files that do not.
+    /// Records the path of the database, which keeps its index folder from being removed. May
+    /// remove folders of databases that are gone.
     pub(crate) fn note_database(&self, path: &Path) {
         if let Some(files) = &self.store.files {
             leftovers::note(files.folder(), path);
         }
     }
 
-    /// The database; `None` when it is in memory.
+    /// Returns the path of the SQLite file, or `None` if the index is in memory.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.store.files.as_ref().map(IndexFiles::path)
     }
 
-    /// The last frame applied, by whichever process: its position and the chain's hash after it.
+    /// Returns the last frame applied by any process: its position, and the chain's hash after it.
     pub(crate) fn cursor(&self) -> Result<Option<(Position, u64)>> {
         read_cursor(&self.store.connection).map_err(index_error)
     }
 
-    /// Applies frames that follow the cursor, as one transaction; those up to it are skipped.
+    /// Applies the frames after the cursor in one transaction, and skips the others.
     ///
-    /// Many frames at once are cheaper than few.
+    /// Large batches are cheaper than small ones.
     pub(crate) fn apply(&mut self, frames: &[ChainFrame]) -> Result<()> {
         let applied = self.store.apply(&self.key, frames, self.worth_cleaning_records);
         if let Err(error) = &applied {
@@ -189,7 +192,8 @@ impl Index {
 }
 
 impl Store {
-    /// The index that the pointer names, else a fresh one. Busy is an error: others believe it.
+    /// Opens the index that the pointer names, or else creates one. If the index is busy, this
+    /// fails, because other processes trust it.
     fn in_folder(key: &IndexKey, lock: &FolderLock) -> Result<Store, AnyError> {
         if let Some(path) = lock.current() {
             match Store::existing(key, lock, &path) {
@@ -208,7 +212,7 @@ impl Store {
         let store = Store { connection: kept(connection), files: Some(files) };
         store.configure()?;
         let clean = store.files.as_ref().is_some_and(IndexFiles::is_clean);
-        if store.is_sound(key, clean)? { Ok(store) } else { Err("not to be believed".into()) }
+        if store.is_sound(key, clean)? { Ok(store) } else { Err("the index is not trusted".into()) }
     }
 
     fn fresh(key: &IndexKey, lock: &FolderLock) -> Result<Store, AnyError> {
@@ -242,11 +246,12 @@ impl Store {
         Ok(store)
     }
 
-    /// Settings that a connection has and not the file.
+    /// Applies the settings that belong to the connection, not to the file.
     fn configure(&self) -> rusqlite::Result<()> {
         self.connection.set_prepared_statement_cache_capacity(96);
         self.connection.busy_timeout(BUSY_WAIT)?;
-        // A plan that looks at bound values is made anew whenever they change; none here needs to.
+        // Query plans that depend on bound values would be prepared again whenever the values
+        // change.
         self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         search::add_functions(&self.connection)?;
         self.connection.execute_batch(
@@ -254,7 +259,7 @@ impl Store {
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 16777216;
              PRAGMA trusted_schema = OFF;",
         )?;
-        // After the pragma that says where they are, which drops them.
+        // After the pragma `temp_store`, which drops temporary tables.
         self.connection.execute_batch(search::TEMPORARY_TABLES)
     }
 
@@ -267,7 +272,7 @@ impl Store {
         transaction.commit()
     }
 
-    /// Whether it is of this schema and key, and no power cut can have left it half written.
+    /// Returns whether the index has this schema and key, and cannot have been torn by a power cut.
     fn is_sound(&self, key: &IndexKey, clean: bool) -> rusqlite::Result<bool> {
         let version: i64 =
             self.connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -320,7 +325,7 @@ impl Store {
     }
 }
 
-/// Puts the one row of `state` into empty tables.
+/// Inserts the single row of `state` into empty tables.
 fn begin(connection: &Connection, key: &IndexKey) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO state (id, file_id, format_level, dirty_boot) VALUES (0, ?1, ?2, ?3)",
@@ -343,10 +348,10 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 fn index_error(source: impl Into<AnyError>) -> Error {
-    Error::new(ErrorKind::Index, "the index cannot be used").with_source(source)
+    Error::new(ErrorKind::Index, "cannot use the index").with_source(source)
 }
 
-/// SQLite's integers are signed: 64-bit numbers keep their bits.
+/// Converts SQLite's signed integer to an unsigned one with the same bits.
 fn unsigned(number: i64) -> u64 {
     number.cast_unsigned()
 }

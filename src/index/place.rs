@@ -1,9 +1,9 @@
-//! Where the index's files lie, who uses them, and whether a file there may still be believed.
+//! The files of the index: their location, their users, and whether they can be trusted.
 //!
-//! A folder belongs to one [`IndexKey`]. In it `current`, the pointer file, names the index in
-//! use. A rebuild takes a new name, because renaming over an open WAL database would leave the old
-//! `-wal` paired with the new file. `lock` is held while the pointer is read or changed, and
-//! `.users` is held shared by each process for as long as it has the index open.
+//! A folder belongs to one [`IndexKey`]. The pointer file `current` in it names the index in use. A
+//! rebuild uses a new name, because renaming over an open WAL database would pair the old `-wal`
+//! with the new file. `lock` is held while the pointer is read or changed. Each process holds
+//! `.users` shared while it has the index open.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -17,54 +17,54 @@ use std::time::{Duration, Instant};
 use super::schema::SCHEMA_VERSION;
 use crate::sys::system;
 
-/// How long opening waits for another process that is opening the same index.
+/// How long opening waits for another process that opens the same index.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// The pointer file.
 const POINTER: &str = "current";
-/// The next pointer file, until it is whole.
+/// The next pointer file while it is being written.
 const DRAFT: &str = "current.new";
-/// The file whose lock is the folder's.
+/// The file whose lock protects the folder.
 const LOCK: &str = "lock";
-/// Endings of the files that make up one index, the database first.
+/// Suffixes of the files of one index, the database first.
 const ENDINGS: [&str; 5] = ["", "-wal", "-shm", ".users", CLEAN];
-/// Ending of the file that says: everything is on the disk, whatever the boot.
+/// Suffix of the marker file for an index that is fully synced, whatever the boot.
 const CLEAN: &str = ".clean";
 
-/// Where the index, a cache of the file's metadata, is kept. Deleting it loses nothing.
+/// The location of the index, a cache of the file's metadata. It can be deleted without loss.
 ///
 /// Default: [`IndexPlace::Automatic`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IndexPlace {
-    /// In the user's cache folder: `$XDG_CACHE_HOME/tracklite`, else `~/.cache/tracklite`.
+    /// The user's cache folder: `$XDG_CACHE_HOME/tracklite`, or else `~/.cache/tracklite`.
     ///
-    /// Where that cannot be written, or lies on a network, as [`IndexPlace::InMemory`].
+    /// If it is not writable or on a network, behaves like [`IndexPlace::InMemory`].
     #[default]
     Automatic,
-    /// In the memory of this process, built anew at each opening.
+    /// The memory of this process. The index is rebuilt at each opening.
     InMemory,
-    /// In this folder; it is created, and shared by all files that are opened with it.
+    /// This folder, which is created if necessary. Several databases can share it.
     ///
-    /// Where it cannot be written, or lies on a network, as [`IndexPlace::InMemory`].
+    /// If it is not writable or on a network, behaves like [`IndexPlace::InMemory`].
     Directory(PathBuf),
 }
 
-/// What an index belongs to: with any other key it is another index.
+/// The identity of an index. Each key has an index of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexKey {
     /// The random id in the file's header.
     pub(crate) file_id: u128,
-    /// The device that holds the file, and
+    /// The device that holds the file.
     pub(crate) device: u64,
-    /// the file's number on it: a copy has the same id and may go its own way.
+    /// The inode of the file. A copy has the same id, but may diverge.
     pub(crate) inode: u64,
-    /// The boot of the kernel; 0 when it is not known.
+    /// The boot id of the kernel, or 0 if unknown.
     pub(crate) boot_id: u128,
-    /// The greatest frame level that this build knows: an older one has skipped frames.
+    /// The highest frame level that this build understands. An older build skips some frames.
     pub(crate) format_level: u32,
 }
 
-/// The folder of this key, created; `None` when the place is memory or cannot hold an index.
+/// Creates and returns the folder of this key. `None` if the index must be in memory.
 pub(super) fn folder(key: &IndexKey, place: &IndexPlace) -> Option<PathBuf> {
     let base = match place {
         IndexPlace::InMemory => return None,
@@ -75,7 +75,7 @@ pub(super) fn folder(key: &IndexKey, place: &IndexPlace) -> Option<PathBuf> {
     let folder =
         base.join(format!("{file_id:032x}-{device:x}-{inode:x}-{SCHEMA_VERSION}-{format_level}"));
     create(&folder).ok()?;
-    // SQLite's WAL mode needs memory shared between its users, which no network gives.
+    // SQLite's WAL mode needs shared memory, which network file systems do not support.
     (!system::is_network(&folder)).then_some(folder)
 }
 
@@ -89,14 +89,14 @@ fn user_cache() -> Option<PathBuf> {
     Some(cache.join("tracklite"))
 }
 
-/// Holds the folder's lock; dropping it lets go.
+/// The lock of a folder, released when dropped.
 pub(super) struct FolderLock {
     folder: PathBuf,
     _lock: File,
 }
 
 impl FolderLock {
-    /// Waits for the lock, at most for a bound; then `io::ErrorKind::WouldBlock`.
+    /// Waits for the lock up to [`LOCK_WAIT`], then fails with `io::ErrorKind::WouldBlock`.
     pub(super) fn take(folder: &Path) -> io::Result<Self> {
         let deadline = Instant::now() + LOCK_WAIT;
         loop {
@@ -105,13 +105,13 @@ impl FolderLock {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ if Instant::now() >= deadline => return Err(io::ErrorKind::WouldBlock.into()),
                 Ok(None) => thread::sleep(Duration::from_millis(1)),
-                // Another process found the folder unused and removed it meanwhile.
+                // Another process found the folder unused and removed it in the meantime.
                 Err(_) => create(folder)?,
             }
         }
     }
 
-    /// The lock, if nobody has it and the folder is still there.
+    /// Returns the lock, if it is free and the folder still exists.
     pub(super) fn try_take(folder: &Path) -> io::Result<Option<Self>> {
         let path = folder.join(LOCK);
         let lock = open_lock(&path)?;
@@ -120,48 +120,48 @@ impl FolderLock {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        // A lock of a file that has no name any more excludes nobody.
+        // The lock of an unlinked file excludes nobody.
         let (held, named) = (lock.metadata()?, fs::metadata(&path)?);
         let is_named = (held.dev(), held.ino()) == (named.dev(), named.ino());
         Ok(is_named.then(|| FolderLock { folder: folder.to_owned(), _lock: lock }))
     }
 
-    /// Whether a process has an index of the folder open.
+    /// Returns whether any process has an index of this folder open.
     pub(super) fn has_users(&self) -> bool {
         self.stems().iter().any(|stem| is_used(&self.folder.join(stem)))
     }
 
-    /// Removes all that belongs to indexes, and the folder if that was all.
+    /// Removes all index files, and the folder if it is then empty.
     pub(super) fn remove_folder(self) {
         self.stems().iter().for_each(|stem| remove(&self.folder.join(stem)));
-        // The lock goes last: until then nobody else begins anything here.
+        // The lock file goes last. Until then, no other process can start here.
         for name in [POINTER, DRAFT, LOCK] {
             let _ = fs::remove_file(self.folder.join(name));
         }
         let _ = fs::remove_dir(&self.folder);
     }
 
-    /// The names of the databases of which there is any file.
+    /// Returns the names of all databases with at least one file here.
     fn stems(&self) -> BTreeSet<String> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
         names.filter_map(|name| stem_of(&name).map(str::to_owned)).collect()
     }
 
-    /// The index that the pointer names; `None` when there is no pointer or it is not sound.
+    /// Returns the index that the pointer names. `None` if the pointer is missing or malformed.
     pub(super) fn current(&self) -> Option<PathBuf> {
         let text = fs::read_to_string(self.folder.join(POINTER)).ok()?;
         let name = text.strip_suffix('\n')?;
         is_index_name(name).then(|| self.folder.join(name))
     }
 
-    /// A path that no index here has had.
+    /// Returns a new random path for an index.
     pub(super) fn fresh(&self) -> io::Result<PathBuf> {
         let number = system::random_bits()? >> 64;
         Ok(self.folder.join(format!("index-{number:016x}.sqlite")))
     }
 
-    /// Makes the pointer name this index, and removes all others that nobody uses.
+    /// Points to this index, and removes all others that are not in use.
     pub(super) fn point_to(&self, index: &Path) -> io::Result<()> {
         let name = index.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let draft = self.folder.join(DRAFT);
@@ -171,7 +171,7 @@ impl FolderLock {
         Ok(())
     }
 
-    /// What cannot be removed now is left to the next rebuild.
+    /// Removes the other indexes. Those that cannot be removed are left to the next rebuild.
     fn remove_others(&self, kept: &str) {
         let others = self.stems().into_iter().filter(|stem| stem != kept);
         let unused = others.map(|stem| self.folder.join(stem)).filter(|index| !is_used(index));
@@ -179,13 +179,13 @@ impl FolderLock {
     }
 }
 
-/// Whether a process has this index open.
+/// Returns whether any process has this index open.
 fn is_used(index: &Path) -> bool {
     let users = File::open(beside(index, ".users"));
     users.is_ok_and(|users| users.try_lock().is_err())
 }
 
-/// The name of the database to which a file of this name belongs.
+/// Returns the name of the database that a file belongs to.
 fn stem_of(name: &str) -> Option<&str> {
     let stem = ENDINGS.iter().rev().find_map(|ending| name.strip_suffix(ending))?;
     is_index_name(stem).then_some(stem)
@@ -193,13 +193,13 @@ fn stem_of(name: &str) -> Option<&str> {
 
 fn is_index_name(name: &str) -> bool {
     let digits = name.strip_prefix("index-").and_then(|rest| rest.strip_suffix(".sqlite"));
-    digits.is_some_and(|it| it.len() == 16 && it.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    digits.is_some_and(|hex| hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Removes all files of an index.
 fn remove(index: &Path) {
     for ending in ENDINGS {
-        // A file that stays is only space: no pointer names it.
+        // A file that stays only wastes space, because no pointer names it.
         let _ = fs::remove_file(beside(index, ending));
     }
 }
@@ -214,7 +214,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
-/// The files of an open index. Dropped after the connection to it has been closed.
+/// The files of an open index. Dropped after its connection is closed.
 #[derive(Debug)]
 pub(super) struct IndexFiles {
     folder: PathBuf,
@@ -238,25 +238,25 @@ impl IndexFiles {
         })
     }
 
-    /// The folder of this index.
+    /// Returns the folder of this index.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The database.
+    /// Returns the path of the database.
     pub(super) fn path(&self) -> &Path {
         &self.index
     }
 
-    /// Whether the last user has left everything on the disk.
+    /// Returns whether the last user synced everything to disk.
     pub(super) fn is_clean(&self) -> bool {
         beside(&self.index, CLEAN).exists()
     }
 
-    /// To be called before each write: from here on a power cut makes the index doubtful.
+    /// Prepares for the first write. From here on, a power cut makes the index untrusted.
     ///
-    /// Costs a sync once, and only when the index was clean. Nobody can call it clean again as long
-    /// as this user is registered.
+    /// Must be called before each write. Costs one sync, and only if the index was clean. While
+    /// this user is registered, no other can mark the index as clean.
     pub(super) fn begin_write(&mut self) -> io::Result<()> {
         if self.written {
             return Ok(());
@@ -270,17 +270,17 @@ impl IndexFiles {
         Ok(())
     }
 
-    /// Says whether the index is so large that a sync at the end is cheaper than a rebuild.
+    /// Sets whether the index is so large that a final sync is cheaper than a rebuild.
     pub(super) fn set_worth_cleaning(&mut self, worth_cleaning: bool) {
         self.worth_cleaning = worth_cleaning;
     }
 
-    /// Puts everything on the disk and says so, when this is the last user.
+    /// If this is the last user, syncs everything to disk and marks the index as clean.
     fn clean(&self) -> io::Result<()> {
         let lock = FolderLock::take(&self.folder)?;
         self.users.try_lock()?;
-        // With no user there is no SQLite connection in any process, so that closing these
-        // descriptors cannot release a lock of one.
+        // Without users, no process has an SQLite connection. Closing these descriptors therefore
+        // cannot release SQLite's locks.
         for ending in ["-wal", ""] {
             match File::open(beside(&self.index, ending)) {
                 Ok(file) => file.sync_all()?,
@@ -298,7 +298,7 @@ impl IndexFiles {
 impl Drop for IndexFiles {
     fn drop(&mut self) {
         if self.written && self.worth_cleaning {
-            // Where it fails, or others use the index, it stays marked with the boot.
+            // If this fails, or others use the index, it stays marked with the boot id.
             let _ = self.clean();
         }
     }

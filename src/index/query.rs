@@ -1,4 +1,4 @@
-//! What users ask for: experiments, runs and their params, tags and latest sealed metrics.
+//! Queries about experiments and runs, with params, tags and latest sealed metrics.
 
 use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr;
@@ -12,16 +12,16 @@ use crate::error::Result;
 
 use super::{Index, IndexCounts, index_error, inputs, unsigned};
 
-/// Which runs are meant.
+/// A set of runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunScope {
-    /// All of them.
+    /// All runs.
     All,
     /// Active runs of active experiments.
     Active,
     /// Active runs of this experiment.
     ActiveOf(ExperimentId),
-    /// This run, deleted or not.
+    /// This run, whether deleted or not.
     One(RunId),
     /// The runs of the temporary table `found`.
     Found,
@@ -30,12 +30,12 @@ pub(crate) enum RunScope {
 const EXPERIMENT: &str = "SELECT experiment_id, path, lifecycle, created, updated FROM experiments";
 
 impl Index {
-    /// All experiments, deleted ones too, by id.
+    /// Returns all experiments, including deleted ones, sorted by id.
     pub(crate) fn experiments(&self) -> Result<Vec<ExperimentInfo>> {
         self.select_experiments("1 ORDER BY experiment_id", ())
     }
 
-    /// The experiments whose path is wanted, deleted ones too, by path.
+    /// Returns the experiments whose path is wanted, including deleted ones, sorted by path.
     pub(crate) fn experiments_where(
         &self,
         mut is_wanted: impl FnMut(&str) -> bool,
@@ -44,7 +44,7 @@ impl Index {
         Ok(all.into_iter().filter(|info| is_wanted(&info.path)).collect())
     }
 
-    /// The experiment of this id.
+    /// Returns the experiment with this id.
     pub(crate) fn experiment(&self, id: ExperimentId) -> Result<Option<ExperimentInfo>> {
         let found = self.select_experiments("experiment_id = ?1", [id.get().cast_signed()])?;
         Ok(found.into_iter().next())
@@ -65,36 +65,36 @@ impl Index {
         })
     }
 
-    /// A run without params, tags and metrics.
+    /// Returns a run without params, tags and metrics.
     pub(crate) fn run_info(&self, id: RunId) -> Result<Option<RunInfo>> {
         Ok(self.run_infos(RunScope::One(id))?.into_iter().next())
     }
 
-    /// Runs without params, tags and metrics, newest start first.
+    /// Returns runs without params, tags and metrics, newest first.
     pub(crate) fn run_infos(&self, scope: RunScope) -> Result<Vec<RunInfo>> {
         let records = self.read(|connection| select_runs(connection, scope))?;
         Ok(newest_first(records).into_iter().map(|record| record.info).collect())
     }
 
-    /// Runs with params, tags and latest sealed metrics, newest start first.
+    /// Returns runs with params, tags and latest sealed metrics, newest first.
     ///
-    /// Seven queries, whatever the number of runs, and some for each run that has inputs or
-    /// outputs; about 10 us a run with 20 values.
+    /// Takes seven queries, and a few more for each run with inputs or outputs. A run with 20
+    /// values takes about 10 us.
     pub(crate) fn run_records(&self, scope: RunScope) -> Result<Vec<RunRecord>> {
         Ok(newest_first(self.read(|connection| records_of(connection, scope))?))
     }
 
-    /// At most two of the runs whose ids begin so: enough to tell none, one and many apart.
+    /// Returns up to two runs whose id starts with the prefix, to distinguish none, one and many.
     pub(crate) fn runs_by_prefix(&self, prefix: &str) -> Result<Vec<RunId>> {
         let prefix = prefix.to_ascii_lowercase();
-        // `g` sorts after every digit of an id.
+        // `g` sorts after all hexadecimal digits.
         self.select_run_ids(
             "SELECT run_id FROM runs WHERE run_id >= ?1 AND run_id < ?2 LIMIT 2",
             [prefix.as_str(), &format!("{prefix}g")],
         )
     }
 
-    /// The runs nested directly in this one, in the order in which they were started.
+    /// Returns the direct children of a run, in the order of their start.
     pub(crate) fn children(&self, run: RunId) -> Result<Vec<RunId>> {
         self.select_run_ids(
             "SELECT run_id FROM runs WHERE parent = ?1 ORDER BY run",
@@ -102,9 +102,9 @@ impl Index {
         )
     }
 
-    /// The runs nested in this one at any depth, in the order in which they were started.
+    /// Returns the runs nested in this one at any depth, in the order of their start.
     pub(crate) fn descendants(&self, run: RunId) -> Result<Vec<RunId>> {
-        // Each run is taken once (`UNION`), so that a circle of parents has an end.
+        // `UNION` removes duplicates, so a cycle of parents terminates.
         self.select_run_ids(
             "WITH RECURSIVE below (run, run_id) AS (
                  SELECT run, run_id FROM runs WHERE parent = ?1
@@ -117,7 +117,7 @@ impl Index {
         )
     }
 
-    /// The runs that this one is nested in, the nearest first.
+    /// Returns the ancestors of a run, its parent first.
     pub(crate) fn ancestors(&self, run: RunId) -> Result<Vec<RunId>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -144,12 +144,12 @@ impl Index {
         })
     }
 
-    /// The params of a run; none when there is no such run.
+    /// Returns the params of a run. Empty if there is no such run.
     pub(crate) fn params(&self, run: RunId) -> Result<BTreeMap<String, String>> {
         self.pairs("SELECT key, value FROM run_params WHERE run_id = ?1", run)
     }
 
-    /// The tags of a run; none when there is no such run.
+    /// Returns the tags of a run. Empty if there is no such run.
     pub(crate) fn tags(&self, run: RunId) -> Result<BTreeMap<String, String>> {
         self.pairs("SELECT key, value FROM run_tags WHERE run_id = ?1", run)
     }
@@ -160,7 +160,7 @@ impl Index {
         })
     }
 
-    /// The latest sealed point of each metric of a run.
+    /// Returns the latest sealed point of each metric of a run.
     pub(crate) fn metrics(&self, run: RunId) -> Result<BTreeMap<String, MetricPoint>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -173,7 +173,7 @@ impl Index {
         })
     }
 
-    /// The latest sealed point of one metric.
+    /// Returns the latest sealed point of one metric.
     pub(crate) fn latest(&self, run: RunId, key: &str) -> Result<Option<MetricPoint>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -184,7 +184,7 @@ impl Index {
         })
     }
 
-    /// How many sealed points a metric has.
+    /// Returns the number of sealed points of a metric.
     pub(crate) fn sealed_points(&self, run: RunId, key: &str) -> Result<u64> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -196,7 +196,7 @@ impl Index {
         })
     }
 
-    /// How many experiments, runs and sealed points there are.
+    /// Returns the number of experiments, runs and points.
     pub(crate) fn counts(&self) -> Result<IndexCounts> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -214,7 +214,7 @@ impl Index {
         })
     }
 
-    /// Several queries of one state of the index, whatever other processes apply meanwhile.
+    /// Runs several queries on one snapshot of the index.
     pub(super) fn read<T>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -228,7 +228,7 @@ impl Index {
 }
 
 impl RunScope {
-    /// The condition on the table `runs`, and its parameter.
+    /// Returns the condition on the table `runs`, and its parameter.
     pub(super) fn condition(self) -> (&'static str, Option<String>) {
         match self {
             RunScope::All => ("1", None),
@@ -247,7 +247,7 @@ impl RunScope {
     }
 }
 
-/// Runs with params, tags and latest sealed metrics, by the index's own numbers.
+/// Returns runs with params, tags and latest sealed metrics, sorted by row id.
 pub(super) fn records_of(
     connection: &Connection,
     scope: RunScope,
@@ -269,7 +269,7 @@ pub(super) fn records_of(
     Ok(records)
 }
 
-/// Runs with inputs and outputs, by the index's own numbers and in their order.
+/// Returns runs with inputs and outputs only, sorted by row id.
 pub(super) fn bare_records(
     connection: &Connection,
     scope: RunScope,
@@ -279,7 +279,7 @@ pub(super) fn bare_records(
     Ok(records)
 }
 
-/// Runs with the index's own number, in the order of these; values are not filled in.
+/// Returns runs without values, sorted by row id.
 fn select_runs(
     connection: &Connection,
     scope: RunScope,
@@ -295,7 +295,7 @@ fn select_runs(
     records.collect()
 }
 
-/// Calls `add` with each row of a table of values: the run's record, the key, and the row.
+/// Calls `add` for each row of a table of values, with the run's record, the key and the row.
 fn each_value(
     connection: &Connection,
     scope: RunScope,
@@ -358,7 +358,7 @@ fn experiment_info(row: &Row<'_>) -> rusqlite::Result<ExperimentInfo> {
     })
 }
 
-/// Pairs of keys and values, by key.
+/// Returns the key-value pairs of a query.
 pub(super) fn collect_pairs(
     select: &mut rusqlite::Statement<'_>,
     of: impl rusqlite::ToSql,
@@ -366,13 +366,13 @@ pub(super) fn collect_pairs(
     select.query_map([of], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// A column that says `active` or `deleted`.
+/// Parses a column that contains `active` or `deleted`.
 pub(super) fn lifecycle(row: &Row<'_>, column: usize) -> rusqlite::Result<Lifecycle> {
     let active = row.get_ref(column)?.as_str()? == Lifecycle::Active.as_str();
     Ok(if active { Lifecycle::Active } else { Lifecycle::Deleted })
 }
 
-/// A text column as the type that reads it.
+/// Parses a text column.
 pub(super) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     T: FromStr<Err = crate::error::Error>,
@@ -382,7 +382,7 @@ where
     })
 }
 
-/// The point in the four columns step, timestamp, value and bits from this one on.
+/// Returns the point stored in four columns from `column` on: step, timestamp, value and bits.
 pub(super) fn metric_point(row: &Row<'_>, column: usize) -> rusqlite::Result<MetricPoint> {
     let bits: Option<i64> = row.get(column + 3)?;
     Ok(MetricPoint {
@@ -395,7 +395,7 @@ pub(super) fn metric_point(row: &Row<'_>, column: usize) -> rusqlite::Result<Met
     })
 }
 
-/// The bits of a value that SQLite would not give back: it has no NaN and no negative zero.
+/// Returns the bits of a value that SQLite cannot store: NaN and negative zero.
 pub(super) fn lost_bits(value: f64) -> Option<i64> {
     let lost = value.is_nan() || (value == 0.0 && value.is_sign_negative());
     lost.then(|| value.to_bits().cast_signed())

@@ -1,4 +1,4 @@
-//! What was asked of the registry: models, versions, aliases, catalogs and schemas.
+//! Queries about the registry: models, versions, aliases, catalogs and schemas.
 
 use std::collections::BTreeMap;
 
@@ -20,17 +20,17 @@ const VERSION: &str = "v.version, v.name, v.created, v.updated, v.description, v
 const MODEL: &str =
     "SELECT model, model_id, name, description, created, updated FROM registered_models";
 
-/// Which version of a model is meant.
+/// Identifies a version of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VersionChoice<'a> {
-    /// That of this number.
+    /// The version with this number.
     Number(u64),
-    /// That which the alias names.
+    /// The version that the alias points to.
     Alias(&'a str),
 }
 
 impl Index {
-    /// What names of models look like.
+    /// Returns the naming mode of the registry.
     pub(crate) fn registry_mode(&self) -> Result<RegistryMode> {
         self.read(|connection| {
             let mut select = connection.prepare_cached("SELECT mode FROM registry_mode")?;
@@ -40,7 +40,7 @@ impl Index {
         })
     }
 
-    /// The model of this name.
+    /// Returns the id of the model with this name.
     pub(crate) fn model_of(&self, name: &str) -> Result<Option<RegisteredModelId>> {
         self.read(|connection| {
             let mut select = connection
@@ -49,7 +49,7 @@ impl Index {
         })
     }
 
-    /// The name of a model, and the greatest number that one of its versions ever had.
+    /// Returns the name of a model, and the highest version number it ever had.
     pub(crate) fn model_facts(&self, id: RegisteredModelId) -> Result<Option<(String, u64)>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -60,7 +60,7 @@ impl Index {
         })
     }
 
-    /// All that is known of a model: some microseconds, and some for each version in
+    /// Returns a registered model. Takes a few microseconds, and a few for each of
     /// `latest_versions`.
     pub(crate) fn registered_model(
         &self,
@@ -73,7 +73,7 @@ impl Index {
         })
     }
 
-    /// One version of a model.
+    /// Returns a version of a model.
     pub(crate) fn model_version(
         &self,
         id: RegisteredModelId,
@@ -95,7 +95,7 @@ impl Index {
         })
     }
 
-    /// One version of the model of this name: one search less.
+    /// Returns a version of the model with this name. Saves one query.
     pub(crate) fn model_version_named(
         &self,
         name: &str,
@@ -116,14 +116,14 @@ impl Index {
         })
     }
 
-    /// The versions of a model, by number.
+    /// Returns the versions of a model, sorted by number.
     pub(crate) fn model_versions(&self, id: RegisteredModelId) -> Result<Vec<ModelVersionInfo>> {
         self.read(|connection| {
             versions_where(connection, "m.model_id = ?1 ORDER BY v.version", [hex(id.to_bits())])
         })
     }
 
-    /// The highest version of each stage, by stage.
+    /// Returns the latest version in each stage, sorted by stage.
     pub(crate) fn latest_versions(&self, id: RegisteredModelId) -> Result<Vec<ModelVersionInfo>> {
         self.read(|connection| {
             let mut select = connection
@@ -133,7 +133,7 @@ impl Index {
         })
     }
 
-    /// The version that an alias names.
+    /// Returns the version that an alias points to.
     pub(crate) fn alias(&self, id: RegisteredModelId, alias: &str) -> Result<Option<u64>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -145,7 +145,7 @@ impl Index {
         })
     }
 
-    /// Whether there is such a version.
+    /// Returns whether this version exists.
     pub(crate) fn has_version(&self, id: RegisteredModelId, version: u64) -> Result<bool> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -156,24 +156,24 @@ impl Index {
         })
     }
 
-    /// Whether there is any registered model.
+    /// Returns whether there are any registered models.
     pub(crate) fn has_models(&self) -> Result<bool> {
         self.read(|connection| {
             connection.prepare_cached("SELECT 1 FROM registered_models")?.exists(())
         })
     }
 
-    /// Whether there is a model in a schema.
+    /// Returns whether a schema contains any models.
     pub(crate) fn has_models_in(&self, catalog: &str, schema: &str) -> Result<bool> {
         self.read(|connection| {
-            // `/` follows `.` and stands in no name.
+            // `/` follows `.` in the order of bytes, and no name contains it.
             connection
                 .prepare_cached("SELECT 1 FROM registered_models WHERE name >= ?1 AND name < ?2")?
                 .exists((format!("{catalog}.{schema}."), format!("{catalog}.{schema}/")))
         })
     }
 
-    /// The catalogs by name: all, or the one of this name.
+    /// Returns all catalogs sorted by name, or only the one with this name.
     pub(crate) fn catalogs(&self, name: Option<&str>) -> Result<Vec<CatalogInfo>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -193,7 +193,7 @@ impl Index {
         })
     }
 
-    /// The schemas of a catalog by name: all, or the one of this name.
+    /// Returns all schemas of a catalog sorted by name, or only the one with this name.
     pub(crate) fn schemas(&self, catalog: &str, name: Option<&str>) -> Result<Vec<SchemaInfo>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -215,7 +215,7 @@ impl Index {
     }
 }
 
-/// A model with its tags, aliases and latest versions.
+/// Returns a model with its tags, aliases and latest versions.
 pub(super) fn complete(
     connection: &Connection,
     model: i64,
@@ -232,7 +232,7 @@ pub(super) fn complete(
     Ok(info)
 }
 
-/// A row of [`MODEL`].
+/// Parses a row of [`MODEL`].
 pub(super) fn model_info(row: &Row<'_>) -> rusqlite::Result<(i64, RegisteredModelInfo)> {
     let info = RegisteredModelInfo {
         id: model_id(row, 1)?,
@@ -290,8 +290,8 @@ fn versions_where(
     Ok(versions)
 }
 
-/// The versions of these entries in their order, as far as they are there, without aliases
-/// (MLflow's rule of searches).
+/// Returns the versions of these entries in the same order, without aliases (MLflow's rule for
+/// searches). Missing entries are skipped.
 pub(super) fn versions_of(
     connection: &Connection,
     entries: &[i64],
@@ -301,7 +301,7 @@ pub(super) fn versions_of(
         connection.prepare_cached("SELECT key, value FROM model_version_tags WHERE entry = ?1")?;
     let mut versions = Vec::with_capacity(entries.len());
     for &entry in entries {
-        // Another process may have applied its deletion meanwhile.
+        // Another process may have applied a deletion in the meantime.
         let found = select.query_row([entry], version_info).optional()?;
         let Some((_, _, mut info)) = found else { continue };
         info.tags = collect_pairs(&mut tags, entry)?;
@@ -310,7 +310,7 @@ pub(super) fn versions_of(
     Ok(versions)
 }
 
-/// The models of these numbers in their order.
+/// Returns the models with these row ids, in the same order.
 pub(super) fn models_of(
     connection: &Connection,
     models: &[i64],
@@ -323,7 +323,7 @@ pub(super) fn models_of(
     found.collect()
 }
 
-/// The entry of the version, the number of its model, and the version without tags and aliases.
+/// Returns the version without tags and aliases, with its row id and that of its model.
 fn version_info(row: &Row<'_>) -> rusqlite::Result<(i64, i64, ModelVersionInfo)> {
     let copied_model: Option<String> = row.get(12)?;
     let copied_version: Option<i64> = row.get(13)?;
@@ -353,7 +353,7 @@ fn version_info(row: &Row<'_>) -> rusqlite::Result<(i64, i64, ModelVersionInfo)>
     Ok((row.get(18)?, row.get(20)?, info))
 }
 
-/// A text column that may be NULL, as the type that reads it.
+/// Parses a text column that may be NULL.
 pub(super) fn optional<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
 where
     T: std::str::FromStr<Err = Error>,
@@ -367,7 +367,7 @@ pub(super) fn model_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Registe
     match u128::from_str_radix(text, 16) {
         Ok(bits) => Ok(RegisteredModelId::from_bits(bits)),
         Err(_) => {
-            let error = Error::new(ErrorKind::Index, "the id of a model is no number");
+            let error = Error::new(ErrorKind::Index, "the model id is not a hexadecimal number");
             Err(rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))
         }
     }

@@ -1,4 +1,4 @@
-//! Searching the registry by SQL: a typed query becomes one statement over its tables.
+//! Searches the registry with SQL. A typed query becomes one statement over the tables.
 
 use rusqlite::params_from_iter;
 
@@ -13,37 +13,38 @@ use crate::search::{
 use super::statement::Statement;
 use super::{Index, registry};
 
-/// The tag that makes a registered model a prompt, which searches leave out unless it is named.
+/// The tag that marks a registered model as a prompt. Searches skip prompts, unless the filter asks
+/// for them.
 const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 
-/// Which registered models are searched, and which of them are wanted.
+/// A search of registered models.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ModelSelection<'a> {
-    /// What must hold of them.
+    /// The conditions.
     pub(crate) filter: &'a RegisteredModelFilter,
-    /// How they are ordered.
+    /// The order.
     pub(crate) order: &'a RegisteredModelOrder,
-    /// How many of the order are passed over.
+    /// The number of results to skip.
     pub(crate) offset: u64,
-    /// How many are wanted at most.
+    /// The maximum number of results.
     pub(crate) limit: usize,
 }
 
-/// Which versions are searched, and which of them are wanted.
+/// A search of model versions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VersionSelection<'a> {
-    /// What must hold of them.
+    /// The conditions.
     pub(crate) filter: &'a ModelVersionFilter,
-    /// How they are ordered.
+    /// The order.
     pub(crate) order: &'a ModelVersionOrder,
-    /// How many of the order are passed over.
+    /// The number of results to skip.
     pub(crate) offset: u64,
-    /// How many are wanted at most.
+    /// The maximum number of results.
     pub(crate) limit: usize,
 }
 
 impl Index {
-    /// The registered models of a selection in its order.
+    /// Returns the selected registered models in order.
     pub(crate) fn select_models(
         &self,
         selection: &ModelSelection<'_>,
@@ -57,7 +58,7 @@ impl Index {
         })
     }
 
-    /// The versions of a selection in its order.
+    /// Returns the selected versions in order.
     pub(crate) fn select_versions(
         &self,
         selection: &VersionSelection<'_>,
@@ -72,7 +73,7 @@ impl Index {
     }
 }
 
-/// Where the tags of the searched things are.
+/// A table of tags, with its column for the owner and the SQL expression for that owner.
 #[derive(Clone, Copy)]
 struct TagTable {
     name: &'static str,
@@ -96,7 +97,7 @@ fn of_models(selection: &ModelSelection<'_>) -> Statement {
             }
             Condition::Text(RegisteredModelText::Tag(key), test) if key == PROMPT_TAG => {
                 names_prompts |= test.matches_text("true");
-                // Where it is missing it counts as false.
+                // A missing tag counts as false.
                 statement.missing_tag_as(MODEL_TAGS, key, "false", test);
             }
             Condition::Text(RegisteredModelText::Tag(key), test) => {
@@ -122,7 +123,8 @@ fn of_models(selection: &ModelSelection<'_>) -> Statement {
     statement
 }
 
-/// A time in MLflow's milliseconds, rounded down; an index is ordered by the same expression.
+/// The update time in MLflow's unit, milliseconds, rounded down. There is an SQL index on this
+/// expression.
 const MODEL_MILLIS: &str = "(m.updated / 1000000 - (m.updated % 1000000 < 0))";
 
 fn of_versions(selection: &VersionSelection<'_>) -> Statement {
@@ -169,8 +171,10 @@ fn number_column(field: &ModelVersionNumber) -> &'static str {
 }
 
 impl Statement {
-    /// Whether the tag passes; a missing one passes `IS NULL` alone. An equal value is looked for
-    /// in the tags, of which few may have it; anything else in each row by itself.
+    /// Appends a test of a tag. A missing tag passes only `IS NULL`.
+    ///
+    /// Tests for equality search the tags, because few rows may match. Other tests look at each
+    /// row's own tag.
     fn tag_passes(&mut self, table: TagTable, key: &str, test: &TextTest) {
         let TagTable { name, column, owner } = table;
         match test {

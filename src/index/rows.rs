@@ -1,4 +1,4 @@
-//! Runs and their values row by row, for whoever keeps them by column.
+//! Reads runs and their values row by row, to be stored by column.
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
@@ -10,7 +10,7 @@ use crate::format::record::{Incarnation, SeriesId};
 use super::query::{RunScope, bare_records, metric_point, parsed};
 use super::{Index, index_error};
 
-/// Which of the tables of texts is meant.
+/// A table of texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TextTable {
     /// Params.
@@ -19,15 +19,15 @@ pub(crate) enum TextTable {
     Tags,
 }
 
-/// One state of the index, to be read by several calls; runs are named by the index's own
-/// numbers, which grow with each run, and come in their order.
+/// A snapshot of the index that can be read with several calls. Runs are identified and ordered by
+/// row id, which increases with each new run.
 pub(crate) struct RunRows<'c> {
     connection: &'c Connection,
     scope: RunScope,
 }
 
 impl Index {
-    /// Reads all runs or, when some are named, those of them that there are.
+    /// Reads all runs, or only those with the given ids.
     pub(crate) fn read_rows<T>(
         &self,
         only: Option<&[RunId]>,
@@ -44,7 +44,7 @@ impl Index {
         read(&RunRows { connection: &transaction, scope })
     }
 
-    /// The runs that these series belong to; purged ones left out.
+    /// Returns the runs that these series belong to, without purged ones.
     pub(crate) fn runs_of_series(
         &self,
         series: impl IntoIterator<Item = (Incarnation, SeriesId)>,
@@ -65,7 +65,7 @@ impl Index {
         })
     }
 
-    /// What these ids of a writer stand for: run and key; `None` for one that is unknown or purged.
+    /// Returns the run and key of series of a writer. `None` for series that are unknown or purged.
     pub(crate) fn series(
         &self,
         incarnation: Incarnation,
@@ -77,15 +77,15 @@ impl Index {
                  WHERE writer = (SELECT writer FROM writers WHERE incarnation = ?1)
                  AND series = ?2",
             )?;
-            let of = |it: &SeriesId| (incarnation.0.cast_signed(), it.0);
-            let found = series.iter().map(|it| {
-                select.query_row(of(it), |row| Ok((parsed(row, 0)?, row.get(1)?))).optional()
+            let of = |id: &SeriesId| (incarnation.0.cast_signed(), id.0);
+            let found = series.iter().map(|id| {
+                select.query_row(of(id), |row| Ok((parsed(row, 0)?, row.get(1)?))).optional()
             });
             found.collect()
         })
     }
 
-    /// The series of a row schema of a writer, in order; `None` when it is unknown.
+    /// Returns the series of a writer's row schema, in order. `None` if the schema is unknown.
     pub(crate) fn row_schema(
         &self,
         incarnation: Incarnation,
@@ -104,12 +104,12 @@ impl Index {
 }
 
 impl RunRows<'_> {
-    /// The runs with inputs and outputs, without params, tags and metrics.
+    /// Returns the runs with inputs and outputs, but without params, tags and metrics.
     pub(crate) fn runs(&self) -> Result<Vec<(i64, RunRecord)>> {
         bare_records(self.connection, self.scope).map_err(index_error)
     }
 
-    /// Visits the latest sealed points, of all metrics or of one.
+    /// Visits the latest sealed points of all metrics or of one.
     pub(crate) fn each_metric(
         &self,
         key: Option<&str>,
@@ -121,7 +121,7 @@ impl RunRows<'_> {
         })
     }
 
-    /// Visits params or tags, of all keys or of one.
+    /// Visits the params or tags of all keys or of one.
     pub(crate) fn each_text(
         &self,
         table: TextTable,
@@ -145,8 +145,7 @@ impl RunRows<'_> {
         key: Option<&str>,
         visit: impl FnMut(i64, &str, &Row<'_>) -> rusqlite::Result<()>,
     ) -> Result<()> {
-        // The whole table is read from end to end; of some runs, or for one key, each row is
-        // looked for.
+        // For all runs and keys, scan the whole table. Otherwise, look up each row.
         let from = match (self.scope, key) {
             (RunScope::All, None) => format!("{table} v"),
             (RunScope::All, Some(_)) => format!("runs CROSS JOIN {table} v USING (run)"),
@@ -176,7 +175,7 @@ fn visit_rows(
     Ok(())
 }
 
-/// Puts the numbers of these runs into the temporary table `found`.
+/// Stores the row ids of these runs in the temporary table `found`.
 fn find(connection: &Connection, runs: &[RunId]) -> rusqlite::Result<()> {
     let mut insert = connection
         .prepare_cached("INSERT OR IGNORE INTO found SELECT run FROM runs WHERE run_id = ?1")?;

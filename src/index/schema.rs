@@ -1,16 +1,16 @@
-//! The tables of the index: an append-only list of migrations, counted by `user_version`.
+//! The tables of the index: a list of migrations that only grows, counted by `user_version`.
 
 use rusqlite::Connection;
 
-/// Each entry takes the schema one version further; an entry that was released never changes.
+/// The migrations, each from one version to the next. Released entries never change.
 ///
-/// An index of another version is not migrated but built anew, which is always allowed.
+/// An index of another version is not migrated. It is rebuilt, which is always possible.
 const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
-/// The version of the schema that this build reads and writes.
+/// The schema version of this build.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Makes the tables in an empty database.
+/// Creates the tables in an empty database.
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     for migration in MIGRATIONS {
         connection.execute_batch(migration)?;
@@ -19,20 +19,22 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "user_version", SCHEMA_VERSION)
 }
 
-/// How many tables there are, with the one in which SQLite counts the rows of others.
+/// Returns the number of tables, including SQLite's own `sqlite_sequence`.
 #[cfg(feature = "internals")]
 pub(super) fn tables() -> usize {
     1 + MIGRATIONS.iter().map(|text| text.matches("CREATE TABLE").count()).sum::<usize>()
 }
 
-/// Fills empty tables with what is there before the first frame.
+/// Inserts the rows that exist before the first frame.
 pub(super) fn insert_first_row(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached(FIRST_ROW)?.execute(()).map(drop)
 }
 
-/// Tables join by small integers of the index's own (`run`, `writer`, `block`), which mean nothing
-/// outside it; the views name runs by their ids. Times are nanoseconds since the epoch. Nothing is
-/// declared that could refuse a row: whatever the chain holds has to fit.
+/// The first schema.
+///
+/// Tables are joined by row ids (`run`, `writer`, `block`), which have no meaning outside the
+/// index. The views show the ids of runs. Times are nanoseconds since the Unix epoch. No constraint
+/// may reject a row, because everything in the chain must fit.
 const VERSION_1: &str = "
 CREATE TABLE state (
     id           INTEGER PRIMARY KEY CHECK (id = 0),
@@ -171,8 +173,8 @@ CREATE VIEW run_metrics AS
     FROM metrics JOIN runs USING (run);
 ";
 
-/// Inputs and outputs of runs, in the order of their small integers. An index of version 1 has no
-/// tags for names and parents either.
+/// Adds inputs and outputs of runs, ordered by row id. Indexes of version 1 also lacked the tags
+/// for names and parents.
 const VERSION_2: &str = "
 CREATE TABLE datasets (
     dataset       INTEGER PRIMARY KEY,
@@ -219,8 +221,8 @@ CREATE VIEW run_datasets AS
     AND key = 'mlflow.data.context';
 ";
 
-/// Artifacts, the chunks that they are made of, and the units in which chunks stand. `content` is
-/// the hashes of chunks, one after another.
+/// Adds artifacts, their chunks, and the units that contain chunks. `content` is a sequence of
+/// chunk hashes.
 const VERSION_3: &str = "
 CREATE TABLE artifacts (
     artifact   INTEGER PRIMARY KEY,
@@ -259,8 +261,10 @@ CREATE TABLE chunk_units (
 );
 ";
 
-/// Logged models and the registry. What a version is searched by stands in its own row, its model's
-/// name too; `updated_millis` is what MLflow orders by.
+/// Adds logged models and the registry.
+///
+/// A version's row has all its searchable fields, even the name of its model. `updated_millis` is
+/// the update time in MLflow's precision, for sorting.
 const VERSION_4: &str = "
 CREATE TABLE logged_models (
     model          INTEGER PRIMARY KEY,
@@ -395,7 +399,7 @@ CREATE TABLE catalog_schemas (
 ) WITHOUT ROWID;
 ";
 
-/// What is there before the first frame: the experiment that every file has.
+/// Inserts the default experiment, which exists in every file.
 const FIRST_ROW: &str = "
 INSERT INTO experiments (experiment_id, path, lifecycle, created, updated)
     VALUES (0, 'Default', 'active', 0, 0)";

@@ -1,7 +1,7 @@
-//! Searching runs by SQL: a typed query becomes one statement over the tables of the index.
+//! Searches runs with SQL. A typed query becomes one statement over the tables of the index.
 //!
-//! Points that are not sealed yet are no rows of the index: their latest values are put into a
-//! temporary table beside `metrics` first, and stand before those of the same run and key there.
+//! Points that are not sealed have no rows in the index. Their latest values are first stored in a
+//! temporary table, which overrides `metrics`.
 
 use foldhash::{HashMap, HashMapExt as _};
 use rusqlite::functions::FunctionFlags;
@@ -19,33 +19,34 @@ use super::Index;
 use super::query::{metric_point, parsed};
 use super::statement::{Statement, keyword};
 
-/// Which runs are searched, in which order, and which of them are wanted.
+/// A search of runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunSelection<'a> {
-    /// The experiments, in order and each once; `None` for all.
+    /// The experiments, sorted and without duplicates. `None` means all.
     pub(crate) experiments: Option<&'a [ExperimentId]>,
-    /// The lifecycle of the runs; `None` for both.
+    /// The lifecycle of the runs. `None` means any.
     pub(crate) lifecycle: Option<Lifecycle>,
-    /// What must hold of them.
+    /// The conditions.
     pub(crate) filter: &'a RunFilter,
-    /// How they are ordered.
+    /// The order.
     pub(crate) order: &'a RunOrder,
-    /// What comes before the experiment's and the run's id in the place of its artifacts.
+    /// The prefix of artifact URIs, before the ids of the experiment and run.
     pub(crate) artifact_root: &'a str,
-    /// How many runs of the order are passed over.
+    /// The number of runs to skip.
     pub(crate) offset: u64,
-    /// How many are wanted at most.
+    /// The maximum number of runs.
     pub(crate) limit: u64,
 }
 
-/// What SQLite takes in its stride: each of them costs it memory and planning, the conditions a
-/// level of its stack (of 1000), a value of a list a parameter (of some ten thousand).
+/// Limits for SQL searches, because long statements are slow to plan. They are far below SQLite's
+/// own limits. Each condition takes one of 1000 stack levels, each list item one of about 10,000
+/// parameters.
 const CONDITIONS_MAX: usize = 100;
 const SORT_KEYS_MAX: usize = 50;
 const LISTED_MAX: usize = 1000;
 
 impl RunSelection<'_> {
-    /// Whether it is short enough for one statement.
+    /// Returns whether the search is short enough for one statement.
     pub(crate) fn is_for_sql(&self) -> bool {
         let conditions = &self.filter.conditions;
         let experiments = self.experiments.map_or(0, <[ExperimentId]>::len);
@@ -55,9 +56,11 @@ impl RunSelection<'_> {
     }
 }
 
-/// When a condition's turn comes: SQLite tries them in the order of the text, and stops at the
-/// first that fails. First those that need no other table, then those that few runs pass; of
-/// tables the small ones first.
+/// Ranks a condition for evaluation. SQLite tests conditions in the order of the text and stops at
+/// the first that fails.
+///
+/// Conditions without another table come first, then those that few runs match. Small tables come
+/// before large ones.
 fn turn(condition: &Condition<RunNumber, RunText>) -> u8 {
     match condition {
         Condition::Number(RunNumber::Metric(_), _) => 5,
@@ -75,7 +78,7 @@ fn turn(condition: &Condition<RunNumber, RunText>) -> u8 {
     }
 }
 
-/// Tables of the connection, empty but in the transaction that fills them.
+/// Temporary tables, filled only within a transaction.
 pub(super) const TEMPORARY_TABLES: &str = "
 CREATE TEMP TABLE IF NOT EXISTS live_metrics (
     run   INTEGER NOT NULL,
@@ -86,9 +89,9 @@ CREATE TEMP TABLE IF NOT EXISTS live_metrics (
 CREATE TEMP TABLE IF NOT EXISTS found (run INTEGER PRIMARY KEY);";
 
 impl Index {
-    /// The runs of a selection in its order.
+    /// Returns the selected runs in order.
     ///
-    /// One statement: some microseconds for each run and condition.
+    /// Runs one statement, which takes a few microseconds per run and condition.
     pub(crate) fn select_runs<'a>(
         &self,
         selection: &RunSelection<'_>,
@@ -104,14 +107,14 @@ impl Index {
     }
 }
 
-/// Makes the comparisons of the search language known to SQLite, whose own differ a little.
+/// Registers the pattern matching of the search language, which differs from SQLite's.
 pub(super) fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     let cases = [("like_exactly", Case::Sensitive), ("like_in_any_case", Case::AsciiInsensitive)];
     for (name, case) in cases {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
         connection.create_scalar_function(name, 2, flags, move |context| {
             let pattern = context.get_raw(0).as_str()?;
-            // What is missing is neither like the pattern nor unlike it.
+            // A missing value is no match and no mismatch: the result is NULL.
             let value = context.get_raw(1).as_str_or_null()?;
             Ok(value.map(|value| like_matches(pattern, value, case)))
         })?;
@@ -119,7 +122,7 @@ pub(super) fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The latest of the live points of each metric of each run: several extents may have some.
+/// Returns the latest live point of each metric of each run. Several extents may contain one.
 fn latest_of<'a>(
     live: impl IntoIterator<Item = (RunId, &'a str, MetricPoint)>,
 ) -> HashMap<(RunId, &'a str), MetricPoint> {
@@ -133,7 +136,8 @@ fn latest_of<'a>(
     latest
 }
 
-/// Puts the latest values of unsealed metrics beside those of sealed ones; whether there are any.
+/// Stores the latest values of unsealed metrics in `live_metrics`, and returns whether there are
+/// any.
 fn store_live<'a>(
     connection: &Connection,
     live: impl IntoIterator<Item = (RunId, &'a str, MetricPoint)>,
@@ -162,7 +166,7 @@ fn store_live<'a>(
     Ok(has_live)
 }
 
-/// What a statement over runs depends on beside its selection.
+/// The context of a statement, beside its selection.
 #[derive(Clone, Copy)]
 struct Scene<'a> {
     /// See [`RunSelection::artifact_root`].
@@ -194,7 +198,7 @@ impl Statement {
             self.condition(condition, scene);
         }
         for (place, key) in selection.order.keys.iter().enumerate() {
-            // Values first, then NaN (NULL in the table), then what is missing, in both directions.
+            // In both directions: values first, then NaN (NULL in the table), then missing ones.
             let before = if place == 0 { " ORDER BY" } else { "," };
             let direction = keyword(key.direction);
             self.text(&format!(
@@ -222,12 +226,15 @@ impl Statement {
             Condition::Text(RunText::DatasetDigest, test) => self.dataset_passes("d.digest", test),
             Condition::Text(RunText::DatasetContext, test) => self.dataset_passes("t.value", test),
             Condition::Text(field, test) => {
-                self.text_passes(&|it| it.attribute(field, scene.artifact_root), test);
+                self.text_passes(
+                    &|statement| statement.attribute(field, scene.artifact_root),
+                    test,
+                );
             }
         }
     }
 
-    /// Whether the latest value of a metric passes; a run without the metric does not.
+    /// Appends a test of a metric's latest value. A run without the metric fails it.
     fn metric_passes(&mut self, key: &str, test: &NumberTest, has_live: bool) {
         if !has_live {
             self.metric_of("metrics", key);
@@ -249,13 +256,13 @@ impl Statement {
         self.text("))");
     }
 
-    /// Up to the closing bracket.
+    /// Appends an EXISTS clause for the metric, up to the closing parenthesis.
     fn metric_of(&mut self, table: &str, key: &str) {
         self.text(&format!("EXISTS (SELECT 1 FROM {table} WHERE run = r.run AND key = "));
         self.value(key.to_owned());
     }
 
-    /// Whether the value of a param or tag passes; a missing one passes `IS NULL` alone.
+    /// Appends a test of a param or tag. A missing one passes only `IS NULL`.
     fn pair_passes(&mut self, table: &str, key: &str, test: &TextTest) {
         if *test == TextTest::IsNull {
             self.text("NOT ");
@@ -264,23 +271,24 @@ impl Statement {
         self.value(key.to_owned());
         if !matches!(test, TextTest::IsNull | TextTest::IsNotNull) {
             self.text(" AND ");
-            self.text_passes(&|it| it.text("value"), test);
+            self.text_passes(&|statement| statement.text("value"), test);
         }
         self.text(")");
     }
 
-    /// Whether any dataset of the run passes; another one may pass another condition.
+    /// Appends a test that any dataset of the run can pass. Each condition may match a different
+    /// dataset.
     fn dataset_passes(&mut self, column: &str, test: &TextTest) {
         self.text(&format!(
             "EXISTS (SELECT 1 FROM dataset_inputs i JOIN datasets d ON d.dataset = i.dataset
              LEFT JOIN dataset_input_tags t ON t.input = i.input AND t.key = '{DATA_CONTEXT_TAG}'
              WHERE i.run = r.run AND "
         ));
-        self.text_passes(&|it| it.text(column), test);
+        self.text_passes(&|statement| statement.text(column), test);
         self.text(")");
     }
 
-    /// A text of the run itself.
+    /// Appends the SQL expression for an attribute of the run.
     fn attribute(&mut self, field: &RunText, artifact_root: &str) {
         match field {
             RunText::RunName => self.text("r.name"),
@@ -294,7 +302,7 @@ impl Statement {
         }
     }
 
-    /// Two columns to sort by: whether the field is missing, and its value.
+    /// Appends two columns to sort by: whether the field is missing, and its value.
     fn sort_columns(&mut self, place: usize, field: &Field<RunNumber, RunText>, scene: Scene<'_>) {
         self.text(", ");
         match field {
@@ -343,7 +351,7 @@ impl Statement {
     }
 }
 
-/// A time in MLflow's milliseconds, rounded down.
+/// Returns the SQL expression for a time in MLflow's unit, milliseconds, rounded down.
 fn time_column(field: &RunNumber) -> &'static str {
     match field {
         RunNumber::EndTime => "(r.ended / 1000000 - (r.ended % 1000000 < 0))",

@@ -1,4 +1,4 @@
-//! Where points are to be looked for, and who writes: what joins the index with the file's bytes.
+//! Queries that connect the index with the file: the places of points, and the writers.
 
 use foldhash::{HashMap, HashMapExt as _};
 use rusqlite::{Connection, Row};
@@ -10,74 +10,74 @@ use crate::format::record::{BlockPlace, Incarnation, SeriesId};
 use super::query::parsed;
 use super::{Index, unsigned};
 
-/// Where the points of one series are: first the blocks, in order, and then the extents.
+/// The places of the points of one series: the blocks in order, followed by the extents.
 ///
-/// A metric of a run has a source for each writer that logged it, in the order of these.
+/// A metric of a run has one source for each writer that logged it, ordered by writer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SeriesSource {
-    /// The writer, and
+    /// The writer.
     pub(crate) incarnation: Incarnation,
-    /// the id that it gave the series.
+    /// The id that the writer assigned to the series.
     pub(crate) series: SeriesId,
-    /// The metric's key.
+    /// The key of the metric.
     pub(crate) key: String,
-    /// Column blocks that hold sealed points.
+    /// The column blocks with sealed points.
     pub(crate) blocks: Vec<BlockPlace>,
-    /// Extents of the writer that are not sealed; any of them may hold points.
+    /// The unsealed extents of the writer. Each may contain points.
     pub(crate) extents: Vec<UnsealedExtent>,
-    /// Row schemas that contain the series; empty when nothing is unsealed.
+    /// The row schemas that contain the series. Empty if nothing is unsealed.
     pub(crate) rows: Vec<RowSchema>,
 }
 
-/// An extent that no record has sealed.
+/// An extent that is not sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UnsealedExtent {
     /// The first unit.
     pub(crate) unit: u32,
-    /// How many units.
+    /// The number of units.
     pub(crate) units: u32,
 }
 
-/// The series whose values a row holds, in this order.
+/// The series whose values a row contains, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowSchema {
     /// The id of the schema.
     pub(crate) row: SeriesId,
-    /// The series, of the same writer.
+    /// The series, all of the same writer.
     pub(crate) series: Vec<SeriesId>,
 }
 
-/// What the chain says of a writer; whether it lives, its liveness byte has to tell.
+/// The recorded state of a writer. Only its liveness byte shows whether it is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WriterRow {
     /// The writer.
     pub(crate) incarnation: Incarnation,
     /// Its liveness byte.
     pub(crate) byte: u16,
-    /// The boot of the kernel under which it runs.
+    /// The boot id of the kernel under which it runs.
     pub(crate) boot_id: u128,
     /// The process id.
     pub(crate) process: u32,
-    /// The host's name.
+    /// The name of the host.
     pub(crate) host: String,
-    /// When it opened the file.
+    /// The time at which it opened the file.
     pub(crate) opened: Timestamp,
     /// Whether it is closed.
     pub(crate) closed: bool,
-    /// Whether a later writer has its byte, so that it is dead.
+    /// Whether a later writer reuses its liveness byte, which means that it is dead.
     pub(crate) replaced: bool,
 }
 
-/// A block in a unit, some of whose runs are purged.
+/// A block in a unit, with series of purged runs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BlockRuns {
-    /// The writer whose series ids it uses.
+    /// The writer that assigned the series ids.
     pub(crate) incarnation: Incarnation,
-    /// Where it is.
+    /// The place of the block.
     pub(crate) place: BlockPlace,
-    /// The series that are still there, and their runs.
+    /// The remaining series and their runs.
     pub(crate) live: Vec<(SeriesId, RunId)>,
-    /// How many series in it are purged.
+    /// The number of purged series.
     pub(crate) purged: u32,
 }
 
@@ -87,7 +87,7 @@ const WRITER: &str = "SELECT incarnation, byte, boot_id, process, host, opened, 
     FROM writers";
 
 impl Index {
-    /// Where the points of a metric of a run are, or of all its metrics.
+    /// Returns the places of the points of one metric of a run, or of all metrics.
     pub(crate) fn series_sources(
         &self,
         run: RunId,
@@ -123,7 +123,7 @@ impl Index {
         })
     }
 
-    /// The writers of a run, in the order in which they opened the file.
+    /// Returns the writers of a run, in the order in which they opened the file.
     pub(crate) fn writers_of(&self, run: RunId) -> Result<Vec<WriterRow>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(&format!(
@@ -135,7 +135,7 @@ impl Index {
         })
     }
 
-    /// The writers that are not closed, in the order in which they opened the file.
+    /// Returns the writers that are not closed, in the order in which they opened the file.
     pub(crate) fn open_writers(&self) -> Result<Vec<WriterRow>> {
         self.read(|connection| {
             let mut select =
@@ -145,7 +145,7 @@ impl Index {
         })
     }
 
-    /// All extents that are not sealed, in the order of the file.
+    /// Returns all unsealed extents in file order.
     pub(crate) fn unsealed_extents(&self) -> Result<Vec<(Incarnation, UnsealedExtent)>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -159,9 +159,9 @@ impl Index {
         })
     }
 
-    /// Blocks in units of which some or all runs are purged: what gc has to rewrite or drop.
+    /// Returns the blocks in units with purged runs, which gc must rewrite or drop.
     ///
-    /// Cheap when there is none, else a pass over all series of their writers.
+    /// Cheap if there are none. Otherwise scans all series of the writers involved.
     pub(crate) fn blocks_with_purged(&self) -> Result<Vec<BlockRuns>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
@@ -185,7 +185,7 @@ impl Index {
     }
 }
 
-/// What a writer has not sealed, as far as it concerns one run.
+/// The unsealed extents of a writer, and its row schemas that concern one run.
 #[derive(Default)]
 struct LiveWriter {
     writer: i64,
@@ -223,7 +223,7 @@ fn blocks_of(
     select.query_map((writer, series.0), block_place)?.collect()
 }
 
-/// What is left in each block that has purged series, in one pass over the blocks' series.
+/// Returns the remaining series of each block with purged series, in one scan of their writers.
 fn live_series(connection: &Connection) -> rusqlite::Result<HashMap<i64, Vec<(SeriesId, RunId)>>> {
     let mut select = connection.prepare_cached(
         "SELECT blocks.block, series.series, run_id FROM block_series
@@ -247,7 +247,7 @@ fn unsealed_extent(row: &Row<'_>) -> rusqlite::Result<UnsealedExtent> {
     Ok(UnsealedExtent { unit: row.get(0)?, units: row.get(1)? })
 }
 
-/// The columns data, offset, length and checksum.
+/// Parses the columns data, offset, length and checksum.
 fn block_place(row: &Row<'_>) -> rusqlite::Result<BlockPlace> {
     match row.get(0)? {
         Some(data) => Ok(BlockPlace::Inline(data)),

@@ -1,7 +1,7 @@
-//! Emptied connections in memory, kept for the next index.
+//! A pool of emptied in-memory connections for tests.
 //!
-//! The simulator opens a thousand indexes a second; SQLite would spend most of that on the text
-//! of the schema and of the statements, which a connection keeps once it has read it.
+//! The simulator opens a thousand indexes per second. SQLite would spend most of the time parsing
+//! the schema and the statements, which a connection caches.
 
 use rusqlite::Connection;
 use scopeguard::ScopeGuard;
@@ -10,22 +10,25 @@ use crate::sys::mutex::Mutex;
 
 use super::schema;
 
-/// More than the simulated machines have processes that run at the same time.
+/// The maximum number of pooled connections, more than the simulated machines need at a time.
 const SPARES_MAX: usize = 32;
 
-/// Of all threads: a simulated process often has a thread of its own, which ends with it. Nobody
-/// waits for it: a forked child may have it locked by a thread that is not there.
+/// The pool, shared by all threads, because a simulated process often has its own short-lived
+/// thread.
+///
+/// Only ever locked with `try_lock`. A forked child may inherit it locked by a thread that it does
+/// not have.
 static SPARES: Mutex<Vec<Connection>> = Mutex::new(Vec::new());
 
-/// A connection that is kept for others when it is dropped, if it is in memory.
+/// A connection that returns to the pool when dropped, if it is in memory.
 pub(super) type Kept = ScopeGuard<Connection, fn(Connection)>;
 
-/// Of a connection of any kind.
+/// Wraps a connection of any kind.
 pub(super) fn kept(connection: Connection) -> Kept {
     scopeguard::guard(connection, keep)
 }
 
-/// A connection whose tables are there, and empty.
+/// Returns a connection with empty tables, if the pool has one.
 pub(super) fn take() -> Option<Connection> {
     let connection = SPARES.try_lock()?.pop()?;
     empty(&connection).ok().map(|()| connection)
@@ -47,7 +50,7 @@ fn empty(connection: &Connection) -> rusqlite::Result<()> {
     connection.prepare_cached("COMMIT")?.execute(()).map(drop)
 }
 
-/// Keeps a connection for others if it is in memory and at rest.
+/// Returns a connection to the pool, if it is in memory and has no open transaction.
 fn keep(connection: Connection) {
     let in_memory = connection.path().is_none_or(str::is_empty);
     let Some(mut spares) = SPARES.try_lock() else { return };

@@ -1,4 +1,4 @@
-//! Plain SQL over the index, for users: whatever reads is allowed, and nothing else.
+//! Read-only SQL on the index for users.
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::ValueRef;
@@ -8,14 +8,14 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::{Index, index_error};
 
-/// One value in the answer to an SQL query.
+/// A value in the result of an SQL query.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SqlValue {
-    /// No value; a metric's value that is not a number is one too (see its column `is_nan`).
+    /// NULL. A metric value that is NaN is NULL, too (see the column `is_nan`).
     Null,
-    /// An integer; times are nanoseconds since the epoch.
+    /// An integer. Times are nanoseconds since the Unix epoch.
     Integer(i64),
-    /// A number.
+    /// A floating-point number.
     Real(f64),
     /// Text.
     Text(String),
@@ -23,20 +23,22 @@ pub enum SqlValue {
     Blob(Vec<u8>),
 }
 
-/// The answer to an SQL query.
+/// The result of an SQL query.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SqlTable {
-    /// The name of each column.
+    /// The column names.
     pub columns: Vec<String>,
-    /// The rows, each with a value for every column.
+    /// The rows, each with one value per column.
     pub rows: Vec<Vec<SqlValue>>,
 }
 
 impl Index {
-    /// Answers one statement that reads.
+    /// Runs a single read-only statement.
     ///
-    /// A statement that is not SQL, or would change anything, is [`ErrorKind::InvalidInput`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the statement is not valid SQL, or would change anything.
     pub(crate) fn sql(&mut self, query: &str) -> Result<SqlTable> {
         let connection = &mut self.store.connection;
         connection.authorizer(Some(authorize)).map_err(index_error)?;
@@ -61,7 +63,7 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
     }
 }
 
-/// Pragmas that only describe tables.
+/// Returns whether a pragma only describes tables.
 fn is_description(pragma: &str) -> bool {
     ["table_info", "table_xinfo", "table_list", "index_list", "index_info"].contains(&pragma)
 }
@@ -88,7 +90,7 @@ fn value(value: ValueRef<'_>) -> rusqlite::Result<SqlValue> {
     })
 }
 
-/// Whose fault it was: the index's, or the query's.
+/// Classifies an error as the fault of the index or of the query.
 fn query_error(error: rusqlite::Error) -> Error {
     use ErrorCode::{
         CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
@@ -100,9 +102,9 @@ fn query_error(error: rusqlite::Error) -> Error {
             | OutOfMemory | SchemaChanged | SystemIoFailure,
         ) => index_error(error),
         Some(ErrorCode::AuthorizationForStatementDenied) => {
-            Error::new(ErrorKind::InvalidInput, "only SQL that reads is allowed").with_source(error)
+            Error::new(ErrorKind::InvalidInput, "the SQL query is not read-only").with_source(error)
         }
-        _ => Error::new(ErrorKind::InvalidInput, format!("the SQL query is refused: {error}"))
+        _ => Error::new(ErrorKind::InvalidInput, format!("invalid SQL query: {error}"))
             .with_source(error),
     }
 }

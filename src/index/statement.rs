@@ -1,36 +1,36 @@
-//! A SELECT in the making, and the tests of the search language in it.
+//! A builder for SELECT statements, with the tests of the search language.
 
 use rusqlite::types::Value;
 
 use crate::search::{Direction, NumberTest, TextTest};
 
-/// A statement in the making: its text, and the values of its parameters in order.
+/// An unfinished statement: its text, and the values of its parameters in order.
 #[derive(Debug, Default)]
 pub(super) struct Statement {
     /// The text so far.
     pub(super) sql: String,
-    /// The values so far.
+    /// The parameters so far.
     pub(super) values: Vec<Value>,
 }
 
 impl Statement {
-    /// Begins with this text.
+    /// Creates a statement that begins with this text.
     pub(super) fn new(sql: &str) -> Self {
         Statement { sql: sql.to_owned(), values: Vec::new() }
     }
 
-    /// Goes on with this text.
+    /// Appends text.
     pub(super) fn text(&mut self, sql: &str) {
         self.sql.push_str(sql);
     }
 
-    /// A parameter with its value.
+    /// Appends a parameter with this value.
     pub(super) fn value(&mut self, value: impl Into<Value>) {
         self.sql.push('?');
         self.values.push(value.into());
     }
 
-    /// Parameters with their values, in brackets.
+    /// Appends a list of parameters in parentheses.
     pub(super) fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) {
         self.text("(");
         for (place, value) in values.into_iter().enumerate() {
@@ -40,8 +40,8 @@ impl Statement {
         self.text(")");
     }
 
-    /// Whether the number in a column passes. NaN is NULL in the tables, and passes `!=` and
-    /// `NOT IN` alone.
+    /// Appends a test of a numeric column. NaN is stored as NULL, and passes only `!=` and `NOT
+    /// IN`.
     pub(super) fn number_passes(&mut self, column: &str, test: &NumberTest) {
         let (operator, number) = match test {
             NumberTest::Equal(number) => ("=", number),
@@ -66,7 +66,7 @@ impl Statement {
         self.text(if is_for_nan { ", 1)" } else { "" });
     }
 
-    /// Whether a text passes, which `operand` writes. One that is NULL passes `IS NULL` alone.
+    /// Appends a test of the text that `operand` appends. NULL passes only `IS NULL`.
     pub(super) fn text_passes(&mut self, operand: &dyn Fn(&mut Statement), test: &TextTest) {
         let (operator, text) = match test {
             TextTest::Equal(text) => (" = ", text),
@@ -98,18 +98,18 @@ impl Statement {
         self.text(")");
     }
 
-    /// Whether the text in a column passes; see [`Statement::text_passes`].
+    /// Appends a test of a text column, like [`Statement::text_passes`].
     pub(super) fn column_passes(&mut self, column: &str, test: &TextTest) {
-        self.text_passes(&|it| it.text(column), test);
+        self.text_passes(&|statement| statement.text(column), test);
     }
 
-    /// Orders by one more column.
+    /// Appends one more column to the order.
     pub(super) fn order(&mut self, place: usize, column: &str, direction: Direction) {
         let before = if place == 0 { " ORDER BY" } else { "," };
         self.text(&format!("{before} {column} {}", keyword(direction)));
     }
 
-    /// Passes over some results, and ends after so many.
+    /// Appends the limit and the offset.
     pub(super) fn page(&mut self, offset: u64, limit: u64) {
         self.text(" LIMIT ");
         self.value(i64::try_from(limit).unwrap_or(i64::MAX));
@@ -118,7 +118,7 @@ impl Statement {
     }
 }
 
-/// How SQL says it.
+/// Returns the SQL keyword for a direction.
 pub(super) fn keyword(direction: Direction) -> &'static str {
     match direction {
         Direction::Ascending => "ASC",

@@ -1,4 +1,4 @@
-//! Versions row by row, for whoever keeps them by column.
+//! Reads model versions row by row, to be stored by column.
 
 use rusqlite::Rows;
 
@@ -8,22 +8,22 @@ use crate::error::Result;
 
 use super::{Index, registry};
 
-/// What one version is searched by.
+/// The searchable fields of a version.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VersionRow<'a> {
-    /// The index's own number of it.
+    /// The row id of the version.
     pub(crate) entry: i64,
-    /// The index's own number of its model.
+    /// The row id of its model.
     pub(crate) model: i64,
-    /// Its number.
+    /// The version number.
     pub(crate) version: i64,
-    /// When it was created, in milliseconds.
+    /// The creation time in milliseconds.
     pub(crate) created: i64,
-    /// When it was last changed, in milliseconds.
+    /// The time of the last change in milliseconds.
     pub(crate) updated: i64,
     /// The name of its model.
     pub(crate) name: &'a str,
-    /// Where it comes from.
+    /// The source of its files.
     pub(crate) source: &'a str,
     /// The id of its run.
     pub(crate) run: Option<&'a str>,
@@ -49,7 +49,7 @@ fn visit_rows(mut rows: Rows<'_>, visit: &mut impl FnMut(VersionRow<'_>)) -> rus
 }
 
 impl Index {
-    /// Visits all versions in the order of a search that asks for none: about 1 us for each.
+    /// Visits all versions in the default order of searches. Takes about 1 us per version.
     pub(crate) fn each_version(&self, mut visit: impl FnMut(VersionRow<'_>)) -> Result<()> {
         self.read(|connection| {
             let order = "ORDER BY updated_millis DESC, name ASC, version DESC";
@@ -71,7 +71,7 @@ impl Index {
         })
     }
 
-    /// Visits all registered models: their ids, and the index's own numbers of them.
+    /// Visits all registered models: their ids and row ids.
     pub(crate) fn each_model_number(
         &self,
         mut visit: impl FnMut(RegisteredModelId, i64),
@@ -87,7 +87,7 @@ impl Index {
         })
     }
 
-    /// Visits the tags of one version: key and value.
+    /// Visits the tags of a version: key and value.
     pub(crate) fn each_tag_of_version(
         &self,
         entry: i64,
@@ -104,7 +104,7 @@ impl Index {
         })
     }
 
-    /// Visits all tags of versions: entry, key and value.
+    /// Visits the tags of all versions: row id of the version, key and value.
     pub(crate) fn each_version_tag(&self, mut visit: impl FnMut(i64, &str, &str)) -> Result<()> {
         self.read(|connection| {
             let mut select =
@@ -117,7 +117,7 @@ impl Index {
         })
     }
 
-    /// The versions of these entries in their order, as far as they are there.
+    /// Returns the versions with these row ids in the same order. Missing ones are skipped.
     pub(crate) fn versions_of_entries(&self, entries: &[i64]) -> Result<Vec<ModelVersionInfo>> {
         self.read(|connection| registry::versions_of(connection, entries))
     }

@@ -1,11 +1,17 @@
-//! Syncing, and what a failed sync sets off: the poison, and the recovery from it.
+//! Syncing, and recovery from a failed sync.
 //!
-//! After a failed sync the kernel may have marked lost pages clean, so that the next sync would
-//! succeed without having written them. Nothing is therefore retried and trusted: the poison word
-//! makes every process's sync fail and stops all punching, until each writer has dirtied its own
-//! pages again with the same bytes, the janitor those of the dead and of the chain, and all of
-//! that was synced. The word counts its episodes, so that an answer to an old one is not taken
-//! for an answer to this one.
+//! After a failed sync, the kernel may mark the lost pages clean. The next sync would then succeed
+//! without writing them. So a retry proves nothing. Instead a failed sync sets the poison word in
+//! the shared page, which makes every process's sync fail and stops all punching.
+//!
+//! Recovery dirties all pages that may be lost, by writing the same bytes over them, and syncs
+//! again. Each writer does this for its own pages and the chain, and the janitor for those of the
+//! dead. When all of it has succeeded, the janitor clears the poison. The poison word counts its
+//! episodes, so that a writer's answer to an old episode is not taken for one to the current.
+//!
+//! A writer announces each sync in its intent word and records the outcome there. If it dies in
+//! between, nobody knows whether the kernel dropped pages. So an intent whose owner died counts as
+//! failed.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -24,25 +30,25 @@ use super::seal::Sealer;
 use super::state::{ExtentState, State, WriterState};
 use super::{Log, WriterIdentity, io_error};
 
-/// How much is dirtied again at a time.
+/// How many bytes are rewritten at a time.
 const REWRITE_BYTES: u64 = 64 * 1024;
-/// How long a sync that waits for the recovery of others sleeps before it looks again.
+/// How long a sync sleeps between checks while other processes recover.
 const RECOVERY_WAIT: Duration = Duration::from_millis(10);
-/// Episodes are counted in so many bits: what an intent word has room for.
+/// The largest episode that fits an intent word.
 const EPISODE_MAX: u64 = 0xFF_FFFF;
 
-/// What a writer last said about its syncs.
+/// The outcome of a writer's last sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// A sync has begun.
+    /// The sync is running.
     Pending,
-    /// It was good.
+    /// The sync succeeded.
     Good,
-    /// It failed.
+    /// The sync failed.
     Failed,
 }
 
-/// The intent word of a writer: which writer, how its sync went, and in which episode.
+/// The intent word of a writer: its last sync's outcome and episode, and bits of its incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Intent {
     outcome: Outcome,
@@ -75,7 +81,7 @@ fn owner_bits(incarnation: Incarnation) -> u64 {
     incarnation.0 & 0x3F_FFFF
 }
 
-/// The poison word: how many episodes there were, and whether one is on.
+/// The poison word: the number of episodes, and whether one is active.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Poison {
     episode: u64,
@@ -83,9 +89,10 @@ struct Poison {
 }
 
 impl Log {
-    /// Makes everything durable that any process logged before the call, as far as the device
-    /// honours a flush. While the file is poisoned it does its part of the recovery and waits for
-    /// that of the others, at most for `recovery_timeout`; then it fails.
+    /// Makes everything durable that any process logged before the call.
+    ///
+    /// The device must honour a flush. On a poisoned file, this does its part of the recovery, and
+    /// waits up to `recovery_timeout` for the others before it fails.
     pub(crate) fn sync(&self) -> Result<()> {
         let began = Instant::now();
         let mut is_first = true;
@@ -105,12 +112,11 @@ impl Log {
         }
     }
 
-    /// Does its part of the recovery and waits until the others have done theirs; fails when that
-    /// takes too long.
+    /// Does this process's part of the recovery and waits for the others, up to the timeout.
     pub(super) fn wait_out_poison(&self, began: Instant) -> Result<()> {
         while !self.recover_from_poison()? {
             let episode = self.poison()?.episode;
-            // Who has waited for an episode in vain does not wait for it again.
+            // After one timeout in this episode, later calls fail without another wait.
             let is_vain = self.given_up.load(Ordering::Relaxed) == episode;
             if is_vain || began.elapsed() >= self.options.recovery_timeout {
                 self.given_up.store(episode, Ordering::Relaxed);
@@ -121,21 +127,23 @@ impl Log {
         Ok(())
     }
 
-    /// As [`Log::sync`], without waiting: fails at once while the file is poisoned.
+    /// Syncs like [`Log::sync`], but fails at once while the file is poisoned.
     pub(crate) fn sync_once(&self) -> Result<()> {
         let writer = self.check_usable()?;
         let _serial = self.syncing.lock();
-        self.pay_alarm()?;
+        self.set_owed_alarm()?;
         let poison = self.poison()?;
         if poison.is_on {
             return Err(poisoned());
         }
-        // Taken before the sync begins: what is appended meanwhile may not be covered.
+        // Read before the sync begins, because the sync may miss records appended during it. A mark
+        // beyond durable bytes would turn the remains of a power cut into damage.
         let mark = self.chain_end.get();
         let stored = self.stored();
         self.sync_or_alarm(writer, poison.episode)?;
-        // The sync of another process that failed before may have taken pages from this one.
-        if self.heed_intents()? || self.poison()? != poison {
+        // A sync that failed in another process may have dropped pages that this one counts on. The
+        // kernel reports such a failure once, so our own success does not rule it out.
+        if self.check_intents()? || self.poison()? != poison {
             return Err(poisoned());
         }
         let mark =
@@ -151,31 +159,31 @@ impl Log {
         Ok(())
     }
 
-    /// Syncs the storage, and sets the alarm when that fails.
+    /// Syncs the storage, and sets the alarm if that fails.
     fn sync_or_alarm(&self, writer: WriterIdentity, episode: u64) -> Result<()> {
         self.sync_storage(writer, episode).inspect_err(|_| {
             if !mutant::is_active(Mutant::Rule21NoPoison) {
                 self.owes_alarm.store(true, Ordering::Release);
-                // What cannot be said now is said before the next sync.
-                let _ = self.pay_alarm();
+                // If the alarm cannot be set now, the next sync sets it first.
+                let _ = self.set_owed_alarm();
             }
         })
     }
 
-    /// One sync of the storage between two words that say that it began and how it went.
+    /// Syncs the storage, and records the start and the outcome in the intent word.
     fn sync_storage(&self, writer: WriterIdentity, episode: u64) -> Result<()> {
         let owner = owner_bits(writer.incarnation);
-        let say = |outcome| {
+        let record = |outcome| {
             let value = Intent { outcome, episode, owner }.encode();
             write_word(&*self.storage, self.file, WordPlace::Intent(writer.byte), value)
         };
-        say(Outcome::Pending)?;
+        record(Outcome::Pending)?;
         match self.storage.sync() {
-            Ok(()) => say(Outcome::Good),
+            Ok(()) => record(Outcome::Good),
             Err(source) => {
-                say(Outcome::Failed)?;
-                let message = "syncing the file failed: what was logged since the last sync \
-                               survives the death of a process, but maybe not a power cut";
+                record(Outcome::Failed)?;
+                let message = "syncing the file failed: points since the last sync survive the \
+                               death of a process, but may not survive a power cut";
                 Err(Error::io(message, source))
             }
         }
@@ -193,13 +201,13 @@ impl Log {
         read_poison(&*self.storage, self.file)
     }
 
-    /// Whether the file is poisoned by a failed sync.
+    /// Returns whether the file is poisoned by a failed sync.
     pub(crate) fn is_poisoned(&self) -> Result<bool> {
         Ok(self.owes_alarm.load(Ordering::Acquire) || self.poison()?.is_on)
     }
 
     /// Sets the alarm that could not be set when a sync failed.
-    fn pay_alarm(&self) -> Result<()> {
+    fn set_owed_alarm(&self) -> Result<()> {
         if self.owes_alarm.load(Ordering::Acquire) {
             self.set_poison()?;
             self.owes_alarm.store(false, Ordering::Release);
@@ -207,7 +215,7 @@ impl Log {
         Ok(())
     }
 
-    /// Sets the alarm; under the metadata lock, so that it does not cross with its clearing.
+    /// Sets the alarm. The metadata lock keeps this from racing with the end of a recovery.
     fn set_poison(&self) -> Result<()> {
         let _chain = self.chain.lock();
         let _held = self.lock_metadata()?;
@@ -219,9 +227,11 @@ impl Log {
         locks::lock(storage, locks::METADATA, LockMode::Exclusive, patience, "the metadata chain")
     }
 
-    /// Whether a sync of another writer has failed, or counts as failed because that one died;
-    /// sets the alarm for the dead. What is still under way is its owner's to judge.
-    pub(super) fn heed_intents(&self) -> Result<bool> {
+    /// Returns whether another writer's sync has failed, or counts as failed because the writer
+    /// died.
+    ///
+    /// Sets the alarm on behalf of the dead. A living writer judges its own running sync.
+    pub(super) fn check_intents(&self) -> Result<bool> {
         if mutant::is_active(Mutant::Rule21NoPoison) {
             return Ok(false);
         }
@@ -230,7 +240,7 @@ impl Log {
             has_failed |= if self.is_dead(&writer)? {
                 let _chain = self.chain.lock();
                 let _held = self.lock_metadata()?;
-                heed_intent(&*self.storage, self.file, &writer)?
+                check_dead_intent(&*self.storage, self.file, &writer)?
             } else {
                 outcome == Outcome::Failed
             };
@@ -238,8 +248,8 @@ impl Log {
         Ok(has_failed)
     }
 
-    /// The other writers whose last sync was not good, or is under way. Costs a small read for
-    /// each writer.
+    /// Returns the other writers whose last sync failed or is running. Costs a small read per
+    /// writer.
     fn bad_intents(&self) -> Result<Vec<(WriterState, Outcome)>> {
         self.with_state(|state, _| {
             let mut bad = Vec::new();
@@ -255,21 +265,22 @@ impl Log {
         self.writer.is_some_and(|own| own.incarnation == writer.opened.incarnation)
     }
 
-    /// While the file is poisoned: dirties this process's pages again and syncs them; as the
-    /// janitor also those of the dead and of the chain, and lifts the poison when every living
-    /// writer has done its part. Gives whether the file is free of poison.
+    /// Does this process's part of the recovery. Returns whether the file is free of poison.
+    ///
+    /// The process rewrites its own pages and the chain, and syncs them. As the janitor, it also
+    /// does so for the dead, and clears the poison once every living writer has done its part.
     pub(crate) fn recover_from_poison(&self) -> Result<bool> {
-        self.pay_alarm()?;
+        self.set_owed_alarm()?;
         let poison = self.poison()?;
         if !poison.is_on {
             return Ok(true);
         }
         let writer = self.check_usable()?;
-        // No block is written, and nothing is synced, while pages are written again.
+        // These locks keep blocks from being written and syncs from running during the rewrite.
         let sealer = self.sealer.lock();
         let _serial = self.syncing.lock();
-        // A sync that died may have taken what others had written again before.
-        self.heed_intents()?;
+        // A writer that died in a sync since starts a new episode, so check for that first.
+        self.check_intents()?;
         let poison = self.poison()?;
         if !poison.is_on {
             return Ok(true);
@@ -289,13 +300,15 @@ impl Log {
             None => Vec::new(),
         };
         self.sync_or_alarm(writer, poison.episode)?;
-        if self.heed_intents()? || janitor.is_none() {
+        if self.check_intents()? || janitor.is_none() {
             return Ok(false);
         }
         let others = self.not_recovered(poison.episode)?;
-        if others.iter().any(|it| !dead.contains(&it.opened.incarnation)) {
+        if others.iter().any(|writer| !dead.contains(&writer.opened.incarnation)) {
             return Ok(false);
         }
+        // A new episode that began meanwhile must not be cleared: some of its pages may be lost
+        // again.
         let _chain = self.chain.lock();
         let _held = self.lock_metadata()?;
         if self.poison()? != poison {
@@ -305,14 +318,14 @@ impl Log {
         Ok(true)
     }
 
-    /// Whether the writer has written its part again in this episode and synced it.
+    /// Returns whether the writer has rewritten its pages in this episode and synced them.
     fn has_recovered(&self, byte: u16, incarnation: Incarnation, episode: u64) -> Result<bool> {
         let good = Intent { outcome: Outcome::Good, episode, owner: owner_bits(incarnation) };
         let value = read_word(&*self.storage, self.file, WordPlace::Intent(byte))?;
         Ok(value.and_then(Intent::decode) == Some(good))
     }
 
-    /// The writers besides this one that have not, living and dead.
+    /// Returns the writers other than this one that have not, living and dead.
     fn not_recovered(&self, episode: u64) -> Result<Vec<WriterState>> {
         let writers = self.with_state(|state, _| state.writers.clone())?;
         let mut others = Vec::new();
@@ -334,13 +347,13 @@ impl Log {
         Ok(false)
     }
 
-    /// Writes the bytes of this process's unsealed extents and block units over themselves.
+    /// Writes the bytes of this process's unsealed extents, block units and chunks over themselves.
     fn rewrite_own(&self, sealer: &Sealer) -> Result<()> {
         for &(unit, units) in sealer.block_units() {
             self.rewrite(unit_start(unit), u64::from(units) * UNIT_BYTES)?;
         }
         self.rewrite_chunks()?;
-        // The mutex keeps the writer still: a store between the read and the write would be lost.
+        // The mutex keeps the writer out: a store between the read and the write would be lost.
         let points = self.points.lock();
         for (extent, _) in points.unsealed() {
             self.rewrite_extent(&extent)?;
@@ -348,7 +361,7 @@ impl Log {
         Ok(())
     }
 
-    /// As [`Log::rewrite_own`] for the dead; gives who they are.
+    /// Rewrites the unsealed extents of the dead, and returns their incarnations.
     fn rewrite_dead(&self) -> Result<Vec<Incarnation>> {
         let writers = self.with_state(|state, _| state.writers.clone())?;
         let mut dead = Vec::new();
@@ -361,7 +374,7 @@ impl Log {
         Ok(dead)
     }
 
-    /// Writes the chain from the durable mark on over itself, under the metadata lock.
+    /// Writes the chain from the durable mark over itself, under the metadata lock.
     fn rewrite_chain(&self) -> Result<()> {
         let mut chain = self.chain.lock();
         let _held = self.lock_metadata()?;
@@ -369,7 +382,7 @@ impl Log {
         for (start, end) in chain.reader.units_from_mark()? {
             self.rewrite(start, end - start)?;
         }
-        // The header's two pages; each sync writes the shared words anew by itself.
+        // The two header pages. The page of shared words is dirtied by each sync anyway.
         HEADER_OFFSETS.into_iter().try_for_each(|offset| self.rewrite(offset, PAGE_BYTES))
     }
 
@@ -382,7 +395,7 @@ impl Log {
         for offset in (0..length).step_by(REWRITE_BYTES as usize) {
             let piece = &mut buffer[..REWRITE_BYTES.min(length - offset) as usize];
             let offset = start + offset;
-            let doing = || io_error(format!("writing the bytes at {offset} again"));
+            let doing = || io_error(format!("rewriting the bytes at {offset}"));
             let got = self.storage.read_at(offset, piece).map_err(doing())?;
             self.storage.write_at(offset, &piece[..got]).map_err(doing())?;
         }
@@ -395,14 +408,15 @@ fn read_poison(storage: &dyn Storage, file: FileId) -> Result<Poison> {
     Ok(Poison { episode: value >> 1, is_on: value & 1 == 1 })
 }
 
-/// Sets the alarm for a sync that failed. One that is set already begins anew: the failure may
-/// have taken what a writer logged after it had written its part again.
+/// Starts an episode of poison, even if one is active.
+///
+/// The new failure may have dropped what a writer logged after it had rewritten its pages.
 fn begin_episode(storage: &dyn Storage, file: FileId) -> Result<()> {
     let episode = (read_poison(storage, file)?.episode + 1) & EPISODE_MAX;
     write_word(storage, file, WordPlace::Poison, episode << 1 | 1)
 }
 
-/// What the writer last said of a sync, unless it was good.
+/// Returns the recorded outcome of the writer's last sync, unless it succeeded.
 fn bad_outcome(
     storage: &dyn Storage,
     file: FileId,
@@ -414,10 +428,11 @@ fn bad_outcome(
     Ok(outcome.filter(|outcome| *outcome != Outcome::Good))
 }
 
-/// Sets the alarm when the writer, which is dead, has left a sync that counts as failed; under
-/// the metadata lock. One of an earlier boot has lost what it could lose. Gives whether it was
-/// set.
-fn heed_intent(storage: &dyn Storage, file: FileId, writer: &WriterState) -> Result<bool> {
+/// Sets the alarm if a dead writer left a sync that counts as failed. Returns whether it did.
+///
+/// Call it under the metadata lock. A writer of an earlier boot sets no alarm: the page cache of
+/// that boot is gone, and with it all that could be lost.
+fn check_dead_intent(storage: &dyn Storage, file: FileId, writer: &WriterState) -> Result<bool> {
     if bad_outcome(storage, file, writer)?.is_none() {
         return Ok(false);
     }
@@ -425,21 +440,23 @@ fn heed_intent(storage: &dyn Storage, file: FileId, writer: &WriterState) -> Res
     if is_of_this_boot {
         begin_episode(storage, file)?;
     }
-    // After the alarm: whoever dies between the two leaves the evidence.
+    // The evidence is cleared after the alarm is set. If this process dies in between, the next one
+    // still finds it.
     write_word(storage, file, WordPlace::Intent(writer.opened.byte), 0)?;
     Ok(is_of_this_boot)
 }
 
-/// As [`heed_intent`] for those who had a liveness byte before, whose word its new owner is about
-/// to write over.
-pub(super) fn heed_byte(
+/// Runs [`check_dead_intent`] for the former owners of a liveness byte.
+///
+/// The byte's new owner is about to overwrite their intent word.
+pub(super) fn check_byte_intents(
     storage: &dyn Storage,
     file: FileId,
     state: &State,
     byte: u16,
 ) -> Result<()> {
     for writer in state.writers.values().filter(|writer| writer.opened.byte == byte) {
-        heed_intent(storage, file, writer)?;
+        check_dead_intent(storage, file, writer)?;
     }
     Ok(())
 }
@@ -447,8 +464,8 @@ pub(super) fn heed_byte(
 fn poisoned() -> Error {
     Error::new(
         ErrorKind::Poisoned,
-        "a sync of this file failed before, in this or another process: logging goes on and \
-         survives the death of a process; `sync` fails until the disk takes everything again",
+        "an earlier sync of this file failed, in this or another process: logging continues and \
+         survives the death of a process; `sync` fails until the disk accepts all writes again",
     )
 }
 

@@ -1,4 +1,4 @@
-//! Appending to the metadata chain, and taking units at the end of the file.
+//! Appending to the metadata chain, and allocating units at the end of the file.
 
 use std::ops::Range;
 
@@ -15,18 +15,20 @@ use super::locks;
 use super::state::State;
 use super::{Log, io_error};
 
-/// How often an append looks for space again when others took what it had prepared.
+/// How often an append retries after others took the space that it had prepared.
 const ATTEMPTS_MAX: u32 = 64;
 
-/// Units at the end of the file that are allocated and not taken: points never take them, so that
-/// on a full disk there is room for a chain unit and a block unit, and full extents can still be
-/// sealed away, which frees space.
+/// Units that stay allocated but free at the end of the file.
+///
+/// Points never take them. So even a full disk has room for a chain unit and a block unit, and full
+/// extents can be sealed, which frees space.
 const RESERVE_UNITS: u32 = 2;
 
-/// How many units the next chain unit spans in a file of fewer units than the first number: larger
-/// files have longer chains, and fewer links are followed sooner.
+/// The number of units in a new chain unit, by the size of the file: (fewer units than, number).
+///
+/// Larger files have longer chains. Larger chain units keep the number of links low.
 const CHAIN_UNITS: [(u32, u32); 2] = [(64, 1), (1024, 4)];
-/// The same in larger files still.
+/// The number of units in a new chain unit of a larger file.
 const CHAIN_UNITS_MOST: u32 = 16;
 
 /// The chain as this process knows it.
@@ -34,12 +36,12 @@ const CHAIN_UNITS_MOST: u32 = 16;
 pub(crate) struct Chain {
     pub(crate) reader: ChainReader,
     pub(crate) state: State,
-    /// Why nothing is appended any more.
+    /// The reason why nothing more may be appended.
     pub(crate) broken: Option<String>,
 }
 
 impl Chain {
-    /// Takes in what others have appended.
+    /// Applies the frames that others have appended.
     pub(crate) fn catch_up(&mut self) -> Result<ChainEnd> {
         let state = &mut self.state;
         let end = self.reader.catch_up(|at, frame| state.apply_frame(at, frame))?;
@@ -47,13 +49,16 @@ impl Chain {
         Ok(end)
     }
 
-    /// Takes in what others have appended, before something is appended here.
+    /// Catches up, and fails unless a frame may be appended at the end.
+    ///
+    /// After the remains of a power cut or damage, a new frame could be lost to readers that stop
+    /// at the bad bytes.
     fn catch_up_to_append(&mut self) -> Result<()> {
         let end = self.catch_up()?;
         let reason = match end {
             ChainEnd::Clean => self.broken.clone(),
             ChainEnd::Remains(reason) | ChainEnd::Damage(reason) => Some(reason),
-            ChainEnd::LostSuccessor(unit) => Some(format!("unit {unit} has lost its header")),
+            ChainEnd::LostSuccessor(unit) => Some(format!("unit {unit} lost its header")),
         };
         if let Some(reason) = reason {
             let error = damaged(&self.reader.cursor(), &reason);
@@ -67,7 +72,7 @@ impl Chain {
     }
 }
 
-/// Hands out units at the end of the file during one metadata hold.
+/// The units that a frame takes at the end of the file, under one hold of the metadata lock.
 #[derive(Debug)]
 pub(crate) struct Take {
     next: u32,
@@ -78,14 +83,15 @@ pub(crate) struct Take {
 }
 
 impl Take {
-    /// As [`Take::units`], for points and chunks: leaves the reserve alone.
+    /// Takes units like [`Take::units`], but for points and chunks, which leave the reserve alone.
     pub(crate) fn units_for_points(&mut self, units: u32) -> Option<u32> {
         self.is_for_points = true;
         self.units(units)
     }
 
-    /// The first of `units` fresh units, or `None` when space must be prepared first: then the
-    /// caller gives up this attempt and is called again.
+    /// Takes `units` fresh units and returns the first, or `None` if their space is not prepared.
+    ///
+    /// On `None`, the caller must return. It is called again after the space has been prepared.
     pub(crate) fn units(&mut self, units: u32) -> Option<u32> {
         let unit = self.next;
         self.next = unit.saturating_add(units);
@@ -98,17 +104,18 @@ impl Take {
 }
 
 impl Log {
-    /// Appends one frame with the records that `build` makes of the state at the chain's end.
+    /// Appends one frame with the records that `build` creates from the state at the chain's end.
     ///
-    /// `build` runs under the metadata lock, after everything that others appended was taken in:
-    /// what it checks holds when the frame is committed. It may run several times. No records
-    /// append nothing.
+    /// `build` runs under the metadata lock, after the chain was caught up. So its checks still
+    /// hold when the frame is committed. It may run several times. An empty list appends nothing.
     pub(crate) fn append<T>(
         &self,
         mut build: impl FnMut(&State, &mut Take) -> Result<(Vec<Record>, T)>,
     ) -> Result<T> {
         self.check_usable()?;
         let (mut wanted, mut is_for_points) = (0, false);
+        // Under the metadata lock nothing waits for the disk, so space is allocated before. The
+        // first attempt only finds out how much is needed.
         for attempt in 0..ATTEMPTS_MAX {
             let prepared = self.prepare(wanted, attempt, is_for_points)?;
             let mut chain = self.chain.lock();
@@ -131,18 +138,19 @@ impl Log {
             }
             (wanted, is_for_points) = (take.wanted, take.is_for_points);
         }
-        let message = "other processes took all space that was prepared, again and again";
+        let message = "other processes took all space prepared for this append; try again";
         Err(Error::new(ErrorKind::Locked, message))
     }
 
-    /// Allocates space at the end of the file, ahead of the hold in which it is taken.
+    /// Allocates space at the end of the file, before the metadata lock is taken.
     fn prepare(&self, units: u32, attempt: u32, is_for_points: bool) -> Result<Range<u64>> {
         if units == 0 {
             return Ok(0..0);
         }
-        // Others take space between this and the hold: prepare more when that has happened.
+        // Other processes may take the space before this one has the lock. After that, prepare
+        // more.
         let slack = if attempt <= 1 { 0 } else { attempt * 2 };
-        // Not from an old place: space that was given back since would be allocated again.
+        // Start from the current end: space that was released since would be allocated again.
         let start = self.with_state(|state, _| unit_start(state.next_unit))?;
         let needed = unit_start(units.saturating_add(slack));
         let wished = needed + unit_start(RESERVE_UNITS);
@@ -156,21 +164,21 @@ impl Log {
         Ok(start..start + length)
     }
 
-    /// Gives the reserve back when nobody else has the file open for writing.
+    /// Releases the reserve if no other process has the file open for writing.
     ///
-    /// Under the metadata lock, against the rule that no space changes hands there: so nobody can
-    /// open the file and take the units meanwhile.
+    /// This punches under the metadata lock, against the rule that no space changes under it. The
+    /// lock keeps others from opening the file and taking the units meanwhile.
     pub(super) fn release_reserve(&self) -> Result<()> {
         let mut chain = self.chain.lock();
         let (storage, patience) = (&*self.storage, self.options.lock_timeout);
         let what = "the metadata chain";
         let _held = locks::lock(storage, locks::METADATA, LockMode::Exclusive, patience, what)?;
-        let doing = || io_error("giving the reserve back".to_owned());
+        let doing = || io_error("releasing the reserve".to_owned());
         if storage.is_locked_elsewhere(locks::LIVENESS).map_err(doing())? {
             return Ok(());
         }
         if chain.catch_up()? != ChainEnd::Clean {
-            // Units may be taken of which is not known here.
+            // The unread part of the chain may name units there.
             return Ok(());
         }
         let start = unit_start(chain.state.next_unit);
@@ -178,7 +186,7 @@ impl Log {
         if start < end { self.punch_range(start, end - start) } else { Ok(()) }
     }
 
-    /// Writes the frame; false when the chain needs a unit for which there is no space yet.
+    /// Writes the frame. Returns false if the chain needs a new unit that has no space yet.
     fn append_records(
         &self,
         chain: &mut Chain,
@@ -200,7 +208,7 @@ impl Log {
     }
 }
 
-/// Appends a frame that is known to fit the chain's unit.
+/// Appends a frame that is known to fit the current chain unit.
 pub(super) fn append_frame(
     storage: &dyn Storage,
     file: FileId,
@@ -234,17 +242,17 @@ fn append_encoded(
     Ok(())
 }
 
-/// The number of units that the next chain unit spans: more in large files, and at least so many
-/// that a frame of `length` bytes fits.
+/// Returns the number of units for the next chain unit, which must hold a frame of `length` bytes.
 fn chain_units(next_unit: u32, length: usize) -> u32 {
     let usual = CHAIN_UNITS.iter().find(|(below, _)| next_unit < *below);
     let usual = usual.map_or(CHAIN_UNITS_MOST, |(_, units)| *units);
     units_for(FIRST_FRAME_BYTES + length as u64).max(usual)
 }
 
-/// Makes `unit` the continuation of the chain at `cursor`; its space must be allocated.
+/// Links `unit` as the continuation of the chain at `cursor`. Its space must be allocated.
 ///
-/// The unit is initialised before it is linked, by one word that is written once.
+/// The header is written before the link. So a reader that follows the successor word, which is
+/// written once, finds an initialised unit.
 pub(super) fn link_unit(
     storage: &dyn Storage,
     file: FileId,
@@ -268,8 +276,11 @@ pub(super) fn link_unit(
     Ok(cursor.in_unit(&header))
 }
 
-/// Writes `[0 | body | next word 0]`, then the commit word, so that a killed process leaves
-/// nothing but a zero commit word behind.
+/// Writes `[0 | body | next word 0]`, then the commit word.
+///
+/// The commit word is one aligned 8-byte write, so a killed process leaves a whole frame or a zero
+/// commit word. The zero behind the frame overwrites what a killed process may have left there, so
+/// that the chain's new end is clean.
 fn write_frame(storage: &dyn Storage, cursor: &Cursor, bytes: &[u8]) -> Result<()> {
     let offset = cursor.next.0;
     let (commit, body) = bytes.split_at(8);

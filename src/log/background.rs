@@ -1,5 +1,5 @@
-//! The threads beside the program: one that syncs, one that seals, and ahead of a fast writer one
-//! that makes pages and extents ready. Without them `tick` does the same when it is called.
+//! The background threads: one syncs, one seals, and one prepares pages and extents ahead of a fast
+//! writer. Without them, `tick` does the same work when it is called.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, PoisonError, Weak};
@@ -14,16 +14,15 @@ use crate::sys::mutex::Mutex;
 
 use super::Log;
 
-/// How often at least the thread looks whether a peer has died, a sync of theirs has failed, or the
-/// file was replaced, however seldom it syncs.
+/// The longest pause between checks for dead peers, failed syncs of others and a replaced file.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Wakes a thread in the background.
+/// A signal that wakes a background thread.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
     state: Mutex<WakeState>,
     changed: Condvar,
-    /// Definitions that a mutant keeps back.
+    /// Definitions that a mutant delays.
     #[cfg(feature = "internals")]
     postponed: Mutex<Vec<Record>>,
 }
@@ -35,7 +34,7 @@ struct WakeState {
 }
 
 impl Wake {
-    /// Asks for a look at the extents; about 20 ns, as nobody waits for the answer.
+    /// Requests a check of the extents. Costs about 20 ns, because it does not wait.
     pub(super) fn wake(&self) {
         self.state.lock().is_due = true;
         self.changed.notify_one();
@@ -50,7 +49,7 @@ impl Wake {
         self.changed.notify_one();
     }
 
-    /// Waits until woken or until `timeout` has passed; whether the thread is to end.
+    /// Waits until woken or until `timeout` has passed. Returns whether the thread must end.
     fn wait(&self, timeout: Option<Duration>) -> bool {
         let mut state = self.state.lock();
         if !state.is_due && !state.is_over {
@@ -66,7 +65,7 @@ impl Wake {
         state.is_over
     }
 
-    /// Whether a mutant keeps the definition back until the next tick.
+    /// Returns whether a mutant delays the definition until the next tick.
     #[cfg(feature = "internals")]
     pub(super) fn postpones(&self, record: &Record) -> bool {
         let postpones = mutant::is_active(Mutant::DefinitionAfterUse);
@@ -76,7 +75,7 @@ impl Wake {
         postpones
     }
 
-    /// The definitions that a mutant has kept back.
+    /// Takes the definitions that a mutant has delayed.
     #[cfg(feature = "internals")]
     pub(super) fn take_postponed(&self) -> Vec<Record> {
         std::mem::take(&mut *self.postponed.lock())
@@ -88,10 +87,10 @@ impl Wake {
     }
 }
 
-/// The threads in the background; they end when this is dropped.
+/// The background threads of a log. They end when this is dropped.
 ///
-/// One looks after the file and syncs, so that nothing keeps it from doing so in time; the other
-/// one seals, and takes the processor time that the training leaves over.
+/// One watches the file and syncs. The other seals, at low priority. They are two so that sealing
+/// never delays a sync.
 #[derive(Debug)]
 pub(crate) struct Background {
     threads: Vec<Worker>,
@@ -109,7 +108,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // In a forked child the threads do not exist and their mutexes may be held for ever.
+        // In a forked child the threads do not exist, and their mutexes may stay locked for ever.
         if crate::sys::fork::fork_count() != self.fork_count {
             self.threads.drain(..).for_each(std::mem::forget);
             return;
@@ -118,7 +117,7 @@ impl Drop for Background {
     }
 }
 
-/// A thread of a log; told to end and waited for when dropped.
+/// A thread of a log. Dropping it ends the thread and waits for it.
 #[derive(Debug)]
 struct Worker {
     wake: Arc<Wake>,
@@ -136,7 +135,7 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || work(&waker, &weak))
-            .map_err(|source| Error::io("starting a thread in the background", source))?;
+            .map_err(|source| Error::io("starting a background thread", source))?;
         Ok(Worker { wake: Arc::clone(wake), thread: Some(thread) })
     }
 }
@@ -145,13 +144,13 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.wake.end();
         if let Some(thread) = self.thread.take() {
-            // A panic there has been reported by the thread itself.
+            // The thread itself has already reported a panic.
             let _ = thread.join();
         }
     }
 }
 
-/// Looks after the file once a second at least, and syncs when the interval is over.
+/// Watches the file at least once a second, and syncs when the interval has passed.
 fn watch(wake: &Wake, log: &Weak<Log>) {
     let mut last_sync = Instant::now();
     let interval = log.upgrade().and_then(|log| log.options.sync_interval);
@@ -159,10 +158,11 @@ fn watch(wake: &Wake, log: &Weak<Log>) {
     while !wake.wait(Some(pause)) {
         let Some(log) = log.upgrade() else { return };
         let began = Instant::now();
-        let syncs = interval.is_some_and(|it| last_sync.elapsed() >= it);
+        let syncs = interval.is_some_and(|interval| last_sync.elapsed() >= interval);
         let watched = log.watch(syncs);
         if syncs && matches!(watched, Ok(true)) {
-            // What was logged while the sync went on counts from its beginning.
+            // Points logged during the sync may have missed it, so their wait starts at its
+            // beginning.
             last_sync = began;
         }
         log.set_warning("watch", watched.err().map(|error| describe(&error)));
@@ -170,30 +170,31 @@ fn watch(wake: &Wake, log: &Weak<Log>) {
     }
 }
 
-/// How long to wait for the next look: until the next sync is due, but not longer than usual, and
-/// after a sync that was due and failed no shorter.
+/// Returns how long to wait before the next check: until the next sync, but at most as usual.
+///
+/// If a due sync failed, the wait is the usual one.
 fn pause_after(began: Instant, last_sync: Instant, interval: Option<Duration>) -> Duration {
-    let usual = interval.map_or(IDLE_INTERVAL, |it| it.min(IDLE_INTERVAL));
-    let until_sync = interval.map_or(usual, |it| it.saturating_sub(last_sync.elapsed()));
+    let usual = interval.map_or(IDLE_INTERVAL, |sync| sync.min(IDLE_INTERVAL));
+    let until_sync = interval.map_or(usual, |sync| sync.saturating_sub(last_sync.elapsed()));
     let pause = if until_sync.is_zero() { usual } else { until_sync.min(usual) };
     pause.saturating_sub(began.elapsed())
 }
 
-/// Seals what becomes full, and once a second tends to all the rest.
+/// Seals extents that become full, and does all other upkeep once a second.
 fn seal(wake: &Wake, log: &Weak<Log>) {
-    // Sealing costs ten times what logging costs: it takes what the training leaves over.
+    // Sealing costs ten times as much as logging, so it only uses idle processor time.
     crate::sys::system::lower_thread_priority();
     let mut last = Instant::now();
     let mut runner = None;
     while !wake.wait(Some(IDLE_INTERVAL.saturating_sub(last.elapsed()))) {
         let Some(log) = log.upgrade() else { return };
         if runner.is_none() && log.is_fast() {
-            // Without it the writer does more by itself.
+            // If the thread cannot start, the writer does more of the work itself.
             runner = Worker::start("tracklite-ahead", &log.runner_wake, &log, run_ahead).ok();
             log.has_runner.store(runner.is_some(), Ordering::Relaxed);
         }
         let is_due = last.elapsed() >= IDLE_INTERVAL;
-        let done = if is_due { log.seal_and_tend() } else { log.look_at_extents() };
+        let done = if is_due { log.seal_and_clean_up() } else { log.check_extents() };
         if is_due {
             last = Instant::now();
         }
@@ -211,7 +212,7 @@ fn run_ahead(wake: &Wake, log: &Weak<Log>) {
         while is_behind && !wake.is_over() {
             is_behind = log.populate_ahead();
             if log.prepare_extent().is_err() {
-                // The other thread tries again, makes room where it can, and tells what is wrong.
+                // The sealing thread retries, frees space where it can, and reports the error.
                 log.wake.wake();
                 break;
             }
@@ -219,7 +220,7 @@ fn run_ahead(wake: &Wake, log: &Weak<Log>) {
     }
 }
 
-/// An error with its causes, in one line.
+/// Formats an error with its causes on one line.
 fn describe(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);

@@ -1,4 +1,4 @@
-//! Batches: points with what else is said of a run, in one frame.
+//! Batches: points, params and tags of a run in one frame.
 
 use std::sync::Arc;
 
@@ -13,13 +13,14 @@ use super::points::{check_id, check_run_writable};
 use super::seal::BLOCK_NUMBERS_MAX;
 use super::{Log, State};
 
-/// A metric of a batch: its key and points.
+/// The key and points of a metric in a batch.
 pub(crate) type KeyedPoints<'a> = (&'a str, Vec<MetricPoint>);
 
 impl Log {
-    /// Appends what `build` makes of the state, and the points as blocks within the same frame:
-    /// all of it or nothing. Each key stands once. Where `build` makes nothing, nothing is
-    /// appended, and the answer is false.
+    /// Appends the records from `build`, and the points as blocks, in one frame.
+    ///
+    /// So a reader sees all of it or nothing. Each key must occur once. If `build` returns `None`,
+    /// nothing is appended and the result is false.
     pub(crate) fn append_batch(
         &self,
         run: RunId,
@@ -38,7 +39,7 @@ impl Log {
             }));
         }
         check_id(u64::from(first.0) + fresh.len() as u64)?;
-        // Coded before the metadata lock is taken.
+        // Encode the points before taking the metadata lock.
         let blocks = encode(run, metrics, &series)?;
         let defined = SeriesDefined { incarnation, run, first, keys: fresh };
         let sealed = Sealed { incarnation, extents: Vec::new(), dropped: 0, blocks };
@@ -53,7 +54,7 @@ impl Log {
             }
             Ok((records, true))
         });
-        // A frame whose writing failed may stand in the chain all the same.
+        // If writing the frame failed, it may still be in the chain, so its ids are never reused.
         if !appended.inspect_err(|_| definitions.skip(defined.keys.len()))? {
             return Ok(false);
         }
@@ -64,7 +65,7 @@ impl Log {
     }
 }
 
-/// The points as blocks, each of at most as many numbers as a sealed one has.
+/// Encodes the points as blocks of at most [`BLOCK_NUMBERS_MAX`] numbers.
 fn encode(
     run: RunId,
     metrics: &[KeyedPoints<'_>],
@@ -93,7 +94,7 @@ fn encode(
     Ok(blocks)
 }
 
-/// The block stands in the record, whatever its length: so the frame is all there is to commit.
+/// Finishes a block. It is stored in the record at any size, so that one frame commits everything.
 fn finish(encoder: Encoder) -> Result<SealedBlock> {
     let bytes = encoder.finish()?;
     let series = block::parse(&bytes)?.sealed_series();

@@ -1,4 +1,4 @@
-//! Walking the metadata chain: from frame to frame, from unit to unit, up to its end.
+//! Reading the metadata chain, frame by frame and unit by unit, up to its end.
 
 use std::sync::Arc;
 
@@ -13,30 +13,30 @@ use crate::format::{
 use crate::mutant::{self, Mutant};
 use crate::storage::Storage;
 
-/// How often a frame that fails its check is read again before it counts as bad.
+/// How often a frame with a bad checksum is read again before it counts as bad.
 const READS_OF_BAD_FRAME: u32 = 3;
-/// The first read of a catch-up: what one or two small frames take.
+/// The size of a catch-up's first read: enough for one or two small frames.
 const FIRST_READ_BYTES: usize = 1024;
-/// Later reads, when there turned out to be more.
+/// The size of later reads.
 const NEXT_READ_BYTES: usize = 64 * 1024;
 
-/// A place between two frames of the chain.
+/// A position between two frames of the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    /// Where the next frame is, or will be appended.
+    /// The place of the next frame.
     pub(crate) next: Position,
     /// The chain's hash up to here.
     pub(crate) hash: u64,
-    /// Where the frame before begins; the start of the chain when there is none.
+    /// The start of the previous frame, or the start of the chain.
     pub(crate) last: Position,
     /// The chain unit of `next`.
     pub(crate) unit: u32,
-    /// The byte after that unit.
+    /// The end of that unit.
     pub(crate) unit_end: u64,
 }
 
 impl Cursor {
-    /// The start of the chain, whose first unit spans one unit.
+    /// Returns the start of the chain, assuming that its first chain unit is one unit long.
     pub(crate) fn start() -> Self {
         let first = unit_start(FIRST_CHAIN_UNIT);
         Cursor {
@@ -48,12 +48,12 @@ impl Cursor {
         }
     }
 
-    /// The bytes left in the unit.
+    /// Returns the number of bytes left in the unit.
     pub(crate) fn room(&self) -> usize {
         usize::try_from(self.unit_end.saturating_sub(self.next.0)).unwrap_or(0)
     }
 
-    /// The cursor at the beginning of a chain unit that continues here.
+    /// Returns the cursor at the first frame of a chain unit that continues here.
     pub(crate) fn in_unit(&self, header: &UnitHeader) -> Cursor {
         let start = unit_start(header.unit);
         let end = start + u64::from(header.units) * UNIT_BYTES;
@@ -62,21 +62,22 @@ impl Cursor {
     }
 }
 
-/// How the chain ends for the one who reads it.
+/// How the chain ends for a reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ChainEnd {
     /// Nothing was committed after the last frame.
     Clean,
-    /// Something that is no frame follows, beyond the durable mark: a power cut's remains.
+    /// Bad bytes follow beyond the durable mark: the remains of a power cut.
     Remains(String),
-    /// The successor was linked, but a power cut took its header, or took frames before it: then
-    /// the header names a place that is not reached any more.
+    /// The chain is linked to a unit, but a power cut took its header or frames before it.
+    ///
+    /// In the second case, the header continues from a place that cannot be reached any more.
     LostSuccessor(u32),
-    /// What follows was durable and is not readable any more.
+    /// Bytes follow that were durable and are now unreadable.
     Damage(String),
 }
 
-/// Reads frames one after the other.
+/// A reader of the chain's frames.
 #[derive(Debug)]
 pub(crate) struct ChainReader {
     storage: Arc<dyn Storage>,
@@ -84,7 +85,7 @@ pub(crate) struct ChainReader {
     cursor: Cursor,
 }
 
-/// What stands at the cursor, once it is known that it is no frame.
+/// The content at the cursor, if it is not a frame.
 enum Stop {
     Empty,
     Bad(String),
@@ -99,19 +100,23 @@ impl ChainReader {
         self.cursor
     }
 
-    /// Goes on from another place.
+    /// Moves to another place.
     pub(crate) fn set_cursor(&mut self, cursor: Cursor) {
         self.cursor = cursor;
     }
 
-    /// Visits all frames from the cursor to the end, and says how the chain ends.
+    /// Visits all frames from the cursor, and returns how the chain ends.
     ///
-    /// The durable mark is read first: what lies before it now cannot be missing later. With
-    /// nothing new it costs two small reads. An error of `visit` stops before its frame.
+    /// An error of `visit` stops the reader before that frame.
+    ///
+    /// # Performance
+    ///
+    /// If there is nothing new, this costs two small reads.
     pub(crate) fn catch_up(
         &mut self,
         mut visit: impl FnMut(&Cursor, &Frame<'_>) -> Result<()>,
     ) -> Result<ChainEnd> {
+        // Read the mark first. It only grows, so whatever is before it now must be readable below.
         let mark = self.durable_mark()?;
         let mut chunk = FIRST_READ_BYTES;
         let mut bad_reads = 0;
@@ -125,7 +130,7 @@ impl ChainReader {
             }
             let Some(stop) = stop else { continue };
             let (is_bad, reason) = match stop {
-                Stop::Empty => (false, "nothing where a frame was".to_owned()),
+                Stop::Empty => (false, "no frame where one was durable".to_owned()),
                 Stop::Bad(reason) => (true, reason),
             };
             if is_bad && bad_reads < READS_OF_BAD_FRAME {
@@ -133,7 +138,8 @@ impl ChainReader {
                 continue;
             }
             match self.read_word(WordPlace::Successor(self.cursor.unit))? {
-                // The writer may have filled the unit since the frame's place was read.
+                // The unit may have been filled between the two reads, so read the frames once
+                // more.
                 Some(_) if !linked => linked = true,
                 Some(unit) => match self.follow(u32::try_from(unit).unwrap_or(0))? {
                     None => linked = false,
@@ -153,8 +159,7 @@ impl ChainReader {
         self.cursor.next.0 < mark && !mutant::is_active(Mutant::Rule8DamageIsEnd)
     }
 
-    /// Reads once and visits the frames that were read; says what stands where it stopped, or
-    /// `None` when more must be read to know.
+    /// Reads once and visits the frames. Returns what stopped it, or `None` if it needs more bytes.
     fn read_chunk(
         &mut self,
         chunk: &mut usize,
@@ -163,7 +168,8 @@ impl ChainReader {
         let mut buffer = vec![0; (*chunk).min(self.cursor.room())];
         let got = self.read(self.cursor.next.0, &mut buffer)?;
         let mut bytes = &buffer[..got];
-        // Bytes beyond the end of the file are what they would be in an allocated unit: zero.
+        // An allocated unit is zero where nothing was written. So are bytes beyond the end of the
+        // file.
         if bytes.len() < 8 {
             return Ok(Some(Stop::Empty));
         }
@@ -176,7 +182,7 @@ impl ChainReader {
                     bytes = &bytes[frame.length..];
                 }
                 Parsed::NeedsMore(_) if got < buffer.len() => {
-                    let reason = "a frame reaches beyond the end of the file".to_owned();
+                    let reason = "a frame extends beyond the end of the file".to_owned();
                     return Ok(Some(if bytes.is_empty() {
                         Stop::Empty
                     } else {
@@ -200,7 +206,7 @@ impl ChainReader {
         self.cursor.hash = frame.hash;
     }
 
-    /// Goes over to the successor unit, or says why the chain ends here.
+    /// Moves to the successor unit, or returns why the chain ends here.
     fn follow(&mut self, unit: u32) -> Result<Option<ChainEnd>> {
         let Some(header) = self.unit_header(unit)? else {
             return Ok(Some(ChainEnd::LostSuccessor(unit)));
@@ -208,7 +214,7 @@ impl ChainReader {
         let continues = header.kind == UnitKind::Chain
             && header.previous_end == self.cursor.next
             && header.previous_hash == self.cursor.hash;
-        // Beyond the durable mark: the caller knows whether this is.
+        // Frames before the unit are lost. The caller decides whether they were durable.
         if !continues && header.kind == UnitKind::Chain && header.previous_end >= self.cursor.next {
             return Ok(Some(ChainEnd::LostSuccessor(unit)));
         }
@@ -222,19 +228,19 @@ impl ChainReader {
         Ok(None)
     }
 
-    /// The header of a unit, if it is sound.
+    /// Returns the header of a unit, if it is intact.
     pub(crate) fn unit_header(&self, unit: u32) -> Result<Option<UnitHeader>> {
         let mut bytes = [0; UNIT_HEADER_BYTES as usize];
         self.read(unit_start(unit), &mut bytes)?;
         Ok(UnitHeader::decode(self.file, unit, &bytes))
     }
 
-    /// The end of the chain that the last successful sync covered, as far as it is known; else 0.
+    /// Returns the end of the chain at the last successful sync, or 0 if it is unknown.
     pub(crate) fn durable_mark(&self) -> Result<u64> {
         Ok(self.read_word(WordPlace::DurableMark)?.map_or(0, |eighths| eighths * 8))
     }
 
-    /// The ranges of the chain's units from the durable mark on, as far as the cursor.
+    /// Returns the ranges of the chain's units from the durable mark to the cursor.
     pub(crate) fn units_from_mark(&self) -> Result<Vec<(u64, u64)>> {
         let mark = self.durable_mark()?;
         let mut ranges = Vec::new();
@@ -245,7 +251,7 @@ impl ChainReader {
                 ranges.push((unit_start(unit), end));
             }
             match self.read_word(WordPlace::Successor(unit))? {
-                // Only ever onwards: damaged links must not lead in a circle.
+                // Follow links forwards only, so that damaged ones cannot form a circle.
                 Some(next) if unit != self.cursor.unit && next > u64::from(unit) => {
                     unit = u32::try_from(next).unwrap_or(u32::MAX);
                 }
@@ -265,10 +271,10 @@ impl ChainReader {
         })
     }
 
-    /// The cursor after the frame at `position`, if that is a sound frame of this hash.
+    /// Returns the cursor after the frame at `position`, if the frame is intact and has this hash.
     ///
-    /// For places that were written down elsewhere (checkpoint hint, index). Costs one small
-    /// read for each chain unit before it.
+    /// Use it for positions stored elsewhere, in the checkpoint hint or the index. Costs one small
+    /// read for each chain unit before the position.
     pub(crate) fn cursor_after(
         &self,
         position: Position,
@@ -317,7 +323,7 @@ impl ChainReader {
     }
 }
 
-/// Reads one of the words that stand alone; `None` when it was never written or is not sound.
+/// Reads a shared or successor word. Returns `None` if it is unset or its checksum is bad.
 pub(crate) fn read_word(
     storage: &dyn Storage,
     file: FileId,
@@ -326,11 +332,11 @@ pub(crate) fn read_word(
     let mut bytes = [0; 8];
     storage
         .read_at(place.offset(), &mut bytes)
-        .map_err(|source| Error::io(format!("reading the word of {place:?}"), source))?;
+        .map_err(|source| Error::io(format!("reading the word {place:?}"), source))?;
     Ok(place.decode(file, u64_at(&bytes, 0)))
 }
 
-/// Writes one of the words that stand alone.
+/// Writes a shared or successor word.
 pub(crate) fn write_word(
     storage: &dyn Storage,
     file: FileId,
@@ -339,16 +345,16 @@ pub(crate) fn write_word(
 ) -> Result<()> {
     storage
         .write_at(place.offset(), &place.encode(file, value).to_le_bytes())
-        .map_err(|source| Error::io(format!("writing the word of {place:?}"), source))
+        .map_err(|source| Error::io(format!("writing the word {place:?}"), source))
 }
 
-/// The error for a chain that cannot be trusted.
+/// Creates the error for a damaged chain.
 pub(crate) fn damaged(cursor: &Cursor, reason: &str) -> Error {
     Error::new(
         ErrorKind::Damaged,
         format!(
-            "the metadata chain is damaged at byte {}: {reason}; nothing is written to the file \
-             any more: `tracklite verify --salvage` writes what is still good to a new one",
+            "the metadata chain is damaged at byte {}: {reason}; nothing more is written to the \
+             file: run `tracklite verify --salvage` to copy the intact data to a new one",
             cursor.next.0
         ),
     )

@@ -1,8 +1,8 @@
-//! Chunks of artifacts: written into units of this process's own, read from any.
+//! Chunks of artifacts. A process writes them to its own units, and reads them from any.
 //!
-//! The bytes come first: they are synced before a frame names them. What no frame names is
-//! nobody's, and its space can be given back as soon as it is sure that none will: by the upload
-//! that failed, or by gc when the writer is gone.
+//! Chunks are written and synced before a frame names them. Chunks that no frame names can be
+//! punched once it is certain that none will: by the upload that failed, or by gc after the writer
+//! is gone.
 
 use std::ops::Range;
 
@@ -16,46 +16,48 @@ use crate::sys::checksum::crc32c_bytes;
 
 use super::{Log, io_error};
 
-/// The most units that chunks take at a time: 16 MiB, as the last chunk may not fit by 1 MiB.
+/// The maximum size of a chunk unit: 16 MiB, of which a chunk that does not fit wastes up to 1 MiB.
 const CHUNK_UNITS_MAX: u32 = 256;
 /// Chunks begin at multiples of this.
 const ALIGNMENT: u64 = 8;
 
-/// About how much the first unit of an upload has room for.
+/// The approximate size of an upload's first unit.
 const FIRST_UNIT_BYTES: u64 = 1024 * 1024;
 
-/// How many bytes of chunks an upload writes.
+/// The progress of an upload in bytes of chunks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ChunkAmount {
-    /// How many it seems to have still to write.
+    /// The estimated bytes still to write.
     pub(crate) left: u64,
-    /// How many it has written.
+    /// The bytes already written.
     pub(crate) written: u64,
 }
 
 impl ChunkAmount {
-    /// Takes note of bytes that were written.
+    /// Counts bytes as written.
     pub(crate) fn pass(&mut self, bytes: u64) {
         self.left = self.left.saturating_sub(bytes);
         self.written += bytes;
     }
 
-    /// How much room is wished for after so many bytes more. Much may be there already, so that
-    /// less is written than there seems to be: units get larger as more is written.
+    /// Returns how much room to allocate after `bytes` more.
+    ///
+    /// Known chunks are not written again, so the estimate may be too high. So units start small
+    /// and grow with the bytes actually written.
     fn after(mut self, bytes: u64) -> u64 {
         self.pass(bytes);
         self.left.min(self.written.max(FIRST_UNIT_BYTES))
     }
 }
 
-/// The units that this process writes chunks to.
+/// The units to which this process writes chunks.
 #[derive(Debug, Default)]
 pub(crate) struct ChunkUnits {
-    /// What is left of the newest one.
+    /// The free rest of the newest unit.
     room: Range<u64>,
-    /// How often chunks were written.
+    /// The number of writes.
     writes: u64,
-    /// Ranges whose bytes may be unsynced, each with the number of the write that was last in it.
+    /// Ranges that may be unsynced, each with the number of the last write in it.
     unsynced: Vec<(Range<u64>, u64)>,
 }
 
@@ -73,11 +75,11 @@ impl ChunkUnits {
 }
 
 impl Log {
-    /// Writes chunks that stand in `bytes` one after another, each with zeros up to a multiple of 8
-    /// behind it: `lengths` counts these. Gives where each of them begins in the file.
+    /// Writes consecutive chunks from `bytes` and returns their offsets in the file.
     ///
-    /// Units are taken to suit what the caller thinks of writing, these bytes included, and has
-    /// written. The bytes must be synced before a record names them.
+    /// Each chunk is padded with zeros to a multiple of 8, which `lengths` includes. `amount` sizes
+    /// new units, and includes these bytes. The caller must sync the bytes before a record names
+    /// them.
     pub(crate) fn write_chunks(
         &self,
         bytes: &[u8],
@@ -107,22 +109,23 @@ impl Log {
         Ok(places)
     }
 
-    /// Writes bytes for which there is room.
+    /// Writes bytes that fit the current unit.
     fn write_run(&self, units: &mut ChunkUnits, bytes: &[u8]) -> Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
         let offset = units.room.start;
         let end = offset + bytes.len() as u64;
-        // Noted before, and passed over: after an error any part of it may have been written.
+        // Noted before the write: if it fails, any part of the range may have been written.
         units.note_write(offset..end);
         units.room.start = end;
         let doing = || format!("writing {} bytes of chunks at {offset}", bytes.len());
         self.storage.write_at(offset, bytes).map_err(io_error(doing()))
     }
 
-    /// Takes units for chunks: as many as are wished for, on a full disk as few as will do. The
-    /// reserve is left alone, as by points.
+    /// Allocates a unit for chunks: the wished size, or the needed size on a full disk.
+    ///
+    /// Like points, chunks leave the reserve alone.
     fn open_chunk_unit(&self, needed: u64, wished: u64) -> Result<Range<u64>> {
         let needed = units_for(UNIT_HEADER_BYTES + needed);
         let wished = units_for(UNIT_HEADER_BYTES + wished).min(CHUNK_UNITS_MAX).max(needed);
@@ -145,9 +148,9 @@ impl Log {
         Ok(start + UNIT_HEADER_BYTES..start + u64::from(units) * UNIT_BYTES)
     }
 
-    /// Makes chunks durable that were written before the call, so that a record may name them.
+    /// Makes all chunks written before the call durable, so that a record may name them.
     pub(crate) fn sync_chunks(&self) -> Result<()> {
-        // Taken before the sync begins: what is written meanwhile may not be covered.
+        // Read before the sync begins, which may miss later writes.
         let writes = self.chunk_units.lock().writes;
         if mutant::is_active(Mutant::Rule19NamedBeforeSync) {
             return Ok(());
@@ -157,27 +160,26 @@ impl Log {
         Ok(())
     }
 
-    /// Writes chunks over themselves that may be unsynced, after a sync that failed.
+    /// Rewrites chunks that may be unsynced, after a failed sync.
     pub(super) fn rewrite_chunks(&self) -> Result<()> {
-        // The mutex keeps writers still: a write between the read and the write would be lost.
+        // The mutex keeps writers out: a write between the read and the write would be lost.
         let units = self.chunk_units.lock();
         let mut unsynced = units.unsynced.iter();
         unsynced.try_for_each(|(range, _)| self.rewrite(range.start, range.end - range.start))
     }
 
-    /// Gives back what is left of the newest unit.
+    /// Releases the free rest of the newest unit.
     pub(super) fn close_chunk_unit(&self) -> Result<()> {
         let room = std::mem::take(&mut self.chunk_units.lock().room);
         self.release_chunk_room(room)
     }
 
-    /// Gives back what is left of a unit: no frame names anything there.
+    /// Punches the free rest of a unit. No frame names anything there.
     fn release_chunk_room(&self, room: Range<u64>) -> Result<()> {
         if self.is_poisoned()? { Ok(()) } else { self.punch_within(room) }
     }
 
-    /// Gives the space of chunks back; of those that stand one behind the other, in this order
-    /// too, with the pages that they share.
+    /// Punches chunks. Consecutive ones, in this order, include the pages that they share.
     pub(crate) fn punch_chunks(&self, chunks: &[StoredChunk]) -> Result<()> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
         for chunk in chunks {
@@ -190,7 +192,7 @@ impl Log {
         ranges.into_iter().try_for_each(|range| self.punch_within(range))
     }
 
-    /// Gives the space back of the pages that lie wholly within a range.
+    /// Punches the pages that are wholly within a range.
     pub(crate) fn punch_within(&self, range: Range<u64>) -> Result<()> {
         let pages = whole_pages(&range);
         if pages.is_empty() {
@@ -199,13 +201,18 @@ impl Log {
         self.punch_range(pages.start, pages.end - pages.start)
     }
 
-    /// Reads a chunk and checks it against its name; what is not so is [`ErrorKind::Damaged`].
+    /// Reads a chunk and verifies its hash.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Damaged`] if the chunk does not match its hash.
     pub(crate) fn read_chunk(&self, stored: &StoredChunk) -> Result<Vec<u8>> {
         self.decode_chunk(stored, self.read_coded(stored)?)
     }
 
-    /// As [`Log::read_chunk`], with memory that the caller has done with. The checksum is only
-    /// looked at where the name does not say it all: of what is to be decompressed.
+    /// Reads a chunk like [`Log::read_chunk`], and reuses the memory of `bytes`.
+    ///
+    /// The checksum is only verified for compressed chunks. For raw ones, the hash suffices.
     pub(crate) fn read_chunk_into(
         &self,
         stored: &StoredChunk,
@@ -222,7 +229,7 @@ impl Log {
         self.decode_chunk(stored, bytes)
     }
 
-    /// The chunk that was stored as `coded`, checked against its name.
+    /// Decodes a stored chunk and verifies its hash.
     pub(crate) fn decode_chunk(&self, stored: &StoredChunk, coded: Vec<u8>) -> Result<Vec<u8>> {
         let bytes = chunk::decode(stored.codec, coded, stored.length as usize)?;
         let found = chunk::hash(&bytes);
@@ -230,15 +237,16 @@ impl Log {
             return Ok(bytes);
         }
         let StoredChunk { hash, offset, .. } = stored;
-        let message = format!("the chunk at {offset} should have the hash {hash}, it has {found}");
+        let message = format!("chunk at {offset} has hash {found}, expected {hash}");
         Err(Error::new(ErrorKind::Damaged, message))
     }
 
-    /// Reads a chunk as it is stored, and checks its checksum.
+    /// Reads the stored bytes of a chunk and verifies their checksum.
     pub(crate) fn read_coded(&self, stored: &StoredChunk) -> Result<Vec<u8>> {
         let StoredChunk { coded, offset, checksum, .. } = *stored;
         if coded as usize > CHUNK_BYTES_MAX {
-            let message = format!("the chunk at {offset} is said to take {coded} bytes");
+            let message =
+                format!("chunk at {offset} claims {coded} bytes, the maximum is {CHUNK_BYTES_MAX}");
             return Err(Error::new(ErrorKind::Damaged, message));
         }
         let bytes = self.read_piece(offset, coded as usize)?;
@@ -247,19 +255,18 @@ impl Log {
             return Ok(bytes);
         }
         let message = format!(
-            "the chunk of {coded} bytes at {offset} has checksum {found:08x}, the chain says \
-             {checksum:08x}"
+            "chunk of {coded} bytes at {offset} has checksum {found:08x}, expected {checksum:08x}"
         );
         Err(Error::new(ErrorKind::Damaged, message))
     }
 }
 
-/// How many bytes a chunk takes that is stored in so many.
+/// Returns the space that a chunk of `coded` stored bytes takes.
 pub(crate) fn padded(coded: u64) -> u64 {
     coded.next_multiple_of(ALIGNMENT)
 }
 
-/// The pages that lie wholly within a range.
+/// Returns the pages that are wholly within a range.
 fn whole_pages(range: &Range<u64>) -> Range<u64> {
     range.start.next_multiple_of(PAGE_BYTES)..range.end / PAGE_BYTES * PAGE_BYTES
 }

@@ -1,4 +1,4 @@
-//! What the series and row ids of one incarnation stand for.
+//! The definitions of an incarnation's series and row ids.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,12 +13,12 @@ use crate::format::record::{Incarnation, Record, SeriesId, is_definition};
 
 use super::chain::{ChainReader, Cursor};
 
-/// What an id stands for.
+/// The meaning of an id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Definition {
     /// A metric of a run.
     Series { run: RunId, key: Arc<str> },
-    /// Rows that hold these series, in this order.
+    /// Rows that hold these series in this order.
     Row(Arc<[SeriesId]>),
 }
 
@@ -34,15 +34,15 @@ impl fmt::Display for Definition {
 /// The definitions of one incarnation, by id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Definitions {
-    /// From id 1 on; ids count up, and what is missing among them was purged or never written.
+    /// Definitions from id 1. Ids are consecutive, but purged or unwritten ones leave gaps.
     counted: Vec<Option<Definition>>,
-    /// Those far beyond the rest: a damaged id must not take all memory.
+    /// Definitions with ids far beyond the others: a damaged id must not exhaust memory.
     scattered: BTreeMap<SeriesId, Definition>,
-    /// Ids by the hash of what they stand for, which is compared before it is believed.
+    /// Ids by the hash of their definition. A hit must be compared with the definition itself.
     by_meaning: HashMap<u64, SeriesId, FixedState>,
 }
 
-/// So many ids may be missing in a row before the rest is kept apart.
+/// The longest gap of missing ids in `counted`.
 const MISSING_MAX: usize = 4096;
 
 impl Definitions {
@@ -50,7 +50,7 @@ impl Definitions {
         self.counted.is_empty() && self.scattered.is_empty()
     }
 
-    /// The id that the next definition gets; ids start at 1.
+    /// Returns the id for the next definition. Ids start at 1.
     pub(crate) fn next_id(&self) -> SeriesId {
         SeriesId(u32::try_from(self.counted.len()).unwrap_or(u32::MAX) + 1)
     }
@@ -60,7 +60,7 @@ impl Definitions {
         counted.and_then(Option::as_ref).or_else(|| self.scattered.get(&id))
     }
 
-    /// Sets what `id` stands for, unless that is said already: a definition never changes.
+    /// Defines `id`, unless it is already defined: a definition never changes.
     pub(crate) fn set(&mut self, id: SeriesId, definition: Definition) {
         let Some(index) = (id.0 as usize).checked_sub(1) else { return };
         if self.get(id).is_some() {
@@ -76,24 +76,24 @@ impl Definitions {
         self.counted[index] = Some(definition);
     }
 
-    /// As [`Definitions::set`], and the id can be found by what it stands for.
+    /// Defines `id` like [`Definitions::set`], and makes it findable by its definition.
     pub(super) fn set_own(&mut self, id: SeriesId, definition: Definition) {
         self.by_meaning.insert(hash_of(&definition), id);
         self.set(id, definition);
     }
 
-    /// Never gives these ids out again: whether they stand in the chain is not known.
+    /// Reserves ids that may be in the chain, so that they are never reused.
     pub(super) fn skip(&mut self, count: usize) {
         self.counted.resize(self.counted.len() + count, None);
     }
 
-    /// The id of this meaning, if this process has defined one.
+    /// Returns the id of this definition, if this process has created one.
     pub(super) fn find(&self, definition: &Definition) -> Option<SeriesId> {
         let id = *self.by_meaning.get(&hash_of(definition))?;
         (self.get(id) == Some(definition)).then_some(id)
     }
 
-    /// Takes in a record of the incarnation.
+    /// Applies a record, if it belongs to the incarnation.
     pub(crate) fn apply(&mut self, incarnation: Incarnation, record: &Record) {
         match record {
             Record::SeriesDefined(defined) if defined.incarnation == incarnation => {
@@ -110,8 +110,9 @@ impl Definitions {
         }
     }
 
-    /// Gathers the definitions of an incarnation from the chain, after the frame at which
-    /// `opened` stands (where the incarnation began).
+    /// Reads the definitions of an incarnation from the chain.
+    ///
+    /// `opened` is the place after the frame that opened the incarnation.
     pub(crate) fn read(
         reader: &mut ChainReader,
         opened: Cursor,
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_far_apart_take_no_memory_between_them() {
+    fn ids_far_apart_use_no_memory_for_the_gap() {
         let mut definitions = Definitions::default();
         for id in [u32::MAX, 1, 1 << 30, 2] {
             definitions.set(SeriesId(id), series("loss"));

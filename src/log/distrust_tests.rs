@@ -1,5 +1,6 @@
-//! Files whose checksums are right and whose contents are not: lengths that nothing has, records
-//! of newer builds, definitions that contradict each other.
+//! Tests of files with valid checksums and invalid contents.
+//!
+//! Examples are impossible lengths, records of newer builds, and contradicting definitions.
 
 use std::sync::Arc;
 
@@ -45,20 +46,20 @@ fn damages(file: &MemoryFile) -> Vec<Damage> {
 }
 
 #[test]
-fn memory_is_not_given_to_a_length_that_the_file_does_not_have() {
+fn a_length_beyond_the_file_allocates_no_memory() {
     let file = new_file();
     let log = open(&file).unwrap();
     for offset in [0, unit_start(1), u64::MAX - 7] {
         let place = BlockPlace::At { offset, length: u32::MAX, checksum: 0 };
         let error = log.read_block(&place).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Damaged);
-        assert!(error.to_string().contains("and the file has"), "{error}");
+        assert!(error.to_string().contains("the file has"), "{error}");
         assert!(log.read_piece(offset, u32::MAX as usize).is_err());
     }
 }
 
 #[test]
-fn a_chain_unit_of_more_units_than_the_file_has_is_surveyed() {
+fn a_chain_unit_longer_than_the_file_is_surveyed() {
     let file = new_file();
     let header = UnitHeader {
         kind: UnitKind::Chain,
@@ -73,14 +74,14 @@ fn a_chain_unit_of_more_units_than_the_file_has_is_surveyed() {
 }
 
 #[test]
-fn what_a_newer_build_wrote_before_a_checkpoint_forbids_writing_after_it() {
+fn an_unknown_record_before_a_checkpoint_still_restricts_the_file() {
     for (class, kind) in [
         (RecordClass::WriteIncompatible, ErrorKind::ReadOnly),
         (RecordClass::ReadIncompatible, ErrorKind::UnsupportedFormat),
     ] {
         let file = new_file();
         let log = open(&file).unwrap();
-        // As the newer build does it, which knows the record.
+        // Append like the newer build, which knows the record.
         let mut chain = log.chain.lock();
         let unknown = Record::Unknown { kind: 200, version: 3, class };
         let appended = append_frame(&*log.storage, log.file, &mut chain, &[unknown]);
@@ -115,7 +116,7 @@ fn a_checkpoint_beyond_the_durable_mark_does_not_hide_a_lost_frame_before_it() {
     append(&log, &[checkpoint.into()]);
     log.hint_checkpoint(position).unwrap();
     drop(log);
-    // The power cut keeps all of that but one sector.
+    // The power cut loses only one sector of this.
     file.open().write_at(lost.0, &[0; 8]).unwrap();
     let log = open(&file).unwrap();
     append(&log, &[created(3)]);
@@ -131,7 +132,7 @@ fn a_checkpoint_beyond_the_durable_mark_does_not_hide_a_lost_frame_before_it() {
 }
 
 #[test]
-fn a_checkpoint_is_hinted_once_it_is_synced() {
+fn a_checkpoint_is_hinted_only_after_it_is_synced() {
     let (file, plan) = (new_file(), FaultPlan::new());
     let storage = FaultStorage::new(Arc::new(file.open()), &plan);
     let options = LogOptions { sync_interval: None, checkpoint_bytes: 8, ..LogOptions::default() };
@@ -151,7 +152,7 @@ fn a_checkpoint_is_hinted_once_it_is_synced() {
 }
 
 #[test]
-fn a_series_that_is_defined_twice_and_differently_is_named() {
+fn contradicting_definitions_of_a_series_are_reported() {
     let file = new_file();
     let log = open(&file).unwrap();
     let incarnation = log.writer().unwrap().incarnation;
@@ -173,7 +174,7 @@ fn a_series_that_is_defined_twice_and_differently_is_named() {
 }
 
 #[test]
-fn a_row_of_an_undefined_series_is_named() {
+fn a_row_of_an_undefined_series_is_reported() {
     let file = new_file();
     let log = open(&file).unwrap();
     let incarnation = log.writer().unwrap().incarnation;
@@ -185,7 +186,7 @@ fn a_row_of_an_undefined_series_is_named() {
 }
 
 #[test]
-fn a_slot_of_an_undefined_series_is_named() {
+fn a_slot_of_an_undefined_series_is_reported() {
     let file = new_file();
     let log = open(&file).unwrap();
     let known = log.define_series(RUN, &["loss"]).unwrap()[0];
@@ -202,7 +203,7 @@ fn a_slot_of_an_undefined_series_is_named() {
 }
 
 #[test]
-fn inputs_and_outputs_of_a_run_that_was_never_started_are_named() {
+fn inputs_and_outputs_of_an_unknown_run_are_reported() {
     let file = new_file();
     let log = open(&file).unwrap();
     let started = RunStarted {
@@ -232,7 +233,7 @@ fn inputs_and_outputs_of_a_run_that_was_never_started_are_named() {
 }
 
 #[test]
-fn a_damaged_block_within_a_frame_is_told_at_the_place_of_the_frame() {
+fn damage_in_a_block_reports_the_frame_position() {
     let file = new_file();
     let log = open(&file).unwrap();
     append(&log, &[created(1)]);
@@ -246,12 +247,12 @@ fn a_damaged_block_within_a_frame_is_told_at_the_place_of_the_frame() {
 }
 
 #[test]
-fn where_locks_are_not_trusted_nobody_is_locked_out_who_may_be_there() {
+fn without_trusted_locks_possible_writers_are_not_locked_out() {
     let file = new_file();
     let plan = FaultPlan::new();
     let storage = FaultStorage::new(Arc::new(file.open()), &plan);
     let writer = Log::open(Arc::new(storage), LogOptions::default()).unwrap();
-    // Nothing of it reaches the file any more, and its lock ends with its storage.
+    // Nothing of it reaches the file any more. Its lock ends with its storage.
     plan.arm(Fault { kind: None, nth: 1, failure: Failure::Io, for_ever: true });
     drop(writer);
     for (locks_trusted, is_refused) in [(true, false), (false, true)] {

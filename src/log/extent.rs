@@ -1,4 +1,4 @@
-//! The extent that a process fills: its slots, and which of its pages are resident.
+//! The extent that a process fills: its slots and its resident pages.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,17 +11,18 @@ use crate::storage::Region;
 use super::io_error;
 use super::state::ExtentState;
 
-/// Pages are made resident this far ahead of the writer: a quarter of its extent, within these
-/// bounds in bytes. A page that the writer has to fault in itself costs it most, one that is made
-/// resident with others less, and one that the background thread has made so nothing.
+/// How far ahead of the writer pages are made resident: a quarter of its extent, in these bounds.
+///
+/// A page fault in the writer is most expensive. Populating many pages at once is cheaper, and
+/// pages that the background thread has populated cost the writer nothing.
 const WINDOW_BYTES: std::ops::RangeInclusive<u64> = UNIT_BYTES..=1024 * 1024;
 
-/// The background thread is asked for pages at most once in so many slots.
+/// The minimum number of slots between requests to the background thread.
 const NOTICE_SLOTS_MIN: u32 = 1024;
-/// Whoever logs less than this in an extent has one page of it made resident after the other.
+/// The first request comes after this many slots. Before it, the writer faults in single pages.
 const NOTICE_SLOTS_FIRST: u32 = 64;
 
-/// A part of an extent that is to be made resident.
+/// A range of an extent that is to be made resident.
 #[derive(Debug)]
 pub(super) struct Window {
     region: Arc<dyn Region>,
@@ -35,7 +36,7 @@ impl Window {
     }
 }
 
-/// An extent that this process fills.
+/// The extent that this process fills.
 #[derive(Debug)]
 pub(super) struct OpenExtent {
     pub(super) unit: u32,
@@ -44,17 +45,17 @@ pub(super) struct OpenExtent {
     pub(super) region: Arc<dyn Region>,
     pub(super) next: u32,
     pub(super) capacity: u32,
-    /// Slots before this one lie in pages that were made resident, or are about to be.
+    /// The slots before this one are in pages that are resident or soon will be.
     pub(super) populated: u32,
-    /// At this slot something is to be done beside the append.
+    /// The slot at which an append triggers additional work.
     pub(super) notice_at: u32,
-    /// Up to here an append that failed may have left something behind.
-    pub(super) soiled: u32,
+    /// A failed append may have left bytes in the slots before this one.
+    pub(super) dirty_end: u32,
     pub(super) began: Option<Instant>,
 }
 
 impl OpenExtent {
-    /// An empty extent; its region is all of it.
+    /// Creates an empty extent. The region must cover all of it.
     pub(super) fn new(unit: u32, units: u32, seed: SlotSeed, region: Arc<dyn Region>) -> Self {
         OpenExtent {
             unit,
@@ -65,7 +66,7 @@ impl OpenExtent {
             capacity: slot_count(units),
             populated: 0,
             notice_at: NOTICE_SLOTS_FIRST,
-            soiled: 0,
+            dirty_end: 0,
             began: None,
         }
     }
@@ -74,7 +75,7 @@ impl OpenExtent {
         ExtentState { unit: self.unit, units: self.units, sealed: false }
     }
 
-    /// Takes the window after the populated slots, which the caller is to make resident.
+    /// Takes the window after the populated slots. The caller must make it resident.
     pub(super) fn take_window(&mut self) -> Option<Window> {
         if self.populated >= self.capacity {
             return None;
@@ -87,12 +88,12 @@ impl OpenExtent {
         Some(Window { region: Arc::clone(&self.region), from, end })
     }
 
-    /// Whether somebody should run ahead: less than a window is resident.
+    /// Returns whether less than a window is resident ahead of the writer.
     pub(super) fn is_window_needed(&self) -> bool {
         self.populated < self.capacity && self.is_resident_less_than(self.window_slots())
     }
 
-    /// Whether enough is resident for now.
+    /// Returns whether two windows are resident ahead of the writer.
     pub(super) fn is_far_ahead(&self) -> bool {
         !self.is_resident_less_than(self.window_slots().saturating_mul(2))
     }
@@ -101,7 +102,7 @@ impl OpenExtent {
         self.populated < self.next.saturating_add(slots)
     }
 
-    /// What is resident and not filled yet.
+    /// Returns the resident pages that are not filled yet.
     pub(super) fn tail(&self) -> Window {
         let from = slot_offset(self.next) as u64;
         let end = slot_offset(self.populated.max(self.next)) as u64;
@@ -112,23 +113,24 @@ impl OpenExtent {
         (self.capacity / 4).clamp(1, (WINDOW_BYTES.end() / SLOT_BYTES) as u32)
     }
 
-    /// Puts the next notice half a window further on.
-    pub(super) fn put_notice(&mut self) {
+    /// Moves the notice half a window ahead.
+    pub(super) fn schedule_notice(&mut self) {
         self.notice_at = self.next.saturating_add((self.window_slots() / 2).max(NOTICE_SLOTS_MIN));
     }
 
-    /// After a failed append: empties the slots that it may have reached, so that what is behind
-    /// the last entry is empty, or the one entry that was being written when a process died.
+    /// Empties the slots that a failed append may have reached.
+    ///
+    /// Readers expect empty slots after the last entry, or one unfinished entry of a dead process.
     #[cold]
     pub(super) fn clean(&mut self) -> Result<()> {
         let empty = [0; SLOT_WORDS];
-        while self.soiled > self.next {
+        while self.dirty_end > self.next {
             self.region
-                .store(slot_offset(self.soiled - 1), &empty)
-                .map_err(io_error("emptying the slots of a failed append".to_owned()))?;
-            self.soiled -= 1;
+                .store(slot_offset(self.dirty_end - 1), &empty)
+                .map_err(io_error("clearing the slots of a failed append".to_owned()))?;
+            self.dirty_end -= 1;
         }
-        self.soiled = 0;
+        self.dirty_end = 0;
         Ok(())
     }
 }

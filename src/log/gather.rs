@@ -1,4 +1,4 @@
-//! Entries of extents, gathered into the columns of a block.
+//! Gathering the entries of extents into the columns of a block.
 
 use std::collections::HashMap;
 
@@ -14,12 +14,12 @@ use crate::format::slot::ROW_FLAG;
 use super::definitions::Definition;
 use super::seal::Define;
 
-/// Gathers entries into groups of columns.
+/// A collector of entries into groups of columns.
 pub(super) struct Gathering<'a> {
     define: Define<'a>,
-    /// By series, or by row schema with its flag: the group, or `None` when it is undefined.
+    /// The group of each series, or of each row schema with its flag. `None` if it is undefined.
     by_tag: HashMap<u32, Option<usize>, FixedState>,
-    /// The group that was asked for last, most often the next one too.
+    /// The last lookup, which is usually the next one too.
     last: Option<(u32, Option<usize>)>,
     groups: Vec<Group>,
     pub(super) numbers: usize,
@@ -32,7 +32,7 @@ impl<'a> Gathering<'a> {
         Gathering { define, by_tag, last: None, groups, numbers: 0, dropped: 0 }
     }
 
-    /// Adds what was found in an extent.
+    /// Adds an entry of an extent.
     pub(super) fn add(&mut self, entry: &Entry<'_>) {
         match *entry {
             Entry::Points(points) => points.iter().for_each(|point| self.add_point(&point)),
@@ -67,7 +67,7 @@ impl<'a> Gathering<'a> {
         self.numbers += 2 + count;
     }
 
-    /// The group of a series, or of a row schema with its flag.
+    /// Returns the group of a series, or of a row schema with its flag.
     #[inline]
     fn group(&mut self, tag: u32) -> Option<&mut Group> {
         let place = match self.last {
@@ -107,7 +107,7 @@ impl<'a> Gathering<'a> {
         Some(Group { series, steps: Vec::new(), times: Vec::new(), values })
     }
 
-    /// The block of what was gathered, which is then forgotten; `None` when there is nothing.
+    /// Encodes the gathered entries as a block and clears them. Returns `None` if there are none.
     pub(super) fn encode(&mut self) -> Result<Option<Vec<u8>>> {
         let groups = std::mem::take(&mut self.groups);
         self.by_tag.clear();
@@ -118,7 +118,7 @@ impl<'a> Gathering<'a> {
         }
         let mut encoder = Encoder::new(Codec::Pco);
         for group in groups {
-            // Each group's columns are freed once they are coded.
+            // Each group is freed once it is encoded.
             encoder.push(&group)?;
         }
         encoder.finish().map(Some)

@@ -1,4 +1,6 @@
-//! Tending to dead writers: sealing what they logged, giving back the space they owe.
+//! The janitor: seals the points of dead writers and releases their space.
+//!
+//! Any process may become the janitor: it is the one that holds the maintenance lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +19,13 @@ use super::{Log, io_error};
 /// The maintenance lock, of the process and of the file.
 #[derive(Debug)]
 pub(crate) struct Maintenance<'a> {
-    // Dropped in this order: the file's lock first.
+    // Fields drop in this order, so the lock of the file is released first.
     _file: LockGuard<'a>,
     _process: MutexGuard<'a, ()>,
 }
 
 impl Log {
-    /// Takes the maintenance lock when nobody else is at it.
+    /// Takes the maintenance lock, or returns `None` if it is held.
     pub(crate) fn try_maintenance(&self, mode: LockMode) -> Result<Option<Maintenance<'_>>> {
         self.try_maintenance_of(&*self.storage, mode)
     }
@@ -38,8 +40,9 @@ impl Log {
         Ok(file.map(|file| Maintenance { _file: file, _process: process }))
     }
 
-    /// As [`Log::try_maintenance`], exclusively, for a log that only reads, whose own storage
-    /// cannot hold the lock: through another storage of the same file.
+    /// Takes the maintenance lock exclusively through another storage of the same file.
+    ///
+    /// For a read-only log, whose own storage cannot hold the lock.
     pub(crate) fn try_maintenance_through<'a>(
         &'a self,
         storage: &'a dyn Storage,
@@ -53,8 +56,9 @@ impl Log {
         self.wait_for_maintenance_through(&*self.storage)
     }
 
-    /// As [`Log::wait_for_maintenance`] for a log that only reads, whose own storage cannot hold
-    /// the lock: through another storage of the same file.
+    /// Waits for the maintenance lock through another storage of the same file.
+    ///
+    /// For a read-only log, whose own storage cannot hold the lock.
     pub(crate) fn wait_for_maintenance_through<'a>(
         &'a self,
         storage: &'a dyn Storage,
@@ -70,10 +74,10 @@ impl Log {
         Ok(Maintenance { _file: file, _process: process })
     }
 
-    /// Whether a writer other than this one is dead: its byte has another writer, or is free.
+    /// Returns whether another writer is dead: its liveness byte is free or has a new owner.
     ///
-    /// No process id and no clock is asked. One's own incarnation is never probed: a lock query
-    /// through one's own descriptor says "free".
+    /// This uses no process ids and no clocks. It never probes this process's own byte, because a
+    /// lock query through the owning descriptor reports it free.
     pub(crate) fn is_dead(&self, writer: &WriterState) -> Result<bool> {
         if self.writer.is_some_and(|own| own.incarnation == writer.opened.incarnation) {
             return Ok(false);
@@ -81,22 +85,23 @@ impl Log {
         if writer.superseded {
             return Ok(true);
         }
+        // Without trusted locks a free byte proves nothing, so no writer is ever declared dead.
         if !self.storage.medium().locks_trusted {
             return Ok(false);
         }
         let held = self
             .storage
             .is_locked_elsewhere(locks::liveness(writer.opened.byte))
-            .map_err(io_error("asking whether a writer lives".to_owned()))?;
-        // A byte that this very process holds was taken over from the writer in question.
+            .map_err(io_error("checking whether a writer is alive".to_owned()))?;
+        // If this process holds the byte, it took the byte over from the dead writer.
         Ok(!held)
     }
 
-    /// Winds up dead writers, unless somebody else is at it. Gives how many were wound up.
-    pub(crate) fn tend_dead(&self) -> Result<usize> {
+    /// Closes dead writers, unless another process is the janitor. Returns how many it closed.
+    pub(crate) fn close_dead_writers(&self) -> Result<usize> {
         let writers = self.with_state(|state, _| state.writers.clone())?;
         let mut dead = Vec::new();
-        // What a mutant knows too early, by writer.
+        // Definitions that a mutant reads too early, by writer.
         let mut early = BTreeMap::new();
         for writer in writers.into_values() {
             if mutant::is_active(Mutant::Rule6CatchUpBeforeProbe) {
@@ -110,20 +115,21 @@ impl Log {
             self.seen_dead.lock().clear();
             return Ok(0);
         }
-        if self.heed_intents()? {
+        // After a failed sync nothing may be punched until the file has recovered.
+        if self.check_intents()? {
             return Ok(0);
         }
         self.sync_for_dead(&dead)?;
         let Some(_janitor) = self.try_maintenance(LockMode::Exclusive)? else { return Ok(0) };
         let mut tended = 0;
         for opened in dead {
-            self.wind_up(opened.incarnation, early.remove(&opened.incarnation))?;
+            self.close_dead(opened.incarnation, early.remove(&opened.incarnation))?;
             tended += 1;
         }
         Ok(tended)
     }
 
-    /// What the writer has defined in the chain, up to its end.
+    /// Reads what the writer has defined in the chain, up to its end.
     fn definitions_of(&self, writer: &WriterState) -> Result<Definitions> {
         let mut reader = self.reader(super::Cursor::start());
         let opened = reader.cursor_after(writer.opened_at, None)?;
@@ -131,9 +137,10 @@ impl Log {
         Definitions::read(&mut reader, start, writer.opened.incarnation)
     }
 
-    /// Syncs once for those that are newly seen dead: what they logged last was theirs to sync.
+    /// Syncs once when writers are newly found dead, because they can no longer sync their last
+    /// points.
     ///
-    /// Before the maintenance lock is asked for, which a backup may hold for long.
+    /// This comes before the maintenance lock, which a backup may hold for long.
     fn sync_for_dead(&self, dead: &[WriterOpened]) -> Result<()> {
         let dead: BTreeSet<Incarnation> = dead.iter().map(|opened| opened.incarnation).collect();
         if !dead.is_subset(&self.seen_dead.lock()) {
@@ -143,11 +150,12 @@ impl Log {
         Ok(())
     }
 
-    /// Seals a dead writer's extents, punches them, and closes it in the chain.
+    /// Seals a dead writer's extents, punches them, and closes the writer in the chain.
     ///
-    /// The caller has seen that it is dead, and only then is the chain caught up: what the dying
-    /// writer defined last is known when its extents are scanned.
-    fn wind_up(&self, incarnation: Incarnation, early: Option<Definitions>) -> Result<()> {
+    /// The caller has probed that the writer is dead, and the chain is caught up only after that.
+    /// In the other order, a series that the writer defined just before it died would look
+    /// undefined, and its points would be dropped.
+    fn close_dead(&self, incarnation: Incarnation, early: Option<Definitions>) -> Result<()> {
         let found = self.with_state(|state, _| state.writer(incarnation).cloned())?;
         let Some(writer) = found else { return Ok(()) };
         let unsealed: Vec<ExtentState> = writer.unsealed().collect();
@@ -156,13 +164,14 @@ impl Log {
             let define = |id| definitions.get(id).cloned();
             for pass in super::seal::passes(&unsealed) {
                 if self.wake.is_over() {
-                    // This process is leaving; the next janitor goes on.
+                    // This process is closing. The next janitor continues.
                     return Ok(());
                 }
                 self.seal_extents(incarnation, pass, &define)?;
             }
         }
-        // The frames that sealed the extents are synced before their space is given back.
+        // Punch only after a sync of the frames that sealed the extents. Otherwise a power cut
+        // could lose both the points and the record of their blocks.
         if !mutant::is_active(Mutant::Rule14JanitorBeforeSync) {
             self.sync_once()?;
         }

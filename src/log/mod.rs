@@ -1,11 +1,21 @@
-//! The truth: the metadata chain, point extents and column blocks of one file, and who may
-//! append to them.
+//! The truth of a file: its metadata chain, point extents and column blocks, and its writers.
 //!
-//! One [`Log`] is one process's engine on one file. Lock order, outermost first: `maintenance`,
-//! `sealer`, `syncing`, `chunk_units`, one of `preparing` and `populating`, then one of `points`
-//! and `definitions`, then one of `unopened` and `chain` (which goes with the metadata lock of the
-//! file). `maintenance` is also taken further inside, and then only tried. `refusal`, `warnings`,
-//! `seen_dead` and the state of a `Wake` are held for no other lock.
+//! A [`Log`] is one process's engine on one file.
+//!
+//! # Lock order
+//!
+//! A thread that holds one of these locks may only take locks of a later line:
+//!
+//! 1. `maintenance`
+//! 2. `sealer`
+//! 3. `syncing`
+//! 4. `chunk_units`
+//! 5. `preparing` or `populating`
+//! 6. `points` or `definitions`
+//! 7. `unopened` or `chain`, which goes with the metadata lock of the file
+//!
+//! A thread that holds a later lock may still try `maintenance`, because trying never waits. No
+//! other lock is taken while holding `refusal`, `warnings`, `seen_dead` or the state of a `Wake`.
 
 mod alarm;
 mod append;
@@ -40,6 +50,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use self::append::Chain;
+pub(crate) use self::append::Take;
 pub(crate) use self::background::Background;
 pub(crate) use self::batch::KeyedPoints;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor, damaged};
@@ -63,29 +74,29 @@ use crate::storage::Storage;
 use crate::sys;
 use crate::sys::mutex::Mutex;
 
-/// How often this process, or one of its ancestors, was forked off since the first was started.
+/// Returns how often this process or one of its ancestors was forked off.
 pub(crate) fn fork_count() -> u64 {
     sys::fork::fork_count()
 }
 
-/// How a log behaves.
+/// The options of a log.
 #[derive(Clone, Debug)]
 pub(crate) struct LogOptions {
-    /// Nothing is written, no lock is taken.
+    /// Writes nothing and takes no lock.
     pub(crate) read_only: bool,
-    /// A chain that has lost its beginning is no reason to fail: for who looks for damage.
+    /// Accepts a chain that has lost its beginning, for tools that look for damage.
     pub(crate) tolerant: bool,
-    /// How often what was logged is synced; `None`: only when asked to.
+    /// The interval between syncs. `None` syncs only on request.
     pub(crate) sync_interval: Option<Duration>,
     /// How long a call waits for a lock of another process.
     pub(crate) lock_timeout: Duration,
-    /// How long a sync waits for other processes to recover from one that failed.
+    /// How long a sync waits for other processes to recover from a failed one.
     pub(crate) recovery_timeout: Duration,
-    /// After so many bytes of chain a checkpoint is due, so that opening costs the tail alone.
+    /// The chain bytes between checkpoints. Opening reads only the chain after the last one.
     pub(crate) checkpoint_bytes: u64,
-    /// With so many bytes of full extents that wait to be sealed, whoever logs helps to seal.
+    /// The bytes of full, unsealed extents beyond which logging calls help to seal.
     pub(crate) backlog_bytes: u64,
-    /// Runs what makes a call wait for long that otherwise does not.
+    /// Wraps calls that may block unexpectedly.
     pub(crate) waits_within: fn(&mut (dyn FnMut() + Send)),
 }
 
@@ -104,7 +115,7 @@ impl Default for LogOptions {
     }
 }
 
-/// Who this process is as a writer of the file.
+/// The identity of this process as a writer of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WriterIdentity {
     pub(crate) incarnation: Incarnation,
@@ -129,30 +140,30 @@ pub(crate) struct Log {
     chain: Mutex<Chain>,
     chain_end: ChainMark,
     syncing: Mutex<()>,
-    /// A sync failed and the alarm could not be set yet.
+    /// Whether a sync failed and the alarm is not set yet.
     owes_alarm: AtomicBool,
-    /// The episode of poison for whose end a sync has waited in vain; 0 for none.
+    /// The poison episode that a sync has waited for in vain, or 0.
     given_up: AtomicU64,
     /// The dead writers for which this process has synced.
     seen_dead: Mutex<BTreeSet<Incarnation>>,
-    /// Extents that the chain names and that could not be opened: the next ones to be used.
+    /// Extents that the chain names but that could not be opened. They are used next.
     unopened: Mutex<Vec<ExtentState>>,
-    /// Set when the handle must refuse; `refusal` says why.
+    /// Whether the handle must refuse to write. `refusal` has the reason.
     is_refusing: AtomicBool,
     refusal: Mutex<Option<String>>,
-    /// Failures of background work, for `info`; the latest of each kind.
+    /// The latest failure of each kind of background work, for `info`.
     warnings: Mutex<BTreeMap<&'static str, String>>,
     wake: Arc<background::Wake>,
-    /// Wakes the thread that runs ahead of a fast writer, when there is one.
+    /// Wakes the thread that runs ahead of a fast writer.
     runner_wake: Arc<background::Wake>,
     has_runner: AtomicBool,
     /// Held while pages are made resident: see [`Log::populate_ahead`].
     populating: Mutex<()>,
-    /// Held while the next extent is made ready, by one thread at a time.
+    /// Held by the thread that prepares the next extent.
     preparing: Mutex<()>,
 }
 
-/// The end of the chain as far as this process knows, readable without a lock.
+/// The end of the chain that this process has seen, readable without a lock.
 #[derive(Debug)]
 struct ChainMark(AtomicU64);
 
@@ -167,64 +178,64 @@ impl ChainMark {
 }
 
 impl Log {
-    /// The storage beneath.
+    /// Returns the storage below the log.
     pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
     }
 
-    /// Which file it is.
+    /// Returns the header of the file.
     pub(crate) fn header(&self) -> Header {
         Header { file: self.file, created: self.created }
     }
 
-    /// Who this process is; `None` when it only reads.
+    /// Returns this process's identity as a writer, or `None` if it only reads.
     pub(crate) fn writer(&self) -> Option<WriterIdentity> {
         self.writer
     }
 
-    /// A reader of the chain from a place of the caller's own.
+    /// Creates a reader of the chain that starts at `cursor`.
     pub(crate) fn reader(&self, cursor: Cursor) -> ChainReader {
         ChainReader::new(Arc::clone(&self.storage), self.file, cursor)
     }
 
-    /// Bytes of the units that the chain spans.
+    /// Returns the total size of the chain's units.
     pub(crate) fn chain_bytes(&self) -> Result<u64> {
         let headers = self.unit_headers()?;
         let chain = headers.iter().filter(|header| header.kind == UnitKind::Chain);
         Ok(chain.map(|header| u64::from(header.units) * UNIT_BYTES).sum())
     }
 
-    /// Gives the liveness byte back; only after the log was closed.
+    /// Releases the liveness byte. Call it only after closing the log.
     pub(crate) fn leave(&self) {
         if let Some(writer) = self.writer {
-            // It ends with the storage in any case.
+            // On failure, the lock still ends with the storage.
             let _ = self.storage.unlock(locks::liveness(writer.byte));
         }
     }
 
-    /// Holds all liveness bytes, so that nobody can begin to write; fails when somebody does, or
-    /// when that cannot be known.
+    /// Locks all liveness bytes, so that no process can start to write.
+    ///
+    /// Fails if a writer is alive, or if that cannot be determined.
     pub(crate) fn lock_out_writers(&self) -> Result<locks::LockGuard<'_>> {
         let exclusive = crate::storage::LockMode::Exclusive;
         let all = locks::try_lock(&*self.storage, locks::LIVENESS, exclusive)?;
         let all = all.ok_or_else(|| self.in_use(""))?;
         let has_writers = self.with_state(|state, _| !state.writers.is_empty())?;
         if has_writers && !self.storage.medium().locks_trusted {
-            let message = "writers have not left the file, and the locks of this file system do \
-                           not tell whether they live: copy the file by `backup` instead";
+            let message = "the file has writers that never closed it, and this file system's locks \
+                           cannot show whether they are alive; use `backup` to copy the file";
             return Err(Error::new(ErrorKind::Locked, message));
         }
         Ok(all)
     }
 
-    /// Fails while anybody has the file open for writing.
+    /// Fails while any process has the file open for writing.
     pub(crate) fn refuse_writers(&self) -> Result<()> {
         let held = self.storage.is_locked_elsewhere(locks::LIVENESS);
-        match held.map_err(io_error("looking for writers".to_owned()))? {
-            true => Err(self
-                .in_use(", and may only be read here: to be copied meanwhile it must be writable")),
-            false => Ok(()),
+        if !held.map_err(io_error("checking for writers".to_owned()))? {
+            return Ok(());
         }
+        Err(self.in_use(" and read-only here; to copy it while it is in use, make it writable"))
     }
 
     fn in_use(&self, consequence: &str) -> Error {
@@ -233,17 +244,17 @@ impl Log {
         Error::new(ErrorKind::Locked, message)
     }
 
-    /// A reader of the chain from its start.
+    /// Creates a reader of the chain from its start.
     pub(crate) fn reader_from_start(&self) -> Result<ChainReader> {
         Ok(self.reader(Cursor::start()))
     }
 
-    /// Runs work that its caller has to wait for, as the options say.
+    /// Runs work that may block its caller, through the wrapper from the options.
     pub(crate) fn wait_within(&self, mut work: impl FnMut() + Send) {
         (self.options.waits_within)(&mut work);
     }
 
-    /// Looks at the state after taking in what others have appended.
+    /// Catches up with the chain, then passes the state to `look`.
     pub(crate) fn with_state<T>(&self, look: impl FnOnce(&mut State, &Cursor) -> T) -> Result<T> {
         self.check_fork()?;
         let mut chain = self.chain.lock();
@@ -253,7 +264,7 @@ impl Log {
         Ok(look(&mut chain.state, &cursor))
     }
 
-    /// One handle of the run is gone; without any, the run is not followed any more.
+    /// Releases one handle of a run. After the last one, the run is no longer tracked.
     pub(crate) fn release_run(&self, run: crate::entity::id::RunId) {
         let runs = &mut self.chain.lock().state.runs;
         if let Some(held) = runs.get_mut(&run) {
@@ -264,7 +275,7 @@ impl Log {
         }
     }
 
-    /// Whether the writer still has the file open.
+    /// Returns whether the writer still has the file open.
     pub(crate) fn is_alive(&self, incarnation: Incarnation) -> Result<bool> {
         match self.with_state(|state, _| state.writer(incarnation).cloned())? {
             Some(writer) => Ok(!self.is_dead(&writer)?),
@@ -272,7 +283,7 @@ impl Log {
         }
     }
 
-    /// Failures of background work that the user should hear of.
+    /// Returns failures of background work that concern the user.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.warnings.lock().values().cloned().collect()
     }
@@ -285,8 +296,10 @@ impl Log {
         };
     }
 
-    /// The process must be the one that opened the file. Checked before any mutex is touched: a
-    /// forked child may have inherited one in the hands of a thread that it does not have.
+    /// Fails in a forked child.
+    ///
+    /// Call it before touching any mutex: a child may have inherited one that was locked by a
+    /// thread which does not exist in the child.
     #[inline]
     pub(crate) fn check_fork(&self) -> Result<()> {
         if sys::fork::fork_count() == self.fork_count {
@@ -295,7 +308,7 @@ impl Log {
         Err(forked())
     }
 
-    /// The handle may write: not forked, not read-only, not refusing.
+    /// Fails if the handle may not write: it is forked, read-only or refusing.
     #[inline]
     pub(crate) fn check_usable(&self) -> Result<WriterIdentity> {
         self.check_fork()?;
@@ -309,7 +322,7 @@ impl Log {
     fn refused(&self) -> Error {
         match &*self.refusal.lock() {
             Some(reason) => Error::new(ErrorKind::Poisoned, reason.clone()),
-            None => Error::new(ErrorKind::ReadOnly, "the file was opened for reading only"),
+            None => Error::new(ErrorKind::ReadOnly, "the file was opened read-only"),
         }
     }
 
@@ -324,11 +337,11 @@ impl Log {
 fn forked() -> Error {
     Error::new(
         ErrorKind::Forked,
-        "the process has forked since this handle was opened: open the file anew in the child",
+        "the process has forked since this handle was opened; open the file again in the child",
     )
 }
 
-/// Turns an operating system's error into one that says what was being done.
+/// Converts an I/O error to an [`Error`] that names the failed operation.
 fn io_error(doing: String) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::io(doing, source)
 }

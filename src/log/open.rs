@@ -1,4 +1,4 @@
-//! Creating and opening: the header, recovery, and taking a liveness byte.
+//! Creating and opening a file: its header, recovery, and the choice of a liveness byte.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::storage::{LockMode, LockRange, Storage};
 use crate::sys;
 use crate::sys::mutex::Mutex;
 
-use super::alarm::heed_byte;
+use super::alarm::check_byte_intents;
 use super::append::{Chain, link_unit};
 use super::background::Wake;
 use super::chain::{ChainEnd, ChainReader, Cursor, damaged, read_word};
@@ -29,12 +29,12 @@ use super::seal::Sealer;
 use super::state::State;
 use super::{ChainMark, Log, LogOptions, WriterIdentity, io_error};
 
-/// How long an opener waits before it looks again for a free liveness byte.
+/// How long an opener waits before it looks for a free liveness byte again.
 const BYTE_WAIT: Duration = Duration::from_millis(2);
-/// How many of those who hold all liveness bytes an error names.
-const HOLDERS_TOLD_MAX: usize = 3;
+/// The maximum number of holders of liveness bytes that an error names.
+const HOLDERS_NAMED_MAX: usize = 3;
 
-/// The bytes of a new file: the header twice, the shared words unset, an empty chain.
+/// Returns the bytes of a new file: the header twice, unset shared words, an empty chain.
 pub fn new_file(header: Header) -> Vec<u8> {
     let mut bytes = vec![0; 2 * usize::try_from(UNIT_BYTES).unwrap_or(0)];
     for offset in HEADER_OFFSETS {
@@ -55,12 +55,12 @@ pub fn new_file(header: Header) -> Vec<u8> {
     bytes
 }
 
-/// A header for a new file.
+/// Creates the header of a new file.
 pub fn new_header(random: u128) -> Header {
     Header { file: FileId(random), created: Timestamp::now().as_nanos() }
 }
 
-/// Reads the header from whichever copy is sound.
+/// Reads the header from the first intact copy.
 pub(crate) fn read_header(storage: &dyn Storage) -> Result<Header> {
     let mut first_error = None;
     for offset in HEADER_OFFSETS {
@@ -76,21 +76,24 @@ pub(crate) fn read_header(storage: &dyn Storage) -> Result<Header> {
     Err(first_error.unwrap_or_else(|| Error::new(ErrorKind::NotTracklite, "no header")))
 }
 
-/// A file is never shorter than when it was made, so a shorter one has been cut off; without
-/// this it would pass for an empty one.
+/// Fails if the file is shorter than a new one, because it was then truncated.
+///
+/// Without this check, a truncated file would look like an empty one.
 fn check_length(storage: &dyn Storage) -> Result<()> {
-    let length = storage.len().map_err(io_error("asking for the length".to_owned()))?;
-    let least = unit_start(FIRST_CHAIN_UNIT + 1);
-    if length >= least {
+    let length = storage.len().map_err(io_error("reading the file's length".to_owned()))?;
+    let minimum = unit_start(FIRST_CHAIN_UNIT + 1);
+    if length >= minimum {
         return Ok(());
     }
-    let message = format!("the file is cut off: {length} bytes, {least} are the least");
+    let message = format!("the file is truncated: {length} bytes, expected at least {minimum}");
     Err(Error::new(ErrorKind::Damaged, message))
 }
 
 impl Log {
-    /// Opens the file in `storage`; as a writer it recovers what a power cut left, if nobody else
-    /// writes, and announces itself in the chain.
+    /// Opens the file in `storage`.
+    ///
+    /// A writer also recovers from a power cut, if no other process writes, and appends its
+    /// `WriterOpened` to the chain.
     pub(crate) fn open(storage: Arc<dyn Storage>, options: LogOptions) -> Result<Log> {
         let fork_count = sys::fork::fork_count();
         let header = read_header(&*storage)?;
@@ -138,7 +141,7 @@ impl Log {
     }
 }
 
-/// Keeps builds with another lock protocol out, and this one out where they are.
+/// Shares the lock byte of this lock protocol, and fails while a build with another has the file.
 pub(super) fn share_generation(storage: &dyn Storage) -> Result<()> {
     let all = locks::GENERATIONS;
     let own = all.start + u64::from(LOCK_GENERATION);
@@ -151,8 +154,8 @@ pub(super) fn share_generation(storage: &dyn Storage) -> Result<()> {
             return Err(Error::new(
                 ErrorKind::UnsupportedFormat,
                 format!(
-                    "a build with another lock protocol than {LOCK_GENERATION} has the file open \
-                     ({}): close it first",
+                    "a build with a lock protocol other than {LOCK_GENERATION} has the file open \
+                     ({}); close it first",
                     storage.lock_holders(range).join(", ")
                 ),
             ));
@@ -161,7 +164,7 @@ pub(super) fn share_generation(storage: &dyn Storage) -> Result<()> {
     Ok(())
 }
 
-/// The chain from its newest checkpoint on, or from its start.
+/// Reads the chain from its newest checkpoint, or else from its start.
 fn bootstrap(storage: &Arc<dyn Storage>, file: FileId, tolerant: bool) -> Result<Chain> {
     let mut reader = ChainReader::new(Arc::clone(storage), file, Cursor::start());
     let mut state = State::new();
@@ -171,7 +174,7 @@ fn bootstrap(storage: &Arc<dyn Storage>, file: FileId, tolerant: bool) -> Result
     } else if let Some(first) = reader.unit_header(FIRST_CHAIN_UNIT)? {
         reader.set_cursor(Cursor::start().in_unit(&first));
     } else if !tolerant {
-        // It is durable before the file has its name.
+        // A crash does not excuse this: the first header is synced before the file gets its name.
         return Err(damaged(&Cursor::start(), "its first unit has no header"));
     }
     Ok(Chain { reader, state, broken: None })
@@ -187,7 +190,7 @@ fn newest_checkpoint(
     };
     let position = Position(eighths * 8);
     if position.0 >= reader.durable_mark()? {
-        // Frames before it may have been lost in a power cut that it survived.
+        // A power cut may have lost frames before the checkpoint and kept the checkpoint itself.
         return Ok(None);
     }
     let Some(cursor) = reader.cursor_after(position, None)? else { return Ok(None) };
@@ -205,9 +208,9 @@ fn newest_checkpoint(
     Ok(None)
 }
 
-/// Recovers, takes a liveness byte, and announces the writer.
+/// Recovers the chain, takes a liveness byte, and appends the writer to the chain.
 ///
-/// A vacuum holds all bytes until it has put another file in this one's place: it is waited for.
+/// Waits for a running vacuum, which holds all bytes until it has replaced the file.
 fn register(
     storage: &Arc<dyn Storage>,
     file: FileId,
@@ -216,7 +219,7 @@ fn register(
 ) -> Result<WriterIdentity> {
     let began = Instant::now();
     loop {
-        // Read ahead of the hold, which is then short.
+        // Read most of the chain before taking the lock, so that it is held only briefly.
         chain.catch_up()?;
         if let Some(writer) = try_register(&**storage, file, chain, options)? {
             return Ok(writer);
@@ -228,7 +231,7 @@ fn register(
     }
 }
 
-/// As [`register`], in one metadata hold; `None` when all liveness bytes are held.
+/// Tries to register under one hold of the metadata lock. `None` if no liveness byte is free.
 fn try_register(
     storage: &dyn Storage,
     file: FileId,
@@ -247,11 +250,11 @@ fn try_register(
     if is_alone {
         recover(storage, file, chain, end)?;
     } else if end != ChainEnd::Clean {
-        return Err(damaged(&chain.reader.cursor(), &format!("{end:?} while others write")));
+        return Err(damaged(&chain.reader.cursor(), &format!("{end:?} while others are writing")));
     }
     let Some(byte) = take_byte(storage, &chain.state)? else { return Ok(None) };
-    // Whoever had it before is dead, and may have died of a failed sync.
-    heed_byte(storage, file, &chain.state, byte)?;
+    // The byte's former owner is dead, and may have died in a failed sync.
+    check_byte_intents(storage, file, &chain.state, byte)?;
     let incarnation = new_incarnation(storage, &chain.state)?;
     let opened = WriterOpened {
         incarnation,
@@ -266,19 +269,20 @@ fn try_register(
     Ok(Some(WriterIdentity { incarnation, byte, opened_at }))
 }
 
-/// Whether no other process has the file open for writing.
+/// Returns whether no other process has the file open for writing.
 fn is_alone(storage: &dyn Storage, state: &State) -> Result<bool> {
     if !storage.medium().locks_trusted {
         return Ok(state.writers.is_empty());
     }
     let held = storage
         .is_locked_elsewhere(locks::LIVENESS)
-        .map_err(io_error("looking for other writers".to_owned()))?;
+        .map_err(io_error("checking for other writers".to_owned()))?;
     Ok(!held)
 }
 
-/// A held byte of a writer of another boot is another kernel on a shared volume: its stores are
-/// not coherent with ours.
+/// Fails if a writer runs under another kernel, for example on a shared volume.
+///
+/// Such a writer has another boot id. Stores through its mappings are not coherent with ours.
 fn refuse_other_kernels(storage: &dyn Storage, state: &State) -> Result<()> {
     for writer in state.writers.values().filter(|writer| !writer.superseded) {
         if writer.opened.boot_id == storage.boot_id() {
@@ -286,14 +290,14 @@ fn refuse_other_kernels(storage: &dyn Storage, state: &State) -> Result<()> {
         }
         let held = storage
             .is_locked_elsewhere(locks::liveness(writer.opened.byte))
-            .map_err(io_error("looking for writers of other hosts".to_owned()))?;
+            .map_err(io_error("checking for writers on other hosts".to_owned()))?;
         if !storage.medium().locks_trusted {
             return Err(Error::new(
                 ErrorKind::Locked,
                 format!(
-                    "process {} of host {} wrote this file under another kernel and has not left \
-                     it, and the locks of this file system do not tell whether it is dead: write \
-                     to a copy made by `tracklite backup`",
+                    "process {} on host {} opened this file under another kernel and never closed \
+                     it, and this file system's locks cannot show whether it is dead; write to a \
+                     copy made by `tracklite backup`",
                     writer.opened.process, writer.opened.host
                 ),
             ));
@@ -302,8 +306,8 @@ fn refuse_other_kernels(storage: &dyn Storage, state: &State) -> Result<()> {
             return Err(Error::new(
                 ErrorKind::Locked,
                 format!(
-                    "process {} of host {} writes this file, and it runs under another kernel: \
-                     one file serves the processes of one host",
+                    "process {} on host {} has this file open under another kernel; a file can be \
+                     written by the processes of one host only",
                     writer.opened.process, writer.opened.host
                 ),
             ));
@@ -312,20 +316,20 @@ fn refuse_other_kernels(storage: &dyn Storage, state: &State) -> Result<()> {
     Ok(())
 }
 
-/// Makes the chain appendable after a power cut. Only ever appends: what is there stays.
+/// Makes the chain appendable after a power cut. This only appends, and never overwrites frames.
 fn recover(
     storage: &dyn Storage,
     file: FileId,
     chain: &mut Chain,
     mut end: ChainEnd,
 ) -> Result<()> {
-    let length = storage.len().map_err(io_error("asking for the file's length".to_owned()))?;
-    // Beyond the file's length and beyond every unit that a frame names nothing was ever written.
+    let length = storage.len().map_err(io_error("reading the file's length".to_owned()))?;
+    // Nothing was ever written beyond both the file's length and every unit that a frame names.
     chain.state.next_unit = chain.state.next_unit.max(units_for(length));
     while let ChainEnd::LostSuccessor(unit) = end {
-        // The link was kept, and the header was not or says where frames ended that are lost: it
-        // is written again, for the link cannot be. Frames that stand in the unit and followed
-        // the lost ones do not continue the hash: they are remains.
+        // The power cut kept the link, but lost the unit's header or frames that the header counts
+        // on. The link is written once, so the header is written again. Old frames in the unit may
+        // follow the lost ones. Their hash does not continue the chain, so they count as remains.
         let cursor = chain.reader.cursor();
         allocate_unit(storage, unit)?;
         let linked = link_unit(storage, file, &cursor, unit, 1, Incarnation(0))?;
@@ -334,7 +338,8 @@ fn recover(
     }
     match end {
         ChainEnd::Remains(_) => {
-            // Never overwritten, for it may be somebody's evidence: the chain goes on elsewhere.
+            // Never overwrite the remains: they may be evidence of damage. The chain continues
+            // elsewhere.
             let unit = chain.state.next_unit;
             allocate_unit(storage, unit)?;
             let cursor = chain.reader.cursor();
@@ -354,10 +359,10 @@ fn allocate_unit(storage: &dyn Storage, unit: u32) -> Result<()> {
         .map_err(io_error(format!("allocating chain unit {unit}")))
 }
 
-/// The first liveness byte that nobody holds.
+/// Locks the first free liveness byte.
 ///
-/// Where locks are not trusted, a byte that a writer has named in the chain and not left is not
-/// taken even when it seems free: whoever takes it declares that writer dead.
+/// Taking a byte declares its former owner dead. So where locks are not trusted, a byte that an
+/// open writer in the chain names is never taken, even if it seems free.
 fn take_byte(storage: &dyn Storage, state: &State) -> Result<Option<u16>> {
     let is_trusted = storage.medium().locks_trusted;
     let named: BTreeSet<u16> = state.writers.values().map(|writer| writer.opened.byte).collect();
@@ -365,7 +370,7 @@ fn take_byte(storage: &dyn Storage, state: &State) -> Result<Option<u16>> {
     for byte in (0..locks::LIVENESS_COUNT).filter(is_free) {
         let taken = storage
             .try_lock(locks::liveness(byte), LockMode::Exclusive)
-            .map_err(io_error("taking a liveness byte".to_owned()))?;
+            .map_err(io_error("locking a liveness byte".to_owned()))?;
         if taken {
             return Ok(Some(byte));
         }
@@ -376,12 +381,12 @@ fn take_byte(storage: &dyn Storage, state: &State) -> Result<Option<u16>> {
 fn no_byte(storage: &dyn Storage) -> Error {
     let mut holders = storage.lock_holders(locks::LIVENESS);
     let count = holders.len();
-    holders.truncate(HOLDERS_TOLD_MAX);
+    holders.truncate(HOLDERS_NAMED_MAX);
     Error::new(
         ErrorKind::Locked,
         format!(
-            "there is no place for one more writer: all {} are held by {count} processes, such as \
-             {}; if it is one, it vacuums the file",
+            "the file has no place for another writer: all {} are held by {count} processes, such \
+             as {}; a single holder is probably a vacuum",
             locks::LIVENESS_COUNT,
             holders.join(", ")
         ),

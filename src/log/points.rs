@@ -1,4 +1,4 @@
-//! The append path: points and rows into the process's own extent.
+//! The append path: points and rows go into the process's own extent.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,34 +24,34 @@ use super::extent::{OpenExtent, Window, slot_offset};
 use super::state::ExtentState;
 use super::{Log, io_error};
 
-/// Sizes of extents, in units: a process begins with the first and goes on as its rate demands.
+/// The sizes of extents in units. A process starts with the smallest and grows with its rate.
 const EXTENT_UNITS: [u32; 4] = [1, 4, 16, 64];
-/// An extent that fills faster than this is followed by a larger one.
+/// If an extent fills faster than this, the next one is larger.
 const FILLS_FAST: Duration = Duration::from_secs(4);
-/// Where this process stores its next point.
+/// The place where this process stores its next point.
 #[derive(Debug)]
 pub(crate) struct Points {
     active: Option<OpenExtent>,
-    /// Opened ahead of time, so that the append path need not wait for the chain.
+    /// The next extent, opened ahead of time so that an append never waits for the chain.
     ready: Option<OpenExtent>,
-    /// Full extents that are not sealed, in order.
+    /// Full, unsealed extents, in order.
     pub(super) full: Vec<ExtentState>,
-    /// Those of them that are being sealed.
+    /// Extents that are being sealed.
     sealing: Vec<ExtentState>,
-    /// Entries stored since the process opened the file.
+    /// The number of entries stored since the process opened the file.
     pub(super) stored: u64,
-    /// How many of them the last good sync covered.
+    /// The number of them that the last successful sync covered.
     pub(super) synced: u64,
-    /// The end of the chain that it covered.
+    /// The end of the chain that this sync covered.
     pub(super) chain_synced: Position,
-    /// The values of a row as padded words; kept to spare an allocation a row.
+    /// The values of a row as padded words. Reused to save an allocation per row.
     row: Vec<u64>,
-    /// Looked at under the lock: so the points of a process are in the order of their times.
+    /// Read under the lock, so that a process's points are in time order.
     clock: Clock,
 }
 
 impl Points {
-    /// No extent yet; the chain up to `chain_synced` is somebody else's to sync.
+    /// Creates the state without extents. Other writers sync the chain up to `chain_synced`.
     pub(super) fn new(chain_synced: Position) -> Self {
         Points {
             active: None,
@@ -68,21 +68,21 @@ impl Points {
 }
 
 impl Points {
-    /// Takes all extents away from the writer: the part-filled ones count as full, as do these.
+    /// Marks all extents as full, including part-filled ones and `unopened`.
     pub(super) fn fill_all(&mut self, unopened: Vec<ExtentState>) {
         self.full.extend(self.active.take().map(|extent| extent.state()));
         self.full.extend(self.ready.take().map(|extent| extent.state()));
         self.full.extend(unopened);
     }
 
-    /// Takes the first `count` full extents away, to be sealed.
+    /// Takes the first `count` full extents for sealing.
     pub(super) fn take_full(&mut self, count: usize) -> Vec<ExtentState> {
         let taken: Vec<ExtentState> = self.full.drain(..count).collect();
         self.sealing.extend(&taken);
         taken
     }
 
-    /// These extents were sealed; or they were not, and are full ones again.
+    /// Ends the sealing of these extents. If it failed, they count as full again.
     pub(super) fn end_sealing(&mut self, extents: &[ExtentState], are_sealed: bool) {
         self.sealing.retain(|extent| !extents.contains(extent));
         if !are_sealed {
@@ -90,7 +90,7 @@ impl Points {
         }
     }
 
-    /// The extents that hold stores of this process that may be unsynced, with the slots in use.
+    /// Returns the extents that may hold unsynced stores, with the number of slots used if known.
     pub(super) fn unsealed(&self) -> Vec<(ExtentState, Option<u32>)> {
         let full = self.sealing.iter().chain(&self.full);
         let mut all: Vec<_> = full.map(|extent| (*extent, None)).collect();
@@ -98,29 +98,31 @@ impl Points {
         all
     }
 
-    /// Bytes of full extents that wait to be sealed.
+    /// Returns the size of the full extents that wait for sealing.
     fn backlog_bytes(&self) -> u64 {
         self.full.iter().map(|extent| u64::from(extent.units) * UNIT_BYTES).sum()
     }
 
-    /// The pages of the next stores, which a sync has write-protected.
+    /// Returns the pages of the next stores, which a sync has write-protected.
     fn tail(&self) -> Option<Window> {
         self.active.as_ref().map(OpenExtent::tail)
     }
 
-    /// Whether the writer fills extents of the largest size.
+    /// Returns whether the writer fills extents of the largest size.
     fn is_fast(&self) -> bool {
         self.active.as_ref().is_some_and(|extent| extent.units >= EXTENT_UNITS[3])
     }
 
-    /// Whether the writer is in the second half of its last extent.
+    /// Returns whether the writer is in the second half of its last extent.
     pub(super) fn is_ready_needed(&self) -> bool {
         let half = |extent: &OpenExtent| extent.next >= extent.capacity / 2;
         self.ready.is_none() && self.active.as_ref().is_some_and(half)
     }
 
-    /// Lets go of the extent when it has no slot left. On a full disk it can then be sealed, which
-    /// makes room, and the next one that is tried is of the smallest size.
+    /// Releases the active extent if it is full.
+    ///
+    /// On a full disk it can then be sealed, which frees space. The next extent is of the smallest
+    /// size.
     fn release_full(&mut self) {
         let full = self.active.take_if(|extent| extent.next == extent.capacity);
         self.full.extend(full.map(|extent| extent.state()));
@@ -129,7 +131,7 @@ impl Points {
     fn next_units(&self) -> u32 {
         let Some(active) = &self.active else { return EXTENT_UNITS[0] };
         let took = active.began.map_or(FILLS_FAST, |began| began.elapsed());
-        // Asked when the extent is part-filled: what the whole of it will take.
+        // The extent may be part-filled, so extrapolate the time to fill all of it.
         let filled = f64::from(active.next.max(1)) / f64::from(active.capacity);
         let is_fast = took.as_secs_f64() / filled < FILLS_FAST.as_secs_f64();
         let larger = EXTENT_UNITS.into_iter().find(|units| *units > active.units);
@@ -142,10 +144,14 @@ impl Points {
 }
 
 impl Log {
-    /// Appends one point, of now when no time is given. When this returns, the point survives the
-    /// death of the process.
+    /// Appends one point, timed now if no time is given.
     ///
-    /// Of its time fresh pages are the most; the next extent is ready before it is needed.
+    /// When this returns, the point survives the death of the process.
+    ///
+    /// # Performance
+    ///
+    /// Makes no system call and takes no lock of another process. Most of the time goes into page
+    /// faults. The next extent is prepared ahead of time.
     #[inline]
     pub(crate) fn append_point(
         &self,
@@ -161,13 +167,13 @@ impl Log {
             if let Some(extent) = &mut points.active
                 && extent.next < extent.capacity
             {
-                if extent.soiled > 0 {
+                if extent.dirty_end > 0 {
                     extent.clean()?;
                 }
                 let time = time.map_or_else(|| points.clock.now(), Timestamp::as_nanos);
                 let words = point_words(extent.seed, extent.next, series, step, time, value);
                 if let Err(source) = extent.region.commit(slot_offset(extent.next), &words) {
-                    extent.soiled = extent.next + 1;
+                    extent.dirty_end = extent.next + 1;
                     return Err(Error::io("storing a point", source));
                 }
                 extent.next += 1;
@@ -182,8 +188,7 @@ impl Log {
         }
     }
 
-    /// Appends one row, of now when no time is given: all of its values or, if the process dies,
-    /// none.
+    /// Appends one row, timed now if no time is given. A crash keeps all of its values or none.
     pub(crate) fn append_row(
         &self,
         schema: SeriesId,
@@ -200,7 +205,7 @@ impl Log {
             if let Some(extent) = &mut points.active
                 && extent.capacity - extent.next >= slots
             {
-                if extent.soiled > 0 {
+                if extent.dirty_end > 0 {
                     extent.clean()?;
                 }
                 points.row.clear();
@@ -211,7 +216,7 @@ impl Log {
                 let header = row_words(seed, index, schema, step, time, values.len(), &points.row);
                 let stored = extent.region.store_row(slot_offset(index), &header, &points.row);
                 if let Err(source) = stored {
-                    extent.soiled = extent.next + slots;
+                    extent.dirty_end = extent.next + slots;
                     return Err(Error::io("storing a row", source));
                 }
                 extent.next += slots;
@@ -226,13 +231,14 @@ impl Log {
         }
     }
 
-    /// Half a window on: asks for pages and for the next extent where these are due, and where
-    /// nobody has run ahead, makes the next window resident at once.
+    /// Runs half a window after the last notice, and requests pages and the next extent.
+    ///
+    /// If no thread has run ahead, this makes the next window resident itself.
     #[cold]
     fn notice(&self, points: &mut Points) {
         let is_ready_needed = points.is_ready_needed();
         let Some(extent) = &mut points.active else { return };
-        extent.put_notice();
+        extent.schedule_notice();
         if extent.next >= extent.populated
             && let Some(window) = extent.take_window()
         {
@@ -243,26 +249,25 @@ impl Log {
         }
     }
 
-    /// Wakes whoever makes pages and extents ready.
+    /// Wakes the thread that prepares pages and extents.
     fn wake_ahead(&self) {
         let has_runner = self.has_runner.load(Ordering::Relaxed);
         if has_runner { self.runner_wake.wake() } else { self.wake.wake() }
     }
 
-    /// Whether the writer is so fast that a thread of its own should run ahead of it.
+    /// Returns whether the writer is fast enough to need a thread that runs ahead of it.
     pub(super) fn is_fast(&self) -> bool {
         self.points.lock().is_fast()
     }
 
-    /// Makes a window of pages resident before the writer comes to it; whether one was due.
+    /// Makes the next window of pages resident ahead of the writer. Returns whether one was due.
     ///
-    /// It is of the active extent when it is taken. It is populated before anybody else can take
-    /// one, and before an extent is punched: a page that is touched after that would take space
-    /// again, for ever.
+    /// The lock makes one thread at a time take and populate a window, and keeps an extent from
+    /// being punched meanwhile. A page touched after the punch would take space permanently.
     pub(super) fn populate_ahead(&self) -> bool {
         let _one = self.populating.lock();
         let window = self.next_window();
-        // Without the lock of the points: the writer goes on meanwhile.
+        // Populate without the lock of the points, so that the writer can continue.
         window.iter().for_each(Window::populate);
         window.is_some()
     }
@@ -272,15 +277,17 @@ impl Log {
         points.active.as_mut().filter(|extent| !extent.is_far_ahead())?.take_window()
     }
 
-    /// Makes the pages that the writer touches next writable again, after a sync.
+    /// Makes the pages of the writer's next stores writable again after a sync.
     pub(super) fn populate_tail(&self) {
         let _one = self.populating.lock();
         let tail = self.points.lock().tail();
         tail.iter().for_each(Window::populate);
     }
 
-    /// Goes over to an extent that has room for `slots` slots; but who logs for long faster than
-    /// is sealed helps with the sealing first, lest the disk be filled.
+    /// Switches to an extent with room for `slots` slots.
+    ///
+    /// A writer that outpaces the sealing seals some extents first, so that it does not fill the
+    /// disk.
     #[cold]
     fn make_room<'a>(
         &'a self,
@@ -289,12 +296,12 @@ impl Log {
     ) -> Result<MutexGuard<'a, Points>> {
         if points.backlog_bytes() >= self.options.backlog_bytes {
             drop(points);
-            // Points go on being taken where they cannot be sealed: the sealing says why by itself.
+            // If sealing fails, logging continues. The background thread reports the failure.
             self.wait_within(|| drop(self.seal_unless_poisoned()));
             points = self.points.lock();
             let has_room = |extent: &OpenExtent| extent.capacity - extent.next >= slots;
             if points.active.as_ref().is_some_and(has_room) {
-                // Another thread was here meanwhile.
+                // Another thread made room meanwhile.
                 return Ok(points);
             }
         }
@@ -302,7 +309,7 @@ impl Log {
         Ok(points)
     }
 
-    /// Goes over to an extent that has room for `slots` slots.
+    /// Switches to an extent with room for `slots` slots.
     fn next_extent(&self, points: &mut Points, slots: u32) -> Result<()> {
         let fits = points.ready.as_ref().is_some_and(|extent| extent.capacity >= slots);
         let mut next = if fits { points.ready.take() } else { None };
@@ -315,7 +322,8 @@ impl Log {
                 self.wake.wake();
             }
             next = Some(opened?);
-            // One that was ready and is too small keeps its place in the order: before this one.
+            // A prepared extent that is too small stays empty. It comes before the new one in
+            // order.
             points.full.extend(points.active.take().map(|extent| extent.state()));
             points.full.extend(points.ready.take().map(|extent| extent.state()));
         }
@@ -325,7 +333,7 @@ impl Log {
         Ok(())
     }
 
-    /// Makes the next extent ready when the active one is half full.
+    /// Prepares the next extent once the active one is half full.
     pub(super) fn prepare_extent(&self) -> Result<()> {
         let Some(_one) = self.preparing.try_lock() else { return Ok(()) };
         let units = {
@@ -341,7 +349,7 @@ impl Log {
         if points.ready.is_none() {
             points.ready = Some(extent);
         } else {
-            // The writer was faster and opened one itself: this one is empty and goes to the seal.
+            // The writer was faster and opened one itself. This one is empty and is sealed as such.
             points.full.push(extent.state());
         }
         Ok(())
@@ -361,18 +369,19 @@ impl Log {
                     let Some(unit) = take.units_for_points(units) else {
                         return Ok((Vec::new(), 0));
                     };
-                    // Before the frame that names it: an extent without a header is damaged.
+                    // Written before the frame that names it, because an extent without a header is
+                    // damaged.
                     self.write_extent_header(incarnation, unit, units, 0)?;
                     Ok((vec![ExtentOpened { incarnation, unit, units }.into()], unit))
                 })?;
                 ExtentState { unit, units, sealed: false }
             }
         };
-        // One that fails here is tried again: a failure that lasts must not fill the file.
+        // If this fails, the extent is reused, so that a lasting failure does not fill the file.
         self.map_extent(extent, incarnation).inspect_err(|_| self.unopened.lock().push(extent))
     }
 
-    /// Stores for a mutant how many slots of its extents are in use, as of the last sync.
+    /// Stores the number of used slots of each extent, for a mutant.
     #[cfg(feature = "internals")]
     pub(super) fn store_lengths(&self, points: &Points) -> Result<()> {
         if !mutant::is_active(Mutant::TrustedLength) {
@@ -386,7 +395,8 @@ impl Log {
         Ok(())
     }
 
-    /// Extents say nothing of their length in slots: `slots` is 0, but for a mutant.
+    /// Writes the header of an extent. `slots` is 0 except for a mutant, because extents store no
+    /// length.
     fn write_extent_header(
         &self,
         incarnation: Incarnation,
@@ -416,7 +426,7 @@ impl Log {
         Ok(OpenExtent::new(unit, units, seed, Arc::from(region)))
     }
 
-    /// The ids of metrics of a run; those that this process has not defined yet are, in one frame.
+    /// Returns the ids of a run's metrics. Defines those that are new in one frame.
     pub(crate) fn define_series(&self, run: RunId, keys: &[&str]) -> Result<Vec<SeriesId>> {
         let writer = self.check_usable()?;
         let mut definitions = self.definitions.lock();
@@ -438,7 +448,8 @@ impl Log {
                 check_run_writable(state, run)?;
                 Ok((vec![record.clone()], ()))
             });
-            // A frame whose writing failed may stand in the chain all the same.
+            // If writing the frame failed, it may still be in the chain, so its ids are never
+            // reused.
             defined.inspect_err(|_| definitions.skip(fresh.len()))?;
         }
         for (offset, key) in (0..).zip(&fresh) {
@@ -448,7 +459,7 @@ impl Log {
         Ok(known.into_iter().filter_map(|known| known.or_else(|| given.next())).collect())
     }
 
-    /// The id of rows that hold these series, all of one run, in this order.
+    /// Returns the id of rows that hold these series of one run in this order.
     pub(crate) fn define_row(&self, series: &[SeriesId]) -> Result<SeriesId> {
         let writer = self.check_usable()?;
         check_row_length(series.len())?;
@@ -466,35 +477,35 @@ impl Log {
         Ok(row)
     }
 
-    /// How many entries this process has stored so far.
+    /// Returns the number of entries that this process has stored.
     pub(crate) fn stored(&self) -> u64 {
         self.points.lock().stored
     }
 }
 
-/// A run takes metrics unless it is deleted or purged.
+/// Fails if the run is deleted or purged.
 pub(crate) fn check_run_writable(state: &super::State, run: RunId) -> Result<()> {
     match state.runs.get(&run) {
         Some(held) if held.purged => Err(Error::new(
             ErrorKind::NotFound,
-            format!("run {run} was purged: it is gone for good"),
+            format!("run {run} was purged and cannot be restored"),
         )),
         Some(held) if held.lifecycle == crate::entity::Lifecycle::Deleted => Err(Error::new(
             ErrorKind::InvalidState,
-            format!("run {run} is deleted: restore it before writing to it"),
+            format!("run {run} is deleted; restore it before writing to it"),
         )),
         _ => Ok(()),
     }
 }
 
-/// A row has at least one value and at most as many as the format takes.
+/// Fails unless a row has 1 to [`ROW_VALUES_MAX`] values.
 pub(crate) fn check_row_length(count: usize) -> Result<()> {
     if (1..=ROW_VALUES_MAX).contains(&count) {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::InvalidInput,
-        format!("a row of {count} values: it takes 1 to {ROW_VALUES_MAX}"),
+        format!("row has {count} values, expected 1 to {ROW_VALUES_MAX}"),
     ))
 }
 
@@ -504,6 +515,6 @@ pub(super) fn check_id(last: u64) -> Result<()> {
     }
     Err(Error::new(
         ErrorKind::InvalidInput,
-        "this process has defined 2^31 metrics, the most there can be: open the file anew",
+        "this process has defined 2^31 metrics, which is the maximum; close and reopen the file",
     ))
 }

@@ -1,4 +1,4 @@
-//! Reading points: extents slot by slot, blocks whole or by column. No lock is taken.
+//! Reading points without locks: extents slot by slot, blocks whole or by column.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::u32_at;
@@ -13,19 +13,18 @@ use crate::sys::checksum::crc32c_bytes;
 use super::state::ExtentState;
 use super::{Log, io_error};
 
-/// How much of an extent is read at a time: so little that it stays in a near cache.
+/// How much of an extent is read at a time. It fits the processor's cache.
 const SCAN_BYTES: usize = 128 * 1024;
-/// The first bytes that are read of an extent: most short runs end within them.
+/// The size of an extent's first read. Most short runs end within it.
 const FIRST_SCAN_BYTES: usize = 16 * 1024;
-/// So much memory may be asked for without a look at the length of the file.
+/// The largest allocation that needs no check against the length of the file.
 const TRUSTED_BYTES: usize = 64 * 1024;
 
 impl Log {
-    /// Visits what is committed in an extent from slot `from` on, to the extent's end.
+    /// Visits the committed entries of an extent from slot `from` to its end.
     ///
-    /// The extent may be sealed and punched while it is read, and then reads as empty: the caller
-    /// looks afterwards whether the chain says so, and if it does, takes the answer from the
-    /// blocks.
+    /// The extent may be sealed and punched during the read, and then reads as empty. So the caller
+    /// must check the chain afterwards. If the extent was sealed, the answer comes from the blocks.
     pub(crate) fn scan_extent(
         &self,
         owner: Incarnation,
@@ -36,7 +35,7 @@ impl Log {
         self.scan_extent_with(&mut Vec::new(), owner, extent, from, visit)
     }
 
-    /// As [`Log::scan_extent`], with memory that the caller keeps from extent to extent.
+    /// Scans like [`Log::scan_extent`], with a buffer that the caller reuses between extents.
     pub(crate) fn scan_extent_with(
         &self,
         buffer: &mut Vec<u8>,
@@ -48,7 +47,7 @@ impl Log {
         let seed = SlotSeed::new(self.file, extent.unit, owner);
         let capacity = slot::slot_count(extent.units);
         #[cfg(feature = "internals")]
-        let capacity = self.stored_length(extent)?.map_or(capacity, |it| capacity.min(it));
+        let capacity = self.stored_length(extent)?.map_or(capacity, |length| capacity.min(length));
         let mut report = ScanReport { next: from, stopped: from, ..ScanReport::default() };
         let (mut length, mut settled) = (FIRST_SCAN_BYTES, 0);
         while report.stopped < capacity {
@@ -63,7 +62,7 @@ impl Log {
                 .storage
                 .read_at(offset, &mut buffer[..wanted])
                 .map_err(io_error(format!("reading extent {}", extent.unit)))?;
-            // Beyond the end of the file nothing was ever stored.
+            // Nothing was ever stored beyond the end of the file.
             let whole = got / SLOT_BYTES as usize * SLOT_BYTES as usize;
             let is_last = whole == left || got < wanted;
             let before = report.stopped;
@@ -81,7 +80,7 @@ impl Log {
         Ok(report)
     }
 
-    /// What a mutant trusts: the length that [`Log::store_lengths`] has stored.
+    /// Returns the length that [`Log::store_lengths`] stored, which only a mutant trusts.
     #[cfg(feature = "internals")]
     fn stored_length(&self, extent: &ExtentState) -> Result<Option<u32>> {
         if !mutant::is_active(Mutant::TrustedLength) {
@@ -91,7 +90,7 @@ impl Log {
         Ok(header.and_then(|header| u32::try_from(header.previous_end.0).ok()))
     }
 
-    /// Reads a whole block and checks it against what the chain says of it.
+    /// Reads a whole block and verifies it against the checksum in the chain.
     pub(crate) fn read_block(&self, place: &BlockPlace) -> Result<Vec<u8>> {
         let (offset, length, checksum) = match place {
             BlockPlace::Inline(bytes) => return Ok(bytes.clone()),
@@ -109,13 +108,13 @@ impl Log {
         Err(Error::new(
             ErrorKind::Damaged,
             format!(
-                "the block of {length} bytes at {offset} has checksum {found:08x}, the chain says \
+                "block of {length} bytes at {offset} has checksum {found:08x}, expected \
                  {checksum:08x}"
             ),
         ))
     }
 
-    /// Reads a piece of a block; the caller checks it by the block's own checksums.
+    /// Reads a piece of a block. The caller verifies it by the block's own checksums.
     pub(crate) fn read_piece(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
         let mut bytes = self.room_for(offset, length)?;
         let got = self
@@ -126,15 +125,16 @@ impl Log {
         Ok(bytes)
     }
 
-    /// Memory for bytes that the file says it has at `offset`: never more than it really has.
+    /// Allocates memory for bytes at `offset`, but never more than the file can have there.
     fn room_for(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
         if length > TRUSTED_BYTES {
-            let end = self.storage.len().map_err(io_error("asking for the length".to_owned()))?;
+            let end =
+                self.storage.len().map_err(io_error("reading the file's length".to_owned()))?;
             let left = end.saturating_sub(offset);
             if length as u64 > left {
                 return Err(Error::new(
                     ErrorKind::Damaged,
-                    format!("{length} bytes should be at {offset}, and the file has {left} there"),
+                    format!("the file has {left} bytes at {offset}, expected {length}"),
                 ));
             }
         }
@@ -142,7 +142,7 @@ impl Log {
     }
 }
 
-/// The bytes that the row at the start of `bytes` claims to take.
+/// Returns the size that the header of the row at the start of `bytes` claims.
 fn row_bytes(bytes: &[u8]) -> usize {
     if u32_at(bytes, 4) & ROW_FLAG == 0 {
         return 0;

@@ -1,4 +1,4 @@
-//! What a process keeps of the runs that it has in hand: enough to check what it writes to them.
+//! The state that a process keeps of its open runs, to check what it writes to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::entity::Lifecycle;
 use crate::entity::id::ExperimentId;
 
-/// Whether a run takes writes, for the append path: readable without a lock.
+/// Whether a run accepts writes. The append path reads it without a lock.
 #[derive(Debug)]
 pub(crate) struct RunGate(AtomicBool);
 
@@ -18,21 +18,21 @@ impl RunGate {
     }
 }
 
-/// A run that this process has a handle of: enough to check what it writes.
+/// A run that this process has a handle of.
 #[derive(Clone, Debug)]
 pub(crate) struct RunState {
     pub(crate) experiment: ExperimentId,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) purged: bool,
     pub(crate) gate: Arc<RunGate>,
-    /// How many handles there are.
+    /// The number of handles.
     pub(crate) handles: usize,
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) tags: BTreeSet<String>,
 }
 
 impl RunState {
-    /// A run in hand, for its first handle.
+    /// Creates the state of a run with one handle.
     pub(crate) fn new(experiment: ExperimentId, lifecycle: Lifecycle) -> Self {
         RunState {
             experiment,
@@ -45,7 +45,7 @@ impl RunState {
         }
     }
 
-    /// What the run is now; its gate follows.
+    /// Sets the lifecycle, and opens or closes the gate.
     pub(super) fn set_lifecycle(&mut self, lifecycle: Lifecycle) {
         self.lifecycle = lifecycle;
         self.gate.0.store(lifecycle == Lifecycle::Active && !self.purged, Ordering::Relaxed);

@@ -1,7 +1,8 @@
-//! Sealing: full extents become column blocks, and their space is given back.
+//! Sealing: full extents become column blocks, and their space is released.
 //!
-//! The order is what keeps a power cut from taking both the extent and its block: write the
-//! blocks; sync; append `Sealed`; sync; punch.
+//! The order is: write the blocks; sync; append `Sealed`; sync; punch. A power cut can then never
+//! lose both an extent and its block. The first sync makes the block durable before a record names
+//! it. The second makes that record durable before the extent is gone.
 
 use std::time::Instant;
 
@@ -22,39 +23,39 @@ use super::gather::Gathering;
 use super::state::ExtentState;
 use super::{Log, io_error};
 
-/// Blocks up to this size ride in the `Sealed` frame itself.
+/// Blocks up to this size are stored in the `Sealed` frame itself.
 const INLINE_BLOCK_BYTES: usize = 4096;
-/// A block holds at most about so many numbers (of steps, times and values): 2 MiB of columns.
+/// The approximate maximum of numbers (steps, times and values) in a block: 2 MiB of columns.
 pub(super) const BLOCK_NUMBERS_MAX: usize = 256 * 1024;
-/// How many extents' bytes one pass seals: between two syncs, as many as there are up to this.
+/// The maximum size of the extents that one pass seals between two syncs.
 const PASS_BYTES: u64 = 32 * 1024 * 1024;
 
-/// In a file of at least so many units block units span more than one.
+/// From this many units on, a file has block units that span more than one unit.
 const SMALL_FILE_UNITS: u32 = 1024;
-/// How many they span there: 1 MiB.
+/// The number of units in a block unit of such a file: 1 MiB.
 const BLOCK_UNITS: u32 = 16;
 
-/// What sealing keeps between passes.
+/// The state that sealing keeps between passes.
 #[derive(Debug, Default)]
 pub(crate) struct Sealer {
     room: Option<BlockRoom>,
     /// Block units whose bytes may be unsynced.
     unsynced: Vec<(u32, u32)>,
-    /// Sealed extents whose space is still to be given back.
+    /// Sealed extents that are not punched yet.
     debts: Vec<Debt>,
-    /// Punched extents that no record names as such yet.
+    /// Punched extents that no record names as punched yet.
     punched: Vec<u32>,
 }
 
-/// A sealed extent whose space is still to be given back.
+/// A sealed extent that is not punched yet.
 #[derive(Clone, Copy, Debug)]
 struct Debt {
     extent: ExtentState,
-    /// A sync has begun and ended well after the frame that sealed it.
+    /// Whether a sync began after the frame that sealed the extent, and succeeded.
     is_synced: bool,
 }
 
-/// A block unit with room left.
+/// The free part of a block unit.
 #[derive(Clone, Copy, Debug)]
 struct BlockRoom {
     next: u64,
@@ -64,14 +65,15 @@ struct BlockRoom {
 }
 
 impl Sealer {
-    /// Units that hold blocks which may be unsynced.
+    /// Returns the units whose blocks may be unsynced.
     pub(super) fn block_units(&self) -> &[(u32, u32)] {
         &self.unsynced
     }
 
-    /// What was written since the room was `before` is named by nothing: it serves the next
-    /// attempt. The room that a unit had before another one was opened is not worth keeping.
-    fn take_back(&mut self, before: Option<BlockRoom>) {
+    /// Reclaims the room that a failed attempt used, because no record names its blocks.
+    ///
+    /// If the attempt opened a new unit, what was left in the previous one is abandoned.
+    fn reclaim(&mut self, before: Option<BlockRoom>) {
         let from_start =
             |room: BlockRoom| BlockRoom { next: unit_start(room.unit) + UNIT_HEADER_BYTES, ..room };
         self.room = match (before, self.room) {
@@ -81,17 +83,18 @@ impl Sealer {
     }
 }
 
-/// What sealing extents cannot save.
+/// The slots of extents that sealing could not save.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lost {
     /// Points of series that no record defines.
     pub(crate) undefined: u64,
-    /// Slots before the last entry that hold none: a power cut's, or damage.
+    /// Empty or unreadable slots before the last entry, after a power cut or damage.
     pub(crate) slots: u64,
 }
 
-/// The extents in parts that one pass seals: between two syncs, and as long as whoever waits for
-/// the sealer has to wait.
+/// Splits the extents into passes. Each pass is sealed between two syncs.
+///
+/// Small passes bound the time for which others wait for the sealer.
 pub(super) fn passes(extents: &[ExtentState]) -> impl Iterator<Item = &[ExtentState]> {
     let mut left = extents;
     std::iter::from_fn(move || {
@@ -107,11 +110,11 @@ pub(super) fn passes(extents: &[ExtentState]) -> impl Iterator<Item = &[ExtentSt
     })
 }
 
-/// What the ids of a writer stand for.
+/// Looks up the definition of a writer's series.
 pub(crate) type Define<'a> = &'a dyn Fn(SeriesId) -> Option<Definition>;
 
 impl Log {
-    /// Seals full extents of this process, at most about 32 MiB of them; gives how many.
+    /// Seals one pass of this process's full extents, about 32 MiB. Returns how many it sealed.
     pub(crate) fn seal_full(&self) -> Result<usize> {
         let writer = self.check_usable()?;
         let extents = {
@@ -126,7 +129,7 @@ impl Log {
         Ok(extents.len())
     }
 
-    /// Seals extents that were taken to be sealed; those that are not are full ones again.
+    /// Seals extents that were taken for it. On failure, the unsealed ones count as full again.
     fn seal_taken(&self, incarnation: Incarnation, extents: &[ExtentState]) -> Result<()> {
         let end = |extents: &[ExtentState], is_sealed| {
             self.points.lock().end_sealing(extents, is_sealed);
@@ -137,7 +140,8 @@ impl Log {
             end(extents, sealed.is_ok());
             return sealed;
         }
-        // The reserve may be enough for one of them, whose space serves the next one.
+        // The disk is full. The reserve may suffice for one extent, whose space then serves the
+        // next.
         for (at, extent) in extents.iter().enumerate() {
             let one = std::slice::from_ref(extent);
             if let Err(error) = self.seal_own(incarnation, one) {
@@ -161,7 +165,7 @@ impl Log {
                 }
             }
         }
-        // From here on the points are safe in their blocks: a failure only delays the punching.
+        // From here on the points are safe in their blocks. A failure only delays the punching.
         if is_synced {
             self.pay_debts()?;
         }
@@ -169,9 +173,9 @@ impl Log {
         self.pay_debts()
     }
 
-    /// Writes the blocks of the extents of a writer, syncs them, and appends `Sealed`.
+    /// Writes the blocks of a writer's extents, syncs them, and appends `Sealed`.
     ///
-    /// When it returns, all of the extents are sealed; those that were before are left alone.
+    /// Skips extents that are already sealed. When it returns, all of them are.
     pub(super) fn seal_extents(
         &self,
         incarnation: Incarnation,
@@ -188,7 +192,7 @@ impl Log {
         let mut parts = vec![&left[..]];
         while let Some(part) = parts.pop() {
             match self.seal_part(incarnation, part, define) {
-                // Very many series: half of the extents may fit a frame.
+                // With very many series the frame is too large. Half of the extents may fit.
                 Err(error) if error.kind() == ErrorKind::InvalidInput && part.len() > 1 => {
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.extend([second, first]);
@@ -214,21 +218,23 @@ impl Log {
         let (blocks, dropped) = match built {
             Ok(built) => built,
             Err(error) => {
-                sealer.take_back(before);
+                sealer.reclaim(before);
                 return Err(error);
             }
         };
         let needs_sync = blocks.iter().any(|block| matches!(block.place, BlockPlace::At { .. }));
         if needs_sync {
-            self.sync_once().inspect_err(|_| sealer.take_back(before))?;
+            self.sync_once().inspect_err(|_| sealer.reclaim(before))?;
         }
         let units: Vec<u32> = extents.iter().map(|extent| extent.unit).collect();
         let punched = sealer.punched.clone();
         let sealed = Sealed { incarnation, extents: units, dropped, blocks };
         self.append(|state, _| {
+            // Checked under the metadata lock: a janitor that took this process for dead may have
+            // sealed the extents meanwhile, and a second `Sealed` would duplicate their points.
             let unsealed = |unit: &u32| {
                 let writer = state.writer(incarnation);
-                writer.is_some_and(|writer| writer.unsealed().any(|it| it.unit == *unit))
+                writer.is_some_and(|writer| writer.unsealed().any(|extent| extent.unit == *unit))
             };
             if !sealed.extents.iter().all(unsealed) {
                 return Err(sealed_by_others());
@@ -258,21 +264,22 @@ impl Log {
         let lost = self.encode_extents(incarnation, extents, define, |bytes| {
             let series = block::parse(&bytes)?.sealed_series();
             blocks.push(SealedBlock { place: self.place_block(sealer, bytes)?, series });
-            // A pass may take long; the writer should not come to pages that are not there.
+            // A pass may take long. Keep pages resident ahead of the writer meanwhile.
             self.populate_ahead();
             Ok(())
         })?;
         Ok((blocks, lost.undefined + lost.slots))
     }
 
-    /// Stores a block that comes from elsewhere; it must be synced before a record names it.
+    /// Stores a block from another file. It must be synced before a record names it.
     pub(crate) fn adopt_block(&self, bytes: Vec<u8>) -> Result<BlockPlace> {
         let mut sealer = self.sealer.lock();
         self.place_block(&mut sealer, bytes)
     }
 
-    /// The blocks of points that are read from extents of a writer of any file; gives what of
-    /// them is lost.
+    /// Encodes the points in a writer's extents as blocks, and passes each to `take`.
+    ///
+    /// Returns what could not be read.
     pub(crate) fn encode_extents(
         &self,
         incarnation: Incarnation,
@@ -290,7 +297,8 @@ impl Log {
                 }
                 gathering.add(&entry);
                 if gathering.numbers >= BLOCK_NUMBERS_MAX {
-                    failed = gathering.encode().and_then(|it| it.map_or(Ok(()), &mut take)).err();
+                    failed =
+                        gathering.encode().and_then(|block| block.map_or(Ok(()), &mut take)).err();
                 }
             })?;
             if let Some(error) = failed {
@@ -302,7 +310,7 @@ impl Log {
         Ok(Lost { undefined: gathering.dropped, slots })
     }
 
-    /// Puts a block into a block unit of this process, or into the record when it is tiny.
+    /// Stores a block in a block unit of this process, or in the record if it is tiny.
     fn place_block(&self, sealer: &mut Sealer, bytes: Vec<u8>) -> Result<BlockPlace> {
         if bytes.len() <= INLINE_BLOCK_BYTES {
             return Ok(BlockPlace::Inline(bytes));
@@ -325,7 +333,7 @@ impl Log {
         Ok(BlockPlace::At { offset, length, checksum: crc32c_bytes(0, &bytes) })
     }
 
-    /// Takes a unit for blocks, larger in larger files, so that little of it stays empty.
+    /// Takes a unit for blocks. Units are larger in larger files, and little of them stays empty.
     fn open_block_unit(&self, length: u64) -> Result<BlockRoom> {
         let incarnation = self.check_usable()?.incarnation;
         let needed = units_for(UNIT_HEADER_BYTES + length);
@@ -342,7 +350,7 @@ impl Log {
         Ok(BlockRoom { next: start + UNIT_HEADER_BYTES, end, unit, units })
     }
 
-    /// Writes the header of a unit that the chain names already.
+    /// Writes the header of a unit that the chain already names.
     pub(super) fn begin_unit(
         &self,
         kind: UnitKind,
@@ -357,12 +365,18 @@ impl Log {
             .map_err(io_error(format!("opening unit {unit}, of kind {kind:?}")))
     }
 
-    /// Syncs the frames that sealed extents, so that the space of these may be given back.
+    /// Syncs the frames that sealed extents, so that the extents may be punched.
     fn sync_debts(&self) -> Result<()> {
-        // Taken before the sync begins: what is sealed meanwhile is not covered.
+        // Collected before the sync begins, which does not cover extents sealed during it.
         let unsynced = |debt: &&mut Debt| !debt.is_synced;
-        let units: Vec<u32> =
-            self.sealer.lock().debts.iter_mut().filter(unsynced).map(|it| it.extent.unit).collect();
+        let units: Vec<u32> = self
+            .sealer
+            .lock()
+            .debts
+            .iter_mut()
+            .filter(unsynced)
+            .map(|debt| debt.extent.unit)
+            .collect();
         if units.is_empty() {
             return Ok(());
         }
@@ -373,12 +387,13 @@ impl Log {
         Ok(())
     }
 
-    /// Gives the space of sealed extents back, unless a backup needs everything in place.
+    /// Punches sealed extents, unless a backup needs everything in place.
     pub(crate) fn pay_debts(&self) -> Result<()> {
         if self.sealer.lock().debts.is_empty() || self.is_poisoned()? {
             return Ok(());
         }
         self.sync_debts()?;
+        // A backup holds the maintenance lock exclusively.
         let Some(_shared) = self.try_maintenance(LockMode::Shared)? else { return Ok(()) };
         let mut due = Vec::new();
         self.sealer.lock().debts.retain(|debt| {
@@ -395,14 +410,14 @@ impl Log {
         Ok(())
     }
 
-    /// Gives an extent's space back. Where the medium has no holes the file is only larger.
+    /// Punches an extent. On a medium without holes, the file just stays larger.
     pub(super) fn punch(&self, extent: &ExtentState) -> Result<()> {
-        // No page of it is touched any more.
+        // Wait until no thread populates pages of the extent: that would allocate them again.
         drop(self.populating.lock());
         self.punch_range(unit_start(extent.unit), u64::from(extent.units) * UNIT_BYTES)
     }
 
-    /// Gives the space of a range back that no frame names any more.
+    /// Punches a range that no frame names any more.
     pub(crate) fn punch_range(&self, offset: u64, length: u64) -> Result<()> {
         match self.storage.punch(offset, length) {
             Err(source) if source.kind() == std::io::ErrorKind::Unsupported => Ok(()),
@@ -410,15 +425,16 @@ impl Log {
         }
     }
 
-    /// Seals everything this process logged, gives the space back, and leaves the chain.
+    /// Seals all points of this process, releases its space, and closes the writer in the chain.
     ///
-    /// Afterwards the log writes nothing any more.
+    /// Afterwards the log refuses to write.
     pub(crate) fn close(&self) -> Result<()> {
         let Ok(writer) = self.check_usable() else { return Ok(()) };
         let began = Instant::now();
         let owes = self.has_unsynced() || !self.points.lock().unsealed().is_empty();
-        if self.heed_intents()? || self.is_poisoned()? {
-            // Who owes nothing does its part, as it may be the only one left, and waits for nobody.
+        if self.check_intents()? || self.is_poisoned()? {
+            // A process without unsynced data still does its part of the recovery, as it may be the
+            // only writer left. But it does not wait for the others.
             if owes {
                 self.wait_out_poison(began)?;
             } else {
@@ -447,7 +463,7 @@ impl Log {
             let incarnation = writer.incarnation;
             let own = state.writer(incarnation);
             let is_sealed = own.is_none_or(|own| own.unsealed().next().is_none());
-            // With anything owed, the janitor of a later process winds this writer up.
+            // If a punch is pending, the writer stays open in the chain for a later janitor.
             let is_done = is_sealed && !owes;
             let closed = || WriterClosed { incarnation }.into();
             Ok((if is_done { vec![closed()] } else { Vec::new() }, ()))
@@ -459,7 +475,7 @@ impl Log {
         Ok(())
     }
 
-    /// Gives back what is left of the block unit: no frame names anything there.
+    /// Punches the unused rest of the block unit. No frame names anything there.
     fn release_block_room(&self) -> Result<()> {
         let Some(room) = self.sealer.lock().room.take() else { return Ok(()) };
         let start = room.next.next_multiple_of(crate::format::PAGE_BYTES);
@@ -473,10 +489,11 @@ impl Log {
 fn sealed_by_others() -> Error {
     Error::new(
         ErrorKind::InvalidState,
-        "another process sealed what this one wrote, as if this one were dead",
+        "another process sealed points of this one, as if this one were dead",
     )
 }
 
 fn too_large(length: usize) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("a block of {length} bytes"))
+    let message = format!("block has {length} bytes, the maximum is {}", u32::MAX);
+    Error::new(ErrorKind::InvalidInput, message)
 }

@@ -1,4 +1,4 @@
-//! Sealing that fails half-way, and is done again.
+//! Tests of sealing that fails half-way and is retried.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::index::IndexPlace;
 use crate::storage::{CallKind, Failure, Fault, FaultPlan, FaultStorage, MemoryFile};
 use crate::{Database, Result};
 
-/// More than the first extent holds, and less than the first two do.
+/// More than the first extent holds, but less than the first two.
 const POINTS: i64 = 5000;
 
 fn open(file: &MemoryFile, plan: &FaultPlan) -> Result<Database> {
@@ -27,7 +27,7 @@ fn log_points(database: &Database) -> Result<RunId> {
 }
 
 #[test]
-fn an_extent_that_was_sealed_before_a_failure_takes_no_other_with_it() {
+fn a_failure_after_one_sealed_extent_loses_no_points_of_others() {
     for kind in [CallKind::Sync, CallKind::Punch, CallKind::Write, CallKind::Allocate] {
         for nth in 1..12 {
             let header = super::new_header(7);
@@ -37,7 +37,7 @@ fn an_extent_that_was_sealed_before_a_failure_takes_no_other_with_it() {
             let run = log_points(&database).unwrap();
             let failure = Failure::StorageFull;
             plan.arm(Fault { kind: Some(kind), nth, failure, for_ever: false });
-            // Seals the first extent alone; then closing seals the rest.
+            // The tick seals the first extent alone. Closing seals the rest.
             let outcome = (database.tick(), database.close());
             plan.disarm();
             let database = open(&file, &plan).unwrap();

@@ -1,5 +1,4 @@
-//! What a writer must know of the chain: who writes, which units are taken, the experiments, and
-//! the runs that this process has in hand.
+//! The state that a writer needs of the chain: writers, used units, experiments, and open runs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
@@ -20,69 +19,69 @@ use crate::format::{FIRST_CHAIN_UNIT, UNIT_BYTES};
 use super::chain::Cursor;
 use super::run_state::RunState;
 
-/// The path of the experiment that every file has from the start.
+/// The path of the experiment that exists in every file.
 pub(crate) const DEFAULT_EXPERIMENT_PATH: &str = "Default";
 
-/// An extent whose space was not given back yet.
+/// An extent that is not punched yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ExtentState {
     pub(crate) unit: u32,
     pub(crate) units: u32,
-    /// Its points are in column blocks; only its space is still to be given back.
+    /// Whether its points are in column blocks, so that only its space is left to punch.
     pub(crate) sealed: bool,
 }
 
-/// A writer that was not closed.
+/// A writer that has not been closed in the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WriterState {
     pub(crate) opened_at: Position,
     pub(crate) opened: WriterOpened,
-    /// A later writer has its byte, so it is dead.
+    /// Whether a later writer took its liveness byte, so that it is dead.
     pub(crate) superseded: bool,
     pub(crate) extents: Vec<ExtentState>,
 }
 
 impl WriterState {
-    /// The extents whose points are not in blocks.
+    /// Returns the extents whose points are not in blocks.
     pub(crate) fn unsealed(&self) -> impl Iterator<Item = ExtentState> + '_ {
         self.extents.iter().copied().filter(|extent| !extent.sealed)
     }
 }
 
-/// An experiment, as far as a writer must know it.
+/// The state of an experiment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ExperimentState {
     pub(crate) path: String,
     pub(crate) lifecycle: Lifecycle,
 }
 
-/// The sum of the frames up to a place of the chain.
+/// The state after the frames up to a place of the chain.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
-    /// Up to where the frames are taken in.
+    /// The end of the applied frames.
     pub(crate) end: Position,
-    /// The first unit that was never given out.
+    /// The first unit that was never allocated.
     pub(crate) next_unit: u32,
-    /// Writers that are not closed, in the order in which they opened.
+    /// Writers that are not closed, in the order of their opening.
     pub(crate) writers: BTreeMap<Position, WriterState>,
     pub(crate) experiments: BTreeMap<ExperimentId, ExperimentState>,
-    /// The greatest id that an experiment ever had, purged ones included.
+    /// The highest id that was ever used, including purged experiments.
     last_experiment: ExperimentId,
     paths: HashMap<String, ExperimentId>,
-    /// The runs in hand.
+    /// The runs that this process has open.
     pub(crate) runs: HashMap<RunId, RunState>,
-    /// The kinds of all records so far that must not be passed over.
+    /// The kinds of all records so far that a build must not ignore.
     kinds: BTreeSet<CheckpointKind>,
-    /// Why this build must not write, when a newer one has been here.
+    /// The reason why this build must not write to a file of a newer build.
     pub(crate) read_only: Option<String>,
-    /// Bytes of frames since the last checkpoint.
+    /// The size of the frames since the last checkpoint.
     pub(crate) since_checkpoint: u64,
-    /// Where the last frame begins that has a record of each kind, as far as was read here.
+    /// The start of the last frame with a record of each kind, among the frames read here.
     latest: HashMap<u16, Position, FixedState>,
 }
 
 impl State {
-    /// The state of an empty chain.
+    /// Creates the state of an empty chain.
     pub(crate) fn new() -> Self {
         let mut state = State {
             end: Position(0),
@@ -101,25 +100,27 @@ impl State {
         state
     }
 
-    /// Whether a record of one of these kinds stands at or after `position`, a place that is not
-    /// before the one from which the chain was read here.
+    /// Returns whether a record of one of these kinds is at or after `position`.
+    ///
+    /// `position` must not be before the place where this process started to read the chain.
     pub(crate) fn has_since(&self, kinds: &[RangeInclusive<u16>], position: Position) -> bool {
-        let is_meant = |kind: &u16| kinds.iter().any(|range| range.contains(kind));
-        self.latest.iter().any(|(kind, latest)| *latest >= position && is_meant(kind))
+        let is_listed = |kind: &u16| kinds.iter().any(|range| range.contains(kind));
+        self.latest.iter().any(|(kind, latest)| *latest >= position && is_listed(kind))
     }
 
-    /// The experiment of this path, deleted ones included.
+    /// Returns the experiment of this path, even if it is deleted.
     pub(crate) fn experiment_of(&self, path: &str) -> Option<ExperimentId> {
         self.paths.get(path).copied()
     }
 
-    /// The number that the next experiment gets; none is given out twice, since a purge of the
-    /// first would take the second along.
+    /// Returns the id of the next experiment.
+    ///
+    /// Ids are never reused, because the purge of an old experiment would apply to a new one.
     pub(crate) fn next_experiment(&self) -> ExperimentId {
         ExperimentId::new(self.last_experiment.get() + 1)
     }
 
-    /// The writer of this incarnation, if it is not closed.
+    /// Returns the writer of this incarnation, if it is not closed.
     pub(crate) fn writer(&self, incarnation: Incarnation) -> Option<&WriterState> {
         self.writers.values().find(|writer| writer.opened.incarnation == incarnation)
     }
@@ -137,13 +138,13 @@ impl State {
         self.paths.insert(path.to_owned(), id);
     }
 
-    /// Takes note that the chain goes on in another unit.
+    /// Marks the units of the current chain unit as used.
     pub(crate) fn enter_unit(&mut self, cursor: &Cursor) {
         let end = u32::try_from(cursor.unit_end / UNIT_BYTES).unwrap_or(u32::MAX);
         self.next_unit = self.next_unit.max(end);
     }
 
-    /// Takes in one frame; decodes only what concerns a writer.
+    /// Applies one frame. Decodes only records that concern a writer.
     pub(crate) fn apply_frame(&mut self, at: &Cursor, frame: &Frame<'_>) -> Result<()> {
         self.enter_unit(at);
         self.end = Position(at.next.0 + frame.length as u64);
@@ -152,7 +153,7 @@ impl State {
             let raw = raw?;
             let RawRecord { kind, version, class, .. } = raw;
             self.latest.insert(kind, at.next);
-            self.meet(CheckpointKind { kind, version, class: class as u8 })?;
+            self.note_kind(CheckpointKind { kind, version, class: class as u8 })?;
             if raw.is_known() && self.concerns(&raw) {
                 self.apply(at.next, &raw.decode()?);
             }
@@ -160,20 +161,19 @@ impl State {
         Ok(())
     }
 
-    /// Takes note that the chain has a record of this kind, and acts by its class if that is not
-    /// known here.
-    fn meet(&mut self, met: CheckpointKind) -> Result<()> {
-        let CheckpointKind { kind, version, class } = met;
+    /// Remembers that the chain has a record of this kind. Enforces the class of an unknown kind.
+    fn note_kind(&mut self, seen: CheckpointKind) -> Result<()> {
+        let CheckpointKind { kind, version, class } = seen;
         let class = RecordClass::from_byte(class);
-        if class == RecordClass::Ignorable || !self.kinds.insert(met) {
+        if class == RecordClass::Ignorable || !self.kinds.insert(seen) {
             return Ok(());
         }
         if Record::is_known(kind, version) {
             return Ok(());
         }
         let what = format!(
-            "the file holds a record of kind {kind}, version {version}, that this build does not \
-             know: use a newer build of tracklite"
+            "the file has a record of kind {kind}, version {version}, which this build does not \
+             support; use a newer build of tracklite"
         );
         match class {
             RecordClass::Ignorable => {}
@@ -188,20 +188,19 @@ impl State {
     fn concerns(&self, raw: &RawRecord<'_>) -> bool {
         match raw.run() {
             Some(run) => self.runs.contains_key(&run),
-            // Definitions matter to their owner and to the index alone, files and models to the
-            // index.
+            // Only the owner and the index need definitions. Only the index needs files and models.
             None => {
                 !is_definition(raw.kind) && !is_of_artifacts(raw.kind) && !is_of_models(raw.kind)
             }
         }
     }
 
-    /// Takes in one record of the frame at `position`.
+    /// Applies one record of the frame at `position`.
     pub(crate) fn apply(&mut self, position: Position, record: &Record) {
         match record {
             Record::WriterOpened(opened) => self.open_writer(position, opened),
             Record::WriterClosed(closed) => {
-                self.writers.retain(|_, it| it.opened.incarnation != closed.incarnation);
+                self.writers.retain(|_, writer| writer.opened.incarnation != closed.incarnation);
             }
             Record::ExtentOpened(opened) => {
                 self.take_units(opened.unit, opened.units);
@@ -215,7 +214,7 @@ impl State {
             Record::Sealed(sealed) => {
                 if let Some(writer) = self.writer_mut(sealed.incarnation) {
                     let named = |extent: &&mut ExtentState| sealed.extents.contains(&extent.unit);
-                    writer.extents.iter_mut().filter(named).for_each(|it| it.sealed = true);
+                    writer.extents.iter_mut().filter(named).for_each(|extent| extent.sealed = true);
                 }
             }
             Record::Punched(punched) => {
@@ -312,23 +311,23 @@ impl State {
         self.next_unit = self.next_unit.max(unit.saturating_add(units));
     }
 
-    /// All of this that another writer must know, but for its runs.
+    /// Returns a checkpoint: the parts of the state that another writer needs, which exclude runs.
     pub(crate) fn checkpoint(&self) -> Checkpoint {
-        let extent = |it: &ExtentState| CheckpointExtent {
-            unit: it.unit,
-            units: it.units,
-            sealed: it.sealed,
+        let extent = |state: &ExtentState| CheckpointExtent {
+            unit: state.unit,
+            units: state.units,
+            sealed: state.sealed,
         };
-        let writer = |it: &WriterState| CheckpointWriter {
-            opened_at: it.opened_at,
-            opened: it.opened.clone(),
-            superseded: it.superseded,
-            extents: it.extents.iter().map(extent).collect(),
+        let writer = |state: &WriterState| CheckpointWriter {
+            opened_at: state.opened_at,
+            opened: state.opened.clone(),
+            superseded: state.superseded,
+            extents: state.extents.iter().map(extent).collect(),
         };
-        let experiment = |(id, it): (&ExperimentId, &ExperimentState)| CheckpointExperiment {
+        let experiment = |(id, state): (&ExperimentId, &ExperimentState)| CheckpointExperiment {
             id: *id,
-            path: it.path.clone(),
-            lifecycle: it.lifecycle,
+            path: state.path.clone(),
+            lifecycle: state.lifecycle,
         };
         Checkpoint {
             next_unit: self.next_unit,
@@ -339,31 +338,34 @@ impl State {
         }
     }
 
-    /// The state that a checkpoint tells; [`ErrorKind::UnsupportedFormat`] when the chain before
-    /// it has records that this build must know and does not.
+    /// Restores the state from a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::UnsupportedFormat`] if this build cannot read a kind of record in the chain.
     pub(crate) fn from_checkpoint(checkpoint: &Checkpoint) -> Result<Self> {
         let mut state = State::new();
-        checkpoint.kinds.iter().try_for_each(|kind| state.meet(*kind))?;
+        checkpoint.kinds.iter().try_for_each(|kind| state.note_kind(*kind))?;
         state.next_unit = checkpoint.next_unit;
         state.last_experiment = checkpoint.last_experiment;
         state.experiments.clear();
         state.paths.clear();
-        for it in &checkpoint.experiments {
-            state.set_experiment(it.id, &it.path, it.lifecycle);
+        for experiment in &checkpoint.experiments {
+            state.set_experiment(experiment.id, &experiment.path, experiment.lifecycle);
         }
-        for it in &checkpoint.writers {
+        for saved in &checkpoint.writers {
             let extent = |extent: &CheckpointExtent| ExtentState {
                 unit: extent.unit,
                 units: extent.units,
                 sealed: extent.sealed,
             };
             let writer = WriterState {
-                opened_at: it.opened_at,
-                opened: it.opened.clone(),
-                superseded: it.superseded,
-                extents: it.extents.iter().map(extent).collect(),
+                opened_at: saved.opened_at,
+                opened: saved.opened.clone(),
+                superseded: saved.superseded,
+                extents: saved.extents.iter().map(extent).collect(),
             };
-            state.writers.insert(it.opened_at, writer);
+            state.writers.insert(saved.opened_at, writer);
         }
         Ok(state)
     }
@@ -411,7 +413,8 @@ mod tests {
     #[test]
     fn a_writer_whose_byte_was_taken_is_superseded() {
         let state = sample();
-        let superseded: Vec<bool> = state.writers.values().map(|it| it.superseded).collect();
+        let writers = state.writers.values();
+        let superseded: Vec<bool> = writers.map(|writer| writer.superseded).collect();
         assert_eq!(superseded, [true, false, false]);
     }
 
@@ -420,7 +423,7 @@ mod tests {
         let mut state = sample();
         let units = |state: &State| -> Vec<(u32, bool)> {
             let writer = state.writer(Incarnation(2)).unwrap();
-            writer.extents.iter().map(|it| (it.unit, it.sealed)).collect()
+            writer.extents.iter().map(|extent| (extent.unit, extent.sealed)).collect()
         };
         assert_eq!(units(&state), [(2, true), (3, false)]);
         state.apply(Position(400), &Punched { extents: vec![2] }.into());
@@ -429,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_tells_the_whole_state() {
+    fn a_checkpoint_restores_the_whole_state() {
         let state = sample();
         let again = State::from_checkpoint(&state.checkpoint()).unwrap();
         assert_eq!(again.checkpoint(), state.checkpoint());
@@ -438,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_a_purged_experiment_is_not_given_out_again() {
+    fn the_id_of_a_purged_experiment_is_never_reused() {
         let mut state = sample();
         let purged = Purged { runs: Vec::new(), experiments: vec![ExperimentId::new(1)] };
         state.apply(Position(400), &purged.into());
@@ -447,22 +450,22 @@ mod tests {
         assert_eq!(again.next_experiment(), ExperimentId::new(2));
     }
 
-    /// The state after a chain of these records, without their bodies.
-    fn met(records: &[(u16, u8, RecordClass)]) -> Result<State> {
+    /// Returns the state after a chain with records of these kinds.
+    fn state_after(records: &[(u16, u8, RecordClass)]) -> Result<State> {
         let mut state = State::new();
         for &(kind, version, class) in records {
-            state.meet(CheckpointKind { kind, version, class: class as u8 })?;
+            state.note_kind(CheckpointKind { kind, version, class: class as u8 })?;
         }
         Ok(state)
     }
 
     #[test]
     fn an_unknown_record_before_a_checkpoint_still_forbids_writing() {
-        let state = met(&[(55, 0, RecordClass::ReadIncompatible)]).unwrap();
+        let state = state_after(&[(55, 0, RecordClass::ReadIncompatible)]).unwrap();
         assert_eq!(state.read_only, None);
-        let state =
-            met(&[(200, 0, RecordClass::Ignorable), (2, 1, RecordClass::WriteIncompatible)]);
-        let state = state.unwrap();
+        let ignorable = (200, 0, RecordClass::Ignorable);
+        let write_incompatible = (2, 1, RecordClass::WriteIncompatible);
+        let state = state_after(&[ignorable, write_incompatible]).unwrap();
         assert!(state.read_only.as_ref().unwrap().contains("kind 2, version 1"));
         let again = State::from_checkpoint(&state.checkpoint()).unwrap();
         assert_eq!(again.read_only, state.read_only);
@@ -471,7 +474,7 @@ mod tests {
 
     #[test]
     fn an_unknown_record_before_a_checkpoint_still_forbids_reading() {
-        let error = met(&[(200, 3, RecordClass::ReadIncompatible)]).unwrap_err();
+        let error = state_after(&[(200, 3, RecordClass::ReadIncompatible)]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsupportedFormat);
         let mut checkpoint = State::new().checkpoint();
         checkpoint.kinds.push(CheckpointKind { kind: 200, version: 3, class: 2 });

@@ -1,4 +1,4 @@
-//! Walking a file that may be damaged: every frame that is sound by itself, and what is not.
+//! A survey of a file that may be damaged: it finds every intact frame and reports the rest.
 
 use std::collections::BTreeSet;
 
@@ -15,27 +15,28 @@ use crate::storage::Storage;
 use super::chain::read_word;
 use super::{Log, io_error};
 
-/// A place at which the file is not what it should be.
+/// A damaged place of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Damage {
-    /// What is damaged, in words.
+    /// A description of the damaged part.
     pub place: String,
-    /// Where it is, in bytes from the start of the file.
+    /// The offset from the start of the file in bytes.
     pub offset: u64,
-    /// What should be there.
+    /// The expected content.
     pub wanted: String,
-    /// What is there.
+    /// The content that was found.
     pub got: String,
 }
 
 impl Log {
-    /// The unit headers that are sound, in the order of the file.
+    /// Returns the intact unit headers in file order.
     pub(crate) fn unit_headers(&self) -> Result<Vec<UnitHeader>> {
-        let length = self.storage.len().map_err(io_error("asking for the length".to_owned()))?;
+        let length =
+            self.storage.len().map_err(io_error("reading the file's length".to_owned()))?;
         let mut headers = Vec::new();
-        // Also within units of several: a power cut may have cut off their end and their record,
-        // and what was taken then begins there.
+        // Also look inside large units. A power cut may have lost the end of one and its record,
+        // and newer units then begin within it.
         for unit in FIRST_CHAIN_UNIT..units_for(length) {
             headers.extend(self.unit_header(unit)?);
         }
@@ -50,13 +51,14 @@ impl Log {
         Ok(UnitHeader::decode(self.file, unit, &bytes))
     }
 
-    /// Visits every frame that is sound by itself, in the order of the file, which is the order
-    /// of the chain; what lies between sound frames is told as damage.
+    /// Visits every intact frame in file order, which is chain order, and returns the damage.
     ///
-    /// Nothing is trusted but checksums: neither the links between units nor the hash of the
-    /// chain. Remains of a power cut are passed over in silence: what follows a gap beyond the
-    /// durable mark, what stands in a unit behind the place from which its successor goes on, and
-    /// units beyond the mark that continue a chain whose last frames are lost.
+    /// This trusts only checksums, not the links between units and not the chain hash. It does not
+    /// report the remains of a power cut, which are:
+    ///
+    /// - whatever follows a gap beyond the durable mark,
+    /// - bytes of a unit behind the place where its successor continues,
+    /// - units beyond the mark that continue a chain whose last frames are lost.
     pub(crate) fn survey(
         &self,
         mut visit: impl FnMut(Position, &Frame<'_>) -> Result<()>,
@@ -69,13 +71,14 @@ impl Log {
         self.add_linked(&mut units, mark, &mut damages)?;
         let mut previous = None;
         for (unit, units) in units {
-            let continues = headers.iter().find(|it| it.unit == unit).map(|it| it.previous_hash);
+            let own = headers.iter().find(|header| header.unit == unit);
+            let continues = own.map(|header| header.previous_hash);
             let is_other = continues.zip(previous).is_some_and(|(wanted, found)| wanted != found);
             if is_other && unit_start(unit) >= mark {
                 continue;
             }
             let next = read_word(&*self.storage, self.file, WordPlace::Successor(unit))?;
-            let next = headers.iter().find(|it| Some(u64::from(it.unit)) == next);
+            let next = headers.iter().find(|header| Some(u64::from(header.unit)) == next);
             let end = next.map(|header| header.previous_end);
             let before = damages.len();
             let linked = LinkedUnit { unit, units, end };
@@ -87,17 +90,18 @@ impl Log {
         Ok(damages)
     }
 
-    /// The headers of chain units, but for those of which it is known that the chain does not go
-    /// through them: a power cut took the link, and it went on in another unit.
+    /// Returns the headers of chain units, except for those that the chain is known to bypass.
+    ///
+    /// A power cut can take the link to a unit, and the chain then continues in another one.
     fn linked_headers(&self) -> Result<Vec<UnitHeader>> {
         let mut headers = self.unit_headers()?;
         headers.retain(|header| header.kind == UnitKind::Chain);
         let mut linked = Vec::new();
         for header in &headers {
-            let holds = |it: &&UnitHeader| {
-                let start = unit_start(it.unit);
-                let end = start + u64::from(it.units) * UNIT_BYTES;
-                (start..=end).contains(&header.previous_end.0) && it.unit != header.unit
+            let holds = |other: &&UnitHeader| {
+                let start = unit_start(other.unit);
+                let end = start + u64::from(other.units) * UNIT_BYTES;
+                (start..=end).contains(&header.previous_end.0) && other.unit != header.unit
             };
             let next = match headers.iter().find(holds) {
                 Some(before) => {
@@ -107,7 +111,7 @@ impl Log {
             };
             let elsewhere = next.is_some_and(|next| {
                 next != u64::from(header.unit)
-                    && headers.iter().any(|it| u64::from(it.unit) == next)
+                    && headers.iter().any(|other| u64::from(other.unit) == next)
             });
             if !elsewhere {
                 linked.push(*header);
@@ -116,7 +120,7 @@ impl Log {
         Ok(linked)
     }
 
-    /// Adds units to which the chain leads although their own header is not sound.
+    /// Adds units to which the chain links although their own header is damaged.
     fn add_linked(
         &self,
         units: &mut BTreeSet<(u32, u32)>,
@@ -132,7 +136,7 @@ impl Log {
                 continue;
             }
             units.insert((unit, 1));
-            // The first one is durable before the file has its name.
+            // The first header is synced before the file gets its name.
             if unit_start(unit) < mark || unit == FIRST_CHAIN_UNIT {
                 damages.push(Damage {
                     place: format!("header of chain unit {unit}"),
@@ -150,7 +154,7 @@ impl Log {
         Ok(word.and_then(|unit| u32::try_from(unit).ok()))
     }
 
-    /// Visits the sound frames of one unit; gives the chain's hash after the last of them.
+    /// Visits the intact frames of a unit and returns the chain hash after the last one.
     fn survey_unit(
         &self,
         linked: LinkedUnit,
@@ -163,7 +167,7 @@ impl Log {
         let start = unit_start(unit);
         let whole = u64::from(units) * UNIT_BYTES;
         let length = end.map_or(whole, |end| end.0.saturating_sub(start).min(whole));
-        let file = self.storage.len().map_err(io_error("asking for the length".to_owned()))?;
+        let file = self.storage.len().map_err(io_error("reading the file's length".to_owned()))?;
         let mut pieces = Pieces {
             storage: &*self.storage,
             next: start + FIRST_FRAME_BYTES,
@@ -199,7 +203,7 @@ impl Log {
             }
         }
         let (from, got) = gap.unwrap_or_else(|| (at, "the end of the file".to_owned()));
-        // The end of the chain is no damage.
+        // Reaching the end of the chain is not damage.
         if (end.is_some() && from < start + length) || (end.is_none() && from < mark) {
             damages.push(missing(from, got));
         }
@@ -208,7 +212,7 @@ impl Log {
             damages.push(Damage {
                 place: format!("successor of chain unit {unit}"),
                 offset: WordPlace::Successor(unit).offset(),
-                wanted: "the number of the unit in which the chain goes on".to_owned(),
+                wanted: "the number of the next chain unit".to_owned(),
                 got: "other bytes".to_owned(),
             });
         }
@@ -216,29 +220,31 @@ impl Log {
     }
 }
 
-/// A unit of the chain.
+/// A unit of the chain, with its successor.
 #[derive(Clone, Copy, Debug)]
 struct LinkedUnit {
     unit: u32,
-    /// How many it spans.
+    /// The number of units it spans.
     units: u32,
-    /// Where its successor goes on, if there is one.
+    /// Where the successor continues the chain, if there is one.
     end: Option<Position>,
 }
 
-/// Bytes of the file from one place to another, of which only as many are held as a frame has:
-/// what a header says of the length of its unit is no reason to take memory.
+/// A window over a range of the file that holds as many bytes as the largest frame.
+///
+/// The length comes from a unit header that may be damaged, so it must not size an allocation.
 struct Pieces<'a> {
     storage: &'a dyn Storage,
-    /// Where the byte is that follows those that are held.
+    /// The offset after the bytes in memory.
     next: u64,
     end: u64,
     bytes: Vec<u8>,
 }
 
 impl Pieces<'_> {
-    /// The bytes from `at` on, to the end or at least as many as a frame has, and how many there
-    /// are up to the end. `at` is never less than before.
+    /// Returns the bytes from `at`, and the number of bytes from there to the end.
+    ///
+    /// The slice reaches the end or holds at least the largest frame. `at` must not decrease.
     fn rest(&mut self, at: u64) -> Result<(&[u8], usize)> {
         let held = (self.next.saturating_sub(at) as usize).min(self.bytes.len());
         let mut passed = self.bytes.len() - held;
@@ -278,7 +284,7 @@ fn check_hash(
             place: "metadata chain".to_owned(),
             offset: position.0,
             wanted: format!("a frame after the chain of hash {previous:016x}"),
-            got: "a frame of another chain, or after frames that are lost".to_owned(),
+            got: "a frame of another chain, or one after lost frames".to_owned(),
         });
     }
 }
@@ -287,7 +293,7 @@ fn describe(parsed: &Parsed<'_>) -> String {
     match parsed {
         Parsed::Empty => "nothing".to_owned(),
         Parsed::Bad(reason) => reason.clone(),
-        Parsed::NeedsMore(length) => format!("a frame of {length} bytes, beyond the unit"),
+        Parsed::NeedsMore(length) => format!("a frame of {length} bytes, which exceeds the unit"),
         Parsed::Whole(_) => "a frame".to_owned(),
     }
 }

@@ -1,5 +1,5 @@
-//! What is due from time to time: looking after the file and its peers, syncing, making extents
-//! ready, sealing, tending to the dead.
+//! Periodic work: checking the file and its peers, syncing, preparing extents, sealing, cleaning
+//! up.
 
 use crate::error::{ErrorKind, Result};
 use crate::format::word::WordPlace;
@@ -8,22 +8,23 @@ use super::Log;
 use super::chain::write_word;
 
 impl Log {
-    /// Does all that is due, and syncs unless this is done only when asked for.
+    /// Does all work that is due, and syncs unless syncs happen only on request.
     pub(crate) fn tick(&self) -> Result<()> {
         if !self.watch(self.options.sync_interval.is_some())? {
             return Ok(());
         }
         #[cfg(feature = "internals")]
         self.release_postponed()?;
-        self.seal_and_tend()
+        self.seal_and_clean_up()
     }
 
-    /// Looks after the file's name and after failed syncs, and does a sync that is due; false while
-    /// none can be believed.
+    /// Checks the file's name and the syncs of others, and does a due sync.
+    ///
+    /// Returns false while the file is poisoned, because no sync can be trusted then.
     pub(super) fn watch(&self, syncs: bool) -> Result<bool> {
         self.check_usable()?;
         self.check_place()?;
-        self.heed_intents()?;
+        self.check_intents()?;
         if !self.recover_from_poison()? {
             return Ok(false);
         }
@@ -34,33 +35,34 @@ impl Log {
         Ok(true)
     }
 
-    /// Makes the next extent ready, seals all that is full, and tends to the dead; whichever of
-    /// these fails, the others are tried, as each makes room for the others.
-    pub(super) fn seal_and_tend(&self) -> Result<()> {
+    /// Prepares the next extent, seals all full ones, and closes dead writers.
+    ///
+    /// If one step fails, the others still run, because each frees space for the others.
+    pub(super) fn seal_and_clean_up(&self) -> Result<()> {
         let prepared = self.prepare_extent();
         let paid = self.pay_debts();
         let sealed = self.seal_all();
         let paid = paid.and_then(|()| self.pay_debts());
-        let tended = self.tend_dead();
+        let tended = self.close_dead_writers();
         let prepared = self.prepare_again(prepared);
         sealed.and(paid).and(tended).and(prepared)
     }
 
-    /// Seals all that is full; when the database is closed meanwhile, the rest is left to that.
+    /// Seals all full extents, or stops early if the database is closed, which seals the rest.
     fn seal_all(&self) -> Result<()> {
         while !self.wake.is_over() && !self.is_poisoned()? && self.seal_full()? > 0 {}
         Ok(())
     }
 
-    /// Makes the next extent ready, and seals what has become full.
-    pub(super) fn look_at_extents(&self) -> Result<()> {
+    /// Prepares the next extent, and seals full ones.
+    pub(super) fn check_extents(&self) -> Result<()> {
         self.populate_ahead();
         let prepared = self.prepare_extent();
         self.seal_unless_poisoned()?;
         self.prepare_again(prepared)
     }
 
-    /// One pass of sealing; none while no sync can be believed.
+    /// Seals one pass, unless the file is poisoned.
     pub(super) fn seal_unless_poisoned(&self) -> Result<()> {
         if self.is_poisoned()? {
             return Ok(());
@@ -68,7 +70,7 @@ impl Log {
         self.seal_full().map(drop)
     }
 
-    /// On a full disk no extent can be made ready, and sealing is what makes room: then once more.
+    /// Prepares the extent again if the disk was full: sealing has freed space since.
     fn prepare_again(&self, prepared: Result<()>) -> Result<()> {
         match prepared {
             Err(error) if error.kind() == ErrorKind::StorageFull => self.prepare_extent(),
@@ -91,14 +93,14 @@ impl Log {
         self.append(|_, _| Ok((records.clone(), ())))
     }
 
-    /// The file must still have its name, or what is written to it is lost for everybody else.
+    /// Refuses all writes if the file has lost its name, because other processes cannot find them.
     fn check_place(&self) -> Result<()> {
         let Ok(place) = self.storage.place() else { return Ok(()) };
         if place.links > 0 && place.name_leads_here {
             return Ok(());
         }
-        let reason = "the file was removed or replaced while it was open: nothing is written to \
-                      it any more; what was logged so far is in the file that was opened";
+        let reason = "the file was removed or replaced while it was open: no more is written to \
+                      it; earlier writes are in the file that was opened";
         self.refuse(reason.to_owned());
         Err(self.refused())
     }
@@ -116,8 +118,9 @@ impl Log {
         })?;
         if written {
             let position = self.with_state(|_, cursor| cursor.last)?;
-            // A power cut that keeps a checkpoint and loses a frame before it must not leave a
-            // hint to it: whoever goes on behind it would fork the chain.
+            // Sync before the hint is written. Otherwise a power cut could keep the checkpoint and
+            // lose a frame before it, and a writer that opens from the checkpoint would fork the
+            // chain.
             self.sync_once()?;
             self.hint_checkpoint(position)?;
         }

@@ -7,13 +7,14 @@ use std::ops::RangeInclusive;
 
 use crate::database::Database;
 use crate::engine::Engine;
+use crate::engine::guards::check_experiment_writable;
 use crate::entity::id::{LoggedModelId, RunId, Timestamp};
 use crate::entity::limits::{Limits, check_text};
 use crate::entity::names;
 use crate::entity::signature::{Signature, check_json};
 use crate::entity::{Lifecycle, LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
 use crate::error::{Error, ErrorKind, Result};
-use crate::experiment::{Experiment, check_experiment_writable};
+use crate::experiment::Experiment;
 use crate::format::record::{
     ExperimentLifecycleSet, LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
     LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
@@ -125,7 +126,7 @@ impl LoggedModel {
     pub fn set_status(&self, status: LoggedModelStatus, message: Option<&str>) -> Result<()> {
         self.write(&[], |_| {
             let (status, status_message) = (Some(status), message.map(str::to_owned));
-            let (model, time) = (self.id, now());
+            let (model, time) = (self.id, Timestamp::now_nanos());
             Ok(vec![LoggedModelUpdated { model, status, status_message, time }.into()])
         })
     }
@@ -150,7 +151,14 @@ impl LoggedModel {
             if fresh.is_empty() {
                 return Ok(Vec::new());
             }
-            Ok(vec![LoggedModelParamsSet { model: self.id, params: fresh, time: now() }.into()])
+            Ok(vec![
+                LoggedModelParamsSet {
+                    model: self.id,
+                    params: fresh,
+                    time: Timestamp::now_nanos(),
+                }
+                .into(),
+            ])
         })
     }
 
@@ -167,7 +175,7 @@ impl LoggedModel {
         let tags = self.pairs("tag of a logged model", tags)?;
         self.write(&[], |_| {
             let (model, tags) = (self.id, tags.clone());
-            Ok(vec![LoggedModelTagsSet { model, tags, time: now() }.into()])
+            Ok(vec![LoggedModelTagsSet { model, tags, time: Timestamp::now_nanos() }.into()])
         })
     }
 
@@ -179,7 +187,7 @@ impl LoggedModel {
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
             let (model, key) = (self.id, key.to_owned());
-            Ok(vec![LoggedModelTagDeleted { model, key, time: now() }.into()])
+            Ok(vec![LoggedModelTagDeleted { model, key, time: Timestamp::now_nanos() }.into()])
         })
     }
 
@@ -195,7 +203,7 @@ impl LoggedModel {
         let limits = &self.engine().limits;
         let measured = metrics.into_iter().map(|metric| measured(limits, metric));
         let measured: Vec<MeasuredMetric> =
-            measured.collect::<Result<_>>().map_err(|error| self.engine().locate(error))?;
+            self.engine().located(measured.collect::<Result<_>>())?;
         if measured.is_empty() {
             return Ok(());
         }
@@ -213,7 +221,7 @@ impl LoggedModel {
         let example = input_example.unwrap_or("null");
         let checked = check_json("the input example", example)
             .and_then(|()| check_text("the input example", example, usize::MAX));
-        checked.map_err(|error| self.engine().locate(error))?;
+        checked?;
         self.write(&[], |_| {
             let example = input_example.map(str::to_owned);
             Ok(vec![signature_set(self.id, Some(signature), example)])
@@ -237,7 +245,7 @@ impl LoggedModel {
             if before == lifecycle {
                 return Ok(Vec::new());
             }
-            let (model, time) = (self.id, now());
+            let (model, time) = (self.id, Timestamp::now_nanos());
             Ok(vec![LoggedModelLifecycleSet { model, lifecycle, time }.into()])
         })
     }
@@ -248,7 +256,7 @@ impl LoggedModel {
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Vec<(String, String)>> {
         let pairs = self.engine().limits.logged_model_pairs(what).collect(pairs);
-        pairs.map_err(|error| self.engine().locate(error))
+        self.engine().located(pairs)
     }
 
     /// Writes what `build` makes of all that is known of the model, if it may be written to.
@@ -348,13 +356,11 @@ impl LoggedModelBuilder {
         let database = self.experiment.database().clone();
         let engine = database.engine();
         let located = |error| engine.locate(error);
-        let random = engine.log.storage().random();
-        let random = random.map_err(|source| Error::io("drawing random bits", source))?;
+        let random = engine.random_bits()?;
         let id = LoggedModelId::from_bits(random);
         let (params, tags) = self.checked(engine).map_err(located)?;
         let experiment = self.experiment.id();
-        let checked =
-            engine.log.with_state(|state, _| check_experiment_writable(state, experiment));
+        let checked = engine.state(|state, _| check_experiment_writable(state, experiment));
         checked.and_then(|checked| checked).map_err(located)?;
         let created = LoggedModelCreated {
             model: id,
@@ -364,7 +370,7 @@ impl LoggedModelBuilder {
             source_run: self.source_run,
             params,
             tags,
-            time: now(),
+            time: Timestamp::now_nanos(),
         };
         let mut records: Vec<Record> = vec![created.into()];
         if self.signature.is_some() || self.input_example.is_some() {
@@ -411,7 +417,7 @@ fn signature_set(
     input_example: Option<String>,
 ) -> Record {
     let signature = signature.map(Signature::to_json);
-    LoggedModelSignatureSet { model, signature, input_example, time: now() }.into()
+    LoggedModelSignatureSet { model, signature, input_example, time: Timestamp::now_nanos() }.into()
 }
 
 /// A model takes writes unless it or its experiment is deleted.
@@ -444,7 +450,7 @@ fn check_run(index: &Index, run: RunId) -> Result<()> {
             let message = format!("run {run} is deleted: restore it first");
             Err(Error::new(ErrorKind::InvalidState, message))
         }
-        None => Err(crate::run::no_such_run(run)),
+        None => Err(crate::engine::guards::no_such_run(run)),
     }
 }
 
@@ -455,8 +461,4 @@ fn param_set(key: &str, before: &str, value: &str) -> Error {
 
 fn no_such_model(id: LoggedModelId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no logged model {id}"))
-}
-
-fn now() -> i64 {
-    Timestamp::now().as_nanos()
 }

@@ -157,7 +157,7 @@ impl Database {
         &self,
         search: &LoggedModelSearch,
     ) -> Result<Page<LoggedModelInfo>> {
-        self.find_logged_models(search).map_err(|error| self.engine().locate(error))
+        self.engine().located(self.find_logged_models(search))
     }
 
     fn find_logged_models(&self, search: &LoggedModelSearch) -> Result<Page<LoggedModelInfo>> {

@@ -9,7 +9,8 @@ use crate::format::record::{
 };
 use crate::index::Index;
 use crate::registry::Registry;
-use crate::run::start::user_name;
+use crate::registry::names::{check_catalog, check_schema, no_such_catalog, no_such_schema};
+use crate::sys::user::user_name;
 
 /// Catalogs and schemas; in a database whose names are free each call is
 /// [`ErrorKind::InvalidState`], see [`Registry::use_unity_catalog`].
@@ -39,7 +40,13 @@ impl Registry {
                 return Err(taken(&format!("catalog {name:?}")));
             }
             let (catalog, comment) = (name.to_owned(), comment.map(str::to_owned));
-            Ok(CatalogCreated { catalog, owner: user_name(), comment, time: now() }.into())
+            Ok(CatalogCreated {
+                catalog,
+                owner: user_name(),
+                comment,
+                time: Timestamp::now_nanos(),
+            }
+            .into())
         })
     }
 
@@ -65,7 +72,7 @@ impl Registry {
         self.change_catalogs(|index| {
             check_catalog(index, name)?;
             let (catalog, comment) = (name.to_owned(), comment.map(str::to_owned));
-            Ok(CatalogUpdated { catalog, comment, time: now() }.into())
+            Ok(CatalogUpdated { catalog, comment, time: Timestamp::now_nanos() }.into())
         })
     }
 
@@ -76,7 +83,7 @@ impl Registry {
             if !index.schemas(name, None)?.is_empty() {
                 return Err(not_empty(&format!("catalog {name:?}"), "schemas"));
             }
-            Ok(CatalogDropped { catalog: name.to_owned(), time: now() }.into())
+            Ok(CatalogDropped { catalog: name.to_owned(), time: Timestamp::now_nanos() }.into())
         })
     }
 
@@ -90,7 +97,8 @@ impl Registry {
             }
             let (catalog, schema) = (catalog.to_owned(), name.to_owned());
             let (owner, comment) = (user_name(), comment.map(str::to_owned));
-            Ok(SchemaCreated { catalog, schema, owner, comment, time: now() }.into())
+            Ok(SchemaCreated { catalog, schema, owner, comment, time: Timestamp::now_nanos() }
+                .into())
         })
     }
 
@@ -124,7 +132,7 @@ impl Registry {
             check_schema(index, catalog, name)?;
             let (catalog, schema) = (catalog.to_owned(), name.to_owned());
             let comment = comment.map(str::to_owned);
-            Ok(SchemaUpdated { catalog, schema, comment, time: now() }.into())
+            Ok(SchemaUpdated { catalog, schema, comment, time: Timestamp::now_nanos() }.into())
         })
     }
 
@@ -136,7 +144,7 @@ impl Registry {
                 return Err(not_empty(&format!("schema {catalog}.{name}"), "models"));
             }
             let (catalog, schema) = (catalog.to_owned(), name.to_owned());
-            Ok(SchemaDropped { catalog, schema, time: now() }.into())
+            Ok(SchemaDropped { catalog, schema, time: Timestamp::now_nanos() }.into())
         })
     }
 
@@ -157,7 +165,7 @@ impl Registry {
             let message = format!("{what} name {name:?}: it has a dot, which parts levels");
             Err(Error::new(ErrorKind::InvalidInput, message))
         });
-        checked.map_err(|error| self.engine().locate(error))
+        self.engine().located(checked)
     }
 }
 
@@ -172,30 +180,6 @@ fn check_mode(index: &Index) -> Result<()> {
     }
 }
 
-fn check_catalog(index: &Index, name: &str) -> Result<()> {
-    match index.catalogs(Some(name))?.is_empty() {
-        true => Err(no_such_catalog(name)),
-        false => Ok(()),
-    }
-}
-
-/// Both exist.
-pub(crate) fn check_schema(index: &Index, catalog: &str, name: &str) -> Result<()> {
-    check_catalog(index, catalog)?;
-    match index.schemas(catalog, Some(name))?.is_empty() {
-        true => Err(no_such_schema(catalog, name)),
-        false => Ok(()),
-    }
-}
-
-fn no_such_catalog(name: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no catalog {name:?}"))
-}
-
-fn no_such_schema(catalog: &str, name: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no schema {name:?} in catalog {catalog:?}"))
-}
-
 fn taken(what: &str) -> Error {
     Error::new(ErrorKind::AlreadyExists, format!("there is a {what} already"))
 }
@@ -203,8 +187,4 @@ fn taken(what: &str) -> Error {
 fn not_empty(what: &str, held: &str) -> Error {
     let message = format!("{what} is not empty: its {held} go first");
     Error::new(ErrorKind::InvalidState, message)
-}
-
-fn now() -> i64 {
-    Timestamp::now().as_nanos()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod catalogs;
 pub(crate) mod lineage;
 pub(crate) mod model;
+pub(crate) mod names;
 pub(crate) mod new_version;
 pub(crate) mod pinned_files;
 pub(crate) mod resolve;
@@ -18,11 +19,12 @@ use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::limits::Limits;
 use crate::entity::{ModelStage, ModelVersionInfo, RegistryMode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::record::{REGISTRY_KINDS, Record, RegisteredModelCreated, RegistryModeSet};
+use crate::format::record::{REGISTRY_KINDS, Record, RegistryModeSet};
 use crate::index::{Index, VersionChoice};
 use crate::mutant::{self, Mutant};
-use crate::registry::model::RegisteredModel;
-use crate::registry::version::ModelVersion;
+use crate::registry::names::{
+    check_stages, invalid_levels, no_such_alias, no_such_model, no_such_version,
+};
 
 /// The registered models of a file: a handle, cheap to clone.
 ///
@@ -103,31 +105,9 @@ impl Registry {
                 let message = "there are registered models already, whose names are free";
                 return Err(Error::new(ErrorKind::InvalidState, message));
             }
-            let (mode, time) = (RegistryMode::UnityCatalog, Timestamp::now().as_nanos());
+            let (mode, time) = (RegistryMode::UnityCatalog, Timestamp::now_nanos());
             Ok((vec![RegistryModeSet { mode, time }.into()], ()))
         })
-    }
-
-    /// Registers a model: a name for versions. See [`Registry::new_model`].
-    pub fn create_model(&self, name: &str) -> Result<RegisteredModel> {
-        self.new_model(name).create()
-    }
-
-    /// Registers a model with a description and tags, in one step.
-    pub fn new_model(&self, name: &str) -> RegisteredModelBuilder {
-        RegisteredModelBuilder {
-            registry: self.clone(),
-            name: name.to_owned(),
-            description: None,
-            tags: Vec::new(),
-        }
-    }
-
-    /// The model of this name; [`ErrorKind::NotFound`] when there is none, and a name that none
-    /// can have is [`ErrorKind::InvalidInput`].
-    pub fn model(&self, name: &str) -> Result<RegisteredModel> {
-        let id = self.engine().with_index(|index, _| self.model_in(index, name))?;
-        Ok(RegisteredModel::new(self.clone(), id))
     }
 
     /// One version of the model of this name. No such model or version is
@@ -145,21 +125,6 @@ impl Registry {
             .with_index(|index, _| self.version_in(index, name, VersionChoice::Alias(alias)))
     }
 
-    /// Makes a new version of the model `to` that is a copy of this one: the same files, run,
-    /// tags, description and signature. The model is created when there is none.
-    ///
-    /// This is how a version is promoted from one catalog to another; the schema must exist. A
-    /// version that is deleted is [`ErrorKind::NotFound`].
-    pub fn copy_version(&self, version: &ModelVersion, to: &str) -> Result<ModelVersion> {
-        crate::registry::new_version::copy(self, version, to)
-    }
-
-    /// The handle of a version that was read before; asks nothing.
-    #[must_use]
-    pub fn handle(&self, info: &ModelVersionInfo) -> ModelVersion {
-        ModelVersion::new(self.clone(), info.model, info.version)
-    }
-
     /// Changes the registry by what `build` makes of what the index says, and syncs.
     pub(crate) fn change<T>(
         &self,
@@ -173,9 +138,14 @@ impl Registry {
             Ok((records, value))
         })?;
         if is_change && !mutant::is_active(Mutant::UnsyncedRegistry) {
-            self.engine().log.sync().map_err(|error| self.engine().locate(error))?;
+            self.engine().located(self.engine().log.sync())?;
         }
         Ok(value)
+    }
+
+    /// Draws the id of a new model.
+    pub(crate) fn random_id(&self) -> Result<RegisteredModelId> {
+        self.engine().random_bits().map(RegisteredModelId::from_bits)
     }
 
     /// The whole name of a model, with the levels that are missing.
@@ -245,104 +215,4 @@ impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Registry").field(&self.database.path()).finish()
     }
-}
-
-/// A registered model about to be created.
-#[derive(Debug)]
-#[must_use = "a model is created by `create`"]
-pub struct RegisteredModelBuilder {
-    registry: Registry,
-    name: String,
-    description: Option<String>,
-    tags: Vec<(String, String)>,
-}
-
-impl RegisteredModelBuilder {
-    /// What is said of it. Default: nothing.
-    pub fn description(mut self, text: impl Into<String>) -> Self {
-        self.description = Some(text.into());
-        self
-    }
-
-    /// Adds a tag.
-    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
-    pub fn tag(mut self, key: &str, value: impl ToString) -> Self {
-        self.tags.push((key.to_owned(), value.to_string()));
-        self
-    }
-
-    /// Creates the model, one frame in the file, synced.
-    ///
-    /// A name that is taken is [`ErrorKind::AlreadyExists`]; one that is blank, holds `/` or `:`,
-    /// or has not three levels where these are due, [`ErrorKind::InvalidInput`], and so is an
-    /// illegal tag; a catalog or schema that does not exist is [`ErrorKind::NotFound`].
-    pub fn create(self) -> Result<RegisteredModel> {
-        let RegisteredModelBuilder { registry, name, description, tags } = self;
-        let limits = registry.limits();
-        let checked = limits
-            .check_description(description.as_deref())
-            .and_then(|()| limits.registry_tags().collect(tags));
-        let tags = checked.map_err(|error| registry.engine().locate(error))?;
-        let model = random_id(&registry)?;
-        registry.change(&[REGISTRY_KINDS], |index| {
-            let name = registry.full_name(index, &name)?;
-            check_free(index, &name)?;
-            let (description, tags) = (description.clone(), tags.clone());
-            let time = Timestamp::now().as_nanos();
-            let created = RegisteredModelCreated { model, name, description, tags, time };
-            Ok((vec![created.into()], ()))
-        })?;
-        Ok(RegisteredModel::new(registry, model))
-    }
-}
-
-/// Random bits for a new model.
-pub(crate) fn random_id(registry: &Registry) -> Result<RegisteredModelId> {
-    let random = registry.engine().log.storage().random();
-    let random = random.map_err(|source| Error::io("drawing random bits", source))?;
-    Ok(RegisteredModelId::from_bits(random))
-}
-
-/// A whole name is free, and where it has levels they exist.
-pub(crate) fn check_free(index: &Index, name: &str) -> Result<()> {
-    if index.model_of(name)?.is_some() {
-        let message = format!("there is a registered model {name:?} already");
-        return Err(Error::new(ErrorKind::AlreadyExists, message));
-    }
-    if index.registry_mode()? == RegistryMode::UnityCatalog {
-        let mut levels = name.split('.');
-        let (catalog, schema) = (levels.next().unwrap_or(""), levels.next().unwrap_or(""));
-        crate::registry::catalogs::check_schema(index, catalog, schema)?;
-    }
-    Ok(())
-}
-
-/// With names of three levels there are no stages.
-pub(crate) fn check_stages(index: &Index) -> Result<()> {
-    match index.registry_mode()? {
-        RegistryMode::Plain => Ok(()),
-        RegistryMode::UnityCatalog => Err(Error::new(
-            ErrorKind::InvalidState,
-            "with catalogs there are no stages, nor a latest version by them: name a version, or \
-             give it an alias or a tag",
-        )),
-    }
-}
-
-fn invalid_levels(name: &str, why: &str) -> Error {
-    let message = format!("registered model name {name:?}: {why}; catalog.schema.model is due");
-    Error::new(ErrorKind::InvalidInput, message)
-}
-
-pub(crate) fn no_such_model(name: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no registered model {name:?}"))
-}
-
-pub(crate) fn no_such_version(name: &str, version: u64) -> Error {
-    Error::new(ErrorKind::NotFound, format!("registered model {name:?} has no version {version}"))
-}
-
-pub(crate) fn no_such_alias(name: &str, alias: &str) -> Error {
-    let message = format!("registered model {name:?} has no alias {alias:?}");
-    Error::new(ErrorKind::InvalidInput, message)
 }

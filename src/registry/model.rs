@@ -6,13 +6,13 @@ use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{ModelStage, ModelVersionInfo, RegisteredModelInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
-    AliasDeleted, AliasSet, REGISTRY_KINDS, Record, RegisteredModelDeleted, RegisteredModelRenamed,
-    RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated,
+    AliasDeleted, AliasSet, REGISTRY_KINDS, Record, RegisteredModelCreated, RegisteredModelDeleted,
+    RegisteredModelRenamed, RegisteredModelTagDeleted, RegisteredModelTagsSet,
+    RegisteredModelUpdated,
 };
-use crate::index::{Index, VersionChoice};
-use crate::registry::new_version::ModelVersionBuilder;
-use crate::registry::version::ModelVersion;
-use crate::registry::{Registry, check_free, check_stages, no_such_alias, no_such_version};
+use crate::index::Index;
+use crate::registry::Registry;
+use crate::registry::names::{check_free, check_stages, check_version, gone};
 
 /// A handle of a registered model; it stays when the model is renamed. Every call on one that was
 /// deleted is [`ErrorKind::NotFound`], also when there is another model of its name.
@@ -75,7 +75,10 @@ impl RegisteredModel {
             if name != before {
                 check_free(index, &name)?;
             }
-            Ok(vec![RegisteredModelRenamed { model: self.id, name, time: now() }.into()])
+            Ok(vec![
+                RegisteredModelRenamed { model: self.id, name, time: Timestamp::now_nanos() }
+                    .into(),
+            ])
         })
     }
 
@@ -84,14 +87,23 @@ impl RegisteredModel {
         self.checked(self.registry.limits().check_description(text))?;
         self.change(|_, _| {
             let description = text.map(str::to_owned);
-            Ok(vec![RegisteredModelUpdated { model: self.id, description, time: now() }.into()])
+            Ok(vec![
+                RegisteredModelUpdated {
+                    model: self.id,
+                    description,
+                    time: Timestamp::now_nanos(),
+                }
+                .into(),
+            ])
         })
     }
 
     /// Deletes it with all its versions, tags and aliases, for good. A model that is created under
     /// its name later is another one and begins with version 1.
     pub fn delete(&self) -> Result<()> {
-        self.change(|_, _| Ok(vec![RegisteredModelDeleted { model: self.id, time: now() }.into()]))
+        self.change(|_, _| {
+            Ok(vec![RegisteredModelDeleted { model: self.id, time: Timestamp::now_nanos() }.into()])
+        })
     }
 
     /// Sets a tag, whatever it was before.
@@ -100,7 +112,10 @@ impl RegisteredModel {
         let tags = self.checked(tags)?;
         self.change(|_, _| {
             let tags = tags.clone();
-            Ok(vec![RegisteredModelTagsSet { model: self.id, tags, time: now() }.into()])
+            Ok(vec![
+                RegisteredModelTagsSet { model: self.id, tags, time: Timestamp::now_nanos() }
+                    .into(),
+            ])
         })
     }
 
@@ -109,35 +124,10 @@ impl RegisteredModel {
         self.change(|index, _| {
             let info = index.registered_model(self.id)?.ok_or_else(gone)?;
             let key = key.to_owned();
-            let deleted = RegisteredModelTagDeleted { model: self.id, key, time: now() };
+            let deleted =
+                RegisteredModelTagDeleted { model: self.id, key, time: Timestamp::now_nanos() };
             Ok(if info.tags.contains_key(&deleted.key) { vec![deleted.into()] } else { Vec::new() })
         })
-    }
-
-    /// A new version of it, made of what `source` names: an address of MLflow's (see
-    /// [`ModelUri`](crate::ModelUri)) or any other text, which is kept as it is.
-    pub fn new_version(&self, source: &str) -> ModelVersionBuilder {
-        ModelVersionBuilder::new(self.clone(), source)
-    }
-
-    /// A handle of the version of this number; [`ErrorKind::NotFound`] when there is none.
-    pub fn version(&self, version: u64) -> Result<ModelVersion> {
-        self.registry.engine().with_index(|index, _| {
-            let name = self.name_in(index)?;
-            check_version(index, self.id, &name, version)
-        })?;
-        Ok(ModelVersion::new(self.registry.clone(), self.id, version))
-    }
-
-    /// A handle of the version that an alias names; [`ErrorKind::InvalidInput`] when there is no
-    /// such alias (MLflow's rule).
-    pub fn version_by_alias(&self, alias: &str) -> Result<ModelVersion> {
-        let version = self.registry.engine().with_index(|index, _| {
-            let name = self.name_in(index)?;
-            let found = index.model_version(self.id, VersionChoice::Alias(alias))?;
-            found.map(|it| it.version).ok_or_else(|| no_such_alias(&name, alias))
-        })?;
-        Ok(ModelVersion::new(self.registry.clone(), self.id, version))
     }
 
     /// All its versions, by number.
@@ -194,7 +184,7 @@ impl RegisteredModel {
     ) -> Result<Vec<Record>> {
         check_version(index, self.id, name, version)?;
         let alias = alias.to_owned();
-        Ok(vec![AliasSet { model: self.id, alias, version, time: now() }.into()])
+        Ok(vec![AliasSet { model: self.id, alias, version, time: Timestamp::now_nanos() }.into()])
     }
 
     /// Deletes an alias; nothing happens when there is none (MLflow's rule).
@@ -204,7 +194,7 @@ impl RegisteredModel {
                 return Ok(Vec::new());
             }
             let alias = alias.to_owned();
-            Ok(vec![AliasDeleted { model: self.id, alias, time: now() }.into()])
+            Ok(vec![AliasDeleted { model: self.id, alias, time: Timestamp::now_nanos() }.into()])
         })
     }
 
@@ -217,7 +207,80 @@ impl RegisteredModel {
     }
 
     fn checked<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| self.registry.engine().locate(error))
+        self.registry.engine().located(result)
+    }
+}
+
+impl Registry {
+    /// Registers a model: a name for versions. See [`Registry::new_model`].
+    pub fn create_model(&self, name: &str) -> Result<RegisteredModel> {
+        self.new_model(name).create()
+    }
+
+    /// Registers a model with a description and tags, in one step.
+    pub fn new_model(&self, name: &str) -> RegisteredModelBuilder {
+        RegisteredModelBuilder {
+            registry: self.clone(),
+            name: name.to_owned(),
+            description: None,
+            tags: Vec::new(),
+        }
+    }
+
+    /// The model of this name; [`ErrorKind::NotFound`] when there is none, and a name that none
+    /// can have is [`ErrorKind::InvalidInput`].
+    pub fn model(&self, name: &str) -> Result<RegisteredModel> {
+        let id = self.engine().with_index(|index, _| self.model_in(index, name))?;
+        Ok(RegisteredModel::new(self.clone(), id))
+    }
+}
+
+/// A registered model about to be created.
+#[derive(Debug)]
+#[must_use = "a model is created by `create`"]
+pub struct RegisteredModelBuilder {
+    registry: Registry,
+    name: String,
+    description: Option<String>,
+    tags: Vec<(String, String)>,
+}
+
+impl RegisteredModelBuilder {
+    /// What is said of it. Default: nothing.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// Adds a tag.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
+    pub fn tag(mut self, key: &str, value: impl ToString) -> Self {
+        self.tags.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Creates the model, one frame in the file, synced.
+    ///
+    /// A name that is taken is [`ErrorKind::AlreadyExists`]; one that is blank, holds `/` or `:`,
+    /// or has not three levels where these are due, [`ErrorKind::InvalidInput`], and so is an
+    /// illegal tag; a catalog or schema that does not exist is [`ErrorKind::NotFound`].
+    pub fn create(self) -> Result<RegisteredModel> {
+        let RegisteredModelBuilder { registry, name, description, tags } = self;
+        let limits = registry.limits();
+        let checked = limits
+            .check_description(description.as_deref())
+            .and_then(|()| limits.registry_tags().collect(tags));
+        let tags = registry.engine().located(checked)?;
+        let model = registry.random_id()?;
+        registry.change(&[REGISTRY_KINDS], |index| {
+            let name = registry.full_name(index, &name)?;
+            check_free(index, &name)?;
+            let (description, tags) = (description.clone(), tags.clone());
+            let time = Timestamp::now_nanos();
+            let created = RegisteredModelCreated { model, name, description, tags, time };
+            Ok((vec![created.into()], ()))
+        })?;
+        Ok(RegisteredModel::new(registry, model))
     }
 }
 
@@ -225,17 +288,6 @@ impl fmt::Debug for RegisteredModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("RegisteredModel").field(&self.id).finish()
     }
-}
-
-fn check_version(index: &Index, id: RegisteredModelId, name: &str, version: u64) -> Result<()> {
-    match index.has_version(id, version)? {
-        true => Ok(()),
-        false => Err(no_such_version(name, version)),
-    }
-}
-
-pub(crate) fn gone() -> Error {
-    Error::new(ErrorKind::NotFound, "the registered model is not there any more")
 }
 
 fn moved(name: &str, alias: &str, expected: Option<u64>, found: Option<u64>) -> Error {
@@ -250,8 +302,4 @@ fn moved(name: &str, alias: &str, expected: Option<u64>, found: Option<u64>) -> 
         told(expected)
     );
     Error::new(ErrorKind::Conflict, message)
-}
-
-fn now() -> i64 {
-    Timestamp::now().as_nanos()
 }

@@ -14,11 +14,12 @@ use crate::format::record::{
     Record, RegisteredModelCreated, RunLifecycleSet,
 };
 use crate::index::{Index, VersionChoice};
-use crate::registry::model::{RegisteredModel, gone};
+use crate::registry::Registry;
+use crate::registry::model::RegisteredModel;
+use crate::registry::names::{check_free, gone};
 use crate::registry::pinned_files::{FileOrigin, pin_files};
 use crate::registry::version::ModelVersion;
-use crate::registry::{Registry, check_free, random_id};
-use crate::run::start::user_name;
+use crate::sys::user::user_name;
 
 /// What the creation of a version is decided on: the registry, whether the run and the logged model
 /// that it comes from are there, and their files.
@@ -199,8 +200,35 @@ impl ModelVersionBuilder {
             status: self.status,
             signature: origin.signature.clone(),
             digest: None,
-            time: Timestamp::now().as_nanos(),
+            time: Timestamp::now_nanos(),
         }
+    }
+}
+
+impl RegisteredModel {
+    /// A new version of it, made of what `source` names: an address of MLflow's (see
+    /// [`ModelUri`](crate::ModelUri)) or any other text, which is kept as it is.
+    pub fn new_version(&self, source: &str) -> ModelVersionBuilder {
+        ModelVersionBuilder::new(self.clone(), source)
+    }
+}
+
+impl Registry {
+    /// Makes a new version of the model `to` that is a copy of this one: the same files, run,
+    /// tags, description and signature. The model is created when there is none.
+    ///
+    /// This is how a version is promoted from one catalog to another; the schema must exist. A
+    /// version that is deleted is [`ErrorKind::NotFound`].
+    pub fn copy_version(&self, version: &ModelVersion, to: &str) -> Result<ModelVersion> {
+        copy(self, version, to)
+    }
+}
+
+impl ModelVersion {
+    /// Makes a new version of the model `to` that is a copy of this one; see
+    /// [`Registry::copy_version`].
+    pub fn copy_to(&self, to: &str) -> Result<ModelVersion> {
+        self.registry().copy_version(self, to)
     }
 }
 
@@ -353,11 +381,11 @@ fn with_files(
 
 /// A copy of a version as a new version of the model `to`, which is created when there is none.
 pub(crate) fn copy(registry: &Registry, version: &ModelVersion, to: &str) -> Result<ModelVersion> {
-    let fresh = random_id(registry)?;
+    let fresh = registry.random_id()?;
     let (model, number) = registry.change(DECIDED_ON, |index| {
         let info = version.info_in(index)?;
         let name = registry.full_name(index, to)?;
-        let time = Timestamp::now().as_nanos();
+        let time = Timestamp::now_nanos();
         let (mut records, model) = (Vec::new(), index.model_of(&name)?);
         if model.is_none() {
             check_free(index, &name)?;

@@ -30,7 +30,7 @@ impl Registry {
     /// (MLflow's rule); a model, version or run that is not there is [`ErrorKind::NotFound`].
     pub fn resolve(&self, uri: &str) -> Result<ResolvedModel> {
         let parsed: Result<ModelUri> = uri.parse();
-        let ModelUri { target, path } = parsed.map_err(|error| self.engine().locate(error))?;
+        let ModelUri { target, path } = self.engine().located(parsed)?;
         self.engine().with_index(|index, _| {
             let (owner, location, version) = match &target {
                 ModelTarget::Run(run) => {

@@ -116,7 +116,7 @@ impl Registry {
             let order = RegisteredModelOrder::parse(&search.order)?;
             Ok((filter, order, search.page("registered models", MODELS_PAGE)?))
         };
-        let prepared = prepared().map_err(|error| self.engine().locate(error))?;
+        let prepared = self.engine().located(prepared())?;
         let (filter, order, (offset, limit, query)) = &prepared;
         let selection = ModelSelection { filter, order, offset: *offset, limit: limit + 1 };
         let mut items = self.engine().with_index(|index, _| index.select_models(&selection))?;
@@ -138,7 +138,7 @@ impl Registry {
             let order = ModelVersionOrder::parse(&search.order)?;
             Ok((filter, order, search.page("model versions", VERSIONS_PAGE)?))
         };
-        let prepared = prepared().map_err(|error| self.engine().locate(error))?;
+        let prepared = self.engine().located(prepared())?;
         let (filter, order, (offset, limit, query)) = &prepared;
         let selection = VersionSelection { filter, order, offset: *offset, limit: limit + 1 };
         let mut items = self.engine().with_versions(|index, cache| {

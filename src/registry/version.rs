@@ -10,8 +10,9 @@ use crate::format::record::{
     REGISTRY_KINDS, Record,
 };
 use crate::index::{Index, VersionChoice};
-use crate::registry::model::gone;
-use crate::registry::{Registry, check_stages, no_such_version};
+use crate::registry::Registry;
+use crate::registry::model::RegisteredModel;
+use crate::registry::names::{check_stages, check_version, gone, no_such_alias, no_such_version};
 
 /// A handle of a version of a registered model. Every call on one that was deleted, by itself or
 /// with its model, is [`ErrorKind::NotFound`].
@@ -25,6 +26,10 @@ pub struct ModelVersion {
 impl ModelVersion {
     pub(crate) fn new(registry: Registry, model: RegisteredModelId, version: u64) -> Self {
         ModelVersion { registry, model, version }
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// Its number.
@@ -55,7 +60,7 @@ impl ModelVersion {
     /// Says something else of it, or nothing.
     pub fn set_description(&self, text: Option<&str>) -> Result<()> {
         let checked = self.registry.limits().check_description(text);
-        checked.map_err(|error| self.registry.engine().locate(error))?;
+        self.registry.engine().located(checked)?;
         self.change(|_, _| {
             let description = Some(text.map(str::to_owned));
             Ok(vec![ModelVersionUpdated { description, ..self.update() }.into()])
@@ -104,10 +109,12 @@ impl ModelVersion {
     /// Sets a tag, whatever it was before.
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
         let tags = self.registry.limits().registry_tags().collect([(key, value)]);
-        let tags = tags.map_err(|error| self.registry.engine().locate(error))?;
+        let tags = self.registry.engine().located(tags)?;
         self.change(|_, _| {
             let (model, version, tags) = (self.model, self.version, tags.clone());
-            Ok(vec![ModelVersionTagsSet { model, version, tags, time: now() }.into()])
+            Ok(vec![
+                ModelVersionTagsSet { model, version, tags, time: Timestamp::now_nanos() }.into(),
+            ])
         })
     }
 
@@ -118,7 +125,9 @@ impl ModelVersion {
                 return Ok(Vec::new());
             }
             let (model, version, key) = (self.model, self.version, key.to_owned());
-            Ok(vec![ModelVersionTagDeleted { model, version, key, time: now() }.into()])
+            Ok(vec![
+                ModelVersionTagDeleted { model, version, key, time: Timestamp::now_nanos() }.into(),
+            ])
         })
     }
 
@@ -127,14 +136,8 @@ impl ModelVersion {
     pub fn delete(&self) -> Result<()> {
         self.change(|_, _| {
             let (model, version) = (self.model, self.version);
-            Ok(vec![ModelVersionDeleted { model, version, time: now() }.into()])
+            Ok(vec![ModelVersionDeleted { model, version, time: Timestamp::now_nanos() }.into()])
         })
-    }
-
-    /// Makes a new version of the model `to` that is a copy of this one; see
-    /// [`Registry::copy_version`].
-    pub fn copy_to(&self, to: &str) -> Result<ModelVersion> {
-        self.registry.copy_version(self, to)
     }
 
     /// An update that says nothing yet.
@@ -145,7 +148,7 @@ impl ModelVersion {
             description: None,
             status: None,
             stage: None,
-            time: now(),
+            time: Timestamp::now_nanos(),
         }
     }
 
@@ -160,12 +163,38 @@ impl ModelVersion {
     }
 }
 
+impl RegisteredModel {
+    /// A handle of the version of this number; [`ErrorKind::NotFound`] when there is none.
+    pub fn version(&self, version: u64) -> Result<ModelVersion> {
+        self.registry().engine().with_index(|index, _| {
+            let name = self.name_in(index)?;
+            check_version(index, self.id(), &name, version)
+        })?;
+        Ok(ModelVersion::new(self.registry().clone(), self.id(), version))
+    }
+
+    /// A handle of the version that an alias names; [`ErrorKind::InvalidInput`] when there is no
+    /// such alias (MLflow's rule).
+    pub fn version_by_alias(&self, alias: &str) -> Result<ModelVersion> {
+        let version = self.registry().engine().with_index(|index, _| {
+            let name = self.name_in(index)?;
+            let found = index.model_version(self.id(), VersionChoice::Alias(alias))?;
+            found.map(|it| it.version).ok_or_else(|| no_such_alias(&name, alias))
+        })?;
+        Ok(ModelVersion::new(self.registry().clone(), self.id(), version))
+    }
+}
+
+impl Registry {
+    /// The handle of a version that was read before; asks nothing.
+    #[must_use]
+    pub fn handle(&self, info: &ModelVersionInfo) -> ModelVersion {
+        ModelVersion::new(self.clone(), info.model, info.version)
+    }
+}
+
 impl fmt::Debug for ModelVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ModelVersion").field(&self.model).field(&self.version).finish()
     }
-}
-
-fn now() -> i64 {
-    Timestamp::now().as_nanos()
 }

@@ -11,7 +11,8 @@ use crate::format::record::{LoggedModelMetricsLogged, MeasuredMetric, ParamsSet,
 use crate::index::Index;
 use crate::log::{KeyedPoints, State};
 use crate::logged_model::{LIFECYCLES, check_writable, measured};
-use crate::run::{Run, fresh_params};
+use crate::run::Run;
+use crate::run::params::fresh_params;
 
 /// Points, params and tags to be logged by [`Run::log_batch`], with what was measured of logged
 /// models.
@@ -150,14 +151,14 @@ impl Run {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn log_batch(&self, batch: &Batch) -> Result<()> {
-        batch.check(&self.engine().limits).map_err(|error| self.engine().locate(error))?;
+        self.engine().located(batch.check(&self.engine().limits))?;
         self.check_open()?;
         let (engine, metrics) = (self.engine(), batch.metrics());
-        let measured = batch.measured(&engine.limits).map_err(|error| engine.locate(error))?;
+        let measured = engine.located(batch.measured(&engine.limits))?;
         if measured.is_empty() {
             let records = |state: &State| self.records_of(batch, state).map(Some);
             let appended = engine.log.append_batch(self.id(), &metrics, records);
-            appended.map_err(|error| engine.locate(error))?;
+            engine.located(appended)?;
         } else {
             self.log_with_models(batch, &metrics, &measured)?;
         }

@@ -39,7 +39,7 @@ impl Run {
             .iter()
             .try_for_each(|input| check_input(limits, input))
             .and_then(|()| models.iter().try_for_each(|model| check_model(limits, model)));
-        checked.map_err(|error| self.engine().locate(error))?;
+        self.engine().located(checked)?;
         if datasets.is_empty() && models.is_empty() {
             return Ok(());
         }
@@ -68,7 +68,7 @@ impl Run {
             models.into_iter().map(|(model, step)| (model.into(), step)).collect();
         let limits = &self.engine().limits;
         let checked = models.iter().try_for_each(|(model, _)| check_model(limits, model));
-        checked.map_err(|error| self.engine().locate(error))?;
+        self.engine().located(checked)?;
         if models.is_empty() {
             return Ok(());
         }

@@ -1,112 +1,19 @@
 //! Handles for logging one metric, or a row of several, without looking anything up.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
-use foldhash::fast::FixedState;
 
 use crate::entity::MetricPoint;
 use crate::entity::id::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::record::SeriesId;
-use crate::run::RunShared;
+use crate::log::check_row_length;
+use crate::run::Run;
+use crate::run::keys::{Schema, Series, Step};
+use crate::run::shared::RunShared;
 
-/// Which step a value belongs to: a number, or one after the last that this handle logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step(Option<i64>);
-
-impl Step {
-    /// One after the last step that was logged to the metric through the same [`Run`](crate::Run)
-    /// handle or its clones, by [`Run::log_batch`](crate::Run::log_batch) too; 0 at first. For a
-    /// row it is one after the last row of the same keys in the same order: rows count by
-    /// themselves.
-    pub const NEXT: Step = Step(None);
-}
-
-impl From<i64> for Step {
-    fn from(step: i64) -> Self {
-        Step(Some(step))
-    }
-}
-
-impl From<i32> for Step {
-    fn from(step: i32) -> Self {
-        Step(Some(i64::from(step)))
-    }
-}
-
-impl From<u32> for Step {
-    fn from(step: u32) -> Self {
-        Step(Some(i64::from(step)))
-    }
-}
-
-impl From<Option<i64>> for Step {
-    fn from(step: Option<i64>) -> Self {
-        Step(step)
-    }
-}
-
-/// Counts steps for those who do not.
-#[derive(Debug)]
-struct Steps(AtomicI64);
-
-impl Steps {
-    fn new() -> Self {
-        Steps(AtomicI64::new(0))
-    }
-
-    #[inline]
-    fn resolve(&self, step: Step) -> i64 {
-        match step.0 {
-            Some(step) => {
-                self.0.store(step.wrapping_add(1), Ordering::Relaxed);
-                step
-            }
-            None => self.0.fetch_add(1, Ordering::Relaxed),
-        }
-    }
-}
-
-/// A metric of a run without the run: what the run's own table of metrics holds.
-#[derive(Clone, Debug)]
-pub(crate) struct Series {
-    id: SeriesId,
-    steps: Arc<Steps>,
-}
-
-impl Series {
-    pub(crate) fn new(id: SeriesId) -> Self {
-        Series { id, steps: Arc::new(Steps::new()) }
-    }
-
-    pub(crate) fn id(&self) -> SeriesId {
-        self.id
-    }
-
-    /// Takes note of a step that was logged in another way.
-    pub(crate) fn note_step(&self, step: i64) {
-        self.steps.resolve(Step(Some(step)));
-    }
-
-    /// Logs a point, of now when no time is given.
-    #[inline]
-    pub(crate) fn log(
-        &self,
-        run: &RunShared,
-        value: f64,
-        step: Step,
-        time: Option<Timestamp>,
-    ) -> Result<()> {
-        let step = self.steps.resolve(step);
-        run.check_open()?;
-        let appended = run.engine().log.append_point(self.id, step, time, value);
-        appended.map_err(|error| run.engine().locate(error))
-    }
-}
+/// Rows of up to so many values are logged by name without taking memory.
+const FEW_VALUES: usize = 32;
 
 /// Logs one metric of a run. Clones log the same metric; any thread may use them, and dropping
 /// one writes nothing.
@@ -151,14 +58,19 @@ impl Metric {
     /// A run that is deleted, or was finished through this handle, is [`ErrorKind::InvalidState`];
     /// no space left is [`ErrorKind::StorageFull`], and the point is not logged.
     #[inline]
-    pub fn log(&self, value: f64, step: impl Into<Step>) -> Result<()> {
-        self.series.log(&self.run, value, step.into(), None)
+    pub fn log(&self, value: impl Into<f64>, step: impl Into<Step>) -> Result<()> {
+        self.run.log_point(&self.series, value.into(), step.into(), None)
     }
 
     /// Logs a value at a step and a time of the caller's.
     #[inline]
-    pub fn log_at(&self, value: f64, step: impl Into<Step>, time: Timestamp) -> Result<()> {
-        self.series.log(&self.run, value, step.into(), Some(time))
+    pub fn log_at(
+        &self,
+        value: impl Into<f64>,
+        step: impl Into<Step>,
+        time: Timestamp,
+    ) -> Result<()> {
+        self.run.log_point(&self.series, value.into(), step.into(), Some(time))
     }
 
     /// Logs many points, one after the other, at the same cost for each; on an error those before
@@ -172,76 +84,6 @@ impl fmt::Debug for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metric").field("run", &self.run.id).finish_non_exhaustive()
     }
-}
-
-/// A row schema of a run without the run: what the run's own table of rows holds.
-#[derive(Clone, Debug)]
-pub(crate) struct Schema {
-    id: SeriesId,
-    columns: usize,
-    steps: Arc<Steps>,
-}
-
-impl Schema {
-    pub(crate) fn new(id: SeriesId, columns: usize) -> Self {
-        Schema { id, columns, steps: Arc::new(Steps::new()) }
-    }
-
-    /// Logs a row, of now when no time is given.
-    #[inline]
-    pub(crate) fn log(
-        &self,
-        run: &RunShared,
-        values: &[f64],
-        step: Step,
-        time: Option<Timestamp>,
-    ) -> Result<()> {
-        if values.len() != self.columns {
-            return Err(self.wrong_length(run, values.len()));
-        }
-        let step = self.steps.resolve(step);
-        run.check_open()?;
-        let appended = run.engine().log.append_row(self.id, step, time, values);
-        appended.map_err(|error| run.engine().locate(error))
-    }
-
-    #[cold]
-    fn wrong_length(&self, run: &RunShared, got: usize) -> Error {
-        let message = format!("a row of {got} values for {} metrics", self.columns);
-        run.engine().locate(Error::new(ErrorKind::InvalidInput, message))
-    }
-}
-
-/// The row schemas of a run by their keys, which are looked up without making a list of them.
-#[derive(Debug, Default)]
-pub(crate) struct Schemas(HashMap<u64, Vec<NamedSchema>, FixedState>);
-
-/// A schema and its keys.
-type NamedSchema = (Vec<Box<str>>, Schema);
-
-impl Schemas {
-    pub(crate) fn get<'k>(
-        &self,
-        keys: &(impl ExactSizeIterator<Item = &'k str> + Clone),
-    ) -> Option<&Schema> {
-        let is_it = |known: &[Box<str>]| {
-            known.len() == keys.len()
-                && known.iter().zip(keys.clone()).all(|(it, key)| **it == *key)
-        };
-        let alike = self.0.get(&hash_of(keys.clone()))?;
-        alike.iter().find(|(known, _)| is_it(known)).map(|(_, schema)| schema)
-    }
-
-    pub(crate) fn insert(&mut self, keys: &[&str], schema: Schema) {
-        let alike = self.0.entry(hash_of(keys.iter().copied())).or_default();
-        alike.push((keys.iter().map(|&key| Box::from(key)).collect(), schema));
-    }
-}
-
-fn hash_of<'k>(keys: impl Iterator<Item = &'k str>) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    keys.for_each(|key| key.hash(&mut hasher));
-    hasher.finish()
 }
 
 /// Logs several metrics of a run at one step, all or none. Clones log the same metrics; any thread
@@ -275,19 +117,151 @@ impl MetricRow {
     /// none of it does. Another number of values than of keys is [`ErrorKind::InvalidInput`].
     #[inline]
     pub fn log(&self, values: &[f64], step: impl Into<Step>) -> Result<()> {
-        self.schema.log(&self.run, values, step.into(), None)
+        self.run.log_row(&self.schema, values, step.into(), None)
     }
 
     /// Logs a row at a step and a time of the caller's.
     #[inline]
     pub fn log_at(&self, values: &[f64], step: impl Into<Step>, time: Timestamp) -> Result<()> {
-        self.schema.log(&self.run, values, step.into(), Some(time))
+        self.run.log_row(&self.schema, values, step.into(), Some(time))
     }
 }
 
 impl fmt::Debug for MetricRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("MetricRow");
-        debug.field("run", &self.run.id).field("columns", &self.schema.columns).finish()
+        debug.field("run", &self.run.id).field("columns", &self.schema.columns()).finish()
+    }
+}
+
+impl Run {
+    /// Logs one value of a metric, now. When this returns, the point survives the death of the
+    /// process by any means.
+    ///
+    /// The first value of a key costs a record in the file, later ones a search for the key and a
+    /// store into memory; [`Run::metric`] saves the search. An illegal key is
+    /// [`ErrorKind::InvalidInput`].
+    pub fn log_metric(
+        &self,
+        key: &str,
+        value: impl Into<f64>,
+        step: impl Into<Step>,
+    ) -> Result<()> {
+        self.0.check_fork()?;
+        if let Some(series) = self.0.metrics.read().get(key) {
+            return self.0.log_point(series, value.into(), step.into(), None);
+        }
+        self.metric(key)?.log(value, step)
+    }
+
+    /// Logs several metrics at one step, now: all of them or, if the process dies, none.
+    ///
+    /// The same keys in the same order are fast from the second time on. A key that stands twice
+    /// is [`ErrorKind::InvalidInput`].
+    pub fn log_metrics(&self, metrics: &[(&str, f64)], step: impl Into<Step>) -> Result<()> {
+        self.0.check_fork()?;
+        let step = step.into();
+        let keys = metrics.iter().map(|(key, _)| *key);
+        if let Some(schema) = self.0.rows.read().get(&keys) {
+            // The values of a usual row need no memory of their own.
+            let mut few = [0.0; FEW_VALUES];
+            let Some(few) = few.get_mut(..metrics.len()) else {
+                let values: Vec<f64> = metrics.iter().map(|(_, value)| *value).collect();
+                return self.0.log_row(schema, &values, step, None);
+            };
+            few.iter_mut().zip(metrics).for_each(|(value, (_, given))| *value = *given);
+            return self.0.log_row(schema, few, step, None);
+        }
+        let keys: Vec<&str> = keys.collect();
+        let values: Vec<f64> = metrics.iter().map(|(_, value)| *value).collect();
+        self.metric_row(&keys)?.log(&values, step)
+    }
+
+    /// A handle for logging one metric.
+    ///
+    /// The first time a process asks for a metric of a run costs a record in the file; later
+    /// handles share it. An illegal key is [`ErrorKind::InvalidInput`]: 1 to 250
+    /// (see [`Limits`]) letters, digits, spaces and `_ - . : /`, as a path in its shortest form.
+    pub fn metric(&self, key: &str) -> Result<Metric> {
+        self.0.check_fork()?;
+        if !self.0.metrics.read().contains_key(key) {
+            self.define(&[key])?;
+        }
+        let series = self.0.metrics.read().get(key).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidState, format!("metric {key:?} was not defined"))
+        })?;
+        Ok(Metric::new(Arc::clone(&self.0), series))
+    }
+
+    /// A handle for logging several metrics at one step, all or none, in the order of the keys.
+    ///
+    /// As [`Run::metric`]; a row has 1 to 262,144 keys, each once, else it is
+    /// [`ErrorKind::InvalidInput`].
+    pub fn metric_row(&self, keys: &[&str]) -> Result<MetricRow> {
+        self.0.check_fork()?;
+        if let Some(row) = self.0.rows.read().get(&keys.iter().copied()) {
+            return Ok(MetricRow::new(Arc::clone(&self.0), row.clone()));
+        }
+        // All of it is checked before the first key is defined.
+        let checked = check_row_length(keys.len()).and_then(|()| check_distinct(keys));
+        self.engine().located(checked)?;
+        self.define(keys)?;
+        let mut rows = self.0.rows.write();
+        if let Some(row) = rows.get(&keys.iter().copied()) {
+            return Ok(MetricRow::new(Arc::clone(&self.0), row.clone()));
+        }
+        let metrics = self.0.metrics.read();
+        let series: Vec<_> =
+            keys.iter().filter_map(|&key| metrics.get(key)).map(Series::id).collect();
+        let defined = self.engine().log.define_row(&series);
+        let schema = self.engine().located(defined)?;
+        let schema = Schema::new(schema, keys.len());
+        rows.insert(keys, schema.clone());
+        Ok(MetricRow::new(Arc::clone(&self.0), schema))
+    }
+
+    /// Takes note of the last steps of metrics that were logged as a batch.
+    pub(crate) fn note_steps<'a>(&self, steps: impl Iterator<Item = (&'a str, i64)>) {
+        for (key, step) in steps {
+            // Its definition is there: this writes nothing. What is logged already stays so.
+            if let Ok(metric) = self.metric(key) {
+                metric.note_step(step);
+            }
+        }
+    }
+
+    /// Defines those of the keys that are new, in one frame.
+    fn define(&self, keys: &[&str]) -> Result<()> {
+        for key in keys {
+            self.engine().located(self.limits().check_metric_key(key))?;
+        }
+        self.0.check_open()?;
+        let mut metrics = self.0.metrics.write();
+        let mut fresh: Vec<&str> = Vec::new();
+        for &key in keys {
+            if !metrics.contains_key(key) {
+                fresh.push(key);
+            }
+        }
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let defined = self.engine().log.define_series(self.id(), &fresh);
+        let defined = self.engine().located(defined)?;
+        for (key, series) in fresh.into_iter().zip(defined) {
+            metrics.insert(Box::from(key), Series::new(series));
+        }
+        Ok(())
+    }
+}
+
+fn check_distinct(keys: &[&str]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match keys.iter().find(|key| !seen.insert(**key)) {
+        None => Ok(()),
+        Some(key) => {
+            let message = format!("metric {key:?} stands twice in one row");
+            Err(Error::new(ErrorKind::InvalidInput, message))
+        }
     }
 }

@@ -243,7 +243,7 @@ impl Database {
     /// points at the place.
     pub fn search_runs(&self, search: &RunSearch) -> Result<Page<RunRecord>> {
         let limit = search.max_results.unwrap_or(PAGE_RESULTS_DEFAULT);
-        self.find_page(search, limit).map_err(|error| self.engine().locate(error))
+        self.engine().located(self.find_page(search, limit))
     }
 
     /// As [`Database::search_runs`]: all runs on one page unless the search says how many, as
@@ -251,7 +251,7 @@ impl Database {
     #[cfg(feature = "cli")]
     pub(crate) fn search_all_runs(&self, search: &RunSearch) -> Result<Page<RunRecord>> {
         let found = self.find_page(search, search.max_results.unwrap_or(usize::MAX));
-        found.map_err(|error| self.engine().locate(error))
+        self.engine().located(found)
     }
 
     fn find_page(&self, search: &RunSearch, limit: usize) -> Result<Page<RunRecord>> {
@@ -317,7 +317,7 @@ impl Database {
                 let mut columns = RunColumns::read(index, Some(runs), keys)?;
                 columns.add_live(live.each());
                 if let Some(id) = runs.iter().find(|id| columns.row(**id).is_none()) {
-                    return Err(crate::run::no_such_run(*id));
+                    return Err(crate::engine::guards::no_such_run(*id));
                 }
                 take(&columns, &columns.rows_of(runs))
             })

@@ -8,10 +8,10 @@ use foldhash::fast::FixedState;
 
 use crate::database::Database;
 use crate::engine::Engine;
-use crate::entity::id::{ExperimentId, RunId};
+use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{RunGate, check_run_writable};
-use crate::run::metric::{Schemas, Series};
+use crate::run::keys::{Schema, Schemas, Series, Step};
 use crate::sys::mutex::RwLock;
 
 /// What the clones of a handle, and the metric handles made by it, share.
@@ -46,6 +46,47 @@ impl RunShared {
         }
     }
 
+    /// Logs a point, at the present time when none is given.
+    #[inline]
+    pub(crate) fn log_point(
+        &self,
+        series: &Series,
+        value: f64,
+        step: Step,
+        time: Option<Timestamp>,
+    ) -> Result<()> {
+        self.check_open()?;
+        let appended = series
+            .resolve(step)
+            .and_then(|step| self.engine().log.append_point(series.id(), step, time, value));
+        self.engine().located(appended)
+    }
+
+    /// Logs a row, at the present time when none is given.
+    #[inline]
+    pub(crate) fn log_row(
+        &self,
+        schema: &Schema,
+        values: &[f64],
+        step: Step,
+        time: Option<Timestamp>,
+    ) -> Result<()> {
+        if values.len() != schema.columns() {
+            return Err(self.wrong_length(schema, values.len()));
+        }
+        self.check_open()?;
+        let appended = schema
+            .resolve(step)
+            .and_then(|step| self.engine().log.append_row(schema.id(), step, time, values));
+        self.engine().located(appended)
+    }
+
+    #[cold]
+    fn wrong_length(&self, schema: &Schema, got: usize) -> Error {
+        let message = format!("a row of {got} values for {} metrics", schema.columns());
+        self.engine().locate(Error::new(ErrorKind::InvalidInput, message))
+    }
+
     /// These handles are done.
     pub(crate) fn finish(&self) {
         self.is_finished.store(true, Ordering::Relaxed);
@@ -68,7 +109,7 @@ impl RunShared {
     /// A forked child may find the locks of this handle taken, and nobody there to let go of them.
     #[inline]
     pub(crate) fn check_fork(&self) -> Result<()> {
-        self.engine().log.check_fork().map_err(|error| self.engine().locate(error))
+        self.engine().located(self.engine().log.check_fork())
     }
 
     /// Somebody else may have restored the run, which this process has not heard of.
@@ -77,8 +118,8 @@ impl RunShared {
         if self.is_finished.load(Ordering::Relaxed) {
             return Err(self.finished());
         }
-        let looked = self.engine().log.with_state(|state, _| check_run_writable(state, self.id));
-        looked.flatten().map_err(|error| self.engine().locate(error))
+        let looked = self.engine().state(|state, _| check_run_writable(state, self.id));
+        self.engine().located(looked.flatten())
     }
 
     #[cold]

@@ -71,16 +71,27 @@ impl Run {
         let RunUpdate { name, status, ended, keeps_end } = update;
         let limits = &self.engine().limits;
         let checked = name.iter().try_for_each(|name| limits.check_run_name(name));
-        checked.map_err(|error| self.engine().locate(error))?;
+        self.engine().located(checked)?;
         let is_nothing = name.is_none() && status.is_none() && ended.is_none();
         let ended = match (ended, status) {
             (Some(time), _) => Some(Some(time.as_nanos())),
             (None, Some(status)) if !keeps_end => {
-                Some(status.is_terminated().then(|| Timestamp::now().as_nanos()))
+                Some(status.is_terminated().then(|| Timestamp::now_nanos()))
             }
             (None, _) => None,
         };
         let record = RunUpdated { run: self.id(), name, status, ended };
         self.write(|_| Ok(if is_nothing { Vec::new() } else { vec![record.clone().into()] }))
+    }
+
+    /// Renames the run.
+    pub fn set_name(&self, name: &str) -> Result<()> {
+        self.update(RunUpdate::new().name(name))
+    }
+
+    /// Sets the status; one that ends the run sets the end time too, any other clears it. To set
+    /// both, and the name, see [`Run::update`].
+    pub fn set_status(&self, status: RunStatus) -> Result<()> {
+        self.update(RunUpdate::new().status(status))
     }
 }

@@ -1,8 +1,8 @@
-//! Base64 by RFC 4648 with padding: as much as page tokens need.
+//! Base64 by RFC 4648 with padding, for page tokens.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The bytes as text.
+/// Encodes bytes as base64.
 pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -16,7 +16,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes that this text stands for; nothing unless it is exactly what [`encode`] makes.
+/// Decodes base64. Returns `None` unless `text` is exactly what [`encode`] would produce.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);

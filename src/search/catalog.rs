@@ -1,4 +1,4 @@
-//! The table of an entity's fields, and how a comparison becomes a condition by it.
+//! The searchable fields of an entity, and the step from a comparison to a typed condition.
 
 use super::message::{Checked, Problem, listed, quoted};
 use super::nearest::nearest;
@@ -8,28 +8,28 @@ use super::query::{Condition, Field, Filter, SortKey};
 use super::syntax::{Comparison, Expression, Identifier, Operator, Span};
 use crate::error::Result;
 
-/// What can be searched and ordered by among entities of one kind.
+/// The fields by which one kind of entity can be searched and ordered.
 pub(super) struct Catalog<N: 'static, T: 'static> {
-    /// The groups of fields; a bare key is looked up in the first.
+    /// Groups of fields. A key without a prefix is looked up in the first.
     pub(super) groups: &'static [Group<N, T>],
     /// How identifiers and values are unquoted.
     pub(super) quoting: Quoting,
-    /// The order when none is given.
+    /// The order if the caller asks for none.
     pub(super) default_order: &'static [SortKey<N, T>],
-    /// What is appended to a given order unless it is in it.
+    /// Keys appended to the caller's order, unless it already contains them.
     pub(super) tie_breaks: &'static [SortKey<N, T>],
 }
 
-/// Fields that share their prefixes.
+/// A group of fields that share their prefixes.
 pub(super) struct Group<N: 'static, T: 'static> {
-    /// The prefixes, the one that is suggested first.
+    /// The accepted prefixes, with the one used in suggestions first.
     pub(super) prefixes: &'static [&'static str],
     /// The fields.
     pub(super) members: Members<N, T>,
 }
 
 impl<N, T> Group<N, T> {
-    /// Fields with names of their own.
+    /// Returns a group with a fixed set of fields.
     pub(super) const fn named(
         prefixes: &'static [&'static str],
         attributes: &'static [Attribute<N, T>],
@@ -37,7 +37,7 @@ impl<N, T> Group<N, T> {
         Group { prefixes, members: Members::Named(attributes) }
     }
 
-    /// A field for any key.
+    /// Returns a group in which every key is a field.
     pub(super) const fn keyed(
         prefixes: &'static [&'static str],
         field: fn(String) -> Field<N, T>,
@@ -46,69 +46,95 @@ impl<N, T> Group<N, T> {
     ) -> Self {
         Group { prefixes, members: Members::Keyed { field, rule, orderable } }
     }
+
+    /// Returns the fields that can be used for this purpose, as they are listed in messages.
+    fn usable(&self, purpose: Use) -> Vec<String> {
+        let prefix = self.prefixes.first().copied().unwrap_or("");
+        let usable = |name: &str| match prefix {
+            "attributes" | "attribute" => name.to_owned(),
+            _ => format!("{prefix}.{name}"),
+        };
+        match &self.members {
+            Members::Named(_) => self.usable_names(purpose).into_iter().map(usable).collect(),
+            Members::Keyed { orderable, .. } if purpose == Use::Filter || *orderable => {
+                vec![usable("KEY")]
+            }
+            Members::Keyed { .. } => Vec::new(),
+        }
+    }
+
+    /// Returns the fixed names of the group that can be used for this purpose.
+    fn usable_names(&self, purpose: Use) -> Vec<&'static str> {
+        let attributes = match self.members {
+            Members::Named(attributes) => attributes,
+            Members::Keyed { .. } => &[],
+        };
+        let usable = attributes.iter().filter(|attribute| attribute.serves(purpose));
+        usable.filter_map(|attribute| attribute.names.first().copied()).collect()
+    }
 }
 
-/// Which keys a group has.
+/// The keys of a group.
 pub(super) enum Members<N: 'static, T: 'static> {
-    /// Any key at all.
+    /// Any key.
     Keyed {
-        /// The field of a key.
+        /// Makes the field of a key.
         field: fn(String) -> Field<N, T>,
-        /// What may be asked of it.
+        /// The operators and values that the field accepts.
         rule: Rule,
-        /// Whether one can order by it.
+        /// Whether results can be ordered by it.
         orderable: bool,
     },
-    /// These and no others.
+    /// A fixed set of names.
     Named(&'static [Attribute<N, T>]),
 }
 
-/// A field with a name of its own.
+/// A field with a fixed name.
 pub(super) struct Attribute<N: 'static, T: 'static> {
-    /// Its names, the proper one first.
+    /// Its names, the canonical one first.
     pub(super) names: &'static [&'static str],
-    /// Further names that only filters know.
+    /// More names, accepted in filters only.
     pub(super) filter_names: &'static [&'static str],
     /// The field.
     pub(super) field: Field<N, T>,
-    /// What may be asked of it.
+    /// The operators and values that the field accepts.
     pub(super) rule: Rule,
-    /// Whether one can order by it.
+    /// Whether results can be ordered by it.
     pub(super) orderable: bool,
 }
 
-/// Which operators a field takes, and what kind of value.
+/// The operators and the kind of value that a field accepts.
 #[derive(Clone, Copy)]
 pub(super) struct Rule {
-    /// The operators; of a field that cannot be searched there are none.
+    /// The operators. Empty if the field cannot be used in a filter.
     pub(super) operators: &'static [Operator],
-    /// The values.
+    /// The kind of value.
     pub(super) values: ValueKind,
 }
 
-/// What kind of value a field is compared with.
+/// The kind of value that a field is compared with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueKind {
     /// Any number.
     Number,
-    /// A whole number.
+    /// An integer.
     Integer,
-    /// A whole number in quotes.
+    /// A quoted integer.
     QuotedInteger,
-    /// Any number, or a whole one in quotes.
+    /// Any number, or a quoted integer.
     NumberOrQuotedInteger,
-    /// Quoted text.
+    /// A quoted string.
     Text,
 }
 
 /// How identifiers and values are unquoted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quoting {
-    /// Keys in backticks or quotes, prefixes in backticks, values in either quotes.
+    /// Keys in backticks or quotes, prefixes in backticks, values in single or double quotes.
     Free,
-    /// As before, but prefixes stand bare.
+    /// Like `Free`, but prefixes cannot be quoted.
     BarePrefixes,
-    /// Keys in backticks only; of values `'` is stripped, and all else belongs to them.
+    /// Keys in backticks only. Single quotes around a value are stripped, anything else is kept.
     SingleOnly,
 }
 
@@ -117,17 +143,17 @@ use Operator::{
     NotEqual, NotIn,
 };
 
-/// The operators of numbers.
+/// The operators for numbers.
 pub(super) const NUMERIC: &[Operator] =
     &[Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual];
 
 impl Rule {
     /// A number.
     pub(super) const NUMBER: Rule = Rule { operators: NUMERIC, values: ValueKind::Number };
-    /// Text that is compared with one text.
+    /// Text, compared with one string.
     pub(super) const TEXT: Rule =
         Rule { operators: &[Equal, NotEqual, Like, ILike], values: ValueKind::Text };
-    /// Text that is compared with one text or a list.
+    /// Text, compared with one string or a list.
     pub(super) const TEXT_OR_LIST: Rule =
         Rule { operators: &[Equal, NotEqual, Like, ILike, In, NotIn], values: ValueKind::Text };
     /// Text that may be missing.
@@ -135,12 +161,12 @@ impl Rule {
         operators: &[Equal, NotEqual, Like, ILike, IsNull, IsNotNull],
         values: ValueKind::Text,
     };
-    /// What one can order by but not search.
+    /// A field that can be used in orders but not in filters.
     pub(super) const NONE: Rule = Rule { operators: &[], values: ValueKind::Number };
 }
 
 impl<N: Clone, T: Clone> Catalog<N, T> {
-    /// Reads a filter; what is wrong with it is [`crate::ErrorKind::InvalidInput`].
+    /// Parses a filter. Fails with [`crate::ErrorKind::InvalidInput`] and a message with a caret.
     pub(super) fn filter(&self, text: &str) -> Result<Filter<N, T>> {
         let filter = parse::parse_filter(text).and_then(|tree| {
             let mut conditions = Vec::new();
@@ -174,9 +200,10 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         let found = self.find(text, &comparison.identifier, Use::Filter)?;
         if !found.rule.operators.contains(&comparison.operator) {
             let name = written(text, comparison.identifier.span);
-            let what = format!("{} does not take {}", quoted(name), comparison.operator);
+            let operator = comparison.operator;
+            let summary = format!("operator {operator} does not apply to {}", quoted(name));
             let operators = found.rule.operators.iter().map(|operator| operator.as_str());
-            let problem = Problem::new(comparison.operator_span, what, listed(operators));
+            let problem = Problem::new(comparison.operator_span, summary, listed(operators));
             return Err(problem);
         }
         let operand = Operand::new(text, comparison, found.rule, self.quoting);
@@ -186,7 +213,7 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         }
     }
 
-    /// The field that an identifier names.
+    /// Returns the field that an identifier refers to.
     pub(super) fn find(
         &self,
         text: &str,
@@ -199,9 +226,10 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
             Members::Keyed { field, rule, orderable } => {
                 Some(Found { field: field(key.to_owned()), rule: *rule, orderable: *orderable })
             }
-            Members::Named(attributes) => {
-                attributes.iter().find(|it| it.is_called(key, purpose)).map(Attribute::found)
-            }
+            Members::Named(attributes) => attributes
+                .iter()
+                .find(|attribute| attribute.is_called(key, purpose))
+                .map(Attribute::found),
         };
         let usable = |found: &Found<N, T>| match purpose {
             Use::Filter => !found.rule.operators.is_empty(),
@@ -209,11 +237,12 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         };
         match found {
             Some(found) if usable(&found) => Ok(found),
-            _ => Err(self.unknown_key(identifier, group, purpose)),
+            Some(_) => Err(self.unusable(identifier, purpose)),
+            None => Err(self.unknown_key(identifier, group, purpose)),
         }
     }
 
-    /// The field of this name that can be ordered by.
+    /// Returns the field with this name, if results can be ordered by it.
     pub(super) fn attribute(&self, name: &str) -> Result<Field<N, T>> {
         let key = name.trim();
         let span = Span { start: 0, end: name.len() };
@@ -231,23 +260,30 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
 
     fn group(&self, text: &str, identifier: &Identifier<'_>) -> Checked<&Group<N, T>> {
         let Some(prefix) = identifier.prefix else {
-            return self.groups.first().ok_or_else(|| self.unknown_prefix(identifier));
+            return self.groups.first().ok_or_else(|| self.unknown_prefix(text, identifier));
         };
         let bare = !written(text, identifier.span).starts_with('`');
         let allowed = bare || self.quoting == Quoting::Free;
         let group = self.groups.iter().find(|group| allowed && group.prefixes.contains(&prefix));
-        group.ok_or_else(|| self.unknown_prefix(identifier))
+        group.ok_or_else(|| self.unknown_prefix(text, identifier))
     }
 
     #[cold]
-    fn unknown_prefix(&self, identifier: &Identifier<'_>) -> Problem {
+    fn unknown_prefix(&self, text: &str, identifier: &Identifier<'_>) -> Problem {
         let prefix = identifier.prefix.unwrap_or("");
         let prefixes = self.groups.iter().flat_map(|group| group.prefixes.iter().copied());
-        let meant = nearest(prefix, prefixes);
-        let proper = self.groups.iter().filter_map(|group| group.prefixes.first().copied());
-        let what = format!("{} is no kind of field", quoted(prefix));
-        let problem = Problem::new(identifier.span, what, listed(proper));
-        problem.suggest(meant.map(|meant| quoted(&format!("{meant}.{}", identifier.raw_key))))
+        let suggestion =
+            nearest(prefix, prefixes).map(|near| quoted(&format!("{near}.{}", identifier.raw_key)));
+        let canonical = self.groups.iter().filter_map(|group| group.prefixes.first().copied());
+        let Span { start, end } = identifier.span;
+        let bare = written(text, identifier.span).starts_with(prefix);
+        let place = Span { start, end: if bare { start + prefix.len() } else { end } };
+        let is_known = self.groups.iter().any(|group| group.prefixes.contains(&prefix));
+        let summary = match is_known {
+            true => format!("prefix {} cannot be quoted here", quoted(prefix)),
+            false => format!("unknown field prefix {}", quoted(prefix)),
+        };
+        Problem::new(place, summary, listed(canonical)).suggest(suggestion)
     }
 
     #[cold]
@@ -257,38 +293,46 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         group: &Group<N, T>,
         purpose: Use,
     ) -> Problem {
-        let prefix = group.prefixes.first().copied().unwrap_or("field");
-        let attributes = match &group.members {
-            Members::Named(attributes) => *attributes,
-            Members::Keyed { .. } => &[],
-        };
-        let usable = attributes.iter().filter(|attribute| attribute.serves(purpose));
-        let names: Vec<&str> = usable.filter_map(|it| it.names.first().copied()).collect();
-        let verb = match purpose {
-            Use::Filter => "searched",
-            Use::Order => "ordered by",
-        };
-        let what =
-            format!("{} is not among the {prefix} that can be {verb}", quoted(identifier.key));
-        let problem = Problem::new(identifier.span, what, listed(names.iter().copied()));
+        let names = group.usable_names(purpose);
+        if names.is_empty() {
+            return self.unusable(identifier, purpose);
+        }
+        let summary = format!("unknown field {}", quoted(&respelled(identifier, identifier.key)));
+        let problem = Problem::new(identifier.span, summary, listed(names.iter().copied()));
         match nearest(identifier.key, names) {
-            Some(meant) => problem.suggest(Some(quoted(&respelled(identifier, meant)))),
+            Some(near) => problem.suggest(Some(quoted(&respelled(identifier, near)))),
             None if identifier.prefix.is_none() => problem.suggest(self.with_prefix(identifier)),
             None => problem,
         }
     }
 
-    /// What a bare name that is no attribute probably means: a key of a group that takes any.
+    /// Reports a field that exists but cannot be used for this purpose.
+    #[cold]
+    fn unusable(&self, identifier: &Identifier<'_>, purpose: Use) -> Problem {
+        let verb = match purpose {
+            Use::Filter => "filter",
+            Use::Order => "order",
+        };
+        let name = quoted(&respelled(identifier, identifier.key));
+        let usable: Vec<String> =
+            self.groups.iter().flat_map(|group| group.usable(purpose)).collect();
+        let expected = listed(usable.iter().map(String::as_str));
+        Problem::new(identifier.span, format!("cannot {verb} by {name}"), expected)
+    }
+
+    /// Suggests prefixes for an unknown name without one: the name may be a metric, param or tag.
     fn with_prefix(&self, identifier: &Identifier<'_>) -> Option<String> {
-        let keyed = self.groups.iter().filter(|it| matches!(it.members, Members::Keyed { .. }));
-        let prefixes: Vec<&str> = keyed.filter_map(|it| it.prefixes.first().copied()).collect();
+        let keyed =
+            self.groups.iter().filter(|group| matches!(group.members, Members::Keyed { .. }));
+        let prefixes: Vec<&str> =
+            keyed.filter_map(|group| group.prefixes.first().copied()).collect();
         let names: Vec<String> =
             prefixes.iter().map(|prefix| format!("{prefix}.{}", identifier.raw_key)).collect();
         (!names.is_empty()).then(|| listed(names.iter().map(String::as_str)))
     }
 }
 
-/// The identifier with another key.
+/// Returns the identifier as text, with another key.
 fn respelled(identifier: &Identifier<'_>, key: &str) -> String {
     match identifier.prefix {
         Some(prefix) => format!("{prefix}.{key}"),
@@ -296,16 +340,16 @@ fn respelled(identifier: &Identifier<'_>, key: &str) -> String {
     }
 }
 
-/// What a field is looked up for.
+/// The purpose of looking up a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// To be compared.
+    /// A comparison.
     Filter,
-    /// To be ordered by.
+    /// An order.
     Order,
 }
 
-/// A field that was looked up.
+/// The result of looking up a field.
 pub(super) struct Found<N, T> {
     /// The field.
     pub(super) field: Field<N, T>,
@@ -314,7 +358,7 @@ pub(super) struct Found<N, T> {
 }
 
 impl<N, T> Attribute<N, T> {
-    /// A field that can be searched by this rule, and ordered by.
+    /// Returns a field that can be used in filters by this rule, and in orders.
     pub(super) const fn new(
         names: &'static [&'static str],
         field: Field<N, T>,
@@ -323,20 +367,20 @@ impl<N, T> Attribute<N, T> {
         Attribute { names, filter_names: &[], field, rule, orderable: true }
     }
 
-    /// The same with further names that only filters know.
+    /// Adds names that are accepted in filters only.
     pub(super) const fn with_filter_names(mut self, names: &'static [&'static str]) -> Self {
         self.filter_names = names;
         self
     }
 
-    /// The same, but not to be ordered by.
+    /// Excludes the field from orders.
     pub(super) const fn unordered(mut self) -> Self {
         self.orderable = false;
         self
     }
 }
 
-impl<N: Clone, T: Clone> Attribute<N, T> {
+impl<N, T> Attribute<N, T> {
     fn is_called(&self, key: &str, purpose: Use) -> bool {
         self.names.contains(&key) || (purpose == Use::Filter && self.filter_names.contains(&key))
     }
@@ -348,7 +392,11 @@ impl<N: Clone, T: Clone> Attribute<N, T> {
         }
     }
 
-    fn found(&self) -> Found<N, T> {
+    fn found(&self) -> Found<N, T>
+    where
+        N: Clone,
+        T: Clone,
+    {
         Found { field: self.field.clone(), rule: self.rule, orderable: self.orderable }
     }
 }

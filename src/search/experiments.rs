@@ -1,4 +1,4 @@
-//! Experiments: what they are searched and ordered by.
+//! The fields by which experiments are searched and ordered.
 
 use std::fmt;
 
@@ -8,43 +8,43 @@ use super::query::{Direction, Field, Filter, Order, SortKey};
 use super::syntax::Operator;
 use crate::error::Result;
 
-/// A field of experiments that holds a number.
+/// A numeric field of experiments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExperimentNumber {
     /// The id.
     ExperimentId,
-    /// When it was created, in milliseconds since 1970.
+    /// The creation time in milliseconds since 1970.
     CreationTime,
-    /// When it was last changed, in milliseconds since 1970.
+    /// The time of the last change in milliseconds since 1970.
     LastUpdateTime,
 }
 
-/// A field of experiments that holds text.
+/// A text field of experiments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExperimentText {
     /// The name.
     Name,
-    /// The tag of this key.
+    /// The tag with this key.
     Tag(String),
 }
 
-/// A filter of experiments.
+/// A filter on experiments.
 pub type ExperimentFilter = Filter<ExperimentNumber, ExperimentText>;
 /// An order of experiments.
 pub type ExperimentOrder = Order<ExperimentNumber, ExperimentText>;
 
 impl ExperimentFilter {
-    /// Reads the filter of `search_experiments`; an empty text lets every experiment pass.
+    /// Parses the filter of `search_experiments`. An empty text matches every experiment.
     pub fn parse(text: &str) -> Result<Self> {
         EXPERIMENTS.filter(text)
     }
 }
 
 impl ExperimentOrder {
-    /// Reads the order of `search_experiments`, one field for each item.
+    /// Parses the order of `search_experiments`, one field per item.
     ///
-    /// Without items the newest comes first, and of equally new ones that of the smallest id; else
-    /// ties are broken by id, the largest first.
+    /// Without items, the newest experiment comes first and ties are broken by id, smallest first.
+    /// With items, ties are broken by id, largest first.
     pub fn parse<S: AsRef<str>>(items: &[S]) -> Result<Self> {
         EXPERIMENTS.order(items)
     }

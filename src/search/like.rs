@@ -1,18 +1,18 @@
-//! Matching of patterns: `%` is any text, `_` any one character, and nothing is an escape.
+//! Pattern matching: `%` matches any text, `_` any one character. There is no escape character.
 
-/// Whether upper and lower case are told apart.
+/// Whether matching is case-sensitive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
-    /// They are.
+    /// Case-sensitive.
     Sensitive,
-    /// The letters `A` to `Z` equal `a` to `z`; other letters are told apart, as in SQLite.
+    /// ASCII letters match in either case. All other letters are case-sensitive, like in SQLite.
     AsciiInsensitive,
 }
 
-/// Whether the whole text matches the pattern.
+/// Returns whether the whole text matches the pattern.
 ///
-/// Without recursion, and at worst in the product of both lengths: only the last `%` is ever
-/// taken back, since what an earlier one could match instead, a later one can match as well.
+/// Runs without recursion, and at worst in time proportional to the product of both lengths.
+/// Backtracking to the last `%` is enough: it can match whatever an earlier one could.
 #[must_use]
 pub fn matches(pattern: &str, text: &str, case: Case) -> bool {
     let (mut pattern, mut text) = (pattern, text);
@@ -36,7 +36,7 @@ pub fn matches(pattern: &str, text: &str, case: Case) -> bool {
     }
 }
 
-/// What is left when the first characters of both match.
+/// Strips the first character of both and returns the rests, if the characters match.
 fn after_one<'a>(pattern: &'a str, text: &'a str, case: Case) -> Option<(&'a str, &'a str)> {
     let (mut wanted, mut found) = (pattern.chars(), text.chars());
     let (want, have) = (wanted.next()?, found.next()?);
@@ -46,7 +46,7 @@ fn after_one<'a>(pattern: &'a str, text: &'a str, case: Case) -> Option<(&'a str
     same.then_some((wanted.as_str(), found.as_str()))
 }
 
-/// The `%` before `after` takes one character more.
+/// Lets the `%` before `after` match one more character.
 fn skip_one<'a>((after, text): (&'a str, &'a str)) -> Option<(&'a str, &'a str)> {
     let mut longer = text.chars();
     longer.next()?;

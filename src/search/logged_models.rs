@@ -1,32 +1,32 @@
-//! Logged models: what they are searched and ordered by, in a language of their own quoting rule.
+//! The fields by which logged models are searched and ordered. Their language quotes differently.
 
 use std::fmt;
 
 use super::catalog::{Attribute, Catalog, Group, Quoting, Rule, ValueKind};
-use super::message::Problem;
+use super::message::{Problem, quoted};
 use super::order::check_count;
 use super::print::{NumberField, TextField, write_raw_key};
 use super::query::{Direction, Field, Filter, SortKey};
 use super::syntax::{Operator, Span};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A field of logged models that holds a number.
+/// A numeric field of logged models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoggedModelNumber {
-    /// The latest value of the metric of this key.
+    /// The latest value of the metric with this key.
     Metric(String),
-    /// When it was created, in milliseconds since 1970.
+    /// The creation time in milliseconds since 1970.
     CreationTimestamp,
-    /// When it was last changed, in milliseconds since 1970.
+    /// The time of the last change in milliseconds since 1970.
     LastUpdatedTimestamp,
 }
 
-/// A field of logged models that holds text.
+/// A text field of logged models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoggedModelText {
-    /// The parameter of this key.
+    /// The param with this key.
     Param(String),
-    /// The tag of this key.
+    /// The tag with this key.
     Tag(String),
     /// The name.
     Name,
@@ -36,75 +36,75 @@ pub enum LoggedModelText {
     ModelType,
     /// The status: `PENDING`, `READY`, `FAILED` or `UNSPECIFIED`.
     Status,
-    /// The id of the run that made it.
+    /// The id of the run that created it.
     SourceRunId,
     /// The id of its experiment.
     ExperimentId,
 }
 
-/// A filter of logged models.
+/// A filter on logged models.
 pub type LoggedModelFilter = Filter<LoggedModelNumber, LoggedModelText>;
 
 impl LoggedModelFilter {
-    /// Reads the filter of `search_logged_models`; an empty text lets every model pass.
+    /// Parses the filter of `search_logged_models`. An empty text matches every model.
     pub fn parse(text: &str) -> Result<Self> {
         LOGGED_MODELS.filter(text)
     }
 }
 
-/// The datasets on which a metric that is ordered by was measured.
+/// The datasets whose measurements of a metric count for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatasetChoice {
-    /// The name that they have.
+    /// The name of the datasets.
     pub name: String,
-    /// The digest that they have, any when there is none.
+    /// The digest of the datasets. `None` means any.
     pub digest: Option<String>,
 }
 
-/// One item of an order as it is given: MLflow's dictionary of the same keys.
+/// One item of an order, with the keys of MLflow's dictionary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedModelOrderItem<'a> {
-    /// `metrics.KEY`, the key without any quotes, or the name of an attribute.
+    /// `metrics.KEY` with the key unquoted, or the name of an attribute.
     pub field_name: &'a str,
-    /// Whether the smallest comes first.
+    /// Whether the smallest value comes first.
     pub ascending: bool,
-    /// Counts only values that were measured on a dataset of this name.
+    /// Restricts a metric to values measured on datasets with this name.
     pub dataset_name: Option<&'a str>,
-    /// Counts only values that were measured on a dataset of this digest; needs the name.
+    /// Restricts a metric to values measured on datasets with this digest. Requires the name.
     pub dataset_digest: Option<&'a str>,
 }
 
-/// One key of the order of logged models.
+/// One key of an order of logged models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedModelSortKey {
-    /// By what, and which way.
+    /// The field and the direction.
     pub key: SortKey<LoggedModelNumber, LoggedModelText>,
-    /// For a metric the datasets whose values count, all when there is none.
+    /// For a metric, the datasets whose values count. `None` means all.
     pub dataset: Option<DatasetChoice>,
 }
 
-/// An order of logged models; ties are broken by creation, newest first, and then by id.
+/// An order of logged models. Ties are broken by creation time, newest first, and then by id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedModelOrder {
-    /// The keys, the most important first.
+    /// The keys, the most significant first.
     pub keys: Vec<LoggedModelSortKey>,
 }
 
 impl LoggedModelOrder {
-    /// Reads the order of `search_logged_models`.
+    /// Parses the order of `search_logged_models`.
     pub fn new(items: &[LoggedModelOrderItem<'_>]) -> Result<Self> {
         check_count(items.len())?;
         let mut keys: Vec<LoggedModelSortKey> = Vec::with_capacity(items.len() + 2);
         for item in items {
             let key = sort_key(item)?;
             if keys.contains(&key) {
-                let what = "this field is in the order already";
-                return Err(refused(item.field_name, what, "each field once"));
+                let summary = format!("duplicate field {}", quoted(item.field_name));
+                return Err(refused(item.field_name, &summary, "each field at most once"));
             }
             keys.push(key);
         }
         for last in LOGGED_MODELS.tie_breaks {
-            if !keys.iter().any(|it| it.key.field == last.field) {
+            if !keys.iter().any(|known| known.key.field == last.field) {
                 keys.push(LoggedModelSortKey { key: last.clone(), dataset: None });
             }
         }
@@ -119,12 +119,9 @@ fn sort_key(item: &LoggedModelOrderItem<'_>) -> Result<LoggedModelSortKey> {
             Field::Number(LoggedModelNumber::Metric(key.to_owned()))
         }
         Some(_) => {
-            let what = "only metrics and attributes can be ordered by";
-            return Err(refused(
-                item.field_name,
-                what,
-                "`metrics.KEY` or the name of an attribute",
-            ));
+            let summary = format!("cannot order by {}", quoted(item.field_name));
+            let expected = "`metrics.KEY` or the name of an attribute";
+            return Err(refused(item.field_name, &summary, expected));
         }
         None => LOGGED_MODELS.attribute(item.field_name)?,
     };
@@ -134,16 +131,16 @@ fn sort_key(item: &LoggedModelOrderItem<'_>) -> Result<LoggedModelSortKey> {
         }
         (None, None) => None,
         (None, Some(_)) => {
-            let what = "a dataset's digest is given without its name";
-            return Err(Error::new(ErrorKind::InvalidInput, format!("invalid order: {what}")));
+            let message = "invalid order: dataset digest without a dataset name";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
         }
     };
     Ok(LoggedModelSortKey { key: SortKey { field, direction }, dataset })
 }
 
-fn refused(field_name: &str, what: &str, expected: &str) -> Error {
+fn refused(field_name: &str, summary: &str, expected: &str) -> Error {
     let place = Span { start: 0, end: field_name.len() };
-    Problem::new(place, what, expected).into_error("order", field_name)
+    Problem::new(place, summary, expected).into_error("order", field_name)
 }
 
 const TEXT: Rule = Rule::TEXT_OR_LIST;

@@ -1,57 +1,57 @@
-//! What is wrong with a text, shown at its place with a caret line.
+//! Error messages that point at a place in a text with a line of carets.
 
 use unicode_width::UnicodeWidthStr as _;
 
 use super::syntax::Span;
 use crate::error::{Error, ErrorKind};
 
-/// How many characters of a text are shown at most; a longer one is cut around the place.
+/// The longest excerpt shown, in characters. A longer text is cut around the place.
 const SHOWN_CHARACTERS_MAX: usize = 72;
-/// How much of what stands before the place is shown when a text is cut.
+/// How many characters before the place stay visible when the text is cut.
 const SHOWN_BEFORE_MAX: usize = 32;
 
-/// The result of a step that may find something wrong.
+/// The result of a step that may find a problem.
 pub(super) type Checked<T> = std::result::Result<T, Problem>;
 
-/// Something wrong at a place of the text; boxed, so that the good case stays small.
+/// A problem at a place in the text. Boxed, so that `Checked` stays small.
 #[derive(Debug)]
 pub(super) struct Problem(Box<Parts>);
 
 #[derive(Debug)]
 struct Parts {
     span: Span,
-    what: String,
+    summary: String,
     expected: String,
     hint: Option<String>,
 }
 
 impl Problem {
-    /// What is wrong, where, and what would have been right.
+    /// Returns a problem: what is wrong, where, and what was expected.
     #[cold]
-    pub(super) fn new(span: Span, what: impl Into<String>, expected: impl Into<String>) -> Self {
-        let (what, expected) = (what.into(), expected.into());
-        Problem(Box::new(Parts { span, what, expected, hint: None }))
+    pub(super) fn new(span: Span, summary: impl Into<String>, expected: impl Into<String>) -> Self {
+        let (summary, expected) = (summary.into(), expected.into());
+        Problem(Box::new(Parts { span, summary, expected, hint: None }))
     }
 
-    /// The same with a sentence that may help.
+    /// Adds a hint as the last line.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// The same with what was probably meant, if anything.
-    pub(super) fn suggest(mut self, meant: Option<String>) -> Self {
-        if let Some(meant) = meant {
-            self.0.hint = Some(format!("did you mean {meant}?"));
+    /// Adds "did you mean ...?" if there is a suggestion.
+    pub(super) fn suggest(mut self, suggestion: Option<String>) -> Self {
+        if let Some(suggestion) = suggestion {
+            self.0.hint = Some(format!("did you mean {suggestion}?"));
         }
         self
     }
 
-    /// The error that shows the place in `text`, which is the `subject` ("filter").
+    /// Returns the error that shows the place in `text`. The `subject` is "filter" or "order".
     #[cold]
     pub(super) fn into_error(self, subject: &str, text: &str) -> Error {
-        let Parts { span, what, expected, hint } = *self.0;
-        let mut message = format!("invalid {subject}: {what}\n");
+        let Parts { span, summary, expected, hint } = *self.0;
+        let mut message = format!("invalid {subject}: {summary}\n");
         push_excerpt(&mut message, text, span);
         message.push_str("expected ");
         message.push_str(&expected);
@@ -63,7 +63,7 @@ impl Problem {
     }
 }
 
-/// Two lines: the text around the place, and carets under it.
+/// Appends two lines: the text around the place, and carets below it.
 fn push_excerpt(message: &mut String, text: &str, span: Span) {
     let start = floor_boundary(text, span.start);
     let first = backwards(text, start, SHOWN_CHARACTERS_MAX);
@@ -75,7 +75,7 @@ fn push_excerpt(message: &mut String, text: &str, span: Span) {
     let room = SHOWN_CHARACTERS_MAX.saturating_sub(before.chars().count());
     let marked = text[start..floor_boundary(text, span.end.max(start))].chars();
     let marked: String = marked.take(room).map(visible).collect();
-    // In columns of a terminal: Chinese takes two of them, an accent that is put on top none.
+    // Terminal columns: a Chinese character takes two, a combining accent none.
     let (indent, carets) = (before.width(), marked.width().max(1));
     let (left, right) = (if left { "..." } else { "" }, if right { "..." } else { "" });
     message.push_str("    ");
@@ -88,7 +88,7 @@ fn push_excerpt(message: &mut String, text: &str, span: Span) {
     message.push('\n');
 }
 
-/// Line breaks, tabs and other control characters would tear the two lines apart.
+/// Replaces line breaks, tabs and other control characters, which would misalign the carets.
 fn visible(character: char) -> char {
     if character.is_control() { ' ' } else { character }
 }
@@ -101,7 +101,7 @@ fn floor_boundary(text: &str, at: usize) -> usize {
     at
 }
 
-/// The byte `count` characters before this one, or 0.
+/// Returns the index of the character `count` characters earlier, or 0.
 fn backwards(text: &str, at: usize, count: usize) -> usize {
     if count == 0 {
         return at;
@@ -109,7 +109,7 @@ fn backwards(text: &str, at: usize, count: usize) -> usize {
     text[..at].char_indices().rev().nth(count - 1).map_or(0, |(index, _)| index)
 }
 
-/// As much of a word as a message should repeat, in backticks; in `'` when it holds a backtick.
+/// Quotes a word in backticks, or in `'` if it contains a backtick. Long words are cut.
 pub(super) fn quoted(word: &str) -> String {
     let quote = if word.contains('`') { '\'' } else { '`' };
     let shown: String = word.chars().take(40).map(visible).collect();
@@ -117,7 +117,7 @@ pub(super) fn quoted(word: &str) -> String {
     format!("{quote}{shown}{rest}{quote}")
 }
 
-/// `a, b or c`.
+/// Formats a list as `a, b or c`.
 pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(quoted).collect();
     match words.as_slice() {

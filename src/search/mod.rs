@@ -1,17 +1,17 @@
-//! The search language: texts into typed queries, and what they mean, without any I/O.
+//! The search language: parses text into typed queries and defines their meaning, without I/O.
 //!
-//! A text becomes tokens, a syntax tree with places ([`Expression`]), and by the table of fields of
-//! the entity that is searched a typed query:
+//! A text is split into tokens and parsed into a syntax tree with places ([`Expression`]). The
+//! catalog of the searched entity turns the tree into a typed query:
 //!
 //! ```text
 //! text -> tokens -> Expression -> catalog of the entity -> Filter<Number, Text>
 //!         token.rs   parse.rs      catalog.rs, runs.rs ...  query.rs
 //! ```
 //!
-//! An evaluator asks its entity for the values of the fields and the query for the verdict:
-//! [`NumberTest::matches`], [`TextTest::matches`], [`Direction::compare_numbers`] and
-//! [`Direction::compare_texts`] are the whole meaning of the language, for every evaluator the
-//! same. The document of the language is `docs/search.md`.
+//! An evaluator looks up the values of fields and asks the query whether they match. Four functions
+//! define the language for every evaluator: [`NumberTest::matches`], [`TextTest::matches`],
+//! [`Direction::compare_numbers`] and [`Direction::compare_texts`]. The language is documented in
+//! `docs/search.md`.
 
 mod base64;
 mod catalog;
@@ -58,7 +58,8 @@ pub use syntax::{Comparison, Expression, Identifier, Operator, Span, Value};
 
 use crate::error::Result;
 
-/// The syntax tree of a filter, whatever is searched by it; an empty text is an empty `And`.
+/// Parses a filter into its syntax tree, without checking the fields. An empty text is an empty
+/// `And`.
 pub fn parse_expression(text: &str) -> Result<Expression<'_>> {
     parse::parse_filter(text).map_err(|problem| problem.into_error("filter", text))
 }

@@ -1,9 +1,9 @@
-//! The near miss: which of the known words was probably meant.
+//! Spelling suggestions: the known word closest to a mistyped one.
 
-/// Longer words are not compared, so that the time stays bounded.
+/// The longest word compared, in characters. Bounds the running time.
 const COMPARED_CHARACTERS_MAX: usize = 32;
 
-/// The candidate that is fewest typing errors away from the word, if any is near.
+/// Returns the candidate with the fewest typos, if one is close enough to `word`.
 pub(super) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -18,11 +18,11 @@ pub(super) fn nearest<'a>(
 
 fn folded(word: &str) -> Option<Vec<char>> {
     let characters: Vec<char> =
-        word.chars().take(COMPARED_CHARACTERS_MAX + 1).map(|it| it.to_ascii_lowercase()).collect();
+        word.chars().take(COMPARED_CHARACTERS_MAX + 1).map(|c| c.to_ascii_lowercase()).collect();
     (1..=COMPARED_CHARACTERS_MAX).contains(&characters.len()).then_some(characters)
 }
 
-/// Characters that were left out, added, changed, or swapped with their neighbour.
+/// Returns the edit distance: insertions, deletions, substitutions and swaps of neighbours.
 fn distance(left: &[char], right: &[char]) -> usize {
     let mut before = vec![0; right.len() + 1];
     let mut above: Vec<usize> = (0..=right.len()).collect();

@@ -1,4 +1,4 @@
-//! The right side of a comparison: a value as it was written into what is asked of a field.
+//! The right side of a comparison: turns the value as written into a typed test.
 
 use super::catalog::{Quoting, Rule, ValueKind};
 use super::message::{Checked, Problem, quoted};
@@ -7,12 +7,12 @@ use super::query::{NumberTest, TextList, TextTest};
 use super::syntax::{Comparison, Operator, Span, Value};
 use super::token::is_number;
 
-/// The text at a place.
+/// Returns the text at a place.
 pub(super) fn written(text: &str, span: Span) -> &str {
     text.get(span.start..span.end).unwrap_or("")
 }
 
-/// The right side of a comparison whose field and operator are known to fit.
+/// The right side of a comparison whose operator is valid for the field.
 pub(super) struct Operand<'a> {
     text: &'a str,
     comparison: &'a Comparison<'a>,
@@ -21,7 +21,7 @@ pub(super) struct Operand<'a> {
 }
 
 impl<'a> Operand<'a> {
-    /// The right side of this comparison in this text.
+    /// Returns the right side of this comparison, which is part of `text`.
     pub(super) fn new(
         text: &'a str,
         comparison: &'a Comparison<'a>,
@@ -31,7 +31,7 @@ impl<'a> Operand<'a> {
         Operand { text, comparison, rule, quoting }
     }
 
-    /// What is asked of a number.
+    /// Returns the test for a numeric field.
     pub(super) fn number_test(&self) -> Checked<NumberTest> {
         let test = match self.comparison.operator {
             Operator::Equal => NumberTest::Equal(self.number()?),
@@ -47,7 +47,7 @@ impl<'a> Operand<'a> {
         Ok(test)
     }
 
-    /// What is asked of text.
+    /// Returns the test for a text field.
     pub(super) fn text_test(&self) -> Checked<TextTest> {
         let test = match self.comparison.operator {
             Operator::Equal => TextTest::Equal(self.string()?),
@@ -108,24 +108,24 @@ impl<'a> Operand<'a> {
         }
     }
 
-    /// Tells that the value is not of the kind that the field is compared with.
+    /// Reports a value of the wrong kind.
     #[cold]
     fn unfit(&self) -> Problem {
         let name = written(self.text, self.comparison.identifier.span);
         let value = written(self.text, self.comparison.value_span);
         let expected = match self.rule.values {
-            ValueKind::Number => "a number without quotes, as in `0.5`, `-1` or `1e-3`",
-            ValueKind::Integer => "a whole number without quotes",
-            ValueKind::QuotedInteger => "a whole number in quotes, as in `'1'`",
-            ValueKind::NumberOrQuotedInteger => "a number, or a whole number in quotes",
-            ValueKind::Text => "text in quotes",
+            ValueKind::Number => "a number without quotes, like `0.5`, `-1` or `1e-3`",
+            ValueKind::Integer => "an integer without quotes",
+            ValueKind::QuotedInteger => "a quoted integer, like `'1'`",
+            ValueKind::NumberOrQuotedInteger => "a number or a quoted integer",
+            ValueKind::Text => "a quoted string",
         };
-        let what = format!("{} is not what {} is compared with", quoted(value), quoted(name));
-        let problem = Problem::new(self.comparison.value_span, what, expected);
+        let summary = format!("cannot compare {} with {}", quoted(name), quoted(value));
+        let problem = Problem::new(self.comparison.value_span, summary, expected);
         problem.suggest(self.requoted(value))
     }
 
-    /// The value with quotes when they are missing, or without when they are too many.
+    /// Suggests the value with quotes added or removed, if that would make it valid.
     fn requoted(&self, value: &str) -> Option<String> {
         let short = value.len() <= REPEATED_BYTES_MAX;
         match (&self.comparison.value, self.rule.values) {
@@ -143,7 +143,7 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// A whole number of 64 bits, as the nearest number that a comparison can use.
+/// Parses a 64-bit integer, rounded to the nearest `f64`.
 #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 no id, time or version is in use")]
 fn integer(text: &str) -> Option<f64> {
     text.trim().parse::<i64>().ok().map(|number| number as f64)

@@ -1,17 +1,18 @@
-//! Orders: a list of texts into sort keys, with defaults and what breaks ties.
+//! Orders: parses a list of texts into sort keys and adds defaults and tie-breaks.
 
 use super::catalog::{Catalog, Use};
-use super::message::Problem;
+use super::message::{Problem, quoted};
+use super::operand::written;
 use super::parse;
 use super::query::{Direction, Order, SortKey};
 use super::syntax::Span;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The most items that an order may have.
+/// The largest number of items in an order.
 pub const ORDER_ITEMS_MAX: usize = 256;
 
 impl<N: Clone + PartialEq, T: Clone + PartialEq> Catalog<N, T> {
-    /// Reads an order, one field for each item; it ends in what breaks ties.
+    /// Parses an order, one field per item, and appends the tie-breaks.
     pub(super) fn order<S: AsRef<str>>(&self, items: &[S]) -> Result<Order<N, T>> {
         check_count(items.len())?;
         let mut keys = Vec::with_capacity(items.len() + self.tie_breaks.len());
@@ -23,7 +24,7 @@ impl<N: Clone + PartialEq, T: Clone + PartialEq> Catalog<N, T> {
         Ok(self.completed(keys))
     }
 
-    /// The keys, or the default ones when there are none, and what breaks ties.
+    /// Returns the keys followed by the tie-breaks, or the default order if there are none.
     pub(super) fn completed(&self, mut keys: Vec<SortKey<N, T>>) -> Order<N, T> {
         if keys.is_empty() {
             return Order { keys: self.default_order.to_vec() };
@@ -40,7 +41,7 @@ impl<N: Clone + PartialEq, T: Clone + PartialEq> Catalog<N, T> {
         let (identifier, descending) = parse::parse_order_item(text)?;
         let field = self.find(text, &identifier, Use::Order)?.field;
         if before.iter().any(|key| key.field == field) {
-            return Err(told_twice(identifier.span));
+            return Err(duplicate(text, identifier.span));
         }
         let direction = if descending { Direction::Descending } else { Direction::Ascending };
         Ok(SortKey { field, direction })
@@ -48,15 +49,16 @@ impl<N: Clone + PartialEq, T: Clone + PartialEq> Catalog<N, T> {
 }
 
 #[cold]
-fn told_twice(place: Span) -> Problem {
-    Problem::new(place, "this field is in the order already", "each field once")
+fn duplicate(text: &str, place: Span) -> Problem {
+    let summary = format!("duplicate field {}", quoted(written(text, place)));
+    Problem::new(place, summary, "each field at most once")
 }
 
-/// Refuses orders of more than [`ORDER_ITEMS_MAX`] items.
+/// Checks that an order has at most [`ORDER_ITEMS_MAX`] items.
 pub(super) fn check_count(items: usize) -> Result<()> {
     if items <= ORDER_ITEMS_MAX {
         return Ok(());
     }
-    let message = format!("invalid order: it has {items} items, and {ORDER_ITEMS_MAX} are allowed");
+    let message = format!("invalid order: {items} items, expected at most {ORDER_ITEMS_MAX}");
     Err(Error::new(ErrorKind::InvalidInput, message))
 }

@@ -1,35 +1,36 @@
-//! Page tokens: where the next page of a result begins, and of which query.
+//! Page tokens: the query and the offset at which its next page begins.
 
 use super::base64;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The longest token that is read, in bytes; those that are made have fewer than 80.
+/// The longest token accepted, in bytes. Generated tokens have fewer than 80.
 const TOKEN_BYTES_MAX: usize = 256;
 
-/// Where a page begins.
+/// The start of a page.
 ///
-/// As text it is base64 of `{"offset": 1000, "query": "0123456789abcdef"}`. Tokens of MLflow,
-/// which lack the query, are read as well.
+/// Encoded as base64 of `{"offset": 1000, "query": "0123456789abcdef"}`. MLflow's tokens, which
+/// have no `query`, are accepted as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageToken {
-    /// How many results come before the page; at least 1.
+    /// The number of results before the page, at least 1.
     pub offset: u64,
-    /// The [`Fingerprint`] of the query, when it is known.
+    /// The [`Fingerprint`] of the query, if known.
     pub query: Option<Fingerprint>,
 }
 
-/// A number by which two queries can be told apart: 64 bits, the same on every machine.
+/// A 64-bit hash that distinguishes queries. It is the same on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// The fingerprint of a query that consists of these texts, in this order (FNV-1a).
+    /// Returns the fingerprint (FNV-1a) of a query given as a sequence of texts.
     pub fn of<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let mut add = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         for part in parts {
             part.bytes().for_each(&mut add);
-            // No UTF-8 holds this byte: it keeps ("a", "b") from being ("ab").
+            // This byte never occurs in UTF-8, so it separates the parts: ("a", "b") differs from
+            // ("ab").
             add(0xff);
         }
         Fingerprint(hash)
@@ -37,22 +38,26 @@ impl Fingerprint {
 }
 
 impl PageToken {
-    /// The offset that this text asks for in this query: 0 for an empty text.
+    /// Returns the offset at which the page of `query` begins. An empty text means 0.
     ///
-    /// A forged token, or one of another query, is [`ErrorKind::InvalidInput`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the token is malformed or belongs to another query.
     pub fn offset_in(text: &str, query: Fingerprint) -> Result<u64> {
         if text.is_empty() {
             return Ok(0);
         }
         let token = PageToken::decode(text)?;
         match token.query {
-            Some(own) if own != query => Err(invalid("it was made for another query")),
+            Some(own) if own != query => Err(invalid("it belongs to another query")),
             _ => Ok(token.offset),
         }
     }
 
-    /// Cuts results, of which there is at least one more when there is another page, to one page;
-    /// gives the token of the next one. `offset` is how many came before.
+    /// Truncates results to one page, and returns the token of the next page if there is one.
+    ///
+    /// `offset` is the number of results before this page. The caller passes at least one result
+    /// more than `limit` if another page exists.
     pub fn cut<T>(
         results: &mut Vec<T>,
         offset: u64,
@@ -67,7 +72,7 @@ impl PageToken {
         Some(next.encode())
     }
 
-    /// As [`PageToken::cut`] for all results of a query, also those that come before the page.
+    /// Like [`PageToken::cut`], for the results of a query from the very first one.
     pub fn cut_out<T>(
         results: &mut Vec<T>,
         offset: u64,
@@ -79,7 +84,7 @@ impl PageToken {
         PageToken::cut(results, offset, limit, query)
     }
 
-    /// The token as text.
+    /// Encodes the token as text.
     #[must_use]
     pub fn encode(&self) -> String {
         let json = match self.query {
@@ -91,27 +96,30 @@ impl PageToken {
         base64::encode(json.as_bytes())
     }
 
-    /// Reads a token; any other text is [`ErrorKind::InvalidInput`].
+    /// Decodes a token.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the text is not a page token.
     pub fn decode(text: &str) -> Result<Self> {
         if text.len() > TOKEN_BYTES_MAX {
-            return Err(invalid("it is longer than any token"));
+            return Err(invalid(&format!("longer than {TOKEN_BYTES_MAX} bytes")));
         }
-        let bytes = base64::decode(text).ok_or_else(|| invalid("it is not base64"))?;
-        let json = str::from_utf8(&bytes).map_err(|_| invalid("it does not hold text"))?;
-        let (offset, query) = fields(json)
-            .ok_or_else(|| invalid("it does not hold an object with `offset` and `query`"))?;
-        let offset = offset.ok_or_else(|| invalid("it holds no `offset`"))?;
-        let offset: u64 =
-            offset.parse().map_err(|_| invalid("its `offset` is not a number of results"))?;
-        // SQL and MLflow's clients count in 63 bits.
+        let bytes = base64::decode(text).ok_or_else(|| invalid("not base64"))?;
+        let json = str::from_utf8(&bytes).map_err(|_| invalid("not UTF-8"))?;
+        let (offset, query) =
+            fields(json).ok_or_else(|| invalid("not an object with `offset` and `query`"))?;
+        let offset = offset.ok_or_else(|| invalid("no `offset`"))?;
+        let offset: u64 = offset.parse().map_err(|_| invalid("`offset` is not a number"))?;
+        // SQL and MLflow's clients use 63-bit offsets.
         if offset == 0 || i64::try_from(offset).is_err() {
-            return Err(invalid("its `offset` is out of range"));
+            return Err(invalid("`offset` is out of range"));
         }
         let query = match query {
             Some(hex) if hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
                 u64::from_str_radix(hex, 16).ok().map(Fingerprint)
             }
-            Some(_) => return Err(invalid("its `query` is not 16 hexadecimal digits")),
+            Some(_) => return Err(invalid("`query` is not 16 hexadecimal digits")),
             None => None,
         };
         Ok(PageToken { offset, query })
@@ -119,11 +127,11 @@ impl PageToken {
 }
 
 #[cold]
-fn invalid(what: &str) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("invalid page token: {what}"))
+fn invalid(reason: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, format!("invalid page token: {reason}"))
 }
 
-/// The values of `offset` and `query` in an object that has no other keys, and neither twice.
+/// Returns the values of `offset` and `query`. Rejects objects with other or duplicate keys.
 fn fields(json: &str) -> Option<(Option<&str>, Option<&str>)> {
     let body = json.trim().strip_prefix('{')?.strip_suffix('}')?;
     let (mut offset, mut query) = (None, None);
@@ -135,7 +143,7 @@ fn fields(json: &str) -> Option<(Option<&str>, Option<&str>)> {
         let value = value.trim();
         let place = match key.trim() {
             "\"offset\"" => {
-                // MLflow's reader takes the number as a text, too.
+                // Like MLflow, accept the number as a string, too.
                 let number = in_quotes(value).unwrap_or(value);
                 offset.replace(number.bytes().all(|byte| byte.is_ascii_digit()).then_some(number)?)
             }

@@ -1,22 +1,26 @@
-//! The parser: tokens into the syntax tree, by MLflow's grammar.
+//! The parser: turns tokens into the syntax tree of MLflow's grammar.
 
 use super::message::{Checked, Problem, quoted};
 use super::syntax::{Comparison, Expression, Identifier, Operator, Span, Value};
 use super::token::{Lexer, Token, TokenKind, is_hexadecimal, is_number, unquoted};
 
-/// The longest text that is read, in bytes.
+/// The longest text accepted, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
-/// The most comparisons that one filter may hold.
+/// The largest number of comparisons in a filter.
 pub const COMPARISONS_MAX: usize = 10_000;
-/// The longest word that a suggestion repeats, in bytes.
+/// The longest word repeated in a suggestion, in bytes.
 pub(super) const REPEATED_BYTES_MAX: usize = 64;
 
-/// The tree of a filter; an empty text is a filter of no comparisons.
+/// Parses a filter. An empty text is a filter without comparisons.
 pub(super) fn parse_filter(text: &str) -> Checked<Expression<'_>> {
     let mut parser = Parser::new(text)?;
     if !text.is_empty() && parser.next.kind == TokenKind::End {
-        let what = "there is nothing but white space";
-        return Err(Problem::new(Span { start: 0, end: 0 }, what, "a comparison, or no text"));
+        let problem = "only whitespace";
+        return Err(Problem::new(
+            Span { start: 0, end: 0 },
+            problem,
+            "a comparison or an empty text",
+        ));
     }
     let mut all = Vec::with_capacity(4);
     loop {
@@ -27,17 +31,17 @@ pub(super) fn parse_filter(text: &str) -> Checked<Expression<'_>> {
             return Ok(Expression::And(all));
         }
         if all.len() == COMPARISONS_MAX {
-            let what = format!("there are more than {COMPARISONS_MAX} comparisons");
-            return Err(Problem::new(span(&parser.next), what, "a shorter filter"));
+            let expected = format!("at most {COMPARISONS_MAX}");
+            return Err(Problem::new(span(&parser.next), "too many comparisons", expected));
         }
         all.push(Expression::Comparison(parser.comparison()?));
     }
 }
 
-/// An item of an order: an identifier, and whether `DESC` follows it.
+/// Parses an item of an order into its identifier and whether `DESC` follows.
 pub(super) fn parse_order_item(text: &str) -> Checked<(Identifier<'_>, bool)> {
     let mut parser = Parser::new(text)?;
-    let identifier = parser.identifier("a field, as in `metrics.accuracy DESC`")?;
+    let identifier = parser.identifier("a field, like `metrics.accuracy DESC`")?;
     let apart = parser.next.start > identifier.span.end;
     let descending = parser.next.is_word("DESC");
     if apart && (descending || parser.next.is_word("ASC")) {
@@ -49,7 +53,7 @@ pub(super) fn parse_order_item(text: &str) -> Checked<(Identifier<'_>, bool)> {
     Ok((identifier, apart && descending))
 }
 
-/// Where a token stands.
+/// Returns the place of a token.
 fn span(token: &Token<'_>) -> Span {
     Span { start: token.start, end: token.end() }
 }
@@ -63,22 +67,22 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     fn new(text: &'a str) -> Checked<Self> {
         if text.len() > TEXT_BYTES_MAX {
-            let what = format!("the text has {} bytes", text.len());
-            let expected = format!("at most {TEXT_BYTES_MAX}");
-            return Err(Problem::new(Span { start: 0, end: 0 }, what, expected));
+            let summary = format!("text is {} bytes long", text.len());
+            let expected = format!("at most {TEXT_BYTES_MAX} bytes");
+            return Err(Problem::new(Span { start: 0, end: 0 }, summary, expected));
         }
         let mut lexer = Lexer::new(text);
         let next = lexer.next_token();
         Ok(Parser { text, lexer, next })
     }
 
-    /// Takes the next token.
+    /// Returns the current token and moves to the next.
     fn advance(&mut self) -> Token<'a> {
         std::mem::replace(&mut self.next, self.lexer.next_token())
     }
 
     fn comparison(&mut self) -> Checked<Comparison<'a>> {
-        let identifier = self.identifier("a comparison, as in `metrics.accuracy > 0.9`")?;
+        let identifier = self.identifier("a comparison, like `metrics.accuracy > 0.9`")?;
         let (operator, operator_span) = self.operator()?;
         let (value, value_span) = match operator {
             Operator::IsNull | Operator::IsNotNull => (Value::Absent, operator_span),
@@ -109,11 +113,11 @@ impl<'a> Parser<'a> {
         Ok(identifier)
     }
 
-    /// What follows a prefix in backticks: `.key` or `.` and a quoted key.
+    /// Parses the rest of an identifier whose prefix is quoted: `.key`, or `.` and a quoted key.
     fn after_quoted_prefix(&mut self, first: &Token<'a>) -> Checked<Identifier<'a>> {
         if first.is_quoted_by('"') {
-            let what = "a prefix stands in double quotes";
-            return Err(Problem::new(span(first), what, "a prefix in backticks, or in none"));
+            let summary = "prefix is in double quotes";
+            return Err(Problem::new(span(first), summary, "a prefix in backticks or unquoted"));
         }
         let word = self.advance();
         if word.text == "." && self.is_quoted_next(&word) {
@@ -142,16 +146,16 @@ impl<'a> Parser<'a> {
         self.is_adjacent(token) && self.next.kind == TokenKind::Quoted
     }
 
-    /// Refuses bare keys that MLflow reads as something else, or not at all.
+    /// Rejects unquoted keys that MLflow would misread or reject.
     fn check_key(&self, identifier: &Identifier<'a>) -> Checked<()> {
         if identifier.raw_key.starts_with(['`', '"', '\'']) {
             return Ok(());
         }
         let numeric = identifier.key.split('.').any(|part| is_number(part) || is_hexadecimal(part));
-        let goes_on = self.next.start == identifier.span.end
+        let continues = self.next.start == identifier.span.end
             && matches!(self.next.kind, TokenKind::Other | TokenKind::Number)
             && !matches!(self.next.text, ";" | "&&" | "||" | "--" | "/*" | "*/");
-        if numeric || goes_on || identifier.key.is_empty() {
+        if numeric || continues || identifier.key.is_empty() {
             return Err(self.needs_backticks(identifier));
         }
         Ok(())
@@ -166,16 +170,18 @@ impl<'a> Parser<'a> {
         let (prefix, key) = whole.split_once('.').unwrap_or(("", whole));
         let key = key.replace(['`', '"', '\''], "");
         let place = Span { start, end: start + whole.len() };
-        let what = format!("{} is not a name that can stand unquoted", quoted(whole));
-        let problem = Problem::new(
-            place,
-            what,
-            "letters, digits, `_` and `.`, and any other key in backticks",
-        );
+        let summary = if key.is_empty() {
+            format!("missing key in {}", quoted(whole))
+        } else {
+            format!("{} must be in backticks", quoted(&key))
+        };
+        let expected = "a name of letters, digits, `_` and `.`, or any key in backticks";
+        let problem = Problem::new(place, summary, expected);
+        if key.is_empty() || key.len() > REPEATED_BYTES_MAX {
+            return problem;
+        }
         let dot = if prefix.is_empty() { "" } else { "." };
-        let written = format!("{prefix}{dot}`{key}`");
-        let told = !key.is_empty() && key.len() <= REPEATED_BYTES_MAX;
-        if !told { problem } else { problem.hint(format!("did you mean {written}?")) }
+        problem.suggest(Some(format!("{prefix}{dot}`{key}`")))
     }
 
     fn operator(&mut self) -> Checked<(Operator, Span)> {
@@ -204,8 +210,8 @@ impl<'a> Parser<'a> {
             let last = self.advance();
             return Ok((Operator::NotIn, span(&not).to(span(&last))));
         }
-        let what = format!("{} does not follow NOT", described(&self.next));
-        Err(Problem::new(span(&not).to(span(&self.next)), what, "`NOT IN`"))
+        let summary = format!("unexpected {} after NOT", described(&self.next));
+        Err(Problem::new(span(&not).to(span(&self.next)), summary, "`NOT IN`"))
     }
 
     fn is_null(&mut self) -> Checked<(Operator, Span)> {
@@ -219,8 +225,8 @@ impl<'a> Parser<'a> {
             let last = self.advance();
             return Ok((operator, span(&is).to(span(&last))));
         }
-        let what = format!("{} does not follow IS", described(&self.next));
-        Err(Problem::new(span(&is).to(span(&self.next)), what, "`IS NULL` or `IS NOT NULL`"))
+        let summary = format!("unexpected {} after IS", described(&self.next));
+        Err(Problem::new(span(&is).to(span(&self.next)), summary, "`IS NULL` or `IS NOT NULL`"))
     }
 
     fn value(&mut self) -> Checked<(Value<'a>, Span)> {
@@ -232,18 +238,17 @@ impl<'a> Parser<'a> {
             TokenKind::Quoted if !self.next.is_quoted_by('`') => Value::Text(self.next.unquoted()),
             TokenKind::Quoted | TokenKind::Word => Value::Word,
             TokenKind::Open => {
-                let what = "a list follows an operator that takes one value";
-                let expected = "a number or quoted text; a list after IN or NOT IN";
-                return Err(Problem::new(span(&self.next), what, expected));
+                let expected = "a number or a quoted string (lists follow `IN` and `NOT IN`)";
+                return Err(Problem::new(span(&self.next), "unexpected list", expected));
             }
-            _ => return Err(self.unexpected("a number or quoted text")),
+            _ => return Err(self.unexpected("a number or a quoted string")),
         };
         let token = self.advance();
         Ok((value, span(&token)))
     }
 
     fn list(&mut self) -> Checked<(Value<'a>, Span)> {
-        let expected = "a list of quoted texts, as in `('a', 'b')`";
+        let expected = "a list of quoted strings, like `('a', 'b')`";
         let open = self.next;
         if open.kind != TokenKind::Open {
             return Err(self.unexpected(expected));
@@ -278,16 +283,16 @@ impl<'a> Parser<'a> {
         }
         let text = item.unquoted();
         if text.contains('\\') || text.as_bytes().contains(&item.text.as_bytes()[0]) {
-            let what = "an item of a list holds a backslash or its own quote";
-            let expected = "a text without; MLflow reads them in lists by Python's rules";
-            return Err(Problem::new(span(&item), what, expected));
+            let summary = "list item contains a backslash or its own quote";
+            let expected = "an item without either (MLflow reads lists by Python's rules)";
+            return Err(Problem::new(span(&item), summary, expected));
         }
         self.advance();
         Ok(text)
     }
 }
 
-/// A key without its quotes, by MLflow's rule: either quotes and then backticks are stripped.
+/// Strips the quotes of a key by MLflow's rule: quotes of either kind first, then backticks.
 fn stripped(key: &str) -> &str {
     let quoted_by =
         |text: &str, quote| text.len() >= 2 && text.starts_with(quote) && text.ends_with(quote);
@@ -299,46 +304,46 @@ fn operator_of(text: &str) -> Option<Operator> {
     Operator::ALL.into_iter().take(6).find(|operator| operator.as_str() == text)
 }
 
-/// What a message calls a token.
+/// Returns a token as it appears in a message.
 fn described(token: &Token<'_>) -> String {
     match token.kind {
-        TokenKind::End => "the end".to_owned(),
-        TokenKind::Unclosed => format!("the quote {}", quoted(token.text)),
+        TokenKind::End => "end of text".to_owned(),
+        TokenKind::Unclosed => format!("unterminated quote {}", quoted(token.text)),
         _ => quoted(token.text),
     }
 }
 
-/// What is said of tokens that have no place.
+/// Problems with tokens.
 impl Parser<'_> {
     #[cold]
     fn unexpected(&self, expected: &str) -> Problem {
         let token = &self.next;
         let place = span(token);
         let word = |word: &str| token.is_word(word);
-        let problem = |what: &str| Problem::new(place, what, expected);
+        let problem = |summary: &str| Problem::new(place, summary, expected);
         match token.kind {
             TokenKind::Unclosed => {
                 let closing = format!("a closing {}", &token.text[..1]);
-                Problem::new(Span { end: place.start + 1, ..place }, "a quote is open", closing)
+                Problem::new(Span { end: place.start + 1, ..place }, "unterminated quote", closing)
             }
             TokenKind::Open => problem("parentheses are not supported here"),
             TokenKind::Number => problem(&format!("{} is not a field", described(token)))
-                .hint("the field stands to the left, the value to the right"),
-            _ if token.text == ";" => problem("one filter is read, and `;` does not end it"),
+                .hint("write the field on the left and the value on the right"),
+            _ if token.text == ";" => problem("`;` is not supported"),
             _ if matches!(token.text, "--" | "/*" | "*/" | "#") => {
                 problem("comments are not supported")
             }
             _ if matches!(token.text, "&&" | "&") => {
-                problem(&format!("{} is not supported", described(token)))
-                    .suggest(Some("AND".into()))
+                problem(&format!("unknown operator {}", described(token)))
+                    .suggest(Some("`AND`".into()))
             }
             _ if matches!(token.text, "||" | "|") || word("OR") => {
-                problem("OR is not supported: comparisons are joined by AND")
-                    .suggest(Some("AND".into()))
+                problem(&format!("{} is not supported", described(token)))
+                    .hint("comparisons can only be joined with `AND`")
             }
-            _ if word("NOT") => problem("NOT is not supported before a comparison"),
-            TokenKind::End => problem("the text ends too early"),
-            _ => problem(&format!("{} has no place here", described(token))),
+            _ if word("NOT") => problem("`NOT` is not supported here"),
+            TokenKind::End => problem("unexpected end of text"),
+            _ => problem(&format!("unexpected {}", described(token))),
         }
     }
 
@@ -350,8 +355,10 @@ impl Parser<'_> {
         if matches!(token.kind, TokenKind::End | TokenKind::Unclosed) {
             return self.unexpected(expected);
         }
-        let problem =
-            Problem::new(span(token), format!("{} is not an operator", described(token)), expected);
+        let named = matches!(token.kind, TokenKind::Operator | TokenKind::Word);
+        let adjective = if named { "unknown operator" } else { "unexpected" };
+        let summary = format!("{adjective} {}", described(token));
+        let problem = Problem::new(span(token), summary, expected);
         let meant = match token.text {
             "==" | "=~" | "===" => Some("`=`"),
             "<>" | "!==" | "~=" => Some("`!=`"),
@@ -366,10 +373,10 @@ impl Parser<'_> {
 
     #[cold]
     fn after_order_item(&self) -> Problem {
-        let expected = "ASC, DESC or the end";
+        let expected = "`ASC`, `DESC` or the end";
         if self.next.kind == TokenKind::Comma {
-            let what = "a second field follows in the same item";
-            return Problem::new(span(&self.next), what, "one field for each item");
+            let summary = "more than one field in an item";
+            return Problem::new(span(&self.next), summary, "one field per item");
         }
         let problem = self.unexpected(expected);
         let meant = super::nearest::nearest(self.next.text, ["DESC", "ASC"]);

@@ -1,29 +1,29 @@
-//! Queries as text again, in one canonical form that reads back as the same query.
+//! Prints queries in a canonical form that parses back to the same query.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
 use super::query::{Condition, Direction, Field, Filter, NumberTest, Order, SortKey, TextTest};
 use super::token::{is_hexadecimal, is_number, is_word_character, quoted_length};
 
-/// How a field that holds a number is written.
+/// How a numeric field is printed.
 pub trait NumberField: Display {
-    /// Whether the numbers it is compared with stand in quotes.
+    /// Returns whether the numbers compared with this field are quoted.
     fn is_quoted(&self) -> bool {
         false
     }
 }
 
-/// How a field that holds text is written.
+/// How a text field is printed.
 pub trait TextField: Display {
-    /// Whether double quotes belong to the values it is compared with.
+    /// Returns whether double quotes are part of the values compared with this field.
     fn keeps_double_quotes(&self) -> bool {
         false
     }
 }
 
 impl<N: NumberField, T: TextField> Display for Filter<N, T> {
-    /// One text is printed, but not always read back the same: one that ends in a backslash, when
-    /// quotes follow it, since the language has no means to escape.
+    /// Does not always round-trip, because the language has no escapes. A value that ends in a
+    /// backslash is misread if another quote follows.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for (index, condition) in self.conditions.iter().enumerate() {
             f.write_str(if index == 0 { "" } else { " AND " })?;
@@ -57,10 +57,10 @@ fn write_number_test(f: &mut Formatter<'_>, test: &NumberTest, quoted: bool) -> 
         NumberTest::Greater(value) => (">", value),
         NumberTest::GreaterOrEqual(value) => (">=", value),
         NumberTest::In(list) => {
-            return write_list(f, "IN", list.iter().map(|it| format!("'{it}'")));
+            return write_list(f, "IN", list.iter().map(|number| format!("'{number}'")));
         }
         NumberTest::NotIn(list) => {
-            return write_list(f, "NOT IN", list.iter().map(|it| format!("'{it}'")));
+            return write_list(f, "NOT IN", list.iter().map(|number| format!("'{number}'")));
         }
     };
     match (quoted, value.is_infinite()) {
@@ -109,31 +109,31 @@ fn item(text: &String) -> String {
     format!("{quote}{text}{quote}")
 }
 
-/// Whether this text between these quotes is read as itself, whatever follows them.
+/// Returns whether the text parses back from these quotes, whatever comes after.
 fn holds(quote: char, text: &str) -> bool {
     is_closed(quote, text) && !(quote != '`' && text.ends_with('\\'))
 }
 
-/// Whether this text between these quotes is read as itself when no quotes follow.
+/// Returns whether the text parses back from these quotes, if no other quote comes after.
 fn is_closed(quote: char, text: &str) -> bool {
     let probe = format!("{quote}{text}{quote}");
     quoted_length(&probe) == Some(probe.len())
 }
 
-/// Writes `prefix.key`, the key in backticks or quotes when it needs them.
+/// Writes `prefix.key` with the key in backticks or quotes if it needs them.
 pub(super) fn write_key(f: &mut Formatter<'_>, prefix: &str, key: &str) -> fmt::Result {
     let in_backticks = key.len() >= 2 && key.starts_with('`') && key.ends_with('`');
     match (is_bare(key), holds('`', key)) {
         (true, _) => write!(f, "{prefix}.{key}"),
         (false, true) => write!(f, "{prefix}.`{key}`"),
-        // Backticks right within other quotes would be stripped as well.
+        // The parser strips backticks directly inside other quotes as well.
         (false, false) if in_backticks => write!(f, "{prefix}.\"`{key}`\""),
         (false, false) if is_closed('"', key) => write!(f, "{prefix}.\"{key}\""),
         (false, false) => write!(f, "{prefix}.'{key}'"),
     }
 }
 
-/// Writes `prefix.key` where only backticks quote and all else belongs to the key.
+/// Writes `prefix.key` in the language where only backticks quote.
 pub(super) fn write_raw_key(f: &mut Formatter<'_>, prefix: &str, key: &str) -> fmt::Result {
     if !is_bare(key) && holds('`', key) {
         return write!(f, "{prefix}.`{key}`");
@@ -141,7 +141,7 @@ pub(super) fn write_raw_key(f: &mut Formatter<'_>, prefix: &str, key: &str) -> f
     write!(f, "{prefix}.{key}")
 }
 
-/// Whether a key is read as itself without quotes.
+/// Returns whether a key needs no quotes.
 pub(super) fn is_bare(key: &str) -> bool {
     let names = |part: &str| !is_number(part) && !is_hexadecimal(part);
     !key.is_empty()
@@ -150,7 +150,7 @@ pub(super) fn is_bare(key: &str) -> bool {
 }
 
 impl<N: Display, T: Display> Order<N, T> {
-    /// The order as a list of items that reads back as the same order.
+    /// Returns the order as a list of items that parses back to the same order.
     #[must_use]
     pub fn to_items(&self) -> Vec<String> {
         self.keys.iter().map(ToString::to_string).collect()
@@ -158,7 +158,7 @@ impl<N: Display, T: Display> Order<N, T> {
 }
 
 impl<N: Display, T: Display> Display for Order<N, T> {
-    /// The items with commas between them.
+    /// Writes the items separated by commas.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_items().join(", "))
     }

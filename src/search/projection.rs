@@ -1,18 +1,18 @@
-//! The columns of a frame of runs: text into what is meant.
+//! Column selection: parses the names of columns in a table of runs.
 
 use super::nearest::nearest;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A column of a frame of runs, or all columns of a kind.
+/// A column of a table of runs, or all columns of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunColumn {
-    /// What every run has.
+    /// An attribute, which every run has.
     Attribute(RunAttribute),
-    /// The latest value of the metric of this key.
+    /// The latest value of the metric with this key.
     Metric(String),
-    /// The param of this key.
+    /// The param with this key.
     Param(String),
-    /// The tag of this key.
+    /// The tag with this key.
     Tag(String),
     /// `metrics.*`
     AllMetrics,
@@ -22,7 +22,7 @@ pub enum RunColumn {
     AllTags,
 }
 
-/// What every run has.
+/// A field that every run has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunAttribute {
     /// `run_id`
@@ -48,8 +48,8 @@ pub enum RunAttribute {
 }
 
 impl RunAttribute {
-    /// Every attribute; the first seven are those of MLflow's frames, in their order, with the
-    /// name after the id.
+    /// All attributes. The first seven are MLflow's columns in MLflow's order, with `run_name`
+    /// added after `run_id`.
     pub const ALL: [RunAttribute; 10] = [
         RunAttribute::RunId,
         RunAttribute::RunName,
@@ -62,10 +62,10 @@ impl RunAttribute {
         RunAttribute::LifecycleStage,
         RunAttribute::ParentRunId,
     ];
-    /// How many of them a frame has when no columns are asked for.
+    /// How many attributes the default columns include.
     const USUAL: usize = 7;
 
-    /// The column's name.
+    /// Returns the column's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl RunAttribute {
 }
 
 impl RunColumn {
-    /// The columns of MLflow's frames, with `run_name` after `run_id`.
+    /// Returns the default columns: MLflow's, with `run_name` added after `run_id`.
     #[must_use]
     pub fn usual() -> Vec<RunColumn> {
         let attributes = RunAttribute::ALL.into_iter().take(RunAttribute::USUAL);
@@ -92,10 +92,15 @@ impl RunColumn {
         attributes.map(RunColumn::Attribute).chain(all).collect()
     }
 
-    /// Reads the name of a column: an attribute, `metrics.KEY`, `params.KEY`, `tags.KEY`, or these
-    /// with `*` for all keys. The key is all that follows the first dot, as in the frame's header.
+    /// Parses the name of a column: an attribute, `metrics.KEY`, `params.KEY` or `tags.KEY`.
+    ///
+    /// `*` as the key selects all keys. The key is everything after the first dot, unquoted.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if there is no such column.
     pub fn parse(text: &str) -> Result<RunColumn> {
-        let attribute = RunAttribute::ALL.into_iter().find(|it| it.name() == text);
+        let attribute = RunAttribute::ALL.into_iter().find(|attribute| attribute.name() == text);
         if let Some(attribute) = attribute {
             return Ok(RunColumn::Attribute(attribute));
         }
@@ -122,10 +127,10 @@ fn unknown(text: &str) -> Error {
         Some(meant) => format!("did you mean {meant:?}?"),
         None => {
             let names = RunAttribute::ALL.map(RunAttribute::name).join(", ");
-            format!("there are {names}, metrics.KEY, params.KEY and tags.KEY")
+            format!("expected {names}, metrics.KEY, params.KEY or tags.KEY")
         }
     };
-    Error::new(ErrorKind::InvalidInput, format!("runs have no column {text:?}: {hint}"))
+    Error::new(ErrorKind::InvalidInput, format!("unknown column {text:?}: {hint}"))
 }
 
 #[cfg(test)]
@@ -133,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_read_as_a_frame_names_them() {
+    fn column_names_parse_as_they_are_printed() {
         let read = |text| RunColumn::parse(text).unwrap();
         for attribute in RunAttribute::ALL {
             assert_eq!(read(attribute.name()), RunColumn::Attribute(attribute));
@@ -145,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_column_is_refused_with_what_may_be_meant() {
+    fn an_unknown_column_is_refused_with_a_suggestion() {
         let refused = |text: &str| {
             let error = RunColumn::parse(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);

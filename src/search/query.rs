@@ -1,36 +1,36 @@
-//! The typed query: conditions that an evaluator can apply without asking whether they make sense.
+//! The typed query: conditions that are already checked, ready for an evaluator.
 
 use std::cmp::Ordering;
 
 use super::like::{self, Case};
 
-/// All of these conditions hold; none at all holds for everything.
+/// A conjunction of conditions. Without conditions, everything matches.
 ///
-/// `N` are the fields whose values are numbers, `T` those whose values are text.
+/// `N` is the type of numeric fields, `T` that of text fields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter<N, T> {
-    /// The conditions as they were written.
+    /// The conditions in the order written.
     pub conditions: Vec<Condition<N, T>>,
 }
 
 impl<N, T> Default for Filter<N, T> {
-    /// The filter that everything passes.
+    /// Returns the filter that matches everything.
     fn default() -> Self {
         Filter { conditions: Vec::new() }
     }
 }
 
-/// What is asked of one field.
+/// A test of one field.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition<N, T> {
-    /// Of a field that holds a number.
+    /// A test of a numeric field.
     Number(N, NumberTest),
-    /// Of a field that holds text.
+    /// A test of a text field.
     Text(T, TextTest),
 }
 
 impl<N, T> Condition<N, T> {
-    /// How many values its list has; 0 when it has none.
+    /// Returns the number of values in the condition's list, or 0 if it has no list.
     #[must_use]
     pub fn listed(&self) -> usize {
         match self {
@@ -41,12 +41,12 @@ impl<N, T> Condition<N, T> {
     }
 }
 
-/// What is asked of a number.
+/// A test of a number.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NumberTest {
     /// `= x`
     Equal(f64),
-    /// `!= x`; NaN alone passes no other test.
+    /// `!= x`. NaN matches.
     NotEqual(f64),
     /// `< x`
     Less(f64),
@@ -63,13 +63,13 @@ pub enum NumberTest {
 }
 
 impl NumberTest {
-    /// Whether a field with this value passes; a missing one (`None`) passes nothing.
+    /// Returns whether a field with this value matches. A missing value (`None`) never matches.
     #[must_use]
     pub fn matches(&self, value: Option<f64>) -> bool {
         value.is_some_and(|value| self.matches_number(value))
     }
 
-    /// Whether this number passes.
+    /// Returns whether this number matches.
     #[must_use]
     pub fn matches_number(&self, value: f64) -> bool {
         match self {
@@ -85,29 +85,30 @@ impl NumberTest {
     }
 }
 
-/// What is asked of text.
+/// A test of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TextTest {
-    /// `= 'x'`, upper and lower case told apart.
+    /// `= 'x'`, case-sensitive.
     Equal(String),
     /// `!= 'x'`
     NotEqual(String),
-    /// `LIKE 'x'`, upper and lower case told apart.
+    /// `LIKE 'x'`, case-sensitive.
     Like(String),
-    /// `ILIKE 'x'`, where the 26 letters of ASCII are the same in both cases.
+    /// `ILIKE 'x'`, where ASCII letters match in either case.
     ILike(String),
     /// `IN ('x', 'y')`
     In(TextList),
     /// `NOT IN ('x', 'y')`
     NotIn(TextList),
-    /// `IS NULL`: there is no such text.
+    /// `IS NULL`: the text is missing.
     IsNull,
-    /// `IS NOT NULL`: there is one, be it empty.
+    /// `IS NOT NULL`: the text exists, even if empty.
     IsNotNull,
 }
 
 impl TextTest {
-    /// Whether a field with this value passes; a missing one (`None`) passes `IS NULL` only.
+    /// Returns whether a field with this value matches. A missing value (`None`) matches only `IS
+    /// NULL`.
     #[must_use]
     pub fn matches(&self, value: Option<&str>) -> bool {
         match value {
@@ -116,7 +117,7 @@ impl TextTest {
         }
     }
 
-    /// Whether this text passes.
+    /// Returns whether this text matches.
     #[must_use]
     pub fn matches_text(&self, value: &str) -> bool {
         match self {
@@ -132,12 +133,12 @@ impl TextTest {
     }
 }
 
-/// The texts of an `IN` list: sorted and each once, so that looking one up takes a logarithm.
+/// The strings of an `IN` list, sorted and without duplicates for binary search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextList(Vec<String>);
 
 impl TextList {
-    /// The list of these texts.
+    /// Creates a list of these strings.
     #[must_use]
     pub fn new(mut texts: Vec<String>) -> Self {
         texts.sort_unstable();
@@ -145,29 +146,29 @@ impl TextList {
         TextList(texts)
     }
 
-    /// The texts, sorted by their bytes.
+    /// Returns the strings, sorted by their bytes.
     #[must_use]
     pub fn as_slice(&self) -> &[String] {
         &self.0
     }
 
-    /// Whether this text is among them.
+    /// Returns whether the list contains this string.
     #[must_use]
     pub fn contains(&self, text: &str) -> bool {
         self.0.binary_search_by(|item| item.as_str().cmp(text)).is_ok()
     }
 }
 
-/// A field of either kind.
+/// A numeric or text field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Field<N, T> {
-    /// A field that holds a number.
+    /// A numeric field.
     Number(N),
-    /// A field that holds text.
+    /// A text field.
     Text(T),
 }
 
-/// Which way an order goes.
+/// The direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// `ASC`, smallest first.
@@ -177,7 +178,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The ordering of two values that are there, as this direction has it.
+    /// Returns the ordering of two existing values in this direction.
     #[must_use]
     pub fn apply(self, ordering: Ordering) -> Ordering {
         match self {
@@ -186,9 +187,9 @@ impl Direction {
         }
     }
 
-    /// Compares two numbers, 0.0 and -0.0 being equal.
+    /// Compares two numbers. 0.0 and -0.0 are equal.
     ///
-    /// In both directions NaN comes after all other numbers, and what is missing after NaN.
+    /// In both directions, NaN comes after all other numbers, and missing values come last.
     #[must_use]
     pub fn compare_numbers(self, left: Option<f64>, right: Option<f64>) -> Ordering {
         match (left, right) {
@@ -200,7 +201,7 @@ impl Direction {
         }
     }
 
-    /// Compares two texts by their bytes; in both directions what is missing comes last.
+    /// Compares two texts by their bytes. In both directions, missing values come last.
     #[must_use]
     pub fn compare_texts(self, left: Option<&str>, right: Option<&str>) -> Ordering {
         match (left, right) {
@@ -213,17 +214,17 @@ impl Direction {
 /// One field of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SortKey<N, T> {
-    /// By what.
+    /// The field.
     pub field: Field<N, T>,
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
 }
 
-/// An order: by the first key, among equals by the second, and so on.
+/// An order by several keys. Each key breaks the ties of the ones before it.
 ///
-/// Made of a list of texts it ends in the keys that break ties, so that it is total.
+/// A parsed order ends in unique keys, so that it is total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order<N, T> {
-    /// The keys, the most important first.
+    /// The keys, the most significant first.
     pub keys: Vec<SortKey<N, T>>,
 }

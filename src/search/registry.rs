@@ -1,4 +1,4 @@
-//! Registered models and their versions: what they are searched and ordered by.
+//! The fields by which registered models and their versions are searched and ordered.
 
 use std::fmt;
 
@@ -7,36 +7,36 @@ use super::print::{NumberField, TextField, write_key};
 use super::query::{Direction, Field, Filter, Order, SortKey};
 use crate::error::Result;
 
-/// A field of registered models that holds a number.
+/// A numeric field of registered models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegisteredModelNumber {
-    /// When it was last changed, in milliseconds since 1970.
+    /// The time of the last change in milliseconds since 1970.
     LastUpdatedTimestamp,
 }
 
-/// A field of registered models that holds text.
+/// A text field of registered models.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegisteredModelText {
     /// The name.
     Name,
-    /// The tag of this key; `mlflow.prompt.is_prompt` counts as `false` where it is missing.
+    /// The tag with this key. A missing `mlflow.prompt.is_prompt` counts as `false`.
     Tag(String),
 }
 
-/// A filter of registered models.
+/// A filter on registered models.
 pub type RegisteredModelFilter = Filter<RegisteredModelNumber, RegisteredModelText>;
 /// An order of registered models.
 pub type RegisteredModelOrder = Order<RegisteredModelNumber, RegisteredModelText>;
 
 impl RegisteredModelFilter {
-    /// Reads the filter of `search_registered_models`; an empty text lets every one pass.
+    /// Parses the filter of `search_registered_models`. An empty text matches every model.
     pub fn parse(text: &str) -> Result<Self> {
         REGISTERED_MODELS.filter(text)
     }
 }
 
 impl RegisteredModelOrder {
-    /// Reads the order of `search_registered_models`; ties are broken by name.
+    /// Parses the order of `search_registered_models`. Ties are broken by name.
     pub fn parse<S: AsRef<str>>(items: &[S]) -> Result<Self> {
         REGISTERED_MODELS.order(items)
     }
@@ -69,44 +69,44 @@ const REGISTERED_ATTRIBUTES: &[Attribute<RegisteredModelNumber, RegisteredModelT
     ),
 ];
 
-/// A field of model versions that holds a number.
+/// A numeric field of model versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelVersionNumber {
-    /// The number of the version.
+    /// The version number.
     VersionNumber,
-    /// When it was created, in milliseconds since 1970.
+    /// The creation time in milliseconds since 1970.
     CreationTimestamp,
-    /// When it was last changed, in milliseconds since 1970.
+    /// The time of the last change in milliseconds since 1970.
     LastUpdatedTimestamp,
 }
 
-/// A field of model versions that holds text.
+/// A text field of model versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelVersionText {
     /// The name of the registered model.
     Name,
-    /// The id of the run that made it.
+    /// The id of the run that created it.
     RunId,
-    /// Where its files came from.
+    /// The source of its files.
     SourcePath,
-    /// The tag of this key.
+    /// The tag with this key.
     Tag(String),
 }
 
-/// A filter of model versions.
+/// A filter on model versions.
 pub type ModelVersionFilter = Filter<ModelVersionNumber, ModelVersionText>;
 /// An order of model versions.
 pub type ModelVersionOrder = Order<ModelVersionNumber, ModelVersionText>;
 
 impl ModelVersionFilter {
-    /// Reads the filter of `search_model_versions`; an empty text lets every version pass.
+    /// Parses the filter of `search_model_versions`. An empty text matches every version.
     pub fn parse(text: &str) -> Result<Self> {
         MODEL_VERSIONS.filter(text)
     }
 }
 
 impl ModelVersionOrder {
-    /// Reads the order of `search_model_versions`; ties are broken by name and newest version.
+    /// Parses the order of `search_model_versions`. Ties are broken by name, then newest version.
     pub fn parse<S: AsRef<str>>(items: &[S]) -> Result<Self> {
         MODEL_VERSIONS.order(items)
     }

@@ -1,4 +1,4 @@
-//! Runs: what they are searched and ordered by.
+//! The fields by which runs are searched and ordered.
 
 use std::fmt;
 
@@ -7,23 +7,23 @@ use super::print::{NumberField, TextField, write_key};
 use super::query::{Direction, Field, Filter, Order, SortKey};
 use crate::error::Result;
 
-/// A field of runs that holds a number.
+/// A numeric field of runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunNumber {
-    /// The latest value of the metric of this key.
+    /// The latest value of the metric with this key.
     Metric(String),
-    /// When the run started, in milliseconds since 1970.
+    /// The start time in milliseconds since 1970.
     StartTime,
-    /// When it ended, in milliseconds since 1970; missing while it runs.
+    /// The end time in milliseconds since 1970. Missing while the run is active.
     EndTime,
 }
 
-/// A field of runs that holds text.
+/// A text field of runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunText {
-    /// The parameter of this key.
+    /// The param with this key.
     Param(String),
-    /// The tag of this key.
+    /// The tag with this key.
     Tag(String),
     /// The id, 32 hexadecimal digits.
     RunId,
@@ -31,34 +31,34 @@ pub enum RunText {
     RunName,
     /// The status: `RUNNING`, `SCHEDULED`, `FINISHED`, `FAILED` or `KILLED`.
     Status,
-    /// Who started the run.
+    /// The user who started the run.
     UserId,
-    /// Where its artifacts are.
+    /// The location of its artifacts.
     ArtifactUri,
-    /// The name of any one of its datasets: each condition may be met by another one.
+    /// The name of any of its datasets. Each condition may match a different dataset.
     DatasetName,
-    /// The digest of any one of its datasets.
+    /// The digest of any of its datasets.
     DatasetDigest,
-    /// The context (`mlflow.data.context`) of any one of its datasets.
+    /// The context (`mlflow.data.context`) of any of its datasets.
     DatasetContext,
 }
 
-/// A filter of runs.
+/// A filter on runs.
 pub type RunFilter = Filter<RunNumber, RunText>;
 /// An order of runs.
 pub type RunOrder = Order<RunNumber, RunText>;
 
 impl RunFilter {
-    /// Reads the filter of `search_runs`; an empty text lets every run pass.
+    /// Parses the filter of `search_runs`. An empty text matches every run.
     pub fn parse(text: &str) -> Result<Self> {
         RUNS.filter(text)
     }
 }
 
 impl RunOrder {
-    /// Reads the order of `search_runs`, one field for each item.
+    /// Parses the order of `search_runs`, one field per item.
     ///
-    /// Ties are broken by the start, newest first, and then by id.
+    /// Ties are broken by start time, newest first, and then by id.
     pub fn parse<S: AsRef<str>>(items: &[S]) -> Result<Self> {
         RUNS.order(items)
     }

@@ -1,8 +1,8 @@
-//! The syntax tree: what was written and where, before anybody asks whether such a field exists.
+//! The syntax tree: a filter as written, with places, before its fields are checked.
 
 use std::fmt;
 
-/// A place in the text, in bytes.
+/// A byte range of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The first byte.
@@ -12,77 +12,77 @@ pub struct Span {
 }
 
 impl Span {
-    /// From the first byte of this place to the last of the other.
+    /// Returns the range from the start of this one to the end of `other`.
     #[must_use]
     pub fn to(self, other: Span) -> Span {
         Span { start: self.start, end: other.end }
     }
 }
 
-/// A filter as it was written.
+/// A filter as written.
 ///
-/// Disjunction, negation, parentheses and aggregates of series would be further variants.
+/// OR, NOT, parentheses and aggregates over a series would be new variants.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Expression<'a> {
     /// One comparison.
     Comparison(Comparison<'a>),
-    /// All of these hold; none at all for an empty filter.
+    /// A conjunction. Empty for an empty filter.
     And(Vec<Expression<'a>>),
 }
 
 /// `identifier operator value`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison<'a> {
-    /// What is compared.
+    /// The field.
     pub identifier: Identifier<'a>,
-    /// How.
+    /// The operator.
     pub operator: Operator,
-    /// Where the operator stands.
+    /// The place of the operator.
     pub operator_span: Span,
-    /// With what.
+    /// The value.
     pub value: Value<'a>,
-    /// Where the value stands; that of the operator when there is none.
+    /// The place of the value, or of the operator if there is no value.
     pub value_span: Span,
 }
 
 impl Comparison<'_> {
-    /// Where the whole comparison stands.
+    /// Returns the place of the whole comparison.
     #[must_use]
     pub fn span(&self) -> Span {
         self.identifier.span.to(self.value_span)
     }
 }
 
-/// `prefix.key`, or a key alone.
+/// `prefix.key`, or only a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identifier<'a> {
-    /// What stands before the first dot, without backticks.
+    /// The part before the first dot, without backticks.
     pub prefix: Option<&'a str>,
-    /// What stands after it, without quotes.
+    /// The part after the first dot, without quotes.
     pub key: &'a str,
-    /// The key as it was written, quotes included.
+    /// The key as written, including quotes.
     pub raw_key: &'a str,
-    /// Where both stand.
+    /// The place of the whole identifier.
     pub span: Span,
 }
 
-/// A value as it was written.
+/// A value as written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
     /// A number.
     Number(f64),
-    /// Text in quotes of either kind, without them.
+    /// Quoted text, without its quotes.
     Text(&'a str),
-    /// Something that is neither number nor quoted.
+    /// Anything that is not a number and not quoted.
     Word,
     /// `('a', 'b')`.
     List(Vec<&'a str>),
-    /// Nothing: `IS NULL` takes no value.
+    /// No value, after `IS NULL` and `IS NOT NULL`.
     Absent,
 }
 
-/// How a field is compared.
+/// A comparison operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
     /// `=`
@@ -112,7 +112,7 @@ pub enum Operator {
 }
 
 impl Operator {
-    /// Every operator, in the order in which messages list them.
+    /// All operators, in the order in which messages list them.
     pub const ALL: [Operator; 12] = [
         Operator::Equal,
         Operator::NotEqual,
@@ -128,7 +128,7 @@ impl Operator {
         Operator::IsNotNull,
     ];
 
-    /// As it is written, words in upper case.
+    /// Returns the operator as written, words in upper case.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,15 +1,15 @@
-//! The lexer: text into tokens, each with its place in bytes.
+//! The lexer: splits text into tokens with their places.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenKind {
-    /// Letters, digits, `_` and `.` of any script that do not make a number.
+    /// Letters of any script, digits, `_` and `.`, unless they form a number.
     Word,
     /// `1`, `-1`, `.5`, `5.`, `1e-3`.
     Number,
-    /// Text between `'`, `"` or backticks; the quotes belong to the token.
+    /// Text between `'`, `"` or backticks, including the quotes.
     Quoted,
-    /// A run of the characters `< > = ~ !`.
+    /// A sequence of the characters `< > = ~ !`.
     Operator,
     /// `(`.
     Open,
@@ -17,42 +17,42 @@ pub(super) enum TokenKind {
     Close,
     /// `,`.
     Comma,
-    /// A quote that is never closed; the token is the rest of the text.
+    /// An unterminated quote. The token is the rest of the text.
     Unclosed,
-    /// Any other character; `&&`, `||`, `--`, `/*` and `*/` are one token each.
+    /// Any other character. `&&`, `||`, `--`, `/*` and `*/` are one token each.
     Other,
-    /// After the last token; empty.
+    /// The end of the text. Empty.
     End,
 }
 
 /// A token and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Token<'a> {
-    /// What it is.
+    /// The kind.
     pub(super) kind: TokenKind,
-    /// Its text, quotes included.
+    /// The text, including quotes.
     pub(super) text: &'a str,
-    /// The byte of the whole text at which it starts.
+    /// The index of the first byte.
     pub(super) start: usize,
 }
 
 impl<'a> Token<'a> {
-    /// The byte after its last.
+    /// Returns the index after the last byte.
     pub(super) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
-    /// Whether it is this word, in any case.
+    /// Returns whether the token is this word, ignoring ASCII case.
     pub(super) fn is_word(&self, word: &str) -> bool {
         self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
     }
 
-    /// Whether it is quoted by this character.
+    /// Returns whether the token is quoted with this character.
     pub(super) fn is_quoted_by(&self, quote: char) -> bool {
         self.kind == TokenKind::Quoted && self.text.starts_with(quote)
     }
 
-    /// The text between the quotes.
+    /// Returns the text without quotes.
     pub(super) fn unquoted(&self) -> &'a str {
         match self.kind {
             TokenKind::Quoted => unquoted(self.text),
@@ -61,29 +61,29 @@ impl<'a> Token<'a> {
     }
 }
 
-/// The text without its first and last byte, which are quotes.
+/// Strips the first and last byte, which are quotes.
 pub(super) fn unquoted(text: &str) -> &str {
     text.get(1..text.len().saturating_sub(1)).unwrap_or(text)
 }
 
-/// Whether this character may stand in an unquoted word.
+/// Returns whether this character is allowed in an unquoted word.
 pub(super) fn is_word_character(character: char) -> bool {
     character == '_' || character.is_alphanumeric()
 }
 
-/// Yields the tokens of a text one by one, in time linear in its length.
+/// An iterator over the tokens of a text. Linear in the length of the text.
 pub(super) struct Lexer<'a> {
     text: &'a str,
     position: usize,
 }
 
 impl<'a> Lexer<'a> {
-    /// The tokens of this text.
+    /// Creates a lexer for this text.
     pub(super) fn new(text: &'a str) -> Self {
         Lexer { text, position: 0 }
     }
 
-    /// The next token, [`TokenKind::End`] ever after the last.
+    /// Returns the next token, or [`TokenKind::End`] once the text is used up.
     pub(super) fn next_token(&mut self) -> Token<'a> {
         let rest = self.text.get(self.position..).unwrap_or("");
         let trimmed = rest.trim_start();
@@ -139,7 +139,8 @@ fn word_or_number(rest: &str) -> (TokenKind, usize) {
     (kind, length)
 }
 
-/// Whether this is a number of the language: `1 -1 .5 5. 1e-3`, but not `+1 .5e3 0x10 NaN`.
+/// Returns whether the language reads this as a number: `1 -1 .5 5. 1e-3`, but not `+1 .5e3 0x10
+/// NaN`.
 pub(super) fn is_number(text: &str) -> bool {
     match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => {
@@ -157,7 +158,7 @@ pub(super) fn is_number(text: &str) -> bool {
     }
 }
 
-/// Whether this is a hexadecimal number, which MLflow does not take for a name.
+/// Returns whether this is a hexadecimal number, which MLflow does not accept as a name.
 pub(super) fn is_hexadecimal(text: &str) -> bool {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     digits.is_some_and(|digits| {
@@ -165,7 +166,7 @@ pub(super) fn is_hexadecimal(text: &str) -> bool {
     })
 }
 
-/// `12` or `-1.5`: what may stand before an exponent.
+/// Returns whether this is a decimal number like `12` or `-1.5`, as allowed before an exponent.
 fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     match digits.split_once('.') {
@@ -178,10 +179,10 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The bytes of the quoted text that `rest` begins with, both quotes included.
+/// Returns the length of the quoted text at the start of `rest`, including both quotes.
 ///
-/// A doubled quote does not close, nor one after a backslash (not for backticks), unless no other
-/// does: then the last of those closes, as in MLflow.
+/// A doubled quote does not end the text. Except in backticks, a quote after a backslash does not
+/// either. If no other quote ends it, the last of those does, like in MLflow.
 pub(super) fn quoted_length(rest: &str) -> Option<usize> {
     let bytes = rest.as_bytes();
     let quote = *bytes.first()?;

@@ -1,4 +1,4 @@
-//! Bringing a file into being, whole, under its final name, or not at all; and opening one.
+//! Creating a file atomically under its final name, and opening files.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -16,26 +16,32 @@ use crate::storage::file::{FileStorage, folder_of, follow_links};
 use crate::storage::{Access, Storage, WritePath};
 use crate::sys::system::{self, NOT_SUPPORTED};
 
-/// Before the process's mask takes its part.
+/// The mode of new files, before the umask applies.
 const MODE: Mode = Mode::from_raw_mode(0o666);
 
 impl FileStorage {
-    /// Makes a new file with these bytes, durable with its name when the call returns; two syncs.
+    /// Creates a file with these bytes. File and name are durable when the call returns.
     ///
-    /// Nobody ever sees the file under its name with less than all of `initial`. Of several
-    /// callers at once one succeeds. A symbolic link to nothing makes the file that it names.
+    /// The file never appears under its name with less than all of `initial`. If several callers
+    /// race, one succeeds. A dangling symbolic link creates its target.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::AlreadyExists`] when the name is taken, and what the system reports; a
-    /// failed sync of the folder leaves the file in place.
+    /// - [`io::ErrorKind::AlreadyExists`] if the name is taken.
+    /// - [`io::ErrorKind::InvalidInput`] if `initial` is empty.
+    /// - The error of any system call that fails. A failed sync of the folder leaves the file in
+    ///   place.
+    ///
+    /// # Performance
+    ///
+    /// Takes two syncs.
     pub fn create_new(path: &Path, initial: &[u8]) -> io::Result<()> {
         if initial.is_empty() {
-            let reason = "a file is never created empty";
+            let reason = "the initial contents are empty";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         let path = follow_links(path)?;
-        // Only saves work: a race is decided by the link.
+        // This check only saves work. The link decides a race.
         if fs::symlink_metadata(&path).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -46,11 +52,11 @@ impl FileStorage {
     }
 }
 
-/// Opens a file as [`FileStorage::open`] does, for whoever needs no more than a storage.
+/// Opens a file like [`FileStorage::open`], for callers that need only a storage.
 ///
 /// # Errors
 ///
-/// As [`FileStorage::open`].
+/// - The errors of [`FileStorage::open`].
 pub(crate) fn open_file(
     path: &Path,
     access: Access,
@@ -60,13 +66,13 @@ pub(crate) fn open_file(
     Ok(fault::guard(Arc::new(FileStorage::open(path, access, write_path)?)))
 }
 
-/// Elsewhere a file has a name from the start.
+/// Returns false: this system cannot create a file without a name.
 #[cfg(not(target_os = "linux"))]
 fn create_unnamed(_path: &Path, _initial: &[u8]) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Makes a file that has no name until it is whole; false where the system cannot do so.
+/// Creates the file without a name and links it when it is complete. False if unsupported.
 #[cfg(target_os = "linux")]
 fn create_unnamed(path: &Path, initial: &[u8]) -> io::Result<bool> {
     use std::os::fd::AsRawFd as _;
@@ -85,7 +91,7 @@ fn create_unnamed(path: &Path, initial: &[u8]) -> io::Result<bool> {
     match rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Err(io::ErrorKind::AlreadyExists.into()),
-        // Without /proc, or where links are not to be had; the other way gives the reason.
+        // Without /proc or links, use the other way, which reports the actual error.
         Err(_) => Ok(false),
     }
 }
@@ -96,15 +102,15 @@ fn create_by_temporary_name(path: &Path, initial: &[u8]) -> io::Result<()> {
     fault::pass(CallKind::Open)?;
     let file = retry_on_intr(|| rustix::fs::open(&temporary, flags, MODE))?;
     let outcome = write_and_sync(file.as_fd(), initial).and_then(|()| give_name(&temporary, path));
-    // After a link this was the second name, after a rename it is gone, else it is of no use.
+    // After a link this is a second name. After an error it is useless. After a rename it is gone.
     let _ = remove(&temporary);
     outcome
 }
 
-/// A name in the same folder for a file that gets this name when it is whole.
+/// Returns a random name in the same folder for a file that later gets the name `path`.
 pub(crate) fn temporary_name(path: &Path) -> io::Result<PathBuf> {
     let Some(name) = path.file_name() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
     };
     let mut temporary = OsString::from(".");
     temporary.push(name);
@@ -112,17 +118,17 @@ pub(crate) fn temporary_name(path: &Path) -> io::Result<PathBuf> {
     Ok(folder_of(path).join(temporary))
 }
 
-/// Whether a file of this name was to become the file `of`.
+/// Returns whether `name` is a temporary name for the file `of`.
 pub(crate) fn is_temporary_name(name: &OsStr, of: &OsStr) -> bool {
     let random = name
         .as_bytes()
         .strip_prefix(b".")
         .and_then(|rest| rest.strip_prefix(of.as_bytes())?.strip_prefix(b"."))
         .and_then(|rest| rest.strip_suffix(b".new"));
-    random.is_some_and(|it| it.len() == 16 && it.iter().all(u8::is_ascii_hexdigit))
+    random.is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Gives the file its name unless that is taken: by a link, or where there are none by a rename.
+/// Names the file unless the name is taken: by a link, or by a rename where links do not exist.
 pub(crate) fn give_name(temporary: &Path, path: &Path) -> io::Result<()> {
     fault::pass(CallKind::Name)?;
     match rustix::fs::linkat(CWD, temporary, CWD, path, AtFlags::empty()) {
@@ -133,7 +139,7 @@ pub(crate) fn give_name(temporary: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts the file in the place of the one that has the name.
+/// Replaces the file at `path`.
 pub(crate) fn replace(temporary: &Path, path: &Path) -> io::Result<()> {
     fault::pass(CallKind::Name)?;
     fs::rename(temporary, path)
@@ -167,12 +173,12 @@ fn write(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the name of a file durable, where folders can be synced.
+/// Makes the name of a file durable, if the file system can sync folders.
 pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
     fault::pass(CallKind::SyncFolder)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = match retry_on_intr(|| rustix::fs::open(folder_of(path), flags, Mode::empty())) {
-        // A folder that may be written to but not listed.
+        // The folder may be writable but not listable.
         Err(Errno::ACCESS) => return Ok(()),
         other => other?,
     };
@@ -182,12 +188,17 @@ pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Returns the absolute path of a file that may not exist yet.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn temporary_names_are_told_from_others() {
+    fn temporary_names_are_recognised() {
         let of = OsStr::new("runs.tracklite");
         let temporary = temporary_name(Path::new("/folder/runs.tracklite")).unwrap();
         assert_eq!(temporary.parent(), Some(Path::new("/folder")));
@@ -199,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_temporary_name_gives_the_same_file_and_leaves_nothing_behind() {
+    fn both_ways_create_the_same_file_and_leave_no_temporary() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         create_by_temporary_name(&path, b"whole").unwrap();

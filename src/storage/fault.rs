@@ -1,5 +1,7 @@
-//! A storage that fails on demand: the Nth call of a kind, once or for ever after; and so does
-//! the making, naming and opening of files by a thread in which a plan is on.
+//! A storage that fails on demand: the Nth call of a kind, once or for ever.
+//!
+//! A plan can also be on in a thread. Then the thread's creating, naming and opening of files
+//! fails.
 
 use std::cell::RefCell;
 use std::io;
@@ -29,18 +31,18 @@ pub enum CallKind {
     Lock,
     /// [`Region::store`] and [`Region::commit`].
     Store,
-    /// Opening a file, or making one.
+    /// Opening or creating a file.
     Open,
-    /// Giving a file its name, by a link or a rename.
+    /// Naming a file by a link or a rename.
     Name,
     /// Removing a file.
     Remove,
-    /// Making a name durable by a sync of its folder.
+    /// Syncing a folder to make a name durable.
     SyncFolder,
 }
 
 impl CallKind {
-    /// Every kind, in the order of declaration.
+    /// All kinds in the order of declaration.
     pub const ALL: [CallKind; 12] = [
         CallKind::Read,
         CallKind::Write,
@@ -60,14 +62,14 @@ impl CallKind {
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Nothing is done; the error is a full medium (ENOSPC).
+    /// Does nothing and reports a full medium (ENOSPC).
     StorageFull,
-    /// Nothing is done; the error is the device's (EIO). After a sync nothing is lost or gained.
+    /// Does nothing and reports a device error (EIO). Such a sync saves and loses no data.
     Io,
-    /// The first half is written (in whole words), stored or allocated, then the medium is full.
-    /// Other calls do nothing and report the device's error.
+    /// Writes, stores or allocates the first half (in whole words), then reports a full medium.
+    /// Other calls do nothing and report a device error.
     Short,
-    /// Nothing is done, for the medium cannot do it (EOPNOTSUPP): holes, for example.
+    /// Does nothing and reports a missing feature of the medium (EOPNOTSUPP), like holes.
     Unsupported,
 }
 
@@ -82,12 +84,12 @@ impl Failure {
     }
 }
 
-/// Which call fails, and how.
+/// A call that fails, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Calls of this kind are counted; of every kind when there is none.
+    /// The kind of calls that is counted. `None` counts all.
     pub kind: Option<CallKind>,
-    /// The call that fails, counted from 1, from the moment the fault is armed.
+    /// The number of the failing call, counted from 1 when the fault is armed.
     pub nth: u64,
     /// How it fails.
     pub failure: Failure,
@@ -95,7 +97,7 @@ pub struct Fault {
     pub for_ever: bool,
 }
 
-/// The switch of one or several [`FaultStorage`]s: what fails next, and what was called so far.
+/// A switch for one or more [`FaultStorage`]s: the next failure, and the calls so far.
 #[derive(Clone, Debug, Default)]
 pub struct FaultPlan {
     state: Arc<Mutex<State>>,
@@ -104,50 +106,50 @@ pub struct FaultPlan {
 #[derive(Debug, Default)]
 struct State {
     armed: Option<Fault>,
-    /// How many calls of the armed kind there were since it was armed.
+    /// The calls of the armed kind since it was armed.
     seen: u64,
     calls: [u64; CallKind::ALL.len()],
     failures: u64,
 }
 
 impl FaultPlan {
-    /// A plan in which nothing fails.
+    /// Creates a plan without failures.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes a call fail, in place of what was armed before; counting for it starts now.
+    /// Arms a fault and starts counting. It replaces an earlier one.
     pub fn arm(&self, fault: Fault) {
         let mut state = self.state.lock();
         state.armed = Some(fault);
         state.seen = 0;
     }
 
-    /// Makes every call succeed again.
+    /// Lets every call succeed again.
     pub fn disarm(&self) {
         self.state.lock().armed = None;
     }
 
-    /// How many calls of a kind there were since the plan was made, failed ones included.
+    /// Returns the number of calls of a kind since the plan was created, including failed ones.
     #[must_use]
     pub fn calls(&self, kind: CallKind) -> u64 {
         self.state.lock().calls[kind as usize]
     }
 
-    /// How many calls there were of all kinds.
+    /// Returns the number of calls of all kinds.
     #[must_use]
     pub fn all_calls(&self) -> u64 {
         self.state.lock().calls.iter().sum()
     }
 
-    /// How many calls were made to fail.
+    /// Returns the number of calls that were made to fail.
     #[must_use]
     pub fn failures(&self) -> u64 {
         self.state.lock().failures
     }
 
-    /// Counts a call and tells whether it is to fail.
+    /// Counts a call, and returns how it must fail, if so.
     fn count(&self, kind: CallKind) -> Option<Failure> {
         let mut state = self.state.lock();
         state.calls[kind as usize] += 1;
@@ -160,19 +162,21 @@ impl FaultPlan {
         None
     }
 
-    /// Counts a call and fails it if it is to fail; for calls that have no half.
+    /// Counts a call, and fails it if due. For calls that have no half.
     fn pass(&self, kind: CallKind) -> io::Result<()> {
         self.count(kind).map_or(Ok(()), |failure| Err(failure.error(kind)))
     }
 }
 
 thread_local! {
-    /// The plan for the files that this thread makes and opens.
+    /// The plan for the files that this thread creates and opens.
     static FILES: RefCell<Option<FaultPlan>> = const { RefCell::new(None) };
 }
 
-/// Calls `work` with the plan on in this thread: files that it makes, names, opens and removes
-/// fail as the plan says, and so do the calls to what it opened, for as long as that is open.
+/// Calls `work` with the plan on in this thread.
+///
+/// Creating, naming, opening and removing files then follows the plan. So do calls to the opened
+/// files as long as they are open.
 pub fn with_faulty_files<T>(plan: &FaultPlan, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<FaultPlan>);
     impl Drop for Restore {
@@ -184,12 +188,12 @@ pub fn with_faulty_files<T>(plan: &FaultPlan, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Fails when a call of this kind is to fail in this thread.
+/// Fails if a call of this kind is due to fail in this thread.
 pub(super) fn pass(kind: CallKind) -> io::Result<()> {
     FILES.with_borrow(|plan| plan.as_ref().map_or(Ok(()), |plan| plan.pass(kind)))
 }
 
-/// Of a write of `length` bytes by this thread: how many are written, and the error after them.
+/// Returns how many of `length` bytes this thread must write, and the outcome after them.
 pub(super) fn pass_write(length: usize) -> (usize, io::Result<()>) {
     let failure = FILES.with_borrow(|plan| plan.as_ref()?.count(CallKind::Write));
     let written = match failure {
@@ -200,7 +204,7 @@ pub(super) fn pass_write(length: usize) -> (usize, io::Result<()>) {
     (written, failure.map_or(Ok(()), |failure| Err(failure.error(CallKind::Write))))
 }
 
-/// The storage, under the plan of this thread if there is one.
+/// Wraps the storage in the plan of this thread, if there is one.
 pub(super) fn guard(storage: Arc<dyn Storage>) -> Arc<dyn Storage> {
     FILES.with_borrow(|plan| match plan {
         Some(plan) => Arc::new(FaultStorage::new(storage, plan)) as Arc<dyn Storage>,
@@ -208,7 +212,7 @@ pub(super) fn guard(storage: Arc<dyn Storage>) -> Arc<dyn Storage> {
     })
 }
 
-/// A storage whose calls go through to another one, unless its plan lets them fail.
+/// A storage that forwards calls to another one, unless its plan makes them fail.
 #[derive(Debug)]
 pub struct FaultStorage {
     inner: Arc<dyn Storage>,
@@ -216,7 +220,7 @@ pub struct FaultStorage {
 }
 
 impl FaultStorage {
-    /// Puts the plan before a storage.
+    /// Wraps a storage in the plan.
     #[must_use]
     pub fn new(inner: Arc<dyn Storage>, plan: &FaultPlan) -> Self {
         FaultStorage { inner, plan: plan.clone() }
@@ -238,7 +242,7 @@ impl Storage for FaultStorage {
             return self.inner.write_at(offset, bytes);
         };
         if failure == Failure::Short {
-            // Aligned words are never torn, not even by a write that fails.
+            // Aligned words are never torn, even by a write that fails.
             let half = (offset + bytes.len() as u64 / 2) & !7;
             let half = usize::try_from(half.saturating_sub(offset)).unwrap_or(0);
             self.inner.write_at(offset, &bytes[..half])?;
@@ -319,7 +323,7 @@ struct FaultRegion {
 }
 
 impl FaultRegion {
-    /// A half of the words, without the first: that one is the last to come.
+    /// Stores half of the words, but never the first, which always comes last.
     fn fail(&self, failure: Failure, offset: usize, words: &[u64]) -> io::Result<()> {
         if failure == Failure::Short && words.len() > 1 {
             let half = &words[1..words.len().div_ceil(2).max(2)];
@@ -377,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn for_ever_lasts_until_disarmed_and_other_kinds_go_on() {
+    fn a_lasting_fault_ends_when_disarmed_and_spares_other_kinds() {
         let (_, plan, storage) = faulty();
         plan.arm(fault(CallKind::Lock, 1, Failure::Io, true));
         let range = LockRange::byte(0);
@@ -390,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_medium_cannot_do_is_told_as_such() {
+    fn a_missing_feature_is_reported_as_unsupported() {
         let (_, plan, storage) = faulty();
         plan.arm(fault(CallKind::Punch, 1, Failure::Unsupported, true));
         for _ in 0..2 {
@@ -412,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_write_leaves_a_part_and_a_short_store_never_the_first_word() {
+    fn a_short_write_is_partial_and_a_short_store_omits_the_first_word() {
         let (file, plan, storage) = faulty();
         plan.arm(fault(CallKind::Write, 1, Failure::Short, false));
         let error = storage.write_at(0, &[1; 24]).unwrap_err();
@@ -449,7 +453,7 @@ mod tests {
                 with_faulty_files(&plan, || pass(CallKind::Remove)),
                 with_faulty_files(&plan, || pass(CallKind::SyncFolder)),
             ];
-            assert!(pass(kind).is_ok(), "nothing fails where no plan is on");
+            assert!(pass(kind).is_ok(), "without a plan no call fails");
             let failed: Vec<usize> = (0..12).filter(|&i| outcomes[i].is_err()).collect();
             assert_eq!(failed, [kind as usize]);
         }

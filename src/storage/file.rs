@@ -1,4 +1,4 @@
-//! The real storage: one file of a file system.
+//! The storage of a real file in a file system.
 
 use std::fmt;
 use std::fs;
@@ -20,43 +20,43 @@ use crate::sys::descriptor::Descriptor;
 use crate::sys::mutex::Mutex;
 use crate::sys::{lock, system};
 
-/// The unit in which the system counts a file's space, whatever the file system's blocks are.
+/// The unit in which the system counts a file's space, regardless of the block size.
 const SPACE_BLOCK_BYTES: u64 = 512;
-/// The lock byte of who makes the file longer, beyond those that the engine gives a meaning.
+/// The lock byte of a process that extends the file, beyond the bytes that the engine uses.
 const GROWTH_LOCK: u64 = 1 << 32;
-/// The lock is held for two system calls.
+/// How long to wait between attempts. The lock is held for two system calls.
 const GROWTH_POLL: Duration = Duration::from_micros(100);
 const GROWTH_WAIT: Duration = Duration::from_secs(5);
 
-/// What a file is opened for.
+/// The purpose for which a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Reading only; the medium may be read-only too. Only shared locks can be had.
+    /// Reading only. The medium may be read-only, and only shared locks are available.
     ReadOnly,
     /// Reading and writing.
     ReadWrite,
 }
 
-/// How a writer puts metric points into the file. The bytes are the same either way.
+/// How a writer stores metric points in the file. The bytes are the same either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WritePath {
-    /// Mapped where that is safe (ext4, XFS, tmpfs), else positioned.
+    /// Mapped where it is safe (ext4, XFS, tmpfs), else positioned.
     #[default]
     Automatic,
-    /// Stores into mapped memory, no system calls, on every file system that allows a mapping.
+    /// Stores into mapped memory without system calls, wherever the file system allows a mapping.
     ///
-    /// Where space that was taken can still run out (btrfs, ZFS, and XFS after a reflink copy of
-    /// the file), a full disk then ends the process by a signal. On other systems than Linux
-    /// opening a file with it is [`io::ErrorKind::Unsupported`].
+    /// On btrfs, ZFS, and XFS after a reflink copy of the file, allocated space can still run out.
+    /// A full disk then ends the process by a signal. On systems other than Linux, opening a file
+    /// with it fails with [`io::ErrorKind::Unsupported`].
     Mapped,
-    /// Positioned writes, a system call for each point: every failure is an error returned.
+    /// Positioned writes with a system call for each point. Every failure is returned as an error.
     Positioned,
 }
 
-/// One open file.
+/// An open file.
 ///
-/// Locks are those of its own open file description: two of these exclude each other, also in one
-/// process, and dropping one gives its locks back. In a forked child it can do nothing.
+/// Locks belong to its own open file description. Two of these objects exclude each other even in
+/// one process, and dropping one releases its locks. In a forked child, all calls fail.
 pub struct FileStorage {
     file: Arc<OpenFile>,
     path: PathBuf,
@@ -65,15 +65,22 @@ pub struct FileStorage {
 }
 
 impl FileStorage {
-    /// Opens a file that exists; tens of microseconds.
+    /// Opens an existing file.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::NotFound`], [`io::ErrorKind::PermissionDenied`],
-    /// [`io::ErrorKind::ReadOnlyFilesystem`] as the system tells,
-    /// [`io::ErrorKind::IsADirectory`], and [`io::ErrorKind::InvalidInput`] for what is not a file.
+    /// - [`io::ErrorKind::NotFound`] if there is no such file.
+    /// - [`io::ErrorKind::PermissionDenied`] or [`io::ErrorKind::ReadOnlyFilesystem`] if the access
+    ///   is denied.
+    /// - [`io::ErrorKind::IsADirectory`] if the path is a directory.
+    /// - [`io::ErrorKind::InvalidInput`] if the path is not a regular file.
+    /// - [`io::ErrorKind::Unsupported`] for [`WritePath::Mapped`] on systems other than Linux.
+    ///
+    /// # Performance
+    ///
+    /// Takes tens of microseconds.
     pub fn open(path: &Path, access: Access, write_path: WritePath) -> io::Result<Self> {
-        // A later change of the working directory must not change what the name means.
+        // Later changes of the working directory must not change the meaning of the path.
         let path = std::path::absolute(path)?;
         let flags = match access {
             Access::ReadOnly => OFlags::RDONLY,
@@ -90,7 +97,7 @@ impl FileStorage {
             WritePath::Automatic => medium.mappable,
             WritePath::Mapped if cfg!(not(target_os = "linux")) => {
                 let reason =
-                    "mapped writing is for Linux alone: here no mapping keeps the file's locks";
+                    "mapped writing needs Linux: on this system no mapping keeps the file's locks";
                 return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
             }
             WritePath::Mapped => true,
@@ -100,14 +107,14 @@ impl FileStorage {
         Ok(FileStorage { file, path, mapped, boot_id: system::boot_id() })
     }
 
-    /// The path that was opened, made absolute.
+    /// Returns the path that was opened, as an absolute path.
     #[cfg(feature = "internals")]
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether regions of this object are mapped.
+    /// Returns whether regions of this object are mapped.
     #[cfg(any(test, feature = "internals"))]
     #[must_use]
     pub fn is_mapped(&self) -> bool {
@@ -127,44 +134,46 @@ impl fmt::Debug for FileStorage {
 
 impl Drop for FileStorage {
     fn drop(&mut self) {
-        // A region may live on and with it the description; the locks are this object's.
+        // A region may outlive this object and keep the description open, but the locks end here.
         self.file.descriptor.unlock_all();
     }
 }
 
-/// Whether space can be taken before it is mapped: not on ext2 and ext3, which have ext4's number.
+/// Returns whether space can be allocated ahead, which ext2 and ext3 cannot do.
 ///
-/// Asked of a byte that the file has, so that nothing changes.
+/// They have the same magic number as ext4. The test allocates an existing byte, which changes
+/// nothing.
 fn takes_space_ahead(descriptor: &Descriptor, facts: &Stat) -> bool {
-    let asked = || system::allocate(descriptor.borrow(), 0, 1);
-    length_of(facts) == 0 || !asked().is_err_and(|it| it.kind() == io::ErrorKind::Unsupported)
+    let allocated = || system::allocate(descriptor.borrow(), 0, 1);
+    let is_unsupported = |error: io::Error| error.kind() == io::ErrorKind::Unsupported;
+    length_of(facts) == 0 || !allocated().is_err_and(is_unsupported)
 }
 
 fn require_regular(facts: &Stat) -> io::Result<()> {
     match FileType::from_raw_mode(facts.st_mode) {
         FileType::RegularFile => Ok(()),
         FileType::Directory => {
-            Err(io::Error::new(io::ErrorKind::IsADirectory, "a directory, not a file"))
+            Err(io::Error::new(io::ErrorKind::IsADirectory, "the path is a directory"))
         }
-        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "the path is not a regular file")),
     }
 }
 
-/// The descriptor and what was found out when it was opened; shared with the regions.
+/// The descriptor with the properties found when it was opened. Regions share it.
 #[derive(Debug)]
 pub(super) struct OpenFile {
     descriptor: Descriptor,
     access: Access,
     medium: MediumTraits,
-    /// Threads share the description and so its locks.
+    /// Excludes other threads, which share the description and so its locks.
     growing: Mutex<()>,
 }
 
 impl OpenFile {
-    /// The file's facts before a change: nothing is written through a number that leads elsewhere.
+    /// Returns the file's metadata before a change, after checking that the number is still ours.
     fn facts_for_writing(&self) -> io::Result<Stat> {
         if self.access == Access::ReadOnly {
-            let reason = "the file was opened for reading only";
+            let reason = "the file was opened read-only";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
         }
         self.descriptor.facts()
@@ -174,7 +183,7 @@ impl OpenFile {
         self.facts_for_writing().map(|_| ())
     }
 
-    /// Writes all of `bytes`; the caller has called [`OpenFile::check_for_writing`].
+    /// Writes all of `bytes`. The caller must have called [`OpenFile::check_for_writing`].
     pub(super) fn write_checked(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match rustix::io::pwrite(self.descriptor.borrow(), bytes, offset) {
@@ -190,11 +199,11 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Makes the file reach to `end` where the medium takes no space ahead of time.
+    /// Extends the file to `end`, where the medium cannot allocate ahead of time.
     ///
-    /// The last byte is written rather than the length set, which could cut what is there. A lock
-    /// is held meanwhile: several processes may prepare the same range, and one that came late
-    /// would else write its zero over what the taker of the range has stored by then.
+    /// This writes the last byte, because setting the length could truncate the file. The lock
+    /// keeps out other processes that prepare the same range. Without it, a late one could write
+    /// its zero over data that the owner of the range has stored since.
     fn extend(&self, end: u64) -> io::Result<()> {
         self.check_for_writing()?;
         let _one_thread = self.growing.lock();
@@ -202,7 +211,7 @@ impl OpenFile {
         let began = Instant::now();
         while !lock::try_lock(file, GROWTH_LOCK, 1, true)? {
             if began.elapsed() > GROWTH_WAIT {
-                let reason = "another process makes the file longer and does not go on";
+                let reason = "another process has locked the file's length for too long";
                 return Err(io::Error::new(io::ErrorKind::WouldBlock, reason));
             }
             thread::sleep(GROWTH_POLL);
@@ -225,7 +234,7 @@ fn length_of(facts: &Stat) -> u64 {
 
 fn end_of(offset: u64, length: u64) -> io::Result<u64> {
     offset.checked_add(length).filter(|&end| i64::try_from(end).is_ok()).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, "a range beyond what a file can have")
+        io::Error::new(io::ErrorKind::InvalidInput, "the range exceeds the maximum file size")
     })
 }
 
@@ -250,8 +259,8 @@ impl Storage for FileStorage {
                 }
             }
         }
-        // Asked afterwards, so that what was read is known to be of this file. An empty foreign
-        // file would otherwise pass for an empty extent.
+        // Checked after the read, so that the bytes are known to be of this file. Otherwise an
+        // empty foreign file would look like an empty extent.
         self.file.descriptor.facts()?;
         Ok(filled)
     }
@@ -269,7 +278,8 @@ impl Storage for FileStorage {
         }
         self.file.check_for_writing()?;
         match system::allocate(self.file.descriptor.borrow(), offset, length) {
-            // Written at their place, points meet a full medium as an error; mapped, as a signal.
+            // For positioned writes a full medium is an error. For mapped ones it would be a
+            // signal.
             Err(error) if error.kind() == io::ErrorKind::Unsupported && !self.mapped => {
                 self.file.extend(end)
             }
@@ -288,7 +298,7 @@ impl Storage for FileStorage {
 
     fn sync(&self) -> io::Result<()> {
         let outcome = system::sync_data(self.file.descriptor.borrow());
-        // Another file's success would be no promise about this one.
+        // The sync of another file proves nothing about this one.
         self.file.descriptor.facts()?;
         Ok(outcome?)
     }
@@ -297,7 +307,7 @@ impl Storage for FileStorage {
         let facts = self.file.facts_for_writing()?;
         let bytes = usize::try_from(length).ok().filter(|&bytes| bytes > 0);
         let (Some(bytes), true) = (bytes, end_of(offset, length)? <= length_of(&facts)) else {
-            let reason = "a region must be allocated before it is used";
+            let reason = "the region is not allocated";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         };
         #[cfg(target_os = "linux")]
@@ -326,7 +336,7 @@ impl Storage for FileStorage {
     fn is_locked_elsewhere(&self, range: LockRange) -> io::Result<bool> {
         let file = self.file.descriptor.borrow();
         let outcome = lock::is_locked_elsewhere(file, range.start, range.length);
-        // A living writer must not pass for dead because a stranger's file has no locks.
+        // Without this check, a foreign file without locks would make a living writer look dead.
         self.file.descriptor.facts()?;
         outcome
     }
@@ -370,7 +380,7 @@ impl Storage for FileStorage {
     }
 }
 
-/// The folder that a file's name is in.
+/// Returns the folder of a file.
 pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -378,7 +388,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Where a name leads in the end, also when the last file named does not exist.
+/// Follows symbolic links to the final name, even if that file does not exist.
 pub(super) fn follow_links(path: &Path) -> io::Result<PathBuf> {
     const LINKS_MAX: usize = 40;
     let mut path = std::path::absolute(path)?;

@@ -34,7 +34,7 @@ fn read(storage: &dyn Storage, offset: u64, count: usize) -> Vec<u8> {
 }
 
 #[test]
-fn bytes_written_are_read_and_a_read_ends_with_the_file() {
+fn written_bytes_are_read_and_a_read_ends_with_the_file() {
     let (_folder, _, storage) = opened();
     assert_eq!(read(&storage, 0, 200), vec![7; 100]);
     storage.write_at(150, b"end").unwrap();
@@ -45,14 +45,14 @@ fn bytes_written_are_read_and_a_read_ends_with_the_file() {
 }
 
 #[test]
-fn a_file_cut_under_us_gives_a_short_read() {
+fn a_truncated_file_causes_a_short_read() {
     let (_folder, path, storage) = opened();
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(3).unwrap();
     assert_eq!(read(&storage, 0, 100), [7; 3]);
 }
 
 #[test]
-fn what_is_no_file_is_refused_by_name() {
+fn only_regular_files_can_be_opened() {
     let folder = folder();
     let open = |name: &str, access| {
         let path = folder.path().join(name);
@@ -83,7 +83,7 @@ fn a_reader_can_change_nothing() {
 }
 
 #[test]
-fn stores_of_a_region_are_read_at_once_and_both_ways_give_the_same_bytes() {
+fn stores_are_visible_at_once_and_equal_on_both_write_paths() {
     let mut files = Vec::new();
     for write_path in [WritePath::Mapped, WritePath::Positioned] {
         let folder = folder();
@@ -122,7 +122,7 @@ fn a_region_needs_space_within_the_file() {
 }
 
 #[test]
-fn allocated_space_counts_and_a_punch_gives_it_back() {
+fn a_punch_frees_allocated_space() {
     let (_folder, path, storage) = opened();
     storage.allocate(UNIT_BYTES, 3 * UNIT_BYTES).unwrap();
     assert_eq!(storage.len().unwrap(), 4 * UNIT_BYTES);
@@ -152,7 +152,7 @@ fn ranges_beyond_a_file_are_invalid() {
 }
 
 #[test]
-fn extending_without_space_never_cuts_or_overwrites() {
+fn extending_never_truncates_or_overwrites() {
     let (_folder, _, storage) = opened();
     storage.file.extend(UNIT_BYTES).unwrap();
     assert_eq!(storage.len().unwrap(), UNIT_BYTES);
@@ -168,8 +168,8 @@ fn extending_waits_for_another_process_that_extends() {
     assert!(other.try_lock(growth, LockMode::Exclusive).unwrap());
     let late = thread::spawn(move || open(&path).file.extend(UNIT_BYTES));
     thread::sleep(Duration::from_millis(50));
-    assert_eq!(other.len().unwrap(), 100, "the lock was not waited for");
-    // The other one prepared the same range, took it, and filled it.
+    assert_eq!(other.len().unwrap(), 100, "the call did not wait for the lock");
+    // The other process prepared the same range, took it, and filled it.
     let filled = [9; UNIT_BYTES as usize];
     other.write_at(0, &filled).unwrap();
     other.unlock(growth).unwrap();
@@ -197,7 +197,7 @@ fn locks_of_two_openings_in_one_process_exclude_each_other() {
 }
 
 #[test]
-fn a_lock_goes_with_its_storage_even_while_a_region_lives() {
+fn a_lock_ends_with_its_storage_even_if_a_region_lives() {
     for write_path in [WritePath::Mapped, WritePath::Positioned] {
         let (_folder, path, other) = opened();
         let holder = FileStorage::open(&path, Access::ReadWrite, write_path).unwrap();
@@ -226,7 +226,7 @@ fn the_holder_of_a_lock_is_named() {
 }
 
 #[test]
-fn the_place_tells_of_removal_renaming_and_replacement() {
+fn the_place_shows_removal_renaming_and_replacement() {
     let (folder, path, storage) = opened();
     let first = storage.place().unwrap();
     assert!(first.name_leads_here);
@@ -245,7 +245,7 @@ fn the_place_tells_of_removal_renaming_and_replacement() {
 }
 
 #[test]
-fn of_many_that_create_at_once_one_wins_and_nobody_sees_a_part() {
+fn one_concurrent_creation_wins_and_no_partial_file_is_seen() {
     const BYTES: usize = 40_000;
     let folder = folder();
     for round in 0..60 {
@@ -269,7 +269,7 @@ fn of_many_that_create_at_once_one_wins_and_nobody_sees_a_part() {
 }
 
 #[test]
-fn creation_follows_a_link_to_nothing_and_refuses_what_exists() {
+fn creation_follows_a_dangling_link_and_never_overwrites() {
     let folder = folder();
     let target = folder.path().join("target");
     let link = folder.path().join("link");
@@ -286,11 +286,11 @@ fn creation_follows_a_link_to_nothing_and_refuses_what_exists() {
 }
 
 #[test]
-fn a_lock_survives_a_stranger_that_closes_the_descriptor() {
+fn a_lock_survives_other_code_that_closes_the_descriptor() {
     let (_folder, path, holder) = opened();
     let other = open(&path);
     assert!(holder.try_lock(LockRange::byte(1), LockMode::Exclusive).unwrap());
-    holder.file.descriptor.close_as_a_stranger();
+    holder.file.descriptor.close_from_outside();
     assert!(other.is_locked_elsewhere(LockRange::byte(1)).unwrap());
     for outcome in [
         holder.write_at(0, b"x"),
@@ -307,7 +307,7 @@ fn a_lock_survives_a_stranger_that_closes_the_descriptor() {
 }
 
 #[test]
-fn nothing_goes_through_a_number_that_leads_to_another_file() {
+fn a_number_reused_for_another_file_is_never_used() {
     for write_path in [WritePath::Mapped, WritePath::Positioned] {
         let (folder, path, _) = opened();
         let storage = FileStorage::open(&path, Access::ReadWrite, write_path).unwrap();
@@ -316,28 +316,28 @@ fn nothing_goes_through_a_number_that_leads_to_another_file() {
         let foreign_path = folder.path().join("foreign");
         fs::write(&foreign_path, [9; 64]).unwrap();
         let foreign = fs::OpenOptions::new().write(true).open(&foreign_path).unwrap();
-        storage.file.descriptor.replace_as_a_stranger(std::os::fd::AsFd::as_fd(&foreign));
+        storage.file.descriptor.replace_from_outside(std::os::fd::AsFd::as_fd(&foreign));
         assert!(storage.write_at(0, b"x").is_err());
         assert!(storage.allocate(0, 2 * UNIT_BYTES).is_err());
         assert!(storage.punch(0, 64).is_err());
         assert!(storage.try_lock(LockRange::byte(0), LockMode::Exclusive).is_err());
         assert!(storage.read_at(0, &mut [0; 64]).is_err());
         assert!(storage.sync().is_err());
-        // A mapping leads to its own file whatever becomes of the number.
+        // A mapping refers to its own file, regardless of the number.
         assert_eq!(region.commit(0, &[1, 1]).is_ok(), write_path == WritePath::Mapped);
         assert_eq!(fs::read(&foreign_path).unwrap(), [9; 64]);
     }
 }
 
 #[test]
-fn a_forked_child_can_do_nothing_with_its_parents_file_and_undoes_nothing() {
+fn a_forked_child_cannot_use_or_release_the_parents_file() {
     for write_path in [WritePath::Mapped, WritePath::Positioned] {
         let (_folder, path, other) = opened();
         let storage = FileStorage::open(&path, Access::ReadWrite, write_path).unwrap();
         storage.allocate(0, UNIT_BYTES).unwrap();
         let region = storage.region(0, UNIT_BYTES).unwrap();
         assert!(storage.try_lock(LockRange::byte(2), LockMode::Exclusive).unwrap());
-        // What the child drops is its copy; the parent's is dropped at the end.
+        // The child drops its copy. The parent's is dropped at the end.
         let storage = std::mem::ManuallyDrop::new(storage);
         let region = std::mem::ManuallyDrop::new(region);
         let child = testing::start(|| {
@@ -346,12 +346,12 @@ fn a_forked_child_can_do_nothing_with_its_parents_file_and_undoes_nothing() {
                 && storage.read_at(0, &mut [0]).is_err()
                 && storage.unlock(LockRange::byte(2)).is_err();
             region.populate(0, 64);
-            let anew = open(&path);
-            let held = anew.is_locked_elsewhere(LockRange::byte(2)).unwrap();
-            let own = anew.try_lock(LockRange::byte(3), LockMode::Exclusive).unwrap();
+            let reopened = open(&path);
+            let held = reopened.is_locked_elsewhere(LockRange::byte(2)).unwrap();
+            let own = reopened.try_lock(LockRange::byte(3), LockMode::Exclusive).unwrap();
             drop(std::mem::ManuallyDrop::into_inner(region));
             drop(std::mem::ManuallyDrop::into_inner(storage));
-            refused && held && own && anew.len().is_ok()
+            refused && held && own && reopened.len().is_ok()
         });
         assert!(testing::wait(child));
         assert!(other.is_locked_elsewhere(LockRange::byte(2)).unwrap());
@@ -361,7 +361,7 @@ fn a_forked_child_can_do_nothing_with_its_parents_file_and_undoes_nothing() {
 }
 
 #[test]
-fn the_locks_of_a_killed_process_are_free_though_its_child_lives() {
+fn the_locks_of_a_killed_process_end_even_if_its_child_lives() {
     let (folder, path, other) = opened();
     let [ready, stop] = ["ready", "stop"].map(|name| folder.path().join(name));
     let killed = testing::start(|| {

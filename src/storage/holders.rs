@@ -1,14 +1,14 @@
-//! Who holds a lock: what `/proc` tells, for a message to a person.
+//! The holders of a lock, found through `/proc` for error messages.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-/// Names the processes with a lock on one of `positions` of the file with this inode.
+/// Describes the processes with a lock on one of `positions` of the file with this inode.
 ///
-/// Best effort: other users' processes and those outside of a container are not shown. A scan of
-/// all open files of all visible processes: milliseconds.
+/// Processes of other users or outside of a container may be missing. This scans all open files of
+/// all visible processes, which takes milliseconds.
 pub(super) fn lock_holders(inode: u64, positions: &Range<u64>) -> Vec<String> {
     let mut found = BTreeSet::new();
     for process in numbered_entries(Path::new("/proc")) {
@@ -32,9 +32,10 @@ fn holds_lock(process: u32, inode: u64, positions: &Range<u64>) -> bool {
     })
 }
 
-/// Whether a line such as `lock: 1: OFDLCK ADVISORY WRITE -1 fe:00:123 456 456` is such a lock.
+/// Returns whether a line of `fdinfo` is such a lock.
 ///
-/// The device is left out: on btrfs this one differs from what `stat` says.
+/// A line looks like `lock: 1: OFDLCK ADVISORY WRITE -1 fe:00:123 456 456`. The device is ignored
+/// because on btrfs it differs from that of `stat`.
 fn is_lock_on(line: &str, inode: u64, positions: &Range<u64>) -> bool {
     let Some(rest) = line.strip_prefix("lock:") else {
         return false;
@@ -49,7 +50,7 @@ fn is_lock_on(line: &str, inode: u64, positions: &Range<u64>) -> bool {
     same_file && first < positions.end && positions.start <= last
 }
 
-/// A process by name, number and, when it cannot go on, its state.
+/// Describes a process by its name, its number, and whether it is stopped.
 fn describe(process: u32) -> String {
     let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
     let name = if name.trim().is_empty() { "a program" } else { name.trim() };
@@ -59,7 +60,7 @@ fn describe(process: u32) -> String {
 
 fn is_stopped(process: u32) -> bool {
     let line = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The name stands in parentheses and may itself contain some; the state follows it.
+    // The name is in parentheses and may contain some itself. The state follows it.
     let state = line.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
     matches!(state, Some('T' | 't'))
 }
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_proc_are_understood() {
+    fn lock_lines_of_proc_are_parsed() {
         let line = "lock:\t1: OFDLCK  ADVISORY  WRITE -1 fe:00:123 1000 1003";
         assert!(is_lock_on(line, 123, &(1003..1004)));
         assert!(is_lock_on(line, 123, &(0..1001)));

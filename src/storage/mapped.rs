@@ -1,4 +1,4 @@
-//! Points that reach a file by stores into a mapping.
+//! A region of a file whose stores go to mapped memory.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use crate::storage::Region;
 use crate::sys::map::Window;
 
-/// A window that is mapped.
+/// A mapped window.
 #[derive(Debug)]
 pub(super) struct MappedRegion {
     window: Window,

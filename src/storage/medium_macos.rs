@@ -1,4 +1,4 @@
-//! What a file system of macOS can be trusted with. Type-checked, and never run.
+//! The guarantees of macOS file systems. Type-checked, but never run.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -7,7 +7,7 @@ use rustix::io::retry_on_intr;
 
 use crate::storage::MediumTraits;
 
-/// What the file system that holds the file can be trusted with.
+/// Returns the guarantees of the file system that holds the file.
 pub(super) fn medium_of(file: BorrowedFd<'_>) -> io::Result<MediumTraits> {
     let facts = retry_on_intr(|| rustix::fs::fstatfs(file))?;
     let name = facts.f_fstypename.map(i8::cast_unsigned);
@@ -15,10 +15,10 @@ pub(super) fn medium_of(file: BorrowedFd<'_>) -> io::Result<MediumTraits> {
     Ok(traits_of(name))
 }
 
-/// Nothing is mapped: APFS copies on write, and no mapping keeps a file's locks on this system.
+/// Returns the guarantees by name: nothing is mapped, and locks are trusted on native file systems.
 ///
-/// Locks that belong to an open file are kept by the kernel for local file systems only; of these
-/// the two that are a Mac's own are trusted.
+/// APFS copies on write, and no mapping keeps a file's locks on macOS. The kernel keeps locks of
+/// open file descriptions on local file systems only. The two native ones are trusted.
 fn traits_of(file_system: &[u8]) -> MediumTraits {
     MediumTraits { mappable: false, locks_trusted: matches!(file_system, b"apfs" | b"hfs") }
 }
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_mapped_and_a_network_is_not_trusted() {
+    fn no_medium_is_mapped_and_network_locks_are_not_trusted() {
         for name in [b"apfs".as_slice(), b"hfs"] {
             assert_eq!(traits_of(name), MediumTraits { mappable: false, locks_trusted: true });
         }

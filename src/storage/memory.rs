@@ -1,4 +1,4 @@
-//! A file in memory, for unit tests, examples and loom: several storage objects can share one.
+//! A file in memory, for unit tests, examples and loom. Several storage objects can share it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,13 +16,13 @@ use crate::storage::region::check_range;
 use crate::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Storage};
 
 const WORD_BYTES: u64 = 8;
-/// What is taken and given back at a time. loom counts every word, so there it is little.
+/// The size of a page. It is small under loom, which tracks every word.
 const PAGE_BYTES: u64 = if cfg!(loom) { 256 } else { 64 * 1024 };
 const PAGE_WORDS: u64 = PAGE_BYTES / WORD_BYTES;
 
 static NEXT_INODE: PlainU64 = PlainU64::new(1);
 
-/// A file in memory; each [`MemoryFile::open`] is like a process that opens it.
+/// A file in memory. Each [`MemoryFile::open`] acts like a process that opens it.
 #[derive(Clone)]
 pub struct MemoryFile {
     inner: Arc<Inner>,
@@ -31,7 +31,7 @@ pub struct MemoryFile {
 struct Inner {
     inode: u64,
     length: PlainU64,
-    /// Absent pages read as zero. No word is touched while this lock is held.
+    /// Absent pages read as zero. No word is accessed while this lock is held.
     pages: RwLock<BTreeMap<u64, Arc<Page>>>,
     locks: Mutex<Vec<Held>>,
     next_owner: PlainU64,
@@ -52,7 +52,7 @@ impl Page {
     }
 }
 
-/// A stretch of lock bytes that one owner holds; the end is exclusive.
+/// A range of lock bytes that one owner holds, with an exclusive end.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     owner: u64,
@@ -83,7 +83,7 @@ impl fmt::Debug for MemoryFile {
 }
 
 impl MemoryFile {
-    /// An empty file.
+    /// Creates an empty file.
     #[must_use]
     pub fn new() -> Self {
         let inode = NEXT_INODE.fetch_add(1, Ordering::Relaxed);
@@ -102,7 +102,7 @@ impl MemoryFile {
         }
     }
 
-    /// A file with these bytes.
+    /// Creates a file with these bytes.
     #[must_use]
     pub fn with_bytes(bytes: &[u8]) -> Self {
         let file = Self::new();
@@ -110,14 +110,14 @@ impl MemoryFile {
         file
     }
 
-    /// Opens the file once more; each object has locks of its own, given back when it is dropped.
+    /// Opens the file again. Each object has its own locks, which end when it is dropped.
     #[must_use]
     pub fn open(&self) -> MemoryStorage {
         let owner = self.inner.next_owner.fetch_add(1, Ordering::Relaxed);
         MemoryStorage { inner: Arc::clone(&self.inner), owner }
     }
 
-    /// All bytes of the file.
+    /// Returns all bytes of the file.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let length = self.inner.length.load(Ordering::SeqCst);
@@ -126,18 +126,18 @@ impl MemoryFile {
         bytes
     }
 
-    /// From now on the file's name leads elsewhere (or here again), as after a removal.
+    /// Sets whether the file's name leads to it. `false` acts like a removal of the file.
     pub fn set_name_leads_here(&self, leads_here: bool) {
         self.inner.has_name.store(leads_here, Ordering::SeqCst);
     }
 
-    /// From now on the medium is said to be such.
+    /// Sets the guarantees of the medium.
     #[cfg(feature = "internals")]
     pub fn set_medium(&self, medium: MediumTraits) {
         *self.inner.medium.lock() = medium;
     }
 
-    /// From now on the host tells this boot identity.
+    /// Sets the boot id of the host.
     pub fn set_boot_id(&self, boot_id: u64) {
         self.inner.boot_id.store(boot_id, Ordering::SeqCst);
     }
@@ -160,7 +160,7 @@ impl Inner {
         self.page_for_writing(word / PAGE_WORDS).words[index_in_page(word)].store(value, ordering);
     }
 
-    /// Replaces some bytes of a word; the others keep what any other thread puts there.
+    /// Replaces some bytes of a word, and keeps concurrent changes to the others.
     fn blend_word(&self, word: u64, value: u64, mask: u64) {
         let page = self.page_for_writing(word / PAGE_WORDS);
         let place = &page.words[index_in_page(word)];
@@ -203,7 +203,7 @@ impl Inner {
     }
 
     fn allocate(&self, offset: u64, end: u64) {
-        // loom's words are dear: there the pages come when they are written.
+        // loom's words are expensive, so there a page is only created when it is written.
         if !cfg!(loom) {
             for number in offset / PAGE_BYTES..end.div_ceil(PAGE_BYTES) {
                 self.page_for_writing(number);
@@ -222,7 +222,7 @@ impl Inner {
         self.zero(whole.end * PAGE_BYTES, end);
     }
 
-    /// Zeroes bytes where there are any; never makes the file longer.
+    /// Zeroes the bytes of existing pages. Never extends the file.
     fn zero(&self, start: u64, end: u64) {
         let end = end.min(self.length.load(Ordering::SeqCst));
         let count = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
@@ -240,12 +240,12 @@ fn index_in_page(word: u64) -> usize {
     usize::try_from(word % PAGE_WORDS).unwrap_or(0)
 }
 
-/// The part of one word that a run of bytes covers.
+/// The part of one word that a range of bytes covers.
 struct Part {
     word: u64,
     in_word: usize,
     count: usize,
-    /// How many bytes of the run come before.
+    /// The number of bytes of the range before this part.
     done: usize,
 }
 
@@ -268,7 +268,7 @@ fn parts(offset: u64, count: usize) -> impl Iterator<Item = Part> {
     })
 }
 
-/// Whether somebody else's lock stands in the way of one of this mode.
+/// Returns whether a lock of another owner conflicts with one of this mode.
 fn conflicts(locks: &[Held], owner: u64, range: LockRange, mode: LockMode) -> bool {
     let end = range.start.saturating_add(range.length);
     locks.iter().any(|held| {
@@ -277,7 +277,7 @@ fn conflicts(locks: &[Held], owner: u64, range: LockRange, mode: LockMode) -> bo
     })
 }
 
-/// Takes the range out of what an owner holds; stretches that reach beyond are cut or split.
+/// Removes the range from an owner's locks. Locks that extend beyond it are cut or split.
 fn remove_held(locks: &mut Vec<Held>, owner: u64, start: u64, end: u64) {
     let mut kept = Vec::with_capacity(locks.len() + 1);
     for held in locks.drain(..) {
@@ -295,7 +295,7 @@ fn remove_held(locks: &mut Vec<Held>, owner: u64, start: u64, end: u64) {
     *locks = kept;
 }
 
-/// One opening of a [`MemoryFile`].
+/// An opening of a [`MemoryFile`].
 pub struct MemoryStorage {
     inner: Arc<Inner>,
     owner: u64,
@@ -406,7 +406,7 @@ impl Storage for MemoryStorage {
         u128::from(self.inner.boot_id.load(Ordering::SeqCst))
     }
 
-    /// Not random but the next of a sequence of the file, so that a test repeats itself.
+    /// Returns the next numbers of a sequence, not random ones, so that tests are repeatable.
     fn random(&self) -> io::Result<u128> {
         let state = self.inner.random_state.fetch_add(1 << 32, Ordering::Relaxed);
         Ok(u128::from(scramble(state)) << 64 | u128::from(scramble(!state)))

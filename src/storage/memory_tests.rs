@@ -7,7 +7,7 @@ fn range(start: u64, length: u64) -> LockRange {
 }
 
 #[test]
-fn every_opening_sees_what_another_wrote_at_any_alignment() {
+fn every_opening_sees_unaligned_writes_of_another() {
     let file = MemoryFile::with_bytes(b"0123456789");
     let (one, two) = (file.open(), file.open());
     one.write_at(7, b"abcdefghijkl").unwrap();
@@ -46,7 +46,7 @@ fn regions_store_little_endian_words_within_their_bounds() {
 }
 
 #[test]
-fn a_punch_zeroes_exactly_its_range_and_gives_pages_back() {
+fn a_punch_zeroes_exactly_its_range_and_frees_pages() {
     let file = MemoryFile::with_bytes(&vec![1; 4 * PAGE_BYTES as usize]);
     let storage = file.open();
     assert_eq!(storage.allocated_bytes().unwrap(), 4 * PAGE_BYTES);
@@ -64,7 +64,7 @@ fn a_punch_zeroes_exactly_its_range_and_gives_pages_back() {
 }
 
 #[test]
-fn locks_exclude_other_openings_and_split_like_the_systems() {
+fn locks_exclude_other_openings_and_can_be_split() {
     let file = MemoryFile::new();
     let (one, two) = (file.open(), file.open());
     assert!(one.try_lock(range(0, 10), LockMode::Exclusive).unwrap());
@@ -84,7 +84,7 @@ fn locks_exclude_other_openings_and_split_like_the_systems() {
 }
 
 #[test]
-fn the_place_and_the_boot_can_be_changed_by_a_test() {
+fn a_test_can_change_the_place_and_the_boot() {
     let file = MemoryFile::new();
     let storage = file.open();
     let first = storage.place().unwrap();

@@ -1,12 +1,13 @@
-//! The bytes of one file, behind a trait, so that a test can be the disk.
+//! The bytes of one file, behind a trait so that tests can replace the disk.
 //!
-//! Nothing here knows frames or records. What the engine assumes of the medium:
+//! This module knows no frames or records. The engine assumes of the medium:
 //!
-//! - A write or store that returned is seen by every process of this machine at once.
-//! - After a power cut each 512-byte sector holds one of the versions that it had since the last
-//!   sync which began after the version was written; sectors are independent of each other.
+//! - Every process on this machine sees a write or store as soon as it has returned.
+//! - After a power cut, each 512-byte sector has one of the versions that it had since the last
+//!   covering sync. That is a sync which began after the version was written. Sectors are
+//!   independent of each other.
 //! - An aligned 8-byte store or write is never torn.
-//! - Bytes never written since their range was allocated or punched read as zero.
+//! - Bytes read as zero if they were not written since their range was allocated or punched.
 
 mod create;
 #[cfg_attr(not(any(test, feature = "internals")), path = "no_fault.rs")]
@@ -19,6 +20,8 @@ mod mapped;
 mod medium;
 #[cfg(any(test, feature = "internals"))]
 mod memory;
+mod open_error;
+mod open_files;
 mod region;
 #[cfg(feature = "internals")]
 pub mod simulated;
@@ -27,7 +30,7 @@ use std::fmt;
 use std::io;
 
 pub(crate) use create::{
-    give_name, is_temporary_name, open_file, remove, replace, sync_name, temporary_name,
+    absolute, give_name, is_temporary_name, open_file, remove, replace, sync_name, temporary_name,
 };
 #[cfg(feature = "internals")]
 pub use fault::{CallKind, Failure, Fault, FaultPlan, FaultStorage, with_faulty_files};
@@ -36,8 +39,10 @@ pub use file::{Access, FileStorage, WritePath};
 pub use memory::MemoryFile;
 #[cfg(feature = "internals")]
 pub use memory::MemoryStorage;
+pub(crate) use open_error::open_error;
+pub(crate) use open_files::{is_open_here, shared};
 
-/// What a lock is asked for: shared by many, or held by one.
+/// The mode of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockMode {
     /// Compatible with other shared locks.
@@ -46,37 +51,37 @@ pub enum LockMode {
     Exclusive,
 }
 
-/// A range of lock bytes, counted from 0 in a space of their own (in the file they lie at 2^62).
+/// A range of lock bytes, counted from 0 in a space of their own (in the file, it is at 2^62).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockRange {
     /// The first byte.
     pub start: u64,
-    /// How many bytes.
+    /// The number of bytes.
     pub length: u64,
 }
 
 impl LockRange {
-    /// The range of one byte.
+    /// Creates the range of one byte.
     #[must_use]
     pub const fn byte(start: u64) -> Self {
         LockRange { start, length: 1 }
     }
 }
 
-/// Where the opened file is, and whether its name still leads to it.
+/// The identity of an open file, and whether its name still leads to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilePlace {
     /// The device that holds the file.
     pub device: u64,
     /// The file's number on that device.
     pub inode: u64,
-    /// How many names the file has.
+    /// The number of names of the file.
     pub links: u64,
-    /// Whether the path that was opened leads to this very file now.
+    /// Whether the path that was opened still leads to this file.
     pub name_leads_here: bool,
 }
 
-/// What the file system that holds a file can be trusted with.
+/// The guarantees of the file system that holds a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediumTraits {
     /// Stores through a mapping are coherent and cannot raise SIGBUS on allocated space.
@@ -85,90 +90,96 @@ pub struct MediumTraits {
     pub locks_trusted: bool,
 }
 
-/// One open file: positioned reads and writes, space, durability, locks, and facts of the host.
+/// An open file: reads and writes, space, durability, locks, and facts about the host.
 ///
-/// An implementation is used by many threads at once. Locks belong to the storage object (to its
-/// open file description), not to the thread: two threads that share it do not exclude each other.
-/// Every error is returned; none is retried, but for interruption by a signal.
+/// Many threads may use an implementation at once. Locks belong to the storage object, that is, to
+/// its open file description. So two threads that share the object do not exclude each other. Calls
+/// interrupted by a signal are retried. All other errors are returned.
 #[allow(clippy::len_without_is_empty, reason = "a file of this format is never empty")]
 pub trait Storage: Send + Sync + fmt::Debug {
-    /// The length of the file in bytes.
+    /// Returns the length of the file in bytes.
     fn len(&self) -> io::Result<u64>;
 
-    /// Reads from `offset` until `buffer` is full or the file ends; gives the bytes read.
+    /// Reads from `offset` until `buffer` is full or the file ends. Returns the bytes read.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes all of `bytes` at `offset`, growing the file when it ends earlier.
+    /// Writes all of `bytes` at `offset`, and extends the file if needed.
     ///
-    /// Eight aligned bytes become visible at once. On an error any part may have been written.
+    /// Eight aligned bytes become visible at once. After an error, any part may have been written.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes sure that the range has space on the medium and lies within the file's length.
+    /// Allocates space for the range, and extends the file to its end.
     ///
-    /// Bytes that were not written before read as zero; a full medium is an error here.
+    /// New bytes read as zero. A full medium is an error here.
     fn allocate(&self, offset: u64, length: u64) -> io::Result<()>;
 
-    /// Gives the space of the range back; its bytes read as zero, the length stays.
+    /// Deallocates the space of the range. Its bytes read as zero, and the length stays the same.
     ///
-    /// [`io::ErrorKind::Unsupported`] where the medium has no holes.
+    /// # Errors
+    ///
+    /// - [`io::ErrorKind::Unsupported`] if the medium has no holes.
     fn punch(&self, offset: u64, length: u64) -> io::Result<()>;
 
     /// Makes everything durable that any process wrote or stored before the call.
     fn sync(&self) -> io::Result<()>;
 
-    /// Gives a window for storing words in the range, which must be allocated.
+    /// Returns a window for storing words in the range, which must be allocated.
     ///
-    /// `offset` and `length` are multiples of the unit size.
+    /// `offset` and `length` must be multiples of the unit size.
     fn region(&self, offset: u64, length: u64) -> io::Result<Box<dyn Region>>;
 
-    /// Tries to take the lock; false when somebody else holds a conflicting one.
+    /// Tries to take the lock. Returns false if another object holds a conflicting one.
     ///
-    /// Locking a range again that this object holds changes its mode.
+    /// Locking a range that this object already holds changes its mode.
     fn try_lock(&self, range: LockRange, mode: LockMode) -> io::Result<bool>;
 
-    /// Gives the lock back.
+    /// Releases the lock.
     fn unlock(&self, range: LockRange) -> io::Result<()>;
 
-    /// Whether any *other* storage object holds a lock on a byte of the range.
+    /// Returns whether any *other* storage object holds a lock on a byte of the range.
     fn is_locked_elsewhere(&self, range: LockRange) -> io::Result<bool>;
 
-    /// Names, for a message, the processes that hold a lock in the range, as far as can be told.
+    /// Returns descriptions of the known processes with a lock in the range.
     fn lock_holders(&self, range: LockRange) -> Vec<String>;
 
-    /// Where the file is, asked anew.
+    /// Looks up the file's identity and name.
     fn place(&self) -> io::Result<FilePlace>;
 
-    /// What the file system can be trusted with; found once, when the file was opened.
+    /// Returns the guarantees of the file system, determined when the file was opened.
     fn medium(&self) -> MediumTraits;
 
-    /// How many bytes of space the file takes on the medium.
+    /// Returns the space that the file takes on the medium in bytes.
     fn allocated_bytes(&self) -> io::Result<u64>;
 
-    /// Identifies this boot of this kernel; 0 when the host does not tell.
+    /// Returns an id of the current boot, or 0 if it is unknown.
     fn boot_id(&self) -> u128;
 
-    /// 128 fresh random bits.
+    /// Returns 128 random bits.
     fn random(&self) -> io::Result<u128>;
 }
 
-/// A window into a file for the one writer of that range: words go in, nothing is read back.
+/// A window into a file for the only writer of that range. It is write-only.
 ///
-/// Offsets are in bytes from the window's start, multiples of 8. One thread stores at a time.
+/// Offsets are in bytes from the start of the window, and are multiples of 8. One thread stores at
+/// a time.
 pub trait Region: Send + Sync + fmt::Debug {
-    /// Stores `words` in any order at `offset`. They are visible to readers, not yet committed.
+    /// Stores `words` at `offset` in any order. Readers see them, but they are not committed.
     fn store(&self, offset: usize, words: &[u64]) -> io::Result<()>;
 
-    /// Stores `words[1..]`, then `words[0]`, so that no reader that sees the first word misses
-    /// the rest or what [`Region::store`] put down before.
+    /// Stores `words[1..]`, then `words[0]`.
+    ///
+    /// A reader that sees the first word also sees the rest, and all earlier [`Region::store`]
+    /// calls.
     fn commit(&self, offset: usize, words: &[u64]) -> io::Result<()>;
 
-    /// Stores a row: its values, which follow its header in the file, and the header after them,
-    /// so that no reader that sees the header misses a value.
+    /// Stores the values of a row, then the header before them.
+    ///
+    /// A reader that sees the header also sees all values.
     fn store_row(&self, offset: usize, header: &[u64], values: &[u64]) -> io::Result<()> {
         self.store(offset + size_of_val(header), values)?;
         self.commit(offset, header)
     }
 
-    /// Makes the pages of the range resident and writable ahead of time; a hint that may fail.
+    /// Makes the pages of the range resident and writable ahead of time. This is a hint.
     fn populate(&self, offset: usize, length: usize);
 }

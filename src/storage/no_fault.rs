@@ -1,11 +1,11 @@
-//! Stands in for `fault` in a build without it: nothing fails on demand.
+//! The stand-in for `fault` in builds without it: no call fails on demand.
 
 use std::io;
 use std::sync::Arc;
 
 use crate::storage::Storage;
 
-/// The calls that could be made to fail.
+/// The calls that tests can make fail.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CallKind {
     Sync,
@@ -15,7 +15,7 @@ pub(super) enum CallKind {
     SyncFolder,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it fails in the build for which it stands in")]
+#[expect(clippy::unnecessary_wraps, reason = "the function that it replaces can fail")]
 pub(super) fn pass(_kind: CallKind) -> io::Result<()> {
     Ok(())
 }

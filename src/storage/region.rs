@@ -1,4 +1,4 @@
-//! Points that reach a file by positioned writes.
+//! A region of a file whose stores are positioned writes.
 
 use std::io;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use crate::storage::Region;
 use crate::storage::file::OpenFile;
 
 const WORD_BYTES: usize = size_of::<u64>();
-/// How many words are put into bytes at a time.
+/// The number of words written at a time.
 const CHUNK_WORDS: usize = 128;
 
-/// A window into which each store is a write to the file.
+/// A window in which each store is a write to the file.
 #[derive(Debug)]
 pub(super) struct PositionedRegion {
     file: Arc<OpenFile>,
@@ -23,7 +23,7 @@ impl PositionedRegion {
         PositionedRegion { file, offset, length }
     }
 
-    /// The place in the file of a store within the window, after looking that it is our file.
+    /// Returns the place in the file of a store, after checking that the file is still ours.
     fn place_of(&self, offset: usize, words: &[u64]) -> io::Result<u64> {
         check_range(self.length, offset, words.len())?;
         self.file.check_for_writing()?;
@@ -55,7 +55,7 @@ impl Region for PositionedRegion {
         let Some((first, rest)) = words.split_first() else {
             return Ok(());
         };
-        // Two writes: the kernel promises no order within one.
+        // Two writes, because the kernel promises no order within one.
         self.write_words(place + WORD_BYTES as u64, rest)?;
         self.file.write_checked(place, &first.to_le_bytes())
     }
@@ -63,12 +63,12 @@ impl Region for PositionedRegion {
     fn populate(&self, _offset: usize, _length: usize) {}
 }
 
-/// Whether `count` words at `offset` are aligned and lie within a window of `length` bytes.
+/// Fails unless `count` words at `offset` are aligned and within a window of `length` bytes.
 pub(super) fn check_range(length: usize, offset: usize, count: usize) -> io::Result<()> {
     let end = count.checked_mul(WORD_BYTES).and_then(|bytes| bytes.checked_add(offset));
     if offset.is_multiple_of(WORD_BYTES) && end.is_some_and(|end| end <= length) {
         return Ok(());
     }
-    let reason = "a store outside of its region, or not aligned";
+    let reason = "store is outside of its region or not aligned";
     Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
 }

@@ -1,9 +1,9 @@
-//! A disk in memory that loses power: what the engine's proofs run on.
+//! A disk in memory that loses power. The proofs of the engine run on it.
 //!
-//! A [`SimulatedDisk`] holds one file and remembers, for each page, every version since the last
-//! sync. [`SimulatedDisk::crash_image`] is a power cut: each page survives as its durable version,
-//! its newest, one in between, or a mix of versions by sector; aligned words are never torn; the
-//! length is any that the file had. Several [`SimulatedStorage`]s are several processes with the
+//! A [`SimulatedDisk`] holds one file and remembers every version of each page since the last sync.
+//! [`SimulatedDisk::crash_image`] is a power cut. Each page then has its durable version, its
+//! newest one, one in between, or a mix of versions by sector. Aligned words are never torn. The
+//! length is any that the file had. Several [`SimulatedStorage`]s act as several processes with the
 //! file open, and [`run_together`] interleaves them deterministically.
 
 mod baton;
@@ -27,32 +27,32 @@ pub use state::Phase;
 use state::State;
 pub use storage::{ProcessControl, SimulatedStorage};
 
-/// One change of a simulated disk, as an [`Observer`] is told of it.
+/// A change of a simulated disk, as reported to an [`Observer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// A positioned write.
     Write,
     /// Words stored through a window.
     Store,
-    /// The words of a commit behind its first one; the first follows as [`Step::CommitWord`].
+    /// The words of a commit after the first one, which follows as [`Step::CommitWord`].
     CommitBody,
-    /// The word that commits.
+    /// The first word of a commit.
     CommitWord,
-    /// A range got space.
+    /// An allocation.
     Allocate,
-    /// A range lost its space.
+    /// A punch.
     Punch,
-    /// A sync begins; nothing has changed yet.
+    /// The start of a sync, before anything has changed.
     SyncBegin,
-    /// A sync has succeeded.
+    /// The end of a successful sync.
     SyncEnd,
-    /// A sync has failed.
+    /// The end of a failed sync.
     SyncFailed,
 }
 
-/// What is called after each change of the disk, from within the storage call that made it.
+/// A callback after each change of the disk, called within the storage call that made it.
 ///
-/// It must not call the disk or one of its storages: they wait for it.
+/// It must not call the disk or one of its storages, because that would deadlock.
 pub type Observer = Box<dyn FnMut(&DiskView<'_>) + Send>;
 
 /// The disk as an [`Observer`] sees it.
@@ -64,25 +64,25 @@ pub struct DiskView<'a> {
 }
 
 impl DiskView<'_> {
-    /// The change that was just made.
+    /// Returns the latest change.
     #[must_use]
     pub fn step(&self) -> Step {
         self.step
     }
 
-    /// The process that made it: they are counted from 0 in the order of [`SimulatedDisk::attach`].
+    /// Returns the process that made it, counted from 0 in the order of [`SimulatedDisk::attach`].
     #[must_use]
     pub fn process(&self) -> u64 {
         self.process
     }
 
-    /// What [`SimulatedDisk::set_phase`] said last.
+    /// Returns the phase last set by [`SimulatedDisk::set_phase`].
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.state.phase
     }
 
-    /// As [`SimulatedDisk::crash_image`].
+    /// Cuts the power like [`SimulatedDisk::crash_image`].
     #[must_use]
     pub fn crash_image(&self, random: &mut Random) -> SimulatedDisk {
         SimulatedDisk::with_state(self.state.crash(random))
@@ -109,14 +109,14 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// A disk with one file on it; clones are the same disk.
+/// A disk with one file. Clones refer to the same disk.
 #[derive(Clone, Debug)]
 pub struct SimulatedDisk {
     shared: Arc<Shared>,
 }
 
 impl SimulatedDisk {
-    /// An empty file on a machine whose random numbers and boot id follow from the seed.
+    /// Creates an empty file on a machine whose random numbers and boot id follow from the seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         static INODES: AtomicU64 = AtomicU64::new(1);
@@ -139,59 +139,59 @@ impl SimulatedDisk {
         SimulatedStorage::new(Arc::clone(&self.shared))
     }
 
-    /// What a power cut at this moment leaves, one of many possibilities, after the next boot: the
-    /// same file, by its inode.
+    /// Returns one of the disks that a power cut at this moment can leave, after the next boot.
     ///
-    /// It costs a few atomic increments a page; content is shared until it is written.
+    /// The file keeps its inode. This costs a few atomic increments per page, because content is
+    /// shared until it is written.
     #[must_use]
     pub fn crash_image(&self, random: &mut Random) -> SimulatedDisk {
         SimulatedDisk::with_state(self.shared.state.lock().crash(random))
     }
 
-    /// The same machine once more, page versions and boot included, with all processes dead.
+    /// Copies the machine with its page versions and boot id, but with all processes dead.
     #[must_use]
     pub fn duplicate(&self, seed: u64) -> SimulatedDisk {
         SimulatedDisk::with_state(self.shared.state.lock().duplicate(seed))
     }
 
-    /// Has `observer` called after each change from now on; `None` ends that.
+    /// Sets the callback after each change. `None` removes it.
     pub fn on_change(&self, observer: Option<Observer>) {
         *self.shared.observer.lock() = observer;
     }
 
-    /// Says what is going on, for [`DiskView::phase`].
+    /// Sets the current activity, for [`DiskView::phase`].
     pub fn set_phase(&self, phase: Phase) {
         self.shared.state.lock().phase = phase;
     }
 
-    /// Lets the next `count` syncs fail with EIO.
+    /// Makes the next `count` syncs fail with EIO.
     ///
-    /// As in the kernel, what was dirty then counts as clean: a later sync succeeds without
-    /// writing it, and it stays readable until the power cut.
+    /// Like in the kernel, pages that were dirty then count as clean. A later sync succeeds without
+    /// writing them. They stay readable until the power cut.
     pub fn fail_syncs(&self, count: u32) {
         self.shared.state.lock().syncs_to_fail = count;
     }
 
-    /// How many syncs succeeded and how many failed.
+    /// Returns how many syncs succeeded and how many failed.
     #[must_use]
     pub fn sync_counts(&self) -> (u64, u64) {
         let state = self.shared.state.lock();
         (state.syncs, state.failed_syncs)
     }
 
-    /// Stores that a real mapping would have answered with a signal; there should be none.
+    /// Returns the stores that would raise a signal in a real mapping. There should be none.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.shared.state.lock().violations.clone()
     }
 
-    /// How many single changes were made so far: words, growths, holes.
+    /// Returns the number of changes so far: words, growths and holes.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.shared.state.lock().moment()
     }
 
-    /// A hash of the content and length that readers see, to count distinct states by.
+    /// Returns a hash of the content and length that readers see, to count distinct states.
     #[must_use]
     pub fn content_hash(&self) -> u64 {
         self.shared.state.lock().content_hash()

@@ -1,12 +1,12 @@
-//! CRC-32C, with the processor's own instruction for the few words of a slot.
+//! CRC-32C, with the processor's own instruction for slots.
 
-/// The bytes of a slot.
+/// The size of a slot.
 const SLOT: usize = 32;
 
 /// Continues the CRC-32C `seed` (0 to begin) over the little-endian bytes of `words`.
 ///
-/// The same result as [`crc32c_bytes`] over these bytes, without its cost of
-/// starting, which is most of the cost for the four words of a slot.
+/// The result equals that of [`crc32c_bytes`]. This function has no start-up cost, which would
+/// dominate for the four words of a slot.
 #[inline]
 pub(crate) fn crc32c_words(seed: u32, words: &[u64]) -> u32 {
     #[cfg(target_arch = "x86_64")]
@@ -17,12 +17,12 @@ pub(crate) fn crc32c_words(seed: u32, words: &[u64]) -> u32 {
     crc32c_words_portable(seed, words)
 }
 
-/// Continues the CRC-32C `seed` (0 to begin) over `bytes`; made for frames and blocks.
+/// Continues the CRC-32C `seed` (0 to begin) over `bytes`. Fast for frames and blocks.
 pub(crate) fn crc32c_bytes(seed: u32, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(seed, bytes)
 }
 
-/// Continues the CRC-32C `seed` over `bytes`, a multiple of eight; made for a few slots.
+/// Continues the CRC-32C `seed` over `bytes`, a multiple of eight. Fast for a few slots.
 #[inline]
 pub(crate) fn crc32c_slots(seed: u32, bytes: &[u8]) -> u32 {
     #[cfg(target_arch = "x86_64")]
@@ -33,11 +33,12 @@ pub(crate) fn crc32c_slots(seed: u32, bytes: &[u8]) -> u32 {
     crc32c_bytes(seed, bytes)
 }
 
-/// How many of the 32-byte slots at the start of `bytes` are sealed, before the first that is not.
+/// Counts the sealed 32-byte slots at the start of `bytes`, up to the first unsealed one.
 ///
-/// A slot is sealed when the low half of its first word is the CRC-32C, continued from `seed` xor
-/// its number (the first slot has the number `index`), of its four words with that word shifted
-/// right by 32; and when these upper 32 bits are a positive number.
+/// The upper half of a slot's first word is its tag, the lower half its checksum. A slot is sealed
+/// if the tag, as a signed number, is positive and the checksum matches. The checksum is a CRC-32C
+/// over the tag as a word of its own and the other three words. It continues from `seed` xor the
+/// slot's number. The first slot has the number `index`.
 #[inline]
 pub(crate) fn leading_sealed_slots(seed: u32, index: u32, bytes: &[u8]) -> usize {
     #[cfg(target_arch = "x86_64")]
@@ -48,7 +49,7 @@ pub(crate) fn leading_sealed_slots(seed: u32, index: u32, bytes: &[u8]) -> usize
     leading_slots_portable(seed, index, bytes)
 }
 
-/// As [`leading_sealed_slots`], by any function that continues a checksum.
+/// Computes [`leading_sealed_slots`] without special instructions.
 fn leading_slots_portable(seed: u32, index: u32, bytes: &[u8]) -> usize {
     let (slots, _) = bytes.as_chunks::<SLOT>();
     let is_sealed = |(number, slot): (u32, &[u8; SLOT])| {
@@ -57,7 +58,7 @@ fn leading_slots_portable(seed: u32, index: u32, bytes: &[u8]) -> usize {
         let found = crc32c_words_portable(seed ^ number, &[tag, rest[0], rest[1], rest[2]]);
         word as u32 == found && (tag as u32).cast_signed() > 0
     };
-    (index..).zip(slots).map(is_sealed).take_while(|it| *it).count()
+    (index..).zip(slots).map(is_sealed).take_while(|&is_sealed| is_sealed).count()
 }
 
 #[inline(always)]
@@ -69,8 +70,8 @@ fn words_of(slot: &[u8; SLOT]) -> [u64; 4] {
     words
 }
 
-// No closures below: what is not compiled for the instructions itself cannot be merged with what
-// is, and a call for each slot or word would cost as much as the checksum.
+// No closures below. A function without the target feature cannot be inlined into one that has it,
+// and a call per slot or word would cost as much as the checksum.
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
@@ -79,7 +80,7 @@ fn leading_sealed_slots_in_hardware(seed: u32, index: u32, bytes: &[u8]) -> usiz
     let (fours, _) = slots.as_chunks::<4>();
     let mut count = 0;
     for [first, second, third, fourth] in fours {
-        // A checksum takes the processor longer than it takes to begin the next: four at a time.
+        // One checksum has a long latency, so four of them run interleaved.
         let number = index.wrapping_add(count as u32);
         let all = is_sealed_in_hardware(seed ^ number, first)
             & is_sealed_in_hardware(seed ^ number.wrapping_add(1), second)
@@ -165,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn sealed_slots_are_counted_up_to_the_first_that_is_not() {
+    fn counting_stops_at_the_first_unsealed_slot() {
         let mut slots: Vec<[u64; 4]> = (0..9).map(|i| [7 + i, i, i * i, !i]).collect();
         for (number, slot) in (30..).zip(&mut slots) {
             slot[0] = slot[0] << 32 | u64::from(crc32c_words(5 ^ number, slot));
         }
         let count = |slots: &[[u64; 4]]| {
-            let bytes: Vec<u8> = slots.iter().flatten().flat_map(|it| it.to_le_bytes()).collect();
+            let bytes: Vec<u8> = slots.iter().flatten().flat_map(|w| w.to_le_bytes()).collect();
             let portable = leading_slots_portable(5, 30, &bytes);
             assert_eq!(leading_sealed_slots(5, 30, &bytes), portable);
             assert_eq!(crc32c_slots(3, &bytes), crc32c_bytes(3, &bytes));
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_check_value_of_the_standard_comes_out() {
+    fn the_standard_check_value_is_computed() {
         assert_eq!(crc32c_bytes(0, b"123456789"), 0xE306_9283);
         assert_eq!(
             crc32c_words(0, &[u64::from_le_bytes(*b"12345678")]),

@@ -1,4 +1,4 @@
-//! The clock against a machine whose counter and clocks the test sets.
+//! Tests of the clock on a simulated machine.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const START: i64 = 1_700_000_000_000_000_000;
 
-/// A machine with a counter of 2.5 GHz; all of its clocks go on by what they are told.
+/// A machine with a counter of 2.5 GHz whose clocks the test advances.
 #[derive(Debug)]
 struct Fake {
     ticks: Cell<u64>,
@@ -14,7 +14,7 @@ struct Fake {
     monotonic: Cell<i64>,
     asked: Cell<u32>,
     has_counter: bool,
-    /// How long an interruption lasts that comes with each look at the system's clock.
+    /// The length of an interruption after each read of the system's clock.
     interruption: Cell<i64>,
 }
 
@@ -54,7 +54,7 @@ impl TimeSource for &Fake {
     }
 }
 
-/// How far the clock is from the system's; it never goes back by itself.
+/// Returns the difference from the system's clock. Checks that the time does not go back.
 fn error(clock: &mut Clock<&Fake>) -> i64 {
     let truth = clock.source.realtime.get();
     let before = clock.last;
@@ -63,7 +63,7 @@ fn error(clock: &mut Clock<&Fake>) -> i64 {
     now - truth
 }
 
-/// A clock that has measured the counter.
+/// Creates a clock that has measured the counter.
 fn measured(fake: &Fake) -> Clock<&Fake> {
     let mut clock = Clock::new(fake);
     for _ in 0..700 {
@@ -77,7 +77,7 @@ fn measured(fake: &Fake) -> Clock<&Fake> {
 }
 
 #[test]
-fn the_counter_is_measured_and_then_spares_most_looks_at_the_clock() {
+fn a_measured_counter_replaces_most_reads_of_the_system_clock() {
     let fake = Fake::new();
     let mut clock = measured(&fake);
     fake.asked.set(0);
@@ -90,7 +90,7 @@ fn the_counter_is_measured_and_then_spares_most_looks_at_the_clock() {
 }
 
 #[test]
-fn who_asks_seldom_is_told_what_the_system_says() {
+fn infrequent_calls_return_the_system_time() {
     let fake = Fake::new();
     let mut clock = Clock::new(&fake);
     for nanos in [400_000_000, 2_000_000_000, 700_000, 3_600_000_000_000, 600_000, 500_001] {
@@ -100,7 +100,7 @@ fn who_asks_seldom_is_told_what_the_system_says() {
 }
 
 #[test]
-fn a_step_of_the_clock_is_followed_within_a_millisecond() {
+fn a_clock_step_is_followed_within_a_millisecond() {
     for step in [-3_600_000_000_000, -2_000_000, -30_000, 30_000, 2_000_000, 3_600_000_000_000] {
         let fake = Fake::new();
         let mut clock = measured(&fake);
@@ -114,7 +114,7 @@ fn a_step_of_the_clock_is_followed_within_a_millisecond() {
 }
 
 #[test]
-fn a_clock_that_is_slowed_down_makes_the_time_stand_still_and_not_go_back() {
+fn time_pauses_instead_of_going_back_when_the_system_clock_slows() {
     let fake = Fake::new();
     let mut clock = measured(&fake);
     fake.pass(499_000);
@@ -126,7 +126,7 @@ fn a_clock_that_is_slowed_down_makes_the_time_stand_still_and_not_go_back() {
 }
 
 #[test]
-fn a_suspended_machine_is_noticed_whatever_its_counter_did_meanwhile() {
+fn suspension_is_detected_regardless_of_the_counter() {
     const HOUR: i64 = 3_600_000_000_000;
     for ticks_meanwhile in [0, 9_000_000_000_000, u64::MAX - 20_000_000_000] {
         let fake = Fake::new();
@@ -142,7 +142,7 @@ fn a_suspended_machine_is_noticed_whatever_its_counter_did_meanwhile() {
 }
 
 #[test]
-fn time_never_goes_back_while_the_systems_clock_is_slowed_by_a_tenth() {
+fn time_never_goes_back_while_the_system_clock_runs_a_tenth_slower() {
     let fake = Fake::new();
     let mut clock = measured(&fake);
     for number in 0..100_000 {
@@ -155,12 +155,12 @@ fn time_never_goes_back_while_the_systems_clock_is_slowed_by_a_tenth() {
 }
 
 #[test]
-fn a_counter_that_changes_its_rate_leads_astray_by_less_than_a_millisecond() {
+fn a_changed_counter_rate_causes_less_than_a_millisecond_of_error() {
     let fake = Fake::new();
     let mut clock = measured(&fake);
     for _ in 0..200_000 {
         fake.pass(1000);
-        // Twice as fast as it was.
+        // Twice the measured rate.
         fake.ticks.set(fake.ticks.get().wrapping_add(2500));
         let error = clock.now() - fake.realtime.get();
         assert!((-1000..=260_000).contains(&error), "{error}");
@@ -169,12 +169,12 @@ fn a_counter_that_changes_its_rate_leads_astray_by_less_than_a_millisecond() {
 }
 
 #[test]
-fn a_suspension_while_the_counter_is_measured_gives_no_wrong_rate() {
+fn suspension_during_measurement_does_not_corrupt_the_rate() {
     let fake = Fake::new();
     let mut clock = Clock::new(&fake);
     for number in 0..3000 {
         if number == 100 {
-            // The counter went on in the sleep, the monotonic clock did not.
+            // During the sleep the counter advances and the monotonic clock does not.
             fake.ticks.set(fake.ticks.get().wrapping_add(50_000_000_000));
             fake.realtime.set(fake.realtime.get() + 20_000_000_000);
         }
@@ -185,14 +185,14 @@ fn a_suspension_while_the_counter_is_measured_gives_no_wrong_rate() {
 }
 
 #[test]
-fn an_interruption_between_the_looks_does_not_become_an_error() {
+fn an_interruption_between_reads_causes_no_error() {
     let fake = Fake::new();
     let mut clock = measured(&fake);
     fake.interruption.set(3_000_000);
     for _ in 0..50 {
         fake.pass(600_000);
         clock.now();
-        // The time was read before the interruption: a look after it asks again.
+        // The time was read before the interruption, so the next call reads it again.
         fake.interruption.set(0);
         assert_eq!(error(&mut clock), 0);
         fake.interruption.set(3_000_000);
@@ -200,7 +200,7 @@ fn an_interruption_between_the_looks_does_not_become_an_error() {
 }
 
 #[test]
-fn without_a_counter_the_system_is_asked_each_time() {
+fn without_a_counter_every_call_reads_the_system_clock() {
     let fake = Fake { has_counter: false, ..Fake::new() };
     let mut clock = Clock::new(&fake);
     for _ in 0..10 {
@@ -211,7 +211,7 @@ fn without_a_counter_the_system_is_asked_each_time() {
 }
 
 #[test]
-fn the_clock_of_this_machine_is_close_to_the_systems() {
+fn the_clock_of_this_machine_matches_the_system_clock() {
     let mut clock = Clock::of_machine();
     let (began, mut last) = (Instant::now(), i64::MIN);
     while began.elapsed() < std::time::Duration::from_millis(150) {

@@ -1,9 +1,9 @@
-//! An open file whose locks survive strangers that close descriptors, and that knows it is itself.
+//! An open file that survives code which closes foreign descriptors.
 //!
-//! `closerange`, a daemonizing library or a double close elsewhere may take a descriptor from under
-//! us. Three things follow: a page mapped from the file keeps the open file description, and so its
-//! locks, until the process ends; whether the number still leads to the file can be asked before it
-//! is used; and the number is closed only if it does.
+//! `closerange`, a daemonizing library or a double close elsewhere may close our descriptor. This
+//! type defends against it in three ways. A page mapped from the file keeps the open file
+//! description, and so its locks, until the process ends. The owner can check that the number still
+//! refers to the file before each use. The number is closed only if it does.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -14,10 +14,10 @@ use super::fork::{self, Birthplace, ForkPause, Registration};
 use super::lock;
 use super::system::{self, Anchor};
 
-/// Below this lie the standard streams, which programs close and reopen freely.
+/// The lowest number above the standard streams, which programs close and reopen freely.
 const LOWEST_NUMBER: RawFd = 3;
 
-/// A descriptor of a file, anchored, registered for closing in forked children.
+/// A file descriptor that is anchored, and registered to be closed in forked children.
 #[derive(Debug)]
 pub(crate) struct Descriptor {
     number: RawFd,
@@ -25,12 +25,12 @@ pub(crate) struct Descriptor {
     inode: u64,
     registration: Registration,
     birthplace: Birthplace,
-    /// Held for the drop of its own.
+    /// Held for its `Drop`.
     _anchor: Option<Anchor>,
 }
 
 impl Descriptor {
-    /// Opens `path` with these flags (close-on-exec is added) and anchors the description.
+    /// Opens `path` with these flags and close-on-exec, and anchors the description.
     pub(crate) fn open(path: &std::path::Path, flags: OFlags) -> io::Result<Self> {
         let _pause = ForkPause::begin()?;
         let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
@@ -38,7 +38,7 @@ impl Descriptor {
             rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, rustix::fs::Mode::empty()))?;
         let file = raise(file)?;
         let facts = rustix::fs::fstat(&file)?;
-        // Where a file cannot be mapped at all, the locks are not trusted in the first place.
+        // If a file cannot be mapped at all, its locks are not trusted anyway.
         let anchor = Anchor::map(file.as_fd()).ok();
         let (device, inode) = (system::device_number(facts.st_dev), facts.st_ino);
         let registration = fork::register(file.as_raw_fd(), device, inode)?;
@@ -52,18 +52,18 @@ impl Descriptor {
         })
     }
 
-    /// The descriptor; [`Descriptor::facts`] tells whether it still leads to the file.
+    /// Returns the descriptor. [`Descriptor::facts`] checks that it still refers to the file.
     #[inline]
     pub(crate) fn borrow(&self) -> BorrowedFd<'_> {
-        // SAFETY: the number was opened by us. Should a stranger have closed it, the calls made
-        // with it fail or, between a check and a use, reach another file; memory is not at risk.
+        // SAFETY: we opened the number. If other code has closed it, calls with it fail or, between
+        // a check and a use, reach another file. Memory is never at risk.
         unsafe { BorrowedFd::borrow_raw(self.number) }
     }
 
-    /// What the system knows of the file, or an error when the number leads elsewhere by now.
+    /// Returns the file's metadata, or an error if the number no longer refers to the file.
     pub(crate) fn facts(&self) -> io::Result<Stat> {
-        // The file itself may have been opened again under the number, by a child or after a
-        // stranger closed it; then the locks behind the number are somebody else's.
+        // The same file may have been reopened under the same number, by a child or after other
+        // code closed it. The locks behind the number then belong to the new owner.
         if !self.birthplace.same_fork() || !self.registration.is_current() {
             return Err(self.lost());
         }
@@ -78,44 +78,44 @@ impl Descriptor {
         (system::device_number(facts.st_dev), facts.st_ino) == (self.device, self.inode)
     }
 
-    /// Gives back all locks, unless this is a child: there they are the parent's.
+    /// Releases all locks, unless this is a child, where they belong to the parent.
     pub(crate) fn unlock_all(&self) {
         if self.birthplace.is_here() && self.facts().is_ok() {
             let _ = lock::unlock_all(self.borrow());
         }
     }
 
-    /// What a careless library does: closes the number.
+    /// Closes the number, like a careless library.
     #[cfg(test)]
-    pub(crate) fn close_as_a_stranger(&self) {
+    pub(crate) fn close_from_outside(&self) {
         // SAFETY: this type expects it and checks before every use.
         unsafe { libc::close(self.number) };
     }
 
-    /// What a careless library does next: the number leads to another file.
+    /// Makes the number refer to another file, like a careless library.
     #[cfg(test)]
-    pub(crate) fn replace_as_a_stranger(&self, other: BorrowedFd<'_>) -> RawFd {
+    pub(crate) fn replace_from_outside(&self, other: BorrowedFd<'_>) -> RawFd {
         system::replace_descriptor(other, self.number)
     }
 
     #[cold]
     fn lost(&self) -> io::Error {
         io::Error::other(if self.birthplace.same_fork() {
-            "the file's descriptor was closed by other code in this process; open the file anew"
+            "the file's descriptor was closed by other code in this process; open the file again"
         } else {
-            "the process has forked since the file was opened; open it anew"
+            "the process has forked since the file was opened; open it again"
         })
     }
 }
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        // In a child that ran the fork handler the descriptor is closed already.
+        // In a child, the fork handler has already closed the descriptor.
         if !self.birthplace.same_fork() {
             return;
         }
         self.unlock_all();
-        // Asked before the registration ends: without one no number is ours.
+        // Check before the registration ends: afterwards no number counts as ours.
         let is_ours = self.facts().is_ok();
         self.registration.end();
         if is_ours {
@@ -141,16 +141,16 @@ mod tests {
     use std::os::fd::FromRawFd;
 
     #[test]
-    fn a_reused_number_is_noticed_and_not_closed() {
+    fn a_reused_number_is_detected_and_not_closed() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let descriptor = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
         assert!(descriptor.borrow().as_raw_fd() >= LOWEST_NUMBER);
         descriptor.facts().unwrap();
         let other = tempfile::tempfile().unwrap();
-        let number = descriptor.replace_as_a_stranger(other.as_fd());
+        let number = descriptor.replace_from_outside(other.as_fd());
         assert!(descriptor.facts().unwrap_err().to_string().contains("was closed"));
         drop(descriptor);
-        // SAFETY: the number was made by dup3 and belongs to nobody else.
+        // SAFETY: the number comes from dup3 and has no other owner.
         let mut kept = unsafe { std::fs::File::from_raw_fd(number) };
         kept.rewind().unwrap();
         assert_eq!(kept.read(&mut [0; 8]).unwrap(), 0);
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_dropped_descriptor_is_closed() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        // Alone in its process, the child gets the lowest free number each time.
+        // The child is the only thread of its process, so it gets the lowest free number each time.
         let child = testing::start(|| {
             let open = || Descriptor::open(file.path(), OFlags::RDWR).unwrap().number;
             open() == open()
@@ -170,15 +170,15 @@ mod tests {
     #[test]
     fn a_number_given_to_the_same_file_again_belongs_to_the_second() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        // Alone in its process, the child gets the lowest free number each time.
+        // The child is the only thread of its process, so it gets the lowest free number each time.
         let child = testing::start(|| {
             let first = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
-            first.close_as_a_stranger();
+            first.close_from_outside();
             let second = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
             let same_number = first.number == second.number;
-            let first_knows = first.facts().is_err();
+            let first_is_lost = first.facts().is_err();
             drop(first);
-            same_number && first_knows && second.facts().is_ok()
+            same_number && first_is_lost && second.facts().is_ok()
         });
         assert!(testing::wait(child));
     }
@@ -187,10 +187,10 @@ mod tests {
     fn low_numbers_are_left_to_the_standard_streams() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let child = testing::start(|| {
-            // SAFETY: the child is alone in its process and reads no standard input.
+            // SAFETY: the child has one thread and reads no standard input.
             unsafe { libc::close(0) };
             let descriptor = Descriptor::open(file.path(), OFlags::RDWR).unwrap();
-            // SAFETY: as above; whether the number is free again shows in the outcome.
+            // SAFETY: as above.
             let free_again = unsafe { libc::close(0) } == -1;
             descriptor.borrow().as_raw_fd() >= LOWEST_NUMBER && free_again
         });

@@ -1,9 +1,9 @@
-//! What a forked child must not do with its parent's files, and how it learns that it is one.
+//! Protection of the parent's files from forked children, and detection of a fork.
 //!
-//! A child that kept a copy of a descriptor would keep the parent's locks alive after the parent's
-//! death. So each descriptor is registered here, and a handler closes the copies in the child. The
-//! handler does only what is safe while other threads of the parent may have held any lock:
-//! `fstat`, `close` and atomic stores.
+//! A child that keeps a copy of a descriptor would keep the parent's locks alive after the parent
+//! dies. So each descriptor is registered here, and a fork handler closes the copies in the child.
+//! Other threads of the parent may hold any lock at the fork. So the handler only calls `fstat` and
+//! `close` and stores atomics.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -12,19 +12,19 @@ use std::time::Duration;
 
 use super::system;
 
-/// How many descriptors one process can have registered.
+/// The maximum number of registered descriptors in a process.
 const REGISTERED_MAX: usize = 1024;
-/// The number in a free place of the table.
+/// Marks a free entry of the table.
 const FREE: i32 = -1;
-/// The number in a place that is being filled.
+/// Marks an entry that is being filled.
 const CLAIMED: i32 = -2;
-/// The number in a place whose descriptor a stranger closed, and whose number was given out anew.
+/// Marks an entry whose number was reused after other code closed the descriptor.
 const STALE: i32 = -3;
-/// How often either side waits for the other, with [`WAIT`] between, before it goes on regardless.
+/// How often either side waits for [`WAIT`] before it continues regardless.
 const WAITS_MAX: u32 = 1000;
 const WAIT: Duration = Duration::from_micros(100);
 
-/// A descriptor that a child closes, and the file it led to: a number may have been reused.
+/// A descriptor that a child closes, with its file, because numbers are reused.
 struct Registered {
     number: AtomicI32,
     device: AtomicU64,
@@ -37,21 +37,21 @@ static TABLE: [Registered; REGISTERED_MAX] = [const {
 
 static FORK_COUNT: AtomicU64 = AtomicU64::new(0);
 static HANDLERS_INSTALLED: AtomicBool = AtomicBool::new(false);
-/// How many threads are about to fork.
+/// The number of threads that are about to fork.
 static FORKING: AtomicU32 = AtomicU32::new(0);
-/// How many threads are between obtaining a descriptor or mapping and making it safe for a fork.
+/// The number of threads that have a new descriptor or mapping not yet made safe for a fork.
 static HOLDING_OFF: AtomicU32 = AtomicU32::new(0);
 
-/// How many forks lie between the process's first ancestor that used this library and itself.
+/// Returns the number of forks between the first ancestor that used this library and this process.
 ///
-/// An engine remembers the number; when it has changed, the engine belongs to the parent. Costs a
+/// An engine remembers the number. If it has changed, the engine belongs to the parent. Costs a
 /// relaxed load.
 #[inline]
 pub(crate) fn fork_count() -> u64 {
     FORK_COUNT.load(Ordering::Relaxed)
 }
 
-/// The process in which something was made; what was made must not be undone in another one.
+/// The process that created a resource. Another process must not release it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Birthplace {
     forks: u64,
@@ -59,27 +59,27 @@ pub(crate) struct Birthplace {
 }
 
 impl Birthplace {
-    /// This process.
+    /// Returns this process.
     pub(crate) fn here() -> Self {
         Birthplace { forks: fork_count(), process: std::process::id() }
     }
 
-    /// Whether no fork was seen since; as cheap as [`fork_count`].
+    /// Returns whether no fork was seen since. Costs as little as [`fork_count`].
     #[inline]
     pub(crate) fn same_fork(self) -> bool {
         self.forks == fork_count()
     }
 
-    /// Whether this is the process, also if it was made in a way that runs no fork handlers.
+    /// Returns whether this is the process. Also detects forks that run no handlers.
     pub(crate) fn is_here(self) -> bool {
         self.same_fork() && self.process == std::process::id()
     }
 }
 
-/// Makes forks of other threads wait while it lives, for a bounded time.
+/// A guard that delays forks of other threads, for a bounded time.
 ///
-/// Without it a fork between `open` and [`register`], or between `mmap` and `madvise`, would give
-/// the child a copy that nobody closes.
+/// Without it, a fork between `open` and [`register`], or between `mmap` and `madvise`, would leave
+/// the child a copy that is never closed.
 pub(crate) struct ForkPause(());
 
 impl ForkPause {
@@ -105,16 +105,16 @@ impl Drop for ForkPause {
     }
 }
 
-/// A place in the table of descriptors that a child closes.
+/// An entry in the table of descriptors that a child closes.
 #[derive(Debug)]
 pub(crate) struct Registration {
     index: usize,
 }
 
-/// Puts a descriptor, which leads to this device and inode, on the list of those a child closes.
+/// Registers a descriptor of this device and inode, to be closed in children.
 pub(crate) fn register(number: i32, device: u64, inode: u64) -> io::Result<Registration> {
     for place in &TABLE {
-        // The system gives no number twice: whoever registered it lost it unawares.
+        // An open number is unique, so an older entry with it was closed behind its owner's back.
         let _ = place.number.compare_exchange(number, STALE, Ordering::AcqRel, Ordering::Relaxed);
     }
     for (index, place) in TABLE.iter().enumerate() {
@@ -131,22 +131,22 @@ pub(crate) fn register(number: i32, device: u64, inode: u64) -> io::Result<Regis
 }
 
 impl Registration {
-    /// Whether nobody has registered the same number since.
+    /// Returns whether nothing has registered the same number since.
     #[inline]
     pub(crate) fn is_current(&self) -> bool {
         TABLE[self.index].number.load(Ordering::Acquire) >= 0
     }
 
-    /// Takes the descriptor from the list; to be called just before it is closed.
+    /// Removes the descriptor from the table. Call it just before closing the descriptor.
     ///
-    /// Not after: the number could then be another thread's file, which a child would close. A
-    /// fork in between leaves the child a copy, which is harmless once the locks were given back.
+    /// After the close, the number may already be another thread's file, and a child would close
+    /// that. A fork in between leaves the child a copy, which is harmless without locks.
     pub(crate) fn end(&self) {
         TABLE[self.index].number.store(FREE, Ordering::Release);
     }
 }
 
-/// Installing twice, when two threads come at once, only counts a fork twice.
+/// Installs the fork handlers. If two threads do this at once, a fork only counts twice.
 fn install_handlers() -> io::Result<()> {
     if HANDLERS_INSTALLED.load(Ordering::Acquire) {
         return Ok(());
@@ -176,7 +176,7 @@ extern "C" fn in_parent() {
 
 extern "C" fn in_child() {
     FORK_COUNT.fetch_add(1, Ordering::SeqCst);
-    // The threads that were counted here do not exist in the child.
+    // The threads counted here do not exist in the child.
     FORKING.store(0, Ordering::SeqCst);
     HOLDING_OFF.store(0, Ordering::SeqCst);
     for place in &TABLE {
@@ -184,14 +184,14 @@ extern "C" fn in_child() {
         let device = place.device.load(Ordering::Relaxed);
         let inode = place.inode.load(Ordering::Relaxed);
         if number >= 0 && identity_of(number) == Some((device, inode)) {
-            // SAFETY: the number was registered by its owner, still leads to the registered file,
-            // and the owner's copy in this child never closes it (see `Birthplace`).
+            // SAFETY: the owner registered the number and it still refers to the registered file.
+            // The owner's copy in this child never closes it (see `Birthplace`).
             unsafe { libc::close(number) };
         }
     }
 }
 
-/// The device and inode that a descriptor leads to; only `fstat`, so that a handler may call it.
+/// Returns the device and inode of a descriptor. Only calls `fstat`, so handlers may use it.
 fn identity_of(number: i32) -> Option<(u64, u64)> {
     let mut facts = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: fstat reports a number that is not open as an error, and writes at most one `stat`.
@@ -204,10 +204,10 @@ fn identity_of(number: i32) -> Option<(u64, u64)> {
     Some((system::device_number(facts.st_dev), facts.st_ino))
 }
 
-/// Helpers for tests of what a child sees; a child runs only what it is given and ends.
+/// Helpers for tests of forked children. A child runs only its closure and ends.
 #[cfg(any(test, feature = "internals"))]
 pub mod testing {
-    /// Runs `child` in a forked process; gives its number. Panics there count as false.
+    /// Runs `child` in a forked process and returns its number. A panic counts as false.
     #[must_use]
     pub fn start(child: impl FnOnce() -> bool) -> i32 {
         // SAFETY: the child calls only its closure and then ends without running destructors.
@@ -225,25 +225,25 @@ pub mod testing {
         }
     }
 
-    /// Waits for a child's end; whether it was by its own will, with true.
+    /// Waits for a child. Returns whether it exited with true.
     #[must_use]
     pub fn wait(number: i32) -> bool {
         let mut status = -1;
-        // SAFETY: `status` is a place for one integer.
+        // SAFETY: `status` is valid for one integer.
         let ended = unsafe { libc::waitpid(number, &mut status, 0) };
         assert_eq!(ended, number);
         status == 0
     }
 
-    /// What a careless library or a daemon does: closes every descriptor from this number on.
+    /// Closes every descriptor from this number on, like a careless library or a daemon.
     #[cfg(feature = "internals")]
     pub fn close_descriptors_from(lowest: u32) {
         super::system::close_descriptors_from(lowest);
     }
 
-    /// Ends this process as `kill -9` does.
+    /// Ends this process like `kill -9`.
     pub fn kill_self() -> ! {
-        // SAFETY: a signal to oneself that nothing can hold off.
+        // SAFETY: a signal to this process, which nothing can block.
         unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
         loop {
             std::thread::yield_now();
@@ -277,7 +277,7 @@ mod tests {
             sender.send(()).unwrap();
             testing::wait(child)
         });
-        // Shorter than the bound after which a fork goes on regardless.
+        // Shorter than the bound after which a fork continues regardless.
         let early = receiver.recv_timeout(WAIT * WAITS_MAX / 4);
         assert!(early.is_err(), "the fork did not wait");
         drop(pause);

@@ -1,4 +1,4 @@
-//! What is asked of Linux alone. `macos.rs` has the same items; the module `system` is either.
+//! The Linux version of the module `system`. `macos.rs` has the same items.
 
 use std::ffi::c_void;
 use std::fs;
@@ -15,14 +15,14 @@ use rustix::rand::GetRandomFlags;
 
 use super::fork::Birthplace;
 
-/// What a file system answers that cannot do what is asked.
+/// The error of a file system that does not support an operation.
 pub(crate) const NOT_SUPPORTED: Errno = Errno::OPNOTSUPP;
 
 const ANCHOR_BYTES: usize = 4096;
-/// How much the background thread stands back.
+/// The nice value of the background thread.
 const BACKGROUND_NICENESS: i32 = 10;
 
-/// A page that nobody can touch and no child inherits, mapped from the file for its reference.
+/// An inaccessible page that holds a reference to the mapped file. Children do not inherit it.
 #[derive(Debug)]
 pub(crate) struct Anchor {
     address: *mut c_void,
@@ -35,7 +35,7 @@ unsafe impl Send for Anchor {}
 unsafe impl Sync for Anchor {}
 
 impl Anchor {
-    /// Keeps the open file description, and its locks, for as long as the anchor lives.
+    /// Keeps the open file description and its locks alive as long as the anchor.
     pub(crate) fn map(file: BorrowedFd<'_>) -> io::Result<Self> {
         // SAFETY: a new mapping at an address that the kernel chooses touches no other memory.
         let address = unsafe {
@@ -57,7 +57,7 @@ impl Anchor {
 
 impl Drop for Anchor {
     fn drop(&mut self) {
-        // In a child the page does not exist, and its address may be something of the child's own.
+        // In a child the page does not exist, and another mapping may have its address.
         if self.birthplace.is_here() {
             // SAFETY: the mapping is ours, and nobody else knows its address.
             let _ = unsafe { rustix::mm::munmap(self.address, ANCHOR_BYTES) };
@@ -65,18 +65,18 @@ impl Drop for Anchor {
     }
 }
 
-/// A device's number as all of the crate writes it.
+/// Converts a device number to the form used in the crate.
 #[inline]
 pub(crate) fn device_number(number: u64) -> u64 {
     number
 }
 
-/// Takes space for the range, which is then within the file's length.
+/// Allocates space for the range, and extends the file to its end.
 pub(crate) fn allocate(file: BorrowedFd<'_>, offset: u64, length: u64) -> io::Result<()> {
     fallocate(file, FallocateFlags::empty(), offset, length)
 }
 
-/// Gives the space of the range back and leaves the file's length.
+/// Deallocates the space of the range without changing the file's length.
 pub(crate) fn punch(file: BorrowedFd<'_>, offset: u64, length: u64) -> io::Result<()> {
     let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     fallocate(file, flags, offset, length)
@@ -94,42 +94,42 @@ fn fallocate(
     }
 }
 
-/// Makes a file's bytes durable, and of its facts those that are needed to read them.
+/// Makes the bytes of a file durable, and the metadata needed to read them.
 pub(crate) fn sync_data(file: BorrowedFd<'_>) -> rustix::io::Result<()> {
     retry_on_intr(|| rustix::fs::fdatasync(file))
 }
 
-/// Makes a file or a folder durable with all that is known of it.
+/// Makes a file or a folder durable with all of its metadata.
 pub(crate) fn sync_all(file: BorrowedFd<'_>) -> rustix::io::Result<()> {
     retry_on_intr(|| rustix::fs::fsync(file))
 }
 
-/// Identifies this boot of this kernel; 0 when the host does not tell.
+/// Returns an id of the current boot, or 0 if it is unknown.
 pub(crate) fn boot_id() -> u128 {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     u128::from_str_radix(&text.trim().replace('-', ""), 16).unwrap_or(0)
 }
 
-/// 128 fresh random bits from the kernel.
+/// Returns 128 random bits from the kernel.
 pub(crate) fn random_bits() -> io::Result<u128> {
     let mut bytes = [0; 16];
-    // The kernel never gives less than asked for, up to 256 bytes.
+    // The kernel never returns less than requested, up to 256 bytes.
     let count = retry_on_intr(|| rustix::rand::getrandom(&mut bytes, GetRandomFlags::empty()))?;
     if count != bytes.len() {
-        return Err(io::Error::other("the system gave too few random bits"));
+        return Err(io::Error::other("the system returned too few random bits"));
     }
     Ok(u128::from_le_bytes(bytes))
 }
 
-/// Lets other threads go first; where the priority cannot be lowered, nothing changes.
+/// Lowers the priority of this thread, if the system permits it.
 pub(crate) fn lower_thread_priority() {
-    // To Linux, other than to POSIX, this is a property of the thread.
+    // On Linux, unlike in POSIX, the nice value belongs to the thread.
     let _ = rustix::process::nice(BACKGROUND_NICENESS);
 }
 
-/// Asks for huge pages behind memory that is about to be filled, where the system has them.
+/// Asks for huge pages behind memory that is about to be filled.
 pub(crate) fn advise_huge_pages<T: Copy>(memory: &mut [MaybeUninit<T>]) {
-    /// From this size on they are asked for: two of them fit whatever the alignment.
+    /// The size from which it pays: two huge pages fit at any alignment.
     const LARGE_BYTES: usize = 4 << 20;
     const PAGE_BYTES: usize = 4096;
     let bytes = size_of_val(memory);
@@ -140,12 +140,12 @@ pub(crate) fn advise_huge_pages<T: Copy>(memory: &mut [MaybeUninit<T>]) {
     let skipped = start.align_offset(PAGE_BYTES);
     let length = bytes.saturating_sub(skipped) / PAGE_BYTES * PAGE_BYTES;
     let start = start.wrapping_add(skipped).cast();
-    // SAFETY: the range lies within memory that is borrowed mutably; the advice changes how it is
-    // backed and not what it holds. That it fails where there are no huge pages is no matter.
+    // SAFETY: the range is within memory that is borrowed mutably. The advice changes how it is
+    // backed, not its contents. A failure only means that there are no huge pages.
     let _ = unsafe { rustix::mm::madvise(start, length, Advice::LinuxHugepage) };
 }
 
-/// Whether the folder lies on a network, which gives no memory shared between its users.
+/// Returns whether the folder is on a network, whose users share no memory.
 pub(crate) fn is_network(folder: &Path) -> bool {
     /// From `linux/magic.h` and statfs(2): NFS, SMB, CIFS, SMB2, FUSE, AFS, 9P, Ceph, Lustre, GPFS,
     /// Coda, NCP.
@@ -168,19 +168,19 @@ pub(crate) fn is_network(folder: &Path) -> bool {
     NETWORK.iter().any(|&magic| i128::from(found.f_type) & 0xFFFF_FFFF == i128::from(magic))
 }
 
-/// Closes every descriptor from this number on, whoever they belong to.
+/// Closes every descriptor from this number on, regardless of its owner.
 #[cfg(feature = "internals")]
 pub(crate) fn close_descriptors_from(lowest: u32) {
-    // SAFETY: the crate's own descriptors expect to be closed by strangers; the caller sees to
-    // it that nothing else of this process needs its own.
+    // SAFETY: the crate's own descriptors expect to be closed by other code. The caller makes
+    // sure that nothing else in this process needs its descriptors.
     unsafe { libc::syscall(libc::SYS_close_range, lowest, u32::MAX, 0) };
 }
 
-/// Makes `number` lead to where `other` leads, whatever it led to before; not for children.
+/// Makes `number` refer to the file of `other`. Not for children.
 #[cfg(test)]
 pub(crate) fn replace_descriptor(other: BorrowedFd<'_>, number: i32) -> i32 {
     use std::os::fd::AsRawFd as _;
-    // SAFETY: who owns the number expects it and checks before every use.
+    // SAFETY: the owner of the number expects this and checks before every use.
     unsafe { libc::dup3(other.as_raw_fd(), number, libc::O_CLOEXEC) }
 }
 
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_boot_is_known_and_stays_and_random_bits_differ() {
+    fn the_boot_id_is_stable_and_random_bits_differ() {
         assert_ne!(boot_id(), 0);
         assert_eq!(boot_id(), boot_id());
         assert_ne!(random_bits().unwrap(), random_bits().unwrap());

@@ -1,15 +1,15 @@
-//! Byte-range locks that belong to an open file description, far behind the end of any file.
+//! Byte-range locks of an open file description, far behind the end of any file.
 //!
-//! The traditional locks of POSIX belong to the process and vanish when any descriptor of the file
-//! is closed, by whatever library; these last as long as the description does.
+//! Traditional POSIX locks belong to the process, and vanish when any code closes any descriptor of
+//! the file. These locks last as long as the open file description.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// Where the lock bytes begin; no file reaches so far, so no lock stands in the way of data.
+/// The offset of the first lock byte. No file is that large, so locks never overlap data.
 const LOCK_BASE: u64 = 1 << 62;
 
-/// What a request asks for; the systems' own constants are of several widths.
+/// The kinds of lock. The constants of the operating systems differ in width.
 #[allow(clippy::unnecessary_cast, reason = "on some systems they are as wide as the field")]
 mod kind {
     use libc::c_short;
@@ -19,7 +19,7 @@ mod kind {
     pub(super) const NONE: c_short = libc::F_UNLCK as c_short;
 }
 
-/// Tries to lock `length` bytes from `start`; false when another description holds a part.
+/// Tries to lock `length` bytes from `start`. Returns false if another description holds a part.
 pub(crate) fn try_lock(
     file: BorrowedFd<'_>,
     start: u64,
@@ -37,18 +37,18 @@ pub(crate) fn try_lock(
     }
 }
 
-/// Unlocks `length` bytes from `start`, whichever of them are locked by this description.
+/// Unlocks every byte of the range that this description has locked.
 pub(crate) fn unlock(file: BorrowedFd<'_>, start: u64, length: u64) -> io::Result<()> {
     control(file, libc::F_OFD_SETLK, &mut request(kind::NONE, start, length)?)
 }
 
-/// Gives back every lock that this description holds.
+/// Releases every lock of this description.
 pub(crate) fn unlock_all(file: BorrowedFd<'_>) -> io::Result<()> {
-    // The last length that ends within the system's signed offsets.
+    // The longest range that ends within the system's signed offsets.
     unlock(file, 0, LOCK_BASE - 1)
 }
 
-/// Whether another description holds any lock on one of the bytes.
+/// Returns whether another description holds any lock on one of the bytes.
 pub(crate) fn is_locked_elsewhere(
     file: BorrowedFd<'_>,
     start: u64,
@@ -59,15 +59,15 @@ pub(crate) fn is_locked_elsewhere(
     Ok(request.l_type != kind::NONE)
 }
 
-/// The lock bytes `start..end` of a range as positions in the file, as `/proc` shows them.
+/// Returns the positions in the file of a range of lock bytes, as `/proc` shows them.
 pub(crate) fn positions(start: u64, length: u64) -> std::ops::Range<u64> {
     let first = LOCK_BASE.saturating_add(start);
     first..first.saturating_add(length)
 }
 
 fn request(kind: libc::c_short, start: u64, length: u64) -> io::Result<libc::flock> {
-    let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "a lock range out of bounds");
-    // A length of 0 would mean "to the end of all bytes" to the system.
+    let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "lock range out of bounds");
+    // The system takes a length of 0 as "to the end of the file".
     if length == 0 || start.checked_add(length).is_none_or(|end| end > LOCK_BASE) {
         return Err(invalid());
     }

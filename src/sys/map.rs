@@ -1,7 +1,7 @@
-//! A window of a file mapped for storing, in which other processes read at the same time.
+//! A window of a file that is mapped for writing while other processes read it.
 //!
-//! No reference or slice ever covers the mapped bytes: they are reached by raw pointer, one aligned
-//! atomic word at a time.
+//! No reference or slice ever covers the mapped bytes. All access goes through raw pointers, one
+//! aligned atomic word at a time.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -24,8 +24,8 @@ pub(crate) struct Window {
 impl Window {
     /// Maps `length` bytes from `offset`, a multiple of the page size.
     ///
-    /// The range must have space on a medium that keeps its promise of it: a store to a page
-    /// without space ends the process by a signal.
+    /// The range must have allocated space. A store to a page without space ends the process by a
+    /// signal.
     pub(crate) fn map(file: BorrowedFd<'_>, offset: u64, length: usize) -> io::Result<Self> {
         let _pause = ForkPause::begin()?;
         let mapping = MmapOptions::new().offset(offset).len(length).map_raw(file.as_raw_fd())?;
@@ -34,12 +34,12 @@ impl Window {
         Ok(Window { mapping, birthplace: Birthplace::here() })
     }
 
-    /// Stores the words, little-endian, from the byte `offset` on, in any order.
+    /// Stores the words, little-endian, from the byte `offset`, in any order.
     #[inline]
     pub(crate) fn store(&self, offset: usize, words: &[u64]) -> io::Result<()> {
         let start = self.words_at(offset, words.len())?;
         for (i, &word) in words.iter().enumerate() {
-            // SAFETY: `words_at` found all of the words to lie within the live mapping, aligned.
+            // SAFETY: `words_at` checked that all words are aligned and in the live mapping.
             unsafe { store_word(start.add(i), word, Ordering::Relaxed) };
         }
         Ok(())
@@ -52,10 +52,10 @@ impl Window {
             return Ok(());
         };
         let start = self.words_at(offset, words.len())?;
-        // SAFETY: `words_at` found all of the words to lie within the live mapping, aligned.
+        // SAFETY: `words_at` checked that all words are aligned and in the live mapping.
         let store = |i: usize, word| unsafe { store_word(start.add(i), word, Ordering::Relaxed) };
         if let &[second, third, fourth] = rest {
-            // A slot, which is what nearly all calls store.
+            // A slot, which is the common case.
             store(1, second);
             store(2, third);
             store(3, fourth);
@@ -69,7 +69,7 @@ impl Window {
 
     /// Makes the pages of the range resident and writable, where the kernel can (Linux 5.14).
     ///
-    /// Where a store would raise a signal, this only fails, and the failure is passed over.
+    /// Where a store would raise a signal, this only fails. The failure is ignored.
     pub(crate) fn populate(&self, offset: usize, length: usize) {
         let end = offset.saturating_add(length).min(self.mapping.len());
         if self.birthplace.same_fork() && offset < end {
@@ -86,14 +86,14 @@ impl Window {
         if !self.birthplace.same_fork() {
             return Err(forked());
         }
-        // SAFETY: `offset` lies within the mapping or at its end.
+        // SAFETY: `offset` is in the mapping or at its end.
         Ok(unsafe { self.mapping.as_mut_ptr().add(offset) }.cast())
     }
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
-        // In a child the addresses are not mapped, or are by now something of the child's own.
+        // In a child the addresses are unmapped, or hold a mapping of the child's own.
         if self.birthplace.is_here() {
             // SAFETY: the mapping is not used after this.
             unsafe { ManuallyDrop::drop(&mut self.mapping) };
@@ -103,19 +103,19 @@ impl Drop for Window {
 
 /// # Safety
 ///
-/// `place` must be aligned and lie within a live, writable mapping.
+/// `place` must be aligned and be within a live, writable mapping.
 #[inline]
 unsafe fn store_word(place: *mut u64, word: u64, ordering: Ordering) {
-    // SAFETY: the caller's promise; every access to the mapping is atomic and of this size.
+    // SAFETY: by the caller's promise. Every access to the mapping is atomic and of this size.
     unsafe { AtomicU64::from_ptr(place) }.store(word.to_le(), ordering);
 }
 
 #[cold]
 fn outside() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "a store outside of its region, or not aligned")
+    io::Error::new(io::ErrorKind::InvalidInput, "store is outside of its region or not aligned")
 }
 
 #[cold]
 fn forked() -> io::Error {
-    io::Error::other("the process has forked since the file was opened; open it anew")
+    io::Error::other("the process has forked since the file was opened; open it again")
 }

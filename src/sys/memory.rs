@@ -2,10 +2,10 @@
 
 use super::system;
 
-/// Makes room for `additional` more items; room of megabytes on huge pages, where the system has
-/// them.
+/// Reserves room for `additional` more items, on huge pages if it is megabytes.
 ///
-/// Filling fresh memory costs a fault a page: with huge pages less than half the time in all.
+/// Filling fresh memory costs a page fault per page. Huge pages cut the total time by more than
+/// half.
 pub(crate) fn reserve_to_fill<T: Copy>(items: &mut Vec<T>, additional: usize) {
     items.reserve(additional);
     system::advise_huge_pages(items.spare_capacity_mut());

@@ -1,19 +1,18 @@
-//! Locks between the threads of a process, for everything that may be waited for when a program
-//! forks.
+//! Locks between the threads of a process that may fork.
 //!
-//! They are the standard library's, which keep nothing outside of themselves. `parking_lot` keeps
-//! who waits in a table of the process: a forked child has that table and not the threads, and
-//! crashes over it when a lock of its own meets what they left there. So `parking_lot` serves only
-//! where nobody forks: storages in memory, the simulator, tests.
+//! They wrap the locks of the standard library, which keep no state outside of themselves.
+//! `parking_lot` keeps its waiters in a process-wide table. A forked child inherits the table
+//! without the threads, and crashes when one of its locks meets a stale entry. So `parking_lot`
+//! is only used where nothing forks: storages in memory, the simulator, tests.
 //!
-//! A panic of one thread does not close the lock to the others: nothing behind these locks is left
-//! half done by a panic that could happen while they are held.
+//! A panic of one thread does not poison the lock for the others. No code that runs under these
+//! locks can panic in the middle of a change.
 
 use std::sync::{self, PoisonError, TryLockError};
 
 pub(crate) use std::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
-/// Lets one thread at a time at what is inside.
+/// A mutual exclusion lock that ignores poisoning.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(sync::Mutex<T>);
 
@@ -27,12 +26,12 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Without waiting, as nobody else can have it.
+    /// Returns the value without locking, because the borrow is exclusive.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `None` while another thread has it.
+    /// Locks without waiting. Returns `None` if another thread holds the lock.
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),
@@ -42,7 +41,7 @@ impl<T> Mutex<T> {
     }
 }
 
-/// Lets many threads read at a time, or one write.
+/// A lock for many readers or one writer that ignores poisoning.
 #[derive(Debug, Default)]
 pub(crate) struct RwLock<T>(sync::RwLock<T>);
 

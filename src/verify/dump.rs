@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 
+use crate::copy::salvage::open_damaged;
 use crate::error::{Error, Result};
 use crate::format::frame::Frame;
 use crate::format::record::Position;
 use crate::log::Damage;
-use crate::verify;
 
 /// A frame of the metadata chain: what was written to it at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(crate) fn frames(
     path: &Path,
     visit: &mut dyn FnMut(&DumpedFrame) -> Result<()>,
 ) -> Result<Vec<Damage>> {
-    let log = verify::open(path)?;
+    let log = open_damaged(path)?;
     log.survey(|position, frame| visit(&DumpedFrame::new(position, frame)))
         .map_err(|error| error.with_path(path))
 }

@@ -8,8 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::copy::artifact_tree::{ArtifactTree, describe};
+use crate::copy::backup::second_storage;
 use crate::copy::known_models::KnownModels;
-use crate::database::upkeep::{copy_in_place, second_storage};
+use crate::copy::salvage::open_damaged;
+#[cfg(feature = "internals")]
+use crate::copy::salvage::open_damaged_storage;
 use crate::entity::id::RunId;
 use crate::entity::{ArtifactOwner, ContentHash};
 use crate::error::{Error, Result};
@@ -18,8 +21,9 @@ use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitKind};
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, SealedBlock, SeriesId};
 use crate::format::scan::{Entry, ScanReport};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
-use crate::log::{Damage, Definition, ExtentState, Log, LogOptions};
-use crate::storage::{Access, Storage, WritePath, open_file};
+use crate::log::{Damage, Definition, ExtentState, Log};
+#[cfg(feature = "internals")]
+use crate::storage::Storage;
 use crate::verify::artifacts::check_artifacts;
 
 /// How often an extent is scanned that seems to be damaged.
@@ -55,37 +59,12 @@ impl VerifyReport {
     }
 }
 
-/// What `salvage` wrote to the new file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SalvageReport {
-    /// Runs.
-    pub runs: u64,
-    /// Points.
-    pub points: u64,
-    /// Frames of metadata.
-    pub frames: u64,
-    /// What could not be read, one sentence each.
-    pub lost: Vec<String>,
-}
-
-/// Opens the file for reading without an index; also when its chain is damaged.
-pub(crate) fn open(path: &Path) -> Result<Log> {
-    let storage = open_file(path, Access::ReadOnly, WritePath::Positioned)
-        .map_err(|error| crate::database::builder::open_error("opening the file", path, error))?;
-    open_storage(storage).map_err(|error| error.with_path(path))
-}
-
-fn open_storage(storage: Arc<dyn Storage>) -> Result<Log> {
-    Log::open(storage, LogOptions { read_only: true, tolerant: true, ..LogOptions::default() })
-}
-
 /// Checks every checksum of the file and that what it says fits together.
 ///
 /// Under the lock of a backup, so that no space is given back meanwhile. Where that is not to be
 /// had, a file that seems to be damaged is checked again if it was written to while it was checked.
 pub(crate) fn verify(path: &Path) -> Result<VerifyReport> {
-    let log = open(path)?;
+    let log = open_damaged(path)?;
     let verify = || match second_storage(&log, path)? {
         Some(storage) => match log.try_maintenance_through(&*storage)? {
             Some(_held) => verify_log(&log),
@@ -112,7 +91,7 @@ fn verify_unlocked(log: &Log) -> Result<VerifyReport> {
 /// Checks the file in a storage of a test's.
 #[cfg(feature = "internals")]
 pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<VerifyReport> {
-    verify_log(&open_storage(storage)?)
+    verify_log(&open_damaged_storage(storage)?)
 }
 
 fn verify_log(log: &Log) -> Result<VerifyReport> {
@@ -553,17 +532,4 @@ fn check_block(bytes: &[u8]) -> Result<u64> {
         }
     }
     Ok(points)
-}
-
-/// Writes all that is still good to a new file; under the lock of a backup, as writers may be
-/// there that have not met the damage.
-pub(crate) fn salvage(path: &Path, out: &Path) -> Result<SalvageReport> {
-    let copied = copy_in_place(&open(path)?, path, out, true);
-    let copied = copied.map_err(|error| error.with_path(path))?;
-    Ok(SalvageReport {
-        runs: copied.runs,
-        points: copied.points,
-        frames: copied.frames,
-        lost: copied.lost,
-    })
 }

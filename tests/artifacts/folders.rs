@@ -1,28 +1,35 @@
-//! Folders in and out, and paths that lead nowhere else.
+//! Uploads and downloads of folders, and paths that must stay inside their folder.
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
-use tracklite::ErrorKind;
+use tracklite::{ArtifactOwner, Artifacts, ErrorKind};
 
-use super::{World, noise, number};
+use super::query_number;
+use crate::common::{TestDatabase, count_frames, noise, open_quietly};
 
-#[test]
-fn a_folder_goes_in_and_comes_out() {
-    let world = World::new();
-    let local = world.folder.path().join("model");
+/// Logs a local folder with three files and a link as `best`, next to a text file and a reference.
+fn with_a_folder(database: &TestDatabase) -> (PathBuf, Artifacts) {
+    let local = database.folder().join("model");
     for (path, length) in [("MLmodel", 300), ("data/a/weights.bin", 90_000), ("empty", 0)] {
         let path = local.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, noise(length, 5)).unwrap();
     }
     symlink("MLmodel", local.join("link")).unwrap();
-    let artifacts = world.artifacts();
+    let artifacts = database.new_artifacts();
     artifacts.log_folder(&local, "best").unwrap();
     artifacts.log_text("other.txt", "other").unwrap();
     artifacts.log_reference("best/elsewhere", "https://x", None, None).unwrap();
+    (local, artifacts)
+}
 
-    let out = world.folder.path().join("out");
+#[test]
+fn a_downloaded_folder_equals_the_logged_one() {
+    let database = TestDatabase::quiet();
+    let (local, artifacts) = with_a_folder(&database);
+    let out = database.folder().join("out");
     let got = artifacts.download("best", &out).unwrap();
     assert_eq!(got, out.join("best"));
     assert!(!out.join("other.txt").exists());
@@ -35,10 +42,24 @@ fn a_folder_goes_in_and_comes_out() {
     }
     assert!(!got.join("link").is_symlink());
     assert_eq!(fs::read_dir(&got).unwrap().count(), 4);
-    // Once more over what is there, all of it, and one file.
+}
+
+#[test]
+fn a_download_replaces_files_of_an_earlier_one() {
+    let database = TestDatabase::quiet();
+    let (_, artifacts) = with_a_folder(&database);
+    let out = database.folder().join("out");
+    artifacts.download("best", &out).unwrap();
     assert_eq!(artifacts.download("", &out).unwrap(), out);
     assert_eq!(fs::read(out.join("other.txt")).unwrap(), b"other");
     artifacts.download("best/MLmodel", &out).unwrap();
+}
+
+#[test]
+fn unknown_artifacts_and_references_cannot_be_downloaded() {
+    let database = TestDatabase::quiet();
+    let (_, artifacts) = with_a_folder(&database);
+    let out = database.folder().join("out");
     let error = artifacts.download("missing", &out).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let error = artifacts.download("best/elsewhere", &out).unwrap_err();
@@ -46,18 +67,18 @@ fn a_folder_goes_in_and_comes_out() {
 }
 
 #[test]
-fn a_download_follows_no_link() {
-    let world = World::new();
-    let artifacts = world.artifacts();
+fn a_download_does_not_follow_links() {
+    let database = TestDatabase::quiet();
+    let artifacts = database.new_artifacts();
     artifacts.log_text("a/b/c.txt", "new").unwrap();
-    let [out, outside] = ["out", "outside"].map(|name| world.folder.path().join(name));
+    let [out, outside] = ["out", "outside"].map(|name| database.folder().join(name));
     fs::create_dir_all(outside.join("b")).unwrap();
     fs::create_dir(&out).unwrap();
     symlink(&outside, out.join("a")).unwrap();
     let error = artifacts.download("a", &out).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     assert_eq!(fs::read_dir(outside.join("b")).unwrap().count(), 0);
-    // A link in place of the file itself is replaced.
+    // A link at the path of the file itself is replaced.
     fs::remove_file(out.join("a")).unwrap();
     fs::create_dir_all(out.join("a/b")).unwrap();
     fs::write(outside.join("secret"), "old").unwrap();
@@ -68,9 +89,9 @@ fn a_download_follows_no_link() {
 }
 
 #[test]
-fn ten_thousand_small_files_take_few_syncs_and_little_space() {
-    let world = World::new();
-    let local = world.folder.path().join("many");
+fn ten_thousand_small_files_take_few_frames_and_little_space() {
+    let database = TestDatabase::quiet();
+    let local = database.folder().join("many");
     for number in 0..10_000_u32 {
         let folder = local.join(format!("{}", number % 10));
         if number < 10 {
@@ -78,28 +99,25 @@ fn ten_thousand_small_files_take_few_syncs_and_little_space() {
         }
         fs::write(folder.join(format!("{number}.bin")), noise(1024, u64::from(number))).unwrap();
     }
-    let artifacts = world.artifacts();
-    let (before, frames) = (world.length(), frames(&world));
+    let artifacts = database.new_artifacts();
+    let (before, frames) = (database.file_length(), count_frames(database.path()));
     artifacts.log_folder(&local, "").unwrap();
-    let growth = world.length() - before;
+    let growth = database.file_length() - before;
     assert!(growth <= 14 * 1024 * 1024, "{growth}");
-    assert_eq!(number(&world.database, "SELECT count(*) FROM artifacts"), 10_000);
-    // Three that name files, and those that take units.
-    let more = self::frames(&world) - frames;
+    assert_eq!(query_number(&database, "SELECT count(*) FROM artifacts"), 10_000);
+    // Three frames name files, the others allocate units.
+    let more = count_frames(database.path()) - frames;
     assert!((3..=20).contains(&more), "{more}");
     assert!(artifacts.read("7/1237.bin").unwrap() == noise(1024, 1237));
     assert_eq!(artifacts.list("").unwrap().len(), 10);
 }
 
-fn frames(world: &World) -> u64 {
-    tracklite::Database::verify(&world.file).unwrap().frames
-}
-
 #[test]
-fn what_is_no_file_is_refused_before_anything_is_logged() {
-    let world = World::new();
-    let artifacts = world.artifacts();
-    let local = world.folder.path().join("local");
+fn a_folder_with_an_unsuitable_entry_is_rejected_before_anything_is_logged() {
+    let database = TestDatabase::quiet();
+    let artifacts = database.new_artifacts();
+    let local = database.folder().join("local");
+    // Creates the folder again with one good file, and returns the path for a bad entry.
     let spoil = |name: &str| {
         let _ = fs::remove_dir_all(&local);
         fs::create_dir_all(local.join("a")).unwrap();
@@ -122,36 +140,46 @@ fn what_is_no_file_is_refused_before_anything_is_logged() {
     symlink("nowhere", spoil("dangling")).unwrap();
     let error = artifacts.log_folder(&local, "").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-    let error = artifacts.log_file(&local, "folder").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-    let error = artifacts.log_file(&world.file, "itself").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-    let error = artifacts.log_file(local.join("missing"), "missing").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-    let error = artifacts.log_folder(world.folder.path(), "").unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::NotFound), "{error}");
     assert_eq!(artifacts.list_all().unwrap(), []);
     artifacts.log_folder(local.join("a"), "").unwrap();
     assert_eq!(artifacts.list_all().unwrap().len(), 1);
 }
 
 #[test]
-fn paths_that_lead_elsewhere_are_refused() {
-    let world = World::new();
-    let artifacts = world.artifacts();
+fn a_folder_a_missing_file_and_the_database_itself_cannot_be_logged() {
+    let database = TestDatabase::quiet();
+    let artifacts = database.new_artifacts();
+    let local = database.folder().join("local");
+    fs::create_dir(&local).unwrap();
+    symlink("nowhere", local.join("dangling")).unwrap();
+    let error = artifacts.log_file(&local, "folder").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    let error = artifacts.log_file(database.path(), "itself").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    let error = artifacts.log_file(local.join("missing"), "missing").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let error = artifacts.log_folder(database.folder().path(), "").unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::NotFound), "{error}");
+    assert_eq!(artifacts.list_all().unwrap(), []);
+}
+
+#[test]
+fn paths_that_could_leave_their_folder_are_rejected() {
+    let database = TestDatabase::quiet();
+    let artifacts = database.new_artifacts();
     for path in
         ["", "/a", "../a", "a/../b", "a//b", "a\\b", "C:a", "%2e%2e/a", "a%2fb", "a\0", "a#b"]
     {
-        let refused = [
+        let errors = [
             artifacts.log_text(path, "no").unwrap_err(),
             artifacts.log_reference(path, "https://x", None, None).unwrap_err(),
-            artifacts.log_file(&world.file, path).unwrap_err(),
+            artifacts.log_file(database.path(), path).unwrap_err(),
         ];
-        for error in refused {
+        for error in errors {
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{path:?}: {error}");
         }
         if !path.is_empty() {
-            let error = artifacts.log_folder(world.folder.path(), path).unwrap_err();
+            let error = artifacts.log_folder(database.folder().path(), path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{path:?}: {error}");
         }
     }
@@ -159,32 +187,30 @@ fn paths_that_lead_elsewhere_are_refused() {
 }
 
 #[test]
-fn a_file_that_moves_takes_its_artifacts_along() {
-    let world = World::new();
-    let artifacts = world.artifacts();
+fn a_moved_database_keeps_its_artifacts() {
+    let database = TestDatabase::quiet();
+    let artifacts = database.new_artifacts();
     artifacts.log_bytes("model/weights", &noise(300_000, 5)).unwrap();
     let owner = artifacts.owner();
-    let uri = format!("{}/model", owner_uri(&owner));
+    let ArtifactOwner::Run(run) = owner else { panic!("the owner must be a run") };
+    let uri = format!("runs:/{run}/model");
     drop(artifacts);
-    let World { database, file, folder } = world;
-    database.close().unwrap();
-    let elsewhere = folder.path().join("elsewhere");
+    let folder = database.close();
+    let elsewhere = folder.join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     let moved = elsewhere.join("other name");
-    fs::rename(&file, &moved).unwrap();
-    let mut told = Vec::new();
-    tracklite::Database::dump(&moved, &mut told).unwrap();
-    let told = String::from_utf8_lossy(&told);
-    let place = folder.path().to_str().unwrap();
-    assert!(told.contains("model/weights") && !told.contains(place), "{told}");
-    let database = super::open(&moved);
+    fs::rename(folder.file(), &moved).unwrap();
+
+    let mut dump = Vec::new();
+    tracklite::Database::dump(&moved, &mut dump).unwrap();
+    let dump = String::from_utf8_lossy(&dump);
+    let old_folder = folder.path().to_str().unwrap();
+    assert!(dump.contains("model/weights"), "{dump}");
+    assert!(!dump.contains(old_folder), "the file must not store its own path: {dump}");
+
+    let database = open_quietly(&moved);
     let found = database.registry().resolve(&uri).unwrap();
     assert_eq!((found.owner, found.path.as_str()), (owner, "model"));
     let artifacts = database.artifacts_of(owner).unwrap();
     assert!(artifacts.read("model/weights").unwrap() == noise(300_000, 5));
-}
-
-fn owner_uri(owner: &tracklite::ArtifactOwner) -> String {
-    let tracklite::ArtifactOwner::Run(id) = owner else { panic!("it is a run") };
-    format!("runs:/{id}")
 }

@@ -1,20 +1,21 @@
-//! Tables among the artifacts.
+//! Data frames stored as artifacts.
 
 use std::io::Cursor;
 
 use polars::prelude::{DataFrame, IntoColumn, NamedFrom, ParquetReader, SerReader, Series};
 
-use super::World;
+use crate::common::{TestDatabase, start_run};
 
 #[test]
 fn a_table_is_stored_as_parquet_and_read_back() {
-    let world = World::new();
+    let database = TestDatabase::quiet();
     let steps = Series::new("step".into(), (0..1000_i64).collect::<Vec<_>>());
-    let losses = (0..1000).map(|it| if it == 7 { None } else { Some(1.0 / f64::from(it + 1)) });
+    let loss = |step: i32| if step == 7 { None } else { Some(1.0 / f64::from(step + 1)) };
+    let losses = (0..1000).map(loss);
     let losses = Series::new("loss".into(), losses.collect::<Vec<Option<f64>>>());
     let columns = vec![steps.into_column(), losses.into_column()];
     let table = DataFrame::new_infer_height(columns).unwrap();
-    let run = world.database.default_experiment().unwrap().start_run("").unwrap();
+    let run = start_run(&database, "");
     run.log_table("eval/losses.parquet", &table).unwrap();
     let info = run.artifacts().info("eval/losses.parquet").unwrap();
     assert_eq!(info.media_type.as_deref(), Some("application/vnd.apache.parquet"));

@@ -1,18 +1,19 @@
-//! Files of other builds, files that others have open, files that are damaged: what opening says.
+//! Opening files of other builds, files that others have open, and damaged files.
 
 use std::fs;
 
 use tracklite::{Database, ErrorKind};
 
 #[cfg(feature = "internals")]
-use super::fails;
-use super::{Place, open_to_read, refused, start, whole_text};
+use super::check_error;
+use super::{check_not_opened, closed_file, full_message};
+use crate::common::{TestFolder, open_read_only, start_run, try_open_read_only};
 
 #[test]
-fn a_newer_format_is_told_from_a_damaged_one() {
-    let place = Place::new();
-    let (_, bytes) = place.closed_file();
-    // Version, lock protocol and unit size of the header; each copy has a checksum of its own.
+fn a_newer_format_is_unsupported_and_a_damaged_header_is_damaged() {
+    let folder = TestFolder::new();
+    let (_, bytes) = closed_file(&folder);
+    // Change the version, the lock protocol and the unit size in both copies of the header.
     for (at, value, words) in [
         (8, 7_u8, "format version 7"),
         (10, 9, "lock protocol 9"),
@@ -24,50 +25,51 @@ fn a_newer_format_is_told_from_a_damaged_one() {
             let checksum = crc32c::crc32c(&changed[start..start + 60]);
             changed[start + 60..start + 64].copy_from_slice(&checksum.to_le_bytes());
         }
-        fs::write(place.file(), changed).unwrap();
-        refused(&place.file(), &[ErrorKind::UnsupportedFormat], words);
+        fs::write(folder.file(), changed).unwrap();
+        check_not_opened(&folder.file(), &[ErrorKind::UnsupportedFormat], words);
     }
     let mut changed = bytes;
     for start in [0, 8192] {
         changed[start + 20] ^= 1;
     }
-    fs::write(place.file(), changed).unwrap();
-    refused(&place.file(), &[ErrorKind::Damaged], "checksum");
+    fs::write(folder.file(), changed).unwrap();
+    check_not_opened(&folder.file(), &[ErrorKind::Damaged], "checksum");
 }
 
 /// The lock protocol of this build.
 #[cfg(feature = "internals")]
 const OWN_GENERATION: u64 = 1;
 
-/// The other build is played by whoever shares its lock byte.
+/// A process with the lock byte of another protocol stands in for another build.
 #[cfg(feature = "internals")]
 #[test]
-fn a_file_that_is_open_under_another_lock_protocol_is_refused() {
+fn a_file_that_is_open_under_another_lock_protocol_is_rejected() {
     use tracklite::internals::storage::{
         Access, FileStorage, LockMode, LockRange, Storage as _, WritePath,
     };
-    let place = Place::new();
-    let (id, _) = place.closed_file();
-    let other = FileStorage::open(&place.file(), Access::ReadWrite, WritePath::Positioned).unwrap();
+    let folder = TestFolder::new();
+    let (id, _) = closed_file(&folder);
+    let other =
+        FileStorage::open(&folder.file(), Access::ReadWrite, WritePath::Positioned).unwrap();
     let generations = LockRange { start: 256, length: 256 };
-    for generation in [0, 1, 9, 255].into_iter().filter(|it| *it != OWN_GENERATION) {
+    for generation in [0, 1, 9, 255].into_iter().filter(|number| *number != OWN_GENERATION) {
         let byte = LockRange::byte(generations.start + generation);
         assert!(other.try_lock(byte, LockMode::Shared).unwrap());
-        let told = ["runs.tracklite", "another lock protocol", "close it first"];
-        fails(Database::open(place.file()), ErrorKind::UnsupportedFormat, &told);
+        let words = ["runs.tracklite", "another lock protocol", "close it first"];
+        check_error(Database::open(folder.file()), ErrorKind::UnsupportedFormat, &words);
         other.unlock(byte).unwrap();
     }
-    let database = place.open();
+    let database = crate::common::open(&folder.file());
     assert_eq!(database.run(id).unwrap().history("loss").unwrap().len(), 10_000);
-    assert!(other.is_locked_elsewhere(generations).unwrap(), "the other one is warned as well");
+    assert!(other.is_locked_elsewhere(generations).unwrap(), "the other build must see our lock");
     drop(database);
     assert!(!other.is_locked_elsewhere(generations).unwrap());
 }
 
-/// Two machines with one volume: what one stores the other does not see in time.
+/// On a volume shared by two machines, one kernel may see the other's stores too late.
 #[cfg(feature = "internals")]
 #[test]
-fn a_file_that_another_kernel_writes_is_refused() {
+fn a_file_that_another_kernel_writes_is_rejected() {
     use tracklite::IndexPlace;
     use tracklite::internals::{new_file, new_header, storage::MemoryFile};
     let file = MemoryFile::with_bytes(&new_file(new_header(7)));
@@ -79,10 +81,10 @@ fn a_file_that_another_kernel_writes_is_refused() {
         )
     };
     let first = open().unwrap();
-    let run = start(&first);
+    let run = start_run(&first, "");
     file.set_boot_id(2);
-    let told = ["shared.tracklite", "another kernel", "process"];
-    fails(open(), ErrorKind::Locked, &told);
+    let words = ["shared.tracklite", "another kernel", "process"];
+    check_error(open(), ErrorKind::Locked, &words);
     run.log_metric("loss", 1.0, 0).unwrap();
     drop(run);
     first.close().unwrap();
@@ -90,35 +92,34 @@ fn a_file_that_another_kernel_writes_is_refused() {
 }
 
 #[test]
-fn a_header_copy_that_is_lost_costs_nothing() {
-    let place = Place::new();
-    let (id, bytes) = place.closed_file();
+fn a_file_with_one_damaged_header_copy_can_be_read() {
+    let folder = TestFolder::new();
+    let (id, bytes) = closed_file(&folder);
     for start in [0, 8192] {
         let mut changed = bytes.clone();
         changed[start..start + 64].fill(0xA5);
-        fs::write(place.file(), changed).unwrap();
-        let database = open_to_read(&place.file()).unwrap();
+        fs::write(folder.file(), changed).unwrap();
+        let database = open_read_only(&folder.file());
         assert_eq!(database.run(id).unwrap().history("loss").unwrap().len(), 10_000);
-        let report = Database::verify(place.file()).unwrap();
+        let report = Database::verify(folder.file()).unwrap();
         assert_eq!(report.damages.len(), 1, "{report:?}");
         assert_eq!(report.damages[0].offset, start as u64);
     }
 }
 
-/// Cut anywhere: an error that names the file, or answers that are right; never a panic, and never
-/// fewer points without a word.
+/// Cuts the file anywhere. Reading must return all points or an error that names the file.
 #[test]
-fn a_truncated_file_is_damaged_and_never_quietly_shorter() {
-    let place = Place::new();
-    let (id, bytes) = place.closed_file();
+fn a_truncated_file_never_returns_fewer_points_without_an_error() {
+    let folder = TestFolder::new();
+    let (id, bytes) = closed_file(&folder);
     let mut lengths: Vec<usize> = vec![1, 63, 64, 4095, 4096, 8191, 8192, 8256, 65_535, 65_536];
     lengths.extend((1..200).map(|part| bytes.len() * part / 200));
     lengths.extend([65_600, 65_664, 65_700, bytes.len() - 1]);
     for length in lengths.into_iter().filter(|length| *length < bytes.len()) {
-        fs::write(place.file(), &bytes[..length]).unwrap();
-        let is_sound = Database::verify(place.file()).is_ok_and(|report| report.is_sound());
+        fs::write(folder.file(), &bytes[..length]).unwrap();
+        let is_sound = Database::verify(folder.file()).is_ok_and(|report| report.is_sound());
         let read = || -> tracklite::Result<usize> {
-            let database = open_to_read(&place.file())?;
+            let database = try_open_read_only(&folder.file())?;
             let run = database.run(id)?;
             assert_eq!(run.params()?["depth"], "3", "{length}");
             Ok(run.history("loss")?.len())
@@ -126,14 +127,14 @@ fn a_truncated_file_is_damaged_and_never_quietly_shorter() {
         match read() {
             Ok(count) => assert_eq!(count, 10_000, "{length}"),
             Err(error) => {
-                assert!(whole_text(&error).contains("runs.tracklite"), "{length}: {error}");
-                assert!(!is_sound, "{length}: verify finds nothing, yet {error}");
+                assert!(full_message(&error).contains("runs.tracklite"), "{length}: {error}");
+                assert!(!is_sound, "{length}: verify found no damage, but reading failed: {error}");
             }
         }
-        fs::write(place.file(), &bytes[..length]).unwrap();
-        if let Ok(database) = Database::open(place.file()) {
-            // A writer that gets in does not make it worse.
-            let _ = start(&database).log_metric("loss", 1.0, 0);
+        fs::write(folder.file(), &bytes[..length]).unwrap();
+        if let Ok(database) = Database::open(folder.file()) {
+            // A writer that can open the file must not panic.
+            let _ = start_run(&database, "").log_metric("loss", 1.0, 0);
             let _ = database.close();
         }
     }

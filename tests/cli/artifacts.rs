@@ -1,57 +1,93 @@
-//! `tracklite artifacts`: in, out, listed, removed.
+//! `tracklite artifacts`: put, get, ls and rm.
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
 
 use serde_json::Value;
 
 use super::{Sample, errors};
 
-#[test]
-fn files_go_in_are_listed_come_out_and_are_removed() {
-    let sample = Sample::new();
-    let run = sample.first.to_string();
-    let local = sample.folder.path().join("local");
-    fs::create_dir_all(local.join("data")).unwrap();
-    fs::write(local.join("data/weights.bin"), [7; 3000]).unwrap();
-    fs::write(local.join("MLmodel"), "flavors: {}\n").unwrap();
-    let file = sample.file.to_str().unwrap();
-    let artifacts = |arguments: &[&str]| {
-        let mut all = vec![arguments[0], file, &run];
-        all.extend(&arguments[1..]);
-        sample.run_any("artifacts", &all)
-    };
-    let print = |arguments: &[&str]| {
-        let output = artifacts(arguments);
-        assert_eq!(errors(&output), "", "{arguments:?}");
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+impl Sample {
+    /// Runs `tracklite artifacts COMMAND FILE RUN ARGUMENTS` on the run `first`.
+    fn artifacts(&self, command: &str, arguments: &[&str]) -> Output {
+        let (file, run) = (self.file.to_str().unwrap(), self.first.to_string());
+        self.run_any("artifacts", &[&[command, file, &run], arguments].concat())
+    }
+
+    fn print_artifacts(&self, command: &str, arguments: &[&str]) -> String {
+        let output = self.artifacts(command, arguments);
+        assert_eq!(errors(&output), "", "{command} {arguments:?}");
+        assert_eq!(output.status.code(), Some(0), "{command} {arguments:?}");
         String::from_utf8(output.stdout).unwrap()
-    };
-    let [folder, single] =
-        [&local, &local.join("MLmodel")].map(|it| it.to_str().unwrap().to_owned());
-    assert_eq!(print(&["ls"]), "no artifacts\n");
-    assert_eq!(print(&["put", &folder, "model"]), "logged to model\n");
-    assert_eq!(print(&["put", &single]), "logged to MLmodel\n");
-    let listed = print(&["ls"]);
+    }
+
+    /// Writes a local folder with two files and logs it as `model`, and one of its files.
+    fn put_model(&self) -> PathBuf {
+        let local = self.folder.join("local");
+        fs::create_dir_all(local.join("data")).unwrap();
+        fs::write(local.join("data/weights.bin"), [7; 3000]).unwrap();
+        fs::write(local.join("MLmodel"), "flavors: {}\n").unwrap();
+        let put = |arguments: &[&str]| self.print_artifacts("put", arguments);
+        assert_eq!(put(&[local.to_str().unwrap(), "model"]), "logged to model\n");
+        let single = local.join("MLmodel");
+        assert_eq!(put(&[single.to_str().unwrap()]), "logged to MLmodel\n");
+        local
+    }
+}
+
+#[test]
+fn ls_lists_files_and_folders() {
+    let sample = Sample::new();
+    assert_eq!(sample.print_artifacts("ls", &[]), "no artifacts\n");
+    sample.put_model();
+    let listed = sample.print_artifacts("ls", &[]);
     assert!(listed.contains("12 B") && listed.contains("folder  model/"), "{listed}");
-    let all = print(&["ls", "model", "--recursive"]);
+    let all = sample.print_artifacts("ls", &["model", "--recursive"]);
     assert!(all.contains("model/data/weights.bin") && !all.contains("\nMLmodel"), "{all}");
-    assert!(print(&["ls", "model/MLmodel"]).contains("12 B"));
-    let json: Value = serde_json::from_str(&print(&["ls", "model/data/", "--json"])).unwrap();
+    assert!(sample.print_artifacts("ls", &["model/MLmodel"]).contains("12 B"));
+}
+
+#[test]
+fn ls_prints_json_with_the_names_of_mlflow() {
+    let sample = Sample::new();
+    sample.put_model();
+    let printed = sample.print_artifacts("ls", &["model/data/", "--json"]);
+    let json: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(json[0]["path"], "model/data/weights.bin");
     assert_eq!((json[0]["file_size"].as_u64(), &json[0]["is_dir"]), (Some(3000), &false.into()));
     assert_eq!(json[0]["digest"].as_str().unwrap().len(), 64);
+}
 
-    let out = sample.folder.path().join("out");
-    print(&["get", "model", "--to", out.to_str().unwrap()]);
+#[test]
+fn get_writes_to_a_folder_or_to_standard_output() {
+    let sample = Sample::new();
+    sample.put_model();
+    let out = sample.folder.join("out");
+    sample.print_artifacts("get", &["model", "--to", out.to_str().unwrap()]);
     assert_eq!(fs::read(out.join("model/data/weights.bin")).unwrap(), [7; 3000]);
-    assert_eq!(print(&["get", "MLmodel", "--to", "-"]), "flavors: {}\n");
-    let json: Value = serde_json::from_str(&print(&["rm", "model/", "--json"])).unwrap();
+    let printed = sample.print_artifacts("get", &["MLmodel", "--to", "-"]);
+    assert_eq!(printed, "flavors: {}\n");
+}
+
+#[test]
+fn rm_removes_a_folder() {
+    let sample = Sample::new();
+    sample.put_model();
+    let printed = sample.print_artifacts("rm", &["model/", "--json"]);
+    let json: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!((&json["files"], &json["path"]), (&2.into(), &"model".into()));
-    for missing in [["get", "model"], ["rm", "model"], ["ls", "model"]] {
-        let output = artifacts(&missing);
-        assert_eq!(output.status.code(), Some(1), "{missing:?}");
+    for command in ["get", "rm", "ls"] {
+        let output = sample.artifacts(command, &["model"]);
+        assert_eq!(output.status.code(), Some(1), "{command}");
         assert!(errors(&output).contains("no artifact \"model\""), "{}", errors(&output));
     }
-    let output = artifacts(&["put", &single, "../outside"]);
+}
+
+#[test]
+fn put_rejects_a_path_outside_the_run() {
+    let sample = Sample::new();
+    let single = sample.put_model().join("MLmodel");
+    let output = sample.artifacts("put", &[single.to_str().unwrap(), "../outside"]);
     assert!(output.status.code() == Some(1) && errors(&output).contains(".."));
 }

@@ -1,19 +1,20 @@
-//! `tracklite experiments` with a filter.
+//! `tracklite experiments` with filters, orders and pages.
 
 use tracklite::Database;
 
 use super::Sample;
+use super::search::next_token;
 
 fn names(found: &serde_json::Value) -> Vec<&str> {
     let all = found.as_array().expect("an array");
-    all.iter().map(|it| it["name"].as_str().expect("a name")).collect()
+    all.iter().map(|experiment| experiment["name"].as_str().expect("a name")).collect()
 }
 
 #[test]
-fn a_filter_and_an_order_choose_experiments() {
+fn experiments_can_be_filtered_and_sorted() {
     let sample = Sample::new();
     let database = Database::open(&sample.file).expect("the file opens");
-    let other = database.experiment("/Shared/team/other").expect("a legal path");
+    let other = database.experiment("/Shared/team/other").expect("a valid path");
     other.set_tag("team", "blue").expect("a tag is set");
     database.close().expect("the file is closed");
     let found = |arguments: &[&str]| {
@@ -31,28 +32,28 @@ fn a_filter_and_an_order_choose_experiments() {
 }
 
 #[test]
-fn pages_of_experiments_follow_each_other() {
+fn a_page_prints_the_token_of_the_next_page_of_experiments() {
     let sample = Sample::new();
     let first = sample.print("experiments", &["-n", "1"]);
     let (_, token) = first.trim_end().rsplit_once("--page ").expect("a token");
     let second = sample.print("experiments", &["-n", "1", "--page", token]);
     assert!(first.contains("Default") && !first.contains("churn"), "{first}");
     assert!(second.contains("churn") && !second.contains("--page"), "{second}");
-    let refused = sample.failure("experiments", &["--order", "name", "--page", token]);
-    assert!(refused.contains("another query"), "{refused}");
+    let message = sample.failure("experiments", &["--order", "name", "--page", token]);
+    assert!(message.contains("another query"), "{message}");
 }
 
 #[test]
-fn json_has_all_experiments_unless_fewer_are_wanted() {
+fn json_has_all_experiments_unless_a_limit_is_given() {
     let sample = Sample::new();
     let database = Database::open(&sample.file).expect("the file opens");
     for number in 0..1100 {
-        database.experiment(&format!("/many/{number}")).expect("a legal path");
+        database.experiment(&format!("/many/{number}")).expect("a valid path");
     }
     database.close().expect("the file is closed");
     let filter = "name LIKE '/many/%'";
     assert_eq!(names(&sample.json("experiments", &[filter])).len(), 1100);
-    let some = sample.run("experiments", &[filter, "-n", "100", "--json"]);
-    let rest = sample.json("experiments", &[filter, "--page", &super::search::more(&some)]);
+    let limited = sample.run("experiments", &[filter, "-n", "100", "--json"]);
+    let rest = sample.json("experiments", &[filter, "--page", &next_token(&limited)]);
     assert_eq!(names(&rest).len(), 1000);
 }

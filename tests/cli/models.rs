@@ -4,7 +4,7 @@ use tracklite::Database;
 
 use super::{Sample, errors, failure_of, program};
 
-/// The sample with a registered model of two versions.
+/// Creates the sample with a registered model of two versions.
 fn sample() -> Sample {
     let sample = Sample::new();
     let database = Database::open(&sample.file).expect("the file can be opened");
@@ -20,7 +20,7 @@ fn sample() -> Sample {
     sample
 }
 
-/// What `tracklite models COMMAND FILE ...` prints.
+/// Runs `tracklite models COMMAND FILE ARGUMENTS`.
 fn models(sample: &Sample, command: &str, arguments: &[&str]) -> std::process::Output {
     let mut program = program(sample.folder.path());
     program.args(["models", command]).arg(&sample.file).args(arguments);
@@ -39,7 +39,7 @@ fn json(sample: &Sample, command: &str, arguments: &[&str]) -> serde_json::Value
 }
 
 #[test]
-fn models_are_listed_and_shown() {
+fn ls_lists_models_and_filters_them() {
     let sample = sample();
     let listed = print(&sample, "ls", &[]);
     assert!(listed.contains("churn") && listed.contains("champion=1"), "{listed}");
@@ -47,6 +47,11 @@ fn models_are_listed_and_shown() {
     let listed = json(&sample, "ls", &["tags.team = 'a'", "-o", "name DESC"]);
     assert_eq!(listed[0]["name"], "churn");
     assert_eq!(listed[0]["aliases"]["champion"], 1);
+}
+
+#[test]
+fn show_prints_a_model_with_its_versions() {
+    let sample = sample();
     let shown = print(&sample, "show", &["churn"]);
     assert!(shown.contains("who leaves") && shown.contains("champion"), "{shown}");
     let shown = json(&sample, "show", &["churn"]);
@@ -57,15 +62,21 @@ fn models_are_listed_and_shown() {
 }
 
 #[test]
-fn aliases_are_moved_and_versions_copied() {
+fn alias_moves_creates_and_deletes_aliases() {
     let sample = sample();
     let moved = print(&sample, "alias", &["churn", "champion", "2", "--expect", "1"]);
     assert_eq!(moved, "churn@champion names version 2\n");
-    let refused = models(&sample, "alias", &["churn", "champion", "1", "--expect", "1"]);
-    assert!(failure_of(&refused).contains("somebody else has moved it"));
+    let rejected = models(&sample, "alias", &["churn", "champion", "1", "--expect", "1"]);
+    assert!(failure_of(&rejected).contains("somebody else has moved it"));
     print(&sample, "alias", &["churn", "other", "1", "--expect", "none"]);
     print(&sample, "alias", &["churn", "other"]);
     assert_eq!(json(&sample, "show", &["churn"])["aliases"], serde_json::json!({"champion": 2}));
+}
+
+#[test]
+fn copy_copies_a_version_but_not_a_run() {
+    let sample = sample();
+    print(&sample, "alias", &["churn", "champion", "2"]);
     let copied = print(&sample, "copy", &["models:/churn@champion", "prod"]);
     assert_eq!(copied, "copied models:/churn/2 to models:/prod/1\n");
     assert_eq!(json(&sample, "copy", &["models:/churn/1", "prod"])["version"], 2);
@@ -74,7 +85,7 @@ fn aliases_are_moved_and_versions_copied() {
 }
 
 #[test]
-fn a_lineage_is_printed_in_each_form() {
+fn lineage_prints_text_json_mermaid_and_dot() {
     let sample = sample();
     let steps = sample.print("lineage", &["models:/churn@champion"]);
     assert!(steps.contains("run first --registered--> model version churn version 1"), "{steps}");

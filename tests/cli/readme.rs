@@ -1,4 +1,4 @@
-//! What the README shows of the command line is what the program prints.
+//! The command line prints the output that the README and the tour show.
 
 #[path = "../../examples/frames/runs.rs"]
 mod runs;
@@ -8,33 +8,36 @@ use std::path::Path;
 use tracklite::Database;
 
 use super::program;
+use crate::common::TestFolder;
 
 const README: &str = include_str!("../../README.md");
+const TOUR: &str = include_str!("../../docs/tour.md");
 
-/// The commands of the block that begins with this one, each with what it prints.
-fn shown(first: &str) -> Vec<(&'static str, String)> {
-    let blocks = README.split("```text\n").skip(1);
-    let mut blocks = blocks.filter_map(|it| it.split_once("\n```")).map(|(block, _)| block);
-    let block = blocks.find(|it| it.starts_with(first)).expect("the README has the block");
-    let commands = block.split("$ tracklite ").filter(|it| !it.is_empty());
-    let parts = commands.map(|it| it.split_once('\n').expect("a command ends its line"));
+/// Returns the commands of the document's block that begins with this command, with their output.
+fn shown(document: &'static str, first: &str) -> Vec<(&'static str, String)> {
+    let blocks = document.split("```text\n").skip(1);
+    let mut blocks = blocks.filter_map(|rest| rest.split_once("\n```")).map(|(block, _)| block);
+    let block = blocks.find(|block| block.starts_with(first)).expect("the document has the block");
+    let commands = block.split("$ tracklite ").filter(|command| !command.is_empty());
+    let parts = commands.map(|command| command.split_once('\n').expect("a command ends its line"));
     parts.map(|(command, printed)| (command, lines(printed))).collect()
 }
 
-/// Each line without blanks at its end, and ids, which are random, as `#`.
+/// Removes blanks at line ends, and replaces ids by `#`, because they are random.
 fn lines(printed: &str) -> String {
-    let is_id = |word: &str| word.len() == 8 && word.bytes().all(|it| it.is_ascii_hexdigit());
+    let is_id = |word: &str| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut lines = String::new();
     for line in printed.trim_end().lines() {
         let words = line.trim_end().split(' ');
-        let words: Vec<&str> = words.map(|it| if is_id(it) { "########" } else { it }).collect();
+        let mask = |word| if is_id(word) { "########" } else { word };
+        let words: Vec<&str> = words.map(mask).collect();
         lines.push_str(&words.join(" "));
         lines.push('\n');
     }
     lines
 }
 
-/// The words of a command, of which some are in double quotes.
+/// Splits a command into words, some of which are in double quotes.
 fn words(command: &str) -> Vec<&str> {
     let pieces = command.split('"').enumerate();
     let words = pieces.flat_map(|(number, piece)| match number % 2 {
@@ -44,28 +47,55 @@ fn words(command: &str) -> Vec<&str> {
     words.collect()
 }
 
-/// What the command prints, here and as errors.
+/// Runs a command in this folder, and returns its output and its errors.
 fn printed(folder: &Path, command: &str) -> String {
     let output = program(folder).current_dir(folder).args(words(command)).output();
     let output = output.expect("the program starts");
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    let folder = std::fs::canonicalize(folder).expect("the folder is there");
+    let folder = std::fs::canonicalize(folder).expect("the folder exists");
     lines(&text.replace(&folder.display().to_string(), "/data"))
 }
 
 #[test]
-fn searches_comparisons_and_exports_print_what_the_readme_shows() {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let file = folder.path().join("frames.tracklite");
+fn search_compare_and_export_print_the_output_in_the_tour() {
+    let folder = TestFolder::new();
+    let file = folder.join("frames.tracklite");
     let database = Database::create(&file).expect("the file can be created");
     runs::train_all(&database).expect("the runs are logged");
     database.close().expect("the file is closed");
-    let all = shown("$ tracklite search frames.tracklite");
+    let all = shown(TOUR, "$ tracklite search frames.tracklite");
     for word in ["search", "compare", "export"] {
-        assert!(all.iter().any(|(command, _)| command.starts_with(word)), "no {word} is shown");
+        let is_shown = all.iter().any(|(command, _)| command.starts_with(word));
+        assert!(is_shown, "the tour does not show {word}");
     }
-    for (command, wanted) in all {
-        let found = printed(folder.path(), command);
+    check(folder.path(), all);
+}
+
+/// Each command prints what is shown.
+fn check(folder: &Path, shown: Vec<(&str, String)>) {
+    for (command, wanted) in shown {
+        let found = printed(folder, command);
         assert_eq!(found, wanted, "{command}\n{found}");
     }
+}
+
+#[test]
+fn the_readme_shows_what_a_search_of_its_first_file_prints() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = folder.path().join("first.tracklite");
+    let database = Database::create(&file).expect("the file can be created");
+    let experiment = database.experiment("churn").expect("the experiment is created");
+    for rate in [0.1, 0.01] {
+        let name = format!("rate {rate}");
+        let run = experiment.new_run().name(&name).param("rate", rate).start();
+        let run = run.expect("the run starts");
+        for step in 0..100 {
+            let loss = (-rate * f64::from(step)).exp();
+            run.log_metric("loss", loss, step).expect("the point is logged");
+            run.log_metric("accuracy", 1.0 - loss, step).expect("the point is logged");
+        }
+        run.finish().expect("the run ends");
+    }
+    database.close().expect("the file is closed");
+    check(folder.path(), shown(README, "$ tracklite search first.tracklite"));
 }

@@ -12,7 +12,7 @@ fn names(found: &serde_json::Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_filter_and_an_order_choose_runs() {
+fn a_search_filters_and_sorts_runs() {
     let sample = Sample::new();
     let all = sample.json("search", &[]);
     assert_eq!(names(&all).len(), 3);
@@ -28,7 +28,7 @@ fn a_filter_and_an_order_choose_runs() {
 }
 
 #[test]
-fn what_is_found_is_a_table_with_these_columns() {
+fn the_found_runs_are_a_table_with_the_chosen_columns() {
     let sample = Sample::new();
     let printed = sample.print("search", &["params.depth = '3'", "--columns", "loss,status"]);
     let lines: Vec<&str> = printed.lines().collect();
@@ -41,19 +41,19 @@ fn what_is_found_is_a_table_with_these_columns() {
 }
 
 #[test]
-fn pages_follow_each_other() {
+fn a_page_prints_the_token_of_the_next_page() {
     let sample = Sample::new();
     let first = sample.print("search", &["--order", "run_name", "-n", "2"]);
     let (_, token) = first.trim_end().rsplit_once("--page ").expect("a token");
     let second = sample.print("search", &["--order", "run_name", "-n", "2", "--page", token]);
     assert!(!second.contains("--page"), "{second}");
     assert_eq!(second.matches("nested").count() + first.matches("nested").count(), 1);
-    let refused = sample.failure("search", &["--order", "status", "--page", token]);
-    assert!(refused.contains("another query"), "{refused}");
+    let message = sample.failure("search", &["--order", "status", "--page", token]);
+    assert!(message.contains("another query"), "{message}");
 }
 
 #[test]
-fn a_filter_that_is_wrong_is_shown_with_its_place() {
+fn an_invalid_filter_is_shown_with_a_marked_position() {
     let sample = Sample::new();
     let output = sample.run("search", &["metrcs.loss < 1"]);
     assert_eq!(output.status.code(), Some(1));
@@ -64,7 +64,7 @@ fn a_filter_that_is_wrong_is_shown_with_its_place() {
 }
 
 #[test]
-fn columns_may_be_of_any_key_and_words_must_be_known() {
+fn columns_may_name_any_key_but_plain_words_must_be_known() {
     let sample = Sample::new();
     let titles = |arguments: &[&str]| -> Vec<String> {
         let printed = sample.print("search", arguments);
@@ -74,7 +74,7 @@ fn columns_may_be_of_any_key_and_words_must_be_known() {
     let keys = "metrics.loss,params.none,tags.none";
     let order = ["", "--order", "run_name DESC", "-n", "1", "--columns", keys];
     assert_eq!(titles(&order), ["id", "name", "loss", "params.none", "tags.none"]);
-    // A page on which no run has it, though another run does.
+    // No run on this page has the metric, but another run has it.
     let last = ["run_name LIKE '%ber'", "--columns", "loss"];
     assert_eq!(titles(&last), ["id", "name", "loss"]);
     let names = "run_id,run_name,start_time,end_time,user_id,parent_run_id";
@@ -87,11 +87,11 @@ fn columns_may_be_of_any_key_and_words_must_be_known() {
     assert_eq!(sample.print("search", &["metrics.loss > 9", "--columns", "loss"]), "no runs\n");
 }
 
-/// A file of so many runs and experiments.
+/// Creates the sample with an experiment of this many more runs.
 fn many(runs: usize) -> Sample {
     let sample = Sample::new();
     let database = Database::open(&sample.file).expect("the file opens");
-    let experiment = database.experiment("/many").expect("a legal path");
+    let experiment = database.experiment("/many").expect("a valid path");
     for _ in 0..runs {
         experiment.start_run("one of many").expect("the run starts");
     }
@@ -100,12 +100,12 @@ fn many(runs: usize) -> Sample {
 }
 
 #[test]
-fn json_has_all_results_unless_fewer_are_wanted() {
+fn json_has_all_runs_unless_a_limit_is_given() {
     let sample = many(150);
     let found = |arguments: &[&str]| names(&sample.json("search", arguments)).len();
     assert_eq!(found(&["", "--experiment", "/many"]), 150);
-    let some = sample.run("search", &["", "--experiment", "/many", "-n", "40", "--json"]);
-    let rest = more(&some);
+    let limited = sample.run("search", &["", "--experiment", "/many", "-n", "40", "--json"]);
+    let rest = next_token(&limited);
     let page = ["", "--experiment", "/many", "--page", &rest];
     assert_eq!(found(&page), 110);
     assert_eq!(found(&["", "--experiment", "/many", "-n", "150"]), 150);
@@ -113,12 +113,12 @@ fn json_has_all_results_unless_fewer_are_wanted() {
     assert_eq!(printed.matches("one of many").count(), 100);
 }
 
-/// The token of the next page, of which standard error tells when JSON has not everything.
-pub(super) fn more(output: &Output) -> String {
+/// Returns the token of the next page, which standard error has when the JSON is not complete.
+pub(super) fn next_token(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0));
     let printed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert!(printed.is_array());
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    let (_, token) = told.trim_end().rsplit_once("there are more: --page ").expect("a token");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    let (_, token) = message.trim_end().rsplit_once("there are more: --page ").expect("a token");
     token.to_owned()
 }

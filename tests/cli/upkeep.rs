@@ -1,4 +1,4 @@
-//! The commands that check, copy and change a file.
+//! The commands that verify, copy and change a file.
 
 use std::fs;
 
@@ -6,25 +6,25 @@ use tracklite::Database;
 
 use super::{Sample, errors, failure_of, program};
 
-/// Where these bytes are in the file, which must have them once.
-fn place_of(bytes: &[u8], wanted: &[u8]) -> usize {
+/// Returns the offset of these bytes in the file, where they must occur once.
+fn offset_of(bytes: &[u8], wanted: &[u8]) -> usize {
     let found: Vec<usize> =
         (0..bytes.len() - wanted.len()).filter(|&at| bytes[at..].starts_with(wanted)).collect();
-    assert_eq!(found.len(), 1, "places of {wanted:?}");
+    assert_eq!(found.len(), 1, "occurrences of {wanted:?}");
     found[0]
 }
 
-/// Alters one byte in the record of the tag of the run `first`.
+/// Flips a bit in the tag of the run `first`, and returns its offset.
 fn damage(sample: &Sample) -> usize {
     let mut bytes = fs::read(&sample.file).expect("the file can be read");
-    let place = place_of(&bytes, b"two\nlines");
-    bytes[place] ^= 0x20;
+    let offset = offset_of(&bytes, b"two\nlines");
+    bytes[offset] ^= 0x20;
     fs::write(&sample.file, bytes).expect("the file can be written");
-    place
+    offset
 }
 
 #[test]
-fn a_sound_file_is_called_sound() {
+fn verify_reports_a_sound_file() {
     let sample = Sample::new();
     let printed = sample.print("verify", &[]);
     assert!(printed.contains("sound") && printed.contains("108 points"), "{printed}");
@@ -35,26 +35,31 @@ fn a_sound_file_is_called_sound() {
 }
 
 #[test]
-fn damage_is_named_and_has_its_own_exit_code() {
+fn verify_prints_damage_and_has_an_exit_code_for_it() {
     let sample = Sample::new();
-    let place = u64::try_from(damage(&sample)).expect("a small file");
+    damage(&sample);
     let output = sample.run("verify", &[]);
     let printed = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{printed}{}", errors(&output));
     assert!(printed.contains("damage: "), "{printed}");
+}
 
+#[test]
+fn verify_prints_the_offset_of_damage_as_json() {
+    let sample = Sample::new();
+    let place = u64::try_from(damage(&sample)).expect("a small file");
     let output = sample.run("verify", &["--json"]);
     assert_eq!(output.status.code(), Some(3));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report["is_sound"], false);
     let offsets = report["damages"].as_array().expect("an array").iter();
-    let offsets: Vec<u64> = offsets.filter_map(|it| it["offset"].as_u64()).collect();
+    let offsets: Vec<u64> = offsets.filter_map(|damage| damage["offset"].as_u64()).collect();
     let is_near = |offset: &u64| offset.abs_diff(place) < 4096;
-    assert!(offsets.iter().any(is_near), "{place} is not among {offsets:?}");
+    assert!(offsets.iter().any(is_near), "{place} is not near any of {offsets:?}");
 }
 
 #[test]
-fn what_is_good_can_be_saved() {
+fn verify_salvages_the_sound_parts_of_a_file() {
     let sample = Sample::new();
     damage(&sample);
     let before = fs::read(&sample.file).expect("the file can be read");
@@ -63,16 +68,17 @@ fn what_is_good_can_be_saved() {
     let output = sample.run("verify", &["--salvage", out_text]);
     assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
     assert!(String::from_utf8_lossy(&output.stdout).contains("saved.tracklite"));
-    assert!(before == fs::read(&sample.file).expect("the file can be read"), "it was altered");
+    let after = fs::read(&sample.file).expect("the file can be read");
+    assert!(before == after, "salvage changed the damaged file");
     let saved = Database::open_read_only(&out).expect("the saved file opens");
-    assert!(saved.experiments().expect("they can be read").len() >= 2);
-    assert!(Database::verify(&out).expect("it can be read").is_sound());
+    assert!(saved.experiments().expect("the experiments can be read").len() >= 2);
+    assert!(Database::verify(&out).expect("the saved file can be read").is_sound());
     let message = failure_of(&sample.run("verify", &["--salvage", out_text]));
-    assert!(message.contains("saved.tracklite"), "it is not overwritten: {message}");
+    assert!(message.contains("saved.tracklite"), "an existing file must stay: {message}");
 }
 
 #[test]
-fn a_deleted_run_comes_back_until_gc() {
+fn a_deleted_run_can_be_listed_and_restored() {
     let sample = Sample::new();
     let first = sample.first.to_string();
     let printed = sample.print("delete", &[&first[..10]]);
@@ -83,16 +89,20 @@ fn a_deleted_run_comes_back_until_gc() {
     assert!(line.contains("FINISHED (deleted)"), "{listed}");
     sample.print("restore", &[&first[..10]]);
     assert!(sample.print("runs", &[]).contains("first"));
+}
 
+#[test]
+fn gc_removes_deleted_runs_permanently() {
+    let sample = Sample::new();
     let report = sample.json("gc", &[]);
     assert_eq!((&report["runs"], &report["experiments"]), (&1.into(), &0.into()));
-    sample.failure("restore", &[&sample.gone.to_string()]);
+    sample.failure("restore", &[&sample.deleted.to_string()]);
     assert!(!sample.print("runs", &["--deleted"]).contains("gone"));
     assert!(sample.print("gc", &[]).starts_with("removed 0 runs and 0 experiments"));
 }
 
 #[test]
-fn vacuum_makes_the_file_no_larger_and_keeps_all() {
+fn vacuum_shrinks_the_file_and_keeps_all_runs() {
     let sample = Sample::new();
     let before = sample.json("runs", &["--deleted"]);
     let report = sample.json("vacuum", &[]);
@@ -102,17 +112,17 @@ fn vacuum_makes_the_file_no_larger_and_keeps_all() {
 }
 
 #[test]
-fn vacuum_waits_for_no_writer() {
+fn vacuum_fails_while_a_writer_has_the_file_open() {
     let sample = Sample::new();
     let writing = Database::open(&sample.file).expect("the file opens");
-    let run = writing.run(sample.other).expect("the run is there");
+    let run = writing.run(sample.other).expect("the run exists");
     run.log_metric("loss", 1.0, 0).expect("the metric is logged");
     let message = sample.failure("vacuum", &[]);
     assert!(message.contains("runs.tracklite"), "{message}");
 }
 
 #[test]
-fn a_backup_is_a_whole_file_and_replaces_none() {
+fn a_backup_is_a_complete_file_and_never_replaces_one() {
     let sample = Sample::new();
     let to = sample.folder.path().join("copy.tracklite");
     let to_text = to.to_str().expect("the path is UTF-8");
@@ -125,24 +135,29 @@ fn a_backup_is_a_whole_file_and_replaces_none() {
 }
 
 #[test]
-fn changes_and_copies_are_told_as_json() {
+fn delete_and_restore_print_json() {
     let sample = Sample::new();
     let first = sample.first.to_string();
     for (command, stage) in [("delete", "deleted"), ("restore", "active")] {
-        let told = sample.json(command, &[&first[..10]]);
-        assert_eq!(told["run_id"], first.as_str(), "{command}");
-        assert_eq!(told["run_name"], "first");
-        assert_eq!(told["lifecycle_stage"], stage);
+        let object = sample.json(command, &[&first[..10]]);
+        assert_eq!(object["run_id"], first.as_str(), "{command}");
+        assert_eq!(object["run_name"], "first");
+        assert_eq!(object["lifecycle_stage"], stage);
     }
-    let to = sample.folder.path().join("copy.tracklite");
-    let to_text = to.to_str().expect("the path is UTF-8");
-    let told = sample.json("backup", &[to_text]);
-    let length = fs::metadata(&to).expect("the copy is there").len();
-    assert_eq!((&told["path"], &told["bytes"]), (&to_text.into(), &length.into()));
 }
 
 #[test]
-fn the_dump_as_json_has_an_object_for_each_frame() {
+fn backup_prints_json() {
+    let sample = Sample::new();
+    let to = sample.folder.path().join("copy.tracklite");
+    let to_text = to.to_str().expect("the path is UTF-8");
+    let object = sample.json("backup", &[to_text]);
+    let length = fs::metadata(&to).expect("the copy exists").len();
+    assert_eq!((&object["path"], &object["bytes"]), (&to_text.into(), &length.into()));
+}
+
+#[test]
+fn dump_prints_one_json_object_per_frame() {
     let sample = Sample::new();
     let frames = sample.json("dump", &[]);
     let frames = frames.as_array().expect("an array");
@@ -152,10 +167,14 @@ fn the_dump_as_json_has_an_object_for_each_frame() {
     assert_eq!(frames[0]["records"][0]["kind"], 1);
     let text = |frame: &serde_json::Value| frame["records"].to_string();
     assert!(frames.iter().any(|frame| text(frame).contains("RunStarted")));
+}
 
+#[test]
+fn dump_prints_damage_as_json() {
+    let sample = Sample::new();
     damage(&sample);
     let damaged = sample.json("dump", &[]);
     let damaged = damaged.as_array().expect("an array");
-    let last = damaged.last().expect("what is missing");
+    let last = damaged.last().expect("the damage");
     assert_eq!(last["place"], "metadata chain", "{last}");
 }

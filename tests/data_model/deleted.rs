@@ -1,16 +1,16 @@
-//! Some of what is deleted is purged; and experiments begin with tags.
+//! Listing and purging deleted objects, experiments created with tags, and artifact addresses.
 
 use tracklite::{Database, Deleted, ErrorKind, Lifecycle, RunSearch, Timestamp};
 
-use super::{kind, new, open};
+use crate::common::{TestDatabase, error_kind};
 
 fn all(database: &Database) -> Vec<tracklite::RunId> {
     database.all_runs().unwrap().iter().map(|run| run.info.id).collect()
 }
 
 #[test]
-fn what_is_deleted_is_told_by_when() {
-    let (_folder, database) = new();
+fn deleted_before_lists_what_was_deleted_before_a_time() {
+    let database = TestDatabase::new();
     let experiment = database.experiment("/a").unwrap();
     let [first, second] = ["first", "second"].map(|name| experiment.start_run(name).unwrap().id());
     let model = experiment.new_logged_model().create().unwrap();
@@ -30,59 +30,61 @@ fn what_is_deleted_is_told_by_when() {
 }
 
 #[test]
-fn only_what_was_chosen_and_is_deleted_is_purged() {
-    let (folder, database) = new();
+fn purge_removes_only_chosen_objects_that_are_deleted() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let runs = ["a", "b", "c"].map(|name| experiment.start_run(name).unwrap().id());
     database.delete_run(runs[0]).unwrap();
     database.delete_run(runs[1]).unwrap();
-    let of = |runs: &[_]| Deleted { runs: runs.to_vec(), ..Deleted::default() };
-    assert_eq!(kind(database.purge(&of(&[runs[0], runs[2]]))), ErrorKind::InvalidState);
-    assert_eq!(all(&database).len(), 3, "one that is not deleted keeps all of them");
-    let report = database.purge(&of(&[runs[0], runs[0]])).unwrap();
+    let chosen = |runs: &[_]| Deleted { runs: runs.to_vec(), ..Deleted::default() };
+    assert_eq!(error_kind(database.purge(&chosen(&[runs[0], runs[2]]))), ErrorKind::InvalidState);
+    assert_eq!(all(&database).len(), 3, "one active run must block the whole purge");
+    let report = database.purge(&chosen(&[runs[0], runs[0]])).unwrap();
     assert_eq!((report.runs, report.experiments, report.logged_models), (1, 0, 0));
-    assert_eq!(kind(database.purge(&of(&runs[..1]))), ErrorKind::NotFound);
-    assert_eq!(kind(database.run(runs[0])), ErrorKind::NotFound);
+    assert_eq!(error_kind(database.purge(&chosen(&runs[..1]))), ErrorKind::NotFound);
+    assert_eq!(error_kind(database.run(runs[0])), ErrorKind::NotFound);
     let left = database.run(runs[1]).unwrap();
     assert_eq!(left.info().unwrap().lifecycle, Lifecycle::Deleted);
     drop(left);
-    database.close().unwrap();
-    assert_eq!(all(&open(&folder.path().join("runs.tracklite"))).len(), 2);
+    assert_eq!(all(&database.reopen()).len(), 2);
 }
 
 #[test]
-fn an_experiment_is_purged_with_all_that_it_holds() {
-    let (_folder, database) = new();
+fn purging_an_experiment_removes_its_runs_and_models() {
+    let database = TestDatabase::new();
     let experiment = database.experiment("/a").unwrap();
     let run = experiment.start_run("gone").unwrap();
     run.log_bytes("blob", &[7; 100_000]).unwrap();
     let model = experiment.new_logged_model().create().unwrap();
     let chosen = Deleted { experiments: vec![experiment.id()], ..Deleted::default() };
-    assert_eq!(kind(database.purge(&chosen)), ErrorKind::InvalidState);
+    assert_eq!(error_kind(database.purge(&chosen)), ErrorKind::InvalidState);
     experiment.delete().unwrap();
     let report = database.purge(&chosen).unwrap();
     assert_eq!((report.runs, report.experiments, report.logged_models), (1, 1, 1));
     assert!(report.freed_bytes > 0);
     assert!(database.find_experiment("/a").unwrap().is_none());
-    assert_eq!(kind(model.info()), ErrorKind::NotFound);
+    assert_eq!(error_kind(model.info()), ErrorKind::NotFound);
     assert!(database.create_experiment("/a").unwrap().id() > experiment.id());
 }
 
 #[test]
-fn an_experiment_begins_with_tags() {
-    let (_folder, database) = new();
+fn an_experiment_can_be_created_with_tags() {
+    let database = TestDatabase::new();
     let tags = [("team", "growth"), ("place", "s3://models")];
     let experiment = database.create_experiment_with("/a", tags).unwrap();
     let info = experiment.info().unwrap();
     assert_eq!(info.tags.len(), 2);
     assert_eq!(info.updated, info.created);
-    assert_eq!(kind(database.create_experiment_with("/b", [("", "x")])), ErrorKind::InvalidInput);
+    assert_eq!(
+        error_kind(database.create_experiment_with("/b", [("", "x")])),
+        ErrorKind::InvalidInput
+    );
     assert!(database.find_experiment("/b").unwrap().is_none());
 }
 
 #[test]
-fn addresses_of_artifacts_begin_with_the_root_that_is_wanted() {
-    let (_folder, database) = new();
+fn artifact_addresses_begin_with_the_requested_root() {
+    let database = TestDatabase::new();
     let run = database.experiment("/a").unwrap().start_run("").unwrap();
     let found = |root: Option<&str>, begin: &str| {
         let address = format!("{begin}/1/{}/artifacts", run.id());

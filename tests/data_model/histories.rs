@@ -1,8 +1,8 @@
-//! One metric of many runs.
+//! Histories of one metric across several runs.
 
-use tracklite::{Batch, Database, ErrorKind, MetricPoint, Run, RunHistory, RunId, Timestamp};
+use tracklite::{Batch, ErrorKind, MetricPoint, Run, RunHistory, RunId, Timestamp};
 
-use super::{kind, new};
+use crate::common::{TestDatabase, error_kind};
 
 /// Points as (step, time, value), in the order of logging.
 type Points = &'static [(i64, i64, f64)];
@@ -11,7 +11,7 @@ const FIRST: Points =
     &[(3, 10, 1.0), (1, 20, 2.0), (2, 20, 2.0), (2, 20, 1.0), (2, 20, f64::NAN), (9, 5, -1.0)];
 const SECOND: Points = &[(0, 7, 0.5), (1, 8, 0.25)];
 
-/// Half of the points sealed at once, the others not.
+/// Logs the first half of the points as sealed blocks and the rest as live points.
 fn log(run: &Run, points: Points) {
     let (sealed, live) = points.split_at(points.len() / 2);
     let point = |&(step, time, value): &(i64, i64, f64)| {
@@ -26,37 +26,39 @@ fn log(run: &Run, points: Points) {
     live.iter().map(point).for_each(|(step, time, value)| loss.log_at(value, step, time).unwrap());
 }
 
-/// Two runs with points and one without, by id; the first of them has more.
-fn three() -> (tempfile::TempDir, Database, [RunId; 3]) {
-    let (folder, database) = new();
+/// Creates three runs, sorted by id: one with six points, one with two, one with none.
+fn three_runs() -> (TestDatabase, [RunId; 3]) {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let mut runs = [(); 3].map(|()| experiment.start_run("").unwrap());
     runs.sort_by_key(Run::id);
     log(&runs[0], FIRST);
     log(&runs[1], SECOND);
     let ids = runs.map(|run| run.id());
-    (folder, database, ids)
+    (database, ids)
 }
 
-/// The points as (step, time, value) with NaN as 100, so that they can be compared.
-/// Steps, times and values of a run.
-type Told = (RunId, Vec<(i64, i64, f64)>);
+/// A run and its points as (step, time, value).
+type RunPoints = (RunId, Vec<(i64, i64, f64)>);
 
-fn told(histories: &[RunHistory]) -> Vec<Told> {
-    let point = |it: MetricPoint| {
-        (it.step, it.time.as_millis(), if it.value.is_nan() { 100.0 } else { it.value })
+/// Returns the points with 100 in place of NaN, so that they can be compared.
+fn run_points(histories: &[RunHistory]) -> Vec<RunPoints> {
+    let comparable = |point: MetricPoint| {
+        let value = if point.value.is_nan() { 100.0 } else { point.value };
+        (point.step, point.time.as_millis(), value)
     };
-    histories.iter().map(|it| (it.run, it.points.iter().map(point).collect())).collect()
+    let points = |history: &RunHistory| history.points.iter().map(comparable).collect();
+    histories.iter().map(|history| (history.run, points(history))).collect()
 }
 
 #[test]
-fn histories_come_by_run_time_step_and_value_up_to_one_limit() {
-    let (_folder, database, ids) = three();
+fn histories_are_sorted_by_run_time_step_and_value_and_share_one_limit() {
+    let (database, ids) = three_runs();
     let [a, b, c] = ids;
     let first =
         vec![(9, 5, -1.0), (3, 10, 1.0), (1, 20, 2.0), (2, 20, 1.0), (2, 20, 2.0), (2, 20, 100.0)];
     let second = vec![(0, 7, 0.5), (1, 8, 0.25)];
-    let all = |most| told(&database.histories(&[c, b, a, b], "loss", most).unwrap());
+    let all = |limit| run_points(&database.histories(&[c, b, a, b], "loss", limit).unwrap());
     assert_eq!(all(100), [(a, first.clone()), (b, second.clone())]);
     assert_eq!(all(8), all(100));
     assert_eq!(all(7), [(a, first.clone()), (b, second[..1].to_vec())]);
@@ -70,14 +72,14 @@ fn histories_come_by_run_time_step_and_value_up_to_one_limit() {
 }
 
 #[test]
-fn samples_come_by_step_time_and_value_with_both_ends() {
-    let (_folder, database, ids) = three();
+fn samples_are_sorted_by_step_time_and_value_and_keep_both_ends() {
+    let (database, ids) = three_runs();
     let [a, b, _] = ids;
     let first =
         vec![(1, 20, 2.0), (2, 20, 100.0), (2, 20, 1.0), (2, 20, 2.0), (3, 10, 1.0), (9, 5, -1.0)];
     let second = vec![(0, 7, 0.5), (1, 8, 0.25)];
     let sampled =
-        |steps, most| told(&database.sampled_histories(&ids, "loss", steps, most).unwrap());
+        |steps, limit| run_points(&database.sampled_histories(&ids, "loss", steps, limit).unwrap());
     assert_eq!(sampled(None, 6), [(a, first.clone()), (b, second.clone())]);
     let [one, two] = [first[5], second[1]];
     assert_eq!(sampled(None, 1), [(a, vec![one]), (b, vec![two])]);
@@ -91,12 +93,12 @@ fn samples_come_by_step_time_and_value_with_both_ends() {
 }
 
 #[test]
-fn no_such_run_and_no_points_wanted_are_errors() {
-    let (_folder, database, ids) = three();
+fn an_unknown_run_and_a_limit_of_zero_are_errors() {
+    let (database, ids) = three_runs();
     let unknown = [ids[0], RunId::from_bits(7)];
-    assert_eq!(kind(database.histories(&unknown, "loss", 1)), ErrorKind::NotFound);
-    let sampled = |ids: &[RunId], most| database.sampled_histories(ids, "loss", None, most);
-    assert_eq!(kind(sampled(&unknown, 1)), ErrorKind::NotFound);
-    assert_eq!(kind(sampled(&ids, 0)), ErrorKind::InvalidInput);
-    assert_eq!(kind(database.histories(&ids, "loss", 0)), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(database.histories(&unknown, "loss", 1)), ErrorKind::NotFound);
+    let sampled = |ids: &[RunId], limit| database.sampled_histories(ids, "loss", None, limit);
+    assert_eq!(error_kind(sampled(&unknown, 1)), ErrorKind::NotFound);
+    assert_eq!(error_kind(sampled(&ids, 0)), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(database.histories(&ids, "loss", 0)), ErrorKind::InvalidInput);
 }

@@ -1,35 +1,31 @@
-//! Runs are started for a user, and changed in one step; experiments that must be new.
+//! Updates of runs, runs started for a user, and experiments that must be new.
 
-use tracklite::{Database, ErrorKind, RunSearch, RunStatus, RunUpdate, Timestamp};
+use tracklite::{ErrorKind, RunSearch, RunStatus, RunUpdate, Timestamp};
 
-use super::{kind, new, told};
-
-/// How many frames the file's chain has.
-fn frames(database: &Database) -> usize {
-    let mut frames = 0;
-    let count = |_: &_| {
-        frames += 1;
-        Ok(())
-    };
-    Database::frames(database.path(), count).unwrap();
-    frames
-}
+use crate::common::{TestDatabase, count_frames, error_kind, error_message, start_run};
 
 #[test]
-fn name_status_and_end_are_changed_in_one_step() {
-    let (_folder, database) = new();
-    let run = database.default_experiment().unwrap().start_run("before").unwrap();
+fn an_update_changes_name_status_and_end_in_one_frame() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "before");
     let end = Timestamp::from_nanos(17);
-    let before = frames(&database);
+    let before = count_frames(database.path());
     let all = RunUpdate::new().name("after").status(RunStatus::Failed).ended(end);
     run.update(all).unwrap();
-    assert_eq!(frames(&database), before + 1);
+    assert_eq!(count_frames(database.path()), before + 1);
     let info = run.info().unwrap();
     assert_eq!((&*info.name, info.status, info.ended), ("after", RunStatus::Failed, Some(end)));
     assert_eq!(run.tags().unwrap()["mlflow.runName"], "after");
     run.update(RunUpdate::new()).unwrap();
-    assert_eq!(frames(&database), before + 1, "a change of nothing is nothing");
-    // What is not named stays, and a status alone says what it always says of the end.
+    assert_eq!(count_frames(database.path()), before + 1, "an empty update must write nothing");
+}
+
+#[test]
+fn an_update_keeps_the_end_unless_the_status_changes_it() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "before");
+    let end = Timestamp::from_nanos(17);
+    run.update(RunUpdate::new().status(RunStatus::Failed).ended(end)).unwrap();
     run.update(RunUpdate::new().name("third")).unwrap();
     assert_eq!(run.info().unwrap().ended, Some(end));
     run.update(RunUpdate::new().status(RunStatus::Running).keep_end()).unwrap();
@@ -38,6 +34,7 @@ fn name_status_and_end_are_changed_in_one_step() {
     assert_eq!(run.info().unwrap().ended, None);
     run.update(RunUpdate::new().status(RunStatus::Killed).keep_end()).unwrap();
     assert_eq!(run.info().unwrap().ended, None);
+
     run.update(RunUpdate::new().status(RunStatus::Scheduled)).unwrap();
     run.update(RunUpdate::new().ended(end)).unwrap();
     let info = run.info().unwrap();
@@ -47,22 +44,22 @@ fn name_status_and_end_are_changed_in_one_step() {
 }
 
 #[test]
-fn an_update_that_is_refused_changes_nothing() {
-    let (_folder, database) = new();
-    let run = database.default_experiment().unwrap().start_run("one").unwrap();
+fn a_rejected_update_changes_nothing() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "one");
     let before = run.info().unwrap();
     let update = RunUpdate::new().name(" ").status(RunStatus::Failed);
-    assert_eq!(kind(run.update(update)), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(run.update(update)), ErrorKind::InvalidInput);
     assert_eq!(run.info().unwrap(), before);
     database.delete_run(run.id()).unwrap();
     let update = RunUpdate::new().status(RunStatus::Failed);
-    assert_eq!(kind(run.update(update)), ErrorKind::InvalidState);
-    assert_eq!(kind(run.update(RunUpdate::new())), ErrorKind::InvalidState);
+    assert_eq!(error_kind(run.update(update)), ErrorKind::InvalidState);
+    assert_eq!(error_kind(run.update(RunUpdate::new())), ErrorKind::InvalidState);
 }
 
 #[test]
-fn a_run_is_started_for_a_user() {
-    let (_folder, database) = new();
+fn a_run_can_be_started_for_a_user() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let run = experiment.new_run().user("ada").start().unwrap();
     assert_eq!(run.info().unwrap().user, "ada");
@@ -72,29 +69,30 @@ fn a_run_is_started_for_a_user() {
     assert_ne!(experiment.start_run("").unwrap().info().unwrap().user, "");
     let search = RunSearch::new().filter("user_id = 'ada'");
     assert_eq!(database.search_runs(&search).unwrap().items.len(), 1);
-    let error = told(experiment.new_run().user(&"u".repeat(257)).start(), ErrorKind::InvalidInput);
+    let error =
+        error_message(experiment.new_run().user(&"u".repeat(257)).start(), ErrorKind::InvalidInput);
     assert!(error.contains("user") && error.contains("256"), "{error}");
     experiment.new_run().user(&"u".repeat(256)).start().unwrap();
 }
 
 #[test]
-fn an_experiment_that_must_be_new_is_created_once() {
-    let (_folder, database) = new();
+fn create_experiment_succeeds_once_per_path() {
+    let database = TestDatabase::new();
     let created = database.create_experiment("/a").unwrap();
     assert_eq!(database.experiment("/a").unwrap().id(), created.id());
     for taken in ["/a", "Default"] {
-        let error = told(database.create_experiment(taken), ErrorKind::AlreadyExists);
+        let error = error_message(database.create_experiment(taken), ErrorKind::AlreadyExists);
         assert!(error.contains(taken), "{error}");
     }
     created.delete().unwrap();
-    assert_eq!(kind(database.create_experiment("/a")), ErrorKind::AlreadyExists);
+    assert_eq!(error_kind(database.create_experiment("/a")), ErrorKind::AlreadyExists);
     database.gc().unwrap();
     assert_ne!(database.create_experiment("/a").unwrap().id(), created.id());
-    assert_eq!(kind(database.create_experiment(" ")), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(database.create_experiment(" ")), ErrorKind::InvalidInput);
     let created = std::thread::scope(|scope| {
         let create = || database.create_experiment("/raced").is_ok();
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(create)).collect();
-        threads.into_iter().filter_map(|it| it.join().ok()).filter(|it| *it).count()
+        threads.into_iter().map(|thread| usize::from(thread.join().unwrap())).sum::<usize>()
     });
     assert_eq!(created, 1);
 }

@@ -1,14 +1,14 @@
-//! Runs nested in runs, and experiments in folders.
+//! Nested runs, and experiments in folders.
 
 use tracklite::{Database, ErrorKind, RunId};
 
-use super::{kind, new};
+use crate::common::{TestDatabase, error_kind};
 
 const PARENT: &str = "mlflow.parentRunId";
 
 #[test]
-fn runs_are_nested_to_any_depth() {
-    let (_folder, database) = new();
+fn runs_can_be_nested_to_any_depth() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let mut chain = vec![experiment.start_run("root").unwrap()];
     for _ in 0..300 {
@@ -29,8 +29,8 @@ fn runs_are_nested_to_any_depth() {
 }
 
 #[test]
-fn a_circle_of_parents_has_an_end() {
-    let (_folder, database) = new();
+fn a_cycle_of_parents_is_followed_once() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let [a, b, c] = ["a", "b", "c"].map(|name| experiment.start_run(name).unwrap());
     b.set_tag(PARENT, a.id()).unwrap();
@@ -44,18 +44,18 @@ fn a_circle_of_parents_has_an_end() {
 }
 
 #[test]
-fn a_parent_that_is_gone_ends_the_line() {
-    let (_folder, database) = new();
+fn ancestors_stop_at_a_purged_parent() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let root = experiment.start_run("root").unwrap();
     let middle = experiment.new_run().parent(root.id()).start().unwrap();
     let leaf = experiment.new_run().parent(middle.id()).start().unwrap();
     let gone = root.clone();
     root.delete().unwrap();
-    assert_eq!(leaf.ancestors().unwrap(), [middle.id(), gone.id()], "deleted ones are there");
+    assert_eq!(leaf.ancestors().unwrap(), [middle.id(), gone.id()], "deleted ancestors count");
     database.gc().unwrap();
     assert_eq!(leaf.ancestors().unwrap(), [middle.id()]);
-    assert_eq!(kind(gone.ancestors()), ErrorKind::NotFound);
+    assert_eq!(error_kind(gone.ancestors()), ErrorKind::NotFound);
 }
 
 fn paths(database: &Database, folder: &str) -> Vec<String> {
@@ -64,8 +64,8 @@ fn paths(database: &Database, folder: &str) -> Vec<String> {
 }
 
 #[test]
-fn experiments_lie_in_the_folders_of_their_paths() {
-    let (_folder, database) = new();
+fn experiments_under_lists_a_folder_recursively() {
+    let database = TestDatabase::new();
     for path in ["/a/b/c", "/a/b", "/a/bc/d", "/a/b/x/y", "plain", "/A/b"] {
         database.experiment(path).unwrap();
     }
@@ -75,7 +75,15 @@ fn experiments_lie_in_the_folders_of_their_paths() {
     assert_eq!(paths(&database, "/a"), ["/a/b", "/a/b/c", "/a/b/x/y", "/a/bc/d"]);
     assert_eq!(paths(&database, "/").len(), 7);
     assert!(paths(&database, "/a/b/c").is_empty() && paths(&database, "/nowhere").is_empty());
+}
 
+#[test]
+fn experiment_folder_lists_direct_children_only() {
+    let database = TestDatabase::new();
+    for path in ["/a/b/c", "/a/b", "/a/bc/d", "/a/b/x/y", "plain", "/A/b"] {
+        database.experiment(path).unwrap();
+    }
+    database.find_experiment("/a/b/c").unwrap().unwrap().delete().unwrap();
     let listed = database.experiment_folder("/").unwrap();
     let direct: Vec<_> = listed.experiments.iter().map(|info| info.path.as_str()).collect();
     assert_eq!((listed.path.as_str(), &direct[..]), ("/", &["Default", "plain"][..]));

@@ -1,4 +1,4 @@
-//! The thread in the background: what it does unasked, and how often.
+//! The background thread: what it does by default, and how often.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::watched::{Watch, Watched};
 /// The lock byte of the janitor and of backups.
 const MAINTENANCE: LockRange = LockRange::byte(1);
 
-/// What is due each second must have been done after so many.
+/// The time limit for work that is due each second.
 const SOON: Duration = Duration::from_secs(3);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A process with its thread; the plan counts its calls.
+/// Opens the file with a background thread. The plan counts the calls of its storage.
 fn start(file: &MemoryFile, interval: Option<Duration>) -> (Database, FaultPlan) {
     let plan = FaultPlan::new();
     let storage = FaultStorage::new(file.storage(), &plan);
@@ -35,7 +35,7 @@ fn start_run(database: &Database) -> Run {
     run
 }
 
-/// Whether it comes to be so soon.
+/// Returns whether the condition becomes true within [`SOON`].
 fn soon(mut is_so: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while !is_so() {
@@ -54,15 +54,15 @@ fn one_point_is_synced_within_the_interval() {
     let run = start_run(&database);
     let syncs = plan.calls(CallKind::Sync);
     run.log_metric("loss", 0.5, Step::NEXT).unwrap();
-    assert!(soon(|| plan.calls(CallKind::Sync) > syncs), "one point was never synced");
-    // Nothing to sync: nothing is synced.
+    assert!(soon(|| plan.calls(CallKind::Sync) > syncs), "the point was never synced");
+    // Without new data there are no syncs.
     thread::sleep(Duration::from_millis(200));
     let syncs = plan.calls(CallKind::Sync);
     thread::sleep(Duration::from_millis(2500));
     assert_eq!(plan.calls(CallKind::Sync), syncs);
 }
 
-/// However seldom a process syncs, it looks after the file and the dead.
+/// Even a process that seldom syncs checks each second for dead writers and a removed file.
 #[test]
 fn a_long_interval_delays_nothing_but_the_sync() {
     let file = support::create(22);
@@ -71,22 +71,22 @@ fn a_long_interval_delays_nothing_but_the_sync() {
     let syncs = plan.calls(CallKind::Sync);
     run.log_metric("loss", 0.5, Step::NEXT).unwrap();
     thread::sleep(Duration::from_millis(2500));
-    assert_eq!(plan.calls(CallKind::Sync), syncs, "an hour is not over");
+    assert_eq!(plan.calls(CallKind::Sync), syncs, "synced before the interval was over");
 
     let (other, kill) = support::open(&file, &Opening::write(), &FaultPlan::new());
     let other = other.unwrap();
     drop(start_run(&other));
     kill.kill();
     drop(other);
-    let is_tended = || database.info().unwrap().writers.len() == 1;
-    assert!(soon(is_tended), "the dead writer was not wound up");
+    let is_cleaned_up = || database.info().unwrap().writers.len() == 1;
+    assert!(soon(is_cleaned_up), "the dead writer was not cleaned up");
 
     file.set_name_leads_here(false);
     let poisoned = || match run.log_metric("loss", 0.5, Step::NEXT) {
         Err(error) => error.kind() == ErrorKind::Poisoned,
         Ok(()) => false,
     };
-    assert!(soon(poisoned), "the file was removed, and nobody noticed");
+    assert!(soon(poisoned), "the removal of the file was not detected");
 }
 
 #[test]
@@ -99,12 +99,12 @@ fn a_short_interval_is_kept() {
     while plan.calls(CallKind::Sync) < syncs + 20 {
         run.log_metric("loss", 0.5, Step::NEXT).unwrap();
         thread::sleep(Duration::from_millis(5));
-        assert!(began.elapsed() < Duration::from_secs(15), "20 syncs, 20 ms apart, take so long");
+        assert!(began.elapsed() < Duration::from_secs(15), "20 syncs at 20 ms take too long");
     }
 }
 
 #[test]
-fn an_interval_of_zero_is_refused() {
+fn an_interval_of_zero_is_rejected() {
     let builder = Database::builder().sync_interval(Some(Duration::ZERO));
     let file = support::create(24);
     let opened = builder.clone().open_storage(Path::new("memory"), file.storage());
@@ -115,10 +115,10 @@ fn an_interval_of_zero_is_refused() {
     let path = folder.path().join("runs.tracklite");
     let error = builder.create(true).open(&path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(!path.exists(), "a file was made for nothing");
+    assert!(!path.exists(), "the rejected call created a file");
 }
 
-/// Points in rows, of values that take space, so that they fill many blocks.
+/// Logs rows of values that do not compress well, so that they fill many blocks.
 fn log_much(run: &Run) {
     let row = run.metric_row(&["a", "b", "c", "d"]).unwrap();
     let mut value = 0.5_f64;
@@ -128,23 +128,23 @@ fn log_much(run: &Run) {
     }
 }
 
-/// The longest time without a sync, while points come in and much is sealed.
+/// Returns the longest time without a sync, while points are logged and a backlog is sealed.
 fn longest_gap(run: &Run, watch: &Watch, is_sealed: impl Fn() -> bool) -> Duration {
     let began = Instant::now();
     watch.take();
     while !is_sealed() {
         run.log_metric("loss", 0.5, Step::NEXT).unwrap();
         thread::sleep(Duration::from_millis(5));
-        assert!(began.elapsed() < Duration::from_secs(60), "it is never sealed");
+        assert!(began.elapsed() < Duration::from_secs(60), "the backlog is never sealed");
     }
     let took = began.elapsed();
-    assert!(took > 5 * GAP, "all was sealed in {took:?}: too soon to tell");
+    assert!(took > 5 * GAP, "the backlog was sealed in {took:?}, too fast to measure gaps");
     let syncs = watch.take().syncs;
     let gaps = syncs.windows(2).map(|pair| pair[1] - pair[0]);
     gaps.max().unwrap_or(took)
 }
 
-/// As long as no sync may be away that is due each 20 ms, on a busy machine.
+/// The longest acceptable gap between syncs that are due each 20 ms, on a busy machine.
 const GAP: Duration = Duration::from_millis(500);
 
 fn watched(file: &MemoryFile, watch: &Watch) -> Database {
@@ -167,7 +167,7 @@ fn the_interval_is_kept_while_a_backlog_is_sealed() {
 }
 
 #[test]
-fn the_interval_is_kept_while_a_dead_writer_is_wound_up() {
+fn the_interval_is_kept_while_a_dead_writer_is_cleaned_up() {
     let file = support::create(26);
     let (other, kill) = support::open(&file, &Opening::write(), &FaultPlan::new());
     let other = other.unwrap();
@@ -183,9 +183,9 @@ fn the_interval_is_kept_while_a_dead_writer_is_wound_up() {
     assert!(gap < GAP, "nothing was synced for {gap:?}");
 }
 
-/// A disk that is full because a backup has kept everything in place gets its space back.
+/// Space that could not be punched during a backup is freed later, even on a full disk.
 #[test]
-fn what_is_owed_is_paid_on_a_full_disk() {
+fn deferred_punches_happen_on_a_full_disk() {
     let file = support::create(27);
     let plan = FaultPlan::new();
     let storage = FaultStorage::new(file.storage(), &plan);
@@ -196,12 +196,12 @@ fn what_is_owed_is_paid_on_a_full_disk() {
     assert!(backup.try_lock(MAINTENANCE, LockMode::Exclusive).unwrap());
     log_much(&run);
     database.tick().unwrap();
-    assert_eq!(plan.calls(CallKind::Punch), 0, "under a backup nothing is punched");
+    assert_eq!(plan.calls(CallKind::Punch), 0, "punched during a backup");
     log_much(&run);
     let full = Failure::StorageFull;
     plan.arm(Fault { kind: Some(CallKind::Allocate), nth: 1, failure: full, for_ever: true });
     assert_eq!(database.tick().unwrap_err().kind(), ErrorKind::StorageFull);
     backup.unlock(MAINTENANCE).unwrap();
     let _ = database.tick();
-    assert!(plan.calls(CallKind::Punch) > 0, "the space that was owed was not given back");
+    assert!(plan.calls(CallKind::Punch) > 0, "the space was not freed after the backup");
 }

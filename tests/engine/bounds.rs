@@ -1,5 +1,5 @@
-//! What the engine must not do although nobody would see it in an answer: read the whole history
-//! when it opens, make an index that nobody asked for, wait for the disk under a lock.
+//! Costs that no result shows: opening must not read the whole history, only reading may create an
+//! index, and nothing may wait for the disk while it holds the lock of the chain.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,14 +12,14 @@ use crate::support::{self, File as _};
 use crate::watched::{Watch, Watched};
 
 const UNIT: u64 = 64 * 1024;
-/// The slots of an extent of one unit, and some more.
+/// Slightly more than the slots of an extent of one unit.
 const EXTENT_POINTS: usize = 2100;
-/// The shared word that hints at the newest checkpoint.
+/// The offset of the shared word that points to the newest checkpoint.
 const CHECKPOINT_HINT: u64 = 4104;
 
-/// The calls that wait for the disk under the lock of the chain, each with the situation in which
-/// it does, and no others do: an opening prepares no space ahead, for nobody waits for the process
-/// that opens, and the last writer that leaves must let nobody in while it gives the reserve back.
+/// The only slow storage calls allowed under the lock of the chain, each with its situation.
+/// A process that opens the file has no waiting threads, so it does not allocate ahead. The last
+/// writer frees the reserve under the lock, because no process may open the file meanwhile.
 const SLOW_UNDER_LOCK: [(&str, &str); 3] = [
     ("opening where the chain's unit is full", "allocate"),
     ("opening after a power cut", "allocate"),
@@ -39,7 +39,7 @@ fn log_points(run: &Run, count: usize) {
     run.metric("loss").unwrap().log_points(&points).unwrap();
 }
 
-/// Runs, points that fill extents, tags that fill units of the chain, a sync, sealing, gc.
+/// Starts runs, fills extents and units of the chain, syncs, seals and collects garbage.
 fn work(database: &Database) {
     for round in 0..3 {
         let run = database.default_experiment().unwrap().start_run("worked").unwrap();
@@ -56,7 +56,7 @@ fn work(database: &Database) {
     }
 }
 
-/// Bytes that are no frame, where the chain ends in its first unit.
+/// Writes bytes that are not a frame behind the end of the chain, in its first unit.
 fn leave_remains(file: &MemoryFile) {
     let bytes = file.bytes();
     let unit = &bytes[UNIT as usize..2 * UNIT as usize];
@@ -65,12 +65,12 @@ fn leave_remains(file: &MemoryFile) {
 }
 
 #[test]
-fn nobody_waits_for_the_disk_under_the_lock_of_the_chain() {
+fn slow_storage_calls_do_not_happen_under_the_lock_of_the_chain() {
     let mut found = BTreeSet::new();
     let watch = Watch::default();
-    let mut note = |situation: &'static str, least: u64| {
+    let mut note = |situation: &'static str, min_holds: u64| {
         let seen = watch.take();
-        assert!(seen.holds >= least, "{situation}: the lock was taken {} times", seen.holds);
+        assert!(seen.holds >= min_holds, "{situation}: the lock was taken {} times", seen.holds);
         found.extend(seen.under_lock.into_iter().map(|call| (situation, call)));
     };
     let file = support::create(1);
@@ -83,7 +83,7 @@ fn nobody_waits_for_the_disk_under_the_lock_of_the_chain() {
 
     let file = support::create(2);
     for _ in 0..UNIT / 64 {
-        // It is dropped with its storage, and leaves no frame but that of its opening.
+        // The killed process leaves only the frame of its opening.
         let faults = tracklite::storage::FaultPlan::new();
         let (database, kill) =
             support::open(&WatchedFile(&file, &watch), &support::Opening::write(), &faults);
@@ -106,7 +106,7 @@ fn nobody_waits_for_the_disk_under_the_lock_of_the_chain() {
     assert_eq!(found, BTreeSet::from(SLOW_UNDER_LOCK));
 }
 
-/// A file each of whose processes is watched.
+/// A file whose processes are all watched.
 struct WatchedFile<'a>(&'a MemoryFile, &'a Watch);
 
 impl support::File for WatchedFile<'_> {
@@ -135,15 +135,15 @@ fn opening_reads_the_tail_of_the_chain_and_not_its_history() {
         read
     };
     let tail = bytes_to_open();
-    assert!(tail < HISTORY / 8, "{tail} bytes are read to open a chain of {HISTORY}");
-    // Without the hint it is the whole chain: so the hint is what has spared it.
+    assert!(tail < HISTORY / 8, "{tail} bytes were read to open a chain of {HISTORY}");
+    // Without the hint it reads the whole chain, so the hint makes the difference.
     file.storage().write_at(CHECKPOINT_HINT, &[0; 8]).unwrap();
     let whole = bytes_to_open();
-    assert!(whole > HISTORY * 3 / 4, "{whole} bytes are read without a checkpoint");
+    assert!(whole > HISTORY * 3 / 4, "{whole} bytes were read without a checkpoint");
 }
 
 #[test]
-fn what_waits_to_be_sealed_is_reported() {
+fn unsealed_bytes_are_reported() {
     let (file, watch) = (support::create(5), Watch::default());
     let database = open(&file, &watch, IndexPlace::InMemory);
     let unsealed = |database: &Database| database.info().unwrap().unsealed_bytes;
@@ -155,9 +155,9 @@ fn what_waits_to_be_sealed_is_reported() {
     let backlog = unsealed(&database);
     assert!(backlog > 400 * UNIT, "{backlog}");
     database.tick().unwrap();
-    // The extent in use and the one that is held ready, each of 64 units at most.
+    // The extent in use and the prepared one, each of up to 64 units.
     let left = unsealed(&database);
-    assert!((UNIT..=128 * UNIT).contains(&left), "{left} of {backlog} are left by a tick");
+    assert!((UNIT..=128 * UNIT).contains(&left), "a tick left {left} of {backlog} bytes");
     drop(run);
     database.close().unwrap();
     let reader = Database::builder().read_only(true).index(IndexPlace::InMemory);
@@ -166,7 +166,7 @@ fn what_waits_to_be_sealed_is_reported() {
 }
 
 #[test]
-fn whoever_logs_too_fast_helps_to_seal() {
+fn a_thread_that_logs_too_fast_helps_to_seal() {
     let file = support::create(7);
     let builder = Database::builder().background(false).index(IndexPlace::InMemory);
     let builder = builder.backlog(20 * UNIT);
@@ -174,18 +174,18 @@ fn whoever_logs_too_fast_helps_to_seal() {
     let run = database.default_experiment().unwrap().start_run("fast").unwrap();
     let row = run.metric_row(&["a", "b"]).unwrap();
     let points = 200 * EXTENT_POINTS as i64;
-    let mut most = 0;
+    let mut max = 0;
     for step in 0..points {
         run.log_metric("loss", step as f64, step).unwrap();
         row.log(&[step as f64, 0.5], step).unwrap();
         if step % 5000 == 0 {
-            most = most.max(database.info().unwrap().unsealed_bytes);
+            max = max.max(database.info().unwrap().unsealed_bytes);
         }
     }
     let allocated = database.info().unwrap().allocated_bytes;
-    assert!(allocated < points as u64 * 3 * 32 / 2, "{allocated} bytes are taken");
-    // What waits, the extent in use, and the one that is held ready: 64 units each at most.
-    assert!((20 * UNIT..(20 + 2 * 64) * UNIT).contains(&most), "{most} bytes were unsealed");
+    assert!(allocated < points as u64 * 3 * 32 / 2, "{allocated} bytes are allocated");
+    // The backlog, the extent in use and the prepared one, both of up to 64 units.
+    assert!((20 * UNIT..(20 + 2 * 64) * UNIT).contains(&max), "{max} bytes were unsealed");
     for key in ["loss", "a"] {
         let expected: Vec<f64> = (0..points).map(|step| step as f64).collect();
         assert_eq!(run.history(key).unwrap().values, expected, "{key}");
@@ -193,7 +193,7 @@ fn whoever_logs_too_fast_helps_to_seal() {
 }
 
 #[test]
-fn a_process_that_only_logs_makes_no_index() {
+fn a_process_that_only_logs_creates_no_index() {
     let folder = support::scratch();
     let index = folder.path().join("index");
     let (file, watch) = (support::create(6), Watch::default());
@@ -206,8 +206,8 @@ fn a_process_that_only_logs_makes_no_index() {
     database.sync().unwrap();
     run.finish().unwrap();
     database.close().unwrap();
-    assert!(!index.exists(), "an index was made, and nobody asked for anything");
+    assert!(!index.exists(), "an index was created without a read");
     let database = open(&file, &watch, IndexPlace::Directory(index.clone()));
     assert_eq!(database.runs().unwrap().len(), 1);
-    assert!(index.exists(), "the question makes it");
+    assert!(index.exists(), "the read did not create an index");
 }

@@ -1,7 +1,7 @@
-//! The engine on storages of the tests' own: failing calls, random calls, damage,
-//! golden files, media that cannot do everything, bounds.
+//! The engine on special storages: failing calls, random calls, damage, golden files, limited
+//! media, and bounds on costs.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends with a panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod background;
 mod bounds;
@@ -14,7 +14,7 @@ mod purged;
 mod support;
 mod watched;
 
-/// A number set in the environment.
+/// Reads a number from an environment variable.
 fn setting(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))

@@ -1,4 +1,4 @@
-//! Media that cannot do everything: without holes, and with locks that tell nothing.
+//! Limited media: without holes, and with locks that are not trusted.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tracklite::{Database, ErrorKind, IndexPlace, Run, Step};
 
 use crate::support::{self, File as _, Opening};
 
-/// More than an extent of one unit takes.
+/// More points than fit into an extent of one unit.
 const POINTS: usize = 5000;
 
 fn log(run: &Run, count: usize) {
@@ -20,7 +20,7 @@ fn log(run: &Run, count: usize) {
 }
 
 #[test]
-fn a_medium_without_holes_costs_space_until_the_vacuum_and_nothing_else() {
+fn a_medium_without_holes_only_costs_space_until_the_vacuum() {
     let folder = support::scratch();
     let path = folder.path().join("runs.tracklite");
     Database::create(&path).unwrap().close().unwrap();
@@ -43,7 +43,7 @@ fn a_medium_without_holes_costs_space_until_the_vacuum_and_nothing_else() {
         database.tick().unwrap();
     }
     let sealed = plan.failures();
-    assert!(sealed > 0, "sealing tries to punch");
+    assert!(sealed > 0, "sealing did not try to punch");
     purged.delete().unwrap();
     assert_eq!(database.gc().unwrap().runs, 1);
     let id = kept.id();
@@ -58,7 +58,7 @@ fn a_medium_without_holes_costs_space_until_the_vacuum_and_nothing_else() {
     assert_eq!(support::read_path(&path).unwrap(), before);
 }
 
-/// A file on a medium whose locks cannot be trusted.
+/// Creates a file on a medium whose locks are not trusted.
 fn doubtful_file() -> MemoryFile {
     let file = support::create(9);
     file.set_medium(MediumTraits { mappable: false, locks_trusted: false });
@@ -70,7 +70,7 @@ fn writers(database: &Database) -> usize {
 }
 
 #[test]
-fn where_locks_are_not_trusted_nobody_is_taken_for_dead() {
+fn without_trusted_locks_no_writer_counts_as_dead() {
     let file = doubtful_file();
     let (first, kill) = support::open(&file, &Opening::write(), &FaultPlan::new());
     let first = first.unwrap();
@@ -79,7 +79,7 @@ fn where_locks_are_not_trusted_nobody_is_taken_for_dead() {
     let id = run.id();
     drop(run);
     kill.kill();
-    // Its liveness byte is free now; and so it would be if the medium had lost its lock.
+    // Its liveness byte is free now. That also happens if the medium loses the lock.
     drop(first);
     let unsealed = |database: &Database| database.info().unwrap().unsealed_bytes;
     let plan = FaultPlan::new();
@@ -90,9 +90,13 @@ fn where_locks_are_not_trusted_nobody_is_taken_for_dead() {
     for _ in 0..3 {
         second.tick().unwrap();
     }
-    assert_eq!((unsealed(&second), writers(&second)), (before, 2), "the first was wound up");
+    let found = (unsealed(&second), writers(&second));
+    assert_eq!(found, (before, 2), "the first writer was treated as dead");
     assert_eq!(plan.calls(CallKind::Punch), 0);
-    assert!(second.run(id).unwrap().is_alive().unwrap(), "it may be alive, for all that is known");
+    assert!(
+        second.run(id).unwrap().is_alive().unwrap(),
+        "a writer that may be alive counts as dead"
+    );
     assert_eq!(second.run(id).unwrap().history("loss").unwrap().len(), POINTS);
     let other = second.default_experiment().unwrap().start_run("second").unwrap();
     log(&other, POINTS);
@@ -104,7 +108,7 @@ fn where_locks_are_not_trusted_nobody_is_taken_for_dead() {
 }
 
 #[test]
-fn where_locks_are_not_trusted_a_writer_of_another_boot_is_in_the_way() {
+fn without_trusted_locks_a_writer_of_another_boot_blocks_writers() {
     let file = doubtful_file();
     let (first, kill) = support::open(&file, &Opening::write(), &FaultPlan::new());
     let first = first.unwrap();
@@ -118,10 +122,10 @@ fn where_locks_are_not_trusted_a_writer_of_another_boot_is_in_the_way() {
     let text = error.to_string();
     let process = format!("process {} of host", std::process::id());
     for word in [process.as_str(), "locks of this file system", "backup", "memory"] {
-        assert!(text.contains(word), "{word:?} is not in {text:?}");
+        assert!(text.contains(word), "{word:?} is missing in {text:?}");
     }
-    assert_eq!(support::read_file(&file).unwrap().points(), 10, "it can be read");
-    // Whoever leaves in order is in nobody's way.
+    assert_eq!(support::read_file(&file).unwrap().points(), 10, "readers must still work");
+    // A writer that closed the file does not block others.
     let file = doubtful_file();
     let builder = Database::builder().background(false).index(IndexPlace::InMemory);
     let open = || builder.clone().open_storage(Path::new("memory"), file.storage());

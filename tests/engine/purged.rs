@@ -1,4 +1,4 @@
-//! What the handle of a run says that another process has removed: as its documentation has it.
+//! The documented behaviour of a run handle after another process deleted or purged the run.
 
 use tracklite::ErrorKind;
 use tracklite::storage::FaultPlan;
@@ -6,7 +6,7 @@ use tracklite::storage::FaultPlan;
 use crate::support::{self, Opening};
 
 #[test]
-fn a_run_that_another_process_removes_takes_records_no_more_and_points_until_the_next_tick() {
+fn a_run_removed_elsewhere_rejects_records_and_accepts_points_until_the_next_tick() {
     let file = support::create(31);
     let open = || support::open(&file, &Opening::write(), &FaultPlan::new()).0.unwrap();
     let (own, other) = (open(), open());
@@ -16,9 +16,9 @@ fn a_run_that_another_process_removes_takes_records_no_more_and_points_until_the
         metric.log(0.5, 0).unwrap();
         other.delete_run(run.id()).unwrap();
         if is_purged {
-            assert_eq!(other.gc().unwrap().runs, 2, "that of the round before too");
+            assert_eq!(other.gc().unwrap().runs, 2, "including the run of the previous round");
         }
-        // This process has not looked at the file since.
+        // This process has not read the file since the deletion.
         metric.log(0.5, 1).unwrap();
         let expected = if is_purged { ErrorKind::NotFound } else { ErrorKind::InvalidState };
         let logged = own.default_experiment().unwrap().start_run("unrelated").map(drop);
@@ -36,7 +36,7 @@ fn a_run_that_another_process_removes_takes_records_no_more_and_points_until_the
         other.delete_run(run.id()).unwrap();
         other.gc().unwrap();
         if is_param {
-            // It reads what is in the chain before it is refused.
+            // The call reads the chain before it is rejected.
             assert_eq!(run.log_param("a", 1).unwrap_err().kind(), ErrorKind::NotFound);
         } else {
             metric.log(0.5, 0).unwrap();

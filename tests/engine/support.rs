@@ -1,4 +1,4 @@
-//! Files in memory, processes that can be killed, and all that a file tells as plain values.
+//! Files in memory, processes that can be killed, and the contents of a file as plain values.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use tracklite::{
     RunId, RunRecord, RunStatus, VerifyReport,
 };
 
-/// A new file.
+/// Creates a file.
 pub fn create(id: u128) -> MemoryFile {
     let mut header = Header { file: tracklite::internals::new_header(id).file, created: 0 };
     header.created = 1_700_000_000_000_000_000;
@@ -23,10 +23,10 @@ pub fn create(id: u128) -> MemoryFile {
 
 /// A file that several processes can open.
 pub trait File {
-    /// As a process of its own sees it.
+    /// Opens the file as a separate process.
     fn storage(&self) -> Arc<dyn Storage>;
 
-    /// All its bytes.
+    /// Reads all bytes.
     fn bytes(&self) -> Vec<u8> {
         let storage = self.storage();
         let mut bytes = vec![0; usize::try_from(storage.len().unwrap()).unwrap()];
@@ -52,7 +52,7 @@ impl File for SimulatedDisk {
     }
 }
 
-/// A disk that can lose power, with a file of these bytes.
+/// Creates a disk that can lose power, and that contains a file with these bytes.
 pub fn disk_with(bytes: &[u8], seed: u64) -> SimulatedDisk {
     let disk = SimulatedDisk::new(seed);
     let storage = disk.attach();
@@ -65,7 +65,7 @@ pub fn disk_with(bytes: &[u8], seed: u64) -> SimulatedDisk {
 #[derive(Clone, Debug)]
 pub struct Opening {
     pub read_only: bool,
-    /// Whether each tick syncs what is not synced.
+    /// Whether each tick syncs pending data.
     pub tick_syncs: bool,
     pub index: IndexPlace,
 }
@@ -80,29 +80,29 @@ impl Opening {
     }
 }
 
-/// The switch that ends a process as `kill -9` does.
+/// A switch that ends a process like `kill -9`.
 #[derive(Clone, Debug, Default)]
 pub struct Kill(FaultPlan);
 
 impl Kill {
-    /// Nothing that the process does reaches the file any more. Its locks end with its storage:
-    /// when its last handle is dropped.
+    /// Kills the process: no later call reaches the file. Its locks end when its last handle is
+    /// dropped.
     pub fn kill(&self) {
         self.kill_at(1);
     }
 
-    /// As [`Kill::kill`], at the `nth` call of the storage from now on.
+    /// Like [`Kill::kill`], at the `nth` storage call from now on.
     pub fn kill_at(&self, nth: u64) {
         self.0.arm(Fault { kind: None, nth, failure: Failure::Io, for_ever: true });
     }
 
-    /// Whether it has come to that.
+    /// Returns whether the process has died.
     pub fn is_dead(&self) -> bool {
         self.0.failures() > 0
     }
 }
 
-/// Opens the file like a process of its own, whose calls fail as `faults` says.
+/// Opens the file as a separate process with planned storage faults.
 pub fn open(file: &impl File, opening: &Opening, faults: &FaultPlan) -> (Result<Database>, Kill) {
     let kill = Kill::default();
     let storage = FaultStorage::new(file.storage(), faults);
@@ -118,26 +118,26 @@ pub fn open(file: &impl File, opening: &Opening, faults: &FaultPlan) -> (Result<
     (database, kill)
 }
 
-/// A folder for files that need a real path; in memory where there is such a place.
+/// Creates a folder for files that need a real path, in memory if possible.
 pub fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// Reads everything of a file on the disk.
+/// Reads the contents of a file on disk.
 pub fn read_path(path: &Path) -> Result<Content> {
     let builder = Database::builder().read_only(true).index(IndexPlace::InMemory);
     read(&builder.open(path)?)
 }
 
-/// The engine's own verification.
+/// Runs the engine's own verification.
 pub fn verify(file: &impl File) -> Result<VerifyReport> {
     tracklite::internals::verify_storage(file.storage())
 }
 
-/// A point as (time, step, bits of the value), so that points can be ordered and compared.
+/// A point as (time, step, bits of the value), which can be sorted and compared.
 pub type Point = (i64, i64, u64);
 
-/// An experiment as it is told.
+/// The contents of an experiment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExperimentContent {
     pub path: String,
@@ -145,7 +145,7 @@ pub struct ExperimentContent {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A run as it is told, with all its points.
+/// The contents of a run, with all its points.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunContent {
     pub experiment: u64,
@@ -159,7 +159,7 @@ pub struct RunContent {
     pub metrics: BTreeMap<String, Vec<Point>>,
 }
 
-/// All that a file tells.
+/// The contents of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
     pub experiments: BTreeMap<u64, ExperimentContent>,
@@ -167,24 +167,24 @@ pub struct Content {
 }
 
 impl Content {
-    /// The number of points.
+    /// Returns the number of points.
     pub fn points(&self) -> usize {
         self.runs.values().flat_map(|run| run.metrics.values()).map(Vec::len).sum()
     }
 }
 
-/// Reads everything, and checks that latest points and statistics agree with the points.
+/// Reads everything. Checks that latest points and statistics agree with the points.
 pub fn read(database: &Database) -> Result<Content> {
     read_where(database, |_| true)
 }
 
-/// As [`read`], but of metrics only those whose key is wanted.
+/// Like [`read`], but only with metrics whose key is wanted.
 pub fn read_where(database: &Database, is_wanted: impl Fn(&str) -> bool) -> Result<Content> {
     let mut content = Content::default();
     for info in database.experiments()? {
-        let told =
+        let found =
             ExperimentContent { path: info.path, lifecycle: info.lifecycle, tags: info.tags };
-        content.experiments.insert(info.id.get(), told);
+        content.experiments.insert(info.id.get(), found);
     }
     for record in database.all_runs()? {
         let (id, info) = (record.info.id, record.info.clone());
@@ -195,7 +195,7 @@ pub fn read_where(database: &Database, is_wanted: impl Fn(&str) -> bool) -> Resu
             check_summary(&history, *latest, run.statistics(key)?);
             metrics.insert(key.clone(), points_of(&history));
         }
-        let told = RunContent {
+        let found = RunContent {
             experiment: info.experiment.get(),
             name: info.name,
             parent: info.parent,
@@ -206,12 +206,12 @@ pub fn read_where(database: &Database, is_wanted: impl Fn(&str) -> bool) -> Resu
             params: record.params,
             metrics,
         };
-        content.runs.insert(id, told);
+        content.runs.insert(id, found);
     }
     Ok(content)
 }
 
-/// The tags without those that say again what the name and the parent are.
+/// Returns the tags except those that repeat the name and the parent.
 fn own_tags(record: &RunRecord) -> BTreeMap<String, String> {
     let mut tags = record.tags.clone();
     assert_eq!(tags.remove("mlflow.runName").as_ref(), Some(&record.info.name));
@@ -220,14 +220,15 @@ fn own_tags(record: &RunRecord) -> BTreeMap<String, String> {
     tags
 }
 
-/// Opens the file for reading and reads everything.
+/// Opens the file read-only and reads everything.
 pub fn read_file(file: &impl File) -> Result<Content> {
     read(&open(file, &Opening::read(), &FaultPlan::new()).0?)
 }
 
-/// The points of a history.
+/// Returns the points of a history.
 pub fn points_of(history: &MetricHistory) -> Vec<Point> {
-    history.iter().map(|it| (it.time.as_nanos(), it.step, it.value.to_bits())).collect()
+    let point = |point: MetricPoint| (point.time.as_nanos(), point.step, point.value.to_bits());
+    history.iter().map(point).collect()
 }
 
 fn check_summary(
@@ -235,17 +236,18 @@ fn check_summary(
     latest: MetricPoint,
     statistics: Option<MetricStatistics>,
 ) {
-    let places: Vec<_> = history.iter().map(|it| (it.time, it.step)).collect();
-    assert!(places.is_sorted(), "the points of a history stand by time and step");
+    let places: Vec<_> = history.iter().map(|point| (point.time, point.step)).collect();
+    assert!(places.is_sorted(), "the points of a history are not sorted by time and step");
     let expected = history.iter().max_by(MetricPoint::latest_order).unwrap();
     assert!(expected.latest_order(&latest).is_eq(), "latest {latest:?}, points {expected:?}");
     let mut points = history.iter().map(MetricStatistics::of_point);
     let first = points.next().unwrap();
     let expected = points.fold(first, MetricStatistics::with);
-    let told = statistics.unwrap();
+    let reported = statistics.unwrap();
     let numbers = |it: MetricStatistics| (it.count, it.nan_count, it.first_step, it.last_step);
-    assert_eq!(numbers(told), numbers(expected));
-    // Which of -0 and 0 is the smaller one depends on the order of adding.
+    assert_eq!(numbers(reported), numbers(expected));
+    // Whether -0 or 0 is the minimum depends on the order of addition.
     let same = |left: f64, right: f64| left == right || (left.is_nan() && right.is_nan());
-    assert!(same(told.min, expected.min) && same(told.max, expected.max), "{told:?}");
+    let is_equal = same(reported.min, expected.min) && same(reported.max, expected.max);
+    assert!(is_equal, "statistics {reported:?}, points {expected:?}");
 }

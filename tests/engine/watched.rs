@@ -1,5 +1,5 @@
-//! A storage that notes how much is read, what is done under the lock of the metadata chain, and
-//! when it is synced; and that writes large pieces slowly, if asked to.
+//! A storage that records bytes read, slow calls under the lock of the metadata chain, and the
+//! times of syncs. It can also delay large writes.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,23 +10,23 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tracklite::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Storage};
 
-/// The lock byte that is held while the chain is appended.
+/// The lock byte for appending to the chain.
 const METADATA: LockRange = LockRange::byte(0);
-/// What is written at once and is as long as this is a block of points.
+/// A write of at least this length is a block of points.
 const BLOCK_BYTES: usize = 16 * 1024;
 
-/// What a [`Watched`] storage has seen.
+/// The observations of a [`Watched`] storage.
 #[derive(Debug, Default)]
 pub struct Seen {
     is_held: bool,
     /// How often the lock of the chain was taken.
     pub holds: u64,
-    /// The slow calls that were made while it was held.
+    /// The slow calls that were made under the lock.
     pub under_lock: BTreeSet<&'static str>,
     pub bytes_read: u64,
-    /// When each sync had ended.
+    /// When each sync ended.
     pub syncs: Vec<Instant>,
-    /// How long a block takes to be written.
+    /// The delay for writing a block.
     block_pause: Duration,
 }
 
@@ -34,14 +34,14 @@ pub struct Seen {
 pub struct Watch(Arc<Mutex<Seen>>);
 
 impl Watch {
-    /// What was seen since the last time.
+    /// Returns the observations since the last call.
     pub fn take(&self) -> Seen {
         let mut seen = self.0.lock();
         let block_pause = seen.block_pause;
         std::mem::replace(&mut *seen, Seen { block_pause, ..Seen::default() })
     }
 
-    /// From now on each piece that is as large as a block of points takes so long to be written.
+    /// Delays each write of a block of points from now on.
     pub fn slow_down(&self, block_pause: Duration) {
         self.0.lock().block_pause = block_pause;
     }

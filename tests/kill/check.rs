@@ -1,4 +1,4 @@
-//! Comparing what the file holds with what the writers noted.
+//! Compares the contents of the file with the ledgers of the writers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,18 +11,18 @@ use crate::models::{self, Things};
 use crate::script::{self, ADOPTED, Expected, Fate, Life, Model, Replay, RunModel};
 use crate::settings::Settings;
 
-/// What kind of thing went wrong.
+/// The kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
-    /// Something acknowledged is not there.
+    /// Acknowledged data is missing.
     Lost,
-    /// Something is there that is not what was logged: another value, a second time, a foreign one.
+    /// Data differs from what was logged: a wrong value, a duplicate, or data of nobody.
     Altered,
-    /// Anything else that must not be.
+    /// Any other failure.
     Other,
 }
 
-/// One thing that went wrong.
+/// One failure.
 #[derive(Clone, Debug)]
 pub(crate) struct Complaint {
     pub(crate) fault: Fault,
@@ -41,28 +41,28 @@ impl fmt::Display for Complaint {
     }
 }
 
-/// What was looked at.
+/// The extent of a check.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) points: u64,
     pub(crate) series: u64,
     pub(crate) runs: u64,
-    /// Points that writers have logged to runs of dead ones.
+    /// Points that writers logged to runs of dead writers.
     pub(crate) adopted: u64,
-    /// Runs that were deleted and are purged, and such that were restored.
+    /// Deleted runs that were purged, and runs that were restored.
     pub(crate) purged: u64,
     pub(crate) restored: u64,
-    /// Models and versions that writers have for themselves.
+    /// Models and versions that belong to one writer.
     pub(crate) things: u64,
-    /// Versions of the model of all that were acknowledged, and moves of its alias.
+    /// Acknowledged versions of the shared model, and moves of its alias.
     pub(crate) shared: u64,
     pub(crate) moves: u64,
-    /// Dead writers whose call in flight took effect, and whose did not.
+    /// Dead writers whose call in flight took effect, and those whose call did not.
     pub(crate) in_flight_whole: u64,
     pub(crate) in_flight_absent: u64,
 }
 
-/// Checks the points of one series but for their number, which is given back.
+/// Checks the points of one series and returns their number.
 pub(crate) fn check_series(
     life: Life,
     run: u32,
@@ -73,35 +73,36 @@ pub(crate) fn check_series(
     let has_clock = key.starts_with("clock/");
     let mut points: Vec<_> = history.iter().collect();
     if has_clock {
-        // The system's clock may be set back; the steps tell the order.
+        // The system clock may be set back. The steps define the order.
         points.sort_by_key(|point| point.step);
     }
-    let told = |fault, text: String| {
+    let fail = |fault, text: String| {
         Err(Complaint::new(fault, format!("writer {life}, run {run}, {key:?}: {text}")))
     };
     for (step, point) in (0_u64..).zip(&points) {
         if point.step != step as i64 {
             let is_hole = point.step > step as i64;
             let fault = if is_hole { Fault::Lost } else { Fault::Altered };
-            return told(fault, format!("step {} where {step} is due", point.step));
+            return fail(fault, format!("step {} instead of {step}", point.step));
         }
         let wanted = script::series_value(seed, step);
         if point.value.to_bits() != wanted.to_bits() {
             let got = point.value;
-            return told(Fault::Altered, format!("{got:?} at step {step}, not {wanted:?}"));
+            return fail(Fault::Altered, format!("{got:?} at step {step}, expected {wanted:?}"));
         }
         if !has_clock && point.time.as_nanos() != script::time(step) {
-            return told(Fault::Altered, format!("time {:?} at step {step}", point.time));
+            let time = point.time;
+            return fail(Fault::Altered, format!("unexpected time {time:?} at step {step}"));
         }
     }
     Ok(points.len() as u64)
 }
 
-/// Compares whole files with the ledger; remembers what became of the calls in flight.
+/// Compares whole files with the ledgers. Remembers whether calls in flight took effect.
 pub(crate) struct Checker {
     settings: Settings,
     replays: HashMap<Life, Replay>,
-    /// Dead writers: whether their call in flight took effect.
+    /// For each dead writer, whether its call in flight took effect.
     settled: HashMap<Life, bool>,
 }
 
@@ -110,7 +111,7 @@ impl Checker {
         Checker { settings: settings.clone(), replays: HashMap::new(), settled: HashMap::new() }
     }
 
-    /// Checks all that is in the file, and all that must be.
+    /// Checks everything that is in the file, and that nothing acknowledged is missing.
     pub(crate) fn check(
         &mut self,
         database: &Database,
@@ -123,7 +124,7 @@ impl Checker {
             .map(|life| (life, Page::read(&folder, life), ledger::is_dead(&folder, life)))
             .collect();
         let mut counts = Counts::default();
-        // What was noted by now must be there, whoever logged it.
+        // Everything recorded by now must be in the file.
         let adoptions: Vec<(Life, Life, u32, u64)> = before
             .iter()
             .filter_map(|(adopter, page, _)| {
@@ -133,13 +134,13 @@ impl Checker {
             .collect();
         let pages: Vec<(Life, Page)> =
             before.iter().filter_map(|(life, page, _)| Some((*life, page.clone()?))).collect();
-        let noted = models::noted(&pages);
-        complaints.extend(models::check_shared(database, &noted)?);
-        counts.shared = noted.len() as u64;
-        counts.moves = noted.iter().filter(|(_, _, from)| from.is_some()).count() as u64;
+        let recorded = models::recorded(&pages);
+        complaints.extend(models::check_shared(database, &recorded)?);
+        counts.shared = recorded.len() as u64;
+        counts.moves = recorded.iter().filter(|(_, _, from)| from.is_some()).count() as u64;
         let mut found = self.group(database.all_runs()?, complaints);
         let mut things = models::observe(database)?;
-        counts.things = things.values().map(|it| it.len() as u64).sum();
+        counts.things = things.values().map(|things| things.len() as u64).sum();
         for adoption in adoptions {
             counts.adopted += self.check_adoption(database, &found, adoption, complaints)?;
         }
@@ -159,7 +160,7 @@ impl Checker {
         Ok(counts)
     }
 
-    /// The records by writer and run; what nobody wrote is a complaint.
+    /// Groups the records by writer and run. Complains about runs that no writer started.
     fn group(
         &self,
         records: Vec<RunRecord>,
@@ -169,14 +170,15 @@ impl Checker {
         for record in records {
             let name = record.info.name.clone();
             let Some((life, run)) = script::parse_run_name(&name) else {
-                complaints.push(Complaint::new(Fault::Altered, format!("a run named {name:?}")));
+                let text = format!("unexpected run name {name:?}");
+                complaints.push(Complaint::new(Fault::Altered, text));
                 continue;
             };
             if found.entry(life).or_default().insert(run, record).is_some() {
-                complaints.push(Complaint::new(Fault::Altered, format!("run {name} twice")));
+                complaints.push(Complaint::new(Fault::Altered, format!("duplicate run {name}")));
             }
             if Page::read(&self.settings.ledger, life).is_none() {
-                let text = format!("run {name} of a writer that never was");
+                let text = format!("run {name} belongs to a writer that never existed");
                 complaints.push(Complaint::new(Fault::Altered, text));
             }
         }
@@ -189,7 +191,7 @@ impl Checker {
         replay.at(page.progress())
     }
 
-    /// A dead writer: what it noted is there, and else at most its last call, whole.
+    /// Checks a dead writer: its acknowledged calls and, wholly or not at all, its last call.
     fn judge_dead(
         &mut self,
         life: Life,
@@ -206,7 +208,7 @@ impl Checker {
         }
         let agrees = |model: &Model| self.agrees(life, page, model, observed);
         let is_absent = agrees(&expected.acknowledged);
-        // One that ended by its own will had no call in flight.
+        // A writer that exited had no call in flight.
         let is_whole = !page.has_ended() && agrees(&expected.in_flight);
         if !is_absent && !is_whole {
             complaints.push(difference(life, &expected, observed));
@@ -216,7 +218,8 @@ impl Checker {
             let before = *self.settled.entry(life).or_insert(is_whole);
             if before != is_whole {
                 let text = format!(
-                    "writer {life}: its last call, {:?}, was there: {before}; now: {is_whole}",
+                    "writer {life}: whether its last call, {:?}, took effect changed from \
+                     {before} to {is_whole}",
                     expected.op
                 );
                 complaints.push(Complaint::new(Fault::Lost, text));
@@ -226,7 +229,7 @@ impl Checker {
         counts.in_flight_absent += u64::from(is_absent && !is_whole);
     }
 
-    /// A living writer: between what it had noted before and after the look.
+    /// Checks a living writer against its ledger from before and from after the observation.
     fn judge_living(
         &mut self,
         life: Life,
@@ -235,13 +238,13 @@ impl Checker {
         observed: &Observed,
         complaints: &mut Vec<Complaint>,
     ) {
-        let least = self.expected(life, before).acknowledged;
-        let most = self.expected(life, after).in_flight;
-        complaints.extend(lacks(life, &least, &most, observed));
-        complaints.extend(exceeds(life, &most, observed));
+        let lower = self.expected(life, before).acknowledged;
+        let upper = self.expected(life, after).in_flight;
+        complaints.extend(lacks(life, &lower, &upper, observed));
+        complaints.extend(exceeds(life, &upper, observed));
     }
 
-    /// Whether what was observed of a writer is what the model has.
+    /// Returns whether the observed runs and models of a writer equal those of the model.
     fn agrees(&self, life: Life, page: &Page, model: &Model, observed: &Observed) -> bool {
         let agrees = |(number, wanted): (u32, &RunModel)| {
             let Some(found) = observed.runs.get(&number) else {
@@ -266,7 +269,7 @@ impl Checker {
             && (0..).zip(&model.runs).all(agrees)
     }
 
-    /// What the file holds of one writer.
+    /// Reads the runs of one writer from the file.
     fn observe(
         &self,
         database: &Database,
@@ -298,7 +301,7 @@ impl Checker {
             let mut tags = record.tags.clone();
             tags.retain(|key, _| !key.starts_with(ADOPTED) && !key.starts_with("mlflow."));
             let is_deleted = record.info.lifecycle == Lifecycle::Deleted;
-            let Some(artifacts) = unless_purged(files::told_files(&run.artifacts()))? else {
+            let Some(artifacts) = unless_purged(files::file_labels(&run.artifacts()))? else {
                 continue;
             };
             let found = RunModel {
@@ -309,7 +312,7 @@ impl Checker {
                 fate: if is_deleted { Fate::Deleted } else { Fate::Kept },
                 points,
             };
-            // What is purged while it is looked at is seen in part.
+            // A run that is purged during the observation was read only in part.
             if unless_purged(run.info())?.is_some() {
                 observed.insert(*number, found);
             }
@@ -328,15 +331,14 @@ impl Checker {
             let Some(run) = unless_purged(database.run(record.info.id))? else { continue };
             let is_alive = unless_purged(run.is_alive())?.unwrap_or(false);
             if is_alive && !ledger::is_adopted(&self.settings.ledger, life, *number) {
-                let text =
-                    format!("writer {life} is dead, and its run {number} is said to be alive");
+                let text = format!("run {number} of the dead writer {life} is reported as alive");
                 complaints.push(Complaint::new(Fault::Other, text));
             }
         }
         Ok(())
     }
 
-    /// The points that a writer has noted to have logged to a run of a dead one are there.
+    /// Checks that the file has the points that a writer logged to a run of a dead writer.
     fn check_adoption(
         &self,
         database: &Database,
@@ -346,7 +348,7 @@ impl Checker {
     ) -> Result<u64> {
         let text = format!("writer {adopter}, in run {run} of the dead writer {life}");
         let Some(record) = found.get(&life).and_then(|runs| runs.get(&run)) else {
-            complaints.push(Complaint::new(Fault::Lost, format!("{text}: the run is not there")));
+            complaints.push(Complaint::new(Fault::Lost, format!("{text}: the run is missing")));
             return Ok(0);
         };
         let key = script::adopted_key(adopter);
@@ -363,14 +365,14 @@ impl Checker {
     }
 }
 
-/// What the file holds of one writer.
+/// The contents of the file that belong to one writer.
 #[derive(Debug)]
 struct Observed {
     runs: BTreeMap<u32, RunModel>,
     things: Things,
 }
 
-/// What is asked of a run that somebody purges meanwhile has no answer.
+/// Returns `None` if another process purged the run in the meantime.
 pub(crate) fn unless_purged<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Ok(value) => Ok(Some(value)),
@@ -379,66 +381,69 @@ pub(crate) fn unless_purged<T>(answer: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// How a dead writer's runs differ from what they must be.
+/// Describes how a dead writer's runs differ from the expected ones.
 fn difference(life: Life, expected: &Expected, observed: &Observed) -> Complaint {
     let lost = lacks(life, &expected.acknowledged, &expected.in_flight, observed);
     let found = lost.or_else(|| exceeds(life, &expected.in_flight, observed));
     let mut found = found.unwrap_or_else(|| {
-        let text = format!("writer {life}: its last call is there in part, or a tag is another");
+        let text = format!("writer {life}: its last call took effect in part, or a tag differs");
         Complaint::new(Fault::Altered, format!("{text}: {observed:?}"))
     });
     found.text.push_str(&format!("; in flight: {:?}", expected.op));
     found
 }
 
-/// What is not there of what must be.
-fn lacks(life: Life, least: &Model, most: &Model, observed: &Observed) -> Option<Complaint> {
+/// Finds something that must be in the file and is missing.
+fn lacks(life: Life, lower: &Model, upper: &Model, observed: &Observed) -> Option<Complaint> {
     let lost = |text: String| Some(Complaint::new(Fault::Lost, format!("writer {life}: {text}")));
-    if let Some(name) = models::lacking(&least.models, &most.models, &observed.things) {
-        return lost(format!("{name} is not there"));
+    if let Some(name) = models::lacking(&lower.models, &upper.models, &observed.things) {
+        return lost(format!("{name} is missing"));
     }
-    for (number, least) in (0_u32..).zip(&least.runs) {
+    for (number, lower) in (0_u32..).zip(&lower.runs) {
         let Some(observed) = observed.runs.get(&number) else {
-            if most.runs.get(number as usize).is_some_and(|run| run.fate != Fate::Kept) {
+            if upper.runs.get(number as usize).is_some_and(|run| run.fate != Fate::Kept) {
                 continue;
             }
-            return lost(format!("run {number} is not there"));
+            return lost(format!("run {number} is missing"));
         };
-        for (key, count) in &least.points {
+        for (key, count) in &lower.points {
             let got = observed.points.get(key).copied().unwrap_or(0);
             if got < *count {
                 return lost(format!("run {number}, {key:?}: {got} of {count} points"));
             }
         }
-        for (key, value) in &least.params {
+        for (key, value) in &lower.params {
             if observed.params.get(key) != Some(value) {
-                return lost(format!("run {number}, param {key:?}: not {value:?}"));
+                let text = format!("run {number}, param {key:?}: expected {value:?}");
+                return lost(text);
             }
         }
     }
     None
 }
 
-/// What is there although nobody logged it.
-fn exceeds(life: Life, most: &Model, observed: &Observed) -> Option<Complaint> {
+/// Finds something in the file that nobody logged.
+fn exceeds(life: Life, upper: &Model, observed: &Observed) -> Option<Complaint> {
     let foreign =
         |text: String| Some(Complaint::new(Fault::Altered, format!("writer {life}: {text}")));
     for (number, observed) in &observed.runs {
-        let Some(most) = most.runs.get(*number as usize) else {
+        let Some(upper) = upper.runs.get(*number as usize) else {
             return foreign(format!("run {number} was not started"));
         };
         for (key, count) in &observed.points {
-            let wanted = most.points.get(key).copied().unwrap_or(0);
+            let wanted = upper.points.get(key).copied().unwrap_or(0);
             if *count > wanted {
-                return foreign(format!("run {number}, {key:?}: {count} points, not {wanted}"));
+                return foreign(format!(
+                    "run {number}, {key:?}: {count} points, expected {wanted}"
+                ));
             }
         }
         for (key, value) in &observed.params {
-            if most.params.get(key) != Some(value) {
+            if upper.params.get(key) != Some(value) {
                 return foreign(format!("run {number}, param {key:?} is {value:?}"));
             }
         }
-        // What is set as one is there as one.
+        // Params are logged three at a time, atomically.
         if !observed.params.len().is_multiple_of(3) {
             return foreign(format!("run {number}: params {:?}", observed.params));
         }

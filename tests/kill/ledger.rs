@@ -1,7 +1,7 @@
-//! The oracle's memory: one page for each writer, in which it notes each call that returned.
+//! The memory of the oracle: each writer has a page in which it records every call that returned.
 //!
-//! A page is mapped into its writer, so that a note is one store, and lives on when the writer is
-//! killed. It has nothing to do with the file under test.
+//! The writer maps its page, so that recording is a single store, and the page outlives a killed
+//! writer. The page is independent of the file under test.
 
 use std::cell::Cell;
 use std::fs;
@@ -17,19 +17,19 @@ const PROGRESS: usize = 0;
 const PHASE: usize = 1;
 const PROCESS: usize = 2;
 const HAS_ENDED: usize = 3;
-/// The run of a dead writer that this one has resumed: number and fork of that one plus one, the
-/// run's number, and how many points were logged to it.
+/// The adopted run of a dead writer. The words are the dead writer's number plus one, its fork, the
+/// number of the run, and the number of points logged to it.
 const ADOPTED: usize = 4;
 const RUNS: usize = 16;
-/// Behind the ids of the runs: whether the run was deleted and could be restored.
+/// The words after the run ids record whether a deleted run was restored.
 const RESTORED: usize = 64;
-/// How many versions of the model of all the writer was given; behind it, for each, the version and
-/// one more than the version from which it moved the alias there, if it did.
+/// The number of versions of the shared model that the writer created. Two words follow for each:
+/// the version, and one more than the version from which the writer moved the alias, or 0.
 const SHARED: usize = 128;
-/// The calls of one operation take so many bits of the word.
+/// The number of bits for the calls of one operation.
 const CALL_BITS: u32 = 24;
 
-/// What a writer is at; the number is what stands in its page.
+/// The phases of a writer. The page stores the discriminant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Started,
@@ -65,10 +65,10 @@ impl Phase {
     ];
 }
 
-/// The page of one writer, in that writer.
+/// The page of one writer, as the writer sees it.
 pub(crate) struct Ledger {
     region: Box<dyn Region>,
-    /// How many versions of the model of all are noted.
+    /// The number of recorded versions of the shared model.
     shared: Cell<usize>,
     _storage: FileStorage,
 }
@@ -92,10 +92,10 @@ impl Ledger {
     }
 
     fn set(&self, word: usize, value: u64) {
-        self.region.store(word * 8, &[value]).expect("the page is mapped");
+        self.region.store(word * 8, &[value]).expect("store into the mapped page");
     }
 
-    /// Notes that so much was acknowledged.
+    /// Records the acknowledged progress.
     #[inline]
     pub(crate) fn acknowledge(&self, progress: Progress) {
         self.set(PROGRESS, progress.ops << CALL_BITS | progress.calls);
@@ -111,52 +111,52 @@ impl Ledger {
         self.set(RUNS + 2 * run as usize + 1, (bits >> 64) as u64);
     }
 
-    /// Notes that a deleted run could be restored.
+    /// Records that a deleted run was restored.
     pub(crate) fn set_restored(&self, run: u32) {
         self.set(RESTORED + run as usize, 1);
     }
 
-    /// Notes that a run of a dead writer is about to be resumed; everybody is told, for good.
+    /// Records that the writer is about to resume a run of a dead writer. The mark is permanent.
     pub(crate) fn set_adopted(&self, folder: &Path, life: Life, run: u32) {
-        fs::write(adoption_path(folder, life, run), "").expect("a mark can be made");
+        fs::write(adoption_path(folder, life, run), "").expect("create the mark");
         self.set(ADOPTED + 1, life.child);
         self.set(ADOPTED + 2, u64::from(run));
         self.set(ADOPTED, life.number + 1);
     }
 
-    /// Notes how many points were logged to that run.
+    /// Records how many points were logged to the adopted run.
     pub(crate) fn acknowledge_adopted(&self, count: u64) {
         self.set(ADOPTED + 3, count);
     }
 
-    /// Notes that a version of the model of all was given to this writer; gives the place of the
-    /// note.
+    /// Records a version of the shared model that this writer created. Returns the index of the
+    /// record.
     pub(crate) fn add_shared_version(&self, version: u64) -> usize {
         let place = self.shared.get();
         self.shared.set(place + 1);
-        assert!(SHARED + 2 * place + 2 < PAGE_WORDS, "the page has room");
+        assert!(SHARED + 2 * place + 2 < PAGE_WORDS, "the page is full");
         self.set(SHARED + 1 + 2 * place, version);
         self.set(SHARED, place as u64 + 1);
         place
     }
 
-    /// Notes that the alias was moved to that version from another one, or from none (0).
+    /// Records that the alias was moved to that version from another one, or from none (0).
     pub(crate) fn set_shared_move(&self, place: usize, from: u64) {
         self.set(SHARED + 2 + 2 * place, from + 1);
     }
 
-    /// Notes that the writer ends by its own will.
+    /// Records that the writer exits without being killed.
     pub(crate) fn set_ended(&self) {
         self.set(HAS_ENDED, 1);
     }
 }
 
-/// The page of one writer, as anybody may read it.
+/// The page of one writer, as other processes read it.
 #[derive(Clone, Debug)]
 pub(crate) struct Page(Vec<u64>);
 
 impl Page {
-    /// `None` before the writer has made it.
+    /// Returns `None` if the writer has not created its page yet.
     pub(crate) fn read(folder: &Path, life: Life) -> Option<Page> {
         let bytes = fs::read(page_path(folder, life)).ok()?;
         let words = bytes.chunks_exact(8);
@@ -186,15 +186,15 @@ impl Page {
         self.0[RESTORED + run as usize] == 1
     }
 
-    /// The run that this writer has resumed of a dead one, and how many points it logged to it.
+    /// Returns the adopted run of a dead writer, and how many points this writer logged to it.
     pub(crate) fn adopted(&self) -> Option<(Life, u32, u64)> {
         let number = self.0[ADOPTED].checked_sub(1)?;
         let life = Life { number, child: self.0[ADOPTED + 1] };
         Some((life, self.0[ADOPTED + 2] as u32, self.0[ADOPTED + 3]))
     }
 
-    /// The versions of the model of all that the writer was given, and from which one (0: none) it
-    /// has moved the alias there.
+    /// Returns the versions of the shared model that this writer created, each with the version
+    /// (0: none) from which it moved the alias, if it did.
     pub(crate) fn shared(&self) -> Vec<(u64, Option<u64>)> {
         let noted = self.0[SHARED + 1..].chunks_exact(2).take(self.0[SHARED] as usize);
         noted.map(|words| (words[0], words[1].checked_sub(1))).collect()
@@ -210,14 +210,14 @@ fn adoption_path(folder: &Path, life: Life, run: u32) -> PathBuf {
     folder.join(format!("{life}-{run}.adopted"))
 }
 
-/// Whether somebody has resumed the run of a dead writer, or is about to.
+/// Returns whether a writer resumed the run of a dead writer, or is about to.
 pub(crate) fn is_adopted(folder: &Path, life: Life, run: u32) -> bool {
     adoption_path(folder, life, run).exists()
 }
 
-/// All writers that there were.
+/// Returns all writers that ever existed.
 pub(crate) fn lives(folder: &Path) -> Vec<Life> {
-    let names = fs::read_dir(folder).expect("the ledger's folder is there").flatten();
+    let names = fs::read_dir(folder).expect("list the folder of the ledger").flatten();
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
     let mut lives: Vec<Life> =
         names.filter_map(|name| name.strip_suffix(".page")?.parse().ok()).collect();
@@ -225,18 +225,18 @@ pub(crate) fn lives(folder: &Path) -> Vec<Life> {
     lives
 }
 
-/// Notes that a writer's process is gone, for the reader.
+/// Records for the reader that the process of a writer is gone.
 pub(crate) fn mark_dead(folder: &Path, life: Life) {
-    fs::write(folder.join(format!("{life}.dead")), "").expect("a mark can be made");
+    fs::write(folder.join(format!("{life}.dead")), "").expect("create the mark");
 }
 
 pub(crate) fn is_dead(folder: &Path, life: Life) -> bool {
     folder.join(format!("{life}.dead")).exists()
 }
 
-/// Tells everybody to end.
+/// Asks all processes to exit.
 pub(crate) fn stop(folder: &Path) {
-    fs::write(folder.join("stop"), "").expect("a mark can be made");
+    fs::write(folder.join("stop"), "").expect("create the mark");
 }
 
 pub(crate) fn is_stopped(folder: &Path) -> bool {

@@ -1,16 +1,17 @@
-//! `kill -9` of any process at any moment loses nothing that was acknowledged and alters nothing.
+//! `kill -9` of any process at any moment does not lose or alter acknowledged data.
 //!
-//! Sixteen writers and a live reader share one file; writers fork children that log too; they are
-//! killed at random moments and started again. What was acknowledged is noted in other memory.
+//! Sixteen writers and a live reader share one file. Writers fork children that log too. Writers
+//! are killed at random moments and replaced. A ledger outside the file records every acknowledged
+//! call.
 //!
-//! `TRACKLITE_KILLS` sets how many kills there are to be (default 300), `TRACKLITE_KILL_SEED` what
-//! the scripts are made from. With words as arguments only the parts whose names hold one are run.
+//! `TRACKLITE_KILLS` sets the number of kills (default 300), `TRACKLITE_KILL_SEED` the seed of the
+//! scripts. Arguments select the parts whose names contain one of them.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a failed test may panic"
 )]
 
 mod check;
@@ -33,14 +34,14 @@ use round::{Outcome, Plan, Round};
 use script::Life;
 use settings::{Deceit, Role, Settings};
 
-/// Kills in the tests that run with every change.
+/// Kills in the tests that run for every change.
 const KILLS: u64 = 300;
-/// Kills on one file; then a new one is begun.
+/// Kills per file. After that, a new round starts with a new file.
 const KILLS_PER_ROUND: u64 = 250;
-/// The writers at once on one file.
+/// The number of concurrent writers.
 const WRITERS: usize = 16;
 
-/// A part of the test: its name, and whether it went well.
+/// A part of the test: its name and a function that returns whether it passed.
 type Part = (&'static str, fn() -> bool);
 
 fn main() -> ExitCode {
@@ -55,7 +56,7 @@ fn coordinate() -> ExitCode {
     let words: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let parts: [Part; 4] = [
-        ("oracle_sees_deceit", oracle_sees_deceit),
+        ("oracle_detects_cheating", oracle_detects_cheating),
         ("creation", creation),
         ("mapped", || rounds(false)),
         ("positioned", || rounds(true)),
@@ -80,7 +81,7 @@ fn seed() -> u64 {
     number("TRACKLITE_KILL_SEED").unwrap_or(1)
 }
 
-/// The folder of a round's file, and the one of its ledger, which lies in memory where possible.
+/// The folder of a round's file, and the folder of its ledger, which is in memory if possible.
 struct Folders {
     file: tempfile::TempDir,
     ledger: tempfile::TempDir,
@@ -92,26 +93,26 @@ impl Folders {
         let memory = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let ledger = tempfile::Builder::new().prefix("tracklite-kill-").tempdir_in(memory);
         Folders {
-            file: tempfile::tempdir().expect("a temporary folder can be made"),
-            ledger: ledger.expect("a temporary folder can be made"),
+            file: tempfile::tempdir().expect("create a temporary folder"),
+            ledger: ledger.expect("create a temporary folder"),
         }
     }
 
     fn settings(&self, seed: u64, deceit: Deceit, is_positioned: bool) -> Settings {
         let file: PathBuf = self.file.path().join("runs.tracklite");
         let ledger = self.ledger.path().join("ledger");
-        std::fs::create_dir(&ledger).expect("the folder is ours");
+        std::fs::create_dir(&ledger).expect("create the folder of the ledger");
         Settings { file, ledger, seed, deceit, is_positioned }
     }
 
-    /// Leaves the files where they are, for whoever looks into a failure.
+    /// Keeps the files, so that a failure can be examined.
     fn keep(self) {
         println!("the file is kept in {}", self.file.keep().display());
         println!("the ledger is kept in {}", self.ledger.keep().display());
     }
 }
 
-/// Two thirds of the kills on the mapped path, one third on the positioned one.
+/// Runs two thirds of the kills on the mapped path, and one third on the positioned one.
 fn rounds(is_positioned: bool) -> bool {
     let all = number("TRACKLITE_KILLS").unwrap_or(KILLS);
     let mut left = if is_positioned { all / 3 } else { all - all / 3 };
@@ -138,10 +139,10 @@ fn rounds(is_positioned: bool) -> bool {
 fn report(outcome: &Outcome, began: Instant) {
     let Outcome { kills, kills_by_phase, lives, forks, looks, file_bytes, counts, complaints } =
         outcome;
-    let count = |fault| complaints.iter().filter(|it| it.fault == fault).count();
+    let count = |fault| complaints.iter().filter(|complaint| complaint.fault == fault).count();
     println!(
-        "{kills} kills of {lives} writers, {forks} of them forks, {} points in {} series of {} \
-         runs, {looks} looks of the reader, {:.1} s, {} MiB: {} lost, {} altered, {} other",
+        "{kills} kills of {lives} writers ({forks} forks), {} points in {} series of {} runs, \
+         {looks} reads by the live reader, {:.1} s, {} MiB: {} lost, {} altered, {} other",
         counts.points,
         counts.series,
         counts.runs,
@@ -153,11 +154,11 @@ fn report(outcome: &Outcome, began: Instant) {
     );
     let (whole, absent) = (counts.in_flight_whole, counts.in_flight_absent);
     println!(
-        "  {} runs purged, {} restored, {} points logged to runs of the dead",
+        "  {} runs purged, {} restored, {} points logged to runs of dead writers",
         counts.purged, counts.restored, counts.adopted
     );
     println!(
-        "  {} models and versions of writers, {} versions of the one of all, {} moves of its alias",
+        "  {} own models and versions, {} versions and {} alias moves of the shared model",
         counts.things, counts.shared, counts.moves
     );
     println!("  calls in flight: {whole} took effect, {absent} did not; killed during:");
@@ -169,7 +170,7 @@ fn report(outcome: &Outcome, began: Instant) {
     }
 }
 
-/// Writers that come at once to a file that is not there, some of them killed as they create it.
+/// Lets several writers create the same file at once, and kills some of them meanwhile.
 fn creation() -> bool {
     let kills = (number("TRACKLITE_KILLS").unwrap_or(KILLS) / 100).clamp(1, 1000);
     let began = Instant::now();
@@ -186,26 +187,26 @@ fn creation() -> bool {
             return false;
         }
     }
-    println!("{all} kills of writers that create a file, {:.1} s", began.elapsed().as_secs_f64());
+    println!("{all} kills of writers creating a file, {:.1} s", began.elapsed().as_secs_f64());
     true
 }
 
-/// Whether the oracle complains of writers that cheat.
+/// Returns whether the oracle complains about cheating writers.
 fn is_seen(deceit: Deceit, fault: Fault, seed: u64) -> bool {
     let folders = Folders::new();
     let settings = folders.settings(seed, deceit, false);
     let kills = match deceit {
-        // One that acknowledges early is honest at most moments: only deaths tell.
+        // A writer that acknowledges early is caught only if it dies between note and call.
         Deceit::AcknowledgesEarly => 36,
         Deceit::NeverLooksAgain => 60,
         _ => 3,
     };
     let plan = Plan { writers: 6, kills, has_reader: false };
     let outcome = Round::new(&settings, plan).play();
-    // What was noted and not done may be a tag that is the old one, or a run not deleted.
+    // A recorded call that was not made may show as an old tag value or a run that is not deleted.
     let is_early = deceit == Deceit::AcknowledgesEarly;
-    let is_it = |it: Fault| it == fault || (is_early && it == Fault::Altered);
-    let seen = outcome.complaints.iter().filter(|it| is_it(it.fault)).count();
+    let is_wanted = |found: Fault| found == fault || (is_early && found == Fault::Altered);
+    let seen = outcome.complaints.iter().filter(|complaint| is_wanted(complaint.fault)).count();
     println!("{deceit:?}: {seen} complaints in {} kills", outcome.kills);
     if seen == 0 {
         report(&outcome, Instant::now());
@@ -213,8 +214,8 @@ fn is_seen(deceit: Deceit, fault: Fault, seed: u64) -> bool {
     seen > 0
 }
 
-/// An oracle that never complains proves nothing: each way to cheat must be seen.
-fn oracle_sees_deceit() -> bool {
+/// Checks the oracle itself: it must detect each way of cheating.
+fn oracle_detects_cheating() -> bool {
     for (deceit, fault) in [
         (Deceit::AcknowledgesEarly, Fault::Lost),
         (Deceit::SkipsCalls, Fault::Lost),
@@ -223,13 +224,13 @@ fn oracle_sees_deceit() -> bool {
         (Deceit::DefinesLate, Fault::Lost),
         (Deceit::NeverLooksAgain, Fault::Altered),
     ] {
-        // Whether two meet within the microseconds that one of them needs is not in our hands.
+        // Two writers must meet within microseconds. That may take several rounds.
         let rounds = if deceit == Deceit::NeverLooksAgain { 6 } else { 1 };
         if !(0..rounds).any(|round| is_seen(deceit, fault, seed() + round)) {
             return false;
         }
     }
-    // The other way around: the same without deceit is found in order.
+    // Honest writers must pass.
     let folders = Folders::new();
     let settings = folders.settings(seed(), Deceit::None, false);
     let outcome = Round::new(&settings, Plan { writers: 6, kills: 3, has_reader: false }).play();

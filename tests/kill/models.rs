@@ -1,5 +1,5 @@
-//! Registered models, versions, aliases and logged models: what writers do with them, what must
-//! therefore be there, and what was read.
+//! Registered models, versions, aliases and logged models: the changes that writers make, the
+//! expected result, and the observed state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,26 +15,26 @@ use crate::random::Random;
 use crate::script::Life;
 use crate::writer::{tolerate_failed_sync, until_recovered};
 
-/// The registered model that all writers have together, and its alias.
+/// The name of the registered model that all writers share, and of its alias.
 pub(crate) const SHARED: &str = "shared";
 pub(crate) const CHAMPION: &str = "champion";
-/// The most logged models of one writer.
+/// The maximum number of logged models of one writer.
 const LOGGED_MAX: u32 = 4;
-/// How many versions of the model of all a writer makes its champion in a row: two that do so at
-/// the same time are to meet within the microseconds between looking and moving.
+/// How many versions of the shared model a writer makes champion in a row. Several in a row make it
+/// likely that two writers collide within the microseconds between reading and moving the alias.
 const SHARED_AT_ONCE: usize = 16;
-/// How often a writer tries to move the alias before it leaves it to the others.
+/// How often a writer tries to move the alias before it stops.
 const MOVES_TRIED: usize = 20;
-/// More models than a round creates.
-const MODELS_MOST: usize = 1000;
+/// An upper bound for the number of models in a round.
+const MODELS_MAX: usize = 1000;
 
-/// What is known of a thing, by what it is about.
+/// The known facts about a thing, each under a name such as `tag/last`.
 pub(crate) type Facts = BTreeMap<String, String>;
-/// Things by name.
+/// Facts by the name of the thing.
 pub(crate) type Things = BTreeMap<String, Facts>;
 
-/// What a writer does with the model that it registers, with the logged models that it makes, and
-/// with the model of all.
+/// A change that a writer makes to its registered model, to its logged models, or to the shared
+/// model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     Register,
@@ -56,7 +56,7 @@ pub(crate) enum Change {
         version: u64,
     },
     Log,
-    Say {
+    Annotate {
         model: u32,
     },
     File {
@@ -65,11 +65,11 @@ pub(crate) enum Change {
     DeleteLogged {
         model: u32,
     },
-    /// New versions of the model of all, and its alias moved to each by compare-and-set.
+    /// Creates versions of the shared model, and moves its alias to each by compare-and-set.
     Shared,
 }
 
-/// What must be there of one writer's models.
+/// The expected models of one writer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Models {
     pub(crate) things: Things,
@@ -90,7 +90,7 @@ fn alias_fact() -> String {
     format!("alias/{CHAMPION}")
 }
 
-fn told(number: u64) -> String {
+fn label(number: u64) -> String {
     format!("v{number}")
 }
 
@@ -100,7 +100,7 @@ fn model_file(life: Life, model: u32, number: u64) -> (String, Vec<u8>) {
 }
 
 impl Models {
-    /// Draws what is done next.
+    /// Draws the next change.
     pub(crate) fn draw(&self, life: Life, run: u32, random: &mut Random) -> Change {
         if !self.is_registered {
             return Change::Register;
@@ -121,7 +121,7 @@ impl Models {
                 Change::DeleteVersion { version }
             }
             (4, _, _, Some(model)) => Change::VersionOf { model },
-            (5, _, _, Some(model)) => Change::Say { model },
+            (5, _, _, Some(model)) => Change::Annotate { model },
             (6, _, _, Some(model)) => Change::File { model },
             (7, _, _, Some(model)) => Change::DeleteLogged { model },
             (8 | 9, ..) if self.logged < LOGGED_MAX => Change::Log,
@@ -134,20 +134,20 @@ impl Models {
         self.things.get(&logged_name(life, model))?.get(fact).map(String::as_str)
     }
 
-    fn pinned(&mut self, life: Life, number: u64, files: Facts) {
+    fn add_version(&mut self, life: Life, number: u64, files: Facts) {
         self.last_version += 1;
         let mut facts = files;
-        facts.insert("description".to_owned(), told(number));
+        facts.insert("description".to_owned(), label(number));
         self.things.insert(version_name(life, self.last_version), facts);
     }
 
     fn files_of(&self, life: Life, model: u32) -> Facts {
         let facts = self.things.get(&logged_name(life, model)).into_iter().flatten();
         let files = facts.filter(|(fact, _)| fact.starts_with("file/"));
-        files.map(|(path, told)| (path.clone(), told.clone())).collect()
+        files.map(|(path, label)| (path.clone(), label.clone())).collect()
     }
 
-    /// Takes in a change; `run_files` are those of the run that it is of.
+    /// Applies a change. `run_files` are the files of the run that a version is made from.
     pub(crate) fn apply(&mut self, life: Life, change: Change, number: u64, run_files: &Facts) {
         match change {
             Change::Register => {
@@ -156,11 +156,11 @@ impl Models {
             }
             Change::Version { .. } => {
                 let files = run_files.iter();
-                let files = files.map(|(path, told)| (format!("file/{path}"), told.clone()));
-                self.pinned(life, number, files.collect());
+                let files = files.map(|(path, label)| (format!("file/{path}"), label.clone()));
+                self.add_version(life, number, files.collect());
             }
             Change::VersionOf { model } => {
-                self.pinned(life, number, self.files_of(life, model));
+                self.add_version(life, number, self.files_of(life, model));
             }
             Change::Alias { version } => {
                 let facts = self.things.entry(life.to_string()).or_default();
@@ -168,7 +168,7 @@ impl Models {
             }
             Change::Tag { version } => {
                 let facts = self.things.entry(version_name(life, version)).or_default();
-                facts.insert("tag/last".to_owned(), told(number));
+                facts.insert("tag/last".to_owned(), label(number));
             }
             Change::DeleteVersion { version } => {
                 self.things.remove(&version_name(life, version));
@@ -176,12 +176,12 @@ impl Models {
                 facts.retain(|_, named| *named != version.to_string());
             }
             Change::Log => {
-                let facts = [("lifecycle", "active".to_owned()), ("param/first", told(number))];
+                let facts = [("lifecycle", "active".to_owned()), ("param/first", label(number))];
                 let facts = facts.map(|(fact, value)| (fact.to_owned(), value)).into();
                 self.things.insert(logged_name(life, self.logged), facts);
                 self.logged += 1;
             }
-            Change::Say { .. } | Change::File { .. } | Change::DeleteLogged { .. } => {
+            Change::Annotate { .. } | Change::File { .. } | Change::DeleteLogged { .. } => {
                 self.apply_to_logged(life, change, number);
             }
             Change::Shared => {}
@@ -189,20 +189,20 @@ impl Models {
     }
 
     fn apply_to_logged(&mut self, life: Life, change: Change, number: u64) {
-        let (Change::Say { model } | Change::File { model } | Change::DeleteLogged { model }) =
+        let (Change::Annotate { model } | Change::File { model } | Change::DeleteLogged { model }) =
             change
         else {
             return;
         };
         let facts = self.things.entry(logged_name(life, model)).or_default();
         match change {
-            Change::Say { .. } => {
-                facts.insert("tag/last".to_owned(), told(number));
+            Change::Annotate { .. } => {
+                facts.insert("tag/last".to_owned(), label(number));
             }
             Change::File { .. } => {
                 let (path, bytes) = model_file(life, model, number);
-                let told = files::told_by(&bytes).unwrap_or_default();
-                facts.insert(format!("file/{path}"), told);
+                let label = files::file_label(&bytes).unwrap_or_default();
+                facts.insert(format!("file/{path}"), label);
             }
             _ => {
                 facts.insert("lifecycle".to_owned(), "deleted".to_owned());
@@ -211,7 +211,7 @@ impl Models {
     }
 }
 
-/// Makes a change; `run` is the one that it is of, `logged` the logged models so far.
+/// Makes a change. `run` is the source of a version, `logged` are the logged models so far.
 pub(crate) fn perform(
     database: &Database,
     (life, change, number): (Life, Change, u64),
@@ -227,7 +227,7 @@ pub(crate) fn perform(
             tolerate_failed_sync(registry.create_model(&life.to_string()).map(drop))
         }
         Change::Version { .. } => {
-            let run = run.expect("a version is made of a run that is held");
+            let run = run.expect("the run is open");
             create_version(&own()?, &format!("runs:/{}", run.id()), number)
         }
         Change::VersionOf { model } => {
@@ -239,7 +239,7 @@ pub(crate) fn perform(
             tolerate_failed_sync(model.move_alias(CHAMPION, before, version))
         }
         Change::Tag { version } => {
-            tolerate_failed_sync(own()?.version(version)?.set_tag("last", told(number)))
+            tolerate_failed_sync(own()?.version(version)?.set_tag("last", label(number)))
         }
         Change::DeleteVersion { version } => {
             tolerate_failed_sync(own()?.version(version)?.delete())
@@ -247,14 +247,14 @@ pub(crate) fn perform(
         Change::Log => {
             let place = logged.len() as u32;
             let model = database.default_experiment()?.new_logged_model();
-            let model = model.name(&logged_name(life, place)).param("first", told(number));
+            let model = model.name(&logged_name(life, place)).param("first", label(number));
             logged.insert(place, model.create()?.id());
             Ok(())
         }
-        Change::Say { model } => {
+        Change::Annotate { model } => {
             let model = database.logged_model(logged[&model])?;
-            model.set_tag("last", told(number))?;
-            // These are not looked at: they are records beside the others.
+            model.set_tag("last", label(number))?;
+            // Nothing checks these. They only add records between the others.
             model.log_metrics([LoggedModelMetric::new("accuracy", number as f64, 0)])?;
             model.finalize(LoggedModelStatus::Ready)
         }
@@ -269,11 +269,11 @@ pub(crate) fn perform(
 }
 
 fn create_version(model: &RegisteredModel, source: &str, number: u64) -> Result<()> {
-    let version = model.new_version(source).description(told(number));
+    let version = model.new_version(source).description(label(number));
     tolerate_failed_sync(version.create().map(drop))
 }
 
-/// Makes some versions of the model of all its champion, one after the other, and notes what was
+/// Creates versions of the shared model, makes each the champion, and records what was
 /// acknowledged.
 fn share(database: &Database, (life, number): (Life, u64), ledger: &Ledger) -> Result<()> {
     let registry = database.registry();
@@ -294,8 +294,8 @@ fn share(database: &Database, (life, number): (Life, u64), ledger: &Ledger) -> R
     Ok(())
 }
 
-/// Moves the alias of all to a new version. Who finds that somebody else was quicker tries again
-/// at once, so that those who meet here keep meeting.
+/// Moves the shared alias to a new version. Retries a lost race immediately, so that colliding
+/// writers keep colliding.
 fn make_champion(model: &RegisteredModel, version: u64, ledger: &Ledger) -> Result<()> {
     let place = ledger.add_shared_version(version);
     for _ in 0..MOVES_TRIED {
@@ -313,11 +313,11 @@ fn make_champion(model: &RegisteredModel, version: u64, ledger: &Ledger) -> Resu
     Ok(())
 }
 
-/// Reads all models but the one of all, by writer.
+/// Reads all models except the shared one, grouped by writer.
 pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
     let mut found: HashMap<Life, Things> = HashMap::new();
     let registry = database.registry();
-    let search = RegistrySearch::new().max_results(MODELS_MOST);
+    let search = RegistrySearch::new().max_results(MODELS_MAX);
     for info in registry.search_models(&search)?.items {
         let Ok(life) = info.name.parse::<Life>() else { continue };
         let model = registry.model(&info.name)?;
@@ -331,7 +331,8 @@ pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
             let Some(mut facts) = unless_purged(file_facts(&database.artifacts_of(owner)?))? else {
                 continue;
             };
-            facts.extend(version.description.map(|it| ("description".to_owned(), it)));
+            let description = version.description;
+            facts.extend(description.map(|text| ("description".to_owned(), text)));
             facts
                 .extend(version.tags.into_iter().map(|(key, value)| (format!("tag/{key}"), value)));
             things.insert(version_name(life, version.version), facts);
@@ -356,13 +357,14 @@ pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
 }
 
 fn file_facts(artifacts: &Artifacts) -> Result<Facts> {
-    let files = files::told_files(artifacts)?.into_iter();
-    Ok(files.map(|(path, told)| (format!("file/{path}"), told)).collect())
+    let files = files::file_labels(artifacts)?.into_iter();
+    Ok(files.map(|(path, label)| (format!("file/{path}"), label)).collect())
 }
 
-/// Whether a dead writer's models are what they must be.
+/// Returns whether a dead writer's models are the expected ones.
 pub(crate) fn agrees(wanted: &Things, found: &Things) -> bool {
-    let is_gone = |facts: &Facts| facts.get("lifecycle").is_some_and(|it| it == "deleted");
+    let is_gone =
+        |facts: &Facts| facts.get("lifecycle").is_some_and(|lifecycle| lifecycle == "deleted");
     found.keys().all(|name| wanted.contains_key(name))
         && wanted.iter().all(|(name, facts)| match found.get(name) {
             Some(found) => found == facts,
@@ -370,20 +372,20 @@ pub(crate) fn agrees(wanted: &Things, found: &Things) -> bool {
         })
 }
 
-/// What is not there of what a living writer had made before and has not undone.
-pub(crate) fn lacking<'a>(least: &'a Models, most: &Models, found: &Things) -> Option<&'a str> {
+/// Finds a model that a living writer created and did not delete, but that is missing.
+pub(crate) fn lacking<'a>(lower: &'a Models, upper: &Models, found: &Things) -> Option<&'a str> {
     let is_due = |name: &&String| {
-        let later = most.things.get(*name);
+        let later = upper.things.get(*name);
         let lifecycle = later.and_then(|facts| facts.get("lifecycle"));
-        later.is_some() && lifecycle.is_none_or(|it| it == "active")
+        later.is_some() && lifecycle.is_none_or(|lifecycle| lifecycle == "active")
     };
-    let mut due = least.things.keys().filter(is_due);
+    let mut due = lower.things.keys().filter(is_due);
     due.find(|name| !found.contains_key(*name)).map(String::as_str)
 }
 
-/// What writers have noted of the model of all: version, who was given it, and from which version
-/// (0: none) the alias was moved there.
-pub(crate) fn noted(pages: &[(Life, Page)]) -> Vec<(u64, Life, Option<u64>)> {
+/// Returns the recorded versions of the shared model, each with its creator. With each comes the
+/// version (0: none) from which the alias was moved there.
+pub(crate) fn recorded(pages: &[(Life, Page)]) -> Vec<(u64, Life, Option<u64>)> {
     let of = |(life, page): &(Life, Page)| {
         let life = *life;
         page.shared().into_iter().map(move |(version, from)| (version, life, from))
@@ -391,14 +393,14 @@ pub(crate) fn noted(pages: &[(Life, Page)]) -> Vec<(u64, Life, Option<u64>)> {
     pages.iter().flat_map(of).collect()
 }
 
-/// Checks the model of all: each version went to one writer and is there, of two who moved the
-/// alias from the same version only one was told so, and no move was lost.
+/// Checks the shared model. Each version was created by one writer and still exists. The alias
+/// was moved from each version at most once, and no move was lost.
 pub(crate) fn check_shared(
     database: &Database,
     noted: &[(u64, Life, Option<u64>)],
 ) -> Result<Vec<Complaint>> {
     let mut complaints = Vec::new();
-    let mut tell = |fault, text: String| complaints.push(Complaint::new(fault, text));
+    let mut complain = |fault, text: String| complaints.push(Complaint::new(fault, text));
     if noted.is_empty() {
         return Ok(complaints);
     }
@@ -406,27 +408,31 @@ pub(crate) fn check_shared(
     let versions: BTreeMap<u64, String> = model
         .versions()?
         .into_iter()
-        .map(|it| (it.version, it.description.unwrap_or_default()))
+        .map(|version| (version.version, version.description.unwrap_or_default()))
         .collect();
     let (mut given, mut left) = (BTreeSet::new(), BTreeSet::new());
     for (version, life, from) in noted {
         if !given.insert(version) {
-            tell(Fault::Altered, format!("version {version} was given to two writers"));
+            complain(Fault::Altered, format!("two writers created version {version}"));
         }
         match versions.get(version) {
-            Some(told) if told.starts_with(&format!("{life} ")) => {}
-            found => tell(Fault::Lost, format!("version {version} of writer {life} is {found:?}")),
+            Some(text) if text.starts_with(&format!("{life} ")) => {}
+            found => {
+                complain(Fault::Lost, format!("version {version} of writer {life} is {found:?}"));
+            }
         }
         if from.is_some_and(|from| !left.insert(from)) {
-            tell(Fault::Altered, format!("the alias was moved twice from version {from:?}"));
+            complain(Fault::Altered, format!("the alias was moved twice from version {from:?}"));
         }
     }
     let champion = model.info()?.aliases.get(CHAMPION).copied().unwrap_or(0);
     if left.contains(&champion) {
-        tell(Fault::Lost, format!("the alias names version {champion}, from which it was moved"));
+        let text = format!("the alias points to version {champion}, from which it was moved");
+        complain(Fault::Lost, text);
     }
     if champion > 0 && model.version_by_alias(CHAMPION).is_err() {
-        tell(Fault::Altered, format!("the alias names version {champion}, which is not there"));
+        let text = format!("the alias points to version {champion}, which does not exist");
+        complain(Fault::Altered, text);
     }
     Ok(complaints)
 }

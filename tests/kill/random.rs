@@ -1,10 +1,10 @@
-//! Numbers that look random and are a pure function of what they are made from.
+//! Pseudorandom numbers that are a pure function of a seed.
 
-/// A generator (splitmix64): the same seed gives the same numbers in every process.
+/// A random number generator (splitmix64). A seed yields the same numbers in every process.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
-/// Scatters the bits of a number.
+/// Mixes the bits of a number.
 pub(crate) fn mix(number: u64) -> u64 {
     let mut bits = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -22,7 +22,7 @@ impl Random {
         mix(self.0)
     }
 
-    /// A number below `bound`, which is not 0.
+    /// Returns a number below `bound`, which must not be 0.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }

@@ -1,4 +1,4 @@
-//! The live reader: looks at writers while they write and die, and at what it has seen before.
+//! The live reader: observes writers while they write and die, and compares with earlier reads.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,17 +13,17 @@ use crate::random::Random;
 use crate::script::{Fate, Life, Model, Replay};
 use crate::settings::Settings;
 
-/// How long a dead writer may still look alive: its kernel threads are gone when it is marked, but
-/// a child that it was just forking closes what it inherited when it comes to run.
+/// How long a dead writer may still look alive. Its threads are gone when it is marked dead. But a
+/// child that it was forking keeps inherited locks until it runs and closes them.
 const LIVENESS_PATIENCE: Duration = Duration::from_secs(10);
-/// After so many looks the file is opened anew.
+/// The number of looks before the reader opens the file again.
 const LOOKS_PER_OPENING: u64 = 500;
 
 struct Reader {
     settings: Settings,
     random: Random,
     replays: HashMap<Life, Replay>,
-    /// How many points of a series were there at the last look.
+    /// The number of points of each series at the last look.
     seen: HashMap<(Life, u32, String), u64>,
     looks: u64,
     points: u64,
@@ -32,7 +32,7 @@ struct Reader {
 type Verdict = Result<(), Complaint>;
 type Look = Result<(), Stop>;
 
-/// The whole life of the reader process.
+/// Runs the reader process.
 pub(crate) fn main(settings: &Settings) -> ! {
     let mut reader = Reader {
         settings: settings.clone(),
@@ -48,15 +48,16 @@ pub(crate) fn main(settings: &Settings) -> ! {
         Err(complaint) => complaint.to_string(),
     };
     let name = if verdict.is_ok() { "reader.done" } else { "reader.error" };
-    fs::write(settings.ledger.join(name), text).expect("the ledger's folder is there");
+    fs::write(settings.ledger.join(name), text).expect("write into the folder of the ledger");
     std::process::exit(i32::from(verdict.is_err()));
 }
 
-/// What stops a look: something wrong, or another file in the place of the one that is open.
+/// The reason why a look ended early.
 enum Stop {
     Wrong(Complaint),
+    /// Another file replaced the open one.
     Replaced,
-    /// The run is not there.
+    /// The run does not exist.
     Gone(String),
 }
 
@@ -66,7 +67,7 @@ impl From<Complaint> for Stop {
     }
 }
 
-/// A vacuum, of the last writer that leaves, puts another file in the place; readers say so.
+/// Converts an error. `Poisoned` means that the vacuum of the last writer replaced the file.
 fn stopped(error: &tracklite::Error) -> Stop {
     match error.kind() {
         ErrorKind::Poisoned => Stop::Replaced,
@@ -108,7 +109,7 @@ impl Reader {
         Ok(())
     }
 
-    /// One look at one run of one writer, mostly one of the latest.
+    /// Looks at one run of one writer, usually a recent one.
     fn look(&mut self, database: &Database) -> Look {
         let lives = ledger::lives(&self.settings.ledger);
         let few = if self.random.below(3) > 0 { 24 } else { u64::MAX };
@@ -128,7 +129,8 @@ impl Reader {
         };
         match look {
             Err(Stop::Gone(text)) if !self.may_be_purged(life, number) => {
-                let text = format!("writer {life}: run {number} was started: {text}");
+                let text =
+                    format!("writer {life}: run {number} was started but is missing: {text}");
                 Err(Stop::Wrong(Complaint::new(Fault::Lost, text)))
             }
             Err(Stop::Gone(_)) => Ok(()),
@@ -136,7 +138,7 @@ impl Reader {
         }
     }
 
-    /// Whether its writer has marked the run as deleted, or may be about to.
+    /// Returns whether the writer deleted the run, or may be about to.
     fn may_be_purged(&mut self, life: Life, number: u32) -> bool {
         let Some(page) = Page::read(&self.settings.ledger, life) else { return false };
         let (_, in_flight) = self.replay(life, &page);
@@ -155,7 +157,7 @@ impl Reader {
         self.looks += 1;
         self.look_at_series(life, number, run, before)?;
         match is_dead {
-            // Whoever has resumed the run of a dead one is alive in it.
+            // The writer that resumed the run of a dead one keeps it alive.
             true if ledger::is_adopted(&self.settings.ledger, life, number) => Ok(()),
             true => look_at_dead(&self.settings, life, number, run),
             false => self.look_at_living(life, number, run, holding),
@@ -166,7 +168,7 @@ impl Reader {
         self.replay(life, page).0
     }
 
-    /// What was acknowledged, and what besides could be there.
+    /// Returns the acknowledged state, and the state if the call in flight took effect.
     fn replay(&mut self, life: Life, page: &Page) -> (Model, Model) {
         let seed = self.settings.seed;
         let replay = self.replays.entry(life).or_insert_with(|| Replay::new(seed, life));
@@ -177,32 +179,33 @@ impl Reader {
     fn look_at_series(&mut self, life: Life, number: u32, run: &Run, before: &Model) -> Look {
         let points = &before.runs[number as usize].points;
         let Some(last) = (points.len() as u64).checked_sub(1) else { return Ok(()) };
-        let (key, least) =
-            points.iter().nth(self.random.below(last + 1) as usize).expect("it is below");
+        let nth = self.random.below(last + 1) as usize;
+        let (key, lower) = points.iter().nth(nth).expect("an index below the number of series");
         let history = run.history(key).map_err(|error| stopped(&error))?;
         let count = check_series(life, number, key, &history)?;
         self.points += count;
         let place = (life, number, key.clone());
         let seen = self.seen.insert(place, count).unwrap_or(0);
-        if count < seen.max(*least) {
+        if count < seen.max(*lower) {
             let text = format!(
-                "writer {life}, run {number}, {key:?}: the reader sees {count} points; {least} \
-                 were acknowledged, {seen} were seen before"
+                "writer {life}, run {number}, {key:?}: the reader sees {count} points; {lower} \
+                 were acknowledged, {seen} were seen earlier"
             );
             return Err(Complaint::new(Fault::Lost, text).into());
         }
         let Some(page) = Page::read(&self.settings.ledger, life) else { return Ok(()) };
-        let most = self.replay(life, &page).1.runs[number as usize].points[key];
-        if count > most {
+        let upper = self.replay(life, &page).1.runs[number as usize].points[key];
+        if count > upper {
             let text = format!(
-                "writer {life}, run {number}, {key:?}: the reader sees {count} points of {most}"
+                "writer {life}, run {number}, {key:?}: {count} points visible, only {upper} \
+                 were logged"
             );
             return Err(Complaint::new(Fault::Altered, text).into());
         }
         Ok(())
     }
 
-    /// A writer that goes on after the question was alive when it was asked.
+    /// Checks liveness. A writer that makes progress after the question was alive when asked.
     fn look_at_living(&mut self, life: Life, number: u32, run: &Run, holding: Option<u64>) -> Look {
         let is_alive = run.is_alive().map_err(|error| stopped(&error))?;
         let deadline = Instant::now() + Duration::from_millis(300);
@@ -212,9 +215,9 @@ impl Reader {
         }
         while Instant::now() < deadline {
             let Some(now) = Page::read(&self.settings.ledger, life) else { return Ok(()) };
-            let goes_on = now.progress() > answered.progress();
-            if goes_on && self.holding(life, number, &now) == holding {
-                let text = format!("writer {life} goes on, and its run {number} is said dead");
+            let is_active = now.progress() > answered.progress();
+            if is_active && self.holding(life, number, &now) == holding {
+                let text = format!("run {number} of the active writer {life} is reported as dead");
                 return Err(Complaint::new(Fault::Other, text).into());
             }
             thread::sleep(Duration::from_millis(5));
@@ -222,8 +225,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Whether the writer holds the run since it opened the file for the first time, and how many
-    /// runs it has finished since: with the same number later, it held it all the while.
+    /// Returns the number of runs that the writer finished, if it holds the run since its first open.
+    /// If the number is the same later, the writer held the run all the time.
     fn holding(&mut self, life: Life, number: u32, page: &Page) -> Option<u64> {
         let (acknowledged, in_flight) = self.replay(life, page);
         let holds = acknowledged.held.contains(&number) && in_flight.held.contains(&number);
@@ -239,7 +242,7 @@ fn look_at_dead(settings: &Settings, life: Life, number: u32, run: &Run) -> Look
             return Ok(());
         }
         if began.elapsed() > LIVENESS_PATIENCE {
-            let text = format!("writer {life} is dead, and its run {number} is said to be alive");
+            let text = format!("run {number} of the dead writer {life} is reported as alive");
             return Err(Complaint::new(Fault::Other, text).into());
         }
         thread::sleep(Duration::from_millis(10));

@@ -1,4 +1,4 @@
-//! One round: writers and a reader on one file, killed and started again, until enough were.
+//! One round: writers and a reader share a file. Writers are killed and replaced until enough died.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,12 +16,12 @@ use crate::random::Random;
 use crate::script::Life;
 use crate::settings::{Deceit, Doom, Settings};
 
-/// After so many kills the whole file is checked, while the writers go on.
+/// The number of kills between checks of the whole file, while the writers continue.
 const KILLS_PER_CHECK: u64 = 75;
-/// How long writers have for what they are at when they are told to end.
+/// How long writers may take to exit after the stop mark.
 const ENDING_PATIENCE: Duration = Duration::from_secs(120);
 
-/// The phases at which writers are made to die; none may be without a kill.
+/// The phases in which writers must die. A round needs at least one kill in each.
 const AIMED_AT: [Phase; 11] = [
     Phase::Opening,
     Phase::StartingRun,
@@ -36,7 +36,7 @@ const AIMED_AT: [Phase; 11] = [
     Phase::Models,
 ];
 
-/// How a round is to be.
+/// The size of a round.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) writers: usize,
@@ -44,13 +44,13 @@ pub(crate) struct Plan {
     pub(crate) has_reader: bool,
 }
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) kills: u64,
     pub(crate) kills_by_phase: BTreeMap<Phase, u64>,
     pub(crate) lives: u64,
-    /// How many of the writers were forks of others.
+    /// The number of writers that were forks of others.
     pub(crate) forks: u64,
     pub(crate) looks: u64,
     pub(crate) file_bytes: u64,
@@ -70,7 +70,7 @@ pub(crate) struct Round {
     checker: Checker,
     slots: Vec<Slot>,
     next_life: u64,
-    /// All are to die as they open the file.
+    /// Whether the first writers die while they open the file.
     die_at_once: bool,
     outcome: Outcome,
 }
@@ -89,23 +89,23 @@ impl Round {
         }
     }
 
-    /// Makes all writers of the beginning die as they open the file.
+    /// Makes the first writers die while they open the file.
     pub(crate) fn dying_at_once(mut self) -> Self {
         self.die_at_once = true;
         self
     }
 
-    /// Plays the round to its end.
+    /// Runs the round to its end.
     pub(crate) fn play(mut self) -> Outcome {
         for _ in 0..self.plan.writers {
             self.start();
         }
         let reader = self.plan.has_reader.then(|| self.settings.reader().spawn());
-        let reader = reader.transpose().expect("the reader can be started");
+        let reader = reader.transpose().expect("start the reader");
         let mut due = KILLS_PER_CHECK;
-        while self.goes_on() {
+        while self.must_continue() {
             thread::sleep(Duration::from_millis(1 + self.random.below(120)));
-            // At last those are let live who are to die where nobody has died yet.
+            // In the end, spare the writers that are to die in a phase without a kill.
             if self.outcome.kills < self.plan.kills || self.random.below(6) == 0 {
                 self.kill_one();
             }
@@ -113,14 +113,15 @@ impl Round {
             self.gather_errors();
             if self.outcome.kills >= due {
                 due += KILLS_PER_CHECK;
-                self.check("while the writers go on");
+                self.check("while the writers continue");
             }
         }
         ledger::stop(&self.settings.ledger);
         self.wait_for_all();
         if let Some(mut reader) = reader {
             let ended = wait(&mut reader, Instant::now() + ENDING_PATIENCE);
-            self.expect(ended.is_some_and(|it| it.success()), "the reader did not end well");
+            let is_success = ended.is_some_and(|status| status.success());
+            self.expect(is_success, "the reader failed");
             self.read_reader();
         }
         self.gather_errors();
@@ -129,13 +130,14 @@ impl Round {
         self.outcome.lives = lives.len() as u64;
         self.outcome.forks = lives.iter().filter(|life| life.child > 0).count() as u64;
         if self.plan.has_reader {
-            self.expect_that_all_came();
+            self.expect_full_coverage();
         }
         self.outcome
     }
 
-    /// Until there were enough kills, and some in each phase, if that takes no wonder.
-    fn goes_on(&self) -> bool {
+    /// Returns whether there are too few kills, or phases without one. Stops after three times
+    /// as many kills as planned.
+    fn must_continue(&self) -> bool {
         let most = if self.plan.has_reader { self.plan.kills * 3 + 100 } else { self.plan.kills };
         let is_short = self.outcome.kills < self.plan.kills || !self.phases_missed().is_empty();
         is_short && self.outcome.kills < most && self.outcome.complaints.is_empty()
@@ -146,13 +148,13 @@ impl Round {
         AIMED_AT.into_iter().filter(is_missed).collect()
     }
 
-    /// A round in which something never happened proves nothing of it.
-    fn expect_that_all_came(&mut self) {
+    /// Complains about events that never happened, because the round proves nothing about them.
+    fn expect_full_coverage(&mut self) {
         let missed = self.phases_missed();
-        self.expect(missed.is_empty(), &format!("nobody was killed in {missed:?}"));
+        self.expect(missed.is_empty(), &format!("no writer was killed in {missed:?}"));
         let (looks, forks) = (self.outcome.looks, self.outcome.forks);
-        self.expect(looks > 0, "the reader has looked at nothing");
-        self.expect(forks > 0, "no writer has forked");
+        self.expect(looks > 0, "the reader read nothing");
+        self.expect(forks > 0, "no writer forked");
     }
 
     fn expect(&mut self, is_so: bool, text: &str) {
@@ -166,17 +168,17 @@ impl Round {
         self.next_life += 1;
         let doom = self.doom();
         let process = self.settings.writer(life, doom).spawn();
-        self.slots.push(Slot { life, process: process.expect("a writer can be started") });
+        self.slots.push(Slot { life, process: process.expect("start a writer") });
     }
 
-    /// Most writers are to die at some moment of some phase, also of those that last so
-    /// short that a kill from outside hardly ever meets them.
+    /// Chooses a moment for the writer's death. A kill from outside would hardly ever hit the short
+    /// phases.
     fn doom(&mut self) -> Option<Doom> {
         if self.die_at_once && self.outcome.kills == 0 {
             let micros = self.random.below(12_000);
             return Some(Doom { phase: Phase::Opening, nth: 1, micros });
         }
-        // Only who dies between the note and the call is caught at noting early.
+        // Only a death between note and call reveals a writer that acknowledges early.
         let is_early = self.settings.deceit == Deceit::AcknowledgesEarly;
         let chosen = if is_early { 2 } else { self.next_life % 17 };
         let missed = self.phases_missed();
@@ -202,7 +204,7 @@ impl Round {
         Some(Doom { phase, nth, micros: self.random.below(micros) })
     }
 
-    /// Kills a writer, or a fork of one, at no particular moment.
+    /// Kills a writer, or a fork of one, at a random moment.
     fn kill_one(&mut self) {
         let living: Vec<Life> = ledger::lives(&self.settings.ledger)
             .into_iter()
@@ -217,21 +219,22 @@ impl Round {
             kill(page.process());
             self.note_kill(life);
         } else if let Some(slot) = self.slots.iter_mut().find(|slot| slot.life == life) {
-            // Its end is noted when it is seen.
-            slot.process.kill().expect("a process of ours can be killed");
+            // `tend` records its end.
+            slot.process.kill().expect("kill a child process");
         }
     }
 
     fn note_kill(&mut self, life: Life) {
         self.outcome.kills += 1;
-        let phase = Page::read(&self.settings.ledger, life).map_or(Phase::Started, |it| it.phase());
+        let page = Page::read(&self.settings.ledger, life);
+        let phase = page.map_or(Phase::Started, |page| page.phase());
         *self.outcome.kills_by_phase.entry(phase).or_default() += 1;
     }
 
-    /// Sees who has ended, and starts others in their place.
+    /// Replaces the writers that have ended.
     fn tend(&mut self) {
         for mut slot in std::mem::take(&mut self.slots) {
-            match slot.process.try_wait().expect("a child can be waited for") {
+            match slot.process.try_wait().expect("check on a child process") {
                 None => self.slots.push(slot),
                 Some(status) => {
                     self.note_end(slot.life, status);
@@ -256,7 +259,7 @@ impl Round {
         let folder = &self.settings.ledger;
         for life in ledger::lives(folder).into_iter().filter(|life| life.child > 0) {
             let page = Page::read(folder, life);
-            // A fork that was killed before it had its page made names no process.
+            // The page of a fork that was killed early may not have its process id yet.
             let process = page.map_or(0, |page| page.process());
             if process > 0 && !ledger::is_dead(folder, life) && !is_running(process) {
                 ledger::mark_dead(folder, life);
@@ -271,8 +274,8 @@ impl Round {
                 Some(status) => self.note_end(slot.life, status),
                 None => {
                     let place = stack_of(slot.process.id());
-                    slot.process.kill().expect("a process of ours can be killed");
-                    slot.process.wait().expect("a child can be waited for");
+                    slot.process.kill().expect("kill a child process");
+                    slot.process.wait().expect("wait for a child process");
                     ledger::mark_dead(&self.settings.ledger, slot.life);
                     self.expect(false, &format!("writer {} hangs: {place}", slot.life));
                 }
@@ -296,11 +299,12 @@ impl Round {
         lives.filter_map(process).filter(|(_, process)| *process > 0 && is_running(*process))
     }
 
-    /// What writers and the reader wrote before they ended in disorder.
+    /// Collects the error files of writers and the reader.
     fn gather_errors(&mut self) {
-        let entries = fs::read_dir(&self.settings.ledger).expect("the folder is there").flatten();
+        let entries = fs::read_dir(&self.settings.ledger).expect("list the folder of the ledger");
+        let entries = entries.flatten();
         for path in entries.map(|entry| entry.path()) {
-            if path.extension().is_some_and(|it| it == "error") {
+            if path.extension().is_some_and(|extension| extension == "error") {
                 let text = fs::read_to_string(&path).unwrap_or_default();
                 let fault = match text.split(':').next() {
                     Some("Lost") => Fault::Lost,
@@ -308,7 +312,7 @@ impl Round {
                     _ => Fault::Other,
                 };
                 self.outcome.complaints.push(Complaint::new(fault, text));
-                fs::remove_file(path).expect("the file is ours");
+                fs::remove_file(path).expect("remove the error file");
             }
         }
     }
@@ -316,30 +320,33 @@ impl Round {
     fn read_reader(&mut self) {
         let text = fs::read_to_string(self.settings.ledger.join("reader.done"));
         let text = text.unwrap_or_default();
-        self.outcome.looks = text.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
+        let looks = text.split(' ').next().and_then(|looks| looks.parse().ok());
+        self.outcome.looks = looks.unwrap_or(0);
     }
 
     fn check(&mut self, when: &str) {
         let database = self.settings.builder().read_only(true).open(&self.settings.file);
         let mut complaints = Vec::new();
-        let checked = database.and_then(|it| self.checker.check(&it, &mut complaints));
-        let told = |it: Complaint| Complaint::new(it.fault, format!("{when}: {}", it.text));
-        self.outcome.complaints.extend(complaints.into_iter().map(told));
+        let checked = database.and_then(|database| self.checker.check(&database, &mut complaints));
+        let located = |complaint: Complaint| {
+            Complaint::new(complaint.fault, format!("{when}: {}", complaint.text))
+        };
+        self.outcome.complaints.extend(complaints.into_iter().map(located));
         match checked {
             Ok(counts) => self.outcome.counts = counts,
             Err(error) => self.expect(false, &format!("{when}: {error}")),
         }
     }
 
-    /// All writers are dead: checked as they left the file, after the janitor, after a vacuum.
+    /// Checks the file after all writers died, then after the janitor, then after a vacuum.
     fn check_at_the_end(&mut self) {
         let file = self.settings.file.clone();
         self.check("after the last writer");
         self.verify("after the last writer", false);
-        let wound_up = || -> tracklite::Result<usize> {
+        let clean_up = || -> tracklite::Result<usize> {
             let database = self.settings.builder().background(false).open(&file)?;
             let mut ticks = 0;
-            // One is the process that asks; a sync that a death broke off takes a few ticks more.
+            // One writer is this process. An interrupted sync takes a few more ticks.
             while database.info()?.writers.len() > 1 && ticks < 10_000 {
                 database.tick()?;
                 ticks += 1;
@@ -348,19 +355,19 @@ impl Round {
             database.close()?;
             Ok(left)
         };
-        match wound_up() {
-            Ok(left) => self.expect(left == 0, "the janitor leaves dead writers behind"),
-            Err(error) => self.expect(false, &format!("the janitor: {error}")),
+        match clean_up() {
+            Ok(left) => self.expect(left == 0, "the janitor left dead writers behind"),
+            Err(error) => self.expect(false, &format!("the janitor failed: {error}")),
         }
         self.check("after the janitor");
         self.verify("after the janitor", false);
         self.outcome.file_bytes = fs::metadata(&file).map_or(0, |facts| facts.len());
         if let Err(error) = Database::vacuum(&file) {
-            self.expect(false, &format!("the vacuum: {error}"));
+            self.expect(false, &format!("the vacuum failed: {error}"));
         }
-        let folder = file.parent().expect("a file lies in a folder");
-        let files = fs::read_dir(folder).expect("the folder is ours").count();
-        self.expect(files == 1, "something is left beside the file");
+        let folder = file.parent().expect("the file is in a folder");
+        let files = fs::read_dir(folder).expect("list the folder of the file").count();
+        self.expect(files == 1, "the vacuum left another file in the folder");
         self.check("after the vacuum");
         self.verify("after the vacuum", true);
     }
@@ -368,22 +375,22 @@ impl Round {
     fn verify(&mut self, when: &str, is_vacuumed: bool) {
         match Database::verify(&self.settings.file) {
             Ok(report) => {
-                let text = format!("{when}: verify finds {:?}", report.damages);
+                let text = format!("{when}: verify reports {:?}", report.damages);
                 self.expect(report.is_sound(), &text);
                 let counted = self.outcome.counts.points;
-                let text = format!("{when}: verify counts {} points of {counted}", report.points);
-                // Purged points stand in blocks that are mostly alive, until the vacuum.
+                let text = format!("{when}: verify counts {} points, not {counted}", report.points);
+                // Blocks with mostly live points keep purged ones until the vacuum.
                 let is_exact = report.points == counted;
                 self.expect(is_exact || (!is_vacuumed && report.points > counted), &text);
             }
-            Err(error) => self.expect(false, &format!("{when}: verify: {error}")),
+            Err(error) => self.expect(false, &format!("{when}: verify failed: {error}")),
         }
     }
 }
 
 fn wait(process: &mut Child, deadline: Instant) -> Option<ExitStatus> {
     while Instant::now() < deadline {
-        if let Some(status) = process.try_wait().expect("a child can be waited for") {
+        if let Some(status) = process.try_wait().expect("check on a child process") {
             return Some(status);
         }
         thread::sleep(Duration::from_millis(5));
@@ -393,13 +400,13 @@ fn wait(process: &mut Child, deadline: Instant) -> Option<ExitStatus> {
 
 fn kill(process: u32) {
     if let Some(process) = i32::try_from(process).ok().and_then(Pid::from_raw) {
-        // It may have ended by itself meanwhile.
+        // The process may have exited in the meantime.
         let _ = kill_process(process, Signal::KILL);
     }
 }
 
-/// Whether any thread of the process is left: a fork is no child of this process, so that it
-/// cannot be waited for.
+/// Returns whether the process has a running thread. Waiting for it is impossible, because a fork
+/// is not a child of this process.
 fn is_running(process: u32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return false };
     threads.flatten().any(|thread| {
@@ -409,7 +416,7 @@ fn is_running(process: u32) -> bool {
     })
 }
 
-/// Where each thread of a process waits, for a message.
+/// Describes where each thread of a process is blocked.
 fn stack_of(process: u32) -> String {
     let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let place = |path: std::path::PathBuf| {

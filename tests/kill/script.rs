@@ -1,28 +1,28 @@
-//! What a writer does, call by call: a pure function of the seed and of which writer it is, so
-//! that whoever knows how far it came knows what must be in the file.
+//! The script of a writer, call by call. It is a pure function of the seed and the writer, so that
+//! the progress of a writer determines the expected contents of the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use crate::files::{artifact, told_by};
+use crate::files::{artifact, file_label};
 use crate::models::{Change, Models};
 use crate::random::{Random, mix};
 
-/// Metrics that are logged one by one through a handle.
+/// The number of metrics logged point by point through a handle.
 const KEYS: u64 = 6;
-/// Metrics that are logged one by one by name, at the time of the clock.
+/// The number of metrics logged point by point by name, with the current time.
 const CLOCK_KEYS: u64 = 2;
 /// The number of metrics in each kind of row.
 const ROW_WIDTHS: [u64; 3] = [2, 9, 33];
-/// Metrics and tags that another writer than a run's own has added begin so.
+/// The prefix of metrics and tags that another writer added to an adopted run.
 pub(crate) const ADOPTED: &str = "adopted/";
-/// The most runs that one writer starts.
+/// The maximum number of runs that one writer starts.
 const RUNS_MAX: u32 = 8;
-/// The time of the first point of a series; the others follow in steps of a microsecond.
+/// The time of the first point of a series. The others follow in steps of a microsecond.
 const FIRST_TIME: i64 = 1_700_000_000_000_000_000;
 
-/// One incarnation of a writer: the number of its process, and which of its forks (0: itself).
+/// One writer: the number of its process and of its fork (0: not a fork).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Life {
     pub(crate) number: u64,
@@ -46,19 +46,19 @@ impl FromStr for Life {
 }
 
 impl Life {
-    /// The name that the writer gives its run of this number; it tells them all apart.
+    /// Returns the name of the writer's run with this number, which is unique in the file.
     pub(crate) fn run_name(self, run: u32) -> String {
         format!("{self}-{run}")
     }
 }
 
-/// Which run of which writer bears this name.
+/// Parses the name of a run into its writer and number.
 pub(crate) fn parse_run_name(name: &str) -> Option<(Life, u32)> {
     let (life, run) = name.split_once('-')?;
     Some((life.parse().ok()?, run.parse().ok()?))
 }
 
-/// One thing that a writer does; those of several calls are acknowledged call by call.
+/// One operation of a writer. Operations of several calls are acknowledged call by call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
     Open,
@@ -98,12 +98,12 @@ pub(crate) enum Op {
     Untag {
         run: u32,
     },
-    /// Logs a file, in place of an earlier one or not.
+    /// Logs a file, which may replace an earlier one.
     Artifact {
         run: u32,
         number: u64,
     },
-    /// Changes the writer's models.
+    /// Changes one of the writer's models.
     Model {
         change: Change,
         number: u64,
@@ -111,17 +111,17 @@ pub(crate) enum Op {
     Finish {
         run: u32,
     },
-    /// Marks a run as deleted; from then on anybody's gc may purge it.
+    /// Deletes a run. From then on, the gc of any writer may purge it.
     Delete {
         run: u32,
     },
-    /// Takes the mark away again, unless the run is purged.
+    /// Restores a deleted run, unless it was purged.
     Restore {
         run: u32,
     },
-    /// Purges what is deleted, of all writers.
+    /// Purges the deleted runs of all writers.
     Gc,
-    /// Resumes a run of a process that is dead, and logs so many points to it.
+    /// Resumes a run of a dead process, and logs `count` points to it.
     Adopt {
         pick: u64,
         count: u64,
@@ -140,7 +140,7 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// How many calls it is.
+    /// Returns the number of calls of this operation.
     pub(crate) fn calls(self) -> u64 {
         match self {
             Op::Points { count, .. } | Op::ClockPoints { count, .. } | Op::Rows { count, .. } => {
@@ -163,21 +163,21 @@ pub(crate) fn row_keys(row: usize) -> Vec<String> {
     (0..ROW_WIDTHS[row]).map(|column| format!("row {row}/{column}")).collect()
 }
 
-/// The key of the points that a writer logs to a run of a dead one.
+/// Returns the key of the points that a writer logs to an adopted run.
 pub(crate) fn adopted_key(adopter: Life) -> String {
     format!("{ADOPTED}{adopter}")
 }
 
-/// What the values of a series are made from.
+/// Returns the seed of the values of a series.
 pub(crate) fn series_seed(life: Life, run: u32, key: &str) -> u64 {
     let bits = mix(life.number) ^ mix(life.child ^ 0xC0FFEE) ^ mix(u64::from(run) << 32);
     key.bytes().fold(bits, |bits, byte| mix(bits ^ u64::from(byte)))
 }
 
-/// The value at a step: no two points of a file have the same but by chance.
+/// Returns the value at a step. Equal values in a file are coincidences.
 pub(crate) fn series_value(seed: u64, step: u64) -> f64 {
     let bits = mix(seed ^ step.wrapping_mul(0x2545_F491_4F6C_DD1D));
-    // Each eighth value is of arbitrary bits: NaN with a payload, infinities, subnormal numbers.
+    // Every eighth value has arbitrary bits: NaN with a payload, infinities, subnormal numbers.
     if bits & 7 == 0 { f64::from_bits(mix(bits)) } else { (bits >> 24) as f64 / 1024.0 }
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn time(step: u64) -> i64 {
     FIRST_TIME + (step as i64) * 1000
 }
 
-/// The params that a run is started with, or that are added later as one.
+/// Returns params that are logged atomically, at the start of a run or later.
 pub(crate) fn params(life: Life, run: u32, number: u64) -> Vec<(String, String)> {
     let part = |part: &str| {
         let bits = mix(life.number ^ mix(number ^ u64::from(run)));
@@ -194,43 +194,43 @@ pub(crate) fn params(life: Life, run: u32, number: u64) -> Vec<(String, String)>
     ["a", "b", "c"].into_iter().map(part).collect()
 }
 
-/// Tags that are set as one; some are overwritten again and again.
+/// Returns tags that are set atomically. Some are overwritten repeatedly.
 pub(crate) fn tags(life: Life, run: u32, number: u64) -> Vec<(String, String)> {
     let text = format!("{life} {run} {number} {:x}", mix(number ^ life.number));
     vec![("last".to_owned(), text.clone()), (format!("each 5/{}", number % 5), text)]
 }
 
-/// What may have become of a run.
+/// The possible states of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is there.
+    /// It exists.
     #[default]
     Kept,
-    /// It is there and marked as deleted, or it is purged.
+    /// It is deleted, and possibly purged.
     Deleted,
-    /// It is there, or was purged before it could be restored: its writer has noted which.
+    /// It was restored, or it was purged earlier. The writer's page records which.
     Restored,
 }
 
-/// What must be there of one run.
+/// The expected contents of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RunModel {
     pub(crate) params: BTreeMap<String, String>,
     pub(crate) tags: BTreeMap<String, String>,
-    /// In short what the files hold, by path.
+    /// The labels of the files by path.
     pub(crate) artifacts: BTreeMap<String, String>,
     pub(crate) is_finished: bool,
     pub(crate) fate: Fate,
-    /// The number of points by metric; their steps count from 0.
+    /// The number of points by metric. Their steps count from 0.
     pub(crate) points: BTreeMap<String, u64>,
 }
 
-/// What must be there of one writer.
+/// The expected contents of one writer's runs and models.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) runs: Vec<RunModel>,
     pub(crate) models: Models,
-    /// The runs that it has a handle of.
+    /// The runs for which the writer has a handle.
     pub(crate) held: BTreeSet<u32>,
     pub(crate) is_open: bool,
     pub(crate) openings: u64,
@@ -239,7 +239,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Takes in the first `calls` calls of an operation.
+    /// Applies the first `calls` calls of an operation.
     pub(crate) fn apply(&mut self, life: Life, op: Op, calls: u64) {
         if calls == 0 {
             return;
@@ -279,8 +279,8 @@ impl Model {
             Op::Untag { run } => drop(self.runs[run as usize].tags.remove("last")),
             Op::Artifact { run, number } => {
                 let (path, bytes) = artifact(life, run, number);
-                let told = told_by(&bytes).unwrap_or_default();
-                self.runs[run as usize].artifacts.insert(path, told);
+                let label = file_label(&bytes).unwrap_or_default();
+                self.runs[run as usize].artifacts.insert(path, label);
             }
             Op::Model { change, number } => {
                 let files = match change {
@@ -314,12 +314,12 @@ impl Model {
     }
 }
 
-/// The operations of one writer, one after the other.
+/// The sequence of operations of one writer.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     life: Life,
     random: Random,
-    /// What must be there after all operations so far.
+    /// The expected state after all operations so far.
     pub(crate) model: Model,
     left: u64,
     forks: u64,
@@ -332,7 +332,7 @@ impl Script {
         Script { life, random, model: Model::default(), left, forks: 0 }
     }
 
-    /// The next operation; not taken in yet.
+    /// Returns the next operation, without applying it to the model.
     pub(crate) fn next(&mut self) -> Op {
         if !self.model.is_open {
             return Op::Open;
@@ -400,7 +400,7 @@ impl Script {
         }
     }
 
-    /// Mostly short bursts, some that fill an extent, few that fill several.
+    /// Draws a length: mostly short bursts, some that fill an extent, few that fill several.
     fn burst(&mut self) -> u64 {
         let most = match self.random.below(100) {
             0..70 => 100,
@@ -430,16 +430,16 @@ impl Script {
     }
 }
 
-/// How far a writer has come, as it noted itself.
+/// The progress of a writer, as recorded in its page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Progress {
-    /// Operations that are done.
+    /// Completed operations.
     pub(crate) ops: u64,
-    /// Calls of the next one that are done.
+    /// Completed calls of the next operation.
     pub(crate) calls: u64,
 }
 
-/// What must be there at some progress, and what besides if one more call took effect.
+/// The expected states at some progress, without and with the next call.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
     pub(crate) acknowledged: Model,
@@ -447,7 +447,7 @@ pub(crate) struct Expected {
     pub(crate) op: Op,
 }
 
-/// Replays writers; remembers where it was, as what is asked of a writer only grows.
+/// Replays a writer incrementally. The progress passed to it never decreases.
 #[derive(Debug)]
 pub(crate) struct Replay {
     life: Life,
@@ -460,7 +460,7 @@ impl Replay {
         Replay { life, script: Script::new(seed, life), ops: 0 }
     }
 
-    /// What must be there at this progress, which is not before one that was asked for earlier.
+    /// Returns the expected states. `progress` must not be before that of an earlier call.
     pub(crate) fn at(&mut self, progress: Progress) -> Expected {
         while self.ops < progress.ops {
             let op = self.script.next();

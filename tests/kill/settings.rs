@@ -1,4 +1,4 @@
-//! What a process of the harness is told by the one that starts it, in environment variables.
+//! The settings of a process, passed by its parent process in environment variables.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,21 +10,21 @@ use tracklite::{Database, DatabaseBuilder, IndexPlace, WritePath};
 use crate::ledger::Phase;
 use crate::script::Life;
 
-/// What a writer does wrong on purpose, so that the oracle is seen to notice.
+/// A deliberate fault of a writer, to check that the oracle detects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deceit {
     None,
-    /// Notes each call before it is made.
+    /// Records each call before making it.
     AcknowledgesEarly,
-    /// Leaves a call out now and then.
+    /// Sometimes skips a call.
     SkipsCalls,
-    /// Makes a call twice now and then.
+    /// Sometimes makes a call twice.
     RepeatsCalls,
-    /// Logs another value now and then.
+    /// Sometimes logs another value.
     AltersValues,
-    /// Runs the engine with definitions that come after their use.
+    /// Uses an engine that writes definitions after their first use.
     DefinesLate,
-    /// Runs the engine with decisions that are kept whatever has come between.
+    /// Uses an engine that does not repeat a decision if a record was appended in between.
     NeverLooksAgain,
 }
 
@@ -40,7 +40,7 @@ impl Deceit {
     ];
 }
 
-/// When a writer kills itself: so long after it has entered a phase for the nth time.
+/// When a writer kills itself: a time after it entered a phase for the nth time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Doom {
     pub(crate) phase: Phase,
@@ -48,12 +48,12 @@ pub(crate) struct Doom {
     pub(crate) micros: u64,
 }
 
-/// The files and the manner of one round.
+/// The files and options of one round.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The file under test.
     pub(crate) file: PathBuf,
-    /// Pages and marks of the oracle.
+    /// The folder for pages and marks of the oracle.
     pub(crate) ledger: PathBuf,
     pub(crate) seed: u64,
     pub(crate) deceit: Deceit,
@@ -64,7 +64,7 @@ const ROLE: &str = "TRACKLITE_KILL_ROLE";
 const SETTINGS: &str = "TRACKLITE_KILL_SETTINGS";
 const LIFE: &str = "TRACKLITE_KILL_LIFE";
 
-/// What this process is to be.
+/// The role of this process.
 pub(crate) enum Role {
     Coordinator,
     Writer { settings: Settings, life: Life, doom: Option<Doom> },
@@ -91,25 +91,28 @@ impl Settings {
     }
 
     fn command(&self, role: &str) -> Command {
-        let mut command = Command::new(env::current_exe().expect("the program has a path"));
+        let mut command = Command::new(env::current_exe().expect("find this program"));
         command.env(ROLE, role).env(SETTINGS, self.encode());
         command
     }
 
-    /// The command that starts a writer.
+    /// Returns the command that starts a writer.
     pub(crate) fn writer(&self, life: Life, doom: Option<Doom>) -> Command {
         let mut command = self.command("writer");
-        let doom = doom.map(|it| format!(" {} {} {}", it.phase as usize, it.nth, it.micros));
+        let doom = doom.map(|Doom { phase, nth, micros }| {
+            let phase = phase as usize;
+            format!(" {phase} {nth} {micros}")
+        });
         command.env(LIFE, format!("{life}{}", doom.unwrap_or_default()));
         command
     }
 
-    /// The command that starts the reader.
+    /// Returns the command that starts the reader.
     pub(crate) fn reader(&self) -> Command {
         self.command("reader")
     }
 
-    /// How a writer opens the file: most share one index, some keep it in memory.
+    /// Returns how a writer opens the file. Most share one index, some keep it in memory.
     pub(crate) fn builder_of(&self, life: Life) -> DatabaseBuilder {
         let builder = self.builder();
         match life.number % 5 {
@@ -118,33 +121,33 @@ impl Settings {
         }
     }
 
-    /// The folder of the index that writers and the reader share.
+    /// Returns the folder of the index that writers and the reader share.
     pub(crate) fn index_folder(&self) -> PathBuf {
         self.ledger.with_extension("index")
     }
 
-    /// How the file is opened, with an index of one's own.
+    /// Returns how to open the file with a private index.
     pub(crate) fn builder(&self) -> DatabaseBuilder {
         let write_path =
             if self.is_positioned { WritePath::Positioned } else { WritePath::Automatic };
-        // Sixteen writers, a slow disk and two busy processors: what counts is that it ends.
+        // Generous, because sixteen writers share a slow disk and two processors.
         let patience = Duration::from_secs(60);
         let builder = Database::builder().index(IndexPlace::InMemory);
         builder.write_path(write_path).lock_timeout(patience)
     }
 }
 
-/// Reads what this process was told.
+/// Reads the role of this process from the environment.
 pub(crate) fn role() -> Role {
     let Ok(role) = env::var(ROLE) else { return Role::Coordinator };
     let settings = env::var(SETTINGS).ok().and_then(|text| Settings::decode(&text));
-    let settings = settings.expect("the settings are given with the role");
+    let settings = settings.expect("the settings come with the role");
     if role == "reader" {
         return Role::Reader { settings };
     }
-    let text = env::var(LIFE).expect("a writer is told who it is");
+    let text = env::var(LIFE).expect("a writer has an id");
     let mut fields = text.split(' ');
-    let life = fields.next().and_then(|text| text.parse().ok()).expect("a life");
+    let life = fields.next().and_then(|text| text.parse().ok()).expect("parse the writer's id");
     let numbers: Vec<u64> = fields.filter_map(|text| text.parse().ok()).collect();
     let doom = match numbers[..] {
         [phase, nth, micros] => Some(Doom { phase: Phase::ALL[phase as usize], nth, micros }),

@@ -1,4 +1,4 @@
-//! A writer process: does what its script says, and notes each call that returned.
+//! A writer process: follows its script, and records each call that returned.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,12 +18,12 @@ use crate::models;
 use crate::script::{self, Fate, Life, Model, Op, Progress, Replay, Script};
 use crate::settings::{Deceit, Doom, Settings};
 
-/// Of so many calls a deceitful writer does one wrong.
+/// A cheating writer cheats in one of this many calls.
 const DECEIT_EVERY: u64 = 200;
-/// How long a writer that acknowledges too early waits before it makes the call.
+/// How long a writer that acknowledges early waits before it makes the call.
 const EARLY: Duration = Duration::from_micros(50);
 
-/// Kills the process at a moment that no other process could meet so well.
+/// Kills the process at a moment that another process could hardly hit.
 struct Executioner {
     doom: Doom,
     phase: Arc<AtomicUsize>,
@@ -42,7 +42,7 @@ impl Executioner {
                 while began.elapsed() < Duration::from_micros(doom.micros) {
                     std::hint::spin_loop();
                 }
-                // It may have been over before: then the next of its kind is waited for.
+                // The phase may have ended already. Then wait for the next one of its kind.
                 if current.load(Ordering::Relaxed) == doom.phase as usize {
                     forking::kill_self();
                 }
@@ -70,13 +70,13 @@ struct Writer<'a> {
     database: Option<Database>,
     runs: HashMap<u32, Run>,
     ids: HashMap<u32, tracklite::RunId>,
-    /// The logged models that it has made.
+    /// The logged models that it created.
     logged: HashMap<u32, LoggedModelId>,
     done: u64,
     has_adopted: bool,
 }
 
-/// The whole life of a writer process.
+/// Runs the writer process.
 pub(crate) fn main(settings: &Settings, life: Life, doom: Option<Doom>) -> ! {
     let mutant = match settings.deceit {
         Deceit::DefinesLate => Some(Mutant::DefinitionAfterUse),
@@ -87,9 +87,9 @@ pub(crate) fn main(settings: &Settings, life: Life, doom: Option<Doom>) -> ! {
     std::process::exit(i32::from(!cleanly));
 }
 
-/// Lives one life to its end; what goes wrong is written beside the ledger. Whether it went well.
+/// Runs one writer to its end. Writes a failure next to the ledger. Returns whether it succeeded.
 fn live(settings: &Settings, life: Life, doom: Option<Doom>) -> bool {
-    let ledger = Ledger::create(&settings.ledger, life).expect("the ledger can be written");
+    let ledger = Ledger::create(&settings.ledger, life).expect("create the ledger");
     let mut writer = Writer {
         settings,
         life,
@@ -106,17 +106,18 @@ fn live(settings: &Settings, life: Life, doom: Option<Doom>) -> bool {
         Ok(()) => true,
         Err(text) => {
             complain(settings, life, &text);
-            // Its engine is in a state that nothing is known of.
+            // The state of its engine is unknown, so nothing may be closed.
             std::mem::forget(writer);
             false
         }
     }
 }
 
-/// What went wrong, for the coordinator to find.
+/// Writes a failure to a file that the coordinator finds.
 pub(crate) fn complain(settings: &Settings, life: Life, text: &str) {
     let path: PathBuf = settings.ledger.join(format!("{life}.error"));
-    fs::write(path, format!("writer {life}: {text}")).expect("the ledger's folder is there");
+    let text = format!("writer {life}: {text}");
+    fs::write(path, text).expect("write into the folder of the ledger");
 }
 
 impl Writer<'_> {
@@ -145,7 +146,7 @@ impl Writer<'_> {
     }
 
     fn database(&self) -> &Database {
-        self.database.as_ref().expect("the script opens first")
+        self.database.as_ref().expect("the script begins with open")
     }
 
     fn perform(&mut self, op: Op, ops: u64) -> Result<()> {
@@ -175,7 +176,7 @@ impl Writer<'_> {
                     models::Change::Version { run } => self.runs.get(&run),
                     _ => None,
                 };
-                let database = self.database.as_ref().expect("the script opens first");
+                let database = self.database.as_ref().expect("the script begins with open");
                 let what = (self.life, change, number);
                 models::perform(database, what, run, &mut self.logged, &self.ledger)
             }
@@ -205,7 +206,7 @@ impl Writer<'_> {
     }
 
     fn open(&mut self) -> Result<()> {
-        // Some do without the background thread, and tick themselves.
+        // Some writers have no background thread, and only tick explicitly.
         let has_thread = !self.life.number.is_multiple_of(3);
         let builder = self.settings.builder_of(self.life).create(true).background(has_thread);
         self.database = Some(builder.open(&self.settings.file)?);
@@ -214,7 +215,8 @@ impl Writer<'_> {
 
     fn close(&mut self) -> Result<()> {
         self.runs.clear();
-        self.database.take().map_or(Ok(()), |it| tolerate_failed_sync(it.close()))
+        let closed = self.database.take().map(Database::close);
+        closed.map_or(Ok(()), tolerate_failed_sync)
     }
 
     fn start(&mut self, number: u32) -> Result<()> {
@@ -234,7 +236,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A run that somebody has purged meanwhile cannot be restored.
+    /// Restores a run. A run that another process purged cannot be restored.
     fn restore(&mut self, number: u32) -> Result<()> {
         match self.database().restore_run(self.ids[&number]) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -246,7 +248,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Resumes a run of a dead process, once in a life, and logs to it.
+    /// Resumes a run of a dead process, at most once per writer, and logs to it.
     fn adopt(&mut self, pick: u64, count: u64) -> Result<()> {
         let folder = &self.settings.ledger;
         if self.has_adopted {
@@ -261,7 +263,7 @@ impl Writer<'_> {
         };
         let Some(page) = Page::read(folder, life) else { return Ok(()) };
         let expected = Replay::new(self.settings.seed, life).at(page.progress());
-        // What it was doing when it died may have been the deletion.
+        // The call in flight may have been the deletion.
         let is_kept = |run: &u32| {
             let fate = |model: &Model| model.runs[*run as usize].fate;
             fate(&expected.acknowledged) == Fate::Kept && fate(&expected.in_flight) == Fate::Kept
@@ -283,7 +285,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Logs the points or rows of an operation call by call.
+    /// Logs the points or rows of an operation, call by call.
     fn log(&mut self, op: Op, ops: u64) -> Result<()> {
         match op {
             Op::Points { run, key, first, count } => {
@@ -331,7 +333,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Makes the calls of one operation, noting each when it has returned.
+    /// Makes the calls of one operation, and records each when it has returned.
     fn calls(
         &mut self,
         ops: u64,
@@ -347,7 +349,7 @@ impl Writer<'_> {
             let is_wrong = self.done.is_multiple_of(DECEIT_EVERY);
             if deceit == Deceit::AcknowledgesEarly {
                 self.ledger.acknowledge(progress);
-                // Nearly all of its life is spent between the note and the call.
+                // It spends nearly all its time between the note and the call.
                 thread::sleep(EARLY);
             }
             if !(is_wrong && deceit == Deceit::SkipsCalls) {
@@ -361,12 +363,12 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Forks a child that opens the file anew, after it has seen that it must.
+    /// Forks a child. It checks that inherited handles fail, and then opens the file again.
     fn fork(&self, child: u64) {
         let life = Life { child, ..self.life };
         let _process = forking::start(|| {
-            // The engine of the parent is left alone; its handles say so.
-            match self.child_must_open_anew() {
+            // The child must not touch the engine of its parent. The handles must fail.
+            match self.inherited_handles_fail() {
                 Ok(()) => live(self.settings, life, None),
                 Err(text) => {
                     complain(self.settings, life, &text);
@@ -376,7 +378,7 @@ impl Writer<'_> {
         });
     }
 
-    fn child_must_open_anew(&self) -> std::result::Result<(), String> {
+    fn inherited_handles_fail(&self) -> std::result::Result<(), String> {
         let mut answers = vec![
             ("sync", self.database().sync()),
             ("tick", self.database().tick()),
@@ -389,7 +391,7 @@ impl Writer<'_> {
         for (call, answer) in answers {
             let kind = answer.as_ref().err().map(tracklite::Error::kind);
             if kind != Some(ErrorKind::Forked) {
-                return Err(format!("{call} through an inherited handle: {answer:?}"));
+                return Err(format!("{call} through an inherited handle returned {answer:?}"));
             }
         }
         Ok(())
@@ -401,7 +403,7 @@ impl Writer<'_> {
             self.ledger.set_ended();
         }
         if !cleanly {
-            // As if it returned from `main` with all handles leaked.
+            // Like a return from `main` with all handles leaked.
             std::mem::forget(self.database.take());
             std::mem::forget(std::mem::take(&mut self.runs));
         }
@@ -413,7 +415,7 @@ fn altered(value: f64, flip: bool) -> f64 {
     if flip { f64::from_bits(value.to_bits() ^ 1) } else { value }
 }
 
-/// Tries again while the file is poisoned by a process that was killed in a sync.
+/// Retries while the file is poisoned, because a process was killed during a sync.
 pub(crate) fn until_recovered(work: impl Fn() -> Result<()>) -> Result<()> {
     loop {
         match work() {
@@ -423,8 +425,8 @@ pub(crate) fn until_recovered(work: impl Fn() -> Result<()>) -> Result<()> {
     }
 }
 
-/// A writer killed in the middle of a sync makes the next syncs of all others fail until each has
-/// written its pages again: what was logged is no less there.
+/// Accepts `Poisoned`. A writer killed during a sync makes the next syncs of all others fail until
+/// each has rewritten its pages. No logged data is lost.
 pub(crate) fn tolerate_failed_sync(outcome: Result<()>) -> Result<()> {
     match outcome {
         Err(error) if error.kind() == ErrorKind::Poisoned => Ok(()),

@@ -1,60 +1,77 @@
-//! Creation, params, tags, metrics, signatures, deletion and purging.
+//! The life cycle of logged models: creation, params, tags, metrics, signatures, deletion, purging.
 
 use tracklite::{
-    Batch, Database, ErrorKind, ExperimentId, Lifecycle, LoggedModelId, LoggedModelMetric,
-    LoggedModelStatus, MetricPoint, RunId, Signature, Timestamp,
+    Batch, Database, ErrorKind, ExperimentId, Lifecycle, LoggedModel, LoggedModelId,
+    LoggedModelMetric, LoggedModelStatus, MetricPoint, Run, RunId, Signature, Timestamp,
 };
 
-use super::{kind, new, open};
+use crate::common::{TestDatabase, error_kind, open, start_run};
 
-#[test]
-fn a_model_tells_what_was_said_of_it() {
-    let (folder, database) = new();
+fn signature() -> Signature {
+    let json = r#"{"inputs": [{"name": "x", "type": "double"}], "outputs": [{"type": "long"}]}"#;
+    Signature::parse(json).unwrap()
+}
+
+fn metric(run: RunId, step: i64, value: f64) -> LoggedModelMetric {
+    let time = Timestamp::from_nanos(5);
+    LoggedModelMetric::new("acc", value, step).time(time).run(run).dataset("test", "1")
+}
+
+/// Creates a model with every field set and changes some of them.
+fn complete_model(database: &Database) -> (Run, LoggedModel) {
     let experiment = database.experiment("/Shared/digits").unwrap();
     let run = experiment.start_run("").unwrap();
-    let json = r#"{"inputs": [{"name": "x", "type": "double"}], "outputs": [{"type": "long"}]}"#;
-    let signature = Signature::parse(json).unwrap();
     let builder = experiment.new_logged_model().name("digits").model_type("linear");
     let builder = builder.source_run(run.id()).param("depth", 3).tag("team", "a").tag("team", "b");
-    let model = builder.signature(signature.clone()).input_example("[1, 2]").create().unwrap();
+    let model = builder.signature(signature()).input_example("[1, 2]").create().unwrap();
     model.log_params([("rate", "0.1"), ("depth", "3")]).unwrap();
     model.set_tags([("stage", "dev")]).unwrap();
     model.delete_tag("team").unwrap();
-    let metric = |step, value| {
-        let time = Timestamp::from_nanos(5);
-        LoggedModelMetric::new("acc", value, step).time(time).run(run.id()).dataset("test", "1")
-    };
-    model.log_metrics([metric(0, -0.0), metric(1, f64::NAN)]).unwrap();
+    model.log_metrics([metric(run.id(), 0, -0.0), metric(run.id(), 1, f64::NAN)]).unwrap();
     model.set_status(LoggedModelStatus::Failed, Some("no space")).unwrap();
     model.finalize(LoggedModelStatus::Ready).unwrap();
+    (run, model)
+}
 
+#[test]
+fn a_model_returns_the_fields_it_was_created_with() {
+    let database = TestDatabase::new();
+    let (run, model) = complete_model(&database);
+    let experiment = database.find_experiment("/Shared/digits").unwrap().unwrap();
     let info = model.info().unwrap();
-    assert_eq!(
-        (info.id, info.experiment, info.name.as_str()),
-        (model.id(), experiment.id(), "digits")
-    );
-    assert_eq!((info.model_type.as_deref(), info.source_run), (Some("linear"), Some(run.id())));
-    assert_eq!(
-        (info.status, info.status_message.as_deref()),
-        (LoggedModelStatus::Ready, Some("no space"))
-    );
+    assert_eq!((info.id, info.experiment), (model.id(), experiment.id()));
+    assert_eq!((info.name.as_str(), info.model_type.as_deref()), ("digits", Some("linear")));
+    assert_eq!(info.source_run, Some(run.id()));
+    assert_eq!(info.status, LoggedModelStatus::Ready);
+    assert_eq!(info.status_message.as_deref(), Some("no space"));
+    assert_eq!(model.signature().unwrap(), Some(signature()));
+    assert_eq!(info.input_example.as_deref(), Some("[1, 2]"));
+}
+
+#[test]
+fn a_model_returns_its_params_tags_and_metrics() {
+    let database = TestDatabase::new();
+    let (run, model) = complete_model(&database);
+    let info = model.info().unwrap();
     let pairs = |pairs: &std::collections::BTreeMap<String, String>| -> Vec<(String, String)> {
         pairs.clone().into_iter().collect()
     };
     assert_eq!(pairs(&info.params), [("depth".into(), "3".into()), ("rate".into(), "0.1".into())]);
     assert_eq!(pairs(&info.tags), [("stage".into(), "dev".into())]);
-    assert_eq!(info.metrics[0], metric(0, -0.0));
+    assert_eq!(info.metrics[0], metric(run.id(), 0, -0.0));
     assert!(info.metrics[0].value.is_sign_negative() && info.metrics[1].value.is_nan());
-    assert_eq!(model.signature().unwrap(), Some(signature));
-    assert_eq!(info.input_example.as_deref(), Some("[1, 2]"));
+}
 
-    let path = folder.path().join("runs.tracklite");
-    let copy = folder.path().join("copy");
+#[test]
+fn a_model_survives_reopening_and_a_backup() {
+    let database = TestDatabase::new();
+    let (run, model) = complete_model(&database);
+    let (id, info) = (model.id(), model.info().unwrap());
+    let copy = database.folder().join("copy");
     database.backup(&copy).unwrap();
-    let id = model.id();
-    drop((experiment, run, model));
-    database.close().unwrap();
-    for path in [path, copy] {
+    drop((run, model));
+    let folder = database.close();
+    for path in [folder.file(), copy] {
         assert!(Database::verify(&path).unwrap().is_sound());
         let read = open(&path).logged_model(id).unwrap().info().unwrap();
         assert_eq!(format!("{read:?}"), format!("{info:?}"));
@@ -62,34 +79,39 @@ fn a_model_tells_what_was_said_of_it() {
 }
 
 #[test]
-fn bad_input_is_refused_and_nothing_is_half_done() {
-    let (_folder, database) = new();
+fn invalid_models_are_not_created() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     for bad in ["", " ", "a/b", "a:b", "a.b", "a%b", "a\"b", "a'b"] {
-        let refused = experiment.new_logged_model().name(bad).create();
-        assert_eq!(kind(refused), ErrorKind::InvalidInput, "{bad}");
+        let rejected = experiment.new_logged_model().name(bad).create();
+        assert_eq!(error_kind(rejected), ErrorKind::InvalidInput, "{bad}");
     }
     let twice = experiment.new_logged_model().param("a", 1).param("a", 2).create();
-    assert_eq!(kind(twice), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(twice), ErrorKind::InvalidInput);
     let example = experiment.new_logged_model().input_example("{").create();
-    assert_eq!(kind(example), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(example), ErrorKind::InvalidInput);
     let run = experiment.new_logged_model().source_run(RunId::from_bits(1)).create();
-    assert_eq!(kind(run), ErrorKind::NotFound);
+    assert_eq!(error_kind(run), ErrorKind::NotFound);
     assert_eq!(database.search_logged_models(&Default::default()).unwrap().items, []);
-    assert_eq!(kind(database.logged_model(LoggedModelId::from_bits(1))), ErrorKind::NotFound);
+    assert_eq!(error_kind(database.logged_model(LoggedModelId::from_bits(1))), ErrorKind::NotFound);
+}
 
+#[test]
+fn invalid_writes_leave_a_model_unchanged() {
+    let database = TestDatabase::new();
+    let experiment = database.default_experiment().unwrap();
     let model = experiment.new_logged_model().param("a", 1).create().unwrap();
     assert!(!model.info().unwrap().name.is_empty());
-    assert_eq!(kind(model.log_params([("b", 1), ("a", 2)])), ErrorKind::InvalidInput);
-    assert_eq!(kind(model.log_params([("b", 1), ("b", 2)])), ErrorKind::InvalidInput);
-    assert_eq!(kind(model.set_tags([("t", 1), ("", 2)])), ErrorKind::InvalidInput);
-    assert_eq!(kind(model.delete_tag("t")), ErrorKind::NotFound);
-    assert_eq!(kind(model.log_metric("a*b", 1.0, 0)), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(model.log_params([("b", 1), ("a", 2)])), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(model.log_params([("b", 1), ("b", 2)])), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(model.set_tags([("t", 1), ("", 2)])), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(model.delete_tag("t")), ErrorKind::NotFound);
+    assert_eq!(error_kind(model.log_metric("a*b", 1.0, 0)), ErrorKind::InvalidInput);
     let blank = LoggedModelMetric::new("a", 1.0, 0).dataset("", "1");
     let good = LoggedModelMetric::new("a", 1.0, 0);
-    assert_eq!(kind(model.log_metrics([good, blank])), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(model.log_metrics([good, blank])), ErrorKind::InvalidInput);
     assert_eq!(
-        kind(model.set_signature(&Signature::default(), Some("{"))),
+        error_kind(model.set_signature(&Signature::default(), Some("{"))),
         ErrorKind::InvalidInput
     );
     let info = model.info().unwrap();
@@ -97,36 +119,44 @@ fn bad_input_is_refused_and_nothing_is_half_done() {
 }
 
 #[test]
-fn what_is_deleted_takes_no_writes_until_it_is_restored() {
-    let (_folder, database) = new();
+fn a_deleted_model_cannot_be_written_until_it_is_restored() {
+    let database = TestDatabase::new();
     let experiment = database.experiment("/e").unwrap();
-    let run = experiment.start_run("").unwrap();
     let model = experiment.new_logged_model().create().unwrap();
     model.delete().unwrap();
     model.delete().unwrap();
     assert_eq!(model.info().unwrap().lifecycle, Lifecycle::Deleted);
-    assert_eq!(kind(model.set_tag("a", 1)), ErrorKind::InvalidState);
-    assert_eq!(kind(model.log_metric("a", 1.0, 0)), ErrorKind::InvalidState);
-    assert_eq!(kind(model.finalize(LoggedModelStatus::Ready)), ErrorKind::InvalidState);
+    assert_eq!(error_kind(model.set_tag("a", 1)), ErrorKind::InvalidState);
+    assert_eq!(error_kind(model.log_metric("a", 1.0, 0)), ErrorKind::InvalidState);
+    assert_eq!(error_kind(model.finalize(LoggedModelStatus::Ready)), ErrorKind::InvalidState);
     let registered = database.registry().create_model("m").unwrap();
     let version = registered.new_version(&format!("models:/{}", model.id())).create();
-    assert_eq!(kind(version), ErrorKind::InvalidState);
+    assert_eq!(error_kind(version), ErrorKind::InvalidState);
     model.restore().unwrap();
+    model.set_tag("a", 1).unwrap();
+}
+
+#[test]
+fn a_model_cannot_be_written_while_its_run_or_experiment_is_deleted() {
+    let database = TestDatabase::new();
+    let experiment = database.experiment("/e").unwrap();
+    let run = experiment.start_run("").unwrap();
+    let model = experiment.new_logged_model().create().unwrap();
     model.set_tag("a", 1).unwrap();
 
     database.delete_run(run.id()).unwrap();
     let of_deleted = experiment.new_logged_model().source_run(run.id()).create();
-    assert_eq!(kind(of_deleted), ErrorKind::InvalidState);
+    assert_eq!(error_kind(of_deleted), ErrorKind::InvalidState);
     experiment.delete().unwrap();
-    assert_eq!(kind(model.set_tag("a", 1)), ErrorKind::InvalidState);
-    assert_eq!(kind(experiment.new_logged_model().create()), ErrorKind::InvalidState);
+    assert_eq!(error_kind(model.set_tag("a", 1)), ErrorKind::InvalidState);
+    assert_eq!(error_kind(experiment.new_logged_model().create()), ErrorKind::InvalidState);
     experiment.restore().unwrap();
     model.set_tag("a", 2).unwrap();
 }
 
 #[test]
-fn gc_purges_deleted_models_and_those_of_deleted_experiments() {
-    let (folder, database) = new();
+fn gc_purges_deleted_models_and_models_of_deleted_experiments() {
+    let database = TestDatabase::new();
     let (kept, gone) =
         (database.experiment("/kept").unwrap(), database.experiment("/gone").unwrap());
     let run = kept.start_run("").unwrap();
@@ -141,19 +171,19 @@ fn gc_purges_deleted_models_and_those_of_deleted_experiments() {
     assert_eq!((report.logged_models, report.runs, report.experiments), (2, 1, 1));
     assert_eq!(database.gc().unwrap().logged_models, 0);
     for purged in [&deleted, &orphan] {
-        assert_eq!(kind(purged.info()), ErrorKind::NotFound);
-        assert_eq!(kind(purged.set_tag("a", 1)), ErrorKind::NotFound);
-        assert_eq!(kind(purged.restore()), ErrorKind::NotFound);
+        assert_eq!(error_kind(purged.info()), ErrorKind::NotFound);
+        assert_eq!(error_kind(purged.set_tag("a", 1)), ErrorKind::NotFound);
+        assert_eq!(error_kind(purged.restore()), ErrorKind::NotFound);
     }
     // A model outlives the run that made it.
     assert_eq!(model.info().unwrap().source_run, Some(run.id()));
     model.set_tag("a", 1).unwrap();
     let left = database.sql("SELECT count(*) FROM logged_model_metrics").unwrap();
     assert_eq!(left.rows[0][0], tracklite::SqlValue::Integer(0));
-    let copy = folder.path().join("copy");
+    let copy = database.folder().join("copy");
     database.backup(&copy).unwrap();
     let bytes = std::fs::read(&copy).unwrap();
-    assert!(!bytes.windows(6).any(|it| it == b"secret"));
+    assert!(!bytes.windows(6).any(|window| window == b"secret"));
     assert!(Database::verify(&copy).unwrap().is_sound());
     assert_eq!(
         open(&copy).logged_model(model.id()).unwrap().info().unwrap(),
@@ -163,19 +193,18 @@ fn gc_purges_deleted_models_and_those_of_deleted_experiments() {
 
 #[test]
 fn a_version_takes_run_and_signature_from_its_logged_model() {
-    let (_folder, database) = new();
+    let database = TestDatabase::new();
     let experiment = database.experiment_by_id(ExperimentId::DEFAULT).unwrap();
     let run = experiment.start_run("").unwrap();
-    let json = r#"{"inputs": [{"name": "x", "type": "double"}], "outputs": [{"type": "long"}]}"#;
-    let signature = Signature::parse(json).unwrap();
-    let builder = experiment.new_logged_model().source_run(run.id()).signature(signature.clone());
+    let builder = experiment.new_logged_model().source_run(run.id()).signature(signature());
     let model = builder.create().unwrap();
     let registered = database.registry().create_model("m").unwrap();
     let source = format!("models:/{}", model.id());
     let info = registered.new_version(&source).create().unwrap().info().unwrap();
     assert_eq!((info.run, info.logged_model), (Some(run.id()), Some(model.id())));
     assert_eq!(info.location, source);
-    assert_eq!(Signature::parse(&info.signature.unwrap()).unwrap(), signature);
+    assert_eq!(Signature::parse(&info.signature.unwrap()).unwrap(), signature());
+
     let info = registered.new_version("s3://m").logged_model(model.id()).create().unwrap();
     let info = info.info().unwrap();
     assert_eq!((info.run, info.location.as_str()), (Some(run.id()), "s3://m"));
@@ -184,45 +213,58 @@ fn a_version_takes_run_and_signature_from_its_logged_model() {
     assert_eq!(resolved.path, "data");
 }
 
-#[test]
-fn a_batch_measures_models_too_or_nothing_at_all() {
-    let (_folder, database) = new();
-    let experiment = database.default_experiment().unwrap();
-    let run = experiment.start_run("").unwrap();
-    let model = |name| experiment.new_logged_model().name(name).create().unwrap();
-    let (first, second) = (model("first"), model("second"));
+/// Builds a batch with a point, a param, a tag, and one metric for each of these models.
+fn batch_for(run: &Run, models: &[LoggedModelId]) -> Batch {
     let point = MetricPoint { step: 3, time: Timestamp::now(), value: 0.5 };
-    let batch_of = |models: &[LoggedModelId]| {
-        let mut batch = Batch::new();
-        batch.point("loss", point).param("depth", 3).tag("stage", "try");
-        for model in models {
-            let measured = LoggedModelMetric::new("loss", 0.5, 3).run(run.id());
-            batch.logged_model_metric(*model, measured.dataset("d", "1"));
-        }
-        batch
-    };
+    let mut batch = Batch::new();
+    batch.point("loss", point).param("depth", 3).tag("stage", "try");
+    for model in models {
+        let metric = LoggedModelMetric::new("loss", 0.5, 3).run(run.id());
+        batch.logged_model_metric(*model, metric.dataset("d", "1"));
+    }
+    batch
+}
+
+fn two_models(database: &Database) -> [LoggedModel; 2] {
+    let experiment = database.default_experiment().unwrap();
+    ["first", "second"].map(|name| experiment.new_logged_model().name(name).create().unwrap())
+}
+
+#[test]
+fn a_batch_with_an_invalid_model_metric_logs_nothing() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
+    let [first, second] = two_models(&database);
     second.delete().unwrap();
     let absent: LoggedModelId = format!("m-{}", "0".repeat(32)).parse().unwrap();
-    for (wrong, due) in [(absent, ErrorKind::NotFound), (second.id(), ErrorKind::InvalidState)] {
-        assert_eq!(kind(run.log_batch(&batch_of(&[first.id(), wrong]))), due);
+    for (model, kind) in [(absent, ErrorKind::NotFound), (second.id(), ErrorKind::InvalidState)] {
+        assert_eq!(error_kind(run.log_batch(&batch_for(&run, &[first.id(), model]))), kind);
         let record = run.record().unwrap();
         assert!(record.metrics.is_empty() && record.params.is_empty());
         assert!(!record.tags.contains_key("stage"));
         assert_eq!(first.info().unwrap().metrics, []);
     }
-    // A param that cannot be set keeps the model's values out as well.
+    // A rejected param also keeps the model metrics out.
     run.log_param("depth", 4).unwrap();
-    assert_eq!(kind(run.log_batch(&batch_of(&[first.id()]))), ErrorKind::InvalidInput);
+    let batch = batch_for(&run, &[first.id()]);
+    assert_eq!(error_kind(run.log_batch(&batch)), ErrorKind::InvalidInput);
     assert_eq!(first.info().unwrap().metrics, []);
+}
 
+#[test]
+fn a_batch_logs_metrics_of_models() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
+    let [first, second] = two_models(&database);
+    second.delete().unwrap();
     second.restore().unwrap();
-    let run = experiment.start_run("").unwrap();
-    run.log_batch(&batch_of(&[first.id(), second.id(), first.id()])).unwrap();
+    run.log_batch(&batch_for(&run, &[first.id(), second.id(), first.id()])).unwrap();
     assert_eq!(run.history("loss").unwrap().len(), 1);
     assert_eq!(run.params().unwrap()["depth"], "3");
-    for (model, values) in [(&first, 2), (&second, 1)] {
+    let dataset = Some(("d".to_owned(), "1".to_owned()));
+    for (model, count) in [(&first, 2), (&second, 1)] {
         let metrics = model.info().unwrap().metrics;
-        assert_eq!(metrics.len(), values);
-        assert!(metrics.iter().all(|it| it.dataset == Some(("d".to_owned(), "1".to_owned()))));
+        assert_eq!(metrics.len(), count);
+        assert!(metrics.iter().all(|metric| metric.dataset == dataset));
     }
 }

@@ -1,4 +1,4 @@
-//! Searches of logged models, against plain code.
+//! Searches of logged models, checked by plain code.
 
 use proptest::prelude::*;
 use tracklite::{
@@ -6,10 +6,11 @@ use tracklite::{
     LoggedModelStatus, Timestamp,
 };
 
-use super::{kind, new};
+use crate::common::{TestDatabase, error_kind};
 
-fn filled() -> (tempfile::TempDir, Database) {
-    let (folder, database) = new();
+/// Creates eight models that differ in every field that can be searched; one of them is deleted.
+fn filled() -> TestDatabase {
+    let database = TestDatabase::new();
     for number in 0..8_i32 {
         let experiment = database.experiment(&format!("/e{}", number % 2)).unwrap();
         let mut builder =
@@ -34,7 +35,7 @@ fn filled() -> (tempfile::TempDir, Database) {
                 _ => metric.dataset("test", "2"),
             });
         }
-        // The order of logging does not matter.
+        // Log in reverse, because the order of logging must not matter.
         metrics.reverse();
         model.log_metrics(metrics).unwrap();
         if number % 2 == 0 {
@@ -44,9 +45,10 @@ fn filled() -> (tempfile::TempDir, Database) {
             model.delete().unwrap();
         }
     }
-    (folder, database)
+    database
 }
 
+/// Returns the models from all pages of a search.
 fn search(database: &Database, search: &LoggedModelSearch) -> Vec<LoggedModelInfo> {
     let mut found = Vec::new();
     let mut token = String::new();
@@ -61,22 +63,19 @@ fn search(database: &Database, search: &LoggedModelSearch) -> Vec<LoggedModelInf
     }
 }
 
-/// The value at the greatest step, where the steps are all different.
+/// Returns the value at the largest step, on the dataset with this digest if one is given.
 fn latest(model: &LoggedModelInfo, digest: Option<&str>) -> Option<f64> {
-    let is_on = |it: &&LoggedModelMetric| match (digest, &it.dataset) {
+    let is_on = |metric: &&LoggedModelMetric| match (digest, &metric.dataset) {
         (None, _) => true,
         (Some(wanted), Some((_, digest))) => wanted == digest,
         (Some(_), None) => false,
     };
-    model.metrics.iter().filter(is_on).max_by_key(|it| it.step).map(|it| it.value)
+    let metrics = model.metrics.iter().filter(is_on);
+    metrics.max_by_key(|metric| metric.step).map(|metric| metric.value)
 }
 
-/// By the latest value, numbers first, then NaN, then what is missing; then the newest first.
-fn compared(
-    left: &LoggedModelInfo,
-    right: &LoggedModelInfo,
-    ascending: bool,
-) -> std::cmp::Ordering {
+/// Compares by the latest value (numbers, then NaN, then missing), then newest first.
+fn compare(left: &LoggedModelInfo, right: &LoggedModelInfo, ascending: bool) -> std::cmp::Ordering {
     let (one, other) = (latest(left, None), latest(right, None));
     let rank = |value: Option<f64>| match value {
         Some(value) if !value.is_nan() => 0,
@@ -93,12 +92,12 @@ fn compared(
 }
 
 fn ids(models: &[LoggedModelInfo]) -> Vec<String> {
-    models.iter().map(|it| it.id.to_string()).collect()
+    models.iter().map(|model| model.id.to_string()).collect()
 }
 
 #[test]
-fn models_are_found_as_plain_code_finds_them() {
-    let (_folder, database) = filled();
+fn searches_find_the_same_models_as_plain_code() {
+    let database = filled();
     let all = search(&database, &LoggedModelSearch::new());
     assert_eq!(all.len(), 7);
     let operators = prop::sample::select(vec!["=", "!=", "<", "<=", ">", ">="]);
@@ -116,24 +115,24 @@ fn models_are_found_as_plain_code_finds_them() {
         "attributes.status IN ('PENDING', 'FAILED')",
     ]);
     let cases = (operators, digests, texts, 0..5_i32, any::<bool>(), any::<bool>());
-    proptest!(|((operator, digest, text, value, asks, ascending) in cases)| {
+    proptest!(|((operator, digest, text, value, has_metric, ascending) in cases)| {
         let mut filter: Vec<String> = Vec::new();
-        if asks {
+        if has_metric {
             filter.push(format!("metrics.acc {operator} {value}"));
         }
         filter.extend((!text.is_empty()).then(|| text.to_owned()));
-        let mut asked = LoggedModelSearch::new().filter(filter.join(" AND "));
+        let mut query = LoggedModelSearch::new().filter(filter.join(" AND "));
         if let Some(digest) = digest {
-            asked = asked.dataset("test", Some(digest));
+            query = query.dataset("test", Some(digest));
         }
-        let asked = asked.order_by("metrics.acc", ascending);
+        let query = query.order_by("metrics.acc", ascending);
         let mut wanted = all.clone();
-        wanted.retain(|it| {
-            let measured = it.metrics.iter().any(|it| {
-                it.dataset.as_ref().is_some_and(|(_, found)| Some(found.as_str()) == digest)
+        wanted.retain(|model| {
+            let is_on_dataset = model.metrics.iter().any(|metric| {
+                metric.dataset.as_ref().is_some_and(|(_, found)| Some(found.as_str()) == digest)
             });
             let number = f64::from(value);
-            let metric = !asks || latest(it, digest).is_some_and(|found| match operator {
+            let metric = !has_metric || latest(model, digest).is_some_and(|found| match operator {
                 "=" => found == number,
                 "!=" => found != number,
                 "<" => found < number,
@@ -141,28 +140,28 @@ fn models_are_found_as_plain_code_finds_them() {
                 ">" => found > number,
                 _ => found >= number,
             });
-            let (depth, team) = (it.params.get("depth"), it.tags.get("team"));
+            let (depth, team) = (model.params.get("depth"), model.tags.get("team"));
             let text = match text {
                 "" => true,
-                "name = 'small'" => it.name == "small",
-                "name ILIKE 'L%'" => it.name == "Large",
-                "params.depth = '1'" => depth.is_some_and(|it| it == "1"),
-                "params.depth != '1'" => depth.is_some_and(|it| it != "1"),
-                "tags.team IN ('B', 'x')" => team.is_some_and(|it| it == "B"),
-                "model_type = 'linear'" => it.model_type.is_some(),
-                "status = 'READY'" => it.status == LoggedModelStatus::Ready,
-                _ => it.status == LoggedModelStatus::Pending,
+                "name = 'small'" => model.name == "small",
+                "name ILIKE 'L%'" => model.name == "Large",
+                "params.depth = '1'" => depth.is_some_and(|depth| depth == "1"),
+                "params.depth != '1'" => depth.is_some_and(|depth| depth != "1"),
+                "tags.team IN ('B', 'x')" => team.is_some_and(|team| team == "B"),
+                "model_type = 'linear'" => model.model_type.is_some(),
+                "status = 'READY'" => model.status == LoggedModelStatus::Ready,
+                _ => model.status == LoggedModelStatus::Pending,
             };
-            metric && text && (asks || digest.is_none() || measured)
+            metric && text && (has_metric || digest.is_none() || is_on_dataset)
         });
-        wanted.sort_by(|left, right| compared(left, right, ascending));
-        prop_assert_eq!(ids(&search(&database, &asked)), ids(&wanted), "{:?}", asked);
+        wanted.sort_by(|left, right| compare(left, right, ascending));
+        prop_assert_eq!(ids(&search(&database, &query)), ids(&wanted), "{:?}", query);
     });
 }
 
 #[test]
-fn experiments_and_orders_on_a_dataset_choose() {
-    let (_folder, database) = filled();
+fn a_search_can_be_limited_to_experiments_and_sorted_on_a_dataset() {
+    let database = filled();
     let first = database.find_experiment("/e0").unwrap().unwrap().id();
     let of_first = search(&database, &LoggedModelSearch::new().experiment(first).experiment(first));
     assert_eq!(of_first.len(), 4);
@@ -171,26 +170,31 @@ fn experiments_and_orders_on_a_dataset_choose() {
     let by_test =
         LoggedModelSearch::new().order_by_metric_on("metrics.acc", false, "test", Some("2"));
     let found = search(&database, &by_test);
-    let values: Vec<_> = found.iter().map(|it| latest(it, Some("2"))).collect();
+    let values: Vec<_> = found.iter().map(|model| latest(model, Some("2"))).collect();
     assert_eq!(values[..2], [Some(1.0), None]);
 }
 
 #[test]
-fn bad_searches_are_refused() {
-    let (_folder, database) = filled();
-    let refused = |search: LoggedModelSearch| kind(database.search_logged_models(&search));
+fn invalid_searches_are_rejected() {
+    let database = filled();
+    let failure = |search: LoggedModelSearch| error_kind(database.search_logged_models(&search));
     for filter in ["metric.acc > 1", "metrics.acc = 'x'", "nobody = 'x'", "status LIKE 'R%'"] {
-        let refused = refused(LoggedModelSearch::new().filter(filter));
-        assert_eq!(refused, ErrorKind::InvalidInput, "{filter}");
+        let kind = failure(LoggedModelSearch::new().filter(filter));
+        assert_eq!(kind, ErrorKind::InvalidInput, "{filter}");
     }
+    assert_eq!(failure(LoggedModelSearch::new().max_results(0)), ErrorKind::InvalidInput);
+    let by_param = LoggedModelSearch::new().order_by("params.a", true);
+    assert_eq!(failure(by_param), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_page_token_of_another_search_is_rejected() {
+    let database = filled();
     let search = LoggedModelSearch::new().max_results(1);
     let token = database.search_logged_models(&search).unwrap().next_page_token.unwrap();
     let other = LoggedModelSearch::new().filter("name != 'x'").page_token(&token);
-    assert_eq!(refused(other), ErrorKind::InvalidInput);
-    assert_eq!(refused(LoggedModelSearch::new().page_token("forged")), ErrorKind::InvalidInput);
-    assert_eq!(refused(LoggedModelSearch::new().max_results(0)), ErrorKind::InvalidInput);
-    assert_eq!(
-        refused(LoggedModelSearch::new().order_by("params.a", true)),
-        ErrorKind::InvalidInput
-    );
+    for search in [other, LoggedModelSearch::new().page_token("forged")] {
+        let kind = error_kind(database.search_logged_models(&search));
+        assert_eq!(kind, ErrorKind::InvalidInput, "{search:?}");
+    }
 }

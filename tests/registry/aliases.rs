@@ -1,15 +1,16 @@
-//! Aliases: rules, moves that expect something, races.
+//! Aliases: rules, compare-and-set moves, races.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tracklite::{Database, ErrorKind, IndexPlace};
+use tracklite::ErrorKind;
 
-use super::{kind, new, open, told, with_versions};
+use super::{snapshot, with_versions};
+use crate::common::{TestDatabase, error_kind, open_read_only};
 
 #[test]
-fn an_alias_names_one_version() {
-    let (_folder, database) = new();
+fn an_alias_points_to_one_version() {
+    let database = TestDatabase::new();
     let registry = database.registry();
     let model = with_versions(&registry, "churn", 2);
     model.set_alias("champion", 1).unwrap();
@@ -19,46 +20,55 @@ fn an_alias_names_one_version() {
     model.set_alias("champion", 2).unwrap();
     assert_eq!(registry.version_by_alias("churn", "champion").unwrap().version, 2);
     assert_eq!(model.version_by_alias("other").unwrap().version(), 1);
-    assert_eq!(kind(model.set_alias("champion", 3)), ErrorKind::NotFound);
+    assert_eq!(error_kind(model.set_alias("champion", 3)), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_deleted_or_unknown_alias_is_not_resolved() {
+    let database = TestDatabase::new();
+    let registry = database.registry();
+    let model = with_versions(&registry, "churn", 2);
+    for (alias, version) in [("champion", 2), ("Champion", 2), ("other", 1)] {
+        model.set_alias(alias, version).unwrap();
+    }
     model.delete_alias("champion").unwrap();
     model.delete_alias("champion").unwrap();
-    assert_eq!(kind(registry.version_by_alias("churn", "champion")), ErrorKind::InvalidInput);
-    assert_eq!(kind(model.version_by_alias("champion")), ErrorKind::InvalidInput);
-    assert_eq!(kind(registry.version_by_alias("nobody", "champion")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.version_by_alias("churn", "champion")), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(model.version_by_alias("champion")), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(registry.version_by_alias("nobody", "champion")), ErrorKind::NotFound);
     assert_eq!(model.info().unwrap().aliases.len(), 2);
 }
 
 #[test]
-fn bad_aliases_are_refused() {
-    let (_folder, database) = new();
+fn invalid_aliases_are_rejected() {
+    let database = TestDatabase::new();
     let model = with_versions(&database.registry(), "churn", 1);
     let long = "a".repeat(256);
     for bad in ["", "latest", "LATEST", "v1", "V22", "a b", "a.b", "a/b", "a@b", "a\n", &long] {
-        assert_eq!(kind(model.set_alias(bad, 1)), ErrorKind::InvalidInput, "{bad}");
-        assert_eq!(kind(model.move_alias(bad, None, 1)), ErrorKind::InvalidInput, "{bad}");
+        assert_eq!(error_kind(model.set_alias(bad, 1)), ErrorKind::InvalidInput, "{bad}");
+        assert_eq!(error_kind(model.move_alias(bad, None, 1)), ErrorKind::InvalidInput, "{bad}");
     }
-    for good in ["v", "v1a", "version1", "latest1", "a-b_c", "\u{645}", &long[1..]] {
-        model.set_alias(good, 1).unwrap();
+    for valid in ["v", "v1a", "version1", "latest1", "a-b_c", "\u{645}", &long[1..]] {
+        model.set_alias(valid, 1).unwrap();
     }
 }
 
 #[test]
-fn a_move_that_expects_something_else_is_a_conflict() {
-    let (_folder, database) = new();
+fn a_move_with_a_wrong_expectation_is_a_conflict() {
+    let database = TestDatabase::new();
     let model = with_versions(&database.registry(), "churn", 3);
-    assert_eq!(kind(model.move_alias("champion", Some(1), 2)), ErrorKind::Conflict);
+    assert_eq!(error_kind(model.move_alias("champion", Some(1), 2)), ErrorKind::Conflict);
     model.move_alias("champion", None, 1).unwrap();
-    assert_eq!(kind(model.move_alias("champion", None, 2)), ErrorKind::Conflict);
-    assert_eq!(kind(model.move_alias("champion", Some(3), 2)), ErrorKind::Conflict);
-    assert_eq!(kind(model.move_alias("champion", Some(1), 9)), ErrorKind::NotFound);
+    assert_eq!(error_kind(model.move_alias("champion", None, 2)), ErrorKind::Conflict);
+    assert_eq!(error_kind(model.move_alias("champion", Some(3), 2)), ErrorKind::Conflict);
+    assert_eq!(error_kind(model.move_alias("champion", Some(1), 9)), ErrorKind::NotFound);
     model.move_alias("champion", Some(1), 2).unwrap();
     assert_eq!(model.info().unwrap().aliases["champion"], 2);
 }
 
 #[test]
-fn of_those_who_move_an_alias_at_once_one_wins() {
-    let (folder, database) = new();
-    let path = folder.path().join("runs.tracklite");
+fn one_of_several_concurrent_moves_wins() {
+    let database = TestDatabase::new();
     let model = with_versions(&database.registry(), "churn", 5);
     model.set_alias("champion", 1).unwrap();
     for round in 0..20 {
@@ -86,33 +96,32 @@ fn of_those_who_move_an_alias_at_once_one_wins() {
         assert!((2..6).contains(&moved));
         model.set_alias("champion", 1).unwrap();
     }
-    let before = told(&database.registry());
+    let before = snapshot(&database.registry());
     drop(model);
-    database.close().unwrap();
-    // The index is built anew from the chain.
-    let reader = Database::builder().read_only(true).index(IndexPlace::InMemory).open(&path);
-    assert_eq!(told(&reader.unwrap().registry()), before);
+    let folder = database.close();
+    // The reader rebuilds the index from the chain.
+    assert_eq!(snapshot(&open_read_only(&folder.file()).registry()), before);
 }
 
 #[test]
-fn numbers_are_given_out_once_to_many() {
-    let (folder, database) = new();
+fn concurrent_threads_get_distinct_version_numbers() {
+    let database = TestDatabase::new();
     let model = with_versions(&database.registry(), "churn", 0);
     let numbers = numbers_of_four_threads(&model);
     assert_eq!(numbers, (1..=40).collect::<Vec<u64>>());
-    drop((database, model));
-    let database = open(&folder.path().join("runs.tracklite"));
+    drop(model);
+    let database = database.reopen();
     assert_eq!(database.registry().model("churn").unwrap().versions().unwrap().len(), 40);
 }
 
-/// The numbers that four threads get for ten versions each, sorted.
+/// Returns the sorted version numbers that four threads get for ten versions each.
 fn numbers_of_four_threads(model: &tracklite::RegisteredModel) -> Vec<u64> {
     let create = || -> Vec<u64> {
         (0..10).map(|_| model.new_version("s3://m").create().unwrap().version()).collect()
     };
     let mut numbers: Vec<u64> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(create)).collect();
-        threads.into_iter().flat_map(|it| it.join().unwrap()).collect()
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     numbers.sort_unstable();
     numbers

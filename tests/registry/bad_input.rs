@@ -1,5 +1,4 @@
-//! What is refused is refused with its kind, and leaves nothing behind: neither a record nor a part
-//! of one.
+//! Invalid calls fail with the documented kind and write nothing to the file.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt as _;
@@ -8,37 +7,33 @@ use tracklite::{
     ArtifactOwner, Database, ErrorKind, LoggedModelId, ModelStage, Registry, RunId, SqlValue,
 };
 
-use super::{kind, new, told, with_versions};
+use super::{snapshot, with_versions};
+use crate::common::{TestDatabase, TestFolder, count_frames, error_kind, noise};
 
-/// The frames of the file: each change is at least one.
-fn frames(database: &Database) -> u64 {
-    Database::verify(database.path()).unwrap().frames
-}
-
-/// What is tried, how it is refused, and the call.
+/// A description, the expected kind of error, and the call.
 type Attempt<'a> = (&'a str, ErrorKind, &'a dyn Fn() -> tracklite::Result<()>);
 
-/// Each of these is refused with its kind, and after all of them nothing has changed.
-fn refused(database: &Database, registry: &Registry, attempts: &[Attempt<'_>]) {
-    let before = (told(registry), frames(database));
+/// Checks that each call fails with its kind and that all of them together change nothing.
+fn check_rejected(database: &Database, registry: &Registry, attempts: &[Attempt<'_>]) {
+    let before = (snapshot(registry), count_frames(database.path()));
     for (what, wanted, attempt) in attempts {
         let error = attempt().expect_err(what);
         assert_eq!(error.kind(), *wanted, "{what}: {error}");
         let text = error.to_string();
         assert!(text.contains("runs.tracklite"), "{what}: the file is not named in {text}");
     }
-    assert_eq!((told(registry), frames(database)), before);
+    assert_eq!((snapshot(registry), count_frames(database.path())), before);
 }
 
 #[test]
-fn names_aliases_versions_and_stages_that_are_not_there_or_not_allowed() {
-    let (_folder, database) = new();
+fn invalid_or_unknown_names_aliases_versions_and_stages_are_rejected() {
+    let database = TestDatabase::new();
     let registry = database.registry();
     let model = with_versions(&registry, "churn", 2);
     model.set_alias("champion", 1).unwrap();
     let version = model.version(1).unwrap();
     let [invalid, absent] = [ErrorKind::InvalidInput, ErrorKind::NotFound];
-    refused(
+    check_rejected(
         &database,
         &registry,
         &[
@@ -72,17 +67,24 @@ fn names_aliases_versions_and_stages_that_are_not_there_or_not_allowed() {
             }),
         ],
     );
-    // What need not be there to be deleted is none, and changes nothing either.
-    let before = frames(&database);
-    model.delete_alias("best").unwrap();
-    model.delete_tag("best").unwrap();
-    version.delete_tag("best").unwrap();
-    assert_eq!(frames(&database), before);
 }
 
 #[test]
-fn sources_that_lead_nowhere_or_to_what_is_deleted() {
-    let (_folder, database) = new();
+fn deleting_an_unknown_alias_or_tag_writes_nothing() {
+    let database = TestDatabase::new();
+    let model = with_versions(&database.registry(), "churn", 2);
+    model.set_alias("champion", 1).unwrap();
+    let version = model.version(1).unwrap();
+    let before = count_frames(database.path());
+    model.delete_alias("best").unwrap();
+    model.delete_tag("best").unwrap();
+    version.delete_tag("best").unwrap();
+    assert_eq!(count_frames(database.path()), before);
+}
+
+#[test]
+fn unknown_and_deleted_sources_are_rejected() {
+    let database = TestDatabase::new();
     let registry = database.registry();
     let model = with_versions(&registry, "churn", 1);
     let experiment = database.default_experiment().unwrap();
@@ -95,7 +97,7 @@ fn sources_that_lead_nowhere_or_to_what_is_deleted() {
     let make = |source: String| model.new_version(&source).create().map(drop);
     let [unresolved, state] = [ErrorKind::Unresolved, ErrorKind::InvalidState];
     let absent = LoggedModelId::from_bits(3);
-    refused(
+    check_rejected(
         &database,
         &registry,
         &[
@@ -109,24 +111,24 @@ fn sources_that_lead_nowhere_or_to_what_is_deleted() {
             }),
             ("a deleted run", state, &|| make(format!("runs:/{}/model", gone.id()))),
             ("the model of a deleted run", state, &|| make(format!("models:/{}", of_gone.id()))),
-            ("the same beside a source", state, &|| {
+            ("the same model next to a source", state, &|| {
                 model.new_version("s3://m").logged_model(of_gone.id()).create().map(drop)
             }),
             ("a deleted model", state, &|| make(format!("models:/{}", deleted.id()))),
             ("an empty source", ErrorKind::InvalidInput, &|| make(String::new())),
         ],
     );
-    // With the run its model comes back.
+    // Restoring the run also restores its model.
     database.restore_run(gone.id()).unwrap();
     make(format!("models:/{}", of_gone.id())).unwrap();
 }
 
-/// A version of a logged model whose file has a flipped bit on the disk.
+/// Creates a version of a logged model, then flips a bit of its artifact on disk.
 fn with_a_damaged_chunk(database: &Database) -> tracklite::RegisteredModel {
     let experiment = database.default_experiment().unwrap();
     let logged = experiment.new_logged_model().create().unwrap();
     let files = database.artifacts_of(ArtifactOwner::LoggedModel(logged.id())).unwrap();
-    let bytes = crate::artifacts::noise(100_000, 3);
+    let bytes = noise(100_000, 3);
     files.log_bytes("weights", &bytes).unwrap();
     files.log_text("MLmodel", "flavors").unwrap();
     let model = database.registry().create_model("churn").unwrap();
@@ -142,23 +144,32 @@ fn with_a_damaged_chunk(database: &Database) -> tracklite::RegisteredModel {
 }
 
 #[test]
-fn a_damaged_file_of_a_version_is_refused_and_the_rest_is_served() {
-    let (_folder, database) = new();
-    let model = with_a_damaged_chunk(&database);
+fn a_damaged_artifact_of_a_version_cannot_be_read_but_others_can() {
+    let database = TestDatabase::new();
+    with_a_damaged_chunk(&database);
     let registry = database.registry();
     let found = registry.resolve("models:/churn@Champion").unwrap();
     let files = database.artifacts_of(found.owner).unwrap();
     let error = files.read("weights").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
-    let out = tempfile::tempdir().unwrap();
-    assert_eq!(kind(files.download("weights", out.path())), ErrorKind::Damaged);
-    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0, "half of a file is left");
+    let out = TestFolder::new();
+    assert_eq!(error_kind(files.download("weights", out.path())), ErrorKind::Damaged);
+    assert_eq!(out.entries(), 0, "a failed download must leave no partial file");
     assert_eq!(files.read("MLmodel").unwrap(), b"flavors");
     let damages = Database::verify(database.path()).unwrap().damages;
     // The logged model and the version share the chunk.
     assert!(!damages.is_empty());
-    assert!(damages.iter().all(|it| it.place.contains("weights")), "{damages:?}");
-    // Names, aliases and new versions are not of this file and go on.
+    assert!(damages.iter().all(|damage| damage.place.contains("weights")), "{damages:?}");
+}
+
+#[test]
+fn a_damaged_artifact_does_not_block_new_versions_and_aliases() {
+    let database = TestDatabase::new();
+    let model = with_a_damaged_chunk(&database);
+    let registry = database.registry();
+    let found = registry.resolve("models:/churn@Champion").unwrap();
+    let weights = database.artifacts_of(found.owner).unwrap().read("weights");
+    assert_eq!(error_kind(weights), ErrorKind::Damaged);
     model.new_version("s3://m").create().unwrap();
     model.move_alias("Champion", Some(1), 2).unwrap();
     assert_eq!(registry.resolve("models:/churn@Champion").unwrap().location, "s3://m");

@@ -1,81 +1,110 @@
-//! Lineage, both ways, and as text.
+//! Lineage upstream and downstream, and its Mermaid and DOT forms.
 
-use tracklite::{Dataset, ErrorKind, LineageDirection, LineageGraph, LineageKind, LineageNode};
+use tracklite::{
+    Dataset, ErrorKind, LineageDirection, LineageGraph, LineageKind, LineageNode, LoggedModelId,
+};
 
-use super::{kind, new};
+use crate::common::{TestDatabase, error_kind};
 
+/// Returns the edges as (from, kind, to), sorted, with nodes as their names.
 fn steps(graph: &LineageGraph) -> Vec<(&str, &str, &str)> {
     let name = |node: &LineageNode| graph.nodes[node].as_str();
-    let step = |edge: &tracklite::LineageEdge| (edge.from.clone(), edge.kind, edge.to.clone());
-    let steps = graph.edges.iter().map(step);
-    let mut steps: Vec<_> = steps
-        .map(|(from, kind, to)| {
-            let (from, _) = graph.nodes.get_key_value(&from).unwrap();
-            let (to, _) = graph.nodes.get_key_value(&to).unwrap();
-            (name(from), kind.as_str(), name(to))
-        })
-        .collect();
+    let edges = graph.edges.iter();
+    let mut steps: Vec<_> =
+        edges.map(|edge| (name(&edge.from), edge.kind.as_str(), name(&edge.to))).collect();
     steps.sort_unstable();
     steps
 }
 
-#[test]
-fn a_lineage_is_followed_both_ways() {
-    let (_folder, database) = new();
-    let experiment = database.default_experiment().unwrap();
-    let run = experiment.start_run("training").unwrap();
-    let iris = Dataset::new("iris", "5f2c", "local", "x");
-    run.log_dataset(iris.clone(), "train").unwrap();
-    let model = experiment.new_logged_model().name("model").source_run(run.id()).create().unwrap();
-    run.log_outputs([(model.id().to_string(), 3)]).unwrap();
-    run.log_inputs(&[], &["an id of somebody else"]).unwrap();
-    let check = experiment.start_run("evaluation").unwrap();
-    check.log_inputs(&[], &[&model.id().to_string()]).unwrap();
-    check.log_dataset(iris, "eval").unwrap();
-    let registry = database.registry();
-    let dev = registry.create_model("dev").unwrap();
-    let first = dev.new_version(&format!("models:/{}", model.id())).create().unwrap();
-    dev.new_version(&format!("runs:/{}/x", check.id())).create().unwrap();
-    let second = first.copy_to("prod").unwrap();
-    registry.model("prod").unwrap().set_alias("champion", 1).unwrap();
+/// The steps upstream of the alias `champion` of [`Lineage::create`].
+const UPSTREAM: [(&str, &str, &str); 5] = [
+    ("dev version 1", "copied", "prod version 1"),
+    ("iris (5f2c)", "input", "training"),
+    ("model", "registered", "dev version 1"),
+    ("prod version 1", "named", "prod@champion"),
+    ("training", "output", "model"),
+];
 
-    let node = LineageNode::Alias { name: "prod".to_owned(), alias: "champion".to_owned() };
-    let graph = database.lineage(&node, LineageDirection::Upstream).unwrap();
-    let upstream = [
-        ("dev version 1", "copied", "prod version 1"),
-        ("iris (5f2c)", "input", "training"),
-        ("model", "registered", "dev version 1"),
-        ("prod version 1", "named", "prod@champion"),
-        ("training", "output", "model"),
-    ];
-    assert_eq!(steps(&graph), upstream);
-    let down = database.lineage(&node, LineageDirection::Downstream).unwrap();
-    assert_eq!((down.nodes.len(), down.edges.len()), (1, 0));
+/// A database with a lineage from a dataset to an alias.
+struct Lineage {
+    database: TestDatabase,
+    model: LoggedModelId,
+    alias: LineageNode,
+}
 
-    let of_model = LineageNode::LoggedModel(model.id());
-    let both = database.lineage(&of_model, LineageDirection::Both).unwrap();
-    let more = [("evaluation", "registered", "dev version 2"), ("model", "input", "evaluation")];
-    let mut wanted: Vec<_> = upstream.into_iter().chain(more).collect();
-    wanted.sort_unstable();
-    assert_eq!(steps(&both), wanted);
-    let dataset = both.nodes.keys().find(|node| node.kind() == "dataset").unwrap();
-    // From the dataset everything is downstream, also the evaluation that was given it.
-    let all = database.lineage(dataset, LineageDirection::Downstream).unwrap();
-    assert_eq!(all.edges.len(), wanted.len() + 1);
+impl Lineage {
+    /// Trains a model on a dataset, evaluates and registers it, and copies a version to `prod`.
+    fn create() -> Lineage {
+        let database = TestDatabase::new();
+        let experiment = database.default_experiment().unwrap();
+        let run = experiment.start_run("training").unwrap();
+        let iris = Dataset::new("iris", "5f2c", "local", "x");
+        run.log_dataset(iris.clone(), "train").unwrap();
+        let model = experiment.new_logged_model().name("model").source_run(run.id());
+        let model = model.create().unwrap().id();
+        run.log_outputs([(model.to_string(), 3)]).unwrap();
+        run.log_inputs(&[], &["an unknown id"]).unwrap();
+        let check = experiment.start_run("evaluation").unwrap();
+        check.log_inputs(&[], &[&model.to_string()]).unwrap();
+        check.log_dataset(iris, "eval").unwrap();
 
-    // What it was copied from is deleted: what that was made of is known still.
-    first.delete().unwrap();
-    let graph = database.lineage(&node, LineageDirection::Upstream).unwrap();
-    assert!(steps(&graph).contains(&("model", "registered", "prod version 1")));
-    assert!(!graph.edges.iter().any(|edge| edge.kind == LineageKind::Copied));
-    second.delete().unwrap();
-    let gone = database.lineage(&node, LineageDirection::Both);
-    assert_eq!(kind(gone), ErrorKind::NotFound);
+        let registry = database.registry();
+        let dev = registry.create_model("dev").unwrap();
+        let first = dev.new_version(&format!("models:/{model}")).create().unwrap();
+        dev.new_version(&format!("runs:/{}/x", check.id())).create().unwrap();
+        first.copy_to("prod").unwrap();
+        registry.model("prod").unwrap().set_alias("champion", 1).unwrap();
+        let alias = LineageNode::Alias { name: "prod".to_owned(), alias: "champion".to_owned() };
+        Lineage { database, model, alias }
+    }
+
+    fn delete_version(&self, model: &str) {
+        self.database.registry().model(model).unwrap().version(1).unwrap().delete().unwrap();
+    }
 }
 
 #[test]
-fn a_circle_of_runs_has_an_end() {
-    let (_folder, database) = new();
+fn an_alias_has_upstream_steps_only() {
+    let Lineage { database, alias, .. } = Lineage::create();
+    let upstream = database.lineage(&alias, LineageDirection::Upstream).unwrap();
+    assert_eq!(steps(&upstream), UPSTREAM);
+    let downstream = database.lineage(&alias, LineageDirection::Downstream).unwrap();
+    assert_eq!((downstream.nodes.len(), downstream.edges.len()), (1, 0));
+}
+
+#[test]
+fn a_logged_model_has_steps_in_both_directions() {
+    let Lineage { database, model, .. } = Lineage::create();
+    let of_model = LineageNode::LoggedModel(model);
+    let both = database.lineage(&of_model, LineageDirection::Both).unwrap();
+    let more = [("evaluation", "registered", "dev version 2"), ("model", "input", "evaluation")];
+    let mut wanted: Vec<_> = UPSTREAM.into_iter().chain(more).collect();
+    wanted.sort_unstable();
+    assert_eq!(steps(&both), wanted);
+
+    // Everything is downstream of the dataset, including the evaluation that read it.
+    let dataset = both.nodes.keys().find(|node| node.kind() == "dataset").unwrap();
+    let all = database.lineage(dataset, LineageDirection::Downstream).unwrap();
+    assert_eq!(all.edges.len(), wanted.len() + 1);
+}
+
+#[test]
+fn a_copy_keeps_its_lineage_when_the_original_is_deleted() {
+    let lineage = Lineage::create();
+    lineage.delete_version("dev");
+    let Lineage { database, alias, .. } = &lineage;
+    let graph = database.lineage(alias, LineageDirection::Upstream).unwrap();
+    assert!(steps(&graph).contains(&("model", "registered", "prod version 1")));
+    assert!(!graph.edges.iter().any(|edge| edge.kind == LineageKind::Copied));
+
+    lineage.delete_version("prod");
+    let missing = database.lineage(alias, LineageDirection::Both);
+    assert_eq!(error_kind(missing), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_cycle_of_runs_is_followed_once() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let run = experiment.start_run("r").unwrap();
     let model = experiment.new_logged_model().name("m").source_run(run.id()).create().unwrap();
@@ -85,8 +114,8 @@ fn a_circle_of_runs_has_an_end() {
 }
 
 #[test]
-fn a_lineage_is_told_as_text() {
-    let (_folder, database) = new();
+fn a_lineage_can_be_written_as_mermaid_and_dot() {
+    let database = TestDatabase::new();
     let experiment = database.default_experiment().unwrap();
     let run = experiment.start_run("a \"b\" \\ #1 <x>").unwrap();
     experiment.new_logged_model().name("m").source_run(run.id()).create().unwrap();

@@ -1,65 +1,100 @@
-//! What a version is made of stays what it was.
+//! The files of a version never change.
 
 use std::fs;
 use std::path::Path;
 
-use tracklite::{ArtifactOwner, Database, ErrorKind, ModelVersionStatus};
+use tracklite::{
+    ArtifactOwner, Artifacts, Database, ErrorKind, ModelVersion, ModelVersionStatus,
+    RegisteredModel, Run,
+};
 
-use super::{kind, new};
+use crate::common::{TestDatabase, error_kind, noise, open, start_run};
 
 fn read(database: &Database, address: &str, path: &str) -> Vec<u8> {
     let owner = database.registry().resolve(address).unwrap().owner;
     database.artifacts_of(owner).unwrap().read(path).unwrap()
 }
 
-#[test]
-fn a_version_keeps_the_files_of_its_run_whatever_becomes_of_them() {
-    let (folder, database) = new();
-    let experiment = database.experiment("/churn").unwrap();
-    let run = experiment.start_run("first").unwrap();
+/// Registers version 1 of the model `churn` from the folder `model` of a run.
+fn version_of_a_run(database: &Database) -> (Run, RegisteredModel, ModelVersion) {
+    let run = database.experiment("/churn").unwrap().start_run("first").unwrap();
     let artifacts = run.artifacts();
     artifacts.log_text("model/MLmodel", "flavors").unwrap();
     artifacts.log_bytes("model/data/weights", &[7; 3000]).unwrap();
-    artifacts.log_text("notes", "of the run alone").unwrap();
+    artifacts.log_text("notes", "of the run only").unwrap();
     artifacts.log_reference("model/train.csv", "s3://data/train.csv", None, None).unwrap();
-    let registry = database.registry();
-    let model = registry.create_model("churn").unwrap();
-    let source = format!("runs:/{}/model", run.id());
-    let version = model.new_version(&source).create().unwrap();
-    let digest = version.info().unwrap().digest;
-    assert!(digest.is_some());
+    let model = database.registry().create_model("churn").unwrap();
+    let version = model.new_version(&source_of(&run)).create().unwrap();
+    (run, model, version)
+}
+
+fn source_of(run: &Run) -> String {
+    format!("runs:/{}/model", run.id())
+}
+
+fn files_of(database: &Database, model: &RegisteredModel) -> Artifacts {
     let owner = ArtifactOwner::ModelVersion { model: model.id(), version: 1 };
-    let files = database.artifacts_of(owner).unwrap();
-    let paths = || files.list_all().unwrap().into_iter().map(|it| it.path).collect::<Vec<_>>();
-    assert_eq!(paths(), ["MLmodel", "data/weights", "train.csv"]);
-    // Of the version nothing can be changed, and of the run everything.
-    assert_eq!(kind(files.log_text("MLmodel", "other")), ErrorKind::InvalidState);
-    assert_eq!(kind(files.delete("MLmodel")), ErrorKind::InvalidState);
-    artifacts.log_text("model/MLmodel", "changed").unwrap();
+    database.artifacts_of(owner).unwrap()
+}
+
+#[test]
+fn a_version_has_the_files_below_its_source() {
+    let database = TestDatabase::new();
+    let (_run, model, version) = version_of_a_run(&database);
+    assert!(version.info().unwrap().digest.is_some());
+    let files = files_of(&database, &model).list_all().unwrap();
+    let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["MLmodel", "data/weights", "train.csv"]);
+}
+
+#[test]
+fn the_files_of_a_version_cannot_be_written() {
+    let database = TestDatabase::new();
+    let (_run, model, _) = version_of_a_run(&database);
+    let files = files_of(&database, &model);
+    assert_eq!(error_kind(files.log_text("MLmodel", "other")), ErrorKind::InvalidState);
+    assert_eq!(error_kind(files.delete("MLmodel")), ErrorKind::InvalidState);
+}
+
+#[test]
+fn a_version_keeps_its_files_when_the_run_changes_them() {
+    let database = TestDatabase::new();
+    let (run, model, version) = version_of_a_run(&database);
+    run.artifacts().log_text("model/MLmodel", "changed").unwrap();
     assert_eq!(read(&database, "models:/churn/1", "MLmodel"), b"flavors");
-    let second = model.new_version(&source).create().unwrap();
+
+    let digest = version.info().unwrap().digest;
+    let second = model.new_version(&source_of(&run)).create().unwrap();
     assert_ne!(second.info().unwrap().digest, digest);
     let copy = version.copy_to("prod").unwrap();
     assert_eq!(copy.info().unwrap().digest, digest);
+}
+
+#[test]
+fn versions_and_copies_keep_their_files_when_the_run_is_purged() {
+    let database = TestDatabase::new();
+    let (run, model, version) = version_of_a_run(&database);
+    run.artifacts().log_text("model/MLmodel", "changed").unwrap();
+    model.new_version(&source_of(&run)).create().unwrap();
+    version.copy_to("prod").unwrap();
+    let id = run.id();
     run.delete().unwrap();
     database.gc().unwrap();
-    assert_eq!(kind(database.run(source[6..38].parse().unwrap())), ErrorKind::NotFound);
+    assert_eq!(error_kind(database.run(id)), ErrorKind::NotFound);
+
     for address in ["models:/churn/1", "models:/prod/1"] {
         assert_eq!(read(&database, address, "MLmodel"), b"flavors");
         assert_eq!(read(&database, address, "data/weights"), [7; 3000]);
     }
     assert_eq!(read(&database, "models:/churn/2", "MLmodel"), b"changed");
-    let report = Database::verify(database.path()).unwrap();
-    assert_eq!(report.damages, []);
-    let path = folder.path().join("copy.tracklite");
-    database.backup(&path).unwrap();
-    assert_eq!(Database::verify(&path).unwrap().damages, []);
-    assert_eq!(read(&super::open(&path), "models:/prod/1", "data/weights"), [7; 3000]);
+    assert_eq!(Database::verify(database.path()).unwrap().damages, []);
+    let copy = database.verified_backup();
+    assert_eq!(read(&copy, "models:/prod/1", "data/weights"), [7; 3000]);
 }
 
 #[test]
-fn the_files_of_versions_and_logged_models_go_with_them() {
-    let (_folder, database) = new();
+fn gc_frees_files_once_no_version_or_logged_model_has_them() {
+    let database = TestDatabase::new();
     let experiment = database.experiment("/churn").unwrap();
     let logged = experiment.new_logged_model().name("net").create().unwrap();
     let of_logged = database.artifacts_of(ArtifactOwner::LoggedModel(logged.id())).unwrap();
@@ -73,19 +108,19 @@ fn the_files_of_versions_and_logged_models_go_with_them() {
     let chunks = || Database::verify(database.path()).unwrap().chunks;
     let stored = chunks();
     logged.delete().unwrap();
-    assert_eq!(kind(of_logged.log_text("more", "")), ErrorKind::InvalidState);
+    assert_eq!(error_kind(of_logged.log_text("more", "")), ErrorKind::InvalidState);
     assert_eq!(database.gc().unwrap().logged_models, 1);
-    assert_eq!(chunks(), stored, "the versions have them still");
+    assert_eq!(chunks(), stored, "the versions still have the files");
     version.delete().unwrap();
     database.gc().unwrap();
     assert_eq!(read(&database, "models:/churn/2", "weights").len(), 200_000);
     model.delete().unwrap();
     database.gc().unwrap();
-    assert_eq!(chunks(), 0, "nobody has them any more");
-    assert_eq!(kind(of_logged.log_text("more", "")), ErrorKind::NotFound);
+    assert_eq!(chunks(), 0, "nothing has the files any more");
+    assert_eq!(error_kind(of_logged.log_text("more", "")), ErrorKind::NotFound);
 }
 
-/// Flips a bit in the only place of the file where these bytes stand.
+/// Flips a bit in the only occurrence of these bytes in the file.
 fn damage(file: &Path, bytes: &[u8]) {
     let mut all = fs::read(file).unwrap();
     let places: Vec<usize> = all
@@ -94,22 +129,16 @@ fn damage(file: &Path, bytes: &[u8]) {
         .filter(|(_, window)| *window == bytes)
         .map(|(place, _)| place)
         .collect();
-    assert_eq!(places.len(), 1, "where {} bytes stand", bytes.len());
+    assert_eq!(places.len(), 1, "the {} bytes must occur once", bytes.len());
     all[places[0]] ^= 4;
     fs::write(file, all).unwrap();
 }
 
 #[test]
-fn a_version_that_lost_a_file_is_salvaged_as_one_that_failed() {
-    let (folder, database) = new();
-    let run = database.default_experiment().unwrap().start_run("first").unwrap();
-    let mut state = 1_u32;
-    let noise: Vec<u8> = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    })
-    .take(3000)
-    .collect();
+fn salvage_marks_a_version_with_a_lost_file_as_failed() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "first");
+    let noise = noise(3000, 1);
     run.artifacts().log_bytes("model/weights", &noise).unwrap();
     run.artifacts().log_text("model/MLmodel", "flavors").unwrap();
     run.artifacts().log_text("other/MLmodel", "others").unwrap();
@@ -120,20 +149,22 @@ fn a_version_that_lost_a_file_is_salvaged_as_one_that_failed() {
     model.set_alias("champion", 2).unwrap();
     let file = database.path().to_owned();
     drop((run, model));
-    database.close().unwrap();
+    let folder = database.close();
     damage(&file, &noise);
     assert!(!Database::verify(&file).unwrap().is_sound());
-    let copy = folder.path().join("salvaged.tracklite");
+    let copy = folder.join("salvaged.tracklite");
     let report = Database::salvage(&file, &copy).unwrap();
-    let told = report.lost.iter().find(|it| it.contains("pinned no more")).unwrap();
-    assert!(told.contains("version 2") && told.contains("weights"), "{report:?}");
+    let lost = report.lost.iter().find(|line| line.contains("pinned no more")).unwrap();
+    assert!(lost.contains("version 2") && lost.contains("weights"), "{report:?}");
     assert_eq!(Database::verify(&copy).unwrap().damages, []);
-    let salvaged = super::open(&copy);
+
+    let salvaged = open(&copy);
     let broken = salvaged.registry().version_by_alias("churn", "champion").unwrap();
     assert_eq!((broken.version, broken.digest), (2, None));
     assert_eq!(broken.status, ModelVersionStatus::FailedRegistration);
     assert!(broken.status_message.unwrap().contains("weights"));
     assert_eq!(read(&salvaged, "models:/churn/2", "MLmodel"), b"flavors");
+
     let whole = salvaged.registry().version("churn", 1).unwrap();
     assert_eq!(whole.status, ModelVersionStatus::Ready);
     assert!(whole.digest.is_some());

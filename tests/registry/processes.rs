@@ -1,20 +1,21 @@
-//! Processes that move one alias at once: this test binary run again, each with its own handles.
+//! Concurrent moves of one alias by several processes, each of which runs this test binary again.
 
 use std::env;
 use std::process::{Command, Stdio};
 
 use tracklite::{Database, ErrorKind};
 
-use super::{new, with_versions};
+use super::with_versions;
+use crate::common::TestDatabase;
 
 const FILE: &str = "TRACKLITE_REGISTRY_FILE";
 const VERSION: &str = "TRACKLITE_REGISTRY_VERSION";
 const ROUNDS: u64 = 30;
 
-/// Not a test of its own: what this binary does when it is started as one of several movers. It
-/// moves each alias from nothing to its version, and creates a version after each.
+/// Runs as one of several helper processes and does nothing otherwise. Tries to create each alias
+/// for its own version, and registers a version after each attempt.
 #[test]
-fn moves_its_part() {
+fn helper_that_moves_aliases() {
     let (Some(file), Ok(version)) = (env::var_os(FILE), env::var(VERSION)) else { return };
     let version: u64 = version.parse().unwrap();
     let database = Database::open(&file).unwrap();
@@ -31,15 +32,15 @@ fn moves_its_part() {
 }
 
 #[test]
-fn of_two_processes_one_wins_each_alias() {
-    let (folder, database) = new();
+fn one_of_several_processes_wins_each_alias() {
+    let database = TestDatabase::new();
     let model = with_versions(&database.registry(), "churn", 3);
-    let path = folder.path().join("runs.tracklite");
+    let (path, cache) = (database.path().to_owned(), database.folder().path());
     let start = |version: u64| {
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--exact", "registry::processes::moves_its_part", "--nocapture"]);
+        command.args(["--exact", "registry::processes::helper_that_moves_aliases", "--nocapture"]);
         command.env(FILE, &path).env(VERSION, version.to_string());
-        command.env("XDG_CACHE_HOME", folder.path());
+        command.env("XDG_CACHE_HOME", cache);
         command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()
     };
     let movers: Vec<_> = (1..=3).map(start).collect();
@@ -51,10 +52,10 @@ fn of_two_processes_one_wins_each_alias() {
         let count = text.split("won ").nth(1).and_then(|rest| rest.split_whitespace().next());
         won += count.unwrap().parse::<u64>().unwrap();
     }
-    assert_eq!(won, ROUNDS, "each alias was moved from nothing by one process");
+    assert_eq!(won, ROUNDS, "exactly one process must create each alias");
     let info = model.info().unwrap();
     assert_eq!(info.aliases.len() as u64, ROUNDS);
-    let numbers: Vec<u64> = model.versions().unwrap().iter().map(|it| it.version).collect();
+    let numbers: Vec<u64> = model.versions().unwrap().iter().map(|info| info.version).collect();
     assert_eq!(numbers, (1..=3 + 3 * ROUNDS).collect::<Vec<u64>>());
     assert!(Database::verify(&path).unwrap().is_sound());
 }

@@ -1,19 +1,18 @@
-//! Searches of the registry against plain code, and their pages.
+//! Searches of the registry, checked by plain code, and their pages.
 
 use proptest::prelude::*;
 use tracklite::{
-    Database, ErrorKind, IndexPlace, ModelVersionInfo, RegisteredModelInfo, Registry,
-    RegistrySearch, RunId,
+    Database, ErrorKind, ModelVersionInfo, RegisteredModelInfo, Registry, RegistrySearch, RunId,
 };
 
-use super::{kind, new};
+use crate::common::{TestDatabase, error_kind, open_read_only};
 
 /// The tag that hides a model.
 const PROMPT: &str = "mlflow.prompt.is_prompt";
 
-/// Models `m0` to `m5` with versions that differ in source, run and tags.
-fn filled() -> (tempfile::TempDir, Database) {
-    let (folder, database) = new();
+/// Creates models `m0` to `M5` with versions that differ in source, run and tags.
+fn filled() -> TestDatabase {
+    let database = TestDatabase::new();
     let registry = database.registry();
     for number in 0..6_u64 {
         let mut model = registry.new_model(&format!("{}{number}", ["m", "M"][number as usize % 2]));
@@ -37,7 +36,7 @@ fn filled() -> (tempfile::TempDir, Database) {
     }
     registry.model("m4").unwrap().version(2).unwrap().set_description(Some("touched")).unwrap();
     registry.model("m4").unwrap().version(1).unwrap().delete().unwrap();
-    (folder, database)
+    database
 }
 
 fn all_versions(registry: &Registry) -> Vec<ModelVersionInfo> {
@@ -46,9 +45,9 @@ fn all_versions(registry: &Registry) -> Vec<ModelVersionInfo> {
     versions.collect()
 }
 
-/// A condition as text, and what it means of a version, in plain code.
+/// A condition on a version, as text of the search language and as plain code.
 #[derive(Clone, Debug)]
-enum Asked {
+enum Condition {
     Name(&'static str, &'static str),
     Run(&'static str, u128),
     Source(&'static str, &'static str),
@@ -56,41 +55,41 @@ enum Asked {
     Tag(&'static str, &'static str),
 }
 
-impl Asked {
+impl Condition {
     fn text(&self) -> String {
         match self {
-            Asked::Name(operator, value) => format!("name {operator} '{value}'"),
-            Asked::Run(operator, value) => format!("run_id {operator} '{value:032x}'"),
-            Asked::Source(operator, value) => format!("source_path {operator} '{value}'"),
-            Asked::Number(operator, value) => format!("version_number {operator} {value}"),
-            Asked::Tag(operator, value) => format!("tags.stage {operator} '{value}'"),
+            Condition::Name(operator, value) => format!("name {operator} '{value}'"),
+            Condition::Run(operator, value) => format!("run_id {operator} '{value:032x}'"),
+            Condition::Source(operator, value) => format!("source_path {operator} '{value}'"),
+            Condition::Number(operator, value) => format!("version_number {operator} {value}"),
+            Condition::Tag(operator, value) => format!("tags.stage {operator} '{value}'"),
         }
     }
 
-    fn holds(&self, it: &ModelVersionInfo) -> bool {
+    fn holds(&self, info: &ModelVersionInfo) -> bool {
         match self {
-            Asked::Name(operator, value) => text_holds(operator, value, Some(&it.name)),
-            Asked::Run(operator, value) => {
-                let run = it.run.map(|run| run.to_string());
+            Condition::Name(operator, value) => text_holds(operator, value, Some(&info.name)),
+            Condition::Run(operator, value) => {
+                let run = info.run.map(|run| run.to_string());
                 text_holds(operator, &format!("{value:032x}"), run.as_deref())
             }
-            Asked::Source(operator, value) => text_holds(operator, value, Some(&it.source)),
-            Asked::Tag(operator, value) => {
-                text_holds(operator, value, it.tags.get("stage").map(String::as_str))
+            Condition::Source(operator, value) => text_holds(operator, value, Some(&info.source)),
+            Condition::Tag(operator, value) => {
+                text_holds(operator, value, info.tags.get("stage").map(String::as_str))
             }
-            Asked::Number(operator, value) => match *operator {
-                "=" => it.version == *value,
-                "!=" => it.version != *value,
-                "<" => it.version < *value,
-                "<=" => it.version <= *value,
-                ">" => it.version > *value,
-                _ => it.version >= *value,
+            Condition::Number(operator, value) => match *operator {
+                "=" => info.version == *value,
+                "!=" => info.version != *value,
+                "<" => info.version < *value,
+                "<=" => info.version <= *value,
+                ">" => info.version > *value,
+                _ => info.version >= *value,
             },
         }
     }
 }
 
-/// Patterns here have a `%` at the end only.
+/// Matches a text. Patterns in these tests have `%` only at their end.
 fn text_holds(operator: &str, value: &str, found: Option<&str>) -> bool {
     let Some(found) = found else { return false };
     let like = |found: &str, pattern: &str| match pattern.strip_suffix('%') {
@@ -105,7 +104,7 @@ fn text_holds(operator: &str, value: &str, found: Option<&str>) -> bool {
     }
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+fn condition() -> impl Strategy<Value = Condition> {
     let texts = prop::sample::select(vec!["=", "!=", "LIKE", "ILIKE"]);
     let numbers = prop::sample::select(vec!["=", "!=", "<", "<=", ">", ">="]);
     let names = prop::sample::select(vec!["m4", "M5", "m%", "M%", "m9"]);
@@ -113,15 +112,15 @@ fn asked() -> impl Strategy<Value = Asked> {
     let stages = prop::sample::select(vec!["dev", "prod", "PROD", "p%", "never"]);
     let equal = prop::sample::select(vec!["=", "!="]);
     prop_oneof![
-        (texts.clone(), names).prop_map(|(operator, value)| Asked::Name(operator, value)),
-        (equal, 0_u128..5).prop_map(|(operator, value)| Asked::Run(operator, value)),
-        (texts.clone(), sources).prop_map(|(operator, value)| Asked::Source(operator, value)),
-        (numbers, 0_u64..6).prop_map(|(operator, value)| Asked::Number(operator, value)),
-        (texts, stages).prop_map(|(operator, value)| Asked::Tag(operator, value)),
+        (texts.clone(), names).prop_map(|(operator, value)| Condition::Name(operator, value)),
+        (equal, 0_u128..5).prop_map(|(operator, value)| Condition::Run(operator, value)),
+        (texts.clone(), sources).prop_map(|(operator, value)| Condition::Source(operator, value)),
+        (numbers, 0_u64..6).prop_map(|(operator, value)| Condition::Number(operator, value)),
+        (texts, stages).prop_map(|(operator, value)| Condition::Tag(operator, value)),
     ]
 }
 
-/// All pages of a search one after the other.
+/// Returns the versions from all pages of a search.
 fn all_pages(registry: &Registry, search: &RegistrySearch) -> Vec<ModelVersionInfo> {
     let mut found = Vec::new();
     let mut token = String::new();
@@ -136,8 +135,8 @@ fn all_pages(registry: &Registry, search: &RegistrySearch) -> Vec<ModelVersionIn
 }
 
 #[test]
-fn versions_are_found_as_plain_code_finds_them() {
-    let (_folder, database) = filled();
+fn searches_find_the_same_versions_as_plain_code() {
+    let database = filled();
     let registry = database.registry();
     let all = all_versions(&registry);
     assert_eq!(all.len(), 14);
@@ -150,11 +149,12 @@ fn versions_are_found_as_plain_code_finds_them() {
         "last_updated_timestamp DESC",
         "",
     ];
-    let cases = (prop::collection::vec(asked(), 0..4), prop::sample::select(orders.to_vec()));
-    proptest!(ProptestConfig::with_cases(400), |((asked, order) in cases, page in 1_usize..9)| {
-        let filter: Vec<String> = asked.iter().map(Asked::text).collect();
+    let cases = (prop::collection::vec(condition(), 0..4), prop::sample::select(orders.to_vec()));
+    let config = ProptestConfig::with_cases(400);
+    proptest!(config, |((conditions, order) in cases, page in 1_usize..9)| {
+        let filter: Vec<String> = conditions.iter().map(Condition::text).collect();
         let mut wanted = all.clone();
-        wanted.retain(|it| asked.iter().all(|one| one.holds(it)));
+        wanted.retain(|info| conditions.iter().all(|condition| condition.holds(info)));
         wanted.sort_by(|left, right| {
             let by_name = left.name.cmp(&right.name);
             let by_number = left.version.cmp(&right.version);
@@ -175,7 +175,7 @@ fn versions_are_found_as_plain_code_finds_them() {
         if !order.is_empty() {
             search = search.order_by(order);
         }
-        // From the second search on that finds nothing changed, columns in memory answer.
+        // The second search of an unchanged registry reads columns in memory.
         prop_assert_eq!(&all_pages(&registry, &search), &wanted);
         prop_assert_eq!(&all_pages(&registry, &search), &wanted);
         if filter.len() == 1 {
@@ -187,8 +187,8 @@ fn versions_are_found_as_plain_code_finds_them() {
 }
 
 #[test]
-fn what_is_kept_in_memory_follows_every_change() {
-    let (_folder, database) = filled();
+fn searches_in_memory_see_every_change() {
+    let database = filled();
     let registry = database.registry();
     let all = RegistrySearch::new();
     let found = |search: &RegistrySearch| registry.search_versions(search).unwrap().items;
@@ -222,12 +222,12 @@ fn names(registry: &Registry, filter: &str) -> Vec<String> {
     for info in &found {
         assert_eq!(*info, registry.model(&info.name).unwrap().info().unwrap());
     }
-    found.into_iter().map(|it| it.name).collect()
+    found.into_iter().map(|info| info.name).collect()
 }
 
 #[test]
-fn models_are_found_by_name_and_tag() {
-    let (_folder, database) = filled();
+fn models_can_be_searched_by_name_and_tag() {
+    let database = filled();
     let registry = database.registry();
     assert_eq!(names(&registry, ""), ["M1", "M3", "m0", "m2", "m4"]);
     assert_eq!(names(&registry, "name LIKE 'm%'"), ["m0", "m2", "m4"]);
@@ -235,18 +235,30 @@ fn models_are_found_by_name_and_tag() {
     assert_eq!(names(&registry, "tags.team = 'A'"), ["M1", "m4"]);
     assert_eq!(names(&registry, "name IN ('m0', 'M3', 'x')"), ["M3", "m0"]);
     assert_eq!(names(&registry, "name NOT IN ('m0', 'M3')"), ["M1", "m2", "m4"]);
-    // Prompts are hidden unless they are asked for.
+}
+
+#[test]
+fn prompts_are_hidden_unless_the_filter_names_their_tag() {
+    let database = filled();
+    let registry = database.registry();
+    assert_eq!(names(&registry, ""), ["M1", "M3", "m0", "m2", "m4"]);
     assert_eq!(names(&registry, &format!("tags.`{PROMPT}` = 'true'")), ["M5"]);
     assert_eq!(names(&registry, &format!("tags.`{PROMPT}` != 'false'")), ["M5"]);
     let others = names(&registry, &format!("tags.`{PROMPT}` = 'false'"));
     assert_eq!(others, ["M1", "M3", "m0", "m2", "m4"]);
+}
+
+#[test]
+fn models_can_be_sorted_by_their_last_update() {
+    let database = filled();
+    let registry = database.registry();
     let search = RegistrySearch::new().order_by("timestamp DESC").max_results(1);
     assert_eq!(registry.search_models(&search).unwrap().items[0].name, "m4");
 }
 
 #[test]
-fn tokens_lead_to_the_next_page_of_their_query_alone() {
-    let (_folder, database) = filled();
+fn a_page_token_belongs_to_one_query() {
+    let database = filled();
     let registry = database.registry();
     let search = RegistrySearch::new().max_results(2);
     let page = registry.search_models(&search).unwrap();
@@ -254,49 +266,59 @@ fn tokens_lead_to_the_next_page_of_their_query_alone() {
     let next = registry.search_models(&search.clone().page_token(&token)).unwrap();
     assert_eq!(next.items[0].name, "m0");
     let other = RegistrySearch::new().filter("name LIKE '%'").page_token(&token);
-    assert_eq!(kind(registry.search_models(&other)), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(registry.search_models(&other)), ErrorKind::InvalidInput);
     let versions = RegistrySearch::new().page_token(&token);
-    assert_eq!(kind(registry.search_versions(&versions)), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(registry.search_versions(&versions)), ErrorKind::InvalidInput);
     for forged in ["x", "e30=", "eyJvZmZzZXQiOiAtMX0=", &token[1..]] {
         let forged = RegistrySearch::new().page_token(forged);
-        assert_eq!(kind(registry.search_models(&forged)), ErrorKind::InvalidInput);
-    }
-    for (models, versions) in [(0, 0), (1001, 200_001)] {
-        let search = RegistrySearch::new().max_results(models);
-        assert_eq!(kind(registry.search_models(&search)), ErrorKind::InvalidInput);
-        let search = RegistrySearch::new().max_results(versions);
-        assert_eq!(kind(registry.search_versions(&search)), ErrorKind::InvalidInput);
+        assert_eq!(error_kind(registry.search_models(&forged)), ErrorKind::InvalidInput);
     }
 }
 
 #[test]
-fn bad_filters_are_refused() {
-    let (_folder, database) = filled();
+fn the_number_of_results_is_limited() {
+    let database = filled();
+    let registry = database.registry();
+    for (models, versions) in [(0, 0), (1001, 200_001)] {
+        let search = RegistrySearch::new().max_results(models);
+        assert_eq!(error_kind(registry.search_models(&search)), ErrorKind::InvalidInput);
+        let search = RegistrySearch::new().max_results(versions);
+        assert_eq!(error_kind(registry.search_versions(&search)), ErrorKind::InvalidInput);
+    }
+}
+
+#[test]
+fn invalid_filters_are_rejected() {
+    let database = filled();
     let registry = database.registry();
     for bad in ["name > 'a'", "tags.a IS NULL", "params.a = 'x'", "name = 1", "nme = 'a'"] {
         let search = RegistrySearch::new().filter(bad);
-        assert_eq!(kind(registry.search_models(&search)), ErrorKind::InvalidInput, "{bad}");
-        assert_eq!(kind(registry.search_versions(&search)), ErrorKind::InvalidInput, "{bad}");
+        assert_eq!(error_kind(registry.search_models(&search)), ErrorKind::InvalidInput, "{bad}");
+        assert_eq!(error_kind(registry.search_versions(&search)), ErrorKind::InvalidInput, "{bad}");
     }
+}
+
+#[test]
+fn a_filter_has_at_most_100_conditions() {
+    let database = filled();
+    let registry = database.registry();
     let long = vec!["name != 'x'"; 101].join(" AND ");
     let search = RegistrySearch::new().filter(long);
-    assert_eq!(kind(registry.search_versions(&search)), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(registry.search_versions(&search)), ErrorKind::InvalidInput);
     let search = RegistrySearch::new().filter(vec!["name != 'x'"; 100].join(" AND "));
     assert_eq!(registry.search_versions(&search).unwrap().items.len(), 14);
 }
 
-/// What a reader finds that asks for the first time, so that SQL answers.
-fn first_found(database: &Database, search: &RegistrySearch) -> Vec<ModelVersionInfo> {
-    let reader = Database::builder().read_only(true).index(IndexPlace::InMemory);
-    let reader = reader.open(database.path()).unwrap();
-    all_pages(&reader.registry(), search)
+/// Searches as a new reader. Its first search always runs as SQL.
+fn found_by_sql(database: &Database, search: &RegistrySearch) -> Vec<ModelVersionInfo> {
+    all_pages(&open_read_only(database.path()).registry(), search)
 }
 
-/// Changes of all kinds between searches, of which each is answered in memory with the models that
-/// have changed read again, page by page in each order.
+/// Changes the registry in every way between searches. Each search in memory must read the changed
+/// models again and return the same pages as SQL.
 #[test]
-fn what_is_kept_in_memory_agrees_with_sql_between_any_changes() {
-    let (_folder, database) = filled();
+fn searches_in_memory_equal_sql_after_any_change() {
+    let database = filled();
     let registry = database.registry();
     let searches = [
         RegistrySearch::new(),
@@ -319,7 +341,7 @@ fn what_is_kept_in_memory_agrees_with_sql_between_any_changes() {
                 registry.handle(version).delete_tag("round").unwrap();
                 deleted += 1;
             }
-            _ => registry.handle(version).set_description(Some("said")).unwrap(),
+            _ => registry.handle(version).set_description(Some("new")).unwrap(),
         }
         if [8, 26].contains(&round) {
             registry.model("copy1").unwrap().rename(&format!("moved{round}")).unwrap();
@@ -328,8 +350,8 @@ fn what_is_kept_in_memory_agrees_with_sql_between_any_changes() {
             registry.model("copy0").unwrap().delete().unwrap();
         }
         for search in &searches {
-            assert_eq!(all_pages(&registry, search), first_found(&database, search), "{round}");
+            assert_eq!(all_pages(&registry, search), found_by_sql(&database, search), "{round}");
         }
     }
-    assert!(deleted > 0, "no tag was deleted");
+    assert!(deleted > 0, "the test must delete at least one tag");
 }

@@ -1,37 +1,47 @@
 //! Models and versions: numbers, names, tags, stages, deletion, sources.
 
-use tracklite::{ErrorKind, ModelStage, ModelVersionStatus, RunId};
+use tracklite::{
+    Database, ErrorKind, ModelStage, ModelVersion, ModelVersionStatus, RegisteredModel, RunId,
+};
 
-use super::{kind, new, open, told, with_versions};
+use super::{snapshot, with_versions};
+use crate::common::{TestDatabase, error_kind, start_run};
 
 #[test]
-fn numbers_are_never_used_twice() {
-    let (_folder, database) = new();
+fn version_numbers_are_never_reused() {
+    let database = TestDatabase::new();
     let registry = database.registry();
     let model = with_versions(&registry, "churn", 3);
     model.version(3).unwrap().delete().unwrap();
-    assert_eq!(kind(model.version(3)), ErrorKind::NotFound);
+    assert_eq!(error_kind(model.version(3)), ErrorKind::NotFound);
     assert_eq!(model.new_version("s3://m").create().unwrap().version(), 4);
-    let numbers: Vec<u64> = model.versions().unwrap().iter().map(|it| it.version).collect();
+    let numbers: Vec<u64> = model.versions().unwrap().iter().map(|info| info.version).collect();
     assert_eq!(numbers, [1, 2, 4]);
+}
 
+#[test]
+fn handles_of_a_deleted_model_do_not_follow_its_name() {
+    let database = TestDatabase::new();
+    let registry = database.registry();
+    let model = with_versions(&registry, "churn", 4);
     let old = model.version(4).unwrap();
     model.delete().unwrap();
     let again = with_versions(&registry, "churn", 1);
     assert_ne!(again.id(), model.id());
     assert!(again.info().unwrap().aliases.is_empty());
-    // Handles of what was deleted do not turn to what has its name now.
-    for failed in [kind(model.info()), kind(model.set_tag("a", 1)), kind(old.info())] {
-        assert_eq!(failed, ErrorKind::NotFound);
+    for kind in
+        [error_kind(model.info()), error_kind(model.set_tag("a", 1)), error_kind(old.info())]
+    {
+        assert_eq!(kind, ErrorKind::NotFound);
     }
-    assert_eq!(kind(old.delete()), ErrorKind::NotFound);
-    assert_eq!(kind(model.new_version("s3://m").create()), ErrorKind::NotFound);
+    assert_eq!(error_kind(old.delete()), ErrorKind::NotFound);
+    assert_eq!(error_kind(model.new_version("s3://m").create()), ErrorKind::NotFound);
 }
 
 #[test]
-fn the_files_of_a_version_may_have_another_address_than_its_source() {
-    let (_folder, database) = new();
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
+fn the_files_of_a_version_may_have_a_different_address_from_its_source() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
     run.log_text("model/weights", "heavy").unwrap();
     let model = database.registry().create_model("churn").unwrap();
     let address = format!("runs:/{}/model", run.id());
@@ -42,89 +52,111 @@ fn the_files_of_a_version_may_have_another_address_than_its_source() {
     assert_eq!((info.run, info.digest.is_some()), (Some(run.id()), true));
 }
 
-#[test]
-fn a_version_tells_what_it_was_given() {
-    let (_folder, database) = new();
+/// Creates a model and a version with every field set.
+fn complete_version(database: &Database) -> (RegisteredModel, ModelVersion) {
     let registry = database.registry();
-    let model = registry.new_model("churn").description("who leaves").tag("team", "a").create();
-    let model = model.unwrap();
-    let run = RunId::from_bits(5);
-    let version = model.new_version("s3://m").run(run).run_link("http://x").description("first");
-    let version = version.tag("a", 1).tag("b", "2").user("ada").create().unwrap();
+    let model = registry.new_model("churn").description("who leaves").tag("team", "a");
+    let model = model.create().unwrap();
+    let version = model.new_version("s3://m").run(RunId::from_bits(5)).run_link("http://x");
+    let version = version.description("first").tag("a", 1).tag("b", "2").user("ada");
+    let version = version.create().unwrap();
+    (model, version)
+}
+
+#[test]
+fn a_version_returns_the_fields_it_was_created_with() {
+    let database = TestDatabase::new();
+    let (_, version) = complete_version(&database);
     let info = version.info().unwrap();
     assert_eq!((info.name.as_str(), info.version, info.source.as_str()), ("churn", 1, "s3://m"));
-    assert_eq!((info.run, info.run_link.as_deref()), (Some(run), Some("http://x")));
+    assert_eq!(info.run, Some(RunId::from_bits(5)));
+    assert_eq!(info.run_link.as_deref(), Some("http://x"));
     assert_eq!((info.description.as_deref(), info.user.as_str()), (Some("first"), "ada"));
     assert_eq!((info.status, info.stage), (ModelVersionStatus::Ready, ModelStage::None));
     assert_eq!(info.tags.len(), 2);
-    assert_eq!(registry.version("churn", 1).unwrap(), info);
+    assert_eq!(database.registry().version("churn", 1).unwrap(), info);
+}
 
+#[test]
+fn the_fields_of_a_version_can_be_changed() {
+    let database = TestDatabase::new();
+    let (_, version) = complete_version(&database);
+    let info = version.info().unwrap();
     version.set_description(None).unwrap();
     version.set_status(ModelVersionStatus::FailedRegistration, Some("no space")).unwrap();
     version.set_tag("a", 7).unwrap();
     version.delete_tag("b").unwrap();
-    version.delete_tag("never there").unwrap();
+    version.delete_tag("unknown").unwrap();
     let changed = version.info().unwrap();
     assert_eq!(changed.description, None);
     assert_eq!(changed.status, ModelVersionStatus::FailedRegistration);
     assert_eq!(changed.status_message.as_deref(), Some("no space"));
     assert_eq!(changed.tags.into_iter().collect::<Vec<_>>(), [("a".into(), "7".into())]);
     assert!(changed.updated > info.updated && changed.created == info.created);
-
-    model.set_description(Some("who stays")).unwrap();
-    model.delete_tag("team").unwrap();
-    let told = model.info().unwrap();
-    assert_eq!((told.description.as_deref(), told.tags.len()), (Some("who stays"), 0));
-    assert_eq!(told.latest_versions, [version.info().unwrap()]);
 }
 
 #[test]
-fn names_follow_the_rules() {
-    let (_folder, database) = new();
+fn the_fields_of_a_model_can_be_changed() {
+    let database = TestDatabase::new();
+    let (model, version) = complete_version(&database);
+    model.set_description(Some("who stays")).unwrap();
+    model.delete_tag("team").unwrap();
+    let info = model.info().unwrap();
+    assert_eq!((info.description.as_deref(), info.tags.len()), (Some("who stays"), 0));
+    assert_eq!(info.latest_versions, [version.info().unwrap()]);
+}
+
+#[test]
+fn invalid_and_taken_names_are_rejected() {
+    let database = TestDatabase::new();
     let registry = database.registry();
     for bad in ["", "  ", "a/b", "a:b", ".", "..", "models:/a", &"n".repeat(257)] {
-        assert_eq!(kind(registry.create_model(bad)), ErrorKind::InvalidInput, "{bad}");
-        assert_eq!(kind(registry.model(bad)), ErrorKind::InvalidInput, "{bad}");
+        assert_eq!(error_kind(registry.create_model(bad)), ErrorKind::InvalidInput, "{bad}");
+        assert_eq!(error_kind(registry.model(bad)), ErrorKind::InvalidInput, "{bad}");
     }
-    for good in ["a", "ml.production.churn", "a@b", "\u{645}", &"n".repeat(256)] {
-        registry.create_model(good).unwrap();
-        assert_eq!(kind(registry.create_model(good)), ErrorKind::AlreadyExists, "{good}");
+    for valid in ["a", "ml.production.churn", "a@b", "\u{645}", &"n".repeat(256)] {
+        registry.create_model(valid).unwrap();
+        assert_eq!(error_kind(registry.create_model(valid)), ErrorKind::AlreadyExists, "{valid}");
     }
     let model = registry.model("a").unwrap();
-    assert_eq!(kind(model.rename("a@b")), ErrorKind::AlreadyExists);
-    assert_eq!(kind(model.rename("x/y")), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(model.rename("a@b")), ErrorKind::AlreadyExists);
+    assert_eq!(error_kind(model.rename("x/y")), ErrorKind::InvalidInput);
     model.rename("a").unwrap();
-    assert_eq!(kind(model.set_tag("", 1)), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn invalid_tags_and_sources_are_rejected() {
+    let database = TestDatabase::new();
+    let model = database.registry().create_model("a").unwrap();
+    assert_eq!(error_kind(model.set_tag("", 1)), ErrorKind::InvalidInput);
     let version = model.new_version("s3://m").tag("k", "v".repeat(100_001)).create();
-    assert_eq!(kind(version), ErrorKind::InvalidInput);
-    assert_eq!(kind(model.new_version(" ").create()), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(version), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(model.new_version(" ").create()), ErrorKind::InvalidInput);
     assert_eq!(model.versions().unwrap(), []);
 }
 
 #[test]
-fn a_rename_carries_all_along() {
-    let (folder, database) = new();
+fn a_renamed_model_keeps_its_versions_aliases_and_tags() {
+    let database = TestDatabase::new();
     let registry = database.registry();
     let model = with_versions(&registry, "old", 2);
     model.set_tag("team", "a").unwrap();
     model.set_alias("champion", 2).unwrap();
     model.rename("new").unwrap();
-    assert_eq!(kind(registry.model("old")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.model("old")), ErrorKind::NotFound);
     let info = registry.model("new").unwrap().info().unwrap();
     assert_eq!((info.id, info.aliases["champion"], info.tags.len()), (model.id(), 2, 1));
     assert_eq!(registry.version_by_alias("new", "champion").unwrap().name, "new");
-    // The old name is free.
+    // The old name can be used again.
     with_versions(&registry, "old", 1);
-    let before = told(&registry);
-    let path = folder.path().join("runs.tracklite");
+    let before = snapshot(&registry);
     drop((registry, model));
-    database.close().unwrap();
-    assert_eq!(told(&open(&path).registry()), before);
+    assert_eq!(snapshot(&database.reopen().registry()), before);
 }
 
 #[test]
-fn a_deleted_version_is_redacted() {
-    let (_folder, database) = new();
+fn a_deleted_version_loses_its_aliases_and_its_row() {
+    let database = TestDatabase::new();
     let registry = database.registry();
     let model = with_versions(&registry, "churn", 2);
     model.set_alias("champion", 1).unwrap();
@@ -132,15 +164,15 @@ fn a_deleted_version_is_redacted() {
     model.version(1).unwrap().delete().unwrap();
     let aliases: Vec<_> = model.info().unwrap().aliases.into_iter().collect();
     assert_eq!(aliases, [("challenger".to_owned(), 2)]);
-    assert_eq!(kind(registry.version_by_alias("churn", "champion")), ErrorKind::InvalidInput);
-    assert_eq!(kind(registry.version("churn", 1)), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.version_by_alias("churn", "champion")), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(registry.version("churn", 1)), ErrorKind::NotFound);
     let table = database.sql("SELECT count(*) FROM model_versions WHERE version = 1").unwrap();
     assert_eq!(table.rows[0][0], tracklite::SqlValue::Integer(0));
 }
 
 #[test]
-fn stages_are_served() {
-    let (_folder, database) = new();
+fn a_stage_transition_can_archive_the_versions_in_that_stage() {
+    let database = TestDatabase::new();
     let registry = database.registry();
     let model = with_versions(&registry, "churn", 4);
     let stage_of = |version| model.version(version).unwrap().info().unwrap().stage;
@@ -153,9 +185,20 @@ fn stages_are_served() {
         [1, 2, 3].map(stage_of),
         [ModelStage::Archived, ModelStage::Archived, ModelStage::Production]
     );
-    assert_eq!(kind(transition(4, ModelStage::Archived, true)), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(transition(4, ModelStage::Archived, true)), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn versions_can_be_found_by_stage() {
+    let database = TestDatabase::new();
+    let registry = database.registry();
+    let model = with_versions(&registry, "churn", 4);
+    for (version, archive) in [(1, false), (2, false), (3, true)] {
+        let version = model.version(version).unwrap();
+        version.transition_stage(ModelStage::Production, archive).unwrap();
+    }
     let latest = |stages: &[ModelStage]| -> Vec<u64> {
-        model.latest_versions(stages).unwrap().iter().map(|it| it.version).collect()
+        model.latest_versions(stages).unwrap().iter().map(|info| info.version).collect()
     };
     assert_eq!(latest(&[]), [4, 3, 2]);
     assert_eq!(latest(&[ModelStage::Production, ModelStage::Staging]), [3]);
@@ -163,12 +206,12 @@ fn stages_are_served() {
     assert_eq!(resolved("models:/churn/production"), 3);
     assert_eq!(resolved("models:/churn/Archived"), 2);
     assert_eq!(resolved("models:/churn/latest"), 4);
-    assert_eq!(kind(registry.resolve("models:/churn/Staging")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.resolve("models:/churn/Staging")), ErrorKind::NotFound);
 }
 
 #[test]
-fn sources_are_resolved_or_refused() {
-    let (_folder, database) = new();
+fn a_source_is_resolved_when_the_version_is_created() {
+    let database = TestDatabase::new();
     let registry = database.registry();
     let experiment = database.default_experiment().unwrap();
     let run = experiment.start_run("").unwrap();
@@ -180,7 +223,12 @@ fn sources_are_resolved_or_refused() {
     let copy = model.new_version("models:/churn/2/sub").create().unwrap().info().unwrap();
     assert_eq!(copy.location, format!("runs:/{}/model/sub", run.id()));
     assert_eq!((copy.run, copy.copied_from), (Some(run.id()), Some((model.id(), 2))));
+}
 
+#[test]
+fn unknown_and_malformed_sources_are_rejected() {
+    let database = TestDatabase::new();
+    let model = with_versions(&database.registry(), "churn", 1);
     for absent in [
         "models:/churn/17",
         "models:/nobody/1",
@@ -189,29 +237,43 @@ fn sources_are_resolved_or_refused() {
         &format!("models:/m-{:032x}", 1),
         &format!("runs:/{:032x}/model", 1),
     ] {
-        assert_eq!(kind(model.new_version(absent).create()), ErrorKind::Unresolved, "{absent}");
+        assert_eq!(
+            error_kind(model.new_version(absent).create()),
+            ErrorKind::Unresolved,
+            "{absent}"
+        );
     }
     for malformed in ["models:/churn", "models:/m-1", "runs:/x/model", "models:/churn/1/../2"] {
-        let refused = kind(model.new_version(malformed).create());
-        assert_eq!(refused, ErrorKind::InvalidInput, "{malformed}");
+        let kind = error_kind(model.new_version(malformed).create());
+        assert_eq!(kind, ErrorKind::InvalidInput, "{malformed}");
     }
+    assert_eq!(model.versions().unwrap().len(), 1);
+}
+
+#[test]
+fn a_deleted_run_is_no_longer_a_source_but_its_versions_stay() {
+    let database = TestDatabase::new();
+    let registry = database.registry();
+    let run = start_run(&database, "");
+    let model = with_versions(&registry, "churn", 1);
+    let of_run = model.new_version(&format!("runs:/{}/model", run.id())).create().unwrap();
+    let info = of_run.info().unwrap();
     database.delete_run(run.id()).unwrap();
     for deleted in [
         model.new_version(&format!("runs:/{}/model", run.id())),
         model.new_version("s3://m").run(run.id()),
     ] {
-        assert_eq!(kind(deleted.create()), ErrorKind::InvalidState);
+        assert_eq!(error_kind(deleted.create()), ErrorKind::InvalidState);
     }
-    assert_eq!(model.versions().unwrap().len(), 3);
-    // The version that was made before stays, and leads where it led.
+    assert_eq!(model.versions().unwrap().len(), 2);
     assert_eq!(registry.resolve("models:/churn/2").unwrap().location, info.location);
 }
 
 #[test]
-fn addresses_lead_to_what_they_name() {
-    let (_folder, database) = new();
+fn addresses_resolve_to_versions_and_runs() {
+    let database = TestDatabase::new();
     let registry = database.registry();
-    let run = database.default_experiment().unwrap().start_run("").unwrap();
+    let run = start_run(&database, "");
     let model = with_versions(&registry, "churn", 2);
     model.set_alias("champion", 1).unwrap();
     let resolved = registry.resolve("models:/churn@champion/data/x.bin").unwrap();
@@ -221,9 +283,16 @@ fn addresses_lead_to_what_they_name() {
     let of_run = registry.resolve(&format!("runs:/{}/plots", run.id())).unwrap();
     assert_eq!(of_run.owner, tracklite::ArtifactOwner::Run(run.id()));
     assert_eq!(of_run.path, "plots");
-    assert_eq!(kind(registry.resolve("models:/churn@nobody")), ErrorKind::InvalidInput);
-    assert_eq!(kind(registry.resolve("models:/churn/9")), ErrorKind::NotFound);
-    assert_eq!(kind(registry.resolve("models:/nobody@a")), ErrorKind::NotFound);
-    assert_eq!(kind(registry.resolve(&format!("runs:/{:032x}", 1))), ErrorKind::NotFound);
-    assert_eq!(kind(registry.resolve("s3://m")), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn unknown_addresses_are_rejected() {
+    let database = TestDatabase::new();
+    let registry = database.registry();
+    with_versions(&registry, "churn", 2).set_alias("champion", 1).unwrap();
+    assert_eq!(error_kind(registry.resolve("models:/churn@nobody")), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(registry.resolve("models:/churn/9")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.resolve("models:/nobody@a")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.resolve(&format!("runs:/{:032x}", 1))), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.resolve("s3://m")), ErrorKind::InvalidInput);
 }

@@ -1,4 +1,4 @@
-//! Searches see points that are not sealed yet: of one writer or of many.
+//! Searches see unsealed points of one writer and of many.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,21 +9,22 @@ use tracklite::internals::storage::{Access, FileStorage, MemoryFile, WritePath};
 use tracklite::internals::{Way, new_file, new_header};
 use tracklite::{Database, IndexPlace, RunId, RunSearch, View};
 
-/// Both ways of answering, each from the first search of a process on.
+use crate::common::{TestFolder, start_run};
+
+/// Both ways to run a search. Each is forced, even for the first search of a process.
 const WAYS: [Way; 2] = [Way::Sql, Way::Columns];
 
-/// A new file.
 fn new_memory_file() -> MemoryFile {
     MemoryFile::with_bytes(&new_file(new_header(1)))
 }
 
-/// Opens the file like a process of its own that seals nothing by itself.
+/// Opens the file like another process, without a background thread.
 pub(super) fn open(file: &MemoryFile) -> Database {
     let builder = Database::builder().background(false).index(IndexPlace::InMemory);
     builder.open_storage(Path::new("memory"), Arc::new(file.open())).unwrap()
 }
 
-/// The latest value of `loss` of each run that `filter` finds, by name.
+/// Returns the latest `loss` of each run that the filter finds, sorted by name.
 fn losses(database: &Database, way: Way, filter: &str) -> Vec<(RunId, f64)> {
     let search = RunSearch::new().filter(filter).order_by("run_name").way(way);
     let runs = database.search_runs(&search).unwrap().items;
@@ -31,7 +32,7 @@ fn losses(database: &Database, way: Way, filter: &str) -> Vec<(RunId, f64)> {
 }
 
 #[test]
-fn the_latest_of_many_unsealed_extents_counts() {
+fn the_latest_point_is_found_in_any_unsealed_extent() {
     let file = new_memory_file();
     let database = open(&file);
     let experiment = database.default_experiment().unwrap();
@@ -55,7 +56,7 @@ fn the_latest_of_many_unsealed_extents_counts() {
 }
 
 #[test]
-fn the_latest_of_two_writers_of_one_metric_counts() {
+fn the_latest_point_is_found_among_two_writers_of_a_metric() {
     let file = new_memory_file();
     let (first, second) = (open(&file), open(&file));
     let experiment = first.default_experiment().unwrap();
@@ -74,7 +75,7 @@ fn the_latest_of_two_writers_of_one_metric_counts() {
             assert_eq!(losses(database, way, "metrics.loss <= 2"), wanted[..1], "{way:?}");
         }
     }
-    // One of them is sealed: the other's point is still the later one.
+    // The points of the first writer are sealed, and those of the second are live.
     for _ in 0..3 {
         first.tick().unwrap();
     }
@@ -87,27 +88,27 @@ fn the_latest_of_two_writers_of_one_metric_counts() {
     }
 }
 
-/// How many write at once.
+/// The number of concurrent writers.
 const WRITERS: usize = 16;
 
-/// A file on the disk opened like a process of its own, with its thread in the background.
+/// Opens a file on disk like another process, with a background thread.
 fn open_path(path: &Path) -> Database {
     let storage = FileStorage::open(path, Access::ReadWrite, WritePath::Automatic).unwrap();
-    // A small backlog: extents are sealed all the time, under the eyes of whoever searches.
+    // A small backlog keeps sealing busy during the searches.
     let builder = Database::builder().index(IndexPlace::InMemory).backlog(1 << 20);
     builder.open_storage(path, Arc::new(storage)).unwrap()
 }
 
-/// Logs `loss` to a run of its own and `shared` to one of all, until it is told to stop; says
-/// after each step that it was taken.
-fn write(path: &Path, shared: RunId, taken: &AtomicI64, is_over: &AtomicBool) {
+/// Logs `loss` to its own run and `shared` to a common run until `is_over`, and acknowledges each
+/// step.
+fn write(path: &Path, shared: RunId, acknowledged: &AtomicI64, is_over: &AtomicBool) {
     let database = open_path(path);
     let own = database.default_experiment().unwrap().start_run("own").unwrap();
     let shared = database.run(shared).unwrap();
     for step in 1.. {
         own.log_metric("loss", step as f64, step).unwrap();
         shared.log_metric("shared", step as f64, step).unwrap();
-        taken.store(step, Ordering::SeqCst);
+        acknowledged.store(step, Ordering::SeqCst);
         if is_over.load(Ordering::SeqCst) {
             break;
         }
@@ -117,11 +118,11 @@ fn write(path: &Path, shared: RunId, taken: &AtomicI64, is_over: &AtomicBool) {
     }
 }
 
-/// Searches once, and compares what it sees with what was taken before it began.
-fn check_sees_all(database: &Database, way: Way, taken: &[AtomicI64]) {
-    let before: Vec<i64> = taken.iter().map(|it| it.load(Ordering::SeqCst)).collect();
-    let (least, most) = (before.iter().min().unwrap(), before.iter().max().unwrap());
-    let filter = format!("run_name = 'own' AND metrics.loss >= {least}");
+/// Checks that a search sees every step that was acknowledged before it began.
+fn check_sees_all(database: &Database, way: Way, acknowledged: &[AtomicI64]) {
+    let before: Vec<i64> = acknowledged.iter().map(|step| step.load(Ordering::SeqCst)).collect();
+    let (min, max) = (before.iter().min().unwrap(), before.iter().max().unwrap());
+    let filter = format!("run_name = 'own' AND metrics.loss >= {min}");
     let search = RunSearch::new().filter(filter).order_by("metrics.loss").way(way);
     let own = database.search_runs(&search).unwrap().items;
     assert_eq!(own.len(), WRITERS, "{way:?}");
@@ -130,68 +131,68 @@ fn check_sees_all(database: &Database, way: Way, taken: &[AtomicI64]) {
     seen.sort_unstable();
     wanted.sort_unstable();
     let has_all = seen.iter().zip(&wanted).all(|(seen, wanted)| seen >= wanted);
-    assert!(has_all, "{way:?}: {wanted:?} were taken, {seen:?} are seen");
-    let search = RunSearch::new().filter(format!("metrics.shared >= {most}")).way(way);
-    assert_eq!(database.search_runs(&search).unwrap().items.len(), 1, "{way:?}: {most}");
+    assert!(has_all, "{way:?}: steps {wanted:?} were acknowledged, the search saw {seen:?}");
+    let search = RunSearch::new().filter(format!("metrics.shared >= {max}")).way(way);
+    assert_eq!(database.search_runs(&search).unwrap().items.len(), 1, "{way:?}: {max}");
 }
 
 #[test]
-fn every_point_that_was_taken_before_a_search_is_seen() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("runs.tracklite");
+fn a_search_sees_every_point_acknowledged_before_it() {
+    let folder = TestFolder::new();
+    let path = folder.file();
     drop(Database::create(&path).unwrap());
     let reader = open_path(&path);
-    let shared = reader.default_experiment().unwrap().start_run("shared").unwrap().id();
-    let taken: Vec<AtomicI64> = (0..WRITERS).map(|_| AtomicI64::new(0)).collect();
+    let shared = start_run(&reader, "shared").id();
+    let acknowledged: Vec<AtomicI64> = (0..WRITERS).map(|_| AtomicI64::new(0)).collect();
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        for taken in &taken {
-            scope.spawn(|| write(&path, shared, taken, &is_over));
+        for step in &acknowledged {
+            scope.spawn(|| write(&path, shared, step, &is_over));
         }
-        // Also when a search fails the writers are told.
-        let _guard = Over(&is_over);
-        while taken.iter().any(|it| it.load(Ordering::SeqCst) == 0) {
+        // The guard stops the writers even if a check fails.
+        let _guard = StopOnDrop(&is_over);
+        while acknowledged.iter().any(|step| step.load(Ordering::SeqCst) == 0) {
             std::thread::sleep(Duration::from_millis(1));
         }
         for round in 0..40 {
             let fresh = (round % 10 == 9).then(|| open_path(&path));
             for way in WAYS {
-                check_sees_all(fresh.as_ref().unwrap_or(&reader), way, &taken);
+                check_sees_all(fresh.as_ref().unwrap_or(&reader), way, &acknowledged);
             }
         }
     });
 }
 
-/// The index of the file is one for both processes, and changes between two looks at it.
+/// Both processes share one index, which changes between two queries of a search.
 #[test]
-fn a_run_that_goes_during_a_search_is_not_the_end_of_its_pages() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("runs.tracklite");
+fn a_run_that_is_purged_during_a_search_does_not_end_its_pages() {
+    let folder = TestFolder::new();
+    let path = folder.file();
     drop(Database::create(&path).unwrap());
     let open = || {
         let storage = FileStorage::open(&path, Access::ReadWrite, WritePath::Automatic).unwrap();
-        let index = IndexPlace::Directory(folder.path().join("index"));
+        let index = IndexPlace::Directory(folder.join("index"));
         let builder = Database::builder().index(index).background(false);
         builder.open_storage(&path, Arc::new(storage)).unwrap()
     };
     let reader = open();
-    // The oldest run stays, and before another one goes there is a newer one.
+    // The oldest run stays, and a newer run is started before another one is purged.
     reader.default_experiment().unwrap().start_run("oldest").unwrap();
     let last = reader.default_experiment().unwrap().start_run("newer").unwrap().id();
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| come_and_go(&open(), last, &is_over));
-        let _guard = Over(&is_over);
+        scope.spawn(|| replace_the_last_run(&open(), last, &is_over));
+        let _guard = StopOnDrop(&is_over);
         let until = Instant::now() + Duration::from_secs(1);
         while Instant::now() < until {
             let search = RunSearch::new().view(View::All).max_results(1).way(Way::Sql);
             let page = reader.search_runs(&search).unwrap();
-            assert!(page.next_page_token.is_some(), "the oldest run is on no page");
+            assert!(page.next_page_token.is_some(), "the page of the oldest run is missing");
         }
     });
 }
 
-fn come_and_go(database: &Database, mut last: RunId, is_over: &AtomicBool) {
+fn replace_the_last_run(database: &Database, mut last: RunId, is_over: &AtomicBool) {
     let experiment = database.default_experiment().unwrap();
     while !is_over.load(Ordering::SeqCst) {
         let next = experiment.start_run("newer").unwrap().id();
@@ -201,10 +202,10 @@ fn come_and_go(database: &Database, mut last: RunId, is_over: &AtomicBool) {
     }
 }
 
-/// Says when it is dropped that it is over.
-struct Over<'a>(&'a AtomicBool);
+/// Sets the flag when it is dropped.
+struct StopOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Over<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }

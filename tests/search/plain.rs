@@ -1,5 +1,5 @@
-//! The search language once more, as plain code over records: each clause is made together with
-//! the function that says what it means.
+//! The search language as plain code over records. Each random clause carries the function that
+//! evaluates it.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,12 +12,12 @@ use tracklite::{ExperimentId, Lifecycle, RunId, RunRecord, View};
 use super::is_like;
 use super::world::{METRICS, NUMBERS, PARAMS, PATH, TEXTS, USERS};
 
-/// A function of a run.
-struct Of<T>(Arc<dyn Fn(&RunRecord) -> T>);
+/// A function from a run to a value.
+struct RunFunction<T>(Arc<dyn Fn(&RunRecord) -> T>);
 
-impl<T> Of<T> {
+impl<T> RunFunction<T> {
     fn new(function: impl Fn(&RunRecord) -> T + 'static) -> Self {
-        Of(Arc::new(function))
+        RunFunction(Arc::new(function))
     }
 
     fn call(&self, run: &RunRecord) -> T {
@@ -25,23 +25,23 @@ impl<T> Of<T> {
     }
 }
 
-impl<T> Clone for Of<T> {
+impl<T> Clone for RunFunction<T> {
     fn clone(&self) -> Self {
-        Of(Arc::clone(&self.0))
+        RunFunction(Arc::clone(&self.0))
     }
 }
 
-impl<T> fmt::Debug for Of<T> {
+impl<T> fmt::Debug for RunFunction<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a function")
     }
 }
 
-/// A clause of a filter and what it means.
+/// A clause of a filter and its evaluation.
 #[derive(Clone)]
 pub(super) struct Clause {
     text: String,
-    passes: Of<bool>,
+    passes: RunFunction<bool>,
 }
 
 impl fmt::Debug for Clause {
@@ -56,12 +56,12 @@ enum Sorted {
     Text(Option<String>),
 }
 
-/// A field of an order and what it means.
+/// A field of an order and its evaluation.
 #[derive(Clone)]
 pub(super) struct SortKey {
     pub(super) text: String,
     is_descending: bool,
-    value: Of<Sorted>,
+    value: RunFunction<Sorted>,
 }
 
 impl fmt::Debug for SortKey {
@@ -86,7 +86,7 @@ fn metric_clause() -> impl Strategy<Value = Clause> {
     (select(&METRICS[..]), select(finite), comparison()).prop_map(|(key, number, operator)| {
         Clause {
             text: format!("metrics.`{key}` {operator} {number:?}"),
-            passes: Of::new(move |run| {
+            passes: RunFunction::new(move |run| {
                 run.metrics.get(key).is_some_and(|point| compare(point.value, operator, number))
             }),
         }
@@ -96,15 +96,15 @@ fn metric_clause() -> impl Strategy<Value = Clause> {
 fn time_clause() -> impl Strategy<Value = Clause> {
     (time_field(), 0..4_i64, comparison()).prop_map(|((field, value), millis, operator)| Clause {
         text: format!("attributes.{field} {operator} {millis}"),
-        passes: Of::new(move |run| {
+        passes: RunFunction::new(move |run| {
             value.call(run).is_some_and(|time| compare(time, operator, millis as f64))
         }),
     })
 }
 
-fn time_field() -> impl Strategy<Value = (&'static str, Of<Option<f64>>)> {
-    let started = Of::new(|run| Some(run.info.started.as_millis() as f64));
-    let ended = Of::new(|run| run.info.ended.map(|time| time.as_millis() as f64));
+fn time_field() -> impl Strategy<Value = (&'static str, RunFunction<Option<f64>>)> {
+    let started = RunFunction::new(|run| Some(run.info.started.as_millis() as f64));
+    let ended = RunFunction::new(|run| run.info.ended.map(|time| time.as_millis() as f64));
     prop_oneof![Just(("start_time", started)), Just(("end_time", ended))]
 }
 
@@ -123,20 +123,20 @@ fn compare(left: f64, operator: &str, right: f64) -> bool {
     }
 }
 
-/// A text that may be missing, by the name of the field.
-type TextField = (String, Of<Option<String>>);
+/// The name of a field, and its text, which may be missing.
+type TextField = (String, RunFunction<Option<String>>);
 
 fn text_field() -> impl Strategy<Value = TextField> {
     let always = |name: &str, value: fn(&RunRecord) -> String| {
-        Just((name.to_owned(), Of::new(move |run| Some(value(run)))))
+        Just((name.to_owned(), RunFunction::new(move |run| Some(value(run)))))
     };
     prop_oneof![
         2 => select(&PARAMS[..]).prop_map(|key| {
-            let value = Of::new(move |run| run.params.get(key).cloned());
+            let value = RunFunction::new(move |run| run.params.get(key).cloned());
             (format!("params.\"{key}\""), value)
         }),
         2 => select(&PARAMS[..]).prop_map(|key| {
-            let value = Of::new(move |run| run.tags.get(key).cloned());
+            let value = RunFunction::new(move |run| run.tags.get(key).cloned());
             (format!("tags.`{key}`"), value)
         }),
         1 => always("attributes.status", |run| run.info.status.to_string()),
@@ -147,10 +147,11 @@ fn text_field() -> impl Strategy<Value = TextField> {
     ]
 }
 
-/// In a filter the name is what the tag says, in an order what the run is called.
+/// The name of a run: the value of its tag in filters, its stored name in orders.
 fn name_field(is_tag: bool) -> impl Strategy<Value = TextField> {
     let tag = |run: &RunRecord| run.tags.get("mlflow.runName").cloned();
-    let value = Of::new(move |run| if is_tag { tag(run) } else { Some(run.info.name.clone()) });
+    let value =
+        RunFunction::new(move |run| if is_tag { tag(run) } else { Some(run.info.name.clone()) });
     Just(("run_name".to_owned(), value))
 }
 
@@ -163,7 +164,7 @@ fn text_clause() -> impl Strategy<Value = Clause> {
         let quote = if text.contains('\'') { '"' } else { '\'' };
         Clause {
             text: format!("{field} {operator} {quote}{text}{quote}"),
-            passes: Of::new(move |run| {
+            passes: RunFunction::new(move |run| {
                 value.call(run).is_some_and(|found| compare_texts(&found, operator, text))
             }),
         }
@@ -186,7 +187,7 @@ fn null_clause() -> impl Strategy<Value = Clause> {
             if is_tag { "tag" } else { "param" },
             if is_null { "NULL" } else { "not null" }
         ),
-        passes: Of::new(move |run| {
+        passes: RunFunction::new(move |run| {
             let pairs = if is_tag { &run.tags } else { &run.params };
             pairs.contains_key(key) != is_null
         }),
@@ -207,11 +208,11 @@ fn dataset_clause() -> impl Strategy<Value = Clause> {
                 if operator.ends_with("IN") { format!("('{text}')") } else { format!("'{text}'") };
             Clause {
                 text: format!("dataset.{field} {operator} {value}"),
-                passes: Of::new(move |run| {
+                passes: RunFunction::new(move |run| {
                     run.datasets.iter().any(|input| match field {
                         "name" => passes(&input.dataset.name),
                         "digest" => passes(&input.dataset.digest),
-                        _ => input.tags.get("mlflow.data.context").is_some_and(|it| passes(it)),
+                        _ => input.tags.get("mlflow.data.context").is_some_and(|text| passes(text)),
                     })
                 }),
             }
@@ -219,15 +220,15 @@ fn dataset_clause() -> impl Strategy<Value = Clause> {
     )
 }
 
-/// A list that holds no id.
+/// A list without the id of any run.
 fn list_clause() -> impl Strategy<Value = Clause> {
     any::<bool>().prop_map(|is_in| Clause {
         text: format!("run_id {} ('a', 'b')", if is_in { "IN" } else { "not in" }),
-        passes: Of::new(move |_| !is_in),
+        passes: RunFunction::new(move |_| !is_in),
     })
 }
 
-/// A clause about ids, which are not known before the runs are there: these of them.
+/// A clause about the ids of these runs. Ids are known only once the runs are started.
 #[derive(Clone, Debug)]
 pub(super) struct IdClause {
     operator: &'static str,
@@ -255,7 +256,7 @@ impl IdClause {
             "IN" | "NOT IN" => format!("run_id {operator} ('{}')", named.join("', '")),
             _ => format!("run_id {operator} '{first}'"),
         };
-        let passes = Of::new(move |run| {
+        let passes = RunFunction::new(move |run| {
             let id = run.info.id.to_string();
             match operator {
                 "IN" => named.contains(&id),
@@ -277,7 +278,7 @@ pub(super) fn order() -> impl Strategy<Value = Vec<SortKey>> {
         let mut kept: Vec<SortKey> = Vec::new();
         for key in keys {
             let field = |key: &SortKey| key.text.split(" DESC").next().map(str::to_owned);
-            if !kept.iter().any(|it| field(it) == field(&key)) {
+            if !kept.iter().any(|other| field(other) == field(&key)) {
                 kept.push(key);
             }
         }
@@ -286,21 +287,21 @@ pub(super) fn order() -> impl Strategy<Value = Vec<SortKey>> {
 }
 
 fn sort_key() -> impl Strategy<Value = SortKey> {
-    let id = Of::new(|run| Some(run.info.id.to_string()));
+    let id = RunFunction::new(|run| Some(run.info.id.to_string()));
     let id = Just(("run_id".to_owned(), id));
     let texts = prop_oneof![4 => text_field(), 1 => name_field(false), 1 => id];
     let field = prop_oneof![
         2 => select(&METRICS[..]).prop_map(|key| {
             let value =
-                Of::new(move |run| Sorted::Number(run.metrics.get(key).map(|point| point.value)));
+                RunFunction::new(move |run| Sorted::Number(run.metrics.get(key).map(|point| point.value)));
             (format!("metric.`{key}`"), value)
         }),
         3 => texts.prop_map(|(text, value)| {
-            let value = Of::new(move |run| Sorted::Text(value.call(run)));
+            let value = RunFunction::new(move |run| Sorted::Text(value.call(run)));
             (text, value)
         }),
         1 => time_field().prop_map(|(text, value)| {
-            let value = Of::new(move |run| Sorted::Number(value.call(run)));
+            let value = RunFunction::new(move |run| Sorted::Number(value.call(run)));
             (text.to_owned(), value)
         }),
     ];
@@ -311,7 +312,7 @@ fn sort_key() -> impl Strategy<Value = SortKey> {
     })
 }
 
-/// The runs of the view that pass all clauses, in the order, ties by start and id.
+/// Returns the runs in the view that pass all clauses, sorted. Ties are sorted by start and id.
 pub(super) fn search(
     runs: &[RunRecord],
     clauses: &[Clause],
@@ -324,21 +325,21 @@ pub(super) fn search(
         View::DeletedOnly => run.info.lifecycle == Lifecycle::Deleted,
         View::All => true,
     };
-    let is_meant = |run: &RunRecord| {
-        is_in_view(run) && experiments.is_none_or(|it| it.contains(&run.info.experiment))
+    let is_in_scope = |run: &RunRecord| {
+        is_in_view(run) && experiments.is_none_or(|ids| ids.contains(&run.info.experiment))
     };
     let mut found: Vec<RunRecord> = runs
         .iter()
-        .filter(|run| is_meant(run) && clauses.iter().all(|clause| clause.passes.call(run)))
+        .filter(|run| is_in_scope(run) && clauses.iter().all(|clause| clause.passes.call(run)))
         .cloned()
         .collect();
     found.sort_by(|left, right| {
-        let mut verdict = Ordering::Equal;
+        let mut ordering = Ordering::Equal;
         for key in order {
-            verdict = verdict.then_with(|| compare_by(key, left, right));
+            ordering = ordering.then_with(|| compare_by(key, left, right));
         }
         let by_start = right.info.started.as_millis().cmp(&left.info.started.as_millis());
-        verdict
+        ordering
             .then(by_start)
             .then_with(|| left.info.id.to_string().cmp(&right.info.id.to_string()))
     });
@@ -346,16 +347,16 @@ pub(super) fn search(
 }
 
 fn compare_by(key: &SortKey, left: &RunRecord, right: &RunRecord) -> Ordering {
-    let turn = |it: Ordering| if key.is_descending { it.reverse() } else { it };
+    let directed = |order: Ordering| if key.is_descending { order.reverse() } else { order };
     match (key.value.call(left), key.value.call(right)) {
         (Sorted::Number(left), Sorted::Number(right)) => {
             // 0: a number, 1: NaN, 2: missing.
-            let rank = |it: Option<f64>| it.map_or(2, |it| i32::from(it.is_nan()));
+            let rank = |value: Option<f64>| value.map_or(2, |value| i32::from(value.is_nan()));
             let by_rank = rank(left).cmp(&rank(right));
-            by_rank.then_with(|| turn(left.partial_cmp(&right).unwrap_or(Ordering::Equal)))
+            by_rank.then_with(|| directed(left.partial_cmp(&right).unwrap_or(Ordering::Equal)))
         }
         (Sorted::Text(left), Sorted::Text(right)) => match (left, right) {
-            (Some(left), Some(right)) => turn(left.cmp(&right)),
+            (Some(left), Some(right)) => directed(left.cmp(&right)),
             (left, right) => left.is_none().cmp(&right.is_none()),
         },
         _ => Ordering::Equal,

@@ -1,4 +1,4 @@
-//! The property: SQL, columns and plain code find the same, whoever changes the file meanwhile.
+//! SQL, columns and plain code find the same runs after changes by any process.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -8,7 +8,7 @@ use tracklite::{Database, RunRecord, RunSearch, View};
 use super::plain::{self, Clause, IdClause, SortKey};
 use super::world::{self, Change, EXPERIMENTS, World};
 
-/// What happens, and what is searched then.
+/// Changes to the file, and the search that follows them.
 #[derive(Clone, Debug)]
 struct Query {
     changes: Vec<Change>,
@@ -43,7 +43,7 @@ fn query() -> impl Strategy<Value = Query> {
         })
 }
 
-/// All pages of a search, of so many runs each.
+/// Returns the runs from all pages of a search, with at most `results` runs a page.
 fn all_pages(database: &Database, search: &RunSearch, results: usize) -> Vec<RunRecord> {
     let mut found = Vec::new();
     let mut token = String::new();
@@ -59,14 +59,14 @@ fn all_pages(database: &Database, search: &RunSearch, results: usize) -> Vec<Run
     }
 }
 
-/// The runs as text: a NaN among them equals itself.
-fn told(runs: &[RunRecord]) -> Vec<String> {
+/// Formats the runs, so that NaN equals itself.
+fn formatted(runs: &[RunRecord]) -> Vec<String> {
     runs.iter().map(|run| format!("{run:?}")).collect()
 }
 
 fn check(world: &World, round: usize, query: Query) -> Result<(), TestCaseError> {
     let Query { mut clauses, id_clause, order, view, experiments, results, .. } = query;
-    clauses.extend(id_clause.map(|it| it.clause(&world.ids)));
+    clauses.extend(id_clause.map(|clause| clause.clause(&world.ids)));
     let filter = plain::filter_of(&clauses);
     let mut search = RunSearch::new().filter(&filter).view(view);
     for key in &order {
@@ -76,16 +76,16 @@ fn check(world: &World, round: usize, query: Query) -> Result<(), TestCaseError>
     if let Some(experiments) = &experiments {
         search = search.experiments(experiments.iter().copied());
     }
-    // Told by a process that keeps no columns.
+    // This process keeps no columns.
     let records = world.writer(1).all_runs().unwrap();
     let wanted = plain::search(&records, &clauses, &order, view, experiments.as_deref());
-    let wanted = told(&wanted);
+    let wanted = formatted(&wanted);
     for way in [Way::Cheapest, Way::Sql, Way::Columns] {
-        let found = told(&all_pages(world.reader(), &search.clone().way(way), results));
+        let found = formatted(&all_pages(world.reader(), &search.clone().way(way), results));
         prop_assert_eq!(&found, &wanted, "{:?}: {} {:?} {:?}", way, filter, order, view);
     }
     let way = [Way::Sql, Way::Columns][round % 2];
-    let found = told(&all_pages(world.writer(0), &search.way(way), results));
+    let found = formatted(&all_pages(world.writer(0), &search.way(way), results));
     prop_assert_eq!(&found, &wanted, "a writer, {:?}: {} {:?}", way, filter, order);
     Ok(())
 }
@@ -97,16 +97,16 @@ proptest! {
     })]
 
     #[test]
-    fn search_finds_what_plain_code_finds(
-        sealed in prop::collection::vec(world::made(), 0..12),
-        live in prop::collection::vec((0..2_usize, world::made()), 0..6),
+    fn searches_find_the_same_runs_as_plain_code(
+        sealed in prop::collection::vec(world::new_run(), 0..12),
+        live in prop::collection::vec((0..2_usize, world::new_run()), 0..6),
         queries in prop::collection::vec(query(), 1..12),
     ) {
         let mut world = World::new();
-        sealed.iter().for_each(|made| world.start(0, made));
-        // Closing seals their points; those of the others stay in the extents.
+        sealed.iter().for_each(|run| world.start(0, run));
+        // Closing seals the points of these runs. Those of later runs stay in extents.
         world.reopen(0);
-        live.iter().for_each(|(by, made)| world.start(*by, made));
+        live.iter().for_each(|(by, run)| world.start(*by, run));
         for (round, query) in queries.into_iter().enumerate() {
             query.changes.iter().for_each(|change| world.apply(change));
             check(&world, round, query)?;

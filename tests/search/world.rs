@@ -1,4 +1,4 @@
-//! A file that several processes have open, and what happens to it between two searches.
+//! A file that several processes have open, and random changes between two searches.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,31 +19,32 @@ pub(super) const NUMBERS: [f64; 9] =
     [0.0, -0.0, 1.0, -1.0, 0.5, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
 pub(super) const EXPERIMENTS: [&str; 3] = ["Default", "/a", "/b"];
 pub(super) const USERS: [&str; 3] = ["ada", "Ada", "bob"];
-/// Where the file is said to be.
+/// The path under which the file in memory is opened.
 pub(super) const PATH: &str = "/memory";
 
 const DATASETS: [&str; 3] = ["digits", "Digits", "ab"];
 const NAMES: [&str; 3] = ["one", "two", "Two"];
 const NAME_TAG: &str = "mlflow.runName";
-/// One extent holds fewer points.
+/// More points than one extent holds.
 const BURST: i64 = 2100;
 
-/// What a run is made of; every list is short, so that values often meet.
+/// The values of a run to start. All value lists are short, so that runs often share values.
 #[derive(Clone, Debug)]
-pub(super) struct Made {
+pub(super) struct NewRun {
     experiment: &'static str,
     name: &'static str,
     user: &'static str,
-    /// In milliseconds, as the end is.
+    /// In milliseconds.
     started: i64,
+    /// Status and time of the end, in milliseconds.
     ended: Option<(RunStatus, i64)>,
-    /// Whether the tag that is its name is deleted.
+    /// Whether the tag with its name is deleted.
     is_unnamed: bool,
     is_deleted: bool,
     metrics: Vec<(&'static str, f64)>,
     params: Vec<(&'static str, &'static str)>,
     tags: Vec<(&'static str, &'static str)>,
-    /// Name and digest, and context when it has one.
+    /// Name, digest, and context if there is one.
     datasets: Vec<(&'static str, &'static str, Option<&'static str>)>,
 }
 
@@ -56,7 +57,7 @@ fn end() -> impl Strategy<Value = (RunStatus, i64)> {
     (select(ends), 0..4_i64)
 }
 
-pub(super) fn made() -> impl Strategy<Value = Made> {
+pub(super) fn new_run() -> impl Strategy<Value = NewRun> {
     let texts = (select(&EXPERIMENTS[..]), select(&NAMES[..]), select(&USERS[..]));
     let context = || prop::option::of(select(&TEXTS[1..]));
     (
@@ -69,7 +70,7 @@ pub(super) fn made() -> impl Strategy<Value = Made> {
         .prop_map(|((texts, started, ended, flags), metrics, params, tags, datasets)| {
             let (experiment, name, user) = texts;
             let (is_unnamed, is_deleted) = flags;
-            Made {
+            NewRun {
                 experiment,
                 name,
                 user,
@@ -85,16 +86,16 @@ pub(super) fn made() -> impl Strategy<Value = Made> {
         })
 }
 
-/// What happens to one of the runs or experiments, or to all.
+/// A change to a run, an experiment or the whole file. Numbers select one of the started runs.
 #[derive(Clone, Debug)]
-enum What {
+enum Action {
     Tag(usize, &'static str, &'static str),
     DeleteTag(usize, &'static str),
     Param(usize, &'static str, &'static str),
     Metric(usize, &'static str, f64, i64),
-    /// Sealed at once.
+    /// Logs a point that is sealed at once.
     Batch(usize, &'static str, f64, i64),
-    /// So many points that another extent begins.
+    /// Logs enough points to begin another extent.
     Burst(usize, &'static str, f64, i64),
     Dataset(usize, &'static str),
     Rename(usize, &'static str),
@@ -103,56 +104,56 @@ enum What {
     Resume(usize),
     Delete(usize),
     Restore(usize),
-    Start(Made),
+    Start(NewRun),
     DeleteExperiment(&'static str),
     RestoreExperiment(&'static str),
-    /// Seals what is in extents.
+    /// Seals full extents.
     Tick,
-    /// The process ends, which seals too, and another one comes.
+    /// Closes the database, which seals all points, and opens it again.
     Reopen,
     Purge,
 }
 
-/// What one of the processes does.
+/// A change made by one of the processes.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     by: usize,
-    what: What,
+    action: Action,
 }
 
 pub(super) fn change() -> impl Strategy<Value = Change> {
-    (0..World::PROCESSES, what()).prop_map(|(by, what)| Change { by, what })
+    (0..World::PROCESSES, action()).prop_map(|(by, action)| Change { by, action })
 }
 
-fn what() -> impl Strategy<Value = What> {
+fn action() -> impl Strategy<Value = Action> {
     let run = || 0..16_usize;
-    // Mostly of the same few runs, so that several extents have points of one metric.
+    // Choose mostly the same few runs, so that several extents have points of one metric.
     let few = || prop_oneof![3 => 0..3_usize, 1 => run()];
     let metric = || (few(), select(&METRICS[..]), select(&NUMBERS[..]), 0..3_i64);
     let tag = select(vec![PARAMS[0], PARAMS[1], PARAMS[2], NAME_TAG]);
     let path = || select(&EXPERIMENTS[..]);
     prop_oneof![
-        2 => (run(), pair()).prop_map(|(run, (key, text))| What::Tag(run, key, text)),
-        2 => (run(), tag).prop_map(|(run, key)| What::DeleteTag(run, key)),
-        2 => (run(), pair()).prop_map(|(run, (key, text))| What::Param(run, key, text)),
-        8 => metric().prop_map(|(run, key, value, step)| What::Metric(run, key, value, step)),
-        2 => metric().prop_map(|(run, key, value, step)| What::Batch(run, key, value, step)),
-        2 => metric().prop_map(|(run, key, value, step)| What::Burst(run, key, value, step)),
-        1 => (run(), select(&DATASETS[..])).prop_map(|(run, name)| What::Dataset(run, name)),
+        2 => (run(), pair()).prop_map(|(run, (key, text))| Action::Tag(run, key, text)),
+        2 => (run(), tag).prop_map(|(run, key)| Action::DeleteTag(run, key)),
+        2 => (run(), pair()).prop_map(|(run, (key, text))| Action::Param(run, key, text)),
+        8 => metric().prop_map(|(run, key, value, step)| Action::Metric(run, key, value, step)),
+        2 => metric().prop_map(|(run, key, value, step)| Action::Batch(run, key, value, step)),
+        2 => metric().prop_map(|(run, key, value, step)| Action::Burst(run, key, value, step)),
+        1 => (run(), select(&DATASETS[..])).prop_map(|(run, name)| Action::Dataset(run, name)),
         1 => (run(), select(vec!["one", "three"]))
-            .prop_map(|(run, name)| What::Rename(run, name)),
+            .prop_map(|(run, name)| Action::Rename(run, name)),
         1 => (run(), select(vec![RunStatus::Finished, RunStatus::Scheduled]))
-            .prop_map(|(run, status)| What::Status(run, status)),
-        1 => (run(), end()).prop_map(|(run, (status, end))| What::End(run, status, end)),
-        1 => run().prop_map(What::Resume),
-        1 => run().prop_map(What::Delete),
-        1 => run().prop_map(What::Restore),
-        1 => made().prop_map(What::Start),
-        1 => path().prop_map(What::DeleteExperiment),
-        1 => path().prop_map(What::RestoreExperiment),
-        1 => Just(What::Tick),
-        1 => Just(What::Reopen),
-        1 => Just(What::Purge),
+            .prop_map(|(run, status)| Action::Status(run, status)),
+        1 => (run(), end()).prop_map(|(run, (status, end))| Action::End(run, status, end)),
+        1 => run().prop_map(Action::Resume),
+        1 => run().prop_map(Action::Delete),
+        1 => run().prop_map(Action::Restore),
+        1 => new_run().prop_map(Action::Start),
+        1 => path().prop_map(Action::DeleteExperiment),
+        1 => path().prop_map(Action::RestoreExperiment),
+        1 => Just(Action::Tick),
+        1 => Just(Action::Reopen),
+        1 => Just(Action::Purge),
     ]
 }
 
@@ -164,7 +165,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// How many processes change the file; one more only searches.
+    /// The number of processes that change the file. One more process only searches.
     const PROCESSES: usize = 2;
 
     pub(super) fn new() -> World {
@@ -178,13 +179,13 @@ impl World {
         &self.processes[World::PROCESSES]
     }
 
-    /// One of those that write.
+    /// One of the processes that change the file.
     pub(super) fn writer(&self, number: usize) -> &Database {
         &self.processes[number % World::PROCESSES]
     }
 
-    pub(super) fn start(&mut self, by: usize, made: &Made) {
-        let id = make(self.writer(by), made).id();
+    pub(super) fn start(&mut self, by: usize, run: &NewRun) {
+        let id = start(self.writer(by), run).id();
         self.ids.push(id);
     }
 
@@ -192,19 +193,19 @@ impl World {
         self.processes[by] = open(&self.file);
     }
 
-    /// The experiments of these paths that there are.
+    /// Returns the experiments at these paths, without those that do not exist.
     pub(super) fn experiments(&self, paths: &[&str]) -> Vec<ExperimentId> {
         let find = |path: &&str| self.reader().find_experiment(path).unwrap();
-        paths.iter().filter_map(find).map(|it| it.id()).collect()
+        paths.iter().filter_map(find).map(|experiment| experiment.id()).collect()
     }
 
-    /// Does it; what is refused, because the run is deleted or gone, changes nothing.
-    pub(super) fn apply(&mut self, Change { by, what }: &Change) {
-        match what {
-            What::Start(made) => self.start(*by, made),
-            What::Reopen => self.reopen(*by),
+    /// Applies a change. A change that is rejected, such as one to a deleted run, is ignored.
+    pub(super) fn apply(&mut self, Change { by, action }: &Change) {
+        match action {
+            Action::Start(run) => self.start(*by, run),
+            Action::Reopen => self.reopen(*by),
             _ => {
-                let _ = change_file(&self.processes[*by], &self.ids, what);
+                let _ = apply(&self.processes[*by], &self.ids, action);
             }
         }
     }
@@ -215,40 +216,40 @@ fn open(file: &MemoryFile) -> Database {
     builder.open_storage(Path::new(PATH), Arc::new(file.open())).unwrap()
 }
 
-/// What another run or experiment was not there for, or did not take, is an error like any other.
-fn change_file(database: &Database, ids: &[RunId], what: &What) -> Result<(), ()> {
+/// Applies an action. Fails if its run or experiment does not exist or rejects the change.
+fn apply(database: &Database, ids: &[RunId], action: &Action) -> Result<(), ()> {
     let run = |at: &usize| database.run(*ids.get(*at).ok_or(())?).map_err(drop);
     let experiment = |path: &str| -> Result<Experiment, ()> {
         database.find_experiment(path).map_err(drop)?.ok_or(())
     };
-    let done = match what {
-        What::Tag(at, key, text) => run(at)?.set_tag(key, text),
-        What::DeleteTag(at, key) => run(at)?.delete_tag(key),
-        What::Param(at, key, text) => run(at)?.log_param(key, text),
-        What::Metric(at, key, value, step) => run(at)?.log_metric(key, *value, *step),
-        What::Batch(at, key, value, step) => {
+    let done = match action {
+        Action::Tag(at, key, text) => run(at)?.set_tag(key, text),
+        Action::DeleteTag(at, key) => run(at)?.delete_tag(key),
+        Action::Param(at, key, text) => run(at)?.log_param(key, text),
+        Action::Metric(at, key, value, step) => run(at)?.log_metric(key, *value, *step),
+        Action::Batch(at, key, value, step) => {
             let point = MetricPoint { step: *step, time: Timestamp::now(), value: *value };
             run(at)?.log_batch(Batch::new().point(key, point))
         }
-        What::Burst(at, key, value, step) => {
+        Action::Burst(at, key, value, step) => {
             let run = run(at)?;
             (0..BURST).try_for_each(|past| run.log_metric(key, *value, *step - past))
         }
-        What::Dataset(at, name) => {
+        Action::Dataset(at, name) => {
             let dataset = Dataset::new(*name, "ab", "local", "here");
             run(at)?.log_inputs(&[DatasetInput::new(dataset)], &[])
         }
-        What::Rename(at, name) => run(at)?.set_name(name),
-        What::Status(at, status) => run(at)?.set_status(*status),
-        What::End(at, status, end) => run(at)?.update(ending(*status, *end)),
-        What::Resume(at) => database.resume_run(run(at)?.id()).map(drop),
-        What::Delete(at) => database.delete_run(run(at)?.id()),
-        What::Restore(at) => database.restore_run(run(at)?.id()),
-        What::DeleteExperiment(path) => experiment(path)?.delete(),
-        What::RestoreExperiment(path) => experiment(path)?.restore(),
-        What::Tick => database.tick(),
-        What::Purge => database.gc().map(drop),
-        What::Start(_) | What::Reopen => Ok(()),
+        Action::Rename(at, name) => run(at)?.set_name(name),
+        Action::Status(at, status) => run(at)?.set_status(*status),
+        Action::End(at, status, end) => run(at)?.update(ending(*status, *end)),
+        Action::Resume(at) => database.resume_run(run(at)?.id()).map(drop),
+        Action::Delete(at) => database.delete_run(run(at)?.id()),
+        Action::Restore(at) => database.restore_run(run(at)?.id()),
+        Action::DeleteExperiment(path) => experiment(path)?.delete(),
+        Action::RestoreExperiment(path) => experiment(path)?.restore(),
+        Action::Tick => database.tick(),
+        Action::Purge => database.gc().map(drop),
+        Action::Start(_) | Action::Reopen => Ok(()),
     };
     done.map_err(drop)
 }
@@ -261,34 +262,34 @@ fn millis(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis).unwrap()
 }
 
-fn make(database: &Database, made: &Made) -> Run {
-    // In a deleted experiment no run can be started.
-    let experiment = database.experiment(made.experiment);
+fn start(database: &Database, new: &NewRun) -> Run {
+    // A deleted experiment cannot start runs.
+    let experiment = database.experiment(new.experiment);
     let experiment = experiment.or_else(|_| database.default_experiment()).unwrap();
-    let run = experiment.new_run().name(made.name).user(made.user);
-    let run = run.started(millis(made.started)).start().unwrap();
-    for (key, value) in &made.params {
-        // The second value of a param is refused.
+    let run = experiment.new_run().name(new.name).user(new.user);
+    let run = run.started(millis(new.started)).start().unwrap();
+    for (key, value) in &new.params {
+        // A second value of the same param is rejected.
         let _ = run.log_param(key, value);
     }
-    for (key, value) in &made.tags {
+    for (key, value) in &new.tags {
         run.set_tag(key, value).unwrap();
     }
-    for (step, (key, value)) in (0..).zip(&made.metrics) {
+    for (step, (key, value)) in (0..).zip(&new.metrics) {
         run.log_metric(key, *value, step / 2).unwrap();
     }
-    for (name, digest, context) in &made.datasets {
+    for (name, digest, context) in &new.datasets {
         let input = DatasetInput::new(Dataset::new(*name, *digest, "local", "here"));
         let input = context.iter().fold(input, |input, context| input.context(*context));
         run.log_inputs(&[input], &[]).unwrap();
     }
-    if made.is_unnamed {
+    if new.is_unnamed {
         run.delete_tag(NAME_TAG).unwrap();
     }
-    if let Some((status, end)) = made.ended {
+    if let Some((status, end)) = new.ended {
         run.update(ending(status, end)).unwrap();
     }
-    if made.is_deleted {
+    if new.is_deleted {
         database.delete_run(run.id()).unwrap();
     }
     run

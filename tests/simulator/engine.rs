@@ -12,7 +12,7 @@ use tracklite::{Database, IndexPlace, Limits, Result};
 pub struct Opening {
     pub create: bool,
     pub read_only: bool,
-    /// Whether each tick syncs what is not synced.
+    /// Whether each tick syncs pending data.
     pub tick_syncs: bool,
 }
 
@@ -21,15 +21,15 @@ impl Opening {
     pub const READ: Opening = Opening { create: false, read_only: true, tick_syncs: false };
 }
 
-/// A few frames: power cuts then come before, at and after checkpoints.
+/// Small, so that power cuts come before, at and after checkpoints.
 const CHECKPOINT_BYTES: u64 = 1024;
 
-/// A process that has just opened the file, and the means to kill it.
+/// Opens the file as a new process. The control can kill it.
 pub fn open(disk: &SimulatedDisk, opening: Opening) -> (Result<Database>, ProcessControl) {
     open_at(disk, opening, IndexPlace::InMemory)
 }
 
-/// As [`open`] for writing, with the index kept in a folder of the real disk.
+/// Like [`open`] for writing, with the index in a folder of the real disk.
 pub fn open_with_index(disk: &SimulatedDisk, folder: &Path) -> (Result<Database>, ProcessControl) {
     open_at(disk, Opening::WRITE, IndexPlace::Directory(folder.to_owned()))
 }
@@ -55,7 +55,7 @@ fn open_at(
     (database, control)
 }
 
-/// A database that only looks on; it is closed without a trace.
+/// Runs `look` with a read-only database, which is then killed and leaves no trace.
 pub fn with_reader<T>(
     disk: &SimulatedDisk,
     look: impl FnOnce(&Database) -> Result<T>,

@@ -1,4 +1,4 @@
-//! Lives through workloads, cuts the power within them, recovers, and judges what is found.
+//! Runs workloads, cuts the power during them, recovers, and checks the result.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use crate::engine::{self, Opening};
 use crate::observe::{Observation, observe, observe_amid};
 use crate::oracle::{Oracle, Snapshot};
 use crate::workload::{Call, Focus};
-use crate::world::{Actor, Captured, Sampling, Verdict, World, read, read_thoroughly, tell};
+use crate::world::{Actor, Captured, Sampling, Verdict, World, describe, read, read_thoroughly};
 
-/// A power cut within the recovery from a power cut, and no deeper.
+/// Power cuts during recovery are tried, but not during the recovery from those.
 const DEPTH_MAX: usize = 2;
 
-/// How many distinct states were recovered from, by phase.
+/// The number of distinct recovered states, by phase.
 #[derive(Debug, Default)]
 pub struct Statistics {
     distinct: [Mutex<HashSet<u64>>; Phase::ALL.len()],
     pub recovered: AtomicU64,
-    /// Units of the chain that were linked because it grew.
+    /// Units that were linked to the chain because it grew.
     pub grown_units: AtomicU64,
 }
 
@@ -35,13 +35,13 @@ impl Statistics {
         self.recovered.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The number of distinct states of each phase.
+    /// Returns the number of distinct states of each phase.
     pub fn counts(&self) -> [usize; Phase::ALL.len()] {
         std::array::from_fn(|phase| self.distinct[phase].lock().len())
     }
 }
 
-/// Lives through the workload of a seed; the error says what the engine did wrong.
+/// Runs the workload of a seed. The error describes what the engine did wrong.
 pub fn run_seed(seed: u64, focus: Focus, statistics: &Statistics) -> Verdict<()> {
     Explorer { random: Random::new(seed), statistics, focus }.workload()
 }
@@ -54,13 +54,13 @@ struct Explorer<'a> {
 
 impl Explorer<'_> {
     fn sampling(&mut self) -> Sampling {
-        let (one_in, most) = match self.focus {
+        let (one_in, max) = match self.focus {
             Focus::Append => (2 + self.random.below(8), 50),
-            // Appending is looked at elsewhere.
+            // Other seeds cover appending.
             Focus::SealAndPunch | Focus::Gc => (2000, 200),
             Focus::Recovery | Focus::TwoRecovering => (10 + self.random.below(60), 3),
         };
-        Sampling { one_in, at_once: 1, most }
+        Sampling { one_in, at_once: 1, max }
     }
 
     fn workload(mut self) -> Verdict<()> {
@@ -95,7 +95,7 @@ impl Explorer<'_> {
         self.judge(&world, 0)
     }
 
-    /// Sealed blocks that hold several runs, some of which are then purged.
+    /// Fills sealed blocks with several runs, and purges some of the runs.
     fn fill_and_purge(&mut self, world: &World, purger: &mut Actor) -> Verdict<()> {
         world.disk.set_phase(Phase::Append);
         let mut filler = world.open(self.random.bits())?;
@@ -121,7 +121,7 @@ impl Explorer<'_> {
         purger.gc()
     }
 
-    /// Processes come and go.
+    /// Opens, closes or kills a process, or checks the state.
     fn process_event(
         &mut self,
         world: &World,
@@ -139,7 +139,7 @@ impl Explorer<'_> {
                         actors.push(actor);
                     }
                     Err(_) if expects_failures => {}
-                    Err(error) => return Err(tell("opening", &error)),
+                    Err(error) => return Err(describe("opening", &error)),
                 }
             }
             2 if actors.len() > 1 => {
@@ -154,7 +154,7 @@ impl Explorer<'_> {
             5 => actors[chosen].check_live()?,
             6 => {
                 let seen = engine::with_reader(&world.disk, observe);
-                let seen = seen.map_err(|error| tell("a reader", &error))?;
+                let seen = seen.map_err(|error| describe("a reader", &error))?;
                 let at = world.everything();
                 world.agrees(&seen, at).map_err(|error| format!("a reader: {error}"))?;
             }
@@ -163,7 +163,7 @@ impl Explorer<'_> {
         self.settle(world, actors)
     }
 
-    /// Buries the dead, and finds out what calls that failed have left.
+    /// Removes dead processes, and determines which failed calls took effect.
     fn settle(&mut self, world: &World, actors: &mut Vec<Actor>) -> Verdict<()> {
         let before = actors.len();
         let expects_failures = actors.iter().any(|actor| actor.expects_failures);
@@ -171,7 +171,7 @@ impl Explorer<'_> {
         actors.retain(|actor| !actor.control.is_dead());
         if actors.len() < before || unsettled {
             actors.iter_mut().for_each(|actor| actor.is_unsettled = false);
-            find_out(world)?;
+            determine_outcomes(world)?;
         }
         if actors.is_empty() {
             let mut actor = world.open(self.random.bits())?;
@@ -181,7 +181,7 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    /// A reader must not miss a point because its extent is sealed and punched meanwhile.
+    /// Reads while an extent is sealed and punched. The reader must not miss a point.
     fn read_while_sealing(&mut self, world: &World, mut actor: Actor) -> Verdict<Option<Actor>> {
         let rounds = 2 + self.random.below(4);
         let mut random = Random::new(self.random.bits());
@@ -196,11 +196,11 @@ impl Explorer<'_> {
             for _ in 0..rounds {
                 let durable = world.everything().clock;
                 let seen = engine::with_reader(&world.disk, observe_amid);
-                let seen = seen.map_err(|error| tell("a reader beside a sealer", &error))?;
+                let seen = seen.map_err(|error| describe("a reader during sealing", &error))?;
                 let at = Snapshot { durable, ..world.everything() };
                 world
                     .agrees(&seen, at)
-                    .map_err(|error| format!("a reader beside a sealer: {error}"))?;
+                    .map_err(|error| format!("a reader during sealing: {error}"))?;
             }
             Ok(None)
         };
@@ -212,8 +212,8 @@ impl Explorer<'_> {
         Ok(actor)
     }
 
-    /// A disk that takes everything again is trusted again, once every process has ticked.
-    fn calm_down(&mut self, world: &World, actors: &mut Vec<Actor>) -> Verdict<()> {
+    /// Repairs the disk. Once every process has ticked, syncs must succeed again.
+    fn repair_disk(&mut self, world: &World, actors: &mut Vec<Actor>) -> Verdict<()> {
         world.disk.fail_syncs(0);
         for _ in 0..4 {
             for actor in actors.iter_mut() {
@@ -226,8 +226,8 @@ impl Explorer<'_> {
         for actor in actors.iter_mut() {
             actor.had_deaths = Arc::clone(&had_deaths);
             actor.expects_failures = false;
-            actor.sync().map_err(|error| format!("after the disk has calmed down: {error}"))?;
-            // One that was told to die after some steps may do so in this sync.
+            actor.sync().map_err(|error| format!("after the disk was repaired: {error}"))?;
+            // A process with a scheduled death may die in this sync.
             had_deaths.fetch_or(actor.control.is_dead(), Ordering::Relaxed);
         }
         self.settle(world, actors)
@@ -236,7 +236,7 @@ impl Explorer<'_> {
     fn close_all(&mut self, world: &World, mut actors: Vec<Actor>) -> Verdict<()> {
         if self.random.one_in(2) {
             world.disk.set_phase(Phase::Append);
-            self.calm_down(world, &mut actors)?;
+            self.repair_disk(world, &mut actors)?;
         }
         actors.into_iter().try_for_each(|actor| self.close(world, actor))
     }
@@ -255,7 +255,7 @@ impl Explorer<'_> {
         world.disk.set_phase(Phase::SealAndPunch);
         let closed = actor.database.close();
         world.end_of_sealing(moment, world.unsealed_bytes() < unsealed);
-        // The others notice when it died in its sync.
+        // The other processes notice if it died in its sync.
         actor.had_deaths.fetch_or(control.is_dead(), Ordering::Relaxed);
         match closed {
             Ok(()) => {
@@ -270,9 +270,9 @@ impl Explorer<'_> {
                     || (had_deaths && error.kind() == ErrorKind::Poisoned) =>
             {
                 control.kill();
-                find_out(world)
+                determine_outcomes(world)
             }
-            Err(error) => Err(tell("close", &error)),
+            Err(error) => Err(describe("close", &error)),
         }
     }
 
@@ -287,7 +287,7 @@ impl Explorer<'_> {
         let oracle = world.oracle.lock().clone();
         let mut judged = HashSet::new();
         for capture in captured {
-            // The same bytes with the same promises are judged once.
+            // Check the same bytes with the same durable mark only once.
             if !judged.insert((capture.image.content_hash(), capture.at.durable)) {
                 continue;
             }
@@ -299,18 +299,18 @@ impl Explorer<'_> {
 
     fn recover(&mut self, oracle: &Oracle, capture: &Captured, depth: usize) -> Verdict<()> {
         self.statistics.note(capture.phase, capture.image.content_hash());
-        let goes_on = depth < DEPTH_MAX
+        let explores_recovery = depth < DEPTH_MAX
             && match (depth, self.focus) {
                 (0, Focus::Recovery | Focus::TwoRecovering) => true,
                 (0, _) => self.random.one_in(60),
                 _ => self.random.one_in(24),
             };
-        if goes_on {
+        if explores_recovery {
             let copy = capture.image.duplicate(self.random.bits());
             if self.focus == Focus::TwoRecovering {
                 self.recover_together(oracle, copy, capture.at, depth)?;
             } else {
-                self.recover_and_go_on(oracle, copy, capture.at, depth)?;
+                self.recover_and_continue(oracle, copy, capture.at, depth)?;
             }
         }
         let before = capture.image.duplicate(0);
@@ -320,7 +320,7 @@ impl Explorer<'_> {
         })
     }
 
-    /// Opens, reads, ticks, reads again.
+    /// Opens the image, reads, ticks, and reads again.
     fn recover_plainly(
         &mut self,
         oracle: &Oracle,
@@ -329,16 +329,16 @@ impl Explorer<'_> {
     ) -> Verdict<()> {
         if self.random.one_in(8) {
             let seen = engine::with_reader(image, observe);
-            let seen = seen.map_err(|error| tell("a reader after a power cut", &error))?;
+            let seen = seen.map_err(|error| describe("a reader after a power cut", &error))?;
             compare(oracle, &seen, at).map_err(|error| format!("read only: {error}"))?;
         }
         let (database, control) = engine::open(image, Opening::WRITE);
-        let database = database.map_err(|error| tell("recovery", &error))?;
+        let database = database.map_err(|error| describe("recovery", &error))?;
         let seen = read(&database, "after recovery")?;
         compare(oracle, &seen, at).map_err(|error| format!("after recovery: {error}"))?;
         if self.random.one_in(6) {
             let known = oracle.after_power_cut(&seen, at);
-            database.tick().map_err(|error| tell("the tick after recovery", &error))?;
+            database.tick().map_err(|error| describe("the tick after recovery", &error))?;
             let again = read_thoroughly(&database, "after a tick")?;
             let at = Snapshot { clock: at.clock, durable: 0 };
             compare(&known, &again, at).map_err(|error| format!("after a tick: {error}"))?;
@@ -349,16 +349,16 @@ impl Explorer<'_> {
         no_violation(image)
     }
 
-    /// What a reader finds after the power cut, and what is certain from then on.
+    /// Returns the oracle of the state after the power cut, as a reader finds it.
     fn certain(oracle: &Oracle, disk: &SimulatedDisk, at: Snapshot) -> Verdict<Oracle> {
         let seen: Observation = engine::with_reader(disk, observe)
-            .map_err(|error| tell("a reader after a power cut", &error))?;
+            .map_err(|error| describe("a reader after a power cut", &error))?;
         compare(oracle, &seen, at).map_err(|error| format!("read only: {error}"))?;
         Ok(oracle.after_power_cut(&seen, at))
     }
 
-    /// One process recovers and writes on; the power may be cut at any step of it.
-    fn recover_and_go_on(
+    /// Recovers in one process, which then writes. The power may fail at any step.
+    fn recover_and_continue(
         &mut self,
         oracle: &Oracle,
         disk: SimulatedDisk,
@@ -366,7 +366,7 @@ impl Explorer<'_> {
         depth: usize,
     ) -> Verdict<()> {
         let known = Self::certain(oracle, &disk, at)?;
-        let sampling = Sampling { one_in: 1, at_once: 1, most: 30 };
+        let sampling = Sampling { one_in: 1, at_once: 1, max: 30 };
         let world = World::resume(disk, known, &mut self.random, sampling);
         world.disk.set_phase(Phase::Recovery);
         let mut actor = world.open(self.random.bits())?;
@@ -387,7 +387,7 @@ impl Explorer<'_> {
         self.judge(&world, depth + 1)
     }
 
-    /// Two processes recover at once, and write; the power may be cut at any step of it.
+    /// Recovers in two processes at once, which then write. The power may fail at any step.
     fn recover_together(
         &mut self,
         oracle: &Oracle,
@@ -396,7 +396,7 @@ impl Explorer<'_> {
         depth: usize,
     ) -> Verdict<()> {
         let known = Self::certain(oracle, &disk, at)?;
-        let sampling = Sampling { one_in: 1 + self.random.below(2), at_once: 1, most: 60 };
+        let sampling = Sampling { one_in: 1 + self.random.below(2), at_once: 1, max: 60 };
         let world = World::resume(disk, known, &mut self.random, sampling);
         world.disk.set_phase(Phase::TwoRecovering);
         let seed = self.random.bits();
@@ -413,12 +413,12 @@ impl Explorer<'_> {
         for result in results {
             actors.extend(result?);
         }
-        find_out(&world)?;
+        determine_outcomes(&world)?;
         self.judge(&world, depth + 1)
     }
 }
 
-/// What each of two processes does that recover at once.
+/// Runs one of two processes that recover at once.
 fn one_of_two(world: &World, seed: u64, dies_after: Option<u64>) -> Verdict<Option<Actor>> {
     let mut random = Random::new(seed);
     let mut actor = world.open(random.bits())?;
@@ -428,7 +428,7 @@ fn one_of_two(world: &World, seed: u64, dies_after: Option<u64>) -> Verdict<Opti
     }
     actor.tick()?;
     actor.check_live()?;
-    // From here on it writes like any other; once both do, that is no recovery any more.
+    // From here on it is an ordinary writer. Once both are, the recovery phase is over.
     if world.recovered.fetch_add(1, Ordering::Relaxed) == 1 {
         world.disk.set_phase(Phase::Append);
     }
@@ -457,16 +457,16 @@ fn one_of_two(world: &World, seed: u64, dies_after: Option<u64>) -> Verdict<Opti
     Ok(Some(actor))
 }
 
-/// Reads everything with new eyes, and takes it for what happened.
-fn find_out(world: &World) -> Verdict<()> {
+/// Reads everything with a new reader, to determine which pending calls took effect.
+fn determine_outcomes(world: &World) -> Verdict<()> {
     let (reader, control) = engine::open(&world.disk, Opening::READ);
-    let reader = reader.map_err(|error| tell("a reader after a kill", &error))?;
+    let reader = reader.map_err(|error| describe("a reader after a kill", &error))?;
     world.settle(&reader)?;
     control.kill();
     Ok(())
 }
 
-/// For a look with the command line at what a replay found: writes the file to the real disk.
+/// Writes the file to the real disk, to examine it with the command line after a replay.
 fn save(disk: &SimulatedDisk, what: &str) {
     use tracklite::storage::Storage as _;
     let Some(folder) = std::env::var_os("TRACKLITE_SIMULATOR_SAVE") else { return };
@@ -483,8 +483,9 @@ fn no_violation(disk: &SimulatedDisk) -> Verdict<()> {
     if violations.is_empty() { Ok(()) } else { Err(violations.join("; ")) }
 }
 
-/// The engine's own verification must find nothing to say against a recovered file.
+/// Checks that the engine's own verification finds no damage in a recovered file.
 fn verify(disk: &SimulatedDisk) -> Verdict<()> {
-    let report = verify_storage(Arc::new(disk.attach())).map_err(|error| tell("verify", &error))?;
+    let report =
+        verify_storage(Arc::new(disk.attach())).map_err(|error| describe("verify", &error))?;
     if report.is_sound() { Ok(()) } else { Err(format!("verify: {:?}", report.damages)) }
 }

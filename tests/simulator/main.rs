@@ -1,13 +1,13 @@
-//! Power cuts at any step of the shipped engine, on a simulated disk, judged by an oracle.
+//! Power cuts at any step of the shipped engine, on a simulated disk, checked by an oracle.
 //!
-//! `TRACKLITE_SIMULATOR_STATES` sets how many distinct states are to be recovered from (default
-//! 100,000); `TRACKLITE_SIMULATOR_SEED` replays the workload of one seed.
+//! `TRACKLITE_SIMULATOR_STATES` sets the number of distinct states to recover from (default
+//! 100,000). `TRACKLITE_SIMULATOR_SEED` replays the workload of one seed.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a failed test may panic"
 )]
 
 mod artifacts;
@@ -38,10 +38,10 @@ use tracklite::storage::simulated::Phase;
 use explore::{Statistics, run_seed};
 use workload::Focus;
 
-/// Recovered from in the tests that run with every change.
+/// The number of states in the tests that run for every change.
 const STATES: usize = 100_000;
 
-/// What a seed looks into; phases that take more work per state come more often.
+/// Returns the focus of a seed. Phases that need more work per state come more often.
 fn focus_of(seed: u64) -> Focus {
     const TURNS: [Focus; 10] = [
         Focus::Append,
@@ -58,13 +58,13 @@ fn focus_of(seed: u64) -> Focus {
     TURNS[(seed % 10) as usize]
 }
 
-/// Lives through one seed; a panic of the engine is a violation like others.
+/// Runs the workload of a seed. A panic of the engine is a violation too.
 fn judge_seed(seed: u64, statistics: &Statistics) -> Result<(), String> {
     let run = AssertUnwindSafe(|| run_seed(seed, focus_of(seed), statistics));
     catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(format!("panic: {}", text.unwrap_or("of another type")))
+        Err(format!("panic: {}", text.unwrap_or("not a text")))
     })
 }
 
@@ -97,12 +97,12 @@ fn power_cuts_lose_nothing_durable_and_invent_nothing() {
         report(&statistics, 1, began);
         return verdict.unwrap();
     }
-    let wanted = setting("TRACKLITE_SIMULATOR_STATES").map_or(STATES, |it| it as usize);
+    let wanted = setting("TRACKLITE_SIMULATOR_STATES").map_or(STATES, |states| states as usize);
     let next = AtomicU64::new(0);
     let is_over = AtomicBool::new(false);
     let violation = Mutex::new(None);
-    // Every seed yields dozens of states: many more seeds than states mean that a phase is missed.
-    let seeds_most = wanted as u64;
+    // Every seed yields dozens of states. If this many seeds do not suffice, a phase is missed.
+    let max_seeds = wanted as u64;
     let work = || {
         while !is_over.load(Ordering::Relaxed) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -112,7 +112,7 @@ fn power_cuts_lose_nothing_durable_and_invent_nothing() {
             let counts = statistics.counts();
             let enough = counts.iter().sum::<usize>() >= wanted
                 && counts.iter().all(|&count| count >= wanted / 10);
-            if enough || seed >= seeds_most || violation.lock().is_some() {
+            if enough || seed >= max_seeds || violation.lock().is_some() {
                 is_over.store(true, Ordering::Relaxed);
             }
         }
@@ -130,11 +130,11 @@ fn power_cuts_lose_nothing_durable_and_invent_nothing() {
     assert!(counts.iter().sum::<usize>() >= wanted, "too few distinct states");
     assert!(counts.iter().all(|&count| count >= wanted / 10), "a phase has too few states");
     let grown = statistics.grown_units.load(Ordering::Relaxed);
-    assert!(grown > 0, "no chain has outgrown a unit");
+    assert!(grown > 0, "no chain grew beyond a unit");
 }
 
 #[test]
-fn a_damaged_chain_never_passes_for_a_shorter_one() {
+fn a_damaged_chain_is_not_accepted_as_a_shorter_one() {
     for seed in 0..300 {
         scenarios::damaged_chain(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
@@ -148,37 +148,37 @@ fn a_backup_of_a_live_file_is_a_snapshot_and_survives_a_power_cut() {
 }
 
 #[test]
-fn interval_keeps_its_promise() {
+fn interval_syncs_survive_power_cuts() {
     for seed in 0..20 {
-        let kept = rules::interval_keeps_its_promise(seed);
+        let kept = rules::interval_syncs_survive_power_cuts(seed);
         kept.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 
 #[test]
-fn gc_beside_a_restore_keeps_the_run_or_says_that_it_is_gone() {
+fn gc_during_a_restore_keeps_the_run_or_reports_it_missing() {
     for seed in 0..150 {
-        let outcome = races::gc_beside_restore(seed);
+        let outcome = races::gc_during_restore(seed);
         outcome.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 
 #[test]
-fn of_two_processes_that_move_an_alias_one_wins() {
+fn only_one_of_two_processes_moves_an_alias() {
     for seed in 0..150 {
         races::alias_movers(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 
 #[test]
-fn models_are_what_was_acknowledged_after_a_power_cut() {
+fn acknowledged_models_survive_a_power_cut() {
     for seed in 0..100 {
         models::models_alone(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 
 #[test]
-fn frames_lost_before_a_link_are_no_damage() {
+fn unsynced_frames_lost_before_a_link_are_not_damage() {
     for seed in 0..40 {
         let outcome = rules::power_cut_after_growth(seed);
         outcome.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
@@ -186,7 +186,7 @@ fn frames_lost_before_a_link_are_no_damage() {
 }
 
 #[test]
-fn an_index_that_outlived_its_chain_is_not_believed() {
+fn an_index_newer_than_its_chain_is_rebuilt() {
     let folder = tempfile::tempdir().unwrap();
     for seed in 0..60 {
         scenarios::outlived_index(seed, folder.path())

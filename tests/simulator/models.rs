@@ -14,12 +14,12 @@ use crate::observe::observe;
 use crate::oracle::{EventId, Register};
 use crate::scenarios::NO_CUTS;
 use crate::things::{Thing, ThingKind, model_id, version_id, version_number};
-use crate::world::{Actor, Verdict, World, tell};
+use crate::world::{Actor, Verdict, World, describe};
 
-/// The names of aliases; each model has its own.
+/// The aliases of each model.
 const ALIASES: [&str; 2] = ["champion", "challenger"];
 
-/// Nothing but changes of models, so that many of them meet; then the power goes.
+/// Makes only changes to models, so that many of them interact. Then cuts the power.
 pub fn models_alone(seed: u64) -> Verdict<()> {
     const CALLS: usize = 60;
     let mut random = Random::new(seed);
@@ -37,14 +37,15 @@ pub fn models_alone(seed: u64) -> Verdict<()> {
     actor.check_live()?;
     let at = world.oracle.lock().clocks.snapshot();
     let image = world.disk.crash_image(&mut random);
-    let seen = engine::with_reader(&image, observe).map_err(|error| tell("a reader", &error))?;
+    let seen =
+        engine::with_reader(&image, observe).map_err(|error| describe("a reader", &error))?;
     world.agrees(&seen, at)
 }
 
 impl Actor {
     /// Creates, changes or deletes a registered model or a version of one.
     pub fn change_registry(&mut self, run: EventId) -> Verdict<()> {
-        // What a failed call has left is not known yet.
+        // The effect of a failed call is not known yet.
         if self.is_unsettled {
             return Ok(());
         }
@@ -96,7 +97,7 @@ impl Actor {
         self.oracle.lock().things_that_are(kind, creator)
     }
 
-    /// Notes that a thing is about to be created.
+    /// Records that a thing is about to be created.
     fn issue_thing(
         &self,
         what: &'static str,
@@ -114,7 +115,7 @@ impl Actor {
         event
     }
 
-    /// Takes note of what a change of the registry returned: it is durable by then.
+    /// Records the result of a registry change, which is durable when it returns.
     fn note_change<T>(&mut self, event: EventId, result: Result<T>) -> Verdict<Option<T>> {
         let noted = self.note(event, result)?;
         if noted.is_some() {
@@ -123,7 +124,7 @@ impl Actor {
         Ok(noted)
     }
 
-    /// The handle of a model as it is known.
+    /// Returns a handle for the model under its current name.
     fn model(&self, model: EventId) -> Result<RegisteredModel> {
         let name = self.oracle.lock().things[&model].fact("name").cloned().unwrap_or_default();
         self.database.registry().model(&name)
@@ -141,15 +142,16 @@ impl Actor {
         let registry = self.database.registry();
         let created = registry.new_model(&format!("m{}", event.0)).tag("first", event.0).create();
         match self.note_change(event, created)? {
-            Some(model) => self.oracle.lock().given(event, &model_id(model.id())),
+            Some(model) => self.oracle.lock().set_id(event, &model_id(model.id())),
             None => Ok(()),
         }
     }
 
-    /// A version has the files that its source has now, whatever becomes of that.
+    /// Creates a version. It keeps the files that its source has now.
     fn create_version(&mut self, model: EventId, run: EventId) -> Verdict<()> {
         let logged = self.own_things(ThingKind::LoggedModel);
-        let logged: Vec<EventId> = logged.into_iter().filter(|it| self.is_active(*it)).collect();
+        let logged: Vec<EventId> =
+            logged.into_iter().filter(|model| self.is_active(*model)).collect();
         let of_logged = !logged.is_empty() && self.random.one_in(3);
         let (source, prefix, files) = if of_logged {
             let logged = *self.random.pick(&logged);
@@ -163,8 +165,8 @@ impl Actor {
         let event = self.issue_thing("create version", ThingKind::Version, Some(model), |event| {
             let mut facts = BTreeMap::from([("model".to_owned(), model.0.to_string())]);
             facts.insert("tag/first".to_owned(), event.0.to_string());
-            let pinned = files.iter().filter_map(|(path, told)| {
-                Some((format!("file/{}", path.strip_prefix(prefix)?), told.clone()))
+            let pinned = files.iter().filter_map(|(path, label)| {
+                Some((format!("file/{}", path.strip_prefix(prefix)?), label.clone()))
             });
             facts.extend(pinned);
             facts
@@ -174,9 +176,9 @@ impl Actor {
             version.description(format!("v{}", event.0)).create()
         });
         match self.note_change(event, created)? {
-            Some(it) => {
-                let id = version_id(it.model_id(), it.version());
-                self.oracle.lock().given(event, &id)
+            Some(version) => {
+                let id = version_id(version.model_id(), version.version());
+                self.oracle.lock().set_id(event, &id)
             }
             None => Ok(()),
         }
@@ -189,40 +191,50 @@ impl Actor {
     fn files_of_run(&self, run: EventId) -> BTreeMap<String, String> {
         let oracle = self.oracle.lock();
         let files = oracle.runs[&run].artifacts.iter();
-        files.filter_map(|(path, it)| Some((path.clone(), it.current()?.clone()?))).collect()
+        let file = |(path, register): (&String, &Register<Option<String>>)| {
+            Some((path.clone(), register.current()?.clone()?))
+        };
+        files.filter_map(file).collect()
     }
 
     fn files_of_model(&self, model: EventId) -> BTreeMap<String, String> {
         let oracle = self.oracle.lock();
         let facts = oracle.things[&model].facts.iter();
         let facts = facts.filter(|(fact, _)| fact.starts_with("file/"));
-        facts.filter_map(|(path, it)| Some((path.clone(), it.current()?.clone()?))).collect()
+        let file = |(path, register): (&String, &Register<Option<String>>)| {
+            Some((path.clone(), register.current()?.clone()?))
+        };
+        facts.filter_map(file).collect()
     }
 
-    /// Moves an alias by compare-and-set; who expects another version than it names must fail.
+    /// Moves an alias by compare-and-set. A wrong expectation must fail with a conflict.
     fn move_alias(&mut self, model: EventId, version: EventId) -> Verdict<()> {
         let alias = *self.random.pick(&ALIASES);
         let fact = format!("alias/{alias}");
-        let told = self.oracle.lock().things[&model].fact(&fact).cloned();
-        let before = told.and_then(|told| told.strip_prefix('v')?.parse().ok()).map(EventId);
+        let named = self.oracle.lock().things[&model].fact(&fact).cloned();
+        let before = named.and_then(|named| named.strip_prefix('v')?.parse().ok()).map(EventId);
         let expected = before.map(|before| self.number_of(before));
         let number = self.number_of(version);
         if self.random.one_in(4) {
-            let wrong = expected.map_or(Some(number), |it| Some(it + 1));
-            let moved = self.model(model).and_then(|it| it.move_alias(alias, wrong, number));
+            let wrong = expected.map_or(Some(number), |expected| Some(expected + 1));
+            let model = self.model(model);
+            let moved = model.and_then(|model| model.move_alias(alias, wrong, number));
             return match moved {
                 Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
                 Err(error) if self.may_fail_by(&error) => Ok(()),
-                other => Err(format!("{alias} moved from {wrong:?} to {number}: {other:?}")),
+                other => {
+                    Err(format!("moving {alias} from {wrong:?} to {number} returned {other:?}"))
+                }
             };
         }
         let mut oracle = self.oracle.lock();
         let event = oracle.issue("move alias");
-        if let Some(it) = oracle.things.get_mut(&model) {
-            it.set(fact, event, Some(format!("v{}", version.0)));
+        if let Some(thing) = oracle.things.get_mut(&model) {
+            thing.set(fact, event, Some(format!("v{}", version.0)));
         }
         drop(oracle);
-        let moved = self.model(model).and_then(|it| it.move_alias(alias, expected, number));
+        let model = self.model(model);
+        let moved = model.and_then(|model| model.move_alias(alias, expected, number));
         self.note_change(event, moved).map(drop)
     }
 
@@ -234,11 +246,11 @@ impl Actor {
             return Ok(());
         }
         let event = oracle.issue("delete alias");
-        if let Some(it) = oracle.things.get_mut(&model) {
-            it.set(fact, event, None);
+        if let Some(thing) = oracle.things.get_mut(&model) {
+            thing.set(fact, event, None);
         }
         drop(oracle);
-        let deleted = self.model(model).and_then(|it| it.delete_alias(alias));
+        let deleted = self.model(model).and_then(|model| model.delete_alias(alias));
         self.note_change(event, deleted).map(drop)
     }
 
@@ -249,24 +261,25 @@ impl Actor {
         let wants_delete = self.random.one_in(4);
         let mut oracle = self.oracle.lock();
         let event = oracle.issue("tag");
-        let Some(it) = oracle.things.get_mut(&thing) else { return Ok(()) };
+        let Some(oracle_thing) = oracle.things.get_mut(&thing) else { return Ok(()) };
         let value = event.0.to_string();
-        let deletes = wants_delete && it.fact(&fact).is_some();
-        it.set(fact, event, (!deletes).then(|| value.clone()));
+        let deletes = wants_delete && oracle_thing.fact(&fact).is_some();
+        oracle_thing.set(fact, event, (!deletes).then(|| value.clone()));
         drop(oracle);
         let Some(model) = model else {
-            let tagged = self.logged_model(thing).and_then(|it| match deletes {
-                true => it.delete_tag(&key),
-                false => it.set_tag(&key, &value),
+            let tagged = self.logged_model(thing).and_then(|model| match deletes {
+                true => model.delete_tag(&key),
+                false => model.set_tag(&key, &value),
             });
             return self.note(event, tagged).map(drop);
         };
         let number = self.number_of(thing);
-        let tagged = self.model(model).and_then(|it| match (thing == model, deletes) {
-            (true, true) => it.delete_tag(&key),
-            (true, false) => it.set_tag(&key, &value),
-            (false, true) => it.version(number)?.delete_tag(&key),
-            (false, false) => it.version(number)?.set_tag(&key, &value),
+        let is_model = thing == model;
+        let tagged = self.model(model).and_then(|model| match (is_model, deletes) {
+            (true, true) => model.delete_tag(&key),
+            (true, false) => model.set_tag(&key, &value),
+            (false, true) => model.version(number)?.delete_tag(&key),
+            (false, false) => model.version(number)?.set_tag(&key, &value),
         });
         self.note_change(event, tagged).map(drop)
     }
@@ -275,19 +288,19 @@ impl Actor {
         let number = self.number_of(version);
         let mut oracle = self.oracle.lock();
         let event = oracle.issue("delete version");
-        if let Some(it) = oracle.things.get_mut(&version) {
-            it.exists.set(event, false);
+        if let Some(thing) = oracle.things.get_mut(&version) {
+            thing.exists.set(event, false);
         }
-        let told = format!("v{}", version.0);
+        let name = format!("v{}", version.0);
         for alias in ALIASES {
             let fact = format!("alias/{alias}");
-            let it = oracle.things.get_mut(&model);
-            if let Some(it) = it.filter(|it| it.fact(&fact) == Some(&told)) {
-                it.set(fact, event, None);
+            let thing = oracle.things.get_mut(&model);
+            if let Some(thing) = thing.filter(|thing| thing.fact(&fact) == Some(&name)) {
+                thing.set(fact, event, None);
             }
         }
         drop(oracle);
-        let deleted = self.model(model).and_then(|it| it.version(number)?.delete());
+        let deleted = self.model(model).and_then(|model| model.version(number)?.delete());
         self.note_change(event, deleted).map(drop)
     }
 
@@ -296,11 +309,11 @@ impl Actor {
         let mut oracle = self.oracle.lock();
         let event = oracle.issue("rename model");
         let name = format!("m{}.n{}", model.0, event.0);
-        if let Some(it) = oracle.things.get_mut(&model) {
-            it.set("name".to_owned(), event, Some(name.clone()));
+        if let Some(thing) = oracle.things.get_mut(&model) {
+            thing.set("name".to_owned(), event, Some(name.clone()));
         }
         drop(oracle);
-        let renamed = handle.and_then(|it| it.rename(&name));
+        let renamed = handle.and_then(|model| model.rename(&name));
         self.note_change(event, renamed).map(drop)
     }
 
@@ -310,12 +323,12 @@ impl Actor {
         let event = oracle.issue("delete model");
         let versions = oracle.versions_of(model);
         for thing in versions.into_iter().chain([model]) {
-            if let Some(it) = oracle.things.get_mut(&thing) {
-                it.exists.set(event, false);
+            if let Some(thing) = oracle.things.get_mut(&thing) {
+                thing.exists.set(event, false);
             }
         }
         drop(oracle);
-        let deleted = handle.and_then(|it| it.delete());
+        let deleted = handle.and_then(|model| model.delete());
         self.note_change(event, deleted).map(drop)
     }
 
@@ -325,13 +338,14 @@ impl Actor {
     }
 
     fn create_logged_model(&mut self) -> Verdict<()> {
-        let event = self.issue_thing("create logged model", ThingKind::LoggedModel, None, |it| {
-            let told = it.0.to_string();
+        let (what, kind) = ("create logged model", ThingKind::LoggedModel);
+        let event = self.issue_thing(what, kind, None, |event| {
+            let value = event.0.to_string();
             BTreeMap::from([
                 ("status".to_owned(), LoggedModelStatus::Pending.as_str().to_owned()),
                 ("lifecycle".to_owned(), Lifecycle::Active.as_str().to_owned()),
-                ("param/first".to_owned(), told.clone()),
-                ("tag/first".to_owned(), told),
+                ("param/first".to_owned(), value.clone()),
+                ("tag/first".to_owned(), value),
             ])
         });
         let name = format!("l{}", event.0);
@@ -340,13 +354,13 @@ impl Actor {
             model.param("first", event.0).tag("first", event.0).create()
         });
         match self.note(event, created)? {
-            Some(model) => self.oracle.lock().given(event, &model.id().to_string()),
+            Some(model) => self.oracle.lock().set_id(event, &model.id().to_string()),
             None => Ok(()),
         }
     }
 
-    /// Notes what a call is about to say of a logged model, makes it, and notes what it returned.
-    fn say_of_model(
+    /// Records the facts that a call is about to set, makes the call, and records its result.
+    fn change_facts(
         &mut self,
         model: EventId,
         what: &'static str,
@@ -355,8 +369,8 @@ impl Actor {
     ) -> Verdict<()> {
         let mut oracle = self.oracle.lock();
         let event = oracle.issue(what);
-        if let Some(it) = oracle.things.get_mut(&model) {
-            facts(event).into_iter().for_each(|(fact, value)| it.set(fact, event, value));
+        if let Some(thing) = oracle.things.get_mut(&model) {
+            facts(event).into_iter().for_each(|(fact, value)| thing.set(fact, event, value));
         }
         drop(oracle);
         let result = self.logged_model(model).and_then(|model| call(&model, event));
@@ -365,57 +379,57 @@ impl Actor {
 
     fn delete_or_restore_logged_model(&mut self, model: EventId, deletes: bool) -> Verdict<()> {
         let to = if deletes { Lifecycle::Deleted } else { Lifecycle::Active };
-        self.say_of_model(
+        self.change_facts(
             model,
             "delete or restore logged model",
             |_| vec![("lifecycle".to_owned(), Some(to.as_str().to_owned()))],
-            |it, _| if deletes { it.delete() } else { it.restore() },
+            |model, _| if deletes { model.delete() } else { model.restore() },
         )
     }
 
     fn set_status_of_model(&mut self, model: EventId) -> Verdict<()> {
         let status = *self.random.pick(&LoggedModelStatus::ALL);
-        self.say_of_model(
+        self.change_facts(
             model,
             "set status of logged model",
             |_| vec![("status".to_owned(), Some(status.as_str().to_owned()))],
-            |it, _| it.finalize(status),
+            |model, _| model.finalize(status),
         )
     }
 
-    /// Metrics and params under keys of the call's own.
+    /// Logs metrics or params under keys that only this call uses.
     fn measure_model(&mut self, model: EventId) -> Verdict<()> {
         let logs_params = self.random.one_in(2);
         let kind = if logs_params { "param" } else { "metric" };
-        self.say_of_model(
+        self.change_facts(
             model,
             "measure logged model",
             |event| {
                 let value = event.0.to_string();
-                let fact = |it| (format!("{kind}/{value}.{it}"), Some(value.clone()));
+                let fact = |key| (format!("{kind}/{value}.{key}"), Some(value.clone()));
                 ["a", "b"].map(fact).to_vec()
             },
-            |it, event| {
-                let keys = ["a", "b"].map(|it| format!("{}.{it}", event.0));
+            |model, event| {
+                let keys = ["a", "b"].map(|key| format!("{}.{key}", event.0));
                 if logs_params {
-                    return it.log_params(keys.map(|key| (key, event.0)));
+                    return model.log_params(keys.map(|key| (key, event.0)));
                 }
-                it.log_metrics(keys.map(|key| LoggedModelMetric::new(key, event.0 as f64, 0)))
+                model.log_metrics(keys.map(|key| LoggedModelMetric::new(key, event.0 as f64, 0)))
             },
         )
     }
 
     fn log_file_of_model(&mut self, model: EventId) -> Verdict<()> {
         let (path, length) = (format!("{}.bin", self.random.below(2)), self.random.below(6000));
-        let told = |event: EventId| format!("{}:{length}", event.0);
+        let label = |event: EventId| format!("{}:{length}", event.0);
         let database = self.database.clone();
-        self.say_of_model(
+        self.change_facts(
             model,
             "log file of logged model",
-            |event| vec![(format!("file/{path}"), Some(told(event)))],
-            |it, event| {
-                let bytes = bytes_of(&told(event)).unwrap_or_default();
-                let artifacts = database.artifacts_of(ArtifactOwner::LoggedModel(it.id()))?;
+            |event| vec![(format!("file/{path}"), Some(label(event)))],
+            |model, event| {
+                let bytes = bytes_of(&label(event)).unwrap_or_default();
+                let artifacts = database.artifacts_of(ArtifactOwner::LoggedModel(model.id()))?;
                 artifacts.log_bytes(&path, &bytes)
             },
         )

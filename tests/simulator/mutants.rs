@@ -1,4 +1,4 @@
-//! The simulator is itself put to the test: with a rule of the protocol broken it must notice.
+//! Tests of the simulator itself: it must detect each broken rule of the protocol.
 
 use tracklite::mutant::{Mutant, with_mutant};
 
@@ -6,20 +6,20 @@ use crate::explore::Statistics;
 use crate::world::Verdict;
 use crate::{artifacts, judge_seed, models, races, rules, scenarios};
 
-/// So many seeds are tried before a mutant counts as missed.
-const SEEDS_MOST: u64 = 300;
-/// In so many variants a situation must pass without the mutant.
+/// The number of seeds to try before a mutant counts as missed.
+const SEEDS_MAX: u64 = 300;
+/// The number of seeds for which a scenario must pass without the mutant.
 const SEEDS_SOUND: u64 = 40;
 
-/// The workloads of the simulator must show that the rule is broken.
+/// Requires that the workloads of the simulator detect the mutant.
 fn must_be_caught(mutant: Mutant) {
     let statistics = Statistics::default();
     must_be_caught_by(mutant, |seed| judge_seed(seed, &statistics));
 }
 
-/// Finds a seed that shows that the rule is broken; without the mutant the engine passes it.
+/// Finds a seed that detects the mutant, and requires that the same seed passes without it.
 fn must_be_caught_by(mutant: Mutant, judge: impl Fn(u64) -> Verdict<()>) {
-    let caught = (0..SEEDS_MOST)
+    let caught = (0..SEEDS_MAX)
         .find_map(|seed| with_mutant(mutant, || judge(seed)).err().map(|error| (seed, error)));
     let Some((seed, error)) = caught else { panic!("{mutant:?} was not caught") };
     println!("{mutant:?} caught by seed {seed}: {error}");
@@ -28,11 +28,11 @@ fn must_be_caught_by(mutant: Mutant, judge: impl Fn(u64) -> Verdict<()>) {
     });
 }
 
-/// As [`must_be_caught_by`], for a situation that takes little time.
-fn must_be_caught_in(mutant: Mutant, situation: fn(u64) -> Verdict<()>) {
-    must_be_caught_by(mutant, situation);
+/// Like [`must_be_caught_by`], for a fast scenario.
+fn must_be_caught_in(mutant: Mutant, scenario: fn(u64) -> Verdict<()>) {
+    must_be_caught_by(mutant, scenario);
     for seed in 0..SEEDS_SOUND {
-        situation(seed).unwrap_or_else(|error| panic!("seed {seed}, without {mutant:?}: {error}"));
+        scenario(seed).unwrap_or_else(|error| panic!("seed {seed}, without {mutant:?}: {error}"));
     }
 }
 
@@ -73,7 +73,7 @@ fn mutant_rule_8_damage_is_end_is_caught() {
 
 #[test]
 fn mutant_mark_after_sync_is_caught() {
-    must_be_caught_in(Mutant::MarkAfterSync, rules::synced_beside_an_appender);
+    must_be_caught_in(Mutant::MarkAfterSync, rules::synced_during_an_append);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Reads everything that a file holds through the public API.
+//! Reads the whole file through the public API.
 
 use std::collections::BTreeMap;
 
@@ -7,30 +7,30 @@ use tracklite::{
     RunRecord,
 };
 
-use crate::artifacts::told;
+use crate::artifacts::file_labels;
 use crate::things::{ThingSeen, things};
 
-/// A run with all its points.
+/// A run with all of its points.
 #[derive(Debug)]
 pub struct RunSeen {
     pub record: RunRecord,
     pub histories: Vec<(String, MetricHistory)>,
-    /// What the files hold; not read while others write.
+    /// The labels of the files. Not read while others write.
     pub artifacts: Option<BTreeMap<String, String>>,
 }
 
-/// Everything that a file holds.
+/// The contents of a file.
 #[derive(Debug)]
 pub struct Observation {
     pub experiments: Vec<ExperimentInfo>,
     pub runs: Vec<RunSeen>,
-    /// Models and their versions; not read while others write.
+    /// Models and their versions. Not read while others write.
     pub things: Option<Vec<ThingSeen>>,
-    /// Whether nobody wrote meanwhile, so that all parts are of one moment.
+    /// Whether no process wrote during the reads, so that all parts show the same state.
     pub is_quiet: bool,
 }
 
-/// Reads everything while others write; a run that they purge meanwhile is left out.
+/// Reads everything while others write. Leaves out runs that they purge during the reads.
 pub fn observe_amid(database: &Database) -> Result<Observation> {
     observe_when(database, false)
 }
@@ -46,7 +46,7 @@ fn observe_when(database: &Database, is_quiet: bool) -> Result<Observation> {
     for record in records {
         let read = histories(database, &record).and_then(|histories| {
             let run = database.run(record.info.id)?;
-            Ok((histories, is_quiet.then(|| told(&run.artifacts())).transpose()?))
+            Ok((histories, is_quiet.then(|| file_labels(&run.artifacts())).transpose()?))
         });
         match read {
             Ok((histories, artifacts)) => runs.push(RunSeen { record, histories, artifacts }),
@@ -64,18 +64,19 @@ fn histories(database: &Database, record: &RunRecord) -> Result<Vec<(String, Met
     record.metrics.keys().map(history).collect()
 }
 
-/// Compares what the engine says of each series with what its points say.
+/// Compares the engine's statistics of each series with its points.
 pub fn check_statistics(database: &Database, seen: &Observation) -> Result<(), String> {
     for run in &seen.runs {
         let handle = database.run(run.record.info.id).map_err(|error| error.to_string())?;
         for (key, history) in &run.histories {
-            let told = handle.statistics(key).map_err(|error| error.to_string())?;
+            let reported = handle.statistics(key).map_err(|error| error.to_string())?;
             let mut points = history.iter().map(MetricStatistics::of_point);
             let first = points.next();
             let found = first.map(|first| points.fold(first, MetricStatistics::with));
-            if told.map(|it| (it.count, it.latest)) != found.map(|it| (it.count, it.latest)) {
+            let facts = |it: MetricStatistics| (it.count, it.latest);
+            if reported.map(facts) != found.map(facts) {
                 let name = &run.record.info.name;
-                return Err(format!("statistics of {name}/{key}: {told:?}, points: {found:?}"));
+                return Err(format!("statistics of {name}/{key}: {reported:?}, points: {found:?}"));
             }
             let latest = handle.latest(key).map_err(|error| error.to_string())?;
             if latest != latest_of(history) {
@@ -89,7 +90,7 @@ pub fn check_statistics(database: &Database, seen: &Observation) -> Result<(), S
     Ok(())
 }
 
-/// The greatest point by (step, time, value).
+/// Returns the maximum point by (step, time, value).
 pub fn latest_of(history: &MetricHistory) -> Option<MetricPoint> {
     history.iter().max_by(MetricPoint::latest_order)
 }

@@ -1,8 +1,8 @@
-//! What was asked of the engine, what it acknowledged, and what must therefore be there.
+//! The calls made to the engine, their acknowledgements, and the resulting expectations.
 //!
 //! Every call is an event. It is *issued*, perhaps *acknowledged* (the call returned `Ok`), and
-//! *durable* once a sync that began after the acknowledgement has succeeded. An event that is not
-//! durable may be there or not after a power cut; what was never issued must not be.
+//! *durable* once a sync that began after the acknowledgement has succeeded. After a power cut, an
+//! event that is not durable may have taken effect or not. An event that was never issued must not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use tracklite::{ExperimentId, Lifecycle, RunId, RunStatus, Timestamp};
 
 use crate::things::Thing;
 
-/// Counts what happens: calls begun and calls returned.
+/// Counts the beginnings and ends of calls.
 pub type Clock = u64;
 
-/// The place of an event in the order of issue.
+/// The index of an event in the order of issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(pub usize);
 
 impl EventId {
-    /// What is there from the start.
+    /// The event of everything that exists from the start.
     pub const START: EventId = EventId(0);
 }
 
-/// The clock of the calls, and up to when what was acknowledged is durable.
+/// The clock of the calls, and the time up to which acknowledged events are durable.
 #[derive(Debug, Default)]
 pub struct Clocks {
     pub now: AtomicU64,
@@ -44,13 +44,13 @@ impl Clocks {
         self.durable.fetch_max(until, Ordering::Relaxed);
     }
 
-    /// What may be there now, and what must be there after a power cut now.
+    /// Returns the moment that defines what may exist now, and what must survive a power cut now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot { clock: self.now(), durable: self.durable.load(Ordering::Relaxed) }
     }
 }
 
-/// A moment: what was issued by `clock` may be there, what was acknowledged by `durable` must.
+/// A moment. Events issued by `clock` may show; events acknowledged by `durable` must.
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshot {
     pub clock: Clock,
@@ -63,16 +63,16 @@ pub struct Event {
     pub what: &'static str,
     pub issued: Clock,
     pub acknowledged: Option<Clock>,
-    /// The call syncs before it returns.
+    /// Whether the call syncs before it returns.
     pub is_synced: bool,
-    /// It was seen that it did not happen; so it must not happen later.
+    /// Whether a read has shown that it did not take effect. It must not take effect later.
     pub never: bool,
     pub points: Option<Arc<Points>>,
-    /// When some of its points are known to be lost: those that are not.
+    /// If some of its points are lost, the indices of the others.
     pub survivors: Option<Arc<Vec<u16>>>,
 }
 
-/// The points that one call logged; each value tells its event and its place in the call.
+/// The points of one call. Each value encodes its event and its index in the call.
 #[derive(Clone, Debug)]
 pub struct Points {
     pub run: EventId,
@@ -83,9 +83,9 @@ pub struct Points {
     pub is_row: bool,
     pub first_step: i64,
     pub stride: i64,
-    /// `None` when the engine took the time from its clock.
+    /// `None` if the engine used its clock.
     pub time: Option<i64>,
-    /// Values that tell nothing, under keys that no other call uses.
+    /// Values that encode nothing, under keys that no other call uses.
     pub copied: Option<Vec<f64>>,
 }
 
@@ -97,21 +97,21 @@ const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 const UNSPREAD: u64 = 0xf1de_83e1_9937_733d;
 const _: () = assert!(SPREAD.wrapping_mul(UNSPREAD) & MANTISSA == 1);
 
-/// Makes noise of a number of 52 bits, or with the inverse factor a number of the noise.
+/// Scrambles a number of 52 bits. The inverse factor restores it.
 fn stir(number: u64, factor: u64) -> u64 {
     let product = number.wrapping_mul(factor) & MANTISSA;
     (product ^ (product >> 26)).wrapping_mul(factor) & MANTISSA
 }
 
-/// The keys of values that are copies of slots begin so.
+/// The prefix of the keys whose values are copies of slots.
 pub const COPIED: &str = "copy";
-/// The number of points in one call is below this.
+/// The number of points in one call must be below this.
 pub const POINTS_MAX: usize = 4096;
 
 impl Points {
-    /// The value of one point, unlike that of any other in this test.
+    /// Returns the value of a point, which is unique in this test.
     ///
-    /// Every fourth call logs whole numbers, the others noise that no coder makes smaller.
+    /// Every fourth call logs whole numbers, the others noise that does not compress.
     pub fn value(event: EventId, place: usize) -> f64 {
         let number = (event.0 * POINTS_MAX + place) as u64;
         if event.0.is_multiple_of(4) {
@@ -120,7 +120,7 @@ impl Points {
         f64::from_bits(ONE_BITS | stir(number, SPREAD))
     }
 
-    /// The event and place that a value tells.
+    /// Decodes event and index from a value.
     pub fn origin(value: f64) -> Option<(EventId, usize)> {
         let number = match value {
             1.0..2.0 => stir(value.to_bits() & MANTISSA, UNSPREAD),
@@ -131,17 +131,17 @@ impl Points {
         is_same.then_some(origin)
     }
 
-    /// The event and place that a point of the series tells.
+    /// Returns event and index of a point of the series.
     pub fn origin_in(key: &str, value: f64) -> Option<(EventId, usize)> {
-        let Some(told) = key.strip_prefix(COPIED) else { return Points::origin(value) };
-        let (event, place) = told.split_once('.')?;
+        let Some(origin) = key.strip_prefix(COPIED) else { return Points::origin(value) };
+        let (event, place) = origin.split_once('.')?;
         Some((EventId(event.parse().ok()?), place.parse().ok()?))
     }
 
-    /// Whether the value is the one that was logged there.
+    /// Returns whether the value is the one that was logged at this index.
     pub fn holds(&self, place: usize, value: f64) -> bool {
-        let copied = self.copied.as_ref();
-        copied.is_none_or(|it| it.get(place).is_some_and(|it| it.to_bits() == value.to_bits()))
+        let Some(copied) = &self.copied else { return true };
+        copied.get(place).is_some_and(|copy| copy.to_bits() == value.to_bits())
     }
 
     pub fn step(&self, place: usize) -> i64 {
@@ -158,7 +158,7 @@ impl Points {
     }
 }
 
-/// A value that calls overwrite: the calls in order, each with what it wrote.
+/// A value that calls overwrite: the calls in order, each with the value that it wrote.
 #[derive(Clone, Debug)]
 pub struct Register<V> {
     pub writes: Vec<(EventId, V)>,
@@ -179,18 +179,18 @@ impl<V: Clone + PartialEq> Register<V> {
         self.writes.push((event, value));
     }
 
-    /// Takes the writes of these calls away: they never happened.
+    /// Removes the writes of calls that did not take effect.
     pub fn forget(&mut self, missed: &BTreeSet<EventId>) {
         self.writes.retain(|(event, _)| !missed.contains(event));
     }
 
-    /// What stands in it when nothing is lost.
+    /// Returns the value if no write is lost.
     pub fn current(&self) -> Option<&V> {
         self.writes.last().map(|(_, value)| value)
     }
 }
 
-/// A run: its start is the event that names it.
+/// A run, identified by the event that started it.
 #[derive(Clone, Debug)]
 pub struct RunOracle {
     pub id: Option<RunId>,
@@ -203,14 +203,14 @@ pub struct RunOracle {
     pub lifecycle: Register<Lifecycle>,
     pub params: BTreeMap<String, (EventId, String)>,
     pub tags: BTreeMap<String, Register<Option<String>>>,
-    /// What the files hold, as `artifacts.rs` tells it.
+    /// The labels of the files by path (see `artifacts.rs`).
     pub artifacts: BTreeMap<String, Register<Option<String>>>,
-    /// Tags that one call set together, each for the first and only time.
+    /// Tags that one call set together. No other call sets them.
     pub tag_batches: Vec<(EventId, Vec<String>)>,
     pub points: Vec<EventId>,
 }
 
-/// An experiment: its creation is the event that names it.
+/// An experiment, identified by the event that created it.
 #[derive(Clone, Debug)]
 pub struct ExperimentOracle {
     pub id: Option<ExperimentId>,
@@ -220,7 +220,7 @@ pub struct ExperimentOracle {
     pub tags: BTreeMap<String, Register<Option<String>>>,
 }
 
-/// All of it.
+/// The oracle of a file.
 #[derive(Clone, Debug)]
 pub struct Oracle {
     pub clocks: Arc<Clocks>,
@@ -229,14 +229,14 @@ pub struct Oracle {
     pub experiments: BTreeMap<EventId, ExperimentOracle>,
     /// Registered models, versions and logged models.
     pub things: BTreeMap<EventId, Thing>,
-    /// The ids of all that were ever there, with the call that was given them.
+    /// All ids ever returned, with the call that returned them.
     pub given_ids: BTreeMap<String, EventId>,
-    /// How many processes have written.
+    /// The number of processes that have opened the file for writing.
     pub processes: usize,
 }
 
 impl Oracle {
-    /// Of a file that was just created.
+    /// Creates the oracle of a new file.
     pub fn new(clocks: Arc<Clocks>) -> Self {
         let start = Event {
             what: "start",
@@ -265,7 +265,7 @@ impl Oracle {
         }
     }
 
-    /// A call begins.
+    /// Records the beginning of a call.
     pub fn issue(&mut self, what: &'static str) -> EventId {
         let issued = self.clocks.tick();
         self.events.push(Event {
@@ -280,13 +280,13 @@ impl Oracle {
         EventId(self.events.len() - 1)
     }
 
-    /// The call returned `Ok`.
+    /// Records that the call returned `Ok`.
     pub fn acknowledge(&mut self, event: EventId) {
         let now = self.clocks.tick();
         self.events[event.0].acknowledged = Some(now);
     }
 
-    /// A call that logs points begins.
+    /// Records the beginning of a call that logs points.
     pub fn issue_points(&mut self, what: &'static str, points: Points) -> EventId {
         let event = self.issue(what);
         if let Some(run) = self.runs.get_mut(&points.run) {
@@ -296,20 +296,20 @@ impl Oracle {
         event
     }
 
-    /// Whether the event may have left something at the moment.
+    /// Returns whether the event may have taken effect at the moment.
     pub fn is_possible(&self, event: EventId, at: Snapshot) -> bool {
         let event = &self.events[event.0];
         !event.never && event.issued <= at.clock
     }
 
-    /// Whether the event must be there at the moment.
+    /// Returns whether the event must have taken effect at the moment.
     pub fn is_durable(&self, event: EventId, at: Snapshot) -> bool {
         let event = &self.events[event.0];
         let until = if event.is_synced { at.clock } else { at.durable };
         !event.never && event.acknowledged.is_some_and(|when| when <= until)
     }
 
-    /// Whether a register may read as `seen`, when `present` is known to have happened.
+    /// Returns whether a register may read as `seen`, if `present` is known to have taken effect.
     pub fn accepts<V: Clone + PartialEq>(
         &self,
         register: &Register<V>,
@@ -332,7 +332,7 @@ impl Oracle {
         initial == Some(seen)
     }
 
-    /// Runs that can be written to, as far as is known.
+    /// Returns the runs that are known to be writable.
     pub fn live_runs(&self) -> Vec<EventId> {
         let is_live = |(event, run): (&EventId, &RunOracle)| {
             let exists = run.exists.current() == Some(&true);
@@ -342,11 +342,11 @@ impl Oracle {
         self.runs.iter().filter_map(is_live).collect()
     }
 
-    /// Experiments of this lifecycle, but for the default one.
+    /// Returns the experiments with this lifecycle, except the default one.
     pub fn experiments_that_are(&self, lifecycle: Lifecycle) -> Vec<EventId> {
-        let is_such = |(event, it): (&EventId, &ExperimentOracle)| {
-            let exists = it.exists.current() == Some(&true) && it.id.is_some();
-            let such = it.lifecycle.current() == Some(&lifecycle);
+        let is_such = |(event, experiment): (&EventId, &ExperimentOracle)| {
+            let exists = experiment.exists.current() == Some(&true) && experiment.id.is_some();
+            let such = experiment.lifecycle.current() == Some(&lifecycle);
             (exists && such && *event != EventId::START).then_some(*event)
         };
         self.experiments.iter().filter_map(is_such).collect()

@@ -67,7 +67,7 @@ impl Actor {
         };
         let first = self.random.below(3);
         let keys: Vec<Arc<str>> =
-            (first..first + width).map(|it| format!("m{it}").into()).collect();
+            (first..first + width).map(|number| format!("m{number}").into()).collect();
         let by_name = self.random.one_in(3);
         let (event, points) = self.issue_points(run, keys.clone(), width, true, !by_name);
         let values: Vec<f64> = (0..width).map(|place| Points::value(event, place)).collect();
@@ -91,7 +91,8 @@ impl Actor {
         self.note(event, result).map(drop)
     }
 
-    /// What the file holds of itself must not be believed where a power cut took its header.
+    /// Logs copies of the file's own slots. Recovery must not take them for slots, even if a power
+    /// cut loses the header of the row.
     pub fn log_copy(&mut self, run: EventId) -> Verdict<()> {
         let values = self.some_slots();
         if values.is_empty() {
@@ -119,7 +120,7 @@ impl Actor {
         self.note(event, result).map(drop)
     }
 
-    /// The bytes of a few slots that hold something, as values.
+    /// Returns the bytes of a few used slots, as values.
     fn some_slots(&mut self) -> Vec<f64> {
         const UNIT: u64 = 64 * 1024;
         let storage = self.disk.attach();
@@ -143,7 +144,7 @@ impl Actor {
         self.log_many(run, count)
     }
 
-    /// Starts a run and logs so many points to it.
+    /// Starts a run and logs `count` points to it.
     pub fn fill_run(&mut self, count: usize) -> Verdict<Option<EventId>> {
         let before = self.oracle.lock().events.len();
         self.start_run()?;

@@ -1,4 +1,4 @@
-//! What is certain from here on, after everything was read.
+//! Updates the oracle after everything was read: pending calls become certain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::things::{Thing, ThingSeen};
 type Tags = BTreeMap<String, Register<Option<String>>>;
 
 impl Oracle {
-    /// After a power cut: what was read is on the medium, all else is gone for good.
+    /// Returns the oracle after a power cut. Everything read is durable, the rest is lost.
     pub fn after_power_cut(&self, seen: &Observation, at: Snapshot) -> Oracle {
         let mut next = self.clone();
         next.clocks = Arc::new(Clocks { now: at.clock.into(), durable: 0.into() });
@@ -42,7 +42,7 @@ impl Oracle {
             }
             None => false,
         });
-        // What was given out after the moment of the cut, or was not durable at it, never was.
+        // Ids that were returned after the cut, or that were not durable, may be returned again.
         next.given_ids.retain(|_, event| self.is_durable(*event, at));
         next.given_ids.extend(things.iter().map(|seen| (seen.id.clone(), seen.event)));
         let mut places = places(seen);
@@ -54,8 +54,8 @@ impl Oracle {
         next
     }
 
-    /// After a process died or a call failed: of the calls under way it is now known whether they
-    /// happened. What returned is there, durable or not.
+    /// Determines which pending calls took effect, after a process died or a call failed.
+    /// Acknowledged calls took effect, durable or not.
     pub fn after_failure(&mut self, seen: &Observation) {
         let now = self.clocks.tick();
         let there = runs(seen);
@@ -101,7 +101,7 @@ impl Oracle {
     }
 }
 
-/// The places of the points that were read, by call.
+/// Returns the indices of the points that were read, by call.
 fn places(seen: &Observation) -> BTreeMap<EventId, Vec<u16>> {
     let mut places: BTreeMap<EventId, Vec<u16>> = BTreeMap::new();
     for (key, history) in seen.runs.iter().flat_map(|run| &run.histories) {
@@ -127,7 +127,7 @@ fn experiment(seen: &Observation, event: EventId) -> Option<&ExperimentInfo> {
     seen.experiments.iter().find(|info| experiment_event(&info.path) == Some(event))
 }
 
-/// The call's points are those that were read and no others.
+/// Records that only the points that were read are left of the call.
 fn settle(event: &mut Event, places: Option<Vec<u16>>, now: Clock) {
     match places {
         Some(places) => {
@@ -184,7 +184,7 @@ fn forget_in_run(it: &mut RunOracle, missed: &BTreeSet<EventId>) {
     it.artifacts.values_mut().for_each(|register| register.forget(missed));
 }
 
-/// What speaks for calls under way having happened, and what against.
+/// Evidence for and against the effect of pending calls.
 struct Evidence<'a> {
     events: &'a [Event],
     found: BTreeSet<EventId>,
@@ -210,7 +210,7 @@ impl<'a> Evidence<'a> {
     fn of_register<V: PartialEq>(&mut self, register: &Register<V>, seen: &V) {
         let mut before = None;
         for (event, value) in &register.writes {
-            // A write of what stood there already tells nothing.
+            // Writing the same value as before proves nothing.
             if before.replace(value) != Some(value) {
                 self.of_call(*event, value == seen);
             }

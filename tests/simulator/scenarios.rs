@@ -1,4 +1,4 @@
-//! Situations that a power cut alone does not bring about.
+//! Scenarios that need more than a power cut.
 
 use std::path::Path;
 
@@ -10,21 +10,21 @@ use crate::engine::{self, Opening};
 use crate::observe::observe;
 use crate::oracle::Snapshot;
 use crate::workload::{Call, Focus};
-use crate::world::{Actor, Sampling, Verdict, World, tell};
+use crate::world::{Actor, Sampling, Verdict, World, describe};
 
-pub const NO_CUTS: Sampling = Sampling { one_in: 1, at_once: 0, most: 0 };
-/// Where the first unit of the metadata chain begins.
+pub const NO_CUTS: Sampling = Sampling { one_in: 1, at_once: 0, max: 0 };
+/// The offset of the first unit of the metadata chain.
 const CHAIN_START: u64 = 64 * 1024;
 
-fn live_a_little(actor: &mut Actor, focus: Focus, random: &mut Random) -> Verdict<()> {
+fn make_some_calls(actor: &mut Actor, focus: Focus, random: &mut Random) -> Verdict<()> {
     (0..8 + random.below(16)).try_for_each(|_| actor.call(Call::draw(focus, random)))
 }
 
-/// A sector of the chain that was synced goes bad: the file must not pass for a shorter one.
+/// Damages a synced sector of the chain. The file must not be taken for a shorter one.
 pub fn damaged_chain(seed: u64) -> Verdict<()> {
     let mut random = Random::new(seed);
     let (world, mut actor) = World::create(&mut random, NO_CUTS)?;
-    live_a_little(&mut actor, Focus::Append, &mut random)?;
+    make_some_calls(&mut actor, Focus::Append, &mut random)?;
     actor.sync()?;
     actor.sync()?;
     actor.control.kill();
@@ -40,25 +40,25 @@ pub fn damaged_chain(seed: u64) -> Verdict<()> {
         let database = match database {
             Ok(database) => database,
             Err(error) if is_reported(&error) => continue,
-            Err(error) => return Err(tell("opening a damaged file", &error)),
+            Err(error) => return Err(describe("opening a damaged file", &error)),
         };
         match observe(&database) {
             Ok(seen) => {
-                let told = database.info().map_err(|error| tell("info", &error))?.warnings;
+                let warnings = database.info().map_err(|error| describe("info", &error))?.warnings;
                 if let Err(lost) = compare(&oracle, &seen, at)
-                    && (told.is_empty() || !opening.read_only)
+                    && (warnings.is_empty() || !opening.read_only)
                 {
-                    return Err(format!("unnoticed damage of the chain: {lost}"));
+                    return Err(format!("undetected damage of the chain: {lost}"));
                 }
             }
             Err(error) if is_reported(&error) => {}
-            Err(error) => return Err(tell("reading a damaged file", &error)),
+            Err(error) => return Err(describe("reading a damaged file", &error)),
         }
     }
     Ok(())
 }
 
-/// Zeroes a sector of the chain that holds something, or flips a bit of it.
+/// Zeroes a used sector of the chain, or flips one of its bits.
 fn damage(disk: &SimulatedDisk, random: &mut Random) -> bool {
     use tracklite::storage::Storage as _;
     let storage = disk.attach();
@@ -66,7 +66,7 @@ fn damage(disk: &SimulatedDisk, random: &mut Random) -> bool {
     if storage.read_at(CHAIN_START, &mut unit).is_err() {
         return false;
     }
-    // The unit's header comes first; what is behind the last byte in use was never written.
+    // The header of the unit comes first. Nothing was written after the last nonzero byte.
     let used = unit.iter().rposition(|&byte| byte != 0).unwrap_or(0);
     if used < 256 {
         return false;
@@ -81,7 +81,7 @@ fn damage(disk: &SimulatedDisk, random: &mut Random) -> bool {
     damaged.is_ok() && storage.sync().is_ok()
 }
 
-/// An index that outlived the chain it was made of must not be believed, after a power cut.
+/// Keeps an index that is newer than its chain after a power cut. The index must be rebuilt.
 pub fn outlived_index(seed: u64, folder: &Path) -> Verdict<()> {
     let mut random = Random::new(seed);
     let folder = folder.join(seed.to_string());
@@ -89,36 +89,36 @@ pub fn outlived_index(seed: u64, folder: &Path) -> Verdict<()> {
     let (world, first) = World::create(&mut random, NO_CUTS)?;
     first.die();
     let mut actor = world.open_with_index(&folder, random.bits())?;
-    live_a_little(&mut actor, Focus::Append, &mut random)?;
+    make_some_calls(&mut actor, Focus::Append, &mut random)?;
     actor.check_live()?;
     if random.one_in(2) {
         actor.sync()?;
     }
-    live_a_little(&mut actor, Focus::Append, &mut random)?;
-    // Reading makes the index take in the chain up to here.
+    make_some_calls(&mut actor, Focus::Append, &mut random)?;
+    // Reading brings the index up to date with the chain.
     actor.check_live()?;
     let at: Snapshot = world.oracle.lock().clocks.snapshot();
     let image = world.disk.crash_image(&mut random);
     actor.die();
     let (database, control) = engine::open_with_index(&image, &folder);
-    let database = database.map_err(|error| tell("opening with an old index", &error))?;
-    let seen = observe(&database).map_err(|error| tell("reading with an old index", &error))?;
+    let database = database.map_err(|error| describe("opening with an old index", &error))?;
+    let seen = observe(&database).map_err(|error| describe("reading with an old index", &error))?;
     let verdict = world.agrees(&seen, at);
     control.kill();
     drop(database);
     std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
-    verdict.map_err(|error| format!("with an index of before the power cut: {error}"))
+    verdict.map_err(|error| format!("with an index from before the power cut: {error}"))
 }
 
-/// An older copy is put back in place of the file, and goes another way: frames stand where the
-/// index knows frames, and they are others.
+/// Replaces the file with an older copy, which then gets different frames. The index knows other
+/// frames at the same positions, so it must be rebuilt.
 pub fn index_of_another_branch(seed: u64, folder: &Path) -> Verdict<()> {
     let mut random = Random::new(seed);
     let folder = folder.join(seed.to_string());
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let (world, mut actor) = World::create(&mut random, NO_CUTS)?;
     actor.call(Call::StartRun)?;
-    live_a_little(&mut actor, Focus::Append, &mut random)?;
+    make_some_calls(&mut actor, Focus::Append, &mut random)?;
     actor.call(Call::StartRun)?;
     actor.sync()?;
     let live = actor.oracle.lock().live_runs();
@@ -141,7 +141,7 @@ pub fn index_of_another_branch(seed: u64, folder: &Path) -> Verdict<()> {
             control.kill();
             tags
         });
-        written.map_err(|error| tell("writing a branch", &error))
+        written.map_err(|error| describe("writing a branch", &error))
     };
     write(&world.disk, 'a', Some(&folder))?;
     let wanted = write(&older, 'b', None)?;
@@ -152,9 +152,9 @@ pub fn index_of_another_branch(seed: u64, folder: &Path) -> Verdict<()> {
         tags
     });
     std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
-    let found = found.map_err(|error| tell("reading with another branch's index", &error))?;
+    let found = found.map_err(|error| describe("reading with another branch's index", &error))?;
     if found == wanted {
         return Ok(());
     }
-    Err(format!("the index of another branch was believed: {found:?}, written were {wanted:?}"))
+    Err(format!("the index of another branch was used: {found:?}, expected {wanted:?}"))
 }

@@ -1,23 +1,23 @@
-//! Registered models, their versions and logged models: what they should be, and what was read.
+//! Registered models, their versions and logged models: the expected and the observed state.
 //!
-//! Each tells by its name or description which call created it. All else that is known of it is a
-//! map of texts, so that one oracle does for all three.
+//! The name or description of each encodes the call that created it. All other facts are a map of
+//! texts, so that one oracle covers all three kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tracklite::{
-    ArtifactOwner, Database, LoggedModelInfo, ModelVersionInfo, RegisteredModelId,
-    RegisteredModelInfo, RegistrySearch, Result, SqlValue,
+    ArtifactOwner, Database, LoggedModelInfo, LoggedModelMetric, ModelVersionInfo,
+    RegisteredModelId, RegisteredModelInfo, RegistrySearch, Result, SqlValue,
 };
 
-use crate::artifacts::told;
+use crate::artifacts::file_labels;
 use crate::compare::event_in;
 use crate::oracle::{EventId, Oracle, Register, Snapshot};
 
-/// More than a workload creates.
-const MODELS_MOST: usize = 1000;
+/// An upper bound for the number of models that a workload creates.
+const MODELS_MAX: usize = 1000;
 
-/// What is known of a thing, by what it is about.
+/// The known facts about a thing, each under a name such as `tag/t0`.
 pub type Facts = BTreeMap<String, Register<Option<String>>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +27,14 @@ pub enum ThingKind {
     LoggedModel,
 }
 
-/// A thing as it should be: its creation is the event that names it.
+/// The expected state of a thing, identified by the event that created it.
 #[derive(Clone, Debug)]
 pub struct Thing {
     pub kind: ThingKind,
     pub id: Option<String>,
-    /// The process that created it, in the order of opening.
+    /// The index of the process that created it, in the order of opening.
     pub creator: usize,
-    /// Of a version: its model.
+    /// The model, for a version.
     pub model: Option<EventId>,
     pub exists: Register<bool>,
     pub facts: Facts,
@@ -58,7 +58,7 @@ impl Thing {
         self.facts.values_mut().for_each(|register| register.forget(missed));
     }
 
-    /// From here on it is what was seen.
+    /// Replaces the expected state by the observed one.
     pub fn fix(&mut self, seen: &ThingSeen) {
         self.id = Some(seen.id.clone());
         self.exists = Register::of(EventId::START, true);
@@ -68,7 +68,7 @@ impl Thing {
     }
 }
 
-/// A thing as it was read.
+/// The observed state of a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThingSeen {
     pub event: EventId,
@@ -76,26 +76,26 @@ pub struct ThingSeen {
     pub facts: BTreeMap<String, String>,
 }
 
-/// The id of a registered model, as text.
+/// Formats the id of a registered model.
 pub fn model_id(model: RegisteredModelId) -> String {
     format!("{:032x}", model.to_bits())
 }
 
-/// The id of a version of a model; later ones come behind.
+/// Formats the id of a version of a model. Later versions sort after earlier ones.
 pub fn version_id(model: RegisteredModelId, version: u64) -> String {
     format!("{}/{version:08}", model_id(model))
 }
 
-/// The number of the version of this id.
+/// Returns the number of the version with this id.
 pub fn version_number(id: &str) -> u64 {
     id.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// Reads all of them. What tells no event gets one that never was.
+/// Reads all things. A thing without a valid event gets one that never existed.
 pub fn things(database: &Database) -> Result<Vec<ThingSeen>> {
     let mut seen = Vec::new();
     let registry = database.registry();
-    let search = RegistrySearch::new().max_results(MODELS_MOST);
+    let search = RegistrySearch::new().max_results(MODELS_MAX);
     for info in registry.search_models(&search)?.items {
         let model = registry.model(&info.name)?;
         let (info, versions) = (model.info()?, model.versions()?);
@@ -122,10 +122,10 @@ fn registered_model(info: &RegisteredModelInfo, versions: &[ModelVersionInfo]) -
     let mut facts = BTreeMap::from([("name".to_owned(), info.name.clone())]);
     facts.extend(tags(&info.tags));
     for (alias, number) in &info.aliases {
-        let version = versions.iter().find(|it| it.version == *number);
-        let told = version.and_then(|it| it.description.clone());
-        let told = told.unwrap_or_else(|| format!("{number}, which is not there"));
-        facts.insert(format!("alias/{alias}"), told);
+        let version = versions.iter().find(|version| version.version == *number);
+        let name = version.and_then(|version| version.description.clone());
+        let name = name.unwrap_or_else(|| format!("{number}, which does not exist"));
+        facts.insert(format!("alias/{alias}"), name);
     }
     ThingSeen { event: event_of(&info.name, 'm'), id: model_id(info.id), facts }
 }
@@ -150,7 +150,9 @@ fn logged_model(database: &Database, info: &LoggedModelInfo) -> Result<ThingSeen
     let params = info.params.iter();
     facts.extend(params.map(|(key, value)| (format!("param/{key}"), value.clone())));
     let metrics = info.metrics.iter();
-    facts.extend(metrics.map(|it| (format!("metric/{}", it.key), it.value.to_string())));
+    let metric =
+        |metric: &LoggedModelMetric| (format!("metric/{}", metric.key), metric.value.to_string());
+    facts.extend(metrics.map(metric));
     facts.extend(files(database, ArtifactOwner::LoggedModel(info.id))?);
     Ok(ThingSeen { event: event_of(&info.name, 'l'), id: info.id.to_string(), facts })
 }
@@ -160,46 +162,49 @@ fn tags(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (String, String
 }
 
 fn files(database: &Database, owner: ArtifactOwner) -> Result<BTreeMap<String, String>> {
-    let files = told(&database.artifacts_of(owner)?)?;
-    Ok(files.into_iter().map(|(path, told)| (format!("file/{path}"), told)).collect())
+    let files = file_labels(&database.artifacts_of(owner)?)?;
+    Ok(files.into_iter().map(|(path, label)| (format!("file/{path}"), label)).collect())
 }
 
 impl Oracle {
-    /// Things of a kind that are there, as far as is known; with `creator` only those of one
+    /// Returns the things of a kind that are known to exist. With `creator`, only those of one
     /// process.
     pub fn things_that_are(&self, kind: ThingKind, creator: Option<usize>) -> Vec<EventId> {
-        let things = self.things.iter().filter(|(_, it)| it.is_there(kind));
-        let things = things.filter(|(_, it)| creator.is_none_or(|creator| it.creator == creator));
+        let is_wanted = |thing: &Thing| {
+            thing.is_there(kind) && creator.is_none_or(|creator| thing.creator == creator)
+        };
+        let things = self.things.iter().filter(|(_, thing)| is_wanted(thing));
         things.map(|(event, _)| *event).collect()
     }
 
-    /// The versions of a model that are there, as far as is known.
+    /// Returns the versions of a model that are known to exist.
     pub fn versions_of(&self, model: EventId) -> Vec<EventId> {
         let mut versions = self.things_that_are(ThingKind::Version, None);
         versions.retain(|version| self.things[version].model == Some(model));
         versions
     }
 
-    /// A call that created a thing has said which id it has: never that of another one, nor, for a
-    /// version, a number below one that was given out before.
-    pub fn given(&mut self, event: EventId, id: &str) -> std::result::Result<(), String> {
+    /// Records the id of a created thing. Ids must be unique, and the number of a version must be
+    /// above those of all earlier versions.
+    pub fn set_id(&mut self, event: EventId, id: &str) -> std::result::Result<(), String> {
         let (model, _) = id.split_once('/').unwrap_or((id, ""));
         let model = format!("{model}/");
-        let is_version = self.things.get(&event).is_some_and(|it| it.kind == ThingKind::Version);
+        let thing = self.things.get(&event);
+        let is_version = thing.is_some_and(|thing| thing.kind == ThingKind::Version);
         let mut later = self.given_ids.range(id.to_owned()..);
-        if let Some((other, _)) = later.find(|(it, _)| !is_version || it.starts_with(&model))
+        if let Some((other, _)) = later.find(|(later, _)| !is_version || later.starts_with(&model))
             && (is_version || other == id)
         {
-            return Err(format!("{id} is given out although {other} was before"));
+            return Err(format!("the new id {id} follows the existing id {other}"));
         }
         self.given_ids.insert(id.to_owned(), event);
-        if let Some(it) = self.things.get_mut(&event) {
-            it.id = Some(id.to_owned());
+        if let Some(thing) = self.things.get_mut(&event) {
+            thing.id = Some(id.to_owned());
         }
         Ok(())
     }
 
-    /// Checks that each thing was created, once, and bears no id that was given to another.
+    /// Checks that each thing was created, exists once, and does not have the id of another one.
     pub fn check_things(
         &self,
         seen: &[ThingSeen],
@@ -209,16 +214,16 @@ impl Oracle {
         for thing in seen {
             let event = thing.event;
             if !self.things.contains_key(&event) || !self.is_possible(event, at) {
-                return Err(format!("{thing:?} was never created, or was lost before"));
+                return Err(format!("{thing:?} was never created, or had been lost"));
             }
             if !found.insert(event) {
-                return Err(format!("{thing:?} is there twice"));
+                return Err(format!("{thing:?} exists twice"));
             }
             if self.given_ids.get(&thing.id).is_some_and(|owner| *owner != event) {
-                return Err(format!("{thing:?} has the id of another one"));
+                return Err(format!("{thing:?} has the id of another thing"));
             }
             if self.things[&event].id.as_ref().is_some_and(|id| *id != thing.id) {
-                return Err(format!("{thing:?} had another id before"));
+                return Err(format!("{thing:?} had another id earlier"));
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Random sequences of calls, weighted by what a seed is to look into.
+//! Random sequences of calls, weighted by the focus of a seed.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use tracklite::{Lifecycle, RunStatus, Timestamp};
 use crate::oracle::{EventId, ExperimentOracle, Register, RunOracle};
 use crate::world::{Actor, Verdict};
 
-/// What a workload mostly does.
+/// The emphasis of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Focus {
     Append,
@@ -18,7 +18,7 @@ pub enum Focus {
     TwoRecovering,
 }
 
-/// One call, or a few that belong together.
+/// One call, or a few related calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     StartRun,
@@ -26,17 +26,17 @@ pub enum Call {
     ChangeExperiment,
     Params,
     Tags,
-    /// A tag that takes a unit of the chain, or several.
+    /// A tag that fills one or more units of the chain.
     LargeTag,
     Update,
-    /// A file that is logged, or deleted.
+    /// Logs or deletes a file.
     Artifact,
-    /// The registry: models, versions, aliases.
+    /// Changes models, versions or aliases of the registry.
     Registry,
     LoggedModel,
     Point,
     Row,
-    /// A row whose values are the bytes of slots of the file itself.
+    /// Logs a row whose values are the bytes of slots of the same file.
     Copy,
     Bulk,
     DeleteOrRestoreRun,
@@ -94,7 +94,7 @@ impl Call {
         Call::Point
     }
 
-    /// The phase in which its power cuts count.
+    /// Returns the phase to which power cuts in this call count.
     pub fn phase(self) -> Phase {
         match self {
             Call::Tick => Phase::SealAndPunch,
@@ -104,7 +104,7 @@ impl Call {
     }
 }
 
-/// Where times begin; each call has a millisecond of its own.
+/// The start of all times. Each call has its own millisecond.
 pub const FIRST_TIME: i64 = 1_700_000_000_000_000_000;
 
 impl Actor {
@@ -134,13 +134,13 @@ impl Actor {
         }
     }
 
-    /// Makes sure that the process has a run of its own in hand.
+    /// Calls `work` with a run of the process, which may have to start or take over one.
     fn with_run(&mut self, work: fn(&mut Self, EventId) -> Verdict<()>) -> Verdict<()> {
         let live = self.oracle.lock().live_runs();
         let own: Vec<EventId> =
             live.iter().copied().filter(|event| self.runs.contains_key(event)).collect();
         if own.is_empty() || self.random.one_in(12) {
-            // Another process's run is written to through a handle, or taken over.
+            // Write to another process's run through a handle, or resume it.
             if live.is_empty() || self.keeps_to_itself || self.random.one_in(2) {
                 return self.start_run();
             }
@@ -158,7 +158,7 @@ impl Actor {
         let resumes = self.random.one_in(2);
         let event = self.oracle.lock().issue("take over");
         let handle = if resumes {
-            self.set_in_run(run, event, |it| it.status.set(event, RunStatus::Running));
+            self.change_run(run, |run| run.status.set(event, RunStatus::Running));
             self.database.resume_run(id)
         } else {
             self.database.run(id)
@@ -169,7 +169,7 @@ impl Actor {
         Ok(())
     }
 
-    fn set_in_run(&self, run: EventId, _event: EventId, change: impl FnOnce(&mut RunOracle)) {
+    fn change_run(&self, run: EventId, change: impl FnOnce(&mut RunOracle)) {
         if let Some(run) = self.oracle.lock().runs.get_mut(&run) {
             change(run);
         }
@@ -187,7 +187,8 @@ impl Actor {
         let event = oracle.issue("start run");
         let name = format!("r{}", event.0);
         let pairs = |letter: char, count: usize| -> Vec<(String, String)> {
-            (0..count).map(|it| (format!("{letter}{it}"), format!("{}-{it}", event.0))).collect()
+            let pair = |place| (format!("{letter}{place}"), format!("{}-{place}", event.0));
+            (0..count).map(pair).collect()
         };
         let (params, tags) = (pairs('p', params), pairs('t', tags));
         let parent_id = parent.and_then(|parent| oracle.runs[&parent].id);
@@ -201,10 +202,13 @@ impl Actor {
             name: Register::of(event, name.clone()),
             status: Register::of(event, RunStatus::Running),
             lifecycle: Register::of(event, Lifecycle::Active),
-            params: params.iter().map(|(key, it)| (key.clone(), (event, it.clone()))).collect(),
+            params: params
+                .iter()
+                .map(|(key, value)| (key.clone(), (event, value.clone())))
+                .collect(),
             tags: tags
                 .iter()
-                .map(|(key, it)| (key.clone(), Register::of(event, Some(it.clone()))))
+                .map(|(key, value)| (key.clone(), Register::of(event, Some(value.clone()))))
                 .collect(),
             artifacts: BTreeMap::new(),
             tag_batches: Vec::new(),
@@ -225,7 +229,7 @@ impl Actor {
         });
         if let Some(run) = self.note(event, result)? {
             let id = run.id();
-            self.set_in_run(event, event, |it| it.id = Some(id));
+            self.change_run(event, |run| run.id = Some(id));
             self.runs.insert(event, run);
         }
         Ok(())
@@ -276,11 +280,12 @@ impl Actor {
             it.tags.entry(key.clone()).or_default().set(event, written);
         }
         drop(oracle);
-        let result = self.database.experiment_by_id(id).and_then(|it| match (renames, deletes) {
-            (true, _) => it.rename(&path),
-            (false, true) => it.delete_tag(&key),
-            (false, false) => it.set_tag(&key, &value),
-        });
+        let result =
+            self.database.experiment_by_id(id).and_then(|experiment| match (renames, deletes) {
+                (true, _) => experiment.rename(&path),
+                (false, true) => experiment.delete_tag(&key),
+                (false, false) => experiment.set_tag(&key, &value),
+            });
         self.note(event, result).map(drop)
     }
 
@@ -288,8 +293,9 @@ impl Actor {
         let count = 1 + self.random.below(4);
         let mut oracle = self.oracle.lock();
         let event = oracle.issue("log params");
-        let params: Vec<(String, String)> =
-            (0..count).map(|it| (format!("q{}.{it}", event.0), format!("v{it}"))).collect();
+        let params: Vec<(String, String)> = (0..count)
+            .map(|place| (format!("q{}.{place}", event.0), format!("v{place}")))
+            .collect();
         if let Some(it) = oracle.runs.get_mut(&run) {
             it.params.extend(params.iter().cloned().map(|(key, value)| (key, (event, value))));
         }
@@ -334,7 +340,7 @@ impl Actor {
         let count = 2 + self.random.below(4);
         let mut oracle = self.oracle.lock();
         let event = oracle.issue("set tags");
-        let keys: Vec<String> = (0..count).map(|it| format!("b{}.{it}", event.0)).collect();
+        let keys: Vec<String> = (0..count).map(|place| format!("b{}.{place}", event.0)).collect();
         let Some(it) = oracle.runs.get_mut(&run) else { return Ok(()) };
         for key in &keys {
             it.tags.insert(key.clone(), Register::of(event, Some(key.clone())));
@@ -351,9 +357,9 @@ impl Actor {
         let status = *self.random.pick(&RunStatus::ALL);
         let event = self.oracle.lock().issue("update run");
         let name = format!("r{}.n{}", run.0, event.0);
-        self.set_in_run(run, event, |it| match renames {
-            true => it.name.set(event, name.clone()),
-            false => it.status.set(event, status),
+        self.change_run(run, |run| match renames {
+            true => run.name.set(event, name.clone()),
+            false => run.status.set(event, status),
         });
         let handle = &self.runs[&run];
         let result = if renames { handle.set_name(&name) } else { handle.set_status(status) };
@@ -365,23 +371,27 @@ impl Actor {
         self.metrics.retain(|(of, _), _| *of != run);
         self.rows.retain(|(of, _), _| *of != run);
         let event = self.oracle.lock().issue("finish");
-        self.set_in_run(run, event, |it| it.status.set(event, RunStatus::Finished));
+        self.change_run(run, |run| run.status.set(event, RunStatus::Finished));
         let result = handle.finish();
         self.note(event, result).map(drop)
     }
 
     fn delete_or_restore_run(&mut self) -> Verdict<()> {
         let oracle = self.oracle.lock();
-        // Runs of a deleted experiment are restored with it.
-        let active = |it: &RunOracle| {
-            let experiment = oracle.experiments.get(&it.experiment);
-            experiment.is_some_and(|it| it.lifecycle.current() == Some(&Lifecycle::Active))
+        // Runs of a deleted experiment come back only with the experiment.
+        let active = |run: &RunOracle| {
+            let experiment = oracle.experiments.get(&run.experiment);
+            experiment.is_some_and(|experiment| {
+                experiment.lifecycle.current() == Some(&Lifecycle::Active)
+            })
         };
         let there: Vec<(EventId, Lifecycle)> = oracle
             .runs
             .iter()
-            .filter(|(_, it)| it.exists.current() == Some(&true) && it.id.is_some() && active(it))
-            .filter_map(|(event, it)| Some((*event, *it.lifecycle.current()?)))
+            .filter(|(_, run)| {
+                run.exists.current() == Some(&true) && run.id.is_some() && active(run)
+            })
+            .filter_map(|(event, run)| Some((*event, *run.lifecycle.current()?)))
             .collect();
         drop(oracle);
         if there.is_empty() {
@@ -391,7 +401,7 @@ impl Actor {
         self.delete_or_restore_that_run(run)
     }
 
-    /// Deletes the run, or restores it when it is deleted.
+    /// Deletes the run, or restores it if it is deleted.
     pub fn delete_or_restore_that_run(&mut self, run: EventId) -> Verdict<()> {
         let mut oracle = self.oracle.lock();
         let event = oracle.issue("delete or restore run");
@@ -426,14 +436,13 @@ impl Actor {
             run.lifecycle.set(event, to);
         }
         drop(oracle);
-        let result = self
-            .database
-            .experiment_by_id(id)
-            .and_then(|it| if deletes { it.delete() } else { it.restore() });
+        let result = self.database.experiment_by_id(id).and_then(|experiment| {
+            if deletes { experiment.delete() } else { experiment.restore() }
+        });
         self.note(event, result).map(drop)
     }
 
-    /// What returned before a sync began is durable once it has succeeded.
+    /// Syncs. Calls that returned before a successful sync began are durable.
     pub fn sync(&mut self) -> Verdict<()> {
         let mut oracle = self.oracle.lock();
         let began = oracle.clocks.now();
@@ -455,12 +464,12 @@ impl Actor {
 
     pub fn gc(&mut self) -> Verdict<()> {
         let mut oracle = self.oracle.lock();
-        // They are purged in a frame of their own.
+        // Logged models are purged in a separate frame.
         let of_models = oracle.issue("gc of logged models");
         let deleted = Some(Lifecycle::Deleted.as_str());
-        for it in oracle.things.values_mut() {
-            if it.fact("lifecycle").map(String::as_str) == deleted {
-                it.exists.set(of_models, false);
+        for thing in oracle.things.values_mut() {
+            if thing.fact("lifecycle").map(String::as_str) == deleted {
+                thing.exists.set(of_models, false);
             }
         }
         let event = oracle.issue("gc");

@@ -1,4 +1,4 @@
-//! A simulated disk with processes on it, the oracle of what they did, and captured power cuts.
+//! A simulated disk with its processes, the oracle of their calls, and captured power cuts.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,13 +16,13 @@ use crate::observe::{Observation, check_statistics, observe, observe_amid};
 use crate::oracle::{Clock, Clocks, EventId, Oracle, Snapshot};
 use crate::workload::Call;
 
-/// Whether each call is printed, for a replay.
+/// Whether to print each call, for a replay.
 pub static IS_TRACING: AtomicBool = AtomicBool::new(false);
 
-/// What the engine did wrong.
+/// A result whose error describes what the engine did wrong.
 pub type Verdict<T> = std::result::Result<T, String>;
 
-/// What a power cut left, with what had been asked and promised by then.
+/// The disk after a power cut, with the moment of the cut.
 #[derive(Debug)]
 pub struct Captured {
     pub image: SimulatedDisk,
@@ -30,32 +30,32 @@ pub struct Captured {
     pub phase: Phase,
 }
 
-/// How often power cuts are tried, within storage calls.
+/// How often to cut the power during storage calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampling {
-    /// One in so many changes.
+    /// One in this many changes gets a power cut.
     pub one_in: usize,
-    /// So many power cuts at each of them.
+    /// The number of power cuts at such a change.
     pub at_once: usize,
-    /// At most so many in all.
-    pub most: usize,
+    /// The maximum number of power cuts.
+    pub max: usize,
 }
 
-/// The disk, what was done, and what power cuts would have left.
+/// The disk, the oracle, and the captured power cuts.
 pub struct World {
     pub disk: SimulatedDisk,
     pub oracle: Arc<Mutex<Oracle>>,
     pub captured: Arc<Mutex<Vec<Captured>>>,
     pub tick_syncs: bool,
-    /// Whether a process has died, perhaps during a sync: such a sync counts as failed.
+    /// Whether a process has died, perhaps during a sync. Such a sync counts as failed.
     pub had_deaths: Arc<AtomicBool>,
-    /// How often space was given back.
+    /// The number of punched holes.
     punches: Arc<AtomicU64>,
-    /// How many of the processes that recover at once have done so.
+    /// The number of processes that have completed a concurrent recovery.
     pub recovered: AtomicUsize,
 }
 
-/// A moment of a world, to see what happened since.
+/// A moment of a world, to detect later changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     captured: usize,
@@ -63,7 +63,7 @@ pub struct Moment {
 }
 
 impl World {
-    /// A new file, created and durable.
+    /// Creates a new file and syncs it.
     pub fn create(random: &mut Random, sampling: Sampling) -> Verdict<(World, Actor)> {
         let disk = SimulatedDisk::new(random.bits());
         let oracle = Oracle::new(Arc::new(Clocks::default()));
@@ -78,13 +78,13 @@ impl World {
         };
         let opening = Opening { create: true, read_only: false, tick_syncs: world.tick_syncs };
         let actor =
-            world.actor(opening, random.bits()).map_err(|error| tell("creating", &error))?;
-        actor.database.sync().map_err(|error| tell("the first sync", &error))?;
+            world.actor(opening, random.bits()).map_err(|error| describe("creating", &error))?;
+        actor.database.sync().map_err(|error| describe("the first sync", &error))?;
         world.watch(random.bits(), sampling);
         Ok((world, actor))
     }
 
-    /// A disk on which something stands already.
+    /// Continues on a disk that already contains a file.
     pub fn resume(
         disk: SimulatedDisk,
         oracle: Oracle,
@@ -104,7 +104,7 @@ impl World {
         world
     }
 
-    /// Follows syncs and captures power cuts from now on.
+    /// Tracks syncs and captures power cuts from now on.
     fn watch(&self, seed: u64, sampling: Sampling) {
         let clocks = Arc::clone(&self.oracle.lock().clocks);
         let captured = Arc::clone(&self.captured);
@@ -117,19 +117,19 @@ impl World {
             punches: Arc::clone(&self.punches),
         };
         self.disk.on_change(Some(Box::new(move |view| {
-            captured.lock().extend(watcher.see(view));
+            captured.lock().extend(watcher.observe(view));
         })));
     }
 
-    /// A new process opens the file for writing.
+    /// Opens the file for writing as a new process.
     pub fn actor(&self, opening: Opening, seed: u64) -> Result<Actor> {
         self.actor_of(engine::open(&self.disk, opening), seed)
     }
 
-    /// A new process that keeps its index in a folder.
+    /// Opens the file as a new process with its index in a folder.
     pub fn open_with_index(&self, folder: &Path, seed: u64) -> Verdict<Actor> {
         let opened = engine::open_with_index(&self.disk, folder);
-        self.actor_of(opened, seed).map_err(|error| tell("opening", &error))
+        self.actor_of(opened, seed).map_err(|error| describe("opening", &error))
     }
 
     fn actor_of(&self, opened: (Result<Database>, ProcessControl), seed: u64) -> Result<Actor> {
@@ -154,25 +154,25 @@ impl World {
         })
     }
 
-    /// As [`World::actor`], with the error as a verdict.
+    /// Like [`World::actor`], with the error as a verdict.
     pub fn open(&self, seed: u64) -> Verdict<Actor> {
         let opening = Opening { tick_syncs: self.tick_syncs, ..Opening::WRITE };
-        self.actor(opening, seed).map_err(|error| tell("opening", &error))
+        self.actor(opening, seed).map_err(|error| describe("opening", &error))
     }
 
-    /// Now, before something that may seal.
+    /// Returns the current moment, before a call that may seal.
     pub fn moment(&self) -> Moment {
         let captured = self.captured.lock().len();
         Moment { captured, punches: self.punches.load(Ordering::Relaxed) }
     }
 
-    /// Power cuts since then count as such of sealing only if something was sealed: in a tick, if
-    /// an extent was punched.
+    /// Moves power cuts of a tick from the sealing phase to the append phase, if no extent was
+    /// punched since the moment.
     pub fn end_of_tick(&self, began: Moment) {
         self.end_of_sealing(began, self.punches.load(Ordering::Relaxed) > began.punches);
     }
 
-    /// As [`World::end_of_tick`], for what the caller knows to have sealed or not.
+    /// Like [`World::end_of_tick`], if the caller knows whether something was sealed.
     pub fn end_of_sealing(&self, began: Moment, has_sealed: bool) {
         if has_sealed {
             return;
@@ -184,12 +184,12 @@ impl World {
         }
     }
 
-    /// Bytes of extents that are not sealed; 0 when they cannot be asked for.
+    /// Returns the bytes of unsealed extents, or 0 if they cannot be read.
     pub fn unsealed_bytes(&self) -> u64 {
         engine::with_reader(&self.disk, Database::info).map_or(0, |info| info.unsealed_bytes)
     }
 
-    /// The units that writers have linked because the chain has outgrown the ones before.
+    /// Returns the number of units that writers linked because the chain grew.
     pub fn grown_units(&self) -> u64 {
         const UNIT: u64 = 64 * 1024;
         let storage = self.disk.attach();
@@ -203,12 +203,12 @@ impl World {
         (1..units).filter(is_grown).count() as u64
     }
 
-    /// Takes the captured power cuts.
+    /// Removes and returns the captured power cuts.
     pub fn take_captured(&self) -> Vec<Captured> {
         std::mem::take(&mut *self.captured.lock())
     }
 
-    /// After a process died: what returned must be there; what was under way is found out.
+    /// Checks that acknowledged calls took effect, after a process died. Determines the others.
     pub fn settle(&self, reader: &Database) -> Verdict<()> {
         let at = self.everything();
         let seen = read(reader, "after a kill")?;
@@ -218,32 +218,32 @@ impl World {
         Ok(())
     }
 
-    /// Holds what was read against the oracle.
+    /// Compares an observation with the oracle.
     pub fn agrees(&self, seen: &Observation, at: Snapshot) -> Verdict<()> {
         compare(&self.oracle.lock(), seen, at)
     }
 
-    /// All that was issued may be there, all that was acknowledged must.
+    /// Returns the moment at which every issued event may show and every acknowledged one must.
     pub fn everything(&self) -> Snapshot {
         let clock = self.oracle.lock().clocks.now();
         Snapshot { clock, durable: clock }
     }
 }
 
-/// Follows what happens on the disk.
+/// Tracks the steps of the disk.
 struct Watcher {
     clocks: Arc<Clocks>,
     random: Random,
     sampling: Sampling,
-    /// When the sync of each process began.
+    /// When the current sync of each process began.
     begun: HashMap<u64, Clock>,
-    /// A sync has failed: what the disk calls synced need not be durable any more.
+    /// Whether a sync has failed. After that, a reported sync need not be durable.
     is_doubtful: bool,
     punches: Arc<AtomicU64>,
 }
 
 impl Watcher {
-    fn see(&mut self, view: &DiskView<'_>) -> Vec<Captured> {
+    fn observe(&mut self, view: &DiskView<'_>) -> Vec<Captured> {
         match view.step() {
             Step::SyncBegin => {
                 self.begun.insert(view.process(), self.clocks.now());
@@ -261,16 +261,16 @@ impl Watcher {
             }
             _ => {}
         }
-        // Sealing and purging take few steps: each is looked at, several times.
+        // Sealing and purging take few steps, so sample each of them several times.
         let (one_in, at_once) = match view.phase() {
             Phase::SealAndPunch | Phase::Gc => (1, self.sampling.at_once * 3),
             _ => (self.sampling.one_in, self.sampling.at_once),
         };
-        if self.sampling.most == 0 || !self.random.one_in(one_in) {
+        if self.sampling.max == 0 || !self.random.one_in(one_in) {
             return Vec::new();
         }
-        let count = at_once.min(self.sampling.most);
-        self.sampling.most -= count;
+        let count = at_once.min(self.sampling.max);
+        self.sampling.max -= count;
         let capture = |_| Captured {
             image: view.crash_image(&mut self.random),
             at: self.clocks.snapshot(),
@@ -284,7 +284,7 @@ impl Watcher {
 pub struct Actor {
     pub database: Database,
     pub control: ProcessControl,
-    /// Its place in the order of opening.
+    /// Its index in the order of opening.
     pub number: usize,
     pub disk: SimulatedDisk,
     pub oracle: Arc<Mutex<Oracle>>,
@@ -292,22 +292,23 @@ pub struct Actor {
     pub runs: HashMap<EventId, Run>,
     pub metrics: HashMap<(EventId, Arc<str>), Metric>,
     pub rows: HashMap<(EventId, Vec<Arc<str>>), MetricRow>,
-    /// Whether the medium has been told to fail, so that errors are no surprise.
+    /// Whether the medium is set to fail, so that errors are expected.
     pub expects_failures: bool,
     pub had_deaths: Arc<AtomicBool>,
-    /// Whether a call has failed, so that it is open what it has left.
+    /// Whether a call has failed whose effect is unknown.
     pub is_unsettled: bool,
-    /// Whether others write at the same time: then each keeps to runs of its own.
+    /// Whether other processes write at the same time. Then each uses only its own runs.
     pub keeps_to_itself: bool,
 }
 
 impl Actor {
-    /// Takes note of what a call returned; `None` when it failed and was allowed to.
+    /// Records the result of a call. Returns `None` for an expected failure.
     pub fn note<T>(&mut self, event: EventId, result: Result<T>) -> Verdict<Option<T>> {
         if IS_TRACING.load(Ordering::Relaxed) {
             let oracle = self.oracle.lock();
             let call = &oracle.events[event.0];
-            let points = call.points.as_ref().map(|it| (it.run, it.count, it.is_row));
+            let points = call.points.as_ref();
+            let points = points.map(|points| (points.run, points.count, points.is_row));
             let error = result.as_ref().err().map(ToString::to_string);
             println!("process {}: {event:?} {} {points:?} {error:?}", self.number, call.what);
         }
@@ -322,12 +323,12 @@ impl Actor {
             }
             Err(error) => {
                 let what = self.oracle.lock().events[event.0].what;
-                Err(tell(what, &error))
+                Err(describe(what, &error))
             }
         }
     }
 
-    /// Whether the error is the consequence of what the harness did to the medium or to processes.
+    /// Returns whether the test itself caused the error, by a faulty medium or a killed process.
     pub fn may_fail_by(&self, error: &Error) -> bool {
         let had_deaths = self.had_deaths.load(Ordering::Relaxed);
         self.control.is_dead()
@@ -335,7 +336,7 @@ impl Actor {
             || (had_deaths && error.kind() == ErrorKind::Poisoned)
     }
 
-    /// Kills the process after so many more changes, or at once.
+    /// Kills the process after this many more changes, or immediately.
     pub fn kill(&self, after: Option<u64>) {
         self.had_deaths.store(true, Ordering::Relaxed);
         match after {
@@ -344,7 +345,7 @@ impl Actor {
         }
     }
 
-    /// Makes a call in the phase that is its own.
+    /// Makes a call in its phase.
     pub fn call_in_phase(&mut self, world: &World, call: Call) -> Verdict<()> {
         let began = world.moment();
         world.disk.set_phase(call.phase());
@@ -353,40 +354,40 @@ impl Actor {
         Ok(())
     }
 
-    /// Reads everything and checks that what was acknowledged is there.
+    /// Reads everything and checks that acknowledged calls took effect.
     pub fn check_live(&mut self) -> Verdict<()> {
         let durable = self.oracle.lock().clocks.now();
         let read = if self.keeps_to_itself { observe_amid } else { observe };
         let seen = match read(&self.database) {
             Ok(seen) => seen,
             Err(_) if self.control.is_dead() => return Ok(()),
-            Err(error) => return Err(tell("reading while live", &error)),
+            Err(error) => return Err(describe("reading while live", &error)),
         };
         let oracle = self.oracle.lock();
         let at = Snapshot { clock: oracle.clocks.now(), durable };
         compare(&oracle, &seen, at).map_err(|error| format!("read while live: {error}"))
     }
 
-    /// The process dies; what it had open is dropped without a trace.
+    /// Kills the process. Dropping its handles changes nothing on the disk.
     pub fn die(self) {
         self.control.kill();
     }
 }
 
-/// Reads everything, twice over where the engine computes something from the points.
+/// Reads everything.
 pub fn read(database: &Database, when: &str) -> Verdict<Observation> {
-    observe(database).map_err(|error| tell(&format!("reading {when}"), &error))
+    observe(database).map_err(|error| describe(&format!("reading {when}"), &error))
 }
 
-/// As [`read`], with statistics held against the points.
+/// Like [`read`], and compares the statistics with the points.
 pub fn read_thoroughly(database: &Database, when: &str) -> Verdict<Observation> {
     let seen = read(database, when)?;
     check_statistics(database, &seen)?;
     Ok(seen)
 }
 
-/// An error with its causes.
-pub fn tell(what: &str, error: &Error) -> String {
+/// Describes an error with its causes.
+pub fn describe(what: &str, error: &Error) -> String {
     let mut text = format!("{what} failed: {error}");
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

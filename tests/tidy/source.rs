@@ -52,9 +52,12 @@ pub(crate) fn all_sources() -> Vec<Source> {
     sources
 }
 
-/// The prose: Markdown files at the root and in `docs/`, as (path, text).
+/// The prose: Markdown files at the root and in three folders, as (path, text).
 pub(crate) fn all_prose() -> Vec<(String, String)> {
-    let mut paths = files_below(&root().join("docs"), "md");
+    let mut paths = Vec::new();
+    for folder in ["docs", "examples", "python"] {
+        paths.extend(files_below(&root().join(folder), "md"));
+    }
     let at_root = std::fs::read_dir(root()).expect("the repository's root can be listed");
     paths.extend(at_root.flatten().map(|entry| entry.path()).filter(|path| has_end(path, "md")));
     paths.sort();

@@ -1,19 +1,19 @@
-//! Small file systems of several kinds, mounted for the tests that fill them.
+//! Small mounted file systems of several kinds, for the tests that fill a disk.
 //!
-//! The tests themselves are those of `tests/main.rs` with `full_disk` in their name; they find the
-//! mounts in `TRACKLITE_SMALL_DISKS` as `kind=folder` pairs, separated by `;`.
+//! The tests are those of `tests/main.rs` with `full_disk` in their name. They find the mounts in
+//! `TRACKLITE_SMALL_DISKS` as `kind=folder` pairs, separated by `;`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::runner::{Context, Outcome, StepResult, output_of, run_command};
 
-/// What is left free on each file system for the tests to fill, in KiB.
+/// The space in KiB that stays free on each file system for the tests to fill.
 const FREE_KIB: u64 = 24 * 1024;
-/// A size at which each of the kinds can be made; the image is sparse.
+/// The size of the sparse image file. Each kind of file system supports it.
 const IMAGE_BYTES: u64 = 512 * 1024 * 1024;
 
-/// A mounted small disk; unmounted when dropped.
+/// A mounted small disk, which is unmounted when dropped.
 struct Disk {
     kind: &'static str,
     folder: PathBuf,
@@ -23,14 +23,14 @@ impl Drop for Disk {
     fn drop(&mut self) {
         let mut command = Command::new("umount");
         if let Err(error) = run_command(command.arg(&self.folder)) {
-            eprintln!("!! a mount is left behind: {error}");
+            eprintln!("!! cannot unmount {}: {error}", self.folder.display());
         }
     }
 }
 
 pub(crate) fn check(context: &Context) -> StepResult {
     if !output_of(Command::new("id").arg("-u")).is_ok_and(|user| user.trim() == "0") {
-        return Ok(Outcome::Skipped("only root may mount small disks".to_owned()));
+        return Ok(Outcome::Skipped("mounting small disks needs root".to_owned()));
     }
     install_tools();
     let scratch = context.scratch("full-disk")?;
@@ -46,7 +46,7 @@ pub(crate) fn check(context: &Context) -> StepResult {
         }
     }
     if disks.is_empty() {
-        return Ok(Outcome::Skipped("nothing can be mounted".to_owned()));
+        return Ok(Outcome::Skipped("no file system could be mounted".to_owned()));
     }
     let pairs: Vec<String> =
         disks.iter().map(|disk| format!("{}={}", disk.kind, disk.folder.display())).collect();
@@ -56,11 +56,10 @@ pub(crate) fn check(context: &Context) -> StepResult {
     if missing.is_empty() {
         return Ok(Outcome::Passed);
     }
-    Ok(Outcome::Skipped(format!("in part: no {}", missing.join(", no "))))
+    Ok(Outcome::Skipped(format!("partly: no {}", missing.join(", no "))))
 }
 
-/// Brings the programs that make the file systems, where they are missing; that it cannot be done
-/// only skips those kinds.
+/// Installs missing programs that create file systems. If this fails, the tests skip those kinds.
 fn install_tools() {
     let packages = [("ext4", "e2fsprogs"), ("xfs", "xfsprogs"), ("btrfs", "btrfs-progs")];
     let is_missing =
@@ -77,7 +76,7 @@ fn install_tools() {
     };
     let install = [&["install", "-y", "-q", "--no-install-recommends"][..], &missing].concat();
     if let Err(error) = apt(&["update", "-q"]).and_then(|_| apt(&install)) {
-        println!("!! {} cannot be installed: {error}", missing.join(" "));
+        println!("!! cannot install {}: {error}", missing.join(" "));
     }
 }
 
@@ -102,11 +101,11 @@ fn mount(kind: &'static str, scratch: &Path) -> Result<Disk, String> {
     Ok(disk)
 }
 
-/// Takes all but a little of the space away.
+/// Fills the disk, except for the space that the tests fill.
 fn fill_up(folder: &Path) -> Result<(), String> {
     let listed = output_of(Command::new("df").args(["-k", "--output=avail"]).arg(folder))?;
     let free = listed.lines().nth(1).and_then(|line| line.trim().parse::<u64>().ok());
-    let free = free.ok_or_else(|| format!("df says {listed:?}"))?;
+    let free = free.ok_or_else(|| format!("unexpected output of df: {listed:?}"))?;
     let size = format!("{}KiB", free.saturating_sub(FREE_KIB));
     let mut command = Command::new("fallocate");
     output_of(command.args(["-l", &size]).arg(folder.join("filler")))?;

@@ -1,8 +1,9 @@
-//! Licences, bans and sources of all dependencies against `deny.toml`, and no version left open.
+//! Checks licences, bans and sources of all dependencies against `deny.toml`, and that no
+//! dependency accepts any version.
 //!
-//! Needs nothing installed: cargo itself is asked what the manifests declare, which takes a second,
-//! while compiling cargo-deny takes minutes on a fresh machine. Where that is present it runs too,
-//! and reads the licence texts on top.
+//! Needs only cargo, which reports the licences that the manifests declare within a second.
+//! Installing cargo-deny takes minutes on a fresh machine. If it is installed it runs too, and also
+//! reads the licence texts.
 
 use crate::runner::{Context, Outcome, StepResult, output_of, run_command};
 
@@ -24,27 +25,25 @@ pub(crate) fn check(context: &Context) -> StepResult {
     }
     for manifest in ["Cargo.toml", "xtask/Cargo.toml", "fuzz/Cargo.toml"] {
         let open = open_versions(&read(context, manifest)?);
-        found.extend(open.iter().map(|line| format!("{manifest}: any version: {line}")));
+        found.extend(open.iter().map(|line| format!("{manifest}: accepts any version: {line}")));
     }
     if !found.is_empty() {
         return Err(format!("deny.toml does not allow:\n{}", found.join("\n")));
     }
     println!("   licences: {}; banned: {}", rules.allowed.join(", "), rules.banned.join(", "));
     if output_of(&mut context.cargo("deny --version")).is_err() {
-        println!(
-            "   (cargo-deny is not installed: licences as declared, their texts are not read)"
-        );
+        println!("   (cargo-deny is not installed, so the licence texts are not checked)");
         return Ok(Outcome::Passed);
     }
     run_command(&mut context.cargo("deny --all-features check bans licenses sources"))?;
     Ok(Outcome::Passed)
 }
 
-/// What `deny.toml` says.
+/// The rules of `deny.toml`.
 struct Rules {
     allowed: Vec<String>,
     banned: Vec<String>,
-    /// The folder of the packages that come from nowhere else.
+    /// The folder of the repository's own packages.
     root: String,
 }
 
@@ -52,7 +51,7 @@ fn read(context: &Context, name: &str) -> Result<String, String> {
     std::fs::read_to_string(context.root.join(name)).map_err(|error| format!("{name}: {error}"))
 }
 
-/// The strings of the first list of this name.
+/// Returns the strings of the first list with this name.
 fn strings_of(config: &str, name: &str) -> Vec<String> {
     let begin = format!("\n{name} = [");
     let list = config.split(begin.as_str()).nth(1).and_then(|rest| rest.split(']').next());
@@ -60,7 +59,7 @@ fn strings_of(config: &str, name: &str) -> Vec<String> {
     strings.map(str::to_owned).collect()
 }
 
-/// The crates of a `name v1.2.3 (...)|licence` tree that may not be used, each with the reason.
+/// Returns the forbidden crates of a `name v1.2.3 (...)|licence` tree, each with the reason.
 fn breaches(tree: &str, rules: &Rules) -> Vec<String> {
     let mut found = Vec::new();
     for line in tree.lines().filter(|line| !line.trim().is_empty()) {
@@ -74,7 +73,7 @@ fn breaches(tree: &str, rules: &Rules) -> Vec<String> {
             found.push(format!("{package}: licence {licence:?}"));
         }
         if rules.banned.iter().any(|banned| package.split(' ').next() == Some(banned)) {
-            found.push(format!("{package}: is banned"));
+            found.push(format!("{package}: banned"));
         }
     }
     found.sort();
@@ -82,13 +81,13 @@ fn breaches(tree: &str, rules: &Rules) -> Vec<String> {
     found
 }
 
-/// The lines of a manifest that ask for any version of a crate.
+/// Returns the lines of a manifest that accept any version of a crate.
 fn open_versions(manifest: &str) -> Vec<String> {
     let asks = |line: &&str| line.contains("= \"*\"") || line.contains("version = \"*");
     manifest.lines().filter(asks).map(str::to_owned).collect()
 }
 
-/// Whether a licence expression can be met with the allowed licences alone.
+/// Returns whether the allowed licences satisfy a licence expression.
 fn is_allowed(expression: &str, allowed: &[String]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
@@ -112,7 +111,7 @@ fn all_of(words: &mut &[&str], allowed: &[String]) -> bool {
     met
 }
 
-/// A licence, with its exception if it has one, or an expression in brackets.
+/// Parses a licence with an optional exception, or an expression in brackets.
 fn one(words: &mut &[&str], allowed: &[String]) -> bool {
     if take(words, "(") {
         let met = any_of(words, allowed);
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn expressions_are_read() {
+    fn licence_expressions_are_evaluated() {
         let Rules { allowed, banned, .. } = rules();
         assert_eq!((allowed.join(" "), banned.join(" ")), ("MIT Zlib".into(), "evil".into()));
         for met in ["MIT", "GPL-3.0 OR MIT", "GPL-3.0/MIT", "(GPL-3.0 OR MIT) AND Zlib"] {
@@ -168,13 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn open_versions_are_seen() {
+    fn dependencies_that_accept_any_version_are_found() {
         let manifest = "a = \"*\"\nb = { version = \"*\" }\nc = \"1.0\"\nd = { path = \"..\" }\n";
         assert_eq!(open_versions(manifest).len(), 2);
     }
 
     #[test]
-    fn foreign_sources_licences_and_bans_are_seen() {
+    fn foreign_sources_licences_and_bans_are_found() {
         let good = "tracklite v0.1.0 (/here)|MIT\nserde v1.0.0 (proc-macro)|MIT OR GPL-3.0 (*)\n";
         assert_eq!(breaches(good, &rules()), [""; 0]);
         let bad = "a v1.0.0|GPL-3.0\nb v1.0.0 (https://example.org/b#1)|MIT\nevil v1.0.0|MIT\n";

@@ -1,6 +1,6 @@
-//! `cargo xtask long`: the same proofs as the tests, for hours.
+//! `cargo xtask long`: the checks of the tests, for hours.
 //!
-//! How long is said by environment variables; without them it is what the README tells of.
+//! Environment variables set the amount of work. The defaults are those of the README.
 
 use std::collections::HashSet;
 use std::io;
@@ -12,7 +12,7 @@ use std::time::Instant;
 use crate::runner::{Context, Outcome, Step, StepResult, run_command};
 use crate::steps::fuzz_targets;
 
-/// What can be run for long.
+/// The checks that can run for hours.
 pub(crate) const WORKS: &[Step] = &[
     Step {
         name: "simulator",
@@ -27,20 +27,20 @@ pub(crate) const WORKS: &[Step] = &[
     Step { name: "points", proves: "10^8 points in one file (TRACKLITE_POINTS)", run: points },
     Step {
         name: "fuzz",
-        proves: "each fuzz target for an hour (TRACKLITE_FUZZ_SECONDS), by cargo-fuzz",
+        proves: "one hour per fuzz target with cargo-fuzz (TRACKLITE_FUZZ_SECONDS)",
         run: fuzz,
     },
     Step {
         name: "cold",
-        proves: "what the first builds cost, of `cargo sweep` and of all tests: time and disk",
+        proves: "time and disk space of the first build, for `cargo sweep` and for all tests",
         run: cold,
     },
 ];
 
-/// The unit in which `stat` counts what a file takes.
+/// The block size of `stat`.
 const BLOCK_BYTES: u64 = 512;
 
-/// What the variable says, or else what it is to be.
+/// Returns the value of the variable, or else the default.
 fn amount(variable: &str, usual: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| usual.to_owned())
 }
@@ -70,7 +70,7 @@ fn fuzz(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// Each build in an empty folder; crates whose sources are not there are fetched in that time.
+/// Measures each build in an empty folder. Includes downloads of crates that are not cached yet.
 fn cold(context: &Context) -> StepResult {
     let mut lines = Vec::new();
     for (what, words) in [
@@ -88,18 +88,18 @@ fn cold(context: &Context) -> StepResult {
         let began = Instant::now();
         run_command(context.cargo(words).env("CARGO_TARGET_DIR", &folder))?;
         let seconds = began.elapsed().as_secs_f64();
-        let told = |error: io::Error| format!("{}: {error}", folder.display());
-        let bytes = bytes_below(&folder, &mut HashSet::new()).map_err(told)?;
+        let locate = |error: io::Error| format!("{}: {error}", folder.display());
+        let bytes = bytes_below(&folder, &mut HashSet::new()).map_err(locate)?;
         let size = bytes >> 20;
         lines.push(format!("   first build of {what}: {seconds:.0} s, {size} MiB in its folder"));
-        std::fs::remove_dir_all(&folder).map_err(told)?;
+        std::fs::remove_dir_all(&folder).map_err(locate)?;
     }
     println!("{}", lines.join("\n"));
     Ok(Outcome::Passed)
 }
 
-/// What the files below a folder take on the medium; those of several names, which cargo makes,
-/// count once.
+/// Returns the disk space of all files below a folder. Counts hard links, which cargo creates, only
+/// once.
 fn bytes_below(folder: &Path, seen: &mut HashSet<(u64, u64)>) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_two_names_is_counted_once() {
+    fn a_file_with_two_names_counts_once() {
         let folder = std::env::temp_dir().join(format!("tracklite-xtask-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("below")).unwrap();
         let count = || bytes_below(&folder, &mut HashSet::new()).unwrap();

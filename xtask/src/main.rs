@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask test`, `cargo xtask wheel` and `cargo xtask long ...`.
+//! The project's tasks: `cargo xtask test`, `cargo xtask wheel` and `cargo xtask long ...`.
 
 mod full_disk;
 mod licences;
@@ -10,10 +10,10 @@ mod steps;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask test [STEP ...]   all checks in order, or only the steps that are named
-cargo xtask steps             the names of the steps and what each of them proves
-cargo xtask wheel             the Python package alone: built, and installed where it can be tried
-cargo xtask long [WORK ...]   hours of simulator, kill, points, fuzz; cold builds; or all of them
+cargo xtask test [STEP ...]   Run all checks in order, or only the named steps
+cargo xtask steps             List the steps and what each of them checks
+cargo xtask wheel             Build the Python package and install it into an environment
+cargo xtask long [WORK ...]   Run simulator, kill, points, fuzz, cold or all of them, for hours
 ";
 
 fn main() -> ExitCode {
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
             steps::print(steps::STEPS);
             Ok(())
         }
-        _ => Err(format!("what is to be done?\n{USAGE}")),
+        _ => Err(format!("unknown command; usage:\n{USAGE}")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! The Python package: its wheel is built, installed into an environment made for it, and tested.
+//! The Python package: builds its wheel, installs it into a separate environment, and tests it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,17 +6,17 @@ use std::process::Command;
 
 use crate::runner::{Context, Outcome, StepResult, run_command};
 
-/// Builds the wheel by the one profile and runs the tests of the package against it.
+/// Builds the wheel with the release profile and runs the package's tests against it.
 pub(crate) fn check(context: &Context) -> StepResult {
     let words = "clippy --release --locked --package tracklite-python --all-targets -- -D warnings";
     run_command(&mut context.cargo(words))?;
-    let environment = Environment::made(context)?;
+    let environment = Environment::prepare(context)?;
     environment.install_wheel(context)?;
     let tests = ["-p", "no:cacheprovider"];
     run_command(environment.program(context, "pytest").args(tests))?;
     let stubs = "tracklite --mypy-config-file pyproject.toml --allowlist stubtest-allowlist.txt";
     run_command(environment.program(context, "stubtest").args(stubs.split(' ')))?;
-    // Two times, as both folders of tests have a `conftest`.
+    // Separate runs, because both test folders contain a `conftest`.
     for types in ["python/tracklite tests benches --exclude tests/mlflow", "tests/mlflow"] {
         let mut mypy = environment.program(context, "mypy");
         run_command(mypy.args(["--strict", "--allow-untyped-calls"]).args(types.split(' ')))?;
@@ -24,10 +24,10 @@ pub(crate) fn check(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// Builds the wheel and installs it into the environment; says how to try it.
+/// Builds the wheel, installs it into the environment, and prints how to try it.
 pub(crate) fn install() -> Result<(), String> {
     let context = Context::new()?;
-    let environment = Environment::made(&context)?;
+    let environment = Environment::prepare(&context)?;
     environment.install_wheel(&context)?;
     println!("installed: try {}", environment.folder.join("bin").join("python").display());
     Ok(())
@@ -39,11 +39,12 @@ struct Environment {
 }
 
 impl Environment {
-    /// The environment with all that the tests need; made anew when their list has changed.
-    fn made(context: &Context) -> Result<Environment, String> {
+    /// Returns the environment with everything that the tests need. Creates it again if
+    /// `requirements.txt` has changed.
+    fn prepare(context: &Context) -> Result<Environment, String> {
         let environment = Environment { folder: context.target.join("python").join("venv") };
         let list = context.root.join("python").join("requirements.txt");
-        let wanted = fs::read_to_string(&list).map_err(|error| told(&list, &error))?;
+        let wanted = fs::read_to_string(&list).map_err(|error| locate(&list, &error))?;
         let stamp = environment.folder.join("installed.txt");
         if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             return Ok(environment);
@@ -52,37 +53,38 @@ impl Environment {
         run_command(command.args(["-m", "venv", "--clear"]).arg(&environment.folder))?;
         let words = ["install", "--quiet", "--disable-pip-version-check", "-r"];
         run_command(environment.program(context, "pip").args(words).arg(&list))?;
-        fs::write(&stamp, wanted).map_err(|error| told(&stamp, &error))?;
+        fs::write(&stamp, wanted).map_err(|error| locate(&stamp, &error))?;
         Ok(environment)
     }
 
-    /// A program of it, in the folder of the package. Not by `python -m`, which would import the
-    /// package from that very folder, where there is no native module.
+    /// Returns a command for a program of the environment, started in the folder of the package.
+    /// `python -m` would import the package from that folder, which has no native module.
     fn program(&self, context: &Context, name: &str) -> Command {
         let mut command = Command::new(self.folder.join("bin").join(name));
         command.current_dir(context.root.join("python"));
         command.env("CARGO_TARGET_DIR", &context.target);
         command.env("PYTHONDONTWRITEBYTECODE", "1").env("MYPY_CACHE_DIR", self.folder.join("mypy"));
-        // Where the indexes of the tests' databases go: not among those of the user.
+        // Keep the indexes of test databases out of the user's cache.
         command.env("XDG_CACHE_HOME", context.target.join("xtask").join("cache"));
         command
     }
 
-    /// The wheel of this very state of the repository, in the place of any before it.
+    /// Builds the wheel from the current sources and installs it, replacing any other.
     fn install_wheel(&self, context: &Context) -> Result<(), String> {
         let wheels = context.scratch("wheels")?;
         let words = "build --release --locked --compatibility linux --interpreter";
         let mut command = self.program(context, "maturin");
         command.args(words.split(' ')).arg(self.folder.join("bin").join("python"));
         run_command(command.arg("--out").arg(&wheels))?;
-        let entries = fs::read_dir(&wheels).map_err(|error| told(&wheels, &error))?;
+        let entries = fs::read_dir(&wheels).map_err(|error| locate(&wheels, &error))?;
         let wheel = entries.flatten().map(|entry| entry.path()).next();
-        let wheel = wheel.ok_or_else(|| format!("no wheel was put into {}", wheels.display()))?;
+        let wheel =
+            wheel.ok_or_else(|| format!("maturin left no wheel in {}", wheels.display()))?;
         let words = "install --quiet --disable-pip-version-check --no-deps --force-reinstall";
         run_command(self.program(context, "pip").args(words.split(' ')).arg(wheel))
     }
 }
 
-fn told(path: &Path, error: &std::io::Error) -> String {
+fn locate(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }

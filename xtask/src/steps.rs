@@ -6,35 +6,35 @@ use std::time::Instant;
 use crate::runner::{Context, Outcome, Step, StepResult, output_of, run_command};
 use crate::{full_disk, licences, python};
 
-/// All that the repository promises about itself, in the order in which it is checked.
+/// All checks, in order.
 pub(crate) const STEPS: &[Step] = &[
-    Step { name: "format", proves: "rustfmt has nothing to change", run: format },
-    Step { name: "clippy", proves: "no warning with any set of features", run: clippy },
+    Step { name: "format", proves: "the code is formatted", run: format },
+    Step { name: "clippy", proves: "no warnings with any set of features", run: clippy },
     Step {
         name: "licences",
-        proves: "every dependency may be used and is from crates.io",
+        proves: "dependencies have allowed licences and come from crates.io",
         run: licences::check,
     },
-    Step { name: "build", proves: "everything that is tested compiles", run: build },
+    Step { name: "build", proves: "all tests compile", run: build },
     Step {
         name: "tidy",
-        proves: "layers, sizes, unsafe code, words; polars stays out",
+        proves: "layers, sizes, unsafe code and wording follow the rules; polars is optional",
         run: |context| test(context, "tidy"),
     },
-    Step { name: "unit", proves: "unit tests of the library, the program and xtask", run: unit },
+    Step { name: "unit", proves: "the unit tests of library, program and xtask pass", run: unit },
     Step {
         name: "main",
-        proves: "the public API and the command line, bad input, the sweep",
+        proves: "the public API, the command line and the short sweep work; bad input is rejected",
         run: |context| test(context, "main"),
     },
     Step {
         name: "engine",
-        proves: "faults at each call, damaged files, random sequences against a model",
+        proves: "faults at each call, damaged files and random sequences are handled correctly",
         run: |context| test(context, "engine"),
     },
     Step {
         name: "simulator",
-        proves: "power cuts lose and alter nothing; mutants are caught",
+        proves: "power cuts do not lose or alter data; mutants are caught",
         run: simulator,
     },
     Step {
@@ -47,36 +47,32 @@ pub(crate) const STEPS: &[Step] = &[
         proves: "a full tmpfs, ext4, XFS or btrfs is an error, never a signal",
         run: full_disk::check,
     },
-    Step { name: "doctests", proves: "the examples of the documentation run", run: doctests },
-    Step {
-        name: "docs",
-        proves: "the documentation builds, and its links lead somewhere",
-        run: docs,
-    },
+    Step { name: "doctests", proves: "the examples in the documentation run", run: doctests },
+    Step { name: "docs", proves: "the documentation builds and its links work", run: docs },
     Step {
         name: "sweep",
-        proves: "the whole sweep is in its file, its best is registered, the other examples run",
+        proves: "the sweep is complete in its file, its best is registered; all examples run",
         run: sweep,
     },
     Step {
         name: "python",
-        proves: "the wheel builds; the tests and type stubs of the package",
+        proves: "the wheel builds; the tests and type stubs of the Python package pass",
         run: python::check,
     },
-    Step { name: "fuzz", proves: "the saved fuzz inputs replay", run: fuzz },
+    Step { name: "fuzz", proves: "the saved fuzz inputs pass", run: fuzz },
     Step {
         name: "loom",
-        proves: "append, scan, seal and punch under all interleavings",
+        proves: "append, scan, seal and punch are correct under all interleavings",
         run: loom,
     },
 ];
 
-/// The steps of these names, in the table's order; all of them when none is named.
+/// Returns the steps with these names, in the order of the table, or all if there are no names.
 pub(crate) fn chosen<'a>(steps: &'a [Step], names: &[&str]) -> Result<Vec<&'a Step>, String> {
     let known = |name: &&&str| steps.iter().any(|step| step.name == **name);
     if let Some(name) = names.iter().find(|name| !known(name)) {
         let all: Vec<&str> = steps.iter().map(|step| step.name).collect();
-        return Err(format!("no step is called {name:?}; there are: {}", all.join(" ")));
+        return Err(format!("unknown step {name:?}; the steps are: {}", all.join(" ")));
     }
     Ok(steps.iter().filter(|step| names.is_empty() || names.contains(&step.name)).collect())
 }
@@ -87,8 +83,8 @@ pub(crate) fn print(steps: &[Step]) {
     }
 }
 
-/// All members but the Python wrapper, whose dependencies would change the features of others; it
-/// has a step of its own.
+/// All members except the Python wrapper, whose dependencies would change the features of others.
+/// The wrapper has a step of its own.
 const WORKSPACE: &str = "--workspace --exclude tracklite-python --all-features";
 
 fn format(context: &Context) -> StepResult {
@@ -115,14 +111,14 @@ fn build(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// One of the test targets in `tests/`.
+/// Runs one of the test targets in `tests/`.
 fn test(context: &Context, target: &str) -> StepResult {
     let words = format!("test --release --locked --all-features --test {target}");
     run_command(&mut context.cargo(&words))?;
     Ok(Outcome::Passed)
 }
 
-/// With what it prints: the histogram of the states that were tried.
+/// Shows the output: the histogram of the simulated states.
 fn simulator(context: &Context) -> StepResult {
     let words = "test --release --locked --all-features --test simulator -- --show-output";
     run_command(&mut context.cargo(words))?;
@@ -141,13 +137,13 @@ fn doctests(context: &Context) -> StepResult {
 }
 
 fn docs(context: &Context) -> StepResult {
-    // What users see: without the internals, whose links lead to private items.
+    // Build what users see, without internals, because their links lead to private items.
     let mut command = context.cargo("doc --release --locked --no-deps --lib");
     run_command(command.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::Passed)
 }
 
-/// The newcomer's commands, each in an empty folder, by the aliases that the README names.
+/// Runs the commands of a newcomer, each in an empty folder, with the aliases of the README.
 fn sweep(context: &Context) -> StepResult {
     let folder = context.scratch("sweep")?;
     let file = folder.join("runs.tracklite");
@@ -161,7 +157,7 @@ fn sweep(context: &Context) -> StepResult {
     command.arg("sweep::the_whole_sweep_is_in_its_file");
     let judged = output_of(command.env("TRACKLITE_SWEEP_FILE", &file))?;
     if !judged.contains("1 passed") {
-        return Err(format!("nothing has looked at the file of the sweep: {judged}"));
+        return Err(format!("the test of the sweep's file did not run: {judged}"));
     }
     let mut command = context.cargo("tracklite runs --json");
     let listed = output_of(command.arg(&file))?;
@@ -170,21 +166,21 @@ fn sweep(context: &Context) -> StepResult {
     }
     run_command(context.cargo("registry --file").arg(&file))?;
     run_command(context.cargo("tracklite verify").arg(&file))?;
-    // Both write `runs.tracklite` into the folder in which they are started.
+    // Each example writes a file into the current folder.
     run_example(context, "quickstart", LEAN, &folder.join("quickstart"))?;
     run_example(context, "frames", "--all-features", &folder.join("frames"))?;
     let printed = run_example(context, "first", LEAN, &folder.join("first"))?;
     let readme = std::fs::read_to_string(context.root.join("README.md"));
     if !readme.map_err(|error| error.to_string())?.contains(&format!("```text\n{printed}```")) {
-        return Err(format!("the README does not show what its first example prints:\n{printed}"));
+        return Err(format!("README.md does not show the output of its first example:\n{printed}"));
     }
     Ok(Outcome::Passed)
 }
 
-/// The features of a build without polars.
+/// The feature flags of a build without polars.
 const LEAN: &str = "--no-default-features --features cli,capture";
 
-/// Runs an example in a folder of its own; what it prints.
+/// Runs an example in a new folder. Returns its output.
 fn run_example(
     context: &Context,
     name: &str,
@@ -211,7 +207,7 @@ fn fuzz(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// The names of the fuzz targets: those of the files in `fuzz/fuzz_targets`.
+/// Returns the names of the fuzz targets, one for each file in `fuzz/fuzz_targets`.
 pub(crate) fn fuzz_targets(context: &Context) -> Result<Vec<String>, String> {
     let folder = context.root.join("fuzz/fuzz_targets");
     let entries = std::fs::read_dir(&folder).map_err(|error| format!("{folder:?}: {error}"))?;
@@ -222,11 +218,11 @@ pub(crate) fn fuzz_targets(context: &Context) -> Result<Vec<String>, String> {
     Ok(targets)
 }
 
-/// Loom replaces the atomics by a build flag, hence a build of its own beside the others.
+/// Builds into a separate folder, because the loom build flag replaces the atomics everywhere.
 fn loom(context: &Context) -> StepResult {
     let manifest = std::fs::read_to_string(context.root.join("Cargo.toml"));
     if !manifest.is_ok_and(|text| text.contains("name = \"loom\"")) {
-        return Ok(Outcome::Skipped("the manifest has no test named loom".to_owned()));
+        return Ok(Outcome::Skipped("Cargo.toml has no test named loom".to_owned()));
     }
     let words = "test --release --locked --no-default-features --features internals --test loom";
     let mut command = context.cargo(words);
@@ -240,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_chosen_by_name_and_keep_their_order() {
+    fn steps_are_selected_by_name_and_keep_their_order() {
         let names = |names: &[&str]| -> Option<Vec<&str>> {
             let steps = chosen(STEPS, names).ok()?;
             Some(steps.iter().map(|step| step.name).collect())

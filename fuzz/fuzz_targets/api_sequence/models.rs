@@ -11,15 +11,15 @@ const NAMES: [&str; 4] = ["churn", "digits", "ml.prod.churn", "\u{3b1}"];
 const ALIASES: [&str; 3] = ["champion", "Champion", "c-2"];
 const FILES: [&str; 4] = ["a.bin", "model/weights.bin", "model/b.txt", "model"];
 
-/// The bytes of a file: some have several chunks, some are the same as others.
+/// Returns the bytes of a file. Some files have several chunks, some are equal.
 fn bytes(choices: &mut Choices<'_>) -> Vec<u8> {
     let (seed, length) = (choices.byte() % 4, choices.number());
     let length = usize::from(length) * if seed == 3 { 8 } else { 1 };
     (0..length).map(|at| (at / 7) as u8 ^ (at >> 11) as u8 ^ seed).collect()
 }
 
-/// Whether a file of this path would be a folder of others, or the other way around.
-fn is_in_the_way(files: &Files, path: &str) -> bool {
+/// Returns whether the path conflicts with a file: one would be a folder of the other.
+fn is_conflicting(files: &Files, path: &str) -> bool {
     let is_below =
         |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'));
     files.keys().any(|other| is_below(other, path) || is_below(path, other))
@@ -34,7 +34,7 @@ fn change_files(
     let path = FILES[choices.below(FILES.len())];
     if choices.byte() < 60 {
         let below = format!("{path}/");
-        let is_there = files.keys().any(|it| it == path || it.starts_with(&below));
+        let is_there = files.keys().any(|known| known == path || known.starts_with(&below));
         let done = artifacts.delete(path);
         if is_deleted {
             return expect_error(done, ErrorKind::InvalidState);
@@ -42,18 +42,18 @@ fn change_files(
         if !is_there {
             return expect_error(done, ErrorKind::NotFound);
         }
-        done.expect("files that are deleted");
-        files.retain(|it, _| it != path && !it.starts_with(&below));
+        done.expect("delete files");
+        files.retain(|known, _| known != path && !known.starts_with(&below));
         return;
     }
     let bytes = bytes(choices);
     let done = artifacts.log_bytes(path, &bytes);
     if is_deleted {
         expect_error(done, ErrorKind::InvalidState);
-    } else if is_in_the_way(files, path) {
+    } else if is_conflicting(files, path) {
         expect_error(done, ErrorKind::InvalidInput);
     } else {
-        done.expect("a file");
+        done.expect("log a file");
         files.insert(path.to_owned(), bytes);
     }
 }
@@ -72,18 +72,19 @@ impl World {
         let place = choices.below(self.model.logged.len());
         let experiments = &self.model.experiments;
         let known = &mut self.model.logged[place];
-        let model = self.database.logged_model(known.id).expect("a logged model");
+        let model = self.database.logged_model(known.id).expect("find the logged model");
         if action < 4 {
             let done = if action == 2 { model.delete() } else { model.restore() };
-            done.expect("a lifecycle of a logged model");
+            done.expect("change the lifecycle of the logged model");
             known.is_deleted = action == 2;
             return;
         }
-        let is_in_deleted = experiments.iter().any(|it| it.id == known.experiment && it.is_deleted);
+        let mut experiments = experiments.iter().filter(|experiment| experiment.is_deleted);
+        let is_in_deleted = experiments.any(|experiment| experiment.id == known.experiment);
         let is_deleted = known.is_deleted || is_in_deleted;
         if action == 4 {
             let owner = ArtifactOwner::LoggedModel(known.id);
-            let artifacts = self.database.artifacts_of(owner).expect("its files");
+            let artifacts = self.database.artifacts_of(owner).expect("open its files");
             return change_files(&mut known.files, &artifacts, is_deleted, choices);
         }
         let key = KEYS[choices.below(KEYS.len())].to_owned();
@@ -91,7 +92,7 @@ impl World {
         let (status, step) = (LoggedModelStatus::ALL[choices.below(4)], choices.integer());
         let (has_tag, before) = (known.tags.contains_key(&key), known.params.get(&key));
         let is_other = before.is_some_and(|before| before != value);
-        let (done, refused) = match action {
+        let (done, rejection) = match action {
             5 => (model.set_tag(&key, value), None),
             6 => (model.delete_tag(&key), (!has_tag).then_some(ErrorKind::NotFound)),
             7 => {
@@ -101,10 +102,10 @@ impl World {
             8 => (model.log_metrics([LoggedModelMetric::new(&key, 0.5, step)]), None),
             _ => (model.finalize(status), None),
         };
-        if let Some(kind) = is_deleted.then_some(ErrorKind::InvalidState).or(refused) {
+        if let Some(kind) = is_deleted.then_some(ErrorKind::InvalidState).or(rejection) {
             return expect_error(done, kind);
         }
-        done.expect("a change of a logged model");
+        done.expect("change the logged model");
         match action {
             5 => drop(known.tags.insert(key, value.to_owned())),
             6 => drop(known.tags.remove(&key)),
@@ -124,7 +125,7 @@ impl World {
         }
         let pair = || [(key.to_owned(), value.to_owned())].into();
         self.model.logged.push(ModelLogged {
-            id: created.expect("a logged model").id(),
+            id: created.expect("create a logged model").id(),
             experiment: experiment.id,
             is_deleted: false,
             status: LoggedModelStatus::Pending,
@@ -142,11 +143,11 @@ impl World {
         }
         let place = choices.below(self.model.registered.len());
         let name = self.model.registered[place].name.clone();
-        let model = self.database.registry().model(&name).expect("a model by its name");
+        let model = self.database.registry().model(&name).expect("find the model");
         match action {
             1 => self.rename_model(place, &model, choices),
             2 if choices.byte() < 90 => {
-                model.delete().expect("a model that is deleted");
+                model.delete().expect("delete the model");
                 self.model.registered.remove(place);
             }
             3 => self.delete_version(place, &model, choices),
@@ -160,55 +161,55 @@ impl World {
     fn create_model(&mut self, choices: &mut Choices<'_>) {
         let name = NAMES[choices.below(NAMES.len())];
         let created = self.database.registry().create_model(name);
-        if self.model.registered.iter().any(|it| it.name == name) {
+        if self.model.registered.iter().any(|known| known.name == name) {
             return expect_error(created, ErrorKind::AlreadyExists);
         }
-        let id = created.expect("a model").id();
+        let id = created.expect("create a model").id();
         self.model.registered.push(registered(id, name));
     }
 
     fn rename_model(&mut self, place: usize, model: &RegisteredModel, choices: &mut Choices<'_>) {
         let name = NAMES[choices.below(NAMES.len())];
-        let taken = self.model.registered.iter().position(|it| it.name == name);
+        let taken = self.model.registered.iter().position(|known| known.name == name);
         let done = model.rename(name);
         if taken.is_some_and(|other| other != place) {
             return expect_error(done, ErrorKind::AlreadyExists);
         }
-        done.expect("a new name");
+        done.expect("rename the model");
         name.clone_into(&mut self.model.registered[place].name);
     }
 
-    /// From the files of a run or a logged model, or from elsewhere.
+    /// Creates a version from a run, from a logged model, or from an external source.
     fn create_version(&mut self, place: usize, model: &RegisteredModel, choices: &mut Choices<'_>) {
         let mut source = format!("s3://models/{}", choices.byte());
-        let (mut files, mut refused) = (Files::new(), None);
+        let (mut files, mut rejection) = (Files::new(), None);
         match choices.below(3) {
             0 if !self.model.runs.is_empty() => {
                 let run = &self.model.runs[choices.below(self.model.runs.len())];
                 source = format!("runs:/{}", run.id);
                 files = run.files.clone();
-                refused = run.is_deleted.then_some(ErrorKind::InvalidState);
+                rejection = run.is_deleted.then_some(ErrorKind::InvalidState);
             }
             1 if !self.model.logged.is_empty() => {
                 let logged = &self.model.logged[choices.below(self.model.logged.len())];
                 source = format!("models:/{}", logged.id);
                 files = logged.files.clone();
-                refused = logged.is_deleted.then_some(ErrorKind::InvalidState);
+                rejection = logged.is_deleted.then_some(ErrorKind::InvalidState);
             }
             _ => {}
         }
         let created = model.new_version(&source).create();
-        if let Some(kind) = refused {
+        if let Some(kind) = rejection {
             return expect_error(created, kind);
         }
         let known = &mut self.model.registered[place];
         known.last += 1;
-        assert_eq!(created.expect("a version").version(), known.last, "its number");
+        assert_eq!(created.expect("create a version").version(), known.last);
         let version = ModelVersionState { location: source, tags: Default::default(), files };
         known.versions.insert(known.last, version);
     }
 
-    /// A number that some version has or had, or the next one.
+    /// Returns the number of an existing or deleted version, or the next number.
     fn pick_version(&self, place: usize, choices: &mut Choices<'_>) -> u64 {
         1 + choices.below(self.model.registered[place].last as usize + 1) as u64
     }
@@ -220,12 +221,12 @@ impl World {
             return expect_error(model.version(number), ErrorKind::NotFound);
         };
         let copied = model.version(number).and_then(|version| version.copy_to(to));
-        let copied = copied.expect("a copy");
-        let known = match self.model.registered.iter_mut().find(|it| it.name == to) {
+        let copied = copied.expect("copy the version");
+        let known = match self.model.registered.iter_mut().find(|known| known.name == to) {
             Some(known) => known,
             None => {
                 self.model.registered.push(registered(copied.model_id(), to));
-                self.model.registered.last_mut().expect("the one that was pushed")
+                self.model.registered.last_mut().expect("the pushed model")
             }
         };
         known.last += 1;
@@ -240,7 +241,7 @@ impl World {
         if known.versions.remove(&number).is_none() {
             return expect_error(done, ErrorKind::NotFound);
         }
-        done.expect("a version that is deleted");
+        done.expect("delete the version");
         known.aliases.retain(|_, named| *named != number);
     }
 
@@ -253,7 +254,7 @@ impl World {
         let expected = if choices.byte() < 60 { Some(2) } else { before };
         let action = choices.below(3);
         if action == 0 {
-            model.delete_alias(alias).expect("an alias that is deleted");
+            model.delete_alias(alias).expect("delete the alias");
             known.aliases.remove(alias);
             return;
         }
@@ -267,7 +268,7 @@ impl World {
         } else if !known.versions.contains_key(&number) {
             expect_error(done, ErrorKind::NotFound);
         } else {
-            done.expect("an alias");
+            done.expect("change the alias");
             known.aliases.insert(alias.to_owned(), number);
         }
     }
@@ -286,11 +287,11 @@ impl World {
             let Some(state) = known.versions.get_mut(&number) else {
                 return expect_error(version, ErrorKind::NotFound);
             };
-            let version = version.expect("a version by its number");
+            let version = version.expect("find the version");
             let done = if sets { version.set_tag(key, value) } else { version.delete_tag(key) };
             (done, &mut state.tags)
         };
-        done.expect("a tag in the registry");
+        done.expect("change a tag in the registry");
         match sets {
             true => drop(tags.insert(key.to_owned(), value.to_owned())),
             false => drop(tags.remove(key)),

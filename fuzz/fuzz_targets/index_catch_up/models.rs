@@ -1,4 +1,4 @@
-//! Records of logged models and the registry, of any contents.
+//! Arbitrary records of logged models and the registry.
 
 use tracklite::internals::record::{
     AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogUpdated, LoggedModelCreated,
@@ -26,7 +26,7 @@ pub(super) fn registered_model(choices: &mut Choices<'_>) -> RegisteredModelId {
     RegisteredModelId::from_bits(choices.below(4) as u128)
 }
 
-/// Mostly a number that versions have, sometimes one that none can have.
+/// Returns a plausible version number, or rarely an impossible one.
 pub(super) fn version(choices: &mut Choices<'_>) -> u64 {
     match choices.byte() {
         0 => u64::MAX,
@@ -42,7 +42,7 @@ pub(super) fn about_logged_models(choices: &mut Choices<'_>) -> Record {
     let (model, time) = (logged_model(choices), choices.integer());
     match choices.below(12) {
         0 => {
-            let status = maybe(choices, |it| LoggedModelStatus::ALL[it.below(4)]);
+            let status = maybe(choices, |choices| LoggedModelStatus::ALL[choices.below(4)]);
             let status_message = maybe(choices, text);
             LoggedModelUpdated { model, status, status_message, time }.into()
         }
@@ -83,7 +83,7 @@ fn measured(choices: &mut Choices<'_>) -> MeasuredMetric {
         step: choices.integer(),
         time: choices.integer(),
         run: maybe(choices, run_id),
-        dataset: maybe(choices, |it| (text(it), text(it))),
+        dataset: maybe(choices, |choices| (text(choices), text(choices))),
     }
 }
 
@@ -119,13 +119,13 @@ fn version_created(choices: &mut Choices<'_>) -> Record {
         run: maybe(choices, run_id),
         run_link: maybe(choices, text),
         logged_model: maybe(choices, logged_model),
-        copied_from: maybe(choices, |it| (registered_model(it), version(it))),
+        copied_from: maybe(choices, |choices| (registered_model(choices), version(choices))),
         description: maybe(choices, text),
         tags: pairs(choices),
         user: text(choices),
         status: ModelVersionStatus::ALL[choices.below(3)],
         signature: maybe(choices, text),
-        digest: maybe(choices, |it| [it.byte(); 32]),
+        digest: maybe(choices, |choices| [choices.byte(); 32]),
         time: choices.integer(),
     }
     .into()
@@ -140,9 +140,11 @@ fn about_versions(choices: &mut Choices<'_>) -> Record {
         _ => ModelVersionUpdated {
             model,
             version,
-            description: maybe(choices, |it| maybe(it, text)),
-            status: maybe(choices, |it| (ModelVersionStatus::ALL[it.below(3)], maybe(it, text))),
-            stage: maybe(choices, |it| ModelStage::ALL[it.below(4)]),
+            description: maybe(choices, |choices| maybe(choices, text)),
+            status: maybe(choices, |choices| {
+                (ModelVersionStatus::ALL[choices.below(3)], maybe(choices, text))
+            }),
+            stage: maybe(choices, |choices| ModelStage::ALL[choices.below(4)]),
             time,
         }
         .into(),

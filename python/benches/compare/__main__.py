@@ -2,10 +2,9 @@
 
     python benches/compare [--steps 2000] [--rounds 5]
 
-Five metrics are logged at each step, each point safe from the death of the process where the
-library can do that, and then one metric is read back, and another one. Each round runs all of them
-once, in turn, so that what else the machine does falls on all alike. What is not installed is left
-out, and said.
+Logs five metrics at each step, such that each point survives the death of the process if the
+library supports that. Then reads back one metric, and another one. Each round runs all libraries
+once, in turn, so that other load on the machine affects all of them. Reports missing libraries.
 """
 
 from __future__ import annotations
@@ -52,14 +51,16 @@ def main() -> None:
                 read(KEYS[1])
                 again = time.perf_counter()
                 if len(values) != options.steps:
-                    raise SystemExit(f"{name} gave back {len(values)} of {options.steps} points")
+                    raise SystemExit(f"{name} returned {len(values)} of {options.steps} points")
                 took[name, "us a step"].append((logged - started) / options.steps * 1e6)
                 took[name, "ms to close"].append((closed - logged) * 1e3)
                 took[name, "ms to read"].append((done - closed) * 1e3)
                 took[name, "ms to read another"].append((again - done) * 1e3)
                 took[name, "KiB on disk"].append(size() / 1024)
     columns = ["us a step", "ms to close", "ms to read", "ms to read another", "KiB on disk"]
-    print(f"{options.steps} steps of {len(KEYS)} metrics, medians of {options.rounds} rounds,", end="")
+    print(
+        f"{options.steps} steps of {len(KEYS)} metrics, medians of {options.rounds} rounds,", end=""
+    )
     print(f" load {os.getloadavg()[0]:.1f}; in parentheses: times tracklite\n")
     print(f"{'':<14}" + "".join(f"{column:>22}" for column in columns))
     for name in ADAPTERS:

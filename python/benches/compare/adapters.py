@@ -1,7 +1,7 @@
-"""How each library is asked for the same work: one function each.
+"""The same work in each library: one function each.
 
-A function is given an empty folder and gives four others: to log a row of metrics at a step, to
-finish, to read one metric back, and to tell the bytes on disk.
+A function takes an empty folder and returns four functions: log a row of metrics at a step, finish,
+read one metric, and count the bytes on disk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Work: TypeAlias = tuple[
 
 
 def bytes_in(folder: Path) -> int:
-    """What all files of a folder take."""
+    """Returns the disk space of all files of a folder."""
     return sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file())
 
 
@@ -40,7 +40,7 @@ def with_tracklite(folder: Path) -> Work:
 
 
 def with_sqlite(folder: Path) -> Work:
-    """A table of points in WAL mode, a transaction for each step."""
+    """A table of points in WAL mode, with one transaction a step."""
     connection = sqlite3.connect(folder / "runs.db")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
@@ -60,7 +60,7 @@ def with_sqlite(folder: Path) -> Work:
 
 
 def with_mlflow(folder: Path) -> Work:
-    """MLflow's client on its SQLite store, a batch for each step."""
+    """MLflow's client with its SQLite store, one batch a step."""
     import mlflow
     from mlflow.entities import Metric
 
@@ -79,7 +79,7 @@ def with_mlflow(folder: Path) -> Work:
 
 
 def with_tensorboardx(folder: Path) -> Work:
-    """Event files, which are written by a thread: what it still holds a kill takes along."""
+    """Event files. A background thread writes them, so a kill loses buffered events."""
     from tensorboardX import SummaryWriter
 
     writer = SummaryWriter(str(folder))
@@ -97,7 +97,7 @@ def with_tensorboardx(folder: Path) -> Work:
             while at < len(data):
                 length = int.from_bytes(data[at : at + 8], "little")
                 event = Event.FromString(data[at + 12 : at + 12 + length])
-                values += [it.simple_value for it in event.summary.value if it.tag == key]
+                values += [one.simple_value for one in event.summary.value if one.tag == key]
                 at += 12 + length + 4
         return values
 

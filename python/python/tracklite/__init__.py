@@ -1,9 +1,7 @@
 """Embedded experiment tracking: runs, metrics and models in one crash-proof file, no server.
 
 >>> import tracklite
->>> database = tracklite.Database.create(folder / "runs.tracklite")
->>> with database.experiment("/Shared/team/churn").start_run("baseline") as run:
-...     run.log_params({"learning_rate": 0.1})
+>>> with tracklite.run(folder / "runs.tracklite", "churn", params={"rate": 0.1}) as run:
 ...     for step in range(3):
 ...         run.log({"loss": 1 / (step + 1)}, step=step)
 >>> run.history("loss").values
@@ -13,12 +11,14 @@ Column([1.0, 0.5, 0.3333333333333333])
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from tracklite._simple import finish, init, log, run
 from tracklite._tracklite import (
     Artifacts,
     Column,
     Database,
     Experiment,
     History,
+    LineageGraph,
     LoggedModel,
     Metric,
     MetricRow,
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         Dataset,
         ExperimentInfo,
         Lifecycle,
+        LineageEdge,
+        LineageNode,
         LoggedModelInfo,
         LoggedModelStatus,
         MetricPoint,
@@ -44,15 +46,16 @@ if TYPE_CHECKING:
         ModelStage,
         ModelVersionInfo,
         ModelVersionStatus,
+        Page,
         RegisteredModelInfo,
         RunInfo,
         RunRecord,
         RunStatus,
     )
 
-# Not there when the package was built without its feature `frames`.
+# Missing if the package was built without its feature `frames`.
 with contextlib.suppress(ImportError):
-    from tracklite._tracklite import Frame
+    from tracklite._tracklite import Table
 
 __all__ = [
     "ArtifactInfo",
@@ -64,9 +67,11 @@ __all__ = [
     "Dataset",
     "Experiment",
     "ExperimentInfo",
-    "Frame",
     "History",
     "Lifecycle",
+    "LineageEdge",
+    "LineageGraph",
+    "LineageNode",
     "LoggedModel",
     "LoggedModelInfo",
     "LoggedModelStatus",
@@ -78,6 +83,7 @@ __all__ = [
     "ModelVersion",
     "ModelVersionInfo",
     "ModelVersionStatus",
+    "Page",
     "RegisteredModel",
     "RegisteredModelInfo",
     "Registry",
@@ -85,12 +91,17 @@ __all__ = [
     "RunInfo",
     "RunRecord",
     "RunStatus",
+    "Table",
     "TrackliteError",
+    "finish",
+    "init",
+    "log",
+    "run",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the entities when one of them is asked for: most programs do without them."""
+    """Imports the entities on first use, because most programs do not need them."""
     if name in __all__:
         from tracklite import entities
 

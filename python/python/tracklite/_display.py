@@ -1,4 +1,4 @@
-"""How things show themselves in a notebook, and metrics in a plot."""
+"""HTML for notebooks, and plots."""
 
 from __future__ import annotations
 
@@ -9,59 +9,59 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracklite import Database, Frame, History, Run
+    from tracklite import Database, History, Run, Table
 
 _ROWS_MAX = 20
 _METRICS_MAX = 24
 _WIDTH, _HEIGHT = 120, 24
 
 
-def frame_html(frame: Frame) -> str:
-    """The first rows of a table."""
-    names = frame.columns
-    columns = [frame[name][:_ROWS_MAX] for name in names]
+def table_html(table: Table) -> str:
+    """Returns the first rows of a table."""
+    names = table.columns
+    columns = [table[name][:_ROWS_MAX] for name in names]
     rows = zip(*columns, strict=True)
-    told = _table(names, ([_text(value) for value in row] for row in rows))
-    left = len(frame) - _ROWS_MAX
-    return told + (f"<p>... and {left} more</p>" if left > 0 else "")
+    html = _table(names, ([_text(value) for value in row] for row in rows))
+    left = len(table) - _ROWS_MAX
+    return html + (f"<p>... and {left} more</p>" if left > 0 else "")
 
 
 def database_html(database: Database) -> str:
-    """The newest runs of a file."""
+    """Returns the newest runs of a file."""
     columns = ["run_name", "experiment_id", "status", "start_time"]
-    frame = database.search_runs(max_results=_ROWS_MAX, columns=columns)
-    return f"<p><b>{escape(str(database.path))}</b></p>" + frame_html(frame)
+    table = database.runs_table(max_results=_ROWS_MAX, columns=columns)
+    return f"<p><b>{escape(str(database.path))}</b></p>" + table_html(table)
 
 
 def history_html(history: History) -> str:
-    """The course of a metric."""
+    """Returns the number of points and a sparkline."""
     picture = sparkline(history.values.tolist())
     return f"<p><b>{escape(history.key)}</b>: {len(history)} points</p>{picture}"
 
 
 def run_html(run: Run) -> str:
-    """A run: what it is, its params, and its metrics each with a sparkline."""
+    """Returns name, status and params of a run, and its metrics with sparklines."""
     record = run.record()
     info = record.info
-    told = f"<p><b>{escape(info.name)}</b> <code>{info.id}</code> {info.status.value}</p>"
+    html = f"<p><b>{escape(info.name)}</b> <code>{info.id}</code> {info.status.value}</p>"
     if record.params:
         params = ([escape(key), escape(value)] for key, value in record.params.items())
-        told += _table(["param", "value"], params)
+        html += _table(["param", "value"], params)
     rows = []
     for key, point in list(record.metrics.items())[:_METRICS_MAX]:
         picture = sparkline(run.history(key).values.tolist())
         rows.append([escape(key), f"{point.value:.6g}", str(point.step), picture])
     if rows:
-        told += _table(["metric", "latest", "step", ""], rows)
-    return told
+        html += _table(["metric", "latest", "step", ""], rows)
+    return html
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """The course of some values as a small drawing; those that are no numbers are left out."""
+    """Draws values as a small line. Leaves out NaN and infinity."""
     places = [(at, value) for at, value in enumerate(values) if math.isfinite(value)]
     if len(places) < 2:
         return ""
-    # Of many points as many as there are pixels: first and last among them.
+    # At most one point a pixel, including the first and the last.
     step = max(1, (len(places) - 1) // _WIDTH)
     places = places[::step] + ([places[-1]] if (len(places) - 1) % step else [])
     low = min(value for _, value in places)
@@ -80,7 +80,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 def _table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = "".join("<tr>" + "".join(f"<td>{it}</td>" for it in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -93,12 +93,12 @@ def _text(value: Any) -> str:
 
 
 def plot(run: Run, keys: Sequence[str], axes: Any) -> Any:
-    """Draw metrics against their steps; all of them when none is named."""
+    """Draws metrics over their steps. Draws all of them if no keys are given."""
     if axes is None:
         try:
             from matplotlib import pyplot
         except ImportError as error:
-            raise ImportError("plots are drawn with matplotlib: pip install matplotlib") from error
+            raise ImportError("plots need matplotlib: pip install matplotlib") from error
         axes = pyplot.figure().subplots()
     for key in keys or sorted(run.metrics()):
         history = run.history(key)

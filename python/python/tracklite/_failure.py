@@ -1,4 +1,4 @@
-"""What a run keeps of the exception that ended it."""
+"""The exception that ended a run, as a tag of the run."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from tracklite import Run
 
 EXCEPTION_TAG = "tracklite.exception"
-# Well below the length that a tag may have.
+# Well below the maximum length of a tag.
 _CHARACTERS_MAX = 4000
 
 
-def tell(run: Run, exception: BaseException) -> None:
-    """Keep the traceback as a tag; of a long one its end, where the exception is."""
-    told = "".join(traceback.format_exception(exception))
-    if len(told) > _CHARACTERS_MAX:
-        told = "...\n" + told[-_CHARACTERS_MAX:]
-    # A run that was finished or deleted within the block stays as it is.
+def set_exception_tag(run: Run, exception: BaseException) -> None:
+    """Sets the traceback as a tag. Keeps the end of a long one, which has the exception."""
+    text = "".join(traceback.format_exception(exception))
+    if len(text) > _CHARACTERS_MAX:
+        text = "...\n" + text[-_CHARACTERS_MAX:]
+    # The block may have finished or deleted the run.
     with contextlib.suppress(InvalidStateError):
-        run.set_tag(EXCEPTION_TAG, told)
+        run.set_tag(EXCEPTION_TAG, text)
 
 
 _watched: weakref.WeakSet[Run] = weakref.WeakSet()
@@ -34,7 +34,7 @@ _excepthook = None
 
 
 def watch(run: Run) -> None:
-    """Fail the run when an exception that nobody catches ends the program."""
+    """Fails the run if an uncaught exception ends the program."""
     global _excepthook
     _watched.add(run)
     if _excepthook is None:
@@ -45,9 +45,9 @@ def _fail_all(
     kind: type[BaseException], exception: BaseException, trace: TracebackType | None
 ) -> None:
     for run in list(_watched):
-        # It may have been finished, or belong to the parent of this process.
+        # It may be finished or closed, or belong to the parent process.
         with contextlib.suppress(Exception):
             if run.info().status.value == "RUNNING":
-                tell(run, exception)
+                set_exception_tag(run, exception)
                 run.finish("KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED")
     (_excepthook or sys.__excepthook__)(kind, exception, trace)

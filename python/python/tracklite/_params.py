@@ -1,4 +1,4 @@
-"""Nested params and metrics made flat."""
+"""Flattening of nested params and metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def flat(params: Any) -> dict[str, Any]:
-    """Params of nested mappings, dataclasses and namespaces, their keys joined by dots."""
+    """Flattens nested mappings, dataclasses and namespaces, and joins their keys by dots."""
     entries = _entries(params)
     if entries is None:
         kind = type(params).__name__
@@ -17,24 +17,24 @@ def flat(params: Any) -> dict[str, Any]:
 
 
 def flat_metrics(metrics: Any) -> dict[str, Any]:
-    """Metrics of nested mappings, their keys joined by slashes."""
+    """Flattens nested mappings of metrics, and joins their keys by slashes."""
     if not isinstance(metrics, Mapping):
         raise TypeError(f"metrics must be a dict, not {type(metrics).__name__}")
     found: dict[str, Any] = {}
     for key, value in _leaves(metrics, "", "/", "metrics"):
         if key in found:
-            raise ValueError(f"metric {key!r} stands twice in one row")
+            raise ValueError(f"duplicate metric {key!r} in one row")
         found[key] = value
     return found
 
 
 def _entries(value: Any) -> Mapping[Any, Any] | None:
-    """What a nested value holds by name; None for what holds nothing by name."""
+    """Returns the named parts of a nested value, or None for a leaf."""
     if isinstance(value, Mapping):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    # argparse.Namespace and types.SimpleNamespace, and what is built like them.
+    # argparse.Namespace, types.SimpleNamespace, and classes like these.
     if type(value).__name__ in ("Namespace", "SimpleNamespace") and hasattr(value, "__dict__"):
         return dict(vars(value))
     return None
@@ -47,7 +47,7 @@ def _leaves(
         if not isinstance(key, str):
             raise TypeError(f"the keys of {what} must be str, not {key!r}")
         inner = _entries(value)
-        # An empty one has no leaves, and is told as it is.
+        # An empty mapping of params has no leaves, so it is kept as a value.
         if inner is None or (not inner and what == "params"):
             yield prefix + key, value
         else:

@@ -1,10 +1,11 @@
 import builtins
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, SupportsFloat, SupportsIndex, TypeAlias, final
+from typing import Any, Literal, Protocol, SupportsFloat, SupportsIndex, TypeAlias, final
 
 from tracklite.entities import (
     ArtifactInfo,
@@ -14,15 +15,23 @@ from tracklite.entities import (
     DatasetSummary,
     ExperimentInfo,
     GcReport,
+    Lifecycle,
+    LineageEdge,
+    LineageNode,
     LoggedModelInfo,
+    LoggedModelStatus,
     MetricPoint,
     MetricStatistics,
     ModelOutput,
+    ModelStage,
     ModelVersionInfo,
+    ModelVersionStatus,
+    Page,
     RegisteredModelInfo,
     RunInfo,
     RunInputs,
     RunRecord,
+    RunStatus,
     SalvageReport,
     SqlTable,
     VacuumReport,
@@ -38,49 +47,144 @@ _Instant: TypeAlias = int | datetime
 _RunId: TypeAlias = str | Run | RunInfo | RunRecord
 _ModelId: TypeAlias = str | LoggedModel | LoggedModelInfo
 _ExperimentId: TypeAlias = int | str | Experiment | ExperimentInfo
+_ExperimentIds: TypeAlias = _ExperimentId | Iterable[_ExperimentId]
+_RunIds: TypeAlias = _RunId | Iterable[_RunId]
 _Texts: TypeAlias = str | Sequence[str]
+_View: TypeAlias = Lifecycle | Literal["active", "deleted", "all"]
+_Direction: TypeAlias = Literal["both", "upstream", "downstream"]
+_Status: TypeAlias = (
+    RunStatus | Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
+)
+_FinalStatus: TypeAlias = RunStatus | Literal["FINISHED", "FAILED", "KILLED"]
+_ModelStatus: TypeAlias = LoggedModelStatus | Literal["PENDING", "READY", "FAILED"]
+_VersionStatus: TypeAlias = (
+    ModelVersionStatus | Literal["PENDING_REGISTRATION", "FAILED_REGISTRATION", "READY"]
+)
+_Stage: TypeAlias = ModelStage | Literal["None", "Staging", "Production", "Archived"]
 
-def error_kinds() -> list[str]: ...
+def error_kinds() -> list[str]:
+    """Returns the names of all error kinds of the engine."""
+
 @final
 class Artifacts:
+    """The files of a run or of a logged model. Paths are relative, with `/` between their parts.
+
+    >>> artifacts = run.artifacts()
+    >>> artifacts.log_text("the best so far", "model/notes.txt")
+    >>> artifacts.read("model/notes.txt")
+    b'the best so far'
+    >>> [info.path for info in artifacts.list()]
+    ['model']
+    """
+
     def log_file(
         self,
         file: _Path,
         path: str | None = None,
         *,
         progress: Callable[[int], object] | None = None,
-    ) -> None: ...
+    ) -> None:
+        """Logs a file as the artifact `path`, by default under its own name.
+
+        Calls `progress` with the number of bytes read so far.
+        """
     def log_folder(
         self, folder: _Path, path: str = "", *, progress: Callable[[int], object] | None = None
-    ) -> None: ...
-    def log_bytes(self, path: str, bytes: bytes | bytearray) -> None: ...
-    def log_text(self, path: str, text: str) -> None: ...
-    def log_dict(self, path: str, value: Any) -> None: ...
-    def log_table(self, path: str, table: Any) -> None: ...
-    def log_figure(self, path: str, figure: Any) -> None: ...
-    def log_image(self, key: str, image: Any, step: int = 0) -> str: ...
-    def log_reference(
-        self, path: str, uri: str, *, size: int | None = None, digest: str | None = None
-    ) -> None: ...
-    def list(self, folder: str = "") -> builtins.list[ArtifactInfo]: ...
-    def list_all(self) -> builtins.list[ArtifactInfo]: ...
-    def info(self, path: str) -> ArtifactInfo: ...
-    def read(self, path: str) -> bytes: ...
-    def download(self, path: str, folder: _Path) -> Path: ...
-    def delete(self, path: str) -> None: ...
+    ) -> None:
+        """Logs all files in a folder and its subfolders, below `path`."""
+    def log_bytes(self, bytes: bytes | bytearray, path: str) -> None:
+        """Logs bytes as the artifact `path`."""
+    def log_text(self, text: str, path: str) -> None:
+        """Logs a text as the artifact `path`."""
+    def log_dict(self, value: Any, path: str) -> None:
+        """Logs a dict, or another JSON value, as the artifact `path`.
 
+        Writes YAML if the path ends in `.yaml`, which requires PyYAML.
+        """
+    def log_table(self, table: Any, path: str) -> None:
+        """Logs a table as the artifact `path`, which ends in `.parquet`, `.csv` or `.json`.
+
+        `table` is a dict of columns, a `Table`, or a table of polars, pandas, pyarrow or another
+        Arrow producer.
+
+        >>> run.artifacts().log_table({"x": [1, 2], "word": ["a", "b"]}, "eval.csv")
+        >>> run.artifacts().read("eval.csv").decode().split()
+        ['x,word', '1,a', '2,b']
+        """
+    def log_figure(self, figure: Any, path: str) -> None:
+        """Logs a figure of matplotlib or plotly as the artifact `path`, such as "loss.png"."""
+    def log_image(self, image: Any, key: str, step: int = 0) -> str:
+        """Logs an image of a series at a step. Returns its path.
+
+        `image` is encoded bytes, a PIL image, or an array of pixels, which requires PIL.
+        """
+    def log_reference(
+        self, uri: str, path: str, *, size: int | None = None, digest: str | None = None
+    ) -> None:
+        """Logs a reference to a file outside of the database as the artifact `path`."""
+    def list(self, folder: str = "") -> builtins.list[ArtifactInfo]:
+        """Returns the files and folders directly in a folder, by path."""
+    def list_all(self) -> builtins.list[ArtifactInfo]:
+        """Returns all files in all folders, by path."""
+    def info(self, path: str) -> ArtifactInfo:
+        """Returns size, type, digest and time of a file."""
+    def open(self, path: str) -> io.BufferedReader:
+        """Opens a file for reading. Returns a binary file like `open(path, "rb")`, which can seek.
+
+        Reads and checks the file in chunks of at most 1 MiB, so that large files need little
+        memory. Wrap it in `io.TextIOWrapper` to read text.
+
+        >>> run.log_text("one two three", "notes.txt")
+        >>> with run.artifacts().open("notes.txt") as file:
+        ...     file.seek(4)
+        ...     file.read(3)
+        4
+        b'two'
+        """
+    def read(self, path: str) -> bytes:
+        """Returns all bytes of a file, and checks them."""
+    def download(self, path: str, folder: _Path) -> Path:
+        """Copies a file, or a folder with its content, to a local folder. Returns the local path.
+        """
+    def delete(self, path: str) -> None:
+        """Deletes a file, or a folder with its content."""
 @final
 class Column:
+    """A sequence of numbers that numpy reads without copying.
+
+    >>> run.log_metric("loss", 0.5, step=7)
+    >>> steps = run.history("loss").steps
+    >>> len(steps), steps[0], list(steps)
+    (1, 7, [7])
+    """
+
     def __len__(self) -> int: ...
     def __getitem__(self, key: int, /) -> int | float: ...
     def __iter__(self) -> Iterator[float]: ...
-    def tolist(self) -> list[float]: ...
-    def to_numpy(self) -> Any: ...
+    def tolist(self) -> list[float]:
+        """Returns the numbers as a list."""
+    def to_numpy(self) -> Any:
+        """Returns a read-only numpy array that shares the memory of the numbers. Requires numpy."""
     @property
-    def __array_interface__(self) -> dict[str, Any]: ...
-
+    def __array_interface__(self) -> dict[str, Any]:
+        """The read-only memory of the numbers, by numpy's array protocol."""
 @final
 class Database:
+    """An open file of runs.
+
+    Any number of processes may have the file open at once. Threads may share a handle. A pickled
+    handle holds the path, and unpickling opens the file. The handles of a parent process raise
+    `ForkedError` in a forked child, which must open the file itself.
+
+    >>> from tracklite import Database
+    >>> with Database.create(folder / "runs.tracklite") as database:
+    ...     with database.experiment("/Shared/team/churn").start_run("baseline") as run:
+    ...         for step in range(3):
+    ...             run.log({"loss": 1 / (step + 1)}, step=step)
+    ...     database.runs_table(columns=["run_name", "metrics.loss"]).rows()
+    [{'run_name': 'baseline', 'metrics.loss': 0.3333333333333333}]
+    """
+
     @staticmethod
     def open(
         path: _Path,
@@ -91,92 +195,308 @@ class Database:
         lock_timeout: float = 10.0,
         background: bool = True,
         index: _Path | None = None,
-    ) -> Database: ...
+    ) -> Database:
+        """staticmethod(function) -> method
+
+        Convert a function to be a static method.
+
+        A static method does not receive an implicit first argument.
+        To declare a static method, use this idiom:
+
+             class C:
+                 @staticmethod
+                 def f(arg1, arg2, argN):
+                     ...
+
+        It can be called either on the class (e.g. C.f()) or on an instance
+        (e.g. C().f()). Both the class and the instance are ignored, and
+        neither is passed implicitly as the first argument to the method.
+
+        Static methods in Python are similar to those found in Java or C++.
+        For a more advanced concept, see the classmethod builtin.
+        """
     @staticmethod
-    def create(path: _Path) -> Database: ...
+    def create(path: _Path) -> Database:
+        """staticmethod(function) -> method
+
+        Convert a function to be a static method.
+
+        A static method does not receive an implicit first argument.
+        To declare a static method, use this idiom:
+
+             class C:
+                 @staticmethod
+                 def f(arg1, arg2, argN):
+                     ...
+
+        It can be called either on the class (e.g. C.f()) or on an instance
+        (e.g. C().f()). Both the class and the instance are ignored, and
+        neither is passed implicitly as the first argument to the method.
+
+        Static methods in Python are similar to those found in Java or C++.
+        For a more advanced concept, see the classmethod builtin.
+        """
     @staticmethod
-    def open_read_only(path: _Path) -> Database: ...
+    def open_read_only(path: _Path) -> Database:
+        """staticmethod(function) -> method
+
+        Convert a function to be a static method.
+
+        A static method does not receive an implicit first argument.
+        To declare a static method, use this idiom:
+
+             class C:
+                 @staticmethod
+                 def f(arg1, arg2, argN):
+                     ...
+
+        It can be called either on the class (e.g. C.f()) or on an instance
+        (e.g. C().f()). Both the class and the instance are ignored, and
+        neither is passed implicitly as the first argument to the method.
+
+        Static methods in Python are similar to those found in Java or C++.
+        For a more advanced concept, see the classmethod builtin.
+        """
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path:
+        """The path with which the file was opened."""
     @property
-    def read_only(self) -> bool: ...
-    def experiment(self, path: str) -> Experiment: ...
-    def create_experiment(self, path: str) -> Experiment: ...
-    def find_experiment(self, path: str) -> Experiment | None: ...
-    def experiment_by_id(self, id: _ExperimentId) -> Experiment: ...
-    def default_experiment(self) -> Experiment: ...
-    def experiments(self) -> list[ExperimentInfo]: ...
-    def run(self, id: _RunId) -> Run: ...
-    def resume_run(self, id: _RunId) -> Run: ...
-    def find_run(self, prefix: str) -> str: ...
-    def runs(self) -> list[RunRecord]: ...
-    def all_runs(self) -> list[RunRecord]: ...
-    def delete_run(self, id: _RunId) -> None: ...
-    def restore_run(self, id: _RunId) -> None: ...
-    def sync(self) -> None: ...
-    def tick(self) -> None: ...
-    def sql(self, query: str) -> SqlTable: ...
-    def info(self) -> DatabaseInfo: ...
-    def gc(self) -> GcReport: ...
-    def backup(self, to: _Path) -> None: ...
+    def read_only(self) -> bool:
+        """Whether the file was opened for reading only."""
+    @property
+    def closed(self) -> bool:
+        """Whether the database was closed."""
+    def experiment(self, path: str) -> Experiment:
+        """Returns the experiment with this path, and creates it if it does not exist.
+
+        Any text is a path. Slashes make folders, as in "/Shared/team/churn".
+        """
+    def create_experiment(self, path: str) -> Experiment:
+        """Creates an experiment. Raises `AlreadyExistsError` if the path is taken."""
+    def find_experiment(self, path: str) -> Experiment | None:
+        """Returns the experiment with this path, deleted or not. None if there is none."""
+    def experiment_by_id(self, id: _ExperimentId) -> Experiment:
+        """Returns the experiment with this ID."""
+    def default_experiment(self) -> Experiment:
+        """Returns the experiment that every file has: ID 0, named "Default"."""
+    def experiments(self) -> list[ExperimentInfo]:
+        """Returns all experiments by ID, including deleted ones."""
+    def run(self, id: _RunId) -> Run:
+        """Returns a handle to the run with this ID, for reading and writing it."""
+    def resume_run(self, id: _RunId) -> Run:
+        """Continues a run as its writer: sets its status to RUNNING and clears its end time.
+
+        >>> run.finish()
+        >>> with database.resume_run(run.id) as again:
+        ...     again.info().status
+        <RunStatus.RUNNING: 'RUNNING'>
+        """
+    def find_run(self, prefix: str) -> str:
+        """Returns the ID of the only run whose ID begins with `prefix`."""
+    def runs(self) -> list[RunRecord]:
+        """Returns the active runs of active experiments, newest first."""
+    def all_runs(self) -> list[RunRecord]:
+        """Returns all runs, newest first, including deleted ones."""
+    def delete_run(self, id: _RunId) -> None:
+        """Marks a run deleted, until `restore_run` or `gc`."""
+    def restore_run(self, id: _RunId) -> None:
+        """Restores a deleted run."""
+    def sync(self) -> None:
+        """Makes everything durable that any process logged before the call."""
+    def tick(self) -> None:
+        """Does the background work of one second now: syncs, seals, and recovers dead writers."""
+    def sql(self, query: str) -> SqlTable:
+        """Runs a read-only SQL query over the index: tables `runs`, `params`, `tags`, `metrics` and
+        others.
+
+        >>> database.sql("SELECT name FROM runs").rows
+        [('baseline',)]
+        """
+    def info(self) -> DatabaseInfo:
+        """Returns facts about the file: sizes, counts, writers, warnings."""
+    def gc(self) -> GcReport:
+        """Purges everything deleted and frees its space. Purged runs cannot be restored."""
+    def backup(self, to: _Path) -> None:
+        """Copies the file as it is now to a new file, while other processes keep writing."""
     @staticmethod
-    def vacuum(path: _Path) -> VacuumReport: ...
+    def vacuum(path: _Path) -> VacuumReport:
+        """staticmethod(function) -> method
+
+        Convert a function to be a static method.
+
+        A static method does not receive an implicit first argument.
+        To declare a static method, use this idiom:
+
+             class C:
+                 @staticmethod
+                 def f(arg1, arg2, argN):
+                     ...
+
+        It can be called either on the class (e.g. C.f()) or on an instance
+        (e.g. C().f()). Both the class and the instance are ignored, and
+        neither is passed implicitly as the first argument to the method.
+
+        Static methods in Python are similar to those found in Java or C++.
+        For a more advanced concept, see the classmethod builtin.
+        """
     @staticmethod
-    def verify(path: _Path) -> VerifyReport: ...
+    def verify(path: _Path) -> VerifyReport:
+        """staticmethod(function) -> method
+
+        Convert a function to be a static method.
+
+        A static method does not receive an implicit first argument.
+        To declare a static method, use this idiom:
+
+             class C:
+                 @staticmethod
+                 def f(arg1, arg2, argN):
+                     ...
+
+        It can be called either on the class (e.g. C.f()) or on an instance
+        (e.g. C().f()). Both the class and the instance are ignored, and
+        neither is passed implicitly as the first argument to the method.
+
+        Static methods in Python are similar to those found in Java or C++.
+        For a more advanced concept, see the classmethod builtin.
+        """
     @staticmethod
-    def salvage(path: _Path, out: _Path) -> SalvageReport: ...
-    def registry(self) -> Registry: ...
-    def close(self) -> None: ...
+    def salvage(path: _Path, out: _Path) -> SalvageReport:
+        """staticmethod(function) -> method
+
+        Convert a function to be a static method.
+
+        A static method does not receive an implicit first argument.
+        To declare a static method, use this idiom:
+
+             class C:
+                 @staticmethod
+                 def f(arg1, arg2, argN):
+                     ...
+
+        It can be called either on the class (e.g. C.f()) or on an instance
+        (e.g. C().f()). Both the class and the instance are ignored, and
+        neither is passed implicitly as the first argument to the method.
+
+        Static methods in Python are similar to those found in Java or C++.
+        For a more advanced concept, see the classmethod builtin.
+        """
+    def registry(self) -> Registry:
+        """Returns the registry of models."""
+    def close(self) -> None:
+        """Syncs and closes the file. Runs that are not finished keep their status.
+
+        The database and all handles made from it raise `InvalidStateError` afterwards. Other
+        openings of the same file are not affected. Closing twice is allowed.
+
+        >>> database.close()
+        >>> run.log_metric("loss", 0.5)
+        Traceback (most recent call last):
+        tracklite.exceptions.InvalidStateError: ...the database is closed: open the file again
+        """
+    def runs_table(
+        self,
+        filter: str = "",
+        *,
+        order_by: _Texts | None = None,
+        experiments: _ExperimentIds | None = None,
+        view: _View = "active",
+        max_results: int | None = None,
+        columns: _Texts | None = None,
+    ) -> Table: ...
     def search_runs(
         self,
         filter: str = "",
         *,
         order_by: _Texts | None = None,
-        experiments: _ExperimentId | Iterable[_ExperimentId] | None = None,
-        view: str = "active",
+        experiments: _ExperimentIds | None = None,
+        view: _View = "active",
         max_results: int | None = None,
-        columns: _Texts | None = None,
-    ) -> Frame: ...
-    def search_runs_page(
+        page_token: str | None = None,
+    ) -> Page[RunRecord]:
+        """Searches runs. Returns one page of `RunRecord`.
+
+        `filter` and `order_by` are in MLflow's search language. `experiments` are experiments or
+        their IDs, None for all. `view` is "active", "deleted" or "all". `page_token` is the
+        `next_page_token` of the page before.
+
+        >>> run.log_metric("loss", 0.25)
+        >>> page = database.search_runs("metrics.loss < 0.5", order_by="metrics.loss DESC")
+        >>> [record.info.name for record in page.items], page.next_page_token
+        (['baseline'], None)
+        """
+    def iter_runs(
         self,
         filter: str = "",
         *,
         order_by: _Texts | None = None,
-        experiments: _ExperimentId | Iterable[_ExperimentId] | None = None,
-        view: str = "active",
-        max_results: int | None = None,
-        page_token: str | None = None,
-    ) -> tuple[list[RunRecord], str | None]: ...
+        experiments: _ExperimentIds | None = None,
+        view: _View = "active",
+    ) -> Iterator[RunRecord]:
+        """Iterates over all runs that a search finds. Reads them page by page.
+
+        >>> [record.id for record in database.iter_runs("status = 'RUNNING'")] == [run.id]
+        True
+        """
     def search_experiments(
         self,
         filter: str = "",
         *,
         order_by: _Texts | None = None,
-        view: str = "active",
+        view: _View = "active",
         max_results: int | None = None,
         page_token: str | None = None,
-    ) -> tuple[list[ExperimentInfo], str | None]: ...
+    ) -> Page[ExperimentInfo]:
+        """Searches experiments. Returns one page of `ExperimentInfo`."""
+    def iter_experiments(
+        self, filter: str = "", *, order_by: _Texts | None = None, view: _View = "active"
+    ) -> Iterator[ExperimentInfo]:
+        """Iterates over all experiments that a search finds. Reads them page by page."""
     def search_logged_models(
         self,
         filter: str = "",
         *,
         order_by: _Texts | None = None,
-        experiments: _ExperimentId | Iterable[_ExperimentId] | None = None,
+        experiments: _ExperimentIds | None = None,
         max_results: int | None = None,
         page_token: str | None = None,
-    ) -> tuple[list[LoggedModelInfo], str | None]: ...
+    ) -> Page[LoggedModelInfo]:
+        """Searches logged models. Returns one page of `LoggedModelInfo`.
+
+        `order_by` are fields, each ascending unless " DESC" follows.
+        """
+    def iter_logged_models(
+        self,
+        filter: str = "",
+        *,
+        order_by: _Texts | None = None,
+        experiments: _ExperimentIds | None = None,
+    ) -> Iterator[LoggedModelInfo]:
+        """Iterates over all logged models that a search finds. Reads them page by page."""
     def search_datasets(
-        self, experiments: _ExperimentId | Iterable[_ExperimentId]
-    ) -> list[DatasetSummary]: ...
-    def logged_model(self, id: _ModelId) -> LoggedModel: ...
-    def compare_runs(self, runs: _RunId | Iterable[_RunId]) -> Frame: ...
-    def histories(
-        self, runs: _RunId | Iterable[_RunId], keys: _Texts | None = None, *, wide: bool = False
-    ) -> Frame: ...
-    def params_of(self, runs: _RunId | Iterable[_RunId]) -> Frame: ...
-    def tags_of(self, runs: _RunId | Iterable[_RunId]) -> Frame: ...
-    def datasets_of(self, runs: _RunId | Iterable[_RunId]) -> Frame: ...
-    def lineage(self, node: _RunId | _ModelId, *, direction: str = "both") -> Frame: ...
+        self, experiments: _ExperimentIds
+    ) -> list[DatasetSummary]:
+        """Returns the datasets of these experiments, with the context of each use."""
+    def logged_model(self, id: _ModelId) -> LoggedModel:
+        """Returns a handle to the logged model with this ID."""
+    def comparison_table(self, runs: _RunIds) -> Table: ...
+    def history_table(
+        self, runs: _RunIds, keys: _Texts | None = None, *, wide: bool = False
+    ) -> Table: ...
+    def params_table(self, runs: _RunIds) -> Table: ...
+    def tags_table(self, runs: _RunIds) -> Table: ...
+    def datasets_table(self, runs: _RunIds) -> Table: ...
+    def lineage(
+        self, node: _RunId | _ModelId, *, direction: _Direction = "both"
+    ) -> LineageGraph:
+        """Returns what a run, a model or a version was made from, and what was made from it.
+
+        `node` is a handle, an ID, "models:/name/1" or "models:/name@alias". `direction` is "both",
+        "upstream" or "downstream".
+        """
+    def lineage_table(
+        self, node: _RunId | _ModelId, *, direction: _Direction = "both"
+    ) -> Table: ...
     def __enter__(self) -> Database: ...
     def __exit__(
         self,
@@ -190,10 +510,25 @@ class Database:
 
 @final
 class Experiment:
+    """A handle to an experiment.
+
+    >>> experiment = database.experiment("/Shared/team/churn")
+    >>> experiment.set_tag("owner", "research")
+    >>> with experiment.start_run("sweep", params={"depth": 3}) as parent:
+    ...     for seed in range(3):
+    ...         with experiment.start_run(parent=parent, params={"seed": seed}):
+    ...             pass
+    >>> len(experiment.runs())
+    4
+    """
+
     @property
-    def id(self) -> int: ...
-    def info(self) -> ExperimentInfo: ...
-    def tags(self) -> dict[str, str]: ...
+    def id(self) -> int:
+        """The ID, which does not change when the experiment is renamed."""
+    def info(self) -> ExperimentInfo:
+        """Returns path, lifecycle, times and tags, as they are in the file now."""
+    def tags(self) -> dict[str, str]:
+        """Returns the tags by key."""
     def start_run(
         self,
         name: str = "",
@@ -204,7 +539,20 @@ class Experiment:
         user: str | None = None,
         started: _Instant | None = None,
         capture: bool | Capture | None = None,
-    ) -> Run: ...
+    ) -> Run:
+        """Starts a run. Without a name, it gets a generated one such as "quiet-heron-417".
+
+        As a context manager, the run is finished at the end of the block: FINISHED, or FAILED
+        after an exception, whose traceback becomes the tag `tracklite.exception`.
+
+        `parent` is the run in which it is nested. `started` is its start time, by default now.
+        `capture` selects what is recorded about the environment: a `Capture`, or True for
+        everything.
+
+        >>> with database.default_experiment().start_run(tags={"stage": "try"}) as run:
+        ...     run.tags()["stage"]
+        'try'
+        """
     def create_logged_model(
         self,
         name: str = "",
@@ -215,23 +563,50 @@ class Experiment:
         tags: Mapping[str, object] | None = None,
         signature: str | None = None,
         input_example: str | None = None,
-    ) -> LoggedModel: ...
-    def runs(self) -> list[RunRecord]: ...
-    def datasets(self) -> list[DatasetSummary]: ...
-    def rename(self, path: str) -> None: ...
-    def delete(self) -> None: ...
-    def restore(self) -> None: ...
-    def set_tag(self, key: str, value: object) -> None: ...
-    def delete_tag(self, key: str) -> None: ...
+    ) -> LoggedModel:
+        """Creates a logged model. Its files are its artifacts."""
+    def runs(self) -> list[RunRecord]:
+        """Returns its active runs, newest first."""
+    def datasets(self) -> list[DatasetSummary]:
+        """Returns all datasets of its runs, with the context of each use."""
+    def rename(self, path: str) -> None:
+        """Changes the path."""
+    def delete(self) -> None:
+        """Marks the experiment and all its runs deleted, until `restore` or `gc`."""
+    def restore(self) -> None:
+        """Restores the experiment and all its runs."""
+    def set_tag(self, key: str, value: object) -> None:
+        """Sets a tag. Replaces an earlier value."""
+    def delete_tag(self, key: str) -> None:
+        """Deletes a tag."""
     @staticmethod
-    def _reopen(path: _Path, read_only: bool, id: int) -> Experiment: ...
+    def _reopen(path: _Path, read_only: bool, id: int) -> Experiment:
+        """staticmethod(function) -> method
+
+        Convert a function to be a static method.
+
+        A static method does not receive an implicit first argument.
+        To declare a static method, use this idiom:
+
+             class C:
+                 @staticmethod
+                 def f(arg1, arg2, argN):
+                     ...
+
+        It can be called either on the class (e.g. C.f()) or on an instance
+        (e.g. C().f()). Both the class and the instance are ignored, and
+        neither is passed implicitly as the first argument to the method.
+
+        Static methods in Python are similar to those found in Java or C++.
+        For a more advanced concept, see the classmethod builtin.
+        """
     def __reduce__(self) -> tuple[Any, ...]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
-class Frame:
+class Table:
     @property
     def shape(self) -> tuple[int, int]: ...
     @property
@@ -247,34 +622,102 @@ class Frame:
 
 @final
 class History:
+    """The points of a metric as three columns, ordered by time, step and value.
+
+    >>> for step in range(3):
+    ...     run.log_metric("loss", 1 / (step + 1), step)
+    >>> history = run.history("loss")
+    >>> history.values
+    Column([1.0, 0.5, 0.3333333333333333])
+    >>> history.to_numpy()["value"].mean().round(2).item()
+    0.61
+    """
+
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """The key of the metric."""
     @property
-    def steps(self) -> Column: ...
+    def steps(self) -> Column:
+        """The step of each point."""
     @property
-    def timestamps(self) -> Column: ...
+    def timestamps(self) -> Column:
+        """The time of each point, in nanoseconds since 1970."""
     @property
-    def values(self) -> Column: ...
+    def values(self) -> Column:
+        """The value of each point, bit for bit as logged."""
     def __len__(self) -> int: ...
     def __getitem__(self, key: int, /) -> MetricPoint: ...
-    def to_frame(self) -> Frame: ...
-    def to_numpy(self) -> dict[str, Any]: ...
+    def to_table(self) -> Table: ...
+    def to_numpy(self) -> dict[str, Any]:
+        """Returns a dict of numpy arrays `step`, `timestamp` and `value`, which share the memory of
+        the points. Requires numpy.
+        """
     def to_polars(self) -> Any: ...
     def to_pandas(self) -> Any: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any: ...
     def _repr_html_(self) -> str: ...
 
 @final
-class LoggedModel:
+class LineageGraph:
+    """Runs, models, versions and datasets, and how each was made from the others.
+
+    >>> model = experiment.create_logged_model("forest", source_run=run)
+    >>> run.log_model_output(model)
+    >>> graph = database.lineage(model)
+    >>> [(edge.source.kind, edge.kind, edge.target.name) for edge in graph.edges]
+    [('run', 'output', 'forest')]
+    """
+
     @property
-    def id(self) -> str: ...
-    def info(self) -> LoggedModelInfo: ...
-    def artifacts(self) -> Artifacts: ...
-    def set_status(self, status: str, *, message: str | None = None) -> None: ...
-    def log_params(self, params: Any) -> None: ...
-    def set_tag(self, key: str, value: object) -> None: ...
-    def set_tags(self, tags: Mapping[str, object]) -> None: ...
-    def delete_tag(self, key: str) -> None: ...
+    def nodes(self) -> list[LineageNode]:
+        """The nodes, ordered by kind, as `LineageNode`."""
+    @property
+    def edges(self) -> list[LineageEdge]:
+        """The edges from source to target, as `LineageEdge`."""
+    def mermaid(self) -> str:
+        """Returns the graph as a Mermaid flowchart, which Markdown pages render.
+
+        >>> run.log_model_output(experiment.create_logged_model("forest"))
+        >>> print(database.lineage(run).mermaid())
+        flowchart LR
+            n0["run: baseline"]
+            n1["logged model: forest"]
+            n0 -->|output| n1
+        <BLANKLINE>
+        """
+    def dot(self) -> str:
+        """Returns the graph in DOT, the language of Graphviz."""
+    def _repr_markdown_(self) -> str: ...
+
+@final
+class LoggedModel:
+    """A handle to a logged model.
+
+    >>> model = experiment.create_logged_model("forest", params={"trees": 100}, source_run=run)
+    >>> model.artifacts().log_bytes(b"...", "model.bin")
+    >>> model.log_metric("accuracy", 0.93)
+    >>> model.set_status("READY")
+    >>> model.info().params
+    {'trees': '100'}
+    """
+
+    @property
+    def id(self) -> str:
+        """The ID: `m-` and 32 hexadecimal digits."""
+    def info(self) -> LoggedModelInfo:
+        """Returns everything that the file has about the model now."""
+    def artifacts(self) -> Artifacts:
+        """Returns the files of the model."""
+    def set_status(self, status: _ModelStatus, *, message: str | None = None) -> None:
+        """Sets the status: "PENDING", "READY" or "FAILED"."""
+    def log_params(self, params: Any) -> None:
+        """Sets params, all or none."""
+    def set_tag(self, key: str, value: object) -> None:
+        """Sets a tag. Replaces an earlier value."""
+    def set_tags(self, tags: Mapping[str, object]) -> None:
+        """Sets tags, all or none."""
+    def delete_tag(self, key: str) -> None:
+        """Deletes a tag."""
     def log_metric(
         self,
         key: str,
@@ -284,61 +727,119 @@ class LoggedModel:
         time: _Instant | None = None,
         run: _RunId | None = None,
         dataset: tuple[str, str] | None = None,
-    ) -> None: ...
-    def set_signature(self, signature: str, *, input_example: str | None = None) -> None: ...
-    def delete(self) -> None: ...
-    def restore(self) -> None: ...
+    ) -> None:
+        """Logs a measured value.
 
+        `run` is the run that measured it, `dataset` the name and digest of the dataset used.
+        """
+    def set_signature(self, signature: str, *, input_example: str | None = None) -> None:
+        """Sets the signature, in MLflow's JSON, and an example of the input, in JSON."""
+    def delete(self) -> None:
+        """Marks the model deleted, until `restore` or `gc`."""
+    def restore(self) -> None:
+        """Restores a deleted model."""
 @final
 class Metric:
+    """Logs one metric of a run. Threads may share it.
+
+    >>> loss = run.metric("loss")
+    >>> loss.log(0.9)
+    >>> loss.log(0.7)
+    >>> run.history("loss").steps.tolist()
+    [0, 1]
+    """
+
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """The key of the metric."""
     def log(
         self, value: _Number, step: SupportsIndex | None = None, *, time: _Instant | None = None
-    ) -> None: ...
+    ) -> None:
+        """Logs a value at a step. Without a step, at the step after the last.
+
+        `time` is a `datetime` or nanoseconds since 1970. None is now.
+        """
     def log_points(
         self,
         values: Iterable[_Number],
         steps: Iterable[SupportsIndex] | None = None,
         *,
         times: Iterable[SupportsIndex] | None = None,
-    ) -> None: ...
+    ) -> None:
+        """Logs many points: values, with a step for each or without steps.
 
+        Copies numpy arrays as a whole, and other sequences value by value.
+
+        >>> run.metric("loss").log_points([0.9, 0.7, 0.6], steps=[0, 10, 20])
+        >>> run.history("loss").steps.tolist()
+        [0, 10, 20]
+        """
 @final
 class MetricRow:
+    """Logs several metrics of a run at one step, all or none.
+
+    >>> row = run.metric_row(["loss", "accuracy"])
+    >>> row.log([0.5, 0.9], step=0)
+    >>> run.latest("accuracy").value
+    0.9
+    """
+
     @property
-    def keys(self) -> list[str]: ...
+    def keys(self) -> list[str]:
+        """The keys of the metrics, in the order of the values."""
     def log(
         self,
         values: Iterable[_Number],
         step: SupportsIndex | None = None,
         *,
         time: _Instant | None = None,
-    ) -> None: ...
-
+    ) -> None:
+        """Logs a value for each metric, in the order of the keys."""
 @final
 class ModelVersion:
-    @property
-    def version(self) -> int: ...
-    def info(self) -> ModelVersionInfo: ...
-    def set_description(self, text: str | None) -> None: ...
-    def set_status(self, status: str, *, message: str | None = None) -> None: ...
-    def transition_stage(self, stage: str, *, archive_existing: bool = False) -> None: ...
-    def set_tag(self, key: str, value: object) -> None: ...
-    def delete_tag(self, key: str) -> None: ...
-    def delete(self) -> None: ...
-    def copy_to(self, name: str) -> ModelVersion: ...
+    """A handle to one version of a registered model."""
 
+    @property
+    def version(self) -> int:
+        """The number, from 1."""
+    def info(self) -> ModelVersionInfo:
+        """Returns everything that the file has about the version now."""
+    def set_description(self, text: str | None) -> None:
+        """Sets the description. None clears it."""
+    def set_status(
+        self, status: _VersionStatus, *, message: str | None = None
+    ) -> None:
+        """Sets the status: "PENDING_REGISTRATION", "FAILED_REGISTRATION" or "READY"."""
+    def transition_stage(self, stage: _Stage, *, archive_existing: bool = False) -> None:
+        """Moves the version to a stage. `archive_existing` archives the others in that stage."""
+    def set_tag(self, key: str, value: object) -> None:
+        """Sets a tag. Replaces an earlier value."""
+    def delete_tag(self, key: str) -> None:
+        """Deletes a tag."""
+    def delete(self) -> None:
+        """Deletes the version. This cannot be undone."""
+    def copy_to(self, name: str) -> ModelVersion:
+        """Copies the version to another registered model. Creates that model if it does not exist.
+        """
 @final
 class RegisteredModel:
+    """A handle to a registered model, which stays valid when the model is renamed."""
+
     @property
-    def name(self) -> str: ...
-    def info(self) -> RegisteredModelInfo: ...
-    def rename(self, name: str) -> None: ...
-    def set_description(self, text: str | None) -> None: ...
-    def delete(self) -> None: ...
-    def set_tag(self, key: str, value: object) -> None: ...
-    def delete_tag(self, key: str) -> None: ...
+    def name(self) -> str:
+        """The name, as it is in the file now."""
+    def info(self) -> RegisteredModelInfo:
+        """Returns everything that the file has about the model now."""
+    def rename(self, name: str) -> None:
+        """Renames the model."""
+    def set_description(self, text: str | None) -> None:
+        """Sets the description. None clears it."""
+    def delete(self) -> None:
+        """Deletes the model with all its versions. This cannot be undone."""
+    def set_tag(self, key: str, value: object) -> None:
+        """Sets a tag. Replaces an earlier value."""
+    def delete_tag(self, key: str) -> None:
+        """Deletes a tag."""
     def create_version(
         self,
         source: str,
@@ -349,32 +850,66 @@ class RegisteredModel:
         description: str | None = None,
         tags: Mapping[str, object] | None = None,
         user: str | None = None,
-        status: str | None = None,
+        status: _VersionStatus | None = None,
         signature: str | None = None,
-    ) -> ModelVersion: ...
-    def version(self, version: int | str) -> ModelVersion: ...
-    def versions(self) -> list[ModelVersionInfo]: ...
-    def set_alias(self, alias: str, version: int, *, expected: int | None = None) -> None: ...
-    def delete_alias(self, alias: str) -> None: ...
+    ) -> ModelVersion:
+        """Creates the next version.
 
+        `source` is where its files are: the address of a logged model, such as "models:/m-...",
+        of the artifacts of a run, or of any other place.
+        """
+    def version(self, version: int | str) -> ModelVersion:
+        """Returns a version: by its number or, if `version` is a `str`, by an alias."""
+    def versions(self) -> list[ModelVersionInfo]:
+        """Returns all versions by number."""
+    def set_alias(self, alias: str, version: int, *, expected: int | None = None) -> None:
+        """Points an alias to a version.
+
+        With `expected`, moves the alias only if it points to that version (0 for no version), and
+        raises `ConflictError` otherwise.
+        """
+    def delete_alias(self, alias: str) -> None:
+        """Deletes an alias."""
 @final
 class Registry:
+    """The registered models of a file.
+
+    >>> registry = database.registry()
+    >>> churn = registry.create_model("churn")
+    >>> first = churn.create_version("s3://models/churn/1")
+    >>> churn.set_alias("champion", first.version)
+    >>> registry.resolve("models:/churn@champion")
+    's3://models/churn/1'
+    """
+
     @property
-    def mode(self) -> str: ...
-    def with_current(self, catalog: str, schema: str) -> Registry: ...
-    def use_unity_catalog(self) -> None: ...
-    def create_catalog(self, name: str) -> None: ...
-    def create_schema(self, catalog: str, name: str) -> None: ...
+    def mode(self) -> Literal["plain", "unity-catalog"]:
+        """The mode: "plain", or "unity-catalog" where names have three levels."""
+    def with_current(self, catalog: str, schema: str) -> Registry:
+        """Returns the registry with a current catalog and schema, which complete shorter names."""
+    def use_unity_catalog(self) -> None:
+        """Switches to names with exactly three levels. This cannot be undone."""
+    def create_catalog(self, name: str) -> None:
+        """Creates a catalog, the first level of names."""
+    def create_schema(self, catalog: str, name: str) -> None:
+        """Creates a schema in a catalog, the second level of names."""
     def create_model(
         self,
         name: str,
         *,
         description: str | None = None,
         tags: Mapping[str, object] | None = None,
-    ) -> RegisteredModel: ...
-    def model(self, name: str) -> RegisteredModel: ...
-    def version(self, name: str, version: int | str) -> ModelVersion: ...
-    def resolve(self, uri: str) -> str: ...
+    ) -> RegisteredModel:
+        """Registers a model, a name for versions."""
+    def model(self, name: str) -> RegisteredModel:
+        """Returns a handle to the model with this name."""
+    def version(self, name: str, version: int | str) -> ModelVersion:
+        """Returns a version of the model with this name: by its number or, if `version` is a `str`,
+        by an alias.
+        """
+    def resolve(self, uri: str) -> str:
+        """Returns where the files of a model are, for an address such as "models:/churn@champion".
+        """
     def search_models(
         self,
         filter: str = "",
@@ -382,7 +917,12 @@ class Registry:
         order_by: _Texts | None = None,
         max_results: int | None = None,
         page_token: str | None = None,
-    ) -> tuple[list[RegisteredModelInfo], str | None]: ...
+    ) -> Page[RegisteredModelInfo]:
+        """Searches registered models. Returns one page of `RegisteredModelInfo`."""
+    def iter_models(
+        self, filter: str = "", *, order_by: _Texts | None = None
+    ) -> Iterator[RegisteredModelInfo]:
+        """Iterates over all registered models that a search finds. Reads them page by page."""
     def search_versions(
         self,
         filter: str = "",
@@ -390,18 +930,46 @@ class Registry:
         order_by: _Texts | None = None,
         max_results: int | None = None,
         page_token: str | None = None,
-    ) -> tuple[list[ModelVersionInfo], str | None]: ...
-
+    ) -> Page[ModelVersionInfo]:
+        """Searches the versions of all models. Returns one page of `ModelVersionInfo`."""
+    def iter_versions(
+        self, filter: str = "", *, order_by: _Texts | None = None
+    ) -> Iterator[ModelVersionInfo]:
+        """Iterates over all versions that a search finds. Reads them page by page."""
 @final
 class Run:
+    """A handle to a run, for writing and reading it.
+
+    As a context manager, it finishes the run at the end of the block: FINISHED, KILLED after
+    Ctrl-C, or FAILED after another exception, whose traceback becomes the tag
+    `tracklite.exception`. Threads may share a handle. A pickled handle holds path and ID.
+
+    >>> with database.default_experiment().start_run("mine") as run:
+    ...     run.log_params({"depth": 3, "rate": 0.1})
+    ...     run.log({"loss": 0.7, "accuracy": 0.5}, step=0)
+    ...     run.log_metric("loss", 0.4)
+    >>> run.info().status
+    <RunStatus.FINISHED: 'FINISHED'>
+    >>> run.statistics("loss").min
+    0.4
+    """
+
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The ID of the run: 32 hexadecimal digits."""
     @property
-    def experiment_id(self) -> int: ...
+    def experiment_id(self) -> int:
+        """The ID of its experiment."""
     @property
-    def name(self) -> str: ...
-    def info(self) -> RunInfo: ...
-    def record(self) -> RunRecord: ...
+    def database(self) -> Database:
+        """The database of the run. Closing it closes this handle."""
+    @property
+    def name(self) -> str:
+        """The name, as it is in the file now."""
+    def info(self) -> RunInfo:
+        """Returns name, status, times and lifecycle, as they are in the file now."""
+    def record(self) -> RunRecord:
+        """Returns the run with its params, tags and the latest point of each metric."""
     def log_metric(
         self,
         key: str,
@@ -409,21 +977,55 @@ class Run:
         step: SupportsIndex | None = None,
         *,
         time: _Instant | None = None,
-    ) -> None: ...
+    ) -> None:
+        """Logs one value of a metric, now. Without a step, at the step after the last.
+
+        When this returns, the point survives any death of the process. Accepts numbers of numpy
+        and torch.
+
+        >>> run.log_metric("loss", 0.5, step=10)
+        >>> run.log_metric("loss", 0.4)
+        >>> run.latest("loss").step
+        11
+        """
     def log(
         self,
         metrics: Mapping[str, Any],
         step: SupportsIndex | None = None,
         *,
         time: _Instant | None = None,
-    ) -> None: ...
-    def metric(self, key: str) -> Metric: ...
-    def metric_row(self, keys: Sequence[str]) -> MetricRow: ...
-    def log_param(self, key: str, value: object) -> None: ...
-    def log_params(self, params: Any) -> None: ...
-    def set_tag(self, key: str, value: object) -> None: ...
-    def set_tags(self, tags: Mapping[str, object]) -> None: ...
-    def delete_tag(self, key: str) -> None: ...
+    ) -> None:
+        """Logs several metrics at one step, now. If the process dies, all of them are kept or none.
+
+        Joins the keys of nested dicts by `/`.
+
+        >>> run.log({"loss": 0.5, "validation": {"loss": 0.6}}, step=3)
+        >>> sorted(run.metrics())
+        ['loss', 'validation/loss']
+        """
+    def metric(self, key: str) -> Metric:
+        """Returns a handle for logging one metric."""
+    def metric_row(self, keys: Sequence[str]) -> MetricRow:
+        """Returns a handle for logging several metrics at one step, in the order of the keys."""
+    def log_param(self, key: str, value: object) -> None:
+        """Sets a param. Setting the same value again does nothing.
+
+        Raises `InvalidInputError` if the param has another value.
+        """
+    def log_params(self, params: Any) -> None:
+        """Sets params, all or none, from a dict, a dataclass or a namespace, which may be nested.
+
+        >>> import argparse
+        >>> run.log_params(argparse.Namespace(depth=3, optimizer={"name": "adam", "rate": 0.1}))
+        >>> run.params()
+        {'depth': '3', 'optimizer.name': 'adam', 'optimizer.rate': '0.1'}
+        """
+    def set_tag(self, key: str, value: object) -> None:
+        """Sets a tag. Replaces an earlier value."""
+    def set_tags(self, tags: Mapping[str, object]) -> None:
+        """Sets tags, all or none."""
+    def delete_tag(self, key: str) -> None:
+        """Deletes a tag."""
     def log_batch(
         self,
         *,
@@ -432,50 +1034,136 @@ class Run:
         tags: Mapping[str, object] | None = None,
         step: SupportsIndex | None = None,
         time: _Instant | None = None,
-    ) -> None: ...
-    def set_name(self, name: str) -> None: ...
-    def set_status(self, status: str) -> None: ...
+    ) -> None:
+        """Logs metrics at one step, params and tags in one write: all of them or none.
+
+        >>> run.log_batch(metrics={"loss": 0.5}, params={"depth": 3}, tags={"stage": "warm-up"})
+        """
+    def set_name(self, name: str) -> None:
+        """Renames the run."""
+    def set_status(self, status: _Status) -> None:
+        """Sets the status. FINISHED, FAILED and KILLED also set the end time, others clear it."""
     def update(
         self,
         *,
         name: str | None = None,
-        status: str | None = None,
+        status: _Status | None = None,
         ended: _Instant | None = None,
-    ) -> None: ...
-    def history(self, key: str) -> History: ...
-    def latest(self, key: str) -> MetricPoint | None: ...
-    def statistics(self, key: str) -> MetricStatistics | None: ...
-    def params(self) -> dict[str, str]: ...
-    def tags(self) -> dict[str, str]: ...
-    def metrics(self) -> dict[str, MetricPoint]: ...
-    def is_alive(self) -> bool: ...
-    def children(self) -> list[str]: ...
-    def finish(self, status: str = "FINISHED") -> None: ...
-    def delete(self) -> None: ...
-    def artifacts(self) -> Artifacts: ...
-    def log_artifact(self, file: _Path, path: str | None = None) -> None: ...
-    def log_artifacts(self, folder: _Path, path: str = "") -> None: ...
-    def log_bytes(self, path: str, bytes: bytes | bytearray) -> None: ...
-    def log_text(self, path: str, text: str) -> None: ...
-    def log_dict(self, path: str, value: Any) -> None: ...
-    def log_table(self, path: str, table: Any) -> None: ...
-    def log_figure(self, path: str, figure: Any) -> None: ...
-    def log_image(self, key: str, image: Any, step: int = 0) -> str: ...
+    ) -> None:
+        """Sets name, status and end time in one write. Omitted ones keep their value."""
+    def history(self, key: str) -> History:
+        """Returns all points of a metric, ordered by time, step and value. Empty if it was never
+        logged.
+        """
+    def latest(self, key: str) -> MetricPoint | None:
+        """Returns the latest point of a metric. None if it was never logged."""
+    def statistics(self, key: str) -> MetricStatistics | None:
+        """Returns count, extremes, mean and latest point of a metric. None if it was never logged.
+        """
+    def params(self) -> dict[str, str]:
+        """Returns the params by key."""
+    def tags(self) -> dict[str, str]:
+        """Returns the tags by key."""
+    def metrics(self) -> dict[str, MetricPoint]:
+        """Returns the latest point of each metric by key."""
+    def is_alive(self) -> bool:
+        """Returns whether the run is RUNNING and a process that writes it still has the file open.
+        """
+    def children(self) -> list[str]:
+        """Returns the IDs of the runs nested directly in this one."""
+    def finish(self, status: _FinalStatus = "FINISHED") -> None:
+        """Finishes the run: sets the status and the end time, and syncs, so that the run survives a
+        power cut.
+
+        This handle takes no more writes. `Database.run` returns another one.
+        """
+    def delete(self) -> None:
+        """Marks the run deleted, until `Database.restore_run` or `gc`."""
+    def artifacts(self) -> Artifacts:
+        """Returns the files of the run."""
+    def log_artifact(self, file: _Path, folder: str | None = None) -> None:
+        """Logs a file under its own name, in a folder of the artifacts if one is given.
+
+        `Artifacts.log_file` logs it under another name.
+
+        >>> _ = (folder / "weights.bin").write_bytes(b"...")
+        >>> run.log_artifact(folder / "weights.bin", "model")
+        >>> run.artifacts().read("model/weights.bin")
+        b'...'
+        """
+    def log_artifacts(self, source: _Path, folder: str = "") -> None:
+        """Logs all files in a local folder and its subfolders, below a folder of the artifacts."""
+    def log_bytes(self, bytes: bytes | bytearray, path: str) -> None:
+        """Logs bytes as the artifact `path`."""
+    def log_text(self, text: str, path: str) -> None:
+        """Logs a text as the artifact `path`."""
+    def log_dict(self, value: Any, path: str) -> None:
+        """Logs a dict as the artifact `path`. See `Artifacts.log_dict`."""
+    def log_table(self, table: Any, path: str) -> None:
+        """Logs a table as the artifact `path`. See `Artifacts.log_table`."""
+    def log_figure(self, figure: Any, path: str) -> None:
+        """Logs a figure as the artifact `path`. See `Artifacts.log_figure`."""
+    def log_image(self, image: Any, key: str, step: int = 0) -> str:
+        """Logs an image of a series at a step. See `Artifacts.log_image`."""
     def log_dataset(
         self,
         dataset: Dataset,
         *,
         context: str | None = None,
         tags: Mapping[str, object] | None = None,
-    ) -> None: ...
-    def log_model_input(self, model: _ModelId) -> None: ...
-    def log_model_output(self, model: _ModelId, step: int = 0) -> None: ...
-    def inputs(self) -> RunInputs: ...
-    def outputs(self) -> list[ModelOutput]: ...
-    def capture(self, what: bool | Capture | None = None) -> None: ...
-    def plot(self, *keys: str, axes: Any = None) -> Any: ...
+    ) -> None:
+        """Logs a dataset as an input of the run. `context` is its use, such as "train" or "eval".
+
+        >>> from tracklite import Dataset
+        >>> run.log_dataset(Dataset("iris", "5f2c", source="/data/iris.csv"), context="train")
+        >>> run.inputs().datasets[0].tags
+        {'mlflow.data.context': 'train'}
+        """
+    def log_model_input(self, model: _ModelId) -> None:
+        """Logs a model as an input of the run."""
+    def log_model_output(self, model: _ModelId, step: int = 0) -> None:
+        """Logs a model as an output of the run, at a step."""
+    def inputs(self) -> RunInputs:
+        """Returns the input datasets and models, in the order of logging."""
+    def outputs(self) -> list[ModelOutput]:
+        """Returns the output models, in the order of logging."""
+    def capture(self, what: bool | Capture | None = None) -> None:
+        """Records the environment of the run, as selected by `what`. The default is everything.
+
+        Git, command line, host and user become tags. The load of the machine becomes metrics
+        `system/*` until the run is finished.
+
+        >>> from tracklite import Capture
+        >>> run.capture(Capture(git=False, system_metrics=None))
+        >>> run.tags()["mlflow.source.type"]
+        'LOCAL'
+        """
+    def plot(self, *keys: str, axes: Any = None) -> Any:
+        """Draws metrics with matplotlib onto `axes`, or onto new ones, and returns the axes.
+
+        Draws all metrics if no keys are given.
+        """
     @staticmethod
-    def _reopen(path: _Path, read_only: bool, id: str) -> Run: ...
+    def _reopen(path: _Path, read_only: bool, id: str) -> Run:
+        """staticmethod(function) -> method
+
+        Convert a function to be a static method.
+
+        A static method does not receive an implicit first argument.
+        To declare a static method, use this idiom:
+
+             class C:
+                 @staticmethod
+                 def f(arg1, arg2, argN):
+                     ...
+
+        It can be called either on the class (e.g. C.f()) or on an instance
+        (e.g. C().f()). Both the class and the instance are ignored, and
+        neither is passed implicitly as the first argument to the method.
+
+        Static methods in Python are similar to those found in Java or C++.
+        For a more advanced concept, see the classmethod builtin.
+        """
     def __enter__(self) -> Run: ...
     def __exit__(
         self,
@@ -490,8 +1178,8 @@ class Run:
     def __hash__(self) -> int: ...
     def _repr_html_(self) -> str: ...
 
-# What the plug-in for MLflow is made of, in plain values: `python/src/store/values.rs` names the
-# fields of the tuples. No part of the public API.
+# The classes below are not part of the public API: the reader under `Artifacts.open`, and the
+# native half of the MLflow plug-in. `python/src/store/values.rs` lists the fields of the tuples.
 
 _Pairs: TypeAlias = list[tuple[str, str]]
 _Value: TypeAlias = tuple[Any, ...]
@@ -500,43 +1188,95 @@ _Deleted: TypeAlias = tuple[list[str], list[int], list[str]]
 _Owner: TypeAlias = tuple[str, str, int]
 
 @final
-class Store:
-    @staticmethod
-    def open(path: str, create: bool) -> Store: ...
-    @property
-    def address(self) -> str: ...
-    def deleted_before(self, time: int) -> _Deleted: ...
-    def purge(self, deleted: _Deleted) -> int: ...
-    def sync(self) -> None: ...
+class ArtifactReader:
+    """Reads parts of an artifact. `_files.ArtifactFile` makes a Python file of it."""
 
+    @property
+    def length(self) -> int:
+        """The length of the artifact in bytes."""
+    def read_at(self, position: int, size: int) -> bytes:
+        """Returns at most `size` bytes from `position` on. Returns fewer where a chunk ends."""
+@final
+class Store:
+    """An open file, from which the other classes here are created."""
+
+    @staticmethod
+    def open(path: str, create: bool) -> Store:
+        """staticmethod(function) -> method
+
+        Convert a function to be a static method.
+
+        A static method does not receive an implicit first argument.
+        To declare a static method, use this idiom:
+
+             class C:
+                 @staticmethod
+                 def f(arg1, arg2, argN):
+                     ...
+
+        It can be called either on the class (e.g. C.f()) or on an instance
+        (e.g. C().f()). Both the class and the instance are ignored, and
+        neither is passed implicitly as the first argument to the method.
+
+        Static methods in Python are similar to those found in Java or C++.
+        For a more advanced concept, see the classmethod builtin.
+        """
+    @property
+    def address(self) -> str:
+        """The address of the file: `tracklite://` and its absolute path, escaped."""
+    def deleted_before(self, time: int) -> _Deleted:
+        """Returns the runs, experiments and logged models that were deleted at this time or before.
+        """
+    def purge(self, deleted: _Deleted) -> int:
+        """Purges those of these that are marked deleted, and returns the number of bytes freed."""
+    def sync(self) -> None:
+        """Waits until everything logged is durable."""
 @final
 class StoreExperiments:
+    """The experiments of a file."""
+
     def __new__(cls, store: Store) -> StoreExperiments: ...
-    def create(self, name: str, tags: _Pairs) -> int: ...
-    def get(self, id: int) -> _Value: ...
-    def find(self, name: str) -> _Value | None: ...
+    def create(self, name: str, tags: _Pairs) -> int:
+        """Creates an experiment with these tags, and returns its ID."""
+    def get(self, id: int) -> _Value:
+        """Returns the experiment with this ID."""
+    def find(self, name: str) -> _Value | None:
+        """Returns the experiment with this name, deleted or not, or None."""
     def search(
         self, filter: str, view: str, max_results: int, order: list[str], token: str
-    ) -> _Page: ...
-    def rename(self, id: int, name: str) -> None: ...
-    def delete(self, id: int) -> None: ...
-    def restore(self, id: int) -> None: ...
-    def set_tag(self, id: int, key: str, value: str) -> None: ...
-    def delete_tag(self, id: int, key: str) -> None: ...
-
+    ) -> _Page:
+        """Searches experiments. Returns one page."""
+    def rename(self, id: int, name: str) -> None:
+        """Renames the experiment."""
+    def delete(self, id: int) -> None:
+        """Marks the experiment and its runs deleted."""
+    def restore(self, id: int) -> None:
+        """Restores the experiment and its runs."""
+    def set_tag(self, id: int, key: str, value: str) -> None:
+        """Sets a tag."""
+    def delete_tag(self, id: int, key: str) -> None:
+        """Deletes a tag."""
 @final
 class StoreRuns:
+    """The runs of a file."""
+
     def __new__(cls, store: Store) -> StoreRuns: ...
     def create(
         self, experiment: int, name: str, user: str, start: int | None, tags: _Pairs
-    ) -> _Value: ...
-    def get(self, run: str) -> _Value: ...
-    def info(self, run: str) -> _Value: ...
+    ) -> _Value:
+        """Starts a run. The default start time is now."""
+    def get(self, run: str) -> _Value:
+        """Returns the run with params, tags, metrics, inputs and outputs."""
+    def info(self, run: str) -> _Value:
+        """Returns the run without these."""
     def update(
         self, run: str, status: str | None, end: int | None, name: str | None
-    ) -> _Value: ...
-    def delete(self, run: str) -> None: ...
-    def restore(self, run: str) -> None: ...
+    ) -> _Value:
+        """Changes status, end time and name. Omitted ones stay. Syncs if the run has ended."""
+    def delete(self, run: str) -> None:
+        """Marks the run deleted."""
+    def restore(self, run: str) -> None:
+        """Restores the run."""
     def log(
         self,
         run: str,
@@ -544,12 +1284,18 @@ class StoreRuns:
         params: _Pairs,
         tags: _Pairs,
         measured: list[tuple[str, _Value]],
-    ) -> None: ...
-    def log_metric(self, run: str, key: str, value: float, time: int, step: int) -> None: ...
-    def params(self, run: str) -> dict[str, str]: ...
-    def delete_tag(self, run: str, key: str) -> None: ...
-    def log_inputs(self, run: str, datasets: list[_Value], models: list[str]) -> None: ...
-    def log_outputs(self, run: str, models: list[tuple[str, int]]) -> None: ...
+    ) -> None:
+        """Logs metrics, params and tags, and metrics of logged models, all or nothing."""
+    def log_metric(self, run: str, key: str, value: float, time: int, step: int) -> None:
+        """Logs one value of a metric."""
+    def params(self, run: str) -> dict[str, str]:
+        """Returns the params."""
+    def delete_tag(self, run: str, key: str) -> None:
+        """Deletes a tag."""
+    def log_inputs(self, run: str, datasets: list[_Value], models: list[str]) -> None:
+        """Logs input datasets and models."""
+    def log_outputs(self, run: str, models: list[tuple[str, int]]) -> None:
+        """Logs output models and their steps."""
     def search(
         self,
         experiments: list[int],
@@ -559,25 +1305,38 @@ class StoreRuns:
         order: list[str],
         token: str,
         artifact_root: str,
-    ) -> _Page: ...
-    def datasets(self, experiments: list[int]) -> list[tuple[int, str, str, str | None]]: ...
-
+    ) -> _Page:
+        """Searches runs. Returns one page, or all of them if `max_results` is None."""
+    def datasets(self, experiments: list[int]) -> list[tuple[int, str, str, str | None]]:
+        """Returns the input datasets of these experiments: experiment, name, digest, context."""
 @final
 class StoreHistories:
+    """The histories of the metrics of a file."""
+
     def __new__(cls, store: Store) -> StoreHistories: ...
     def get(
-        self, run: str, key: str, offset: int, most: int | None
-    ) -> tuple[list[tuple[float, int, int]], bool]: ...
+        self, run: str, key: str, offset: int, limit: int | None
+    ) -> tuple[list[tuple[float, int, int]], bool]:
+        """Returns up to `limit` points of a metric from `offset` on, by time, step and value, and
+        whether there are more. Empty for a run that does not exist.
+        """
     def bulk(
-        self, runs: list[str], key: str, most: int
-    ) -> list[tuple[str, list[tuple[float, int, int]]]]: ...
+        self, runs: list[str], key: str, limit: int
+    ) -> list[tuple[str, list[tuple[float, int, int]]]]:
+        """Returns the points of a metric of several runs, ordered by run ID, up to `limit` in all.
+        """
     def sample(
-        self, run: str, key: str, most: int, steps: tuple[int, int] | None
-    ) -> list[tuple[float, int, int]]: ...
-    def greatest_step(self, run: str, key: str) -> int | None: ...
-
+        self, run: str, key: str, limit: int, steps: tuple[int, int] | None
+    ) -> list[tuple[float, int, int]]:
+        """Returns a sample of up to `limit` points of a metric, by step, time and value: the first
+        point of each of `limit` groups of about the same size, and the last point of all.
+        """
+    def max_step(self, run: str, key: str) -> int | None:
+        """Returns the highest step of a metric, or None if it has no points."""
 @final
 class StoreLoggedModels:
+    """The logged models of a file."""
+
     def __new__(cls, store: Store) -> StoreLoggedModels: ...
     def create(
         self,
@@ -587,13 +1346,20 @@ class StoreLoggedModels:
         source_run: str | None,
         params: _Pairs,
         tags: _Pairs,
-    ) -> _Value: ...
-    def get(self, id: str, allow_deleted: bool) -> _Value: ...
-    def finalize(self, id: str, status: str) -> _Value: ...
-    def log_params(self, id: str, params: _Pairs) -> None: ...
-    def set_tags(self, id: str, tags: _Pairs) -> None: ...
-    def delete_tag(self, id: str, key: str) -> None: ...
-    def delete(self, id: str) -> None: ...
+    ) -> _Value:
+        """Creates a logged model in the state PENDING. The default name is generated."""
+    def get(self, id: str, allow_deleted: bool) -> _Value:
+        """Returns the logged model. A deleted one only with `allow_deleted`."""
+    def finalize(self, id: str, status: str) -> _Value:
+        """Sets the final status: `READY` or `FAILED`."""
+    def log_params(self, id: str, params: _Pairs) -> None:
+        """Sets params. They cannot be changed later."""
+    def set_tags(self, id: str, tags: _Pairs) -> None:
+        """Sets tags."""
+    def delete_tag(self, id: str, key: str) -> None:
+        """Deletes a tag."""
+    def delete(self, id: str) -> None:
+        """Marks the model deleted."""
     def search(
         self,
         experiments: list[int],
@@ -602,28 +1368,43 @@ class StoreLoggedModels:
         max_results: int,
         order: list[tuple[str, bool, tuple[str, str | None] | None]],
         token: str,
-    ) -> _Page: ...
-
+    ) -> _Page:
+        """Searches logged models. Returns one page."""
 @final
 class StoreRegistry:
+    """The registered models of a file."""
+
     def __new__(cls, store: Store) -> StoreRegistry: ...
-    def create(self, name: str, description: str | None, tags: _Pairs) -> _Value: ...
-    def get(self, name: str) -> _Value: ...
-    def describe(self, name: str, description: str | None) -> _Value: ...
-    def rename(self, name: str, new_name: str) -> _Value: ...
-    def delete(self, name: str) -> None: ...
-    def set_tag(self, name: str, key: str, value: str) -> None: ...
-    def delete_tag(self, name: str, key: str) -> None: ...
-    def set_alias(self, name: str, alias: str, version: int) -> None: ...
-    def delete_alias(self, name: str, alias: str) -> None: ...
-    def latest_versions(self, name: str, stages: list[str]) -> list[_Value]: ...
-    def search(self, filter: str, max_results: int, order: list[str], token: str) -> _Page: ...
+    def create(self, name: str, description: str | None, tags: _Pairs) -> _Value:
+        """Creates a registered model."""
+    def get(self, name: str) -> _Value:
+        """Returns the registered model."""
+    def describe(self, name: str, description: str | None) -> _Value:
+        """Sets or clears the description."""
+    def rename(self, name: str, new_name: str) -> _Value:
+        """Renames the model."""
+    def delete(self, name: str) -> None:
+        """Deletes the model with all its versions."""
+    def set_tag(self, name: str, key: str, value: str) -> None:
+        """Sets a tag."""
+    def delete_tag(self, name: str, key: str) -> None:
+        """Deletes a tag, if it exists."""
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Points an alias to a version."""
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Deletes an alias, if it exists."""
+    def latest_versions(self, name: str, stages: list[str]) -> list[_Value]:
+        """Returns the highest version in each of these stages. Without stages, in all of them."""
+    def search(self, filter: str, max_results: int, order: list[str], token: str) -> _Page:
+        """Searches registered models. Returns one page."""
     def search_versions(
         self, filter: str, max_results: int, order: list[str], token: str
-    ) -> _Page: ...
-
+    ) -> _Page:
+        """Searches versions. Returns one page."""
 @final
 class StoreVersions:
+    """The versions of the registered models of a file."""
+
     def __new__(cls, store: Store) -> StoreVersions: ...
     def create(
         self,
@@ -635,22 +1416,40 @@ class StoreVersions:
         logged_model: str | None,
         description: str | None,
         tags: _Pairs,
-    ) -> _Value: ...
-    def get(self, name: str, version: int) -> _Value: ...
-    def by_alias(self, name: str, alias: str) -> _Value: ...
-    def describe(self, name: str, version: int, description: str | None) -> _Value: ...
-    def transition(self, name: str, version: int, stage: str, archive: bool) -> _Value: ...
-    def delete(self, name: str, version: int) -> None: ...
-    def set_tag(self, name: str, version: int, key: str, value: str) -> None: ...
-    def delete_tag(self, name: str, version: int, key: str) -> None: ...
-    def location(self, name: str, version: int) -> tuple[str | None, str]: ...
-
+    ) -> _Value:
+        """Creates a version from `source`. `files` is the same place as an address in this file."""
+    def get(self, name: str, version: int) -> _Value:
+        """Returns the version with this number."""
+    def by_alias(self, name: str, alias: str) -> _Value:
+        """Returns the version to which an alias points."""
+    def describe(self, name: str, version: int, description: str | None) -> _Value:
+        """Sets or clears the description."""
+    def transition(self, name: str, version: int, stage: str, archive: bool) -> _Value:
+        """Moves the version to a stage. `archive` archives the others in that stage."""
+    def delete(self, name: str, version: int) -> None:
+        """Deletes the version."""
+    def set_tag(self, name: str, version: int, key: str, value: str) -> None:
+        """Sets a tag."""
+    def delete_tag(self, name: str, version: int, key: str) -> None:
+        """Deletes a tag, if it exists."""
+    def location(self, name: str, version: int) -> tuple[str | None, str]:
+        """Returns the place of its files: the ID of its model if it has files of its own, and the
+        address of its source, in the engine's form if that is in this file.
+        """
 @final
 class StoreArtifacts:
+    """The artifacts of a file."""
+
     def __new__(cls, store: Store) -> StoreArtifacts: ...
-    def log_file(self, owner: _Owner, file: str, path: str) -> None: ...
-    def log_folder(self, owner: _Owner, folder: str, path: str) -> None: ...
-    def list(self, owner: _Owner, folder: str) -> builtins.list[tuple[str, bool, int | None]]: ...
-    def download_file(self, owner: _Owner, path: str, to: str) -> None: ...
-    def download(self, owner: _Owner, path: str, folder: str) -> str: ...
-    def delete(self, owner: _Owner, path: str) -> None: ...
+    def log_file(self, owner: _Owner, file: str, path: str) -> None:
+        """Logs a local file as the artifact `path`."""
+    def log_folder(self, owner: _Owner, folder: str, path: str) -> None:
+        """Logs the content of a local folder below `path`, which may be empty."""
+    def list(self, owner: _Owner, folder: str) -> builtins.list[tuple[str, bool, int | None]]:
+        """Lists the files and folders directly in a folder. Empty for a file or a missing path."""
+    def download_file(self, owner: _Owner, path: str, to: str) -> None:
+        """Copies one file to a local path, whose folder exists."""
+    def download(self, owner: _Owner, path: str, folder: str) -> str:
+        """Copies a file or the content of a folder to a local folder."""
+    def delete(self, owner: _Owner, path: str) -> None:
+        """Deletes a file, or a folder with its content. An empty path deletes everything."""

@@ -1,20 +1,22 @@
-"""What is told of things in a file: plain frozen values, as they were when they were read.
+"""Frozen values that describe the content of a file at the time of reading.
 
-A value does not change when the file does; ask again for what is there now.
+They do not change when the file changes. Read again to see changes.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Generic, TypeVar
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class RunStatus(str, enum.Enum):
-    """How far a run has come. It is what was written last, not an observation."""
+    """The status of a run as it was last written. `Run.is_alive` checks the process."""
 
     RUNNING = "RUNNING"
     SCHEDULED = "SCHEDULED"
@@ -26,7 +28,7 @@ class RunStatus(str, enum.Enum):
 
 
 class Lifecycle(str, enum.Enum):
-    """Whether something is deleted; what is can be restored until `gc` purges it."""
+    """Active, or deleted and restorable until `gc` purges it."""
 
     ACTIVE = "active"
     DELETED = "deleted"
@@ -35,7 +37,7 @@ class Lifecycle(str, enum.Enum):
 
 
 class LoggedModelStatus(str, enum.Enum):
-    """How far a logged model has come."""
+    """The status of a logged model."""
 
     UNSPECIFIED = "UNSPECIFIED"
     PENDING = "PENDING"
@@ -46,7 +48,7 @@ class LoggedModelStatus(str, enum.Enum):
 
 
 class ModelVersionStatus(str, enum.Enum):
-    """How far a version of a model has come."""
+    """The status of a version of a model."""
 
     PENDING_REGISTRATION = "PENDING_REGISTRATION"
     FAILED_REGISTRATION = "FAILED_REGISTRATION"
@@ -56,7 +58,7 @@ class ModelVersionStatus(str, enum.Enum):
 
 
 class ModelStage(str, enum.Enum):
-    """The stage of a version: what MLflow had before aliases."""
+    """The stage of a version, which MLflow replaced by aliases."""
 
     NONE = "None"
     STAGING = "Staging"
@@ -68,11 +70,11 @@ class ModelStage(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What is captured of a run's surroundings; each has a switch.
+    """Selects what a run records about its environment.
 
-    `git`: commit, branch, and a patch of what is not committed. `command`: the command line.
-    `exceptions`: one that nobody catches fails the run. `system_metrics`: seconds between looks at
-    the load of the machine; None: never.
+    `git` records the commit, the branch and a patch of uncommitted changes. `command` records the
+    command line. `exceptions` fails the run after an uncaught exception. `system_metrics` is the
+    number of seconds between samples of the machine's load, None for no samples.
     """
 
     git: bool = True
@@ -97,7 +99,7 @@ class ExperimentInfo:
 
 @dataclass(frozen=True, slots=True)
 class MetricPoint:
-    """One logged value of a metric; the time is in nanoseconds since 1970."""
+    """One logged value of a metric. The time is in nanoseconds since 1970."""
 
     step: int
     time: int
@@ -106,7 +108,7 @@ class MetricPoint:
 
 @dataclass(frozen=True, slots=True)
 class MetricStatistics:
-    """What a metric amounts to; of values that are no number only the count is told."""
+    """Statistics of a metric. NaN values are only counted."""
 
     count: int
     nan_count: int
@@ -121,7 +123,7 @@ class MetricStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A dataset as a run used it, identified in its experiment by name and digest."""
+    """A dataset used by a run, identified in its experiment by name and digest."""
 
     name: str
     digest: str
@@ -133,7 +135,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class DatasetInput:
-    """A dataset that a run was given, and tags that say what for."""
+    """An input dataset of a run, with tags for its use."""
 
     dataset: Dataset
     tags: dict[str, str]
@@ -141,7 +143,7 @@ class DatasetInput:
 
 @dataclass(frozen=True, slots=True)
 class RunInputs:
-    """What a run was given: datasets, and ids of logged models, in the order of logging."""
+    """The inputs of a run: datasets, and IDs of logged models, in the order of logging."""
 
     datasets: list[DatasetInput]
     models: list[str]
@@ -149,7 +151,7 @@ class RunInputs:
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """A model that a run has made, and at which step."""
+    """An output model of a run, and its step."""
 
     model: str
     step: int
@@ -157,7 +159,7 @@ class ModelOutput:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
-    """A dataset of an experiment and one use that runs made of it."""
+    """A dataset of an experiment, and one context in which runs used it."""
 
     experiment: int
     name: str
@@ -194,13 +196,13 @@ class RunRecord:
 
     @property
     def id(self) -> str:
-        """The id of the run."""
+        """The ID of the run."""
         return self.info.id
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactInfo:
-    """A file or a folder among artifacts, as a listing tells it."""
+    """A file or a folder of the artifacts."""
 
     path: str
     is_folder: bool
@@ -213,7 +215,7 @@ class ArtifactInfo:
 
 @dataclass(frozen=True, slots=True)
 class LoggedModelMetric:
-    """A value that was measured of a logged model; the time is in nanoseconds since 1970."""
+    """A measured value of a logged model. The time is in nanoseconds since 1970."""
 
     key: str
     value: float
@@ -283,7 +285,7 @@ class RegisteredModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class SqlTable:
-    """The answer to a query in SQL."""
+    """The result of a SQL query."""
 
     columns: list[str]
     rows: list[tuple[int | float | str | bytes | None, ...]]
@@ -291,7 +293,7 @@ class SqlTable:
 
 @dataclass(frozen=True, slots=True)
 class WriterInfo:
-    """A process that has the file open for writing, or had."""
+    """A process that has, or had, the file open for writing."""
 
     process: int
     host: str
@@ -301,7 +303,7 @@ class WriterInfo:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseInfo:
-    """Facts about a file: sizes in bytes, counts, writers, and what somebody should look at."""
+    """Facts about a file: sizes in bytes, counts, writers and warnings."""
 
     path: Path
     file_id: str
@@ -321,7 +323,7 @@ class DatabaseInfo:
 
 @dataclass(frozen=True, slots=True)
 class GcReport:
-    """What `gc` removed, and the bytes that it gave back."""
+    """The numbers of things that `gc` purged, and the bytes it freed."""
 
     runs: int
     experiments: int
@@ -331,7 +333,7 @@ class GcReport:
 
 @dataclass(frozen=True, slots=True)
 class VacuumReport:
-    """The length of a file before and after its vacuum, in bytes."""
+    """The length of a file before and after the vacuum, in bytes."""
 
     before_bytes: int
     after_bytes: int
@@ -339,7 +341,7 @@ class VacuumReport:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One place where the bytes of a file contradict themselves."""
+    """One damaged place of a file."""
 
     place: str
     offset: int
@@ -349,7 +351,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What was looked at in a file, and each damage found."""
+    """The number of things checked in a file, and each damage found."""
 
     frames: int
     runs: int
@@ -368,7 +370,7 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True)
 class SalvageReport:
-    """What could be saved of a damaged file, and what is lost."""
+    """What was saved from a damaged file, and what is lost."""
 
     runs: int
     points: int
@@ -377,14 +379,47 @@ class SalvageReport:
 
 
 @dataclass(frozen=True, slots=True)
-class LineageEdge:
-    """One step of a lineage: what was there before, what came of it, and how."""
+class LineageNode:
+    """A thing in a lineage.
 
-    from_kind: str
-    from_: str
+    `kind` is "dataset", "run", "logged model", "model version" or "alias".
+    """
+
     kind: str
-    to_kind: str
-    to: str
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineageEdge:
+    """A step of a lineage: the target was made from the source.
+
+    `kind` is "input", "output", "registered", "copied" or "named".
+    """
+
+    source: LineageNode
+    kind: str
+    target: LineageNode
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """One page of search results, in order. Iterating it iterates over `items`.
+
+    `next_page_token` is the `page_token` of the search for the next page, None on the last page.
+    """
+
+    items: list[Item]
+    next_page_token: str | None
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 def _instant(nanoseconds: int) -> datetime:
@@ -398,7 +433,3 @@ def _nanoseconds(instant: object, what: str) -> int:
     if instant.tzinfo is None:
         instant = instant.astimezone()
     return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
-
-
-def _datasets(datasets: list[tuple[tuple[str | None, ...], dict[str, str]]]) -> list[DatasetInput]:
-    return [DatasetInput(Dataset(*facts), tags) for facts, tags in datasets]  # type: ignore[arg-type]

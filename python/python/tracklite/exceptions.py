@@ -1,24 +1,24 @@
-"""What may go wrong, by what a handler would do.
+"""The exceptions of the package.
 
 TrackliteError
- +-- NotFoundError (LookupError)         what was named does not exist
- +-- AlreadyExistsError (ValueError)     something of this name exists
+ +-- NotFoundError (LookupError)         the named thing does not exist
+ +-- AlreadyExistsError (ValueError)     the name is taken
  +-- InvalidInputError (ValueError)      an argument breaks a rule
- +-- InvalidStateError (RuntimeError)    a deleted or finished run, say
- +-- ConflictError (RuntimeError)        somebody else was faster: look again
- +-- UnresolvedError (LookupError)       an address of a model leads nowhere
- +-- ReadOnlyError (RuntimeError)        the file is only read
- +-- LockedError (TimeoutError)          somebody else holds a lock
- +-- NotTrackliteError (ValueError)      the file is none of ours
- +-- UnsupportedFormatError (ValueError) the file was written by a newer build
- +-- DamagedError (OSError)              the bytes of the file contradict themselves
- +-- StorageFullError (OSError)          no space is left
+ +-- InvalidStateError (RuntimeError)    for example, the run is deleted or finished
+ +-- ConflictError (RuntimeError)        another process changed it first: read it again
+ +-- UnresolvedError (LookupError)       the address of a model leads nowhere
+ +-- ReadOnlyError (RuntimeError)        the file is open for reading only
+ +-- LockedError (TimeoutError)          another process holds a lock
+ +-- NotTrackliteError (ValueError)      the file is not a tracklite file
+ +-- UnsupportedFormatError (ValueError) a newer version wrote the file
+ +-- DamagedError (OSError)              the file is damaged
+ +-- StorageFullError (OSError)          the disk is full
  +-- PoisonedError (RuntimeError)        an earlier failure: open the file again
- +-- ForkedError (RuntimeError)          a forked child has the handle of its parent
- +-- IoError (OSError)                   the system reported an error
- +-- SearchIndexError (RuntimeError)     SQLite, which keeps the index, reported an error
+ +-- ForkedError (RuntimeError)          the handle belongs to the parent process
+ +-- IoError (OSError)                   the operating system reported an error
+ +-- SearchIndexError (RuntimeError)     SQLite reported an error about the index
 
-Each has a `kind`, a word that is never renamed, and a `path`, the file it concerns, or None.
+Each has a `kind`, a name that never changes, and a `path`, the file concerned or None.
 """
 
 from __future__ import annotations
@@ -30,41 +30,41 @@ if TYPE_CHECKING:
 
 
 class TrackliteError(Exception):
-    """Something went wrong; the classes below say what kind of thing."""
+    """The base class of all exceptions of the package."""
 
     kind: ClassVar[str] = "other"
-    """The kind of failure: a word that is never renamed."""
+    """The kind of failure, a name that never changes."""
 
     path: Path | None = None
-    """The file it concerns, when one is known."""
+    """The file concerned, if it is known."""
 
 
 class NotFoundError(TrackliteError, LookupError):
-    """The file, run, experiment or metric that was named does not exist."""
+    """The named file, run, experiment or metric does not exist."""
 
     kind = "not_found"
 
 
 class AlreadyExistsError(TrackliteError, ValueError):
-    """Something with this name exists already."""
+    """The name is taken."""
 
     kind = "already_exists"
 
 
 class InvalidInputError(TrackliteError, ValueError):
-    """An argument breaks a rule; the message names the argument and the rule."""
+    """An argument breaks a rule. The message names the argument and the rule."""
 
     kind = "invalid_input"
 
 
 class InvalidStateError(TrackliteError, RuntimeError):
-    """The thing exists, but not in a state that allows the call: a deleted run, say."""
+    """The state does not allow the call: for example, the run is deleted or the file closed."""
 
     kind = "invalid_state"
 
 
 class ConflictError(TrackliteError, RuntimeError):
-    """Somebody else has changed meanwhile what the call expected: look again, decide anew."""
+    """Another process changed the expected value first. Read it again and decide again."""
 
     kind = "conflict"
 
@@ -76,13 +76,13 @@ class UnresolvedError(TrackliteError, LookupError):
 
 
 class ReadOnlyError(TrackliteError, RuntimeError):
-    """The file was opened for reading only, or can only be read."""
+    """The file is open for reading only, or cannot be written."""
 
     kind = "read_only"
 
 
 class LockedError(TrackliteError, TimeoutError):
-    """Somebody else holds a lock for longer than the call may wait."""
+    """Another process held a lock for longer than the timeout."""
 
     kind = "locked"
 
@@ -94,43 +94,43 @@ class NotTrackliteError(TrackliteError, ValueError):
 
 
 class UnsupportedFormatError(TrackliteError, ValueError):
-    """The file was written by a build that knows more of the format than this one."""
+    """A newer version of the package wrote the file."""
 
     kind = "unsupported_format"
 
 
 class DamagedError(TrackliteError, OSError):
-    """The bytes of the file contradict themselves."""
+    """The file is damaged."""
 
     kind = "damaged"
 
 
 class StorageFullError(TrackliteError, OSError):
-    """No space is left for what was to be written."""
+    """The disk is full."""
 
     kind = "storage_full"
 
 
 class PoisonedError(TrackliteError, RuntimeError):
-    """An earlier failure makes the handle refuse; the message says which and what to do."""
+    """An earlier failure disabled the handle. The message names it and what to do."""
 
     kind = "poisoned"
 
 
 class ForkedError(TrackliteError, RuntimeError):
-    """The process has forked since the handle was made; open the file anew in the child."""
+    """The handle belongs to the parent process. Open the file again in the child."""
 
     kind = "forked"
 
 
 class IoError(TrackliteError, OSError):
-    """The operating system reported an error; the notes say which."""
+    """The operating system reported an error, which the message includes."""
 
     kind = "io"
 
 
 class SearchIndexError(TrackliteError, RuntimeError):
-    """SQLite, which keeps the index, reported an error; the notes say which."""
+    """SQLite reported an error about the index, which the message includes."""
 
     kind = "index"
 
@@ -141,7 +141,7 @@ _CLASSES: dict[str, type[TrackliteError]] = {
 
 
 def _of_kind(kind: str, message: str, path: Path | None, causes: list[str]) -> TrackliteError:
-    """Make the exception of a kind; causes go into its message, in parentheses."""
+    """Creates the exception of a kind, with the causes in parentheses in its message."""
     if causes:
         message = f"{message} ({': '.join(causes)})"
     error = _CLASSES.get(kind, TrackliteError)(message)

@@ -31,7 +31,7 @@ impl StoreArtifacts {
         StoreArtifacts { database: store.database.clone() }
     }
 
-    /// Log a local file under a path.
+    /// Logs a local file as the artifact `path`.
     fn log_file(
         &self,
         py: Python<'_>,
@@ -42,7 +42,7 @@ impl StoreArtifacts {
         detached(py, || self.of(&owner)?.log_file(file, path))
     }
 
-    /// Log all that is in a local folder under a path, which may be empty.
+    /// Logs the content of a local folder below `path`, which may be empty.
     fn log_folder(
         &self,
         py: Python<'_>,
@@ -53,16 +53,16 @@ impl StoreArtifacts {
         detached(py, || self.of(&owner)?.log_folder(folder, path))
     }
 
-    /// What lies directly in a folder; nothing in a file, and nothing where there is nothing.
+    /// Lists the files and folders directly in a folder. Empty for a file or a missing path.
     fn list(&self, py: Python<'_>, owner: OwnerValue, folder: &str) -> PyResult<Vec<FileValue>> {
         let list = || {
             let found = self.of(&owner)?.list(folder)?.into_iter();
-            Ok(found.map(|it| (it.path, it.is_folder, it.size)).collect())
+            Ok(found.map(|info| (info.path, info.is_folder, info.size)).collect())
         };
         detached(py, list)
     }
 
-    /// Write one file to a local path, whose folder exists.
+    /// Copies one file to a local path, whose folder exists.
     fn download_file(
         &self,
         py: Python<'_>,
@@ -78,7 +78,7 @@ impl StoreArtifacts {
         detached(py, download)
     }
 
-    /// Write all that is within a path below a local folder.
+    /// Copies a file or the content of a folder to a local folder.
     fn download(
         &self,
         py: Python<'_>,
@@ -89,7 +89,7 @@ impl StoreArtifacts {
         detached(py, || self.of(&owner)?.download(path, folder))
     }
 
-    /// Delete a file, or all that is in a folder; all there is for an empty path.
+    /// Deletes a file, or a folder with its content. An empty path deletes everything.
     fn delete(&self, py: Python<'_>, owner: OwnerValue, path: &str) -> PyResult<()> {
         let delete = || {
             let artifacts = self.of(&owner)?;
@@ -112,7 +112,7 @@ impl StoreArtifacts {
                 ArtifactOwner::ModelVersion { model, version }
             }
             other => {
-                let message = format!("{other:?} holds no artifacts: run, model or version");
+                let message = format!("unknown owner {other:?}: expected run, model or version");
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }
         };

@@ -20,26 +20,26 @@ impl StoreExperiments {
         StoreExperiments { database: store.database.clone() }
     }
 
-    /// Create an experiment with these tags; gives its id.
+    /// Creates an experiment with these tags, and returns its ID.
     fn create(&self, py: Python<'_>, name: &str, tags: Vec<(String, String)>) -> PyResult<u64> {
         detached(py, || Ok(self.database.create_experiment_with(name, tags)?.id().get()))
     }
 
-    /// The experiment of this id.
+    /// Returns the experiment with this ID.
     fn get(&self, py: Python<'_>, id: u64) -> PyResult<ExperimentValue> {
         detached(py, || self.experiment(id)?.info().map(experiment_value))
     }
 
-    /// The experiment of this name, deleted or not, if there is one.
+    /// Returns the experiment with this name, deleted or not, or None.
     fn find(&self, py: Python<'_>, name: &str) -> PyResult<Option<ExperimentValue>> {
         let find = || {
             let found = self.database.find_experiment(name)?;
-            found.map(|it| it.info().map(experiment_value)).transpose()
+            found.map(|experiment| experiment.info().map(experiment_value)).transpose()
         };
         detached(py, find)
     }
 
-    /// A page of the experiments that a filter finds, in an order.
+    /// Searches experiments. Returns one page.
     fn search(
         &self,
         py: Python<'_>,
@@ -62,27 +62,27 @@ impl StoreExperiments {
         detached(py, search)
     }
 
-    /// Give the experiment another name.
+    /// Renames the experiment.
     fn rename(&self, py: Python<'_>, id: u64, name: &str) -> PyResult<()> {
         detached(py, || self.experiment(id)?.rename(name))
     }
 
-    /// Mark the experiment and its runs deleted.
+    /// Marks the experiment and its runs deleted.
     fn delete(&self, py: Python<'_>, id: u64) -> PyResult<()> {
         detached(py, || self.experiment(id)?.delete())
     }
 
-    /// Take that back.
+    /// Restores the experiment and its runs.
     fn restore(&self, py: Python<'_>, id: u64) -> PyResult<()> {
         detached(py, || self.experiment(id)?.restore())
     }
 
-    /// Set a tag.
+    /// Sets a tag.
     fn set_tag(&self, py: Python<'_>, id: u64, key: &str, value: &str) -> PyResult<()> {
         detached(py, || self.experiment(id)?.set_tag(key, value))
     }
 
-    /// Delete a tag.
+    /// Deletes a tag.
     fn delete_tag(&self, py: Python<'_>, id: u64, key: &str) -> PyResult<()> {
         detached(py, || self.experiment(id)?.delete_tag(key))
     }

@@ -1,4 +1,4 @@
-//! Histories of metrics, for the plug-in: exact repeats are told once, as MLflow keeps them.
+//! Histories of metrics, for the plug-in. Exact duplicates are returned once, as in MLflow.
 
 use std::cmp::Ordering;
 
@@ -22,35 +22,35 @@ impl StoreHistories {
         StoreHistories { database: store.database.clone() }
     }
 
-    /// The points of a metric by time, step and value, from the one at `offset` on, at most so
-    /// many; and whether there are more. None for a run that is not there.
+    /// Returns up to `limit` points of a metric from `offset` on, by time, step and value, and
+    /// whether there are more. Empty for a run that does not exist.
     fn get(
         &self,
         py: Python<'_>,
         run: &str,
         key: &str,
         offset: usize,
-        most: Option<usize>,
+        limit: Option<usize>,
     ) -> PyResult<(Vec<PointValue>, bool)> {
         let mut points = detached(py, || self.points(run, key))?;
         points.drain(..offset.min(points.len()));
-        let has_more = most.is_some_and(|most| points.len() > most);
-        points.truncate(most.unwrap_or(usize::MAX));
+        let has_more = limit.is_some_and(|limit| points.len() > limit);
+        points.truncate(limit.unwrap_or(usize::MAX));
         Ok((points, has_more))
     }
 
-    /// The points of a metric of several runs, run by run by id; at most so many in all.
+    /// Returns the points of a metric of several runs, ordered by run ID, up to `limit` in all.
     fn bulk(
         &self,
         py: Python<'_>,
         mut runs: Vec<String>,
         key: &str,
-        most: usize,
+        limit: usize,
     ) -> PyResult<Vec<(String, Vec<PointValue>)>> {
         let bulk = || {
             runs.sort_unstable();
             runs.dedup();
-            let (mut found, mut left) = (Vec::new(), most);
+            let (mut found, mut left) = (Vec::new(), limit);
             for run in runs {
                 let mut points = self.points(&run, key)?;
                 points.truncate(left);
@@ -65,14 +65,14 @@ impl StoreHistories {
         detached(py, bulk)
     }
 
-    /// At most so many points of a metric of a run, by step, time and value: as many groups of
-    /// about one size, of each the first point, and the very last point.
+    /// Returns a sample of up to `limit` points of a metric, by step, time and value: the first
+    /// point of each of `limit` groups of about the same size, and the last point of all.
     fn sample(
         &self,
         py: Python<'_>,
         run: &str,
         key: &str,
-        most: usize,
+        limit: usize,
         steps: Option<(i64, i64)>,
     ) -> PyResult<Vec<PointValue>> {
         let sample = || {
@@ -81,13 +81,13 @@ impl StoreHistories {
                 points.retain(|(_, _, step)| (first..=last).contains(step));
             }
             points.sort_by(step_order);
-            Ok(places(points.len(), most).filter_map(|at| points.get(at).copied()).collect())
+            Ok(sampled(points.len(), limit).filter_map(|at| points.get(at).copied()).collect())
         };
         detached(py, sample)
     }
 
-    /// The greatest step of a metric, if it has points.
-    fn greatest_step(&self, py: Python<'_>, run: &str, key: &str) -> PyResult<Option<i64>> {
+    /// Returns the highest step of a metric, or None if it has no points.
+    fn max_step(&self, py: Python<'_>, run: &str, key: &str) -> PyResult<Option<i64>> {
         let points = detached(py, || self.points(run, key))?;
         Ok(points.iter().map(|(_, _, step)| *step).max())
     }
@@ -104,7 +104,7 @@ impl StoreHistories {
     }
 }
 
-/// The points in MLflow's order, which knows milliseconds alone, each once.
+/// Returns the points without duplicates, in MLflow's order, which compares milliseconds.
 fn distinct(history: &MetricHistory) -> Vec<PointValue> {
     let points = history.iter().map(|point| (point.value, point.time.as_millis(), point.step));
     let mut points: Vec<PointValue> = points.collect();
@@ -123,17 +123,17 @@ fn step_order(left: &PointValue, right: &PointValue) -> Ordering {
     (left.2, left.1).cmp(&(right.2, right.1)).then_with(|| value_order(left.0, right.0))
 }
 
-/// NaN counts as zero and comes behind it; both zeros are one.
+/// Orders NaN like zero, but after it. Both zeros are equal.
 fn value_order(left: f64, right: f64) -> Ordering {
     let number = |value: f64| if value.is_nan() { 0.0 } else { value };
     let by_number = number(left).partial_cmp(&number(right)).unwrap_or(Ordering::Equal);
     by_number.then(left.is_nan().cmp(&right.is_nan()))
 }
 
-/// Where the groups begin, of which the first ones have one more when it does not come out even;
-/// and the last place, in the stead of the last beginning when there are as many as may be.
-fn places(count: usize, most: usize) -> impl Iterator<Item = usize> {
-    let groups = most.max(1).min(count);
+/// Returns the start of each group, and the last index in place of the last start. The first groups
+/// are longer by one if `count` is not a multiple.
+fn sampled(count: usize, limit: usize) -> impl Iterator<Item = usize> {
+    let groups = limit.max(1).min(count);
     let (size, longer) = (count.checked_div(groups).unwrap_or(0), count.checked_rem(groups));
     let longer = longer.unwrap_or(0);
     let last = count.saturating_sub(1);

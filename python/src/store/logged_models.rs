@@ -12,7 +12,7 @@ use super::values::{
 use super::{Store, milliseconds};
 use crate::detach::detached;
 
-/// A dataset to search by: its name, and its digest or any.
+/// The name of a dataset, and its digest or None for any digest.
 type DatasetChoice = (String, Option<String>);
 
 /// The logged models of a file.
@@ -28,8 +28,8 @@ impl StoreLoggedModels {
         StoreLoggedModels { database: store.database.clone() }
     }
 
-    /// Create a logged model, which is pending; without a name it is given one.
-    #[expect(clippy::too_many_arguments, reason = "all that a logged model has at first")]
+    /// Creates a logged model in the state PENDING. The default name is generated.
+    #[expect(clippy::too_many_arguments, reason = "the facts of a new logged model")]
     fn create(
         &self,
         py: Python<'_>,
@@ -59,7 +59,7 @@ impl StoreLoggedModels {
         detached(py, create)
     }
 
-    /// The logged model; a deleted one is told with `allow_deleted` alone.
+    /// Returns the logged model. A deleted one only with `allow_deleted`.
     fn get(&self, py: Python<'_>, id: &str, allow_deleted: bool) -> PyResult<LoggedModelValue> {
         let get = || {
             let info = self.model(id)?.info()?;
@@ -74,7 +74,7 @@ impl StoreLoggedModels {
         detached(py, get)
     }
 
-    /// Say how it has ended: `READY` or `FAILED`.
+    /// Sets the final status: `READY` or `FAILED`.
     fn finalize(&self, py: Python<'_>, id: &str, status: &str) -> PyResult<LoggedModelValue> {
         let finalize = || {
             let model = self.model(id)?;
@@ -84,28 +84,28 @@ impl StoreLoggedModels {
         detached(py, finalize)
     }
 
-    /// Set params, each once and for all.
+    /// Sets params. They cannot be changed later.
     fn log_params(&self, py: Python<'_>, id: &str, params: Vec<(String, String)>) -> PyResult<()> {
         detached(py, || self.model(id)?.log_params(params))
     }
 
-    /// Set tags.
+    /// Sets tags.
     fn set_tags(&self, py: Python<'_>, id: &str, tags: Vec<(String, String)>) -> PyResult<()> {
         detached(py, || self.model(id)?.set_tags(tags))
     }
 
-    /// Delete a tag.
+    /// Deletes a tag.
     fn delete_tag(&self, py: Python<'_>, id: &str, key: &str) -> PyResult<()> {
         detached(py, || self.model(id)?.delete_tag(key))
     }
 
-    /// Mark it deleted.
+    /// Marks the model deleted.
     fn delete(&self, py: Python<'_>, id: &str) -> PyResult<()> {
         detached(py, || self.model(id)?.delete())
     }
 
-    /// A page of the logged models that a filter finds, in an order.
-    #[expect(clippy::too_many_arguments, reason = "a search of MLflow's has as many")]
+    /// Searches logged models. Returns one page.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of MLflow's search")]
     fn search(
         &self,
         py: Python<'_>,
@@ -149,7 +149,7 @@ impl StoreLoggedModels {
     }
 }
 
-/// A value of a logged model's metric, as Python says it.
+/// Converts a value of a logged model's metric.
 pub(super) fn logged_model_metric(value: ModelMetricValue) -> Result<LoggedModelMetric> {
     let (key, value, time, step, run, dataset) = value;
     let mut metric = LoggedModelMetric::new(key, value, step).time(milliseconds(time)?);

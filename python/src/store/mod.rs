@@ -1,7 +1,7 @@
-//! What the plug-in for MLflow is made of: classes that take and give plain values of Python.
+//! The native half of the MLflow plug-in: classes that take and return plain Python values.
 //!
-//! Times are in milliseconds, ids are texts, and an entity is a tuple, whose fields `values.rs`
-//! names. Nothing here knows MLflow: rules of its own stand in `python/tracklite/mlflow`.
+//! Times are in milliseconds, IDs are texts, and entities are tuples, whose fields are listed in
+//! `values.rs`. Nothing here depends on MLflow. Its rules are in `python/tracklite/mlflow`.
 
 mod artifacts;
 mod experiments;
@@ -27,7 +27,7 @@ use self::values::{DeletedValue, logged_model_id, run_id};
 pub(crate) use self::versions::StoreVersions;
 use crate::detach::{builder, detached};
 
-/// An open file, for the classes that are made of it.
+/// An open file, from which the other classes here are created.
 #[pyclass(frozen, module = "tracklite._tracklite")]
 pub(crate) struct Store {
     pub(crate) database: Database,
@@ -35,23 +35,23 @@ pub(crate) struct Store {
 
 #[pymethods]
 impl Store {
-    /// Open the file; with `create` it is made when there is none.
+    /// Opens a file. With `create`, creates it if it does not exist.
     #[staticmethod]
     fn open(py: Python<'_>, path: PathBuf, create: bool) -> PyResult<Store> {
         let open = || {
-            // MLflow checks lengths by rules of its own, and cuts texts that the engine refuses.
+            // MLflow has its own limits, and truncates texts that the engine would reject.
             builder().create(create).limits(Limits::unlimited()).open(path)
         };
         Ok(Store { database: detached(py, open)? })
     }
 
-    /// The file's address: `tracklite://` and its absolute path, escaped.
+    /// The address of the file: `tracklite://` and its absolute path, escaped.
     #[getter]
     fn address(&self) -> String {
         self.database.address()
     }
 
-    /// What was marked deleted at this time or before: runs, experiments and logged models.
+    /// Returns the runs, experiments and logged models that were deleted at this time or before.
     fn deleted_before(&self, py: Python<'_>, time: i64) -> PyResult<DeletedValue> {
         let deleted = detached(py, || self.database.deleted_before(milliseconds(time)?))?;
         Ok((
@@ -61,7 +61,7 @@ impl Store {
         ))
     }
 
-    /// Purge what is marked deleted of these, and give its space back; gives how many bytes.
+    /// Purges those of these that are marked deleted, and returns the number of bytes freed.
     fn purge(&self, py: Python<'_>, deleted: DeletedValue) -> PyResult<u64> {
         let (runs, experiments, models) = deleted;
         let purge = || {
@@ -78,25 +78,25 @@ impl Store {
         detached(py, purge)
     }
 
-    /// Wait until all that was logged survives a power cut.
+    /// Waits until everything logged is durable.
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         detached(py, || self.database.sync())
     }
 }
 
-/// An instant of MLflow's.
+/// Converts a time of MLflow.
 fn milliseconds(time: i64) -> Result<Timestamp> {
     Timestamp::from_millis(time)
 }
 
-/// The word of a view: `active`, `deleted` or `all`.
-fn view(word: &str) -> Result<tracklite::View> {
-    match word {
+/// Converts a view: `active`, `deleted` or `all`.
+fn view(text: &str) -> Result<tracklite::View> {
+    match text {
         "active" => Ok(tracklite::View::ActiveOnly),
         "deleted" => Ok(tracklite::View::DeletedOnly),
         "all" => Ok(tracklite::View::All),
         other => {
-            let message = format!("{other:?} is no view: active, deleted or all");
+            let message = format!("unknown view {other:?}: expected active, deleted or all");
             Err(Error::new(ErrorKind::InvalidInput, message))
         }
     }

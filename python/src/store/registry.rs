@@ -22,7 +22,7 @@ impl StoreRegistry {
         StoreRegistry { registry: store.database.registry() }
     }
 
-    /// Create a registered model.
+    /// Creates a registered model.
     fn create(
         &self,
         py: Python<'_>,
@@ -41,12 +41,12 @@ impl StoreRegistry {
         detached(py, create)
     }
 
-    /// The registered model.
+    /// Returns the registered model.
     fn get(&self, py: Python<'_>, name: &str) -> PyResult<RegisteredModelValue> {
         detached(py, || self.model(name)?.info().map(registered_model_value))
     }
 
-    /// Say something else of it, or nothing.
+    /// Sets or clears the description.
     fn describe(
         &self,
         py: Python<'_>,
@@ -61,7 +61,7 @@ impl StoreRegistry {
         detached(py, describe)
     }
 
-    /// Give it another name.
+    /// Renames the model.
     fn rename(&self, py: Python<'_>, name: &str, new_name: &str) -> PyResult<RegisteredModelValue> {
         let rename = || {
             let model = self.model(name)?;
@@ -71,32 +71,32 @@ impl StoreRegistry {
         detached(py, rename)
     }
 
-    /// Delete it with all its versions.
+    /// Deletes the model with all its versions.
     fn delete(&self, py: Python<'_>, name: &str) -> PyResult<()> {
         detached(py, || self.model(name)?.delete())
     }
 
-    /// Set a tag.
+    /// Sets a tag.
     fn set_tag(&self, py: Python<'_>, name: &str, key: &str, value: &str) -> PyResult<()> {
         detached(py, || self.model(name)?.set_tag(key, value))
     }
 
-    /// Delete a tag, if there is one.
+    /// Deletes a tag, if it exists.
     fn delete_tag(&self, py: Python<'_>, name: &str, key: &str) -> PyResult<()> {
         detached(py, || self.model(name)?.delete_tag(key))
     }
 
-    /// Make an alias name a version.
+    /// Points an alias to a version.
     fn set_alias(&self, py: Python<'_>, name: &str, alias: &str, version: u64) -> PyResult<()> {
         detached(py, || self.model(name)?.set_alias(alias, version))
     }
 
-    /// Delete an alias, if there is one.
+    /// Deletes an alias, if it exists.
     fn delete_alias(&self, py: Python<'_>, name: &str, alias: &str) -> PyResult<()> {
         detached(py, || self.model(name)?.delete_alias(alias))
     }
 
-    /// The highest version of each of these stages, of all when none are given.
+    /// Returns the highest version in each of these stages. Without stages, in all of them.
     fn latest_versions(
         &self,
         py: Python<'_>,
@@ -104,14 +104,15 @@ impl StoreRegistry {
         stages: Vec<String>,
     ) -> PyResult<Vec<VersionValue>> {
         let latest = || {
-            let stages = stages.iter().map(|it| it.parse()).collect::<Result<Vec<ModelStage>>>()?;
+            let stages =
+                stages.iter().map(|stage| stage.parse()).collect::<Result<Vec<ModelStage>>>()?;
             let found = self.model(name)?.latest_versions(&stages)?;
             Ok(found.into_iter().map(version_value).collect())
         };
         detached(py, latest)
     }
 
-    /// A page of the registered models that a filter finds, in an order.
+    /// Searches registered models. Returns one page.
     fn search(
         &self,
         py: Python<'_>,
@@ -121,13 +122,14 @@ impl StoreRegistry {
         token: &str,
     ) -> PyResult<PageValue<RegisteredModelValue>> {
         let search = || {
-            let page = self.registry.search_models(&sought(filter, max_results, order, token))?;
+            let page =
+                self.registry.search_models(&search_of(filter, max_results, order, token))?;
             Ok((page.items.into_iter().map(registered_model_value).collect(), page.next_page_token))
         };
         detached(py, search)
     }
 
-    /// A page of the versions that a filter finds, in an order.
+    /// Searches versions. Returns one page.
     fn search_versions(
         &self,
         py: Python<'_>,
@@ -137,7 +139,8 @@ impl StoreRegistry {
         token: &str,
     ) -> PyResult<PageValue<VersionValue>> {
         let search = || {
-            let page = self.registry.search_versions(&sought(filter, max_results, order, token))?;
+            let page =
+                self.registry.search_versions(&search_of(filter, max_results, order, token))?;
             Ok((page.items.into_iter().map(version_value).collect(), page.next_page_token))
         };
         detached(py, search)
@@ -150,7 +153,7 @@ impl StoreRegistry {
     }
 }
 
-fn sought(filter: &str, max_results: usize, order: Vec<String>, token: &str) -> RegistrySearch {
+fn search_of(filter: &str, max_results: usize, order: Vec<String>, token: &str) -> RegistrySearch {
     let search = RegistrySearch::new().filter(filter).max_results(max_results).page_token(token);
     order.into_iter().fold(search, RegistrySearch::order_by)
 }

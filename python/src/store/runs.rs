@@ -1,12 +1,12 @@
-//! Runs, for the plug-in: what is logged to them and told of them.
+//! Runs, for the plug-in: writing, reading and searching them.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use tracklite::{
-    Batch, Database, DatasetInput, Error, ErrorKind, ExperimentId, MetricPoint, Result, Run,
-    RunInfo, RunSearch, RunStatus, RunUpdate,
+    Batch, Database, DatasetInput, DatasetSummary, Error, ErrorKind, ExperimentId, MetricPoint,
+    Result, Run, RunInfo, RunSearch, RunStatus, RunUpdate,
 };
 
 use super::logged_models::logged_model_metric;
@@ -17,28 +17,28 @@ use super::values::{
 use super::{Store, milliseconds, view};
 use crate::detach::detached;
 
-/// How many runs are held at hand, so that the next value is logged without asking the index.
-const HELD_MAX: usize = 64;
+/// The maximum number of cached handles. Logging to a cached run needs no index lookup.
+const CACHED_MAX: usize = 64;
 
-/// Experiment, name, digest and context of a dataset that a run was given.
+/// Experiment, name, digest and context of an input dataset.
 type FoundDataset = (u64, String, String, Option<String>);
 
 /// The runs of a file.
 #[pyclass(frozen, module = "tracklite._tracklite")]
 pub(crate) struct StoreRuns {
     database: Database,
-    /// The runs written to last, the latest at the end.
-    held: Mutex<VecDeque<Run>>,
+    /// The handles used last, the latest at the end.
+    cache: Mutex<VecDeque<Run>>,
 }
 
 #[pymethods]
 impl StoreRuns {
     #[new]
     fn new(store: &Store) -> Self {
-        StoreRuns { database: store.database.clone(), held: Mutex::default() }
+        StoreRuns { database: store.database.clone(), cache: Mutex::default() }
     }
 
-    /// Start a run; without a start it is now.
+    /// Starts a run. The default start time is now.
     fn create(
         &self,
         py: Python<'_>,
@@ -55,23 +55,23 @@ impl StoreRuns {
                 run = run.started(milliseconds(start)?);
             }
             let run = run.start()?;
-            self.hold(&run);
+            self.cache(&run);
             run.record().map(run_value)
         };
         detached(py, create)
     }
 
-    /// The run with all that is told of it.
+    /// Returns the run with params, tags, metrics, inputs and outputs.
     fn get(&self, py: Python<'_>, run: &str) -> PyResult<RunValue> {
         detached(py, || self.run(run)?.record().map(run_value))
     }
 
-    /// The run itself.
+    /// Returns the run without these.
     fn info(&self, py: Python<'_>, run: &str) -> PyResult<RunInfoValue> {
         detached(py, || self.run(run)?.info().map(run_info_value))
     }
 
-    /// Change status, end and name, those that are given; an end of a run is synced.
+    /// Changes status, end time and name. Omitted ones stay. Syncs if the run has ended.
     fn update(
         &self,
         py: Python<'_>,
@@ -102,17 +102,17 @@ impl StoreRuns {
         detached(py, update)
     }
 
-    /// Mark the run deleted.
+    /// Marks the run deleted.
     fn delete(&self, py: Python<'_>, run: &str) -> PyResult<()> {
         detached(py, || self.database.delete_run(run_id(run)?))
     }
 
-    /// Take that back.
+    /// Restores the run.
     fn restore(&self, py: Python<'_>, run: &str) -> PyResult<()> {
         detached(py, || self.database.restore_run(run_id(run)?))
     }
 
-    /// Log metrics, params and tags, and what was measured of logged models, all or nothing.
+    /// Logs metrics, params and tags, and metrics of logged models, all or nothing.
     fn log(
         &self,
         py: Python<'_>,
@@ -125,7 +125,7 @@ impl StoreRuns {
         let log = || {
             let run = self.run(run)?;
             if !measured.is_empty() {
-                // MLflow looks at the run first.
+                // MLflow checks the run first.
                 check_active(&run)?;
             }
             let mut batch = Batch::new();
@@ -150,7 +150,7 @@ impl StoreRuns {
         detached(py, log)
     }
 
-    /// Log one value of a metric.
+    /// Logs one value of a metric.
     fn log_metric(
         &self,
         py: Python<'_>,
@@ -164,17 +164,17 @@ impl StoreRuns {
         detached(py, log)
     }
 
-    /// The params that are set.
+    /// Returns the params.
     fn params(&self, py: Python<'_>, run: &str) -> PyResult<super::values::Texts> {
         detached(py, || self.run(run)?.params())
     }
 
-    /// Delete a tag.
+    /// Deletes a tag.
     fn delete_tag(&self, py: Python<'_>, run: &str, key: &str) -> PyResult<()> {
         detached(py, || self.run(run)?.delete_tag(key))
     }
 
-    /// Log the datasets and models that the run was given.
+    /// Logs input datasets and models.
     fn log_inputs(
         &self,
         py: Python<'_>,
@@ -192,7 +192,7 @@ impl StoreRuns {
         detached(py, log)
     }
 
-    /// Log the models that the run has made, and their steps.
+    /// Logs output models and their steps.
     fn log_outputs(&self, py: Python<'_>, run: &str, models: Vec<(String, i64)>) -> PyResult<()> {
         detached(py, || {
             let run = self.run(run)?;
@@ -201,8 +201,8 @@ impl StoreRuns {
         })
     }
 
-    /// A page of the runs that a filter finds, in an order; all of them without a number.
-    #[expect(clippy::too_many_arguments, reason = "a search of MLflow's has as many")]
+    /// Searches runs. Returns one page, or all of them if `max_results` is None.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of MLflow's search")]
     fn search(
         &self,
         py: Python<'_>,
@@ -234,13 +234,16 @@ impl StoreRuns {
         detached(py, search)
     }
 
-    /// The datasets that runs of these experiments were given: experiment, name, digest, context.
+    /// Returns the input datasets of these experiments: experiment, name, digest, context.
     fn datasets(&self, py: Python<'_>, experiments: Vec<u64>) -> PyResult<Vec<FoundDataset>> {
         let experiments: Vec<ExperimentId> =
             experiments.into_iter().map(ExperimentId::new).collect();
         let found = detached(py, || self.database.search_datasets(&experiments))?;
         let found = found.into_iter();
-        Ok(found.map(|it| (it.experiment.get(), it.name, it.digest, it.context)).collect())
+        let value = |found: DatasetSummary| {
+            (found.experiment.get(), found.name, found.digest, found.context)
+        };
+        Ok(found.map(value).collect())
     }
 }
 
@@ -248,29 +251,29 @@ impl StoreRuns {
     fn run(&self, id: &str) -> Result<Run> {
         let id = run_id(id)?;
         let known = {
-            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            held.iter().rev().find(|run| run.id() == id).cloned()
+            let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            cache.iter().rev().find(|run| run.id() == id).cloned()
         };
         match known {
             Some(run) => Ok(run),
             None => {
                 let run = self.database.run(id)?;
-                self.hold(&run);
+                self.cache(&run);
                 Ok(run)
             }
         }
     }
 
-    fn hold(&self, run: &Run) {
+    fn cache(&self, run: &Run) {
         let oldest = {
-            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            if held.iter().any(|known| known.id() == run.id()) {
+            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            if cache.iter().any(|known| known.id() == run.id()) {
                 return;
             }
-            held.push_back(run.clone());
-            if held.len() > HELD_MAX { held.pop_front() } else { None }
+            cache.push_back(run.clone());
+            if cache.len() > CACHED_MAX { cache.pop_front() } else { None }
         };
-        // Outside of the lock, as it takes another.
+        // After the lock is released, because dropping a run takes another lock.
         drop(oldest);
     }
 
@@ -288,7 +291,7 @@ impl StoreRuns {
     }
 }
 
-/// A deleted run takes nothing, also when there is nothing to log.
+/// Fails if the run is deleted, even if there is nothing to log.
 fn check_active(run: &Run) -> Result<()> {
     let info: RunInfo = run.info()?;
     match info.lifecycle {

@@ -24,7 +24,8 @@ pub(super) type MetricValue = (String, f64, i64, i64);
 pub(super) type DatasetValue =
     (String, String, String, String, Option<String>, Option<String>, Vec<(String, String)>);
 
-/// Run, latest metrics, params, tags, datasets, ids of models given, models made and their steps.
+/// Run, latest metrics, params, tags, input datasets, IDs of input models, output models and their
+/// steps.
 pub(super) type RunValue = (
     RunInfoValue,
     Vec<MetricValue>,
@@ -86,20 +87,20 @@ pub(super) type DeletedValue = (Vec<String>, Vec<u64>, Vec<String>);
 /// Items of a page, and the token of the next one.
 pub(super) type PageValue<T> = (Vec<T>, Option<String>);
 
-/// The id that a text is; any other text is the id of no run.
+/// Parses a run ID. Any other text is reported like the ID of a run that does not exist.
 pub(super) fn run_id(text: &str) -> Result<RunId> {
     let found = text.parse::<RunId>().ok().filter(|id| id.to_string() == text);
     found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no run {text:?}")))
 }
 
-/// The id that a text is; any other text is the id of no logged model.
+/// Parses a logged model ID. Any other text is reported like the ID of a model that does not exist.
 pub(super) fn logged_model_id(text: &str) -> Result<LoggedModelId> {
     let found = text.parse::<LoggedModelId>().ok().filter(|id| id.to_string() == text);
     let message = || format!("there is no logged model {text:?}");
     found.ok_or_else(|| Error::new(ErrorKind::NotFound, message()))
 }
 
-/// A registered model's id as 32 hexadecimal digits.
+/// Parses the ID of a registered model: 32 hexadecimal digits.
 pub(super) fn registered_model_id(text: &str) -> Result<RegisteredModelId> {
     let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let bits = u128::from_str_radix(text, 16).ok().filter(|_| is_id);
@@ -137,7 +138,7 @@ pub(super) fn run_value(record: RunRecord) -> RunValue {
         record.tags,
         record.datasets.into_iter().map(dataset_value).collect(),
         record.model_inputs,
-        record.model_outputs.into_iter().map(|it| (it.model, it.step)).collect(),
+        record.model_outputs.into_iter().map(|output| (output.model, output.step)).collect(),
     )
 }
 
@@ -172,7 +173,7 @@ pub(super) fn logged_model_value(info: LoggedModelInfo) -> LoggedModelValue {
         let LoggedModelMetric { key, value, step, time, run, dataset, .. } = metric;
         (key, value, time.as_millis(), step, run.map(|run| run.to_string()), dataset)
     });
-    // MLflow keeps exact repeats once.
+    // MLflow keeps exact duplicates once.
     let mut kept: Vec<ModelMetricValue> = Vec::new();
     for metric in metrics {
         if !kept.contains(&metric) {

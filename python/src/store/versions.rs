@@ -20,8 +20,8 @@ impl StoreVersions {
         StoreVersions { registry: store.database.registry() }
     }
 
-    /// Create a version of what a source names; `files` says it in an address of this file's own.
-    #[expect(clippy::too_many_arguments, reason = "all that a version has at first")]
+    /// Creates a version from `source`. `files` is the same place as an address in this file.
+    #[expect(clippy::too_many_arguments, reason = "the facts of a new version")]
     fn create(
         &self,
         py: Python<'_>,
@@ -35,7 +35,7 @@ impl StoreVersions {
         tags: Vec<(String, String)>,
     ) -> PyResult<VersionValue> {
         let create = || {
-            // MLflow's own store knows no user of a version.
+            // MLflow's own store has no user of a version.
             let mut version =
                 self.registry.model(name)?.new_version(source).files_at(files).user("");
             if let Some(run) = run {
@@ -56,17 +56,17 @@ impl StoreVersions {
         detached(py, create)
     }
 
-    /// The version of this number.
+    /// Returns the version with this number.
     fn get(&self, py: Python<'_>, name: &str, version: u64) -> PyResult<VersionValue> {
         detached(py, || self.info(name, version).map(version_value))
     }
 
-    /// The version that an alias names.
+    /// Returns the version to which an alias points.
     fn by_alias(&self, py: Python<'_>, name: &str, alias: &str) -> PyResult<VersionValue> {
         detached(py, || self.registry.version_by_alias(name, alias).map(version_value))
     }
 
-    /// Say something else of it, or nothing.
+    /// Sets or clears the description.
     fn describe(
         &self,
         py: Python<'_>,
@@ -82,7 +82,7 @@ impl StoreVersions {
         detached(py, describe)
     }
 
-    /// Put it into a stage; with `archive` others in that stage become archived.
+    /// Moves the version to a stage. `archive` archives the others in that stage.
     fn transition(
         &self,
         py: Python<'_>,
@@ -99,12 +99,12 @@ impl StoreVersions {
         detached(py, transition)
     }
 
-    /// Delete it.
+    /// Deletes the version.
     fn delete(&self, py: Python<'_>, name: &str, version: u64) -> PyResult<()> {
         detached(py, || self.version(name, version)?.delete())
     }
 
-    /// Set a tag.
+    /// Sets a tag.
     fn set_tag(
         &self,
         py: Python<'_>,
@@ -116,13 +116,13 @@ impl StoreVersions {
         detached(py, || self.version(name, version)?.set_tag(key, value))
     }
 
-    /// Delete a tag, if there is one.
+    /// Deletes a tag, if it exists.
     fn delete_tag(&self, py: Python<'_>, name: &str, version: u64, key: &str) -> PyResult<()> {
         detached(py, || self.version(name, version)?.delete_tag(key))
     }
 
-    /// Where its files are: the id of its model when it has files of its own, and the address that
-    /// it was made from, in this file's words where that leads into this file.
+    /// Returns the place of its files: the ID of its model if it has files of its own, and the
+    /// address of its source, in the engine's form if that is in this file.
     fn location(
         &self,
         py: Python<'_>,

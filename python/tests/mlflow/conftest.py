@@ -1,4 +1,4 @@
-"""What the tests of the MLflow plug-in share: a file for each, and an MLflow that uses it."""
+"""Shared fixtures of the MLflow tests: a file for each test, and MLflow set up to use it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 with warnings.catch_warnings():
-    # What it imports is not under our control.
+    # Its imports may warn.
     warnings.simplefilter("ignore")
     mlflow = pytest.importorskip("mlflow")
     pytest.importorskip("mlflow.store.model_registry.sqlalchemy_store")
 
-# Calls home are no part of a test.
+# Tests must not send telemetry.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Warnings of MLflow and of what it imports are theirs."""
+    """Ignores the warnings of MLflow and its dependencies."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -30,13 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
-    """The address of a file that is not there yet."""
+    """The address of a file that does not exist yet."""
     return f"tracklite://{tmp_path}/runs.tracklite"
 
 
 @pytest.fixture(autouse=True)
 def _mlflow_as_it_was() -> Iterator[None]:
-    """What a test sets in MLflow does not reach the next one."""
+    """Resets the global settings of MLflow after each test."""
     yield
     while mlflow.active_run():
         mlflow.end_run()
@@ -49,6 +49,6 @@ def _mlflow_as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def tracking(uri: str) -> str:
-    """That file, as MLflow's tracking address."""
+    """The address of the file, set as MLflow's tracking address."""
     mlflow.set_tracking_uri(uri)
     return uri

@@ -1,84 +1,83 @@
-"""What may differ between MLflow's SQL store and ours, and why; docs/mlflow.md says how."""
+"""The allowed differences between MLflow's SQL store and ours, each with its reason.
+
+`docs/mlflow.md` describes both sides of each difference.
+"""
 
 from __future__ import annotations
 
 ALLOWED = {
-    "infinity": "a float has it, and a column of SQL has not",
-    "a batch": "half a batch is of no use to anybody, and a log makes all of it one record",
-    "messages of errors": "the engine says what is wrong in its own words",
-    "page tokens": "a page of another query would be a wrong answer without a sign",
+    "infinity": "a float can be infinite, but a SQL column cannot",
+    "a batch": "a batch is one record of the log, so it is atomic",
+    "messages of errors": "the engine has its own error messages",
+    "page tokens": "a token of another query would silently return wrong results",
     "the next page of logged models that an empty filter found": (
-        "SQL compares an empty text with none, and refuses what it gave out"
+        "SQL compares an empty filter with None, and rejects its own token"
     ),
-    "what has no order, as the latest versions of stages": (
-        "an order that is the same each time costs nothing"
-    ),
+    "what has no order, as the latest versions of stages": "a stable order costs nothing",
     "a number of results below 1, or no whole one, where SQL does not look": (
-        "what SQL answers then is an accident of LIMIT and slices"
+        "the answers of SQL are accidents of LIMIT and slicing"
     ),
-    "fractions of steps and times": "the engine keeps whole numbers, as MLflow's own protocol does",
+    "fractions of steps and times": "the engine stores integers, like MLflow's own protocol",
     "steps and times that are not finite, or exceed 64 bits": (
-        "they can be kept nowhere, and the argument is told by name"
+        "they cannot be stored, and the error names the argument"
     ),
-    "times of metrics": "the engine keeps nanoseconds in 64 bits",
-    "a text that is no Unicode": "it is the caller's text that cannot be kept",
-    "arguments of a wrong type": "the caller learns which argument is wrong",
-    "a tag without a value": "the engine keeps texts alone, and the word None would be a lie",
+    "times of metrics": "the engine stores nanoseconds in 64 bits",
+    "a text that is no Unicode": "the text cannot be stored, and the caller passed it",
+    "arguments of a wrong type": "the error names the wrong argument",
+    "a tag without a value": "the engine stores only texts, and the text None would be wrong",
     "a tag or param of something new that repeats a key": (
-        "SQL stumbles over a constraint; elsewhere the last one counts"
+        "SQL violates a constraint, while the last one wins elsewhere"
     ),
     "keys of tags of a new run, and of tags and params of logged models": (
-        "the engine checks all keys alike, which SQL forgets here"
+        "the engine checks all keys in the same way, and SQL omits these"
     ),
-    "names of blanks alone": "nobody can see them, and the engine refuses them everywhere",
-    "a new run without a user or a start": "SQL makes the run and then fails to tell it",
-    "the same output of a run again": "saying a thing twice is no error",
-    "a clash of names when an experiment is renamed": "SQL does not catch its own constraint there",
-    "experiment 0": "a file of ours always has its default experiment",
+    "names of blanks alone": "they are invisible, and the engine rejects them everywhere",
+    "a new run without a user or a start": "SQL creates the run and then fails to return it",
+    "the same output of a run again": "logging the same output twice is not an error",
+    "a clash of names when an experiment is renamed": (
+        "SQL does not handle its own constraint there"
+    ),
+    "experiment 0": "every file of ours has its default experiment",
     "the tag `tracklite.artifactLocation`": (
-        "it keeps the location of artifacts, which must not move under runs"
+        "it stores the location of artifacts, which must not change"
     ),
     "`artifact_uri` of an experiment with a location of its own": (
-        "the engine knows one root of artifacts for a search"
+        "a search has only one artifact root"
     ),
     "`#` or a drive letter in the path of an artifact": (
-        "addresses and file systems mean something else by them"
+        "addresses and file systems give them another meaning"
     ),
-    "operators in lower case, as `like`": "one grammar reads the filters of all searches",
-    "a param of a logged model again": (
-        "it is the rule of the params of runs, for which SQL has a constraint only"
-    ),
+    "operators in lower case, as `like`": "all searches share one grammar",
+    "a param of a logged model again": "params of logged models follow the rule for params of runs",
     "a deleted logged model, or one of a deleted experiment": (
-        "what is deleted does not change, as with runs"
+        "deleted things cannot be changed, like deleted runs"
     ),
-    "a logged model that is deleted again": "nothing has happened to it",
-    "NaN of a logged model": "SQL forgets the mark that says so for runs",
-    "a metric of a logged model that is not there": "SQL stumbles over a foreign key",
+    "a logged model that is deleted again": "the second deletion changes nothing",
+    "NaN of a logged model": "SQL stores the mark for NaN only for runs",
+    "a metric of a logged model that is not there": "SQL violates a foreign key",
     "another value of a logged model's metric at the same time and step": (
-        "SQL's key of a value leaves the value out"
+        "the key of a value in SQL does not include the value"
     ),
-    "the latest value of a logged model's metric": "it is the rule of the metrics of runs",
-    "`metrics.a > 'x'` of logged models": "SQL fails to read the number",
+    "the latest value of a logged model's metric": (
+        "metrics of logged models follow the rule for metrics of runs"
+    ),
+    "`metrics.a > 'x'` of logged models": "SQL fails to parse the number",
     "`artifact_location`, `lifecycle_stage` and `status_message` of logged models": (
-        "the engine has no such attributes in its searches"
+        "the engine cannot search by these attributes"
     ),
-    "what a purged run logged to logged models": (
-        "a value belongs to the model, which is still there"
-    ),
-    "the datasets of a purged run": "SQL leaves their links behind",
-    "the run of a version or logged model": "a link that leads nowhere helps nobody",
+    "what a purged run logged to logged models": "a value belongs to the model, which still exists",
+    "the datasets of a purged run": "SQL does not delete their links",
+    "the run of a version or logged model": "a link to a missing run is useless",
     "the run of a version that is made of something in the file": (
         "the engine finds the run when it copies the files"
     ),
     "a version of a deleted run or model": "its files may be purged at any time",
-    "a version without a source": "there is nothing that it could be a version of",
+    "a version without a source": "a version needs files or an address",
     "a source that leads nowhere": (
-        "the files of a version are kept when it is made, and must be there"
+        "the files of a version are copied on creation, so they must exist"
     ),
     "a source by an alias or `latest`": (
-        "SQL reads a number there, though MLflow has such addresses"
+        "SQL expects a number there, though MLflow has such addresses"
     ),
-    "the download address of a version": (
-        "a version keeps files of its own, which stay when the source is gone"
-    ),
+    "the download address of a version": "a version has its own files, which outlive the source",
 }

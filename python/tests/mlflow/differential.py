@@ -1,7 +1,8 @@
-"""Two stores side by side: MLflow's own on SQLite and ours, told the same and asked the same.
+"""Two stores side by side, MLflow's own on SQLite and ours, called with the same arguments.
 
-Ids and times differ between the two, so both are told in common words: what a store made is named
-by the step that made it, and a time that a store took from its clock by the step it falls into.
+IDs and times differ between the two, so answers are normalized before they are compared. A thing
+that a store made is named by the step that made it. A time from the clock of a store is named by
+the step in which it falls.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as SqlTrackin
 from tracklite.mlflow.registry_store import TrackliteRegistryStore
 from tracklite.mlflow.tracking_store import TrackliteTrackingStore
 
-GREATEST = 1.7976931348623157e308
+FLOAT_MAX = 1.7976931348623157e308
 
 
 class Clock:
-    """Which step was under way at a time; steps are apart by more than the clock's grain."""
+    """Maps times to steps. Steps are further apart than the resolution of the clock."""
 
     def __init__(self) -> None:
         self.starts: list[float] = []
@@ -56,12 +57,12 @@ class Clock:
 
 
 class Side:
-    """One of the two stores, and the names of what it made."""
+    """One of the two stores, with the names of the things it made."""
 
     def __init__(self, uri: str, tracking: Any, registry: Any, *roots: str) -> None:
         self.uri, self.tracking, self.registry, self.roots = uri, tracking, registry, roots
         self.clock = Clock()
-        # What the last error said.
+        # The message of the last error.
         self.message = ""
         self.ids: dict[str, str] = {}
         self.names: dict[str, str] = {}
@@ -71,18 +72,18 @@ class Side:
         self.names[made] = name
 
     def id(self, name: str) -> str:
-        """The id of what is so named; what is named nothing known is an id by itself."""
+        """Returns the ID for a name. An unknown name is returned as it is."""
         return self.ids.get(name, name)
 
     def filled(self, text: str) -> str:
-        """A text in which names in double angles stand for ids."""
+        """Replaces names in double angle brackets by IDs."""
         return re.sub("<<(.*?)>>", lambda found: self.id(found[1]), text)
 
     def name(self, made: str | None) -> str | None:
         return None if made is None else self.names.get(str(made), str(made))
 
     def address(self, text: str | None) -> str | None:
-        """An address with the root and ids in common words."""
+        """Normalizes the root and the IDs in an address."""
         if text is None:
             return None
         for root in self.roots:
@@ -90,10 +91,10 @@ class Side:
         return re.sub(r"(m-)?[0-9a-f]{32}", lambda found: str(self.name(found[0])), text)
 
     def call(self, target: str, method: str, *args: Any, **kwargs: Any) -> Any:
-        """What a method answers, or its error, in common words."""
+        """Calls a method, and returns its answer or its error code."""
         store = self.tracking if target == "tracking" else self.registry
         self.clock.begin()
-        # The SQL registry asks that address for logged models.
+        # The SQL registry looks up logged models at this address.
         mlflow.set_tracking_uri(self.uri)
         try:
             answer = getattr(store, method)(*args, **kwargs)
@@ -102,81 +103,81 @@ class Side:
             return ("error", error.error_code)
         return answer
 
-    def in_common_words(self, value: Any) -> Any:
-        """An answer in common words."""
+    def normalized(self, value: Any) -> Any:
+        """Normalizes an answer."""
         if isinstance(value, PagedList):
-            return ([self.in_common_words(item) for item in value], value.token is not None)
+            return ([self.normalized(item) for item in value], value.token is not None)
         if isinstance(value, str):
             return self.address(self.name(value))
         if isinstance(value, (list, tuple)):
-            return [self.in_common_words(item) for item in value]
-        for kind, tell in TELLERS.items():
+            return [self.normalized(item) for item in value]
+        for kind, normalize in NORMALIZERS.items():
             if isinstance(value, kind):
-                return tell(self, value)
+                return normalize(self, value)
         return value
 
 
 def number(value: float) -> Any:
-    """A number that compares with itself; infinity as SQL has it."""
+    """Returns a number that equals itself, with infinity as SQL stores it."""
     if math.isnan(value):
         return "NaN"
-    return max(-GREATEST, min(GREATEST, value))
+    return max(-FLOAT_MAX, min(FLOAT_MAX, value))
 
 
-def tell_metric(side: Side, it: Metric) -> Any:
-    return (it.key, number(it.value), it.timestamp, it.step)
+def normal_metric(side: Side, metric: Metric) -> Any:
+    return (metric.key, number(metric.value), metric.timestamp, metric.step)
 
 
-def tell_metric_of_run(side: Side, it: MetricWithRunId) -> Any:
-    return (side.name(it.run_id), *tell_metric(side, it))
+def normal_metric_of_run(side: Side, metric: MetricWithRunId) -> Any:
+    return (side.name(metric.run_id), *normal_metric(side, metric))
 
 
-def tell_model_metric(side: Side, it: Metric) -> Any:
-    value = 0.0 if math.isnan(it.value) else number(it.value)
-    dataset = (it.dataset_name, it.dataset_digest)
-    return (it.key, value, it.timestamp, it.step, side.name(it.run_id), dataset)
+def normal_model_metric(side: Side, metric: Metric) -> Any:
+    value = 0.0 if math.isnan(metric.value) else number(metric.value)
+    dataset = (metric.dataset_name, metric.dataset_digest)
+    return (metric.key, value, metric.timestamp, metric.step, side.name(metric.run_id), dataset)
 
 
-def tell_experiment(side: Side, it: Experiment) -> Any:
+def normal_experiment(side: Side, experiment: Experiment) -> Any:
     return {
-        "id": side.name(it.experiment_id),
-        "name": it.name,
-        "location": side.address(it.artifact_location),
-        "stage": it.lifecycle_stage,
-        "tags": dict(sorted(it.tags.items())),
-        "created": side.clock.step_of(it.creation_time),
-        "updated": side.clock.step_of(it.last_update_time),
-        "workspace": it.workspace,
+        "id": side.name(experiment.experiment_id),
+        "name": experiment.name,
+        "location": side.address(experiment.artifact_location),
+        "stage": experiment.lifecycle_stage,
+        "tags": dict(sorted(experiment.tags.items())),
+        "created": side.clock.step_of(experiment.creation_time),
+        "updated": side.clock.step_of(experiment.last_update_time),
+        "workspace": experiment.workspace,
     }
 
 
-def tell_info(side: Side, it: RunInfo) -> Any:
+def normal_info(side: Side, info: RunInfo) -> Any:
     return {
-        "id": side.name(it.run_id),
-        "name": it.run_name,
-        "experiment": side.name(it.experiment_id),
-        "user": it.user_id,
-        "status": it.status,
-        "start": it.start_time,
-        "end": it.end_time,
-        "stage": it.lifecycle_stage,
-        "artifacts": side.address(it.artifact_uri),
+        "id": side.name(info.run_id),
+        "name": info.run_name,
+        "experiment": side.name(info.experiment_id),
+        "user": info.user_id,
+        "status": info.status,
+        "start": info.start_time,
+        "end": info.end_time,
+        "stage": info.lifecycle_stage,
+        "artifacts": side.address(info.artifact_uri),
     }
 
 
-def tell_dataset(side: Side, it: DatasetInput) -> Any:
-    return (dict(it.dataset), sorted((tag.key, tag.value) for tag in it.tags))
+def normal_dataset(side: Side, given: DatasetInput) -> Any:
+    return (dict(given.dataset), sorted((tag.key, tag.value) for tag in given.tags))
 
 
-def tell_run(side: Side, it: Run) -> Any:
-    inputs, outputs = it.inputs, it.outputs
+def normal_run(side: Side, run: Run) -> Any:
+    inputs, outputs = run.inputs, run.outputs
     return {
-        "info": tell_info(side, it.info),
-        "metrics": sorted(tell_metric(side, metric) for metric in it.data._metric_objs),
-        "params": dict(sorted(it.data.params.items())),
-        "tags": dict(sorted(it.data.tags.items())),
+        "info": normal_info(side, run.info),
+        "metrics": sorted(normal_metric(side, metric) for metric in run.data._metric_objs),
+        "params": dict(sorted(run.data.params.items())),
+        "tags": dict(sorted(run.data.tags.items())),
         "datasets": sorted(
-            (tell_dataset(side, dataset) for dataset in inputs.dataset_inputs), key=str
+            (normal_dataset(side, dataset) for dataset in inputs.dataset_inputs), key=str
         ),
         "given": sorted(str(side.name(model.model_id)) for model in inputs.model_inputs or ()),
         "made": sorted(
@@ -186,76 +187,76 @@ def tell_run(side: Side, it: Run) -> Any:
     }
 
 
-def tell_model(side: Side, it: LoggedModel) -> Any:
+def normal_model(side: Side, model: LoggedModel) -> Any:
     return {
-        "id": side.name(it.model_id),
-        "experiment": side.name(it.experiment_id),
-        "name": it.name,
-        "location": side.address(it.artifact_location),
-        "created": side.clock.step_of(it.creation_timestamp),
-        "updated": side.clock.step_of(it.last_updated_timestamp),
-        "type": it.model_type,
-        "run": side.name(it.source_run_id),
-        "status": str(it.status),
-        "message": it.status_message,
-        "tags": dict(sorted(it.tags.items())),
-        "params": dict(sorted(it.params.items())),
+        "id": side.name(model.model_id),
+        "experiment": side.name(model.experiment_id),
+        "name": model.name,
+        "location": side.address(model.artifact_location),
+        "created": side.clock.step_of(model.creation_timestamp),
+        "updated": side.clock.step_of(model.last_updated_timestamp),
+        "type": model.model_type,
+        "run": side.name(model.source_run_id),
+        "status": str(model.status),
+        "message": model.status_message,
+        "tags": dict(sorted(model.tags.items())),
+        "params": dict(sorted(model.params.items())),
         "metrics": sorted(
-            (tell_model_metric(side, metric) for metric in it.metrics or ()), key=str
+            (normal_model_metric(side, metric) for metric in model.metrics or ()), key=str
         ),
     }
 
 
-def tell_version(side: Side, it: ModelVersion) -> Any:
+def normal_version(side: Side, version: ModelVersion) -> Any:
     return {
-        "name": it.name,
-        "version": int(it.version),
-        "created": side.clock.step_of(it.creation_timestamp),
-        "updated": side.clock.step_of(it.last_updated_timestamp),
-        "description": it.description,
-        "user": it.user_id,
-        "stage": it.current_stage,
-        "source": side.address(it.source),
-        "run": side.name(it.run_id),
-        "status": it.status,
-        "message": it.status_message,
-        "tags": dict(sorted(it.tags.items())),
-        "link": it.run_link,
-        "aliases": sorted(it.aliases),
-        "model": side.name(it.model_id),
-        "params": it.params,
-        "metrics": it.metrics,
-        "workspace": it.workspace,
+        "name": version.name,
+        "version": int(version.version),
+        "created": side.clock.step_of(version.creation_timestamp),
+        "updated": side.clock.step_of(version.last_updated_timestamp),
+        "description": version.description,
+        "user": version.user_id,
+        "stage": version.current_stage,
+        "source": side.address(version.source),
+        "run": side.name(version.run_id),
+        "status": version.status,
+        "message": version.status_message,
+        "tags": dict(sorted(version.tags.items())),
+        "link": version.run_link,
+        "aliases": sorted(version.aliases),
+        "model": side.name(version.model_id),
+        "params": version.params,
+        "metrics": version.metrics,
+        "workspace": version.workspace,
     }
 
 
-def tell_registered(side: Side, it: RegisteredModel) -> Any:
+def normal_registered(side: Side, model: RegisteredModel) -> Any:
     return {
-        "name": it.name,
-        "created": side.clock.step_of(it.creation_timestamp),
-        "updated": side.clock.step_of(it.last_updated_timestamp),
-        "description": it.description,
-        "latest": sorted((tell_version(side, one) for one in it.latest_versions), key=str),
-        "tags": dict(sorted(it.tags.items())),
-        "aliases": dict(sorted((alias, int(one)) for alias, one in it.aliases.items())),
+        "name": model.name,
+        "created": side.clock.step_of(model.creation_timestamp),
+        "updated": side.clock.step_of(model.last_updated_timestamp),
+        "description": model.description,
+        "latest": sorted((normal_version(side, one) for one in model.latest_versions), key=str),
+        "tags": dict(sorted(model.tags.items())),
+        "aliases": dict(sorted((alias, int(one)) for alias, one in model.aliases.items())),
     }
 
 
-def tell_summary(side: Side, it: _DatasetSummary) -> Any:
-    return (side.name(it.experiment_id), it.name, it.digest, it.context)
+def normal_summary(side: Side, summary: _DatasetSummary) -> Any:
+    return (side.name(summary.experiment_id), summary.name, summary.digest, summary.context)
 
 
-# A kind before what it is a kind of.
-TELLERS: dict[type, Any] = {
-    MetricWithRunId: tell_metric_of_run,
-    Metric: tell_metric,
-    Experiment: tell_experiment,
-    RunInfo: tell_info,
-    Run: tell_run,
-    LoggedModel: tell_model,
-    ModelVersion: tell_version,
-    RegisteredModel: tell_registered,
-    _DatasetSummary: tell_summary,
+# Subclasses come before their base classes.
+NORMALIZERS: dict[type, Any] = {
+    MetricWithRunId: normal_metric_of_run,
+    Metric: normal_metric,
+    Experiment: normal_experiment,
+    RunInfo: normal_info,
+    Run: normal_run,
+    LoggedModel: normal_model,
+    ModelVersion: normal_version,
+    RegisteredModel: normal_registered,
+    _DatasetSummary: normal_summary,
 }
 
 

@@ -36,7 +36,7 @@ VIEWS = [*[ViewType.ACTIVE_ONLY, ViewType.DELETED_ONLY, ViewType.ALL] * 8, 99, N
 
 
 class Operations:
-    """Draws operations; knows the names of what was made so far."""
+    """Draws random operations, and keeps the names of the things made so far."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
@@ -44,16 +44,16 @@ class Operations:
         self.runs: list[str] = []
         self.models: list[str] = []
         self.time = 1_600_000_000_000
-        # Which were deleted at any time, and in which experiment a run or logged model is.
+        # Everything ever deleted, and the experiment of each run and logged model.
         self.deleted: set[str] = set()
         self.home: dict[str, str] = {}
-        # Which run a logged model is of.
+        # The source run of each logged model.
         self.sources: dict[str, str | None] = {}
-        # Which runs have logged to logged models, or were given datasets.
+        # The runs that logged to logged models, or have input datasets.
         self.binding: set[str] = set()
 
     def was_deleted(self, made: str) -> bool:
-        """Whether a run, a logged model or where it belongs was deleted, once at least."""
+        """Returns whether a run or logged model, or its owner, was ever deleted."""
         if made in self.deleted or self.home.get(made) in self.deleted:
             return True
         source = self.sources.get(made)
@@ -92,11 +92,11 @@ class Operations:
         )
 
     def living_model(self) -> str | None:
-        """A logged model that was not deleted, if there is one."""
+        """Returns a logged model that was never deleted, or None."""
         return self._living(self.models)
 
     def living_run(self) -> str | None:
-        """A run that was not deleted, if there is one."""
+        """Returns a run that was never deleted, or None."""
         return self._living(self.runs)
 
     def _living(self, made: list[str]) -> str | None:
@@ -110,10 +110,10 @@ class Operations:
         return Metric(self.key(), self.pick(NUMBERS), time, self.random.randrange(-1, 3))
 
     def model_metric(self, model: str) -> Metric:
-        """A value for a logged model, whose key, time and step are not drawn again.
+        """Returns a value for a logged model with a unique key, time and step.
 
-        To SQL they and the run are what a value is, for us the value counts as well. Steps grow
-        with times, by which SQL finds the latest.
+        SQL identifies a value by these and the run, we by the number as well. Steps grow with
+        times, because SQL takes the latest one by time.
         """
         dataset, digest = self.pick([(None, None), ("train", "d1"), ("test", "d2")])
         time = self.later()

@@ -1,4 +1,4 @@
-"""Servers of MLflow for the tests: started on a free port, and stopped with all their workers."""
+"""MLflow servers for the tests, on a free port."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def free_port() -> int:
 
 @contextmanager
 def server(words: list[str], log: Path, health: str, **environment: str) -> Iterator[str]:
-    """`mlflow ...` with a free port; its address when it answers."""
+    """Starts `mlflow ...` on a free port, and yields its address once it answers."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", *words, "--port", str(port)]
-    # Beside the interpreter are the programs that MLflow calls by their names.
+    # MLflow calls programs that are installed beside the interpreter.
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -49,7 +49,7 @@ def server(words: list[str], log: Path, health: str, **environment: str) -> Iter
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stops the group that it leads, in which its workers are."""
+    """Stops the process group of the server, including its workers."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, how)
@@ -74,12 +74,12 @@ def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
 
 
 def request(address: str, body: Any = None, method: str | None = None) -> Any:
-    """The JSON that a server answers."""
+    """Returns the JSON of a response. Error responses include their status."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
-    asked = urllib.request.Request(address, data=data, headers=headers, method=method)
+    request = urllib.request.Request(address, data=data, headers=headers, method=method)
     try:
-        with urllib.request.urlopen(asked, timeout=120) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return {"status": error.code, **json.loads(error.read() or b"{}")}

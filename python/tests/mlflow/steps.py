@@ -1,4 +1,4 @@
-"""One step of both stores: an operation with its arguments, for each store in its own ids."""
+"""One step of both stores: an operation, with arguments in the IDs of each store."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PAGES_MAX = 4
 
 @dataclass
 class Step:
-    """A call: of which store, which method, with what; and the name of what it makes.
+    """A call of a method of a store, and the name for the thing it makes.
 
-    `allowed` has rules for answers that may differ, by the reason in `ALLOWED`. `order` sorts the
-    answers of a method that gives them in none, or by ids. `then` is called when it has made
-    something. Searches go on to the pages that follow.
+    `allowed` has rules for answers that may differ, by the reason in `ALLOWED`. `order` sorts
+    answers whose order is undefined or depends on IDs. `then` is a call that follows if the first
+    one succeeds. Searches continue with the following pages.
     """
 
     target: str
@@ -46,20 +46,20 @@ class Step:
             answer = side.call(self.target, method, **arguments(side))
         if isinstance(answer, PagedList) and answer.token:
             return self._pages(side, answer)
-        common = side.in_common_words(answer)
+        common = side.normalized(answer)
         return sorted(common, key=self.order) if self.order else common
 
     def _pages(self, side: Side, answer: Any) -> list[Any]:
-        """A page and those that follow, as far as it is worth while."""
-        pages = [side.in_common_words(answer)]
+        """Returns a page and the following ones, up to PAGES_MAX."""
+        pages = [side.normalized(answer)]
         while len(pages) < PAGES_MAX and isinstance(answer, PagedList) and answer.token:
             arguments = {**self.arguments(side), "page_token": answer.token}
             answer = side.call(self.target, self.method, **arguments)
-            pages.append(answer if is_error(answer) else side.in_common_words(answer))
+            pages.append(answer if is_error(answer) else side.normalized(answer))
         return pages
 
     def is_same(self, theirs: Any, ours: Any) -> bool:
-        """Whether two answers are the same, or may differ for a reason that is listed."""
+        """Returns whether two answers are equal, or differ for a listed reason."""
         assert set(self.allowed) <= set(ALLOWED)
         return theirs == ours or any(rule(theirs, ours) for rule in self.allowed.values())
 
@@ -68,18 +68,18 @@ Draw = Callable[[Operations, int], Step]
 
 
 def is_error(answer: Any, code: str | None = None) -> bool:
-    """Whether an answer is an error, of this code."""
-    return (
-        isinstance(answer, tuple) and answer[:1] == ("error",) and code in (None, answer[1])
-    )
+    """Returns whether an answer is an error, with this code if given."""
+    return isinstance(answer, tuple) and answer[:1] == ("error",) and code in (None, answer[1])
 
 
 def errors(their_code: str | None, our_code: str | None) -> Rule:
-    """Both fail, with these codes; without one there is no error."""
+    """Returns a rule for answers that are errors with these codes. None means no error."""
 
     def rule(theirs: Any, ours: Any) -> bool:
         answers = ((theirs, their_code), (ours, our_code))
-        return all(is_error(it, code) if code else not is_error(it) for it, code in answers)
+        return all(
+            is_error(answer, code) if code else not is_error(answer) for answer, code in answers
+        )
 
     return rule
 
@@ -89,15 +89,15 @@ def page(ops: Operations) -> int:
 
 
 def page_token(ops: Operations) -> dict[str, str]:
-    """Mostly none, as pages are followed; now and then one that means nothing."""
+    """Returns an invalid token now and then, and usually none."""
     return {"page_token": "nonsense"} if ops.chance(0.02) else {}
 
 
 def legal(items: list[Any]) -> list[Any]:
-    """Items with legal keys, each once: SQL takes any others, and not the same again."""
+    """Returns the items with valid keys, each key once. SQL accepts others, but no duplicates."""
     return list({item.key: item for item in items if item.key in KEYS}.values())
 
 
 def known(side: Side, ops: Operations) -> list[str]:
-    """The experiments that both stores have made."""
+    """Returns the experiments that both stores have made."""
     return [side.id(one) for one in ops.experiments if side.id(one) != one]

@@ -12,9 +12,7 @@ from steps import Draw, Step, errors, legal, page, page_token
 
 def _on(ops: Operations, method: str, **others: Any) -> Step:
     experiment = ops.experiment()
-    return Step(
-        "tracking", method, lambda side: {"experiment_id": side.id(experiment), **others}
-    )
+    return Step("tracking", method, lambda side: {"experiment_id": side.id(experiment), **others})
 
 
 def create_experiment(ops: Operations, number: int) -> Step:

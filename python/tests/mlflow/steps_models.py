@@ -16,7 +16,7 @@ def _on(ops: Operations, method: str, **others: Any) -> Step:
 
 
 def _on_living(ops: Operations, method: str, **others: Any) -> Step:
-    """SQL changes deleted ones, and goes on from there: they are only looked at."""
+    """Makes a step, but only reads deleted models, because SQL changes these."""
     model = ops.model()
     if ops.was_deleted(model):
         return Step(
@@ -63,7 +63,7 @@ def untag_model(ops: Operations, number: int) -> Step:
 
 
 def log_model_params(ops: Operations, number: int) -> Step:
-    # One alone: of several SQL keeps none when one of them is set already.
+    # Only one: SQL drops all of several params if one of them is set already.
     params = [LoggedModelParameter(ops.pick(KEYS), ops.pick(TEXTS))]
     step = _on_living(ops, "log_logged_model_params", params=params)
     same, other = errors("BAD_REQUEST", None), errors("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
@@ -123,14 +123,14 @@ ORDERS: list[Any] = [
 
 
 def search_models(ops: Operations, number: int) -> Step:
-    text, most, order = ops.model_filter(), ops.pick([None, 1, 2, 100]), ops.pick(ORDERS)
+    text, limit, order = ops.model_filter(), ops.pick([None, 1, 2, 100]), ops.pick(ORDERS)
     datasets = ops.pick([None, None, [{"dataset_name": "train"}]])
     several = list(ops.experiments)
 
     def arguments(side: Side) -> dict[str, Any]:
         ids = [side.id(one) for one in several if side.id(one) != one]
-        # Of an empty filter SQL's own token of the next page is refused.
-        wanted = {"filter_string": text or None, "max_results": most, "order_by": order}
+        # SQL refuses its own page token after a search with an empty filter.
+        wanted = {"filter_string": text or None, "max_results": limit, "order_by": order}
         return {"experiment_ids": ids, "datasets": datasets, **wanted}
 
     step = Step("tracking", "search_logged_models", arguments)

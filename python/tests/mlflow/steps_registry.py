@@ -1,4 +1,4 @@
-"""Steps with registered models and their versions; and how all steps are drawn."""
+"""Steps with registered models and versions, and the random choice among all steps."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def untag_registered(ops: Operations, number: int) -> Step:
 
 
 def create_version(ops: Operations, number: int) -> Step:
-    """Of a source outside of the file, where the run is the one that is given."""
+    """Creates a version of a source outside of the file, with the given run."""
     name, source = ops.pick(MODELS), ops.pick(["s3://a", "/b", "x"])
     tags = ops.tags(ModelVersionTag)
     run, link = ops.pick([None, None, ops.living_run()]), ops.pick([None, "http://r"])
@@ -75,7 +75,7 @@ def create_version(ops: Operations, number: int) -> Step:
 
 
 def create_version_inside(ops: Operations, number: int) -> Step:
-    """Of a run, a logged model or a version, whose run is given: else it is told differently."""
+    """Creates a version of a run, a logged model or a version. The run avoids a difference."""
     name, run, model = ops.pick(MODELS), ops.living_run(), ops.living_model()
     if run is None or model is None:
         return create_version(ops, number)
@@ -102,7 +102,7 @@ def describe_version(ops: Operations, number: int) -> Step:
     return _on_version(ops, "update_model_version", description=ops.pick(TEXTS))
 
 
-def put_into_stage(ops: Operations, number: int) -> Step:
+def transition_stage(ops: Operations, number: int) -> Step:
     stage, archive = ops.pick([*STAGES, "nowhere"]), ops.chance(0.4)
     wanted = {"stage": stage, "archive_existing_versions": archive}
     return _on_version(ops, "transition_model_version_stage", **wanted)
@@ -153,11 +153,11 @@ def search_versions(ops: Operations, number: int) -> Step:
 
 
 def _search(ops: Operations, method: str, text: str, order: list[str]) -> Step:
-    most, token = ops.pick([1, 2, 100]), page_token(ops)
+    limit, token = ops.pick([1, 2, 100]), page_token(ops)
 
     def arguments(side: Side) -> dict[str, Any]:
         wanted = {"filter_string": side.filled(text), "order_by": order, **token}
-        return {"max_results": most, **wanted}
+        return {"max_results": limit, **wanted}
 
     return Step("registry", method, arguments)
 
@@ -175,7 +175,7 @@ REGISTRY_STEPS: list[tuple[int, Draw]] = [
     (2, create_version_inside),
     (1, get_version),
     (1, describe_version),
-    (1, put_into_stage),
+    (1, transition_stage),
     (1, delete_version),
     (1, tag_version),
     (1, untag_version),
@@ -189,7 +189,7 @@ REGISTRY_STEPS: list[tuple[int, Draw]] = [
 
 GROUPS = [(4, EXPERIMENT_STEPS), (14, RUN_STEPS), (6, MODEL_STEPS), (8, REGISTRY_STEPS)]
 
-# With something there to begin with, more of what follows means something.
+# The first steps make things for the following ones to use.
 FIRST: list[Draw] = [
     *[create_experiment] * 2,
     *[create_run] * 3,
@@ -201,7 +201,7 @@ FIRST: list[Draw] = [
 
 
 def draw(ops: Operations, number: int) -> Step:
-    """The next step."""
+    """Draws the next step."""
     if number < len(FIRST):
         return FIRST[number](ops, number)
     (group,) = ops.random.choices([steps for _, steps in GROUPS], [part for part, _ in GROUPS])

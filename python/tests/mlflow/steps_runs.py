@@ -33,7 +33,7 @@ def create_run(ops: Operations, number: int) -> Step:
 
     step = Step("tracking", "create_run", arguments, made, lambda run: str(run.info.run_id))
     if not name and not tagged:
-        # A name that is made up is another one on each side.
+        # Each side generates another random name.
         step.then = ("update_run_info", lambda side: _rename(side.id(made), "three"))
     return step
 
@@ -59,7 +59,7 @@ def delete_run(ops: Operations, number: int) -> Step:
 def _away(ops: Operations, method: str) -> Step:
     run = ops.run()
     if method == "_hard_delete_run" and run in ops.binding:
-        # What goes with it is not the same.
+        # The two stores differ in what they delete with it.
         method = "delete_run"
     ops.deleted.add(run)
     return Step("tracking", method, lambda side: {"run_id": side.id(run)})
@@ -139,58 +139,56 @@ def record_model(ops: Operations, number: int) -> Step:
 
 
 def history(ops: Operations, number: int) -> Step:
-    most = ops.pick([None, 1, 2])
-    return _on(ops, "get_metric_history", metric_key=ops.pick(KEYS), max_results=most)
+    limit = ops.pick([None, 1, 2])
+    return _on(ops, "get_metric_history", metric_key=ops.pick(KEYS), max_results=limit)
 
 
-def greatest_step(ops: Operations, number: int) -> Step:
+def max_step(ops: Operations, number: int) -> Step:
     return _on(ops, "get_max_step_for_metric", metric_key=ops.pick(KEYS))
 
 
 def values_at_steps(ops: Operations, number: int) -> Step:
-    steps, most = ops.pick([[0], [-1, 2], [0, 1, 5], []]), ops.pick([1, 2, 100])
-    wanted = {"metric_key": ops.pick(KEYS), "steps": steps, "max_results": most}
+    steps, limit = ops.pick([[0], [-1, 2], [0, 1, 5], []]), ops.pick([1, 2, 100])
+    wanted = {"metric_key": ops.pick(KEYS), "steps": steps, "max_results": limit}
     return _on(ops, "get_metric_history_bulk_interval_from_steps", **wanted)
 
 
 def bulk(ops: Operations, number: int) -> Step:
-    # Where values are cut off the ids of runs decide, which differ: then it is one run alone.
-    most = ops.pick([1, 3, 1000, 1000])
-    runs, key = ops.runs[-3:] if most == 1000 else ops.runs[-1:], ops.pick(KEYS)
+    # A limit on several runs depends on their IDs, which differ. So only one run is used then.
+    limit = ops.pick([1, 3, 1000, 1000])
+    runs, key = ops.runs[-3:] if limit == 1000 else ops.runs[-1:], ops.pick(KEYS)
 
     def arguments(side: Side) -> dict[str, Any]:
         ids = [side.id(one) for one in runs]
-        return {"run_ids": ids, "metric_key": key, "max_results": most}
+        return {"run_ids": ids, "metric_key": key, "max_results": limit}
 
-    # Sorted by run alone: within one the order counts.
-    return Step("tracking", "get_metric_history_bulk", arguments, order=lambda it: it[0])
+    # Sorted by run only, because the order within a run matters.
+    return Step("tracking", "get_metric_history_bulk", arguments, order=lambda answer: answer[0])
 
 
 def sample(ops: Operations, number: int) -> Step:
-    runs, most, key = ops.runs[-3:], ops.pick([1, 2, 3, 7]), ops.pick(KEYS)
+    runs, limit, key = ops.runs[-3:], ops.pick([1, 2, 3, 7]), ops.pick(KEYS)
     first, last = ops.pick([(None, None), (0, 1), (-1, 2), (None, 2)])
 
     def arguments(side: Side) -> dict[str, Any]:
-        wanted = {"max_results": most, "start_step": first, "end_step": last}
+        wanted = {"max_results": limit, "start_step": first, "end_step": last}
         return {"run_ids": [side.id(one) for one in runs], "metric_key": key, **wanted}
 
     return Step("tracking", "get_metric_history_bulk_interval", arguments)
 
 
 def datasets(ops: Operations, number: int) -> Step:
-    return Step(
-        "tracking", "_search_datasets", lambda side: {"experiment_ids": known(side, ops)}
-    )
+    return Step("tracking", "_search_datasets", lambda side: {"experiment_ids": known(side, ops)})
 
 
 def search_runs(ops: Operations, number: int) -> Step:
-    text, order, most, view = ops.run_filter(), ops.run_order(), page(ops), ops.pick(VIEWS)
+    text, order, limit, view = ops.run_filter(), ops.run_order(), page(ops), ops.pick(VIEWS)
     token, several = page_token(ops), list(ops.experiments)
 
     def arguments(side: Side) -> dict[str, Any]:
         ids = [side.id(one) for one in several if side.id(one) != one]
         wanted = {"filter_string": side.filled(text), "run_view_type": view, **token}
-        return {"experiment_ids": ids, "max_results": most, "order_by": order, **wanted}
+        return {"experiment_ids": ids, "max_results": limit, "order_by": order, **wanted}
 
     return Step("tracking", "search_runs", arguments)
 
@@ -213,7 +211,7 @@ RUN_STEPS: list[tuple[int, Draw]] = [
     (1, log_outputs),
     (1, record_model),
     (1, history),
-    (1, greatest_step),
+    (1, max_step),
     (1, values_at_steps),
     (1, bulk),
     (1, sample),

@@ -1,4 +1,4 @@
-"""Every form of an address, good and bad; and what the plug-in leaves out."""
+"""Valid and invalid addresses, and the calls that the plug-in refuses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tracklite.mlflow.tracking_store import TrackliteTrackingStore
 @pytest.mark.parametrize(
     "name", ["runs.tracklite", "my runs", "\u00fc\u0645", "a%b", "a?b#c", "plain"]
 )
-def test_a_file_of_any_name_is_used(tmp_path: Path, name: str, slashes: str) -> None:
+def test_a_file_with_special_characters_is_used(tmp_path: Path, name: str, slashes: str) -> None:
     path = tmp_path / "a folder" / name
     path.parent.mkdir()
     uri = f"tracklite:{slashes}{quote(str(path)).lstrip('/')}"
@@ -36,11 +36,11 @@ def test_a_file_of_any_name_is_used(tmp_path: Path, name: str, slashes: str) -> 
     run = client.create_run("0")
     client.log_text(run.info.run_id, "hello", "folder/note.txt")
     assert path.is_file()
-    # As MLflow builds addresses below, also with the empty host lost.
+    # Addresses as MLflow builds them, including the form without the empty host.
     below = append_to_uri_path(run.info.artifact_uri, "folder")
     for artifact_uri in (f"{run.info.artifact_uri}/folder", below):
         repository = get_artifact_repository(artifact_uri)
-        assert [it.path for it in repository.list_artifacts()] == ["note.txt"]
+        assert [file.path for file in repository.list_artifacts()] == ["note.txt"]
         copy = repository.download_artifacts("note.txt", str(tmp_path))
         assert Path(copy).read_text() == "hello"
     assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/folder/note.txt") == "hello"
@@ -62,15 +62,15 @@ def test_a_path_may_be_relative_and_unescaped(
         ("tracklite://runs.tracklite", "three slashes"),
         ("tracklite:///tmp/x?mode=ro", "query"),
         ("tracklite:///tmp/x#part", "fragment"),
-        ("tracklite:", "no file"),
-        ("tracklite:///", "no file"),
+        ("tracklite:", "no path of a file"),
+        ("tracklite:///", "no path of a file"),
         ("tracklite:///tmp/", "folder"),
         ("tracklite:///no/such/folder/runs", "no folder"),
         ("tracklite:///tmp", "tmp"),
         (f"tracklite://{__file__}", "not a tracklite file"),
     ],
 )
-def test_a_wrong_address_is_told_as_such(uri: str, part: str) -> None:
+def test_an_invalid_address_is_an_error(uri: str, part: str) -> None:
     for store in (TrackliteTrackingStore, TrackliteRegistryStore):
         with pytest.raises(MlflowException) as failed:
             store(uri)
@@ -78,7 +78,7 @@ def test_a_wrong_address_is_told_as_such(uri: str, part: str) -> None:
         assert part in str(failed.value)
 
 
-def test_a_file_may_be_moved_with_all_that_is_in_it(tmp_path: Path) -> None:
+def test_a_moved_file_keeps_its_content(tmp_path: Path) -> None:
     script = """if True:
         import sys
         from mlflow import MlflowClient
@@ -101,7 +101,7 @@ def test_a_file_may_be_moved_with_all_that_is_in_it(tmp_path: Path) -> None:
     assert mlflow.artifacts.load_text(f"{source}/note.txt") == "hello"
 
 
-def test_an_experiment_keeps_its_artifacts_elsewhere_if_told_to(tmp_path: Path, uri: str) -> None:
+def test_an_experiment_stores_artifacts_at_an_explicit_location(tmp_path: Path, uri: str) -> None:
     client = MlflowClient(uri)
     place = tmp_path / "artifacts"
     experiment_id = client.create_experiment("elsewhere", str(place), {"team": "a"})
@@ -113,7 +113,7 @@ def test_an_experiment_keeps_its_artifacts_elsewhere_if_told_to(tmp_path: Path, 
     assert (place / run.info.run_id / "artifacts" / "note.txt").read_text() == "hello"
 
 
-def test_only_what_holds_artifacts_takes_any(uri: str, tmp_path: Path) -> None:
+def test_artifacts_need_an_owner(uri: str, tmp_path: Path) -> None:
     client = MlflowClient(uri)
     run_id = client.create_run("0").info.run_id
     file = tmp_path / "note.txt"
@@ -128,7 +128,7 @@ def test_only_what_holds_artifacts_takes_any(uri: str, tmp_path: Path) -> None:
         root.log_artifact(str(file), f"0/{'0' * 32}/artifacts")
     assert missing.value.error_code == "RESOURCE_DOES_NOT_EXIST"
     root.log_artifact(str(file), f"0/{run_id}/artifacts/a/b")
-    assert [it.path for it in root.list_artifacts(f"0/{run_id}/artifacts/a")] == [
+    assert [found.path for found in root.list_artifacts(f"0/{run_id}/artifacts/a")] == [
         f"0/{run_id}/artifacts/a/b"
     ]
     (found,) = client.list_artifacts(run_id, "a/b")
@@ -144,14 +144,14 @@ def test_only_what_holds_artifacts_takes_any(uri: str, tmp_path: Path) -> None:
     assert client.list_artifacts(run_id) == []
 
 
-def test_addresses_of_files_that_are_not_there(tmp_path: Path) -> None:
+def test_an_address_of_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MlflowException) as failed:
         get_artifact_repository(f"tracklite://{tmp_path}/none.tracklite/0/x/artifacts")
     assert failed.value.error_code == "INVALID_PARAMETER_VALUE"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_paths_behind_the_file_belong_to_something() -> None:
+def test_a_path_in_a_file_has_an_owner() -> None:
     run, model = "a" * 32, "m-" + "b" * 32
     good = {
         f"0/{run}/artifacts": (("run", run, 0), ""),
@@ -176,7 +176,7 @@ def test_paths_behind_the_file_belong_to_something() -> None:
     assert address.engine_address(f"versions/{run}/3/a") is None
 
 
-def test_wrong_values_are_wrong_arguments(uri: str) -> None:
+def test_invalid_values_are_invalid_arguments(uri: str) -> None:
     store = TrackliteTrackingStore(uri)
     run_id = store.create_run("0", "ann", 1, [], "r").info.run_id
     calls: list[Callable[[], object]] = [
@@ -196,7 +196,7 @@ def test_wrong_values_are_wrong_arguments(uri: str) -> None:
         assert failed.value.error_code == "INVALID_PARAMETER_VALUE", number
 
 
-def test_what_is_left_out_says_so(uri: str) -> None:
+def test_unsupported_calls_are_refused(uri: str) -> None:
     store, registry = TrackliteTrackingStore(uri), TrackliteRegistryStore(uri)
     calls: list[Callable[[], object]] = [
         lambda: store.start_trace(None),
@@ -214,8 +214,8 @@ def test_what_is_left_out_says_so(uri: str) -> None:
     assert list(registry.list_webhooks_by_event(None)) == []
 
 
-def test_nothing_that_mlflow_declares_is_forgotten(uri: str) -> None:
-    """Each abstract method is ours, or refused; none is left that does nothing."""
+def test_all_abstract_methods_are_implemented_or_refused(uri: str) -> None:
+    """Checks that no abstract method is left."""
     declared = {
         name
         for base in (AbstractStore, AbstractRegistry)

@@ -1,4 +1,4 @@
-"""Our stores beside MLflow's own: random operations and searches, with the same answers."""
+"""Random operations and searches have the same answers in MLflow's stores and in ours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST = int(os.environ.get("TRACKLITE_DIFFERENTIAL_FIRST", "0"))
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of MLflow's own, whose making takes long."""
+    """An empty database of MLflow, which takes long to create."""
     path = tmp_path_factory.mktemp("template") / "mlflow.db"
     SqlAlchemyStore(f"sqlite:///{path}", str(path.parent))
     return path
@@ -42,10 +42,10 @@ def test_both_stores_answer_the_same(seed: int, tmp_path: Path, template: Path) 
         pytest.fail(f"seed {seed}\n{text}\ntheirs: {theirs}\nours:   {ours} {pair.ours.message}")
 
 
-def test_the_documentation_tells_each_difference_that_is_allowed() -> None:
+def test_the_documentation_lists_all_allowed_differences() -> None:
     text = DOCUMENTATION.read_text(encoding="utf-8").partition("\n| what | SQL store |")[2]
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    told = [row[0] for row in rows if not row[0].startswith("---")]
-    assert all(len(row) == 3 for row in rows) and len(set(told)) == len(told)
-    assert set(told) == set(ALLOWED)
+    listed = [row[0] for row in rows if not row[0].startswith("---")]
+    assert all(len(row) == 3 for row in rows) and len(set(listed)) == len(listed)
+    assert set(listed) == set(ALLOWED)
     assert all(len(reason.split()) > 4 for reason in ALLOWED.values())

@@ -1,4 +1,4 @@
-"""MLflow as its users write it: the fluent API, autologging, models by all names, evaluation."""
+"""Programs of MLflow users: the fluent API, autologging, loading models, evaluation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def data() -> tuple[pd.DataFrame, pd.Series]:
     return features.iloc[:200, :5], labels.iloc[:200]
 
 
-def test_a_run_and_what_is_logged_to_it(tracking: str, tmp_path: Path) -> None:
+def test_all_kinds_of_data_are_logged_to_a_run(tracking: str, tmp_path: Path) -> None:
     mlflow.set_experiment("/Shared/team \u00fc/churn")
     with mlflow.start_run(run_name="first", tags={"team": "growth"}) as run:
         mlflow.log_param("depth", 3)
@@ -44,14 +44,14 @@ def test_a_run_and_what_is_logged_to_it(tracking: str, tmp_path: Path) -> None:
         mlflow.log_artifact(str(file), "files")
         frame = pd.DataFrame({"x": [1.0, 2.0]})
         mlflow.log_input(mlflow.data.from_pandas(frame, name="train"), context="training")
-    told = mlflow.get_run(run.info.run_id)
-    assert told.info.status == "FINISHED" and told.info.end_time >= told.info.start_time
-    assert told.data.params == {"depth": "3", "rate": "0.1", "kind": "tree"}
-    assert told.data.metrics["loss"] == 0.2 and np.isnan(told.data.metrics["nothing"])
-    assert told.data.tags["reviewed"] == "yes" and told.data.tags["team"] == "growth"
-    assert [it.dataset.name for it in told.inputs.dataset_inputs] == ["train"]
+    logged = mlflow.get_run(run.info.run_id)
+    assert logged.info.status == "FINISHED" and logged.info.end_time >= logged.info.start_time
+    assert logged.data.params == {"depth": "3", "rate": "0.1", "kind": "tree"}
+    assert logged.data.metrics["loss"] == 0.2 and np.isnan(logged.data.metrics["nothing"])
+    assert logged.data.tags["reviewed"] == "yes" and logged.data.tags["team"] == "growth"
+    assert [given.dataset.name for given in logged.inputs.dataset_inputs] == ["train"]
     assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/notes/a.txt") == "hello"
-    assert mlflow.artifacts.load_dict(f"{told.info.artifact_uri}/a.json") == {"a": [1, 2]}
+    assert mlflow.artifacts.load_dict(f"{logged.info.artifact_uri}/a.json") == {"a": [1, 2]}
     assert list(mlflow.load_table("table.json", run_ids=[run.info.run_id])["x"]) == [1, 2]
     files = mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/files")
     assert (Path(files) / "model.bin").read_bytes() == file.read_bytes()
@@ -60,7 +60,7 @@ def test_a_run_and_what_is_logged_to_it(tracking: str, tmp_path: Path) -> None:
     found = mlflow.search_runs(search_all_experiments=True, filter_string="metrics.loss < 0.3")
     assert list(found["run_id"]) == [run.info.run_id] and found["metrics.loss"][0] == 0.2
     history = MlflowClient().get_metric_history(run.info.run_id, "loss")
-    assert [(it.step, it.value) for it in history] == [(n, 1 / (n + 1)) for n in range(5)]
+    assert [(point.step, point.value) for point in history] == [(n, 1 / (n + 1)) for n in range(5)]
 
 
 def test_a_run_is_resumed_deleted_and_restored(tracking: str) -> None:
@@ -84,28 +84,28 @@ def test_a_run_is_resumed_deleted_and_restored(tracking: str) -> None:
     assert missing.value.error_code == "RESOURCE_DOES_NOT_EXIST"
 
 
-def test_asynchronous_logging_arrives(tracking: str) -> None:
+def test_asynchronous_logging_is_stored(tracking: str) -> None:
     with mlflow.start_run() as run:
         for step in range(50):
             mlflow.log_metric("loss", step, step=step, synchronous=False)
         mlflow.log_params({"a": 1}, synchronous=False)
         mlflow.flush_async_logging()
-    told = mlflow.get_run(run.info.run_id)
-    assert told.data.metrics["loss"] == 49 and told.data.params == {"a": "1"}
+    logged = mlflow.get_run(run.info.run_id)
+    assert logged.data.metrics["loss"] == 49 and logged.data.params == {"a": "1"}
 
 
-def test_sklearn_is_logged_by_itself(tracking: str, data: tuple[pd.DataFrame, pd.Series]) -> None:
+def test_sklearn_autologging(tracking: str, data: tuple[pd.DataFrame, pd.Series]) -> None:
     mlflow.sklearn.autolog()
     try:
         RandomForestClassifier(n_estimators=5, max_depth=3).fit(*data)
     finally:
         mlflow.sklearn.autolog(disable=True)
     run = mlflow.last_active_run()
-    told = mlflow.get_run(run.info.run_id)
-    assert told.info.status == "FINISHED" and told.data.params["n_estimators"] == "5"
-    assert told.data.metrics["training_accuracy_score"] > 0.8
-    assert told.inputs.dataset_inputs and told.outputs.model_outputs
-    model_id = told.outputs.model_outputs[0].model_id
+    logged = mlflow.get_run(run.info.run_id)
+    assert logged.info.status == "FINISHED" and logged.data.params["n_estimators"] == "5"
+    assert logged.data.metrics["training_accuracy_score"] > 0.8
+    assert logged.inputs.dataset_inputs and logged.outputs.model_outputs
+    model_id = logged.outputs.model_outputs[0].model_id
     model = mlflow.get_logged_model(model_id)
     assert str(model.status) == "READY" and model.params["max_depth"] == "3"
     loaded = mlflow.sklearn.load_model(f"models:/{model_id}")
@@ -113,7 +113,7 @@ def test_sklearn_is_logged_by_itself(tracking: str, data: tuple[pd.DataFrame, pd
     found = mlflow.search_logged_models(
         filter_string="params.max_depth = '3'", output_format="list"
     )
-    assert [it.model_id for it in found] == [model_id]
+    assert [model.model_id for model in found] == [model_id]
 
 
 def test_a_model_is_loaded_by_run_version_and_alias(
@@ -159,7 +159,7 @@ def test_a_model_is_loaded_by_run_version_and_alias(
     assert missing.value.error_code == "INVALID_PARAMETER_VALUE"
 
 
-def test_a_version_keeps_its_files_when_its_run_is_gone(
+def test_a_version_keeps_its_files_after_its_run_is_purged(
     tracking: str, data: tuple[pd.DataFrame, pd.Series]
 ) -> None:
     features, labels = data
@@ -188,9 +188,9 @@ def test_a_model_is_evaluated(tracking: str, data: tuple[pd.DataFrame, pd.Series
             model_type="classifier",
             evaluator_config={"log_explainer": False, "log_model_explainability": False},
         )
-    told = mlflow.get_run(run.info.run_id)
-    assert told.data.metrics["accuracy_score"] == result.metrics["accuracy_score"] > 0.7
-    paths = {it.path for it in MlflowClient().list_artifacts(run.info.run_id)}
+    logged = mlflow.get_run(run.info.run_id)
+    assert logged.data.metrics["accuracy_score"] == result.metrics["accuracy_score"] > 0.7
+    paths = {file.path for file in MlflowClient().list_artifacts(run.info.run_id)}
     assert "confusion_matrix.png" in paths
 
 
@@ -203,14 +203,14 @@ def _train(uri: str, parent: str, number: int) -> None:
         mlflow.log_param("number", number)
 
 
-@pytest.mark.parametrize("way", ["fork", "spawn"])
-def test_nested_runs_of_several_processes(tracking: str, way: str) -> None:
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_nested_runs_of_several_processes(tracking: str, method: str) -> None:
     mlflow.set_experiment("nested")
     with mlflow.start_run(run_name="parent") as parent:
-        # The parent has the file open, and it writes meanwhile.
-        context: Any = multiprocessing.get_context(way)
+        # The parent has the file open, and writes to it at the same time.
+        context: Any = multiprocessing.get_context(method)
         arguments = [(tracking, parent.info.run_id, number) for number in range(3)]
-        children = [context.Process(target=_train, args=it) for it in arguments]
+        children = [context.Process(target=_train, args=values) for values in arguments]
         for child in children:
             child.start()
         for step in range(100):
@@ -229,7 +229,7 @@ def test_nested_runs_of_several_processes(tracking: str, way: str) -> None:
     assert len(client.get_metric_history(parent.info.run_id, "parent")) == 100
 
 
-def test_the_registry_may_lie_in_a_file_of_its_own(
+def test_the_registry_can_be_in_a_separate_file(
     tracking: str, tmp_path: Path, data: tuple[pd.DataFrame, pd.Series]
 ) -> None:
     registry = f"tracklite:{tmp_path}/registry.tracklite"
@@ -242,6 +242,6 @@ def test_the_registry_may_lie_in_a_file_of_its_own(
     version = client.get_model_version("apart", "1")
     assert version.run_id == run.info.run_id
     assert MlflowClient(tracking, tracking).search_registered_models() == []
-    assert [it.name for it in MlflowClient(registry).search_registered_models()] == ["apart"]
+    assert [model.name for model in MlflowClient(registry).search_registered_models()] == ["apart"]
     loaded = mlflow.sklearn.load_model("models:/apart/1")
     assert (loaded.predict(features) == model.predict(features)).all()

@@ -1,4 +1,4 @@
-"""`mlflow server` on a file that trainers write directly, `mlflow models serve`, `mlflow gc`."""
+"""`mlflow server` on a file that trainers also write directly, model serving, and `mlflow gc`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def file(place: Path) -> str:
 
 @pytest.fixture(scope="module")
 def address(place: Path, file: str) -> Iterator[str]:
-    """A server with its usual four workers."""
+    """A server with the default number of four workers."""
     words = ["server", "--backend-store-uri", file, "--artifacts-destination", file]
     words += ["--host", "127.0.0.1"]
     with server(words, place / "server.log", "/health") as address:
@@ -54,9 +54,9 @@ def _train(uri: str, number: int, steps: int) -> None:
         mlflow.log_text(f"written by {number}", "note.txt")
 
 
-def test_trainers_write_the_file_while_others_use_the_server(address: str, file: str) -> None:
+def test_trainers_write_the_file_while_the_server_runs(address: str, file: str) -> None:
     context = multiprocessing.get_context("spawn")
-    trainers = [context.Process(target=_train, args=(file, it, 200)) for it in range(2)]
+    trainers = [context.Process(target=_train, args=(file, number, 200)) for number in range(2)]
     remote = context.Process(target=_train, args=(address, 7, 100))
     processes = [*trainers, remote]
     for process in processes:
@@ -64,7 +64,7 @@ def test_trainers_write_the_file_while_others_use_the_server(address: str, file:
     client = MlflowClient(address)
     seen: set[int] = set()
     while any(process.is_alive() for process in processes):
-        # Whichever of the workers answers, what was told once stays told.
+        # Every worker must see at least the runs seen before.
         experiment = client.get_experiment_by_name("shared")
         if experiment is None:
             continue
@@ -82,7 +82,7 @@ def test_trainers_write_the_file_while_others_use_the_server(address: str, file:
         assert run.info.status == "FINISHED" and run.data.metrics["loss"] == number + steps - 1
         history = client.get_metric_history(run.info.run_id, "loss")
         assert [point.step for point in history] == list(range(steps))
-        # Written directly or through the server, each is read both ways.
+        # All runs are readable directly and through the server.
         assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
         direct = MlflowClient(file).get_run(run.info.run_id)
         assert direct.info.artifact_uri.startswith("tracklite:///")
@@ -93,7 +93,7 @@ def test_trainers_write_the_file_while_others_use_the_server(address: str, file:
         mlflow.set_tracking_uri(None)
 
 
-def test_a_model_goes_through_the_server(address: str, file: str) -> None:
+def test_a_model_is_logged_and_loaded_through_the_server(address: str, file: str) -> None:
     table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]})
     model = LogisticRegression().fit(table, [0, 0, 1, 1])
     mlflow.set_tracking_uri(address)
@@ -113,7 +113,7 @@ def test_a_model_goes_through_the_server(address: str, file: str) -> None:
     mlflow.set_tracking_uri(None)
 
 
-def test_errors_come_through_the_server(address: str) -> None:
+def test_errors_pass_through_the_server(address: str) -> None:
     client = MlflowClient(address)
     calls: list[tuple[Callable[[], object], str]] = [
         (lambda: client.get_run("0" * 32), "RESOURCE_DOES_NOT_EXIST"),
@@ -129,8 +129,8 @@ def test_errors_come_through_the_server(address: str) -> None:
     assert answer["status"] == 501, answer
 
 
-def test_the_run_page_gets_its_answers(address: str, file: str) -> None:
-    """What the browser asks for a run: REST, GraphQL and the charts of metrics."""
+def test_the_requests_of_the_run_page_are_answered(address: str, file: str) -> None:
+    """Sends the requests of the browser for a run: REST, GraphQL and metric charts."""
     client = MlflowClient(file)
     experiment_id = client.create_experiment("page")
     run = client.create_run(experiment_id, run_name="shown", tags={"k": "v"})
@@ -142,8 +142,8 @@ def test_the_run_page_gets_its_answers(address: str, file: str) -> None:
     name = client.create_registered_model("page model").name
     client.create_model_version(name, f"runs:/{run_id}/folder", run_id)
 
-    told = request(f"{address}/ajax-api/2.0/mlflow/runs/get?run_id={run_id}")["run"]
-    assert told["info"]["run_name"] == "shown" and told["data"]["metrics"][0]["value"] == 9
+    found = request(f"{address}/ajax-api/2.0/mlflow/runs/get?run_id={run_id}")["run"]
+    assert found["info"]["run_name"] == "shown" and found["data"]["metrics"][0]["value"] == 9
     query = """query GetRun($data: MlflowGetRunInput!) { mlflowGetRun(input: $data) {
         apiError { message } run { info { runName status } experiment { name }
         data { params { key value } metrics { key value step } tags { key } }
@@ -165,11 +165,11 @@ def test_the_run_page_gets_its_answers(address: str, file: str) -> None:
         f"{address}/graphql",
         {"query": query, "variables": {"data": wanted}, "operationName": "Chart"},
     )
-    # MLflow's own schema has no NaN: it tells null, and says so.
+    # MLflow's GraphQL schema has no NaN. It returns null and an error.
     assert answer["errors"] == ["Float cannot represent non numeric value: nan"]
     points = answer["data"]["mlflowGetMetricHistoryBulkInterval"]["metrics"]
     values = [None if step == 3 else step for step in range(10)]
-    assert [(int(it["step"]), it["value"]) for it in points] == list(enumerate(values))
+    assert [(int(point["step"]), point["value"]) for point in points] == list(enumerate(values))
     bulk = request(
         f"{address}/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval"
         f"?run_ids={run_id}&metric_key=loss&max_results=5"
@@ -177,9 +177,9 @@ def test_the_run_page_gets_its_answers(address: str, file: str) -> None:
     assert [point["step"] for point in bulk] == [0, 2, 4, 6, 9]
     search = {"experiment_ids": [experiment_id], "filter": "params.depth = '3'"}
     found = request(f"{address}/ajax-api/2.0/mlflow/runs/search", search)["runs"]
-    assert [it["info"]["run_id"] for it in found] == [run_id]
+    assert [run["info"]["run_id"] for run in found] == [run_id]
     listed = request(f"{address}/ajax-api/2.0/mlflow/artifacts/list?run_id={run_id}&path=folder")
-    assert [it["path"] for it in listed["files"]] == ["folder/note.txt"]
+    assert [file["path"] for file in listed["files"]] == ["folder/note.txt"]
     datasets = request(
         f"{address}/ajax-api/2.0/mlflow/experiments/search-datasets",
         {"experiment_ids": [experiment_id]},
@@ -191,7 +191,7 @@ def test_the_run_page_gets_its_answers(address: str, file: str) -> None:
 
 
 def _workers(log: Path) -> set[int]:
-    """The processes that the server says it has started."""
+    """Returns the processes that the server has started, from its log."""
     found = re.findall(r"Started server process \[(\d+)\]", log.read_text(errors="replace"))
     return {int(number) for number in found}
 
@@ -201,20 +201,22 @@ def _has_open(process: int, file: Path) -> bool:
     return any(os.path.realpath(link) == str(file) for link in links)
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="what is open is told by /proc")
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="requires /proc")
 def test_four_workers_have_the_file_open(address: str, place: Path) -> None:
     workers = _workers(place / "server.log")
     assert len(workers) == 4
     file, end = place / "runs.tracklite", time.monotonic() + 60
     while not all(_has_open(worker, file) for worker in workers):
-        # Each on a connection of its own, which any of the workers may take.
+        # Any worker may accept each of these connections.
         with ThreadPoolExecutor(16) as pool:
-            ask = f"{address}/api/2.0/mlflow/experiments/get?experiment_id=0"
-            list(pool.map(request, [ask] * 32))
+            url = f"{address}/api/2.0/mlflow/experiments/get?experiment_id=0"
+            list(pool.map(request, [url] * 32))
         assert time.monotonic() < end
 
 
-def test_the_pages_of_experiments_and_charts_get_their_answers(address: str, file: str) -> None:
+def test_the_requests_of_the_experiment_and_chart_pages_are_answered(
+    address: str, file: str
+) -> None:
     client = MlflowClient(file)
     experiment_id = client.create_experiment("charts", tags={"team": "a"})
     runs = [client.create_run(experiment_id, run_name=name).info.run_id for name in ("one", "two")]
@@ -246,12 +248,12 @@ def test_the_pages_of_experiments_and_charts_get_their_answers(address: str, fil
     bulk = request(
         f"{address}/ajax-api/2.0/mlflow/metrics/get-history-bulk?{words}&metric_key=loss"
     )["metrics"]
-    assert [(it["run_id"], it["step"], it["value"]) for it in bulk] == [
+    assert [(point["run_id"], point["step"], point["value"]) for point in bulk] == [
         (run_id, step, step / 2) for run_id in sorted(runs) for step in range(3)
     ]
 
 
-def test_a_file_of_any_name_is_served(tmp_path: Path) -> None:
+def test_a_file_with_special_characters_is_served(tmp_path: Path) -> None:
     folder = tmp_path / "a folder"
     folder.mkdir()
     path = folder / "\u00fc 100% runs"
@@ -273,11 +275,11 @@ def test_a_file_of_any_name_is_served(tmp_path: Path) -> None:
             "mlflow-artifacts:/versions/"
         )
     direct = MlflowClient(f"tracklite:///{escaped.lstrip('/')}")
-    assert [it.info.run_id for it in direct.search_runs(["0"])] == [run.run_id]
-    assert path.is_file() and [it.name for it in folder.iterdir() if it.is_dir()] == []
+    assert [found.info.run_id for found in direct.search_runs(["0"])] == [run.run_id]
+    assert path.is_file() and [path.name for path in folder.iterdir() if path.is_dir()] == []
 
 
-def test_a_champion_is_served(place: Path, file: str) -> None:
+def test_a_model_with_an_alias_is_served(place: Path, file: str) -> None:
     table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
     model = LogisticRegression().fit(table, [0, 0, 1, 1])
     mlflow.set_tracking_uri(file)
@@ -303,7 +305,7 @@ def test_gc_frees_space(tmp_path: Path) -> None:
     gone = client.create_run("0").info.run_id
     content = os.urandom(8 << 20)
     for run_id in (kept, gone):
-        # Other bytes for each, as equal chunks are kept once.
+        # Different bytes for each, because equal chunks are stored once.
         content = bytes(reversed(content))
         (tmp_path / "blob").write_bytes(content)
         client.log_artifact(run_id, str(tmp_path / "blob"), "files")
@@ -349,4 +351,4 @@ def test_gc_purges_logged_models(tmp_path: Path) -> None:
     with pytest.raises(MlflowException) as missing:
         store.get_logged_model(gone, allow_deleted=True)
     assert missing.value.error_code == "RESOURCE_DOES_NOT_EXIST"
-    assert [it.path for it in client.list_logged_model_artifacts(kept)] == ["note.txt"]
+    assert [file.path for file in client.list_logged_model_artifacts(kept)] == ["note.txt"]

@@ -1,4 +1,4 @@
-"""Workers of other libraries log to the file: joblib, loaders of data, Ray, Spark, torch."""
+"""Workers of joblib, data loaders, Ray, Spark and torch log to the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 
 def _fit(uri: str, parent: str, depth: int) -> float:
-    """What a worker does that knows nothing but addresses and ids."""
+    """Logs a nested run in a worker that only has the address and the ID of the parent."""
     mlflow.set_tracking_uri(uri)
     with mlflow.start_run(run_name=f"depth {depth}", parent_run_id=parent):
         mlflow.log_param("depth", depth)
@@ -38,7 +38,7 @@ def test_workers_of_joblib_log_to_the_file(tracking: str, backend: str) -> None:
     with mlflow.start_run() as parent:
         run_id = parent.info.run_id
         if backend == "threading":
-            # The active run and its stack are those of a thread.
+            # The stack of active runs is local to a thread.
             work = joblib.delayed(_log_in_thread)
         else:
             work = joblib.delayed(_fit)
@@ -61,7 +61,7 @@ def _log_in_thread(uri: str, parent: str, depth: int) -> float:
 
 
 class Samples:
-    """A dataset as loaders hand it to their workers: pickled, with the run that it logs to."""
+    """A dataset that loaders pickle for their workers, with the run it logs to."""
 
     def __init__(self, run: tracklite.Run, uri: str) -> None:
         self.run, self.uri = run, uri
@@ -83,27 +83,29 @@ def _check_loaded(run: tracklite.Run, count: int) -> None:
     }
 
 
-@pytest.mark.parametrize("way", ["fork", "spawn"])
-def test_a_dataset_takes_its_run_into_the_workers_of_a_loader(
-    uri: str, tmp_path: Path, way: str
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_pickled_dataset_logs_to_its_run_in_the_workers_of_a_loader(
+    uri: str, tmp_path: Path, method: str
 ) -> None:
     database = tracklite.Database.create(tmp_path / "runs.tracklite")
     run = database.default_experiment().start_run("loading")
     samples = Samples(run, uri)
-    context: Any = multiprocessing.get_context(way)
+    context: Any = multiprocessing.get_context(method)
     with context.Pool(2) as pool:
-        # The method is pickled with the dataset that it belongs to.
+        # Pickling the method pickles the dataset.
         assert pool.map(samples.__getitem__, range(8)) == [index**2 for index in range(8)]
         pool.close()
         pool.join()
     _check_loaded(run, 8)
 
 
-def test_a_dataset_takes_its_run_into_the_workers_of_torch(uri: str, tmp_path: Path) -> None:
+def test_a_pickled_dataset_logs_to_its_run_in_the_workers_of_torch(
+    uri: str, tmp_path: Path
+) -> None:
     data = pytest.importorskip("torch.utils.data", reason="torch is not installed")
     run = tracklite.Database.create(tmp_path / "runs.tracklite").default_experiment().start_run()
     loader = data.DataLoader(Samples(run, uri), batch_size=2, num_workers=2)
-    assert [int(value) for batch in loader for value in batch] == [it**2 for it in range(8)]
+    assert [int(value) for batch in loader for value in batch] == [index**2 for index in range(8)]
     _check_loaded(run, 8)
 
 

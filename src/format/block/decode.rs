@@ -1,4 +1,4 @@
-//! A column block to its footer, and the rewriting of a block without purged runs.
+//! Decoding the footer of a column block, and removing purged runs from a block.
 
 use std::collections::HashMap;
 
@@ -13,17 +13,17 @@ use super::footer::{
 };
 use super::{NUMBERS_MAX, SeriesLabel, TRAILER_BYTES, damaged};
 
-/// All that a block says of itself: its groups in order, where each column lies, statistics.
+/// The footer of a block: its groups in order, the places of columns, and statistics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Footer {
     /// The groups, at least one.
     pub groups: Vec<GroupFooter>,
 }
 
-/// One group of a block.
+/// A group of a block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupFooter {
-    /// How many points each of the series has, at least one.
+    /// The number of points of each series, at least one.
     pub points: u32,
     /// The steps, an `i64` column.
     pub steps: Column,
@@ -33,27 +33,27 @@ pub struct GroupFooter {
     pub series: Vec<SeriesFooter>,
 }
 
-/// One series of a group.
+/// A series of a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeriesFooter {
-    /// Which series it is.
+    /// The identity of the series.
     pub label: SeriesLabel,
-    /// What its points in this group amount to.
+    /// The statistics of its points in this group.
     pub statistics: MetricStatistics,
     /// The values, an `f64` column.
     pub values: Column,
 }
 
-/// What the end of a block yields.
+/// The result of reading the end of a block.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FooterOrMore {
-    /// The footer, checked.
+    /// The verified footer.
     Footer(Footer),
-    /// So many bytes of the block's end are needed to read it.
+    /// The number of bytes at the block's end that are needed to read the footer.
     More(usize),
 }
 
-/// Reads and checks the footer of a whole block; columns are checked as they are decoded.
+/// Reads and verifies the footer of a whole block. Columns are verified when they are decoded.
 pub fn parse(block: &[u8]) -> Result<Footer> {
     let length = block.len() as u64;
     match footer_from_tail(block, length)? {
@@ -64,9 +64,9 @@ pub fn parse(block: &[u8]) -> Result<Footer> {
     }
 }
 
-/// Reads and checks the footer of a block of `block_length` bytes, given its last ones.
+/// Reads and verifies the footer of a block of `block_length` bytes from its last bytes.
 ///
-/// 4 KiB are enough for most blocks; with too few the answer tells how many it takes.
+/// 4 KiB are enough for most blocks. If they are too few, the result is the number needed.
 pub fn footer_from_tail(tail: &[u8], block_length: u64) -> Result<FooterOrMore> {
     if block_length < TRAILER_BYTES as u64 || tail.len() as u64 > block_length {
         let want = format!("at least {}", tail.len().max(TRAILER_BYTES));
@@ -86,7 +86,7 @@ pub fn footer_from_tail(tail: &[u8], block_length: u64) -> Result<FooterOrMore> 
 }
 
 impl Footer {
-    /// Each series once, in the order of first appearance: its points and the latest of them.
+    /// Returns each series once with its count and latest point, in the order of first appearance.
     #[must_use]
     pub fn sealed_series(&self) -> Vec<SealedSeries> {
         let mut merged: Vec<(SeriesId, MetricStatistics)> = Vec::new();
@@ -110,7 +110,7 @@ impl Footer {
     }
 }
 
-/// Turns what is stored into what is told, checking that it fits together.
+/// A conversion of the stored footer that verifies its consistency.
 #[derive(Default)]
 struct Checker {
     runs: Vec<u128>,
@@ -181,7 +181,7 @@ impl Checker {
 
     fn column(&mut self, stored: &StoredColumn, points: u32) -> Result<Column> {
         let Ok(offset) = u32::try_from(self.offset) else {
-            return Err(damaged("begin of a column", self.offset, "below 4 GiB"));
+            return Err(damaged("start of a column", self.offset, "below 4 GiB"));
         };
         self.offset += u64::from(stored.length);
         let codec = ColumnCodec::from_id(stored.codec)?;
@@ -190,9 +190,11 @@ impl Checker {
     }
 }
 
-/// The block without the series of runs that are not to be kept; `None` when nothing is left.
+/// Copies the block without the series whose run `keep` rejects. `None` if nothing is left.
 ///
-/// Columns are checked and copied as they are, without decoding them: some GB/s.
+/// # Performance
+///
+/// Verifies and copies columns without decoding them, at several GB/s.
 pub fn retain(block: &[u8], mut keep: impl FnMut(RunId) -> bool) -> Result<Option<Vec<u8>>> {
     let footer = parse(block)?;
     let mut rewriter = Rewriter { old: block, new: Vec::new(), footer: StoredFooter::default() };

@@ -1,4 +1,4 @@
-//! Groups of points to a column block.
+//! Encoding groups of points as a column block.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::column::append_column;
 use super::footer::{StoredFooter, StoredGroup, StoredSeries, append_footer};
 use super::{Codec, Group, NUMBERS_MAX, SeriesLabel};
 
-/// Encodes the groups into one block, in this order; [`Encoder`] does the same piece by piece.
+/// Encodes the groups into one block, in this order. [`Encoder`] does the same step by step.
 #[cfg(any(test, feature = "internals"))]
 pub fn encode(groups: &[Group], codec: Codec) -> Result<Vec<u8>> {
     let mut encoder = Encoder::new(codec);
@@ -20,10 +20,10 @@ pub fn encode(groups: &[Group], codec: Codec) -> Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Builds a block from one group after the other, so that only one need be in memory.
+/// An encoder that builds a block group by group, so that only one needs to be in memory.
 ///
-/// Beside the block itself about 1 MiB is used, however large the groups; for a column that pco
-/// does not make smaller also two copies of it, and what zstd needs.
+/// Besides the block, it uses about 1 MiB regardless of the size of the groups. A column that pco
+/// cannot shrink needs two more copies of it, and the memory of zstd.
 #[derive(Debug)]
 pub struct Encoder {
     codec: Codec,
@@ -34,7 +34,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder of an empty block.
+    /// Creates an encoder with an empty block.
     #[must_use]
     pub fn new(codec: Codec) -> Self {
         Encoder {
@@ -46,16 +46,18 @@ impl Encoder {
         }
     }
 
-    /// Adds a group behind the others.
+    /// Adds a group after the others.
     ///
-    /// A group without points or series, with columns of different length, or above
-    /// [`NUMBERS_MAX`] in all is [`ErrorKind::InvalidInput`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the group has no points or no series, if its columns differ
+    ///   in length, or if the block would exceed [`NUMBERS_MAX`] numbers.
     pub fn push(&mut self, group: &Group) -> Result<()> {
         let points = check_shape(group)?;
         let columns = group.values.len() as u64 + 2;
         self.numbers = self.numbers.saturating_add(columns.saturating_mul(u64::from(points)));
         if self.numbers > NUMBERS_MAX {
-            let message = format!("a column block holds at most {NUMBERS_MAX} numbers");
+            let message = format!("the column block exceeds {NUMBERS_MAX} numbers");
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         let steps = append_column(&group.steps, self.codec, &mut self.block)?;
@@ -90,7 +92,11 @@ impl Encoder {
         Ok(place)
     }
 
-    /// Ends the block; one without a group is [`ErrorKind::InvalidInput`].
+    /// Finishes the block.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if it has no group.
     pub fn finish(mut self) -> Result<Vec<u8>> {
         if self.footer.groups.is_empty() {
             return Err(refusal("no group"));
@@ -105,7 +111,7 @@ fn refusal(what: &str) -> Error {
     Error::new(ErrorKind::InvalidInput, format!("a column block cannot hold {what}"))
 }
 
-/// Returns the number of points.
+/// Checks the lengths of a group's columns and returns the number of points.
 fn check_shape(group: &Group) -> Result<u32> {
     let points = group.steps.len();
     let even = group.times.len() == points
@@ -120,9 +126,9 @@ fn check_shape(group: &Group) -> Result<u32> {
     u32::try_from(points).map_err(|_| refusal("2^32 points in a group"))
 }
 
-/// What the points amount to, whatever their order; `None` when there are none.
+/// Returns the statistics of points in any order, or `None` if there are none.
 ///
-/// Columns are of equal length.
+/// The columns must be of equal length.
 #[must_use]
 pub fn statistics(steps: &[i64], times: &[i64], values: &[f64]) -> Option<MetricStatistics> {
     let point = |i: usize| MetricPoint {
@@ -146,7 +152,7 @@ pub fn statistics(steps: &[i64], times: &[i64], values: &[f64]) -> Option<Metric
     }
     let mut latest = 0;
     for i in 1..values.len() {
-        // Most points are later by step alone; the rest is asked only of equals.
+        // Most points are newer by their step alone. Only equal steps need the full comparison.
         let newer = match steps[i].cmp(&steps[latest]) {
             std::cmp::Ordering::Equal => point(i).latest_order(&point(latest)).is_gt(),
             order => order.is_gt(),

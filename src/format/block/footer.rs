@@ -1,4 +1,4 @@
-//! The footer as it is stored: plain structs for bincode, and the trailer that ends the block.
+//! The stored form of the footer, and the trailer that ends the block.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::{
     BLOCK_VERSION, FOOTER_BYTES_MAX, SeriesLabel, TRAILER_BYTES, TRAILER_MAGIC, checksum, damaged,
 };
 
-/// All that is known of a block without decoding a column.
+/// The properties of a block that need no decoding of columns.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct StoredFooter {
     pub(super) runs: Vec<u128>,
@@ -49,7 +49,7 @@ pub(super) struct StoredColumn {
 }
 
 impl StoredSeries {
-    /// The stored form of a series; `run` is its run's place in the footer.
+    /// Creates the stored form of a series. `run` is the index of its run in the footer.
     pub(super) fn new(
         label: &SeriesLabel,
         run: u32,
@@ -78,8 +78,10 @@ fn configuration() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<FOOTER_BYTES_MAX>()
 }
 
-/// For reading: bincode counts the bytes of what it makes, up to 16 for one that it reads, and
-/// what was written must be readable. The bytes themselves are bounded by the trailer.
+/// Returns the bincode configuration for reading.
+///
+/// The limit is larger than for writing, because bincode counts decoded bytes, up to 16 per encoded
+/// byte. Every footer that was written must be readable. The trailer bounds the encoded bytes.
 fn reading() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<{ 16 * FOOTER_BYTES_MAX }>()
 }
@@ -88,7 +90,7 @@ fn reading() -> impl bincode::config::Config {
 pub(super) fn append_footer(footer: &StoredFooter, block: &mut Vec<u8>) -> Result<()> {
     let start = block.len();
     bincode::serde::encode_into_std_write(footer, block, configuration()).map_err(|source| {
-        Error::new(ErrorKind::InvalidInput, "cannot encode a column block's footer")
+        Error::new(ErrorKind::InvalidInput, "the footer of a column block cannot be encoded")
             .with_source(source)
     })?;
     let length = block.len() - start;
@@ -96,7 +98,7 @@ pub(super) fn append_footer(footer: &StoredFooter, block: &mut Vec<u8>) -> Resul
         Ok(stored) if length <= FOOTER_BYTES_MAX => stored,
         _ => {
             let message = format!(
-                "the footer of a column block would be {length} bytes, above {FOOTER_BYTES_MAX}"
+                "the footer of a column block has {length} bytes, the maximum is {FOOTER_BYTES_MAX}"
             );
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
@@ -109,7 +111,7 @@ pub(super) fn append_footer(footer: &StoredFooter, block: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-/// What the trailer says.
+/// The trailer of a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trailer {
     pub(super) footer_length: usize,
@@ -117,7 +119,7 @@ pub(super) struct Trailer {
 }
 
 impl Trailer {
-    /// Reads the trailer of a block of this length; `bytes` are the block's last ones.
+    /// Reads the trailer from the last bytes of a block of this length.
     pub(super) fn read(bytes: [u8; TRAILER_BYTES], block_length: u64) -> Result<Trailer> {
         let [m0, m1, m2, version, l0, l1, l2, l3, c0, c1, c2, c3] = bytes;
         if [m0, m1, m2] != TRAILER_MAGIC {
@@ -126,8 +128,8 @@ impl Trailer {
         }
         if version != BLOCK_VERSION {
             let message = format!(
-                "column block: layout version {version} is unknown, this build reads \
-                 {BLOCK_VERSION}"
+                "column block has layout version {version}, this build reads version \
+                 {BLOCK_VERSION}; use a newer build of tracklite"
             );
             return Err(Error::new(ErrorKind::UnsupportedFormat, message));
         }
@@ -142,7 +144,7 @@ impl Trailer {
         Ok(Trailer { footer_length, checksum })
     }
 
-    /// Decodes the footer; `bytes` are the footer and the trailer.
+    /// Decodes the footer. `bytes` must be the footer and the trailer.
     pub(super) fn decode(self, bytes: &[u8]) -> Result<StoredFooter> {
         let (footer, trailer) = bytes.split_at(self.footer_length);
         let got = checksum(checksum(0, footer), &trailer[..TRAILER_BYTES - 4]);

@@ -1,8 +1,8 @@
-//! The column block: what full point extents are sealed into, as bytes; no I/O.
+//! The column block: the sealed form of full point extents, as bytes without I/O.
 //!
-//! A block is self-contained: it names its runs and metric keys, so its points can be read with
-//! nothing else at hand. It holds *groups*; a group is one series, or the series of one row
-//! schema, which share their steps and times. All numbers are little-endian.
+//! A block is self-contained: it has its runs and metric keys, so its points can be read without
+//! any other data. It consists of *groups*. A group is one series, or the series of one row schema,
+//! which share their steps and times. All numbers are little-endian.
 //!
 //! ```text
 //! +---------------------------------------------------+---------+------------+
@@ -51,8 +51,8 @@
 //! | length | u32, bytes |
 //! | checksum | u32, CRC-32C of the bytes |
 //!
-//! Where a column begins is the sum of the lengths before it, in the order in which the footer
-//! names them; the sum of all is where the footer begins. Codecs:
+//! The offset of a column is the sum of the lengths before it, in the order of the footer. The sum
+//! of all lengths is the offset of the footer. Codecs:
 //!
 //! | id | codec | bytes of `n` numbers |
 //! | --- | --- | --- |
@@ -61,16 +61,16 @@
 //! | 2 | pco | a wrapped-pco header, then chunks of one page each |
 //! | 3 | progression | two varints: the first number and the difference |
 //!
-//! - Shuffle: first the lowest byte of all numbers, then the second, and so on. An i64 column is
-//!   differenced before (wrapping, the first number from 0).
-//! - Pco: a chunk has [`PCO_CHUNK_POINTS`] numbers, the last one what is left. No dictionaries;
-//!   lookback windows of at most 2^15.
-//! - Progression: number `i` is the first plus `i` times the difference, on the 64 bits, wrapping.
-//!   A varint has seven bits a byte, lowest first, the high bit set in all but the last, of the
-//!   zigzag form.
+//! - Shuffle: the lowest bytes of all numbers, then the second bytes, and so on. An i64 column is
+//!   first replaced by its differences (wrapping, the first one from 0).
+//! - Pco: a chunk has [`PCO_CHUNK_POINTS`] numbers, and the last one has the rest. There are no
+//!   dictionaries, and lookback windows are at most 2^15.
+//! - Progression: number `i` is the first plus `i` times the difference, on 64 bits, wrapping. A
+//!   varint encodes the zigzag form with seven bits per byte, lowest first. The high bit is set in
+//!   all bytes but the last.
 //!
-//! A reader refuses what contradicts itself with [`ErrorKind::Damaged`] before it allocates for
-//! it: a block decodes to at most [`NUMBERS_MAX`] numbers.
+//! A reader rejects inconsistent blocks with [`ErrorKind::Damaged`] before it allocates memory for
+//! them. A block decodes to at most [`NUMBERS_MAX`] numbers.
 
 mod column;
 mod decode;
@@ -93,33 +93,33 @@ pub use encode::Encoder;
 #[cfg(any(test, feature = "internals"))]
 pub use encode::{encode, statistics};
 
-/// The bytes at the end of a block that tell how long its footer is.
+/// The size of the trailer at the end of a block, which has the length of the footer.
 pub const TRAILER_BYTES: usize = 12;
-/// The longest footer that is written or believed.
+/// The maximum length of a footer, for writing and reading.
 pub const FOOTER_BYTES_MAX: usize = 32 << 20;
-/// The most numbers (steps, times and values together) that one block may hold: 32 MiB decoded.
+/// The maximum count of numbers (steps, times and values) in a block: 32 MiB decoded.
 pub const NUMBERS_MAX: u64 = 1 << 22;
-/// How many numbers of a column make a chunk of pco; bounds the memory of encoding.
+/// The number of numbers in a pco chunk. It bounds the memory of encoding.
 pub const PCO_CHUNK_POINTS: usize = 1 << 14;
 
 const TRAILER_MAGIC: [u8; 3] = *b"TLB";
 const BLOCK_VERSION: u8 = 1;
 
-/// How the columns of a block are compressed where that makes them smaller.
+/// The compression of a block's columns, where it makes them smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
-    /// Pco: the smallest; the default. Columns that it fails on, or does not make smaller, get byte
-    /// shuffle and zstd if that does.
+    /// Pco, the smallest and the default. Byte shuffle and zstd are the fallback for columns that
+    /// it cannot shrink.
     Pco,
-    /// Byte shuffle and zstd for all: 40 to 70 % larger, and readable by tools without pco.
+    /// Byte shuffle and zstd for all columns: 40 to 70 % larger, and readable without pco.
     #[cfg_attr(
         not(any(test, feature = "internals")),
-        allow(dead_code, reason = "asked for by tests alone")
+        allow(dead_code, reason = "only tests use it")
     )]
     ShuffleZstd,
 }
 
-/// Which series it is: the id by which slots name it, and whose metric it is.
+/// The identity of a series: its id in slots, its run and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesLabel {
     /// The id within the incarnation that logged the points.
@@ -130,7 +130,7 @@ pub struct SeriesLabel {
     pub key: String,
 }
 
-/// Points that share their steps and times: one series, or all rows of one row schema.
+/// Points that share their steps and times: of one series, or of the rows of one schema.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Group {
     /// The series, at least one.
@@ -139,18 +139,18 @@ pub struct Group {
     pub steps: Vec<i64>,
     /// The time of each point, in nanoseconds since the epoch.
     pub times: Vec<i64>,
-    /// For each series the value of each point.
+    /// The values of each series, one per point.
     pub values: Vec<Vec<f64>>,
 }
 
-/// CRC-32C of `bytes`, going on from the CRC of what comes before them (0 at the start).
+/// Continues the CRC-32C `seed` (0 at the start) over `bytes`.
 fn checksum(seed: u32, bytes: &[u8]) -> u32 {
     crc32c::crc32c_append(seed, bytes)
 }
 
-/// The error for bytes that contradict themselves or what names them.
+/// Creates the error for a block that is inconsistent in itself or with its record.
 #[cold]
 fn damaged(place: impl std::fmt::Display, got: impl std::fmt::Display, want: &str) -> Error {
-    let message = format!("column block: {place}: got {got}, want {want}");
+    let message = format!("column block: {place} is {got}, expected {want}");
     Error::new(ErrorKind::Damaged, message)
 }

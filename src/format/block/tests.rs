@@ -1,4 +1,4 @@
-//! What a block must keep: every bit of every point, and its word about damage.
+//! Tests that a block keeps every bit of every point and detects damage.
 
 use pco::wrapped::FileCompressor;
 use pco::{ChunkConfig, ModeSpec};
@@ -28,7 +28,7 @@ fn single(series: u32, run: u128, values: Vec<f64>) -> Group {
     }
 }
 
-/// A noisy falling curve in f32, the same for the same seed.
+/// Returns a noisy falling curve in f32 that depends only on the seed.
 fn loss(seed: u32, points: usize) -> Vec<f64> {
     let mut noise = seed.wrapping_mul(2_654_435_761) | 1;
     let mut next = |i: usize| {
@@ -65,7 +65,7 @@ fn decode(block: &[u8]) -> Result<Vec<Group>> {
     Ok(groups)
 }
 
-/// Equality with values compared by their bits.
+/// Asserts that groups are equal, with values compared by their bits.
 fn assert_same(got: &[Group], want: &[Group]) {
     assert_eq!(got.len(), want.len());
     for (got, want) in got.iter().zip(want) {
@@ -80,12 +80,12 @@ fn assert_same(got: &[Group], want: &[Group]) {
 
 #[track_caller]
 fn assert_damaged<T: std::fmt::Debug>(result: Result<T>) {
-    let kind = result.map_err(|error| error.kind()).expect_err("damage goes unseen");
+    let kind = result.map_err(|error| error.kind()).expect_err("the damage was not detected");
     assert!(matches!(kind, ErrorKind::Damaged | ErrorKind::UnsupportedFormat), "{kind:?}");
 }
 
 #[test]
-fn groups_come_back_in_order() {
+fn groups_survive_the_round_trip_in_order() {
     for codec in CODECS {
         let groups = small_groups();
         assert_same(&decode(&encode(&groups, codec).unwrap()).unwrap(), &groups);
@@ -93,7 +93,7 @@ fn groups_come_back_in_order() {
 }
 
 #[test]
-fn columns_of_several_chunks_come_back() {
+fn columns_of_several_chunks_survive_the_round_trip() {
     for points in [PCO_CHUNK_POINTS, PCO_CHUNK_POINTS + 1, 4 * PCO_CHUNK_POINTS - 1] {
         let groups = [single(1, 1, loss(1, points))];
         assert_same(&decode(&encode(&groups, Codec::Pco).unwrap()).unwrap(), &groups);
@@ -106,7 +106,7 @@ fn special_values_keep_their_bits() {
     let odd = [nan(0), nan(1 << 51), nan((1 << 63) | 77), -0.0, 0.0, f64::INFINITY, -5e-324];
     for codec in CODECS {
         for length in [7, 300, 5_000] {
-            // Among multiples of 0.01 and among f32 numbers, where pco changes its representation.
+            // Among multiples of 0.01 and among f32 numbers, pco changes its representation.
             let hundredths = |i: usize| f64::from(u16::try_from(i % 9_999).unwrap()) / 100.0;
             let mut values: Vec<f64> = (0..length).map(hundredths).collect();
             values.iter_mut().step_by(97).zip(odd.iter().cycle()).for_each(|(v, &o)| *v = o);
@@ -128,7 +128,7 @@ fn regular_columns_take_a_few_bytes() {
 }
 
 #[test]
-fn what_pco_does_not_make_smaller_is_shuffled() {
+fn columns_that_pco_cannot_shrink_are_shuffled() {
     let mut state = 1_u64;
     let mut noise = || {
         state =
@@ -143,7 +143,7 @@ fn what_pco_does_not_make_smaller_is_shuffled() {
         let column = parse(&block).unwrap().groups[0].series[0].values;
         (column.codec, column.length as usize)
     };
-    // The same in each chunk, which pco cannot see: it looks at one chunk after the other.
+    // The chunks are equal. Pco cannot use that, because it sees one chunk at a time.
     let (codec, length) = codec_of(chunk.repeat(4));
     assert_eq!(codec, ColumnCodec::ShuffleZstd);
     assert!(length < 2 * 8 * PCO_CHUNK_POINTS, "{length} bytes");
@@ -159,7 +159,7 @@ fn a_small_block_is_small() {
 }
 
 #[test]
-fn malformed_groups_are_refused() {
+fn malformed_groups_are_rejected() {
     let mut without_series = single(1, 1, vec![1.0]);
     without_series.series.clear();
     without_series.values.clear();
@@ -180,7 +180,7 @@ fn malformed_groups_are_refused() {
 }
 
 #[test]
-fn the_tail_tells_how_much_is_needed() {
+fn a_short_tail_returns_the_length_needed() {
     let block = encode(&small_groups(), Codec::Pco).unwrap();
     let length = block.len() as u64;
     let FooterOrMore::More(trailer) = footer_from_tail(&[], length).unwrap() else { panic!() };
@@ -192,14 +192,14 @@ fn the_tail_tells_how_much_is_needed() {
     let tail = &block[block.len() - needed..];
     let footer = footer_from_tail(tail, length).unwrap();
     let whole = FooterOrMore::Footer(parse(&block).unwrap());
-    // By text, because a NaN among the statistics differs from itself.
+    // Compare as text, because a NaN among the statistics does not equal itself.
     assert_eq!(format!("{footer:?}"), format!("{whole:?}"));
     assert_damaged(footer_from_tail(tail, length + 1));
     assert_damaged(footer_from_tail(tail, 11));
 }
 
 #[test]
-fn statistics_are_those_of_the_points_one_by_one() {
+fn statistics_match_those_of_the_points_one_by_one() {
     let nan = f64::NAN;
     let cases: [(&[i64], &[f64]); 5] = [
         (&[3], &[nan]),
@@ -222,7 +222,7 @@ fn statistics_are_those_of_the_points_one_by_one() {
 }
 
 #[test]
-fn the_footer_keeps_statistics_and_sums_up_series() {
+fn the_footer_keeps_statistics_and_merges_series() {
     let first = single(1, 1, vec![1.0, f64::NAN, 3.0]);
     let mut second = single(1, 1, vec![0.5]);
     second.series.push(label(2, 1));
@@ -236,12 +236,12 @@ fn the_footer_keeps_statistics_and_sums_up_series() {
         }
     }
     let sealed = footer.sealed_series();
-    let told: Vec<_> = sealed.iter().map(|s| (s.series.0, s.count, s.step, s.value)).collect();
-    assert_eq!(told, [(1, 4, 2, 3.0), (2, 1, 0, 7.0)]);
+    let found: Vec<_> = sealed.iter().map(|s| (s.series.0, s.count, s.step, s.value)).collect();
+    assert_eq!(found, [(1, 4, 2, 3.0), (2, 1, 0, 7.0)]);
 }
 
 #[test]
-fn retain_leaves_out_purged_runs() {
+fn retain_removes_purged_runs() {
     let mut groups = small_groups();
     groups[1].series[1].run = RunId::from_bits(4);
     for codec in CODECS {
@@ -257,7 +257,7 @@ fn retain_leaves_out_purged_runs() {
 }
 
 #[test]
-fn every_truncation_is_noticed() {
+fn every_truncation_is_detected() {
     for codec in CODECS {
         let block = encode(&small_groups(), codec).unwrap();
         for length in 0..block.len() {
@@ -270,7 +270,7 @@ fn every_truncation_is_noticed() {
 }
 
 #[test]
-fn every_flipped_bit_is_noticed() {
+fn every_flipped_bit_is_detected() {
     for codec in CODECS {
         let mut block = encode(&small_groups(), codec).unwrap();
         for bit in 0..block.len() * 8 {
@@ -282,7 +282,7 @@ fn every_flipped_bit_is_noticed() {
 }
 
 #[test]
-fn an_error_leaves_the_destination_as_it_was() {
+fn an_error_leaves_the_destination_unchanged() {
     let block = encode(&[single(1, 1, loss(1, 500))], Codec::Pco).unwrap();
     let column = parse(&block).unwrap().groups[0].series[0].values;
     let longer = Column { points: column.points + 1, ..column };
@@ -292,7 +292,7 @@ fn an_error_leaves_the_destination_as_it_was() {
 }
 
 #[test]
-fn bytes_behind_a_column_are_refused() {
+fn bytes_after_a_column_are_rejected() {
     let values = loss(1, 300);
     let regular = vec![1.0; 300];
     for (values, form) in
@@ -308,7 +308,7 @@ fn bytes_behind_a_column_are_refused() {
 }
 
 #[test]
-fn a_dictionary_of_pco_is_refused() {
+fn a_pco_dictionary_is_rejected() {
     let numbers: Vec<i64> = (0..2_000).map(|i| (i % 7) * 1_234_567_890_123).collect();
     let configuration = ChunkConfig::default().with_mode_spec(ModeSpec::TryDict);
     let mut bytes = Vec::new();
@@ -322,13 +322,13 @@ fn a_dictionary_of_pco_is_refused() {
     assert_damaged(decode_column_i64(&column, &bytes, &mut Vec::new()));
 }
 
-/// A column of these bytes whose checksum holds, so that the codec itself must judge them.
+/// Creates a column with a valid checksum, so that only the codec can reject the bytes.
 fn column_of(bytes: &[u8], codec: ColumnCodec, points: u32) -> Column {
     let length = u32::try_from(bytes.len()).unwrap();
     Column { offset: 0, length, points, codec, checksum: checksum(0, bytes) }
 }
 
-/// A block whose checksums hold, whatever its columns and footer are.
+/// Creates a block with valid checksums around any columns and footer.
 fn seal(columns: &[u8], footer: &[u8]) -> Vec<u8> {
     let mut block = columns.to_vec();
     block.extend_from_slice(footer);
@@ -340,8 +340,8 @@ fn seal(columns: &[u8], footer: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn claims_beyond_the_bounds_are_refused() {
-    // runs: none; one group of 2^32 - 1 points, two progressions, one series.
+fn sizes_beyond_the_limits_are_rejected() {
+    // No runs, and one group of 2^32 - 1 points with two progressions and one series.
     let group = |points: [u8; 5], run: u8| {
         let mut footer = vec![1, 0, 1];
         footer.extend(points);
@@ -356,8 +356,8 @@ fn claims_beyond_the_bounds_are_refused() {
     let message = |footer: &[u8]| parse(&seal(&[0; 6], footer)).unwrap_err().to_string();
     let huge = message(&group([252, 255, 255, 255, 255], 0));
     assert!(huge.contains("count of numbers"), "{huge}");
-    let stranger = message(&group([252, 1, 0, 0, 0], 1));
-    assert!(stranger.contains("run of a series"), "{stranger}");
+    let unknown_run = message(&group([252, 1, 0, 0, 0], 1));
+    assert!(unknown_run.contains("run of a series"), "{unknown_run}");
     let none = message(&group([252, 0, 0, 0, 0], 0));
     assert!(none.contains("size of a group"), "{none}");
     assert!(parse(&seal(&[0; 6], &group([252, 1, 0, 0, 0], 0))).is_ok());
@@ -399,7 +399,7 @@ proptest! {
     #![proptest_config(cases(64))]
 
     #[test]
-    fn any_groups_come_back(groups in vec(any_group(), 1..5)) {
+    fn any_groups_survive_the_round_trip(groups in vec(any_group(), 1..5)) {
         for codec in CODECS {
             assert_same(&decode(&encode(&groups, codec).unwrap()).unwrap(), &groups);
         }
@@ -426,7 +426,7 @@ proptest! {
     }
 
     #[test]
-    fn columns_with_true_checksums_and_wrong_bytes_never_panic(
+    fn invalid_columns_with_valid_checksums_never_panic(
         codec in any_codec(),
         group in any_group(),
         flips in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),

@@ -1,111 +1,111 @@
-//! The records of artifacts: files, and the chunks that their bytes are kept in.
+//! The records of artifacts: files, and the chunks that store their bytes.
 
 use serde::{Deserialize, Serialize};
 
 use super::Incarnation;
 use crate::entity::{ArtifactOwner, ContentHash};
 
-/// Units at the end of the file became room for chunks of a writer.
+/// Units at the end of the file were allocated for chunks of a writer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkUnitOpened {
     /// The owner.
     pub incarnation: Incarnation,
     /// The first unit.
     pub unit: u32,
-    /// How many units.
+    /// The number of units.
     pub units: u32,
 }
 
-/// A chunk, and where it stands.
+/// A chunk and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredChunk {
     /// The hash of its bytes, by which files name it.
     pub hash: ContentHash,
-    /// How many bytes it has.
+    /// The number of bytes.
     pub length: u32,
-    /// How many bytes it takes in the file.
+    /// The number of bytes it takes in the file.
     pub coded: u32,
-    /// How they are to be read: see `format::chunk`.
+    /// The codec, see `format::chunk`.
     pub codec: u8,
-    /// Where they begin in the file.
+    /// The offset of the stored bytes in the file.
     pub offset: u64,
-    /// Their CRC-32C.
+    /// The CRC-32C of the stored bytes.
     pub checksum: u32,
 }
 
-/// Chunks stand in the file from here on. One that did before stays where it was.
+/// Chunks were stored. A chunk that is already stored keeps its old place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunksStored {
     /// The chunks.
     pub chunks: Vec<StoredChunk>,
 }
 
-/// No file names these chunks any more, and their space is given back.
+/// Chunks that no file names any more were freed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunksFreed {
     /// The chunks.
     pub hashes: Vec<ContentHash>,
 }
 
-/// What a file is made of.
+/// The content of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileContent {
-    /// These chunks, one after another; none for an empty file.
+    /// These chunks in order, or none for an empty file.
     Chunks(Vec<ContentHash>),
-    /// The chunks whose hashes are the bytes of these chunks, one after another, 32 bytes each.
+    /// The chunks whose 32-byte hashes are the content of these chunks, in order.
     List(Vec<ContentHash>),
 }
 
-/// A file, within the record that writes it.
+/// A file in the record that writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenFile {
     /// The path below its owner.
     pub path: String,
-    /// How many bytes it has.
+    /// The size in bytes.
     pub size: u64,
     /// The hash of its bytes.
     pub digest: ContentHash,
-    /// What kind of file it is, if that is known.
+    /// The media type, if it is known.
     pub media_type: Option<String>,
-    /// Where its bytes are.
+    /// The chunks with its bytes.
     pub content: FileContent,
 }
 
-/// Files were written; each takes the place of what had its path before.
+/// Files were written. Each replaces the previous one at its path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactsWritten {
-    /// To what they belong.
+    /// The owner of the files.
     pub owner: ArtifactOwner,
-    /// When, in nanoseconds since the epoch.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
     /// The files.
     pub files: Vec<WrittenFile>,
 }
 
-/// A path stands for a file outside of this one; it takes the place of what had it before.
+/// A reference to an external file was logged. It replaces the previous file at its path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactReferenced {
-    /// To what it belongs.
+    /// The owner of the reference.
     pub owner: ArtifactOwner,
-    /// When, in nanoseconds since the epoch.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
     /// The path below its owner.
     pub path: String,
-    /// Where the file is.
+    /// The location of the file.
     pub uri: String,
-    /// How many bytes it has, if that is known.
+    /// The size in bytes, if it is known.
     pub size: Option<u64>,
-    /// A digest of its bytes, in words of the caller's.
+    /// A digest of its bytes, in the caller's notation.
     pub digest: Option<String>,
 }
 
-/// A file, or all that is in a folder, was deleted.
+/// A file or all files in a folder were deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactsDeleted {
-    /// To what it belonged.
+    /// The owner of the files.
     pub owner: ArtifactOwner,
-    /// When, in nanoseconds since the epoch.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
-    /// The path of the file or folder; empty for all that the owner has.
+    /// The path of the file or folder, or empty for all files of the owner.
     pub path: String,
 }

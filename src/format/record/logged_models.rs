@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 use crate::entity::{Lifecycle, LoggedModelStatus};
 
-/// A logged model was created; its status is pending.
+/// A logged model was created with the status pending.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedModelCreated {
     /// The new id.
@@ -14,28 +14,28 @@ pub struct LoggedModelCreated {
     pub experiment: ExperimentId,
     /// The name.
     pub name: String,
-    /// What kind of model it is.
+    /// The type of the model.
     pub model_type: Option<String>,
-    /// The run that makes it.
+    /// The run that produces it.
     pub source_run: Option<RunId>,
     /// Keys and values.
     pub params: Vec<(String, String)>,
-    /// Keys and values; a later one wins.
+    /// Keys and values. A later value replaces an earlier one.
     pub tags: Vec<(String, String)>,
-    /// When, in nanoseconds since the epoch.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// The status of a logged model changed; `None` leaves a field as it is.
+/// The status of a logged model changed. `None` leaves a field unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedModelUpdated {
     /// The model.
     pub model: LoggedModelId,
     /// The new status.
     pub status: Option<LoggedModelStatus>,
-    /// What is to be said of it.
+    /// The message of the status.
     pub status_message: Option<String>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -46,7 +46,7 @@ pub struct LoggedModelParamsSet {
     pub model: LoggedModelId,
     /// Keys and values.
     pub params: Vec<(String, String)>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -55,9 +55,9 @@ pub struct LoggedModelParamsSet {
 pub struct LoggedModelTagsSet {
     /// The model.
     pub model: LoggedModelId,
-    /// Keys and values; a later one wins.
+    /// Keys and values. A later value replaces an earlier one.
     pub tags: Vec<(String, String)>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -68,11 +68,11 @@ pub struct LoggedModelTagDeleted {
     pub model: LoggedModelId,
     /// The key.
     pub key: String,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// One value that was measured of a logged model.
+/// A value of a metric of a logged model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MeasuredMetric {
     /// The metric's key.
@@ -81,15 +81,15 @@ pub struct MeasuredMetric {
     pub value: f64,
     /// The training step.
     pub step: i64,
-    /// When it was measured.
+    /// The time of the measurement.
     pub time: i64,
     /// The run that measured it.
     pub run: Option<RunId>,
-    /// Name and digest of the dataset on which it was measured.
+    /// The name and digest of the dataset on which it was measured.
     pub dataset: Option<(String, String)>,
 }
 
-/// Values were measured of a logged model.
+/// Metrics of a logged model were logged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoggedModelMetricsLogged {
     /// The model.
@@ -103,13 +103,13 @@ pub struct LoggedModelMetricsLogged {
 pub struct LoggedModelLifecycleSet {
     /// The model.
     pub model: LoggedModelId,
-    /// What it is now.
+    /// The new lifecycle.
     pub lifecycle: Lifecycle,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// What a logged model takes and gives was said; a later record holds as a whole.
+/// The signature of a logged model was set. A later record replaces all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedModelSignatureSet {
     /// The model.
@@ -118,11 +118,11 @@ pub struct LoggedModelSignatureSet {
     pub signature: Option<String>,
     /// An example of the input, as JSON.
     pub input_example: Option<String>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// Deleted logged models are gone for good.
+/// Deleted logged models were removed permanently.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoggedModelsPurged {
     /// The models.

@@ -1,6 +1,6 @@
-//! The records of the metadata chain: one plain struct for each kind and version.
+//! The records of the metadata chain: one plain struct per kind and version.
 //!
-//! A released struct never changes; what needs another field becomes the next version.
+//! A released struct never changes. A new field needs a new version.
 
 mod artifacts;
 mod logged_models;
@@ -40,22 +40,22 @@ pub use tracking::{
     RunLifecycleSet, RunResumed, RunStarted, RunUpdated, TagDeleted, TagsSet,
 };
 
-/// The kinds of the records of logged models, those that are to come included.
+/// The kinds of records of logged models, including future ones.
 const LOGGED_MODEL_KINDS: RangeInclusive<u16> = 64..=79;
-/// The kinds of the registry's own records, those that are to come included.
+/// The kinds of records of the registry, including future ones.
 pub(crate) const REGISTRY_KINDS: RangeInclusive<u16> = 96..=127;
 
-/// Identifies one opening of the file by one process for writing: 64 random bits.
+/// The id of a writer: 64 random bits, drawn each time a process opens the file for writing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Incarnation(pub u64);
 
-/// A place in the metadata chain: the byte of the file at which a frame begins.
+/// A place in the metadata chain: the offset of a frame in the file.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 pub struct Position(pub u64);
 
-/// Identifies a series, or the schema of a row, within its incarnation; counts up from 1.
+/// The id of a series or a row schema within its incarnation. Ids start at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SeriesId(pub u32);
 
@@ -65,20 +65,20 @@ impl std::fmt::Debug for Incarnation {
     }
 }
 
-/// What an older build does that meets a record it does not know, by kind or by version.
+/// How a build treats a record whose kind or version it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum RecordClass {
-    /// It passes over the record.
+    /// It ignores the record.
     Ignorable = 0,
-    /// It goes on reading, but no longer writes.
+    /// It continues to read, but does not write.
     WriteIncompatible = 1,
-    /// It refuses the file.
+    /// It rejects the file.
     ReadIncompatible = 2,
 }
 
 impl RecordClass {
-    /// The class of this number; numbers yet unknown are taken for the strictest class.
+    /// Converts a number to a class. Unknown numbers count as the strictest class.
     #[must_use]
     pub fn from_byte(byte: u8) -> Self {
         match byte {
@@ -89,10 +89,10 @@ impl RecordClass {
     }
 }
 
-/// Declares [`Record`]: the structs above with their kind, version and class.
+/// Declares [`Record`] from the structs above with their kinds, versions and classes.
 macro_rules! records {
     ($($name:ident = $kind:literal, $version:literal, $class:ident;)*) => {
-        /// One record of the chain, of any kind.
+        /// A record of the chain of any kind.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Record {
             $(#[doc = concat!("See [`", stringify!($name), "`](struct@", stringify!($name), ").")]
@@ -103,14 +103,14 @@ macro_rules! records {
                 kind: u16,
                 /// The version.
                 version: u8,
-                /// What that means for this build.
+                /// How this build must treat it.
                 class: RecordClass,
             },
         }
 
         $(impl $name {
-            /// The kind under which the record stands in the file.
-            #[allow(dead_code, reason = "few kinds are asked for by name")]
+            /// The kind of the record in the file.
+            #[allow(dead_code, reason = "few kinds are used by name")]
             pub const KIND: u16 = $kind;
         }
 
@@ -121,7 +121,7 @@ macro_rules! records {
         })*
 
         impl Record {
-            /// The kind, version and class under which the record stands in the file.
+            /// Returns the kind, version and class of the record in the file.
             #[must_use]
             pub fn tag(&self) -> (u16, u8, RecordClass) {
                 match self {
@@ -130,7 +130,7 @@ macro_rules! records {
                 }
             }
 
-            /// Appends the record's body to `bytes`; an unknown record has none.
+            /// Appends the record's body to `bytes`. An unknown record has none.
             pub(super) fn encode_body(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
                 match self {
                     $(Record::$name(record) => super::frame::encode_body(record, bytes),)*
@@ -138,17 +138,17 @@ macro_rules! records {
                 }
             }
 
-            /// Name, kind, version and class of each.
+            /// The name, kind, version and class of each record.
             #[cfg(test)]
             pub(super) const TAGS: &[(&str, u16, u8, RecordClass)] =
                 &[$((stringify!($name), $kind, $version, RecordClass::$class),)*];
 
-            /// Whether this build knows records of this kind and version.
+            /// Returns whether this build knows records of this kind and version.
             pub(crate) fn is_known(kind: u16, version: u8) -> bool {
                 matches!((kind, version), $(($kind, $version))|*)
             }
 
-            /// Reads the body of a record of this kind and version.
+            /// Decodes the body of a record of this kind and version.
             pub(super) fn decode_body(
                 kind: u16,
                 version: u8,
@@ -227,13 +227,12 @@ records! {
     SchemaDropped = 115, 0, ReadIncompatible;
 }
 
-/// Whether records of this kind say what ids of series and rows stand for.
+/// Returns whether records of this kind define series or rows.
 pub(crate) const fn is_definition(kind: u16) -> bool {
     matches!(kind, SeriesDefined::KIND | RowDefined::KIND)
 }
 
-/// Whether records of this kind say which files there are and where their bytes stand: the index
-/// alone needs to know.
+/// Returns whether records of this kind concern files and chunks, which only the index needs.
 pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
     matches!(
         kind,
@@ -245,14 +244,16 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
     )
 }
 
-/// Whether records of this kind matter to the index alone: to a writer it is enough that there are
-/// some.
+/// Returns whether records of this kind concern models, which only the index needs.
+///
+/// A writer only needs to know whether there are any.
 pub(crate) fn is_of_models(kind: u16) -> bool {
     LOGGED_MODEL_KINDS.contains(&kind) || REGISTRY_KINDS.contains(&kind)
 }
 
-/// Whether the first field of records of this kind is the run that they are about; of
-/// [`SeriesDefined`], which is about a run too, it is the writer.
+/// Returns whether the first field of records of this kind is their run.
+///
+/// [`SeriesDefined`] is about a run too, but begins with the writer.
 pub(super) const fn begins_with_run(kind: u16) -> bool {
     matches!(
         kind,

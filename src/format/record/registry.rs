@@ -12,22 +12,22 @@ pub struct RegisteredModelCreated {
     pub model: RegisteredModelId,
     /// The unique name.
     pub name: String,
-    /// What is said of it.
+    /// The description.
     pub description: Option<String>,
-    /// Keys and values; a later one wins.
+    /// Keys and values. A later value replaces an earlier one.
     pub tags: Vec<(String, String)>,
-    /// When, in nanoseconds since the epoch.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// A registered model was renamed, and its versions with it.
+/// A registered model was renamed together with its versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisteredModelRenamed {
     /// The model.
     pub model: RegisteredModelId,
     /// The new name.
     pub name: String,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -38,16 +38,16 @@ pub struct RegisteredModelUpdated {
     pub model: RegisteredModelId,
     /// The new description.
     pub description: Option<String>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// A registered model was deleted, with its versions, tags and aliases.
+/// A registered model was deleted with its versions, tags and aliases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisteredModelDeleted {
     /// The model.
     pub model: RegisteredModelId,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -56,9 +56,9 @@ pub struct RegisteredModelDeleted {
 pub struct RegisteredModelTagsSet {
     /// The model.
     pub model: RegisteredModelId,
-    /// Keys and values; a later one wins.
+    /// Keys and values. A later value replaces an earlier one.
     pub tags: Vec<(String, String)>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -69,7 +69,7 @@ pub struct RegisteredModelTagDeleted {
     pub model: RegisteredModelId,
     /// The key.
     pub key: String,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -78,61 +78,61 @@ pub struct RegisteredModelTagDeleted {
 pub struct ModelVersionCreated {
     /// The registered model.
     pub model: RegisteredModelId,
-    /// The number: one more than the greatest that the model ever had.
+    /// The number: one above the highest that the model ever had.
     pub version: u64,
-    /// Where it comes from, as it was given.
+    /// The source as it was given.
     pub source: String,
-    /// What the source led to: never a name or an alias of the registry.
+    /// The resolved source, which never contains a name or an alias of the registry.
     pub location: String,
-    /// The run that made the model.
+    /// The run that produced the model.
     pub run: Option<RunId>,
     /// A link to the run.
     pub run_link: Option<String>,
-    /// The logged model that it is.
+    /// The logged model behind this version.
     pub logged_model: Option<LoggedModelId>,
-    /// The version of which it is a copy.
+    /// The version from which it was copied.
     pub copied_from: Option<(RegisteredModelId, u64)>,
-    /// What is said of it.
+    /// The description.
     pub description: Option<String>,
-    /// Keys and values; a later one wins.
+    /// Keys and values. A later value replaces an earlier one.
     pub tags: Vec<(String, String)>,
     /// The user who registered it.
     pub user: String,
-    /// How far it has come.
+    /// The registration status.
     pub status: ModelVersionStatus,
     /// The signature, as MLflow's JSON.
     pub signature: Option<String>,
     /// The digest of the tree of its files.
     pub digest: Option<[u8; 32]>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// A version changed; `None` leaves a field as it is.
+/// A version changed. `None` leaves a field unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelVersionUpdated {
     /// The registered model.
     pub model: RegisteredModelId,
     /// The number of the version.
     pub version: u64,
-    /// The new description; the inner `None` clears it.
+    /// The new description. The inner `None` clears it.
     pub description: Option<Option<String>>,
-    /// The new status, and what is to be said of it.
+    /// The new status and its message.
     pub status: Option<(ModelVersionStatus, Option<String>)>,
     /// The new stage.
     pub stage: Option<ModelStage>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// A version was deleted: all that is known of it is gone but its number.
+/// A version was deleted. Only its number is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelVersionDeleted {
     /// The registered model.
     pub model: RegisteredModelId,
     /// The number of the version.
     pub version: u64,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -143,9 +143,9 @@ pub struct ModelVersionTagsSet {
     pub model: RegisteredModelId,
     /// The number of the version.
     pub version: u64,
-    /// Keys and values; a later one wins.
+    /// Keys and values. A later value replaces an earlier one.
     pub tags: Vec<(String, String)>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -158,11 +158,11 @@ pub struct ModelVersionTagDeleted {
     pub version: u64,
     /// The key.
     pub key: String,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// An alias names a version, whatever it named before.
+/// An alias was set to a version, regardless of its previous target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AliasSet {
     /// The registered model.
@@ -171,27 +171,27 @@ pub struct AliasSet {
     pub alias: String,
     /// The number of the version.
     pub version: u64,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// An alias names nothing any more.
+/// An alias was deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AliasDeleted {
     /// The registered model.
     pub model: RegisteredModelId,
     /// The alias.
     pub alias: String,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// What names of registered models look like from here on.
+/// The naming scheme of registered models changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegistryModeSet {
     /// The mode.
     pub mode: RegistryMode,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -202,9 +202,9 @@ pub struct CatalogCreated {
     pub catalog: String,
     /// The user who created it.
     pub owner: String,
-    /// What is said of it.
+    /// The description.
     pub comment: Option<String>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -215,7 +215,7 @@ pub struct CatalogUpdated {
     pub catalog: String,
     /// The new comment.
     pub comment: Option<String>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -224,7 +224,7 @@ pub struct CatalogUpdated {
 pub struct CatalogDropped {
     /// The catalog.
     pub catalog: String,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -237,9 +237,9 @@ pub struct SchemaCreated {
     pub schema: String,
     /// The user who created it.
     pub owner: String,
-    /// What is said of it.
+    /// The description.
     pub comment: Option<String>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -252,7 +252,7 @@ pub struct SchemaUpdated {
     pub schema: String,
     /// The new comment.
     pub comment: Option<String>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -263,6 +263,6 @@ pub struct SchemaDropped {
     pub catalog: String,
     /// The schema.
     pub schema: String,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }

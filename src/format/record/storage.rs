@@ -11,57 +11,57 @@ use crate::entity::id::{ExperimentId, RunId};
 pub struct WriterOpened {
     /// The new writer.
     pub incarnation: Incarnation,
-    /// Its liveness byte; an earlier writer of this byte is dead.
+    /// Its liveness byte. An earlier writer with this byte is dead.
     pub byte: u16,
     /// The boot of the kernel under which it runs.
     pub boot_id: u128,
-    /// Units below this one are not given out any more.
+    /// The first unit that may still be allocated.
     pub floor: u32,
     /// The process id, for messages only.
     pub process: u32,
     /// The host's name, for messages only.
     pub host: String,
-    /// When, in nanoseconds since the epoch.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// A writer has sealed and punched all it had and has gone, or was found dead and wound up.
+/// A writer closed, or the janitor closed it, after its extents were sealed and punched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriterClosed {
     /// The writer.
     pub incarnation: Incarnation,
 }
 
-/// Units at the end of the file became a point extent of a writer.
+/// Units at the end of the file were allocated as a point extent of a writer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtentOpened {
     /// The owner.
     pub incarnation: Incarnation,
     /// The first unit.
     pub unit: u32,
-    /// How many units.
+    /// The number of units.
     pub units: u32,
 }
 
-/// Units at the end of the file became room for column blocks of a writer.
+/// Units at the end of the file were allocated for column blocks of a writer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockUnitOpened {
     /// The owner.
     pub incarnation: Incarnation,
     /// The first unit.
     pub unit: u32,
-    /// How many units.
+    /// The number of units.
     pub units: u32,
 }
 
-/// Where a column block is.
+/// The place of a column block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BlockPlace {
     /// In the record itself.
     Inline(Vec<u8>),
     /// In a block unit.
     At {
-        /// The first byte in the file; it identifies the block until `BlockMoved` names another.
+        /// The offset in the file. It identifies the block until a `BlockMoved` names another.
         offset: u64,
         /// The length in bytes.
         length: u32,
@@ -70,7 +70,7 @@ pub enum BlockPlace {
     },
 }
 
-/// The latest point of a series within one sealed block, and how many points it holds there.
+/// The count and the latest point of a series in a sealed block.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SealedSeries {
     /// The series, of the incarnation that the record names.
@@ -85,50 +85,50 @@ pub struct SealedSeries {
     pub value: f64,
 }
 
-/// A sealed block: where it is and what it holds.
+/// A sealed block: its place and its series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SealedBlock {
-    /// Where the bytes are.
+    /// The place of the bytes.
     pub place: BlockPlace,
-    /// The series in it, each once.
+    /// The series in it, each of them once.
     pub series: Vec<SealedSeries>,
 }
 
-/// Extents became column blocks; from here on the blocks are the truth and the extents are not.
+/// Extents were sealed into column blocks. From here on, only the blocks are valid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sealed {
     /// The owner of the extents and of the series ids.
     pub incarnation: Incarnation,
-    /// First units of the extents, in the order in which they were filled.
+    /// The first units of the extents, in the order in which they were filled.
     pub extents: Vec<u32>,
     /// Points that were dropped because no record defines their series (after a power cut).
     pub dropped: u64,
-    /// The blocks, in the order of logging; none when the extents were empty.
+    /// The blocks in the order of logging. There are none if the extents were empty.
     pub blocks: Vec<SealedBlock>,
 }
 
-/// The space of sealed extents was given back.
+/// Sealed extents were punched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Punched {
-    /// First units of the extents.
+    /// The first units of the extents.
     pub extents: Vec<u32>,
 }
 
-/// A block was rewritten without its purged runs, or dropped because nothing of it is left.
+/// A block was rewritten without its purged runs, or dropped if nothing was left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BlockMoved {
-    /// The offset that named the block so far.
+    /// The previous offset of the block.
     pub from: u64,
-    /// Its length there.
+    /// The previous length of the block.
     pub from_length: u32,
-    /// Where the rest is now; `None` when all its runs are purged.
+    /// The new block, or `None` if all its runs are purged.
     pub to: Option<SealedBlock>,
 }
 
-/// Series of one run were given ids `first`, `first + 1`, …
+/// Series of a run got the ids `first`, `first + 1`, …
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeriesDefined {
-    /// The writer; it is a writer of the run from here on.
+    /// The writer, which logs to the run from here on.
     pub incarnation: Incarnation,
     /// The run.
     pub run: RunId,
@@ -138,42 +138,42 @@ pub struct SeriesDefined {
     pub keys: Vec<String>,
 }
 
-/// A row schema was given an id: the series whose values each such row holds, in this order.
+/// A row schema got an id. Each such row has values of these series in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowDefined {
     /// The writer.
     pub incarnation: Incarnation,
-    /// The schema's id, from the same count as series.
+    /// The id of the schema, from the same sequence as those of series.
     pub row: SeriesId,
     /// The series.
     pub series: Vec<SeriesId>,
 }
 
-/// An extent that is not punched yet, within a checkpoint.
+/// An extent that is not punched yet, in a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointExtent {
     /// The first unit.
     pub unit: u32,
-    /// How many units.
+    /// The number of units.
     pub units: u32,
-    /// Whether it is sealed, so that only its space is still to be given back.
+    /// Whether it is sealed, so that only its space is left to punch.
     pub sealed: bool,
 }
 
-/// A writer that is not closed, within a checkpoint.
+/// A writer that is not closed, in a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointWriter {
-    /// Where its `WriterOpened` stands; its definitions follow.
+    /// The place of its `WriterOpened`. Its definitions follow.
     pub opened_at: Position,
-    /// What it said when it opened.
+    /// Its `WriterOpened`.
     pub opened: WriterOpened,
-    /// Whether a later writer has its byte.
+    /// Whether a later writer took its byte.
     pub superseded: bool,
     /// Its extents in order.
     pub extents: Vec<CheckpointExtent>,
 }
 
-/// An experiment, within a checkpoint.
+/// An experiment in a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointExperiment {
     /// The id.
@@ -184,29 +184,30 @@ pub struct CheckpointExperiment {
     pub lifecycle: Lifecycle,
 }
 
-/// A kind and version of record, within a checkpoint.
+/// A kind and version of record in a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CheckpointKind {
     /// The kind.
     pub kind: u16,
     /// The version.
     pub version: u8,
-    /// The class, as a number: what a build does that does not know it.
+    /// The number of the class, for builds that do not know the kind.
     pub class: u8,
 }
 
-/// All that a writer must know of the chain before this place.
+/// The state that a writer needs of the chain before this place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// The first unit that was never given out.
+    /// The first unit that was never allocated.
     pub next_unit: u32,
-    /// The greatest id that an experiment ever had, purged ones included.
+    /// The highest experiment id that was ever used, including purged experiments.
     pub last_experiment: ExperimentId,
     /// Writers that are not closed.
     pub writers: Vec<CheckpointWriter>,
     /// All experiments.
     pub experiments: Vec<CheckpointExperiment>,
-    /// Each kind and version of the records so far that no build may pass over, in order: one
-    /// that does not know them all must learn so although it begins here.
+    /// All kinds and versions of earlier records that no build may ignore, in order.
+    ///
+    /// A build that begins here must still find out that it does not know one of them.
     pub kinds: Vec<CheckpointKind>,
 }

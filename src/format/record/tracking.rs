@@ -1,4 +1,4 @@
-//! The records of what users see: experiments and runs, their params, tags, inputs and outputs.
+//! The records of tracking: experiments and runs, their params, tags, inputs and outputs.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct ExperimentCreated {
     pub experiment: ExperimentId,
     /// The unique path.
     pub path: String,
-    /// When, in nanoseconds since the epoch.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -24,18 +24,18 @@ pub struct ExperimentRenamed {
     pub experiment: ExperimentId,
     /// The new path.
     pub path: String,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// An experiment was deleted or restored, and with it all its runs (MLflow's cascade).
+/// An experiment was deleted or restored, together with all its runs (MLflow's cascade).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExperimentLifecycleSet {
     /// The experiment.
     pub experiment: ExperimentId,
-    /// What it is now.
+    /// The new lifecycle.
     pub lifecycle: Lifecycle,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -44,9 +44,9 @@ pub struct ExperimentLifecycleSet {
 pub struct ExperimentTagsSet {
     /// The experiment.
     pub experiment: ExperimentId,
-    /// Keys and values; a later one wins.
+    /// Keys and values. A later value replaces an earlier one.
     pub tags: Vec<(String, String)>,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -57,7 +57,7 @@ pub struct ExperimentTagDeleted {
     pub experiment: ExperimentId,
     /// The key.
     pub key: String,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -68,30 +68,30 @@ pub struct RunStarted {
     pub run: RunId,
     /// Its experiment.
     pub experiment: ExperimentId,
-    /// The writer that started it; `None` when it was copied from another file.
+    /// The writer that started it, or `None` if it was copied from another file.
     pub incarnation: Option<Incarnation>,
     /// The name.
     pub name: String,
-    /// The run that it is nested in.
+    /// The parent of a nested run.
     pub parent: Option<RunId>,
     /// The user.
     pub user: String,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// A writer goes on with a run that exists.
+/// A writer resumed an existing run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunResumed {
     /// The run.
     pub run: RunId,
     /// The writer.
     pub incarnation: Incarnation,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
-/// Name, status or end of a run changed; `None` leaves a field as it is.
+/// The name, status or end of a run changed. `None` leaves a field unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunUpdated {
     /// The run.
@@ -100,7 +100,7 @@ pub struct RunUpdated {
     pub name: Option<String>,
     /// The new status.
     pub status: Option<RunStatus>,
-    /// The new end; the inner `None` clears it.
+    /// The new end. The inner `None` clears it.
     pub ended: Option<Option<i64>>,
 }
 
@@ -109,9 +109,9 @@ pub struct RunUpdated {
 pub struct RunLifecycleSet {
     /// The run.
     pub run: RunId,
-    /// What it is now.
+    /// The new lifecycle.
     pub lifecycle: Lifecycle,
-    /// When.
+    /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
 
@@ -129,7 +129,7 @@ pub struct ParamsSet {
 pub struct TagsSet {
     /// The run.
     pub run: RunId,
-    /// Keys and values; a later one wins.
+    /// Keys and values. A later value replaces an earlier one.
     pub tags: Vec<(String, String)>,
 }
 
@@ -142,36 +142,38 @@ pub struct TagDeleted {
     pub key: String,
 }
 
-/// Deleted runs and experiments are gone for good: their names and points are not read any more.
+/// Deleted runs and experiments were removed permanently. Their data is no longer read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purged {
     /// The runs.
     pub runs: Vec<RunId>,
-    /// The experiments; all their runs are among `runs` or purged before.
+    /// The experiments. All their runs are in `runs` or were purged before.
     pub experiments: Vec<ExperimentId>,
 }
 
-/// A dataset that a run was given, and the tags of this use of it.
+/// A dataset that a run used, with the tags of this use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetLogged {
-    /// The name; with the digest it identifies the dataset in the run's experiment.
+    /// The name. With the digest, it identifies the dataset in the run's experiment.
     pub name: String,
     /// The digest.
     pub digest: String,
-    /// What kind of source it has.
+    /// The type of the source.
     pub source_type: String,
-    /// Where it comes from.
+    /// The source.
     pub source: String,
-    /// What its columns are.
+    /// The description of its columns.
     pub schema: Option<String>,
-    /// What it amounts to.
+    /// The summary of its contents.
     pub profile: Option<String>,
-    /// Keys and values; a later one wins.
+    /// Keys and values. A later value replaces an earlier one.
     pub tags: Vec<(String, String)>,
 }
 
-/// Datasets and logged models that a run was given. What it has already stays as it is, and what
-/// a dataset says beside its name and digest holds as the experiment's first record of it says.
+/// A run used datasets and logged models.
+///
+/// Inputs that the run already has stay unchanged. The experiment's first record of a dataset
+/// determines its fields other than name and digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputsLogged {
     /// The run.
@@ -182,11 +184,11 @@ pub struct InputsLogged {
     pub models: Vec<String>,
 }
 
-/// Logged models that a run has made; one that it has already at this step is no second one.
+/// A run produced logged models. A model that the run already has at this step is ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputsLogged {
     /// The run.
     pub run: RunId,
-    /// The id of each model, and the training step.
+    /// The id and the training step of each model.
     pub models: Vec<(String, i64)>,
 }

@@ -1,7 +1,6 @@
-//! Artifacts and their chunks become rows.
+//! Applies records about artifacts and their chunks.
 //!
-//! Nothing is looked at but what the chain says: a chunk that was never stored is found missing
-//! when the file is read.
+//! Records are taken at their word. A chunk that was never stored is noticed when the file is read.
 
 use crate::entity::id::RegisteredModelId;
 use crate::entity::{ArtifactOwner, ContentHash};
@@ -14,39 +13,42 @@ use crate::index::artifacts::{bounds_within, owner_columns};
 use super::Applier;
 
 impl Applier<'_> {
-    pub(super) fn chunk_unit_opened(&mut self, it: &ChunkUnitOpened) -> rusqlite::Result<()> {
+    pub(super) fn chunk_unit_opened(&mut self, record: &ChunkUnitOpened) -> rusqlite::Result<()> {
         self.execute(
             "INSERT OR REPLACE INTO chunk_units VALUES (?1, ?2, ?3)",
-            (it.unit, it.units, it.incarnation.0.cast_signed()),
+            (record.unit, record.units, record.incarnation.0.cast_signed()),
         )
     }
 
-    /// A chunk that is stored already stays where it is.
-    pub(super) fn chunks_stored(&mut self, it: &ChunksStored) -> rusqlite::Result<()> {
+    /// Adds stored chunks. A chunk that exists keeps its place.
+    pub(super) fn chunks_stored(&mut self, record: &ChunksStored) -> rusqlite::Result<()> {
         let mut insert = self
             .connection
             .prepare_cached("INSERT OR IGNORE INTO chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-        for it in &it.chunks {
-            let offset = it.offset.cast_signed();
+        for chunk in &record.chunks {
+            let offset = chunk.offset.cast_signed();
             insert.execute((
-                it.hash.as_bytes(),
-                it.length,
-                it.coded,
-                it.codec,
+                chunk.hash.as_bytes(),
+                chunk.length,
+                chunk.coded,
+                chunk.codec,
                 offset,
-                it.checksum,
+                chunk.checksum,
             ))?;
         }
         Ok(())
     }
 
-    pub(super) fn chunks_freed(&mut self, it: &ChunksFreed) -> rusqlite::Result<()> {
+    pub(super) fn chunks_freed(&mut self, record: &ChunksFreed) -> rusqlite::Result<()> {
         let mut delete = self.connection.prepare_cached("DELETE FROM chunks WHERE hash = ?1")?;
-        it.hashes.iter().try_for_each(|hash| delete.execute([hash.as_bytes()]).map(drop))
+        record.hashes.iter().try_for_each(|hash| delete.execute([hash.as_bytes()]).map(drop))
     }
 
-    pub(super) fn artifacts_written(&mut self, it: &ArtifactsWritten) -> rusqlite::Result<()> {
-        it.files.iter().try_for_each(|file| self.artifact_written(&it.owner, it.time, file))
+    pub(super) fn artifacts_written(&mut self, record: &ArtifactsWritten) -> rusqlite::Result<()> {
+        record
+            .files
+            .iter()
+            .try_for_each(|file| self.artifact_written(&record.owner, record.time, file))
     }
 
     fn artifact_written(
@@ -86,9 +88,12 @@ impl Applier<'_> {
         chunks.iter().try_for_each(|hash| insert.execute((hash.as_bytes(), artifact)).map(drop))
     }
 
-    pub(super) fn artifact_referenced(&mut self, it: &ArtifactReferenced) -> rusqlite::Result<()> {
-        self.artifact_replaced(&it.owner, &it.path)?;
-        let (kind, owner, version) = owner_columns(&it.owner);
+    pub(super) fn artifact_referenced(
+        &mut self,
+        record: &ArtifactReferenced,
+    ) -> rusqlite::Result<()> {
+        self.artifact_replaced(&record.owner, &record.path)?;
+        let (kind, owner, version) = owner_columns(&record.owner);
         self.execute(
             "INSERT INTO artifacts
              (owner_kind, owner, version, path, written, size, digest, uri, is_list, content)
@@ -97,16 +102,16 @@ impl Applier<'_> {
                 kind,
                 owner,
                 version,
-                &it.path,
-                it.time,
-                it.size.map(u64::cast_signed),
-                &it.digest,
-                &it.uri,
+                &record.path,
+                record.time,
+                record.size.map(u64::cast_signed),
+                &record.digest,
+                &record.uri,
             ),
         )
     }
 
-    /// What has this very path goes.
+    /// Removes the artifact with this exact path.
     fn artifact_replaced(&self, owner: &ArtifactOwner, path: &str) -> rusqlite::Result<()> {
         let (_, owner, version) = owner_columns(owner);
         let mut select = self.connection.prepare_cached(
@@ -118,7 +123,7 @@ impl Applier<'_> {
         found.iter().try_for_each(|(artifact, content)| self.remove_artifact(*artifact, content))
     }
 
-    /// The file of this path goes, and all that is in the folder of this path.
+    /// Removes the file with this path, and everything in the folder with this path.
     pub(super) fn artifacts_deleted(
         &self,
         owner: &ArtifactOwner,
@@ -137,7 +142,7 @@ impl Applier<'_> {
         found.iter().try_for_each(|(artifact, content)| self.remove_artifact(*artifact, content))
     }
 
-    /// The files of all versions of a registered model go.
+    /// Removes the files of all versions of a registered model.
     pub(super) fn artifacts_of_model_deleted(&self, id: RegisteredModelId) -> rusqlite::Result<()> {
         let owner = ArtifactOwner::ModelVersion { model: id, version: 0 };
         let (kind, model, _) = owner_columns(&owner);

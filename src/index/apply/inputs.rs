@@ -1,4 +1,4 @@
-//! Inputs and outputs of runs become rows. What is there already stays as it was logged first.
+//! Applies records about inputs and outputs of runs. Existing rows keep their first values.
 
 use rusqlite::OptionalExtension as _;
 
@@ -7,10 +7,10 @@ use crate::format::record::{DatasetLogged, InputsLogged, OutputsLogged};
 use super::Applier;
 
 impl Applier<'_> {
-    pub(super) fn inputs_logged(&mut self, it: &InputsLogged) -> rusqlite::Result<()> {
-        let Some(run) = self.run(it.run)? else { return Ok(()) };
-        it.datasets.iter().try_for_each(|dataset| self.dataset_logged(run, dataset))?;
-        it.models.iter().try_for_each(|model| {
+    pub(super) fn inputs_logged(&mut self, record: &InputsLogged) -> rusqlite::Result<()> {
+        let Some(run) = self.run(record.run)? else { return Ok(()) };
+        record.datasets.iter().try_for_each(|dataset| self.dataset_logged(run, dataset))?;
+        record.models.iter().try_for_each(|model| {
             self.execute(
                 "INSERT OR IGNORE INTO model_inputs (run, model) VALUES (?1, ?2)",
                 (run, model),
@@ -18,9 +18,9 @@ impl Applier<'_> {
         })
     }
 
-    pub(super) fn outputs_logged(&mut self, it: &OutputsLogged) -> rusqlite::Result<()> {
-        let Some(run) = self.run(it.run)? else { return Ok(()) };
-        it.models.iter().try_for_each(|(model, step)| {
+    pub(super) fn outputs_logged(&mut self, record: &OutputsLogged) -> rusqlite::Result<()> {
+        let Some(run) = self.run(record.run)? else { return Ok(()) };
+        record.models.iter().try_for_each(|(model, step)| {
             self.execute(
                 "INSERT OR IGNORE INTO model_outputs (run, model, step) VALUES (?1, ?2, ?3)",
                 (run, model, step),
@@ -28,12 +28,20 @@ impl Applier<'_> {
         })
     }
 
-    fn dataset_logged(&self, run: i64, it: &DatasetLogged) -> rusqlite::Result<()> {
+    fn dataset_logged(&self, run: i64, dataset: &DatasetLogged) -> rusqlite::Result<()> {
         self.execute(
             "INSERT OR IGNORE INTO datasets
              (experiment_id, name, digest, source_type, source, schema, profile)
              SELECT experiment_id, ?2, ?3, ?4, ?5, ?6, ?7 FROM runs WHERE run = ?1",
-            (run, &it.name, &it.digest, &it.source_type, &it.source, &it.schema, &it.profile),
+            (
+                run,
+                &dataset.name,
+                &dataset.digest,
+                &dataset.source_type,
+                &dataset.source,
+                &dataset.schema,
+                &dataset.profile,
+            ),
         )?;
         let mut insert = self.connection.prepare_cached(
             "INSERT OR IGNORE INTO dataset_inputs (run, dataset)
@@ -41,9 +49,9 @@ impl Applier<'_> {
              WHERE run = ?1 AND datasets.name = ?2 AND digest = ?3 RETURNING input",
         )?;
         let input: Option<i64> =
-            insert.query_row((run, &it.name, &it.digest), |row| row.get(0)).optional()?;
+            insert.query_row((run, &dataset.name, &dataset.digest), |row| row.get(0)).optional()?;
         let Some(input) = input else { return Ok(()) };
-        it.tags.iter().try_for_each(|(key, value)| {
+        dataset.tags.iter().try_for_each(|(key, value)| {
             self.execute(
                 "INSERT OR REPLACE INTO dataset_input_tags VALUES (?1, ?2, ?3)",
                 (input, key, value),
@@ -51,7 +59,7 @@ impl Applier<'_> {
         })
     }
 
-    /// Datasets that no other run was given go with the run.
+    /// Removes the inputs of a run, and the datasets that no other run uses.
     pub(super) fn purge_inputs(&self, run: i64) -> rusqlite::Result<()> {
         self.execute(
             "DELETE FROM dataset_input_tags WHERE input IN

@@ -1,4 +1,4 @@
-//! Logged models become rows. A record of one that is unknown or purged changes nothing.
+//! Applies records about logged models. Records of unknown or purged models are ignored.
 
 use rusqlite::OptionalExtension as _;
 
@@ -11,41 +11,41 @@ use crate::format::record::{
 use super::super::query::lost_bits;
 use super::{Applier, number};
 
-/// Tables whose rows go with their logged model.
+/// The tables with rows that belong to a logged model.
 const TABLES: [&str; 4] =
     ["logged_model_params", "logged_model_tags", "logged_model_metrics", "logged_models"];
 
 impl Applier<'_> {
-    /// False for a record that is not about logged models.
+    /// Applies the record, and returns whether it is about logged models.
     pub(super) fn apply_to_logged_models(&self, record: &Record) -> rusqlite::Result<bool> {
         match record {
-            Record::LoggedModelCreated(it) => self.logged_model_created(it)?,
-            Record::LoggedModelUpdated(it) => self.logged_model_updated(it)?,
-            Record::LoggedModelParamsSet(it) => {
+            Record::LoggedModelCreated(record) => self.logged_model_created(record)?,
+            Record::LoggedModelUpdated(record) => self.logged_model_updated(record)?,
+            Record::LoggedModelParamsSet(record) => {
                 let insert = "INSERT OR IGNORE INTO logged_model_params VALUES (?1, ?2, ?3)";
-                self.logged_model_pairs(it.model, insert, &it.params)?;
+                self.logged_model_pairs(record.model, insert, &record.params)?;
             }
-            Record::LoggedModelTagsSet(it) => {
+            Record::LoggedModelTagsSet(record) => {
                 let insert = "INSERT OR REPLACE INTO logged_model_tags VALUES (?1, ?2, ?3)";
-                self.logged_model_pairs(it.model, insert, &it.tags)?;
+                self.logged_model_pairs(record.model, insert, &record.tags)?;
             }
-            Record::LoggedModelTagDeleted(it) => self.execute(
+            Record::LoggedModelTagDeleted(record) => self.execute(
                 "DELETE FROM logged_model_tags WHERE key = ?2 AND model =
                  (SELECT model FROM logged_models WHERE model_id = ?1)",
-                (it.model.to_string(), &it.key),
+                (record.model.to_string(), &record.key),
             )?,
-            Record::LoggedModelMetricsLogged(it) => self.logged_model_measured(it)?,
-            Record::LoggedModelLifecycleSet(it) => self.execute(
+            Record::LoggedModelMetricsLogged(record) => self.logged_model_measured(record)?,
+            Record::LoggedModelLifecycleSet(record) => self.execute(
                 "UPDATE logged_models SET lifecycle = ?2, updated = ?3 WHERE model_id = ?1",
-                (it.model.to_string(), it.lifecycle.as_str(), it.time),
+                (record.model.to_string(), record.lifecycle.as_str(), record.time),
             )?,
-            Record::LoggedModelSignatureSet(it) => self.execute(
+            Record::LoggedModelSignatureSet(record) => self.execute(
                 "UPDATE logged_models SET signature = ?2, input_example = ?3, updated = ?4
                  WHERE model_id = ?1",
-                (it.model.to_string(), &it.signature, &it.input_example, it.time),
+                (record.model.to_string(), &record.signature, &record.input_example, record.time),
             )?,
-            Record::LoggedModelsPurged(it) => {
-                it.models.iter().try_for_each(|model| self.logged_model_purged(*model))?;
+            Record::LoggedModelsPurged(record) => {
+                record.models.iter().try_for_each(|model| self.logged_model_purged(*model))?;
             }
             _ => return Ok(false),
         }
@@ -59,40 +59,40 @@ impl Applier<'_> {
         select.query_row([id.to_string()], |row| row.get(0)).optional()
     }
 
-    fn logged_model_created(&self, it: &LoggedModelCreated) -> rusqlite::Result<()> {
+    fn logged_model_created(&self, record: &LoggedModelCreated) -> rusqlite::Result<()> {
         let mut insert = self.connection.prepare_cached(
             "INSERT OR IGNORE INTO logged_models (model_id, experiment_id, name, model_type,
              source_run, status, created, updated, lifecycle)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)",
         )?;
         let inserted = insert.execute((
-            it.model.to_string(),
-            number(it.experiment),
-            &it.name,
-            &it.model_type,
-            it.source_run.map(|run| run.to_string()),
+            record.model.to_string(),
+            number(record.experiment),
+            &record.name,
+            &record.model_type,
+            record.source_run.map(|run| run.to_string()),
             LoggedModelStatus::Pending.as_str(),
-            it.time,
+            record.time,
             Lifecycle::Active.as_str(),
         ))?;
         if inserted == 0 {
             return Ok(());
         }
         let params = "INSERT OR IGNORE INTO logged_model_params VALUES (?1, ?2, ?3)";
-        self.logged_model_pairs(it.model, params, &it.params)?;
+        self.logged_model_pairs(record.model, params, &record.params)?;
         let tags = "INSERT OR REPLACE INTO logged_model_tags VALUES (?1, ?2, ?3)";
-        self.logged_model_pairs(it.model, tags, &it.tags)
+        self.logged_model_pairs(record.model, tags, &record.tags)
     }
 
-    fn logged_model_updated(&self, it: &LoggedModelUpdated) -> rusqlite::Result<()> {
+    fn logged_model_updated(&self, record: &LoggedModelUpdated) -> rusqlite::Result<()> {
         self.execute(
             "UPDATE logged_models SET status = ifnull(?2, status),
              status_message = ifnull(?3, status_message), updated = ?4 WHERE model_id = ?1",
             (
-                it.model.to_string(),
-                it.status.map(LoggedModelStatus::as_str),
-                &it.status_message,
-                it.time,
+                record.model.to_string(),
+                record.status.map(LoggedModelStatus::as_str),
+                &record.status_message,
+                record.time,
             ),
         )
     }
@@ -108,9 +108,9 @@ impl Applier<'_> {
         pairs.iter().try_for_each(|(key, value)| insert.execute((model, key, value)).map(drop))
     }
 
-    fn logged_model_measured(&self, it: &LoggedModelMetricsLogged) -> rusqlite::Result<()> {
-        let Some(model) = self.logged_model(it.model)? else { return Ok(()) };
-        it.metrics.iter().try_for_each(|metric| {
+    fn logged_model_measured(&self, record: &LoggedModelMetricsLogged) -> rusqlite::Result<()> {
+        let Some(model) = self.logged_model(record.model)? else { return Ok(()) };
+        record.metrics.iter().try_for_each(|metric| {
             let MeasuredMetric { key, value, step, time, run, dataset } = metric;
             let (name, digest) = dataset.as_ref().map(|(name, digest)| (name, digest)).unzip();
             let run = run.map(|run| run.to_string());

@@ -1,5 +1,7 @@
-//! Records become rows. Nothing here fails because of what a record says: a record that names
-//! something unknown or purged changes nothing.
+//! Applies records to the tables of the index.
+//!
+//! The content of a record never causes an error. A record about something unknown or purged is
+//! ignored.
 
 mod artifacts;
 mod inputs;
@@ -18,7 +20,7 @@ use crate::format::record::{
     SeriesId,
 };
 
-/// Tables whose rows go with their run.
+/// The tables with rows that belong to a run.
 const RUN_TABLES: [&str; 8] = [
     "params",
     "tags",
@@ -30,15 +32,15 @@ const RUN_TABLES: [&str; 8] = [
     "runs",
 ];
 
-/// Applies the records of one transaction, remembering the small integers of runs and writers,
-/// and what it has written that is asked for again soon.
+/// Applies the records of one transaction. Caches the row ids of runs and writers, and other values
+/// written here that are soon needed again.
 pub(super) struct Applier<'c> {
     connection: &'c Connection,
     runs: HashMap<RunId, Option<i64>>,
     writers: HashMap<Incarnation, Option<i64>>,
-    /// Run and key of series by writer and id, as far as they were defined or asked for here.
+    /// The run and key of series by writer and id, for those defined or looked up here.
     series: HashMap<(i64, SeriesId), (i64, String)>,
-    /// Which runs are known to have which writers.
+    /// The pairs of run and writer known to be stored.
     run_writers: HashSet<(i64, i64)>,
     records: i64,
     points: i64,
@@ -59,7 +61,7 @@ impl<'c> Applier<'c> {
         }
     }
 
-    /// Moves the cursor. Returns how many records have been applied to the index in all.
+    /// Moves the cursor, and returns the number of records ever applied to the index.
     pub(super) fn finish(
         self,
         position: Position,
@@ -81,53 +83,55 @@ impl<'c> Applier<'c> {
     pub(super) fn apply(&mut self, record: &Record) -> rusqlite::Result<()> {
         self.records += 1;
         match record {
-            Record::WriterOpened(it) => self.writer_opened(it),
-            Record::WriterClosed(it) => self.writer_closed(it.incarnation),
-            Record::ExtentOpened(it) => self.extent_opened(it),
-            Record::Sealed(it) => self.sealed(it),
-            Record::BlockMoved(it) => self.block_moved(it),
-            Record::SeriesDefined(it) => self.series_defined(it),
-            Record::RowDefined(it) => self.row_defined(it),
-            Record::ExperimentCreated(it) => self.execute(
+            Record::WriterOpened(record) => self.writer_opened(record),
+            Record::WriterClosed(record) => self.writer_closed(record.incarnation),
+            Record::ExtentOpened(record) => self.extent_opened(record),
+            Record::Sealed(record) => self.sealed(record),
+            Record::BlockMoved(record) => self.block_moved(record),
+            Record::SeriesDefined(record) => self.series_defined(record),
+            Record::RowDefined(record) => self.row_defined(record),
+            Record::ExperimentCreated(record) => self.execute(
                 "INSERT OR IGNORE INTO experiments VALUES (?1, ?2, 'active', ?3, ?3)",
-                (number(it.experiment), &it.path, it.time),
+                (number(record.experiment), &record.path, record.time),
             ),
-            Record::ExperimentRenamed(it) => self.execute(
+            Record::ExperimentRenamed(record) => self.execute(
                 "UPDATE experiments SET path = ?2, updated = ?3 WHERE experiment_id = ?1",
-                (number(it.experiment), &it.path, it.time),
+                (number(record.experiment), &record.path, record.time),
             ),
-            Record::ExperimentLifecycleSet(it) => {
-                self.experiment_lifecycle_set(it.experiment, it.lifecycle, it.time)
+            Record::ExperimentLifecycleSet(record) => {
+                self.experiment_lifecycle_set(record.experiment, record.lifecycle, record.time)
             }
-            Record::ExperimentTagsSet(it) => self.experiment_tags_set(it.experiment, &it.tags),
-            Record::ExperimentTagDeleted(it) => self.execute(
+            Record::ExperimentTagsSet(record) => {
+                self.experiment_tags_set(record.experiment, &record.tags)
+            }
+            Record::ExperimentTagDeleted(record) => self.execute(
                 "DELETE FROM experiment_tags WHERE experiment_id = ?1 AND key = ?2",
-                (number(it.experiment), &it.key),
+                (number(record.experiment), &record.key),
             ),
-            Record::RunStarted(it) => self.run_started(it),
-            Record::RunResumed(it) => self.run_resumed(it),
-            Record::RunUpdated(it) => self.run_updated(it),
-            Record::RunLifecycleSet(it) => self.run_lifecycle_set(it),
-            Record::ParamsSet(it) => {
-                // Of two processes that raced, the first on the chain has set the param.
+            Record::RunStarted(record) => self.run_started(record),
+            Record::RunResumed(record) => self.run_resumed(record),
+            Record::RunUpdated(record) => self.run_updated(record),
+            Record::RunLifecycleSet(record) => self.run_lifecycle_set(record),
+            Record::ParamsSet(record) => {
+                // If two processes raced, the first record in the chain has set the param.
                 self.pairs_set(
                     "INSERT OR IGNORE INTO params VALUES (?1, ?2, ?3)",
-                    it.run,
-                    &it.params,
+                    record.run,
+                    &record.params,
                 )
             }
-            Record::TagsSet(it) => self.tags_set(it.run, &it.tags),
-            Record::TagDeleted(it) => self.tag_deleted(it.run, &it.key),
-            Record::Purged(it) => self.purged(it),
-            Record::InputsLogged(it) => self.inputs_logged(it),
-            Record::OutputsLogged(it) => self.outputs_logged(it),
-            Record::ChunkUnitOpened(it) => self.chunk_unit_opened(it),
-            Record::ChunksStored(it) => self.chunks_stored(it),
-            Record::ChunksFreed(it) => self.chunks_freed(it),
-            Record::ArtifactsWritten(it) => self.artifacts_written(it),
-            Record::ArtifactReferenced(it) => self.artifact_referenced(it),
-            Record::ArtifactsDeleted(it) => self.artifacts_deleted(&it.owner, &it.path),
-            // Space and repetition: nothing that a query asks for.
+            Record::TagsSet(record) => self.tags_set(record.run, &record.tags),
+            Record::TagDeleted(record) => self.tag_deleted(record.run, &record.key),
+            Record::Purged(record) => self.purged(record),
+            Record::InputsLogged(record) => self.inputs_logged(record),
+            Record::OutputsLogged(record) => self.outputs_logged(record),
+            Record::ChunkUnitOpened(record) => self.chunk_unit_opened(record),
+            Record::ChunksStored(record) => self.chunks_stored(record),
+            Record::ChunksFreed(record) => self.chunks_freed(record),
+            Record::ArtifactsWritten(record) => self.artifacts_written(record),
+            Record::ArtifactReferenced(record) => self.artifact_referenced(record),
+            Record::ArtifactsDeleted(record) => self.artifacts_deleted(&record.owner, &record.path),
+            // Records about space, and records that repeat others, do not affect queries.
             Record::BlockUnitOpened(_)
             | Record::Punched(_)
             | Record::Checkpoint(_)
@@ -181,7 +185,7 @@ impl<'c> Applier<'c> {
             (number(experiment), lifecycle.as_str()),
         )?;
         self.experiment_updated(experiment, time)?;
-        // MLflow restores all runs, also those that were deleted by hand before.
+        // Like MLflow, restore all runs, even those deleted separately before.
         self.execute(
             "UPDATE runs SET lifecycle = ?2, deleted = iif(?2 = 'active', NULL, ?3)
              WHERE experiment_id = ?1 AND lifecycle <> ?2",
@@ -209,39 +213,39 @@ impl<'c> Applier<'c> {
         )
     }
 
-    fn run_started(&mut self, it: &RunStarted) -> rusqlite::Result<()> {
-        let parent = it.parent.map(|parent| parent.to_string());
+    fn run_started(&mut self, record: &RunStarted) -> rusqlite::Result<()> {
+        let parent = record.parent.map(|parent| parent.to_string());
         let mut insert = self.connection.prepare_cached(
             "INSERT OR IGNORE INTO runs
              (run_id, experiment_id, name, parent, user, status, started, lifecycle)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'active')",
         )?;
         let inserted = insert.execute((
-            it.run.to_string(),
-            number(it.experiment),
-            &it.name,
+            record.run.to_string(),
+            number(record.experiment),
+            &record.name,
             &parent,
-            &it.user,
+            &record.user,
             RunStatus::Running.as_str(),
-            it.time,
+            record.time,
         ))?;
-        self.runs.remove(&it.run);
+        self.runs.remove(&record.run);
         if inserted > 0 {
             let run = self.connection.last_insert_rowid();
-            self.runs.insert(it.run, Some(run));
-            self.set_tag(run, RUN_NAME_TAG, &it.name)?;
+            self.runs.insert(record.run, Some(run));
+            self.set_tag(run, RUN_NAME_TAG, &record.name)?;
             parent.map_or(Ok(()), |parent| self.set_tag(run, PARENT_RUN_TAG, &parent))?;
         }
-        self.writes(it.run, it.incarnation)
+        self.writes(record.run, record.incarnation)
     }
 
-    fn run_resumed(&mut self, it: &RunResumed) -> rusqlite::Result<()> {
-        let Some(run) = self.run(it.run)? else { return Ok(()) };
+    fn run_resumed(&mut self, record: &RunResumed) -> rusqlite::Result<()> {
+        let Some(run) = self.run(record.run)? else { return Ok(()) };
         self.execute(
             "UPDATE runs SET status = ?2, ended = NULL WHERE run = ?1",
             (run, RunStatus::Running.as_str()),
         )?;
-        self.writes(it.run, Some(it.incarnation))
+        self.writes(record.run, Some(record.incarnation))
     }
 
     fn writes(&mut self, run: RunId, incarnation: Option<Incarnation>) -> rusqlite::Result<()> {
@@ -261,27 +265,27 @@ impl<'c> Applier<'c> {
         Ok(())
     }
 
-    fn run_updated(&mut self, it: &RunUpdated) -> rusqlite::Result<()> {
-        let Some(run) = self.run(it.run)? else { return Ok(()) };
-        if let Some(name) = &it.name {
+    fn run_updated(&mut self, record: &RunUpdated) -> rusqlite::Result<()> {
+        let Some(run) = self.run(record.run)? else { return Ok(()) };
+        if let Some(name) = &record.name {
             self.set_name(run, name)?;
             self.set_tag(run, RUN_NAME_TAG, name)?;
         }
-        if let Some(status) = it.status {
+        if let Some(status) = record.status {
             self.execute("UPDATE runs SET status = ?2 WHERE run = ?1", (run, status.as_str()))?;
         }
-        if let Some(ended) = it.ended {
+        if let Some(ended) = record.ended {
             self.execute("UPDATE runs SET ended = ?2 WHERE run = ?1", (run, ended))?;
         }
         Ok(())
     }
 
-    fn run_lifecycle_set(&mut self, it: &RunLifecycleSet) -> rusqlite::Result<()> {
-        let Some(run) = self.run(it.run)? else { return Ok(()) };
+    fn run_lifecycle_set(&mut self, record: &RunLifecycleSet) -> rusqlite::Result<()> {
+        let Some(run) = self.run(record.run)? else { return Ok(()) };
         self.execute(
             "UPDATE runs SET lifecycle = ?2, deleted = iif(?2 = 'active', NULL, ?3)
              WHERE run = ?1 AND lifecycle <> ?2",
-            (run, it.lifecycle.as_str(), it.time),
+            (run, record.lifecycle.as_str(), record.time),
         )
     }
 
@@ -299,20 +303,20 @@ impl<'c> Applier<'c> {
         Ok(())
     }
 
-    fn purged(&mut self, it: &Purged) -> rusqlite::Result<()> {
-        for &id in &it.runs {
+    fn purged(&mut self, record: &Purged) -> rusqlite::Result<()> {
+        for &id in &record.runs {
             if let Some(run) = self.run(id)? {
                 self.run_purged(run)?;
                 self.artifacts_deleted(&ArtifactOwner::Run(id), "")?;
             }
             self.runs.remove(&id);
         }
-        for &experiment in &it.experiments {
+        for &experiment in &record.experiments {
             let experiment = number(experiment);
             self.execute("DELETE FROM experiment_tags WHERE experiment_id = ?1", [experiment])?;
             self.execute("DELETE FROM experiments WHERE experiment_id = ?1", [experiment])?;
         }
-        // Every file has the default experiment: purging it leaves an empty one.
+        // Every file has a default experiment. Purging it leaves an empty one.
         self.execute(
             "INSERT OR IGNORE INTO experiments SELECT 0, 'Default', 'active',
              ifnull(min(opened), 0), ifnull(min(opened), 0) FROM writers",
@@ -320,7 +324,7 @@ impl<'c> Applier<'c> {
         )
     }
 
-    /// Its series stay without run and key, so that their points are known to be purged.
+    /// Removes a run. Its series stay without run and key, to mark their points as purged.
     fn run_purged(&mut self, run: i64) -> rusqlite::Result<()> {
         let points: i64 = self
             .connection

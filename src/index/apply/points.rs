@@ -1,4 +1,4 @@
-//! Records about writers, series, extents and column blocks become rows.
+//! Applies records about writers, series, extents and column blocks.
 
 use rusqlite::OptionalExtension as _;
 
@@ -14,30 +14,31 @@ use crate::index::query::{lost_bits, metric_point};
 use super::Applier;
 
 impl Applier<'_> {
-    pub(super) fn writer_opened(&mut self, it: &WriterOpened) -> rusqlite::Result<()> {
-        self.writers.remove(&it.incarnation);
+    pub(super) fn writer_opened(&mut self, record: &WriterOpened) -> rusqlite::Result<()> {
+        self.writers.remove(&record.incarnation);
         self.execute(
             "INSERT OR IGNORE INTO writers (incarnation, byte, boot_id, process, host, opened)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             (
-                it.incarnation.0.cast_signed(),
-                it.byte,
-                hex(it.boot_id),
-                it.process,
-                &it.host,
-                it.time,
+                record.incarnation.0.cast_signed(),
+                record.byte,
+                hex(record.boot_id),
+                record.process,
+                &record.host,
+                record.time,
             ),
         )?;
-        // No record creates the default experiment: it is as old as the oldest writer. (In a copy
-        // that is not the first one on the chain.)
+        // No record creates the default experiment. It is as old as the oldest writer, which in a
+        // copy need not be the first in the chain.
         self.execute(
             "UPDATE experiments SET created = ?1, updated = iif(updated = created, ?1, updated)
              WHERE experiment_id = 0 AND (created = 0 OR created > ?1)",
-            [it.time],
+            [record.time],
         )
     }
 
-    /// All of its extents are sealed, and blocks explain themselves: rows are not read any more.
+    /// Marks a writer as closed. All its extents are sealed and blocks are self-contained, so its
+    /// row schemas are no longer needed.
     pub(super) fn writer_closed(&mut self, incarnation: Incarnation) -> rusqlite::Result<()> {
         let Some(writer) = self.writer(incarnation)? else { return Ok(()) };
         self.execute("UPDATE writers SET closed = 1 WHERE writer = ?1", [writer])?;
@@ -46,27 +47,27 @@ impl Applier<'_> {
         self.execute("DELETE FROM row_schemas WHERE writer = ?1", [writer])
     }
 
-    pub(super) fn extent_opened(&mut self, it: &ExtentOpened) -> rusqlite::Result<()> {
-        let Some(writer) = self.writer(it.incarnation)? else { return Ok(()) };
+    pub(super) fn extent_opened(&mut self, record: &ExtentOpened) -> rusqlite::Result<()> {
+        let Some(writer) = self.writer(record.incarnation)? else { return Ok(()) };
         self.execute(
             "INSERT OR REPLACE INTO extents (unit, units, writer) VALUES (?1, ?2, ?3)",
-            (it.unit, it.units, writer),
+            (record.unit, record.units, writer),
         )
     }
 
-    pub(super) fn series_defined(&mut self, it: &SeriesDefined) -> rusqlite::Result<()> {
-        let Some(writer) = self.writer(it.incarnation)? else { return Ok(()) };
-        let run = self.run(it.run)?;
+    pub(super) fn series_defined(&mut self, record: &SeriesDefined) -> rusqlite::Result<()> {
+        let Some(writer) = self.writer(record.incarnation)? else { return Ok(()) };
+        let run = self.run(record.run)?;
         if let Some(run) = run {
             self.run_has_writer(run, writer)?;
         }
         let mut insert = self
             .connection
             .prepare_cached("INSERT OR IGNORE INTO series VALUES (?1, ?2, ?3, ?4)")?;
-        for (series, key) in (i64::from(it.first.0)..).zip(&it.keys) {
+        for (series, key) in (i64::from(record.first.0)..).zip(&record.keys) {
             let inserted =
                 insert.execute((writer, series, run, if run.is_some() { key } else { "" }))?;
-            // Of two definitions of one id the first stands.
+            // The first definition of an id wins.
             if let (Some(run), true, Ok(series)) = (run, inserted > 0, u32::try_from(series)) {
                 self.series.insert((writer, SeriesId(series)), (run, key.clone()));
             }
@@ -74,29 +75,30 @@ impl Applier<'_> {
         Ok(())
     }
 
-    pub(super) fn row_defined(&mut self, it: &RowDefined) -> rusqlite::Result<()> {
-        let Some(writer) = self.writer(it.incarnation)? else { return Ok(()) };
-        let series: Vec<u8> = it.series.iter().flat_map(|series| series.0.to_le_bytes()).collect();
+    pub(super) fn row_defined(&mut self, record: &RowDefined) -> rusqlite::Result<()> {
+        let Some(writer) = self.writer(record.incarnation)? else { return Ok(()) };
+        let series: Vec<u8> =
+            record.series.iter().flat_map(|series| series.0.to_le_bytes()).collect();
         self.execute(
             "INSERT OR IGNORE INTO row_schemas VALUES (?1, ?2, ?3)",
-            (writer, it.row.0, series),
+            (writer, record.row.0, series),
         )?;
         let mut runs = Vec::new();
-        for &series in &it.series {
+        for &series in &record.series {
             if let Some((run, _)) = self.series(writer, series)?
                 && !runs.contains(&run)
             {
                 runs.push(run);
                 self.execute(
                     "INSERT OR IGNORE INTO row_schema_runs VALUES (?1, ?2, ?3)",
-                    (writer, run, it.row.0),
+                    (writer, run, record.row.0),
                 )?;
             }
         }
         Ok(())
     }
 
-    /// Run and key of a series; `None` when it is not defined or its run is purged.
+    /// Returns the run and key of a series. `None` if it is undefined or its run is purged.
     fn series(&self, writer: i64, series: SeriesId) -> rusqlite::Result<Option<(i64, String)>> {
         if let Some(known) = self.series.get(&(writer, series)) {
             return Ok(Some(known.clone()));
@@ -107,17 +109,17 @@ impl Applier<'_> {
         select.query_row((writer, series.0), |row| Ok((row.get(0)?, row.get(1)?))).optional()
     }
 
-    pub(super) fn sealed(&mut self, it: &Sealed) -> rusqlite::Result<()> {
-        for unit in &it.extents {
+    pub(super) fn sealed(&mut self, record: &Sealed) -> rusqlite::Result<()> {
+        for unit in &record.extents {
             self.execute("DELETE FROM extents WHERE unit = ?1", [unit])?;
         }
-        self.dropped += it.dropped.cast_signed();
-        let Some(writer) = self.writer(it.incarnation)? else { return Ok(()) };
-        it.blocks.iter().try_for_each(|block| self.block_sealed(writer, block))
+        self.dropped += record.dropped.cast_signed();
+        let Some(writer) = self.writer(record.incarnation)? else { return Ok(()) };
+        record.blocks.iter().try_for_each(|block| self.block_sealed(writer, block))
     }
 
-    fn block_sealed(&mut self, writer: i64, it: &SealedBlock) -> rusqlite::Result<()> {
-        let (data, offset, length, checksum) = columns(&it.place);
+    fn block_sealed(&mut self, writer: i64, sealed: &SealedBlock) -> rusqlite::Result<()> {
+        let (data, offset, length, checksum) = columns(&sealed.place);
         self.execute(
             "INSERT INTO blocks (writer, data, offset, length, checksum, live, purged)
              VALUES (?1, ?2, ?3, ?4, ?5, 0, 0)",
@@ -125,22 +127,25 @@ impl Applier<'_> {
         )?;
         let block = self.connection.last_insert_rowid();
         let (mut live, mut purged) = (0_u32, 0_u32);
-        for sealed in &it.series {
-            let Some((run, key)) = self.series(writer, sealed.series)? else {
+        for series in &sealed.series {
+            let Some((run, key)) = self.series(writer, series.series)? else {
                 purged += 1;
                 continue;
             };
             live += 1;
             self.execute(
                 "INSERT OR IGNORE INTO block_series VALUES (?1, ?2, ?3)",
-                (writer, sealed.series.0, block),
+                (writer, series.series.0, block),
             )?;
-            self.merge_latest(run, &key, sealed)?;
+            self.merge_latest(run, &key, series)?;
         }
         self.set_block_counts(block, live, purged)
     }
 
-    /// A block in the chain that nobody can ask for is forgotten; one in a unit is owed a punch.
+    /// Stores the number of live and purged series of a block.
+    ///
+    /// Without live series, a block in the chain is forgotten. A block in a unit is kept until its
+    /// space is punched out.
     fn set_block_counts(&self, block: i64, live: u32, purged: u32) -> rusqlite::Result<()> {
         self.execute(
             "UPDATE blocks SET live = ?2, purged = ?3 WHERE block = ?1",
@@ -149,24 +154,27 @@ impl Applier<'_> {
         self.execute("DELETE FROM blocks WHERE block = ?1 AND live = 0 AND offset IS NULL", [block])
     }
 
-    fn merge_latest(&mut self, run: i64, key: &str, it: &SealedSeries) -> rusqlite::Result<()> {
-        let count = it.count.cast_signed();
+    fn merge_latest(&mut self, run: i64, key: &str, sealed: &SealedSeries) -> rusqlite::Result<()> {
+        let count = sealed.count.cast_signed();
         self.points += count;
-        // Most metrics are sealed once: then there is nothing to compare with.
+        // Most metrics are sealed once, so there is nothing to compare with.
         let mut insert = self.connection.prepare_cached(
             "INSERT OR IGNORE INTO metrics (run, key, step, timestamp, value, bits, points)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
-        let bits = lost_bits(it.value);
-        if insert.execute((run, key, it.step, it.time, it.value, bits, count))? > 0 {
+        let bits = lost_bits(sealed.value);
+        if insert.execute((run, key, sealed.step, sealed.time, sealed.value, bits, count))? > 0 {
             return Ok(());
         }
         let mut select = self.connection.prepare_cached(
             "SELECT step, timestamp, value, bits FROM metrics WHERE run = ?1 AND key = ?2",
         )?;
         let known = select.query_row((run, key), |row| metric_point(row, 0))?;
-        let point =
-            MetricPoint { step: it.step, time: Timestamp::from_nanos(it.time), value: it.value };
+        let point = MetricPoint {
+            step: sealed.step,
+            time: Timestamp::from_nanos(sealed.time),
+            value: sealed.value,
+        };
         if point.latest_order(&known).is_le() {
             return self.execute(
                 "UPDATE metrics SET points = points + ?3 WHERE run = ?1 AND key = ?2",
@@ -176,26 +184,26 @@ impl Applier<'_> {
         self.execute(
             "UPDATE metrics SET points = points + ?3, step = ?4, timestamp = ?5, value = ?6,
              bits = ?7 WHERE run = ?1 AND key = ?2",
-            (run, key, count, it.step, it.time, it.value, bits),
+            (run, key, count, sealed.step, sealed.time, sealed.value, bits),
         )
     }
 
-    pub(super) fn block_moved(&mut self, it: &BlockMoved) -> rusqlite::Result<()> {
-        let from = it.from.cast_signed();
+    pub(super) fn block_moved(&mut self, record: &BlockMoved) -> rusqlite::Result<()> {
+        let from = record.from.cast_signed();
         let found: Option<(i64, i64, u32)> = {
             let mut select = self.connection.prepare_cached(
                 "SELECT block, writer, live FROM blocks WHERE offset = ?1 AND length = ?2",
             )?;
             select
-                .query_row((from, it.from_length), |row| {
+                .query_row((from, record.from_length), |row| {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
                 })
                 .optional()?
         };
         let Some((block, writer, live)) = found else { return Ok(()) };
-        let Some(to) = &it.to else {
+        let Some(to) = &record.to else {
             if live > 0 {
-                // Purging has removed the rows before; to find others means a long search.
+                // Purging has already removed these rows. This avoids a long search in that case.
                 self.execute(
                     "DELETE FROM block_series WHERE writer = ?1 AND block = ?2",
                     (writer, block),
@@ -235,7 +243,7 @@ impl Applier<'_> {
 
 type PlaceColumns<'p> = (Option<&'p [u8]>, Option<i64>, Option<u32>, Option<u32>);
 
-/// A place as the columns data, offset, length and checksum.
+/// Returns the columns data, offset, length and checksum of a place.
 fn columns(place: &BlockPlace) -> PlaceColumns<'_> {
     match place {
         BlockPlace::Inline(data) => (Some(data), None, None, None),

@@ -1,5 +1,5 @@
-//! The registry becomes rows. A record of a model or version that is unknown or deleted changes
-//! nothing.
+//! Applies records about the model registry. Records of unknown or deleted models and versions are
+//! ignored.
 
 use rusqlite::{OptionalExtension as _, Params, ToSql};
 
@@ -14,7 +14,7 @@ use crate::mutant::{self, Mutant};
 
 use super::Applier;
 
-/// A model's id as the index has it: 32 hexadecimal digits.
+/// Returns a model id as stored in the index: 32 hexadecimal digits.
 fn text(id: RegisteredModelId) -> String {
     super::super::hex(id.to_bits())
 }
@@ -26,52 +26,54 @@ fn millis(time: i64) -> i64 {
 impl Applier<'_> {
     pub(super) fn apply_to_registry(&self, record: &Record) -> rusqlite::Result<()> {
         match record {
-            Record::RegisteredModelCreated(it) => self.model_created(it),
-            Record::RegisteredModelRenamed(it) => self.model_renamed(it.model, &it.name, it.time),
-            Record::RegisteredModelUpdated(it) => self.execute(
+            Record::RegisteredModelCreated(record) => self.model_created(record),
+            Record::RegisteredModelRenamed(record) => {
+                self.model_renamed(record.model, &record.name, record.time)
+            }
+            Record::RegisteredModelUpdated(record) => self.execute(
                 "UPDATE registered_models SET description = ?2, updated = ?3 WHERE model_id = ?1",
-                (text(it.model), &it.description, it.time),
+                (text(record.model), &record.description, record.time),
             ),
-            Record::RegisteredModelDeleted(it) => self.model_deleted(it.model),
-            Record::RegisteredModelTagsSet(it) => {
-                let Some(model) = self.registered_model(it.model)? else { return Ok(()) };
+            Record::RegisteredModelDeleted(record) => self.model_deleted(record.model),
+            Record::RegisteredModelTagsSet(record) => {
+                let Some(model) = self.registered_model(record.model)? else { return Ok(()) };
                 self.pairs(
                     "INSERT OR REPLACE INTO registered_model_tags VALUES (?1, ?2, ?3)",
                     model,
-                    &it.tags,
+                    &record.tags,
                 )
             }
-            Record::RegisteredModelTagDeleted(it) => {
-                let Some(model) = self.registered_model(it.model)? else { return Ok(()) };
+            Record::RegisteredModelTagDeleted(record) => {
+                let Some(model) = self.registered_model(record.model)? else { return Ok(()) };
                 self.execute(
                     "DELETE FROM registered_model_tags WHERE model = ?1 AND key = ?2",
-                    (model, &it.key),
+                    (model, &record.key),
                 )
             }
-            Record::ModelVersionCreated(it) => self.version_created(it),
-            Record::ModelVersionUpdated(it) => self.version_updated(it),
-            Record::ModelVersionDeleted(it) => self.version_deleted(it),
-            Record::ModelVersionTagsSet(it) => {
-                let Some(entry) = self.entry(it.model, it.version)? else { return Ok(()) };
+            Record::ModelVersionCreated(record) => self.version_created(record),
+            Record::ModelVersionUpdated(record) => self.version_updated(record),
+            Record::ModelVersionDeleted(record) => self.version_deleted(record),
+            Record::ModelVersionTagsSet(record) => {
+                let Some(entry) = self.entry(record.model, record.version)? else { return Ok(()) };
                 self.pairs(
                     "INSERT OR REPLACE INTO model_version_tags VALUES (?1, ?2, ?3)",
                     entry,
-                    &it.tags,
+                    &record.tags,
                 )
             }
-            Record::ModelVersionTagDeleted(it) => {
-                let Some(entry) = self.entry(it.model, it.version)? else { return Ok(()) };
+            Record::ModelVersionTagDeleted(record) => {
+                let Some(entry) = self.entry(record.model, record.version)? else { return Ok(()) };
                 self.execute(
                     "DELETE FROM model_version_tags WHERE entry = ?1 AND key = ?2",
-                    (entry, &it.key),
+                    (entry, &record.key),
                 )
             }
-            Record::AliasSet(it) => self.alias_set(it),
-            Record::AliasDeleted(it) => {
-                let Some(model) = self.registered_model(it.model)? else { return Ok(()) };
+            Record::AliasSet(record) => self.alias_set(record),
+            Record::AliasDeleted(record) => {
+                let Some(model) = self.registered_model(record.model)? else { return Ok(()) };
                 self.execute(
                     "DELETE FROM model_aliases WHERE model = ?1 AND alias = ?2",
-                    (model, &it.alias),
+                    (model, &record.alias),
                 )
             }
             other => self.apply_to_catalogs(other),
@@ -80,31 +82,33 @@ impl Applier<'_> {
 
     fn apply_to_catalogs(&self, record: &Record) -> rusqlite::Result<()> {
         match record {
-            Record::RegistryModeSet(it) => self
-                .execute("INSERT OR REPLACE INTO registry_mode VALUES (0, ?1)", [it.mode.as_str()]),
-            Record::CatalogCreated(it) => self.execute(
+            Record::RegistryModeSet(record) => self.execute(
+                "INSERT OR REPLACE INTO registry_mode VALUES (0, ?1)",
+                [record.mode.as_str()],
+            ),
+            Record::CatalogCreated(record) => self.execute(
                 "INSERT OR IGNORE INTO catalogs VALUES (?1, ?2, ?3, ?4, ?4)",
-                (&it.catalog, &it.owner, &it.comment, it.time),
+                (&record.catalog, &record.owner, &record.comment, record.time),
             ),
-            Record::CatalogUpdated(it) => self.execute(
+            Record::CatalogUpdated(record) => self.execute(
                 "UPDATE catalogs SET comment = ?2, updated = ?3 WHERE name = ?1",
-                (&it.catalog, &it.comment, it.time),
+                (&record.catalog, &record.comment, record.time),
             ),
-            Record::CatalogDropped(it) => {
-                self.execute("DELETE FROM catalogs WHERE name = ?1", [&it.catalog])
+            Record::CatalogDropped(record) => {
+                self.execute("DELETE FROM catalogs WHERE name = ?1", [&record.catalog])
             }
-            Record::SchemaCreated(it) => self.execute(
+            Record::SchemaCreated(record) => self.execute(
                 "INSERT OR IGNORE INTO catalog_schemas VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-                (&it.catalog, &it.schema, &it.owner, &it.comment, it.time),
+                (&record.catalog, &record.schema, &record.owner, &record.comment, record.time),
             ),
-            Record::SchemaUpdated(it) => self.execute(
+            Record::SchemaUpdated(record) => self.execute(
                 "UPDATE catalog_schemas SET comment = ?3, updated = ?4
                  WHERE catalog = ?1 AND name = ?2",
-                (&it.catalog, &it.schema, &it.comment, it.time),
+                (&record.catalog, &record.schema, &record.comment, record.time),
             ),
-            Record::SchemaDropped(it) => self.execute(
+            Record::SchemaDropped(record) => self.execute(
                 "DELETE FROM catalog_schemas WHERE catalog = ?1 AND name = ?2",
-                (&it.catalog, &it.schema),
+                (&record.catalog, &record.schema),
             ),
             _ => Ok(()),
         }
@@ -131,20 +135,22 @@ impl Applier<'_> {
         pairs.iter().try_for_each(|(key, value)| insert.execute((of, key, value)).map(drop))
     }
 
-    fn model_created(&self, it: &RegisteredModelCreated) -> rusqlite::Result<()> {
+    fn model_created(&self, record: &RegisteredModelCreated) -> rusqlite::Result<()> {
         let mut insert = self.connection.prepare_cached(
             "INSERT OR IGNORE INTO registered_models
              (model_id, name, description, created, updated, last_version)
              VALUES (?1, ?2, ?3, ?4, ?4, 0)",
         )?;
-        if insert.execute((text(it.model), &it.name, &it.description, it.time))? == 0 {
+        if insert.execute((text(record.model), &record.name, &record.description, record.time))?
+            == 0
+        {
             return Ok(());
         }
         let model = self.connection.last_insert_rowid();
         self.pairs(
             "INSERT OR REPLACE INTO registered_model_tags VALUES (?1, ?2, ?3)",
             model,
-            &it.tags,
+            &record.tags,
         )
     }
 
@@ -180,11 +186,11 @@ impl Applier<'_> {
         })
     }
 
-    fn version_created(&self, it: &ModelVersionCreated) -> rusqlite::Result<()> {
-        let Some(model) = self.registered_model(it.model)? else { return Ok(()) };
-        let version = it.version.cast_signed();
+    fn version_created(&self, record: &ModelVersionCreated) -> rusqlite::Result<()> {
+        let Some(model) = self.registered_model(record.model)? else { return Ok(()) };
+        let version = record.version.cast_signed();
         let (copied_model, copied_version) =
-            it.copied_from.map(|(model, version)| (text(model), version.cast_signed())).unzip();
+            record.copied_from.map(|(model, version)| (text(model), version.cast_signed())).unzip();
         let mut insert = self.connection.prepare_cached(
             "INSERT OR IGNORE INTO model_versions
              (model, version, name, created, updated, updated_millis, description, user, stage,
@@ -196,23 +202,23 @@ impl Applier<'_> {
         let values: [&dyn ToSql; 17] = [
             &model,
             &version,
-            &it.time,
-            &millis(it.time),
-            &it.description,
-            &it.user,
+            &record.time,
+            &millis(record.time),
+            &record.description,
+            &record.user,
             &ModelStage::None.as_str(),
-            &it.source,
-            &it.location,
-            &it.run.map(|run| run.to_string()),
-            &it.run_link,
-            &it.logged_model.map(|model| model.to_string()),
+            &record.source,
+            &record.location,
+            &record.run.map(|run| run.to_string()),
+            &record.run_link,
+            &record.logged_model.map(|model| model.to_string()),
             &copied_model,
             &copied_version,
-            &it.status.as_str(),
-            &it.signature,
-            &it.digest,
+            &record.status.as_str(),
+            &record.signature,
+            &record.digest,
         ];
-        // A number that was given out before is none of a new version.
+        // Version numbers are never reused.
         if insert.execute(values)? == 0 {
             return Ok(());
         }
@@ -220,54 +226,54 @@ impl Applier<'_> {
         self.pairs(
             "INSERT OR REPLACE INTO model_version_tags VALUES (?1, ?2, ?3)",
             entry,
-            &it.tags,
+            &record.tags,
         )?;
         self.execute(
             "UPDATE registered_models SET last_version = ?2, updated = ?3 WHERE model = ?1",
-            (model, version, it.time),
+            (model, version, record.time),
         )
     }
 
-    fn version_updated(&self, it: &ModelVersionUpdated) -> rusqlite::Result<()> {
-        let Some(entry) = self.entry(it.model, it.version)? else { return Ok(()) };
-        if let Some(description) = &it.description {
+    fn version_updated(&self, record: &ModelVersionUpdated) -> rusqlite::Result<()> {
+        let Some(entry) = self.entry(record.model, record.version)? else { return Ok(()) };
+        if let Some(description) = &record.description {
             self.execute(
                 "UPDATE model_versions SET description = ?2 WHERE entry = ?1",
                 (entry, description),
             )?;
         }
-        if let Some((status, message)) = &it.status {
+        if let Some((status, message)) = &record.status {
             self.execute(
                 "UPDATE model_versions SET status = ?2, status_message = ?3 WHERE entry = ?1",
                 (entry, status.as_str(), message),
             )?;
         }
-        if let Some(stage) = it.stage {
+        if let Some(stage) = record.stage {
             self.execute(
                 "UPDATE model_versions SET stage = ?2 WHERE entry = ?1",
                 (entry, stage.as_str()),
             )?;
             self.execute(
                 "UPDATE registered_models SET updated = ?2 WHERE model_id = ?1",
-                (text(it.model), it.time),
+                (text(record.model), record.time),
             )?;
         }
         self.execute(
             "UPDATE model_versions SET updated = ?2, updated_millis = ?3 WHERE entry = ?1",
-            (entry, it.time, millis(it.time)),
+            (entry, record.time, millis(record.time)),
         )
     }
 
-    fn version_deleted(&self, it: &ModelVersionDeleted) -> rusqlite::Result<()> {
-        let Some(entry) = self.entry(it.model, it.version)? else { return Ok(()) };
-        let Some(model) = self.registered_model(it.model)? else { return Ok(()) };
+    fn version_deleted(&self, record: &ModelVersionDeleted) -> rusqlite::Result<()> {
+        let Some(entry) = self.entry(record.model, record.version)? else { return Ok(()) };
+        let Some(model) = self.registered_model(record.model)? else { return Ok(()) };
         self.execute(
             "DELETE FROM model_aliases WHERE model = ?1 AND version = ?2",
-            (model, it.version.cast_signed()),
+            (model, record.version.cast_signed()),
         )?;
         self.execute("DELETE FROM model_version_tags WHERE entry = ?1", [entry])?;
         self.execute("DELETE FROM model_versions WHERE entry = ?1", [entry])?;
-        let owner = ArtifactOwner::ModelVersion { model: it.model, version: it.version };
+        let owner = ArtifactOwner::ModelVersion { model: record.model, version: record.version };
         self.artifacts_deleted(&owner, "")?;
         if mutant::is_active(Mutant::ReusedVersion) {
             self.execute(
@@ -276,16 +282,16 @@ impl Applier<'_> {
                 [model],
             )?;
         }
-        self.model_touched(model, it.time)
+        self.model_touched(model, record.time)
     }
 
-    /// An alias names a version that there is.
-    fn alias_set(&self, it: &AliasSet) -> rusqlite::Result<()> {
+    /// Sets an alias, if the version exists.
+    fn alias_set(&self, record: &AliasSet) -> rusqlite::Result<()> {
         self.execute(
             "INSERT OR REPLACE INTO model_aliases
              SELECT model, ?2, version FROM registered_models JOIN model_versions USING (model)
              WHERE model_id = ?1 AND version = ?3",
-            (text(it.model), &it.alias, it.version.cast_signed()),
+            (text(record.model), &record.alias, record.version.cast_signed()),
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Tags of runs become rows, and those that stand for the name or the parent keep these true.
+//! Applies records about tags of runs, and keeps the name and parent of the run in sync.
 
 use crate::entity::id::RunId;
 use crate::entity::{PARENT_RUN_TAG, RUN_NAME_TAG};
@@ -16,7 +16,7 @@ impl Applier<'_> {
             self.set_tag(run, key, value)?;
             match key.as_str() {
                 RUN_NAME_TAG => self.set_name(run, value)?,
-                // What is no id is a tag like any other: the run is nested in none.
+                // A value that is not a run id is an ordinary tag, and the run has no parent.
                 PARENT_RUN_TAG => self.set_parent(run, value.parse().ok())?,
                 _ => {}
             }
@@ -24,7 +24,7 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// A name outlives its tag (MLflow's rule); being nested does not.
+    /// Deletes a tag. The name survives the loss of its tag (MLflow's rule), the parent does not.
     pub(super) fn tag_deleted(&mut self, id: RunId, key: &str) -> rusqlite::Result<()> {
         let Some(run) = self.run(id)? else { return Ok(()) };
         self.execute("DELETE FROM tags WHERE run = ?1 AND key = ?2", (run, key))?;

@@ -1,4 +1,4 @@
-//! Two users, unclean boots, defects, and folders that cannot be used.
+//! Tests of concurrent users, unclean boots, defects, and unusable folders.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -28,15 +28,15 @@ fn frames() -> Vec<ChainFrame> {
     ]
 }
 
-/// The databases in the folder of the index.
+/// Returns the database files in the folder of the index.
 fn databases(index: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(index.parent().unwrap()).unwrap();
     let paths = files.map(|entry| entry.unwrap().path());
-    paths.filter(|path| path.extension().is_some_and(|it| it == "sqlite")).collect()
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "sqlite")).collect()
 }
 
 #[test]
-fn frames_applied_twice_count_once() {
+fn a_frame_applied_twice_counts_once() {
     let mut index = in_memory();
     let frames = frames();
     index.apply(&frames[..2]).unwrap();
@@ -49,7 +49,7 @@ fn frames_applied_twice_count_once() {
 }
 
 #[test]
-fn frame_of_another_chain_is_refused() {
+fn a_frame_of_another_chain_is_refused() {
     let mut index = in_memory();
     let mut frames = frames();
     index.apply(&frames[..2]).unwrap();
@@ -63,7 +63,7 @@ fn frame_of_another_chain_is_refused() {
 }
 
 #[test]
-fn failed_transaction_leaves_rows_and_cursor() {
+fn a_failed_transaction_changes_nothing() {
     let mut index = in_memory();
     index.apply(&frames()[..2]).unwrap();
     index.store.connection.execute_batch("DROP TABLE params").unwrap();
@@ -106,7 +106,7 @@ fn threads_that_apply_the_same_frames_agree() {
 }
 
 #[test]
-fn closed_index_is_found_again() {
+fn a_closed_index_is_reopened() {
     let directory = TempDir::new().unwrap();
     let mut index = open(&directory);
     index.apply(&frames()).unwrap();
@@ -123,7 +123,7 @@ fn closed_index_is_found_again() {
 }
 
 #[test]
-fn index_of_an_unclean_boot_is_rebuilt_under_another_name() {
+fn an_index_of_an_unclean_boot_is_rebuilt_under_another_name() {
     let directory = TempDir::new().unwrap();
     let mut index = open(&directory);
     index.apply(&frames()).unwrap();
@@ -137,7 +137,7 @@ fn index_of_an_unclean_boot_is_rebuilt_under_another_name() {
 }
 
 #[test]
-fn unknown_boot_is_never_taken_for_the_same() {
+fn an_unknown_boot_is_never_the_same_boot() {
     let directory = TempDir::new().unwrap();
     let unknown = IndexKey { boot_id: 0, ..key() };
     Index::open(&unknown, &place(&directory)).unwrap().apply(&frames()).unwrap();
@@ -146,7 +146,7 @@ fn unknown_boot_is_never_taken_for_the_same() {
 }
 
 #[test]
-fn cleanly_closed_index_survives_a_boot_until_it_is_written_again() {
+fn a_clean_index_survives_a_boot_until_the_next_write() {
     let directory = TempDir::new().unwrap();
     let mut index = open(&directory);
     index.worth_cleaning_records = 1;
@@ -161,7 +161,7 @@ fn cleanly_closed_index_survives_a_boot_until_it_is_written_again() {
 }
 
 #[test]
-fn index_is_not_clean_while_another_user_has_it() {
+fn an_index_is_not_clean_while_another_user_has_it_open() {
     let directory = TempDir::new().unwrap();
     let (mut one, mut other) = (open(&directory), open(&directory));
     one.worth_cleaning_records = 1;
@@ -178,7 +178,7 @@ fn index_is_not_clean_while_another_user_has_it() {
 }
 
 #[test]
-fn overwritten_index_is_rebuilt() {
+fn an_overwritten_index_is_rebuilt() {
     let directory = TempDir::new().unwrap();
     let mut index = open(&directory);
     index.apply(&frames()).unwrap();
@@ -191,7 +191,7 @@ fn overwritten_index_is_rebuilt() {
 }
 
 #[test]
-fn defect_found_later_is_an_index_error_and_reset_helps() {
+fn a_later_defect_is_an_index_error_and_reset_repairs_it() {
     let directory = TempDir::new().unwrap();
     let mut index = open(&directory);
     index.apply(&frames()).unwrap();
@@ -220,7 +220,7 @@ fn defect_found_later_is_an_index_error_and_reset_helps() {
 }
 
 #[test]
-fn index_of_another_schema_is_rebuilt() {
+fn an_index_of_another_schema_is_rebuilt() {
     let directory = TempDir::new().unwrap();
     let mut index = open(&directory);
     index.apply(&frames()).unwrap();
@@ -230,7 +230,7 @@ fn index_of_another_schema_is_rebuilt() {
 }
 
 #[test]
-fn pointer_that_leads_astray_is_not_followed() {
+fn a_malformed_pointer_is_not_followed() {
     let directory = TempDir::new().unwrap();
     let mut index = open(&directory);
     index.apply(&frames()).unwrap();
@@ -246,7 +246,7 @@ fn pointer_that_leads_astray_is_not_followed() {
 }
 
 #[test]
-fn reset_leaves_another_users_file_alone() {
+fn reset_keeps_the_file_of_another_user() {
     let directory = TempDir::new().unwrap();
     let (mut one, mut other) = (open(&directory), open(&directory));
     one.apply(&frames()).unwrap();
@@ -261,7 +261,7 @@ fn reset_leaves_another_users_file_alone() {
 }
 
 #[test]
-fn place_that_is_no_folder_means_memory() {
+fn an_unusable_folder_falls_back_to_memory() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
@@ -275,7 +275,7 @@ fn place_that_is_no_folder_means_memory() {
 }
 
 #[test]
-fn folder_whose_lock_cannot_be_made_means_memory() {
+fn a_folder_that_cannot_be_locked_falls_back_to_memory() {
     let directory = TempDir::new().unwrap();
     let folder = open(&directory).path().unwrap().parent().unwrap().to_owned();
     fs::remove_dir_all(&folder).unwrap();
@@ -284,7 +284,7 @@ fn folder_whose_lock_cannot_be_made_means_memory() {
 }
 
 #[test]
-fn index_kept_busy_goes_on_in_memory_after_a_reset() {
+fn a_busy_index_continues_in_memory_after_a_reset() {
     let directory = TempDir::new().unwrap();
     let (mut one, other) = (open(&directory), open(&directory));
     one.store.connection.busy_timeout(std::time::Duration::from_millis(20)).unwrap();
@@ -295,7 +295,7 @@ fn index_kept_busy_goes_on_in_memory_after_a_reset() {
     assert_eq!((one.path(), one.counts().unwrap().runs), (None, 2));
 }
 
-/// An index of the file at `path`, in a folder of its own.
+/// Opens an index of the file at `path`, in its own folder.
 fn index_of(directory: &TempDir, path: &Path, number: u128) -> (Index, PathBuf) {
     let (device, inode) = match fs::metadata(path) {
         Ok(found) => (found.dev(), found.ino()),
@@ -309,7 +309,7 @@ fn index_of(directory: &TempDir, path: &Path, number: u128) -> (Index, PathBuf) 
 }
 
 #[test]
-fn folders_of_databases_that_are_gone_are_removed_when_they_are_old() {
+fn old_folders_of_missing_databases_are_removed() {
     let directory = TempDir::new().unwrap();
     let there = directory.path().join("there.tracklite");
     let gone = directory.path().join("gone.tracklite");
@@ -327,7 +327,7 @@ fn folders_of_databases_that_are_gone_are_removed_when_they_are_old() {
     let (index, foreign) = old(&gone, 4);
     drop(index);
     fs::write(foreign.join("notes.txt"), "of somebody").unwrap();
-    // A vacuum has put another file there.
+    // A vacuum has replaced the file.
     let (index, vacuumed) = old(&there, 5);
     drop(index);
     let renamed = vacuumed.with_file_name(format!("{:032x}-1-1-1-0", 5));
@@ -338,12 +338,13 @@ fn folders_of_databases_that_are_gone_are_removed_when_they_are_old() {
     let exists = [&kept, &used, &recent].map(|folder| folder.join("database").exists());
     assert_eq!(exists, [true; 3]);
     assert!(!renamed.exists());
-    let left: Vec<_> = fs::read_dir(&foreign).unwrap().map(|it| it.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(&foreign).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["notes.txt"]);
 }
 
 #[test]
-fn a_folder_that_is_removed_while_somebody_waits_for_it_is_made_again() {
+fn a_folder_removed_during_a_wait_for_its_lock_is_recreated() {
     let directory = TempDir::new().unwrap();
     let (index, folder) = index_of(&directory, Path::new("/none"), 1);
     drop(index);

@@ -1,4 +1,4 @@
-//! Tests of the index; `files.rs` has those of its files.
+//! Tests of the index. `files.rs` tests its files.
 
 mod files;
 mod points;
@@ -29,7 +29,7 @@ fn run(number: u128) -> RunId {
     RunId::from_random(number)
 }
 
-/// The frame at this position, with a hash that only this position has.
+/// Returns a frame at this position, with a hash unique to it.
 fn frame(position: u64, records: Vec<Record>) -> ChainFrame {
     ChainFrame { position: Position(position), hash: !position, records }
 }
@@ -75,7 +75,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// Two runs in an experiment, one in the default one.
+/// Returns an index with two runs in an experiment, and one in the default experiment.
 fn with_runs() -> Index {
     let mut index = in_memory();
     feed(
@@ -100,7 +100,7 @@ fn experiment_of(index: &Index, path: &str) -> Option<ExperimentInfo> {
 }
 
 #[test]
-fn default_experiment_exists_without_a_record() {
+fn the_default_experiment_exists_without_a_record() {
     let mut index = in_memory();
     let found = index.experiment(ExperimentId::DEFAULT).unwrap().unwrap();
     assert_eq!((found.path.as_str(), found.lifecycle), ("Default", Lifecycle::Active));
@@ -113,7 +113,7 @@ fn default_experiment_exists_without_a_record() {
 }
 
 #[test]
-fn experiment_keeps_its_tags_which_are_no_change_of_it() {
+fn setting_tags_does_not_change_the_update_time() {
     let mut index = with_runs();
     let tags = pairs(&[("stage", "a"), ("owner", "ada"), ("stage", "b")]);
     feed(
@@ -139,7 +139,7 @@ fn experiment_keeps_its_tags_which_are_no_change_of_it() {
 }
 
 #[test]
-fn runs_come_newest_first_and_by_experiment() {
+fn runs_are_listed_newest_first_and_by_experiment() {
     let index = with_runs();
     assert_eq!(ids(&index, RunScope::All), [run(2), run(3), run(1)]);
     assert_eq!(ids(&index, RunScope::ActiveOf(CHURN)), [run(2), run(1)]);
@@ -164,7 +164,7 @@ fn deleting_an_experiment_cascades_and_restoring_restores_all() {
 }
 
 #[test]
-fn run_restored_within_a_deleted_experiment_is_not_listed_as_active() {
+fn a_run_restored_in_a_deleted_experiment_is_not_active() {
     let mut index = with_runs();
     feed(
         &mut index,
@@ -178,7 +178,7 @@ fn run_restored_within_a_deleted_experiment_is_not_listed_as_active() {
 }
 
 #[test]
-fn run_update_leaves_what_it_does_not_name() {
+fn a_run_update_keeps_the_fields_it_does_not_set() {
     let mut index = with_runs();
     let update = |name: Option<&str>, status, ended| {
         let name = name.map(ToOwned::to_owned);
@@ -194,7 +194,7 @@ fn run_update_leaves_what_it_does_not_name() {
 }
 
 #[test]
-fn resumed_run_is_running_and_has_another_writer() {
+fn a_resumed_run_is_running_and_has_another_writer() {
     let mut index = with_runs();
     let (ended, status) = (Some(Some(77)), Some(RunStatus::Failed));
     let second = Incarnation(5);
@@ -211,7 +211,7 @@ fn resumed_run_is_running_and_has_another_writer() {
     assert_eq!((info.status, info.ended), (RunStatus::Running, None));
     let writers = index.writers_of(run(1)).unwrap();
     let states: Vec<_> =
-        writers.iter().map(|it| (it.incarnation, it.closed, it.replaced)).collect();
+        writers.iter().map(|writer| (writer.incarnation, writer.closed, writer.replaced)).collect();
     assert_eq!(states, [(WRITER, true, true), (second, false, false)]);
     assert_eq!((writers[0].byte, writers[0].boot_id, writers[0].process), (7, 4, 99));
     assert_eq!(index.open_writers().unwrap(), writers[1..]);
@@ -238,7 +238,8 @@ fn params_are_set_once_and_tags_change() {
     let name = index.run_info(run(1)).unwrap().unwrap().name;
     assert_eq!(tags, pairs(&[("mlflow.runName", &name), ("stage", "b")]));
     let records = index.run_records(RunScope::All).unwrap();
-    let sizes: Vec<_> = records.iter().map(|it| (it.params.len(), it.tags.len())).collect();
+    let sizes: Vec<_> =
+        records.iter().map(|record| (record.params.len(), record.tags.len())).collect();
     assert_eq!(sizes, [(0, 1), (0, 1), (2, 2)]);
     assert_eq!(index.run_records(RunScope::One(run(1))).unwrap().last(), records.last());
 }
@@ -278,7 +279,7 @@ fn purged_runs_and_experiments_are_gone() {
     assert_eq!(index.experiments().unwrap().len(), 1);
     for table in ["params", "tags", "experiment_tags"] {
         let left = index.sql(&format!("SELECT count(*) FROM {table}")).unwrap();
-        // The run that is left has the tag of its name.
+        // The remaining run has the tag for its name.
         let is_left = i64::from(table == "tags");
         assert_eq!(left.rows, [[SqlValue::Integer(is_left)]], "{table}");
     }
@@ -287,7 +288,7 @@ fn purged_runs_and_experiments_are_gone() {
 }
 
 #[test]
-fn purged_default_experiment_is_there_anew() {
+fn a_purged_default_experiment_is_recreated_empty() {
     let mut index = with_runs();
     let tags = pairs(&[("a", "b")]);
     let experiment = ExperimentId::DEFAULT;
@@ -305,7 +306,7 @@ fn purged_default_experiment_is_there_anew() {
 }
 
 #[test]
-fn sql_reads_and_only_reads() {
+fn sql_is_read_only() {
     let mut index = with_runs();
     let params = pairs(&[("lr", "0.1")]);
     feed(&mut index, vec![Record::ParamsSet(ParamsSet { run: run(1), params })]);
@@ -341,7 +342,7 @@ fn sql_reads_and_only_reads() {
     assert_eq!(ids(&index, RunScope::All).len(), 4);
 }
 
-/// A point at time 0.
+/// Returns a point at time 0.
 fn point(step: i64, value: f64) -> MetricPoint {
     MetricPoint { step, time: Timestamp::from_nanos(0), value }
 }

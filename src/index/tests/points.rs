@@ -1,4 +1,4 @@
-//! Series, extents, blocks and the latest points.
+//! Tests of series, extents, blocks and latest points.
 
 use super::*;
 use crate::format::record::{
@@ -33,7 +33,7 @@ fn sealed_at(offset: u64, series: Vec<SealedSeries>) -> Record {
     sealed(WRITER, &[], vec![SealedBlock { place: at(offset), series }])
 }
 
-/// Run 1 with the series loss (1) and accuracy (2), run 2 with loss (3).
+/// Returns an index with the series loss (1) and accuracy (2) of run 1, and loss (3) of run 2.
 fn with_series() -> Index {
     let mut index = with_runs();
     feed(
@@ -55,7 +55,7 @@ fn latest_after(points: &[MetricPoint]) -> MetricPoint {
 }
 
 #[test]
-fn latest_is_the_greatest_of_step_time_and_value_with_nan_as_zero() {
+fn the_latest_point_is_the_maximum_by_step_time_and_value() {
     let later =
         |point: MetricPoint, nanos| MetricPoint { time: Timestamp::from_nanos(nanos), ..point };
     let (one, nan) = (point(5, 1.0), point(5, f64::NAN));
@@ -71,7 +71,7 @@ fn latest_is_the_greatest_of_step_time_and_value_with_nan_as_zero() {
 }
 
 #[test]
-fn value_survives_bit_for_bit() {
+fn values_survive_bit_for_bit() {
     let payload = f64::from_bits(0xFFF8_0000_DEAD_BEEF);
     for value in [payload, f64::NAN, f64::INFINITY, -0.0, f64::MIN_POSITIVE / 4.0] {
         assert_eq!(latest_after(&[point(i64::MIN, value)]), point(i64::MIN, value));
@@ -116,7 +116,10 @@ fn sealing_replaces_extents_by_blocks() {
     let second = SealedBlock { place: at(4096), series: vec![sealed_series(1, 7, point(2, 0.5))] };
     feed(&mut index, vec![sealed(WRITER, &[10], vec![first, second])]);
     let sources = index.series_sources(run(1), None).unwrap();
-    assert_eq!(sources.iter().map(|it| it.key.as_str()).collect::<Vec<_>>(), ["loss", "accuracy"]);
+    assert_eq!(
+        sources.iter().map(|source| source.key.as_str()).collect::<Vec<_>>(),
+        ["loss", "accuracy"]
+    );
     assert_eq!(sources[0].blocks, [inline, at(4096)]);
     assert_eq!((sources[1].blocks.len(), &sources[1].extents[..]), (0, &[extent(20)][..]));
     assert_eq!(index.unsealed_extents().unwrap(), [(WRITER, extent(20))]);
@@ -130,7 +133,7 @@ fn sealing_replaces_extents_by_blocks() {
 }
 
 #[test]
-fn sources_stand_in_the_order_in_which_writers_opened() {
+fn sources_are_in_the_order_in_which_writers_opened() {
     let mut index = with_series();
     let later = Incarnation(WRITER.0 - 1);
     feed(&mut index, vec![writer_opened(later, 8), series_defined(later, run(1), 1, &["loss"])]);
@@ -139,14 +142,18 @@ fn sources_stand_in_the_order_in_which_writers_opened() {
     feed(&mut index, vec![sealed(later, &[], vec![block])]);
     feed(&mut index, vec![sealed_at(200, vec![sealed_series(1, 1, point(0, 0.0))])]);
     let sources = index.series_sources(run(1), Some("loss")).unwrap();
-    let places: Vec<_> = sources.iter().map(|it| (it.incarnation, it.blocks.clone())).collect();
+    let places: Vec<_> =
+        sources.iter().map(|source| (source.incarnation, source.blocks.clone())).collect();
     assert_eq!(places, [(WRITER, vec![at(200)]), (later, vec![at(100)])]);
     let writers = index.writers_of(run(1)).unwrap();
-    assert_eq!(writers.iter().map(|it| it.incarnation).collect::<Vec<_>>(), [WRITER, later]);
+    assert_eq!(
+        writers.iter().map(|writer| writer.incarnation).collect::<Vec<_>>(),
+        [WRITER, later]
+    );
 }
 
 #[test]
-fn blocks_know_that_a_run_is_purged() {
+fn blocks_count_the_series_of_purged_runs() {
     let mut index = with_series();
     let both = vec![sealed_series(1, 5, point(0, 0.0)), sealed_series(3, 2, point(0, 0.0))];
     let alone = vec![sealed_series(2, 1, point(0, 0.0))];
@@ -162,14 +169,16 @@ fn blocks_know_that_a_run_is_purged() {
     assert_eq!(index.metrics(run(1)).unwrap().len(), 0);
     assert_eq!(index.series_sources(run(1), None).unwrap(), []);
     let blocks = index.blocks_with_purged().unwrap();
-    let live: Vec<_> =
-        blocks.iter().map(|it| (it.place.clone(), it.live.clone(), it.purged)).collect();
+    let live: Vec<_> = blocks
+        .iter()
+        .map(|block| (block.place.clone(), block.live.clone(), block.purged))
+        .collect();
     let other = vec![(SeriesId(3), run(2))];
     assert_eq!(live, [(at(100), other, 1), (at(200), Vec::new(), 1)]);
     let table = index.sql("SELECT count(*) FROM blocks").unwrap();
     assert_eq!(table.rows, [[SqlValue::Integer(2)]], "the inline block is forgotten");
     let series = index.series(WRITER, &[1, 2, 3, 4].map(SeriesId)).unwrap();
-    let runs: Vec<_> = series.into_iter().map(|it| it.map(|(run, _)| run)).collect();
+    let runs: Vec<_> = series.into_iter().map(|found| found.map(|(run, _)| run)).collect();
     assert_eq!(runs, [None, None, Some(run(2)), None]);
     let all = [1, 2, 3, 4].map(|id| (WRITER, SeriesId(id)));
     assert_eq!(index.runs_of_series(all).unwrap(), [run(2)]);
@@ -180,7 +189,7 @@ fn blocks_know_that_a_run_is_purged() {
 }
 
 #[test]
-fn moved_block_keeps_its_place_in_the_order() {
+fn a_moved_block_keeps_its_place_in_the_order() {
     let mut index = with_series();
     let both = vec![sealed_series(1, 5, point(0, 0.0)), sealed_series(3, 2, point(0, 0.0))];
     let next = vec![sealed_series(3, 1, point(1, 0.0))];
@@ -197,7 +206,7 @@ fn moved_block_keeps_its_place_in_the_order() {
     let moved = BlockMoved { from: 900, from_length: 100, to: None };
     feed(&mut index, vec![Record::Purged(purged), Record::BlockMoved(moved)]);
     let left = index.blocks_with_purged().unwrap();
-    assert_eq!(left.iter().map(|it| it.place.clone()).collect::<Vec<_>>(), [at(200)]);
+    assert_eq!(left.iter().map(|block| block.place.clone()).collect::<Vec<_>>(), [at(200)]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Every example of the document is what the document says.
+//! The examples in `docs/search.md` are accepted and refused as documented.
 
 use crate::error::Result;
 use crate::search::{
@@ -8,7 +8,7 @@ use crate::search::{
 
 const DOCUMENT: &str = include_str!("../../../docs/search.md");
 
-/// A row of a table whose last cell is `accepted` or `refused`.
+/// A table row whose last cell is `accepted` or `refused`.
 struct Example {
     heading: String,
     text: String,
@@ -31,7 +31,7 @@ fn examples() -> Vec<Example> {
     found
 }
 
-/// The text of a code span, however many backticks enclose it.
+/// Returns the text of a code span with any number of backticks.
 fn code(cell: &str) -> &str {
     let ticks = cell.len() - cell.trim_start_matches('`').len();
     let inner = &cell[ticks..cell.len() - ticks];
@@ -54,14 +54,14 @@ fn read(heading: &str, text: &str) -> Result<()> {
         "Model versions" => ModelVersionFilter::parse(text).map(drop),
         "Orders of model versions" => ModelVersionOrder::parse(items).map(drop),
         "Logged models" => LoggedModelFilter::parse(text).map(drop),
-        // Its other examples are searched for in a file.
-        "What it means" => PageToken::decode(text).map(drop),
+        // Examples under other headings are run on a file by other tests.
+        "Meaning" => PageToken::decode(text).map(drop),
         _ => panic!("no language belongs to the heading {heading:?}"),
     }
 }
 
 #[test]
-fn the_examples_are_accepted_and_refused_as_the_document_says() {
+fn the_examples_are_accepted_and_refused_as_documented() {
     let examples = examples();
     assert!(examples.len() > 100, "only {} examples are found", examples.len());
     for Example { heading, text, accepted } in examples {
@@ -86,7 +86,8 @@ fn each_language_has_examples_of_both_kinds() {
     ] {
         for accepted in [true, false] {
             let mut all = examples().into_iter();
-            let found = all.any(|it| it.heading == heading && it.accepted == accepted);
+            let found =
+                all.any(|example| example.heading == heading && example.accepted == accepted);
             assert!(found, "{heading}: none is {}", if accepted { "accepted" } else { "refused" });
         }
     }

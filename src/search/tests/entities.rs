@@ -8,7 +8,7 @@ use crate::search::{
 };
 
 #[test]
-fn experiments() {
+fn experiments_are_searched_by_attributes_and_tags() {
     let canonical = |text: &str| ExperimentFilter::parse(text).map(|filter| filter.to_string());
     for (text, wanted) in [
         ("", ""),
@@ -56,7 +56,7 @@ fn the_order_of_experiments_breaks_ties_both_ways() {
 }
 
 #[test]
-fn registered_models() {
+fn registered_models_are_searched_by_name_and_tags() {
     for accepted in [
         "",
         "name = 'a'",
@@ -93,7 +93,7 @@ fn registered_models() {
 }
 
 #[test]
-fn model_versions() {
+fn model_versions_are_searched_by_attributes_and_tags() {
     for accepted in [
         "name = 'a'",
         "name IN ('a')",
@@ -160,7 +160,7 @@ fn logged_models_strip_single_quotes_and_backticks_only() {
 }
 
 #[test]
-fn logged_models_take_lists_and_fewer_prefixes() {
+fn logged_models_support_lists_and_fewer_prefixes() {
     for accepted in [
         "name LIKE 'a%'",
         "model_id IN ('m-1')",

@@ -5,7 +5,7 @@ use crate::search::{Condition, NumberTest, RunFilter, RunNumber, RunText, TextLi
 
 type RunCondition = Condition<RunNumber, RunText>;
 
-/// The only condition of this filter.
+/// Returns the only condition of this filter.
 fn one(text: &str) -> RunCondition {
     let filter = RunFilter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     assert_eq!(filter.conditions.len(), 1, "{text}");
@@ -29,7 +29,7 @@ fn equal(value: &str) -> TextTest {
 }
 
 #[test]
-fn metrics_take_the_six_numeric_operators() {
+fn metrics_support_the_six_numeric_operators() {
     assert_eq!(one("metrics.a = 1"), metric("a", NumberTest::Equal(1.0)));
     assert_eq!(one("metric.a != 1"), metric("a", NumberTest::NotEqual(1.0)));
     assert_eq!(one("metrics.a > 1"), metric("a", NumberTest::Greater(1.0)));
@@ -37,12 +37,14 @@ fn metrics_take_the_six_numeric_operators() {
     assert_eq!(one("metrics.a<1"), metric("a", NumberTest::Less(1.0)));
     assert_eq!(one("metrics.a <=1"), metric("a", NumberTest::LessOrEqual(1.0)));
     for refused in ["LIKE 'x'", "ILIKE 'x'", "IN ('x')", "NOT IN ('x')", "IS NULL", "IS NOT NULL"] {
-        assert!(refusal(RunFilter::parse(&format!("metrics.a {refused}"))).contains("not take"));
+        assert!(
+            refusal(RunFilter::parse(&format!("metrics.a {refused}"))).contains("does not apply")
+        );
     }
 }
 
 #[test]
-fn params_and_tags_take_text_and_may_be_missing() {
+fn params_and_tags_are_compared_with_text_and_may_be_missing() {
     for (prefix, field) in [
         ("param", RunText::Param("k".into())),
         ("params", RunText::Param("k".into())),
@@ -67,7 +69,7 @@ fn params_and_tags_take_text_and_may_be_missing() {
 }
 
 #[test]
-fn attributes_have_aliases_and_only_the_id_takes_lists() {
+fn attributes_have_aliases_and_only_the_id_supports_lists() {
     for (name, field) in [
         ("run_id", RunText::RunId),
         ("run_name", RunText::RunName),
@@ -105,7 +107,7 @@ fn attributes_have_aliases_and_only_the_id_takes_lists() {
 }
 
 #[test]
-fn times_take_numbers() {
+fn times_are_compared_with_numbers() {
     for (name, field) in [
         ("start_time", RunNumber::StartTime),
         ("created", RunNumber::StartTime),
@@ -123,7 +125,7 @@ fn times_take_numbers() {
 }
 
 #[test]
-fn datasets_take_text_and_lists() {
+fn datasets_are_compared_with_text_and_lists() {
     for (name, field) in [
         ("dataset.name", RunText::DatasetName),
         ("datasets.digest", RunText::DatasetDigest),
@@ -138,7 +140,7 @@ fn datasets_take_text_and_lists() {
 }
 
 #[test]
-fn an_and_may_be_missing_or_too_many_but_white_space_is_refused() {
+fn missing_and_repeated_ands_are_accepted_but_only_whitespace_is_not() {
     assert_eq!(count(""), 0);
     assert_eq!(count("AND"), 0);
     assert_eq!(count("AND and metrics.a > 1 And AND metrics.b<2 metrics.c=3 AND"), 3);
@@ -192,7 +194,7 @@ fn keys_are_split_at_the_first_dot_and_quoted_when_they_need_it() {
 }
 
 #[test]
-fn odd_keys_and_values_are_printed_so_that_they_read_back() {
+fn unusual_keys_and_values_survive_printing_and_parsing() {
     for (written, printed) in [
         ("params.\"``a``\" = 'x'", "params.\"``a``\" = 'x'"),
         ("params.\"a`b\" = \"it's\"", "params.\"a`b\" = \"it's\""),
@@ -228,7 +230,7 @@ fn only_the_outer_quotes_of_a_value_are_stripped() {
 }
 
 #[test]
-fn numbers_are_those_of_mlflow() {
+fn numbers_have_the_syntax_of_mlflow() {
     for (written, value) in [
         ("1", 1.0),
         ("-1", -1.0),
@@ -272,7 +274,7 @@ fn numbers_are_those_of_mlflow() {
 }
 
 #[test]
-fn lists_are_of_quoted_texts_and_not_empty() {
+fn lists_hold_quoted_strings_and_are_not_empty() {
     for refused in [
         "()",
         "(a)",
@@ -295,7 +297,7 @@ fn lists_are_of_quoted_texts_and_not_empty() {
 }
 
 #[test]
-fn what_is_not_of_the_language_is_refused() {
+fn text_outside_the_language_is_refused() {
     for refused in [
         "metrics.a > 1 OR metrics.b > 1",
         "metrics.a > 1 or metrics.b > 1",
@@ -331,11 +333,11 @@ fn what_is_not_of_the_language_is_refused() {
 }
 
 #[test]
-fn length_is_bounded() {
+fn filters_are_limited_in_length() {
     let clause = "metrics.a>1 ";
     let most = clause.repeat(crate::search::COMPARISONS_MAX);
     assert_eq!(count(&most), crate::search::COMPARISONS_MAX);
-    assert!(refusal(RunFilter::parse(&(most + clause))).contains("more than 10000 comparisons"));
+    assert!(refusal(RunFilter::parse(&(most + clause))).contains("too many comparisons"));
     let long = format!("params.a = '{}'", "x".repeat(crate::search::TEXT_BYTES_MAX));
     assert!(refusal(RunFilter::parse(&long)).contains("at most 1048576"));
     refusal(RunFilter::parse(&"(".repeat(1 << 20)));

@@ -1,4 +1,4 @@
-//! Patterns.
+//! Pattern matching.
 
 use crate::search::{Case, like_matches};
 
@@ -10,7 +10,7 @@ fn ilike(pattern: &str, text: &str) -> bool {
     like_matches(pattern, text, Case::AsciiInsensitive)
 }
 
-/// The definition, by recursion: the first character of the pattern decides.
+/// Matches by the recursive definition, on the first character of the pattern.
 fn by_definition(pattern: &[char], text: &[char]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
@@ -31,7 +31,7 @@ fn the_whole_text_is_matched() {
 }
 
 #[test]
-fn a_character_is_one_whatever_its_bytes() {
+fn a_character_counts_once_whatever_its_length_in_bytes() {
     assert!(
         like("_", "\u{6771}")
             && !like("_", "\u{6771}\u{4eac}")
@@ -41,12 +41,12 @@ fn a_character_is_one_whatever_its_bytes() {
 }
 
 #[test]
-fn nothing_is_an_escape() {
+fn there_is_no_escape_character() {
     assert!(like(r"\%", r"\abc") && !like(r"\%", "%") && like("[a]", "[a]") && like(".*", ".*"));
 }
 
 #[test]
-fn only_ilike_folds_and_only_ascii() {
+fn only_ilike_ignores_case_and_only_of_ascii() {
     assert!(!like("ABC", "abc") && ilike("ABC", "abc") && ilike("a%C", "AxxC"));
     assert!(!ilike("\u{c9}", "\u{e9}") && ilike("\u{e9}", "\u{e9}") && !ilike("K", "\u{212a}"));
     assert!(!ilike("[", "{") && !ilike("@", "`"));
@@ -73,7 +73,7 @@ fn every_short_pattern_agrees_with_the_definition() {
 }
 
 #[test]
-fn a_hostile_pattern_takes_no_longer_than_the_product_of_the_lengths() {
+fn a_hostile_pattern_takes_time_proportional_to_both_lengths() {
     let text = "a".repeat(20_000);
     let pattern = "%a".repeat(500) + "%b";
     assert!(!like(&pattern, &text));

@@ -1,10 +1,12 @@
-//! Messages, literally.
+//! The exact text of error messages.
 
 use super::refusal;
-use crate::search::{RunFilter, RunOrder};
+use crate::search::{
+    ExperimentFilter, ExperimentOrder, RegisteredModelFilter, RunFilter, RunOrder,
+};
 
-/// The message of this filter is exactly these lines.
-fn told(filter: &str, lines: &[&str]) {
+/// Checks that parsing this filter fails with exactly these lines.
+fn assert_message(filter: &str, lines: &[&str]) {
     assert_eq!(refusal(RunFilter::parse(filter)), lines.join("\n"));
 }
 
@@ -14,13 +16,13 @@ const ATTRIBUTES: &str = "expected `run_name`, `status`, `start_time`, `end_time
                           `user_id` or `artifact_uri`";
 
 #[test]
-fn a_mistyped_prefix() {
-    told(
+fn a_mistyped_prefix_gets_a_suggestion() {
+    assert_message(
         "metrcs.accuracy > 0.9",
         &[
-            "invalid filter: `metrcs` is no kind of field",
+            "invalid filter: unknown field prefix `metrcs`",
             "    metrcs.accuracy > 0.9",
-            "    ^^^^^^^^^^^^^^^",
+            "    ^^^^^^",
             "expected `attributes`, `metrics`, `params`, `tags` or `datasets`",
             "did you mean `metrics.accuracy`?",
         ],
@@ -28,11 +30,11 @@ fn a_mistyped_prefix() {
 }
 
 #[test]
-fn a_mistyped_attribute() {
-    told(
+fn a_mistyped_attribute_gets_a_suggestion() {
+    assert_message(
         "metrics.a > 1 AND stauts = 'RUNNING'",
         &[
-            "invalid filter: `stauts` is not among the attributes that can be searched",
+            "invalid filter: unknown field `stauts`",
             "    metrics.a > 1 AND stauts = 'RUNNING'",
             "                      ^^^^^^",
             ATTRIBUTES,
@@ -47,11 +49,11 @@ fn a_mistyped_attribute() {
 }
 
 #[test]
-fn a_missing_prefix() {
-    told(
+fn a_missing_prefix_gets_suggestions() {
+    assert_message(
         "accuracy > 0.9",
         &[
-            "invalid filter: `accuracy` is not among the attributes that can be searched",
+            "invalid filter: unknown field `accuracy`",
             "    accuracy > 0.9",
             "    ^^^^^^^^",
             ATTRIBUTES,
@@ -61,11 +63,11 @@ fn a_missing_prefix() {
 }
 
 #[test]
-fn operators_of_other_languages() {
-    told(
+fn operators_of_other_languages_get_suggestions() {
+    assert_message(
         "metrics.a == 1",
         &[
-            "invalid filter: `==` is not an operator",
+            "invalid filter: unknown operator `==`",
             "    metrics.a == 1",
             "              ^^",
             OPERATORS,
@@ -78,61 +80,62 @@ fn operators_of_other_languages() {
 
 #[test]
 fn or_is_not_supported() {
-    told(
+    assert_message(
         "metrics.a > 1 OR metrics.b < 2",
         &[
-            "invalid filter: OR is not supported: comparisons are joined by AND",
+            "invalid filter: `OR` is not supported",
             "    metrics.a > 1 OR metrics.b < 2",
             "                  ^^",
-            "expected a comparison, as in `metrics.accuracy > 0.9`",
-            "did you mean AND?",
+            "expected a comparison, like `metrics.accuracy > 0.9`",
+            "comparisons can only be joined with `AND`",
         ],
     );
-    for other in ["metrics.a > 1 && metrics.b < 2", "metrics.a > 1 || metrics.b < 2"] {
-        assert!(refusal(RunFilter::parse(other)).ends_with("did you mean AND?"));
-    }
+    let message = refusal(RunFilter::parse("metrics.a > 1 || metrics.b < 2"));
+    assert!(message.ends_with("joined with `AND`"));
+    let message = refusal(RunFilter::parse("metrics.a > 1 && metrics.b < 2"));
+    assert!(message.ends_with("did you mean `AND`?"));
 }
 
 #[test]
-fn missing_and_superfluous_quotes() {
-    told(
+fn missing_and_unneeded_quotes_get_suggestions() {
+    assert_message(
         "params.model = cnn",
         &[
-            "invalid filter: `cnn` is not what `params.model` is compared with",
+            "invalid filter: cannot compare `params.model` with `cnn`",
             "    params.model = cnn",
             "                   ^^^",
-            "expected text in quotes",
+            "expected a quoted string",
             "did you mean 'cnn'?",
         ],
     );
-    told(
+    assert_message(
         "metrics.a > '0.5'",
         &[
-            "invalid filter: `'0.5'` is not what `metrics.a` is compared with",
+            "invalid filter: cannot compare `metrics.a` with `'0.5'`",
             "    metrics.a > '0.5'",
             "                ^^^^^",
-            "expected a number without quotes, as in `0.5`, `-1` or `1e-3`",
+            "expected a number without quotes, like `0.5`, `-1` or `1e-3`",
             "did you mean `0.5`?",
         ],
     );
-    told(
+    assert_message(
         "metrics.val-loss < 1",
         &[
-            "invalid filter: `metrics.val-loss` is not a name that can stand unquoted",
+            "invalid filter: `val-loss` must be in backticks",
             "    metrics.val-loss < 1",
             "    ^^^^^^^^^^^^^^^^",
-            "expected letters, digits, `_` and `.`, and any other key in backticks",
+            "expected a name of letters, digits, `_` and `.`, or any key in backticks",
             "did you mean metrics.`val-loss`?",
         ],
     );
 }
 
 #[test]
-fn an_operator_that_the_field_does_not_take() {
-    told(
+fn an_operator_that_does_not_apply_lists_those_that_do() {
+    assert_message(
         "params.a IN ('x')",
         &[
-            "invalid filter: `params.a` does not take IN",
+            "invalid filter: operator IN does not apply to `params.a`",
             "    params.a IN ('x')",
             "             ^^",
             "expected `=`, `!=`, `LIKE`, `ILIKE`, `IS NULL` or `IS NOT NULL`",
@@ -141,11 +144,11 @@ fn an_operator_that_the_field_does_not_take() {
 }
 
 #[test]
-fn the_caret_counts_columns_of_a_terminal() {
-    told(
+fn carets_are_aligned_in_terminal_columns() {
+    assert_message(
         "params.`\u{65e5}\u{672c}` = '\u{6771}\u{4eac}'\tAND\nmetric.x \u{e9} 1",
         &[
-            "invalid filter: `\u{e9}` is not an operator",
+            "invalid filter: unknown operator `\u{e9}`",
             "    params.`\u{65e5}\u{672c}` = '\u{6771}\u{4eac}' AND metric.x \u{e9} 1",
             "                                        ^",
             OPERATORS,
@@ -154,16 +157,16 @@ fn the_caret_counts_columns_of_a_terminal() {
 }
 
 #[test]
-fn a_long_filter_is_cut_around_the_place() {
+fn a_long_filter_is_cut_around_the_error() {
     let long = format!(
         "{}metrics.b <> 2{}",
         "metrics.loss < 0.1 AND ".repeat(99),
         " metrics.c > 1".repeat(99)
     );
-    told(
+    assert_message(
         &long,
         &[
-            "invalid filter: `<>` is not an operator",
+            "invalid filter: unknown operator `<>`",
             "    ...etrics.loss < 0.1 AND metrics.b <> 2 metrics.c > 1 metrics.c > 1 metrics...",
             "                                       ^^",
             OPERATORS,
@@ -193,24 +196,24 @@ fn no_message_is_long() {
 }
 
 #[test]
-fn the_end_of_the_text() {
-    told(
+fn an_unexpected_end_points_past_the_text() {
+    assert_message(
         "metrics.a",
-        &["invalid filter: the text ends too early", "    metrics.a", "             ^", OPERATORS],
+        &["invalid filter: unexpected end of text", "    metrics.a", "             ^", OPERATORS],
     );
-    told(
+    assert_message(
         "metrics.a > ",
         &[
-            "invalid filter: the text ends too early",
+            "invalid filter: unexpected end of text",
             "    metrics.a > ",
             "                ^",
-            "expected a number or quoted text",
+            "expected a number or a quoted string",
         ],
     );
-    told(
+    assert_message(
         "params.a = 'open",
         &[
-            "invalid filter: a quote is open",
+            "invalid filter: unterminated quote",
             "    params.a = 'open",
             "               ^",
             "expected a closing '",
@@ -219,38 +222,70 @@ fn the_end_of_the_text() {
 }
 
 #[test]
-fn an_order_is_called_an_order() {
+fn a_message_about_an_order_calls_it_an_order() {
     let message = refusal(RunOrder::parse(&["metrics.a descending"]));
     let lines = [
-        "invalid order: `descending` has no place here",
+        "invalid order: unexpected `descending`",
         "    metrics.a descending",
         "              ^^^^^^^^^^",
-        "expected ASC, DESC or the end",
+        "expected `ASC`, `DESC` or the end",
         "did you mean `DESC`?",
     ];
     assert_eq!(message, lines.join("\n"));
 }
 
 #[test]
-fn carets_stand_under_what_is_wide() {
-    told(
+fn carets_are_aligned_after_wide_characters() {
+    assert_message(
         "params.a = '\u{6771}\u{4eac}' AND stauts = '\u{1f600}'",
         &[
-            "invalid filter: `stauts` is not among the attributes that can be searched",
+            "invalid filter: unknown field `stauts`",
             "    params.a = '\u{6771}\u{4eac}' AND stauts = '\u{1f600}'",
             "                          ^^^^^^",
             ATTRIBUTES,
             "did you mean `status`?",
         ],
     );
-    told(
+    assert_message(
         "params.a = 'e\u{301}' AND stauts = 1",
         &[
-            "invalid filter: `stauts` is not among the attributes that can be searched",
+            "invalid filter: unknown field `stauts`",
             "    params.a = 'e\u{301}' AND stauts = 1",
             "                       ^^^^^^",
             ATTRIBUTES,
             "did you mean `status`?",
         ],
     );
+}
+
+#[test]
+fn a_field_that_exists_but_cannot_be_used_lists_those_that_can() {
+    let message = refusal(RunOrder::parse(&["datasets.name"]));
+    let lines = [
+        "invalid order: cannot order by `datasets.name`",
+        "    datasets.name",
+        "    ^^^^^^^^^^^^^",
+        "expected `run_name`, `status`, `start_time`, `end_time`, `run_id`, `user_id`, \
+         `artifact_uri`, `metrics.KEY`, `params.KEY` or `tags.KEY`",
+    ];
+    assert_eq!(message, lines.join("\n"));
+    let message = refusal(RegisteredModelFilter::parse("timestamp > 1"));
+    assert!(message.starts_with("invalid filter: cannot filter by `timestamp`\n"));
+    assert!(message.ends_with("expected `name` or `tags.KEY`"));
+    let message = refusal(ExperimentOrder::parse(&["tags.team"]));
+    assert!(message.starts_with("invalid order: cannot order by `tags.team`\n"));
+    assert!(message.contains("expected `name`, `experiment_id`"));
+}
+
+#[test]
+fn a_prefix_that_cannot_be_quoted_is_reported_as_such() {
+    let message = refusal(ExperimentFilter::parse("`tags`.a = 'x'"));
+    let lines = [
+        "invalid filter: prefix `tags` cannot be quoted here",
+        "    `tags`.a = 'x'",
+        "    ^^^^^^^^",
+        "expected `attributes` or `tags`",
+        "did you mean `tags.a`?",
+    ];
+    assert_eq!(message, lines.join("\n"));
 }

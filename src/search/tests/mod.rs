@@ -1,4 +1,4 @@
-//! Tests of the language, by idea; what MLflow does was seen by running MLflow 3.17.2.
+//! Tests of the language by topic. MLflow's behaviour was observed with MLflow 3.17.2.
 
 mod document;
 mod entities;
@@ -13,7 +13,7 @@ mod tree;
 
 use crate::error::{ErrorKind, Result};
 
-/// The message of a refusal.
+/// Returns the error message of a failed result.
 fn refusal<T: std::fmt::Debug>(result: Result<T>) -> String {
     let error = result.expect_err("this is refused");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);

@@ -13,7 +13,7 @@ fn without_items_the_newest_run_comes_first() {
 }
 
 #[test]
-fn items_are_fields_with_an_optional_direction_and_ties_are_broken() {
+fn items_have_an_optional_direction_and_ties_are_broken() {
     let end = "start_time DESC, run_id ASC";
     for (item, wanted) in [
         ("metrics.a", "metrics.a ASC"),
@@ -42,7 +42,7 @@ fn items_are_fields_with_an_optional_direction_and_ties_are_broken() {
 }
 
 #[test]
-fn what_is_no_item_is_refused() {
+fn text_that_is_not_an_item_is_refused() {
     for item in [
         "",
         " ",
@@ -73,14 +73,14 @@ fn what_is_no_item_is_refused() {
 }
 
 #[test]
-fn a_field_comes_once_whatever_its_name() {
+fn a_field_can_be_given_once_under_any_of_its_names() {
     for items in [["metrics.a", "metric.`a` DESC"], ["start_time", "created"], ["tag.x", "tags.x"]]
     {
-        assert!(refusal(RunOrder::parse(&items)).contains("in the order already"));
+        assert!(refusal(RunOrder::parse(&items)).contains("duplicate field"));
     }
     assert_eq!(order(&["tags.x", "params.x", "tags.X"]).matches("ASC").count(), 4);
     let many: Vec<String> =
         (0..=ORDER_ITEMS_MAX).map(|number| format!("metrics.m{number}")).collect();
     assert!(RunOrder::parse(&many[1..]).is_ok());
-    assert!(refusal(RunOrder::parse(&many)).contains("256 are allowed"));
+    assert!(refusal(RunOrder::parse(&many)).contains("expected at most 256"));
 }

@@ -6,8 +6,8 @@ use crate::search::{Fingerprint, PageToken};
 const QUERY: Fingerprint = Fingerprint(0x0123_4567_89ab_cdef);
 
 #[test]
-fn tokens_are_those_of_mlflow_with_the_query_added() {
-    // As `base64.b64encode(json.dumps({"offset": 1000}).encode())` makes it.
+fn a_token_extends_mlflows_with_the_query() {
+    // The output of `base64.b64encode(json.dumps({"offset": 1000}).encode())`.
     let plain = PageToken { offset: 1000, query: None };
     assert_eq!(plain.encode(), "eyJvZmZzZXQiOiAxMDAwfQ==");
     assert_eq!(PageToken::decode("eyJvZmZzZXQiOiAxMDAwfQ==").expect("a token"), plain);
@@ -15,14 +15,14 @@ fn tokens_are_those_of_mlflow_with_the_query_added() {
     let text = own.encode();
     assert_eq!(text, "eyJvZmZzZXQiOiAxMDAwLCAicXVlcnkiOiAiMDEyMzQ1Njc4OWFiY2RlZiJ9");
     assert_eq!(PageToken::decode(&text).expect("a token"), own);
-    // {"offset":7} and { "offset" : "7" }, which MLflow reads as well.
+    // {"offset":7} and { "offset" : "7" }, which MLflow accepts as well.
     for text in ["eyJvZmZzZXQiOjd9", "eyAib2Zmc2V0IiA6ICI3IiB9"] {
         assert_eq!(PageToken::decode(text).expect("a token").offset, 7);
     }
 }
 
 #[test]
-fn every_offset_comes_back() {
+fn every_offset_survives_encoding() {
     for offset in [1, 2, 9, 10, 999, 1 << 40, i64::MAX.unsigned_abs()] {
         for query in [None, Some(Fingerprint(0)), Some(Fingerprint(u64::MAX))] {
             let token = PageToken { offset, query };
@@ -43,37 +43,34 @@ fn a_token_is_bound_to_its_query() {
 }
 
 #[test]
-fn forged_tokens_are_refused_with_what_is_wrong() {
-    for (text, what) in [
-        ("%%%", "it is not base64"),
-        ("eyJvZmZzZXQiOiAxMDAwfQ", "it is not base64"),
-        ("eyJvZmZzZXQiOiAxMDAwfQ==\n", "it is not base64"),
-        ("eyJvZmZzZXQiOiAxMDAwfR==", "it is not base64"),
-        ("/w==", "it does not hold text"),
-        ("e30=", "it holds no `offset`"),
-        ("W10=", "it does not hold an object with `offset` and `query`"),
-        ("eyJvZmZzZXQiOiAwfQ==", "its `offset` is out of range"),
-        ("eyJvZmZzZXQiOi0xfQ==", "it does not hold an object with `offset` and `query`"),
-        ("eyJvZmZzZXQiOiA5MjIzMzcyMDM2ODU0Nzc1ODA4fQ==", "its `offset` is out of range"),
-        ("eyJvZmZzZXQiOiIifQ==", "its `offset` is not a number of results"),
-        (
-            "eyJvZmZzZXQiOjEsIm9mZnNldCI6Mn0=",
-            "it does not hold an object with `offset` and `query`",
-        ),
-        ("eyJvZmZzZXQiOjEsIngiOjJ9", "it does not hold an object with `offset` and `query`"),
-        ("eyJvZmZzZXQiOjEsInF1ZXJ5IjoieCJ9", "its `query` is not 16 hexadecimal digits"),
-        (&"A".repeat(300), "it is longer than any token"),
+fn malformed_tokens_are_refused_with_a_reason() {
+    for (text, reason) in [
+        ("%%%", "not base64"),
+        ("eyJvZmZzZXQiOiAxMDAwfQ", "not base64"),
+        ("eyJvZmZzZXQiOiAxMDAwfQ==\n", "not base64"),
+        ("eyJvZmZzZXQiOiAxMDAwfR==", "not base64"),
+        ("/w==", "not UTF-8"),
+        ("e30=", "no `offset`"),
+        ("W10=", "not an object with `offset` and `query`"),
+        ("eyJvZmZzZXQiOiAwfQ==", "`offset` is out of range"),
+        ("eyJvZmZzZXQiOi0xfQ==", "not an object with `offset` and `query`"),
+        ("eyJvZmZzZXQiOiA5MjIzMzcyMDM2ODU0Nzc1ODA4fQ==", "`offset` is out of range"),
+        ("eyJvZmZzZXQiOiIifQ==", "`offset` is not a number"),
+        ("eyJvZmZzZXQiOjEsIm9mZnNldCI6Mn0=", "not an object with `offset` and `query`"),
+        ("eyJvZmZzZXQiOjEsIngiOjJ9", "not an object with `offset` and `query`"),
+        ("eyJvZmZzZXQiOjEsInF1ZXJ5IjoieCJ9", "`query` is not 16 hexadecimal digits"),
+        (&"A".repeat(300), "longer than 256 bytes"),
     ] {
         assert_eq!(
             refusal(PageToken::decode(text)),
-            format!("invalid page token: {what}"),
+            format!("invalid page token: {reason}"),
             "{text}"
         );
     }
 }
 
 #[test]
-fn fingerprints_tell_queries_apart() {
+fn different_queries_have_different_fingerprints() {
     assert_eq!(Fingerprint::of([]), Fingerprint(0xcbf2_9ce4_8422_2325));
     assert_eq!(Fingerprint::of(["ab", "c"]), Fingerprint::of(["ab", "c"]));
     for other in [vec!["ab"], vec!["abc"], vec!["a", "bc"], vec!["ab", "c", ""], vec!["c", "ab"]] {

@@ -1,4 +1,4 @@
-//! What holds for every query and every text.
+//! Properties of random queries and texts.
 
 use proptest::prelude::*;
 
@@ -8,19 +8,19 @@ use crate::search::{
     TextList, TextTest,
 };
 
-/// A key that some quotes can hold.
+/// Generates keys that can be quoted in some way.
 fn key() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z_][a-z0-9_.]{0,8}", "[ -_a-~\u{e9}\u{65e5}]{0,8}", "[0-9.]{1,4}", "[^`]{0,6}"]
 }
 
-/// A value that both kinds of quotes can hold, or one of them.
+/// Generates values that can be quoted in at least one way.
 fn value() -> impl Strategy<Value = String> {
     let free = "[^'\"\\\\]{0,8}";
     prop_oneof![free, "[a-z' ]{0,8}x", "[a-z\" ]{0,8}x", "[%_a-b]{0,8}"]
 }
 
 fn number() -> impl Strategy<Value = f64> {
-    proptest::num::f64::ANY.prop_filter("no text stands for NaN", |number| !number.is_nan())
+    proptest::num::f64::ANY.prop_filter("NaN has no syntax", |number| !number.is_nan())
 }
 
 fn number_test() -> impl Strategy<Value = NumberTest> {
@@ -81,7 +81,7 @@ fn sort_key() -> impl Strategy<Value = SortKey<RunNumber, RunText>> {
     (field, direction).prop_map(|(field, direction)| SortKey { field, direction })
 }
 
-/// Words of the language and others, in any order.
+/// Generates words of the language and others in random order.
 fn word_salad() -> impl Strategy<Value = String> {
     let words = proptest::sample::select(vec![
         "metrics.",
@@ -129,7 +129,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_printed_filter_reads_back_the_same(
+    fn a_printed_filter_parses_to_the_same_filter(
         conditions in proptest::collection::vec(condition(), 0..5)
     ) {
         let filter: RunFilter = Filter { conditions };
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn a_printed_order_reads_back_the_same(key in sort_key()) {
+    fn a_printed_order_parses_to_the_same_order(key in sort_key()) {
         let order = RunOrder::parse(&[key.to_string()]);
         let order = order.map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(&order.keys[0], &key);
@@ -154,7 +154,7 @@ proptest! {
         let _ = RegisteredModelFilter::parse(&text);
         let _ = ModelVersionFilter::parse(&text);
         let _ = PageToken::decode(&text);
-        // What a looser language reads, it prints so that it reads the same.
+        // A language with looser syntax still prints what it parsed so that it parses the same.
         if let Ok(filter) = LoggedModelFilter::parse(&text) && !text.contains('\\') {
             let printed = filter.to_string();
             let again = LoggedModelFilter::parse(&printed);

@@ -1,11 +1,11 @@
-//! What conditions and directions mean.
+//! The meaning of conditions and directions.
 
 use std::cmp::Ordering;
 
 use crate::search::{Direction, NumberTest, TextList, TextTest};
 
 #[test]
-fn numbers_are_compared_and_nan_is_only_unequal() {
+fn nan_matches_only_inequality() {
     let tests = |value: f64| {
         [
             NumberTest::Equal(1.0),
@@ -33,7 +33,7 @@ fn numbers_are_compared_and_nan_is_only_unequal() {
 }
 
 #[test]
-fn texts_are_compared_and_a_missing_one_is_only_null() {
+fn missing_text_matches_only_is_null() {
     let list = || TextList::new(vec!["b".into(), "a".into(), "b".into()]);
     assert_eq!(list().as_slice(), ["a", "b"]);
     let tests = |value: Option<&str>| {

@@ -1,10 +1,10 @@
-//! The syntax tree: what was written and where.
+//! The syntax tree: parts and their places.
 
 use super::refusal;
 use crate::search::{Expression, Operator, Span, Value, parse_expression};
 
 #[test]
-fn the_tree_tells_each_part_with_its_place() {
+fn the_tree_holds_each_part_with_its_place() {
     let text = "AND `metrics`.`a b` >= -1.5 params.\u{e9} NOT  IN ('x', \"y\")";
     let Expression::And(all) = parse_expression(text).expect("a tree") else {
         panic!("a filter is a conjunction");
@@ -24,7 +24,7 @@ fn the_tree_tells_each_part_with_its_place() {
 }
 
 #[test]
-fn the_tree_asks_for_no_fields_yet() {
+fn the_tree_does_not_check_fields() {
     assert_eq!(parse_expression("").expect("no comparisons"), Expression::And(vec![]));
     assert!(parse_expression("spans.name = word").is_ok());
     assert!(refusal(parse_expression("spans.name ==")).contains("is not an operator"));

@@ -1,7 +1,7 @@
-//! Two or more simulated processes at once, deterministically: only who has the baton runs.
+//! Deterministic interleaving of simulated processes: only the holder of the baton runs.
 //!
-//! Each call of a simulated storage is a point where the baton may change hands; who gets it is
-//! drawn from a seed. So a failing interleaving can be had again from its seed.
+//! Each call of a simulated storage may pass the baton on. A seed determines the next holder, so a
+//! failing interleaving can be repeated from its seed.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ struct Place {
 
 struct Baton {
     turn: Mutex<Turn>,
-    /// One for each runner, so that only the next one wakes.
+    /// One per runner, so that only the next one wakes.
     wakers: Vec<Condvar>,
 }
 
 struct Turn {
     holder: usize,
     running: Vec<usize>,
-    /// How many more calls the holder makes before the baton may change hands.
+    /// The number of calls the holder may still make before it may have to pass the baton.
     patience: usize,
     random: Random,
 }
@@ -42,14 +42,14 @@ impl Baton {
         }
     }
 
-    /// Hands the baton on: to anybody, or to anybody else.
-    fn hand_on(&self, runner: usize, may_keep: bool) {
+    /// Passes the baton to any runner. Without `may_keep`, it must be another one.
+    fn pass_on(&self, runner: usize, may_keep: bool) {
         let mut turn = self.turn.lock();
         if may_keep && turn.patience > 0 {
             turn.patience -= 1;
             return;
         }
-        // Bursts of very different lengths: some changes need much to happen in between.
+        // Bursts differ widely in length, because some bugs need many calls in between.
         turn.patience = (1 << turn.random.below(8)) - 1;
         let mut candidates = turn.running.clone();
         if !may_keep && candidates.len() > 1 {
@@ -78,7 +78,7 @@ impl Baton {
     }
 }
 
-/// Leaves when its runner ends, also by a panic, so that the others go on.
+/// A guard that removes its runner on exit or panic, so that the others continue.
 struct Leave;
 
 impl Drop for Leave {
@@ -89,10 +89,14 @@ impl Drop for Leave {
     }
 }
 
-/// Runs the jobs in threads of their own, one at a time, changing at calls of simulated storages.
+/// Runs each job in a thread, one at a time. They switch at calls of simulated storages.
 ///
-/// The mutant of the calling thread is on in all of them. Gives what the jobs gave, in order; a
-/// job that panics makes this call panic when all have ended.
+/// The mutant of the calling thread is on in all of them. Returns the results in the order of the
+/// jobs.
+///
+/// # Panics
+///
+/// If a job panics, after all jobs have ended.
 pub fn run_together<T: Send>(seed: u64, jobs: Vec<Box<dyn FnOnce() -> T + Send + '_>>) -> Vec<T> {
     if jobs.is_empty() {
         return Vec::new();
@@ -127,12 +131,12 @@ pub fn run_together<T: Send>(seed: u64, jobs: Vec<Box<dyn FnOnce() -> T + Send +
     })
 }
 
-/// Lets another runner go on, perhaps; outside of [`run_together`] nothing happens.
+/// Lets another runner continue, at random. Does nothing outside of [`run_together`].
 pub(super) fn yield_point() {
     change_hands(true);
 }
 
-/// Lets another runner go on if there is one; false when this thread runs alone.
+/// Lets another runner continue, if there is one. Returns false if this thread runs alone.
 pub(super) fn give_way() -> bool {
     change_hands(false)
 }
@@ -140,7 +144,7 @@ pub(super) fn give_way() -> bool {
 fn change_hands(may_keep: bool) -> bool {
     PLACE.with_borrow(|place| match place {
         Some(place) => {
-            place.baton.hand_on(place.runner, may_keep);
+            place.baton.pass_on(place.runner, may_keep);
             place.baton.turn.lock().running.len() > 1
         }
         None => false,

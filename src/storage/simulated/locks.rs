@@ -1,4 +1,4 @@
-//! The byte-range locks of a simulated disk: as those of the kernel, each with its owner.
+//! The byte-range locks of a simulated disk, which work like those of the kernel.
 
 use crate::storage::{LockMode, LockRange};
 
@@ -10,14 +10,14 @@ struct Lock {
     mode: LockMode,
 }
 
-/// All locks that are held.
+/// All held locks.
 #[derive(Debug, Default)]
 pub(super) struct LockTable {
     locks: Vec<Lock>,
 }
 
 impl LockTable {
-    /// Takes the lock unless another owner holds one that excludes it.
+    /// Takes the lock unless another owner holds a conflicting one.
     pub(super) fn try_lock(&mut self, owner: u64, range: LockRange, mode: LockMode) -> bool {
         let excluded = self
             .foreign(owner, range)
@@ -30,7 +30,7 @@ impl LockTable {
         !excluded
     }
 
-    /// Gives back what the owner holds within the range; the rest of such a lock stays.
+    /// Releases the owner's locks within the range. The parts outside of it stay locked.
     pub(super) fn unlock(&mut self, owner: u64, range: LockRange) {
         let end = range.start.saturating_add(range.length);
         let mut kept = Vec::with_capacity(self.locks.len() + 1);
@@ -49,12 +49,12 @@ impl LockTable {
         self.locks = kept;
     }
 
-    /// Gives back everything that the owner holds.
+    /// Releases all locks of the owner.
     pub(super) fn release(&mut self, owner: u64) {
         self.locks.retain(|lock| lock.owner != owner);
     }
 
-    /// The owners of other locks in the range.
+    /// Returns the other owners with locks in the range.
     pub(super) fn others(&self, owner: u64, range: LockRange) -> Vec<u64> {
         let mut owners: Vec<u64> = self.foreign(owner, range).map(|lock| lock.owner).collect();
         owners.sort_unstable();

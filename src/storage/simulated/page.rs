@@ -1,4 +1,4 @@
-//! One page of a simulated disk: what a power cut certainly leaves, and what it may leave.
+//! A page of a simulated disk: its durable version, and what may survive a power cut.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::random::{Random, mix};
 use crate::format::PAGE_BYTES;
 
-/// The bytes of a page.
+/// The size of a page.
 pub(super) const PAGE: usize = 4096;
 const _: () = assert!(PAGE as u64 == PAGE_BYTES);
-/// The bytes that are never torn.
+/// The size of a word, which is never torn.
 pub(super) const WORD: usize = 8;
-/// The bytes that reach the medium at once; sectors of a page are independent of each other.
+/// The size of a sector, the unit that reaches the medium. Sectors of a page are independent.
 const SECTOR: usize = 512;
 const SECTORS: usize = PAGE / SECTOR;
 
-/// The bytes of one page with their hash, computed when first asked for; 0 means not yet.
+/// The bytes of a page, with their hash once it has been computed (0 before).
 #[derive(Debug)]
 pub(super) struct Bytes {
     pub(super) bytes: [u8; PAGE],
@@ -33,7 +33,7 @@ impl Bytes {
         Bytes { bytes: [0; PAGE], hash: AtomicU64::new(0) }
     }
 
-    /// A hash of the content; 0 for a page of zeros, so that holes and zeros are the same.
+    /// Returns a hash of the content. It is 0 for a page of zeros, so that it equals a hole.
     pub(super) fn hash(&self) -> u64 {
         let known = self.hash.load(Ordering::Relaxed);
         if known != 0 {
@@ -50,7 +50,7 @@ impl Bytes {
         hash
     }
 
-    /// The bytes for writing, alone.
+    /// Makes the bytes unique and returns them for writing.
     pub(super) fn alone(shared: &mut Arc<Bytes>) -> &mut [u8; PAGE] {
         let alone = Arc::make_mut(shared);
         *alone.hash.get_mut() = 0;
@@ -58,62 +58,63 @@ impl Bytes {
     }
 }
 
-/// One step by which a page became what it is.
+/// The content of a change to a page.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     /// One aligned word.
     Word { at: u16, value: [u8; WORD] },
-    /// All of it; `None` is a hole.
+    /// The whole page. `None` is a hole.
     All(Option<Arc<Bytes>>),
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Change {
-    /// The place of the change among all changes of the disk.
+    /// The number of the change among all changes of the disk.
     pub(super) moment: u64,
     pub(super) content: Content,
 }
 
-/// Which versions of a page survive.
+/// The version of a page that survives.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Survivor {
-    /// The durable one.
+    /// The durable version.
     Oldest,
-    /// What a reader saw last.
+    /// The version that readers saw last.
     Newest,
-    /// The one that stood before the given moment.
+    /// The version before the given moment.
     Before(u64),
-    /// Any one of them.
+    /// Any version.
     AnyVersion,
-    /// For each sector any one of them.
+    /// Any version of each sector.
     SectorMix,
 }
 
-/// A page: its durable version, its newest version, and how the one became the other.
+/// A page: its durable version, its newest version, and the changes between them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Page {
-    /// What the medium holds; `None` is a hole.
+    /// The content on the medium. `None` is a hole.
     pub(super) durable: Option<Arc<Bytes>>,
-    /// What readers see.
+    /// The content that readers see.
     pub(super) current: Option<Arc<Bytes>>,
-    /// The steps from the durable version to the current one.
+    /// The changes from the durable version to the current one.
     pub(super) changes: Vec<Change>,
-    /// After a failed sync: the page counts as clean although the medium holds something else.
+    /// Whether a sync failed, so that the page counts as clean but differs from the medium.
     pub(super) forgotten: bool,
 }
 
 impl Page {
-    /// A clean page.
+    /// Creates a clean page.
     pub(super) fn clean(content: Option<Arc<Bytes>>) -> Self {
         Page { durable: content.clone(), current: content, ..Page::default() }
     }
 
-    /// Makes one word what it shall be.
+    /// Sets one word.
     pub(super) fn store(&mut self, moment: u64, at: usize, value: [u8; WORD]) {
         let current = self.current.get_or_insert_with(|| Arc::new(Bytes::zero()));
         Bytes::alone(current)[at * WORD..(at + 1) * WORD].copy_from_slice(&value);
         let content = if self.forgotten {
-            // The kernel writes pages: a page that is dirty again takes everything along.
+            // The kernel writes whole pages, so a page that is dirty again is written with all
+            // bytes.
             self.forgotten = false;
             Content::All(self.current.clone())
         } else {
@@ -129,8 +130,9 @@ impl Page {
         self.changes.push(Change { moment, content: Content::All(content) });
     }
 
-    /// The version of the moment `began` is durable now, unless a failed sync has made the kernel
-    /// forget it; what was changed since is not.
+    /// Makes the version of the moment `began` durable, unless a failed sync has lost it.
+    ///
+    /// Later changes are not durable.
     pub(super) fn sync(&mut self, began: u64) {
         let covered = self.changes.partition_point(|change| change.moment <= began);
         if covered > 0 {
@@ -139,14 +141,14 @@ impl Page {
         }
     }
 
-    /// A sync failed: some version reached the medium, and the kernel takes the page for clean.
+    /// Fails a sync: some version reaches the medium, and the kernel considers the page clean.
     pub(super) fn fail_sync(&mut self, random: &mut Random) {
         self.durable = self.survivor(Survivor::AnyVersion, random);
         self.changes.clear();
         self.forgotten = true;
     }
 
-    /// What a power cut leaves.
+    /// Returns the content after a power cut.
     pub(super) fn survivor(&self, choice: Survivor, random: &mut Random) -> Option<Arc<Bytes>> {
         match choice {
             Survivor::Oldest => self.durable.clone(),
@@ -167,7 +169,7 @@ impl Page {
         }
     }
 
-    /// The durable version after the first `steps` changes.
+    /// Returns the durable version plus the first `steps` changes.
     fn version(&self, steps: usize) -> Option<Arc<Bytes>> {
         if steps == self.changes.len() && steps > 0 {
             return self.current.clone();
@@ -186,7 +188,7 @@ impl Page {
         version
     }
 
-    /// The durable version after, in each sector, as many changes as given.
+    /// Returns the durable version plus, in each sector, the given number of changes.
     fn mix(&self, steps: &[usize; SECTORS]) -> Option<Arc<Bytes>> {
         let mut bytes = self.durable.as_ref().map_or([0; PAGE], |durable| durable.bytes);
         for (step, change) in self.changes.iter().enumerate() {

@@ -1,13 +1,13 @@
-//! A small generator of random numbers, the same on every machine for the same seed.
+//! A small random number generator that is deterministic for a seed on every machine.
 
-/// The generator xoshiro256** of Blackman and Vigna, seeded by SplitMix64.
+/// The xoshiro256** generator of Blackman and Vigna, seeded by SplitMix64.
 #[derive(Clone, Debug)]
 pub struct Random {
     state: [u64; 4],
 }
 
 impl Random {
-    /// The generator with this seed.
+    /// Creates a generator with this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut counter = seed;
@@ -19,7 +19,7 @@ impl Random {
         }
     }
 
-    /// 64 random bits.
+    /// Returns 64 random bits.
     #[inline]
     pub fn bits(&mut self) -> u64 {
         let state = &mut self.state;
@@ -34,12 +34,12 @@ impl Random {
         result
     }
 
-    /// 128 random bits.
+    /// Returns 128 random bits.
     pub fn wide_bits(&mut self) -> u128 {
         (u128::from(self.bits()) << 64) | u128::from(self.bits())
     }
 
-    /// A number below `bound`, which is at least 1.
+    /// Returns a number below `bound`, which must be at least 1.
     #[inline]
     pub fn below(&mut self, bound: usize) -> usize {
         // The bias is below 2^-40 for any bound that a test uses.
@@ -47,13 +47,13 @@ impl Random {
         usize::try_from(product >> 64).unwrap_or(0)
     }
 
-    /// True once in `times` calls on average.
+    /// Returns true once in `times` calls on average.
     #[inline]
     pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    /// One of the items, of which there is at least one.
+    /// Returns one of the items, which must not be empty.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }

@@ -1,4 +1,4 @@
-//! The state of a simulated disk: pages, length, locks, and what a power cut may make of them.
+//! The state of a simulated disk: pages, length, locks, and the outcomes of a power cut.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::locks::LockTable;
 use super::page::{Bytes, PAGE, Page, Survivor, WORD};
 use super::random::{Random, mix};
 
-/// What a harness says is going on, for its histogram of crash states.
+/// The current activity, as set by a test harness for its histogram of crash states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
     /// Appending to the metadata chain and to point extents.
@@ -22,30 +22,30 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Every phase once, in order.
+    /// All phases in order.
     pub const ALL: [Phase; 5] =
         [Phase::Append, Phase::SealAndPunch, Phase::Gc, Phase::Recovery, Phase::TwoRecovering];
 }
 
-/// All that is behind the mutex of a disk.
+/// The state behind the mutex of a disk.
 #[derive(Debug)]
 pub(super) struct State {
-    /// Tells files apart; a power cut does not change it.
+    /// The identity of the file. A power cut does not change it.
     pub(super) inode: u64,
     pages: Vec<Page>,
     /// The pages with changes since the last sync.
     dirty: Vec<usize>,
     length: u64,
     durable_length: u64,
-    /// The lengths since the last sync, each with the moment from which on it stood.
+    /// The lengths since the last sync, each with the moment of the change.
     lengths: Vec<(u64, u64)>,
-    /// Counts changes up.
+    /// The number of changes so far.
     moment: u64,
     pub(super) locks: LockTable,
     pub(super) random: Random,
     pub(super) boot_id: u128,
     pub(super) phase: Phase,
-    /// How many of the next syncs fail.
+    /// The number of upcoming syncs that fail.
     pub(super) syncs_to_fail: u32,
     pub(super) syncs: u64,
     pub(super) failed_syncs: u64,
@@ -103,7 +103,7 @@ impl State {
         wanted
     }
 
-    /// Writes word by word, in an order that the caller cannot know.
+    /// Writes word by word, in an order that the caller cannot predict.
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) {
         let end = offset + bytes.len() as u64;
         self.grow(end);
@@ -146,7 +146,7 @@ impl State {
         self.pages[page].store(self.moment, within / WORD, value.to_le_bytes());
     }
 
-    /// Whether each byte of the range lies within the length and has space.
+    /// Returns whether the whole range is within the length and has space.
     pub(super) fn is_allocated(&self, offset: u64, length: u64) -> bool {
         let end = offset + length;
         let pages = place(offset).0..place(end + PAGE as u64 - 1).0;
@@ -163,7 +163,8 @@ impl State {
             self.cover(page);
             let page = &mut self.pages[page];
             if page.current.is_none() {
-                // Space without content reads as zero, before a power cut and after it: no change.
+                // This is not a change, because new space reads as zero before and after a power
+                // cut.
                 page.current = Some(Arc::new(Bytes::zero()));
             }
         }
@@ -187,8 +188,9 @@ impl State {
         }
     }
 
-    /// Makes durable what had been changed by the moment `began`, and nothing else: a disk owes no
-    /// more to a sync that others write beside.
+    /// Makes the changes up to the moment `began` durable.
+    ///
+    /// Changes made during a sync are not covered: a real disk does not promise them either.
     pub(super) fn sync(&mut self, began: u64) {
         let pages = &mut self.pages;
         self.dirty.retain(|&page| {
@@ -202,7 +204,7 @@ impl State {
         self.syncs += 1;
     }
 
-    /// Fails as the kernel does: what was dirty is forgotten, whether it reached the medium or not.
+    /// Fails like the kernel: dirty pages become clean whether they reached the medium or not.
     pub(super) fn fail_sync(&mut self) {
         for page in self.dirty.drain(..) {
             self.pages[page].fail_sync(&mut self.random);
@@ -224,7 +226,7 @@ impl State {
         }
     }
 
-    /// Notes that the page is about to change.
+    /// Marks the page as dirty before a change.
     fn touch(&mut self, page: usize) {
         self.cover(page);
         if self.pages[page].changes.is_empty() {
@@ -232,7 +234,7 @@ impl State {
         }
     }
 
-    /// What stands on the disk after a power cut now, on a machine that has booted again.
+    /// Returns the disk after a power cut at this moment and a reboot.
     pub(super) fn crash(&self, random: &mut Random) -> State {
         let plan = Plan::draw(self, random);
         let mut image = State::new(self.inode, random.bits());
@@ -247,7 +249,7 @@ impl State {
         image
     }
 
-    /// The same machine once more, without processes and their locks.
+    /// Copies the machine without processes and their locks.
     pub(super) fn duplicate(&self, seed: u64) -> State {
         State {
             pages: self.pages.clone(),
@@ -260,7 +262,7 @@ impl State {
         }
     }
 
-    /// Forgets what lies beyond the length, as a file system does that lost the growth.
+    /// Removes the data beyond the length, like a file system that lost the growth.
     fn cut_at_length(&mut self) {
         let (page, within) = place(self.length);
         self.pages.truncate(page + usize::from(within > 0));
@@ -273,7 +275,7 @@ impl State {
         }
     }
 
-    /// A hash of what readers see: content and length.
+    /// Returns a hash of the content and length that readers see.
     pub(super) fn content_hash(&self) -> u64 {
         let mut hash = mix(self.length);
         for (place, page) in (1_u64..).zip(&self.pages) {
@@ -291,12 +293,12 @@ fn place(offset: u64) -> (usize, usize) {
     (page, usize::try_from(offset % PAGE as u64).unwrap_or(0))
 }
 
-/// How one power cut treats the pages; plans that agree on nearly all of them find most.
+/// How a power cut treats the pages. Plans that treat nearly all pages alike find most bugs.
 #[derive(Clone, Copy, Debug)]
 enum Plan {
-    /// All pages as told, but for the dirty page at this place of the list.
+    /// Applies a rule to all pages, except for the dirty page at an index of the list.
     All { rule: Survivor, except: Option<usize> },
-    /// Each page for itself.
+    /// Treats each page independently.
     Independent,
 }
 

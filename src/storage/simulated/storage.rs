@@ -1,4 +1,4 @@
-//! One process that has the simulated file open, and its windows into it.
+//! A simulated process with the file open, and its windows into the file.
 
 use std::fmt;
 use std::io;
@@ -11,43 +11,43 @@ use crate::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Stora
 /// A number of steps that no process reaches.
 const FOR_EVER: u64 = u64::MAX;
 
-/// A simulated process: the owner of its locks, mortal.
+/// A simulated process, which owns locks and can be killed.
 #[derive(Debug)]
 pub(super) struct Process {
     shared: Arc<Shared>,
     number: u64,
     dead: AtomicBool,
-    /// How many more changes it makes before it dies.
+    /// The number of changes it may still make before it dies.
     steps_left: AtomicU64,
 }
 
-/// The file as one simulated process has it open.
+/// The file, opened by a simulated process.
 ///
-/// Dropping it closes the file: its locks are free. The windows it gave go on working.
+/// Dropping it closes the file and releases its locks. Its windows continue to work.
 pub struct SimulatedStorage {
     process: Arc<Process>,
 }
 
-/// Life and death of a simulated process.
+/// A handle to kill a simulated process.
 #[derive(Clone)]
 pub struct ProcessControl {
     process: Arc<Process>,
 }
 
 impl ProcessControl {
-    /// Ends the process as `kill -9` does: its locks are free, its calls fail, nothing is undone.
+    /// Ends the process like `kill -9`: its locks end and its calls fail, but nothing is undone.
     pub fn kill(&self) {
         self.process.die();
     }
 
-    /// Lets the process die at the change after this many more; 0 is the next one.
+    /// Makes the process die at the change after `count` more. 0 is the next one.
     ///
-    /// A write that is under way then may be done in part.
+    /// A write in progress may then be partial.
     pub fn kill_after(&self, steps: u64) {
         self.process.steps_left.store(steps, Ordering::Relaxed);
     }
 
-    /// Whether the process has died.
+    /// Returns whether the process has died.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         self.process.dead.load(Ordering::Relaxed)
@@ -55,7 +55,7 @@ impl ProcessControl {
 }
 
 impl Process {
-    /// A moment at which another process may go on; an error when this one is dead.
+    /// Lets another process continue. Fails if this one is dead.
     fn alive(&self) -> io::Result<()> {
         baton::yield_point();
         if self.dead.load(Ordering::Relaxed) {
@@ -64,7 +64,7 @@ impl Process {
         Ok(())
     }
 
-    /// As [`Process::alive`], before a change of the disk; tells whether it dies by it.
+    /// Checks like [`Process::alive`] before a change. Returns whether the process dies at it.
     fn about_to_change(&self) -> io::Result<bool> {
         self.alive()?;
         let left = self.steps_left.load(Ordering::Relaxed);
@@ -109,7 +109,7 @@ impl Process {
     }
 
     fn sync(&self) -> io::Result<()> {
-        // What others change between the beginning and the end is no part of this sync.
+        // Changes by others during the sync are not part of it.
         let mut began = 0;
         self.change(Step::SyncBegin, |state| began = state.moment())?;
         self.alive()?;
@@ -125,7 +125,7 @@ impl Process {
         Ok(())
     }
 
-    /// Stores all words but the first `skip` in an order that the caller cannot know.
+    /// Stores all words but the first `skip` in an order that the caller cannot predict.
     fn store(&self, step: Step, offset: u64, words: &[u64], skip: usize) -> io::Result<()> {
         self.change(step, |state| {
             let backward = state.random.one_in(2);
@@ -150,7 +150,7 @@ impl SimulatedStorage {
         SimulatedStorage { process: Arc::new(process) }
     }
 
-    /// A handle by which a harness can kill the process.
+    /// Returns a handle by which a test harness can kill the process.
     #[must_use]
     pub fn control(&self) -> ProcessControl {
         ProcessControl { process: Arc::clone(&self.process) }
@@ -200,7 +200,7 @@ impl Storage for SimulatedStorage {
     fn region(&self, offset: u64, length: u64) -> io::Result<Box<dyn Region>> {
         self.process.alive()?;
         if !self.process.shared.state.lock().is_allocated(offset, length) {
-            return Err(io::Error::other("the region has no space"));
+            return Err(io::Error::other("the region is not allocated"));
         }
         Ok(Box::new(SimulatedRegion { process: Arc::clone(&self.process), offset, length }))
     }
@@ -273,7 +273,7 @@ struct SimulatedRegion {
 }
 
 impl SimulatedRegion {
-    /// The place in the file; a store that a real mapping would answer with a signal is noted.
+    /// Returns the place in the file. Records a violation if a real mapping would raise a signal.
     fn place(&self, offset: usize, words: &[u64]) -> io::Result<u64> {
         let place = self.offset + offset as u64;
         let bytes = words.len() as u64 * 8;

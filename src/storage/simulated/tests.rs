@@ -1,4 +1,4 @@
-//! The simulated disk is itself a thing that can be wrong.
+//! Tests of the simulated disk itself.
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -55,7 +55,7 @@ fn synced_bytes_survive_every_power_cut() {
 }
 
 #[test]
-fn unsynced_words_survive_in_every_mixture_of_sectors_but_never_torn() {
+fn unsynced_words_survive_in_any_mix_of_sectors_but_never_torn() {
     let disk = SimulatedDisk::new(3);
     let storage = disk.attach();
     storage.allocate(0, UNIT).unwrap();
@@ -76,7 +76,7 @@ fn unsynced_words_survive_in_every_mixture_of_sectors_but_never_torn() {
 }
 
 #[test]
-fn moments_within_one_sector_keep_their_order() {
+fn changes_within_a_sector_keep_their_order() {
     let disk = SimulatedDisk::new(4);
     let storage = disk.attach();
     storage.allocate(0, UNIT).unwrap();
@@ -95,7 +95,7 @@ fn moments_within_one_sector_keep_their_order() {
 }
 
 #[test]
-fn length_after_a_cut_is_any_that_the_file_had() {
+fn the_length_after_a_power_cut_is_any_that_the_file_had() {
     let disk = SimulatedDisk::new(5);
     let storage = disk.attach();
     storage.allocate(0, UNIT).unwrap();
@@ -114,7 +114,7 @@ fn length_after_a_cut_is_any_that_the_file_had() {
 }
 
 #[test]
-fn a_punch_is_a_change_like_others() {
+fn a_power_cut_can_undo_a_punch() {
     let disk = SimulatedDisk::new(6);
     let storage = disk.attach();
     storage.write_at(0, &[1; 16384]).unwrap();
@@ -133,7 +133,7 @@ fn a_punch_is_a_change_like_others() {
 }
 
 #[test]
-fn a_failed_sync_makes_the_disk_forget() {
+fn a_failed_sync_may_lose_pages_that_then_count_as_clean() {
     let disk = SimulatedDisk::new(7);
     let storage = disk.attach();
     storage.allocate(0, UNIT).unwrap();
@@ -150,7 +150,7 @@ fn a_failed_sync_makes_the_disk_forget() {
         let forgotten = images(&disk, 20).filter(|image| word(image, 0) == 0).count();
         assert!(forgotten == 0 || forgotten == 20);
         lost += u32::from(forgotten == 20);
-        // Written again, the page is dirty again, and what else was on it with it.
+        // A new write makes the whole page dirty, including its other words.
         storage.write_at(8, &[2; 8]).unwrap();
         storage.sync().unwrap();
         assert!(images(&disk, 20).all(|image| word(&image, 0) != 0 && word(&image, 8) != 0));
@@ -158,8 +158,9 @@ fn a_failed_sync_makes_the_disk_forget() {
     assert!((5..35).contains(&lost), "{lost}");
 }
 
-/// What a disk with one synced word holds for certain after a sync beside which a second process
-/// stores another word and lets the file grow; `None` when the two did not meet.
+/// Syncs a word while a second process stores others and grows the file.
+///
+/// Returns the disk, or `None` if these did not happen during the sync.
 fn synced_beside_a_store(seed: u64) -> Option<SimulatedDisk> {
     let disk = SimulatedDisk::new(seed);
     let (one, two) = (disk.attach(), disk.attach());
@@ -186,13 +187,13 @@ fn synced_beside_a_store(seed: u64) -> Option<SimulatedDisk> {
 }
 
 #[test]
-fn a_sync_covers_what_was_changed_before_it_began_and_no_more() {
-    let disk = (0..1000).find_map(synced_beside_a_store).expect("they never met");
+fn a_sync_covers_only_changes_before_it_began() {
+    let disk = (0..1000).find_map(synced_beside_a_store).expect("no change met a sync");
     let held = |image: &SimulatedDisk| [0, 8, 4096].map(|offset| word(image, offset) & 0xff);
     let length = |image: &SimulatedDisk| image.attach().len().unwrap();
     let seen: HashSet<[u64; 3]> = images(&disk, 300).map(|image| held(&image)).collect();
     let wanted = [[1, 0, 0], [1, 0, 3], [1, 2, 0], [1, 2, 3]];
-    assert_eq!(seen, HashSet::from(wanted), "what came later may be lost, what came before not");
+    assert_eq!(seen, HashSet::from(wanted), "only later changes may be lost");
     let lengths: HashSet<u64> = images(&disk, 300).map(|image| length(&image)).collect();
     assert_eq!(lengths, HashSet::from([UNIT, UNIT + 8]));
     disk.attach().sync().unwrap();
@@ -227,7 +228,7 @@ fn locks_exclude_processes_and_end_with_them() {
 }
 
 #[test]
-fn a_killed_process_stops_at_its_step_also_between_body_and_word() {
+fn a_killed_process_stops_even_between_body_and_commit_word() {
     let disk = SimulatedDisk::new(9);
     let storage = disk.attach();
     storage.allocate(0, UNIT).unwrap();
@@ -244,7 +245,7 @@ fn a_killed_process_stops_at_its_step_also_between_body_and_word() {
 }
 
 #[test]
-fn stores_without_space_are_noted() {
+fn stores_without_space_are_violations() {
     let disk = SimulatedDisk::new(10);
     let storage = disk.attach();
     storage.allocate(0, UNIT).unwrap();
@@ -258,7 +259,7 @@ fn stores_without_space_are_noted() {
 }
 
 #[test]
-fn content_hash_is_that_of_content_and_length() {
+fn the_content_hash_covers_content_and_length() {
     let (one, two) = (SimulatedDisk::new(11), SimulatedDisk::new(12));
     one.attach().write_at(0, &[1; 5000]).unwrap();
     two.attach().write_at(4000, &[1; 1000]).unwrap();
@@ -275,7 +276,7 @@ fn content_hash_is_that_of_content_and_length() {
 }
 
 #[test]
-fn an_observer_sees_each_step_and_can_cut_the_power_within() {
+fn an_observer_sees_each_step_and_can_cut_the_power() {
     let disk = SimulatedDisk::new(13);
     let storage = disk.attach();
     storage.allocate(0, UNIT).unwrap();
@@ -324,7 +325,7 @@ fn interleaving(seed: u64) -> (Vec<u8>, u32) {
 }
 
 #[test]
-fn processes_together_interleave_by_the_seed_alone() {
+fn the_seed_alone_determines_the_interleaving() {
     let mut orders = HashSet::new();
     for seed in 0..20 {
         let first = interleaving(seed);
@@ -332,13 +333,14 @@ fn processes_together_interleave_by_the_seed_alone() {
         assert_eq!(first, interleaving(seed));
         orders.insert(first.0);
     }
-    // Some seeds let a process run to its end, and there are but six such orders of three.
+    // With some seeds each process runs to its end, and there are only six orders of three
+    // processes.
     assert!(orders.len() > 10, "{}", orders.len());
-    assert!((0..20).any(|seed| interleaving(seed).1 > 0), "nobody was ever refused");
+    assert!((0..20).any(|seed| interleaving(seed).1 > 0), "no lock was ever refused");
 }
 
 #[test]
-fn a_panic_in_one_process_lets_the_others_end() {
+fn a_panic_in_one_process_lets_the_others_finish() {
     let disk = SimulatedDisk::new(15);
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let jobs: Vec<Box<dyn FnOnce() + Send>> = vec![

@@ -8,7 +8,7 @@ use polars::prelude::{
 
 use super::{MISSING, TABLES, Texts, as_number, careful, csv_texts};
 
-/// The value as CSV tells it.
+/// Formats a value like a CSV field.
 fn text(value: &AnyValue<'_>) -> String {
     match value {
         AnyValue::Null => MISSING.to_owned(),
@@ -23,11 +23,11 @@ fn text(value: &AnyValue<'_>) -> String {
         AnyValue::Datetime(nanos, TimeUnit::Nanoseconds, Some(zone)) if **zone == TimeZone::UTC => {
             format!("nanos {nanos}")
         }
-        other => panic!("{other:?} is none of the values"),
+        other => panic!("unexpected value {other:?}"),
     }
 }
 
-/// The nanoseconds of a time of this century as CSV tells it.
+/// Parses a time of this century in a CSV field to nanoseconds.
 fn nanos(field: &str) -> String {
     let number = |range: std::ops::Range<usize>| -> i64 { field[range].parse().expect("digits") };
     let (year, month, day) = (number(0..4), number(5..7), number(8..10));
@@ -59,16 +59,17 @@ fn read(bytes: Vec<u8>, format: &str) -> DataFrame {
 }
 
 #[test]
-fn binary_formats_hold_what_csv_holds() {
+fn binary_formats_have_the_same_values_as_csv() {
     let sample = careful();
     for table in TABLES {
         let mut wanted = csv_texts(&sample.export(table, &["--deleted"]));
         for row in &mut wanted.rows {
             for (name, field) in wanted.names.iter().zip(row) {
                 let is_time = ["timestamp", "start_time", "end_time"].contains(&name.as_str());
-                *field = match is_time && field != MISSING {
-                    true => nanos(field),
-                    false => as_number(table, name, field),
+                *field = if is_time && field != MISSING {
+                    nanos(field)
+                } else {
+                    as_number(table, name, field)
                 };
             }
         }
@@ -76,7 +77,7 @@ fn binary_formats_hold_what_csv_holds() {
             let out = sample.path(&format!("{table}.{format}"));
             let path = out.to_str().expect("the path is UTF-8");
             sample.export(table, &["--deleted", "-o", path]);
-            let bytes = fs::read(&out).expect("the file is there");
+            let bytes = fs::read(&out).expect("the file exists");
             assert_eq!(texts(&read(bytes.clone(), format)), wanted, "{table} as {format}");
             let printed = sample.run("export", &[table, "--deleted", "--format", format]).stdout;
             assert!(printed == bytes, "{table} as {format} in a pipe");
@@ -85,7 +86,7 @@ fn binary_formats_hold_what_csv_holds() {
 }
 
 #[test]
-fn an_export_without_rows_has_its_columns_with_their_types() {
+fn an_export_without_rows_has_its_columns_and_types() {
     let sample = careful();
     for format in ["parquet", "arrow"] {
         let columns = "run_id,start_time,metrics.loss,params.rate";

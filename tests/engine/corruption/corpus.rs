@@ -1,4 +1,4 @@
-//! Small files with everything in them that a file can hold.
+//! Small files that contain every structure of the format.
 
 use std::ops::Range;
 
@@ -13,20 +13,20 @@ use crate::support::{self, Content, Kill, Opening};
 
 const UNIT: usize = 64 * 1024;
 
-/// A sound file and what is known of it.
+/// A sound file and its contents.
 pub struct Corpus {
     pub name: &'static str,
     pub bytes: Vec<u8>,
     pub content: Content,
-    /// What the file told at several times of its life, at last what it tells now.
+    /// The contents at several earlier times, and last the current contents.
     pub history: Vec<Content>,
-    /// Where something begins or ends.
+    /// Offsets at which a structure begins or ends.
     pub boundaries: Vec<usize>,
-    /// Extents that are not sealed.
+    /// The unsealed extents.
     extents: Vec<Extent>,
 }
 
-/// The seed of its checksums, and where its slots are.
+/// The seed of an extent's checksums, and the range of its slots.
 type Extent = (SlotSeed, Range<usize>);
 
 impl Corpus {
@@ -40,7 +40,7 @@ impl Corpus {
         Corpus { name, bytes, content, history, boundaries, extents }
     }
 
-    /// Whether the damage lies within one extent, and took all entries from its first byte on.
+    /// Returns whether the damage is inside one extent and hides all slots from its first byte on.
     pub fn is_lost_tail(&self, damaged: &[u8]) -> bool {
         let pairs = || self.bytes.iter().zip(damaged);
         let first = pairs().position(|(old, new)| old != new);
@@ -56,23 +56,24 @@ impl Corpus {
     }
 }
 
-/// The extents with something in them.
+/// Returns the extents that contain data.
 fn extents(bytes: &[u8]) -> Vec<Extent> {
     let header = Header::decode(bytes).unwrap();
     let mut found = Vec::new();
     for unit in 1..bytes.len() / UNIT {
         let start = unit * UNIT;
         let number = u32::try_from(unit).unwrap();
-        let Some(it) = UnitHeader::decode(header.file, number, &bytes[start..]) else { continue };
-        let range = start + 64..start + it.units as usize * UNIT;
-        if it.kind == UnitKind::Extent && bytes[range.clone()].iter().any(|byte| *byte != 0) {
-            found.push((SlotSeed::new(header.file, number, it.incarnation), range));
+        let unit_header = UnitHeader::decode(header.file, number, &bytes[start..]);
+        let Some(unit) = unit_header else { continue };
+        let range = start + 64..start + unit.units as usize * UNIT;
+        if unit.kind == UnitKind::Extent && bytes[range.clone()].iter().any(|byte| *byte != 0) {
+            found.push((SlotSeed::new(header.file, number, unit.incarnation), range));
         }
     }
     found
 }
 
-/// Frames, units, headers, and wherever data begins or ends.
+/// Returns the offsets of frames, units and headers, and of the beginnings and ends of data.
 fn boundaries(bytes: &[u8]) -> Vec<usize> {
     let folder = support::scratch();
     let path = folder.path().join("file.tracklite");
@@ -100,7 +101,7 @@ fn open(file: &MemoryFile) -> (Database, Kill) {
     (database.unwrap(), kill)
 }
 
-/// Points whose columns do not compress: blocks of many KiB, in units.
+/// Logs points whose columns do not compress. Their blocks of many KiB go into units.
 fn log_much(run: &Run, random: &mut Random, count: i64) {
     let (metric, row) = (run.metric("loss").unwrap(), run.metric_row(&["a", "b", "c"]).unwrap());
     for step in 0..count {
@@ -117,8 +118,8 @@ fn start(database: &Database, name: &str) -> Run {
     run.start().unwrap()
 }
 
-/// Blocks in frames and in units, several chain units, one of them for a large frame.
-fn live_through_much(file: &MemoryFile, history: &mut Vec<Content>) {
+/// Creates blocks in frames and in units, and several chain units, one of them for a large frame.
+fn fill(file: &MemoryFile, history: &mut Vec<Content>) {
     let mut random = Random::new(5);
     let (database, _) = open(file);
     let run = start(&database, "first");
@@ -128,7 +129,7 @@ fn live_through_much(file: &MemoryFile, history: &mut Vec<Content>) {
     few.log_metric("loss", 0.5, 0).unwrap();
     few.log_metrics(&[("a", 1.0), ("b", 2.0)], 1).unwrap();
     history.push(support::read(&database).unwrap());
-    let large: String = (0..100_000).map(|it| char::from(b'a' + (it % 26) as u8)).collect();
+    let large: String = (0..100_000).map(|place| char::from(b'a' + (place % 26) as u8)).collect();
     run.set_tag("large", large).unwrap();
     for number in 0..300 {
         few.set_tag(&format!("tag {}", number % 40), "x".repeat(150)).unwrap();
@@ -138,7 +139,7 @@ fn live_through_much(file: &MemoryFile, history: &mut Vec<Content>) {
     few.finish().unwrap();
     drop(run);
     database.close().unwrap();
-    // A second process, whose few points go into the frame itself.
+    // A second process, whose few points fit into the frame itself.
     let (database, _) = open(file);
     let run = start(&database, "second");
     (0..20).for_each(|step| run.log_metric("loss", f64::from(step), step).unwrap());
@@ -148,7 +149,7 @@ fn live_through_much(file: &MemoryFile, history: &mut Vec<Content>) {
 
 pub fn closed() -> Corpus {
     let (file, mut history) = (support::create(21), Vec::new());
-    live_through_much(&file, &mut history);
+    fill(&file, &mut history);
     Corpus::new("closed", &file, history)
 }
 
@@ -173,7 +174,7 @@ pub fn collected() -> Corpus {
     let (file, mut history) = (support::create(23), Vec::new());
     let mut random = Random::new(7);
     let (database, _) = open(&file);
-    let runs: Vec<Run> = ["kept", "gone", "gone too"].map(|it| start(&database, it)).into();
+    let runs: Vec<Run> = ["kept", "gone", "gone too"].map(|name| start(&database, name)).into();
     for run in &runs {
         log_much(run, &mut random, 220);
     }

@@ -1,4 +1,4 @@
-//! What may happen to the bytes of a file.
+//! Random damage to the bytes of a file.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ impl Kind {
     pub const ALL: [Kind; 4] = [Kind::Flip, Kind::Truncate, Kind::Zero, Kind::Splice];
 }
 
-/// One damage.
+/// One instance of damage.
 #[derive(Clone, Debug)]
 pub enum Damage {
     Flip {
@@ -38,7 +38,7 @@ pub enum Damage {
     },
 }
 
-/// A sector or page around a place; sometimes a few words that begin there.
+/// Returns the sector or page around a place, or sometimes a few words from there.
 fn range_at(place: usize, length: usize, random: &mut Random) -> Range<usize> {
     let size = *random.pick(&[SECTOR, SECTOR, PAGE, 8, 32]);
     let start = if size < SECTOR { place & !7 } else { place / size * size };
@@ -46,7 +46,7 @@ fn range_at(place: usize, length: usize, random: &mut Random) -> Range<usize> {
 }
 
 impl Damage {
-    /// Draws a damage: half of them at a boundary of the file's structure or next to it.
+    /// Draws damage, half of it at or near a boundary of the file's structure.
     pub fn draw(kind: Kind, corpus: &Corpus, random: &mut Random) -> Damage {
         let length = corpus.bytes.len();
         let place = |random: &mut Random| {
@@ -54,8 +54,9 @@ impl Damage {
                 let boundary = *random.pick(&corpus.boundaries);
                 return (boundary + random.below(17)).saturating_sub(8).min(length - 1);
             }
-            // Most of a file is empty: damage there is dull.
-            (0..8).map(|_| random.below(length)).find(|it| corpus.bytes[*it] != 0).unwrap_or(0)
+            // Most of a file is empty, and damage there has no effect.
+            let mut places = (0..8).map(|_| random.below(length));
+            places.find(|place| corpus.bytes[*place] != 0).unwrap_or(0)
         };
         let at = place(random);
         match kind {

@@ -1,13 +1,12 @@
-//! Damaged files: never a panic, never a wait without end, never a wrong value, and never a
-//! missing one that nobody reports.
+//! Damaged files must not cause a panic, an endless loop, a wrong value or an unreported loss.
 //!
-//! Precisely, of a file whose last sync covered all that it holds: reading fails, or tells exactly
-//! what the sound file tells, or `verify` names damage; and in any case every value that is told
-//! was logged. One loss cannot be seen, because nothing but the slots themselves says how many
-//! there are: that of the last slots in use of an extent, whose writer was killed and that nobody
-//! has sealed yet, when the first of them is empty now.
+//! The files were synced completely. Either reading fails, or it returns the contents of the sound
+//! file, or `verify` reports damage. In every case, each value that is read was once logged.
 //!
-//! `TRACKLITE_DAMAGES` sets how many damages of each kind are tried on each file.
+//! One loss is undetectable, because only the slots themselves record how many there are: damage
+//! that empties a slot of an unsealed extent of a killed writer hides the slots after it.
+//!
+//! `TRACKLITE_DAMAGES` sets the number of damages of each kind per file.
 
 mod corpus;
 mod damage;
@@ -25,12 +24,12 @@ use self::corpus::Corpus;
 use self::damage::{Damage, Kind};
 use crate::support::{self, Content, Opening};
 
-/// How many damages of each kind are tried on each file.
+/// The number of damages of each kind per file.
 const DAMAGES: usize = 220;
-/// Longer than this nothing may take.
+/// The time limit for one damage.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Ends the test when one damage takes too long, and says which.
+/// Ends the test if one damage takes too long, and prints the damage.
 struct Watchdog(Arc<Mutex<Option<(Instant, String)>>>);
 
 impl Watchdog {
@@ -57,12 +56,13 @@ impl Watchdog {
     }
 }
 
-/// Every value in `found` was logged at some time.
-fn was_logged(found: &Content, corpus: &Corpus) -> Result<(), String> {
+/// Checks that every value in `found` was logged at some time.
+fn check_logged(found: &Content, corpus: &Corpus) -> Result<(), String> {
     for (id, run) in &found.runs {
-        let known: Vec<_> = corpus.history.iter().filter_map(|it| it.runs.get(id)).collect();
+        let known: Vec<_> =
+            corpus.history.iter().filter_map(|content| content.runs.get(id)).collect();
         if known.is_empty() {
-            return Err(format!("run {id} is invented"));
+            return Err(format!("run {id} was never started"));
         }
         let texts = |texts: &std::collections::BTreeMap<String, String>,
                      of: &dyn Fn(usize) -> _| {
@@ -70,8 +70,8 @@ fn was_logged(found: &Content, corpus: &Corpus) -> Result<(), String> {
                 (0..known.len()).map(of).collect();
             texts
                 .iter()
-                .find(|(key, it)| !all.iter().any(|all| all.get(*key) == Some(*it)))
-                .map(|(key, value)| format!("{key:?} of run {id} has become {:?}", value.get(..20)))
+                .find(|(key, value)| !all.iter().any(|all| all.get(*key) == Some(*value)))
+                .map(|(key, value)| format!("{key:?} of run {id} became {:?}", value.get(..20)))
         };
         if let Some(wrong) = texts(&run.params, &|at| known[at].params.clone())
             .or_else(|| texts(&run.tags, &|at| known[at].tags.clone()))
@@ -79,56 +79,56 @@ fn was_logged(found: &Content, corpus: &Corpus) -> Result<(), String> {
             return Err(wrong);
         }
         for (key, points) in &run.metrics {
-            let all: Vec<_> = known.iter().filter_map(|it| it.metrics.get(key)).collect();
-            let longest = all.iter().max_by_key(|it| it.len());
+            let all: Vec<_> = known.iter().filter_map(|run| run.metrics.get(key)).collect();
+            let longest = all.iter().max_by_key(|points| points.len());
             let Some(longest) = longest else {
-                return Err(format!("metric {key} of run {id} is invented"));
+                return Err(format!("metric {key} of run {id} was never logged"));
             };
-            // Both are in order, and no point was logged twice.
+            // Both are sorted, and no point was logged twice.
             let mut rest = longest.iter();
-            if let Some(wrong) = points.iter().find(|point| !rest.any(|it| it == *point)) {
-                return Err(format!("metric {key} of run {id} tells {wrong:?}, never logged"));
+            if let Some(wrong) = points.iter().find(|point| !rest.any(|known| known == *point)) {
+                return Err(format!("metric {key} of run {id}: {wrong:?} was never logged"));
             }
         }
     }
     Ok(())
 }
 
-fn is_told_kind(kind: ErrorKind) -> bool {
+fn is_damage(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Damaged | ErrorKind::NotTracklite | ErrorKind::UnsupportedFormat)
 }
 
-/// Reads and verifies a damaged file.
+/// Reads and verifies a damaged file, and checks the results.
 fn judge(corpus: &Corpus, bytes: &[u8]) -> Result<(), String> {
     let file = MemoryFile::with_bytes(bytes);
     let verified = support::verify(&file);
     let is_reported = verified.as_ref().map_or(true, |report| !report.is_sound());
     match support::read_file(&file) {
-        Err(error) if !is_told_kind(error.kind()) => {
-            return Err(format!("reading fails with {:?}: {error}", error.kind()));
+        Err(error) if !is_damage(error.kind()) => {
+            return Err(format!("reading failed with {:?}: {error}", error.kind()));
         }
         Err(error) if !is_reported => {
-            return Err(format!("verify finds nothing, but reading fails: {error}"));
+            return Err(format!("verify found no damage, but reading failed: {error}"));
         }
         Err(_) => {}
         Ok(found) => {
-            was_logged(&found, corpus)?;
+            check_logged(&found, corpus)?;
             if found != corpus.content && !is_reported && !corpus.is_lost_tail(bytes) {
                 let (left, all) = (found.points(), corpus.content.points());
                 let runs = (found.runs.len(), corpus.content.runs.len());
-                return Err(format!("unreported: {left} of {all} points, {runs:?} runs"));
+                return Err(format!("unreported loss: {left} of {all} points, {runs:?} runs"));
             }
         }
     }
     if let Err(error) = verified
-        && !is_told_kind(error.kind())
+        && !is_damage(error.kind())
     {
-        return Err(format!("verify fails with {:?}: {error}", error.kind()));
+        return Err(format!("verify failed with {:?}: {error}", error.kind()));
     }
     Ok(())
 }
 
-/// Opens a damaged file for writing, lets it seal what it can, and reads what is left.
+/// Opens a damaged file for writing, lets it seal, and checks what can still be read.
 fn judge_writing(corpus: &Corpus, bytes: &[u8]) -> Result<(), String> {
     let file = MemoryFile::with_bytes(bytes);
     let faults = tracklite::storage::FaultPlan::new();
@@ -136,37 +136,37 @@ fn judge_writing(corpus: &Corpus, bytes: &[u8]) -> Result<(), String> {
     let Ok(database) = database else { return Ok(()) };
     let _ = database.tick().and_then(|()| database.sync());
     let _ = database.close();
-    support::read_file(&file).map_or(Ok(()), |found| was_logged(&found, corpus))
+    support::read_file(&file).map_or(Ok(()), |found| check_logged(&found, corpus))
 }
 
-/// Salvages a damaged file: what comes out is sound, and all of it if all could be read.
+/// Salvages a damaged file. The result must be sound, and complete if everything was readable.
 fn judge_salvage(corpus: &Corpus, bytes: &[u8], folder: &Path) -> Result<(), String> {
     let (path, out) = (folder.join("damaged.tracklite"), folder.join("salvaged.tracklite"));
     std::fs::write(&path, bytes).map_err(|error| error.to_string())?;
     let _ = std::fs::remove_file(&out);
     let report = match Database::salvage(&path, &out) {
         Ok(report) => report,
-        Err(error) if is_told_kind(error.kind()) => {
+        Err(error) if is_damage(error.kind()) => {
             let has_header = Database::verify(&path).is_ok();
-            return if has_header { Err(format!("salvage: {error}")) } else { Ok(()) };
+            return if has_header { Err(format!("salvage failed: {error}")) } else { Ok(()) };
         }
-        Err(error) => return Err(format!("salvage: {:?}: {error}", error.kind())),
+        Err(error) => return Err(format!("salvage failed with {:?}: {error}", error.kind())),
     };
-    let verified = Database::verify(&out).map_err(|error| format!("salvaged: {error}"))?;
+    let verified = Database::verify(&out).map_err(|error| format!("salvaged file: {error}"))?;
     if !verified.is_sound() {
-        return Err(format!("salvaged: {:?}", verified.damages));
+        return Err(format!("salvaged file: verify reports {:?}", verified.damages));
     }
-    let found = support::read_path(&out).map_err(|error| format!("salvaged: {error}"))?;
-    was_logged(&found, corpus).map_err(|error| format!("salvaged: {error}"))?;
+    let found = support::read_path(&out).map_err(|error| format!("salvaged file: {error}"))?;
+    check_logged(&found, corpus).map_err(|error| format!("salvaged file: {error}"))?;
     let read = support::read_file(&MemoryFile::with_bytes(bytes));
     if read.is_ok_and(|read| read == corpus.content) && found != corpus.content {
-        return Err(format!("not all was salvaged: {:?}", report.lost));
+        return Err(format!("salvage lost readable data: {:?}", report.lost));
     }
     Ok(())
 }
 
 fn damage_often(corpus: &Corpus) {
-    let wanted = crate::setting("TRACKLITE_DAMAGES").map_or(DAMAGES, |it| it as usize);
+    let wanted = crate::setting("TRACKLITE_DAMAGES").map_or(DAMAGES, |count| count as usize);
     let folder = support::scratch();
     let watchdog = Watchdog::start();
     let (mut tried, mut wrong) = (0, Vec::new());
@@ -185,7 +185,8 @@ fn damage_often(corpus: &Corpus) {
             let judged = AssertUnwindSafe(|| {
                 judge(corpus, &bytes)?;
                 if number % 4 == 0 {
-                    judge_writing(corpus, &bytes).map_err(|error| format!("written: {error}"))?;
+                    let written = judge_writing(corpus, &bytes);
+                    written.map_err(|error| format!("after writing: {error}"))?;
                     judge_salvage(corpus, &bytes, folder.path())?;
                 }
                 Ok(())
@@ -196,27 +197,28 @@ fn damage_often(corpus: &Corpus) {
             }
         }
     }
-    println!("{}: {tried} damages of {} bytes", corpus.name, corpus.bytes.len());
+    println!("{}: {tried} damages to {} bytes", corpus.name, corpus.bytes.len());
     let shown = wrong.iter().take(12).map(String::as_str).collect::<Vec<_>>().join("\n");
-    assert!(wrong.is_empty(), "{}: {} of {tried} wrong:\n{shown}", corpus.name, wrong.len());
+    let count = wrong.len();
+    assert!(wrong.is_empty(), "{}: {count} of {tried} failed:\n{shown}", corpus.name);
 }
 
 #[test]
-fn damage_of_a_closed_file_is_noticed() {
+fn damage_to_a_closed_file_is_reported() {
     damage_often(&corpus::closed());
 }
 
 #[test]
-fn damage_of_live_extents_of_a_killed_writer_is_noticed() {
+fn damage_to_live_extents_of_a_killed_writer_is_reported() {
     damage_often(&corpus::killed());
 }
 
 #[test]
-fn damage_of_a_file_after_gc_is_noticed() {
+fn damage_to_a_file_after_gc_is_reported() {
     damage_often(&corpus::collected());
 }
 
 #[test]
-fn damage_of_a_vacuumed_file_is_noticed() {
+fn damage_to_a_vacuumed_file_is_reported() {
     damage_often(&corpus::vacuumed());
 }

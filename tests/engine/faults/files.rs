@@ -1,7 +1,7 @@
-//! Files that are made while calls fail: by `create`, `backup`, `vacuum` and `salvage`.
+//! Storage faults while `create`, `backup`, `vacuum` or `salvage` write a file.
 //!
-//! An error that says what is wrong; what was there stays as it was; and under the name of the
-//! new file there is nothing, or all of it.
+//! The call must return a meaningful error and keep existing files unchanged. The new file must be
+//! absent or complete.
 
 use std::error::Error as _;
 use std::fs;
@@ -15,16 +15,16 @@ use super::journal::value_of;
 use super::{caught, failures_of, numbers};
 use crate::support::{self, Content};
 
-/// What makes a file, on a file system whose calls fail by plan.
+/// A call that creates a file, on a file system that fails by plan.
 struct Work {
     name: &'static str,
-    /// Whether the file is there before.
+    /// Whether the source exists beforehand.
     has_source: bool,
-    /// Whether a process that writes it has it open meanwhile.
+    /// Whether another process has the source open and writes to it.
     is_live: bool,
-    /// The name of the file that is made.
+    /// The name of the created file.
     target: &'static str,
-    /// Gives what could not be read, which is told and no error.
+    /// Makes the call. Returns descriptions of unreadable data, which are not an error.
     play: fn(&Files) -> Result<Vec<String>>,
 }
 
@@ -88,7 +88,7 @@ fn log(run: &Run, key: &str, steps: std::ops::Range<i64>) -> Result<()> {
         .try_for_each(|step| metric.log_at(value_of(step), step, Timestamp::from_nanos(step + 1)))
 }
 
-/// A file with sealed points of a run, and with one that is purged.
+/// Creates a file with sealed points of one run, and with a purged run.
 fn source() -> Result<Vec<u8>> {
     let folder = support::scratch();
     let path = folder.path().join("runs.tracklite");
@@ -107,12 +107,12 @@ fn source() -> Result<Vec<u8>> {
     Ok(fs::read(path).unwrap())
 }
 
-/// A folder with the files of one work.
+/// The folder of one call.
 struct Files {
     folder: tempfile::TempDir,
     target: &'static str,
     live: Option<Database>,
-    /// What the source was told to hold.
+    /// The contents of the source.
     content: Option<Content>,
 }
 
@@ -145,35 +145,36 @@ impl Files {
         self.live.as_ref().unwrap()
     }
 
-    /// The names in the folder.
+    /// Returns the names of all files in the folder.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<String> =
-            entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
 
-    /// A file of this name is sound and holds all that it should.
+    /// Checks that a file is sound and complete.
     fn check(&self, path: &Path) -> std::result::Result<(), String> {
-        let tell = |error: Error| format!("{}: {error}", path.display());
-        let found = support::read_path(path).map_err(tell)?;
+        let locate = |error: Error| format!("{}: {error}", path.display());
+        let found = support::read_path(path).map_err(locate)?;
         let is_right = match &self.content {
             Some(content) => found == *content,
             None => found.runs.is_empty() && found.experiments.len() == 1,
         };
         if !is_right {
             let wanted = self.content.as_ref().map_or(0, Content::points);
-            return Err(format!("{}: {} points, not {wanted}", path.display(), found.points()));
+            let points = found.points();
+            return Err(format!("{}: {points} points, expected {wanted}", path.display()));
         }
-        let report = Database::verify(path).map_err(tell)?;
+        let report = Database::verify(path).map_err(locate)?;
         if report.is_sound() { Ok(()) } else { Err(format!("{:?}", report.damages)) }
     }
 }
 
-/// Whether the work may pass although a call failed: a lock that cannot be given back ends with
-/// the process, space comes from the reserve, a name is given in another way, and a file of a
-/// temporary name that cannot be removed is in nobody's way.
+/// Returns whether the call may succeed despite the fault. A lock that cannot be released ends with
+/// the process. Space comes from the reserve. Naming has a fallback. A temporary file that cannot
+/// be removed does no harm.
 fn may_pass(kind: Option<CallKind>) -> bool {
     use CallKind::{Allocate, Lock, Name, Remove};
     matches!(kind, None | Some(Lock | Allocate | Name | Remove))
@@ -190,13 +191,14 @@ fn check_error(error: &Error) -> std::result::Result<(), String> {
     if is_known && names_file { Ok(()) } else { Err(format!("{:?}: {error}", error.kind())) }
 }
 
-/// How many calls of each kind the work makes.
+/// The number of storage calls of each kind.
 type Calls = [u64; CallKind::ALL.len()];
 
-/// Does the work with a fault, and looks at what it leaves.
+/// Makes the call with a fault, and checks the files afterwards.
 fn play(work: &Work, source: &[u8], fault: Option<Fault>) -> std::result::Result<Calls, String> {
     let plan = FaultPlan::new();
-    let mut files = Files::new(work, source, &plan).map_err(|error| format!("before: {error}"))?;
+    let prepared = Files::new(work, source, &plan);
+    let mut files = prepared.map_err(|error| format!("preparation failed: {error}"))?;
     let before = CallKind::ALL.map(|kind| plan.calls(kind));
     let names = files.names();
     if let Some(fault) = fault {
@@ -206,19 +208,19 @@ fn play(work: &Work, source: &[u8], fault: Option<Fault>) -> std::result::Result
     plan.disarm();
     let calls = CallKind::ALL.map(|kind| plan.calls(kind) - before[kind as usize]);
     let was_hit = plan.failures() > 0;
-    let kind = fault.and_then(|it| it.kind);
+    let kind = fault.and_then(|fault| fault.kind);
     match &outcome {
-        // A block that cannot be read is lost, and told.
+        // Salvage drops an unreadable block and reports it.
         Ok(lost) if !lost.is_empty() => {
             if !was_hit || !matches!(kind, None | Some(CallKind::Read)) {
-                return Err(format!("{lost:?}"));
+                return Err(format!("unexpected loss: {lost:?}"));
             }
             fs::remove_file(files.target()).map_err(|error| error.to_string())?;
         }
         Ok(_) if was_hit && !may_pass(kind) => {
-            return Err("passed although a call failed".to_owned());
+            return Err("succeeded despite a failed storage call".to_owned());
         }
-        Err(error) if !was_hit => return Err(format!("failed by itself: {error}")),
+        Err(error) if !was_hit => return Err(format!("failed without a fault: {error}")),
         Err(error) => check_error(error)?,
         Ok(_) => {}
     }
@@ -229,13 +231,14 @@ fn play(work: &Work, source: &[u8], fault: Option<Fault>) -> std::result::Result
 
 fn fail_every_call(work: &Work) {
     let source = source().unwrap();
-    let calls = play(work, &source, None).unwrap_or_else(|error| panic!("without one: {error}"));
+    let calls = play(work, &source, None);
+    let calls = calls.unwrap_or_else(|error| panic!("without a fault: {error}"));
     let (mut played, mut wrong) = (0, Vec::new());
     for kind in CallKind::ALL.into_iter().map(Some).chain([None]) {
         let count = kind.map_or(calls.iter().sum(), |kind| calls[kind as usize]);
         for nth in numbers(count) {
             for (failure, for_ever) in
-                failures_of(kind).iter().flat_map(|it| [(*it, false), (*it, true)])
+                failures_of(kind).iter().flat_map(|failure| [(*failure, false), (*failure, true)])
             {
                 let fault = Fault { kind, nth, failure, for_ever };
                 played += 1;
@@ -247,7 +250,8 @@ fn fail_every_call(work: &Work) {
     }
     println!("{}: {played} faults in calls {calls:?}", work.name);
     let shown = wrong.iter().take(20).map(String::as_str).collect::<Vec<_>>().join("\n\n");
-    assert!(wrong.is_empty(), "{}: {} of {played} wrong:\n{shown}", work.name, wrong.len());
+    let count = wrong.len();
+    assert!(wrong.is_empty(), "{}: {count} of {played} failed:\n{shown}", work.name);
 }
 
 fn check_left(
@@ -266,17 +270,18 @@ fn check_left(
     }
     let mut names = files.names();
     names.retain(|name| name != work.target && !before.contains(name));
-    let is_removing = fault.is_some_and(|it| matches!(it.kind, None | Some(CallKind::Remove)));
+    let kind = fault.map(|fault| fault.kind);
+    let is_removing = matches!(kind, Some(None | Some(CallKind::Remove)));
     if !names.is_empty() && !is_removing {
-        return Err(format!("leaves {names:?}"));
+        return Err(format!("left {names:?} behind"));
     }
-    // The disk works again: so does the work.
+    // Without faults the call must now succeed.
     if work.target == "copy" && target.exists() {
         fs::remove_file(&target).map_err(|error| error.to_string())?;
     }
-    let lost = (work.play)(files).map_err(|error| format!("the next time: {error}"))?;
+    let lost = (work.play)(files).map_err(|error| format!("repeated call: {error}"))?;
     if !lost.is_empty() {
-        return Err(format!("the next time: {lost:?}"));
+        return Err(format!("repeated call: lost {lost:?}"));
     }
     files.check(&target)?;
     if let Some(database) = files.live.take() {
@@ -286,11 +291,12 @@ fn check_left(
             run.finish()?;
             database.close()
         };
-        later().map_err(|error| format!("logging on: {error}"))?;
+        later().map_err(|error| format!("logging afterwards failed: {error}"))?;
         let content = support::read_path(&source).map_err(|error| error.to_string())?;
         let wanted = files.content.as_ref().map_or(0, Content::points) + 3000;
         if content.points() != wanted {
-            return Err(format!("{} points of {wanted}", content.points()));
+            let points = content.points();
+            return Err(format!("the source has {points} points, expected {wanted}"));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What was asked of a file and what of it was acknowledged, compared with what it tells.
+//! Records the calls made and their outcomes, and compares them with the contents of the file.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use tracklite::{Lifecycle, RunId};
 
 use crate::support::{Content, RunContent};
 
-/// How far a call came.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It returned `Ok`.
     Acknowledged,
-    /// It returned an error: it may have happened or not.
+    /// It returned an error, so it may have taken effect or not.
     Failed,
 }
 
@@ -26,48 +26,48 @@ impl Outcome {
     }
 }
 
-/// What was asked of one run.
+/// The calls made for one run.
 #[derive(Clone, Debug, Default)]
 pub struct RunJournal {
     pub params: BTreeMap<String, Outcome>,
     pub tags: BTreeMap<String, Outcome>,
-    /// By key: step (of which the value follows) and outcome of each call.
+    /// The step and outcome of each call by key. The value follows from the step.
     pub points: BTreeMap<String, Vec<(i64, Outcome)>>,
     pub deletion: Option<Outcome>,
     pub purge: Option<Outcome>,
     pub ending: Option<Outcome>,
 }
 
-/// What was asked of a file.
+/// The calls made for a file.
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
-    /// Runs by name whose start failed.
+    /// The names of runs whose start failed.
     pub failed_starts: Vec<String>,
     pub runs: BTreeMap<RunId, RunJournal>,
 }
 
-/// The value of every param and tag of a key.
+/// Returns the value of params and tags with this key.
 pub fn text_of(key: &str) -> String {
     format!("value of {key}")
 }
 
-/// The value of every point of a step; none that compresses.
+/// Returns the value of points at this step. The values do not compress.
 pub fn value_of(step: i64) -> f64 {
     f64::from_bits(Random::new(step.cast_unsigned()).bits() >> 2 | 1 << 60)
 }
 
 impl Journal {
-    /// All that was acknowledged is there, and nothing is there that was not asked for.
+    /// Checks that everything acknowledged is there, and nothing else than what was logged.
     pub fn compare(&self, content: &Content) -> Result<(), String> {
         for (id, run) in &self.runs {
             match content.runs.get(id) {
                 Some(found) => run.compare(found).map_err(|error| format!("run {id}: {error}"))?,
                 None if run.purge.is_some() => {}
-                None => return Err(format!("run {id} is lost")),
+                None => return Err(format!("run {id} is missing")),
             }
             let is_purged = run.purge.is_some_and(Outcome::is_acknowledged);
             if is_purged && content.runs.contains_key(id) {
-                return Err(format!("run {id} was purged"));
+                return Err(format!("run {id} was purged, but exists"));
             }
         }
         for (id, found) in &content.runs {
@@ -87,13 +87,14 @@ impl RunJournal {
         compare_flag("deletion", self.deletion, is_deleted)?;
         compare_flag("ending", self.ending, found.has_ended)?;
         for (key, points) in &found.metrics {
-            let asked = self.points.get(key).ok_or_else(|| format!("metric {key} is invented"))?;
+            let asked = self.points.get(key);
+            let asked = asked.ok_or_else(|| format!("metric {key} was never logged"))?;
             compare_points(key, asked, points)?;
         }
         for (key, asked) in &self.points {
             let is_lost = asked.iter().any(|(_, outcome)| outcome.is_acknowledged());
             if is_lost && !found.metrics.contains_key(key) {
-                return Err(format!("metric {key} is lost"));
+                return Err(format!("metric {key} is missing"));
             }
         }
         Ok(())
@@ -102,8 +103,8 @@ impl RunJournal {
 
 fn compare_flag(what: &str, asked: Option<Outcome>, is_so: bool) -> Result<(), String> {
     match (asked, is_so) {
-        (Some(Outcome::Acknowledged), false) => Err(format!("the {what} is lost")),
-        (None, true) => Err(format!("the {what} is invented")),
+        (Some(Outcome::Acknowledged), false) => Err(format!("the {what} is missing")),
+        (None, true) => Err(format!("the {what} was never requested")),
         _ => Ok(()),
     }
 }
@@ -115,15 +116,15 @@ fn compare_texts(
 ) -> Result<(), String> {
     for (key, value) in found {
         if !asked.contains_key(key) || *value != text_of(key) {
-            return Err(format!("{what} {key} is {value:?}"));
+            return Err(format!("unexpected {what} {key}: {value:?}"));
         }
     }
     let lost =
         asked.iter().find(|(key, outcome)| outcome.is_acknowledged() && !found.contains_key(*key));
-    lost.map_or(Ok(()), |(key, _)| Err(format!("{what} {key} is lost")))
+    lost.map_or(Ok(()), |(key, _)| Err(format!("{what} {key} is missing")))
 }
 
-/// Each step is asked for once, and its value follows from it.
+/// Compares the points of a metric. Each step was logged once, and determines its value.
 fn compare_points(
     key: &str,
     asked: &[(i64, Outcome)],
@@ -133,18 +134,19 @@ fn compare_points(
     for &(_, step, bits) in found {
         let is_right = bits == value_of(step).to_bits();
         if !is_right || steps.insert(step, false).is_some() {
-            return Err(format!("metric {key} has a wrong or repeated point at step {step}"));
+            return Err(format!("metric {key} has a wrong or duplicate point at step {step}"));
         }
     }
     for (step, outcome) in asked {
         match steps.get_mut(step) {
             Some(is_asked) => *is_asked = true,
             None if outcome.is_acknowledged() => {
-                return Err(format!("metric {key} has lost step {step}"));
+                return Err(format!("metric {key} lacks step {step}"));
             }
             None => {}
         }
     }
     let invented = steps.iter().find(|(_, is_asked)| !**is_asked);
-    invented.map_or(Ok(()), |(step, _)| Err(format!("metric {key} invents step {step}")))
+    invented
+        .map_or(Ok(()), |(step, _)| Err(format!("step {step} of metric {key} was never logged")))
 }

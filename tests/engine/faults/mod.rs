@@ -1,7 +1,8 @@
-//! The Nth call of the storage fails, once or for ever after: an error, and nothing is lost.
+//! Fails the Nth storage call, once or from then on. The result must be an error, and nothing
+//! acknowledged may be lost.
 //!
-//! `TRACKLITE_FAULTS_ALL=1` fails every call; by default of a kind that is called often only the
-//! first ones and then some.
+//! `TRACKLITE_FAULTS_ALL=1` fails every call. By default, of a kind with many calls only the first
+//! and a sample of the others fail.
 
 mod files;
 mod journal;
@@ -16,10 +17,10 @@ use tracklite::storage::{CallKind, Failure, Fault};
 use self::scenarios::Scenario;
 use self::world::World;
 
-/// Of each kind so many calls are failed one by one, of the others one in a few.
+/// Up to this number every call of a kind fails, beyond it only a sample.
 const EVERY_ONE_UP_TO: u64 = 24;
 
-/// How calls of a kind fail.
+/// Returns how calls of a kind can fail.
 fn failures_of(kind: Option<CallKind>) -> &'static [Failure] {
     match kind {
         Some(CallKind::Write | CallKind::Allocate) => {
@@ -31,21 +32,20 @@ fn failures_of(kind: Option<CallKind>) -> &'static [Failure] {
     }
 }
 
-/// Whether a call may pass although its storage failed: a lock that cannot be given back is held
-/// until the process ends, and space that cannot be allocated is taken from the reserve.
+/// Returns whether a call may succeed despite the fault. A lock that cannot be released is held
+/// until the process ends, and space that cannot be allocated comes from the reserve.
 fn may_pass(kind: Option<CallKind>) -> bool {
     matches!(kind, None | Some(CallKind::Lock | CallKind::Allocate))
 }
 
-/// Whether what seals may pass although its storage failed: when the disk was full once, while the
-/// next extent was made ready or several were sealed, one after the other is sealed, which makes
-/// room.
+/// Returns whether sealing may succeed despite the fault. If the disk is full once, sealing the
+/// extents one by one makes room.
 fn sealing_may_pass(fault: Fault) -> bool {
     let is_full = matches!(fault.failure, Failure::StorageFull | Failure::Short);
     fault.kind == Some(CallKind::Write) && is_full && !fault.for_ever
 }
 
-/// The calls that are failed of `count`.
+/// Returns the numbers of the calls to fail, out of `count`.
 fn numbers(count: u64) -> impl Iterator<Item = u64> {
     let stride = match crate::setting("TRACKLITE_FAULTS_ALL") {
         Some(1..) => 1,
@@ -54,28 +54,28 @@ fn numbers(count: u64) -> impl Iterator<Item = u64> {
     (1..=count).filter(move |nth| *nth <= EVERY_ONE_UP_TO || nth.is_multiple_of(stride))
 }
 
-/// Plays the scenario with a fault, ends it, and looks at what is left.
+/// Plays the scenario with a fault, closes the file, and checks its contents.
 fn play(scenario: &Scenario, fault: Option<Fault>) -> Result<World, String> {
     let mut world = World::new();
     let played = || {
         (scenario.prepare)(&mut world);
-        world.may_pass = fault.is_some_and(|it| may_pass(it.kind));
+        world.may_pass = fault.is_some_and(|fault| may_pass(fault.kind));
         world.sealing_may_pass = fault.is_some_and(sealing_may_pass);
         if let Some(fault) = fault {
             world.faults.arm(fault);
         }
         (scenario.play)(&mut world);
-        world.check().map_err(|error| format!("{error}; calls that failed: {:?}", world.errors))
+        world.check().map_err(|error| format!("{error}; failed calls: {:?}", world.errors))
     };
     caught(played).map(|()| world)
 }
 
-/// What the work gives; a panic is an error.
+/// Runs the work. Turns a panic into an error.
 fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(format!("panic: {}", text.unwrap_or("of another type")))
+        Err(format!("panic: {}", text.unwrap_or("not a text")))
     })
 }
 
@@ -89,7 +89,7 @@ fn fail_every_call(scenario: &Scenario) {
         let count = kind.map_or(whole.faults.all_calls(), |kind| whole.faults.calls(kind));
         for nth in numbers(count) {
             for (failure, for_ever) in
-                failures_of(kind).iter().flat_map(|it| [(*it, false), (*it, true)])
+                failures_of(kind).iter().flat_map(|failure| [(*failure, false), (*failure, true)])
             {
                 let fault = Fault { kind, nth, failure, for_ever };
                 played += 1;
@@ -101,7 +101,8 @@ fn fail_every_call(scenario: &Scenario) {
     }
     println!("{}: {played} faults in {} calls", scenario.name, whole.faults.all_calls());
     let shown = wrong.iter().take(20).map(String::as_str).collect::<Vec<_>>().join("\n\n");
-    assert!(wrong.is_empty(), "{}: {} of {played} wrong:\n{shown}", scenario.name, wrong.len());
+    let count = wrong.len();
+    assert!(wrong.is_empty(), "{}: {count} of {played} failed:\n{shown}", scenario.name);
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn faults_while_two_processes_write_and_one_is_killed() {
 }
 
 #[test]
-fn faults_while_the_chain_goes_on_in_another_unit() {
+fn faults_while_the_chain_grows_into_another_unit() {
     fail_every_call(&scenarios::CHAIN);
 }
 

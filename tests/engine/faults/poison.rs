@@ -1,4 +1,5 @@
-//! After a failed sync nothing is promised and nothing punched, until all was written again.
+//! After a failed sync, nothing counts as durable and nothing is punched until every process has
+//! rewritten its data.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,14 +10,14 @@ use tracklite::{Database, ErrorKind, IndexPlace, Result};
 use super::world::{Process, ROWS_PER_EXTENT, World};
 use crate::support::{File as _, Opening};
 
-/// The lock byte of whoever seals the dead or makes a backup.
+/// The lock byte of the process that seals for dead writers or makes a backup.
 const MAINTENANCE: LockRange = LockRange::byte(1);
 
 fn fail(world: &World, kind: Option<CallKind>, for_ever: bool) {
     world.faults.arm(Fault { kind, nth: 1, failure: Failure::Io, for_ever });
 }
 
-/// The alarm is read, the intent written; from then on all calls fail.
+/// Fails all calls after the alarm was read and the intent written, so from the sync on.
 fn fail_from_the_sync_on(world: &World) {
     world.faults.arm(Fault { kind: None, nth: 3, failure: Failure::Io, for_ever: true });
 }
@@ -25,7 +26,7 @@ fn kind_of(result: Result<()>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind())
 }
 
-/// Two processes, each with a run and a full extent that waits to be sealed.
+/// Opens two processes, each with a run and a full extent to seal.
 fn two_writers() -> (World, [Process; 2]) {
     let mut world = World::new();
     let processes = [world.open().unwrap(), world.open().unwrap()];
@@ -37,22 +38,22 @@ fn two_writers() -> (World, [Process; 2]) {
 }
 
 #[test]
-fn a_failed_sync_fails_every_process_until_all_have_written_again() {
+fn a_failed_sync_fails_every_process_until_all_have_rewritten() {
     let (mut world, [first, second]) = two_writers();
     fail(&world, Some(CallKind::Sync), false);
     assert_eq!(kind_of(first.database.sync()), Some(ErrorKind::Io));
-    // The device would take the next sync: that proves nothing.
+    // The device would accept the next sync, but that proves nothing.
     assert_eq!(kind_of(first.database.sync()), Some(ErrorKind::Poisoned));
     let run = world.start_run(&second, "later").unwrap();
     world.log_points(&run, "loss", 3);
     let punched = world.faults.calls(CallKind::Punch);
     first.database.tick().unwrap();
     assert_eq!(world.faults.calls(CallKind::Punch), punched);
-    let told = kind_of(first.database.sync());
-    assert_eq!(told, Some(ErrorKind::Poisoned), "the second has not written its part again");
+    let kind = kind_of(first.database.sync());
+    assert_eq!(kind, Some(ErrorKind::Poisoned), "the second process has not rewritten yet");
     let written = world.faults.calls(CallKind::Write);
     second.database.sync().unwrap();
-    assert!(world.faults.calls(CallKind::Write) > written + 4, "its extents are written again");
+    assert!(world.faults.calls(CallKind::Write) > written + 4, "its extents are not rewritten");
     first.database.sync().unwrap();
     second.database.sync().unwrap();
     second.database.tick().unwrap();
@@ -82,7 +83,7 @@ fn nothing_is_sealed_or_punched_while_syncs_fail() {
     world.check().unwrap();
 }
 
-/// The alarm itself could not be written: the process that knows must not forget.
+/// The process that saw the failed sync must remember it, even if it cannot write the alarm.
 #[test]
 fn a_failed_sync_is_remembered_when_the_alarm_cannot_be_set() {
     let (mut world, [first, second]) = two_writers();
@@ -92,7 +93,7 @@ fn a_failed_sync_is_remembered_when_the_alarm_cannot_be_set() {
     assert_eq!(kind_of(first.database.sync()), Some(ErrorKind::Poisoned));
     let written = world.faults.calls(CallKind::Write);
     second.database.sync().unwrap();
-    assert!(world.faults.calls(CallKind::Write) > written + 4, "its extents are written again");
+    assert!(world.faults.calls(CallKind::Write) > written + 4, "its extents are not rewritten");
     for process in [&first, &second, &first] {
         process.database.tick().unwrap();
     }
@@ -103,7 +104,7 @@ fn a_failed_sync_is_remembered_when_the_alarm_cannot_be_set() {
     world.check().unwrap();
 }
 
-/// A process that dies between a failed sync and the alarm leaves its intent behind.
+/// A process that dies between a failed sync and the alarm leaves its intent in the file.
 #[test]
 fn a_sync_whose_process_died_counts_as_failed() {
     let (mut world, [first, second]) = two_writers();
@@ -112,8 +113,8 @@ fn a_sync_whose_process_died_counts_as_failed() {
     assert!(first.database.sync().is_err());
     world.kill(first);
     world.faults.disarm();
-    let told = kind_of(second.database.sync());
-    assert_eq!(told, Some(ErrorKind::Poisoned), "the third has not written its part again");
+    let kind = kind_of(second.database.sync());
+    assert_eq!(kind, Some(ErrorKind::Poisoned), "the third process has not rewritten yet");
     third.database.tick().unwrap();
     second.database.sync().unwrap();
     for process in [second, third] {
@@ -122,7 +123,7 @@ fn a_sync_whose_process_died_counts_as_failed() {
     world.check().unwrap();
 }
 
-/// Whoever gets the liveness byte of such a process writes over its intent.
+/// A process that reuses the liveness byte of such a dead process overwrites its intent.
 #[test]
 fn a_sync_whose_process_died_is_remembered_when_its_byte_is_taken() {
     let (mut world, [first, second]) = two_writers();
@@ -131,8 +132,8 @@ fn a_sync_whose_process_died_is_remembered_when_its_byte_is_taken() {
     world.kill(first);
     world.faults.disarm();
     let third = world.open().unwrap();
-    let told = kind_of(third.database.sync());
-    assert_eq!(told, Some(ErrorKind::Poisoned), "the second has not written its part again");
+    let kind = kind_of(third.database.sync());
+    assert_eq!(kind, Some(ErrorKind::Poisoned), "the second process has not rewritten yet");
     second.database.tick().unwrap();
     third.database.sync().unwrap();
     for process in [second, third] {
@@ -141,9 +142,9 @@ fn a_sync_whose_process_died_is_remembered_when_its_byte_is_taken() {
     world.check().unwrap();
 }
 
-/// A sync that fails while others have written again may take what these logged since.
+/// A sync that fails after other processes have rewritten may drop what they logged since.
 #[test]
-fn a_sync_that_fails_during_the_recovery_begins_it_anew() {
+fn a_sync_that_fails_during_the_recovery_restarts_it() {
     let (mut world, [first, second]) = two_writers();
     fail(&world, Some(CallKind::Sync), false);
     assert_eq!(kind_of(first.database.sync()), Some(ErrorKind::Io));
@@ -152,8 +153,8 @@ fn a_sync_that_fails_during_the_recovery_begins_it_anew() {
     world.log_points(&run, "loss", 3);
     fail(&world, Some(CallKind::Sync), false);
     assert_eq!(kind_of(second.database.tick()), Some(ErrorKind::Io));
-    let told = kind_of(second.database.sync());
-    assert_eq!(told, Some(ErrorKind::Poisoned), "the first has not written its part once more");
+    let kind = kind_of(second.database.sync());
+    assert_eq!(kind, Some(ErrorKind::Poisoned), "the first process has not rewritten again yet");
     first.database.sync().unwrap();
     second.database.sync().unwrap();
     drop(run);
@@ -163,19 +164,19 @@ fn a_sync_that_fails_during_the_recovery_begins_it_anew() {
     world.check().unwrap();
 }
 
-/// A writer that waits for others where a test needs it.
+/// Opens the file with a lock timeout that is long enough to wait for other processes.
 fn patient(world: &World) -> Database {
     let builder = Database::builder().background(false).index(IndexPlace::InMemory);
     let builder = builder.lock_timeout(Duration::from_secs(10));
     builder.open_storage(Path::new("memory"), world.file.storage()).unwrap()
 }
 
-/// The recovery needs the maintenance lock, which gc holds for most of its time.
+/// The recovery needs the maintenance lock, which gc holds most of the time.
 #[test]
-fn gc_waits_for_the_recovery_before_it_keeps_everybody_from_it() {
+fn gc_waits_for_the_recovery_before_it_takes_the_maintenance_lock() {
     let (mut world, [first, second]) = two_writers();
     let patient = patient(&world);
-    // Closing seals all of it, into a block of its own.
+    // Closing seals all its points into a separate block.
     let third = world.open().unwrap();
     let run = world.start_run(&third, "deleted").unwrap();
     world.log_rows(&run, ROWS_PER_EXTENT);
@@ -201,9 +202,9 @@ fn gc_waits_for_the_recovery_before_it_keeps_everybody_from_it() {
     }
 }
 
-/// A process that is killed in its sync costs the others a moment, and no error.
+/// A process killed during its sync delays the others, but causes no error.
 #[test]
-fn a_sync_waits_for_the_others_to_write_again() {
+fn a_sync_waits_for_other_processes_to_rewrite() {
     let (mut world, [first, second]) = two_writers();
     let patient = patient(&world);
     let run = patient.default_experiment().unwrap().start_run("patient").unwrap();
@@ -223,10 +224,10 @@ fn a_sync_waits_for_the_others_to_write_again() {
     assert!(world.close(second));
 }
 
-/// What a process logged last is synced by whoever sees it dead, and once: also when somebody is
-/// at the maintenance for long, so that nothing can be sealed.
+/// The first process that notices a dead writer syncs its last points, and only once. This also
+/// holds during a backup, which prevents sealing.
 #[test]
-fn who_sees_a_peer_dead_syncs_once_even_beside_a_backup() {
+fn a_dead_peer_is_synced_once_even_during_a_backup() {
     let mut world = World::new();
     let opening = Opening { tick_syncs: false, ..Opening::write() };
     let [first, second] = [(), ()].map(|()| world.open_with(&opening).unwrap());
@@ -240,14 +241,14 @@ fn who_sees_a_peer_dead_syncs_once_even_beside_a_backup() {
         (0..count).for_each(|_| second.database.tick().unwrap());
         world.faults.calls(CallKind::Sync) - before
     };
-    assert_eq!(syncs_of_ticks(3), 0, "nobody is dead");
+    assert_eq!(syncs_of_ticks(3), 0, "no writer is dead");
     first.kill.kill();
     drop(first);
-    assert_eq!(syncs_of_ticks(1), 1, "one is newly dead");
-    assert_eq!(syncs_of_ticks(3), 0, "and is not new any more");
+    assert_eq!(syncs_of_ticks(1), 1, "one writer is newly dead");
+    assert_eq!(syncs_of_ticks(3), 0, "its death is already known");
     drop(backup);
     second.database.tick().unwrap();
-    assert!(world.faults.calls(CallKind::Punch) > 0, "then it is wound up");
+    assert!(world.faults.calls(CallKind::Punch) > 0, "the dead writer was not cleaned up");
     assert!(world.close(second));
     world.check().unwrap();
 }

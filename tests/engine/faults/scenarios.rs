@@ -1,10 +1,10 @@
-//! What goes on while calls fail.
+//! The scenarios in which calls fail.
 
 use super::journal::Outcome;
 use super::world::{Process, ROWS_PER_EXTENT, World};
 use crate::support::Opening;
 
-/// What is done before faults begin, and while they may come.
+/// A scenario: the preparation without faults, and the part with faults.
 pub struct Scenario {
     pub name: &'static str,
     pub prepare: fn(&mut World),
@@ -13,7 +13,7 @@ pub struct Scenario {
 
 fn nothing(_: &mut World) {}
 
-/// Runs with params and tags, points and rows across extents, a sync, an end; closed; reopened.
+/// Logs to runs across extents, syncs, finishes, closes and reopens.
 pub const LOGGING: Scenario = Scenario {
     name: "logging",
     prepare: nothing,
@@ -40,7 +40,7 @@ pub const LOGGING: Scenario = Scenario {
     },
 };
 
-/// Several extents fill between ticks, which seal and punch them.
+/// Fills several extents between ticks, which seal and punch them.
 pub const SEALING: Scenario = Scenario {
     name: "sealing",
     prepare: nothing,
@@ -62,7 +62,7 @@ pub const SEALING: Scenario = Scenario {
     },
 };
 
-/// Two processes write one file; one is killed and wound up by the other.
+/// Two processes write to one file. One is killed, and the other cleans up after it.
 pub const TWO_PROCESSES: Scenario = Scenario {
     name: "two processes",
     prepare: nothing,
@@ -92,7 +92,7 @@ pub const TWO_PROCESSES: Scenario = Scenario {
     },
 };
 
-fn leave_a_wreck(world: &mut World) {
+fn kill_two_writers(world: &mut World) {
     let opening = Opening { tick_syncs: false, ..Opening::write() };
     for name in ["first", "second"] {
         let process: Process = world.open_with(&opening).unwrap();
@@ -104,7 +104,7 @@ fn leave_a_wreck(world: &mut World) {
         drop(run);
         world.kill(process);
     }
-    // A power cut leaves half a frame behind the last one, and another boot.
+    // Simulate a power cut: half a frame after the last one, and another boot id.
     let bytes = world.file.to_bytes();
     let unit = 64 * 1024..128 * 1024;
     let end = unit.start + bytes[unit].iter().rposition(|byte| *byte != 0).unwrap() + 1;
@@ -115,10 +115,10 @@ fn leave_a_wreck(world: &mut World) {
     world.file.set_boot_id(2);
 }
 
-/// Two writers died, a power cut tore the chain's end; the file is opened and wound up.
+/// Opens a file after two writers died and a power cut tore the end of the chain.
 pub const RECOVERY: Scenario = Scenario {
     name: "recovery",
-    prepare: leave_a_wreck,
+    prepare: kill_two_writers,
     play: |world| {
         let Some(process) = world.open() else { return };
         world.tick(&process);
@@ -149,7 +149,7 @@ fn leave_deleted_runs(world: &mut World) {
     world.close(process);
 }
 
-/// Deleted runs are purged and their blocks rewritten.
+/// Purges deleted runs and rewrites their blocks.
 pub const GC: Scenario = Scenario {
     name: "gc",
     prepare: leave_deleted_runs,
@@ -170,13 +170,13 @@ pub const GC: Scenario = Scenario {
     },
 };
 
-/// How much room is left in the first unit of the chain.
+/// Returns the free space in the first unit of the chain.
 fn chain_room(world: &World) -> usize {
     let unit = &world.file.to_bytes()[64 * 1024..128 * 1024];
     unit.iter().rev().take_while(|byte| **byte == 0).count()
 }
 
-/// A key so long that few of them fill a unit.
+/// Returns a key that is so long that few of them fill a unit.
 fn long_key(number: usize) -> String {
     format!("{number:0>240}")
 }
@@ -194,7 +194,7 @@ fn fill_a_chain_unit(world: &mut World) {
     world.close(process);
 }
 
-/// The chain outgrows its unit and goes on in another one.
+/// Makes the chain outgrow its unit, so that it continues in another one.
 pub const CHAIN: Scenario = Scenario {
     name: "chain",
     prepare: fill_a_chain_unit,
@@ -207,6 +207,6 @@ pub const CHAIN: Scenario = Scenario {
             world.finish(run);
         }
         world.close(process);
-        assert!(world.faults.failures() > 0 || chain_room(world) < 600, "the unit is full");
+        assert!(world.faults.failures() > 0 || chain_room(world) < 600, "the unit is not full");
     },
 };

@@ -1,4 +1,4 @@
-//! A file, processes whose calls to the storage fail by plan, and the journal of what they did.
+//! A file, processes with planned storage faults, and the journal of their calls.
 
 use tracklite::storage::{FaultPlan, MemoryFile};
 use tracklite::{Database, Error, ErrorKind, Result, Run, RunId, Timestamp};
@@ -6,20 +6,20 @@ use tracklite::{Database, Error, ErrorKind, Result, Run, RunId, Timestamp};
 use super::journal::{Journal, Outcome, RunJournal, text_of, value_of};
 use crate::support::{self, Kill, Opening};
 
-/// How many metrics a row has.
+/// Metrics per row.
 pub const ROW_KEYS: usize = 24;
-/// The rows that fill an extent of one unit, and some more.
+/// Slightly more rows than fit into an extent of one unit.
 pub const ROWS_PER_EXTENT: usize = 300;
 
 pub struct World {
     pub file: MemoryFile,
     pub faults: FaultPlan,
     pub journal: Journal,
-    /// Whether a call may pass although one of its storage failed.
+    /// Whether a call may succeed despite a failed storage call.
     pub may_pass: bool,
-    /// Whether a tick or a closing may.
+    /// Whether a tick or a close may succeed despite a failed storage call.
     pub sealing_may_pass: bool,
-    /// What the calls said that failed.
+    /// The errors of the failed calls.
     pub errors: Vec<String>,
     next_step: i64,
     row_keys: Vec<String>,
@@ -41,12 +41,12 @@ impl World {
             sealing_may_pass: false,
             errors: Vec::new(),
             next_step: 0,
-            row_keys: (0..ROW_KEYS).map(|it| format!("row/{it}")).collect(),
+            row_keys: (0..ROW_KEYS).map(|number| format!("row/{number}")).collect(),
         }
     }
 
-    /// Makes a call. One in which a call of the storage failed must fail, unless it may pass; one
-    /// in which none failed may fail only when one has failed before.
+    /// Makes a call. It must fail if a storage call fails, except where it may succeed. Otherwise
+    /// it may fail only after an earlier fault.
     pub fn call<T>(&mut self, what: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
         let before = self.faults.failures();
         let outcome = work();
@@ -55,27 +55,28 @@ impl World {
             Ok(value) => {
                 let seals = ["tick", "close"].contains(&what);
                 let may_pass = self.may_pass || (self.sealing_may_pass && seals);
-                assert!(!was_hit || may_pass, "{what} passed although its storage failed");
+                assert!(!was_hit || may_pass, "{what} succeeded despite a storage fault");
                 Some(value)
             }
             Err(error) => {
-                assert!(self.faults.failures() > 0, "{what} failed by itself: {error}");
+                assert!(self.faults.failures() > 0, "{what} failed without a fault: {error}");
                 self.judge(what, &error);
                 None
             }
         }
     }
 
-    /// An error tells what is wrong: never that the file is damaged, for it is not.
+    /// Checks that an error is informative, and does not report damage, because there is none.
     fn judge(&mut self, what: &str, error: &Error) {
         let kinds = [ErrorKind::Io, ErrorKind::StorageFull, ErrorKind::Poisoned, ErrorKind::Locked];
         let text = format!("{what}: {:?}: {error}", error.kind());
         assert!(kinds.contains(&error.kind()), "{text}");
-        assert!(is_told(error), "{text}: caused by {:?}", std::error::Error::source(error));
+        let source = std::error::Error::source(error);
+        assert!(is_informative(error), "{text}: caused by {source:?}");
         self.errors.push(text);
     }
 
-    /// Opens the file, with a second try.
+    /// Opens the file. Retries once.
     pub fn open(&mut self) -> Option<Process> {
         self.open_with(&Opening::write())
     }
@@ -137,7 +138,7 @@ impl World {
         (self.next_step, Timestamp::from_nanos(1_700_000_000_000_000_000 + self.next_step))
     }
 
-    /// Logs points of one metric, each with a second try at another step.
+    /// Logs points of one metric. Retries each once, at another step.
     pub fn log_points(&mut self, run: &Run, key: &str, count: usize) {
         for _ in 0..count {
             for _ in 0..2 {
@@ -163,7 +164,7 @@ impl World {
             let log = || run.metric_row(&keys)?.log_at(&values, step, time);
             let done = self.call("log a row", log);
             let outcome = Outcome::of(done.as_ref());
-            // The first, one in the middle and the last stand for the row.
+            // The first, the middle and the last metric represent the row.
             for key in [0, ROW_KEYS / 2, ROW_KEYS - 1] {
                 let key = self.row_keys[key].clone();
                 self.of(run.id()).points.entry(key).or_default().push((step, outcome));
@@ -175,7 +176,7 @@ impl World {
         self.call("tick", || process.database.tick()).is_some()
     }
 
-    /// Syncing must not pass while it, or the one before it, failed.
+    /// Syncs. This must fail if it, or the sync before it, hits a fault.
     pub fn sync(&mut self, process: &Process) -> bool {
         self.call("sync", || process.database.sync()).is_some()
     }
@@ -190,72 +191,81 @@ impl World {
         self.call("close", || process.database.close()).is_some()
     }
 
-    /// Ends the process as `kill -9` does.
+    /// Ends the process like `kill -9`.
     pub fn kill(&mut self, process: Process) {
         process.kill.kill();
         drop(process);
     }
 
-    /// After all: everything acknowledged is there for a reader, for a writer, and after it.
+    /// Checks that everything acknowledged is there before, during and after another write.
     pub fn check(&self) -> Result<(), String> {
         self.faults.disarm();
-        let tell = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
+        let describe = |what: &str, error: &dyn std::fmt::Display| format!("{what}: {error}");
         let compare = |what: &str| -> Result<(), String> {
-            let content = self.read().map_err(|error| tell(what, &error))?;
-            self.journal.compare(&content).map_err(|error| tell(what, &error))?;
-            let report = support::verify(&self.file).map_err(|error| tell(what, &error))?;
-            if report.is_sound() { Ok(()) } else { Err(format!("{what}: {:?}", report.damages)) }
+            let content = self.read().map_err(|error| describe(what, &error))?;
+            self.journal.compare(&content).map_err(|error| describe(what, &error))?;
+            let report = support::verify(&self.file).map_err(|error| describe(what, &error))?;
+            if report.is_sound() {
+                Ok(())
+            } else {
+                Err(format!("{what}: verify reports {:?}", report.damages))
+            }
         };
         compare("read before recovery")?;
         let (database, _) = support::open(&self.file, &Opening::write(), &FaultPlan::new());
-        let database = database.map_err(|error| tell("reopen", &error))?;
+        let database = database.map_err(|error| describe("reopen", &error))?;
         compare("read while a writer has it open")?;
-        // One tick may find a dead writer's failed sync, the next ones mend it.
+        // The first tick may find the failed sync of a dead writer. The next ones recover from it.
         for _ in 0..3 {
-            database.tick().map_err(|error| tell("tick after reopening", &error))?;
+            database.tick().map_err(|error| describe("tick after reopening", &error))?;
         }
-        database.sync().map_err(|error| tell("sync after recovery", &error))?;
+        database.sync().map_err(|error| describe("sync after recovery", &error))?;
         compare("read after recovery")?;
-        let run = database.default_experiment().and_then(|it| it.start_run("after all"));
-        let run = run.map_err(|error| tell("a new run", &error))?;
+        let experiment = database.default_experiment();
+        let run = experiment.and_then(|experiment| experiment.start_run("after the faults"));
+        let run = run.map_err(|error| describe("start a run after the faults", &error))?;
         let id = run.id();
         drop(run);
         let purged = database.delete_run(id).and_then(|()| database.gc());
-        let purged = purged.map_err(|error| tell("gc", &error))?;
+        let purged = purged.map_err(|error| describe("gc", &error))?;
         assert!(purged.runs >= 1);
         let mut after = self.journal.clone();
         for run in after.runs.values_mut().filter(|run| run.deletion.is_some()) {
             run.purge = run.deletion;
         }
-        database.close().map_err(|error| tell("close", &error))?;
-        let content = self.read().map_err(|error| tell("read at last", &error))?;
-        after.compare(&content).map_err(|error| tell("read at last", &error))?;
-        let report = support::verify(&self.file).map_err(|error| tell("verify", &error))?;
-        if report.is_sound() { Ok(()) } else { Err(format!("at last: {:?}", report.damages)) }
+        database.close().map_err(|error| describe("close", &error))?;
+        let content = self.read().map_err(|error| describe("final read", &error))?;
+        after.compare(&content).map_err(|error| describe("final read", &error))?;
+        let report = support::verify(&self.file).map_err(|error| describe("verify", &error))?;
+        if report.is_sound() {
+            Ok(())
+        } else {
+            Err(format!("the final verify reports {:?}", report.damages))
+        }
     }
 
-    /// Reads everything, but of rows only the metrics that the journal follows.
+    /// Reads everything, except the metrics of rows that are not in the journal.
     fn read(&self) -> Result<support::Content> {
         let (database, _) = support::open(&self.file, &Opening::read(), &FaultPlan::new());
-        let followed = [0, ROW_KEYS / 2, ROW_KEYS - 1].map(|key| self.row_keys[key].clone());
-        let is_read = |key: &str| !key.starts_with("row/") || followed.iter().any(|it| it == key);
+        let recorded = [0, ROW_KEYS / 2, ROW_KEYS - 1].map(|key| self.row_keys[key].clone());
+        let is_read = |key: &str| !key.starts_with("row/") || recorded.iter().any(|row| row == key);
         support::read_where(&database?, is_read)
     }
 }
 
-/// Whether an error says in words which file it is about, what was being done, and why it failed.
-fn is_told(error: &Error) -> bool {
+/// Returns whether an error names the file, the failed action and the cause.
+fn is_informative(error: &Error) -> bool {
     let text = error.to_string();
     let Some(message) = text.strip_prefix("memory: ") else { return false };
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let contains = |words: &[&str]| words.iter().any(|word| message.contains(word));
     // "syncing the file failed", "writing a frame of 80 bytes at 65664"
-    let doing = message.split_whitespace().next().is_some_and(|word| word.ends_with("ing"));
+    let names_action = message.split_whitespace().next().is_some_and(|word| word.ends_with("ing"));
     match error.kind() {
-        ErrorKind::Io => doing && cause.contains("Input/output error"),
-        ErrorKind::StorageFull => doing && cause.contains("No space left"),
-        ErrorKind::Poisoned => says(&["a sync of this file failed before"]),
-        ErrorKind::Locked => says(&["is locked since more than"]) && says(&[" by "]),
+        ErrorKind::Io => names_action && cause.contains("Input/output error"),
+        ErrorKind::StorageFull => names_action && cause.contains("No space left"),
+        ErrorKind::Poisoned => contains(&["a sync of this file failed before"]),
+        ErrorKind::Locked => contains(&["is locked since more than"]) && contains(&[" by "]),
         _ => false,
     }
 }

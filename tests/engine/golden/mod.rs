@@ -1,7 +1,7 @@
-//! A file of each format version that was ever written must be read for ever as it was meant.
+//! Every build must read a file of each format version ever released, with the same result.
 //!
-//! The file is written byte by byte by `writer.rs`, with every kind of record in it, and stored
-//! compressed. `TRACKLITE_REMAKE_FIXTURES=1` makes it anew, which is in order only as long as the
+//! `writer.rs` writes the file byte by byte, with every kind of record. It is stored compressed.
+//! `TRACKLITE_REMAKE_FIXTURES=1` writes the fixture again, which is only acceptable as long as the
 //! format is version 0.
 
 mod models;
@@ -17,7 +17,7 @@ use tracklite::{Dataset, DatasetInput, Lifecycle, ModelOutput, RunStatus};
 use self::writer::{Blocks, CHUNKS, FINISHED, RUN, TIME, accuracy, live_loss, loss};
 use crate::support::{self, Content, ExperimentContent, Opening, Point, RunContent};
 
-/// The fixture as it was when this was compiled: it is there wherever the program runs.
+/// The fixture, embedded so that the test runs from any folder.
 const PACKED: &[u8] = include_bytes!("../../fixtures/v0/all-records.tracklite.zst");
 
 fn stored() -> Vec<u8> {
@@ -36,7 +36,7 @@ fn texts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-/// What the stored file tells.
+/// Returns the expected contents of the fixture.
 fn expected() -> Content {
     let experiment = |path: &str, lifecycle, tags: &[(&str, &str)]| ExperimentContent {
         path: path.to_owned(),
@@ -81,7 +81,7 @@ fn expected() -> Content {
 }
 
 #[test]
-fn the_golden_file_of_version_0_tells_what_was_written() {
+fn the_golden_file_of_version_0_has_the_expected_contents() {
     let file = MemoryFile::with_bytes(&stored());
     assert_eq!(support::read_file(&file).unwrap(), expected());
     let report = support::verify(&file).unwrap();
@@ -90,7 +90,7 @@ fn the_golden_file_of_version_0_tells_what_was_written() {
 }
 
 #[test]
-fn the_golden_file_of_version_0_tells_inputs_and_outputs() {
+fn the_golden_file_of_version_0_has_inputs_and_outputs() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::read(), &FaultPlan::new());
     let record = database.unwrap().run(RUN).unwrap().record().unwrap();
@@ -102,11 +102,12 @@ fn the_golden_file_of_version_0_tells_inputs_and_outputs() {
 }
 
 #[test]
-fn the_golden_file_of_version_0_tells_artifacts() {
+fn the_golden_file_of_version_0_has_artifacts() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::read(), &FaultPlan::new());
     let artifacts = database.unwrap().run(RUN).unwrap().artifacts();
-    let found: Vec<String> = artifacts.list_all().unwrap().into_iter().map(|it| it.path).collect();
+    let infos = artifacts.list_all().unwrap().into_iter();
+    let found: Vec<String> = infos.map(|info| info.path).collect();
     assert_eq!(found, ["a.txt", "b/empty", "b/list", "data"]);
     for path in ["a.txt", "b/list"] {
         assert_eq!(artifacts.read(path).unwrap(), CHUNKS.concat());
@@ -121,14 +122,14 @@ fn the_golden_file_of_version_0_tells_artifacts() {
 }
 
 #[test]
-fn the_golden_file_of_version_0_tells_models() {
+fn the_golden_file_of_version_0_has_models() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::read(), &FaultPlan::new());
     models::check(&database.unwrap());
 }
 
 #[test]
-fn the_golden_file_of_version_0_is_written_to() {
+fn the_golden_file_of_version_0_is_writable() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
     let database = database.unwrap();
@@ -145,10 +146,10 @@ fn the_golden_file_of_version_0_is_written_to() {
 }
 
 #[test]
-fn this_build_writes_version_0_as_the_golden_file_has_it() {
+fn this_build_writes_version_0_like_the_golden_file() {
     let stored = stored();
     assert_eq!(Header::decode(&stored).unwrap(), writer::HEADER);
-    // Compressed columns depend on the version of their codec: they are taken as they are.
+    // Compressed columns depend on the version of the codec, so take them from the file.
     let (blocks, kinds) = Blocks::cut_from(&stored);
     let written = writer::write(&blocks);
     let differs = stored.iter().zip(&written).position(|(old, new)| old != new);
@@ -160,5 +161,5 @@ fn this_build_writes_version_0_as_the_golden_file_has_it() {
         .chain(80..=82)
         .chain(96..=115)
         .collect();
-    assert_eq!(kinds, all, "every kind of record is in the golden file");
+    assert_eq!(kinds, all, "the golden file lacks a kind of record");
 }

@@ -1,4 +1,4 @@
-//! The records of logged models and of the registry in the golden file, and what they tell.
+//! The records of logged models and of the registry in the golden file, and their expected effect.
 
 use tracklite::internals::record::*;
 use tracklite::{
@@ -13,7 +13,7 @@ const PURGED: LoggedModelId = LoggedModelId::from_bits(0x5555);
 const DIGITS: RegisteredModelId = RegisteredModelId::from_bits(0x6666);
 const DELETED: RegisteredModelId = RegisteredModelId::from_bits(0x7777);
 
-/// The one file of each version.
+/// The single file of each version.
 fn weights() -> WrittenFile {
     WrittenFile {
         path: "weights".to_owned(),
@@ -24,7 +24,7 @@ fn weights() -> WrittenFile {
     }
 }
 
-/// As docs/format.md says, written down here once more.
+/// Computes the digest from its definition in `docs/format.md`, independently of the library.
 fn digest() -> [u8; 32] {
     let mut bytes = 7_u64.to_le_bytes().to_vec();
     bytes.extend(b"weights");
@@ -37,7 +37,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-/// The frames, one after the other.
+/// Returns the frames in order.
 pub fn frames() -> Vec<Vec<Record>> {
     vec![logged_models(), catalogs(), registered_models(), versions(), deletions()]
 }
@@ -180,7 +180,7 @@ fn deletions() -> Vec<Record> {
     ]
 }
 
-/// Reads all of it through the public API.
+/// Reads all models through the public API.
 pub fn check(database: &Database) {
     let logged = database.logged_model(LOGGED).unwrap().info().unwrap();
     let params: Vec<_> = logged.params.into_iter().collect();

@@ -1,4 +1,4 @@
-//! Writes the golden file of version 0, byte by byte and the same each time.
+//! Writes the golden file of version 0, byte by byte and reproducibly.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ const UNIT: usize = 64 * 1024;
 const UNITS: usize = 7;
 const SECOND_CHAIN_UNIT: u32 = 4;
 const BLOCK_UNIT: u32 = 3;
-/// The extent that was sealed and punched, and the one that was not.
+/// The sealed and punched extent, and the live one.
 const EXTENTS: [u32; 2] = [2, 5];
 const CHUNK_UNIT: u32 = 6;
 const FIRST_FRAME: usize = 128;
@@ -32,19 +32,19 @@ pub const RUN: RunId = RunId::from_bits(0x1111_1111_1111_4111_8111_1111_1111_111
 pub const FINISHED: RunId = RunId::from_bits(0x2222_2222_2222_4222_8222_2222_2222_2222);
 const PURGED: RunId = RunId::from_bits(0x3333_3333_3333_4333_8333_3333_3333_3333);
 
-/// Sealed points of `loss` as (step, value); many, so that their block lies in a unit.
+/// Sealed points of `loss` as (step, value). There are many, so that their block is in a unit.
 pub fn loss() -> Vec<(i64, f64)> {
     let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE / 4.0];
     let number = |step: i64| 1.0 / (step + 1) as f64;
     (0..1000).map(number).chain(special).zip(0..).map(|(value, step)| (step, value)).collect()
 }
 
-/// Points of `accuracy`: sealed ones, whose block rides in the frame, and a live one of a row.
+/// Points of `accuracy`: sealed ones, whose block is in the frame, and a live one in a row.
 pub fn accuracy() -> Vec<(i64, f64)> {
     vec![(-5, 0.25), (0, 0.5), (1, 0.75), (2001, 0.875)]
 }
 
-/// Points of `loss` that are in slots: single ones, and the last one of a row.
+/// Live points of `loss`: single ones, and the last one in a row.
 pub fn live_loss() -> Vec<(i64, f64)> {
     vec![(1999, 0.125), (2000, -1.5), (2001, 2.5)]
 }
@@ -53,7 +53,7 @@ pub fn live_loss() -> Vec<(i64, f64)> {
 pub struct Blocks(Vec<Vec<u8>>);
 
 impl Blocks {
-    /// Encodes them as this build does.
+    /// Encodes the blocks with this build.
     pub fn encode() -> Self {
         let group = |series, run, key: &str, points: &[(i64, f64)]| Group {
             series: vec![SeriesLabel { series: SeriesId(series), run, key: key.to_owned() }],
@@ -69,7 +69,7 @@ impl Blocks {
         ])
     }
 
-    /// Takes them from a file; also gives the kinds of all records.
+    /// Extracts the blocks from a file. Also returns the kinds of all records.
     pub fn cut_from(bytes: &[u8]) -> (Self, BTreeSet<u16>) {
         let (mut blocks, mut kinds) = (Vec::new(), BTreeSet::new());
         for unit in [1, SECOND_CHAIN_UNIT as usize] {
@@ -80,10 +80,10 @@ impl Blocks {
                 for record in frame.records().unwrap() {
                     kinds.insert(record.tag().0);
                     let Record::Sealed(sealed) = record else { continue };
-                    blocks.extend(sealed.blocks.into_iter().map(|it| match it.place {
+                    blocks.extend(sealed.blocks.into_iter().map(|block| match block.place {
                         BlockPlace::Inline(bytes) => bytes,
                         BlockPlace::At { offset, length, .. } => {
-                            // The purged one was punched; nothing of it is needed again.
+                            // The block of the purged run was punched. Its zeros are written again.
                             bytes[offset as usize..][..length as usize].to_vec()
                         }
                     }));
@@ -111,7 +111,7 @@ impl Writer {
         self.put(place.offset() as usize, &place.encode(FILE, value).to_le_bytes());
     }
 
-    /// Appends a frame; gives its place.
+    /// Appends a frame. Returns its position.
     fn frame(&mut self, records: &[Record]) -> Position {
         let position = Position(self.at as u64);
         let tags = records.iter().map(Record::tag);
@@ -194,7 +194,7 @@ fn extent(writer: usize) -> Record {
     ExtentOpened { incarnation: WRITERS[writer], unit: EXTENTS[writer], units: 1 }.into()
 }
 
-/// The whole file.
+/// Returns the bytes of the file.
 pub fn write(blocks: &Blocks) -> Vec<u8> {
     let mut bytes = new_file(HEADER);
     bytes.resize(UNITS * UNIT, 0);
@@ -232,7 +232,7 @@ fn experiments_and_runs(writer: &mut Writer) {
     writer.frame(&[defined(0, PURGED, 4, &["gone"]), extent(0)]);
 }
 
-/// The first extent became blocks, and one of them was purged.
+/// Seals the first extent into blocks, and purges one of them.
 fn seal(writer: &mut Writer, Blocks(blocks): &Blocks) {
     writer.unit(UnitKind::Block, BLOCK_UNIT, WRITERS[0]);
     let incarnation = WRITERS[0];
@@ -251,7 +251,7 @@ fn seal(writer: &mut Writer, Blocks(blocks): &Blocks) {
         };
         sealed.push(SealedBlock { place, series });
     }
-    let BlockPlace::At { offset, length, .. } = sealed[2].place else { panic!("it is in a unit") };
+    let BlockPlace::At { offset, length, .. } = sealed[2].place else { panic!("not in a unit") };
     let sealed = Sealed { incarnation, extents: vec![EXTENTS[0]], dropped: 0, blocks: sealed };
     writer.frame(&[sealed.into()]);
     writer.frame(&[Punched { extents: vec![EXTENTS[0]] }.into()]);
@@ -289,7 +289,7 @@ fn changes(writer: &mut Writer) {
     };
     let datasets = vec![
         dataset(&[("mlflow.data.context", "train")]),
-        // The same again: the first one stays.
+        // A duplicate: the first one wins.
         DatasetLogged { source: "elsewhere".to_owned(), ..dataset(&[("late", "x")]) },
     ];
     let models = vec![("m-made".to_owned(), -3), ("m-made".to_owned(), -3)];
@@ -300,7 +300,7 @@ fn changes(writer: &mut Writer) {
     writer.frame(&[WriterClosed { incarnation: WRITERS[0] }.into()]);
 }
 
-/// In another unit of the chain a second writer goes on, and is killed.
+/// A second writer continues in another unit of the chain, and is killed.
 fn second_writer(writer: &mut Writer) {
     writer.unit(UnitKind::Chain, SECOND_CHAIN_UNIT, WRITERS[1]);
     writer.word(WordPlace::Successor(1), u64::from(SECOND_CHAIN_UNIT));
@@ -340,8 +340,8 @@ fn second_writer(writer: &mut Writer) {
     writer.slots(3, &values);
 }
 
-/// What the chunks hold, and how they stand in their unit; the second one as a frame of zstd, the
-/// third one as a list of the first two, the last one of no file any more.
+/// The chunks as content, codec and stored bytes. The second one is compressed with zstd, the third
+/// is a list of the first two, and the last belongs to a deleted file.
 fn chunks() -> [(Vec<u8>, u8, Vec<u8>); 4] {
     let frame = [b"\x28\xb5\x2f\xfd\x20\x05\x29\0\0".as_slice(), CHUNKS[1]].concat();
     let list = CHUNKS[..2].iter().flat_map(|bytes| *blake3::hash(bytes).as_bytes());
@@ -350,14 +350,14 @@ fn chunks() -> [(Vec<u8>, u8, Vec<u8>); 4] {
     [(first.clone(), 0, first), (second, 1, frame), (list.clone(), 0, list), (vec![7], 0, vec![7])]
 }
 
-/// The bytes of the files.
+/// The contents of the files.
 pub const CHUNKS: [&[u8]; 2] = [b"Hello, ", b"chunk"];
 
 pub fn hash(bytes: &[u8]) -> ContentHash {
     ContentHash::from_bytes(*blake3::hash(bytes).as_bytes())
 }
 
-/// Files of the second writer, and one that was deleted and its chunk freed.
+/// Writes the files of the second writer. Deletes one of them and frees its chunk.
 fn artifacts(writer: &mut Writer) {
     let (incarnation, owner) = (WRITERS[1], ArtifactOwner::Run(RUN));
     writer.frame(&[ChunkUnitOpened { incarnation, unit: CHUNK_UNIT, units: 1 }.into()]);
@@ -365,7 +365,7 @@ fn artifacts(writer: &mut Writer) {
     let mut next = CHUNK_UNIT as usize * UNIT + 64;
     let mut stored = Vec::new();
     for (bytes, codec, coded) in chunks() {
-        let [length, size] = [&bytes, &coded].map(|it| u32::try_from(it.len()).unwrap());
+        let [length, size] = [&bytes, &coded].map(|bytes| u32::try_from(bytes.len()).unwrap());
         let (offset, checksum) = (next as u64, crc32c::crc32c(&coded));
         stored.push(StoredChunk {
             hash: hash(&bytes),

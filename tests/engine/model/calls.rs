@@ -1,15 +1,15 @@
-//! The calls of which sequences are made.
+//! The calls that make up a sequence.
 
 use proptest::prelude::*;
 
-/// Which of the two processes calls.
+/// Which of the two processes makes the call.
 pub type Who = bool;
-/// An experiment, run or key, as a number that is taken modulo how many there are.
+/// An experiment, run or key, as a number modulo their count.
 pub type Choice = u8;
 
 /// How a point is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Method {
     /// `Run::log_metric`: by name, now.
     ByName,
     /// `Metric::log_at`.
@@ -20,11 +20,11 @@ pub enum Way {
     RowByName,
     /// `MetricRow::log_at`.
     Row,
-    /// `Metric::log_at` so often that extents fill.
+    /// `Metric::log_at`, often enough to fill extents.
     Bulk,
 }
 
-/// One call of the API, or something that happens to the file.
+/// One call of the API, or an event outside of it.
 #[derive(Clone, Debug)]
 pub enum Call {
     CreateExperiment(Who, Choice),
@@ -48,7 +48,7 @@ pub enum Call {
         who: Who,
         run: Choice,
         key: Choice,
-        way: Way,
+        method: Method,
         step: i64,
         time: i64,
         value: f64,
@@ -63,11 +63,11 @@ pub enum Call {
     Compare(Who),
     Close(Who),
     Kill(Who),
-    /// All processes end as by `kill -9`, and the machine is started again.
+    /// All processes end as by `kill -9`, and the machine restarts.
     Reboot,
     /// The power fails after this process has synced.
     PowerCut(Who),
-    /// The process dies at so many calls of its storage within this call.
+    /// The process dies at the Nth storage call within this call.
     DieIn(Who, u64, Box<Call>),
     DeleteIndex,
     Backup(Who),
@@ -76,7 +76,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// The same call, made by this process.
+    /// Returns the same call, made by this process.
     fn by(mut self, by: Who) -> Self {
         use Call::*;
         match &mut self {
@@ -106,7 +106,7 @@ fn step() -> impl Strategy<Value = i64> {
     prop_oneof![6 => -3_i64..20, 1 => Just(i64::MAX), 1 => Just(i64::MIN), 1 => any::<i64>()]
 }
 
-/// Times of the caller's; never in the years in which calls without a time are made.
+/// Explicit times. They are never in the years of calls without a time.
 fn time() -> impl Strategy<Value = i64> {
     let early = i64::MIN..1_700_000_000_000_000_000;
     let usual = 1_700_000_000_000_000_000..1_700_000_000_000_000_100_i64;
@@ -128,31 +128,31 @@ fn value() -> impl Strategy<Value = f64> {
     prop_oneof![4 => -10.0..10.0_f64, 2 => special, 1 => any::<u64>().prop_map(f64::from_bits)]
 }
 
-fn any_way() -> impl Strategy<Value = Way> {
+fn any_method() -> impl Strategy<Value = Method> {
     prop_oneof![
-        14 => whole_way(),
-        3 => Just(Way::Array),
-        1 => Just(Way::Bulk),
+        14 => atomic_method(),
+        3 => Just(Method::Array),
+        1 => Just(Method::Bulk),
     ]
 }
 
-/// Ways that are done in whole or not at all.
-fn whole_way() -> impl Strategy<Value = Way> {
+/// Methods that log all points atomically.
+fn atomic_method() -> impl Strategy<Value = Method> {
     prop_oneof![
-        3 => Just(Way::ByName),
-        4 => Just(Way::ByHandle),
-        3 => Just(Way::RowByName),
-        4 => Just(Way::Row),
+        3 => Just(Method::ByName),
+        4 => Just(Method::ByHandle),
+        3 => Just(Method::RowByName),
+        4 => Just(Method::Row),
     ]
 }
 
-fn log(way: impl Strategy<Value = Way>) -> impl Strategy<Value = Call> {
-    (any::<Who>(), any::<Choice>(), 0..4_u8, way, step(), time(), value()).prop_map(
-        |(who, run, key, way, step, time, value)| Call::Log {
+fn log(method: impl Strategy<Value = Method>) -> impl Strategy<Value = Call> {
+    (any::<Who>(), any::<Choice>(), 0..4_u8, method, step(), time(), value()).prop_map(
+        |(who, run, key, method, step, time, value)| Call::Log {
             who,
             run,
             key,
-            way,
+            method,
             step,
             time,
             value,
@@ -168,7 +168,7 @@ fn start_run() -> impl Strategy<Value = Call> {
     })
 }
 
-/// A change that is one frame: done in whole or not at all.
+/// A change in one frame, which is atomic.
 fn change() -> impl Strategy<Value = Call> {
     use Call::*;
     let who = any::<Who>;
@@ -193,11 +193,11 @@ fn change() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// A call in which its process dies.
+/// A call during which its process dies.
 fn fatal() -> impl Strategy<Value = Call> {
     let call = prop_oneof![
         4 => change(),
-        4 => log(whole_way()),
+        4 => log(atomic_method()),
         1 => any::<Who>().prop_map(Call::Gc),
         1 => any::<Who>().prop_map(Call::Tick),
     ];
@@ -205,7 +205,7 @@ fn fatal() -> impl Strategy<Value = Call> {
         .prop_map(|(who, nth, call)| Call::DieIn(who, nth, Box::new(call.by(who))))
 }
 
-/// Any call, frequent ones more often.
+/// Any call. Frequent ones have a higher weight.
 pub fn call() -> impl Strategy<Value = Call> {
     use Call::*;
     let who = any::<Who>;
@@ -227,5 +227,6 @@ pub fn call() -> impl Strategy<Value = Call> {
         1 => Just(Salvage),
     ];
     let create = (who(), 0..4_u8).prop_map(|(who, path)| CreateExperiment(who, path));
-    prop_oneof![2 => create, 5 => start_run(), 20 => log(any_way()), 12 => change(), 14 => upkeep]
+    let log = log(any_method());
+    prop_oneof![2 => create, 5 => start_run(), 20 => log, 12 => change(), 14 => upkeep]
 }

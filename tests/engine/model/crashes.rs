@@ -1,14 +1,14 @@
-//! Crashes of the simulated machine and its processes, also in the middle of a call.
+//! Crashes of the simulated machine and its processes, some of them during a call.
 
 use tracklite::storage::Storage as _;
 use tracklite::storage::simulated::Random;
 
 use super::calls::{Call, Who};
-use super::world::{World, tell};
+use super::world::{World, describe};
 use crate::support;
 
 impl World {
-    /// Both processes die, everything reaches the disk, and the machine starts again.
+    /// Kills both processes, writes everything to the disk, and restarts the machine.
     pub(super) fn reboot(&mut self) -> Result<(), String> {
         [false, true].into_iter().for_each(|who| self.kill(who));
         self.file.attach().sync().map_err(|error| error.to_string())?;
@@ -16,9 +16,9 @@ impl World {
         Ok(())
     }
 
-    /// One process syncs, which makes the other one's calls durable too; then the power fails.
+    /// Syncs in one process, which makes the calls of both durable. Then cuts the power.
     pub(super) fn power_cut(&mut self, who: Who) -> Result<(), String> {
-        self.database(who)?.sync().map_err(|error| tell("sync", &error))?;
+        self.database(who)?.sync().map_err(|error| describe("sync", &error))?;
         self.lose_power();
         self.compare("a reader after a power cut", support::read_file(&self.file))
     }
@@ -29,8 +29,8 @@ impl World {
         self.file = self.file.crash_image(&mut Random::new(self.boots));
     }
 
-    /// The process dies at the `nth` call of its storage within this call: what the call was to do
-    /// is done or is not, and when it was acknowledged it is done.
+    /// Kills the process at the `nth` storage call within this call. The call must have taken
+    /// effect wholly or not at all. If it was acknowledged, it must have taken effect.
     pub(super) fn die_in(&mut self, who: Who, nth: u64, call: &Call) -> Result<(), String> {
         let kill = self.process(who)?.kill.clone();
         let before = self.plain.clone();
@@ -40,7 +40,7 @@ impl World {
             made.clone()?;
         }
         if matches!(call, Call::Gc(_)) {
-            // It answers an error before the model is told.
+            // `make` returns the error of gc before it updates the model.
             self.plain.gc();
         }
         self.kill(who);
@@ -51,22 +51,22 @@ impl World {
             let after = std::mem::replace(&mut self.plain, before);
             compare(self).map_err(|error| {
                 let model = after.content;
-                format!("neither done nor not done: {done:?}; {error}; the model: {model:?}")
+                format!("only partly done: {done:?}; {error}; the model: {model:?}")
             })?;
         } else {
             self.forget_purged();
             done?;
         }
-        if matches!(call, Call::Gc(_) | Call::Tick(_)) { self.mend(!who) } else { Ok(()) }
+        if matches!(call, Call::Gc(_) | Call::Tick(_)) { self.recover(!who) } else { Ok(()) }
     }
 
-    /// A process that died within a sync counts as one whose sync failed: no sync passes until a
-    /// tick has found it and the next ones have written everything again.
-    fn mend(&mut self, who: Who) -> Result<(), String> {
+    /// Ticks until syncs succeed again. A death during a sync counts as a failed sync: one tick
+    /// detects it, and the next ones write everything again.
+    fn recover(&mut self, who: Who) -> Result<(), String> {
         let database = self.database(who)?;
         for _ in 0..3 {
-            database.tick().map_err(|error| tell("tick after a crash", &error))?;
+            database.tick().map_err(|error| describe("tick after a crash", &error))?;
         }
-        database.sync().map_err(|error| tell("sync after a crash", &error))
+        database.sync().map_err(|error| describe("sync after a crash", &error))
     }
 }

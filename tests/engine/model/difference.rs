@@ -1,10 +1,10 @@
-//! What two readings of a file do not agree on.
+//! The difference between two observations of a file.
 
 use std::collections::BTreeMap;
 
 use crate::support::{Content, RunContent};
 
-/// The first thing that differs.
+/// Describes the first difference.
 pub fn difference(found: &Content, expected: &Content) -> String {
     if found.experiments != expected.experiments {
         let (found, expected) = (&found.experiments, &expected.experiments);
@@ -24,7 +24,7 @@ pub fn difference(found: &Content, expected: &Content) -> String {
             if points != wanted {
                 let at = points.iter().zip(wanted).position(|(left, right)| left != right);
                 return format!(
-                    "run {id}, metric {key}: {} points, expected {}, first difference {at:?}: \
+                    "run {id}, metric {key}: {} points, expected {}; first difference {at:?}: \
                      {:?} {:?}",
                     points.len(),
                     wanted.len(),
@@ -36,5 +36,5 @@ pub fn difference(found: &Content, expected: &Content) -> String {
         let bare = |run: &RunContent| RunContent { metrics: BTreeMap::new(), ..run.clone() };
         return format!("run {id}: {:?}, expected {:?}", bare(run), bare(other));
     }
-    "nothing differs".to_owned()
+    "no difference".to_owned()
 }

@@ -1,16 +1,16 @@
-//! What random sequences have found, each as the shortest sequence that shows it.
+//! Bugs found by random sequences, each as the shortest sequence that shows it.
 
 use super::calls::Call;
 use super::play;
 
-/// The process in which most happens, and another one.
+/// The process that makes most calls, and the other one.
 const ONE: bool = false;
 const OTHER: bool = true;
 
-/// The second experiment of a file: the first is the default one.
+/// The second experiment of a file, after the default one.
 const CREATED: u8 = 1;
 
-/// An experiment is created, deleted and purged; then something happens, and another is created.
+/// Creates, deletes and purges an experiment, makes some calls, and creates another one.
 fn create_after_gc(between: &[Call], creator: bool) {
     let before = [
         Call::CreateExperiment(ONE, 0),
@@ -23,9 +23,9 @@ fn create_after_gc(between: &[Call], creator: bool) {
     play(&calls).unwrap_or_else(|error| panic!("{between:?}: {error}"));
 }
 
-/// The id of a purged experiment was given to the next one, whose runs then passed for deleted.
+/// Once, the next experiment got the id of a purged one, and its runs counted as deleted.
 #[test]
-fn the_id_of_a_purged_experiment_is_not_given_out_again() {
+fn the_id_of_a_purged_experiment_is_not_reused() {
     for creator in [ONE, OTHER] {
         create_after_gc(&[], creator);
         create_after_gc(&[Call::Close(ONE)], creator);

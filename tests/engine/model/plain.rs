@@ -1,4 +1,4 @@
-//! The plain model: maps in memory, and the rules of the API in a few lines each.
+//! The plain model: maps in memory, and the rules of the API.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use tracklite::{ErrorKind, Lifecycle, RunId, RunStatus};
 
 use crate::support::{Content, ExperimentContent, Point, RunContent};
 
-/// What a call answers: nothing, or the kind of its error.
+/// The result of a call: nothing, or the kind of its error.
 pub type Answer = Result<(), ErrorKind>;
 
-/// All that a file should tell.
+/// The expected contents of a file.
 #[derive(Clone, Debug)]
 pub struct Plain {
     pub content: Content,
-    /// Runs that ever were, in the order of their starts; purged ones too.
+    /// All runs ever started, in order, including purged ones.
     pub started: Vec<RunId>,
-    /// Experiments that ever were.
+    /// All experiments ever created.
     pub created: Vec<u64>,
 }
 
@@ -31,11 +31,13 @@ impl Plain {
         Plain { content, started: Vec::new(), created: vec![0] }
     }
 
-    /// The experiment of this path, created when there is none.
+    /// Returns the experiment with this path, or `None` if it can be created.
     pub fn experiment(&mut self, path: &str) -> Result<Option<u64>, ErrorKind> {
-        let found = self.content.experiments.iter().find(|(_, it)| it.path == path);
+        let found = self.content.experiments.iter().find(|(_, known)| known.path == path);
         match found {
-            Some((_, it)) if it.lifecycle == Lifecycle::Deleted => Err(ErrorKind::InvalidState),
+            Some((_, known)) if known.lifecycle == Lifecycle::Deleted => {
+                Err(ErrorKind::InvalidState)
+            }
             Some((id, _)) => Ok(Some(*id)),
             None => Ok(None),
         }
@@ -61,8 +63,8 @@ impl Plain {
 
     pub fn rename_experiment(&mut self, id: u64, path: &str) -> Answer {
         self.writable_experiment(id)?;
-        let is_taken =
-            self.content.experiments.iter().any(|(other, it)| *other != id && it.path == path);
+        let mut known = self.content.experiments.iter();
+        let is_taken = known.any(|(other, known)| *other != id && known.path == path);
         if is_taken {
             return Err(ErrorKind::AlreadyExists);
         }
@@ -95,7 +97,7 @@ impl Plain {
         tags.remove(key).map(drop).ok_or(ErrorKind::NotFound)
     }
 
-    /// Whether a run can be started there.
+    /// Returns whether a run can be started in the experiment.
     pub fn may_start(&mut self, experiment: u64, parent: Option<RunId>) -> Answer {
         if let Some(parent) = parent
             && !self.content.runs.contains_key(&parent)
@@ -171,7 +173,7 @@ impl Plain {
             .content
             .experiments
             .iter()
-            .filter(|(_, it)| it.lifecycle == Lifecycle::Deleted)
+            .filter(|(_, experiment)| experiment.lifecycle == Lifecycle::Deleted)
             .map(|(id, _)| *id)
             .collect();
         self.content.experiments.retain(|id, _| !gone.contains(id));
@@ -180,8 +182,8 @@ impl Plain {
             .retain(|_, run| run.lifecycle == Lifecycle::Active && !gone.contains(&run.experiment));
     }
 
-    /// The content with points in the order in which they are told.
-    pub fn told(&self) -> Content {
+    /// Returns the contents with points in the order in which the API returns them.
+    pub fn sorted(&self) -> Content {
         let mut content = self.content.clone();
         for points in content.runs.values_mut().flat_map(|run| run.metrics.values_mut()) {
             points.sort_by(|left, right| {

@@ -1,4 +1,4 @@
-//! One file, two processes that may have it open, and the plain model beside them.
+//! One file, two processes that may have it open, and the plain model of its contents.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,19 +9,19 @@ use tracklite::{
     Timestamp,
 };
 
-use super::calls::{Call, Choice, Way};
+use super::calls::{Call, Choice, Method};
 use super::difference::difference;
 use super::plain::{Answer, Plain};
 use crate::support::{self, Content, Kill, Opening, RunContent};
 
-/// How many points a bulk has: more than the first extent takes.
+/// The number of points of a bulk, which exceeds the first extent.
 const BULK: i64 = 2100;
-/// What the model has for the time of calls that are made without one.
+/// The time in the model for calls without a time.
 const NOW: i64 = 1_750_000_000_000_000_000;
 const ROWS: [&[&str]; 4] = [&["k0"], &["k0", "k1"], &["k3", "k1", "k2"], &["k2", "k0"]];
 
 pub(super) struct Process {
-    // Before the database: handles keep it open.
+    // First, because handles keep the database open.
     runs: HashMap<RunId, Run>,
     pub(super) database: Database,
     pub(super) kill: Kill,
@@ -43,10 +43,10 @@ fn same(what: &str, found: Answer, expected: Answer) -> Result<(), String> {
     if found == expected {
         return Ok(());
     }
-    Err(format!("{what} answers {found:?}, the model {expected:?}"))
+    Err(format!("{what} returned {found:?}, the model {expected:?}"))
 }
 
-pub(super) fn tell(what: &str, error: &tracklite::Error) -> String {
+pub(super) fn describe(what: &str, error: &tracklite::Error) -> String {
     format!("{what}: {:?}: {error}", error.kind())
 }
 
@@ -69,17 +69,17 @@ impl World {
         IndexPlace::Directory(self.folder.path().join("index"))
     }
 
-    /// The process, which opens the file when it has not; it takes in what the other one did.
+    /// Returns the process, which opens the file if necessary. Applies the other process's changes.
     pub(super) fn process(&mut self, who: bool) -> Result<&mut Process, String> {
         let opening = Opening { tick_syncs: false, index: self.index(), ..Opening::write() };
         let slot = &mut self.processes[usize::from(who)];
         if slot.is_none() {
             let (database, kill) = support::open(&self.file, &opening, &FaultPlan::new());
-            let database = database.map_err(|error| tell("open", &error))?;
+            let database = database.map_err(|error| describe("open", &error))?;
             *slot = Some(Process { runs: HashMap::new(), database, kill });
         }
         let process = slot.as_mut().ok_or("no process")?;
-        process.database.default_experiment().map_err(|error| tell("catching up", &error))?;
+        process.database.default_experiment().map_err(|error| describe("catching up", &error))?;
         Ok(process)
     }
 
@@ -99,7 +99,7 @@ impl World {
         Ok(run)
     }
 
-    /// Makes a call on a run of those that ever were.
+    /// Makes a call on one of all runs ever started.
     fn on_run(
         &mut self,
         who: bool,
@@ -135,8 +135,8 @@ impl World {
             Call::Log { .. } => self.log(call),
             Call::Finish(who, run) => self.finish(who, run),
             Call::Gc(who) => self.gc(who),
-            Call::Tick(who) => self.database(who)?.tick().map_err(|error| tell("tick", &error)),
-            Call::Sync(who) => self.database(who)?.sync().map_err(|error| tell("sync", &error)),
+            Call::Tick(who) => self.database(who)?.tick().map_err(|error| describe("tick", &error)),
+            Call::Sync(who) => self.database(who)?.sync().map_err(|error| describe("sync", &error)),
             Call::Compare(who) => {
                 let database = self.database(who)?;
                 self.compare("live", support::read(&database))?;
@@ -168,7 +168,7 @@ impl World {
                 self.on_experiment(
                     who,
                     of,
-                    |it| it.rename(&path),
+                    |experiment| experiment.rename(&path),
                     |plain, id| plain.rename_experiment(id, &path),
                 )
             }
@@ -187,7 +187,7 @@ impl World {
                 self.on_experiment(
                     who,
                     of,
-                    |it| it.set_tag(&key, "v"),
+                    |experiment| experiment.set_tag(&key, "v"),
                     |plain, id| plain.set_experiment_tag(id, &key, "v"),
                 )
             }
@@ -196,7 +196,7 @@ impl World {
                 self.on_experiment(
                     who,
                     of,
-                    |it| it.delete_tag(&key),
+                    |experiment| experiment.delete_tag(&key),
                     |plain, id| plain.delete_experiment_tag(id, &key),
                 )
             }
@@ -211,7 +211,7 @@ impl World {
                 self.on_run(
                     who,
                     run,
-                    |it| it.log_param(&key, value),
+                    |run| run.log_param(&key, value),
                     |plain, id| plain.log_param(id, &key, value),
                 )
             }
@@ -220,7 +220,7 @@ impl World {
                 self.on_run(
                     who,
                     run,
-                    |it| it.set_tag(&key, &value),
+                    |run| run.set_tag(&key, &value),
                     |plain, id| plain.set_tag(id, &key, &value),
                 )
             }
@@ -229,7 +229,7 @@ impl World {
                 self.on_run(
                     who,
                     run,
-                    |it| it.delete_tag(&key),
+                    |run| run.delete_tag(&key),
                     |plain, id| plain.delete_tag(id, &key),
                 )
             }
@@ -238,7 +238,7 @@ impl World {
                 self.on_run(
                     who,
                     run,
-                    |it| it.set_name(&name),
+                    |run| run.set_name(&name),
                     |plain, id| plain.set_name(id, &name),
                 )
             }
@@ -247,7 +247,7 @@ impl World {
                 self.on_run(
                     who,
                     run,
-                    |it| it.set_status(status),
+                    |run| run.set_status(status),
                     |plain, id| plain.set_status(id, status),
                 )
             }
@@ -256,13 +256,13 @@ impl World {
                 self.on_run(
                     who,
                     run,
-                    |it| database.resume_run(it.id()).map(drop),
+                    |run| database.resume_run(run.id()).map(drop),
                     |plain, id| plain.set_status(id, RunStatus::Running),
                 )
             }
             Call::DeleteRun(who, run) => self.set_lifecycle(who, run, Lifecycle::Deleted),
             Call::RestoreRun(who, run) => self.set_lifecycle(who, run, Lifecycle::Active),
-            ref other => Err(format!("{other:?} is no change")),
+            ref other => Err(format!("not a change: {other:?}")),
         }
     }
 
@@ -271,9 +271,9 @@ impl World {
         self.on_run(
             who,
             run,
-            |it| match to {
-                Lifecycle::Deleted => database.delete_run(it.id()),
-                Lifecycle::Active => database.restore_run(it.id()),
+            |run| match to {
+                Lifecycle::Deleted => database.delete_run(run.id()),
+                Lifecycle::Active => database.restore_run(run.id()),
             },
             |plain, id| plain.set_run_lifecycle(id, to),
         )
@@ -282,11 +282,11 @@ impl World {
     fn create_experiment(&mut self, who: bool, path: Choice) -> Result<(), String> {
         let path = format!("/p{path}");
         let found = self.database(who)?.experiment(&path);
-        let found = found.map(|it| it.id().get()).map_err(|error| error.kind());
+        let found = found.map(|experiment| experiment.id().get()).map_err(|error| error.kind());
         let expected = self.plain.experiment(&path);
         match (found, expected) {
             (Ok(id), Ok(None)) if self.plain.created.contains(&id) => {
-                Err(format!("the id {id} of a purged experiment is given out again"))
+                Err(format!("the id {id} of a purged experiment was reused"))
             }
             (Ok(id), Ok(None)) => {
                 self.plain.created(id, &path);
@@ -311,8 +311,9 @@ impl World {
         let params: BTreeMap<String, String> =
             param.map(|key| (format!("p{key}"), "v".to_owned())).into_iter().collect();
         let database = self.database(who)?;
-        let started = database.experiment_by_id(ExperimentId::new(experiment)).and_then(|it| {
-            let builder = it.new_run().name(&name).params(&params).tags(&params);
+        let experiment_handle = database.experiment_by_id(ExperimentId::new(experiment));
+        let started = experiment_handle.and_then(|experiment| {
+            let builder = experiment.new_run().name(&name).params(&params).tags(&params);
             parent.into_iter().fold(builder, tracklite::RunBuilder::parent).start()
         });
         let expected = self.plain.may_start(experiment, parent);
@@ -336,34 +337,40 @@ impl World {
     }
 
     fn log(&mut self, call: &Call) -> Result<(), String> {
-        let Call::Log { who, run, key, way, step, time, value } = *call else { return Ok(()) };
+        let Call::Log { who, run, key, method, step, time, value } = *call else { return Ok(()) };
         let row = ROWS[usize::from(key)];
         let name = format!("k{key}");
         let at = Timestamp::from_nanos(time);
-        let values: Vec<f64> = (0..row.len()).map(|it| value + it as f64).collect();
+        let values: Vec<f64> = (0..row.len()).map(|place| value + place as f64).collect();
         let pairs: Vec<(&str, f64)> = row.iter().copied().zip(values.iter().copied()).collect();
-        let array: Vec<MetricPoint> =
-            (0..3).map(|it| MetricPoint { step: step.wrapping_add(it), time: at, value }).collect();
-        let points: Vec<(&str, i64, i64, f64)> = match way {
-            Way::ByName => vec![(&name, NOW, step, value)],
-            Way::ByHandle => vec![(&name, time, step, value)],
-            Way::Array => array.iter().map(|it| (&*name, time, it.step, value)).collect(),
-            Way::RowByName => pairs.iter().map(|(key, it)| (*key, NOW, step, *it)).collect(),
-            Way::Row => pairs.iter().map(|(key, it)| (*key, time, step, *it)).collect(),
-            Way::Bulk => (0..BULK).map(|it| (&*name, time, step.wrapping_add(it), value)).collect(),
+        let point = |number| MetricPoint { step: step.wrapping_add(number), time: at, value };
+        let array: Vec<MetricPoint> = (0..3).map(point).collect();
+        let points: Vec<(&str, i64, i64, f64)> = match method {
+            Method::ByName => vec![(&name, NOW, step, value)],
+            Method::ByHandle => vec![(&name, time, step, value)],
+            Method::Array => array.iter().map(|point| (&*name, time, point.step, value)).collect(),
+            Method::RowByName => {
+                pairs.iter().map(|(key, value)| (*key, NOW, step, *value)).collect()
+            }
+            Method::Row => pairs.iter().map(|(key, value)| (*key, time, step, *value)).collect(),
+            Method::Bulk => {
+                let point = |number| (&*name, time, step.wrapping_add(number), value);
+                (0..BULK).map(point).collect()
+            }
         };
         self.on_run(
             who,
             run,
-            |it| match way {
-                Way::ByName => it.log_metric(&name, value, step),
-                Way::ByHandle => it.metric(&name)?.log_at(value, step, at),
-                Way::Array => it.metric(&name)?.log_points(&array),
-                Way::RowByName => it.log_metrics(&pairs, step),
-                Way::Row => it.metric_row(row)?.log_at(&values, step, at),
-                Way::Bulk => {
-                    let metric = it.metric(&name)?;
-                    (0..BULK).try_for_each(|it| metric.log_at(value, step.wrapping_add(it), at))
+            |run| match method {
+                Method::ByName => run.log_metric(&name, value, step),
+                Method::ByHandle => run.metric(&name)?.log_at(value, step, at),
+                Method::Array => run.metric(&name)?.log_points(&array),
+                Method::RowByName => run.log_metrics(&pairs, step),
+                Method::Row => run.metric_row(row)?.log_at(&values, step, at),
+                Method::Bulk => {
+                    let metric = run.metric(&name)?;
+                    let log = |number| metric.log_at(value, step.wrapping_add(number), at);
+                    (0..BULK).try_for_each(log)
                 }
             },
             |plain, id| {
@@ -382,7 +389,7 @@ impl World {
     }
 
     fn gc(&mut self, who: bool) -> Result<(), String> {
-        let report = self.database(who)?.gc().map_err(|error| tell("gc", &error))?;
+        let report = self.database(who)?.gc().map_err(|error| describe("gc", &error))?;
         let before = self.plain.content.runs.len();
         self.plain.gc();
         let gone = before - self.plain.content.runs.len();
@@ -393,7 +400,7 @@ impl World {
         Err(format!("gc purged {} runs, the model {gone}", report.runs))
     }
 
-    /// A handle of a purged run knows no more than that it takes no writes.
+    /// Drops the handles of purged runs, which accept no more calls.
     pub(super) fn forget_purged(&mut self) {
         let kept = &self.plain.content.runs;
         for process in self.processes.iter_mut().flatten() {
@@ -404,7 +411,7 @@ impl World {
     pub(super) fn close(&mut self, who: bool) -> Result<(), String> {
         let Some(process) = self.processes[usize::from(who)].take() else { return Ok(()) };
         drop(process.runs);
-        process.database.close().map_err(|error| tell("close", &error))
+        process.database.close().map_err(|error| describe("close", &error))
     }
 
     pub(super) fn kill(&mut self, who: bool) {
@@ -413,13 +420,13 @@ impl World {
         }
     }
 
-    /// The answers must be the model's.
+    /// Compares the observed contents with the model.
     pub(super) fn compare(
         &self,
         what: &str,
         found: tracklite::Result<Content>,
     ) -> Result<(), String> {
-        let mut found = found.map_err(|error| tell(what, &error))?;
+        let mut found = found.map_err(|error| describe(what, &error))?;
         for points in found.runs.values_mut().flat_map(|run| run.metrics.values_mut()) {
             for point in points.iter_mut().filter(|point| (NOW..i64::MAX).contains(&point.0)) {
                 point.0 = NOW;
@@ -429,40 +436,49 @@ impl World {
                 (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| value(a.2).total_cmp(&value(b.2)))
             });
         }
-        let expected = self.plain.told();
+        let expected = self.plain.sorted();
         if found == expected {
             return Ok(());
         }
         Err(format!("{what}: {}", difference(&found, &expected)))
     }
 
-    /// Lists leave out what is deleted.
+    /// Compares lists, which leave out deleted runs.
     fn compare_lists(&self, database: &Database) -> Result<(), String> {
-        let runs = database.runs().map_err(|error| tell("runs", &error))?;
+        let runs = database.runs().map_err(|error| describe("runs", &error))?;
         let mut found: Vec<RunId> = runs.iter().map(|run| run.info.id).collect();
         found.sort_unstable();
         let is_listed = |run: &RunContent| {
             let experiment = self.plain.content.experiments.get(&run.experiment);
-            let is_active = experiment.is_some_and(|it| it.lifecycle == Lifecycle::Active);
+            let is_active =
+                experiment.is_some_and(|experiment| experiment.lifecycle == Lifecycle::Active);
             is_active && run.lifecycle == Lifecycle::Active
         };
         let expected = self.plain.content.runs.iter().filter(|(_, run)| is_listed(run));
         let expected: Vec<RunId> = expected.map(|(id, _)| *id).collect();
-        if found == expected { Ok(()) } else { Err(format!("listed {found:?} not {expected:?}")) }
+        if found == expected {
+            Ok(())
+        } else {
+            Err(format!("listed {found:?}, expected {expected:?}"))
+        }
     }
 
     fn check_sound(&self, what: &str) -> Result<(), String> {
-        let report = support::verify(&self.file).map_err(|error| tell(what, &error))?;
-        if report.is_sound() { Ok(()) } else { Err(format!("{what}: {:?}", report.damages)) }
+        let report = support::verify(&self.file).map_err(|error| describe(what, &error))?;
+        if report.is_sound() {
+            Ok(())
+        } else {
+            Err(format!("{what}: verify reports {:?}", report.damages))
+        }
     }
 
-    /// Compares the answers of everybody who can have the file open, now and after closing it.
+    /// Compares the contents for live processes and readers, now and after closing the file.
     pub fn compare_everywhere(&mut self) -> Result<(), String> {
         for process in self.processes.iter().flatten() {
             self.compare("live", support::read(&process.database))?;
         }
-        self.compare("a reader beside writers", support::read_file(&self.file))?;
-        self.check_sound("beside writers")?;
+        self.compare("a reader during writes", support::read_file(&self.file))?;
+        self.check_sound("during writes")?;
         self.salvage()?;
         self.close(false)?;
         self.compare("a reader after closing", support::read_file(&self.file))?;
@@ -470,7 +486,7 @@ impl World {
         self.compare("a reader after a kill", support::read_file(&self.file))?;
         let database = self.database(false)?;
         self.compare("reopened", support::read(&database))?;
-        database.tick().map_err(|error| tell("tick", &error))?;
+        database.tick().map_err(|error| describe("tick", &error))?;
         self.compare("after a tick", support::read(&database))?;
         drop(database);
         self.power_cut(false)?;
@@ -483,8 +499,8 @@ impl World {
         self.compare("without an index", support::read(&database))?;
         drop(database);
         self.close(true)?;
-        self.compare("read-only at last", support::read_file(&self.file))?;
-        self.check_sound("at last")?;
+        self.compare("a final reader", support::read_file(&self.file))?;
+        self.check_sound("at the end")?;
         let violations = self.file.violations();
         if violations.is_empty() { Ok(()) } else { Err(format!("{violations:?}")) }
     }

@@ -1,9 +1,9 @@
 """MLflow on a tracklite file: `mlflow.set_tracking_uri("tracklite:///folder/runs.tracklite")`.
 
-MLflow finds the stores below by itself, as entry points under the scheme `tracklite`; nothing has
-to be imported. Runs, models, the registry and all artifacts are then in that one file, which any
-number of processes may use at once, with or without `mlflow server`. `docs/mlflow.md` says more.
+MLflow loads the stores below through their entry points for the scheme `tracklite`, so programs
+need no import. Runs, models, the registry and all artifacts are in that one file. Any number of
+processes may use it at once, with or without `mlflow server`. See `docs/mlflow.md`.
 """
 
-# MLflow loads its plug-ins when it is imported first: by then none of ours may be half loaded.
+# Importing MLflow loads its plug-ins. Doing that first avoids loading ours halfway.
 import mlflow as _mlflow  # noqa: F401

@@ -1,15 +1,15 @@
-"""Addresses under the scheme `tracklite`: which file is meant, and what in it.
+"""Addresses with the scheme `tracklite`: the file, and a path of artifacts in it.
 
-An address is `tracklite:///folder/runs.tracklite`, or with one slash `tracklite:/folder/...`, as
-MLflow writes it when it appends to one; a relative path follows the colon, as in
-`tracklite:runs.tracklite`. In the path of the file `%20` stands for a space, and so on. What
-follows the file is a path of artifacts:
+An address is `tracklite:///folder/runs.tracklite`. The form `tracklite:/folder/...` with one slash
+is what MLflow makes when it appends to an address. A relative path follows the colon directly, as
+in `tracklite:runs.tracklite`. The path of the file is percent-encoded: `%20` is a space. A path of
+artifacts may follow:
 
     EXPERIMENT/RUN/artifacts/...              files of a run
     EXPERIMENT/models/MODEL/artifacts/...     files of a logged model
     versions/REGISTERED_MODEL/VERSION/...     files of a version of a registered model
 
-and may begin with RUN or models, without the experiment.
+The experiment may be omitted.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _NUMBER = re.compile(r"[0-9]+")
 
 
 class AddressError(ValueError):
-    """An address that names no file, or nothing in one."""
+    """An address without a file, or with an invalid path in it."""
 
 
 class Owner(NamedTuple):
-    """What holds artifacts: `run`, `model` or `version`, its id, and the number of a version."""
+    """The owner of artifacts: `run`, `model` or `version`, its ID, and the number of a version."""
 
     kind: str
     id: str
@@ -40,15 +40,15 @@ class Owner(NamedTuple):
 
 
 def is_own(address: str) -> bool:
-    """Whether an address is of this scheme."""
+    """Returns whether an address has the scheme `tracklite`."""
     return address.split(":", 1)[0].lower() == SCHEME
 
 
 def file_of(address: str) -> str:
-    """The absolute path of the file that the address of a store names; its folder is there."""
+    """Returns the absolute path of the file of a store. Its folder must exist."""
     path = _path(address)
     if path.endswith("/"):
-        raise AddressError(f"{address!r} names a folder: the path of a file is due")
+        raise AddressError(f"{address!r} is a folder: expected the path of a file")
     file = os.path.abspath(unquote(path))
     if not os.path.isdir(os.path.dirname(file)):
         raise AddressError(f"{address!r}: there is no folder {os.path.dirname(file)}")
@@ -56,9 +56,9 @@ def file_of(address: str) -> str:
 
 
 def split(address: str) -> tuple[str, str]:
-    """The file that an address of artifacts leads into, and the path after it.
+    """Splits an address of artifacts into the file and the path in it.
 
-    The file is the shortest beginning of the path that is one.
+    The file is the shortest prefix of the path that is a file.
     """
     path = _path(address)
     end = 0
@@ -69,33 +69,33 @@ def split(address: str) -> tuple[str, str]:
         file = unquote(path[:end])
         if os.path.isfile(file):
             return os.path.abspath(file), path[end:].strip("/")
-    raise AddressError(f"{address!r} leads into no file that exists")
+    raise AddressError(f"{address!r} has no existing file in its path")
 
 
 def _path(address: str) -> str:
     try:
         parts = urlsplit(address)
     except ValueError as error:
-        raise AddressError(f"{address!r} is no address: {error}") from error
+        raise AddressError(f"{address!r} is not an address: {error}") from error
     if parts.scheme != SCHEME:
         raise AddressError(f"{address!r} does not begin with {SCHEME}:")
     if parts.netloc:
         raise AddressError(
-            f"{address!r} names the host {parts.netloc!r}: an absolute path has three slashes,"
-            f" as {SCHEME}:///folder/runs.tracklite"
+            f"{address!r} has a host {parts.netloc!r}: an absolute path needs three slashes, as in"
+            f" {SCHEME}:///folder/runs.tracklite"
         )
     if parts.query or parts.fragment:
         raise AddressError(
-            f"{address!r} has a query or fragment, which mean nothing here; in a path write"
-            " %3F for a question mark and %23 for a number sign"
+            f"{address!r} has a query or fragment, which are not supported: in a path, write %3F"
+            " for a question mark and %23 for a number sign"
         )
     if not parts.path.strip("/"):
-        raise AddressError(f"{address!r} names no file")
+        raise AddressError(f"{address!r} has no path of a file")
     return parts.path
 
 
 def owner_of(path: str) -> tuple[Owner, str] | None:
-    """What a path behind the file belongs to, and the path within that; None for neither."""
+    """Splits a path of artifacts into its owner and the path within. None if it has no owner."""
     parts = [part for part in path.split("/") if part]
     if len(parts) >= 3 and parts[0] == "versions":
         if _RUN.fullmatch(parts[1]) and _NUMBER.fullmatch(parts[2]):
@@ -112,12 +112,12 @@ def owner_of(path: str) -> tuple[Owner, str] | None:
 
 
 def is_model(text: str) -> bool:
-    """Whether a text can be the id of a logged model."""
+    """Returns whether a text has the form of a logged model ID."""
     return _MODEL.fullmatch(text) is not None
 
 
 def engine_address(path: str) -> str | None:
-    """What the engine calls a path behind the file: `runs:/...` or `models:/m-...`."""
+    """Converts a path of artifacts to the engine's address: `runs:/...` or `models:/m-...`."""
     found = owner_of(path)
     if found is None or found[0].kind == "version":
         return None
@@ -127,7 +127,7 @@ def engine_address(path: str) -> str | None:
 
 
 class Root:
-    """Where the artifacts of a file are given out: by its own address, or through a server."""
+    """The root address of the artifacts of a file: its own address, or one of a server."""
 
     def __init__(self, file_address: str, server_root: str | None) -> None:
         self.file_address = file_address
@@ -135,11 +135,11 @@ class Root:
         self.text = server_root.rstrip("/") if server_root and self.is_proxied else file_address
 
     def experiment(self, experiment_id: int) -> str:
-        """Where the artifacts of an experiment are."""
+        """Returns the address of the artifacts of an experiment."""
         return f"{self.text}/{experiment_id}"
 
     def inside(self, address: str) -> str | None:
-        """The path behind the file of an address that leads into it, else None."""
+        """Returns the path in this file of an address, or None if it is elsewhere."""
         if is_own(address):
             try:
                 file, path = split(address)

@@ -1,4 +1,4 @@
-"""Arguments of MLflow's calls, as the engine takes them; what is wrong is told by its name."""
+"""Converters of MLflow's arguments for the engine. Errors name the argument."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from tracklite.mlflow.errors import wrong_argument
 
 DEFAULT_EXPERIMENT = 0
 
-_LEAST, _GREATEST = -(2**63), 2**63 - 1
+_MIN, _MAX = -(2**63), 2**63 - 1
 
 
 def whole_number(name: str, value: Any) -> int:
-    """A time or step as a whole number of 64 bits; a fraction is cut off."""
+    """Converts a time or step to a 64-bit integer. Drops a fraction."""
     if type(value) is int:
         number = value
     elif not isinstance(value, numbers.Number):
-        raise wrong_argument(f"Invalid value {value!r} for {name}: a number is due")
+        raise wrong_argument(f"Invalid value {value!r} for {name}: expected a number")
     else:
         try:
             number = int(value)  # type: ignore[call-overload]
         except (TypeError, ValueError, OverflowError) as error:
             raise wrong_argument(
-                f"Invalid value {value!r} for {name}: a finite number is due"
+                f"Invalid value {value!r} for {name}: expected a finite number"
             ) from error
-    if not _LEAST <= number <= _GREATEST:
-        raise wrong_argument(f"Invalid value {value!r} for {name}: it exceeds 64 bits")
+    if not _MIN <= number <= _MAX:
+        raise wrong_argument(f"Invalid value {value!r} for {name}: it does not fit in 64 bits")
     return int(number)
 
 
 def experiment_number(experiment_id: str | int | None) -> int:
-    """The number of an experiment; that of the default one for none."""
+    """Returns the number of an experiment, by default of the default experiment."""
     return _number(experiment_id or DEFAULT_EXPERIMENT)
 
 
@@ -49,23 +49,23 @@ def _number(experiment_id: str | int) -> int:
 
 
 def experiment_numbers(experiment_ids: Iterable[str | int]) -> list[int]:
-    """The numbers of experiments; what can be the number of none is left out."""
+    """Returns the numbers of experiments, without those out of range."""
     known = [_number(experiment_id) for experiment_id in experiment_ids]
     return [number for number in known if 0 <= number < 2**63]
 
 
 def tag_pairs(tags: Iterable[Any] | None) -> list[tuple[str, str]]:
-    """Tags as pairs of texts; of a key that is given twice the last value."""
+    """Converts tags to pairs of texts. The last value of a repeated key wins."""
     return list({tag.key: tag_text(tag) for tag in tags or ()}.items())
 
 
 def tag_text(tag: Any) -> str:
-    """The text of a tag, which must have one: a file has no place for tags without."""
+    """Returns the text of a tag. None is an error, because a file cannot store it."""
     return _text(tag, "tag", INVALID_PARAMETER_VALUE)
 
 
 def valued_pairs(what: str, items: Iterable[Any] | None) -> list[tuple[str, str]]:
-    """Params, or tags of logged models: to MLflow it is a bad request if one has no value."""
+    """Converts params or logged-model tags to pairs. None is a bad request, as in MLflow."""
     return list({item.key: _text(item, what, BAD_REQUEST) for item in items or ()}.items())
 
 
@@ -76,11 +76,11 @@ def _text(item: Any, what: str, code: int) -> str:
 
 
 def check_max_results(max_results: object, *, most: int, allow_none: bool = False) -> None:
-    """Raises MLflow's error for a number of results that is no number, or out of bounds."""
+    """Raises MLflow's error for a number of results that is invalid or out of range."""
     if max_results is None and allow_none:
         return
     is_number = isinstance(max_results, int) and not isinstance(max_results, bool)
     if not is_number or not 1 <= max_results <= most:  # type: ignore[operator]
         raise wrong_argument(
-            f"Invalid value {max_results!r} for parameter 'max_results': 1 to {most} is allowed"
+            f"Invalid value {max_results!r} for parameter 'max_results': expected 1 to {most}"
         )

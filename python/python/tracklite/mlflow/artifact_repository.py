@@ -19,9 +19,9 @@ from tracklite.mlflow.errors import as_mlflow_error, translated
 
 
 class TrackliteArtifactRepository(ArtifactRepository):
-    """The files of a run, a logged model or a version; or of all of a file, for a server.
+    """The files of a run, a logged model or a version, or all files of a database for a server.
 
-    `address.py` says what addresses there are. Elsewhere in the file nothing can be kept.
+    `address.py` lists the addresses. No other path in a file can hold artifacts.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class TrackliteArtifactRepository(ArtifactRepository):
         return self._stored.handle.artifacts
 
     def _place(self, path: str | None) -> tuple[Owner, str] | None:
-        """What a path of this repository belongs to, and the path within that."""
+        """Splits a path of this repository into its owner and the path within."""
         whole = posixpath.join(self._inside, path) if path else self._inside
         return address.owner_of(whole)
 
@@ -50,15 +50,15 @@ class TrackliteArtifactRepository(ArtifactRepository):
         place = self._place(path)
         if place is None:
             raise MlflowException(
-                f"{self.artifact_uri!r} holds no artifacts at {path or ''!r}: in a tracklite file"
-                " they belong to a run, a logged model or a version of a registered model",
+                f"{self.artifact_uri!r} cannot hold artifacts at {path or ''!r}: artifacts belong"
+                " to a run, a logged model or a version of a registered model",
                 INVALID_PARAMETER_VALUE,
             )
         return place
 
     @translated()
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
-        """Logs a local file, into a folder of the artifacts if one is given."""
+        """Logs a local file, in a folder of the artifacts if one is given."""
         local_file = os.fspath(local_file)
         name = os.path.basename(local_file)
         path = posixpath.join(artifact_path, name) if artifact_path else name
@@ -67,14 +67,14 @@ class TrackliteArtifactRepository(ArtifactRepository):
 
     @translated()
     def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> None:
-        """Logs all that is in a local folder."""
+        """Logs the content of a local folder."""
         path = posixpath.normpath(artifact_path) if artifact_path else ""
         owner, inner = self._known_place("" if path == "." else path)
         self._files.log_folder(owner, os.fspath(local_dir), inner)
 
     @translated()
     def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
-        """What lies directly in a folder; nothing for a file."""
+        """Lists the files and folders directly in a folder. Empty for a file."""
         path = "" if not path else posixpath.normpath(path).rstrip("/")
         place = self._place("" if path == "." else path)
         if place is None:
@@ -99,7 +99,7 @@ class TrackliteArtifactRepository(ArtifactRepository):
 
     @translated()
     def download_artifacts(self, artifact_path: str | None, dst_path: str | None = None) -> str:
-        """Writes a file, or all that is in a folder, below a local folder; gives its path."""
+        """Copies a file, or the content of a folder, to a local folder. Returns the path."""
         if dst_path is not None:
             dst_path = os.path.abspath(dst_path)
             if not os.path.exists(dst_path):
@@ -118,7 +118,7 @@ class TrackliteArtifactRepository(ArtifactRepository):
         path = "" if path == "." else path
         owner, inner = self._known_place(path)
         if inner != path:
-            # A part of what the owner has: MLflow's way, file by file.
+            # A subfolder of the owner's files: MLflow's implementation downloads file by file.
             return str(super().download_artifacts(path, dst_path))
         folder = dst_path or create_tmp_dir()
         self._files.download(owner, inner, folder)
@@ -126,10 +126,9 @@ class TrackliteArtifactRepository(ArtifactRepository):
 
     @translated()
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
-        """Deletes a file, or all that is in a folder.
+        """Deletes a file, or a folder with its content.
 
-        Those of a deleted run or model go with it when it is purged, and not before: it may
-        still be restored.
+        Keeps all files of a deleted run or model, which can be restored until it is purged.
         """
         owner, inner = self._known_place(artifact_path)
         try:
@@ -140,6 +139,6 @@ class TrackliteArtifactRepository(ArtifactRepository):
 
 
 def _shown(file: str, inner: str, path: str) -> str:
-    """A path within the owner, below its folder `inner`, as one below the folder `path`."""
+    """Converts a path below the owner's folder `inner` to one below the folder `path`."""
     name = file[len(inner) + 1 :] if inner else file
     return posixpath.join(path, name) if path else name

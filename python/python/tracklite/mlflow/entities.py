@@ -1,4 +1,4 @@
-"""Entities of MLflow, made of the tuples that the engine gives."""
+"""Converters from the engine's tuples to MLflow's entities."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from mlflow.entities.model_registry import (
 )
 
 LOCATION_TAG = "tracklite.artifactLocation"
-"""The experiment's tag that keeps an artifact location of the user's; hidden from MLflow."""
+"""The experiment's tag for an artifact location set by the user. Hidden from MLflow."""
 
 
 def experiment(value: tuple[Any, ...], location: str) -> Experiment:
-    """An experiment."""
+    """Converts an experiment."""
     number, name, lifecycle, created, updated, tags = value
     return Experiment(
         experiment_id=str(number),
@@ -50,7 +50,7 @@ def experiment(value: tuple[Any, ...], location: str) -> Experiment:
 
 
 def run_info(value: tuple[Any, ...], location: str) -> RunInfo:
-    """A run without its data; `location` is that of its experiment."""
+    """Converts a run without its data. `location` is the one of its experiment."""
     run_id, experiment_id, name, user, status, start, end, lifecycle = value
     return RunInfo(
         run_id=run_id,
@@ -66,7 +66,7 @@ def run_info(value: tuple[Any, ...], location: str) -> RunInfo:
 
 
 def run(value: tuple[Any, ...], location: str, *, with_model_inputs: bool) -> Run:
-    """A run with all that is told of it."""
+    """Converts a run with its data, inputs and outputs."""
     info, metrics, params, tags, datasets, models, outputs = value
     data = RunData(
         metrics=[Metric(key, number, time, step) for key, number, time, step in metrics],
@@ -85,7 +85,7 @@ def run(value: tuple[Any, ...], location: str, *, with_model_inputs: bool) -> Ru
 
 
 def dataset_input(value: tuple[Any, ...]) -> DatasetInput:
-    """A dataset that a run was given."""
+    """Converts an input dataset."""
     name, digest, source_type, source, schema, profile, tags = value
     return DatasetInput(
         dataset=Dataset(
@@ -101,7 +101,7 @@ def dataset_input(value: tuple[Any, ...]) -> DatasetInput:
 
 
 def logged_model(value: tuple[Any, ...], location: str) -> LoggedModel:
-    """A logged model; `location` is that of its experiment."""
+    """Converts a logged model. `location` is the one of its experiment."""
     facts, params, tags, metrics = value
     model_id, experiment_id, name, kind, run_id, status, message, created, updated, _ = facts
     return LoggedModel(
@@ -122,7 +122,7 @@ def logged_model(value: tuple[Any, ...], location: str) -> LoggedModel:
 
 
 def model_metric(model_id: str, value: tuple[Any, ...]) -> Metric:
-    """A value of a metric of a logged model."""
+    """Converts a metric value of a logged model."""
     key, number, time, step, run_id, dataset = value
     name, digest = dataset or (None, None)
     return Metric(
@@ -138,7 +138,7 @@ def model_metric(model_id: str, value: tuple[Any, ...]) -> Metric:
 
 
 def version(value: tuple[Any, ...], *, with_aliases: bool) -> ModelVersion:
-    """A version of a registered model."""
+    """Converts a version of a registered model."""
     facts, tags, aliases = value
     (
         name,
@@ -173,21 +173,21 @@ def version(value: tuple[Any, ...], *, with_aliases: bool) -> ModelVersion:
 
 
 def registered_model(value: tuple[Any, ...]) -> RegisteredModel:
-    """A registered model, with the latest version of each stage."""
+    """Converts a registered model with the latest version in each stage."""
     name, description, created, updated, tags, aliases, latest = value
     return RegisteredModel(
         name=name,
         creation_timestamp=created,
         last_updated_timestamp=updated,
         description=description,
-        latest_versions=[version(it, with_aliases=False) for it in latest],
+        latest_versions=[version(each, with_aliases=False) for each in latest],
         tags=[RegisteredModelTag(key, text) for key, text in tags.items()],
         aliases=[RegisteredModelAlias(alias, number) for alias, number in aliases.items()],
     )
 
 
 def below(location: str, *parts: str) -> str:
-    """An address below another one, as MLflow builds it."""
+    """Appends parts to an address, like MLflow."""
     if "?" in location or ":" not in location:
         from mlflow.utils.uri import append_to_uri_path
 

@@ -1,4 +1,4 @@
-"""Errors of the engine as MLflow's, with its codes."""
+"""Translation of the engine's errors to MLflow's, with its codes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CODES = {
     "not_found": RESOURCE_DOES_NOT_EXIST,
     "already_exists": RESOURCE_ALREADY_EXISTS,
     "invalid_input": INVALID_PARAMETER_VALUE,
-    # MLflow says so of every write to something deleted.
+    # The code of MLflow for writes to deleted things.
     "invalid_state": INVALID_PARAMETER_VALUE,
     "conflict": RESOURCE_CONFLICT,
     "read_only": PERMISSION_DENIED,
@@ -43,22 +43,22 @@ _CODES = {
 
 
 def as_mlflow_error(error: Exception, codes: dict[str, int] | None = None) -> MlflowException:
-    """An error as MLflow's own; `codes` are those of some kinds in this place."""
+    """Converts an error to MLflow's. `codes` overrides the codes of some kinds."""
     if isinstance(error, TrackliteError):
         code = (codes or {}).get(error.kind, _CODES.get(error.kind, INTERNAL_ERROR))
         return MlflowException(str(error), error_code=code)
     if _is_of_argument(error):
-        # The engine's notes name the argument; Python 3.10 knows none.
+        # The engine's notes name the argument. Python 3.10 has no notes.
         parts = [str(error), *getattr(error, "__notes__", ())]
         return MlflowException(", ".join(parts), error_code=INVALID_PARAMETER_VALUE)
     return MlflowException(f"{type(error).__name__}: {error}", error_code=INTERNAL_ERROR)
 
 
 def _is_of_argument(error: Exception) -> bool:
-    """Whether an error says that an argument is wrong, and not that a method is.
+    """Returns whether an error is about an argument, and not a bug in a method.
 
-    A type is wrong where arguments are read: at the border of the engine, which notes the
-    argument, and in MLflow's own checks.
+    A `TypeError` is about an argument if it comes from the engine's argument conversion, which
+    adds a note with its name, or from MLflow's own checks.
     """
     if isinstance(error, (AddressError, ValueError, OverflowError)):
         return True
@@ -69,7 +69,7 @@ def _is_of_argument(error: Exception) -> bool:
 
 
 def _raised_in(error: Exception) -> str:
-    """The module in which an error was raised."""
+    """Returns the module that raised an error."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
@@ -77,12 +77,12 @@ def _raised_in(error: Exception) -> str:
 
 
 def wrong_argument(message: str) -> MlflowException:
-    """Says that an argument is wrong."""
+    """Returns an error about an argument."""
     return MlflowException(message, error_code=INVALID_PARAMETER_VALUE)
 
 
 def translated(**codes: int) -> Callable[[Method], Method]:
-    """Makes a method raise MLflow's errors only; `codes` are those of some kinds in it."""
+    """Makes a method raise only MLflow's errors. `codes` overrides the codes of some kinds."""
 
     def wrap(method: Method) -> Method:
         @functools.wraps(method)
@@ -100,7 +100,7 @@ def translated(**codes: int) -> Callable[[Method], Method]:
 
 
 def left_out(what: str) -> NoReturn:
-    """Says that there is no such thing in a tracklite file."""
+    """Raises the error for things that a tracklite file does not keep."""
     raise MlflowException(
         f"A tracklite file does not keep {what}.",
         error_code=NOT_IMPLEMENTED,
@@ -110,10 +110,10 @@ def left_out(what: str) -> NoReturn:
 def refuses(
     base: type, kept: set[str], groups: dict[str, str], others: dict[str, str]
 ) -> Callable[[type], type]:
-    """Makes a class refuse those methods of `base` that it neither has itself nor keeps.
+    """Makes a class refuse the methods of `base` that are not overridden and not in `kept`.
 
-    `groups` says by parts of their names what the refused ones are about, and `others` by whole
-    names what those are about that the groups do not reach, or `base` does not declare.
+    `groups` maps parts of method names to the topic in the error. `others` maps whole names, for
+    methods that no group matches or that `base` does not declare.
     """
 
     def complete(cls: type) -> type:

@@ -1,4 +1,4 @@
-"""The files that this process has open, each once, however many stores and repositories use it."""
+"""The files that this process has open. All stores and repositories of a file share one handle."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tracklite import _tracklite
 
 
 class Identity(NamedTuple):
-    """Which file it is, whatever it is called."""
+    """The identity of a file, independent of its path."""
 
     device: int
     inode: int
 
 
 class Handle:
-    """An open file, by what is asked of it."""
+    """An open file, with an object for each topic."""
 
     def __init__(self, path: str, *, create: bool) -> None:
         store = _tracklite.Store.open(path, create)
@@ -36,28 +36,28 @@ class Handle:
 
 
 class StoredFile:
-    """The file that a store was made on: at its path lies that file, or none, but no other one."""
+    """The file of a store. Refuses another file that took its path."""
 
     def __init__(self, path: str, *, create: bool) -> None:
         self._path = os.path.realpath(path)
-        self.identity = _opened_anew(self._path, create=create).identity
+        self.identity = _reopened(self._path, create=create).identity
 
     @property
     def handle(self) -> Handle:
-        """The open file, of which nothing says that it is still at its path."""
+        """The open file, even if it was deleted since."""
         found = _opened(self._path)
         if found.identity != self.identity:
-            raise _lost(self._path, "another file lies there now")
+            raise _lost(self._path, "another file has its path")
         return found
 
     @property
     def present(self) -> Handle:
-        """The open file, for what must not be written into one that was deleted or replaced."""
-        found, lies_there = self.handle, _identity_at(self._path)
-        if lies_there is None:
-            raise _lost(self._path, "it is gone")
-        if lies_there != found.identity:
-            raise _lost(self._path, "another file lies there now")
+        """The open file, after checking that it was not deleted or replaced."""
+        found, at_path = self.handle, _identity_at(self._path)
+        if at_path is None:
+            raise _lost(self._path, "it was deleted")
+        if at_path != found.identity:
+            raise _lost(self._path, "another file has its path")
         return found
 
 
@@ -75,14 +75,14 @@ def _identity_at(path: str) -> Identity | None:
 
 def _lost(path: str, what: str) -> MlflowException:
     return MlflowException(
-        f"{path} is not the file any more that was opened: {what}. What is written would be lost"
-        " with the file that was there; start anew with the file that is to be used.",
+        f"{path} is no longer the file that was opened: {what}. Writes would be lost with the"
+        " earlier file. Restart the process to use the current one.",
         RESOURCE_DOES_NOT_EXIST,
     )
 
 
 def _opened(path: str) -> Handle:
-    """The open file of this path, which a forked child opens when it first needs it."""
+    """Returns the open file with this path. A forked child opens it on first use."""
     known = _open.get(path)
     if known is not None:
         return known
@@ -93,8 +93,8 @@ def _opened(path: str) -> Handle:
         return known
 
 
-def _opened_anew(path: str, *, create: bool) -> Handle:
-    """The file that lies at this path now: an open one counts only if it is that."""
+def _reopened(path: str, *, create: bool) -> Handle:
+    """Returns the file that is at this path now, and opens it unless it is open already."""
     with _lock:
         known = _open.get(path)
         if known is None or known.identity != _identity_at(path):
@@ -103,7 +103,7 @@ def _opened_anew(path: str, *, create: bool) -> Handle:
 
 
 def _forget_in_child() -> None:
-    """A forked child opens its files anew; the lock may have been held by another thread."""
+    """Clears all state in a forked child, where another thread may have held the lock."""
     global _open, _lock
     _open, _lock = {}, threading.Lock()
 

@@ -1,4 +1,4 @@
-"""What MLflow says of an order that names a field twice."""
+"""Repeated fields in `order_by`, handled like in MLflow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlflow.utils.search_utils import (
 
 from tracklite.exceptions import InvalidInputError
 
-# For each search what parses its filter, and what an item of its order.
+# The parsers of the filter and of an item of the order, for each search.
 _PARSERS = {
     "runs": (SearchUtils.parse_search_filter, SearchUtils.parse_order_by_for_search_runs),
     "registered models": (
@@ -31,7 +31,7 @@ _PARSERS = {
 
 
 def _field_of(name: str) -> str:
-    """The field that a name means, of which some have several."""
+    """Returns the canonical name of a field."""
     return _OTHER_NAMES.get(name, str(SearchUtils.translate_key_alias(name)))
 
 
@@ -39,7 +39,7 @@ _OTHER_NAMES = {"timestamp": "last_updated_timestamp"}
 
 
 def first_of_each(order_by: Sequence[str] | None) -> list[str]:
-    """An order of experiments without fields that come again: to MLflow they change nothing."""
+    """Returns an order of experiments without repeated fields, which MLflow ignores."""
     kept: dict[object, str] = {}
     try:
         for item in order_by or ():
@@ -54,10 +54,10 @@ def first_of_each(order_by: Sequence[str] | None) -> list[str]:
 def repeated_fields(
     what: str, filter_string: str | None, order_by: Sequence[str] | None
 ) -> Iterator[None]:
-    """Within it a search that fails for such an order alone fails with MLflow's code for that.
+    """Translates the error of a search whose order repeats a field to MLflow's.
 
-    All other wrong orders are wrong arguments; this one MLflow gives no code, which makes it an
-    internal error.
+    MLflow raises that error without a code, which makes it an internal error. All other invalid
+    orders are invalid arguments.
     """
     try:
         yield
@@ -73,7 +73,7 @@ def _is_repeated(what: str, filter_string: str | None, order_by: Sequence[str]) 
     parse_filter, parse_item = _PARSERS[what]
     try:
         parse_filter(filter_string)
-        # The direction comes last, and before it the name of the field.
+        # The last two parts are the name of the field and the direction.
         fields = [(*parse_item(item)[:-2], _field_of(parse_item(item)[-2])) for item in order_by]
     except MlflowException:
         return False

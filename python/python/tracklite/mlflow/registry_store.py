@@ -57,15 +57,15 @@ LATEST = "latest"
     {"link_prompts_to_trace": "traces"},
 )
 class TrackliteRegistryStore(AbstractStore):
-    """Registered models and their versions in one file, named by `tracklite:///folder/file`.
+    """Registered models and their versions in one file, at `tracklite:///folder/file`.
 
-    A version has files of its own, which are those of its source when it is created and stay so,
-    as far as the source is in the same file.
+    If the source of a version is in the same file, the version gets its own unchanging copy of the
+    files that the source has then.
     """
 
     def __init__(self, store_uri: str | None = None, tracking_uri: str | None = None) -> None:
         super().__init__(store_uri, tracking_uri)
-        # In a server the runs are where it keeps them, whatever else the process is told.
+        # In a server, its own setting takes precedence over the argument.
         self._tracking_uri = os.environ.get("_MLFLOW_SERVER_FILE_STORE") or tracking_uri
         if not store_uri:
             raise MlflowException.invalid_parameter_value("The address of a file is missing.")
@@ -81,7 +81,7 @@ class TrackliteRegistryStore(AbstractStore):
         return self._stored.handle
 
     def list_webhooks_by_event(self, *args: Any, **kwargs: Any) -> PagedList[Any]:
-        """None: there are no webhooks, which a server asks for at each change."""
+        """Returns an empty list. A server calls this at each change."""
         return PagedList([], None)
 
     @translated()
@@ -108,7 +108,7 @@ class TrackliteRegistryStore(AbstractStore):
 
     @translated()
     def get_registered_model(self, name: str) -> RegisteredModel:
-        """A registered model."""
+        """Returns a registered model."""
         _validate_model_name(name)
         return entities.registered_model(self._file.registry.get(name))
 
@@ -116,13 +116,13 @@ class TrackliteRegistryStore(AbstractStore):
     def update_registered_model(
         self, name: str, description: str | None, deployment_job_id: str | None = None
     ) -> RegisteredModel:
-        """Says something else of a registered model."""
+        """Sets the description of a registered model."""
         _validate_model_name(name)
         return entities.registered_model(self._file.registry.describe(name, description))
 
     @translated()
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
-        """Gives a registered model another name."""
+        """Renames a registered model."""
         _validate_model_renaming(new_name)
         _validate_model_name(name)
         return entities.registered_model(self._file.registry.rename(name, new_name))
@@ -141,7 +141,7 @@ class TrackliteRegistryStore(AbstractStore):
         order_by: list[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[RegisteredModel]:
-        """A page of the registered models that a filter finds, in an order."""
+        """Searches registered models. Returns one page."""
         check_max_results(max_results, most=SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD)
         with repeated_fields("registered models", filter_string, order_by):
             found, token = self._file.registry.search(
@@ -151,9 +151,9 @@ class TrackliteRegistryStore(AbstractStore):
 
     @translated()
     def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
-        """The highest version of each of these stages, or of all."""
+        """Returns the highest version in each of these stages, by default in all."""
         _validate_model_name(name)
-        # A model that is not there comes before a stage that is none.
+        # MLflow reports a missing model before an invalid stage.
         self._file.registry.get(name)
         wanted = [get_canonical_stage(stage) for stage in stages or ()]
         found = self._file.registry.latest_versions(name, wanted)
@@ -168,7 +168,7 @@ class TrackliteRegistryStore(AbstractStore):
 
     @translated()
     def delete_registered_model_tag(self, name: str, key: str) -> None:
-        """Deletes a tag of a registered model, if there is one."""
+        """Deletes a tag of a registered model, if it exists."""
         _validate_model_name(name)
         _validate_tag_name(key)
         self._file.registry.delete_tag(name, key)
@@ -190,7 +190,7 @@ class TrackliteRegistryStore(AbstractStore):
         for tag in tags or ():
             _validate_model_version_tag(tag.key, tag.value)
         if not isinstance(source, str):
-            raise wrong_argument(f"Invalid value {source!r} for source: a text is due")
+            raise wrong_argument(f"Invalid value {source!r} for source: expected a str")
         files, run, model = self._files_at(source), run_id or None, model_id or None
         named = source.removeprefix("models:/")
         elsewhere = self._model_elsewhere(model or named, is_due=model is not None)
@@ -210,9 +210,9 @@ class TrackliteRegistryStore(AbstractStore):
         return entities.version(value, with_aliases=True)
 
     def _model_elsewhere(self, model_id: str, *, is_due: bool) -> LoggedModel | None:
-        """A logged model that is not in this file, but where the runs are, if they are elsewhere.
+        """Returns a logged model that is not in this file, but in another tracking store.
 
-        One that is due and nowhere is told before the source is looked at.
+        If `is_due`, a model that does not exist anywhere is an error.
         """
         try:
             self._file.logged_models.get(model_id, False)
@@ -225,19 +225,19 @@ class TrackliteRegistryStore(AbstractStore):
             return None
 
     def _is_own(self, uri: str | None) -> bool:
-        """Whether an address is that of this file; none at all counts as such."""
+        """Returns whether an address is the one of this file. An empty one counts as such."""
         if not uri or not address.is_own(uri):
             return not uri
         own = address.file_of(self._file.store.address)
         return os.path.realpath(address.file_of(uri)) == os.path.realpath(own)
 
     def _files_at(self, source: str) -> str:
-        """The source in the engine's words where it leads into this file."""
+        """Converts a source to the engine's address if it is in this file."""
         inside = self._root.inside(source)
         found = address.engine_address(inside) if inside else None
         if found is None:
             return source
-        # A run or model that is not there makes it any other text.
+        # With a run or model that does not exist, the source is stored unchanged.
         owner = address.owner_of(inside or "")
         try:
             if owner and owner[0].kind == "run":
@@ -250,7 +250,7 @@ class TrackliteRegistryStore(AbstractStore):
 
     @translated()
     def get_model_version(self, name: str, version: int | str) -> ModelVersion:
-        """A version of a registered model."""
+        """Returns a version of a registered model."""
         _validate_model_name(name)
         value = self._file.versions.get(name, _version_number(name, version))
         return entities.version(value, with_aliases=True)
@@ -259,7 +259,7 @@ class TrackliteRegistryStore(AbstractStore):
     def update_model_version(
         self, name: str, version: int | str, description: str | None = None
     ) -> ModelVersion:
-        """Says something else of a version."""
+        """Sets the description of a version."""
         _validate_model_name(name)
         number = _version_number(name, version)
         value = self._file.versions.describe(name, number, description)
@@ -273,7 +273,7 @@ class TrackliteRegistryStore(AbstractStore):
         stage: str,
         archive_existing_versions: bool,
     ) -> ModelVersion:
-        """Puts a version into a stage, and others out of it if that is wanted."""
+        """Moves a version to a stage, and can archive the others in that stage."""
         canonical = get_canonical_stage(stage)
         is_active = canonical in DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS
         if archive_existing_versions and not is_active:
@@ -291,14 +291,14 @@ class TrackliteRegistryStore(AbstractStore):
 
     @translated()
     def delete_model_version(self, name: str, version: int | str) -> None:
-        """Deletes a version; its number is not given out again."""
+        """Deletes a version. Its number is never reused."""
         number = _version_number(name, version)
         _validate_model_name(name)
         self._file.versions.delete(name, number)
 
     @translated()
     def get_model_version_download_uri(self, name: str, version: int | str) -> str:
-        """Where the files of a version are: its own, or else those of its source."""
+        """Returns the address of the files of a version: its own, or those of its source."""
         _validate_model_name(name)
         number = _version_number(name, version)
         model, location = self._file.versions.location(name, number)
@@ -307,7 +307,7 @@ class TrackliteRegistryStore(AbstractStore):
         return self._address_of(location)
 
     def _address_of(self, location: str) -> str:
-        """The engine's address of a run or logged model as one that MLflow has for artifacts."""
+        """Converts the engine's address of a run or logged model to an artifact address."""
         scheme, _, rest = location.partition(":/")
         owner, _, path = rest.partition("/")
         if scheme == "runs":
@@ -328,7 +328,7 @@ class TrackliteRegistryStore(AbstractStore):
         order_by: list[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[ModelVersion]:
-        """A page of the versions that a filter finds, in an order."""
+        """Searches versions. Returns one page."""
         check_max_results(max_results, most=SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD)
         with repeated_fields("model versions", filter_string, order_by):
             found, token = self._file.registry.search_versions(
@@ -346,7 +346,7 @@ class TrackliteRegistryStore(AbstractStore):
 
     @translated()
     def delete_model_version_tag(self, name: str, version: int | str, key: str) -> None:
-        """Deletes a tag of a version, if there is one."""
+        """Deletes a tag of a version, if it exists."""
         _validate_model_name(name)
         number = _version_number(name, version)
         _validate_tag_name(key)
@@ -354,24 +354,24 @@ class TrackliteRegistryStore(AbstractStore):
 
     @translated()
     def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:
-        """Makes an alias name a version."""
+        """Points an alias to a version."""
         _validate_model_name(name)
         _validate_model_alias_name(alias)
         _validate_model_alias_name_reserved(alias)
         number = _version_number(name, version)
-        # No such model is no such version to MLflow; both are missing.
+        # A missing model and a missing version are the same error in MLflow.
         self._file.registry.set_alias(name, alias, number)
 
     @translated()
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
-        """Deletes an alias, if there is one."""
+        """Deletes an alias, if it exists."""
         _validate_model_name(name)
         _validate_model_alias_name(alias)
         self._file.registry.delete_alias(name, alias)
 
     @translated()
     def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
-        """The version that an alias names; `latest` is the one of the greatest number."""
+        """Returns the version of an alias. `latest` is the highest version."""
         _validate_model_name(name)
         _validate_model_alias_name(alias)
         if alias.lower() != LATEST:
@@ -385,11 +385,11 @@ class TrackliteRegistryStore(AbstractStore):
         return max(versions, key=lambda version: int(version.version))
 
     def _await_model_version_creation(self, mv: ModelVersion, await_creation_for: int) -> None:
-        """Nothing: versions are ready when they are created."""
+        """Does nothing, because versions are ready when they are created."""
 
 
 def _version_number(name: str, version: int | str) -> int:
-    """The number of a version; one that no version can have names none that is there."""
+    """Returns the number of a version. One out of range is reported as not found."""
     _validate_model_version(version)
     number = int(version)
     if not 0 <= number < 2**64:
@@ -400,7 +400,7 @@ def _version_number(name: str, version: int | str) -> int:
 
 
 def _served_root(path: str) -> str | None:
-    """The root of artifacts that a server of MLflow gives out, if they lie in this file."""
+    """Returns the artifact root of an MLflow server that serves this file, or None."""
     root = os.environ.get("_MLFLOW_SERVER_ARTIFACT_ROOT")
     destination = os.environ.get("_MLFLOW_SERVER_ARTIFACT_DESTINATION", "")
     if not root or not address.is_own(destination):

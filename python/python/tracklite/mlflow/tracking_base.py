@@ -1,4 +1,4 @@
-"""What the parts of the tracking store share: the file, and where artifacts are."""
+"""The shared base of the tracking store: the file, and the addresses of artifacts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TrackingBase:
         if artifact_uri and address.is_own(artifact_uri):
             _check_same_file(own, artifact_uri)
         self._root = address.Root(own, artifact_uri)
-        # Other places than the file and the server's proxy are noted at each new experiment.
+        # Any other place than the file and the server's proxy is stored with each new experiment.
         is_other = artifact_uri and not self._root.is_proxied and not address.is_own(artifact_uri)
         self._default_location = artifact_uri if is_other else None
         self._locations: dict[int, str] = {}
@@ -32,11 +32,11 @@ class TrackingBase:
 
     @property
     def _present_file(self) -> handles.Handle:
-        """The file, for what begins or ends something: it is checked that it is still there."""
+        """Returns the file after checking that it is still at its path."""
         return self._stored.present
 
     def _location(self, experiment_id: int) -> str:
-        """Where the artifacts of an experiment are; for good, as ids are not used again."""
+        """Returns the artifact location of an experiment. Cached, because IDs are never reused."""
         known = self._locations.get(experiment_id)
         if known is None:
             known = self._location_of(self._file.experiments.get(experiment_id))
@@ -59,10 +59,10 @@ class TrackingBase:
 
 
 def _check_same_file(own: str, artifact_uri: str) -> None:
-    """Artifacts are in the file itself or outside of any: another one does not know the runs."""
+    """Rejects another tracklite file as the place of artifacts: it does not have the runs."""
     file, inside = address.split(artifact_uri)
     if os.path.realpath(file) != os.path.realpath(address.file_of(own)) or inside:
         raise wrong_argument(
-            f"{artifact_uri!r} cannot hold the artifacts of {own!r}: they lie in that file"
-            " itself, or outside of any tracklite file"
+            f"{artifact_uri!r} cannot hold the artifacts of {own!r}: use that file itself, or a"
+            " place outside of any tracklite file"
         )

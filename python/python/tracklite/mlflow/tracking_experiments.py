@@ -35,12 +35,12 @@ VIEWS = {
 
 
 def view_word(view_type: int) -> str:
-    """The engine's word for what a search looks at; nothing is in a view that MLflow lacks."""
+    """Returns the engine's name of a view. Callers return nothing for an unknown view."""
     return VIEWS.get(view_type, "active")
 
 
 class TrackingExperiments(TrackingBase):
-    """What MLflow asks about experiments."""
+    """The methods for experiments."""
 
     def _experiment(self, value: tuple[Any, ...]) -> Experiment:
         return entities.experiment(value, self._location_of(value))
@@ -52,7 +52,7 @@ class TrackingExperiments(TrackingBase):
         artifact_location: str | None = None,
         tags: list[ExperimentTag] | None = None,
     ) -> str:
-        """Creates an experiment; gives its id."""
+        """Creates an experiment, and returns its ID."""
         _validate_experiment_name(name)
         for tag in tags or ():
             _check_tag(tag)
@@ -66,7 +66,7 @@ class TrackingExperiments(TrackingBase):
 
     @translated()
     def get_experiment(self, experiment_id: str | None) -> Experiment:
-        """The experiment of this id, deleted or not."""
+        """Returns the experiment with this ID, deleted or not."""
         return self._experiment(self._known_experiment(experiment_id))
 
     def _known_experiment(self, experiment_id: str | int | None) -> tuple[Any, ...]:
@@ -78,7 +78,7 @@ class TrackingExperiments(TrackingBase):
 
     @translated()
     def get_experiment_by_name(self, experiment_name: str) -> Experiment | None:
-        """The experiment of this name, deleted or not, if there is one."""
+        """Returns the experiment with this name, deleted or not, or None."""
         value = self._file.experiments.find(experiment_name)
         return None if value is None else self._experiment(value)
 
@@ -91,7 +91,7 @@ class TrackingExperiments(TrackingBase):
         order_by: list[str] | None = None,
         page_token: str | None = None,
     ) -> PagedList[Experiment]:
-        """A page of the experiments that a filter finds, in an order."""
+        """Searches experiments. Returns one page."""
         check_max_results(max_results, most=SEARCH_MAX_RESULTS_THRESHOLD)
         found, token = self._file.experiments.search(
             filter_string or "",
@@ -111,12 +111,12 @@ class TrackingExperiments(TrackingBase):
 
     @translated()
     def restore_experiment(self, experiment_id: str) -> None:
-        """Takes that back."""
+        """Restores an experiment and its runs."""
         self._file.experiments.restore(self._known_experiment(experiment_id)[0])
 
     @translated(invalid_state=INVALID_STATE)
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
-        """Gives an experiment another name."""
+        """Renames an experiment."""
         _validate_experiment_name(new_name)
         self._file.experiments.rename(self._known_experiment(experiment_id)[0], new_name)
 
@@ -129,7 +129,7 @@ class TrackingExperiments(TrackingBase):
 
     @translated()
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
-        """Deletes a tag of an experiment, which must be there."""
+        """Deletes a tag of an experiment. The tag must exist."""
         _check_not_reserved(key)
         self._file.experiments.delete_tag(self._known_experiment(experiment_id)[0], key)
 
@@ -149,8 +149,8 @@ def _check_tag(tag: ExperimentTag) -> None:
 
 
 def _check_not_reserved(key: str) -> None:
-    """Raises for the tag that says where artifacts are: those of runs that are there would move."""
+    """Rejects the tag of the artifact location: changing it would move existing artifacts."""
     if key == entities.LOCATION_TAG:
         raise wrong_argument(
-            f"The tag {key!r} is reserved: it keeps the artifact location of an experiment."
+            f"The tag {key!r} is reserved for the artifact location of an experiment."
         )

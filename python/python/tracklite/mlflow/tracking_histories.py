@@ -17,7 +17,7 @@ Point = tuple[float, int, int]
 
 
 class TrackingHistories(TrackingBase):
-    """What MLflow asks about the histories of metrics."""
+    """The methods for histories of metrics."""
 
     @translated()
     def get_metric_history(
@@ -27,7 +27,7 @@ class TrackingHistories(TrackingBase):
         max_results: int | None = None,
         page_token: str | None = None,
     ) -> PagedList[Metric]:
-        """All values of a metric by time, step and value, or a page of them."""
+        """Returns all values of a metric, or a page of them, by time, step and value."""
         _check_not_negative(max_results)
         offset = SearchUtils.parse_start_offset_from_page_token(page_token)
         points, has_more = self._file.histories.get(run_id, metric_key, offset, max_results)
@@ -38,7 +38,7 @@ class TrackingHistories(TrackingBase):
     def get_metric_history_bulk(
         self, run_ids: list[str], metric_key: str, max_results: int
     ) -> list[MetricWithRunId]:
-        """The values of a metric of several runs, run by run by id."""
+        """Returns the values of a metric of several runs, ordered by run ID."""
         _check_not_negative(max_results)
         found = self._file.histories.bulk(list(run_ids), metric_key, max_results)
         return [
@@ -56,30 +56,30 @@ class TrackingHistories(TrackingBase):
         start_step: int | None,
         end_step: int | None,
     ) -> list[MetricWithRunId]:
-        """An even sample of the values of a metric of each of these runs, by step."""
+        """Returns an even sample of the values of a metric of each run, by step."""
         if (start_step is None) != (end_step is None):
             raise wrong_argument(
                 "Both start_step and end_step must be specified together, or neither may be"
                 " specified."
             )
         steps = None if start_step is None or end_step is None else (start_step, end_step)
-        most = max(1, max_results)
+        limit = max(1, max_results)
         return [
             MetricWithRunId(run_id=run_id, metric=_metric(metric_key, point))
             for run_id in run_ids
-            for point in self._file.histories.sample(run_id, metric_key, most, steps)
+            for point in self._file.histories.sample(run_id, metric_key, limit, steps)
         ]
 
     @translated()
     def get_metric_history_bulk_interval_from_steps(
         self, run_id: str, metric_key: str, steps: list[int], max_results: int
     ) -> list[MetricWithRunId]:
-        """The values of a metric at these steps, by step, time and value."""
+        """Returns the values of a metric at these steps, by step, time and value."""
         _check_not_negative(max_results)
         wanted = set(steps)
         if not wanted:
             return []
-        # A sample of as many points as may be is all of them, in this order.
+        # An unlimited sample is all points in this order.
         span = (min(wanted), max(wanted))
         points = self._file.histories.sample(run_id, metric_key, sys.maxsize, span)
         found = (point for point in points if point[2] in wanted)
@@ -90,8 +90,8 @@ class TrackingHistories(TrackingBase):
 
     @translated()
     def get_max_step_for_metric(self, run_id: str, metric_key: str) -> int:
-        """The greatest step of a metric, 0 if it has no value."""
-        return self._file.histories.greatest_step(run_id, metric_key) or 0
+        """Returns the highest step of a metric, 0 if it has no value."""
+        return self._file.histories.max_step(run_id, metric_key) or 0
 
 
 def _check_not_negative(max_results: int | None) -> None:

@@ -30,7 +30,7 @@ from tracklite.mlflow.tracking_base import TrackingBase
 
 
 class TrackingModels(TrackingBase):
-    """What MLflow asks about logged models."""
+    """The methods for logged models."""
 
     @translated()
     def create_logged_model(
@@ -42,7 +42,7 @@ class TrackingModels(TrackingBase):
         params: list[LoggedModelParameter] | None = None,
         model_type: str | None = None,
     ) -> LoggedModel:
-        """Creates a logged model, which is pending."""
+        """Creates a logged model with the status PENDING."""
         _validate_logged_model_name(name)
         value = self._present_file.logged_models.create(
             experiment_number(experiment_id),
@@ -56,17 +56,17 @@ class TrackingModels(TrackingBase):
 
     @translated()
     def get_logged_model(self, model_id: str, allow_deleted: bool = False) -> LoggedModel:
-        """A logged model; a deleted one if that is allowed."""
+        """Returns a logged model. Returns a deleted one only with `allow_deleted`."""
         return self._logged_model(self._file.logged_models.get(model_id, allow_deleted))
 
     @translated()
     def finalize_logged_model(self, model_id: str, status: LoggedModelStatus) -> LoggedModel:
-        """Says how a logged model has ended."""
+        """Sets the final status of a logged model."""
         return self._logged_model(self._file.logged_models.finalize(model_id, str(status)))
 
     @translated()
     def log_logged_model_params(self, model_id: str, params: list[LoggedModelParameter]) -> None:
-        """Sets params of a logged model, once and for all."""
+        """Sets params of a logged model. They cannot be changed later."""
         self._file.logged_models.log_params(model_id, valued_pairs("param", params))
 
     @translated()
@@ -76,7 +76,7 @@ class TrackingModels(TrackingBase):
 
     @translated()
     def delete_logged_model_tag(self, model_id: str, key: str) -> None:
-        """Deletes a tag of a logged model, which must be there."""
+        """Deletes a tag of a logged model. The tag must exist."""
         self._file.logged_models.delete_tag(model_id, key)
 
     @translated()
@@ -105,7 +105,7 @@ class TrackingModels(TrackingBase):
         order_by: list[dict[str, Any]] | None = None,
         page_token: str | None = None,
     ) -> PagedList[LoggedModel]:
-        """A page of the logged models that a filter finds, in an order."""
+        """Searches logged models. Returns one page."""
         if datasets and not all(dataset.get("dataset_name") for dataset in datasets):
             raise wrong_argument("`dataset_name` in the `datasets` clause must be specified.")
         if max_results:
@@ -113,7 +113,7 @@ class TrackingModels(TrackingBase):
         found, token = self._file.logged_models.search(
             experiment_numbers(experiment_ids),
             filter_string or "",
-            [(it["dataset_name"], it.get("dataset_digest")) for it in datasets or ()],
+            [(item["dataset_name"], item.get("dataset_digest")) for item in datasets or ()],
             max_results or SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT,
             _order(order_by or ()),
             page_token or "",
@@ -140,7 +140,7 @@ _OrderItem = tuple[str, bool, tuple[str, str | None] | None]
 
 
 def _order(order_by: Iterable[dict[str, Any]]) -> list[_OrderItem]:
-    """An order without fields that come again: they change nothing."""
+    """Returns the order without repeated fields, which have no effect."""
     kept: dict[object, _OrderItem] = {}
     for item in order_by:
         name, digest = item.get("dataset_name"), item.get("dataset_digest")
@@ -151,5 +151,5 @@ def _order(order_by: Iterable[dict[str, Any]]) -> list[_OrderItem]:
     return list(kept.values())
 
 
-# What MLflow calls by two names.
+# Fields with two names in MLflow.
 _SAME_FIELDS = {"creation_time": "creation_timestamp"}

@@ -1,4 +1,4 @@
-"""Runs in the tracking store: their lives, what is logged to them, and searching them."""
+"""Runs in the tracking store: creating, changing, logging and searching."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from tracklite.mlflow.tracking_experiments import VIEWS, view_word
 
 
 class TrackingRuns(TrackingBase):
-    """What MLflow asks about runs."""
+    """The methods for runs."""
 
     @translated()
     def create_run(
@@ -62,7 +62,7 @@ class TrackingRuns(TrackingBase):
         """Starts a run."""
         named = next((tag.value for tag in tags or () if tag.key == MLFLOW_RUN_NAME), None)
         if run_name and named and run_name != named:
-            # An experiment that is not there comes before.
+            # MLflow reports a missing experiment first.
             self._file.experiments.get(experiment_number(experiment_id))
             raise MlflowException(
                 "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with"
@@ -82,7 +82,7 @@ class TrackingRuns(TrackingBase):
 
     @translated()
     def get_run(self, run_id: str) -> Run:
-        """A run with all that is told of it."""
+        """Returns a run with its data, inputs and outputs."""
         return self._run(self._file.runs.get(run_id))
 
     @translated()
@@ -93,7 +93,7 @@ class TrackingRuns(TrackingBase):
         end_time: int | None,
         run_name: str | None,
     ) -> RunInfo:
-        """Changes status, end time and name, those that are given."""
+        """Changes status, end time and name. None keeps a value."""
         status = None if run_status is None else RunStatus.to_string(run_status)
         end = None if end_time is None else whole_number("end_time", end_time)
         value = self._present_file.runs.update(run_id, status, end, run_name or None)
@@ -106,7 +106,7 @@ class TrackingRuns(TrackingBase):
 
     @translated()
     def restore_run(self, run_id: str) -> None:
-        """Takes that back."""
+        """Restores a run."""
         self._file.runs.restore(run_id)
 
     @translated()
@@ -130,7 +130,7 @@ class TrackingRuns(TrackingBase):
 
     @translated()
     def log_param(self, run_id: str, param: Param) -> None:
-        """Sets a param, once and for all."""
+        """Sets a param. It cannot be changed later."""
         param = _validate_param(param.key, param.value)
         self._log(run_id, [], [param], [])
 
@@ -141,7 +141,7 @@ class TrackingRuns(TrackingBase):
 
     @translated()
     def delete_tag(self, run_id: str, key: str) -> None:
-        """Deletes a tag, which must be there."""
+        """Deletes a tag. The tag must exist."""
         self._file.runs.delete_tag(run_id, key)
 
     @translated()
@@ -164,7 +164,7 @@ class TrackingRuns(TrackingBase):
     ) -> None:
         values = [_metric_value(metric) for metric in metrics]
         texts = valued_pairs("param", params)
-        # A name that is no name changes nothing, as in an update of the run.
+        # An empty name changes nothing, as in an update of the run.
         tags = [tag for tag in tags if tag.key != MLFLOW_RUN_NAME or tag.value]
         try:
             measured = _measured(run_id, metrics)
@@ -173,7 +173,7 @@ class TrackingRuns(TrackingBase):
             raise self._param_conflict(run_id, texts) or error from error
 
     def _param_conflict(self, run_id: str, params: list[tuple[str, str]]) -> MlflowException | None:
-        """What MLflow says when params are set to other values."""
+        """Returns MLflow's error if params are set to other values."""
         known = self._file.runs.params(run_id) if params else {}
         changed = [
             {"key": key, "old_value": known[key], "new_value": text}
@@ -195,7 +195,7 @@ class TrackingRuns(TrackingBase):
         datasets: list[DatasetInput] | None = None,
         models: list[LoggedModelInput] | None = None,
     ) -> None:
-        """Logs the datasets and models that a run was given."""
+        """Logs input datasets and models."""
         _validate_run_id(run_id)
         if datasets is not None:
             if not isinstance(datasets, list):
@@ -209,7 +209,7 @@ class TrackingRuns(TrackingBase):
 
     @translated()
     def log_outputs(self, run_id: str, models: list[LoggedModelOutput]) -> None:
-        """Logs the models that a run has made."""
+        """Logs output models."""
         made = [(model.model_id, model.step) for model in models]
         self._file.runs.log_outputs(run_id, made)
 
@@ -249,12 +249,12 @@ class TrackingRuns(TrackingBase):
 
 
 def _metric_value(metric: Metric) -> tuple[str, float, int, int]:
-    """A value of a metric for the engine; a fraction of a millisecond or step is cut off."""
+    """Converts a metric for the engine. Drops fractions of a millisecond or step."""
     time, step = whole_number("timestamp", metric.timestamp), whole_number("step", metric.step or 0)
     try:
         return metric.key, float(metric.value), time, step
     except OverflowError as error:
-        raise wrong_argument(f"The value of {metric.key!r} exceeds any number") from error
+        raise wrong_argument(f"The value of {metric.key!r} is too large for a float") from error
 
 
 def _dataset_value(given: DatasetInput) -> tuple[Any, ...]:
@@ -275,7 +275,7 @@ def _dataset_value(given: DatasetInput) -> tuple[Any, ...]:
 
 
 def _measured(run_id: str, metrics: list[Metric]) -> list[tuple[str, tuple[Any, ...]]]:
-    """What was measured of logged models, by their ids."""
+    """Returns the metrics of logged models, by model ID."""
     measured = []
     for metric in metrics:
         if metric.model_id is None:

@@ -13,7 +13,7 @@ from tracklite.mlflow.tracking_histories import TrackingHistories
 from tracklite.mlflow.tracking_models import TrackingModels
 from tracklite.mlflow.tracking_runs import TrackingRuns
 
-# By parts of the names of methods, the first one that fits.
+# Parts of method names. The first match counts.
 _LEFT_OUT = {
     "mcp": "servers of tools",
     "trace": "traces",
@@ -37,7 +37,7 @@ _LEFT_OUT = {
 _KEPT = {"supports_trace_archival", "log_inputs", "log_outputs"}
 
 
-# What MLflow's own store has, though its abstract store does not declare it.
+# Methods of MLflow's own store that the abstract store does not declare.
 _UNDECLARED = {
     "deprecated_start_trace_v2": "traces",
     "deprecated_end_trace_v2": "traces",
@@ -52,11 +52,11 @@ _UNDECLARED = {
 class TrackliteTrackingStore(
     TrackingExperiments, TrackingRuns, TrackingHistories, TrackingModels, AbstractStore
 ):
-    """Experiments, runs and logged models in one file, named by `tracklite:///folder/file`.
+    """Experiments, runs and logged models in one file, at `tracklite:///folder/file`.
 
-    The file is created when there is none; its folder must exist. Where artifacts are is told
-    from where the file is now, so a file may be moved with all that is in it. A server hands them
-    out itself when it is started with `--artifacts-destination tracklite:///folder/file`.
+    Creates the file if it does not exist. Its folder must exist. Artifact addresses are computed
+    from the current path, so a file may be moved with its content. A server started with
+    `--artifacts-destination tracklite:///folder/file` serves the artifacts itself.
     """
 
     def __init__(self, store_uri: str | None = None, artifact_uri: str | None = None) -> None:

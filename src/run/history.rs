@@ -1,13 +1,16 @@
 //! One metric of many runs: all points in one order, or an even sample of each run.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use crate::database::Database;
+use crate::engine::guards::no_such_run;
+use crate::engine::points::keep_latest;
 use crate::entity::id::RunId;
-use crate::entity::{MetricHistory, MetricPoint};
+use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
 use crate::error::{Error, ErrorKind, Result};
-use crate::run::no_such_run;
+use crate::run::Run;
 
 /// Points of one metric of one run, of several runs that were asked for.
 #[derive(Clone, Debug)]
@@ -144,6 +147,53 @@ fn place(number: usize, kept: usize, all: usize) -> usize {
         0 | 1 => all.saturating_sub(1),
         // As wide as it takes: the product of two counts.
         _ => (number as u128 * (all as u128 - 1) / (kept as u128 - 1)) as usize,
+    }
+}
+
+impl Run {
+    /// All points of a metric, ordered by time, step and value; none for a key never logged.
+    ///
+    /// Sealed points cost their unpacking, live ones the reading of the live extents.
+    pub fn history(&self, key: &str) -> Result<MetricHistory> {
+        let mut history = MetricHistory::default();
+        self.read_history(key, &mut history)?;
+        Ok(history)
+    }
+
+    /// As [`Run::history`], into columns that are there: what is in them is replaced, and their
+    /// memory used again.
+    ///
+    /// For whoever reads again and again: fresh memory costs more than reading does.
+    pub fn read_history(&self, key: &str, into: &mut MetricHistory) -> Result<()> {
+        self.engine().read_history(self.id(), key, into)?;
+        self.unless_purged(into, |history| history.is_empty()).map(drop)
+    }
+
+    /// The latest point of a metric: the greatest by step, time, value, with NaN as 0.
+    pub fn latest(&self, key: &str) -> Result<Option<MetricPoint>> {
+        // Live points first: one that is sealed in between is then found in the index.
+        let mut live = self.engine().live_latest(Some(self.id()))?;
+        let sealed = self.engine().with_index(|index, _| index.latest(self.id(), key))?;
+        let live = live.get_mut(&self.id()).and_then(|metrics| metrics.remove(key));
+        let latest = sealed.into_iter().chain(live).max_by(MetricPoint::latest_order);
+        self.unless_purged(latest, Option::is_none)
+    }
+
+    /// What a metric amounts to; `None` for a key never logged. Sealed points cost a read for each
+    /// block, live ones the reading of the live extents.
+    pub fn statistics(&self, key: &str) -> Result<Option<MetricStatistics>> {
+        self.unless_purged(self.engine().statistics(self.id(), key)?, Option::is_none)
+    }
+
+    /// The latest point of each metric by key.
+    pub fn metrics(&self) -> Result<BTreeMap<String, MetricPoint>> {
+        // Live points first: one that is sealed in between is then found in the index.
+        let mut live = self.engine().live_latest(Some(self.id()))?;
+        let mut metrics = self.engine().with_index(|index, _| index.metrics(self.id()))?;
+        for (key, point) in live.remove(&self.id()).unwrap_or_default() {
+            keep_latest(&mut metrics, &key, point);
+        }
+        self.unless_purged(metrics, BTreeMap::is_empty)
     }
 }
 

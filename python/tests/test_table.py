@@ -1,4 +1,4 @@
-"""Tables leave as Arrow: every library of data frames takes them as they are."""
+"""Tables are Arrow producers, which data frame libraries read directly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tracklite
 @pytest.fixture
 def filled(database: tracklite.Database) -> tracklite.Database:
     """Three runs, one of them without a metric, one with a NaN."""
-    experiment = database.experiment("/tests/frames")
+    experiment = database.experiment("/tests/tables")
     for name, loss in [("a", 0.5), ("b", math.nan), ("c", None)]:
         run = experiment.start_run(name, params={"name": name.upper()}, tags={"kind": "ünï"})
         if loss is not None:
@@ -23,26 +23,26 @@ def filled(database: tracklite.Database) -> tracklite.Database:
 COLUMNS = ["run_name", "metrics.loss", "params.name", "tags.kind", "start_time", "end_time"]
 
 
-def found(database: tracklite.Database) -> tracklite.Frame:
-    # Not by time: runs that start within a millisecond are in the order of their ids.
-    return database.search_runs(order_by="attributes.run_name", columns=COLUMNS)
+def found(database: tracklite.Database) -> tracklite.Table:
+    # Ordered by name: runs that start within the same millisecond are ordered by random IDs.
+    return database.runs_table(order_by="attributes.run_name", columns=COLUMNS)
 
 
-def test_a_frame_is_read_without_other_packages(filled: tracklite.Database) -> None:
-    frame = found(filled)
-    assert frame.shape == (3, 6)
-    assert len(frame) == 3
-    assert frame.columns == COLUMNS
-    assert frame["run_name"] == ["a", "b", "c"]
-    losses = frame["metrics.loss"]
+def test_a_table_is_read_without_other_packages(filled: tracklite.Database) -> None:
+    table = found(filled)
+    assert table.shape == (3, 6)
+    assert len(table) == 3
+    assert table.columns == COLUMNS
+    assert table["run_name"] == ["a", "b", "c"]
+    losses = table["metrics.loss"]
     assert losses[0] == 0.5
     assert math.isnan(losses[1])
     assert losses[2] is None
-    assert frame.rows()[2]["params.name"] == "C"
-    assert isinstance(frame["start_time"][0], int)
+    assert table.rows()[2]["params.name"] == "C"
+    assert isinstance(table["start_time"][0], int)
     with pytest.raises(KeyError, match="nonsense"):
-        frame["nonsense"]
-    assert "run_name" in repr(frame)
+        table["nonsense"]
+    assert "run_name" in repr(table)
 
 
 def check(rows: list[dict[str, Any]]) -> None:
@@ -55,14 +55,14 @@ def check(rows: list[dict[str, Any]]) -> None:
     assert rows[0]["start_time"].utcoffset().total_seconds() == 0
 
 
-def test_polars_takes_it(filled: tracklite.Database) -> None:
+def test_polars_reads_a_table(filled: tracklite.Database) -> None:
     polars = pytest.importorskip("polars")
     for frame in (polars.DataFrame(found(filled)), found(filled).to_polars()):
         check(frame.to_dicts())
         assert frame["metrics.loss"].null_count() == 1
 
 
-def test_pyarrow_takes_it(filled: tracklite.Database) -> None:
+def test_pyarrow_reads_a_table(filled: tracklite.Database) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     for table in (pyarrow.table(found(filled)), found(filled).to_arrow()):
         check(table.to_pylist())
@@ -70,7 +70,7 @@ def test_pyarrow_takes_it(filled: tracklite.Database) -> None:
         table.validate(full=True)
 
 
-def test_pandas_takes_it(filled: tracklite.Database) -> None:
+def test_pandas_reads_a_table(filled: tracklite.Database) -> None:
     pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
     frame = found(filled).to_pandas()
@@ -78,21 +78,21 @@ def test_pandas_takes_it(filled: tracklite.Database) -> None:
     assert str(frame["start_time"].dtype) == "datetime64[ns, UTC]"
 
 
-def test_duckdb_takes_it(filled: tracklite.Database) -> None:
+def test_duckdb_reads_a_table(filled: tracklite.Database) -> None:
     duckdb = pytest.importorskip("duckdb")
-    frame = found(filled)
-    assert len(frame) == 3
-    query = 'SELECT run_name FROM frame WHERE "metrics.loss" = 0.5'
+    table_ = found(filled)
+    assert len(table_) == 3
+    query = 'SELECT run_name FROM table_ WHERE "metrics.loss" = 0.5'
     assert duckdb.sql(query).fetchall() == [("a",)]
 
 
-def test_an_empty_frame_has_its_columns(database: tracklite.Database) -> None:
+def test_an_empty_table_has_its_columns(database: tracklite.Database) -> None:
     polars = pytest.importorskip("polars")
-    frame = polars.DataFrame(database.search_runs(columns=["run_id", "metrics.loss"]))
+    frame = polars.DataFrame(database.runs_table(columns=["run_id", "metrics.loss"]))
     assert frame.schema == {"run_id": polars.String, "metrics.loss": polars.Float64}
 
 
-def test_a_frame_outlives_its_database(filled: tracklite.Database) -> None:
+def test_a_table_outlives_its_database(filled: tracklite.Database) -> None:
     polars = pytest.importorskip("polars")
     stream = found(filled).__arrow_c_stream__()
     assert type(stream).__name__ == "PyCapsule"
@@ -102,7 +102,7 @@ def test_a_frame_outlives_its_database(filled: tracklite.Database) -> None:
     check(kept.to_dicts())
 
 
-def test_a_history_is_numpy_without_copying(database: tracklite.Database) -> None:
+def test_a_history_shares_its_memory_with_numpy(database: tracklite.Database) -> None:
     numpy = pytest.importorskip("numpy")
     run = database.default_experiment().start_run()
     steps = numpy.arange(10_000) * 3
@@ -145,27 +145,28 @@ def test_columns_are_sequences(database: tracklite.Database) -> None:
             values[index]
 
 
-def test_histories_of_several_runs(filled: tracklite.Database) -> None:
-    runs = filled.search_runs(columns=["run_id"], order_by="attributes.run_name")["run_id"]
-    long = filled.histories(runs, ["loss", "accuracy"])
+def test_tables_of_several_runs(filled: tracklite.Database) -> None:
+    runs = filled.runs_table(columns=["run_id"], order_by="attributes.run_name")["run_id"]
+    long = filled.history_table(runs, ["loss", "accuracy"])
     assert long.columns == ["run_id", "key", "step", "timestamp", "value"]
     assert long["key"] == ["loss", "accuracy"] * 2
-    wide = filled.histories(runs[0], wide=True)
+    wide = filled.history_table(runs[0], wide=True)
     assert wide.rows()[0]["accuracy"] == 1.0
-    assert filled.params_of(runs)["value"] == ["A", "B", "C"]
-    assert "metrics.loss" in filled.compare_runs(runs).columns
+    assert filled.params_table(runs)["value"] == ["A", "B", "C"]
+    assert "metrics.loss" in filled.comparison_table(runs).columns
 
 
-def test_pages_follow_each_other(filled: tracklite.Database) -> None:
+def test_pages_and_iterators_return_all_runs(filled: tracklite.Database) -> None:
     names, token = [], None
     while True:
-        page, token = filled.search_runs_page(
-            order_by="params.name DESC", max_results=2, page_token=token
-        )
+        page = filled.search_runs(order_by="params.name DESC", max_results=2, page_token=token)
         names.append([record.info.name for record in page])
+        token = page.next_page_token
         if token is None:
             break
     assert names == [["c", "b"], ["a"]]
+    everything = filled.iter_runs(order_by="params.name DESC")
+    assert [record.info.name for record in everything] == ["c", "b", "a"]
 
 
 def test_arrays_of_any_width_are_logged(database: tracklite.Database) -> None:

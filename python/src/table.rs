@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList};
 
-use crate::detach::{delegated, detached_plain};
+use crate::detach::delegated;
 
 /// A table that polars, pandas, pyarrow and DuckDB take as it is.
 ///
@@ -23,31 +23,31 @@ use crate::detach::{delegated, detached_plain};
 /// >>> frame.rows()
 /// [{'run_name': 'baseline', 'params.depth': '3'}]
 #[pyclass(frozen, module = "tracklite")]
-pub(crate) struct Frame {
-    pub(crate) frame: DataFrame,
+pub(crate) struct Table {
+    pub(crate) table: DataFrame,
 }
 
 #[pymethods]
-impl Frame {
+impl Table {
     /// The number of rows and of columns.
     #[getter]
     fn shape(&self) -> (usize, usize) {
-        self.frame.shape()
+        self.table.shape()
     }
 
     /// The names of the columns.
     #[getter]
     fn columns(&self) -> Vec<String> {
-        self.frame.get_column_names().into_iter().map(ToString::to_string).collect()
+        self.table.get_column_names().into_iter().map(ToString::to_string).collect()
     }
 
     fn __len__(&self) -> usize {
-        self.frame.height()
+        self.table.height()
     }
 
     /// The values of a column, as a list.
     fn __getitem__<'py>(&self, py: Python<'py>, column: &str) -> PyResult<Bound<'py, PyList>> {
-        let found = self.frame.column(column).map_err(|_| PyKeyError::new_err(column.to_owned()));
+        let found = self.table.column(column).map_err(|_| PyKeyError::new_err(column.to_owned()));
         let series = found?.as_materialized_series();
         let values = (0..series.len()).map(|row| match series.get(row) {
             Ok(value) => python_value(py, &value),
@@ -58,7 +58,7 @@ impl Frame {
 
     /// The rows as dicts, without any other package.
     fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let rows: Vec<_> = (0..self.frame.height()).map(|_| PyDict::new(py)).collect();
+        let rows: Vec<_> = (0..self.table.height()).map(|_| PyDict::new(py)).collect();
         for name in self.columns() {
             let values = self.__getitem__(py, &name)?;
             for (row, value) in rows.iter().zip(values.iter()) {
@@ -77,7 +77,7 @@ impl Frame {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // A wish that a producer need not fulfil.
         drop(requested_schema);
-        let (field, batches) = detached_plain(py, || batches(&self.frame));
+        let (field, batches) = py.detach(|| batches(&self.table));
         let stream =
             polars_arrow::ffi::export_iterator(Box::new(batches.into_iter().map(Ok)), field);
         PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
@@ -97,15 +97,15 @@ impl Frame {
 
     /// A `pandas.DataFrame` of it; pandas and pyarrow must be installed.
     pub(crate) fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Frame::to_arrow(slf)?.call_method0(intern!(slf.py(), "to_pandas"))
+        Table::to_arrow(slf)?.call_method0(intern!(slf.py(), "to_pandas"))
     }
 
     fn __repr__(&self) -> String {
-        self.frame.to_string()
+        self.table.to_string()
     }
 
     fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        delegated(slf.as_any(), "_display", "frame_html", ())
+        delegated(slf.as_any(), "_display", "table_html", ())
     }
 }
 

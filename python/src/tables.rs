@@ -1,0 +1,157 @@
+//! Tables of runs, their histories, params, tags and datasets, and of lineage.
+
+use polars::prelude::{
+    Column as TableColumn, DataFrame, Int64Chunked, IntoColumn as _, IntoSeries as _,
+    NamedFrom as _, NewChunkedArray as _, Series, TimeUnit, TimeZone,
+};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+
+use crate::convert::{run_ids, text_list};
+use crate::database::Database;
+use crate::history::{History, Numbers};
+use crate::lineage;
+use crate::search::RunQuery;
+use crate::table::Table;
+
+#[pymethods]
+impl Database {
+    /// Searches runs, and returns a table with a row for each run found.
+    ///
+    /// The arguments are those of `search_runs`. `columns` are names such as "run_id",
+    /// "metrics.loss" or "params.*", None for the default ones.
+    ///
+    /// >>> run.log_metric("loss", 0.25)
+    /// >>> found = database.runs_table("metrics.loss < 0.5", order_by="metrics.loss DESC")
+    /// >>> found["metrics.loss"]
+    /// [0.25]
+    #[pyo3(signature = (filter="", *, order_by=None, experiments=None, view="active",
+                        max_results=None, columns=None))]
+    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
+    fn runs_table(
+        &self,
+        py: Python<'_>,
+        filter: &str,
+        order_by: Option<&Bound<'_, PyAny>>,
+        experiments: Option<&Bound<'_, PyAny>>,
+        view: &str,
+        max_results: Option<usize>,
+        columns: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Table> {
+        let query = RunQuery { filter, order_by, experiments, view, max_results };
+        let mut search = query.search(py)?;
+        if let Some(columns) = columns {
+            search = search.columns(text_list(columns)?);
+        }
+        let table = self.handle.call(py, |database| database.search_runs_frame(&search))?;
+        Ok(Table { table })
+    }
+
+    /// Compares runs. Returns a row for each run, and only the columns that differ.
+    fn comparison_table(&self, py: Python<'_>, runs: &Bound<'_, PyAny>) -> PyResult<Table> {
+        let runs = run_ids(runs)?;
+        Ok(Table { table: self.handle.call(py, |database| database.comparison_frame(&runs))? })
+    }
+
+    /// Returns all points of these metrics of these runs: `run_id, key, step, timestamp, value`.
+    ///
+    /// `keys` are metrics, None for all. With `wide`, returns a row for each step and a column for
+    /// each key.
+    ///
+    /// >>> run.log({"loss": 0.5, "accuracy": 0.75}, step=0)
+    /// >>> database.history_table(run, wide=True).columns
+    /// ['run_id', 'step', 'timestamp', 'accuracy', 'loss']
+    #[pyo3(signature = (runs, keys=None, *, wide=false))]
+    fn history_table(
+        &self,
+        py: Python<'_>,
+        runs: &Bound<'_, PyAny>,
+        keys: Option<&Bound<'_, PyAny>>,
+        wide: bool,
+    ) -> PyResult<Table> {
+        let runs = run_ids(runs)?;
+        let keys = keys.map(text_list).transpose()?.unwrap_or_default();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let table = self.handle.call(py, |database| match wide {
+            true => database.wide_history_frame(&runs, &keys),
+            false => database.history_frame(&runs, &keys),
+        })?;
+        Ok(Table { table })
+    }
+
+    /// Returns the params of these runs: `run_id, key, value`.
+    fn params_table(&self, py: Python<'_>, runs: &Bound<'_, PyAny>) -> PyResult<Table> {
+        let runs = run_ids(runs)?;
+        Ok(Table { table: self.handle.call(py, |database| database.params_frame(&runs))? })
+    }
+
+    /// Returns the tags of these runs: `run_id, key, value`.
+    fn tags_table(&self, py: Python<'_>, runs: &Bound<'_, PyAny>) -> PyResult<Table> {
+        let runs = run_ids(runs)?;
+        Ok(Table { table: self.handle.call(py, |database| database.tags_frame(&runs))? })
+    }
+
+    /// Returns the input datasets of these runs.
+    fn datasets_table(&self, py: Python<'_>, runs: &Bound<'_, PyAny>) -> PyResult<Table> {
+        let runs = run_ids(runs)?;
+        Ok(Table { table: self.handle.call(py, |database| database.datasets_frame(&runs))? })
+    }
+
+    /// Returns the edges of `lineage`: `from_kind, from, from_name, kind, to_kind, to, to_name`.
+    #[pyo3(signature = (node, *, direction="both"))]
+    fn lineage_table(
+        &self,
+        py: Python<'_>,
+        node: &Bound<'_, PyAny>,
+        direction: &str,
+    ) -> PyResult<Table> {
+        let (node, direction) = (lineage::node(node)?, lineage::direction(py, direction)?);
+        let table = self.handle.call(py, |database| database.lineage_frame(&node, direction))?;
+        Ok(Table { table })
+    }
+}
+
+#[pymethods]
+impl History {
+    /// Returns the points as a table of `step`, `timestamp` and `value`.
+    fn to_table(&self) -> PyResult<Table> {
+        let columns =
+            [("step", &self.steps), ("timestamp", &self.timestamps), ("value", &self.values)];
+        let columns = columns.map(|(name, column)| column(name, &column.get().numbers)).into();
+        let table = DataFrame::new_infer_height(columns);
+        Ok(Table { table: table.map_err(|error| PyValueError::new_err(error.to_string()))? })
+    }
+
+    /// Exports the points by Arrow's PyCapsule interface.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        self.to_table()?.__arrow_c_stream__(py, requested_schema)
+    }
+
+    /// Returns the points as a `polars.DataFrame`. Requires polars.
+    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Table::to_polars(&Bound::new(slf.py(), slf.get().to_table()?)?)
+    }
+
+    /// Returns the points as a `pandas.DataFrame`. Requires pandas and pyarrow.
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Table::to_pandas(&Bound::new(slf.py(), slf.get().to_table()?)?)
+    }
+}
+
+fn column(name: &str, numbers: &Numbers) -> TableColumn {
+    match numbers {
+        Numbers::Integers(numbers) => Series::new(name.into(), numbers).into_column(),
+        Numbers::Floats(numbers) => Series::new(name.into(), numbers).into_column(),
+        Numbers::Instants(numbers) => {
+            let nanos = Int64Chunked::from_slice(name.into(), numbers);
+            let instants = nanos.into_datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC));
+            instants.into_series().into_column()
+        }
+    }
+}
