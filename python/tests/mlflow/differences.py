@@ -22,7 +22,7 @@ ALLOWED = {
         "they cannot be stored, and the error names the argument"
     ),
     "times of metrics": "the engine stores nanoseconds in 64 bits",
-    "a text that is no Unicode": "the text cannot be stored, and the caller passed it",
+    "a text that is not Unicode": "the text cannot be stored, and the caller passed it",
     "arguments of a wrong type": "the error names the wrong argument",
     "a tag without a value": "the engine stores only texts, and the text None would be wrong",
     "a tag or param of something new that repeats a key": (
