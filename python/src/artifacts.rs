@@ -120,7 +120,7 @@ impl Artifacts {
 
     /// Returns all files in all folders, by path.
     fn list_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, |artifacts| artifacts.list_all())?)
+        to_list(py, &self.handle.call(py, tracklite::Artifacts::list_all)?)
     }
 
     /// Returns size, type, digest and time of a file.

@@ -21,7 +21,7 @@ impl Database {
     /// [0.25]
     #[pyo3(signature = (filter="", *, order_by=None, experiments=None, view="active",
                         max_results=None, columns=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
     fn runs_table(
         &self,
         py: Python<'_>,

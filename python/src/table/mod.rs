@@ -11,14 +11,15 @@ use std::sync::Arc;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchIterator};
 use arrow_schema::ffi::FFI_ArrowSchema;
-use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use arrow_schema::{Field, Schema, SchemaRef};
+use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList};
 
 pub(crate) use self::column::Column;
 use self::column::column;
+use self::import::{arrow_error, imported};
 pub(crate) use self::parquet_reader::read_parquet;
 pub(crate) use self::parquet_writer::write_parquet;
 use crate::detach::delegated;
@@ -56,7 +57,10 @@ impl Table {
 
     /// Imports a dict of columns, or an object with Arrow's PyCapsule interface.
     pub(crate) fn from_python(table: &Bound<'_, PyAny>) -> PyResult<Table> {
-        let Ok(columns) = table.cast::<PyDict>() else { return import::imported(table) };
+        let Ok(columns) = table.cast::<PyDict>() else {
+            let (schema, batches) = imported(table)?;
+            return Ok(Table { schema, batches });
+        };
         let columns = columns.iter().map(|(name, values)| {
             let name = name.str()?.to_cow()?.into_owned();
             let values = column(&name, &values)?;
@@ -72,11 +76,6 @@ impl Table {
     fn values<'py>(&self, py: Python<'py>, column: usize) -> PyResult<Bound<'py, PyList>> {
         values::to_list(py, self.batches.iter().map(|batch| batch.column(column)))
     }
-}
-
-/// Converts an error of Arrow, such as columns of different lengths.
-fn arrow_error(error: ArrowError) -> PyErr {
-    PyValueError::new_err(error.to_string())
 }
 
 #[pymethods]

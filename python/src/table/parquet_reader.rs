@@ -14,7 +14,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{FileReader as _, RowGroupReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
-use super::Column;
+use super::column::Column;
 
 /// The values of a column of all row groups.
 enum Values {
