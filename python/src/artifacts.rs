@@ -22,7 +22,7 @@ use crate::session::Handle;
 /// ['model']
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct Artifacts {
-    pub(crate) handle: Handle<tracklite::Artifacts>,
+    pub(crate) handle: Handle<tracklite::artifact::Artifacts>,
 }
 
 #[pymethods]
@@ -171,7 +171,7 @@ impl Artifacts {
         &self,
         py: Python<'_>,
         progress: Option<Py<PyAny>>,
-        run: impl FnOnce(tracklite::ArtifactUpload<'_>) -> tracklite::Result<()> + Send,
+        run: impl FnOnce(tracklite::artifact::ArtifactUpload<'_>) -> tracklite::Result<()> + Send,
     ) -> PyResult<()> {
         let artifacts = self.handle.get(py)?;
         let mut raised: Option<PyErr> = None;
@@ -269,8 +269,8 @@ impl Run {
 impl LoggedModel {
     /// Returns the files of the model.
     fn artifacts(&self, py: Python<'_>) -> PyResult<Artifacts> {
-        let artifacts = |model: &tracklite::LoggedModel| {
-            let owner = tracklite::ArtifactOwner::LoggedModel(model.id());
+        let artifacts = |model: &tracklite::logged_model::LoggedModel| {
+            let owner = tracklite::artifact::ArtifactOwner::LoggedModel(model.id());
             model.database().artifacts_of(owner)
         };
         Ok(Artifacts { handle: self.handle.call_derive(py, artifacts)? })

@@ -11,7 +11,7 @@ use crate::session::Handle;
 /// A handle to a registered model, which stays valid when the model is renamed.
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct RegisteredModel {
-    pub(crate) handle: Handle<tracklite::RegisteredModel>,
+    pub(crate) handle: Handle<tracklite::registry::RegisteredModel>,
 }
 
 #[pymethods]

@@ -1,7 +1,7 @@
 //! The registry: names for models, in catalogs and schemas where these are used.
 
 use pyo3::prelude::*;
-use tracklite::RegistrySearch;
+use tracklite::registry::RegistrySearch;
 
 use crate::convert::text_list;
 use crate::database::Database;
@@ -19,7 +19,7 @@ use crate::session::Handle;
 /// 's3://models/churn/1'
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct Registry {
-    pub(crate) handle: Handle<tracklite::Registry>,
+    pub(crate) handle: Handle<tracklite::registry::Registry>,
 }
 
 #[pymethods]
@@ -34,7 +34,7 @@ impl Database {
 impl Registry {
     /// Returns the registry with a current catalog and schema, which complete shorter names.
     fn with_current(&self, py: Python<'_>, catalog: &str, schema: &str) -> PyResult<Registry> {
-        let with_current = |registry: &tracklite::Registry| -> tracklite::Result<_> {
+        let with_current = |registry: &tracklite::registry::Registry| -> tracklite::Result<_> {
             Ok(registry.with_current(catalog, schema))
         };
         Ok(Registry { handle: self.handle.call_derive(py, with_current)? })

@@ -58,7 +58,7 @@ use self::chunks::ChunkUnits;
 pub(crate) use self::chunks::{ChunkAmount, padded};
 pub(crate) use self::definitions::{Definition, Definitions};
 pub use self::open::{new_file, new_header};
-pub(crate) use self::points::{check_row_length, check_run_writable};
+pub(crate) use self::points::{check_row_length, check_run_writable, run_is_deleted};
 pub(crate) use self::run_state::{RunGate, RunState};
 pub(crate) use self::state::{ExtentState, State};
 pub use self::survey::Damage;

@@ -1,10 +1,10 @@
 //! Logged models, for the plug-in.
 
 use pyo3::prelude::*;
-use tracklite::{
-    Database, Error, ErrorKind, ExperimentId, Lifecycle, LoggedModel, LoggedModelMetric,
-    LoggedModelSearch, LoggedModelStatus, Result,
+use tracklite::logged_model::{
+    LoggedModel, LoggedModelMetric, LoggedModelSearch, LoggedModelStatus,
 };
+use tracklite::{Database, Error, ErrorKind, ExperimentId, Lifecycle, Result};
 
 use super::values::{
     LoggedModelValue, ModelMetricValue, PageValue, logged_model_id, logged_model_value, run_id,

@@ -15,7 +15,8 @@ mod versions;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use tracklite::{Database, Deleted, Error, ErrorKind, ExperimentId, Limits, Result, Timestamp};
+use tracklite::upkeep::Deleted;
+use tracklite::{Database, Error, ErrorKind, ExperimentId, Limits, Result, Timestamp};
 
 pub(crate) use self::artifacts::StoreArtifacts;
 pub(crate) use self::experiments::StoreExperiments;
