@@ -96,6 +96,11 @@ pub mod lineage {
     };
 }
 
+/// Tables in memory: the results of searches, histories and comparisons as typed columns.
+pub mod table {
+    pub use crate::entity::table::{Column, Row, Table, Texts, Value, Values};
+}
+
 /// Reports of the operations that check, copy, shrink and clean up a file.
 ///
 /// The operations are methods of [`Database`]: [`info`](Database::info), [`gc`](Database::gc),

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use tracklite::Result;
 use tracklite::registry::{ModelStage, RegisteredModel, Registry, RegistrySearch};
 
-use super::Store;
+use super::file::Store;
 use super::values::{
     PageValue, RegisteredModelValue, VersionValue, registered_model_value, version_value,
 };

@@ -5,7 +5,7 @@ use tracklite::Result;
 use tracklite::artifact::ArtifactOwner;
 use tracklite::registry::{ModelVersion, ModelVersionInfo, Registry};
 
-use super::Store;
+use super::file::Store;
 use super::values::{VersionValue, logged_model_id, run_id, version_value};
 use crate::detach::detached;
 
