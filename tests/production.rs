@@ -8,10 +8,11 @@ mod digits;
 use std::path::Path;
 use std::process::Command;
 
-use tracklite::{
-    ArtifactOwner, Database, LineageDirection, LineageNode, LoggedModelStatus, ModelVersionInfo,
-    RegistryMode, RunSearch, Signature,
-};
+use tracklite::artifact::ArtifactOwner;
+use tracklite::lineage::{LineageDirection, LineageNode};
+use tracklite::logged_model::{LoggedModelStatus, Signature};
+use tracklite::registry::{ModelVersionInfo, RegistryMode};
+use tracklite::{Database, RunSearch};
 
 use digits::data::Digits;
 use digits::weights;

@@ -4,7 +4,8 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString};
-use tracklite::{ExperimentId, LoggedModelId, RunId, Signature, Step, Timestamp};
+use tracklite::logged_model::Signature;
+use tracklite::{ExperimentId, LoggedModelId, RunId, Step, Timestamp};
 
 use crate::detach::delegated;
 use crate::error::{invalid_input, python_error};

@@ -11,7 +11,8 @@ use super::args::{
 use super::table::Table;
 use super::terminal::Terminal;
 use super::{Exit, Failure, Outcome, find_run, json, text};
-use crate::{ArtifactInfo, Artifacts, Database, Error, ErrorKind, Result};
+use crate::artifact::{ArtifactInfo, Artifacts};
+use crate::{Database, Error, ErrorKind, Result};
 
 /// An artifact, with MLflow's names where it has the thing.
 #[derive(Serialize)]
@@ -75,14 +76,13 @@ fn to_read(file: &Path, run: &str) -> Result<Artifacts> {
 
 fn to_write(file: &Path, run: &str) -> Result<(Database, Artifacts)> {
     let database = Database::open(file)?;
-    let id = database.find_run(run)?;
-    let artifacts = database.run(id)?.artifacts();
+    let artifacts = database.run_by_prefix(run)?.artifacts();
     Ok((database, artifacts))
 }
 
 fn run_id(artifacts: &Artifacts) -> String {
     match artifacts.owner() {
-        crate::ArtifactOwner::Run(id) => id.to_string(),
+        crate::artifact::ArtifactOwner::Run(id) => id.to_string(),
         other => format!("{other:?}"),
     }
 }

@@ -11,9 +11,10 @@ use super::search::{note_next, print_next};
 use super::table::{Cell, Table};
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, text};
+use crate::upkeep::DatabaseInfo;
 use crate::{
-    Database, DatabaseInfo, ExperimentInfo, ExperimentSearch, Lifecycle, Result, SqlTable,
-    SqlValue, Timestamp, View,
+    Database, ExperimentInfo, ExperimentSearch, Lifecycle, Result, SqlTable, SqlValue, Timestamp,
+    View,
 };
 
 #[derive(Serialize)]

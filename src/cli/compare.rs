@@ -167,7 +167,7 @@ fn chosen(database: &Database, args: &CompareArgs) -> Result<Vec<RunRecord>> {
     let mut known = BTreeSet::new();
     let mut records = Vec::new();
     for prefix in &args.runs {
-        let id = database.find_run(prefix)?;
+        let id = database.run_by_prefix(prefix)?.id();
         if known.insert(id) {
             records.push(database.run(id)?.record()?);
         }

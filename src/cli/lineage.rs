@@ -6,7 +6,9 @@ use super::args::LineageArgs;
 use super::json;
 use super::terminal::Terminal;
 use super::{Exit, Outcome, text};
-use crate::{Database, LineageDirection, LineageGraph, LineageNode, ModelTarget, ModelUri, Result};
+use crate::lineage::{LineageDirection, LineageGraph, LineageNode};
+use crate::registry::{ModelTarget, ModelUri};
+use crate::{Database, Result};
 
 #[derive(Serialize)]
 struct GraphObject<'a> {
@@ -86,7 +88,7 @@ fn node(database: &Database, word: &str) -> Result<LineageNode> {
         return Ok(LineageNode::LoggedModel(id));
     }
     if !ModelUri::is_claimed_by(word) {
-        return database.find_run(word).map(LineageNode::Run);
+        return database.run_by_prefix(word).map(|run| LineageNode::Run(run.id()));
     }
     let uri: ModelUri = word.parse()?;
     match uri.target {

@@ -151,7 +151,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
 /// The file, opened for reading only, and the run of this prefix.
 fn find_run(file: &Path, prefix: &str) -> Result<(Database, RunId)> {
     let database = Database::open_read_only(file)?;
-    let id = database.find_run(prefix)?;
+    let id = database.run_by_prefix(prefix)?.id();
     Ok((database, id))
 }
 

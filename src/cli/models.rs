@@ -10,9 +10,8 @@ use super::search::print_next;
 use super::table::Table;
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, text};
-use crate::{
-    Database, Error, ErrorKind, ModelVersionInfo, RegisteredModelInfo, RegistrySearch, Timestamp,
-};
+use crate::registry::{ModelVersionInfo, RegisteredModelInfo, RegistrySearch};
+use crate::{Database, Error, ErrorKind, Timestamp};
 
 #[derive(Serialize)]
 struct ModelObject<'a> {

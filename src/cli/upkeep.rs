@@ -10,10 +10,8 @@ use super::columns::short_id;
 use super::json;
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, text};
-use crate::{
-    Damage, Database, DumpedFrame, Error, ErrorKind, Lifecycle, Result, RunId, SalvageReport,
-    VerifyReport,
-};
+use crate::upkeep::{Damage, DumpedFrame, SalvageReport, VerifyReport};
+use crate::{Database, Error, ErrorKind, Lifecycle, Result, RunId};
 
 #[derive(Serialize)]
 struct VerifyObject<'a> {
@@ -287,7 +285,7 @@ fn change(
     set: impl FnOnce(&Database, RunId) -> Result<()>,
 ) -> Result<(RunId, String), Failure> {
     let database = Database::open(&args.file)?;
-    let id = database.find_run(&args.run)?;
+    let id = database.run_by_prefix(&args.run)?.id();
     let name = database.run(id)?.name()?;
     set(&database, id)?;
     database.close()?;

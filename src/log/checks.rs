@@ -14,12 +14,16 @@ pub(crate) fn check_run_writable(state: &State, run: RunId) -> Result<()> {
             ErrorKind::NotFound,
             format!("run {run} was purged and cannot be restored"),
         )),
-        Some(held) if held.lifecycle == crate::entity::Lifecycle::Deleted => Err(Error::new(
-            ErrorKind::InvalidState,
-            format!("run {run} is deleted; restore it before writing to it"),
-        )),
+        Some(held) if held.lifecycle == crate::entity::Lifecycle::Deleted => {
+            Err(run_is_deleted(run))
+        }
         _ => Ok(()),
     }
+}
+
+/// Returns the error for a write to a deleted run.
+pub(crate) fn run_is_deleted(run: RunId) -> Error {
+    Error::new(ErrorKind::InvalidState, format!("run {run} is deleted; restore it first"))
 }
 
 /// Fails unless a row has 1 to [`ROW_VALUES_MAX`] values.

@@ -8,7 +8,8 @@ use polars::prelude::{ParquetCompression, ParquetWriter};
 
 use super::super::args::ExportFormat;
 use super::output::Output;
-use crate::{Error, ErrorKind, Result, Table};
+use crate::table::Table;
+use crate::{Error, ErrorKind, Result};
 
 /// Writes a table in a binary format.
 pub(super) fn write(table: Table, format: ExportFormat, out: &mut Output<'_>) -> Result<()> {

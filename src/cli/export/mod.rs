@@ -18,7 +18,8 @@ use super::columns::export_word;
 use super::search::run_search;
 use super::terminal::Terminal;
 use super::{Exit, Outcome};
-use crate::{Database, Error, ErrorKind, Result, RunSearch, Table};
+use crate::table::Table;
+use crate::{Database, Error, ErrorKind, Result, RunSearch};
 
 /// Writes what was asked for to a file or to standard output.
 pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {
