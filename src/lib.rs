@@ -171,6 +171,7 @@ pub use entity::limits::Limits;
 pub use entity::model_uri::{ModelTarget, ModelUri};
 #[cfg(not(loom))]
 pub use entity::signature::{FieldType, Signature, SignatureField, SignatureParam};
+pub use entity::table::Table;
 pub use entity::{
     ArtifactInfo, ArtifactOwner, CatalogInfo, ContentHash, Dataset, DatasetInput, DatasetSummary,
     Deleted, ExperimentFolder, ExperimentInfo, Lifecycle, LineageDirection, LineageEdge,
@@ -227,6 +228,11 @@ pub use storage::WritePath;
 pub use verify::VerifyReport;
 #[cfg(not(loom))]
 pub use verify::dump::{DumpedFrame, DumpedRecord};
+
+/// The columns and values of a [`Table`].
+pub mod table {
+    pub use crate::entity::table::{Column, Row, Texts, Value, Values};
+}
 
 /// What the project's own tests, fuzz targets and benches reach into; no promise is made of it.
 #[cfg(feature = "internals")]

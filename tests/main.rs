@@ -31,5 +31,6 @@ mod registry;
 mod sealing;
 mod search;
 mod sweep;
+mod tables;
 mod tracking;
 mod vacuum;

@@ -69,7 +69,7 @@ impl Told<'_> {
             Told::Number(number) => text::exact(*number),
             Told::Run(id) => id.to_string(),
             // Those that look alike are of the same second.
-            Told::Time(time) => text::rfc3339(*time).get(11..23).unwrap_or_default().to_owned(),
+            Told::Time(time) => time.to_string().get(11..23).unwrap_or_default().to_owned(),
             Told::Span(millis) => format!("{millis} ms"),
         }
     }

@@ -62,7 +62,7 @@ fn no_such_metric(run: &Run, args: &MetricsArgs) -> Result<crate::Error> {
 fn print_points(history: &MetricHistory, terminal: &mut Terminal) -> Result<(), Failure> {
     terminal.line("step,time,value")?;
     for point in history.iter() {
-        let (time, value) = (text::rfc3339(point.time), text::exact(point.value));
+        let (time, value) = (point.time.to_string(), text::exact(point.value));
         writeln!(terminal, "{},{time},{value}", point.step)?;
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::Timestamp;
+use crate::table::Value;
 
 /// The significant digits of numbers in tables.
 const SIGNIFICANT: usize = 5;
@@ -31,16 +32,9 @@ fn decimals_at(exponent: i32) -> usize {
     usize::try_from(digits - 1 - exponent).unwrap_or(0)
 }
 
-/// The number in full: the shortest text that reads back as the same number.
+/// Returns the number in full: the shortest text that reads back as the same number.
 pub(super) fn exact(value: f64) -> String {
-    if let Some(word) = not_finite(value) {
-        return word.to_owned();
-    }
-    let size = value.abs();
-    if value == 0.0 || (1e-5..1e16).contains(&size) {
-        return format!("{value}");
-    }
-    format!("{value:e}")
+    Value::Float(value).to_string()
 }
 
 /// MLflow's words for what is no number, used in text and JSON alike.
@@ -155,39 +149,9 @@ pub(super) fn age(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// The date and time of day in UTC, to the second: `2026-01-31 18:05:09`.
+/// Returns the date and time of day in UTC, to the second: `2026-01-31 18:05:09`.
 pub(super) fn date(time: Timestamp) -> String {
-    let (year, month, day) = civil_date(time);
-    let (hour, minute, second) = time_of_day(time);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
-}
-
-/// The instant to the nanosecond by RFC 3339: `2026-01-31T18:05:09.000000001Z`.
-pub(super) fn rfc3339(time: Timestamp) -> String {
-    let nanos = time.as_nanos().rem_euclid(NANOS_A_SECOND);
-    format!("{}.{nanos:09}Z", date(time).replace(' ', "T"))
-}
-
-fn time_of_day(time: Timestamp) -> (i64, i64, i64) {
-    let second = time.as_nanos().div_euclid(NANOS_A_SECOND).rem_euclid(86_400);
-    (second / 3600, second / 60 % 60, second % 60)
-}
-
-/// Year, month and day in the Gregorian calendar.
-///
-/// The way of Howard Hinnant's `civil_from_days`: years begin in March, so that the leap day is
-/// the last of its year, and 400 years are one era of 146,097 days.
-fn civil_date(time: Timestamp) -> (i64, i64, i64) {
-    let days = time.as_nanos().div_euclid(86_400 * NANOS_A_SECOND) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let leap_days = day_of_era / 1_460 - day_of_era / 36_524 + day_of_era / 146_096;
-    let year_of_era = (day_of_era - leap_days) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+    time.to_string().replace('T', " ").split('.').next().unwrap_or_default().to_owned()
 }
 
 /// The text on one line and harmless to a terminal: control characters (and those that turn the
@@ -305,7 +269,6 @@ mod tests {
         for (seconds, want) in cases {
             assert_eq!(date(Timestamp::from_nanos(seconds * NANOS_A_SECOND)), want);
         }
-        assert_eq!(rfc3339(Timestamp::from_nanos(-1)), "1969-12-31T23:59:59.999999999Z");
         assert_eq!(date(Timestamp::from_nanos(i64::MIN)), "1677-09-21 00:12:43");
         assert_eq!(date(Timestamp::from_nanos(i64::MAX)), "2262-04-11 23:47:16");
     }

@@ -21,7 +21,6 @@ use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{Lifecycle, MetricPoint, RunRecord};
 use crate::error::Result;
 use crate::index::{Index, RunRows, TextTable};
-#[cfg(any(feature = "cli", feature = "polars"))]
 use crate::search::RunColumn;
 
 pub(crate) use self::cache::ColumnCache;
@@ -93,7 +92,6 @@ impl KeySet {
 
 impl Keys {
     /// Returns the keys shown by these columns of a table.
-    #[cfg(any(feature = "cli", feature = "polars"))]
     pub(crate) fn shown_in(columns: &[RunColumn]) -> Self {
         let mut keys = Keys::default();
         for column in columns {
@@ -306,7 +304,6 @@ impl RunColumns {
     }
 }
 
-#[cfg(any(feature = "cli", feature = "polars"))]
 impl RunColumns {
     /// Returns the columns of metrics by key.
     pub(crate) fn metrics(&self) -> &BTreeMap<String, Column<MetricPoint>> {

@@ -1,56 +1,83 @@
-//! Query results as polars data frames.
+//! Tables as polars data frames.
 
-mod compare;
-mod history;
-mod lineage;
-mod runs;
-mod values;
+mod frames;
 
 use polars::prelude::{
-    Column, DataFrame, Int64Chunked, IntoColumn as _, IntoSeries as _, NamedFrom as _, PlSmallStr,
-    PolarsError, Scalar, Series, StringChunked, TimeUnit, TimeZone,
+    BooleanChunked, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, IntoColumn as _,
+    IntoSeries as _, NewChunkedArray as _, PlSmallStr, PolarsError, PolarsResult, Scalar,
+    StringChunked, TimeUnit, TimeZone,
 };
 
-use crate::entity::id::Timestamp;
+use crate::entity::table::{self, Table, Texts, Values};
 use crate::error::{Error, ErrorKind, Result};
 
-pub(crate) use self::compare::only_what_differs;
-pub(crate) use self::history::{HistoryRows, long_history, wide_history};
-pub(crate) use self::lineage::lineage;
-pub(crate) use self::runs::runs;
-pub(crate) use self::values::{datasets, params, tags};
+/// Converts a table. Numbers and times without nulls are not copied.
+///
+/// # Errors
+///
+/// - [`ErrorKind::InvalidInput`] if polars refuses the columns.
+impl TryFrom<Table> for DataFrame {
+    type Error = Error;
 
-/// Returns a data frame of columns with the same length.
-fn frame(columns: Vec<Column>) -> Result<DataFrame> {
-    DataFrame::new_infer_height(columns).map_err(polars_error)
+    fn try_from(table: Table) -> Result<Self> {
+        let columns = table.into_columns().map(|(name, column)| polars_column(&name, column));
+        let columns = columns.collect::<PolarsResult<_>>();
+        columns.and_then(DataFrame::new_infer_height).map_err(polars_error)
+    }
 }
 
 fn polars_error(source: PolarsError) -> Error {
-    Error::new(ErrorKind::InvalidInput, "cannot build the data frame").with_source(source)
+    Error::new(ErrorKind::InvalidInput, "cannot make a data frame of the table").with_source(source)
 }
 
-fn texts<T: AsRef<str>>(name: &str, texts: impl Iterator<Item = Option<T>>) -> Column {
-    let texts: StringChunked = texts.collect();
-    texts.with_name(name.into()).into_column()
+fn polars_column(name: &str, column: table::Column) -> PolarsResult<Column> {
+    let name = PlSmallStr::from_str(name);
+    Ok(match column {
+        table::Column::Text(texts) => return text_column(name, &texts),
+        table::Column::Integer(values) => integers(name, values).into_column(),
+        table::Column::Float(values) => match values.null_count() {
+            0 => Float64Chunked::from_vec(name, values.into_parts().0).into_column(),
+            _ => Float64Chunked::from_iter_options(name, values.iter()).into_column(),
+        },
+        table::Column::Bool(values) => {
+            BooleanChunked::from_iter_options(name, values.iter()).into_column()
+        }
+        table::Column::Time(values) => integers(name, values)
+            .into_datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC))
+            .into_series()
+            .into_column(),
+    })
 }
 
-fn numbers(name: &str, numbers: Vec<f64>) -> Column {
-    Series::new(name.into(), numbers).into_column()
+fn integers(name: PlSmallStr, values: Values<i64>) -> Int64Chunked {
+    match values.null_count() {
+        0 => Int64Chunked::from_vec(name, values.into_parts().0),
+        _ => Int64Chunked::from_iter_options(name, values.iter()),
+    }
 }
 
-/// Returns a column of UTC times from nanoseconds since 1970.
-fn instants(name: &str, nanos: Vec<i64>) -> Column {
-    let nanos = Int64Chunked::from_vec(name.into(), nanos);
-    nanos.into_datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC)).into_series().into_column()
-}
+/// Rows that share a text beyond this number on average are made text by text, not row by row.
+const MANY_ROWS: usize = 1000;
 
-fn optional_instants(name: &str, times: impl Iterator<Item = Option<Timestamp>>) -> Column {
-    let nanos: Int64Chunked = times.map(|time| time.map(Timestamp::as_nanos)).collect();
-    let times = nanos.into_datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC)).into_series();
-    times.with_name(name.into()).into_column()
-}
-
-/// Returns a column with the same text in every row.
-fn repeated(name: &str, text: &str, rows: usize) -> Column {
-    Column::new_scalar(name.into(), Scalar::from(PlSmallStr::from_str(text)), rows)
+/// One text in all rows becomes a scalar column, which takes no memory for the rows.
+fn text_column(name: PlSmallStr, texts: &Texts) -> PolarsResult<Column> {
+    let stretches = texts.stretches();
+    if stretches.len() == 0 || texts.len() / stretches.len() < MANY_ROWS {
+        return Ok(StringChunked::from_iter_options(name, texts.iter()).into_column());
+    }
+    let mut whole: Option<Column> = None;
+    for (text, rows) in stretches {
+        let scalar = match text {
+            Some(text) => Scalar::from(PlSmallStr::from_str(text)),
+            None => Scalar::null(DataType::String),
+        };
+        let stretch = Column::new_scalar(name.clone(), scalar, rows);
+        match &mut whole {
+            Some(whole) => {
+                whole.append(&stretch)?;
+            }
+            None => whole = Some(stretch),
+        }
+    }
+    Ok(whole.map_or_else(|| Column::new_empty(name, &DataType::String), |whole| whole.rechunk()))
 }

@@ -7,6 +7,7 @@ pub(crate) mod model_uri;
 pub(crate) mod names;
 pub(crate) mod reserved;
 pub(crate) mod signature;
+pub(crate) mod table;
 
 mod artifact;
 mod dataset;

@@ -12,7 +12,7 @@ use crate::format::scan::{Entry, PointSlot};
 use crate::format::slot::ROW_FLAG;
 
 use super::definitions::Definition;
-use super::seal::Define;
+use super::sealer::Define;
 
 /// A collector of entries into groups of columns.
 pub(super) struct Gathering<'a> {

@@ -10,11 +10,12 @@ use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, Storage};
 use crate::sys::mutex::MutexGuard;
 
+use super::Log;
 use super::definitions::Definitions;
+use super::io_error::io_error;
 use super::locks::{self, LockGuard};
 use super::open::share_generation;
 use super::state::{ExtentState, WriterState};
-use super::{Log, io_error};
 
 /// The maintenance lock, of the process and of the file.
 #[derive(Debug)]
@@ -153,8 +154,8 @@ impl Log {
     /// Seals a dead writer's extents, punches them, and closes the writer in the chain.
     ///
     /// The caller has probed that the writer is dead, and the chain is caught up only after that.
-    /// In the other order, a series that the writer defined just before it died would look
-    /// undefined, and its points would be dropped.
+    /// In the other order, a series defined just before the death would look undefined, and its
+    /// points would be dropped.
     fn close_dead(&self, incarnation: Incarnation, early: Option<Definitions>) -> Result<()> {
         let found = self.with_state(|state, _| state.writer(incarnation).cloned())?;
         let Some(writer) = found else { return Ok(()) };
@@ -162,7 +163,7 @@ impl Log {
         if !unsealed.is_empty() {
             let definitions = early.map_or_else(|| self.definitions_of(&writer), Ok)?;
             let define = |id| definitions.get(id).cloned();
-            for pass in super::seal::passes(&unsealed) {
+            for pass in super::sealer::passes(&unsealed) {
                 if self.wake.is_over() {
                     // This process is closing. The next janitor continues.
                     return Ok(());

@@ -19,15 +19,16 @@ use crate::sys;
 use crate::sys::mutex::Mutex;
 
 use super::alarm::check_byte_intents;
-use super::append::{Chain, link_unit};
-use super::background::Wake;
 use super::chain::{ChainEnd, ChainReader, Cursor, damaged, read_word};
+use super::chain_tail::{Chain, append_frame, link_unit};
 use super::definitions::Definitions;
+use super::io_error::io_error;
 use super::locks;
-use super::points::Points;
-use super::seal::Sealer;
+use super::own_points::Points;
+use super::sealer::Sealer;
 use super::state::State;
-use super::{ChainMark, Log, LogOptions, WriterIdentity, io_error};
+use super::wake::Wake;
+use super::{ChainMark, Log, LogOptions, WriterIdentity};
 
 /// How long an opener waits before it looks for a free liveness byte again.
 const BYTE_WAIT: Duration = Duration::from_millis(2);
@@ -154,7 +155,7 @@ pub(super) fn share_generation(storage: &dyn Storage) -> Result<()> {
             return Err(Error::new(
                 ErrorKind::UnsupportedFormat,
                 format!(
-                    "a build with a lock protocol other than {LOCK_GENERATION} has the file open \
+                    "a build with another lock protocol than {LOCK_GENERATION} has the file open \
                      ({}); close it first",
                     storage.lock_holders(range).join(", ")
                 ),
@@ -295,9 +296,9 @@ fn refuse_other_kernels(storage: &dyn Storage, state: &State) -> Result<()> {
             return Err(Error::new(
                 ErrorKind::Locked,
                 format!(
-                    "process {} on host {} opened this file under another kernel and never closed \
-                     it, and this file system's locks cannot show whether it is dead; write to a \
-                     copy made by `tracklite backup`",
+                    "process {} of host {} opened this file under another kernel and never closed \
+                     it, and the locks of this file system cannot show whether it is dead; write \
+                     to a copy made by `tracklite backup`",
                     writer.opened.process, writer.opened.host
                 ),
             ));
@@ -306,7 +307,7 @@ fn refuse_other_kernels(storage: &dyn Storage, state: &State) -> Result<()> {
             return Err(Error::new(
                 ErrorKind::Locked,
                 format!(
-                    "process {} on host {} has this file open under another kernel; a file can be \
+                    "process {} of host {} has this file open under another kernel; a file can be \
                      written by the processes of one host only",
                     writer.opened.process, writer.opened.host
                 ),
@@ -361,8 +362,8 @@ fn allocate_unit(storage: &dyn Storage, unit: u32) -> Result<()> {
 
 /// Locks the first free liveness byte.
 ///
-/// Taking a byte declares its former owner dead. So where locks are not trusted, a byte that an
-/// open writer in the chain names is never taken, even if it seems free.
+/// Taking a byte declares its former owner dead. Where locks are not trusted, the byte of an open
+/// writer is therefore never taken, even if it seems free.
 fn take_byte(storage: &dyn Storage, state: &State) -> Result<Option<u16>> {
     let is_trusted = storage.medium().locks_trusted;
     let named: BTreeSet<u16> = state.writers.values().map(|writer| writer.opened.byte).collect();
@@ -419,7 +420,7 @@ fn announce(
         chain.reader.set_cursor(linked);
         chain.state.enter_unit(&linked);
     }
-    super::append::append_frame(storage, file, chain, &records)?;
+    append_frame(storage, file, chain, &records)?;
     Ok(chain.reader.cursor().last)
 }
 

@@ -1,9 +1,7 @@
 //! Lineage: from datasets over runs and models to aliases, and back.
 
-#[cfg(feature = "polars")]
-use polars::prelude::DataFrame;
-
 use crate::database::Database;
+use crate::entity::table::{Table, Texts};
 use crate::entity::{LineageDirection, LineageEdge, LineageGraph, LineageNode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Index;
@@ -54,11 +52,29 @@ impl Database {
         })
     }
 
-    /// The steps of [`Database::lineage`] as a frame, a row for each:
+    /// Returns the steps of [`Database::lineage`], one per row:
     /// `from_kind, from, from_name, kind, to_kind, to, to_name`.
-    #[cfg(feature = "polars")]
-    pub fn lineage_frame(&self, node: &LineageNode, which: LineageDirection) -> Result<DataFrame> {
-        crate::dataframe::lineage(&self.lineage(node, which)?)
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the thing does not exist.
+    pub fn lineage_table(&self, node: &LineageNode, which: LineageDirection) -> Result<Table> {
+        let graph = self.lineage(node, which)?;
+        let edges = || graph.edges.iter();
+        let columns: [(&str, Texts); 7] = [
+            ("from_kind", edges().map(|edge| Some(edge.from.kind())).collect()),
+            ("from", edges().map(|edge| Some(edge.from.to_string())).collect()),
+            ("from_name", edges().map(|edge| graph.nodes.get(&edge.from)).collect()),
+            ("kind", edges().map(|edge| Some(edge.kind.as_str())).collect()),
+            ("to_kind", edges().map(|edge| Some(edge.to.kind())).collect()),
+            ("to", edges().map(|edge| Some(edge.to.to_string())).collect()),
+            ("to_name", edges().map(|edge| graph.nodes.get(&edge.to)).collect()),
+        ];
+        let mut table = Table::new();
+        for (name, column) in columns {
+            table.add_column(name, column)?;
+        }
+        Ok(table)
     }
 }
 

@@ -1,8 +1,6 @@
 //! Runs: what a training program logs to, and what others read.
 
 pub(crate) mod batch;
-#[cfg(feature = "polars")]
-pub(crate) mod frames;
 pub(crate) mod history;
 pub(crate) mod inputs;
 pub(crate) mod keys;
@@ -10,11 +8,10 @@ pub(crate) mod lifecycle;
 pub(crate) mod metric;
 pub(crate) mod params;
 pub(crate) mod records;
-#[cfg(feature = "cli")]
-pub(crate) mod rows;
 pub(crate) mod search;
 pub(crate) mod shared;
 pub(crate) mod start;
+pub(crate) mod tables;
 pub(crate) mod tree;
 pub(crate) mod update;
 

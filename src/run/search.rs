@@ -7,9 +7,7 @@ use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{Lifecycle, RunRecord};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Index, RunSelection};
-#[cfg(feature = "polars")]
-use crate::search::RunColumn;
-use crate::search::{Fingerprint, PageToken, RunFilter, RunOrder};
+use crate::search::{Fingerprint, PageToken, RunColumn, RunFilter, RunOrder};
 
 /// The greatest number of results of one page; MLflow's limit for runs and experiments.
 pub const PAGE_RESULTS_MAX: usize = 50_000;
@@ -80,7 +78,6 @@ pub struct RunSearch {
     max_results: Option<usize>,
     page_token: String,
     artifact_root: Option<String>,
-    #[cfg(feature = "polars")]
     columns: Option<Vec<String>>,
     way: Way,
 }
@@ -127,7 +124,6 @@ impl RunSearch {
             max_results: None,
             page_token: String::new(),
             artifact_root: None,
-            #[cfg(feature = "polars")]
             columns: None,
             way: Way::Cheapest,
         }
@@ -183,18 +179,16 @@ impl RunSearch {
         self
     }
 
-    /// The columns of [`Database::search_runs_frame`]: `run_id`, `run_name`, `experiment_id`,
+    /// The columns of [`Database::search_runs_table`]: `run_id`, `run_name`, `experiment_id`,
     /// `status`, `artifact_uri`, `start_time`, `end_time`, `user_id`, `lifecycle_stage`,
     /// `parent_run_id`, `metrics.KEY`, `params.KEY`, `tags.KEY`, or `metrics.*` and so on for all
     /// keys. Another name makes the search [`ErrorKind::InvalidInput`].
-    #[cfg(feature = "polars")]
     #[must_use]
     pub fn columns<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.columns.get_or_insert_default().extend(names.into_iter().map(Into::into));
         self
     }
 
-    #[cfg(feature = "polars")]
     pub(crate) fn parsed_columns(&self) -> Result<Vec<RunColumn>> {
         match &self.columns {
             Some(names) => names.iter().map(|name| RunColumn::parse(name)).collect(),
@@ -202,7 +196,6 @@ impl RunSearch {
         }
     }
 
-    /// How many results were asked for.
     /// What `artifact_uri` begins with, before `/EXPERIMENT/RUN/artifacts`. Default: the address
     /// of the file, [`Database::address`].
     ///
@@ -217,7 +210,6 @@ impl RunSearch {
         self.artifact_root.clone().unwrap_or_else(|| database.address())
     }
 
-    #[cfg(any(feature = "cli", feature = "polars"))]
     pub(crate) fn wanted_results(&self) -> Option<usize> {
         self.max_results
     }
@@ -313,7 +305,6 @@ impl Database {
 
     /// Hands these runs to `take`, as rows of columns of at least these keys. One that does not
     /// exist is [`ErrorKind::NotFound`].
-    #[cfg(feature = "polars")]
     pub(crate) fn with_rows_of<T>(
         &self,
         runs: &[RunId],

@@ -13,9 +13,9 @@ fn sample() -> Sample {
     let model = model.expect("the model is new");
     let source = format!("runs:/{}/model", sample.first);
     for _ in 0..2 {
-        model.new_version(&source).create().expect("the run is there");
+        model.new_version(&source).create().expect("the run exists");
     }
-    model.set_alias("champion", 1).expect("the version is there");
+    model.set_alias("champion", 1).expect("the version exists");
     database.close().expect("the file is closed");
     sample
 }

@@ -15,7 +15,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("log", &["storage", "format", "entity", "error", "sys", "mutant"]),
     ("index", &["format", "search", "entity", "error", "sys", "mutant"]),
     ("columns", &["index", "format", "search", "entity", "error"]),
-    ("dataframe", &["columns", "search", "entity", "error"]),
+    ("dataframe", UPPER),
     ("api", UPPER),
     ("copy", UPPER),
     ("verify", UPPER),
@@ -69,7 +69,7 @@ const CRATES: &[(&str, &[&str])] = &[
     // Not where a program may fork: sys::mutex says why.
     ("parking_lot", &["storage"]),
     ("pco", &["format"]),
-    ("polars", &["dataframe", "run", "artifact", "registry", "api", "cli"]),
+    ("polars", &["dataframe", "artifact", "cli"]),
     ("rusqlite", &["index"]),
     ("rustix", &["sys", "storage", "log", "index", "database", "run", "copy", "api"]),
     ("serde_json", &["entity", "artifact", "logged_model", "registry", "api", "cli"]),

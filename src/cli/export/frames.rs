@@ -8,30 +8,11 @@ use polars::prelude::{ParquetCompression, ParquetWriter};
 
 use super::super::args::ExportFormat;
 use super::output::Output;
-use crate::run::rows::RowsOf;
-use crate::{Database, Error, ErrorKind, Result, RunSearch};
+use crate::{Error, ErrorKind, Result, Table};
 
-/// Writes what is told of the runs that a search finds.
-pub(super) fn write(
-    database: &Database,
-    search: &RunSearch,
-    what: RowsOf<'_>,
-    format: ExportFormat,
-    out: &mut Output<'_>,
-) -> Result<()> {
-    let mut frame = match what {
-        RowsOf::Runs(None) => database.search_runs_frame(search)?,
-        RowsOf::Runs(Some(names)) => {
-            database.search_runs_frame(&search.clone().columns(names.iter().cloned()))?
-        }
-        RowsOf::Metrics(keys) => {
-            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            database.history_frame(&database.find_run_ids(search)?, &keys)?
-        }
-        RowsOf::Params => database.params_frame(&database.find_run_ids(search)?)?,
-        RowsOf::Tags => database.tags_frame(&database.find_run_ids(search)?)?,
-        RowsOf::Datasets => database.datasets_frame(&database.find_run_ids(search)?)?,
-    };
+/// Writes a table in a binary format.
+pub(super) fn write(table: Table, format: ExportFormat, out: &mut Output<'_>) -> Result<()> {
+    let mut frame = table.try_into()?;
     let written = match format {
         #[cfg(feature = "parquet")]
         ExportFormat::Parquet => parquet(&mut frame, out),

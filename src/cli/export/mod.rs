@@ -8,20 +8,17 @@
 #[cfg(any(feature = "parquet", feature = "ipc"))]
 mod frames;
 mod output;
-mod text;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use self::output::Output;
-use self::text::TextRows;
 use super::args::{ExportArgs, ExportFormat, ExportTable};
 use super::columns::export_word;
 use super::search::run_search;
 use super::terminal::Terminal;
-use super::{Exit, Failure, Outcome};
-use crate::run::rows::RowsOf;
-use crate::{Database, Error, ErrorKind, Result, RunSearch};
+use super::{Exit, Outcome};
+use crate::{Database, Error, ErrorKind, Result, RunSearch, Table};
 
 /// Writes what was asked for to a file or to standard output.
 pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {
@@ -33,46 +30,78 @@ pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {
     if let Some(limit) = choice.limit {
         search = search.max_results(limit);
     }
-    let keys = distinct(args.keys.as_deref().unwrap_or_default());
-    let columns = args.columns.as_deref().map(named_columns);
-    let what = match args.what {
-        ExportTable::Runs => RowsOf::Runs(columns.as_deref()),
-        ExportTable::Metrics => RowsOf::Metrics(&keys),
-        ExportTable::Params => RowsOf::Params,
-        ExportTable::Tags => RowsOf::Tags,
-        ExportTable::Datasets => RowsOf::Datasets,
-    };
+    if let Some(columns) = &args.columns {
+        search = search.columns(named_columns(columns));
+    }
     let mut out = Output::open(args.out.as_deref(), args.force, &args.file, terminal)?;
-    write(&database, &search, what, format, &mut out)?;
+    let keys = distinct(args.keys.as_deref().unwrap_or_default());
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    if args.what == ExportTable::Metrics && is_text(format) {
+        write_points(&database, &search, &keys, format, &mut out)?;
+    } else {
+        write(table(&database, &search, args.what, &keys)?, format, &mut out)?;
+    }
+    let flushed = out.flush();
+    flushed.map_err(|source| out.error(source))?;
     out.finish()?;
     Ok(Exit::Good)
 }
 
-fn write(
+/// Reads what is exported of the runs that a search finds.
+fn table(
     database: &Database,
     search: &RunSearch,
-    what: RowsOf<'_>,
-    format: ExportFormat,
-    out: &mut Output<'_>,
-) -> Result<(), Failure> {
-    match format {
-        ExportFormat::Csv | ExportFormat::Jsonl => {
-            let mut rows = match format {
-                ExportFormat::Csv => TextRows::csv(out),
-                _ => TextRows::lines(out),
-            };
-            database.write_rows(search, what, &mut rows)?;
-        }
+    what: ExportTable,
+    keys: &[&str],
+) -> Result<Table> {
+    if what == ExportTable::Runs {
+        return database.search_runs_table(search);
+    }
+    let runs = database.search_run_ids(search)?;
+    match what {
+        ExportTable::Runs | ExportTable::Metrics => database.history_table(&runs, keys),
+        ExportTable::Params => database.params_table(&runs),
+        ExportTable::Tags => database.tags_table(&runs),
+        ExportTable::Datasets => database.datasets_table(&runs),
+    }
+}
+
+fn write(table: Table, format: ExportFormat, out: &mut Output<'_>) -> Result<()> {
+    let written = match format {
+        ExportFormat::Csv => table.write_csv(out),
+        ExportFormat::Jsonl => table.write_json_lines(out),
         #[cfg(any(feature = "parquet", feature = "ipc"))]
-        ExportFormat::Parquet | ExportFormat::Arrow => {
-            frames::write(database, search, what, format, out)?;
-        }
+        ExportFormat::Parquet | ExportFormat::Arrow => return frames::write(table, format, out),
         // Refused before anything is opened.
         #[cfg(not(any(feature = "parquet", feature = "ipc")))]
-        ExportFormat::Parquet | ExportFormat::Arrow => {}
-    }
-    let flushed = out.flush();
-    Ok(flushed.map_err(|source| out.error(source))?)
+        ExportFormat::Parquet | ExportFormat::Arrow => Ok(()),
+    };
+    written.map_err(|source| out.error(source))
+}
+
+/// Writes the points run by run, so that memory holds the points of one run only.
+fn write_points(
+    database: &Database,
+    search: &RunSearch,
+    keys: &[&str],
+    format: ExportFormat,
+    out: &mut Output<'_>,
+) -> Result<()> {
+    let runs = database.search_run_ids(search)?;
+    // The names of the columns, if the format has them apart from the rows.
+    write(database.history_table(&[], keys)?, format, out)?;
+    runs.iter().try_for_each(|run| {
+        let points = database.history_table(&[*run], keys)?;
+        let written = match format {
+            ExportFormat::Csv => points.write_csv_rows(out),
+            _ => points.write_json_lines(out),
+        };
+        written.map_err(|source| out.error(source))
+    })
+}
+
+fn is_text(format: ExportFormat) -> bool {
+    matches!(format, ExportFormat::Csv | ExportFormat::Jsonl)
 }
 
 /// The columns that are meant: the words of tables are understood too, and blanks after commas.
@@ -128,8 +157,7 @@ fn check(args: &ExportArgs, format: ExportFormat) -> Result<()> {
              cargo install tracklite --features {feature}"
         ));
     }
-    let is_binary = matches!(format, ExportFormat::Parquet | ExportFormat::Arrow);
-    if is_binary && args.out.is_none() && std::io::stdout().is_terminal() {
+    if !is_text(format) && args.out.is_none() && std::io::stdout().is_terminal() {
         return refused(format!("{name} is not for a terminal: say -o FILE"));
     }
     if args.columns.is_some() && args.what != ExportTable::Runs {
