@@ -95,9 +95,6 @@
 mod artifact;
 #[cfg(all(feature = "capture", not(loom)))]
 mod capture;
-#[cfg(all(feature = "cli", not(loom)))]
-#[doc(hidden)]
-pub mod cli;
 #[cfg(not(loom))]
 mod columns;
 #[cfg(not(loom))]
@@ -124,8 +121,6 @@ mod mutant;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod mutant;
-#[cfg(all(feature = "cli", not(loom)))]
-mod new_file;
 #[cfg(not(loom))]
 mod registry;
 #[cfg(not(loom))]
@@ -221,6 +216,8 @@ pub use run::metric::{Metric, MetricRow};
 pub use run::search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View};
 #[cfg(not(loom))]
 pub use run::start::RunBuilder;
+#[cfg(not(loom))]
+pub use run::search_all::FoundRuns;
 #[cfg(not(loom))]
 pub use run::update::RunUpdate;
 pub use storage::WritePath;

@@ -1,7 +1,5 @@
 //! Error messages that point at a place in a text with a line of carets.
 
-use unicode_width::UnicodeWidthStr as _;
-
 use super::syntax::Span;
 use crate::error::{Error, ErrorKind};
 
@@ -75,8 +73,7 @@ fn push_excerpt(message: &mut String, text: &str, span: Span) {
     let room = SHOWN_CHARACTERS_MAX.saturating_sub(before.chars().count());
     let marked = text[start..floor_boundary(text, span.end.max(start))].chars();
     let marked: String = marked.take(room).map(visible).collect();
-    // Terminal columns: a Chinese character takes two, a combining accent none.
-    let (indent, carets) = (before.width(), marked.width().max(1));
+    let (indent, carets) = (before.chars().count(), marked.chars().count().max(1));
     let (left, right) = (if left { "..." } else { "" }, if right { "..." } else { "" });
     message.push_str("    ");
     message.push_str(left);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::table::{Cell, Table};
 use super::terminal::Style;
 use super::text;
-use crate::{Lifecycle, RunRecord, RunStatus, Timestamp};
+use tracklite::{Lifecycle, RunRecord, RunStatus, Timestamp};
 
 /// The most metrics, and the most params, that are shown unless columns are asked for.
 const MOST_BY_DEFAULT: usize = 5;
@@ -352,7 +352,7 @@ pub(super) fn short_ids(runs: &[Listed]) -> Vec<String> {
 }
 
 /// The first digits of an id.
-pub(super) fn short_id(id: crate::RunId, digits: usize) -> String {
+pub(super) fn short_id(id: tracklite::RunId, digits: usize) -> String {
     let mut text = id.to_string();
     text.truncate(digits);
     text

@@ -11,7 +11,7 @@ use super::args::{
 use super::table::Table;
 use super::terminal::Terminal;
 use super::{Exit, Failure, Outcome, find_run, json, text};
-use crate::{ArtifactInfo, Artifacts, Database, Error, ErrorKind, Result};
+use tracklite::{ArtifactInfo, Artifacts, Database, Error, ErrorKind, Result};
 
 /// An artifact, with MLflow's names where it has the thing.
 #[derive(Serialize)]
@@ -82,7 +82,7 @@ fn to_write(file: &Path, run: &str) -> Result<(Database, Artifacts)> {
 
 fn run_id(artifacts: &Artifacts) -> String {
     match artifacts.owner() {
-        crate::ArtifactOwner::Run(id) => id.to_string(),
+        tracklite::ArtifactOwner::Run(id) => id.to_string(),
         other => format!("{other:?}"),
     }
 }

@@ -11,7 +11,7 @@ use super::runs::is_alive;
 use super::table::{Cell, Table};
 use super::terminal::Terminal;
 use super::{Exit, Failure, Outcome, find_run, text};
-use crate::{
+use tracklite::{
     Database, ExperimentInfo, MetricStatistics, Result, RunId, RunInfo, RunRecord, RunStatus,
     Timestamp,
 };

@@ -11,7 +11,7 @@ use super::search::{note_next, print_next};
 use super::table::{Cell, Table};
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, text};
-use crate::{
+use tracklite::{
     Database, DatabaseInfo, ExperimentInfo, ExperimentSearch, Lifecycle, Result, SqlTable,
     SqlValue, Timestamp, View,
 };

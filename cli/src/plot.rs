@@ -5,7 +5,7 @@
 //! infinities, with a logarithmic axis also 0 and below) are marked on a line under the curve.
 
 use super::ticks::{self, Scale, Tick};
-use crate::MetricHistory;
+use tracklite::MetricHistory;
 
 /// The smallest plot that can be read, in characters without the labels.
 const SMALLEST: (usize, usize) = (10, 3);
@@ -310,7 +310,7 @@ impl Canvas {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MetricPoint, Timestamp};
+    use tracklite::{MetricPoint, Timestamp};
 
     fn history(values: &[f64]) -> MetricHistory {
         let mut history = MetricHistory::default();

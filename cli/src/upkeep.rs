@@ -10,7 +10,7 @@ use super::columns::short_id;
 use super::json;
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, text};
-use crate::{
+use tracklite::{
     Damage, Database, DumpedFrame, Error, ErrorKind, Lifecycle, Result, RunId, SalvageReport,
     VerifyReport,
 };

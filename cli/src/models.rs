@@ -10,7 +10,7 @@ use super::search::print_next;
 use super::table::Table;
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, text};
-use crate::{
+use tracklite::{
     Database, Error, ErrorKind, ModelVersionInfo, RegisteredModelInfo, RegistrySearch, Timestamp,
 };
 

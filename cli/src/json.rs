@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::Failure;
 use super::terminal::Terminal;
 use super::text;
-use crate::{MetricHistory, MetricPoint, MetricStatistics, RunRecord, SqlValue};
+use tracklite::{MetricHistory, MetricPoint, MetricStatistics, RunRecord, SqlValue};
 
 /// A number; NaN and the infinities, which JSON lacks, are strings.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ impl<'a> RunObject<'a> {
             status: info.status.as_str(),
             is_alive,
             start_time: info.started.as_millis(),
-            end_time: info.ended.map(crate::Timestamp::as_millis),
+            end_time: info.ended.map(tracklite::Timestamp::as_millis),
             lifecycle_stage: info.lifecycle.as_str(),
             parent_run_id: info.parent.map(|parent| parent.to_string()),
             params: &record.params,

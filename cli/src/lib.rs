@@ -48,7 +48,7 @@ use clap::Parser as _;
 
 use self::args::{Arguments, Command};
 use self::terminal::Terminal;
-use crate::{Database, Error, ErrorKind, Result, RunId};
+use tracklite::{Database, Error, ErrorKind, Result, RunId};
 
 /// How a command ended, unless it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::plot::{self, PlotOptions};
 use super::table::Table;
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, find_run, not_found, text};
-use crate::{MetricHistory, MetricStatistics, Result, Run};
+use tracklite::{MetricHistory, MetricStatistics, Result, Run};
 
 /// The width of a plot that goes elsewhere than to a terminal.
 const USUAL_WIDTH: usize = 80;
@@ -52,7 +52,7 @@ pub(super) fn metrics(args: &MetricsArgs, terminal: &mut Terminal) -> Outcome {
 }
 
 /// The error for a metric that the run lacks; names those that it has.
-fn no_such_metric(run: &Run, args: &MetricsArgs) -> Result<crate::Error> {
+fn no_such_metric(run: &Run, args: &MetricsArgs) -> Result<tracklite::Error> {
     let keys: Vec<String> = run.metrics()?.into_keys().take(20).collect();
     let has = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
     let (key, id) = (&args.key, run.id());
@@ -126,6 +126,6 @@ fn times(history: &MetricHistory) -> String {
     let first = history.times.iter().copied().min().unwrap_or_default();
     let last = history.times.iter().copied().max().unwrap_or_default();
     let length = text::span(last.saturating_sub(first));
-    let [first, last] = [first, last].map(|it| text::date(crate::Timestamp::from_nanos(it)));
+    let [first, last] = [first, last].map(|it| text::date(tracklite::Timestamp::from_nanos(it)));
     format!("{first} to {last} UTC, {length}")
 }

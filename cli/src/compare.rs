@@ -13,7 +13,7 @@ use super::search::run_search;
 use super::table::{Cell, Table};
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, json, text};
-use crate::{Database, Error, ErrorKind, Result, RunId, RunRecord, Timestamp};
+use tracklite::{Database, Error, ErrorKind, Result, RunId, RunRecord, Timestamp};
 
 /// How many of the runs that a filter finds are compared unless another number is asked for.
 const RUNS_BY_DEFAULT: usize = 8;

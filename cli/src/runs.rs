@@ -8,7 +8,7 @@ use super::json::{self, RunObject};
 use super::table::Table;
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, not_found, text};
-use crate::{Database, Error, ErrorKind, ExperimentId, Result, RunRecord, RunStatus, Timestamp};
+use tracklite::{Database, Error, ErrorKind, ExperimentId, Result, RunRecord, RunStatus, Timestamp};
 
 /// Prints the runs that were asked for.
 pub(super) fn runs(args: &RunsArgs, terminal: &mut Terminal) -> Outcome {

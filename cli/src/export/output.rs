@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use tracklite::{Error, Result};
+
 use super::super::terminal::Terminal;
-use crate::new_file::NewFile;
-use crate::{Error, Result};
+use super::new_file::NewFile;
 
 /// Where an export goes.
 pub(super) enum Output<'a> {
@@ -23,16 +24,7 @@ impl<'a> Output<'a> {
     ) -> Result<Self> {
         match path {
             Some(path) => {
-                let file = NewFile::create(path, replaces, source).map_err(|error| {
-                    use crate::ErrorKind::AlreadyExists;
-                    match error.kind() {
-                        AlreadyExists => {
-                            let message = "there is such a file already: say --force to replace it";
-                            Error::new(AlreadyExists, message).with_path(path)
-                        }
-                        _ => error,
-                    }
-                })?;
+                let file = NewFile::create(path, replaces, source)?;
                 Ok(Output::File(file, path.to_owned()))
             }
             None => Ok(Output::Standard(terminal)),

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::Timestamp;
-use crate::table::Value;
+use tracklite::Timestamp;
+use tracklite::table::Value;
 
 /// The significant digits of numbers in tables.
 const SIGNIFICANT: usize = 5;

@@ -5,8 +5,9 @@
 //! and what is no number `NaN`, `Infinity` or `-Infinity` (strings in JSON). What is missing is
 //! null in JSON and nothing in CSV, where an empty text is `""`.
 
-#[cfg(any(feature = "parquet", feature = "ipc"))]
+#[cfg(feature = "polars")]
 mod frames;
+mod new_file;
 mod output;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -18,7 +19,7 @@ use super::columns::export_word;
 use super::search::run_search;
 use super::terminal::Terminal;
 use super::{Exit, Outcome};
-use crate::{Database, Error, ErrorKind, Result, RunSearch, Table};
+use tracklite::{Database, Error, ErrorKind, Result, RunSearch, Table};
 
 /// Writes what was asked for to a file or to standard output.
 pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {
@@ -70,10 +71,10 @@ fn write(table: Table, format: ExportFormat, out: &mut Output<'_>) -> Result<()>
     let written = match format {
         ExportFormat::Csv => table.write_csv(out),
         ExportFormat::Jsonl => table.write_json_lines(out),
-        #[cfg(any(feature = "parquet", feature = "ipc"))]
+        #[cfg(feature = "polars")]
         ExportFormat::Parquet | ExportFormat::Arrow => return frames::write(table, format, out),
         // Refused before anything is opened.
-        #[cfg(not(any(feature = "parquet", feature = "ipc")))]
+        #[cfg(not(feature = "polars"))]
         ExportFormat::Parquet | ExportFormat::Arrow => Ok(()),
     };
     written.map_err(|source| out.error(source))
@@ -145,16 +146,16 @@ fn not_so(out: &Path, message: impl Into<String>) -> Error {
 
 /// Refuses what cannot be done, before anything is opened.
 fn check(args: &ExportArgs, format: ExportFormat) -> Result<()> {
-    let (name, feature, is_built) = match format {
-        ExportFormat::Csv | ExportFormat::Jsonl => ("text", "cli", true),
-        ExportFormat::Parquet => ("Parquet", "parquet", cfg!(feature = "parquet")),
-        ExportFormat::Arrow => ("Arrow IPC", "ipc", cfg!(feature = "ipc")),
+    let name = match format {
+        ExportFormat::Csv | ExportFormat::Jsonl => "text",
+        ExportFormat::Parquet => "Parquet",
+        ExportFormat::Arrow => "Arrow IPC",
     };
     let refused = |message: String| Err(Error::new(ErrorKind::InvalidInput, message));
-    if !is_built {
+    if !is_text(format) && cfg!(not(feature = "polars")) {
         return refused(format!(
-            "this program was built without {name}: build it with the feature {feature}, such as \
-             cargo install tracklite --features {feature}"
+            "this program was built without {name}: install it with \
+             cargo install tracklite-cli --features polars, or export to csv or jsonl"
         ));
     }
     if !is_text(format) && args.out.is_none() && std::io::stdout().is_terminal() {

@@ -7,7 +7,7 @@ use super::json::{self, RunObject};
 use super::runs::{chosen_columns, listed, print_table};
 use super::terminal::{Style, Terminal};
 use super::{Exit, Failure, Outcome, not_found};
-use crate::{Database, Result, RunSearch, Timestamp, View};
+use tracklite::{Database, Result, RunSearch, Timestamp, View};
 
 /// How many runs a table has when nothing else is asked for; JSON has them all.
 const TABLE_RUNS: usize = 100;

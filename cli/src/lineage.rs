@@ -6,7 +6,7 @@ use super::args::LineageArgs;
 use super::json;
 use super::terminal::Terminal;
 use super::{Exit, Outcome, text};
-use crate::{Database, LineageDirection, LineageGraph, LineageNode, ModelTarget, ModelUri, Result};
+use tracklite::{Database, LineageDirection, LineageGraph, LineageNode, ModelTarget, ModelUri, Result};
 
 #[derive(Serialize)]
 struct GraphObject<'a> {
