@@ -1,9 +1,9 @@
 //! Artifacts compared with the disk: one large file, the same file again, and many small files.
 //!
-//! `cargo bench --bench artifacts [MEBIBYTES]` measures with a file of that size (default 1,024) in
-//! the folder for temporary files (`TMPDIR`), and prints one line per result. The floor is a copy
-//! of the same file with one sync, in the same process. It is measured before and after, and the
-//! better result counts.
+//! `cargo bench --bench artifacts [MEBIBYTES]` uses a file of that size (default 1,024) in the
+//! folder for temporary files (`TMPDIR`). Each result is one line. The floor is a copy of the same
+//! file with one sync, in the same process. It is measured before and after, and the better result
+//! counts.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench may panic")]
 

@@ -16,7 +16,7 @@ from typing import Any
 STUB = Path(__file__).parent / "python" / "tracklite" / "_tracklite.pyi"
 COLUMNS_MAX = 100
 # The other special methods have docstrings of Python itself.
-_SPECIAL = {"__arrow_c_stream__", "__array_interface__"}
+_SPECIAL = {"__arrow_c_schema__", "__arrow_c_stream__", "__array_interface__"}
 
 
 def documented(stub: str, module: Any) -> str:

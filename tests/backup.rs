@@ -247,7 +247,7 @@ fn a_backup_has_no_gap_where_a_writer_opens_a_new_extent() {
 }
 
 #[test]
-fn a_process_without_write_permission_copies_the_file_only_while_no_writer_has_it_open() {
+fn a_backup_without_write_permission_fails_while_a_writer_has_the_file_open() {
     let folder = TestFolder::new();
     let file = folder.file();
     let database = open_patiently(&file);

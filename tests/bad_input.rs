@@ -439,8 +439,8 @@ fn rows_with_too_many_values_are_rejected() {
     let values: Vec<f64> = (0..300_000).map(f64::from).collect();
     let invalid = ErrorKind::InvalidInput;
     check_error(run.metric_row(&names), invalid, &["runs.tracklite", "300000 values", "262144"]);
-    let whole: Vec<(&str, f64)> = names.iter().copied().zip(values.iter().copied()).collect();
-    check_error(run.log_metrics(&whole, 0), invalid, &["300000 values"]);
+    let row: Vec<(&str, f64)> = names.iter().copied().zip(values.iter().copied()).collect();
+    check_error(run.log_metrics(&row, 0), invalid, &["300000 values"]);
     assert_eq!(run.metrics().unwrap().len(), 0, "a rejected row must log nothing");
 }
 

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tracklite::{Database, Error, ErrorKind, Run, Step};
 
-use crate::common::{
-    TestDatabase, TestFolder, builder, open, open_read_only, start_run, try_open_read_only,
-};
+#[cfg(feature = "internals")]
+use crate::common::TestDatabase;
+use crate::common::{TestFolder, builder, open, open_read_only, start_run, try_open_read_only};
 pub(crate) use helper::Helper;
 
 const LOCK_TIMEOUT: Duration = Duration::from_millis(300);

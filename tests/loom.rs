@@ -183,7 +183,7 @@ fn repeated_scans_find_each_entry_once() {
 fn seal_and_read(fault: Fault) {
     let file = file();
     append_point(&*extent(&file.open()), 0);
-    // This counter stands in for the lock of the pages, which loom does not see.
+    // This counter orders the threads like the lock of the pages, which loom does not see.
     let pages = Arc::new(AtomicUsize::new(0));
     let pages_of_sealer = Arc::clone(&pages);
     let storage = file.open();

@@ -1,4 +1,4 @@
-//! Results for the README that are not a time per call: sizes, memory, latency, many processes.
+//! Results for docs/benchmarks.md other than the time of a call: sizes, memory, many processes.
 //!
 //! `cargo bench --bench report [NAME ...]` runs the named parts or all. Each result is one line.
 

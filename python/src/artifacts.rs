@@ -75,22 +75,6 @@ impl Artifacts {
         delegated(slf.as_any(), "_media", "log_dict", (value, path)).map(drop)
     }
 
-    /// Logs a table as the artifact `path`, which ends in `.parquet`, `.csv` or `.json`.
-    ///
-    /// `table` is a dict of columns, a `Table`, or a table of polars, pandas, pyarrow or another
-    /// Arrow producer.
-    ///
-    /// >>> run.artifacts().log_table({"x": [1, 2], "word": ["a", "b"]}, "eval.csv")
-    /// >>> run.artifacts().read("eval.csv").decode().split()
-    /// ['x,word', '1,a', '2,b']
-    fn log_table<'py>(
-        slf: &Bound<'py, Self>,
-        table: &Bound<'py, PyAny>,
-        path: &str,
-    ) -> PyResult<()> {
-        delegated(slf.as_any(), "_media", "log_table", (table, path)).map(drop)
-    }
-
     /// Logs a figure of matplotlib or plotly as the artifact `path`, such as "loss.png".
     fn log_figure<'py>(
         slf: &Bound<'py, Self>,
@@ -136,7 +120,7 @@ impl Artifacts {
 
     /// Returns all files in all folders, by path.
     fn list_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, |artifacts| artifacts.list_all())?)
+        to_list(py, &self.handle.call(py, tracklite::Artifacts::list_all)?)
     }
 
     /// Returns size, type, digest and time of a file.
@@ -199,7 +183,7 @@ fn file_name(file: &std::path::Path) -> String {
 #[pymethods]
 impl Run {
     /// Returns the files of the run.
-    fn artifacts(&self, py: Python<'_>) -> PyResult<Artifacts> {
+    pub(crate) fn artifacts(&self, py: Python<'_>) -> PyResult<Artifacts> {
         Ok(Artifacts { handle: self.handle.call_derive(py, |run| Ok(run.artifacts()))? })
     }
 
@@ -240,11 +224,6 @@ impl Run {
     /// Logs a dict as the artifact `path`. See `Artifacts.log_dict`.
     fn log_dict(&self, py: Python<'_>, value: &Bound<'_, PyAny>, path: &str) -> PyResult<()> {
         Artifacts::log_dict(&Bound::new(py, self.artifacts(py)?)?, value, path)
-    }
-
-    /// Logs a table as the artifact `path`. See `Artifacts.log_table`.
-    fn log_table(&self, py: Python<'_>, table: &Bound<'_, PyAny>, path: &str) -> PyResult<()> {
-        Artifacts::log_table(&Bound::new(py, self.artifacts(py)?)?, table, path)
     }
 
     /// Logs a figure as the artifact `path`. See `Artifacts.log_figure`.

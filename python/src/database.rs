@@ -58,7 +58,7 @@ impl Database {
     #[staticmethod]
     #[pyo3(signature = (path, *, create=false, read_only=false, sync_interval=Some(1.0),
                         lock_timeout=10.0, background=true, index=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
     fn open(
         py: Python<'_>,
         path: PathBuf,
@@ -118,12 +118,12 @@ impl Database {
 
     /// Makes everything durable that any process logged before the call.
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |database| database.sync())
+        self.handle.call(py, tracklite::Database::sync)
     }
 
     /// Does the background work of one second now: syncs, seals, and recovers dead writers.
     fn tick(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |database| database.tick())
+        self.handle.call(py, tracklite::Database::tick)
     }
 
     /// Runs a read-only SQL query over the index: tables `runs`, `params`, `tags`, `metrics` and
@@ -137,12 +137,12 @@ impl Database {
 
     /// Returns facts about the file: sizes, counts, writers, warnings.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, |database| database.info())?.to_python(py)
+        self.handle.call(py, tracklite::Database::info)?.to_python(py)
     }
 
     /// Purges everything deleted and frees its space. Purged runs cannot be restored.
     fn gc<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, |database| database.gc())?.to_python(py)
+        self.handle.call(py, tracklite::Database::gc)?.to_python(py)
     }
 
     /// Copies the file as it is now to a new file, while other processes keep writing.

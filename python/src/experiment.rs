@@ -68,12 +68,12 @@ impl Database {
 
     /// Returns the experiment that every file has: ID 0, named "Default".
     fn default_experiment(&self, py: Python<'_>) -> PyResult<Experiment> {
-        Experiment::get(py, &self.handle, |database| database.default_experiment())
+        Experiment::get(py, &self.handle, tracklite::Database::default_experiment)
     }
 
     /// Returns all experiments by ID, including deleted ones.
     fn experiments<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, |database| database.experiments())?)
+        to_list(py, &self.handle.call(py, tracklite::Database::experiments)?)
     }
 }
 
@@ -87,22 +87,22 @@ impl Experiment {
 
     /// Returns path, lifecycle, times and tags, as they are in the file now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, |experiment| experiment.info())?.to_python(py)
+        self.handle.call(py, tracklite::Experiment::info)?.to_python(py)
     }
 
     /// Returns the tags by key.
     fn tags(&self, py: Python<'_>) -> PyResult<BTreeMap<String, String>> {
-        self.handle.call(py, |experiment| experiment.tags())
+        self.handle.call(py, tracklite::Experiment::tags)
     }
 
     /// Returns its active runs, newest first.
     fn runs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, |experiment| experiment.runs())?)
+        to_list(py, &self.handle.call(py, tracklite::Experiment::runs)?)
     }
 
     /// Returns all datasets of its runs, with the context of each use.
     fn datasets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, |experiment| experiment.datasets())?)
+        to_list(py, &self.handle.call(py, tracklite::Experiment::datasets)?)
     }
 
     /// Changes the path.
@@ -112,12 +112,12 @@ impl Experiment {
 
     /// Marks the experiment and all its runs deleted, until `restore` or `gc`.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |experiment| experiment.delete())
+        self.handle.call(py, tracklite::Experiment::delete)
     }
 
     /// Restores the experiment and all its runs.
     fn restore(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |experiment| experiment.restore())
+        self.handle.call(py, tracklite::Experiment::restore)
     }
 
     /// Sets a tag. Replaces an earlier value.

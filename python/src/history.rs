@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use arrow_array::{Float64Array, Int64Array, TimestampNanosecondArray};
 use pyo3::exceptions::PyIndexError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyCapsule, PyDict, PyList};
 use tracklite::MetricHistory;
 
 use crate::detach::delegated;
 use crate::run::Run;
+use crate::table::{self, Table};
 
 /// The numbers of a column.
 pub(crate) enum Numbers {
@@ -33,6 +35,16 @@ pub(crate) struct Column {
 impl Column {
     fn new(numbers: Numbers) -> Self {
         Column { numbers: Arc::new(numbers) }
+    }
+
+    fn to_arrow(&self) -> table::Column {
+        match &*self.numbers {
+            Numbers::Integers(numbers) => Arc::new(Int64Array::from(numbers.clone())),
+            Numbers::Instants(numbers) => {
+                Arc::new(TimestampNanosecondArray::from(numbers.clone()).with_timezone("UTC"))
+            }
+            Numbers::Floats(numbers) => Arc::new(Float64Array::from(numbers.clone())),
+        }
     }
 
     fn length(&self) -> usize {
@@ -197,5 +209,36 @@ impl History {
 
     fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         delegated(slf.as_any(), "_display", "history_html", ())
+    }
+}
+
+#[pymethods]
+impl History {
+    /// Returns the points as a table of `step`, `timestamp` and `value`.
+    fn to_table(&self) -> PyResult<Table> {
+        let columns =
+            [("step", &self.steps), ("timestamp", &self.timestamps), ("value", &self.values)];
+        let columns = columns.map(|(name, column)| (name.to_owned(), column.get().to_arrow()));
+        Table::new(columns.into())
+    }
+
+    /// Exports the points by Arrow's PyCapsule interface.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        self.to_table()?.__arrow_c_stream__(py, requested_schema)
+    }
+
+    /// Returns the points as a `polars.DataFrame`. Requires polars.
+    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Table::to_polars(&Bound::new(slf.py(), slf.get().to_table()?)?)
+    }
+
+    /// Returns the points as a `pandas.DataFrame`. Requires pandas and pyarrow.
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Table::to_pandas(&Bound::new(slf.py(), slf.get().to_table()?)?)
     }
 }

@@ -84,11 +84,11 @@ impl Run {
 
     /// Returns the input datasets and models, in the order of logging.
     fn inputs<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, |run| run.inputs())?.to_python(py)
+        self.handle.call(py, tracklite::Run::inputs)?.to_python(py)
     }
 
     /// Returns the output models, in the order of logging.
     fn outputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, |run| run.outputs())?)
+        to_list(py, &self.handle.call(py, tracklite::Run::outputs)?)
     }
 }

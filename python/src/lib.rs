@@ -7,6 +7,7 @@
 
 mod arrays;
 mod artifact_reader;
+mod artifact_table;
 mod artifacts;
 mod capture;
 mod changes;
@@ -30,7 +31,6 @@ mod search;
 mod session;
 mod start;
 mod store;
-#[cfg(feature = "frames")]
 mod table;
 #[cfg(feature = "frames")]
 mod tables;
@@ -42,6 +42,8 @@ use pyo3::prelude::*;
 mod _tracklite {
     #[pymodule_export]
     use crate::artifact_reader::ArtifactReader;
+    #[pymodule_export]
+    use crate::artifact_table::{from_parquet, to_parquet, to_table};
     #[pymodule_export]
     use crate::artifacts::Artifacts;
     #[pymodule_export]
@@ -71,7 +73,6 @@ mod _tracklite {
         Store, StoreArtifacts, StoreExperiments, StoreHistories, StoreLoggedModels, StoreRegistry,
         StoreRuns, StoreVersions,
     };
-    #[cfg(feature = "frames")]
     #[pymodule_export]
     use crate::table::Table;
 }

@@ -49,7 +49,7 @@ impl LoggedModel {
 
     /// Returns everything that the file has about the model now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, |model| model.info())?.to_python(py)
+        self.handle.call(py, tracklite::LoggedModel::info)?.to_python(py)
     }
 
     /// Sets the status: "PENDING", "READY" or "FAILED".
@@ -86,7 +86,7 @@ impl LoggedModel {
     ///
     /// `run` is the run that measured it, `dataset` the name and digest of the dataset used.
     #[pyo3(signature = (key, value, step=0, *, time=None, run=None, dataset=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
     fn log_metric(
         &self,
         py: Python<'_>,
@@ -124,12 +124,12 @@ impl LoggedModel {
 
     /// Marks the model deleted, until `restore` or `gc`.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |model| model.delete())
+        self.handle.call(py, tracklite::LoggedModel::delete)
     }
 
     /// Restores a deleted model.
     fn restore(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |model| model.restore())
+        self.handle.call(py, tracklite::LoggedModel::restore)
     }
 
     fn __repr__(&self) -> String {
@@ -142,7 +142,7 @@ impl Experiment {
     /// Creates a logged model. Its files are its artifacts.
     #[pyo3(signature = (name="", *, model_type=None, source_run=None, params=None, tags=None,
                         signature=None, input_example=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
     fn create_logged_model(
         &self,
         py: Python<'_>,

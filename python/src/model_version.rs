@@ -76,7 +76,7 @@ impl RegisteredModel {
     /// of the artifacts of a run, or of any other place.
     #[pyo3(signature = (source, *, run=None, run_link=None, logged_model=None, description=None,
                         tags=None, user=None, status=None, signature=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
     fn create_version(
         &self,
         py: Python<'_>,
@@ -128,7 +128,7 @@ impl RegisteredModel {
 
     /// Returns all versions by number.
     fn versions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, |model| model.versions())?)
+        to_list(py, &self.handle.call(py, tracklite::RegisteredModel::versions)?)
     }
 }
 
@@ -142,7 +142,7 @@ impl ModelVersion {
 
     /// Returns everything that the file has about the version now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, |version| version.info())?.to_python(py)
+        self.handle.call(py, tracklite::ModelVersion::info)?.to_python(py)
     }
 
     /// Sets the description. None clears it.
@@ -183,7 +183,7 @@ impl ModelVersion {
 
     /// Deletes the version. This cannot be undone.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |version| version.delete())
+        self.handle.call(py, tracklite::ModelVersion::delete)
     }
 
     /// Copies the version to another registered model. Creates that model if it does not exist.

@@ -48,12 +48,12 @@ impl RegisteredModel {
     /// The name, as it is in the file now.
     #[getter]
     fn name(&self, py: Python<'_>) -> PyResult<String> {
-        self.handle.call(py, |model| model.name())
+        self.handle.call(py, tracklite::RegisteredModel::name)
     }
 
     /// Returns everything that the file has about the model now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, |model| model.info())?.to_python(py)
+        self.handle.call(py, tracklite::RegisteredModel::info)?.to_python(py)
     }
 
     /// Renames the model.
@@ -69,7 +69,7 @@ impl RegisteredModel {
 
     /// Deletes the model with all its versions. This cannot be undone.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |model| model.delete())
+        self.handle.call(py, tracklite::RegisteredModel::delete)
     }
 
     /// Sets a tag. Replaces an earlier value.

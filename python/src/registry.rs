@@ -43,12 +43,12 @@ impl Registry {
     /// The mode: "plain", or "unity-catalog" where names have three levels.
     #[getter]
     fn mode(&self, py: Python<'_>) -> PyResult<&'static str> {
-        Ok(self.handle.call(py, |registry| registry.mode())?.as_str())
+        Ok(self.handle.call(py, tracklite::Registry::mode)?.as_str())
     }
 
     /// Switches to names with exactly three levels. This cannot be undone.
     fn use_unity_catalog(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |registry| registry.use_unity_catalog())
+        self.handle.call(py, tracklite::Registry::use_unity_catalog)
     }
 
     /// Creates a catalog, the first level of names.

@@ -110,12 +110,12 @@ impl Database {
 
     /// Returns the active runs of active experiments, newest first.
     fn runs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, |database| database.runs())?)
+        to_list(py, &self.handle.call(py, tracklite::Database::runs)?)
     }
 
     /// Returns all runs, newest first, including deleted ones.
     fn all_runs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, |database| database.all_runs())?)
+        to_list(py, &self.handle.call(py, tracklite::Database::all_runs)?)
     }
 
     /// Marks a run deleted, until `restore_run` or `gc`.
@@ -154,17 +154,17 @@ impl Run {
     /// The name, as it is in the file now.
     #[getter]
     fn name(&self, py: Python<'_>) -> PyResult<String> {
-        self.handle.call(py, |run| run.name())
+        self.handle.call(py, tracklite::Run::name)
     }
 
     /// Returns name, status, times and lifecycle, as they are in the file now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, |run| run.info())?.to_python(py)
+        self.handle.call(py, tracklite::Run::info)?.to_python(py)
     }
 
     /// Returns the run with its params, tags and the latest point of each metric.
     fn record<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, |run| run.record())?.to_python(py)
+        self.handle.call(py, tracklite::Run::record)?.to_python(py)
     }
 
     /// Returns the latest point of a metric. None if it was never logged.
@@ -181,27 +181,27 @@ impl Run {
 
     /// Returns the params by key.
     fn params(&self, py: Python<'_>) -> PyResult<BTreeMap<String, String>> {
-        self.handle.call(py, |run| run.params())
+        self.handle.call(py, tracklite::Run::params)
     }
 
     /// Returns the tags by key.
     fn tags(&self, py: Python<'_>) -> PyResult<BTreeMap<String, String>> {
-        self.handle.call(py, |run| run.tags())
+        self.handle.call(py, tracklite::Run::tags)
     }
 
     /// Returns the latest point of each metric by key.
     fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        entity::points(py, &self.handle.call(py, |run| run.metrics())?)
+        entity::points(py, &self.handle.call(py, tracklite::Run::metrics)?)
     }
 
     /// Returns whether the run is RUNNING and a process that writes it still has the file open.
     fn is_alive(&self, py: Python<'_>) -> PyResult<bool> {
-        self.handle.call(py, |run| run.is_alive())
+        self.handle.call(py, tracklite::Run::is_alive)
     }
 
     /// Returns the IDs of the runs nested directly in this one.
     fn children(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let children = self.handle.call(py, |run| run.children())?;
+        let children = self.handle.call(py, tracklite::Run::children)?;
         Ok(children.iter().map(ToString::to_string).collect())
     }
 

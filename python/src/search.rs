@@ -66,7 +66,7 @@ impl Database {
     /// (['baseline'], None)
     #[pyo3(signature = (filter="", *, order_by=None, experiments=None, view="active",
                         max_results=None, page_token=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
     fn search_runs<'py>(
         &self,
         py: Python<'py>,

@@ -74,7 +74,7 @@ impl Session {
         Arc::new(session).adopt(py, database)
     }
 
-    /// Makes a handle of a value, unless the session was closed meanwhile.
+    /// Makes a handle of a value, unless the session has been closed.
     fn adopt<T: Send + 'static>(self: Arc<Self>, py: Python<'_>, value: T) -> PyResult<Handle<T>> {
         let slot = Arc::new(Slot(Mutex::new(Some(value))));
         let weak: Weak<dyn Release> = Arc::downgrade(&slot) as Weak<dyn Release>;

@@ -24,7 +24,7 @@ impl Experiment {
     /// 'try'
     #[pyo3(signature = (name="", *, parent=None, params=None, tags=None, user=None, started=None,
                         capture=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
     fn start_run<'py>(
         &self,
         py: Python<'py>,

@@ -1,16 +1,9 @@
 //! Tables of runs, their histories, params, tags and datasets, and of lineage.
 
-use polars::prelude::{
-    Column as TableColumn, DataFrame, Int64Chunked, IntoColumn as _, IntoSeries as _,
-    NamedFrom as _, NewChunkedArray as _, Series, TimeUnit, TimeZone,
-};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
 
 use crate::convert::{run_ids, text_list};
 use crate::database::Database;
-use crate::history::{History, Numbers};
 use crate::lineage;
 use crate::search::RunQuery;
 use crate::table::Table;
@@ -28,7 +21,7 @@ impl Database {
     /// [0.25]
     #[pyo3(signature = (filter="", *, order_by=None, experiments=None, view="active",
                         max_results=None, columns=None))]
-    #[expect(clippy::too_many_arguments, reason = "each is a keyword of its own in Python")]
+    #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
     fn runs_table(
         &self,
         py: Python<'_>,
@@ -109,49 +102,5 @@ impl Database {
         let (node, direction) = (lineage::node(node)?, lineage::direction(py, direction)?);
         let table = self.handle.call(py, |database| database.lineage_frame(&node, direction))?;
         Ok(Table { table })
-    }
-}
-
-#[pymethods]
-impl History {
-    /// Returns the points as a table of `step`, `timestamp` and `value`.
-    fn to_table(&self) -> PyResult<Table> {
-        let columns =
-            [("step", &self.steps), ("timestamp", &self.timestamps), ("value", &self.values)];
-        let columns = columns.map(|(name, column)| column(name, &column.get().numbers)).into();
-        let table = DataFrame::new_infer_height(columns);
-        Ok(Table { table: table.map_err(|error| PyValueError::new_err(error.to_string()))? })
-    }
-
-    /// Exports the points by Arrow's PyCapsule interface.
-    #[pyo3(signature = (requested_schema=None))]
-    fn __arrow_c_stream__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyCapsule>> {
-        self.to_table()?.__arrow_c_stream__(py, requested_schema)
-    }
-
-    /// Returns the points as a `polars.DataFrame`. Requires polars.
-    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Table::to_polars(&Bound::new(slf.py(), slf.get().to_table()?)?)
-    }
-
-    /// Returns the points as a `pandas.DataFrame`. Requires pandas and pyarrow.
-    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Table::to_pandas(&Bound::new(slf.py(), slf.get().to_table()?)?)
-    }
-}
-
-fn column(name: &str, numbers: &Numbers) -> TableColumn {
-    match numbers {
-        Numbers::Integers(numbers) => Series::new(name.into(), numbers).into_column(),
-        Numbers::Floats(numbers) => Series::new(name.into(), numbers).into_column(),
-        Numbers::Instants(numbers) => {
-            let nanos = Int64Chunked::from_slice(name.into(), numbers);
-            let instants = nanos.into_datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC));
-            instants.into_series().into_column()
-        }
     }
 }

@@ -258,3 +258,114 @@ def test_an_artifact_is_read_by_libraries_that_take_files(run: tracklite.Run) ->
     run.log_text("one\ntwo\n", "lines.txt")
     with io.TextIOWrapper(run.artifacts().open("lines.txt")) as lines:
         assert list(lines) == ["one\n", "two\n"]
+
+
+def many_types() -> dict[str, list[Any]]:
+    return {
+        "flag": [True, None, False],
+        "whole": [1, None, -(2**62)],
+        "number": [0.5, None, float("inf")],
+        "text": ["größer", None, ""],
+        "raw": [b"\x00", None, b""],
+        "nothing": [None, None, None],
+    }
+
+
+def test_a_parquet_file_is_read_back(run: tracklite.Run) -> None:
+    from datetime import datetime, timezone
+
+    moment = datetime(2024, 2, 3, 4, 5, 6, 7, tzinfo=timezone.utc)
+    run.log_table({**many_types(), "time": [moment, None, moment]}, "all.parquet")
+    table = run.artifacts().read_table("all.parquet")
+    nanoseconds = 1_706_933_106_000_007_000
+    assert {name: table[name] for name in table.columns} == {
+        **many_types(),
+        "time": [nanoseconds, None, nanoseconds],
+    }
+    pyarrow = pytest.importorskip("pyarrow.parquet")
+    read = pyarrow.read_table(io.BytesIO(run.artifacts().read("all.parquet")))
+    read.validate(full=True)
+    assert read.column("time").to_pylist() == [moment, None, moment]
+    assert read.drop_columns("time").to_pydict() == many_types()
+
+
+def test_arrow_types_are_written_to_parquet(run: tracklite.Run) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from datetime import date, datetime, time
+    from decimal import Decimal
+
+    from pyarrow import parquet
+
+    integers = [pyarrow.array([1, None, 2], kind) for kind in (pyarrow.int8(), pyarrow.uint16())]
+    moment = datetime(2024, 2, 3, 4, 5, 6)
+    columns = {
+        "int8": integers[0],
+        "uint16": integers[1],
+        "uint64": pyarrow.array([2**64 - 1, None, 0], pyarrow.uint64()),
+        "half": pyarrow.array([0.5, None, 1.0], pyarrow.float32()),
+        "date": pyarrow.array([date(2024, 2, 3), None, date(1969, 12, 31)]),
+        "date64": pyarrow.array([date(2024, 2, 3), None, date(1969, 12, 31)], pyarrow.date64()),
+        "time": pyarrow.array([time(1, 2, 3), None, time(0)], pyarrow.time64("us")),
+        "second": pyarrow.array([moment, None, moment], pyarrow.timestamp("s")),
+        "zoned": pyarrow.array([moment, None, moment], pyarrow.timestamp("ns", "Europe/Berlin")),
+        "decimal": pyarrow.array([Decimal("1.25"), None, Decimal("-7")], pyarrow.decimal128(9, 2)),
+        "word": pyarrow.array(["a", None, "a"]).dictionary_encode(),
+        "view": pyarrow.array(["a", None, "long enough not to be inlined"], pyarrow.string_view()),
+        "large": pyarrow.array(["a", None, "b"], pyarrow.large_string()),
+        "fixed": pyarrow.array([b"ab", None, b"cd"], pyarrow.binary(2)),
+    }
+    table = pyarrow.table(columns)
+    run.log_table(pyarrow.concat_tables([table, table]), "types.parquet")
+    read = parquet.read_table(io.BytesIO(run.artifacts().read("types.parquet")))
+    read.validate(full=True)
+    for name in columns:
+        wanted = [value if value is None else str(value) for value in table[name].to_pylist() * 2]
+        found = [value if value is None else str(value) for value in read[name].to_pylist()]
+        if name == "zoned":
+            # Parquet stores the instant, and not the name of the zone.
+            wanted = [value and value.replace("+01:00", "") for value in wanted]
+            found = [value and value.replace("04:05:06+00:00", "05:05:06") for value in found]
+        assert found == wanted, name
+
+
+@pytest.mark.parametrize("compression", ["snappy", "zstd", "none"])
+def test_files_of_other_writers_are_read(
+    run: tracklite.Run, tmp_path: Path, compression: str
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.table({**many_types(), "day": pyarrow.array([0, None, 1], pyarrow.date32())})
+    parquet.write_table(table, tmp_path / "a.parquet", compression=compression, row_group_size=2)
+    run.log_artifact(tmp_path / "a.parquet")
+    read = run.artifacts().read_table("a.parquet")
+    assert {name: read[name] for name in read.columns} == table.to_pydict()
+    assert pyarrow.table(read).num_rows == 3
+    for version in ("1.0", "2.6"):
+        times = pyarrow.table({"time": pyarrow.array([1, None], pyarrow.timestamp("us", "UTC"))})
+        parquet.write_table(times, tmp_path / "t.parquet", version=version)
+        run.log_artifact(tmp_path / "t.parquet", version)
+        assert run.artifacts().read_table(f"{version}/t.parquet")["time"] == [1000, None]
+
+
+def test_nested_columns_are_written_by_their_library(run: tracklite.Run) -> None:
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"x": [[1, 2], [3]]})
+    run.log_table(frame, "nested.parquet")
+    read = polars.read_parquet(io.BytesIO(run.artifacts().read("nested.parquet")))
+    assert read["x"].to_list() == [[1, 2], [3]]
+    with pytest.raises(NotImplementedError, match="nested: read the file with polars"):
+        run.artifacts().read_table("nested.parquet")
+
+
+def test_csv_and_json_tables_are_read_back(run: tracklite.Run) -> None:
+    columns = {"whole": [1, None], "number": [0.5, 2.0], "text": ["a,b", None]}
+    for ending in ("csv", "json"):
+        run.log_table(columns, f"table.{ending}")
+        table = run.artifacts().read_table(f"table.{ending}")
+        assert {name: table[name] for name in table.columns} == columns
+    with pytest.raises(ValueError, match="expected an ending"):
+        run.artifacts().read_table("table.txt")
+    run.log_bytes(b"PAR1 is not a file", "bad.parquet")
+    with pytest.raises(ValueError, match="Parquet"):
+        run.artifacts().read_table("bad.parquet")

@@ -1,7 +1,7 @@
 //! Chunks: the places where a file is cut, and the names and encoding of its pieces.
 //!
-//! Cuts depend on the bytes around them (FastCDC), so that versions of a large file share the
-//! chunks in which they agree. A chunk's name is the BLAKE3 hash of its bytes.
+//! Cuts depend on the bytes around them (FastCDC), so versions of a large file share the chunks
+//! that did not change. A chunk's name is the BLAKE3 hash of its bytes.
 
 use fastcdc::v2020::FastCDC;
 use zstd::bulk::{Compressor, Decompressor};

@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_survives_the_round_trip_and_no_flipped_bit() {
+    fn the_header_survives_the_round_trip_and_detects_flipped_bits() {
         let header = Header { file: FileId(0x1234_5678_9abc_def0 << 40), created: -5 };
         let bytes = header.encode();
         assert_eq!(Header::decode(&bytes).unwrap(), header);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn unit_header_passes_only_at_its_own_unit_in_its_own_file() {
+    fn a_unit_header_is_valid_only_at_its_own_unit_in_its_own_file() {
         let header = UnitHeader {
             kind: UnitKind::Extent,
             unit: 9,

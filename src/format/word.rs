@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn word_passes_only_at_its_own_place_in_its_own_file() {
+    fn a_word_is_valid_only_at_its_own_place_in_its_own_file() {
         let (file, other) = (FileId(7), FileId(8));
         for value in [0, 1, 12_345, WORD_VALUE_MAX] {
             let word = WordPlace::Intent(3).encode(file, value);

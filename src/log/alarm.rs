@@ -2,12 +2,12 @@
 //!
 //! After a failed sync, the kernel may mark the lost pages clean. The next sync would then succeed
 //! without writing them. So a retry proves nothing. Instead a failed sync sets the poison word in
-//! the shared page, which makes every process's sync fail and stops all punching.
+//! the shared page. While it is set, every process's sync fails and nothing is punched.
 //!
 //! Recovery dirties all pages that may be lost, by writing the same bytes over them, and syncs
 //! again. Each writer does this for its own pages and the chain, and the janitor for those of the
 //! dead. When all of it has succeeded, the janitor clears the poison. The poison word counts its
-//! episodes, so that a writer's answer to an old episode is not taken for one to the current.
+//! episodes, so that a writer's answer to an old episode is not counted for a new one.
 //!
 //! A writer announces each sync in its intent word and records the outcome there. If it dies in
 //! between, nobody knows whether the kernel dropped pages. So an intent whose owner died counts as
@@ -91,8 +91,8 @@ struct Poison {
 impl Log {
     /// Makes everything durable that any process logged before the call.
     ///
-    /// The device must honour a flush. On a poisoned file, this does its part of the recovery, and
-    /// waits up to `recovery_timeout` for the others before it fails.
+    /// The device must honour a flush. On a poisoned file, this does its part of the recovery. It
+    /// then waits up to `recovery_timeout` for the others before it fails.
     pub(crate) fn sync(&self) -> Result<()> {
         let began = Instant::now();
         let mut is_first = true;
@@ -141,8 +141,8 @@ impl Log {
         let mark = self.chain_end.get();
         let stored = self.stored();
         self.sync_or_alarm(writer, poison.episode)?;
-        // A sync that failed in another process may have dropped pages that this one counts on. The
-        // kernel reports such a failure once, so our own success does not rule it out.
+        // A failed sync of another process may have dropped pages that this sync should have
+        // covered. So our own success counts only if no other sync has failed.
         if self.check_intents()? || self.poison()? != poison {
             return Err(poisoned());
         }
@@ -206,7 +206,7 @@ impl Log {
         Ok(self.owes_alarm.load(Ordering::Acquire) || self.poison()?.is_on)
     }
 
-    /// Sets the alarm that could not be set when a sync failed.
+    /// Sets the alarm that an earlier failed sync could not set.
     fn set_owed_alarm(&self) -> Result<()> {
         if self.owes_alarm.load(Ordering::Acquire) {
             self.set_poison()?;
@@ -267,8 +267,8 @@ impl Log {
 
     /// Does this process's part of the recovery. Returns whether the file is free of poison.
     ///
-    /// The process rewrites its own pages and the chain, and syncs them. As the janitor, it also
-    /// does so for the dead, and clears the poison once every living writer has done its part.
+    /// The process rewrites its own pages and the chain, and syncs them. The janitor also does so
+    /// for the dead. It clears the poison once every living writer has done its part.
     pub(crate) fn recover_from_poison(&self) -> Result<bool> {
         self.set_owed_alarm()?;
         let poison = self.poison()?;
@@ -430,8 +430,8 @@ fn bad_outcome(
 
 /// Sets the alarm if a dead writer left a sync that counts as failed. Returns whether it did.
 ///
-/// Call it under the metadata lock. A writer of an earlier boot sets no alarm: the page cache of
-/// that boot is gone, and with it all that could be lost.
+/// Call it under the metadata lock. A writer of an earlier boot sets no alarm, because the page
+/// cache of that boot is gone. Whatever could be lost is lost already.
 fn check_dead_intent(storage: &dyn Storage, file: FileId, writer: &WriterState) -> Result<bool> {
     if bad_outcome(storage, file, writer)?.is_none() {
         return Ok(false);
@@ -464,7 +464,7 @@ pub(super) fn check_byte_intents(
 fn poisoned() -> Error {
     Error::new(
         ErrorKind::Poisoned,
-        "an earlier sync of this file failed, in this or another process: logging continues and \
+        "a sync of this file failed before, in this or another process: logging continues and \
          survives the death of a process; `sync` fails until the disk accepts all writes again",
     )
 }

@@ -20,8 +20,8 @@ const ATTEMPTS_MAX: u32 = 64;
 
 /// Units that stay allocated but free at the end of the file.
 ///
-/// Points never take them. So even a full disk has room for a chain unit and a block unit, and full
-/// extents can be sealed, which frees space.
+/// Points never take them. So even a full disk has room for a chain unit and a block unit. Full
+/// extents can then be sealed, which frees space.
 const RESERVE_UNITS: u32 = 2;
 
 /// The number of units in a new chain unit, by the size of the file: (fewer units than, number).
@@ -51,8 +51,8 @@ impl Chain {
 
     /// Catches up, and fails unless a frame may be appended at the end.
     ///
-    /// After the remains of a power cut or damage, a new frame could be lost to readers that stop
-    /// at the bad bytes.
+    /// Readers stop at damage and at the remains of a power cut, so they would never see a frame
+    /// behind them.
     fn catch_up_to_append(&mut self) -> Result<()> {
         let end = self.catch_up()?;
         let reason = match end {
@@ -279,7 +279,7 @@ pub(super) fn link_unit(
 /// Writes `[0 | body | next word 0]`, then the commit word.
 ///
 /// The commit word is one aligned 8-byte write, so a killed process leaves a whole frame or a zero
-/// commit word. The zero behind the frame overwrites what a killed process may have left there, so
+/// commit word. A killed process may have left bytes behind the frame. The zero overwrites them, so
 /// that the chain's new end is clean.
 fn write_frame(storage: &dyn Storage, cursor: &Cursor, bytes: &[u8]) -> Result<()> {
     let offset = cursor.next.0;

@@ -1,8 +1,7 @@
 //! Chunks of artifacts. A process writes them to its own units, and reads them from any.
 //!
-//! Chunks are written and synced before a frame names them. Chunks that no frame names can be
-//! punched once it is certain that none will: by the upload that failed, or by gc after the writer
-//! is gone.
+//! Chunks are written and synced before a frame names them. Chunks that no frame will ever name are
+//! punched: by the upload if it fails, or by gc if the writer is gone.
 
 use std::ops::Range;
 
@@ -16,7 +15,7 @@ use crate::sys::checksum::crc32c_bytes;
 
 use super::{Log, io_error};
 
-/// The maximum size of a chunk unit: 16 MiB, of which a chunk that does not fit wastes up to 1 MiB.
+/// The maximum size of a chunk unit: 16 MiB. A chunk that does not fit leaves up to 1 MiB unused.
 const CHUNK_UNITS_MAX: u32 = 256;
 /// Chunks begin at multiples of this.
 const ALIGNMENT: u64 = 8;

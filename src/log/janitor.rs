@@ -153,8 +153,8 @@ impl Log {
     /// Seals a dead writer's extents, punches them, and closes the writer in the chain.
     ///
     /// The caller has probed that the writer is dead, and the chain is caught up only after that.
-    /// In the other order, a series that the writer defined just before it died would look
-    /// undefined, and its points would be dropped.
+    /// In the other order, a series defined just before the death would look undefined, and its
+    /// points would be dropped.
     fn close_dead(&self, incarnation: Incarnation, early: Option<Definitions>) -> Result<()> {
         let found = self.with_state(|state, _| state.writer(incarnation).cloned())?;
         let Some(writer) = found else { return Ok(()) };

@@ -298,8 +298,8 @@ impl Log {
 
     /// Fails in a forked child.
     ///
-    /// Call it before touching any mutex: a child may have inherited one that was locked by a
-    /// thread which does not exist in the child.
+    /// Call it before touching any mutex. A child may inherit a mutex locked by a thread that does
+    /// not exist in the child.
     #[inline]
     pub(crate) fn check_fork(&self) -> Result<()> {
         if sys::fork::fork_count() == self.fork_count {

@@ -154,7 +154,7 @@ pub(super) fn share_generation(storage: &dyn Storage) -> Result<()> {
             return Err(Error::new(
                 ErrorKind::UnsupportedFormat,
                 format!(
-                    "a build with a lock protocol other than {LOCK_GENERATION} has the file open \
+                    "a build with another lock protocol than {LOCK_GENERATION} has the file open \
                      ({}); close it first",
                     storage.lock_holders(range).join(", ")
                 ),
@@ -295,9 +295,9 @@ fn refuse_other_kernels(storage: &dyn Storage, state: &State) -> Result<()> {
             return Err(Error::new(
                 ErrorKind::Locked,
                 format!(
-                    "process {} on host {} opened this file under another kernel and never closed \
-                     it, and this file system's locks cannot show whether it is dead; write to a \
-                     copy made by `tracklite backup`",
+                    "process {} of host {} opened this file under another kernel and never closed \
+                     it, and the locks of this file system cannot show whether it is dead; write \
+                     to a copy made by `tracklite backup`",
                     writer.opened.process, writer.opened.host
                 ),
             ));
@@ -306,7 +306,7 @@ fn refuse_other_kernels(storage: &dyn Storage, state: &State) -> Result<()> {
             return Err(Error::new(
                 ErrorKind::Locked,
                 format!(
-                    "process {} on host {} has this file open under another kernel; a file can be \
+                    "process {} of host {} has this file open under another kernel; a file can be \
                      written by the processes of one host only",
                     writer.opened.process, writer.opened.host
                 ),
@@ -361,8 +361,8 @@ fn allocate_unit(storage: &dyn Storage, unit: u32) -> Result<()> {
 
 /// Locks the first free liveness byte.
 ///
-/// Taking a byte declares its former owner dead. So where locks are not trusted, a byte that an
-/// open writer in the chain names is never taken, even if it seems free.
+/// Taking a byte declares its former owner dead. Where locks are not trusted, the byte of an open
+/// writer is therefore never taken, even if it seems free.
 fn take_byte(storage: &dyn Storage, state: &State) -> Result<Option<u16>> {
     let is_trusted = storage.medium().locks_trusted;
     let named: BTreeSet<u16> = state.writers.values().map(|writer| writer.opened.byte).collect();

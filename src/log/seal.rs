@@ -230,8 +230,8 @@ impl Log {
         let punched = sealer.punched.clone();
         let sealed = Sealed { incarnation, extents: units, dropped, blocks };
         self.append(|state, _| {
-            // Checked under the metadata lock: a janitor that took this process for dead may have
-            // sealed the extents meanwhile, and a second `Sealed` would duplicate their points.
+            // Checked under the metadata lock, because a janitor may have taken this process for
+            // dead and sealed the extents. A second `Sealed` would duplicate their points.
             let unsealed = |unit: &u32| {
                 let writer = state.writer(incarnation);
                 writer.is_some_and(|writer| writer.unsealed().any(|extent| extent.unit == *unit))

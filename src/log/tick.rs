@@ -119,7 +119,7 @@ impl Log {
         if written {
             let position = self.with_state(|_, cursor| cursor.last)?;
             // Sync before the hint is written. Otherwise a power cut could keep the checkpoint and
-            // lose a frame before it, and a writer that opens from the checkpoint would fork the
+            // lose a frame before it. A writer that opens from the checkpoint would then fork the
             // chain.
             self.sync_once()?;
             self.hint_checkpoint(position)?;

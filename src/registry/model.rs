@@ -291,15 +291,14 @@ impl fmt::Debug for RegisteredModel {
 }
 
 fn moved(name: &str, alias: &str, expected: Option<u64>, found: Option<u64>) -> Error {
-    let told = |version: Option<u64>| match version {
+    let target = |version: Option<u64>| match version {
         Some(version) => format!("version {version}"),
-        None => "nothing".to_owned(),
+        None => "no version".to_owned(),
     };
     let message = format!(
-        "alias {alias:?} of model {name:?} names {}, and not {} as this call expects: somebody \
-         else has moved it",
-        told(found),
-        told(expected)
+        "alias {alias:?} of model {name:?} points to {}, expected {}: another process moved it",
+        target(found),
+        target(expected)
     );
     Error::new(ErrorKind::Conflict, message)
 }

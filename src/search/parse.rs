@@ -15,12 +15,8 @@ pub(super) const REPEATED_BYTES_MAX: usize = 64;
 pub(super) fn parse_filter(text: &str) -> Checked<Expression<'_>> {
     let mut parser = Parser::new(text)?;
     if !text.is_empty() && parser.next.kind == TokenKind::End {
-        let problem = "only whitespace";
-        return Err(Problem::new(
-            Span { start: 0, end: 0 },
-            problem,
-            "a comparison or an empty text",
-        ));
+        let place = Span { start: 0, end: 0 };
+        return Err(Problem::new(place, "only whitespace", "a comparison or an empty text"));
     }
     let mut all = Vec::with_capacity(4);
     loop {
@@ -356,8 +352,8 @@ impl Parser<'_> {
             return self.unexpected(expected);
         }
         let named = matches!(token.kind, TokenKind::Operator | TokenKind::Word);
-        let adjective = if named { "unknown operator" } else { "unexpected" };
-        let summary = format!("{adjective} {}", described(token));
+        let label = if named { "unknown operator" } else { "unexpected" };
+        let summary = format!("{label} {}", described(token));
         let problem = Problem::new(span(token), summary, expected);
         let meant = match token.text {
             "==" | "=~" | "===" => Some("`=`"),

@@ -70,8 +70,8 @@ fn words_of(slot: &[u8; SLOT]) -> [u64; 4] {
     words
 }
 
-// No closures below. A function without the target feature cannot be inlined into one that has it,
-// and a call per slot or word would cost as much as the checksum.
+// No closures below. A function without the target feature cannot be inlined into one that has it.
+// A call per slot or word would cost as much as the checksum.
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]

@@ -14,8 +14,8 @@ const MEASURE_NANOS: std::ops::RangeInclusive<i64> = 10_000_000..=1_000_000_000;
 const TICKS_APART_MAX: u64 = 10_000;
 /// The fraction bits of the fixed-point rate in nanoseconds per tick.
 const RATE_BITS: u32 = 32;
-/// The rate is lowered by this fraction, so that the extrapolated time stays behind the system's
-/// and never has to go back.
+/// The rate is lowered by this fraction. So the extrapolated time stays behind the system's and
+/// never has to go back.
 const LAG_BITS: u32 = 10;
 /// The largest normal difference from the system's time at the end of a window.
 const ERROR_MAX_NANOS: i64 = 20_000;

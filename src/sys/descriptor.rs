@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_given_to_the_same_file_again_belongs_to_the_second() {
+    fn a_number_reused_for_the_same_file_belongs_to_the_new_owner() {
         let file = tempfile::NamedTempFile::new().unwrap();
         // The child is the only thread of its process, so it gets the lowest free number each time.
         let child = testing::start(|| {

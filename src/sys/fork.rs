@@ -79,7 +79,7 @@ impl Birthplace {
 /// A guard that delays forks of other threads, for a bounded time.
 ///
 /// Without it, a fork between `open` and [`register`], or between `mmap` and `madvise`, would leave
-/// the child a copy that is never closed.
+/// an unclosed copy in the child.
 pub(crate) struct ForkPause(());
 
 impl ForkPause {
@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_counts_one_fork_more_and_was_born_elsewhere() {
+    fn a_child_sees_one_more_fork_and_another_birthplace() {
         let _pause = ForkPause::begin().unwrap();
         drop(_pause);
         let (count, birthplace) = (fork_count(), Birthplace::here());
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_waits_while_it_is_held_off() {
+    fn a_pause_delays_a_fork() {
         let pause = ForkPause::begin().unwrap();
         let (sender, receiver) = std::sync::mpsc::channel();
         let forker = std::thread::spawn(move || {

@@ -29,7 +29,7 @@ pub(crate) struct Anchor {
     birthplace: Birthplace,
 }
 
-// SAFETY: the address is only kept for unmapping; nothing is read or written through it.
+// SAFETY: the address is only kept for unmapping. Nothing is read or written through it.
 unsafe impl Send for Anchor {}
 // SAFETY: as above.
 unsafe impl Sync for Anchor {}
@@ -49,7 +49,7 @@ impl Anchor {
             )
         }?;
         let anchor = Anchor { address, birthplace: Birthplace::here() };
-        // SAFETY: the range is the mapping just made; the advice changes no byte of it.
+        // SAFETY: the range is the mapping just made. The advice changes no byte of it.
         unsafe { rustix::mm::madvise(address, ANCHOR_BYTES, Advice::LinuxDontFork) }?;
         Ok(anchor)
     }
@@ -164,7 +164,7 @@ pub(crate) fn is_network(folder: &Path) -> bool {
         0x564C,
     ];
     let Ok(found) = rustix::fs::statfs(folder) else { return true };
-    // The field is signed on some machines; its low 32 bits are the number everywhere.
+    // The field is signed on some machines. Its low 32 bits are the number everywhere.
     NETWORK.iter().any(|&magic| i128::from(found.f_type) & 0xFFFF_FFFF == i128::from(magic))
 }
 

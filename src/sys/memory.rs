@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_made_and_what_is_there_stays() {
+    fn reserving_keeps_existing_items() {
         for additional in [0, 10, 3_000_000] {
             let mut items: Vec<u64> = (0..5).collect();
             reserve_to_fill(&mut items, additional);

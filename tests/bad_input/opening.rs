@@ -40,7 +40,7 @@ fn a_newer_format_is_unsupported_and_a_damaged_header_is_damaged() {
 #[cfg(feature = "internals")]
 const OWN_GENERATION: u64 = 1;
 
-/// A process with the lock byte of another protocol stands in for another build.
+/// Holding the lock byte of another protocol simulates another build.
 #[cfg(feature = "internals")]
 #[test]
 fn a_file_that_is_open_under_another_lock_protocol_is_rejected() {

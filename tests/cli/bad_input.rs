@@ -115,7 +115,10 @@ fn a_file_truncated_within_its_first_units_is_not_read_as_empty() {
             let message = errors(&output);
             let wanted = if command.starts_with("verify []") { 3 } else { 1 };
             assert_eq!(output.status.code(), Some(wanted), "{length}: {command}: {message}");
-            assert!(message.contains("cut off") && message.contains("runs.tracklite"), "{message}");
+            assert!(
+                message.contains("truncated") && message.contains("runs.tracklite"),
+                "{message}"
+            );
         }
         let now = fs::read(&sample.file).expect("the file can be read");
         assert!(now == bytes[..length], "the file was changed");
@@ -195,7 +198,7 @@ fn as_ordinary_user(sample: &Sample, command: &str, arguments: &[&str]) -> Outpu
     if !copy.exists() {
         fs::copy(env!("CARGO_BIN_EXE_tracklite"), &copy).expect("the program can be copied");
     }
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("the mode can be set");
     chown(&sample.file, Some(NOBODY), Some(NOBODY)).expect("root may give files away");
     let mut copied = Command::new(copy);
     copied.env("XDG_CACHE_HOME", folder).uid(NOBODY).gid(NOBODY);
@@ -215,7 +218,8 @@ fn as_ordinary_user(sample: &Sample, command: &str, arguments: &[&str]) -> Outpu
 fn a_permission_error_names_the_file() {
     let sample = Sample::new();
     let mode = |mode| {
-        fs::set_permissions(&sample.file, fs::Permissions::from_mode(mode)).expect("it is ours");
+        fs::set_permissions(&sample.file, fs::Permissions::from_mode(mode))
+            .expect("the mode can be set");
     };
     mode(0o000);
     let message = failure_of(&as_ordinary_user(&sample, "runs", &[]));

@@ -272,7 +272,6 @@ fn a_failed_export_leaves_no_file() {
     let sample = careful();
     let out = sample.path("out.csv");
     let path = out.to_str().expect("the path is UTF-8");
-    sample.export("runs", &[]);
     let before = sample.names();
     sample.failure("export", &["runs", "-o", path, "--columns", "nothing"]);
     sample.failure_lines("export", &["runs", "metrcs.a > 1", "-o", path]);

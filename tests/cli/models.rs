@@ -13,9 +13,9 @@ fn sample() -> Sample {
     let model = model.expect("the model is new");
     let source = format!("runs:/{}/model", sample.first);
     for _ in 0..2 {
-        model.new_version(&source).create().expect("the run is there");
+        model.new_version(&source).create().expect("the run exists");
     }
-    model.set_alias("champion", 1).expect("the version is there");
+    model.set_alias("champion", 1).expect("the version exists");
     database.close().expect("the file is closed");
     sample
 }
@@ -67,7 +67,7 @@ fn alias_moves_creates_and_deletes_aliases() {
     let moved = print(&sample, "alias", &["churn", "champion", "2", "--expect", "1"]);
     assert_eq!(moved, "churn@champion names version 2\n");
     let rejected = models(&sample, "alias", &["churn", "champion", "1", "--expect", "1"]);
-    assert!(failure_of(&rejected).contains("somebody else has moved it"));
+    assert!(failure_of(&rejected).contains("another process moved it"));
     print(&sample, "alias", &["churn", "other", "1", "--expect", "none"]);
     print(&sample, "alias", &["churn", "other"]);
     assert_eq!(json(&sample, "show", &["churn"])["aliases"], serde_json::json!({"champion": 2}));

@@ -64,8 +64,8 @@ fn a_run_can_be_started_for_a_user() {
     let run = experiment.new_run().user("ada").start().unwrap();
     assert_eq!(run.info().unwrap().user, "ada");
     assert_eq!(run.record().unwrap().info.user, "ada");
-    let nobody = experiment.new_run().user("").start().unwrap();
-    assert_eq!(nobody.info().unwrap().user, "");
+    let anonymous = experiment.new_run().user("").start().unwrap();
+    assert_eq!(anonymous.info().unwrap().user, "");
     assert_ne!(experiment.start_run("").unwrap().info().unwrap().user, "");
     let search = RunSearch::new().filter("user_id = 'ada'");
     assert_eq!(database.search_runs(&search).unwrap().items.len(), 1);

@@ -17,7 +17,7 @@ const PROGRESS: usize = 0;
 const PHASE: usize = 1;
 const PROCESS: usize = 2;
 const HAS_ENDED: usize = 3;
-/// The adopted run of a dead writer. The words are the dead writer's number plus one, its fork, the
+/// The adopted run of a dead writer. Its words: the dead writer's number plus one, its fork, the
 /// number of the run, and the number of points logged to it.
 const ADOPTED: usize = 4;
 const RUNS: usize = 16;

@@ -225,8 +225,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the number of runs that the writer finished, if it holds the run since its first open.
-    /// If the number is the same later, the writer held the run all the time.
+    /// Returns the number of runs that the writer finished, if it holds the run since its first
+    /// open. If the number is the same later, the writer held the run all the time.
     fn holding(&mut self, life: Life, number: u32, page: &Page) -> Option<u64> {
         let (acknowledged, in_flight) = self.replay(life, page);
         let holds = acknowledged.held.contains(&number) && in_flight.held.contains(&number);

@@ -1,5 +1,5 @@
-//! The script of a writer, call by call. It is a pure function of the seed and the writer, so that
-//! the progress of a writer determines the expected contents of the file.
+//! The script of a writer, call by call. It is a pure function of the seed and the writer. So the
+//! progress of a writer determines the expected contents of the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

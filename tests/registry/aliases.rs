@@ -35,7 +35,7 @@ fn a_deleted_or_unknown_alias_is_not_resolved() {
     model.delete_alias("champion").unwrap();
     assert_eq!(error_kind(registry.version_by_alias("churn", "champion")), ErrorKind::InvalidInput);
     assert_eq!(error_kind(model.version_by_alias("champion")), ErrorKind::InvalidInput);
-    assert_eq!(error_kind(registry.version_by_alias("nobody", "champion")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.version_by_alias("unknown", "champion")), ErrorKind::NotFound);
     assert_eq!(model.info().unwrap().aliases.len(), 2);
 }
 

@@ -56,7 +56,7 @@ fn invalid_or_unknown_names_aliases_versions_and_stages_are_rejected() {
             ("an address of no alias", invalid, &|| registry.resolve("models:/churn@b").map(drop)),
             ("an address of no version", absent, &|| registry.resolve("models:/churn/7").map(drop)),
             ("a version in words", invalid, &|| registry.resolve("models:/churn/two").map(drop)),
-            ("no such model", absent, &|| registry.model("nobody").map(drop)),
+            ("no such model", absent, &|| registry.model("unknown").map(drop)),
             ("archiving for Archived", invalid, &|| {
                 version.transition_stage(ModelStage::Archived, true)
             }),
@@ -104,7 +104,7 @@ fn unknown_and_deleted_sources_are_rejected() {
             ("a source of no version", unresolved, &|| make("models:/churn/9".into())),
             ("a source of no alias", unresolved, &|| make("models:/churn@best".into())),
             ("a source of no stage", unresolved, &|| make("models:/churn/Staging".into())),
-            ("a source of no model", unresolved, &|| make("models:/nobody/latest".into())),
+            ("a source of no model", unresolved, &|| make("models:/unknown/latest".into())),
             ("a source of no logged model", unresolved, &|| make(format!("models:/{absent}"))),
             ("a source of no run", unresolved, &|| {
                 make(format!("runs:/{}/m", RunId::from_bits(3)))

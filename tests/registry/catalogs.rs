@@ -70,9 +70,9 @@ fn taken_unknown_and_invalid_catalog_names_are_rejected() {
     let registry = with_catalogs(&database);
     assert_eq!(error_kind(registry.create_catalog("ml", None)), ErrorKind::AlreadyExists);
     assert_eq!(error_kind(registry.create_schema("ml", "staging", None)), ErrorKind::AlreadyExists);
-    assert_eq!(error_kind(registry.create_schema("nobody", "a", None)), ErrorKind::NotFound);
-    assert_eq!(error_kind(registry.schemas("nobody")), ErrorKind::NotFound);
-    assert_eq!(error_kind(registry.drop_schema("ml", "nobody")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.create_schema("unknown", "a", None)), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.schemas("unknown")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.drop_schema("ml", "unknown")), ErrorKind::NotFound);
     for bad in ["", " ", "a.b", "a/b", "a:b"] {
         assert_eq!(
             error_kind(registry.create_catalog(bad, None)),
@@ -114,7 +114,7 @@ fn model_names_have_three_levels() {
     {
         assert_eq!(error_kind(registry.create_model(bad)), ErrorKind::InvalidInput, "{bad}");
     }
-    for absent in ["nobody.staging.churn", "ml.nobody.churn"] {
+    for absent in ["unknown.staging.churn", "ml.unknown.churn"] {
         assert_eq!(error_kind(registry.create_model(absent)), ErrorKind::NotFound, "{absent}");
     }
 }
@@ -129,7 +129,7 @@ fn short_names_are_completed_by_the_current_schema() {
     assert_eq!(current.model("staging.churn").unwrap().id(), model.id());
     assert_eq!(registry.model("ml.staging.churn").unwrap().id(), model.id());
     assert_eq!(error_kind(current.model("production.churn")), ErrorKind::NotFound);
-    assert_eq!(error_kind(model.rename("ml.nobody.churn")), ErrorKind::NotFound);
+    assert_eq!(error_kind(model.rename("ml.unknown.churn")), ErrorKind::NotFound);
     model.rename("production.digits").unwrap();
     assert_eq!(model.name().unwrap(), "ml.production.digits");
 }
@@ -182,6 +182,6 @@ fn copying_promotes_a_version_to_another_catalog() {
     assert_eq!((promoted.name.as_str(), promoted.version), ("ml.production.churn", 1));
     assert_eq!(promoted.source, "models:/dev.churn.churn/1");
     assert_eq!(promoted.signature, version.info().unwrap().signature);
-    assert_eq!(error_kind(version.copy_to("ml.nobody.churn")), ErrorKind::NotFound);
+    assert_eq!(error_kind(version.copy_to("ml.unknown.churn")), ErrorKind::NotFound);
     assert_eq!(error_kind(version.copy_to("churn")), ErrorKind::InvalidInput);
 }

@@ -231,7 +231,7 @@ fn unknown_and_malformed_sources_are_rejected() {
     let model = with_versions(&database.registry(), "churn", 1);
     for absent in [
         "models:/churn/17",
-        "models:/nobody/1",
+        "models:/unknown/1",
         "models:/churn@champion",
         "models:/churn/Staging",
         &format!("models:/m-{:032x}", 1),
@@ -290,9 +290,9 @@ fn unknown_addresses_are_rejected() {
     let database = TestDatabase::new();
     let registry = database.registry();
     with_versions(&registry, "churn", 2).set_alias("champion", 1).unwrap();
-    assert_eq!(error_kind(registry.resolve("models:/churn@nobody")), ErrorKind::InvalidInput);
+    assert_eq!(error_kind(registry.resolve("models:/churn@unknown")), ErrorKind::InvalidInput);
     assert_eq!(error_kind(registry.resolve("models:/churn/9")), ErrorKind::NotFound);
-    assert_eq!(error_kind(registry.resolve("models:/nobody@a")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.resolve("models:/unknown@a")), ErrorKind::NotFound);
     assert_eq!(error_kind(registry.resolve(&format!("runs:/{:032x}", 1))), ErrorKind::NotFound);
     assert_eq!(error_kind(registry.resolve("s3://m")), ErrorKind::InvalidInput);
 }

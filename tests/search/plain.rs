@@ -292,8 +292,8 @@ fn sort_key() -> impl Strategy<Value = SortKey> {
     let texts = prop_oneof![4 => text_field(), 1 => name_field(false), 1 => id];
     let field = prop_oneof![
         2 => select(&METRICS[..]).prop_map(|key| {
-            let value =
-                RunFunction::new(move |run| Sorted::Number(run.metrics.get(key).map(|point| point.value)));
+            let latest = move |run: &RunRecord| run.metrics.get(key).map(|point| point.value);
+            let value = RunFunction::new(move |run| Sorted::Number(latest(run)));
             (format!("metric.`{key}`"), value)
         }),
         3 => texts.prop_map(|(text, value)| {

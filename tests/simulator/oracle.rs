@@ -50,7 +50,7 @@ impl Clocks {
     }
 }
 
-/// A moment. Events issued by `clock` may show; events acknowledged by `durable` must.
+/// A moment. Events issued by `clock` may show. Events acknowledged by `durable` must.
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshot {
     pub clock: Clock,

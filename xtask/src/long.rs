@@ -1,6 +1,6 @@
 //! `cargo xtask long`: the checks of the tests, for hours.
 //!
-//! Environment variables set the amount of work. The defaults are those of the README.
+//! Environment variables set the amount of work. The defaults are those of docs/benchmarks.md.
 
 use std::collections::HashSet;
 use std::io;

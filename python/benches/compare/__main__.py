@@ -1,4 +1,4 @@
-"""The same work on tracklite, plain SQLite, MLflow's SQLite store and tensorboardX, in turn.
+"""The same work in tracklite, plain SQLite, MLflow's SQLite store and tensorboardX.
 
     python benches/compare [--steps 2000] [--rounds 5]
 

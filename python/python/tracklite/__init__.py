@@ -26,6 +26,7 @@ from tracklite._tracklite import (
     RegisteredModel,
     Registry,
     Run,
+    Table,
 )
 from tracklite.exceptions import TrackliteError
 
@@ -53,9 +54,6 @@ if TYPE_CHECKING:
         RunStatus,
     )
 
-# Missing if the package was built without its feature `frames`.
-with contextlib.suppress(ImportError):
-    from tracklite._tracklite import Table
 
 __all__ = [
     "ArtifactInfo",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,23 @@ def table_html(table: Table) -> str:
     html = _table(names, ([_text(value) for value in row] for row in rows))
     left = len(table) - _ROWS_MAX
     return html + (f"<p>... and {left} more</p>" if left > 0 else "")
+
+
+def table_text(table: Table) -> str:
+    """Returns the shape and the first rows of a table, in aligned columns."""
+    columns = [[name, *map(_plain, table[name][:_ROWS_MAX])] for name in table.columns]
+    widths = [max(map(len, column)) for column in columns]
+    numeric = [not any(isinstance(value, str) for value in table[name]) for name in table.columns]
+    rows = [
+        "  ".join(
+            cell.rjust(width) if is_number else cell.ljust(width)
+            for cell, width, is_number in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in zip(*columns, strict=True)
+    ]
+    count, width = table.shape
+    left = [f"... and {count - _ROWS_MAX} more"] if count > _ROWS_MAX else []
+    return "\n".join([f"Table: {count} rows, {width} columns", *rows, *left])
 
 
 def database_html(database: Database) -> str:
@@ -85,11 +101,13 @@ def _table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _text(value: Any) -> str:
+    return escape(_plain(value))
+
+
+def _plain(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")
-    return f"{value:.6g}" if isinstance(value, float) else escape(str(value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def plot(run: Run, keys: Sequence[str], axes: Any) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 from typing import TYPE_CHECKING, Any
 
+from tracklite import _tracklite
+
 if TYPE_CHECKING:
-    from tracklite import Artifacts
+    from tracklite import Artifacts, Table
 
 
 def log_dict(artifacts: Artifacts, value: Any, path: str) -> None:
@@ -31,13 +34,12 @@ def _plain(value: Any) -> Any:
 
 def log_table(artifacts: Artifacts, table: Any, path: str) -> None:
     """Logs a table in the format of the ending of the path."""
-    ending = path.rpartition(".")[2].lower()
-    if ending not in ("parquet", "csv", "json"):
-        raise ValueError(f"path is {path!r}: expected an ending .parquet, .csv or .json")
+    ending = _table_ending(path)
     if ending == "parquet":
         artifacts.log_bytes(_parquet(table), path)
         return
-    columns = _columns(table)
+    native = _native(table)
+    columns = {name: native[name] for name in native.columns}
     if ending == "csv":
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
@@ -51,40 +53,78 @@ def log_table(artifacts: Artifacts, table: Any, path: str) -> None:
         artifacts.log_text(text, path)
 
 
-def _parquet(table: Any) -> bytes:
-    out = io.BytesIO()
-    if hasattr(table, "write_parquet"):
-        table.write_parquet(out)
-    elif hasattr(table, "to_parquet"):
-        table.to_parquet(out)
-    else:
-        import pyarrow
-        import pyarrow.parquet
+def read_table(artifacts: Artifacts, path: str) -> Table:
+    """Reads a table in the format of the ending of the path."""
+    ending = _table_ending(path)
+    content = artifacts.read(path)
+    if ending == "parquet":
+        return _tracklite.from_parquet(content)
+    if ending == "json":
+        table = json.loads(content)
+        columns, rows = table["columns"], table["data"]
+        return _tracklite.to_table(
+            {name: [row[at] for row in rows] for at, name in enumerate(columns)}
+        )
+    header, *lines = csv.reader(io.StringIO(content.decode()))
+    texts = {name: [line[at] for line in lines] for at, name in enumerate(header)}
+    return _tracklite.to_table({name: _numbers(column) for name, column in texts.items()})
 
-        is_columns = isinstance(table, dict)
-        arrow = pyarrow.Table.from_pydict(table) if is_columns else pyarrow.table(table)
-        pyarrow.parquet.write_table(arrow, out, compression="zstd")
-    return out.getvalue()
+
+def _table_ending(path: str) -> str:
+    ending = path.rpartition(".")[2].lower()
+    if ending not in ("parquet", "csv", "json"):
+        raise ValueError(f"path is {path!r}: expected an ending .parquet, .csv or .json")
+    return ending
 
 
-def _columns(table: Any) -> dict[str, list[Any]]:
-    """Converts a table to lists of the same length by column."""
-    if hasattr(table, "to_dict") and hasattr(table, "iloc"):
-        columns = table.to_dict(orient="list")
-    elif hasattr(table, "to_dict") and hasattr(table, "write_parquet"):
-        columns = table.to_dict(as_series=False)
-    elif hasattr(table, "to_pydict"):
-        columns = table.to_pydict()
-    elif hasattr(table, "columns") and hasattr(table, "rows"):
-        columns = {name: table[name] for name in table.columns}
-    elif isinstance(table, dict):
-        columns = {name: list(column) for name, column in table.items()}
-    else:
+def _numbers(texts: list[str]) -> list[Any]:
+    """Converts a column of CSV to integers or floats if all its fields are such."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return [kind(text) if text else None for text in texts]
+    return [text or None for text in texts]
+
+
+def _native(table: Any) -> Table:
+    """Converts any table to a native one."""
+    if isinstance(table, _tracklite.Table):
+        return table
+    if isinstance(table, dict):
+        columns = {str(name): _list(column) for name, column in table.items()}
+        if len({len(column) for column in columns.values()}) > 1:
+            raise ValueError("the columns of the table have different lengths")
+        return _tracklite.to_table(columns)
+    if not hasattr(table, "__arrow_c_stream__"):
         kind = type(table).__name__
         raise TypeError(f"table must be a dict of columns or an Arrow table, not {kind}")
-    if len({len(column) for column in columns.values()}) > 1:
-        raise ValueError("the columns of the table have different lengths")
-    return {str(name): column for name, column in columns.items()}
+    return _tracklite.to_table(table)
+
+
+def _list(column: Any) -> list[Any]:
+    """Converts a sequence or an array to a list of Python values."""
+    return list(column.tolist() if hasattr(column, "tolist") else column)
+
+
+def _parquet(table: Any) -> bytes:
+    """Converts a table to Parquet. The library of the table writes what ours does not support."""
+    try:
+        return _tracklite.to_parquet(_native(table))
+    except NotImplementedError:
+        out = io.BytesIO()
+        if hasattr(table, "write_parquet"):
+            table.write_parquet(out)
+        elif hasattr(table, "to_parquet"):
+            table.to_parquet(out)
+        else:
+            try:
+                import pyarrow
+                from pyarrow import parquet
+            except ImportError:
+                pyarrow = None
+            if pyarrow is None:
+                raise
+            parquet.write_table(pyarrow.table(table), out, compression="zstd")
+        return out.getvalue()
 
 
 def log_figure(artifacts: Artifacts, figure: Any, path: str) -> None:

@@ -62,6 +62,21 @@ _VersionStatus: TypeAlias = (
 )
 _Stage: TypeAlias = ModelStage | Literal["None", "Staging", "Production", "Archived"]
 
+def to_table(table: Any) -> Table:
+    """Converts a dict of columns, or an object with Arrow's PyCapsule interface, to a table."""
+
+def to_parquet(table: Table) -> bytes:
+    """Converts a table to the bytes of a Parquet file.
+
+    Raises `NotImplementedError` for nested columns.
+    """
+
+def from_parquet(bytes: bytes) -> Table:
+    """Converts the bytes of a Parquet file to a table.
+
+    Raises `NotImplementedError` for nested columns.
+    """
+
 def error_kinds() -> list[str]:
     """Returns the names of all error kinds of the engine."""
 
@@ -110,6 +125,15 @@ class Artifacts:
         >>> run.artifacts().log_table({"x": [1, 2], "word": ["a", "b"]}, "eval.csv")
         >>> run.artifacts().read("eval.csv").decode().split()
         ['x,word', '1,a', '2,b']
+        """
+    def read_table(self, path: str) -> Table:
+        """Reads a table from a Parquet, CSV or JSON file. Nested columns are not supported.
+
+        In CSV files, columns of integers and of floats become numbers, and empty fields None.
+
+        >>> run.log_table({"x": [1, 2], "word": ["a", "b"]}, "eval.parquet")
+        >>> run.artifacts().read_table("eval.parquet").rows()
+        [{'x': 1, 'word': 'a'}, {'x': 2, 'word': 'b'}]
         """
     def log_figure(self, figure: Any, path: str) -> None:
         """Logs a figure of matplotlib or plotly as the artifact `path`, such as "loss.png"."""
@@ -607,17 +631,42 @@ class Experiment:
 
 @final
 class Table:
+    """A table that polars, pandas, pyarrow and DuckDB read directly.
+
+    It has Arrow's PyCapsule interface, which `polars.DataFrame(table)`, `pyarrow.table(table)` and
+    `duckdb.sql("FROM table")` use. `to_polars`, `to_pandas` and `to_arrow` are shortcuts.
+
+    >>> run.log_param("depth", 3)
+    >>> table = database.runs_table(columns=["run_name", "params.depth"])
+    >>> table.shape
+    (1, 2)
+    >>> table.rows()
+    [{'run_name': 'baseline', 'params.depth': '3'}]
+    """
+
     @property
-    def shape(self) -> tuple[int, int]: ...
+    def shape(self) -> tuple[int, int]:
+        """The number of rows and of columns."""
     @property
-    def columns(self) -> list[str]: ...
+    def columns(self) -> list[str]:
+        """The names of the columns."""
     def __len__(self) -> int: ...
     def __getitem__(self, key: str, /) -> list[Any]: ...
-    def rows(self) -> list[dict[str, Any]]: ...
-    def to_polars(self) -> Any: ...
-    def to_arrow(self) -> Any: ...
-    def to_pandas(self) -> Any: ...
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any: ...
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns the rows as dicts, without any other package.
+
+        Times are in nanoseconds since 1970.
+        """
+    def to_polars(self) -> Any:
+        """Returns a `polars.DataFrame`. Requires polars."""
+    def to_arrow(self) -> Any:
+        """Returns a `pyarrow.Table`. Requires pyarrow."""
+    def to_pandas(self) -> Any:
+        """Returns a `pandas.DataFrame`. Requires pandas and pyarrow."""
+    def __arrow_c_schema__(self) -> Any:
+        """Exports the names and types of the columns by Arrow's PyCapsule interface."""
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
+        """Exports the table by Arrow's PyCapsule interface."""
     def _repr_html_(self) -> str: ...
 
 @final
@@ -647,14 +696,18 @@ class History:
         """The value of each point, bit for bit as logged."""
     def __len__(self) -> int: ...
     def __getitem__(self, key: int, /) -> MetricPoint: ...
-    def to_table(self) -> Table: ...
+    def to_table(self) -> Table:
+        """Returns the points as a table of `step`, `timestamp` and `value`."""
     def to_numpy(self) -> dict[str, Any]:
         """Returns a dict of numpy arrays `step`, `timestamp` and `value`, which share the memory of
         the points. Requires numpy.
         """
-    def to_polars(self) -> Any: ...
-    def to_pandas(self) -> Any: ...
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any: ...
+    def to_polars(self) -> Any:
+        """Returns the points as a `polars.DataFrame`. Requires polars."""
+    def to_pandas(self) -> Any:
+        """Returns the points as a `pandas.DataFrame`. Requires pandas and pyarrow."""
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
+        """Exports the points by Arrow's PyCapsule interface."""
     def _repr_html_(self) -> str: ...
 
 @final

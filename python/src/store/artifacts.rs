@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 use tracklite::{ArtifactOwner, Artifacts, Database, Error, ErrorKind, Result};
 
-use super::Store;
+use super::file::Store;
 use super::values::{logged_model_id, registered_model_id, run_id};
 use crate::detach::detached;
 
-/// `run`, `model` or `version`; the id of the run, logged model or registered model; the number of
-/// the version, otherwise 0.
+/// `run`, `model` or `version`, the ID of the run, logged model or registered model, and the number
+/// of the version or 0.
 type OwnerValue = (String, String, u64);
 
 /// Path, whether it is a folder, size.

@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 use tracklite::{Database, Experiment, ExperimentId, ExperimentSearch, Result};
 
+use super::file::Store;
 use super::values::{ExperimentValue, PageValue, experiment_value};
-use super::{Store, view};
 use crate::detach::detached;
 
 /// The experiments of a file.
@@ -52,7 +52,7 @@ impl StoreExperiments {
         let search = || {
             let search = ExperimentSearch::new()
                 .filter(filter)
-                .view(self::view(view)?)
+                .view(super::file::view(view)?)
                 .max_results(max_results)
                 .page_token(token);
             let search = order.into_iter().fold(search, ExperimentSearch::order_by);

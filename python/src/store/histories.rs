@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use pyo3::prelude::*;
 use tracklite::{Database, ErrorKind, MetricHistory, Result};
 
-use super::Store;
+use super::file::Store;
 use super::values::{PointValue, run_id};
 use crate::detach::detached;
 

@@ -6,10 +6,10 @@ use tracklite::{
     LoggedModelSearch, LoggedModelStatus, Result,
 };
 
+use super::file::{Store, milliseconds};
 use super::values::{
     LoggedModelValue, ModelMetricValue, PageValue, logged_model_id, logged_model_value, run_id,
 };
-use super::{Store, milliseconds};
 use crate::detach::detached;
 
 /// The name of a dataset, and its digest or None for any digest.

@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod experiments;
+mod file;
 mod histories;
 mod logged_models;
 mod registry;
@@ -12,92 +13,11 @@ mod runs;
 mod values;
 mod versions;
 
-use std::path::PathBuf;
-
-use pyo3::prelude::*;
-use tracklite::{Database, Deleted, Error, ErrorKind, ExperimentId, Limits, Result, Timestamp};
-
 pub(crate) use self::artifacts::StoreArtifacts;
 pub(crate) use self::experiments::StoreExperiments;
+pub(crate) use self::file::Store;
 pub(crate) use self::histories::StoreHistories;
 pub(crate) use self::logged_models::StoreLoggedModels;
 pub(crate) use self::registry::StoreRegistry;
 pub(crate) use self::runs::StoreRuns;
-use self::values::{DeletedValue, logged_model_id, run_id};
 pub(crate) use self::versions::StoreVersions;
-use crate::detach::{builder, detached};
-
-/// An open file, from which the other classes here are created.
-#[pyclass(frozen, module = "tracklite._tracklite")]
-pub(crate) struct Store {
-    pub(crate) database: Database,
-}
-
-#[pymethods]
-impl Store {
-    /// Opens a file. With `create`, creates it if it does not exist.
-    #[staticmethod]
-    fn open(py: Python<'_>, path: PathBuf, create: bool) -> PyResult<Store> {
-        let open = || {
-            // MLflow has its own limits, and truncates texts that the engine would reject.
-            builder().create(create).limits(Limits::unlimited()).open(path)
-        };
-        Ok(Store { database: detached(py, open)? })
-    }
-
-    /// The address of the file: `tracklite://` and its absolute path, escaped.
-    #[getter]
-    fn address(&self) -> String {
-        self.database.address()
-    }
-
-    /// Returns the runs, experiments and logged models that were deleted at this time or before.
-    fn deleted_before(&self, py: Python<'_>, time: i64) -> PyResult<DeletedValue> {
-        let deleted = detached(py, || self.database.deleted_before(milliseconds(time)?))?;
-        Ok((
-            deleted.runs.iter().map(ToString::to_string).collect(),
-            deleted.experiments.iter().map(|id| id.get()).collect(),
-            deleted.logged_models.iter().map(ToString::to_string).collect(),
-        ))
-    }
-
-    /// Purges those of these that are marked deleted, and returns the number of bytes freed.
-    fn purge(&self, py: Python<'_>, deleted: DeletedValue) -> PyResult<u64> {
-        let (runs, experiments, models) = deleted;
-        let purge = || {
-            let chosen = Deleted {
-                runs: runs.iter().map(|id| run_id(id)).collect::<Result<_>>()?,
-                experiments: experiments.into_iter().map(ExperimentId::new).collect(),
-                logged_models: models
-                    .iter()
-                    .map(|id| logged_model_id(id))
-                    .collect::<Result<_>>()?,
-            };
-            Ok(self.database.purge(&chosen)?.freed_bytes)
-        };
-        detached(py, purge)
-    }
-
-    /// Waits until everything logged is durable.
-    fn sync(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.database.sync())
-    }
-}
-
-/// Converts a time of MLflow.
-fn milliseconds(time: i64) -> Result<Timestamp> {
-    Timestamp::from_millis(time)
-}
-
-/// Converts a view: `active`, `deleted` or `all`.
-fn view(text: &str) -> Result<tracklite::View> {
-    match text {
-        "active" => Ok(tracklite::View::ActiveOnly),
-        "deleted" => Ok(tracklite::View::DeletedOnly),
-        "all" => Ok(tracklite::View::All),
-        other => {
-            let message = format!("unknown view {other:?}: expected active, deleted or all");
-            Err(Error::new(ErrorKind::InvalidInput, message))
-        }
-    }
-}

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use tracklite::{ModelStage, RegisteredModel, Registry, RegistrySearch, Result};
 
-use super::Store;
+use super::file::Store;
 use super::values::{
     PageValue, RegisteredModelValue, VersionValue, registered_model_value, version_value,
 };

@@ -9,12 +9,12 @@ use tracklite::{
     Result, Run, RunInfo, RunSearch, RunStatus, RunUpdate,
 };
 
+use super::file::{Store, milliseconds};
 use super::logged_models::logged_model_metric;
 use super::values::{
     DatasetValue, MetricValue, ModelMetricValue, PageValue, RunInfoValue, RunValue, dataset_input,
     logged_model_id, run_id, run_info_value, run_value,
 };
-use super::{Store, milliseconds, view};
 use crate::detach::detached;
 
 /// The maximum number of cached handles. Logging to a cached run needs no index lookup.
@@ -218,7 +218,7 @@ impl StoreRuns {
             let search = RunSearch::new()
                 .experiments(experiments.into_iter().map(ExperimentId::new))
                 .filter(filter)
-                .view(self::view(view)?)
+                .view(super::file::view(view)?)
                 .page_token(token)
                 .artifact_root(artifact_root);
             let search = order.into_iter().fold(search, RunSearch::order_by);

@@ -10,10 +10,10 @@ use tracklite::{
 
 pub(super) type Texts = BTreeMap<String, String>;
 
-/// Id, path, lifecycle, creation, last update, tags.
+/// ID, path, lifecycle, creation, last update, tags.
 pub(super) type ExperimentValue = (u64, String, &'static str, i64, i64, Texts);
 
-/// Id, experiment, name, user, status, start, end, lifecycle.
+/// ID, experiment, name, user, status, start, end, lifecycle.
 pub(super) type RunInfoValue =
     (String, u64, String, String, &'static str, i64, Option<i64>, &'static str);
 
@@ -43,8 +43,8 @@ pub(super) type PointValue = (f64, i64, i64);
 pub(super) type ModelMetricValue =
     (String, f64, i64, i64, Option<String>, Option<(String, String)>);
 
-/// Id, experiment, name, type, source run, status, its message, creation, last update, lifecycle;
-/// and params, tags and metrics.
+/// ID, experiment, name, type, source run, status, its message, creation, last update, lifecycle,
+/// params, tags and metrics.
 pub(super) type LoggedModelValue = (LoggedModelFacts, Texts, Texts, Vec<ModelMetricValue>);
 pub(super) type LoggedModelFacts = (
     String,
@@ -64,7 +64,7 @@ pub(super) type RegisteredModelValue =
     (String, Option<String>, i64, i64, Texts, BTreeMap<String, u64>, Vec<VersionValue>);
 
 /// Name, version, creation, last update, description, user, stage, source, run, link to the run,
-/// status, its message; and tags and aliases.
+/// status, its message, tags and aliases.
 pub(super) type VersionValue = (VersionFacts, Texts, Vec<String>);
 pub(super) type VersionFacts = (
     String,

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use tracklite::{ArtifactOwner, ModelVersion, ModelVersionInfo, Registry, Result};
 
-use super::Store;
+use super::file::Store;
 use super::values::{VersionValue, logged_model_id, run_id, version_value};
 use crate::detach::detached;
 

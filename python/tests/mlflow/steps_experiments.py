@@ -47,7 +47,7 @@ def restore_experiment(ops: Operations, number: int) -> Step:
 
 def rename_experiment(ops: Operations, number: int) -> Step:
     step = _on(ops, "rename_experiment", new_name=ops.pick(EXPERIMENTS))
-    step.allowed["a clash of names when an experiment is renamed"] = errors(
+    step.allowed["a name conflict when an experiment is renamed"] = errors(
         "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS"
     )
     return step

@@ -67,7 +67,7 @@ def log_model_params(ops: Operations, number: int) -> Step:
     params = [LoggedModelParameter(ops.pick(KEYS), ops.pick(TEXTS))]
     step = _on_living(ops, "log_logged_model_params", params=params)
     same, other = errors("BAD_REQUEST", None), errors("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
-    step.allowed["a param of a logged model again"] = lambda theirs, ours: (
+    step.allowed["a duplicate param of a logged model"] = lambda theirs, ours: (
         same(theirs, ours) or other(theirs, ours)
     )
     return step
@@ -105,7 +105,7 @@ def log_model_metric(ops: Operations, number: int) -> Step:
         return {"run_id": side.id(run), "metric": metric}
 
     step = Step("tracking", "log_metric", arguments)
-    step.allowed["a metric of a logged model that is not there"] = errors(
+    step.allowed["a metric of a missing logged model"] = errors(
         "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST"
     )
     return step

@@ -88,7 +88,7 @@ def create_version_inside(ops: Operations, number: int) -> Step:
         return {"name": name, "source": address, "run_id": side.ids.get(run)}
 
     step = Step("registry", "create_model_version", arguments)
-    step.allowed["a source that leads nowhere"] = errors(
+    step.allowed["a source that does not exist"] = errors(
         "INTERNAL_ERROR", "RESOURCE_DOES_NOT_EXIST"
     )
     return step
@@ -136,7 +136,7 @@ def version_by_alias(ops: Operations, number: int) -> Step:
 
 def download_address(ops: Operations, number: int) -> Step:
     step = _on_version(ops, "get_model_version_download_uri")
-    step.allowed["the download address of a version"] = lambda theirs, ours: (
+    step.allowed["the download URI of a version"] = lambda theirs, ours: (
         isinstance(theirs, str) and isinstance(ours, str) and ours.startswith("<root>/")
     )
     return step

@@ -129,7 +129,7 @@ def log_inputs(ops: Operations, number: int) -> Step:
 def log_outputs(ops: Operations, number: int) -> Step:
     made = LoggedModelOutput(f"m-{ops.random.randrange(4):032x}", ops.random.randrange(2))
     step = _on(ops, "log_outputs", models=[made])
-    step.allowed["the same output of a run again"] = errors("BAD_REQUEST", None)
+    step.allowed["a duplicate output of a run"] = errors("BAD_REQUEST", None)
     return step
 
 

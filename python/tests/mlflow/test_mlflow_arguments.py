@@ -123,9 +123,7 @@ def test_a_text_that_is_not_unicode_is_an_invalid_argument(stores: Stores, numbe
     assert _code_of(TEXTS[number], stores)[0] == "INVALID_PARAMETER_VALUE"
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 11), reason="no exception notes before 3.11"
-)
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="no exception notes before 3.11")
 def test_the_engine_names_the_invalid_argument(stores: Stores) -> None:
     code, message = _code_of(lambda stores: stores.tracking.create_run("0", 5, 1, [], "r"), stores)  # type: ignore[arg-type]
     assert code == "INVALID_PARAMETER_VALUE" and "'user'" in message

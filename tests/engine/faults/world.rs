@@ -265,7 +265,7 @@ fn is_informative(error: &Error) -> bool {
         ErrorKind::Io => names_action && cause.contains("Input/output error"),
         ErrorKind::StorageFull => names_action && cause.contains("No space left"),
         ErrorKind::Poisoned => contains(&["a sync of this file failed before"]),
-        ErrorKind::Locked => contains(&["is locked since more than"]) && contains(&[" by "]),
+        ErrorKind::Locked => contains(&["has been locked for more than"]) && contains(&[" by "]),
         _ => false,
     }
 }

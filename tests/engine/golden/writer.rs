@@ -340,8 +340,8 @@ fn second_writer(writer: &mut Writer) {
     writer.slots(3, &values);
 }
 
-/// The chunks as content, codec and stored bytes. The second one is compressed with zstd, the third
-/// is a list of the first two, and the last belongs to a deleted file.
+/// The chunks as content, codec and stored bytes. The second one is compressed with zstd. The third
+/// is a list of the first two. The last belongs to a deleted file.
 fn chunks() -> [(Vec<u8>, u8, Vec<u8>); 4] {
     let frame = [b"\x28\xb5\x2f\xfd\x20\x05\x29\0\0".as_slice(), CHUNKS[1]].concat();
     let list = CHUNKS[..2].iter().flat_map(|bytes| *blake3::hash(bytes).as_bytes());
