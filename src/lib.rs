@@ -215,9 +215,9 @@ pub use run::metric::{Metric, MetricRow};
 #[cfg(not(loom))]
 pub use run::search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View};
 #[cfg(not(loom))]
-pub use run::start::RunBuilder;
-#[cfg(not(loom))]
 pub use run::search_all::FoundRuns;
+#[cfg(not(loom))]
+pub use run::start::RunBuilder;
 #[cfg(not(loom))]
 pub use run::update::RunUpdate;
 pub use storage::WritePath;

@@ -4,16 +4,17 @@ use std::io;
 use std::path::Path;
 
 use serde::Serialize;
+use tracklite::{ArtifactInfo, ArtifactOwner, Artifacts, Database, Error, ErrorKind, Result};
 
-use super::args::{
+use crate::args::{
     ArtifactsCommand, ArtifactsGetArgs, ArtifactsLsArgs, ArtifactsPutArgs, ArtifactsRmArgs,
+    FileArg, RunArg,
 };
-use super::table::Table;
-use super::terminal::Terminal;
-use super::{Exit, Failure, Outcome, find_run, json, text};
-use tracklite::{ArtifactInfo, Artifacts, Database, Error, ErrorKind, Result};
+use crate::table::Table;
+use crate::terminal::Terminal;
+use crate::{Exit, Failure, Outcome, json, open_run, text};
 
-/// An artifact, with MLflow's names where it has the thing.
+/// An artifact, with MLflow's names.
 #[derive(Serialize)]
 struct ArtifactObject<'a> {
     path: &'a str,
@@ -40,26 +41,26 @@ impl<'a> From<&'a ArtifactInfo> for ArtifactObject<'a> {
 }
 
 #[derive(Serialize)]
-struct GotObject<'a> {
+struct DownloadObject<'a> {
     run_id: String,
     path: &'a Path,
 }
 
 #[derive(Serialize)]
-struct PutObject<'a> {
+struct UploadObject<'a> {
     run_id: String,
     path: &'a str,
 }
 
 #[derive(Serialize)]
-struct RemovedObject<'a> {
+struct DeletionObject<'a> {
     run_id: String,
     path: &'a str,
     files: usize,
 }
 
-/// Does one of the commands for artifacts.
-pub(super) fn artifacts(command: &ArtifactsCommand, terminal: &mut Terminal) -> Outcome {
+/// Runs a command for artifacts.
+pub(crate) fn artifacts(command: &ArtifactsCommand, terminal: &mut Terminal) -> Outcome {
     match command {
         ArtifactsCommand::Ls(args) => list(args, terminal),
         ArtifactsCommand::Get(args) => get(args, terminal),
@@ -68,27 +69,27 @@ pub(super) fn artifacts(command: &ArtifactsCommand, terminal: &mut Terminal) -> 
     }
 }
 
-fn to_read(file: &Path, run: &str) -> Result<Artifacts> {
-    let (database, id) = find_run(file, run)?;
+fn open_read_only(file: &FileArg, run: &RunArg) -> Result<Artifacts> {
+    let (database, id) = open_run(file, run)?;
     Ok(database.run(id)?.artifacts())
 }
 
-fn to_write(file: &Path, run: &str) -> Result<(Database, Artifacts)> {
-    let database = Database::open(file)?;
-    let id = database.find_run(run)?;
+fn open_for_writing(file: &FileArg, run: &RunArg) -> Result<(Database, Artifacts)> {
+    let database = Database::open(&file.path)?;
+    let id = database.find_run(&run.prefix)?;
     let artifacts = database.run(id)?.artifacts();
     Ok((database, artifacts))
 }
 
 fn run_id(artifacts: &Artifacts) -> String {
     match artifacts.owner() {
-        tracklite::ArtifactOwner::Run(id) => id.to_string(),
+        ArtifactOwner::Run(id) => id.to_string(),
         other => format!("{other:?}"),
     }
 }
 
 fn list(args: &ArtifactsLsArgs, terminal: &mut Terminal) -> Outcome {
-    let artifacts = to_read(&args.file, &args.run)?;
+    let artifacts = open_read_only(&args.file, &args.run)?;
     let path = args.path.trim_end_matches('/');
     let is_listed = |info: &ArtifactInfo| {
         let rest = info.path.strip_prefix(path);
@@ -98,11 +99,11 @@ fn list(args: &ArtifactsLsArgs, terminal: &mut Terminal) -> Outcome {
         true => artifacts.list_all()?.into_iter().filter(is_listed).collect(),
         false => artifacts.list(path)?,
     };
-    // Of a file, itself: as `ls` has it.
+    // The path of a file lists the file, like `ls`.
     if found.is_empty() && !path.is_empty() {
         found.push(artifacts.info(path)?);
     }
-    if args.json {
+    if args.output.json {
         let objects = found.iter().map(|info| Ok::<_, Failure>(ArtifactObject::from(info)));
         json::print_array(terminal, objects)?;
     } else if found.is_empty() {
@@ -110,7 +111,7 @@ fn list(args: &ArtifactsLsArgs, terminal: &mut Terminal) -> Outcome {
     } else {
         print_table(&found, terminal)?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 fn print_table(found: &[ArtifactInfo], terminal: &mut Terminal) -> io::Result<()> {
@@ -135,23 +136,23 @@ fn print_table(found: &[ArtifactInfo], terminal: &mut Terminal) -> io::Result<()
 }
 
 fn get(args: &ArtifactsGetArgs, terminal: &mut Terminal) -> Outcome {
-    let artifacts = to_read(&args.file, &args.run)?;
+    let artifacts = open_read_only(&args.file, &args.run)?;
     if args.to == Path::new("-") {
         let mut reader = artifacts.open(&args.path)?;
-        io::copy(&mut reader, terminal).map_err(reading_failure)?;
-        return Ok(Exit::Good);
+        io::copy(&mut reader, terminal).map_err(copy_failure)?;
+        return Ok(Exit::Success);
     }
     let path = artifacts.download(&args.path, &args.to)?;
-    if args.json {
-        json::print(terminal, &GotObject { run_id: run_id(&artifacts), path: &path })?;
+    if args.output.json {
+        json::print(terminal, &DownloadObject { run_id: run_id(&artifacts), path: &path })?;
     } else {
         terminal.line(&text::printable(&path.display().to_string()))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-/// The error of the library that is in an error of the reader; others are of the output.
-fn reading_failure(error: io::Error) -> Failure {
+/// Tells errors of the reader, which contain an error of the library, from errors of the output.
+fn copy_failure(error: io::Error) -> Failure {
     match error.downcast::<Error>() {
         Ok(error) => Failure::Command(error),
         Err(error) => Failure::Output(error),
@@ -159,7 +160,7 @@ fn reading_failure(error: io::Error) -> Failure {
 }
 
 fn put(args: &ArtifactsPutArgs, terminal: &mut Terminal) -> Outcome {
-    let (database, artifacts) = to_write(&args.file, &args.run)?;
+    let (database, artifacts) = open_for_writing(&args.file, &args.run)?;
     let is_folder = args.local.is_dir();
     let name = args.local.file_name().and_then(|name| name.to_str());
     let path = match (&args.path, is_folder, name) {
@@ -167,7 +168,7 @@ fn put(args: &ArtifactsPutArgs, terminal: &mut Terminal) -> Outcome {
         (None, true, _) => String::new(),
         (None, false, Some(name)) => name.to_owned(),
         (None, false, None) => {
-            let message = "it has no name in UTF-8: give the path that it gets";
+            let message = "the file name is not UTF-8: give a PATH for the artifact";
             return Err(Error::new(ErrorKind::InvalidInput, message).with_path(&args.local).into());
         }
     };
@@ -176,32 +177,32 @@ fn put(args: &ArtifactsPutArgs, terminal: &mut Terminal) -> Outcome {
     } else {
         artifacts.log_file(&args.local, &path)?;
     }
-    let of = run_id(&artifacts);
+    let run_id = run_id(&artifacts);
     drop(artifacts);
     database.close()?;
-    let what = if path.is_empty() { "the root" } else { &path };
-    if args.json {
-        json::print(terminal, &PutObject { run_id: of, path: &path })?;
+    if args.output.json {
+        json::print(terminal, &UploadObject { run_id, path: &path })?;
     } else {
-        terminal.line(&format!("logged to {}", text::printable(what)))?;
+        let target = if path.is_empty() { "the root" } else { &path };
+        terminal.line(&format!("logged to {}", text::printable(target)))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 fn remove(args: &ArtifactsRmArgs, terminal: &mut Terminal) -> Outcome {
-    let (database, artifacts) = to_write(&args.file, &args.run)?;
+    let (database, artifacts) = open_for_writing(&args.file, &args.run)?;
     let path = args.path.trim_end_matches('/');
     let before = artifacts.list_all()?.len();
     artifacts.delete(path)?;
     let files = before.saturating_sub(artifacts.list_all()?.len());
-    let of = run_id(&artifacts);
+    let run_id = run_id(&artifacts);
     drop(artifacts);
     database.close()?;
-    if args.json {
-        json::print(terminal, &RemovedObject { run_id: of, path, files })?;
+    if args.output.json {
+        json::print(terminal, &DeletionObject { run_id, path, files })?;
     } else {
         let count = text::plural(files as u64, "file");
-        terminal.line(&format!("deleted {count}; gc gives the space back"))?;
+        terminal.line(&format!("deleted {count}; `gc` frees the space"))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }

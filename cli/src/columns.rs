@@ -1,36 +1,38 @@
-//! The columns of the table of runs: which there are, what they show, how they sort.
+//! The columns in tables of runs: their names, cells and order.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::table::{Cell, Table};
-use super::terminal::Style;
-use super::text;
-use tracklite::{Lifecycle, RunRecord, RunStatus, Timestamp};
+use tracklite::{Lifecycle, RunId, RunRecord, RunStatus, Timestamp};
 
-/// The most metrics, and the most params, that are shown unless columns are asked for.
-const MOST_BY_DEFAULT: usize = 5;
+use crate::table::{Cell, Table};
+use crate::terminal::Style;
+use crate::text;
 
-/// A run of the list with what its record does not say.
+/// The maximum number of metrics, and of params, among the default columns.
+const DEFAULT_KEYS_MAX: usize = 5;
+
+/// A run in a table, with facts that its record does not have.
 #[derive(Clone, Debug)]
-pub(super) struct Listed {
-    pub(super) record: RunRecord,
-    pub(super) experiment: String,
-    /// Of a running run: whether a living process writes it.
-    pub(super) is_alive: Option<bool>,
+pub(crate) struct Listed {
+    pub(crate) record: RunRecord,
+    pub(crate) experiment: String,
+    /// Whether a living process writes the run. `None` unless its status is running.
+    pub(crate) is_alive: Option<bool>,
 }
 
 impl Listed {
-    /// How long it took, or has been going on; unknown when its process died.
-    pub(super) fn duration(&self, now: Timestamp) -> Option<i64> {
+    /// Returns the nanoseconds until the run ended, or until now if it is alive. `None` if its
+    /// process died.
+    pub(crate) fn duration(&self, now: Timestamp) -> Option<i64> {
         let info = &self.record.info;
         let end = info.ended.or_else(|| self.is_alive.filter(|&alive| alive).map(|_| now))?;
         Some(end.as_nanos().saturating_sub(info.started.as_nanos()))
     }
 }
 
-/// The status with marks for a dead process and for a deleted run.
-pub(super) fn status_cell(status: RunStatus, is_alive: Option<bool>, lifecycle: Lifecycle) -> Cell {
+/// Makes the cell of a status, with marks for a dead process and a deleted run.
+pub(crate) fn status_cell(status: RunStatus, is_alive: Option<bool>, lifecycle: Lifecycle) -> Cell {
     let is_dead = is_alive == Some(false);
     let style = match status {
         _ if is_dead => Style::Bad,
@@ -44,9 +46,9 @@ pub(super) fn status_cell(status: RunStatus, is_alive: Option<bool>, lifecycle: 
     Cell::styled(style, &format!("{status}{dead}{deleted}"))
 }
 
-/// What a column shows.
+/// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Column {
+pub(crate) enum Column {
     Id,
     Name,
     Status,
@@ -62,7 +64,7 @@ pub(super) enum Column {
     Tag(String),
 }
 
-/// The columns that every run has, by the word for each.
+/// The names of the columns that do not depend on keys.
 const FIXED: [(&str, Column); 10] = [
     ("id", Column::Id),
     ("name", Column::Name),
@@ -76,8 +78,8 @@ const FIXED: [(&str, Column); 10] = [
     ("parent", Column::Parent),
 ];
 
-/// What exports, frames and filters call them.
-const OTHER_WORDS: [(&str, &str); 6] = [
+/// The names of columns in exports and filters, and in tables.
+const EXPORT_NAMES: [(&str, &str); 6] = [
     ("run_id", "id"),
     ("run_name", "name"),
     ("start_time", "started"),
@@ -86,39 +88,39 @@ const OTHER_WORDS: [(&str, &str); 6] = [
     ("parent_run_id", "parent"),
 ];
 
-/// The word of exports for this word of tables; the word itself when there is none.
-pub(super) fn export_word(word: &str) -> &str {
-    OTHER_WORDS.iter().find(|(_, own)| *own == word).map_or(word, |(other, _)| other)
+/// Returns the name in exports of a column of a table, or the name itself.
+pub(crate) fn export_name(name: &str) -> &str {
+    EXPORT_NAMES.iter().find(|(_, own)| *own == name).map_or(name, |(other, _)| other)
 }
 
-fn table_word(word: &str) -> &str {
-    OTHER_WORDS.iter().find(|(other, _)| *other == word).map_or(word, |(_, own)| own)
+fn table_name(name: &str) -> &str {
+    EXPORT_NAMES.iter().find(|(other, _)| *other == name).map_or(name, |(_, own)| own)
 }
 
-/// What a run has in a column, for sorting.
-enum Key<'a> {
+/// The value of a run in a column, to sort by.
+enum SortKey<'a> {
     Number(f64),
     Text(&'a str),
     Missing,
 }
 
 impl Column {
-    /// The column of this name: `metrics.`, `params.` or `tags.` and a key, whether a run has it
-    /// or not; one of the words for what every run has; else a metric, a param or a tag that some
-    /// run has.
-    pub(super) fn find(name: &str, runs: &[Listed]) -> Option<Column> {
+    /// Finds the column with a name. It is a fixed name, or the key of a metric, param or tag that
+    /// one of the runs has. A key that is prefixed with `metrics.`, `params.` or `tags.` is always
+    /// found.
+    pub(crate) fn find(name: &str, runs: &[Listed]) -> Option<Column> {
         let some_has = |column: &Column| runs.iter().any(|run| column.is_in(&run.record));
         let prefixed = Column::prefixed(name);
         let fixed = || {
-            let word = table_word(name);
-            FIXED.iter().find(|(own, _)| *own == word).map(|(_, column)| column.clone())
+            let name = table_name(name);
+            FIXED.iter().find(|(own, _)| *own == name).map(|(_, column)| column.clone())
         };
         let found = prefixed.clone().filter(some_has).or_else(fixed);
         found.or_else(|| Column::plain(name).into_iter().find(some_has)).or(prefixed)
     }
 
-    /// The column of this bare key, when one of these runs has something of it.
-    pub(super) fn find_key(name: &str, records: &[RunRecord]) -> Option<Column> {
+    /// Finds the column of a key without a prefix, if one of these runs has the key.
+    pub(crate) fn find_key(name: &str, records: &[RunRecord]) -> Option<Column> {
         let some_has = |column: &Column| records.iter().any(|record| column.is_in(record));
         Column::plain(name).into_iter().find(some_has)
     }
@@ -138,9 +140,9 @@ impl Column {
         [Column::Metric(name()), Column::Param(name()), Column::Tag(name())]
     }
 
-    /// The words for what every run has, separated by commas.
-    pub(super) fn fixed_words() -> String {
-        FIXED.map(|(word, _)| word).join(", ")
+    /// Returns the fixed names, separated by commas.
+    pub(crate) fn fixed_names() -> String {
+        FIXED.map(|(name, _)| name).join(", ")
     }
 
     fn is_in(&self, record: &RunRecord) -> bool {
@@ -152,16 +154,16 @@ impl Column {
         }
     }
 
-    /// What stands above the column.
-    pub(super) fn title(&self) -> &str {
+    /// Returns the heading.
+    pub(crate) fn title(&self) -> &str {
         match self {
             Column::Metric(key) | Column::Param(key) | Column::Tag(key) => key,
-            fixed => FIXED.iter().find(|(_, column)| column == fixed).map_or("", |(word, _)| word),
+            fixed => FIXED.iter().find(|(_, column)| column == fixed).map_or("", |(name, _)| name),
         }
     }
 
-    /// The name by which `find` finds this column and no other.
-    pub(super) fn full_name(&self) -> String {
+    /// Returns the name that is not ambiguous.
+    pub(crate) fn full_name(&self) -> String {
         match self {
             Column::Metric(key) => format!("metrics.{key}"),
             Column::Param(key) => format!("params.{key}"),
@@ -170,8 +172,8 @@ impl Column {
         }
     }
 
-    /// Adds the column to the table of these runs, under this title.
-    pub(super) fn add_to(&self, table: &mut Table, title: &str, runs: &[Listed], now: Timestamp) {
+    /// Adds the column to a table of these runs.
+    pub(crate) fn add_to(&self, table: &mut Table, title: &str, runs: &[Listed], now: Timestamp) {
         let narrowest = if *self == Column::Name { 24 } else { 12 };
         match self {
             Column::Id => table.words(title, short_ids(runs)),
@@ -199,7 +201,7 @@ impl Column {
             Column::Started => text::date(info.started),
             Column::Ended => info.ended.map(text::date).unwrap_or_default(),
             Column::User => info.user.clone(),
-            Column::Parent => info.parent.map(|it| short_id(it, 8)).unwrap_or_default(),
+            Column::Parent => info.parent.map(|parent| short_id(parent, 8)).unwrap_or_default(),
             Column::Metric(key) => run
                 .record
                 .metrics
@@ -211,68 +213,68 @@ impl Column {
         }
     }
 
-    /// Whether the run has a number or nothing here.
+    /// Returns whether the value of the run is a number or missing.
     fn is_numeric(&self, run: &Listed) -> bool {
-        !matches!(self.key(run, Timestamp::default()), Key::Text(_))
+        !matches!(self.key(run, Timestamp::default()), SortKey::Text(_))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "times are compared to a microsecond or so")]
-    fn key<'a>(&'a self, run: &'a Listed, now: Timestamp) -> Key<'a> {
+    #[expect(clippy::cast_precision_loss, reason = "times are compared to about a microsecond")]
+    fn key<'a>(&'a self, run: &'a Listed, now: Timestamp) -> SortKey<'a> {
         let info = &run.record.info;
-        let time = |time: Timestamp| Key::Number(time.as_nanos() as f64);
+        let time = |time: Timestamp| SortKey::Number(time.as_nanos() as f64);
         let text = |text: Option<&'a String>| match text {
-            None => Key::Missing,
-            Some(text) => text.trim().parse().map_or(Key::Text(text), Key::Number),
+            None => SortKey::Missing,
+            Some(text) => text.trim().parse().map_or(SortKey::Text(text), SortKey::Number),
         };
         match self {
             Column::Id | Column::Parent => {
                 let id = if *self == Column::Id { Some(info.id) } else { info.parent };
-                id.map_or(Key::Missing, |id| Key::Number(id.to_bits() as f64))
+                id.map_or(SortKey::Missing, |id| SortKey::Number(id.to_bits() as f64))
             }
-            Column::Name => Key::Text(&info.name),
-            Column::Status => Key::Text(info.status.as_str()),
-            Column::Experiment => Key::Text(&run.experiment),
-            Column::User => Key::Text(&info.user),
-            // The youngest, started last, is the smallest by age.
-            Column::Age => Key::Number(-(info.started.as_nanos() as f64)),
+            Column::Name => SortKey::Text(&info.name),
+            Column::Status => SortKey::Text(info.status.as_str()),
+            Column::Experiment => SortKey::Text(&run.experiment),
+            Column::User => SortKey::Text(&info.user),
+            // The last started run has the smallest age.
+            Column::Age => SortKey::Number(-(info.started.as_nanos() as f64)),
             Column::Started => time(info.started),
-            Column::Ended => info.ended.map_or(Key::Missing, time),
+            Column::Ended => info.ended.map_or(SortKey::Missing, time),
             Column::Duration => {
-                run.duration(now).map_or(Key::Missing, |nanos| Key::Number(nanos as f64))
+                run.duration(now).map_or(SortKey::Missing, |nanos| SortKey::Number(nanos as f64))
             }
             Column::Metric(key) => {
                 let point = run.record.metrics.get(key);
-                point.map_or(Key::Missing, |point| Key::Number(point.value))
+                point.map_or(SortKey::Missing, |point| SortKey::Number(point.value))
             }
             Column::Param(key) => text(run.record.params.get(key)),
             Column::Tag(key) => text(run.record.tags.get(key)),
         }
     }
 
-    /// Sorts the runs by this column; those that have nothing here, or NaN, come last either way.
-    pub(super) fn sort(&self, runs: &mut [Listed], greatest_first: bool, now: Timestamp) {
+    /// Sorts runs by this column. Missing values and NaN come last in both directions.
+    pub(crate) fn sort(&self, runs: &mut [Listed], largest_first: bool, now: Timestamp) {
         runs.sort_by(|left, right| {
             let (left, right) = (self.key(left, now), self.key(right, now));
-            let turned = |order: Ordering| if greatest_first { order.reverse() } else { order };
-            left.rank().cmp(&right.rank()).then_with(|| turned(left.order(&right)))
+            let directed = |order: Ordering| if largest_first { order.reverse() } else { order };
+            left.rank().cmp(&right.rank()).then_with(|| directed(left.order(&right)))
         });
     }
 }
 
-impl Key<'_> {
+impl SortKey<'_> {
     fn rank(&self) -> u8 {
         match self {
-            Key::Number(value) if value.is_nan() => 2,
-            Key::Number(_) => 0,
-            Key::Text(_) => 1,
-            Key::Missing => 3,
+            SortKey::Number(value) if value.is_nan() => 2,
+            SortKey::Number(_) => 0,
+            SortKey::Text(_) => 1,
+            SortKey::Missing => 3,
         }
     }
 
     fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
-            (Key::Number(left), Key::Number(right)) => left.total_cmp(right),
-            (Key::Text(left), Key::Text(right)) => left.cmp(right),
+            (SortKey::Number(left), SortKey::Number(right)) => left.total_cmp(right),
+            (SortKey::Text(left), SortKey::Text(right)) => left.cmp(right),
             _ => Ordering::Equal,
         }
     }
@@ -285,14 +287,14 @@ impl Listed {
     }
 }
 
-/// The experiment of all the runs, when there is only one.
-pub(super) fn only_experiment(runs: &[Listed]) -> Option<&str> {
+/// Returns the experiment of the runs if they have the same.
+pub(crate) fn only_experiment(runs: &[Listed]) -> Option<&str> {
     let first = &runs.first()?.experiment;
     runs.iter().all(|run| run.experiment == *first).then_some(first)
 }
 
-/// The columns shown when none are asked for, and the keys of metrics and params left out.
-pub(super) fn by_default(runs: &[Listed]) -> (Vec<Column>, Vec<String>) {
+/// Returns the default columns, and the keys of metrics and params that are left out.
+pub(crate) fn defaults(runs: &[Listed]) -> (Vec<Column>, Vec<String>) {
     let mut columns = vec![Column::Status, Column::Age, Column::Duration];
     if only_experiment(runs).is_none() {
         columns.push(Column::Experiment);
@@ -301,9 +303,9 @@ pub(super) fn by_default(runs: &[Listed]) -> (Vec<Column>, Vec<String>) {
     let metrics = by_frequency(runs.iter().flat_map(|run| run.record.metrics.keys()));
     let params = by_frequency(runs.iter().flat_map(|run| run.record.params.keys()));
     let params = params.into_iter().filter(|key| runs.len() == 1 || differs(key, runs));
-    let wanted = metrics.into_iter().map(Column::Metric).enumerate();
-    for (place, column) in wanted.chain(params.map(Column::Param).enumerate()) {
-        if place < MOST_BY_DEFAULT {
+    let metrics = metrics.into_iter().map(Column::Metric).enumerate();
+    for (place, column) in metrics.chain(params.map(Column::Param).enumerate()) {
+        if place < DEFAULT_KEYS_MAX {
             columns.push(column);
         } else {
             left_out.push(column.title().to_owned());
@@ -312,7 +314,7 @@ pub(super) fn by_default(runs: &[Listed]) -> (Vec<Column>, Vec<String>) {
     (columns, left_out)
 }
 
-/// The keys, those that most runs have first.
+/// Returns the keys, the most frequent first.
 fn by_frequency<'a>(keys: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
     for key in keys {
@@ -323,7 +325,7 @@ fn by_frequency<'a>(keys: impl Iterator<Item = &'a String>) -> Vec<String> {
     keys.into_iter().map(|(key, _)| key.clone()).collect()
 }
 
-/// Whether two runs that have the param have different values of it.
+/// Returns whether the param has different values in two of the runs.
 fn differs(param: &str, runs: &[Listed]) -> bool {
     let mut values = runs.iter().filter_map(|run| run.record.params.get(param));
     values.next().is_some_and(|first| values.any(|value| value != first))
@@ -337,8 +339,8 @@ fn metric_cells(key: &str, runs: &[Listed]) -> Vec<String> {
     values.iter().map(|value| value.and_then(|_| texts.next()).unwrap_or_default()).collect()
 }
 
-/// The beginning of each id, long enough to tell the listed runs apart.
-pub(super) fn short_ids(runs: &[Listed]) -> Vec<String> {
+/// Returns the start of each id, long enough to be unique among these runs.
+pub(crate) fn short_ids(runs: &[Listed]) -> Vec<String> {
     let mut length = 8;
     while length < 32 {
         let distinct: BTreeSet<String> =
@@ -351,8 +353,8 @@ pub(super) fn short_ids(runs: &[Listed]) -> Vec<String> {
     runs.iter().map(|run| short_id(run.record.info.id, length)).collect()
 }
 
-/// The first digits of an id.
-pub(super) fn short_id(id: tracklite::RunId, digits: usize) -> String {
+/// Returns the first digits of an id.
+pub(crate) fn short_id(id: RunId, digits: usize) -> String {
     let mut text = id.to_string();
     text.truncate(digits);
     text

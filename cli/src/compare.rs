@@ -1,32 +1,34 @@
-//! `tracklite compare`: what differs between runs, as a table with a column for each run.
+//! `tracklite compare`: the differences between runs, in a table with a column for each run.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
-
-use super::args::CompareArgs;
-use super::columns::{Listed, short_id, short_ids};
-use super::json::Number;
-use super::runs::listed;
-use super::search::run_search;
-use super::table::{Cell, Table};
-use super::terminal::{Style, Terminal};
-use super::{Exit, Failure, Outcome, json, text};
 use tracklite::{Database, Error, ErrorKind, Result, RunId, RunRecord, Timestamp};
 
-/// How many of the runs that a filter finds are compared unless another number is asked for.
-const RUNS_BY_DEFAULT: usize = 8;
-/// The width to which the values of a run may be cut, and the names of fields.
-const NARROWEST: (usize, usize) = (12, 16);
-/// The one of MLflow's own tags that a person writes.
+use crate::args::CompareArgs;
+use crate::columns::{Listed, short_id, short_ids};
+use crate::json::Number;
+use crate::runs::listed;
+use crate::search::run_search;
+use crate::table::{Cell, Table};
+use crate::terminal::{Style, Terminal};
+use crate::{Exit, Failure, Outcome, json, text};
+
+/// The default number of runs to compare that match a filter.
+const DEFAULT_RUNS: usize = 8;
+/// The minimum width of the values of a run.
+const VALUE_WIDTH_MIN: usize = 12;
+/// The minimum width of the names of fields.
+const NAME_WIDTH_MIN: usize = 16;
+/// The only tag with MLflow's prefix that a person writes.
 const NOTE_TAG: &str = "mlflow.note.content";
-/// It is the name that stands above each column.
+/// The tag of the run name, which is the heading of each column.
 const NAME_TAG: &str = "mlflow.runName";
 
-/// What a run has in a field.
+/// The value of a run in a field.
 #[derive(Clone, Debug)]
-enum Told<'a> {
+enum Value<'a> {
     Text(Cow<'a, str>),
     Number(f64),
     Run(RunId),
@@ -36,53 +38,53 @@ enum Told<'a> {
     Span(i64),
 }
 
-impl PartialEq for Told<'_> {
+impl PartialEq for Value<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Told::Text(left), Told::Text(right)) => left == right,
-            (Told::Number(left), Told::Number(right)) => {
+            (Value::Text(left), Value::Text(right)) => left == right,
+            (Value::Number(left), Value::Number(right)) => {
                 left == right || (left.is_nan() && right.is_nan())
             }
-            (Told::Run(left), Told::Run(right)) => left == right,
-            (Told::Time(left), Told::Time(right)) => left.as_millis() == right.as_millis(),
-            (Told::Span(left), Told::Span(right)) => left == right,
+            (Value::Run(left), Value::Run(right)) => left == right,
+            (Value::Time(left), Value::Time(right)) => left.as_millis() == right.as_millis(),
+            (Value::Span(left), Value::Span(right)) => left == right,
             _ => false,
         }
     }
 }
 
-impl Told<'_> {
+impl Value<'_> {
     fn short(&self) -> String {
         match self {
-            Told::Text(text) => text.to_string(),
-            Told::Number(number) => text::number(*number),
-            Told::Run(id) => short_id(*id, 8),
-            Told::Time(time) => text::date(*time),
-            Told::Span(millis) => text::span(millis.saturating_mul(1_000_000)),
+            Value::Text(text) => text.to_string(),
+            Value::Number(number) => text::number(*number),
+            Value::Run(id) => short_id(*id, 8),
+            Value::Time(time) => text::date(*time),
+            Value::Span(millis) => text::span(millis.saturating_mul(1_000_000)),
         }
     }
 
-    /// With the digits that `short` leaves out.
+    /// Returns the text with the digits that `short` leaves out.
     fn exact(&self) -> String {
         match self {
-            Told::Text(text) => text.to_string(),
-            Told::Number(number) => text::exact(*number),
-            Told::Run(id) => id.to_string(),
-            // Those that look alike are of the same second.
-            Told::Time(time) => time.to_string().get(11..23).unwrap_or_default().to_owned(),
-            Told::Span(millis) => format!("{millis} ms"),
+            Value::Text(text) => text.to_string(),
+            Value::Number(number) => text::exact(*number),
+            Value::Run(id) => id.to_string(),
+            // Times with the same short text are in the same second.
+            Value::Time(time) => time.to_string().get(11..23).unwrap_or_default().to_owned(),
+            Value::Span(millis) => format!("{millis} ms"),
         }
     }
 }
 
-impl Serialize for Told<'_> {
+impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Told::Text(text) => serializer.serialize_str(text),
-            Told::Number(number) => Number(*number).serialize(serializer),
-            Told::Run(id) => serializer.collect_str(id),
-            Told::Time(time) => serializer.serialize_i64(time.as_millis()),
-            Told::Span(millis) => serializer.serialize_i64(*millis),
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Number(number) => Number(*number).serialize(serializer),
+            Value::Run(id) => serializer.collect_str(id),
+            Value::Time(time) => serializer.serialize_i64(time.as_millis()),
+            Value::Span(millis) => serializer.serialize_i64(*millis),
         }
     }
 }
@@ -95,11 +97,11 @@ enum Kind {
     Tag,
 }
 
-/// A field and what each run has in it, in the order of the runs.
+/// A field with the value of each run, in the order of the runs.
 struct Field<'a> {
     kind: Kind,
     key: &'a str,
-    values: Vec<Option<Told<'a>>>,
+    values: Vec<Option<Value<'a>>>,
 }
 
 impl Field<'_> {
@@ -107,7 +109,7 @@ impl Field<'_> {
         self.values.iter().any(|value| *value != self.values[0])
     }
 
-    /// As filters name it.
+    /// Returns the name in filters.
     fn name(&self) -> String {
         match self.kind {
             Kind::Attribute => self.key.to_owned(),
@@ -117,51 +119,51 @@ impl Field<'_> {
         }
     }
 
-    /// In few digits, or in all where those would hide the difference.
+    /// Returns short texts, or exact ones if short texts would hide a difference.
     fn texts(&self) -> Vec<Option<String>> {
         let values = || self.values.iter().map(Option::as_ref);
-        let short: Vec<Option<String>> = values().map(|it| Some(it?.short())).collect();
+        let short: Vec<Option<String>> = values().map(|value| Some(value?.short())).collect();
         let is_hidden = self.differs() && short.iter().all(|text| *text == short[0]);
-        if is_hidden { values().map(|it| Some(it?.exact())).collect() } else { short }
+        if is_hidden { values().map(|value| Some(value?.exact())).collect() } else { short }
     }
 }
 
-/// Prints what differs between the runs that are named or found.
-pub(super) fn compare(args: &CompareArgs, terminal: &mut Terminal) -> Outcome {
-    let database = Database::open_read_only(&args.file)?;
-    let runs = listed(&database, chosen(&database, args)?)?;
+/// Prints the differences between runs.
+pub(crate) fn compare(args: &CompareArgs, terminal: &mut Terminal) -> Outcome {
+    let database = Database::open_read_only(&args.file.path)?;
+    let runs = listed(&database, select(&database, args)?)?;
     if runs.len() < 2 {
         let message = match runs.len() {
-            0 => "there is no such run, and a comparison takes at least two",
-            _ => "there is only one such run, and a comparison takes at least two",
+            0 => "no runs match: a comparison needs at least two",
+            _ => "only one run matches: a comparison needs at least two",
         };
-        return Err(Error::new(ErrorKind::InvalidInput, message).with_path(&args.file).into());
+        return Err(Error::new(ErrorKind::InvalidInput, message).with_path(&args.file.path).into());
     }
     let all = fields(&runs);
-    let is_meant = |field: &&Field<'_>| args.all || field.differs();
-    let is_told = |field: &&Field<'_>| args.tags || !is_own_tag(field);
-    let shown: Vec<&Field<'_>> = all.iter().filter(is_meant).filter(is_told).collect();
-    if args.json {
+    let is_selected = |field: &&Field<'_>| args.all || field.differs();
+    let is_visible = |field: &&Field<'_>| args.tags || !is_own_tag(field);
+    let shown: Vec<&Field<'_>> = all.iter().filter(is_selected).filter(is_visible).collect();
+    if args.output.json {
         json::print(terminal, &Comparison { runs: &runs, fields: &shown })?;
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     }
     if shown.is_empty() {
         terminal.line("the runs do not differ")?;
     } else {
         print_tables(&runs, &shown, terminal)?;
     }
-    let same = all.iter().filter(is_told).filter(|field| !is_meant(field)).count();
-    let own = all.iter().filter(is_meant).filter(|field| !is_told(field)).count();
+    let same = all.iter().filter(is_visible).filter(|field| !is_selected(field)).count();
+    let own = all.iter().filter(is_selected).filter(|field| !is_visible(field)).count();
     print_notes(same, own, terminal)?;
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-/// The runs that are named, in this order and each once, or those that the filter finds.
-fn chosen(database: &Database, args: &CompareArgs) -> Result<Vec<RunRecord>> {
+/// Returns the named runs in their order, each once, or those that match the filter.
+fn select(database: &Database, args: &CompareArgs) -> Result<Vec<RunRecord>> {
     if args.runs.is_empty() {
         let filter = args.filter.as_deref().unwrap_or_default();
-        let search = run_search(database, filter, &args.choice)?;
-        let limit = args.choice.limit.unwrap_or(RUNS_BY_DEFAULT);
+        let search = run_search(database, filter, &args.selection)?;
+        let limit = args.selection.limit.unwrap_or(DEFAULT_RUNS);
         return Ok(database.search_runs(&search.max_results(limit))?.items);
     }
     let mut known = BTreeSet::new();
@@ -175,7 +177,7 @@ fn chosen(database: &Database, args: &CompareArgs) -> Result<Vec<RunRecord>> {
     Ok(records)
 }
 
-/// Tags that MLflow's clients set by themselves.
+/// Returns whether the field is a tag that MLflow's clients set.
 fn is_own_tag(field: &Field<'_>) -> bool {
     field.kind == Kind::Tag && field.key.starts_with("mlflow.") && field.key != NOTE_TAG
 }
@@ -184,25 +186,25 @@ fn fields(runs: &[Listed]) -> Vec<Field<'_>> {
     let mut fields = attributes(runs);
     let keyed = |kind, key, values| Field { kind, key, values };
     for key in keys(runs, |run| run.record.metrics.keys()) {
-        let value = |run: &Listed| Some(Told::Number(run.record.metrics.get(key)?.value));
+        let value = |run: &Listed| Some(Value::Number(run.record.metrics.get(key)?.value));
         fields.push(keyed(Kind::Metric, key, each(runs, value)));
     }
     for key in keys(runs, |run| run.record.params.keys()) {
-        let values = each(runs, |run| run.record.params.get(key).map(|text| told(text)));
+        let values = each(runs, |run| run.record.params.get(key).map(|text| borrowed(text)));
         fields.push(keyed(Kind::Param, key, values));
     }
     for key in keys(runs, |run| run.record.tags.keys()).into_iter().filter(|key| *key != NAME_TAG) {
-        let values = each(runs, |run| run.record.tags.get(key).map(|text| told(text)));
+        let values = each(runs, |run| run.record.tags.get(key).map(|text| borrowed(text)));
         fields.push(keyed(Kind::Tag, key, values));
     }
     fields
 }
 
-fn told(text: &str) -> Told<'_> {
-    Told::Text(Cow::Borrowed(text))
+fn borrowed(text: &str) -> Value<'_> {
+    Value::Text(Cow::Borrowed(text))
 }
 
-/// The keys of all runs, sorted.
+/// Returns the keys of all runs, sorted.
 fn keys<'a, I: Iterator<Item = &'a String>>(
     runs: &'a [Listed],
     keys: impl Fn(&'a Listed) -> I,
@@ -215,27 +217,27 @@ fn attributes(runs: &[Listed]) -> Vec<Field<'_>> {
     let kind = Kind::Attribute;
     let mut fields = Vec::new();
     let mut add = |key, values| fields.push(Field { kind, key, values });
-    add("experiment_name", each(runs, |run| Some(told(&run.experiment))));
-    add("status", each(runs, |run| Some(told(run.record.info.status.as_str()))));
-    add("start_time", each(runs, |run| Some(Told::Time(run.record.info.started))));
-    add("end_time", each(runs, |run| run.record.info.ended.map(Told::Time)));
-    let duration = |run: &Listed| run.duration(now).map(|nanos| Told::Span(nanos / 1_000_000));
+    add("experiment_name", each(runs, |run| Some(borrowed(&run.experiment))));
+    add("status", each(runs, |run| Some(borrowed(run.record.info.status.as_str()))));
+    add("start_time", each(runs, |run| Some(Value::Time(run.record.info.started))));
+    add("end_time", each(runs, |run| run.record.info.ended.map(Value::Time)));
+    let duration = |run: &Listed| run.duration(now).map(|nanos| Value::Span(nanos / 1_000_000));
     add("duration", each(runs, duration));
-    add("user_id", each(runs, |run| Some(told(&run.record.info.user))));
-    add("parent_run_id", each(runs, |run| run.record.info.parent.map(Told::Run)));
-    let lifecycle = |run: &Listed| Some(told(run.record.info.lifecycle.as_str()));
+    add("user_id", each(runs, |run| Some(borrowed(&run.record.info.user))));
+    add("parent_run_id", each(runs, |run| run.record.info.parent.map(Value::Run)));
+    let lifecycle = |run: &Listed| Some(borrowed(run.record.info.lifecycle.as_str()));
     add("lifecycle_stage", each(runs, lifecycle));
     fields
 }
 
 fn each<'a>(
     runs: &'a [Listed],
-    of: impl Fn(&'a Listed) -> Option<Told<'a>>,
-) -> Vec<Option<Told<'a>>> {
+    of: impl Fn(&'a Listed) -> Option<Value<'a>>,
+) -> Vec<Option<Value<'a>>> {
     runs.iter().map(of).collect()
 }
 
-/// As many tables below each other as the width takes to show all runs.
+/// Prints as many tables, one below the other, as the width needs for all runs.
 fn print_tables(
     runs: &[Listed],
     fields: &[&Field<'_>],
@@ -248,7 +250,7 @@ fn print_tables(
         let mut table = Table::default();
         table.long_text(
             "",
-            NARROWEST.1,
+            NAME_WIDTH_MIN,
             with_gaps(fields, "run_id", |at| fields[at].name().into()),
         );
         for (run, (listed, id)) in runs.iter().zip(&ids).enumerate().skip(from) {
@@ -256,12 +258,12 @@ fn print_tables(
                 Some(text) => text.into(),
                 None => Cell::styled(Style::Faint, "-"),
             });
-            table.long_text(&listed.record.info.name, NARROWEST.0, cells);
+            table.long_text(&listed.record.info.name, VALUE_WIDTH_MIN, cells);
         }
         let left_out = table.print(terminal)?.len();
         if left_out == runs.len() - from {
             let note = text::plural(left_out as u64, "run");
-            terminal.line(&format!("no room for {note}: the terminal is too narrow"))?;
+            terminal.line(&format!("the terminal is too narrow for {note}"))?;
             break;
         }
         from = runs.len() - left_out;
@@ -272,7 +274,7 @@ fn print_tables(
     Ok(())
 }
 
-/// A column of the table: the head, then a cell for each field; an empty one before each kind.
+/// Makes a column: the head, then a cell for each field, with an empty cell before each kind.
 fn with_gaps(fields: &[&Field<'_>], head: &str, cell: impl Fn(usize) -> Cell) -> Vec<Cell> {
     let mut cells = vec![Cell::styled(Style::Faint, head)];
     for (at, field) in fields.iter().enumerate() {
@@ -291,7 +293,7 @@ fn print_notes(same: usize, own: usize, terminal: &mut Terminal) -> Result<(), F
     }
     if own > 0 {
         let tags = text::plural(own as u64, "tag");
-        notes.push(format!("{tags} of MLflow's left out (--tags)"));
+        notes.push(format!("{tags} of MLflow left out (--tags)"));
     }
     if !notes.is_empty() {
         let notes = terminal.paint(Style::Faint, &notes.join("; ")).into_owned();
@@ -300,7 +302,7 @@ fn print_notes(same: usize, own: usize, terminal: &mut Terminal) -> Result<(), F
     Ok(())
 }
 
-/// The runs, and for each kind of fields an object of lists in the order of the runs.
+/// The runs, and for each kind of field an object with the values in the order of the runs.
 struct Comparison<'a> {
     runs: &'a [Listed],
     fields: &'a [&'a Field<'a>],

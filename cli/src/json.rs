@@ -1,18 +1,18 @@
-//! What `--json` prints: the objects, with MLflow's names where it has the thing.
+//! The objects that `--json` prints, with MLflow's names.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 use serde::{Serialize, Serializer};
+use tracklite::{MetricHistory, MetricPoint, MetricStatistics, RunRecord, SqlValue, Timestamp};
 
-use super::Failure;
-use super::terminal::Terminal;
-use super::text;
-use tracklite::{MetricHistory, MetricPoint, MetricStatistics, RunRecord, SqlValue};
+use crate::Failure;
+use crate::terminal::Terminal;
+use crate::text;
 
-/// A number; NaN and the infinities, which JSON lacks, are strings.
+/// A number. NaN and infinities, which JSON does not have, are strings.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Number(pub(super) f64);
+pub(crate) struct Number(pub(crate) f64);
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -23,16 +23,16 @@ impl Serialize for Number {
     }
 }
 
-/// A run as `runs --json` lists it and as `show --json` begins.
+/// A run in the lists of `runs` and `search`, and in `show`.
 #[derive(Debug, Serialize)]
-pub(super) struct RunObject<'a> {
+pub(crate) struct RunObject<'a> {
     run_id: String,
     run_name: &'a str,
     experiment_id: String,
     experiment_name: &'a str,
     user_id: &'a str,
     status: &'static str,
-    /// Of a running run only: whether a living process writes it.
+    /// Whether a living process writes the run. Null unless its status is running.
     is_alive: Option<bool>,
     start_time: i64,
     end_time: Option<i64>,
@@ -44,8 +44,8 @@ pub(super) struct RunObject<'a> {
 }
 
 impl<'a> RunObject<'a> {
-    /// The object of this run.
-    pub(super) fn new(record: &'a RunRecord, experiment: &'a str, is_alive: Option<bool>) -> Self {
+    /// Creates the object of a run.
+    pub(crate) fn new(record: &'a RunRecord, experiment: &'a str, is_alive: Option<bool>) -> Self {
         let info = &record.info;
         let metrics = record.metrics.iter();
         RunObject {
@@ -57,7 +57,7 @@ impl<'a> RunObject<'a> {
             status: info.status.as_str(),
             is_alive,
             start_time: info.started.as_millis(),
-            end_time: info.ended.map(tracklite::Timestamp::as_millis),
+            end_time: info.ended.map(Timestamp::as_millis),
             lifecycle_stage: info.lifecycle.as_str(),
             parent_run_id: info.parent.map(|parent| parent.to_string()),
             params: &record.params,
@@ -67,9 +67,9 @@ impl<'a> RunObject<'a> {
     }
 }
 
-/// One point of a metric.
+/// A point of a metric.
 #[derive(Debug, Serialize)]
-pub(super) struct PointObject {
+pub(crate) struct PointObject {
     step: i64,
     timestamp: i64,
     value: Number,
@@ -85,9 +85,9 @@ impl From<MetricPoint> for PointObject {
     }
 }
 
-/// What a metric amounts to; minimum, maximum and mean are those of the values that are numbers.
+/// The statistics of a metric. Minimum, maximum and mean ignore NaN.
 #[derive(Debug, Serialize)]
-pub(super) struct StatisticsObject {
+pub(crate) struct StatisticsObject {
     count: u64,
     nan_count: u64,
     first_step: i64,
@@ -113,9 +113,9 @@ impl From<MetricStatistics> for StatisticsObject {
     }
 }
 
-/// All points of a metric in the order of logging, written one by one.
+/// All points of a metric, serialized one by one.
 #[derive(Debug)]
-pub(super) struct Points<'a>(pub(super) &'a MetricHistory);
+pub(crate) struct Points<'a>(pub(crate) &'a MetricHistory);
 
 impl Serialize for Points<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -123,7 +123,7 @@ impl Serialize for Points<'_> {
     }
 }
 
-/// A value of SQLite: null, a number, a string, or the bytes of a blob in hexadecimal.
+/// A value of SQLite: null, a number, a string, or a blob in hexadecimal digits.
 struct SqlObject<'a>(&'a SqlValue);
 
 impl Serialize for SqlObject<'_> {
@@ -138,10 +138,10 @@ impl Serialize for SqlObject<'_> {
     }
 }
 
-/// A row of an answer as an object; the names stand in the order of the query.
-pub(super) struct RowObject<'a> {
-    pub(super) names: &'a [String],
-    pub(super) values: &'a [SqlValue],
+/// A row of a result as an object, with the names in the order of the query.
+pub(crate) struct RowObject<'a> {
+    pub(crate) names: &'a [String],
+    pub(crate) values: &'a [SqlValue],
 }
 
 impl Serialize for RowObject<'_> {
@@ -151,7 +151,7 @@ impl Serialize for RowObject<'_> {
 }
 
 /// Bytes as lower-case hexadecimal digits.
-pub(super) struct Hexadecimal<'a>(pub(super) &'a [u8]);
+pub(crate) struct Hexadecimal<'a>(pub(crate) &'a [u8]);
 
 impl std::fmt::Display for Hexadecimal<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -159,15 +159,15 @@ impl std::fmt::Display for Hexadecimal<'_> {
     }
 }
 
-/// Prints one value on lines of its own.
-pub(super) fn print(terminal: &mut Terminal, value: &impl Serialize) -> Result<(), Failure> {
+/// Prints a value on several lines.
+pub(crate) fn print(terminal: &mut Terminal, value: &impl Serialize) -> Result<(), Failure> {
     serde_json::to_writer_pretty(&mut *terminal, value).map_err(io::Error::from)?;
     terminal.line("")?;
     Ok(())
 }
 
-/// Prints one value, which may be large, on a single line.
-pub(super) fn print_compact(
+/// Prints a large value on one line.
+pub(crate) fn print_compact(
     terminal: &mut Terminal,
     value: &impl Serialize,
 ) -> Result<(), Failure> {
@@ -176,8 +176,8 @@ pub(super) fn print_compact(
     Ok(())
 }
 
-/// Prints an array with one element a line, each made when its turn comes.
-pub(super) fn print_array<T: Serialize>(
+/// Prints an array with one element per line, as the elements are produced.
+pub(crate) fn print_array<T: Serialize>(
     terminal: &mut Terminal,
     values: impl IntoIterator<Item = Result<T, Failure>>,
 ) -> Result<(), Failure> {
@@ -189,15 +189,15 @@ pub(super) fn print_array<T: Serialize>(
     Ok(())
 }
 
-/// An array that is printed element by element, one a line.
+/// An array that is printed one element per line.
 #[derive(Debug, Default)]
-pub(super) struct Array {
+pub(crate) struct Array {
     has_begun: bool,
 }
 
 impl Array {
     /// Prints the next element.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         terminal: &mut Terminal,
         value: &impl Serialize,
@@ -207,8 +207,8 @@ impl Array {
         Ok(serde_json::to_writer(&mut *terminal, value)?)
     }
 
-    /// Prints what closes the array.
-    pub(super) fn end(self, terminal: &mut Terminal) -> io::Result<()> {
+    /// Prints the end of the array.
+    pub(crate) fn end(self, terminal: &mut Terminal) -> io::Result<()> {
         terminal.line(if self.has_begun { "\n]" } else { "[]" })
     }
 }
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_json_lacks_are_strings() {
+    fn nan_and_infinities_are_strings() {
         let values = [0.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(Number);
         let text = serde_json::to_string(&values).unwrap();
         assert_eq!(text, r#"[0.5,"NaN","Infinity","-Infinity"]"#);

@@ -1,30 +1,30 @@
-//! The command line `tracklite`: looks into a file, checks it and looks after it.
+//! The program `tracklite` as a library: inspects, queries and maintains a tracklite file.
 //!
-//! Uses the public API of the crate alone. Commands that only read open the file for reading
-//! only, so they work on a file that trainers are writing to and on media that cannot be written.
+//! It uses only the public API of `tracklite`. Commands that only read open the file read-only, so
+//! they work on a file that is being written and on read-only media.
 //!
 //! # Exit codes
 //!
 //! | code | meaning |
 //! | --- | --- |
-//! | 0 | done; also when the reader of the output went away (`tracklite dump f \| head`) |
-//! | 1 | the command failed; standard error says `error: ...`, then `caused by: ...` lines |
-//! | 2 | the command line was not understood |
+//! | 0 | success, also if the reader closes the pipe (`tracklite dump FILE \| head`) |
+//! | 1 | the command failed; standard error has `error: ...`, then `caused by: ...` lines |
+//! | 2 | invalid command line |
 //! | 3 | `verify` found damage |
 //!
 //! # JSON
 //!
-//! `--json` prints one JSON value. Names and units are those of MLflow where it has the thing:
-//! `run_id`, `experiment_id` (a string), `start_time` and `end_time` (milliseconds since 1970),
-//! `lifecycle_stage`. JSON has no NaN and no infinities: they are the strings `"NaN"`,
-//! `"Infinity"` and `"-Infinity"`.
+//! `--json` prints one JSON value with MLflow's names and units: `run_id`, `experiment_id` (a
+//! string), `start_time` and `end_time` (milliseconds since 1970), `lifecycle_stage`. JSON has no
+//! NaN and no infinities, so they are the strings `"NaN"`, `"Infinity"` and `"-Infinity"`.
 
 mod args;
 mod artifacts;
 mod columns;
-mod commands;
 mod compare;
+mod experiments;
 mod export;
+mod info;
 mod json;
 mod lineage;
 mod metrics;
@@ -33,6 +33,7 @@ mod plot;
 mod runs;
 mod search;
 mod show;
+mod sql;
 mod table;
 mod terminal;
 mod text;
@@ -40,29 +41,28 @@ mod ticks;
 mod upkeep;
 
 use std::error::Error as StdError;
+use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::path::Path;
-use std::process::ExitCode;
 
 use clap::Parser as _;
-
-use self::args::{Arguments, Command};
-use self::terminal::Terminal;
 use tracklite::{Database, Error, ErrorKind, Result, RunId};
 
-/// How a command ended, unless it failed.
+use crate::args::{Arguments, Command, FileArg, RunArg};
+use crate::terminal::Terminal;
+
+/// The outcome of a command that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
-    Good,
+    Success,
     Damaged,
 }
 
-/// Why a command could not go on.
+/// The reason why a command failed.
 #[derive(Debug)]
 enum Failure {
-    /// What it asked of the library failed.
+    /// A call of the library failed.
     Command(Error),
-    /// Its output could not be written.
+    /// Standard output could not be written.
     Output(io::Error),
 }
 
@@ -80,38 +80,40 @@ impl From<io::Error> for Failure {
 
 type Outcome = Result<Exit, Failure>;
 
-/// Does what the process's arguments say; see the module for the exit codes.
+/// Runs the program with these arguments, of which the first is its name. Returns the exit code.
+///
+/// Reads and writes the standard streams of the process.
 #[must_use]
-pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(refusal) => {
-            // When even the message cannot be written, the exit code still tells.
-            let _ = refusal.print();
-            return if refusal.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        Err(error) => {
+            // If the message cannot be printed, the exit code still reports the error.
+            let _ = error.print();
+            return if error.use_stderr() { 2 } else { 0 };
         }
     };
     let mut terminal = Terminal::standard();
     let outcome = dispatch(arguments.command, &mut terminal);
     let flushed = terminal.flush();
-    finish(outcome.and_then(|exit| Ok(flushed.map(|()| exit)?)), &terminal)
+    exit_code(outcome.and_then(|exit| Ok(flushed.map(|()| exit)?)), &terminal)
 }
 
-fn finish(outcome: Outcome, terminal: &Terminal) -> ExitCode {
+fn exit_code(outcome: Outcome, terminal: &Terminal) -> u8 {
     let error = match outcome {
-        Ok(Exit::Damaged) => return ExitCode::from(3),
-        Ok(Exit::Good) => return ExitCode::SUCCESS,
-        Err(_) if terminal.is_closed() => return ExitCode::SUCCESS,
+        Ok(Exit::Damaged) => return 3,
+        Ok(Exit::Success) => return 0,
+        Err(_) if terminal.is_closed() => return 0,
         Err(Failure::Command(error)) => error,
-        Err(Failure::Output(error)) => Error::io("write to standard output", error),
+        Err(Failure::Output(error)) => Error::io("writing to standard output", error),
     };
     report(&error);
-    ExitCode::FAILURE
+    1
 }
 
-/// Prints the error and what caused it to standard error.
+/// Prints an error and its causes to standard error.
 fn report(error: &Error) {
-    // A message about a filter has lines of its own, one of which points at the place.
+    // The message for a filter has several lines, one of which points at the position.
     let message = error.to_string();
     let message: Vec<_> = message.lines().map(text::printable).collect();
     let mut lines = format!("error: {}\n", message.join("\n"));
@@ -120,14 +122,14 @@ fn report(error: &Error) {
         lines.push_str(&format!("caused by: {}\n", text::printable(&beneath.to_string())));
         cause = beneath.source();
     }
-    // There is nowhere left to say that standard error is closed.
+    // If standard error is closed, there is nowhere to report it.
     let _ = io::stderr().write_all(lines.as_bytes());
 }
 
 fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
     match command {
-        Command::Info(args) => commands::info(&args, terminal),
-        Command::Experiments(args) => commands::experiments(&args, terminal),
+        Command::Info(args) => info::info(&args, terminal),
+        Command::Experiments(args) => experiments::experiments(&args, terminal),
         Command::Runs(args) => runs::runs(&args, terminal),
         Command::Search(args) => search::search(&args, terminal),
         Command::Show(args) => show::show(&args, terminal),
@@ -135,7 +137,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Metrics(args) => metrics::metrics(&args, terminal),
         Command::Models(command) => models::models(&command, terminal),
         Command::Lineage(args) => lineage::lineage(&args, terminal),
-        Command::Sql(args) => commands::sql(&args, terminal),
+        Command::Sql(args) => sql::sql(&args, terminal),
         Command::Export(args) => export::export(&args, terminal),
         Command::Dump(args) => upkeep::dump(&args, terminal),
         Command::Verify(args) => upkeep::verify(&args, terminal),
@@ -148,13 +150,13 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
     }
 }
 
-/// The file, opened for reading only, and the run of this prefix.
-fn find_run(file: &Path, prefix: &str) -> Result<(Database, RunId)> {
-    let database = Database::open_read_only(file)?;
-    let id = database.find_run(prefix)?;
+/// Opens the file read-only and finds a run in it.
+fn open_run(file: &FileArg, run: &RunArg) -> Result<(Database, RunId)> {
+    let database = Database::open_read_only(&file.path)?;
+    let id = database.find_run(&run.prefix)?;
     Ok((database, id))
 }
 
-fn not_found(file: &Path, what: String) -> Error {
-    Error::new(ErrorKind::NotFound, what).with_path(file)
+fn not_found(database: &Database, message: String) -> Error {
+    Error::new(ErrorKind::NotFound, message).with_path(database.path())
 }

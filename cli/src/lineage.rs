@@ -1,12 +1,14 @@
-//! `tracklite lineage`: what was made of what.
+//! `tracklite lineage`: the sources of a thing, and what was made from it.
 
 use serde::Serialize;
+use tracklite::{
+    Database, LineageDirection, LineageGraph, LineageNode, ModelTarget, ModelUri, Result,
+};
 
-use super::args::LineageArgs;
-use super::json;
-use super::terminal::Terminal;
-use super::{Exit, Outcome, text};
-use tracklite::{Database, LineageDirection, LineageGraph, LineageNode, ModelTarget, ModelUri, Result};
+use crate::args::LineageArgs;
+use crate::json;
+use crate::terminal::Terminal;
+use crate::{Exit, Outcome, text};
 
 #[derive(Serialize)]
 struct GraphObject<'a> {
@@ -45,15 +47,15 @@ impl<'a> From<&'a LineageGraph> for GraphObject<'a> {
 }
 
 /// Prints a lineage as steps, JSON, Mermaid or DOT.
-pub(super) fn lineage(args: &LineageArgs, terminal: &mut Terminal) -> Outcome {
-    let database = Database::open_read_only(&args.file)?;
+pub(crate) fn lineage(args: &LineageArgs, terminal: &mut Terminal) -> Outcome {
+    let database = Database::open_read_only(&args.file.path)?;
     let direction = match (args.upstream, args.downstream) {
         (true, false) => LineageDirection::Upstream,
         (false, true) => LineageDirection::Downstream,
         _ => LineageDirection::Both,
     };
     let graph = database.lineage(&node(&database, &args.of)?, direction)?;
-    if args.json {
+    if args.output.json {
         json::print(terminal, &GraphObject::from(&graph))?;
     } else if args.mermaid {
         terminal.line(graph.to_mermaid().trim_end())?;
@@ -62,25 +64,25 @@ pub(super) fn lineage(args: &LineageArgs, terminal: &mut Terminal) -> Outcome {
     } else {
         print_steps(&graph, terminal)?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 fn print_steps(graph: &LineageGraph, terminal: &mut Terminal) -> Outcome {
-    let told = |node: &LineageNode| {
+    let label = |node: &LineageNode| {
         let name = graph.nodes.get(node).map_or("", String::as_str);
         format!("{} {}", node.kind(), text::printable(name))
     };
     for edge in &graph.edges {
-        let (from, to) = (told(&edge.from), told(&edge.to));
+        let (from, to) = (label(&edge.from), label(&edge.to));
         terminal.line(&format!("{from} --{}--> {to}", edge.kind.as_str()))?;
     }
     if graph.edges.is_empty() {
-        terminal.line("nothing was made of it, nor it of anything")?;
+        terminal.line("no sources, and nothing was made from it")?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-/// The thing that a word names: an address, the id of a logged model, or the beginning of a run's.
+/// Finds the node for an address, the id of a logged model, or the start of the id of a run.
 fn node(database: &Database, word: &str) -> Result<LineageNode> {
     if let Ok(id) = word.parse() {
         return Ok(LineageNode::LoggedModel(id));
@@ -96,7 +98,8 @@ fn node(database: &Database, word: &str) -> Result<LineageNode> {
         ModelTarget::Version { name, version } => Ok(LineageNode::ModelVersion { name, version }),
         ref target => {
             let found = database.registry().resolve(&target.to_string())?.version;
-            let (name, version) = found.map(|it| (it.name, it.version)).unwrap_or_default();
+            let (name, version) =
+                found.map(|found| (found.name, found.version)).unwrap_or_default();
             Ok(LineageNode::ModelVersion { name, version })
         }
     }

@@ -1,19 +1,19 @@
-//! `tracklite metrics`: the history of one metric as a plot, as CSV or as JSON.
+//! `tracklite metrics`: the history of a metric as a plot, CSV or JSON.
 
 use std::io::Write as _;
 
 use serde::Serialize;
+use tracklite::{Database, Error, MetricHistory, MetricStatistics, Result, Run, Timestamp};
 
-use super::args::MetricsArgs;
-use super::json::{self, Points, StatisticsObject};
-use super::plot::{self, PlotOptions};
-use super::table::Table;
-use super::terminal::{Style, Terminal};
-use super::{Exit, Failure, Outcome, find_run, not_found, text};
-use tracklite::{MetricHistory, MetricStatistics, Result, Run};
+use crate::args::MetricsArgs;
+use crate::json::{self, Points, StatisticsObject};
+use crate::plot::{self, PlotOptions};
+use crate::table::Table;
+use crate::terminal::{Style, Terminal};
+use crate::{Exit, Failure, Outcome, not_found, open_run, text};
 
-/// The width of a plot that goes elsewhere than to a terminal.
-const USUAL_WIDTH: usize = 80;
+/// The width of a plot that is not printed to a terminal.
+const DEFAULT_WIDTH: usize = 80;
 
 #[derive(Serialize)]
 struct MetricObject<'a> {
@@ -23,15 +23,15 @@ struct MetricObject<'a> {
     points: Points<'a>,
 }
 
-/// Prints the metric.
-pub(super) fn metrics(args: &MetricsArgs, terminal: &mut Terminal) -> Outcome {
-    let (database, id) = find_run(&args.file, &args.run)?;
+/// Prints a metric.
+pub(crate) fn metrics(args: &MetricsArgs, terminal: &mut Terminal) -> Outcome {
+    let (database, id) = open_run(&args.file, &args.run)?;
     let run = database.run(id)?;
     let Some(statistics) = run.statistics(&args.key)? else {
-        return Err(no_such_metric(&run, args)?.into());
+        return Err(no_such_metric(&database, &run, &args.key)?.into());
     };
     let history = run.history(&args.key)?;
-    if args.json {
+    if args.output.json {
         let object = MetricObject {
             run_id: id.to_string(),
             key: &args.key,
@@ -48,15 +48,15 @@ pub(super) fn metrics(args: &MetricsArgs, terminal: &mut Terminal) -> Outcome {
         print_plot(&history, args, terminal)?;
         print_statistics(&statistics, &history, terminal)?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-/// The error for a metric that the run lacks; names those that it has.
-fn no_such_metric(run: &Run, args: &MetricsArgs) -> Result<tracklite::Error> {
+/// Returns the error for a metric that the run does not have. It lists those that it has.
+fn no_such_metric(database: &Database, run: &Run, key: &str) -> Result<Error> {
     let keys: Vec<String> = run.metrics()?.into_keys().take(20).collect();
     let has = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
-    let (key, id) = (&args.key, run.id());
-    Ok(not_found(&args.file, format!("run {id} has no metric {key:?}; its metrics: {has}")))
+    let id = run.id();
+    Ok(not_found(database, format!("run {id} has no metric {key:?}; its metrics: {has}")))
 }
 
 fn print_points(history: &MetricHistory, terminal: &mut Terminal) -> Result<(), Failure> {
@@ -74,7 +74,7 @@ fn print_plot(
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
     let options = PlotOptions {
-        width: args.width.map_or(terminal.width().unwrap_or(USUAL_WIDTH), usize::from),
+        width: args.width.map_or(terminal.width().unwrap_or(DEFAULT_WIDTH), usize::from),
         height: usize::from(args.height),
         log_y: args.log_y,
         ascii: args.ascii,
@@ -112,7 +112,7 @@ fn print_statistics(
     };
     values.push(format!("{}{nan}", text::count(statistics.count)));
     names.push("time");
-    values.push(times(history));
+    values.push(period(history));
     let mut table = Table::default();
     table.words("", names);
     table.whole_text(values);
@@ -121,11 +121,11 @@ fn print_statistics(
     Ok(())
 }
 
-/// From when to when the points were logged.
-fn times(history: &MetricHistory) -> String {
+/// Returns the period in which the points were logged.
+fn period(history: &MetricHistory) -> String {
     let first = history.times.iter().copied().min().unwrap_or_default();
     let last = history.times.iter().copied().max().unwrap_or_default();
     let length = text::span(last.saturating_sub(first));
-    let [first, last] = [first, last].map(|it| text::date(tracklite::Timestamp::from_nanos(it)));
+    let [first, last] = [first, last].map(|nanos| text::date(Timestamp::from_nanos(nanos)));
     format!("{first} to {last} UTC, {length}")
 }

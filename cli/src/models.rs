@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-
-use super::args::{AliasArgs, CopyModelArgs, ListModelsArgs, ModelsCommand, ShowModelArgs};
-use super::json;
-use super::search::print_next;
-use super::table::Table;
-use super::terminal::{Style, Terminal};
-use super::{Exit, Failure, Outcome, text};
 use tracklite::{
     Database, Error, ErrorKind, ModelVersionInfo, RegisteredModelInfo, RegistrySearch, Timestamp,
 };
+
+use crate::args::{AliasArgs, CopyModelArgs, ListModelsArgs, ModelArgs, ModelsCommand};
+use crate::json;
+use crate::search::print_next;
+use crate::table::Table;
+use crate::terminal::{Style, Terminal};
+use crate::{Exit, Failure, Outcome, text};
+
+/// The default number of models in a list.
+const MODELS_DEFAULT: usize = 100;
 
 #[derive(Serialize)]
 struct ModelObject<'a> {
@@ -84,8 +87,8 @@ impl<'a> From<&'a ModelVersionInfo> for VersionObject<'a> {
     }
 }
 
-/// Does what is asked of the registered models.
-pub(super) fn models(command: &ModelsCommand, terminal: &mut Terminal) -> Outcome {
+/// Runs a command for registered models.
+pub(crate) fn models(command: &ModelsCommand, terminal: &mut Terminal) -> Outcome {
     match command {
         ModelsCommand::Ls(args) => list(args, terminal),
         ModelsCommand::Show(args) => show(args, terminal),
@@ -95,30 +98,35 @@ pub(super) fn models(command: &ModelsCommand, terminal: &mut Terminal) -> Outcom
 }
 
 fn list(args: &ListModelsArgs, terminal: &mut Terminal) -> Outcome {
-    let registry = Database::open_read_only(&args.file)?.registry();
-    let search = RegistrySearch::new().filter(&args.filter).max_results(args.limit);
-    let search = search.page_token(args.page.as_deref().unwrap_or(""));
-    let page = registry.search_models(&args.order.iter().fold(search, RegistrySearch::order_by))?;
-    if args.json {
-        let objects = page.items.iter().map(|it| Ok::<_, Failure>(ModelObject::new(it, None)));
+    let registry = Database::open_read_only(&args.file.path)?.registry();
+    let limit = args.page.limit.unwrap_or(MODELS_DEFAULT);
+    let search = RegistrySearch::new().filter(&args.filter).max_results(limit);
+    let search = search.page_token(args.page.token());
+    let order = &args.order.order;
+    let page = registry.search_models(&order.iter().fold(search, RegistrySearch::order_by))?;
+    if args.output.json {
+        let objects =
+            page.items.iter().map(|model| Ok::<_, Failure>(ModelObject::new(model, None)));
         json::print_array(terminal, objects)?;
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     }
     if page.items.is_empty() {
         terminal.line("no registered models")?;
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     }
     let (models, now) = (&page.items, Timestamp::now());
-    let newest = |it: &RegisteredModelInfo| it.latest_versions.iter().map(|it| it.version).max();
-    let newest = |it| newest(it).map_or_else(String::new, |version| version.to_string());
+    let newest = |model: &RegisteredModelInfo| {
+        let version = model.latest_versions.iter().map(|version| version.version).max();
+        version.map_or_else(String::new, |version| version.to_string())
+    };
     let mut table = Table::default();
-    table.long_text("name", 20, models.iter().map(|it| &it.name));
+    table.long_text("name", 20, models.iter().map(|model| &model.name));
     table.numbers("newest", models.iter().map(newest));
     table.long_text("aliases", 20, models.iter().map(aliases));
-    table.words("changed", models.iter().map(|it| text::age(it.updated, now)));
+    table.words("changed", models.iter().map(|model| text::age(model.updated, now)));
     table.print(terminal)?;
     print_next(page.next_page_token.as_deref(), terminal)?;
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 fn aliases(model: &RegisteredModelInfo) -> String {
@@ -126,12 +134,12 @@ fn aliases(model: &RegisteredModelInfo) -> String {
     aliases.collect::<Vec<_>>().join(" ")
 }
 
-fn show(args: &ShowModelArgs, terminal: &mut Terminal) -> Outcome {
-    let model = Database::open_read_only(&args.file)?.registry().model(&args.name)?;
+fn show(args: &ModelArgs, terminal: &mut Terminal) -> Outcome {
+    let model = Database::open_read_only(&args.file.path)?.registry().model(&args.name)?;
     let (info, versions) = (model.info()?, model.versions()?);
-    if args.json {
+    if args.output.json {
         json::print(terminal, &ModelObject::new(&info, Some(&versions)))?;
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     }
     terminal.heading(&text::printable(&info.name))?;
     if let Some(description) = &info.description {
@@ -144,69 +152,70 @@ fn show(args: &ShowModelArgs, terminal: &mut Terminal) -> Outcome {
     }
     if versions.is_empty() {
         terminal.line("no versions")?;
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     }
     let mut table = Table::default();
-    table.numbers("version", versions.iter().map(|it| it.version.to_string()));
-    table.words("status", versions.iter().map(|it| it.status.as_str()));
-    table.words("stage", versions.iter().map(|it| it.stage.as_str()));
-    table.long_text("aliases", 10, versions.iter().map(|it| it.aliases.join(" ")));
-    table.words("created (UTC)", versions.iter().map(|it| text::date(it.created)));
-    table.long_text("source", 20, versions.iter().map(|it| &it.source));
+    table.numbers("version", versions.iter().map(|version| version.version.to_string()));
+    table.words("status", versions.iter().map(|version| version.status.as_str()));
+    table.words("stage", versions.iter().map(|version| version.stage.as_str()));
+    table.long_text("aliases", 10, versions.iter().map(|version| version.aliases.join(" ")));
+    table.words("created (UTC)", versions.iter().map(|version| text::date(version.created)));
+    table.long_text("source", 20, versions.iter().map(|version| &version.source));
     table.print(terminal)?;
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 fn alias(args: &AliasArgs, terminal: &mut Terminal) -> Outcome {
-    let database = Database::open(&args.file)?;
+    let database = Database::open(&args.file.path)?;
     let model = database.registry().model(&args.name)?;
-    let told = match (args.version, args.expect.as_deref()) {
+    let outcome = match (args.version, args.expect.as_deref()) {
         (None, _) => {
             model.delete_alias(&args.alias)?;
-            "names nothing any more".to_owned()
+            "was deleted".to_owned()
         }
         (Some(version), None) => {
             model.set_alias(&args.alias, version)?;
-            format!("names version {version}")
+            format!("points to version {version}")
         }
         (Some(version), Some(expected)) => {
             model.move_alias(&args.alias, expected_version(expected)?, version)?;
-            format!("names version {version}")
+            format!("points to version {version}")
         }
     };
     database.close()?;
     let (name, alias) = (text::printable(&args.name), text::printable(&args.alias));
-    terminal.line(&format!("{name}@{alias} {told}"))?;
-    Ok(Exit::Good)
+    terminal.line(&format!("{name}@{alias} {outcome}"))?;
+    Ok(Exit::Success)
 }
 
-/// A number, or `none` for an alias that is not there.
+/// Parses the version in `--expect`: a number, or `none` for an alias that does not exist.
 fn expected_version(word: &str) -> Result<Option<u64>, Error> {
     match word.parse() {
         Ok(version) => Ok(Some(version)),
         Err(_) if word == "none" => Ok(None),
         Err(_) => {
-            let message = format!("{word:?} is expected: the number of a version or none is due");
+            let message =
+                format!("invalid --expect {word:?}: use the number of a version, or none");
             Err(Error::new(ErrorKind::InvalidInput, message))
         }
     }
 }
 
 fn copy(args: &CopyModelArgs, terminal: &mut Terminal) -> Outcome {
-    let database = Database::open(&args.file)?;
+    let database = Database::open(&args.file.path)?;
     let registry = database.registry();
     let Some(found) = registry.resolve(&args.from)?.version else {
-        let message = format!("{:?} names no version of a registered model", args.from);
-        return Err(Error::new(ErrorKind::InvalidInput, message).with_path(&args.file).into());
+        let message = format!("{:?} is not a version of a registered model", args.from);
+        return Err(Error::new(ErrorKind::InvalidInput, message).with_path(&args.file.path).into());
     };
     let copy = registry.handle(&found).copy_to(&args.to)?.info()?;
     database.close()?;
-    if args.json {
+    if args.output.json {
         json::print(terminal, &VersionObject::from(&copy))?;
     } else {
         let from = format!("{}/{}", found.name, found.version);
         let to = format!("{}/{}", copy.name, copy.version);
         terminal.line(&text::printable(&format!("copied models:/{from} to models:/{to}")))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }

@@ -1,55 +1,58 @@
-//! A curve drawn in a terminal, in braille or plain characters; pure text, no I/O.
+//! Curves drawn with braille or ASCII characters, as text without I/O.
 //!
-//! Each column of dots shows the whole range of the values that fall into it, so that no spike
-//! is lost however many points there are. Values that have no place on the axis (NaN, the
-//! infinities, with a logarithmic axis also 0 and below) are marked on a line under the curve.
+//! Each column of dots shows the whole range of its values, so that no spike is lost among many
+//! points. Values that are not on the axis (NaN, infinities, and values up to 0 on a logarithmic
+//! axis) are marked on a line below the curve.
 
-use super::ticks::{self, Scale, Tick};
 use tracklite::MetricHistory;
 
-/// The smallest plot that can be read, in characters without the labels.
-const SMALLEST: (usize, usize) = (10, 3);
+use crate::ticks::{self, Scale, Tick};
 
-/// How a plot is drawn.
+/// The minimum width of the curve in characters.
+const WIDTH_MIN: usize = 10;
+/// The minimum height of the curve in lines.
+const HEIGHT_MIN: usize = 3;
+
+/// The size and style of a plot.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PlotOptions {
-    /// Columns of characters, labels included.
-    pub(super) width: usize,
-    /// Lines of characters of the curve itself.
-    pub(super) height: usize,
+pub(crate) struct PlotOptions {
+    /// The width in characters, including labels.
+    pub(crate) width: usize,
+    /// The height of the curve in lines.
+    pub(crate) height: usize,
     /// Whether the axis of values is logarithmic.
-    pub(super) log_y: bool,
-    /// Whether only ASCII may be used.
-    pub(super) ascii: bool,
+    pub(crate) log_y: bool,
+    /// Whether to use only ASCII.
+    pub(crate) ascii: bool,
 }
 
-/// One line of a plot: the label and axis on the left, and what stands to the right of them.
+/// A line of a plot.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct PlotLine {
-    /// Label and axis.
-    pub(super) label: String,
-    /// Curve, marks or labels of the axis.
-    pub(super) body: String,
+pub(crate) struct PlotLine {
+    /// The label and the axis on the left.
+    pub(crate) label: String,
+    /// The curve, marks or labels of the axis of steps.
+    pub(crate) body: String,
 }
 
-/// The lines of the plot of these points over their steps; none when there is no point.
-pub(super) fn plot(history: &MetricHistory, options: PlotOptions) -> Vec<PlotLine> {
+/// Draws these points over their steps. Returns no lines if there are no points.
+pub(crate) fn plot(history: &MetricHistory, options: PlotOptions) -> Vec<PlotLine> {
     let scale = if options.log_y { Scale::Logarithmic } else { Scale::Linear };
     let points = sorted_points(history);
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Vec::new();
     };
     let steps = (first.0, last.0);
-    let height = options.height.max(SMALLEST.1);
+    let height = options.height.max(HEIGHT_MIN);
     let (range, labels) = match value_range(&points, scale) {
         None => (None, Vec::new()),
         Some((low, high)) if low < high => {
             (Some((low, high)), ticks::values((low, high), scale, height))
         }
-        Some((only, _)) => (Some(scale.around(only)), vec![Tick::in_the_middle(only, height)]),
+        Some((only, _)) => (Some(scale.around(only)), vec![Tick::centered(only, height)]),
     };
     let label_width = labels.iter().map(|tick| tick.label.len()).max().unwrap_or(0).max(6);
-    let width = options.width.saturating_sub(label_width + 2).max(SMALLEST.0);
+    let width = options.width.saturating_sub(label_width + 2).max(WIDTH_MIN);
 
     let mut canvas = Canvas::new(width, height, options.ascii);
     let mut marks = vec![None; width];
@@ -68,7 +71,7 @@ pub(super) fn plot(history: &MetricHistory, options: PlotOptions) -> Vec<PlotLin
     lines
 }
 
-/// Steps and values in the order of steps; points of one step in the order of logging.
+/// Returns steps and values in the order of steps, and of logging within a step.
 fn sorted_points(history: &MetricHistory) -> Vec<(i64, f64)> {
     let steps = history.steps.iter().copied();
     let mut points: Vec<(i64, f64)> = steps.zip(history.values.iter().copied()).collect();
@@ -78,21 +81,21 @@ fn sorted_points(history: &MetricHistory) -> Vec<(i64, f64)> {
     points
 }
 
-/// The least and the greatest of the values that have a place on the axis.
+/// Returns the minimum and the maximum of the values that are on the axis.
 fn value_range(points: &[(i64, f64)], scale: Scale) -> Option<(f64, f64)> {
-    let mut placed = points.iter().map(|point| point.1).filter(|&value| scale.has(value));
-    let first = placed.next()?;
-    Some(placed.fold((first, first), |(low, high), value| (low.min(value), high.max(value))))
+    let mut shown = points.iter().map(|point| point.1).filter(|&value| scale.has(value));
+    let first = shown.next()?;
+    Some(shown.fold((first, first), |(low, high), value| (low.min(value), high.max(value))))
 }
 
-/// What one column of dots has to show.
+/// The values in a column of dots.
 #[derive(Clone, Copy)]
 struct Envelope {
     first: f64,
     last: f64,
     min: f64,
     max: f64,
-    /// Whether the curve is broken before this column.
+    /// Whether the curve is interrupted before this column.
     after_gap: bool,
 }
 
@@ -106,7 +109,7 @@ fn draw(
     let mut columns: Vec<Option<Envelope>> = vec![None; canvas.columns()];
     let mut after_gap = true;
     for &(step, value) in points {
-        let column = place_of_step(step, points, columns.len());
+        let column = column_of_step(step, points, columns.len());
         if scale.has(value) {
             add_to(&mut columns[column], value, after_gap);
         } else {
@@ -146,8 +149,8 @@ fn add_to(column: &mut Option<Envelope>, value: f64, after_gap: bool) {
     }
 }
 
-/// The column of dots of a step; `points` are sorted by step and not empty.
-fn place_of_step(step: i64, points: &[(i64, f64)], columns: usize) -> usize {
+/// Returns the column of dots of a step. `points` are sorted by step and not empty.
+fn column_of_step(step: i64, points: &[(i64, f64)], columns: usize) -> usize {
     let (first, last) = (i128::from(points[0].0), i128::from(points[points.len() - 1].0));
     let last_column = i128::try_from(columns - 1).unwrap_or(0);
     let span = (last - first).max(1);
@@ -164,12 +167,12 @@ fn mark_of(value: f64) -> char {
     }
 }
 
-/// The mark of a place with several kinds of values is a star.
+/// Returns the mark of a character, which is a star for several kinds of values.
 fn merged_mark(old: Option<char>, new: char) -> char {
     if old.is_none_or(|old| old == new) { new } else { '*' }
 }
 
-/// The axis of steps and its labels.
+/// Draws the axis of steps and its labels.
 fn step_axis(
     steps: (i64, i64),
     width: usize,
@@ -203,7 +206,7 @@ fn step_axis(
     [axis, labels].into_iter()
 }
 
-/// The line of marks and what they mean; none when every value has its place.
+/// Draws the line of marks and a legend, unless all values are on the axis.
 fn mark_line(marks: &[Option<char>], label_width: usize) -> Vec<PlotLine> {
     const MEANINGS: [(char, &str); 5] = [
         ('x', "NaN"),
@@ -231,10 +234,10 @@ fn mark_line(marks: &[Option<char>], label_width: usize) -> Vec<PlotLine> {
     ]
 }
 
-/// A grid of dots, several to a character; row 0 is the lowest.
+/// A grid of dots, with several dots in a character. Row 0 is the lowest.
 struct Canvas {
     width: usize,
-    /// Columns and rows of dots in one character.
+    /// The columns and rows of dots in a character.
     cell: (usize, usize),
     dots: Vec<bool>,
 }
@@ -258,7 +261,7 @@ impl Canvas {
         self.dots[row * columns + column] = true;
     }
 
-    /// Draws a straight line; both ends are set exactly.
+    /// Draws a straight line that includes both ends.
     fn segment(&mut self, from: (usize, usize), to: (usize, usize)) {
         let across = from.0.abs_diff(to.0);
         let up = from.1.abs_diff(to.1);
@@ -272,7 +275,7 @@ impl Canvas {
         }
     }
 
-    /// The characters of one line; line 0 is the topmost.
+    /// Returns the characters of a line. Line 0 is at the top.
     fn line(&self, line: usize) -> String {
         let top = self.rows() - 1 - line * self.cell.1;
         let cells = (0..self.width).map(|cell| self.character(cell * self.cell.0, top));
@@ -286,8 +289,8 @@ impl Canvas {
         if self.cell == (1, 1) {
             return if is_set(0, 0) { '*' } else { ' ' };
         }
-        // Unicode numbers the eight dots down the left column (1, 2, 3, 7) and down the
-        // right one (4, 5, 6, 8); dot n is bit n - 1.
+        // Unicode numbers the dots of the left column 1, 2, 3 and 7 from the top, and those of the
+        // right column 4, 5, 6 and 8. Dot n is bit n - 1.
         const BITS: [(usize, usize, u32); 8] = [
             (0, 0, 0x01),
             (0, 1, 0x02),
@@ -298,8 +301,8 @@ impl Canvas {
             (0, 3, 0x40),
             (1, 3, 0x80),
         ];
-        let lit = BITS.iter().filter(|&&(across, down, _)| is_set(across, down));
-        let bits: u32 = lit.map(|&(_, _, bit)| bit).sum();
+        let set = BITS.iter().filter(|&&(across, down, _)| is_set(across, down));
+        let bits: u32 = set.map(|&(_, _, bit)| bit).sum();
         if bits == 0 {
             return ' ';
         }

@@ -1,24 +1,27 @@
-//! `tracklite runs`: the runs of a file as a table or as JSON.
+//! `tracklite runs`: lists the runs of a file as a table or JSON.
 
 use std::collections::BTreeMap;
 
-use super::args::RunsArgs;
-use super::columns::{self, Column, Listed};
-use super::json::{self, RunObject};
-use super::table::Table;
-use super::terminal::{Style, Terminal};
-use super::{Exit, Failure, Outcome, not_found, text};
-use tracklite::{Database, Error, ErrorKind, ExperimentId, Result, RunRecord, RunStatus, Timestamp};
+use tracklite::{
+    Database, Error, ErrorKind, Experiment, ExperimentId, Result, RunRecord, RunStatus, Timestamp,
+};
 
-/// Prints the runs that were asked for.
-pub(super) fn runs(args: &RunsArgs, terminal: &mut Terminal) -> Outcome {
-    let database = Database::open_read_only(&args.file)?;
+use crate::args::RunsArgs;
+use crate::columns::{self, Column, Listed};
+use crate::json::{self, RunObject};
+use crate::table::Table;
+use crate::terminal::{Style, Terminal};
+use crate::{Exit, Failure, Outcome, not_found, text};
+
+/// Prints the selected runs.
+pub(crate) fn runs(args: &RunsArgs, terminal: &mut Terminal) -> Outcome {
+    let database = Database::open_read_only(&args.file.path)?;
     let now = Timestamp::now();
     let mut runs = listed(&database, select(&database, args)?)?;
     sort(&mut runs, args, now)?;
     let found = runs.len();
     runs.truncate(args.limit.unwrap_or(usize::MAX));
-    if args.json {
+    if args.output.json {
         let objects = runs.iter().map(|run| {
             Ok::<_, Failure>(RunObject::new(&run.record, &run.experiment, run.is_alive))
         });
@@ -27,37 +30,52 @@ pub(super) fn runs(args: &RunsArgs, terminal: &mut Terminal) -> Outcome {
         let columns = chosen_columns(&database, args.columns.as_deref(), &runs)?;
         print_table(&runs, found, columns, now, terminal)?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-/// The records of the runs of the experiment asked for, newest first.
+/// Returns the records of the selected runs, newest first.
 fn select(database: &Database, args: &RunsArgs) -> Result<Vec<RunRecord>> {
-    let mut records = if args.deleted { database.all_runs()? } else { database.runs()? };
-    if let Some(path) = &args.experiment {
-        let Some(experiment) = database.find_experiment(path)? else {
-            return Err(not_found(&args.file, format!("there is no experiment {path:?}")));
-        };
+    let mut records = if args.view.deleted { database.all_runs()? } else { database.runs()? };
+    if let Some(path) = &args.experiment.path {
+        let experiment = find_experiment(database, path)?;
         records.retain(|record| record.info.experiment == experiment.id());
     }
     Ok(records)
 }
 
-/// The runs with the path of the experiment of each, and whether the running ones are alive.
-pub(super) fn listed(database: &Database, records: Vec<RunRecord>) -> Result<Vec<Listed>> {
-    let paths: BTreeMap<ExperimentId, String> =
-        database.experiments()?.into_iter().map(|it| (it.id, it.path)).collect();
-    records
-        .into_iter()
-        .map(|record| {
-            let experiment = paths.get(&record.info.experiment).cloned().unwrap_or_default();
-            let is_alive = is_alive(database, &record)?;
-            Ok(Listed { record, experiment, is_alive })
-        })
-        .collect()
+/// Returns the experiment at a path.
+pub(crate) fn find_experiment(database: &Database, path: &str) -> Result<Experiment> {
+    let found = database.find_experiment(path)?;
+    found.ok_or_else(|| not_found(database, format!("there is no experiment {path:?}")))
 }
 
-/// Of a running run, whether a living process writes it.
-pub(super) fn is_alive(database: &Database, record: &RunRecord) -> Result<Option<bool>> {
+/// The paths of all experiments.
+pub(crate) type ExperimentPaths = BTreeMap<ExperimentId, String>;
+
+pub(crate) fn experiment_paths(database: &Database) -> Result<ExperimentPaths> {
+    Ok(database.experiments()?.into_iter().map(|info| (info.id, info.path)).collect())
+}
+
+impl Listed {
+    pub(crate) fn new(
+        database: &Database,
+        record: RunRecord,
+        paths: &ExperimentPaths,
+    ) -> Result<Listed> {
+        let experiment = paths.get(&record.info.experiment).cloned().unwrap_or_default();
+        let is_alive = is_alive(database, &record)?;
+        Ok(Listed { record, experiment, is_alive })
+    }
+}
+
+/// Adds to each run what its record does not have.
+pub(crate) fn listed(database: &Database, records: Vec<RunRecord>) -> Result<Vec<Listed>> {
+    let paths = experiment_paths(database)?;
+    records.into_iter().map(|record| Listed::new(database, record, &paths)).collect()
+}
+
+/// Returns whether a living process writes the run, or `None` if its status is not running.
+pub(crate) fn is_alive(database: &Database, record: &RunRecord) -> Result<Option<bool>> {
     if record.info.status != RunStatus::Running {
         return Ok(None);
     }
@@ -66,19 +84,20 @@ pub(super) fn is_alive(database: &Database, record: &RunRecord) -> Result<Option
 
 fn sort(runs: &mut [Listed], args: &RunsArgs, now: Timestamp) -> Result<()> {
     let Some(wanted) = args.sort.as_deref() else { return Ok(()) };
-    let (name, greatest_first) = match wanted.strip_prefix('-') {
+    let (name, largest_first) = match wanted.strip_prefix('-') {
         Some(name) => (name, true),
         None => (wanted, false),
     };
     if !runs.is_empty() {
         let column = Column::find(name, runs).ok_or_else(|| no_column(name))?;
-        column.sort(runs, greatest_first, now);
+        column.sort(runs, largest_first, now);
     }
     Ok(())
 }
 
-/// The columns of these names. A bare key may be one that no listed run has, but another run.
-pub(super) fn chosen_columns(
+/// Returns the columns with these names. A key without a prefix may be that of a run that is not
+/// listed.
+pub(crate) fn chosen_columns(
     database: &Database,
     names: Option<&[String]>,
     runs: &[Listed],
@@ -102,16 +121,16 @@ pub(super) fn chosen_columns(
 }
 
 fn no_column(name: &str) -> Error {
-    let words = Column::fixed_words();
+    let names = Column::fixed_names();
     let message = format!(
-        "no column {name:?}: no run has a metric, param or tag of that key, and it is none of \
-         {words}"
+        "unknown column {name:?}: it is not a key of a metric, param or tag of any run, and not one \
+         of {names}"
     );
     Error::new(ErrorKind::InvalidInput, message)
 }
 
-/// The table of these runs, of so many that were found, with these columns or the usual ones.
-pub(super) fn print_table(
+/// Prints a table of runs out of `found` runs, with these columns or the default ones.
+pub(crate) fn print_table(
     runs: &[Listed],
     found: usize,
     columns: Option<Vec<Column>>,
@@ -124,9 +143,9 @@ pub(super) fn print_table(
     }
     let (chosen, mut left_out) = match columns {
         Some(columns) => (columns, Vec::new()),
-        None => columns::by_default(runs),
+        None => columns::defaults(runs),
     };
-    let chosen = chosen.into_iter().filter(|it| !matches!(it, Column::Id | Column::Name));
+    let chosen = chosen.into_iter().filter(|column| !matches!(column, Column::Id | Column::Name));
     let chosen: Vec<Column> = [Column::Id, Column::Name].into_iter().chain(chosen).collect();
     let mut table = Table::default();
     for column in &chosen {
@@ -139,7 +158,7 @@ pub(super) fn print_table(
     note(runs, found, &left_out, terminal)
 }
 
-/// Says what the table does not.
+/// Prints what the table leaves out.
 fn note(
     runs: &[Listed],
     found: usize,

@@ -1,76 +1,94 @@
-//! `tracklite search`: the runs that a filter finds, in an order, as a table or as JSON.
+//! `tracklite search`: finds runs with a filter and prints a table or JSON.
 
 use std::io::Write as _;
 
-use super::args::{ChoiceArgs, SearchArgs};
-use super::json::{self, RunObject};
-use super::runs::{chosen_columns, listed, print_table};
-use super::terminal::{Style, Terminal};
-use super::{Exit, Failure, Outcome, not_found};
-use tracklite::{Database, Result, RunSearch, Timestamp, View};
+use tracklite::{Database, Result, RunRecord, RunSearch, Timestamp, View};
 
-/// How many runs a table has when nothing else is asked for; JSON has them all.
+use crate::args::{SearchArgs, SelectionArgs};
+use crate::columns::Listed;
+use crate::json::{self, RunObject};
+use crate::runs::{chosen_columns, experiment_paths, find_experiment, listed, print_table};
+use crate::terminal::{Style, Terminal};
+use crate::{Exit, Failure, Outcome};
+
+/// The default number of runs in a table. JSON has them all.
 const TABLE_RUNS: usize = 100;
 
-/// Prints what a search finds: a page of it as a table, or as JSON.
-pub(super) fn search(args: &SearchArgs, terminal: &mut Terminal) -> Outcome {
-    let database = Database::open_read_only(&args.file)?;
-    let search = search_of(&database, args)?;
-    if args.json {
-        let page = database.search_all_runs(&search)?;
-        let runs = listed(&database, page.items)?;
-        let objects = runs.iter().map(|run| {
-            Ok::<_, Failure>(RunObject::new(&run.record, &run.experiment, run.is_alive))
-        });
-        json::print_array(terminal, objects)?;
-        note_next(page.next_page_token.as_deref());
-        return Ok(Exit::Good);
+/// Prints the runs that a search finds.
+pub(crate) fn search(args: &SearchArgs, terminal: &mut Terminal) -> Outcome {
+    let database = Database::open_read_only(&args.file.path)?;
+    let (experiment, deleted) = (args.experiment.path.as_deref(), args.view.deleted);
+    let search = search_in(&database, &args.filter, &args.order.order, experiment, deleted)?;
+    let search = search.page_token(args.page.token());
+    if args.output.json {
+        print_json(&database, search, args.page.limit, terminal)?;
+        return Ok(Exit::Success);
     }
-    let page = database.search_runs(&search)?;
+    let limit = args.page.limit.unwrap_or(TABLE_RUNS);
+    let page = database.search_runs(&search.max_results(limit))?;
     let runs = listed(&database, page.items)?;
     let columns = chosen_columns(&database, args.columns.as_deref(), &runs)?;
     print_table(&runs, runs.len(), columns, Timestamp::now(), terminal)?;
     print_next(page.next_page_token.as_deref(), terminal)?;
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-/// Says how the next page is asked for.
-pub(super) fn print_next(token: Option<&str>, terminal: &mut Terminal) -> Result<(), Failure> {
+/// Prints a page of runs, or all of them if there is no limit.
+fn print_json(
+    database: &Database,
+    search: RunSearch,
+    limit: Option<usize>,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    let paths = experiment_paths(database)?;
+    let mut array = json::Array::default();
+    let mut print = |record: RunRecord| -> Result<(), Failure> {
+        let run = Listed::new(database, record, &paths)?;
+        let object = RunObject::new(&run.record, &run.experiment, run.is_alive);
+        Ok(array.push(terminal, &object)?)
+    };
+    let next = match limit {
+        Some(limit) => {
+            let page = database.search_runs(&search.max_results(limit))?;
+            page.items.into_iter().try_for_each(&mut print)?;
+            page.next_page_token
+        }
+        None => {
+            database.search_all_runs(&search)?.try_for_each(|record| print(record?))?;
+            None
+        }
+    };
+    array.end(terminal)?;
+    note_next(next.as_deref());
+    Ok(())
+}
+
+/// Prints how to get the next page, if there is one.
+pub(crate) fn print_next(token: Option<&str>, terminal: &mut Terminal) -> Result<(), Failure> {
     if let Some(token) = token {
-        let note = format!("there are more: --page {token}");
+        let note = format!("more results: --page {token}");
         let note = terminal.paint(Style::Faint, &note).into_owned();
         terminal.line(&note)?;
     }
     Ok(())
 }
 
-/// As [`print_next`], beside JSON on standard output.
-pub(super) fn note_next(token: Option<&str>) {
+/// Prints the same to standard error, because standard output has JSON.
+pub(crate) fn note_next(token: Option<&str>) {
     if let Some(token) = token {
-        // What was asked for is printed: nothing else is to be done when nobody hears this.
-        let _ = writeln!(std::io::stderr(), "there are more: --page {token}");
+        // The results are printed, so a closed standard error is not a failure.
+        let _ = writeln!(std::io::stderr(), "more results: --page {token}");
     }
 }
 
-fn search_of(database: &Database, args: &SearchArgs) -> Result<RunSearch> {
-    let page = args.page.as_deref().unwrap_or("");
-    let (order, experiment) = (&args.order, args.experiment.as_deref());
-    let search = search_in(database, &args.filter, order, experiment, args.deleted)?;
-    let search = search.page_token(page);
-    match args.limit.or((!args.json).then_some(TABLE_RUNS)) {
-        Some(limit) => Ok(search.max_results(limit)),
-        None => Ok(search),
-    }
-}
-
-/// The search for the runs of this filter that are chosen.
-pub(super) fn run_search(
+/// Returns the search for runs with this filter and selection.
+pub(crate) fn run_search(
     database: &Database,
     filter: &str,
-    choice: &ChoiceArgs,
+    selection: &SelectionArgs,
 ) -> Result<RunSearch> {
-    let experiment = choice.experiment.as_deref();
-    search_in(database, filter, &choice.order, experiment, choice.deleted)
+    let experiment = selection.experiment.path.as_deref();
+    search_in(database, filter, &selection.order, experiment, selection.view.deleted)
 }
 
 fn search_in(
@@ -86,8 +104,5 @@ fn search_in(
         search = search.order_by(field);
     }
     let Some(path) = experiment else { return Ok(search) };
-    match database.find_experiment(path)? {
-        Some(experiment) => Ok(search.experiment(experiment.id())),
-        None => Err(not_found(database.path(), format!("there is no experiment {path:?}"))),
-    }
+    Ok(search.experiment(find_experiment(database, path)?.id()))
 }

@@ -1,23 +1,23 @@
-//! `tracklite show`: everything about one run.
+//! `tracklite show`: everything about a run.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-
-use super::args::RunArgs;
-use super::columns::{short_id, status_cell};
-use super::json::{self, RunObject, StatisticsObject};
-use super::runs::is_alive;
-use super::table::{Cell, Table};
-use super::terminal::Terminal;
-use super::{Exit, Failure, Outcome, find_run, text};
 use tracklite::{
     Database, ExperimentInfo, MetricStatistics, Result, RunId, RunInfo, RunRecord, RunStatus,
     Timestamp,
 };
 
-/// A run with all that `show` tells of it.
-struct Whole {
+use crate::args::RunArgs;
+use crate::columns::{short_id, status_cell};
+use crate::json::{self, RunObject, StatisticsObject};
+use crate::runs::is_alive;
+use crate::table::{Cell, Table};
+use crate::terminal::Terminal;
+use crate::{Exit, Failure, Outcome, open_run, text};
+
+/// Everything that `show` prints about a run.
+struct RunDetails {
     record: RunRecord,
     experiment: ExperimentInfo,
     is_alive: Option<bool>,
@@ -26,20 +26,20 @@ struct Whole {
     children: Vec<RunInfo>,
 }
 
-impl Whole {
-    fn read(database: &Database, id: RunId) -> Result<Whole> {
+impl RunDetails {
+    fn read(database: &Database, id: RunId) -> Result<RunDetails> {
         let run = database.run(id)?;
         let record = run.record()?;
         let mut statistics = BTreeMap::new();
         for key in record.metrics.keys() {
-            if let Some(amount) = run.statistics(key)? {
-                statistics.insert(key.clone(), amount);
+            if let Some(found) = run.statistics(key)? {
+                statistics.insert(key.clone(), found);
             }
         }
         let children = run.children()?.into_iter().map(|id| database.run(id)?.info());
-        // A parent that was purged, or that is in another file, has an id but no name.
+        // A parent that was purged, or is in another file, has no name.
         let name = |id: RunId| database.run(id).and_then(|run| run.name()).unwrap_or_default();
-        Ok(Whole {
+        Ok(RunDetails {
             experiment: database.experiment_by_id(record.info.experiment)?.info()?,
             is_alive: is_alive(database, &record)?,
             parent: record.info.parent.map(|id| (id, name(id))),
@@ -51,68 +51,70 @@ impl Whole {
 }
 
 #[derive(Serialize)]
-struct WholeObject<'a> {
+struct DetailsObject<'a> {
     #[serde(flatten)]
     run: RunObject<'a>,
     metric_statistics: BTreeMap<&'a str, StatisticsObject>,
     children: Vec<String>,
 }
 
-/// Prints the run.
-pub(super) fn show(args: &RunArgs, terminal: &mut Terminal) -> Outcome {
-    let (database, id) = find_run(&args.file, &args.run)?;
-    let whole = Whole::read(&database, id)?;
-    if args.json {
-        let statistics = whole.statistics.iter();
-        let object = WholeObject {
-            run: RunObject::new(&whole.record, &whole.experiment.path, whole.is_alive),
-            metric_statistics: statistics.map(|(key, it)| (key.as_str(), (*it).into())).collect(),
-            children: whole.children.iter().map(|child| child.id.to_string()).collect(),
+/// Prints a run.
+pub(crate) fn show(args: &RunArgs, terminal: &mut Terminal) -> Outcome {
+    let (database, id) = open_run(&args.file, &args.run)?;
+    let details = RunDetails::read(&database, id)?;
+    if args.output.json {
+        let statistics = details.statistics.iter();
+        let object = DetailsObject {
+            run: RunObject::new(&details.record, &details.experiment.path, details.is_alive),
+            metric_statistics: statistics
+                .map(|(key, found)| (key.as_str(), (*found).into()))
+                .collect(),
+            children: details.children.iter().map(|child| child.id.to_string()).collect(),
         };
         json::print(terminal, &object)?;
     } else {
-        print(&whole, terminal)?;
+        print(&details, terminal)?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-fn print(whole: &Whole, terminal: &mut Terminal) -> Result<(), Failure> {
-    facts(whole).print(terminal)?;
-    print_pairs("params", &whole.record.params, terminal)?;
-    print_pairs("tags", &whole.record.tags, terminal)?;
-    if !whole.statistics.is_empty() {
-        terminal.heading(&format!("metrics ({})", whole.statistics.len()))?;
-        metrics(&whole.statistics).print(terminal)?;
+fn print(details: &RunDetails, terminal: &mut Terminal) -> Result<(), Failure> {
+    facts(details).print(terminal)?;
+    print_pairs("params", &details.record.params, terminal)?;
+    print_pairs("tags", &details.record.tags, terminal)?;
+    if !details.statistics.is_empty() {
+        terminal.heading(&format!("metrics ({})", details.statistics.len()))?;
+        metrics(&details.statistics).print(terminal)?;
     }
-    if !whole.children.is_empty() {
-        terminal.heading(&format!("children ({})", whole.children.len()))?;
-        children(&whole.children).print(terminal)?;
+    if !details.children.is_empty() {
+        terminal.heading(&format!("children ({})", details.children.len()))?;
+        children(&details.children).print(terminal)?;
     }
     Ok(())
 }
 
-/// The facts about the run itself, one a line.
-fn facts(whole: &Whole) -> Table {
-    let info = &whole.record.info;
+/// Makes a table of facts about the run itself.
+fn facts(details: &RunDetails) -> Table {
+    let info = &details.record.info;
     let now = Timestamp::now();
     let mut rows: Vec<(&str, Cell)> = vec![
         ("run", info.id.to_string().into()),
         ("name", (&info.name).into()),
-        ("experiment", format!("{} (id {})", whole.experiment.path, info.experiment).into()),
-        ("status", status_cell(info.status, whole.is_alive, info.lifecycle)),
+        ("experiment", format!("{} (id {})", details.experiment.path, info.experiment).into()),
+        ("status", status_cell(info.status, details.is_alive, info.lifecycle)),
         ("started", started(info, now).into()),
     ];
     if let Some(ended) = info.ended {
-        let took = text::span(ended.as_nanos().saturating_sub(info.started.as_nanos()));
-        rows.push(("ended", format!("{} UTC, after {took}", text::date(ended)).into()));
+        let duration = text::span(ended.as_nanos().saturating_sub(info.started.as_nanos()));
+        rows.push(("ended", format!("{} UTC, after {duration}", text::date(ended)).into()));
     }
-    if info.status == RunStatus::Running && whole.is_alive == Some(false) {
-        rows.push(("", "its process has ended without saying how".into()));
+    if info.status == RunStatus::Running && details.is_alive == Some(false) {
+        rows.push(("", "its process ended without finishing the run".into()));
     }
     if !info.user.is_empty() {
         rows.push(("user", (&info.user).into()));
     }
-    if let Some((id, name)) = &whole.parent {
+    if let Some((id, name)) = &details.parent {
         rows.push(("parent", format!("{} {name}", short_id(*id, 8)).into()));
     }
     let mut table = Table::default();
@@ -126,7 +128,7 @@ fn started(info: &RunInfo, now: Timestamp) -> String {
     format!("{} UTC, {} ago", text::date(info.started), text::age(info.started, now))
 }
 
-/// Params or tags, whole: they wrap where the terminal is narrow.
+/// Prints params or tags without cutting them. They wrap if the terminal is narrow.
 fn print_pairs(
     title: &str,
     pairs: &BTreeMap<String, String>,
@@ -145,18 +147,18 @@ fn print_pairs(
 
 fn metrics(statistics: &BTreeMap<String, MetricStatistics>) -> Table {
     let numbers = |of: fn(&MetricStatistics) -> f64| {
-        statistics.values().map(move |it| text::number(of(it))).collect::<Vec<String>>()
+        statistics.values().map(move |metric| text::number(of(metric))).collect::<Vec<String>>()
     };
     let mut table = Table::indented(2);
     table.words("key", statistics.keys());
-    table.numbers("latest", numbers(|it| it.latest.value));
-    table.numbers("at step", statistics.values().map(|it| it.latest.step.to_string()));
-    table.numbers("min", numbers(|it| it.min));
-    table.numbers("max", numbers(|it| it.max));
+    table.numbers("latest", numbers(|metric| metric.latest.value));
+    table.numbers("at step", statistics.values().map(|metric| metric.latest.step.to_string()));
+    table.numbers("min", numbers(|metric| metric.min));
+    table.numbers("max", numbers(|metric| metric.max));
     table.numbers("mean", numbers(MetricStatistics::mean));
-    table.numbers("points", statistics.values().map(|it| text::count(it.count)));
-    if statistics.values().any(|it| it.nan_count > 0) {
-        table.numbers("NaN", statistics.values().map(|it| text::count(it.nan_count)));
+    table.numbers("points", statistics.values().map(|metric| text::count(metric.count)));
+    if statistics.values().any(|metric| metric.nan_count > 0) {
+        table.numbers("NaN", statistics.values().map(|metric| text::count(metric.nan_count)));
     }
     table
 }
@@ -165,6 +167,9 @@ fn children(children: &[RunInfo]) -> Table {
     let mut table = Table::indented(2);
     table.words("id", children.iter().map(|child| short_id(child.id, 8)));
     table.long_text("name", 20, children.iter().map(|child| &child.name));
-    table.words("status", children.iter().map(|it| status_cell(it.status, None, it.lifecycle)));
+    table.words(
+        "status",
+        children.iter().map(|child| status_cell(child.status, None, child.lifecycle)),
+    );
     table
 }

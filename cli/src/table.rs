@@ -1,25 +1,25 @@
-//! Tables of aligned columns that fit the terminal.
+//! Tables with aligned columns that fit the terminal.
 
 use std::io;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::terminal::{Style, Terminal};
-use super::text;
+use crate::terminal::{Style, Terminal};
+use crate::text;
 
-/// The blank between two columns.
+/// The number of blanks between two columns.
 const GAP: usize = 2;
 
-/// One cell: its text and how it stands out.
+/// A cell.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     text: String,
     style: Style,
 }
 
 impl Cell {
-    /// A cell in a style; what would upset a terminal is escaped.
-    pub(super) fn styled(style: Style, words: &str) -> Self {
+    /// Creates a cell. Characters that are not safe for a terminal are escaped.
+    pub(crate) fn styled(style: Style, words: &str) -> Self {
         Cell { text: text::printable(words).into_owned(), style }
     }
 }
@@ -36,15 +36,15 @@ enum Align {
     Right,
 }
 
-/// What becomes of a column when the terminal is narrow.
+/// The behaviour of a column in a narrow terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Room {
-    /// It is shown whole or left out.
+    /// It is not cut, but may be left out.
     Whole,
-    /// Its long cells are cut, but not below this width.
+    /// Its cells are cut, to this width at least.
     Cut(usize),
-    /// As the last column it runs on beyond the edge, where the terminal breaks the line.
-    Beyond,
+    /// It is the last column, and the terminal wraps it.
+    Wrap,
 }
 
 #[derive(Debug)]
@@ -62,45 +62,45 @@ impl Column {
     }
 
     fn may_shrink_from(&self, width: usize) -> bool {
-        matches!(self.room, Room::Cut(narrowest) if width > narrowest)
+        matches!(self.room, Room::Cut(min) if width > min)
     }
 }
 
-/// A table, filled column by column.
+/// A table, built column by column.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     columns: Vec<Column>,
     indent: usize,
 }
 
 impl Table {
-    /// A table whose lines begin with so many blanks.
-    pub(super) fn indented(indent: usize) -> Self {
+    /// Creates a table with indented lines.
+    pub(crate) fn indented(indent: usize) -> Self {
         Table { columns: Vec::new(), indent }
     }
 
-    /// Adds a column of words, never cut.
-    pub(super) fn words<C: Into<Cell>>(&mut self, title: &str, cells: impl IntoIterator<Item = C>) {
+    /// Adds a column that is never cut.
+    pub(crate) fn words<C: Into<Cell>>(&mut self, title: &str, cells: impl IntoIterator<Item = C>) {
         self.column(title, Align::Left, Room::Whole, cells);
     }
 
-    /// Adds a last column without a title whose text is never cut, however long.
-    pub(super) fn whole_text<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        self.column("", Align::Left, Room::Beyond, cells);
+    /// Adds the last column, without a title. Its text is never cut, even if it is long.
+    pub(crate) fn whole_text<C: Into<Cell>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        self.column("", Align::Left, Room::Wrap, cells);
     }
 
-    /// Adds a column of text that may be cut to `narrowest` when the terminal is narrow.
-    pub(super) fn long_text<C: Into<Cell>>(
+    /// Adds a column of text that is cut to `width_min` at least if the terminal is narrow.
+    pub(crate) fn long_text<C: Into<Cell>>(
         &mut self,
         title: &str,
-        narrowest: usize,
+        width_min: usize,
         cells: impl IntoIterator<Item = C>,
     ) {
-        self.column(title, Align::Left, Room::Cut(narrowest), cells);
+        self.column(title, Align::Left, Room::Cut(width_min), cells);
     }
 
-    /// Adds a column of numbers, aligned to the right.
-    pub(super) fn numbers<C: Into<Cell>>(
+    /// Adds a column that is aligned to the right.
+    pub(crate) fn numbers<C: Into<Cell>>(
         &mut self,
         title: &str,
         cells: impl IntoIterator<Item = C>,
@@ -120,8 +120,8 @@ impl Table {
         self.columns.push(Column { title, align, room, cells });
     }
 
-    /// Prints a heading and a line for each row; returns the titles of columns that had no room.
-    pub(super) fn print(&self, terminal: &mut Terminal) -> io::Result<Vec<String>> {
+    /// Prints the headings and rows. Returns the titles of columns that do not fit.
+    pub(crate) fn print(&self, terminal: &mut Terminal) -> io::Result<Vec<String>> {
         let (widths, left_out) = self.fit(terminal.width());
         let shown = &self.columns[..widths.len()];
         if shown.iter().any(|column| !column.title.is_empty()) {
@@ -145,7 +145,7 @@ impl Table {
         widths: &[usize],
     ) -> io::Result<()> {
         let mut line = " ".repeat(self.indent);
-        let mut owed = 0;
+        let mut pending = 0;
         for ((words, style), (column, &width)) in cells.zip(self.columns.iter().zip(widths)) {
             let words = cut(words, width);
             let blank = width - words.width().min(width);
@@ -154,25 +154,25 @@ impl Table {
                 Align::Right => (blank, 0),
             };
             if !words.is_empty() {
-                line.push_str(&" ".repeat(owed + before));
+                line.push_str(&" ".repeat(pending + before));
                 line.push_str(&terminal.paint(style, &words));
-                owed = after + GAP;
+                pending = after + GAP;
             } else {
-                owed += width + GAP;
+                pending += width + GAP;
             }
         }
         terminal.line(&line)
     }
 
-    /// The width of each column that has room, and the titles of those that have none.
+    /// Returns the width of each column that fits, and the titles of the others.
     fn fit(&self, limit: Option<usize>) -> (Vec<usize>, Vec<String>) {
         let mut widths: Vec<usize> = self.columns.iter().map(Column::width).collect();
         let Some(limit) = limit else {
             return (widths, Vec::new());
         };
-        let own_widths = widths.clone();
+        let full_widths = widths.clone();
         for (width, column) in widths.iter_mut().zip(&self.columns) {
-            if column.room == Room::Beyond {
+            if column.room == Room::Wrap {
                 *width = 0;
             }
         }
@@ -189,8 +189,8 @@ impl Table {
             widths.pop();
         }
         for (at, width) in widths.iter_mut().enumerate() {
-            if self.columns[at].room == Room::Beyond {
-                *width = own_widths[at];
+            if self.columns[at].room == Room::Wrap {
+                *width = full_widths[at];
             }
         }
         let left_out = self.columns[widths.len()..].iter().map(|column| column.title.clone());
@@ -202,8 +202,8 @@ impl Table {
     }
 }
 
-/// The text, its end replaced by an ellipsis when it is wider than `width`.
-pub(super) fn cut(words: &str, width: usize) -> String {
+/// Cuts text that is wider than `width` and ends it with an ellipsis.
+pub(crate) fn cut(words: &str, width: usize) -> String {
     if words.width() <= width {
         return words.to_owned();
     }
@@ -227,13 +227,13 @@ mod tests {
     fn table() -> Table {
         let mut table = Table::default();
         table.words("id", ["aaaa", "bbbb"]);
-        table.long_text("name", 12, ["a name that goes on and on", "b"]);
+        table.long_text("name", 12, ["a name that is very, very", "b"]);
         table.numbers("loss", ["0.5", "12.25"]);
         table
     }
 
     #[test]
-    fn all_columns_have_their_width_when_there_is_no_limit() {
+    fn columns_have_their_full_width_without_a_limit() {
         assert_eq!(table().fit(None), (vec![4, 26, 5], Vec::new()));
         assert_eq!(table().fit(Some(39)).0, [4, 26, 5]);
     }
@@ -245,12 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_column_stays_however_narrow() {
+    fn the_first_column_is_never_left_out() {
         assert_eq!(table().fit(Some(1)).0, [4]);
     }
 
     #[test]
-    fn cutting_counts_columns_not_letters() {
+    fn wide_characters_count_twice() {
         assert_eq!(cut("abcdef", 6), "abcdef");
         assert_eq!(cut("abcdef", 4), "abc\u{2026}");
         // Chinese characters are two columns wide.

@@ -1,33 +1,33 @@
-//! Standard output: its width, whether it takes colours, and a pipe that may close at any time.
+//! Standard output: its width, its colours, and pipes that may close at any time.
 
 use std::borrow::Cow;
 use std::env;
 use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 
-use super::text;
+use crate::text;
 
-/// How a piece of text stands out where colours are taken.
+/// The style of text, if the terminal has colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Style {
-    /// As it is.
+pub(crate) enum Style {
+    /// No style.
     #[default]
     Plain,
     /// Headings.
     Bold,
-    /// What can be overlooked.
+    /// Secondary information.
     Faint,
-    /// What ended well.
+    /// Success.
     Good,
-    /// What is under way.
+    /// Work in progress.
     Busy,
-    /// What deserves a look.
+    /// Warnings.
     Warning,
-    /// What went wrong.
+    /// Failures.
     Bad,
 }
 
 impl Style {
-    /// The number of the ANSI "select graphic rendition" sequence.
+    /// Returns the number of the ANSI sequence.
     fn code(self) -> Option<&'static str> {
         match self {
             Style::Plain => None,
@@ -42,63 +42,63 @@ impl Style {
 }
 
 /// Standard output, buffered.
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     out: BufWriter<Stdout>,
-    closed: bool,
+    is_closed: bool,
     width: Option<usize>,
-    colours: bool,
+    has_colours: bool,
 }
 
 impl Terminal {
-    /// Standard output as the environment describes it.
-    pub(super) fn standard() -> Self {
+    /// Opens standard output. Colours depend on `NO_COLOR` and `TERM`.
+    pub(crate) fn standard() -> Self {
         let out = io::stdout();
         let is_terminal = out.is_terminal();
-        let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || env::var_os("TERM").is_some_and(|value| value == "dumb");
         Terminal {
             width: if is_terminal { Some(terminal_width(&out)) } else { None },
-            colours: is_terminal && !refused,
-            closed: false,
+            has_colours: is_terminal && !is_plain,
+            is_closed: false,
             out: BufWriter::with_capacity(1 << 16, out),
         }
     }
 
-    /// The width in columns; `None` when this is no terminal and lines may have any length.
-    pub(super) fn width(&self) -> Option<usize> {
+    /// Returns the width in columns, or `None` if this is not a terminal.
+    pub(crate) fn width(&self) -> Option<usize> {
         self.width
     }
 
-    /// Whether whoever read the output has closed it.
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed
+    /// Returns whether the reader has closed the pipe.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
-    /// The text, made harmless, in a style.
-    pub(super) fn paint<'a>(&self, style: Style, words: &'a str) -> Cow<'a, str> {
+    /// Escapes text and applies a style.
+    pub(crate) fn paint<'a>(&self, style: Style, words: &'a str) -> Cow<'a, str> {
         let clean = text::printable(words);
         match style.code() {
-            Some(code) if self.colours && !clean.is_empty() => {
+            Some(code) if self.has_colours && !clean.is_empty() => {
                 Cow::Owned(format!("\u{1b}[{code}m{clean}\u{1b}[0m"))
             }
             _ => clean,
         }
     }
 
-    /// Writes one line.
-    pub(super) fn line(&mut self, words: &str) -> io::Result<()> {
+    /// Writes a line.
+    pub(crate) fn line(&mut self, words: &str) -> io::Result<()> {
         writeln!(self, "{words}")
     }
 
-    /// Writes a heading on a line of its own, after an empty one.
-    pub(super) fn heading(&mut self, words: &str) -> io::Result<()> {
+    /// Writes an empty line and a heading.
+    pub(crate) fn heading(&mut self, words: &str) -> io::Result<()> {
         let painted = self.paint(Style::Bold, words).into_owned();
         writeln!(self, "\n{painted}")
     }
 
-    fn noticed<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+    fn checked<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &result {
-            self.closed |= error.kind() == io::ErrorKind::BrokenPipe;
+            self.is_closed |= error.kind() == io::ErrorKind::BrokenPipe;
         }
         result
     }
@@ -107,18 +107,18 @@ impl Terminal {
 impl Write for Terminal {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = self.out.write(bytes);
-        self.noticed(result)
+        self.checked(result)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let result = self.out.flush();
-        self.noticed(result)
+        self.checked(result)
     }
 }
 
-/// The width that the terminal reports, else `COLUMNS`, else 80.
+/// Returns the width of the terminal, or `COLUMNS`, or 80.
 fn terminal_width(out: &Stdout) -> usize {
     let reported = terminal_size::terminal_size_of(out).map(|(width, _)| usize::from(width.0));
-    let told = || env::var("COLUMNS").ok()?.parse().ok();
-    reported.filter(|&width| width > 0).or_else(told).filter(|&width| width > 0).unwrap_or(80)
+    let configured = || env::var("COLUMNS").ok()?.parse().ok();
+    reported.filter(|&width| width > 0).or_else(configured).filter(|&width| width > 0).unwrap_or(80)
 }

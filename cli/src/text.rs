@@ -1,4 +1,4 @@
-//! Values as people read them: numbers, counts, bytes, spans of time, dates; no I/O.
+//! Values for people to read: numbers, counts, bytes, durations and dates.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -6,16 +6,16 @@ use std::fmt::Write as _;
 use tracklite::Timestamp;
 use tracklite::table::Value;
 
-/// The significant digits of numbers in tables.
+/// The number of significant digits in tables.
 const SIGNIFICANT: usize = 5;
 
-/// The most decimals that a column of numbers is aligned to.
-const MOST_DECIMALS: usize = 6;
+/// The maximum number of decimals in an aligned column.
+const DECIMALS_MAX: usize = 6;
 
-const NANOS_A_SECOND: i64 = 1_000_000_000;
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
-/// A number in about five digits, such as `0.093124`, `1.5e-7`, `42`, `NaN`.
-pub(super) fn number(value: f64) -> String {
+/// Formats a number with about five digits, such as `0.093124`, `1.5e-7`, `42`, `NaN`.
+pub(crate) fn number(value: f64) -> String {
     if let Some(word) = not_finite(value) {
         return word.to_owned();
     }
@@ -26,19 +26,19 @@ pub(super) fn number(value: f64) -> String {
     format!("{}e{exponent}", without_trailing_zeros(&mantissa))
 }
 
-/// The decimals that leave a number of this decimal exponent its significant digits.
+/// Returns the decimals for the significant digits of a number with this decimal exponent.
 fn decimals_at(exponent: i32) -> usize {
     let digits = i32::try_from(SIGNIFICANT).unwrap_or(i32::MAX);
     usize::try_from(digits - 1 - exponent).unwrap_or(0)
 }
 
-/// Returns the number in full: the shortest text that reads back as the same number.
-pub(super) fn exact(value: f64) -> String {
+/// Formats a number exactly, in the shortest text that reads back as the same number.
+pub(crate) fn exact(value: f64) -> String {
     Value::Float(value).to_string()
 }
 
-/// MLflow's words for what is no number, used in text and JSON alike.
-pub(super) fn not_finite(value: f64) -> Option<&'static str> {
+/// Returns MLflow's word for NaN and infinities.
+pub(crate) fn not_finite(value: f64) -> Option<&'static str> {
     if value.is_nan() {
         Some("NaN")
     } else if value.is_infinite() {
@@ -48,14 +48,14 @@ pub(super) fn not_finite(value: f64) -> Option<&'static str> {
     }
 }
 
-/// The numbers of one column, with the decimal points one below the other where that reads well.
-pub(super) fn number_column(values: &[f64]) -> Vec<String> {
+/// Formats a column of numbers. Decimal points are aligned unless a number has an exponent.
+pub(crate) fn number_column(values: &[f64]) -> Vec<String> {
     let plain: Vec<String> = values.iter().copied().map(number).collect();
     if plain.iter().any(|text| text.contains('e')) {
         return plain;
     }
     let decimals = plain.iter().map(|text| text.split_once('.').map_or(0, |parts| parts.1.len()));
-    let decimals = decimals.max().unwrap_or(0).min(MOST_DECIMALS);
+    let decimals = decimals.max().unwrap_or(0).min(DECIMALS_MAX);
     let aligned = |value: f64| match not_finite(value) {
         Some(word) => word.to_owned(),
         None => format!("{value:.decimals$}"),
@@ -63,8 +63,8 @@ pub(super) fn number_column(values: &[f64]) -> Vec<String> {
     values.iter().copied().map(aligned).collect()
 }
 
-/// The mantissa as text and the decimal exponent of a finite number.
-pub(super) fn scientific(value: f64, decimals: usize) -> (String, i32) {
+/// Returns the mantissa as text and the decimal exponent of a finite number.
+pub(crate) fn scientific(value: f64, decimals: usize) -> (String, i32) {
     let text = format!("{value:.decimals$e}");
     match text.split_once('e') {
         Some((mantissa, exponent)) => (mantissa.to_owned(), exponent.parse().unwrap_or(0)),
@@ -76,8 +76,8 @@ fn without_trailing_zeros(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
-/// A count with its thousands apart: `1,234,567`.
-pub(super) fn count(value: u64) -> String {
+/// Formats a count with separated thousands: `1,234,567`.
+pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -89,21 +89,21 @@ pub(super) fn count(value: u64) -> String {
     text
 }
 
-/// A whole number with its thousands apart: `-1,234`.
-pub(super) fn grouped(value: i64) -> String {
+/// Formats an integer with separated thousands: `-1,234`.
+pub(crate) fn grouped(value: i64) -> String {
     let sign = if value < 0 { "-" } else { "" };
     format!("{sign}{}", count(value.unsigned_abs()))
 }
 
-/// A count with its noun, `1 run` or `2 runs`.
-pub(super) fn plural(value: u64, noun: &str) -> String {
+/// Formats a count with its noun: `1 run` or `2 runs`.
+pub(crate) fn plural(value: u64, noun: &str) -> String {
     let ending = if value == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", count(value))
 }
 
-/// A number of bytes, `812 B` or `1.4 MiB`.
-#[expect(clippy::cast_precision_loss, reason = "three digits of it are shown")]
-pub(super) fn bytes(value: u64) -> String {
+/// Formats a number of bytes: `812 B` or `1.4 MiB`.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(crate) fn bytes(value: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if value < 1024 {
         return format!("{value} B");
@@ -120,10 +120,10 @@ pub(super) fn bytes(value: u64) -> String {
     format!("{size:.1} {unit}")
 }
 
-/// A span of time in its largest units, such as `350 ms`, `12.3 s`, `4 min 05 s`, `3 d 04 h`.
+/// Formats a duration in its largest units: `350 ms`, `12.3 s`, `4 min 05 s` or `3 d 04 h`.
 ///
-/// A negative span, which a clock that was set back can give, has a minus sign.
-pub(super) fn span(nanos: i64) -> String {
+/// A duration is negative if the clock was set back.
+pub(crate) fn span(nanos: i64) -> String {
     let sign = if nanos < 0 { "-" } else { "" };
     let nanos = nanos.unsigned_abs();
     let tenths = nanos / 100_000_000;
@@ -137,9 +137,9 @@ pub(super) fn span(nanos: i64) -> String {
     }
 }
 
-/// How long ago an instant was, in its largest unit: `12 s`, `3 min`, `5 h`, `8 d`.
-pub(super) fn age(then: Timestamp, now: Timestamp) -> String {
-    let seconds = now.as_nanos().saturating_sub(then.as_nanos()) / NANOS_A_SECOND;
+/// Formats the time since an instant in its largest unit: `12 s`, `3 min`, `5 h` or `8 d`.
+pub(crate) fn age(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_nanos().saturating_sub(then.as_nanos()) / NANOS_PER_SECOND;
     match seconds {
         ..0 => "in the future".to_owned(),
         0..60 => format!("{seconds} s"),
@@ -149,21 +149,21 @@ pub(super) fn age(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// Returns the date and time of day in UTC, to the second: `2026-01-31 18:05:09`.
-pub(super) fn date(time: Timestamp) -> String {
+/// Formats the date and time of day in UTC, to the second: `2026-01-31 18:05:09`.
+pub(crate) fn date(time: Timestamp) -> String {
     time.to_string().replace('T', " ").split('.').next().unwrap_or_default().to_owned()
 }
 
-/// The text on one line and harmless to a terminal: control characters (and those that turn the
-/// direction of writing) become escapes such as `\n` and `\u{1b}`.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
+/// Escapes characters that are not safe for a terminal, for example as `\n` and `\u{1b}`: control
+/// characters, and those that change the direction of text.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len() + 8);
     for letter in text.chars() {
         if is_unsafe(letter) {
-            // Writing to a String cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(clean, "{}", letter.escape_default());
         } else {
             clean.push(letter);
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn spans_show_two_units() {
-        let second = NANOS_A_SECOND;
+        let second = NANOS_PER_SECOND;
         let cases = [
             (350_000_000, "350 ms"),
             (12 * second + 340_000_000, "12.3 s"),
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn ages_show_one_unit() {
-        let at = |seconds: i64| Timestamp::from_nanos(seconds * NANOS_A_SECOND);
+        let at = |seconds: i64| Timestamp::from_nanos(seconds * NANOS_PER_SECOND);
         assert_eq!(age(at(0), at(59)), "59 s");
         assert_eq!(age(at(0), at(3599)), "59 min");
         assert_eq!(age(at(0), at(86_400 * 9)), "9 d");
@@ -267,7 +267,7 @@ mod tests {
             (-1, "1969-12-31 23:59:59"),
         ];
         for (seconds, want) in cases {
-            assert_eq!(date(Timestamp::from_nanos(seconds * NANOS_A_SECOND)), want);
+            assert_eq!(date(Timestamp::from_nanos(seconds * NANOS_PER_SECOND)), want);
         }
         assert_eq!(date(Timestamp::from_nanos(i64::MIN)), "1677-09-21 00:12:43");
         assert_eq!(date(Timestamp::from_nanos(i64::MAX)), "2262-04-11 23:47:16");

@@ -1,24 +1,24 @@
-//! Where the labels of a plot's axes stand and what they say.
+//! The labels of the axes of a plot.
 
-use super::text;
+use crate::text;
 
-/// How values are spread along an axis.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scale {
-    /// Evenly.
+pub(crate) enum Scale {
+    /// Proportional to the values.
     Linear,
-    /// Evenly by their logarithms.
+    /// Proportional to the logarithms of the values.
     Logarithmic,
 }
 
 impl Scale {
-    /// Whether the value has a place on the axis.
-    pub(super) fn has(self, value: f64) -> bool {
+    /// Returns whether the value is on the axis.
+    pub(crate) fn has(self, value: f64) -> bool {
         value.is_finite() && (self == Scale::Linear || value > 0.0)
     }
 
-    /// A range with this one value in its middle.
-    pub(super) fn around(self, value: f64) -> (f64, f64) {
+    /// Returns a range with this value in the middle.
+    pub(crate) fn around(self, value: f64) -> (f64, f64) {
         match self {
             Scale::Logarithmic => (value / 2.0, (value * 2.0).min(f64::MAX)),
             Scale::Linear if value == 0.0 => (-1.0, 1.0),
@@ -29,10 +29,10 @@ impl Scale {
         }
     }
 
-    /// How far along the range the value is, from 0 to 1.
-    pub(super) fn share(self, value: f64, (low, high): (f64, f64)) -> f64 {
+    /// Returns the position of the value in the range, from 0 to 1.
+    pub(crate) fn share(self, value: f64, (low, high): (f64, f64)) -> f64 {
         let (value, low, high) = match self {
-            // Halves, because the whole range may be greater than the greatest number.
+            // Halved, because the range may exceed the largest number.
             Scale::Linear => (value / 2.0, low / 2.0, high / 2.0),
             Scale::Logarithmic => (value.log10(), low.log10(), high.log10()),
         };
@@ -41,31 +41,31 @@ impl Scale {
     }
 }
 
-/// The place from 0 to `places - 1` that a share of the axis falls to.
+/// Returns the place, from 0 to `places - 1`, of a share of the axis.
 #[expect(clippy::cast_precision_loss, reason = "a terminal has few places")]
 #[expect(clippy::cast_sign_loss, reason = "the share is from 0 to 1")]
-pub(super) fn place(share: f64, places: usize) -> usize {
+pub(crate) fn place(share: f64, places: usize) -> usize {
     ((share * (places.max(1) - 1) as f64).round() as usize).min(places.saturating_sub(1))
 }
 
 /// A label of the axis of values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tick {
-    /// The line that it stands at; 0 is the lowest.
-    pub(super) place: usize,
-    /// What it says.
-    pub(super) label: String,
+pub(crate) struct Tick {
+    /// The line. 0 is the lowest.
+    pub(crate) place: usize,
+    /// The text.
+    pub(crate) label: String,
 }
 
 impl Tick {
-    /// The label of the only value there is.
-    pub(super) fn in_the_middle(value: f64, lines: usize) -> Self {
+    /// Creates the label of the only value.
+    pub(crate) fn centered(value: f64, lines: usize) -> Self {
         Tick { place: place(0.5, lines), label: text::number(value) }
     }
 }
 
-/// The labels of the axis of values over so many lines.
-pub(super) fn values(range: (f64, f64), scale: Scale, lines: usize) -> Vec<Tick> {
+/// Returns the labels of an axis of values with this number of lines.
+pub(crate) fn values(range: (f64, f64), scale: Scale, lines: usize) -> Vec<Tick> {
     let powers = match scale {
         Scale::Logarithmic => powers_of_ten(range, lines),
         Scale::Linear => Vec::new(),
@@ -89,13 +89,13 @@ fn powers_of_ten((low, high): (f64, f64), lines: usize) -> Vec<(f64, String)> {
     (first..=last + 1)
         .filter(|power| power.rem_euclid(every) == 0)
         .map(|power| format!("1e{power}"))
-        // Read from text, for the nearest number; a power that is computed is a little beside it.
+        // Parsed from text, because a computed power may not be the nearest number.
         .filter_map(|label| Some((label.parse().ok()?, label)))
         .filter(within)
         .collect()
 }
 
-/// Multiples of a round number within the range, one for every two lines or more.
+/// Returns multiples of a round number in the range, at most one for two lines.
 fn round_values((low, high): (f64, f64), lines: usize) -> Vec<(f64, String)> {
     let wanted = f64::from(u16::try_from(lines).unwrap_or(u16::MAX)) / 2.0;
     let Some((digit, power)) = round_step((high / 2.0 - low / 2.0) / wanted.max(2.0) * 2.0) else {
@@ -105,8 +105,8 @@ fn round_values((low, high): (f64, f64), lines: usize) -> Vec<(f64, String)> {
     let largest = low.abs().max(high.abs());
     let first = (low / step).ceil();
     let mut marked = Vec::new();
-    // There are fewer steps than lines, so this ends soon; where
-    // numbers lie too far apart for the step, the bound ends it.
+    // There are fewer steps than lines. The bound is needed if the step is too small to change the
+    // value.
     for count in 0..=lines {
         let value = (first + f64::from(u16::try_from(count).unwrap_or(u16::MAX))) * step;
         if !value.is_finite() || value > high {
@@ -117,24 +117,24 @@ fn round_values((low, high): (f64, f64), lines: usize) -> Vec<(f64, String)> {
     marked
 }
 
-/// The smallest of 1, 2 and 5 times a power of ten that is not below `least`.
-fn round_step(least: f64) -> Option<(f64, i32)> {
-    if !least.is_normal() || least < 0.0 {
+/// Returns the smallest of 1, 2 and 5 times a power of ten that is at min `min`.
+fn round_step(min: f64) -> Option<(f64, i32)> {
+    if !min.is_normal() || min < 0.0 {
         return None;
     }
-    let power = exponent(least);
+    let power = exponent(min);
     let unit = 10_f64.powi(power);
-    let fitting = [1.0, 2.0, 5.0].into_iter().find(|digit| digit * unit >= least);
+    let fitting = [1.0, 2.0, 5.0].into_iter().find(|digit| digit * unit >= min);
     Some(fitting.map_or((1.0, power + 1), |digit| (digit, power)))
 }
 
-/// The decimal exponent of a number other than 0.
+/// Returns the decimal exponent of a number other than 0.
 fn exponent(value: f64) -> i32 {
     value.abs().log10().floor() as i32
 }
 
-/// The value with the digits that tell it from its neighbours, `power` being the exponent of the
-/// step between them and `largest` the greatest value of the axis.
+/// Formats a value with enough digits to differ from its neighbours. `power` is the exponent of the
+/// step between them, and `largest` the largest value of the axis.
 fn label(value: f64, largest: f64, power: i32) -> String {
     let size = if largest == 0.0 { 0 } else { exponent(largest) };
     if size < 6 && power > -7 {
@@ -148,8 +148,8 @@ fn label(value: f64, largest: f64, power: i32) -> String {
     format!("{value:.digits$e}")
 }
 
-/// The labels of the axis of steps over so many columns, each with its column.
-pub(super) fn steps((first, last): (i64, i64), columns: usize) -> Vec<(usize, String)> {
+/// Returns the labels of an axis of steps with this number of columns, each with its column.
+pub(crate) fn steps((first, last): (i64, i64), columns: usize) -> Vec<(usize, String)> {
     let (first, last) = (i128::from(first), i128::from(last));
     let span = last - first;
     if span == 0 {
@@ -171,12 +171,12 @@ pub(super) fn steps((first, last): (i64, i64), columns: usize) -> Vec<(usize, St
     marked
 }
 
-/// The smallest of 1, 2 and 5 times a power of ten that is not below `least`.
-fn round_whole_step(least: i128) -> i128 {
+/// Returns the smallest of 1, 2 and 5 times a power of ten that is at min `min`.
+fn round_whole_step(min: i128) -> i128 {
     let mut unit = 1;
     loop {
         for digit in [1, 2, 5] {
-            if digit * unit >= least {
+            if digit * unit >= min {
                 return digit * unit;
             }
         }

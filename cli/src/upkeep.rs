@@ -1,19 +1,18 @@
-//! `tracklite verify`, `dump`, `backup`, `vacuum`, `gc`, `delete` and `restore`: looking after the
-//! file.
+//! Maintenance: `tracklite verify`, `dump`, `backup`, `vacuum`, `gc`, `delete` and `restore`.
 
 use std::path::Path;
 
 use serde::Serialize;
-
-use super::args::{BackupArgs, ChangeArgs, DumpArgs, FileArgs, VerifyArgs};
-use super::columns::short_id;
-use super::json;
-use super::terminal::{Style, Terminal};
-use super::{Exit, Failure, Outcome, text};
 use tracklite::{
     Damage, Database, DumpedFrame, Error, ErrorKind, Lifecycle, Result, RunId, SalvageReport,
     VerifyReport,
 };
+
+use crate::args::{BackupArgs, FileArgs, RunArgs, VerifyArgs};
+use crate::columns::short_id;
+use crate::json;
+use crate::terminal::{Style, Terminal};
+use crate::{Exit, Failure, Outcome, text};
 
 #[derive(Serialize)]
 struct VerifyObject<'a> {
@@ -61,7 +60,7 @@ struct RecordObject<'a> {
 impl<'a> From<&'a DumpedFrame> for FrameObject<'a> {
     fn from(frame: &'a DumpedFrame) -> Self {
         let records = frame.records.iter();
-        let records = records.map(|it| RecordObject { kind: it.kind, text: &it.text });
+        let records = records.map(|record| RecordObject { kind: record.kind, text: &record.text });
         FrameObject {
             offset: frame.position,
             length: frame.length,
@@ -71,20 +70,20 @@ impl<'a> From<&'a DumpedFrame> for FrameObject<'a> {
     }
 }
 
-/// Prints each frame and record of the metadata; damage stands where JSON has no frame.
-pub(super) fn dump(args: &DumpArgs, terminal: &mut Terminal) -> Outcome {
-    if !args.json {
-        Database::dump(&args.file, terminal)?;
-        return Ok(Exit::Good);
+/// Prints each frame and record of the metadata. In JSON, damage comes after the frames.
+pub(crate) fn dump(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
+    if !args.output.json {
+        Database::dump(&args.file.path, terminal)?;
+        return Ok(Exit::Success);
     }
     let mut array = json::Array::default();
-    let damages = Database::frames(&args.file, |frame| {
+    let damages = Database::frames(&args.file.path, |frame| {
         let written = array.push(terminal, &FrameObject::from(frame));
-        written.map_err(|source| Error::io("write to standard output", source))
+        written.map_err(|source| Error::io("writing to standard output", source))
     })?;
-    damages.iter().try_for_each(|it| array.push(terminal, &DamageObject::from(it)))?;
+    damages.iter().try_for_each(|damage| array.push(terminal, &DamageObject::from(damage)))?;
     array.end(terminal)?;
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 #[derive(Serialize)]
@@ -96,27 +95,27 @@ struct SalvageObject<'a> {
     lost: &'a [String],
 }
 
-/// Checks the file and, when asked, saves what is good.
-pub(super) fn verify(args: &VerifyArgs, terminal: &mut Terminal) -> Outcome {
-    let report = match Database::verify(&args.file) {
-        // A file too damaged to be read through has been found damaged; a salvage may still do.
+/// Verifies the file, and salvages what is intact if requested.
+pub(crate) fn verify(args: &VerifyArgs, terminal: &mut Terminal) -> Outcome {
+    let report = match Database::verify(&args.file.path) {
+        // The file is too damaged to be read to the end. A salvage may still work.
         Err(error) if error.kind() == ErrorKind::Damaged && args.salvage.is_some() => {
-            super::report(&error);
+            crate::report(&error);
             None
         }
         Err(error) if error.kind() == ErrorKind::Damaged => {
-            super::report(&error);
+            crate::report(&error);
             return Ok(Exit::Damaged);
         }
         other => Some(other?),
     };
     let is_sound = report.as_ref().is_some_and(VerifyReport::is_sound);
-    let exit = if is_sound { Exit::Good } else { Exit::Damaged };
+    let exit = if is_sound { Exit::Success } else { Exit::Damaged };
     let salvage = match &args.salvage {
-        Some(out) => Some((out.as_path(), Database::salvage(&args.file, out)?)),
+        Some(out) => Some((out.as_path(), Database::salvage(&args.file.path, out)?)),
         None => None,
     };
-    let printed = if args.json {
+    let printed = if args.output.json {
         let empty = VerifyReport::default();
         let report = report.as_ref().unwrap_or(&empty);
         json::print(terminal, &verify_object(report, is_sound, salvage.as_ref()))
@@ -124,7 +123,7 @@ pub(super) fn verify(args: &VerifyArgs, terminal: &mut Terminal) -> Outcome {
         print(args, report.as_ref(), salvage.as_ref(), terminal)
     };
     match printed {
-        // What was found counts, not who stopped reading about it.
+        // The verdict counts even if the reader closed the pipe.
         Err(_) if terminal.is_closed() => Ok(exit),
         other => other.map(|()| exit),
     }
@@ -162,7 +161,7 @@ fn print(
     terminal: &mut Terminal,
 ) -> Result<(), Failure> {
     if let Some(report) = report {
-        print_report(&args.file, report, terminal)?;
+        print_report(&args.file.path, report, terminal)?;
     }
     let Some((path, saved)) = salvage else { return Ok(()) };
     let what = [
@@ -188,7 +187,8 @@ fn print_report(
         let place = text::printable(&damage.place);
         let (wanted, got) = (text::printable(&damage.wanted), text::printable(&damage.got));
         let offset = damage.offset;
-        terminal.line(&format!("{word}: {place} at byte {offset}: wanted {wanted}, got {got}"))?;
+        terminal
+            .line(&format!("{word}: {place} at byte {offset}: expected {wanted}, found {got}"))?;
     }
     for note in &report.notes {
         terminal.line(&format!("note: {}", text::printable(note)))?;
@@ -215,18 +215,18 @@ struct BackupObject<'a> {
     bytes: u64,
 }
 
-/// Copies the file as it is now.
-pub(super) fn backup(args: &BackupArgs, terminal: &mut Terminal) -> Outcome {
-    Database::open_read_only(&args.file)?.backup(&args.to)?;
-    if args.json {
+/// Copies the file.
+pub(crate) fn backup(args: &BackupArgs, terminal: &mut Terminal) -> Outcome {
+    Database::open_read_only(&args.file.path)?.backup(&args.to)?;
+    if args.output.json {
         let path = args.to.as_path();
         let length = std::fs::metadata(path).map(|metadata| metadata.len());
-        let bytes = length.map_err(|source| Error::io("look at the copy", source))?;
+        let bytes = length.map_err(|source| Error::io("reading the size of the copy", source))?;
         json::print(terminal, &BackupObject { path, bytes })?;
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     }
-    terminal.line(&format!("{} backed up to {}", args.file.display(), args.to.display()))?;
-    Ok(Exit::Good)
+    terminal.line(&format!("{} backed up to {}", args.file.path.display(), args.to.display()))?;
+    Ok(Exit::Success)
 }
 
 #[derive(Serialize)]
@@ -236,16 +236,16 @@ struct VacuumObject {
 }
 
 /// Rewrites the file without unused space.
-pub(super) fn vacuum(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
-    let report = Database::vacuum(&args.file)?;
+pub(crate) fn vacuum(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
+    let report = Database::vacuum(&args.file.path)?;
     let (before_bytes, after_bytes) = (report.before_bytes, report.after_bytes);
-    if args.json {
+    if args.output.json {
         json::print(terminal, &VacuumObject { before_bytes, after_bytes })?;
     } else {
         let (before, after) = (text::bytes(before_bytes), text::bytes(after_bytes));
-        terminal.line(&format!("{}: {before} before, {after} now", args.file.display()))?;
+        terminal.line(&format!("{}: {before} before, {after} now", args.file.path.display()))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 #[derive(Serialize)]
@@ -255,13 +255,13 @@ struct GcObject {
     freed_bytes: u64,
 }
 
-/// Removes what is deleted for good.
-pub(super) fn gc(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
-    let database = Database::open(&args.file)?;
+/// Removes deleted runs and experiments permanently.
+pub(crate) fn gc(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
+    let database = Database::open(&args.file.path)?;
     let report = database.gc()?;
     database.close()?;
     let (runs, experiments) = (report.runs, report.experiments);
-    if args.json {
+    if args.output.json {
         json::print(terminal, &GcObject { runs, experiments, freed_bytes: report.freed_bytes })?;
     } else {
         let (runs, experiments) =
@@ -269,7 +269,7 @@ pub(super) fn gc(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
         let freed = text::bytes(report.freed_bytes);
         terminal.line(&format!("removed {runs} and {experiments}; {freed} freed"))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 #[derive(Serialize)]
@@ -279,19 +279,19 @@ struct ChangeObject<'a> {
     lifecycle_stage: &'static str,
 }
 
-/// Does to a run what is asked; gives its id and name.
+/// Changes the lifecycle of a run. Returns its id and name.
 fn change(
-    args: &ChangeArgs,
+    args: &RunArgs,
     terminal: &mut Terminal,
     lifecycle: Lifecycle,
     set: impl FnOnce(&Database, RunId) -> Result<()>,
 ) -> Result<(RunId, String), Failure> {
-    let database = Database::open(&args.file)?;
-    let id = database.find_run(&args.run)?;
+    let database = Database::open(&args.file.path)?;
+    let id = database.find_run(&args.run.prefix)?;
     let name = database.run(id)?.name()?;
     set(&database, id)?;
     database.close()?;
-    if args.json {
+    if args.output.json {
         let (run_id, lifecycle_stage) = (id.to_string(), lifecycle.as_str());
         json::print(terminal, &ChangeObject { run_id, run_name: &name, lifecycle_stage })?;
     }
@@ -299,21 +299,21 @@ fn change(
 }
 
 /// Marks a run as deleted.
-pub(super) fn delete(args: &ChangeArgs, terminal: &mut Terminal) -> Outcome {
+pub(crate) fn delete(args: &RunArgs, terminal: &mut Terminal) -> Outcome {
     let (id, name) = change(args, terminal, Lifecycle::Deleted, Database::delete_run)?;
-    if !args.json {
-        let (file, short) = (args.file.display(), short_id(id, 8));
+    if !args.output.json {
+        let (file, short) = (args.file.path.display(), short_id(id, 8));
         terminal.line(&format!("deleted {short} {}", text::printable(&name)))?;
-        terminal.line(&format!("to take it back: tracklite restore {file} {short}"))?;
+        terminal.line(&format!("to undo: tracklite restore {file} {short}"))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-/// Takes the deletion of a run back.
-pub(super) fn restore(args: &ChangeArgs, terminal: &mut Terminal) -> Outcome {
+/// Restores a deleted run.
+pub(crate) fn restore(args: &RunArgs, terminal: &mut Terminal) -> Outcome {
     let (id, name) = change(args, terminal, Lifecycle::Active, Database::restore_run)?;
-    if !args.json {
+    if !args.output.json {
         terminal.line(&format!("restored {} {}", short_id(id, 8), text::printable(&name)))?;
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }

@@ -1,9 +1,8 @@
 //! `tracklite export`: runs, points, params, tags or datasets for other programs.
 //!
-//! The same columns and values in each format. In text, be it CSV or JSON lines, times are
-//! RFC 3339 in UTC with nanoseconds, numbers the shortest text that reads back as the same number,
-//! and what is no number `NaN`, `Infinity` or `-Infinity` (strings in JSON). What is missing is
-//! null in JSON and nothing in CSV, where an empty text is `""`.
+//! All formats have the same columns and values. CSV and JSON lines are written by
+//! [`Table::write_csv`](tracklite::Table::write_csv) and
+//! [`Table::write_json_lines`](tracklite::Table::write_json_lines).
 
 #[cfg(feature = "polars")]
 mod frames;
@@ -11,55 +10,54 @@ mod new_file;
 mod output;
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::Path;
 
 use self::output::Output;
-use super::args::{ExportArgs, ExportFormat, ExportTable};
-use super::columns::export_word;
-use super::search::run_search;
-use super::terminal::Terminal;
-use super::{Exit, Outcome};
+use crate::args::{ExportArgs, ExportFormat, ExportTable};
+use crate::columns::export_name;
+use crate::search::run_search;
+use crate::terminal::Terminal;
+use crate::{Exit, Outcome};
 use tracklite::{Database, Error, ErrorKind, Result, RunSearch, Table};
 
-/// Writes what was asked for to a file or to standard output.
+/// Writes a table to a file or to standard output.
 pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {
     let format = format_of(args)?;
     check(args, format)?;
-    let database = Database::open_read_only(&args.file)?;
-    let choice = &args.choice;
-    let mut search = run_search(&database, &args.filter, choice)?;
-    if let Some(limit) = choice.limit {
+    let database = Database::open_read_only(&args.file.path)?;
+    let selection = &args.selection;
+    let mut search = run_search(&database, &args.filter, selection)?;
+    if let Some(limit) = selection.limit {
         search = search.max_results(limit);
     }
     if let Some(columns) = &args.columns {
         search = search.columns(named_columns(columns));
     }
-    let mut out = Output::open(args.out.as_deref(), args.force, &args.file, terminal)?;
+    let mut out = Output::open(args.out.as_deref(), args.force, &args.file.path, terminal)?;
     let keys = distinct(args.keys.as_deref().unwrap_or_default());
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    if args.what == ExportTable::Metrics && is_text(format) {
+    if args.table == ExportTable::Metrics && is_text(format) {
         write_points(&database, &search, &keys, format, &mut out)?;
     } else {
-        write(table(&database, &search, args.what, &keys)?, format, &mut out)?;
+        write(read(&database, &search, args.table, &keys)?, format, &mut out)?;
     }
     let flushed = out.flush();
     flushed.map_err(|source| out.error(source))?;
     out.finish()?;
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-/// Reads what is exported of the runs that a search finds.
-fn table(
+/// Reads the table to export, for the runs that a search finds.
+fn read(
     database: &Database,
     search: &RunSearch,
-    what: ExportTable,
+    table: ExportTable,
     keys: &[&str],
 ) -> Result<Table> {
-    if what == ExportTable::Runs {
+    if table == ExportTable::Runs {
         return database.search_runs_table(search);
     }
     let runs = database.search_run_ids(search)?;
-    match what {
+    match table {
         ExportTable::Runs | ExportTable::Metrics => database.history_table(&runs, keys),
         ExportTable::Params => database.params_table(&runs),
         ExportTable::Tags => database.tags_table(&runs),
@@ -73,7 +71,7 @@ fn write(table: Table, format: ExportFormat, out: &mut Output<'_>) -> Result<()>
         ExportFormat::Jsonl => table.write_json_lines(out),
         #[cfg(feature = "polars")]
         ExportFormat::Parquet | ExportFormat::Arrow => return frames::write(table, format, out),
-        // Refused before anything is opened.
+        // `check` rejects these formats.
         #[cfg(not(feature = "polars"))]
         ExportFormat::Parquet | ExportFormat::Arrow => Ok(()),
     };
@@ -89,7 +87,7 @@ fn write_points(
     out: &mut Output<'_>,
 ) -> Result<()> {
     let runs = database.search_run_ids(search)?;
-    // The names of the columns, if the format has them apart from the rows.
+    // An empty table writes the line of names in CSV.
     write(database.history_table(&[], keys)?, format, out)?;
     runs.iter().try_for_each(|run| {
         let points = database.history_table(&[*run], keys)?;
@@ -105,14 +103,14 @@ fn is_text(format: ExportFormat) -> bool {
     matches!(format, ExportFormat::Csv | ExportFormat::Jsonl)
 }
 
-/// The columns that are meant: the words of tables are understood too, and blanks after commas.
+/// Returns the columns. Names in tables and blanks around commas are allowed.
 fn named_columns(names: &[String]) -> Vec<String> {
     let names = names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
-    names.map(|name| export_word(name).to_owned()).collect()
+    names.map(|name| export_name(name).to_owned()).collect()
 }
 
-/// The keys, each once. One that begins or ends with a blank is meant as it is, or the blank
-/// belongs to the comma beside it: of whichever is no key there are no points.
+/// Returns the keys, each once. A blank beside a comma may be part of a key, so both are keys: the
+/// one that does not exist has no points.
 fn distinct(keys: &[String]) -> Vec<String> {
     let mut distinct: Vec<String> = Vec::new();
     for key in keys.iter().flat_map(|key| [key.trim(), key.as_str()]) {
@@ -123,28 +121,26 @@ fn distinct(keys: &[String]) -> Vec<String> {
     distinct
 }
 
-/// The format that was named, else the one by which the file's name ends, else CSV for standard
-/// output.
+/// Returns the requested format, or that of the file extension, or CSV for standard output.
 fn format_of(args: &ExportArgs) -> Result<ExportFormat> {
     if let Some(format) = args.format {
         return Ok(format);
     }
     let Some(out) = &args.out else { return Ok(ExportFormat::Csv) };
-    let ending = out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    match ending.to_ascii_lowercase().as_str() {
+    let extension = out.extension().and_then(|name| name.to_str()).unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
         "csv" => Ok(ExportFormat::Csv),
         "jsonl" | "ndjson" => Ok(ExportFormat::Jsonl),
         "parquet" => Ok(ExportFormat::Parquet),
         "arrow" | "ipc" | "feather" => Ok(ExportFormat::Arrow),
-        _ => Err(not_so(out, "its name does not tell the format: say --format")),
+        _ => {
+            let message = "unknown file extension: choose a format with --format";
+            Err(Error::new(ErrorKind::InvalidInput, message).with_path(out))
+        }
     }
 }
 
-fn not_so(out: &Path, message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidInput, message).with_path(out)
-}
-
-/// Refuses what cannot be done, before anything is opened.
+/// Rejects invalid combinations of arguments before any file is opened.
 fn check(args: &ExportArgs, format: ExportFormat) -> Result<()> {
     let name = match format {
         ExportFormat::Csv | ExportFormat::Jsonl => "text",
@@ -159,13 +155,13 @@ fn check(args: &ExportArgs, format: ExportFormat) -> Result<()> {
         ));
     }
     if !is_text(format) && args.out.is_none() && std::io::stdout().is_terminal() {
-        return refused(format!("{name} is not for a terminal: say -o FILE"));
+        return refused(format!("{name} cannot be printed to a terminal: use -o FILE"));
     }
-    if args.columns.is_some() && args.what != ExportTable::Runs {
-        return refused("--columns is for runs".to_owned());
+    if args.columns.is_some() && args.table != ExportTable::Runs {
+        return refused("--columns is only for runs".to_owned());
     }
-    if args.keys.is_some() && args.what != ExportTable::Metrics {
-        return refused("--keys is for metrics".to_owned());
+    if args.keys.is_some() && args.table != ExportTable::Metrics {
+        return refused("--keys is only for metrics".to_owned());
     }
     Ok(())
 }

@@ -1,21 +1,22 @@
-//! Where an export goes: standard output, or a file that is whole or not there.
+//! The target of an export: standard output, or a file that appears only when it is complete.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tracklite::{Error, Result};
 
-use super::super::terminal::Terminal;
 use super::new_file::NewFile;
+use crate::terminal::Terminal;
 
-/// Where an export goes.
+/// The target of an export.
 pub(super) enum Output<'a> {
     Standard(&'a mut Terminal),
     File(NewFile, PathBuf),
 }
 
 impl<'a> Output<'a> {
-    /// Begins the file, or takes standard output when none is named. `source` is what is read.
+    /// Creates the file, or uses standard output if there is no path. `source` is the file that is
+    /// exported.
     pub(super) fn open(
         path: Option<&Path>,
         replaces: bool,
@@ -31,12 +32,12 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The failure to write to it.
+    /// Returns the error for a failed write.
     pub(super) fn error(&self, source: io::Error) -> Error {
         Error::io("writing", source).with_path(self.name())
     }
 
-    /// What a message calls it.
+    /// Returns the name in messages.
     pub(super) fn name(&self) -> &Path {
         match self {
             Output::Standard(_) => Path::new("standard output"),
@@ -44,7 +45,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Puts a file in place.
+    /// Gives a file its name.
     pub(super) fn finish(self) -> Result<()> {
         match self {
             Output::Standard(_) => Ok(()),

@@ -294,7 +294,9 @@ fn help_lists_the_exit_codes_and_commands() {
     let output = program(folder.path()).arg("--help").output().expect("the program starts");
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8_lossy(&output.stdout);
-    for line in ["0  done", "1  the command failed", "2  the command line", "3  verify found"] {
+    for line in
+        ["0  success", "1  the command failed", "2  invalid command line", "3  verify found"]
+    {
         assert!(help.contains(line), "{line} is not in {help}");
     }
     for command in

@@ -65,7 +65,7 @@ fn show_prints_a_model_with_its_versions() {
 fn alias_moves_creates_and_deletes_aliases() {
     let sample = sample();
     let moved = print(&sample, "alias", &["churn", "champion", "2", "--expect", "1"]);
-    assert_eq!(moved, "churn@champion names version 2\n");
+    assert_eq!(moved, "churn@champion points to version 2\n");
     let rejected = models(&sample, "alias", &["churn", "champion", "1", "--expect", "1"]);
     assert!(failure_of(&rejected).contains("another process moved it"));
     print(&sample, "alias", &["churn", "other", "1", "--expect", "none"]);
@@ -81,7 +81,7 @@ fn copy_copies_a_version_but_not_a_run() {
     assert_eq!(copied, "copied models:/churn/2 to models:/prod/1\n");
     assert_eq!(json(&sample, "copy", &["models:/churn/1", "prod"])["version"], 2);
     let run = format!("runs:/{}", sample.first);
-    assert!(failure_of(&models(&sample, "copy", &[&run, "prod"])).contains("names no version"));
+    assert!(failure_of(&models(&sample, "copy", &[&run, "prod"])).contains("is not a version"));
 }
 
 #[test]

@@ -1,10 +1,21 @@
-//! The command line: the built program `tracklite`, run on real files.
+//! The program `tracklite`, run on real files.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic fails the test, and clippy does not recognise test helpers"
+)]
 
 mod artifacts;
 mod bad_input;
+#[path = "../../../tests/common/mod.rs"]
+#[allow(dead_code, reason = "the tests of the library use the rest")]
+mod common;
 mod compare;
 mod experiments;
 mod export;
+mod memory;
 mod models;
 mod reading;
 mod readme;

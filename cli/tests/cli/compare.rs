@@ -103,7 +103,7 @@ fn source_tags_of_mlflow_are_printed_on_request() {
     let printed = sample.print("compare", &[&ids[0], &ids[1]]);
     assert!(line(&printed, "tags.mlflow.note.content").is_some(), "{printed}");
     assert_eq!(line(&printed, "tags.mlflow.source.name"), None, "{printed}");
-    assert!(printed.contains("1 tag of MLflow's left out (--tags)"), "{printed}");
+    assert!(printed.contains("1 tag of MLflow left out (--tags)"), "{printed}");
     let printed = sample.print("compare", &[&ids[0], &ids[1], "--tags"]);
     assert!(line(&printed, "tags.mlflow.source.name").is_some(), "{printed}");
 }

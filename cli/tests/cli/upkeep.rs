@@ -1,6 +1,8 @@
 //! The commands that verify, copy and change a file.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use tracklite::Database;
 
@@ -132,6 +134,35 @@ fn a_backup_is_a_complete_file_and_never_replaces_one() {
     assert_eq!(copied, sample.run("runs", &["--json"]).stdout);
     let message = sample.failure("backup", &[to_text]);
     assert!(message.contains("copy.tracklite"), "{message}");
+}
+
+#[test]
+fn a_backup_of_a_file_being_written_is_sound() {
+    let sample = Sample::new();
+    let database = Database::open(&sample.file).expect("the file opens");
+    let run = database.run(sample.other).expect("the run exists");
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for step in 0.. {
+                run.log_metric("live", 0.5, step).expect("the point is logged");
+                if is_done.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        for number in 0..3 {
+            let to = sample.folder.path().join(format!("copy {number}"));
+            sample.print("backup", &[to.to_str().expect("the path is UTF-8")]);
+            let report = Database::verify(&to).expect("the copy can be read");
+            assert!(report.is_sound(), "{:?}", report.damages);
+            let copy = Database::open_read_only(&to).expect("the copy opens");
+            let history = copy.run(sample.other).and_then(|run| run.history("live"));
+            let steps = history.expect("the history can be read").steps;
+            assert!(steps.iter().copied().eq(0..steps.len() as i64), "the copy has a gap");
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

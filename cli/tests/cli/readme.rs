@@ -1,6 +1,6 @@
 //! The command line prints the output that the README and the tour show.
 
-#[path = "../../examples/frames/runs.rs"]
+#[path = "../../../examples/frames/runs.rs"]
 mod runs;
 
 use std::path::Path;
@@ -10,8 +10,8 @@ use tracklite::Database;
 use super::program;
 use crate::common::TestFolder;
 
-const README: &str = include_str!("../../README.md");
-const TOUR: &str = include_str!("../../docs/tour.md");
+const README: &str = include_str!("../../../README.md");
+const TOUR: &str = include_str!("../../../docs/tour.md");
 
 /// Returns the commands of the document's block that begins with this command, with their output.
 fn shown(document: &'static str, first: &str) -> Vec<(&'static str, String)> {
