@@ -17,7 +17,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tracklite::{Artifacts, Database, IndexPlace};
+use tracklite::artifact::Artifacts;
+use tracklite::{Database, IndexPlace};
 
 use crate::common::Random;
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracklite::internals::storage::MemoryFile;
-use tracklite::{Database, IndexPlace, Registry, RegistrySearch};
+use tracklite::registry::{Registry, RegistrySearch};
+use tracklite::{Database, IndexPlace};
 
 const MODELS: usize = 10_000;
 const VERSIONS: usize = 10;

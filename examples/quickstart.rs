@@ -1,7 +1,8 @@
 //! A training loop that logs into `runs.tracklite` or the named file. It fits a line to points,
 //! once for each of three learning rates.
 
-use tracklite::{Capture, Database, Run, RunStatus};
+use tracklite::capture::Capture;
+use tracklite::{Database, Run, RunStatus};
 
 const POINTS: [(f64, f64); 5] = [(0.0, 1.1), (1.0, 2.9), (2.0, 5.2), (3.0, 6.8), (4.0, 9.1)];
 

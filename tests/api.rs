@@ -336,10 +336,10 @@ fn a_run_is_found_by_a_prefix_of_its_id() {
     let database = TestDatabase::new();
     let run = start_run(&database, "");
     let text = run.id().to_string();
-    assert_eq!(database.find_run(&text).unwrap(), run.id());
-    assert_eq!(database.find_run(&text[..12].to_uppercase()).unwrap(), run.id());
-    assert_eq!(error_kind(database.find_run("xyz")), ErrorKind::NotFound);
-    assert_eq!(error_kind(database.find_run("")), ErrorKind::NotFound);
+    assert_eq!(database.run_by_prefix(&text).unwrap().id(), run.id());
+    assert_eq!(database.run_by_prefix(&text[..12].to_uppercase()).unwrap().id(), run.id());
+    assert_eq!(error_kind(database.run_by_prefix("xyz")), ErrorKind::NotFound);
+    assert_eq!(error_kind(database.run_by_prefix("")), ErrorKind::NotFound);
 }
 
 #[test]

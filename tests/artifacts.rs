@@ -7,7 +7,8 @@ mod sharing;
 mod tables;
 mod upkeep;
 
-use tracklite::{Artifacts, Database};
+use tracklite::Database;
+use tracklite::artifact::Artifacts;
 
 use crate::common::{TestDatabase, noise, start_run};
 

@@ -235,7 +235,7 @@ fn unknown_runs_experiments_and_tags_are_not_found() {
     check_error(database.resume_run(id), missing, &words);
     check_error(database.delete_run(id), missing, &words);
     check_error(database.restore_run(id), missing, &words);
-    check_error(database.find_run(&text[..8]), missing, &["runs.tracklite", &text[..8]]);
+    check_error(database.run_by_prefix(&text[..8]), missing, &["runs.tracklite", &text[..8]]);
     let child = database.default_experiment().unwrap().new_run().parent(id).start();
     check_error(child, missing, &words);
     check_error(database.experiment_by_id(ExperimentId::new(7)), missing, &["runs.tracklite", "7"]);

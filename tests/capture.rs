@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
-use tracklite::{Capture, Database, ErrorKind, Run, RunStatus};
+use tracklite::capture::Capture;
+use tracklite::{Database, ErrorKind, Run, RunStatus};
 
 use crate::common::{TestDatabase, start_run};
 

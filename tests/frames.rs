@@ -1,10 +1,9 @@
 //! Results as polars data frames: columns, types, order, and missing values.
 
 use polars::prelude::{AnyValue, DataFrame, DataType, PlSmallStr, TimeUnit, TimeZone};
-use tracklite::{
-    Database, Dataset, DatasetInput, ErrorKind, LineageDirection, LineageNode, Run, RunId,
-    RunSearch, Timestamp,
-};
+use tracklite::inputs::{Dataset, DatasetInput};
+use tracklite::lineage::{LineageDirection, LineageNode};
+use tracklite::{Database, ErrorKind, Run, RunId, RunSearch, Timestamp};
 
 use crate::common::{TestDatabase, builder};
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracklite::{Database, DumpedFrame, ExperimentId};
+use tracklite::upkeep::DumpedFrame;
+use tracklite::{Database, ExperimentId};
 
 use crate::common::{TestDatabase, TestFolder, open_quietly, start_run};
 

@@ -23,8 +23,8 @@ use tracklite::internals::FileId;
 use tracklite::internals::record::{Incarnation, SeriesId};
 use tracklite::internals::scan::{Entry, PointSlot, ScanReport, scan_live};
 use tracklite::internals::slot::{SlotSeed, point_words, row_words};
+use tracklite::internals::storage::{MemoryFile, MemoryStorage, Region, Storage};
 use tracklite::internals::word::WordPlace;
-use tracklite::storage::{MemoryFile, MemoryStorage, Region, Storage};
 
 const FILE: FileId = FileId(5);
 const SLOT_BYTES: usize = 32;

@@ -8,10 +8,11 @@ mod digits;
 use std::path::Path;
 use std::process::Command;
 
-use tracklite::{
-    ArtifactOwner, Database, LineageDirection, LineageNode, LoggedModelStatus, ModelVersionInfo,
-    RegistryMode, RunSearch, Signature,
-};
+use tracklite::artifact::ArtifactOwner;
+use tracklite::lineage::{LineageDirection, LineageNode};
+use tracklite::logged_model::{LoggedModelStatus, Signature};
+use tracklite::registry::{ModelVersionInfo, RegistryMode};
+use tracklite::{Database, RunSearch};
 
 use digits::data::Digits;
 use digits::weights;
@@ -98,7 +99,7 @@ fn check_predictions(database: &Database, champion: &ModelVersionInfo, printed: 
     let (accuracy, predictions) = evaluate(database, champion);
     assert_eq!(logged, predictions);
     assert_eq!(run.latest("accuracy").unwrap().unwrap().value, accuracy);
-    let line = format!("{:.2} % of 500 test images are right", 100.0 * accuracy);
+    let line = format!("{:.2} % of 500 test images are correct", 100.0 * accuracy);
     assert!(printed.contains(&line), "{line:?} is not in {printed}");
     let inputs = run.inputs().unwrap();
     assert_eq!(inputs.models, [champion.logged_model.unwrap().to_string()]);

@@ -10,7 +10,7 @@ mod processes;
 mod search;
 mod versions;
 
-use tracklite::{RegisteredModel, Registry};
+use tracklite::registry::{RegisteredModel, Registry};
 
 /// Creates a model with versions 1 to `count`, all from one source.
 fn with_versions(registry: &Registry, name: &str, count: u64) -> RegisteredModel {
@@ -29,7 +29,7 @@ fn snapshot(registry: &Registry) -> Vec<String> {
             lines.push(format!("{catalog:?} {:?}", registry.schemas(&catalog.name).unwrap()));
         }
     }
-    let search = tracklite::RegistrySearch::new().max_results(1000);
+    let search = tracklite::registry::RegistrySearch::new().max_results(1000);
     for info in registry.search_models(&search).unwrap().items {
         let versions = registry.model(&info.name).unwrap().versions().unwrap();
         lines.push(format!("{info:?} {versions:?}"));

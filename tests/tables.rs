@@ -1,7 +1,8 @@
 //! Answers as tables: columns, types, order, nulls, and the text that is written of them.
 
+use tracklite::table::Table;
 use tracklite::table::{Column, Value};
-use tracklite::{Database, ErrorKind, Run, RunId, RunSearch, Table, Timestamp};
+use tracklite::{Database, ErrorKind, Run, RunId, RunSearch, Timestamp};
 
 /// Creates a file with the run `one` (finished, 3 points of `loss`, a NaN `acc`) and the run `two`.
 fn two_runs(folder: &tempfile::TempDir) -> (Database, RunId, RunId) {

@@ -50,7 +50,7 @@ fn stretches(mut work: impl FnMut()) -> String {
 #[cfg(feature = "internals")]
 fn first_touch(folder: &std::path::Path) -> String {
     use tracklite::WritePath;
-    use tracklite::storage::{Access, FileStorage, Storage as _};
+    use tracklite::internals::storage::{Access, FileStorage, Storage as _};
     const PAGE: u64 = 4096;
     /// 64 MiB.
     const PAGES: u64 = 16 * 1024;

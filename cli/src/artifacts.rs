@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use serde::Serialize;
-use tracklite::{ArtifactInfo, ArtifactOwner, Artifacts, Database, Error, ErrorKind, Result};
+use tracklite::artifact::{ArtifactInfo, ArtifactOwner, Artifacts};
+use tracklite::{Database, Error, ErrorKind, Result};
 
 use crate::args::{
     ArtifactsCommand, ArtifactsGetArgs, ArtifactsLsArgs, ArtifactsPutArgs, ArtifactsRmArgs,
@@ -76,8 +77,7 @@ fn open_read_only(file: &FileArg, run: &RunArg) -> Result<Artifacts> {
 
 fn open_for_writing(file: &FileArg, run: &RunArg) -> Result<(Database, Artifacts)> {
     let database = Database::open(&file.path)?;
-    let id = database.find_run(&run.prefix)?;
-    let artifacts = database.run(id)?.artifacts();
+    let artifacts = database.run_by_prefix(&run.prefix)?.artifacts();
     Ok((database, artifacts))
 }
 

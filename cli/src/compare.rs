@@ -169,7 +169,7 @@ fn select(database: &Database, args: &CompareArgs) -> Result<Vec<RunRecord>> {
     let mut known = BTreeSet::new();
     let mut records = Vec::new();
     for prefix in &args.runs {
-        let id = database.find_run(prefix)?;
+        let id = database.run_by_prefix(prefix)?.id();
         if known.insert(id) {
             records.push(database.run(id)?.record()?);
         }

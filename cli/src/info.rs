@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use tracklite::{Database, DatabaseInfo, Timestamp};
+use tracklite::upkeep::DatabaseInfo;
+use tracklite::{Database, Timestamp};
 
 use crate::args::FileArgs;
 use crate::table::{Cell, Table};

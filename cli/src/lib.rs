@@ -153,7 +153,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
 /// Opens the file read-only and finds a run in it.
 fn open_run(file: &FileArg, run: &RunArg) -> Result<(Database, RunId)> {
     let database = Database::open_read_only(&file.path)?;
-    let id = database.find_run(&run.prefix)?;
+    let id = database.run_by_prefix(&run.prefix)?.id();
     Ok((database, id))
 }
 

@@ -1,9 +1,9 @@
 //! `tracklite lineage`: the sources of a thing, and what was made from it.
 
 use serde::Serialize;
-use tracklite::{
-    Database, LineageDirection, LineageGraph, LineageNode, ModelTarget, ModelUri, Result,
-};
+use tracklite::lineage::{LineageDirection, LineageGraph, LineageNode};
+use tracklite::registry::{ModelTarget, ModelUri};
+use tracklite::{Database, Result};
 
 use crate::args::LineageArgs;
 use crate::json;
@@ -88,7 +88,7 @@ fn node(database: &Database, word: &str) -> Result<LineageNode> {
         return Ok(LineageNode::LoggedModel(id));
     }
     if !ModelUri::is_claimed_by(word) {
-        return database.find_run(word).map(LineageNode::Run);
+        return database.run_by_prefix(word).map(|run| LineageNode::Run(run.id()));
     }
     let uri: ModelUri = word.parse()?;
     match uri.target {

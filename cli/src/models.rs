@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tracklite::{
-    Database, Error, ErrorKind, ModelVersionInfo, RegisteredModelInfo, RegistrySearch, Timestamp,
-};
+use tracklite::registry::{ModelVersionInfo, RegisteredModelInfo, RegistrySearch};
+use tracklite::{Database, Error, ErrorKind, Timestamp};
 
 use crate::args::{AliasArgs, CopyModelArgs, ListModelsArgs, ModelArgs, ModelsCommand};
 use crate::json;

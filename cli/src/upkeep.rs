@@ -3,10 +3,8 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tracklite::{
-    Damage, Database, DumpedFrame, Error, ErrorKind, Lifecycle, Result, RunId, SalvageReport,
-    VerifyReport,
-};
+use tracklite::upkeep::{Damage, DumpedFrame, SalvageReport, VerifyReport};
+use tracklite::{Database, Error, ErrorKind, Lifecycle, Result, RunId};
 
 use crate::args::{BackupArgs, FileArgs, RunArgs, VerifyArgs};
 use crate::columns::short_id;
@@ -287,7 +285,7 @@ fn change(
     set: impl FnOnce(&Database, RunId) -> Result<()>,
 ) -> Result<(RunId, String), Failure> {
     let database = Database::open(&args.file.path)?;
-    let id = database.find_run(&args.run.prefix)?;
+    let id = database.run_by_prefix(&args.run.prefix)?.id();
     let name = database.run(id)?.name()?;
     set(&database, id)?;
     database.close()?;

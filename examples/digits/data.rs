@@ -1,6 +1,6 @@
 //! The handwritten digits of `examples/data`: unpacked, scaled and split.
 
-use tracklite::Dataset;
+use tracklite::inputs::Dataset;
 
 use super::random::Random;
 use super::{Failure, Result};

@@ -1,6 +1,7 @@
 //! The runs of the example. Apart from their ids they are the same each time.
 
-use tracklite::{Database, Dataset, DatasetInput, RunId, RunStatus, RunUpdate, Timestamp};
+use tracklite::inputs::{Dataset, DatasetInput};
+use tracklite::{Database, RunId, RunStatus, RunUpdate, Timestamp};
 
 /// The start time of the first run.
 const START: i64 = 1_790_000_000_000_000_000;

@@ -1,10 +1,11 @@
 //! The registered model: its versions, its champion, and predictions with it.
 
 use serde_json::json;
-use tracklite::{
-    ArtifactOwner, Database, LineageNode, LoggedModel, LoggedModelMetric, LoggedModelStatus,
-    ModelVersion, RegisteredModel, Registry, RegistryMode, RegistrySearch, Signature,
-};
+use tracklite::Database;
+use tracklite::artifact::ArtifactOwner;
+use tracklite::lineage::LineageNode;
+use tracklite::logged_model::{LoggedModel, LoggedModelMetric, LoggedModelStatus, Signature};
+use tracklite::registry::{ModelVersion, RegisteredModel, Registry, RegistryMode, RegistrySearch};
 
 use crate::Result;
 use crate::candidate::Candidate;

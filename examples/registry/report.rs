@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use tracklite::{Database, Error, LineageDirection, LineageNode};
+use tracklite::lineage::{LineageDirection, LineageNode};
+use tracklite::{Database, Error};
 
 use crate::Result;
 use crate::candidate::Candidate;

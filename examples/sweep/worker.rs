@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use tracklite::{Capture, Database, Run, RunStatus};
+use tracklite::capture::Capture;
+use tracklite::{Database, Run, RunStatus};
 
 use crate::Result;
 use crate::digits::configuration::{Configuration, grid};

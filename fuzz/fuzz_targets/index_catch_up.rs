@@ -17,9 +17,8 @@ use tracklite::internals::record::{
 };
 use tracklite::internals::storage::{MemoryFile, Storage as _};
 use tracklite::internals::{FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, unit_start};
-use tracklite::{
-    ArtifactOwner, ContentHash, Database, ExperimentId, IndexPlace, Lifecycle, RunId, RunStatus,
-};
+use tracklite::{Database, ExperimentId, IndexPlace, Lifecycle, RunId, RunStatus};
+use tracklite::artifact::{ArtifactOwner, ContentHash};
 use tracklite_fuzz::Choices;
 
 #[path = "index_catch_up/models.rs"]

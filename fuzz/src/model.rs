@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::models::{Files, ModelLogged, ModelRegistered};
 use crate::models::{compare_files, compare_logged, compare_registered};
-use tracklite::{ArtifactOwner, Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
+use tracklite::{Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
+use tracklite::artifact::ArtifactOwner;
 
 /// An experiment in the model.
 #[derive(Clone, Debug)]

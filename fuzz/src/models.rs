@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::{
-    ArtifactOwner, Database, ErrorKind, ExperimentId, Lifecycle, LoggedModelId, LoggedModelStatus,
-    RegisteredModelId, RegistrySearch, Result,
-};
+use tracklite::{Database, ErrorKind, ExperimentId, Lifecycle, LoggedModelId, RegisteredModelId, Result};
+use tracklite::artifact::ArtifactOwner;
+use tracklite::logged_model::LoggedModelStatus;
+use tracklite::registry::RegistrySearch;
 
 /// The bytes of files by path.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -104,7 +104,7 @@ impl ModelLogged {
         assert_eq!((info.lifecycle, info.status), (lifecycle, self.status));
         assert_eq!((&info.params, &info.tags), (&self.params, &self.tags));
         assert_eq!(info.experiment, self.experiment);
-        let metric_bits = |metric: &tracklite::LoggedModelMetric| {
+        let metric_bits = |metric: &tracklite::logged_model::LoggedModelMetric| {
             (metric.key.clone(), metric.step, metric.value.to_bits())
         };
         let mut metrics: Vec<_> = info.metrics.iter().map(metric_bits).collect();

@@ -14,7 +14,7 @@ use crate::session::Handle;
 /// Reads parts of an artifact. `_files.ArtifactFile` makes a Python file of it.
 #[pyclass(frozen, module = "tracklite._tracklite")]
 pub(crate) struct ArtifactReader {
-    handle: Handle<Arc<Mutex<tracklite::ArtifactReader>>>,
+    handle: Handle<Arc<Mutex<tracklite::artifact::ArtifactReader>>>,
     /// The length of the artifact in bytes.
     #[pyo3(get)]
     length: u64,

@@ -22,7 +22,7 @@ use crate::session::Handle;
 /// ['model']
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct Artifacts {
-    pub(crate) handle: Handle<tracklite::Artifacts>,
+    pub(crate) handle: Handle<tracklite::artifact::Artifacts>,
 }
 
 #[pymethods]
@@ -120,7 +120,7 @@ impl Artifacts {
 
     /// Returns all files in all folders, by path.
     fn list_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, tracklite::Artifacts::list_all)?)
+        to_list(py, &self.handle.call(py, tracklite::artifact::Artifacts::list_all)?)
     }
 
     /// Returns size, type, digest and time of a file.
@@ -155,7 +155,7 @@ impl Artifacts {
         &self,
         py: Python<'_>,
         progress: Option<Py<PyAny>>,
-        run: impl FnOnce(tracklite::ArtifactUpload<'_>) -> tracklite::Result<()> + Send,
+        run: impl FnOnce(tracklite::artifact::ArtifactUpload<'_>) -> tracklite::Result<()> + Send,
     ) -> PyResult<()> {
         let artifacts = self.handle.get(py)?;
         let mut raised: Option<PyErr> = None;
@@ -248,8 +248,8 @@ impl Run {
 impl LoggedModel {
     /// Returns the files of the model.
     fn artifacts(&self, py: Python<'_>) -> PyResult<Artifacts> {
-        let artifacts = |model: &tracklite::LoggedModel| {
-            let owner = tracklite::ArtifactOwner::LoggedModel(model.id());
+        let artifacts = |model: &tracklite::logged_model::LoggedModel| {
+            let owner = tracklite::artifact::ArtifactOwner::LoggedModel(model.id());
             model.database().artifacts_of(owner)
         };
         Ok(Artifacts { handle: self.handle.call_derive(py, artifacts)? })

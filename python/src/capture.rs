@@ -27,7 +27,7 @@ pub(crate) enum Wanted<'py> {
 
 /// A selection that was checked, before anything is written.
 pub(crate) struct Prepared {
-    pub(crate) capture: tracklite::Capture,
+    pub(crate) capture: tracklite::capture::Capture,
     pub(crate) exceptions: bool,
 }
 
@@ -60,7 +60,7 @@ fn prepared(switches: &Bound<'_, PyAny>) -> PyResult<Prepared> {
         })
     });
     let arguments: Vec<String> = py.import("sys")?.getattr("argv")?.extract()?;
-    let capture = tracklite::Capture::new()
+    let capture = tracklite::capture::Capture::new()
         .git(switches.git)
         .command(switches.command)
         .command_line(arguments)

@@ -4,7 +4,8 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString};
-use tracklite::{ExperimentId, LoggedModelId, RunId, Signature, Step, Timestamp};
+use tracklite::logged_model::Signature;
+use tracklite::{ExperimentId, LoggedModelId, RunId, Step, Timestamp};
 
 use crate::detach::delegated;
 use crate::error::{invalid_input, python_error};
@@ -130,7 +131,6 @@ pub(crate) fn run_id(value: &Bound<'_, PyAny>) -> PyResult<RunId> {
     parsed(value, "a run or its id")
 }
 
-#[cfg(feature = "frames")]
 /// Converts an iterable of runs or their IDs. A single one is a list of one.
 pub(crate) fn run_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<RunId>> {
     if value.is_instance_of::<PyString>() || value.hasattr(intern!(value.py(), "id"))? {

@@ -6,11 +6,15 @@ use pyo3::conversion::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
+use tracklite::artifact::ArtifactInfo;
+use tracklite::inputs::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
+use tracklite::lineage::{LineageEdge, LineageGraph, LineageNode};
+use tracklite::logged_model::{LoggedModelInfo, LoggedModelMetric};
+use tracklite::registry::{ModelVersionInfo, RegisteredModelInfo};
+use tracklite::upkeep::{DatabaseInfo, SalvageReport, VerifyReport, WriterInfo};
 use tracklite::{
-    ArtifactInfo, DatabaseInfo, Dataset, DatasetInput, DatasetSummary, ExperimentInfo, LineageEdge,
-    LineageGraph, LineageNode, LoggedModelInfo, LoggedModelMetric, MetricPoint, MetricStatistics,
-    ModelOutput, ModelVersionInfo, RegisteredModelInfo, RunInfo, RunInputs, RunRecord,
-    SalvageReport, SqlTable, SqlValue, Timestamp, VerifyReport, WriterInfo,
+    ExperimentInfo, MetricPoint, MetricStatistics, RunInfo, RunRecord, SqlTable, SqlValue,
+    Timestamp,
 };
 
 /// A value of Python.
@@ -243,7 +247,8 @@ impl Entity for LoggedModelInfo {
 
 impl Entity for ModelVersionInfo {
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        let digest = self.digest.map(|hash| tracklite::ContentHash::from_bytes(hash).to_string());
+        let digest =
+            self.digest.map(|hash| tracklite::artifact::ContentHash::from_bytes(hash).to_string());
         let fields = Fields::new(py).add(&self.name).add(self.version).time(self.created);
         let fields = fields.time(self.updated).add(&self.description).add(&self.user);
         let fields = fields.choice("ModelStage", self.stage.as_str()).add(&self.source);
@@ -302,20 +307,20 @@ impl Entity for DatabaseInfo {
     }
 }
 
-impl Entity for tracklite::GcReport {
+impl Entity for tracklite::upkeep::GcReport {
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.runs).add(self.experiments);
         fields.add(self.logged_models).add(self.freed_bytes).build("GcReport")
     }
 }
 
-impl Entity for tracklite::VacuumReport {
+impl Entity for tracklite::upkeep::VacuumReport {
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         Fields::new(py).add(self.before_bytes).add(self.after_bytes).build("VacuumReport")
     }
 }
 
-impl Entity for tracklite::Damage {
+impl Entity for tracklite::upkeep::Damage {
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(&self.place).add(self.offset);
         fields.add(&self.wanted).add(&self.got).build("Damage")

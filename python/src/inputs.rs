@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use tracklite::{Dataset, DatasetInput};
+use tracklite::inputs::{Dataset, DatasetInput};
 
 use crate::convert::{logged_model_id, tag_pairs};
 use crate::entity::{Entity as _, Object, to_list};

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use tracklite::{LineageDirection, LineageNode};
+use tracklite::lineage::{LineageDirection, LineageNode};
 
 use crate::convert::{logged_model_id, run_id};
 use crate::database::Database;
@@ -18,7 +18,7 @@ use crate::error::invalid_input;
 /// [('run', 'output', 'forest')]
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct LineageGraph {
-    graph: tracklite::LineageGraph,
+    graph: tracklite::lineage::LineageGraph,
 }
 
 #[pymethods]

@@ -1,7 +1,7 @@
 //! Logged models: outputs of runs, with params, tags and metrics of their own.
 
 use pyo3::prelude::*;
-use tracklite::{LoggedModelMetric, LoggedModelSearch, LoggedModelStatus};
+use tracklite::logged_model::{LoggedModelMetric, LoggedModelSearch, LoggedModelStatus};
 
 use crate::convert::{
     choice, experiment_ids, flat_params, instant, logged_model_id, number, run_id, tag_pairs, text,
@@ -24,7 +24,7 @@ use crate::session::Handle;
 /// {'trees': '100'}
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct LoggedModel {
-    pub(crate) handle: Handle<tracklite::LoggedModel>,
+    pub(crate) handle: Handle<tracklite::logged_model::LoggedModel>,
     id: String,
 }
 
@@ -32,7 +32,7 @@ impl LoggedModel {
     fn new(
         py: Python<'_>,
         database: &Handle<tracklite::Database>,
-        model: tracklite::LoggedModel,
+        model: tracklite::logged_model::LoggedModel,
     ) -> PyResult<LoggedModel> {
         let id = model.id().to_string();
         Ok(LoggedModel { handle: database.derive(py, model)?, id })
@@ -49,7 +49,7 @@ impl LoggedModel {
 
     /// Returns everything that the file has about the model now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, tracklite::LoggedModel::info)?.to_python(py)
+        self.handle.call(py, tracklite::logged_model::LoggedModel::info)?.to_python(py)
     }
 
     /// Sets the status: "PENDING", "READY" or "FAILED".
@@ -124,12 +124,12 @@ impl LoggedModel {
 
     /// Marks the model deleted, until `restore` or `gc`.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, tracklite::LoggedModel::delete)
+        self.handle.call(py, tracklite::logged_model::LoggedModel::delete)
     }
 
     /// Restores a deleted model.
     fn restore(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, tracklite::LoggedModel::restore)
+        self.handle.call(py, tracklite::logged_model::LoggedModel::restore)
     }
 
     fn __repr__(&self) -> String {

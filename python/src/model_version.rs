@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
-use tracklite::{ModelStage, ModelVersionStatus};
+use tracklite::registry::{ModelStage, ModelVersionStatus};
 
 use crate::convert::{choice, logged_model_id, run_id, tag_pairs, text};
 use crate::detach::detached;
@@ -14,7 +14,7 @@ use crate::session::Handle;
 /// A handle to one version of a registered model.
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct ModelVersion {
-    handle: Handle<tracklite::ModelVersion>,
+    handle: Handle<tracklite::registry::ModelVersion>,
     number: u64,
 }
 
@@ -23,7 +23,7 @@ impl ModelVersion {
     fn get<T: Clone + Send + 'static>(
         py: Python<'_>,
         owner: &Handle<T>,
-        get: impl FnOnce(&T) -> tracklite::Result<tracklite::ModelVersion> + Send,
+        get: impl FnOnce(&T) -> tracklite::Result<tracklite::registry::ModelVersion> + Send,
     ) -> PyResult<ModelVersion> {
         let version = owner.call(py, get)?;
         let number = version.version();
@@ -45,7 +45,10 @@ impl Wanted {
         }
     }
 
-    fn of(&self, model: &tracklite::RegisteredModel) -> tracklite::Result<tracklite::ModelVersion> {
+    fn of(
+        &self,
+        model: &tracklite::registry::RegisteredModel,
+    ) -> tracklite::Result<tracklite::registry::ModelVersion> {
         match self {
             Wanted::Number(number) => model.version(*number),
             Wanted::Alias(alias) => model.version_by_alias(alias),
@@ -128,7 +131,7 @@ impl RegisteredModel {
 
     /// Returns all versions by number.
     fn versions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        to_list(py, &self.handle.call(py, tracklite::RegisteredModel::versions)?)
+        to_list(py, &self.handle.call(py, tracklite::registry::RegisteredModel::versions)?)
     }
 }
 
@@ -142,7 +145,7 @@ impl ModelVersion {
 
     /// Returns everything that the file has about the version now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, tracklite::ModelVersion::info)?.to_python(py)
+        self.handle.call(py, tracklite::registry::ModelVersion::info)?.to_python(py)
     }
 
     /// Sets the description. None clears it.
@@ -183,7 +186,7 @@ impl ModelVersion {
 
     /// Deletes the version. This cannot be undone.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, tracklite::ModelVersion::delete)
+        self.handle.call(py, tracklite::registry::ModelVersion::delete)
     }
 
     /// Copies the version to another registered model. Creates that model if it does not exist.

@@ -11,7 +11,7 @@ use crate::session::Handle;
 /// A handle to a registered model, which stays valid when the model is renamed.
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct RegisteredModel {
-    pub(crate) handle: Handle<tracklite::RegisteredModel>,
+    pub(crate) handle: Handle<tracklite::registry::RegisteredModel>,
 }
 
 #[pymethods]
@@ -48,12 +48,12 @@ impl RegisteredModel {
     /// The name, as it is in the file now.
     #[getter]
     fn name(&self, py: Python<'_>) -> PyResult<String> {
-        self.handle.call(py, tracklite::RegisteredModel::name)
+        self.handle.call(py, tracklite::registry::RegisteredModel::name)
     }
 
     /// Returns everything that the file has about the model now.
     fn info<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
-        self.handle.call(py, tracklite::RegisteredModel::info)?.to_python(py)
+        self.handle.call(py, tracklite::registry::RegisteredModel::info)?.to_python(py)
     }
 
     /// Renames the model.
@@ -69,7 +69,7 @@ impl RegisteredModel {
 
     /// Deletes the model with all its versions. This cannot be undone.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, tracklite::RegisteredModel::delete)
+        self.handle.call(py, tracklite::registry::RegisteredModel::delete)
     }
 
     /// Sets a tag. Replaces an earlier value.

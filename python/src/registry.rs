@@ -1,7 +1,7 @@
 //! The registry: names for models, in catalogs and schemas where these are used.
 
 use pyo3::prelude::*;
-use tracklite::RegistrySearch;
+use tracklite::registry::RegistrySearch;
 
 use crate::convert::text_list;
 use crate::database::Database;
@@ -19,7 +19,7 @@ use crate::session::Handle;
 /// 's3://models/churn/1'
 #[pyclass(frozen, module = "tracklite")]
 pub(crate) struct Registry {
-    pub(crate) handle: Handle<tracklite::Registry>,
+    pub(crate) handle: Handle<tracklite::registry::Registry>,
 }
 
 #[pymethods]
@@ -34,7 +34,7 @@ impl Database {
 impl Registry {
     /// Returns the registry with a current catalog and schema, which complete shorter names.
     fn with_current(&self, py: Python<'_>, catalog: &str, schema: &str) -> PyResult<Registry> {
-        let with_current = |registry: &tracklite::Registry| -> tracklite::Result<_> {
+        let with_current = |registry: &tracklite::registry::Registry| -> tracklite::Result<_> {
             Ok(registry.with_current(catalog, schema))
         };
         Ok(Registry { handle: self.handle.call_derive(py, with_current)? })
@@ -43,12 +43,12 @@ impl Registry {
     /// The mode: "plain", or "unity-catalog" where names have three levels.
     #[getter]
     fn mode(&self, py: Python<'_>) -> PyResult<&'static str> {
-        Ok(self.handle.call(py, tracklite::Registry::mode)?.as_str())
+        Ok(self.handle.call(py, tracklite::registry::Registry::mode)?.as_str())
     }
 
     /// Switches to names with exactly three levels. This cannot be undone.
     fn use_unity_catalog(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, tracklite::Registry::use_unity_catalog)
+        self.handle.call(py, tracklite::registry::Registry::use_unity_catalog)
     }
 
     /// Creates a catalog, the first level of names.

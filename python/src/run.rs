@@ -38,7 +38,7 @@ pub(crate) struct Run {
     id: RunId,
     experiment_id: u64,
     /// Captures until the run is finished.
-    capturing: Handle<Option<tracklite::Capturing>>,
+    capturing: Handle<Option<tracklite::capture::Capturing>>,
 }
 
 impl Run {
@@ -58,7 +58,7 @@ impl Run {
     pub(crate) fn keep_capturing(
         &self,
         py: Python<'_>,
-        capturing: tracklite::Capturing,
+        capturing: tracklite::capture::Capturing,
     ) -> PyResult<()> {
         let earlier = self.capturing.with(py, |slot| slot.replace(capturing))?;
         py.detach(|| drop(earlier));
@@ -105,7 +105,7 @@ impl Database {
 
     /// Returns the ID of the only run whose ID begins with `prefix`.
     fn find_run(&self, py: Python<'_>, prefix: &str) -> PyResult<String> {
-        Ok(self.handle.call(py, |database| database.find_run(prefix))?.to_string())
+        Ok(self.handle.call(py, |database| database.run_by_prefix(prefix))?.id().to_string())
     }
 
     /// Returns the active runs of active experiments, newest first.

@@ -17,17 +17,18 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::artifact::download::Target;
-use crate::artifact::reader::ArtifactReader;
 use crate::artifact::upload::{Planned, Source, delete, no_such_artifact, refer, upload};
 use crate::database::Database;
 use crate::engine::Engine;
 use crate::entity::artifact_path::{check_kept_path, check_path, media_type};
 use crate::entity::id::Timestamp;
-use crate::entity::{ArtifactInfo, ArtifactOwner};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::ArtifactReferenced;
 use crate::index::Artifact;
 use crate::run::Run;
+
+pub use crate::artifact::reader::ArtifactReader;
+pub use crate::entity::{ArtifactInfo, ArtifactOwner, ContentHash};
 
 /// Folders within folders that `log_folder` follows.
 const DEPTH_MAX: usize = 100;

@@ -56,7 +56,7 @@ impl BuildFacts {
 #[macro_export]
 macro_rules! build_facts {
     ($($feature:literal),* $(,)?) => {
-        $crate::BuildFacts::new(
+        $crate::capture::BuildFacts::new(
             env!("CARGO_PKG_NAME"),
             env!("CARGO_PKG_VERSION"),
             if cfg!(debug_assertions) { "debug" } else { "release" },

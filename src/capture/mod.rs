@@ -23,7 +23,7 @@ const METRICS_INTERVAL: Duration = Duration::from_secs(10);
 /// # let folder = tempfile::tempdir()?;
 /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
 /// use std::time::Duration;
-/// use tracklite::Capture;
+/// use tracklite::capture::Capture;
 ///
 /// let run = database.default_experiment()?.start_run("")?;
 /// let capture = Capture::new().host(true).command(true).build(tracklite::build_facts!());

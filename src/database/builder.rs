@@ -16,10 +16,10 @@ use crate::storage::{
 };
 use crate::sys::system::random_bits;
 
-/// How often the file is opened anew that was replaced by another while it was being opened.
+/// Bounds the attempts to open a file that other processes keep replacing.
 const OPENINGS_MAX: u32 = 100;
 
-/// Opens a database with options. Made by [`Database::builder`].
+/// Options for opening a database, from [`Database::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a database is opened by `open`"]
 pub struct DatabaseBuilder {
@@ -43,84 +43,104 @@ impl DatabaseBuilder {
         }
     }
 
-    /// Whether a file is created when there is none. Default: false.
+    /// Sets whether to create the file if it does not exist. Default: false.
     pub fn create(mut self, create: bool) -> Self {
         self.create = create;
         self
     }
 
-    /// Whether the file is only read. Default: false.
+    /// Sets whether to open the file for reading only. Default: false.
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.log.read_only = read_only;
         self
     }
 
-    /// How often what was logged is synced to the device; `None`: only by [`Database::sync`] and
-    /// by finishing runs. Default: one second. A zero interval is refused when the file is opened
-    /// ([`ErrorKind::InvalidInput`]).
+    /// Sets how often the background thread syncs the file to the device. Default: one second.
     ///
-    /// Once a second, or more often with a shorter interval, the thread in the background also
-    /// looks after other processes that died and after the file's name; that costs a process that
-    /// logs nothing some 100 us of processor time a second.
+    /// `None` syncs only in [`Database::sync`] and when a run finishes. A zero interval is invalid;
+    /// [`DatabaseBuilder::open`] then fails.
+    ///
+    /// # Performance
+    ///
+    /// The thread wakes once a second, or more often with a shorter interval. It also looks for
+    /// writers that died and checks whether the file was renamed. An idle process spends about
+    /// 100 us of processor time a second.
     pub fn sync_interval(mut self, interval: Option<Duration>) -> Self {
         self.log.sync_interval = interval;
         self
     }
 
-    /// How bytes get into the file; they are the same either way. Default: automatic.
+    /// Sets how bytes are written to the file. The bytes are the same either way. Default:
+    /// automatic.
     pub fn write_path(mut self, write_path: WritePath) -> Self {
         self.write_path = write_path;
         self
     }
 
-    /// Where the index is kept, a cache. Default: in the user's cache folder.
+    /// Sets where the index is. The index is a cache. Default: the user's cache folder.
     pub fn index(mut self, index: IndexPlace) -> Self {
         self.index = index;
         self
     }
 
-    /// How long a call waits for another process: for a lock that it holds, or after a failed
-    /// sync for its part of the recovery. Default: 10 seconds.
+    /// Sets how long a call waits for another process. Default: 10 seconds.
+    ///
+    /// A call waits for a lock that another process holds. After a failed sync, it also waits until
+    /// the other processes have recovered.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.log.lock_timeout = timeout;
         self.log.recovery_timeout = timeout;
         self
     }
 
-    /// How many bytes of points, 32 each, may wait to be packed before whoever logs helps to pack
-    /// them, and so logs no faster than that. Default: 512 MiB.
+    /// Limits the backlog: the bytes of points that are not sealed yet. Default: 512 MiB.
     ///
-    /// Points are logged faster than they are packed, and the file has room for both forms
-    /// meanwhile: each process that logs may take so much more space than its points need.
+    /// Beyond the limit, a call that logs a point first seals some of the backlog. A point takes 32
+    /// bytes until it is sealed.
+    ///
+    /// Logging is faster than sealing, and the file holds both forms for a while. Each process that
+    /// logs can therefore use this much space in addition to its sealed points.
     pub fn backlog(mut self, bytes: u64) -> Self {
         self.log.backlog_bytes = bytes;
         self
     }
 
-    /// Whether a thread syncs and seals in the background. Default: true. Without it the program
-    /// calls [`Database::tick`] now and then, or the file grows by what
-    /// [`DatabaseBuilder::backlog`] allows.
+    /// Sets whether a background thread syncs and seals. Default: true.
+    ///
+    /// Without the thread, the program must call [`Database::tick`] regularly. Otherwise the file
+    /// grows by up to [`DatabaseBuilder::backlog`].
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
         self
     }
 
-    /// Runs within this function what makes a call wait for long that otherwise does not: sealing a
-    /// backlog when a point is logged, and closing when the last handle is dropped. For bindings to
-    /// languages whose threads hold a lock meanwhile that the others need. It must run what it is
-    /// given, once. Default: none.
+    /// Wraps calls that may block unexpectedly. Default: no wrapper.
+    ///
+    /// Language bindings use it to release their interpreter lock. Two calls may block: logging a
+    /// point, if it seals some of the backlog, and dropping the last handle, which closes the file.
+    /// The function must run its argument exactly once.
     pub fn waits_within(mut self, run: fn(&mut (dyn FnMut() + Send))) -> Self {
         self.log.waits_within = run;
         self
     }
 
-    /// How long the texts that are written may be. Default: as long as MLflow takes them.
+    /// Sets the maximum lengths of texts. Default: the limits of MLflow.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Opens the file. One that this process has open already is shared, as it was opened.
+    /// Opens the file.
+    ///
+    /// If this process has the file open already, the handles share it and the options of the first
+    /// opening apply.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`Database::create`] or [`Database::open`].
+    /// - [`ErrorKind::InvalidInput`] if the sync interval is zero.
+    /// - [`ErrorKind::InvalidState`] if this process has the file open by a name that was since
+    ///   removed.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
         self.check_options()?;
         let path = absolute(path.as_ref());
@@ -129,13 +149,13 @@ impl DatabaseBuilder {
                 self.create_file(&path)?;
             }
             match self.open_file(&path) {
-                // The file was replaced between the opening and the look at its name.
+                // The file was replaced after it was opened and before its name was checked.
                 Ok(None) => {}
                 Ok(Some(database)) => return Ok(database),
                 Err(error) => return Err(error),
             }
         }
-        let message = "the file is replaced again and again while it is being opened";
+        let message = "other processes keep replacing the file while it is being opened: try again";
         Err(Error::new(ErrorKind::Locked, message).with_path(&path))
     }
 
@@ -143,8 +163,8 @@ impl DatabaseBuilder {
         if self.log.sync_interval != Some(Duration::ZERO) {
             return Ok(());
         }
-        let message = "a sync interval of zero: give some milliseconds, or `None` to sync only \
-                       when asked to";
+        let message = "the sync interval is zero: use at least some milliseconds, or `None` to \
+                       sync only on request";
         Err(Error::new(ErrorKind::InvalidInput, message))
     }
 
@@ -155,7 +175,7 @@ impl DatabaseBuilder {
         let created = random_bits()
             .and_then(|random| FileStorage::create_new(path, &new_file(new_header(random))));
         match created {
-            // Somebody else was faster: theirs is opened.
+            // Another process created it first, so this one opens that file.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             other => other.map_err(|error| open_error("creating the file", path, error)),
         }
@@ -169,8 +189,9 @@ impl DatabaseBuilder {
         let engine = shared((place.device, place.inode, self.log.read_only), || {
             self.engine(path, Arc::clone(&storage))
         })?;
-        // A vacuum may have put another file in this place before the liveness byte was taken.
-        let leads_here = |storage: &dyn Storage| storage.place().is_ok_and(|it| it.name_leads_here);
+        // A vacuum may have replaced the file before this process took its liveness byte.
+        let leads_here =
+            |storage: &dyn Storage| storage.place().is_ok_and(|place| place.name_leads_here);
         if !leads_here(&**engine.log.storage()) && !self.log.read_only {
             return match leads_here(&*storage) && engine.path() != path {
                 true => Err(renamed(engine.path(), path)),
@@ -185,7 +206,7 @@ impl DatabaseBuilder {
         Engine::open(path, storage, log, limits, index, self.background)
     }
 
-    /// How long a sync waits for other processes to recover from a failed one; set after
+    /// Sets how long a sync waits for other processes to recover from a failed one. Call it after
     /// `lock_timeout`, which sets it too.
     #[cfg(feature = "internals")]
     pub fn recovery_timeout(mut self, timeout: Duration) -> Self {
@@ -193,15 +214,15 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How many bytes of chain there are between two checkpoints. Default: 4 MiB.
+    /// Sets the bytes of chain between two checkpoints. Default: 4 MiB.
     #[cfg(feature = "internals")]
     pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
         self.log.checkpoint_bytes = bytes;
         self
     }
 
-    /// Opens the file in a storage of the caller's: a test's disk. With `create`, an empty one
-    /// becomes a database first.
+    /// Opens the file in the given storage, such as a simulated disk. With `create`, an empty storage
+    /// first becomes a database.
     #[cfg(feature = "internals")]
     pub fn open_storage(self, path: &Path, storage: Arc<dyn Storage>) -> Result<Database> {
         self.check_options()?;
@@ -215,45 +236,67 @@ impl DatabaseBuilder {
     }
 }
 
-/// The engine that this process has of the file holds on to a name that it has no more.
+/// Returns the error for a file that this process has open by a name that was removed.
 fn renamed(before: &Path, now: &Path) -> Error {
     let message = format!(
-        "this process has the file open as {}, a name that no longer leads to it: drop the \
-         handles of that database first",
+        "this process has the file open as {}, which is no longer its name: drop the handles of \
+         that database first",
         before.display()
     );
     Error::new(ErrorKind::InvalidState, message).with_path(now)
 }
 
 impl Database {
-    /// Opens the file, creating it when there is none.
+    /// Opens the file, and creates it first if it does not exist.
     ///
-    /// Any number of processes may do so at once: one creates it, all open it. A folder that does
-    /// not exist is [`ErrorKind::NotFound`]; else the errors are those of [`Database::open`].
-    /// Creating costs two syncs; opening is as in [`Database::open`].
+    /// Any number of processes may call this at once. One of them creates the file, and all open
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`Database::open`].
+    /// - [`ErrorKind::NotFound`] if the folder does not exist.
+    ///
+    /// # Performance
+    ///
+    /// Creating takes two syncs. Opening takes as long as in [`Database::open`].
     pub fn create(path: impl AsRef<Path>) -> Result<Database> {
         Database::builder().create(true).open(path)
     }
 
-    /// Opens the file, which must exist.
+    /// Opens an existing file.
     ///
-    /// No file is [`ErrorKind::NotFound`], other bytes [`ErrorKind::NotTracklite`], a newer format
-    /// [`ErrorKind::UnsupportedFormat`], a damaged file [`ErrorKind::Damaged`]. One that a newer
-    /// build has written so that this one may only read is [`ErrorKind::ReadOnly`]. Costs
-    /// the reading of the metadata since its newest checkpoint, and of a word for each piece of it
-    /// before: not of the points.
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such file.
+    /// - [`ErrorKind::NotTracklite`] if the file is something else.
+    /// - [`ErrorKind::UnsupportedFormat`] if its format is newer than this build.
+    /// - [`ErrorKind::ReadOnly`] if a newer build wrote it such that this build may only read it.
+    /// - [`ErrorKind::Damaged`] if its header or metadata is damaged.
+    ///
+    /// # Performance
+    ///
+    /// Reads the metadata since its newest checkpoint, and one word for each earlier piece. It does
+    /// not read the points.
     pub fn open(path: impl AsRef<Path>) -> Result<Database> {
         Database::builder().open(path)
     }
 
-    /// Opens the file for reading: nothing is written to it and no lock is taken, so that it may
-    /// lie on read-only media. Every write fails with [`ErrorKind::ReadOnly`]. Only a backup takes
-    /// a lock, where it may.
+    /// Opens an existing file for reading.
+    ///
+    /// This neither writes to the file nor locks it, so the file may be on a read-only medium. Only a
+    /// backup takes a lock, if permitted.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`Database::open`].
+    ///
+    /// Each later write fails with [`ErrorKind::ReadOnly`].
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Database> {
         Database::builder().read_only(true).open(path)
     }
 
-    /// Opens the file with options of the caller's.
+    /// Returns a builder for opening a file with options.
     pub fn builder() -> DatabaseBuilder {
         DatabaseBuilder::new()
     }

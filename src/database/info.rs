@@ -8,13 +8,13 @@ use crate::entity::id::Timestamp;
 use crate::error::{Error, Result};
 use crate::format::{FORMAT_VERSION, unit_start};
 
-/// A process that has the file open for writing, or had.
+/// A process that opened the file for writing and has not closed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WriterInfo {
-    /// Its process id, as it said.
+    /// Its process id, as seen by itself.
     pub process: u32,
-    /// The host's name.
+    /// The name of its host.
     pub host: String,
     /// When it opened the file.
     pub opened: Timestamp,
@@ -36,29 +36,29 @@ pub struct DatabaseInfo {
     pub created: Timestamp,
     /// Its length in bytes.
     pub file_bytes: u64,
-    /// The space that it takes on the disk.
+    /// The space that it occupies on the disk.
     pub allocated_bytes: u64,
-    /// Experiments, deleted ones too.
+    /// The number of experiments, including deleted ones.
     pub experiments: u64,
-    /// Runs, deleted ones too.
+    /// The number of runs, including deleted ones.
     pub runs: u64,
-    /// Points, sealed and live.
+    /// The number of points, sealed and live.
     pub points: u64,
-    /// Bytes of extents that are not sealed.
+    /// The bytes of extents that are not sealed.
     pub unsealed_bytes: u64,
-    /// Bytes of units of the metadata chain.
+    /// The bytes of the metadata chain.
     pub chain_bytes: u64,
-    /// Writers that have not left the file.
+    /// The writers that have not closed the file, dead ones too.
     pub writers: Vec<WriterInfo>,
-    /// The file of the index; `None` when it is in memory.
+    /// The file of the index, or `None` if the index is in memory.
     pub index_path: Option<PathBuf>,
-    /// What somebody should look at.
+    /// Problems that need attention.
     pub warnings: Vec<String>,
 }
 
 pub(crate) fn info(engine: &Engine) -> Result<DatabaseInfo> {
     let log = &engine.log;
-    let doing = |source| Error::io("asking for the size of the file", source);
+    let doing = |source| Error::io("reading the size of the file", source);
     let points = engine.count_points()?;
     let counts = engine.with_index(|index, _| index.counts())?;
     let extents = engine.with_index(|index, _| index.unsealed_extents())?;
@@ -68,10 +68,10 @@ pub(crate) fn info(engine: &Engine) -> Result<DatabaseInfo> {
     let allocated_bytes = log.storage().allocated_bytes().map_err(doing)?;
     let mut warnings = log.warnings();
     if log.is_poisoned()? {
-        warnings.push("a sync of this file failed: see the log of the system".to_owned());
+        warnings.push("a sync of this file failed: see the system log".to_owned());
     }
     if file_bytes >= VACUUM_LENGTH_MIN && file_bytes > 2 * allocated_bytes {
-        warnings.push("the file is mostly holes: `tracklite vacuum` makes it shorter".to_owned());
+        warnings.push("the file is mostly holes: `tracklite vacuum` shortens it".to_owned());
     }
     if counts.dropped > 0 {
         let message = "points beyond the last sync were lost in a power cut";

@@ -1,4 +1,4 @@
-//! The database: one file, opened once in a process however many handles there are.
+//! The database: one file, open once in a process for any number of handles.
 
 pub(crate) mod builder;
 pub(crate) mod info;
@@ -12,14 +12,14 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::index::SqlTable;
 
-/// An open file of runs. Clones are the same handle; any thread may use them.
+/// An open file of runs. Clones share it, and any thread may use them.
 ///
-/// The last handle that is dropped seals what is still in extents, syncs and leaves the file;
-/// [`Database::close`] does the same and says whether it went well. Runs, experiments and metric
-/// handles are handles of the database too.
+/// Dropping the last handle seals the remaining points, syncs and closes the file.
+/// [`Database::close`] does the same and returns any error. Handles of experiments, runs and metrics
+/// count too, and keep the file open.
 ///
-/// The same file opened twice in a process, by whatever path, is one open file; the options of
-/// the first opening hold. A thread in the background syncs and seals once a second.
+/// Opening the same file twice in a process, even by different paths, opens it once. The options of
+/// the first opening apply. A background thread syncs and seals once a second.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -50,41 +50,56 @@ impl Database {
         &self.0
     }
 
-    /// The path by which the file was opened.
+    /// Returns the path by which the file was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Makes everything durable that was logged before the call, by any process; survives a power
-    /// cut as far as the device honours a flush. Costs what the device takes for one.
+    /// Makes everything durable that any process logged before the call.
     ///
-    /// After a sync of any process has failed, or its process was killed in it, everything that is
-    /// readable is written again by the processes that have the file open. This call does its
-    /// part and waits for the others, usually a second; it is [`ErrorKind::Poisoned`] when they
-    /// take longer than `DatabaseBuilder::lock_timeout`: one is stopped, or has no background
-    /// thread and does not call `tick`. Logging goes on meanwhile.
+    /// It then survives a power cut, if the device honours a flush.
+    ///
+    /// If a sync of any process failed, or was cut short because the process was killed, all open
+    /// processes write the readable data again. This call does its part and waits for the others,
+    /// usually for a second. Logging continues in the meantime.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Poisoned`] if the other processes take longer than
+    ///   [`DatabaseBuilder::lock_timeout`](crate::DatabaseBuilder::lock_timeout). Such a process is
+    ///   stopped, or has no background thread and does not call [`Database::tick`].
+    ///
+    /// # Performance
+    ///
+    /// Takes as long as a flush of the device.
     pub fn sync(&self) -> Result<()> {
         self.0.located(self.0.log.sync())
     }
 
-    /// Does at once what the background thread does once a second: sync, seal, tend to the dead.
+    /// Syncs, seals and cleans up after dead writers, like the background thread once a second.
     ///
-    /// For programs that run without it (see `DatabaseBuilder::background`).
+    /// For programs without that thread. See
+    /// [`DatabaseBuilder::background`](crate::DatabaseBuilder::background).
     pub fn tick(&self) -> Result<()> {
         self.0.located(self.0.log.tick())
     }
 
-    /// Answers a SQL query over the index: tables `runs`, `params`, `tags`, `metrics` and others.
+    /// Runs a SQL query on the index, which has the tables `runs`, `params`, `tags`, `metrics` and
+    /// others.
     ///
-    /// Anything but reading is [`ErrorKind::InvalidInput`]. Points are not in the index; the
-    /// latest sealed point of each metric is.
+    /// The index contains the latest sealed point of each metric, but no other points.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the query is not valid SQL, or does more than read.
     pub fn sql(&self, query: &str) -> Result<SqlTable> {
         self.0.with_index(|index, _| index.sql(query))
     }
 
-    /// Seals what is still in extents, syncs, and leaves the file. With other handles still there
-    /// it only syncs.
+    /// Seals the remaining points, syncs and closes the file.
+    ///
+    /// If there are other handles, this only syncs.
     pub fn close(self) -> Result<()> {
         match Arc::try_unwrap(self.0) {
             Ok(engine) => engine.close(),

@@ -1,4 +1,4 @@
-//! Looking after a file: facts, gc, backup, vacuum, verify, salvage, dump.
+//! Maintenance of a file: facts, gc, backup, vacuum, verify, salvage, dump.
 
 use std::io::Write;
 use std::path::Path;
@@ -23,16 +23,24 @@ use crate::verify::dump::{self, DumpedFrame};
 use crate::verify::{self, VerifyReport};
 
 impl Database {
-    /// Facts about the file: sizes, counts, writers, warnings. Reads the live extents.
+    /// Returns facts about the file: sizes, counts, writers, warnings.
+    ///
+    /// # Performance
+    ///
+    /// Reads the live extents.
     pub fn info(&self) -> Result<DatabaseInfo> {
         self.engine().located(info::info(self.engine()))
     }
 
-    /// Purges all deleted runs and experiments for good, and gives the space of their points and
-    /// artifacts back, and that of other artifacts that were deleted or replaced.
+    /// Purges all deleted runs, experiments and logged models permanently, and frees their space.
     ///
-    /// Names and params of purged runs stay in the file's history until a vacuum. Others may go on
-    /// writing meanwhile. Costs two syncs and the rewriting of blocks that are mostly dead.
+    /// This also frees the space of artifacts that were deleted or replaced. Names and params of
+    /// purged runs stay in the history of the file until a vacuum. Other processes may write during
+    /// the call.
+    ///
+    /// # Performance
+    ///
+    /// Takes two syncs, and rewrites blocks whose points are mostly purged.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -46,15 +54,21 @@ impl Database {
         self.engine().located(gc::gc(self.engine()))
     }
 
-    /// Writes what the file holds now to a new file, while this and other processes go on writing.
+    /// Copies the file to a new file, while this and other processes continue to write.
     ///
-    /// Every point logged before the call is in the copy, of those logged meanwhile the first ones
-    /// of each process. A file that may only be read is copied while nobody writes it, else it is
-    /// [`ErrorKind::Locked`].
+    /// The copy has every point that was logged before the call. Of the points that a process logs
+    /// during the call, the copy has those up to some point in time. The copy is compact, because
+    /// all its points are sealed.
     ///
-    /// The copy is compact: its points are in column blocks. A file of that name is
-    /// [`ErrorKind::AlreadyExists`]; records that only a newer build knows how to copy are
-    /// [`ErrorKind::UnsupportedFormat`]. Costs the reading and writing of all that is live.
+    /// # Errors
+    ///
+    /// - [`ErrorKind::AlreadyExists`] if the new file exists.
+    /// - [`ErrorKind::UnsupportedFormat`] if the file has records that only a newer build can copy.
+    /// - [`ErrorKind::Locked`] if this process may only read the file and another one is writing.
+    ///
+    /// # Performance
+    ///
+    /// Reads and writes all live data once.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -73,15 +87,20 @@ impl Database {
         self.engine().located(copied.map(drop))
     }
 
-    /// Rewrites a file without what is purged or empty, so that it becomes shorter.
+    /// Rewrites a file without purged data and empty space, which shortens it.
     ///
-    /// While anybody has it open for writing it is [`ErrorKind::Locked`]; with other names (hard
-    /// links) it is [`ErrorKind::InvalidState`]. Needs room for the new file beside the old one,
-    /// which stays in place until the new one is whole and synced.
+    /// The old file stays in place until the new one is complete and synced, so the disk needs room
+    /// for both. The new file has the mode of the old one. It also has the owner, group, access list
+    /// and other attributes, if the process may set them.
     ///
-    /// The new file has the old one's mode and, as far as the process may give them, its owner,
-    /// group, access list and other attributes. The vacuum that the last writer to close does by
-    /// itself leaves a file alone that belongs to another user.
+    /// The last writer that closes a file may vacuum it automatically. It does not touch files of
+    /// other users.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such file.
+    /// - [`ErrorKind::Locked`] if a process has the file open for writing.
+    /// - [`ErrorKind::InvalidState`] if the file has other names (hard links).
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -97,11 +116,19 @@ impl Database {
         vacuum::vacuum(path.as_ref())
     }
 
-    /// Checks every checksum of a file and that what it says fits together; names each damage, and
-    /// changes nothing. Takes the time of reading and decoding the whole file.
+    /// Checks every checksum of a file and the consistency of its content. Changes nothing.
     ///
-    /// A file whose header cannot be read has no report: it is [`ErrorKind::NotTracklite`] or
-    /// [`ErrorKind::Damaged`].
+    /// The report lists each damage.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such file.
+    /// - [`ErrorKind::NotTracklite`] or [`ErrorKind::Damaged`] if the header is unreadable. There is
+    ///   no report then.
+    ///
+    /// # Performance
+    ///
+    /// Reads and decodes the whole file.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -117,26 +144,35 @@ impl Database {
         verify::verify(path.as_ref())
     }
 
-    /// Writes all that is still good in a damaged file to a new one, and lists what is lost.
+    /// Copies the intact data of a damaged file to a new file, and lists the losses.
     ///
-    /// The file itself stays as it is. Others may go on writing to it: as in a backup, nothing is
-    /// moved meanwhile, every point logged before the call is looked at, and what is being logged
-    /// is no loss. A file that may only be read is salvaged while nobody writes it, else it is
-    /// [`ErrorKind::Locked`]. `out` gets its name when it is whole and durable; a file of that name
-    /// is [`ErrorKind::AlreadyExists`].
+    /// The damaged file does not change. Other processes may write to it during the call, as in
+    /// [`Database::backup`]. Points that they log during the call are not reported as losses. The
+    /// file `out` appears when it is complete and durable.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no file `path`.
+    /// - [`ErrorKind::AlreadyExists`] if `out` exists.
+    /// - [`ErrorKind::Locked`] if this process may only read the file and another one is writing.
     pub fn salvage(path: impl AsRef<Path>, out: impl AsRef<Path>) -> Result<SalvageReport> {
         salvage(path.as_ref(), out.as_ref())
     }
 
-    /// Writes each frame and record of a file's metadata chain as text, for people.
+    /// Writes each frame and record of the metadata chain as readable text.
     pub fn dump(path: impl AsRef<Path>, out: &mut dyn Write) -> Result<()> {
         dump::dump(path.as_ref(), out)
     }
 
-    /// Visits each frame of a file's metadata chain that is sound by itself, in the order of the
-    /// chain; gives what is damaged between them.
+    /// Visits each intact frame of the metadata chain in order. Returns the damages between them.
     ///
-    /// Takes the time of reading the chain. An error of `visit` ends it.
+    /// # Errors
+    ///
+    /// - Any error of `visit`, which ends the traversal.
+    ///
+    /// # Performance
+    ///
+    /// Reads the whole chain.
     pub fn frames(
         path: impl AsRef<Path>,
         mut visit: impl FnMut(&DumpedFrame) -> Result<()>,
@@ -144,10 +180,10 @@ impl Database {
         dump::frames(path.as_ref(), &mut visit)
     }
 
-    /// What was marked deleted at this time or before, and still is.
+    /// Returns the runs, experiments and logged models that were deleted at this time or earlier.
     ///
-    /// Of an experiment that is the time when it was changed last. Logged models of a deleted
-    /// experiment are not listed by themselves.
+    /// For an experiment, the time of its last change counts. Logged models of a deleted experiment
+    /// are not listed separately.
     pub fn deleted_before(&self, time: Timestamp) -> Result<Deleted> {
         self.engine().with_index(|index, _| {
             Ok(Deleted {
@@ -158,11 +194,17 @@ impl Database {
         })
     }
 
-    /// Purges some of what is marked deleted for good, and gives its space back; as
-    /// [`Database::gc`] does with all of it. With an experiment go its runs and logged models.
+    /// Purges the chosen deleted objects permanently, and frees their space.
     ///
-    /// What is not there is [`ErrorKind::NotFound`], what is not deleted
-    /// [`ErrorKind::InvalidState`]; then nothing is purged.
+    /// Purging an experiment purges its runs and logged models too. [`Database::gc`] purges
+    /// everything that is deleted.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is purged after an error.
+    ///
+    /// - [`ErrorKind::NotFound`] if one of them does not exist.
+    /// - [`ErrorKind::InvalidState`] if one of them is not deleted.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -182,7 +224,7 @@ impl Database {
     }
 }
 
-/// Writes a backup to a new file in a storage of a test's.
+/// Writes a backup to a new file in the given storage.
 #[cfg(feature = "internals")]
 pub fn backup_to_storage(database: &Database, storage: Arc<dyn Storage>) -> Result<()> {
     let log = &database.engine().log;

@@ -1,21 +1,62 @@
-//! Checks of what exists and takes writes, and the errors that they report.
+//! Checks of what exists and accepts writes, with their errors.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 
 use crate::entity::Lifecycle;
-use crate::entity::id::{ExperimentId, RunId};
+use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::State;
 
-/// An experiment takes writes unless it is deleted.
+pub(crate) use crate::log::run_is_deleted;
+
+/// Fails if the experiment is deleted or does not exist.
 pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Result<()> {
     match state.experiments.get(&id) {
         None => Err(no_such_experiment(id)),
-        Some(known) if known.lifecycle == Lifecycle::Deleted => Err(is_deleted(&known.path)),
+        Some(known) if known.lifecycle == Lifecycle::Deleted => {
+            Err(experiment_is_deleted(&known.path))
+        }
         Some(_) => Ok(()),
     }
 }
 
-pub(crate) fn is_deleted(path: &str) -> Error {
-    let message = format!("experiment {path:?} is deleted: restore it first");
+/// Returns the given params that are not known yet. Fails if a param has two values.
+pub(crate) fn set_once(
+    owner: impl Display,
+    known: Option<&BTreeMap<String, String>>,
+    given: &[(String, String)],
+) -> Result<Vec<(String, String)>> {
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    let mut params = Vec::new();
+    for (key, value) in given {
+        let key = key.as_str();
+        let set = known.and_then(|known| known.get(key)).map(String::as_str);
+        match set.or_else(|| seen.get(key).copied()) {
+            None => {
+                seen.insert(key, value);
+                params.push((key.to_owned(), value.clone()));
+            }
+            Some(first) if first == value => {}
+            Some(first) => {
+                let message = format!(
+                    "param {key:?} of {owner} is already {first:?}; params cannot be changed \
+                     (got {value:?})"
+                );
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+        }
+    }
+    Ok(params)
+}
+
+pub(crate) fn experiment_is_deleted(path: &str) -> Error {
+    let message = format!("experiment {path:?} is deleted; restore it first");
+    Error::new(ErrorKind::InvalidState, message)
+}
+
+pub(crate) fn logged_model_is_deleted(id: LoggedModelId) -> Error {
+    let message = format!("logged model {id} is deleted; restore it first");
     Error::new(ErrorKind::InvalidState, message)
 }
 

@@ -148,7 +148,7 @@ pub struct LoggedModelInfo {
     pub tags: BTreeMap<String, String>,
     /// All measured values, in the order of logging.
     pub metrics: Vec<LoggedModelMetric>,
-    /// The signature as MLflow's JSON. See [`Signature`](crate::Signature).
+    /// The signature as MLflow's JSON. See [`Signature`](crate::logged_model::Signature).
     pub signature: Option<String>,
     /// An example of the input, as JSON.
     pub input_example: Option<String>,

@@ -13,7 +13,7 @@ const URI_BYTES_MAX: usize = 64 * 1024;
 /// The address of a model, or of a file in a model or run.
 ///
 /// ```
-/// use tracklite::{ModelTarget, ModelUri};
+/// use tracklite::registry::{ModelTarget, ModelUri};
 ///
 /// let uri: ModelUri = "models:/churn@champion/MLmodel".parse()?;
 /// let (name, alias) = ("churn".to_owned(), "champion".to_owned());

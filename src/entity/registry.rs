@@ -215,7 +215,7 @@ pub struct ModelVersionInfo {
     pub status: ModelVersionStatus,
     /// A message that explains the status.
     pub status_message: Option<String>,
-    /// The signature as MLflow's JSON. See [`Signature`](crate::Signature).
+    /// The signature as MLflow's JSON. See [`Signature`](crate::logged_model::Signature).
     pub signature: Option<String>,
     /// The digest that pins its files.
     pub digest: Option<[u8; 32]>,

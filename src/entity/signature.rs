@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// The inputs, outputs and params of a model, parsed from MLflow's JSON.
 ///
 /// ```
-/// use tracklite::{FieldType, Signature};
+/// use tracklite::logged_model::{FieldType, Signature};
 ///
 /// let signature = Signature::parse(
 ///     r#"{"inputs": "[{\"name\": \"age\", \"type\": \"long\", \"required\": true}]",

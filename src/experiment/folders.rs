@@ -1,15 +1,18 @@
-//! Experiments in the folders of their paths.
+//! Experiments by the folders of their paths.
 
 use crate::database::Database;
 use crate::entity::{ExperimentFolder, ExperimentInfo};
 use crate::error::Result;
 
 impl Database {
-    /// The experiments below a folder at any depth, deleted ones too, by path.
+    /// Returns the experiments below a folder at any depth, deleted ones too, ordered by path.
     ///
-    /// Paths are compared segment by segment: `/a/bc` is not below `/a/b`, nor is `/a/b` itself.
-    /// Slashes at the beginning, at the end or side by side mean nothing; the folder `/` holds
-    /// all. Costs a pass over all experiments, some microseconds each.
+    /// Paths are compared by segments, so `/a/bc` and `/a/b` itself are not below `/a/b`. Leading,
+    /// trailing and repeated slashes are ignored. The folder `/` has all experiments.
+    ///
+    /// # Performance
+    ///
+    /// Takes a few microseconds for each experiment of the database.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -31,9 +34,10 @@ impl Database {
         self.engine().with_index(|index, _| index.experiments_where(is_below))
     }
 
-    /// What is directly in a folder of experiments: folders and experiments, each by path.
+    /// Returns the folders and experiments directly in a folder, ordered by path.
     ///
-    /// As [`Database::experiments_under`]; an unknown folder is empty.
+    /// An unknown folder is empty. Paths are compared as in [`Database::experiments_under`], at the
+    /// same cost.
     pub fn experiment_folder(&self, folder: &str) -> Result<ExperimentFolder> {
         let folder = segments(folder);
         let mut listed = ExperimentFolder {
@@ -68,7 +72,7 @@ fn joined(segments: &[&str]) -> String {
     format!("/{}", segments.join("/"))
 }
 
-/// What of the path is left below the folder; `None` when it is not below it.
+/// Returns the segments of the path below the folder, or `None` if it is not below the folder.
 fn below<'p>(folder: &[&str], path: &'p str) -> Option<Vec<&'p str>> {
     let segments = segments(path);
     let is_below = segments.starts_with(folder) && segments.len() > folder.len();

@@ -1,4 +1,4 @@
-//! Experiments: named by a path, they hold runs.
+//! Experiments: groups of runs, named by a path.
 
 pub(crate) mod folders;
 pub(crate) mod search;
@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::database::Database;
 use crate::engine::Engine;
-use crate::engine::guards::{check_experiment_writable, is_deleted, no_such_experiment};
+use crate::engine::guards::{check_experiment_writable, experiment_is_deleted, no_such_experiment};
 use crate::entity::id::{ExperimentId, Timestamp};
 use crate::entity::{ExperimentInfo, Lifecycle};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,11 +19,27 @@ use crate::format::record::{
 use crate::log::State;
 
 impl Database {
-    /// The experiment of this path, such as `/Shared/team/churn`; it is created when there is none.
+    /// Returns the experiment with this path, such as `/Shared/team/churn`, and creates it if it does
+    /// not exist.
     ///
-    /// A deleted one is [`ErrorKind::InvalidState`], an illegal path [`ErrorKind::InvalidInput`]:
-    /// not all blank, and of at most 500 characters unless [`Limits`](crate::Limits) say
-    /// otherwise. One that is new costs a record in the file.
+    /// Four methods find or create an experiment:
+    ///
+    /// | call | it exists | it does not exist | it is deleted |
+    /// | --- | --- | --- | --- |
+    /// | `experiment(path)` | returns it | creates it | [`ErrorKind::InvalidState`] |
+    /// | [`find_experiment(path)`](Database::find_experiment) | `Some` | `None` | `Some` |
+    /// | [`experiment_by_id(id)`](Database::experiment_by_id) | returns it | [`ErrorKind::NotFound`] | returns it |
+    /// | [`create_experiment(path)`](Database::create_experiment) | [`ErrorKind::AlreadyExists`] | creates it | [`ErrorKind::AlreadyExists`] |
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidState`] if the experiment is deleted.
+    /// - [`ErrorKind::InvalidInput`] if the path is blank or longer than 500 characters. See
+    ///   [`Limits`](crate::Limits).
+    ///
+    /// # Performance
+    ///
+    /// Creating an experiment writes one record.
     pub fn experiment(&self, path: &str) -> Result<Experiment> {
         self.engine().located(self.engine().limits.check_experiment_path(path))?;
         let is_known = |state: &State| -> Result<Option<ExperimentId>> {
@@ -42,9 +58,14 @@ impl Database {
         Ok(Experiment::new(self.clone(), id))
     }
 
-    /// Creates the experiment of this path, which must be new: a path that is taken, also by a
-    /// deleted experiment, is [`ErrorKind::AlreadyExists`]. Of several that create it at once, one
-    /// does. Otherwise as [`Database::experiment`].
+    /// Creates an experiment with a new path.
+    ///
+    /// If several processes create it at once, one of them succeeds.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::AlreadyExists`] if an experiment has this path, even a deleted one.
+    /// - [`ErrorKind::InvalidInput`] if the path is illegal. See [`Database::experiment`].
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -61,9 +82,12 @@ impl Database {
         self.create_experiment_with::<&str, &str>(path, [])
     }
 
-    /// As [`Database::create_experiment`], with tags, in one step.
+    /// Creates an experiment with a new path and with tags, in one step.
     ///
-    /// An illegal tag is [`ErrorKind::InvalidInput`].
+    /// # Errors
+    ///
+    /// - Those of [`Database::create_experiment`].
+    /// - [`ErrorKind::InvalidInput`] if a tag is illegal. See [`Run::set_tag`](crate::Run::set_tag).
     pub fn create_experiment_with<K: AsRef<str>, V: ToString>(
         &self,
         path: &str,
@@ -82,14 +106,20 @@ impl Database {
         Ok(Experiment::new(self.clone(), id))
     }
 
-    /// The experiment of this path, deleted or not, if there is one. Writes nothing.
+    /// Returns the experiment with this path, even a deleted one, or `None` if it does not exist.
+    ///
+    /// Writes nothing.
     pub fn find_experiment(&self, path: &str) -> Result<Option<Experiment>> {
         let found = self.engine().state(|state, _| state.experiment_of(path));
         let found = found?;
         Ok(found.map(|id| Experiment::new(self.clone(), id)))
     }
 
-    /// The experiment of this id; [`ErrorKind::NotFound`] when there is none.
+    /// Returns the experiment with this id, even a deleted one.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such experiment.
     pub fn experiment_by_id(&self, id: ExperimentId) -> Result<Experiment> {
         let known = self.engine().state(|state, _| state.experiments.contains_key(&id));
         match known? {
@@ -98,18 +128,18 @@ impl Database {
         }
     }
 
-    /// The experiment that every file has: id 0, named `Default`.
+    /// Returns the experiment that every file has, with id 0 and the path `Default`.
     pub fn default_experiment(&self) -> Result<Experiment> {
         self.experiment_by_id(ExperimentId::DEFAULT)
     }
 
-    /// All experiments, deleted ones too, by id.
+    /// Returns all experiments, deleted ones too, ordered by id.
     pub fn experiments(&self) -> Result<Vec<ExperimentInfo>> {
         self.engine().with_index(|index, _| index.experiments())
     }
 }
 
-/// The record of a new experiment, and its id.
+/// Returns the record of a new experiment and its id.
 fn new_experiment(state: &State, path: &str) -> (Vec<Record>, ExperimentId) {
     let (experiment, time) = (state.next_experiment(), Timestamp::now_nanos());
     let created = ExperimentCreated { experiment, path: path.to_owned(), time };
@@ -127,7 +157,7 @@ fn with_tags(
     (records, experiment)
 }
 
-/// A handle of an experiment. Clones are the same handle; dropping one writes nothing.
+/// A handle of an experiment. Clones are the same handle, and dropping one writes nothing.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -152,27 +182,36 @@ impl Experiment {
         Experiment { database, id }
     }
 
-    /// The experiment's id.
+    /// Returns the id of the experiment.
     #[must_use]
     pub fn id(&self) -> ExperimentId {
         self.id
     }
 
-    /// The database that holds it.
+    /// Returns the database that contains the experiment.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// Path, lifecycle, times and tags, as they are in the file now.
+    /// Returns the path, lifecycle, times and tags.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the experiment was purged.
     pub fn info(&self) -> Result<ExperimentInfo> {
         let engine = self.engine();
         let found = engine.with_index(|index, _| index.experiment(self.id))?;
         found.ok_or_else(|| engine.locate(no_such_experiment(self.id)))
     }
 
-    /// Gives it another path; one that is taken, also by a deleted experiment, is
-    /// [`ErrorKind::AlreadyExists`]. A deleted experiment is [`ErrorKind::InvalidState`].
+    /// Changes the path of the experiment.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::AlreadyExists`] if another experiment has this path, even a deleted one.
+    /// - [`ErrorKind::InvalidState`] if the experiment is deleted.
+    /// - [`ErrorKind::InvalidInput`] if the path is illegal. See [`Database::experiment`].
     pub fn rename(&self, path: &str) -> Result<()> {
         self.engine().located(self.engine().limits.check_experiment_path(path))?;
         self.write(|state| {
@@ -187,16 +226,25 @@ impl Experiment {
         })
     }
 
-    /// Marks it and all its runs deleted, until [`Experiment::restore`] or [`Database::gc`].
+    /// Marks the experiment and all its runs as deleted.
     ///
-    /// One that is deleted already is [`ErrorKind::NotFound`] (MLflow's rule: only active ones are
-    /// there to be deleted), the default experiment [`ErrorKind::InvalidState`].
+    /// [`Experiment::restore`] undoes this, until [`Database::gc`] purges the experiment.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the experiment is deleted already, as in MLflow.
+    /// - [`ErrorKind::InvalidState`] for the default experiment.
     pub fn delete(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Deleted)
     }
 
-    /// Restores it and all its runs, also those that were deleted by themselves before (MLflow's
-    /// rule). One that is active is [`ErrorKind::NotFound`].
+    /// Restores the experiment and all its runs.
+    ///
+    /// As in MLflow, this includes runs that were deleted before the experiment.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the experiment is not deleted.
     pub fn restore(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Active)
     }
@@ -211,7 +259,7 @@ impl Experiment {
             }
             if known.lifecycle == lifecycle {
                 let message =
-                    format!("experiment {:?} is {} already", known.path, lifecycle.as_str());
+                    format!("experiment {:?} is already {}", known.path, lifecycle.as_str());
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
             let time = Timestamp::now_nanos();
@@ -219,7 +267,13 @@ impl Experiment {
         })
     }
 
-    /// Sets a tag, whatever it was before; key and value follow the rules of [`Run::set_tag`].
+    /// Sets a tag, and replaces any previous value.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidState`] if the experiment is deleted.
+    /// - [`ErrorKind::InvalidInput`] if key or value is illegal. See
+    ///   [`Run::set_tag`](crate::Run::set_tag).
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
         let tags = self.engine().limits.experiment_tags().collect([(key, value)]);
         let tags = self.engine().located(tags)?;
@@ -231,15 +285,21 @@ impl Experiment {
         })
     }
 
-    /// Deletes a tag; [`ErrorKind::NotFound`] when there is no such tag. Of several that delete it
-    /// at once, one does.
+    /// Deletes a tag.
+    ///
+    /// If several processes delete it at once, one of them succeeds.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the experiment has no such tag.
+    /// - [`ErrorKind::InvalidState`] if the experiment is deleted.
     pub fn delete_tag(&self, key: &str) -> Result<()> {
         let changes = ExperimentCreated::KIND..=ExperimentTagDeleted::KIND;
         let kinds = [changes, Purged::KIND..=Purged::KIND];
         self.engine().append_decided(&kinds, |index| {
             let info = index.experiment(self.id)?.ok_or_else(|| no_such_experiment(self.id))?;
             if info.lifecycle == Lifecycle::Deleted {
-                return Err(is_deleted(&info.path));
+                return Err(experiment_is_deleted(&info.path));
             }
             if !info.tags.contains_key(key) {
                 let message = format!("experiment {} has no tag {key:?}", self.id);
@@ -250,7 +310,7 @@ impl Experiment {
         })
     }
 
-    /// The tags by key.
+    /// Returns the tags by key.
     pub fn tags(&self) -> Result<BTreeMap<String, String>> {
         Ok(self.info()?.tags)
     }
@@ -271,6 +331,6 @@ impl fmt::Debug for Experiment {
 }
 
 fn path_taken(path: &str, id: ExperimentId) -> Error {
-    let message = format!("{path:?} is the path of experiment {id} already");
+    let message = format!("experiment {id} already has the path {path:?}");
     Error::new(ErrorKind::AlreadyExists, message)
 }

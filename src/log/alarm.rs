@@ -25,10 +25,11 @@ use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, Storage};
 
 use super::chain::{read_word, write_word};
+use super::io_error::io_error;
 use super::locks;
-use super::seal::Sealer;
+use super::sealer::Sealer;
 use super::state::{ExtentState, State, WriterState};
-use super::{Log, WriterIdentity, io_error};
+use super::{Log, WriterIdentity};
 
 /// How many bytes are rewritten at a time.
 const REWRITE_BYTES: u64 = 64 * 1024;

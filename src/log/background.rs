@@ -2,90 +2,17 @@
 //! writer. Without them, `tick` does the same work when it is called.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::format::record::Record;
-#[cfg(feature = "internals")]
-use crate::mutant::{self, Mutant};
-use crate::sys::mutex::Mutex;
 
 use super::Log;
+use super::wake::Wake;
 
 /// The longest pause between checks for dead peers, failed syncs of others and a replaced file.
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// A signal that wakes a background thread.
-#[derive(Debug, Default)]
-pub(crate) struct Wake {
-    state: Mutex<WakeState>,
-    changed: Condvar,
-    /// Definitions that a mutant delays.
-    #[cfg(feature = "internals")]
-    postponed: Mutex<Vec<Record>>,
-}
-
-#[derive(Debug, Default)]
-struct WakeState {
-    is_due: bool,
-    is_over: bool,
-}
-
-impl Wake {
-    /// Requests a check of the extents. Costs about 20 ns, because it does not wait.
-    pub(super) fn wake(&self) {
-        self.state.lock().is_due = true;
-        self.changed.notify_one();
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.state.lock().is_over
-    }
-
-    fn end(&self) {
-        self.state.lock().is_over = true;
-        self.changed.notify_one();
-    }
-
-    /// Waits until woken or until `timeout` has passed. Returns whether the thread must end.
-    fn wait(&self, timeout: Option<Duration>) -> bool {
-        let mut state = self.state.lock();
-        if !state.is_due && !state.is_over {
-            state = match timeout {
-                Some(timeout) => {
-                    let waited = self.changed.wait_timeout(state, timeout);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
-        }
-        state.is_due = false;
-        state.is_over
-    }
-
-    /// Returns whether a mutant delays the definition until the next tick.
-    #[cfg(feature = "internals")]
-    pub(super) fn postpones(&self, record: &Record) -> bool {
-        let postpones = mutant::is_active(Mutant::DefinitionAfterUse);
-        if postpones {
-            self.postponed.lock().push(record.clone());
-        }
-        postpones
-    }
-
-    /// Takes the definitions that a mutant has delayed.
-    #[cfg(feature = "internals")]
-    pub(super) fn take_postponed(&self) -> Vec<Record> {
-        std::mem::take(&mut *self.postponed.lock())
-    }
-
-    #[cfg(not(feature = "internals"))]
-    pub(super) const fn postpones(&self, _record: &Record) -> bool {
-        false
-    }
-}
 
 /// The background threads of a log. They end when this is dropped.
 ///

@@ -8,9 +8,9 @@ use crate::error::Result;
 use crate::format::block::{self, Codec, Encoder, Group, SeriesLabel};
 use crate::format::record::{BlockPlace, Record, Sealed, SealedBlock, SeriesDefined, SeriesId};
 
+use super::checks::{check_id, check_run_writable};
 use super::definitions::Definition;
-use super::points::{check_id, check_run_writable};
-use super::seal::BLOCK_NUMBERS_MAX;
+use super::sealer::BLOCK_NUMBERS_MAX;
 use super::{Log, State};
 
 /// The key and points of a metric in a batch.

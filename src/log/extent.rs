@@ -8,7 +8,7 @@ use crate::format::slot::{SLOT_WORDS, SlotSeed, slot_count};
 use crate::format::{FIRST_SLOT_BYTES, PAGE_BYTES, SLOT_BYTES, UNIT_BYTES};
 use crate::storage::Region;
 
-use super::io_error;
+use super::io_error::io_error;
 use super::state::ExtentState;
 
 /// How far ahead of the writer pages are made resident: a quarter of its extent, in these bounds.

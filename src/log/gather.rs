@@ -6,13 +6,13 @@ use foldhash::fast::FixedState;
 
 use crate::error::Result;
 use crate::format::block::{Codec, Encoder, Group, SeriesLabel};
-use crate::format::header::u64_at;
+use crate::format::bytes::u64_at;
 use crate::format::record::SeriesId;
 use crate::format::scan::{Entry, PointSlot};
 use crate::format::slot::ROW_FLAG;
 
 use super::definitions::Definition;
-use super::seal::Define;
+use super::sealer::Define;
 
 /// A collector of entries into groups of columns.
 pub(super) struct Gathering<'a> {

@@ -10,11 +10,12 @@ use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, Storage};
 use crate::sys::mutex::MutexGuard;
 
+use super::Log;
 use super::definitions::Definitions;
+use super::io_error::io_error;
 use super::locks::{self, LockGuard};
 use super::open::share_generation;
 use super::state::{ExtentState, WriterState};
-use super::{Log, io_error};
 
 /// The maintenance lock, of the process and of the file.
 #[derive(Debug)]
@@ -162,7 +163,7 @@ impl Log {
         if !unsealed.is_empty() {
             let definitions = early.map_or_else(|| self.definitions_of(&writer), Ok)?;
             let define = |id| definitions.get(id).cloned();
-            for pass in super::seal::passes(&unsealed) {
+            for pass in super::sealer::passes(&unsealed) {
                 if self.wake.is_over() {
                     // This process is closing. The next janitor continues.
                     return Ok(());

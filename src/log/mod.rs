@@ -22,6 +22,9 @@ mod append;
 mod background;
 mod batch;
 mod chain;
+mod chain_tail;
+mod checks;
+mod chunk_units;
 mod chunks;
 mod definitions;
 #[cfg(test)]
@@ -29,9 +32,11 @@ mod definitions;
 mod distrust_tests;
 mod extent;
 mod gather;
+mod io_error;
 mod janitor;
 mod locks;
 mod open;
+mod own_points;
 mod points;
 mod read;
 mod run_state;
@@ -39,33 +44,36 @@ mod seal;
 #[cfg(test)]
 #[cfg(feature = "internals")]
 mod seal_tests;
+mod sealer;
 mod state;
 mod survey;
 mod tick;
+mod wake;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use self::append::Chain;
-pub(crate) use self::append::Take;
 pub(crate) use self::background::Background;
 pub(crate) use self::batch::KeyedPoints;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor, damaged};
-use self::chunks::ChunkUnits;
-pub(crate) use self::chunks::{ChunkAmount, padded};
+pub(crate) use self::chain_tail::Take;
+pub(crate) use self::checks::{check_row_length, check_run_writable, run_is_deleted};
+pub(crate) use self::chunk_units::{ChunkAmount, padded};
 pub(crate) use self::definitions::{Definition, Definitions};
 pub use self::open::{new_file, new_header};
-pub(crate) use self::points::{check_row_length, check_run_writable};
 pub(crate) use self::run_state::{RunGate, RunState};
 pub(crate) use self::state::{ExtentState, State};
 pub use self::survey::Damage;
 pub(crate) use crate::sys::memory::reserve_to_fill;
 
-use self::points::Points;
-use self::seal::Sealer;
+use self::chain_tail::Chain;
+use self::chunk_units::ChunkUnits;
+use self::io_error::io_error;
+use self::own_points::Points;
+use self::sealer::Sealer;
+use self::wake::Wake;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::header::{Header, UnitKind};
 use crate::format::record::{Incarnation, Position};
@@ -153,9 +161,9 @@ pub(crate) struct Log {
     refusal: Mutex<Option<String>>,
     /// The latest failure of each kind of background work, for `info`.
     warnings: Mutex<BTreeMap<&'static str, String>>,
-    wake: Arc<background::Wake>,
+    wake: Arc<Wake>,
     /// Wakes the thread that runs ahead of a fast writer.
-    runner_wake: Arc<background::Wake>,
+    runner_wake: Arc<Wake>,
     has_runner: AtomicBool,
     /// Held while pages are made resident: see [`Log::populate_ahead`].
     populating: Mutex<()>,
@@ -339,9 +347,4 @@ fn forked() -> Error {
         ErrorKind::Forked,
         "the process has forked since this handle was opened; open the file again in the child",
     )
-}
-
-/// Converts an I/O error to an [`Error`] that names the failed operation.
-fn io_error(doing: String) -> impl FnOnce(io::Error) -> Error {
-    move |source| Error::io(doing, source)
 }

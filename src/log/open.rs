@@ -19,15 +19,16 @@ use crate::sys;
 use crate::sys::mutex::Mutex;
 
 use super::alarm::check_byte_intents;
-use super::append::{Chain, link_unit};
-use super::background::Wake;
 use super::chain::{ChainEnd, ChainReader, Cursor, damaged, read_word};
+use super::chain_tail::{Chain, append_frame, link_unit};
 use super::definitions::Definitions;
+use super::io_error::io_error;
 use super::locks;
-use super::points::Points;
-use super::seal::Sealer;
+use super::own_points::Points;
+use super::sealer::Sealer;
 use super::state::State;
-use super::{ChainMark, Log, LogOptions, WriterIdentity, io_error};
+use super::wake::Wake;
+use super::{ChainMark, Log, LogOptions, WriterIdentity};
 
 /// How long an opener waits before it looks for a free liveness byte again.
 const BYTE_WAIT: Duration = Duration::from_millis(2);
@@ -419,7 +420,7 @@ fn announce(
         chain.reader.set_cursor(linked);
         chain.state.enter_unit(&linked);
     }
-    super::append::append_frame(storage, file, chain, &records)?;
+    append_frame(storage, file, chain, &records)?;
     Ok(chain.reader.cursor().last)
 }
 

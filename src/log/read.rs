@@ -1,7 +1,7 @@
 //! Reading points without locks: extents slot by slot, blocks whole or by column.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::header::u32_at;
+use crate::format::bytes::u32_at;
 use crate::format::record::{BlockPlace, Incarnation};
 use crate::format::scan::{Entry, ScanReport, scan_live};
 use crate::format::slot::{self, ROW_FLAG, SlotSeed};
@@ -10,8 +10,9 @@ use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
 use crate::mutant::{self, Mutant};
 use crate::sys::checksum::crc32c_bytes;
 
+use super::Log;
+use super::io_error::io_error;
 use super::state::ExtentState;
-use super::{Log, io_error};
 
 /// How much of an extent is read at a time. It fits the processor's cache.
 const SCAN_BYTES: usize = 128 * 1024;

@@ -10,108 +10,26 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;
 use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
-    BlockPlace, BlockUnitOpened, Incarnation, Position, Punched, Sealed, SealedBlock, SeriesId,
-    WriterClosed,
+    BlockPlace, BlockUnitOpened, Incarnation, Position, Punched, Sealed, SealedBlock, WriterClosed,
 };
 use crate::format::{UNIT_BYTES, UNIT_HEADER_BYTES, unit_start, units_for};
 use crate::mutant::{self, Mutant};
 use crate::storage::LockMode;
 use crate::sys::checksum::crc32c_bytes;
 
-use super::definitions::Definition;
+use super::Log;
 use super::gather::Gathering;
+use super::io_error::io_error;
+use super::sealer::{BLOCK_NUMBERS_MAX, BlockRoom, Debt, Define, Lost, Sealer, passes};
 use super::state::ExtentState;
-use super::{Log, io_error};
 
 /// Blocks up to this size are stored in the `Sealed` frame itself.
 const INLINE_BLOCK_BYTES: usize = 4096;
-/// The approximate maximum of numbers (steps, times and values) in a block: 2 MiB of columns.
-pub(super) const BLOCK_NUMBERS_MAX: usize = 256 * 1024;
-/// The maximum size of the extents that one pass seals between two syncs.
-const PASS_BYTES: u64 = 32 * 1024 * 1024;
 
 /// From this many units on, a file has block units that span more than one unit.
 const SMALL_FILE_UNITS: u32 = 1024;
 /// The number of units in a block unit of such a file: 1 MiB.
 const BLOCK_UNITS: u32 = 16;
-
-/// The state that sealing keeps between passes.
-#[derive(Debug, Default)]
-pub(crate) struct Sealer {
-    room: Option<BlockRoom>,
-    /// Block units whose bytes may be unsynced.
-    unsynced: Vec<(u32, u32)>,
-    /// Sealed extents that are not punched yet.
-    debts: Vec<Debt>,
-    /// Punched extents that no record names as punched yet.
-    punched: Vec<u32>,
-}
-
-/// A sealed extent that is not punched yet.
-#[derive(Clone, Copy, Debug)]
-struct Debt {
-    extent: ExtentState,
-    /// Whether a sync began after the frame that sealed the extent, and succeeded.
-    is_synced: bool,
-}
-
-/// The free part of a block unit.
-#[derive(Clone, Copy, Debug)]
-struct BlockRoom {
-    next: u64,
-    end: u64,
-    unit: u32,
-    units: u32,
-}
-
-impl Sealer {
-    /// Returns the units whose blocks may be unsynced.
-    pub(super) fn block_units(&self) -> &[(u32, u32)] {
-        &self.unsynced
-    }
-
-    /// Reclaims the room that a failed attempt used, because no record names its blocks.
-    ///
-    /// If the attempt opened a new unit, what was left in the previous one is abandoned.
-    fn reclaim(&mut self, before: Option<BlockRoom>) {
-        let from_start =
-            |room: BlockRoom| BlockRoom { next: unit_start(room.unit) + UNIT_HEADER_BYTES, ..room };
-        self.room = match (before, self.room) {
-            (Some(before), Some(room)) if before.unit != room.unit => Some(from_start(room)),
-            (before, room) => before.or(room.map(from_start)),
-        };
-    }
-}
-
-/// The slots of extents that sealing could not save.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Lost {
-    /// Points of series that no record defines.
-    pub(crate) undefined: u64,
-    /// Empty or unreadable slots before the last entry, after a power cut or damage.
-    pub(crate) slots: u64,
-}
-
-/// Splits the extents into passes. Each pass is sealed between two syncs.
-///
-/// Small passes bound the time for which others wait for the sealer.
-pub(super) fn passes(extents: &[ExtentState]) -> impl Iterator<Item = &[ExtentState]> {
-    let mut left = extents;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |extent: &&ExtentState| {
-            bytes += u64::from(extent.units) * UNIT_BYTES;
-            bytes <= PASS_BYTES
-        };
-        let count = left.iter().take_while(fits).count().max(1).min(left.len());
-        let (pass, rest) = left.split_at(count);
-        left = rest;
-        (!pass.is_empty()).then_some(pass)
-    })
-}
-
-/// Looks up the definition of a writer's series.
-pub(crate) type Define<'a> = &'a dyn Fn(SeriesId) -> Option<Definition>;
 
 impl Log {
     /// Seals one pass of this process's full extents, about 32 MiB. Returns how many it sealed.

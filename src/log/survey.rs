@@ -12,8 +12,9 @@ use crate::format::{
 };
 use crate::storage::Storage;
 
+use super::Log;
 use super::chain::read_word;
-use super::{Log, io_error};
+use super::io_error::io_error;
 
 /// A damaged place of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

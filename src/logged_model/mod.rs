@@ -8,11 +8,11 @@ use std::ops::RangeInclusive;
 use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::guards::check_experiment_writable;
+use crate::entity::Lifecycle;
 use crate::entity::id::{LoggedModelId, RunId, Timestamp};
 use crate::entity::limits::{Limits, check_text};
 use crate::entity::names;
-use crate::entity::signature::{Signature, check_json};
-use crate::entity::{Lifecycle, LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
+use crate::entity::signature::check_json;
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::Experiment;
 use crate::format::record::{
@@ -21,6 +21,10 @@ use crate::format::record::{
     LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric, Purged, Record, RunLifecycleSet,
 };
 use crate::index::Index;
+
+pub use crate::entity::signature::{FieldType, Signature, SignatureField, SignatureParam};
+pub use crate::entity::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
+pub use crate::logged_model::search::{LOGGED_MODELS_PAGE_DEFAULT, LoggedModelSearch};
 
 /// Keys and values.
 type Pairs = Vec<(String, String)>;
@@ -44,7 +48,7 @@ const FACTS: RangeInclusive<u16> = LoggedModelUpdated::KIND..=LoggedModelTagDele
 /// ```
 /// # let folder = tempfile::tempdir()?;
 /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
-/// use tracklite::{LoggedModelMetric, LoggedModelStatus};
+/// use tracklite::logged_model::{LoggedModelMetric, LoggedModelStatus};
 ///
 /// let experiment = database.experiment("/Shared/team/digits")?;
 /// let run = experiment.start_run("")?;

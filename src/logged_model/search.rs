@@ -25,7 +25,7 @@ pub const LOGGED_MODELS_PAGE_DEFAULT: usize = 100;
 /// ```
 /// # let folder = tempfile::tempdir()?;
 /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
-/// use tracklite::LoggedModelSearch;
+/// use tracklite::logged_model::LoggedModelSearch;
 ///
 /// let experiment = database.default_experiment()?;
 /// for (name, accuracy) in [("small", 0.7), ("large", 0.9)] {

@@ -17,7 +17,8 @@ impl Database {
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
-    /// use tracklite::{Dataset, LineageDirection, LineageNode};
+    /// use tracklite::inputs::Dataset;
+    /// use tracklite::lineage::{LineageDirection, LineageNode};
     ///
     /// let experiment = database.default_experiment()?;
     /// let run = experiment.start_run("training")?;

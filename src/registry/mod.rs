@@ -17,7 +17,6 @@ use crate::database::Database;
 use crate::engine::Engine;
 use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::limits::Limits;
-use crate::entity::{ModelStage, ModelVersionInfo, RegistryMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{REGISTRY_KINDS, Record, RegistryModeSet};
 use crate::index::{Index, VersionChoice};
@@ -25,6 +24,17 @@ use crate::mutant::{self, Mutant};
 use crate::registry::names::{
     check_stages, invalid_levels, no_such_alias, no_such_model, no_such_version,
 };
+
+pub use crate::entity::model_uri::{ModelTarget, ModelUri};
+pub use crate::entity::{
+    CatalogInfo, ModelStage, ModelVersionInfo, ModelVersionStatus, RegisteredModelInfo,
+    RegistryMode, SchemaInfo,
+};
+pub use crate::registry::model::{RegisteredModel, RegisteredModelBuilder};
+pub use crate::registry::new_version::ModelVersionBuilder;
+pub use crate::registry::resolve::ResolvedModel;
+pub use crate::registry::search::{MODELS_PAGE, RegistrySearch, VERSIONS_PAGE};
+pub use crate::registry::version::ModelVersion;
 
 /// The registered models of a file: a handle, cheap to clone.
 ///

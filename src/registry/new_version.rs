@@ -207,7 +207,7 @@ impl ModelVersionBuilder {
 
 impl RegisteredModel {
     /// A new version of it, made of what `source` names: an address of MLflow's (see
-    /// [`ModelUri`](crate::ModelUri)) or any other text, which is kept as it is.
+    /// [`ModelUri`](crate::registry::ModelUri)) or any other text, which is kept as it is.
     pub fn new_version(&self, source: &str) -> ModelVersionBuilder {
         ModelVersionBuilder::new(self.clone(), source)
     }

@@ -28,7 +28,7 @@ const LISTED_MAX: usize = 10_000;
 /// ```
 /// # let folder = tempfile::tempdir()?;
 /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
-/// use tracklite::RegistrySearch;
+/// use tracklite::registry::RegistrySearch;
 ///
 /// let registry = database.registry();
 /// for name in ["churn", "digits"] {

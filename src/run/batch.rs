@@ -1,4 +1,4 @@
-//! Batches: points, params and tags of a run that are logged as one, or not at all.
+//! Batches: points, params and tags of a run, logged all or none.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,10 +12,9 @@ use crate::index::Index;
 use crate::log::{KeyedPoints, State};
 use crate::logged_model::{LIFECYCLES, check_writable, measured};
 use crate::run::Run;
-use crate::run::params::fresh_params;
+use crate::run::params::new_params;
 
-/// Points, params and tags to be logged by [`Run::log_batch`], with what was measured of logged
-/// models.
+/// Points, params and tags for [`Run::log_batch`], with metrics of logged models.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     points: Vec<(String, MetricPoint)>,
@@ -25,13 +24,13 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// An empty batch.
+    /// Creates an empty batch.
     #[must_use]
     pub fn new() -> Self {
         Batch::default()
     }
 
-    /// Adds a point of a metric, with a step and time of its own.
+    /// Adds a point of a metric, with its own step and time.
     pub fn point(&mut self, key: &str, point: MetricPoint) -> &mut Self {
         self.points.push((key.to_owned(), point));
         self
@@ -44,15 +43,15 @@ impl Batch {
         self
     }
 
-    /// Adds a tag; of several with one key the last is kept.
+    /// Adds a tag. The last value of a key is kept.
     #[expect(clippy::needless_pass_by_value, reason = "callers write numbers and literals")]
     pub fn tag(&mut self, key: &str, value: impl ToString) -> &mut Self {
         self.tags.push((key.to_owned(), value.to_string()));
         self
     }
 
-    /// Adds a value that was measured of a logged model; as one of the run it is added by
-    /// [`Batch::point`] beside this.
+    /// Adds a metric of a logged model. It does not become a metric of the run, unless it is also
+    /// added with [`Batch::point`].
     pub fn logged_model_metric(
         &mut self,
         model: LoggedModelId,
@@ -62,13 +61,13 @@ impl Batch {
         self
     }
 
-    /// How many points, params, tags and values of logged models it has.
+    /// Returns the number of points, params, tags and metrics of logged models.
     #[must_use]
     pub fn len(&self) -> usize {
         self.points.len() + self.params.len() + self.tags.len() + self.models.len()
     }
 
-    /// Whether it has nothing.
+    /// Returns whether the batch is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -82,7 +81,7 @@ impl Batch {
         for (key, value) in &self.params {
             limits.params().check(key, value)?;
             if !params.insert(key) {
-                let message = format!("param {key:?} stands twice in one batch");
+                let message = format!("duplicate param {key:?} in one batch");
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }
         }
@@ -90,12 +89,12 @@ impl Batch {
         reserved::check_tags(limits, &self.tags)
     }
 
-    /// What was measured, a record for each logged model in their order.
+    /// Returns one record for each logged model, in the order of the batch.
     fn measured(&self, limits: &Limits) -> Result<Vec<LoggedModelMetricsLogged>> {
         let mut by_model: Vec<LoggedModelMetricsLogged> = Vec::new();
         for (model, metric) in &self.models {
             let metric: MeasuredMetric = measured(limits, metric.clone())?;
-            match by_model.iter_mut().find(|it| it.model == *model) {
+            match by_model.iter_mut().find(|record| record.model == *model) {
                 Some(record) => record.metrics.push(metric),
                 None => {
                     let metrics = vec![metric];
@@ -106,7 +105,7 @@ impl Batch {
         Ok(by_model)
     }
 
-    /// The points by key, in the order in which the keys come first.
+    /// Returns the points by key, in the order of the first point of each key.
     fn metrics(&self) -> Vec<KeyedPoints<'_>> {
         let mut metrics: Vec<KeyedPoints<'_>> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
@@ -122,18 +121,28 @@ impl Batch {
 }
 
 impl Run {
-    /// Logs points, params and tags as one frame of the file: all of them or, whatever happens,
-    /// none. When this returns they survive the death of the process by any means.
+    /// Logs points, params and tags, all or none.
     ///
-    /// All is checked before anything is written. A param that stands twice, even with equal
-    /// values, one that has another value already, and what breaks a rule of [`Run::metric`],
-    /// [`Run::log_param`] or [`Run::set_tag`], is [`ErrorKind::InvalidInput`]; so is a batch of
-    /// more than some 30 MiB, and one over the [`Limits`]. A logged model that is not there is
-    /// [`ErrorKind::NotFound`], a deleted one [`ErrorKind::InvalidState`].
+    /// When this returns, they survive the death of the process. For many points of a few metrics,
+    /// use [`Metric::log_points`](crate::Metric::log_points).
     ///
-    /// Costs a record in the file, and the packing of the points; with logged models also a look
-    /// into the index. [`Metric::log_points`](crate::Metric::log_points) is for many points of a
-    /// few metrics.
+    /// # Errors
+    ///
+    /// Nothing is written after an error.
+    ///
+    /// - [`ErrorKind::InvalidInput`] if a param is a duplicate, even with an equal value, or already
+    ///   has another value.
+    /// - [`ErrorKind::InvalidInput`] if the batch is larger than about 30 MiB or exceeds the
+    ///   [`Limits`].
+    /// - [`ErrorKind::InvalidInput`] if an item breaks a rule of [`Run::metric`], [`Run::log_param`]
+    ///   or [`Run::set_tag`].
+    /// - [`ErrorKind::NotFound`] if a logged model does not exist.
+    /// - [`ErrorKind::InvalidState`] if the run or a logged model is deleted.
+    ///
+    /// # Performance
+    ///
+    /// Compresses the points and writes one record. Metrics of logged models also take a lookup in
+    /// the index.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -166,9 +175,10 @@ impl Run {
         self.note_steps(metrics.iter().filter_map(|(key, points)| Some((*key, last(points)?))));
         Ok(())
     }
+
     fn records_of(&self, batch: &Batch, state: &State) -> Result<Vec<Record>> {
         let (run, mut records) = (self.id(), Vec::new());
-        let params = fresh_params(state, run, &batch.params)?;
+        let params = new_params(state, run, &batch.params)?;
         if !params.is_empty() {
             records.push(ParamsSet { run, params }.into());
         }
@@ -178,7 +188,8 @@ impl Run {
         Ok(records)
     }
 
-    /// Whether logged models may be written to only the index knows: hence the second look.
+    /// Logs a batch with metrics of logged models. Only the index knows whether a logged model is
+    /// writable, so the decision is repeated if the index was stale.
     fn log_with_models(
         &self,
         batch: &Batch,

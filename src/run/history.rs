@@ -1,4 +1,4 @@
-//! One metric of many runs: all points in one order, or an even sample of each run.
+//! Histories of metrics: all points in order, or an even sample of them.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -12,24 +12,30 @@ use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::Run;
 
-/// Points of one metric of one run, of several runs that were asked for.
+/// The points of a metric in one of several runs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunHistory {
     /// The run.
     pub run: RunId,
-    /// Its points; at least one.
+    /// The points, at least one.
     pub points: MetricHistory,
 }
 
 impl Database {
-    /// The points of a metric of these runs, ordered by run id, then time, step and value: the
-    /// first `max_points` of all of them together (MLflow's bulk history).
+    /// Returns the first `max_points` points of a metric over these runs, like MLflow's bulk history.
     ///
-    /// Runs without a point are left out, and a run that is named twice comes once. A run that
-    /// does not exist is [`ErrorKind::NotFound`], a `max_points` of 0
-    /// [`ErrorKind::InvalidInput`]. Costs the reading of the whole metric of each run, up to the
-    /// one in which the limit is reached.
+    /// The points are ordered by run id, then time, step and value. Runs without points are left
+    /// out. Duplicate ids are ignored.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if a run does not exist.
+    /// - [`ErrorKind::InvalidInput`] if `max_points` is 0.
+    ///
+    /// # Performance
+    ///
+    /// Reads the whole metric of each run, until the limit is reached.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -41,7 +47,7 @@ impl Database {
     ///     ids.push(run.id());
     /// }
     /// let histories = database.histories(&ids, "loss", 150)?;
-    /// let counts: Vec<usize> = histories.iter().map(|it| it.points.len()).collect();
+    /// let counts: Vec<usize> = histories.iter().map(|history| history.points.len()).collect();
     /// assert_eq!(counts, [100, 50]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -68,12 +74,20 @@ impl Database {
         Ok(histories)
     }
 
-    /// An even sample of a metric of each of these runs, for drawing: at most `max_points` points
-    /// a run, of those whose step is within `steps` (MLflow's bulk interval).
+    /// Returns an even sample of a metric for each of these runs, to plot it.
     ///
-    /// The points of a run are ordered by step, time and value, NaN as 0. Of more than
-    /// `max_points` the first and the last are kept, and between them points at even distances;
-    /// with a `max_points` of 1 the last alone. Runs come by id; else as [`Database::histories`].
+    /// This is like MLflow's bulk interval. A sample has up to `max_points` points whose step is
+    /// within `steps`: the first, the last and evenly spaced ones between them. A sample of one
+    /// point is the last one. Points are ordered by step, time and value, with NaN as 0. Runs are
+    /// ordered by id.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`Database::histories`].
+    ///
+    /// # Performance
+    ///
+    /// Reads the whole metric of each run.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -110,10 +124,10 @@ impl Database {
         Ok(histories)
     }
 
-    /// The runs by id, each once; all must exist, and points be wanted.
+    /// Returns the distinct runs by id. Fails if one does not exist or `max_points` is 0.
     fn checked_runs(&self, runs: &[RunId], max_points: usize) -> Result<Vec<RunId>> {
         if max_points == 0 {
-            let message = "max_points is 0: at least one point must be wanted";
+            let message = "max_points is 0: use at least 1";
             return Err(self.engine().locate(Error::new(ErrorKind::InvalidInput, message)));
         }
         let mut runs = runs.to_vec();
@@ -129,49 +143,58 @@ impl Database {
     }
 }
 
-/// By step, time and value, NaN as 0 and behind it.
+/// Compares by step, time and value, with NaN just after 0.
 fn step_order(left: &MetricPoint, right: &MetricPoint) -> Ordering {
     let is_nan = left.value.is_nan().cmp(&right.value.is_nan());
     left.latest_order(right).then(is_nan).then(left.value.total_cmp(&right.value))
 }
 
-/// At most so many of the points at even distances, with the first and the last.
-fn sample(points: &[MetricPoint], most: usize) -> impl Iterator<Item = &MetricPoint> {
-    let kept = points.len().min(most);
+/// Returns up to `max` evenly spaced points, with the first and the last.
+fn sample(points: &[MetricPoint], max: usize) -> impl Iterator<Item = &MetricPoint> {
+    let kept = points.len().min(max);
     (0..kept).filter_map(move |number| points.get(place(number, kept, points.len())))
 }
 
-/// Which of `all` points is number `number` of the `kept` ones.
+/// Returns the index among `all` points of number `number` of the `kept` ones.
 fn place(number: usize, kept: usize, all: usize) -> usize {
     match kept {
         0 | 1 => all.saturating_sub(1),
-        // As wide as it takes: the product of two counts.
+        // The product of two counts needs 128 bits.
         _ => (number as u128 * (all as u128 - 1) / (kept as u128 - 1)) as usize,
     }
 }
 
 impl Run {
-    /// All points of a metric, ordered by time, step and value; none for a key never logged.
+    /// Returns all points of a metric, ordered by time, step and value. An unknown key has no
+    /// points.
     ///
-    /// Sealed points cost their unpacking, live ones the reading of the live extents.
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the run was purged.
+    ///
+    /// # Performance
+    ///
+    /// Decompresses the sealed points of the metric, and reads all live extents.
     pub fn history(&self, key: &str) -> Result<MetricHistory> {
         let mut history = MetricHistory::default();
         self.read_history(key, &mut history)?;
         Ok(history)
     }
 
-    /// As [`Run::history`], into columns that are there: what is in them is replaced, and their
-    /// memory used again.
+    /// Reads all points of a metric into existing columns, like [`Run::history`].
     ///
-    /// For whoever reads again and again: fresh memory costs more than reading does.
+    /// The previous content is replaced and its memory reused. This pays off for repeated reads,
+    /// because new memory takes more time than reading.
     pub fn read_history(&self, key: &str, into: &mut MetricHistory) -> Result<()> {
         self.engine().read_history(self.id(), key, into)?;
         self.unless_purged(into, |history| history.is_empty()).map(drop)
     }
 
-    /// The latest point of a metric: the greatest by step, time, value, with NaN as 0.
+    /// Returns the latest point of a metric: the maximum by step, time and value, with NaN as 0.
+    ///
+    /// Returns `None` for an unknown key.
     pub fn latest(&self, key: &str) -> Result<Option<MetricPoint>> {
-        // Live points first: one that is sealed in between is then found in the index.
+        // Live points are read first: if one is sealed in between, the index has it.
         let mut live = self.engine().live_latest(Some(self.id()))?;
         let sealed = self.engine().with_index(|index, _| index.latest(self.id(), key))?;
         let live = live.get_mut(&self.id()).and_then(|metrics| metrics.remove(key));
@@ -179,15 +202,18 @@ impl Run {
         self.unless_purged(latest, Option::is_none)
     }
 
-    /// What a metric amounts to; `None` for a key never logged. Sealed points cost a read for each
-    /// block, live ones the reading of the live extents.
+    /// Returns count, minimum, maximum, mean and more of a metric, or `None` for an unknown key.
+    ///
+    /// # Performance
+    ///
+    /// Takes one read for each block of sealed points, and reads all live extents.
     pub fn statistics(&self, key: &str) -> Result<Option<MetricStatistics>> {
         self.unless_purged(self.engine().statistics(self.id(), key)?, Option::is_none)
     }
 
-    /// The latest point of each metric by key.
+    /// Returns the latest point of each metric by key.
     pub fn metrics(&self) -> Result<BTreeMap<String, MetricPoint>> {
-        // Live points first: one that is sealed in between is then found in the index.
+        // Live points are read first: if one is sealed in between, the index has it.
         let mut live = self.engine().live_latest(Some(self.id()))?;
         let mut metrics = self.engine().with_index(|index, _| index.metrics(self.id()))?;
         for (key, point) in live.remove(&self.id()).unwrap_or_default() {
@@ -204,14 +230,14 @@ mod tests {
     #[test]
     fn a_sample_is_even_and_has_both_ends() {
         for all in 1..60_usize {
-            for most in 2..70 {
-                let kept = all.min(most);
-                let places: Vec<usize> = (0..kept).map(|it| place(it, kept, all)).collect();
-                assert_eq!((places[0], places[kept - 1]), (0, all - 1), "{all} {most}");
-                let gaps: Vec<usize> = places.windows(2).map(|it| it[1] - it[0]).collect();
-                let (least, greatest) = (gaps.iter().min(), gaps.iter().max());
-                assert!(least >= Some(&1) || kept == 1, "{all} {most}: {places:?}");
-                assert!(greatest.zip(least).is_none_or(|(most, least)| most - least <= 1));
+            for max in 2..70 {
+                let kept = all.min(max);
+                let places: Vec<usize> = (0..kept).map(|number| place(number, kept, all)).collect();
+                assert_eq!((places[0], places[kept - 1]), (0, all - 1), "{all} {max}");
+                let gaps: Vec<usize> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+                let (narrowest, widest) = (gaps.iter().min(), gaps.iter().max());
+                assert!(narrowest >= Some(&1) || kept == 1, "{all} {max}: {places:?}");
+                assert!(widest.zip(narrowest).is_none_or(|(wide, narrow)| wide - narrow <= 1));
             }
             assert_eq!(place(0, 1, all), all - 1);
         }

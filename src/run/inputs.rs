@@ -9,21 +9,32 @@ use crate::experiment::Experiment;
 use crate::format::record::{DatasetLogged, InputsLogged, OutputsLogged};
 use crate::run::Run;
 
-/// The greatest number of results of [`Database::search_datasets`]; MLflow's.
-pub const DATASET_RESULTS_MAX: usize = 1000;
+impl DatasetSummary {
+    /// The maximum number of results of [`Database::search_datasets`], as in MLflow.
+    pub const MAX_RESULTS: usize = 1000;
+}
 
 impl Run {
-    /// Logs datasets and logged models that the run was given: all of them or none.
+    /// Logs datasets and logged models as inputs of the run, all or none.
     ///
-    /// A dataset that the run has already, by name and digest, stays with its first tags; of an
-    /// exact repeat nothing comes. Name, digest, type of source and source must not be blank, nor
-    /// the id of a model; that, a text over its [`Limits`] and an illegal key of a tag is
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput). Some microseconds.
+    /// If the run already has a dataset with the same name and digest, the first one and its tags
+    /// are kept. Duplicates are ignored.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if the id of a model is blank,
+    ///   or the name, digest, source type or source of a dataset is.
+    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if a text exceeds its
+    ///   [`Limits`] or the key of a tag is illegal.
+    ///
+    /// # Performance
+    ///
+    /// Takes a few microseconds.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
     /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
-    /// use tracklite::{Dataset, DatasetInput};
+    /// use tracklite::inputs::{Dataset, DatasetInput};
     ///
     /// let run = database.default_experiment()?.start_run("")?;
     /// let iris = Dataset::new("iris", "5f2c", "local", "/data/iris.csv");
@@ -51,15 +62,21 @@ impl Run {
         self.write(|_| Ok(vec![record.clone().into()]))
     }
 
-    /// Logs a dataset that the run was given, and what for: `train`, `eval` or any other text;
-    /// see [`Run::log_inputs`].
+    /// Logs a dataset as an input of the run, with its context: `train`, `eval` or any other text.
+    ///
+    /// See [`Run::log_inputs`].
     pub fn log_dataset(&self, dataset: Dataset, context: &str) -> Result<()> {
         self.log_inputs(&[DatasetInput::new(dataset).context(context)], &[])
     }
 
-    /// Logs logged models that the run has made, each with the training step; of an exact repeat
-    /// nothing comes. A blank id, and one over its [`Limits`], is
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput).
+    /// Logs logged models as outputs of the run, each with its training step.
+    ///
+    /// Duplicates are ignored.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if an id is blank or exceeds
+    ///   its [`Limits`].
     pub fn log_outputs<M: Into<String>>(
         &self,
         models: impl IntoIterator<Item = (M, i64)>,
@@ -76,13 +93,17 @@ impl Run {
         self.write(|_| Ok(vec![record.clone().into()]))
     }
 
-    /// The datasets and models that the run was given, in the order of logging. Some 10 us.
+    /// Returns the datasets and models that are inputs of the run, in the order of logging.
+    ///
+    /// # Performance
+    ///
+    /// Takes about 10 us.
     pub fn inputs(&self) -> Result<RunInputs> {
         let inputs = self.engine().with_index(|index, _| index.run_inputs(self.id()))?;
-        self.unless_purged(inputs, |it| it.datasets.is_empty() && it.models.is_empty())
+        self.unless_purged(inputs, |inputs| inputs.datasets.is_empty() && inputs.models.is_empty())
     }
 
-    /// The models that the run has made, in the order of logging.
+    /// Returns the models that are outputs of the run, in the order of logging.
     pub fn outputs(&self) -> Result<Vec<ModelOutput>> {
         let outputs = self.engine().with_index(|index, _| index.run_outputs(self.id()))?;
         self.unless_purged(outputs, Vec::is_empty)
@@ -90,19 +111,22 @@ impl Run {
 }
 
 impl Database {
-    /// The datasets of these experiments with what they were used for, each once, ordered by
-    /// experiment, name, digest and use; those of deleted runs too. The first
-    /// [`DATASET_RESULTS_MAX`] of them, as in MLflow; [`Experiment::datasets`] has them all.
+    /// Returns the distinct datasets of these experiments and their contexts.
+    ///
+    /// They are ordered by experiment, name, digest and context. Datasets of deleted runs are
+    /// included. Only the first [`DatasetSummary::MAX_RESULTS`] are returned, as in MLflow.
+    /// [`Experiment::datasets`] returns all.
     pub fn search_datasets(&self, experiments: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {
         let mut found = self.engine().with_index(|index, _| index.datasets(experiments))?;
-        found.truncate(DATASET_RESULTS_MAX);
+        found.truncate(DatasetSummary::MAX_RESULTS);
         Ok(found)
     }
 }
 
 impl Experiment {
-    /// All datasets of its runs with what they were used for, each once, ordered by name, digest
-    /// and use; those of deleted runs too.
+    /// Returns the distinct datasets of its runs and their contexts.
+    ///
+    /// They are ordered by name, digest and context. Datasets of deleted runs are included.
     pub fn datasets(&self) -> Result<Vec<DatasetSummary>> {
         self.database().engine().with_index(|index, _| index.datasets(&[self.id()]))
     }

@@ -1,4 +1,4 @@
-//! The keys of a run's metrics: steps, series, and the schemas of rows.
+//! Steps, series and row schemas: the state of a run's metrics in this process.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
@@ -10,24 +10,27 @@ use foldhash::fast::FixedState;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::SeriesId;
 
-/// Which step a value belongs to: a number, or one after the last that this handle logged.
+/// The step of a value: a number, or the successor of the last step.
+///
+/// Numbers convert into steps. A `u64` or `usize` beyond `i64::MAX` fails when it is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step(Wanted);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wanted {
-    /// One after the last.
+    /// The successor of the last step.
     Next,
     At(i64),
-    /// Beyond the largest step; reported when it is logged.
+    /// Beyond the largest step. Logging it reports the error.
     TooLarge(u64),
 }
 
 impl Step {
-    /// One after the last step that was logged to the metric through the same [`Run`](crate::Run)
-    /// handle or its clones, by [`Run::log_batch`](crate::Run::log_batch) too; 0 at first. For a
-    /// row it is one after the last row of the same keys in the same order: rows count by
-    /// themselves.
+    /// The successor of the last step of the metric, or 0 for the first value.
+    ///
+    /// The last step is the one logged through the same [`Run`](crate::Run) handle or its clones,
+    /// including [`Run::log_batch`](crate::Run::log_batch). Rows count separately: the last step of
+    /// a row is that of the last row with the same keys in the same order.
     pub const NEXT: Step = Step(Wanted::Next);
 }
 
@@ -67,7 +70,7 @@ impl From<Option<i64>> for Step {
     }
 }
 
-/// Counts steps for those who do not.
+/// Counts the steps for [`Step::NEXT`].
 #[derive(Debug)]
 struct Steps(AtomicI64);
 
@@ -94,7 +97,7 @@ impl Steps {
     }
 }
 
-/// A metric of a run without the run: what the run's own table of metrics holds.
+/// A metric in the run's table of metrics. It does not refer to the run, because the run owns it.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
     id: SeriesId,
@@ -110,7 +113,7 @@ impl Series {
         self.id
     }
 
-    /// Remembers a step that was logged by a batch.
+    /// Remembers a step that a batch logged.
     pub(crate) fn note_step(&self, step: i64) {
         self.steps.0.store(step.wrapping_add(1), Ordering::Relaxed);
     }
@@ -122,7 +125,7 @@ impl Series {
     }
 }
 
-/// A row schema of a run without the run: what the run's own table of rows holds.
+/// A row schema in the run's table of rows. It does not refer to the run, because the run owns it.
 #[derive(Clone, Debug)]
 pub(crate) struct Schema {
     id: SeriesId,
@@ -139,7 +142,7 @@ impl Schema {
         self.id
     }
 
-    /// How many metrics a row has.
+    /// Returns the number of metrics in a row.
     pub(crate) fn columns(&self) -> usize {
         self.columns
     }
@@ -151,7 +154,7 @@ impl Schema {
     }
 }
 
-/// The row schemas of a run by their keys, which are looked up without making a list of them.
+/// The row schemas of a run by their keys. A lookup does not allocate.
 #[derive(Debug, Default)]
 pub(crate) struct Schemas(HashMap<u64, Vec<NamedSchema>, FixedState>);
 
@@ -165,7 +168,7 @@ impl Schemas {
     ) -> Option<&Schema> {
         let is_it = |known: &[Box<str>]| {
             known.len() == keys.len()
-                && known.iter().zip(keys.clone()).all(|(it, key)| **it == *key)
+                && known.iter().zip(keys.clone()).all(|(name, key)| **name == *key)
         };
         let alike = self.0.get(&hash_of(keys.clone()))?;
         alike.iter().find(|(known, _)| is_it(known)).map(|(_, schema)| schema)

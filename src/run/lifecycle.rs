@@ -1,15 +1,15 @@
-//! How a run lives and ends.
+//! Liveness and end of a run.
 
 use crate::entity::RunStatus;
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::Run;
 
 impl Run {
-    /// Whether the run is `RUNNING` and a process that started it, resumed it or logged metrics
-    /// to it still has the file open.
+    /// Returns whether the run is `RUNNING` and one of its processes still has the file open.
     ///
-    /// A run whose process was killed is `RUNNING` and not alive. Resumed by another process it
-    /// is alive again, for as long as that one lives.
+    /// Its processes are those that started it, resumed it or logged metrics to it. If they are
+    /// killed, the run stays `RUNNING` but is not alive. It is alive again after another process
+    /// resumes it.
     pub fn is_alive(&self) -> Result<bool> {
         if self.info()?.status != RunStatus::Running {
             return Ok(false);
@@ -23,23 +23,31 @@ impl Run {
         Ok(false)
     }
 
-    /// Ends the run well: status `FINISHED`, end time now, and a sync, so that all of it survives
-    /// a power cut. These handles of the run, and its metric handles, take no more writes.
+    /// Ends the run with the status `FINISHED` and the current time, and syncs.
     ///
-    /// When the sync fails (see [`Database::sync`]) the run is finished all the same, and nothing
-    /// of it is lost with the process: only the promise about a power cut is missing.
+    /// The run then survives a power cut. This handle, its clones and its metric handles accept no
+    /// more writes.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Poisoned`] if the sync fails, as in
+    ///   [`Database::sync`](crate::Database::sync). The run is finished and survives the death of the
+    ///   process, but it may not survive a power cut.
     pub fn finish(self) -> Result<()> {
         self.finish_as(RunStatus::Finished)
     }
 
-    /// Ends the run with a status of the caller's: `FAILED`, `KILLED` or `FINISHED`.
+    /// Ends the run with the status `FAILED`, `KILLED` or `FINISHED`, like [`Run::finish`].
     ///
-    /// A status that does not end a run is [`ErrorKind::InvalidInput`].
+    /// # Errors
+    ///
+    /// - Those of [`Run::finish`].
+    /// - [`ErrorKind::InvalidInput`] for any other status.
     pub fn finish_as(self, status: RunStatus) -> Result<()> {
         if !status.is_terminated() {
             return Err(self.engine().locate(Error::new(
                 ErrorKind::InvalidInput,
-                format!("a run does not end as {status}"),
+                format!("a run cannot end as {status}: use FINISHED, FAILED or KILLED"),
             )));
         }
         self.set_status(status)?;

@@ -30,17 +30,23 @@ use crate::format::record::Record;
 use crate::log::{RunGate, State, check_run_writable};
 use crate::run::shared::RunShared;
 
-/// A run: the handle through which it is written and read.
+/// A handle of a run, which writes and reads it.
 ///
-/// Clones are the same handle; any thread may use them. Dropping a handle writes nothing: the run
-/// stays as it was written, `RUNNING` unless it was finished, and everything logged is there.
-/// When its process ends without finishing it, [`Run::is_alive`] tells.
+/// Clones are the same handle, and any thread may use them. Dropping a handle writes nothing.
+/// Everything logged stays in the file, and the run stays `RUNNING` unless it was finished.
+/// [`Run::is_alive`] detects a run whose process ended without finishing it.
 ///
-/// Writing to a run that has ended is allowed, by a handle made since; to a deleted one it is
-/// [`ErrorKind::InvalidState`], and to one that `gc` has removed [`ErrorKind::NotFound`]. When
-/// another process deletes or removes it, params, tags and batches are refused at once, points as
-/// soon as this process has heard of it: with the next tick at the latest. Points that were taken
-/// until then are gone with the run.
+/// A finished run can be written again through a new handle, from [`Database::run`].
+///
+/// # Errors
+///
+/// All methods that write may fail with:
+///
+/// - [`ErrorKind::InvalidState`] if the run is deleted, or was finished through this handle.
+/// - [`ErrorKind::NotFound`] if the run was purged, for example by [`Database::gc`].
+///
+/// If another process deletes or purges the run, this process refuses params, tags and batches at
+/// once. It may accept points until its next tick. Those points share the fate of the run.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -51,7 +57,7 @@ use crate::run::shared::RunShared;
 /// run.log_params([("depth", "3"), ("rate", "0.1")])?;
 /// run.log_metrics(&[("loss", 0.7), ("accuracy", 0.5)], 0)?;
 /// run.log_metric("loss", 0.4, Step::NEXT)?;
-/// assert_eq!(run.statistics("loss")?.map(|it| it.min), Some(0.4));
+/// assert_eq!(run.statistics("loss")?.map(|loss| loss.min), Some(0.4));
 ///
 /// let id = run.id();
 /// run.finish()?;
@@ -85,31 +91,39 @@ impl Run {
         &self.engine().limits
     }
 
-    /// The run's id.
+    /// Returns the id of the run.
     #[must_use]
     pub fn id(&self) -> RunId {
         self.0.id
     }
 
-    /// The experiment that holds the run.
+    /// Returns the id of the experiment that contains the run.
     #[must_use]
     pub fn experiment_id(&self) -> ExperimentId {
         self.0.experiment
     }
 
-    /// The run's name.
+    /// Returns the name of the run.
     pub fn name(&self) -> Result<String> {
         Ok(self.info()?.name)
     }
 
-    /// Name, status, times and place, as they are in the file now. Asks the index.
+    /// Returns the name, status, times and experiment.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the run was purged.
     pub fn info(&self) -> Result<RunInfo> {
         let id = self.id();
         let found = self.engine().with_index(|index, _| index.run_info(id))?;
         found.ok_or_else(|| self.engine().locate(no_such_run(id)))
     }
 
-    /// The run with its params, tags and the latest point of each metric.
+    /// Returns the info with params, tags and the latest point of each metric.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the run was purged.
     pub fn record(&self) -> Result<RunRecord> {
         self.0.database.record_of(self.id())
     }
@@ -118,7 +132,7 @@ impl Run {
         self.0.check_open()
     }
 
-    /// Appends what `build` makes of the state, unless the run is deleted.
+    /// Appends the records that `build` returns for the state, unless the run is deleted.
     pub(crate) fn write(&self, mut build: impl FnMut(&State) -> Result<Vec<Record>>) -> Result<()> {
         self.0.check_open()?;
         let appended = self.engine().append(|state, _| {
@@ -128,7 +142,7 @@ impl Run {
         appended
     }
 
-    /// What was read; when that is nothing because the run was purged, the error that says so.
+    /// Returns the answer. If it is empty because the run was purged, returns that error instead.
     pub(crate) fn unless_purged<T>(&self, answer: T, is_empty: fn(&T) -> bool) -> Result<T> {
         if is_empty(&answer) {
             self.info()?;
@@ -136,8 +150,14 @@ impl Run {
         Ok(answer)
     }
 
-    /// Marks the run deleted; it can be restored until `gc` purges it.
-    pub fn delete(self) -> Result<()> {
+    /// Marks the run as deleted.
+    ///
+    /// [`Database::restore_run`] undoes this, until [`Database::gc`] purges the run.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the run was purged.
+    pub fn delete(&self) -> Result<()> {
         self.0.database.delete_run(self.id())
     }
 }

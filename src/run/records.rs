@@ -1,4 +1,4 @@
-//! Runs of a database: looked up, listed, resumed, deleted and restored.
+//! Runs of a database: lookup, listing, resuming, deletion.
 
 use crate::database::Database;
 use crate::engine::guards::no_such_run;
@@ -11,19 +11,27 @@ use crate::index::RunScope;
 use crate::run::Run;
 
 impl Database {
-    /// A handle of the run: reads what is there now, and writes when asked to.
+    /// Returns a handle of the run with this id, even a deleted or finished one.
     ///
-    /// It writes nothing by itself, also to a run that has ended; to go on with one as its writer
-    /// see [`Database::resume_run`]. No such run is [`ErrorKind::NotFound`].
+    /// Writes nothing. To continue a run as its writer, see [`Database::resume_run`].
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such run.
     pub fn run(&self, id: RunId) -> Result<Run> {
         let (experiment, gate) = self.hold_run(id)?;
         Ok(Run::new(self.clone(), id, experiment, gate))
     }
 
-    /// Goes on with a run: its status becomes `RUNNING`, its end is cleared, and it belongs to
-    /// this process (see [`Run::is_alive`]), whoever had it before.
+    /// Resumes a run: sets its status to `RUNNING`, clears its end time, and makes this process one of
+    /// its writers.
     ///
-    /// A deleted run is [`ErrorKind::InvalidState`].
+    /// See [`Run::is_alive`].
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such run.
+    /// - [`ErrorKind::InvalidState`] if the run is deleted.
     pub fn resume_run(&self, id: RunId) -> Result<Run> {
         let run = self.run(id)?;
         let appended = self.engine().append(|state, _| {
@@ -39,9 +47,13 @@ impl Database {
         Ok(run)
     }
 
-    /// The run whose id begins so. None is [`ErrorKind::NotFound`], several are
-    /// [`ErrorKind::InvalidInput`].
-    pub fn find_run(&self, prefix: &str) -> Result<RunId> {
+    /// Returns a handle of the only run whose id begins with these hexadecimal digits.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if no id begins with the prefix.
+    /// - [`ErrorKind::InvalidInput`] if several ids begin with it.
+    pub fn run_by_prefix(&self, prefix: &str) -> Result<Run> {
         let prefix = prefix.to_ascii_lowercase();
         let is_hex =
             (1..=32).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -50,7 +62,7 @@ impl Database {
             false => Vec::new(),
         };
         let (kind, message) = match found[..] {
-            [id] => return Ok(id),
+            [id] => return self.run(id),
             [] => (ErrorKind::NotFound, format!("there is no run whose id begins with {prefix:?}")),
             _ => {
                 let message = format!("several run ids begin with {prefix:?}: give more digits");
@@ -60,12 +72,15 @@ impl Database {
         Err(self.engine().locate(Error::new(kind, message)))
     }
 
-    /// Active runs of active experiments, the newest first, with params, tags and latest metrics.
+    /// Returns the active runs of active experiments, newest first, with params, tags and latest
+    /// metrics.
+    ///
+    /// [`Database::search_runs`] returns selected runs page by page.
     pub fn runs(&self) -> Result<Vec<RunRecord>> {
         self.run_records(RunScope::Active)
     }
 
-    /// All runs, deleted ones too, the newest first, with params, tags and latest metrics.
+    /// Returns all runs, deleted ones too, newest first, with params, tags and latest metrics.
     pub fn all_runs(&self) -> Result<Vec<RunRecord>> {
         self.run_records(RunScope::All)
     }
@@ -80,7 +95,7 @@ impl Database {
     }
 
     fn run_records(&self, scope: RunScope) -> Result<Vec<RunRecord>> {
-        // Live points first: one that is sealed in between is then found in the index.
+        // Live points are read first: if one is sealed in between, the index has it.
         let only = if let RunScope::One(id) = scope { Some(id) } else { None };
         let live = self.engine().live_latest(only)?;
         let mut records = self.engine().with_index(|index, _| index.run_records(scope))?;
@@ -92,14 +107,23 @@ impl Database {
         Ok(records)
     }
 
-    /// Marks a run deleted; nothing happens to one that is deleted already, nor to runs nested in
-    /// it. It takes no more writes, can be read, and is restored by [`Database::restore_run`]
-    /// until [`Database::gc`] removes it. No such run is [`ErrorKind::NotFound`].
+    /// Marks a run as deleted. Deleting a deleted run has no effect.
+    ///
+    /// A deleted run can be read but not written. [`Database::restore_run`] restores it, until
+    /// [`Database::gc`] purges it. Runs nested in it do not change.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such run.
     pub fn delete_run(&self, id: RunId) -> Result<()> {
         self.set_run_lifecycle(id, Lifecycle::Deleted)
     }
 
-    /// Restores a deleted run; nothing happens to an active one.
+    /// Restores a deleted run. Restoring an active run has no effect.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such run.
     pub fn restore_run(&self, id: RunId) -> Result<()> {
         self.set_run_lifecycle(id, Lifecycle::Active)
     }

@@ -1,4 +1,4 @@
-//! What the handles of a run share: whether they may write, and the metrics that they know.
+//! The state that the handles of a run share: writability and known metrics.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use crate::log::{RunGate, check_run_writable};
 use crate::run::keys::{Schema, Schemas, Series, Step};
 use crate::sys::mutex::RwLock;
 
-/// What the clones of a handle, and the metric handles made by it, share.
+/// The state that the clones of a handle share with their metric handles.
 pub(crate) struct RunShared {
     pub(crate) database: Database,
     pub(crate) id: RunId,
     pub(crate) experiment: ExperimentId,
-    /// Whether the run takes writes, as far as this process has heard.
+    /// Closed if this process knows that the run is deleted.
     gate: Arc<RunGate>,
-    /// Set by `finish`: these handles are done.
+    /// Set by `finish`. These handles accept no more writes.
     is_finished: AtomicBool,
-    // Without the run itself: a table of handles would keep the run alive for ever.
+    // Entries do not refer to the run. Otherwise they would keep it alive forever.
     pub(crate) metrics: RwLock<HashMap<Box<str>, Series, FixedState>>,
     pub(crate) rows: RwLock<Schemas>,
 }
@@ -46,7 +46,7 @@ impl RunShared {
         }
     }
 
-    /// Logs a point, at the present time when none is given.
+    /// Logs a point, by default with the current time.
     #[inline]
     pub(crate) fn log_point(
         &self,
@@ -62,7 +62,7 @@ impl RunShared {
         self.engine().located(appended)
     }
 
-    /// Logs a row, at the present time when none is given.
+    /// Logs a row, by default with the current time.
     #[inline]
     pub(crate) fn log_row(
         &self,
@@ -83,11 +83,11 @@ impl RunShared {
 
     #[cold]
     fn wrong_length(&self, schema: &Schema, got: usize) -> Error {
-        let message = format!("a row of {got} values for {} metrics", schema.columns());
+        let message = format!("the row has {got} values, expected {}", schema.columns());
         self.engine().locate(Error::new(ErrorKind::InvalidInput, message))
     }
 
-    /// These handles are done.
+    /// Closes these handles for writes.
     pub(crate) fn finish(&self) {
         self.is_finished.store(true, Ordering::Relaxed);
     }
@@ -97,7 +97,7 @@ impl RunShared {
         self.database.engine()
     }
 
-    /// The handle takes writes: not finished through it, not deleted as far as is known here.
+    /// Fails if the run was finished through this handle or is deleted.
     #[inline]
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.gate.is_open() && !self.is_finished.load(Ordering::Relaxed) {
@@ -106,13 +106,14 @@ impl RunShared {
         self.check_again()
     }
 
-    /// A forked child may find the locks of this handle taken, and nobody there to let go of them.
+    /// Fails in a forked child, where another thread of the parent may have held the locks of this
+    /// handle.
     #[inline]
     pub(crate) fn check_fork(&self) -> Result<()> {
         self.engine().located(self.engine().log.check_fork())
     }
 
-    /// Somebody else may have restored the run, which this process has not heard of.
+    /// Checks the state of the file, because another process may have restored the run.
     #[cold]
     fn check_again(&self) -> Result<()> {
         if self.is_finished.load(Ordering::Relaxed) {
@@ -125,7 +126,7 @@ impl RunShared {
     #[cold]
     fn finished(&self) -> Error {
         let message = format!(
-            "run {} was finished through this handle: `Database::run` gives a new one",
+            "run {} was finished through this handle: get a new one from `Database::run`",
             self.id
         );
         self.engine().locate(Error::new(ErrorKind::InvalidState, message))

@@ -1,10 +1,10 @@
-//! Starting runs, and taking them in hand.
+//! Starting runs, and loading their state for handles.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::database::Database;
-use crate::engine::guards::{check_experiment_writable, no_such_run};
+use crate::engine::guards::{check_experiment_writable, no_such_run, set_once};
 use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::names;
 use crate::entity::reserved;
@@ -16,10 +16,10 @@ use crate::log::{RunGate, RunState};
 use crate::run::Run;
 use crate::sys::user::user_name;
 
-/// How often a run is looked up again because the chain grew meanwhile.
+/// Bounds the lookups of a run while the chain keeps growing.
 const ATTEMPTS_MAX: u32 = 1000;
 
-/// A run about to be started: everything in it is written as one, or not at all.
+/// A run to be started with all its properties in one step, from [`Experiment::new_run`].
 #[derive(Debug)]
 #[must_use = "a run is started by `start`"]
 pub struct RunBuilder {
@@ -33,25 +33,25 @@ pub struct RunBuilder {
 }
 
 impl RunBuilder {
-    /// Its name. Default: a generated one.
+    /// Sets the name. Default: a generated name.
     pub fn name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
 
-    /// The run that it is nested in. Default: none.
+    /// Sets the parent run. Default: none.
     pub fn parent(mut self, parent: RunId) -> Self {
         self.parent = Some(parent);
         self
     }
 
-    /// The user who starts it. Default: the one who the process runs as.
+    /// Sets the user. Default: the user of this process.
     pub fn user(mut self, user: &str) -> Self {
         self.user = Some(user.to_owned());
         self
     }
 
-    /// When it started. Default: now.
+    /// Sets the start time. Default: now.
     pub fn started(mut self, time: Timestamp) -> Self {
         self.started = Some(time);
         self
@@ -91,12 +91,22 @@ impl RunBuilder {
         self
     }
 
-    /// Starts the run: one frame in the file. After an error there is no run.
+    /// Starts the run and writes all its properties, all or none.
     ///
-    /// An illegal name, user, key or value, a param given twice with different values, or a name or
-    /// parent that the tag `mlflow.runName` or `mlflow.parentRunId` contradicts, is
-    /// [`ErrorKind::InvalidInput`]; an unknown parent [`ErrorKind::NotFound`]; a deleted parent or
-    /// experiment [`ErrorKind::InvalidState`].
+    /// # Errors
+    ///
+    /// There is no run after an error.
+    ///
+    /// - [`ErrorKind::InvalidInput`] if a name, user, key or value is illegal, or a param has two
+    ///   values.
+    /// - [`ErrorKind::InvalidInput`] if the tag `mlflow.runName` contradicts the name, or
+    ///   `mlflow.parentRunId` the parent.
+    /// - [`ErrorKind::NotFound`] if there is no such parent.
+    /// - [`ErrorKind::InvalidState`] if the parent or the experiment is deleted.
+    ///
+    /// # Performance
+    ///
+    /// Writes one frame of the file, without a sync.
     pub fn start(self) -> Result<Run> {
         let database = self.experiment.database().clone();
         database.start_run(self)
@@ -104,15 +114,28 @@ impl RunBuilder {
 }
 
 impl Experiment {
-    /// Starts a run; an empty name stands for a generated one such as `quiet-heron-417`.
+    /// Starts a run. An empty name stands for a generated one, such as `quiet-heron-417`.
     ///
-    /// The run belongs to this process (see [`Run::is_alive`]). In a deleted experiment it is
-    /// [`ErrorKind::InvalidState`].
+    /// The run is alive until this process ends. See [`Run::is_alive`].
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidState`] if the experiment is deleted.
+    /// - [`ErrorKind::InvalidInput`] if the name is illegal.
     pub fn start_run(&self, name: &str) -> Result<Run> {
         self.new_run().name(name).start()
     }
 
-    /// Starts a run with params, tags, a parent or a time of its own, in one step.
+    /// Returns a builder for a run with params, tags, a parent or a start time.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+    /// let experiment = database.experiment("/Shared/team/churn")?;
+    /// let run = experiment.new_run().name("baseline").param("rate", 0.1).tag("gpu", 0).start()?;
+    /// assert_eq!(run.params()?["rate"], "0.1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new_run(&self) -> RunBuilder {
         RunBuilder {
             experiment: self.clone(),
@@ -125,7 +148,7 @@ impl Experiment {
         }
     }
 
-    /// Its active runs, the newest first, with params, tags and latest metrics.
+    /// Returns its active runs, newest first, with params, tags and latest metrics.
     pub fn runs(&self) -> Result<Vec<RunRecord>> {
         self.database().runs_of(self.id())
     }
@@ -137,7 +160,7 @@ impl Database {
         let experiment = experiment.id();
         let checked = || -> Result<_> {
             let params = self.engine().limits.params().collect(params)?;
-            check_no_repeats(&params)?;
+            let params = set_once("the new run", None, &params)?;
             user.iter().try_for_each(|user| self.engine().limits.check_user(user))?;
             let mut tags = self.engine().limits.tags().collect(tags)?;
             Ok((params, reserved::settle(name, parent, &mut tags)?, tags))
@@ -147,7 +170,7 @@ impl Database {
         let id = RunId::from_random(random);
         let name = if name.is_empty() { names::generated(random) } else { name };
         self.engine().located(self.engine().limits.check_run_name(&name))?;
-        // A handle keeps the parent's state at hand, so that the check below sees its deletion.
+        // The handle keeps the state of the parent loaded, so that the check below sees a deletion.
         let _parent = parent.map(|parent| self.run(parent)).transpose()?;
         let incarnation = self.engine().located(self.engine().log.check_usable())?;
         let started = RunStarted {
@@ -161,10 +184,9 @@ impl Database {
         };
         let held = RunState::new(experiment, Lifecycle::Active);
         let run = Run::new(self.clone(), id, experiment, Arc::clone(&held.gate));
-        // In hand before it is in the chain, so that no later record of it is missed.
-        let held = self.engine().state(|state, _| state.runs.insert(id, held).is_none());
-        held?;
-        let appended = self.engine().append(|state, _| {
+        // Loaded before the run is in the chain, so that no later record of it is missed.
+        self.engine().state(|state, _| state.runs.insert(id, held))?;
+        self.engine().append(|state, _| {
             check_experiment_writable(state, experiment)?;
             if let Some(parent) = parent {
                 crate::log::check_run_writable(state, parent)?;
@@ -177,12 +199,11 @@ impl Database {
                 records.push(TagsSet { run: id, tags: tags.clone() }.into());
             }
             Ok((records, ()))
-        });
-        appended?;
+        })?;
         Ok(run)
     }
 
-    /// Takes the run in hand: its params, tags and lifecycle are followed from here on.
+    /// Loads the state of a run for a handle. Later records then update params, tags and lifecycle.
     pub(crate) fn hold_run(&self, id: RunId) -> Result<(ExperimentId, Arc<RunGate>)> {
         for _ in 0..ATTEMPTS_MAX {
             let held = self.engine().state(|state, _| hold_again(&mut state.runs, id));
@@ -207,7 +228,8 @@ impl Database {
                 return Ok(held);
             }
         }
-        let message = "other processes write faster than the run could be looked up: try again";
+        let message =
+            "the run could not be loaded, because other processes keep writing: try again";
         Err(self.engine().locate(Error::new(ErrorKind::Locked, message)))
     }
 }
@@ -219,15 +241,4 @@ fn hold_again(
     let held = runs.get_mut(&id).filter(|held| !held.purged)?;
     held.handles += 1;
     Some((held.experiment, Arc::clone(&held.gate)))
-}
-
-fn check_no_repeats(params: &[(String, String)]) -> Result<()> {
-    let mut seen: HashMap<&str, &str> = HashMap::new();
-    for (key, value) in params {
-        if seen.insert(key, value).is_some_and(|before| before != value) {
-            let message = format!("param {key:?} is given twice, with different values");
-            return Err(Error::new(ErrorKind::InvalidInput, message));
-        }
-    }
-    Ok(())
 }

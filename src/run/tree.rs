@@ -1,14 +1,17 @@
-//! Trees: runs nested in runs, and experiments in the folders of their paths.
+//! Trees of nested runs.
 
 use crate::entity::id::RunId;
 use crate::error::Result;
 use crate::run::Run;
 
 impl Run {
-    /// The runs nested in this one at any depth, in the order in which they were started; deleted
-    /// ones too. Some microseconds for each.
+    /// Returns the runs nested in this one at any depth, in the order of their start.
     ///
-    /// A run that its tags make its own descendant is not among them.
+    /// This includes deleted runs. A run whose tags make it its own descendant is left out.
+    ///
+    /// # Performance
+    ///
+    /// Takes a few microseconds for each run.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -27,13 +30,13 @@ impl Run {
         self.unless_purged(found, Vec::is_empty)
     }
 
-    /// The runs that this one is nested in, the nearest first, as far as they are in the file.
+    /// Returns the runs that contain this one, the nearest first, if they are in the file.
     pub fn ancestors(&self) -> Result<Vec<RunId>> {
         let found = self.engine().with_index(|index, _| index.ancestors(self.id()))?;
         self.unless_purged(found, Vec::is_empty)
     }
 
-    /// The runs that are nested directly in this one, in the order in which they were started.
+    /// Returns the runs nested directly in this one, in the order of their start.
     pub fn children(&self) -> Result<Vec<RunId>> {
         self.engine().with_index(|index, _| index.children(self.id()))
     }

@@ -1,4 +1,4 @@
-//! Changing name, status and end of a run in one step.
+//! Changes of name, status and end time of a run.
 
 use crate::entity::RunStatus;
 use crate::entity::id::Timestamp;
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::format::record::RunUpdated;
 use crate::run::Run;
 
-/// What [`Run::update`] changes of a run; what is not named stays as it is.
+/// A change of name, status or end time, for [`Run::update`]. Everything else stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "it changes nothing until it is given to `Run::update`"]
 pub struct RunUpdate {
@@ -17,31 +17,33 @@ pub struct RunUpdate {
 }
 
 impl RunUpdate {
-    /// A change of nothing.
+    /// Creates an update that changes nothing.
     pub fn new() -> Self {
         RunUpdate::default()
     }
 
-    /// Another name, and so another tag `mlflow.runName`.
+    /// Sets the name, and the tag `mlflow.runName` with it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Another status. Unless [`RunUpdate::ended`] or [`RunUpdate::keep_end`] is given too, one
-    /// that ends the run sets the end time to now, and any other clears it.
+    /// Sets the status, and the end time with it.
+    ///
+    /// A status that ends the run sets the end time to now, and any other clears it.
+    /// [`RunUpdate::ended`] and [`RunUpdate::keep_end`] override this.
     pub fn status(mut self, status: RunStatus) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// When the run ended: any time, also before its start.
+    /// Sets the end time. It may be before the start.
     pub fn ended(mut self, time: Timestamp) -> Self {
         self.ended = Some(time);
         self
     }
 
-    /// Leaves the end time as it is, or missing, whatever the status becomes (MLflow's rule).
+    /// Keeps the end time, or its absence, for any status, as in MLflow.
     pub fn keep_end(mut self) -> Self {
         self.keeps_end = true;
         self
@@ -49,11 +51,17 @@ impl RunUpdate {
 }
 
 impl Run {
-    /// Changes name, status and end time, all that are given or none, in one step.
+    /// Changes name, status and end time in one step.
     ///
-    /// A name that is blank or over its [`Limits`](crate::Limits) is
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), a deleted run
-    /// [`ErrorKind::InvalidState`](crate::ErrorKind::InvalidState). One record in the file.
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if the name is blank or exceeds
+    ///   its [`Limits`](crate::Limits).
+    /// - [`ErrorKind::InvalidState`](crate::ErrorKind::InvalidState) if the run is deleted.
+    ///
+    /// # Performance
+    ///
+    /// Writes one record.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -84,13 +92,12 @@ impl Run {
         self.write(|_| Ok(if is_nothing { Vec::new() } else { vec![record.clone().into()] }))
     }
 
-    /// Renames the run.
+    /// Changes the name of the run.
     pub fn set_name(&self, name: &str) -> Result<()> {
         self.update(RunUpdate::new().name(name))
     }
 
-    /// Sets the status; one that ends the run sets the end time too, any other clears it. To set
-    /// both, and the name, see [`Run::update`].
+    /// Sets the status, and the end time with it. See [`RunUpdate::status`].
     pub fn set_status(&self, status: RunStatus) -> Result<()> {
         self.update(RunUpdate::new().status(status))
     }

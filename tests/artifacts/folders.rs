@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use tracklite::{ArtifactOwner, Artifacts, ErrorKind};
+use tracklite::ErrorKind;
+use tracklite::artifact::{ArtifactOwner, Artifacts};
 
 use super::query_number;
 use crate::common::{TestDatabase, count_frames, noise, open_quietly};

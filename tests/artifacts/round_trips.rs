@@ -2,7 +2,8 @@
 
 use std::io::{ErrorKind as IoErrorKind, Read, Seek, SeekFrom};
 
-use tracklite::{ArtifactOwner, Artifacts, Database, ErrorKind, RunId};
+use tracklite::artifact::{ArtifactOwner, Artifacts};
+use tracklite::{Database, ErrorKind, RunId};
 
 use crate::common::{TestDatabase, TestFolder, error_kind, noise, open_quietly, start_run};
 

@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::thread::ScopedJoinHandle;
 
-use tracklite::{ArtifactOwner, Artifacts, Database, Error, ErrorKind, RunId};
+use tracklite::artifact::{ArtifactOwner, Artifacts};
+use tracklite::{Database, Error, ErrorKind, RunId};
 
 use super::query_number;
 use crate::common::{TestDatabase, error_kind, noise, open_quietly, start_run};

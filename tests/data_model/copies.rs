@@ -1,7 +1,8 @@
 //! A backup equals its database after any sequence of changes.
 
 use proptest::prelude::*;
-use tracklite::{Batch, Database, Dataset, DatasetInput, MetricPoint, Run, Timestamp};
+use tracklite::inputs::{Dataset, DatasetInput};
+use tracklite::{Batch, Database, MetricPoint, Run, Timestamp};
 
 use super::snapshot;
 use crate::common::TestDatabase;

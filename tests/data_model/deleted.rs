@@ -1,6 +1,7 @@
 //! Listing and purging deleted objects, experiments created with tags, and artifact addresses.
 
-use tracklite::{Database, Deleted, ErrorKind, Lifecycle, RunSearch, Timestamp};
+use tracklite::upkeep::Deleted;
+use tracklite::{Database, ErrorKind, Lifecycle, RunSearch, Timestamp};
 
 use crate::common::{TestDatabase, error_kind};
 

@@ -1,8 +1,7 @@
 //! Datasets and models that runs read, and models that they produce.
 
-use tracklite::{
-    DATASET_RESULTS_MAX, Database, Dataset, DatasetInput, DatasetSummary, ErrorKind, ModelOutput,
-};
+use tracklite::inputs::{Dataset, DatasetInput, DatasetSummary, ModelOutput};
+use tracklite::{Database, ErrorKind};
 
 use super::snapshot;
 use crate::common::{TestDatabase, error_kind, error_message, open, start_run};
@@ -109,7 +108,7 @@ fn datasets_beyond_a_limit_are_rejected() {
     rejects(Dataset::new("n", "d", "t", long(65_536)), "65535");
     rejects(iris().schema(long(1_048_576)), "1048575");
     rejects(iris().profile(long(16_777_216)), "16777215");
-    assert_eq!(run.inputs().unwrap(), tracklite::RunInputs::default(), "all or nothing");
+    assert_eq!(run.inputs().unwrap(), tracklite::inputs::RunInputs::default(), "all or nothing");
 }
 
 #[test]
@@ -122,7 +121,7 @@ fn dataset_tags_and_model_names_beyond_a_limit_are_rejected() {
     }
     assert_eq!(error_kind(run.log_inputs(&[], &["m-1", " "])), ErrorKind::InvalidInput);
     assert_eq!(error_kind(run.log_outputs([("", 1)])), ErrorKind::InvalidInput);
-    assert_eq!(run.inputs().unwrap(), tracklite::RunInputs::default(), "all or nothing");
+    assert_eq!(run.inputs().unwrap(), tracklite::inputs::RunInputs::default(), "all or nothing");
     run.log_inputs(&tagged(&"k".repeat(255), &"v".repeat(500)), &[]).unwrap();
 }
 
@@ -177,7 +176,7 @@ fn a_dataset_search_stops_at_its_limit_but_an_experiment_lists_all() {
     });
     run.log_inputs(&all.collect::<Vec<_>>(), &[]).unwrap();
     let found = database.search_datasets(&[experiment.id(), experiment.id()]).unwrap();
-    assert_eq!(found.len(), DATASET_RESULTS_MAX);
+    assert_eq!(found.len(), DatasetSummary::MAX_RESULTS);
     let names = |datasets: &[DatasetSummary]| -> Vec<String> {
         datasets.iter().map(|dataset| dataset.name.clone()).collect()
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracklite::storage::{
+use tracklite::internals::storage::{
     CallKind, Failure, Fault, FaultPlan, FaultStorage, LockMode, LockRange, MemoryFile,
 };
 use tracklite::{Database, ErrorKind, IndexPlace, Run, Step};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use tracklite::storage::{MemoryFile, Storage};
+use tracklite::internals::storage::{MemoryFile, Storage};
 use tracklite::{Database, IndexPlace, Limits, MetricPoint, Run, Timestamp};
 
 use crate::support::{self, File as _};
@@ -84,7 +84,7 @@ fn slow_storage_calls_do_not_happen_under_the_lock_of_the_chain() {
     let file = support::create(2);
     for _ in 0..UNIT / 64 {
         // The killed process leaves only the frame of its opening.
-        let faults = tracklite::storage::FaultPlan::new();
+        let faults = tracklite::internals::storage::FaultPlan::new();
         let (database, kill) =
             support::open(&WatchedFile(&file, &watch), &support::Opening::write(), &faults);
         let database = database.unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tracklite::storage::{
+use tracklite::internals::storage::{
     Access, CallKind, Failure, Fault, FaultPlan, FaultStorage, FileStorage, MediumTraits,
     MemoryFile, WritePath,
 };

@@ -1,7 +1,7 @@
 //! The documented behaviour of a run handle after another process deleted or purged the run.
 
 use tracklite::ErrorKind;
-use tracklite::storage::FaultPlan;
+use tracklite::internals::storage::FaultPlan;
 
 use crate::support::{self, Opening};
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tracklite::internals::header::Header;
 use tracklite::internals::new_file;
-use tracklite::storage::simulated::SimulatedDisk;
-use tracklite::storage::{Failure, Fault, FaultPlan, FaultStorage, MemoryFile, Storage};
+use tracklite::internals::storage::simulated::SimulatedDisk;
+use tracklite::internals::storage::{Failure, Fault, FaultPlan, FaultStorage, MemoryFile, Storage};
+use tracklite::upkeep::VerifyReport;
 use tracklite::{
     Database, IndexPlace, Lifecycle, Limits, MetricHistory, MetricPoint, MetricStatistics, Result,
-    RunId, RunRecord, RunStatus, VerifyReport,
+    RunId, RunRecord, RunStatus,
 };
 
 /// Creates a file.

@@ -8,7 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tracklite::storage::{FilePlace, LockMode, LockRange, MediumTraits, Region, Storage};
+use tracklite::internals::storage::{
+    FilePlace, LockMode, LockRange, MediumTraits, Region, Storage,
+};
 
 /// The lock byte for appending to the chain.
 const METADATA: LockRange = LockRange::byte(0);

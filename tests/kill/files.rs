@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::{Artifacts, Result};
+use tracklite::Result;
+use tracklite::artifact::Artifacts;
 
 use crate::random::mix;
 use crate::script::Life;

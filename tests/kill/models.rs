@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tracklite::{
-    ArtifactOwner, Artifacts, Database, ErrorKind, LoggedModelId, LoggedModelMetric,
-    LoggedModelStatus, RegisteredModel, RegistrySearch, Result, Run, SqlValue,
-};
+use tracklite::artifact::{ArtifactOwner, Artifacts};
+use tracklite::logged_model::{LoggedModelMetric, LoggedModelStatus};
+use tracklite::registry::{RegisteredModel, RegistrySearch};
+use tracklite::{Database, ErrorKind, LoggedModelId, Result, Run, SqlValue};
 
 use crate::check::{Complaint, Fault, unless_purged};
 use crate::files;

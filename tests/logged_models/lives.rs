@@ -1,8 +1,9 @@
 //! The life cycle of logged models: creation, params, tags, metrics, signatures, deletion, purging.
 
+use tracklite::logged_model::{LoggedModel, LoggedModelMetric, LoggedModelStatus, Signature};
 use tracklite::{
-    Batch, Database, ErrorKind, ExperimentId, Lifecycle, LoggedModel, LoggedModelId,
-    LoggedModelMetric, LoggedModelStatus, MetricPoint, Run, RunId, Signature, Timestamp,
+    Batch, Database, ErrorKind, ExperimentId, Lifecycle, LoggedModelId, MetricPoint, Run, RunId,
+    Timestamp,
 };
 
 use crate::common::{TestDatabase, error_kind, open, start_run};
@@ -209,7 +210,7 @@ fn a_version_takes_run_and_signature_from_its_logged_model() {
     let info = info.info().unwrap();
     assert_eq!((info.run, info.location.as_str()), (Some(run.id()), "s3://m"));
     let resolved = database.registry().resolve(&format!("{source}/data")).unwrap();
-    assert_eq!(resolved.owner, tracklite::ArtifactOwner::LoggedModel(model.id()));
+    assert_eq!(resolved.owner, tracklite::artifact::ArtifactOwner::LoggedModel(model.id()));
     assert_eq!(resolved.path, "data");
 }
 

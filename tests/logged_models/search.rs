@@ -1,10 +1,10 @@
 //! Searches of logged models, checked by plain code.
 
 use proptest::prelude::*;
-use tracklite::{
-    Database, ErrorKind, ExperimentId, LoggedModelInfo, LoggedModelMetric, LoggedModelSearch,
-    LoggedModelStatus, Timestamp,
+use tracklite::logged_model::{
+    LoggedModelInfo, LoggedModelMetric, LoggedModelSearch, LoggedModelStatus,
 };
+use tracklite::{Database, ErrorKind, ExperimentId, Timestamp};
 
 use crate::common::{TestDatabase, error_kind};
 

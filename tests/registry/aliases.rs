@@ -115,7 +115,7 @@ fn concurrent_threads_get_distinct_version_numbers() {
 }
 
 /// Returns the sorted version numbers that four threads get for ten versions each.
-fn numbers_of_four_threads(model: &tracklite::RegisteredModel) -> Vec<u64> {
+fn numbers_of_four_threads(model: &tracklite::registry::RegisteredModel) -> Vec<u64> {
     let create = || -> Vec<u64> {
         (0..10).map(|_| model.new_version("s3://m").create().unwrap().version()).collect()
     };

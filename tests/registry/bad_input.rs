@@ -3,9 +3,9 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt as _;
 
-use tracklite::{
-    ArtifactOwner, Database, ErrorKind, LoggedModelId, ModelStage, Registry, RunId, SqlValue,
-};
+use tracklite::artifact::ArtifactOwner;
+use tracklite::registry::{ModelStage, Registry};
+use tracklite::{Database, ErrorKind, LoggedModelId, RunId, SqlValue};
 
 use super::{snapshot, with_versions};
 use crate::common::{TestDatabase, TestFolder, count_frames, error_kind, noise};
@@ -62,7 +62,7 @@ fn invalid_or_unknown_names_aliases_versions_and_stages_are_rejected() {
             }),
             ("a blank tag", invalid, &|| model.set_tag(" /", 1)),
             ("a bad filter", invalid, &|| {
-                let search = tracklite::RegistrySearch::new().filter("nme = 'churn'");
+                let search = tracklite::registry::RegistrySearch::new().filter("nme = 'churn'");
                 registry.search_models(&search).map(drop)
             }),
         ],
@@ -124,7 +124,7 @@ fn unknown_and_deleted_sources_are_rejected() {
 }
 
 /// Creates a version of a logged model, then flips a bit of its artifact on disk.
-fn with_a_damaged_chunk(database: &Database) -> tracklite::RegisteredModel {
+fn with_a_damaged_chunk(database: &Database) -> tracklite::registry::RegisteredModel {
     let experiment = database.default_experiment().unwrap();
     let logged = experiment.new_logged_model().create().unwrap();
     let files = database.artifacts_of(ArtifactOwner::LoggedModel(logged.id())).unwrap();

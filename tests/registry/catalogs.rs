@@ -1,6 +1,8 @@
 //! Three-level names, like in Unity Catalog.
 
-use tracklite::{ErrorKind, ModelStage, RegistryMode, Signature};
+use tracklite::ErrorKind;
+use tracklite::logged_model::Signature;
+use tracklite::registry::{ModelStage, RegistryMode};
 
 use super::{snapshot, with_versions};
 use crate::common::{TestDatabase, error_kind};
@@ -11,7 +13,7 @@ fn signature() -> Signature {
 }
 
 /// Creates the schemas `dev.churn`, `ml.production` and `ml.staging`.
-fn with_catalogs(database: &tracklite::Database) -> tracklite::Registry {
+fn with_catalogs(database: &tracklite::Database) -> tracklite::registry::Registry {
     let registry = database.registry();
     registry.use_unity_catalog().unwrap();
     for (catalog, schema) in [("dev", "churn"), ("ml", "production"), ("ml", "staging")] {

@@ -13,14 +13,17 @@ fn a_copy_of_a_version_has_everything_except_aliases_and_stage() {
     let version = model.new_version("s3://m").tag("a", 1).description("d").run_link("l");
     let version = version.create().unwrap();
     model.set_alias("champion", 1).unwrap();
-    version.transition_stage(tracklite::ModelStage::Production, false).unwrap();
+    version.transition_stage(tracklite::registry::ModelStage::Production, false).unwrap();
     let original = version.info().unwrap();
     let copy = version.copy_to("prod").unwrap().info().unwrap();
     assert_eq!((copy.name.as_str(), copy.version), ("prod", 1));
     assert_eq!((copy.source.as_str(), copy.location.as_str()), ("models:/churn/1", "s3://m"));
     assert_eq!(copy.copied_from, Some((model.id(), 1)));
     assert_eq!((&copy.tags, &copy.description), (&original.tags, &original.description));
-    assert_eq!((&copy.run_link, copy.stage), (&original.run_link, tracklite::ModelStage::None));
+    assert_eq!(
+        (&copy.run_link, copy.stage),
+        (&original.run_link, tracklite::registry::ModelStage::None)
+    );
     assert!(copy.aliases.is_empty());
 }
 

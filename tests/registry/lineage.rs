@@ -1,8 +1,8 @@
 //! Lineage upstream and downstream, and its Mermaid and DOT forms.
 
-use tracklite::{
-    Dataset, ErrorKind, LineageDirection, LineageGraph, LineageKind, LineageNode, LoggedModelId,
-};
+use tracklite::inputs::Dataset;
+use tracklite::lineage::{LineageDirection, LineageGraph, LineageKind, LineageNode};
+use tracklite::{ErrorKind, LoggedModelId};
 
 use crate::common::{TestDatabase, error_kind};
 

@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use tracklite::{
-    ArtifactOwner, Artifacts, Database, ErrorKind, ModelVersion, ModelVersionStatus,
-    RegisteredModel, Run,
-};
+use tracklite::artifact::{ArtifactOwner, Artifacts};
+use tracklite::registry::{ModelVersion, ModelVersionStatus, RegisteredModel};
+use tracklite::{Database, ErrorKind, Run};
 
 use crate::common::{TestDatabase, error_kind, noise, open, start_run};
 

@@ -1,9 +1,8 @@
 //! Searches of the registry, checked by plain code, and their pages.
 
 use proptest::prelude::*;
-use tracklite::{
-    Database, ErrorKind, ModelVersionInfo, RegisteredModelInfo, Registry, RegistrySearch, RunId,
-};
+use tracklite::registry::{ModelVersionInfo, RegisteredModelInfo, Registry, RegistrySearch};
+use tracklite::{Database, ErrorKind, RunId};
 
 use crate::common::{TestDatabase, error_kind, open_read_only};
 

@@ -1,8 +1,7 @@
 //! Models and versions: numbers, names, tags, stages, deletion, sources.
 
-use tracklite::{
-    Database, ErrorKind, ModelStage, ModelVersion, ModelVersionStatus, RegisteredModel, RunId,
-};
+use tracklite::registry::{ModelStage, ModelVersion, ModelVersionStatus, RegisteredModel};
+use tracklite::{Database, ErrorKind, RunId};
 
 use super::{snapshot, with_versions};
 use crate::common::{TestDatabase, error_kind, start_run};
@@ -277,11 +276,11 @@ fn addresses_resolve_to_versions_and_runs() {
     let model = with_versions(&registry, "churn", 2);
     model.set_alias("champion", 1).unwrap();
     let resolved = registry.resolve("models:/churn@champion/data/x.bin").unwrap();
-    let owner = tracklite::ArtifactOwner::ModelVersion { model: model.id(), version: 1 };
+    let owner = tracklite::artifact::ArtifactOwner::ModelVersion { model: model.id(), version: 1 };
     assert_eq!((resolved.owner, resolved.path.as_str()), (owner, "data/x.bin"));
     assert_eq!((resolved.location.as_str(), resolved.version.unwrap().version), ("s3://m", 1));
     let of_run = registry.resolve(&format!("runs:/{}/plots", run.id())).unwrap();
-    assert_eq!(of_run.owner, tracklite::ArtifactOwner::Run(run.id()));
+    assert_eq!(of_run.owner, tracklite::artifact::ArtifactOwner::Run(run.id()));
     assert_eq!(of_run.path, "plots");
 }
 

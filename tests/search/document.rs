@@ -1,7 +1,8 @@
 //! The examples of filters and orders in `docs/search.md` return what the document states.
 
+use tracklite::inputs::{Dataset, DatasetInput};
 use tracklite::internals::Way;
-use tracklite::{Database, Dataset, DatasetInput, ErrorKind, Experiment, RunSearch, Timestamp};
+use tracklite::{Database, ErrorKind, Experiment, RunSearch, Timestamp};
 
 use crate::common::TestDatabase;
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use tracklite::inputs::{Dataset, DatasetInput};
 use tracklite::internals::storage::MemoryFile;
 use tracklite::internals::{new_file, new_header};
 use tracklite::{
-    Batch, Database, Dataset, DatasetInput, Experiment, ExperimentId, IndexPlace, MetricPoint, Run,
-    RunId, RunStatus, RunUpdate, Timestamp,
+    Batch, Database, Experiment, ExperimentId, IndexPlace, MetricPoint, Run, RunId, RunStatus,
+    RunUpdate, Timestamp,
 };
 
 pub(super) const METRICS: [&str; 3] = ["loss", "val/loss", "top 5"];

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tracklite::artifact::Artifacts;
+use tracklite::internals::storage::simulated::{Random, SimulatedDisk};
 use tracklite::internals::verify_storage;
-use tracklite::storage::simulated::{Random, SimulatedDisk};
-use tracklite::{Artifacts, Database, Result};
+use tracklite::{Database, Result};
 
 use crate::engine;
 use crate::oracle::EventId;

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use tracklite::internals::storage::simulated::{Random, SimulatedDisk, run_together};
 use tracklite::internals::{backup_to_storage, verify_storage};
-use tracklite::storage::simulated::{Random, SimulatedDisk, run_together};
 use tracklite::{Database, Result, RunId, Timestamp};
 
 use crate::engine::{self, Opening};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracklite::storage::simulated::{ProcessControl, SimulatedDisk};
+use tracklite::internals::storage::simulated::{ProcessControl, SimulatedDisk};
 use tracklite::{Database, IndexPlace, Limits, Result};
 
 /// How a simulated process opens the file.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use tracklite::internals::storage::simulated::{Phase, Random, SimulatedDisk, run_together};
 use tracklite::internals::verify_storage;
-use tracklite::storage::simulated::{Phase, Random, SimulatedDisk, run_together};
 
 use tracklite::ErrorKind;
 
@@ -468,7 +468,7 @@ fn determine_outcomes(world: &World) -> Verdict<()> {
 
 /// Writes the file to the real disk, to examine it with the command line after a replay.
 fn save(disk: &SimulatedDisk, what: &str) {
-    use tracklite::storage::Storage as _;
+    use tracklite::internals::storage::Storage as _;
     let Some(folder) = std::env::var_os("TRACKLITE_SIMULATOR_SAVE") else { return };
     let storage = disk.attach();
     let mut bytes = vec![0; storage.len().unwrap_or(0) as usize];

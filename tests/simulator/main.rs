@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use tracklite::storage::simulated::Phase;
+use tracklite::internals::storage::simulated::Phase;
 
 use explore::{Statistics, run_seed};
 use workload::Focus;

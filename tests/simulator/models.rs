@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::storage::simulated::Random;
-use tracklite::{
-    ArtifactOwner, ErrorKind, Lifecycle, LoggedModel, LoggedModelMetric, LoggedModelStatus,
-    RegisteredModel, Result,
-};
+use tracklite::artifact::ArtifactOwner;
+use tracklite::internals::storage::simulated::Random;
+use tracklite::logged_model::{LoggedModel, LoggedModelMetric, LoggedModelStatus};
+use tracklite::registry::RegisteredModel;
+use tracklite::{ErrorKind, Lifecycle, Result};
 
 use crate::artifacts::bytes_of;
 use crate::engine;

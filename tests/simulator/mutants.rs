@@ -1,6 +1,6 @@
 //! Tests of the simulator itself: it must detect each broken rule of the protocol.
 
-use tracklite::mutant::{Mutant, with_mutant};
+use tracklite::internals::mutant::{Mutant, with_mutant};
 
 use crate::explore::Statistics;
 use crate::world::Verdict;

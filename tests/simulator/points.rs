@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tracklite::MetricPoint;
-use tracklite::storage::Storage as _;
+use tracklite::internals::storage::Storage as _;
 
 use crate::oracle::{COPIED, EventId, Points};
 use crate::workload::FIRST_TIME;

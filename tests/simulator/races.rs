@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tracklite::storage::simulated::{Random, SimulatedDisk, run_together};
+use tracklite::internals::storage::simulated::{Random, SimulatedDisk, run_together};
 use tracklite::{Database, ErrorKind, MetricPoint, Run, RunStatus, Timestamp};
 
 use crate::engine::{self, Opening};

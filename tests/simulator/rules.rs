@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tracklite::storage::Storage as _;
-use tracklite::storage::simulated::{ProcessControl, Random, SimulatedDisk, Step, run_together};
+use tracklite::internals::storage::Storage as _;
+use tracklite::internals::storage::simulated::{
+    ProcessControl, Random, SimulatedDisk, Step, run_together,
+};
 use tracklite::{Database, MetricPoint, Result, Run, Timestamp};
 
 use crate::engine::{self, Opening};

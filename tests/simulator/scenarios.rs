@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tracklite::storage::simulated::{Random, SimulatedDisk};
+use tracklite::internals::storage::simulated::{Random, SimulatedDisk};
 use tracklite::{Error, ErrorKind, Run};
 
 use crate::compare::compare;
@@ -60,7 +60,7 @@ pub fn damaged_chain(seed: u64) -> Verdict<()> {
 
 /// Zeroes a used sector of the chain, or flips one of its bits.
 fn damage(disk: &SimulatedDisk, random: &mut Random) -> bool {
-    use tracklite::storage::Storage as _;
+    use tracklite::internals::storage::Storage as _;
     let storage = disk.attach();
     let mut unit = vec![0; CHAIN_START as usize];
     if storage.read_at(CHAIN_START, &mut unit).is_err() {

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tracklite::{
-    ArtifactOwner, Database, LoggedModelInfo, LoggedModelMetric, ModelVersionInfo,
-    RegisteredModelId, RegisteredModelInfo, RegistrySearch, Result, SqlValue,
-};
+use tracklite::artifact::ArtifactOwner;
+use tracklite::logged_model::{LoggedModelInfo, LoggedModelMetric};
+use tracklite::registry::{ModelVersionInfo, RegisteredModelInfo, RegistrySearch};
+use tracklite::{Database, RegisteredModelId, Result, SqlValue};
 
 use crate::artifacts::file_labels;
 use crate::compare::event_in;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::storage::simulated::{Phase, Random};
+use tracklite::internals::storage::simulated::{Phase, Random};
 use tracklite::{Lifecycle, RunStatus, Timestamp};
 
 use crate::oracle::{EventId, ExperimentOracle, Register, RunOracle};

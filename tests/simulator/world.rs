@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use tracklite::storage::Storage as _;
-use tracklite::storage::simulated::{DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step};
+use tracklite::internals::storage::Storage as _;
+use tracklite::internals::storage::simulated::{
+    DiskView, Phase, ProcessControl, Random, SimulatedDisk, Step,
+};
 use tracklite::{Database, Error, ErrorKind, Metric, MetricRow, Result, Run};
 
 use crate::compare::compare;

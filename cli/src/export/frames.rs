@@ -3,7 +3,8 @@
 use polars::prelude::DataFrame;
 use polars::prelude::{CompatLevel, IpcWriter, SerWriter as _};
 use polars::prelude::{ParquetCompression, ParquetWriter};
-use tracklite::{Error, ErrorKind, Result, Table};
+use tracklite::table::Table;
+use tracklite::{Error, ErrorKind, Result};
 
 use super::output::Output;
 use crate::args::ExportFormat;

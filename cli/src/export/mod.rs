@@ -17,7 +17,8 @@ use crate::columns::export_name;
 use crate::search::run_search;
 use crate::terminal::Terminal;
 use crate::{Exit, Outcome};
-use tracklite::{Database, Error, ErrorKind, Result, RunSearch, Table};
+use tracklite::table::Table;
+use tracklite::{Database, Error, ErrorKind, Result, RunSearch};
 
 /// Writes a table to a file or to standard output.
 pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {

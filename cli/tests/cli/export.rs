@@ -7,7 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use tracklite::{Database, Dataset, DatasetInput};
+use tracklite::Database;
+use tracklite::inputs::{Dataset, DatasetInput};
 
 use super::Sample;
 

@@ -1,8 +1,9 @@
 //! Calls that change files, logged models and the registry.
 
-use tracklite::{
-    ArtifactOwner, Artifacts, ErrorKind, LoggedModelMetric, LoggedModelStatus, RegisteredModel,
-};
+use tracklite::ErrorKind;
+use tracklite::artifact::{ArtifactOwner, Artifacts};
+use tracklite::logged_model::{LoggedModelMetric, LoggedModelStatus};
+use tracklite::registry::RegisteredModel;
 use tracklite_fuzz::{Choices, Files, ModelLogged, ModelRegistered, ModelVersionState};
 
 use super::{KEYS, VALUES, World, expect_error};

@@ -5,7 +5,8 @@ use std::io;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use tracklite::{ArtifactOwner, Artifacts, Database, Error, ErrorKind, Result};
+use tracklite::artifact::{ArtifactOwner, Artifacts};
+use tracklite::{Database, Error, ErrorKind, Result};
 
 use super::file::Store;
 use super::values::{logged_model_id, registered_model_id, run_id};

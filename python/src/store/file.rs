@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use tracklite::{Database, Deleted, Error, ErrorKind, ExperimentId, Limits, Result, Timestamp};
+use tracklite::upkeep::Deleted;
+use tracklite::{Database, Error, ErrorKind, ExperimentId, Limits, Result, Timestamp};
 
 use super::values::{DeletedValue, logged_model_id, run_id};
 use crate::detach::{builder, detached};

@@ -1,10 +1,10 @@
 //! Logged models, for the plug-in.
 
 use pyo3::prelude::*;
-use tracklite::{
-    Database, Error, ErrorKind, ExperimentId, Lifecycle, LoggedModel, LoggedModelMetric,
-    LoggedModelSearch, LoggedModelStatus, Result,
+use tracklite::logged_model::{
+    LoggedModel, LoggedModelMetric, LoggedModelSearch, LoggedModelStatus,
 };
+use tracklite::{Database, Error, ErrorKind, ExperimentId, Lifecycle, Result};
 
 use super::file::{Store, milliseconds};
 use super::values::{

@@ -1,7 +1,8 @@
 //! Registered models, for the plug-in.
 
 use pyo3::prelude::*;
-use tracklite::{ModelStage, RegisteredModel, Registry, RegistrySearch, Result};
+use tracklite::Result;
+use tracklite::registry::{ModelStage, RegisteredModel, Registry, RegistrySearch};
 
 use super::file::Store;
 use super::values::{

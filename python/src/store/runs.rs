@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
+use tracklite::inputs::{DatasetInput, DatasetSummary};
 use tracklite::{
-    Batch, Database, DatasetInput, DatasetSummary, Error, ErrorKind, ExperimentId, MetricPoint,
-    Result, Run, RunInfo, RunSearch, RunStatus, RunUpdate,
+    Batch, Database, Error, ErrorKind, ExperimentId, MetricPoint, Result, Run, RunInfo, RunSearch,
+    RunStatus, RunUpdate,
 };
 
 use super::file::{Store, milliseconds};

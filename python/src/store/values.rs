@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use tracklite::inputs::{Dataset, DatasetInput};
+use tracklite::logged_model::{LoggedModelInfo, LoggedModelMetric};
+use tracklite::registry::{ModelVersionInfo, RegisteredModelInfo};
 use tracklite::{
-    Dataset, DatasetInput, Error, ErrorKind, ExperimentInfo, LoggedModelId, LoggedModelInfo,
-    LoggedModelMetric, ModelVersionInfo, RegisteredModelId, RegisteredModelInfo, Result, RunId,
-    RunInfo, RunRecord,
+    Error, ErrorKind, ExperimentInfo, LoggedModelId, RegisteredModelId, Result, RunId, RunInfo,
+    RunRecord,
 };
 
 pub(super) type Texts = BTreeMap<String, String>;

@@ -1,7 +1,9 @@
 //! Versions of registered models, for the plug-in.
 
 use pyo3::prelude::*;
-use tracklite::{ArtifactOwner, ModelVersion, ModelVersionInfo, Registry, Result};
+use tracklite::Result;
+use tracklite::artifact::ArtifactOwner;
+use tracklite::registry::{ModelVersion, ModelVersionInfo, Registry};
 
 use super::file::Store;
 use super::values::{VersionValue, logged_model_id, run_id, version_value};

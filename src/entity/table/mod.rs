@@ -16,7 +16,7 @@ pub use self::values::Values;
 /// A table in memory: named columns of equal length.
 ///
 /// ```
-/// use tracklite::Table;
+/// use tracklite::table::Table;
 /// use tracklite::table::{Column, Texts, Value, Values};
 ///
 /// let names: Texts = [Some("one"), None].into_iter().collect();

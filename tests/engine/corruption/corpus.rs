@@ -5,8 +5,8 @@ use std::ops::Range;
 use tracklite::internals::header::{Header, UnitHeader, UnitKind};
 use tracklite::internals::scan::{ScanReport, scan};
 use tracklite::internals::slot::SlotSeed;
-use tracklite::storage::simulated::Random;
-use tracklite::storage::{FaultPlan, MemoryFile};
+use tracklite::internals::storage::simulated::Random;
+use tracklite::internals::storage::{FaultPlan, MemoryFile};
 use tracklite::{Database, Run, Timestamp};
 
 use crate::support::{self, Content, Kill, Opening};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tracklite::storage::simulated::Random;
+use tracklite::internals::storage::simulated::Random;
 
 use super::corpus::Corpus;
 

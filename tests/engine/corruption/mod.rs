@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tracklite::storage::MemoryFile;
-use tracklite::storage::simulated::Random;
+use tracklite::internals::storage::MemoryFile;
+use tracklite::internals::storage::simulated::Random;
 use tracklite::{Database, ErrorKind};
 
 use self::corpus::Corpus;
@@ -131,7 +131,7 @@ fn judge(corpus: &Corpus, bytes: &[u8]) -> Result<(), String> {
 /// Opens a damaged file for writing, lets it seal, and checks what can still be read.
 fn judge_writing(corpus: &Corpus, bytes: &[u8]) -> Result<(), String> {
     let file = MemoryFile::with_bytes(bytes);
-    let faults = tracklite::storage::FaultPlan::new();
+    let faults = tracklite::internals::storage::FaultPlan::new();
     let (database, _) = support::open(&file, &Opening::write(), &faults);
     let Ok(database) = database else { return Ok(()) };
     let _ = database.tick().and_then(|()| database.sync());

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tracklite::storage::{CallKind, Fault, FaultPlan, with_faulty_files};
+use tracklite::internals::storage::{CallKind, Fault, FaultPlan, with_faulty_files};
 use tracklite::{Database, Error, ErrorKind, IndexPlace, Result, Run, Timestamp};
 
 use super::journal::value_of;

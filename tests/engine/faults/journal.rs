@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::storage::simulated::Random;
+use tracklite::internals::storage::simulated::Random;
 use tracklite::{Lifecycle, RunId};
 
 use crate::support::{Content, RunContent};

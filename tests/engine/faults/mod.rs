@@ -12,7 +12,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tracklite::storage::{CallKind, Failure, Fault};
+use tracklite::internals::storage::{CallKind, Failure, Fault};
 
 use self::scenarios::Scenario;
 use self::world::World;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tracklite::storage::{CallKind, Failure, Fault, LockMode, LockRange, Storage as _};
+use tracklite::internals::storage::{CallKind, Failure, Fault, LockMode, LockRange, Storage as _};
 use tracklite::{Database, ErrorKind, IndexPlace, Result};
 
 use super::world::{Process, ROWS_PER_EXTENT, World};

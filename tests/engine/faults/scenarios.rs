@@ -111,7 +111,7 @@ fn kill_two_writers(world: &mut World) {
     let storage = world.file.open();
     let torn = [0x55_u8; 40];
     let place = end.next_multiple_of(8) as u64;
-    tracklite::storage::Storage::write_at(&storage, place, &torn).unwrap();
+    tracklite::internals::storage::Storage::write_at(&storage, place, &torn).unwrap();
     world.file.set_boot_id(2);
 }
 

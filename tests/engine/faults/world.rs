@@ -1,6 +1,6 @@
 //! A file, processes with planned storage faults, and the journal of their calls.
 
-use tracklite::storage::{FaultPlan, MemoryFile};
+use tracklite::internals::storage::{FaultPlan, MemoryFile};
 use tracklite::{Database, Error, ErrorKind, Result, Run, RunId, Timestamp};
 
 use super::journal::{Journal, Outcome, RunJournal, text_of, value_of};

@@ -10,9 +10,10 @@ mod writer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use tracklite::inputs::{Dataset, DatasetInput, ModelOutput};
 use tracklite::internals::header::Header;
-use tracklite::storage::{FaultPlan, MemoryFile};
-use tracklite::{Dataset, DatasetInput, Lifecycle, ModelOutput, RunStatus};
+use tracklite::internals::storage::{FaultPlan, MemoryFile};
+use tracklite::{Lifecycle, RunStatus};
 
 use self::writer::{Blocks, CHUNKS, FINISHED, RUN, TIME, accuracy, live_loss, loss};
 use crate::support::{self, Content, ExperimentContent, Opening, Point, RunContent};

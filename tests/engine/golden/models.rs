@@ -1,10 +1,10 @@
 //! The records of logged models and of the registry in the golden file, and their expected effect.
 
+use tracklite::artifact::ArtifactOwner;
 use tracklite::internals::record::*;
-use tracklite::{
-    ArtifactOwner, Database, Lifecycle, LoggedModelId, LoggedModelStatus, ModelStage,
-    ModelVersionStatus, RegisteredModelId, RegistryMode,
-};
+use tracklite::logged_model::LoggedModelStatus;
+use tracklite::registry::{ModelStage, ModelVersionStatus, RegistryMode};
+use tracklite::{Database, Lifecycle, LoggedModelId, RegisteredModelId};
 
 use super::writer::{CHUNKS, FINISHED, RUN, TIME, hash};
 

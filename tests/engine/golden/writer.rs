@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tracklite::artifact::{ArtifactOwner, ContentHash};
 use tracklite::internals::block::{self, Codec, Group, SeriesLabel};
 use tracklite::internals::frame::{self, EMPTY_CHAIN_HASH, Parsed};
 use tracklite::internals::header::{Header, UnitHeader, UnitKind};
@@ -9,7 +10,7 @@ use tracklite::internals::new_file;
 use tracklite::internals::record::*;
 use tracklite::internals::slot::{SlotSeed, point_words, row_words};
 use tracklite::internals::word::WordPlace;
-use tracklite::{ArtifactOwner, ContentHash, ExperimentId, Lifecycle, RunId, RunStatus};
+use tracklite::{ExperimentId, Lifecycle, RunId, RunStatus};
 
 const UNIT: usize = 64 * 1024;
 const UNITS: usize = 7;

@@ -1,7 +1,7 @@
 //! Crashes of the simulated machine and its processes, some of them during a call.
 
-use tracklite::storage::Storage as _;
-use tracklite::storage::simulated::Random;
+use tracklite::internals::storage::Storage as _;
+use tracklite::internals::storage::simulated::Random;
 
 use super::calls::{Call, Who};
 use super::world::{World, describe};

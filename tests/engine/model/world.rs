@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tracklite::storage::FaultPlan;
-use tracklite::storage::simulated::SimulatedDisk;
+use tracklite::internals::storage::FaultPlan;
+use tracklite::internals::storage::simulated::SimulatedDisk;
 use tracklite::{
     Database, ErrorKind, ExperimentId, IndexPlace, Lifecycle, MetricPoint, Run, RunId, RunStatus,
     Timestamp,
