@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(labels, ["     4 +", "       |", "     2 +", "       |", "     0 +"]);
         let curve: Vec<&str> = got.iter().take(5).map(|line| line[8..].trim()).collect();
         assert_eq!(curve, ["**", "***", "***", "***", "**"]);
-        assert_eq!(got[0].len(), 21, "the last point stands in the last column");
+        assert_eq!(got[0].len(), 21, "the last point is in the last column");
         assert!(got[4].starts_with("     0 +*"), "the first one in the first");
         assert_eq!(got[5], "       ++--+--+--+--+");
         assert_eq!(got[6], "  step  0  1  2  3  4");
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn only_nan_still_gives_axes_and_marks() {
+    fn a_history_of_nan_has_axes_and_marks() {
         let lines = drawn(&[f64::NAN, f64::NAN], ascii(30, 4));
         assert!(lines.iter().any(|line| line.contains("x = NaN")), "{lines:#?}");
     }
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn no_point_gives_no_plot_and_one_point_gives_one() {
+    fn no_point_is_no_plot_and_one_point_is_a_plot() {
         assert!(plot(&history(&[]), ascii(40, 5)).is_empty());
         let lines = drawn(&[3.5], ascii(40, 5));
         assert_eq!(lines.concat().matches('*').count(), 1, "{lines:#?}");

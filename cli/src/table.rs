@@ -227,7 +227,7 @@ mod tests {
     fn table() -> Table {
         let mut table = Table::default();
         table.words("id", ["aaaa", "bbbb"]);
-        table.long_text("name", 12, ["a name that is very, very", "b"]);
+        table.long_text("name", 12, ["a name of many, many words", "b"]);
         table.numbers("loss", ["0.5", "12.25"]);
         table
     }

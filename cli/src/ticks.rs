@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_value_stands_in_the_middle() {
+    fn a_single_value_is_in_the_middle() {
         for scale in [Scale::Linear, Scale::Logarithmic] {
             let share = scale.share(3.5, scale.around(3.5));
             assert!((share - 0.5).abs() < 1e-9, "{scale:?} {share}");

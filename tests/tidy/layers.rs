@@ -27,7 +27,6 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("logged_model", UPPER),
     ("registry", UPPER),
     ("capture", UPPER),
-    ("cli", UPPER),
 ];
 
 /// What the layers above the index may use, while they are being taken apart.
@@ -58,21 +57,23 @@ const UPPER: &[&str] = &[
 /// Files that stand outside of the layers: the table of contents, what tests may see, programs.
 const ABOVE_ALL: &[&str] = &["lib", "internals", "bin"];
 
+/// The folders of the packages that use only the public API.
+const PUBLIC_API_ONLY: &[&str] = &["cli/", "examples/", "python/"];
+
 /// The layers in which another crate may be named; crates not listed may be used anywhere.
 const CRATES: &[(&str, &[&str])] = &[
     ("bincode", &["format"]),
     ("blake3", &["format"]),
-    ("clap", &["cli"]),
     ("fastcdc", &["format"]),
     ("libc", &["sys", "storage"]),
     ("memmap2", &["sys", "storage"]),
     // Not where a program may fork: sys::mutex says why.
     ("parking_lot", &["storage"]),
     ("pco", &["format"]),
-    ("polars", &["dataframe", "artifact", "cli"]),
+    ("polars", &["dataframe", "artifact"]),
     ("rusqlite", &["index"]),
     ("rustix", &["sys", "storage", "log", "index", "database", "run", "copy", "api"]),
-    ("serde_json", &["entity", "artifact", "logged_model", "registry", "api", "cli"]),
+    ("serde_json", &["entity", "artifact", "logged_model", "registry", "api"]),
     ("sysinfo", &["capture"]),
     ("zstd", &["format"]),
 ];
@@ -83,7 +84,7 @@ const PURE_LAYERS: &[&str] = &["format", "search", "entity"];
 
 /// Imports that go up or sideways.
 pub(crate) fn imports(source: &Source) -> Vec<Breach> {
-    let Some(inside) = source.path.strip_prefix("src/") else { return Vec::new() };
+    let Some(inside) = source.path.strip_prefix("src/") else { return internals(source) };
     let layer = layer_of_file(inside);
     if ABOVE_ALL.contains(&layer) {
         return Vec::new();
@@ -104,6 +105,16 @@ pub(crate) fn imports(source: &Source) -> Vec<Breach> {
     breaches.extend(foreign_crates(source, layer));
     breaches.extend(impurities(source, layer));
     breaches
+}
+
+/// Uses of internals by packages that have only the public API.
+fn internals(source: &Source) -> Vec<Breach> {
+    if !PUBLIC_API_ONLY.iter().any(|folder| source.path.starts_with(folder)) {
+        return Vec::new();
+    }
+    let uses = roots(&source.code, "tracklite").into_iter().filter(|(_, name)| name == "internals");
+    let what = "only tests, benches and fuzz targets of the library may use its internals";
+    uses.map(|(line, _)| Breach::new("layers", source, line, what.to_owned())).collect()
 }
 
 fn layer_of_file(inside: &str) -> &str {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tracklite::{Error, ErrorKind, Result};
 
-/// A file that is written under a temporary name beside its own. [`NewFile::finish`] gives it its
-/// name; if it is dropped before, it is removed.
+/// A file that is written under a temporary name in the same folder. [`NewFile::finish`] renames it.
+/// If it is dropped before, it is removed.
 #[derive(Debug)]
 pub(super) struct NewFile {
     path: PathBuf,
@@ -48,7 +48,7 @@ impl NewFile {
         Ok(NewFile { path, temporary, out: BufWriter::with_capacity(1 << 16, file), replaces })
     }
 
-    /// Makes the content durable and gives the file its name.
+    /// Makes the content durable and renames the file.
     pub(super) fn finish(mut self) -> Result<()> {
         self.put_in_place()
             .map_err(|source| match source.kind() {

@@ -45,7 +45,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Gives a file its name.
+    /// Finishes the file.
     pub(super) fn finish(self) -> Result<()> {
         match self {
             Output::Standard(_) => Ok(()),
