@@ -8,8 +8,6 @@ use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::State;
 
-pub(crate) use crate::log::run_is_deleted;
-
 /// Fails if the experiment is deleted or does not exist.
 pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Result<()> {
     match state.experiments.get(&id) {
