@@ -207,9 +207,8 @@ fn imports_upward_and_sideways_are_seen() {
         ("src/entity/id.rs", "use crate::format::frame;"),
         ("src/error.rs", "use crate::entity::RunId;"),
         ("src/mutant.rs", "use crate::error::Error;"),
-        ("src/cli/print.rs", "use crate::log::Log;"),
-        ("src/cli/print.rs", "use crate::internals::log;"),
-        ("src/run.rs", "use crate::cli::run;"),
+        ("cli/src/print.rs", "use tracklite::internals::log;"),
+        ("examples/first.rs", "use tracklite::internals::log;"),
         ("src/log/mod.rs", "use rusqlite::Connection;"),
         ("src/helpers/mod.rs", "fn f() {}"),
     ] {
@@ -222,7 +221,7 @@ fn imports_downward_pass() {
     for (path, code) in [
         ("src/log/writer.rs", "use super::frame;\nuse crate::{error::Result, format, storage};"),
         ("src/run.rs", "use crate::log::{self, index_of};\nuse crate::index::Index;"),
-        ("src/cli/print.rs", "use crate::{Database, Run};\nuse crate::error::Result;"),
+        ("cli/src/print.rs", "use tracklite::{Database, Run};\nuse crate::text;"),
         ("src/lib.rs", "pub use crate::log::Log;"),
         ("src/log/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::index::Index;\n}"),
         ("src/log/open_tests.rs", "use crate::index::Index;"),

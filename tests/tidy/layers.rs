@@ -24,12 +24,11 @@ const LAYERS: &[(&str, &[&str])] = &[
             "sys", "mutant",
         ],
     ),
-    ("dataframe", &["entity", "error"]),
 ];
 
 /// The public nouns, in order: a noun extends those before it, and names none after it.
 const NOUNS: &[&str] =
-    &["database", "experiment", "run", "artifact", "logged_model", "registry", "capture"];
+    &["database", "experiment", "run", "artifact", "logged_model", "registry", "capture", "dataframe"];
 
 /// Whether code of `layer` may use `used`; `None` if there is no such layer.
 fn may_use(layer: &str, used: &str) -> Option<bool> {
@@ -43,7 +42,10 @@ fn may_use(layer: &str, used: &str) -> Option<bool> {
 }
 
 /// Files that stand outside of the layers: the table of contents, what tests may see, programs.
-const ABOVE_ALL: &[&str] = &["lib", "cli", "bin"];
+const ABOVE_ALL: &[&str] = &["lib"];
+
+/// The folders of the packages that use only the public API.
+const PUBLIC_API_ONLY: &[&str] = &["cli/", "examples/", "python/"];
 
 /// The layers in which another crate may be named; crates not listed may be used anywhere.
 const CRATES: &[(&str, &[&str])] = &[
@@ -69,7 +71,7 @@ const PURE_LAYERS: &[&str] = &["format", "search", "entity"];
 
 /// Imports that go up or sideways.
 pub(crate) fn imports(source: &Source) -> Vec<Breach> {
-    let Some(inside) = source.path.strip_prefix("src/") else { return Vec::new() };
+    let Some(inside) = source.path.strip_prefix("src/") else { return internals(source) };
     let layer = layer_of_file(inside);
     if ABOVE_ALL.contains(&layer) {
         return Vec::new();
@@ -90,6 +92,16 @@ pub(crate) fn imports(source: &Source) -> Vec<Breach> {
     breaches.extend(foreign_crates(source, layer));
     breaches.extend(impurities(source, layer));
     breaches
+}
+
+/// Uses of internals by packages that have only the public API.
+fn internals(source: &Source) -> Vec<Breach> {
+    if !PUBLIC_API_ONLY.iter().any(|folder| source.path.starts_with(folder)) {
+        return Vec::new();
+    }
+    let uses = roots(&source.code, "tracklite").into_iter().filter(|(_, name)| name == "internals");
+    let what = "only tests, benches and fuzz targets of the library may use its internals";
+    uses.map(|(line, _)| Breach::new("layers", source, line, what.to_owned())).collect()
 }
 
 fn layer_of_file(inside: &str) -> &str {
