@@ -163,7 +163,7 @@ fn rows_with_duplicate_keys_or_a_wrong_number_of_values_are_rejected() {
     let row = run.log_metrics(&[("a", 1.0), ("b", 1.0), ("a", 2.0)], 0);
     check_error(row, invalid, &["\"a\"", "twice"]);
     let row = run.metric_row(&["a", "b"]).unwrap();
-    check_error(row.log(&[1.0], 0), invalid, &["1 values for 2 metrics"]);
+    check_error(row.log(&[1.0], 0), invalid, &["the row has 1 values, expected 2"]);
     check_error(run.metric_row(&[]), invalid, &["0 values"]);
 }
 

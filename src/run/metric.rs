@@ -207,8 +207,9 @@ impl Run {
 
     /// Returns a handle that logs one metric.
     ///
-    /// A key has 1 to 250 letters, digits, spaces and `_ - . : /`. Like a path, it has no empty part
-    /// between slashes and none that is `.` or `..`. [`Limits`](crate::Limits) can change the length.
+    /// A key has 1 to 250 letters, digits, spaces and `_ - . : /`. Like a path, it has no empty
+    /// part between slashes and none that is `.` or `..`. [`Limits`](crate::Limits) can change the
+    /// length.
     ///
     /// # Errors
     ///
