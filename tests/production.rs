@@ -99,7 +99,7 @@ fn check_predictions(database: &Database, champion: &ModelVersionInfo, printed: 
     let (accuracy, predictions) = evaluate(database, champion);
     assert_eq!(logged, predictions);
     assert_eq!(run.latest("accuracy").unwrap().unwrap().value, accuracy);
-    let line = format!("{:.2} % of 500 test images are right", 100.0 * accuracy);
+    let line = format!("{:.2} % of 500 test images are correct", 100.0 * accuracy);
     assert!(printed.contains(&line), "{line:?} is not in {printed}");
     let inputs = run.inputs().unwrap();
     assert_eq!(inputs.models, [champion.logged_model.unwrap().to_string()]);

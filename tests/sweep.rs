@@ -157,7 +157,7 @@ fn a_sweep_trains_logs_and_ranks_its_runs() {
 
     // A second sweep appends to the same file.
     sweep.run_again(&["--workers", "2"]);
-    assert!(sweep.messages.contains("has 6 runs already"), "{}", sweep.messages);
+    assert!(sweep.messages.contains("already has 6 runs"), "{}", sweep.messages);
     let parents = check_file(&sweep.file, 8, &QUICK);
     assert_eq!((parents.len(), sweep.runs().len()), (4, 12));
     check_output(&sweep, 2 * points_of_one(), &parents);

@@ -131,7 +131,6 @@ pub(crate) fn run_id(value: &Bound<'_, PyAny>) -> PyResult<RunId> {
     parsed(value, "a run or its id")
 }
 
-#[cfg(feature = "frames")]
 /// Converts an iterable of runs or their IDs. A single one is a list of one.
 pub(crate) fn run_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<RunId>> {
     if value.is_instance_of::<PyString>() || value.hasattr(intern!(value.py(), "id"))? {

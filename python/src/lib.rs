@@ -32,7 +32,6 @@ mod session;
 mod start;
 mod store;
 mod table;
-#[cfg(feature = "frames")]
 mod tables;
 
 use pyo3::prelude::*;

@@ -37,14 +37,13 @@ impl Database {
         if let Some(columns) = columns {
             search = search.columns(text_list(columns)?);
         }
-        let table = self.handle.call(py, |database| database.search_runs_frame(&search))?;
-        Ok(Table { table })
+        Table::from_engine(self.handle.call(py, |database| database.search_runs_table(&search))?)
     }
 
     /// Compares runs. Returns a row for each run, and only the columns that differ.
     fn comparison_table(&self, py: Python<'_>, runs: &Bound<'_, PyAny>) -> PyResult<Table> {
         let runs = run_ids(runs)?;
-        Ok(Table { table: self.handle.call(py, |database| database.comparison_frame(&runs))? })
+        Table::from_engine(self.handle.call(py, |database| database.comparison_table(&runs))?)
     }
 
     /// Returns all points of these metrics of these runs: `run_id, key, step, timestamp, value`.
@@ -67,28 +66,28 @@ impl Database {
         let keys = keys.map(text_list).transpose()?.unwrap_or_default();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let table = self.handle.call(py, |database| match wide {
-            true => database.wide_history_frame(&runs, &keys),
-            false => database.history_frame(&runs, &keys),
+            true => database.wide_history_table(&runs, &keys),
+            false => database.history_table(&runs, &keys),
         })?;
-        Ok(Table { table })
+        Table::from_engine(table)
     }
 
     /// Returns the params of these runs: `run_id, key, value`.
     fn params_table(&self, py: Python<'_>, runs: &Bound<'_, PyAny>) -> PyResult<Table> {
         let runs = run_ids(runs)?;
-        Ok(Table { table: self.handle.call(py, |database| database.params_frame(&runs))? })
+        Table::from_engine(self.handle.call(py, |database| database.params_table(&runs))?)
     }
 
     /// Returns the tags of these runs: `run_id, key, value`.
     fn tags_table(&self, py: Python<'_>, runs: &Bound<'_, PyAny>) -> PyResult<Table> {
         let runs = run_ids(runs)?;
-        Ok(Table { table: self.handle.call(py, |database| database.tags_frame(&runs))? })
+        Table::from_engine(self.handle.call(py, |database| database.tags_table(&runs))?)
     }
 
     /// Returns the input datasets of these runs.
     fn datasets_table(&self, py: Python<'_>, runs: &Bound<'_, PyAny>) -> PyResult<Table> {
         let runs = run_ids(runs)?;
-        Ok(Table { table: self.handle.call(py, |database| database.datasets_frame(&runs))? })
+        Table::from_engine(self.handle.call(py, |database| database.datasets_table(&runs))?)
     }
 
     /// Returns the edges of `lineage`: `from_kind, from, from_name, kind, to_kind, to, to_name`.
@@ -100,7 +99,7 @@ impl Database {
         direction: &str,
     ) -> PyResult<Table> {
         let (node, direction) = (lineage::node(node)?, lineage::direction(py, direction)?);
-        let table = self.handle.call(py, |database| database.lineage_frame(&node, direction))?;
-        Ok(Table { table })
+        let table = self.handle.call(py, |database| database.lineage_table(&node, direction))?;
+        Table::from_engine(table)
     }
 }

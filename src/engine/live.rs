@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 use crate::entity::MetricPoint;
 use crate::entity::id::{RunId, Timestamp};
 use crate::error::Result;
-use crate::format::header::u64_at;
+use crate::format::bytes::u64_at;
 use crate::format::record::{Incarnation, SeriesId};
 use crate::format::scan::{Entry, PointSlot};
 use crate::index::UnsealedExtent;

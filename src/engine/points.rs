@@ -8,7 +8,7 @@ use crate::entity::id::{RunId, Timestamp};
 use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block::{self, Column, Footer, FooterOrMore, SeriesFooter};
-use crate::format::header::u64_at;
+use crate::format::bytes::u64_at;
 use crate::format::record::{BlockPlace, Incarnation, SeriesId};
 use crate::format::scan::{Entry, PointSlot, PointSlots};
 use crate::format::slot::slot_count;

@@ -14,12 +14,11 @@
 //!          then zeros up to a multiple of 8
 //! ```
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint};
-use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::header::{u32_at, u64_at};
+use super::body::READING;
+use super::bytes::{u32_at, u64_at};
 use super::record::{Position, Record, RecordClass, begins_with_run};
 use super::{FRAME_PAYLOAD_MAX, FileId};
 use crate::entity::id::RunId;
@@ -34,31 +33,8 @@ pub const RECORD_HEADER_BYTES: usize = 8;
 /// The maximum size of a frame.
 pub const FRAME_BYTES_MAX: usize = FRAME_HEADER_BYTES + FRAME_PAYLOAD_MAX;
 
-/// The bincode configuration for writing: variable-length integers, little-endian, bounded.
-const CONFIGURATION: Configuration<LittleEndian, Varint, Limit<FRAME_PAYLOAD_MAX>> =
-    bincode::config::standard().with_limit::<FRAME_PAYLOAD_MAX>();
-
-/// The bincode configuration for reading.
-///
-/// The limit is larger than for writing, because bincode counts decoded bytes, up to 16 per encoded
-/// byte. Every frame that was written must be readable. The frame bounds the encoded bytes.
-const READING: Configuration<LittleEndian, Varint, Limit<{ 16 * FRAME_PAYLOAD_MAX }>> =
-    bincode::config::standard().with_limit::<{ 16 * FRAME_PAYLOAD_MAX }>();
-
 /// The hash of an empty chain.
 pub const EMPTY_CHAIN_HASH: u64 = 0x7472_6163_6b6c_6974;
-
-pub(super) fn encode_body<T: Serialize>(body: &T, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
-    bincode::serde::encode_into_std_write(body, bytes, CONFIGURATION).map(|_| ())
-}
-
-pub(super) fn decode_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
-    let (record, used) = bincode::serde::decode_from_slice(body, READING)?;
-    if used == body.len() {
-        return Ok(record);
-    }
-    Err(DecodeError::Other("the record has bytes after its last field"))
-}
 
 /// Encodes the frame of `records` for `position`, after a chain of hash `previous`.
 ///

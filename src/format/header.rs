@@ -1,6 +1,7 @@
 //! The file's header, stored twice, and the header of every other unit.
 
-use super::record::{Incarnation, Position};
+use super::bytes::{u32_at, u64_at};
+use super::ids::{Incarnation, Position};
 use super::{FORMAT_VERSION, FileId, LOCK_GENERATION, PAGE_BYTES, UNIT_BYTES, UNIT_HEADER_BYTES};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::checksum::crc32c_bytes;
@@ -175,20 +176,6 @@ impl UnitHeader {
 
 fn unit_checksum(file: FileId, bytes: &[u8; UNIT_HEADER_BYTES as usize]) -> u32 {
     crc32c_bytes(crc32c_bytes(0, &file.0.to_le_bytes()), &bytes[..60])
-}
-
-/// Returns the little-endian word at `offset`, which must be within `bytes`.
-pub(crate) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&bytes[offset..offset + 8]);
-    u64::from_le_bytes(word)
-}
-
-/// Returns the little-endian half word at `offset`, which must be within `bytes`.
-pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
-    let mut word = [0; 4];
-    word.copy_from_slice(&bytes[offset..offset + 4]);
-    u32::from_le_bytes(word)
 }
 
 #[cfg(test)]

@@ -4,10 +4,13 @@
 
 #[cfg(not(loom))]
 pub mod block;
+mod body;
+pub(crate) mod bytes;
 #[cfg(not(loom))]
 pub mod chunk;
 pub mod frame;
 pub mod header;
+mod ids;
 pub mod record;
 pub mod scan;
 pub mod slot;

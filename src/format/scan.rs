@@ -1,6 +1,6 @@
 //! Finding the committed entries of an extent, by checksums alone.
 
-use super::header::u64_at;
+use super::bytes::u64_at;
 use super::record::SeriesId;
 use super::slot::{ROW_FLAG, SLOT_WORDS, SlotSeed, row_slots};
 use super::{ROW_VALUES_MAX, SLOT_BYTES};

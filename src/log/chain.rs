@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::bytes::u64_at;
 use crate::format::frame::{self, EMPTY_CHAIN_HASH, Frame, Parsed};
-use crate::format::header::{UnitHeader, UnitKind, u64_at};
+use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::Position;
 use crate::format::word::WordPlace;
 use crate::format::{

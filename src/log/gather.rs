@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 
 use crate::error::Result;
 use crate::format::block::{Codec, Encoder, Group, SeriesLabel};
-use crate::format::header::u64_at;
+use crate::format::bytes::u64_at;
 use crate::format::record::SeriesId;
 use crate::format::scan::{Entry, PointSlot};
 use crate::format::slot::ROW_FLAG;

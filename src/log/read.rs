@@ -1,7 +1,7 @@
 //! Reading points without locks: extents slot by slot, blocks whole or by column.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::header::u32_at;
+use crate::format::bytes::u32_at;
 use crate::format::record::{BlockPlace, Incarnation};
 use crate::format::scan::{Entry, ScanReport, scan_live};
 use crate::format::slot::{self, ROW_FLAG, SlotSeed};

@@ -23,6 +23,7 @@ mod memory;
 mod open_error;
 mod open_files;
 mod region;
+mod shared_file;
 #[cfg(feature = "internals")]
 pub mod simulated;
 
@@ -34,13 +35,14 @@ pub(crate) use create::{
 };
 #[cfg(feature = "internals")]
 pub use fault::{CallKind, Failure, Fault, FaultPlan, FaultStorage, with_faulty_files};
-pub use file::{Access, FileStorage, WritePath};
+pub use file::{FileStorage, WritePath};
 #[cfg(any(test, feature = "internals"))]
 pub use memory::MemoryFile;
 #[cfg(feature = "internals")]
 pub use memory::MemoryStorage;
 pub(crate) use open_error::open_error;
 pub(crate) use open_files::{is_open_here, shared};
+pub use shared_file::Access;
 
 /// The mode of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

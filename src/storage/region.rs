@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::storage::Region;
-use crate::storage::file::OpenFile;
+use crate::storage::shared_file::OpenFile;
 
 const WORD_BYTES: usize = size_of::<u64>();
 /// The number of words written at a time.

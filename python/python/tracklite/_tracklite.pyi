@@ -427,7 +427,17 @@ class Database:
         view: _View = "active",
         max_results: int | None = None,
         columns: _Texts | None = None,
-    ) -> Table: ...
+    ) -> Table:
+        """Searches runs, and returns a table with a row for each run found.
+
+        The arguments are those of `search_runs`. `columns` are names such as "run_id",
+        "metrics.loss" or "params.*", None for the default ones.
+
+        >>> run.log_metric("loss", 0.25)
+        >>> found = database.runs_table("metrics.loss < 0.5", order_by="metrics.loss DESC")
+        >>> found["metrics.loss"]
+        [0.25]
+        """
     def search_runs(
         self,
         filter: str = "",
@@ -503,13 +513,26 @@ class Database:
         """Returns the datasets of these experiments, with the context of each use."""
     def logged_model(self, id: _ModelId) -> LoggedModel:
         """Returns a handle to the logged model with this ID."""
-    def comparison_table(self, runs: _RunIds) -> Table: ...
+    def comparison_table(self, runs: _RunIds) -> Table:
+        """Compares runs. Returns a row for each run, and only the columns that differ."""
     def history_table(
         self, runs: _RunIds, keys: _Texts | None = None, *, wide: bool = False
-    ) -> Table: ...
-    def params_table(self, runs: _RunIds) -> Table: ...
-    def tags_table(self, runs: _RunIds) -> Table: ...
-    def datasets_table(self, runs: _RunIds) -> Table: ...
+    ) -> Table:
+        """Returns all points of these metrics of these runs: `run_id, key, step, timestamp, value`.
+
+        `keys` are metrics, None for all. With `wide`, returns a row for each step and a column for
+        each key.
+
+        >>> run.log({"loss": 0.5, "accuracy": 0.75}, step=0)
+        >>> database.history_table(run, wide=True).columns
+        ['run_id', 'step', 'timestamp', 'accuracy', 'loss']
+        """
+    def params_table(self, runs: _RunIds) -> Table:
+        """Returns the params of these runs: `run_id, key, value`."""
+    def tags_table(self, runs: _RunIds) -> Table:
+        """Returns the tags of these runs: `run_id, key, value`."""
+    def datasets_table(self, runs: _RunIds) -> Table:
+        """Returns the input datasets of these runs."""
     def lineage(
         self, node: _RunId | _ModelId, *, direction: _Direction = "both"
     ) -> LineageGraph:
@@ -520,7 +543,9 @@ class Database:
         """
     def lineage_table(
         self, node: _RunId | _ModelId, *, direction: _Direction = "both"
-    ) -> Table: ...
+    ) -> Table:
+        """Returns the edges of `lineage`: `from_kind, from, from_name, kind, to_kind, to, to_name`.
+        """
     def __enter__(self) -> Database: ...
     def __exit__(
         self,

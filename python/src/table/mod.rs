@@ -1,6 +1,7 @@
 //! Tables: typed columns, exported by Arrow's C interface, which data frame libraries read.
 
 mod column;
+mod engine;
 mod import;
 mod parquet_reader;
 mod parquet_writer;
@@ -53,6 +54,14 @@ impl Table {
             false => RecordBatch::try_new(Arc::clone(&schema), columns).map_err(arrow_error)?,
         };
         Ok(Table { schema, batches: vec![batch] })
+    }
+
+    /// Converts a table of the engine.
+    pub(crate) fn from_engine(table: tracklite::Table) -> PyResult<Table> {
+        let columns = table
+            .into_columns()
+            .map(|(name, column)| Ok((name, engine::converted(column).map_err(arrow_error)?)));
+        Table::new(columns.collect::<PyResult<_>>()?)
     }
 
     /// Imports a dict of columns, or an object with Arrow's PyCapsule interface.

@@ -11,8 +11,8 @@ mod tracking;
 use std::ops::RangeInclusive;
 
 use bincode::error::{DecodeError, EncodeError};
-use serde::{Deserialize, Serialize};
 
+pub use super::ids::{Incarnation, Position, SeriesId};
 pub use artifacts::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, ChunkUnitOpened, ChunksFreed,
     ChunksStored, FileContent, StoredChunk, WrittenFile,
@@ -44,26 +44,6 @@ pub use tracking::{
 const LOGGED_MODEL_KINDS: RangeInclusive<u16> = 64..=79;
 /// The kinds of records of the registry, including future ones.
 pub(crate) const REGISTRY_KINDS: RangeInclusive<u16> = 96..=127;
-
-/// The id of a writer: 64 random bits, drawn each time a process opens the file for writing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Incarnation(pub u64);
-
-/// A place in the metadata chain: the offset of a frame in the file.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
-pub struct Position(pub u64);
-
-/// The id of a series or a row schema within its incarnation. Ids start at 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct SeriesId(pub u32);
-
-impl std::fmt::Debug for Incarnation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Incarnation({:016x})", self.0)
-    }
-}
 
 /// How a build treats a record whose kind or version it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,7 +113,7 @@ macro_rules! records {
             /// Appends the record's body to `bytes`. An unknown record has none.
             pub(super) fn encode_body(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
                 match self {
-                    $(Record::$name(record) => super::frame::encode_body(record, bytes),)*
+                    $(Record::$name(record) => super::body::encode_body(record, bytes),)*
                     Record::Unknown { .. } => Ok(()),
                 }
             }
@@ -156,7 +136,7 @@ macro_rules! records {
                 body: &[u8],
             ) -> Result<Self, DecodeError> {
                 match (kind, version) {
-                    $(($kind, $version) => super::frame::decode_body(body).map(Record::$name),)*
+                    $(($kind, $version) => super::body::decode_body(body).map(Record::$name),)*
                     _ => Ok(Record::Unknown { kind, version, class }),
                 }
             }
