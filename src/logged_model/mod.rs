@@ -191,8 +191,22 @@ impl LoggedModel {
         })
     }
 
-    /// Logs one value that was measured now, on no dataset that has a name.
-    pub fn log_metric(&self, key: &str, value: f64, step: i64) -> Result<()> {
+    /// Logs a value that was measured now, without a dataset.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`LoggedModel::log_metrics`].
+    /// - [`ErrorKind::InvalidInput`] if the step exceeds `i64::MAX`.
+    pub fn log_metric(
+        &self,
+        key: &str,
+        value: impl Into<f64>,
+        step: impl TryInto<i64>,
+    ) -> Result<()> {
+        let Ok(step) = step.try_into() else {
+            let message = format!("step is too large: the largest step is {}", i64::MAX);
+            return Err(self.engine().locate(Error::new(ErrorKind::InvalidInput, message)));
+        };
         self.log_metrics([LoggedModelMetric::new(key, value, step)])
     }
 
