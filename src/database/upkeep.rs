@@ -15,6 +15,8 @@ use crate::entity::Deleted;
 use crate::entity::id::Timestamp;
 #[cfg(feature = "internals")]
 use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::log::Damage;
 #[cfg(feature = "internals")]

@@ -24,6 +24,8 @@ use crate::engine::guards::no_such_run;
 use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::limits::Limits;
 use crate::entity::{RunInfo, RunRecord};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::format::record::Record;
 use crate::log::{RunGate, State, check_run_writable};
