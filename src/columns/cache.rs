@@ -6,7 +6,9 @@ use crate::error::Result;
 use crate::format::record::Record;
 use crate::index::Index;
 
-use super::{Changes, Keys, RunColumns};
+use super::changes::Changes;
+use super::keys::Keys;
+use super::runs::RunColumns;
 
 /// Columns kept from one query to the next.
 ///

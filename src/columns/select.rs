@@ -7,7 +7,9 @@ use crate::entity::{DATA_CONTEXT_TAG, DatasetInput, Lifecycle, RUN_NAME_TAG, Run
 use crate::index::RunSelection;
 use crate::search::{Condition, Direction, Field, RunNumber, RunText, TextTest};
 
-use super::{Head, Keys, RunColumns, TextColumn};
+use super::column::TextColumn;
+use super::keys::Keys;
+use super::runs::{Head, RunColumns};
 
 /// Returns the keys of the columns needed to answer a selection.
 pub(crate) fn keys_of(selection: &RunSelection<'_>) -> Keys {

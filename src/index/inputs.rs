@@ -10,7 +10,7 @@ use crate::entity::{
 };
 use crate::error::Result;
 
-use super::query::RunScope;
+use super::run_scope::RunScope;
 use super::{Index, unsigned};
 
 const DATASETS: &str = "name, digest, source_type, source, schema, profile, input

@@ -10,22 +10,8 @@ use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::{ExperimentInfo, Lifecycle, MetricPoint, RunInfo, RunRecord};
 use crate::error::Result;
 
+use super::run_scope::RunScope;
 use super::{Index, IndexCounts, index_error, inputs, unsigned};
-
-/// A set of runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RunScope {
-    /// All runs.
-    All,
-    /// Active runs of active experiments.
-    Active,
-    /// Active runs of this experiment.
-    ActiveOf(ExperimentId),
-    /// This run, whether deleted or not.
-    One(RunId),
-    /// The runs of the temporary table `found`.
-    Found,
-}
 
 const EXPERIMENT: &str = "SELECT experiment_id, path, lifecycle, created, updated FROM experiments";
 
@@ -224,26 +210,6 @@ impl Index {
             query(&transaction)
         };
         answer().map_err(index_error)
-    }
-}
-
-impl RunScope {
-    /// Returns the condition on the table `runs`, and its parameter.
-    pub(super) fn condition(self) -> (&'static str, Option<String>) {
-        match self {
-            RunScope::All => ("1", None),
-            RunScope::Active => (
-                "runs.lifecycle = 'active' AND EXISTS (SELECT 1 FROM experiments
-                 WHERE experiment_id = runs.experiment_id AND lifecycle = 'active')",
-                None,
-            ),
-            RunScope::ActiveOf(id) => (
-                "runs.lifecycle = 'active' AND runs.experiment_id = CAST(?1 AS INTEGER)",
-                Some(id.to_string()),
-            ),
-            RunScope::One(id) => ("runs.run_id = ?1", Some(id.to_string())),
-            RunScope::Found => ("runs.run IN found", None),
-        }
     }
 }
 

@@ -7,7 +7,8 @@ use crate::entity::{MetricPoint, RunRecord};
 use crate::error::Result;
 use crate::format::record::{Incarnation, SeriesId};
 
-use super::query::{RunScope, bare_records, metric_point, parsed};
+use super::query::{bare_records, metric_point, parsed};
+use super::run_scope::RunScope;
 use super::{Index, index_error};
 
 /// A table of texts.

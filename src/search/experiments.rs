@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::catalog::{Attribute, Catalog, Group, Quoting, Rule, ValueKind};
+use super::catalog::{Attribute, Catalog, Group};
 use super::print::{NumberField, TextField, write_key};
 use super::query::{Direction, Field, Filter, Order, SortKey};
+use super::rule::{Quoting, Rule, ValueKind};
 use super::syntax::Operator;
 use crate::error::Result;
 

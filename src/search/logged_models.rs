@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use super::catalog::{Attribute, Catalog, Group, Quoting, Rule, ValueKind};
+use super::catalog::{Attribute, Catalog, Group};
 use super::message::{Problem, quoted};
 use super::order::check_count;
 use super::print::{NumberField, TextField, write_raw_key};
 use super::query::{Direction, Field, Filter, SortKey};
+use super::rule::{Quoting, Rule, ValueKind};
 use super::syntax::{Operator, Span};
 use crate::error::{Error, ErrorKind, Result};
 

@@ -28,6 +28,7 @@ mod print;
 mod projection;
 mod query;
 mod registry;
+mod rule;
 mod runs;
 mod syntax;
 mod token;

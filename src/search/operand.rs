@@ -1,9 +1,9 @@
 //! The right side of a comparison: turns the value as written into a typed test.
 
-use super::catalog::{Quoting, Rule, ValueKind};
 use super::message::{Checked, Problem, quoted};
 use super::parse::REPEATED_BYTES_MAX;
 use super::query::{NumberTest, TextList, TextTest};
+use super::rule::{Quoting, Rule, ValueKind};
 use super::syntax::{Comparison, Operator, Span, Value};
 use super::token::is_number;
 

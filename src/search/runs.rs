@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::catalog::{Attribute, Catalog, Group, Quoting, Rule};
+use super::catalog::{Attribute, Catalog, Group};
 use super::print::{NumberField, TextField, write_key};
 use super::query::{Direction, Field, Filter, Order, SortKey};
+use super::rule::{Quoting, Rule};
 use crate::error::Result;
 
 /// A numeric field of runs.
