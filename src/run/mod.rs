@@ -153,13 +153,33 @@ impl Run {
 
     /// Marks the run as deleted.
     ///
-    /// [`Database::restore_run`] undoes this, until [`Database::gc`] purges the run.
+    /// [`Run::restore`] undoes this, until [`Database::gc`] purges the run.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+    /// let run = database.default_experiment()?.start_run("")?;
+    /// run.delete()?;
+    /// assert!(run.log_metric("loss", 0.5, 0).is_err());
+    /// run.restore()?;
+    /// run.log_metric("loss", 0.5, 0)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// - [`ErrorKind::NotFound`] if the run was purged.
     pub fn delete(&self) -> Result<()> {
         self.0.database.delete_run(self.id())
+    }
+
+    /// Restores the run if it is deleted.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the run was purged.
+    pub fn restore(&self) -> Result<()> {
+        self.0.database.restore_run(self.id())
     }
 }
 
