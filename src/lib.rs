@@ -1,7 +1,7 @@
 //! Embedded experiment tracking: runs, params, tags, metrics, files and models of many processes in
 //! one file, without a server.
 //!
-#![doc = include_str!("lib.md")]
+#![doc = include_str!("../docs/crate.md")]
 // Loom builds only the layers below the log, which its models use, and no SQLite.
 #![cfg_attr(
     loom,
@@ -17,9 +17,6 @@
 pub mod artifact;
 #[cfg(all(feature = "capture", not(loom)))]
 pub mod capture;
-#[cfg(all(feature = "cli", not(loom)))]
-#[doc(hidden)]
-pub mod cli;
 #[cfg(not(loom))]
 mod columns;
 #[cfg(not(loom))]
@@ -45,8 +42,6 @@ mod log;
 #[cfg(not(loom))]
 pub mod logged_model;
 mod mutant;
-#[cfg(all(feature = "cli", not(loom)))]
-mod new_file;
 #[cfg(not(loom))]
 pub mod registry;
 #[cfg(not(loom))]
@@ -77,7 +72,7 @@ pub use crate::{
     run::search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View},
     run::{
         Run, batch::Batch, history::RunHistory, keys::Step, metric::Metric, metric::MetricRow,
-        start::RunBuilder, update::RunUpdate,
+        search_all::FoundRuns, start::RunBuilder, update::RunUpdate,
     },
 };
 

@@ -204,19 +204,6 @@ fn a_salvage_of_a_file_being_written_has_each_point_once() {
     });
 }
 
-#[cfg(feature = "cli")]
-#[test]
-fn the_command_line_copies_a_file_being_written() {
-    let folder = TestFolder::new();
-    let file = create_file(&folder);
-    check_backups(&file, 3, |to| {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_tracklite"));
-        program.env("XDG_CACHE_HOME", folder.path()).arg("backup").args([&file, to]);
-        let output = program.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    });
-}
-
 #[test]
 fn a_backup_has_no_gap_where_a_writer_opens_a_new_extent() {
     let database = TestDatabase::new();

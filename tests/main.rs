@@ -1,4 +1,4 @@
-//! Tests of the public API and the command line, in one binary so that SQLite is linked only once.
+//! Tests of the public API, in one binary so that SQLite is linked only once.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,8 +13,6 @@ mod backup;
 mod bad_input;
 #[cfg(feature = "capture")]
 mod capture;
-#[cfg(feature = "cli")]
-mod cli;
 mod common;
 mod data_model;
 mod files;
@@ -23,7 +21,7 @@ mod frames;
 mod full_disk;
 mod gc;
 mod logged_models;
-#[cfg(feature = "cli")]
+#[cfg(feature = "internals")]
 mod memory;
 mod production;
 mod registry;

@@ -104,15 +104,15 @@ impl Database {
         self.engine().located(self.find_experiments(search, limit))
     }
 
-    /// As [`Database::search_experiments`]: all of them on one page unless the search says how
-    /// many.
-    #[cfg(feature = "cli")]
-    pub(crate) fn search_all_experiments(
-        &self,
-        search: &ExperimentSearch,
-    ) -> Result<Page<ExperimentInfo>> {
+    /// Returns all experiments that a search finds, or up to
+    /// [`ExperimentSearch::max_results`], as they were at one moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::search_experiments`].
+    pub fn search_all_experiments(&self, search: &ExperimentSearch) -> Result<Vec<ExperimentInfo>> {
         let limit = search.max_results.unwrap_or(usize::MAX);
-        self.engine().located(self.find_experiments(search, limit))
+        self.engine().located(self.find_experiments(search, limit)).map(|page| page.items)
     }
 
     fn find_experiments(

@@ -9,6 +9,7 @@ pub(crate) mod metric;
 pub(crate) mod params;
 pub(crate) mod records;
 pub(crate) mod search;
+pub(crate) mod search_all;
 pub(crate) mod shared;
 pub(crate) mod start;
 pub(crate) mod tables;

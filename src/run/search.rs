@@ -246,14 +246,6 @@ impl Database {
         self.engine().located(self.find_page(search, limit))
     }
 
-    /// As [`Database::search_runs`]: all runs on one page unless the search says how many, as
-    /// they were at one moment.
-    #[cfg(feature = "cli")]
-    pub(crate) fn search_all_runs(&self, search: &RunSearch) -> Result<Page<RunRecord>> {
-        let found = self.find_page(search, search.max_results.unwrap_or(usize::MAX));
-        self.engine().located(found)
-    }
-
     fn find_page(&self, search: &RunSearch, limit: usize) -> Result<Page<RunRecord>> {
         let all = Keys::all();
         let (items, next_page_token) =

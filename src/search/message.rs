@@ -1,7 +1,5 @@
 //! Error messages that point at a place in a text with a line of carets.
 
-use unicode_width::UnicodeWidthStr as _;
-
 use super::syntax::Span;
 use crate::error::{Error, ErrorKind};
 
@@ -75,8 +73,7 @@ fn push_excerpt(message: &mut String, text: &str, span: Span) {
     let room = SHOWN_CHARACTERS_MAX.saturating_sub(before.chars().count());
     let marked = text[start..floor_boundary(text, span.end.max(start))].chars();
     let marked: String = marked.take(room).map(visible).collect();
-    // Terminal columns: a Chinese character takes two, a combining accent none.
-    let (indent, carets) = (before.width(), marked.width().max(1));
+    let (indent, carets) = (width(&before), width(&marked).max(1));
     let (left, right) = (if left { "..." } else { "" }, if right { "..." } else { "" });
     message.push_str("    ");
     message.push_str(left);
@@ -86,6 +83,20 @@ fn push_excerpt(message: &mut String, text: &str, span: Span) {
     message.extend(std::iter::repeat_n(' ', left.len() + indent));
     message.extend(std::iter::repeat_n('^', carets));
     message.push('\n');
+}
+
+/// Returns the columns that text takes in a terminal, for the most common scripts.
+fn width(text: &str) -> usize {
+    let columns = text.chars().map(|character| match u32::from(character) {
+        // Combining accents and joiners.
+        0x0300..=0x036F | 0x200B..=0x200F | 0xFE00..=0xFE0F => 0,
+        // Hangul, kana, Chinese characters, full-width forms and emoji.
+        0x1100..=0x115F | 0x2E80..=0x303E | 0x3041..=0xA4CF | 0xAC00..=0xD7A3 => 2,
+        0xF900..=0xFAFF | 0xFE30..=0xFE6F | 0xFF00..=0xFF60 | 0xFFE0..=0xFFE6 => 2,
+        0x1F300..=0x1F64F | 0x1F900..=0x1F9FF | 0x20000..=0x3FFFD => 2,
+        _ => 1,
+    });
+    columns.sum()
 }
 
 /// Replaces line breaks, tabs and other control characters, which would misalign the carets.

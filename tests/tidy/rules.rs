@@ -144,7 +144,7 @@ pub(crate) fn leftovers(source: &Source) -> Vec<Breach> {
 
 /// Shipped code is ASCII, literals included (`\u{…}` says the rest); comments may use more.
 pub(crate) fn ascii(source: &Source) -> Vec<Breach> {
-    let shipped = source.path.starts_with("src/");
+    let shipped = source.path.starts_with("src/") || source.path.starts_with("cli/src/");
     let text = if shipped { &source.uncommented } else { &source.code };
     let length = source.shipped().chars().count();
     let found = text.chars().take(length).enumerate().find(|(_, character)| !character.is_ascii());
@@ -181,5 +181,6 @@ pub(crate) fn prose(path: &str, text: &str) -> Vec<String> {
 pub(crate) fn linked_files(text: &str) -> Vec<&str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let files = targets.map(|target| target.split('#').next().unwrap_or_default());
-    files.filter(|file| !file.is_empty() && !file.contains("://")).collect()
+    // A name of Rust's documentation has no dot.
+    files.filter(|file| file.contains('.') && !file.contains("://")).collect()
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::runner::{Context, Outcome, StepResult, output_of, run_command};
+use crate::steps::WORKSPACE;
 
 /// The space in KiB that stays free on each file system for the tests to fill.
 const FREE_KIB: u64 = 24 * 1024;
@@ -50,7 +51,8 @@ pub(crate) fn check(context: &Context) -> StepResult {
     }
     let pairs: Vec<String> =
         disks.iter().map(|disk| format!("{}={}", disk.kind, disk.folder.display())).collect();
-    let mut command = context.cargo("test --release --locked --all-features --test main --");
+    let words = format!("test --release --locked {WORKSPACE} --test main --");
+    let mut command = context.cargo(&words);
     command.args(["full_disk", "--ignored", "--nocapture", "--test-threads=1"]);
     run_command(command.env("TRACKLITE_SMALL_DISKS", pairs.join(";")))?;
     if missing.is_empty() {

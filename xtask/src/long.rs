@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::runner::{Context, Outcome, Step, StepResult, run_command};
-use crate::steps::fuzz_targets;
+use crate::steps::{WORKSPACE, fuzz_targets};
 
 /// The checks that can run for hours.
 pub(crate) const WORKS: &[Step] = &[
@@ -32,7 +32,7 @@ pub(crate) const WORKS: &[Step] = &[
     },
     Step {
         name: "cold",
-        proves: "time and disk space of the first build, for `cargo sweep` and for all tests",
+        proves: "time and disk space of first builds: `cargo sweep`, `cargo tracklite`, all tests",
         run: cold,
     },
 ];
@@ -46,7 +46,7 @@ fn amount(variable: &str, usual: &str) -> String {
 }
 
 fn test(context: &Context, target: &str, variable: &str, usual: &str) -> StepResult {
-    let words = format!("test --release --locked --all-features --test {target} -- --nocapture");
+    let words = format!("test --release --locked {WORKSPACE} --test {target} -- --nocapture");
     run_command(context.cargo(&words).env(variable, amount(variable, usual)))?;
     Ok(Outcome::Passed)
 }
@@ -70,28 +70,26 @@ fn fuzz(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// Measures each build in an empty folder. Includes downloads of crates that are not cached yet.
+/// Measures builds, each group in an empty folder. Includes downloads of crates that are not cached
+/// yet.
 fn cold(context: &Context) -> StepResult {
+    let sweep = "build --release --locked --package tracklite-examples --example sweep";
+    let program = "build --release --locked --package tracklite-cli --bin tracklite";
+    let tests = format!("test --release --locked {WORKSPACE} --no-run");
     let mut lines = Vec::new();
-    for (what, words) in [
-        (
-            "cargo sweep",
-            "build --release --locked --no-default-features --features cli,capture --example sweep",
-        ),
-        (
-            "all tests",
-            "test --release --locked --workspace --exclude tracklite-python --all-features \
-             --no-run",
-        ),
+    for group in [
+        [("first build of cargo sweep", sweep), ("then of cargo tracklite", program)].as_slice(),
+        &[("first build of all tests", &tests)],
     ] {
         let folder = context.scratch("cold")?;
-        let began = Instant::now();
-        run_command(context.cargo(words).env("CARGO_TARGET_DIR", &folder))?;
-        let seconds = began.elapsed().as_secs_f64();
         let locate = |error: io::Error| format!("{}: {error}", folder.display());
-        let bytes = bytes_below(&folder, &mut HashSet::new()).map_err(locate)?;
-        let size = bytes >> 20;
-        lines.push(format!("   first build of {what}: {seconds:.0} s, {size} MiB in its folder"));
+        for (what, words) in group {
+            let began = Instant::now();
+            run_command(context.cargo(words).env("CARGO_TARGET_DIR", &folder))?;
+            let seconds = began.elapsed().as_secs_f64();
+            let size = bytes_below(&folder, &mut HashSet::new()).map_err(locate)? >> 20;
+            lines.push(format!("   {what}: {seconds:.0} s, {size} MiB in its folder"));
+        }
         std::fs::remove_dir_all(&folder).map_err(locate)?;
     }
     println!("{}", lines.join("\n"));

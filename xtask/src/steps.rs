@@ -1,6 +1,7 @@
 //! The steps of `cargo xtask test`, cheapest first.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use crate::runner::{Context, Outcome, Step, StepResult, output_of, run_command};
@@ -24,8 +25,13 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "unit", proves: "the unit tests of library, program and xtask pass", run: unit },
     Step {
         name: "main",
-        proves: "the public API, the command line and the short sweep work; bad input is rejected",
+        proves: "the public API and the short sweep work; bad input is rejected",
         run: |context| test(context, "main"),
+    },
+    Step {
+        name: "cli",
+        proves: "the command line prints what its documents show; bad input is rejected",
+        run: |context| test(context, "cli"),
     },
     Step {
         name: "engine",
@@ -85,7 +91,10 @@ pub(crate) fn print(steps: &[Step]) {
 
 /// All members except the Python wrapper, whose dependencies would change the features of others.
 /// The wrapper has a step of its own.
-const WORKSPACE: &str = "--workspace --exclude tracklite-python --all-features";
+///
+/// All steps with all features use this selection, because another one would choose other features
+/// for crates that members share, and build them again.
+pub(crate) const WORKSPACE: &str = "--workspace --exclude tracklite-python --all-features";
 
 fn format(context: &Context) -> StepResult {
     run_command(&mut context.cargo("fmt --all -- --check"))?;
@@ -96,9 +105,10 @@ fn format(context: &Context) -> StepResult {
 fn clippy(context: &Context) -> StepResult {
     for words in [
         &format!("clippy --release --locked {WORKSPACE} --all-targets -- -D warnings"),
-        "clippy --release --locked --no-default-features --all-targets -- -D warnings",
-        "clippy --release --locked --no-default-features --features internals --all-targets \
-         -- -D warnings",
+        "clippy --release --locked --all-targets -- -D warnings",
+        "clippy --release --locked --features internals --all-targets -- -D warnings",
+        "clippy --release --locked --package tracklite-cli --package tracklite-examples \
+         --all-targets -- -D warnings",
         "clippy --release --locked --manifest-path fuzz/Cargo.toml -- -D warnings",
     ] {
         run_command(&mut context.cargo(words))?;
@@ -111,17 +121,17 @@ fn build(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// Runs one of the test targets in `tests/`.
+/// Runs one of the test targets of the workspace.
 fn test(context: &Context, target: &str) -> StepResult {
-    let words = format!("test --release --locked --all-features --test {target}");
+    let words = format!("test --release --locked {WORKSPACE} --test {target}");
     run_command(&mut context.cargo(&words))?;
     Ok(Outcome::Passed)
 }
 
 /// Shows the output: the histogram of the simulated states.
 fn simulator(context: &Context) -> StepResult {
-    let words = "test --release --locked --all-features --test simulator -- --show-output";
-    run_command(&mut context.cargo(words))?;
+    let words = format!("test --release --locked {WORKSPACE} --test simulator -- --show-output");
+    run_command(&mut context.cargo(&words))?;
     Ok(Outcome::Passed)
 }
 
@@ -132,13 +142,15 @@ fn unit(context: &Context) -> StepResult {
 }
 
 fn doctests(context: &Context) -> StepResult {
-    run_command(&mut context.cargo("test --release --locked --all-features --doc"))?;
+    run_command(&mut context.cargo(&format!("test --release --locked {WORKSPACE} --doc")))?;
     Ok(Outcome::Passed)
 }
 
 fn docs(context: &Context) -> StepResult {
     // Build what users see, without internals, because their links lead to private items.
-    let mut command = context.cargo("doc --release --locked --no-deps --lib");
+    let words = "doc --release --locked --no-deps --lib --package tracklite \
+                 --package tracklite-cli --features tracklite/capture,tracklite/ipc,tracklite/parquet,tracklite-cli/polars";
+    let mut command = context.cargo(words);
     run_command(command.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::Passed)
 }
@@ -147,13 +159,13 @@ fn docs(context: &Context) -> StepResult {
 fn sweep(context: &Context) -> StepResult {
     let folder = context.scratch("sweep")?;
     let file = folder.join("runs.tracklite");
-    let words = "build --release --no-default-features --features cli,capture --example sweep";
+    let words = "build --release --package tracklite-examples --example sweep";
     run_command(&mut context.cargo(words))?;
     let began = Instant::now();
     run_command(context.cargo("sweep --file").arg(&file))?;
     println!("   the sweep took {:.1} s after the build", began.elapsed().as_secs_f64());
-    let words = "test --release --locked --all-features --test main -- --ignored --exact";
-    let mut command = context.cargo(words);
+    let words = format!("test --release --locked {WORKSPACE} --test main -- --ignored --exact");
+    let mut command = context.cargo(&words);
     command.arg("sweep::the_whole_sweep_is_in_its_file");
     let judged = output_of(command.env("TRACKLITE_SWEEP_FILE", &file))?;
     if !judged.contains("1 passed") {
@@ -168,7 +180,7 @@ fn sweep(context: &Context) -> StepResult {
     run_command(context.cargo("tracklite verify").arg(&file))?;
     // Each example writes a file into the current folder.
     run_example(context, "quickstart", LEAN, &folder.join("quickstart"))?;
-    run_example(context, "frames", "--all-features", &folder.join("frames"))?;
+    run_example(context, "frames", WORKSPACE, &folder.join("frames"))?;
     let printed = run_example(context, "first", LEAN, &folder.join("first"))?;
     let readme = std::fs::read_to_string(context.root.join("README.md"));
     if !readme.map_err(|error| error.to_string())?.contains(&format!("```text\n{printed}```")) {
@@ -177,20 +189,22 @@ fn sweep(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// The feature flags of a build without polars.
-const LEAN: &str = "--no-default-features --features cli,capture";
+/// The selection of the examples without polars, as in `.cargo/config.toml`.
+const LEAN: &str = "--package tracklite-examples";
 
-/// Runs an example in a new folder. Returns its output.
+/// Builds an example with this selection of packages, and runs it in a new folder. Returns its
+/// output.
 fn run_example(
     context: &Context,
     name: &str,
-    features: &str,
+    selection: &str,
     folder: &Path,
 ) -> Result<String, String> {
     std::fs::create_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut command = context.cargo(&format!("run --release --quiet {features} --example"));
-    command.arg(name).arg("--manifest-path").arg(context.root.join("Cargo.toml"));
-    let printed = output_of(command.current_dir(folder))?;
+    let words = format!("build --release --locked {selection} --example {name}");
+    run_command(&mut context.cargo(&words))?;
+    let program = context.target.join("release/examples").join(name);
+    let printed = output_of(Command::new(program).current_dir(folder))?;
     print!("{printed}");
     Ok(printed)
 }

@@ -77,6 +77,12 @@ def from_parquet(bytes: bytes) -> Table:
     Raises `NotImplementedError` for nested columns.
     """
 
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs the command line program with these arguments, the first of which is its name.
+
+    Returns the exit code.
+    """
+
 def error_kinds() -> list[str]:
     """Returns the names of all error kinds of the engine."""
 
@@ -315,8 +321,12 @@ class Database:
         ...     again.info().status
         <RunStatus.RUNNING: 'RUNNING'>
         """
-    def find_run(self, prefix: str) -> str:
-        """Returns the ID of the only run whose ID begins with `prefix`."""
+    def run_by_prefix(self, prefix: str) -> Run:
+        """Returns a handle to the only run whose ID begins with `prefix`.
+
+        >>> database.run_by_prefix(run.id[:8]) == run
+        True
+        """
     def runs(self) -> list[RunRecord]:
         """Returns the active runs of active experiments, newest first."""
     def all_runs(self) -> list[RunRecord]:

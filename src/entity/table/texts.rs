@@ -59,7 +59,7 @@ impl Texts {
         }
     }
 
-    /// Ends the text that was just written to the bytes, and gives it `rows` rows.
+    /// Ends the text that was just appended to the bytes. It has `rows` rows.
     fn end_text(&mut self, is_valid: bool, rows: usize) {
         let before = self.len();
         if rows > 1 && self.ends.is_empty() {
