@@ -127,8 +127,8 @@ impl Artifacts {
     ///
     /// These are reported before anything is logged:
     ///
-    /// - [`ErrorKind::InvalidInput`] if the folder contains a link to a folder, a name that is not
-    ///   UTF-8 or not a legal path, or something that is neither a file nor a folder.
+    /// - [`ErrorKind::InvalidInput`] if the folder contains a link to a folder, a device or socket,
+    ///   or a name that is not UTF-8 or not a legal path.
     /// - [`ErrorKind::NotFound`] or [`ErrorKind::Io`] if the folder cannot be read.
     pub fn log_folder(&self, folder: impl AsRef<Path>, path: &str) -> Result<()> {
         self.upload().folder(folder, path)

@@ -85,8 +85,8 @@ pub(crate) fn free_chunks(engine: &Engine) -> Result<u64> {
 /// Frees the space of chunks, after a sync of the frame that freed them.
 ///
 /// The sync must come first. Otherwise a power cut could lose the frame and keep the hole. The sync
-/// does not wait for the recovery of a poisoned file, because that needs the maintenance lock, which
-/// the caller holds.
+/// does not wait for the recovery of a poisoned file. That needs the maintenance lock, which the
+/// caller holds.
 fn punch(log: &Log, mut chunks: Vec<StoredChunk>) -> Result<()> {
     if chunks.is_empty() {
         return Ok(());

@@ -86,7 +86,7 @@ fn purge_logged_models(engine: &Engine) -> Result<u64> {
     }
 }
 
-/// Purges as many deleted runs and experiments as one frame holds. Returns `None` if there are none.
+/// Purges as many deleted runs and experiments as one frame holds. Returns `None` without any.
 fn purge(engine: &Engine) -> Result<Option<Purged>> {
     let only = |kind| kind..=kind;
     // A purge cannot be undone, so a restore since the lookup must win.
@@ -144,8 +144,8 @@ fn record_bytes(moved: &BlockMoved) -> usize {
 /// Appends the new places of moved blocks, then frees their old places. Returns the freed bytes.
 ///
 /// The order is: sync the new blocks, append the frame, sync it, free the old space. A power cut at
-/// any step leaves a chain that names complete blocks. If the process dies before the last step, the
-/// next vacuum frees the space, because no record names it.
+/// any step leaves a chain that names complete blocks. If the process dies before the last step, no
+/// record names the space, and the next vacuum frees it.
 ///
 /// The syncs do not wait for the recovery of a poisoned file, because that needs the maintenance
 /// lock, which the caller holds.

@@ -15,7 +15,7 @@ use crate::format::record::{
 use crate::index::Index;
 use crate::log::{State, run_is_deleted};
 
-/// Whether experiments, runs and logged models are there.
+/// Records that change whether experiments, runs and logged models exist and accept writes.
 pub(crate) const LOGGED_MODEL_LIFECYCLES: [RangeInclusive<u16>; 5] = [
     ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
     RunLifecycleSet::KIND..=RunLifecycleSet::KIND,

@@ -99,8 +99,8 @@ impl LivePoints {
 
     /// Visits the latest point of each series in each extent, without purged runs.
     ///
-    /// A metric appears once for each extent that contains it, in any order. Its latest point is the
-    /// maximum by [`MetricPoint::latest_order`].
+    /// A metric appears once for each extent that contains it, in any order. Its latest point is
+    /// the maximum by [`MetricPoint::latest_order`].
     pub(crate) fn each(&self) -> impl Iterator<Item = (RunId, &str, MetricPoint)> {
         self.named().map(|(_, run, key, series)| (run, key, series.latest))
     }

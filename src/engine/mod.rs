@@ -378,7 +378,7 @@ impl LiveSource for Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // A forked child has neither the thread nor the locks, which belong to the parent. So it
+        // A forked child lacks the thread and the locks, which belong to the parent. So it
         // must not close SQLite or mark the index as clean, and leaks them instead.
         if self.log.check_fork().is_err() {
             std::mem::forget(self.index.get_mut().take());

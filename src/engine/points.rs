@@ -21,7 +21,8 @@ const ATTEMPTS_MAX: u32 = 1000;
 /// The first read at the end of a block, which covers most footers.
 const TAIL_BYTES: u32 = 8 * 1024;
 
-/// The maximum number of points for which memory is reserved at once. A damaged file may claim more.
+/// The maximum number of points for which memory is reserved at once. A damaged file may claim
+/// more.
 const RESERVE_MAX: u64 = 1 << 24;
 
 /// After this many points of one series in a row, memory for all remaining points is reserved.

@@ -1,4 +1,4 @@
-//! Logged models: what a run has made, kept beside it with params, tags and metrics of its own.
+//! Logged models: models that runs create, with their own params, tags, metrics and files.
 
 pub(crate) mod search;
 
@@ -33,13 +33,19 @@ pub use crate::logged_model::search::{LOGGED_MODELS_PAGE_DEFAULT, LoggedModelSea
 /// Keys and values.
 type Pairs = Vec<(String, String)>;
 
-/// What logged models say of themselves, all but their metrics.
+/// Records that change a logged model, without its metrics.
 const FACTS: RangeInclusive<u16> = LoggedModelUpdated::KIND..=LoggedModelTagDeleted::KIND;
 
-/// A handle of a logged model. Clones are the same handle; dropping one writes nothing.
+/// A handle of a logged model.
 ///
-/// Writing to a model that is deleted, or whose experiment is, is [`ErrorKind::InvalidState`], to
-/// one that `gc` has removed [`ErrorKind::NotFound`].
+/// Clones are the same handle. Dropping a handle writes nothing.
+///
+/// # Errors
+///
+/// All methods that write may fail with:
+///
+/// - [`ErrorKind::InvalidState`] if the model or its experiment is deleted.
+/// - [`ErrorKind::NotFound`] if the model was purged, for example by [`Database::gc`].
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -63,7 +69,11 @@ pub struct LoggedModel {
 }
 
 impl Database {
-    /// A handle of a logged model, deleted or not; [`ErrorKind::NotFound`] when there is none.
+    /// Returns the logged model with this id, which may be deleted.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such model.
     pub fn logged_model(&self, id: LoggedModelId) -> Result<LoggedModel> {
         self.engine().with_index(|index, _| {
             index.logged_model_lifecycle(id)?.map(|_| ()).ok_or_else(|| no_such_logged_model(id))
@@ -73,7 +83,7 @@ impl Database {
 }
 
 impl Experiment {
-    /// A logged model of this experiment, about to be created.
+    /// Builds a logged model in this experiment.
     pub fn new_logged_model(&self) -> LoggedModelBuilder {
         LoggedModelBuilder {
             experiment: self.clone(),
@@ -89,13 +99,13 @@ impl Experiment {
 }
 
 impl LoggedModel {
-    /// The model's id.
+    /// Returns the id of the model.
     #[must_use]
     pub fn id(&self) -> LoggedModelId {
         self.id
     }
 
-    /// The database that holds it.
+    /// Returns the database that contains the model.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
@@ -105,24 +115,35 @@ impl LoggedModel {
         self.database.engine()
     }
 
-    /// All that is known of it, as it is in the file now. Some 20 us, and one for each metric.
+    /// Returns the name, status, times, params, tags and metrics.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the model was purged.
+    ///
+    /// # Performance
+    ///
+    /// About 20 us, plus 1 us for each metric.
     pub fn info(&self) -> Result<LoggedModelInfo> {
         let found = self.engine().with_index(|index, _| index.logged_model(self.id))?;
         found.ok_or_else(|| self.engine().locate(no_such_logged_model(self.id)))
     }
 
-    /// Its signature, if one was said.
+    /// Returns the signature, or `None` if none was set.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the model was purged.
     pub fn signature(&self) -> Result<Option<Signature>> {
         self.info()?.signature.as_deref().map(Signature::parse).transpose()
     }
 
-    /// Says that it is whole, or that it will never be.
+    /// Sets the final status.
     pub fn finalize(&self, status: LoggedModelStatus) -> Result<()> {
         self.set_status(status, None)
     }
 
-    /// Says how far it has come, and what is to be said of that; without a message the one before
-    /// stays.
+    /// Sets the status and its message. Without a message, the previous message stays.
     pub fn set_status(&self, status: LoggedModelStatus, message: Option<&str>) -> Result<()> {
         self.write(&[], |_| {
             let (status, status_message) = (Some(status), message.map(str::to_owned));
@@ -131,8 +152,14 @@ impl LoggedModel {
         })
     }
 
-    /// Logs params, each of which is set once: the same value again changes nothing, another one
-    /// is [`ErrorKind::InvalidInput`], and then none of them is set.
+    /// Logs params: all of them or none.
+    ///
+    /// A param is set once. Setting it again to the same value changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if a param already has another value, or a key or value is not
+    ///   legal.
     pub fn log_params<K: AsRef<str>, V: ToString>(
         &self,
         params: impl IntoIterator<Item = (K, V)>,
@@ -155,12 +182,20 @@ impl LoggedModel {
         })
     }
 
-    /// Sets a tag, whatever it was before.
+    /// Sets or replaces a tag.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the key or value is not legal.
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
         self.set_tags([(key, value)])
     }
 
-    /// Sets tags, whatever they were before: all of them or none.
+    /// Sets or replaces tags: all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if a key or value is not legal.
     pub fn set_tags<K: AsRef<str>, V: ToString>(
         &self,
         tags: impl IntoIterator<Item = (K, V)>,
@@ -172,7 +207,11 @@ impl LoggedModel {
         })
     }
 
-    /// Deletes a tag; [`ErrorKind::NotFound`] when there is no such tag.
+    /// Deletes a tag.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such tag.
     pub fn delete_tag(&self, key: &str) -> Result<()> {
         self.write(&[FACTS], |info| {
             if !info.tags.contains_key(key) {
@@ -203,9 +242,12 @@ impl LoggedModel {
         self.log_metrics([LoggedModelMetric::new(key, value, step)])
     }
 
-    /// Logs values that were measured of the model: all of them or none.
+    /// Logs metrics of the model: all of them or none.
     ///
-    /// An illegal key, and a blank name or digest of a dataset, is [`ErrorKind::InvalidInput`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if a key is not legal, or the name or digest of a dataset is
+    ///   blank.
     pub fn log_metrics(&self, metrics: impl IntoIterator<Item = LoggedModelMetric>) -> Result<()> {
         let limits = &self.engine().limits;
         let measured = metrics.into_iter().map(|metric| measured(limits, metric));
@@ -221,9 +263,11 @@ impl LoggedModel {
         })
     }
 
-    /// Says what it takes and gives, with an example of its input as JSON, or without.
+    /// Sets the signature, with an optional example of the input as JSON.
     ///
-    /// An example that is not JSON is [`ErrorKind::InvalidInput`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the example is not valid JSON.
     pub fn set_signature(&self, signature: &Signature, input_example: Option<&str>) -> Result<()> {
         let example = input_example.unwrap_or("null");
         let checked = check_json("the input example", example)
@@ -235,12 +279,14 @@ impl LoggedModel {
         })
     }
 
-    /// Marks it deleted; nothing happens to one that is deleted already.
+    /// Marks the model as deleted.
+    ///
+    /// [`LoggedModel::restore`] undoes this, until [`Database::gc`] purges the model.
     pub fn delete(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Deleted)
     }
 
-    /// Restores it; nothing happens to one that is active.
+    /// Restores a deleted model.
     pub fn restore(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Active)
     }
@@ -266,7 +312,7 @@ impl LoggedModel {
         self.engine().located(pairs)
     }
 
-    /// Writes what `build` makes of all that is known of the model, if it may be written to.
+    /// Appends the records that `build` returns for the info of the model, if it accepts writes.
     fn write(
         &self,
         kinds: &[RangeInclusive<u16>],
@@ -294,7 +340,7 @@ impl fmt::Debug for LoggedModel {
     }
 }
 
-/// A logged model about to be created: everything in it is written as one, or not at all.
+/// A builder of a logged model, which is written as one frame.
 #[derive(Debug)]
 #[must_use = "a logged model is created by `create`"]
 pub struct LoggedModelBuilder {
@@ -309,19 +355,19 @@ pub struct LoggedModelBuilder {
 }
 
 impl LoggedModelBuilder {
-    /// Its name. Default: a generated one.
+    /// Sets the name. Default: a generated one.
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// What kind of model it is, in words of the caller's. Default: none.
+    /// Sets the type, which is any text. Default: none.
     pub fn model_type(mut self, model_type: &str) -> Self {
         self.model_type = Some(model_type.to_owned());
         self
     }
 
-    /// The run that makes it. Default: none.
+    /// Sets the run that creates the model. Default: none.
     pub fn source_run(mut self, run: RunId) -> Self {
         self.source_run = Some(run);
         self
@@ -341,24 +387,27 @@ impl LoggedModelBuilder {
         self
     }
 
-    /// What it takes and gives. Default: not said.
+    /// Sets the signature. Default: none.
     pub fn signature(mut self, signature: Signature) -> Self {
         self.signature = Some(signature);
         self
     }
 
-    /// An example of its input, as JSON. Default: none.
+    /// Sets an example of the input, as JSON. Default: none.
     pub fn input_example(mut self, json: &str) -> Self {
         self.input_example = Some(json.to_owned());
         self
     }
 
-    /// Creates the model, with the status pending: one frame in the file.
+    /// Creates the model as one frame, with the status pending.
     ///
-    /// A name that is blank or has one of `/ : . % " '`, an illegal key, a param that is given
-    /// twice with different values, or an example that is not JSON is [`ErrorKind::InvalidInput`];
-    /// a run that is not there [`ErrorKind::NotFound`]; a deleted run or experiment
-    /// [`ErrorKind::InvalidState`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the name is blank or contains one of `/ : . % " '`.
+    /// - [`ErrorKind::InvalidInput`] if a key is not legal, a param has two values, or the example
+    ///   is not valid JSON.
+    /// - [`ErrorKind::NotFound`] if the run or experiment does not exist.
+    /// - [`ErrorKind::InvalidState`] if the run or experiment is deleted.
     pub fn create(self) -> Result<LoggedModel> {
         let database = self.experiment.database().clone();
         let engine = database.engine();

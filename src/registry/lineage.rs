@@ -93,7 +93,7 @@ fn add_node(index: &Index, graph: &mut LineageGraph, node: &LineageNode) -> Resu
     Ok(is_there)
 }
 
-/// Adds all nodes that can be reached in one direction. Visits each node once, so that a cycle ends.
+/// Adds all nodes that can be reached in one direction. Visits each node once, so that cycles end.
 fn follow(
     index: &Index,
     graph: &mut LineageGraph,

@@ -306,8 +306,8 @@ impl RegisteredModelBuilder {
     ///
     /// - [`ErrorKind::AlreadyExists`] if the name is taken.
     /// - [`ErrorKind::NotFound`] if the catalog or schema does not exist.
-    /// - [`ErrorKind::InvalidInput`] if the name is blank, contains `/` or `:`, or does not have the
-    ///   three levels that the file requires.
+    /// - [`ErrorKind::InvalidInput`] if the name is blank, contains `/` or `:`, or lacks the three
+    ///   levels that the file requires.
     /// - [`ErrorKind::InvalidInput`] if a tag is not legal.
     pub fn create(self) -> Result<RegisteredModel> {
         let RegisteredModelBuilder { registry, name, description, tags } = self;

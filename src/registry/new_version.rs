@@ -350,7 +350,7 @@ pub(crate) fn version_of(
     }
 }
 
-/// Fails if the run is deleted. Accepts a run that is not in this file, because it may be in another.
+/// Fails if the run is deleted. Accepts an unknown run, because it may be in another file.
 fn check_run_usable(index: &Index, run: RunId) -> Result<()> {
     match index.run_info(run)? {
         Some(info) if info.lifecycle == Lifecycle::Deleted => Err(run_is_deleted(run)),

@@ -90,8 +90,8 @@ impl ModelVersion {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::InvalidInput`] if `archive_existing` is set and the stage is neither staging
-    ///   nor production.
+    /// - [`ErrorKind::InvalidInput`] if `archive_existing` is set and the stage is not staging or
+    ///   production.
     /// - [`ErrorKind::InvalidState`] if names have three levels, because there are no stages.
     pub fn transition_stage(&self, stage: ModelStage, archive_existing: bool) -> Result<()> {
         self.change(|index, _| {

@@ -153,7 +153,7 @@ fn salvage_marks_a_version_with_a_lost_file_as_failed() {
     assert!(!Database::verify(&file).unwrap().is_sound());
     let copy = folder.join("salvaged.tracklite");
     let report = Database::salvage(&file, &copy).unwrap();
-    let lost = report.lost.iter().find(|line| line.contains("pinned no more")).unwrap();
+    let lost = report.lost.iter().find(|line| line.contains("no longer pinned")).unwrap();
     assert!(lost.contains("version 2") && lost.contains("weights"), "{report:?}");
     assert_eq!(Database::verify(&copy).unwrap().damages, []);
 
