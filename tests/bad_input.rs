@@ -161,9 +161,9 @@ fn rows_with_duplicate_keys_or_a_wrong_number_of_values_are_rejected() {
     let run = start_run(&database, "");
     let invalid = ErrorKind::InvalidInput;
     let row = run.log_metrics(&[("a", 1.0), ("b", 1.0), ("a", 2.0)], 0);
-    check_error(row, invalid, &["\"a\"", "twice"]);
+    check_error(row, invalid, &["duplicate metric \"a\""]);
     let row = run.metric_row(&["a", "b"]).unwrap();
-    check_error(row.log(&[1.0], 0), invalid, &["1 values for 2 metrics"]);
+    check_error(row.log(&[1.0], 0), invalid, &["the row has 1 values, expected 2"]);
     check_error(run.metric_row(&[]), invalid, &["0 values"]);
 }
 
@@ -271,12 +271,24 @@ fn a_param_cannot_be_changed() {
     let run = start_run(&database, "");
     let id = run.id().to_string();
     run.log_param("rate", 0.1).unwrap();
-    let words = ["runs.tracklite", "rate", "0.1", "0.2", &id];
+    let words = ["runs.tracklite", "rate", &id, "is already \"0.1\"", "(got \"0.2\")"];
     check_error(run.log_param("rate", 0.2), ErrorKind::InvalidInput, &words);
     check_error(run.log_params([("new", "1"), ("rate", "0.2")]), ErrorKind::InvalidInput, &words);
     assert_eq!(run.params().unwrap().len(), 1);
     let twice = database.default_experiment().unwrap().new_run().param("a", 1).param("a", 2);
-    check_error(twice.start(), ErrorKind::InvalidInput, &["\"a\"", "twice"]);
+    check_error(twice.start(), ErrorKind::InvalidInput, &["\"a\" of the new run is already \"1\""]);
+}
+
+#[test]
+fn a_param_of_another_type_reports_value_and_type() {
+    let database = TestDatabase::new();
+    let run = start_run(&database, "");
+    run.log_params([("rate", "0.1"), ("depth", "3")]).unwrap();
+    assert_eq!(run.param::<f32>("rate").unwrap(), Some(0.1));
+    assert_eq!(run.param::<String>("depth").unwrap().as_deref(), Some("3"));
+    assert_eq!(run.param::<u8>("missing").unwrap(), None);
+    let words = ["runs.tracklite", "param \"rate\"", &run.id().to_string(), "\"0.1\", not a u32"];
+    check_error(run.param::<u32>("rate"), ErrorKind::InvalidInput, &words);
 }
 
 #[test]

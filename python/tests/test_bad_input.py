@@ -310,7 +310,7 @@ def test_invalid_points_are_rejected(run: Any) -> None:
         metric.log_points([1.0], steps=numpy.array([0.5]))
     with pytest.raises(TypeError):
         metric.log_points(3.0)
-    with pytest.raises(exceptions.InvalidInputError, match="2 values for 1"):
+    with pytest.raises(exceptions.InvalidInputError, match="has 2 values, expected 1"):
         run.metric_row(["loss"]).log([1.0, 2.0])
     assert run.history("loss").values.tolist() == []
 

@@ -14,11 +14,11 @@ use foldhash::fast::RandomState;
 
 use crate::engine::Engine;
 use crate::engine::chunk_store::{Block, ChunkStore, Unnamed, fill};
-use crate::engine::guards::no_such_run;
+use crate::engine::guards::{check_logged_model_writable, check_run_active};
 use crate::engine::pipeline::store_file;
 use crate::entity::artifact_path::media_type;
 use crate::entity::id::Timestamp;
-use crate::entity::{ArtifactOwner, ContentHash, Lifecycle};
+use crate::entity::{ArtifactOwner, ContentHash};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, ChunksFreed, ChunksStored,
@@ -118,22 +118,8 @@ pub(crate) fn delete(engine: &Engine, owner: ArtifactOwner, path: &str) -> Resul
 /// The owner is there and takes artifacts.
 fn check_owner(index: &Index, owner: &ArtifactOwner) -> Result<()> {
     match owner {
-        ArtifactOwner::Run(id) => match index.run_info(*id)? {
-            None => Err(no_such_run(*id)),
-            Some(run) if run.lifecycle == Lifecycle::Deleted => {
-                let message = format!("run {id} is deleted: restore it before writing to it");
-                Err(Error::new(ErrorKind::InvalidState, message))
-            }
-            Some(_) => Ok(()),
-        },
-        ArtifactOwner::LoggedModel(id) => match index.logged_model_lifecycle(*id)? {
-            None => Err(Error::new(ErrorKind::NotFound, format!("there is no logged model {id}"))),
-            Some((Lifecycle::Active, Lifecycle::Active)) => Ok(()),
-            Some(_) => {
-                let message = format!("logged model {id} or its experiment is deleted");
-                Err(Error::new(ErrorKind::InvalidState, message))
-            }
-        },
+        ArtifactOwner::Run(id) => check_run_active(index, *id),
+        ArtifactOwner::LoggedModel(id) => check_logged_model_writable(index, *id),
         ArtifactOwner::ModelVersion { .. } => {
             let message = "the files of a version of a registered model never change";
             Err(Error::new(ErrorKind::InvalidState, message))

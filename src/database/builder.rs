@@ -221,8 +221,8 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Opens the file in the given storage, such as a simulated disk. With `create`, an empty storage
-    /// first becomes a database.
+    /// Opens the file in the given storage, such as a simulated disk. With `create`, an empty
+    /// storage first becomes a database.
     #[cfg(feature = "internals")]
     pub fn open_storage(self, path: &Path, storage: Arc<dyn Storage>) -> Result<Database> {
         self.check_options()?;
@@ -284,8 +284,8 @@ impl Database {
 
     /// Opens an existing file for reading.
     ///
-    /// This neither writes to the file nor locks it, so the file may be on a read-only medium. Only a
-    /// backup takes a lock, if permitted.
+    /// The file is not changed and not locked, so it may be on a read-only medium. Only a backup
+    /// takes a lock, if permitted.
     ///
     /// # Errors
     ///

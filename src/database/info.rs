@@ -12,7 +12,7 @@ use crate::format::{FORMAT_VERSION, unit_start};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WriterInfo {
-    /// Its process id, as seen by itself.
+    /// Its process id in its own namespace.
     pub process: u32,
     /// The name of its host.
     pub host: String,

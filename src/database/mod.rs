@@ -9,14 +9,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::engine::Engine;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::index::SqlTable;
 
 /// An open file of runs. Clones share it, and any thread may use them.
 ///
 /// Dropping the last handle seals the remaining points, syncs and closes the file.
-/// [`Database::close`] does the same and returns any error. Handles of experiments, runs and metrics
-/// count too, and keep the file open.
+/// [`Database::close`] does the same and returns any error. Handles of experiments, runs and
+/// metrics count too, and keep the file open.
 ///
 /// Opening the same file twice in a process, even by different paths, opens it once. The options of
 /// the first opening apply. A background thread syncs and seals once a second.

@@ -15,6 +15,8 @@ use crate::entity::Deleted;
 use crate::entity::id::Timestamp;
 #[cfg(feature = "internals")]
 use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::log::Damage;
 #[cfg(feature = "internals")]
@@ -56,9 +58,9 @@ impl Database {
 
     /// Copies the file to a new file, while this and other processes continue to write.
     ///
-    /// The copy has every point that was logged before the call. Of the points that a process logs
-    /// during the call, the copy has those up to some point in time. The copy is compact, because
-    /// all its points are sealed.
+    /// The copy has every point that was logged before the call. If a process logs points during
+    /// the call, the copy has the first ones of them. The copy is compact, because all its points
+    /// are sealed.
     ///
     /// # Errors
     ///
@@ -90,8 +92,8 @@ impl Database {
     /// Rewrites a file without purged data and empty space, which shortens it.
     ///
     /// The old file stays in place until the new one is complete and synced, so the disk needs room
-    /// for both. The new file has the mode of the old one. It also has the owner, group, access list
-    /// and other attributes, if the process may set them.
+    /// for both. The new file has the mode of the old one. It also has the owner, group, access
+    /// list and other attributes, if the process may set them.
     ///
     /// The last writer that closes a file may vacuum it automatically. It does not touch files of
     /// other users.
@@ -123,8 +125,8 @@ impl Database {
     /// # Errors
     ///
     /// - [`ErrorKind::NotFound`] if there is no such file.
-    /// - [`ErrorKind::NotTracklite`] or [`ErrorKind::Damaged`] if the header is unreadable. There is
-    ///   no report then.
+    /// - [`ErrorKind::NotTracklite`] or [`ErrorKind::Damaged`] if the header is unreadable. There
+    ///   is no report then.
     ///
     /// # Performance
     ///

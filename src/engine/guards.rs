@@ -6,7 +6,8 @@ use std::fmt::Display;
 use crate::entity::Lifecycle;
 use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::State;
+use crate::index::Index;
+use crate::log::{State, run_is_deleted};
 
 /// Fails if the experiment is deleted or does not exist.
 pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Result<()> {
@@ -16,6 +17,31 @@ pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Resu
             Err(experiment_is_deleted(&known.path))
         }
         Some(_) => Ok(()),
+    }
+}
+
+/// Fails if the run is deleted or does not exist.
+pub(crate) fn check_run_active(index: &Index, id: RunId) -> Result<()> {
+    match index.run_info(id)? {
+        None => Err(no_such_run(id)),
+        Some(run) if run.lifecycle == Lifecycle::Deleted => Err(run_is_deleted(id)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Fails if the logged model or its experiment is deleted, or if there is no such model.
+pub(crate) fn check_logged_model_writable(index: &Index, id: LoggedModelId) -> Result<()> {
+    let Some((model, experiment)) = index.logged_model_lifecycle(id)? else {
+        return Err(no_such_logged_model(id));
+    };
+    match (model, experiment) {
+        (Lifecycle::Active, Lifecycle::Active) => Ok(()),
+        (Lifecycle::Deleted, _) => Err(logged_model_is_deleted(id)),
+        (Lifecycle::Active, Lifecycle::Deleted) => {
+            let message =
+                format!("the experiment of logged model {id} is deleted; restore it first");
+            Err(Error::new(ErrorKind::InvalidState, message))
+        }
     }
 }
 
@@ -60,6 +86,10 @@ pub(crate) fn logged_model_is_deleted(id: LoggedModelId) -> Error {
 
 pub(crate) fn no_such_experiment(id: ExperimentId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no experiment {id}"))
+}
+
+pub(crate) fn no_such_logged_model(id: LoggedModelId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no logged model {id}"))
 }
 
 pub(crate) fn no_such_run(id: RunId) -> Error {

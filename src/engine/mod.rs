@@ -99,7 +99,7 @@ impl Engine {
         result.map_err(|error| self.locate(error))
     }
 
-    /// Appends the records that `build` makes of the log's state, as one frame; see [`Log::append`].
+    /// Appends the records that `build` makes of the log's state, as one frame.
     pub(crate) fn append<T>(
         &self,
         build: impl FnMut(&State, &mut Take) -> Result<(Vec<Record>, T)>,

@@ -91,8 +91,8 @@ pub struct LoggedModelMetric {
 impl LoggedModelMetric {
     /// Creates a value measured now, without a dataset.
     #[must_use]
-    pub fn new(key: impl Into<String>, value: f64, step: i64) -> Self {
-        let (key, time) = (key.into(), Timestamp::now());
+    pub fn new(key: impl Into<String>, value: impl Into<f64>, step: i64) -> Self {
+        let (key, value, time) = (key.into(), value.into(), Timestamp::now());
         LoggedModelMetric { key, value, step, time, run: None, dataset: None }
     }
 

@@ -19,8 +19,8 @@ use crate::format::record::{
 use crate::log::State;
 
 impl Database {
-    /// Returns the experiment with this path, such as `/Shared/team/churn`, and creates it if it does
-    /// not exist.
+    /// Returns the experiment with this path, such as `/Shared/team/churn`, and creates it if it
+    /// does not exist.
     ///
     /// Four methods find or create an experiment:
     ///
@@ -87,7 +87,8 @@ impl Database {
     /// # Errors
     ///
     /// - Those of [`Database::create_experiment`].
-    /// - [`ErrorKind::InvalidInput`] if a tag is illegal. See [`Run::set_tag`](crate::Run::set_tag).
+    /// - [`ErrorKind::InvalidInput`] if a tag is illegal. See
+    ///   [`Run::set_tag`](crate::Run::set_tag).
     pub fn create_experiment_with<K: AsRef<str>, V: ToString>(
         &self,
         path: &str,

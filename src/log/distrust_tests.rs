@@ -18,8 +18,8 @@ use crate::storage::{
 };
 use crate::verify::verify_storage;
 
-use super::append::append_frame;
 use super::chain::{read_word, write_word};
+use super::chain_tail::append_frame;
 use super::{ChainEnd, Damage, Log, LogOptions};
 
 const RUN: RunId = RunId::from_bits(7);

@@ -7,7 +7,10 @@ use std::ops::RangeInclusive;
 
 use crate::database::Database;
 use crate::engine::Engine;
-use crate::engine::guards::check_experiment_writable;
+use crate::engine::guards::{
+    check_experiment_writable, check_logged_model_writable, check_run_active,
+    experiment_is_deleted, no_such_experiment, no_such_logged_model, set_once,
+};
 use crate::entity::Lifecycle;
 use crate::entity::id::{LoggedModelId, RunId, Timestamp};
 use crate::entity::limits::{Limits, check_text};
@@ -70,7 +73,7 @@ impl Database {
     /// A handle of a logged model, deleted or not; [`ErrorKind::NotFound`] when there is none.
     pub fn logged_model(&self, id: LoggedModelId) -> Result<LoggedModel> {
         self.engine().with_index(|index, _| {
-            index.logged_model_lifecycle(id)?.map(|_| ()).ok_or_else(|| no_such_model(id))
+            index.logged_model_lifecycle(id)?.map(|_| ()).ok_or_else(|| no_such_logged_model(id))
         })?;
         Ok(LoggedModel { database: self.clone(), id })
     }
@@ -112,7 +115,7 @@ impl LoggedModel {
     /// All that is known of it, as it is in the file now. Some 20 us, and one for each metric.
     pub fn info(&self) -> Result<LoggedModelInfo> {
         let found = self.engine().with_index(|index, _| index.logged_model(self.id))?;
-        found.ok_or_else(|| self.engine().locate(no_such_model(self.id)))
+        found.ok_or_else(|| self.engine().locate(no_such_logged_model(self.id)))
     }
 
     /// Its signature, if one was said.
@@ -143,15 +146,8 @@ impl LoggedModel {
     ) -> Result<()> {
         let params = self.pairs("param of a logged model", params)?;
         self.write(&[FACTS], |info| {
-            let mut fresh: Vec<(String, String)> = Vec::new();
-            for (key, value) in &params {
-                let given = fresh.iter().find(|(known, _)| known == key).map(|(_, value)| value);
-                match info.params.get(key).or(given) {
-                    Some(before) if before != value => return Err(param_set(key, before, value)),
-                    Some(_) => {}
-                    None => fresh.push((key.clone(), value.clone())),
-                }
-            }
+            let fresh =
+                set_once(format_args!("logged model {}", self.id), Some(&info.params), &params)?;
             if fresh.is_empty() {
                 return Ok(Vec::new());
             }
@@ -195,8 +191,22 @@ impl LoggedModel {
         })
     }
 
-    /// Logs one value that was measured now, on no dataset that has a name.
-    pub fn log_metric(&self, key: &str, value: f64, step: i64) -> Result<()> {
+    /// Logs a value that was measured now, without a dataset.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`LoggedModel::log_metrics`].
+    /// - [`ErrorKind::InvalidInput`] if the step exceeds `i64::MAX`.
+    pub fn log_metric(
+        &self,
+        key: &str,
+        value: impl Into<f64>,
+        step: impl TryInto<i64>,
+    ) -> Result<()> {
+        let Ok(step) = step.try_into() else {
+            let message = format!("step is too large: the largest step is {}", i64::MAX);
+            return Err(self.engine().locate(Error::new(ErrorKind::InvalidInput, message)));
+        };
         self.log_metrics([LoggedModelMetric::new(key, value, step)])
     }
 
@@ -212,7 +222,7 @@ impl LoggedModel {
             return Ok(());
         }
         self.write_with(&[], |index| {
-            check_writable(index, self.id)?;
+            check_logged_model_writable(index, self.id)?;
             let (model, metrics) = (self.id, measured.clone());
             Ok(vec![LoggedModelMetricsLogged { model, metrics }.into()])
         })
@@ -245,7 +255,7 @@ impl LoggedModel {
     fn set_lifecycle(&self, lifecycle: Lifecycle) -> Result<()> {
         self.write_with(&[], |index| {
             let found = index.logged_model_lifecycle(self.id)?;
-            let (before, _) = found.ok_or_else(|| no_such_model(self.id))?;
+            let (before, _) = found.ok_or_else(|| no_such_logged_model(self.id))?;
             if before == lifecycle {
                 return Ok(Vec::new());
             }
@@ -270,8 +280,8 @@ impl LoggedModel {
         mut build: impl FnMut(&LoggedModelInfo) -> Result<Vec<Record>>,
     ) -> Result<()> {
         self.write_with(kinds, |index| {
-            check_writable(index, self.id)?;
-            build(&index.logged_model(self.id)?.ok_or_else(|| no_such_model(self.id))?)
+            check_logged_model_writable(index, self.id)?;
+            build(&index.logged_model(self.id)?.ok_or_else(|| no_such_logged_model(self.id))?)
         })
     }
 
@@ -381,13 +391,13 @@ impl LoggedModelBuilder {
             records.push(signature_set(id, self.signature.as_ref(), self.input_example));
         }
         engine.append_decided(&LIFECYCLES, |index| {
-            let info = index.experiment(experiment)?;
-            if info.is_none_or(|info| info.lifecycle == Lifecycle::Deleted) {
-                let message = format!("experiment {experiment} is deleted: restore it first");
-                return Err(Error::new(ErrorKind::InvalidState, message));
+            let info =
+                index.experiment(experiment)?.ok_or_else(|| no_such_experiment(experiment))?;
+            if info.lifecycle == Lifecycle::Deleted {
+                return Err(experiment_is_deleted(&info.path));
             }
             if let Some(run) = self.source_run {
-                check_run(index, run)?;
+                check_run_active(index, run)?;
             }
             Ok((records.clone(), ()))
         })?;
@@ -404,12 +414,7 @@ impl LoggedModelBuilder {
         check_json("the input example", self.input_example.as_deref().unwrap_or("null"))?;
         let rule = limits.logged_model_pairs("param of a logged model");
         let params = rule.collect(self.params.iter().map(|(key, value)| (key, value)))?;
-        for (place, (key, value)) in params.iter().enumerate() {
-            let mut before = params.iter().take(place);
-            if let Some((_, first)) = before.find(|(known, first)| known == key && first != value) {
-                return Err(param_set(key, first, value));
-            }
-        }
+        let params = set_once("the new logged model", None, &params)?;
         let rule = limits.logged_model_pairs("tag of a logged model");
         Ok((params, rule.collect(self.tags.iter().map(|(key, value)| (key, value)))?))
     }
@@ -433,36 +438,4 @@ pub(crate) fn measured(limits: &Limits, metric: LoggedModelMetric) -> Result<Mea
         limits.check_dataset(name, digest)?;
     }
     Ok(MeasuredMetric { key, value, step, time: time.as_nanos(), run, dataset })
-}
-
-/// The model is there and takes what is said of it.
-pub(crate) fn check_writable(index: &Index, id: LoggedModelId) -> Result<()> {
-    let found = index.logged_model_lifecycle(id)?;
-    match found.ok_or_else(|| no_such_model(id))? {
-        (Lifecycle::Active, Lifecycle::Active) => Ok(()),
-        _ => {
-            let message = format!("logged model {id} or its experiment is deleted: restore it");
-            Err(Error::new(ErrorKind::InvalidState, message))
-        }
-    }
-}
-
-fn check_run(index: &Index, run: RunId) -> Result<()> {
-    match index.run_info(run)?.map(|info| info.lifecycle) {
-        Some(Lifecycle::Active) => Ok(()),
-        Some(Lifecycle::Deleted) => {
-            let message = format!("run {run} is deleted: restore it first");
-            Err(Error::new(ErrorKind::InvalidState, message))
-        }
-        None => Err(crate::engine::guards::no_such_run(run)),
-    }
-}
-
-fn param_set(key: &str, before: &str, value: &str) -> Error {
-    let message = format!("param {key:?} is {before:?} already and cannot become {value:?}");
-    Error::new(ErrorKind::InvalidInput, message)
-}
-
-fn no_such_model(id: LoggedModelId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no logged model {id}"))
 }

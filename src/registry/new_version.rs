@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use crate::engine::guards::logged_model_is_deleted;
 use crate::entity::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 use crate::entity::limits::{TEXT_BYTES_MAX, check_name, check_text};
 use crate::entity::model_uri::{ModelTarget, ModelUri};
@@ -14,6 +15,7 @@ use crate::format::record::{
     Record, RegisteredModelCreated, RunLifecycleSet,
 };
 use crate::index::{Index, VersionChoice};
+use crate::log::run_is_deleted;
 use crate::registry::Registry;
 use crate::registry::model::RegisteredModel;
 use crate::registry::names::{check_free, gone};
@@ -281,8 +283,7 @@ impl Origin {
             return Err(unresolved(&location, "there is no such logged model in this file"));
         };
         if info.lifecycle == Lifecycle::Deleted {
-            let message = format!("logged model {model} is deleted: restore it first");
-            return Err(Error::new(ErrorKind::InvalidState, message));
+            return Err(logged_model_is_deleted(model));
         }
         if let Some(run) = info.source_run {
             check_run_usable(index, run)?;
@@ -342,10 +343,7 @@ pub(crate) fn version_of(
 /// A run that is deleted makes no versions; one that is not in this file may be anywhere.
 fn check_run_usable(index: &Index, run: RunId) -> Result<()> {
     match index.run_info(run)? {
-        Some(info) if info.lifecycle == Lifecycle::Deleted => {
-            let message = format!("run {run} is deleted: restore it first");
-            Err(Error::new(ErrorKind::InvalidState, message))
-        }
+        Some(info) if info.lifecycle == Lifecycle::Deleted => Err(run_is_deleted(run)),
         _ => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::engine::guards::check_logged_model_writable;
 use crate::entity::id::LoggedModelId;
 use crate::entity::limits::Limits;
 use crate::entity::reserved;
@@ -10,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{LoggedModelMetricsLogged, MeasuredMetric, ParamsSet, Record, TagsSet};
 use crate::index::Index;
 use crate::log::{KeyedPoints, State};
-use crate::logged_model::{LIFECYCLES, check_writable, measured};
+use crate::logged_model::{LIFECYCLES, measured};
 use crate::run::Run;
 use crate::run::params::new_params;
 
@@ -130,12 +131,12 @@ impl Run {
     ///
     /// Nothing is written after an error.
     ///
-    /// - [`ErrorKind::InvalidInput`] if a param is a duplicate, even with an equal value, or already
-    ///   has another value.
+    /// - [`ErrorKind::InvalidInput`] if a param is a duplicate, even with an equal value, or
+    ///   already has another value.
     /// - [`ErrorKind::InvalidInput`] if the batch is larger than about 30 MiB or exceeds the
     ///   [`Limits`].
-    /// - [`ErrorKind::InvalidInput`] if an item breaks a rule of [`Run::metric`], [`Run::log_param`]
-    ///   or [`Run::set_tag`].
+    /// - [`ErrorKind::InvalidInput`] if an item breaks a rule of [`Run::metric`],
+    ///   [`Run::log_param`] or [`Run::set_tag`].
     /// - [`ErrorKind::NotFound`] if a logged model does not exist.
     /// - [`ErrorKind::InvalidState`] if the run or a logged model is deleted.
     ///
@@ -198,7 +199,7 @@ impl Run {
     ) -> Result<()> {
         let engine = self.engine();
         let check = |index: &Index| {
-            measured.iter().try_for_each(|record| check_writable(index, record.model))
+            measured.iter().try_for_each(|record| check_logged_model_writable(index, record.model))
         };
         engine.decide(&LIFECYCLES, check, |(), is_stale| {
             let is_appended = engine.log.append_batch(self.id(), metrics, |state| {

@@ -23,7 +23,8 @@ pub struct RunHistory {
 }
 
 impl Database {
-    /// Returns the first `max_points` points of a metric over these runs, like MLflow's bulk history.
+    /// Returns the first `max_points` points of a metric over these runs, like MLflow's bulk
+    /// history.
     ///
     /// The points are ordered by run id, then time, step and value. Runs without points are left
     /// out. Duplicate ids are ignored.

@@ -31,8 +31,8 @@ impl Run {
     /// # Errors
     ///
     /// - [`ErrorKind::Poisoned`] if the sync fails, as in
-    ///   [`Database::sync`](crate::Database::sync). The run is finished and survives the death of the
-    ///   process, but it may not survive a power cut.
+    ///   [`Database::sync`](crate::Database::sync). The run is finished and survives the death of
+    ///   the process, but it may not survive a power cut.
     pub fn finish(self) -> Result<()> {
         self.finish_as(RunStatus::Finished)
     }

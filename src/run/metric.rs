@@ -63,8 +63,9 @@ impl Metric {
     ///
     /// # Performance
     ///
-    /// Takes tens of nanoseconds: one store into mapped memory and one read of the clock. If the
-    /// backlog is full, the call seals some points first. See
+    /// Stores 32 bytes into mapped memory and reads the clock. The first store into a page also
+    /// takes
+    /// a page fault. If the backlog is full, the call seals some points first. See
     /// [`DatabaseBuilder::backlog`](crate::DatabaseBuilder::backlog).
     #[inline]
     pub fn log(&self, value: impl Into<f64>, step: impl Into<Step>) -> Result<()> {
@@ -207,8 +208,9 @@ impl Run {
 
     /// Returns a handle that logs one metric.
     ///
-    /// A key has 1 to 250 letters, digits, spaces and `_ - . : /`. Like a path, it has no empty part
-    /// between slashes and none that is `.` or `..`. [`Limits`](crate::Limits) can change the length.
+    /// A key has 1 to 250 letters, digits, spaces and `_ - . : /`. Like a path, it has no empty
+    /// part between slashes and none that is `.` or `..`. [`Limits`](crate::Limits) can change the
+    /// length.
     ///
     /// # Errors
     ///

@@ -25,6 +25,8 @@ use crate::engine::guards::no_such_run;
 use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::limits::Limits;
 use crate::entity::{RunInfo, RunRecord};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::format::record::Record;
 use crate::log::{RunGate, State, check_run_writable};
@@ -152,13 +154,33 @@ impl Run {
 
     /// Marks the run as deleted.
     ///
-    /// [`Database::restore_run`] undoes this, until [`Database::gc`] purges the run.
+    /// [`Run::restore`] undoes this, until [`Database::gc`] purges the run.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+    /// let run = database.default_experiment()?.start_run("")?;
+    /// run.delete()?;
+    /// assert!(run.log_metric("loss", 0.5, 0).is_err());
+    /// run.restore()?;
+    /// run.log_metric("loss", 0.5, 0)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// - [`ErrorKind::NotFound`] if the run was purged.
     pub fn delete(&self) -> Result<()> {
         self.0.database.delete_run(self.id())
+    }
+
+    /// Restores the run if it is deleted.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the run was purged.
+    pub fn restore(&self) -> Result<()> {
+        self.0.database.restore_run(self.id())
     }
 }
 

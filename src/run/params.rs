@@ -82,8 +82,8 @@ impl Run {
 
     /// Deletes a tag.
     ///
-    /// Deleting `mlflow.parentRunId` removes the parent. Deleting `mlflow.runName` keeps the name, as
-    /// in MLflow.
+    /// Deleting `mlflow.parentRunId` removes the parent. Deleting `mlflow.runName` keeps the name,
+    /// as in MLflow.
     ///
     /// # Errors
     ///
@@ -100,7 +100,8 @@ impl Run {
         })
     }
 
-    /// Returns the value of a param as a number, a bool or another type, or `None` if it is not set.
+    /// Returns the value of a param as a number, a bool or another type, or `None` if it is not
+    /// set.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;

@@ -23,8 +23,8 @@ impl Database {
         Ok(Run::new(self.clone(), id, experiment, gate))
     }
 
-    /// Resumes a run: sets its status to `RUNNING`, clears its end time, and makes this process one of
-    /// its writers.
+    /// Resumes a run: sets its status to `RUNNING`, clears its end time, and makes this process one
+    /// of its writers.
     ///
     /// See [`Run::is_alive`].
     ///

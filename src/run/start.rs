@@ -114,7 +114,7 @@ impl RunBuilder {
 }
 
 impl Experiment {
-    /// Starts a run. An empty name stands for a generated one, such as `quiet-heron-417`.
+    /// Starts a run. If the name is empty, generates one, such as `quiet-heron-417`.
     ///
     /// The run is alive until this process ends. See [`Run::is_alive`].
     ///

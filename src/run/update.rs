@@ -55,8 +55,8 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if the name is blank or exceeds
-    ///   its [`Limits`](crate::Limits).
+    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if the name is blank or
+    ///   exceeds its [`Limits`](crate::Limits).
     /// - [`ErrorKind::InvalidState`](crate::ErrorKind::InvalidState) if the run is deleted.
     ///
     /// # Performance

@@ -77,6 +77,12 @@ def from_parquet(bytes: bytes) -> Table:
     Raises `NotImplementedError` for nested columns.
     """
 
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs the command line program with these arguments, the first of which is its name.
+
+    Returns the exit code.
+    """
+
 def error_kinds() -> list[str]:
     """Returns the names of all error kinds of the engine."""
 

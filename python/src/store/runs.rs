@@ -298,7 +298,7 @@ fn check_active(run: &Run) -> Result<()> {
     match info.lifecycle {
         tracklite::Lifecycle::Active => Ok(()),
         tracklite::Lifecycle::Deleted => {
-            let message = format!("run {} is deleted: restore it first", info.id);
+            let message = format!("run {} is deleted; restore it first", info.id);
             Err(Error::new(ErrorKind::InvalidState, message))
         }
     }

@@ -57,7 +57,7 @@ impl Table {
     }
 
     /// Converts a table of the engine.
-    pub(crate) fn from_engine(table: tracklite::Table) -> PyResult<Table> {
+    pub(crate) fn from_engine(table: tracklite::table::Table) -> PyResult<Table> {
         let columns = table
             .into_columns()
             .map(|(name, column)| Ok((name, engine::converted(column).map_err(arrow_error)?)));

@@ -37,7 +37,7 @@ fn a_token_is_bound_to_its_query() {
     assert_eq!(PageToken::offset_in("", QUERY).expect("the first page"), 0);
     assert_eq!(PageToken::offset_in(&token, QUERY).expect("the same query"), 5);
     let other = refusal(PageToken::offset_in(&token, Fingerprint(1)));
-    assert_eq!(other, "invalid page token: it was made for another query");
+    assert_eq!(other, "invalid page token: it belongs to another query");
     let foreign = PageToken { offset: 5, query: None }.encode();
     assert_eq!(PageToken::offset_in(&foreign, QUERY).expect("MLflow's token"), 5);
 }
