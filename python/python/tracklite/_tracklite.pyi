@@ -321,8 +321,12 @@ class Database:
         ...     again.info().status
         <RunStatus.RUNNING: 'RUNNING'>
         """
-    def find_run(self, prefix: str) -> str:
-        """Returns the ID of the only run whose ID begins with `prefix`."""
+    def run_by_prefix(self, prefix: str) -> Run:
+        """Returns a handle to the only run whose ID begins with `prefix`.
+
+        >>> database.run_by_prefix(run.id[:8]) == run
+        True
+        """
     def runs(self) -> list[RunRecord]:
         """Returns the active runs of active experiments, newest first."""
     def all_runs(self) -> list[RunRecord]:
