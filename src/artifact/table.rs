@@ -1,4 +1,4 @@
-//! Tables among the artifacts: polars frames, stored as Parquet.
+//! Polars frames as Parquet artifacts.
 
 use polars::prelude::{DataFrame, ParquetCompression, ParquetWriter};
 
@@ -7,25 +7,32 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::run::Run;
 
 impl Artifacts {
-    /// Logs a polars frame as Parquet, packed by zstd; `path` should end in `.parquet`. Takes
-    /// memory for the packed table.
+    /// Logs a polars frame as Parquet, compressed with zstd.
     ///
-    /// A frame that Parquet cannot tell is [`ErrorKind::InvalidInput`].
-    pub fn log_table(&self, path: &str, table: &DataFrame) -> Result<()> {
+    /// The name in `path` should end in `.parquet`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if Parquet cannot store the frame.
+    ///
+    /// # Performance
+    ///
+    /// Holds the compressed table in memory.
+    pub fn log_table(&self, table: &DataFrame, path: &str) -> Result<()> {
         let mut bytes = Vec::new();
         let writer = ParquetWriter::new(&mut bytes);
         let writer = writer.with_compression(ParquetCompression::Zstd(None));
         writer.finish(&mut table.clone()).map_err(|source| {
-            let message = format!("the table {path:?} cannot be told as Parquet");
+            let message = format!("cannot store the table {path:?} as Parquet");
             Error::new(ErrorKind::InvalidInput, message).with_source(source)
         })?;
-        self.log_bytes(path, &bytes)
+        self.log_bytes(&bytes, path)
     }
 }
 
 impl Run {
-    /// Logs a polars frame as an artifact in Parquet; see [`Artifacts::log_table`].
-    pub fn log_table(&self, path: &str, table: &DataFrame) -> Result<()> {
-        self.artifacts().log_table(path, table)
+    /// Logs a polars frame as a Parquet artifact, like [`Artifacts::log_table`].
+    pub fn log_table(&self, table: &DataFrame, path: &str) -> Result<()> {
+        self.artifacts().log_table(table, path)
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod dump;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
+#[cfg(feature = "internals")]
 use std::sync::Arc;
 
 use crate::copy::artifact_tree::{ArtifactTree, describe};

@@ -1,8 +1,8 @@
 //! `tracklite export`: runs, points, params, tags or datasets for other programs.
 //!
 //! All formats have the same columns and values. CSV and JSON lines are written by
-//! [`Table::write_csv`](tracklite::Table::write_csv) and
-//! [`Table::write_json_lines`](tracklite::Table::write_json_lines).
+//! [`Table::write_csv`](tracklite::table::Table::write_csv) and
+//! [`Table::write_json_lines`](tracklite::table::Table::write_json_lines).
 
 #[cfg(feature = "polars")]
 mod frames;
