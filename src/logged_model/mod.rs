@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::guards::{
-    check_experiment_writable, check_logged_model_writable, check_run_active,
-    experiment_is_deleted, no_such_experiment, no_such_logged_model, set_once,
+    check_experiment_active, check_experiment_writable, check_logged_model_writable,
+    check_run_active, no_such_logged_model, set_once,
 };
 use crate::entity::Lifecycle;
 use crate::entity::id::{LoggedModelId, RunId, Timestamp};
@@ -440,11 +440,7 @@ impl LoggedModelBuilder {
             records.push(signature_set(id, self.signature.as_ref(), self.input_example));
         }
         engine.append_decided(&LIFECYCLES, |index| {
-            let info =
-                index.experiment(experiment)?.ok_or_else(|| no_such_experiment(experiment))?;
-            if info.lifecycle == Lifecycle::Deleted {
-                return Err(experiment_is_deleted(&info.path));
-            }
+            check_experiment_active(index, experiment)?;
             if let Some(run) = self.source_run {
                 check_run_active(index, run)?;
             }
