@@ -218,9 +218,14 @@ impl Run {
         self.end(py, choice(py, status)?)
     }
 
-    /// Marks the run deleted, until `Database.restore_run` or `gc`.
+    /// Restores the run after it was deleted.
+    fn restore(&self, py: Python<'_>) -> PyResult<()> {
+        self.handle.call(py, tracklite::Run::restore)
+    }
+
+    /// Marks the run deleted, until `restore` or `gc`.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |run| run.clone().delete())
+        self.handle.call(py, tracklite::Run::delete)
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {

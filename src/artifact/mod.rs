@@ -3,8 +3,6 @@
 pub(crate) mod download;
 pub(crate) mod reader;
 pub(crate) mod run;
-#[cfg(feature = "parquet")]
-pub(crate) mod table;
 pub(crate) mod upload;
 
 use std::collections::BTreeMap;

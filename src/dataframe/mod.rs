@@ -1,5 +1,7 @@
 //! Tables as polars data frames.
 
+#[cfg(feature = "parquet")]
+mod artifacts;
 mod frames;
 
 use polars::prelude::{

@@ -8,20 +8,20 @@ use std::ops::RangeInclusive;
 use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::guards::{
-    check_experiment_active, check_experiment_writable, check_logged_model_writable,
-    check_run_active, no_such_logged_model, set_once,
+    LOGGED_MODEL_LIFECYCLES, check_experiment_active, check_experiment_writable,
+    check_logged_model_writable, check_run_active, measured, no_such_logged_model, set_once,
 };
 use crate::entity::Lifecycle;
 use crate::entity::id::{LoggedModelId, RunId, Timestamp};
-use crate::entity::limits::{Limits, check_text};
+use crate::entity::limits::check_text;
 use crate::entity::names;
 use crate::entity::signature::check_json;
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::Experiment;
 use crate::format::record::{
-    ExperimentLifecycleSet, LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
-    LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
-    LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric, Purged, Record, RunLifecycleSet,
+    LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged, LoggedModelParamsSet,
+    LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet, LoggedModelUpdated,
+    MeasuredMetric, Record,
 };
 use crate::index::Index;
 
@@ -32,14 +32,6 @@ pub use crate::logged_model::search::{LOGGED_MODELS_PAGE_DEFAULT, LoggedModelSea
 /// Keys and values.
 type Pairs = Vec<(String, String)>;
 
-/// Records that change whether experiments, runs and logged models exist and accept writes.
-pub(crate) const LIFECYCLES: [RangeInclusive<u16>; 5] = [
-    ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
-    RunLifecycleSet::KIND..=RunLifecycleSet::KIND,
-    Purged::KIND..=Purged::KIND,
-    LoggedModelLifecycleSet::KIND..=LoggedModelLifecycleSet::KIND,
-    LoggedModelsPurged::KIND..=LoggedModelsPurged::KIND,
-];
 /// Records that change a logged model, without its metrics.
 const FACTS: RangeInclusive<u16> = LoggedModelUpdated::KIND..=LoggedModelTagDeleted::KIND;
 
@@ -336,7 +328,7 @@ impl LoggedModel {
         kinds: &[RangeInclusive<u16>],
         mut build: impl FnMut(&Index) -> Result<Vec<Record>>,
     ) -> Result<()> {
-        let kinds = [&LIFECYCLES, kinds].concat();
+        let kinds = [&LOGGED_MODEL_LIFECYCLES, kinds].concat();
         self.engine().append_decided(&kinds, |index| Ok((build(index)?, ())))
     }
 }
@@ -439,7 +431,7 @@ impl LoggedModelBuilder {
         if self.signature.is_some() || self.input_example.is_some() {
             records.push(signature_set(id, self.signature.as_ref(), self.input_example));
         }
-        engine.append_decided(&LIFECYCLES, |index| {
+        engine.append_decided(&LOGGED_MODEL_LIFECYCLES, |index| {
             check_experiment_active(index, experiment)?;
             if let Some(run) = self.source_run {
                 check_run_active(index, run)?;
@@ -472,14 +464,4 @@ fn signature_set(
 ) -> Record {
     let signature = signature.map(Signature::to_json);
     LoggedModelSignatureSet { model, signature, input_example, time: Timestamp::now_nanos() }.into()
-}
-
-/// Checks a metric and returns its record.
-pub(crate) fn measured(limits: &Limits, metric: LoggedModelMetric) -> Result<MeasuredMetric> {
-    let LoggedModelMetric { key, value, step, time, run, dataset } = metric;
-    limits.check_metric_key(&key)?;
-    if let Some((name, digest)) = &dataset {
-        limits.check_dataset(name, digest)?;
-    }
-    Ok(MeasuredMetric { key, value, step, time: time.as_nanos(), run, dataset })
 }

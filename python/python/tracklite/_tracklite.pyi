@@ -1154,6 +1154,8 @@ class Run:
         """Returns the tags by key."""
     def metrics(self) -> dict[str, MetricPoint]:
         """Returns the latest point of each metric by key."""
+    def restore(self) -> None:
+        """Restores the run after it was deleted."""
     def is_alive(self) -> bool:
         """Returns whether the run is RUNNING and a process that writes it still has the file open.
         """
@@ -1166,7 +1168,7 @@ class Run:
         This handle takes no more writes. `Database.run` returns another one.
         """
     def delete(self) -> None:
-        """Marks the run deleted, until `Database.restore_run` or `gc`."""
+        """Marks the run deleted, until `restore` or `gc`."""
     def artifacts(self) -> Artifacts:
         """Returns the files of the run."""
     def log_artifact(self, file: _Path, folder: str | None = None) -> None:
