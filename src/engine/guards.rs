@@ -122,8 +122,7 @@ pub(crate) fn no_such_run(id: RunId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no run {id}"))
 }
 
-/// A model takes writes unless it or its experiment is deleted.
-/// What is written of a value that was measured, unless it breaks a rule.
+/// Checks a metric of a logged model and returns its record.
 pub(crate) fn measured(limits: &Limits, metric: LoggedModelMetric) -> Result<MeasuredMetric> {
     let LoggedModelMetric { key, value, step, time, run, dataset } = metric;
     limits.check_metric_key(&key)?;
