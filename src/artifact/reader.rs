@@ -36,7 +36,7 @@ const ATTEMPTS_MAX: usize = 8;
 /// use std::io::{Read, Seek, SeekFrom};
 ///
 /// let run = database.default_experiment()?.start_run("")?;
-/// run.log_text("notes.txt", "one two three")?;
+/// run.log_text("one two three", "notes.txt")?;
 /// let mut notes = run.artifacts().open("notes.txt")?;
 /// notes.seek(SeekFrom::Start(4))?;
 /// let mut word = [0; 3];

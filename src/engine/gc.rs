@@ -1,7 +1,10 @@
 //! Purging deleted objects and returning their space to the file system.
 
+use std::fmt::Display;
+
 use crate::engine::Engine;
 use crate::engine::free_chunks::free_chunks;
+use crate::engine::guards::{no_such_experiment, no_such_logged_model, no_such_run};
 use crate::entity::{Deleted, Lifecycle, RunInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;
@@ -203,15 +206,15 @@ fn chosen_records(index: &Index, chosen: &Deleted) -> Result<(Vec<Record>, GcRep
     let Deleted { mut runs, experiments, mut logged_models } = chosen.clone();
     for id in &runs {
         let found = index.run_info(*id)?.map(|run| run.lifecycle);
-        check_deleted("run", id, found)?;
+        check_deleted(id, "run", found, no_such_run)?;
     }
     for id in &logged_models {
         let found = index.logged_model_lifecycle(*id)?.map(|(lifecycle, _)| lifecycle);
-        check_deleted("logged model", id, found)?;
+        check_deleted(id, "logged model", found, no_such_logged_model)?;
     }
     for id in &experiments {
         let found = index.experiment(*id)?.map(|experiment| experiment.lifecycle);
-        check_deleted("experiment", id, found)?;
+        check_deleted(id, "experiment", found, no_such_experiment)?;
     }
     if !experiments.is_empty() {
         let all = index.run_infos(RunScope::All)?;
@@ -241,13 +244,18 @@ fn chosen_records(index: &Index, chosen: &Deleted) -> Result<(Vec<Record>, GcRep
     Ok((records, report))
 }
 
-fn check_deleted(what: &str, id: &impl std::fmt::Display, found: Option<Lifecycle>) -> Result<()> {
-    let (kind, message) = match found {
-        Some(Lifecycle::Deleted) => return Ok(()),
+fn check_deleted<I: Copy + Display>(
+    id: &I,
+    what: &str,
+    found: Option<Lifecycle>,
+    no_such: fn(I) -> Error,
+) -> Result<()> {
+    match found {
+        Some(Lifecycle::Deleted) => Ok(()),
         Some(Lifecycle::Active) => {
-            (ErrorKind::InvalidState, format!("{what} {id} is not deleted; delete it first"))
+            let message = format!("{what} {id} is not deleted; delete it first");
+            Err(Error::new(ErrorKind::InvalidState, message))
         }
-        None => (ErrorKind::NotFound, format!("there is no {what} {id}")),
-    };
-    Err(Error::new(kind, message))
+        None => Err(no_such(*id)),
+    }
 }

@@ -35,6 +35,17 @@ pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Resu
     }
 }
 
+/// Fails if the experiment is deleted or does not exist in the index.
+pub(crate) fn check_experiment_active(index: &Index, id: ExperimentId) -> Result<()> {
+    match index.experiment(id)? {
+        None => Err(no_such_experiment(id)),
+        Some(info) if info.lifecycle == Lifecycle::Deleted => {
+            Err(experiment_is_deleted(&info.path))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 /// Fails if the run is deleted or does not exist.
 pub(crate) fn check_run_active(index: &Index, id: RunId) -> Result<()> {
     match index.run_info(id)? {

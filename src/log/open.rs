@@ -60,7 +60,7 @@ pub fn new_file(header: Header) -> Vec<u8> {
 
 /// Creates the header of a new file.
 pub fn new_header(random: u128) -> Header {
-    Header { file: FileId(random), created: Timestamp::now().as_nanos() }
+    Header { file: FileId(random), created: Timestamp::now_nanos() }
 }
 
 /// Reads the header from the first intact copy.
@@ -267,7 +267,7 @@ fn try_register(
         floor: chain.state.next_unit,
         process: std::process::id(),
         host: host_name(),
-        time: Timestamp::now().as_nanos(),
+        time: Timestamp::now_nanos(),
     };
     let opened_at = announce(storage, file, chain, opened)?;
     Ok(Some(WriterIdentity { incarnation, byte, opened_at }))

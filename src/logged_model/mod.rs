@@ -8,9 +8,8 @@ use std::ops::RangeInclusive;
 use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::guards::{
-    LOGGED_MODEL_LIFECYCLES, check_experiment_writable, check_logged_model_writable,
-    check_run_active, experiment_is_deleted, measured, no_such_experiment, no_such_logged_model,
-    set_once,
+    LOGGED_MODEL_LIFECYCLES, check_experiment_active, check_experiment_writable,
+    check_logged_model_writable, check_run_active, measured, no_such_logged_model, set_once,
 };
 use crate::entity::Lifecycle;
 use crate::entity::id::{LoggedModelId, RunId, Timestamp};
@@ -433,11 +432,7 @@ impl LoggedModelBuilder {
             records.push(signature_set(id, self.signature.as_ref(), self.input_example));
         }
         engine.append_decided(&LOGGED_MODEL_LIFECYCLES, |index| {
-            let info =
-                index.experiment(experiment)?.ok_or_else(|| no_such_experiment(experiment))?;
-            if info.lifecycle == Lifecycle::Deleted {
-                return Err(experiment_is_deleted(&info.path));
-            }
+            check_experiment_active(index, experiment)?;
             if let Some(run) = self.source_run {
                 check_run_active(index, run)?;
             }
