@@ -11,14 +11,15 @@ mod output;
 
 use std::io::{IsTerminal as _, Write as _};
 
+use tracklite::table::Table;
+use tracklite::{Database, Error, ErrorKind, Result, RunSearch};
+
 use self::output::Output;
 use crate::args::{ExportArgs, ExportFormat, ExportTable};
 use crate::columns::export_name;
 use crate::search::run_search;
 use crate::terminal::Terminal;
 use crate::{Exit, Outcome};
-use tracklite::table::Table;
-use tracklite::{Database, Error, ErrorKind, Result, RunSearch};
 
 /// Writes a table to a file or to standard output.
 pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {
