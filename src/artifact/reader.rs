@@ -10,9 +10,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{FileContent, StoredChunk};
 use crate::index::Artifact;
 
-/// How often a read looks up a chunk again because it moved.
-const ATTEMPTS_MAX: usize = 8;
-
 /// An open artifact: [`Read`] and [`Seek`] over its bytes, as they were when it was opened.
 ///
 /// Each chunk is checked against its BLAKE3 hash before any of its bytes are returned. If the
@@ -211,7 +208,8 @@ fn read_chunk(engine: &Engine, stored: &StoredChunk) -> Result<Vec<u8>> {
 /// an upload may have stored it at another one.
 fn read_chunk_into(engine: &Engine, stored: &StoredChunk, mut memory: Vec<u8>) -> Result<Vec<u8>> {
     let mut stored = *stored;
-    for _ in 0..ATTEMPTS_MAX {
+    let mut retry = engine.log.retry();
+    loop {
         let error = match engine.log.read_chunk_into(&stored, std::mem::take(&mut memory)) {
             Err(error) if error.kind() == ErrorKind::Damaged => error,
             other => return engine.located(other),
@@ -220,6 +218,6 @@ fn read_chunk_into(engine: &Engine, stored: &StoredChunk, mut memory: Vec<u8>) -
             Some(now) if *now != stored => stored = *now,
             _ => return Err(engine.locate(error)),
         }
+        engine.located(retry.again("the chunk moved while it was read"))?;
     }
-    Err(engine.locate(lost(stored.hash)))
 }

@@ -31,9 +31,6 @@ use crate::index::Index;
 const BLOCK_CHUNKS_MAX: usize = 4096;
 /// The maximum number of files in one frame.
 const FILES_MAX: usize = 4096;
-/// How often files are read again because chunks that they share were freed.
-const ATTEMPTS_MAX: usize = 16;
-
 /// Records that must not appear between the lookup in the index and the frame that names files.
 const GUARDED: [RangeInclusive<u16>; 6] = [
     ChunksStored::KIND..=ChunksFreed::KIND,
@@ -171,7 +168,8 @@ impl Upload<'_> {
     /// Writes the files of one frame.
     fn write(&mut self, planned: &[Planned<'_>]) -> Result<()> {
         let taken = self.taken;
-        for _ in 0..ATTEMPTS_MAX {
+        let mut retry = self.store.engine.log.retry();
+        loop {
             self.files.clear();
             self.taken = taken;
             for file in planned {
@@ -190,11 +188,8 @@ impl Upload<'_> {
                     self.store.unnamed.known.retain(|hash| !missing.contains(hash));
                 }
             }
+            retry.again("chunks that the files share were freed during the upload")?;
         }
-        let message = format!(
-            "chunks that the files share were freed {ATTEMPTS_MAX} times during the upload; retry"
-        );
-        Err(Error::new(ErrorKind::Locked, message))
     }
 
     fn read(&mut self, planned: &Planned<'_>) -> Result<()> {

@@ -31,9 +31,6 @@ const FRAMES_PER_TRANSACTION: usize = 4096;
 /// The maximum bytes of frames in one transaction, because a frame may have 32 MiB.
 const BYTES_PER_TRANSACTION: usize = 4 * 1024 * 1024;
 
-/// How often a change is retried because other changes came first.
-const DECISIONS_MAX: usize = 1000;
-
 /// The state of one open file in one process, which all handles share.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -185,7 +182,8 @@ impl Engine {
         mut ask: impl FnMut(&Index) -> Result<A>,
         mut append: impl FnMut(A, &dyn Fn(&State) -> bool) -> Result<Option<T>>,
     ) -> Result<T> {
-        for _ in 0..DECISIONS_MAX {
+        let mut retry = self.log.retry();
+        loop {
             let (answer, position) =
                 self.with_index(|index, cursor| Ok((ask(index)?, cursor.next)))?;
             let is_checked = !mutant::is_active(Mutant::UndecidedAppend);
@@ -194,11 +192,8 @@ impl Engine {
             if let Some(value) = appended {
                 return Ok(value);
             }
+            self.located(retry.again("other processes changed what this call had read"))?;
         }
-        let message = format!(
-            "other processes changed the data of this call {DECISIONS_MAX} times during it; retry"
-        );
-        Err(self.locate(Error::new(ErrorKind::Locked, message)))
     }
 
     fn with_indexed<T>(&self, mut query: impl FnMut(&mut Indexed) -> Result<T>) -> Result<T> {

@@ -16,8 +16,6 @@ use crate::index::{SeriesSource, UnsealedExtent};
 use crate::log::{ExtentState, reserve_to_fill};
 use crate::mutant::{self, Mutant};
 
-/// How often a read restarts because extents were sealed during it.
-const ATTEMPTS_MAX: u32 = 1000;
 /// The first read at the end of a block, which covers most footers.
 const TAIL_BYTES: u32 = 8 * 1024;
 
@@ -112,7 +110,8 @@ impl Engine {
         mut read: impl FnMut(&[SeriesSource]) -> Result<T>,
     ) -> Result<T> {
         let mut before = None;
-        for _ in 0..ATTEMPTS_MAX {
+        let mut retry = self.log.retry();
+        loop {
             let sources = self.with_index(|index, _| index.series_sources(run, Some(key)))?;
             let outcome = read(&sources);
             let owned = sources.iter().flat_map(|source| {
@@ -127,8 +126,8 @@ impl Engine {
                 }
                 _ => before = Some(sources),
             }
+            self.located(retry.again("the points moved while they were read"))?;
         }
-        Err(too_busy())
     }
 
     fn all_unsealed(
@@ -351,10 +350,4 @@ fn is_series(footer: &SeriesFooter, source: &SeriesSource) -> bool {
 
 fn extent_state(extent: &UnsealedExtent) -> ExtentState {
     ExtentState { unit: extent.unit, units: extent.units, sealed: false }
-}
-
-fn too_busy() -> Error {
-    let message =
-        format!("the points of the metric moved {ATTEMPTS_MAX} times while they were read; retry");
-    Error::new(ErrorKind::Locked, message)
 }

@@ -39,6 +39,7 @@ mod open;
 mod own_points;
 mod points;
 mod read;
+mod retry;
 mod run_state;
 mod seal;
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub(crate) use self::checks::{check_row_length, check_run_writable, run_is_delet
 pub(crate) use self::chunk_units::{ChunkAmount, padded};
 pub(crate) use self::definitions::{Definition, Definitions};
 pub use self::open::{new_file, new_header};
+pub(crate) use self::retry::Retry;
 pub(crate) use self::run_state::{RunGate, RunState};
 pub(crate) use self::state::{ExtentState, State};
 pub use self::survey::Damage;
@@ -213,6 +215,11 @@ impl Log {
     /// Returns this process's identity as a writer, or `None` if it only reads.
     pub(crate) fn writer(&self) -> Option<WriterIdentity> {
         self.writer
+    }
+
+    /// Starts to count attempts that other processes may interfere with.
+    pub(crate) fn retry(&self) -> Retry {
+        Retry::new(self.options.lock_timeout)
     }
 
     /// Creates a reader of the chain that starts at `cursor`.
