@@ -1,9 +1,6 @@
 //! Reading metrics: sealed points from column blocks, the rest from live extents.
 
-use std::collections::BTreeMap;
-
 use crate::engine::Engine;
-use crate::engine::live::LatestByRun;
 use crate::entity::id::{RunId, Timestamp};
 use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
 use crate::error::{Error, ErrorKind, Result};
@@ -76,26 +73,11 @@ impl Engine {
         })
     }
 
-    /// The latest points that are still in extents, of all runs or of one.
-    ///
-    /// Those of an extent that is sealed meanwhile may be missing: whoever asks the index
-    /// afterwards finds them there.
-    pub(crate) fn live_latest(&self, only: Option<RunId>) -> Result<LatestByRun> {
-        self.with_live(|live| {
-            let mut latest = LatestByRun::new();
-            let wanted = live.each().filter(|(run, ..)| only.is_none_or(|only| only == *run));
-            for (run, key, point) in wanted {
-                keep_latest(latest.entry(run).or_default(), key, point);
-            }
-            Ok(latest)
-        })
-    }
-
     /// How many points there are: sealed and live ones of runs that are not purged.
     pub(crate) fn count_points(&self) -> Result<u64> {
-        let live = self.with_live(|live| Ok(live.points_by_extent()))?;
         // One look tells what is sealed by now, and is counted so, and what is not.
-        self.with_index(|index, _| {
+        self.with_points(|live, index, _| {
+            let live = live.points_by_extent();
             let unsealed = index.unsealed_extents()?;
             let live: u64 = unsealed.iter().filter_map(|(_, extent)| live.get(&extent.unit)).sum();
             Ok(index.counts()?.points + live)
@@ -322,24 +304,6 @@ impl StatisticsSum {
 impl PointSink for StatisticsSum {
     fn point(&mut self, point: MetricPoint) {
         self.add(MetricStatistics::of_point(point));
-    }
-}
-
-/// Replaces the point of `key` when `point` is later.
-pub(crate) fn keep_latest(
-    latest: &mut BTreeMap<String, MetricPoint>,
-    key: &str,
-    point: MetricPoint,
-) {
-    match latest.get_mut(key) {
-        Some(known) => {
-            if point.latest_order(known).is_gt() {
-                *known = point;
-            }
-        }
-        None => {
-            latest.insert(key.to_owned(), point);
-        }
     }
 }
 
