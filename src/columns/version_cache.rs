@@ -8,7 +8,8 @@ use crate::columns::versions::VersionColumns;
 use crate::entity::id::RegisteredModelId;
 use crate::error::Result;
 use crate::format::record::Record;
-use crate::index::{Index, VersionSelection};
+use crate::index::Index;
+use crate::search::VersionSelection;
 
 /// When models with more versions than this have changed, all columns are read anew.
 const CHANGED_MAX: usize = 1000;

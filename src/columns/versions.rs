@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use crate::entity::id::RegisteredModelId;
 use crate::error::Result;
-use crate::index::{Index, VersionRow, VersionSelection};
+use crate::index::{Index, VersionRow};
 use crate::search::{
     Condition, Field, ModelVersionNumber, ModelVersionOrder, ModelVersionText, SortKey, TextTest,
+    VersionSelection,
 };
 
 /// Versions by column.

@@ -33,7 +33,7 @@ pub use crate::entity::{
 pub use crate::registry::model::{RegisteredModel, RegisteredModelBuilder};
 pub use crate::registry::new_version::ModelVersionBuilder;
 pub use crate::registry::resolve::ResolvedModel;
-pub use crate::registry::search::{MODELS_PAGE, RegistrySearch, VERSIONS_PAGE};
+pub use crate::registry::search::RegistrySearch;
 pub use crate::registry::version::ModelVersion;
 
 /// The registered models of a file: a handle, cheap to clone.

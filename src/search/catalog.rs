@@ -6,7 +6,7 @@ use super::operand::{Operand, written};
 use super::parse;
 use super::query::{Condition, Field, Filter, SortKey};
 use super::rule::{Quoting, Rule};
-use super::syntax::{Comparison, Expression, Identifier, Operator, Span};
+use super::syntax::{Comparison, Expression, Identifier, Span};
 use crate::error::Result;
 
 /// The fields by which one kind of entity can be searched and ordered.

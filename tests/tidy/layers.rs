@@ -27,8 +27,16 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// The public nouns, in order: a noun extends those before it, and names none after it.
-const NOUNS: &[&str] =
-    &["database", "experiment", "run", "artifact", "logged_model", "registry", "capture", "dataframe"];
+const NOUNS: &[&str] = &[
+    "database",
+    "experiment",
+    "run",
+    "artifact",
+    "logged_model",
+    "registry",
+    "capture",
+    "dataframe",
+];
 
 /// Whether code of `layer` may use `used`; `None` if there is no such layer.
 fn may_use(layer: &str, used: &str) -> Option<bool> {
