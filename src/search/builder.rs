@@ -5,7 +5,7 @@ use super::page_token::{Fingerprint, PageToken};
 use crate::entity::id::ExperimentId;
 use crate::error::Result;
 
-/// What the searches of one kind of entity have in common.
+/// Facts about one kind of entity that can be searched.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Searched {
     /// The name of the entities. Page tokens are bound to it.
