@@ -46,6 +46,7 @@ mod mutant;
 pub mod registry;
 #[cfg(not(loom))]
 mod run;
+#[cfg(not(loom))]
 #[cfg_attr(
     not(feature = "internals"),
     allow(dead_code, unused_imports, reason = "tests see more of it than its users")
@@ -69,11 +70,11 @@ pub use crate::{
     entity::limits::Limits,
     experiment::{Experiment, search::ExperimentSearch},
     index::{IndexPlace, SqlTable, SqlValue},
-    run::search::{PAGE_RESULTS_DEFAULT, PAGE_RESULTS_MAX, Page, RunSearch, View},
     run::{
         Run, batch::Batch, history::RunHistory, keys::Step, metric::Metric, metric::MetricRow,
-        search_all::FoundRuns, start::RunBuilder, update::RunUpdate,
+        search::RunSearch, search_all::FoundRuns, start::RunBuilder, update::RunUpdate,
     },
+    search::{Page, View},
 };
 
 /// Inputs and outputs of runs: datasets, and the models that were used or made.

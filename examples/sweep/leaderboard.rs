@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-use tracklite::{Database, PAGE_RESULTS_MAX, Run, RunId, RunRecord, RunSearch};
+use tracklite::{Database, Run, RunId, RunRecord, RunSearch};
 
 use crate::Result;
 use crate::digits::configuration::Configuration;
@@ -94,7 +94,7 @@ impl Leaderboard {
             .filter(format!("metrics.{mean} >= 0"))
             .order_by(format!("metrics.{mean} DESC"))
             .order_by(format!("metrics.{deviation}"))
-            .max_results(PAGE_RESULTS_MAX);
+            .max_results(RunSearch::MAX_RESULTS);
         let mut rows: HashMap<RunId, Row> = rows.into_iter().map(|row| (row.parent, row)).collect();
         let found = database.search_runs(&search)?.items;
         // Runs of earlier sweeps in the same file have no row here.

@@ -203,10 +203,7 @@ impl Database {
         let mut search = LoggedModelSearch::new().filter(filter);
         search = search.page_token(page_token.unwrap_or_default());
         for field in order_by.map(text_list).transpose()?.unwrap_or_default() {
-            search = match field.strip_suffix(" DESC") {
-                Some(field) => search.order_by(field, false),
-                None => search.order_by(field.strip_suffix(" ASC").unwrap_or(&field), true),
-            };
+            search = search.order_by(field);
         }
         for id in experiments.map(experiment_ids).transpose()?.unwrap_or_default() {
             search = search.experiment(id);

@@ -4,8 +4,7 @@ use std::cmp::Ordering;
 
 use crate::entity::id::{RunId, Timestamp};
 use crate::entity::{DATA_CONTEXT_TAG, DatasetInput, Lifecycle, RUN_NAME_TAG, RunRecord};
-use crate::index::RunSelection;
-use crate::search::{Condition, Direction, Field, RunNumber, RunText, TextTest};
+use crate::search::{Condition, Direction, Field, RunNumber, RunSelection, RunText, TextTest};
 
 use super::column::TextColumn;
 use super::keys::Keys;

@@ -1,5 +1,6 @@
-//! Versions by column, kept in memory from the second search on, and kept up with the registry:
-//! of what has changed the models are read again.
+//! Versions by column, cached in memory from the second search on.
+//!
+//! When versions change, only those of the changed models are read again.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -8,47 +9,50 @@ use crate::columns::versions::VersionColumns;
 use crate::entity::id::RegisteredModelId;
 use crate::error::Result;
 use crate::format::record::Record;
-use crate::index::{Index, VersionSelection};
+use crate::index::Index;
+use crate::search::VersionSelection;
 
-/// When models with more versions than this have changed, all columns are read anew.
+/// The number of versions in changed models above which the whole cache is dropped.
 const CHANGED_MAX: usize = 1000;
 
-/// The columns, once a search comes after another one.
+/// The cache of all versions. Empty until the second search.
 #[derive(Debug, Default)]
 pub(crate) struct VersionCache {
-    /// All versions as they were when they were read.
+    /// All versions, as of the last full read.
     columns: Option<VersionColumns>,
-    /// The models of which something has changed since.
+    /// The models that changed since then.
     changed: HashSet<RegisteredModelId>,
-    /// The versions of these as they are now; `None` when they are to be read.
+    /// The current versions of the changed models. `None` if they must be read.
     fresh: Option<VersionColumns>,
-    /// Whether there was a search before, so that the columns are worth their while.
+    /// Whether there was a search before. A single search is faster without columns.
     is_asked: bool,
 }
 
 impl VersionCache {
-    /// Takes note of a record that goes to the index. What versions are not searched by, aliases
-    /// among it, makes nothing stale.
+    /// Notes a record that the index applies. Records without searchable fields, such as those of
+    /// aliases, invalidate nothing.
     pub(crate) fn note(&mut self, record: &Record) {
         if self.columns.is_none() {
             return;
         }
         let model = match record {
-            Record::RegisteredModelRenamed(it) => it.model,
-            Record::RegisteredModelDeleted(it) => it.model,
-            Record::ModelVersionCreated(it) => it.model,
-            Record::ModelVersionUpdated(it) => it.model,
-            Record::ModelVersionDeleted(it) => it.model,
-            Record::ModelVersionTagsSet(it) => it.model,
-            Record::ModelVersionTagDeleted(it) => it.model,
+            Record::RegisteredModelRenamed(record) => record.model,
+            Record::RegisteredModelDeleted(record) => record.model,
+            Record::ModelVersionCreated(record) => record.model,
+            Record::ModelVersionUpdated(record) => record.model,
+            Record::ModelVersionDeleted(record) => record.model,
+            Record::ModelVersionTagsSet(record) => record.model,
+            Record::ModelVersionTagDeleted(record) => record.model,
             _ => return,
         };
         self.changed.insert(model);
         self.fresh = None;
     }
 
-    /// The entries of a selection in its order; `None` for a search that is answered sooner without
-    /// columns: the first one, and the first one after very much has changed.
+    /// Returns the entries of a selection in its order.
+    ///
+    /// Returns `None` if SQL is faster: for the first search, and for the first one after many
+    /// changes.
     pub(crate) fn select(
         &mut self,
         index: &Index,
@@ -72,7 +76,7 @@ impl VersionCache {
         Ok(Some(merged.into_iter().skip(offset).take(selection.limit).collect()))
     }
 
-    /// Reads the models again that have changed; forgets all when they are too many.
+    /// Reads the changed models again, or drops the cache if they have too many versions.
     fn catch_up(&mut self, index: &Index) -> Result<()> {
         if self.fresh.is_some() {
             return Ok(());
@@ -88,7 +92,7 @@ impl VersionCache {
     }
 }
 
-/// The entries of rows of two columns, each of which are in the order of the selection.
+/// Merges the rows of two sets of columns, both in the order of the selection, into entries.
 fn merged(
     (columns, old): (&VersionColumns, &[usize]),
     (fresh, new): (&VersionColumns, &[usize]),

@@ -1,21 +1,22 @@
-//! Versions by column, to be searched in memory.
+//! Versions by column, for searches in memory.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::entity::id::RegisteredModelId;
 use crate::error::Result;
-use crate::index::{Index, VersionRow, VersionSelection};
+use crate::index::{Index, VersionRow};
 use crate::search::{
     Condition, Field, ModelVersionNumber, ModelVersionOrder, ModelVersionText, SortKey, TextTest,
+    VersionSelection,
 };
 
 /// Versions by column.
 #[derive(Debug, Default)]
 pub(crate) struct VersionColumns {
-    /// Whether they stand in the order of a search that asks for none.
+    /// Whether the rows are in the default order of a search.
     is_ordered: bool,
-    /// The index's own number of each model.
+    /// The index's number of each model.
     models: HashMap<RegisteredModelId, i64>,
     /// The rows of the versions of each model, by that number.
     rows_of: HashMap<i64, Vec<usize>>,
@@ -24,22 +25,22 @@ pub(crate) struct VersionColumns {
     created: Vec<i64>,
     updated: Vec<i64>,
     names: Texts,
-    /// The place of each name in the order of all.
+    /// The rank of each name among all names.
     name_ranks: Vec<u32>,
     sources: Texts,
-    /// Empty where there is no run.
+    /// The ids of the runs. Empty for a version without a run.
     runs: Texts,
     tags: HashMap<String, SomeTexts>,
 }
 
-/// Texts one behind the other, so that who reads all of them reads memory in its order.
+/// Texts in one buffer, so that a scan of all of them reads memory sequentially.
 #[derive(Debug, Default)]
 struct Texts {
     bytes: String,
     ends: Vec<usize>,
 }
 
-/// The texts of those rows that have one, in the order of the rows.
+/// The texts of the rows that have one, in row order.
 #[derive(Debug, Default)]
 struct SomeTexts {
     rows: Vec<usize>,
@@ -62,14 +63,14 @@ impl Texts {
         self.cut(&self.bytes)
     }
 
-    /// Bytes of the same length, cut where the texts end.
+    /// Splits a text as long as the buffer where the texts end.
     fn cut<'a>(&'a self, bytes: &'a str) -> impl Iterator<Item = &'a str> {
         let starts = [0].into_iter().chain(self.ends.iter().copied());
         let ranges = starts.zip(&self.ends);
         ranges.map(|(start, end)| bytes.get(start..*end).unwrap_or_default())
     }
 
-    /// Which of the texts pass.
+    /// Returns for each text whether it matches.
     fn passed(&self, test: &TextTest) -> Vec<bool> {
         match test {
             TextTest::Like(pattern) => {
@@ -91,7 +92,7 @@ impl Texts {
 }
 
 impl VersionColumns {
-    /// Reads all versions: about 1 us for each.
+    /// Reads all versions. Takes about 1 us per version.
     pub(crate) fn read(index: &Index) -> Result<VersionColumns> {
         let mut columns = VersionColumns { is_ordered: true, ..VersionColumns::default() };
         let mut rows: HashMap<i64, usize> = HashMap::new();
@@ -99,7 +100,7 @@ impl VersionColumns {
             rows.insert(row.entry, columns.entries.len());
             columns.push(&row);
         })?;
-        // In the order of the entries, which is not that of the rows.
+        // The tags come in the order of the entries, not of the rows.
         let mut tags: Vec<(usize, String, String)> = Vec::new();
         index.each_version_tag(|entry, key, value| {
             tags.extend(rows.get(&entry).map(|row| (*row, key.to_owned(), value.to_owned())));
@@ -111,7 +112,7 @@ impl VersionColumns {
         Ok(columns)
     }
 
-    /// Reads the versions of these models, of at most `most` of them; `None` when there are more.
+    /// Reads the versions of these models. Returns `None` if there are more than `most`.
     pub(crate) fn read_of(
         index: &Index,
         models: impl IntoIterator<Item = RegisteredModelId>,
@@ -146,7 +147,7 @@ impl VersionColumns {
         self.runs.push(run.unwrap_or_default());
     }
 
-    /// Takes in all tags, after all versions.
+    /// Sets all tags. All versions must have been added.
     fn set_tags(&mut self, mut tags: Vec<(usize, String, String)>) {
         tags.sort_unstable_by_key(|(row, ..)| *row);
         for (row, key, value) in tags {
@@ -157,7 +158,7 @@ impl VersionColumns {
         self.name_ranks = self.ranked();
     }
 
-    /// The rows of the versions of a model.
+    /// Returns the rows of a model's versions.
     pub(crate) fn rows_of(&self, model: RegisteredModelId) -> &[usize] {
         let rows = self.models.get(&model).and_then(|model| self.rows_of.get(model));
         rows.map(Vec::as_slice).unwrap_or_default()
@@ -175,8 +176,10 @@ impl VersionColumns {
         self.names.iter().map(|name| ranks.get(name).copied().unwrap_or(0)).collect()
     }
 
-    /// The rows of a selection in its order, of those that are left out none, from the first one
-    /// on: some 20 ns for each version and condition.
+    /// Returns the rows of a selection in its order, except those in `left_out`.
+    ///
+    /// The offset is not applied: the result starts with the very first row. Takes about 20 ns per
+    /// version and condition.
     pub(crate) fn select(
         &self,
         selection: &VersionSelection<'_>,
@@ -252,7 +255,7 @@ impl VersionColumns {
         }
     }
 
-    /// Which of two rows comes first, of which the second one may be of other columns.
+    /// Compares a row with a row that may be in other columns.
     pub(crate) fn order(
         &self,
         row: usize,
@@ -270,12 +273,11 @@ impl VersionColumns {
                     Field::Text(_) => self.names.get(row).cmp(others.names.get(other)),
                 })
             })
-            .find(|it| it.is_ne())
+            .find(|ordering| ordering.is_ne())
             .unwrap_or(Ordering::Equal)
     }
 
-    /// As [`VersionColumns::order`] for two rows of these columns. Texts that can be ordered by are
-    /// names.
+    /// Compares two rows of these columns. The only text by which rows can be ordered is the name.
     fn compare(&self, left: usize, right: usize, order: &ModelVersionOrder) -> Ordering {
         let by = |SortKey { field, direction }: &SortKey<_, _>| {
             let ordering = match field {
@@ -287,22 +289,23 @@ impl VersionColumns {
             };
             direction.apply(ordering)
         };
-        order.keys.iter().map(by).find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
+        order.keys.iter().map(by).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
     }
 }
 
-/// Whether the rows stand in this order already.
+/// Returns whether this is the default order.
 fn is_usual(order: &ModelVersionOrder) -> bool {
     ModelVersionOrder::parse::<&str>(&[]).is_ok_and(|usual| usual == *order)
 }
 
-/// The texts between the `%` of a pattern; `None` for one that has `_` too.
+/// Returns the texts between the `%` of a pattern, or `None` if it also contains `_`.
 fn pieces(pattern: &str) -> Option<Vec<&str>> {
     (!pattern.contains('_')).then(|| pattern.split('%').collect())
 }
 
-/// Whether a text is these pieces with anything between them: what matching by the pattern means,
-/// several times faster.
+/// Returns whether a text consists of these pieces with anything between them.
+///
+/// This equals matching the pattern, but is several times faster.
 fn is_made_of(text: &str, pieces: &[&str]) -> bool {
     let [first, middle @ .., last] = pieces else {
         return pieces.first().is_some_and(|only| *only == text);

@@ -58,6 +58,32 @@ impl Database {
         self.0.path()
     }
 
+    /// Returns the address of the file: `tracklite://` and its absolute path.
+    ///
+    /// Bytes other than letters, digits, `/` and `-._~` are percent-encoded.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("my runs.tracklite");
+    /// let database = tracklite::Database::create(path)?;
+    /// assert!(database.address().ends_with("/my%20runs.tracklite"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn address(&self) -> String {
+        let path = std::path::absolute(self.path()).unwrap_or_else(|_| self.path().to_owned());
+        let mut address = String::from("tracklite://");
+        for byte in path.as_os_str().as_encoded_bytes() {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
+                    address.push(char::from(*byte));
+                }
+                other => address.push_str(&format!("%{other:02X}")),
+            }
+        }
+        address
+    }
+
     /// Makes everything durable that any process logged before the call.
     ///
     /// It then survives a power cut, if the device honours a flush.

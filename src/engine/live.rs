@@ -105,6 +105,16 @@ impl LivePoints {
         self.named().map(|(_, run, key, series)| (run, key, series.latest))
     }
 
+    /// Returns the latest live point of every metric, of all runs or of one.
+    pub(crate) fn latest(&self, only: Option<RunId>) -> LatestByRun {
+        let mut latest = LatestByRun::new();
+        let wanted = self.each().filter(|(run, ..)| only.is_none_or(|only| only == *run));
+        for (run, key, point) in wanted {
+            keep_latest(latest.entry(run).or_default(), key, point);
+        }
+        latest
+    }
+
     /// Returns the points of each extent, by its first unit, without those of purged runs.
     pub(crate) fn points_by_extent(&self) -> HashMap<u32, u64> {
         let mut points = HashMap::new();
@@ -121,6 +131,24 @@ impl LivePoints {
                 Some((*unit, *run, &**key, *series))
             })
         })
+    }
+}
+
+/// Replaces the point of `key` if `point` is later.
+pub(crate) fn keep_latest(
+    latest: &mut BTreeMap<String, MetricPoint>,
+    key: &str,
+    point: MetricPoint,
+) {
+    match latest.get_mut(key) {
+        Some(known) => {
+            if point.latest_order(known).is_gt() {
+                *known = point;
+            }
+        }
+        None => {
+            latest.insert(key.to_owned(), point);
+        }
     }
 }
 

@@ -143,6 +143,16 @@ impl Engine {
         self.with_indexed(|indexed| query(&indexed.index, &mut indexed.versions))
     }
 
+    /// Queries the live points and the index, so that no point logged before the call is missing.
+    ///
+    /// Live points are read first. If one is sealed in between, the index has it.
+    pub(crate) fn with_points<T>(
+        &self,
+        mut query: impl FnMut(&LivePoints, &Index, &mut ColumnCache) -> Result<T>,
+    ) -> Result<T> {
+        self.with_live(|live| self.with_columns(|index, cache| query(live, index, cache)))
+    }
+
     /// Reads the live points, after it has read all points that were logged before this call.
     pub(crate) fn with_live<T>(&self, look: impl FnOnce(&LivePoints) -> Result<T>) -> Result<T> {
         let mut live = self.live.lock();

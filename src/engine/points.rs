@@ -1,9 +1,6 @@
 //! Reading metrics: sealed points from column blocks, unsealed ones from extents.
 
-use std::collections::BTreeMap;
-
 use crate::engine::Engine;
-use crate::engine::live::LatestByRun;
 use crate::entity::id::{RunId, Timestamp};
 use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
 use crate::error::{Error, ErrorKind, Result};
@@ -75,26 +72,11 @@ impl Engine {
         })
     }
 
-    /// Returns the latest points in unsealed extents, of all runs or of one.
-    ///
-    /// If an extent is sealed meanwhile, its points may be missing. So callers must read the index
-    /// afterwards, which has them then.
-    pub(crate) fn live_latest(&self, only: Option<RunId>) -> Result<LatestByRun> {
-        self.with_live(|live| {
-            let mut latest = LatestByRun::new();
-            let wanted = live.each().filter(|(run, ..)| only.is_none_or(|only| only == *run));
-            for (run, key, point) in wanted {
-                keep_latest(latest.entry(run).or_default(), key, point);
-            }
-            Ok(latest)
-        })
-    }
-
     /// Returns the number of sealed and live points, without those of purged runs.
     pub(crate) fn count_points(&self) -> Result<u64> {
-        let live = self.with_live(|live| Ok(live.points_by_extent()))?;
         // Both lookups must be in one query, so that no point is counted as sealed and as live.
-        self.with_index(|index, _| {
+        self.with_points(|live, index, _| {
+            let live = live.points_by_extent();
             let unsealed = index.unsealed_extents()?;
             let live: u64 = unsealed.iter().filter_map(|(_, extent)| live.get(&extent.unit)).sum();
             Ok(index.counts()?.points + live)
@@ -323,24 +305,6 @@ impl StatisticsSum {
 impl PointSink for StatisticsSum {
     fn point(&mut self, point: MetricPoint) {
         self.add(MetricStatistics::of_point(point));
-    }
-}
-
-/// Replaces the point of `key` if `point` is later.
-pub(crate) fn keep_latest(
-    latest: &mut BTreeMap<String, MetricPoint>,
-    key: &str,
-    point: MetricPoint,
-) {
-    match latest.get_mut(key) {
-        Some(known) => {
-            if point.latest_order(known).is_gt() {
-                *known = point;
-            }
-        }
-        None => {
-            latest.insert(key.to_owned(), point);
-        }
     }
 }
 

@@ -1,19 +1,25 @@
 //! Searching experiments by MLflow's search language, page by page.
 
-use std::cmp::Ordering;
+use std::borrow::Cow;
 
 use crate::database::Database;
 use crate::entity::ExperimentInfo;
 use crate::error::Result;
-use crate::run::search::{PAGE_RESULTS_DEFAULT, Page, View, check_max_results};
 use crate::search::{
-    Condition, ExperimentFilter, ExperimentNumber, ExperimentOrder, ExperimentText, Field,
-    Fingerprint, PageToken, SortKey,
+    ExperimentFilter, ExperimentNumber, ExperimentOrder, ExperimentText, Page, Query, Row,
+    Searched, View,
 };
 
-/// What to search experiments by: a filter, an order and a page, all of which may be left out.
+const EXPERIMENTS: Searched = Searched {
+    name: "experiments",
+    has_view: true,
+    max_results: ExperimentSearch::MAX_RESULTS,
+    default_results: ExperimentSearch::DEFAULT_RESULTS,
+};
+
+/// A search of experiments: a filter, an order and a page, all optional.
 ///
-/// The language is MLflow's, described in `docs/search.md`. Without an order the newest comes
+/// The language is MLflow's. See `docs/search.md`. Without an order, the newest experiment comes
 /// first.
 ///
 /// ```
@@ -29,79 +35,83 @@ use crate::search::{
 ///     .filter("name LIKE '/Shared/vision/%' AND tags.team = 'research'")
 ///     .order_by("name DESC");
 /// let page = database.search_experiments(&search)?;
-/// let paths: Vec<&str> = page.items.iter().map(|it| it.path.as_str()).collect();
+/// let paths: Vec<&str> = page.items.iter().map(|found| found.path.as_str()).collect();
 /// assert_eq!(paths, ["/Shared/vision/faces", "/Shared/vision/digits"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExperimentSearch {
-    filter: String,
-    order: Vec<String>,
-    view: View,
-    max_results: Option<usize>,
-    page_token: String,
+    query: Query,
 }
 
 impl ExperimentSearch {
-    /// All active experiments of the file, the newest first, a thousand a page.
+    /// The largest number of experiments on one page. MLflow's limit.
+    pub const MAX_RESULTS: usize = 50_000;
+    /// The number of experiments on one page unless [`ExperimentSearch::max_results`] is called.
+    /// MLflow's default.
+    pub const DEFAULT_RESULTS: usize = 1000;
+
+    /// Creates a search for all active experiments of the file, newest first.
     #[must_use]
     pub fn new() -> Self {
         ExperimentSearch::default()
     }
 
-    /// What must hold of the experiments, such as `name LIKE '/Shared/%' AND tags.team = 'a'`.
+    /// Sets the filter, such as `name LIKE '/Shared/%' AND tags.team = 'a'`.
     #[must_use]
     pub fn filter(mut self, filter: impl Into<String>) -> Self {
-        self.filter = filter.into();
+        self.query.filter = filter.into();
         self
     }
 
-    /// Orders by `name`, `experiment_id`, `creation_time` or `last_update_time`, with `DESC` behind
-    /// it the other way; may be called again, for what is equal by the fields before.
+    /// Orders by `name`, `experiment_id`, `creation_time` or `last_update_time`, such as `name` or
+    /// `name DESC`. Further calls add fields that break ties.
     #[must_use]
     pub fn order_by(mut self, field: impl Into<String>) -> Self {
-        self.order.push(field.into());
+        self.query.order.push(field.into());
         self
     }
 
-    /// Whether active experiments, deleted ones or both are meant; active ones unless this is
-    /// called.
+    /// Sets whether the search finds active experiments, deleted ones or both. Default: active
+    /// ones.
     #[must_use]
     pub fn view(mut self, view: View) -> Self {
-        self.view = view;
+        self.query.view = view;
         self
     }
 
-    /// At most so many experiments a page: 1 to [`PAGE_RESULTS_MAX`](crate::PAGE_RESULTS_MAX).
+    /// Sets the largest number of experiments on a page, from 1 to
+    /// [`ExperimentSearch::MAX_RESULTS`].
     #[must_use]
     pub fn max_results(mut self, count: usize) -> Self {
-        self.max_results = Some(count);
+        self.query.max_results = Some(count);
         self
     }
 
-    /// The page that a former page of the same search names; the first one for an empty text.
+    /// Sets the page by the token from the previous page of the same search. An empty text means
+    /// the first page.
     #[must_use]
     pub fn page_token(mut self, token: impl Into<String>) -> Self {
-        self.page_token = token.into();
+        self.query.page_token = token.into();
         self
-    }
-
-    /// What a page token is bound to: all but the page.
-    fn fingerprint(&self) -> Fingerprint {
-        let view = format!("{:?}", self.view);
-        let fixed = ["experiments", &self.filter, &view];
-        Fingerprint::of(fixed.into_iter().chain(self.order.iter().map(String::as_str)))
     }
 }
 
 impl Database {
-    /// One page of the experiments that a search finds.
+    /// Returns one page of the experiments that a search finds.
     ///
-    /// A filter, order or token that breaks a rule is [`crate::ErrorKind::InvalidInput`], and the
-    /// message points at the place. Looks at all experiments of the file, of which there are few.
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if the filter, the order, the
+    ///   page token or the number of results is not valid. The message of a filter or order marks
+    ///   the place.
+    ///
+    /// # Performance
+    ///
+    /// Reads all experiments of the file.
     pub fn search_experiments(&self, search: &ExperimentSearch) -> Result<Page<ExperimentInfo>> {
-        let limit = search.max_results.unwrap_or(PAGE_RESULTS_DEFAULT);
-        self.engine().located(self.find_experiments(search, limit))
+        let found = self.find_experiments(search, ExperimentSearch::DEFAULT_RESULTS);
+        self.engine().located(found)
     }
 
     /// Returns all experiments that a search finds, or up to
@@ -111,59 +121,44 @@ impl Database {
     ///
     /// As [`Database::search_experiments`].
     pub fn search_all_experiments(&self, search: &ExperimentSearch) -> Result<Vec<ExperimentInfo>> {
-        let limit = search.max_results.unwrap_or(usize::MAX);
-        self.engine().located(self.find_experiments(search, limit)).map(|page| page.items)
+        self.engine().located(self.find_experiments(search, usize::MAX)).map(|page| page.items)
     }
 
     fn find_experiments(
         &self,
         search: &ExperimentSearch,
-        limit: usize,
+        default_results: usize,
     ) -> Result<Page<ExperimentInfo>> {
-        check_max_results(search.max_results)?;
-        let filter = ExperimentFilter::parse(&search.filter)?;
-        let order = ExperimentOrder::parse(&search.order)?;
-        let fingerprint = search.fingerprint();
-        let offset = PageToken::offset_in(&search.page_token, fingerprint)?;
-        let lifecycle = search.view.lifecycle();
-        let mut found = self.experiments()?;
-        found.retain(|it| lifecycle.is_none_or(|wanted| it.lifecycle == wanted));
-        found.retain(|it| passes(it, &filter));
-        found.sort_by(|left, right| compare(left, right, &order));
-        let next_page_token = PageToken::cut_out(&mut found, offset, limit, fingerprint);
-        Ok(Page { items: found, next_page_token })
+        let filter = ExperimentFilter::parse(&search.query.filter)?;
+        let order = ExperimentOrder::parse(&search.query.order)?;
+        let page = search.query.bounds(&EXPERIMENTS, default_results, None)?;
+        let lifecycle = search.query.view.lifecycle();
+        let mut items = self.experiments()?;
+        items.retain(|found| {
+            lifecycle.is_none_or(|wanted| found.lifecycle == wanted) && filter.matches(found)
+        });
+        items.sort_by(|left, right| order.compare(left, right));
+        let next_page_token = page.cut_out(&mut items);
+        Ok(Page { items, next_page_token })
     }
 }
 
-fn number(experiment: &ExperimentInfo, field: &ExperimentNumber) -> f64 {
-    match field {
-        ExperimentNumber::ExperimentId => experiment.id.get() as f64,
-        ExperimentNumber::CreationTime => experiment.created.as_millis() as f64,
-        ExperimentNumber::LastUpdateTime => experiment.updated.as_millis() as f64,
+impl Row for ExperimentInfo {
+    type Number = ExperimentNumber;
+    type Text = ExperimentText;
+
+    fn number(&self, field: &ExperimentNumber) -> Option<f64> {
+        Some(match field {
+            ExperimentNumber::ExperimentId => self.id.get() as f64,
+            ExperimentNumber::CreationTime => self.created.as_millis() as f64,
+            ExperimentNumber::LastUpdateTime => self.updated.as_millis() as f64,
+        })
     }
-}
 
-fn text<'a>(experiment: &'a ExperimentInfo, field: &ExperimentText) -> Option<&'a str> {
-    match field {
-        ExperimentText::Name => Some(&experiment.path),
-        ExperimentText::Tag(key) => experiment.tags.get(key).map(String::as_str),
-    }
-}
-
-fn passes(experiment: &ExperimentInfo, filter: &ExperimentFilter) -> bool {
-    filter.conditions.iter().all(|condition| match condition {
-        Condition::Number(field, test) => test.matches(Some(number(experiment, field))),
-        Condition::Text(field, test) => test.matches(text(experiment, field)),
-    })
-}
-
-fn compare(left: &ExperimentInfo, right: &ExperimentInfo, order: &ExperimentOrder) -> Ordering {
-    let by = |SortKey { field, direction }: &SortKey<ExperimentNumber, ExperimentText>| match field
-    {
-        Field::Number(field) => {
-            direction.compare_numbers(Some(number(left, field)), Some(number(right, field)))
+    fn text(&self, field: &ExperimentText) -> Option<Cow<'_, str>> {
+        match field {
+            ExperimentText::Name => Some(Cow::Borrowed(&self.path)),
+            ExperimentText::Tag(key) => self.tags.get(key).map(Cow::from),
         }
-        Field::Text(field) => direction.compare_texts(text(left, field), text(right, field)),
-    };
-    order.keys.iter().map(by).find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
+    }
 }

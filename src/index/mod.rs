@@ -53,10 +53,8 @@ pub(crate) use self::place::IndexKey;
 pub use self::place::IndexPlace;
 use self::place::{FolderLock, IndexFiles};
 pub(crate) use self::registry::VersionChoice;
-pub(crate) use self::registry_search::{ModelSelection, VersionSelection};
 pub(crate) use self::rows::{RunRows, TextTable};
 pub(crate) use self::run_scope::RunScope;
-pub(crate) use self::search::RunSelection;
 pub(crate) use self::source::{BlockRuns, SeriesSource, UnsealedExtent};
 #[cfg(feature = "internals")]
 use self::spare::{Kept, kept};

@@ -5,9 +5,8 @@ use rusqlite::params_from_iter;
 use crate::entity::{ModelVersionInfo, RegisteredModelInfo};
 use crate::error::Result;
 use crate::search::{
-    Condition, Field, ModelVersionFilter, ModelVersionNumber, ModelVersionOrder, ModelVersionText,
-    RegisteredModelFilter, RegisteredModelNumber, RegisteredModelOrder, RegisteredModelText,
-    TextTest,
+    Condition, Field, ModelSelection, ModelVersionNumber, ModelVersionText, RegisteredModelNumber,
+    RegisteredModelText, TextTest, VersionSelection,
 };
 
 use super::statement::Statement;
@@ -16,32 +15,6 @@ use super::{Index, registry};
 /// The tag that marks a registered model as a prompt. Searches skip prompts, unless the filter asks
 /// for them.
 const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
-
-/// A search of registered models.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ModelSelection<'a> {
-    /// The conditions.
-    pub(crate) filter: &'a RegisteredModelFilter,
-    /// The order.
-    pub(crate) order: &'a RegisteredModelOrder,
-    /// The number of results to skip.
-    pub(crate) offset: u64,
-    /// The maximum number of results.
-    pub(crate) limit: usize,
-}
-
-/// A search of model versions.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct VersionSelection<'a> {
-    /// The conditions.
-    pub(crate) filter: &'a ModelVersionFilter,
-    /// The order.
-    pub(crate) order: &'a ModelVersionOrder,
-    /// The number of results to skip.
-    pub(crate) offset: u64,
-    /// The maximum number of results.
-    pub(crate) limit: usize,
-}
 
 impl Index {
     /// Returns the selected registered models in order.

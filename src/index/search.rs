@@ -8,35 +8,15 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
 use crate::entity::id::{ExperimentId, RunId};
-use crate::entity::{DATA_CONTEXT_TAG, Lifecycle, MetricPoint, RUN_NAME_TAG};
+use crate::entity::{DATA_CONTEXT_TAG, MetricPoint, RUN_NAME_TAG};
 use crate::error::Result;
 use crate::search::{
-    Case, Condition, Field, NumberTest, RunFilter, RunNumber, RunOrder, RunText, TextTest,
-    like_matches,
+    Case, Condition, Field, NumberTest, RunNumber, RunSelection, RunText, TextTest, like_matches,
 };
 
 use super::Index;
 use super::query::{metric_point, parsed};
 use super::statement::{Statement, keyword};
-
-/// A search of runs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RunSelection<'a> {
-    /// The experiments, sorted and without duplicates. `None` means all.
-    pub(crate) experiments: Option<&'a [ExperimentId]>,
-    /// The lifecycle of the runs. `None` means any.
-    pub(crate) lifecycle: Option<Lifecycle>,
-    /// The conditions.
-    pub(crate) filter: &'a RunFilter,
-    /// The order.
-    pub(crate) order: &'a RunOrder,
-    /// The prefix of artifact URIs, before the ids of the experiment and run.
-    pub(crate) artifact_root: &'a str,
-    /// The number of runs to skip.
-    pub(crate) offset: u64,
-    /// The maximum number of runs.
-    pub(crate) limit: u64,
-}
 
 /// Limits for SQL searches, because long statements are slow to plan. They are far below SQLite's
 /// own limits. Each condition takes one of 1000 stack levels, each list item one of about 10,000
@@ -114,7 +94,7 @@ pub(super) fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
         connection.create_scalar_function(name, 2, flags, move |context| {
             let pattern = context.get_raw(0).as_str()?;
-            // A missing value neither matches nor differs: the result is NULL.
+            // A missing value does not match and does not differ: the result is NULL.
             let value = context.get_raw(1).as_str_or_null()?;
             Ok(value.map(|value| like_matches(pattern, value, case)))
         })?;

@@ -17,6 +17,7 @@ pub mod mutant {
 }
 
 /// The query language.
+#[cfg(not(loom))]
 pub mod search {
     pub use crate::search::*;
 }

@@ -28,7 +28,7 @@ impl Retry {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Locked`] if the deadline has passed. `conflict` says what kept happening.
+    /// - [`ErrorKind::Locked`] if the deadline has passed. The message begins with `conflict`.
     pub(crate) fn again(&mut self, conflict: &str) -> Result<()> {
         self.attempts += 1;
         let Some(late) = self.attempts.checked_sub(ATTEMPTS_AT_ONCE) else { return Ok(()) };

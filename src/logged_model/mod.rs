@@ -27,7 +27,7 @@ use crate::index::Index;
 
 pub use crate::entity::signature::{FieldType, Signature, SignatureField, SignatureParam};
 pub use crate::entity::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
-pub use crate::logged_model::search::{LOGGED_MODELS_PAGE_DEFAULT, LoggedModelSearch};
+pub use crate::logged_model::search::LoggedModelSearch;
 
 /// Keys and values.
 type Pairs = Vec<(String, String)>;

@@ -33,7 +33,7 @@ pub use crate::entity::{
 pub use crate::registry::model::{RegisteredModel, RegisteredModelBuilder};
 pub use crate::registry::new_version::ModelVersionBuilder;
 pub use crate::registry::resolve::ResolvedModel;
-pub use crate::registry::search::{MODELS_PAGE, RegistrySearch, VERSIONS_PAGE};
+pub use crate::registry::search::RegistrySearch;
 pub use crate::registry::version::ModelVersion;
 
 /// A handle of the registered models of a file, which is cheap to clone.

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use crate::database::Database;
 use crate::engine::guards::no_such_run;
-use crate::engine::points::keep_latest;
+use crate::engine::live::keep_latest;
 use crate::entity::id::RunId;
 use crate::entity::{MetricHistory, MetricPoint, MetricStatistics};
 use crate::error::{Error, ErrorKind, Result};
@@ -195,11 +195,12 @@ impl Run {
     ///
     /// Returns `None` for an unknown key.
     pub fn latest(&self, key: &str) -> Result<Option<MetricPoint>> {
-        // Live points are read first: if one is sealed in between, the index has it.
-        let mut live = self.engine().live_latest(Some(self.id()))?;
-        let sealed = self.engine().with_index(|index, _| index.latest(self.id(), key))?;
-        let live = live.get_mut(&self.id()).and_then(|metrics| metrics.remove(key));
-        let latest = sealed.into_iter().chain(live).max_by(MetricPoint::latest_order);
+        let latest = self.engine().with_points(|live, index, _| {
+            let sealed = index.latest(self.id(), key)?;
+            let mut live = live.latest(Some(self.id()));
+            let live = live.get_mut(&self.id()).and_then(|metrics| metrics.remove(key));
+            Ok(sealed.into_iter().chain(live).max_by(MetricPoint::latest_order))
+        })?;
         self.unless_purged(latest, Option::is_none)
     }
 
@@ -214,12 +215,13 @@ impl Run {
 
     /// Returns the latest point of each metric by key.
     pub fn metrics(&self) -> Result<BTreeMap<String, MetricPoint>> {
-        // Live points are read first: if one is sealed in between, the index has it.
-        let mut live = self.engine().live_latest(Some(self.id()))?;
-        let mut metrics = self.engine().with_index(|index, _| index.metrics(self.id()))?;
-        for (key, point) in live.remove(&self.id()).unwrap_or_default() {
-            keep_latest(&mut metrics, &key, point);
-        }
+        let metrics = self.engine().with_points(|live, index, _| {
+            let mut metrics = index.metrics(self.id())?;
+            for (key, point) in live.latest(Some(self.id())).into_values().flatten() {
+                keep_latest(&mut metrics, &key, point);
+            }
+            Ok(metrics)
+        })?;
         self.unless_purged(metrics, BTreeMap::is_empty)
     }
 }

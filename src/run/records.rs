@@ -2,7 +2,7 @@
 
 use crate::database::Database;
 use crate::engine::guards::no_such_run;
-use crate::engine::points::keep_latest;
+use crate::engine::live::keep_latest;
 use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::{Lifecycle, RunRecord, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
@@ -95,16 +95,17 @@ impl Database {
     }
 
     fn run_records(&self, scope: RunScope) -> Result<Vec<RunRecord>> {
-        // Live points are read first: if one is sealed in between, the index has it.
         let only = if let RunScope::One(id) = scope { Some(id) } else { None };
-        let live = self.engine().live_latest(only)?;
-        let mut records = self.engine().with_index(|index, _| index.run_records(scope))?;
-        for record in &mut records {
-            for (key, point) in live.get(&record.info.id).into_iter().flatten() {
-                keep_latest(&mut record.metrics, key, *point);
+        self.engine().with_points(|live, index, _| {
+            let live = live.latest(only);
+            let mut records = index.run_records(scope)?;
+            for record in &mut records {
+                for (key, point) in live.get(&record.info.id).into_iter().flatten() {
+                    keep_latest(&mut record.metrics, key, *point);
+                }
             }
-        }
-        Ok(records)
+            Ok(records)
+        })
     }
 
     /// Marks a run as deleted. Deleting a deleted run has no effect.

@@ -47,12 +47,10 @@ impl Database {
 
     /// Reads the records of these runs. A run that does not exist is left out.
     fn read_records(&self, runs: &[RunId]) -> Result<Vec<RunRecord>> {
-        let found = self.engine().with_live(|live| {
-            self.engine().with_columns(|index, _| {
-                let mut columns = RunColumns::read(index, Some(runs), &Keys::all())?;
-                columns.add_live(live.each());
-                Ok(columns.records(&columns.rows_of(runs)))
-            })
+        let found = self.engine().with_points(|live, index, _| {
+            let mut columns = RunColumns::read(index, Some(runs), &Keys::all())?;
+            columns.add_live(live.each());
+            Ok(columns.records(&columns.rows_of(runs)))
         });
         self.engine().located(found)
     }

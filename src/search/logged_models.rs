@@ -9,7 +9,7 @@ use super::print::{NumberField, TextField, write_raw_key};
 use super::query::{Direction, Field, Filter, SortKey};
 use super::rule::{Quoting, Rule, ValueKind};
 use super::syntax::{Operator, Span};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// A numeric field of logged models.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,17 +62,20 @@ pub struct DatasetChoice {
     pub digest: Option<String>,
 }
 
-/// One item of an order, with the keys of MLflow's dictionary.
+/// One item of an order of logged models.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LoggedModelOrderItem<'a> {
-    /// `metrics.KEY` with the key unquoted, or the name of an attribute.
-    pub field_name: &'a str,
-    /// Whether the smallest value comes first.
-    pub ascending: bool,
-    /// Restricts a metric to values measured on datasets with this name.
-    pub dataset_name: Option<&'a str>,
-    /// Restricts a metric to values measured on datasets with this digest. Requires the name.
-    pub dataset_digest: Option<&'a str>,
+pub struct LoggedModelOrderItem {
+    /// `metrics.KEY` with the key unquoted, or the name of an attribute. `ASC` or `DESC` may
+    /// follow.
+    pub field: String,
+    /// Restricts a metric to values measured on these datasets.
+    pub dataset: Option<DatasetChoice>,
+}
+
+impl AsRef<str> for LoggedModelOrderItem {
+    fn as_ref(&self) -> &str {
+        &self.field
+    }
 }
 
 /// One key of an order of logged models.
@@ -93,14 +96,16 @@ pub struct LoggedModelOrder {
 
 impl LoggedModelOrder {
     /// Parses the order of `search_logged_models`.
-    pub fn new(items: &[LoggedModelOrderItem<'_>]) -> Result<Self> {
+    pub fn parse(items: &[LoggedModelOrderItem]) -> Result<Self> {
         check_count(items.len())?;
         let mut keys: Vec<LoggedModelSortKey> = Vec::with_capacity(items.len() + 2);
         for item in items {
-            let key = sort_key(item)?;
+            let (name, direction) = name_and_direction(&item.field);
+            let key = SortKey { field: sort_field(name)?, direction };
+            let key = LoggedModelSortKey { key, dataset: item.dataset.clone() };
             if keys.contains(&key) {
-                let summary = format!("duplicate field {}", quoted(item.field_name));
-                return Err(refused(item.field_name, &summary, "each field at most once"));
+                let summary = format!("duplicate field {}", quoted(name));
+                return Err(refused(name, &summary, "each field at most once"));
             }
             keys.push(key);
         }
@@ -113,35 +118,32 @@ impl LoggedModelOrder {
     }
 }
 
-fn sort_key(item: &LoggedModelOrderItem<'_>) -> Result<LoggedModelSortKey> {
-    let direction = if item.ascending { Direction::Ascending } else { Direction::Descending };
-    let field = match item.field_name.split_once('.') {
-        Some(("metrics", key)) if !key.is_empty() => {
-            Field::Number(LoggedModelNumber::Metric(key.to_owned()))
-        }
-        Some(_) => {
-            let summary = format!("cannot order by {}", quoted(item.field_name));
-            let expected = "`metrics.KEY` or the name of an attribute";
-            return Err(refused(item.field_name, &summary, expected));
-        }
-        None => LOGGED_MODELS.attribute(item.field_name)?,
-    };
-    let dataset = match (item.dataset_name, item.dataset_digest) {
-        (Some(name), digest) => {
-            Some(DatasetChoice { name: name.to_owned(), digest: digest.map(str::to_owned) })
-        }
-        (None, None) => None,
-        (None, Some(_)) => {
-            let message = "invalid order: dataset digest without a dataset name";
-            return Err(Error::new(ErrorKind::InvalidInput, message));
-        }
-    };
-    Ok(LoggedModelSortKey { key: SortKey { field, direction }, dataset })
+/// Splits an item into the field and its direction. A field may contain spaces, so only the last
+/// word can be a direction.
+fn name_and_direction(item: &str) -> (&str, Direction) {
+    match item.trim_end().rsplit_once(char::is_whitespace) {
+        Some((name, word)) if word.eq_ignore_ascii_case("DESC") => (name, Direction::Descending),
+        Some((name, word)) if word.eq_ignore_ascii_case("ASC") => (name, Direction::Ascending),
+        _ => (item, Direction::Ascending),
+    }
 }
 
-fn refused(field_name: &str, summary: &str, expected: &str) -> Error {
-    let place = Span { start: 0, end: field_name.len() };
-    Problem::new(place, summary, expected).into_error("order", field_name)
+fn sort_field(name: &str) -> Result<Field<LoggedModelNumber, LoggedModelText>> {
+    match name.split_once('.') {
+        Some(("metrics", key)) if !key.is_empty() => {
+            Ok(Field::Number(LoggedModelNumber::Metric(key.to_owned())))
+        }
+        Some(_) => {
+            let summary = format!("cannot order by {}", quoted(name));
+            Err(refused(name, &summary, "`metrics.KEY` or the name of an attribute"))
+        }
+        None => LOGGED_MODELS.attribute(name),
+    }
+}
+
+fn refused(name: &str, summary: &str, expected: &str) -> Error {
+    let place = Span { start: 0, end: name.len() };
+    Problem::new(place, summary, expected).into_error("order", name)
 }
 
 const TEXT: Rule = Rule::TEXT_OR_LIST;

@@ -14,6 +14,7 @@
 //! `docs/search.md`.
 
 mod base64;
+mod builder;
 mod catalog;
 mod experiments;
 mod like;
@@ -23,19 +24,23 @@ mod nearest;
 mod operand;
 mod order;
 mod page;
+mod page_token;
 mod parse;
 mod print;
 mod projection;
 mod query;
 mod registry;
+mod row;
 mod rule;
 mod runs;
+mod selection;
 mod syntax;
 mod token;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use builder::{Query, Searched, distinct};
 pub use experiments::{ExperimentFilter, ExperimentNumber, ExperimentOrder, ExperimentText};
 pub use like::{Case, matches as like_matches};
 pub use logged_models::{
@@ -43,7 +48,9 @@ pub use logged_models::{
     LoggedModelSortKey, LoggedModelText,
 };
 pub use order::ORDER_ITEMS_MAX;
-pub use page::{Fingerprint, PageToken};
+pub(crate) use page::PageBounds;
+pub use page::{Page, View};
+pub use page_token::{Fingerprint, PageToken};
 pub use parse::{COMPARISONS_MAX, TEXT_BYTES_MAX};
 pub use print::{NumberField, TextField};
 pub use projection::{RunAttribute, RunColumn};
@@ -54,7 +61,9 @@ pub use registry::{
     ModelVersionFilter, ModelVersionNumber, ModelVersionOrder, ModelVersionText,
     RegisteredModelFilter, RegisteredModelNumber, RegisteredModelOrder, RegisteredModelText,
 };
+pub(crate) use row::Row;
 pub use runs::{RunFilter, RunNumber, RunOrder, RunText};
+pub(crate) use selection::{ModelSelection, RunSelection, VersionSelection};
 pub use syntax::{Comparison, Expression, Identifier, Operator, Span, Value};
 
 use crate::error::Result;

@@ -1,162 +1,89 @@
-//! Page tokens: the query and the offset at which its next page begins.
+//! Pages of results: their bounds, and which entities they show.
 
-use super::base64;
+use super::page_token::{Fingerprint, PageToken};
+use crate::entity::Lifecycle;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The longest token accepted, in bytes. Generated tokens have fewer than 80.
-const TOKEN_BYTES_MAX: usize = 256;
-
-/// The start of a page.
-///
-/// Encoded as base64 of `{"offset": 1000, "query": "0123456789abcdef"}`. MLflow's tokens, which
-/// have no `query`, are accepted as well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageToken {
-    /// The number of results before the page, at least 1.
-    pub offset: u64,
-    /// The [`Fingerprint`] of the query, if known.
-    pub query: Option<Fingerprint>,
+/// Which runs or experiments a search finds: active ones, deleted ones or both. MLflow's
+/// `ViewType`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum View {
+    /// Active ones.
+    #[default]
+    ActiveOnly,
+    /// Deleted ones.
+    DeletedOnly,
+    /// Both.
+    All,
 }
 
-/// A 64-bit hash that distinguishes queries. It is the same on every machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(pub u64);
-
-impl Fingerprint {
-    /// Returns the fingerprint (FNV-1a) of a query given as a sequence of texts.
-    pub fn of<'a>(parts: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut add = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        for part in parts {
-            part.bytes().for_each(&mut add);
-            // This byte never occurs in UTF-8, so it separates the parts: ("a", "b") differs from
-            // ("ab").
-            add(0xff);
+impl View {
+    /// Returns the lifecycle of the entities shown, or `None` for any.
+    pub(crate) fn lifecycle(self) -> Option<Lifecycle> {
+        match self {
+            View::ActiveOnly => Some(Lifecycle::Active),
+            View::DeletedOnly => Some(Lifecycle::Deleted),
+            View::All => None,
         }
-        Fingerprint(hash)
     }
 }
 
-impl PageToken {
-    /// Returns the offset at which the page of `query` begins. An empty text means 0.
-    ///
-    /// # Errors
-    ///
-    /// - [`ErrorKind::InvalidInput`] if the token is malformed or belongs to another query.
-    pub fn offset_in(text: &str, query: Fingerprint) -> Result<u64> {
-        if text.is_empty() {
-            return Ok(0);
-        }
-        let token = PageToken::decode(text)?;
-        match token.query {
-            Some(own) if own != query => Err(invalid("it belongs to another query")),
-            _ => Ok(token.offset),
-        }
+/// One page of results, in order.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// The results.
+    pub items: Vec<T>,
+    /// The token of the next page, or `None` on the last page. Pass it to `page_token` of the same
+    /// search.
+    pub next_page_token: Option<String>,
+}
+
+/// The page that a search asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageBounds {
+    /// The number of results before the page.
+    pub(crate) offset: u64,
+    /// The largest number of results on the page.
+    pub(crate) limit: usize,
+    /// The query to which the next token is bound.
+    pub(crate) query: Fingerprint,
+}
+
+impl PageBounds {
+    /// Returns the number of results to look for: one more than fits, to detect another page.
+    pub(crate) fn wanted(&self) -> usize {
+        self.limit.saturating_add(1)
     }
 
-    /// Truncates results to one page, and returns the token of the next page if there is one.
-    ///
-    /// `offset` is the number of results before this page. The caller passes at least one result
-    /// more than `limit` if another page exists.
-    pub fn cut<T>(
-        results: &mut Vec<T>,
-        offset: u64,
-        limit: usize,
-        query: Fingerprint,
-    ) -> Option<String> {
-        if results.len() <= limit {
+    /// Truncates the results from `offset` on to this page. Returns the token of the next page if
+    /// there is one.
+    pub(crate) fn cut<T>(&self, results: &mut Vec<T>) -> Option<String> {
+        if results.len() <= self.limit {
             return None;
         }
-        results.truncate(limit);
-        let next = PageToken { offset: offset + limit as u64, query: Some(query) };
-        Some(next.encode())
+        results.truncate(self.limit);
+        let offset = self.offset + self.limit as u64;
+        Some(PageToken { offset, query: Some(self.query) }.encode())
     }
 
-    /// Like [`PageToken::cut`], for the results of a query from the very first one.
-    pub fn cut_out<T>(
-        results: &mut Vec<T>,
-        offset: u64,
-        limit: usize,
-        query: Fingerprint,
-    ) -> Option<String> {
-        let before = usize::try_from(offset).unwrap_or(usize::MAX).min(results.len());
+    /// Like [`PageBounds::cut`], for all results from the very first one.
+    pub(crate) fn cut_out<T>(&self, results: &mut Vec<T>) -> Option<String> {
+        let before = usize::try_from(self.offset).unwrap_or(usize::MAX).min(results.len());
         results.drain(..before);
-        PageToken::cut(results, offset, limit, query)
-    }
-
-    /// Encodes the token as text.
-    #[must_use]
-    pub fn encode(&self) -> String {
-        let json = match self.query {
-            Some(Fingerprint(query)) => {
-                format!("{{\"offset\": {}, \"query\": \"{query:016x}\"}}", self.offset)
-            }
-            None => format!("{{\"offset\": {}}}", self.offset),
-        };
-        base64::encode(json.as_bytes())
-    }
-
-    /// Decodes a token.
-    ///
-    /// # Errors
-    ///
-    /// - [`ErrorKind::InvalidInput`] if the text is not a page token.
-    pub fn decode(text: &str) -> Result<Self> {
-        if text.len() > TOKEN_BYTES_MAX {
-            return Err(invalid(&format!("longer than {TOKEN_BYTES_MAX} bytes")));
-        }
-        let bytes = base64::decode(text).ok_or_else(|| invalid("not base64"))?;
-        let json = str::from_utf8(&bytes).map_err(|_| invalid("not UTF-8"))?;
-        let (offset, query) =
-            fields(json).ok_or_else(|| invalid("not an object with `offset` and `query`"))?;
-        let offset = offset.ok_or_else(|| invalid("no `offset`"))?;
-        let offset: u64 = offset.parse().map_err(|_| invalid("`offset` is not a number"))?;
-        // SQL and MLflow's clients use 63-bit offsets.
-        if offset == 0 || i64::try_from(offset).is_err() {
-            return Err(invalid("`offset` is out of range"));
-        }
-        let query = match query {
-            Some(hex) if hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                u64::from_str_radix(hex, 16).ok().map(Fingerprint)
-            }
-            Some(_) => return Err(invalid("`query` is not 16 hexadecimal digits")),
-            None => None,
-        };
-        Ok(PageToken { offset, query })
+        self.cut(results)
     }
 }
 
-#[cold]
-fn invalid(reason: &str) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("invalid page token: {reason}"))
-}
-
-/// Returns the values of `offset` and `query`. Rejects objects with other or duplicate keys.
-fn fields(json: &str) -> Option<(Option<&str>, Option<&str>)> {
-    let body = json.trim().strip_prefix('{')?.strip_suffix('}')?;
-    let (mut offset, mut query) = (None, None);
-    if body.trim().is_empty() {
-        return Some((None, None));
+/// Checks that the size of a page is between 1 and `max`.
+pub(super) fn check_max_results(count: usize, max: usize) -> Result<()> {
+    if (1..=max).contains(&count) {
+        return Ok(());
     }
-    for member in body.split(',') {
-        let (key, value) = member.split_once(':')?;
-        let value = value.trim();
-        let place = match key.trim() {
-            "\"offset\"" => {
-                // Like MLflow, accept the number as a string, too.
-                let number = in_quotes(value).unwrap_or(value);
-                offset.replace(number.bytes().all(|byte| byte.is_ascii_digit()).then_some(number)?)
-            }
-            "\"query\"" => query.replace(in_quotes(value)?),
-            _ => return None,
-        };
-        if place.is_some() {
-            return None;
-        }
-    }
-    Some((offset, query))
-}
-
-fn in_quotes(value: &str) -> Option<&str> {
-    value.strip_prefix('"')?.strip_suffix('"')
+    let allowed = match max {
+        usize::MAX => "at least 1".to_owned(),
+        _ => format!("between 1 and {max}"),
+    };
+    let message = format!("max_results is {count}; it must be {allowed}");
+    Err(Error::new(ErrorKind::InvalidInput, message))
 }

@@ -125,7 +125,7 @@ fn searches_find_the_same_models_as_plain_code() {
         if let Some(digest) = digest {
             query = query.dataset("test", Some(digest));
         }
-        let query = query.order_by("metrics.acc", ascending);
+        let query = query.order_by(if ascending { "metrics.acc" } else { "metrics.acc DESC" });
         let mut wanted = all.clone();
         wanted.retain(|model| {
             let is_on_dataset = model.metrics.iter().any(|metric| {
@@ -168,7 +168,7 @@ fn a_search_can_be_limited_to_experiments_and_sorted_on_a_dataset() {
     let none = LoggedModelSearch::new().experiment(ExperimentId::DEFAULT);
     assert_eq!(search(&database, &none), []);
     let by_test =
-        LoggedModelSearch::new().order_by_metric_on("metrics.acc", false, "test", Some("2"));
+        LoggedModelSearch::new().order_by_metric_on("metrics.acc DESC", "test", Some("2"));
     let found = search(&database, &by_test);
     let values: Vec<_> = found.iter().map(|model| latest(model, Some("2"))).collect();
     assert_eq!(values[..2], [Some(1.0), None]);
@@ -183,7 +183,7 @@ fn invalid_searches_are_rejected() {
         assert_eq!(kind, ErrorKind::InvalidInput, "{filter}");
     }
     assert_eq!(failure(LoggedModelSearch::new().max_results(0)), ErrorKind::InvalidInput);
-    let by_param = LoggedModelSearch::new().order_by("params.a", true);
+    let by_param = LoggedModelSearch::new().order_by("params.a");
     assert_eq!(failure(by_param), ErrorKind::InvalidInput);
 }
 

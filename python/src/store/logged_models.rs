@@ -129,11 +129,12 @@ impl StoreLoggedModels {
                 search = search.dataset(name, digest.as_deref());
             }
             for (field, is_ascending, dataset) in order {
+                let field = format!("{field} {}", if is_ascending { "ASC" } else { "DESC" });
                 search = match dataset {
                     Some((name, digest)) => {
-                        search.order_by_metric_on(field, is_ascending, &name, digest.as_deref())
+                        search.order_by_metric_on(field, &name, digest.as_deref())
                     }
-                    None => search.order_by(field, is_ascending),
+                    None => search.order_by(field),
                 };
             }
             let page = self.database.search_logged_models(&search)?;

@@ -281,7 +281,7 @@ impl StoreRuns {
     fn all_pages(&self, search: &RunSearch) -> Result<Vec<tracklite::RunRecord>> {
         let (mut all, mut token) = (Vec::new(), String::new());
         loop {
-            let search = search.clone().max_results(tracklite::PAGE_RESULTS_MAX);
+            let search = search.clone().max_results(RunSearch::MAX_RESULTS);
             let page = self.database.search_runs(&search.page_token(&token))?;
             all.extend(page.items);
             match page.next_page_token {

@@ -2,9 +2,10 @@
 
 use super::refusal;
 use crate::search::{
-    Condition, ExperimentFilter, ExperimentNumber, ExperimentOrder, LoggedModelFilter,
-    LoggedModelNumber, LoggedModelOrder, LoggedModelOrderItem, LoggedModelText, ModelVersionFilter,
-    ModelVersionOrder, NumberTest, RegisteredModelFilter, RegisteredModelOrder, TextTest,
+    Condition, DatasetChoice, ExperimentFilter, ExperimentNumber, ExperimentOrder,
+    LoggedModelFilter, LoggedModelNumber, LoggedModelOrder, LoggedModelOrderItem, LoggedModelText,
+    ModelVersionFilter, ModelVersionOrder, NumberTest, RegisteredModelFilter, RegisteredModelOrder,
+    TextTest,
 };
 
 #[test]
@@ -195,40 +196,37 @@ fn logged_models_support_lists_and_fewer_prefixes() {
 }
 
 #[test]
-fn the_order_of_logged_models_is_a_list_of_dictionaries() {
-    let plain = |field_name| LoggedModelOrderItem {
-        field_name,
-        ascending: true,
-        dataset_name: None,
-        dataset_digest: None,
-    };
-    let keys = |items: &[LoggedModelOrderItem<'_>]| {
-        let order = LoggedModelOrder::new(items)?;
+fn each_item_of_the_order_of_logged_models_may_have_a_dataset() {
+    let plain = |field: &str| LoggedModelOrderItem { field: field.to_owned(), dataset: None };
+    let keys = |items: &[LoggedModelOrderItem]| {
+        let order = LoggedModelOrder::parse(items)?;
         let text = |key: &crate::search::LoggedModelSortKey| key.key.to_string();
         Ok::<_, crate::error::Error>(order.keys.iter().map(text).collect::<Vec<_>>().join(", "))
     };
     let end = "creation_timestamp DESC, model_id ASC";
     assert_eq!(keys(&[]).expect("an order"), end);
-    assert_eq!(
-        keys(&[plain("metrics.a b")]).expect("an order"),
-        format!("metrics.`a b` ASC, {end}")
-    );
-    let falling = LoggedModelOrderItem { ascending: false, ..plain("name") };
-    assert_eq!(keys(&[falling]).expect("an order"), format!("name DESC, {end}"));
+    for (item, wanted) in [
+        ("metrics.a b", "metrics.`a b` ASC"),
+        ("metrics.a b ASC", "metrics.`a b` ASC"),
+        ("metrics.DESC desc", "metrics.DESC DESC"),
+        ("metrics.a DESC ASC", "metrics.`a DESC` ASC"),
+        ("name DESC", "name DESC"),
+    ] {
+        assert_eq!(keys(&[plain(item)]).expect("an order"), format!("{wanted}, {end}"));
+    }
     let own = keys(&[plain("creation_time")]).expect("an order");
     assert_eq!(own, "creation_timestamp ASC, model_id ASC");
-    for refused in ["params.a", "attributes.name", "metrics.", "foo", "", "tags.a"] {
+    for refused in ["params.a", "attributes.name", "metrics.", "foo", "", "tags.a", "DESC"] {
         refusal(keys(&[plain(refused)]));
     }
-    let on = |name, digest| LoggedModelOrderItem {
-        dataset_name: name,
-        dataset_digest: digest,
-        ..plain("metrics.a")
+    let on = |name: &str, digest: Option<&str>| {
+        let digest = digest.map(str::to_owned);
+        let dataset = Some(DatasetChoice { name: name.to_owned(), digest });
+        LoggedModelOrderItem { dataset, ..plain("metrics.a") }
     };
-    assert!(keys(&[on(Some("x"), Some("1")), on(Some("x"), None), on(None, None)]).is_ok());
-    refusal(keys(&[on(None, Some("1"))]));
-    refusal(keys(&[on(Some("x"), None), on(Some("x"), None)]));
-    let order = LoggedModelOrder::new(&[on(Some("x"), Some("1"))]).expect("an order");
+    assert!(keys(&[on("x", Some("1")), on("x", None), plain("metrics.a")]).is_ok());
+    refusal(keys(&[on("x", None), on("x", None)]));
+    let order = LoggedModelOrder::parse(&[on("x", Some("1"))]).expect("an order");
     let dataset = order.keys[0].dataset.as_ref().expect("a dataset");
     assert_eq!((dataset.name.as_str(), dataset.digest.as_deref()), ("x", Some("1")));
 }
