@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tracklite::artifact::{ArtifactOwner, ContentHash};
 use tracklite::internals::frame::{self, EMPTY_CHAIN_HASH, RawRecord};
 use tracklite::internals::header::Header;
 use tracklite::internals::record::{
@@ -18,7 +19,6 @@ use tracklite::internals::record::{
 use tracklite::internals::storage::{MemoryFile, Storage as _};
 use tracklite::internals::{FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, unit_start};
 use tracklite::{Database, ExperimentId, IndexPlace, Lifecycle, RunId, RunStatus};
-use tracklite::artifact::{ArtifactOwner, ContentHash};
 use tracklite_fuzz::Choices;
 
 #[path = "index_catch_up/models.rs"]

@@ -6,9 +6,9 @@
 use std::path::{Component, Path};
 
 use tracklite::internals::artifact_path::check_path;
-use tracklite::{Error, ErrorKind};
 use tracklite::logged_model::Signature;
 use tracklite::registry::ModelUri;
+use tracklite::{Error, ErrorKind};
 
 tracklite_fuzz::fuzz_program!(run, seeds);
 

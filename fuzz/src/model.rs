@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::models::{Files, ModelLogged, ModelRegistered};
 use crate::models::{compare_files, compare_logged, compare_registered};
-use tracklite::{Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
 use tracklite::artifact::ArtifactOwner;
+use tracklite::{Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
 
 /// An experiment in the model.
 #[derive(Clone, Debug)]

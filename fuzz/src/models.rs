@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::{
-    Database, ErrorKind, ExperimentId, Lifecycle, LoggedModelId, RegisteredModelId, Result,
-};
 use tracklite::artifact::ArtifactOwner;
 use tracklite::logged_model::LoggedModelStatus;
 use tracklite::registry::RegistrySearch;
+use tracklite::{
+    Database, ErrorKind, ExperimentId, Lifecycle, LoggedModelId, RegisteredModelId, Result,
+};
 
 /// The bytes of files by path.
 pub type Files = BTreeMap<String, Vec<u8>>;

@@ -10,9 +10,9 @@ use tracklite::internals::record::{
     RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet,
     SchemaCreated, SchemaDropped, SchemaUpdated,
 };
-use tracklite::{LoggedModelId, RegisteredModelId};
 use tracklite::logged_model::LoggedModelStatus;
 use tracklite::registry::{ModelStage, ModelVersionStatus, RegistryMode};
+use tracklite::{LoggedModelId, RegisteredModelId};
 use tracklite_fuzz::Choices;
 
 use super::{experiment, lifecycle, pairs, run_id, text};
