@@ -263,7 +263,8 @@ fn circles_of_files_are_detected() {
     let exported = files(&[
         (
             "src/log/mod.rs",
-            "mod chain;\nmod state;\npub(crate) use self::chain::Chain;\npub(crate) use self::state::State;",
+            "mod chain;\nmod state;\npub(crate) use self::chain::Chain;\n\
+             pub(crate) use self::state::State;",
         ),
         ("src/log/chain.rs", "use super::State;"),
         ("src/log/state.rs", ""),
@@ -272,7 +273,8 @@ fn circles_of_files_are_detected() {
     let hidden = files(&[
         (
             "src/log/mod.rs",
-            "mod chain;\nmod state;\npub(crate) use self::chain::Chain;\npub(crate) use self::state::State;",
+            "mod chain;\nmod state;\npub(crate) use self::chain::Chain;\n\
+             pub(crate) use self::state::State;",
         ),
         ("src/log/chain.rs", "use super::State;"),
         ("src/log/state.rs", "use crate::log::Chain;"),
