@@ -74,10 +74,10 @@ fn lookups(registry: &Registry) {
     let names: Vec<String> = (0..MODELS).map(name).collect();
     let at = |number: usize| names[number * 7919 % MODELS].as_str();
     measure("version by name and number", 2000, |number| {
-        black_box(registry.version(at(number), 1 + number as u64 % 10).expect("find it"));
+        black_box(registry.version_info(at(number), 1 + number as u64 % 10).expect("find it"));
     });
     measure("version by name and alias", 2000, |number| {
-        black_box(registry.version_by_alias(at(number), "champion").expect("find it"));
+        black_box(registry.version_info_by_alias(at(number), "champion").expect("find it"));
     });
     measure("resolve a URI", 2000, |number| {
         let uri = format!("models:/{}@champion", at(number));

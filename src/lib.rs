@@ -1,7 +1,7 @@
 //! Embedded experiment tracking: runs, params, tags, metrics, files and models of many processes in
 //! one file, without a server.
 //!
-#![doc = include_str!("lib.md")]
+#![doc = include_str!("../docs/crate.md")]
 // Loom builds only the layers below the log, which its models use, and no SQLite.
 #![cfg_attr(
     loom,

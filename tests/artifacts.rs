@@ -57,7 +57,7 @@ pub(crate) fn log_the_same(database: &Database) {
     let bytes = shared_noise();
     let run = database.run(database.runs().unwrap()[0].info.id).unwrap();
     for round in 0..5 {
-        run.log_bytes(&format!("{}/{round}", std::process::id()), &bytes).unwrap();
+        run.log_bytes(&bytes, &format!("{}/{round}", std::process::id())).unwrap();
     }
 }
 

@@ -180,7 +180,7 @@ fn the_example_does_not_change_a_file_with_models_in_plain_mode() {
     let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("there are registered models already"), "{errors}");
+    assert!(errors.contains("the file already has registered models"), "{errors}");
     let registry = folder.read().registry();
     assert_eq!(registry.mode().unwrap(), RegistryMode::Plain);
     assert!(registry.model("churn").is_ok());

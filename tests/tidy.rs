@@ -13,6 +13,8 @@
 mod circles;
 #[path = "tidy/dependencies.rs"]
 mod dependencies;
+#[path = "tidy/english.rs"]
+mod english;
 #[path = "tidy/layers.rs"]
 mod layers;
 #[path = "tidy/rules.rs"]
@@ -152,17 +154,17 @@ fn a_clean_sample_passes() {
 
 #[test]
 fn sizes_are_seen() {
-    assert_eq!(broken("src/run.rs", "fn f() {}\n"), ["first-line"]);
+    assert_eq!(broken("src/run/mod.rs", "fn f() {}\n"), ["first-line"]);
     let wide = format!("// {}", "x".repeat(98));
-    assert_eq!(broken("src/run.rs", &after_heading(&wide)), ["columns"]);
+    assert_eq!(broken("src/run/mod.rs", &after_heading(&wide)), ["columns"]);
     let statements = |count| "    g();\n".repeat(count);
     let long = |count| after_heading(&format!("fn f() {{\n{}}}", statements(count)));
-    assert_eq!(broken("src/run.rs", &long(69)), ["function-lines"]);
-    assert_eq!(broken("src/run.rs", &long(68)), [""; 0]);
+    assert_eq!(broken("src/run/mod.rs", &long(69)), ["function-lines"]);
+    assert_eq!(broken("src/run/mod.rs", &long(68)), [""; 0]);
     let many = after_heading(&"const A: u8 = 1;\n".repeat(501));
-    assert_eq!(broken("src/run.rs", &many), ["file-lines"]);
+    assert_eq!(broken("src/run/mod.rs", &many), ["file-lines"]);
     let tested = format!("#[cfg(test)]\nmod tests {{\n{}}}", "const A: u8 = 1;\n".repeat(501));
-    assert_eq!(broken("src/run.rs", &after_heading(&tested)), [""; 0]);
+    assert_eq!(broken("src/run/mod.rs", &after_heading(&tested)), [""; 0]);
 }
 
 #[test]
@@ -181,10 +183,10 @@ fn unsafe_code_is_seen() {
 fn leftovers_and_characters_are_seen() {
     let note = format!("// {}: later", concat!("FIX", "ME"));
     for code in ["fn f() { todo!() }", "fn f() { dbg!(1); }", note.as_str()] {
-        assert_eq!(broken("src/run.rs", &after_heading(code)), ["leftover"], "{code}");
+        assert_eq!(broken("src/run/mod.rs", &after_heading(code)), ["leftover"], "{code}");
     }
-    assert_eq!(broken("src/run.rs", &after_heading("const A: &str = \"todo!\";")), [""; 0]);
-    assert_eq!(broken("src/run.rs", &after_heading("const A: &str = \"\u{b1}\";")), ["ascii"]);
+    assert_eq!(broken("src/run/mod.rs", &after_heading("const A: &str = \"todo!\";")), [""; 0]);
+    assert_eq!(broken("src/run/mod.rs", &after_heading("const A: &str = \"\u{b1}\";")), ["ascii"]);
     assert_eq!(broken("tests/a.rs", &after_heading("const A: &str = \"\u{b1}\";")), [""; 0]);
     assert_eq!(broken("tests/a.rs", &after_heading("const \u{df}: u8 = 1;")), ["ascii"]);
 }
@@ -220,7 +222,7 @@ fn imports_upward_and_sideways_are_seen() {
 fn imports_downward_pass() {
     for (path, code) in [
         ("src/log/writer.rs", "use super::frame;\nuse crate::{error::Result, format, storage};"),
-        ("src/run.rs", "use crate::log::{self, index_of};\nuse crate::index::Index;"),
+        ("src/run/mod.rs", "use crate::log::{self, index_of};\nuse crate::index::Index;"),
         ("cli/src/print.rs", "use tracklite::{Database, Run};\nuse crate::text;"),
         ("src/lib.rs", "pub use crate::log::Log;"),
         ("src/log/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::index::Index;\n}"),
@@ -229,6 +231,53 @@ fn imports_downward_pass() {
     ] {
         assert_eq!(broken(path, &after_heading(code)), [""; 0], "{path}: {code}");
     }
+}
+
+#[test]
+fn no_files_import_each_other() {
+    let sources = source::all_sources();
+    for folder in ["src", "cli/src", "python/src"] {
+        let found = circles::circles(&sources, folder);
+        assert!(found.is_empty(), "files of {folder} import each other: {found:#?}");
+    }
+}
+
+#[test]
+fn circles_of_files_are_detected() {
+    let files = |code: &[(&str, &str)]| -> Vec<Source> {
+        code.iter().map(|(path, code)| Source::new(path, &after_heading(code))).collect()
+    };
+    let direct = files(&[
+        ("src/run/mod.rs", "mod metric;\nuse self::metric::Metric;\npub struct Run(Metric);"),
+        ("src/run/metric.rs", "use crate::run::Run;"),
+    ]);
+    assert_eq!(circles::circles(&direct, "src"), [["run", "run/metric"]]);
+    let by_three = files(&[
+        ("src/a.rs", "use crate::b::B;"),
+        ("src/b.rs", "fn f(c: super::c::C) {}"),
+        ("src/c.rs", "use crate::{a::A, error::Error};"),
+        ("src/error.rs", ""),
+    ]);
+    assert_eq!(circles::circles(&by_three, "src"), [["a", "b", "c"]]);
+    // A list of exports is not an import, and what it passes on belongs to the file behind it.
+    let exported = files(&[
+        (
+            "src/log/mod.rs",
+            "mod chain;\nmod state;\npub(crate) use self::chain::Chain;\npub(crate) use self::state::State;",
+        ),
+        ("src/log/chain.rs", "use super::State;"),
+        ("src/log/state.rs", ""),
+    ]);
+    assert!(circles::circles(&exported, "src").is_empty());
+    let hidden = files(&[
+        (
+            "src/log/mod.rs",
+            "mod chain;\nmod state;\npub(crate) use self::chain::Chain;\npub(crate) use self::state::State;",
+        ),
+        ("src/log/chain.rs", "use super::State;"),
+        ("src/log/state.rs", "use crate::log::Chain;"),
+    ]);
+    assert_eq!(circles::circles(&hidden, "src"), [["log/chain", "log/state"]]);
 }
 
 #[test]

@@ -145,7 +145,9 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(mut_arg("limit", |arg| arg.help("Print at most N experiments [default: 1000, or all with --json]")))]
+#[command(mut_arg("limit", |arg| {
+    arg.help("Print at most N experiments [default: 1000, or all with --json]")
+}))]
 pub(crate) struct ExperimentsArgs {
     #[command(flatten)]
     pub(crate) file: FileArg,
@@ -187,7 +189,9 @@ pub(crate) struct RunsArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(mut_arg("limit", |arg| arg.help("Print at most N runs [default: 100, or all with --json]")))]
+#[command(mut_arg("limit", |arg| {
+    arg.help("Print at most N runs [default: 100, or all with --json]")
+}))]
 pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) file: FileArg,

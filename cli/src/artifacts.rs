@@ -151,7 +151,8 @@ fn get(args: &ArtifactsGetArgs, terminal: &mut Terminal) -> Outcome {
     Ok(Exit::Success)
 }
 
-/// Separates errors of the reader, which contain an error of the library, from errors of the output.
+/// Separates errors of the reader, which contain an error of the library, from errors of the
+/// output.
 fn copy_failure(error: io::Error) -> Failure {
     match error.downcast::<Error>() {
         Ok(error) => Failure::Command(error),

@@ -123,7 +123,7 @@ pub(crate) fn chosen_columns(
 fn no_column(name: &str) -> Error {
     let names = Column::fixed_names();
     let message = format!(
-        "unknown column {name:?}: it is not a key of a metric, param or tag of any run, and not one \
+        "unknown column {name:?}: no run has a metric, param or tag of this name, and it is not one \
          of {names}"
     );
     Error::new(ErrorKind::InvalidInput, message)

@@ -41,7 +41,7 @@ pub(crate) fn train_better(
         let run = start(database, &configuration, seed)?;
         run.log_dataset(dataset("optdigits-train-shifted", &shifted.train), "train")?;
         let trained = training::train(&configuration, seed, EPOCHS, &shifted, &run, |_| Ok(()))?;
-        run.log_bytes(weights::PATH, &weights::write(&trained)?)?;
+        run.log_bytes(&weights::write(&trained)?, weights::PATH)?;
         let (loss, accuracy) = trained.evaluate(&digits.test);
         let (id, percent) = (short(run.id()), 100.0 * accuracy);
         print(&format!("\nChallenger trained on shifted images: {percent:.2} %, run {id}\n"))?;

@@ -90,8 +90,8 @@ impl<'a> Production<'a> {
         let builder = builder.model_type("network").signature(signature()?);
         let model = builder.input_example(&example.to_string()).create()?;
         let files = self.database.artifacts_of(ArtifactOwner::LoggedModel(model.id()))?;
-        files.log_bytes(FILE, &candidate.weights)?;
-        files.log_json("input_example.json", &example)?;
+        files.log_bytes(&candidate.weights, FILE)?;
+        files.log_json(&example, "input_example.json")?;
         let test = dataset("optdigits-test", &self.digits.test);
         let (loss, accuracy) = weights::read(&candidate.weights)?.evaluate(&self.digits.test);
         model.log_metrics([("test_accuracy", accuracy), ("test_loss", loss)].map(
@@ -164,7 +164,7 @@ impl<'a> Production<'a> {
         let accuracy = right as f64 / predicted.len() as f64;
         let rows = pairs.map(|(digit, predicted)| format!("{digit},{predicted}\n"));
         let table = std::iter::once("digit,predicted\n".to_owned()).chain(rows);
-        run.log_text("predictions.csv", &table.collect::<String>())?;
+        run.log_text(&table.collect::<String>(), "predictions.csv")?;
         run.log_metric("accuracy", accuracy, 0)?;
         let id = short(run.id());
         run.finish()?;

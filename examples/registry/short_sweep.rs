@@ -34,6 +34,6 @@ fn train_one(
     let run = builder.tag("model", configuration.model()).start()?;
     run.log_dataset(dataset("optdigits-train", &digits.train), "train")?;
     let network = training::train(configuration, seed, QUICK_EPOCHS, digits, &run, |_| Ok(()))?;
-    run.log_bytes(weights::PATH, &weights::write(&network)?)?;
+    run.log_bytes(&weights::write(&network)?, weights::PATH)?;
     Ok(run.finish()?)
 }

@@ -44,7 +44,7 @@ fn carry_out(
         report(&Report::Epoch(progress))
     });
     match trained {
-        Ok(network) => run.log_bytes(weights::PATH, &weights::write(&network)?)?,
+        Ok(network) => run.log_bytes(&weights::write(&network)?, weights::PATH)?,
         Err(failure) => {
             run.finish_as(RunStatus::Failed)?;
             return Err(failure);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::{Database, ErrorKind, ExperimentId, Lifecycle, LoggedModelId, RegisteredModelId, Result};
+use tracklite::{
+    Database, ErrorKind, ExperimentId, Lifecycle, LoggedModelId, RegisteredModelId, Result,
+};
 use tracklite::artifact::ArtifactOwner;
 use tracklite::logged_model::LoggedModelStatus;
 use tracklite::registry::RegistrySearch;

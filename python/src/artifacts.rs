@@ -56,12 +56,12 @@ impl Artifacts {
 
     /// Logs bytes as the artifact `path`.
     fn log_bytes(&self, py: Python<'_>, bytes: Cow<'_, [u8]>, path: &str) -> PyResult<()> {
-        self.handle.call(py, |artifacts| artifacts.log_bytes(path, &bytes))
+        self.handle.call(py, |artifacts| artifacts.log_bytes(&bytes, path))
     }
 
     /// Logs a text as the artifact `path`.
     fn log_text(&self, py: Python<'_>, text: &str, path: &str) -> PyResult<()> {
-        self.handle.call(py, |artifacts| artifacts.log_text(path, text))
+        self.handle.call(py, |artifacts| artifacts.log_text(text, path))
     }
 
     /// Logs a dict, or another JSON value, as the artifact `path`.
@@ -96,7 +96,7 @@ impl Artifacts {
     ) -> PyResult<String> {
         let bytes = delegated(image, "_media", "image_bytes", ())?;
         let bytes = bytes.extract::<Cow<'_, [u8]>>()?;
-        slf.get().handle.call(slf.py(), |artifacts| artifacts.log_image(key, &bytes, step))
+        slf.get().handle.call(slf.py(), |artifacts| artifacts.log_image(&bytes, key, step))
     }
 
     /// Logs a reference to a file outside of the database as the artifact `path`.
@@ -109,7 +109,7 @@ impl Artifacts {
         size: Option<u64>,
         digest: Option<&str>,
     ) -> PyResult<()> {
-        self.handle.call(py, |artifacts| artifacts.log_reference(path, uri, size, digest))
+        self.handle.call(py, |artifacts| artifacts.log_reference(uri, path, size, digest))
     }
 
     /// Returns the files and folders directly in a folder, by path.

@@ -11,6 +11,7 @@ mod artifact_table;
 mod artifacts;
 mod capture;
 mod changes;
+mod command;
 mod convert;
 mod database;
 mod detach;
@@ -45,6 +46,8 @@ mod _tracklite {
     use crate::artifact_table::{from_parquet, to_parquet, to_table};
     #[pymodule_export]
     use crate::artifacts::Artifacts;
+    #[pymodule_export]
+    use crate::command::run_command;
     #[pymodule_export]
     use crate::database::Database;
     #[pymodule_export]

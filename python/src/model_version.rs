@@ -67,7 +67,10 @@ impl Registry {
         version: &Bound<'_, PyAny>,
     ) -> PyResult<ModelVersion> {
         let wanted = Wanted::new(version)?;
-        ModelVersion::get(py, &self.handle, |registry| wanted.of(&registry.model(name)?))
+        ModelVersion::get(py, &self.handle, |registry| match &wanted {
+            Wanted::Number(number) => registry.version(name, *number),
+            Wanted::Alias(alias) => registry.version_by_alias(name, alias),
+        })
     }
 }
 

@@ -103,9 +103,13 @@ impl Database {
         Run::new(py, self.handle.call(py, |database| database.resume_run(id))?, &self.handle)
     }
 
-    /// Returns the ID of the only run whose ID begins with `prefix`.
-    fn find_run(&self, py: Python<'_>, prefix: &str) -> PyResult<String> {
-        Ok(self.handle.call(py, |database| database.run_by_prefix(prefix))?.id().to_string())
+    /// Returns a handle to the only run whose ID begins with `prefix`.
+    ///
+    /// >>> database.run_by_prefix(run.id[:8]) == run
+    /// True
+    fn run_by_prefix(&self, py: Python<'_>, prefix: &str) -> PyResult<Run> {
+        let run = self.handle.call(py, |database| database.run_by_prefix(prefix))?;
+        Run::new(py, run, &self.handle)
     }
 
     /// Returns the active runs of active experiments, newest first.
@@ -214,9 +218,14 @@ impl Run {
         self.end(py, choice(py, status)?)
     }
 
-    /// Marks the run deleted, until `Database.restore_run` or `gc`.
+    /// Restores the run after it was deleted.
+    fn restore(&self, py: Python<'_>) -> PyResult<()> {
+        self.handle.call(py, tracklite::Run::restore)
+    }
+
+    /// Marks the run deleted, until `restore` or `gc`.
     fn delete(&self, py: Python<'_>) -> PyResult<()> {
-        self.handle.call(py, |run| run.clone().delete())
+        self.handle.call(py, tracklite::Run::delete)
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {

@@ -171,6 +171,14 @@ def test_a_finished_handle_rejects_writes(run: tracklite.Run, database: tracklit
     assert run.tags()["stage"] == "late"
 
 
+def test_a_deleted_run_is_restored(run: tracklite.Run, database: tracklite.Database) -> None:
+    run.delete()
+    assert database.runs() == []
+    run.restore()
+    assert [record.id for record in database.runs()] == [run.id]
+    run.log_metric("loss", 0.5)
+
+
 def test_nested_runs_have_a_parent_and_children(database: tracklite.Database) -> None:
     experiment = database.experiment("/tests/nested")
     parent = experiment.start_run("parent")

@@ -1,7 +1,7 @@
-//! Writing artifacts to a local folder, and nowhere else.
+//! Writing artifacts to a local folder, and never outside it.
 //!
-//! Each folder is opened from the one that holds it, never through a link, so that nobody can lead
-//! the way out of the folder that was given, whatever is in it and whoever changes it meanwhile.
+//! Each folder is opened relative to the open descriptor of its parent, and links are refused. So
+//! no path leaves the target folder, even if another process changes the folder meanwhile.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::artifact::reader::ArtifactReader;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The folder that was given.
+/// The open target folder.
 #[derive(Debug)]
 pub(crate) struct Target {
     path: PathBuf,
@@ -22,16 +22,17 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Opens the folder, which is made if need be.
+    /// Opens the folder. Creates it if it does not exist.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let opened = fs::create_dir_all(path).and_then(|()| {
             Ok(openat(CWD, path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
         });
-        let folder = opened.map_err(|it| Error::io("opening the folder", it).with_path(path))?;
+        let folder =
+            opened.map_err(|source| Error::io("opening the folder", source).with_path(path))?;
         Ok(Target { path: path.to_owned(), folder })
     }
 
-    /// Writes a file; the one that had its name stays until the new one is whole.
+    /// Writes a file under a temporary name, then renames it over an existing file.
     pub(crate) fn write(&self, path: &str, reader: &mut ArtifactReader) -> Result<()> {
         let failed = |errno: Errno| failure(&self.path.join(path), errno);
         let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -43,7 +44,7 @@ impl Target {
         }
         let temporary = temporary_name(name);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        // A file of this name is left from a process that died.
+        // Such a file is left over from a process that died.
         let _ = unlinkat(&folder, &temporary, AtFlags::empty());
         let file =
             openat(&folder, &temporary, flags, Mode::from_raw_mode(0o666)).map_err(failed)?;
@@ -63,15 +64,15 @@ impl Target {
                 return Ok(());
             }
             let length = piece.len();
-            let written = file.write_all(piece);
-            written
-                .map_err(|it| Error::io("writing the file", it).with_path(&self.path.join(path)))?;
+            file.write_all(piece).map_err(|source| {
+                Error::io("writing the file", source).with_path(&self.path.join(path))
+            })?;
             reader.advance(length);
         }
     }
 }
 
-/// The folder in another, made if need be.
+/// Opens a folder inside another. Creates it if it does not exist.
 fn enter(folder: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     match mkdirat(folder, name, Mode::from_raw_mode(0o777)) {
         Ok(()) | Err(Errno::EXIST) => {}
@@ -82,7 +83,7 @@ fn enter(folder: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
 }
 
 fn temporary_name(name: &str) -> String {
-    // Names have at most 255 bytes.
+    // A file name has at most 255 bytes.
     let ends = name.char_indices().map(|(at, character)| at + character.len_utf8());
     let end = ends.take_while(|end| *end <= 200).last().unwrap_or(0);
     let name = name.get(..end).unwrap_or_default();
@@ -92,7 +93,7 @@ fn temporary_name(name: &str) -> String {
 fn failure(path: &Path, errno: Errno) -> Error {
     let error = match errno {
         Errno::LOOP | Errno::NOTDIR => {
-            let message = "on the way there is a link or a file, and only folders are entered";
+            let message = "a part of the path is a link or a file, but must be a folder";
             Error::new(ErrorKind::InvalidInput, message).with_source(std::io::Error::from(errno))
         }
         errno => Error::io("writing an artifact to a local folder", errno.into()),

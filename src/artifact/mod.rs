@@ -1,10 +1,8 @@
-//! Artifacts: the files of a run, kept in the database.
+//! Artifacts: files of runs and models, stored in the database.
 
 pub(crate) mod download;
 pub(crate) mod reader;
 pub(crate) mod run;
-#[cfg(feature = "parquet")]
-pub(crate) mod table;
 pub(crate) mod upload;
 
 use std::collections::BTreeMap;
@@ -30,28 +28,41 @@ use crate::run::Run;
 pub use crate::artifact::reader::ArtifactReader;
 pub use crate::entity::{ArtifactInfo, ArtifactOwner, ContentHash};
 
-/// Folders within folders that `log_folder` follows.
+/// The maximum depth of folders that `log_folder` follows.
 const DEPTH_MAX: usize = 100;
 
-/// The artifacts of a run: files, kept in the database itself.
+/// The artifacts of a run or model: files that are stored in the database itself.
 ///
-/// A path is relative, with `/` between its parts, and has at most 1,000 bytes; folders are there
-/// as long as there are files in them. A path that is empty, absolute, leads upwards, has an empty
-/// part, a drive letter, a backslash, a control character or `#`, also as a `%` escape, is
-/// [`ErrorKind::InvalidInput`], and so is one that would make a file of a folder or the other way
-/// round. Writing a path that is there replaces the file.
+/// A path is relative, uses `/` as its separator, and has at most 1,000 bytes. A folder exists
+/// while it contains files. Writing to an existing path replaces the file.
 ///
-/// Files are stored in chunks by their BLAKE3 hash: what is stored already, in whatever file of
-/// whatever run, takes no more space. A file appears whole or not at all, and only after its bytes
-/// were synced: logging one costs a sync, logging a folder one for each 4,096 files. It takes about
-/// 15 MiB of memory, however large the file is.
+/// Files are stored as chunks under their BLAKE3 hashes. Equal chunks are stored once, even if
+/// they belong to different files or runs. A file appears completely or not at all, and only after
+/// its bytes were synced.
+///
+/// # Errors
+///
+/// All methods that write may fail with:
+///
+/// - [`ErrorKind::InvalidInput`] if the path is empty or absolute, leads upwards, or has an empty
+///   part, a drive letter, a backslash, a control character or `#`. This includes `%` escapes.
+/// - [`ErrorKind::InvalidInput`] if a folder exists at the path of the file, or a file at the path
+///   of one of its folders.
+/// - [`ErrorKind::InvalidState`] if the run or model is deleted, the run was finished through this
+///   handle, or the owner is a model version, because its files never change.
+/// - [`ErrorKind::NotFound`] if the run or model does not exist.
+///
+/// # Performance
+///
+/// Logging a file takes one sync. Logging a folder takes one sync for each 4,096 files. Both use
+/// about 15 MiB of memory for files of any size.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
 /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
 /// let artifacts = database.default_experiment()?.start_run("")?.artifacts();
-/// artifacts.log_text("model/notes.txt", "the best so far")?;
-/// artifacts.log_bytes("model/weights.bin", &[1, 2, 3])?;
+/// artifacts.log_text("the best so far", "model/notes.txt")?;
+/// artifacts.log_bytes(&[1, 2, 3], "model/weights.bin")?;
 /// assert_eq!(artifacts.read("model/weights.bin")?, [1, 2, 3]);
 /// let root = artifacts.list("")?;
 /// assert!(root[0].is_folder && root[0].path == "model");
@@ -63,7 +74,7 @@ const DEPTH_MAX: usize = 100;
 pub struct Artifacts {
     database: Database,
     owner: ArtifactOwner,
-    /// The handle of the run, which may be done.
+    /// The handle of the run, which refuses writes once it is finished.
     run: Option<Run>,
 }
 
@@ -76,7 +87,7 @@ impl Artifacts {
         self.database.engine()
     }
 
-    /// What the artifacts belong to.
+    /// Returns the owner of the artifacts.
     #[must_use]
     pub fn owner(&self) -> ArtifactOwner {
         self.owner
@@ -90,59 +101,75 @@ impl Artifacts {
         self.engine().located(result)
     }
 
-    /// Logs files with a say in how.
+    /// Creates an upload, which reports its progress.
     pub fn upload(&self) -> ArtifactUpload<'_> {
         ArtifactUpload { artifacts: self, progress: Box::new(|_| Ok(())) }
     }
 
-    /// Logs a file as the artifact `path`.
+    /// Logs a local file as the artifact `path`.
     ///
-    /// One that cannot be read is [`ErrorKind::NotFound`] or [`ErrorKind::Io`]; one that changes
-    /// while it is read is stored as it was read.
+    /// If the file changes during the call, the bytes that were read are stored.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such file.
+    /// - [`ErrorKind::Io`] if the file cannot be read.
+    /// - [`ErrorKind::InvalidInput`] if it is not a regular file, or is the database itself.
     pub fn log_file(&self, file: impl AsRef<Path>, path: &str) -> Result<()> {
         self.upload().file(file, path)
     }
 
-    /// Logs all files in a folder and in the folders in it, below `path`; the empty path is the
-    /// root.
+    /// Logs all files in a local folder and its subfolders below `path`.
     ///
-    /// Links to files are followed. A link to a folder, a name that is not UTF-8 or no legal path,
-    /// and what is neither file nor folder is [`ErrorKind::InvalidInput`], before anything is
-    /// logged.
+    /// The empty path is the root. Links to files are followed.
+    ///
+    /// # Errors
+    ///
+    /// These are reported before anything is logged:
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the folder contains a link to a folder, a device or socket,
+    ///   or a name that is not UTF-8 or not a legal path.
+    /// - [`ErrorKind::NotFound`] or [`ErrorKind::Io`] if the folder cannot be read.
     pub fn log_folder(&self, folder: impl AsRef<Path>, path: &str) -> Result<()> {
         self.upload().folder(folder, path)
     }
 
     /// Logs bytes as the artifact `path`.
-    pub fn log_bytes(&self, path: &str, bytes: &[u8]) -> Result<()> {
+    pub fn log_bytes(&self, bytes: &[u8], path: &str) -> Result<()> {
         self.upload().bytes(bytes, path)
     }
 
-    /// Logs a text, in UTF-8.
-    pub fn log_text(&self, path: &str, text: &str) -> Result<()> {
-        self.log_bytes(path, text.as_bytes())
+    /// Logs a text as UTF-8.
+    pub fn log_text(&self, text: &str, path: &str) -> Result<()> {
+        self.log_bytes(text.as_bytes(), path)
     }
 
-    /// Logs a value as JSON, indented. One that JSON cannot tell is [`ErrorKind::InvalidInput`].
-    pub fn log_json(&self, path: &str, value: &impl Serialize) -> Result<()> {
+    /// Logs a value as indented JSON.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the value cannot be serialized as JSON.
+    pub fn log_json(&self, value: &impl Serialize, path: &str) -> Result<()> {
         let bytes = serde_json::to_vec_pretty(value).map_err(|source| {
-            let message = format!("the value of {path:?} cannot be told as JSON");
+            let message = format!("the value for {path:?} cannot be serialized as JSON");
             Error::new(ErrorKind::InvalidInput, message).with_source(source)
         });
-        self.log_bytes(path, &self.located(bytes)?)
+        self.log_bytes(&self.located(bytes)?, path)
     }
 
-    /// Logs an image at a step, encoded as PNG, JPEG, WebP or GIF; any number at a step.
+    /// Logs an encoded image at a step and returns its path.
     ///
-    /// Its path is made as MLflow makes it, so that what shows images there finds them:
-    /// `images/KEY%step%STEP%timestamp%MILLISECONDS%ID.png`, with `#` for each `/` of the key.
-    /// Gives that path. Other bytes are [`ErrorKind::InvalidInput`].
-    pub fn log_image(&self, key: &str, image: &[u8], step: i64) -> Result<String> {
+    /// A step may have any number of images. MLflow's viewers find the image, because its path
+    /// follows their rule: `images/KEY%step%STEP%timestamp%MILLISECONDS%ID.png`. Each `/` of the
+    /// key becomes `#`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the bytes are not PNG, JPEG, WebP or GIF.
+    pub fn log_image(&self, image: &[u8], key: &str, step: i64) -> Result<String> {
         let ending = self.located(image_ending(image))?;
-        let random = self.engine().random_bits();
-        let id = self.located(random)?;
-        // Begins with a letter that is no hexadecimal digit: `%` before it is no escape.
-        let id = format!("x{:031x}", id >> 4);
+        // The first letter is not a hexadecimal digit, so that the `%` before it is not an escape.
+        let id = format!("x{:031x}", self.engine().random_bits()? >> 4);
         let (key, time) = (key.replace('/', "#"), Timestamp::now().as_millis());
         let path = format!("images/{key}%step%{step}%timestamp%{time}%{id}.{ending}");
         self.located(check_kept_path(&path))?;
@@ -152,12 +179,17 @@ impl Artifacts {
         Ok(path)
     }
 
-    /// Notes a file that stays outside of the database: where it is, and its size and digest as far
-    /// as they are known. `path` stands for it in listings; it cannot be opened.
+    /// Logs a reference to a file that stays outside the database.
+    ///
+    /// Listings show it as `path`, with its size and digest if they are known. It cannot be opened.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if `uri` is blank.
     pub fn log_reference(
         &self,
-        path: &str,
         uri: &str,
+        path: &str,
         size: Option<u64>,
         digest: Option<&str>,
     ) -> Result<()> {
@@ -178,8 +210,14 @@ impl Artifacts {
         self.located(refer(self.engine(), &reference))
     }
 
-    /// What is directly in a folder, by path; the empty path is the root. Of a file, and of a path
-    /// that does not exist, nothing, as in MLflow. Costs the rows of all that is below the folder.
+    /// Lists the files and folders directly in a folder, ordered by path.
+    ///
+    /// The empty path is the root. The list is empty if the path is a file or does not exist, like
+    /// in MLflow.
+    ///
+    /// # Performance
+    ///
+    /// Reads the rows of all files below the folder, also in its subfolders.
     pub fn list(&self, folder: &str) -> Result<Vec<ArtifactInfo>> {
         let start = if folder.is_empty() { 0 } else { folder.len() + 1 };
         let mut found: BTreeMap<String, ArtifactInfo> = BTreeMap::new();
@@ -204,7 +242,7 @@ impl Artifacts {
         Ok(found.into_values().collect())
     }
 
-    /// All files, in whatever folder, by path.
+    /// Lists the files of all folders, ordered by path.
     pub fn list_all(&self) -> Result<Vec<ArtifactInfo>> {
         self.list_within("")
     }
@@ -218,7 +256,11 @@ impl Artifacts {
         self.engine().with_index(|index, _| index.artifacts_within(&self.owner, folder))
     }
 
-    /// What is told of a file; [`ErrorKind::NotFound`] when there is none of this path.
+    /// Returns the size, type, digest and time of a file.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such file.
     pub fn info(&self, path: &str) -> Result<ArtifactInfo> {
         Ok(self.find(path)?.info)
     }
@@ -228,13 +270,22 @@ impl Artifacts {
         found.ok_or_else(|| self.engine().locate(no_such_artifact(&self.owner, path)))
     }
 
-    /// Opens a file for reading; [`ErrorKind::NotFound`] when there is none of this path, and
-    /// [`ErrorKind::InvalidState`] when the path stands for a file outside of the database.
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such file.
+    /// - [`ErrorKind::InvalidState`] if the path is a reference to a file outside the database.
+    /// - [`ErrorKind::Damaged`] if the file is damaged.
     pub fn open(&self, path: &str) -> Result<ArtifactReader> {
         ArtifactReader::open(&self.database, self.find(path)?)
     }
 
-    /// All bytes of a file, checked; see [`Artifacts::open`].
+    /// Reads and checks all bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`Artifacts::open`].
     pub fn read(&self, path: &str) -> Result<Vec<u8>> {
         let mut reader = self.open(path)?;
         let mut bytes = Vec::new();
@@ -249,12 +300,18 @@ impl Artifacts {
         }
     }
 
-    /// Writes a file, or a folder with all that is in it, to a local folder, under the same path;
-    /// gives where it is. The empty path stands for all there is.
+    /// Writes a file or folder to a local folder under the same path, and returns its local path.
     ///
-    /// Folders are made as needed, files replaced. Nothing is written outside of the folder: a link
-    /// in it is not followed but [`ErrorKind::InvalidInput`]. References of a folder are left out;
-    /// a path that does not exist is [`ErrorKind::NotFound`].
+    /// The empty path means all files. Missing folders are created, and existing files are
+    /// replaced. References in a folder are skipped. Links in the local folder are not followed, so
+    /// that nothing is written outside it.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such file or folder.
+    /// - [`ErrorKind::InvalidInput`] if a part of the local path is a link, or a file in place of a
+    ///   folder.
+    /// - [`ErrorKind::Io`] if a file cannot be written.
     pub fn download(&self, path: &str, folder: impl AsRef<Path>) -> Result<PathBuf> {
         let folder = folder.as_ref();
         let mut artifacts: Vec<Artifact> = self.within(path)?;
@@ -270,8 +327,13 @@ impl Artifacts {
         Ok(if path.is_empty() { folder.to_owned() } else { folder.join(path) })
     }
 
-    /// Deletes a file, or a folder with all that is in it; [`ErrorKind::NotFound`] when there is
-    /// neither. Its space comes back with the next `gc`, as far as no other file shares it.
+    /// Deletes a file, or a folder with all its files.
+    ///
+    /// The next [`Database::gc`] frees the chunks that no other file shares.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such file or folder.
     pub fn delete(&self, path: &str) -> Result<()> {
         self.check_open()?;
         self.located(check_kept_path(path).and_then(|()| delete(self.engine(), self.owner, path)))
@@ -293,7 +355,7 @@ impl fmt::Debug for Artifacts {
     }
 }
 
-/// Logs files and tells how far it is.
+/// An upload of files that reports its progress.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -310,25 +372,26 @@ impl fmt::Debug for Artifacts {
 /// assert_eq!(read, 1000);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "nothing is logged until it is said what"]
+#[must_use = "nothing is logged until `file`, `folder` or `bytes` is called"]
 pub struct ArtifactUpload<'a> {
     artifacts: &'a Artifacts,
     progress: Box<dyn FnMut(u64) -> Result<()> + 'a>,
 }
 
 impl<'a> ArtifactUpload<'a> {
-    /// Calls `progress` with the number of bytes read so far, at least every 4 MiB and at the end
-    /// of each file. Files may have to be read again, when a `gc` frees what they share: then it
-    /// counts again from where they begin.
+    /// Calls `progress` with the number of bytes read so far.
     ///
-    /// An error of `progress` ends the upload, which fails with it; nothing of it stays but what
-    /// a folder of more than 4,096 files has completed before.
+    /// The calls come at least every 4 MiB and at the end of each file. If a concurrent `gc` frees
+    /// chunks that the files share, the upload reads them again and the count goes back.
+    ///
+    /// If `progress` returns an error, the upload stops and returns it. Files of earlier frames
+    /// stay: a folder is written in frames of 4,096 files.
     pub fn progress(mut self, progress: impl FnMut(u64) -> Result<()> + 'a) -> Self {
         self.progress = Box::new(progress);
         self
     }
 
-    /// See [`Artifacts::log_file`].
+    /// Logs a local file like [`Artifacts::log_file`].
     pub fn file(self, file: impl AsRef<Path>, path: &str) -> Result<()> {
         let file = file.as_ref();
         self.artifacts.located(check_path(path))?;
@@ -337,7 +400,7 @@ impl<'a> ArtifactUpload<'a> {
         self.run(&[Planned { path: path.to_owned(), source, size }])
     }
 
-    /// See [`Artifacts::log_folder`].
+    /// Logs a local folder like [`Artifacts::log_folder`].
     pub fn folder(self, folder: impl AsRef<Path>, path: &str) -> Result<()> {
         let folder = folder.as_ref();
         if !path.is_empty() {
@@ -348,7 +411,7 @@ impl<'a> ArtifactUpload<'a> {
         self.run(&planned)
     }
 
-    /// See [`Artifacts::log_bytes`].
+    /// Logs bytes like [`Artifacts::log_bytes`].
     pub fn bytes(self, bytes: &[u8], path: &str) -> Result<()> {
         self.artifacts.located(check_path(path))?;
         let size = bytes.len() as u64;
@@ -366,7 +429,7 @@ impl fmt::Debug for ArtifactUpload<'_> {
     }
 }
 
-/// Adds the files in a folder to what is to be logged, by name.
+/// Adds the files in a folder to `planned`, ordered by name.
 fn plan_folder(
     folder: &Path,
     path: &str,
@@ -375,15 +438,14 @@ fn plan_folder(
 ) -> Result<()> {
     let failed = |source| local_error(folder, source);
     if depth == 0 {
-        return Err(unfit(folder, "lies in too many folders"));
+        return Err(unfit(folder, "the folder is nested too deeply"));
     }
     let entries = fs::read_dir(folder).map_err(failed)?;
     let mut names = entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
-    names.as_mut().map(|names| names.sort_unstable()).map_err(|it| failed(copied(it)))?;
+    names.as_mut().map(|names| names.sort_unstable()).map_err(|error| failed(copied(error)))?;
     for name in names.map_err(failed)? {
         let local = folder.join(&name);
-        let path =
-            joined(path, &name).ok_or_else(|| unfit(&local, "has a name that is not UTF-8"))?;
+        let path = joined(path, &name).ok_or_else(|| unfit(&local, "the name is not UTF-8"))?;
         check_path(&path).map_err(|error| error.with_path(&local))?;
         let kind = fs::symlink_metadata(&local).map_err(|source| local_error(&local, source))?;
         if kind.is_dir() {
@@ -392,7 +454,7 @@ fn plan_folder(
         }
         let facts = fs::metadata(&local).map_err(|source| local_error(&local, source))?;
         if !facts.is_file() {
-            return Err(unfit(&local, "is neither a file nor a folder, nor a link to a file"));
+            return Err(unfit(&local, "it is not a file, a folder or a link to a file"));
         }
         planned.push(Planned { path, source: Source::File(local), size: facts.len() });
     }
@@ -408,19 +470,20 @@ fn joined(folder: &str, name: &OsStr) -> Option<String> {
     Some(if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") })
 }
 
-fn unfit(local: &Path, what: &str) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("it {what}, and cannot be logged")).with_path(local)
+fn unfit(local: &Path, reason: &str) -> Error {
+    let message = format!("cannot log this path: {reason}");
+    Error::new(ErrorKind::InvalidInput, message).with_path(local)
 }
 
 fn local_error(local: &Path, source: io::Error) -> Error {
     let error = match source.kind() {
         io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, "there is no such file"),
-        _ => Error::new(ErrorKind::Io, "it cannot be read"),
+        _ => Error::new(ErrorKind::Io, "cannot read the file"),
     };
     error.with_source(source).with_path(local)
 }
 
-/// The ending of the name of an image, by its first bytes.
+/// Returns the file extension of an image by its first bytes.
 fn image_ending(image: &[u8]) -> Result<&'static str> {
     let ending = match image {
         [0x89, b'P', b'N', b'G', ..] => "png",
@@ -428,7 +491,7 @@ fn image_ending(image: &[u8]) -> Result<&'static str> {
         [b'G', b'I', b'F', b'8', ..] => "gif",
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "webp",
         _ => {
-            let message = "the bytes of an image must be PNG, JPEG, WebP or GIF";
+            let message = "the image must be encoded as PNG, JPEG, WebP or GIF";
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
     };

@@ -1,4 +1,4 @@
-//! Reading a file chunk by chunk; each one is checked against its name.
+//! Reading a file chunk by chunk, each checked against its hash.
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,15 +10,22 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{FileContent, StoredChunk};
 use crate::index::Artifact;
 
-/// How often a chunk is looked for that moves while it is read.
-const ATTEMPTS_MAX: usize = 8;
-
 /// An open artifact: [`Read`] and [`Seek`] over its bytes, as they were when it was opened.
 ///
-/// Each chunk is checked against its BLAKE3 hash before any byte of it is given; one that is
-/// damaged is an error, of kind [`io::ErrorKind::InvalidData`] with an [`Error`] in it. Holds one
-/// chunk of at most 1 MiB in memory. Neither deleting the artifact nor writing another one in its
-/// place changes what is read, until `gc` frees its chunks: then it is an error.
+/// Each chunk is checked against its BLAKE3 hash before any of its bytes are returned. If the
+/// artifact is deleted or replaced, the reader still returns the old bytes, until
+/// [`Database::gc`] frees its chunks.
+///
+/// # Errors
+///
+/// Reads fail with an [`io::Error`] that contains an [`Error`]:
+///
+/// - [`io::ErrorKind::InvalidData`] if a chunk is damaged.
+/// - [`io::ErrorKind::NotFound`] if the artifact was deleted and its chunks were freed.
+///
+/// # Performance
+///
+/// Holds one chunk of at most 1 MiB in memory.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -26,7 +33,7 @@ const ATTEMPTS_MAX: usize = 8;
 /// use std::io::{Read, Seek, SeekFrom};
 ///
 /// let run = database.default_experiment()?.start_run("")?;
-/// run.log_text("notes.txt", "one two three")?;
+/// run.log_text("one two three", "notes.txt")?;
 /// let mut notes = run.artifacts().open("notes.txt")?;
 /// notes.seek(SeekFrom::Start(4))?;
 /// let mut word = [0; 3];
@@ -38,10 +45,10 @@ pub struct ArtifactReader {
     database: Database,
     info: ArtifactInfo,
     chunks: Vec<StoredChunk>,
-    /// Where each chunk ends in the file.
+    /// The end of each chunk in the file.
     ends: Vec<u64>,
     position: u64,
-    /// The chunk in memory, by its number.
+    /// The number and bytes of the chunk in memory.
     current: Option<(usize, Vec<u8>)>,
 }
 
@@ -50,7 +57,10 @@ impl ArtifactReader {
         let engine = database.engine();
         let Artifact { info, content } = artifact;
         if let Some(uri) = &info.uri {
-            let message = format!("{:?} is only a reference, to {uri}", info.path);
+            let message = format!(
+                "{:?} is a reference to {uri}; its bytes are not in the database",
+                info.path
+            );
             return Err(engine.locate(Error::new(ErrorKind::InvalidState, message)));
         }
         let chunks = chunks_of(engine, &content)?;
@@ -61,7 +71,8 @@ impl ArtifactReader {
         });
         let ends = ends.collect();
         if Some(end) != info.size {
-            let message = format!("the chunks of {:?} have {end} bytes in all", info.path);
+            let message =
+                format!("the chunks of {:?} have {end} bytes, expected {:?}", info.path, info.size);
             return Err(engine.locate(Error::new(ErrorKind::Damaged, message)));
         }
         Ok(ArtifactReader {
@@ -74,25 +85,25 @@ impl ArtifactReader {
         })
     }
 
-    /// What is told of the file.
+    /// Returns the path, size, type and digest of the file.
     #[must_use]
     pub fn info(&self) -> &ArtifactInfo {
         &self.info
     }
 
-    /// The length of the file in bytes.
+    /// Returns the length of the file in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.ends.last().copied().unwrap_or(0)
     }
 
-    /// Whether the file has no bytes.
+    /// Returns whether the file has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The bytes from the position up to the end of the chunk that holds it; none at the end.
+    /// Returns the bytes from the position to the end of its chunk. Returns none at the end.
     pub(crate) fn piece(&mut self) -> Result<&[u8]> {
         let number = self.ends.partition_point(|end| *end <= self.position);
         let (Some(stored), Some(end)) = (self.chunks.get(number), self.ends.get(number)) else {
@@ -107,7 +118,7 @@ impl ArtifactReader {
             }
         };
         let (_, bytes) = self.current.insert((number, bytes));
-        // Less than a chunk's length.
+        // The difference is less than the length of a chunk, so it fits.
         Ok(bytes.get((self.position - start) as usize..).unwrap_or_default())
     }
 
@@ -161,7 +172,7 @@ fn into_io(error: Error) -> io::Error {
     io::Error::new(kind, error)
 }
 
-/// The chunks of a file in their order, and where they stand.
+/// Returns the chunks of a file in order, with their places.
 pub(crate) fn chunks_of(engine: &Engine, content: &FileContent) -> Result<Vec<StoredChunk>> {
     let lists = match content {
         FileContent::Chunks(hashes) => return find(engine, hashes),
@@ -185,7 +196,7 @@ fn find(engine: &Engine, hashes: &[ContentHash]) -> Result<Vec<StoredChunk>> {
 
 fn lost(hash: ContentHash) -> Error {
     let message =
-        format!("chunk {hash} is not there: the artifact was deleted and its space freed");
+        format!("chunk {hash} does not exist: the artifact was deleted and its space was freed");
     Error::new(ErrorKind::NotFound, message)
 }
 
@@ -193,10 +204,12 @@ fn read_chunk(engine: &Engine, stored: &StoredChunk) -> Result<Vec<u8>> {
     read_chunk_into(engine, stored, Vec::new())
 }
 
-/// Reads a chunk. One that was freed and its space given back while it was read is looked for anew.
+/// Reads a chunk. If it looks damaged, looks it up again, because `gc` may have freed its place and
+/// an upload may have stored it at another one.
 fn read_chunk_into(engine: &Engine, stored: &StoredChunk, mut memory: Vec<u8>) -> Result<Vec<u8>> {
     let mut stored = *stored;
-    for _ in 0..ATTEMPTS_MAX {
+    let mut retry = engine.log.retry();
+    loop {
         let error = match engine.log.read_chunk_into(&stored, std::mem::take(&mut memory)) {
             Err(error) if error.kind() == ErrorKind::Damaged => error,
             other => return engine.located(other),
@@ -205,6 +218,6 @@ fn read_chunk_into(engine: &Engine, stored: &StoredChunk, mut memory: Vec<u8>) -
             Some(now) if *now != stored => stored = *now,
             _ => return Err(engine.locate(error)),
         }
+        engine.located(retry.again("the chunk moved while it was read"))?;
     }
-    Err(engine.locate(lost(stored.hash)))
 }

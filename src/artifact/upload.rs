@@ -1,7 +1,7 @@
-//! Writing files: cut into chunks, each of which is stored once, and named in one frame.
+//! Writing files: cuts them into chunks, stores each chunk once, and names them in one frame.
 //!
-//! The order is what makes a file appear whole or not at all: write the bytes; sync; append.
-//! Whatever is written and not named in the end is given back.
+//! The order makes a file appear completely or not at all: write the bytes, sync, append the frame.
+//! Chunks that were written but not named by a frame are freed at the end.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -27,14 +27,11 @@ use crate::format::record::{
 };
 use crate::index::Index;
 
-/// How many chunks of small files are in hand at a time.
+/// The number of chunks of small files that are in memory at a time.
 const BLOCK_CHUNKS_MAX: usize = 4096;
-/// How many files one frame names.
+/// The maximum number of files in one frame.
 const FILES_MAX: usize = 4096;
-/// How often files are read again because chunks that they share were freed meanwhile.
-const ATTEMPTS_MAX: usize = 16;
-
-/// What must not happen between a look at the index and the frame that names files.
+/// Records that must not appear between the lookup in the index and the frame that names files.
 const GUARDED: [RangeInclusive<u16>; 6] = [
     ChunksStored::KIND..=ChunksFreed::KIND,
     ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
@@ -47,26 +44,26 @@ const GUARDED: [RangeInclusive<u16>; 6] = [
 /// Where the bytes of a file come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source<'a> {
-    /// A file.
+    /// A local file.
     File(PathBuf),
-    /// These bytes.
+    /// Bytes in memory.
     Bytes(&'a [u8]),
 }
 
-/// A file that is to be written.
+/// A file to write.
 #[derive(Clone, Debug)]
 pub(crate) struct Planned<'a> {
-    /// Its path below its owner.
+    /// The path below the owner.
     pub(crate) path: String,
-    /// Its bytes.
+    /// The source of the bytes.
     pub(crate) source: Source<'a>,
-    /// How many there seem to be.
+    /// The expected number of bytes.
     pub(crate) size: u64,
 }
 
-/// Writes files, at most 4,096 in a frame: those of a frame appear at once.
+/// Writes files, at most 4,096 in a frame. The files of a frame appear at once.
 ///
-/// `progress` hears how many bytes have been read so far; its error ends the upload.
+/// Calls `progress` with the number of bytes read so far. An error from it ends the upload.
 pub(crate) fn upload(
     engine: &Engine,
     owner: ArtifactOwner,
@@ -74,13 +71,13 @@ pub(crate) fn upload(
     progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<()> {
     engine.log.check_usable()?;
-    // What cannot be written in the end is not read first.
+    // Checked again before the frame. This first check avoids reading files that cannot be written.
     engine.with_index(|index, _| {
         check_owner(index, &owner)?;
         planned.iter().try_for_each(|file| check_place(index, &owner, &file.path))
     })?;
     let place = engine.log.storage().place();
-    let place = place.map_err(|source| Error::io("asking where the file is", source))?;
+    let place = place.map_err(|source| Error::io("looking up the database file", source))?;
     let mut upload = Upload {
         store: ChunkStore::new(engine, planned.iter().map(|file| file.size).sum())?,
         owner,
@@ -93,7 +90,7 @@ pub(crate) fn upload(
     planned.chunks(FILES_MAX).try_for_each(|files| upload.write(files))
 }
 
-/// Names a file outside of the database.
+/// Writes a reference to a file outside the database.
 pub(crate) fn refer(engine: &Engine, reference: &ArtifactReferenced) -> Result<()> {
     engine.append_decided(&GUARDED, |index| {
         check_owner(index, &reference.owner)?;
@@ -102,11 +99,11 @@ pub(crate) fn refer(engine: &Engine, reference: &ArtifactReferenced) -> Result<(
     })
 }
 
-/// Deletes a file, or a folder with all that is in it; [`ErrorKind::NotFound`] when it is neither.
+/// Deletes a file, or a folder with all its files. Fails with [`ErrorKind::NotFound`] otherwise.
 pub(crate) fn delete(engine: &Engine, owner: ArtifactOwner, path: &str) -> Result<()> {
     engine.append_decided(&GUARDED, |index| {
         check_owner(index, &owner)?;
-        let is_file = || index.artifact(&owner, path).map(|it| it.is_some());
+        let is_file = || index.artifact(&owner, path).map(|artifact| artifact.is_some());
         if index.artifacts_within(&owner, path)?.is_empty() && !is_file()? {
             return Err(no_such_artifact(&owner, path));
         }
@@ -115,24 +112,24 @@ pub(crate) fn delete(engine: &Engine, owner: ArtifactOwner, path: &str) -> Resul
     })
 }
 
-/// The owner is there and takes artifacts.
+/// Fails if the owner does not exist or does not accept artifacts.
 fn check_owner(index: &Index, owner: &ArtifactOwner) -> Result<()> {
     match owner {
         ArtifactOwner::Run(id) => check_run_active(index, *id),
         ArtifactOwner::LoggedModel(id) => check_logged_model_writable(index, *id),
         ArtifactOwner::ModelVersion { .. } => {
-            let message = "the files of a version of a registered model never change";
+            let message = "the files of a model version cannot be changed";
             Err(Error::new(ErrorKind::InvalidState, message))
         }
     }
 }
 
-/// No file is where this path needs a folder, and no folder where it needs a file.
+/// Fails if the path needs a folder where a file exists, or a file where a folder exists.
 fn check_place(index: &Index, owner: &ArtifactOwner, path: &str) -> Result<()> {
     match index.path_in_the_way(owner, path)? {
         None => Ok(()),
         Some(other) => {
-            let message = format!("{path:?} cannot be a file: there is {other:?} already");
+            let message = format!("cannot write the file {path:?}: {other:?} already exists");
             Err(Error::new(ErrorKind::InvalidInput, message))
         }
     }
@@ -142,25 +139,25 @@ pub(crate) fn no_such_artifact(owner: &ArtifactOwner, path: &str) -> Error {
     let owner = match owner {
         ArtifactOwner::Run(run) => format!("run {run}"),
         ArtifactOwner::LoggedModel(model) => format!("logged model {model}"),
-        ArtifactOwner::ModelVersion { version, .. } => format!("version {version} of the model"),
+        ArtifactOwner::ModelVersion { version, .. } => format!("model version {version}"),
     };
     Error::new(ErrorKind::NotFound, format!("{owner} has no artifact {path:?}"))
 }
 
-/// What became of the attempt to name files.
+/// The outcome of an attempt to append the frame that names the files.
 enum Named {
-    /// They are named; these chunks were stored by others meanwhile.
+    /// The frame is appended. Other uploads stored these chunks too, so our copies are spare.
     Done(Vec<StoredChunk>),
-    /// These chunks are not there any more.
+    /// The frame is not appended, because these chunks were freed.
     Missing(Vec<ContentHash>),
 }
 
 struct Upload<'a> {
     store: ChunkStore<'a>,
     owner: ArtifactOwner,
-    /// Device and number of the database's own file.
+    /// Device and inode of the database file.
     database: (u64, u64),
-    /// Small files in hand.
+    /// Small files in memory.
     block: Block,
     files: Vec<WrittenFile>,
     taken: u64,
@@ -168,10 +165,11 @@ struct Upload<'a> {
 }
 
 impl Upload<'_> {
-    /// Writes files that one frame names.
+    /// Writes the files of one frame.
     fn write(&mut self, planned: &[Planned<'_>]) -> Result<()> {
         let taken = self.taken;
-        for _ in 0..ATTEMPTS_MAX {
+        let mut retry = self.store.engine.log.retry();
+        loop {
             self.files.clear();
             self.taken = taken;
             for file in planned {
@@ -182,7 +180,7 @@ impl Upload<'_> {
                 Named::Done(spare) => {
                     self.store.unnamed.chunks.clear();
                     self.store.unnamed.known.clear();
-                    // The files are there, whether or not this works out.
+                    // A failure is ignored, because the files are written.
                     let _ = self.store.unnamed.give_back(&spare);
                     return Ok(());
                 }
@@ -190,9 +188,8 @@ impl Upload<'_> {
                     self.store.unnamed.known.retain(|hash| !missing.contains(hash));
                 }
             }
+            retry.again("chunks that the files share were freed during the upload")?;
         }
-        let message = "chunks that the files share with others were freed, again and again";
-        Err(Error::new(ErrorKind::Locked, message))
     }
 
     fn read(&mut self, planned: &Planned<'_>) -> Result<()> {
@@ -210,11 +207,13 @@ impl Upload<'_> {
                 let file = File::open(path).map_err(reading)?;
                 let facts = file.metadata().map_err(reading)?;
                 if !facts.is_file() || (facts.dev(), facts.ino()) == self.database {
-                    let what = if facts.is_file() { "is the database" } else { "is no file" };
-                    let message = format!("{} {what}, and cannot be logged", path.display());
+                    let reason =
+                        if facts.is_file() { "is the database" } else { "is not a regular file" };
+                    let message = format!("cannot log {}: it {reason}", path.display());
                     return Err(Error::new(ErrorKind::InvalidInput, message));
                 }
-                // One that others write to has the length that it had here.
+                // Another process may append to the file. The length is fixed here, so that the
+                // upload ends.
                 self.read_from(&planned.path, &mut file.take(facts.len())).map_err(|error| {
                     let is_foreign = error.kind() == ErrorKind::Io && error.path().is_none();
                     if is_foreign { error.with_path(path) } else { error }
@@ -223,8 +222,8 @@ impl Upload<'_> {
         }
     }
 
-    /// Takes in a file up to its end. Of one that a block does not hold the rest is read, cut,
-    /// hashed and stored by several threads.
+    /// Reads a file to its end. If it exceeds a block, several threads read, cut, hash and store
+    /// the rest.
     fn read_from(&mut self, path: &str, source: &mut dyn Read) -> Result<()> {
         let mut start = self.block.bytes.len();
         let mut is_end = self.fill(source)?;
@@ -254,7 +253,7 @@ impl Upload<'_> {
         Ok(())
     }
 
-    /// Reads until the block is full; whether the file has ended before.
+    /// Reads until the block is full. Returns whether the file ended.
     fn fill(&mut self, source: &mut dyn Read) -> Result<bool> {
         let (got, is_end) = fill(&mut self.block.bytes, source)?;
         self.taken += got as u64;
@@ -262,13 +261,13 @@ impl Upload<'_> {
         Ok(is_end)
     }
 
-    /// Stores the chunks in hand; afterwards none is.
+    /// Stores all chunks of the block and empties it.
     fn store_all(&mut self) -> Result<()> {
         let end = self.block.bytes.len();
         self.store.put_block(&mut self.block, end)
     }
 
-    /// Makes the chunks durable and names the files.
+    /// Syncs the chunks, then appends the frame that names the files.
     fn name(&mut self) -> Result<Named> {
         if self.files.is_empty() {
             return Ok(Named::Done(Vec::new()));
@@ -303,7 +302,7 @@ impl Upload<'_> {
     }
 }
 
-/// The chunks that were there when they were looked for, and are not any more.
+/// Returns the chunks that existed when they were looked up, and have been freed since.
 fn missing(index: &Index, unnamed: &Unnamed<'_>) -> Result<Vec<ContentHash>> {
     let own: HashSet<ContentHash, RandomState> =
         unnamed.chunks.iter().map(|chunk| chunk.hash).collect();
@@ -313,7 +312,7 @@ fn missing(index: &Index, unnamed: &Unnamed<'_>) -> Result<Vec<ContentHash>> {
     Ok(missing.map(|(hash, _)| *hash).collect())
 }
 
-/// The chunks that are not stored yet, and those that others have stored meanwhile.
+/// Returns the chunks to name, and those that another upload has stored and named meanwhile.
 fn divide(index: &Index, chunks: &[StoredChunk]) -> Result<(Vec<StoredChunk>, Vec<StoredChunk>)> {
     let hashes: Vec<ContentHash> = chunks.iter().map(|chunk| chunk.hash).collect();
     let found = index.chunks(&hashes)?;

@@ -147,7 +147,7 @@ impl Capture {
         if let Some(repository) = repository.flatten() {
             tags.extend(repository.tags());
             if let Some(patch) = repository.patch() {
-                run.log_bytes("git/dirty.patch", &patch)?;
+                run.log_bytes(&patch, "git/dirty.patch")?;
             }
         }
         run.set_tags(tags)?;

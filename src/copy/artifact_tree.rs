@@ -1,4 +1,4 @@
-//! What the chain says of artifacts, record by record: for whoever reads it without an index.
+//! The artifacts of a chain, collected record by record, for code that reads it without an index.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,16 +9,16 @@ use crate::entity::{ArtifactOwner, ContentHash};
 use crate::format::chunk::digest_of_files;
 use crate::format::record::{Record, StoredChunk, WrittenFile};
 
-/// The files that are there, and the chunks that are stored.
+/// The existing files and the stored chunks.
 #[derive(Debug, Default)]
 pub(crate) struct ArtifactTree {
-    /// Each with the frame that wrote it, and what it says; nothing for a reference.
+    /// The frame that wrote each file, and its content. A reference has no content.
     pub(crate) files: BTreeMap<(ArtifactOwner, String), (u64, Option<WrittenFile>)>,
     pub(crate) chunks: HashMap<ContentHash, StoredChunk, RandomState>,
 }
 
 impl ArtifactTree {
-    /// Takes in a record of the frame at `position`.
+    /// Applies a record of the frame at `position`.
     pub(crate) fn note(&mut self, position: u64, record: &Record) {
         match record {
             Record::ChunksStored(stored) => {
@@ -37,8 +37,8 @@ impl ArtifactTree {
                     self.files.insert((written.owner, file.path.clone()), value);
                 }
             }
-            Record::ArtifactReferenced(it) => {
-                self.files.insert((it.owner, it.path.clone()), (position, None));
+            Record::ArtifactReferenced(change) => {
+                self.files.insert((change.owner, change.path.clone()), (position, None));
             }
             Record::ArtifactsDeleted(deleted) => self.delete(deleted.owner, &deleted.path),
             Record::Purged(purged) => {
@@ -49,22 +49,23 @@ impl ArtifactTree {
                 let owners = purged.models.iter().map(|model| ArtifactOwner::LoggedModel(*model));
                 owners.for_each(|owner| self.delete(owner, ""));
             }
-            Record::ModelVersionDeleted(it) => {
-                let owner = ArtifactOwner::ModelVersion { model: it.model, version: it.version };
+            Record::ModelVersionDeleted(change) => {
+                let owner =
+                    ArtifactOwner::ModelVersion { model: change.model, version: change.version };
                 self.delete(owner, "");
             }
-            Record::RegisteredModelDeleted(it) => {
+            Record::RegisteredModelDeleted(change) => {
                 let of = |owner: &ArtifactOwner| match owner {
                     ArtifactOwner::ModelVersion { model, .. } => Some(*model),
                     _ => None,
                 };
-                self.files.retain(|(owner, _), _| of(owner) != Some(it.model));
+                self.files.retain(|(owner, _), _| of(owner) != Some(change.model));
             }
             _ => {}
         }
     }
 
-    /// The digest of all files of an owner; `None` when it has none in the database.
+    /// Returns the digest of all files of an owner. Returns `None` if it has no files.
     pub(crate) fn digest_of(&self, owner: ArtifactOwner) -> Option<[u8; 32]> {
         let found = self.files.range((owner, String::new())..);
         let found = found.take_while(|((of, _), _)| *of == owner);
@@ -72,7 +73,7 @@ impl ArtifactTree {
         (!files.is_empty()).then(|| digest_of_files(files))
     }
 
-    /// The frame that wrote the first file of an owner.
+    /// Returns the frame that wrote the first file of an owner.
     pub(crate) fn first_frame(&self, owner: ArtifactOwner) -> Option<u64> {
         let (key, (position, _)) = self.files.range((owner, String::new())..).next()?;
         (key.0 == owner).then_some(*position)
@@ -87,14 +88,14 @@ impl ArtifactTree {
         found.iter().for_each(|key| drop(self.files.remove(key)));
     }
 
-    /// Whether the frame at `position` is the one that wrote what has this path now.
+    /// Returns whether the frame at `position` wrote the file that has this path now.
     pub(crate) fn is_current(&self, position: u64, owner: ArtifactOwner, path: &str) -> bool {
         let found = self.files.get(&(owner, path.to_owned()));
         found.is_some_and(|(at, _)| *at == position)
     }
 }
 
-/// The owner, in words.
+/// Describes an owner in words.
 pub(crate) fn describe(owner: &ArtifactOwner) -> String {
     match owner {
         ArtifactOwner::Run(run) => format!("run {run}"),

@@ -1,4 +1,4 @@
-//! Copying a file that others may be writing to.
+//! Copying a file while other processes may write to it.
 
 use std::io;
 use std::path::Path;
@@ -9,11 +9,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
 use crate::storage::{Access, Storage, WritePath, absolute, open_file};
 
-/// Copies a log, which was opened by the name `path`, to a new file, with nothing punched
-/// meanwhile: others may seal what is copied as an extent, and a punched one reads as empty.
+/// Copies a log, which was opened as `path`, to a new file.
 ///
-/// That is what the maintenance lock is for. Who may only read the file cannot have it, and
-/// copies what nobody writes.
+/// The copy holds the maintenance lock, so that nothing is punched meanwhile. Otherwise another
+/// process could seal and punch an extent, which would then read as empty. A process with read-only
+/// access cannot take this lock, so it copies the file only while no writer has it open.
 pub(crate) fn copy_in_place(log: &Log, path: &Path, to: &Path, tolerant: bool) -> Result<Copied> {
     let to = absolute(to);
     if log.writer().is_some() {
@@ -27,17 +27,18 @@ pub(crate) fn copy_in_place(log: &Log, path: &Path, to: &Path, tolerant: bool) -
     let end = log.with_state(|_, cursor| cursor.next)?;
     log.refuse_writers()?;
     copy_to(log, &to, tolerant, || {
-        // Whoever gives space back has told the chain before.
+        // A process appends a frame before it punches. So an unchanged end proves that nothing was
+        // punched.
         if log.with_state(|_, cursor| cursor.next)? == end {
             return Ok(());
         }
-        let message = "the file was written to while it was copied: try again";
+        let message = "another process wrote to the file while it was copied; retry";
         Err(Error::new(ErrorKind::Locked, message))
     })
 }
 
-/// The file of a log that only reads opened once more, to lock it; `None` where it may only be
-/// read.
+/// Opens the file of a read-only log again, to lock it. Returns `None` if the process has read-only
+/// access.
 pub(crate) fn second_storage(log: &Log, path: &Path) -> Result<Option<Arc<dyn Storage>>> {
     use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
     let doing = |source| Error::io("opening the file to lock it", source);

@@ -1,4 +1,4 @@
-//! Artifacts in a copy: the files that are there, with their chunks.
+//! Copying artifacts: the existing files with their chunks.
 
 use std::collections::HashSet;
 
@@ -12,33 +12,33 @@ use crate::format::record::{
 };
 use crate::log::{ChunkAmount, Log, padded};
 
-/// How many chunks one frame of the copy names at most.
+/// The maximum number of chunks that one frame of the copy names.
 const CHUNKS_MAX: usize = 4096;
 
-/// What of the artifacts is copied already.
+/// The chunks that are copied already.
 #[derive(Debug, Default)]
 pub(crate) struct CopiedChunks {
     hashes: HashSet<ContentHash, RandomState>,
-    /// Those that no frame of the copy names yet.
+    /// The copied chunks that no frame of the copy names yet.
     unnamed: Vec<StoredChunk>,
     amount: ChunkAmount,
 }
 
-/// A chunk that could not be copied because the source has lost it; other errors end the copy.
+/// The error of a chunk that is lost in the source. Other errors end the copy.
 type Lost = Option<Error>;
 
 impl CopiedChunks {
-    /// Nothing yet, of what is in the tree.
+    /// Creates an empty set for the chunks of the tree.
     pub(crate) fn new(tree: &ArtifactTree) -> Self {
         let left = tree.chunks.values().map(|chunk| padded(u64::from(chunk.coded))).sum();
         let amount = ChunkAmount { left, written: 0 };
         CopiedChunks { amount, ..CopiedChunks::default() }
     }
 
-    /// Copies the chunks of those files that are still there; gives the record without the others.
+    /// Copies the chunks of the files that still exist. Returns the record without the other files.
     ///
-    /// A file that has lost a chunk is left out and told in `lost`, when there is such a list; else
-    /// it is an error. A file of very many chunks has some of them named in frames of their own.
+    /// If a chunk is lost, its file is skipped and listed in `lost`. Without such a list, the copy
+    /// fails. Very many chunks of one file are named in separate frames before it.
     pub(crate) fn copy_files(
         &mut self,
         (source, target): (&Log, &Log),
@@ -62,7 +62,7 @@ impl CopiedChunks {
         Ok(ArtifactsWritten { files, ..written })
     }
 
-    /// The record that names what was copied since the last time.
+    /// Returns the record that names the chunks since the last call.
     pub(crate) fn take_record(&mut self) -> Option<ChunksStored> {
         let chunks = std::mem::take(&mut self.unnamed);
         (!chunks.is_empty()).then_some(ChunksStored { chunks })
@@ -100,7 +100,7 @@ impl CopiedChunks {
         Ok(None)
     }
 
-    /// Copies a chunk unless it is there; gives its bytes.
+    /// Copies a chunk unless the copy has it. Returns its bytes.
     fn copy_chunk(
         &mut self,
         source: &Log,

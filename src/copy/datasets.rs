@@ -1,4 +1,4 @@
-//! What datasets say, when the run that logged one first is left out of the copy.
+//! The descriptions of datasets in a copy that omits the run that logged them first.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,12 +8,12 @@ use crate::format::record::{DatasetLogged, InputsLogged, RunStarted};
 /// A dataset's identity: its experiment, name and digest.
 type Key = (ExperimentId, String, String);
 
-/// What the first record of each dataset says, with the runs that were given it.
+/// The first record of each dataset, with the runs that use it.
 #[derive(Debug, Default)]
 pub(crate) struct FirstDatasets {
     runs: HashMap<RunId, ExperimentId>,
     first: HashMap<Key, (DatasetLogged, HashSet<RunId>)>,
-    /// What was logged first by a run that is left out, as far as others were given it too.
+    /// Datasets that an omitted run logged first, and that other runs use.
     orphans: HashSet<Key>,
 }
 
@@ -32,7 +32,7 @@ impl FirstDatasets {
         }
     }
 
-    /// A dataset is forgotten with the last run that was given it.
+    /// Removes purged runs, and the datasets that no other run uses.
     pub(crate) fn purge(&mut self, runs: &[RunId]) {
         for run in runs {
             self.runs.remove(run);
@@ -47,12 +47,13 @@ impl FirstDatasets {
         });
     }
 
-    /// Whether the run is in the copy.
+    /// Returns whether the copy contains the run.
     pub(crate) fn keeps(&self, run: RunId) -> bool {
         self.runs.contains_key(&run)
     }
 
-    /// The record, saying of each dataset what its first record in the file says.
+    /// Replaces the description of each dataset by that of its first record. The index takes the
+    /// description from the first record, which the copy may omit.
     pub(crate) fn settle(&self, mut logged: InputsLogged) -> InputsLogged {
         let Some(experiment) = self.runs.get(&logged.run).copied() else { return logged };
         for dataset in &mut logged.datasets {

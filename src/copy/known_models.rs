@@ -1,63 +1,70 @@
-//! Which models there are: a copy leaves out what is deleted for good, or whose beginning is lost.
+//! The existing models. A copy omits deleted models, and those whose first record is lost.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::entity::id::{LoggedModelId, RegisteredModelId};
 use crate::format::record::{ModelVersionCreated, Record};
 
-/// The models and versions that there are after the records that were noted.
+/// The models and versions that exist after the applied records.
 #[derive(Debug, Default)]
 pub(crate) struct KnownModels {
     models: HashSet<RegisteredModelId>,
-    /// Each with the digest of its files, if it has one.
+    /// The existing versions, each with the digest of its files, if it has one.
     pub(crate) versions: HashMap<(RegisteredModelId, u64), Option<[u8; 32]>>,
     logged_models: HashSet<LoggedModelId>,
 }
 
 impl KnownModels {
-    /// Takes in a record.
+    /// Applies a record.
     pub(crate) fn note(&mut self, record: &Record) {
         match record {
-            Record::RegisteredModelCreated(it) => {
-                self.models.insert(it.model);
+            Record::RegisteredModelCreated(change) => {
+                self.models.insert(change.model);
             }
-            Record::RegisteredModelDeleted(it) => {
-                self.models.remove(&it.model);
-                self.versions.retain(|(model, _), _| *model != it.model);
+            Record::RegisteredModelDeleted(change) => {
+                self.models.remove(&change.model);
+                self.versions.retain(|(model, _), _| *model != change.model);
             }
-            Record::ModelVersionCreated(it) => {
-                self.versions.insert((it.model, it.version), it.digest);
+            Record::ModelVersionCreated(change) => {
+                self.versions.insert((change.model, change.version), change.digest);
             }
-            Record::ModelVersionDeleted(it) => {
-                self.versions.remove(&(it.model, it.version));
+            Record::ModelVersionDeleted(change) => {
+                self.versions.remove(&(change.model, change.version));
             }
-            Record::LoggedModelCreated(it) => {
-                self.logged_models.insert(it.model);
+            Record::LoggedModelCreated(change) => {
+                self.logged_models.insert(change.model);
             }
-            Record::LoggedModelsPurged(it) => {
-                self.logged_models.retain(|model| !it.models.contains(model));
+            Record::LoggedModelsPurged(change) => {
+                self.logged_models.retain(|model| !change.models.contains(model));
             }
             _ => {}
         }
     }
 
-    /// Whether the record means anything in a copy. What a deleted version was called by is gone;
-    /// that there was one stays, so that its number is not given out again.
+    /// Returns whether a copy needs the record.
+    ///
+    /// The creation of a deleted version is kept, so that its number is not used again.
     pub(crate) fn keeps(&self, record: &Record) -> bool {
         let model = match record {
-            Record::RegisteredModelCreated(it) => it.model,
-            Record::RegisteredModelRenamed(it) => it.model,
-            Record::RegisteredModelUpdated(it) => it.model,
-            Record::RegisteredModelDeleted(it) => it.model,
-            Record::RegisteredModelTagsSet(it) => it.model,
-            Record::RegisteredModelTagDeleted(it) => it.model,
-            Record::ModelVersionCreated(it) => it.model,
-            Record::ModelVersionDeleted(it) => it.model,
-            Record::AliasDeleted(it) => it.model,
-            Record::ModelVersionUpdated(it) => return self.keeps_version(it.model, it.version),
-            Record::ModelVersionTagsSet(it) => return self.keeps_version(it.model, it.version),
-            Record::ModelVersionTagDeleted(it) => return self.keeps_version(it.model, it.version),
-            Record::AliasSet(it) => it.model,
+            Record::RegisteredModelCreated(change) => change.model,
+            Record::RegisteredModelRenamed(change) => change.model,
+            Record::RegisteredModelUpdated(change) => change.model,
+            Record::RegisteredModelDeleted(change) => change.model,
+            Record::RegisteredModelTagsSet(change) => change.model,
+            Record::RegisteredModelTagDeleted(change) => change.model,
+            Record::ModelVersionCreated(change) => change.model,
+            Record::ModelVersionDeleted(change) => change.model,
+            Record::AliasDeleted(change) => change.model,
+            Record::ModelVersionUpdated(change) => {
+                return self.keeps_version(change.model, change.version);
+            }
+            Record::ModelVersionTagsSet(change) => {
+                return self.keeps_version(change.model, change.version);
+            }
+            Record::ModelVersionTagDeleted(change) => {
+                return self.keeps_version(change.model, change.version);
+            }
+            Record::AliasSet(change) => change.model,
             other => return self.keeps_logged(other),
         };
         self.models.contains(&model)
@@ -69,25 +76,27 @@ impl KnownModels {
 
     fn keeps_logged(&self, record: &Record) -> bool {
         let model = match record {
-            Record::LoggedModelCreated(it) => it.model,
-            Record::LoggedModelUpdated(it) => it.model,
-            Record::LoggedModelParamsSet(it) => it.model,
-            Record::LoggedModelTagsSet(it) => it.model,
-            Record::LoggedModelTagDeleted(it) => it.model,
-            Record::LoggedModelMetricsLogged(it) => it.model,
-            Record::LoggedModelLifecycleSet(it) => it.model,
-            Record::LoggedModelSignatureSet(it) => it.model,
+            Record::LoggedModelCreated(change) => change.model,
+            Record::LoggedModelUpdated(change) => change.model,
+            Record::LoggedModelParamsSet(change) => change.model,
+            Record::LoggedModelTagsSet(change) => change.model,
+            Record::LoggedModelTagDeleted(change) => change.model,
+            Record::LoggedModelMetricsLogged(change) => change.model,
+            Record::LoggedModelLifecycleSet(change) => change.model,
+            Record::LoggedModelSignatureSet(change) => change.model,
             Record::LoggedModelsPurged(_) => return false,
             _ => return true,
         };
         self.logged_models.contains(&model)
     }
 
-    /// What a record names that is not there at its place of the chain, and should be.
+    /// Describes a record that refers to a model or version that does not exist. Returns `None` for
+    /// a valid record.
     pub(crate) fn missing(&self, record: &Record) -> Option<String> {
-        if let Record::AliasSet(it) = record {
-            let is_there = self.keeps_version(it.model, it.version);
-            return (!is_there).then(|| format!("alias {:?} of version {}", it.alias, it.version));
+        if let Record::AliasSet(change) = record {
+            let is_there = self.keeps_version(change.model, change.version);
+            return (!is_there)
+                .then(|| format!("alias {:?} of version {}", change.alias, change.version));
         }
         let creates =
             matches!(record, Record::RegisteredModelCreated(_) | Record::LoggedModelCreated(_));
@@ -96,7 +105,7 @@ impl KnownModels {
         (!is_there).then(|| format!("record of kind {}", record.tag().0))
     }
 
-    /// The record without what a deleted version said of itself.
+    /// Clears the fields of a deleted version, except its number.
     pub(crate) fn redact(&self, created: ModelVersionCreated) -> ModelVersionCreated {
         if self.keeps_version(created.model, created.version) {
             return created;

@@ -1,11 +1,11 @@
-//! Writing what a file holds to a new one: the one mechanism of backup, vacuum and salvage.
+//! Copying a file to a new one, for backup, vacuum and salvage.
 //!
-//! The records of the chain are copied in their order, without those of purged runs; points that
-//! were still in extents become column blocks. What was only true of the old file's space is
-//! left out.
+//! A copy has two passes. The survey reads the whole chain and collects what is purged, moved or
+//! deleted. The second pass copies the records in order, without those of purged runs. It omits
+//! records about the space of the old file. Points in unsealed extents become column blocks.
 //!
-//! Others may append meanwhile. The copy is of the chain as it was when the survey ended, and of
-//! each writer's points up to some point: the first ones, whole.
+//! Other processes may append meanwhile. The copy has the chain up to the end of the survey. For
+//! each writer, it has a prefix of the points without gaps.
 
 pub(crate) mod artifact_tree;
 pub(crate) mod backup;
@@ -37,10 +37,10 @@ use crate::storage::{
     temporary_name,
 };
 
-/// The liveness byte that copied writers are said to have had; nobody alive has it for long.
+/// The liveness byte that copied writers get. No live writer holds it for long.
 const COPIED_BYTE: u16 = 4095;
 
-/// What a copy holds, and what could not be read.
+/// The content of a copy, and what could not be read.
 #[derive(Debug, Default)]
 pub(crate) struct Copied {
     pub(crate) runs: u64,
@@ -49,19 +49,19 @@ pub(crate) struct Copied {
     pub(crate) lost: Vec<String>,
 }
 
-/// Copies what `source` holds to a new file at `to`, which gets its name when it is whole and
-/// durable, and when `is_fixed` says that nothing of what was copied changed its place meanwhile.
+/// Copies `source` to a new file at `to`.
 ///
-/// `tolerant`: what cannot be read is listed in the result instead of failing the copy. The
-/// caller keeps the source's extents and blocks in place meanwhile. A process that is killed
-/// leaves a file of a temporary name, which nothing looks at.
+/// The file gets its name after it is complete and durable, and after `is_fixed` has checked that
+/// nothing in the source moved meanwhile. With `tolerant`, the result lists unreadable parts
+/// instead of failing the copy. The caller must keep the extents and blocks of the source in place.
+/// A killed process leaves a temporary file, which nothing reads.
 pub(crate) fn copy_to(
     source: &Log,
     to: &Path,
     tolerant: bool,
     is_fixed: impl FnOnce() -> Result<()>,
 ) -> Result<Copied> {
-    // Only saves work: a race is decided by the naming.
+    // This check only saves work. The rename below decides a race.
     if to.exists() {
         return Err(name_taken(to));
     }
@@ -69,15 +69,17 @@ pub(crate) fn copy_to(
     let copied = copy_temporary(source, &temporary, to, tolerant)
         .and_then(|copied| is_fixed().map(|()| copied))
         .and_then(|copied| give_name(&temporary, to).map(|()| copied).map_err(naming_error(to)));
-    // After a link this was the second name, after a rename it is gone, else it is of no use.
+    // After a link this is a second name, and after a rename it is gone. After a failure it is
+    // useless.
     let _ = remove(&temporary);
     let copied = copied?;
     sync_folder(to)?;
     Ok(copied)
 }
 
-/// Copies what `source` holds to a new file at `temporary`, a name that nobody else knows; what
-/// a copy that fails leaves there is the caller's to remove. Errors of the new file name `to`.
+/// Copies `source` to a new file at `temporary`, a name that no other process uses.
+///
+/// If the copy fails, the caller must remove the file. Errors of the new file name it `to`.
 pub(crate) fn copy_temporary(
     source: &Log,
     temporary: &Path,
@@ -91,7 +93,7 @@ pub(crate) fn copy_temporary(
     copy_into(source, storage, to, tolerant)
 }
 
-/// Copies what `source` holds to a new file in `storage`, and makes it durable.
+/// Copies `source` to a new file in `storage`, and makes it durable.
 pub(crate) fn copy_into(
     source: &Log,
     storage: Arc<dyn Storage>,
@@ -118,22 +120,21 @@ pub(crate) fn copy_into(
     Ok(copied)
 }
 
-/// A name that nobody else has, in the folder of `path`.
+/// Returns an unused name in the folder of `path`.
 pub(crate) fn temporary_beside(path: &Path) -> Result<PathBuf> {
     temporary_name(path).map_err(|source| {
-        let error = Error::new(ErrorKind::InvalidInput, "no name can be found beside this one");
+        let error = Error::new(ErrorKind::InvalidInput, "cannot make a temporary name beside it");
         error.with_source(source).with_path(path)
     })
 }
 
-/// Makes a name durable.
+/// Makes the name of a file durable.
 pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     sync_name(path).map_err(|source| Error::io("syncing the folder", source).with_path(path))
 }
 
 fn name_taken(path: &Path) -> Error {
-    let message = "there is a file of this name already";
-    Error::new(ErrorKind::AlreadyExists, message).with_path(path)
+    Error::new(ErrorKind::AlreadyExists, "the file already exists").with_path(path)
 }
 
 fn naming_error(to: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -146,15 +147,15 @@ fn naming_error(to: &Path) -> impl FnOnce(io::Error) -> Error {
 struct Copy<'a> {
     source: &'a Log,
     target: &'a Log,
-    /// The name that the target will have.
+    /// The final name of the target.
     to: &'a Path,
     survey: Survey,
     tolerant: bool,
     copied: Copied,
-    /// Definitions to be written before the record that is being copied.
+    /// Records to write before the current one: definitions found in blocks, and names of chunks.
     found: Vec<Record>,
     chunks: CopiedChunks,
-    /// Versions of the frame that is being copied that have lost files.
+    /// Versions of the current frame that have lost files.
     broken: Vec<BrokenVersion>,
 }
 
@@ -171,7 +172,8 @@ impl Copy<'_> {
         self.survey = survey;
         let (source, tolerant) = (self.source, self.tolerant);
         let damages = walk(source, tolerant, |position, records| {
-            // An extent that was sealed since the survey is copied as an extent, once.
+            // Frames after the survey are omitted. So an extent that was sealed since then is
+            // copied once, as an extent.
             if position > end { Ok(()) } else { self.copy_frame(position, records) }
         })?;
         self.copied.lost.extend(damages.iter().map(describe));
@@ -194,7 +196,7 @@ impl Copy<'_> {
         }
         for broken in std::mem::take(&mut self.broken) {
             self.copied.lost.push(broken.to_string());
-            broken.tell(&mut kept);
+            broken.mark_failed(&mut kept);
         }
         if kept.is_empty() {
             return Ok(());
@@ -208,7 +210,7 @@ impl Copy<'_> {
         appended.map_err(|error| error.with_path(self.to))
     }
 
-    /// The record as it stands in the new file; `None` for one that means nothing there.
+    /// Translates a record for the new file. Returns `None` if the new file does not need it.
     fn translate(&mut self, position: Position, record: Record) -> Result<Option<Record>> {
         if !self.survey.keeps(&record) {
             return Ok(None);
@@ -221,7 +223,8 @@ impl Copy<'_> {
                 let mut blocks = Vec::new();
                 for block in sealed.blocks {
                     let owner = sealed.incarnation;
-                    let copied = self.survey.current(&block).map(|it| self.copy_block(owner, &it));
+                    let current = self.survey.current(&block);
+                    let copied = current.map(|block| self.copy_block(owner, &block));
                     blocks.extend(copied.transpose()?.flatten());
                 }
                 let extents = Vec::new();
@@ -243,9 +246,10 @@ impl Copy<'_> {
                 None
             }
             Record::ArtifactsWritten(written) => self.copy_artifacts(position, written)?,
-            Record::ArtifactReferenced(it) => {
+            Record::ArtifactReferenced(reference) => {
                 let artifacts = &self.survey.artifacts;
-                artifacts.is_current(position.0, it.owner, &it.path).then(|| it.into())
+                let is_current = artifacts.is_current(position.0, reference.owner, &reference.path);
+                is_current.then(|| reference.into())
             }
             Record::InputsLogged(logged) => Some(self.survey.datasets.settle(logged).into()),
             Record::ModelVersionCreated(created) => Some(self.survey.models.redact(created).into()),
@@ -257,7 +261,7 @@ impl Copy<'_> {
         })
     }
 
-    /// The files of the record that are still there, with their chunks before them.
+    /// Copies the files of the record that still exist. The frame names their chunks before them.
     fn copy_artifacts(
         &mut self,
         position: Position,
@@ -273,7 +277,7 @@ impl Copy<'_> {
         Ok((!copied.files.is_empty()).then(|| copied.into()))
     }
 
-    /// A record of which only a newer build knows what it means in another file.
+    /// Omits a record of a newer build, or fails because only that build can translate it.
     fn leave_out(&mut self, kind: u16, version: u8, class: RecordClass) -> Result<()> {
         let what = format!("a record of kind {kind}, version {version}");
         match class {
@@ -281,18 +285,19 @@ impl Copy<'_> {
             _ if self.tolerant => self.copied.lost.push(format!("{what}: unknown to this build")),
             _ => {
                 let message =
-                    format!("the file holds {what}: copy it with the build that wrote it");
+                    format!("the file contains {what}; copy it with the build that wrote it");
                 return Err(Error::new(ErrorKind::UnsupportedFormat, message));
             }
         }
         Ok(())
     }
 
-    /// Takes definitions that are lost from the block itself, which says of what its series are.
+    /// Restores lost definitions from a block, whose labels have the run and key of each series.
     fn find_definitions(&mut self, owner: Incarnation, block: &[u8]) -> Result<()> {
         let definitions = self.survey.definitions.entry(owner).or_default();
         for group in block::parse(block)?.groups {
-            for SeriesLabel { series, run, key } in group.series.into_iter().map(|it| it.label) {
+            let labels = group.series.into_iter().map(|series| series.label);
+            for SeriesLabel { series, run, key } in labels {
                 if definitions.get(series).is_some() {
                     continue;
                 }
@@ -349,7 +354,7 @@ impl Copy<'_> {
         Ok(SealedBlock { place, series })
     }
 
-    /// Seals what is in extents into the new file, and closes its writers.
+    /// Seals the points of unsealed extents into the new file, and closes its writers.
     fn copy_unsealed(&mut self) -> Result<()> {
         for (incarnation, extents) in std::mem::take(&mut self.survey.writers) {
             self.copy_writer(incarnation, extents)?;
@@ -369,7 +374,8 @@ impl Copy<'_> {
             let (extents, blocks) = (Vec::new(), vec![block]);
             Record::from(Sealed { incarnation, extents, dropped, blocks })
         };
-        // One frame for each block, the last one's later, with what else is to be said.
+        // Each block has a frame. The last one is delayed, because its frame also has the number of
+        // dropped points and the end of the writer.
         let mut last = None;
         let source = self.source;
         let lost = source.encode_extents(incarnation, &extents, &define, |bytes| {
@@ -386,7 +392,7 @@ impl Copy<'_> {
         let slots = lost.slots;
         if slots + dropped > 0 {
             self.copied.lost.push(format!(
-                "extents: {slots} slots hold no entry, {dropped} points are of no known series"
+                "extents: {slots} slots have no valid entry, {dropped} points have no known series"
             ));
         }
         let mut records: Vec<Record> = last.into_iter().map(|block| seal(dropped, block)).collect();
@@ -394,8 +400,8 @@ impl Copy<'_> {
         self.append(&records)
     }
 
-    /// Leaves out the last extents that hold nothing yet. A writer that comes to them while those
-    /// before are read would leave a gap in the copy.
+    /// Omits empty extents at the end. If a writer began to use one while the extents before it are
+    /// read, the copy would have a gap.
     fn leave_out_unused(
         &self,
         incarnation: Incarnation,
@@ -412,8 +418,8 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Whether the writer has defined series or rows since the survey: their points lie beyond
-    /// the copy, and are not lost.
+    /// Returns whether the writer has defined series or rows since the survey. Their points are
+    /// after the copied prefix, so they are not lost.
     fn defines_later(&self, incarnation: Incarnation) -> Result<bool> {
         let mut reader = self.source.reader_from_start()?;
         let Some(end) = reader.cursor_after(self.survey.end, None)? else { return Ok(false) };
@@ -421,7 +427,7 @@ impl Copy<'_> {
     }
 }
 
-/// Visits the decoded frames of the chain; tolerant, also those beyond damage.
+/// Visits the decoded frames of the chain. With `tolerant`, includes frames after damage.
 fn walk(
     source: &Log,
     tolerant: bool,
@@ -432,18 +438,18 @@ fn walk(
     }
     let mut reader = source.reader_from_start()?;
     match reader.catch_up(|at, frame| visit(at.next, frame.records()?))? {
-        // A copy of the part before the damage would pass for a whole one.
+        // A copy up to the damage would look like a complete one, so this is an error.
         ChainEnd::Damage(reason) => Err(damaged(&reader.cursor(), &reason)),
         ChainEnd::Clean | ChainEnd::Remains(_) | ChainEnd::LostSuccessor(_) => Ok(Vec::new()),
     }
 }
 
-/// The records of a frame that can be decoded.
+/// Returns the records of a frame up to the first malformed one, without undecodable ones.
 fn decodable(frame: &Frame<'_>) -> Vec<Record> {
     frame.raw_records().map_while(Result::ok).filter_map(|raw| raw.decode().ok()).collect()
 }
 
 fn describe(damage: &Damage) -> String {
     let Damage { place, offset, wanted, got } = damage;
-    format!("{place} at byte {offset}: wanted {wanted}, got {got}")
+    format!("{place} at byte {offset}: expected {wanted}, found {got}")
 }

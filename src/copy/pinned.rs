@@ -1,8 +1,7 @@
-//! Versions of registered models in a salvaged copy that have lost files of theirs.
+//! Model versions that have lost files in a salvaged copy.
 //!
-//! A version is pinned to all of its files. One that has only some of them left stays under its
-//! number, with those, but it must not pass for what it was: it is pinned to nothing any more, and
-//! its status says that it failed, and why.
+//! Such a version keeps its number and its remaining files. But it must not look like the complete
+//! version. So it loses its digest, and its status becomes failed, with the reason.
 
 use std::fmt;
 
@@ -11,10 +10,10 @@ use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{ArtifactOwner, ModelVersionStatus};
 use crate::format::record::{ArtifactsWritten, ModelVersionUpdated, Position, Record};
 
-/// The most files that a message names.
+/// The maximum number of files that a message names.
 const NAMED_MAX: usize = 5;
 
-/// The files of a version as the source has them.
+/// The files of a version in the source.
 #[derive(Debug)]
 pub(crate) struct PinnedFiles {
     model: RegisteredModelId,
@@ -23,7 +22,7 @@ pub(crate) struct PinnedFiles {
 }
 
 impl PinnedFiles {
-    /// Those that a record of `position` gives to a version and that are still there.
+    /// Returns the files of a version's record at `position` that still exist.
     pub(crate) fn of(
         written: &ArtifactsWritten,
         tree: &ArtifactTree,
@@ -35,7 +34,7 @@ impl PinnedFiles {
         Some(PinnedFiles { model, version, paths: paths.cloned().collect() })
     }
 
-    /// The version, when the copy has not all of them.
+    /// Returns the version if the copy lacks some of the files.
     pub(crate) fn without(self, copied: &ArtifactsWritten) -> Option<BrokenVersion> {
         let PinnedFiles { model, version, paths } = self;
         let is_lost = |path: &String| !copied.files.iter().any(|file| file.path == *path);
@@ -53,8 +52,8 @@ pub(crate) struct BrokenVersion {
 }
 
 impl BrokenVersion {
-    /// Makes the records that create the version say so.
-    pub(crate) fn tell(self, records: &mut Vec<Record>) {
+    /// Removes the digest from the version's record, and adds a record with the failed status.
+    pub(crate) fn mark_failed(self, records: &mut Vec<Record>) {
         let (model, version) = (self.model, self.version);
         for record in records.iter_mut() {
             if let Record::ModelVersionCreated(created) = record
@@ -64,7 +63,7 @@ impl BrokenVersion {
             }
         }
         let status = Some((ModelVersionStatus::FailedRegistration, Some(self.message())));
-        let time = Timestamp::now().as_nanos();
+        let time = Timestamp::now_nanos();
         let updated =
             ModelVersionUpdated { model, version, description: None, status, stage: None, time };
         records.push(updated.into());
@@ -74,7 +73,7 @@ impl BrokenVersion {
         let named: Vec<&str> = self.lost.iter().take(NAMED_MAX).map(String::as_str).collect();
         let more = if self.lost.len() > NAMED_MAX { " and others" } else { "" };
         let count = self.lost.len();
-        format!("damage has cost it {count} of its files: {}{more}", named.join(", "))
+        format!("lost {count} of its files by damage: {}{more}", named.join(", "))
     }
 }
 
@@ -82,7 +81,7 @@ impl fmt::Display for BrokenVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "version {} of a registered model is pinned no more and counts as failed: {}",
+            "version {} of a registered model is no longer pinned and is marked as failed: {}",
             self.version,
             self.message()
         )

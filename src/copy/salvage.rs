@@ -1,4 +1,4 @@
-//! Copying what is still good in a damaged file.
+//! Copying the sound parts of a damaged file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,21 +8,21 @@ use crate::error::Result;
 use crate::log::{Log, LogOptions};
 use crate::storage::{Access, Storage, WritePath, open_error, open_file};
 
-/// What `salvage` wrote to the new file.
+/// The content of a file that `salvage` has written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SalvageReport {
-    /// Runs.
+    /// The number of runs.
     pub runs: u64,
-    /// Points.
+    /// The number of points.
     pub points: u64,
-    /// Frames of metadata.
+    /// The number of metadata frames.
     pub frames: u64,
-    /// What could not be read, one sentence each.
+    /// The parts that could not be read, one sentence for each.
     pub lost: Vec<String>,
 }
 
-/// Opens the file for reading without an index; also when its chain is damaged.
+/// Opens a file for reading without an index, even if its chain is damaged.
 pub(crate) fn open_damaged(path: &Path) -> Result<Log> {
     let storage = open_file(path, Access::ReadOnly, WritePath::Positioned)
         .map_err(|error| open_error("opening the file", path, error))?;
@@ -33,8 +33,8 @@ pub(crate) fn open_damaged_storage(storage: Arc<dyn Storage>) -> Result<Log> {
     Log::open(storage, LogOptions { read_only: true, tolerant: true, ..LogOptions::default() })
 }
 
-/// Writes all that is still good to a new file; under the lock of a backup, as writers may be
-/// there that have not met the damage.
+/// Copies all sound parts to a new file. It takes the same lock as a backup, because writers that
+/// have not noticed the damage may be active.
 pub(crate) fn salvage(path: &Path, out: &Path) -> Result<SalvageReport> {
     let copied = copy_in_place(&open_damaged(path)?, path, out, true);
     let copied = copied.map_err(|error| error.with_path(path))?;

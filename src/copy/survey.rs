@@ -1,4 +1,4 @@
-//! What a copy must know of the whole chain before it copies the first record.
+//! The survey: facts about the whole chain that a copy needs before it copies the first record.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,18 +10,18 @@ use crate::entity::id::{ExperimentId, RunId};
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, RowDefined, SealedBlock};
 use crate::log::{Definition, Definitions, ExtentState};
 
-/// What must be known of the whole chain before its first record is copied.
+/// The result of the first pass over the chain.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
-    /// Where the last frame begins that is copied; what follows was appended meanwhile.
+    /// The position of the last frame to copy. Later frames were appended meanwhile.
     pub(crate) end: Position,
     pub(crate) purged_runs: HashSet<RunId>,
     purged_experiments: HashSet<ExperimentId>,
-    /// Where blocks are that were moved, by where they were; `None` when they are gone.
+    /// The new place of each moved block, by its old offset. `None` means that it was removed.
     moved: HashMap<u64, Option<SealedBlock>>,
-    /// Writers in order, with their extents that are not sealed.
+    /// Writers in order, with their unsealed extents.
     pub(crate) writers: Vec<(Incarnation, Vec<ExtentState>)>,
-    /// Where among them a writer is.
+    /// The place of each writer in `writers`.
     places: HashMap<Incarnation, usize>,
     pub(crate) definitions: HashMap<Incarnation, Definitions>,
     pub(crate) datasets: FirstDatasets,
@@ -30,7 +30,7 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// Takes in a record.
+    /// Applies a record.
     pub(crate) fn note(&mut self, record: &Record) {
         self.artifacts.note(self.end.0, record);
         match record {
@@ -71,7 +71,7 @@ impl Survey {
         }
     }
 
-    /// The extents of a writer, of which the frame that opened it may be lost.
+    /// Returns the extents of a writer. Adds the writer if the frame that opened it is lost.
     fn extents(&mut self, incarnation: Incarnation) -> &mut Vec<ExtentState> {
         let count = self.writers.len();
         let place = *self.places.entry(incarnation).or_insert(count);
@@ -81,7 +81,7 @@ impl Survey {
         &mut self.writers[place].1
     }
 
-    /// Where a block is now.
+    /// Returns a block at its current place. Returns `None` if it was removed.
     pub(crate) fn current(&self, block: &SealedBlock) -> Option<SealedBlock> {
         let mut block = block.clone();
         while let BlockPlace::At { offset, .. } = block.place {
@@ -93,33 +93,37 @@ impl Survey {
         Some(block)
     }
 
-    /// Whether the record means anything in a copy.
+    /// Returns whether a copy needs the record.
     pub(crate) fn keeps(&self, record: &Record) -> bool {
         let run = match record {
-            Record::RunStarted(it) => it.run,
-            Record::RunResumed(it) => it.run,
-            Record::RunUpdated(it) => it.run,
-            Record::RunLifecycleSet(it) => it.run,
-            Record::ParamsSet(it) => it.run,
-            Record::TagsSet(it) => it.run,
-            Record::TagDeleted(it) => it.run,
-            Record::SeriesDefined(it) => it.run,
-            Record::InputsLogged(it) => return self.datasets.keeps(it.run),
-            Record::OutputsLogged(it) => return self.datasets.keeps(it.run),
-            Record::ArtifactsWritten(it) => return self.keeps_owner(&it.owner),
-            Record::ArtifactReferenced(it) => return self.keeps_owner(&it.owner),
-            Record::RowDefined(it) => return self.keeps_row(it),
-            Record::ExperimentCreated(it) => return self.keeps_experiment(it.experiment),
-            Record::ExperimentRenamed(it) => return self.keeps_experiment(it.experiment),
-            Record::ExperimentLifecycleSet(it) => return self.keeps_experiment(it.experiment),
-            Record::ExperimentTagsSet(it) => return self.keeps_experiment(it.experiment),
-            Record::ExperimentTagDeleted(it) => return self.keeps_experiment(it.experiment),
+            Record::RunStarted(change) => change.run,
+            Record::RunResumed(change) => change.run,
+            Record::RunUpdated(change) => change.run,
+            Record::RunLifecycleSet(change) => change.run,
+            Record::ParamsSet(change) => change.run,
+            Record::TagsSet(change) => change.run,
+            Record::TagDeleted(change) => change.run,
+            Record::SeriesDefined(change) => change.run,
+            Record::InputsLogged(change) => return self.datasets.keeps(change.run),
+            Record::OutputsLogged(change) => return self.datasets.keeps(change.run),
+            Record::ArtifactsWritten(change) => return self.keeps_owner(&change.owner),
+            Record::ArtifactReferenced(change) => return self.keeps_owner(&change.owner),
+            Record::RowDefined(change) => return self.keeps_row(change),
+            Record::ExperimentCreated(change) => return self.keeps_experiment(change.experiment),
+            Record::ExperimentRenamed(change) => return self.keeps_experiment(change.experiment),
+            Record::ExperimentLifecycleSet(change) => {
+                return self.keeps_experiment(change.experiment);
+            }
+            Record::ExperimentTagsSet(change) => return self.keeps_experiment(change.experiment),
+            Record::ExperimentTagDeleted(change) => {
+                return self.keeps_experiment(change.experiment);
+            }
             other => return self.models.keeps(other),
         };
         !self.purged_runs.contains(&run)
     }
 
-    /// A row of purged series means nothing, nor does one whose series are lost.
+    /// Returns whether all series of a row are defined and not purged.
     fn keeps_row(&self, row: &RowDefined) -> bool {
         let definitions = self.definitions.get(&row.incarnation);
         row.series.iter().all(|series| {

@@ -1,4 +1,4 @@
-//! Rewriting a file in place without what is purged or empty.
+//! Rewriting a file in place without purged and empty space.
 
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, chown};
@@ -15,26 +15,26 @@ use crate::storage::{
     open_file, remove, replace,
 };
 
-/// A file of at least this length vacuums itself when it is mostly holes.
+/// The minimum length of a file that is vacuumed automatically when it is mostly holes.
 pub(crate) const VACUUM_LENGTH_MIN: u64 = 16 * 1024 * 1024;
 
-/// What a vacuum by itself copies at most: well under a second.
+/// The maximum bytes that an automatic vacuum copies, so that it takes less than a second.
 const VACUUM_ALLOCATED_MAX: u64 = 64 * 1024 * 1024;
 
-/// The greatest length of a file's attribute, and of the list of their names.
+/// The maximum length of a file's extended attribute, and of the list of their names.
 const ATTRIBUTE_BYTES_MAX: usize = 64 * 1024;
 
-/// What vacuum did.
+/// The result of a vacuum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VacuumReport {
-    /// The length of the file before.
+    /// The length of the file before the vacuum.
     pub before_bytes: u64,
-    /// The length of the file now.
+    /// The length of the file after the vacuum.
     pub after_bytes: u64,
 }
 
-/// Rewrites the file without what is purged or empty. Nobody else may have it open for writing.
+/// Rewrites the file without purged and empty space. Fails if a writer has the file open.
 pub(crate) fn vacuum(path: &Path) -> Result<VacuumReport> {
     let path = absolute(path);
     let storage = open_file(&path, Access::ReadWrite, WritePath::Positioned)
@@ -43,26 +43,27 @@ pub(crate) fn vacuum(path: &Path) -> Result<VacuumReport> {
 }
 
 fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumReport> {
-    let doing = |source| Error::io("looking at the file", source);
+    let doing = |source| Error::io("reading the metadata of the file", source);
     let place = storage.place().map_err(doing)?;
     if is_open_here((place.device, place.inode)) {
-        let message = "this process has the file open: close it before the vacuum";
+        let message = "this process has the file open; close it before the vacuum";
         return Err(Error::new(ErrorKind::Locked, message));
     }
     refuse_replaced(&place)?;
     if place.links != 1 {
-        let message = "the file has other names (hard links), which a vacuum would tear off";
+        let message = "the file has other hard links, which would keep the old file";
         return Err(Error::new(ErrorKind::InvalidState, message));
     }
     let target = std::fs::canonicalize(path).map_err(doing)?;
     let before_bytes = storage.len().map_err(doing)?;
-    // An opening without other writers repairs what a power cut left; it ends before the copy.
+    // Opening the file as its only writer repairs the remains of a power cut. It must be closed
+    // before the copy, which allows no writer.
     Log::open(Arc::clone(storage), LogOptions::default())?.close()?;
     let options = LogOptions { read_only: true, ..LogOptions::default() };
     let log = Log::open(Arc::clone(storage), options)?;
     let _all = log.lock_out_writers()?;
-    // From here on nobody else puts a file there. Before, another vacuum may have: what was logged
-    // into its file since would be lost under a copy of this one.
+    // The lock now prevents other vacuums. One may have replaced the file before. Then this copy of
+    // the old file would overwrite everything that was logged to the new file since.
     refuse_replaced(&storage.place().map_err(doing)?)?;
     remove_leftovers(&target);
     let temporary = temporary_beside(&target)?;
@@ -80,42 +81,43 @@ fn vacuum_storage(path: &Path, storage: &Arc<dyn Storage>) -> Result<VacuumRepor
     Ok(VacuumReport { before_bytes, after_bytes })
 }
 
-/// Another vacuum may have put its file in place after this one was opened: the old file then has
-/// no name left, or its name leads to the new one.
+/// Fails if another vacuum has replaced the file after it was opened. The old file then has no
+/// name, or its name leads to the new file.
 fn refuse_replaced(place: &FilePlace) -> Result<()> {
     if place.links > 0 && place.name_leads_here {
         return Ok(());
     }
-    let message = "another process has just vacuumed the file: try again";
+    let message = "another process has just vacuumed the file; retry";
     Err(Error::new(ErrorKind::Locked, message))
 }
 
-/// Vacuums a file that was just closed, when it is mostly holes and the copy takes no time.
+/// Vacuums a file that was just closed, if it is mostly holes and the copy is fast.
 ///
-/// Not somebody else's: the new file might become this process's own.
+/// Skips a file of another user, because the new file might belong to the user of this process.
 pub(crate) fn vacuum_if_mostly_holes(path: &Path, length: u64, allocated: u64) {
     let is_due =
         length >= VACUUM_LENGTH_MIN && length > 2 * allocated && allocated <= VACUUM_ALLOCATED_MAX;
     let user = rustix::process::geteuid().as_raw();
     if is_due && std::fs::metadata(path).is_ok_and(|facts| facts.uid() == user) {
-        // Somebody may have opened it meanwhile: then it is not the last writer that left.
+        // Fails if another process has opened the file meanwhile. Its last writer vacuums it.
         let _ = vacuum(path);
     }
 }
 
-/// Removes what vacuums of this file that were killed have left; nobody else vacuums it now.
+/// Removes the temporary files of killed vacuums of this file. The caller's lock excludes a running
+/// vacuum.
 fn remove_leftovers(path: &Path) {
     let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else { return };
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if is_temporary_name(&entry.file_name(), name) {
-            // It is in nobody's way if it stays.
+            // A failure is harmless, because nothing reads the file.
             let _ = remove(&entry.path());
         }
     }
 }
 
-/// Gives the new file what the old one's metadata says: its mode, and as far as this process may
-/// its owner, its group and its attributes, of which its access list is one.
+/// Copies the mode of the old file to the new one. If permitted, also copies the owner, the group
+/// and the extended attributes, such as the access list.
 fn keep_facts(old: &Path, new: &Path) -> io::Result<()> {
     let facts = std::fs::metadata(old)?;
     if chown(new, Some(facts.uid()), Some(facts.gid())).is_err() {
@@ -141,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vacuum_of_a_file_that_another_one_replaced_is_to_be_tried_again() {
+    fn a_vacuum_of_a_replaced_file_fails_and_can_be_retried() {
         let folder = tempfile::tempdir().unwrap();
         let [path, other] = ["runs", "other"].map(|name| folder.path().join(name));
         crate::Database::create(&path).unwrap().close().unwrap();

@@ -10,14 +10,11 @@ use crate::engine::Engine;
 use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::IndexPlace;
-use crate::log::{LogOptions, new_file, new_header};
+use crate::log::{LogOptions, Retry, new_file, new_header};
 use crate::storage::{
     Access, FileStorage, Storage, WritePath, absolute, open_error, open_file, shared,
 };
 use crate::sys::system::random_bits;
-
-/// Bounds the attempts to open a file that other processes keep replacing.
-const OPENINGS_MAX: u32 = 100;
 
 /// Options for opening a database, from [`Database::builder`].
 #[derive(Clone, Debug)]
@@ -144,7 +141,8 @@ impl DatabaseBuilder {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
         self.check_options()?;
         let path = absolute(path.as_ref());
-        for _ in 0..OPENINGS_MAX {
+        let mut retry = Retry::new(self.log.lock_timeout);
+        loop {
             if self.create {
                 self.create_file(&path)?;
             }
@@ -154,9 +152,9 @@ impl DatabaseBuilder {
                 Ok(Some(database)) => return Ok(database),
                 Err(error) => return Err(error),
             }
+            let again = retry.again("other processes replaced the file while it was opened");
+            again.map_err(|error| error.with_path(&path))?;
         }
-        let message = "other processes keep replacing the file while it is being opened: try again";
-        Err(Error::new(ErrorKind::Locked, message).with_path(&path))
     }
 
     fn check_options(&self) -> Result<()> {

@@ -125,8 +125,7 @@ impl Database {
     /// # Errors
     ///
     /// - [`ErrorKind::NotFound`] if there is no such file.
-    /// - [`ErrorKind::NotTracklite`] or [`ErrorKind::Damaged`] if the header is unreadable. There
-    ///   is no report then.
+    /// - [`ErrorKind::NotTracklite`] or [`ErrorKind::Damaged`] if the header is unreadable.
     ///
     /// # Performance
     ///

@@ -1,5 +1,7 @@
 //! Tables as polars data frames.
 
+#[cfg(feature = "parquet")]
+mod artifacts;
 mod frames;
 
 use polars::prelude::{
@@ -62,7 +64,11 @@ const MANY_ROWS: usize = 1000;
 /// One text in all rows becomes a scalar column, which takes no memory for the rows.
 fn text_column(name: PlSmallStr, texts: &Texts) -> PolarsResult<Column> {
     let stretches = texts.stretches();
-    if stretches.len() == 0 || texts.len() / stretches.len() < MANY_ROWS {
+    if stretches.len() == texts.len() {
+        let texts = stretches.map(|(text, _)| text);
+        return Ok(StringChunked::from_iter_options(name, texts).into_column());
+    }
+    if texts.len() / stretches.len() < MANY_ROWS {
         return Ok(StringChunked::from_iter_options(name, texts.iter()).into_column());
     }
     let mut whole: Option<Column> = None;

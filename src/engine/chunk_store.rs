@@ -1,4 +1,4 @@
-//! Chunks on their way into the database: of small files many at a time, each of them stored once.
+//! Storing chunks: each chunk once, those of small files many at a time.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -15,16 +15,16 @@ use crate::format::record::{ChunksStored, FileContent, StoredChunk};
 use crate::log::{ChunkAmount, Log, padded};
 use crate::sys::checksum::crc32c_bytes;
 
-/// How many bytes of files are in hand at a time; several of the largest chunks.
+/// The bytes of files that are in memory at a time: three chunks of the maximum size.
 const BLOCK_BYTES: usize = 3 * CHUNK_BYTES_MAX;
-/// A file of more chunks than this is named by lists of them.
+/// A frame names up to this many chunks of a file directly. Larger files use lists of chunks.
 const NAMED_CHUNKS_MAX: usize = 64;
-/// How many chunks one list names: as many as make a list of average length.
+/// The number of chunks in one list, so that the list has the average size of a chunk.
 const LIST_CHUNKS: usize = 8192;
-/// After so many chunks that no frame names yet, one does that names no file.
+/// After this many unnamed chunks, a frame names them before their file is complete.
 const UNNAMED_CHUNKS_MAX: usize = 16_384;
 
-/// Reads until `bytes` are a block; how many came, and whether the file has ended before.
+/// Reads until `bytes` is a full block. Returns the bytes read and whether the file ended.
 pub(crate) fn fill(bytes: &mut Vec<u8>, source: &mut dyn Read) -> Result<(usize, bool)> {
     let room = BLOCK_BYTES.saturating_sub(bytes.len());
     bytes.reserve_exact(room);
@@ -33,7 +33,7 @@ pub(crate) fn fill(bytes: &mut Vec<u8>, source: &mut dyn Read) -> Result<(usize,
     Ok((got, got < room))
 }
 
-/// The hashes of chunks that stand one behind the other, with their lengths.
+/// Splits `bytes` into chunks of these lengths, with their hashes.
 pub(crate) fn hash_chunks<'a>(
     mut bytes: &'a [u8],
     lengths: &[usize],
@@ -46,7 +46,7 @@ pub(crate) fn hash_chunks<'a>(
     lengths.iter().map(hash).collect()
 }
 
-/// Files in hand one behind the other, and their chunks, none of which is stored yet.
+/// A block of small files in memory, with their chunks, which are not stored yet.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     pub(crate) bytes: Vec<u8>,
@@ -54,13 +54,13 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// Cuts a file that stands in hand from `start` on; gives its size, hash and chunks.
+    /// Cuts the file that begins at `start` into chunks. Returns its size, hash and chunks.
     pub(crate) fn cut(&mut self, start: usize) -> (u64, ContentHash, FileChunks) {
         let bytes = self.bytes.get(start..).unwrap_or_default();
         let lengths = chunk::cut(bytes, true);
         let hashed = hash_chunks(bytes, &lengths);
         let digest = match hashed[..] {
-            // The one chunk of a small file has the hash of the file.
+            // If a file has one chunk, both have the same hash.
             [(only, _)] => only,
             _ => {
                 let mut hasher = FileHasher::default();
@@ -78,21 +78,22 @@ impl Block {
     }
 }
 
-/// The chunks of a file so far: their names, and those of lists of the ones before.
+/// The hashes of a file's chunks so far. The earlier ones are in lists.
 #[derive(Debug, Default)]
 pub(crate) struct FileChunks {
     chunks: Vec<ContentHash>,
     lists: Vec<ContentHash>,
 }
 
-/// Chunks that were written and that no frame names yet; what is left of them when the upload ends,
-/// however it does, is given back.
+/// Chunks that were written but that no frame names yet. Their space is freed when the upload ends,
+/// also when it fails.
 pub(crate) struct Unnamed<'a> {
     log: &'a Log,
     pub(crate) chunks: Vec<StoredChunk>,
-    /// Their hashes, and those of chunks that were there before, or that a frame names meanwhile.
+    /// The hashes of all chunks that need not be written: these, and those that frames name.
     pub(crate) known: HashSet<ContentHash, RandomState>,
-    /// A frame that names them may have been written although the attempt failed.
+    /// Whether a failed append may still have written a frame that names these chunks. Their space
+    /// must not be freed then.
     pub(crate) is_doubtful: Cell<bool>,
 }
 
@@ -102,7 +103,7 @@ impl<'a> Unnamed<'a> {
         Unnamed { log, chunks: Vec::new(), known: HashSet::default(), is_doubtful }
     }
 
-    /// Gives space back that no frame names and none will.
+    /// Frees the space of chunks that no frame names or will name.
     pub(crate) fn give_back(&self, chunks: &[StoredChunk]) -> Result<()> {
         if chunks.is_empty() || self.log.is_poisoned()? {
             return Ok(());
@@ -113,25 +114,25 @@ impl<'a> Unnamed<'a> {
 
 impl Drop for Unnamed<'_> {
     fn drop(&mut self) {
-        // What cannot be given back now is by gc, once this process is gone.
+        // If this fails, gc frees the space after this process has ended.
         if !self.is_doubtful.get() {
             let _ = self.give_back(&self.chunks);
         }
     }
 }
 
-/// Puts chunks into the database that are not there.
+/// A writer of chunks that skips those already stored.
 pub(crate) struct ChunkStore<'a> {
     pub(crate) engine: &'a Engine,
     encoder: ChunkEncoder,
-    /// Memory for chunks as they are stored.
+    /// Buffer of encoded chunks.
     coded: Vec<u8>,
     pub(crate) unnamed: Unnamed<'a>,
     amount: ChunkAmount,
 }
 
 impl<'a> ChunkStore<'a> {
-    /// A store for files that seem to have so many bytes.
+    /// Creates a store for files with about this many bytes.
     pub(crate) fn new(engine: &'a Engine, bytes: u64) -> Result<Self> {
         Ok(ChunkStore {
             engine,
@@ -142,7 +143,7 @@ impl<'a> ChunkStore<'a> {
         })
     }
 
-    /// Stores the chunks of a block, which end at `end`; what follows stays in hand.
+    /// Stores the chunks of a block, which end at `end`. Keeps the bytes after them.
     pub(crate) fn put_block(&mut self, block: &mut Block, end: usize) -> Result<()> {
         let piece = |(range, hash): &(Range<usize>, ContentHash)| {
             (*hash, block.bytes.get(range.clone()).unwrap_or_default())
@@ -154,7 +155,7 @@ impl<'a> ChunkStore<'a> {
         Ok(())
     }
 
-    /// Takes in the next chunks of a large file, and stores those that are not stored yet.
+    /// Adds the next chunks to a large file, and stores those that are not stored yet.
     pub(crate) fn put_next(
         &mut self,
         file: &mut FileChunks,
@@ -165,7 +166,7 @@ impl<'a> ChunkStore<'a> {
         if file.chunks.len() >= LIST_CHUNKS { self.end_list(file) } else { Ok(()) }
     }
 
-    /// Stores those chunks that are not stored yet.
+    /// Stores the chunks that are not stored yet.
     fn put(&mut self, chunks: &[(ContentHash, &[u8])]) -> Result<()> {
         let known = &mut self.unnamed.known;
         let fresh: Vec<_> = chunks.iter().filter(|(hash, _)| known.insert(*hash)).collect();
@@ -207,7 +208,8 @@ impl<'a> ChunkStore<'a> {
         Ok(())
     }
 
-    /// Names the chunks so far without a file: of a file of many chunks.
+    /// Appends a frame that names the chunks so far, without a file. Bounds the unnamed chunks of a
+    /// very large file.
     fn name_chunks(&mut self) -> Result<()> {
         self.engine.log.sync_chunks()?;
         let record = ChunksStored { chunks: self.unnamed.chunks.clone() };
@@ -218,7 +220,7 @@ impl<'a> ChunkStore<'a> {
         Ok(())
     }
 
-    /// Stores the list of the chunks so far.
+    /// Stores lists of the chunks so far.
     fn end_list(&mut self, file: &mut FileChunks) -> Result<()> {
         for hashes in std::mem::take(&mut file.chunks).chunks(LIST_CHUNKS) {
             let list: Vec<u8> = hashes.iter().flat_map(ContentHash::as_bytes).copied().collect();
@@ -229,7 +231,7 @@ impl<'a> ChunkStore<'a> {
         Ok(())
     }
 
-    /// How a frame names the chunks of a file that has ended.
+    /// Returns the content of a complete file: its chunks, or lists of them.
     pub(crate) fn content(&mut self, mut file: FileChunks) -> Result<FileContent> {
         if !file.lists.is_empty() || file.chunks.len() > NAMED_CHUNKS_MAX {
             self.end_list(&mut file)?;

@@ -1,4 +1,4 @@
-//! Giving back the space of chunks that no file is made of.
+//! Freeing the space of chunks that no file uses.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -16,17 +16,18 @@ use crate::index::Index;
 use crate::log::Log;
 use crate::mutant::{self, Mutant};
 
-/// How many chunks are freed between two syncs.
+/// The maximum number of chunks that are freed between two syncs.
 const FREED_MAX: u32 = 4096;
 
-/// What must not happen between a look at the index and the frame that frees chunks.
+/// Records that must not appear between the lookup in the index and the frame that frees chunks.
+/// Otherwise a file could name a chunk just before it is freed.
 const GUARDED: [RangeInclusive<u16>; 3] = [
     ChunksStored::KIND..=ChunksFreed::KIND,
     Purged::KIND..=Purged::KIND,
     ArtifactsWritten::KIND..=ArtifactsDeleted::KIND,
 ];
 
-/// The chunks that lists name; a list that was read is not read again.
+/// The chunks that lists name. Each list is read once.
 #[derive(Default)]
 struct Listed {
     lists: HashSet<ContentHash, RandomState>,
@@ -34,14 +35,16 @@ struct Listed {
 }
 
 impl Listed {
-    /// Reads the lists that files name now. One that is gone or damaged keeps gc from knowing what
-    /// is needed: it is an error, or its file is lost with it.
+    /// Reads the lists that files name now.
+    ///
+    /// A damaged list is an error, because gc cannot know which chunks it needs. A missing list is
+    /// skipped, because its file is lost anyway.
     fn read(&mut self, log: &Log, index: &Index) -> Result<()> {
         let mut fresh = index.lists_of_chunks()?;
         fresh.retain(|list| !self.lists.contains(list));
         for stored in index.chunks(&fresh)?.into_iter().flatten() {
             let bytes = log.read_chunk(&stored)?;
-            let hashes = bytes.as_chunks().0.iter().map(|it| ContentHash::from_bytes(*it));
+            let hashes = bytes.as_chunks().0.iter().map(|hash| ContentHash::from_bytes(*hash));
             self.chunks.extend(hashes);
             self.lists.insert(stored.hash);
         }
@@ -49,11 +52,11 @@ impl Listed {
     }
 }
 
-/// Frees the chunks that no file needs; gives how many bytes they took. The caller has the
-/// maintenance lock, so that nothing is copied meanwhile.
+/// Frees the chunks that no file needs. Returns the bytes that they took.
 ///
-/// Chunks of a very large file that is being written are freed too if no file is named yet: its
-/// upload finds that and writes them again.
+/// The caller must hold the maintenance lock, so that no copy runs meanwhile. This may free chunks
+/// of a very large file whose upload is not complete. The upload detects that and writes the chunks
+/// again.
 pub(crate) fn free_chunks(engine: &Engine) -> Result<u64> {
     let (mut listed, mut after, mut freed) = (Listed::default(), None, 0);
     loop {
@@ -79,10 +82,11 @@ pub(crate) fn free_chunks(engine: &Engine) -> Result<u64> {
     Ok(freed)
 }
 
-/// Gives the space of chunks back, after a sync of the frame that freed them.
+/// Frees the space of chunks, after a sync of the frame that freed them.
 ///
-/// The sync does not wait out a poison: nobody can lift it while the caller has the maintenance
-/// lock.
+/// The sync must come first. Otherwise a power cut could lose the frame and keep the hole. The sync
+/// does not wait for the recovery of a poisoned file. That needs the maintenance lock, which the
+/// caller holds.
 fn punch(log: &Log, mut chunks: Vec<StoredChunk>) -> Result<()> {
     if chunks.is_empty() {
         return Ok(());
@@ -94,13 +98,13 @@ fn punch(log: &Log, mut chunks: Vec<StoredChunk>) -> Result<()> {
     log.punch_chunks(&chunks)
 }
 
-/// Gives back what no frame names in the units of writers that are dead or closed: what they wrote
-/// last, and what is left around freed chunks.
+/// Frees all space that no frame names in the units of dead or closed writers. These are their last
+/// writes and the rests around freed chunks.
 fn sweep(engine: &Engine) -> Result<()> {
     let units = engine.with_index(|index, _| index.chunk_units())?;
     for unit in units {
-        // First that it is dead, and then what it has named: the other way round the last frame of
-        // a dying writer would be missed.
+        // The liveness check must come before the lookup of the named chunks. In the other order, a
+        // writer could append its last frame between the two, and lose its chunks.
         if engine.log.is_alive(unit.incarnation)? {
             continue;
         }

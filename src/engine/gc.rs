@@ -1,7 +1,10 @@
-//! Purging what is marked deleted, and returning its space to the file system.
+//! Purging deleted objects and returning their space to the file system.
+
+use std::fmt::Display;
 
 use crate::engine::Engine;
 use crate::engine::free_chunks::free_chunks;
+use crate::engine::guards::{no_such_experiment, no_such_logged_model, no_such_run};
 use crate::entity::{Deleted, Lifecycle, RunInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;
@@ -13,32 +16,32 @@ use crate::index::{BlockRuns, Index, RunScope};
 use crate::log::Log;
 use crate::mutant::{self, Mutant};
 
-/// How many runs and how many experiments one frame purges at most.
+/// The maximum number of runs, and of experiments, that one frame purges.
 const PURGED_MAX: usize = 10_000;
 
-/// How many blocks gc rewrites between two syncs.
+/// The maximum number of blocks that gc rewrites between two syncs.
 const MOVES_MAX: usize = 512;
 
-/// About how many bytes of records name them.
+/// The maximum bytes of their records, approximately.
 const MOVE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What gc did.
+/// The result of a gc or a purge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GcReport {
-    /// Runs that are gone.
+    /// Purged runs.
     pub runs: u64,
-    /// Experiments that are gone.
+    /// Purged experiments.
     pub experiments: u64,
-    /// Logged models that are gone.
+    /// Purged logged models.
     pub logged_models: u64,
-    /// Bytes of column blocks, and of chunks of artifacts, whose space was given back.
+    /// Freed bytes of column blocks and of chunks of artifacts.
     pub freed_bytes: u64,
 }
 
-/// Purges what is marked deleted, and gives the space of its points back.
+/// Purges all deleted objects and frees their space.
 pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
-    with_space_given_back(engine, |engine| {
+    purge_and_free(engine, |engine| {
         let logged_models = purge_logged_models(engine)?;
         let mut report = GcReport { logged_models, ..GcReport::default() };
         while let Some(purged) = purge(engine)? {
@@ -49,15 +52,15 @@ pub(crate) fn gc(engine: &Engine) -> Result<GcReport> {
     })
 }
 
-/// Purges by `purge`, with the maintenance lock, and gives back the space of what is gone.
-fn with_space_given_back(
+/// Runs `purge` under the maintenance lock, then frees the space of the purged objects.
+fn purge_and_free(
     engine: &Engine,
     purge: impl FnOnce(&Engine) -> Result<GcReport>,
 ) -> Result<GcReport> {
     let log = &engine.log;
     log.check_usable()?;
     if log.is_poisoned()? {
-        // Waits for the recovery, which needs the maintenance lock: before it is taken here.
+        // The recovery needs the maintenance lock, so wait for it before taking the lock.
         log.sync()?;
     }
     let _janitor = log.wait_for_maintenance()?;
@@ -66,7 +69,7 @@ fn with_space_given_back(
     Ok(report)
 }
 
-/// Purges the logged models that are marked deleted, or whose experiment is; gives their number.
+/// Purges the logged models that are deleted or whose experiment is. Returns their number.
 fn purge_logged_models(engine: &Engine) -> Result<u64> {
     let kinds = [
         LoggedModelLifecycleSet::KIND..=LoggedModelsPurged::KIND,
@@ -86,11 +89,10 @@ fn purge_logged_models(engine: &Engine) -> Result<u64> {
     }
 }
 
-/// Makes it irreversible that what is marked deleted is gone, as much as goes into a frame; `None`
-/// when nothing is marked.
+/// Purges as many deleted runs and experiments as one frame holds. Returns `None` without any.
 fn purge(engine: &Engine) -> Result<Option<Purged>> {
     let only = |kind| kind..=kind;
-    // What was looked up must still hold when it is made irreversible.
+    // A purge cannot be undone, so a restore since the lookup must win.
     let kinds =
         [only(ExperimentLifecycleSet::KIND), only(RunLifecycleSet::KIND), only(Purged::KIND)];
     engine.append_decided(&kinds, |index| {
@@ -102,11 +104,12 @@ fn purge(engine: &Engine) -> Result<Option<Purged>> {
     })
 }
 
-/// What is marked deleted, as much as goes into a frame: experiments when their runs are gone.
+/// Returns as many deleted runs and experiments as one frame holds. An experiment is purged with or
+/// after its last runs.
 fn deleted(index: &Index) -> Result<Purged> {
     let is_deleted = |lifecycle| lifecycle == Lifecycle::Deleted;
-    let experiments = index.experiments()?.into_iter().filter(|it| is_deleted(it.lifecycle));
-    let mut experiments: Vec<_> = experiments.map(|it| it.id).collect();
+    let experiments = index.experiments()?.into_iter().filter(|info| is_deleted(info.lifecycle));
+    let mut experiments: Vec<_> = experiments.map(|info| info.id).collect();
     let runs = index.run_infos(RunScope::All)?;
     let is_gone = |run: &&RunInfo| {
         is_deleted(run.lifecycle) || experiments.binary_search(&run.experiment).is_ok()
@@ -117,7 +120,7 @@ fn deleted(index: &Index) -> Result<Purged> {
     Ok(Purged { runs, experiments })
 }
 
-/// Rewrites blocks that are mostly dead, and gives back the space of what no frame names.
+/// Rewrites blocks in which most runs are purged, and frees their old space. Returns the bytes.
 fn free_blocks(engine: &Engine) -> Result<u64> {
     let mut freed = 0;
     let (mut moves, mut bytes) = (Vec::new(), 0);
@@ -134,20 +137,21 @@ fn free_blocks(engine: &Engine) -> Result<u64> {
     Ok(freed + commit_moves(&engine.log, &moves)?)
 }
 
-/// About what the record of a move takes in a frame, or more.
+/// Returns an upper estimate of the size of a move's record.
 fn record_bytes(moved: &BlockMoved) -> usize {
     let Some(to) = &moved.to else { return 32 };
     let inline = if let BlockPlace::Inline(bytes) = &to.place { bytes.len() } else { 0 };
     64 + inline + to.series.len() * 48
 }
 
-/// Makes the chain name the blocks at their new places, and gives the space of the old ones back.
+/// Appends the new places of moved blocks, then frees their old places. Returns the freed bytes.
 ///
-/// Nothing records that this space is owed: what a process leaves that dies before it is given
-/// back is free after the next vacuum.
+/// The order is: sync the new blocks, append the frame, sync it, free the old space. A power cut at
+/// any step leaves a chain that names complete blocks. If the process dies before the last step, no
+/// record names the space, and the next vacuum frees it.
 ///
-/// The syncs do not wait out a poison: nobody can lift it while the caller has the maintenance
-/// lock.
+/// The syncs do not wait for the recovery of a poisoned file, because that needs the maintenance
+/// lock, which the caller holds.
 fn commit_moves(log: &Log, moves: &[BlockMoved]) -> Result<u64> {
     if moves.is_empty() {
         return Ok(0);
@@ -158,14 +162,14 @@ fn commit_moves(log: &Log, moves: &[BlockMoved]) -> Result<u64> {
         log.sync_once()?;
     }
     let mut freed = 0;
-    for it in moves {
-        log.punch_range(it.from, u64::from(it.from_length))?;
-        freed += u64::from(it.from_length);
+    for moved in moves {
+        log.punch_range(moved.from, u64::from(moved.from_length))?;
+        freed += u64::from(moved.from_length);
     }
     Ok(freed)
 }
 
-/// The move of a block without its purged runs; `None` when too little of it is dead.
+/// Rewrites a block without its purged runs. Returns `None` if fewer than half of them are purged.
 fn rewrite(log: &Log, block: &BlockRuns) -> Result<Option<BlockMoved>> {
     let BlockPlace::At { offset, length, .. } = block.place else { return Ok(None) };
     let moved = |to| Some(BlockMoved { from: offset, from_length: length, to });
@@ -183,9 +187,9 @@ fn rewrite(log: &Log, block: &BlockRuns) -> Result<Option<BlockMoved>> {
     Ok(moved(Some(SealedBlock { place, series })))
 }
 
-/// Purges what was chosen of what is marked deleted; see `Database::purge`.
+/// Purges the chosen deleted objects. See `Database::purge`.
 pub(crate) fn purge_chosen(engine: &Engine, chosen: &Deleted) -> Result<GcReport> {
-    with_space_given_back(engine, |engine| {
+    purge_and_free(engine, |engine| {
         let only = |kind| kind..=kind;
         let kinds = [
             only(ExperimentLifecycleSet::KIND),
@@ -197,24 +201,25 @@ pub(crate) fn purge_chosen(engine: &Engine, chosen: &Deleted) -> Result<GcReport
     })
 }
 
-/// The records that purge what was chosen, and what is told of it.
+/// Returns the records that purge the chosen objects, and the report.
 fn chosen_records(index: &Index, chosen: &Deleted) -> Result<(Vec<Record>, GcReport)> {
     let Deleted { mut runs, experiments, mut logged_models } = chosen.clone();
     for id in &runs {
         let found = index.run_info(*id)?.map(|run| run.lifecycle);
-        check_deleted("run", id, found)?;
+        check_deleted(id, "run", found, no_such_run)?;
     }
     for id in &logged_models {
-        let found = index.logged_model_lifecycle(*id)?.map(|(of_model, _)| of_model);
-        check_deleted("logged model", id, found)?;
+        let found = index.logged_model_lifecycle(*id)?.map(|(lifecycle, _)| lifecycle);
+        check_deleted(id, "logged model", found, no_such_logged_model)?;
     }
     for id in &experiments {
         let found = index.experiment(*id)?.map(|experiment| experiment.lifecycle);
-        check_deleted("experiment", id, found)?;
+        check_deleted(id, "experiment", found, no_such_experiment)?;
     }
     if !experiments.is_empty() {
         let all = index.run_infos(RunScope::All)?;
-        runs.extend(all.iter().filter(|it| experiments.contains(&it.experiment)).map(|it| it.id));
+        let own = all.iter().filter(|run| experiments.contains(&run.experiment));
+        runs.extend(own.map(|run| run.id));
         for experiment in &experiments {
             logged_models.extend(index.models_of(*experiment)?);
         }
@@ -239,13 +244,18 @@ fn chosen_records(index: &Index, chosen: &Deleted) -> Result<(Vec<Record>, GcRep
     Ok((records, report))
 }
 
-fn check_deleted(what: &str, id: &impl std::fmt::Display, found: Option<Lifecycle>) -> Result<()> {
-    let (kind, message) = match found {
-        Some(Lifecycle::Deleted) => return Ok(()),
+fn check_deleted<I: Copy + Display>(
+    id: &I,
+    what: &str,
+    found: Option<Lifecycle>,
+    no_such: fn(I) -> Error,
+) -> Result<()> {
+    match found {
+        Some(Lifecycle::Deleted) => Ok(()),
         Some(Lifecycle::Active) => {
-            (ErrorKind::InvalidState, format!("{what} {id} is not deleted: delete it first"))
+            let message = format!("{what} {id} is not deleted; delete it first");
+            Err(Error::new(ErrorKind::InvalidState, message))
         }
-        None => (ErrorKind::NotFound, format!("there is no {what} {id}")),
-    };
-    Err(Error::new(kind, message))
+        None => Err(no_such(*id)),
+    }
 }

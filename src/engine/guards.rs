@@ -2,12 +2,27 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
-use crate::entity::Lifecycle;
 use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
+use crate::entity::limits::Limits;
+use crate::entity::{Lifecycle, LoggedModelMetric};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::record::{
+    ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelsPurged, MeasuredMetric, Purged,
+    RunLifecycleSet,
+};
 use crate::index::Index;
 use crate::log::{State, run_is_deleted};
+
+/// Records that change whether experiments, runs and logged models exist and accept writes.
+pub(crate) const LOGGED_MODEL_LIFECYCLES: [RangeInclusive<u16>; 5] = [
+    ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
+    RunLifecycleSet::KIND..=RunLifecycleSet::KIND,
+    Purged::KIND..=Purged::KIND,
+    LoggedModelLifecycleSet::KIND..=LoggedModelLifecycleSet::KIND,
+    LoggedModelsPurged::KIND..=LoggedModelsPurged::KIND,
+];
 
 /// Fails if the experiment is deleted or does not exist.
 pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Result<()> {
@@ -15,6 +30,17 @@ pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Resu
         None => Err(no_such_experiment(id)),
         Some(known) if known.lifecycle == Lifecycle::Deleted => {
             Err(experiment_is_deleted(&known.path))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Fails if the experiment is deleted or does not exist in the index.
+pub(crate) fn check_experiment_active(index: &Index, id: ExperimentId) -> Result<()> {
+    match index.experiment(id)? {
+        None => Err(no_such_experiment(id)),
+        Some(info) if info.lifecycle == Lifecycle::Deleted => {
+            Err(experiment_is_deleted(&info.path))
         }
         Some(_) => Ok(()),
     }
@@ -94,4 +120,14 @@ pub(crate) fn no_such_logged_model(id: LoggedModelId) -> Error {
 
 pub(crate) fn no_such_run(id: RunId) -> Error {
     Error::new(ErrorKind::NotFound, format!("there is no run {id}"))
+}
+
+/// Checks a metric of a logged model and returns its record.
+pub(crate) fn measured(limits: &Limits, metric: LoggedModelMetric) -> Result<MeasuredMetric> {
+    let LoggedModelMetric { key, value, step, time, run, dataset } = metric;
+    limits.check_metric_key(&key)?;
+    if let Some((name, digest)) = &dataset {
+        limits.check_dataset(name, digest)?;
+    }
+    Ok(MeasuredMetric { key, value, step, time: time.as_nanos(), run, dataset })
 }

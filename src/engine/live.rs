@@ -1,5 +1,4 @@
-//! The points that are not sealed yet, as far as they matter for the latest values: each look at
-//! them reads what came since the last one.
+//! The latest values of unsealed points. Each read adds only the points since the previous one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -37,16 +36,16 @@ pub(crate) trait LiveSource {
     fn row_schema(&self, owner: Incarnation, schema: SeriesId) -> Result<Option<Vec<SeriesId>>>;
 }
 
-/// What is known of the extents that are not sealed.
+/// The cached latest points of the unsealed extents.
 #[derive(Debug, Default)]
 pub(crate) struct LivePoints {
     extents: HashMap<u32, LiveExtent, FixedState>,
     names: Names,
-    /// How many records had purged runs when the names were learned.
+    /// The number of purge records when the names were read.
     purges: u64,
 }
 
-/// An extent, up to a slot.
+/// An extent that is read up to the slot `next`.
 #[derive(Debug)]
 struct LiveExtent {
     owner: Incarnation,
@@ -54,33 +53,34 @@ struct LiveExtent {
     series: HashMap<SeriesId, LiveSeries, FixedState>,
 }
 
-/// What an extent holds of a series.
+/// The points of a series in an extent: the latest one and their number.
 #[derive(Clone, Copy, Debug)]
 struct LiveSeries {
     latest: MetricPoint,
     points: u64,
 }
 
-/// What the ids of writers stand for, asked for once. A definition never changes.
+/// Cached definitions of the ids of writers, which never change.
 #[derive(Debug, Default)]
 struct Names {
     series: HashMap<(Incarnation, SeriesId), Option<Name>, FixedState>,
     rows: HashMap<(Incarnation, SeriesId), Arc<[SeriesId]>, FixedState>,
 }
 
-/// What a series is: a metric of a run.
+/// The run and the key of a series.
 type Name = (RunId, Arc<str>);
 
 impl LivePoints {
-    /// Reads what was logged since the last call, in extents that are not sealed now.
+    /// Reads the points since the last call from the unsealed extents.
     ///
-    /// Points of an extent that is sealed meanwhile may be missing: whoever asks the index
-    /// afterwards finds them there. On a busy file something is always being sealed.
+    /// If an extent is sealed meanwhile, its points may be missing. So callers must read the index
+    /// afterwards, which has them then. A retry would not end on a busy file, where sealing never
+    /// stops.
     pub(crate) fn catch_up(&mut self, source: &impl LiveSource) -> Result<()> {
         let (unsealed, purges) = source.unsealed_extents()?;
         let LivePoints { extents, names, .. } = self;
         extents.retain(|unit, _| unsealed.iter().any(|(_, extent)| extent.unit == *unit));
-        // Names of writers that are gone are forgotten some time.
+        // Clears the names of ended writers now and then, so that they do not accumulate.
         if extents.is_empty() || self.purges != purges {
             *names = Names::default();
             self.purges = purges;
@@ -97,10 +97,10 @@ impl LivePoints {
         Ok(())
     }
 
-    /// Visits the latest point of each series of each extent; purged runs are left out.
+    /// Visits the latest point of each series in each extent, without purged runs.
     ///
-    /// A metric of a run comes once for each extent that has it, in no order: whoever wants its
-    /// latest point keeps the greatest by [`MetricPoint::latest_order`].
+    /// A metric appears once for each extent that contains it, in any order. Its latest point is
+    /// the maximum by [`MetricPoint::latest_order`].
     pub(crate) fn each(&self) -> impl Iterator<Item = (RunId, &str, MetricPoint)> {
         self.named().map(|(_, run, key, series)| (run, key, series.latest))
     }
@@ -115,7 +115,7 @@ impl LivePoints {
         latest
     }
 
-    /// How many points each extent, by its first unit, holds of runs that are not purged.
+    /// Returns the points of each extent, by its first unit, without those of purged runs.
     pub(crate) fn points_by_extent(&self) -> HashMap<u32, u64> {
         let mut points = HashMap::new();
         for (unit, _, _, series) in self.named() {
@@ -161,7 +161,7 @@ impl LiveExtent {
     ) -> Result<()> {
         let read = self.read_on(source, extent, names);
         if read.is_err() {
-            // Some of it may have been taken in: the next look begins at the beginning.
+            // The failed read may have added some points, so the next one must start over.
             self.next = 0;
             self.series.clear();
         }
@@ -219,7 +219,7 @@ impl Names {
         owner: Incarnation,
         series: impl Iterator<Item = &'s SeriesId>,
     ) -> Result<()> {
-        let unknown = series.copied().filter(|it| !self.series.contains_key(&(owner, *it)));
+        let unknown = series.copied().filter(|id| !self.series.contains_key(&(owner, *id)));
         let unknown: Vec<SeriesId> = unknown.collect();
         if unknown.is_empty() {
             return Ok(());
@@ -231,7 +231,7 @@ impl Names {
         Ok(())
     }
 
-    /// The series of a row schema; none when no record defines it, as after a power cut.
+    /// Returns the series of a row schema. Returns none if a power cut took its definition.
     fn row(
         &mut self,
         source: &impl LiveSource,

@@ -1,4 +1,4 @@
-//! Joins the log with the index: one engine for each file that a process has open.
+//! The engine: joins the log with the index of one open file.
 
 pub(crate) mod chunk_store;
 pub(crate) mod free_chunks;
@@ -26,15 +26,12 @@ use crate::mutant::{self, Mutant};
 use crate::storage::Storage;
 use crate::sys::mutex::Mutex;
 
-/// How many frames go to the index in one transaction.
+/// The maximum number of frames in one transaction of the index.
 const FRAMES_PER_TRANSACTION: usize = 4096;
-/// How many bytes of frames, as a frame may have 32 MiB.
+/// The maximum bytes of frames in one transaction, because a frame may have 32 MiB.
 const BYTES_PER_TRANSACTION: usize = 4 * 1024 * 1024;
 
-/// How often a change is decided anew when others were quicker.
-const DECISIONS_MAX: usize = 1000;
-
-/// One process's hold of one file, shared by all its handles.
+/// The state of one open file in one process, which all handles share.
 #[derive(Debug)]
 pub(crate) struct Engine {
     path: PathBuf,
@@ -46,19 +43,19 @@ pub(crate) struct Engine {
     live: Mutex<LivePoints>,
 }
 
-/// The index, and where in the chain it is.
+/// The index with its position in the chain.
 #[derive(Debug)]
 struct Indexed {
     index: Index,
     reader: ChainReader,
     columns: ColumnCache,
-    /// How many records have purged runs, since this process looks.
+    /// The number of purge records that this process has read.
     purges: u64,
     versions: VersionCache,
 }
 
 impl Engine {
-    /// Opens the file in `storage`; `path` is for messages.
+    /// Opens the file in `storage`. Messages name it as `path`.
     pub(crate) fn open(
         path: &Path,
         storage: Arc<dyn Storage>,
@@ -88,18 +85,19 @@ impl Engine {
         &self.path
     }
 
-    /// The same error, naming the file.
+    /// Adds the path of the file to an error.
     pub(crate) fn locate(&self, error: Error) -> Error {
         error.with_path(&self.path)
     }
 
-    /// Returns `result`; its error names the file.
+    /// Adds the path of the file to the error of a result.
     #[inline]
     pub(crate) fn located<T>(&self, result: Result<T>) -> Result<T> {
         result.map_err(|error| self.locate(error))
     }
 
-    /// Appends the records that `build` makes of the log's state, as one frame; see [`Log::append`].
+    /// Appends the records that `build` returns for the log's state, as one frame. See
+    /// [`Log::append`].
     pub(crate) fn append<T>(
         &self,
         build: impl FnMut(&State, &mut Take) -> Result<(Vec<Record>, T)>,
@@ -107,7 +105,7 @@ impl Engine {
         self.located(self.log.append(build))
     }
 
-    /// Looks at the log's state as it is now; see [`Log::with_state`].
+    /// Reads the current state of the log. See [`Log::with_state`].
     pub(crate) fn state<T>(&self, look: impl FnOnce(&mut State, &Cursor) -> T) -> Result<T> {
         self.located(self.log.with_state(look))
     }
@@ -118,10 +116,10 @@ impl Engine {
         random.map_err(|source| self.locate(Error::io("drawing random bits", source)))
     }
 
-    /// Asks the index, after it has taken in all that was appended before this call.
+    /// Queries the index, after it has applied all frames that were appended before this call.
     ///
-    /// `query` also gets the place of the chain for which its answer holds. An index that fails
-    /// is rebuilt once: never an answer from a doubtful one.
+    /// `query` also gets the position in the chain for which its answer holds. If the index fails,
+    /// it is rebuilt once, because a damaged index must not answer.
     pub(crate) fn with_index<T>(
         &self,
         mut query: impl FnMut(&mut Index, &Cursor) -> Result<T>,
@@ -129,7 +127,7 @@ impl Engine {
         self.with_indexed(|indexed| query(&mut indexed.index, &indexed.reader.cursor()))
     }
 
-    /// As [`Engine::with_index`], with the columns that are kept beside it.
+    /// Queries the index like [`Engine::with_index`], with the cached columns of runs.
     pub(crate) fn with_columns<T>(
         &self,
         mut query: impl FnMut(&Index, &mut ColumnCache) -> Result<T>,
@@ -137,7 +135,7 @@ impl Engine {
         self.with_indexed(|indexed| query(&indexed.index, &mut indexed.columns))
     }
 
-    /// As [`Engine::with_index`], with the versions that are kept beside it.
+    /// Queries the index like [`Engine::with_index`], with the cached columns of versions.
     pub(crate) fn with_versions<T>(
         &self,
         mut query: impl FnMut(&Index, &mut VersionCache) -> Result<T>,
@@ -155,18 +153,17 @@ impl Engine {
         self.with_live(|live| self.with_columns(|index, cache| query(live, index, cache)))
     }
 
-    /// Looks at the live points, after it has read those that were logged before this call.
+    /// Reads the live points, after it has read all points that were logged before this call.
     pub(crate) fn with_live<T>(&self, look: impl FnOnce(&LivePoints) -> Result<T>) -> Result<T> {
         let mut live = self.live.lock();
         live.catch_up(self)?;
         look(&live)
     }
 
-    /// Appends one frame with the records that `build` makes of what the index says.
+    /// Appends the records that `build` returns for the index, as one frame.
     ///
-    /// Before the frame is committed nothing of these kinds may have been appended by anybody since
-    /// the index was asked: else it is asked again. So whoever reads, decides and writes does so as
-    /// if alone. No records append nothing.
+    /// If a record of these kinds was appended after the index was read, `build` runs again. So a
+    /// read-decide-append runs as if no other process wrote. Without records, nothing is appended.
     pub(crate) fn append_decided<T>(
         &self,
         kinds: &[RangeInclusive<u16>],
@@ -184,18 +181,19 @@ impl Engine {
         })
     }
 
-    /// Asks the index, and appends by its answer; again while that was stale.
+    /// Reads the index with `ask` and appends by its answer. Retries while the answer is stale.
     ///
-    /// `append` is given the answer and a test of the log's state: whether anything of these kinds
-    /// has come since the index was asked. It makes the test when the frame is about to be
-    /// committed, and is `None` if the frame was not for that reason.
+    /// `append` gets the answer and a test of the log's state. The test returns true if a record of
+    /// these kinds was appended after the index was read. `append` must run the test directly
+    /// before it commits the frame. It returns `None` if the test stopped it.
     pub(crate) fn decide<A, T>(
         &self,
         kinds: &[RangeInclusive<u16>],
         mut ask: impl FnMut(&Index) -> Result<A>,
         mut append: impl FnMut(A, &dyn Fn(&State) -> bool) -> Result<Option<T>>,
     ) -> Result<T> {
-        for _ in 0..DECISIONS_MAX {
+        let mut retry = self.log.retry();
+        loop {
             let (answer, position) =
                 self.with_index(|index, cursor| Ok((ask(index)?, cursor.next)))?;
             let is_checked = !mutant::is_active(Mutant::UndecidedAppend);
@@ -204,9 +202,8 @@ impl Engine {
             if let Some(value) = appended {
                 return Ok(value);
             }
+            self.located(retry.again("other processes changed what this call had read"))?;
         }
-        let message = "other processes changed what this call had read, again and again";
-        Err(self.locate(Error::new(ErrorKind::Locked, message)))
     }
 
     fn with_indexed<T>(&self, mut query: impl FnMut(&mut Indexed) -> Result<T>) -> Result<T> {
@@ -229,8 +226,10 @@ impl Engine {
         self.located(answer)
     }
 
-    /// A reader keeps no vacuum from putting another file in the place of the one that it has
-    /// open: from then on nothing new would ever come. Costs some microseconds.
+    /// Fails if a vacuum has replaced the file under a reader, which would never see new frames.
+    ///
+    /// A writer needs no check, because its lock keeps a vacuum away. The check takes a few
+    /// microseconds.
     fn check_place(&self) -> Result<()> {
         if self.log.writer().is_some() {
             return Ok(());
@@ -238,8 +237,8 @@ impl Engine {
         match self.log.storage().place() {
             Ok(place) if !place.name_leads_here => Err(self.locate(Error::new(
                 ErrorKind::Poisoned,
-                "the file was removed or replaced since it was opened, as a vacuum does: open it \
-                 anew",
+                "the file was removed or replaced after it was opened, for example by a vacuum: \
+                 open it again",
             ))),
             _ => Ok(()),
         }
@@ -263,7 +262,7 @@ impl Engine {
             .log
             .storage()
             .place()
-            .map_err(|source| Error::io("asking where the file is", source))?;
+            .map_err(|source| Error::io("looking up the database file", source))?;
         let key = IndexKey {
             file_id: self.log.header().file.0,
             device: place.device,
@@ -271,8 +270,9 @@ impl Engine {
             boot_id: self.log.storage().boot_id(),
             format_level: u32::from(FORMAT_VERSION),
         };
-        // A forked child has inherited SQLite's list of the locks that this process holds, which
-        // are its parent's: it would believe them its own, and damage an index that both use.
+        // SQLite keeps a process-wide list of its file locks. A forked child inherits the list but
+        // not the locks. It would treat the locks of its parent as its own, and damage an index
+        // that both use. So a child keeps its index in memory.
         let is_fork = crate::log::fork_count() > 0;
         let place = if is_fork { &IndexPlace::InMemory } else { &self.index_place };
         let mut index = Index::open(&key, place)?;
@@ -294,13 +294,13 @@ impl Engine {
         })
     }
 
-    /// The file of the index, when it has one and is open.
+    /// Returns the file of the index, if the index is open and has a file.
     pub(crate) fn index_path(&self) -> Option<PathBuf> {
         let slot = self.index.lock();
         slot.as_ref().and_then(|indexed| indexed.index.path().map(Path::to_owned))
     }
 
-    /// Stops the background thread and leaves the file.
+    /// Stops the background thread and closes the file. Vacuums it if it is mostly holes.
     pub(crate) fn close(&self) -> Result<()> {
         self.log.check_fork()?;
         drop(self.background.lock().take());
@@ -317,7 +317,7 @@ impl Engine {
     }
 }
 
-/// Takes the frames after the index's place into the index.
+/// Applies the frames after the position of the index to the index and the caches.
 fn feed(indexed: &mut Indexed) -> Result<()> {
     let Indexed { index, reader, columns, purges, versions } = indexed;
     let (mut batch, mut bytes) = (Vec::new(), 0);
@@ -342,7 +342,7 @@ fn feed(indexed: &mut Indexed) -> Result<()> {
         })
         .and_then(|end| index.apply(&batch).map(|()| end));
     if fed.is_err() {
-        // What was read and not applied is read again next time.
+        // The frames that were read but not applied must be read again next time.
         reader.set_cursor(applied);
     }
     match fed? {
@@ -354,7 +354,7 @@ fn feed(indexed: &mut Indexed) -> Result<()> {
                 reader.cursor().next.0
             ),
         )),
-        // A power cut's remains are the end, until a writer goes on behind them.
+        // Remains of a power cut are the end of the chain, until a writer continues after them.
         ChainEnd::Clean | ChainEnd::Remains(_) | ChainEnd::LostSuccessor(_) => Ok(()),
     }
 }
@@ -383,13 +383,13 @@ impl LiveSource for Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // A forked child has neither the thread nor the locks: all of the engine is left as it is,
-        // to the parent. SQLite may not even be closed there, nor the index be marked clean.
+        // A forked child lacks the thread and the locks, which belong to the parent. So it
+        // must not close SQLite or mark the index as clean, and leaks them instead.
         if self.log.check_fork().is_err() {
             std::mem::forget(self.index.get_mut().take());
             return;
         }
-        // Whoever wants to hear of a failure calls `Database::close`.
+        // `Database::close` reports failures. A drop cannot.
         self.log.wait_within(|| drop(self.close()));
     }
 }

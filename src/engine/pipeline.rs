@@ -1,8 +1,8 @@
-//! A large file on its way into the database: one thread reads and cuts it, one hashes and stores
-//! its chunks, one hashes it as a whole.
+//! The pipeline that stores a large file with three threads. One reads the file and cuts it, one
+//! hashes and stores its chunks, and one hashes the whole file.
 //!
-//! Each piece goes to the other two at once, and its memory comes back to the first when both are
-//! done. The channels hold one piece each, so that at most six pieces are in memory.
+//! The reader sends each piece to both other threads. When both are done, its memory returns to the
+//! reader. Each channel holds one piece, so that at most six pieces are in memory.
 
 use std::io::Read;
 use std::panic::resume_unwind;
@@ -15,20 +15,21 @@ use crate::entity::ContentHash;
 use crate::error::{Error, Result};
 use crate::format::chunk::{self, FileHasher};
 
-/// Some bytes of a file in a row.
+/// A contiguous piece of a file.
 struct Piece {
     bytes: Vec<u8>,
-    /// So many of them were at the end of the piece before.
+    /// The first bytes, which were at the end of the previous piece because their chunk was not
+    /// complete there.
     carried: usize,
-    /// The lengths of the chunks that begin and end here, from the first byte on.
+    /// The lengths of the complete chunks, from the first byte on.
     lengths: Vec<usize>,
 }
 
-/// Where a thread takes its pieces from, and where it brings them when it is done.
+/// The input of a thread, and the channel that returns processed pieces to the reader.
 type Work = (Receiver<Arc<Piece>>, Sender<Arc<Piece>>);
 
-/// Stores a file that begins with `first` and goes on with what `source` gives; gives its size,
-/// hash and chunks. `passed` is told how many bytes have come; its error ends the work.
+/// Stores a file that begins with `first` and continues with `source`. Returns its size, hash and
+/// chunks. Calls `passed` with the number of bytes of each read. An error from it ends the work.
 pub(crate) fn store_file(
     store: &mut ChunkStore<'_>,
     first: Vec<u8>,
@@ -45,13 +46,14 @@ pub(crate) fn store_file(
         let read = read_pieces(first, source, passed, [to_store, to_hash], &free);
         let stored = storing.join().unwrap_or_else(|panic| resume_unwind(panic));
         let hasher = hashing.join().unwrap_or_else(|panic| resume_unwind(panic));
-        // What the one who stores could not do made the one who reads stop.
+        // If the storing thread fails, the reader stops without an error. So the error of the
+        // storing thread must be checked first.
         let chunks = stored?;
         Ok((read?, hasher.finish(), chunks))
     })
 }
 
-/// Starts a thread; where the system gives none, that is an error.
+/// Starts a thread. Fails if the system has no thread left.
 fn start<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() -> T + Send + 'scope,
@@ -60,7 +62,7 @@ fn start<'scope, T: Send + 'scope>(
     started.map_err(|source| Error::io("starting a thread that stores a file", source))
 }
 
-/// Reads and cuts up to the end of the file; gives its size.
+/// Reads and cuts the file to its end. Returns its size.
 #[expect(clippy::needless_pass_by_value, reason = "the others end when their channel is dropped")]
 fn read_pieces(
     first: Vec<u8>,
@@ -75,7 +77,9 @@ fn read_pieces(
         let lengths = chunk::cut(&bytes, is_end);
         let end = lengths.iter().sum();
         size += end as u64;
-        let mut next = free.try_iter().find_map(Arc::into_inner).map_or(Vec::new(), |it| it.bytes);
+        // A piece returns twice. Only its second return is the last owner and yields the memory.
+        let unused = free.try_iter().find_map(Arc::into_inner);
+        let mut next = unused.map_or(Vec::new(), |piece| piece.bytes);
         next.clear();
         next.extend_from_slice(bytes.get(end..).unwrap_or_default());
         let piece = Arc::new(Piece { bytes, carried, lengths });
@@ -95,7 +99,7 @@ fn store_pieces(store: &mut ChunkStore<'_>, (pieces, done): Work) -> Result<File
     let mut file = FileChunks::default();
     for piece in pieces {
         store.put_next(&mut file, &hash_chunks(&piece.bytes, &piece.lengths))?;
-        // Nobody may want it any more.
+        // Fails only if the reader has stopped, which needs no memory then.
         let _ = done.send(piece);
     }
     Ok(file)

@@ -1,4 +1,4 @@
-//! Reading metrics: sealed points from column blocks, the rest from live extents.
+//! Reading metrics: sealed points from column blocks, unsealed ones from extents.
 
 use crate::engine::Engine;
 use crate::entity::id::{RunId, Timestamp};
@@ -13,19 +13,18 @@ use crate::index::{SeriesSource, UnsealedExtent};
 use crate::log::{ExtentState, reserve_to_fill};
 use crate::mutant::{self, Mutant};
 
-/// How often a read starts again because extents were sealed under it.
-const ATTEMPTS_MAX: u32 = 1000;
-/// The first read of a block's end: what the footer of a usual block takes.
+/// The first read at the end of a block, which covers most footers.
 const TAIL_BYTES: u32 = 8 * 1024;
 
-/// Room for so many points of a history is made at once, whatever the file claims.
+/// The maximum number of points for which memory is reserved at once. A damaged file may claim
+/// more.
 const RESERVE_MAX: u64 = 1 << 24;
 
-/// So many points of one series in a row let more of them be expected.
+/// After this many points of one series in a row, memory for all remaining points is reserved.
 const MANY_POINTS: usize = 256;
 
 impl Engine {
-    /// Replaces what is in `into` by all points of a metric of a run, ordered by time, step, value.
+    /// Replaces the content of `into` with all points of a metric, ordered by time, step and value.
     pub(crate) fn read_history(
         &self,
         run: RunId,
@@ -55,7 +54,7 @@ impl Engine {
         Ok(())
     }
 
-    /// What a metric of a run amounts to; `None` when it has no point.
+    /// Returns the statistics of a metric of a run. Returns `None` if it has no points.
     pub(crate) fn statistics(&self, run: RunId, key: &str) -> Result<Option<MetricStatistics>> {
         self.read_series(run, key, |sources| {
             let mut sum = StatisticsSum(None);
@@ -63,8 +62,8 @@ impl Engine {
                 for place in &source.blocks {
                     let footer = self.footer(place)?;
                     for group in &footer.groups {
-                        let own = group.series.iter().filter(|it| is_series(it, source));
-                        own.for_each(|it| sum.add(it.statistics));
+                        let own = group.series.iter().filter(|series| is_series(series, source));
+                        own.for_each(|series| sum.add(series.statistics));
                     }
                 }
                 self.scan_source(source, &mut sum)?;
@@ -73,9 +72,9 @@ impl Engine {
         })
     }
 
-    /// How many points there are: sealed and live ones of runs that are not purged.
+    /// Returns the number of sealed and live points, without those of purged runs.
     pub(crate) fn count_points(&self) -> Result<u64> {
-        // One look tells what is sealed by now, and is counted so, and what is not.
+        // Both lookups must be in one query, so that no point is counted as sealed and as live.
         self.with_points(|live, index, _| {
             let live = live.points_by_extent();
             let unsealed = index.unsealed_extents()?;
@@ -84,8 +83,8 @@ impl Engine {
         })
     }
 
-    /// Calls `read` with where the points are, again and again until nothing was sealed or moved
-    /// meanwhile: a punched extent reads as empty.
+    /// Calls `read` with the places of the points. Retries if an extent was sealed or a block moved
+    /// meanwhile, because a punched place reads as empty.
     fn read_series<T>(
         &self,
         run: RunId,
@@ -93,7 +92,8 @@ impl Engine {
         mut read: impl FnMut(&[SeriesSource]) -> Result<T>,
     ) -> Result<T> {
         let mut before = None;
-        for _ in 0..ATTEMPTS_MAX {
+        let mut retry = self.log.retry();
+        loop {
             let sources = self.with_index(|index, _| index.series_sources(run, Some(key)))?;
             let outcome = read(&sources);
             let owned = sources.iter().flat_map(|source| {
@@ -102,14 +102,14 @@ impl Engine {
             let is_fixed = self.all_unsealed(owned)?;
             match outcome {
                 Ok(answer) if is_fixed => return Ok(answer),
-                // A block that moved reads as damaged: then the chain has named another place.
+                // A moved block reads as damaged. It is damaged only if its place has not changed.
                 Err(error) if is_fixed && before.as_ref() == Some(&sources) => {
                     return Err(self.locate(error));
                 }
                 _ => before = Some(sources),
             }
+            self.located(retry.again("the points moved while they were read"))?;
         }
-        Err(too_busy())
     }
 
     fn all_unsealed(
@@ -126,16 +126,17 @@ impl Engine {
         self.log.with_state(|state, _| {
             extents.iter().all(|(incarnation, extent)| {
                 let writer = state.writer(*incarnation);
-                writer.is_some_and(|it| it.unsealed().any(|it| it.unit == extent.unit))
+                writer.is_some_and(|writer| writer.unsealed().any(|own| own.unit == extent.unit))
             })
         })
     }
 
-    /// Hands the points of a series that are in extents to the sink.
+    /// Passes the unsealed points of a series to the sink.
     fn scan_source(&self, source: &SeriesSource, sink: &mut impl PointSink) -> Result<()> {
         let mut buffer = Vec::new();
         for (number, extent) in source.extents.iter().enumerate() {
-            let left = source.extents[number..].iter().map(|it| slot_count(it.units) as usize);
+            let left =
+                source.extents[number..].iter().map(|extent| slot_count(extent.units) as usize);
             sink.expect(left.sum());
             let (owner, state) = (source.incarnation, extent_state(extent));
             self.log.scan_extent_with(&mut buffer, owner, &state, 0, |_, entry| match entry {
@@ -143,8 +144,8 @@ impl Engine {
                 Entry::Row { schema, step, time, values } => {
                     let row = source.rows.iter().find(|row| row.row == schema);
                     let column =
-                        row.and_then(|row| row.series.iter().position(|it| *it == source.series));
-                    if let Some(bytes) = column.and_then(|it| values.get(it * 8..it * 8 + 8)) {
+                        row.and_then(|row| row.series.iter().position(|id| *id == source.series));
+                    if let Some(bytes) = column.and_then(|at| values.get(at * 8..at * 8 + 8)) {
                         let value = f64::from_bits(u64_at(bytes, 0));
                         sink.point(MetricPoint { step, time: Timestamp::from_nanos(time), value });
                     }
@@ -162,7 +163,7 @@ impl Engine {
     ) -> Result<()> {
         let footer = self.footer(place)?;
         for group in &footer.groups {
-            for series in group.series.iter().filter(|it| is_series(it, source)) {
+            for series in group.series.iter().filter(|series| is_series(series, source)) {
                 history.extend(|columns| {
                     let bytes = self.column(place, &group.steps)?;
                     block::decode_column_i64(&group.steps, &bytes, &mut columns.steps)?;
@@ -176,7 +177,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads the footer of a block without the rest of it.
+    /// Reads only the footer of a block.
     pub(crate) fn footer(&self, place: &BlockPlace) -> Result<Footer> {
         let (offset, length) = match place {
             BlockPlace::Inline(bytes) => return block::parse(bytes),
@@ -191,7 +192,7 @@ impl Engine {
                 FooterOrMore::More(needed) => {
                     let needed = u32::try_from(needed).unwrap_or(u32::MAX);
                     if needed <= tail || needed > length {
-                        let message = format!("the block at {offset} has no sound footer");
+                        let message = format!("the block at byte {offset} has no valid footer");
                         return Err(Error::new(ErrorKind::Damaged, message));
                     }
                     tail = needed;
@@ -210,15 +211,15 @@ impl Engine {
     }
 }
 
-/// Takes the points of one series as they are found.
+/// A consumer of the points of one series.
 trait PointSink {
-    /// So many more may come, if all that is there is of the one series.
+    /// Announces the maximum number of points that may follow.
     fn expect(&mut self, _points: usize) {}
 
-    /// Takes one point.
+    /// Adds one point.
     fn point(&mut self, point: MetricPoint);
 
-    /// Takes those of the points that are of this series.
+    /// Adds the points that belong to this series.
     fn points_of(&mut self, series: SeriesId, points: PointSlots<'_>) {
         let own = points.iter().filter(|point| point.series == series);
         own.for_each(|PointSlot { step, time, value, .. }| {
@@ -227,17 +228,17 @@ trait PointSink {
     }
 }
 
-/// A history in the making, which looks whether it is in order while the points are at hand.
+/// A builder of a history, which checks the order while the points are in the cache.
 #[derive(Debug)]
 struct HistoryBuilder<'a> {
     history: &'a mut MetricHistory,
     is_sorted: bool,
-    /// How many points may still come.
+    /// The maximum number of points that may follow.
     expected: usize,
 }
 
 impl HistoryBuilder<'_> {
-    /// Lets `add` append to the columns.
+    /// Calls `add`, which appends to the columns, and checks the order of the new points.
     #[inline]
     fn extend<T>(&mut self, add: impl FnOnce(&mut MetricHistory) -> T) -> T {
         let from = self.history.len();
@@ -246,8 +247,8 @@ impl HistoryBuilder<'_> {
         outcome
     }
 
-    /// Makes room for all that may come, when much of this series has come at once: rather than
-    /// to move what is there again and again.
+    /// Reserves memory for all points that may follow, after many points of this series at once.
+    /// This avoids repeated moves of a growing history.
     fn make_room(&mut self, points: usize) {
         let history = &mut *self.history;
         if points < MANY_POINTS || history.values.capacity() - history.len() >= points {
@@ -276,14 +277,14 @@ impl PointSink for HistoryBuilder<'_> {
         }
         self.extend(|history| {
             if is_all {
-                // The usual case: three loops without a branch.
+                // The common case, as three loops without a branch.
                 history.steps.extend(points.iter().map(|point| point.step));
                 history.times.extend(points.iter().map(|point| point.time));
                 history.values.extend(points.iter().map(|point| point.value));
                 return;
             }
             for PointSlot { step, time, value, .. } in
-                points.iter().filter(|it| it.series == series)
+                points.iter().filter(|point| point.series == series)
             {
                 history.push(MetricPoint { step, time: Timestamp::from_nanos(time), value });
             }
@@ -291,7 +292,7 @@ impl PointSink for HistoryBuilder<'_> {
     }
 }
 
-/// Statistics that are added up.
+/// The sum of the statistics so far.
 #[derive(Debug)]
 struct StatisticsSum(Option<MetricStatistics>);
 
@@ -313,8 +314,4 @@ fn is_series(footer: &SeriesFooter, source: &SeriesSource) -> bool {
 
 fn extent_state(extent: &UnsealedExtent) -> ExtentState {
     ExtentState { unit: extent.unit, units: extent.units, sealed: false }
-}
-
-fn too_busy() -> Error {
-    Error::new(ErrorKind::Locked, "the points moved faster than they could be read: try again")
 }

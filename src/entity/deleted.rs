@@ -1,4 +1,4 @@
-//! What is marked deleted.
+//! Runs, experiments and logged models that are marked deleted.
 
 use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
 

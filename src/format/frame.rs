@@ -14,9 +14,6 @@
 //!          then zeros up to a multiple of 8
 //! ```
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::body::READING;
 use super::bytes::{u32_at, u64_at};
 use super::record::{Position, Record, RecordClass, begins_with_run};

@@ -94,7 +94,7 @@ pub(super) fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
         connection.create_scalar_function(name, 2, flags, move |context| {
             let pattern = context.get_raw(0).as_str()?;
-            // A missing value is no match and no mismatch: the result is NULL.
+            // A missing value neither matches nor differs: the result is NULL.
             let value = context.get_raw(1).as_str_or_null()?;
             Ok(value.map(|value| like_matches(pattern, value, case)))
         })?;

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{self};
 use crate::format::record::{Incarnation, Record};
 use crate::format::unit_start;
-use crate::storage::{LockMode, Storage};
+use crate::storage::LockMode;
 
 use super::Log;
 use super::chain::ChainEnd;

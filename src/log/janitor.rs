@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::format::record::{Incarnation, Punched, WriterClosed, WriterOpened};
 use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, Storage};
-use crate::sys::mutex::MutexGuard;
+use crate::sys::mutex::RankedGuard;
 
 use super::Log;
 use super::definitions::Definitions;
@@ -22,7 +22,7 @@ use super::state::{ExtentState, WriterState};
 pub(crate) struct Maintenance<'a> {
     // Fields drop in this order, so the lock of the file is released first.
     _file: LockGuard<'a>,
-    _process: MutexGuard<'a, ()>,
+    _process: RankedGuard<'a, ()>,
 }
 
 impl Log {

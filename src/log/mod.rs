@@ -39,6 +39,7 @@ mod open;
 mod own_points;
 mod points;
 mod read;
+mod retry;
 mod run_state;
 mod seal;
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub(crate) use self::checks::{check_row_length, check_run_writable, run_is_delet
 pub(crate) use self::chunk_units::{ChunkAmount, padded};
 pub(crate) use self::definitions::{Definition, Definitions};
 pub use self::open::{new_file, new_header};
+pub(crate) use self::retry::Retry;
 pub(crate) use self::run_state::{RunGate, RunState};
 pub(crate) use self::state::{ExtentState, State};
 pub use self::survey::Damage;
@@ -80,7 +82,7 @@ use crate::format::record::{Incarnation, Position};
 use crate::format::{FileId, UNIT_BYTES};
 use crate::storage::Storage;
 use crate::sys;
-use crate::sys::mutex::Mutex;
+use crate::sys::mutex::{Mutex, RankedMutex};
 
 /// Returns how often this process or one of its ancestors was forked off.
 pub(crate) fn fork_count() -> u64 {
@@ -140,14 +142,14 @@ pub(crate) struct Log {
     options: LogOptions,
     fork_count: u64,
     writer: Option<WriterIdentity>,
-    maintenance: Mutex<()>,
-    sealer: Mutex<Sealer>,
-    chunk_units: Mutex<ChunkUnits>,
+    maintenance: RankedMutex<()>,
+    sealer: RankedMutex<Sealer>,
+    chunk_units: RankedMutex<ChunkUnits>,
     points: Mutex<Points>,
-    definitions: Mutex<Definitions>,
-    chain: Mutex<Chain>,
+    definitions: RankedMutex<Definitions>,
+    chain: RankedMutex<Chain>,
     chain_end: ChainMark,
-    syncing: Mutex<()>,
+    syncing: RankedMutex<()>,
     /// Whether a sync failed and the alarm is not set yet.
     owes_alarm: AtomicBool,
     /// The poison episode that a sync has waited for in vain, or 0.
@@ -155,7 +157,7 @@ pub(crate) struct Log {
     /// The dead writers for which this process has synced.
     seen_dead: Mutex<BTreeSet<Incarnation>>,
     /// Extents that the chain names but that could not be opened. They are used next.
-    unopened: Mutex<Vec<ExtentState>>,
+    unopened: RankedMutex<Vec<ExtentState>>,
     /// Whether the handle must refuse to write. `refusal` has the reason.
     is_refusing: AtomicBool,
     refusal: Mutex<Option<String>>,
@@ -166,9 +168,23 @@ pub(crate) struct Log {
     runner_wake: Arc<Wake>,
     has_runner: AtomicBool,
     /// Held while pages are made resident: see [`Log::populate_ahead`].
-    populating: Mutex<()>,
+    populating: RankedMutex<()>,
     /// Held by the thread that prepares the next extent.
-    preparing: Mutex<()>,
+    preparing: RankedMutex<()>,
+}
+
+/// The ranks of the log's locks: a thread only waits for one of a higher rank than those it holds.
+///
+/// `points` has no rank, because a logged point takes that lock: it comes after `preparing`, and
+/// nothing but `unopened` and `chain` is taken under it.
+mod rank {
+    pub(super) const MAINTENANCE: u8 = 1;
+    pub(super) const SEALER: u8 = 2;
+    pub(super) const SYNCING: u8 = 3;
+    pub(super) const CHUNK_UNITS: u8 = 4;
+    pub(super) const PREPARING: u8 = 5;
+    pub(super) const DEFINITIONS: u8 = 6;
+    pub(super) const CHAIN: u8 = 7;
 }
 
 /// The end of the chain that this process has seen, readable without a lock.
@@ -199,6 +215,11 @@ impl Log {
     /// Returns this process's identity as a writer, or `None` if it only reads.
     pub(crate) fn writer(&self) -> Option<WriterIdentity> {
         self.writer
+    }
+
+    /// Starts to count attempts that other processes may interfere with.
+    pub(crate) fn retry(&self) -> Retry {
+        Retry::new(self.options.lock_timeout)
     }
 
     /// Creates a reader of the chain that starts at `cursor`.

@@ -16,15 +16,17 @@ use crate::format::{FIRST_CHAIN_UNIT, FileId, LOCK_GENERATION, UNIT_BYTES, unit_
 use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, LockRange, Storage};
 use crate::sys;
-use crate::sys::mutex::Mutex;
+use crate::sys::mutex::{LockOwner, Mutex, RankedMutex};
 
 use super::alarm::check_byte_intents;
 use super::chain::{ChainEnd, ChainReader, Cursor, damaged, read_word};
 use super::chain_tail::{Chain, append_frame, link_unit};
+use super::chunk_units::ChunkUnits;
 use super::definitions::Definitions;
 use super::io_error::io_error;
 use super::locks;
 use super::own_points::Points;
+use super::rank;
 use super::sealer::Sealer;
 use super::state::State;
 use super::wake::Wake;
@@ -58,7 +60,7 @@ pub fn new_file(header: Header) -> Vec<u8> {
 
 /// Creates the header of a new file.
 pub fn new_header(random: u128) -> Header {
-    Header { file: FileId(random), created: Timestamp::now().as_nanos() }
+    Header { file: FileId(random), created: Timestamp::now_nanos() }
 }
 
 /// Reads the header from the first intact copy.
@@ -109,6 +111,7 @@ impl Log {
         } else {
             Some(register(&storage, header.file, &mut chain, &options)?)
         };
+        let owner = LockOwner::new();
         let end = chain.reader.cursor().next;
         let chain_end = ChainMark(AtomicU64::new(end.0));
         Ok(Log {
@@ -118,26 +121,26 @@ impl Log {
             options,
             fork_count,
             writer,
-            maintenance: Mutex::new(()),
-            sealer: Mutex::new(Sealer::default()),
-            chunk_units: Mutex::default(),
+            maintenance: RankedMutex::new(owner, rank::MAINTENANCE, ()),
+            sealer: RankedMutex::new(owner, rank::SEALER, Sealer::default()),
+            chunk_units: RankedMutex::new(owner, rank::CHUNK_UNITS, ChunkUnits::default()),
             points: Mutex::new(Points::new(end)),
-            definitions: Mutex::new(Definitions::default()),
-            chain: Mutex::new(chain),
+            definitions: RankedMutex::new(owner, rank::DEFINITIONS, Definitions::default()),
+            chain: RankedMutex::new(owner, rank::CHAIN, chain),
             chain_end,
-            syncing: Mutex::new(()),
+            syncing: RankedMutex::new(owner, rank::SYNCING, ()),
             owes_alarm: AtomicBool::new(false),
             given_up: AtomicU64::new(0),
             seen_dead: Mutex::default(),
-            unopened: Mutex::default(),
+            unopened: RankedMutex::new(owner, rank::CHAIN, Vec::new()),
             is_refusing: AtomicBool::new(false),
             refusal: Mutex::new(None),
             warnings: Mutex::default(),
             wake: Arc::new(Wake::default()),
             runner_wake: Arc::new(Wake::default()),
             has_runner: AtomicBool::new(false),
-            populating: Mutex::new(()),
-            preparing: Mutex::new(()),
+            populating: RankedMutex::new(owner, rank::PREPARING, ()),
+            preparing: RankedMutex::new(owner, rank::PREPARING, ()),
         })
     }
 }
@@ -264,7 +267,7 @@ fn try_register(
         floor: chain.state.next_unit,
         process: std::process::id(),
         host: host_name(),
-        time: Timestamp::now().as_nanos(),
+        time: Timestamp::now_nanos(),
     };
     let opened_at = announce(storage, file, chain, opened)?;
     Ok(Some(WriterIdentity { incarnation, byte, opened_at }))

@@ -10,7 +10,7 @@ use crate::format::header::{UnitHeader, UnitKind};
 use crate::format::record::{
     ExtentOpened, Incarnation, Position, Record, RowDefined, SeriesDefined, SeriesId,
 };
-use crate::format::slot::{self, SLOT_WORDS, SlotSeed, point_words, row_slots, row_words};
+use crate::format::slot::{SLOT_WORDS, SlotSeed, point_words, row_slots, row_words};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, UNIT_BYTES, unit_start, units_for};
 #[cfg(feature = "internals")]
 use crate::mutant::{self, Mutant};
@@ -270,7 +270,7 @@ impl Log {
         }
         let incarnation = self.check_usable()?.incarnation;
         for (extent, slots) in points.unsealed() {
-            let slots = slots.unwrap_or_else(|| slot::slot_count(extent.units));
+            let slots = slots.unwrap_or_else(|| crate::format::slot::slot_count(extent.units));
             self.write_extent_header(incarnation, extent.unit, extent.units, slots)?;
         }
         Ok(())

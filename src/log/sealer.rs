@@ -1,4 +1,4 @@
-//! What sealing keeps between passes.
+//! The state that sealing keeps between passes.
 
 use crate::format::record::SeriesId;
 use crate::format::{UNIT_BYTES, UNIT_HEADER_BYTES, unit_start};

@@ -1,4 +1,4 @@
-//! Logged models: what a run has made, kept beside it with params, tags and metrics of its own.
+//! Logged models: models that runs create, with their own params, tags, metrics and files.
 
 pub(crate) mod search;
 
@@ -8,20 +8,20 @@ use std::ops::RangeInclusive;
 use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::guards::{
-    check_experiment_writable, check_logged_model_writable, check_run_active,
-    experiment_is_deleted, no_such_experiment, no_such_logged_model, set_once,
+    LOGGED_MODEL_LIFECYCLES, check_experiment_active, check_experiment_writable,
+    check_logged_model_writable, check_run_active, measured, no_such_logged_model, set_once,
 };
 use crate::entity::Lifecycle;
 use crate::entity::id::{LoggedModelId, RunId, Timestamp};
-use crate::entity::limits::{Limits, check_text};
+use crate::entity::limits::check_text;
 use crate::entity::names;
 use crate::entity::signature::check_json;
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::Experiment;
 use crate::format::record::{
-    ExperimentLifecycleSet, LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
-    LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
-    LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric, Purged, Record, RunLifecycleSet,
+    LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged, LoggedModelParamsSet,
+    LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet, LoggedModelUpdated,
+    MeasuredMetric, Record,
 };
 use crate::index::Index;
 
@@ -32,21 +32,19 @@ pub use crate::logged_model::search::LoggedModelSearch;
 /// Keys and values.
 type Pairs = Vec<(String, String)>;
 
-/// Whether experiments, runs and logged models are there.
-pub(crate) const LIFECYCLES: [RangeInclusive<u16>; 5] = [
-    ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
-    RunLifecycleSet::KIND..=RunLifecycleSet::KIND,
-    Purged::KIND..=Purged::KIND,
-    LoggedModelLifecycleSet::KIND..=LoggedModelLifecycleSet::KIND,
-    LoggedModelsPurged::KIND..=LoggedModelsPurged::KIND,
-];
-/// What logged models say of themselves, all but their metrics.
+/// Records that change a logged model, without its metrics.
 const FACTS: RangeInclusive<u16> = LoggedModelUpdated::KIND..=LoggedModelTagDeleted::KIND;
 
-/// A handle of a logged model. Clones are the same handle; dropping one writes nothing.
+/// A handle of a logged model.
 ///
-/// Writing to a model that is deleted, or whose experiment is, is [`ErrorKind::InvalidState`], to
-/// one that `gc` has removed [`ErrorKind::NotFound`].
+/// Clones are the same handle. Dropping a handle writes nothing.
+///
+/// # Errors
+///
+/// All methods that write may fail with:
+///
+/// - [`ErrorKind::InvalidState`] if the model or its experiment is deleted.
+/// - [`ErrorKind::NotFound`] if the model was purged, for example by [`Database::gc`].
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -70,7 +68,11 @@ pub struct LoggedModel {
 }
 
 impl Database {
-    /// A handle of a logged model, deleted or not; [`ErrorKind::NotFound`] when there is none.
+    /// Returns the logged model with this id, which may be deleted.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such model.
     pub fn logged_model(&self, id: LoggedModelId) -> Result<LoggedModel> {
         self.engine().with_index(|index, _| {
             index.logged_model_lifecycle(id)?.map(|_| ()).ok_or_else(|| no_such_logged_model(id))
@@ -80,7 +82,7 @@ impl Database {
 }
 
 impl Experiment {
-    /// A logged model of this experiment, about to be created.
+    /// Builds a logged model in this experiment.
     pub fn new_logged_model(&self) -> LoggedModelBuilder {
         LoggedModelBuilder {
             experiment: self.clone(),
@@ -96,13 +98,13 @@ impl Experiment {
 }
 
 impl LoggedModel {
-    /// The model's id.
+    /// Returns the id of the model.
     #[must_use]
     pub fn id(&self) -> LoggedModelId {
         self.id
     }
 
-    /// The database that holds it.
+    /// Returns the database that contains the model.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
@@ -112,24 +114,35 @@ impl LoggedModel {
         self.database.engine()
     }
 
-    /// All that is known of it, as it is in the file now. Some 20 us, and one for each metric.
+    /// Returns the name, status, times, params, tags and metrics.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the model was purged.
+    ///
+    /// # Performance
+    ///
+    /// About 20 us, plus 1 us for each metric.
     pub fn info(&self) -> Result<LoggedModelInfo> {
         let found = self.engine().with_index(|index, _| index.logged_model(self.id))?;
         found.ok_or_else(|| self.engine().locate(no_such_logged_model(self.id)))
     }
 
-    /// Its signature, if one was said.
+    /// Returns the signature, or `None` if none was set.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the model was purged.
     pub fn signature(&self) -> Result<Option<Signature>> {
         self.info()?.signature.as_deref().map(Signature::parse).transpose()
     }
 
-    /// Says that it is whole, or that it will never be.
+    /// Sets the final status.
     pub fn finalize(&self, status: LoggedModelStatus) -> Result<()> {
         self.set_status(status, None)
     }
 
-    /// Says how far it has come, and what is to be said of that; without a message the one before
-    /// stays.
+    /// Sets the status and its message. Without a message, the previous message stays.
     pub fn set_status(&self, status: LoggedModelStatus, message: Option<&str>) -> Result<()> {
         self.write(&[], |_| {
             let (status, status_message) = (Some(status), message.map(str::to_owned));
@@ -138,8 +151,14 @@ impl LoggedModel {
         })
     }
 
-    /// Logs params, each of which is set once: the same value again changes nothing, another one
-    /// is [`ErrorKind::InvalidInput`], and then none of them is set.
+    /// Logs params: all of them or none.
+    ///
+    /// A param is set once. Setting it again to the same value changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if a param already has another value, or a key or value is not
+    ///   legal.
     pub fn log_params<K: AsRef<str>, V: ToString>(
         &self,
         params: impl IntoIterator<Item = (K, V)>,
@@ -162,12 +181,20 @@ impl LoggedModel {
         })
     }
 
-    /// Sets a tag, whatever it was before.
+    /// Sets or replaces a tag.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the key or value is not legal.
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
         self.set_tags([(key, value)])
     }
 
-    /// Sets tags, whatever they were before: all of them or none.
+    /// Sets or replaces tags: all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if a key or value is not legal.
     pub fn set_tags<K: AsRef<str>, V: ToString>(
         &self,
         tags: impl IntoIterator<Item = (K, V)>,
@@ -179,7 +206,11 @@ impl LoggedModel {
         })
     }
 
-    /// Deletes a tag; [`ErrorKind::NotFound`] when there is no such tag.
+    /// Deletes a tag.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such tag.
     pub fn delete_tag(&self, key: &str) -> Result<()> {
         self.write(&[FACTS], |info| {
             if !info.tags.contains_key(key) {
@@ -210,9 +241,12 @@ impl LoggedModel {
         self.log_metrics([LoggedModelMetric::new(key, value, step)])
     }
 
-    /// Logs values that were measured of the model: all of them or none.
+    /// Logs metrics of the model: all of them or none.
     ///
-    /// An illegal key, and a blank name or digest of a dataset, is [`ErrorKind::InvalidInput`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if a key is not legal, or the name or digest of a dataset is
+    ///   blank.
     pub fn log_metrics(&self, metrics: impl IntoIterator<Item = LoggedModelMetric>) -> Result<()> {
         let limits = &self.engine().limits;
         let measured = metrics.into_iter().map(|metric| measured(limits, metric));
@@ -228,9 +262,11 @@ impl LoggedModel {
         })
     }
 
-    /// Says what it takes and gives, with an example of its input as JSON, or without.
+    /// Sets the signature, with an optional example of the input as JSON.
     ///
-    /// An example that is not JSON is [`ErrorKind::InvalidInput`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the example is not valid JSON.
     pub fn set_signature(&self, signature: &Signature, input_example: Option<&str>) -> Result<()> {
         let example = input_example.unwrap_or("null");
         let checked = check_json("the input example", example)
@@ -242,12 +278,14 @@ impl LoggedModel {
         })
     }
 
-    /// Marks it deleted; nothing happens to one that is deleted already.
+    /// Marks the model as deleted.
+    ///
+    /// [`LoggedModel::restore`] undoes this, until [`Database::gc`] purges the model.
     pub fn delete(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Deleted)
     }
 
-    /// Restores it; nothing happens to one that is active.
+    /// Restores a deleted model.
     pub fn restore(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Active)
     }
@@ -273,7 +311,7 @@ impl LoggedModel {
         self.engine().located(pairs)
     }
 
-    /// Writes what `build` makes of all that is known of the model, if it may be written to.
+    /// Appends the records that `build` returns for the info of the model, if it accepts writes.
     fn write(
         &self,
         kinds: &[RangeInclusive<u16>],
@@ -290,7 +328,7 @@ impl LoggedModel {
         kinds: &[RangeInclusive<u16>],
         mut build: impl FnMut(&Index) -> Result<Vec<Record>>,
     ) -> Result<()> {
-        let kinds = [&LIFECYCLES, kinds].concat();
+        let kinds = [&LOGGED_MODEL_LIFECYCLES, kinds].concat();
         self.engine().append_decided(&kinds, |index| Ok((build(index)?, ())))
     }
 }
@@ -301,7 +339,7 @@ impl fmt::Debug for LoggedModel {
     }
 }
 
-/// A logged model about to be created: everything in it is written as one, or not at all.
+/// A builder of a logged model, which is written as one frame.
 #[derive(Debug)]
 #[must_use = "a logged model is created by `create`"]
 pub struct LoggedModelBuilder {
@@ -316,19 +354,19 @@ pub struct LoggedModelBuilder {
 }
 
 impl LoggedModelBuilder {
-    /// Its name. Default: a generated one.
+    /// Sets the name. Default: a generated one.
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// What kind of model it is, in words of the caller's. Default: none.
+    /// Sets the type, which is any text. Default: none.
     pub fn model_type(mut self, model_type: &str) -> Self {
         self.model_type = Some(model_type.to_owned());
         self
     }
 
-    /// The run that makes it. Default: none.
+    /// Sets the run that creates the model. Default: none.
     pub fn source_run(mut self, run: RunId) -> Self {
         self.source_run = Some(run);
         self
@@ -348,24 +386,27 @@ impl LoggedModelBuilder {
         self
     }
 
-    /// What it takes and gives. Default: not said.
+    /// Sets the signature. Default: none.
     pub fn signature(mut self, signature: Signature) -> Self {
         self.signature = Some(signature);
         self
     }
 
-    /// An example of its input, as JSON. Default: none.
+    /// Sets an example of the input, as JSON. Default: none.
     pub fn input_example(mut self, json: &str) -> Self {
         self.input_example = Some(json.to_owned());
         self
     }
 
-    /// Creates the model, with the status pending: one frame in the file.
+    /// Creates the model as one frame, with the status pending.
     ///
-    /// A name that is blank or has one of `/ : . % " '`, an illegal key, a param that is given
-    /// twice with different values, or an example that is not JSON is [`ErrorKind::InvalidInput`];
-    /// a run that is not there [`ErrorKind::NotFound`]; a deleted run or experiment
-    /// [`ErrorKind::InvalidState`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the name is blank or contains one of `/ : . % " '`.
+    /// - [`ErrorKind::InvalidInput`] if a key is not legal, a param has two values, or the example
+    ///   is not valid JSON.
+    /// - [`ErrorKind::NotFound`] if the run or experiment does not exist.
+    /// - [`ErrorKind::InvalidState`] if the run or experiment is deleted.
     pub fn create(self) -> Result<LoggedModel> {
         let database = self.experiment.database().clone();
         let engine = database.engine();
@@ -390,12 +431,8 @@ impl LoggedModelBuilder {
         if self.signature.is_some() || self.input_example.is_some() {
             records.push(signature_set(id, self.signature.as_ref(), self.input_example));
         }
-        engine.append_decided(&LIFECYCLES, |index| {
-            let info =
-                index.experiment(experiment)?.ok_or_else(|| no_such_experiment(experiment))?;
-            if info.lifecycle == Lifecycle::Deleted {
-                return Err(experiment_is_deleted(&info.path));
-            }
+        engine.append_decided(&LOGGED_MODEL_LIFECYCLES, |index| {
+            check_experiment_active(index, experiment)?;
             if let Some(run) = self.source_run {
                 check_run_active(index, run)?;
             }
@@ -427,15 +464,4 @@ fn signature_set(
 ) -> Record {
     let signature = signature.map(Signature::to_json);
     LoggedModelSignatureSet { model, signature, input_example, time: Timestamp::now_nanos() }.into()
-}
-
-/// A model takes writes unless it or its experiment is deleted.
-/// What is written of a value that was measured, unless it breaks a rule.
-pub(crate) fn measured(limits: &Limits, metric: LoggedModelMetric) -> Result<MeasuredMetric> {
-    let LoggedModelMetric { key, value, step, time, run, dataset } = metric;
-    limits.check_metric_key(&key)?;
-    if let Some((name, digest)) = &dataset {
-        limits.check_dataset(name, digest)?;
-    }
-    Ok(MeasuredMetric { key, value, step, time: time.as_nanos(), run, dataset })
 }

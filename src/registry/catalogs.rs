@@ -1,4 +1,4 @@
-//! Catalogs and schemas: the first two levels of names where names have three.
+//! Catalogs and schemas: the first two levels of names with three levels.
 
 use crate::entity::id::Timestamp;
 use crate::entity::{CatalogInfo, RegistryMode, SchemaInfo};
@@ -12,8 +12,13 @@ use crate::registry::Registry;
 use crate::registry::names::{check_catalog, check_schema, no_such_catalog, no_such_schema};
 use crate::sys::user::user_name;
 
-/// Catalogs and schemas; in a database whose names are free each call is
-/// [`ErrorKind::InvalidState`], see [`Registry::use_unity_catalog`].
+/// Catalogs and schemas.
+///
+/// # Errors
+///
+/// All methods may fail with:
+///
+/// - [`ErrorKind::InvalidState`] unless [`Registry::use_unity_catalog`] was called for the file.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -30,9 +35,12 @@ use crate::sys::user::user_name;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl Registry {
-    /// Creates a catalog, owned by the user of the process. One of that name is
-    /// [`ErrorKind::AlreadyExists`]; a name that is blank or has a `.`, `/` or `:` is
-    /// [`ErrorKind::InvalidInput`].
+    /// Creates a catalog. Its owner is the user of the process.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::AlreadyExists`] if the name is taken.
+    /// - [`ErrorKind::InvalidInput`] if the name is blank or contains `.`, `/` or `:`.
     pub fn create_catalog(&self, name: &str, comment: Option<&str>) -> Result<()> {
         self.check_level("catalog", name, comment)?;
         self.change_catalogs(|index| {
@@ -50,7 +58,7 @@ impl Registry {
         })
     }
 
-    /// The catalogs, by name.
+    /// Returns all catalogs, ordered by name.
     pub fn catalogs(&self) -> Result<Vec<CatalogInfo>> {
         self.engine().with_index(|index, _| {
             check_mode(index)?;
@@ -58,7 +66,11 @@ impl Registry {
         })
     }
 
-    /// What is known of a catalog; [`ErrorKind::NotFound`] when there is none.
+    /// Returns the info of a catalog.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such catalog.
     pub fn catalog(&self, name: &str) -> Result<CatalogInfo> {
         self.engine().with_index(|index, _| {
             check_mode(index)?;
@@ -66,7 +78,11 @@ impl Registry {
         })
     }
 
-    /// Says something else of a catalog, or nothing.
+    /// Sets or clears the comment of a catalog.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such catalog.
     pub fn comment_on_catalog(&self, name: &str, comment: Option<&str>) -> Result<()> {
         self.check_level("catalog", name, comment)?;
         self.change_catalogs(|index| {
@@ -76,7 +92,12 @@ impl Registry {
         })
     }
 
-    /// Drops a catalog; with schemas in it that is [`ErrorKind::InvalidState`].
+    /// Drops an empty catalog.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such catalog.
+    /// - [`ErrorKind::InvalidState`] if it contains schemas.
     pub fn drop_catalog(&self, name: &str) -> Result<()> {
         self.change_catalogs(|index| {
             check_catalog(index, name)?;
@@ -87,7 +108,13 @@ impl Registry {
         })
     }
 
-    /// Creates a schema in a catalog, which must exist; else as [`Registry::create_catalog`].
+    /// Creates a schema in a catalog. Its owner is the user of the process.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such catalog.
+    /// - [`ErrorKind::AlreadyExists`] if the name is taken.
+    /// - [`ErrorKind::InvalidInput`] if the name is blank or contains `.`, `/` or `:`.
     pub fn create_schema(&self, catalog: &str, name: &str, comment: Option<&str>) -> Result<()> {
         self.check_level("schema", name, comment)?;
         self.change_catalogs(|index| {
@@ -102,7 +129,11 @@ impl Registry {
         })
     }
 
-    /// The schemas of a catalog, by name; no such catalog is [`ErrorKind::NotFound`].
+    /// Returns the schemas of a catalog, ordered by name.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such catalog.
     pub fn schemas(&self, catalog: &str) -> Result<Vec<SchemaInfo>> {
         self.engine().with_index(|index, _| {
             check_mode(index)?;
@@ -111,7 +142,11 @@ impl Registry {
         })
     }
 
-    /// What is known of a schema; [`ErrorKind::NotFound`] when there is none.
+    /// Returns the info of a schema.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such schema.
     pub fn schema(&self, catalog: &str, name: &str) -> Result<SchemaInfo> {
         self.engine().with_index(|index, _| {
             check_mode(index)?;
@@ -120,7 +155,11 @@ impl Registry {
         })
     }
 
-    /// Says something else of a schema, or nothing.
+    /// Sets or clears the comment of a schema.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such catalog or schema.
     pub fn comment_on_schema(
         &self,
         catalog: &str,
@@ -136,7 +175,12 @@ impl Registry {
         })
     }
 
-    /// Drops a schema; with models in it that is [`ErrorKind::InvalidState`].
+    /// Drops an empty schema.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such catalog or schema.
+    /// - [`ErrorKind::InvalidState`] if it contains models.
     pub fn drop_schema(&self, catalog: &str, name: &str) -> Result<()> {
         self.change_catalogs(|index| {
             check_schema(index, catalog, name)?;
@@ -162,7 +206,8 @@ impl Registry {
             if !name.contains('.') {
                 return Ok(());
             }
-            let message = format!("{what} name {name:?}: it has a dot, which parts levels");
+            let message =
+                format!("{what} name {name:?} must not contain a dot, which separates levels");
             Err(Error::new(ErrorKind::InvalidInput, message))
         });
         self.engine().located(checked)
@@ -174,17 +219,17 @@ fn check_mode(index: &Index) -> Result<()> {
         RegistryMode::UnityCatalog => Ok(()),
         RegistryMode::Plain => Err(Error::new(
             ErrorKind::InvalidState,
-            "names of models are free in this file: there are no catalogs and schemas unless it \
-             is told to use them",
+            "this file has no catalogs and schemas: model names are plain; \
+             `Registry::use_unity_catalog` switches it to names with three levels",
         )),
     }
 }
 
 fn taken(what: &str) -> Error {
-    Error::new(ErrorKind::AlreadyExists, format!("there is a {what} already"))
+    Error::new(ErrorKind::AlreadyExists, format!("{what} already exists"))
 }
 
 fn not_empty(what: &str, held: &str) -> Error {
-    let message = format!("{what} is not empty: its {held} go first");
+    let message = format!("{what} is not empty: delete its {held} first");
     Error::new(ErrorKind::InvalidState, message)
 }

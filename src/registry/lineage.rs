@@ -1,4 +1,4 @@
-//! Lineage: from datasets over runs and models to aliases, and back.
+//! Lineage: from datasets through runs and models to aliases, and back.
 
 use crate::database::Database;
 use crate::entity::table::{Table, Texts};
@@ -7,12 +7,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::Index;
 
 impl Database {
-    /// What a thing was made of, what was made of it, or both, at any number of steps; what is
-    /// deleted and can be restored is in it.
+    /// Returns the graph of what a node was made of, what was made of it, or both.
     ///
-    /// A thing that is not there is [`ErrorKind::NotFound`]. Some 20 us for each node. No lineage
-    /// has a circle but one that runs make of themselves: a run that is given a model which was
-    /// made of its own.
+    /// The graph has all steps. It includes deleted objects that can be restored. It has a cycle
+    /// only if a run uses a model that descends from itself.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the node does not exist.
+    ///
+    /// # Performance
+    ///
+    /// About 20 us for each node.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -58,7 +64,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::NotFound`] if the thing does not exist.
+    /// - [`ErrorKind::NotFound`] if the node does not exist.
     pub fn lineage_table(&self, node: &LineageNode, which: LineageDirection) -> Result<Table> {
         let graph = self.lineage(node, which)?;
         let edges = || graph.edges.iter();
@@ -79,7 +85,7 @@ impl Database {
     }
 }
 
-/// Puts a thing with its name into the graph; false when it is not there.
+/// Adds a node with its name to the graph. Returns false if it does not exist.
 fn add_node(index: &Index, graph: &mut LineageGraph, node: &LineageNode) -> Result<bool> {
     let label = index.lineage_label(node)?;
     let is_there = label.is_some();
@@ -87,7 +93,7 @@ fn add_node(index: &Index, graph: &mut LineageGraph, node: &LineageNode) -> Resu
     Ok(is_there)
 }
 
-/// Takes in all that is reached from a node one way, each thing once, so that a circle has an end.
+/// Adds all nodes that can be reached in one direction. Visits each node once, so that cycles end.
 fn follow(
     index: &Index,
     graph: &mut LineageGraph,

@@ -1,4 +1,4 @@
-//! The registry of a database: names for models, and how versions are found by them.
+//! The registry of a database: registered models, their versions and aliases.
 
 pub(crate) mod catalogs;
 pub(crate) mod lineage;
@@ -36,12 +36,20 @@ pub use crate::registry::resolve::ResolvedModel;
 pub use crate::registry::search::RegistrySearch;
 pub use crate::registry::version::ModelVersion;
 
-/// The registered models of a file: a handle, cheap to clone.
+/// A handle of the registered models of a file, which is cheap to clone.
 ///
-/// Each change is one frame of the file, decided on what the file said at that moment: of two
-/// processes that change the same thing at once the one that comes second sees what the first did.
-/// A change is synced before the call returns, so it survives a power cut as far as the device
-/// honours a flush; when that sync fails the change may be there and the call says so.
+/// Handles act, and infos are read: [`Registry::version`] returns a handle, and
+/// [`Registry::version_info`] returns what the file contains about the version.
+///
+/// Each change is one frame of the file and depends on the state directly before it. If two
+/// processes change the same object at once, the second change sees the first one. Each change is
+/// synced before the call returns, so it survives a power cut if the device honours flushes.
+///
+/// # Errors
+///
+/// All methods that write may fail with:
+///
+/// - [`ErrorKind::Io`] if the sync fails. The change may have been made.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -65,7 +73,7 @@ pub struct Registry {
 }
 
 impl Database {
-    /// The registry of the file, with no current catalog and schema.
+    /// Returns the registry of the file, without a current catalog and schema.
     #[must_use]
     pub fn registry(&self) -> Registry {
         Registry { database: self.clone(), catalog: None, schema: None }
@@ -73,15 +81,16 @@ impl Database {
 }
 
 impl Registry {
-    /// The same registry with a current catalog and schema, by which names of fewer than three
-    /// levels are completed. Neither need exist yet.
+    /// Returns the same registry with a current catalog and schema.
+    ///
+    /// They complete names that have fewer than three levels. They need not exist yet.
     #[must_use]
     pub fn with_current(&self, catalog: &str, schema: &str) -> Registry {
         let (catalog, schema) = (Some(catalog.to_owned()), Some(schema.to_owned()));
         Registry { database: self.database.clone(), catalog, schema }
     }
 
-    /// The database whose registry it is.
+    /// Returns the database that contains the registry.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
@@ -95,24 +104,28 @@ impl Registry {
         &self.engine().limits
     }
 
-    /// Whether names are free or have three levels.
+    /// Returns whether model names are plain or have three levels.
     pub fn mode(&self) -> Result<RegistryMode> {
         self.engine().with_index(|index, _| index.registry_mode())
     }
 
-    /// From here on names have exactly three levels, `catalog.schema.model`, as in Unity Catalog:
-    /// catalogs and schemas are created first, a version needs a signature with inputs and
-    /// outputs, and there are no stages. All processes and all later openings keep to it.
+    /// Switches the file permanently to names with three levels, `catalog.schema.model`.
     ///
-    /// There is no way back. With registered models in the file, whose names could have other
-    /// levels, it is [`ErrorKind::InvalidState`]; where it holds already nothing happens.
+    /// The rules are those of Unity Catalog. Catalogs and schemas are created first, a version
+    /// needs a signature with inputs and outputs, and there are no stages. The switch applies to
+    /// all processes. If the file is switched already, nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidState`] if the file has registered models, because their names may
+    ///   have other levels.
     pub fn use_unity_catalog(&self) -> Result<()> {
         self.change(&[REGISTRY_KINDS], |index| {
             if index.registry_mode()? == RegistryMode::UnityCatalog {
                 return Ok((Vec::new(), ()));
             }
             if index.has_models()? {
-                let message = "there are registered models already, whose names are free";
+                let message = "cannot switch to catalogs: the file already has registered models";
                 return Err(Error::new(ErrorKind::InvalidState, message));
             }
             let (mode, time) = (RegistryMode::UnityCatalog, Timestamp::now_nanos());
@@ -120,22 +133,7 @@ impl Registry {
         })
     }
 
-    /// One version of the model of this name. No such model or version is
-    /// [`ErrorKind::NotFound`]. Some 10 us.
-    pub fn version(&self, name: &str, version: u64) -> Result<ModelVersionInfo> {
-        self.engine()
-            .with_index(|index, _| self.version_in(index, name, VersionChoice::Number(version)))
-    }
-
-    /// The version that an alias of the model of this name names. No such model is
-    /// [`ErrorKind::NotFound`], no such alias [`ErrorKind::InvalidInput`] (MLflow's rule). Some
-    /// 10 us.
-    pub fn version_by_alias(&self, name: &str, alias: &str) -> Result<ModelVersionInfo> {
-        self.engine()
-            .with_index(|index, _| self.version_in(index, name, VersionChoice::Alias(alias)))
-    }
-
-    /// Changes the registry by what `build` makes of what the index says, and syncs.
+    /// Appends the records that `build` returns for the index, then syncs.
     pub(crate) fn change<T>(
         &self,
         kinds: &[RangeInclusive<u16>],
@@ -158,7 +156,7 @@ impl Registry {
         self.engine().random_bits().map(RegisteredModelId::from_bits)
     }
 
-    /// The whole name of a model, with the levels that are missing.
+    /// Returns the full name of a model. Adds missing levels from the current catalog and schema.
     pub(crate) fn full_name(&self, index: &Index, name: &str) -> Result<String> {
         self.limits().check_model_name(name)?;
         if index.registry_mode()? == RegistryMode::Plain {
@@ -166,7 +164,7 @@ impl Registry {
         }
         let current = || match (&self.catalog, &self.schema) {
             (Some(catalog), Some(schema)) => Ok((catalog.as_str(), schema.as_str())),
-            _ => Err(invalid_levels(name, "there is no current catalog and schema")),
+            _ => Err(invalid_levels(name, "no current catalog and schema is set")),
         };
         let full = match name.split('.').count() {
             1 => current().map(|(catalog, schema)| format!("{catalog}.{schema}.{name}"))?,
@@ -203,8 +201,8 @@ impl Registry {
         }
     }
 
-    /// The greatest version of a model, or of those in a stage.
-    pub(crate) fn greatest_in(
+    /// Returns the latest version of a model, or the latest in a stage.
+    pub(crate) fn latest_in(
         &self,
         index: &Index,
         name: &str,
@@ -213,8 +211,8 @@ impl Registry {
         check_stages(index)?;
         let id = self.model_in(index, name)?;
         let latest = index.latest_versions(id)?.into_iter();
-        let latest = latest.filter(|it| stage.is_none_or(|stage| it.stage == stage));
-        latest.max_by_key(|it| it.version).ok_or_else(|| {
+        let latest = latest.filter(|info| stage.is_none_or(|stage| info.stage == stage));
+        latest.max_by_key(|info| info.version).ok_or_else(|| {
             let of = stage.map_or_else(String::new, |stage| format!(" in stage {stage}"));
             Error::new(ErrorKind::NotFound, format!("model {name:?} has no version{of}"))
         })

@@ -1,4 +1,4 @@
-//! Registered models: a name, its versions and aliases.
+//! Registered models: a name with versions and aliases.
 
 use std::fmt;
 
@@ -14,8 +14,13 @@ use crate::index::Index;
 use crate::registry::Registry;
 use crate::registry::names::{check_free, check_stages, check_version, gone};
 
-/// A handle of a registered model; it stays when the model is renamed. Every call on one that was
-/// deleted is [`ErrorKind::NotFound`], also when there is another model of its name.
+/// A handle of a registered model, which stays valid if the model is renamed.
+///
+/// # Errors
+///
+/// All methods that read or write the file fail with:
+///
+/// - [`ErrorKind::NotFound`] if the model was deleted, even if another model has its name now.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -39,26 +44,26 @@ impl RegisteredModel {
         RegisteredModel { registry, id }
     }
 
-    /// The model's id.
+    /// Returns the id of the model.
     #[must_use]
     pub fn id(&self) -> RegisteredModelId {
         self.id
     }
 
-    /// The registry that holds it.
+    /// Returns the registry that contains the model.
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// Name, description, times, tags, aliases and latest versions, as they are in the file now.
+    /// Returns the name, description, times, tags, aliases and latest versions.
     pub fn info(&self) -> Result<RegisteredModelInfo> {
         let engine = self.registry.engine();
         let found = engine.with_index(|index, _| index.registered_model(self.id))?;
         found.ok_or_else(|| engine.locate(gone()))
     }
 
-    /// The model's name.
+    /// Returns the name of the model.
     pub fn name(&self) -> Result<String> {
         self.registry.engine().with_index(|index, _| self.name_in(index))
     }
@@ -67,8 +72,11 @@ impl RegisteredModel {
         Ok(index.model_facts(self.id)?.ok_or_else(gone)?.0)
     }
 
-    /// Gives it another name; versions, tags and aliases come along. A name that is taken is
-    /// [`ErrorKind::AlreadyExists`], else as for [`Registry::new_model`].
+    /// Renames the model. Its versions, tags and aliases stay.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`RegisteredModelBuilder::create`] for the name.
     pub fn rename(&self, name: &str) -> Result<()> {
         self.change(|index, before| {
             let name = self.registry.full_name(index, name)?;
@@ -82,7 +90,11 @@ impl RegisteredModel {
         })
     }
 
-    /// Says something else of it, or nothing.
+    /// Sets or clears the description.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the description is too long.
     pub fn set_description(&self, text: Option<&str>) -> Result<()> {
         self.checked(self.registry.limits().check_description(text))?;
         self.change(|_, _| {
@@ -98,15 +110,20 @@ impl RegisteredModel {
         })
     }
 
-    /// Deletes it with all its versions, tags and aliases, for good. A model that is created under
-    /// its name later is another one and begins with version 1.
+    /// Deletes the model with its versions, tags and aliases permanently.
+    ///
+    /// A later model with the same name is a different model and begins with version 1.
     pub fn delete(&self) -> Result<()> {
         self.change(|_, _| {
             Ok(vec![RegisteredModelDeleted { model: self.id, time: Timestamp::now_nanos() }.into()])
         })
     }
 
-    /// Sets a tag, whatever it was before.
+    /// Sets or replaces a tag.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the key or value is not legal.
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
         let tags = self.registry.limits().registry_tags().collect([(key, value)]);
         let tags = self.checked(tags)?;
@@ -119,7 +136,7 @@ impl RegisteredModel {
         })
     }
 
-    /// Deletes a tag; nothing happens when there is none (MLflow's rule).
+    /// Deletes a tag. If there is no such tag, nothing happens, like in MLflow.
     pub fn delete_tag(&self, key: &str) -> Result<()> {
         self.change(|index, _| {
             let info = index.registered_model(self.id)?.ok_or_else(gone)?;
@@ -130,7 +147,7 @@ impl RegisteredModel {
         })
     }
 
-    /// All its versions, by number.
+    /// Returns the infos of all versions, ordered by number.
     pub fn versions(&self) -> Result<Vec<ModelVersionInfo>> {
         self.registry.engine().with_index(|index, _| {
             self.name_in(index)?;
@@ -138,32 +155,48 @@ impl RegisteredModel {
         })
     }
 
-    /// The highest version of each of these stages, of all when none are given; by stage.
+    /// Returns the latest version of each of these stages, ordered by stage.
     ///
-    /// With names of three levels there are no stages: [`ErrorKind::InvalidState`].
+    /// An empty slice means all stages.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidState`] if names have three levels, because there are no stages.
     pub fn latest_versions(&self, stages: &[ModelStage]) -> Result<Vec<ModelVersionInfo>> {
         self.registry.engine().with_index(|index, _| {
             check_stages(index)?;
             self.name_in(index)?;
             let mut latest = index.latest_versions(self.id)?;
-            latest.retain(|it| stages.is_empty() || stages.contains(&it.stage));
+            latest.retain(|info| stages.is_empty() || stages.contains(&info.stage));
             Ok(latest)
         })
     }
 
-    /// Makes an alias name a version, whatever it named before. No such version is
-    /// [`ErrorKind::NotFound`]; an alias that is empty, has other characters than letters, digits,
-    /// `_` and `-`, or is `latest` or like `v1`, is [`ErrorKind::InvalidInput`].
+    /// Points an alias to a version. Creates or moves the alias.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such version.
+    /// - [`ErrorKind::InvalidInput`] if the alias is empty, is `latest`, looks like `v1`, or has a
+    ///   character other than letters, digits, `_` and `-`.
     pub fn set_alias(&self, alias: &str, version: u64) -> Result<()> {
         self.checked(self.registry.limits().check_alias(alias))?;
         self.change(|index, name| self.alias_records(index, name, alias, version))
     }
 
-    /// Makes an alias name a version if it names `expected` until then, which is `None` for an
-    /// alias that is not there; else it is [`ErrorKind::Conflict`], and nothing is changed. Of two
-    /// processes that move an alias at once, expecting the same, one succeeds.
+    /// Moves an alias from the version `expected` to another atomically.
     ///
-    /// Costs some 50 us and a sync; the other errors are those of [`RegisteredModel::set_alias`].
+    /// `None` means that the alias must not exist. If two processes move an alias from the same
+    /// version at once, only one succeeds.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Conflict`] if the alias does not point to `expected`. Nothing is changed.
+    /// - Those of [`RegisteredModel::set_alias`].
+    ///
+    /// # Performance
+    ///
+    /// About 50 us and a sync.
     pub fn move_alias(&self, alias: &str, expected: Option<u64>, version: u64) -> Result<()> {
         self.checked(self.registry.limits().check_alias(alias))?;
         self.change(|index, name| {
@@ -187,7 +220,7 @@ impl RegisteredModel {
         Ok(vec![AliasSet { model: self.id, alias, version, time: Timestamp::now_nanos() }.into()])
     }
 
-    /// Deletes an alias; nothing happens when there is none (MLflow's rule).
+    /// Deletes an alias. If there is no such alias, nothing happens, like in MLflow.
     pub fn delete_alias(&self, alias: &str) -> Result<()> {
         self.change(|index, _| {
             if index.alias(self.id, alias)?.is_none() {
@@ -198,7 +231,7 @@ impl RegisteredModel {
         })
     }
 
-    /// Changes the model, which must exist; `build` is told its name.
+    /// Appends the records that `build` returns for the index and the name of the model.
     fn change(&self, mut build: impl FnMut(&Index, &str) -> Result<Vec<Record>>) -> Result<()> {
         self.registry.change(&[REGISTRY_KINDS], |index| {
             let name = self.name_in(index)?;
@@ -212,12 +245,16 @@ impl RegisteredModel {
 }
 
 impl Registry {
-    /// Registers a model: a name for versions. See [`Registry::new_model`].
+    /// Registers a model without a description and tags.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`RegisteredModelBuilder::create`].
     pub fn create_model(&self, name: &str) -> Result<RegisteredModel> {
         self.new_model(name).create()
     }
 
-    /// Registers a model with a description and tags, in one step.
+    /// Builds a registered model with a description and tags.
     pub fn new_model(&self, name: &str) -> RegisteredModelBuilder {
         RegisteredModelBuilder {
             registry: self.clone(),
@@ -227,15 +264,19 @@ impl Registry {
         }
     }
 
-    /// The model of this name; [`ErrorKind::NotFound`] when there is none, and a name that none
-    /// can have is [`ErrorKind::InvalidInput`].
+    /// Returns the model with this name.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such model.
+    /// - [`ErrorKind::InvalidInput`] if the name is not legal.
     pub fn model(&self, name: &str) -> Result<RegisteredModel> {
         let id = self.engine().with_index(|index, _| self.model_in(index, name))?;
         Ok(RegisteredModel::new(self.clone(), id))
     }
 }
 
-/// A registered model about to be created.
+/// A builder of a registered model.
 #[derive(Debug)]
 #[must_use = "a model is created by `create`"]
 pub struct RegisteredModelBuilder {
@@ -246,7 +287,7 @@ pub struct RegisteredModelBuilder {
 }
 
 impl RegisteredModelBuilder {
-    /// What is said of it. Default: nothing.
+    /// Sets the description. Default: none.
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
         self
@@ -259,11 +300,15 @@ impl RegisteredModelBuilder {
         self
     }
 
-    /// Creates the model, one frame in the file, synced.
+    /// Creates the model as one frame, and syncs it.
     ///
-    /// A name that is taken is [`ErrorKind::AlreadyExists`]; one that is blank, holds `/` or `:`,
-    /// or has not three levels where these are due, [`ErrorKind::InvalidInput`], and so is an
-    /// illegal tag; a catalog or schema that does not exist is [`ErrorKind::NotFound`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::AlreadyExists`] if the name is taken.
+    /// - [`ErrorKind::NotFound`] if the catalog or schema does not exist.
+    /// - [`ErrorKind::InvalidInput`] if the name is blank, contains `/` or `:`, or lacks the three
+    ///   levels that the file requires.
+    /// - [`ErrorKind::InvalidInput`] if a tag is not legal.
     pub fn create(self) -> Result<RegisteredModel> {
         let RegisteredModelBuilder { registry, name, description, tags } = self;
         let limits = registry.limits();

@@ -1,14 +1,14 @@
-//! Checks of names in the registry, and the errors that they report.
+//! Checks of names in the registry, with their errors.
 
 use crate::entity::RegistryMode;
 use crate::entity::id::RegisteredModelId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Index;
 
-/// A whole name is free, and where it has levels they exist.
+/// Fails if a full name is taken, or its catalog or schema does not exist.
 pub(crate) fn check_free(index: &Index, name: &str) -> Result<()> {
     if index.model_of(name)?.is_some() {
-        let message = format!("there is a registered model {name:?} already");
+        let message = format!("registered model {name:?} already exists");
         return Err(Error::new(ErrorKind::AlreadyExists, message));
     }
     if index.registry_mode()? == RegistryMode::UnityCatalog {
@@ -19,20 +19,21 @@ pub(crate) fn check_free(index: &Index, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// With names of three levels there are no stages.
+/// Fails if names have three levels, because there are no stages then.
 pub(crate) fn check_stages(index: &Index) -> Result<()> {
     match index.registry_mode()? {
         RegistryMode::Plain => Ok(()),
         RegistryMode::UnityCatalog => Err(Error::new(
             ErrorKind::InvalidState,
-            "with catalogs there are no stages, nor a latest version by them: name a version, or \
-             give it an alias or a tag",
+            "with catalogs there are no stages and no latest version: name a version by number, or \
+             use an alias or a tag",
         )),
     }
 }
 
-pub(crate) fn invalid_levels(name: &str, why: &str) -> Error {
-    let message = format!("registered model name {name:?}: {why}; catalog.schema.model is due");
+pub(crate) fn invalid_levels(name: &str, reason: &str) -> Error {
+    let message =
+        format!("registered model name {name:?}: {reason}; expected catalog.schema.model");
     Error::new(ErrorKind::InvalidInput, message)
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn no_such_alias(name: &str, alias: &str) -> Error {
 }
 
 pub(crate) fn gone() -> Error {
-    Error::new(ErrorKind::NotFound, "the registered model is not there any more")
+    Error::new(ErrorKind::NotFound, "the registered model was deleted")
 }
 
 pub(crate) fn check_catalog(index: &Index, name: &str) -> Result<()> {
@@ -60,7 +61,7 @@ pub(crate) fn check_catalog(index: &Index, name: &str) -> Result<()> {
     }
 }
 
-/// Both exist.
+/// Fails if the catalog or the schema does not exist.
 pub(crate) fn check_schema(index: &Index, catalog: &str, name: &str) -> Result<()> {
     check_catalog(index, catalog)?;
     match index.schemas(catalog, Some(name))?.is_empty() {

@@ -1,4 +1,4 @@
-//! Creating versions: what a source leads to, and what a version takes from it.
+//! Creating versions: the resolution of a source, and what a version inherits from it.
 
 use std::ops::RangeInclusive;
 
@@ -23,8 +23,8 @@ use crate::registry::pinned_files::{FileOrigin, pin_files};
 use crate::registry::version::ModelVersion;
 use crate::sys::user::user_name;
 
-/// What the creation of a version is decided on: the registry, whether the run and the logged model
-/// that it comes from are there, and their files.
+/// Records on which the creation of a version depends: the registry, the lifecycles of its run and
+/// logged model, and their files.
 const DECIDED_ON: &[RangeInclusive<u16>] = &[
     REGISTRY_KINDS,
     ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
@@ -36,7 +36,7 @@ const DECIDED_ON: &[RangeInclusive<u16>] = &[
     ArtifactsWritten::KIND..=ArtifactsDeleted::KIND,
 ];
 
-/// A version about to be created: everything in it is written as one, or not at all.
+/// A builder of a model version, which is written as one frame.
 #[derive(Debug)]
 #[must_use = "a version is created by `create`"]
 pub struct ModelVersionBuilder {
@@ -70,33 +70,32 @@ impl ModelVersionBuilder {
         }
     }
 
-    /// Where the files of the source are: an address that leads there when the source is only what
-    /// somebody calls it. Default: the source.
+    /// Sets the address of the files, if the source is only a label. Default: the source.
     pub fn files_at(mut self, address: impl Into<String>) -> Self {
         self.files = Some(address.into());
         self
     }
 
-    /// The run that made the model; it may be one of another file. Default: the source run of the
-    /// logged model, or the run that the source names.
+    /// Sets the run that made the model, which may be in another file. Default: the source run of
+    /// the logged model, or the run in the source.
     pub fn run(mut self, run: RunId) -> Self {
         self.run = Some(run);
         self
     }
 
-    /// A link to the run, where it is not in this file.
+    /// Sets a link to a run that is not in this file. Default: none.
     pub fn run_link(mut self, link: impl Into<String>) -> Self {
         self.run_link = Some(link.into());
         self
     }
 
-    /// The logged model that it is. Default: the one that the source names.
+    /// Sets the logged model of the version. Default: the one in the source.
     pub fn logged_model(mut self, model: LoggedModelId) -> Self {
         self.logged_model = Some(model);
         self
     }
 
-    /// What is said of it. Default: nothing.
+    /// Sets the description. Default: none.
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
         self
@@ -109,31 +108,35 @@ impl ModelVersionBuilder {
         self
     }
 
-    /// The user who registers it. Default: the one of the process.
+    /// Sets the user who registers the version. Default: the user of the process.
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self
     }
 
-    /// How far it has come. Default: ready.
+    /// Sets the status. Default: ready.
     pub fn status(mut self, status: ModelVersionStatus) -> Self {
         self.status = status;
         self
     }
 
-    /// What it takes and gives. Default: what is known of the logged model, or of the version that
-    /// the source names.
+    /// Sets the signature. Default: that of the logged model or version in the source.
     pub fn signature(mut self, signature: Signature) -> Self {
         self.signature = Some(signature);
         self
     }
 
-    /// Creates the version under the next number: one frame in the file, synced.
+    /// Creates the version with the next number as one frame, and syncs it.
     ///
-    /// A source that names a logged model, version or run of this file that is not there is
-    /// [`ErrorKind::Unresolved`], one that is deleted [`ErrorKind::InvalidState`]; a malformed
-    /// address of that kind, an illegal tag, and with catalogs a signature without inputs or
-    /// outputs, is [`ErrorKind::InvalidInput`].
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Unresolved`] if the source is an address in this file, but the run, logged
+    ///   model or version does not exist.
+    /// - [`ErrorKind::InvalidState`] if that run or logged model is deleted.
+    /// - [`ErrorKind::InvalidInput`] if the address is malformed or a tag is not legal.
+    /// - [`ErrorKind::InvalidInput`] if the file has catalogs and the signature lacks inputs or
+    ///   outputs.
+    /// - [`ErrorKind::NotFound`] if the registered model was deleted.
     pub fn create(self) -> Result<ModelVersion> {
         let registry = self.model.registry().clone();
         let located = |error| registry.engine().locate(error);
@@ -159,7 +162,7 @@ impl ModelVersionBuilder {
         limits.registry_tags().collect(self.tags.iter().map(|(key, value)| (key, value)))
     }
 
-    /// What the source leads to, and what the caller says instead.
+    /// Resolves the source. The values of the builder override those of the source.
     fn origin(&self, index: &Index, registry: &Registry) -> Result<Origin> {
         let address = self.files.as_ref().unwrap_or(&self.source);
         let mut origin = Origin::of(index, registry, address)?;
@@ -208,33 +211,39 @@ impl ModelVersionBuilder {
 }
 
 impl RegisteredModel {
-    /// A new version of it, made of what `source` names: an address of MLflow's (see
-    /// [`ModelUri`](crate::registry::ModelUri)) or any other text, which is kept as it is.
+    /// Builds a new version from a source.
+    ///
+    /// The source is an address like MLflow's (see [`ModelUri`](crate::registry::ModelUri)). Any
+    /// other text is kept as it is.
     pub fn new_version(&self, source: &str) -> ModelVersionBuilder {
         ModelVersionBuilder::new(self.clone(), source)
     }
 }
 
 impl Registry {
-    /// Makes a new version of the model `to` that is a copy of this one: the same files, run,
-    /// tags, description and signature. The model is created when there is none.
+    /// Copies a version to a new version of the model `to`.
     ///
-    /// This is how a version is promoted from one catalog to another; the schema must exist. A
-    /// version that is deleted is [`ErrorKind::NotFound`].
+    /// The copy has the same files, run, tags, description and signature. If there is no such
+    /// model, it is created. A copy promotes a version from one catalog to another.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the version was deleted, or the catalog or schema of `to` does
+    ///   not exist.
+    /// - [`ErrorKind::InvalidInput`] if the name is not legal.
     pub fn copy_version(&self, version: &ModelVersion, to: &str) -> Result<ModelVersion> {
         copy(self, version, to)
     }
 }
 
 impl ModelVersion {
-    /// Makes a new version of the model `to` that is a copy of this one; see
-    /// [`Registry::copy_version`].
+    /// Copies this version to a new version of the model `to`, like [`Registry::copy_version`].
     pub fn copy_to(&self, to: &str) -> Result<ModelVersion> {
         self.registry().copy_version(self, to)
     }
 }
 
-/// What a source leads to.
+/// The resolved source of a version.
 #[derive(Debug, Default)]
 struct Origin {
     location: String,
@@ -242,7 +251,7 @@ struct Origin {
     logged_model: Option<LoggedModelId>,
     copied_from: Option<(RegisteredModelId, u64)>,
     signature: Option<String>,
-    /// Its files, where they are in this file.
+    /// Its files, if they are in this file.
     files: Option<FileOrigin>,
 }
 
@@ -298,8 +307,8 @@ impl Origin {
         })
     }
 
-    /// The location is that of the version, which leads to no other version: so copies of copies
-    /// form no chain, let alone a cycle.
+    /// Takes the location of the version, which is never another version. So copies of copies do
+    /// not form a chain or a cycle.
     fn of_version(info: ModelVersionInfo, path: &str) -> Origin {
         let location = match path {
             "" => info.location,
@@ -319,7 +328,7 @@ impl Origin {
     }
 }
 
-/// The version that an address names, of those forms that name one.
+/// Looks up the version of an address. Fails for an address without a version.
 pub(crate) fn version_of(
     index: &Index,
     registry: &Registry,
@@ -332,15 +341,16 @@ pub(crate) fn version_of(
         ModelTarget::Alias { name, alias } => {
             registry.version_in(index, name, VersionChoice::Alias(alias))
         }
-        ModelTarget::Latest { name } => registry.greatest_in(index, name, None),
-        ModelTarget::Stage { name, stage } => registry.greatest_in(index, name, Some(*stage)),
+        ModelTarget::Latest { name } => registry.latest_in(index, name, None),
+        ModelTarget::Stage { name, stage } => registry.latest_in(index, name, Some(*stage)),
         ModelTarget::LoggedModel(_) | ModelTarget::Run(_) => {
-            Err(Error::new(ErrorKind::InvalidInput, format!("{target} names no version")))
+            let message = format!("{target} is not the address of a model version");
+            Err(Error::new(ErrorKind::InvalidInput, message))
         }
     }
 }
 
-/// A run that is deleted makes no versions; one that is not in this file may be anywhere.
+/// Fails if the run is deleted. Accepts an unknown run, because it may be in another file.
 fn check_run_usable(index: &Index, run: RunId) -> Result<()> {
     match index.run_info(run)? {
         Some(info) if info.lifecycle == Lifecycle::Deleted => Err(run_is_deleted(run)),
@@ -348,7 +358,7 @@ fn check_run_usable(index: &Index, run: RunId) -> Result<()> {
     }
 }
 
-/// With catalogs a version says what it takes and gives.
+/// Fails if the file has catalogs and the signature is not complete.
 fn check_signature(index: &Index, signature: Option<&str>) -> Result<()> {
     if index.registry_mode()? == RegistryMode::Plain {
         return Ok(());
@@ -362,7 +372,7 @@ fn check_signature(index: &Index, signature: Option<&str>) -> Result<()> {
     }
 }
 
-/// The records that create a version: it, and those that give it its files.
+/// Returns the records that create a version and its pinned files.
 fn with_files(
     index: &Index,
     created: ModelVersionCreated,
@@ -377,7 +387,7 @@ fn with_files(
     Ok(records)
 }
 
-/// A copy of a version as a new version of the model `to`, which is created when there is none.
+/// Copies a version to a new version of the model `to`. Creates the model if it does not exist.
 pub(crate) fn copy(registry: &Registry, version: &ModelVersion, to: &str) -> Result<ModelVersion> {
     let fresh = registry.random_id()?;
     let (model, number) = registry.change(DECIDED_ON, |index| {
@@ -427,6 +437,6 @@ fn copied(
     }
 }
 
-pub(crate) fn unresolved(source: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Unresolved, format!("{source:?} leads nowhere: {why}"))
+pub(crate) fn unresolved(source: &str, reason: &str) -> Error {
+    Error::new(ErrorKind::Unresolved, format!("cannot resolve {source:?}: {reason}"))
 }

@@ -1,8 +1,8 @@
-//! The files of a version of a registered model: those of what it was made of, as they were then.
+//! The pinned files of a model version: a copy of its source's files at the time of creation.
 //!
-//! They are files of the version's own, in the chunks that are stored already. So they stay what
-//! they were, whatever becomes of the run or logged model that they come from; and the digest in
-//! the version's record tells whether they did.
+//! The version owns these files, and they share the stored chunks. So they stay unchanged if the
+//! run or logged model changes or is deleted. `verify` checks them against the digest in the
+//! version's record.
 
 use crate::entity::{ArtifactOwner, ContentHash};
 use crate::error::{Error, ErrorKind, Result};
@@ -10,13 +10,14 @@ use crate::format::chunk::digest_of_files;
 use crate::format::record::{ArtifactReferenced, ArtifactsWritten, Record, WrittenFile};
 use crate::index::{Artifact, Index};
 
-/// Where the files of a version come from: an owner in this file, and a path below it, which is
-/// empty for all that it has.
+/// The origin of a version's files: an owner in this file and a path below it. The empty path means
+/// all files.
 pub(crate) type FileOrigin = (ArtifactOwner, String);
 
-/// The records that give `to` the files of an origin, and their digest. Files outside of the
-/// database are referred to and not part of the digest, as nobody can pin them; without a file in
-/// the database there is no digest.
+/// Returns the records that copy the files of an origin to `to`, and their digest.
+///
+/// References are copied but are not part of the digest, because files outside the database cannot
+/// be pinned. Without a file in the database there is no digest.
 pub(crate) fn pin_files(
     index: &Index,
     (owner, path): &FileOrigin,
@@ -42,7 +43,7 @@ pub(crate) fn pin_files(
     Ok((records, Some(digest)))
 }
 
-/// The files at a path, each with its path below that; a file's own path is its last part.
+/// Returns the files at a path, each with its path below it. For a single file, that is its name.
 fn found(index: &Index, owner: &ArtifactOwner, path: &str) -> Result<Vec<(String, Artifact)>> {
     if let Some(artifact) = index.artifact(owner, path)? {
         let name = path.rsplit_once('/').map_or(path, |(_, name)| name);

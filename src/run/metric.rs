@@ -63,7 +63,8 @@ impl Metric {
     ///
     /// # Performance
     ///
-    /// Stores 32 bytes into mapped memory and reads the clock. The first store into a page also takes
+    /// Stores 32 bytes into mapped memory and reads the clock. The first store into a page also
+    /// takes
     /// a page fault. If the backlog is full, the call seals some points first. See
     /// [`DatabaseBuilder::backlog`](crate::DatabaseBuilder::backlog).
     #[inline]

@@ -9,15 +9,12 @@ use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::names;
 use crate::entity::reserved;
 use crate::entity::{Lifecycle, RunRecord};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::format::record::{ParamsSet, Record, RunStarted, TagsSet};
 use crate::log::{RunGate, RunState};
 use crate::run::Run;
 use crate::sys::user::user_name;
-
-/// Bounds the lookups of a run while the chain keeps growing.
-const ATTEMPTS_MAX: u32 = 1000;
 
 /// A run to be started with all its properties in one step, from [`Experiment::new_run`].
 #[derive(Debug)]
@@ -205,7 +202,8 @@ impl Database {
 
     /// Loads the state of a run for a handle. Later records then update params, tags and lifecycle.
     pub(crate) fn hold_run(&self, id: RunId) -> Result<(ExperimentId, Arc<RunGate>)> {
-        for _ in 0..ATTEMPTS_MAX {
+        let mut retry = self.engine().log.retry();
+        loop {
             let held = self.engine().state(|state, _| hold_again(&mut state.runs, id));
             if let Some(held) = held? {
                 return Ok(held);
@@ -227,10 +225,9 @@ impl Database {
             if let Some(held) = taken? {
                 return Ok(held);
             }
+            let again = retry.again("other processes wrote while the run was loaded");
+            self.engine().located(again)?;
         }
-        let message =
-            "the run could not be loaded, because other processes keep writing: try again";
-        Err(self.engine().locate(Error::new(ErrorKind::Locked, message)))
     }
 }
 

@@ -1,9 +1,14 @@
 //! Tests of the file storage on the file system of the temporary folder.
 
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
 use super::*;
 use crate::format::UNIT_BYTES;
+use crate::storage::shared_file::GROWTH_LOCK;
 use crate::sys::fork::testing;
-use tempfile::TempDir;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()

@@ -18,10 +18,10 @@ pub(crate) fn open_error(doing: &str, path: &Path, source: io::Error) -> Error {
             Error::new(ErrorKind::Io, format!("{doing}: permission denied")).with_source(source)
         }
         io::ErrorKind::ReadOnlyFilesystem => {
-            let message = "the file lies on a read-only file system: open it for reading";
+            let message = "the file is on a read-only file system: open it for reading";
             Error::new(ErrorKind::ReadOnly, message).with_source(source)
         }
-        // A path that names nothing, or something that is no file: a device, a socket.
+        // The path names nothing, or something other than a file, such as a device or a socket.
         io::ErrorKind::InvalidInput => {
             Error::new(ErrorKind::InvalidInput, doing).with_source(source)
         }

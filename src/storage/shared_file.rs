@@ -13,7 +13,7 @@ use crate::sys::lock;
 use crate::sys::mutex::Mutex;
 
 /// The lock byte of a process that extends the file, beyond the bytes that the engine uses.
-const GROWTH_LOCK: u64 = 1 << 32;
+pub(super) const GROWTH_LOCK: u64 = 1 << 32;
 
 /// How long to wait between attempts. The lock is held for two system calls.
 const GROWTH_POLL: Duration = Duration::from_micros(100);

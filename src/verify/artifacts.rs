@@ -1,5 +1,4 @@
-//! Checking artifacts: that each chunk has the bytes of its name, and each file those of its
-//! digest.
+//! Checking artifacts: each chunk against its hash, and each file against its digest.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,9 +11,9 @@ use crate::format::chunk::FileHasher;
 use crate::format::record::{FileContent, Position, Record, StoredChunk, WrittenFile};
 use crate::log::{Damage, Log};
 
-/// Reads all chunks that are stored, and gives what of them, and of the files, is damaged.
+/// Reads all stored chunks. Returns the damages of chunks and files.
 ///
-/// What was freed since the chain was read, up to `end`, is no damage.
+/// A chunk that was freed after `end`, where the check of the chain ended, does not count.
 pub(crate) fn check_artifacts(
     log: &Log,
     tree: &ArtifactTree,
@@ -28,10 +27,11 @@ pub(crate) fn check_artifacts(
         check.file(&place, *position, file)?;
     }
     let is_read = |chunk: &&StoredChunk| check.read.contains_key(&chunk.hash);
-    let mut others: Vec<&StoredChunk> = tree.chunks.values().filter(|it| !is_read(it)).collect();
+    let mut others: Vec<&StoredChunk> =
+        tree.chunks.values().filter(|chunk| !is_read(chunk)).collect();
     others.sort_unstable_by_key(|chunk| chunk.offset);
     for chunk in others {
-        check.chunk(&|| "chunk of no artifact".to_owned(), chunk, |_| ())?;
+        check.chunk(&|| "chunk without an artifact".to_owned(), chunk, |_| ())?;
     }
     if check.found.is_empty() {
         return Ok(Vec::new());
@@ -46,12 +46,11 @@ type Hashes = HashSet<ContentHash, RandomState>;
 struct Check<'a> {
     log: &'a Log,
     tree: &'a ArtifactTree,
-    /// The chunks that were read, and what is wrong with them.
+    /// The chunks that were read, each with its fault, if it has one.
     read: HashMap<ContentHash, Option<String>, RandomState>,
-    /// Digests of files of several chunks that were compared with their bytes, with the first
-    /// chunk.
+    /// The checked files with several chunks, by digest and first chunk.
     files: HashSet<(ContentHash, Option<ContentHash>)>,
-    /// Each with the chunk that it is about.
+    /// The damages, each with its chunk.
     found: Vec<(ContentHash, Damage)>,
 }
 
@@ -67,7 +66,7 @@ impl Check<'_> {
         self.found.push((chunk, Damage { place, offset, wanted, got: got.to_owned() }));
     }
 
-    /// Checks a chunk, and shows its bytes when they are sound; gives whether they are.
+    /// Checks a chunk. Passes its bytes to `show` if they are sound. Returns whether they are.
     fn chunk(
         &mut self,
         place: &dyn Fn() -> String,
@@ -96,7 +95,7 @@ impl Check<'_> {
         Ok(is_sound)
     }
 
-    /// Checks that the chunks of a file are there and sound, and make up what it should be.
+    /// Checks that the chunks of a file exist and are sound, and that they match its size and hash.
     fn file(
         &mut self,
         place: &dyn Fn() -> String,
@@ -123,7 +122,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// As [`Check::chunk`]; one that was read before is not read again.
+    /// Checks a chunk like [`Check::chunk`], unless it was read before and is sound.
     fn sound_chunk(&mut self, place: &dyn Fn() -> String, stored: &StoredChunk) -> Result<bool> {
         match self.read.get(&stored.hash) {
             Some(None) => Ok(true),
@@ -131,7 +130,7 @@ impl Check<'_> {
         }
     }
 
-    /// The hash of the bytes of these chunks; none when one of them is damaged.
+    /// Returns the hash of the bytes of these chunks. Returns `None` if one is damaged.
     fn digest(
         &mut self,
         place: &dyn Fn() -> String,
@@ -144,7 +143,7 @@ impl Check<'_> {
         Ok(is_whole.then(|| hasher.finish()))
     }
 
-    /// The chunks of a file; none when one is not stored, or a list of them is damaged.
+    /// Returns the chunks of a file. Returns `None` if one is not stored or a list is damaged.
     fn chunks_of(
         &mut self,
         place: &dyn Fn() -> String,
@@ -159,7 +158,8 @@ impl Check<'_> {
         for list in lists.into_iter().flatten() {
             let mut hashes = Vec::new();
             let show = |bytes: &[u8]| {
-                hashes.extend(bytes.as_chunks().0.iter().map(|it| ContentHash::from_bytes(*it)));
+                let names = bytes.as_chunks().0.iter();
+                hashes.extend(names.map(|hash| ContentHash::from_bytes(*hash)));
             };
             if !self.chunk(place, &list, show)? {
                 return Ok(None);
@@ -189,13 +189,13 @@ impl Check<'_> {
     }
 }
 
-/// The chunks that were freed after a place of the chain.
+/// Returns the chunks that were freed after a position in the chain.
 fn freed_since(log: &Log, end: Position) -> Result<Hashes> {
     let mut freed = Hashes::default();
     let mut reader = log.reader_from_start()?;
     let visit = |position: Position, record: &Record, freed: &mut Hashes| {
-        if let (true, Record::ChunksFreed(it)) = (position >= end, record) {
-            freed.extend(&it.hashes);
+        if let (true, Record::ChunksFreed(chunks)) = (position >= end, record) {
+            freed.extend(&chunks.hashes);
         }
     };
     let read = reader.catch_up(|at, frame| {

@@ -1,4 +1,4 @@
-//! The metadata chain of a file frame by frame, for people who look for what happened.
+//! A dump of the metadata chain, frame by frame, for debugging.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,17 +9,17 @@ use crate::format::frame::Frame;
 use crate::format::record::Position;
 use crate::log::Damage;
 
-/// A frame of the metadata chain: what was written to it at once.
+/// A frame of the metadata chain, whose records were written atomically.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DumpedFrame {
-    /// Where it begins, in bytes from the start of the file.
+    /// The offset of the frame in the file.
     pub position: u64,
-    /// Its length in bytes.
+    /// The length of the frame in bytes.
     pub length: u64,
-    /// The hash of the chain up to and with it.
+    /// The hash of the chain up to and including the frame.
     pub hash: u64,
-    /// Its records, in their order.
+    /// The records in order.
     pub records: Vec<DumpedRecord>,
 }
 
@@ -27,10 +27,9 @@ pub struct DumpedFrame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DumpedRecord {
-    /// The number of its kind; `None` when the frame's bytes make no record from here on.
+    /// The number of the record's kind. `None` means that the rest of the frame is malformed.
     pub kind: Option<u16>,
-    /// What it says, as text for people whose form may change; what is wrong with it begins with
-    /// a question mark.
+    /// The content as readable text, whose format may change. An error begins with a question mark.
     pub text: String,
 }
 
@@ -38,7 +37,10 @@ impl DumpedFrame {
     fn new(position: Position, frame: &Frame<'_>) -> Self {
         let records = frame.raw_records().map(|raw| match raw {
             Ok(raw) => {
-                let text = raw.decode().map_or_else(|it| format!("? {it}"), |it| format!("{it:?}"));
+                let text = match raw.decode() {
+                    Ok(record) => format!("{record:?}"),
+                    Err(error) => format!("? {error}"),
+                };
                 DumpedRecord { kind: Some(raw.kind), text }
             }
             Err(error) => DumpedRecord { kind: None, text: format!("? {error}") },
@@ -52,7 +54,7 @@ impl DumpedFrame {
     }
 }
 
-/// Visits each frame that is sound by itself; gives what lies between them.
+/// Visits each sound frame. Returns the damages between them.
 pub(crate) fn frames(
     path: &Path,
     visit: &mut dyn FnMut(&DumpedFrame) -> Result<()>,
@@ -62,7 +64,7 @@ pub(crate) fn frames(
         .map_err(|error| error.with_path(path))
 }
 
-/// Writes each frame and record of the chain as text, one line a record.
+/// Writes each frame and record of the chain as a line of text.
 pub(crate) fn dump(path: &Path, out: &mut dyn Write) -> Result<()> {
     let written = |result: std::io::Result<()>| {
         result.map_err(|source| Error::io("writing the dump", source))
@@ -74,7 +76,7 @@ pub(crate) fn dump(path: &Path, out: &mut dyn Write) -> Result<()> {
         records.try_for_each(|record| written(writeln!(out, "{:>10}  {}", "", record.text)))
     })?;
     for Damage { place, offset, wanted, got } in damages {
-        written(writeln!(out, "{offset:>10}  DAMAGE {place}: wanted {wanted}, got {got}"))?;
+        written(writeln!(out, "{offset:>10}  DAMAGE {place}: expected {wanted}, found {got}"))?;
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! Checking a file byte by byte, and telling each damage with its place.
+//! Checking a file byte by byte, and reporting each damage with its place.
 
 pub(crate) mod artifacts;
 pub(crate) mod dump;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
+#[cfg(feature = "internals")]
 use std::sync::Arc;
 
 use crate::copy::artifact_tree::{ArtifactTree, describe};
@@ -26,43 +27,43 @@ use crate::log::{Damage, Definition, ExtentState, Log};
 use crate::storage::Storage;
 use crate::verify::artifacts::check_artifacts;
 
-/// How often an extent is scanned that seems to be damaged.
+/// How often an extent that seems damaged is scanned.
 const SCANS_MAX: u32 = 3;
 
-/// What `verify` found.
+/// The result of a check of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// Sound frames of the metadata chain.
+    /// The number of sound frames of the metadata chain.
     pub frames: u64,
-    /// Runs that were not purged.
+    /// The number of runs, without purged ones.
     pub runs: u64,
-    /// Points, sealed and live.
+    /// The number of sealed and live points.
     pub points: u64,
-    /// Column blocks.
+    /// The number of column blocks.
     pub blocks: u64,
-    /// Artifacts that are there, references too.
+    /// The number of artifacts, with references.
     pub artifacts: u64,
-    /// Chunks that artifacts are stored in.
+    /// The number of stored chunks of artifacts.
     pub chunks: u64,
-    /// What is damaged; empty in a sound file.
+    /// The damages. A sound file has none.
     pub damages: Vec<Damage>,
-    /// What is as it may be after a power cut or a killed process, and worth knowing.
+    /// Normal effects of a power cut or a killed process that may be of interest.
     pub notes: Vec<String>,
 }
 
 impl VerifyReport {
-    /// Whether nothing is damaged.
+    /// Returns whether the file has no damage.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.damages.is_empty()
     }
 }
 
-/// Checks every checksum of the file and that what it says fits together.
+/// Checks all checksums of the file, and that its records are consistent.
 ///
-/// Under the lock of a backup, so that no space is given back meanwhile. Where that is not to be
-/// had, a file that seems to be damaged is checked again if it was written to while it was checked.
+/// The check holds the same lock as a backup, so that no space is freed meanwhile. Without the
+/// lock, a file that seems damaged is checked again if another process wrote to it meanwhile.
 pub(crate) fn verify(path: &Path) -> Result<VerifyReport> {
     let log = open_damaged(path)?;
     let verify = || match second_storage(&log, path)? {
@@ -88,7 +89,7 @@ fn verify_unlocked(log: &Log) -> Result<VerifyReport> {
     Ok(report)
 }
 
-/// Checks the file in a storage of a test's.
+/// Checks a file in a simulated storage.
 #[cfg(feature = "internals")]
 pub fn verify_storage(storage: Arc<dyn Storage>) -> Result<VerifyReport> {
     verify_log(&open_damaged_storage(storage)?)
@@ -125,17 +126,17 @@ fn verify_log(log: &Log) -> Result<VerifyReport> {
 #[derive(Default)]
 struct Check {
     report: VerifyReport,
-    /// Where the chain ended when the check began.
+    /// The end of the chain when the check began.
     end: Position,
     runs: HashSet<RunId>,
-    /// With the frame that names each of them.
+    /// All blocks, each with the position of the frame that names it.
     blocks: Vec<(u64, Incarnation, SealedBlock)>,
-    /// Which of them lie at which offset of the file.
+    /// The index in `blocks` of the block at each offset.
     blocks_at: HashMap<u64, usize>,
-    /// Which of them are named no more.
+    /// The indexes in `blocks` of blocks that were moved or removed.
     dropped: HashSet<usize>,
     extents: HashMap<u32, (Incarnation, ExtentState, u128)>,
-    /// Units that frames name, as (position of the frame, kind, first unit, units).
+    /// The units in frames, as (position of the frame, kind, first unit, units).
     named: Vec<((u64, UnitKind, u32, u32), Incarnation)>,
     boots: HashMap<Incarnation, u128>,
     definitions: HashMap<Incarnation, crate::log::Definitions>,
@@ -234,10 +235,10 @@ impl Check {
         self.blocks.push((position, owner, block));
     }
 
-    /// What is said of models is said of such as there are.
+    /// Checks that a record of a model refers to an existing one.
     fn model(&mut self, position: u64, record: &Record) {
         if let Some(what) = self.models.missing(record) {
-            self.damage(&what, position, "a model that was created before", "an unknown one");
+            self.damage(&what, position, "a model from an earlier record", "an unknown model");
         }
         self.models.note(record);
     }
@@ -254,15 +255,16 @@ impl Check {
         }
     }
 
-    /// Inputs, outputs and artifacts are those of a run that was started before, and not purged.
+    /// Checks that inputs, outputs and artifacts belong to an existing run.
     fn edges(&mut self, position: u64, what: &str, run: RunId) {
         if !self.runs.contains(&run) {
             let place = format!("{what} of run {run}");
-            self.damage(&place, position, "a run that was started before", "an unknown run");
+            self.damage(&place, position, "a run from an earlier record", "an unknown run");
         }
     }
 
-    /// Takes in what a record defines; an id has one meaning, and a row holds defined series.
+    /// Adds the definitions of a record. Checks that an id has one definition, and that a row has
+    /// defined series.
     fn define(&mut self, position: u64, incarnation: Incarnation, record: &Record) {
         let definitions = self.definitions.entry(incarnation).or_default();
         let mut damages = Vec::new();
@@ -273,7 +275,7 @@ impl Check {
         for (id, definition) in definitions_of(record) {
             match definitions.get(id) {
                 Some(before) if *before != definition => {
-                    damage(id, format!("{before}, as defined before"), definition.to_string());
+                    damage(id, format!("{before}, as defined earlier"), definition.to_string());
                 }
                 _ if id.0 == 0 => damage(id, "an id of at least 1".into(), "0".into()),
                 _ => {}
@@ -281,7 +283,7 @@ impl Check {
             let Definition::Row(series) = definition else { continue };
             let is_series = |id| matches!(definitions.get(id), Some(Definition::Series { .. }));
             if let Some(bad) = series.iter().find(|id| !is_series(**id)) {
-                let got = format!("a row of series {}, which is not defined before it", bad.0);
+                let got = format!("a row of series {}, which is not defined earlier", bad.0);
                 damage(id, "a row of defined series".into(), got);
             }
         }
@@ -289,13 +291,15 @@ impl Check {
         definitions.apply(incarnation, record);
     }
 
-    /// No unit that the chain names is another's, and those of durable frames lie in the file.
+    /// Checks that each unit has the kind that the chain names, and that the units of durable
+    /// frames are within the file.
     fn units(&mut self, log: &Log) -> Result<()> {
         let found: HashMap<u32, UnitKind> =
             log.unit_headers()?.into_iter().map(|header| (header.unit, header.kind)).collect();
         let mark = log.reader_from_start()?.durable_mark()?;
         let length = log.storage().len();
-        let length = length.map_err(|source| Error::io("asking for the file's length", source))?;
+        let length =
+            length.map_err(|source| Error::io("reading the length of the file", source))?;
         let boot = log.storage().boot_id();
         for ((position, kind, unit, units), owner) in std::mem::take(&mut self.named) {
             if let Some(found) = found.get(&unit).filter(|found| **found != kind) {
@@ -303,9 +307,10 @@ impl Check {
                 self.damage("unit header", unit_start(unit), &wanted, &got);
             }
             let end = unit_start(unit.saturating_add(units));
-            // A power cut may have kept the frame alone, and what was synced later covers it.
+            // A power cut may keep a frame without its unit. So only frames before the durable mark
+            // of this boot are checked.
             let is_durable = position < mark && self.boots.get(&owner) == Some(&boot);
-            // Its header is written before the frame that names it.
+            // The header of an extent is written before the frame that names it.
             if is_durable && self.extents.contains_key(&unit) && !found.contains_key(&unit) {
                 let wanted = "the header of an extent";
                 self.damage("unit header", unit_start(unit), wanted, "other bytes");
@@ -327,7 +332,7 @@ impl Check {
         Ok(())
     }
 
-    /// A version of a registered model has the files that it was made of.
+    /// Checks that each model version still has the files that it pinned.
     fn pinned(&mut self) {
         let mut damages = Vec::new();
         for (&(model, version), pinned) in &self.models.versions {
@@ -336,13 +341,13 @@ impl Check {
             if pinned.is_none() || found == *pinned {
                 continue;
             }
-            let told = |digest: Option<[u8; 32]>| {
-                let told = digest.map(|it| ContentHash::from_bytes(it).to_string());
-                told.map_or_else(|| "no files".to_owned(), |it| format!("files of digest {it}"))
+            let text = |digest: Option<[u8; 32]>| match digest {
+                Some(digest) => format!("files of digest {}", ContentHash::from_bytes(digest)),
+                None => "no files".to_owned(),
             };
             let place = format!("files of {}", describe(&owner));
             let offset = self.artifacts.first_frame(owner).unwrap_or(0);
-            damages.push(Damage { place, offset, wanted: told(*pinned), got: told(found) });
+            damages.push(Damage { place, offset, wanted: text(*pinned), got: text(found) });
         }
         damages.sort_by(|one, other| one.place.cmp(&other.place));
         self.report.damages.extend(damages);
@@ -372,7 +377,7 @@ impl Check {
                 Ok(points) => self.damage(
                     "column block",
                     offset,
-                    &format!("{counted} points, as the chain says"),
+                    &format!("{counted} points, as in the chain"),
                     &format!("{points} points"),
                 ),
                 Err(error) => self.damage("column block", offset, "a block", &error.to_string()),
@@ -380,12 +385,13 @@ impl Check {
         }
     }
 
-    /// A block says of its series what the chain says.
+    /// Checks that the labels of a block match the definitions in the chain.
     fn labels(&mut self, owner: Incarnation, offset: u64, labels: &[SeriesLabel]) {
         for SeriesLabel { series, run, key } in labels {
             let got = Definition::Series { run: *run, key: key.as_str().into() };
             let definitions = self.definitions.entry(owner).or_default();
-            // What a salvage could not save is missing; a purge takes the definition along.
+            // A missing definition is not a damage, because a salvage may lose it and a purge
+            // removes it.
             let other = definitions.get(*series).filter(|wanted| **wanted != got);
             if let Some(wanted) = other.map(ToString::to_string) {
                 let place = format!("series {} of a column block", series.0);
@@ -394,8 +400,8 @@ impl Check {
         }
     }
 
-    /// Names the first slot of each series or row schema in an extent that is not defined, or not
-    /// as what the slot is.
+    /// Reports each series or row schema of an extent that is undefined or has another type, with
+    /// its first slot.
     fn undefined(&mut self, log: &Log, owner: Incarnation, extent: &ExtentState) -> Result<()> {
         let definitions = self.definitions.entry(owner).or_default();
         let mut found: BTreeMap<(bool, SeriesId), (u32, u64, String)> = BTreeMap::new();
@@ -404,7 +410,7 @@ impl Check {
                 Some(Definition::Series { .. }) if !is_row => return,
                 Some(Definition::Row(series)) if is_row && series.len() == columns => return,
                 Some(other) => format!("which is {other}"),
-                None => "which no frame defines".to_owned(),
+                None => "which is not defined".to_owned(),
             };
             found.entry((is_row, id)).or_insert((slot, 0, got)).1 += 1;
         };
@@ -419,7 +425,7 @@ impl Check {
             let what = if is_row { "row schema" } else { "series" };
             let place = format!("slot {slot} of extent {}", extent.unit);
             let offset = unit_start(extent.unit) + FIRST_SLOT_BYTES + u64::from(slot) * SLOT_BYTES;
-            let wanted = format!("a {what} that writer {:016x} has defined", owner.0);
+            let wanted = format!("a {what} defined by writer {:016x}", owner.0);
             let got = format!("{what} {}, {got}, in {count} entries of the extent", id.0);
             self.damage(&place, offset, &wanted, &got);
         }
@@ -430,7 +436,7 @@ impl Check {
         let mut extents: Vec<_> = self.extents.drain().map(|(_, extent)| extent).collect();
         extents.sort_by_key(|(_, extent, _)| extent.unit);
         let length =
-            log.storage().len().map_err(|source| Error::io("asking for the length", source))?;
+            log.storage().len().map_err(|source| Error::io("reading the length", source))?;
         for (incarnation, extent, boot) in extents {
             let definitions = self.definitions.entry(incarnation).or_default();
             let define = |id| definitions.get(id).cloned();
@@ -451,7 +457,8 @@ impl Check {
             }
             let place = format!("extent {}", extent.unit);
             let offset = unit_start(extent.unit);
-            // What was defined since the check began is not known to it.
+            // The check does not know definitions from after its begin. So an undefined series is a
+            // damage only if the chain has not grown.
             let is_unknown = || Ok::<_, Error>(log.with_state(|_, now| now.next)? == self.end);
             let is_undefined = lost.undefined > 0 && (lost_power || is_unknown()?);
             if (slots > 0 || is_undefined) && lost_power {
@@ -462,7 +469,7 @@ impl Check {
             } else if slots > 0 {
                 let ScanReport { unreadable, holes, is_torn, .. } = report;
                 let bad = unreadable + u32::from(is_torn);
-                let got = format!("{bad} slots that pass no check, {holes} empty ones among them");
+                let got = format!("{bad} invalid slots and {holes} empty slots between entries");
                 self.damage(&place, offset, "points and rows", &got);
             }
             if is_undefined && !lost_power {
@@ -470,7 +477,7 @@ impl Check {
             }
             if report.unfinished > 0 {
                 self.report.notes.push(format!(
-                    "{place}: its end holds {} slots of an entry that was never finished",
+                    "{place}: the last {} slots are of an incomplete entry",
                     report.unfinished
                 ));
             }
@@ -479,24 +486,24 @@ impl Check {
     }
 }
 
-/// What a record defines, by id.
+/// Returns the definitions of a record by id.
 fn definitions_of(record: &Record) -> Vec<(SeriesId, Definition)> {
     match record {
-        Record::SeriesDefined(it) => {
-            let ids = (it.first.0..=u32::MAX).map(SeriesId);
+        Record::SeriesDefined(defined) => {
+            let ids = (defined.first.0..=u32::MAX).map(SeriesId);
             let define =
-                |key: &String| Definition::Series { run: it.run, key: key.as_str().into() };
-            ids.zip(it.keys.iter().map(define)).collect()
+                |key: &String| Definition::Series { run: defined.run, key: key.as_str().into() };
+            ids.zip(defined.keys.iter().map(define)).collect()
         }
-        Record::RowDefined(it) => {
-            vec![(it.row, Definition::Row(it.series.as_slice().into()))]
+        Record::RowDefined(defined) => {
+            vec![(defined.row, Definition::Row(defined.series.as_slice().into()))]
         }
         _ => Vec::new(),
     }
 }
 
-/// Scans an extent whose writer may be storing into it: a slot that was stored while it was read
-/// is sound when it is read again.
+/// Scans an extent while its writer may store to it. A slot that changed during the read is sound
+/// in the next scan, so an unsound extent is scanned again.
 fn scan_at_rest(log: &Log, owner: Incarnation, extent: &ExtentState) -> Result<ScanReport> {
     let mut report = ScanReport::default();
     for _ in 0..SCANS_MAX {
@@ -508,14 +515,14 @@ fn scan_at_rest(log: &Log, owner: Incarnation, extent: &ExtentState) -> Result<S
     Ok(report)
 }
 
-/// The series of a block.
+/// Returns the labels of the series in a block.
 fn labels(bytes: &[u8]) -> Result<Vec<SeriesLabel>> {
     let groups = block::parse(bytes)?.groups;
     let series = groups.into_iter().flat_map(|group| group.series);
     Ok(series.map(|series| series.label).collect())
 }
 
-/// Decodes every column of a block; gives the number of points.
+/// Decodes all columns of a block. Returns the number of points.
 fn check_block(bytes: &[u8]) -> Result<u64> {
     let footer = block::parse(bytes)?;
     let mut points = 0;

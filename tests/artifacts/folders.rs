@@ -21,8 +21,8 @@ fn with_a_folder(database: &TestDatabase) -> (PathBuf, Artifacts) {
     symlink("MLmodel", local.join("link")).unwrap();
     let artifacts = database.new_artifacts();
     artifacts.log_folder(&local, "best").unwrap();
-    artifacts.log_text("other.txt", "other").unwrap();
-    artifacts.log_reference("best/elsewhere", "https://x", None, None).unwrap();
+    artifacts.log_text("other", "other.txt").unwrap();
+    artifacts.log_reference("https://x", "best/elsewhere", None, None).unwrap();
     (local, artifacts)
 }
 
@@ -71,7 +71,7 @@ fn unknown_artifacts_and_references_cannot_be_downloaded() {
 fn a_download_does_not_follow_links() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
-    artifacts.log_text("a/b/c.txt", "new").unwrap();
+    artifacts.log_text("new", "a/b/c.txt").unwrap();
     let [out, outside] = ["out", "outside"].map(|name| database.folder().join(name));
     fs::create_dir_all(outside.join("b")).unwrap();
     fs::create_dir(&out).unwrap();
@@ -172,8 +172,8 @@ fn paths_that_could_leave_their_folder_are_rejected() {
         ["", "/a", "../a", "a/../b", "a//b", "a\\b", "C:a", "%2e%2e/a", "a%2fb", "a\0", "a#b"]
     {
         let errors = [
-            artifacts.log_text(path, "no").unwrap_err(),
-            artifacts.log_reference(path, "https://x", None, None).unwrap_err(),
+            artifacts.log_text("no", path).unwrap_err(),
+            artifacts.log_reference("https://x", path, None, None).unwrap_err(),
             artifacts.log_file(database.path(), path).unwrap_err(),
         ];
         for error in errors {
@@ -191,7 +191,7 @@ fn paths_that_could_leave_their_folder_are_rejected() {
 fn a_moved_database_keeps_its_artifacts() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
-    artifacts.log_bytes("model/weights", &noise(300_000, 5)).unwrap();
+    artifacts.log_bytes(&noise(300_000, 5), "model/weights").unwrap();
     let owner = artifacts.owner();
     let ArtifactOwner::Run(run) = owner else { panic!("the owner must be a run") };
     let uri = format!("runs:/{run}/model");

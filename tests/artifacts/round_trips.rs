@@ -17,7 +17,7 @@ fn files_of_all_sizes_are_read_back() {
     for (seed, size) in sizes.into_iter().enumerate() {
         let bytes = noise(size, seed as u64);
         let path = format!("sizes/{size}");
-        artifacts.log_bytes(&path, &bytes).unwrap();
+        artifacts.log_bytes(&bytes, &path).unwrap();
         assert!(artifacts.read(&path).unwrap() == bytes, "{size}");
         let info = artifacts.info(&path).unwrap();
         assert_eq!((info.size, info.is_folder), (Some(size as u64), false));
@@ -33,7 +33,7 @@ fn a_digest_is_the_hash_of_the_whole_file() {
     // Zeros are cut into chunks of the maximum size, so that a read buffer ends with a chunk.
     for size in [100, 4 * MIB, 4 * MIB + 100, 8 * MIB + 1, 70 * MIB + 7] {
         let zeros = vec![0; size];
-        artifacts.log_bytes("zeros", &zeros).unwrap();
+        artifacts.log_bytes(&zeros, "zeros").unwrap();
         let digest = artifacts.info("zeros").unwrap().digest.unwrap();
         assert_eq!(digest, blake3::hash(&zeros).to_string(), "{size}");
         assert!(artifacts.read("zeros").unwrap() == zeros, "{size}");
@@ -101,8 +101,8 @@ fn image() -> Vec<u8> {
 fn texts_and_json_values_are_stored_as_files() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
-    artifacts.log_text("notes.txt", "gr\u{fc}n").unwrap();
-    artifacts.log_json("config/params.json", &[("depth", 3)]).unwrap();
+    artifacts.log_text("gr\u{fc}n", "notes.txt").unwrap();
+    artifacts.log_json(&[("depth", 3)], "config/params.json").unwrap();
     assert_eq!(artifacts.read("notes.txt").unwrap(), "gr\u{fc}n".as_bytes());
     assert_eq!(
         artifacts.read("config/params.json").unwrap(),
@@ -115,14 +115,14 @@ fn each_image_gets_its_own_path() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
     let image = image();
-    let first = artifacts.log_image("digits/wrong", &image, 2500).unwrap();
-    let second = artifacts.log_image("digits/wrong", &image, 2500).unwrap();
+    let first = artifacts.log_image(&image, "digits/wrong", 2500).unwrap();
+    let second = artifacts.log_image(&image, "digits/wrong", 2500).unwrap();
     assert_ne!(first, second);
     assert!(first.starts_with("images/digits#wrong%step%2500%timestamp%"), "{first}");
     assert_eq!(artifacts.read(&first).unwrap(), image);
     let images = artifacts.list("images").unwrap();
     assert_eq!((images.len(), images[0].media_type.as_deref()), (2, Some("image/png")));
-    let rejected = artifacts.log_image("digits", b"no image", 0);
+    let rejected = artifacts.log_image(b"no image", "digits", 0);
     assert_eq!(error_kind(rejected), ErrorKind::InvalidInput);
 }
 
@@ -130,13 +130,13 @@ fn each_image_gets_its_own_path() {
 fn references_are_stored_but_cannot_be_opened() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
-    artifacts.log_reference("data/train.csv", "s3://bucket/train.csv", Some(17), None).unwrap();
+    artifacts.log_reference("s3://bucket/train.csv", "data/train.csv", Some(17), None).unwrap();
     let reference = artifacts.info("data/train.csv").unwrap();
     assert_eq!(reference.uri.as_deref(), Some("s3://bucket/train.csv"));
     assert_eq!((reference.size, reference.digest), (Some(17), None));
     let error = artifacts.open("data/train.csv").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidState);
-    let blank = artifacts.log_reference("a", " ", None, None);
+    let blank = artifacts.log_reference(" ", "a", None, None);
     assert_eq!(error_kind(blank), ErrorKind::InvalidInput);
 }
 
@@ -144,10 +144,10 @@ fn references_are_stored_but_cannot_be_opened() {
 fn a_list_has_the_files_and_folders_directly_below_a_path() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
-    artifacts.log_text("notes.txt", "gr\u{fc}n").unwrap();
-    artifacts.log_json("config/params.json", &[("depth", 3)]).unwrap();
-    artifacts.log_image("digits", &image(), 0).unwrap();
-    artifacts.log_reference("data/train.csv", "s3://bucket/train.csv", None, None).unwrap();
+    artifacts.log_text("gr\u{fc}n", "notes.txt").unwrap();
+    artifacts.log_json(&[("depth", 3)], "config/params.json").unwrap();
+    artifacts.log_image(&image(), "digits", 0).unwrap();
+    artifacts.log_reference("s3://bucket/train.csv", "data/train.csv", None, None).unwrap();
     let root = artifacts.list("").unwrap();
     let root: Vec<_> = root.iter().map(|info| (info.path.as_str(), info.is_folder)).collect();
     let wanted = [("config", true), ("data", true), ("images", true), ("notes.txt", false)];
@@ -160,10 +160,10 @@ fn a_list_has_the_files_and_folders_directly_below_a_path() {
 fn neighbours(database: &TestDatabase) -> Artifacts {
     let artifacts = database.new_artifacts();
     for text in ["first", "second"] {
-        artifacts.log_text("a/b/c.txt", text).unwrap();
+        artifacts.log_text(text, "a/b/c.txt").unwrap();
     }
-    artifacts.log_text("a/b.txt", "beside").unwrap();
-    artifacts.log_text("a/b0", "behind").unwrap();
+    artifacts.log_text("beside", "a/b.txt").unwrap();
+    artifacts.log_text("behind", "a/b0").unwrap();
     artifacts
 }
 
@@ -178,9 +178,9 @@ fn a_file_cannot_replace_a_folder_or_be_below_a_file() {
     let database = TestDatabase::quiet();
     let artifacts = neighbours(&database);
     for path in ["a", "a/b", "a/b/c.txt/d"] {
-        let text = artifacts.log_text(path, "in the way");
+        let text = artifacts.log_text("in the way", path);
         assert_eq!(error_kind(text), ErrorKind::InvalidInput, "{path}");
-        let reference = artifacts.log_reference(path, "https://x", None, None);
+        let reference = artifacts.log_reference("https://x", path, None, None);
         assert_eq!(error_kind(reference), ErrorKind::InvalidInput, "{path}");
     }
 }
@@ -189,8 +189,8 @@ fn a_file_cannot_replace_a_folder_or_be_below_a_file() {
 fn deleting_a_folder_removes_its_files_only() {
     let database = TestDatabase::quiet();
     let artifacts = neighbours(&database);
-    artifacts.log_reference("a/b/c.txt", "https://x", None, None).unwrap();
-    artifacts.log_text("a/b/c.txt", "third").unwrap();
+    artifacts.log_reference("https://x", "a/b/c.txt", None, None).unwrap();
+    artifacts.log_text("third", "a/b/c.txt").unwrap();
     artifacts.delete("a/b").unwrap();
     let left = artifacts.list_all().unwrap();
     let left: Vec<&str> = left.iter().map(|info| info.path.as_str()).collect();
@@ -200,25 +200,25 @@ fn deleting_a_folder_removes_its_files_only() {
         assert_eq!(error_kind(artifacts.read(missing)), ErrorKind::NotFound);
     }
     artifacts.delete("a/b0").unwrap();
-    artifacts.log_text("a/b/again", "a folder again").unwrap();
+    artifacts.log_text("a folder again", "a/b/again").unwrap();
 }
 
 #[test]
 fn artifacts_of_a_deleted_run_can_be_read_but_not_written() {
     let database = TestDatabase::quiet();
     let run = start_run(&database, "");
-    run.log_text("notes.txt", "kept").unwrap();
+    run.log_text("kept", "notes.txt").unwrap();
     database.delete_run(run.id()).unwrap();
     let artifacts = run.artifacts();
     let errors = [
-        artifacts.log_text("more.txt", "no").unwrap_err(),
-        artifacts.log_reference("more", "https://x", None, None).unwrap_err(),
+        artifacts.log_text("no", "more.txt").unwrap_err(),
+        artifacts.log_reference("https://x", "more", None, None).unwrap_err(),
         artifacts.delete("notes.txt").unwrap_err(),
         // Another process has not read the deletion yet.
         open_quietly(database.path())
             .run(run.id())
             .unwrap()
-            .log_text("more.txt", "no")
+            .log_text("no", "more.txt")
             .unwrap_err(),
     ];
     for error in errors {
@@ -226,7 +226,7 @@ fn artifacts_of_a_deleted_run_can_be_read_but_not_written() {
     }
     assert_eq!(artifacts.read("notes.txt").unwrap(), b"kept");
     database.restore_run(run.id()).unwrap();
-    run.log_text("more.txt", "yes").unwrap();
+    run.log_text("yes", "more.txt").unwrap();
     run.finish().unwrap();
 }
 

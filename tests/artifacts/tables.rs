@@ -16,12 +16,12 @@ fn a_table_is_stored_as_parquet_and_read_back() {
     let columns = vec![steps.into_column(), losses.into_column()];
     let table = DataFrame::new_infer_height(columns).unwrap();
     let run = start_run(&database, "");
-    run.log_table("eval/losses.parquet", &table).unwrap();
+    run.log_table(&table, "eval/losses.parquet").unwrap();
     let info = run.artifacts().info("eval/losses.parquet").unwrap();
     assert_eq!(info.media_type.as_deref(), Some("application/vnd.apache.parquet"));
     let bytes = run.artifacts().read("eval/losses.parquet").unwrap();
     assert!(bytes.starts_with(b"PAR1") && info.size == Some(bytes.len() as u64));
     let read = ParquetReader::new(Cursor::new(&bytes)).finish().unwrap();
     assert!(read.equals_missing(&table), "{read}");
-    assert!(run.log_table("../losses.parquet", &table).is_err());
+    assert!(run.log_table(&table, "../losses.parquet").is_err());
 }

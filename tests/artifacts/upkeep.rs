@@ -40,13 +40,13 @@ struct FourRuns {
 impl FourRuns {
     fn log(database: &TestDatabase) -> FourRuns {
         let [kept, purged, deleted, replaced] = [(); 4].map(|()| database.new_artifacts());
-        kept.log_bytes("shared.bin", &bytes(1)).unwrap();
-        purged.log_bytes("shared.bin", &bytes(1)).unwrap();
-        purged.log_bytes("own.bin", &bytes(2)).unwrap();
-        deleted.log_bytes("a/b.bin", &bytes(3)).unwrap();
+        kept.log_bytes(&bytes(1), "shared.bin").unwrap();
+        purged.log_bytes(&bytes(1), "shared.bin").unwrap();
+        purged.log_bytes(&bytes(2), "own.bin").unwrap();
+        deleted.log_bytes(&bytes(3), "a/b.bin").unwrap();
         let large = noise(40 * 1024 * 1024, 4);
-        replaced.log_bytes("c.bin", &large).unwrap();
-        replaced.log_bytes("d.bin", &large[MIB as usize..]).unwrap();
+        replaced.log_bytes(&large, "c.bin").unwrap();
+        replaced.log_bytes(&large[MIB as usize..], "d.bin").unwrap();
         assert_eq!(query_number(database, "SELECT count(*) FROM artifacts WHERE is_list"), 2);
         assert_eq!(database.gc().unwrap().freed_bytes, 0);
         FourRuns { kept, purged, deleted, replaced, large }
@@ -72,7 +72,7 @@ fn gc_frees_deleted_and_replaced_files() {
     database.delete_run(run_of(&runs.purged)).unwrap();
     database.gc().unwrap();
     runs.deleted.delete("a").unwrap();
-    runs.replaced.log_text("c.bin", "short").unwrap();
+    runs.replaced.log_text("short", "c.bin").unwrap();
     let freed = database.gc().unwrap().freed_bytes;
     assert!((8 * MIB..11 * MIB).contains(&freed), "{freed}");
     assert!(runs.replaced.read("d.bin").unwrap() == runs.large[MIB as usize..]);
@@ -80,7 +80,7 @@ fn gc_frees_deleted_and_replaced_files() {
     assert!(used < 52 * MIB, "{used} bytes for 47 MiB of files");
     assert!(Database::verify(database.path()).unwrap().is_sound());
 
-    runs.deleted.log_bytes("again.bin", &bytes(3)).unwrap();
+    runs.deleted.log_bytes(&bytes(3), "again.bin").unwrap();
     assert!(runs.deleted.read("again.bin").unwrap() == bytes(3), "freed bytes are stored again");
 }
 
@@ -88,7 +88,7 @@ fn gc_frees_deleted_and_replaced_files() {
 fn an_open_reader_works_until_gc_frees_its_file() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
-    artifacts.log_bytes("a/b.bin", &bytes(3)).unwrap();
+    artifacts.log_bytes(&bytes(3), "a/b.bin").unwrap();
     let mut reader = artifacts.open("a/b.bin").unwrap();
     artifacts.delete("a").unwrap();
     let mut start = [0; 16];
@@ -104,15 +104,15 @@ fn copies_have_exactly_the_files_that_still_exist() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
     let large = noise(30 * 1024 * 1024, 5);
-    artifacts.log_bytes("large.bin", &large).unwrap();
-    artifacts.log_bytes("gone/a.bin", &bytes(6)).unwrap();
-    artifacts.log_bytes("replaced.bin", &bytes(7)).unwrap();
-    artifacts.log_text("replaced.bin", "short").unwrap();
-    artifacts.log_reference("reference", "https://x", None, Some("md5:1")).unwrap();
+    artifacts.log_bytes(&large, "large.bin").unwrap();
+    artifacts.log_bytes(&bytes(6), "gone/a.bin").unwrap();
+    artifacts.log_bytes(&bytes(7), "replaced.bin").unwrap();
+    artifacts.log_text("short", "replaced.bin").unwrap();
+    artifacts.log_reference("https://x", "reference", None, Some("md5:1")).unwrap();
     artifacts.delete("gone").unwrap();
     let id = run_of(&artifacts);
     let run = start_run(&database, "purged");
-    run.log_bytes("purged.bin", &bytes(8)).unwrap();
+    run.log_bytes(&bytes(8), "purged.bin").unwrap();
     run.delete().unwrap();
     database.gc().unwrap();
 
@@ -162,9 +162,9 @@ fn chunk_offset(database: &TestDatabase, path: &str) -> u64 {
 /// Logs three files, then flips a bit of `models/bad.bin`; returns the offset of that bit.
 fn damaged(database: &TestDatabase) -> (Artifacts, u64) {
     let artifacts = database.new_artifacts();
-    artifacts.log_bytes("good.bin", &bytes(1)).unwrap();
-    artifacts.log_bytes("models/bad.bin", &bytes(2)).unwrap();
-    artifacts.log_bytes("list.bin", &noise(40 * 1024 * 1024, 3)).unwrap();
+    artifacts.log_bytes(&bytes(1), "good.bin").unwrap();
+    artifacts.log_bytes(&bytes(2), "models/bad.bin").unwrap();
+    artifacts.log_bytes(&noise(40 * 1024 * 1024, 3), "list.bin").unwrap();
     let bad = chunk_offset(database, "models/bad.bin");
     damage(database.path(), bad);
     (artifacts, bad)
@@ -229,7 +229,7 @@ fn salvage_leaves_damaged_artifacts_out() {
 fn a_failed_upload_logs_nothing_and_frees_its_space() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
-    artifacts.log_text("there.txt", "there").unwrap();
+    artifacts.log_text("there", "there.txt").unwrap();
     let local = database.folder().join("local");
     fs::create_dir(&local).unwrap();
     fs::write(local.join("a.bin"), bytes(1)).unwrap();
@@ -261,7 +261,7 @@ fn a_failed_upload_logs_nothing_and_frees_its_space() {
 fn a_progress_callback_can_cancel_an_upload() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
-    artifacts.log_text("there.txt", "there").unwrap();
+    artifacts.log_text("there", "there.txt").unwrap();
     let local = database.folder().join("large.bin");
     fs::write(&local, noise(40 * 1024 * 1024, 3)).unwrap();
     let before = database.allocated_bytes();
@@ -289,7 +289,7 @@ fn a_progress_callback_can_cancel_an_upload() {
 fn gc_frees_the_unfinished_upload_of_a_dead_process() {
     let database = TestDatabase::quiet();
     let artifacts = database.new_artifacts();
-    artifacts.log_text("there.txt", "there").unwrap();
+    artifacts.log_text("there", "there.txt").unwrap();
     let before = database.allocated_bytes();
     Helper::start("die in an upload", database.path()).finish();
     let more = database.allocated_bytes() - before;
@@ -313,11 +313,11 @@ fn gc_during_uploads_frees_nothing_that_is_used() {
         let uploads = [first.clone(), second.clone()].map(|artifacts| {
             scope.spawn(move || {
                 for round in 0..30 {
-                    artifacts.log_bytes("a.bin", bytes).unwrap();
+                    artifacts.log_bytes(bytes, "a.bin").unwrap();
                     assert!(artifacts.read("a.bin").unwrap() == *bytes, "round {round}");
                     artifacts.delete("a.bin").unwrap();
                 }
-                artifacts.log_bytes("last.bin", bytes).unwrap();
+                artifacts.log_bytes(bytes, "last.bin").unwrap();
             })
         });
         while !uploads.iter().all(ScopedJoinHandle::is_finished) {

@@ -55,7 +55,7 @@ fn purging_an_experiment_removes_its_runs_and_models() {
     let database = TestDatabase::new();
     let experiment = database.experiment("/a").unwrap();
     let run = experiment.start_run("gone").unwrap();
-    run.log_bytes("blob", &[7; 100_000]).unwrap();
+    run.log_bytes(&[7; 100_000], "blob").unwrap();
     let model = experiment.new_logged_model().create().unwrap();
     let chosen = Deleted { experiments: vec![experiment.id()], ..Deleted::default() };
     assert_eq!(error_kind(database.purge(&chosen)), ErrorKind::InvalidState);

@@ -261,7 +261,7 @@ pub(crate) fn perform(
         Change::File { model } => {
             let (path, bytes) = model_file(life, model, number);
             let artifacts = database.artifacts_of(file(&model))?;
-            until_recovered(|| artifacts.log_bytes(&path, &bytes))
+            until_recovered(|| artifacts.log_bytes(&bytes, &path))
         }
         Change::DeleteLogged { model } => database.logged_model(logged[&model])?.delete(),
         Change::Shared => share(database, (life, number), ledger),

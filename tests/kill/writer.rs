@@ -169,7 +169,7 @@ impl Writer<'_> {
             Op::Artifact { run, number } => {
                 let (path, bytes) = files::artifact(self.life, run, number);
                 let artifacts = self.runs[&run].artifacts();
-                until_recovered(|| artifacts.log_bytes(&path, &bytes))
+                until_recovered(|| artifacts.log_bytes(&bytes, &path))
             }
             Op::Model { change, number } => {
                 let run = match change {

@@ -18,7 +18,7 @@ fn an_alias_points_to_one_version() {
     model.set_alias("other", 1).unwrap();
     assert_eq!(model.version(1).unwrap().info().unwrap().aliases, ["champion", "other"]);
     model.set_alias("champion", 2).unwrap();
-    assert_eq!(registry.version_by_alias("churn", "champion").unwrap().version, 2);
+    assert_eq!(registry.version_info_by_alias("churn", "champion").unwrap().version, 2);
     assert_eq!(model.version_by_alias("other").unwrap().version(), 1);
     assert_eq!(error_kind(model.set_alias("champion", 3)), ErrorKind::NotFound);
 }

@@ -91,7 +91,7 @@ fn unknown_and_deleted_sources_are_rejected() {
     let [run, gone] = ["kept", "gone"].map(|name| experiment.start_run(name).unwrap());
     let of_gone = experiment.new_logged_model().source_run(gone.id()).create().unwrap();
     let deleted = experiment.new_logged_model().source_run(run.id()).create().unwrap();
-    gone.log_text("model/MLmodel", "").unwrap();
+    gone.log_text("", "model/MLmodel").unwrap();
     database.delete_run(gone.id()).unwrap();
     deleted.delete().unwrap();
     let make = |source: String| model.new_version(&source).create().map(drop);
@@ -129,8 +129,8 @@ fn with_a_damaged_chunk(database: &Database) -> tracklite::registry::RegisteredM
     let logged = experiment.new_logged_model().create().unwrap();
     let files = database.artifacts_of(ArtifactOwner::LoggedModel(logged.id())).unwrap();
     let bytes = noise(100_000, 3);
-    files.log_bytes("weights", &bytes).unwrap();
-    files.log_text("MLmodel", "flavors").unwrap();
+    files.log_bytes(&bytes, "weights").unwrap();
+    files.log_text("flavors", "MLmodel").unwrap();
     let model = database.registry().create_model("churn").unwrap();
     model.new_version(&format!("models:/{}", logged.id())).create().unwrap();
     model.set_alias("Champion", 1).unwrap();

@@ -18,10 +18,10 @@ fn read(database: &Database, address: &str, path: &str) -> Vec<u8> {
 fn version_of_a_run(database: &Database) -> (Run, RegisteredModel, ModelVersion) {
     let run = database.experiment("/churn").unwrap().start_run("first").unwrap();
     let artifacts = run.artifacts();
-    artifacts.log_text("model/MLmodel", "flavors").unwrap();
-    artifacts.log_bytes("model/data/weights", &[7; 3000]).unwrap();
-    artifacts.log_text("notes", "of the run only").unwrap();
-    artifacts.log_reference("model/train.csv", "s3://data/train.csv", None, None).unwrap();
+    artifacts.log_text("flavors", "model/MLmodel").unwrap();
+    artifacts.log_bytes(&[7; 3000], "model/data/weights").unwrap();
+    artifacts.log_text("of the run only", "notes").unwrap();
+    artifacts.log_reference("s3://data/train.csv", "model/train.csv", None, None).unwrap();
     let model = database.registry().create_model("churn").unwrap();
     let version = model.new_version(&source_of(&run)).create().unwrap();
     (run, model, version)
@@ -51,7 +51,7 @@ fn the_files_of_a_version_cannot_be_written() {
     let database = TestDatabase::new();
     let (_run, model, _) = version_of_a_run(&database);
     let files = files_of(&database, &model);
-    assert_eq!(error_kind(files.log_text("MLmodel", "other")), ErrorKind::InvalidState);
+    assert_eq!(error_kind(files.log_text("other", "MLmodel")), ErrorKind::InvalidState);
     assert_eq!(error_kind(files.delete("MLmodel")), ErrorKind::InvalidState);
 }
 
@@ -59,7 +59,7 @@ fn the_files_of_a_version_cannot_be_written() {
 fn a_version_keeps_its_files_when_the_run_changes_them() {
     let database = TestDatabase::new();
     let (run, model, version) = version_of_a_run(&database);
-    run.artifacts().log_text("model/MLmodel", "changed").unwrap();
+    run.artifacts().log_text("changed", "model/MLmodel").unwrap();
     assert_eq!(read(&database, "models:/churn/1", "MLmodel"), b"flavors");
 
     let digest = version.info().unwrap().digest;
@@ -73,7 +73,7 @@ fn a_version_keeps_its_files_when_the_run_changes_them() {
 fn versions_and_copies_keep_their_files_when_the_run_is_purged() {
     let database = TestDatabase::new();
     let (run, model, version) = version_of_a_run(&database);
-    run.artifacts().log_text("model/MLmodel", "changed").unwrap();
+    run.artifacts().log_text("changed", "model/MLmodel").unwrap();
     model.new_version(&source_of(&run)).create().unwrap();
     version.copy_to("prod").unwrap();
     let id = run.id();
@@ -97,7 +97,7 @@ fn gc_frees_files_once_no_version_or_logged_model_has_them() {
     let experiment = database.experiment("/churn").unwrap();
     let logged = experiment.new_logged_model().name("net").create().unwrap();
     let of_logged = database.artifacts_of(ArtifactOwner::LoggedModel(logged.id())).unwrap();
-    of_logged.log_bytes("weights", &[3; 200_000]).unwrap();
+    of_logged.log_bytes(&[3; 200_000], "weights").unwrap();
     let registry = database.registry();
     let model = registry.create_model("churn").unwrap();
     let source = format!("models:/{}", logged.id());
@@ -107,7 +107,7 @@ fn gc_frees_files_once_no_version_or_logged_model_has_them() {
     let chunks = || Database::verify(database.path()).unwrap().chunks;
     let stored = chunks();
     logged.delete().unwrap();
-    assert_eq!(error_kind(of_logged.log_text("more", "")), ErrorKind::InvalidState);
+    assert_eq!(error_kind(of_logged.log_text("", "more")), ErrorKind::InvalidState);
     assert_eq!(database.gc().unwrap().logged_models, 1);
     assert_eq!(chunks(), stored, "the versions still have the files");
     version.delete().unwrap();
@@ -116,7 +116,7 @@ fn gc_frees_files_once_no_version_or_logged_model_has_them() {
     model.delete().unwrap();
     database.gc().unwrap();
     assert_eq!(chunks(), 0, "nothing has the files any more");
-    assert_eq!(error_kind(of_logged.log_text("more", "")), ErrorKind::NotFound);
+    assert_eq!(error_kind(of_logged.log_text("", "more")), ErrorKind::NotFound);
 }
 
 /// Flips a bit in the only occurrence of these bytes in the file.
@@ -138,9 +138,9 @@ fn salvage_marks_a_version_with_a_lost_file_as_failed() {
     let database = TestDatabase::new();
     let run = start_run(&database, "first");
     let noise = noise(3000, 1);
-    run.artifacts().log_bytes("model/weights", &noise).unwrap();
-    run.artifacts().log_text("model/MLmodel", "flavors").unwrap();
-    run.artifacts().log_text("other/MLmodel", "others").unwrap();
+    run.artifacts().log_bytes(&noise, "model/weights").unwrap();
+    run.artifacts().log_text("flavors", "model/MLmodel").unwrap();
+    run.artifacts().log_text("others", "other/MLmodel").unwrap();
     let model = database.registry().create_model("churn").unwrap();
     for folder in ["other", "model"] {
         model.new_version(&format!("runs:/{}/{folder}", run.id())).create().unwrap();
@@ -153,18 +153,18 @@ fn salvage_marks_a_version_with_a_lost_file_as_failed() {
     assert!(!Database::verify(&file).unwrap().is_sound());
     let copy = folder.join("salvaged.tracklite");
     let report = Database::salvage(&file, &copy).unwrap();
-    let lost = report.lost.iter().find(|line| line.contains("pinned no more")).unwrap();
+    let lost = report.lost.iter().find(|line| line.contains("no longer pinned")).unwrap();
     assert!(lost.contains("version 2") && lost.contains("weights"), "{report:?}");
     assert_eq!(Database::verify(&copy).unwrap().damages, []);
 
     let salvaged = open(&copy);
-    let broken = salvaged.registry().version_by_alias("churn", "champion").unwrap();
+    let broken = salvaged.registry().version_info_by_alias("churn", "champion").unwrap();
     assert_eq!((broken.version, broken.digest), (2, None));
     assert_eq!(broken.status, ModelVersionStatus::FailedRegistration);
     assert!(broken.status_message.unwrap().contains("weights"));
     assert_eq!(read(&salvaged, "models:/churn/2", "MLmodel"), b"flavors");
 
-    let whole = salvaged.registry().version("churn", 1).unwrap();
+    let whole = salvaged.registry().version_info("churn", 1).unwrap();
     assert_eq!(whole.status, ModelVersionStatus::Ready);
     assert!(whole.digest.is_some());
     let model = salvaged.registry().model("churn").unwrap();

@@ -41,7 +41,7 @@ fn handles_of_a_deleted_model_do_not_follow_its_name() {
 fn the_files_of_a_version_may_have_a_different_address_from_its_source() {
     let database = TestDatabase::new();
     let run = start_run(&database, "");
-    run.log_text("model/weights", "heavy").unwrap();
+    run.log_text("heavy", "model/weights").unwrap();
     let model = database.registry().create_model("churn").unwrap();
     let address = format!("runs:/{}/model", run.id());
     let version = model.new_version("proxy://somewhere/model").files_at(address.as_str());
@@ -73,7 +73,7 @@ fn a_version_returns_the_fields_it_was_created_with() {
     assert_eq!((info.description.as_deref(), info.user.as_str()), (Some("first"), "ada"));
     assert_eq!((info.status, info.stage), (ModelVersionStatus::Ready, ModelStage::None));
     assert_eq!(info.tags.len(), 2);
-    assert_eq!(database.registry().version("churn", 1).unwrap(), info);
+    assert_eq!(database.registry().version_info("churn", 1).unwrap(), info);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_renamed_model_keeps_its_versions_aliases_and_tags() {
     assert_eq!(error_kind(registry.model("old")), ErrorKind::NotFound);
     let info = registry.model("new").unwrap().info().unwrap();
     assert_eq!((info.id, info.aliases["champion"], info.tags.len()), (model.id(), 2, 1));
-    assert_eq!(registry.version_by_alias("new", "champion").unwrap().name, "new");
+    assert_eq!(registry.version_info_by_alias("new", "champion").unwrap().name, "new");
     // The old name can be used again.
     with_versions(&registry, "old", 1);
     let before = snapshot(&registry);

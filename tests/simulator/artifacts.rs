@@ -61,7 +61,7 @@ pub fn freed_before_a_power_cut(seed: u64) -> Verdict<()> {
     let started = experiment.start_run("files");
     let run = context(started, "starting a run")?;
     let bytes = bytes_of(LABEL).unwrap_or_default();
-    context(run.log_bytes("folder/a.bin", &bytes), "logging a file")?;
+    context(run.log_bytes(&bytes, "folder/a.bin"), "logging a file")?;
     context(database.sync(), "syncing")?;
     context(run.artifacts().delete("folder"), "deleting the folder")?;
     let freed = context(database.gc(), "gc")?.freed_bytes;
@@ -105,7 +105,7 @@ impl Actor {
         drop(oracle);
         let artifacts = self.runs[&run].artifacts();
         let result = match bytes_of(&label).filter(|_| !deletes) {
-            Some(bytes) => artifacts.log_bytes(&path, &bytes),
+            Some(bytes) => artifacts.log_bytes(&bytes, &path),
             None => artifacts.delete(&path),
         };
         self.note(event, result).map(drop)

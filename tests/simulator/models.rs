@@ -430,7 +430,7 @@ impl Actor {
             |model, event| {
                 let bytes = bytes_of(&label(event)).unwrap_or_default();
                 let artifacts = database.artifacts_of(ArtifactOwner::LoggedModel(model.id()))?;
-                artifacts.log_bytes(&path, &bytes)
+                artifacts.log_bytes(&bytes, &path)
             },
         )
     }

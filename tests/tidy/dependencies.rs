@@ -65,7 +65,7 @@ fn cargo(words: &[&str]) -> String {
 /// Returns a line for each crate of a build, with its name, version and features.
 fn tree(edges: &str, arguments: &[&str]) -> BTreeSet<String> {
     let format = ["tree", "--locked", "--prefix", "none", "--no-dedupe", "--format", "{p} [{f}]"];
-    let printed = cargo(&[&format, &["--edges", edges], arguments].concat());
+    let printed = cargo(&[&format[..], &["--edges", edges], arguments].concat());
     printed.lines().map(str::to_owned).collect()
 }
 

@@ -181,5 +181,6 @@ pub(crate) fn prose(path: &str, text: &str) -> Vec<String> {
 pub(crate) fn linked_files(text: &str) -> Vec<&str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let files = targets.map(|target| target.split('#').next().unwrap_or_default());
-    files.filter(|file| !file.is_empty() && !file.contains("://")).collect()
+    // A name of Rust's documentation has no dot.
+    files.filter(|file| file.contains('.') && !file.contains("://")).collect()
 }

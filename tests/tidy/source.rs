@@ -69,13 +69,19 @@ pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn relative(path: &Path) -> String {
+/// The path from the repository's root, with `/` between its parts.
+pub(crate) fn relative(path: &Path) -> String {
     let inside = path.strip_prefix(root()).expect("the walk began at the root");
     inside.to_string_lossy().replace('\\', "/")
 }
 
 fn has_end(path: &Path, end: &str) -> bool {
     path.extension().is_some_and(|found| found == end)
+}
+
+/// The files below a folder that people read: Rust, Python, Markdown and TOML.
+pub(crate) fn texts_below(folder: &Path) -> Vec<PathBuf> {
+    ["rs", "py", "pyi", "md", "toml"].iter().flat_map(|end| files_below(folder, end)).collect()
 }
 
 fn files_below(folder: &Path, end: &str) -> Vec<PathBuf> {

@@ -148,8 +148,8 @@ fn doctests(context: &Context) -> StepResult {
 
 fn docs(context: &Context) -> StepResult {
     // Build what users see, without internals, because their links lead to private items.
-    let words = "doc --release --locked --no-deps --lib --package tracklite --package tracklite-cli \
-                 --features tracklite/capture,tracklite/ipc,tracklite/parquet,tracklite-cli/polars";
+    let words = "doc --release --locked --no-deps --lib --package tracklite \
+                 --package tracklite-cli --features tracklite/capture,tracklite/ipc,tracklite/parquet,tracklite-cli/polars";
     let mut command = context.cargo(words);
     run_command(command.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::Passed)

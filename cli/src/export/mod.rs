@@ -1,8 +1,8 @@
 //! `tracklite export`: runs, points, params, tags or datasets for other programs.
 //!
 //! All formats have the same columns and values. CSV and JSON lines are written by
-//! [`Table::write_csv`](tracklite::Table::write_csv) and
-//! [`Table::write_json_lines`](tracklite::Table::write_json_lines).
+//! [`Table::write_csv`](tracklite::table::Table::write_csv) and
+//! [`Table::write_json_lines`](tracklite::table::Table::write_json_lines).
 
 #[cfg(feature = "polars")]
 mod frames;
@@ -11,14 +11,15 @@ mod output;
 
 use std::io::{IsTerminal as _, Write as _};
 
+use tracklite::table::Table;
+use tracklite::{Database, Error, ErrorKind, Result, RunSearch};
+
 use self::output::Output;
 use crate::args::{ExportArgs, ExportFormat, ExportTable};
 use crate::columns::export_name;
 use crate::search::run_search;
 use crate::terminal::Terminal;
 use crate::{Exit, Outcome};
-use tracklite::table::Table;
-use tracklite::{Database, Error, ErrorKind, Result, RunSearch};
 
 /// Writes a table to a file or to standard output.
 pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {

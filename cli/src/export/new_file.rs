@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tracklite::{Error, ErrorKind, Result};
 
-/// A file that is written under a temporary name in the same folder. [`NewFile::finish`] renames it.
+/// A file that is written under a temporary name in the same folder.
+///
+/// [`NewFile::finish`] renames it.
 /// If it is dropped before, it is removed.
 #[derive(Debug)]
 pub(super) struct NewFile {

@@ -119,6 +119,6 @@ pub(super) fn next_token(output: &Output) -> String {
     let printed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert!(printed.is_array());
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    let (_, token) = message.trim_end().rsplit_once("there are more: --page ").expect("a token");
+    let (_, token) = message.trim_end().rsplit_once("more results: --page ").expect("a token");
     token.to_owned()
 }

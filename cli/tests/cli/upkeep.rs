@@ -1,8 +1,8 @@
 //! The commands that verify, copy and change a file.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use tracklite::Database;
 
@@ -141,27 +141,29 @@ fn a_backup_of_a_file_being_written_is_sound() {
     let sample = Sample::new();
     let database = Database::open(&sample.file).expect("the file opens");
     let run = database.run(sample.other).expect("the run exists");
-    let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| {
-            for step in 0.. {
+        let writer = scope.spawn(|| {
+            for step in 0..200_000 {
                 run.log_metric("live", 0.5, step).expect("the point is logged");
-                if is_done.load(Ordering::Relaxed) {
-                    break;
+                if step % 500 == 0 {
+                    thread::sleep(Duration::from_millis(1));
                 }
             }
         });
-        for number in 0..3 {
+        for number in 0.. {
             let to = sample.folder.path().join(format!("copy {number}"));
             sample.print("backup", &[to.to_str().expect("the path is UTF-8")]);
             let report = Database::verify(&to).expect("the copy can be read");
             assert!(report.is_sound(), "{:?}", report.damages);
             let copy = Database::open_read_only(&to).expect("the copy opens");
-            let history = copy.run(sample.other).and_then(|run| run.history("live"));
-            let steps = history.expect("the history can be read").steps;
-            assert!(steps.iter().copied().eq(0..steps.len() as i64), "the copy has a gap");
+            let run = copy.run(sample.other).expect("the copy has the run");
+            let steps = run.history("live").expect("the history can be read").steps;
+            let gap = (0_i64..).zip(&steps).find(|(expected, step)| expected != *step);
+            assert_eq!(gap, None, "a gap in {} points", steps.len());
+            if writer.is_finished() {
+                break;
+            }
         }
-        is_done.store(true, Ordering::Relaxed);
     });
 }
 

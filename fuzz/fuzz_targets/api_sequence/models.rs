@@ -48,7 +48,7 @@ fn change_files(
         return;
     }
     let bytes = bytes(choices);
-    let done = artifacts.log_bytes(path, &bytes);
+    let done = artifacts.log_bytes(&bytes, path);
     if is_deleted {
         expect_error(done, ErrorKind::InvalidState);
     } else if is_conflicting(files, path) {

@@ -77,6 +77,12 @@ def from_parquet(bytes: bytes) -> Table:
     Raises `NotImplementedError` for nested columns.
     """
 
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs the command line program with these arguments, the first of which is its name.
+
+    Returns the exit code.
+    """
+
 def error_kinds() -> list[str]:
     """Returns the names of all error kinds of the engine."""
 
@@ -315,8 +321,12 @@ class Database:
         ...     again.info().status
         <RunStatus.RUNNING: 'RUNNING'>
         """
-    def find_run(self, prefix: str) -> str:
-        """Returns the ID of the only run whose ID begins with `prefix`."""
+    def run_by_prefix(self, prefix: str) -> Run:
+        """Returns a handle to the only run whose ID begins with `prefix`.
+
+        >>> database.run_by_prefix(run.id[:8]) == run
+        True
+        """
     def runs(self) -> list[RunRecord]:
         """Returns the active runs of active experiments, newest first."""
     def all_runs(self) -> list[RunRecord]:
@@ -1144,6 +1154,8 @@ class Run:
         """Returns the tags by key."""
     def metrics(self) -> dict[str, MetricPoint]:
         """Returns the latest point of each metric by key."""
+    def restore(self) -> None:
+        """Restores the run after it was deleted."""
     def is_alive(self) -> bool:
         """Returns whether the run is RUNNING and a process that writes it still has the file open.
         """
@@ -1156,7 +1168,7 @@ class Run:
         This handle takes no more writes. `Database.run` returns another one.
         """
     def delete(self) -> None:
-        """Marks the run deleted, until `Database.restore_run` or `gc`."""
+        """Marks the run deleted, until `restore` or `gc`."""
     def artifacts(self) -> Artifacts:
         """Returns the files of the run."""
     def log_artifact(self, file: _Path, folder: str | None = None) -> None:

@@ -65,7 +65,7 @@ impl StoreVersions {
 
     /// Returns the version to which an alias points.
     fn by_alias(&self, py: Python<'_>, name: &str, alias: &str) -> PyResult<VersionValue> {
-        detached(py, || self.registry.version_by_alias(name, alias).map(version_value))
+        detached(py, || self.registry.version_info_by_alias(name, alias).map(version_value))
     }
 
     /// Sets or clears the description.
@@ -144,10 +144,10 @@ impl StoreVersions {
 
 impl StoreVersions {
     fn info(&self, name: &str, version: u64) -> Result<ModelVersionInfo> {
-        self.registry.version(name, version)
+        self.registry.version_info(name, version)
     }
 
     fn version(&self, name: &str, version: u64) -> Result<ModelVersion> {
-        self.registry.model(name)?.version(version)
+        self.registry.version(name, version)
     }
 }

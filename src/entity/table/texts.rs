@@ -139,8 +139,10 @@ impl Texts {
 
 impl<T: AsRef<str>> FromIterator<Option<T>> for Texts {
     fn from_iter<I: IntoIterator<Item = Option<T>>>(texts: I) -> Self {
+        let texts = texts.into_iter();
         let mut column = Texts::new();
-        texts.into_iter().for_each(|text| column.push(text.as_ref().map(AsRef::as_ref)));
+        column.offsets.reserve(texts.size_hint().0);
+        texts.for_each(|text| column.push(text.as_ref().map(AsRef::as_ref)));
         column
     }
 }

@@ -202,7 +202,7 @@ pub fn check(database: &Database) {
     assert_eq!((info.id, info.description.as_deref()), (DIGITS, Some("ten")));
     assert_eq!(info.tags.into_iter().collect::<Vec<_>>(), pairs(&[("team", "b")]));
     assert_eq!(info.aliases.into_iter().collect::<Vec<_>>(), [("champion".to_owned(), 1)]);
-    let version = registry.version("ml.production.digits", 1).unwrap();
+    let version = registry.version_info("ml.production.digits", 1).unwrap();
     assert_eq!((version.stage, version.digest), (ModelStage::Staging, Some(digest())));
     let owner = ArtifactOwner::ModelVersion { model: DIGITS, version: 1 };
     assert_eq!(database.artifacts_of(owner).unwrap().read("weights").unwrap(), CHUNKS[0]);
