@@ -150,11 +150,13 @@ impl Engine {
         &self,
         mut query: impl FnMut(&LivePoints, &Index, &mut ColumnCache) -> Result<T>,
     ) -> Result<T> {
-        self.with_live(|live| self.with_columns(|index, cache| query(live, index, cache)))
+        self.located(
+            self.with_live(|live| self.with_columns(|index, cache| query(live, index, cache))),
+        )
     }
 
     /// Reads the live points, after it has read all points that were logged before this call.
-    pub(crate) fn with_live<T>(&self, look: impl FnOnce(&LivePoints) -> Result<T>) -> Result<T> {
+    fn with_live<T>(&self, look: impl FnOnce(&LivePoints) -> Result<T>) -> Result<T> {
         let mut live = self.live.lock();
         live.catch_up(self)?;
         look(&live)
