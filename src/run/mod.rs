@@ -137,11 +137,10 @@ impl Run {
     /// Appends the records that `build` returns for the state, unless the run is deleted.
     pub(crate) fn write(&self, mut build: impl FnMut(&State) -> Result<Vec<Record>>) -> Result<()> {
         self.0.check_open()?;
-        let appended = self.engine().append(|state, _| {
+        self.engine().append(|state, _| {
             check_run_writable(state, self.id())?;
             Ok((build(state)?, ()))
-        });
-        appended
+        })
     }
 
     /// Returns the answer. If it is empty because the run was purged, returns that error instead.

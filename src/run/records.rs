@@ -131,7 +131,7 @@ impl Database {
 
     fn set_run_lifecycle(&self, id: RunId, lifecycle: Lifecycle) -> Result<()> {
         let _held = self.run(id)?;
-        let appended = self.engine().append(|state, _| {
+        self.engine().append(|state, _| {
             let held = state.runs.get(&id).filter(|held| !held.purged);
             let held = held.ok_or_else(|| no_such_run(id))?;
             if held.lifecycle == lifecycle {
@@ -139,7 +139,6 @@ impl Database {
             }
             let time = Timestamp::now_nanos();
             Ok((vec![RunLifecycleSet { run: id, lifecycle, time }.into()], ()))
-        });
-        appended
+        })
     }
 }

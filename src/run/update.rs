@@ -84,7 +84,7 @@ impl Run {
         let ended = match (ended, status) {
             (Some(time), _) => Some(Some(time.as_nanos())),
             (None, Some(status)) if !keeps_end => {
-                Some(status.is_terminated().then(|| Timestamp::now_nanos()))
+                Some(status.is_terminated().then(Timestamp::now_nanos))
             }
             (None, _) => None,
         };

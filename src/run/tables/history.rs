@@ -86,13 +86,11 @@ struct WideRows {
 impl WideRows {
     /// Adds the rows of a run, of which these are the histories.
     fn add(&mut self, histories: &[History], keys: &[&str]) {
-        let placed: Vec<(usize, &History, Vec<(Place, usize)>)> = histories
-            .iter()
-            .filter_map(|history| {
-                let key = keys.iter().position(|key| *key == history.key)?;
-                Some((key, history, places(&history.points)))
-            })
-            .collect();
+        let placed = histories.iter().filter_map(|history| {
+            let key = keys.iter().position(|key| *key == history.key)?;
+            Some((key, history, places(&history.points)))
+        });
+        let placed: Vec<_> = placed.collect();
         let mut all: Vec<Place> = placed
             .iter()
             .flat_map(|(_, _, places)| places.iter().map(|(place, _)| *place))
