@@ -36,7 +36,7 @@ fn runs_have_typed_columns_and_nulls() {
     let folder = tempfile::tempdir().unwrap();
     let (database, first, second) = two_runs(&folder);
     let search = RunSearch::new().order_by("run_name");
-    let table = database.search_runs_table(&search).unwrap();
+    let table = database.runs_table(&search).unwrap();
     let names: Vec<&str> = table.names().iter().map(String::as_str).collect();
     let keyed = ["metrics.acc", "metrics.loss", "params.rate"];
     assert_eq!(names[7..10], keyed);
@@ -51,7 +51,7 @@ fn runs_have_typed_columns_and_nulls() {
     );
     assert_eq!(database.search_run_ids(&search).unwrap(), [first, second]);
     let one = search.max_results(1).columns(["run_name", "run_name", "metrics.none"]);
-    let table = database.search_runs_table(&one).unwrap();
+    let table = database.runs_table(&one).unwrap();
     assert_eq!((table.len(), table.names()), (1, &["run_name".into(), "metrics.none".into()][..]));
     assert!(matches!(table.column("metrics.none"), Some(Column::Float(_))));
 }
@@ -61,9 +61,9 @@ fn a_search_without_runs_has_columns_of_the_usual_types() {
     let folder = tempfile::tempdir().unwrap();
     let (database, ..) = two_runs(&folder);
     let search = RunSearch::new().filter("run_name = 'none'");
-    let table = database.search_runs_table(&search).unwrap();
+    let table = database.runs_table(&search).unwrap();
     assert_eq!((table.len(), table.width()), (0, 7));
-    let error = database.search_runs_table(&search.columns(["run_nam"])).unwrap_err();
+    let error = database.runs_table(&search.columns(["run_nam"])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.path().is_some() && error.to_string().contains("run_name"), "{error}");
 }

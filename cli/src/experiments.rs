@@ -72,7 +72,7 @@ pub(crate) fn experiments(args: &ExperimentsArgs, terminal: &mut Terminal) -> Ou
 
 /// Counts the active runs by the id of their experiment.
 fn active_runs(database: &Database) -> Result<BTreeMap<String, usize>> {
-    let table = database.search_runs_table(&RunSearch::new().columns([EXPERIMENT_ID]))?;
+    let table = database.runs_table(&RunSearch::new().columns([EXPERIMENT_ID]))?;
     let mut counts = BTreeMap::new();
     if let Some(ids) = table.column(EXPERIMENT_ID) {
         for id in ids.values() {

@@ -37,7 +37,7 @@ impl Database {
         if let Some(columns) = columns {
             search = search.columns(text_list(columns)?);
         }
-        Table::from_engine(self.handle.call(py, |database| database.search_runs_table(&search))?)
+        Table::from_engine(self.handle.call(py, |database| database.runs_table(&search))?)
     }
 
     /// Compares runs. Returns a row for each run, and only the columns that differ.

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::run::search::RunSearch;
 
 impl Database {
-    /// Returns [`Database::search_runs_table`] as a data frame. Times are in UTC.
+    /// Returns [`Database::runs_table`] as a data frame. Times are in UTC.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -48,9 +48,9 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// As [`Database::search_runs_table`]. So with the other frames.
+    /// Returns [`Database::runs_table`] as a data frame.
     pub fn search_runs_frame(&self, search: &RunSearch) -> Result<DataFrame> {
-        self.search_runs_table(search)?.try_into()
+        self.runs_table(search)?.try_into()
     }
 
     /// Returns [`Database::comparison_table`] as a data frame.

@@ -126,7 +126,7 @@ impl RunSearch {
         self
     }
 
-    /// Sets the columns of [`Database::search_runs_table`].
+    /// Sets the columns of [`Database::runs_table`].
     ///
     /// They are `run_id`, `run_name`, `experiment_id`, `status`, `artifact_uri`, `start_time`,
     /// `end_time`, `user_id`, `lifecycle_stage`, `parent_run_id`, `metrics.KEY`, `params.KEY` and

@@ -56,7 +56,7 @@ fn read(
     keys: &[&str],
 ) -> Result<Table> {
     if table == ExportTable::Runs {
-        return database.search_runs_table(search);
+        return database.runs_table(search);
     }
     let runs = database.search_run_ids(search)?;
     match table {

@@ -44,7 +44,7 @@ impl Database {
     /// let search = RunSearch::new()
     ///     .order_by("metrics.loss")
     ///     .columns(["run_name", "params.learning_rate", "metrics.loss"]);
-    /// let table = database.search_runs_table(&search)?;
+    /// let table = database.runs_table(&search)?;
     /// assert_eq!((table.len(), table.width()), (2, 3));
     /// let best = table.rows().next().and_then(|row| row.get("metrics.loss"));
     /// assert_eq!(best, Some(Value::Float(0.3)));
@@ -55,7 +55,7 @@ impl Database {
     ///
     /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if a filter, an order, a
     ///   column, a page token or a number of results is not valid.
-    pub fn search_runs_table(&self, search: &RunSearch) -> Result<Table> {
+    pub fn runs_table(&self, search: &RunSearch) -> Result<Table> {
         self.find_table(search).map_err(|error| self.engine().locate(error))
     }
 
@@ -74,7 +74,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// As [`Database::search_runs_table`].
+    /// As [`Database::runs_table`].
     pub fn search_run_ids(&self, search: &RunSearch) -> Result<Vec<RunId>> {
         let limit = search.wanted_results().unwrap_or(usize::MAX);
         let found = self.find(search, limit, &Keys::default(), |runs, rows| {
@@ -84,7 +84,7 @@ impl Database {
     }
 
     /// Returns the differences between runs, one run per row in this order: `run_id`, `run_name`,
-    /// and the columns of [`Database::search_runs_table`] whose values are not all equal.
+    /// and the columns of [`Database::runs_table`] whose values are not all equal.
     ///
     /// A run that is named twice counts once, here and in the other tables.
     ///
