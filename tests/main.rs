@@ -15,6 +15,7 @@ mod bad_input;
 mod capture;
 mod common;
 mod data_model;
+mod events;
 mod files;
 #[cfg(feature = "polars")]
 mod frames;

@@ -9,7 +9,7 @@ use rustix::fs::XattrFlags;
 
 use crate::copy::{copy_temporary, sync_folder, temporary_beside};
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::{Log, LogOptions};
+use crate::log::{EVENTS, Log, LogOptions};
 use crate::storage::{
     Access, FilePlace, Storage, WritePath, absolute, is_open_here, is_temporary_name, open_error,
     open_file, remove, replace,
@@ -100,7 +100,14 @@ pub(crate) fn vacuum_if_mostly_holes(path: &Path, length: u64, allocated: u64) {
     let user = rustix::process::geteuid().as_raw();
     if is_due && std::fs::metadata(path).is_ok_and(|facts| facts.uid() == user) {
         // Fails if another process has opened the file meanwhile. Its last writer vacuums it.
-        let _ = vacuum(path);
+        match vacuum(path) {
+            Ok(VacuumReport { before_bytes, after_bytes }) => ::log::info!(
+                target: EVENTS,
+                "{}: vacuumed from {before_bytes} to {after_bytes} bytes",
+                path.display()
+            ),
+            Err(error) => ::log::debug!(target: EVENTS, "not vacuumed: {error}"),
+        }
     }
 }
 

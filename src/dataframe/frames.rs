@@ -48,7 +48,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// Returns [`Database::runs_table`] as a data frame.
+    /// The errors of [`Database::runs_table`].
     pub fn search_runs_frame(&self, search: &RunSearch) -> Result<DataFrame> {
         self.runs_table(search)?.try_into()
     }

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
 use crate::format::record::{Incarnation, Record, SeriesId};
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
-use crate::log::{Background, ChainEnd, ChainReader, Cursor, Log, LogOptions, State, Take};
+use crate::log::{Background, ChainEnd, ChainReader, Cursor, EVENTS, Log, LogOptions, State, Take};
 use crate::mutant::{self, Mutant};
 use crate::storage::Storage;
 use crate::sys::mutex::Mutex;
@@ -215,6 +215,8 @@ impl Engine {
         let first = self.ask(&mut slot, &mut query);
         let answer = match first {
             Err(error) if error.kind() == ErrorKind::Index => {
+                let path = self.path.display();
+                ::log::warn!(target: EVENTS, "{path}: the index is rebuilt: {error}");
                 if let Some(indexed) = slot.as_mut() {
                     indexed.index.reset()?;
                     indexed.columns.clear();

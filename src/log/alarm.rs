@@ -29,7 +29,7 @@ use super::io_error::io_error;
 use super::locks;
 use super::sealer::Sealer;
 use super::state::{ExtentState, State, WriterState};
-use super::{Log, WriterIdentity};
+use super::{EVENTS, Log, WriterIdentity};
 
 /// How many bytes are rewritten at a time.
 const REWRITE_BYTES: u64 = 64 * 1024;
@@ -220,6 +220,7 @@ impl Log {
     fn set_poison(&self) -> Result<()> {
         let _chain = self.chain.lock();
         let _held = self.lock_metadata()?;
+        ::log::error!(target: EVENTS, "a sync failed: unsynced data is written again");
         begin_episode(&*self.storage, self.file)
     }
 

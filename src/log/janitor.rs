@@ -10,12 +10,12 @@ use crate::mutant::{self, Mutant};
 use crate::storage::{LockMode, Storage};
 use crate::sys::mutex::RankedGuard;
 
-use super::Log;
 use super::definitions::Definitions;
 use super::io_error::io_error;
 use super::locks::{self, LockGuard};
 use super::open::share_generation;
 use super::state::{ExtentState, WriterState};
+use super::{EVENTS, Log};
 
 /// The maintenance lock, of the process and of the file.
 #[derive(Debug)]
@@ -145,6 +145,7 @@ impl Log {
     fn sync_for_dead(&self, dead: &[WriterOpened]) -> Result<()> {
         let dead: BTreeSet<Incarnation> = dead.iter().map(|opened| opened.incarnation).collect();
         if !dead.is_subset(&self.seen_dead.lock()) {
+            ::log::info!(target: EVENTS, "{} dead writers: sealing their points", dead.len());
             self.sync_once()?;
         }
         *self.seen_dead.lock() = dead;

@@ -84,6 +84,9 @@ use crate::storage::Storage;
 use crate::sys;
 use crate::sys::mutex::{Mutex, RankedMutex};
 
+/// The target of events in the `log` facade. They report what happens in the background.
+pub(crate) const EVENTS: &str = "tracklite";
+
 /// Returns how often this process or one of its ancestors was forked off.
 pub(crate) fn fork_count() -> u64 {
     sys::fork::fork_count()
@@ -320,9 +323,17 @@ impl Log {
     fn set_warning(&self, what: &'static str, warning: Option<String>) {
         let mut warnings = self.warnings.lock();
         match warning {
-            Some(text) => warnings.insert(what, text),
-            None => warnings.remove(what),
-        };
+            Some(text) if warnings.get(what) == Some(&text) => {}
+            Some(text) => {
+                ::log::warn!(target: EVENTS, "background work ({what}) failed: {text}");
+                warnings.insert(what, text);
+            }
+            None => {
+                if warnings.remove(what).is_some() {
+                    ::log::info!(target: EVENTS, "background work ({what}) succeeds again");
+                }
+            }
+        }
     }
 
     /// Fails in a forked child.
