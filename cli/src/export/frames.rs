@@ -1,8 +1,8 @@
 //! Parquet and Arrow IPC files, written by polars.
 
-use polars::prelude::DataFrame;
-use polars::prelude::{CompatLevel, IpcWriter, SerWriter as _};
-use polars::prelude::{ParquetCompression, ParquetWriter};
+use polars::prelude::{
+    CompatLevel, DataFrame, IpcWriter, ParquetCompression, ParquetWriter, SerWriter as _,
+};
 use tracklite::table::Table;
 use tracklite::{Error, ErrorKind, Result};
 
@@ -11,7 +11,7 @@ use crate::args::ExportFormat;
 
 /// Writes a table in a binary format.
 pub(super) fn write(table: Table, format: ExportFormat, out: &mut Output<'_>) -> Result<()> {
-    let mut frame = table.try_into()?;
+    let mut frame: DataFrame = table.try_into()?;
     let written = match format {
         ExportFormat::Parquet => parquet(&mut frame, out),
         ExportFormat::Arrow => arrow(&mut frame, out),
