@@ -122,6 +122,16 @@ pub(crate) const fn is_active(_mutant: Mutant) -> bool {
     false
 }
 
+/// Whether a test has put this fault into the engine: `fault!(NoChecksum)`. Always false without
+/// the feature `internals`.
+macro_rules! fault {
+    ($mutant:ident) => {
+        $crate::mutant::is_active($crate::mutant::Mutant::$mutant)
+    };
+}
+
+pub(crate) use fault;
+
 #[cfg(all(test, feature = "internals"))]
 mod tests {
     use super::*;

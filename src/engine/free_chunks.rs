@@ -14,7 +14,7 @@ use crate::format::record::{
 };
 use crate::index::Index;
 use crate::log::Log;
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 
 /// The maximum number of chunks that are freed between two syncs.
 const FREED_MAX: u32 = 4096;
@@ -91,7 +91,7 @@ fn punch(log: &Log, mut chunks: Vec<StoredChunk>) -> Result<()> {
     if chunks.is_empty() {
         return Ok(());
     }
-    if !mutant::is_active(Mutant::Rule14FreedBeforeSync) {
+    if !fault!(Rule14FreedBeforeSync) {
         log.sync_once()?;
     }
     chunks.sort_unstable_by_key(|chunk| chunk.offset);

@@ -14,7 +14,7 @@ use crate::format::record::{
 };
 use crate::index::{BlockRuns, Index, RunScope};
 use crate::log::Log;
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 
 /// The maximum number of runs, and of experiments, that one frame purges.
 const PURGED_MAX: usize = 10_000;
@@ -158,7 +158,7 @@ fn commit_moves(log: &Log, moves: &[BlockMoved]) -> Result<u64> {
     }
     log.sync_once()?;
     log.append(|_, _| Ok((moves.iter().cloned().map(Into::into).collect(), ())))?;
-    if !mutant::is_active(Mutant::Rule14MovedBeforeSync) {
+    if !fault!(Rule14MovedBeforeSync) {
         log.sync_once()?;
     }
     let mut freed = 0;

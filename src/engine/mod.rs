@@ -22,7 +22,7 @@ use crate::format::FORMAT_VERSION;
 use crate::format::record::{Incarnation, Record, SeriesId};
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, EVENTS, Log, LogOptions, State, Take};
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::storage::Storage;
 use crate::sys::mutex::Mutex;
 
@@ -198,7 +198,7 @@ impl Engine {
         loop {
             let (answer, position) =
                 self.with_index(|index, cursor| Ok((ask(index)?, cursor.next)))?;
-            let is_checked = !mutant::is_active(Mutant::UndecidedAppend);
+            let is_checked = !fault!(UndecidedAppend);
             let is_stale = |state: &State| is_checked && state.has_since(kinds, position);
             let appended = self.located(append(answer, &is_stale))?;
             if let Some(value) = appended {
@@ -283,7 +283,7 @@ impl Engine {
         index.note_database(&self.path);
         let mut reader = self.log.reader(Cursor::start());
         if let Some((position, hash)) = index.cursor()? {
-            let hash = (!mutant::is_active(Mutant::Rule24TrustIndex)).then_some(hash);
+            let hash = (!fault!(Rule24TrustIndex)).then_some(hash);
             match reader.cursor_after(position, hash)? {
                 Some(cursor) => reader.set_cursor(cursor),
                 None => index.reset()?,

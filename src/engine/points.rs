@@ -11,7 +11,7 @@ use crate::format::scan::{Entry, PointSlot, PointSlots};
 use crate::format::slot::slot_count;
 use crate::index::{SeriesSource, UnsealedExtent};
 use crate::log::{ExtentState, reserve_to_fill};
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 
 /// The first read at the end of a block, which covers most footers.
 const TAIL_BYTES: u32 = 8 * 1024;
@@ -116,7 +116,7 @@ impl Engine {
         &self,
         extents: impl Iterator<Item = (Incarnation, UnsealedExtent)>,
     ) -> Result<bool> {
-        if mutant::is_active(Mutant::Rule18NoRecheck) {
+        if fault!(Rule18NoRecheck) {
             return Ok(true);
         }
         let extents: Vec<_> = extents.collect();

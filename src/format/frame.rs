@@ -20,7 +20,7 @@ use super::record::{Position, Record, RecordClass, begins_with_run};
 use super::{FRAME_PAYLOAD_MAX, FileId};
 use crate::entity::id::RunId;
 use crate::error::{Error, ErrorKind, Result};
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::sys::checksum::{crc32c_bytes, crc32c_words};
 
 /// The size of a frame before its payload.
@@ -101,7 +101,7 @@ pub fn place(file: FileId, position: Position, previous: u64, bytes: &mut [u8]) 
 }
 
 fn frame_checksum(file: FileId, position: Position, bytes: &[u8]) -> u32 {
-    let seed = if mutant::is_active(Mutant::UnseededChecksum) {
+    let seed = if fault!(UnseededChecksum) {
         0
     } else {
         let [low, high] = file.words();
@@ -184,7 +184,7 @@ fn check(
     previous: Option<u64>,
     frame: &[u8],
 ) -> Result<(), String> {
-    if mutant::is_active(Mutant::NoChecksum) {
+    if fault!(NoChecksum) {
         return Ok(());
     }
     let (got, wanted) = (u32_at(frame, 0), frame_checksum(file, position, frame));

@@ -6,7 +6,7 @@
 
 use super::record::{Incarnation, SeriesId};
 use super::{FIRST_SLOT_BYTES, FileId, SLOT_BYTES, UNIT_BYTES};
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::sys::checksum::crc32c_words;
 
 /// The number of words in a slot.
@@ -22,7 +22,7 @@ impl SlotSeed {
     /// Returns the seed of the extent at `unit` of `incarnation`.
     #[must_use]
     pub fn new(file: FileId, unit: u32, incarnation: Incarnation) -> Self {
-        if mutant::is_active(Mutant::UnseededChecksum) {
+        if fault!(UnseededChecksum) {
             return SlotSeed(0);
         }
         let [low, high] = file.words();
@@ -31,7 +31,7 @@ impl SlotSeed {
 
     /// Returns the seed of one slot, so that a slot moved within its extent fails its check.
     pub(super) fn at(self, index: u32) -> u32 {
-        if mutant::is_active(Mutant::UnseededChecksum) { 0 } else { self.0 ^ index }
+        if fault!(UnseededChecksum) { 0 } else { self.0 ^ index }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::format::header::HEADER_OFFSETS;
 use crate::format::record::{Incarnation, Position, WriterOpened};
 use crate::format::word::WordPlace;
 use crate::format::{FileId, PAGE_BYTES, UNIT_BYTES, unit_start};
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::storage::{LockMode, Storage};
 
 use super::chain::{read_word, write_word};
@@ -147,8 +147,7 @@ impl Log {
         if self.check_intents()? || self.poison()? != poison {
             return Err(poisoned());
         }
-        let mark =
-            if mutant::is_active(Mutant::MarkAfterSync) { self.chain_end.get() } else { mark };
+        let mark = if fault!(MarkAfterSync) { self.chain_end.get() } else { mark };
         self.advance_mark(mark)?;
         let mut points = self.points.lock();
         points.synced = stored;
@@ -163,7 +162,7 @@ impl Log {
     /// Syncs the storage, and sets the alarm if that fails.
     fn sync_or_alarm(&self, writer: WriterIdentity, episode: u64) -> Result<()> {
         self.sync_storage(writer, episode).inspect_err(|_| {
-            if !mutant::is_active(Mutant::Rule21NoPoison) {
+            if !fault!(Rule21NoPoison) {
                 self.owes_alarm.store(true, Ordering::Release);
                 // If the alarm cannot be set now, the next sync sets it first.
                 let _ = self.set_owed_alarm();
@@ -234,7 +233,7 @@ impl Log {
     ///
     /// Sets the alarm on behalf of the dead. A living writer judges its own running sync.
     pub(super) fn check_intents(&self) -> Result<bool> {
-        if mutant::is_active(Mutant::Rule21NoPoison) {
+        if fault!(Rule21NoPoison) {
             return Ok(false);
         }
         let mut has_failed = false;

@@ -11,7 +11,7 @@ use crate::format::word::WordPlace;
 use crate::format::{
     FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, UNIT_HEADER_BYTES, unit_start,
 };
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::storage::Storage;
 
 /// How often a frame with a bad checksum is read again before it counts as bad.
@@ -157,7 +157,7 @@ impl ChainReader {
     }
 
     fn is_durable(&self, mark: u64) -> bool {
-        self.cursor.next.0 < mark && !mutant::is_active(Mutant::Rule8DamageIsEnd)
+        self.cursor.next.0 < mark && !fault!(Rule8DamageIsEnd)
     }
 
     /// Reads once and visits the frames. Returns what stopped it, or `None` if it needs more bytes.

@@ -10,7 +10,7 @@ use crate::format::chunk::{CHUNK_BYTES_MAX, CODEC_RAW};
 use crate::format::header::UnitKind;
 use crate::format::record::{ChunkUnitOpened, StoredChunk};
 use crate::format::{PAGE_BYTES, UNIT_BYTES, UNIT_HEADER_BYTES, chunk, unit_start, units_for};
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::sys::checksum::crc32c_bytes;
 
 use super::Log;
@@ -98,7 +98,7 @@ impl Log {
     pub(crate) fn sync_chunks(&self) -> Result<()> {
         // Read before the sync begins, which may miss later writes.
         let writes = self.chunk_units.lock().writes;
-        if mutant::is_active(Mutant::Rule19NamedBeforeSync) {
+        if fault!(Rule19NamedBeforeSync) {
             return Ok(());
         }
         self.sync()?;

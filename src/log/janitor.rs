@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::format::record::{Incarnation, Punched, WriterClosed, WriterOpened};
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::storage::{LockMode, Storage};
 use crate::sys::mutex::RankedGuard;
 
@@ -105,7 +105,7 @@ impl Log {
         // Definitions that a mutant reads too early, by writer.
         let mut early = BTreeMap::new();
         for writer in writers.into_values() {
-            if mutant::is_active(Mutant::Rule6CatchUpBeforeProbe) {
+            if fault!(Rule6CatchUpBeforeProbe) {
                 early.insert(writer.opened.incarnation, self.definitions_of(&writer)?);
             }
             if self.is_dead(&writer)? {
@@ -174,7 +174,7 @@ impl Log {
         }
         // Punch only after a sync of the frames that sealed the extents. Otherwise a power cut
         // could lose both the points and the record of their blocks.
-        if !mutant::is_active(Mutant::Rule14JanitorBeforeSync) {
+        if !fault!(Rule14JanitorBeforeSync) {
             self.sync_once()?;
         }
         for extent in &writer.extents {

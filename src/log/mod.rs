@@ -31,6 +31,8 @@ mod definitions;
 #[cfg(feature = "internals")]
 mod distrust_tests;
 mod extent;
+#[cfg(feature = "internals")]
+mod faults;
 mod gather;
 mod io_error;
 mod janitor;

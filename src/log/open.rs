@@ -13,7 +13,7 @@ use crate::format::header::{HEADER_BYTES, HEADER_OFFSETS, Header, UnitHeader, Un
 use crate::format::record::{Incarnation, Position, Record, WriterOpened};
 use crate::format::word::WordPlace;
 use crate::format::{FIRST_CHAIN_UNIT, FileId, LOCK_GENERATION, UNIT_BYTES, unit_start, units_for};
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::storage::{LockMode, LockRange, Storage};
 use crate::sys;
 use crate::sys::mutex::{LockOwner, Mutex, RankedMutex};
@@ -398,7 +398,7 @@ fn no_byte(storage: &dyn Storage) -> Error {
 }
 
 fn new_incarnation(storage: &dyn Storage, state: &State) -> Result<Incarnation> {
-    if mutant::is_active(Mutant::Rule1CounterIncarnation) {
+    if fault!(Rule1CounterIncarnation) {
         let last = state.writers.values().map(|writer| writer.opened.incarnation.0).max();
         return Ok(Incarnation(last.unwrap_or(0) + 1));
     }

@@ -12,8 +12,6 @@ use crate::format::record::{
 };
 use crate::format::slot::{SLOT_WORDS, SlotSeed, point_words, row_slots, row_words};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, UNIT_BYTES, unit_start, units_for};
-#[cfg(feature = "internals")]
-use crate::mutant::{self, Mutant};
 use crate::sys::mutex::MutexGuard;
 
 use super::Log;
@@ -262,23 +260,9 @@ impl Log {
         self.map_extent(extent, incarnation).inspect_err(|_| self.unopened.lock().push(extent))
     }
 
-    /// Stores the number of used slots of each extent, for a mutant.
-    #[cfg(feature = "internals")]
-    pub(super) fn store_lengths(&self, points: &Points) -> Result<()> {
-        if !mutant::is_active(Mutant::TrustedLength) {
-            return Ok(());
-        }
-        let incarnation = self.check_usable()?.incarnation;
-        for (extent, slots) in points.unsealed() {
-            let slots = slots.unwrap_or_else(|| crate::format::slot::slot_count(extent.units));
-            self.write_extent_header(incarnation, extent.unit, extent.units, slots)?;
-        }
-        Ok(())
-    }
-
     /// Writes the header of an extent. `slots` is 0 except for a mutant, because extents store no
     /// length.
-    fn write_extent_header(
+    pub(super) fn write_extent_header(
         &self,
         incarnation: Incarnation,
         unit: u32,

@@ -7,7 +7,7 @@ use crate::format::scan::{Entry, ScanReport, scan_live};
 use crate::format::slot::{self, ROW_FLAG, SlotSeed};
 use crate::format::{FIRST_SLOT_BYTES, SLOT_BYTES, unit_start};
 #[cfg(feature = "internals")]
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::sys::checksum::crc32c_bytes;
 
 use super::Log;
@@ -84,7 +84,7 @@ impl Log {
     /// Returns the length that [`Log::store_lengths`] stored, which only a mutant trusts.
     #[cfg(feature = "internals")]
     fn stored_length(&self, extent: &ExtentState) -> Result<Option<u32>> {
-        if !mutant::is_active(Mutant::TrustedLength) {
+        if !fault!(TrustedLength) {
             return Ok(None);
         }
         let header = self.reader(super::Cursor::start()).unit_header(extent.unit)?;

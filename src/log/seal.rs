@@ -13,7 +13,7 @@ use crate::format::record::{
     BlockPlace, BlockUnitOpened, Incarnation, Position, Punched, Sealed, SealedBlock, WriterClosed,
 };
 use crate::format::{UNIT_BYTES, UNIT_HEADER_BYTES, unit_start, units_for};
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::storage::LockMode;
 use crate::sys::checksum::crc32c_bytes;
 
@@ -74,7 +74,7 @@ impl Log {
     fn seal_own(&self, incarnation: Incarnation, extents: &[ExtentState]) -> Result<()> {
         let define = |id| self.definitions.lock().get(id).cloned();
         self.seal_extents(incarnation, extents, &define)?;
-        let is_synced = mutant::is_active(Mutant::Rule14PunchBeforeSync);
+        let is_synced = fault!(Rule14PunchBeforeSync);
         {
             let mut sealer = self.sealer.lock();
             for &extent in extents {

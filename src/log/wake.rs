@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::format::record::Record;
 #[cfg(feature = "internals")]
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::sys::mutex::Mutex;
 
 /// A signal that wakes a background thread.
@@ -59,7 +59,7 @@ impl Wake {
     /// Returns whether a mutant delays the definition until the next tick.
     #[cfg(feature = "internals")]
     pub(super) fn postpones(&self, record: &Record) -> bool {
-        let postpones = mutant::is_active(Mutant::DefinitionAfterUse);
+        let postpones = fault!(DefinitionAfterUse);
         if postpones {
             self.postponed.lock().push(record.clone());
         }

@@ -20,7 +20,7 @@ use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{REGISTRY_KINDS, Record, RegistryModeSet};
 use crate::index::{Index, VersionChoice};
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 use crate::registry::names::{
     check_stages, invalid_levels, no_such_alias, no_such_model, no_such_version,
 };
@@ -145,7 +145,7 @@ impl Registry {
             is_change = !records.is_empty();
             Ok((records, value))
         })?;
-        if is_change && !mutant::is_active(Mutant::UnsyncedRegistry) {
+        if is_change && !fault!(UnsyncedRegistry) {
             self.engine().located(self.engine().log.sync())?;
         }
         Ok(value)

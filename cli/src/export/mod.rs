@@ -67,6 +67,10 @@ fn read(
     }
 }
 
+#[cfg_attr(
+    not(feature = "polars"),
+    expect(clippy::needless_pass_by_value, reason = "a data frame takes the table over")
+)]
 fn write(table: Table, format: ExportFormat, out: &mut Output<'_>) -> Result<()> {
     let written = match format {
         ExportFormat::Csv => table.write_csv(out),

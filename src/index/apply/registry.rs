@@ -10,7 +10,7 @@ use crate::format::record::{
     AliasSet, ModelVersionCreated, ModelVersionDeleted, ModelVersionUpdated, Record,
     RegisteredModelCreated,
 };
-use crate::mutant::{self, Mutant};
+use crate::mutant::fault;
 
 use super::Applier;
 
@@ -275,7 +275,7 @@ impl Applier<'_> {
         self.execute("DELETE FROM model_versions WHERE entry = ?1", [entry])?;
         let owner = ArtifactOwner::ModelVersion { model: record.model, version: record.version };
         self.artifacts_deleted(&owner, "")?;
-        if mutant::is_active(Mutant::ReusedVersion) {
+        if fault!(ReusedVersion) {
             self.execute(
                 "UPDATE registered_models SET last_version = (SELECT ifnull(max(version), 0)
                  FROM model_versions WHERE model = ?1) WHERE model = ?1",
