@@ -1,4 +1,4 @@
-//! What happens in the background is reported through the `log` facade.
+//! Events of the background go to the `log` facade.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What the log does only for a mutant: see `mutant.rs`.
+//! Behaviour of the log under a mutant: see `mutant.rs`.
 
 use crate::error::Result;
 use crate::format::slot::slot_count;
