@@ -169,7 +169,7 @@ fn contradicting_definitions_of_a_series_are_reported() {
     log.close().unwrap();
     let [damage] = &damages(&file)[..] else { panic!("{:?}", damages(&file)) };
     assert_eq!(damage.place, format!("definition 2 of writer {:016x}", incarnation.0));
-    assert_eq!(damage.wanted, format!("metric \"accuracy\" of run {RUN}, as defined before"));
+    assert_eq!(damage.wanted, format!("metric \"accuracy\" of run {RUN}, as defined earlier"));
     assert_eq!(damage.got, format!("metric \"other\" of run {RUN}"));
 }
 
@@ -182,7 +182,7 @@ fn a_row_of_an_undefined_series_is_reported() {
     append(&log, &[RowDefined { incarnation, row: SeriesId(1), series }.into()]);
     log.close().unwrap();
     let [damage] = &damages(&file)[..] else { panic!("{:?}", damages(&file)) };
-    assert_eq!(damage.got, "a row of series 9, which is not defined before it");
+    assert_eq!(damage.got, "a row of series 9, which is not defined earlier");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_slot_of_an_undefined_series_is_reported() {
     let [slot, row] = &found[..] else { panic!("{found:?}") };
     assert_eq!(slot.place, "slot 1 of extent 2");
     assert_eq!(slot.offset, unit_start(2) + 64 + 32);
-    assert_eq!(slot.got, "series 77, which no frame defines, in 1 entries of the extent");
+    assert_eq!(slot.got, "series 77, which is not defined, in 1 entries of the extent");
     assert_eq!(row.place, "slot 2 of extent 2");
     assert!(row.got.starts_with("row schema 1, which is metric \"loss\""), "{}", row.got);
 }
