@@ -9,6 +9,8 @@ use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::names;
 use crate::entity::reserved;
 use crate::entity::{Lifecycle, RunRecord};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::format::record::{ParamsSet, Record, RunStarted, TagsSet};

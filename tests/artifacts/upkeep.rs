@@ -137,7 +137,7 @@ fn copies_have_exactly_the_files_that_still_exist() {
     let report = Database::salvage(database.path(), &salvaged).unwrap();
     assert_eq!(report.lost, [""; 0]);
     check(&salvaged);
-    drop(artifacts);
+    drop((artifacts, run));
     let folder = database.close();
     let report = Database::vacuum(folder.file()).unwrap();
     assert!(report.after_bytes + 20 * MIB < report.before_bytes, "{report:?}");

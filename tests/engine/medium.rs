@@ -47,7 +47,7 @@ fn a_medium_without_holes_only_costs_space_until_the_vacuum() {
     purged.delete().unwrap();
     assert_eq!(database.gc().unwrap().runs, 1);
     let id = kept.id();
-    drop((kept, experiment));
+    drop((kept, purged, experiment));
     database.close().unwrap();
     assert_eq!(plan.failures(), plan.calls(CallKind::Punch));
     let before = support::read_path(&path).unwrap();
