@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "serve")]
+use crate::serve_args::{RunCommandArgs, ServeArgs};
+
 const EXIT_CODES: &str = "Exit codes:
   0  success, also if the reader closes the pipe (tracklite dump FILE | head)
   1  the command failed; standard error has the reason
@@ -64,6 +67,12 @@ pub(crate) enum Command {
     /// List, get, add and remove the files of a run
     #[command(subcommand)]
     Artifacts(ArtifactsCommand),
+    /// Serve the file to clients of MLflow and Databricks
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
+    /// Run a command with a server of its own, for programs that are written for Databricks
+    #[cfg(feature = "serve")]
+    Run(RunCommandArgs),
 }
 
 #[derive(Debug, Args)]

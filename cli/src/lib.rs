@@ -12,6 +12,8 @@
 //! | 2 | invalid command line |
 //! | 3 | `verify` found damage |
 //!
+//! `tracklite run` exits with the code of its command, or with 128 and the signal that ended it.
+//!
 //! # JSON
 //!
 //! `--json` prints one JSON value with MLflow's names and units: `run_id`, `experiment_id` (a
@@ -32,6 +34,10 @@ mod models;
 mod plot;
 mod runs;
 mod search;
+#[cfg(feature = "serve")]
+mod serve;
+#[cfg(feature = "serve")]
+mod serve_args;
 mod show;
 mod sql;
 mod table;
@@ -55,6 +61,9 @@ use crate::terminal::Terminal;
 enum Exit {
     Success,
     Damaged,
+    /// The code of another program.
+    #[cfg(feature = "serve")]
+    Code(u8),
 }
 
 /// The reason why a command failed.
@@ -103,6 +112,8 @@ fn exit_code(outcome: Outcome, terminal: &Terminal) -> u8 {
     let error = match outcome {
         Ok(Exit::Damaged) => return 3,
         Ok(Exit::Success) => return 0,
+        #[cfg(feature = "serve")]
+        Ok(Exit::Code(code)) => return code,
         Err(_) if terminal.is_closed() => return 0,
         Err(Failure::Command(error)) => error,
         Err(Failure::Output(error)) => Error::io("writing to standard output", error),
@@ -147,6 +158,10 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Delete(args) => upkeep::delete(&args, terminal),
         Command::Restore(args) => upkeep::restore(&args, terminal),
         Command::Artifacts(command) => artifacts::artifacts(&command, terminal),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::serve(&args, terminal),
+        #[cfg(feature = "serve")]
+        Command::Run(args) => serve::run(&args, terminal),
     }
 }
 

@@ -18,7 +18,11 @@ struct Member {
 /// Each package of the workspace.
 const MEMBERS: &[Member] = &[
     Member { name: "tracklite", may_use: &[], never: &[] },
-    Member { name: "tracklite-cli", may_use: &["tracklite"], never: &["internals"] },
+    Member {
+        name: "tracklite-cli",
+        may_use: &["tracklite", "tracklite-server"],
+        never: &["internals"],
+    },
     Member {
         name: "tracklite-examples",
         may_use: &["tracklite", "tracklite-cli"],
@@ -29,6 +33,7 @@ const MEMBERS: &[Member] = &[
         may_use: &["tracklite", "tracklite-cli"],
         never: &["internals", "polars"],
     },
+    Member { name: "tracklite-server", may_use: &["tracklite"], never: &["internals", "polars"] },
     Member { name: "xtask", may_use: &[], never: &[] },
 ];
 

@@ -1,0 +1,45 @@
+//! The arguments of `tracklite serve` and `tracklite run`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Tracklite file; it is created if it does not exist
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Name or address to listen on; others than this machine's own need a token
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
+    pub(crate) host: String,
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, short, value_name = "PORT", default_value_t = 5000)]
+    pub(crate) port: u16,
+    /// Refuse all changes
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Accept requests to this name too, for example that of a proxy; repeat it for more
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// Let everybody who reaches the server read and change everything, without a token
+    #[arg(long)]
+    pub(crate) unsafe_without_tokens: bool,
+    /// Serve MLflow's web page from the folder `mlflow/server/js/build` of an installed MLflow
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) mlflow_ui: Option<PathBuf>,
+    /// Do not print a line for each request
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunCommandArgs {
+    /// Tracklite file; it is created if it does not exist
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Command to run, with its arguments
+    #[arg(value_name = "COMMAND", required = true, num_args = 1.., trailing_var_arg = true)]
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) command: Vec<OsString>,
+}

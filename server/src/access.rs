@@ -1,0 +1,151 @@
+//! Who sends a request, and what they may do.
+
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
+use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tracklite::{Database, Error};
+
+use crate::failure::{Failure, Outcome};
+
+/// What a caller may do. A higher scope includes those below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scope {
+    /// Nothing that needs a token.
+    Nobody,
+    Read,
+    Write,
+    Admin,
+}
+
+impl Scope {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Scope::Nobody => "none",
+            Scope::Read => "read",
+            Scope::Write => "write",
+            Scope::Admin => "admin",
+        }
+    }
+}
+
+/// The kind of client, which decides the form of the addresses of artifacts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Mlflow,
+    Databricks,
+}
+
+/// Who sends a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) user: String,
+    pub(crate) scope: Scope,
+    pub(crate) dialect: Dialect,
+}
+
+impl Caller {
+    /// Returns the caller that was found before the request was routed.
+    pub(crate) fn of(head: &Parts) -> Outcome<Caller> {
+        let found = head.extensions.get::<Caller>().cloned();
+        found.ok_or_else(|| Failure::internal("the request was not authenticated"))
+    }
+
+    /// Refuses a caller with a lower scope.
+    pub(crate) fn must(&self, needs: Scope) -> Outcome<()> {
+        if self.scope >= needs {
+            return Ok(());
+        }
+        if self.scope == Scope::Nobody {
+            return Err(Failure::unauthenticated(NO_TOKEN));
+        }
+        Err(Failure::forbidden(format!(
+            "this call needs the scope {:?}, but the token has the scope {:?}",
+            needs.as_str(),
+            self.scope.as_str()
+        )))
+    }
+}
+
+const NO_TOKEN: &str = "this server asks for a token: send the header `Authorization: Bearer \
+                        tlk_...`; `tracklite token create FILE` makes one";
+
+/// Finds the callers of requests.
+pub(crate) struct Access {
+    /// A token that is not in the file and lives as long as the server.
+    own_token: Option<String>,
+    /// The user of requests without a token.
+    local_user: String,
+}
+
+impl Access {
+    pub(crate) fn new(own_token: Option<String>) -> Access {
+        Access { own_token, local_user: local_user() }
+    }
+
+    /// Finds the caller. Without any token on this server, everybody is the local user.
+    pub(crate) fn caller(&self, _database: &Database, headers: &HeaderMap) -> Outcome<Caller> {
+        let dialect = dialect_of(headers);
+        let everything = Caller { user: self.local_user.clone(), scope: Scope::Admin, dialect };
+        let Some(own) = &self.own_token else { return Ok(everything) };
+        match token_of(headers)? {
+            None => Ok(Caller { scope: Scope::Nobody, ..everything }),
+            Some(token) if is_same(own.as_bytes(), token.as_bytes()) => Ok(everything),
+            Some(_) => Err(Failure::unauthenticated(
+                "the token is not valid: it is unknown, expired or revoked",
+            )),
+        }
+    }
+}
+
+/// Compares secrets in a time that depends only on their lengths.
+fn is_same(left: &[u8], right: &[u8]) -> bool {
+    let different = left.iter().zip(right).fold(0, |sum, (left, right)| sum | (left ^ right));
+    left.len() == right.len() && std::hint::black_box(different) == 0
+}
+
+fn dialect_of(headers: &HeaderMap) -> Dialect {
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    match agent {
+        Some(agent) if agent.contains("databricks-sdk") => Dialect::Databricks,
+        _ => Dialect::Mlflow,
+    }
+}
+
+/// Returns the token of a request: a bearer token, or the password of MLflow's clients.
+fn token_of(headers: &HeaderMap) -> Outcome<Option<String>> {
+    let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let token = header.to_str().ok().and_then(|header| {
+        let (scheme, value) = header.split_once(' ')?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "bearer" => Some(value.trim().to_owned()),
+            "basic" => password(value.trim()),
+            _ => None,
+        }
+    });
+    token
+        .map(Some)
+        .ok_or_else(|| Failure::unauthenticated("the Authorization header is not `Bearer TOKEN`"))
+}
+
+fn password(encoded: &str) -> Option<String> {
+    let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    text.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// Returns the name of the user of this process.
+fn local_user() -> String {
+    let named = ["USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    named.unwrap_or_else(|| "root".to_owned())
+}
+
+/// Returns a random text for a token or an id: so many bytes, in hexadecimal digits.
+pub(crate) fn random_hex(bytes: usize) -> tracklite::Result<String> {
+    let mut random = vec![0; bytes];
+    getrandom::fill(&mut random)
+        .map_err(|error| Error::io("reading random bytes", std::io::Error::other(error)))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,190 @@
+//! What happens to each request before and after its handler: name checks, access, log line.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::extract::connect_info::ConnectInfo;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+
+use crate::access::Caller;
+use crate::failure::{Failure, Outcome};
+use crate::shared::Shared;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const WORKSPACE: HeaderName = HeaderName::from_static("x-databricks-org-id");
+/// The longest path with query, in bytes.
+const TARGET_BYTES_MAX: usize = 32 * 1024;
+/// How long the answer to a wrong token is delayed, so that guesses are slow.
+const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(50);
+
+/// The methods that have a label of their own in the metrics.
+const METHODS: [Method; 6] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// Checks a request, has it answered, and writes its log line.
+pub(crate) async fn guard(
+    State(shared): State<Arc<Shared>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let open = shared.metrics.begin();
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let admitted = admit(&shared, &request);
+    let user = admitted.as_ref().map(|caller| caller.user.clone()).unwrap_or_default();
+    let mut response = match admitted {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(failure) => {
+            if failure.status == StatusCode::UNAUTHORIZED {
+                tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+            }
+            failure.into_response()
+        }
+    };
+    finish(&mut response, &id, &shared.workspace);
+    drop(open);
+    let took = began.elapsed();
+    let route = route.unwrap_or_else(|| "unknown".to_owned());
+    let known = if METHODS.contains(&method) { method.clone() } else { Method::OPTIONS };
+    shared.metrics.count(&route, &known, response.status(), took);
+    if let Some(log) = &shared.options.log {
+        let line = Line {
+            time: now_text(),
+            id: &id,
+            peer: peer.map(|peer| peer.ip().to_string()).unwrap_or_default(),
+            user: &user,
+            method: method.as_str(),
+            path: &path,
+            status: response.status().as_u16(),
+            ms: (took.as_secs_f64() * 1e6).round() / 1e3,
+        };
+        log(&serde_json::to_string(&line).unwrap_or_default());
+    }
+    response
+}
+
+/// Checks names and access.
+fn admit(shared: &Shared, request: &Request) -> Outcome<Caller> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > TARGET_BYTES_MAX {
+        let message =
+            format!("the address has {target} bytes, at most {TARGET_BYTES_MAX} are read");
+        return Err(Failure::bad_request(message));
+    }
+    shared.names.check(request.headers())?;
+    shared.access.caller(&shared.database, request.headers())
+}
+
+/// Returns the id of a request: that of the client if it is harmless, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let given = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+    let is_harmless = |id: &&str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        (1..=64).contains(&id.len()) && id.bytes().all(allowed)
+    };
+    match given.filter(is_harmless) {
+        Some(id) => id.to_owned(),
+        None => {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            format!("{:x}-{number:x}", since.as_micros())
+        }
+    }
+}
+
+fn finish(response: &mut Response, id: &str, workspace: &str) {
+    let headers = response.headers_mut();
+    for (name, value) in [(REQUEST_ID, id), (WORKSPACE, workspace)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// One line of the log. It has no body, query or token.
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    id: &'a str,
+    peer: String,
+    user: &'a str,
+    method: &'a str,
+    path: &'a str,
+    status: u16,
+    ms: f64,
+}
+
+/// Returns the current time in UTC, such as `2026-01-31T12:00:00.123Z`.
+fn now_text() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = date(days);
+    let mut text = String::with_capacity(24);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
+        since.subsec_millis()
+    );
+    text
+}
+
+/// Returns year, month and day of a number of days since 1970, by the rules of Gregory's calendar.
+fn date(mut days: u64) -> (u64, u64, u64) {
+    let mut year = 1970;
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    while days >= 365 + u64::from(is_leap(year)) {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    (year, month, days + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::date;
+
+    #[test]
+    fn days_are_dates() {
+        for (days, expected) in [
+            (0, (1970, 1, 1)),
+            (58, (1970, 2, 28)),
+            (59, (1970, 3, 1)),
+            (11_016, (2000, 2, 29)),
+            (20_786, (2026, 11, 29)),
+            (20_818, (2026, 12, 31)),
+        ] {
+            assert_eq!(date(days), expected, "{days}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! A server over one tracklite file: MLflow's REST API and Databricks's, for their own clients.
+//!
+//! The file stays open for all other programs. Trainers write it directly, and other servers may
+//! serve it at the same time.
+//!
+//! ```
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("runs.tracklite");
+//! use tracklite::Database;
+//! use tracklite_server::Server;
+//!
+//! let database = Database::create(&path)?;
+//! let server = Server::builder(database).port(0).start()?;
+//! assert!(server.url().starts_with("http://127.0.0.1:"));
+//! server.stop();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Access
+//!
+//! A server listens on this machine only, unless another host is set. Without tokens, everybody who
+//! reaches it may do everything. So a server for other machines does not start without tokens.
+
+mod access;
+mod app;
+mod body;
+mod call;
+pub mod command;
+mod databricks;
+mod failure;
+mod fields;
+mod guard;
+mod handles;
+mod input;
+mod listen;
+mod locations;
+mod metrics;
+mod mlflow;
+mod openapi;
+mod options;
+mod origin;
+mod pool;
+mod reply;
+mod route;
+mod schema;
+mod server;
+mod shared;
+mod token;
+
+pub use crate::server::{Server, ServerBuilder};

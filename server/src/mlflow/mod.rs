@@ -1,0 +1,25 @@
+//! MLflow's REST API.
+
+pub(crate) mod entities;
+mod experiments;
+mod histories;
+mod inputs;
+mod logged_models;
+mod logging;
+pub(crate) mod places;
+pub(crate) mod queries;
+mod run_search;
+mod runs;
+
+use crate::route::Route;
+
+/// The tables of routes of this API, without the prefix `/api` or `/ajax-api`.
+pub(crate) const TABLES: &[&[Route]] = &[
+    experiments::ROUTES,
+    runs::ROUTES,
+    run_search::ROUTES,
+    logging::ROUTES,
+    histories::ROUTES,
+    inputs::ROUTES,
+    logged_models::ROUTES,
+];

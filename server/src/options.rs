@@ -1,0 +1,44 @@
+//! The settings of a server.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A function that gets one line for each request.
+pub(crate) type LogLine = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The settings of a server. See [`ServerBuilder`](crate::ServerBuilder).
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// More names under which browsers and clients reach the server.
+    pub(crate) names: Vec<String>,
+    /// A token that is not in the file.
+    pub(crate) own_token: Option<String>,
+    /// Whether other addresses than those of this machine may be served without tokens.
+    pub(crate) without_tokens: bool,
+    /// The folder of MLflow's web page.
+    pub(crate) mlflow_ui: Option<PathBuf>,
+    /// How long requests may take after the server was told to stop.
+    pub(crate) drain: Duration,
+    /// The largest body that is read into memory.
+    pub(crate) body_bytes_max: usize,
+    pub(crate) log: Option<LogLine>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            host: "127.0.0.1".to_owned(),
+            port: 5000,
+            names: Vec::new(),
+            own_token: None,
+            without_tokens: false,
+            mlflow_ui: None,
+            drain: Duration::from_secs(10),
+            body_bytes_max: 16 * 1024 * 1024,
+            log: None,
+        }
+    }
+}

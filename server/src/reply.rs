@@ -1,0 +1,81 @@
+//! Answers of handlers.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// An answer with a body in memory.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    /// Returns an answer with a value as JSON.
+    pub(crate) fn json(value: &impl Serialize) -> Reply {
+        match serde_json::to_vec(value) {
+            Ok(body) => Reply { status: StatusCode::OK, headers: vec![(CONTENT_TYPE, JSON)], body },
+            Err(error) => crate::failure::Failure::internal(error.to_string()).reply(),
+        }
+    }
+
+    /// Returns the answer `{}`.
+    pub(crate) fn done() -> Reply {
+        Reply::json(&Nothing {})
+    }
+
+    /// Returns an answer without a body.
+    pub(crate) fn empty(status: StatusCode) -> Reply {
+        Reply { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// Returns an answer with a text.
+    pub(crate) fn text(content_type: &'static str, text: impl Into<String>) -> Reply {
+        let content_type = HeaderValue::from_static(content_type);
+        let (status, body) = (StatusCode::OK, text.into().into_bytes());
+        Reply { status, headers: vec![(CONTENT_TYPE, content_type)], body }
+    }
+
+    /// Adds a header. Text that a header cannot have is left out.
+    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Reply {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let length = self.body.len();
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        if self.status != StatusCode::NO_CONTENT {
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+/// The answer `{}`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Nothing {}
+
+/// An answer of one member, such as `{"run": ...}`.
+pub(crate) struct Named<T>(pub(crate) &'static str, pub(crate) T);
+
+impl<T: Serialize> Serialize for Named<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.0, &self.1)?;
+        map.end()
+    }
+}

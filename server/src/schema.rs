@@ -1,0 +1,22 @@
+//! The schemas of answers, from their types.
+
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+/// The schema of an answer.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) name: fn() -> String,
+    pub(crate) schema: fn() -> RefOr<Schema>,
+    /// Adds the schemas that it refers to.
+    pub(crate) parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+/// Returns the schema of a type.
+pub(crate) const fn shape<T: ToSchema>() -> Shape {
+    Shape { name: name_of::<T>, schema: T::schema, parts: T::schemas }
+}
+
+fn name_of<T: ToSchema>() -> String {
+    T::name().into_owned()
+}

@@ -1,0 +1,268 @@
+//! Starting and stopping a server.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tracklite::{Database, Error, ErrorKind, Result};
+
+use crate::access::Access;
+use crate::app::app;
+use crate::handles::Handles;
+use crate::listen;
+use crate::locations::Locations;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::origin::Names;
+use crate::pool::Pool;
+use crate::shared::Shared;
+
+/// Builds a [`Server`]. See [`Server::builder`].
+#[must_use = "a server is started by `start`"]
+pub struct ServerBuilder {
+    database: Database,
+    options: Options,
+}
+
+impl ServerBuilder {
+    /// Sets the host to listen on: a name or an address. Default: `127.0.0.1`.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.options.host = host.into();
+        self
+    }
+
+    /// Sets the port to listen on; 0 takes a free one. Default: 5000.
+    pub fn port(mut self, port: u16) -> Self {
+        self.options.port = port;
+        self
+    }
+
+    /// Adds a name under which clients reach the server, for example that of a proxy.
+    ///
+    /// Requests to other names are refused, because web pages can make browsers send them.
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.options.names.push(name.into());
+        self
+    }
+
+    /// Sets a token that is valid as long as this server, beside those in the file.
+    ///
+    /// With it, requests without a token are refused.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.options.own_token = Some(token.into());
+        self
+    }
+
+    /// Lets a server for other machines start without any token. Everybody who reaches it may then
+    /// read and change everything.
+    pub fn unsafe_without_tokens(mut self) -> Self {
+        self.options.without_tokens = true;
+        self
+    }
+
+    /// Serves the web page of an installed MLflow from this folder: `mlflow/server/js/build`.
+    pub fn mlflow_ui(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.options.mlflow_ui = Some(folder.into());
+        self
+    }
+
+    /// Sets how long requests may take after the server was told to stop. Default: 10 seconds.
+    pub fn drain(mut self, time: Duration) -> Self {
+        self.options.drain = time;
+        self
+    }
+
+    /// Sets a function that gets one line of JSON for each request: time, id, address, user,
+    /// method, path, status and milliseconds. The line has no body, query or token.
+    pub fn log(mut self, line: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.options.log = Some(Arc::new(line));
+        self
+    }
+
+    /// Starts the server on threads of its own.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if other machines may connect, and there is no token.
+    /// - [`ErrorKind::Io`] if the address is unknown, or another program listens on it.
+    pub fn start(self) -> Result<Server> {
+        let ServerBuilder { database, options } = self;
+        let listener = bound(&options)?;
+        let place = listener.local_addr().map_err(|source| no_listener(&options, source))?;
+        check_tokens(&options, place.ip())?;
+        let drain = options.drain;
+        let shared = Arc::new(shared(database, options, place));
+        let runtime = runtime()?;
+        let url = shared.url.clone();
+        let (stop, stopped) = watch::channel(false);
+        let work = move || serve(&runtime, &shared, listener, stopped, drain);
+        let thread = std::thread::Builder::new().name("tracklite-server".to_owned()).spawn(work);
+        let thread =
+            thread.map_err(|source| Error::io("starting the thread of the server", source))?;
+        Ok(Server { url, stop, thread })
+    }
+}
+
+/// A server that is listening. Dropping it does not stop it.
+pub struct Server {
+    url: String,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Returns a builder for a server of this file. A database that is open read-only makes a
+    /// server that only reads.
+    pub fn builder(database: Database) -> ServerBuilder {
+        ServerBuilder { database, options: Options::default() }
+    }
+
+    /// Returns the address, such as `http://127.0.0.1:5000`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops: refuses new connections, waits for requests that are being answered, then closes the
+    /// file.
+    pub fn stop(self) {
+        self.stop.send_replace(true);
+        self.join();
+    }
+
+    /// Waits until the process is told to end (SIGINT, SIGTERM), then stops. A second signal ends
+    /// the process at once.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Io`] if signals cannot be watched.
+    pub fn run_until_signal(self) -> Result<()> {
+        let watching = |source| Error::io("watching for signals", source);
+        let runtime = Builder::new_current_thread().enable_io().build().map_err(watching)?;
+        runtime.block_on(signal()).map_err(watching)?;
+        self.stop.send_replace(true);
+        std::thread::spawn(move || {
+            if runtime.block_on(signal()).is_ok() {
+                std::process::exit(130);
+            }
+        });
+        self.join();
+        Ok(())
+    }
+
+    fn join(self) {
+        if self.thread.join().is_err() {
+            log::error!("the server failed while it stopped");
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn signal() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn signal() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+fn bound(options: &Options) -> Result<TcpListener> {
+    let host = options.host.trim_matches(['[', ']']);
+    let places = (host, options.port).to_socket_addrs();
+    let places: Vec<SocketAddr> = places.map_err(|source| no_listener(options, source))?.collect();
+    let listener = TcpListener::bind(&places[..]).map_err(|source| no_listener(options, source))?;
+    listener.set_nonblocking(true).map_err(|source| no_listener(options, source))?;
+    Ok(listener)
+}
+
+fn no_listener(options: &Options, source: io::Error) -> Error {
+    let doing = format!(
+        "cannot listen on {}:{} (another program may use the port; port 0 takes a free one)",
+        options.host, options.port
+    );
+    Error::io(doing, source)
+}
+
+/// Refuses a server that other machines reach and that asks for no token.
+fn check_tokens(options: &Options, address: IpAddr) -> Result<()> {
+    if address.is_loopback() || options.own_token.is_some() || options.without_tokens {
+        return Ok(());
+    }
+    let message = format!(
+        "{address} is reached by other machines, and the file has no token: create one with \
+         `tracklite token create FILE`, or listen on 127.0.0.1"
+    );
+    Err(Error::new(ErrorKind::InvalidInput, message))
+}
+
+fn shared(database: Database, options: Options, place: SocketAddr) -> Shared {
+    let host = match place.ip() {
+        address if address.is_unspecified() => "127.0.0.1".to_owned(),
+        IpAddr::V6(address) => format!("[{address}]"),
+        IpAddr::V4(address) => address.to_string(),
+    };
+    Shared {
+        url: format!("http://{host}:{}", place.port()),
+        workspace: workspace(&database),
+        names: Names::new(&options.host, place.port(), &options.names),
+        access: Access::new(options.own_token.clone()),
+        metrics: Metrics::new(),
+        handles: Handles::default(),
+        locations: Locations::default(),
+        pool: Pool::new(),
+        database,
+        options,
+    }
+}
+
+/// Returns a number made from the path of the file, the same at each start.
+fn workspace(database: &Database) -> String {
+    let hash = database.address().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    // 15 digits, like the ids of Databricks.
+    (hash % 900_000_000_000_000 + 100_000_000_000_000).to_string()
+}
+
+fn runtime() -> Result<Runtime> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(Pool::threads() / 4)
+        .max_blocking_threads(Pool::threads())
+        .thread_name("tracklite-http")
+        .enable_all()
+        .build();
+    runtime.map_err(|source| Error::io("starting the threads of the server", source))
+}
+
+fn serve(
+    runtime: &Runtime,
+    shared: &Arc<Shared>,
+    listener: TcpListener,
+    stopped: watch::Receiver<bool>,
+    drain: Duration,
+) {
+    let app = app(shared);
+    runtime.block_on(async move {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => listen::serve(listener, app, stopped, drain).await,
+            Err(error) => log::error!("cannot use the listener: {error}"),
+        }
+    });
+    if let Err(error) = shared.database.sync() {
+        log::error!("the file could not be synced: {error}");
+    }
+}
