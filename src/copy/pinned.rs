@@ -8,7 +8,9 @@ use std::fmt;
 use crate::copy::artifact_tree::ArtifactTree;
 use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{ArtifactOwner, ModelVersionStatus};
-use crate::format::record::{ArtifactsWritten, ModelVersionUpdated, Position, Record};
+use crate::format::record::{
+    ArtifactsWritten, ModelVersionFinalized, ModelVersionUpdated, Position, Record,
+};
 
 /// The maximum number of files that a message names.
 const NAMED_MAX: usize = 5;
@@ -62,11 +64,12 @@ impl BrokenVersion {
                 created.digest = None;
             }
         }
-        let status = Some((ModelVersionStatus::FailedRegistration, Some(self.message())));
-        let time = Timestamp::now_nanos();
-        let updated =
-            ModelVersionUpdated { model, version, description: None, status, stage: None, time };
-        records.push(updated.into());
+        records.push(failed(model, version, self.message()));
+    }
+
+    /// Returns the version as it is identified in the file.
+    pub(crate) fn key(&self) -> (RegisteredModelId, u64) {
+        (self.model, self.version)
     }
 
     fn message(&self) -> String {
@@ -75,6 +78,18 @@ impl BrokenVersion {
         let count = self.lost.len();
         format!("lost {count} of its files by damage: {}{more}", named.join(", "))
     }
+}
+
+/// Returns the record for a version that was finalized with files that the copy lacks.
+pub(crate) fn not_finalized(finalized: &ModelVersionFinalized) -> Record {
+    let ModelVersionFinalized { model, version, .. } = *finalized;
+    failed(model, version, "lost some of its files by damage".to_owned())
+}
+
+fn failed(model: RegisteredModelId, version: u64, message: String) -> Record {
+    let status = Some((ModelVersionStatus::FailedRegistration, Some(message)));
+    let time = Timestamp::now_nanos();
+    ModelVersionUpdated { model, version, description: None, status, stage: None, time }.into()
 }
 
 impl fmt::Display for BrokenVersion {

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
+use crate::entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId};
 use crate::entity::limits::Limits;
-use crate::entity::{Lifecycle, LoggedModelMetric};
+use crate::entity::{Lifecycle, LoggedModelMetric, ModelVersionStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelsPurged, MeasuredMetric, Purged,
     RunLifecycleSet,
 };
-use crate::index::Index;
+use crate::index::{Index, VersionChoice};
 use crate::log::{State, run_is_deleted};
 
 /// Records that change whether experiments, runs and logged models exist and accept writes.
@@ -69,6 +69,27 @@ pub(crate) fn check_logged_model_writable(index: &Index, id: LoggedModelId) -> R
             Err(Error::new(ErrorKind::InvalidState, message))
         }
     }
+}
+
+/// Fails unless the files of this version may change: it is pending, and no digest pins them.
+pub(crate) fn check_version_writable(
+    index: &Index,
+    model: RegisteredModelId,
+    version: u64,
+) -> Result<()> {
+    let Some(info) = index.model_version(model, VersionChoice::Number(version))? else {
+        let message = format!("there is no version {version} of this registered model");
+        return Err(Error::new(ErrorKind::NotFound, message));
+    };
+    if info.status == ModelVersionStatus::PendingRegistration && info.digest.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "the files of version {version} of {:?} cannot be changed: only a pending version takes \
+         files",
+        info.name
+    );
+    Err(Error::new(ErrorKind::InvalidState, message))
 }
 
 /// Returns the given params that are not known yet. Fails if a param has two values.

@@ -24,8 +24,8 @@ pub use logged_models::{
 };
 pub use registry::{
     AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogUpdated, ModelVersionCreated,
-    ModelVersionDeleted, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated,
-    RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed,
+    ModelVersionDeleted, ModelVersionFinalized, ModelVersionTagDeleted, ModelVersionTagsSet,
+    ModelVersionUpdated, RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed,
     RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet,
     SchemaCreated, SchemaDropped, SchemaUpdated,
 };
@@ -205,6 +205,7 @@ records! {
     SchemaCreated = 113, 0, ReadIncompatible;
     SchemaUpdated = 114, 0, ReadIncompatible;
     SchemaDropped = 115, 0, ReadIncompatible;
+    ModelVersionFinalized = 116, 0, ReadIncompatible;
 }
 
 /// Returns whether records of this kind define series or rows.
