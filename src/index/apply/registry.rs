@@ -4,11 +4,11 @@
 use rusqlite::{OptionalExtension as _, Params, ToSql};
 
 use crate::entity::ArtifactOwner;
-use crate::entity::{ModelStage, ModelVersionStatus};
 use crate::entity::id::{RegisteredModelId, Timestamp};
+use crate::entity::{ModelStage, ModelVersionStatus};
 use crate::format::record::{
-    AliasSet, ModelVersionCreated, ModelVersionDeleted, ModelVersionFinalized,
-    ModelVersionUpdated, Record, RegisteredModelCreated,
+    AliasSet, ModelVersionCreated, ModelVersionDeleted, ModelVersionFinalized, ModelVersionUpdated,
+    Record, RegisteredModelCreated,
 };
 use crate::mutant::fault;
 
