@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::token::TokenCommand;
+
 const EXIT_CODES: &str = "Exit codes:
   0  success, also if the reader closes the pipe (tracklite dump FILE | head)
   1  the command failed; standard error has the reason
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// List, get, add and remove the files of a run
     #[command(subcommand)]
     Artifacts(ArtifactsCommand),
+    /// Create, list and revoke access tokens for a server of the file
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 #[derive(Debug, Args)]
