@@ -24,6 +24,10 @@ pub enum ErrorKind {
     Conflict,
     /// The URI of a model or of its files does not resolve to anything.
     Unresolved,
+    /// The access token is not valid. The message does not tell which part of it is wrong.
+    Unauthenticated,
+    /// The access token is valid, but its scopes do not permit the call.
+    PermissionDenied,
     /// The file is open read-only, or cannot be written.
     ReadOnly,
     /// Another process holds a lock for longer than the call may wait.

@@ -55,6 +55,8 @@ mod search;
 mod storage;
 mod sys;
 #[cfg(not(loom))]
+pub mod token;
+#[cfg(not(loom))]
 mod verify;
 
 pub use crate::entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};

@@ -31,5 +31,6 @@ mod sealing;
 mod search;
 mod sweep;
 mod tables;
+mod tokens;
 mod tracking;
 mod vacuum;

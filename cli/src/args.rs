@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "serve")]
 use crate::serve_args::{RunCommandArgs, ServeArgs};
+use crate::token::TokenCommand;
 
 const EXIT_CODES: &str = "Exit codes:
   0  success, also if the reader closes the pipe (tracklite dump FILE | head)
@@ -67,6 +68,9 @@ pub(crate) enum Command {
     /// List, get, add and remove the files of a run
     #[command(subcommand)]
     Artifacts(ArtifactsCommand),
+    /// Create, list and revoke access tokens for a server of the file
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Serve the file to clients of MLflow and Databricks
     #[cfg(feature = "serve")]
     Serve(ServeArgs),

@@ -44,6 +44,7 @@ mod table;
 mod terminal;
 mod text;
 mod ticks;
+mod token;
 mod upkeep;
 
 use std::error::Error as StdError;
@@ -158,6 +159,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Delete(args) => upkeep::delete(&args, terminal),
         Command::Restore(args) => upkeep::restore(&args, terminal),
         Command::Artifacts(command) => artifacts::artifacts(&command, terminal),
+        Command::Token(command) => token::token(&command, terminal),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::serve(&args, terminal),
         #[cfg(feature = "serve")]

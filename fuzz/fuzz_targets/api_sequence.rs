@@ -5,13 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tracklite::internals::storage::MemoryFile;
+use tempfile::TempDir;
 use tracklite::{
-    Database, Error, ErrorKind, Experiment, IndexPlace, MetricPoint, Run, RunStatus, Timestamp,
+    Database, DatabaseBuilder, Error, ErrorKind, Experiment, IndexPlace, MetricPoint, Run, RunStatus, Timestamp,
 };
 use tracklite_fuzz::{Choices, Model, ModelExperiment, ModelRun};
 
 #[path = "api_sequence/models.rs"]
 mod models;
+#[path = "api_sequence/tokens.rs"]
+mod tokens;
 
 tracklite_fuzz::fuzz_program!(run, seeds);
 
@@ -25,7 +28,9 @@ fn run(input: &[u8]) {
     let file = MemoryFile::with_bytes(&tracklite::internals::new_file(
         tracklite::internals::new_header(9),
     ));
-    let mut world = World { database: open(&file, false), file, model: Model::default() };
+    let pepper = tracklite_fuzz::temporary_folder();
+    let database = open(&file, false, &pepper);
+    let mut world = World { database, file, model: Model::default(), pepper };
     for _ in 0..CALLS_MAX {
         if choices.is_over() {
             break;
@@ -40,8 +45,13 @@ fn run(input: &[u8]) {
     world.check();
 }
 
-fn open(file: &MemoryFile, read_only: bool) -> Database {
-    let builder = Database::builder().index(IndexPlace::InMemory).background(false);
+/// Returns options with the pepper in this folder.
+fn builder(pepper: &TempDir) -> DatabaseBuilder {
+    Database::builder().index(IndexPlace::InMemory).pepper_file(pepper.path().join("pepper"))
+}
+
+fn open(file: &MemoryFile, read_only: bool, pepper: &TempDir) -> Database {
+    let builder = builder(pepper).background(false);
     let storage = Arc::new(file.open());
     let opened =
         builder.read_only(read_only).open_storage(Path::new("/fuzz/runs.tracklite"), storage);
@@ -53,6 +63,8 @@ struct World {
     database: Database,
     file: MemoryFile,
     model: Model,
+    /// The folder of the pepper.
+    pepper: TempDir,
 }
 
 impl World {
@@ -62,7 +74,7 @@ impl World {
             1 => self.kill(),
             2 => self.database.tick().expect("run a tick"),
             3 => self.database.sync().expect("sync"),
-            4 => self.model.compare(&open(&self.file, true)),
+            4 => self.model.compare(&open(&self.file, true, &self.pepper)),
             5 => self.check(),
             6 | 7 => self.get_experiment(choices),
             8 => self.change_experiment(choices),
@@ -74,7 +86,8 @@ impl World {
             16 | 17 => self.set_params(choices),
             18 | 19 => self.set_tags(choices),
             20..=22 => self.log_row(choices),
-            23 | 28 | 31 => self.change_registry(choices),
+            23 | 28 => self.change_registry(choices),
+            31 => self.change_tokens(choices),
             29 => self.change_logged_model(choices),
             30 => self.change_run_files(choices),
             _ => self.log_points(choices),
@@ -102,7 +115,7 @@ impl World {
         let folder = tracklite_fuzz::temporary_folder();
         let copy = folder.path().join("copy.tracklite");
         self.database.backup(&copy).expect("back up the file");
-        let opened = Database::builder().read_only(true).index(IndexPlace::InMemory).open(&copy);
+        let opened = builder(&self.pepper).read_only(true).open(&copy);
         self.model.compare(&opened.expect("open the backup"));
         let report = Database::verify(&copy).expect("verify the backup");
         assert!(report.is_sound(), "{:?}", report.damages);
@@ -111,15 +124,15 @@ impl World {
     /// Closes and reopens the file, which rebuilds the index in memory.
     fn reopen(&mut self) {
         // The placeholder opens a copy, so that it does not hold the file.
-        let placeholder = open(&MemoryFile::with_bytes(&self.file.to_bytes()), true);
+        let placeholder = open(&MemoryFile::with_bytes(&self.file.to_bytes()), true, &self.pepper);
         std::mem::replace(&mut self.database, placeholder).close().expect("close the database");
-        self.database = open(&self.file, false);
+        self.database = open(&self.file, false, &self.pepper);
     }
 
     /// Simulates `kill -9`: everything stored remains, and nothing is closed.
     fn kill(&mut self) {
         self.file = MemoryFile::with_bytes(&self.file.to_bytes());
-        self.database = open(&self.file, false);
+        self.database = open(&self.file, false, &self.pepper);
     }
 
     fn get_experiment(&mut self, choices: &mut Choices<'_>) {

@@ -23,12 +23,14 @@ use tracklite_fuzz::Choices;
 
 #[path = "index_catch_up/models.rs"]
 mod models;
+#[path = "index_catch_up/tokens.rs"]
+mod tokens;
 
 tracklite_fuzz::fuzz_program!(run, seeds);
 
 const FILE: FileId = FileId(7);
 const FRAMES_MAX: usize = 24;
-const TABLES: [&str; 34] = [
+const TABLES: [&str; 35] = [
     "experiments",
     "experiment_tags",
     "runs",
@@ -63,6 +65,7 @@ const TABLES: [&str; 34] = [
     "registry_mode",
     "catalogs",
     "catalog_schemas",
+    "tokens",
 ];
 
 fn run(input: &[u8]) {
@@ -129,7 +132,7 @@ fn frames(choices: &mut Choices<'_>) -> Vec<Vec<Record>> {
 }
 
 fn record(choices: &mut Choices<'_>) -> Record {
-    match choices.below(11) {
+    match choices.below(12) {
         0 => raw_record(choices),
         1 => run_started(choices),
         2 => series_defined(choices),
@@ -138,13 +141,14 @@ fn record(choices: &mut Choices<'_>) -> Record {
         5 => about_experiments(choices),
         6 => models::about_logged_models(choices),
         7 | 8 => models::about_registry(choices),
+        11 => tokens::about_tokens(choices),
         _ => about_runs(choices),
     }
 }
 
 /// Decodes arbitrary bytes as a record of any kind.
 fn raw_record(choices: &mut Choices<'_>) -> Record {
-    let (kind, version) = (u16::from(choices.byte() % 120), choices.byte() / 250);
+    let (kind, version) = (u16::from(choices.byte() % 232), choices.byte() / 250);
     let length = 1 + choices.below(64);
     let body = choices.bytes(length);
     let raw = RawRecord { kind, version, class: RecordClass::Ignorable, body };

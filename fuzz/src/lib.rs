@@ -9,12 +9,14 @@ mod model;
 mod models;
 mod replay;
 mod sparse;
+mod tokens;
 
 pub use choices::Choices;
 pub use model::{Model, ModelExperiment, ModelRun};
 pub use models::{Files, ModelLogged, ModelRegistered, ModelVersionState};
 pub use replay::replay;
 pub use sparse::{pack, unpack};
+pub use tokens::ModelToken;
 
 /// Creates a folder that is deleted when dropped, in memory if possible.
 ///

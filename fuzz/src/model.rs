@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::models::{Files, ModelLogged, ModelRegistered};
 use crate::models::{compare_files, compare_logged, compare_registered};
+use crate::tokens::{ModelToken, compare_tokens};
 use tracklite::artifact::ArtifactOwner;
 use tracklite::{Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
 
@@ -56,6 +57,8 @@ pub struct Model {
     pub logged: Vec<ModelLogged>,
     /// Registered models, in arbitrary order.
     pub registered: Vec<ModelRegistered>,
+    /// Access tokens, in the order of their creation.
+    pub tokens: Vec<ModelToken>,
 }
 
 impl Default for Model {
@@ -71,6 +74,7 @@ impl Default for Model {
             runs: Vec::new(),
             logged: Vec::new(),
             registered: Vec::new(),
+            tokens: Vec::new(),
         }
     }
 }
@@ -94,6 +98,7 @@ impl Model {
         }
         compare_logged(database, &self.logged);
         compare_registered(database, &self.registered);
+        compare_tokens(database, &self.tokens);
     }
 
     fn is_in_deleted(&self, run: &ModelRun) -> bool {

@@ -16,6 +16,8 @@ fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::InvalidState => "invalid_state",
         ErrorKind::Conflict => "conflict",
         ErrorKind::Unresolved => "unresolved",
+        ErrorKind::Unauthenticated => "unauthenticated",
+        ErrorKind::PermissionDenied => "permission_denied",
         ErrorKind::ReadOnly => "read_only",
         ErrorKind::Locked => "locked",
         ErrorKind::NotTracklite => "not_tracklite",
@@ -31,13 +33,15 @@ fn kind_name(kind: ErrorKind) -> &'static str {
     }
 }
 
-const KINDS: [ErrorKind; 16] = [
+const KINDS: [ErrorKind; 18] = [
     ErrorKind::NotFound,
     ErrorKind::AlreadyExists,
     ErrorKind::InvalidInput,
     ErrorKind::InvalidState,
     ErrorKind::Conflict,
     ErrorKind::Unresolved,
+    ErrorKind::Unauthenticated,
+    ErrorKind::PermissionDenied,
     ErrorKind::ReadOnly,
     ErrorKind::Locked,
     ErrorKind::NotTracklite,

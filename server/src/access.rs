@@ -1,13 +1,19 @@
 //! Who sends a request, and what they may do.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tracklite::{Database, Error};
+use tracklite::token::TokenScope;
+use tracklite::{Database, Error, ErrorKind};
 
 use crate::failure::{Failure, Outcome};
+use crate::pool::Pool;
 
 /// What a caller may do. A higher scope includes those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,31 +77,118 @@ impl Caller {
 const NO_TOKEN: &str = "this server asks for a token: send the header `Authorization: Bearer \
                         tlk_...`; `tracklite token create FILE` makes one";
 
+/// How long an answer of the file about a token counts. So a revoked token is refused after it.
+const ANSWER_LASTS: Duration = Duration::from_millis(500);
+/// The most tokens whose answers are kept.
+const ANSWERS_MAX: usize = 1024;
+
 /// Finds the callers of requests.
 pub(crate) struct Access {
     /// A token that is not in the file and lives as long as the server.
     own_token: Option<String>,
     /// The user of requests without a token.
     local_user: String,
+    /// Answers of the file by token. The empty token stands for none.
+    answers: Mutex<HashMap<String, (Instant, Answer)>>,
+}
+
+/// Who has a token.
+#[derive(Clone, Debug)]
+enum Answer {
+    /// The file has no tokens, so everybody may do everything.
+    Open,
+    /// A token is needed, and there is none.
+    Missing,
+    /// The token is not valid.
+    Wrong,
+    Known(String, Scope),
 }
 
 impl Access {
     pub(crate) fn new(own_token: Option<String>) -> Access {
-        Access { own_token, local_user: local_user() }
+        Access { own_token, local_user: local_user(), answers: Mutex::default() }
     }
 
-    /// Finds the caller. Without any token on this server, everybody is the local user.
-    pub(crate) fn caller(&self, _database: &Database, headers: &HeaderMap) -> Outcome<Caller> {
+    /// Finds the caller of a request by its headers.
+    pub(crate) async fn caller(
+        &self,
+        database: &Database,
+        pool: &Pool,
+        headers: &HeaderMap,
+    ) -> Outcome<Caller> {
         let dialect = dialect_of(headers);
-        let everything = Caller { user: self.local_user.clone(), scope: Scope::Admin, dialect };
-        let Some(own) = &self.own_token else { return Ok(everything) };
-        match token_of(headers)? {
-            None => Ok(Caller { scope: Scope::Nobody, ..everything }),
-            Some(token) if is_same(own.as_bytes(), token.as_bytes()) => Ok(everything),
-            Some(_) => Err(Failure::unauthenticated(
-                "the token is not valid: it is unknown, expired or revoked",
-            )),
+        let token = token_of(headers)?.unwrap_or_default();
+        let (user, scope) = match self.answer(database, pool, token).await? {
+            Answer::Open => (self.local_user.clone(), Scope::Admin),
+            Answer::Missing => (String::new(), Scope::Nobody),
+            Answer::Known(user, scope) => (user, scope),
+            Answer::Wrong => {
+                return Err(Failure::unauthenticated(
+                    "the token is not valid: it is unknown, expired or revoked",
+                ));
+            }
+        };
+        Ok(Caller { user, scope, dialect })
+    }
+
+    async fn answer(&self, database: &Database, pool: &Pool, token: String) -> Outcome<Answer> {
+        if let Some(own) = &self.own_token {
+            if is_same(own.as_bytes(), token.as_bytes()) {
+                return Ok(Answer::Known(self.local_user.clone(), Scope::Admin));
+            }
         }
+        if let Some(answer) = self.kept(&token) {
+            return Ok(answer);
+        }
+        let (database, asked) = (database.clone(), token.clone());
+        let answer = pool.run(move || ask(&database, &asked)).await??;
+        let answer = match answer {
+            Answer::Open if self.own_token.is_some() && token.is_empty() => Answer::Missing,
+            Answer::Open if self.own_token.is_some() => Answer::Wrong,
+            other => other,
+        };
+        self.keep(token, answer.clone());
+        Ok(answer)
+    }
+
+    fn kept(&self, token: &str) -> Option<Answer> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, answer) = answers.get(token)?;
+        (since.elapsed() < ANSWER_LASTS).then(|| answer.clone())
+    }
+
+    fn keep(&self, token: String, answer: Answer) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= ANSWERS_MAX {
+            answers.retain(|_, (since, _)| since.elapsed() < ANSWER_LASTS);
+        }
+        // Wrong tokens are not kept, so that guesses cannot push out the answers of others.
+        if !matches!(answer, Answer::Wrong) && answers.len() < ANSWERS_MAX {
+            answers.insert(token, (Instant::now(), answer));
+        }
+    }
+}
+
+/// Asks the file about a token.
+fn ask(database: &Database, token: &str) -> Outcome<Answer> {
+    if !database.has_tokens()? {
+        return Ok(Answer::Open);
+    }
+    if token.is_empty() {
+        return Ok(Answer::Missing);
+    }
+    match database.check_token(token) {
+        Ok(info) => {
+            let scope = match () {
+                () if info.allows(TokenScope::Admin) => Scope::Admin,
+                () if info.allows(TokenScope::Write) => Scope::Write,
+                () if info.allows(TokenScope::Read) => Scope::Read,
+                () => Scope::Nobody,
+            };
+            Ok(Answer::Known(info.user, scope))
+        }
+        Err(error) if error.kind() == ErrorKind::Unauthenticated => Ok(Answer::Wrong),
+        Err(error) => Err(error.into()),
     }
 }
 

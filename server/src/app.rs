@@ -12,11 +12,14 @@ use crate::guard::guard;
 use crate::reply::Reply;
 use crate::route::{Route, add, unknown};
 use crate::shared::Shared;
-use crate::{databricks, mlflow, openapi};
+use crate::{databricks, graphql, mlflow, mlflow_ui, openapi};
 
 /// The tables of routes with JSON in and out, each with its prefixes.
-const TABLES: &[(&[&str], &[&[Route]])] =
-    &[(&["/api", "/ajax-api"], mlflow::TABLES), (&[""], databricks::TABLES)];
+const TABLES: &[(&[&str], &[&[Route]])] = &[
+    (&["/api", "/ajax-api"], mlflow::TABLES),
+    (&[""], databricks::TABLES),
+    (&[""], &[graphql::ROUTES]),
+];
 
 /// Returns the service that answers all requests.
 pub(crate) fn app(shared: &Arc<Shared>) -> Router {
@@ -24,7 +27,9 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
         .route("/health", get(|| async { Reply::text("text/plain; charset=utf-8", "OK") }))
         .route("/version", get(|| async { Reply::text("text/plain; charset=utf-8", VERSION) }))
         .route("/metrics", get(metrics))
-        .route("/openapi.json", get(description));
+        .route("/openapi.json", get(description))
+        .route("/", get(mlflow_ui::index))
+        .route("/static-files/{*path}", get(mlflow_ui::file));
     for (prefixes, tables) in TABLES {
         for prefix in *prefixes {
             router = tables.iter().fold(router, |router, table| add(router, prefix, table));

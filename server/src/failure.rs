@@ -105,7 +105,7 @@ fn message_of(error: &Error) -> String {
 fn code_of(kind: ErrorKind) -> (StatusCode, &'static str) {
     use ErrorKind::{
         AlreadyExists, Conflict, Damaged, InvalidInput, InvalidState, Locked, NotFound, ReadOnly,
-        StorageFull, Unresolved,
+        StorageFull, Unauthenticated, Unresolved,
     };
     match kind {
         NotFound => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST"),
@@ -115,6 +115,7 @@ fn code_of(kind: ErrorKind) -> (StatusCode, &'static str) {
         Conflict => (StatusCode::CONFLICT, "RESOURCE_CONFLICT"),
         Unresolved => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
         ReadOnly => (StatusCode::FORBIDDEN, "PERMISSION_DENIED"),
+        Unauthenticated => (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
         Locked => (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE"),
         // Not 429 or 507, because clients would repeat the call for minutes.
         StorageFull => (StatusCode::BAD_REQUEST, "RESOURCE_EXHAUSTED"),

@@ -42,7 +42,8 @@ pub(crate) async fn guard(
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-    let admitted = admit(&shared, &request);
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let admitted = admit(&shared, target, request.headers()).await;
     let user = admitted.as_ref().map(|caller| caller.user.clone()).unwrap_or_default();
     let mut response = match admitted {
         Ok(caller) => {
@@ -79,15 +80,14 @@ pub(crate) async fn guard(
 }
 
 /// Checks names and access.
-fn admit(shared: &Shared, request: &Request) -> Outcome<Caller> {
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+async fn admit(shared: &Shared, target: usize, headers: &HeaderMap) -> Outcome<Caller> {
     if target > TARGET_BYTES_MAX {
-        let message =
-            format!("the address has {target} bytes, at most {TARGET_BYTES_MAX} are read");
-        return Err(Failure::bad_request(message));
+        return Err(Failure::bad_request(format!(
+            "the address has {target} bytes, at most {TARGET_BYTES_MAX} are read"
+        )));
     }
-    shared.names.check(request.headers())?;
-    shared.access.caller(&shared.database, request.headers())
+    shared.names.check(headers)?;
+    shared.access.caller(&shared.database, &shared.pool, headers).await
 }
 
 /// Returns the id of a request: that of the client if it is harmless, else a new one.

@@ -94,7 +94,7 @@ impl ServerBuilder {
         let ServerBuilder { database, options } = self;
         let listener = bound(&options)?;
         let place = listener.local_addr().map_err(|source| no_listener(&options, source))?;
-        check_tokens(&options, place.ip())?;
+        check_tokens(&database, &options, place.ip())?;
         let drain = options.drain;
         let shared = Arc::new(shared(database, options, place));
         let runtime = runtime()?;
@@ -198,8 +198,9 @@ fn no_listener(options: &Options, source: io::Error) -> Error {
 }
 
 /// Refuses a server that other machines reach and that asks for no token.
-fn check_tokens(options: &Options, address: IpAddr) -> Result<()> {
-    if address.is_loopback() || options.own_token.is_some() || options.without_tokens {
+fn check_tokens(database: &Database, options: &Options, address: IpAddr) -> Result<()> {
+    let is_safe = address.is_loopback() || options.own_token.is_some() || options.without_tokens;
+    if is_safe || database.has_tokens()? {
         return Ok(());
     }
     let message = format!(

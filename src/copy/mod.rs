@@ -12,6 +12,7 @@ pub(crate) mod backup;
 pub(crate) mod chunks;
 pub(crate) mod datasets;
 pub(crate) mod known_models;
+pub(crate) mod known_tokens;
 pub(crate) mod pinned;
 pub(crate) mod salvage;
 pub(crate) mod survey;
@@ -26,7 +27,7 @@ use crate::copy::chunks::CopiedChunks;
 use crate::copy::pinned::{BrokenVersion, PinnedFiles, not_finalized};
 use crate::copy::survey::Survey;
 use crate::entity::ArtifactOwner;
-use crate::entity::id::RegisteredModelId;
+use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block::{self, SeriesLabel};
 use crate::format::frame::Frame;
@@ -137,6 +138,14 @@ pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     sync_name(path).map_err(|source| Error::io("syncing the folder", source).with_path(path))
 }
 
+/// Returns the error for a file whose mode cannot be changed.
+pub(crate) fn restricting_error(source: io::Error) -> Error {
+    Error::io(
+        "making the file private to its owner, because it has access tokens (only its owner can)",
+        source,
+    )
+}
+
 fn name_taken(path: &Path) -> Error {
     Error::new(ErrorKind::AlreadyExists, "the file already exists").with_path(path)
 }
@@ -168,7 +177,7 @@ struct Copy<'a> {
 impl Copy<'_> {
     fn run(&mut self) -> Result<()> {
         let mut survey = std::mem::take(&mut self.survey);
-        self.each_frame(|position, records| {
+        let found = self.each_frame(|position, records| {
             survey.end = position;
             records.iter().for_each(|record| survey.note(record));
             Ok(())
@@ -176,6 +185,7 @@ impl Copy<'_> {
         let end = survey.end;
         self.chunks = CopiedChunks::new(&survey.artifacts);
         self.survey = survey;
+        self.restrict_if_tokens()?;
         let (source, tolerant) = (self.source, self.tolerant);
         let damages = walk(source, tolerant, |position, records| {
             // Frames after the survey are omitted. So an extent that was sealed since then is
@@ -183,7 +193,33 @@ impl Copy<'_> {
             if position > end { Ok(()) } else { self.copy_frame(position, records) }
         })?;
         self.copied.lost.extend(damages.iter().map(describe));
+        if !found.is_empty() {
+            self.revoke_tokens()?;
+        }
         self.copy_unsealed()
+    }
+
+    /// Makes the copy of a file with access tokens private to its owner.
+    fn restrict_if_tokens(&self) -> Result<()> {
+        if self.survey.tokens.is_empty() {
+            return Ok(());
+        }
+        let restricted = self.target.storage().restrict_to_owner();
+        restricted.map_err(|source| restricting_error(source).with_path(self.to))
+    }
+
+    /// Revokes all tokens in the copy, because the damage may have taken their revocations.
+    fn revoke_tokens(&mut self) -> Result<()> {
+        let revocations = self.survey.tokens.revocations(Timestamp::now_nanos());
+        if revocations.is_empty() {
+            return Ok(());
+        }
+        let count = revocations.len();
+        self.copied.lost.push(format!(
+            "{count} access tokens: revoked in the copy, because the damage may have taken their \
+             revocations; create new ones"
+        ));
+        self.append(&revocations)
     }
 
     fn each_frame(

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::copy::artifact_tree::ArtifactTree;
 use crate::copy::datasets::FirstDatasets;
 use crate::copy::known_models::KnownModels;
+use crate::copy::known_tokens::KnownTokens;
 use crate::entity::ArtifactOwner;
 use crate::entity::id::{ExperimentId, RunId};
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, RowDefined, SealedBlock};
@@ -27,12 +28,14 @@ pub(crate) struct Survey {
     pub(crate) datasets: FirstDatasets,
     pub(crate) artifacts: ArtifactTree,
     pub(crate) models: KnownModels,
+    pub(crate) tokens: KnownTokens,
 }
 
 impl Survey {
     /// Applies a record.
     pub(crate) fn note(&mut self, record: &Record) {
         self.artifacts.note(self.end.0, record);
+        self.tokens.note(record);
         match record {
             Record::Purged(purged) => {
                 self.datasets.purge(&purged.runs);
@@ -118,6 +121,7 @@ impl Survey {
             Record::ExperimentTagDeleted(change) => {
                 return self.keeps_experiment(change.experiment);
             }
+            Record::TokenRevoked(_) => return self.tokens.missing(record).is_none(),
             other => return self.models.keeps(other),
         };
         !self.purged_runs.contains(&run)

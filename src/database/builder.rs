@@ -1,7 +1,7 @@
 //! Options for opening a database.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ pub struct DatabaseBuilder {
     index: IndexPlace,
     log: LogOptions,
     limits: Limits,
+    pepper_file: Option<PathBuf>,
 }
 
 impl DatabaseBuilder {
@@ -37,6 +38,7 @@ impl DatabaseBuilder {
             index: IndexPlace::Automatic,
             log: LogOptions::default(),
             limits: Limits::default(),
+            pepper_file: None,
         }
     }
 
@@ -127,6 +129,15 @@ impl DatabaseBuilder {
         self
     }
 
+    /// Sets the file of the pepper, which protects access tokens. Default: the user's.
+    ///
+    /// The user's is `$TRACKLITE_PEPPER_FILE`, or else `tracklite/pepper` in `$XDG_CONFIG_HOME` or
+    /// `~/.config`. It has 32 random bytes. The first token that is created creates it.
+    pub fn pepper_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.pepper_file = Some(path.into());
+        self
+    }
+
     /// Opens the file.
     ///
     /// If this process has the file open already, the handles share it and the options of the first
@@ -201,7 +212,8 @@ impl DatabaseBuilder {
 
     fn engine(&self, path: &Path, storage: Arc<dyn Storage>) -> Result<Engine> {
         let (log, limits, index) = (self.log.clone(), self.limits.clone(), self.index.clone());
-        Engine::open(path, storage, log, limits, index, self.background)
+        let engine = Engine::open(path, storage, log, limits, index, self.background)?;
+        Ok(engine.with_pepper_file(self.pepper_file.clone()))
     }
 
     /// Sets how long a sync waits for other processes to recover from a failed one. Call it after

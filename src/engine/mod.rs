@@ -5,8 +5,10 @@ pub(crate) mod free_chunks;
 pub(crate) mod gc;
 pub(crate) mod guards;
 pub(crate) mod live;
+pub(crate) mod pepper;
 pub(crate) mod pipeline;
 pub(crate) mod points;
+pub(crate) mod tokens;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -15,11 +17,13 @@ use std::sync::Arc;
 use crate::columns::ColumnCache;
 use crate::columns::version_cache::VersionCache;
 use crate::engine::live::{LivePoints, LiveSource};
+use crate::engine::tokens::CurrentTokens;
 use crate::entity::id::RunId;
 use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
 use crate::format::record::{Incarnation, Record, SeriesId};
+use crate::format::secret::Pepper;
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, EVENTS, Log, LogOptions, State, Take};
 use crate::mutant::fault;
@@ -41,6 +45,10 @@ pub(crate) struct Engine {
     index_place: IndexPlace,
     index: Mutex<Option<Indexed>>,
     live: Mutex<LivePoints>,
+    tokens: Mutex<Option<CurrentTokens>>,
+    /// The file of the pepper, if it is not the user's.
+    pepper_file: Option<PathBuf>,
+    pepper: Mutex<Option<Pepper>>,
 }
 
 /// The index with its position in the chain.
@@ -78,7 +86,16 @@ impl Engine {
             index_place,
             index: Mutex::new(None),
             live: Mutex::default(),
+            tokens: Mutex::new(None),
+            pepper_file: None,
+            pepper: Mutex::new(None),
         })
+    }
+
+    /// Sets the file of the pepper. `None` is the user's.
+    pub(crate) fn with_pepper_file(mut self, pepper_file: Option<PathBuf>) -> Engine {
+        self.pepper_file = pepper_file;
+        self
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -349,7 +366,12 @@ fn feed(indexed: &mut Indexed) -> Result<()> {
         // The frames that were read but not applied must be read again next time.
         reader.set_cursor(applied);
     }
-    match fed? {
+    check_end(fed?, reader)
+}
+
+/// Fails if the chain ends in damage.
+fn check_end(end: ChainEnd, reader: &ChainReader) -> Result<()> {
+    match end {
         ChainEnd::Damage(reason) => Err(Error::new(
             ErrorKind::Damaged,
             format!(

@@ -19,6 +19,7 @@ mod metric;
 mod registry;
 mod run;
 mod tag;
+mod token;
 
 pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
@@ -33,3 +34,4 @@ pub use self::registry::{
 };
 pub use self::run::{Lifecycle, RunInfo, RunRecord, RunStatus};
 pub(crate) use self::tag::{DATA_CONTEXT_TAG, PARENT_RUN_TAG, RUN_NAME_TAG};
+pub use self::token::{TokenId, TokenInfo, TokenScope};

@@ -13,6 +13,8 @@ pub mod header;
 mod ids;
 pub mod record;
 pub mod scan;
+#[cfg(not(loom))]
+pub mod secret;
 pub mod slot;
 pub mod word;
 

@@ -35,6 +35,7 @@ mod sql;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod version_rows;
 
 use std::error::Error as StdError;

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 /// The migrations, each from one version to the next. Released entries never change.
 ///
 /// An index of another version is not migrated. It is rebuilt, which is always possible.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /// The schema version of this build.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -397,6 +397,22 @@ CREATE TABLE catalog_schemas (
     updated INTEGER NOT NULL,
     PRIMARY KEY (catalog, name)
 ) WITHOUT ROWID;
+";
+
+/// Adds access tokens, ordered by row id. `scopes` has one name a line.
+const VERSION_5: &str = "
+CREATE TABLE tokens (
+    token    INTEGER PRIMARY KEY,
+    token_id TEXT NOT NULL,
+    hash     BLOB NOT NULL,
+    user     TEXT NOT NULL,
+    comment  TEXT,
+    scopes   TEXT NOT NULL,
+    created  INTEGER NOT NULL,
+    expires  INTEGER,
+    revoked  INTEGER
+);
+CREATE UNIQUE INDEX tokens_by_id ON tokens (token_id);
 ";
 
 /// Inserts the default experiment, which exists in every file.

@@ -12,7 +12,7 @@ use crate::format::frame::{Frame, RawRecord};
 use crate::format::record::{
     Checkpoint, CheckpointExperiment, CheckpointExtent, CheckpointKind, CheckpointWriter,
     Incarnation, Position, Record, RecordClass, WriterOpened, is_definition, is_of_artifacts,
-    is_of_models,
+    is_of_index,
 };
 use crate::format::{FIRST_CHAIN_UNIT, UNIT_BYTES};
 
@@ -188,9 +188,10 @@ impl State {
     fn concerns(&self, raw: &RawRecord<'_>) -> bool {
         match raw.run() {
             Some(run) => self.runs.contains_key(&run),
-            // Only the owner and the index need definitions. Only the index needs files and models.
+            // Only the owner and the index need definitions. Only the index needs files, models
+            // and tokens.
             None => {
-                !is_definition(raw.kind) && !is_of_artifacts(raw.kind) && !is_of_models(raw.kind)
+                !is_definition(raw.kind) && !is_of_artifacts(raw.kind) && !is_of_index(raw.kind)
             }
         }
     }

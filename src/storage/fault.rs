@@ -307,6 +307,10 @@ impl Storage for FaultStorage {
         self.inner.allocated_bytes()
     }
 
+    fn restrict_to_owner(&self) -> io::Result<()> {
+        self.inner.restrict_to_owner()
+    }
+
     fn boot_id(&self) -> u128 {
         self.inner.boot_id()
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FileType, OFlags, Stat};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 
 #[cfg(target_os = "linux")]
@@ -281,6 +281,16 @@ impl Storage for FileStorage {
     fn allocated_bytes(&self) -> io::Result<u64> {
         let blocks = u64::try_from(self.file.descriptor.facts()?.st_blocks).unwrap_or(0);
         Ok(blocks * SPACE_BLOCK_BYTES)
+    }
+
+    fn restrict_to_owner(&self) -> io::Result<()> {
+        let facts = self.file.descriptor.facts()?;
+        let mode = Mode::from_raw_mode(facts.st_mode);
+        if !mode.intersects(Mode::RWXG | Mode::RWXO) {
+            return Ok(());
+        }
+        let kept = mode & Mode::RWXU;
+        Ok(retry_on_intr(|| rustix::fs::fchmod(self.file.descriptor.borrow(), kept))?)
     }
 
     fn boot_id(&self) -> u128 {

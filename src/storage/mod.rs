@@ -153,6 +153,13 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// Returns the space that the file takes on the medium in bytes.
     fn allocated_bytes(&self) -> io::Result<u64>;
 
+    /// Takes all access from users other than the owner.
+    ///
+    /// A storage without owners does nothing.
+    fn restrict_to_owner(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Returns an id of the current boot, or 0 if it is unknown.
     fn boot_id(&self) -> u128;
 

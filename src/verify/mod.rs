@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::copy::artifact_tree::{ArtifactTree, describe};
 use crate::copy::backup::second_storage;
 use crate::copy::known_models::KnownModels;
+use crate::copy::known_tokens::KnownTokens;
 use crate::copy::salvage::open_damaged;
 #[cfg(feature = "internals")]
 use crate::copy::salvage::open_damaged_storage;
@@ -142,6 +143,7 @@ struct Check {
     definitions: HashMap<Incarnation, crate::log::Definitions>,
     artifacts: ArtifactTree,
     models: KnownModels,
+    tokens: KnownTokens,
 }
 
 impl Check {
@@ -235,12 +237,17 @@ impl Check {
         self.blocks.push((position, owner, block));
     }
 
-    /// Checks that a record of a model refers to an existing one.
+    /// Checks that a record of a model or a token refers to an existing one.
     fn model(&mut self, position: u64, record: &Record) {
         if let Some(what) = self.models.missing(record) {
             self.damage(&what, position, "a model from an earlier record", "an unknown model");
         }
+        if let Some(token) = self.tokens.missing(record) {
+            let place = format!("revocation of token {token}");
+            self.damage(&place, position, "a token from an earlier record", "an unknown token");
+        }
         self.models.note(record);
+        self.tokens.note(record);
     }
 
     fn note_artifacts(&mut self, position: u64, record: &Record) {

@@ -1,5 +1,5 @@
-//! Registered models, versions, aliases and logged models: the changes that writers make, the
-//! expected result, and the observed state.
+//! Registered models, versions, aliases, logged models and access tokens: the changes that writers
+//! make, the expected result, and the observed state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -65,6 +65,12 @@ pub(crate) enum Change {
     DeleteLogged {
         model: u32,
     },
+    CreateToken {
+        token: u32,
+    },
+    RevokeToken {
+        token: u32,
+    },
     /// Creates versions of the shared model, and moves its alias to each by compare-and-set.
     Shared,
 }
@@ -76,6 +82,9 @@ pub(crate) struct Models {
     is_registered: bool,
     last_version: u64,
     logged: u32,
+    /// The number of tokens, of which only the last one may be live.
+    tokens: u32,
+    has_live_token: bool,
 }
 
 fn logged_name(life: Life, model: u32) -> String {
@@ -84,6 +93,14 @@ fn logged_name(life: Life, model: u32) -> String {
 
 fn version_name(life: Life, version: u64) -> String {
     format!("{life}/{version}")
+}
+
+fn token_name(life: Life, token: u32) -> String {
+    format!("{life} token {token}")
+}
+
+fn token_facts(is_revoked: bool) -> Facts {
+    [("revoked".to_owned(), is_revoked.to_string())].into()
 }
 
 fn alias_fact() -> String {
@@ -114,7 +131,9 @@ impl Models {
         let mut version = || versions.get(random.below(versions.len().max(1) as u64) as usize);
         let (one, other) = (version().copied(), version().copied());
         let model = logged.get(random.below(logged.len().max(1) as u64) as usize).copied();
-        match (random.below(14), one, other, model) {
+        match (random.below(15), one, other, model) {
+            (14, ..) if self.has_live_token => Change::RevokeToken { token: self.tokens - 1 },
+            (14, ..) => Change::CreateToken { token: self.tokens },
             (0 | 1, Some(version), _, _) => Change::Alias { version },
             (2, Some(version), _, _) => Change::Tag { version },
             (3, Some(version), Some(other), _) if version != other => {
@@ -183,6 +202,14 @@ impl Models {
             }
             Change::Annotate { .. } | Change::File { .. } | Change::DeleteLogged { .. } => {
                 self.apply_to_logged(life, change, number);
+            }
+            Change::CreateToken { token } => {
+                (self.tokens, self.has_live_token) = (token + 1, true);
+                self.things.insert(token_name(life, token), token_facts(false));
+            }
+            Change::RevokeToken { token } => {
+                self.has_live_token = false;
+                self.things.insert(token_name(life, token), token_facts(true));
             }
             Change::Shared => {}
         }
@@ -264,6 +291,17 @@ pub(crate) fn perform(
             until_recovered(|| artifacts.log_bytes(&bytes, &path))
         }
         Change::DeleteLogged { model } => database.logged_model(logged[&model])?.delete(),
+        Change::CreateToken { token } => {
+            let token = database.new_token().user(token_name(life, token));
+            tolerate_failed_sync(token.create().map(drop))
+        }
+        Change::RevokeToken { token } => {
+            let user = token_name(life, token);
+            let tokens = database.tokens()?;
+            let token = tokens.iter().find(|token| token.user == user);
+            let token = token.expect("an acknowledged token is there").id;
+            tolerate_failed_sync(database.revoke_token(token))
+        }
         Change::Shared => share(database, (life, number), ledger),
     }
 }
@@ -352,6 +390,12 @@ pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
         if let (Some(number), Some(child)) = (parts.next(), parts.next()) {
             found.entry(Life { number, child }).or_default().insert(info.name, facts);
         }
+    }
+    for token in database.tokens()? {
+        let life = token.user.split(' ').next().map(str::parse::<Life>);
+        let Some(Ok(life)) = life else { continue };
+        let facts = token_facts(token.revoked.is_some());
+        found.entry(life).or_default().insert(token.user, facts);
     }
     Ok(found)
 }

@@ -133,6 +133,7 @@ impl Settings {
         // Generous, because sixteen writers share a slow disk and two processors.
         let patience = Duration::from_secs(60);
         let builder = Database::builder().index(IndexPlace::InMemory);
+        let builder = builder.pepper_file(self.ledger.with_extension("pepper"));
         builder.write_path(write_path).lock_timeout(patience)
     }
 }

@@ -51,6 +51,7 @@ fn open_at(
         .limits(Limits::unlimited())
         .checkpoint_bytes(CHECKPOINT_BYTES)
         .recovery_timeout(Duration::ZERO)
+        .pepper_file(Path::new(env!("CARGO_TARGET_TMPDIR")).join("pepper"))
         .open_storage(Path::new("simulated"), Arc::new(storage));
     (database, control)
 }

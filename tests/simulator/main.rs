@@ -25,6 +25,7 @@ mod resolve;
 mod rules;
 mod scenarios;
 mod things;
+mod tokens;
 mod workload;
 mod world;
 

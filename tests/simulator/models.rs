@@ -19,7 +19,7 @@ use crate::world::{Actor, Verdict, World, describe};
 /// The aliases of each model.
 const ALIASES: [&str; 2] = ["champion", "challenger"];
 
-/// Makes only changes to models, so that many of them interact. Then cuts the power.
+/// Makes only changes to models and tokens, so that many of them interact. Then cuts the power.
 pub fn models_alone(seed: u64) -> Verdict<()> {
     const CALLS: usize = 60;
     let mut random = Random::new(seed);
@@ -27,9 +27,10 @@ pub fn models_alone(seed: u64) -> Verdict<()> {
     actor.start_run()?;
     let run = *world.oracle.lock().live_runs().first().ok_or("no run")?;
     for _ in 0..CALLS {
-        match random.below(8) {
+        match random.below(9) {
             0 => actor.change_artifact(run)?,
             1 => actor.change_logged_model()?,
+            3 => actor.change_token()?,
             2 if random.one_in(4) => actor.gc()?,
             _ => actor.change_registry(run)?,
         }
@@ -92,13 +93,13 @@ impl Actor {
         }
     }
 
-    fn own_things(&self, kind: ThingKind) -> Vec<EventId> {
+    pub fn own_things(&self, kind: ThingKind) -> Vec<EventId> {
         let creator = self.keeps_to_itself.then_some(self.number);
         self.oracle.lock().things_that_are(kind, creator)
     }
 
     /// Records that a thing is about to be created.
-    fn issue_thing(
+    pub fn issue_thing(
         &self,
         what: &'static str,
         kind: ThingKind,
@@ -116,7 +117,7 @@ impl Actor {
     }
 
     /// Records the result of a registry change, which is durable when it returns.
-    fn note_change<T>(&mut self, event: EventId, result: Result<T>) -> Verdict<Option<T>> {
+    pub fn note_change<T>(&mut self, event: EventId, result: Result<T>) -> Verdict<Option<T>> {
         let noted = self.note(event, result)?;
         if noted.is_some() {
             self.oracle.lock().events[event.0].is_synced = true;

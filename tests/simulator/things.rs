@@ -1,7 +1,8 @@
-//! Registered models, their versions and logged models: the expected and the observed state.
+//! Registered models, their versions, logged models and tokens: the expected and the observed
+//! state.
 //!
-//! The name or description of each encodes the call that created it. All other facts are a map of
-//! texts, so that one oracle covers all three kinds.
+//! The name, description or user of each encodes the call that created it. All other facts are a map of
+//! texts, so that one oracle covers all kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,7 @@ pub enum ThingKind {
     RegisteredModel,
     Version,
     LoggedModel,
+    Token,
 }
 
 /// The expected state of a thing, identified by the event that created it.
@@ -93,7 +95,7 @@ pub fn version_number(id: &str) -> u64 {
 
 /// Reads all things. A thing without a valid event gets one that never existed.
 pub fn things(database: &Database) -> Result<Vec<ThingSeen>> {
-    let mut seen = Vec::new();
+    let mut seen = crate::tokens::tokens(database)?;
     let registry = database.registry();
     let search = RegistrySearch::new().max_results(MODELS_MAX);
     for info in registry.search_models(&search)?.items {

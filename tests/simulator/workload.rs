@@ -34,6 +34,8 @@ pub enum Call {
     /// Changes models, versions or aliases of the registry.
     Registry,
     LoggedModel,
+    /// Creates or revokes an access token.
+    Token,
     Point,
     Row,
     /// Logs a row whose values are the bytes of slots of the same file.
@@ -61,6 +63,7 @@ impl Call {
             (Call::Artifact, 4),
             (Call::Registry, 3),
             (Call::LoggedModel, 2),
+            (Call::Token, 1),
             (Call::Point, 12),
             (Call::Row, 10),
             (Call::Copy, 3),
@@ -121,6 +124,7 @@ impl Actor {
             Call::Artifact => self.with_run(Self::change_artifact),
             Call::Registry => self.with_run(Self::change_registry),
             Call::LoggedModel => self.change_logged_model(),
+            Call::Token => self.change_token(),
             Call::Point => self.with_run(Self::log_point),
             Call::Row => self.with_run(Self::log_row),
             Call::Copy => self.with_run(Self::log_copy),

@@ -34,6 +34,7 @@ const NOUNS: &[&str] = &[
     "artifact",
     "logged_model",
     "registry",
+    "token",
     "capture",
     "dataframe",
 ];

@@ -20,6 +20,7 @@ mod models;
 mod reading;
 mod readme;
 mod search;
+mod token;
 mod upkeep;
 
 use std::path::{Path, PathBuf};

@@ -7,6 +7,8 @@ TrackliteError
  +-- InvalidStateError (RuntimeError)    for example, the run is deleted or finished
  +-- ConflictError (RuntimeError)        another process changed it first: read it again
  +-- UnresolvedError (LookupError)       the address of a model leads nowhere
+ +-- UnauthenticatedError (ValueError)   the access token is not valid
+ +-- PermissionDeniedError (RuntimeError) the token's scopes do not permit the call
  +-- ReadOnlyError (RuntimeError)        the file is open for reading only
  +-- LockedError (TimeoutError)          another process holds a lock
  +-- NotTrackliteError (ValueError)      the file is not a tracklite file
@@ -73,6 +75,18 @@ class UnresolvedError(TrackliteError, LookupError):
     """An address of a model or of its files leads nowhere."""
 
     kind = "unresolved"
+
+
+class UnauthenticatedError(TrackliteError, ValueError):
+    """The access token is not valid. The message does not tell which part of it is wrong."""
+
+    kind = "unauthenticated"
+
+
+class PermissionDeniedError(TrackliteError, RuntimeError):
+    """The access token is valid, but its scopes do not permit the call."""
+
+    kind = "permission_denied"
 
 
 class ReadOnlyError(TrackliteError, RuntimeError):

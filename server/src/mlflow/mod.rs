@@ -3,6 +3,7 @@
 pub(crate) mod entities;
 mod experiments;
 mod histories;
+mod info;
 mod inputs;
 mod logged_models;
 mod logging;
@@ -22,4 +23,5 @@ pub(crate) const TABLES: &[&[Route]] = &[
     histories::ROUTES,
     inputs::ROUTES,
     logged_models::ROUTES,
+    info::ROUTES,
 ];

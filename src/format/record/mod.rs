@@ -6,6 +6,7 @@ mod artifacts;
 mod logged_models;
 mod registry;
 mod storage;
+mod tokens;
 mod tracking;
 
 use std::ops::RangeInclusive;
@@ -34,6 +35,7 @@ pub use storage::{
     CheckpointKind, CheckpointWriter, ExtentOpened, Punched, RowDefined, Sealed, SealedBlock,
     SealedSeries, SeriesDefined, WriterClosed, WriterOpened,
 };
+pub use tokens::{TokenCreated, TokenRevoked};
 pub use tracking::{
     DatasetLogged, ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed,
     ExperimentTagDeleted, ExperimentTagsSet, InputsLogged, OutputsLogged, ParamsSet, Purged,
@@ -44,6 +46,9 @@ pub use tracking::{
 const LOGGED_MODEL_KINDS: RangeInclusive<u16> = 64..=79;
 /// The kinds of records of the registry, including future ones.
 pub(crate) const REGISTRY_KINDS: RangeInclusive<u16> = 96..=127;
+
+/// The kinds of records of access tokens, including future ones.
+pub(crate) const TOKEN_KINDS: RangeInclusive<u16> = 224..=231;
 
 /// How a build treats a record whose kind or version it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -206,6 +211,8 @@ records! {
     SchemaUpdated = 114, 0, ReadIncompatible;
     SchemaDropped = 115, 0, ReadIncompatible;
     ModelVersionFinalized = 116, 0, ReadIncompatible;
+    TokenCreated = 224, 0, WriteIncompatible;
+    TokenRevoked = 225, 0, WriteIncompatible;
 }
 
 /// Returns whether records of this kind define series or rows.
@@ -225,11 +232,11 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
     )
 }
 
-/// Returns whether records of this kind concern models, which only the index needs.
+/// Returns whether records of this kind concern models or tokens, which only the index needs.
 ///
 /// A writer only needs to know whether there are any.
-pub(crate) fn is_of_models(kind: u16) -> bool {
-    LOGGED_MODEL_KINDS.contains(&kind) || REGISTRY_KINDS.contains(&kind)
+pub(crate) fn is_of_index(kind: u16) -> bool {
+    [LOGGED_MODEL_KINDS, REGISTRY_KINDS, TOKEN_KINDS].iter().any(|kinds| kinds.contains(&kind))
 }
 
 /// Returns whether the first field of records of this kind is their run.

@@ -9,6 +9,9 @@ mod logged_models;
 mod points;
 mod registry;
 mod tags;
+mod tokens;
+
+pub(super) use self::tokens::text as token_text;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use rusqlite::{Connection, OptionalExtension as _, Params};
@@ -136,12 +139,13 @@ impl<'c> Applier<'c> {
             | Record::Punched(_)
             | Record::Checkpoint(_)
             | Record::Unknown { .. } => Ok(()),
-            other => self.apply_to_models(other),
+            other => self.apply_to_others(other),
         }
     }
 
-    fn apply_to_models(&mut self, record: &Record) -> rusqlite::Result<()> {
-        match self.apply_to_logged_models(record)? {
+    /// Applies a record about a logged model, a token or the registry.
+    fn apply_to_others(&mut self, record: &Record) -> rusqlite::Result<()> {
+        match self.apply_to_logged_models(record)? || self.apply_to_tokens(record)? {
             true => Ok(()),
             false => self.apply_to_registry(record),
         }

@@ -5,6 +5,7 @@
 //! format is version 0.
 
 mod models;
+mod tokens;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,6 +131,11 @@ fn the_golden_file_of_version_0_has_models() {
 }
 
 #[test]
+fn the_golden_file_of_version_0_has_tokens() {
+    tokens::check(&MemoryFile::with_bytes(&stored()));
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_writable() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -161,6 +167,7 @@ fn this_build_writes_version_0_like_the_golden_file() {
         .chain(64..=72)
         .chain(80..=82)
         .chain(96..=115)
+        .chain(224..=225)
         .collect();
     assert_eq!(kinds, all, "the golden file lacks a kind of record");
 }

@@ -204,7 +204,7 @@ pub fn write(blocks: &Blocks) -> Vec<u8> {
     experiments_and_runs(&mut writer);
     seal(&mut writer, blocks);
     changes(&mut writer);
-    for records in super::models::frames() {
+    for records in super::models::frames().into_iter().chain(super::tokens::frames()) {
         writer.frame(&records);
     }
     second_writer(&mut writer);

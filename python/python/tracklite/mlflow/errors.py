@@ -19,6 +19,7 @@ from mlflow.protos.databricks_pb2 import (
     RESOURCE_DOES_NOT_EXIST,
     RESOURCE_EXHAUSTED,
     TEMPORARILY_UNAVAILABLE,
+    UNAUTHENTICATED,
 )
 
 from tracklite.exceptions import TrackliteError
@@ -33,6 +34,8 @@ _CODES = {
     # The code of MLflow for writes to deleted things.
     "invalid_state": INVALID_PARAMETER_VALUE,
     "conflict": RESOURCE_CONFLICT,
+    "unauthenticated": UNAUTHENTICATED,
+    "permission_denied": PERMISSION_DENIED,
     "read_only": PERMISSION_DENIED,
     "locked": TEMPORARILY_UNAVAILABLE,
     "not_tracklite": INVALID_PARAMETER_VALUE,
