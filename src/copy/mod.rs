@@ -18,22 +18,20 @@ pub(crate) mod salvage;
 pub(crate) mod survey;
 pub(crate) mod vacuum;
 
-use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::copy::chunks::CopiedChunks;
-use crate::copy::pinned::{BrokenVersion, PinnedFiles, not_finalized};
+use crate::copy::pinned::{BrokenVersion, IncompleteVersions, PinnedFiles};
 use crate::copy::survey::Survey;
-use crate::entity::ArtifactOwner;
-use crate::entity::id::{RegisteredModelId, Timestamp};
+use crate::entity::id::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block::{self, SeriesLabel};
 use crate::format::frame::Frame;
 use crate::format::record::{
-    ArtifactsWritten, Incarnation, ModelVersionFinalized, Position, Record, RecordClass, Sealed,
-    SealedBlock, SeriesDefined, WriterClosed, WriterOpened,
+    ArtifactsWritten, Incarnation, Position, Record, RecordClass, Sealed, SealedBlock,
+    SeriesDefined, WriterClosed, WriterOpened,
 };
 use crate::log::{ChainEnd, Damage, Definitions, ExtentState, Log, LogOptions, damaged, new_file};
 use crate::storage::{
@@ -116,7 +114,7 @@ pub(crate) fn copy_into(
         found: Vec::new(),
         chunks: CopiedChunks::default(),
         broken: Vec::new(),
-        incomplete: HashSet::new(),
+        incomplete: IncompleteVersions::default(),
     };
     let done = copy.run();
     let copied = copy.copied;
@@ -171,7 +169,7 @@ struct Copy<'a> {
     /// Versions of the current frame that have lost files.
     broken: Vec<BrokenVersion>,
     /// Those of all frames so far.
-    incomplete: HashSet<(RegisteredModelId, u64)>,
+    incomplete: IncompleteVersions,
 }
 
 impl Copy<'_> {
@@ -238,7 +236,7 @@ impl Copy<'_> {
         }
         for broken in std::mem::take(&mut self.broken) {
             self.copied.lost.push(broken.to_string());
-            self.incomplete.insert(broken.key());
+            self.incomplete.add(&broken);
             broken.mark_failed(&mut kept);
         }
         if kept.is_empty() {
@@ -296,7 +294,10 @@ impl Copy<'_> {
             }
             Record::InputsLogged(logged) => Some(self.survey.datasets.settle(logged).into()),
             Record::ModelVersionCreated(created) => Some(self.survey.models.redact(created).into()),
-            Record::ModelVersionFinalized(finalized) => Some(self.finalize(finalized)),
+            Record::ModelVersionFinalized(finalized) => {
+                let lost = self.tolerant.then_some(&mut self.copied.lost);
+                Some(self.incomplete.settle(finalized, &self.survey.artifacts, lost))
+            }
             Record::RunStarted(started) => {
                 self.copied.runs += 1;
                 Some(started.into())
@@ -319,21 +320,6 @@ impl Copy<'_> {
         self.found.extend(self.chunks.take_record().map(Record::from));
         self.broken.extend(pinned.and_then(|pinned| pinned.without(&copied)));
         Ok((!copied.files.is_empty()).then(|| copied.into()))
-    }
-
-    /// Keeps a version ready only if the copy has all its files.
-    fn finalize(&mut self, finalized: ModelVersionFinalized) -> Record {
-        let (model, version) = (finalized.model, finalized.version);
-        let found = self.survey.artifacts.digest_of(ArtifactOwner::ModelVersion { model, version });
-        let is_whole = finalized.digest == found && !self.incomplete.contains(&(model, version));
-        if is_whole || !self.tolerant {
-            return finalized.into();
-        }
-        if !self.incomplete.contains(&(model, version)) {
-            let what = format!("files of version {version} of a registered model: it is marked");
-            self.copied.lost.push(format!("{what} as failed"));
-        }
-        not_finalized(&finalized)
     }
 
     /// Omits a record of a newer build, or fails because only that build can translate it.

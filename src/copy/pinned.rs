@@ -3,6 +3,7 @@
 //! Such a version keeps its number and its remaining files. But it must not look like the complete
 //! version. So it loses its digest, and its status becomes failed, with the reason.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::copy::artifact_tree::ArtifactTree;
@@ -67,11 +68,6 @@ impl BrokenVersion {
         records.push(failed(model, version, self.message()));
     }
 
-    /// Returns the version as it is identified in the file.
-    pub(crate) fn key(&self) -> (RegisteredModelId, u64) {
-        (self.model, self.version)
-    }
-
     fn message(&self) -> String {
         let named: Vec<&str> = self.lost.iter().take(NAMED_MAX).map(String::as_str).collect();
         let more = if self.lost.len() > NAMED_MAX { " and others" } else { "" };
@@ -80,10 +76,36 @@ impl BrokenVersion {
     }
 }
 
-/// Returns the record for a version that was finalized with files that the copy lacks.
-pub(crate) fn not_finalized(finalized: &ModelVersionFinalized) -> Record {
-    let ModelVersionFinalized { model, version, .. } = *finalized;
-    failed(model, version, "lost some of its files by damage".to_owned())
+/// The versions that have lost files in the frames copied so far.
+#[derive(Debug, Default)]
+pub(crate) struct IncompleteVersions(HashSet<(RegisteredModelId, u64)>);
+
+impl IncompleteVersions {
+    pub(crate) fn add(&mut self, broken: &BrokenVersion) {
+        self.0.insert((broken.model, broken.version));
+    }
+
+    /// Keeps a version ready only if the copy has all its files. Without `lost`, a copy fails
+    /// earlier if files are missing.
+    pub(crate) fn settle(
+        &self,
+        finalized: ModelVersionFinalized,
+        tree: &ArtifactTree,
+        lost: Option<&mut Vec<String>>,
+    ) -> Record {
+        let (model, version) = (finalized.model, finalized.version);
+        let is_known = self.0.contains(&(model, version));
+        let found = tree.digest_of(ArtifactOwner::ModelVersion { model, version });
+        let Some(lost) = lost.filter(|_| is_known || found != finalized.digest) else {
+            return finalized.into();
+        };
+        if !is_known {
+            lost.push(format!(
+                "version {version} of a registered model is marked as failed: it lost files"
+            ));
+        }
+        failed(model, version, "lost some of its files by damage".to_owned())
+    }
 }
 
 fn failed(model: RegisteredModelId, version: u64, message: String) -> Record {

@@ -19,6 +19,7 @@ use crate::log::run_is_deleted;
 use crate::registry::Registry;
 use crate::registry::model::RegisteredModel;
 use crate::registry::names::{check_free, gone};
+use crate::registry::pending::pending_like;
 use crate::registry::pinned_files::{FileOrigin, pin_files};
 use crate::registry::version::ModelVersion;
 use crate::sys::user::user_name;
@@ -35,9 +36,6 @@ const DECIDED_ON: &[RangeInclusive<u16>] = &[
     LoggedModelsPurged::KIND..=LoggedModelsPurged::KIND,
     ArtifactsWritten::KIND..=ArtifactsDeleted::KIND,
 ];
-
-/// How many of the latest versions may be reused.
-const REUSED_MAX: usize = 8;
 
 /// A builder of a model version, which is written as one frame.
 #[derive(Debug)]
@@ -173,7 +171,9 @@ impl ModelVersionBuilder {
                 check_signature(index, origin.signature.as_deref())?;
             }
             let created = self.created(model, last + 1, tags.clone(), &origin);
-            if let Some(same) = self.reused(index, &created)? {
+            if let Some(since) = self.reused_since
+                && let Some(same) = pending_like(index, &created, since)?
+            {
                 return Ok((Vec::new(), same));
             }
             let version = created.version;
@@ -190,28 +190,6 @@ impl ModelVersionBuilder {
         let link = self.run_link.as_deref().unwrap_or_default();
         check_text("the link to a run", link, TEXT_BYTES_MAX)?;
         limits.registry_tags().collect(self.tags.iter().map(|(key, value)| (key, value)))
-    }
-
-    /// Returns the version that an earlier call with the same values created, if it may be reused.
-    fn reused(&self, index: &Index, new: &ModelVersionCreated) -> Result<Option<u64>> {
-        let Some(since) = self.reused_since else { return Ok(None) };
-        let last = new.version - 1;
-        for version in (1..=last).rev().take(REUSED_MAX) {
-            let choice = VersionChoice::Number(version);
-            let Some(info) = index.model_version(new.model, choice)? else { continue };
-            let owner = ArtifactOwner::ModelVersion { model: new.model, version };
-            let is_same = info.status == ModelVersionStatus::PendingRegistration
-                && info.created >= since
-                && (&info.source, &info.user) == (&new.source, &new.user)
-                && (&info.run, &info.logged_model) == (&new.run, &new.logged_model)
-                && info.tags == new.tags.iter().cloned().collect()
-                && info.digest.is_none()
-                && index.artifacts_within(&owner, "")?.is_empty();
-            if is_same {
-                return Ok(Some(version));
-            }
-        }
-        Ok(None)
     }
 
     /// Resolves the source. The values of the builder override those of the source.
