@@ -4,7 +4,7 @@
 //! can be deleted like any other. Its number is not used again.
 
 use tracklite::Timestamp;
-use tracklite::registry::{ModelVersion, ModelVersionInfo};
+use tracklite::registry::{ModelVersion, ModelVersionInfo, ModelVersionStatus};
 
 use super::mlmodel::signature_of;
 use crate::call::Call;
@@ -55,8 +55,16 @@ pub(super) fn create(call: &Call, new: New<'_>) -> Outcome<ModelVersionInfo> {
     Ok(builder.create()?.info()?)
 }
 
+/// The file that clients write beside a model they download, and upload again with it. It names
+/// the version from which it came, so it would be wrong in another one.
+const META: &str = "registered_model_meta";
+
 /// Pins the files of a version and makes it ready.
 pub(super) fn finalize(version: &ModelVersion) -> Outcome<ModelVersionInfo> {
+    let is_pending = version.info()?.status == ModelVersionStatus::PendingRegistration;
+    if is_pending && version.artifacts().info(META).is_ok() {
+        version.artifacts().delete(META)?;
+    }
     version.finalize(signature_of(version))?;
     Ok(version.info()?)
 }
