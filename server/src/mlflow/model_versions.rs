@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use tracklite::Lifecycle;
 use tracklite::registry::{ModelVersionInfo, RegistrySearch};
 use utoipa::ToSchema;
 
@@ -157,31 +158,30 @@ fn create(call: &Call) -> Outcome<Reply> {
     if let Some(text) = args.text("description") {
         builder = builder.description(text);
     }
-    let logged = given.model.as_deref().map(queries::logged_model_id).transpose()?;
-    if let Some(id) = logged {
-        builder = builder.logged_model(id);
+    // A version as the source brings its logged model, even if that is deleted.
+    if let Some(id) = args.text("model_id") {
+        builder = builder.logged_model(queries::logged_model_id(id)?);
     }
     for (key, value) in &tags {
         builder = builder.tag(key, value);
     }
     let info = builder.create()?.info()?;
-    if let Some(id) = logged {
-        note_version(call, id, &info)?;
-    }
+    note_version(call, &info)?;
     answer(&info)
 }
 
 const VERSIONS_TAG: &str = "mlflow.modelVersions";
 
-/// Adds a version to the list in the tag of its logged model.
-fn note_version(
-    call: &Call,
-    id: tracklite::LoggedModelId,
-    version: &ModelVersionInfo,
-) -> Outcome<()> {
-    let model = call.database().logged_model(id)?;
-    let known = model.info()?.tags.get(VERSIONS_TAG).cloned().unwrap_or_default();
-    let mut all: Vec<Value> = serde_json::from_str(&known).unwrap_or_default();
+/// Adds a version to the list in the tag of its logged model, unless that is gone.
+fn note_version(call: &Call, version: &ModelVersionInfo) -> Outcome<()> {
+    let model = version.logged_model.map(|id| call.database().logged_model(id));
+    let Some(Ok(model)) = model else { return Ok(()) };
+    let info = model.info()?;
+    if info.lifecycle == Lifecycle::Deleted {
+        return Ok(());
+    }
+    let known = info.tags.get(VERSIONS_TAG).map(String::as_str).unwrap_or_default();
+    let mut all: Vec<Value> = serde_json::from_str(known).unwrap_or_default();
     let new = serde_json::json!({"name": version.name, "version": version.version});
     if !all.contains(&new) {
         all.push(new);
