@@ -1,0 +1,4 @@
+//! The server over HTTP: a server in this process, and a small client of its own.
+
+mod client;
+mod start;
