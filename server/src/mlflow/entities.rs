@@ -90,7 +90,8 @@ pub(crate) struct Run<'a> {
     info: Info<'a>,
     data: Data<'a>,
     inputs: Inputs<'a>,
-    outputs: Outputs<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<Outputs<'a>>,
 }
 
 /// A run without its data.
@@ -215,12 +216,17 @@ pub(crate) fn run<'a>(record: &'a RunRecord, location: &str, with_model_inputs: 
             dataset_inputs: record.datasets.iter().map(input).collect(),
             model_inputs: models.map(|model_id| ModelInput { model_id }).collect(),
         },
-        outputs: Outputs {
+        outputs: Some(Outputs {
             model_outputs: outputs
                 .map(|ModelOutput { model, step, .. }| Output { model_id: model, step: *step })
                 .collect(),
-        },
+        }),
     }
+}
+
+/// Converts a run that was just created. It has no outputs yet, and MLflow leaves them out.
+pub(crate) fn new_run<'a>(record: &'a RunRecord, location: &str) -> Run<'a> {
+    Run { outputs: None, ..run(record, location, true) }
 }
 
 pub(crate) fn info<'a>(info: &'a RunInfo, location: &str) -> Info<'a> {
