@@ -10,10 +10,7 @@ use super::state::State;
 /// Fails if the run is deleted or purged.
 pub(crate) fn check_run_writable(state: &State, run: RunId) -> Result<()> {
     match state.runs.get(&run) {
-        Some(held) if held.purged => Err(Error::new(
-            ErrorKind::NotFound,
-            format!("run {run} was purged and cannot be restored"),
-        )),
+        Some(held) if held.purged => Err(no_such_run(run)),
         Some(held) if held.lifecycle == crate::entity::Lifecycle::Deleted => {
             Err(run_is_deleted(run))
         }
@@ -21,9 +18,20 @@ pub(crate) fn check_run_writable(state: &State, run: RunId) -> Result<()> {
     }
 }
 
+/// Returns the error for a run that does not exist, or was purged.
+pub(crate) fn no_such_run(run: RunId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("Run with id={run} not found"))
+}
+
 /// Returns the error for a write to a deleted run.
 pub(crate) fn run_is_deleted(run: RunId) -> Error {
-    Error::new(ErrorKind::InvalidState, format!("run {run} is deleted; restore it first"))
+    Error::new(
+        ErrorKind::InvalidState,
+        format!(
+            "The run {run} must be in the 'active' state. Current state is deleted. Restore it \
+             first."
+        ),
+    )
 }
 
 /// Fails unless a row has 1 to [`ROW_VALUES_MAX`] values.

@@ -214,7 +214,8 @@ impl Registry {
         let latest = latest.filter(|info| stage.is_none_or(|stage| info.stage == stage));
         latest.max_by_key(|info| info.version).ok_or_else(|| {
             let of = stage.map_or_else(String::new, |stage| format!(" in stage {stage}"));
-            Error::new(ErrorKind::NotFound, format!("model {name:?} has no version{of}"))
+            let message = format!("Latest version not found for model {name}{of}.");
+            Error::new(ErrorKind::NotFound, message)
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::entity::id::{RegisteredModelId, Timestamp};
+use crate::entity::wording::missing_value;
 use crate::entity::{ModelStage, ModelVersionInfo, RegisteredModelInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
@@ -79,6 +80,9 @@ impl RegisteredModel {
     /// - Those of [`RegisteredModelBuilder::create`] for the name.
     pub fn rename(&self, name: &str) -> Result<()> {
         self.change(|index, before| {
+            if name.trim().is_empty() {
+                return Err(missing_value("new_name"));
+            }
             let name = self.registry.full_name(index, name)?;
             if name != before {
                 check_free(index, &name)?;

@@ -8,7 +8,7 @@ use crate::index::Index;
 /// Fails if a full name is taken, or its catalog or schema does not exist.
 pub(crate) fn check_free(index: &Index, name: &str) -> Result<()> {
     if index.model_of(name)?.is_some() {
-        let message = format!("registered model {name:?} already exists");
+        let message = format!("Registered Model (name={name}) already exists.");
         return Err(Error::new(ErrorKind::AlreadyExists, message));
     }
     if index.registry_mode()? == RegistryMode::UnityCatalog {
@@ -38,15 +38,16 @@ pub(crate) fn invalid_levels(name: &str, reason: &str) -> Error {
 }
 
 pub(crate) fn no_such_model(name: &str) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no registered model {name:?}"))
+    Error::new(ErrorKind::NotFound, format!("Registered Model with name={name} not found"))
 }
 
 pub(crate) fn no_such_version(name: &str, version: u64) -> Error {
-    Error::new(ErrorKind::NotFound, format!("registered model {name:?} has no version {version}"))
+    let message = format!("Model Version (name={name}, version={version}) not found");
+    Error::new(ErrorKind::NotFound, message)
 }
 
 pub(crate) fn no_such_alias(name: &str, alias: &str) -> Error {
-    let message = format!("registered model {name:?} has no alias {alias:?}");
+    let message = format!("Registered model alias {alias} not found. The model is {name:?}");
     Error::new(ErrorKind::InvalidInput, message)
 }
 

@@ -6,6 +6,7 @@ use super::query::{NumberTest, TextList, TextTest};
 use super::rule::{Quoting, Rule, ValueKind};
 use super::syntax::{Comparison, Operator, Span, Value};
 use super::token::is_number;
+use super::wording::{Dialect, Named};
 
 /// Returns the text at a place.
 pub(super) fn written(text: &str, span: Span) -> &str {
@@ -14,21 +15,31 @@ pub(super) fn written(text: &str, span: Span) -> &str {
 
 /// The right side of a comparison whose operator is valid for the field.
 pub(super) struct Operand<'a> {
-    text: &'a str,
-    comparison: &'a Comparison<'a>,
-    rule: Rule,
-    quoting: Quoting,
+    /// The filter.
+    pub(super) text: &'a str,
+    /// The comparison in it.
+    pub(super) comparison: &'a Comparison<'a>,
+    /// The rule of the field.
+    pub(super) rule: Rule,
+    /// How the value is unquoted.
+    pub(super) quoting: Quoting,
+    /// The search.
+    pub(super) dialect: Dialect,
+    /// The field.
+    pub(super) field: Named<'a>,
 }
 
-impl<'a> Operand<'a> {
-    /// Returns the right side of this comparison, which is part of `text`.
-    pub(super) fn new(
-        text: &'a str,
-        comparison: &'a Comparison<'a>,
-        rule: Rule,
-        quoting: Quoting,
-    ) -> Self {
-        Operand { text, comparison, rule, quoting }
+impl Operand<'_> {
+    /// Fails if the kind of the value is wrong for the field, whatever the operator.
+    pub(super) fn check_kind(&self) -> Checked<()> {
+        let is_text = self.rule.values == ValueKind::Text;
+        match &self.comparison.value {
+            Value::Absent => Ok(()),
+            Value::Text(_) if is_text => Ok(()),
+            Value::Number(_) if !is_text => Ok(()),
+            Value::Text(_) if self.rule.values != ValueKind::Number => Ok(()),
+            _ => Err(self.unfit()),
+        }
     }
 
     /// Returns the test for a numeric field.
@@ -121,7 +132,9 @@ impl<'a> Operand<'a> {
             ValueKind::Text => "a quoted string",
         };
         let summary = format!("cannot compare {} with {}", quoted(name), quoted(value));
-        let problem = Problem::new(self.comparison.value_span, summary, expected);
+        let parsed = &self.comparison.value;
+        let sentence = self.dialect.unfit_value(self.field, self.rule.values, parsed, value);
+        let problem = Problem::new(self.comparison.value_span, summary, expected).says(sentence);
         problem.suggest(self.requoted(value))
     }
 
