@@ -16,7 +16,7 @@ use crate::format::record::{
 use crate::index::Index;
 use crate::log::{State, run_is_deleted};
 
-pub(crate) use crate::log::no_such_run;
+pub(crate) use crate::entity::id::{no_such_logged_model, no_such_run};
 
 /// Records that change whether experiments, runs and logged models exist and accept writes.
 pub(crate) const LOGGED_MODEL_LIFECYCLES: [RangeInclusive<u16>; 5] = [
@@ -165,10 +165,6 @@ pub(crate) fn logged_model_is_deleted(id: LoggedModelId) -> Error {
 
 pub(crate) fn no_such_experiment(id: ExperimentId) -> Error {
     Error::new(ErrorKind::NotFound, format!("No Experiment with id={id} exists"))
-}
-
-pub(crate) fn no_such_logged_model(id: LoggedModelId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("Logged model with ID '{id}' not found."))
 }
 
 /// Checks a metric of a logged model and returns its record.

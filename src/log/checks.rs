@@ -1,6 +1,6 @@
 //! Checks before something is logged.
 
-use crate::entity::id::RunId;
+use crate::entity::id::{RunId, no_such_run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::ROW_VALUES_MAX;
 use crate::format::slot;
@@ -16,11 +16,6 @@ pub(crate) fn check_run_writable(state: &State, run: RunId) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Returns the error for a run that does not exist, or was purged.
-pub(crate) fn no_such_run(run: RunId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("Run with id={run} not found"))
 }
 
 /// Returns the error for a write to a deleted run.

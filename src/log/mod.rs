@@ -62,7 +62,7 @@ pub(crate) use self::background::Background;
 pub(crate) use self::batch::KeyedPoints;
 pub(crate) use self::chain::{ChainEnd, ChainReader, Cursor, damaged};
 pub(crate) use self::chain_tail::Take;
-pub(crate) use self::checks::{check_row_length, check_run_writable, no_such_run, run_is_deleted};
+pub(crate) use self::checks::{check_row_length, check_run_writable, run_is_deleted};
 pub(crate) use self::chunk_units::{ChunkAmount, padded};
 pub(crate) use self::definitions::{Definition, Definitions};
 pub use self::open::{new_file, new_header};

@@ -129,6 +129,25 @@ impl LoggedModel {
         found.ok_or_else(|| self.engine().locate(no_such_logged_model(self.id)))
     }
 
+    /// Returns the same as [`LoggedModel::info`], but only if the model is not deleted.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the model is deleted or was purged, as in MLflow.
+    pub fn active_info(&self) -> Result<LoggedModelInfo> {
+        let info = self.info()?;
+        match info.lifecycle {
+            Lifecycle::Active => Ok(info),
+            Lifecycle::Deleted => {
+                let id = self.id;
+                let message = format!(
+                    "Logged model with ID '{id}' not found. It is deleted and can be restored."
+                );
+                Err(self.engine().locate(Error::new(ErrorKind::NotFound, message)))
+            }
+        }
+    }
+
     /// Returns the signature, or `None` if none was set.
     ///
     /// # Errors

@@ -195,8 +195,9 @@ impl Registry {
             return Ok(found);
         }
         match (index.model_of(&name)?, choice) {
+            // Also without the model, as in MLflow.
+            (_, VersionChoice::Number(version)) => Err(no_such_version(&name, version)),
             (None, _) => Err(no_such_model(&name)),
-            (Some(_), VersionChoice::Number(version)) => Err(no_such_version(&name, version)),
             (Some(_), VersionChoice::Alias(alias)) => Err(no_such_alias(&name, alias)),
         }
     }

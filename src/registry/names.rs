@@ -2,8 +2,33 @@
 
 use crate::entity::RegistryMode;
 use crate::entity::id::RegisteredModelId;
+use crate::entity::wording::python;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::Index;
+
+/// The tag of prompts, which are registered models in MLflow.
+const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
+
+/// Fails if the full name of a new model is taken, or its catalog or schema does not exist.
+pub(crate) fn check_new(index: &Index, name: &str, tags: &[(String, String)]) -> Result<()> {
+    let Some(id) = index.model_of(name)? else { return check_free(index, name) };
+    let wants_prompt = tags.iter().any(|(key, _)| key == PROMPT_TAG);
+    let found = index.registered_model(id)?;
+    let has_prompt = found.is_some_and(|info| info.tags.contains_key(PROMPT_TAG));
+    let noun = |is_prompt: bool| if is_prompt { "Prompt" } else { "Registered Model" };
+    let (wanted, found) = (noun(wants_prompt), noun(has_prompt));
+    let message = match wants_prompt == has_prompt {
+        true => format!("{wanted} (name={name}) already exists."),
+        false => format!(
+            "Tried to create a {} with name {}, but the name is already taken by a {}. MLflow does \
+             not allow creating a model and a prompt with the same name.",
+            wanted.to_lowercase(),
+            python(name),
+            found.to_lowercase()
+        ),
+    };
+    Err(Error::new(ErrorKind::AlreadyExists, message))
+}
 
 /// Fails if a full name is taken, or its catalog or schema does not exist.
 pub(crate) fn check_free(index: &Index, name: &str) -> Result<()> {

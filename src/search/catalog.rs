@@ -244,7 +244,7 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
             false => format!("unknown field prefix {}", quoted(prefix)),
         };
         let canonical: Vec<&str> = canonical.collect();
-        let sentence = self.dialect.unknown_prefix(prefix, &canonical);
+        let sentence = self.dialect.unknown_prefix(prefix, !bare, &canonical);
         Problem::new(place, summary, listed(canonical)).says(sentence).suggest(suggestion)
     }
 

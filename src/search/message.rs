@@ -42,6 +42,12 @@ impl Problem {
         self
     }
 
+    /// Removes MLflow's sentence, which is only that of a filter.
+    pub(super) fn unsaid(mut self) -> Self {
+        self.0.sentence = None;
+        self
+    }
+
     /// Sets MLflow's error code, where it is not that of an invalid argument.
     pub(super) fn mlflow_code(mut self, code: &'static str) -> Self {
         self.0.mlflow_code = Some(code);

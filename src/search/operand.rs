@@ -37,7 +37,10 @@ impl Operand<'_> {
             Value::Absent => Ok(()),
             Value::Text(_) if is_text => Ok(()),
             Value::Number(_) if !is_text => Ok(()),
-            Value::Text(_) if self.rule.values != ValueKind::Number => Ok(()),
+            Value::Text(_) | Value::List(_) if self.rule.values == ValueKind::QuotedInteger => {
+                Ok(())
+            }
+            Value::Text(_) if self.rule.values == ValueKind::NumberOrQuotedInteger => Ok(()),
             _ => Err(self.unfit()),
         }
     }

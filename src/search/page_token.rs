@@ -82,9 +82,16 @@ impl PageToken {
         let decoded = || format!("decoded value={}", python_bytes(&bytes));
         let json =
             str::from_utf8(&bytes).map_err(|_| invalid(format!("{}: not UTF-8", decoded())))?;
-        let is_other = || invalid(format!("{}: not an object with an offset", decoded()));
+        // Python's literals have the other quotes.
+        let parsed = |reason: &str| {
+            invalid(format!("parsed value={}: {reason}", json.trim().replace('"', "'")))
+        };
+        let is_object = json.trim().starts_with('{') && json.trim().ends_with('}');
+        let is_other = || match is_object {
+            true => parsed("not an object with an offset"),
+            false => invalid(format!("{}: not an object", decoded())),
+        };
         let (offset, query) = fields(json).ok_or_else(is_other)?;
-        let parsed = |reason: &str| invalid(format!("parsed value={json}: {reason}"));
         let offset = offset.filter(|offset| !offset.is_empty());
         let offset = offset.ok_or_else(|| parsed("no offset"))?;
         // SQL and MLflow's clients use 63-bit offsets.
@@ -122,8 +129,8 @@ fn fields(json: &str) -> Option<(Option<&str>, Option<&str>)> {
         let place = match key.trim() {
             "\"offset\"" => {
                 // Like MLflow, accept the number as a string, too.
-                let number = in_quotes(value).unwrap_or(value);
-                offset.replace(number.bytes().all(|byte| byte.is_ascii_digit()).then_some(number)?)
+                let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+                offset.replace(in_quotes(value).or(is_number.then_some(value))?)
             }
             "\"query\"" => query.replace(in_quotes(value)?),
             _ => return None,

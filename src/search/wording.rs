@@ -9,6 +9,9 @@ use crate::entity::wording::{python, python_list};
 /// The longest part of a filter or order repeated in a sentence, in characters.
 const REPEATED_CHARACTERS_MAX: usize = 250;
 
+/// The operators for numbers, in the order of `Operator`.
+const NUMERIC_COMPARATORS: &str = "['=', '!=', '<', '<=', '>', '>=']";
+
 /// The search that a filter or order belongs to. Each has texts of its own in MLflow.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -56,12 +59,26 @@ impl Dialect {
     pub(super) fn broken_filter(self, text: &str, place: Span) -> String {
         if self == LoggedModels {
             return format!(
-                "Invalid filter string: {}. Expected a list of comparisons separated by 'AND'",
+                "Invalid filter string: {}. Expected a list of comparisons separated by 'AND' \
+                 (e.g. 'metrics.loss > 0.1 AND params.lr = 0.01').",
                 python(text)
             );
         }
+        if text.trim().is_empty() {
+            return format!("Invalid filter '{}'. Could not be parsed.", repeated(text));
+        }
         let clause = match written(text, place).trim() {
             "" => text.trim(),
+            ";" if !text[place.end..].trim().is_empty() => {
+                return format!(
+                    "Search filter contained multiple expression {}. Provide AND-ed expression \
+                     list.",
+                    python(text)
+                );
+            }
+            clause @ ("==" | "<>") if self == Runs => {
+                return format!("Invalid comparator '{clause}' not one of {NUMERIC_COMPARATORS}");
+            }
             clause => clause,
         };
         let quote = if self == Runs { "'" } else { "" };
@@ -76,8 +93,10 @@ impl Dialect {
         }
     }
 
-    /// A prefix that is not one of `prefixes`.
-    pub(super) fn unknown_prefix(self, prefix: &str, prefixes: &[&str]) -> String {
+    /// A prefix that is not one of `prefixes`, or is in backticks where it must not be.
+    pub(super) fn unknown_prefix(self, prefix: &str, is_quoted: bool, prefixes: &[&str]) -> String {
+        let tick = if is_quoted && self != Runs { "`" } else { "" };
+        let prefix = &format!("{tick}{}{tick}", repeated(prefix));
         match self {
             LoggedModels => format!(
                 "Invalid entity type: {}. Expected one of {}.",
@@ -87,11 +106,11 @@ impl Dialect {
             Runs => format!(
                 "Invalid entity type '{}'. Valid values are ['metric', 'parameter', 'tag', \
                  'attribute', 'dataset']",
-                repeated(prefix)
+                prefix
             ),
             _ => format!(
                 "Invalid entity type '{}'. Valid entity types are ('attribute', 'tag', 'tags')",
-                repeated(prefix)
+                prefix
             ),
         }
     }
@@ -152,16 +171,18 @@ impl Dialect {
             (ModelVersions, "attribute") if key == "version_number" => {
                 format!("Invalid comparator for attribute {key}: {operator}")
             }
-            (RegisteredModels | ModelVersions, _) => {
+            (RegisteredModels | ModelVersions, _) | (Experiments, "tag") => {
                 format!("Invalid comparator for {kind}: {operator}")
             }
-            (LoggedModels, _) => format!(
-                "Invalid comparison operator for {}.{key}: '{operator}'.",
-                match kind {
-                    "parameter" => "params".to_owned(),
-                    _ => format!("{kind}s"),
-                }
-            ),
+            (LoggedModels, _) => {
+                let group = if kind == "parameter" { "param" } else { kind };
+                let accepted = python_list(accepted.iter().map(|operator| operator.as_str()));
+                let accepted = accepted.trim_matches(['[', ']']);
+                format!(
+                    "Invalid comparison operator for {group}s.{key}: '{operator}'. Expected one of \
+                     ({accepted})."
+                )
+            }
             _ => {
                 let accepted = accepted.iter().map(|operator| operator.as_str());
                 let accepted = python_list(accepted);
@@ -185,8 +206,8 @@ impl Dialect {
             (_, ValueKind::Number, _) => {
                 format!("Expected numeric value type for numeric attribute: {key}. Found {value}")
             }
-            (_, ValueKind::Integer | ValueKind::NumberOrQuotedInteger, Value::Number(_)) => {
-                format!("Invalid value for numeric attribute '{key}': {value}")
+            (_, ValueKind::Integer, Value::Number(_)) => {
+                format!("Invalid value for numeric attribute '{key}': '{value}'")
             }
             (_, ValueKind::Integer, _) => {
                 format!("Expected numeric value type for numeric attribute: {key}. Found {value}")
@@ -198,6 +219,11 @@ impl Dialect {
                 "Invalid experiment ID '{}'. Experiment ID must be a valid integer.",
                 repeated(text)
             ),
+            (_, ValueKind::QuotedInteger, Value::List(items)) => {
+                let wrong = items.iter().find(|item| item.parse::<i64>().is_err());
+                let wrong = repeated(wrong.copied().unwrap_or_default());
+                format!("Invalid experiment ID '{wrong}'. Experiment ID must be a valid integer.")
+            }
             (_, _, Value::Word) => format!(
                 "Parameter value is either not quoted or unidentified quote types used for string \
                  value {value}. Use either single or double quotes."
