@@ -143,7 +143,8 @@ impl Error {
             | ErrorKind::NotTracklite
             | ErrorKind::UnsupportedFormat => "INVALID_PARAMETER_VALUE",
             ErrorKind::Conflict => "RESOURCE_CONFLICT",
-            ErrorKind::ReadOnly => "PERMISSION_DENIED",
+            ErrorKind::Unauthenticated => "UNAUTHENTICATED",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnly => "PERMISSION_DENIED",
             ErrorKind::Locked => "TEMPORARILY_UNAVAILABLE",
             ErrorKind::Damaged => "DATA_LOSS",
             ErrorKind::StorageFull => "RESOURCE_EXHAUSTED",

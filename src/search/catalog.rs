@@ -178,7 +178,7 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         identifier: &Identifier<'_>,
         purpose: Use,
     ) -> Checked<Found<N, T>> {
-        let group = self.group(text, identifier)?;
+        let group = self.group(text, identifier, purpose)?;
         let key = self.key(identifier);
         let found = match &group.members {
             Members::Keyed { field, rule, orderable } => {
@@ -218,18 +218,24 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         }
     }
 
-    fn group(&self, text: &str, identifier: &Identifier<'_>) -> Checked<&Group<N, T>> {
+    fn group(
+        &self,
+        text: &str,
+        identifier: &Identifier<'_>,
+        purpose: Use,
+    ) -> Checked<&Group<N, T>> {
+        let unknown = || self.unknown_prefix(text, identifier, purpose);
         let Some(prefix) = identifier.prefix else {
-            return self.groups.first().ok_or_else(|| self.unknown_prefix(text, identifier));
+            return self.groups.first().ok_or_else(unknown);
         };
         let bare = !written(text, identifier.span).starts_with('`');
         let allowed = bare || self.quoting == Quoting::Free;
         let group = self.groups.iter().find(|group| allowed && group.prefixes.contains(&prefix));
-        group.ok_or_else(|| self.unknown_prefix(text, identifier))
+        group.ok_or_else(unknown)
     }
 
     #[cold]
-    fn unknown_prefix(&self, text: &str, identifier: &Identifier<'_>) -> Problem {
+    fn unknown_prefix(&self, text: &str, identifier: &Identifier<'_>, purpose: Use) -> Problem {
         let prefix = identifier.prefix.unwrap_or("");
         let prefixes = self.groups.iter().flat_map(|group| group.prefixes.iter().copied());
         let suggestion =
@@ -244,7 +250,14 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
             false => format!("unknown field prefix {}", quoted(prefix)),
         };
         let canonical: Vec<&str> = canonical.collect();
-        let sentence = self.dialect.unknown_prefix(prefix, !bare, &canonical);
+        let sentence = match purpose {
+            // This search has no prefixes in orders.
+            Use::Order if self.dialect == Dialect::RegisteredModels => {
+                let field = Named { kind: "attribute", key: identifier.key };
+                self.dialect.not_in_order(field, written(text, identifier.span))
+            }
+            _ => self.dialect.unknown_prefix(prefix, !bare, &canonical),
+        };
         Problem::new(place, summary, listed(canonical)).says(sentence).suggest(suggestion)
     }
 

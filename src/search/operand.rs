@@ -80,8 +80,8 @@ impl Operand<'_> {
     fn number(&self) -> Checked<f64> {
         use ValueKind::{Integer, Number, NumberOrQuotedInteger, QuotedInteger};
         match (&self.comparison.value, self.rule.values) {
-            (Value::Number(number), Number | NumberOrQuotedInteger) => Ok(*number),
-            (Value::Number(_), Integer) => {
+            (Value::Number(number), Number) => Ok(*number),
+            (Value::Number(_), Integer | NumberOrQuotedInteger) => {
                 integer(written(self.text, self.comparison.value_span)).ok_or_else(|| self.unfit())
             }
             (Value::Text(text), QuotedInteger | NumberOrQuotedInteger) => {
@@ -131,7 +131,7 @@ impl Operand<'_> {
             ValueKind::Number => "a number without quotes, like `0.5`, `-1` or `1e-3`",
             ValueKind::Integer => "an integer without quotes",
             ValueKind::QuotedInteger => "a quoted integer, like `'1'`",
-            ValueKind::NumberOrQuotedInteger => "a number or a quoted integer",
+            ValueKind::NumberOrQuotedInteger => "an integer, with or without quotes",
             ValueKind::Text => "a quoted string",
         };
         let summary = format!("cannot compare {} with {}", quoted(name), quoted(value));

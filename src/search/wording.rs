@@ -57,6 +57,13 @@ impl Dialect {
 
     /// A filter that does not follow the grammar.
     pub(super) fn broken_filter(self, text: &str, place: Span) -> String {
+        let is_next =
+            |place: Span| text.get(place.end..).is_some_and(|rest| !rest.trim().is_empty());
+        let is_several = written(text, place) == ";" && is_next(place);
+        if self == LoggedModels && (is_several || text.trim().is_empty()) {
+            let text = python(text);
+            return format!("Invalid filter string: {text}. Expected a single SQL expression.");
+        }
         if self == LoggedModels {
             return format!(
                 "Invalid filter string: {}. Expected a list of comparisons separated by 'AND' \
@@ -69,7 +76,7 @@ impl Dialect {
         }
         let clause = match written(text, place).trim() {
             "" => text.trim(),
-            ";" if !text[place.end..].trim().is_empty() => {
+            ";" if is_several => {
                 return format!(
                     "Search filter contained multiple expression {}. Provide AND-ed expression \
                      list.",
@@ -174,13 +181,20 @@ impl Dialect {
             (RegisteredModels | ModelVersions, _) | (Experiments, "tag") => {
                 format!("Invalid comparator for {kind}: {operator}")
             }
-            (LoggedModels, _) => {
-                let group = if kind == "parameter" { "param" } else { kind };
-                let accepted = python_list(accepted.iter().map(|operator| operator.as_str()));
-                let accepted = accepted.trim_matches(['[', ']']);
+            (LoggedModels, _) if is_null => {
+                let field = if kind == "attribute" { key.to_owned() } else { full_name(field) };
                 format!(
-                    "Invalid comparison operator for {group}s.{key}: '{operator}'. Expected one of \
-                     ({accepted})."
+                    "Invalid comparison: {field}{operator}. Expected a comparison with 3 tokens."
+                )
+            }
+            (LoggedModels, _) => {
+                let accepted = match accepted.contains(&Operator::Less) {
+                    true => "('<', '<=', '>', '>=', '=', '!=')",
+                    false => "('=', '!=', 'LIKE', 'ILIKE', 'IN', 'NOT IN')",
+                };
+                format!(
+                    "Invalid comparison operator for {}: '{operator}'. Expected one of {accepted}.",
+                    full_name(field)
                 )
             }
             _ => {
@@ -235,6 +249,11 @@ impl Dialect {
                 format!("Expected a quoted string value for dataset attributes. Got value {value}")
             }
             (_, _, Value::List(_)) => self.unfit_list(),
+            (_, _, Value::Number(_)) if self == ModelVersions => {
+                "Only the '{'version_number', 'creation_timestamp', 'last_updated_timestamp'}' \
+                 attributes support comparison with numeric values."
+                    .to_owned()
+            }
             _ if self == RegisteredModels || self == ModelVersions => format!(
                 "Expected a quoted string value or a list of quoted string values for attributes. \
                  Got value {value}"
@@ -253,6 +272,20 @@ impl Dialect {
             LoggedModels => return "Invalid comparison".to_owned(),
         };
         format!("Only {keys} attributes support comparison with a list of quoted string values.")
+    }
+}
+
+/// Returns a field as MLflow's search of logged models prints it, with its name in the database.
+fn full_name(Named { kind, key }: Named<'_>) -> String {
+    match (kind, key) {
+        ("attribute", "creation_time" | "creation_timestamp") => {
+            "attributes.creation_timestamp_ms".to_owned()
+        }
+        ("attribute", "last_updated_timestamp") => {
+            "attributes.last_updated_timestamp_ms".to_owned()
+        }
+        ("parameter", _) => format!("params.{key}"),
+        _ => format!("{kind}s.{key}"),
     }
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from differences import ALLOWED
 from differential import Pair
 from mlflow.entities import ViewType
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -38,12 +39,11 @@ SEARCHES: dict[str, tuple[str, str, Arguments]] = {
 }
 
 # Broken in the same way everywhere.
-FILTERS = ["a OR b", "(a = 1)", "name = 'a'; name = 'b'", "metrics.a", "NOT name = 'a'"]
+FILTERS = ["a OR b", "(a = 1)", "name = 'a'; name = 'b'", "metrics.a", "NOT name = 'a'", " "]
 ORDERS = ["elsewhere"]
 
 WRONG_FILTERS = {
     "runs": [
-        " ",
         "metrcs.a > 1",
         "elsewhere = 1",
         "metrics.a > 'x'",
@@ -75,7 +75,6 @@ WRONG_FILTERS = {
         "1 = 1",
     ],
     "experiments": [
-        " ",
         "metrics.a > 1",
         "`tags`.a = 'x'",
         "elsewhere = 'x'",
@@ -96,7 +95,6 @@ WRONG_FILTERS = {
         "creation_time LIKE 1",
     ],
     "registered models": [
-        " ",
         "metrics.a > 1",
         "elsewhere = 'x'",
         "last_updated_timestamp > 1",
@@ -108,7 +106,6 @@ WRONG_FILTERS = {
         "tags.a IN ('x')",
     ],
     "model versions": [
-        " ",
         "metrics.a > 1",
         "elsewhere = 'x'",
         "creation_timestamp > 1",
@@ -125,6 +122,11 @@ WRONG_FILTERS = {
     "logged models": [
         "metric.a > 1",
         "metrics.a LIKE 1",
+        "metrics.a LIKE 'x'",
+        "metrics.a IS NULL",
+        "status IS NULL",
+        "status > 'x'",
+        "creation_time LIKE 1",
         "params.a > 'x'",
         "tags.a > 'x'",
         "name > 'x'",
@@ -144,7 +146,7 @@ WRONG_ORDERS = {
         "",
     ],
     "experiments": ["tags.a", "metrics.a", "name descending", "name ASC DESC", ""],
-    "registered models": ["tags.a", "name foo", "creation_timestamp"],
+    "registered models": ["tags.a", "metrcs.a", "name foo", "creation_timestamp"],
     "model versions": ["tags.a", "name foo", "run_id", "metrics.a"],
     "logged models": ["params.a"],
 }
@@ -225,3 +227,57 @@ def test_only_unstable_ends_of_texts_are_ignored() -> None:
     assert is_alike(theirs, ours) and is_alike([1, theirs], [1, ours])
     assert not is_alike(theirs, Failure("B", theirs.text))
     assert not is_alike(theirs, Failure("A", "there is no run x")) and not is_alike(theirs, 1)
+
+
+# Filters and orders that MLflow rejects or misreads for another reason than the engine.
+LISTED: dict[str, list[tuple[str, dict[str, Any], str, str]]] = {
+    "a filter or order with a word of SQL, such as `nothing` or `timestamp`": [
+        ("runs", {"filter_string": "nothing = 1"}, "Invalid clause", "Invalid attribute key"),
+        ("runs", {"filter_string": "metrics.a = true"}, "Invalid clause", "Expected numeric"),
+        ("experiments", {"order_by": ["nothing"]}, "Invalid order_by", "Invalid attribute key"),
+    ],
+    "a filter with several mistakes": [
+        ("runs", {"filter_string": "name IN ()"}, "Invalid attribute key", "While parsing a list"),
+    ],
+    "`==`, `<>` or `\\|\\|` in a filter": [
+        ("experiments", {"filter_string": "tags.a == 'x'"}, "Invalid comparator", "Invalid clause"),
+        (
+            "model versions",
+            {"filter_string": "name = 'a' || name = 'b'"},
+            "Invalid comparison clause",
+            "Invalid clause",
+        ),
+    ],
+    "an unknown attribute in a filter of logged models": [
+        ("logged models", {"filter_string": "elsewhere = 'x'"}, "type object", "Invalid attribute"),
+    ],
+    "the prefix `attributes` of experiments": [
+        (
+            "experiments",
+            {"filter_string": "attributes.elsewhere = 'x'"},
+            "Invalid entity type",
+            "Invalid attribute key",
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("reason", LISTED)
+def test_other_texts_are_listed_as_differences(pair: Pair, reason: str) -> None:
+    assert reason in ALLOWED
+    for search, wanted, theirs, ours in LISTED[reason]:
+        store, method, arguments = SEARCHES[search]
+        for side, text in zip(pair.sides, (theirs, ours), strict=True):
+            failure = side.call(store, method, **arguments(**wanted))
+            assert isinstance(failure, Failure) and failure.text.startswith(text), failure
+
+
+def test_is_null_in_the_registry_is_an_invalid_argument(pair: Pair) -> None:
+    assert "`IS NULL` in a filter of the registry" in ALLOWED
+    theirs, ours = pair.sides
+    with pytest.raises(ValueError, match="unpack"):
+        theirs.registry.search_model_versions("name IS NULL")
+    failure = ours.call("registry", "search_model_versions", "name IS NULL")
+    assert failure == Failure(
+        "INVALID_PARAMETER_VALUE", failure.text
+    ) and failure.text.startswith("Invalid comparator for attribute: IS NULL")

@@ -13,6 +13,9 @@ TAILS = [
     # Python sets.
     r"( specified\. ?)Valid keys.*",
     r"( not one of ).*",
+    r"(Only the )'\{.*\}'(?= attributes support)",
+    # A list as Python reads it.
+    r"(got different type in list:).*",
     # The parts into which the SQL parser splits the filter.
     r"(Invalid clause\(s\) in filter string: ).*",
 ]
@@ -33,7 +36,7 @@ class Failure:
 def stable(text: str) -> str:
     """Returns the stable part of an error text."""
     for tail in TAILS:
-        text = re.sub(tail + "$", lambda found: found[1].rstrip(), text, flags=re.DOTALL)
+        text = re.sub(tail, lambda found: found[1].rstrip(), text, flags=re.DOTALL)
     # MLflow's `str(error)` begins with the code.
     return text.split(": ", 1)[1] if re.match(r"[A-Z_]+: ", text) else text
 
