@@ -89,38 +89,29 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        let (status, code) = code_of(error.kind());
-        Failure::new(status, code, message_of(&error))
+        // Without the path of the file, which is of no concern to clients.
+        Failure::new(status_of(error.kind()), error.mlflow_code(), error.message())
     }
 }
 
-/// Returns the message without the path of the file, which is of no concern to clients.
-fn message_of(error: &Error) -> String {
-    let message = error.to_string();
-    let Some(path) = error.path() else { return message };
-    let prefix = format!("{}: ", path.display());
-    message.strip_prefix(&prefix).map(str::to_owned).unwrap_or(message)
-}
-
-fn code_of(kind: ErrorKind) -> (StatusCode, &'static str) {
+/// Returns the status of an error. MLflow's code for it may have another one, such as 500 for a
+/// field that is twice in an order.
+fn status_of(kind: ErrorKind) -> StatusCode {
     use ErrorKind::{
-        AlreadyExists, Conflict, Damaged, InvalidInput, InvalidState, Locked, NotFound, ReadOnly,
+        AlreadyExists, Conflict, InvalidInput, InvalidState, Locked, NotFound, ReadOnly,
         StorageFull, Unauthenticated, Unresolved,
     };
     match kind {
-        NotFound => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST"),
-        AlreadyExists => (StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS"),
-        // MLflow reports a write to a deleted thing as an invalid argument.
-        InvalidInput | InvalidState => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
-        Conflict => (StatusCode::CONFLICT, "RESOURCE_CONFLICT"),
-        Unresolved => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
-        ReadOnly => (StatusCode::FORBIDDEN, "PERMISSION_DENIED"),
-        Unauthenticated => (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
-        Locked => (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE"),
-        // Not 429 or 507, because clients would repeat the call for minutes.
-        StorageFull => (StatusCode::BAD_REQUEST, "RESOURCE_EXHAUSTED"),
-        Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "DATA_LOSS"),
-        _ => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+        NotFound => StatusCode::NOT_FOUND,
+        // A full disk is not 429 or 507, because clients would repeat the call for minutes.
+        AlreadyExists | InvalidInput | InvalidState | Unresolved | StorageFull => {
+            StatusCode::BAD_REQUEST
+        }
+        Conflict => StatusCode::CONFLICT,
+        ReadOnly => StatusCode::FORBIDDEN,
+        Unauthenticated => StatusCode::UNAUTHORIZED,
+        Locked => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

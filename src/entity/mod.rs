@@ -2,12 +2,14 @@
 
 pub(crate) mod artifact_path;
 pub(crate) mod id;
+pub(crate) mod key;
 pub(crate) mod limits;
 pub(crate) mod model_uri;
 pub(crate) mod names;
 pub(crate) mod reserved;
 pub(crate) mod signature;
 pub(crate) mod table;
+pub(crate) mod wording;
 
 mod artifact;
 mod dataset;

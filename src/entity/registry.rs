@@ -122,7 +122,13 @@ impl FromStr for ModelStage {
     fn from_str(text: &str) -> Result<Self> {
         let mut all = ModelStage::ALL.into_iter();
         let found = all.find(|stage| stage.as_str().eq_ignore_ascii_case(text));
-        found.ok_or_else(|| unknown("stage", text, "None, Staging, Production or Archived"))
+        let message = || {
+            format!(
+                "Invalid Model Version stage: {text}. Value must be one of None, Staging, \
+                 Production, Archived."
+            )
+        };
+        found.ok_or_else(|| Error::new(ErrorKind::InvalidInput, message()))
     }
 }
 

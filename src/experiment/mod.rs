@@ -216,7 +216,7 @@ impl Experiment {
     pub fn rename(&self, path: &str) -> Result<()> {
         self.engine().located(self.engine().limits.check_experiment_path(path))?;
         self.write(|state| {
-            check_experiment_writable(state, self.id)?;
+            check_experiment_writable(state, self.id).map_err(not_renamed)?;
             match state.experiment_of(path) {
                 Some(id) if id != self.id => Err(path_taken(path, id)),
                 _ => {
@@ -259,8 +259,11 @@ impl Experiment {
                 return Err(Error::new(ErrorKind::InvalidState, message));
             }
             if known.lifecycle == lifecycle {
-                let message =
-                    format!("experiment {:?} is already {}", known.path, lifecycle.as_str());
+                let id = self.id;
+                let message = format!(
+                    "No Experiment with id={id} exists that is not {} already",
+                    lifecycle.as_str()
+                );
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
             let time = Timestamp::now_nanos();
@@ -300,10 +303,11 @@ impl Experiment {
         self.engine().append_decided(&kinds, |index| {
             let info = index.experiment(self.id)?.ok_or_else(|| no_such_experiment(self.id))?;
             if info.lifecycle == Lifecycle::Deleted {
-                return Err(experiment_is_deleted(&info.path));
+                return Err(experiment_is_deleted(self.id));
             }
             if !info.tags.contains_key(key) {
-                let message = format!("experiment {} has no tag {key:?}", self.id);
+                let id = self.id;
+                let message = format!("No tag with name: {key} in experiment with id {id}");
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
             let (key, time) = (key.to_owned(), Timestamp::now_nanos());
@@ -331,7 +335,21 @@ impl fmt::Debug for Experiment {
     }
 }
 
+/// Converts the error of a deleted experiment to MLflow's error for a rename.
+fn not_renamed(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::InvalidState => {
+            let message = "Cannot rename a non-active experiment. Restore it first.";
+            Error::new(ErrorKind::InvalidState, message).with_mlflow_code("INVALID_STATE")
+        }
+        _ => error,
+    }
+}
+
 fn path_taken(path: &str, id: ExperimentId) -> Error {
-    let message = format!("experiment {id} already has the path {path:?}");
+    let message = format!(
+        "Experiment(name={path}) already exists. Error: experiment {id} has this name, and may be \
+         deleted"
+    );
     Error::new(ErrorKind::AlreadyExists, message)
 }

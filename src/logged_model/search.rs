@@ -15,6 +15,7 @@ use crate::search::{
 const LOGGED_MODELS: Searched = Searched {
     name: "logged models",
     has_view: false,
+    is_registry: false,
     max_results: usize::MAX,
     default_results: LoggedModelSearch::DEFAULT_RESULTS,
 };
@@ -152,6 +153,7 @@ impl Database {
     }
 
     fn find_logged_models(&self, search: &LoggedModelSearch) -> Result<Page<LoggedModelInfo>> {
+        search.query.check_max_results(&LOGGED_MODELS)?;
         let filter = LoggedModelFilter::parse(&search.query.filter)?;
         let order = LoggedModelOrder::parse(&search.query.order)?;
         let page = search.query.page(&LOGGED_MODELS, Some(&search.scope()))?;

@@ -156,9 +156,9 @@ impl ModelVersionBuilder {
     fn checked(&self) -> Result<Vec<(String, String)>> {
         let limits = self.model.registry().limits();
         limits.check_description(self.description.as_deref())?;
-        check_name("source of a version", &self.source, TEXT_BYTES_MAX)?;
+        check_name("source", &self.source, TEXT_BYTES_MAX)?;
         let link = self.run_link.as_deref().unwrap_or_default();
-        check_text("the link to a run", link, TEXT_BYTES_MAX)?;
+        check_text("run_link", link, TEXT_BYTES_MAX)?;
         limits.registry_tags().collect(self.tags.iter().map(|(key, value)| (key, value)))
     }
 

@@ -15,6 +15,7 @@ use crate::search::{
 const RUNS: Searched = Searched {
     name: "runs",
     has_view: true,
+    is_registry: false,
     max_results: RunSearch::MAX_RESULTS,
     default_results: RunSearch::DEFAULT_RESULTS,
 };
@@ -212,6 +213,7 @@ impl Database {
         keys: &Keys,
         mut take: impl FnMut(&RunColumns, &[u32]) -> Result<T>,
     ) -> Result<(T, Option<String>)> {
+        search.query.check_max_results(&RUNS)?;
         let filter = RunFilter::parse(&search.query.filter)?;
         let order = RunOrder::parse(&search.query.order)?;
         let page = search.bounds(limit)?;

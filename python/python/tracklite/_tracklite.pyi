@@ -1378,8 +1378,8 @@ class StoreRuns:
         """Logs metrics, params and tags, and metrics of logged models, all or nothing."""
     def log_metric(self, run: str, key: str, value: float, time: int, step: int) -> None:
         """Logs one value of a metric."""
-    def params(self, run: str) -> dict[str, str]:
-        """Returns the params."""
+    def log_param(self, run: str, key: str, value: str) -> None:
+        """Sets one param."""
     def delete_tag(self, run: str, key: str) -> None:
         """Deletes a tag."""
     def log_inputs(self, run: str, datasets: list[_Value], models: list[str]) -> None:

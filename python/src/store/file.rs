@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use tracklite::upkeep::Deleted;
-use tracklite::{Database, Error, ErrorKind, ExperimentId, Limits, Result, Timestamp};
+use tracklite::{
+    Database, Error, ErrorKind, ExperimentId, Limits, LoggedModelId, Result, RunId, Timestamp,
+};
 
-use super::values::{DeletedValue, logged_model_id, run_id};
+use super::values::DeletedValue;
 use crate::detach::{builder, detached};
 
 /// An open file, from which the other classes here are created.
@@ -48,11 +50,11 @@ impl Store {
         let (runs, experiments, models) = deleted;
         let purge = || {
             let chosen = Deleted {
-                runs: runs.iter().map(|id| run_id(id)).collect::<Result<_>>()?,
+                runs: runs.iter().map(|id| RunId::lookup(id)).collect::<Result<_>>()?,
                 experiments: experiments.into_iter().map(ExperimentId::new).collect(),
                 logged_models: models
                     .iter()
-                    .map(|id| logged_model_id(id))
+                    .map(|id| LoggedModelId::lookup(id))
                     .collect::<Result<_>>()?,
             };
             Ok(self.database.purge(&chosen)?.freed_bytes)

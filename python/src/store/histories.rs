@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 
 use pyo3::prelude::*;
-use tracklite::{Database, ErrorKind, MetricHistory, Result};
+use tracklite::{Database, ErrorKind, MetricHistory, Result, RunId};
 
 use super::file::Store;
-use super::values::{PointValue, run_id};
+use super::values::PointValue;
 use crate::detach::detached;
 
 /// The histories of the metrics of a file.
@@ -95,7 +95,7 @@ impl StoreHistories {
 
 impl StoreHistories {
     fn points(&self, run: &str, key: &str) -> Result<Vec<PointValue>> {
-        let history = run_id(run).and_then(|id| self.database.run(id)?.history(key));
+        let history = RunId::lookup(run).and_then(|id| self.database.run(id)?.history(key));
         match history {
             Ok(history) => Ok(distinct(&history)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use tracklite::inputs::{Dataset, DatasetInput};
 use tracklite::logged_model::{LoggedModelInfo, LoggedModelMetric};
 use tracklite::registry::{ModelVersionInfo, RegisteredModelInfo};
-use tracklite::{
-    Error, ErrorKind, ExperimentInfo, LoggedModelId, RegisteredModelId, Result, RunId, RunInfo,
-    RunRecord,
-};
+use tracklite::{Error, ErrorKind, ExperimentInfo, RegisteredModelId, Result, RunInfo, RunRecord};
 
 pub(super) type Texts = BTreeMap<String, String>;
 
@@ -89,24 +86,11 @@ pub(super) type DeletedValue = (Vec<String>, Vec<u64>, Vec<String>);
 /// Items of a page, and the token of the next one.
 pub(super) type PageValue<T> = (Vec<T>, Option<String>);
 
-/// Parses a run ID. Any other text is reported like the ID of a run that does not exist.
-pub(super) fn run_id(text: &str) -> Result<RunId> {
-    let found = text.parse::<RunId>().ok().filter(|id| id.to_string() == text);
-    found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no run {text:?}")))
-}
-
-/// Parses a logged model ID. Any other text is reported like the ID of a model that does not exist.
-pub(super) fn logged_model_id(text: &str) -> Result<LoggedModelId> {
-    let found = text.parse::<LoggedModelId>().ok().filter(|id| id.to_string() == text);
-    let message = || format!("there is no logged model {text:?}");
-    found.ok_or_else(|| Error::new(ErrorKind::NotFound, message()))
-}
-
 /// Parses the ID of a registered model: 32 hexadecimal digits.
 pub(super) fn registered_model_id(text: &str) -> Result<RegisteredModelId> {
     let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let bits = u128::from_str_radix(text, 16).ok().filter(|_| is_id);
-    let message = || format!("there is no registered model {text:?}");
+    let message = || format!("there is no registered model with the id {text:?}");
     bits.map(RegisteredModelId::from_bits).ok_or_else(|| Error::new(ErrorKind::NotFound, message()))
 }
 

@@ -1,12 +1,12 @@
 //! Versions of registered models, for the plug-in.
 
 use pyo3::prelude::*;
-use tracklite::Result;
 use tracklite::artifact::ArtifactOwner;
 use tracklite::registry::{ModelVersion, ModelVersionInfo, Registry};
+use tracklite::{LoggedModelId, Result, RunId};
 
 use super::file::Store;
-use super::values::{VersionValue, logged_model_id, run_id, version_value};
+use super::values::{VersionValue, version_value};
 use crate::detach::detached;
 
 /// The versions of the registered models of a file.
@@ -41,13 +41,13 @@ impl StoreVersions {
             let mut version =
                 self.registry.model(name)?.new_version(source).files_at(files).user("");
             if let Some(run) = run {
-                version = version.run(run_id(run)?);
+                version = version.run(RunId::lookup(run)?);
             }
             if let Some(link) = run_link {
                 version = version.run_link(link);
             }
             if let Some(model) = logged_model {
-                version = version.logged_model(logged_model_id(model)?);
+                version = version.logged_model(LoggedModelId::lookup(model)?);
             }
             if let Some(description) = description {
                 version = version.description(description);

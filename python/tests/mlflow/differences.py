@@ -8,7 +8,15 @@ from __future__ import annotations
 ALLOWED = {
     "infinity": "a float can be infinite, but a SQL column cannot",
     "a batch": "a batch is one record of the log, so it is atomic",
-    "error messages": "the engine has its own error messages",
+    "the ends of error texts": "the SQL driver's words mean nothing here, and a hint is of use",
+    "a filter or order with a word of SQL, such as `nothing` or `timestamp`": (
+        "the engine has its own parser, which knows no other words of SQL"
+    ),
+    "a filter with several mistakes": "one of them has to come first, and both are right",
+    "`==`, `<>` or `\\|\\|` in a filter": "the engine parses a filter before it looks up fields",
+    "`IS NULL` in a filter of the registry": "SQL unpacks two values into three",
+    "an unknown attribute in a filter of logged models": "SQL does not check that it exists",
+    "the prefix `attributes` of experiments": "newer versions of MLflow accept it as well",
     "page tokens": "a token of another query would silently return wrong results",
     "the next page of logged models with an empty filter": (
         "SQL compares an empty filter with None, and rejects its own token"

@@ -157,7 +157,7 @@ class Operations:
         return str(self.pick([f"`{key}`", f'"{key}"']))
 
     def wrong(self) -> str:
-        texts = ["metrics.a > 'x'", "params.a > 'x'", "nothing = 1", "a OR b", "(a = 1)", " "]
+        texts = ["metrics.a > 'x'", "params.a > 'x'", "elsewhere = 1", "a OR b", "(a = 1)", " "]
         return str(self.pick(texts))
 
     def joined(self, parts: list[str]) -> str:

@@ -111,6 +111,11 @@ def log_model_metric(ops: Operations, number: int) -> Step:
     return step
 
 
+SEARCH_FAILURES = [
+    "`metrics.a > 'x'` of logged models",
+    "an unknown attribute in a filter of logged models",
+]
+
 ORDERS: list[Any] = [
     None,
     [{"field_name": "metrics.loss"}],
@@ -134,9 +139,8 @@ def search_models(ops: Operations, number: int) -> Step:
         return {"experiment_ids": ids, "datasets": datasets, **wanted}
 
     step = Step("tracking", "search_logged_models", arguments)
-    step.allowed["`metrics.a > 'x'` of logged models"] = errors(
-        "INTERNAL_ERROR", "INVALID_PARAMETER_VALUE"
-    )
+    for reason in SEARCH_FAILURES:
+        step.allowed[reason] = errors("INTERNAL_ERROR", "INVALID_PARAMETER_VALUE")
     return step
 
 

@@ -151,12 +151,11 @@ fn known(call: &Call) -> Outcome<tracklite::logged_model::LoggedModel> {
 }
 
 fn get(call: &Call) -> Outcome<Reply> {
-    let info = known(call)?.info()?;
-    let is_hidden = info.lifecycle == tracklite::Lifecycle::Deleted;
-    if is_hidden && call.args.flag("allow_deleted") != Some(true) {
-        return Err(Failure::missing(format!("Logged model with ID '{}' not found.", info.id)));
+    let model = known(call)?;
+    match call.args.flag("allow_deleted") {
+        Some(true) => answer(call, &model.info()?),
+        _ => answer(call, &model.active_info()?),
     }
-    answer(call, &info)
 }
 
 fn finalize(call: &Call) -> Outcome<Reply> {
