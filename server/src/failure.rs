@@ -88,30 +88,27 @@ impl Failure {
 }
 
 impl From<Error> for Failure {
+    /// The message is without the path of the file, which is of no concern to clients.
     fn from(error: Error) -> Failure {
-        // Without the path of the file, which is of no concern to clients.
-        Failure::new(status_of(error.kind()), error.mlflow_code(), error.message())
+        let code = error.mlflow_code();
+        Failure::new(status_of(code, error.kind()), code, error.message())
     }
 }
 
-/// Returns the status of an error. MLflow's code for it may have another one, such as 500 for a
-/// field that is twice in an order.
-fn status_of(kind: ErrorKind) -> StatusCode {
-    use ErrorKind::{
-        AlreadyExists, Conflict, InvalidInput, InvalidState, Locked, NotFound, ReadOnly,
-        StorageFull, Unauthenticated, Unresolved,
-    };
-    match kind {
-        NotFound => StatusCode::NOT_FOUND,
-        // A full disk is not 429 or 507, because clients would repeat the call for minutes.
-        AlreadyExists | InvalidInput | InvalidState | Unresolved | StorageFull => {
-            StatusCode::BAD_REQUEST
+fn status_of(code: &str, kind: ErrorKind) -> StatusCode {
+    match code {
+        "UNAUTHENTICATED" => StatusCode::UNAUTHORIZED,
+        "PERMISSION_DENIED" => StatusCode::FORBIDDEN,
+        "RESOURCE_DOES_NOT_EXIST" => StatusCode::NOT_FOUND,
+        "RESOURCE_CONFLICT" => StatusCode::CONFLICT,
+        "TEMPORARILY_UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
+        "DATA_LOSS" => StatusCode::INTERNAL_SERVER_ERROR,
+        // MLflow has this code for some mistakes of the caller too.
+        "INTERNAL_ERROR" if kind != ErrorKind::InvalidInput && kind != ErrorKind::Unresolved => {
+            StatusCode::INTERNAL_SERVER_ERROR
         }
-        Conflict => StatusCode::CONFLICT,
-        ReadOnly => StatusCode::FORBIDDEN,
-        Unauthenticated => StatusCode::UNAUTHORIZED,
-        Locked => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
+        // Among them a full disk: clients would repeat the status 429 or 507 for minutes.
+        _ => StatusCode::BAD_REQUEST,
     }
 }
 

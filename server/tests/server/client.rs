@@ -31,7 +31,8 @@ impl Served {
     pub(crate) fn with(settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Served {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.tracklite");
-        let database = Database::create(&path).unwrap();
+        let pepper = folder.path().join("pepper");
+        let database = Database::builder().create(true).pepper_file(pepper).open(&path).unwrap();
         let server = settings(Server::builder(database.clone()).port(0)).start().unwrap();
         Served { database, path, server: Some(server), _folder: folder }
     }
