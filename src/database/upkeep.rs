@@ -183,9 +183,10 @@ impl Database {
 
     /// Returns the runs, experiments and logged models that were deleted at this time or earlier.
     ///
-    /// For an experiment, the time of its last change counts. Logged models of a deleted experiment
-    /// are not listed separately.
+    /// Times are compared in milliseconds, as in MLflow. For an experiment, the time of its last
+    /// change counts. Logged models of a deleted experiment are not listed separately.
     pub fn deleted_before(&self, time: Timestamp) -> Result<Deleted> {
+        let time = end_of_millisecond(time);
         self.engine().with_index(|index, _| {
             Ok(Deleted {
                 runs: index.runs_deleted_before(time)?,
@@ -223,6 +224,12 @@ impl Database {
     pub fn purge(&self, chosen: &Deleted) -> Result<GcReport> {
         self.engine().located(gc::purge_chosen(self.engine(), chosen))
     }
+}
+
+/// Returns the last nanosecond of the same millisecond.
+fn end_of_millisecond(time: Timestamp) -> Timestamp {
+    let rest = 999_999 - time.as_nanos().rem_euclid(1_000_000);
+    Timestamp::from_nanos(time.as_nanos().saturating_add(rest))
 }
 
 /// Writes a backup to a new file in the given storage.
