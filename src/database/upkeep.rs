@@ -183,10 +183,9 @@ impl Database {
 
     /// Returns the runs, experiments and logged models that were deleted at this time or earlier.
     ///
-    /// Times are compared in milliseconds, as in MLflow. For an experiment, the time of its last
-    /// change counts. Logged models of a deleted experiment are not listed separately.
+    /// For an experiment, the time of its last change counts. Logged models of a deleted experiment
+    /// are not listed separately.
     pub fn deleted_before(&self, time: Timestamp) -> Result<Deleted> {
-        let time = end_of_millisecond(time);
         self.engine().with_index(|index, _| {
             Ok(Deleted {
                 runs: index.runs_deleted_before(time)?,
@@ -224,12 +223,6 @@ impl Database {
     pub fn purge(&self, chosen: &Deleted) -> Result<GcReport> {
         self.engine().located(gc::purge_chosen(self.engine(), chosen))
     }
-}
-
-/// Returns the last nanosecond of the same millisecond.
-fn end_of_millisecond(time: Timestamp) -> Timestamp {
-    let rest = 999_999 - time.as_nanos().rem_euclid(1_000_000);
-    Timestamp::from_nanos(time.as_nanos().saturating_add(rest))
 }
 
 /// Writes a backup to a new file in the given storage.

@@ -41,7 +41,7 @@ impl RunId {
     /// Returns the id that is displayed as exactly this text, or `None` for any other text.
     #[must_use]
     pub(crate) fn displayed_as(text: &str) -> Option<Self> {
-        text.parse::<RunId>().ok().filter(|id| id.to_string() == text)
+        RunId::lookup(text).ok()
     }
 }
 
