@@ -163,7 +163,7 @@ fn the_example_registers_the_best_run_of_a_sweep() {
     folder.run_example("registry", &[]);
     let database = folder.read();
     let (versions, _) = check_file(&database);
-    assert_eq!(versions[0].run, Some(runs[0].info.id));
+    assert_eq!(versions[0].run_id(), Some(runs[0].info.id));
     let (_, predictions) = evaluate(&database, &versions[0]);
     assert_eq!(predictions.len(), 500);
 }

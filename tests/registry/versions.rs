@@ -47,7 +47,10 @@ fn the_files_of_a_version_may_have_a_different_address_from_its_source() {
     let version = model.new_version("proxy://somewhere/model").files_at(address.as_str());
     let version = version.create().unwrap();
     let info = version.info().unwrap();
-    assert_eq!((info.source.as_str(), info.location), ("proxy://somewhere/model", address));
+    assert_eq!(
+        (info.source.as_str(), info.location.as_str()),
+        ("proxy://somewhere/model", address.as_str())
+    );
     assert_eq!((info.run_id(), info.digest.is_some()), (Some(run.id()), true));
 }
 

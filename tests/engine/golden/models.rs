@@ -238,10 +238,10 @@ pub fn check_text_runs(database: &Database) {
 /// Reads all models through the public API.
 pub fn check(database: &Database) {
     let logged = database.logged_model(LOGGED).unwrap().info().unwrap();
+    assert_eq!((logged.status, logged.source_run_id()), (LoggedModelStatus::Ready, Some(RUN)));
     let params: Vec<_> = logged.params.into_iter().collect();
     assert_eq!(params, pairs(&[("depth", "3"), ("rate", "0.1")]));
     assert_eq!(logged.tags.into_iter().collect::<Vec<_>>(), pairs(&[("stage", "dev")]));
-    assert_eq!((logged.status, logged.source_run_id()), (LoggedModelStatus::Ready, Some(RUN)));
     assert_eq!((logged.status_message.as_deref(), logged.metrics.len()), (Some("whole"), 1));
     assert_eq!((logged.metrics[0].value, logged.metrics[0].run), (0.75, Some(FINISHED)));
     assert_eq!(logged.input_example.as_deref(), Some("[1]"));
