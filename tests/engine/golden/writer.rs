@@ -195,7 +195,7 @@ fn extent(writer: usize) -> Record {
     ExtentOpened { incarnation: WRITERS[writer], unit: EXTENTS[writer], units: 1 }.into()
 }
 
-/// Returns the bytes of the file. It ends the frames of the models with `more`.
+/// Returns the bytes of the file. The records in `more` follow the models and tokens.
 pub fn write(blocks: &Blocks, more: &[Record]) -> Vec<u8> {
     let mut bytes = new_file(HEADER);
     bytes.resize(UNITS * UNIT, 0);
