@@ -131,7 +131,7 @@ pub(crate) fn run_id(value: &Bound<'_, PyAny>) -> PyResult<RunId> {
     parsed(value, "a run or its id")
 }
 
-/// Converts a run, or its ID, or another text that stands for a run, to text.
+/// Converts a run, or its ID, or another text in its place, to text.
 pub(crate) fn run_text(value: &Bound<'_, PyAny>) -> PyResult<String> {
     let py = value.py();
     let id = value.getattr_opt(intern!(py, "id"))?.unwrap_or_else(|| value.clone());

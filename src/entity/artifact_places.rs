@@ -11,7 +11,8 @@ use crate::entity::id::ExperimentId;
 pub(crate) struct ArtifactPlaces {
     /// The prefix of the addresses of all other experiments.
     pub(crate) root: String,
-    /// The locations that experiments have in [`ARTIFACT_LOCATION_TAG`](super::ARTIFACT_LOCATION_TAG).
+    /// The locations of the experiments that have the tag
+    /// [`ARTIFACT_LOCATION_TAG`](super::ARTIFACT_LOCATION_TAG).
     pub(crate) own: BTreeMap<ExperimentId, String>,
 }
 

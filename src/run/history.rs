@@ -149,8 +149,8 @@ impl Database {
     }
 }
 
-/// Compares by step, time in milliseconds and value. NaN counts as 0, but comes after it. Both zeros
-/// are equal.
+/// Compares by step, time in milliseconds and value. NaN counts as 0, but comes after it. Both
+/// zeros are equal.
 fn step_order(left: &MetricPoint, right: &MetricPoint) -> Ordering {
     let place = |point: &MetricPoint| (point.step, point.time.as_millis());
     let number = |value: f64| if value.is_nan() { 0.0 } else { value };
@@ -159,8 +159,8 @@ fn step_order(left: &MetricPoint, right: &MetricPoint) -> Ordering {
     place(left).cmp(&place(right)).then(by_number).then(is_nan)
 }
 
-/// Returns the places of a sample of up to `max` of `count` points: the first one of each group, and
-/// the last one of all in place of the last.
+/// Returns the places of a sample of up to `max` of `count` points: the first one of each group,
+/// and the last one of all in place of the last.
 ///
 /// The first groups are longer by one if the sizes differ, as in NTILE of SQL.
 fn sample(count: usize, max: usize) -> impl Iterator<Item = usize> {

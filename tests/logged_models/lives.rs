@@ -281,7 +281,8 @@ fn the_source_run_of_a_model_is_any_text() {
         assert_eq!(info.source_run_id(), id.map(RunId::from_bits));
         let search = tracklite::logged_model::LoggedModelSearch::new();
         let search = search.filter(format!("source_run_id = '{text}'"));
-        assert_eq!(database.search_logged_models(&search).unwrap().items, [info.clone()]);
+        let found = database.search_logged_models(&search).unwrap().items;
+        assert_eq!((found.len(), found.first()), (1, Some(&info)));
         let registered = database.registry().create_model(&format!("of {text:?}")).unwrap();
         let version = registered.new_version(&format!("models:/{}", model.id())).create().unwrap();
         assert_eq!(version.info().unwrap().run, info.source_run);

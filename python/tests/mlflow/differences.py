@@ -76,7 +76,7 @@ ALLOWED = {
     "the run of a version with a source in the file": (
         "the engine finds the run when it copies the files"
     ),
-    "a version of a deleted logged model": "the error says that the model is deleted",
+    "a version of a deleted logged model": "the error names the deleted model as the cause",
     "a version without a source": "a version needs files or an address",
     "a source that does not exist": (
         "the files of a version are copied on creation, so they must exist"
