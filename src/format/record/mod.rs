@@ -76,7 +76,7 @@ impl RecordClass {
 
 /// Declares [`Record`] from the structs above with their kinds, versions and classes.
 ///
-/// Earlier versions of a struct follow. They are read as the current one, and only tests write them.
+/// Earlier versions of a struct follow. They are read as the current one. Only tests write them.
 macro_rules! records {
     (
         current {
