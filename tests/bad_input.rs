@@ -331,13 +331,6 @@ fn a_deleted_run_cannot_be_written() {
 }
 
 #[test]
-fn the_default_experiment_cannot_be_deleted() {
-    let database = TestDatabase::new();
-    let default = database.default_experiment().unwrap();
-    check_error(default.delete(), ErrorKind::InvalidState, &["default"]);
-}
-
-#[test]
 fn any_step_value_and_time_is_stored_exactly() {
     let database = TestDatabase::new();
     let run = start_run(&database, "");

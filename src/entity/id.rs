@@ -37,6 +37,12 @@ impl RunId {
     pub const fn to_bits(self) -> u128 {
         self.0
     }
+
+    /// Returns the id that is displayed as exactly this text, or `None` for any other text.
+    #[must_use]
+    pub(crate) fn displayed_as(text: &str) -> Option<Self> {
+        RunId::lookup(text).ok()
+    }
 }
 
 impl RunId {

@@ -9,10 +9,10 @@ use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::guards::{
     LOGGED_MODEL_LIFECYCLES, ParamOwner, check_experiment_active, check_experiment_writable,
-    check_logged_model_writable, check_run_active, measured, no_such_logged_model, set_once,
+    check_logged_model_writable, measured, no_such_logged_model, set_once,
 };
 use crate::entity::Lifecycle;
-use crate::entity::id::{LoggedModelId, RunId, Timestamp};
+use crate::entity::id::{LoggedModelId, Timestamp};
 use crate::entity::limits::check_text;
 use crate::entity::names;
 use crate::entity::signature::check_json;
@@ -367,7 +367,7 @@ pub struct LoggedModelBuilder {
     experiment: Experiment,
     name: Option<String>,
     model_type: Option<String>,
-    source_run: Option<RunId>,
+    source_run: Option<String>,
     params: Vec<(String, String)>,
     tags: Vec<(String, String)>,
     signature: Option<Signature>,
@@ -387,9 +387,12 @@ impl LoggedModelBuilder {
         self
     }
 
-    /// Sets the run that creates the model. Default: none.
-    pub fn source_run(mut self, run: RunId) -> Self {
-        self.source_run = Some(run);
+    /// Sets the run that creates the model: its id, or any other text, as in MLflow.
+    ///
+    /// The run may be deleted, or be in another file. Default: none.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write ids and texts")]
+    pub fn source_run(mut self, run: impl ToString) -> Self {
+        self.source_run = Some(run.to_string());
         self
     }
 
@@ -426,8 +429,8 @@ impl LoggedModelBuilder {
     /// - [`ErrorKind::InvalidInput`] if the name is blank or contains one of `/ : . % " '`.
     /// - [`ErrorKind::InvalidInput`] if a key is not legal, a param has two values, or the example
     ///   is not valid JSON.
-    /// - [`ErrorKind::NotFound`] if the run or experiment does not exist.
-    /// - [`ErrorKind::InvalidState`] if the run or experiment is deleted.
+    /// - [`ErrorKind::NotFound`] if the experiment does not exist.
+    /// - [`ErrorKind::InvalidState`] if the experiment is deleted.
     pub fn create(self) -> Result<LoggedModel> {
         let database = self.experiment.database().clone();
         let engine = database.engine();
@@ -454,9 +457,6 @@ impl LoggedModelBuilder {
         }
         engine.append_decided(&LOGGED_MODEL_LIFECYCLES, |index| {
             check_experiment_active(index, experiment)?;
-            if let Some(run) = self.source_run {
-                check_run_active(index, run)?;
-            }
             Ok((records.clone(), ()))
         })?;
         Ok(LoggedModel { database: database.clone(), id })
@@ -469,6 +469,8 @@ impl LoggedModelBuilder {
         }
         let model_type = self.model_type.as_deref().unwrap_or_default();
         check_text("model_type", model_type, usize::MAX)?;
+        let run = self.source_run.as_deref().unwrap_or_default();
+        check_text("source_run_id", run, usize::MAX)?;
         check_json("the input example", self.input_example.as_deref().unwrap_or("null"))?;
         let rule = limits.logged_model_pairs("params");
         let params = rule.collect(self.params.iter().map(|(key, value)| (key, value)))?;

@@ -42,6 +42,12 @@ pub enum LoggedModelText {
     SourceRunId,
     /// The id of its experiment.
     ExperimentId,
+    /// The location of its artifacts.
+    ArtifactLocation,
+    /// `active`, because deleted models are never found.
+    LifecycleStage,
+    /// The message that explains the status.
+    StatusMessage,
 }
 
 /// A filter on logged models.
@@ -188,6 +194,9 @@ const ATTRIBUTES: &[Attribute<LoggedModelNumber, LoggedModelText>] = &[
     Attribute::new(&["status"], Field::Text(LoggedModelText::Status), STATUS),
     Attribute::new(&["source_run_id"], Field::Text(LoggedModelText::SourceRunId), TEXT),
     Attribute::new(&["experiment_id"], Field::Text(LoggedModelText::ExperimentId), TEXT),
+    Attribute::new(&["artifact_location"], Field::Text(LoggedModelText::ArtifactLocation), TEXT),
+    Attribute::new(&["lifecycle_stage"], Field::Text(LoggedModelText::LifecycleStage), TEXT),
+    Attribute::new(&["status_message"], Field::Text(LoggedModelText::StatusMessage), TEXT),
     Attribute::new(
         &["creation_timestamp", "creation_time"],
         Field::Number(LoggedModelNumber::CreationTimestamp),
@@ -229,6 +238,9 @@ impl fmt::Display for LoggedModelText {
             LoggedModelText::Status => "status",
             LoggedModelText::SourceRunId => "source_run_id",
             LoggedModelText::ExperimentId => "experiment_id",
+            LoggedModelText::ArtifactLocation => "artifact_location",
+            LoggedModelText::LifecycleStage => "lifecycle_stage",
+            LoggedModelText::StatusMessage => "status_message",
         })
     }
 }

@@ -37,7 +37,9 @@ impl Store {
 
     /// Returns the runs, experiments and logged models that were deleted at this time or before.
     fn deleted_before(&self, py: Python<'_>, time: i64) -> PyResult<DeletedValue> {
-        let deleted = detached(py, || self.database.deleted_before(milliseconds(time)?))?;
+        // MLflow compares whole milliseconds, so all of the last one counts.
+        let end = milliseconds(time).map(|time| time.as_nanos().saturating_add(999_999));
+        let deleted = detached(py, || self.database.deleted_before(Timestamp::from_nanos(end?)))?;
         Ok((
             deleted.runs.iter().map(ToString::to_string).collect(),
             deleted.experiments.iter().map(|id| id.get()).collect(),

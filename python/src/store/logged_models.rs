@@ -7,7 +7,9 @@ use tracklite::logged_model::{
 use tracklite::{Database, ExperimentId, LoggedModelId, Result, RunId};
 
 use super::file::{Store, milliseconds};
-use super::values::{LoggedModelValue, ModelMetricValue, PageValue, logged_model_value};
+use super::values::{
+    LoggedModelValue, ModelMetricValue, PageValue, logged_model_value, optional_run_text,
+};
 use crate::detach::detached;
 
 /// The name of a dataset, and its digest or None for any digest.
@@ -34,7 +36,7 @@ impl StoreLoggedModels {
         experiment: u64,
         name: Option<&str>,
         model_type: Option<&str>,
-        source_run: Option<&str>,
+        #[pyo3(from_py_with = optional_run_text)] source_run: Option<String>,
         params: Vec<(String, String)>,
         tags: Vec<(String, String)>,
     ) -> PyResult<LoggedModelValue> {
@@ -48,7 +50,7 @@ impl StoreLoggedModels {
                 model = model.model_type(model_type);
             }
             if let Some(run) = source_run {
-                model = model.source_run(RunId::lookup(run)?);
+                model = model.source_run(run);
             }
             model = params.iter().fold(model, |model, (key, value)| model.param(key, value));
             model = tags.iter().fold(model, |model, (key, value)| model.tag(key, value));
@@ -108,10 +110,12 @@ impl StoreLoggedModels {
         max_results: usize,
         order: Vec<(String, bool, Option<DatasetChoice>)>,
         token: &str,
+        artifact_root: &str,
     ) -> PyResult<PageValue<LoggedModelValue>> {
         let search = || {
             let mut search =
                 LoggedModelSearch::new().filter(filter).max_results(max_results).page_token(token);
+            search = search.artifact_root(artifact_root);
             if experiments.is_empty() {
                 return Ok((Vec::new(), None));
             }

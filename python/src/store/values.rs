@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyInt};
 use tracklite::inputs::{Dataset, DatasetInput};
 use tracklite::logged_model::{LoggedModelInfo, LoggedModelMetric};
 use tracklite::registry::{ModelVersionInfo, RegisteredModelInfo};
@@ -86,6 +88,17 @@ pub(super) type DeletedValue = (Vec<String>, Vec<u64>, Vec<String>);
 /// Items of a page, and the token of the next one.
 pub(super) type PageValue<T> = (Vec<T>, Option<String>);
 
+/// Returns the ID of a run as text. A whole number counts as its digits, as in MLflow.
+pub(super) fn run_text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let is_number = value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>();
+    if is_number { Ok(value.str()?.to_cow()?.into_owned()) } else { value.extract() }
+}
+
+/// Like [`run_text`], for a run that may be missing.
+pub(super) fn optional_run_text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    if value.is_none() { Ok(None) } else { run_text(value).map(Some) }
+}
+
 /// Parses the ID of a registered model: 32 hexadecimal digits.
 pub(super) fn registered_model_id(text: &str) -> Result<RegisteredModelId> {
     let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -148,7 +161,7 @@ pub(super) fn logged_model_value(info: LoggedModelInfo) -> LoggedModelValue {
         info.experiment.get(),
         info.name,
         info.model_type,
-        info.source_run.map(|run| run.to_string()),
+        info.source_run,
         info.status.as_str(),
         info.status_message,
         info.created.as_millis(),
@@ -179,7 +192,7 @@ pub(super) fn version_value(info: ModelVersionInfo) -> VersionValue {
         info.user,
         info.stage.as_str(),
         info.source,
-        info.run.map(|run| run.to_string()),
+        info.run,
         info.run_link,
         info.status.as_str(),
         info.status_message,

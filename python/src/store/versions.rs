@@ -3,10 +3,10 @@
 use pyo3::prelude::*;
 use tracklite::artifact::ArtifactOwner;
 use tracklite::registry::{ModelVersion, ModelVersionInfo, Registry};
-use tracklite::{LoggedModelId, Result, RunId};
+use tracklite::{LoggedModelId, Result};
 
 use super::file::Store;
-use super::values::{VersionValue, version_value};
+use super::values::{VersionValue, optional_run_text, version_value};
 use crate::detach::detached;
 
 /// The versions of the registered models of a file.
@@ -30,7 +30,7 @@ impl StoreVersions {
         name: &str,
         source: &str,
         files: &str,
-        run: Option<&str>,
+        #[pyo3(from_py_with = optional_run_text)] run: Option<String>,
         run_link: Option<&str>,
         logged_model: Option<&str>,
         description: Option<&str>,
@@ -41,7 +41,7 @@ impl StoreVersions {
             let mut version =
                 self.registry.model(name)?.new_version(source).files_at(files).user("");
             if let Some(run) = run {
-                version = version.run(RunId::lookup(run)?);
+                version = version.run(run);
             }
             if let Some(link) = run_link {
                 version = version.run_link(link);

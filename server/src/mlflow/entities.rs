@@ -69,7 +69,7 @@ pub(crate) struct Experiment<'a> {
 }
 
 /// The experiment's tag for an artifact location set by a user. It is hidden from clients.
-pub(crate) const LOCATION_TAG: &str = "tracklite.artifactLocation";
+pub(crate) use tracklite::ARTIFACT_LOCATION_TAG as LOCATION_TAG;
 
 pub(crate) fn experiment(info: &ExperimentInfo, location: String) -> Experiment<'_> {
     let tags = info.tags.iter().filter(|(key, _)| *key != LOCATION_TAG);
@@ -319,7 +319,7 @@ pub(crate) fn logged_model(info: &LoggedModelInfo, artifact_uri: String) -> Logg
             artifact_uri,
             status: status_word(info.status),
             model_type: info.model_type.as_deref(),
-            source_run_id: info.source_run.as_ref().map(ToString::to_string),
+            source_run_id: info.source_run.clone(),
             status_message: info.status_message.as_deref(),
             tags: pairs(&info.tags),
         },

@@ -131,7 +131,7 @@ fn create(call: &Call) -> Outcome<Reply> {
         model = model.model_type(model_type);
     }
     if let Some(run) = args.text("source_run_id") {
-        model = model.source_run(queries::run_id(run)?);
+        model = model.source_run(run);
     }
     let params = args.pairs("params");
     model = params.iter().fold(model, |model, (key, value)| model.param(key, value));
@@ -203,7 +203,8 @@ fn search(call: &Call) -> Outcome<Reply> {
     let mut search = LoggedModelSearch::new()
         .filter(args.text_or_empty("filter"))
         .max_results(limit)
-        .page_token(args.text_or_empty("page_token"));
+        .page_token(args.text_or_empty("page_token"))
+        .artifact_root(places::root(call.caller.dialect));
     for id in queries::experiment_ids(args, "experiment_ids")? {
         search = search.experiment(id);
     }

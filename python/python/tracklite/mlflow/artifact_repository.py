@@ -43,6 +43,11 @@ class TrackliteArtifactRepository(ArtifactRepository):
 
     def _place(self, path: str | None) -> tuple[Owner, str] | None:
         """Splits a path of this repository into its owner and the path within."""
+        if path and (path.startswith("/") or posixpath.normpath(path).split("/")[0] == ".."):
+            raise MlflowException(
+                f"Invalid path: {path!r} leads out of {self.artifact_uri!r}",
+                INVALID_PARAMETER_VALUE,
+            )
         whole = posixpath.join(self._inside, path) if path else self._inside
         return address.owner_of(whole)
 

@@ -299,7 +299,11 @@ class TrackliteRegistryStore(AbstractStore):
         scheme, _, rest = location.partition(":/")
         owner, _, path = rest.partition("/")
         if scheme == "runs":
-            info = self._file.runs.info(owner)
+            try:
+                info = self._file.runs.info(owner)
+            except NotFoundError:
+                # The run is not in this file.
+                return location
             place = f"{self._root.experiment(info[1])}/{owner}/artifacts"
         elif scheme == "models" and owner.startswith("m-"):
             facts = self._file.logged_models.get(owner, True)[0]

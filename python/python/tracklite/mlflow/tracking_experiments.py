@@ -55,13 +55,15 @@ class TrackingExperiments(TrackingBase):
         _validate_experiment_name(name)
         for tag in tags or ():
             _check_tag(tag)
-        location = artifact_location or self._default_location
         known = tag_pairs(tags)
-        if location:
-            location = resolve_uri_if_local(location)
+        experiments = self._present_file.experiments
+        if artifact_location:
+            location = resolve_uri_if_local(artifact_location)
             _validate_experiment_artifact_location_length(location)
             known.append((entities.LOCATION_TAG, location))
-        return str(self._present_file.experiments.create(name, known))
+        elif self._other_root:
+            return str(experiments.create_below(name, self._other_root, known))
+        return str(experiments.create(name, known))
 
     @translated
     def get_experiment(self, experiment_id: str | None) -> Experiment:

@@ -113,6 +113,7 @@ class TrackingModels(TrackingBase):
             count_of(max_results or SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT),
             [_order_item(item) for item in order_by or ()],
             page_token or "",
+            self._root.text,
         )
         return PagedList([self._logged_model(value) for value in found], token)
 
