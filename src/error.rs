@@ -60,14 +60,18 @@ struct Inner {
     message: String,
     path: Option<PathBuf>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// MLflow's error code, if it is not that of the kind.
+    mlflow_code: Option<&'static str>,
 }
 
 impl Error {
-    /// Creates an error. The message is one sentence without a full stop.
+    /// Creates an error. If MLflow has a text for it, the message begins with that text. Else it is
+    /// one sentence without a full stop.
     #[cold]
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner { kind, message: message.into(), path: None, source: None }))
+        let message = message.into();
+        Error(Box::new(Inner { kind, message, path: None, source: None, mlflow_code: None }))
     }
 
     /// Creates an error from a failed system call. `doing` describes the operation.
@@ -99,10 +103,57 @@ impl Error {
         self
     }
 
+    /// Sets MLflow's error code, where it is not that of the kind.
+    #[must_use]
+    pub(crate) fn with_mlflow_code(mut self, code: &'static str) -> Self {
+        self.0.mlflow_code = Some(code);
+        self
+    }
+
     /// Returns the kind of failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Returns the message without the file. It begins with MLflow's text, if MLflow has one.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Returns the code that MLflow gives to this error, such as `RESOURCE_DOES_NOT_EXIST`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+    /// let error = database.experiment_by_id(tracklite::ExperimentId::new(7)).unwrap_err();
+    /// assert_eq!(error.message(), "No Experiment with id=7 exists");
+    /// assert_eq!(error.mlflow_code(), "RESOURCE_DOES_NOT_EXIST");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn mlflow_code(&self) -> &'static str {
+        self.0.mlflow_code.unwrap_or(match self.0.kind {
+            ErrorKind::NotFound => "RESOURCE_DOES_NOT_EXIST",
+            ErrorKind::AlreadyExists => "RESOURCE_ALREADY_EXISTS",
+            // MLflow has the same code for writes to deleted things.
+            ErrorKind::InvalidInput
+            | ErrorKind::InvalidState
+            | ErrorKind::NotTracklite
+            | ErrorKind::UnsupportedFormat => "INVALID_PARAMETER_VALUE",
+            ErrorKind::Conflict => "RESOURCE_CONFLICT",
+            ErrorKind::Unauthenticated => "UNAUTHENTICATED",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnly => "PERMISSION_DENIED",
+            ErrorKind::Locked => "TEMPORARILY_UNAVAILABLE",
+            ErrorKind::Damaged => "DATA_LOSS",
+            ErrorKind::StorageFull => "RESOURCE_EXHAUSTED",
+            ErrorKind::Unresolved
+            | ErrorKind::Poisoned
+            | ErrorKind::Forked
+            | ErrorKind::Io
+            | ErrorKind::Index => "INTERNAL_ERROR",
+        })
     }
 
     /// Returns the file that the error concerns, if it is known.

@@ -61,8 +61,8 @@ mod verify;
 
 pub use crate::entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 pub use crate::entity::{
-    ExperimentFolder, ExperimentInfo, Lifecycle, MetricHistory, MetricPoint, MetricStatistics,
-    RunInfo, RunRecord, RunStatus,
+    ARTIFACT_LOCATION_TAG, ExperimentFolder, ExperimentInfo, Lifecycle, MetricHistory, MetricPoint,
+    MetricStatistics, RunInfo, RunRecord, RunStatus,
 };
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::storage::WritePath;

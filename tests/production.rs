@@ -54,12 +54,12 @@ fn evaluate(database: &Database, info: &ModelVersionInfo) -> (f64, Vec<usize>) {
 fn check_version(database: &Database, info: &ModelVersionInfo) {
     let logged = database.logged_model(info.logged_model.unwrap()).unwrap();
     let model = logged.info().unwrap();
-    assert_eq!((model.status, model.source_run), (LoggedModelStatus::Ready, info.run));
+    assert_eq!((model.status, model.source_run), (LoggedModelStatus::Ready, info.run.clone()));
     let signature = Signature::parse(info.signature.as_deref().unwrap()).unwrap();
     assert!(signature.is_complete() && logged.signature().unwrap() == Some(signature));
     assert!(model.input_example.is_some());
     assert!(info.digest.is_some());
-    let run = database.run(info.run.unwrap()).unwrap();
+    let run = database.run(info.run_id().unwrap()).unwrap();
     let digest_of_run = run.artifacts().info(weights::PATH).unwrap().digest;
     let owner = ArtifactOwner::ModelVersion { model: info.model, version: info.version };
     let files = database.artifacts_of(owner).unwrap().list_all().unwrap();
@@ -163,7 +163,7 @@ fn the_example_registers_the_best_run_of_a_sweep() {
     folder.run_example("registry", &[]);
     let database = folder.read();
     let (versions, _) = check_file(&database);
-    assert_eq!(versions[0].run, Some(runs[0].info.id));
+    assert_eq!(versions[0].run_id(), Some(runs[0].info.id));
     let (_, predictions) = evaluate(&database, &versions[0]);
     assert_eq!(predictions.len(), 500);
 }

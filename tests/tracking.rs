@@ -14,8 +14,65 @@ fn the_default_experiment_always_exists() {
     assert_eq!(default.id(), ExperimentId::DEFAULT);
     assert_eq!(default.info().unwrap().path, "Default");
     assert_eq!(database.experiment("Default").unwrap().id(), ExperimentId::DEFAULT);
-    assert_eq!(error_kind(default.delete()), ErrorKind::InvalidState);
-    assert_eq!(default.info().unwrap().lifecycle, Lifecycle::Active);
+}
+
+#[test]
+fn the_default_experiment_can_be_deleted_and_restored() {
+    let database = TestDatabase::new();
+    let default = database.default_experiment().unwrap();
+    let run = default.start_run("one").unwrap();
+    default.delete().unwrap();
+    assert_eq!(default.info().unwrap().lifecycle, Lifecycle::Deleted);
+    assert_eq!(run.info().unwrap().lifecycle, Lifecycle::Deleted);
+    let again = database.default_experiment().unwrap();
+    for refused in [
+        again.start_run("two").map(drop),
+        database.experiment("Default").map(drop),
+        again.new_logged_model().create().map(drop),
+        run.log_metric("loss", 1.0, 0),
+    ] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidState);
+        assert!(error.to_string().contains("is deleted; restore it first"), "{error}");
+    }
+    default.restore().unwrap();
+    run.log_metric("loss", 1.0, 0).unwrap();
+    again.start_run("two").unwrap();
+}
+
+#[test]
+fn a_gc_purges_the_runs_of_the_deleted_default_experiment_but_not_itself() {
+    let database = TestDatabase::new();
+    let default = database.default_experiment().unwrap();
+    let other = database.experiment("/other").unwrap();
+    for experiment in [&default, &other] {
+        experiment.start_run("").unwrap();
+        experiment.new_logged_model().create().unwrap();
+        experiment.delete().unwrap();
+    }
+    let report = database.gc().unwrap();
+    assert_eq!((report.runs, report.experiments, report.logged_models), (2, 1, 2));
+    let left: Vec<_> = database.experiments().unwrap().into_iter().map(|one| one.id).collect();
+    assert_eq!(left, [ExperimentId::DEFAULT]);
+    assert_eq!(database.gc().unwrap().experiments, 0);
+    default.restore().unwrap();
+    assert_eq!(database.all_runs().unwrap().len(), 0);
+
+    default.start_run("").unwrap();
+    default.delete().unwrap();
+    let deleted = database.deleted_before(Timestamp::now()).unwrap();
+    assert_eq!(deleted.experiments, [ExperimentId::DEFAULT]);
+    let report = database.purge(&deleted).unwrap();
+    assert_eq!((report.runs, report.experiments), (1, 0));
+    assert_eq!(default.info().unwrap().lifecycle, Lifecycle::Deleted);
+    // Every handle must be closed before a vacuum, which rewrites the file.
+    let (path, copy) = (database.path().to_owned(), database.path().with_extension("copy"));
+    database.backup(&copy).unwrap();
+    for path in [path, copy] {
+        let reader = tracklite::Database::open_read_only(path).unwrap();
+        let info = reader.default_experiment().unwrap().info().unwrap();
+        assert_eq!(info.lifecycle, Lifecycle::Deleted);
+    }
 }
 
 #[test]

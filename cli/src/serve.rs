@@ -25,6 +25,9 @@ pub(crate) fn serve(args: &ServeArgs, terminal: &mut Terminal) -> Outcome {
     if args.unsafe_without_tokens {
         server = server.unsafe_without_tokens();
     }
+    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        server = server.tls(certificate, key);
+    }
     if let Some(folder) = &args.mlflow_ui {
         server = server.mlflow_ui(folder);
     }

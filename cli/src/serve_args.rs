@@ -25,6 +25,12 @@ pub(crate) struct ServeArgs {
     /// Let everybody who reaches the server read and change everything, without a token
     #[arg(long)]
     pub(crate) unsafe_without_tokens: bool,
+    /// Encrypt connections with this certificate, a PEM file with its chain
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Serve MLflow's web page from the folder `mlflow/server/js/build` of an installed MLflow
     #[arg(long, value_name = "FOLDER")]
     pub(crate) mlflow_ui: Option<PathBuf>,

@@ -185,9 +185,6 @@ impl World {
 
     fn delete_experiment(&mut self, place: usize, done: tracklite::Result<()>, delete: bool) {
         let known = &mut self.model.experiments[place];
-        if place == 0 && delete {
-            return expect_error(done, ErrorKind::InvalidState);
-        }
         if known.is_deleted == delete {
             return expect_error(done, ErrorKind::NotFound);
         }

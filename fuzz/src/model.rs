@@ -113,7 +113,8 @@ impl Model {
         let gone = self.experiments.iter().filter(|experiment| experiment.is_deleted);
         let gone: Vec<ExperimentId> = gone.map(|experiment| experiment.id).collect();
         self.logged.retain(|model| !model.is_deleted && !gone.contains(&model.experiment));
-        self.experiments.retain(|experiment| !experiment.is_deleted);
+        let stays = |experiment: &ModelExperiment| experiment.id == ExperimentId::DEFAULT;
+        self.experiments.retain(|experiment| !experiment.is_deleted || stays(experiment));
     }
 
     fn compare_experiments(&self, database: &Database) {

@@ -131,6 +131,19 @@ pub(crate) fn run_id(value: &Bound<'_, PyAny>) -> PyResult<RunId> {
     parsed(value, "a run or its id")
 }
 
+/// Converts a run, or its ID, or another text in its place, to text.
+pub(crate) fn run_text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let py = value.py();
+    let id = value.getattr_opt(intern!(py, "id"))?.unwrap_or_else(|| value.clone());
+    match id.cast::<PyString>() {
+        Ok(text) => Ok(text.to_cow()?.into_owned()),
+        Err(_) => {
+            let kind = value.get_type().name()?;
+            Err(PyTypeError::new_err(format!("expected a run or its id, not {kind}")))
+        }
+    }
+}
+
 /// Converts an iterable of runs or their IDs. A single one is a list of one.
 pub(crate) fn run_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<RunId>> {
     if value.is_instance_of::<PyString>() || value.hasattr(intern!(value.py(), "id"))? {

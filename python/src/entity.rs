@@ -236,7 +236,7 @@ impl Entity for LoggedModelInfo {
     fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         let fields = Fields::new(py).add(self.id.to_string()).add(self.experiment.get());
         let fields = fields.add(&self.name).add(&self.model_type);
-        let fields = fields.add(self.source_run.map(|id| id.to_string()));
+        let fields = fields.add(&self.source_run);
         let fields = fields.choice("LoggedModelStatus", self.status.as_str());
         let fields = fields.add(&self.status_message).time(self.created).time(self.updated);
         let fields = fields.choice("Lifecycle", self.lifecycle.as_str());
@@ -252,7 +252,7 @@ impl Entity for ModelVersionInfo {
         let fields = Fields::new(py).add(&self.name).add(self.version).time(self.created);
         let fields = fields.time(self.updated).add(&self.description).add(&self.user);
         let fields = fields.choice("ModelStage", self.stage.as_str()).add(&self.source);
-        let fields = fields.add(&self.location).add(self.run.map(|id| id.to_string()));
+        let fields = fields.add(&self.location).add(&self.run);
         let fields = fields.add(&self.run_link).add(self.logged_model.map(|id| id.to_string()));
         let fields = fields.choice("ModelVersionStatus", self.status.as_str());
         let fields = fields.add(&self.status_message).add(&self.signature).add(digest);

@@ -68,7 +68,8 @@ pub(crate) fn python_error(py: Python<'_>, error: &Error) -> PyErr {
         causes.push(next.to_string());
         cause = next.source();
     }
-    exception(py, kind_name(error.kind()), &error.to_string(), error.path(), causes)
+    let mlflow = (error.mlflow_code(), error.message());
+    exception(py, kind_name(error.kind()), &error.to_string(), error.path(), causes, mlflow)
 }
 
 /// Returns whether an exception is an `InvalidStateError`.
@@ -79,25 +80,29 @@ pub(crate) fn is_invalid_state(py: Python<'_>, error: &PyErr) -> bool {
 
 /// Creates the exception for an argument that breaks a rule. The message names the argument.
 pub(crate) fn invalid_input(py: Python<'_>, message: &str) -> PyErr {
-    exception(py, kind_name(ErrorKind::InvalidInput), message, None, Vec::new())
+    python_error(py, &Error::new(ErrorKind::InvalidInput, message))
 }
 
 /// Creates the exception for a handle that is not in a state for the call.
 pub(crate) fn invalid_state(py: Python<'_>, message: &str, path: Option<&Path>) -> PyErr {
-    exception(py, kind_name(ErrorKind::InvalidState), message, path, Vec::new())
+    let (kind, error) = (ErrorKind::InvalidState, Error::new(ErrorKind::InvalidState, message));
+    let mlflow = (error.mlflow_code(), message);
+    exception(py, kind_name(kind), message, path, Vec::new(), mlflow)
 }
 
+/// Creates an exception. `mlflow` is MLflow's error code, and the message without the path.
 fn exception(
     py: Python<'_>,
     kind: &str,
     message: &str,
     path: Option<&Path>,
     causes: Vec<String>,
+    mlflow: (&str, &str),
 ) -> PyErr {
     static CREATE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let created = CREATE
         .import(py, "tracklite.exceptions", "_of_kind")
-        .and_then(|create| create.call1((kind, message, path, causes)));
+        .and_then(|create| create.call1((kind, message, path, causes, mlflow)));
     match created {
         Ok(exception) => PyErr::from_value(exception),
         Err(error) => error,

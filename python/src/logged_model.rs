@@ -4,8 +4,8 @@ use pyo3::prelude::*;
 use tracklite::logged_model::{LoggedModelMetric, LoggedModelSearch, LoggedModelStatus};
 
 use crate::convert::{
-    choice, experiment_ids, flat_params, instant, logged_model_id, number, run_id, tag_pairs, text,
-    text_list, texts,
+    choice, experiment_ids, flat_params, instant, logged_model_id, number, run_id, run_text,
+    tag_pairs, text, text_list, texts,
 };
 use crate::database::Database;
 use crate::detach::detached;
@@ -140,6 +140,8 @@ impl LoggedModel {
 #[pymethods]
 impl Experiment {
     /// Creates a logged model. Its files are its artifacts.
+    ///
+    /// `source_run` is a run, its ID, or any text that names one elsewhere.
     #[pyo3(signature = (name="", *, model_type=None, source_run=None, params=None, tags=None,
                         signature=None, input_example=None))]
     #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
@@ -159,7 +161,7 @@ impl Experiment {
             builder = builder.model_type(kind);
         }
         if let Some(run) = source_run {
-            builder = builder.source_run(run_id(run)?);
+            builder = builder.source_run(run_text(run)?);
         }
         for (key, value) in params.map(flat_params).transpose()?.unwrap_or_default() {
             builder = builder.param(&key, value);

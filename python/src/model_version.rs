@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use tracklite::registry::{ModelStage, ModelVersionStatus};
 
-use crate::convert::{choice, logged_model_id, run_id, tag_pairs, text};
+use crate::convert::{choice, logged_model_id, run_text, tag_pairs, text};
 use crate::detach::detached;
 use crate::entity::{Entity as _, Object, to_list};
 use crate::registered_model::RegisteredModel;
@@ -79,7 +79,8 @@ impl RegisteredModel {
     /// Creates the next version.
     ///
     /// `source` is where its files are: the address of a logged model, such as "models:/m-...",
-    /// of the artifacts of a run, or of any other place.
+    /// of the artifacts of a run, or of any other place. `run` is a run, its ID, or any text that
+    /// names one elsewhere.
     #[pyo3(signature = (source, *, run=None, run_link=None, logged_model=None, description=None,
                         tags=None, user=None, status=None, signature=None))]
     #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
@@ -99,7 +100,7 @@ impl RegisteredModel {
         let model = self.handle.get(py)?;
         let mut builder = model.new_version(source);
         if let Some(run) = run {
-            builder = builder.run(run_id(run)?);
+            builder = builder.run(run_text(run)?);
         }
         if let Some(link) = run_link {
             builder = builder.run_link(link);

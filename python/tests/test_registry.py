@@ -77,7 +77,7 @@ def test_versions_and_aliases(database: tracklite.Database) -> None:
     assert [info.version for info in registry.iter_versions("name = 'churn'")] == [1, 2]
     with pytest.raises(exceptions.NotFoundError):
         registry.resolve("models:/nonsense@champion")
-    with pytest.raises(exceptions.InvalidInputError, match="has no alias"):
+    with pytest.raises(exceptions.InvalidInputError, match="Registered model alias .* not found"):
         churn.version("nonsense")
     with pytest.raises((TypeError, OverflowError)):
         churn.version(-1)

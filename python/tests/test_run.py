@@ -95,7 +95,7 @@ def test_tags_are_set_and_deleted(run: tracklite.Run) -> None:
     tags = run.tags()
     assert tags["stage"] == "final"
     assert "owner" not in tags
-    with pytest.raises(exceptions.NotFoundError, match="has no tag"):
+    with pytest.raises(exceptions.NotFoundError, match="No tag with name: "):
         run.delete_tag("owner")
 
 

@@ -88,39 +88,27 @@ impl Failure {
 }
 
 impl From<Error> for Failure {
+    /// The message is without the path of the file, which is of no concern to clients.
     fn from(error: Error) -> Failure {
-        let (status, code) = code_of(error.kind());
-        Failure::new(status, code, message_of(&error))
+        let code = error.mlflow_code();
+        Failure::new(status_of(code, error.kind()), code, error.message())
     }
 }
 
-/// Returns the message without the path of the file, which is of no concern to clients.
-fn message_of(error: &Error) -> String {
-    let message = error.to_string();
-    let Some(path) = error.path() else { return message };
-    let prefix = format!("{}: ", path.display());
-    message.strip_prefix(&prefix).map(str::to_owned).unwrap_or(message)
-}
-
-fn code_of(kind: ErrorKind) -> (StatusCode, &'static str) {
-    use ErrorKind::{
-        AlreadyExists, Conflict, Damaged, InvalidInput, InvalidState, Locked, NotFound, ReadOnly,
-        StorageFull, Unauthenticated, Unresolved,
-    };
-    match kind {
-        NotFound => (StatusCode::NOT_FOUND, "RESOURCE_DOES_NOT_EXIST"),
-        AlreadyExists => (StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS"),
-        // MLflow reports a write to a deleted thing as an invalid argument.
-        InvalidInput | InvalidState => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
-        Conflict => (StatusCode::CONFLICT, "RESOURCE_CONFLICT"),
-        Unresolved => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER_VALUE"),
-        ReadOnly => (StatusCode::FORBIDDEN, "PERMISSION_DENIED"),
-        Unauthenticated => (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
-        Locked => (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE"),
-        // Not 429 or 507, because clients would repeat the call for minutes.
-        StorageFull => (StatusCode::BAD_REQUEST, "RESOURCE_EXHAUSTED"),
-        Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "DATA_LOSS"),
-        _ => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+fn status_of(code: &str, kind: ErrorKind) -> StatusCode {
+    match code {
+        "UNAUTHENTICATED" => StatusCode::UNAUTHORIZED,
+        "PERMISSION_DENIED" => StatusCode::FORBIDDEN,
+        "RESOURCE_DOES_NOT_EXIST" => StatusCode::NOT_FOUND,
+        "RESOURCE_CONFLICT" => StatusCode::CONFLICT,
+        "TEMPORARILY_UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
+        "DATA_LOSS" => StatusCode::INTERNAL_SERVER_ERROR,
+        // MLflow has this code for some mistakes of the caller too.
+        "INTERNAL_ERROR" if kind != ErrorKind::InvalidInput && kind != ErrorKind::Unresolved => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        // Among them a full disk: clients would repeat the status 429 or 507 for minutes.
+        _ => StatusCode::BAD_REQUEST,
     }
 }
 

@@ -49,6 +49,7 @@ mod route;
 mod schema;
 mod server;
 mod shared;
+mod tls;
 mod token;
 
 pub use crate::server::{Server, ServerBuilder};

@@ -13,9 +13,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 use tower::Service as _;
 
 /// How many connections are open at the same time. More wait in the queue of the socket.
@@ -26,6 +28,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The highest number of header fields of a request.
 const HEADERS_MAX: usize = 64;
+/// How long the handshake of an encrypted connection may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The pause after the system refused a connection, for example for lack of descriptors.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
@@ -33,6 +37,7 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
+    tls: Option<TlsAcceptor>,
     mut stop: watch::Receiver<bool>,
     drain: Duration,
 ) {
@@ -44,7 +49,10 @@ pub(crate) async fn serve(
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, peer, place)) => begin(stream, peer, place, &app, &graceful),
+            Ok((stream, peer, place)) => {
+                let connection = Connection { peer, place, app: app.clone() };
+                begin(stream, connection, tls.clone(), graceful.watcher());
+            }
             Err(error) => {
                 log::warn!("cannot accept a connection: {error}");
                 tokio::time::sleep(PAUSE_AFTER_ERROR).await;
@@ -66,18 +74,33 @@ async fn accept(
     Ok((stream, peer, place))
 }
 
-fn begin(
-    stream: TcpStream,
+/// A connection that was accepted.
+struct Connection {
     peer: SocketAddr,
     place: OwnedSemaphorePermit,
-    app: &Router,
-    graceful: &GracefulShutdown,
-) {
+    app: Router,
+}
+
+fn begin(stream: TcpStream, connection: Connection, tls: Option<TlsAcceptor>, watcher: Watcher) {
     // Small answers must not wait for the acknowledgement of the one before.
     if let Err(error) = stream.set_nodelay(true) {
         log::debug!("cannot turn off the delay of small packets: {error}");
     }
-    let app = app.clone();
+    tokio::spawn(async move {
+        let Some(tls) = tls else { return answer(stream, connection, watcher).await };
+        match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+            Ok(Ok(stream)) => answer(stream, connection, watcher).await,
+            Ok(Err(error)) => log::debug!("a handshake failed: {error}"),
+            Err(_) => log::debug!("a handshake took too long"),
+        }
+    });
+}
+
+async fn answer<S>(stream: S, connection: Connection, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Connection { peer, place, app } = connection;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -90,11 +113,8 @@ fn begin(
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = watched.await {
-            log::debug!("a connection ended early: {error}");
-        }
-        drop(place);
-    });
+    if let Err(error) = watcher.watch(connection).await {
+        log::debug!("a connection ended early: {error}");
+    }
+    drop(place);
 }

@@ -18,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) own_token: Option<String>,
     /// Whether other addresses than those of this machine may be served without tokens.
     pub(crate) without_tokens: bool,
+    /// The files of the certificate and its key, for encrypted connections.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// The folder of MLflow's web page.
     pub(crate) mlflow_ui: Option<PathBuf>,
     /// How long requests may take after the server was told to stop.
@@ -35,6 +37,7 @@ impl Default for Options {
             names: Vec::new(),
             own_token: None,
             without_tokens: false,
+            tls: None,
             mlflow_ui: None,
             drain: Duration::from_secs(10),
             body_bytes_max: 16 * 1024 * 1024,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tracklite::{Database, Error, ErrorKind, Result};
 
 use crate::access::Access;
@@ -22,6 +23,7 @@ use crate::options::Options;
 use crate::origin::Names;
 use crate::pool::Pool;
 use crate::shared::Shared;
+use crate::tls;
 
 /// Builds a [`Server`]. See [`Server::builder`].
 #[must_use = "a server is started by `start`"]
@@ -66,6 +68,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Encrypts all connections with a certificate and its private key, both PEM files.
+    pub fn tls(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.options.tls = Some((certificate.into(), key.into()));
+        self
+    }
+
     /// Serves the web page of an installed MLflow from this folder: `mlflow/server/js/build`.
     pub fn mlflow_ui(mut self, folder: impl Into<PathBuf>) -> Self {
         self.options.mlflow_ui = Some(folder.into());
@@ -90,18 +98,24 @@ impl ServerBuilder {
     /// # Errors
     ///
     /// - [`ErrorKind::InvalidInput`] if other machines may connect, and there is no token.
+    /// - [`ErrorKind::InvalidInput`] if the certificate or its key is not valid.
     /// - [`ErrorKind::Io`] if the address is unknown, or another program listens on it.
     pub fn start(self) -> Result<Server> {
         let ServerBuilder { database, options } = self;
         let listener = bound(&options)?;
         let place = listener.local_addr().map_err(|source| no_listener(&options, source))?;
         check_tokens(&database, &options, place.ip())?;
+        let files = options.tls.as_ref();
+        let tls = files.map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?;
         let drain = options.drain;
         let shared = Arc::new(shared(database, options, place));
         let runtime = runtime()?;
         let url = shared.url.clone();
         let (stop, stopped) = watch::channel(false);
-        let work = move || serve(&runtime, &shared, listener, stopped, drain);
+        let work = move || {
+            let serving = Serving { listener, tls, stopped, drain };
+            serve(&runtime, &shared, serving);
+        };
         let thread = std::thread::Builder::new().name("tracklite-server".to_owned()).spawn(work);
         let thread =
             thread.map_err(|source| Error::io("starting the thread of the server", source))?;
@@ -217,8 +231,9 @@ fn shared(database: Database, options: Options, place: SocketAddr) -> Shared {
         IpAddr::V6(address) => format!("[{address}]"),
         IpAddr::V4(address) => address.to_string(),
     };
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
     Shared {
-        url: format!("http://{host}:{}", place.port()),
+        url: format!("{scheme}://{host}:{}", place.port()),
         workspace: workspace(&database),
         names: Names::new(&options.host, place.port(), &options.names),
         access: Access::new(options.own_token.clone()),
@@ -251,17 +266,20 @@ fn runtime() -> Result<Runtime> {
     runtime.map_err(|source| Error::io("starting the threads of the server", source))
 }
 
-fn serve(
-    runtime: &Runtime,
-    shared: &Arc<Shared>,
+/// What the thread of a server needs.
+struct Serving {
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     stopped: watch::Receiver<bool>,
     drain: Duration,
-) {
+}
+
+fn serve(runtime: &Runtime, shared: &Arc<Shared>, serving: Serving) {
     let app = app(shared);
+    let Serving { listener, tls, stopped, drain } = serving;
     runtime.block_on(async move {
         match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => listen::serve(listener, app, stopped, drain).await,
+            Ok(listener) => listen::serve(listener, app, tls, stopped, drain).await,
             Err(error) => log::error!("cannot use the listener: {error}"),
         }
     });

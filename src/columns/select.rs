@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 
 use crate::entity::id::{RunId, Timestamp};
-use crate::entity::{DATA_CONTEXT_TAG, DatasetInput, Lifecycle, RUN_NAME_TAG, RunRecord};
+use crate::entity::{
+    ArtifactPlaces, DATA_CONTEXT_TAG, DatasetInput, Lifecycle, RUN_NAME_TAG, RunRecord,
+};
 use crate::search::{Condition, Direction, Field, RunNumber, RunSelection, RunText, TextTest};
 
 use super::column::TextColumn;
@@ -41,8 +43,8 @@ enum SortValues<'a> {
     Numbers(Vec<Option<f64>>),
     Texts(Vec<Option<&'a str>>),
     Ids(Vec<RunId>),
-    /// The experiment id as text, and the run id. Artifact URIs sort like this pair.
-    Places(Vec<(String, RunId)>),
+    /// The addresses of artifacts.
+    Places(Vec<String>),
 }
 
 impl RunColumns {
@@ -52,7 +54,7 @@ impl RunColumns {
     pub(crate) fn select(&self, selection: &RunSelection<'_>) -> Vec<u32> {
         let mut rows = self.rows_in(selection);
         for condition in &selection.filter.conditions {
-            self.keep_passing(condition, selection.artifact_root, &mut rows);
+            self.keep_passing(condition, selection.places, &mut rows);
         }
         self.sort(selection, &mut rows);
         rows
@@ -73,7 +75,7 @@ impl RunColumns {
     fn keep_passing(
         &self,
         condition: &Condition<RunNumber, RunText>,
-        artifact_root: &str,
+        places: &ArtifactPlaces,
         rows: &mut Vec<u32>,
     ) {
         match condition {
@@ -99,7 +101,7 @@ impl RunColumns {
                 keep_matching(self.tags.get(RUN_NAME_TAG), test, rows);
             }
             Condition::Text(field, test) => {
-                rows.retain(|row| self.text_passes(*row, field, artifact_root, test));
+                rows.retain(|row| self.text_passes(*row, field, places, test));
             }
         }
     }
@@ -114,7 +116,13 @@ impl RunColumns {
     }
 
     /// Tests a text that is not stored as a column.
-    fn text_passes(&self, row: u32, field: &RunText, artifact_root: &str, test: &TextTest) -> bool {
+    fn text_passes(
+        &self,
+        row: u32,
+        field: &RunText,
+        places: &ArtifactPlaces,
+        test: &TextTest,
+    ) -> bool {
         let run = self.run(row);
         match field {
             RunText::DatasetName => any_dataset(run, test, |input| Some(&input.dataset.name)),
@@ -123,7 +131,7 @@ impl RunColumns {
                 any_dataset(run, test, |input| input.tags.get(DATA_CONTEXT_TAG))
             }
             RunText::RunId => test.matches_text(&run.info.id.to_string()),
-            RunText::ArtifactUri => test.matches_text(&run.info.artifact_uri(artifact_root)),
+            RunText::ArtifactUri => test.matches_text(&places.of_run(&run.info)),
             _ => test.matches(attribute(run, field)),
         }
     }
@@ -131,8 +139,9 @@ impl RunColumns {
     /// Sorts the rows, and cuts them to the offset and limit of the selection.
     fn sort(&self, selection: &RunSelection<'_>, rows: &mut Vec<u32>) {
         let keys = &selection.order.keys;
+        let values = |field| self.sort_values(field, selection.places, rows);
         let values: Vec<(SortValues<'_>, Direction)> =
-            keys.iter().map(|key| (self.sort_values(&key.field, rows), key.direction)).collect();
+            keys.iter().map(|key| (values(&key.field), key.direction)).collect();
         let compare = |left: &u32, right: &u32| {
             let (left, right) = (*left as usize, *right as usize);
             let verdict = values.iter().map(|(values, direction)| match values {
@@ -158,7 +167,12 @@ impl RunColumns {
             places[bound(selection.offset)..].iter().map(|place| rows[*place as usize]).collect();
     }
 
-    fn sort_values(&self, field: &Field<RunNumber, RunText>, rows: &[u32]) -> SortValues<'_> {
+    fn sort_values(
+        &self,
+        field: &Field<RunNumber, RunText>,
+        places: &ArtifactPlaces,
+        rows: &[u32],
+    ) -> SortValues<'_> {
         match field {
             Field::Number(RunNumber::Metric(key)) => {
                 let values = self.metrics.get(key).map(|column| {
@@ -172,11 +186,9 @@ impl RunColumns {
             Field::Text(RunText::RunId) => {
                 SortValues::Ids(rows.iter().map(|row| self.heads[*row as usize].id).collect())
             }
-            // The rest of the URI is the same for all runs.
             Field::Text(RunText::ArtifactUri) => {
-                let heads = rows.iter().map(|row| &self.heads[*row as usize]);
-                let places = heads.map(|head| (format!("{}/", head.experiment), head.id));
-                SortValues::Places(places.collect())
+                let infos = rows.iter().map(|row| &self.run(*row).info);
+                SortValues::Places(infos.map(|info| places.of_run(info)).collect())
             }
             Field::Text(RunText::Param(key)) => texts_of(self.params.get(key), rows),
             Field::Text(RunText::Tag(key)) => texts_of(self.tags.get(key), rows),

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use crate::engine::Engine;
 use crate::engine::free_chunks::free_chunks;
 use crate::engine::guards::{no_such_experiment, no_such_logged_model, no_such_run};
+use crate::entity::id::ExperimentId;
 use crate::entity::{Deleted, Lifecycle, RunInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::block;
@@ -105,7 +106,7 @@ fn purge(engine: &Engine) -> Result<Option<Purged>> {
 }
 
 /// Returns as many deleted runs and experiments as one frame holds. An experiment is purged with or
-/// after its last runs.
+/// after its last runs. The default experiment stays, because every file has it.
 fn deleted(index: &Index) -> Result<Purged> {
     let is_deleted = |lifecycle| lifecycle == Lifecycle::Deleted;
     let experiments = index.experiments()?.into_iter().filter(|info| is_deleted(info.lifecycle));
@@ -115,6 +116,7 @@ fn deleted(index: &Index) -> Result<Purged> {
         is_deleted(run.lifecycle) || experiments.binary_search(&run.experiment).is_ok()
     };
     let mut runs: Vec<_> = runs.iter().filter(is_gone).map(|run| run.id).collect();
+    experiments.retain(|id| *id != ExperimentId::DEFAULT);
     experiments.truncate(if runs.len() > PURGED_MAX { 0 } else { PURGED_MAX });
     runs.truncate(PURGED_MAX);
     Ok(Purged { runs, experiments })
@@ -203,7 +205,7 @@ pub(crate) fn purge_chosen(engine: &Engine, chosen: &Deleted) -> Result<GcReport
 
 /// Returns the records that purge the chosen objects, and the report.
 fn chosen_records(index: &Index, chosen: &Deleted) -> Result<(Vec<Record>, GcReport)> {
-    let Deleted { mut runs, experiments, mut logged_models } = chosen.clone();
+    let Deleted { mut runs, mut experiments, mut logged_models } = chosen.clone();
     for id in &runs {
         let found = index.run_info(*id)?.map(|run| run.lifecycle);
         check_deleted(id, "run", found, no_such_run)?;
@@ -224,6 +226,8 @@ fn chosen_records(index: &Index, chosen: &Deleted) -> Result<(Vec<Record>, GcRep
             logged_models.extend(index.models_of(*experiment)?);
         }
     }
+    // The default experiment stays, because every file has it.
+    experiments.retain(|id| *id != ExperimentId::DEFAULT);
     runs.sort_unstable();
     runs.dedup();
     logged_models.sort_unstable();

@@ -1,11 +1,12 @@
 //! Checks of what exists and accepts writes, with their errors.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Display;
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId};
 use crate::entity::limits::Limits;
+use crate::entity::wording::{python, shortened};
 use crate::entity::{Lifecycle, LoggedModelMetric, ModelVersionStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
@@ -14,6 +15,8 @@ use crate::format::record::{
 };
 use crate::index::{Index, VersionChoice};
 use crate::log::{State, run_is_deleted};
+
+pub(crate) use crate::entity::id::{no_such_logged_model, no_such_run};
 
 /// Records that change whether experiments, runs and logged models exist and accept writes.
 pub(crate) const LOGGED_MODEL_LIFECYCLES: [RangeInclusive<u16>; 5] = [
@@ -28,9 +31,7 @@ pub(crate) const LOGGED_MODEL_LIFECYCLES: [RangeInclusive<u16>; 5] = [
 pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Result<()> {
     match state.experiments.get(&id) {
         None => Err(no_such_experiment(id)),
-        Some(known) if known.lifecycle == Lifecycle::Deleted => {
-            Err(experiment_is_deleted(&known.path))
-        }
+        Some(known) if known.lifecycle == Lifecycle::Deleted => Err(experiment_is_deleted(id)),
         Some(_) => Ok(()),
     }
 }
@@ -39,9 +40,7 @@ pub(crate) fn check_experiment_writable(state: &State, id: ExperimentId) -> Resu
 pub(crate) fn check_experiment_active(index: &Index, id: ExperimentId) -> Result<()> {
     match index.experiment(id)? {
         None => Err(no_such_experiment(id)),
-        Some(info) if info.lifecycle == Lifecycle::Deleted => {
-            Err(experiment_is_deleted(&info.path))
-        }
+        Some(info) if info.lifecycle == Lifecycle::Deleted => Err(experiment_is_deleted(id)),
         Some(_) => Ok(()),
     }
 }
@@ -65,7 +64,7 @@ pub(crate) fn check_logged_model_writable(index: &Index, id: LoggedModelId) -> R
         (Lifecycle::Deleted, _) => Err(logged_model_is_deleted(id)),
         (Lifecycle::Active, Lifecycle::Deleted) => {
             let message =
-                format!("the experiment of logged model {id} is deleted; restore it first");
+                format!("the experiment of logged model {id} is deleted: restore it first");
             Err(Error::new(ErrorKind::InvalidState, message))
         }
     }
@@ -92,13 +91,37 @@ pub(crate) fn check_version_writable(
     Err(Error::new(ErrorKind::InvalidState, message))
 }
 
+/// What owns params, for the text of a conflict.
+#[derive(Clone, Copy)]
+pub(crate) enum ParamOwner {
+    /// A run that exists. The params are in a list.
+    Run(RunId),
+    /// A run that exists. The param is alone, for which MLflow has another text.
+    OneOf(RunId),
+    /// A logged model that exists.
+    LoggedModel(LoggedModelId),
+    /// A run or logged model that is created.
+    New(&'static str),
+}
+
+impl fmt::Display for ParamOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ParamOwner::Run(run) | ParamOwner::OneOf(run) => write!(f, "run ID='{run}'"),
+            ParamOwner::LoggedModel(model) => write!(f, "logged model ID='{model}'"),
+            ParamOwner::New(noun) => write!(f, "the new {noun}"),
+        }
+    }
+}
+
 /// Returns the given params that are not known yet. Fails if a param has two values.
 pub(crate) fn set_once(
-    owner: impl Display,
+    owner: ParamOwner,
     known: Option<&BTreeMap<String, String>>,
     given: &[(String, String)],
 ) -> Result<Vec<(String, String)>> {
     let mut seen: HashMap<&str, &str> = HashMap::new();
+    let mut changed: Vec<(&str, &str, &str)> = Vec::new();
     let mut params = Vec::new();
     for (key, value) in given {
         let key = key.as_str();
@@ -109,44 +132,66 @@ pub(crate) fn set_once(
                 params.push((key.to_owned(), value.clone()));
             }
             Some(first) if first == value => {}
-            Some(first) => {
-                let message = format!(
-                    "param {key:?} of {owner} is already {first:?}; params cannot be changed \
-                     (got {value:?})"
-                );
-                return Err(Error::new(ErrorKind::InvalidInput, message));
-            }
+            Some(first) => changed.push((key, first, value)),
         }
     }
-    Ok(params)
+    if changed.is_empty() { Ok(params) } else { Err(params_are_changed(owner, &changed)) }
 }
 
-pub(crate) fn experiment_is_deleted(path: &str) -> Error {
-    let message = format!("experiment {path:?} is deleted; restore it first");
-    Error::new(ErrorKind::InvalidState, message)
+/// Returns MLflow's error for params that are set to other values.
+#[cold]
+fn params_are_changed(owner: ParamOwner, changed: &[(&str, &str, &str)]) -> Error {
+    let message = match (owner, changed) {
+        (ParamOwner::OneOf(_), [(key, old, new)]) => format!(
+            "Changing param values is not allowed. Param with key='{key}' was already logged with \
+             value='{}' for {owner}. Attempted logging new value '{}'.",
+            shortened(old),
+            shortened(new)
+        ),
+        _ => {
+            let changed = changed.iter().map(|(key, old, new)| {
+                let (key, old, new) = (python(key), python(old), python(new));
+                format!("{{'key': {key}, 'old_value': {old}, 'new_value': {new}}}")
+            });
+            let changed: Vec<String> = changed.collect();
+            format!(
+                "Changing param values is not allowed. Params were already logged='[{}]' for \
+                 {owner}.",
+                changed.join(", ")
+            )
+        }
+    };
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+pub(crate) fn experiment_is_deleted(id: ExperimentId) -> Error {
+    Error::new(
+        ErrorKind::InvalidState,
+        format!(
+            "The experiment {id} must be in the 'active' state. Current state is deleted. Restore \
+             it first."
+        ),
+    )
 }
 
 pub(crate) fn logged_model_is_deleted(id: LoggedModelId) -> Error {
-    let message = format!("logged model {id} is deleted; restore it first");
-    Error::new(ErrorKind::InvalidState, message)
+    Error::new(
+        ErrorKind::InvalidState,
+        format!(
+            "The logged model {id} must be in the 'active' state. Current state is deleted. \
+             Restore it first."
+        ),
+    )
 }
 
 pub(crate) fn no_such_experiment(id: ExperimentId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no experiment {id}"))
-}
-
-pub(crate) fn no_such_logged_model(id: LoggedModelId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no logged model {id}"))
-}
-
-pub(crate) fn no_such_run(id: RunId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no run {id}"))
+    Error::new(ErrorKind::NotFound, format!("No Experiment with id={id} exists"))
 }
 
 /// Checks a metric of a logged model and returns its record.
 pub(crate) fn measured(limits: &Limits, metric: LoggedModelMetric) -> Result<MeasuredMetric> {
     let LoggedModelMetric { key, value, step, time, run, dataset } = metric;
-    limits.check_metric_key(&key)?;
+    limits.check_metric_key(&key, None)?;
     if let Some((name, digest)) = &dataset {
         limits.check_dataset(name, digest)?;
     }

@@ -37,6 +37,29 @@ impl RunId {
     pub const fn to_bits(self) -> u128 {
         self.0
     }
+
+    /// Returns the id that is displayed as exactly this text, or `None` for any other text.
+    #[must_use]
+    pub(crate) fn displayed_as(text: &str) -> Option<Self> {
+        RunId::lookup(text).ok()
+    }
+}
+
+impl RunId {
+    /// Parses an id of a run that must exist: exactly 32 lower-case hexadecimal digits.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] for any other text, because no run has such an id, as in MLflow.
+    pub fn lookup(text: &str) -> Result<Self> {
+        let found = text.parse::<RunId>().ok().filter(|id| id.to_string() == text);
+        found.ok_or_else(|| no_such_run(text))
+    }
+}
+
+/// Returns the error for a run that does not exist, or was purged.
+pub(crate) fn no_such_run(id: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::NotFound, format!("Run with id={id} not found"))
 }
 
 impl fmt::Display for RunId {
@@ -88,6 +111,24 @@ impl LoggedModelId {
     pub const fn to_bits(self) -> u128 {
         self.0
     }
+}
+
+impl LoggedModelId {
+    /// Parses an id of a logged model that must exist, exactly as it is displayed.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] for any other text, because no logged model has such an id, as in
+    ///   MLflow.
+    pub fn lookup(text: &str) -> Result<Self> {
+        let found = text.parse::<LoggedModelId>().ok().filter(|id| id.to_string() == text);
+        found.ok_or_else(|| no_such_logged_model(text))
+    }
+}
+
+/// Returns the error for a logged model that does not exist, or was purged.
+pub(crate) fn no_such_logged_model(id: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::NotFound, format!("Logged model with ID '{id}' not found."))
 }
 
 impl fmt::Display for LoggedModelId {

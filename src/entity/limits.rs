@@ -1,6 +1,13 @@
 //! Rules for names, keys and values. They are MLflow's (`utils/validation.py`).
 
-use crate::error::{Error, ErrorKind, Result};
+use std::collections::HashSet;
+use std::fmt::Display;
+
+use crate::entity::key::{Place, check_key, resolves};
+use crate::entity::wording::{
+    invalid, invalid_value, missing_value, python, python_list, shortened,
+};
+use crate::error::Result;
 
 /// The largest text in bytes: 16 MiB.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -120,12 +127,14 @@ limits! {
     batch_items = usize::MAX;
 }
 
-/// The limits for key-value pairs of one kind.
+/// The limits for key-value pairs of one kind, and how MLflow's texts name them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PairRule {
-    kind: &'static str,
+    list: &'static str,
     key: usize,
     value: usize,
+    /// The names of key and value in texts about their length. `None` means their places.
+    names: Option<(&'static str, &'static str)>,
 }
 
 /// The maximum lengths of a dataset's texts and of a model id.
@@ -147,30 +156,28 @@ impl Limits {
     }
 
     pub(crate) fn params(&self) -> PairRule {
-        PairRule { kind: "param", key: self.key, value: self.param_value }
+        let names = Some(("Param key", "Param value"));
+        PairRule { list: "params", key: self.key, value: self.param_value, names }
     }
 
     pub(crate) fn tags(&self) -> PairRule {
-        PairRule { kind: "tag", key: self.key, value: self.tag_value }
+        pairs("tags", self.key, self.tag_value)
     }
 
     pub(crate) fn experiment_tags(&self) -> PairRule {
-        let (key, value) = (self.experiment_tag_key, self.experiment_tag_value);
-        PairRule { kind: "experiment tag", key, value }
+        pairs("tags", self.experiment_tag_key, self.experiment_tag_value)
     }
 
     pub(crate) fn input_tags(&self) -> PairRule {
-        let (key, value) = (self.input_tag_key, self.input_tag_value);
-        PairRule { kind: "dataset input tag", key, value }
+        pairs("tags", self.input_tag_key, self.input_tag_value)
     }
 
     pub(crate) fn registry_tags(&self) -> PairRule {
-        let (key, value) = (self.registry_tag_key, self.registry_tag_value);
-        PairRule { kind: "model tag", key, value }
+        pairs("tags", self.registry_tag_key, self.registry_tag_value)
     }
 
-    pub(crate) fn logged_model_pairs(&self, kind: &'static str) -> PairRule {
-        PairRule { kind, key: self.logged_model_key, value: usize::MAX }
+    pub(crate) fn logged_model_pairs(&self, list: &'static str) -> PairRule {
+        pairs(list, self.logged_model_key, usize::MAX)
     }
 
     /// Checks the description of a registered model or version. Any text is allowed.
@@ -180,58 +187,87 @@ impl Limits {
 
     /// Checks the name of a logged model: not blank, without any of `/ : . % " '`.
     pub(crate) fn check_logged_model_name(&self, name: &str) -> Result<()> {
-        if let Some(bad) = name.chars().find(|character| "/:.%\"'".contains(*character)) {
-            let message =
-                format!("invalid logged model name {:?}: contains {bad:?}", shortened(name));
-            return Err(invalid(message));
+        if name.trim().is_empty() || name.contains(['/', ':', '.', '%', '"', '\'']) {
+            let name = python(name);
+            return Err(invalid(format!(
+                "Invalid model name ({name}) provided. Model name must be a non-empty string and \
+                 cannot contain the following characters: ('/', ':', '.', '%', '\"', \"'\")"
+            )));
         }
-        check_name("logged model name", name, self.logged_model_name)
+        check_text("name", name, self.logged_model_name)
     }
 
     /// Checks the name of a registered model: not blank, without `/` and `:`, and not `.` or `..`.
     pub(crate) fn check_model_name(&self, name: &str) -> Result<()> {
-        if name.contains(['/', ':']) || matches!(name, "." | "..") {
-            let message = format!(
-                "invalid registered model name {:?}: contains `/` or `:`, or is `.` or `..`",
-                shortened(name)
-            );
+        if name.trim().is_empty() {
+            return Err(missing_value("name"));
+        }
+        if name.contains(['/', ':']) {
+            let name = shortened(name);
+            let message = format!("Invalid model name '{name}'. Names cannot contain '/' or ':'.");
             return Err(invalid(message));
         }
-        check_name("registered model name", name, self.registered_model_name)
+        if matches!(name, "." | "..") {
+            return Err(invalid_value("name", name, &resolves(name)));
+        }
+        check_text("name", name, self.registered_model_name)
     }
 
     /// Checks an alias: letters, digits, `_` and `-`. Words with a meaning in model addresses,
     /// `latest` and `v1`, are reserved.
     pub(crate) fn check_alias(&self, alias: &str) -> Result<()> {
+        if alias.is_empty() {
+            return Err(invalid("Registered model alias name cannot be empty.".to_owned()));
+        }
         let is_allowed = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-');
+        if !alias.chars().all(is_allowed) {
+            return Err(invalid(format!(
+                "Invalid alias name: '{}'. Names may only contain alphanumerics, underscores (_), \
+                 and dashes (-).",
+                shortened(alias)
+            )));
+        }
+        check_text("Registered model alias name", alias, self.alias)?;
+        if alias.eq_ignore_ascii_case("latest") {
+            let message = "'latest' alias name (case insensitive) is reserved.";
+            return Err(invalid(message.to_owned()));
+        }
         let number = alias.strip_prefix(['v', 'V']).unwrap_or_default();
-        let is_version = !number.is_empty() && number.chars().all(char::is_numeric);
-        let rule = if alias.is_empty() {
-            "it is empty"
-        } else if !alias.chars().all(is_allowed) {
-            "only letters, digits, _ and - are allowed"
-        } else if is_version || alias.eq_ignore_ascii_case("latest") {
-            "this name is reserved"
-        } else {
-            return check_text(&format!("alias {:?}", shortened(alias)), alias, self.alias);
-        };
-        Err(invalid(format!("invalid alias {:?}: {rule}", shortened(alias))))
+        if !number.is_empty() && number.chars().all(char::is_numeric) {
+            return Err(invalid(format!("Version alias name '{alias}' is reserved.")));
+        }
+        Ok(())
     }
 
     pub(crate) fn check_batch(&self, metrics: usize, params: usize, tags: usize) -> Result<()> {
         let counts = [
-            ("points", metrics, self.batch_metrics),
+            ("metrics", metrics, self.batch_metrics),
             ("params", params, self.batch_params),
             ("tags", tags, self.batch_tags),
-            ("points, params and tags", metrics + params + tags, self.batch_items),
+            ("metrics, params, and tags", metrics + params + tags, self.batch_items),
         ];
         match counts.into_iter().find(|(_, count, most)| count > most) {
             None => Ok(()),
             Some((items, count, most)) => Err(invalid(format!(
-                "a batch has {count} {items}, at most {most} are allowed (change this with \
-                 `DatabaseBuilder::limits`)"
+                "A batch logging request can contain at most {most} {items}. Got {count} {items}. \
+                 Please split up {items} across multiple requests and try again, or change \
+                 `DatabaseBuilder::limits`"
             ))),
         }
+    }
+
+    /// Checks that each param of a batch is in it once.
+    pub(crate) fn check_unique<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Result<()> {
+        let mut seen = HashSet::new();
+        let duplicates: Vec<&str> = keys.filter(|key| !seen.insert(*key)).collect();
+        if duplicates.is_empty() {
+            return Ok(());
+        }
+        Err(invalid(format!(
+            "Duplicate parameter keys have been submitted: {}. Please ensure the request contains \
+             only one param value per param key.",
+            python_list(duplicates)
+        )))
     }
 
     pub(crate) fn dataset(&self) -> DatasetSizes {
@@ -247,28 +283,30 @@ impl Limits {
 
     /// Checks the name and digest of a dataset. Neither may be blank.
     pub(crate) fn check_dataset(&self, name: &str, digest: &str) -> Result<()> {
-        check_name("dataset name", name, self.dataset_name)?;
-        check_name("dataset digest", digest, self.dataset_digest)
+        check_name("name", name, self.dataset_name)?;
+        check_name("digest", digest, self.dataset_digest)
     }
 
-    /// Checks the key of a metric by the rules of [`check_key`].
-    pub(crate) fn check_metric_key(&self, key: &str) -> Result<()> {
-        check_key("metric", key, self.key)
+    /// Checks the key of a metric by the rules of [`check_key`]. `index` is its index in a batch.
+    pub(crate) fn check_metric_key(&self, key: &str, index: Option<usize>) -> Result<()> {
+        check_key(Place { item: index.map(|index| ("metrics", index)), part: "name" }, key)?;
+        check_key_length("Metric name", key, self.key)
     }
 
     /// Checks the path of an experiment: any characters, not blank.
     pub(crate) fn check_experiment_path(&self, path: &str) -> Result<()> {
-        check_name("experiment path", path, self.experiment_name)
+        if path.trim().is_empty() {
+            return Err(invalid(format!("Invalid experiment name: '{}'", shortened(path))));
+        }
+        check_text("name", path, self.experiment_name)
     }
 
     /// Checks the name of a run: not blank, without control characters.
     pub(crate) fn check_run_name(&self, name: &str) -> Result<()> {
         if name.chars().any(char::is_control) {
-            let message =
-                format!("invalid run name {:?}: contains a control character", shortened(name));
-            return Err(invalid(message));
+            return Err(invalid_value("run_name", name, "it contains a control character"));
         }
-        check_name("run name", name, self.run_name)
+        check_name("run_name", name, self.run_name)
     }
 
     /// Checks the user of a run. Any text is allowed.
@@ -283,93 +321,81 @@ impl PairRule {
         self,
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Result<Vec<(String, String)>> {
-        let mut all = Vec::new();
-        for (key, value) in pairs {
-            let (key, value) = (key.as_ref(), value.to_string());
-            self.check(key, &value)?;
-            all.push((key.to_owned(), value));
+        let pairs = pairs.into_iter();
+        let all = pairs.map(|(key, value)| (key.as_ref().to_owned(), value.to_string()));
+        let all: Vec<(String, String)> = all.collect();
+        for (index, (key, value)) in all.iter().enumerate() {
+            self.check((all.len() > 1).then_some(index), key, value)?;
         }
         Ok(all)
     }
 
-    /// Checks a key by the rules of [`check_key`], and a value, which may be any text.
-    pub(crate) fn check(self, key: &str, value: &str) -> Result<()> {
-        check_key(self.kind, key, self.key)?;
-        check_text(&format!("value of {} {key:?}", self.kind), value, self.value)
+    /// Checks a key by the rules of [`check_key`], and a value, which may be any text. `index` is
+    /// the index of the pair, if it is one of several.
+    pub(crate) fn check(self, index: Option<usize>, key: &str, value: &str) -> Result<()> {
+        let item = index.map(|index| (self.list, index));
+        let (of_key, of_value) = (Place { item, part: "key" }, Place { item, part: "value" });
+        check_key(of_key, key)?;
+        match self.names {
+            Some((key_name, value_name)) => {
+                check_key_length(key_name, key, self.key)?;
+                check_text(value_name, value, self.value)
+            }
+            None => {
+                check_key_length(of_key, key, self.key)?;
+                check_text(of_value, value, self.value)
+            }
+        }
     }
 }
 
-/// Checks a key: letters and digits of any script, spaces and `_ - . : /`.
-///
-/// Read as a path, it must be normalized: no `/` at either end, no empty, `.` or `..` segment. It
-/// must not begin with `..`.
-fn check_key(kind: &str, key: &str, most: usize) -> Result<()> {
-    let rule = if key.is_empty() {
-        "it is empty"
-    } else if !key.chars().all(is_key_character) {
-        "only letters, digits, spaces and _ - . : / are allowed"
-    } else if key.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
-        "it has an empty, `.` or `..` path segment"
-    } else if key.starts_with("..") {
-        "it begins with `..`"
-    } else if key.len() > KEY_BYTES_MAX {
-        "it has more than 4096 bytes"
-    } else {
-        return check_text(&format!("{kind} key {:?}", shortened(key)), key, most);
-    };
-    Err(invalid(format!("invalid {kind} key {:?}: {rule}", shortened(key))))
+/// Returns the limits of pairs that MLflow's texts name by their places.
+fn pairs(list: &'static str, key: usize, value: usize) -> PairRule {
+    PairRule { list, key, value, names: None }
 }
 
-/// Returns whether a key may contain this character.
-///
-/// Letters and digits are Unicode's, including the combining vowel signs that MLflow refuses.
-fn is_key_character(character: char) -> bool {
-    character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | ' ' | ':' | '/')
+fn check_key_length(what: impl Display, key: &str, most: usize) -> Result<()> {
+    if key.len() > KEY_BYTES_MAX {
+        let bytes = key.len();
+        return Err(invalid(format!(
+            "'{what}' exceeds the maximum length of {KEY_BYTES_MAX} bytes: it has {bytes}"
+        )));
+    }
+    check_text(what, key, most)
 }
 
 /// Checks that a name is not blank and not too long.
-pub(crate) fn check_name(kind: &str, name: &str, most: usize) -> Result<()> {
+pub(crate) fn check_name(what: &str, name: &str, most: usize) -> Result<()> {
     if name.trim().is_empty() {
-        return Err(invalid(format!("invalid {kind} {:?}: it is blank", shortened(name))));
+        return Err(invalid_value(what, name, "it is blank"));
     }
-    check_text(&format!("{kind} {:?}", shortened(name)), name, most)
+    check_text(what, name, most)
 }
 
 /// Checks that a text has at most `most` characters and 16 MiB.
-pub(crate) fn check_text(what: &str, text: &str, most: usize) -> Result<()> {
+pub(crate) fn check_text(what: impl Display, text: &str, most: usize) -> Result<()> {
     let bytes = text.len();
     if bytes > TEXT_BYTES_MAX {
         return Err(invalid(format!(
-            "{what} has {bytes} bytes, at most {TEXT_BYTES_MAX} are allowed (log it as an artifact \
-             instead)"
+            "'{what}' exceeds the maximum length of {TEXT_BYTES_MAX} bytes: it has {bytes} (log it \
+             as an artifact instead)"
         )));
     }
     // Every character has at least one byte, so a short text need not be counted.
     let characters = if bytes > most { text.chars().count() } else { 0 };
     if characters > most {
         return Err(invalid(format!(
-            "{what} has {characters} characters, at most {most} are allowed (change this with \
-             `DatabaseBuilder::limits`)"
+            "'{what}' exceeds the maximum length of {most} characters: it has {characters} (change \
+             this with `DatabaseBuilder::limits`)"
         )));
     }
     Ok(())
 }
 
-fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(60).collect();
-    if short.len() < text.len() {
-        short.push_str("...");
-    }
-    short
-}
-
-fn invalid(message: String) -> Error {
-    Error::new(ErrorKind::InvalidInput, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn keys_follow_the_rules() {
@@ -385,19 +411,19 @@ mod tests {
             "\u{645}\u{642}",
             "\u{fc}",
         ] {
-            assert!(limits.check_metric_key(valid).is_ok(), "{valid}");
+            assert!(limits.check_metric_key(valid, None).is_ok(), "{valid}");
         }
         let long = "k".repeat(251);
         for bad in [
             "", "/a", "a/", "a//b", "./a", "..", "..foo", "...", "..a/b", "a\nb", "a*b", "a\\b",
             &long,
         ] {
-            let error = limits.check_metric_key(bad).unwrap_err();
+            let error = limits.check_metric_key(bad, None).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad}");
         }
-        assert!(limits.check_metric_key(&"\u{fc}".repeat(250)).is_ok());
-        assert!(Limits::unlimited().check_metric_key(&long).is_ok());
-        assert!(Limits::unlimited().check_metric_key(&"k".repeat(4097)).is_err());
+        assert!(limits.check_metric_key(&"\u{fc}".repeat(250), None).is_ok());
+        assert!(Limits::unlimited().check_metric_key(&long, None).is_ok());
+        assert!(Limits::unlimited().check_metric_key(&"k".repeat(4097), None).is_err());
     }
 
     #[test]

@@ -130,8 +130,10 @@ pub struct LoggedModelInfo {
     pub name: String,
     /// The kind of model, as given by the user.
     pub model_type: Option<String>,
-    /// The run that created it.
-    pub source_run: Option<RunId>,
+    /// The run that created it: its id, or any other text.
+    ///
+    /// The run need not exist. See [`LoggedModelInfo::source_run_id`].
+    pub source_run: Option<String>,
     /// The status.
     pub status: LoggedModelStatus,
     /// A message that explains the status.
@@ -152,4 +154,14 @@ pub struct LoggedModelInfo {
     pub signature: Option<String>,
     /// An example of the input, as JSON.
     pub input_example: Option<String>,
+}
+
+impl LoggedModelInfo {
+    /// Returns the source run as the id of a run, or `None` if it is another text.
+    ///
+    /// Such a run may be in another file, or be deleted.
+    #[must_use]
+    pub fn source_run_id(&self) -> Option<RunId> {
+        self.source_run.as_deref().and_then(RunId::displayed_as)
+    }
 }

@@ -2,14 +2,17 @@
 
 pub(crate) mod artifact_path;
 pub(crate) mod id;
+pub(crate) mod key;
 pub(crate) mod limits;
 pub(crate) mod model_uri;
 pub(crate) mod names;
 pub(crate) mod reserved;
 pub(crate) mod signature;
 pub(crate) mod table;
+pub(crate) mod wording;
 
 mod artifact;
+mod artifact_places;
 mod dataset;
 mod deleted;
 mod experiment;
@@ -22,6 +25,7 @@ mod tag;
 mod token;
 
 pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
+pub(crate) use self::artifact_places::{ArtifactPlaces, below};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 pub use self::deleted::Deleted;
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
@@ -33,5 +37,6 @@ pub use self::registry::{
     RegistryMode, SchemaInfo,
 };
 pub use self::run::{Lifecycle, RunInfo, RunRecord, RunStatus};
+pub use self::tag::ARTIFACT_LOCATION_TAG;
 pub(crate) use self::tag::{DATA_CONTEXT_TAG, PARENT_RUN_TAG, RUN_NAME_TAG};
 pub use self::token::{TokenId, TokenInfo, TokenScope};

@@ -122,7 +122,13 @@ impl FromStr for ModelStage {
     fn from_str(text: &str) -> Result<Self> {
         let mut all = ModelStage::ALL.into_iter();
         let found = all.find(|stage| stage.as_str().eq_ignore_ascii_case(text));
-        found.ok_or_else(|| unknown("stage", text, "None, Staging, Production or Archived"))
+        let message = || {
+            format!(
+                "Invalid Model Version stage: {text}. Value must be one of None, Staging, \
+                 Production, Archived."
+            )
+        };
+        found.ok_or_else(|| Error::new(ErrorKind::InvalidInput, message()))
     }
 }
 
@@ -203,8 +209,10 @@ pub struct ModelVersionInfo {
     /// The location of its files. Resolved from the source when the version is created, and
     /// unchanged by later renames and deletions.
     pub location: String,
-    /// The run that created the model.
-    pub run: Option<RunId>,
+    /// The run that created the model: its id, or any other text.
+    ///
+    /// The run need not exist. See [`ModelVersionInfo::run_id`].
+    pub run: Option<String>,
     /// A link to the run, if it is not in this file.
     pub run_link: Option<String>,
     /// The logged model that was registered.
@@ -223,6 +231,16 @@ pub struct ModelVersionInfo {
     pub tags: BTreeMap<String, String>,
     /// The aliases that point to it, sorted. Empty in search results (MLflow's rule).
     pub aliases: Vec<String>,
+}
+
+impl ModelVersionInfo {
+    /// Returns the run as the id of a run, or `None` if it is another text.
+    ///
+    /// Such a run may be in another file, or be deleted.
+    #[must_use]
+    pub fn run_id(&self) -> Option<RunId> {
+        self.run.as_deref().and_then(RunId::displayed_as)
+    }
 }
 
 /// A catalog as stored in the file.

@@ -4,8 +4,9 @@
 
 use crate::entity::id::RunId;
 use crate::entity::limits::Limits;
+use crate::entity::wording::invalid;
 use crate::entity::{PARENT_RUN_TAG, RUN_NAME_TAG};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 /// Checks the new name of a run if the tags contain one.
 pub(crate) fn check_tags(limits: &Limits, tags: &[(String, String)]) -> Result<()> {
@@ -25,7 +26,10 @@ pub(crate) fn settle(
     let tagged = last_of(tags, RUN_NAME_TAG);
     let name = match tagged {
         Some(tagged) if !name.is_empty() && tagged != name => {
-            return Err(disagrees("name", &name, RUN_NAME_TAG, &tagged));
+            return Err(invalid(format!(
+                "Both 'run_name' argument and '{RUN_NAME_TAG}' tag are specified, but with \
+                 different values (run_name='{name}', {RUN_NAME_TAG}='{tagged}')."
+            )));
         }
         Some(tagged) => tagged,
         None => name,
@@ -34,7 +38,9 @@ pub(crate) fn settle(
     let Some(parent) = parent.map(|parent| parent.to_string()) else { return Ok(name) };
     match last_of(tags, PARENT_RUN_TAG) {
         Some(tagged) if tagged != parent => {
-            return Err(disagrees("parent", &parent, PARENT_RUN_TAG, &tagged));
+            return Err(invalid(format!(
+                "run parent {parent:?} conflicts with the tag {PARENT_RUN_TAG}, which is {tagged:?}"
+            )));
         }
         _ => tags.retain(|(key, _)| key != PARENT_RUN_TAG),
     }
@@ -44,10 +50,4 @@ pub(crate) fn settle(
 fn last_of(tags: &[(String, String)], wanted: &str) -> Option<String> {
     let found = tags.iter().rev().find(|(key, _)| key == wanted);
     found.map(|(_, value)| value.clone())
-}
-
-fn disagrees(field: &str, given: &str, key: &str, tagged: &str) -> Error {
-    let message =
-        format!("run {field} {given:?} conflicts with the tag {key}, which is {tagged:?}");
-    Error::new(ErrorKind::InvalidInput, message)
 }

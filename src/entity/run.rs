@@ -130,13 +130,6 @@ pub struct RunInfo {
     pub lifecycle: Lifecycle,
 }
 
-impl RunInfo {
-    /// Returns the location of the run's artifacts, below the address of the file.
-    pub(crate) fn artifact_uri(&self, root: &str) -> String {
-        format!("{root}/{}/{}/artifacts", self.experiment, self.id)
-    }
-}
-
 /// A run with its params, tags, latest metrics, inputs and outputs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

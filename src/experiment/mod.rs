@@ -10,11 +10,11 @@ use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::guards::{check_experiment_writable, experiment_is_deleted, no_such_experiment};
 use crate::entity::id::{ExperimentId, Timestamp};
-use crate::entity::{ExperimentInfo, Lifecycle};
+use crate::entity::{ARTIFACT_LOCATION_TAG, ExperimentInfo, Lifecycle, below};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted,
-    ExperimentTagsSet, Purged, Record,
+    ExperimentTagsSet, LoggedModelCreated, Purged, Record, RunStarted,
 };
 use crate::log::State;
 
@@ -107,6 +107,80 @@ impl Database {
         Ok(Experiment::new(self.clone(), id))
     }
 
+    /// Creates an experiment like [`Database::create_experiment_with`], whose artifacts are outside
+    /// of the file: at `root`, followed by the id of the experiment, as in MLflow.
+    ///
+    /// The experiment gets the tag [`ARTIFACT_LOCATION_TAG`].
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`Database::create_experiment_with`].
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+    /// let experiment = database.create_experiment_below("/churn", "s3://bucket", [("a", 1)])?;
+    /// let location = &experiment.tags()?[tracklite::ARTIFACT_LOCATION_TAG];
+    /// assert_eq!(*location, format!("s3://bucket/{}", experiment.id()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_experiment_below<K: AsRef<str>, V: ToString>(
+        &self,
+        path: &str,
+        root: &str,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Experiment> {
+        let limits = &self.engine().limits;
+        let checked = limits
+            .check_experiment_path(path)
+            .and_then(|()| limits.experiment_tags().collect([(ARTIFACT_LOCATION_TAG, root)]))
+            .and_then(|_| limits.experiment_tags().collect(tags));
+        let tags = self.engine().located(checked)?;
+        let id = self.engine().append(|state, _| match state.experiment_of(path) {
+            Some(id) => Err(path_taken(path, id)),
+            None => {
+                let (records, id) = new_experiment(state, path);
+                let mut tags = tags.clone();
+                tags.push((ARTIFACT_LOCATION_TAG.to_owned(), below(root, id)));
+                Ok(with_tags((records, id), tags))
+            }
+        })?;
+        Ok(Experiment::new(self.clone(), id))
+    }
+
+    /// Moves the artifacts of the default experiment out of the file, to `root` and its id, unless
+    /// it has its own artifact location already, or has ever had a run or logged model.
+    ///
+    /// A server calls this when it starts with another root of artifacts, because nobody creates
+    /// the default experiment.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if the root is not legal as the value of a tag.
+    pub fn place_default_experiment(&self, root: &str) -> Result<()> {
+        let experiment = ExperimentId::DEFAULT;
+        let location = below(root, experiment);
+        let tags = self.engine().limits.experiment_tags();
+        let tags = self.engine().located(tags.collect([(ARTIFACT_LOCATION_TAG, location)]))?;
+        let kinds = [
+            ExperimentCreated::KIND..=ExperimentTagDeleted::KIND,
+            RunStarted::KIND..=RunStarted::KIND,
+            LoggedModelCreated::KIND..=LoggedModelCreated::KIND,
+        ];
+        self.engine().append_decided(&kinds, |index| {
+            let info = index.experiment(experiment)?;
+            let is_open = info.is_some_and(|info| {
+                info.lifecycle == Lifecycle::Active
+                    && !info.tags.contains_key(ARTIFACT_LOCATION_TAG)
+            });
+            if !is_open || index.is_used(experiment)? {
+                return Ok((Vec::new(), ()));
+            }
+            let time = Timestamp::now_nanos();
+            Ok((vec![ExperimentTagsSet { experiment, tags: tags.clone(), time }.into()], ()))
+        })
+    }
+
     /// Returns the experiment with this path, even a deleted one, or `None` if it does not exist.
     ///
     /// Writes nothing.
@@ -130,6 +204,9 @@ impl Database {
     }
 
     /// Returns the experiment that every file has, with id 0 and the path `Default`.
+    ///
+    /// Like any other, it can be renamed and deleted. While it is deleted, no run can be started
+    /// in it.
     pub fn default_experiment(&self) -> Result<Experiment> {
         self.experiment_by_id(ExperimentId::DEFAULT)
     }
@@ -216,7 +293,7 @@ impl Experiment {
     pub fn rename(&self, path: &str) -> Result<()> {
         self.engine().located(self.engine().limits.check_experiment_path(path))?;
         self.write(|state| {
-            check_experiment_writable(state, self.id)?;
+            check_experiment_writable(state, self.id).map_err(not_renamed)?;
             match state.experiment_of(path) {
                 Some(id) if id != self.id => Err(path_taken(path, id)),
                 _ => {
@@ -229,12 +306,12 @@ impl Experiment {
 
     /// Marks the experiment and all its runs as deleted.
     ///
-    /// [`Experiment::restore`] undoes this, until [`Database::gc`] purges the experiment.
+    /// [`Experiment::restore`] undoes this, until [`Database::gc`] purges the experiment. The
+    /// default experiment can be deleted too. A gc purges its runs and models, but not itself.
     ///
     /// # Errors
     ///
     /// - [`ErrorKind::NotFound`] if the experiment is deleted already, as in MLflow.
-    /// - [`ErrorKind::InvalidState`] for the default experiment.
     pub fn delete(&self) -> Result<()> {
         self.set_lifecycle(Lifecycle::Deleted)
     }
@@ -254,13 +331,12 @@ impl Experiment {
         self.write(|state| {
             let known = state.experiments.get(&self.id);
             let known = known.ok_or_else(|| no_such_experiment(self.id))?;
-            if self.id == ExperimentId::DEFAULT && lifecycle == Lifecycle::Deleted {
-                let message = "the default experiment cannot be deleted";
-                return Err(Error::new(ErrorKind::InvalidState, message));
-            }
             if known.lifecycle == lifecycle {
-                let message =
-                    format!("experiment {:?} is already {}", known.path, lifecycle.as_str());
+                let id = self.id;
+                let message = format!(
+                    "No Experiment with id={id} exists that is not {} already",
+                    lifecycle.as_str()
+                );
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
             let time = Timestamp::now_nanos();
@@ -300,10 +376,11 @@ impl Experiment {
         self.engine().append_decided(&kinds, |index| {
             let info = index.experiment(self.id)?.ok_or_else(|| no_such_experiment(self.id))?;
             if info.lifecycle == Lifecycle::Deleted {
-                return Err(experiment_is_deleted(&info.path));
+                return Err(experiment_is_deleted(self.id));
             }
             if !info.tags.contains_key(key) {
-                let message = format!("experiment {} has no tag {key:?}", self.id);
+                let id = self.id;
+                let message = format!("No tag with name: {key} in experiment with id {id}");
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
             let (key, time) = (key.to_owned(), Timestamp::now_nanos());
@@ -331,7 +408,21 @@ impl fmt::Debug for Experiment {
     }
 }
 
+/// Converts the error of a deleted experiment to MLflow's error for a rename.
+fn not_renamed(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::InvalidState => {
+            let message = "Cannot rename a non-active experiment. Restore it first.";
+            Error::new(ErrorKind::InvalidState, message).with_mlflow_code("INVALID_STATE")
+        }
+        _ => error,
+    }
+}
+
 fn path_taken(path: &str, id: ExperimentId) -> Error {
-    let message = format!("experiment {id} already has the path {path:?}");
+    let message = format!(
+        "Experiment(name={path}) already exists. Error: experiment {id} has this name, and may be \
+         deleted"
+    );
     Error::new(ErrorKind::AlreadyExists, message)
 }

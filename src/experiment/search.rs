@@ -13,6 +13,7 @@ use crate::search::{
 const EXPERIMENTS: Searched = Searched {
     name: "experiments",
     has_view: true,
+    is_registry: false,
     max_results: ExperimentSearch::MAX_RESULTS,
     default_results: ExperimentSearch::DEFAULT_RESULTS,
 };
@@ -129,6 +130,7 @@ impl Database {
         search: &ExperimentSearch,
         default_results: usize,
     ) -> Result<Page<ExperimentInfo>> {
+        search.query.check_max_results(&EXPERIMENTS)?;
         let filter = ExperimentFilter::parse(&search.query.filter)?;
         let order = ExperimentOrder::parse(&search.query.order)?;
         let page = search.query.bounds(&EXPERIMENTS, default_results, None)?;

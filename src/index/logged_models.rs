@@ -124,7 +124,7 @@ fn model_info(row: &Row<'_>) -> rusqlite::Result<(i64, LoggedModelInfo)> {
         experiment: ExperimentId::new(unsigned(row.get(2)?)),
         name: row.get(3)?,
         model_type: row.get(4)?,
-        source_run: optional(row, 5)?,
+        source_run: row.get(5)?,
         status: parsed(row, 6)?,
         status_message: row.get(7)?,
         created: Timestamp::from_nanos(row.get(8)?),

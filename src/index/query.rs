@@ -7,7 +7,9 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params_from_iter};
 
 use crate::entity::id::{ExperimentId, RunId, Timestamp};
-use crate::entity::{ExperimentInfo, Lifecycle, MetricPoint, RunInfo, RunRecord};
+use crate::entity::{
+    ARTIFACT_LOCATION_TAG, ExperimentInfo, Lifecycle, MetricPoint, RunInfo, RunRecord,
+};
 use crate::error::Result;
 
 use super::run_scope::RunScope;
@@ -34,6 +36,28 @@ impl Index {
     pub(crate) fn experiment(&self, id: ExperimentId) -> Result<Option<ExperimentInfo>> {
         let found = self.select_experiments("experiment_id = ?1", [id.get().cast_signed()])?;
         Ok(found.into_iter().next())
+    }
+
+    /// Returns the artifact locations of the experiments that have their own.
+    pub(crate) fn artifact_locations(&self) -> Result<BTreeMap<ExperimentId, String>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT experiment_id, value FROM experiment_tags WHERE key = ?1",
+            )?;
+            let pair = |row: &Row<'_>| Ok((ExperimentId::new(unsigned(row.get(0)?)), row.get(1)?));
+            select.query_map([ARTIFACT_LOCATION_TAG], pair)?.collect()
+        })
+    }
+
+    /// Returns whether an experiment has a run or logged model, deleted ones too.
+    pub(crate) fn is_used(&self, experiment: ExperimentId) -> Result<bool> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT 1 FROM runs WHERE experiment_id = ?1
+                 UNION ALL SELECT 1 FROM logged_models WHERE experiment_id = ?1",
+            )?;
+            select.exists([experiment.get().cast_signed()])
+        })
     }
 
     fn select_experiments(&self, which: &str, params: impl Params) -> Result<Vec<ExperimentInfo>> {

@@ -339,7 +339,7 @@ fn version_info(row: &Row<'_>) -> rusqlite::Result<(i64, i64, ModelVersionInfo)>
         stage: parsed(row, 6)?,
         source: row.get(7)?,
         location: row.get(8)?,
-        run: optional(row, 9)?,
+        run: row.get(9)?,
         run_link: row.get(10)?,
         logged_model: optional(row, 11)?,
         copied_from: copied_model.zip(copied_version.map(unsigned)),

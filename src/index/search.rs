@@ -8,7 +8,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
 use crate::entity::id::{ExperimentId, RunId};
-use crate::entity::{DATA_CONTEXT_TAG, MetricPoint, RUN_NAME_TAG};
+use crate::entity::{ARTIFACT_LOCATION_TAG, DATA_CONTEXT_TAG, MetricPoint, RUN_NAME_TAG};
 use crate::error::Result;
 use crate::search::{
     Case, Condition, Field, NumberTest, RunNumber, RunSelection, RunText, TextTest, like_matches,
@@ -149,7 +149,7 @@ fn store_live<'a>(
 /// The context of a statement, beside its selection.
 #[derive(Clone, Copy)]
 struct Scene<'a> {
-    /// See [`RunSelection::artifact_root`].
+    /// The prefix of the addresses of artifacts.
     artifact_root: &'a str,
     /// Whether there are points in `live_metrics`.
     has_live: bool,
@@ -157,7 +157,7 @@ struct Scene<'a> {
 
 impl Statement {
     fn select(&mut self, selection: &RunSelection<'_>, has_live: bool) {
-        let scene = Scene { artifact_root: selection.artifact_root, has_live };
+        let scene = Scene { artifact_root: &selection.places.root, has_live };
         self.text("SELECT r.run_id");
         for (place, key) in selection.order.keys.iter().enumerate() {
             self.sort_columns(place, &key.field, scene);
@@ -275,8 +275,15 @@ impl Statement {
             RunText::Status => self.text("r.status"),
             RunText::UserId => self.text("r.user"),
             RunText::ArtifactUri => {
+                // Parts are appended to the path of a location, and its query follows.
+                self.text(&format!(
+                    "ifnull((SELECT rtrim(substr(value, 1, instr(value || '?', '?') - 1), '/')
+                     || '/' || r.run_id || '/artifacts' || substr(value, instr(value || '?', '?'))
+                     FROM experiment_tags t WHERE t.experiment_id = r.experiment_id
+                     AND key = '{ARTIFACT_LOCATION_TAG}'), "
+                ));
                 self.value(format!("{artifact_root}/"));
-                self.text(" || r.experiment_id || '/' || r.run_id || '/artifacts'");
+                self.text(" || r.experiment_id || '/' || r.run_id || '/artifacts')");
             }
             _ => self.text("r.run_id"),
         }

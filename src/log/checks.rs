@@ -1,6 +1,6 @@
 //! Checks before something is logged.
 
-use crate::entity::id::RunId;
+use crate::entity::id::{RunId, no_such_run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::ROW_VALUES_MAX;
 use crate::format::slot;
@@ -10,10 +10,7 @@ use super::state::State;
 /// Fails if the run is deleted or purged.
 pub(crate) fn check_run_writable(state: &State, run: RunId) -> Result<()> {
     match state.runs.get(&run) {
-        Some(held) if held.purged => Err(Error::new(
-            ErrorKind::NotFound,
-            format!("run {run} was purged and cannot be restored"),
-        )),
+        Some(held) if held.purged => Err(no_such_run(run)),
         Some(held) if held.lifecycle == crate::entity::Lifecycle::Deleted => {
             Err(run_is_deleted(run))
         }
@@ -23,7 +20,13 @@ pub(crate) fn check_run_writable(state: &State, run: RunId) -> Result<()> {
 
 /// Returns the error for a write to a deleted run.
 pub(crate) fn run_is_deleted(run: RunId) -> Error {
-    Error::new(ErrorKind::InvalidState, format!("run {run} is deleted; restore it first"))
+    Error::new(
+        ErrorKind::InvalidState,
+        format!(
+            "The run {run} must be in the 'active' state. Current state is deleted. Restore it \
+             first."
+        ),
+    )
 }
 
 /// Fails unless a row has 1 to [`ROW_VALUES_MAX`] values.

@@ -8,14 +8,15 @@ use std::ops::RangeInclusive;
 use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::guards::{
-    LOGGED_MODEL_LIFECYCLES, check_experiment_active, check_experiment_writable,
-    check_logged_model_writable, check_run_active, measured, no_such_logged_model, set_once,
+    LOGGED_MODEL_LIFECYCLES, ParamOwner, check_experiment_active, check_experiment_writable,
+    check_logged_model_writable, measured, no_such_logged_model, set_once,
 };
 use crate::entity::Lifecycle;
-use crate::entity::id::{LoggedModelId, RunId, Timestamp};
+use crate::entity::id::{LoggedModelId, Timestamp};
 use crate::entity::limits::check_text;
 use crate::entity::names;
 use crate::entity::signature::check_json;
+use crate::entity::wording::python;
 use crate::error::{Error, ErrorKind, Result};
 use crate::experiment::Experiment;
 use crate::format::record::{
@@ -128,6 +129,25 @@ impl LoggedModel {
         found.ok_or_else(|| self.engine().locate(no_such_logged_model(self.id)))
     }
 
+    /// Returns the same as [`LoggedModel::info`], but only if the model is not deleted.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if the model is deleted or was purged, as in MLflow.
+    pub fn active_info(&self) -> Result<LoggedModelInfo> {
+        let info = self.info()?;
+        match info.lifecycle {
+            Lifecycle::Active => Ok(info),
+            Lifecycle::Deleted => {
+                let id = self.id;
+                let message = format!(
+                    "Logged model with ID '{id}' not found. It is deleted and can be restored."
+                );
+                Err(self.engine().locate(Error::new(ErrorKind::NotFound, message)))
+            }
+        }
+    }
+
     /// Returns the signature, or `None` if none was set.
     ///
     /// # Errors
@@ -163,10 +183,10 @@ impl LoggedModel {
         &self,
         params: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
-        let params = self.pairs("param of a logged model", params)?;
+        let params = self.pairs("params", params)?;
         self.write(&[FACTS], |info| {
-            let fresh =
-                set_once(format_args!("logged model {}", self.id), Some(&info.params), &params)?;
+            let owner = ParamOwner::LoggedModel(self.id);
+            let fresh = set_once(owner, Some(&info.params), &params)?;
             if fresh.is_empty() {
                 return Ok(Vec::new());
             }
@@ -199,7 +219,7 @@ impl LoggedModel {
         &self,
         tags: impl IntoIterator<Item = (K, V)>,
     ) -> Result<()> {
-        let tags = self.pairs("tag of a logged model", tags)?;
+        let tags = self.pairs("tags", tags)?;
         self.write(&[], |_| {
             let (model, tags) = (self.id, tags.clone());
             Ok(vec![LoggedModelTagsSet { model, tags, time: Timestamp::now_nanos() }.into()])
@@ -214,7 +234,8 @@ impl LoggedModel {
     pub fn delete_tag(&self, key: &str) -> Result<()> {
         self.write(&[FACTS], |info| {
             if !info.tags.contains_key(key) {
-                let message = format!("logged model {} has no tag {key:?}", self.id);
+                let (id, key) = (self.id, python(key));
+                let message = format!("No tag with key {key} found for model with ID '{id}'.");
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
             let (model, key) = (self.id, key.to_owned());
@@ -270,7 +291,7 @@ impl LoggedModel {
     pub fn set_signature(&self, signature: &Signature, input_example: Option<&str>) -> Result<()> {
         let example = input_example.unwrap_or("null");
         let checked = check_json("the input example", example)
-            .and_then(|()| check_text("the input example", example, usize::MAX));
+            .and_then(|()| check_text("input_example", example, usize::MAX));
         checked?;
         self.write(&[], |_| {
             let example = input_example.map(str::to_owned);
@@ -346,7 +367,7 @@ pub struct LoggedModelBuilder {
     experiment: Experiment,
     name: Option<String>,
     model_type: Option<String>,
-    source_run: Option<RunId>,
+    source_run: Option<String>,
     params: Vec<(String, String)>,
     tags: Vec<(String, String)>,
     signature: Option<Signature>,
@@ -366,9 +387,12 @@ impl LoggedModelBuilder {
         self
     }
 
-    /// Sets the run that creates the model. Default: none.
-    pub fn source_run(mut self, run: RunId) -> Self {
-        self.source_run = Some(run);
+    /// Sets the run that creates the model: its id, or any other text, as in MLflow.
+    ///
+    /// The run may be deleted, or be in another file. Default: none.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write ids and texts")]
+    pub fn source_run(mut self, run: impl ToString) -> Self {
+        self.source_run = Some(run.to_string());
         self
     }
 
@@ -405,8 +429,8 @@ impl LoggedModelBuilder {
     /// - [`ErrorKind::InvalidInput`] if the name is blank or contains one of `/ : . % " '`.
     /// - [`ErrorKind::InvalidInput`] if a key is not legal, a param has two values, or the example
     ///   is not valid JSON.
-    /// - [`ErrorKind::NotFound`] if the run or experiment does not exist.
-    /// - [`ErrorKind::InvalidState`] if the run or experiment is deleted.
+    /// - [`ErrorKind::NotFound`] if the experiment does not exist.
+    /// - [`ErrorKind::InvalidState`] if the experiment is deleted.
     pub fn create(self) -> Result<LoggedModel> {
         let database = self.experiment.database().clone();
         let engine = database.engine();
@@ -433,9 +457,6 @@ impl LoggedModelBuilder {
         }
         engine.append_decided(&LOGGED_MODEL_LIFECYCLES, |index| {
             check_experiment_active(index, experiment)?;
-            if let Some(run) = self.source_run {
-                check_run_active(index, run)?;
-            }
             Ok((records.clone(), ()))
         })?;
         Ok(LoggedModel { database: database.clone(), id })
@@ -447,12 +468,14 @@ impl LoggedModelBuilder {
             limits.check_logged_model_name(name)?;
         }
         let model_type = self.model_type.as_deref().unwrap_or_default();
-        check_text("the type of a logged model", model_type, usize::MAX)?;
+        check_text("model_type", model_type, usize::MAX)?;
+        let run = self.source_run.as_deref().unwrap_or_default();
+        check_text("source_run_id", run, usize::MAX)?;
         check_json("the input example", self.input_example.as_deref().unwrap_or("null"))?;
-        let rule = limits.logged_model_pairs("param of a logged model");
+        let rule = limits.logged_model_pairs("params");
         let params = rule.collect(self.params.iter().map(|(key, value)| (key, value)))?;
-        let params = set_once("the new logged model", None, &params)?;
-        let rule = limits.logged_model_pairs("tag of a logged model");
+        let params = set_once(ParamOwner::New("logged model"), None, &params)?;
+        let rule = limits.logged_model_pairs("tags");
         Ok((params, rule.collect(self.tags.iter().map(|(key, value)| (key, value)))?))
     }
 }

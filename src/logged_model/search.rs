@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use crate::database::Database;
 use crate::entity::id::ExperimentId;
-use crate::entity::{LoggedModelInfo, LoggedModelMetric, MetricPoint};
+use crate::entity::{ArtifactPlaces, LoggedModelInfo, LoggedModelMetric, MetricPoint};
 use crate::error::Result;
 use crate::search::{
     Condition, DatasetChoice, LoggedModelFilter, LoggedModelNumber, LoggedModelOrder,
@@ -15,6 +15,7 @@ use crate::search::{
 const LOGGED_MODELS: Searched = Searched {
     name: "logged models",
     has_view: false,
+    is_registry: false,
     max_results: usize::MAX,
     default_results: LoggedModelSearch::DEFAULT_RESULTS,
 };
@@ -49,6 +50,7 @@ pub struct LoggedModelSearch {
     query: Query<LoggedModelOrderItem>,
     experiments: Option<Vec<ExperimentId>>,
     datasets: Vec<DatasetChoice>,
+    artifact_root: Option<String>,
 }
 
 impl LoggedModelSearch {
@@ -127,6 +129,14 @@ impl LoggedModelSearch {
         self
     }
 
+    /// Sets the prefix of `artifact_location`, like
+    /// [`RunSearch::artifact_root`](crate::RunSearch::artifact_root).
+    #[must_use]
+    pub fn artifact_root(mut self, root: impl Into<String>) -> Self {
+        self.artifact_root = Some(root.into());
+        self
+    }
+
     /// Returns everything to which a page token is bound, apart from the filter.
     fn scope(&self) -> String {
         format!("{:?} {:?} {:?}", self.experiments, self.datasets, self.query.order)
@@ -152,14 +162,16 @@ impl Database {
     }
 
     fn find_logged_models(&self, search: &LoggedModelSearch) -> Result<Page<LoggedModelInfo>> {
+        search.query.check_max_results(&LOGGED_MODELS)?;
         let filter = LoggedModelFilter::parse(&search.query.filter)?;
         let order = LoggedModelOrder::parse(&search.query.order)?;
         let page = search.query.page(&LOGGED_MODELS, Some(&search.scope()))?;
         let experiments = search.experiments.as_deref().map(distinct);
         let mut items =
             self.engine().with_index(|index, _| index.logged_models(experiments.as_deref()))?;
-        items.retain(|model| is_found(model, &filter, &search.datasets));
-        items.sort_by(|left, right| compare(left, right, &order));
+        let places = self.artifact_places(search.artifact_root.clone())?;
+        items.retain(|model| is_found(model, &filter, &search.datasets, &places));
+        items.sort_by(|left, right| compare(left, right, &order, &places));
         let next_page_token = page.cut_out(&mut items);
         Ok(Page { items, next_page_token })
     }
@@ -169,6 +181,7 @@ impl Database {
 struct Measured<'a> {
     model: &'a LoggedModelInfo,
     datasets: &'a [DatasetChoice],
+    places: &'a ArtifactPlaces,
 }
 
 impl Measured<'_> {
@@ -208,8 +221,13 @@ impl Row for Measured<'_> {
             LoggedModelText::ModelId => Some(Cow::from(model.id.to_string())),
             LoggedModelText::ModelType => model.model_type.as_deref().map(Cow::from),
             LoggedModelText::Status => Some(Cow::from(model.status.as_str())),
-            LoggedModelText::SourceRunId => model.source_run.map(|run| Cow::from(run.to_string())),
+            LoggedModelText::SourceRunId => model.source_run.as_deref().map(Cow::from),
             LoggedModelText::ExperimentId => Some(Cow::from(model.experiment.to_string())),
+            LoggedModelText::ArtifactLocation => {
+                Some(Cow::from(self.places.of_logged_model(model)))
+            }
+            LoggedModelText::LifecycleStage => Some(Cow::from(model.lifecycle.as_str())),
+            LoggedModelText::StatusMessage => model.status_message.as_deref().map(Cow::from),
         }
     }
 }
@@ -224,6 +242,7 @@ fn is_found(
     model: &LoggedModelInfo,
     filter: &LoggedModelFilter,
     datasets: &[DatasetChoice],
+    places: &ArtifactPlaces,
 ) -> bool {
     let has_metric = filter
         .conditions
@@ -232,15 +251,20 @@ fn is_found(
     let is_measured =
         |choice: &DatasetChoice| model.metrics.iter().any(|metric| is_on(metric, choice));
     (has_metric || datasets.is_empty() || datasets.iter().any(is_measured))
-        && filter.matches(&Measured { model, datasets })
+        && filter.matches(&Measured { model, datasets, places })
 }
 
 /// Compares two models. Each key of the order has its own datasets.
-fn compare(left: &LoggedModelInfo, right: &LoggedModelInfo, order: &LoggedModelOrder) -> Ordering {
+fn compare(
+    left: &LoggedModelInfo,
+    right: &LoggedModelInfo,
+    order: &LoggedModelOrder,
+    places: &ArtifactPlaces,
+) -> Ordering {
     let by_key = order.keys.iter().map(|key| {
         let datasets = key.dataset.as_slice();
-        let left = Measured { model: left, datasets };
-        key.key.compare(&left, &Measured { model: right, datasets })
+        let left = Measured { model: left, datasets, places };
+        key.key.compare(&left, &Measured { model: right, datasets, places })
     });
     by_key.into_iter().find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
 }

@@ -196,8 +196,9 @@ impl Registry {
             return Ok(found);
         }
         match (index.model_of(&name)?, choice) {
+            // Also without the model, as in MLflow.
+            (_, VersionChoice::Number(version)) => Err(no_such_version(&name, version)),
             (None, _) => Err(no_such_model(&name)),
-            (Some(_), VersionChoice::Number(version)) => Err(no_such_version(&name, version)),
             (Some(_), VersionChoice::Alias(alias)) => Err(no_such_alias(&name, alias)),
         }
     }
@@ -215,7 +216,8 @@ impl Registry {
         let latest = latest.filter(|info| stage.is_none_or(|stage| info.stage == stage));
         latest.max_by_key(|info| info.version).ok_or_else(|| {
             let of = stage.map_or_else(String::new, |stage| format!(" in stage {stage}"));
-            Error::new(ErrorKind::NotFound, format!("model {name:?} has no version{of}"))
+            let message = format!("Latest version not found for model {name}{of}.");
+            Error::new(ErrorKind::NotFound, message)
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::entity::id::{RegisteredModelId, Timestamp};
+use crate::entity::wording::missing_value;
 use crate::entity::{ModelStage, ModelVersionInfo, RegisteredModelInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
@@ -12,7 +13,7 @@ use crate::format::record::{
 };
 use crate::index::Index;
 use crate::registry::Registry;
-use crate::registry::names::{check_free, check_stages, check_version, gone};
+use crate::registry::names::{check_free, check_new, check_stages, check_version, gone};
 
 /// A handle of a registered model, which stays valid if the model is renamed.
 ///
@@ -79,6 +80,9 @@ impl RegisteredModel {
     /// - Those of [`RegisteredModelBuilder::create`] for the name.
     pub fn rename(&self, name: &str) -> Result<()> {
         self.change(|index, before| {
+            if name.trim().is_empty() {
+                return Err(missing_value("new_name"));
+            }
             let name = self.registry.full_name(index, name)?;
             if name != before {
                 check_free(index, &name)?;
@@ -274,6 +278,19 @@ impl Registry {
         let id = self.engine().with_index(|index, _| self.model_in(index, name))?;
         Ok(RegisteredModel::new(self.clone(), id))
     }
+
+    /// Points an alias of the model with this name to a version, like [`RegisteredModel::set_alias`].
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such version. As in MLflow, the text is the same if
+    ///   there is no such model.
+    /// - Those of [`RegisteredModel::set_alias`].
+    pub fn set_alias(&self, name: &str, alias: &str, version: u64) -> Result<()> {
+        self.engine().located(self.limits().check_alias(alias))?;
+        let found = self.version_info(name, version)?;
+        RegisteredModel::new(self.clone(), found.model).set_alias(alias, version)
+    }
 }
 
 /// A builder of a registered model.
@@ -319,7 +336,7 @@ impl RegisteredModelBuilder {
         let model = registry.random_id()?;
         registry.change(&[REGISTRY_KINDS], |index| {
             let name = registry.full_name(index, &name)?;
-            check_free(index, &name)?;
+            check_new(index, &name, &tags)?;
             let (description, tags) = (description.clone(), tags.clone());
             let time = Timestamp::now_nanos();
             let created = RegisteredModelCreated { model, name, description, tags, time };

@@ -3,19 +3,18 @@
 use std::ops::RangeInclusive;
 
 use crate::engine::guards::logged_model_is_deleted;
-use crate::entity::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
+use crate::entity::id::{LoggedModelId, RegisteredModelId, Timestamp};
 use crate::entity::limits::{TEXT_BYTES_MAX, check_name, check_text};
 use crate::entity::model_uri::{ModelTarget, ModelUri};
 use crate::entity::signature::Signature;
 use crate::entity::{ArtifactOwner, Lifecycle, ModelVersionInfo, ModelVersionStatus, RegistryMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
-    ArtifactsDeleted, ArtifactsWritten, ExperimentLifecycleSet, LoggedModelLifecycleSet,
-    LoggedModelSignatureSet, LoggedModelsPurged, ModelVersionCreated, Purged, REGISTRY_KINDS,
-    Record, RegisteredModelCreated, RunLifecycleSet,
+    ArtifactsDeleted, ArtifactsWritten, LoggedModelLifecycleSet, LoggedModelSignatureSet,
+    LoggedModelsPurged, ModelVersionCreated, Purged, REGISTRY_KINDS, Record,
+    RegisteredModelCreated,
 };
 use crate::index::{Index, VersionChoice};
-use crate::log::run_is_deleted;
 use crate::registry::Registry;
 use crate::registry::model::RegisteredModel;
 use crate::registry::names::{check_free, gone};
@@ -24,12 +23,10 @@ use crate::registry::pinned_files::{FileOrigin, pin_files};
 use crate::registry::version::ModelVersion;
 use crate::sys::user::user_name;
 
-/// Records on which the creation of a version depends: the registry, the lifecycles of its run and
-/// logged model, and their files.
+/// Records on which the creation of a version depends: the registry, its run and logged model, and
+/// their files.
 const DECIDED_ON: &[RangeInclusive<u16>] = &[
     REGISTRY_KINDS,
-    ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
-    RunLifecycleSet::KIND..=RunLifecycleSet::KIND,
     Purged::KIND..=Purged::KIND,
     LoggedModelLifecycleSet::KIND..=LoggedModelLifecycleSet::KIND,
     LoggedModelSignatureSet::KIND..=LoggedModelSignatureSet::KIND,
@@ -44,7 +41,7 @@ pub struct ModelVersionBuilder {
     model: RegisteredModel,
     source: String,
     files: Option<String>,
-    run: Option<RunId>,
+    run: Option<String>,
     run_link: Option<String>,
     logged_model: Option<LoggedModelId>,
     description: Option<String>,
@@ -98,10 +95,13 @@ impl ModelVersionBuilder {
         self
     }
 
-    /// Sets the run that made the model, which may be in another file. Default: the source run of
-    /// the logged model, or the run in the source.
-    pub fn run(mut self, run: RunId) -> Self {
-        self.run = Some(run);
+    /// Sets the run that made the model: its id, or any other text, as in MLflow.
+    ///
+    /// The run may be deleted, or be in another file. Default: the source run of the logged model,
+    /// or the run in the source.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write ids and texts")]
+    pub fn run(mut self, run: impl ToString) -> Self {
+        self.run = Some(run.to_string());
         self
     }
 
@@ -152,9 +152,9 @@ impl ModelVersionBuilder {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Unresolved`] if the source is an address in this file, but the run, logged
-    ///   model or version does not exist.
-    /// - [`ErrorKind::InvalidState`] if that run or logged model is deleted.
+    /// - [`ErrorKind::Unresolved`] if the source is the address of a logged model or version that
+    ///   does not exist.
+    /// - [`ErrorKind::InvalidState`] if that logged model is deleted.
     /// - [`ErrorKind::InvalidInput`] if the address is malformed or a tag is not legal.
     /// - [`ErrorKind::InvalidInput`] if the file has catalogs and the signature lacks inputs or
     ///   outputs.
@@ -186,9 +186,10 @@ impl ModelVersionBuilder {
     fn checked(&self) -> Result<Vec<(String, String)>> {
         let limits = self.model.registry().limits();
         limits.check_description(self.description.as_deref())?;
-        check_name("source of a version", &self.source, TEXT_BYTES_MAX)?;
+        check_name("source", &self.source, TEXT_BYTES_MAX)?;
         let link = self.run_link.as_deref().unwrap_or_default();
-        check_text("the link to a run", link, TEXT_BYTES_MAX)?;
+        check_text("run_link", link, TEXT_BYTES_MAX)?;
+        check_text("run_id", self.run.as_deref().unwrap_or_default(), TEXT_BYTES_MAX)?;
         limits.registry_tags().collect(self.tags.iter().map(|(key, value)| (key, value)))
     }
 
@@ -208,10 +209,7 @@ impl ModelVersionBuilder {
             origin.logged_model = Some(model);
             origin.files = origin.files.or(named.files);
         }
-        if let Some(run) = self.run {
-            check_run_usable(index, run)?;
-            origin.run = Some(run);
-        }
+        origin.run = self.run.clone().or(origin.run);
         if let Some(signature) = &self.signature {
             origin.signature = Some(signature.to_json());
         }
@@ -230,7 +228,7 @@ impl ModelVersionBuilder {
             version,
             source: self.source.clone(),
             location: origin.location.clone(),
-            run: origin.run,
+            run: origin.run.clone(),
             run_link: self.run_link.clone(),
             logged_model: origin.logged_model,
             copied_from: origin.copied_from,
@@ -249,7 +247,7 @@ impl RegisteredModel {
     /// Builds a new version from a source.
     ///
     /// The source is an address like MLflow's (see [`ModelUri`](crate::registry::ModelUri)). Any
-    /// other text is kept as it is.
+    /// other text is kept as it is, and so is the address of a run that is not in this file.
     pub fn new_version(&self, source: &str) -> ModelVersionBuilder {
         ModelVersionBuilder::new(self.clone(), source)
     }
@@ -282,7 +280,7 @@ impl ModelVersion {
 #[derive(Debug, Default)]
 struct Origin {
     location: String,
-    run: Option<RunId>,
+    run: Option<String>,
     logged_model: Option<LoggedModelId>,
     copied_from: Option<(RegisteredModelId, u64)>,
     signature: Option<String>,
@@ -292,19 +290,21 @@ struct Origin {
 
 impl Origin {
     fn of(index: &Index, registry: &Registry, source: &str) -> Result<Origin> {
+        let elsewhere = || Origin { location: source.to_owned(), ..Origin::default() };
         if !ModelUri::is_claimed_by(source) {
-            return Ok(Origin { location: source.to_owned(), ..Origin::default() });
+            return Ok(elsewhere());
         }
-        let uri: ModelUri = source.parse()?;
+        let uri: ModelUri = match source.parse() {
+            // MLflow takes any text after `runs:/`, and the run may be in another file.
+            Err(_) if source.starts_with("runs:") => return Ok(elsewhere()),
+            parsed => parsed?,
+        };
         match &uri.target {
+            ModelTarget::Run(run) if index.run_info(*run)?.is_none() => Ok(elsewhere()),
             ModelTarget::Run(run) => {
-                if index.run_info(*run)?.is_none() {
-                    return Err(unresolved(source, "there is no such run in this file"));
-                }
-                check_run_usable(index, *run)?;
                 let files = Some((ArtifactOwner::Run(*run), uri.path.clone()));
-                let location = uri.to_string();
-                Ok(Origin { location, run: Some(*run), files, ..Origin::default() })
+                let (location, run) = (uri.to_string(), Some(run.to_string()));
+                Ok(Origin { location, run, files, ..Origin::default() })
             }
             ModelTarget::LoggedModel(model) => Origin::of_logged_model(index, *model, &uri.path),
             target => {
@@ -328,9 +328,6 @@ impl Origin {
         };
         if info.lifecycle == Lifecycle::Deleted {
             return Err(logged_model_is_deleted(model));
-        }
-        if let Some(run) = info.source_run {
-            check_run_usable(index, run)?;
         }
         Ok(Origin {
             location,
@@ -382,14 +379,6 @@ pub(crate) fn version_of(
             let message = format!("{target} is not the address of a model version");
             Err(Error::new(ErrorKind::InvalidInput, message))
         }
-    }
-}
-
-/// Fails if the run is deleted. Accepts an unknown run, because it may be in another file.
-fn check_run_usable(index: &Index, run: RunId) -> Result<()> {
-    match index.run_info(run)? {
-        Some(info) if info.lifecycle == Lifecycle::Deleted => Err(run_is_deleted(run)),
-        _ => Ok(()),
     }
 }
 

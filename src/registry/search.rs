@@ -11,12 +11,14 @@ use crate::search::{
 const MODELS: Searched = Searched {
     name: "registered models",
     has_view: false,
+    is_registry: true,
     max_results: RegistrySearch::MAX_MODELS,
     default_results: RegistrySearch::DEFAULT_MODELS,
 };
 const VERSIONS: Searched = Searched {
     name: "model versions",
     has_view: false,
+    is_registry: true,
     max_results: RegistrySearch::MAX_VERSIONS,
     default_results: RegistrySearch::DEFAULT_VERSIONS,
 };
@@ -122,6 +124,7 @@ impl Registry {
     }
 
     fn find_models(&self, search: &RegistrySearch) -> Result<Page<RegisteredModelInfo>> {
+        search.query.check_max_results(&MODELS)?;
         let filter = RegisteredModelFilter::parse(&search.query.filter)?;
         check_length(&filter.conditions)?;
         let order = RegisteredModelOrder::parse(&search.query.order)?;
@@ -157,6 +160,7 @@ impl Registry {
     }
 
     fn find_versions(&self, search: &RegistrySearch) -> Result<Page<ModelVersionInfo>> {
+        search.query.check_max_results(&VERSIONS)?;
         let filter = ModelVersionFilter::parse(&search.query.filter)?;
         check_length(&filter.conditions)?;
         let order = ModelVersionOrder::parse(&search.query.order)?;

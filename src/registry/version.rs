@@ -159,10 +159,11 @@ impl ModelVersion {
             check_stages(index)?;
             if archive_existing && !stage.is_active() {
                 let message = format!(
-                    "cannot archive the versions in stage {stage}: only Staging and Production \
-                     support it"
+                    "Model version transition cannot archive existing model versions because \
+                     '{stage}' is not an Active stage. Valid stages are ['Staging', 'Production']"
                 );
-                return Err(Error::new(ErrorKind::InvalidInput, message));
+                let error = Error::new(ErrorKind::InvalidInput, message);
+                return Err(error.with_mlflow_code("INTERNAL_ERROR"));
             }
             let mut records = Vec::new();
             if archive_existing {

@@ -7,7 +7,7 @@ use crate::entity::id::LoggedModelId;
 use crate::entity::limits::Limits;
 use crate::entity::reserved;
 use crate::entity::{LoggedModelMetric, MetricPoint};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::format::record::{LoggedModelMetricsLogged, MeasuredMetric, ParamsSet, Record, TagsSet};
 use crate::index::Index;
 use crate::log::{KeyedPoints, State};
@@ -74,18 +74,20 @@ impl Batch {
     }
 
     fn check(&self, limits: &Limits) -> Result<()> {
-        limits.check_batch(self.points.len(), self.params.len(), self.tags.len())?;
-        let keys: HashSet<&str> = self.points.iter().map(|(key, _)| key.as_str()).collect();
-        keys.into_iter().try_for_each(|key| limits.check_metric_key(key))?;
-        let mut params = HashSet::new();
-        for (key, value) in &self.params {
-            limits.params().check(key, value)?;
-            if !params.insert(key) {
-                let message = format!("duplicate param {key:?} in one batch");
-                return Err(Error::new(ErrorKind::InvalidInput, message));
+        let mut keys = HashSet::new();
+        for (index, (key, _)) in self.points.iter().enumerate() {
+            if keys.insert(key) {
+                limits.check_metric_key(key, Some(index))?;
             }
         }
-        self.tags.iter().try_for_each(|(key, value)| limits.tags().check(key, value))?;
+        for (index, (key, value)) in self.params.iter().enumerate() {
+            limits.params().check(Some(index), key, value)?;
+        }
+        for (index, (key, value)) in self.tags.iter().enumerate() {
+            limits.tags().check(Some(index), key, value)?;
+        }
+        limits.check_batch(self.points.len(), self.params.len(), self.tags.len())?;
+        limits.check_unique(self.params.iter().map(|(key, _)| key.as_str()))?;
         reserved::check_tags(limits, &self.tags)
     }
 

@@ -77,10 +77,13 @@ impl Database {
 
     /// Returns an even sample of a metric for each of these runs, to plot it.
     ///
-    /// This is like MLflow's bulk interval. A sample has up to `max_points` points whose step is
-    /// within `steps`: the first, the last and evenly spaced ones between them. A sample of one
-    /// point is the last one. Points are ordered by step, time and value, with NaN as 0. Runs are
-    /// ordered by id.
+    /// A sample has the same points as MLflow's bulk interval. The points whose step is within
+    /// `steps` are divided into up to `max_points` groups of about the same size, the first ones
+    /// longer by one. The sample has the first point of each group, and the last point of all in
+    /// place of the last one. A sample of one point is the last one.
+    ///
+    /// Points are ordered by step, time in milliseconds and value, with NaN as 0. Points that
+    /// MLflow cannot distinguish are counted once. Runs are ordered by id.
     ///
     /// # Errors
     ///
@@ -96,7 +99,7 @@ impl Database {
     /// let run = database.default_experiment()?.start_run("long")?;
     /// (0..1000_i32).try_for_each(|step| run.log_metric("loss", 1.0, step))?;
     /// let sampled = database.sampled_histories(&[run.id()], "loss", Some(100..=500), 5)?;
-    /// assert_eq!(sampled[0].points.steps, [100, 200, 300, 400, 500]);
+    /// assert_eq!(sampled[0].points.steps, [100, 181, 261, 341, 500]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[expect(clippy::needless_pass_by_value, reason = "callers write ranges")]
@@ -116,8 +119,10 @@ impl Database {
             };
             let mut within: Vec<MetricPoint> = all.iter().filter(is_within).collect();
             within.sort_by(step_order);
+            within.dedup_by(|left, right| step_order(left, right).is_eq());
             let mut points = MetricHistory::default();
-            sample(&within, max_points).for_each(|point| points.push(*point));
+            let places = sample(within.len(), max_points);
+            places.filter_map(|place| within.get(place)).for_each(|point| points.push(*point));
             if !points.is_empty() {
                 histories.push(RunHistory { run, points });
             }
@@ -144,25 +149,28 @@ impl Database {
     }
 }
 
-/// Compares by step, time and value, with NaN just after 0.
+/// Compares by step, time in milliseconds and value. NaN counts as 0, but comes after it. Both
+/// zeros are equal.
 fn step_order(left: &MetricPoint, right: &MetricPoint) -> Ordering {
+    let place = |point: &MetricPoint| (point.step, point.time.as_millis());
+    let number = |value: f64| if value.is_nan() { 0.0 } else { value };
+    let by_number = number(left.value).partial_cmp(&number(right.value)).unwrap_or(Ordering::Equal);
     let is_nan = left.value.is_nan().cmp(&right.value.is_nan());
-    left.latest_order(right).then(is_nan).then(left.value.total_cmp(&right.value))
+    place(left).cmp(&place(right)).then(by_number).then(is_nan)
 }
 
-/// Returns up to `max` evenly spaced points, with the first and the last.
-fn sample(points: &[MetricPoint], max: usize) -> impl Iterator<Item = &MetricPoint> {
-    let kept = points.len().min(max);
-    (0..kept).filter_map(move |number| points.get(place(number, kept, points.len())))
-}
-
-/// Returns the index among `all` points of number `number` of the `kept` ones.
-fn place(number: usize, kept: usize, all: usize) -> usize {
-    match kept {
-        0 | 1 => all.saturating_sub(1),
-        // The product of two counts needs 128 bits.
-        _ => (number as u128 * (all as u128 - 1) / (kept as u128 - 1)) as usize,
-    }
+/// Returns the places of a sample of up to `max` of `count` points: the first one of each group,
+/// and the last one of all in place of the last.
+///
+/// The first groups are longer by one if the sizes differ, as in NTILE of SQL.
+fn sample(count: usize, max: usize) -> impl Iterator<Item = usize> {
+    let groups = max.min(count);
+    let size = count.checked_div(groups).unwrap_or(0);
+    let longer = count - size * groups;
+    (0..groups).map(move |group| match group + 1 == groups {
+        true => count - 1,
+        false => group * size + group.min(longer),
+    })
 }
 
 impl Run {
@@ -230,19 +238,42 @@ impl Run {
 mod tests {
     use super::*;
 
+    /// Divides the points like NTILE: one after the other into the group with the fewest points of
+    /// a fair division.
+    fn groups(count: usize, max: usize) -> Vec<Vec<usize>> {
+        let mut sizes = vec![0; max];
+        (0..count).for_each(|place| sizes[place % max] += 1);
+        let mut next = 0..count;
+        sizes.iter().map(|size| next.by_ref().take(*size).collect()).collect()
+    }
+
     #[test]
-    fn a_sample_is_even_and_has_both_ends() {
-        for all in 1..60_usize {
-            for max in 2..70 {
-                let kept = all.min(max);
-                let places: Vec<usize> = (0..kept).map(|number| place(number, kept, all)).collect();
-                assert_eq!((places[0], places[kept - 1]), (0, all - 1), "{all} {max}");
-                let gaps: Vec<usize> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
-                let (narrowest, widest) = (gaps.iter().min(), gaps.iter().max());
-                assert!(narrowest >= Some(&1) || kept == 1, "{all} {max}: {places:?}");
-                assert!(widest.zip(narrowest).is_none_or(|(wide, narrow)| wide - narrow <= 1));
+    fn a_sample_has_the_first_point_of_each_group_and_the_last_of_all() {
+        for count in 0..60_usize {
+            for max in 1..70 {
+                let mut wanted: Vec<usize> =
+                    groups(count, max).iter().filter_map(|group| group.first().copied()).collect();
+                if let Some(last) = wanted.last_mut() {
+                    *last = count - 1;
+                }
+                let found: Vec<usize> = sample(count, max).collect();
+                assert_eq!(found, wanted, "{max} of {count}");
             }
-            assert_eq!(place(0, 1, all), all - 1);
         }
+    }
+
+    #[test]
+    fn points_are_compared_in_milliseconds() {
+        let point = |step, nanos, value| MetricPoint {
+            step,
+            time: crate::entity::id::Timestamp::from_nanos(nanos),
+            value,
+        };
+        let order = |left, right| step_order(&left, &right);
+        assert!(order(point(1, 1, 0.0), point(1, 999_999, -0.0)).is_eq());
+        assert!(order(point(1, 0, 9.0), point(1, 1_000_000, 1.0)).is_lt());
+        assert!(order(point(1, 0, 0.0), point(1, 0, f64::NAN)).is_lt());
+        assert!(order(point(1, 0, f64::NAN), point(1, 0, 0.5)).is_lt());
+        assert!(order(point(2, 0, -1.0), point(1, 5, 1.0)).is_gt());
     }
 }

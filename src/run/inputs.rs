@@ -143,16 +143,15 @@ fn check_input(limits: &Limits, input: &DatasetInput) -> Result<()> {
     let DatasetInput { dataset, tags } = input;
     let (schema, profile) = (dataset.schema.as_deref(), dataset.profile.as_deref());
     let sizes = limits.dataset();
-    check_name("dataset name", &dataset.name, sizes.name)?;
-    check_name("dataset digest", &dataset.digest, sizes.digest)?;
-    check_name("type of a dataset's source", &dataset.source_type, sizes.source)?;
-    check_name("source of a dataset", &dataset.source, sizes.source)?;
-    let of = format!("of dataset {:?}", dataset.name);
-    check_text(&format!("the schema {of}"), schema.unwrap_or_default(), sizes.schema)?;
-    check_text(&format!("the profile {of}"), profile.unwrap_or_default(), sizes.profile)?;
-    tags.iter().try_for_each(|(key, value)| limits.input_tags().check(key, value))
+    check_name("name", &dataset.name, sizes.name)?;
+    check_name("digest", &dataset.digest, sizes.digest)?;
+    check_name("source_type", &dataset.source_type, sizes.source)?;
+    check_name("source", &dataset.source, sizes.source)?;
+    check_text("schema", schema.unwrap_or_default(), sizes.schema)?;
+    check_text("profile", profile.unwrap_or_default(), sizes.profile)?;
+    tags.iter().try_for_each(|(key, value)| limits.input_tags().check(None, key, value))
 }
 
 fn check_model(limits: &Limits, model: &str) -> Result<()> {
-    check_name("id of a logged model", model, limits.dataset().model)
+    check_name("model_id", model, limits.dataset().model)
 }

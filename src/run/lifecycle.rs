@@ -1,7 +1,8 @@
 //! Liveness and end of a run.
 
-use crate::entity::RunStatus;
+use crate::entity::{Lifecycle, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::run_is_deleted;
 use crate::run::Run;
 
 impl Run {
@@ -21,6 +22,19 @@ impl Run {
             }
         }
         Ok(false)
+    }
+
+    /// Fails if the run is deleted, and so accepts no writes.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidState`] if the run is deleted.
+    /// - [`ErrorKind::NotFound`] if the run was purged.
+    pub fn check_active(&self) -> Result<()> {
+        match self.info()?.lifecycle {
+            Lifecycle::Active => Ok(()),
+            Lifecycle::Deleted => Err(self.engine().locate(run_is_deleted(self.id()))),
+        }
     }
 
     /// Ends the run with the status `FINISHED` and the current time, and syncs.

@@ -278,7 +278,7 @@ impl Run {
     /// Defines the new ones among the keys in one frame.
     fn define(&self, keys: &[&str]) -> Result<()> {
         for key in keys {
-            self.engine().located(self.limits().check_metric_key(key))?;
+            self.engine().located(self.limits().check_metric_key(key, None))?;
         }
         self.0.check_open()?;
         let mut metrics = self.0.metrics.write();

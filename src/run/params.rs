@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use crate::engine::guards::set_once;
+use crate::engine::guards::{ParamOwner, set_once};
 use crate::entity::id::RunId;
 use crate::entity::reserved;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,7 +29,7 @@ impl Run {
     ///
     /// Writes one record.
     pub fn log_param(&self, key: &str, value: impl ToString) -> Result<()> {
-        self.log_params([(key, value)])
+        self.log_params_of(ParamOwner::OneOf(self.id()), [(key, value)])
     }
 
     /// Sets params, all or none. See [`Run::log_param`].
@@ -38,10 +38,23 @@ impl Run {
         K: AsRef<str>,
         V: ToString,
     {
+        self.log_params_of(ParamOwner::Run(self.id()), params)
+    }
+
+    fn log_params_of<K, V>(
+        &self,
+        owner: ParamOwner,
+        params: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<()>
+    where
+        K: AsRef<str>,
+        V: ToString,
+    {
         let params = self.limits().params().collect(params);
         let params = self.engine().located(params)?;
         self.write(|state| {
-            let params = new_params(state, self.id(), &params)?;
+            let known = state.runs.get(&self.id()).map(|run| &run.params);
+            let params = set_once(owner, known, &params)?;
             let record = ParamsSet { run: self.id(), params };
             Ok(if record.params.is_empty() { Vec::new() } else { vec![record.into()] })
         })
@@ -93,7 +106,7 @@ impl Run {
         self.write(|state| {
             let has = state.runs.get(&self.id()).is_some_and(|run| run.tags.contains(key));
             if !has {
-                let message = format!("run {} has no tag {key:?}", self.id());
+                let message = format!("No tag with name: {key} in run with id {}", self.id());
                 return Err(Error::new(ErrorKind::NotFound, message));
             }
             Ok(vec![TagDeleted { run: self.id(), key: key.to_owned() }.into()])
@@ -150,5 +163,5 @@ pub(crate) fn new_params(
     params: &[(String, String)],
 ) -> Result<Vec<(String, String)>> {
     let known = state.runs.get(&run).map(|run| &run.params);
-    set_once(format_args!("run {run}"), known, params)
+    set_once(ParamOwner::Run(run), known, params)
 }

@@ -4,17 +4,19 @@ use crate::columns::{self, ColumnCache, Keys, RunColumns};
 use crate::database::Database;
 use crate::engine::guards::no_such_run;
 use crate::engine::live::LivePoints;
-use crate::entity::RunRecord;
 use crate::entity::id::{ExperimentId, RunId};
+use crate::entity::{ArtifactPlaces, RunRecord};
 use crate::error::Result;
 use crate::index::Index;
 use crate::search::{
-    Page, PageBounds, Query, RunColumn, RunFilter, RunOrder, RunSelection, Searched, View, distinct,
+    Condition, Field, Page, PageBounds, Query, RunColumn, RunFilter, RunOrder, RunSelection,
+    RunText, Searched, View, distinct,
 };
 
 const RUNS: Searched = Searched {
     name: "runs",
     has_view: true,
+    is_registry: false,
     max_results: RunSearch::MAX_RESULTS,
     default_results: RunSearch::DEFAULT_RESULTS,
 };
@@ -148,15 +150,16 @@ impl RunSearch {
     /// Sets the prefix of `artifact_uri`, before `/EXPERIMENT/RUN/artifacts`. Default: the address
     /// of the file, [`Database::address`].
     ///
-    /// A server that serves the artifacts elsewhere sets its own address.
+    /// A server that serves the artifacts elsewhere sets its own address. Experiments with
+    /// [their own location](crate::ARTIFACT_LOCATION_TAG) keep it.
     #[must_use]
     pub fn artifact_root(mut self, root: impl Into<String>) -> Self {
         self.artifact_root = Some(root.into());
         self
     }
 
-    pub(crate) fn root(&self, database: &Database) -> String {
-        self.artifact_root.clone().unwrap_or_else(|| database.address())
+    pub(crate) fn places(&self, database: &Database) -> Result<ArtifactPlaces> {
+        database.artifact_places(self.artifact_root.clone())
     }
 
     pub(crate) fn wanted_results(&self) -> Option<usize> {
@@ -212,17 +215,21 @@ impl Database {
         keys: &Keys,
         mut take: impl FnMut(&RunColumns, &[u32]) -> Result<T>,
     ) -> Result<(T, Option<String>)> {
+        search.query.check_max_results(&RUNS)?;
         let filter = RunFilter::parse(&search.query.filter)?;
         let order = RunOrder::parse(&search.query.order)?;
         let page = search.bounds(limit)?;
-        let artifact_root = search.root(self);
+        let places = match uses_addresses(&filter, &order) {
+            true => search.places(self)?,
+            false => ArtifactPlaces::default(),
+        };
         let experiments = search.experiments.as_deref().map(distinct);
         let selection = RunSelection {
             experiments: experiments.as_deref(),
             lifecycle: search.query.view.lifecycle(),
             filter: &filter,
             order: &order,
-            artifact_root: &artifact_root,
+            places: &places,
             offset: page.offset,
             limit: page.wanted() as u64,
         };
@@ -230,6 +237,12 @@ impl Database {
             let finding = Finding { index, cache, live, way: search.way, page };
             finding.find(&selection, keys, &mut take)
         })
+    }
+
+    /// Returns the addresses of artifacts below `root`, by default below the address of the file.
+    pub(crate) fn artifact_places(&self, root: Option<String>) -> Result<ArtifactPlaces> {
+        let own = self.engine().with_index(|index, _| index.artifact_locations())?;
+        Ok(ArtifactPlaces { root: root.unwrap_or_else(|| self.address()), own })
     }
 
     /// Passes these runs to `take`, as rows of columns with at least these keys. Fails with
@@ -249,6 +262,13 @@ impl Database {
             take(&columns, &columns.rows_of(runs))
         })
     }
+}
+
+/// Returns whether a search needs the addresses of artifacts.
+fn uses_addresses(filter: &RunFilter, order: &RunOrder) -> bool {
+    let mut conditions = filter.conditions.iter();
+    conditions.any(|condition| matches!(condition, Condition::Text(RunText::ArtifactUri, _)))
+        || order.keys.iter().any(|key| key.field == Field::Text(RunText::ArtifactUri))
 }
 
 /// One search over the index, columns and live points.

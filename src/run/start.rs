@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::database::Database;
-use crate::engine::guards::{check_experiment_writable, no_such_run, set_once};
+use crate::engine::guards::{ParamOwner, check_experiment_writable, no_such_run, set_once};
 use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::names;
 use crate::entity::reserved;
@@ -159,7 +159,7 @@ impl Database {
         let experiment = experiment.id();
         let checked = || -> Result<_> {
             let params = self.engine().limits.params().collect(params)?;
-            let params = set_once("the new run", None, &params)?;
+            let params = set_once(ParamOwner::New("run"), None, &params)?;
             user.iter().try_for_each(|user| self.engine().limits.check_user(user))?;
             let mut tags = self.engine().limits.tags().collect(tags)?;
             Ok((params, reserved::settle(name, parent, &mut tags)?, tags))

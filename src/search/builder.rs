@@ -12,6 +12,8 @@ pub(crate) struct Searched {
     pub(crate) name: &'static str,
     /// Whether the search has a view.
     pub(crate) has_view: bool,
+    /// Whether it is a search of the registry, whose errors have other texts.
+    pub(crate) is_registry: bool,
     /// The largest page.
     pub(crate) max_results: usize,
     /// The size of a page if the caller sets none.
@@ -47,6 +49,14 @@ impl<I> Default for Query<I> {
 }
 
 impl<I: AsRef<str>> Query<I> {
+    /// Checks the size of the page. MLflow does this before it looks at the rest.
+    pub(crate) fn check_max_results(&self, searched: &Searched) -> Result<()> {
+        match self.max_results {
+            Some(count) => check_max_results(count, searched.max_results, searched.is_registry),
+            None => Ok(()),
+        }
+    }
+
     /// Returns the bounds of the page.
     ///
     /// `scope` is the rest of the search, as text. A page token is valid only for the same scope,
@@ -62,9 +72,7 @@ impl<I: AsRef<str>> Query<I> {
         default_results: usize,
         scope: Option<&str>,
     ) -> Result<PageBounds> {
-        if let Some(count) = self.max_results {
-            check_max_results(count, searched.max_results)?;
-        }
+        self.check_max_results(searched)?;
         let limit = self.max_results.unwrap_or(default_results);
         let query = self.fingerprint(searched, scope);
         let offset = PageToken::offset_in(&self.page_token, query)?;

@@ -7,12 +7,15 @@ use super::parse;
 use super::query::{Condition, Field, Filter, SortKey};
 use super::rule::{Quoting, Rule};
 use super::syntax::{Comparison, Expression, Identifier, Span};
+use super::wording::{Dialect, Named, kind_of};
 use crate::error::Result;
 
 /// The fields by which one kind of entity can be searched and ordered.
 pub(super) struct Catalog<N: 'static, T: 'static> {
     /// Groups of fields. A key without a prefix is looked up in the first.
     pub(super) groups: &'static [Group<N, T>],
+    /// The search, which decides the texts of errors.
+    pub(super) dialect: Dialect,
     /// How identifiers and values are unquoted.
     pub(super) quoting: Quoting,
     /// The order if the caller asks for none.
@@ -46,6 +49,11 @@ impl<N, T> Group<N, T> {
         orderable: bool,
     ) -> Self {
         Group { prefixes, members: Members::Keyed { field, rule, orderable } }
+    }
+
+    /// Returns MLflow's word for the kind of these fields.
+    fn kind(&self) -> &'static str {
+        kind_of(self.prefixes.first().copied().unwrap_or_default())
     }
 
     /// Returns the fields that can be used for this purpose, as they are listed in messages.
@@ -112,7 +120,8 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
             self.push_conditions(text, &tree, &mut conditions)?;
             Ok(Filter { conditions })
         });
-        filter.map_err(|problem| problem.into_error("filter", text))
+        let broken = |place| self.dialect.broken_filter(text, place);
+        filter.map_err(|problem| problem.into_error(broken, text))
     }
 
     fn push_conditions(
@@ -137,15 +146,25 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
 
     fn condition(&self, text: &str, comparison: &Comparison<'_>) -> Checked<Condition<N, T>> {
         let found = self.find(text, &comparison.identifier, Use::Filter)?;
+        let field = Named { kind: found.kind, key: comparison.identifier.key };
+        let (dialect, quoting) = (self.dialect, self.quoting);
+        let operand = Operand { text, comparison, rule: found.rule, quoting, dialect, field };
         if !found.rule.operators.contains(&comparison.operator) {
+            // MLflow checks the value first, except in its newer search of logged models.
+            if dialect != Dialect::LoggedModels {
+                operand.check_kind()?;
+            }
             let name = written(text, comparison.identifier.span);
             let operator = comparison.operator;
             let summary = format!("operator {operator} does not apply to {}", quoted(name));
             let operators = found.rule.operators.iter().map(|operator| operator.as_str());
             let problem = Problem::new(comparison.operator_span, summary, listed(operators));
-            return Err(problem);
+            return Err(problem.says(dialect.unfit_operator(
+                field,
+                operator,
+                found.rule.operators,
+            )));
         }
-        let operand = Operand::new(text, comparison, found.rule, self.quoting);
         match found.field {
             Field::Number(field) => Ok(Condition::Number(field, operand.number_test()?)),
             Field::Text(field) => Ok(Condition::Text(field, operand.text_test()?)),
@@ -159,16 +178,17 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         identifier: &Identifier<'_>,
         purpose: Use,
     ) -> Checked<Found<N, T>> {
-        let group = self.group(text, identifier)?;
+        let group = self.group(text, identifier, purpose)?;
         let key = self.key(identifier);
         let found = match &group.members {
             Members::Keyed { field, rule, orderable } => {
-                Some(Found { field: field(key.to_owned()), rule: *rule, orderable: *orderable })
+                let (field, rule, orderable) = (field(key.to_owned()), *rule, *orderable);
+                Some(Found { field, rule, orderable, kind: group.kind() })
             }
             Members::Named(attributes) => attributes
                 .iter()
                 .find(|attribute| attribute.is_called(key, purpose))
-                .map(Attribute::found),
+                .map(|attribute| attribute.found(group.kind())),
         };
         let usable = |found: &Found<N, T>| match purpose {
             Use::Filter => !found.rule.operators.is_empty(),
@@ -176,8 +196,8 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         };
         match found {
             Some(found) if usable(&found) => Ok(found),
-            Some(_) => Err(self.unusable(identifier, purpose)),
-            None => Err(self.unknown_key(identifier, group, purpose)),
+            Some(_) => Err(self.unusable(text, identifier, group, purpose)),
+            None => Err(self.unknown_key(text, identifier, group, purpose)),
         }
     }
 
@@ -187,7 +207,8 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         let span = Span { start: 0, end: name.len() };
         let identifier = Identifier { prefix: None, key, raw_key: key, span };
         let found = self.find(name, &identifier, Use::Order);
-        found.map(|found| found.field).map_err(|problem| problem.into_error("order", name))
+        let broken = |_| self.dialect.broken_order(name);
+        found.map(|found| found.field).map_err(|problem| problem.into_error(broken, name))
     }
 
     fn key<'a>(&self, identifier: &Identifier<'a>) -> &'a str {
@@ -197,18 +218,24 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         }
     }
 
-    fn group(&self, text: &str, identifier: &Identifier<'_>) -> Checked<&Group<N, T>> {
+    fn group(
+        &self,
+        text: &str,
+        identifier: &Identifier<'_>,
+        purpose: Use,
+    ) -> Checked<&Group<N, T>> {
+        let unknown = || self.unknown_prefix(text, identifier, purpose);
         let Some(prefix) = identifier.prefix else {
-            return self.groups.first().ok_or_else(|| self.unknown_prefix(text, identifier));
+            return self.groups.first().ok_or_else(unknown);
         };
         let bare = !written(text, identifier.span).starts_with('`');
         let allowed = bare || self.quoting == Quoting::Free;
         let group = self.groups.iter().find(|group| allowed && group.prefixes.contains(&prefix));
-        group.ok_or_else(|| self.unknown_prefix(text, identifier))
+        group.ok_or_else(unknown)
     }
 
     #[cold]
-    fn unknown_prefix(&self, text: &str, identifier: &Identifier<'_>) -> Problem {
+    fn unknown_prefix(&self, text: &str, identifier: &Identifier<'_>, purpose: Use) -> Problem {
         let prefix = identifier.prefix.unwrap_or("");
         let prefixes = self.groups.iter().flat_map(|group| group.prefixes.iter().copied());
         let suggestion =
@@ -222,22 +249,48 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
             true => format!("prefix {} cannot be quoted here", quoted(prefix)),
             false => format!("unknown field prefix {}", quoted(prefix)),
         };
-        Problem::new(place, summary, listed(canonical)).suggest(suggestion)
+        let canonical: Vec<&str> = canonical.collect();
+        let sentence = match purpose {
+            // This search has no prefixes in orders.
+            Use::Order if self.dialect == Dialect::RegisteredModels => {
+                let field = Named { kind: "attribute", key: identifier.key };
+                self.dialect.not_in_order(field, written(text, identifier.span))
+            }
+            _ => self.dialect.unknown_prefix(prefix, !bare, &canonical),
+        };
+        Problem::new(place, summary, listed(canonical)).says(sentence).suggest(suggestion)
+    }
+
+    /// Returns MLflow's sentence for a field that is not known for this purpose.
+    fn unknown(
+        &self,
+        text: &str,
+        identifier: &Identifier<'_>,
+        group: &Group<N, T>,
+        purpose: Use,
+    ) -> String {
+        let field = Named { kind: group.kind(), key: identifier.key };
+        match purpose {
+            Use::Filter => self.dialect.not_in_filter(field),
+            Use::Order => self.dialect.not_in_order(field, written(text, identifier.span)),
+        }
     }
 
     #[cold]
     fn unknown_key(
         &self,
+        text: &str,
         identifier: &Identifier<'_>,
         group: &Group<N, T>,
         purpose: Use,
     ) -> Problem {
         let names = group.usable_names(purpose);
         if names.is_empty() {
-            return self.unusable(identifier, purpose);
+            return self.unusable(text, identifier, group, purpose);
         }
         let summary = format!("unknown field {}", quoted(&respelled(identifier, identifier.key)));
-        let problem = Problem::new(identifier.span, summary, listed(names.iter().copied()));
+        let problem = Problem::new(identifier.span, summary, listed(names.iter().copied()))
+            .says(self.unknown(text, identifier, group, purpose));
         match nearest(identifier.key, names) {
             Some(near) => problem.suggest(Some(quoted(&respelled(identifier, near)))),
             None if identifier.prefix.is_none() => problem.suggest(self.with_prefix(identifier)),
@@ -247,7 +300,13 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
 
     /// Reports a field that exists but cannot be used for this purpose.
     #[cold]
-    fn unusable(&self, identifier: &Identifier<'_>, purpose: Use) -> Problem {
+    fn unusable(
+        &self,
+        text: &str,
+        identifier: &Identifier<'_>,
+        group: &Group<N, T>,
+        purpose: Use,
+    ) -> Problem {
         let verb = match purpose {
             Use::Filter => "filter",
             Use::Order => "order",
@@ -257,6 +316,7 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
             self.groups.iter().flat_map(|group| group.usable(purpose)).collect();
         let expected = listed(usable.iter().map(String::as_str));
         Problem::new(identifier.span, format!("cannot {verb} by {name}"), expected)
+            .says(self.unknown(text, identifier, group, purpose))
     }
 
     /// Suggests prefixes for an unknown name without one: the name may be a metric, param or tag.
@@ -294,6 +354,8 @@ pub(super) struct Found<N, T> {
     pub(super) field: Field<N, T>,
     rule: Rule,
     orderable: bool,
+    /// MLflow's word for the kind of field.
+    kind: &'static str,
 }
 
 impl<N, T> Attribute<N, T> {
@@ -331,11 +393,11 @@ impl<N, T> Attribute<N, T> {
         }
     }
 
-    fn found(&self) -> Found<N, T>
+    fn found(&self, kind: &'static str) -> Found<N, T>
     where
         N: Clone,
         T: Clone,
     {
-        Found { field: self.field.clone(), rule: self.rule, orderable: self.orderable }
+        Found { field: self.field.clone(), rule: self.rule, orderable: self.orderable, kind }
     }
 }

@@ -7,6 +7,7 @@ use super::print::{NumberField, TextField, write_key};
 use super::query::{Direction, Field, Filter, Order, SortKey};
 use super::rule::{Quoting, Rule, ValueKind};
 use super::syntax::Operator;
+use super::wording::Dialect;
 use crate::error::Result;
 
 /// A numeric field of experiments.
@@ -67,6 +68,7 @@ static EXPERIMENTS: Catalog<ExperimentNumber, ExperimentText> = Catalog {
             false,
         ),
     ],
+    dialect: Dialect::Experiments,
     quoting: Quoting::BarePrefixes,
     default_order: &[
         SortKey {

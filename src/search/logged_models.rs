@@ -9,7 +9,8 @@ use super::print::{NumberField, TextField, write_raw_key};
 use super::query::{Direction, Field, Filter, SortKey};
 use super::rule::{Quoting, Rule, ValueKind};
 use super::syntax::{Operator, Span};
-use crate::error::{Error, Result};
+use super::wording::{Dialect, Named};
+use crate::error::Result;
 
 /// A numeric field of logged models.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,12 @@ pub enum LoggedModelText {
     SourceRunId,
     /// The id of its experiment.
     ExperimentId,
+    /// The location of its artifacts.
+    ArtifactLocation,
+    /// `active`, because deleted models are never found.
+    LifecycleStage,
+    /// The message that explains the status.
+    StatusMessage,
 }
 
 /// A filter on logged models.
@@ -103,11 +110,13 @@ impl LoggedModelOrder {
             let (name, direction) = name_and_direction(&item.field);
             let key = SortKey { field: sort_field(name)?, direction };
             let key = LoggedModelSortKey { key, dataset: item.dataset.clone() };
-            if keys.contains(&key) {
-                let summary = format!("duplicate field {}", quoted(name));
-                return Err(refused(name, &summary, "each field at most once"));
+            // A repeated field has no effect.
+            let is_known = |known: &LoggedModelSortKey| {
+                known.key.field == key.key.field && known.dataset == key.dataset
+            };
+            if !keys.iter().any(is_known) {
+                keys.push(key);
             }
-            keys.push(key);
         }
         for last in LOGGED_MODELS.tie_breaks {
             if !keys.iter().any(|known| known.key.field == last.field) {
@@ -135,15 +144,15 @@ fn sort_field(name: &str) -> Result<Field<LoggedModelNumber, LoggedModelText>> {
         }
         Some(_) => {
             let summary = format!("cannot order by {}", quoted(name));
-            Err(refused(name, &summary, "`metrics.KEY` or the name of an attribute"))
+            let place = Span { start: 0, end: name.len() };
+            let expected = "`metrics.KEY` or the name of an attribute";
+            let field = Named { kind: "metric", key: name };
+            let sentence = Dialect::LoggedModels.not_in_order(field, name);
+            let problem = Problem::new(place, summary, expected).says(sentence);
+            Err(problem.into_error(|_| Dialect::LoggedModels.broken_order(name), name))
         }
         None => LOGGED_MODELS.attribute(name),
     }
-}
-
-fn refused(name: &str, summary: &str, expected: &str) -> Error {
-    let place = Span { start: 0, end: name.len() };
-    Problem::new(place, summary, expected).into_error("order", name)
 }
 
 const TEXT: Rule = Rule::TEXT_OR_LIST;
@@ -172,6 +181,7 @@ static LOGGED_MODELS: Catalog<LoggedModelNumber, LoggedModelText> = Catalog {
         Group::keyed(&["params"], |key| Field::Text(LoggedModelText::Param(key)), TEXT, false),
         Group::keyed(&["tags"], |key| Field::Text(LoggedModelText::Tag(key)), TEXT, false),
     ],
+    dialect: Dialect::LoggedModels,
     quoting: Quoting::SingleOnly,
     default_order: ORDER_END,
     tie_breaks: ORDER_END,
@@ -184,6 +194,9 @@ const ATTRIBUTES: &[Attribute<LoggedModelNumber, LoggedModelText>] = &[
     Attribute::new(&["status"], Field::Text(LoggedModelText::Status), STATUS),
     Attribute::new(&["source_run_id"], Field::Text(LoggedModelText::SourceRunId), TEXT),
     Attribute::new(&["experiment_id"], Field::Text(LoggedModelText::ExperimentId), TEXT),
+    Attribute::new(&["artifact_location"], Field::Text(LoggedModelText::ArtifactLocation), TEXT),
+    Attribute::new(&["lifecycle_stage"], Field::Text(LoggedModelText::LifecycleStage), TEXT),
+    Attribute::new(&["status_message"], Field::Text(LoggedModelText::StatusMessage), TEXT),
     Attribute::new(
         &["creation_timestamp", "creation_time"],
         Field::Number(LoggedModelNumber::CreationTimestamp),
@@ -225,6 +238,9 @@ impl fmt::Display for LoggedModelText {
             LoggedModelText::Status => "status",
             LoggedModelText::SourceRunId => "source_run_id",
             LoggedModelText::ExperimentId => "experiment_id",
+            LoggedModelText::ArtifactLocation => "artifact_location",
+            LoggedModelText::LifecycleStage => "lifecycle_stage",
+            LoggedModelText::StatusMessage => "status_message",
         })
     }
 }

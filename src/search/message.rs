@@ -21,6 +21,10 @@ struct Parts {
     summary: String,
     expected: String,
     hint: Option<String>,
+    /// MLflow's sentence for it. `None` means the sentence for a text that cannot be parsed.
+    sentence: Option<String>,
+    /// MLflow's error code, if it is not that of an invalid argument.
+    mlflow_code: Option<&'static str>,
 }
 
 impl Problem {
@@ -28,7 +32,26 @@ impl Problem {
     #[cold]
     pub(super) fn new(span: Span, summary: impl Into<String>, expected: impl Into<String>) -> Self {
         let (summary, expected) = (summary.into(), expected.into());
-        Problem(Box::new(Parts { span, summary, expected, hint: None }))
+        let (hint, sentence, mlflow_code) = (None, None, None);
+        Problem(Box::new(Parts { span, summary, expected, hint, sentence, mlflow_code }))
+    }
+
+    /// Sets MLflow's sentence for the problem.
+    pub(super) fn says(mut self, sentence: String) -> Self {
+        self.0.sentence = Some(sentence);
+        self
+    }
+
+    /// Removes MLflow's sentence, which is only that of a filter.
+    pub(super) fn unsaid(mut self) -> Self {
+        self.0.sentence = None;
+        self
+    }
+
+    /// Sets MLflow's error code, where it is not that of an invalid argument.
+    pub(super) fn mlflow_code(mut self, code: &'static str) -> Self {
+        self.0.mlflow_code = Some(code);
+        self
     }
 
     /// Adds a hint as the last line.
@@ -45,19 +68,26 @@ impl Problem {
         self
     }
 
-    /// Returns the error that shows the place in `text`. The `subject` is "filter" or "order".
+    /// Returns the error that shows the place in `text`. `broken` returns MLflow's sentence for a
+    /// text that cannot be parsed there.
     #[cold]
-    pub(super) fn into_error(self, subject: &str, text: &str) -> Error {
-        let Parts { span, summary, expected, hint } = *self.0;
-        let mut message = format!("invalid {subject}: {summary}\n");
+    pub(super) fn into_error(self, broken: impl FnOnce(Span) -> String, text: &str) -> Error {
+        let Parts { span, summary, expected, hint, sentence, mlflow_code } = *self.0;
+        let mut message = sentence.unwrap_or_else(|| broken(span));
+        message.push('\n');
         push_excerpt(&mut message, text, span);
-        message.push_str("expected ");
+        message.push_str(&summary);
+        message.push_str(": expected ");
         message.push_str(&expected);
         if let Some(hint) = hint {
             message.push('\n');
             message.push_str(&hint);
         }
-        Error::new(ErrorKind::InvalidInput, message)
+        let error = Error::new(ErrorKind::InvalidInput, message);
+        match mlflow_code {
+            Some(code) => error.with_mlflow_code(code),
+            None => error,
+        }
     }
 }
 
@@ -100,7 +130,7 @@ fn width(text: &str) -> usize {
 }
 
 /// Replaces line breaks, tabs and other control characters, which would misalign the carets.
-fn visible(character: char) -> char {
+pub(super) fn visible(character: char) -> char {
     if character.is_control() { ' ' } else { character }
 }
 

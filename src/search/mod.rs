@@ -36,6 +36,7 @@ mod runs;
 mod selection;
 mod syntax;
 mod token;
+mod wording;
 
 #[cfg(test)]
 mod tests;
@@ -71,5 +72,6 @@ use crate::error::Result;
 /// Parses a filter into its syntax tree, without checking the fields. An empty text is an empty
 /// `And`.
 pub fn parse_expression(text: &str) -> Result<Expression<'_>> {
-    parse::parse_filter(text).map_err(|problem| problem.into_error("filter", text))
+    let broken = |place| wording::Dialect::Runs.broken_filter(text, place);
+    parse::parse_filter(text).map_err(|problem| problem.into_error(broken, text))
 }

@@ -6,6 +6,7 @@ use super::query::{NumberTest, TextList, TextTest};
 use super::rule::{Quoting, Rule, ValueKind};
 use super::syntax::{Comparison, Operator, Span, Value};
 use super::token::is_number;
+use super::wording::{Dialect, Named};
 
 /// Returns the text at a place.
 pub(super) fn written(text: &str, span: Span) -> &str {
@@ -14,21 +15,34 @@ pub(super) fn written(text: &str, span: Span) -> &str {
 
 /// The right side of a comparison whose operator is valid for the field.
 pub(super) struct Operand<'a> {
-    text: &'a str,
-    comparison: &'a Comparison<'a>,
-    rule: Rule,
-    quoting: Quoting,
+    /// The filter.
+    pub(super) text: &'a str,
+    /// The comparison in it.
+    pub(super) comparison: &'a Comparison<'a>,
+    /// The rule of the field.
+    pub(super) rule: Rule,
+    /// How the value is unquoted.
+    pub(super) quoting: Quoting,
+    /// The search.
+    pub(super) dialect: Dialect,
+    /// The field.
+    pub(super) field: Named<'a>,
 }
 
-impl<'a> Operand<'a> {
-    /// Returns the right side of this comparison, which is part of `text`.
-    pub(super) fn new(
-        text: &'a str,
-        comparison: &'a Comparison<'a>,
-        rule: Rule,
-        quoting: Quoting,
-    ) -> Self {
-        Operand { text, comparison, rule, quoting }
+impl Operand<'_> {
+    /// Fails if the kind of the value is wrong for the field, whatever the operator.
+    pub(super) fn check_kind(&self) -> Checked<()> {
+        let is_text = self.rule.values == ValueKind::Text;
+        match &self.comparison.value {
+            Value::Absent => Ok(()),
+            Value::Text(_) if is_text => Ok(()),
+            Value::Number(_) if !is_text => Ok(()),
+            Value::Text(_) | Value::List(_) if self.rule.values == ValueKind::QuotedInteger => {
+                Ok(())
+            }
+            Value::Text(_) if self.rule.values == ValueKind::NumberOrQuotedInteger => Ok(()),
+            _ => Err(self.unfit()),
+        }
     }
 
     /// Returns the test for a numeric field.
@@ -66,8 +80,8 @@ impl<'a> Operand<'a> {
     fn number(&self) -> Checked<f64> {
         use ValueKind::{Integer, Number, NumberOrQuotedInteger, QuotedInteger};
         match (&self.comparison.value, self.rule.values) {
-            (Value::Number(number), Number | NumberOrQuotedInteger) => Ok(*number),
-            (Value::Number(_), Integer) => {
+            (Value::Number(number), Number) => Ok(*number),
+            (Value::Number(_), Integer | NumberOrQuotedInteger) => {
                 integer(written(self.text, self.comparison.value_span)).ok_or_else(|| self.unfit())
             }
             (Value::Text(text), QuotedInteger | NumberOrQuotedInteger) => {
@@ -117,11 +131,13 @@ impl<'a> Operand<'a> {
             ValueKind::Number => "a number without quotes, like `0.5`, `-1` or `1e-3`",
             ValueKind::Integer => "an integer without quotes",
             ValueKind::QuotedInteger => "a quoted integer, like `'1'`",
-            ValueKind::NumberOrQuotedInteger => "a number or a quoted integer",
+            ValueKind::NumberOrQuotedInteger => "an integer, with or without quotes",
             ValueKind::Text => "a quoted string",
         };
         let summary = format!("cannot compare {} with {}", quoted(name), quoted(value));
-        let problem = Problem::new(self.comparison.value_span, summary, expected);
+        let parsed = &self.comparison.value;
+        let sentence = self.dialect.unfit_value(self.field, self.rule.values, parsed, value);
+        let problem = Problem::new(self.comparison.value_span, summary, expected).says(sentence);
         problem.suggest(self.requoted(value))
     }
 

@@ -6,6 +6,7 @@ use super::operand::written;
 use super::parse;
 use super::query::{Direction, Order, SortKey};
 use super::syntax::Span;
+use super::wording::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The largest number of items in an order.
@@ -18,8 +19,14 @@ impl<N: Clone + PartialEq, T: Clone + PartialEq> Catalog<N, T> {
         let mut keys = Vec::with_capacity(items.len() + self.tie_breaks.len());
         for item in items {
             let text = item.as_ref();
-            let key = self.sort_key(text, &keys);
-            keys.push(key.map_err(|problem| problem.into_error("order", text))?);
+            let broken = |_| self.dialect.broken_order(text);
+            let added = self.add_sort_key(text, &mut keys);
+            added.map_err(|place| match place {
+                Refused::Problem(problem) => problem.into_error(broken, text),
+                Refused::Repeated(place) => duplicate(text, place)
+                    .says(Dialect::repeated_field(items.iter().map(AsRef::as_ref)))
+                    .into_error(broken, text),
+            })?;
         }
         Ok(self.completed(keys))
     }
@@ -37,21 +44,33 @@ impl<N: Clone + PartialEq, T: Clone + PartialEq> Catalog<N, T> {
         Order { keys }
     }
 
-    fn sort_key(&self, text: &str, before: &[SortKey<N, T>]) -> Result<SortKey<N, T>, Problem> {
-        let (identifier, descending) = parse::parse_order_item(text)?;
-        let field = self.find(text, &identifier, Use::Order)?.field;
-        if before.iter().any(|key| key.field == field) {
-            return Err(duplicate(text, identifier.span));
+    fn add_sort_key(&self, text: &str, keys: &mut Vec<SortKey<N, T>>) -> Result<(), Refused> {
+        let (identifier, descending) = parse::parse_order_item(text).map_err(Refused::Problem)?;
+        let field = self.find(text, &identifier, Use::Order).map_err(Refused::Problem)?.field;
+        if keys.iter().any(|key| key.field == field) {
+            return match self.dialect.ignores_repeated_fields() {
+                true => Ok(()),
+                false => Err(Refused::Repeated(identifier.span)),
+            };
         }
         let direction = if descending { Direction::Descending } else { Direction::Ascending };
-        Ok(SortKey { field, direction })
+        keys.push(SortKey { field, direction });
+        Ok(())
     }
+}
+
+/// A refused item of an order.
+enum Refused {
+    Problem(Problem),
+    /// A field that an earlier item has, at this place.
+    Repeated(Span),
 }
 
 #[cold]
 fn duplicate(text: &str, place: Span) -> Problem {
     let summary = format!("duplicate field {}", quoted(written(text, place)));
-    Problem::new(place, summary, "each field at most once")
+    // MLflow gives no code, which makes it an internal error.
+    Problem::new(place, summary, "each field at most once").mlflow_code("INTERNAL_ERROR")
 }
 
 /// Checks that an order has at most [`ORDER_ITEMS_MAX`] items.

@@ -2,7 +2,8 @@
 
 use super::page_token::{Fingerprint, PageToken};
 use crate::entity::Lifecycle;
-use crate::error::{Error, ErrorKind, Result};
+use crate::entity::wording::invalid;
+use crate::error::Result;
 
 /// Which runs or experiments a search finds: active ones, deleted ones or both. MLflow's
 /// `ViewType`.
@@ -75,15 +76,28 @@ impl PageBounds {
     }
 }
 
-/// Checks that the size of a page is between 1 and `max`.
-pub(super) fn check_max_results(count: usize, max: usize) -> Result<()> {
+/// Checks that the size of a page is between 1 and `max`. The texts are those of MLflow's registry
+/// or tracking store.
+pub(super) fn check_max_results(count: usize, max: usize, is_registry: bool) -> Result<()> {
     if (1..=max).contains(&count) {
         return Ok(());
     }
-    let allowed = match max {
-        usize::MAX => "at least 1".to_owned(),
-        _ => format!("between 1 and {max}"),
+    let message = match (is_registry, count) {
+        (true, 0) => {
+            "Invalid value for max_results. It must be a positive integer, but got 0".to_owned()
+        }
+        (true, _) => format!(
+            "Invalid value for request parameter max_results. It must be at most {max}, but got \
+             value {count}"
+        ),
+        (false, 0) => {
+            "Invalid value 0 for parameter 'max_results' supplied. It must be a positive \
+                       integer"
+                .to_owned()
+        }
+        (false, _) => format!(
+            "Invalid value {count} for parameter 'max_results' supplied. It must be at most {max}"
+        ),
     };
-    let message = format!("max_results is {count}; it must be {allowed}");
-    Err(Error::new(ErrorKind::InvalidInput, message))
+    Err(invalid(message))
 }

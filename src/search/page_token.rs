@@ -1,6 +1,7 @@
 //! Page tokens: the query and the offset at which its next page begins.
 
 use super::base64;
+use crate::entity::wording::python_bytes;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The longest token accepted, in bytes. Generated tokens have fewer than 80.
@@ -49,7 +50,7 @@ impl PageToken {
         }
         let token = PageToken::decode(text)?;
         match token.query {
-            Some(own) if own != query => Err(invalid("it belongs to another query")),
+            Some(own) if own != query => Err(invalid("it belongs to another query".to_owned())),
             _ => Ok(token.offset),
         }
     }
@@ -73,23 +74,37 @@ impl PageToken {
     /// - [`ErrorKind::InvalidInput`] if the text is not a page token.
     pub fn decode(text: &str) -> Result<Self> {
         if text.len() > TOKEN_BYTES_MAX {
-            return Err(invalid(&format!("longer than {TOKEN_BYTES_MAX} bytes")));
+            let reason = format!("could not base64-decode: longer than {TOKEN_BYTES_MAX} bytes");
+            return Err(invalid(reason));
         }
-        let bytes = base64::decode(text).ok_or_else(|| invalid("not base64"))?;
-        let json = str::from_utf8(&bytes).map_err(|_| invalid("not UTF-8"))?;
-        let (offset, query) =
-            fields(json).ok_or_else(|| invalid("not an object with `offset` and `query`"))?;
-        let offset = offset.ok_or_else(|| invalid("no `offset`"))?;
-        let offset: u64 = offset.parse().map_err(|_| invalid("`offset` is not a number"))?;
+        let bytes = base64::decode(text);
+        let bytes = bytes.ok_or_else(|| invalid("could not base64-decode".to_owned()))?;
+        let decoded = || format!("decoded value={}", python_bytes(&bytes));
+        let json =
+            str::from_utf8(&bytes).map_err(|_| invalid(format!("{}: not UTF-8", decoded())))?;
+        // Python's literals have the other quotes.
+        let parsed = |reason: &str| {
+            invalid(format!("parsed value={}: {reason}", json.trim().replace('"', "'")))
+        };
+        let is_object = json.trim().starts_with('{') && json.trim().ends_with('}');
+        let is_other = || match is_object {
+            true => parsed("not an object with an offset"),
+            false => invalid(format!("{}: not an object", decoded())),
+        };
+        let (offset, query) = fields(json).ok_or_else(is_other)?;
+        let offset = offset.filter(|offset| !offset.is_empty());
+        let offset = offset.ok_or_else(|| parsed("no offset"))?;
         // SQL and MLflow's clients use 63-bit offsets.
-        if offset == 0 || i64::try_from(offset).is_err() {
-            return Err(invalid("`offset` is out of range"));
+        let number = offset.parse::<u64>().ok().filter(|number| i64::try_from(*number).is_ok());
+        let offset = number.ok_or_else(|| invalid(format!("not stringable {offset}")))?;
+        if offset == 0 {
+            return Err(parsed("the offset is 0"));
         }
         let query = match query {
             Some(hex) if hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
                 u64::from_str_radix(hex, 16).ok().map(Fingerprint)
             }
-            Some(_) => return Err(invalid("`query` is not 16 hexadecimal digits")),
+            Some(_) => return Err(parsed("the query is not 16 hexadecimal digits")),
             None => None,
         };
         Ok(PageToken { offset, query })
@@ -97,8 +112,8 @@ impl PageToken {
 }
 
 #[cold]
-fn invalid(reason: &str) -> Error {
-    Error::new(ErrorKind::InvalidInput, format!("invalid page token: {reason}"))
+fn invalid(reason: String) -> Error {
+    Error::new(ErrorKind::InvalidInput, format!("Invalid page token, {reason}"))
 }
 
 /// Returns the values of `offset` and `query`. Rejects objects with other or duplicate keys.
@@ -114,8 +129,8 @@ fn fields(json: &str) -> Option<(Option<&str>, Option<&str>)> {
         let place = match key.trim() {
             "\"offset\"" => {
                 // Like MLflow, accept the number as a string, too.
-                let number = in_quotes(value).unwrap_or(value);
-                offset.replace(number.bytes().all(|byte| byte.is_ascii_digit()).then_some(number)?)
+                let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+                offset.replace(in_quotes(value).or(is_number.then_some(value))?)
             }
             "\"query\"" => query.replace(in_quotes(value)?),
             _ => return None,

@@ -1,6 +1,6 @@
 //! The parser: turns tokens into the syntax tree of MLflow's grammar.
 
-use super::message::{Checked, Problem, quoted};
+use super::message::{Checked, Problem, quoted, visible};
 use super::syntax::{Comparison, Expression, Identifier, Operator, Span, Value};
 use super::token::{Lexer, Token, TokenKind, is_hexadecimal, is_number, unquoted};
 
@@ -37,7 +37,8 @@ pub(super) fn parse_filter(text: &str) -> Checked<Expression<'_>> {
 /// Parses an item of an order into its identifier and whether `DESC` follows.
 pub(super) fn parse_order_item(text: &str) -> Checked<(Identifier<'_>, bool)> {
     let mut parser = Parser::new(text)?;
-    let identifier = parser.identifier("a field, like `metrics.accuracy DESC`")?;
+    let identifier = parser.identifier("a field, like `metrics.accuracy DESC`");
+    let identifier = identifier.map_err(Problem::unsaid)?;
     let apart = parser.next.start > identifier.span.end;
     let descending = parser.next.is_word("DESC");
     if apart && (descending || parser.next.is_word("ASC")) {
@@ -93,7 +94,9 @@ impl<'a> Parser<'a> {
         let quoted = first.is_quoted_by('`') || first.is_quoted_by('"');
         let reserved = first.is_word("OR") || first.is_word("NOT");
         if !quoted && (reserved || first.kind != TokenKind::Word) {
-            return Err(self.unexpected(expected));
+            let problem = self.unexpected(expected);
+            let is_value = matches!(first.kind, TokenKind::Number | TokenKind::Quoted);
+            return Err(if is_value { problem.says(not_a_field(first.text)) } else { problem });
         }
         self.advance();
         let dotted = quoted && self.is_adjacent(&first) && self.next.text.starts_with('.');
@@ -152,13 +155,13 @@ impl<'a> Parser<'a> {
             && matches!(self.next.kind, TokenKind::Other | TokenKind::Number)
             && !matches!(self.next.text, ";" | "&&" | "||" | "--" | "/*" | "*/");
         if numeric || continues || identifier.key.is_empty() {
-            return Err(self.needs_backticks(identifier));
+            return Err(self.needs_backticks(identifier, numeric));
         }
         Ok(())
     }
 
     #[cold]
-    fn needs_backticks(&self, identifier: &Identifier<'a>) -> Problem {
+    fn needs_backticks(&self, identifier: &Identifier<'a>, numeric: bool) -> Problem {
         let start = identifier.span.start;
         let rest = &self.text[start..];
         let ends = |character: char| character.is_whitespace() || "<>=!~,()".contains(character);
@@ -172,7 +175,10 @@ impl<'a> Parser<'a> {
             format!("{} must be in backticks", quoted(&key))
         };
         let expected = "a name of letters, digits, `_` and `.`, or any key in backticks";
-        let problem = Problem::new(place, summary, expected);
+        let mut problem = Problem::new(place, summary, expected);
+        if !numeric && !key.is_empty() {
+            problem = problem.says(not_a_field(whole));
+        }
         if key.is_empty() || key.len() > REPEATED_BYTES_MAX {
             return problem;
         }
@@ -275,7 +281,17 @@ impl<'a> Parser<'a> {
                 }
                 _ => None,
             };
-            return Err(self.unexpected(expected).suggest(hint));
+            let sentence = match item.kind {
+                TokenKind::Close => {
+                    "expected a non-empty list of string values, but got empty list"
+                }
+                _ => {
+                    "expected string value, punctuation, or whitespace, but got different type in \
+                      list:"
+                }
+            };
+            let sentence = format!("While parsing a list in the query, {sentence}");
+            return Err(self.unexpected(expected).says(sentence).suggest(hint));
         }
         let text = item.unquoted();
         if text.contains('\\') || text.as_bytes().contains(&item.text.as_bytes()[0]) {
@@ -294,6 +310,12 @@ fn stripped(key: &str) -> &str {
         |text: &str, quote| text.len() >= 2 && text.starts_with(quote) && text.ends_with(quote);
     let key = if quoted_by(key, '\'') || quoted_by(key, '"') { unquoted(key) } else { key };
     if quoted_by(key, '`') { unquoted(key) } else { key }
+}
+
+/// Returns MLflow's sentence for a comparison that does not begin with a field.
+fn not_a_field(text: &str) -> String {
+    let text: String = text.chars().take(REPEATED_BYTES_MAX).map(visible).collect();
+    format!("Invalid comparison clause. Expected 'Identifier' found '{text}'")
 }
 
 fn operator_of(text: &str) -> Option<Operator> {
@@ -374,7 +396,11 @@ impl Parser<'_> {
             let summary = "more than one field in an item";
             return Problem::new(span(&self.next), summary, "one field per item");
         }
-        let problem = self.unexpected(expected);
+        let mut problem = self.unexpected(expected);
+        if self.next.kind == TokenKind::Word && self.text.split_whitespace().count() == 2 {
+            let text: String = self.text.chars().take(REPEATED_BYTES_MAX).map(visible).collect();
+            problem = problem.says(format!("Invalid ordering key in order_by clause '{text}'."));
+        }
         let meant = super::nearest::nearest(self.next.text, ["DESC", "ASC"]);
         let long = [("descending", "DESC"), ("ascending", "ASC")];
         let long = long.iter().find(|(word, _)| self.next.is_word(word)).map(|(_, meant)| *meant);

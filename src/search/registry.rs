@@ -6,6 +6,7 @@ use super::catalog::{Attribute, Catalog, Group};
 use super::print::{NumberField, TextField, write_key};
 use super::query::{Direction, Field, Filter, Order, SortKey};
 use super::rule::{Quoting, Rule, ValueKind};
+use super::wording::Dialect;
 use crate::error::Result;
 
 /// A numeric field of registered models.
@@ -56,6 +57,7 @@ static REGISTERED_MODELS: Catalog<RegisteredModelNumber, RegisteredModelText> = 
             false,
         ),
     ],
+    dialect: Dialect::RegisteredModels,
     quoting: Quoting::BarePrefixes,
     default_order: &[REGISTERED_NAME],
     tie_breaks: &[REGISTERED_NAME],
@@ -134,6 +136,7 @@ static MODEL_VERSIONS: Catalog<ModelVersionNumber, ModelVersionText> = Catalog {
             false,
         ),
     ],
+    dialect: Dialect::ModelVersions,
     quoting: Quoting::BarePrefixes,
     default_order: &[VERSION_LAST_UPDATED, VERSION_NAME, VERSION_NUMBER],
     tie_breaks: &[VERSION_NAME, VERSION_NUMBER],

@@ -20,7 +20,7 @@ pub(super) enum ValueKind {
     Integer,
     /// A quoted integer.
     QuotedInteger,
-    /// Any number, or a quoted integer.
+    /// An integer, with or without quotes.
     NumberOrQuotedInteger,
     /// A quoted string.
     Text,

@@ -6,6 +6,7 @@ use super::catalog::{Attribute, Catalog, Group};
 use super::print::{NumberField, TextField, write_key};
 use super::query::{Direction, Field, Filter, Order, SortKey};
 use super::rule::{Quoting, Rule};
+use super::wording::Dialect;
 use crate::error::Result;
 
 /// A numeric field of runs.
@@ -88,6 +89,7 @@ static RUNS: Catalog<RunNumber, RunText> = Catalog {
         ),
         Group::named(&["datasets", "dataset"], DATASETS),
     ],
+    dialect: Dialect::Runs,
     quoting: Quoting::Free,
     default_order: ORDER_END,
     tie_breaks: ORDER_END,

@@ -5,8 +5,8 @@ use super::registry::{
     ModelVersionNumber, ModelVersionText, RegisteredModelNumber, RegisteredModelText,
 };
 use super::runs::{RunFilter, RunOrder};
-use crate::entity::Lifecycle;
 use crate::entity::id::ExperimentId;
+use crate::entity::{ArtifactPlaces, Lifecycle};
 
 /// A search of runs.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +19,8 @@ pub(crate) struct RunSelection<'a> {
     pub(crate) filter: &'a RunFilter,
     /// The order.
     pub(crate) order: &'a RunOrder,
-    /// The prefix of artifact URIs, before the ids of the experiment and run.
-    pub(crate) artifact_root: &'a str,
+    /// The addresses of artifacts.
+    pub(crate) places: &'a ArtifactPlaces,
     /// The number of runs to skip.
     pub(crate) offset: u64,
     /// The maximum number of runs.

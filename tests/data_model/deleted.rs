@@ -97,3 +97,76 @@ fn artifact_addresses_begin_with_the_requested_root() {
     assert_eq!(found(Some("mlflow-artifacts:"), "mlflow-artifacts:"), 1);
     assert_eq!(found(Some("mlflow-artifacts:"), &database.address()), 0);
 }
+
+#[test]
+fn searches_follow_the_artifact_location_of_an_experiment() {
+    let database = TestDatabase::new();
+    let tagged = |path, location: &str| {
+        let tags = [(tracklite::ARTIFACT_LOCATION_TAG, location)];
+        database.create_experiment_with(path, tags).unwrap()
+    };
+    let plain = database.experiment("/plain").unwrap();
+    let (own, asked) = (tagged("/own", "s3://own/"), tagged("/asked", "http://a/b?c=d"));
+    let below = database.create_experiment_below("/below", "s3://all", [("a", "b")]).unwrap();
+    assert_eq!(below.tags().unwrap()[tracklite::ARTIFACT_LOCATION_TAG], "s3://all/4");
+    assert_eq!(below.tags().unwrap()["a"], "b");
+    let root = database.address();
+    for (experiment, before, after) in [
+        (&plain, format!("{root}/1/"), ""),
+        (&own, "s3://own/".to_owned(), ""),
+        (&asked, "http://a/b/".to_owned(), "?c=d"),
+        (&below, "s3://all/4/".to_owned(), ""),
+    ] {
+        let run = experiment.start_run("").unwrap().id();
+        let address = format!("{before}{run}/artifacts{after}");
+        for way in [tracklite::internals::Way::Sql, tracklite::internals::Way::Columns] {
+            let search = RunSearch::new().filter(format!("artifact_uri = '{address}'")).way(way);
+            let found = database.search_runs(&search).unwrap().items;
+            assert_eq!(found.len(), 1, "{address} {way:?}");
+            assert_eq!(found[0].info.id, run);
+        }
+        let model = experiment.new_logged_model().create().unwrap().id();
+        let address = format!("{before}models/{model}/artifacts{after}");
+        let search = tracklite::logged_model::LoggedModelSearch::new();
+        let search = search.filter(format!("artifact_location = '{address}'"));
+        let found = database.search_logged_models(&search).unwrap().items;
+        assert_eq!((found.len(), found[0].id), (1, model), "{address}");
+    }
+    let order = |way| {
+        let search = RunSearch::new().order_by("artifact_uri").way(way);
+        let found = database.search_runs(&search).unwrap().items.into_iter();
+        found.map(|run| run.info.experiment.get()).collect::<Vec<_>>()
+    };
+    assert_eq!(order(tracklite::internals::Way::Sql), [3, 4, 2, 1]);
+    assert_eq!(order(tracklite::internals::Way::Columns), [3, 4, 2, 1]);
+    let table = database.runs_table(&RunSearch::new().order_by("artifact_uri")).unwrap();
+    let first = format!("{:?}", table.column("artifact_uri").unwrap().values().next());
+    assert!(first.contains("http://a/b/"), "{first}");
+}
+
+#[test]
+fn the_unused_default_experiment_can_be_moved_out_of_the_file() {
+    let location = |database: &Database| {
+        let tags = database.default_experiment().unwrap().tags().unwrap();
+        tags.get(tracklite::ARTIFACT_LOCATION_TAG).cloned()
+    };
+    let database = TestDatabase::new();
+    database.place_default_experiment("s3://bucket/").unwrap();
+    assert_eq!(location(&database).as_deref(), Some("s3://bucket/0"));
+    database.place_default_experiment("s3://other").unwrap();
+    assert_eq!(location(&database).as_deref(), Some("s3://bucket/0"));
+
+    let used = TestDatabase::new();
+    let run = used.default_experiment().unwrap().start_run("").unwrap();
+    run.delete().unwrap();
+    used.place_default_experiment("s3://bucket").unwrap();
+    assert_eq!(location(&used), None);
+    used.gc().unwrap();
+    used.default_experiment().unwrap().delete().unwrap();
+    used.place_default_experiment("s3://bucket").unwrap();
+    assert_eq!(location(&used), None);
+    used.default_experiment().unwrap().restore().unwrap();
+    used.default_experiment().unwrap().new_logged_model().create().unwrap();
+    used.place_default_experiment("s3://bucket").unwrap();
+    assert_eq!(location(&used), None);
+}

@@ -84,6 +84,8 @@ fn samples_are_sorted_by_step_time_and_value_and_keep_both_ends() {
     let [one, two] = [first[5], second[1]];
     assert_eq!(sampled(None, 1), [(a, vec![one]), (b, vec![two])]);
     assert_eq!(sampled(None, 2), [(a, vec![first[0], one]), (b, second.clone())]);
+    // Four groups of six points: two of two points and two of one, the last for the last point.
+    assert_eq!(sampled(None, 4)[0].1, [first[0], first[2], first[4], one]);
     assert_eq!(sampled(None, 3)[0].1, [first[0], first[2], one]);
     assert_eq!(sampled(Some(2..=3), 100), [(a, first[1..5].to_vec())]);
     assert_eq!(sampled(Some(2..=3), 2), [(a, vec![first[1], first[4]])]);

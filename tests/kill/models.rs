@@ -157,6 +157,7 @@ impl Models {
         self.last_version += 1;
         let mut facts = files;
         facts.insert("description".to_owned(), label(number));
+        facts.insert("run".to_owned(), label(number));
         self.things.insert(version_name(life, self.last_version), facts);
     }
 
@@ -307,7 +308,7 @@ pub(crate) fn perform(
 }
 
 fn create_version(model: &RegisteredModel, source: &str, number: u64) -> Result<()> {
-    let version = model.new_version(source).description(label(number));
+    let version = model.new_version(source).description(label(number)).run(label(number));
     tolerate_failed_sync(version.create().map(drop))
 }
 
@@ -371,6 +372,7 @@ pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
             };
             let description = version.description;
             facts.extend(description.map(|text| ("description".to_owned(), text)));
+            facts.extend(version.run.map(|text| ("run".to_owned(), text)));
             facts
                 .extend(version.tags.into_iter().map(|(key, value)| (format!("tag/{key}"), value)));
             things.insert(version_name(life, version.version), facts);

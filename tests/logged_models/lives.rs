@@ -42,7 +42,7 @@ fn a_model_returns_the_fields_it_was_created_with() {
     let info = model.info().unwrap();
     assert_eq!((info.id, info.experiment), (model.id(), experiment.id()));
     assert_eq!((info.name.as_str(), info.model_type.as_deref()), ("digits", Some("linear")));
-    assert_eq!(info.source_run, Some(run.id()));
+    assert_eq!(info.source_run_id(), Some(run.id()));
     assert_eq!(info.status, LoggedModelStatus::Ready);
     assert_eq!(info.status_message.as_deref(), Some("no space"));
     assert_eq!(model.signature().unwrap(), Some(signature()));
@@ -91,8 +91,6 @@ fn invalid_models_are_not_created() {
     assert_eq!(error_kind(twice), ErrorKind::InvalidInput);
     let example = experiment.new_logged_model().input_example("{").create();
     assert_eq!(error_kind(example), ErrorKind::InvalidInput);
-    let run = experiment.new_logged_model().source_run(RunId::from_bits(1)).create();
-    assert_eq!(error_kind(run), ErrorKind::NotFound);
     assert_eq!(database.search_logged_models(&Default::default()).unwrap().items, []);
     assert_eq!(error_kind(database.logged_model(LoggedModelId::from_bits(1))), ErrorKind::NotFound);
 }
@@ -138,7 +136,7 @@ fn a_deleted_model_cannot_be_written_until_it_is_restored() {
 }
 
 #[test]
-fn a_model_cannot_be_written_while_its_run_or_experiment_is_deleted() {
+fn a_model_cannot_be_written_while_its_experiment_is_deleted() {
     let database = TestDatabase::new();
     let experiment = database.experiment("/e").unwrap();
     let run = experiment.start_run("").unwrap();
@@ -146,8 +144,8 @@ fn a_model_cannot_be_written_while_its_run_or_experiment_is_deleted() {
     model.set_tag("a", 1).unwrap();
 
     database.delete_run(run.id()).unwrap();
-    let of_deleted = experiment.new_logged_model().source_run(run.id()).create();
-    assert_eq!(error_kind(of_deleted), ErrorKind::InvalidState);
+    let of_deleted = experiment.new_logged_model().source_run(run.id()).create().unwrap();
+    assert_eq!(of_deleted.info().unwrap().source_run_id(), Some(run.id()));
     experiment.delete().unwrap();
     assert_eq!(error_kind(model.set_tag("a", 1)), ErrorKind::InvalidState);
     assert_eq!(error_kind(experiment.new_logged_model().create()), ErrorKind::InvalidState);
@@ -177,7 +175,7 @@ fn gc_purges_deleted_models_and_models_of_deleted_experiments() {
         assert_eq!(error_kind(purged.restore()), ErrorKind::NotFound);
     }
     // A model outlives the run that made it.
-    assert_eq!(model.info().unwrap().source_run, Some(run.id()));
+    assert_eq!(model.info().unwrap().source_run_id(), Some(run.id()));
     model.set_tag("a", 1).unwrap();
     let left = database.sql("SELECT count(*) FROM logged_model_metrics").unwrap();
     assert_eq!(left.rows[0][0], tracklite::SqlValue::Integer(0));
@@ -202,13 +200,13 @@ fn a_version_takes_run_and_signature_from_its_logged_model() {
     let registered = database.registry().create_model("m").unwrap();
     let source = format!("models:/{}", model.id());
     let info = registered.new_version(&source).create().unwrap().info().unwrap();
-    assert_eq!((info.run, info.logged_model), (Some(run.id()), Some(model.id())));
+    assert_eq!((info.run_id(), info.logged_model), (Some(run.id()), Some(model.id())));
     assert_eq!(info.location, source);
     assert_eq!(Signature::parse(&info.signature.unwrap()).unwrap(), signature());
 
     let info = registered.new_version("s3://m").logged_model(model.id()).create().unwrap();
     let info = info.info().unwrap();
-    assert_eq!((info.run, info.location.as_str()), (Some(run.id()), "s3://m"));
+    assert_eq!((info.run_id(), info.location.as_str()), (Some(run.id()), "s3://m"));
     let resolved = database.registry().resolve(&format!("{source}/data")).unwrap();
     assert_eq!(resolved.owner, tracklite::artifact::ArtifactOwner::LoggedModel(model.id()));
     assert_eq!(resolved.path, "data");
@@ -267,5 +265,26 @@ fn a_batch_logs_metrics_of_models() {
         let metrics = model.info().unwrap().metrics;
         assert_eq!(metrics.len(), count);
         assert!(metrics.iter().all(|metric| metric.dataset == dataset));
+    }
+}
+
+#[test]
+fn the_source_run_of_a_model_is_any_text() {
+    let database = TestDatabase::new();
+    let experiment = database.experiment("/e").unwrap();
+    let unknown = RunId::from_bits(1).to_string();
+    let upper = format!("{:032X}", 10);
+    for (text, id) in [("42", None), (" ", None), (&upper, None), (&unknown, Some(1))] {
+        let model = experiment.new_logged_model().source_run(text).create().unwrap();
+        let info = model.info().unwrap();
+        assert_eq!(info.source_run.as_deref(), Some(text));
+        assert_eq!(info.source_run_id(), id.map(RunId::from_bits));
+        let search = tracklite::logged_model::LoggedModelSearch::new();
+        let search = search.filter(format!("source_run_id = '{text}'"));
+        let found = database.search_logged_models(&search).unwrap().items;
+        assert_eq!((found.len(), found.first()), (1, Some(&info)));
+        let registered = database.registry().create_model(&format!("of {text:?}")).unwrap();
+        let version = registered.new_version(&format!("models:/{}", model.id())).create().unwrap();
+        assert_eq!(version.info().unwrap().run, info.source_run);
     }
 }

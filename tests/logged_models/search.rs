@@ -198,3 +198,33 @@ fn a_page_token_of_another_search_is_rejected() {
         assert_eq!(kind, ErrorKind::InvalidInput, "{search:?}");
     }
 }
+
+#[test]
+fn models_are_found_by_status_message_and_lifecycle() {
+    let database = TestDatabase::new();
+    let experiment = database.experiment("/e").unwrap();
+    let names = ["quiet", "loud"];
+    let models = names.map(|name| experiment.new_logged_model().name(name).create().unwrap());
+    models[1].set_status(LoggedModelStatus::Failed, Some("out of memory")).unwrap();
+    let found = |filter: &str| {
+        let search = LoggedModelSearch::new().filter(filter).order_by("name");
+        let found = search_names(&database, &search);
+        found.join(" ")
+    };
+    assert_eq!(found("status_message = 'out of memory'"), "loud");
+    assert_eq!(found("attributes.status_message LIKE 'out%'"), "loud");
+    assert_eq!(found("status_message != 'x'"), "loud");
+    assert_eq!(found("lifecycle_stage = 'active'"), "loud quiet");
+    assert_eq!(found("lifecycle_stage IN ('deleted')"), "");
+    models[1].delete().unwrap();
+    assert_eq!(found("lifecycle_stage != 'x'"), "quiet");
+    let place = format!("{}/1/models/{}/artifacts", database.address(), models[0].id());
+    assert_eq!(found(&format!("artifact_location = '{place}'")), "quiet");
+    let elsewhere = LoggedModelSearch::new().artifact_root("mlflow-artifacts:");
+    let elsewhere = elsewhere.filter("artifact_location LIKE 'mlflow-artifacts:/1/models/m-%'");
+    assert_eq!(search_names(&database, &elsewhere), ["quiet"]);
+}
+
+fn search_names(database: &Database, query: &LoggedModelSearch) -> Vec<String> {
+    search(database, query).into_iter().map(|model| model.name).collect()
+}

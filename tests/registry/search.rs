@@ -69,8 +69,7 @@ impl Condition {
         match self {
             Condition::Name(operator, value) => text_holds(operator, value, Some(&info.name)),
             Condition::Run(operator, value) => {
-                let run = info.run.map(|run| run.to_string());
-                text_holds(operator, &format!("{value:032x}"), run.as_deref())
+                text_holds(operator, &format!("{value:032x}"), info.run.as_deref())
             }
             Condition::Source(operator, value) => text_holds(operator, value, Some(&info.source)),
             Condition::Tag(operator, value) => {

@@ -47,8 +47,11 @@ fn the_files_of_a_version_may_have_a_different_address_from_its_source() {
     let version = model.new_version("proxy://somewhere/model").files_at(address.as_str());
     let version = version.create().unwrap();
     let info = version.info().unwrap();
-    assert_eq!((info.source.as_str(), info.location), ("proxy://somewhere/model", address));
-    assert_eq!((info.run, info.digest.is_some()), (Some(run.id()), true));
+    assert_eq!(
+        (info.source.as_str(), info.location.as_str()),
+        ("proxy://somewhere/model", address.as_str())
+    );
+    assert_eq!((info.run_id(), info.digest.is_some()), (Some(run.id()), true));
 }
 
 /// Creates a model and a version with every field set.
@@ -68,7 +71,7 @@ fn a_version_returns_the_fields_it_was_created_with() {
     let (_, version) = complete_version(&database);
     let info = version.info().unwrap();
     assert_eq!((info.name.as_str(), info.version, info.source.as_str()), ("churn", 1, "s3://m"));
-    assert_eq!(info.run, Some(RunId::from_bits(5)));
+    assert_eq!(info.run_id(), Some(RunId::from_bits(5)));
     assert_eq!(info.run_link.as_deref(), Some("http://x"));
     assert_eq!((info.description.as_deref(), info.user.as_str()), (Some("first"), "ada"));
     assert_eq!((info.status, info.stage), (ModelVersionStatus::Ready, ModelStage::None));
@@ -217,15 +220,15 @@ fn a_source_is_resolved_when_the_version_is_created() {
     let model = with_versions(&registry, "churn", 1);
     let of_run = model.new_version(&format!("runs:/{}/model", run.id())).create().unwrap();
     let info = of_run.info().unwrap();
-    assert_eq!((info.run, info.location.as_str()), (Some(run.id()), info.source.as_str()));
+    assert_eq!((info.run_id(), info.location.as_str()), (Some(run.id()), info.source.as_str()));
 
     let copy = model.new_version("models:/churn/2/sub").create().unwrap().info().unwrap();
     assert_eq!(copy.location, format!("runs:/{}/model/sub", run.id()));
-    assert_eq!((copy.run, copy.copied_from), (Some(run.id()), Some((model.id(), 2))));
+    assert_eq!((copy.run_id(), copy.copied_from), (Some(run.id()), Some((model.id(), 2))));
 }
 
 #[test]
-fn unknown_and_malformed_sources_are_rejected() {
+fn unknown_and_malformed_models_are_not_sources() {
     let database = TestDatabase::new();
     let model = with_versions(&database.registry(), "churn", 1);
     for absent in [
@@ -234,7 +237,6 @@ fn unknown_and_malformed_sources_are_rejected() {
         "models:/churn@champion",
         "models:/churn/Staging",
         &format!("models:/m-{:032x}", 1),
-        &format!("runs:/{:032x}/model", 1),
     ] {
         assert_eq!(
             error_kind(model.new_version(absent).create()),
@@ -242,7 +244,7 @@ fn unknown_and_malformed_sources_are_rejected() {
             "{absent}"
         );
     }
-    for malformed in ["models:/churn", "models:/m-1", "runs:/x/model", "models:/churn/1/../2"] {
+    for malformed in ["models:/churn", "models:/m-1", "models:/churn/1/../2"] {
         let kind = error_kind(model.new_version(malformed).create());
         assert_eq!(kind, ErrorKind::InvalidInput, "{malformed}");
     }
@@ -250,22 +252,82 @@ fn unknown_and_malformed_sources_are_rejected() {
 }
 
 #[test]
-fn a_deleted_run_is_no_longer_a_source_but_its_versions_stay() {
+fn a_deleted_run_is_a_source_until_it_is_purged_and_its_versions_stay() {
     let database = TestDatabase::new();
     let registry = database.registry();
     let run = start_run(&database, "");
+    run.log_text("heavy", "model/weights").unwrap();
     let model = with_versions(&registry, "churn", 1);
     let of_run = model.new_version(&format!("runs:/{}/model", run.id())).create().unwrap();
     let info = of_run.info().unwrap();
     database.delete_run(run.id()).unwrap();
-    for deleted in [
-        model.new_version(&format!("runs:/{}/model", run.id())),
-        model.new_version("s3://m").run(run.id()),
-    ] {
-        assert_eq!(error_kind(deleted.create()), ErrorKind::InvalidState);
-    }
-    assert_eq!(model.versions().unwrap().len(), 2);
+    let again = model.new_version(&format!("runs:/{}/model", run.id())).create().unwrap();
+    let again = again.info().unwrap();
+    assert_eq!((again.run_id(), again.digest), (Some(run.id()), info.digest));
+    assert!(info.digest.is_some());
+
+    database.gc().unwrap();
+    let gone = model.new_version(&format!("runs:/{}/model", run.id())).create().unwrap();
+    let gone = gone.info().unwrap();
+    assert_eq!((gone.run, gone.digest, &gone.location), (None, None, &info.location));
+    let named = model.new_version("s3://m").run(run.id()).create().unwrap();
+    assert_eq!(named.info().unwrap().run_id(), Some(run.id()));
+    assert_eq!(model.versions().unwrap().len(), 5);
     assert_eq!(registry.resolve("models:/churn/2").unwrap().location, info.location);
+}
+
+#[test]
+fn the_run_of_a_version_is_any_text() {
+    let database = TestDatabase::new();
+    let model = database.registry().create_model("churn").unwrap();
+    let known = start_run(&database, "").id().to_string();
+    let (unknown, upper) = (RunId::from_bits(1).to_string(), known.to_uppercase());
+    for text in ["42", "x/y", "\u{fc} '\"", &unknown, &known, &upper] {
+        let version = model.new_version("s3://m").run(text).create().unwrap();
+        let info = version.info().unwrap();
+        assert_eq!(info.run.as_deref(), Some(text));
+        let is_id = text == unknown || text == known;
+        assert_eq!(info.run_id().map(|id| id.to_string()), is_id.then(|| text.to_owned()));
+        assert_eq!(version.copy_to("copies").unwrap().info().unwrap().run, info.run);
+        if !text.contains('\'') {
+            let search = tracklite::registry::RegistrySearch::new();
+            let search = search.filter(format!("run_id = '{text}' AND name = 'churn'"));
+            let found = database.registry().search_versions(&search).unwrap().items;
+            assert_eq!(found, [info], "{text}");
+        }
+    }
+    let number = model.new_version("s3://m").run(42).create().unwrap();
+    assert_eq!(number.info().unwrap().run.as_deref(), Some("42"));
+}
+
+#[test]
+fn only_a_run_of_the_file_is_an_origin_of_a_version() {
+    use tracklite::lineage::{LineageDirection, LineageNode};
+    let database = TestDatabase::new();
+    let model = database.registry().create_model("churn").unwrap();
+    let run = start_run(&database, "");
+    let upper = run.id().to_string().to_uppercase();
+    for text in ["42", &RunId::from_bits(1).to_string(), &upper, &run.id().to_string()] {
+        let version = model.new_version("s3://m").run(text).create().unwrap().version();
+        let node = LineageNode::ModelVersion { name: "churn".to_owned(), version };
+        let graph = database.lineage(&node, LineageDirection::Upstream).unwrap();
+        let origins: Vec<_> = graph.edges.into_iter().map(|edge| edge.from).collect();
+        let wanted = (version == 4).then(|| LineageNode::Run(run.id()));
+        assert_eq!(origins, wanted.into_iter().collect::<Vec<_>>(), "{text}");
+    }
+    let graph = database.lineage(&LineageNode::Run(run.id()), LineageDirection::Downstream);
+    assert_eq!(graph.unwrap().edges.len(), 1);
+}
+
+#[test]
+fn a_source_may_be_a_run_elsewhere() {
+    let database = TestDatabase::new();
+    let model = database.registry().create_model("churn").unwrap();
+    for source in [&format!("runs:/{:032x}/model", 1), "runs:/x/model", "runs:/"] {
+        let info = model.new_version(source).create().unwrap().info().unwrap();
+        assert_eq!((info.source.as_str(), info.location.as_str()), (source, source));
+        assert_eq!((info.run, info.digest), (None, None), "{source}");
+    }
 }
 
 #[test]

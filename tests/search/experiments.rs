@@ -283,7 +283,8 @@ fn the_number_of_experiments_must_be_between_1_and_50_000() {
         let search = ExperimentSearch::new().max_results(bad);
         let error = database.search_experiments(&search).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert!(error.to_string().contains("between 1 and 50000"), "{error}");
+        let rule = if bad == 0 { "a positive integer" } else { "at most 50000" };
+        assert!(error.to_string().contains(rule), "{error}");
     }
 }
 

@@ -172,6 +172,7 @@ impl Actor {
             let mut facts = BTreeMap::from([("model".to_owned(), model.0.to_string())]);
             facts.insert("tag/first".to_owned(), event.0.to_string());
             facts.extend([status_fact(ModelVersionStatus::Ready)]);
+            facts.insert("run".to_owned(), format!("elsewhere {}", event.0));
             let pinned = files.iter().filter_map(|(path, label)| {
                 Some((format!("file/{}", path.strip_prefix(prefix)?), label.clone()))
             });
@@ -180,6 +181,7 @@ impl Actor {
         });
         let created = self.model(model).and_then(|model| {
             let version = model.new_version(&source).tag("first", event.0);
+            let version = version.run(format!("elsewhere {}", event.0));
             version.description(format!("v{}", event.0)).create()
         });
         match self.note_change(event, created)? {
@@ -352,12 +354,14 @@ impl Actor {
                 ("status".to_owned(), LoggedModelStatus::Pending.as_str().to_owned()),
                 ("lifecycle".to_owned(), Lifecycle::Active.as_str().to_owned()),
                 ("param/first".to_owned(), value.clone()),
+                ("run".to_owned(), format!("elsewhere {value}")),
                 ("tag/first".to_owned(), value),
             ])
         });
         let name = format!("l{}", event.0);
         let created = self.database.default_experiment().and_then(|experiment| {
             let model = experiment.new_logged_model().name(&name);
+            let model = model.source_run(format!("elsewhere {}", event.0));
             model.param("first", event.0).tag("first", event.0).create()
         });
         match self.note(event, created)? {

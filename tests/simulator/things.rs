@@ -137,6 +137,7 @@ fn version(database: &Database, info: &ModelVersionInfo) -> Result<ThingSeen> {
     let model = event_of(&info.name, 'm');
     let mut facts = BTreeMap::from([("model".to_owned(), model.0.to_string())]);
     facts.extend(tags(&info.tags));
+    facts.extend(info.run.clone().map(|run| ("run".to_owned(), run)));
     let owner = ArtifactOwner::ModelVersion { model: info.model, version: info.version };
     facts.extend(files(database, owner)?);
     facts.insert("status".to_owned(), info.status.as_str().to_owned());
@@ -150,6 +151,7 @@ fn logged_model(database: &Database, info: &LoggedModelInfo) -> Result<ThingSeen
         ("lifecycle".to_owned(), info.lifecycle.as_str().to_owned()),
     ]);
     facts.extend(tags(&info.tags));
+    facts.extend(info.source_run.clone().map(|run| ("run".to_owned(), run)));
     let params = info.params.iter();
     facts.extend(params.map(|(key, value)| (format!("param/{key}"), value.clone())));
     let metrics = info.metrics.iter();

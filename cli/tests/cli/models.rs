@@ -58,7 +58,7 @@ fn show_prints_a_model_with_its_versions() {
     assert_eq!(shown["versions"][1]["version"], 2);
     assert_eq!(shown["versions"][0]["run_id"], sample.first.to_string());
     let failure = failure_of(&models(&sample, "show", &["nobody"]));
-    assert!(failure.contains("there is no registered model \"nobody\""), "{failure}");
+    assert!(failure.contains("Registered Model with name=nobody not found"), "{failure}");
 }
 
 #[test]

@@ -189,7 +189,6 @@ impl World {
                 let run = &self.model.runs[choices.below(self.model.runs.len())];
                 source = format!("runs:/{}", run.id);
                 files = run.files.clone();
-                rejection = run.is_deleted.then_some(ErrorKind::InvalidState);
             }
             1 if !self.model.logged.is_empty() => {
                 let logged = &self.model.logged[choices.below(self.model.logged.len())];
@@ -199,7 +198,11 @@ impl World {
             }
             _ => {}
         }
-        let created = model.new_version(&source).create();
+        let mut version = model.new_version(&source);
+        if choices.byte() < 64 {
+            version = version.run(choices.byte());
+        }
+        let created = version.create();
         if let Some(kind) = rejection {
             return expect_error(created, kind);
         }

@@ -33,6 +33,11 @@ pub(super) fn version(choices: &mut Choices<'_>) -> u64 {
     }
 }
 
+/// Returns the id of a run, or any other text.
+fn run_text(choices: &mut Choices<'_>) -> String {
+    if choices.byte() < 128 { run_id(choices).to_string() } else { text(choices) }
+}
+
 fn maybe<T>(choices: &mut Choices<'_>, some: impl FnOnce(&mut Choices<'_>) -> T) -> Option<T> {
     (choices.byte() < 128).then(|| some(choices))
 }
@@ -66,7 +71,7 @@ pub(super) fn about_logged_models(choices: &mut Choices<'_>) -> Record {
             experiment: experiment(choices),
             name: text(choices),
             model_type: maybe(choices, text),
-            source_run: maybe(choices, run_id),
+            source_run: maybe(choices, run_text),
             params: pairs(choices),
             tags: pairs(choices),
             time,
@@ -115,7 +120,7 @@ fn version_created(choices: &mut Choices<'_>) -> Record {
         version: version(choices),
         source: text(choices),
         location: text(choices),
-        run: maybe(choices, run_id),
+        run: maybe(choices, run_text),
         run_link: maybe(choices, text),
         logged_model: maybe(choices, logged_model),
         copied_from: maybe(choices, |choices| (registered_model(choices), version(choices))),

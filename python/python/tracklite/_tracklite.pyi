@@ -944,7 +944,8 @@ class RegisteredModel:
         """Creates the next version.
 
         `source` is where its files are: the address of a logged model, such as "models:/m-...",
-        of the artifacts of a run, or of any other place.
+        of the artifacts of a run, or of any other place. `run` is a run, its ID, or any text that
+        names one elsewhere.
         """
     def version(self, version: int | str) -> ModelVersion:
         """Returns a version: by its number or, if `version` is a `str`, by an alias."""
@@ -1326,6 +1327,10 @@ class StoreExperiments:
     """The experiments of a file."""
 
     def __new__(cls, store: Store) -> StoreExperiments: ...
+    def create_below(self, name: str, root: str, tags: _Pairs) -> int:
+        """Creates an experiment whose artifacts are at `root` and its ID, and returns the ID."""
+    def place_default(self, root: str) -> None:
+        """Moves the artifacts of the unused default experiment to `root` and its ID."""
     def create(self, name: str, tags: _Pairs) -> int:
         """Creates an experiment with these tags, and returns its ID."""
     def get(self, id: int) -> _Value:
@@ -1378,8 +1383,8 @@ class StoreRuns:
         """Logs metrics, params and tags, and metrics of logged models, all or nothing."""
     def log_metric(self, run: str, key: str, value: float, time: int, step: int) -> None:
         """Logs one value of a metric."""
-    def params(self, run: str) -> dict[str, str]:
-        """Returns the params."""
+    def log_param(self, run: str, key: str, value: str) -> None:
+        """Sets one param."""
     def delete_tag(self, run: str, key: str) -> None:
         """Deletes a tag."""
     def log_inputs(self, run: str, datasets: list[_Value], models: list[str]) -> None:
@@ -1418,8 +1423,8 @@ class StoreHistories:
     def sample(
         self, run: str, key: str, limit: int, steps: tuple[int, int] | None
     ) -> list[tuple[float, int, int]]:
-        """Returns a sample of up to `limit` points of a metric, by step, time and value: the first
-        point of each of `limit` groups of about the same size, and the last point of all.
+        """Returns a sample of up to `limit` points of a metric, by step, time and value. Empty for a
+        run that does not exist.
         """
     def max_step(self, run: str, key: str) -> int | None:
         """Returns the highest step of a metric, or None if it has no points."""
@@ -1458,6 +1463,7 @@ class StoreLoggedModels:
         max_results: int,
         order: list[tuple[str, bool, tuple[str, str | None] | None]],
         token: str,
+        artifact_root: str,
     ) -> _Page:
         """Searches logged models. Returns one page."""
 @final

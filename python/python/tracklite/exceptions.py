@@ -20,7 +20,9 @@ TrackliteError
  +-- IoError (OSError)                   the operating system reported an error
  +-- SearchIndexError (RuntimeError)     SQLite reported an error about the index
 
-Each has a `kind`, a name that never changes, and a `path`, the file concerned or None.
+Each has a `kind`, a name that never changes, and a `path`, the file concerned or None. Its `message`
+is the text without the path. If MLflow has a text for the error, it begins with that one, and
+`mlflow_code` is MLflow's code.
 """
 
 from __future__ import annotations
@@ -39,6 +41,12 @@ class TrackliteError(Exception):
 
     path: Path | None = None
     """The file concerned, if it is known."""
+
+    message: str = ""
+    """The text without the path."""
+
+    mlflow_code: str = "INTERNAL_ERROR"
+    """The error code of MLflow, such as RESOURCE_DOES_NOT_EXIST."""
 
 
 class NotFoundError(TrackliteError, LookupError):
@@ -154,10 +162,15 @@ _CLASSES: dict[str, type[TrackliteError]] = {
 }
 
 
-def _of_kind(kind: str, message: str, path: Path | None, causes: list[str]) -> TrackliteError:
-    """Creates the exception of a kind, with the causes in parentheses in its message."""
-    if causes:
-        message = f"{message} ({': '.join(causes)})"
-    error = _CLASSES.get(kind, TrackliteError)(message)
+def _of_kind(
+    kind: str, message: str, path: Path | None, causes: list[str], mlflow: tuple[str, str]
+) -> TrackliteError:
+    """Creates the exception of a kind, with the causes in parentheses in its message.
+
+    `mlflow` is MLflow's code, and the message without the path.
+    """
+    causes_text = f" ({': '.join(causes)})" if causes else ""
+    error = _CLASSES.get(kind, TrackliteError)(message + causes_text)
     error.path = path
+    error.mlflow_code, error.message = mlflow[0], mlflow[1] + causes_text
     return error

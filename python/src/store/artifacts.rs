@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use tracklite::artifact::{ArtifactOwner, Artifacts};
-use tracklite::{Database, Error, ErrorKind, Result};
+use tracklite::{Database, Error, ErrorKind, LoggedModelId, Result, RunId};
 
 use super::file::Store;
-use super::values::{logged_model_id, registered_model_id, run_id};
+use super::values::registered_model_id;
 use crate::detach::detached;
 
 /// `run`, `model` or `version`, the ID of the run, logged model or registered model, and the number
@@ -106,8 +106,8 @@ impl StoreArtifacts {
 impl StoreArtifacts {
     fn of(&self, (kind, id, version): &OwnerValue) -> Result<Artifacts> {
         let owner = match kind.as_str() {
-            "run" => ArtifactOwner::Run(run_id(id)?),
-            "model" => ArtifactOwner::LoggedModel(logged_model_id(id)?),
+            "run" => ArtifactOwner::Run(RunId::lookup(id)?),
+            "model" => ArtifactOwner::LoggedModel(LoggedModelId::lookup(id)?),
             "version" => {
                 let (model, version) = (registered_model_id(id)?, *version);
                 ArtifactOwner::ModelVersion { model, version }

@@ -25,6 +25,22 @@ impl StoreExperiments {
         detached(py, || Ok(self.database.create_experiment_with(name, tags)?.id().get()))
     }
 
+    /// Creates an experiment whose artifacts are at `root` and its ID, and returns the ID.
+    fn create_below(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        root: &str,
+        tags: Vec<(String, String)>,
+    ) -> PyResult<u64> {
+        detached(py, || Ok(self.database.create_experiment_below(name, root, tags)?.id().get()))
+    }
+
+    /// Moves the artifacts of the unused default experiment to `root` and its ID.
+    fn place_default(&self, py: Python<'_>, root: &str) -> PyResult<()> {
+        detached(py, || self.database.place_default_experiment(root))
+    }
+
     /// Returns the experiment with this ID.
     fn get(&self, py: Python<'_>, id: u64) -> PyResult<ExperimentValue> {
         detached(py, || self.experiment(id)?.info().map(experiment_value))

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use tracklite::upkeep::Deleted;
-use tracklite::{Database, Error, ErrorKind, ExperimentId, Limits, Result, Timestamp};
+use tracklite::{
+    Database, Error, ErrorKind, ExperimentId, Limits, LoggedModelId, Result, RunId, Timestamp,
+};
 
-use super::values::{DeletedValue, logged_model_id, run_id};
+use super::values::DeletedValue;
 use crate::detach::{builder, detached};
 
 /// An open file, from which the other classes here are created.
@@ -35,7 +37,9 @@ impl Store {
 
     /// Returns the runs, experiments and logged models that were deleted at this time or before.
     fn deleted_before(&self, py: Python<'_>, time: i64) -> PyResult<DeletedValue> {
-        let deleted = detached(py, || self.database.deleted_before(milliseconds(time)?))?;
+        // MLflow compares whole milliseconds, so all of the last one counts.
+        let end = milliseconds(time).map(|time| time.as_nanos().saturating_add(999_999));
+        let deleted = detached(py, || self.database.deleted_before(Timestamp::from_nanos(end?)))?;
         Ok((
             deleted.runs.iter().map(ToString::to_string).collect(),
             deleted.experiments.iter().map(|id| id.get()).collect(),
@@ -48,11 +52,11 @@ impl Store {
         let (runs, experiments, models) = deleted;
         let purge = || {
             let chosen = Deleted {
-                runs: runs.iter().map(|id| run_id(id)).collect::<Result<_>>()?,
+                runs: runs.iter().map(|id| RunId::lookup(id)).collect::<Result<_>>()?,
                 experiments: experiments.into_iter().map(ExperimentId::new).collect(),
                 logged_models: models
                     .iter()
-                    .map(|id| logged_model_id(id))
+                    .map(|id| LoggedModelId::lookup(id))
                     .collect::<Result<_>>()?,
             };
             Ok(self.database.purge(&chosen)?.freed_bytes)

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 
 use pyo3::prelude::*;
-use tracklite::{Database, ErrorKind, MetricHistory, Result};
+use tracklite::{Database, ErrorKind, MetricHistory, MetricPoint, Result, RunId};
 
 use super::file::Store;
-use super::values::{PointValue, run_id};
+use super::values::{PointValue, run_text};
 use crate::detach::detached;
 
 /// The histories of the metrics of a file.
@@ -27,12 +27,12 @@ impl StoreHistories {
     fn get(
         &self,
         py: Python<'_>,
-        run: &str,
+        #[pyo3(from_py_with = run_text)] run: String,
         key: &str,
         offset: usize,
         limit: Option<usize>,
     ) -> PyResult<(Vec<PointValue>, bool)> {
-        let mut points = detached(py, || self.points(run, key))?;
+        let mut points = detached(py, || self.points(&run, key))?;
         points.drain(..offset.min(points.len()));
         let has_more = limit.is_some_and(|limit| points.len() > limit);
         points.truncate(limit.unwrap_or(usize::MAX));
@@ -65,49 +65,60 @@ impl StoreHistories {
         detached(py, bulk)
     }
 
-    /// Returns a sample of up to `limit` points of a metric, by step, time and value: the first
-    /// point of each of `limit` groups of about the same size, and the last point of all.
+    /// Returns a sample of up to `limit` points of a metric, by step, time and value. Empty for a
+    /// run that does not exist.
     fn sample(
         &self,
         py: Python<'_>,
-        run: &str,
+        #[pyo3(from_py_with = run_text)] run: String,
         key: &str,
         limit: usize,
         steps: Option<(i64, i64)>,
     ) -> PyResult<Vec<PointValue>> {
         let sample = || {
-            let mut points = self.points(run, key)?;
-            if let Some((first, last)) = steps {
-                points.retain(|(_, _, step)| (first..=last).contains(step));
-            }
-            points.sort_by(step_order);
-            Ok(sampled(points.len(), limit).filter_map(|at| points.get(at).copied()).collect())
+            let steps = steps.map(|(first, last)| first..=last);
+            let found = RunId::lookup(&run)
+                .and_then(|run| self.database.sampled_histories(&[run], key, steps, limit));
+            let histories = unless_missing(found)?;
+            Ok(histories.iter().flat_map(|history| history.points.iter().map(value)).collect())
         };
         detached(py, sample)
     }
 
     /// Returns the highest step of a metric, or None if it has no points.
-    fn max_step(&self, py: Python<'_>, run: &str, key: &str) -> PyResult<Option<i64>> {
-        let points = detached(py, || self.points(run, key))?;
+    fn max_step(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = run_text)] run: String,
+        key: &str,
+    ) -> PyResult<Option<i64>> {
+        let points = detached(py, || self.points(&run, key))?;
         Ok(points.iter().map(|(_, _, step)| *step).max())
     }
 }
 
 impl StoreHistories {
     fn points(&self, run: &str, key: &str) -> Result<Vec<PointValue>> {
-        let history = run_id(run).and_then(|id| self.database.run(id)?.history(key));
-        match history {
-            Ok(history) => Ok(distinct(&history)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        let history = RunId::lookup(run).and_then(|id| self.database.run(id)?.history(key));
+        Ok(distinct(&unless_missing(history)?))
     }
+}
+
+/// Returns an empty result for a run that does not exist.
+fn unless_missing<T: Default>(found: Result<T>) -> Result<T> {
+    match found {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(T::default()),
+        found => found,
+    }
+}
+
+fn value(point: MetricPoint) -> PointValue {
+    (point.value, point.time.as_millis(), point.step)
 }
 
 /// Returns the points without duplicates, in MLflow's order, which compares milliseconds.
 fn distinct(history: &MetricHistory) -> Vec<PointValue> {
-    let points = history.iter().map(|point| (point.value, point.time.as_millis(), point.step));
-    let mut points: Vec<PointValue> = points.collect();
+    let mut points: Vec<PointValue> = history.iter().map(value).collect();
     if !points.is_sorted_by(|left, right| history_order(left, right).is_le()) {
         points.sort_by(history_order);
     }
@@ -119,26 +130,9 @@ fn history_order(left: &PointValue, right: &PointValue) -> Ordering {
     (left.1, left.2).cmp(&(right.1, right.2)).then_with(|| value_order(left.0, right.0))
 }
 
-fn step_order(left: &PointValue, right: &PointValue) -> Ordering {
-    (left.2, left.1).cmp(&(right.2, right.1)).then_with(|| value_order(left.0, right.0))
-}
-
 /// Orders NaN like zero, but after it. Both zeros are equal.
 fn value_order(left: f64, right: f64) -> Ordering {
     let number = |value: f64| if value.is_nan() { 0.0 } else { value };
     let by_number = number(left).partial_cmp(&number(right)).unwrap_or(Ordering::Equal);
     by_number.then(left.is_nan().cmp(&right.is_nan()))
-}
-
-/// Returns the start of each group, and the last index in place of the last start. The first groups
-/// are longer by one if `count` is not a multiple.
-fn sampled(count: usize, limit: usize) -> impl Iterator<Item = usize> {
-    let groups = limit.max(1).min(count);
-    let (size, longer) = (count.checked_div(groups).unwrap_or(0), count.checked_rem(groups));
-    let longer = longer.unwrap_or(0);
-    let last = count.saturating_sub(1);
-    (0..groups).map(move |group| match group + 1 == groups {
-        true => last,
-        false => group * size + group.min(longer),
-    })
 }

@@ -4,11 +4,11 @@ use pyo3::prelude::*;
 use tracklite::logged_model::{
     LoggedModel, LoggedModelMetric, LoggedModelSearch, LoggedModelStatus,
 };
-use tracklite::{Database, Error, ErrorKind, ExperimentId, Lifecycle, Result};
+use tracklite::{Database, ExperimentId, LoggedModelId, Result, RunId};
 
 use super::file::{Store, milliseconds};
 use super::values::{
-    LoggedModelValue, ModelMetricValue, PageValue, logged_model_id, logged_model_value, run_id,
+    LoggedModelValue, ModelMetricValue, PageValue, logged_model_value, optional_run_text,
 };
 use crate::detach::detached;
 
@@ -36,7 +36,7 @@ impl StoreLoggedModels {
         experiment: u64,
         name: Option<&str>,
         model_type: Option<&str>,
-        source_run: Option<&str>,
+        #[pyo3(from_py_with = optional_run_text)] source_run: Option<String>,
         params: Vec<(String, String)>,
         tags: Vec<(String, String)>,
     ) -> PyResult<LoggedModelValue> {
@@ -50,7 +50,7 @@ impl StoreLoggedModels {
                 model = model.model_type(model_type);
             }
             if let Some(run) = source_run {
-                model = model.source_run(run_id(run)?);
+                model = model.source_run(run);
             }
             model = params.iter().fold(model, |model, (key, value)| model.param(key, value));
             model = tags.iter().fold(model, |model, (key, value)| model.tag(key, value));
@@ -62,14 +62,9 @@ impl StoreLoggedModels {
     /// Returns the logged model. A deleted one only with `allow_deleted`.
     fn get(&self, py: Python<'_>, id: &str, allow_deleted: bool) -> PyResult<LoggedModelValue> {
         let get = || {
-            let info = self.model(id)?.info()?;
-            match info.lifecycle {
-                Lifecycle::Deleted if !allow_deleted => {
-                    let message = format!("logged model {id} is deleted");
-                    Err(Error::new(ErrorKind::NotFound, message))
-                }
-                _ => Ok(logged_model_value(info)),
-            }
+            let model = self.model(id)?;
+            let info = if allow_deleted { model.info()? } else { model.active_info()? };
+            Ok(logged_model_value(info))
         };
         detached(py, get)
     }
@@ -115,10 +110,12 @@ impl StoreLoggedModels {
         max_results: usize,
         order: Vec<(String, bool, Option<DatasetChoice>)>,
         token: &str,
+        artifact_root: &str,
     ) -> PyResult<PageValue<LoggedModelValue>> {
         let search = || {
             let mut search =
                 LoggedModelSearch::new().filter(filter).max_results(max_results).page_token(token);
+            search = search.artifact_root(artifact_root);
             if experiments.is_empty() {
                 return Ok((Vec::new(), None));
             }
@@ -146,7 +143,7 @@ impl StoreLoggedModels {
 
 impl StoreLoggedModels {
     fn model(&self, id: &str) -> Result<LoggedModel> {
-        self.database.logged_model(logged_model_id(id)?)
+        self.database.logged_model(LoggedModelId::lookup(id)?)
     }
 }
 
@@ -155,7 +152,7 @@ pub(super) fn logged_model_metric(value: ModelMetricValue) -> Result<LoggedModel
     let (key, value, time, step, run, dataset) = value;
     let mut metric = LoggedModelMetric::new(key, value, step).time(milliseconds(time)?);
     if let Some(run) = run {
-        metric = metric.run(run_id(&run)?);
+        metric = metric.run(RunId::lookup(&run)?);
     }
     if let Some((name, digest)) = dataset {
         metric = metric.dataset(name, digest);

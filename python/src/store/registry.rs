@@ -89,7 +89,7 @@ impl StoreRegistry {
 
     /// Points an alias to a version.
     fn set_alias(&self, py: Python<'_>, name: &str, alias: &str, version: u64) -> PyResult<()> {
-        detached(py, || self.model(name)?.set_alias(alias, version))
+        detached(py, || self.registry.set_alias(name, alias, version))
     }
 
     /// Deletes an alias, if it exists.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 use tracklite::inputs::{DatasetInput, DatasetSummary};
 use tracklite::{
-    Batch, Database, Error, ErrorKind, ExperimentId, MetricPoint, Result, Run, RunInfo, RunSearch,
+    Batch, Database, ExperimentId, LoggedModelId, MetricPoint, Result, Run, RunId, RunSearch,
     RunStatus, RunUpdate,
 };
 
@@ -14,7 +14,7 @@ use super::file::{Store, milliseconds};
 use super::logged_models::logged_model_metric;
 use super::values::{
     DatasetValue, MetricValue, ModelMetricValue, PageValue, RunInfoValue, RunValue, dataset_input,
-    logged_model_id, run_id, run_info_value, run_value,
+    run_info_value, run_text, run_value,
 };
 use crate::detach::detached;
 
@@ -63,26 +63,34 @@ impl StoreRuns {
     }
 
     /// Returns the run with params, tags, metrics, inputs and outputs.
-    fn get(&self, py: Python<'_>, run: &str) -> PyResult<RunValue> {
-        detached(py, || self.run(run)?.record().map(run_value))
+    fn get(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = run_text)] run: String,
+    ) -> PyResult<RunValue> {
+        detached(py, || self.run(&run)?.record().map(run_value))
     }
 
     /// Returns the run without these.
-    fn info(&self, py: Python<'_>, run: &str) -> PyResult<RunInfoValue> {
-        detached(py, || self.run(run)?.info().map(run_info_value))
+    fn info(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = run_text)] run: String,
+    ) -> PyResult<RunInfoValue> {
+        detached(py, || self.run(&run)?.info().map(run_info_value))
     }
 
     /// Changes status, end time and name. Omitted ones stay. Syncs if the run has ended.
     fn update(
         &self,
         py: Python<'_>,
-        run: &str,
+        #[pyo3(from_py_with = run_text)] run: String,
         status: Option<&str>,
         end: Option<i64>,
         name: Option<&str>,
     ) -> PyResult<RunInfoValue> {
         let update = || {
-            let run = self.run(run)?;
+            let run = self.run(&run)?;
             let mut update = RunUpdate::new().keep_end();
             let status = status.map(str::parse::<RunStatus>).transpose()?;
             if let Some(status) = status {
@@ -104,34 +112,41 @@ impl StoreRuns {
     }
 
     /// Marks the run deleted.
-    fn delete(&self, py: Python<'_>, run: &str) -> PyResult<()> {
-        detached(py, || self.database.delete_run(run_id(run)?))
+    fn delete(&self, py: Python<'_>, #[pyo3(from_py_with = run_text)] run: String) -> PyResult<()> {
+        detached(py, || self.database.delete_run(RunId::lookup(&run)?))
     }
 
     /// Restores the run.
-    fn restore(&self, py: Python<'_>, run: &str) -> PyResult<()> {
-        detached(py, || self.database.restore_run(run_id(run)?))
+    fn restore(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = run_text)] run: String,
+    ) -> PyResult<()> {
+        detached(py, || self.database.restore_run(RunId::lookup(&run)?))
     }
 
     /// Logs metrics, params and tags, and metrics of logged models, all or nothing.
     fn log(
         &self,
         py: Python<'_>,
-        run: &str,
+        #[pyo3(from_py_with = run_text)] run: String,
         metrics: Vec<MetricValue>,
         params: Vec<(String, String)>,
         tags: Vec<(String, String)>,
         measured: Vec<(String, ModelMetricValue)>,
     ) -> PyResult<()> {
         let log = || {
-            let run = self.run(run)?;
+            let run = self.run(&run)?;
             if !measured.is_empty() {
                 // MLflow checks the run first.
-                check_active(&run)?;
+                run.check_active()?;
             }
             let mut batch = Batch::new();
             for (model, metric) in measured {
-                batch.logged_model_metric(logged_model_id(&model)?, logged_model_metric(metric)?);
+                batch.logged_model_metric(
+                    LoggedModelId::lookup(&model)?,
+                    logged_model_metric(metric)?,
+                );
             }
             for (key, value, time, step) in &metrics {
                 let point = MetricPoint { step: *step, time: milliseconds(*time)?, value: *value };
@@ -144,7 +159,7 @@ impl StoreRuns {
                 batch.tag(key, value);
             }
             if batch.is_empty() {
-                return check_active(&run);
+                return run.check_active();
             }
             run.log_batch(&batch)
         };
@@ -155,37 +170,48 @@ impl StoreRuns {
     fn log_metric(
         &self,
         py: Python<'_>,
-        run: &str,
+        #[pyo3(from_py_with = run_text)] run: String,
         key: &str,
         value: f64,
         time: i64,
         step: i64,
     ) -> PyResult<()> {
-        let log = || self.run(run)?.metric(key)?.log_at(value, step, milliseconds(time)?);
+        let log = || self.run(&run)?.metric(key)?.log_at(value, step, milliseconds(time)?);
         detached(py, log)
     }
 
-    /// Returns the params.
-    fn params(&self, py: Python<'_>, run: &str) -> PyResult<super::values::Texts> {
-        detached(py, || self.run(run)?.params())
+    /// Sets one param.
+    fn log_param(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = run_text)] run: String,
+        key: &str,
+        value: &str,
+    ) -> PyResult<()> {
+        detached(py, || self.run(&run)?.log_param(key, value))
     }
 
     /// Deletes a tag.
-    fn delete_tag(&self, py: Python<'_>, run: &str, key: &str) -> PyResult<()> {
-        detached(py, || self.run(run)?.delete_tag(key))
+    fn delete_tag(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = run_text)] run: String,
+        key: &str,
+    ) -> PyResult<()> {
+        detached(py, || self.run(&run)?.delete_tag(key))
     }
 
     /// Logs input datasets and models.
     fn log_inputs(
         &self,
         py: Python<'_>,
-        run: &str,
+        #[pyo3(from_py_with = run_text)] run: String,
         datasets: Vec<DatasetValue>,
         models: Vec<String>,
     ) -> PyResult<()> {
         let log = || {
-            let run = self.run(run)?;
-            check_active(&run)?;
+            let run = self.run(&run)?;
+            run.check_active()?;
             let datasets: Vec<DatasetInput> = datasets.into_iter().map(dataset_input).collect();
             let models: Vec<&str> = models.iter().map(String::as_str).collect();
             run.log_inputs(&datasets, &models)
@@ -194,10 +220,15 @@ impl StoreRuns {
     }
 
     /// Logs output models and their steps.
-    fn log_outputs(&self, py: Python<'_>, run: &str, models: Vec<(String, i64)>) -> PyResult<()> {
+    fn log_outputs(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = run_text)] run: String,
+        models: Vec<(String, i64)>,
+    ) -> PyResult<()> {
         detached(py, || {
-            let run = self.run(run)?;
-            check_active(&run)?;
+            let run = self.run(&run)?;
+            run.check_active()?;
             run.log_outputs(models)
         })
     }
@@ -250,7 +281,7 @@ impl StoreRuns {
 
 impl StoreRuns {
     fn run(&self, id: &str) -> Result<Run> {
-        let id = run_id(id)?;
+        let id = RunId::lookup(id)?;
         let known = {
             let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             cache.iter().rev().find(|run| run.id() == id).cloned()
@@ -288,18 +319,6 @@ impl StoreRuns {
                 Some(next) => token = next,
                 None => return Ok(all),
             }
-        }
-    }
-}
-
-/// Fails if the run is deleted, even if there is nothing to log.
-fn check_active(run: &Run) -> Result<()> {
-    let info: RunInfo = run.info()?;
-    match info.lifecycle {
-        tracklite::Lifecycle::Active => Ok(()),
-        tracklite::Lifecycle::Deleted => {
-            let message = format!("run {} is deleted; restore it first", info.id);
-            Err(Error::new(ErrorKind::InvalidState, message))
         }
     }
 }

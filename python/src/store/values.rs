@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyInt};
 use tracklite::inputs::{Dataset, DatasetInput};
 use tracklite::logged_model::{LoggedModelInfo, LoggedModelMetric};
 use tracklite::registry::{ModelVersionInfo, RegisteredModelInfo};
-use tracklite::{
-    Error, ErrorKind, ExperimentInfo, LoggedModelId, RegisteredModelId, Result, RunId, RunInfo,
-    RunRecord,
-};
+use tracklite::{Error, ErrorKind, ExperimentInfo, RegisteredModelId, Result, RunInfo, RunRecord};
 
 pub(super) type Texts = BTreeMap<String, String>;
 
@@ -89,24 +88,22 @@ pub(super) type DeletedValue = (Vec<String>, Vec<u64>, Vec<String>);
 /// Items of a page, and the token of the next one.
 pub(super) type PageValue<T> = (Vec<T>, Option<String>);
 
-/// Parses a run ID. Any other text is reported like the ID of a run that does not exist.
-pub(super) fn run_id(text: &str) -> Result<RunId> {
-    let found = text.parse::<RunId>().ok().filter(|id| id.to_string() == text);
-    found.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no run {text:?}")))
+/// Returns the ID of a run as text. A whole number counts as its digits, as in MLflow.
+pub(super) fn run_text(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let is_number = value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>();
+    if is_number { Ok(value.str()?.to_cow()?.into_owned()) } else { value.extract() }
 }
 
-/// Parses a logged model ID. Any other text is reported like the ID of a model that does not exist.
-pub(super) fn logged_model_id(text: &str) -> Result<LoggedModelId> {
-    let found = text.parse::<LoggedModelId>().ok().filter(|id| id.to_string() == text);
-    let message = || format!("there is no logged model {text:?}");
-    found.ok_or_else(|| Error::new(ErrorKind::NotFound, message()))
+/// Like [`run_text`], for a run that may be missing.
+pub(super) fn optional_run_text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    if value.is_none() { Ok(None) } else { run_text(value).map(Some) }
 }
 
 /// Parses the ID of a registered model: 32 hexadecimal digits.
 pub(super) fn registered_model_id(text: &str) -> Result<RegisteredModelId> {
     let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let bits = u128::from_str_radix(text, 16).ok().filter(|_| is_id);
-    let message = || format!("there is no registered model {text:?}");
+    let message = || format!("there is no registered model with the id {text:?}");
     bits.map(RegisteredModelId::from_bits).ok_or_else(|| Error::new(ErrorKind::NotFound, message()))
 }
 
@@ -164,7 +161,7 @@ pub(super) fn logged_model_value(info: LoggedModelInfo) -> LoggedModelValue {
         info.experiment.get(),
         info.name,
         info.model_type,
-        info.source_run.map(|run| run.to_string()),
+        info.source_run,
         info.status.as_str(),
         info.status_message,
         info.created.as_millis(),
@@ -195,7 +192,7 @@ pub(super) fn version_value(info: ModelVersionInfo) -> VersionValue {
         info.user,
         info.stage.as_str(),
         info.source,
-        info.run.map(|run| run.to_string()),
+        info.run,
         info.run_link,
         info.status.as_str(),
         info.status_message,

@@ -1,12 +1,12 @@
 //! Versions of registered models, for the plug-in.
 
 use pyo3::prelude::*;
-use tracklite::Result;
 use tracklite::artifact::ArtifactOwner;
 use tracklite::registry::{ModelVersion, ModelVersionInfo, Registry};
+use tracklite::{LoggedModelId, Result};
 
 use super::file::Store;
-use super::values::{VersionValue, logged_model_id, run_id, version_value};
+use super::values::{VersionValue, optional_run_text, version_value};
 use crate::detach::detached;
 
 /// The versions of the registered models of a file.
@@ -30,7 +30,7 @@ impl StoreVersions {
         name: &str,
         source: &str,
         files: &str,
-        run: Option<&str>,
+        #[pyo3(from_py_with = optional_run_text)] run: Option<String>,
         run_link: Option<&str>,
         logged_model: Option<&str>,
         description: Option<&str>,
@@ -41,13 +41,13 @@ impl StoreVersions {
             let mut version =
                 self.registry.model(name)?.new_version(source).files_at(files).user("");
             if let Some(run) = run {
-                version = version.run(run_id(run)?);
+                version = version.run(run);
             }
             if let Some(link) = run_link {
                 version = version.run_link(link);
             }
             if let Some(model) = logged_model {
-                version = version.logged_model(logged_model_id(model)?);
+                version = version.logged_model(LoggedModelId::lookup(model)?);
             }
             if let Some(description) = description {
                 version = version.description(description);

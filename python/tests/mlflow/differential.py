@@ -31,8 +31,13 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as SqlRegistry
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as SqlTracking
 
+from texts import Failure, stable
+
 from tracklite.mlflow.registry_store import TrackliteRegistryStore
 from tracklite.mlflow.tracking_store import TrackliteTrackingStore
+
+# An experiment's ID in an error text.
+NUMBERED = r"(\b(?:Experiment with id=|experiment with id |The experiment ))(\d+)\b"
 
 FLOAT_MAX = 1.7976931348623157e308
 
@@ -62,8 +67,6 @@ class Side:
     def __init__(self, uri: str, tracking: Any, registry: Any, *roots: str) -> None:
         self.uri, self.tracking, self.registry, self.roots = uri, tracking, registry, roots
         self.clock = Clock()
-        # The message of the last error.
-        self.message = ""
         self.ids: dict[str, str] = {}
         self.names: dict[str, str] = {}
 
@@ -90,8 +93,16 @@ class Side:
             text = text.replace(root, "<root>")
         return re.sub(r"(m-)?[0-9a-f]{32}", lambda found: str(self.name(found[0])), text)
 
+    def named(self, text: str) -> str:
+        """Replaces roots and IDs in an error text by names."""
+
+        def named(found: re.Match[str]) -> str:
+            return f"{found[1]}{self.name(found[2])}"
+
+        return re.sub(NUMBERED, named, str(self.address(text)))
+
     def call(self, target: str, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Calls a method, and returns its answer or its error code."""
+        """Calls a method, and returns its answer or its error."""
         store = self.tracking if target == "tracking" else self.registry
         self.clock.begin()
         # The SQL registry looks up logged models at this address.
@@ -99,8 +110,7 @@ class Side:
         try:
             answer = getattr(store, method)(*args, **kwargs)
         except MlflowException as error:
-            self.message = str(error)
-            return ("error", error.error_code)
+            return Failure(error.error_code, stable(self.named(str(error))))
         return answer
 
     def normalized(self, value: Any) -> Any:

@@ -29,6 +29,7 @@ BAD_KEYS = ["", "/a", "../a", "a\nb", "a*b", "k" * 251]
 TEXTS = ["x", "X", "", "y z", "100%", "a_b", "it's", "\u00fc", "1"]
 NUMBERS = [0.0, 1.0, -1.5, 1e9, math.inf, -math.inf, math.nan, 0.1]
 EXPERIMENTS = ["one", "One", "two/three", "two_three"]
+PLACES = ["s3://own/%", "s3://q/%?a=b", "s3://own/1%/artifacts"]
 MODELS = ["churn", "Churn", "cat.schema.model", "fraud"]
 ALIASES = ["Champion", "champion", "challenger"]
 STAGES = ["None", "Staging", "production", "Archived"]
@@ -157,7 +158,7 @@ class Operations:
         return str(self.pick([f"`{key}`", f'"{key}"']))
 
     def wrong(self) -> str:
-        texts = ["metrics.a > 'x'", "params.a > 'x'", "nothing = 1", "a OR b", "(a = 1)", " "]
+        texts = ["metrics.a > 'x'", "params.a > 'x'", "elsewhere = 1", "a OR b", "(a = 1)", " "]
         return str(self.pick(texts))
 
     def joined(self, parts: list[str]) -> str:
@@ -179,6 +180,8 @@ class Operations:
             lambda: f"run_id IN ('<<{self.run()}>>', '<<{self.run()}>>')",
             lambda: f"run_id NOT IN ('<<{self.run()}>>')",
             lambda: f"artifact_uri {self.pick(['LIKE', 'ILIKE'])} '%<<{self.run()}>>/artifacts'",
+            lambda: f"attr.artifact_uri {self.pick(['LIKE', '!='])} '{self.pick(PLACES)}'",
+            lambda: f"artifact_uri = 's3://q/<<{self.run()}>>/artifacts?a=b'",
             lambda: self.comparison_of_number(self.pick(["start_time", "attr.end_time"])),
             lambda: self.comparison_of_text(
                 f"datasets.{self.pick(['name', 'digest', 'context'])}", lists=True
@@ -227,6 +230,11 @@ class Operations:
             lambda: f"name {self.pick(['=', '!=', 'ILIKE'])} '{self.pick(['small', 'LARGE'])}'",
             lambda: f"model_type = '{self.pick(['agent', 'tree'])}'",
             lambda: "creation_timestamp > 5",
+            lambda: f"artifact_location LIKE '%<<{self.model()}>>/artifacts'",
+            lambda: f"attributes.artifact_location LIKE '{self.pick(PLACES)}'",
+            lambda: f"lifecycle_stage {self.pick(['=', '!='])} '{self.pick(['active', 'x'])}'",
+            lambda: f"status_message {self.pick(['=', '!=', 'LIKE'])} '{self.pick(['x', '%'])}'",
+            lambda: f"source_run_id = '{self.pick(['elsewhere/7', '42', f'<<{self.run()}>>'])}'",
         ]
         return self.joined([self.pick(draws)() for _ in range(self.random.randrange(3))])
 
@@ -241,6 +249,7 @@ class Operations:
         draws = [
             lambda: f"name {self.pick(['=', '!=', 'LIKE'])} '{self.pick([*MODELS, 'c%'])}'",
             lambda: self.comparison_of_text("source_path"),
+            lambda: f"run_id = '{self.pick(['elsewhere/7', '42', f'<<{self.run()}>>'])}'",
             lambda: f"version_number {self.pick(['=', '>', '<='])} {self.random.randrange(4)}",
             lambda: self.comparison_of_text(f"tags.{self.quoted()}"),
         ]

@@ -10,6 +10,7 @@ from differences import ALLOWED
 from differential import Side
 from mlflow.store.entities.paged_list import PagedList
 from operations import KEYS, Operations
+from texts import Failure, is_alike
 
 Arguments = Callable[[Side], dict[str, Any]]
 Rule = Callable[[Any, Any], bool]
@@ -61,7 +62,7 @@ class Step:
     def is_same(self, theirs: Any, ours: Any) -> bool:
         """Returns whether two answers are equal, or differ for a listed reason."""
         assert set(self.allowed) <= set(ALLOWED)
-        return theirs == ours or any(rule(theirs, ours) for rule in self.allowed.values())
+        return is_alike(theirs, ours) or any(rule(theirs, ours) for rule in self.allowed.values())
 
 
 Draw = Callable[[Operations, int], Step]
@@ -69,7 +70,7 @@ Draw = Callable[[Operations, int], Step]
 
 def is_error(answer: Any, code: str | None = None) -> bool:
     """Returns whether an answer is an error, with this code if given."""
-    return isinstance(answer, tuple) and answer[:1] == ("error",) and code in (None, answer[1])
+    return isinstance(answer, Failure) and code in (None, answer.code)
 
 
 def errors(their_code: str | None, our_code: str | None) -> Rule:

@@ -17,9 +17,10 @@ def _on(ops: Operations, method: str, **others: Any) -> Step:
 
 def create_experiment(ops: Operations, number: int) -> Step:
     name, tags = ops.pick(EXPERIMENTS), legal(ops.tags(ExperimentTag))
-    made = f"experiment {number}"
+    made, place = f"experiment {number}", ops.pick([None, None, f"s3://own/{number}/", "s3://q?a=b"])
     ops.experiments.append(made)
-    return Step("tracking", "create_experiment", lambda side: {"name": name, "tags": tags}, made)
+    wanted = {"name": name, "tags": tags, "artifact_location": place}
+    return Step("tracking", "create_experiment", lambda side: dict(wanted), made)
 
 
 def get_experiment(ops: Operations, number: int) -> Step:
@@ -33,8 +34,6 @@ def experiment_by_name(ops: Operations, number: int) -> Step:
 
 def delete_experiment(ops: Operations, number: int) -> Step:
     experiment = ops.experiment()
-    if experiment == "default":
-        return get_experiment(ops, number)
     ops.deleted.add(experiment)
     return Step(
         "tracking", "delete_experiment", lambda side: {"experiment_id": side.id(experiment)}

@@ -29,14 +29,14 @@ def _on_living(ops: Operations, method: str, **others: Any) -> Step:
 
 def create_model(ops: Operations, number: int) -> Step:
     made, experiment = f"model {number}", ops.experiment()
-    run = ops.pick([None, ops.living_run()])
+    run = ops.pick([None, ops.run(), "elsewhere/7", 42])
     tags, params = legal(ops.tags(LoggedModelTag)), legal(ops.tags(LoggedModelParameter))
     name, kind = ops.pick(["small", "large", "a/b", ""]), ops.pick([None, "agent", "tree"])
     ops.models.append(made)
     ops.home[made], ops.sources[made] = experiment, run
 
     def arguments(side: Side) -> dict[str, Any]:
-        source = side.ids.get(run) if run else None
+        source = side.ids.get(run, run)
         wanted = {"name": name, "tags": tags, "params": params, "model_type": kind}
         return {"experiment_id": side.id(experiment), "source_run_id": source, **wanted}
 
@@ -111,6 +111,11 @@ def log_model_metric(ops: Operations, number: int) -> Step:
     return step
 
 
+SEARCH_FAILURES = [
+    "`metrics.a > 'x'` of logged models",
+    "an unknown attribute in a filter of logged models",
+]
+
 ORDERS: list[Any] = [
     None,
     [{"field_name": "metrics.loss"}],
@@ -130,13 +135,12 @@ def search_models(ops: Operations, number: int) -> Step:
     def arguments(side: Side) -> dict[str, Any]:
         ids = [side.id(one) for one in several if side.id(one) != one]
         # SQL refuses its own page token after a search with an empty filter.
-        wanted = {"filter_string": text or None, "max_results": limit, "order_by": order}
+        wanted = {"filter_string": side.filled(text) or None, "max_results": limit, "order_by": order}
         return {"experiment_ids": ids, "datasets": datasets, **wanted}
 
     step = Step("tracking", "search_logged_models", arguments)
-    step.allowed["`metrics.a > 'x'` of logged models"] = errors(
-        "INTERNAL_ERROR", "INVALID_PARAMETER_VALUE"
-    )
+    for reason in SEARCH_FAILURES:
+        step.allowed[reason] = errors("INTERNAL_ERROR", "INVALID_PARAMETER_VALUE")
     return step
 
 

@@ -13,6 +13,10 @@ from steps_models import MODEL_STEPS, create_model
 from steps_runs import RUN_STEPS, create_run, log_batch
 
 
+# Runs that exist nowhere. SQL keeps any text, and the digits of a number.
+OTHER_RUNS: list[Any] = ["elsewhere/7", " ", 42]
+
+
 def _on(ops: Operations, method: str, **others: Any) -> Step:
     name = ops.pick(MODELS)
     return Step("registry", method, lambda side: {"name": name, **others})
@@ -60,15 +64,15 @@ def untag_registered(ops: Operations, number: int) -> Step:
 
 
 def create_version(ops: Operations, number: int) -> Step:
-    """Creates a version of a source outside of the file, with the given run."""
+    """Creates a version of a source outside of the file, with any text as its run."""
     name, source = ops.pick(MODELS), ops.pick(["s3://a", "/b", "x"])
     tags = ops.tags(ModelVersionTag)
-    run, link = ops.pick([None, None, ops.living_run()]), ops.pick([None, "http://r"])
+    run, link = ops.pick([None, ops.run(), ops.run(), *OTHER_RUNS]), ops.pick([None, "http://r"])
     model, described = ops.pick([None, None, ops.living_model()]), ops.pick([None, "x"])
 
     def arguments(side: Side) -> dict[str, Any]:
         wanted = {"source": source, "tags": tags, "description": described, "run_link": link}
-        ids = {"run_id": side.ids.get(run or ""), "model_id": side.ids.get(model or "")}
+        ids = {"run_id": side.ids.get(run, run), "model_id": side.ids.get(model or "")}
         return {"name": name, **wanted, **ids}
 
     return Step("registry", "create_model_version", arguments)
@@ -76,16 +80,16 @@ def create_version(ops: Operations, number: int) -> Step:
 
 def create_version_inside(ops: Operations, number: int) -> Step:
     """Creates a version of a run, a logged model or a version. The run avoids a difference."""
-    name, run, model = ops.pick(MODELS), ops.living_run(), ops.living_model()
-    if run is None or model is None:
+    name, run, model = ops.pick(MODELS), ops.run(), ops.living_model()
+    if model is None:
         return create_version(ops, number)
     version = f"models:/{ops.pick(MODELS)}/{ops.pick([1, 2, 9])}"
-    source = ops.pick([version, f"models:/<<{model}>>", f"runs:/<<{run}>>/model"])
+    of_run = ops.pick([f"runs:/<<{run}>>/model", "runs:/nowhere/model", f"runs:/{'5' * 32}"])
+    source = ops.pick([version, f"models:/<<{model}>>", of_run])
 
     def arguments(side: Side) -> dict[str, Any]:
-        are_made = run in side.ids and model in side.ids
-        address = side.filled(source) if are_made else "s3://a"
-        return {"name": name, "source": address, "run_id": side.ids.get(run)}
+        address = side.filled(source) if model in side.ids else "s3://a"
+        return {"name": name, "source": address, "run_id": side.id(run)}
 
     step = Step("registry", "create_model_version", arguments)
     step.allowed["a source that does not exist"] = errors(

@@ -127,7 +127,9 @@ def log_inputs(ops: Operations, number: int) -> Step:
 
 
 def log_outputs(ops: Operations, number: int) -> Step:
-    made = LoggedModelOutput(f"m-{ops.random.randrange(4):032x}", ops.random.randrange(2))
+    # Each model has one step, because SQL keeps only the first step of a model.
+    model = ops.random.randrange(4)
+    made = LoggedModelOutput(f"m-{model:032x}", model % 2)
     step = _on(ops, "log_outputs", models=[made])
     step.allowed["a duplicate output of a run"] = errors("BAD_REQUEST", None)
     return step

@@ -39,7 +39,7 @@ def test_both_stores_answer_the_same(seed: int, tmp_path: Path, template: Path) 
         if step.is_same(theirs, ours):
             continue
         text = "\n".join(history[-12:])
-        pytest.fail(f"seed {seed}\n{text}\ntheirs: {theirs}\nours:   {ours} {pair.ours.message}")
+        pytest.fail(f"seed {seed}\n{text}\ntheirs: {theirs}\nours:   {ours}")
 
 
 def test_the_documentation_lists_all_allowed_differences() -> None:

@@ -320,7 +320,6 @@ def test_gc_frees_space(tmp_path: Path) -> None:
         [*words, "--older-than", "10d"], env=environment, capture_output=True, timeout=300
     )
     assert early.returncode == 0 and client.get_run(gone).info.lifecycle_stage == "deleted"
-    time.sleep(0.01)
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert gone in done.stdout and "permanently deleted" in done.stdout
@@ -343,7 +342,6 @@ def test_gc_purges_logged_models(tmp_path: Path) -> None:
     client.delete_logged_model(gone)
     words = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", uri]
     environment = {**os.environ, "MLFLOW_TRACKING_URI": uri}
-    time.sleep(0.01)
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert gone in done.stdout and kept not in done.stdout

@@ -69,7 +69,7 @@ pub(crate) struct Experiment<'a> {
 }
 
 /// The experiment's tag for an artifact location set by a user. It is hidden from clients.
-pub(crate) const LOCATION_TAG: &str = "tracklite.artifactLocation";
+pub(crate) use tracklite::ARTIFACT_LOCATION_TAG as LOCATION_TAG;
 
 pub(crate) fn experiment(info: &ExperimentInfo, location: String) -> Experiment<'_> {
     let tags = info.tags.iter().filter(|(key, _)| *key != LOCATION_TAG);
@@ -90,7 +90,8 @@ pub(crate) struct Run<'a> {
     info: Info<'a>,
     data: Data<'a>,
     inputs: Inputs<'a>,
-    outputs: Outputs<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outputs: Option<Outputs<'a>>,
 }
 
 /// A run without its data.
@@ -215,12 +216,17 @@ pub(crate) fn run<'a>(record: &'a RunRecord, location: &str, with_model_inputs: 
             dataset_inputs: record.datasets.iter().map(input).collect(),
             model_inputs: models.map(|model_id| ModelInput { model_id }).collect(),
         },
-        outputs: Outputs {
+        outputs: Some(Outputs {
             model_outputs: outputs
                 .map(|ModelOutput { model, step, .. }| Output { model_id: model, step: *step })
                 .collect(),
-        },
+        }),
     }
+}
+
+/// Converts a run that was just created. It has no outputs yet, and MLflow leaves them out.
+pub(crate) fn new_run<'a>(record: &'a RunRecord, location: &str) -> Run<'a> {
+    Run { outputs: None, ..run(record, location, true) }
 }
 
 pub(crate) fn info<'a>(info: &'a RunInfo, location: &str) -> Info<'a> {
@@ -313,7 +319,7 @@ pub(crate) fn logged_model(info: &LoggedModelInfo, artifact_uri: String) -> Logg
             artifact_uri,
             status: status_word(info.status),
             model_type: info.model_type.as_deref(),
-            source_run_id: info.source_run.as_ref().map(ToString::to_string),
+            source_run_id: info.source_run.clone(),
             status_message: info.status_message.as_deref(),
             tags: pairs(&info.tags),
         },

@@ -49,7 +49,7 @@ pub(super) const ROUTES: &[Route] = &[
             whole("end_step"),
             whole("max_results"),
         ],
-        gives: shape::<Bulk<'static>>(),
+        gives: shape::<Samples<'static>>(),
         handler: interval,
     },
 ];
@@ -68,6 +68,14 @@ struct History<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = MetricHistories)]
 struct Bulk<'a> {
+    metrics: Vec<PointOfRun<'a>>,
+}
+
+/// A sample of the values of a metric of several runs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MetricSamples)]
+struct Samples<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     metrics: Vec<PointOfRun<'a>>,
 }
 
@@ -180,7 +188,7 @@ fn interval(call: &Call) -> Outcome<Reply> {
     let limit = call.args.whole("max_results").unwrap_or(SAMPLE_MAX);
     let steps = (call.args.whole("start_step"), call.args.whole("end_step"));
     let metrics = sample(call, &runs, key, limit, steps)?;
-    Ok(Reply::json(&Bulk { metrics }))
+    Ok(Reply::json(&Samples { metrics }))
 }
 
 /// Returns an even sample of a metric of each of these runs.

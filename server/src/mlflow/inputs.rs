@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tracklite::Lifecycle;
 use tracklite::inputs::{Dataset, DatasetInput, DatasetSummary};
 use utoipa::ToSchema;
 
@@ -74,13 +73,7 @@ fn log_inputs(call: &Call) -> Outcome<Reply> {
 
 fn active(call: &Call) -> Outcome<tracklite::Run> {
     let run = queries::run(call)?;
-    let info = run.info()?;
-    if info.lifecycle == Lifecycle::Deleted {
-        return Err(Failure::invalid(format!(
-            "The run {} must be in the 'active' state. Current state is deleted.",
-            info.id
-        )));
-    }
+    run.check_active()?;
     Ok(run)
 }
 

@@ -131,7 +131,7 @@ fn create(call: &Call) -> Outcome<Reply> {
         model = model.model_type(model_type);
     }
     if let Some(run) = args.text("source_run_id") {
-        model = model.source_run(queries::run_id(run)?);
+        model = model.source_run(run);
     }
     let params = args.pairs("params");
     model = params.iter().fold(model, |model, (key, value)| model.param(key, value));
@@ -151,12 +151,11 @@ fn known(call: &Call) -> Outcome<tracklite::logged_model::LoggedModel> {
 }
 
 fn get(call: &Call) -> Outcome<Reply> {
-    let info = known(call)?.info()?;
-    let is_hidden = info.lifecycle == tracklite::Lifecycle::Deleted;
-    if is_hidden && call.args.flag("allow_deleted") != Some(true) {
-        return Err(Failure::missing(format!("Logged model with ID '{}' not found.", info.id)));
+    let model = known(call)?;
+    match call.args.flag("allow_deleted") {
+        Some(true) => answer(call, &model.info()?),
+        _ => answer(call, &model.active_info()?),
     }
-    answer(call, &info)
 }
 
 fn finalize(call: &Call) -> Outcome<Reply> {
@@ -204,7 +203,8 @@ fn search(call: &Call) -> Outcome<Reply> {
     let mut search = LoggedModelSearch::new()
         .filter(args.text_or_empty("filter"))
         .max_results(limit)
-        .page_token(args.text_or_empty("page_token"));
+        .page_token(args.text_or_empty("page_token"))
+        .artifact_root(places::root(call.caller.dialect));
     for id in queries::experiment_ids(args, "experiment_ids")? {
         search = search.experiment(id);
     }

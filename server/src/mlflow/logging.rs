@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use tracklite::logged_model::LoggedModelMetric;
-use tracklite::{Batch, Error, ErrorKind, Lifecycle, MetricPoint, Run, RunId};
+use tracklite::{Batch, MetricPoint, RunId};
 
 use super::queries::{self, time};
 use super::runs::{PARAM_CHARACTERS_MAX, TAG_CHARACTERS_MAX, shortened};
@@ -129,7 +129,9 @@ fn add_metric(batch: &mut Batch, run: RunId, metric: &Map<String, Value>) -> Out
 fn log_param(call: &Call) -> Outcome<Reply> {
     let run = queries::run(call)?;
     let param = vec![(call.args.need("key")?.to_owned(), call.args.text_or_empty("value").into())];
-    run.log_params(shortened(param, PARAM_CHARACTERS_MAX))?;
+    for (key, value) in shortened(param, PARAM_CHARACTERS_MAX) {
+        run.log_param(&key, value)?;
+    }
     Ok(Reply::done())
 }
 
@@ -162,7 +164,6 @@ fn log_batch(call: &Call) -> Outcome<Reply> {
         require(param, "key", &format!("params[{index}].key"))?;
     }
     let params: Vec<(String, String)> = params.into_iter().map(pair).collect();
-    check_unique(&params)?;
     for (key, value) in shortened(params, PARAM_CHARACTERS_MAX) {
         batch.param(&key, value);
     }
@@ -175,7 +176,7 @@ fn log_batch(call: &Call) -> Outcome<Reply> {
         batch.tag(&key, value);
     }
     if batch.is_empty() {
-        check_active(&run)?;
+        run.check_active()?;
     } else {
         run.log_batch(&batch)?;
     }
@@ -202,33 +203,4 @@ fn require(item: &Map<String, Value>, name: &str, path: &str) -> Outcome<()> {
 
 fn pair(item: &Map<String, Value>) -> (String, String) {
     (item.text_or_empty("key").to_owned(), item.text_or_empty("value").to_owned())
-}
-
-/// Refuses a param that is given twice, even with the same value, as MLflow does.
-fn check_unique(params: &[(String, String)]) -> Outcome<()> {
-    let mut keys: Vec<&str> = params.iter().map(|(key, _)| key.as_str()).collect();
-    keys.sort_unstable();
-    match keys.windows(2).find(|pair| pair[0] == pair[1]) {
-        None => Ok(()),
-        Some(pair) => Err(Failure::invalid(format!(
-            "Duplicate parameter keys have been submitted: ['{}']. Please ensure the request \
-             contains only one param value per param key.",
-            pair[0]
-        ))),
-    }
-}
-
-/// Fails if the run is deleted, even if there is nothing to log.
-fn check_active(run: &Run) -> Outcome<()> {
-    let info = run.info()?;
-    match info.lifecycle {
-        Lifecycle::Active => Ok(()),
-        Lifecycle::Deleted => {
-            let message = format!(
-                "The run {} must be in the 'active' state. Current state is deleted.",
-                info.id
-            );
-            Err(Error::new(ErrorKind::InvalidState, message).into())
-        }
-    }
 }

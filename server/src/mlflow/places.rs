@@ -11,6 +11,14 @@ use crate::access::Dialect;
 use crate::call::Call;
 use crate::failure::Outcome;
 
+/// Returns the prefix of the addresses of artifacts in the file.
+pub(crate) fn root(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Mlflow => "mlflow-artifacts:",
+        Dialect::Databricks => "dbfs:/databricks/mlflow-tracking",
+    }
+}
+
 /// Returns the address of an experiment's artifacts.
 pub(crate) fn of_experiment(call: &Call, info: &ExperimentInfo) -> String {
     match info.tags.get(LOCATION_TAG) {
@@ -46,8 +54,5 @@ pub(crate) fn of_logged_model(
 }
 
 fn own(dialect: Dialect, id: ExperimentId) -> String {
-    match dialect {
-        Dialect::Mlflow => format!("mlflow-artifacts:/{id}"),
-        Dialect::Databricks => format!("dbfs:/databricks/mlflow-tracking/{id}"),
-    }
+    format!("{}/{id}", root(dialect))
 }

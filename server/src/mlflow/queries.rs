@@ -35,8 +35,7 @@ pub(crate) fn experiment_ids(args: &Args, name: &str) -> Outcome<Vec<ExperimentI
 
 /// Parses the id of a run. Other text names a run that does not exist.
 pub(crate) fn run_id(text: &str) -> Outcome<RunId> {
-    let found = text.parse::<RunId>().ok().filter(|id| id.to_string() == text);
-    found.ok_or_else(|| Failure::missing(format!("Run with id={text} not found")))
+    Ok(RunId::lookup(text)?)
 }
 
 /// Returns the run that the arguments name by `run_id` or, in old clients, by `run_uuid`.
@@ -52,8 +51,7 @@ pub(crate) fn run_text(args: &Args) -> Outcome<&str> {
 
 /// Parses the id of a logged model. Other text names a model that does not exist.
 pub(crate) fn logged_model_id(text: &str) -> Outcome<LoggedModelId> {
-    let found = text.parse::<LoggedModelId>().ok().filter(|id| id.to_string() == text);
-    found.ok_or_else(|| Failure::missing(format!("Logged model with ID '{text}' not found.")))
+    Ok(LoggedModelId::lookup(text)?)
 }
 
 /// Returns the view of a search: a word or a number of MLflow's enum.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::entities::{Run, run};
 use super::{places, queries};
-use crate::access::{Dialect, Scope};
+use crate::access::Scope;
 use crate::call::Call;
 use crate::failure::Outcome;
 use crate::fields::{Read as _, text, texts, whole, word};
@@ -41,10 +41,6 @@ struct Found<'a> {
 }
 
 fn search(call: &Call) -> Outcome<Reply> {
-    let root = match call.caller.dialect {
-        Dialect::Mlflow => "mlflow-artifacts:",
-        Dialect::Databricks => "dbfs:/databricks/mlflow-tracking",
-    };
     let (default, most) = (RunSearch::DEFAULT_RESULTS, RunSearch::MAX_RESULTS);
     let search = RunSearch::new()
         .experiments(queries::experiment_ids(&call.args, "experiment_ids")?)
@@ -52,7 +48,7 @@ fn search(call: &Call) -> Outcome<Reply> {
         .view(queries::view(&call.args, "run_view_type")?)
         .max_results(queries::max_results(&call.args, default, most)?)
         .page_token(call.args.text_or_empty("page_token"))
-        .artifact_root(root);
+        .artifact_root(places::root(call.caller.dialect));
     let search = call.args.texts("order_by").into_iter().fold(search, RunSearch::order_by);
     let page = call.database().search_runs(&search)?;
     let places = locations(call, &page.items)?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tracklite::{RunStatus, RunUpdate};
 use utoipa::ToSchema;
 
-use super::entities::{Info, Run, info, run};
+use super::entities::{Info, Run, info, new_run, run};
 use super::places;
 use super::queries::{self, time};
 use crate::access::Scope::{Read, Write};
@@ -114,7 +114,9 @@ fn create(call: &Call) -> Outcome<Reply> {
     }
     let run = run.start()?;
     call.shared.handles.keep(&run);
-    answer(call, &run)
+    let record = run.record()?;
+    let location = places::of_experiment_id(call, record.info.experiment)?;
+    Ok(Reply::json(&One { run: new_run(&record, &location) }))
 }
 
 fn get(call: &Call) -> Outcome<Reply> {

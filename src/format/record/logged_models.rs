@@ -16,6 +16,27 @@ pub struct LoggedModelCreated {
     pub name: String,
     /// The type of the model.
     pub model_type: Option<String>,
+    /// The run that produces it: its id, or any other text.
+    pub source_run: Option<String>,
+    /// Keys and values.
+    pub params: Vec<(String, String)>,
+    /// Keys and values. A later value replaces an earlier one.
+    pub tags: Vec<(String, String)>,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}
+
+/// Version 0 of [`LoggedModelCreated`], whose run is an id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedModelCreatedV0 {
+    /// The new id.
+    pub model: LoggedModelId,
+    /// Its experiment.
+    pub experiment: ExperimentId,
+    /// The name.
+    pub name: String,
+    /// The type of the model.
+    pub model_type: Option<String>,
     /// The run that produces it.
     pub source_run: Option<RunId>,
     /// Keys and values.
@@ -24,6 +45,21 @@ pub struct LoggedModelCreated {
     pub tags: Vec<(String, String)>,
     /// The time in nanoseconds since the epoch.
     pub time: i64,
+}
+
+impl From<LoggedModelCreatedV0> for LoggedModelCreated {
+    fn from(old: LoggedModelCreatedV0) -> Self {
+        LoggedModelCreated {
+            model: old.model,
+            experiment: old.experiment,
+            name: old.name,
+            model_type: old.model_type,
+            source_run: old.source_run.map(|run| run.to_string()),
+            params: old.params,
+            tags: old.tags,
+            time: old.time,
+        }
+    }
 }
 
 /// The status of a logged model changed. `None` leaves a field unchanged.

@@ -19,16 +19,16 @@ pub use artifacts::{
     ChunksStored, FileContent, StoredChunk, WrittenFile,
 };
 pub use logged_models::{
-    LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged, LoggedModelParamsSet,
-    LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet, LoggedModelUpdated,
-    LoggedModelsPurged, MeasuredMetric,
+    LoggedModelCreated, LoggedModelCreatedV0, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
+    LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
+    LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric,
 };
 pub use registry::{
     AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogUpdated, ModelVersionCreated,
-    ModelVersionDeleted, ModelVersionFinalized, ModelVersionTagDeleted, ModelVersionTagsSet,
-    ModelVersionUpdated, RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed,
-    RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet,
-    SchemaCreated, SchemaDropped, SchemaUpdated,
+    ModelVersionCreatedV0, ModelVersionDeleted, ModelVersionFinalized, ModelVersionTagDeleted,
+    ModelVersionTagsSet, ModelVersionUpdated, RegisteredModelCreated, RegisteredModelDeleted,
+    RegisteredModelRenamed, RegisteredModelTagDeleted, RegisteredModelTagsSet,
+    RegisteredModelUpdated, RegistryModeSet, SchemaCreated, SchemaDropped, SchemaUpdated,
 };
 pub use storage::{
     BlockMoved, BlockPlace, BlockUnitOpened, Checkpoint, CheckpointExperiment, CheckpointExtent,
@@ -75,13 +75,25 @@ impl RecordClass {
 }
 
 /// Declares [`Record`] from the structs above with their kinds, versions and classes.
+///
+/// Earlier versions of a struct follow. They are read as the current one. Only tests write them.
 macro_rules! records {
-    ($($name:ident = $kind:literal, $version:literal, $class:ident;)*) => {
+    (
+        current {
+            $($name:ident = $kind:literal, $version:literal, $class:ident;)*
+        }
+        earlier {
+            $($old:ident = $old_kind:literal, $old_version:literal, $old_class:ident
+                => $new:ident;)*
+        }
+    ) => {
         /// A record of the chain of any kind.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Record {
             $(#[doc = concat!("See [`", stringify!($name), "`](struct@", stringify!($name), ").")]
             $name($name),)*
+            $(#[doc = concat!("See [`", stringify!($old), "`](struct@", stringify!($old), ").")]
+            $old($old),)*
             /// A record of a kind or version that this build does not know.
             Unknown {
                 /// The kind.
@@ -105,12 +117,19 @@ macro_rules! records {
             }
         })*
 
+        $(impl From<$old> for Record {
+            fn from(record: $old) -> Self {
+                Record::$old(record)
+            }
+        })*
+
         impl Record {
             /// Returns the kind, version and class of the record in the file.
             #[must_use]
             pub fn tag(&self) -> (u16, u8, RecordClass) {
                 match self {
                     $(Record::$name(_) => ($kind, $version, RecordClass::$class),)*
+                    $(Record::$old(_) => ($old_kind, $old_version, RecordClass::$old_class),)*
                     Record::Unknown { kind, version, class } => (*kind, *version, *class),
                 }
             }
@@ -119,18 +138,21 @@ macro_rules! records {
             pub(super) fn encode_body(&self, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
                 match self {
                     $(Record::$name(record) => super::body::encode_body(record, bytes),)*
+                    $(Record::$old(record) => super::body::encode_body(record, bytes),)*
                     Record::Unknown { .. } => Ok(()),
                 }
             }
 
             /// The name, kind, version and class of each record.
             #[cfg(test)]
-            pub(super) const TAGS: &[(&str, u16, u8, RecordClass)] =
-                &[$((stringify!($name), $kind, $version, RecordClass::$class),)*];
+            pub(super) const TAGS: &[(&str, u16, u8, RecordClass)] = &[
+                $((stringify!($name), $kind, $version, RecordClass::$class),)*
+                $((stringify!($old), $old_kind, $old_version, RecordClass::$old_class),)*
+            ];
 
             /// Returns whether this build knows records of this kind and version.
             pub(crate) fn is_known(kind: u16, version: u8) -> bool {
-                matches!((kind, version), $(($kind, $version))|*)
+                matches!((kind, version), $(($kind, $version))|* $(| ($old_kind, $old_version))*)
             }
 
             /// Decodes the body of a record of this kind and version.
@@ -142,6 +164,8 @@ macro_rules! records {
             ) -> Result<Self, DecodeError> {
                 match (kind, version) {
                     $(($kind, $version) => super::body::decode_body(body).map(Record::$name),)*
+                    $(($old_kind, $old_version) => super::body::decode_body::<$old>(body)
+                        .map(|record| Record::$new(record.into())),)*
                     _ => Ok(Record::Unknown { kind, version, class }),
                 }
             }
@@ -150,69 +174,75 @@ macro_rules! records {
 }
 
 records! {
-    WriterOpened = 1, 0, WriteIncompatible;
-    WriterClosed = 2, 0, WriteIncompatible;
-    ExtentOpened = 3, 0, ReadIncompatible;
-    BlockUnitOpened = 4, 0, WriteIncompatible;
-    Sealed = 5, 0, ReadIncompatible;
-    Punched = 6, 0, Ignorable;
-    BlockMoved = 7, 0, ReadIncompatible;
-    SeriesDefined = 8, 0, ReadIncompatible;
-    RowDefined = 9, 0, ReadIncompatible;
-    Checkpoint = 10, 0, WriteIncompatible;
-    ChunkUnitOpened = 11, 0, WriteIncompatible;
-    ChunksStored = 12, 0, WriteIncompatible;
-    ChunksFreed = 13, 0, WriteIncompatible;
-    ExperimentCreated = 32, 0, ReadIncompatible;
-    ExperimentRenamed = 33, 0, ReadIncompatible;
-    ExperimentLifecycleSet = 34, 0, ReadIncompatible;
-    ExperimentTagsSet = 35, 0, ReadIncompatible;
-    ExperimentTagDeleted = 36, 0, ReadIncompatible;
-    RunStarted = 48, 0, ReadIncompatible;
-    RunResumed = 49, 0, WriteIncompatible;
-    RunUpdated = 50, 0, ReadIncompatible;
-    RunLifecycleSet = 51, 0, ReadIncompatible;
-    ParamsSet = 52, 0, ReadIncompatible;
-    TagsSet = 53, 0, ReadIncompatible;
-    TagDeleted = 54, 0, ReadIncompatible;
-    Purged = 55, 0, ReadIncompatible;
-    InputsLogged = 56, 0, ReadIncompatible;
-    OutputsLogged = 57, 0, ReadIncompatible;
-    LoggedModelCreated = 64, 0, ReadIncompatible;
-    LoggedModelUpdated = 65, 0, ReadIncompatible;
-    LoggedModelParamsSet = 66, 0, ReadIncompatible;
-    LoggedModelTagsSet = 67, 0, ReadIncompatible;
-    LoggedModelTagDeleted = 68, 0, ReadIncompatible;
-    LoggedModelMetricsLogged = 69, 0, ReadIncompatible;
-    LoggedModelLifecycleSet = 70, 0, ReadIncompatible;
-    LoggedModelSignatureSet = 71, 0, ReadIncompatible;
-    LoggedModelsPurged = 72, 0, ReadIncompatible;
-    ArtifactsWritten = 80, 0, ReadIncompatible;
-    ArtifactReferenced = 81, 0, ReadIncompatible;
-    ArtifactsDeleted = 82, 0, ReadIncompatible;
-    RegisteredModelCreated = 96, 0, ReadIncompatible;
-    RegisteredModelRenamed = 97, 0, ReadIncompatible;
-    RegisteredModelUpdated = 98, 0, ReadIncompatible;
-    RegisteredModelDeleted = 99, 0, ReadIncompatible;
-    RegisteredModelTagsSet = 100, 0, ReadIncompatible;
-    RegisteredModelTagDeleted = 101, 0, ReadIncompatible;
-    ModelVersionCreated = 102, 0, ReadIncompatible;
-    ModelVersionUpdated = 103, 0, ReadIncompatible;
-    ModelVersionDeleted = 104, 0, ReadIncompatible;
-    ModelVersionTagsSet = 105, 0, ReadIncompatible;
-    ModelVersionTagDeleted = 106, 0, ReadIncompatible;
-    AliasSet = 107, 0, ReadIncompatible;
-    AliasDeleted = 108, 0, ReadIncompatible;
-    RegistryModeSet = 109, 0, ReadIncompatible;
-    CatalogCreated = 110, 0, ReadIncompatible;
-    CatalogUpdated = 111, 0, ReadIncompatible;
-    CatalogDropped = 112, 0, ReadIncompatible;
-    SchemaCreated = 113, 0, ReadIncompatible;
-    SchemaUpdated = 114, 0, ReadIncompatible;
-    SchemaDropped = 115, 0, ReadIncompatible;
-    ModelVersionFinalized = 116, 0, ReadIncompatible;
-    TokenCreated = 224, 0, WriteIncompatible;
-    TokenRevoked = 225, 0, WriteIncompatible;
+    current {
+        WriterOpened = 1, 0, WriteIncompatible;
+        WriterClosed = 2, 0, WriteIncompatible;
+        ExtentOpened = 3, 0, ReadIncompatible;
+        BlockUnitOpened = 4, 0, WriteIncompatible;
+        Sealed = 5, 0, ReadIncompatible;
+        Punched = 6, 0, Ignorable;
+        BlockMoved = 7, 0, ReadIncompatible;
+        SeriesDefined = 8, 0, ReadIncompatible;
+        RowDefined = 9, 0, ReadIncompatible;
+        Checkpoint = 10, 0, WriteIncompatible;
+        ChunkUnitOpened = 11, 0, WriteIncompatible;
+        ChunksStored = 12, 0, WriteIncompatible;
+        ChunksFreed = 13, 0, WriteIncompatible;
+        ExperimentCreated = 32, 0, ReadIncompatible;
+        ExperimentRenamed = 33, 0, ReadIncompatible;
+        ExperimentLifecycleSet = 34, 0, ReadIncompatible;
+        ExperimentTagsSet = 35, 0, ReadIncompatible;
+        ExperimentTagDeleted = 36, 0, ReadIncompatible;
+        RunStarted = 48, 0, ReadIncompatible;
+        RunResumed = 49, 0, WriteIncompatible;
+        RunUpdated = 50, 0, ReadIncompatible;
+        RunLifecycleSet = 51, 0, ReadIncompatible;
+        ParamsSet = 52, 0, ReadIncompatible;
+        TagsSet = 53, 0, ReadIncompatible;
+        TagDeleted = 54, 0, ReadIncompatible;
+        Purged = 55, 0, ReadIncompatible;
+        InputsLogged = 56, 0, ReadIncompatible;
+        OutputsLogged = 57, 0, ReadIncompatible;
+        LoggedModelCreated = 64, 1, ReadIncompatible;
+        LoggedModelUpdated = 65, 0, ReadIncompatible;
+        LoggedModelParamsSet = 66, 0, ReadIncompatible;
+        LoggedModelTagsSet = 67, 0, ReadIncompatible;
+        LoggedModelTagDeleted = 68, 0, ReadIncompatible;
+        LoggedModelMetricsLogged = 69, 0, ReadIncompatible;
+        LoggedModelLifecycleSet = 70, 0, ReadIncompatible;
+        LoggedModelSignatureSet = 71, 0, ReadIncompatible;
+        LoggedModelsPurged = 72, 0, ReadIncompatible;
+        ArtifactsWritten = 80, 0, ReadIncompatible;
+        ArtifactReferenced = 81, 0, ReadIncompatible;
+        ArtifactsDeleted = 82, 0, ReadIncompatible;
+        RegisteredModelCreated = 96, 0, ReadIncompatible;
+        RegisteredModelRenamed = 97, 0, ReadIncompatible;
+        RegisteredModelUpdated = 98, 0, ReadIncompatible;
+        RegisteredModelDeleted = 99, 0, ReadIncompatible;
+        RegisteredModelTagsSet = 100, 0, ReadIncompatible;
+        RegisteredModelTagDeleted = 101, 0, ReadIncompatible;
+        ModelVersionCreated = 102, 1, ReadIncompatible;
+        ModelVersionUpdated = 103, 0, ReadIncompatible;
+        ModelVersionDeleted = 104, 0, ReadIncompatible;
+        ModelVersionTagsSet = 105, 0, ReadIncompatible;
+        ModelVersionTagDeleted = 106, 0, ReadIncompatible;
+        AliasSet = 107, 0, ReadIncompatible;
+        AliasDeleted = 108, 0, ReadIncompatible;
+        RegistryModeSet = 109, 0, ReadIncompatible;
+        CatalogCreated = 110, 0, ReadIncompatible;
+        CatalogUpdated = 111, 0, ReadIncompatible;
+        CatalogDropped = 112, 0, ReadIncompatible;
+        SchemaCreated = 113, 0, ReadIncompatible;
+        SchemaUpdated = 114, 0, ReadIncompatible;
+        SchemaDropped = 115, 0, ReadIncompatible;
+        ModelVersionFinalized = 116, 0, ReadIncompatible;
+        TokenCreated = 224, 0, WriteIncompatible;
+        TokenRevoked = 225, 0, WriteIncompatible;
+    }
+    earlier {
+        LoggedModelCreatedV0 = 64, 0, ReadIncompatible => LoggedModelCreated;
+        ModelVersionCreatedV0 = 102, 0, ReadIncompatible => ModelVersionCreated;
+    }
 }
 
 /// Returns whether records of this kind define series or rows.

@@ -84,6 +84,41 @@ pub struct ModelVersionCreated {
     pub source: String,
     /// The resolved source, which never contains a name or an alias of the registry.
     pub location: String,
+    /// The run that produced the model: its id, or any other text.
+    pub run: Option<String>,
+    /// A link to the run.
+    pub run_link: Option<String>,
+    /// The logged model behind this version.
+    pub logged_model: Option<LoggedModelId>,
+    /// The version from which it was copied.
+    pub copied_from: Option<(RegisteredModelId, u64)>,
+    /// The description.
+    pub description: Option<String>,
+    /// Keys and values. A later value replaces an earlier one.
+    pub tags: Vec<(String, String)>,
+    /// The user who registered it.
+    pub user: String,
+    /// The registration status.
+    pub status: ModelVersionStatus,
+    /// The signature, as MLflow's JSON.
+    pub signature: Option<String>,
+    /// The digest of the tree of its files.
+    pub digest: Option<[u8; 32]>,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}
+
+/// Version 0 of [`ModelVersionCreated`], whose run is an id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelVersionCreatedV0 {
+    /// The registered model.
+    pub model: RegisteredModelId,
+    /// The number: one above the highest that the model ever had.
+    pub version: u64,
+    /// The source as it was given.
+    pub source: String,
+    /// The resolved source, which never contains a name or an alias of the registry.
+    pub location: String,
     /// The run that produced the model.
     pub run: Option<RunId>,
     /// A link to the run.
@@ -106,6 +141,28 @@ pub struct ModelVersionCreated {
     pub digest: Option<[u8; 32]>,
     /// The time in nanoseconds since the epoch.
     pub time: i64,
+}
+
+impl From<ModelVersionCreatedV0> for ModelVersionCreated {
+    fn from(old: ModelVersionCreatedV0) -> Self {
+        ModelVersionCreated {
+            model: old.model,
+            version: old.version,
+            source: old.source,
+            location: old.location,
+            run: old.run.map(|run| run.to_string()),
+            run_link: old.run_link,
+            logged_model: old.logged_model,
+            copied_from: old.copied_from,
+            description: old.description,
+            tags: old.tags,
+            user: old.user,
+            status: old.status,
+            signature: old.signature,
+            digest: old.digest,
+            time: old.time,
+        }
+    }
 }
 
 /// A version changed. `None` leaves a field unchanged.

@@ -70,7 +70,7 @@ impl Applier<'_> {
             number(record.experiment),
             &record.name,
             &record.model_type,
-            record.source_run.map(|run| run.to_string()),
+            &record.source_run,
             LoggedModelStatus::Pending.as_str(),
             record.time,
             Lifecycle::Active.as_str(),

@@ -210,7 +210,7 @@ impl Applier<'_> {
             &ModelStage::None.as_str(),
             &record.source,
             &record.location,
-            &record.run.map(|run| run.to_string()),
+            &record.run,
             &record.run_link,
             &record.logged_model.map(|model| model.to_string()),
             &copied_model,

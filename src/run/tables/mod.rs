@@ -9,9 +9,9 @@ use std::collections::{BTreeSet, HashSet};
 use self::history::History;
 use crate::columns::{KeySet, Keys, RunColumns};
 use crate::database::Database;
-use crate::entity::RUN_NAME_TAG;
 use crate::entity::id::RunId;
 use crate::entity::table::{Column, Table, Value};
+use crate::entity::{ArtifactPlaces, RUN_NAME_TAG};
 use crate::error::Result;
 use crate::run::search::RunSearch;
 use crate::search::{RunAttribute, RunColumn};
@@ -62,10 +62,11 @@ impl Database {
     fn find_table(&self, search: &RunSearch) -> Result<Table> {
         let columns = search.parsed_columns()?;
         let limit = search.wanted_results().unwrap_or(usize::MAX);
-        let root = search.root(self);
+        let places = search.places(self)?;
         let keys = Keys::shown_in(&columns);
-        let (table, _) = self
-            .find(search, limit, &keys, |found, rows| runs::table(found, rows, &columns, &root))?;
+        let (table, _) = self.find(search, limit, &keys, |found, rows| {
+            runs::table(found, rows, &columns, &places)
+        })?;
         Ok(table)
     }
 
@@ -95,8 +96,10 @@ impl Database {
         let mut columns = RunColumn::usual();
         // It follows from the id.
         columns.retain(|column| *column != RunColumn::Attribute(RunAttribute::ArtifactUri));
-        let mut table = self
-            .table_of(runs, &Keys::all(), |found, rows| runs::table(found, rows, &columns, ""))?;
+        let places = ArtifactPlaces::default();
+        let mut table = self.table_of(runs, &Keys::all(), |found, rows| {
+            runs::table(found, rows, &columns, &places)
+        })?;
         let name_tag = format!("tags.{RUN_NAME_TAG}");
         table.retain_columns(|name, column| {
             NAMES.contains(&name) || (name != name_tag && differs(column))

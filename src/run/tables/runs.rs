@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::columns::{RunColumns, TextColumn};
-use crate::entity::RunInfo;
 use crate::entity::id::Timestamp;
 use crate::entity::table::{Column, Table, Texts, Values};
+use crate::entity::{ArtifactPlaces, RunInfo};
 use crate::error::Result;
 use crate::search::{RunAttribute, RunColumn};
 
-/// Makes a table of the runs of these rows, in their order. Addresses of artifacts begin with
-/// `artifact_root`.
+/// Makes a table of the runs of these rows, in their order. Addresses of artifacts are those of
+/// `places`.
 ///
 /// A column that is named twice comes once, at its first place. All keys of a kind are those that
 /// at least one of the rows has, in the order of their bytes.
@@ -18,14 +18,14 @@ pub(super) fn table(
     runs: &RunColumns,
     rows: &[u32],
     columns: &[RunColumn],
-    artifact_root: &str,
+    places: &ArtifactPlaces,
 ) -> Result<Table> {
     let mut builder = Builder { runs, rows, table: Table::new(), names: HashSet::new() };
     for column in columns {
         match column {
             RunColumn::Attribute(attribute) => {
                 builder.add(attribute.name().to_owned(), || {
-                    Some(attribute_column(runs, rows, *attribute, artifact_root))
+                    Some(attribute_column(runs, rows, *attribute, places))
                 })?;
             }
             RunColumn::Metric(key) => builder.add_metric(key)?,
@@ -101,7 +101,7 @@ fn attribute_column(
     runs: &RunColumns,
     rows: &[u32],
     attribute: RunAttribute,
-    artifact_root: &str,
+    places: &ArtifactPlaces,
 ) -> Column {
     let infos = rows.iter().map(|row| &runs.run(*row).info);
     match attribute {
@@ -112,7 +112,7 @@ fn attribute_column(
         }
         RunAttribute::Status => texts(infos, |info, texts| texts.push(Some(info.status.as_str()))),
         RunAttribute::ArtifactUri => {
-            texts(infos, |info, texts| texts.push(Some(&info.artifact_uri(artifact_root))))
+            texts(infos, |info, texts| texts.push(Some(&places.of_run(info))))
         }
         RunAttribute::StartTime => times(infos.map(|info| Some(info.started))),
         RunAttribute::EndTime => times(infos.map(|info| info.ended)),

@@ -10,6 +10,11 @@ fn assert_message(filter: &str, lines: &[&str]) {
     assert_eq!(refusal(RunFilter::parse(filter)), lines.join("\n"));
 }
 
+/// Returns the line with a summary and what was expected.
+fn unknown(summary: &str, expected: &str) -> String {
+    format!("{summary}: {expected}")
+}
+
 const OPERATORS: &str = "expected an operator: `=`, `!=`, `<`, `<=`, `>`, `>=`, `LIKE`, `ILIKE`, \
                          `IN`, `NOT IN`, `IS NULL` or `IS NOT NULL`";
 const ATTRIBUTES: &str = "expected `run_name`, `status`, `start_time`, `end_time`, `run_id`, \
@@ -20,10 +25,11 @@ fn a_mistyped_prefix_gets_a_suggestion() {
     assert_message(
         "metrcs.accuracy > 0.9",
         &[
-            "invalid filter: unknown field prefix `metrcs`",
+            "Invalid entity type 'metrcs'. Valid values are ['metric', 'parameter', 'tag', \
+             'attribute', 'dataset']",
             "    metrcs.accuracy > 0.9",
             "    ^^^^^^",
-            "expected `attributes`, `metrics`, `params`, `tags` or `datasets`",
+            "unknown field prefix `metrcs`: expected `attributes`, `metrics`, `params`, `tags` or `datasets`",
             "did you mean `metrics.accuracy`?",
         ],
     );
@@ -34,10 +40,10 @@ fn a_mistyped_attribute_gets_a_suggestion() {
     assert_message(
         "metrics.a > 1 AND stauts = 'RUNNING'",
         &[
-            "invalid filter: unknown field `stauts`",
+            "Invalid attribute key 'stauts' specified.",
             "    metrics.a > 1 AND stauts = 'RUNNING'",
             "                      ^^^^^^",
-            ATTRIBUTES,
+            &unknown("unknown field `stauts`", ATTRIBUTES),
             "did you mean `status`?",
         ],
     );
@@ -53,10 +59,10 @@ fn a_missing_prefix_gets_suggestions() {
     assert_message(
         "accuracy > 0.9",
         &[
-            "invalid filter: unknown field `accuracy`",
+            "Invalid attribute key 'accuracy' specified.",
             "    accuracy > 0.9",
             "    ^^^^^^^^",
-            ATTRIBUTES,
+            &unknown("unknown field `accuracy`", ATTRIBUTES),
             "did you mean `metrics.accuracy`, `params.accuracy` or `tags.accuracy`?",
         ],
     );
@@ -67,10 +73,10 @@ fn operators_of_other_languages_get_suggestions() {
     assert_message(
         "metrics.a == 1",
         &[
-            "invalid filter: unknown operator `==`",
+            "Invalid comparator '==' not one of ['=', '!=', '<', '<=', '>', '>=']",
             "    metrics.a == 1",
             "              ^^",
-            OPERATORS,
+            &unknown("unknown operator `==`", OPERATORS),
             "did you mean `=`?",
         ],
     );
@@ -83,10 +89,10 @@ fn or_is_not_supported() {
     assert_message(
         "metrics.a > 1 OR metrics.b < 2",
         &[
-            "invalid filter: `OR` is not supported",
+            "Invalid clause(s) in filter string: 'OR'",
             "    metrics.a > 1 OR metrics.b < 2",
             "                  ^^",
-            "expected a comparison, like `metrics.accuracy > 0.9`",
+            "`OR` is not supported: expected a comparison, like `metrics.accuracy > 0.9`",
             "comparisons can only be joined with `AND`",
         ],
     );
@@ -101,30 +107,31 @@ fn missing_and_unneeded_quotes_get_suggestions() {
     assert_message(
         "params.model = cnn",
         &[
-            "invalid filter: cannot compare `params.model` with `cnn`",
+            "Parameter value is either not quoted or unidentified quote types used for string \
+             value cnn. Use either single or double quotes.",
             "    params.model = cnn",
             "                   ^^^",
-            "expected a quoted string",
+            "cannot compare `params.model` with `cnn`: expected a quoted string",
             "did you mean 'cnn'?",
         ],
     );
     assert_message(
         "metrics.a > '0.5'",
         &[
-            "invalid filter: cannot compare `metrics.a` with `'0.5'`",
+            "Expected numeric value type for metric. Found '0.5'",
             "    metrics.a > '0.5'",
             "                ^^^^^",
-            "expected a number without quotes, like `0.5`, `-1` or `1e-3`",
+            "cannot compare `metrics.a` with `'0.5'`: expected a number without quotes, like `0.5`, `-1` or `1e-3`",
             "did you mean `0.5`?",
         ],
     );
     assert_message(
         "metrics.val-loss < 1",
         &[
-            "invalid filter: `val-loss` must be in backticks",
+            "Invalid comparison clause. Expected 'Identifier' found 'metrics.val-loss'",
             "    metrics.val-loss < 1",
             "    ^^^^^^^^^^^^^^^^",
-            "expected a name of letters, digits, `_` and `.`, or any key in backticks",
+            "`val-loss` must be in backticks: expected a name of letters, digits, `_` and `.`, or any key in backticks",
             "did you mean metrics.`val-loss`?",
         ],
     );
@@ -135,10 +142,10 @@ fn an_operator_that_does_not_apply_lists_those_that_do() {
     assert_message(
         "params.a IN ('x')",
         &[
-            "invalid filter: operator IN does not apply to `params.a`",
+            "Expected a quoted string value for parameter (e.g. 'my-value'). Got value ('x')",
             "    params.a IN ('x')",
             "             ^^",
-            "expected `=`, `!=`, `LIKE`, `ILIKE`, `IS NULL` or `IS NOT NULL`",
+            "operator IN does not apply to `params.a`: expected `=`, `!=`, `LIKE`, `ILIKE`, `IS NULL` or `IS NOT NULL`",
         ],
     );
 }
@@ -148,10 +155,10 @@ fn carets_are_aligned_in_terminal_columns() {
     assert_message(
         "params.`\u{65e5}\u{672c}` = '\u{6771}\u{4eac}'\tAND\nmetric.x \u{e9} 1",
         &[
-            "invalid filter: unknown operator `\u{e9}`",
+            "Invalid clause(s) in filter string: '\u{e9}'",
             "    params.`\u{65e5}\u{672c}` = '\u{6771}\u{4eac}' AND metric.x \u{e9} 1",
             "                                        ^",
-            OPERATORS,
+            &unknown("unknown operator `\u{e9}`", OPERATORS),
         ],
     );
 }
@@ -166,10 +173,10 @@ fn a_long_filter_is_cut_around_the_error() {
     assert_message(
         &long,
         &[
-            "invalid filter: unknown operator `<>`",
+            "Invalid comparator '<>' not one of ['=', '!=', '<', '<=', '>', '>=']",
             "    ...etrics.loss < 0.1 AND metrics.b <> 2 metrics.c > 1 metrics.c > 1 metrics...",
             "                                       ^^",
-            OPERATORS,
+            &unknown("unknown operator `<>`", OPERATORS),
             "did you mean `!=`?",
         ],
     );
@@ -199,24 +206,29 @@ fn no_message_is_long() {
 fn an_unexpected_end_points_past_the_text() {
     assert_message(
         "metrics.a",
-        &["invalid filter: unexpected end of text", "    metrics.a", "             ^", OPERATORS],
+        &[
+            "Invalid clause(s) in filter string: 'metrics.a'",
+            "    metrics.a",
+            "             ^",
+            &unknown("unexpected end of text", OPERATORS),
+        ],
     );
     assert_message(
         "metrics.a > ",
         &[
-            "invalid filter: unexpected end of text",
+            "Invalid clause(s) in filter string: 'metrics.a >'",
             "    metrics.a > ",
             "                ^",
-            "expected a number or a quoted string",
+            "unexpected end of text: expected a number or a quoted string",
         ],
     );
     assert_message(
         "params.a = 'open",
         &[
-            "invalid filter: unterminated quote",
+            "Invalid clause(s) in filter string: '''",
             "    params.a = 'open",
             "               ^",
-            "expected a closing '",
+            "unterminated quote: expected a closing '",
         ],
     );
 }
@@ -225,10 +237,10 @@ fn an_unexpected_end_points_past_the_text() {
 fn a_message_about_an_order_calls_it_an_order() {
     let message = refusal(RunOrder::parse(&["metrics.a descending"]));
     let lines = [
-        "invalid order: unexpected `descending`",
+        "Invalid ordering key in order_by clause 'metrics.a descending'.",
         "    metrics.a descending",
         "              ^^^^^^^^^^",
-        "expected `ASC`, `DESC` or the end",
+        "unexpected `descending`: expected `ASC`, `DESC` or the end",
         "did you mean `DESC`?",
     ];
     assert_eq!(message, lines.join("\n"));
@@ -239,20 +251,20 @@ fn carets_are_aligned_after_wide_characters() {
     assert_message(
         "params.a = '\u{6771}\u{4eac}' AND stauts = '\u{1f600}'",
         &[
-            "invalid filter: unknown field `stauts`",
+            "Invalid attribute key 'stauts' specified.",
             "    params.a = '\u{6771}\u{4eac}' AND stauts = '\u{1f600}'",
             "                          ^^^^^^",
-            ATTRIBUTES,
+            &unknown("unknown field `stauts`", ATTRIBUTES),
             "did you mean `status`?",
         ],
     );
     assert_message(
         "params.a = 'e\u{301}' AND stauts = 1",
         &[
-            "invalid filter: unknown field `stauts`",
+            "Invalid attribute key 'stauts' specified.",
             "    params.a = 'e\u{301}' AND stauts = 1",
             "                       ^^^^^^",
-            ATTRIBUTES,
+            &unknown("unknown field `stauts`", ATTRIBUTES),
             "did you mean `status`?",
         ],
     );
@@ -262,18 +274,18 @@ fn carets_are_aligned_after_wide_characters() {
 fn a_field_that_exists_but_cannot_be_used_lists_those_that_can() {
     let message = refusal(RunOrder::parse(&["datasets.name"]));
     let lines = [
-        "invalid order: cannot order by `datasets.name`",
+        "Invalid identifier type 'dataset'",
         "    datasets.name",
         "    ^^^^^^^^^^^^^",
-        "expected `run_name`, `status`, `start_time`, `end_time`, `run_id`, `user_id`, \
+        "cannot order by `datasets.name`: expected `run_name`, `status`, `start_time`, `end_time`, `run_id`, `user_id`, \
          `artifact_uri`, `metrics.KEY`, `params.KEY` or `tags.KEY`",
     ];
     assert_eq!(message, lines.join("\n"));
     let message = refusal(RegisteredModelFilter::parse("timestamp > 1"));
-    assert!(message.starts_with("invalid filter: cannot filter by `timestamp`\n"));
+    assert!(message.starts_with("Invalid attribute key 'timestamp' specified.\n"));
     assert!(message.ends_with("expected `name` or `tags.KEY`"));
     let message = refusal(ExperimentOrder::parse(&["tags.team"]));
-    assert!(message.starts_with("invalid order: cannot order by `tags.team`\n"));
+    assert!(message.starts_with("Invalid order_by entity: tag\n"));
     assert!(message.contains("expected `name`, `experiment_id`"));
 }
 
@@ -281,10 +293,10 @@ fn a_field_that_exists_but_cannot_be_used_lists_those_that_can() {
 fn a_prefix_that_cannot_be_quoted_is_reported_as_such() {
     let message = refusal(ExperimentFilter::parse("`tags`.a = 'x'"));
     let lines = [
-        "invalid filter: prefix `tags` cannot be quoted here",
+        "Invalid entity type '`tags`'. Valid entity types are ('attribute', 'tag', 'tags')",
         "    `tags`.a = 'x'",
         "    ^^^^^^^^",
-        "expected `attributes` or `tags`",
+        "prefix `tags` cannot be quoted here: expected `attributes` or `tags`",
         "did you mean `tags.a`?",
     ];
     assert_eq!(message, lines.join("\n"));

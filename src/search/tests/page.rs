@@ -37,7 +37,7 @@ fn a_token_is_bound_to_its_query() {
     assert_eq!(PageToken::offset_in("", QUERY).expect("the first page"), 0);
     assert_eq!(PageToken::offset_in(&token, QUERY).expect("the same query"), 5);
     let other = refusal(PageToken::offset_in(&token, Fingerprint(1)));
-    assert_eq!(other, "invalid page token: it belongs to another query");
+    assert_eq!(other, "Invalid page token, it belongs to another query");
     let foreign = PageToken { offset: 5, query: None }.encode();
     assert_eq!(PageToken::offset_in(&foreign, QUERY).expect("MLflow's token"), 5);
 }
@@ -45,25 +45,35 @@ fn a_token_is_bound_to_its_query() {
 #[test]
 fn malformed_tokens_are_refused_with_a_reason() {
     for (text, reason) in [
-        ("%%%", "not base64"),
-        ("eyJvZmZzZXQiOiAxMDAwfQ", "not base64"),
-        ("eyJvZmZzZXQiOiAxMDAwfQ==\n", "not base64"),
-        ("eyJvZmZzZXQiOiAxMDAwfR==", "not base64"),
-        ("/w==", "not UTF-8"),
-        ("e30=", "no `offset`"),
-        ("W10=", "not an object with `offset` and `query`"),
-        ("eyJvZmZzZXQiOiAwfQ==", "`offset` is out of range"),
-        ("eyJvZmZzZXQiOi0xfQ==", "not an object with `offset` and `query`"),
-        ("eyJvZmZzZXQiOiA5MjIzMzcyMDM2ODU0Nzc1ODA4fQ==", "`offset` is out of range"),
-        ("eyJvZmZzZXQiOiIifQ==", "`offset` is not a number"),
-        ("eyJvZmZzZXQiOjEsIm9mZnNldCI6Mn0=", "not an object with `offset` and `query`"),
-        ("eyJvZmZzZXQiOjEsIngiOjJ9", "not an object with `offset` and `query`"),
-        ("eyJvZmZzZXQiOjEsInF1ZXJ5IjoieCJ9", "`query` is not 16 hexadecimal digits"),
-        (&"A".repeat(300), "longer than 256 bytes"),
+        ("%%%", "could not base64-decode"),
+        ("eyJvZmZzZXQiOiAxMDAwfQ", "could not base64-decode"),
+        ("eyJvZmZzZXQiOiAxMDAwfQ==\n", "could not base64-decode"),
+        ("eyJvZmZzZXQiOiAxMDAwfR==", "could not base64-decode"),
+        ("/w==", "decoded value=b'\\xff': not UTF-8"),
+        ("e30=", "parsed value={}: no offset"),
+        ("W10=", "decoded value=b'[]': not an object"),
+        ("eyJvZmZzZXQiOiAwfQ==", "parsed value={'offset': 0}: the offset is 0"),
+        ("eyJvZmZzZXQiOi0xfQ==", "parsed value={'offset':-1}: not an object with an offset"),
+        ("eyJvZmZzZXQiOiA5MjIzMzcyMDM2ODU0Nzc1ODA4fQ==", "not stringable 9223372036854775808"),
+        ("eyJvZmZzZXQiOiJ4In0=", "not stringable x"),
+        ("eyJvZmZzZXQiOiIifQ==", "parsed value={'offset':''}: no offset"),
+        (
+            "eyJvZmZzZXQiOjEsIm9mZnNldCI6Mn0=",
+            "parsed value={'offset':1,'offset':2}: not an object with an offset",
+        ),
+        (
+            "eyJvZmZzZXQiOjEsIngiOjJ9",
+            "parsed value={'offset':1,'x':2}: not an object with an offset",
+        ),
+        (
+            "eyJvZmZzZXQiOjEsInF1ZXJ5IjoieCJ9",
+            "parsed value={'offset':1,'query':'x'}: the query is not 16 hexadecimal digits",
+        ),
+        (&"A".repeat(300), "could not base64-decode: longer than 256 bytes"),
     ] {
         assert_eq!(
             refusal(PageToken::decode(text)),
-            format!("invalid page token: {reason}"),
+            format!("Invalid page token, {reason}"),
             "{text}"
         );
     }

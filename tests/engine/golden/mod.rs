@@ -1,6 +1,7 @@
 //! Every build must read a file of each format version ever released, with the same result.
 //!
-//! `writer.rs` writes the file byte by byte, with every kind of record. It is stored compressed.
+//! `writer.rs` writes the file byte by byte, with every kind of record. It is stored compressed. A
+//! second file also has the later versions of records.
 //! `TRACKLITE_REMAKE_FIXTURES=1` writes the fixture again, which is only acceptable as long as the
 //! format is version 0.
 
@@ -13,25 +14,37 @@ use std::path::Path;
 
 use tracklite::inputs::{Dataset, DatasetInput, ModelOutput};
 use tracklite::internals::header::Header;
+use tracklite::internals::record::Record;
 use tracklite::internals::storage::{FaultPlan, MemoryFile};
 use tracklite::{Lifecycle, RunStatus};
 
 use self::writer::{Blocks, CHUNKS, FINISHED, RUN, TIME, accuracy, live_loss, loss};
 use crate::support::{self, Content, ExperimentContent, Opening, Point, RunContent};
 
-/// The fixture, embedded so that the test runs from any folder.
+/// The fixtures, embedded so that the test runs from any folder.
 const PACKED: &[u8] = include_bytes!("../../fixtures/v0/all-records.tracklite.zst");
+const PACKED_TEXT_RUNS: &[u8] = include_bytes!("../../fixtures/v0/text-runs.tracklite.zst");
 
+/// The file with version 0 of every record.
 fn stored() -> Vec<u8> {
+    unpacked("all-records", PACKED, &[])
+}
+
+/// The same file, and version 1 of the records that have one.
+fn stored_text_runs() -> Vec<u8> {
+    unpacked("text-runs", PACKED_TEXT_RUNS, &models::of_text_runs())
+}
+
+fn unpacked(name: &str, packed: &[u8], more: &[Record]) -> Vec<u8> {
     if crate::setting("TRACKLITE_REMAKE_FIXTURES") == Some(1) {
-        let bytes = writer::write(&Blocks::encode());
+        let bytes = writer::write(&Blocks::encode(), more);
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v0");
-        let path = folder.join("all-records.tracklite.zst");
+        let path = folder.join(format!("{name}.tracklite.zst"));
         std::fs::write(path, zstd::encode_all(&*bytes, 19).unwrap()).unwrap();
         return bytes;
     }
-    assert!(PACKED.len() < 300 * 1024);
-    zstd::decode_all(PACKED).unwrap()
+    assert!(packed.len() < 300 * 1024);
+    zstd::decode_all(packed).unwrap()
 }
 
 fn texts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -136,6 +149,17 @@ fn the_golden_file_of_version_0_has_tokens() {
 }
 
 #[test]
+fn the_golden_file_of_text_runs_has_the_models_of_both_versions() {
+    let file = MemoryFile::with_bytes(&stored_text_runs());
+    let (database, _) = support::open(&file, &Opening::read(), &FaultPlan::new());
+    let database = database.unwrap();
+    models::check_text_runs(&database);
+    drop(database);
+    assert_eq!(support::read_file(&file).unwrap(), expected());
+    assert!(support::verify(&file).unwrap().is_sound());
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_writable() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -154,11 +178,15 @@ fn the_golden_file_of_version_0_is_writable() {
 
 #[test]
 fn this_build_writes_version_0_like_the_golden_file() {
-    let stored = stored();
-    assert_eq!(Header::decode(&stored).unwrap(), writer::HEADER);
+    check_written(&stored(), &[]);
+    check_written(&stored_text_runs(), &models::of_text_runs());
+}
+
+fn check_written(stored: &[u8], more: &[Record]) {
+    assert_eq!(Header::decode(stored).unwrap(), writer::HEADER);
     // Compressed columns depend on the version of the codec, so take them from the file.
-    let (blocks, kinds) = Blocks::cut_from(&stored);
-    let written = writer::write(&blocks);
+    let (blocks, kinds) = Blocks::cut_from(stored);
+    let written = writer::write(&blocks, more);
     let differs = stored.iter().zip(&written).position(|(old, new)| old != new);
     assert_eq!((differs, stored.len()), (None, written.len()), "the format has changed");
     let all: BTreeSet<u16> = (1..=13)

@@ -10,6 +10,7 @@ use super::writer::{CHUNKS, FINISHED, RUN, TIME, hash};
 
 const LOGGED: LoggedModelId = LoggedModelId::from_bits(0x4444);
 const PURGED: LoggedModelId = LoggedModelId::from_bits(0x5555);
+const TEXT_RUN: LoggedModelId = LoggedModelId::from_bits(0x8888);
 const DIGITS: RegisteredModelId = RegisteredModelId::from_bits(0x6666);
 const DELETED: RegisteredModelId = RegisteredModelId::from_bits(0x7777);
 
@@ -45,7 +46,7 @@ pub fn frames() -> Vec<Vec<Record>> {
 
 fn logged_models() -> Vec<Record> {
     let (model, time) = (LOGGED, TIME + 1);
-    let created = |model, name: &str| LoggedModelCreated {
+    let created = |model, name: &str| LoggedModelCreatedV0 {
         model,
         experiment: tracklite::ExperimentId::new(1),
         name: name.to_owned(),
@@ -129,7 +130,7 @@ fn registered_models() -> Vec<Record> {
 
 fn versions() -> Vec<Record> {
     let (model, time) = (DIGITS, TIME + 3);
-    let created = |version| ModelVersionCreated {
+    let created = |version| ModelVersionCreatedV0 {
         model,
         version,
         source: format!("models:/{LOGGED}"),
@@ -176,7 +177,7 @@ fn versions() -> Vec<Record> {
 /// A version that is created before its files.
 fn pending() -> Vec<Record> {
     let (model, time) = (DIGITS, TIME + 3);
-    let created = ModelVersionCreated {
+    let created = ModelVersionCreatedV0 {
         model,
         version: 3,
         source: "elsewhere".to_owned(),
@@ -211,13 +212,67 @@ fn deletions() -> Vec<Record> {
     ]
 }
 
+/// Returns a frame with the records whose run is a text, in their version 1.
+pub fn of_text_runs() -> Vec<Record> {
+    let (model, time) = (DIGITS, TIME + 5);
+    let logged = LoggedModelCreated {
+        model: TEXT_RUN,
+        experiment: tracklite::ExperimentId::new(1),
+        name: "moved".to_owned(),
+        model_type: None,
+        source_run: Some("elsewhere/7".to_owned()),
+        params: Vec::new(),
+        tags: pairs(&[("team", "c")]),
+        time,
+    };
+    let version = |version, run: &str| ModelVersionCreated {
+        model,
+        version,
+        source: "s3://bucket/model".to_owned(),
+        location: "s3://bucket/model".to_owned(),
+        run: Some(run.to_owned()),
+        run_link: None,
+        logged_model: Some(TEXT_RUN),
+        copied_from: Some((model, 1)),
+        description: Some("fourth".to_owned()),
+        tags: Vec::new(),
+        user: "ada".to_owned(),
+        status: ModelVersionStatus::Ready,
+        signature: None,
+        digest: None,
+        time,
+    };
+    vec![logged.into(), version(4, "elsewhere/7").into(), version(5, &RUN.to_string()).into()]
+}
+
+/// Reads the models with a text as their run.
+pub fn check_text_runs(database: &Database) {
+    let logged = database.logged_model(TEXT_RUN).unwrap().info().unwrap();
+    assert_eq!(
+        (logged.source_run.as_deref(), logged.name.as_str()),
+        (Some("elsewhere/7"), "moved")
+    );
+    assert_eq!((logged.source_run_id(), logged.tags["team"].as_str()), (None, "c"));
+    let registry = database.registry();
+    let version = registry.version_info("ml.production.digits", 4).unwrap();
+    assert_eq!((version.run.as_deref(), version.run_id()), (Some("elsewhere/7"), None));
+    assert_eq!((version.source.as_str(), version.user.as_str()), ("s3://bucket/model", "ada"));
+    assert_eq!((version.logged_model, version.digest), (Some(TEXT_RUN), None));
+    assert_eq!(
+        (version.copied_from, version.description.as_deref()),
+        (Some((DIGITS, 1)), Some("fourth"))
+    );
+    let version = registry.version_info("ml.production.digits", 5).unwrap();
+    assert_eq!(version.run_id(), Some(RUN));
+}
+
 /// Reads all models through the public API.
 pub fn check(database: &Database) {
     let logged = database.logged_model(LOGGED).unwrap().info().unwrap();
+    assert_eq!((logged.status, logged.source_run_id()), (LoggedModelStatus::Ready, Some(RUN)));
     let params: Vec<_> = logged.params.into_iter().collect();
     assert_eq!(params, pairs(&[("depth", "3"), ("rate", "0.1")]));
     assert_eq!(logged.tags.into_iter().collect::<Vec<_>>(), pairs(&[("stage", "dev")]));
-    assert_eq!((logged.status, logged.source_run), (LoggedModelStatus::Ready, Some(RUN)));
     assert_eq!((logged.status_message.as_deref(), logged.metrics.len()), (Some("whole"), 1));
     assert_eq!((logged.metrics[0].value, logged.metrics[0].run), (0.75, Some(FINISHED)));
     assert_eq!(logged.input_example.as_deref(), Some("[1]"));

@@ -195,8 +195,8 @@ fn extent(writer: usize) -> Record {
     ExtentOpened { incarnation: WRITERS[writer], unit: EXTENTS[writer], units: 1 }.into()
 }
 
-/// Returns the bytes of the file.
-pub fn write(blocks: &Blocks) -> Vec<u8> {
+/// Returns the bytes of the file. The records in `more` follow the models and tokens.
+pub fn write(blocks: &Blocks, more: &[Record]) -> Vec<u8> {
     let mut bytes = new_file(HEADER);
     bytes.resize(UNITS * UNIT, 0);
     let (at, kinds) = (UNIT + FIRST_FRAME, BTreeSet::new());
@@ -206,6 +206,9 @@ pub fn write(blocks: &Blocks) -> Vec<u8> {
     changes(&mut writer);
     for records in super::models::frames().into_iter().chain(super::tokens::frames()) {
         writer.frame(&records);
+    }
+    if !more.is_empty() {
+        writer.frame(more);
     }
     second_writer(&mut writer);
     artifacts(&mut writer);

@@ -74,9 +74,6 @@ impl Plain {
 
     pub fn set_experiment_lifecycle(&mut self, id: u64, lifecycle: Lifecycle) -> Answer {
         let found = self.content.experiments.get_mut(&id).ok_or(ErrorKind::NotFound)?;
-        if id == 0 && lifecycle == Lifecycle::Deleted {
-            return Err(ErrorKind::InvalidState);
-        }
         if found.lifecycle == lifecycle {
             return Err(ErrorKind::NotFound);
         }
@@ -176,7 +173,8 @@ impl Plain {
             .filter(|(_, experiment)| experiment.lifecycle == Lifecycle::Deleted)
             .map(|(id, _)| *id)
             .collect();
-        self.content.experiments.retain(|id, _| !gone.contains(id));
+        // The default experiment loses only its runs.
+        self.content.experiments.retain(|id, _| *id == 0 || !gone.contains(id));
         self.content
             .runs
             .retain(|_, run| run.lifecycle == Lifecycle::Active && !gone.contains(&run.experiment));

@@ -15,6 +15,7 @@ The experiment may be omitted.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -96,6 +97,8 @@ def _path(address: str) -> str:
 
 def owner_of(path: str) -> tuple[Owner, str] | None:
     """Splits a path of artifacts into its owner and the path within. None if it has no owner."""
+    # As in a file system, `.` is the same folder, and `..` is the one above.
+    path = posixpath.normpath(f"/{path.strip('/')}")
     parts = [part for part in path.split("/") if part]
     if len(parts) >= 3 and parts[0] == "versions":
         if _RUN.fullmatch(parts[1]) and _NUMBER.fullmatch(parts[2]):

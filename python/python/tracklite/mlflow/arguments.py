@@ -75,12 +75,14 @@ def _text(item: Any, what: str, code: int) -> str:
     return str(item.value)
 
 
-def check_max_results(max_results: object, *, most: int, allow_none: bool = False) -> None:
-    """Raises MLflow's error for a number of results that is invalid or out of range."""
-    if max_results is None and allow_none:
-        return
+def count_of(max_results: Any, *, of_registry: bool = False) -> int:
+    """Returns a number of results that the engine can check further: one that is not negative."""
     is_number = isinstance(max_results, int) and not isinstance(max_results, bool)
-    if not is_number or not 1 <= max_results <= most:  # type: ignore[operator]
-        raise wrong_argument(
-            f"Invalid value {max_results!r} for parameter 'max_results': expected 1 to {most}"
-        )
+    if is_number and max_results >= 0:
+        return min(max_results, _MAX)
+    raise wrong_argument(
+        f"Invalid value for max_results. It must be a positive integer, but got {max_results!r}"
+        if of_registry
+        else f"Invalid value {max_results!r} for parameter 'max_results' supplied. It must be a"
+        " positive integer"
+    )

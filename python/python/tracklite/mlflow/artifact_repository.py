@@ -43,6 +43,11 @@ class TrackliteArtifactRepository(ArtifactRepository):
 
     def _place(self, path: str | None) -> tuple[Owner, str] | None:
         """Splits a path of this repository into its owner and the path within."""
+        if path and (path.startswith("/") or posixpath.normpath(path).split("/")[0] == ".."):
+            raise MlflowException(
+                f"Invalid path: {path!r} leads out of {self.artifact_uri!r}",
+                INVALID_PARAMETER_VALUE,
+            )
         whole = posixpath.join(self._inside, path) if path else self._inside
         return address.owner_of(whole)
 
@@ -56,7 +61,7 @@ class TrackliteArtifactRepository(ArtifactRepository):
             )
         return place
 
-    @translated()
+    @translated
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
         """Logs a local file, in a folder of the artifacts if one is given."""
         local_file = os.fspath(local_file)
@@ -65,14 +70,14 @@ class TrackliteArtifactRepository(ArtifactRepository):
         owner, inner = self._known_place(posixpath.normpath(path))
         self._files.log_file(owner, local_file, inner)
 
-    @translated()
+    @translated
     def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> None:
         """Logs the content of a local folder."""
         path = posixpath.normpath(artifact_path) if artifact_path else ""
         owner, inner = self._known_place("" if path == "." else path)
         self._files.log_folder(owner, os.fspath(local_dir), inner)
 
-    @translated()
+    @translated
     def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
         """Lists the files and folders directly in a folder. Empty for a file."""
         path = "" if not path else posixpath.normpath(path).rstrip("/")
@@ -88,16 +93,16 @@ class TrackliteArtifactRepository(ArtifactRepository):
             FileInfo(_shown(file, inner, path), is_folder, size) for file, is_folder, size in found
         ]
 
-    @translated()
+    @translated
     def _is_directory(self, artifact_path: str | None) -> bool:
         return bool(self.list_artifacts(artifact_path))
 
-    @translated()
+    @translated
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
         owner, inner = self._known_place(remote_file_path)
         self._files.download_file(owner, inner, os.fspath(local_path))
 
-    @translated()
+    @translated
     def download_artifacts(self, artifact_path: str | None, dst_path: str | None = None) -> str:
         """Copies a file, or the content of a folder, to a local folder. Returns the path."""
         if dst_path is not None:
@@ -124,7 +129,7 @@ class TrackliteArtifactRepository(ArtifactRepository):
         self._files.download(owner, inner, folder)
         return os.path.join(folder, path) if path else folder
 
-    @translated()
+    @translated
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
         """Deletes a file, or a folder with its content.
 

@@ -9,17 +9,10 @@ from typing import Any, NoReturn, TypeVar
 
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
-    DATA_LOSS,
     INTERNAL_ERROR,
     INVALID_PARAMETER_VALUE,
     NOT_IMPLEMENTED,
-    PERMISSION_DENIED,
-    RESOURCE_ALREADY_EXISTS,
-    RESOURCE_CONFLICT,
-    RESOURCE_DOES_NOT_EXIST,
-    RESOURCE_EXHAUSTED,
-    TEMPORARILY_UNAVAILABLE,
-    UNAUTHENTICATED,
+    ErrorCode,
 )
 
 from tracklite.exceptions import TrackliteError
@@ -27,29 +20,26 @@ from tracklite.mlflow.address import AddressError
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-_CODES = {
-    "not_found": RESOURCE_DOES_NOT_EXIST,
-    "already_exists": RESOURCE_ALREADY_EXISTS,
-    "invalid_input": INVALID_PARAMETER_VALUE,
-    # The code of MLflow for writes to deleted things.
-    "invalid_state": INVALID_PARAMETER_VALUE,
-    "conflict": RESOURCE_CONFLICT,
-    "unauthenticated": UNAUTHENTICATED,
-    "permission_denied": PERMISSION_DENIED,
-    "read_only": PERMISSION_DENIED,
-    "locked": TEMPORARILY_UNAVAILABLE,
-    "not_tracklite": INVALID_PARAMETER_VALUE,
-    "unsupported_format": INVALID_PARAMETER_VALUE,
-    "damaged": DATA_LOSS,
-    "storage_full": RESOURCE_EXHAUSTED,
+# The kinds of failures of the file itself. Their messages begin with its path.
+_OF_THE_FILE = {
+    "read_only",
+    "locked",
+    "not_tracklite",
+    "unsupported_format",
+    "damaged",
+    "storage_full",
+    "poisoned",
+    "forked",
+    "io",
+    "index",
 }
 
 
-def as_mlflow_error(error: Exception, codes: dict[str, int] | None = None) -> MlflowException:
-    """Converts an error to MLflow's. `codes` overrides the codes of some kinds."""
+def as_mlflow_error(error: Exception) -> MlflowException:
+    """Converts an error to MLflow's. The engine knows the codes and texts of MLflow."""
     if isinstance(error, TrackliteError):
-        code = (codes or {}).get(error.kind, _CODES.get(error.kind, INTERNAL_ERROR))
-        return MlflowException(str(error), error_code=code)
+        text = str(error) if error.kind in _OF_THE_FILE else error.message
+        return MlflowException(text, error_code=ErrorCode.Value(error.mlflow_code))
     if _is_of_argument(error):
         # The engine's notes name the argument. Python 3.10 has no notes.
         parts = [str(error), *getattr(error, "__notes__", ())]
@@ -84,22 +74,19 @@ def wrong_argument(message: str) -> MlflowException:
     return MlflowException(message, error_code=INVALID_PARAMETER_VALUE)
 
 
-def translated(**codes: int) -> Callable[[Method], Method]:
-    """Makes a method raise only MLflow's errors. `codes` overrides the codes of some kinds."""
+def translated(method: Method) -> Method:
+    """Makes a method raise only MLflow's errors."""
 
-    def wrap(method: Method) -> Method:
-        @functools.wraps(method)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return method(*args, **kwargs)
-            except MlflowException:
-                raise
-            except Exception as error:
-                raise as_mlflow_error(error, codes) from error
+    @functools.wraps(method)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except MlflowException:
+            raise
+        except Exception as error:
+            raise as_mlflow_error(error) from error
 
-        return wrapped  # type: ignore[return-value]
-
-    return wrap
+    return wrapped  # type: ignore[return-value]
 
 
 def left_out(what: str) -> NoReturn:

@@ -18,14 +18,11 @@ from mlflow.entities.model_registry.model_version_stages import (
     get_canonical_stage,
 )
 from mlflow.exceptions import MlflowException
-from mlflow.prompt.registry_utils import handle_resource_already_exist_error, has_prompt_tag
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, RESOURCE_DOES_NOT_EXIST
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.model_registry import (
     SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
-    SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD,
     SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
-    SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD,
 )
 from mlflow.store.model_registry.abstract_store import AbstractStore
 from mlflow.tracking.client import MlflowClient
@@ -40,12 +37,11 @@ from mlflow.utils.validation import (
     _validate_tag_name,
 )
 
-from tracklite.exceptions import AlreadyExistsError, NotFoundError, TrackliteError
+from tracklite.exceptions import NotFoundError, TrackliteError
 from tracklite.mlflow import address, entities, handles
 from tracklite.mlflow.address import AddressError
-from tracklite.mlflow.arguments import check_max_results, tag_pairs, tag_text
+from tracklite.mlflow.arguments import count_of, tag_pairs, tag_text
 from tracklite.mlflow.errors import as_mlflow_error, refuses, translated, wrong_argument
-from tracklite.mlflow.order import repeated_fields
 
 LATEST = "latest"
 
@@ -84,7 +80,7 @@ class TrackliteRegistryStore(AbstractStore):
         """Returns an empty list. A server calls this at each change."""
         return PagedList([], None)
 
-    @translated()
+    @translated
     def create_registered_model(
         self,
         name: str,
@@ -96,23 +92,16 @@ class TrackliteRegistryStore(AbstractStore):
         _validate_model_name(name)
         for tag in tags or ():
             _validate_registered_model_tag(tag.key, tag.value)
-        try:
-            value = self._stored.present.registry.create(name, description, tag_pairs(tags))
-        except AlreadyExistsError:
-            known = self.get_registered_model(name)
-            handle_resource_already_exist_error(
-                name, has_prompt_tag(known._tags), has_prompt_tag(tags)
-            )
-            raise
+        value = self._stored.present.registry.create(name, description, tag_pairs(tags))
         return entities.registered_model(value)
 
-    @translated()
+    @translated
     def get_registered_model(self, name: str) -> RegisteredModel:
         """Returns a registered model."""
         _validate_model_name(name)
         return entities.registered_model(self._file.registry.get(name))
 
-    @translated()
+    @translated
     def update_registered_model(
         self, name: str, description: str | None, deployment_job_id: str | None = None
     ) -> RegisteredModel:
@@ -120,20 +109,20 @@ class TrackliteRegistryStore(AbstractStore):
         _validate_model_name(name)
         return entities.registered_model(self._file.registry.describe(name, description))
 
-    @translated()
+    @translated
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
         """Renames a registered model."""
         _validate_model_renaming(new_name)
         _validate_model_name(name)
         return entities.registered_model(self._file.registry.rename(name, new_name))
 
-    @translated()
+    @translated
     def delete_registered_model(self, name: str) -> None:
         """Deletes a registered model with all its versions."""
         _validate_model_name(name)
         self._file.registry.delete(name)
 
-    @translated()
+    @translated
     def search_registered_models(
         self,
         filter_string: str | None = None,
@@ -142,14 +131,13 @@ class TrackliteRegistryStore(AbstractStore):
         page_token: str | None = None,
     ) -> PagedList[RegisteredModel]:
         """Searches registered models. Returns one page."""
-        check_max_results(max_results, most=SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD)
-        with repeated_fields("registered models", filter_string, order_by):
-            found, token = self._file.registry.search(
-                filter_string or "", max_results, order_by or [], page_token or ""
-            )
+        count = count_of(max_results, of_registry=True)
+        found, token = self._file.registry.search(
+            filter_string or "", count, order_by or [], page_token or ""
+        )
         return PagedList([entities.registered_model(value) for value in found], token)
 
-    @translated()
+    @translated
     def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
         """Returns the highest version in each of these stages, by default in all."""
         _validate_model_name(name)
@@ -159,21 +147,21 @@ class TrackliteRegistryStore(AbstractStore):
         found = self._file.registry.latest_versions(name, wanted)
         return [entities.version(value, with_aliases=True) for value in found]
 
-    @translated()
+    @translated
     def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
         """Sets a tag of a registered model."""
         _validate_model_name(name)
         _validate_registered_model_tag(tag.key, tag.value)
         self._file.registry.set_tag(name, tag.key, tag_text(tag))
 
-    @translated()
+    @translated
     def delete_registered_model_tag(self, name: str, key: str) -> None:
         """Deletes a tag of a registered model, if it exists."""
         _validate_model_name(name)
         _validate_tag_name(key)
         self._file.registry.delete_tag(name, key)
 
-    @translated()
+    @translated
     def create_model_version(
         self,
         name: str,
@@ -248,14 +236,14 @@ class TrackliteRegistryStore(AbstractStore):
             return source
         return found
 
-    @translated()
+    @translated
     def get_model_version(self, name: str, version: int | str) -> ModelVersion:
         """Returns a version of a registered model."""
         _validate_model_name(name)
         value = self._file.versions.get(name, _version_number(name, version))
         return entities.version(value, with_aliases=True)
 
-    @translated()
+    @translated
     def update_model_version(
         self, name: str, version: int | str, description: str | None = None
     ) -> ModelVersion:
@@ -265,7 +253,7 @@ class TrackliteRegistryStore(AbstractStore):
         value = self._file.versions.describe(name, number, description)
         return entities.version(value, with_aliases=True)
 
-    @translated()
+    @translated
     def transition_model_version_stage(
         self,
         name: str,
@@ -289,14 +277,14 @@ class TrackliteRegistryStore(AbstractStore):
         )
         return entities.version(value, with_aliases=True)
 
-    @translated()
+    @translated
     def delete_model_version(self, name: str, version: int | str) -> None:
         """Deletes a version. Its number is never reused."""
         number = _version_number(name, version)
         _validate_model_name(name)
         self._file.versions.delete(name, number)
 
-    @translated()
+    @translated
     def get_model_version_download_uri(self, name: str, version: int | str) -> str:
         """Returns the address of the files of a version: its own, or those of its source."""
         _validate_model_name(name)
@@ -311,7 +299,11 @@ class TrackliteRegistryStore(AbstractStore):
         scheme, _, rest = location.partition(":/")
         owner, _, path = rest.partition("/")
         if scheme == "runs":
-            info = self._file.runs.info(owner)
+            try:
+                info = self._file.runs.info(owner)
+            except NotFoundError:
+                # The run is not in this file.
+                return location
             place = f"{self._root.experiment(info[1])}/{owner}/artifacts"
         elif scheme == "models" and owner.startswith("m-"):
             facts = self._file.logged_models.get(owner, True)[0]
@@ -320,7 +312,7 @@ class TrackliteRegistryStore(AbstractStore):
             return location
         return f"{place}/{path}" if path else place
 
-    @translated()
+    @translated
     def search_model_versions(
         self,
         filter_string: str | None = None,
@@ -329,14 +321,13 @@ class TrackliteRegistryStore(AbstractStore):
         page_token: str | None = None,
     ) -> PagedList[ModelVersion]:
         """Searches versions. Returns one page."""
-        check_max_results(max_results, most=SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD)
-        with repeated_fields("model versions", filter_string, order_by):
-            found, token = self._file.registry.search_versions(
-                filter_string or "", max_results, order_by or [], page_token or ""
-            )
+        count = count_of(max_results, of_registry=True)
+        found, token = self._file.registry.search_versions(
+            filter_string or "", count, order_by or [], page_token or ""
+        )
         return PagedList([entities.version(value, with_aliases=False) for value in found], token)
 
-    @translated()
+    @translated
     def set_model_version_tag(self, name: str, version: int | str, tag: ModelVersionTag) -> None:
         """Sets a tag of a version."""
         _validate_model_name(name)
@@ -344,7 +335,7 @@ class TrackliteRegistryStore(AbstractStore):
         _validate_model_version_tag(tag.key, tag.value)
         self._file.versions.set_tag(name, number, tag.key, tag_text(tag))
 
-    @translated()
+    @translated
     def delete_model_version_tag(self, name: str, version: int | str, key: str) -> None:
         """Deletes a tag of a version, if it exists."""
         _validate_model_name(name)
@@ -352,7 +343,7 @@ class TrackliteRegistryStore(AbstractStore):
         _validate_tag_name(key)
         self._file.versions.delete_tag(name, number, key)
 
-    @translated()
+    @translated
     def set_registered_model_alias(self, name: str, alias: str, version: int | str) -> None:
         """Points an alias to a version."""
         _validate_model_name(name)
@@ -362,14 +353,14 @@ class TrackliteRegistryStore(AbstractStore):
         # A missing model and a missing version are the same error in MLflow.
         self._file.registry.set_alias(name, alias, number)
 
-    @translated()
+    @translated
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Deletes an alias, if it exists."""
         _validate_model_name(name)
         _validate_model_alias_name(alias)
         self._file.registry.delete_alias(name, alias)
 
-    @translated()
+    @translated
     def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
         """Returns the version of an alias. `latest` is the highest version."""
         _validate_model_name(name)

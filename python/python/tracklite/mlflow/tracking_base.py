@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from mlflow.entities import LoggedModel, Run, RunInfo
+from mlflow.utils.uri import resolve_uri_if_local
 
 from tracklite.mlflow import address, entities, handles
 from tracklite.mlflow.errors import wrong_argument
@@ -22,9 +23,11 @@ class TrackingBase:
         self._root = address.Root(own, artifact_uri)
         # Any other place than the file and the server's proxy is stored with each new experiment.
         is_other = artifact_uri and not self._root.is_proxied and not address.is_own(artifact_uri)
-        self._default_location = artifact_uri if is_other else None
+        self._other_root = resolve_uri_if_local(artifact_uri) if is_other else None
+        if self._other_root:
+            self._file.experiments.place_default(self._other_root)
         self._locations: dict[int, str] = {}
-        self.artifact_root_uri = artifact_uri or self._root.text
+        self.artifact_root_uri = self._other_root or artifact_uri or self._root.text
 
     @property
     def _file(self) -> handles.Handle:

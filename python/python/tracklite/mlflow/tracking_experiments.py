@@ -6,9 +6,9 @@ from typing import Any
 
 from mlflow.entities import Experiment, ExperimentTag, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_STATE, RESOURCE_DOES_NOT_EXIST
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from mlflow.store.entities.paged_list import PagedList
-from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT, SEARCH_MAX_RESULTS_THRESHOLD
+from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
 from mlflow.utils.uri import resolve_uri_if_local
 from mlflow.utils.validation import (
     _validate_experiment_artifact_location_length,
@@ -18,13 +18,12 @@ from mlflow.utils.validation import (
 
 from tracklite.mlflow import entities
 from tracklite.mlflow.arguments import (
-    check_max_results,
+    count_of,
     experiment_number,
     tag_pairs,
     tag_text,
 )
 from tracklite.mlflow.errors import translated, wrong_argument
-from tracklite.mlflow.order import first_of_each
 from tracklite.mlflow.tracking_base import TrackingBase
 
 VIEWS = {
@@ -45,7 +44,7 @@ class TrackingExperiments(TrackingBase):
     def _experiment(self, value: tuple[Any, ...]) -> Experiment:
         return entities.experiment(value, self._location_of(value))
 
-    @translated()
+    @translated
     def create_experiment(
         self,
         name: str,
@@ -56,15 +55,17 @@ class TrackingExperiments(TrackingBase):
         _validate_experiment_name(name)
         for tag in tags or ():
             _check_tag(tag)
-        location = artifact_location or self._default_location
         known = tag_pairs(tags)
-        if location:
-            location = resolve_uri_if_local(location)
+        experiments = self._present_file.experiments
+        if artifact_location:
+            location = resolve_uri_if_local(artifact_location)
             _validate_experiment_artifact_location_length(location)
             known.append((entities.LOCATION_TAG, location))
-        return str(self._present_file.experiments.create(name, known))
+        elif self._other_root:
+            return str(experiments.create_below(name, self._other_root, known))
+        return str(experiments.create(name, known))
 
-    @translated()
+    @translated
     def get_experiment(self, experiment_id: str | None) -> Experiment:
         """Returns the experiment with this ID, deleted or not."""
         return self._experiment(self._known_experiment(experiment_id))
@@ -76,13 +77,13 @@ class TrackingExperiments(TrackingBase):
         value: tuple[Any, ...] = self._file.experiments.get(number)
         return value
 
-    @translated()
+    @translated
     def get_experiment_by_name(self, experiment_name: str) -> Experiment | None:
         """Returns the experiment with this name, deleted or not, or None."""
         value = self._file.experiments.find(experiment_name)
         return None if value is None else self._experiment(value)
 
-    @translated()
+    @translated
     def search_experiments(
         self,
         view_type: int = ViewType.ACTIVE_ONLY,
@@ -92,48 +93,47 @@ class TrackingExperiments(TrackingBase):
         page_token: str | None = None,
     ) -> PagedList[Experiment]:
         """Searches experiments. Returns one page."""
-        check_max_results(max_results, most=SEARCH_MAX_RESULTS_THRESHOLD)
         found, token = self._file.experiments.search(
             filter_string or "",
             view_word(view_type),
-            max_results,
-            first_of_each(order_by),
+            count_of(max_results),
+            order_by or [],
             page_token or "",
         )
         if view_type not in VIEWS:
             return PagedList([], None)
         return PagedList([self._experiment(value) for value in found], token)
 
-    @translated()
+    @translated
     def delete_experiment(self, experiment_id: str) -> None:
         """Marks an experiment and its runs deleted."""
         self._file.experiments.delete(self._known_experiment(experiment_id)[0])
 
-    @translated()
+    @translated
     def restore_experiment(self, experiment_id: str) -> None:
         """Restores an experiment and its runs."""
         self._file.experiments.restore(self._known_experiment(experiment_id)[0])
 
-    @translated(invalid_state=INVALID_STATE)
+    @translated
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         """Renames an experiment."""
         _validate_experiment_name(new_name)
         self._file.experiments.rename(self._known_experiment(experiment_id)[0], new_name)
 
-    @translated()
+    @translated
     def set_experiment_tag(self, experiment_id: str, tag: ExperimentTag) -> None:
         """Sets a tag of an experiment."""
         _check_tag(tag)
         number = self._known_experiment(experiment_id)[0]
         self._file.experiments.set_tag(number, tag.key, tag_text(tag))
 
-    @translated()
+    @translated
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Deletes a tag of an experiment. The tag must exist."""
         _check_not_reserved(key)
         self._file.experiments.delete_tag(self._known_experiment(experiment_id)[0], key)
 
-    @translated()
+    @translated
     def _hard_delete_experiment(self, experiment_id: str) -> None:
         value = self._known_experiment(experiment_id)
         if value[2] == "active":

@@ -19,7 +19,7 @@ Point = tuple[float, int, int]
 class TrackingHistories(TrackingBase):
     """The methods for histories of metrics."""
 
-    @translated()
+    @translated
     def get_metric_history(
         self,
         run_id: str,
@@ -34,7 +34,7 @@ class TrackingHistories(TrackingBase):
         token = SearchUtils.create_page_token(offset + max_results) if has_more else None
         return PagedList([_metric(metric_key, point) for point in points], token)
 
-    @translated()
+    @translated
     def get_metric_history_bulk(
         self, run_ids: list[str], metric_key: str, max_results: int
     ) -> list[MetricWithRunId]:
@@ -47,7 +47,7 @@ class TrackingHistories(TrackingBase):
             for point in points
         ]
 
-    @translated()
+    @translated
     def get_metric_history_bulk_interval(
         self,
         run_ids: list[str],
@@ -70,7 +70,7 @@ class TrackingHistories(TrackingBase):
             for point in self._file.histories.sample(run_id, metric_key, limit, steps)
         ]
 
-    @translated()
+    @translated
     def get_metric_history_bulk_interval_from_steps(
         self, run_id: str, metric_key: str, steps: list[int], max_results: int
     ) -> list[MetricWithRunId]:
@@ -88,7 +88,7 @@ class TrackingHistories(TrackingBase):
             for point in islice(found, max_results)
         ]
 
-    @translated()
+    @translated
     def get_max_step_for_metric(self, run_id: str, metric_key: str) -> int:
         """Returns the highest step of a metric, 0 if it has no value."""
         return self._file.histories.max_step(run_id, metric_key) or 0

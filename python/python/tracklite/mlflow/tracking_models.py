@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterable
 from typing import Any
 
 from mlflow.entities import (
@@ -20,7 +18,7 @@ from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.validation import _validate_logged_model_name, _validate_tag
 
 from tracklite.mlflow.arguments import (
-    check_max_results,
+    count_of,
     experiment_number,
     experiment_numbers,
     valued_pairs,
@@ -32,7 +30,7 @@ from tracklite.mlflow.tracking_base import TrackingBase
 class TrackingModels(TrackingBase):
     """The methods for logged models."""
 
-    @translated()
+    @translated
     def create_logged_model(
         self,
         experiment_id: str = "0",
@@ -54,48 +52,48 @@ class TrackingModels(TrackingBase):
         )
         return self._logged_model(value)
 
-    @translated()
+    @translated
     def get_logged_model(self, model_id: str, allow_deleted: bool = False) -> LoggedModel:
         """Returns a logged model. Returns a deleted one only with `allow_deleted`."""
         return self._logged_model(self._file.logged_models.get(model_id, allow_deleted))
 
-    @translated()
+    @translated
     def finalize_logged_model(self, model_id: str, status: LoggedModelStatus) -> LoggedModel:
         """Sets the final status of a logged model."""
         return self._logged_model(self._file.logged_models.finalize(model_id, str(status)))
 
-    @translated()
+    @translated
     def log_logged_model_params(self, model_id: str, params: list[LoggedModelParameter]) -> None:
         """Sets params of a logged model. They cannot be changed later."""
         self._file.logged_models.log_params(model_id, valued_pairs("param", params))
 
-    @translated()
+    @translated
     def set_logged_model_tags(self, model_id: str, tags: list[LoggedModelTag]) -> None:
         """Sets tags of a logged model."""
         self._file.logged_models.set_tags(model_id, valued_pairs("tag", tags))
 
-    @translated()
+    @translated
     def delete_logged_model_tag(self, model_id: str, key: str) -> None:
         """Deletes a tag of a logged model. The tag must exist."""
         self._file.logged_models.delete_tag(model_id, key)
 
-    @translated()
+    @translated
     def delete_logged_model(self, model_id: str) -> None:
         """Marks a logged model deleted."""
         self._file.logged_models.delete(model_id)
 
-    @translated()
+    @translated
     def _hard_delete_logged_model(self, model_id: str) -> None:
         self._file.logged_models.delete(model_id)
         self._file.store.purge(([], [], [model_id]))
 
-    @translated()
+    @translated
     def _get_deleted_logged_models(self, older_than: int = 0) -> list[str]:
         before = get_current_time_millis() - older_than
         models: list[str] = self._file.store.deleted_before(before)[2]
         return models
 
-    @translated()
+    @translated
     def search_logged_models(
         self,
         experiment_ids: list[str],
@@ -108,19 +106,18 @@ class TrackingModels(TrackingBase):
         """Searches logged models. Returns one page."""
         if datasets and not all(dataset.get("dataset_name") for dataset in datasets):
             raise wrong_argument("`dataset_name` in the `datasets` clause must be specified.")
-        if max_results:
-            check_max_results(max_results, most=sys.maxsize)
         found, token = self._file.logged_models.search(
             experiment_numbers(experiment_ids),
             filter_string or "",
             [(item["dataset_name"], item.get("dataset_digest")) for item in datasets or ()],
-            max_results or SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT,
-            _order(order_by or ()),
+            count_of(max_results or SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT),
+            [_order_item(item) for item in order_by or ()],
             page_token or "",
+            self._root.text,
         )
         return PagedList([self._logged_model(value) for value in found], token)
 
-    @translated()
+    @translated
     def record_logged_model(self, run_id: str, mlflow_model: Any) -> None:
         """Adds a model to the list of models in a tag of its run."""
         from mlflow.models import Model
@@ -136,20 +133,6 @@ class TrackingModels(TrackingBase):
         self._file.runs.log(run_id, [], [], [(tag.key, tag.value)], [])
 
 
-_OrderItem = tuple[str, bool, tuple[str, str | None] | None]
-
-
-def _order(order_by: Iterable[dict[str, Any]]) -> list[_OrderItem]:
-    """Returns the order without repeated fields, which have no effect."""
-    kept: dict[object, _OrderItem] = {}
-    for item in order_by:
-        name, digest = item.get("dataset_name"), item.get("dataset_digest")
-        dataset = (name, digest) if name else None
-        field = item["field_name"]
-        same_field = _SAME_FIELDS.get(field, field), dataset
-        kept.setdefault(same_field, (field, item.get("ascending", True), dataset))
-    return list(kept.values())
-
-
-# Fields with two names in MLflow.
-_SAME_FIELDS = {"creation_time": "creation_timestamp"}
+def _order_item(item: dict[str, Any]) -> tuple[str, bool, tuple[str, str | None] | None]:
+    name, digest = item.get("dataset_name"), item.get("dataset_digest")
+    return item["field_name"], item.get("ascending", True), (name, digest) if name else None

@@ -18,7 +18,6 @@ from mlflow.entities import (
 from mlflow.entities.dataset_summary import _DatasetSummary
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
-from mlflow.store.tracking import SEARCH_MAX_RESULTS_THRESHOLD
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.validation import (
@@ -32,9 +31,8 @@ from mlflow.utils.validation import (
     _validate_tag,
 )
 
-from tracklite.exceptions import InvalidInputError
 from tracklite.mlflow.arguments import (
-    check_max_results,
+    count_of,
     experiment_number,
     experiment_numbers,
     tag_pairs,
@@ -42,7 +40,6 @@ from tracklite.mlflow.arguments import (
     whole_number,
 )
 from tracklite.mlflow.errors import translated, wrong_argument
-from tracklite.mlflow.order import repeated_fields
 from tracklite.mlflow.tracking_base import TrackingBase
 from tracklite.mlflow.tracking_experiments import VIEWS, view_word
 
@@ -50,7 +47,7 @@ from tracklite.mlflow.tracking_experiments import VIEWS, view_word
 class TrackingRuns(TrackingBase):
     """The methods for runs."""
 
-    @translated()
+    @translated
     def create_run(
         self,
         experiment_id: str,
@@ -80,12 +77,12 @@ class TrackingRuns(TrackingBase):
         )
         return self._run(value)
 
-    @translated()
+    @translated
     def get_run(self, run_id: str) -> Run:
         """Returns a run with its data, inputs and outputs."""
         return self._run(self._file.runs.get(run_id))
 
-    @translated()
+    @translated
     def update_run_info(
         self,
         run_id: str,
@@ -99,27 +96,27 @@ class TrackingRuns(TrackingBase):
         value = self._present_file.runs.update(run_id, status, end, run_name or None)
         return self._info(value)
 
-    @translated()
+    @translated
     def delete_run(self, run_id: str) -> None:
         """Marks a run deleted."""
         self._file.runs.delete(run_id)
 
-    @translated()
+    @translated
     def restore_run(self, run_id: str) -> None:
         """Restores a run."""
         self._file.runs.restore(run_id)
 
-    @translated()
+    @translated
     def _hard_delete_run(self, run_id: str) -> None:
         self._file.runs.delete(run_id)
         self._file.store.purge(([run_id], [], []))
 
-    @translated()
+    @translated
     def _get_deleted_runs(self, older_than: int = 0) -> list[str]:
         runs: list[str] = self._file.store.deleted_before(get_current_time_millis() - older_than)[0]
         return runs
 
-    @translated()
+    @translated
     def log_metric(self, run_id: str, metric: Metric) -> None:
         """Logs one value of a metric."""
         _validate_metric(metric.key, metric.value, metric.timestamp, metric.step)
@@ -128,23 +125,24 @@ class TrackingRuns(TrackingBase):
         else:
             self._file.runs.log_metric(run_id, *_metric_value(metric))
 
-    @translated()
+    @translated
     def log_param(self, run_id: str, param: Param) -> None:
         """Sets a param. It cannot be changed later."""
         param = _validate_param(param.key, param.value)
-        self._log(run_id, [], [param], [])
+        ((key, text),) = valued_pairs("param", [param])
+        self._file.runs.log_param(run_id, key, text)
 
-    @translated()
+    @translated
     def set_tag(self, run_id: str, tag: RunTag) -> None:
         """Sets a tag."""
         self._log(run_id, [], [], [_validate_tag(tag.key, tag.value)])
 
-    @translated()
+    @translated
     def delete_tag(self, run_id: str, key: str) -> None:
         """Deletes a tag. The tag must exist."""
         self._file.runs.delete_tag(run_id, key)
 
-    @translated()
+    @translated
     def log_batch(
         self,
         run_id: str,
@@ -166,29 +164,10 @@ class TrackingRuns(TrackingBase):
         texts = valued_pairs("param", params)
         # An empty name changes nothing, as in an update of the run.
         tags = [tag for tag in tags if tag.key != MLFLOW_RUN_NAME or tag.value]
-        try:
-            measured = _measured(run_id, metrics)
-            self._file.runs.log(run_id, values, texts, tag_pairs(tags), measured)
-        except InvalidInputError as error:
-            raise self._param_conflict(run_id, texts) or error from error
+        measured = _measured(run_id, metrics)
+        self._file.runs.log(run_id, values, texts, tag_pairs(tags), measured)
 
-    def _param_conflict(self, run_id: str, params: list[tuple[str, str]]) -> MlflowException | None:
-        """Returns MLflow's error if params are set to other values."""
-        known = self._file.runs.params(run_id) if params else {}
-        changed = [
-            {"key": key, "old_value": known[key], "new_value": text}
-            for key, text in params
-            if known.get(key, text) != text
-        ]
-        if not changed:
-            return None
-        return MlflowException(
-            "Changing param values is not allowed. Params were already"
-            f" logged='{changed}' for run ID='{run_id}'.",
-            INVALID_PARAMETER_VALUE,
-        )
-
-    @translated()
+    @translated
     def log_inputs(
         self,
         run_id: str,
@@ -207,13 +186,13 @@ class TrackingRuns(TrackingBase):
         given = [model.model_id for model in models or ()]
         self._file.runs.log_inputs(run_id, values, given)
 
-    @translated()
+    @translated
     def log_outputs(self, run_id: str, models: list[LoggedModelOutput]) -> None:
         """Logs output models."""
         made = [(model.model_id, model.step) for model in models]
         self._file.runs.log_outputs(run_id, made)
 
-    @translated()
+    @translated
     def _search_runs(
         self,
         experiment_ids: list[str],
@@ -223,22 +202,20 @@ class TrackingRuns(TrackingBase):
         order_by: list[str] | None,
         page_token: str | None,
     ) -> tuple[list[Run], str | None]:
-        check_max_results(max_results, most=SEARCH_MAX_RESULTS_THRESHOLD, allow_none=True)
-        with repeated_fields("runs", filter_string, order_by):
-            found, token = self._file.runs.search(
-                experiment_numbers(experiment_ids),
-                filter_string or "",
-                view_word(run_view_type),
-                max_results,
-                order_by or [],
-                page_token or "",
-                self._root.text,
-            )
+        found, token = self._file.runs.search(
+            experiment_numbers(experiment_ids),
+            filter_string or "",
+            view_word(run_view_type),
+            None if max_results is None else count_of(max_results),
+            order_by or [],
+            page_token or "",
+            self._root.text,
+        )
         if run_view_type not in VIEWS:
             return [], None
         return [self._run(value, with_model_inputs=False) for value in found], token
 
-    @translated()
+    @translated
     def _search_datasets(self, experiment_ids: list[str]) -> list[_DatasetSummary]:
         return [
             _DatasetSummary(experiment_id=str(number), name=name, digest=digest, context=context)

@@ -1,0 +1,30 @@
+//! Encrypted connections.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+use tracklite::{Error, ErrorKind, Result};
+
+/// Reads a certificate with its chain and its key, both as PEM files.
+pub(crate) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
+    let wrong = |path: &Path, what: &str, error: &dyn std::fmt::Display| {
+        let message = format!("the file is no {what} in PEM form: {error}");
+        Error::new(ErrorKind::InvalidInput, message).with_path(path)
+    };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
+        .map_err(|error| wrong(certificate, "certificate", &error))?;
+    let private =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, "private key", &error))?;
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map(|config| config.with_no_client_auth())
+        .and_then(|config| config.with_single_cert(chain, private))
+        .map_err(|error| wrong(certificate, "certificate of this key", &error))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

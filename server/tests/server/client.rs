@@ -1,0 +1,204 @@
+//! A small HTTP client over one connection, which sends exactly the bytes that a test gives it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tracklite::Database;
+use tracklite_server::{Server, ServerBuilder};
+
+/// How long a test waits for a byte of an answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A server over a new file, and a client of it. The server stops when this is dropped.
+pub(crate) struct Served {
+    pub(crate) database: Database,
+    pub(crate) path: PathBuf,
+    server: Option<Server>,
+    _folder: TempDir,
+}
+
+impl Served {
+    /// Starts a server with the default settings.
+    pub(crate) fn new() -> Served {
+        Served::with(|builder| builder)
+    }
+
+    /// Starts a server with other settings.
+    pub(crate) fn with(settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Served {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.tracklite");
+        let pepper = folder.path().join("pepper");
+        let database = Database::builder().create(true).pepper_file(pepper).open(&path).unwrap();
+        let server = settings(Server::builder(database.clone()).port(0)).start().unwrap();
+        Served { database, path, server: Some(server), _folder: folder }
+    }
+
+    /// Returns the host and port.
+    pub(crate) fn host(&self) -> &str {
+        self.server.as_ref().unwrap().url().strip_prefix("http://").unwrap()
+    }
+
+    /// Opens a connection.
+    pub(crate) fn connect(&self) -> Connection {
+        let stream = TcpStream::connect(self.host()).unwrap();
+        stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
+        Connection { host: self.host().to_owned(), stream: BufReader::new(stream) }
+    }
+
+    /// Sends one request on a connection of its own.
+    pub(crate) fn send(&self, method: &str, target: &str, body: &[u8]) -> Answer {
+        self.connect().send(method, target, &[], body)
+    }
+
+    /// Sends one request with more headers.
+    pub(crate) fn send_with(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        self.connect().send(method, target, headers, body)
+    }
+
+    /// Gets a target.
+    pub(crate) fn get(&self, target: &str) -> Answer {
+        self.send("GET", target, b"")
+    }
+
+    /// Posts JSON.
+    pub(crate) fn post(&self, target: &str, body: &Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.send_with("POST", target, &headers, body.to_string().as_bytes())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+    }
+}
+
+/// One connection, kept open between requests.
+pub(crate) struct Connection {
+    host: String,
+    stream: BufReader<TcpStream>,
+}
+
+impl Connection {
+    /// Sends a request and reads the answer.
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        self.head(method, target, headers, Some(body.len()));
+        self.write(body);
+        self.answer(method == "HEAD")
+    }
+
+    /// Sends the head of a request. Without a length, the body has none or is chunked.
+    pub(crate) fn head(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        length: Option<usize>,
+    ) {
+        let mut head = format!("{method} {target} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            head.push_str(&format!("host: {}\r\n", self.host));
+        }
+        if let Some(length) = length {
+            head.push_str(&format!("content-length: {length}\r\n"));
+        }
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        self.write(head.as_bytes());
+    }
+
+    /// Sends bytes. A failure is ignored, because a server may answer before it has read all.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let _ = self.stream.get_mut().write_all(bytes);
+    }
+
+    /// Reads an answer. That of a HEAD has no body.
+    pub(crate) fn answer(&mut self, is_head: bool) -> Answer {
+        let status = self.line();
+        let status: Vec<&str> = status.splitn(3, ' ').collect();
+        assert_eq!(status[0], "HTTP/1.1");
+        let status = status[1].parse().unwrap();
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line();
+            let Some((name, value)) = line.split_once(": ") else {
+                assert_eq!(line, "");
+                break;
+            };
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        // Clients keep the connection, so that each answer must tell its length.
+        let length = answer.header("content-length").map(|length| length.parse().unwrap());
+        if !is_head && status != 204 && status != 304 {
+            let mut body = vec![0; length.expect("an answer has a length")];
+            self.stream.read_exact(&mut body).unwrap();
+            answer.body = body;
+        }
+        answer
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The headers, with names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Returns the value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// Checks the status, and returns the body as JSON.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        if self.body.is_empty() { Value::Null } else { self.json() }
+    }
+
+    /// Checks that the answer is an error with this status and code.
+    #[track_caller]
+    pub(crate) fn fails(self, status: u16, code: &str) -> String {
+        let body = self.expect(status);
+        assert_eq!(body["error_code"], code, "{body}");
+        body["message"].as_str().unwrap().to_owned()
+    }
+}
