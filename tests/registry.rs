@@ -5,6 +5,7 @@ mod bad_input;
 mod catalogs;
 mod copies;
 mod lineage;
+mod pending;
 mod pinned;
 mod processes;
 mod search;

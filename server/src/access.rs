@@ -109,6 +109,11 @@ impl Access {
         Access { own_token, local_user: local_user(), answers: Mutex::default() }
     }
 
+    /// Returns the user of this process.
+    pub(crate) fn local_user(&self) -> &str {
+        &self.local_user
+    }
+
     /// Finds the caller of a request by its headers.
     pub(crate) async fn caller(
         &self,

@@ -111,10 +111,16 @@ async fn handle(
     let body = read_body(&head.headers, body, shared.options.body_bytes_max).await?;
     let call = Arc::clone(&shared);
     let work = move || {
-        let mut args = if route.method == Verb::Get {
-            input::query(head.uri.query().unwrap_or_default(), route.takes)?
-        } else {
-            input::json(&head.headers, &body)?
+        let query = head.uri.query().unwrap_or_default();
+        let mut args = match route.method {
+            Verb::Get => input::query(query, route.takes)?,
+            // Clients send the arguments of a deletion in either place.
+            Verb::Delete => {
+                let mut args = input::query(query, route.takes)?;
+                args.extend(input::json(&head.headers, &body)?);
+                args
+            }
+            _ => input::json(&head.headers, &body)?,
         };
         drop(body);
         for (name, value) in path {

@@ -14,6 +14,7 @@ use tracklite::{Database, Error, ErrorKind, Result};
 
 use crate::access::Access;
 use crate::app::app;
+use crate::folders::Folders;
 use crate::handles::Handles;
 use crate::listen;
 use crate::locations::Locations;
@@ -239,6 +240,7 @@ fn shared(database: Database, options: Options, place: SocketAddr) -> Shared {
         metrics: Metrics::new(),
         handles: Handles::default(),
         locations: Locations::default(),
+        folders: Folders::default(),
         pool: Pool::new(),
         database,
         options,

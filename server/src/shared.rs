@@ -3,6 +3,7 @@
 use tracklite::Database;
 
 use crate::access::Access;
+use crate::folders::Folders;
 use crate::handles::Handles;
 use crate::locations::Locations;
 use crate::metrics::Metrics;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) handles: Handles,
     pub(crate) locations: Locations,
+    pub(crate) folders: Folders,
     pub(crate) pool: Pool,
     /// The address of this server, such as `http://127.0.0.1:5000`.
     pub(crate) url: String,

@@ -49,7 +49,7 @@ const DEPTH_MAX: usize = 100;
 /// - [`ErrorKind::InvalidInput`] if a folder exists at the path of the file, or a file at the path
 ///   of one of its folders.
 /// - [`ErrorKind::InvalidState`] if the run or model is deleted, the run was finished through this
-///   handle, or the owner is a model version, because its files never change.
+///   handle, or the owner is a model version that is not pending, because its files never change.
 /// - [`ErrorKind::NotFound`] if the run or model does not exist.
 ///
 /// # Performance

@@ -14,7 +14,9 @@ use foldhash::fast::RandomState;
 
 use crate::engine::Engine;
 use crate::engine::chunk_store::{Block, ChunkStore, Unnamed, fill};
-use crate::engine::guards::{check_logged_model_writable, check_run_active};
+use crate::engine::guards::{
+    check_logged_model_writable, check_run_active, check_version_writable,
+};
 use crate::engine::pipeline::store_file;
 use crate::entity::artifact_path::media_type;
 use crate::entity::id::Timestamp;
@@ -22,7 +24,8 @@ use crate::entity::{ArtifactOwner, ContentHash};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, ChunksFreed, ChunksStored,
-    ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelsPurged, Purged, Record,
+    ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelsPurged, ModelVersionDeleted,
+    ModelVersionFinalized, ModelVersionUpdated, Purged, Record, RegisteredModelDeleted,
     RunLifecycleSet, StoredChunk, WrittenFile,
 };
 use crate::index::Index;
@@ -32,13 +35,16 @@ const BLOCK_CHUNKS_MAX: usize = 4096;
 /// The maximum number of files in one frame.
 const FILES_MAX: usize = 4096;
 /// Records that must not appear between the lookup in the index and the frame that names files.
-const GUARDED: [RangeInclusive<u16>; 6] = [
+const GUARDED: [RangeInclusive<u16>; 9] = [
     ChunksStored::KIND..=ChunksFreed::KIND,
     ExperimentLifecycleSet::KIND..=ExperimentLifecycleSet::KIND,
     RunLifecycleSet::KIND..=RunLifecycleSet::KIND,
     Purged::KIND..=Purged::KIND,
     ArtifactsWritten::KIND..=ArtifactsDeleted::KIND,
     LoggedModelLifecycleSet::KIND..=LoggedModelsPurged::KIND,
+    RegisteredModelDeleted::KIND..=RegisteredModelDeleted::KIND,
+    ModelVersionUpdated::KIND..=ModelVersionDeleted::KIND,
+    ModelVersionFinalized::KIND..=ModelVersionFinalized::KIND,
 ];
 
 /// Where the bytes of a file come from.
@@ -117,9 +123,8 @@ fn check_owner(index: &Index, owner: &ArtifactOwner) -> Result<()> {
     match owner {
         ArtifactOwner::Run(id) => check_run_active(index, *id),
         ArtifactOwner::LoggedModel(id) => check_logged_model_writable(index, *id),
-        ArtifactOwner::ModelVersion { .. } => {
-            let message = "the files of a model version cannot be changed";
-            Err(Error::new(ErrorKind::InvalidState, message))
+        ArtifactOwner::ModelVersion { model, version } => {
+            check_version_writable(index, *model, *version)
         }
     }
 }

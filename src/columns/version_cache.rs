@@ -40,6 +40,7 @@ impl VersionCache {
             Record::RegisteredModelDeleted(record) => record.model,
             Record::ModelVersionCreated(record) => record.model,
             Record::ModelVersionUpdated(record) => record.model,
+            Record::ModelVersionFinalized(record) => record.model,
             Record::ModelVersionDeleted(record) => record.model,
             Record::ModelVersionTagsSet(record) => record.model,
             Record::ModelVersionTagDeleted(record) => record.model,

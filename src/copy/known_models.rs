@@ -28,6 +28,11 @@ impl KnownModels {
             Record::ModelVersionCreated(change) => {
                 self.versions.insert((change.model, change.version), change.digest);
             }
+            Record::ModelVersionFinalized(change) => {
+                if let Some(digest) = self.versions.get_mut(&(change.model, change.version)) {
+                    *digest = change.digest;
+                }
+            }
             Record::ModelVersionDeleted(change) => {
                 self.versions.remove(&(change.model, change.version));
             }
@@ -56,6 +61,9 @@ impl KnownModels {
             Record::ModelVersionDeleted(change) => change.model,
             Record::AliasDeleted(change) => change.model,
             Record::ModelVersionUpdated(change) => {
+                return self.keeps_version(change.model, change.version);
+            }
+            Record::ModelVersionFinalized(change) => {
                 return self.keeps_version(change.model, change.version);
             }
             Record::ModelVersionTagsSet(change) => {

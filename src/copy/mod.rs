@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::copy::chunks::CopiedChunks;
-use crate::copy::pinned::{BrokenVersion, PinnedFiles};
+use crate::copy::pinned::{BrokenVersion, IncompleteVersions, PinnedFiles};
 use crate::copy::survey::Survey;
 use crate::entity::id::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -114,6 +114,7 @@ pub(crate) fn copy_into(
         found: Vec::new(),
         chunks: CopiedChunks::default(),
         broken: Vec::new(),
+        incomplete: IncompleteVersions::default(),
     };
     let done = copy.run();
     let copied = copy.copied;
@@ -167,6 +168,8 @@ struct Copy<'a> {
     chunks: CopiedChunks,
     /// Versions of the current frame that have lost files.
     broken: Vec<BrokenVersion>,
+    /// Those of all frames so far.
+    incomplete: IncompleteVersions,
 }
 
 impl Copy<'_> {
@@ -233,6 +236,7 @@ impl Copy<'_> {
         }
         for broken in std::mem::take(&mut self.broken) {
             self.copied.lost.push(broken.to_string());
+            self.incomplete.add(&broken);
             broken.mark_failed(&mut kept);
         }
         if kept.is_empty() {
@@ -290,6 +294,10 @@ impl Copy<'_> {
             }
             Record::InputsLogged(logged) => Some(self.survey.datasets.settle(logged).into()),
             Record::ModelVersionCreated(created) => Some(self.survey.models.redact(created).into()),
+            Record::ModelVersionFinalized(finalized) => {
+                let lost = self.tolerant.then_some(&mut self.copied.lost);
+                Some(self.incomplete.settle(finalized, &self.survey.artifacts, lost))
+            }
             Record::RunStarted(started) => {
                 self.copied.runs += 1;
                 Some(started.into())

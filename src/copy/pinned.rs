@@ -3,12 +3,15 @@
 //! Such a version keeps its number and its remaining files. But it must not look like the complete
 //! version. So it loses its digest, and its status becomes failed, with the reason.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::copy::artifact_tree::ArtifactTree;
 use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{ArtifactOwner, ModelVersionStatus};
-use crate::format::record::{ArtifactsWritten, ModelVersionUpdated, Position, Record};
+use crate::format::record::{
+    ArtifactsWritten, ModelVersionFinalized, ModelVersionUpdated, Position, Record,
+};
 
 /// The maximum number of files that a message names.
 const NAMED_MAX: usize = 5;
@@ -62,11 +65,7 @@ impl BrokenVersion {
                 created.digest = None;
             }
         }
-        let status = Some((ModelVersionStatus::FailedRegistration, Some(self.message())));
-        let time = Timestamp::now_nanos();
-        let updated =
-            ModelVersionUpdated { model, version, description: None, status, stage: None, time };
-        records.push(updated.into());
+        records.push(failed(model, version, self.message()));
     }
 
     fn message(&self) -> String {
@@ -75,6 +74,44 @@ impl BrokenVersion {
         let count = self.lost.len();
         format!("lost {count} of its files by damage: {}{more}", named.join(", "))
     }
+}
+
+/// The versions that have lost files in the frames copied so far.
+#[derive(Debug, Default)]
+pub(crate) struct IncompleteVersions(HashSet<(RegisteredModelId, u64)>);
+
+impl IncompleteVersions {
+    pub(crate) fn add(&mut self, broken: &BrokenVersion) {
+        self.0.insert((broken.model, broken.version));
+    }
+
+    /// Keeps a version ready only if the copy has all its files. Without `lost`, a copy fails
+    /// earlier if files are missing.
+    pub(crate) fn settle(
+        &self,
+        finalized: ModelVersionFinalized,
+        tree: &ArtifactTree,
+        lost: Option<&mut Vec<String>>,
+    ) -> Record {
+        let (model, version) = (finalized.model, finalized.version);
+        let is_known = self.0.contains(&(model, version));
+        let found = tree.digest_of(ArtifactOwner::ModelVersion { model, version });
+        let Some(lost) = lost.filter(|_| is_known || found != finalized.digest) else {
+            return finalized.into();
+        };
+        if !is_known {
+            lost.push(format!(
+                "version {version} of a registered model is marked as failed: it lost files"
+            ));
+        }
+        failed(model, version, "lost some of its files by damage".to_owned())
+    }
+}
+
+fn failed(model: RegisteredModelId, version: u64, message: String) -> Record {
+    let status = Some((ModelVersionStatus::FailedRegistration, Some(message)));
+    let time = Timestamp::now_nanos();
+    ModelVersionUpdated { model, version, description: None, status, stage: None, time }.into()
 }
 
 impl fmt::Display for BrokenVersion {

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::entity::id::{ExperimentId, LoggedModelId, RunId};
+use crate::entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId};
 use crate::entity::limits::Limits;
 use crate::entity::wording::{python, shortened};
-use crate::entity::{Lifecycle, LoggedModelMetric};
+use crate::entity::{Lifecycle, LoggedModelMetric, ModelVersionStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelsPurged, MeasuredMetric, Purged,
     RunLifecycleSet,
 };
-use crate::index::Index;
+use crate::index::{Index, VersionChoice};
 use crate::log::{State, run_is_deleted};
 
 pub(crate) use crate::entity::id::{no_such_logged_model, no_such_run};
@@ -91,6 +91,27 @@ impl fmt::Display for ParamOwner {
             ParamOwner::New(noun) => write!(f, "the new {noun}"),
         }
     }
+}
+
+/// Fails unless the files of this version may change: it is pending, and no digest pins them.
+pub(crate) fn check_version_writable(
+    index: &Index,
+    model: RegisteredModelId,
+    version: u64,
+) -> Result<()> {
+    let Some(info) = index.model_version(model, VersionChoice::Number(version))? else {
+        let message = format!("there is no version {version} of this registered model");
+        return Err(Error::new(ErrorKind::NotFound, message));
+    };
+    if info.status == ModelVersionStatus::PendingRegistration && info.digest.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "the files of version {version} of {:?} cannot be changed: only a pending version takes \
+         files",
+        info.name
+    );
+    Err(Error::new(ErrorKind::InvalidState, message))
 }
 
 /// Returns the given params that are not known yet. Fails if a param has two values.

@@ -1,7 +1,7 @@
 //! Catalogs and schemas: the first two levels of names with three levels.
 
 use crate::entity::id::Timestamp;
-use crate::entity::{CatalogInfo, RegistryMode, SchemaInfo};
+use crate::entity::{CatalogInfo, SchemaInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     CatalogCreated, CatalogDropped, CatalogUpdated, REGISTRY_KINDS, Record, SchemaCreated,
@@ -12,13 +12,10 @@ use crate::registry::Registry;
 use crate::registry::names::{check_catalog, check_schema, no_such_catalog, no_such_schema};
 use crate::sys::user::user_name;
 
-/// Catalogs and schemas.
+/// Catalogs and schemas, which any file may have.
 ///
-/// # Errors
-///
-/// All methods may fail with:
-///
-/// - [`ErrorKind::InvalidState`] unless [`Registry::use_unity_catalog`] was called for the file.
+/// After [`Registry::use_unity_catalog`], each name of a model begins with a catalog and a schema
+/// that exist. Until then, names are free.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -60,10 +57,7 @@ impl Registry {
 
     /// Returns all catalogs, ordered by name.
     pub fn catalogs(&self) -> Result<Vec<CatalogInfo>> {
-        self.engine().with_index(|index, _| {
-            check_mode(index)?;
-            index.catalogs(None)
-        })
+        self.engine().with_index(|index, _| index.catalogs(None))
     }
 
     /// Returns the info of a catalog.
@@ -73,7 +67,6 @@ impl Registry {
     /// - [`ErrorKind::NotFound`] if there is no such catalog.
     pub fn catalog(&self, name: &str) -> Result<CatalogInfo> {
         self.engine().with_index(|index, _| {
-            check_mode(index)?;
             index.catalogs(Some(name))?.pop().ok_or_else(|| no_such_catalog(name))
         })
     }
@@ -136,7 +129,6 @@ impl Registry {
     /// - [`ErrorKind::NotFound`] if there is no such catalog.
     pub fn schemas(&self, catalog: &str) -> Result<Vec<SchemaInfo>> {
         self.engine().with_index(|index, _| {
-            check_mode(index)?;
             check_catalog(index, catalog)?;
             index.schemas(catalog, None)
         })
@@ -149,7 +141,6 @@ impl Registry {
     /// - [`ErrorKind::NotFound`] if there is no such schema.
     pub fn schema(&self, catalog: &str, name: &str) -> Result<SchemaInfo> {
         self.engine().with_index(|index, _| {
-            check_mode(index)?;
             let found = index.schemas(catalog, Some(name))?.pop();
             found.ok_or_else(|| no_such_schema(catalog, name))
         })
@@ -193,10 +184,7 @@ impl Registry {
     }
 
     fn change_catalogs(&self, mut build: impl FnMut(&Index) -> Result<Record>) -> Result<()> {
-        self.change(&[REGISTRY_KINDS], |index| {
-            check_mode(index)?;
-            Ok((vec![build(index)?], ()))
-        })
+        self.change(&[REGISTRY_KINDS], |index| Ok((vec![build(index)?], ())))
     }
 
     fn check_level(&self, what: &str, name: &str, comment: Option<&str>) -> Result<()> {
@@ -211,17 +199,6 @@ impl Registry {
             Err(Error::new(ErrorKind::InvalidInput, message))
         });
         self.engine().located(checked)
-    }
-}
-
-fn check_mode(index: &Index) -> Result<()> {
-    match index.registry_mode()? {
-        RegistryMode::UnityCatalog => Ok(()),
-        RegistryMode::Plain => Err(Error::new(
-            ErrorKind::InvalidState,
-            "this file has no catalogs and schemas: model names are plain; \
-             `Registry::use_unity_catalog` switches it to names with three levels",
-        )),
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod lineage;
 pub(crate) mod model;
 pub(crate) mod names;
 pub(crate) mod new_version;
+pub(crate) mod pending;
 pub(crate) mod pinned_files;
 pub(crate) mod resolve;
 pub(crate) mod search;

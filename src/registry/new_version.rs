@@ -18,6 +18,7 @@ use crate::index::{Index, VersionChoice};
 use crate::registry::Registry;
 use crate::registry::model::RegisteredModel;
 use crate::registry::names::{check_free, gone};
+use crate::registry::pending::pending_like;
 use crate::registry::pinned_files::{FileOrigin, pin_files};
 use crate::registry::version::ModelVersion;
 use crate::sys::user::user_name;
@@ -48,6 +49,9 @@ pub struct ModelVersionBuilder {
     user: Option<String>,
     status: ModelVersionStatus,
     signature: Option<Signature>,
+    /// Whether its files follow after its creation.
+    is_awaiting_files: bool,
+    reused_since: Option<Timestamp>,
 }
 
 impl ModelVersionBuilder {
@@ -64,7 +68,25 @@ impl ModelVersionBuilder {
             user: None,
             status: ModelVersionStatus::Ready,
             signature: None,
+            is_awaiting_files: false,
+            reused_since: None,
         }
+    }
+
+    /// Creates the version before its files. Its status is pending, and the source is only a label.
+    ///
+    /// [`ModelVersion::artifacts`] takes the files, and [`ModelVersion::finalize`] pins them. The
+    /// source may name a run, logged model or version that does not exist.
+    pub fn files_follow(mut self) -> Self {
+        (self.is_awaiting_files, self.status) = (true, ModelVersionStatus::PendingRegistration);
+        self
+    }
+
+    /// Returns an equal version instead of a new one, if it is pending, has no files and was
+    /// created since this time. So a request that is repeated creates no second version.
+    pub fn reuse_pending_since(mut self, time: Timestamp) -> Self {
+        self.reused_since = Some(time);
+        self
     }
 
     /// Sets the address of the files, if the source is only a label. Default: the source.
@@ -145,10 +167,18 @@ impl ModelVersionBuilder {
         let version = registry.change(DECIDED_ON, |index| {
             let (_, last) = index.model_facts(model)?.ok_or_else(gone)?;
             let origin = self.origin(index, &registry)?;
-            check_signature(index, origin.signature.as_deref())?;
+            if !self.is_awaiting_files {
+                check_signature(index, origin.signature.as_deref())?;
+            }
             let created = self.created(model, last + 1, tags.clone(), &origin);
+            if let Some(since) = self.reused_since
+                && let Some(same) = pending_like(index, &created, since)?
+            {
+                return Ok((Vec::new(), same));
+            }
             let version = created.version;
-            Ok((with_files(index, created, origin.files.as_ref())?, version))
+            let files = origin.files.as_ref().filter(|_| !self.is_awaiting_files);
+            Ok((with_files(index, created, files)?, version))
         })?;
         Ok(ModelVersion::new(registry, model, version))
     }
@@ -166,7 +196,12 @@ impl ModelVersionBuilder {
     /// Resolves the source. The values of the builder override those of the source.
     fn origin(&self, index: &Index, registry: &Registry) -> Result<Origin> {
         let address = self.files.as_ref().unwrap_or(&self.source);
-        let mut origin = Origin::of(index, registry, address)?;
+        let mut origin = match Origin::of(index, registry, address) {
+            Err(error) if self.is_awaiting_files && is_foreign(&error) => {
+                Origin { location: address.clone(), ..Origin::default() }
+            }
+            resolved => resolved?,
+        };
         if let Some(model) = self.logged_model {
             let named = Origin::of_logged_model(index, model, "")?;
             origin.run = origin.run.or(named.run);
@@ -347,8 +382,14 @@ pub(crate) fn version_of(
     }
 }
 
+/// Returns whether a source only has a meaning elsewhere.
+fn is_foreign(error: &Error) -> bool {
+    use ErrorKind::{InvalidInput, InvalidState, NotFound, Unresolved};
+    matches!(error.kind(), InvalidInput | InvalidState | NotFound | Unresolved)
+}
+
 /// Fails if the file has catalogs and the signature is not complete.
-fn check_signature(index: &Index, signature: Option<&str>) -> Result<()> {
+pub(crate) fn check_signature(index: &Index, signature: Option<&str>) -> Result<()> {
     if index.registry_mode()? == RegistryMode::Plain {
         return Ok(());
     }

@@ -43,6 +43,16 @@ pub(crate) fn pin_files(
     Ok((records, Some(digest)))
 }
 
+/// Returns the digest that pins the files which an owner has now. Without a file in the database
+/// there is none.
+pub(crate) fn digest_now(index: &Index, owner: &ArtifactOwner) -> Result<Option<[u8; 32]>> {
+    let all = index.artifacts_within(owner, "")?.into_iter();
+    let stored = all.filter(|artifact| artifact.info.uri.is_none());
+    let files = stored.map(|artifact| written(artifact.info.path.clone(), artifact));
+    let files: Vec<WrittenFile> = files.collect::<Result<_>>()?;
+    Ok((!files.is_empty()).then(|| digest_of_files(&files)))
+}
+
 /// Returns the files at a path, each with its path below it. For a single file, that is its name.
 fn found(index: &Index, owner: &ArtifactOwner, path: &str) -> Result<Vec<(String, Artifact)>> {
     if let Some(artifact) = index.artifact(owner, path)? {

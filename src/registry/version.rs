@@ -1,18 +1,27 @@
 //! Versions of registered models.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
+use crate::artifact::Artifacts;
 use crate::entity::id::{RegisteredModelId, Timestamp};
-use crate::entity::{ModelStage, ModelVersionInfo, ModelVersionStatus};
+use crate::entity::signature::Signature;
+use crate::entity::{ArtifactOwner, ModelStage, ModelVersionInfo, ModelVersionStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
-    ModelVersionDeleted, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated,
-    REGISTRY_KINDS, Record,
+    ArtifactsDeleted, ArtifactsWritten, ModelVersionDeleted, ModelVersionFinalized,
+    ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated, REGISTRY_KINDS, Record,
 };
 use crate::index::{Index, VersionChoice};
 use crate::registry::Registry;
 use crate::registry::model::RegisteredModel;
 use crate::registry::names::{check_stages, check_version, gone, no_such_alias, no_such_version};
+use crate::registry::new_version::check_signature;
+use crate::registry::pinned_files::digest_now;
+
+/// Records on which the end of a registration depends: the registry and the files.
+const FINALIZED_ON: &[RangeInclusive<u16>] =
+    &[REGISTRY_KINDS, ArtifactsWritten::KIND..=ArtifactsDeleted::KIND];
 
 /// A handle of a version of a registered model.
 ///
@@ -81,6 +90,58 @@ impl ModelVersion {
         self.change(|_, _| {
             let status = Some((status, message.map(str::to_owned)));
             Ok(vec![ModelVersionUpdated { status, ..self.update() }.into()])
+        })
+    }
+
+    /// Returns the files of the version. They can be written only while it is pending.
+    #[must_use]
+    pub fn artifacts(&self) -> Artifacts {
+        let owner = ArtifactOwner::ModelVersion { model: self.model, version: self.version };
+        Artifacts::new(self.registry.database().clone(), owner, None)
+    }
+
+    /// Makes a pending version ready and pins its files, as one frame.
+    ///
+    /// A file that another process writes at the same time is either pinned or refused. If the
+    /// version is ready already, nothing happens. Without a signature, the version keeps its own.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidState`] if the registration of the version failed.
+    /// - [`ErrorKind::InvalidInput`] if the file has catalogs and the signature lacks inputs or
+    ///   outputs.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
+    /// use tracklite::registry::ModelVersionStatus;
+    ///
+    /// let churn = database.registry().create_model("churn")?;
+    /// let version = churn.new_version("training on my laptop").files_follow().create()?;
+    /// version.artifacts().log_text("{}", "MLmodel")?;
+    /// version.finalize(None)?;
+    /// let info = version.info()?;
+    /// assert_eq!(info.status, ModelVersionStatus::Ready);
+    /// assert!(info.digest.is_some());
+    /// assert!(version.artifacts().delete("MLmodel").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn finalize(&self, signature: Option<Signature>) -> Result<()> {
+        let signature = signature.map(|signature| signature.to_json());
+        self.registry.change(FINALIZED_ON, |index| {
+            let info = self.info_in(index)?;
+            match info.status {
+                ModelVersionStatus::Ready => return Ok((Vec::new(), ())),
+                ModelVersionStatus::PendingRegistration => {}
+                ModelVersionStatus::FailedRegistration => return Err(failed(&info)),
+            }
+            check_signature(index, signature.as_deref().or(info.signature.as_deref()))?;
+            let (model, version) = (self.model, self.version);
+            let owner = ArtifactOwner::ModelVersion { model, version };
+            let (digest, signature) = (digest_now(index, &owner)?, signature.clone());
+            let time = Timestamp::now_nanos();
+            let record = ModelVersionFinalized { model, version, digest, signature, time };
+            Ok((vec![record.into()], ()))
         })
     }
 
@@ -268,4 +329,13 @@ impl fmt::Debug for ModelVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ModelVersion").field(&self.model).field(&self.version).finish()
     }
+}
+
+fn failed(info: &ModelVersionInfo) -> Error {
+    let reason = info.status_message.as_deref().unwrap_or("no reason is known");
+    let message = format!(
+        "the registration of version {} of {:?} failed ({reason}); register it again",
+        info.version, info.name
+    );
+    Error::new(ErrorKind::InvalidState, message)
 }

@@ -30,8 +30,6 @@ fn the_mode_is_stored_in_the_file_permanently() {
     let database = TestDatabase::new();
     let registry = database.registry();
     assert_eq!(registry.mode().unwrap(), RegistryMode::Plain);
-    assert_eq!(error_kind(registry.catalogs()), ErrorKind::InvalidState);
-    assert_eq!(error_kind(registry.create_catalog("ml", None)), ErrorKind::InvalidState);
     let model = with_versions(&registry, "churn", 1);
     assert_eq!(error_kind(registry.use_unity_catalog()), ErrorKind::InvalidState);
     model.delete().unwrap();
@@ -40,6 +38,23 @@ fn the_mode_is_stored_in_the_file_permanently() {
     drop((registry, model));
     let database = database.reopen();
     assert_eq!(database.registry().mode().unwrap(), RegistryMode::UnityCatalog);
+}
+
+#[test]
+fn a_file_with_plain_names_may_have_catalogs() {
+    let database = TestDatabase::new();
+    let registry = database.registry();
+    registry.create_catalog("ml", None).unwrap();
+    registry.create_schema("ml", "staging", None).unwrap();
+    registry.create_model("churn").unwrap();
+    registry.create_model("other.staging.churn").unwrap();
+    let model = registry.create_model("ml.staging.churn").unwrap();
+    assert_eq!(registry.mode().unwrap(), RegistryMode::Plain);
+    assert_eq!(error_kind(registry.drop_schema("ml", "staging")), ErrorKind::InvalidState);
+    model.delete().unwrap();
+    registry.drop_schema("ml", "staging").unwrap();
+    registry.drop_catalog("ml").unwrap();
+    assert_eq!(registry.catalogs().unwrap(), []);
 }
 
 #[test]

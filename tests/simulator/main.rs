@@ -19,6 +19,7 @@ mod models;
 mod mutants;
 mod observe;
 mod oracle;
+mod pending;
 mod points;
 mod races;
 mod resolve;

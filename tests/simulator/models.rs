@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use tracklite::artifact::ArtifactOwner;
 use tracklite::internals::storage::simulated::Random;
 use tracklite::logged_model::{LoggedModel, LoggedModelMetric, LoggedModelStatus};
-use tracklite::registry::RegisteredModel;
+use tracklite::registry::{ModelVersionStatus, RegisteredModel};
 use tracklite::{ErrorKind, Lifecycle, Result};
 
 use crate::artifacts::bytes_of;
 use crate::engine;
 use crate::observe::observe;
 use crate::oracle::{EventId, Register};
+use crate::pending::status_fact;
 use crate::scenarios::NO_CUTS;
 use crate::things::{Thing, ThingKind, model_id, version_id, version_number};
 use crate::world::{Actor, Verdict, World, describe};
@@ -60,7 +61,11 @@ impl Actor {
             return self.create_version(model, run);
         };
         match self.random.below(12) {
-            0..4 => self.create_version(model, run),
+            _ if self.is_pending(version) && self.random.one_in(2) => {
+                self.go_on_with_version(model, version)
+            }
+            0 => self.create_pending_version(model),
+            1..4 => self.create_version(model, run),
             4..7 => self.move_alias(model, version),
             7 => self.delete_alias(model),
             8 => self.tag_thing(model, Some(model)),
@@ -126,12 +131,12 @@ impl Actor {
     }
 
     /// Returns a handle for the model under its current name.
-    fn model(&self, model: EventId) -> Result<RegisteredModel> {
+    pub fn model(&self, model: EventId) -> Result<RegisteredModel> {
         let name = self.oracle.lock().things[&model].fact("name").cloned().unwrap_or_default();
         self.database.registry().model(&name)
     }
 
-    fn number_of(&self, version: EventId) -> u64 {
+    pub fn number_of(&self, version: EventId) -> u64 {
         self.oracle.lock().things[&version].id.as_deref().map_or(0, version_number)
     }
 
@@ -167,6 +172,7 @@ impl Actor {
             let mut facts = BTreeMap::from([("model".to_owned(), model.0.to_string())]);
             facts.insert("tag/first".to_owned(), event.0.to_string());
             facts.insert("run".to_owned(), format!("elsewhere {}", event.0));
+            facts.extend([status_fact(ModelVersionStatus::Ready)]);
             let pinned = files.iter().filter_map(|(path, label)| {
                 Some((format!("file/{}", path.strip_prefix(prefix)?), label.clone()))
             });

@@ -140,6 +140,7 @@ fn version(database: &Database, info: &ModelVersionInfo) -> Result<ThingSeen> {
     facts.extend(info.run.clone().map(|run| ("run".to_owned(), run)));
     let owner = ArtifactOwner::ModelVersion { model: info.model, version: info.version };
     facts.extend(files(database, owner)?);
+    facts.insert("status".to_owned(), info.status.as_str().to_owned());
     let id = version_id(info.model, info.version);
     Ok(ThingSeen { event: event_of(description, 'v'), id, facts })
 }

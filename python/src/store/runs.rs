@@ -181,7 +181,13 @@ impl StoreRuns {
     }
 
     /// Sets one param.
-    fn log_param(&self, py: Python<'_>, #[pyo3(from_py_with = run_text)] run: String, key: &str, value: &str) -> PyResult<()> {
+    fn log_param(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = run_text)] run: String,
+        key: &str,
+        value: &str,
+    ) -> PyResult<()> {
         detached(py, || self.run(&run)?.log_param(key, value))
     }
 

@@ -1,4 +1,4 @@
-//! The configuration that each client asks for, and the user behind a token.
+//! The configuration that each client asks for.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,14 +20,6 @@ pub(crate) const ROUTES: &[Route] = &[
         gives: shape::<Config>(),
         handler: config,
     },
-    Route {
-        method: Verb::Get,
-        path: "/api/2.0/preview/scim/v2/Me",
-        needs: Scope::Read,
-        takes: &[],
-        gives: shape::<ScimUser>(),
-        handler: me,
-    },
 ];
 
 /// What clients need to know of the server.
@@ -38,24 +30,4 @@ struct Config {
 
 fn config(call: &Call) -> Outcome<Reply> {
     Ok(Reply::json(&Config { workspace_id: call.shared.workspace.clone() }))
-}
-
-/// A user, as SCIM describes one.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ScimUser {
-    id: String,
-    user_name: String,
-    display_name: String,
-    active: bool,
-}
-
-fn me(call: &Call) -> Outcome<Reply> {
-    let name = call.caller.user.clone();
-    Ok(Reply::json(&ScimUser {
-        id: "1".to_owned(),
-        user_name: name.clone(),
-        display_name: name,
-        active: true,
-    }))
 }

@@ -7,10 +7,14 @@ mod info;
 mod inputs;
 mod logged_models;
 mod logging;
+mod model_versions;
 pub(crate) mod places;
 pub(crate) mod queries;
+mod registered_models;
+pub(crate) mod registry;
 mod run_search;
 mod runs;
+pub(crate) mod sources;
 
 use crate::route::Route;
 
@@ -23,5 +27,7 @@ pub(crate) const TABLES: &[&[Route]] = &[
     histories::ROUTES,
     inputs::ROUTES,
     logged_models::ROUTES,
+    registered_models::ROUTES,
+    model_versions::ROUTES,
     info::ROUTES,
 ];

@@ -1,5 +1,6 @@
 //! Arguments that many routes have: ids, views, pages.
 
+use tracklite::registry::RegistrySearch;
 use tracklite::{ExperimentId, LoggedModelId, Run, RunId, Timestamp, View};
 
 use crate::call::{Args, Call};
@@ -75,6 +76,15 @@ pub(crate) fn max_results(args: &Args, default: usize, most: usize) -> Outcome<u
              integer of at most {most}."
         ))
     })
+}
+
+/// Returns a search of the registry by the usual arguments.
+pub(crate) fn registry_search(args: &Args, default: usize, most: usize) -> Outcome<RegistrySearch> {
+    let search = RegistrySearch::new()
+        .filter(args.text_or_empty("filter"))
+        .max_results(max_results(args, default, most)?)
+        .page_token(args.text_or_empty("page_token"));
+    Ok(args.texts("order_by").into_iter().fold(search, RegistrySearch::order_by))
 }
 
 /// Converts a time in milliseconds.

@@ -25,10 +25,10 @@ pub use logged_models::{
 };
 pub use registry::{
     AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogUpdated, ModelVersionCreated,
-    ModelVersionCreatedV0, ModelVersionDeleted, ModelVersionTagDeleted, ModelVersionTagsSet,
-    ModelVersionUpdated, RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed,
-    RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet,
-    SchemaCreated, SchemaDropped, SchemaUpdated,
+    ModelVersionCreatedV0, ModelVersionDeleted, ModelVersionFinalized, ModelVersionTagDeleted,
+    ModelVersionTagsSet, ModelVersionUpdated, RegisteredModelCreated, RegisteredModelDeleted,
+    RegisteredModelRenamed, RegisteredModelTagDeleted, RegisteredModelTagsSet,
+    RegisteredModelUpdated, RegistryModeSet, SchemaCreated, SchemaDropped, SchemaUpdated,
 };
 pub use storage::{
     BlockMoved, BlockPlace, BlockUnitOpened, Checkpoint, CheckpointExperiment, CheckpointExtent,
@@ -235,6 +235,7 @@ records! {
         SchemaCreated = 113, 0, ReadIncompatible;
         SchemaUpdated = 114, 0, ReadIncompatible;
         SchemaDropped = 115, 0, ReadIncompatible;
+        ModelVersionFinalized = 116, 0, ReadIncompatible;
         TokenCreated = 224, 0, WriteIncompatible;
         TokenRevoked = 225, 0, WriteIncompatible;
     }

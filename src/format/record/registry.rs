@@ -193,6 +193,21 @@ pub struct ModelVersionDeleted {
     pub time: i64,
 }
 
+/// A pending version is ready: its files are complete and never change again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelVersionFinalized {
+    /// The registered model.
+    pub model: RegisteredModelId,
+    /// The number of the version.
+    pub version: u64,
+    /// The digest of the tree of its files.
+    pub digest: Option<[u8; 32]>,
+    /// The signature, as MLflow's JSON. `None` leaves it unchanged.
+    pub signature: Option<String>,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}
+
 /// Tags of a version were set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelVersionTagsSet {

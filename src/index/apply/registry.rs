@@ -4,11 +4,11 @@
 use rusqlite::{OptionalExtension as _, Params, ToSql};
 
 use crate::entity::ArtifactOwner;
-use crate::entity::ModelStage;
 use crate::entity::id::{RegisteredModelId, Timestamp};
+use crate::entity::{ModelStage, ModelVersionStatus};
 use crate::format::record::{
-    AliasSet, ModelVersionCreated, ModelVersionDeleted, ModelVersionUpdated, Record,
-    RegisteredModelCreated,
+    AliasSet, ModelVersionCreated, ModelVersionDeleted, ModelVersionFinalized, ModelVersionUpdated,
+    Record, RegisteredModelCreated,
 };
 use crate::mutant::fault;
 
@@ -52,6 +52,7 @@ impl Applier<'_> {
             }
             Record::ModelVersionCreated(record) => self.version_created(record),
             Record::ModelVersionUpdated(record) => self.version_updated(record),
+            Record::ModelVersionFinalized(record) => self.version_finalized(record),
             Record::ModelVersionDeleted(record) => self.version_deleted(record),
             Record::ModelVersionTagsSet(record) => {
                 let Some(entry) = self.entry(record.model, record.version)? else { return Ok(()) };
@@ -261,6 +262,23 @@ impl Applier<'_> {
         self.execute(
             "UPDATE model_versions SET updated = ?2, updated_millis = ?3 WHERE entry = ?1",
             (entry, record.time, millis(record.time)),
+        )
+    }
+
+    fn version_finalized(&self, record: &ModelVersionFinalized) -> rusqlite::Result<()> {
+        let Some(entry) = self.entry(record.model, record.version)? else { return Ok(()) };
+        self.execute(
+            "UPDATE model_versions SET status = ?2, status_message = NULL, digest = ?3,
+             signature = ifnull(?4, signature), updated = ?5, updated_millis = ?6
+             WHERE entry = ?1",
+            (
+                entry,
+                ModelVersionStatus::Ready.as_str(),
+                &record.digest,
+                &record.signature,
+                record.time,
+                millis(record.time),
+            ),
         )
     }
 

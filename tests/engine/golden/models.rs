@@ -40,7 +40,8 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// Returns the frames in order.
 pub fn frames() -> Vec<Vec<Record>> {
-    vec![logged_models(), catalogs(), registered_models(), versions(), deletions()]
+    let (models, pending) = (registered_models(), pending());
+    vec![logged_models(), catalogs(), models, versions(), pending, finalized(), deletions()]
 }
 
 fn logged_models() -> Vec<Record> {
@@ -173,6 +174,36 @@ fn versions() -> Vec<Record> {
     ]
 }
 
+/// A version that is created before its files.
+fn pending() -> Vec<Record> {
+    let (model, time) = (DIGITS, TIME + 3);
+    let created = ModelVersionCreated {
+        model,
+        version: 3,
+        source: "elsewhere".to_owned(),
+        location: "elsewhere".to_owned(),
+        run: None,
+        run_link: None,
+        logged_model: None,
+        copied_from: None,
+        description: None,
+        tags: Vec::new(),
+        user: "ada".to_owned(),
+        status: ModelVersionStatus::PendingRegistration,
+        signature: None,
+        digest: None,
+        time,
+    };
+    let owner = ArtifactOwner::ModelVersion { model, version: 3 };
+    vec![created.into(), ArtifactsWritten { owner, time, files: vec![weights()] }.into()]
+}
+
+fn finalized() -> Vec<Record> {
+    let (digest, signature) = (Some(digest()), Some("{}".to_owned()));
+    let time = TIME + 3;
+    vec![ModelVersionFinalized { model: DIGITS, version: 3, digest, signature, time }.into()]
+}
+
 fn deletions() -> Vec<Record> {
     let (model, time) = (DIGITS, TIME + 4);
     vec![
@@ -263,6 +294,10 @@ pub fn check(database: &Database) {
     assert_eq!(database.artifacts_of(owner).unwrap().read("weights").unwrap(), CHUNKS[0]);
     assert_eq!((version.status, version.logged_model), (ModelVersionStatus::Ready, Some(LOGGED)));
     assert_eq!(version.tags.into_iter().collect::<Vec<_>>(), pairs(&[("stage", "prod")]));
-    assert_eq!(model.versions().unwrap().len(), 1);
+    let versions = model.versions().unwrap();
+    assert_eq!(versions.iter().map(|version| version.version).collect::<Vec<_>>(), [1, 3]);
+    let late = &versions[1];
+    assert_eq!((late.status, late.digest), (ModelVersionStatus::Ready, Some(digest())));
+    assert_eq!((late.signature.as_deref(), late.source.as_str()), (Some("{}"), "elsewhere"));
     assert!(registry.model("ml.production.deleted").is_err());
 }
