@@ -38,7 +38,7 @@ pub(super) fn create(call: &Call, new: New<'_>) -> Outcome<ModelVersionInfo> {
         builder = builder.files_at(files);
     }
     if let Some(run) = new.run {
-        builder = sources::with_run(builder, run);
+        builder = builder.run(run);
     }
     // A logged model of another file has no meaning here.
     let logged = new.model.and_then(|model| queries::logged_model_id(model).ok());

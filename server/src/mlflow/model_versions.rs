@@ -150,7 +150,7 @@ fn create(call: &Call) -> Outcome<Reply> {
         builder = builder.files_at(files);
     }
     if let Some(run) = &given.run {
-        builder = sources::with_run(builder, run);
+        builder = builder.run(run);
     }
     if let Some(link) = args.text("run_link") {
         builder = builder.run_link(link);

@@ -229,14 +229,6 @@ pub(crate) fn files_at(call: &Call, source: &str) -> Option<String> {
     Some(if path.is_empty() { address } else { format!("{address}/{path}") })
 }
 
-/// Sets the run of a version.
-pub(crate) fn with_run(builder: ModelVersionBuilder, run: &str) -> ModelVersionBuilder {
-    match run.parse::<RunId>() {
-        Ok(run) => builder.run(run),
-        Err(_) => builder,
-    }
-}
-
 /// Returns the address of a version's files for the client that asks: its own files, or those of
 /// its source.
 pub(super) fn place_of(call: &Call, info: &ModelVersionInfo) -> Outcome<String> {
