@@ -70,27 +70,6 @@ pub(crate) fn check_logged_model_writable(index: &Index, id: LoggedModelId) -> R
     }
 }
 
-/// Fails unless the files of this version may change: it is pending, and no digest pins them.
-pub(crate) fn check_version_writable(
-    index: &Index,
-    model: RegisteredModelId,
-    version: u64,
-) -> Result<()> {
-    let Some(info) = index.model_version(model, VersionChoice::Number(version))? else {
-        let message = format!("there is no version {version} of this registered model");
-        return Err(Error::new(ErrorKind::NotFound, message));
-    };
-    if info.status == ModelVersionStatus::PendingRegistration && info.digest.is_none() {
-        return Ok(());
-    }
-    let message = format!(
-        "the files of version {version} of {:?} cannot be changed: only a pending version takes \
-         files",
-        info.name
-    );
-    Err(Error::new(ErrorKind::InvalidState, message))
-}
-
 /// What owns params, for the text of a conflict.
 #[derive(Clone, Copy)]
 pub(crate) enum ParamOwner {
@@ -112,6 +91,27 @@ impl fmt::Display for ParamOwner {
             ParamOwner::New(noun) => write!(f, "the new {noun}"),
         }
     }
+}
+
+/// Fails unless the files of this version may change: it is pending, and no digest pins them.
+pub(crate) fn check_version_writable(
+    index: &Index,
+    model: RegisteredModelId,
+    version: u64,
+) -> Result<()> {
+    let Some(info) = index.model_version(model, VersionChoice::Number(version))? else {
+        let message = format!("there is no version {version} of this registered model");
+        return Err(Error::new(ErrorKind::NotFound, message));
+    };
+    if info.status == ModelVersionStatus::PendingRegistration && info.digest.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "the files of version {version} of {:?} cannot be changed: only a pending version takes \
+         files",
+        info.name
+    );
+    Err(Error::new(ErrorKind::InvalidState, message))
 }
 
 /// Returns the given params that are not known yet. Fails if a param has two values.

@@ -171,8 +171,8 @@ impl Actor {
         let event = self.issue_thing("create version", ThingKind::Version, Some(model), |event| {
             let mut facts = BTreeMap::from([("model".to_owned(), model.0.to_string())]);
             facts.insert("tag/first".to_owned(), event.0.to_string());
-            facts.extend([status_fact(ModelVersionStatus::Ready)]);
             facts.insert("run".to_owned(), format!("elsewhere {}", event.0));
+            facts.extend([status_fact(ModelVersionStatus::Ready)]);
             let pinned = files.iter().filter_map(|(path, label)| {
                 Some((format!("file/{}", path.strip_prefix(prefix)?), label.clone()))
             });
