@@ -326,6 +326,7 @@ impl Engine {
         self.log.check_fork()?;
         drop(self.background.lock().take());
         *self.index.lock() = None;
+        *self.tokens.lock() = None;
         self.located(self.log.close())?;
         let storage = self.log.storage();
         if let (Some(_), Ok(length), Ok(allocated)) =

@@ -99,7 +99,7 @@ impl Database {
         }
     }
 
-    /// Returns whether the file has a token that is neither revoked nor expired.
+    /// Returns whether the file has a token that is not revoked and not expired.
     ///
     /// The answer includes every change that any process made before the call.
     ///

@@ -87,6 +87,8 @@ impl NewToken {
         let engine = self.database.engine();
         let time = Timestamp::now();
         let expires = engine.located(self.check(time))?;
+        // A handle that cannot write must not change the mode of the file either.
+        engine.located(engine.log.check_usable())?;
         let pepper = engine.pepper_for_writing()?;
         let secret = engine.random_bytes()?;
         restrict(engine)?;
