@@ -8,6 +8,7 @@ pub(crate) mod live;
 pub(crate) mod pepper;
 pub(crate) mod pipeline;
 pub(crate) mod points;
+pub(crate) mod token_lookup;
 pub(crate) mod tokens;
 
 use std::ops::RangeInclusive;

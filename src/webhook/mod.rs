@@ -98,11 +98,6 @@ impl Webhooks {
         Webhooks { database: self.database.clone(), urls }
     }
 
-    /// Returns a builder of a webhook with this name and address.
-    pub fn new_webhook(&self, name: impl Into<String>, url: impl Into<String>) -> NewWebhook {
-        NewWebhook::new(self.clone(), name.into(), url.into())
-    }
-
     /// Returns a webhook.
     ///
     /// # Errors
@@ -137,11 +132,6 @@ impl Webhooks {
         page_token: &str,
     ) -> Result<Page<WebhookInfo>> {
         self.engine().located(self.page(Some(event), max_results, page_token))
-    }
-
-    /// Returns a builder that changes some fields of a webhook.
-    pub fn update(&self, id: WebhookId) -> WebhookUpdate {
-        WebhookUpdate::new(self.clone(), id)
     }
 
     /// Deletes a webhook permanently.

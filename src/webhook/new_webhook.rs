@@ -25,19 +25,22 @@ pub struct NewWebhook {
     secret: Option<String>,
 }
 
-impl NewWebhook {
-    pub(crate) fn new(webhooks: Webhooks, name: String, url: String) -> Self {
+impl Webhooks {
+    /// Returns a builder of a webhook with this name and address.
+    pub fn new_webhook(&self, name: impl Into<String>, url: impl Into<String>) -> NewWebhook {
         NewWebhook {
-            webhooks,
-            name,
-            url,
+            webhooks: self.clone(),
+            name: name.into(),
+            url: url.into(),
             events: Vec::new(),
             description: None,
             status: WebhookStatus::Active,
             secret: None,
         }
     }
+}
 
+impl NewWebhook {
     /// Adds an event. At least one is necessary.
     pub fn event(mut self, event: WebhookEvent) -> Self {
         self.events.push(event);

@@ -23,10 +23,11 @@ pub struct WebhookUpdate {
     secret: Option<Option<String>>,
 }
 
-impl WebhookUpdate {
-    pub(crate) fn new(webhooks: Webhooks, id: WebhookId) -> Self {
+impl Webhooks {
+    /// Returns a builder that changes some fields of a webhook.
+    pub fn update(&self, id: WebhookId) -> WebhookUpdate {
         WebhookUpdate {
-            webhooks,
+            webhooks: self.clone(),
             id,
             name: None,
             url: None,
@@ -36,7 +37,9 @@ impl WebhookUpdate {
             secret: None,
         }
     }
+}
 
+impl WebhookUpdate {
     /// Sets the name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());

@@ -12,8 +12,6 @@ mod tags;
 mod tokens;
 mod webhooks;
 
-pub(super) use self::tokens::text as token_text;
-
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 
