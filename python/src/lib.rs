@@ -73,7 +73,7 @@ mod _tracklite {
     #[pymodule_export]
     use crate::store::{
         Store, StoreArtifacts, StoreExperiments, StoreHistories, StoreLoggedModels, StoreRegistry,
-        StoreRuns, StoreVersions,
+        StoreRuns, StoreVersions, StoreWebhooks,
     };
     #[pymodule_export]
     use crate::table::Table;

@@ -86,7 +86,7 @@ class UnresolvedError(TrackliteError, LookupError):
 
 
 class UnauthenticatedError(TrackliteError, ValueError):
-    """The access token is not valid. The message does not tell which part of it is wrong."""
+    """The access token is not valid. The message does not name the part that is wrong."""
 
     kind = "unauthenticated"
 

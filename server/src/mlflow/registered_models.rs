@@ -268,8 +268,16 @@ fn delete_tag(call: &Call) -> Outcome<Reply> {
 }
 
 fn set_alias(call: &Call) -> Outcome<Reply> {
-    let number = number(call, call.args.need("name")?)?;
-    model(call)?.set_alias(call.args.need("alias")?, number)?;
+    let name = call.args.need("name")?;
+    let number = number(call, name)?;
+    let model = model(call).map_err(|failure| match failure.code {
+        // MLflow misses the version of a model that does not exist.
+        "RESOURCE_DOES_NOT_EXIST" => {
+            Failure::missing(format!("Model Version (name={name}, version={number}) not found"))
+        }
+        _ => failure,
+    })?;
+    model.set_alias(call.args.need("alias")?, number)?;
     Ok(Reply::done())
 }
 
