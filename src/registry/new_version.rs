@@ -7,7 +7,7 @@ use crate::entity::id::{LoggedModelId, RegisteredModelId, Timestamp};
 use crate::entity::limits::{TEXT_BYTES_MAX, check_name, check_text};
 use crate::entity::model_uri::{ModelTarget, ModelUri};
 use crate::entity::signature::Signature;
-use crate::entity::{ArtifactOwner, Lifecycle, ModelVersionInfo, ModelVersionStatus, RegistryMode};
+use crate::entity::{ArtifactOwner, Lifecycle, ModelVersionInfo, ModelVersionStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ArtifactsDeleted, ArtifactsWritten, LoggedModelLifecycleSet, LoggedModelSignatureSet,
@@ -18,7 +18,7 @@ use crate::index::{Index, VersionChoice};
 use crate::registry::Registry;
 use crate::registry::model::RegisteredModel;
 use crate::registry::names::{check_free, gone};
-use crate::registry::pending::pending_like;
+use crate::registry::pending::{check_signature, pending_like};
 use crate::registry::pinned_files::{FileOrigin, pin_files};
 use crate::registry::version::ModelVersion;
 
@@ -385,20 +385,6 @@ pub(crate) fn version_of(
 fn is_foreign(error: &Error) -> bool {
     use ErrorKind::{InvalidInput, InvalidState, NotFound, Unresolved};
     matches!(error.kind(), InvalidInput | InvalidState | NotFound | Unresolved)
-}
-
-/// Fails if the file has catalogs and the signature is not complete.
-pub(crate) fn check_signature(index: &Index, signature: Option<&str>) -> Result<()> {
-    if index.registry_mode()? == RegistryMode::Plain {
-        return Ok(());
-    }
-    match signature.map(Signature::parse).transpose()? {
-        Some(signature) if signature.is_complete() => Ok(()),
-        _ => Err(Error::new(
-            ErrorKind::InvalidInput,
-            "with catalogs a version needs a signature with inputs and outputs",
-        )),
-    }
 }
 
 /// Returns the records that create a version and its pinned files.
