@@ -1,7 +1,7 @@
 //! The sources of versions: which of them are allowed, and which lie in this file.
 
 use percent_encoding::percent_decode_str;
-use tracklite::registry::{ModelTarget, ModelUri, ModelVersionBuilder, ModelVersionInfo};
+use tracklite::registry::{ModelTarget, ModelUri, ModelVersionInfo};
 use tracklite::{LoggedModelId, RunId};
 
 use super::{places, queries};
