@@ -111,13 +111,12 @@ impl Dialect {
                 python_list(prefixes.iter().copied())
             ),
             Runs => format!(
-                "Invalid entity type '{}'. Valid values are ['metric', 'parameter', 'tag', \
-                 'attribute', 'dataset']",
-                prefix
+                "Invalid entity type '{prefix}'. Valid values are ['metric', 'parameter', 'tag', \
+                 'attribute', 'dataset']"
             ),
             _ => format!(
-                "Invalid entity type '{}'. Valid entity types are ('attribute', 'tag', 'tags')",
-                prefix
+                "Invalid entity type '{prefix}'. Valid entity types are ('attribute', 'tag', \
+                 'tags')"
             ),
         }
     }
