@@ -21,7 +21,6 @@ use crate::registry::names::{check_free, gone};
 use crate::registry::pending::pending_like;
 use crate::registry::pinned_files::{FileOrigin, pin_files};
 use crate::registry::version::ModelVersion;
-use crate::sys::user::user_name;
 
 /// Records on which the creation of a version depends: the registry, its run and logged model, and
 /// their files.
@@ -234,7 +233,7 @@ impl ModelVersionBuilder {
             copied_from: origin.copied_from,
             description: self.description.clone(),
             tags,
-            user: self.user.clone().unwrap_or_else(user_name),
+            user: self.user.clone().unwrap_or_else(|| self.model.registry().user()),
             status: self.status,
             signature: origin.signature.clone(),
             digest: None,
@@ -435,7 +434,7 @@ pub(crate) fn copy(registry: &Registry, version: &ModelVersion, to: &str) -> Res
         let last = index.model_facts(model)?.map_or(0, |(_, last)| last);
         check_signature(index, info.signature.as_deref())?;
         let owner = ArtifactOwner::ModelVersion { model: info.model, version: info.version };
-        let created = copied(info, model, last + 1, time);
+        let created = copied(info, (model, last + 1), registry.user(), time);
         records.extend(with_files(index, created, Some(&(owner, String::new())))?);
         Ok((records, (model, last + 1)))
     })?;
@@ -444,8 +443,8 @@ pub(crate) fn copy(registry: &Registry, version: &ModelVersion, to: &str) -> Res
 
 fn copied(
     info: ModelVersionInfo,
-    model: RegisteredModelId,
-    version: u64,
+    (model, version): (RegisteredModelId, u64),
+    user: String,
     time: i64,
 ) -> ModelVersionCreated {
     ModelVersionCreated {
@@ -459,7 +458,7 @@ fn copied(
         copied_from: Some((info.model, info.version)),
         description: info.description,
         tags: info.tags.into_iter().collect(),
-        user: user_name(),
+        user,
         status: info.status,
         signature: info.signature,
         digest: None,

@@ -53,7 +53,7 @@ fn with_lineage(call: &Call, given: Given) -> Outcome<Given> {
     if matches!(uri.target, ModelTarget::LoggedModel(_)) {
         return Ok(given);
     }
-    let found = call.database().registry().resolve(&uri.target.to_string())?;
+    let found = call.registry().resolve(&uri.target.to_string())?;
     let Some(version) = found.version else { return Ok(given) };
     if version.tags.get(PROMPT_TAG).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Err(Failure::invalid(format!(

@@ -246,11 +246,12 @@ def test_requests_of_other_languages(url: str) -> None:
 
 
 def test_a_model_of_sklearn_is_registered_and_loaded(url: str, tmp_path: Path) -> None:
+    import numpy
     from sklearn.linear_model import LogisticRegression
 
     mlflow.set_tracking_uri(url)
     mlflow.set_experiment("digits")
-    inputs, labels = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    inputs, labels = numpy.array([[0.0], [1.0], [2.0], [3.0]]), [0, 0, 1, 1]
     with mlflow.start_run() as run:
         model = LogisticRegression().fit(inputs, labels)
         mlflow.sklearn.log_model(
