@@ -34,6 +34,11 @@ pub(crate) const STEPS: &[Step] = &[
         run: |context| test(context, "cli"),
     },
     Step {
+        name: "server",
+        proves: "the server answers, refuses bad input and strangers, and streams files",
+        run: |context| test(context, "server"),
+    },
+    Step {
         name: "engine",
         proves: "faults at each call, damaged files and random sequences are handled correctly",
         run: |context| test(context, "engine"),

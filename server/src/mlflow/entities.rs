@@ -151,7 +151,7 @@ pub(crate) fn metric<'a>(key: &'a str, point: &MetricPoint) -> Metric<'a> {
     }
 }
 
-/// What a run used.
+/// The inputs of a run.
 #[derive(Serialize, ToSchema)]
 struct Inputs<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -187,7 +187,7 @@ struct ModelInput<'a> {
     model_id: &'a str,
 }
 
-/// What a run made.
+/// The outputs of a run.
 #[derive(Serialize, ToSchema)]
 struct Outputs<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]

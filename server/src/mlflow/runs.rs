@@ -29,7 +29,7 @@ pub(super) const ROUTES: &[Route] = &[
             whole("start_time"),
             objects("tags", PAIR),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -37,7 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/get",
         needs: Read,
         takes: ID,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -51,7 +51,7 @@ pub(super) const ROUTES: &[Route] = &[
             whole("end_time"),
             text("run_name"),
         ],
-        gives: shape::<Updated<'static>>(),
+        returns: shape::<Updated<'static>>(),
         handler: update,
     },
     Route {
@@ -59,7 +59,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/delete",
         needs: Write,
         takes: ID,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -67,7 +67,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/restore",
         needs: Write,
         takes: ID,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: restore,
     },
 ];

@@ -1,4 +1,4 @@
-//! Requests that are broken on purpose: each is an error in JSON, and the server goes on.
+//! Requests that are broken on purpose: each is an error in JSON, and the server continues.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
