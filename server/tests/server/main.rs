@@ -4,5 +4,6 @@ mod access;
 mod bad_input;
 mod client;
 mod graphql;
+mod runs;
 mod start;
 mod tls;
