@@ -41,7 +41,9 @@ def train(late: list[str]) -> str:
     with mlflow.start_run() as run:
         model = LogisticRegression(C=100.0).fit(PARCELS, late)
         signature = infer_signature(PARCELS, model.predict(PARCELS))
-        mlflow.sklearn.log_model(model, name="model", signature=signature)
+        mlflow.sklearn.log_model(
+            model, name="model", signature=signature, pip_requirements=["scikit-learn"]
+        )
     return str(run.info.run_id)
 
 

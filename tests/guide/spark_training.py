@@ -86,7 +86,9 @@ def train(table: DataFrame, folder: Path) -> None:
         # The columns that predict, without the outcome.
         inputs = second.select(COLUMNS).limit(5).toPandas()
         signature = infer_signature(inputs, pd.Series([0.0], name="prediction"))
-        mlflow.spark.log_model(model, "forest", signature=signature)
+        mlflow.spark.log_model(
+            model, "forest", signature=signature, pip_requirements=["pyspark"]
+        )
         sample = predictions.select("outcome", "label", "prediction").limit(20).toPandas()
         sample.to_csv(folder / "sample.csv", index=False)
         mlflow.log_artifact(str(folder / "sample.csv"))

@@ -86,7 +86,9 @@ def run_with_model() -> str:
     model = LogisticRegression().fit(rows, [0, 0, 1, 1])
     with mlflow.start_run() as run:
         signature = infer_signature(rows, model.predict(rows))
-        mlflow.sklearn.log_model(model, name="model", signature=signature)
+        mlflow.sklearn.log_model(
+            model, name="model", signature=signature, pip_requirements=["scikit-learn"]
+        )
     return str(run.info.run_id)
 
 
