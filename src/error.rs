@@ -24,7 +24,7 @@ pub enum ErrorKind {
     Conflict,
     /// The URI of a model or of its files does not resolve to anything.
     Unresolved,
-    /// The access token is not valid. The message does not tell which part of it is wrong.
+    /// The access token is not valid. The message does not name the part that is wrong.
     Unauthenticated,
     /// The access token is valid, but its scopes do not permit the call.
     PermissionDenied,

@@ -58,6 +58,8 @@ mod sys;
 pub mod token;
 #[cfg(not(loom))]
 mod verify;
+#[cfg(not(loom))]
+pub mod webhook;
 
 pub use crate::entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 pub use crate::entity::{

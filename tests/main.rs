@@ -34,3 +34,4 @@ mod tables;
 mod tokens;
 mod tracking;
 mod vacuum;
+mod webhooks;

@@ -170,10 +170,12 @@ fn a_file_with_tokens_is_private_to_its_owner() {
 fn a_read_only_handle_creates_no_token() {
     let database = with_pepper();
     let (info, _) = token(&database);
+    fs::set_permissions(database.path(), fs::Permissions::from_mode(0o644)).unwrap();
     let reader = reading(&database).open(database.path()).unwrap();
     assert_eq!(error_kind(reader.new_token().create()), ErrorKind::ReadOnly);
     assert_eq!(error_kind(reader.revoke_token(info.id)), ErrorKind::ReadOnly);
     assert_eq!(database.tokens().unwrap().len(), 1);
+    assert_eq!(mode(database.path()), 0o644);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn the_default_experiment_can_be_deleted_and_restored() {
     ] {
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidState);
-        assert!(error.to_string().contains("is deleted; restore it first"), "{error}");
+        assert!(error.to_string().contains("Restore it first."), "{error}");
     }
     default.restore().unwrap();
     run.log_metric("loss", 1.0, 0).unwrap();

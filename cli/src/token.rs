@@ -34,7 +34,7 @@ pub(crate) struct CreateArgs {
     /// User for whom the token acts [default: you]
     #[arg(long, short, value_name = "NAME")]
     user: Option<String>,
-    /// What the token permits: read, write (includes read) or admin (includes both)
+    /// Scope of the token: read, write (includes read) or admin (includes both)
     #[arg(long, short, value_name = "SCOPE", default_value = "read")]
     scope: String,
     /// Lifetime, for example 12h, 30d or 8w [default: it does not expire]

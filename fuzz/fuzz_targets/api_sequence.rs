@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tracklite::internals::storage::MemoryFile;
 use tempfile::TempDir;
+use tracklite::internals::storage::MemoryFile;
 use tracklite::{
-    Database, DatabaseBuilder, Error, ErrorKind, Experiment, IndexPlace, MetricPoint, Run, RunStatus, Timestamp,
+    Database, DatabaseBuilder, Error, ErrorKind, Experiment, IndexPlace, MetricPoint, Run,
+    RunStatus, Timestamp,
 };
 use tracklite_fuzz::{Choices, Model, ModelExperiment, ModelRun};
 
@@ -15,6 +16,8 @@ use tracklite_fuzz::{Choices, Model, ModelExperiment, ModelRun};
 mod models;
 #[path = "api_sequence/tokens.rs"]
 mod tokens;
+#[path = "api_sequence/webhooks.rs"]
+mod webhooks;
 
 tracklite_fuzz::fuzz_program!(run, seeds);
 
@@ -87,9 +90,10 @@ impl World {
             18 | 19 => self.set_tags(choices),
             20..=22 => self.log_row(choices),
             23 | 28 => self.change_registry(choices),
-            31 => self.change_tokens(choices),
+            27 => self.change_run_files(choices),
             29 => self.change_logged_model(choices),
-            30 => self.change_run_files(choices),
+            30 => self.change_webhooks(choices),
+            31 => self.change_tokens(choices),
             _ => self.log_points(choices),
         }
     }

@@ -25,12 +25,14 @@ use tracklite_fuzz::Choices;
 mod models;
 #[path = "index_catch_up/tokens.rs"]
 mod tokens;
+#[path = "index_catch_up/webhooks.rs"]
+mod webhooks;
 
 tracklite_fuzz::fuzz_program!(run, seeds);
 
 const FILE: FileId = FileId(7);
 const FRAMES_MAX: usize = 24;
-const TABLES: [&str; 35] = [
+const TABLES: [&str; 37] = [
     "experiments",
     "experiment_tags",
     "runs",
@@ -66,6 +68,8 @@ const TABLES: [&str; 35] = [
     "catalogs",
     "catalog_schemas",
     "tokens",
+    "webhooks",
+    "webhook_events",
 ];
 
 fn run(input: &[u8]) {
@@ -132,7 +136,7 @@ fn frames(choices: &mut Choices<'_>) -> Vec<Vec<Record>> {
 }
 
 fn record(choices: &mut Choices<'_>) -> Record {
-    match choices.below(12) {
+    match choices.below(13) {
         0 => raw_record(choices),
         1 => run_started(choices),
         2 => series_defined(choices),
@@ -142,13 +146,14 @@ fn record(choices: &mut Choices<'_>) -> Record {
         6 => models::about_logged_models(choices),
         7 | 8 => models::about_registry(choices),
         11 => tokens::about_tokens(choices),
+        12 => webhooks::about_webhooks(choices),
         _ => about_runs(choices),
     }
 }
 
 /// Decodes arbitrary bytes as a record of any kind.
 fn raw_record(choices: &mut Choices<'_>) -> Record {
-    let (kind, version) = (u16::from(choices.byte() % 232), choices.byte() / 250);
+    let (kind, version) = (u16::from(choices.byte() % 240), choices.byte() / 250);
     let length = 1 + choices.below(64);
     let body = choices.bytes(length);
     let raw = RawRecord { kind, version, class: RecordClass::Ignorable, body };

@@ -10,6 +10,7 @@ mod models;
 mod replay;
 mod sparse;
 mod tokens;
+mod webhooks;
 
 pub use choices::Choices;
 pub use model::{Model, ModelExperiment, ModelRun};
@@ -17,6 +18,7 @@ pub use models::{Files, ModelLogged, ModelRegistered, ModelVersionState};
 pub use replay::replay;
 pub use sparse::{pack, unpack};
 pub use tokens::ModelToken;
+pub use webhooks::ModelWebhook;
 
 /// Creates a folder that is deleted when dropped, in memory if possible.
 ///

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::models::{Files, ModelLogged, ModelRegistered};
 use crate::models::{compare_files, compare_logged, compare_registered};
 use crate::tokens::{ModelToken, compare_tokens};
+use crate::webhooks::{ModelWebhook, compare_webhooks};
 use tracklite::artifact::ArtifactOwner;
 use tracklite::{Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
 
@@ -59,6 +60,8 @@ pub struct Model {
     pub registered: Vec<ModelRegistered>,
     /// Access tokens, in the order of their creation.
     pub tokens: Vec<ModelToken>,
+    /// Webhooks, in the order of their creation.
+    pub webhooks: Vec<ModelWebhook>,
 }
 
 impl Default for Model {
@@ -75,6 +78,7 @@ impl Default for Model {
             logged: Vec::new(),
             registered: Vec::new(),
             tokens: Vec::new(),
+            webhooks: Vec::new(),
         }
     }
 }
@@ -99,6 +103,7 @@ impl Model {
         compare_logged(database, &self.logged);
         compare_registered(database, &self.registered);
         compare_tokens(database, &self.tokens);
+        compare_webhooks(database, &self.webhooks);
     }
 
     fn is_in_deleted(&self, run: &ModelRun) -> bool {

@@ -6,6 +6,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "arguments from Python are passed by value")]
 
 mod arrays;
+mod artifact_owner;
 mod artifact_reader;
 mod artifact_table;
 mod artifacts;
@@ -41,6 +42,8 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _tracklite {
     #[pymodule_export]
+    use crate::artifact_owner::artifact_owner;
+    #[pymodule_export]
     use crate::artifact_reader::ArtifactReader;
     #[pymodule_export]
     use crate::artifact_table::{from_parquet, to_parquet, to_table};
@@ -73,7 +76,7 @@ mod _tracklite {
     #[pymodule_export]
     use crate::store::{
         Store, StoreArtifacts, StoreExperiments, StoreHistories, StoreLoggedModels, StoreRegistry,
-        StoreRuns, StoreVersions,
+        StoreRuns, StoreVersions, StoreWebhooks,
     };
     #[pymodule_export]
     use crate::table::Table;

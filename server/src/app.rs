@@ -35,7 +35,7 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
             router = tables.iter().fold(router, |router, table| add(router, prefix, table));
         }
     }
-    router
+    mlflow::add(databricks::add(router))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(from_fn_with_state(Arc::clone(shared), guard))

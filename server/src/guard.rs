@@ -15,6 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use crate::access::Caller;
+use crate::dates::date;
 use crate::failure::{Failure, Outcome};
 use crate::shared::Shared;
 
@@ -146,45 +147,4 @@ fn now_text() -> String {
         since.subsec_millis()
     );
     text
-}
-
-/// Returns year, month and day of a number of days since 1970, by the rules of Gregory's calendar.
-fn date(mut days: u64) -> (u64, u64, u64) {
-    let mut year = 1970;
-    let is_leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    while days >= 365 + u64::from(is_leap(year)) {
-        days -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(is_leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    (year, month, days + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::date;
-
-    #[test]
-    fn days_are_dates() {
-        for (days, expected) in [
-            (0, (1970, 1, 1)),
-            (58, (1970, 2, 28)),
-            (59, (1970, 3, 1)),
-            (11_016, (2000, 2, 29)),
-            (20_786, (2026, 11, 29)),
-            (20_818, (2026, 12, 31)),
-        ] {
-            assert_eq!(date(days), expected, "{days}");
-        }
-    }
 }

@@ -18,7 +18,8 @@ pub(crate) fn document(tables: &[(&str, &[Route])]) -> Value {
     for (prefix, routes) in tables {
         for route in *routes {
             add_schema(&mut schemas, route.gives);
-            let path = format!("{prefix}{}", route.path);
+            // A parameter of any number of parts is an ordinary one here.
+            let path = format!("{prefix}{}", route.path).replace("{*", "{");
             let method = route.method.method().as_str().to_ascii_lowercase();
             paths.entry(path.clone()).or_default().insert(method, operation(&path, route));
         }

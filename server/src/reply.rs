@@ -5,7 +5,6 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde::ser::{SerializeMap as _, Serializer};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -68,14 +67,3 @@ impl IntoResponse for Reply {
 /// The answer `{}`.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Nothing {}
-
-/// An answer of one member, such as `{"run": ...}`.
-pub(crate) struct Named<T>(pub(crate) &'static str, pub(crate) T);
-
-impl<T: Serialize> Serialize for Named<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(self.0, &self.1)?;
-        map.end()
-    }
-}

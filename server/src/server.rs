@@ -19,11 +19,14 @@ use crate::handles::Handles;
 use crate::listen;
 use crate::locations::Locations;
 use crate::metrics::Metrics;
+use crate::multipart::PartUploads;
 use crate::options::Options;
 use crate::origin::Names;
 use crate::pool::Pool;
 use crate::shared::Shared;
+use crate::signed::Signer;
 use crate::tls;
+use crate::transfer::Uploads;
 
 /// Builds a [`Server`]. See [`Server::builder`].
 #[must_use = "a server is started by `start`"]
@@ -108,7 +111,7 @@ impl ServerBuilder {
         let files = options.tls.as_ref();
         let tls = files.map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?;
         let drain = options.drain;
-        let shared = Arc::new(shared(database, options, place));
+        let shared = Arc::new(shared(database, options, place)?);
         let runtime = runtime()?;
         let url = shared.url.clone();
         let (stop, stopped) = watch::channel(false);
@@ -225,14 +228,14 @@ fn check_tokens(database: &Database, options: &Options, address: IpAddr) -> Resu
     Err(Error::new(ErrorKind::InvalidInput, message))
 }
 
-fn shared(database: Database, options: Options, place: SocketAddr) -> Shared {
+fn shared(database: Database, options: Options, place: SocketAddr) -> Result<Shared> {
     let host = match place.ip() {
         address if address.is_unspecified() => "127.0.0.1".to_owned(),
         IpAddr::V6(address) => format!("[{address}]"),
         IpAddr::V4(address) => address.to_string(),
     };
     let scheme = if options.tls.is_some() { "https" } else { "http" };
-    Shared {
+    Ok(Shared {
         url: format!("{scheme}://{host}:{}", place.port()),
         workspace: workspace(&database),
         names: Names::new(&options.host, place.port(), &options.names),
@@ -242,9 +245,12 @@ fn shared(database: Database, options: Options, place: SocketAddr) -> Shared {
         locations: Locations::default(),
         folders: Folders::default(),
         pool: Pool::new(),
+        uploads: Uploads::new(),
+        part_uploads: PartUploads::new(database.path()),
+        signer: Signer::new()?,
         database,
         options,
-    }
+    })
 }
 
 /// Returns a number made from the path of the file, the same at each start.
@@ -259,7 +265,7 @@ fn workspace(database: &Database) -> String {
 fn runtime() -> Result<Runtime> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(Pool::threads() / 4)
-        .max_blocking_threads(Pool::threads())
+        .max_blocking_threads(Pool::threads() + Uploads::THREADS)
         .thread_name("tracklite-http")
         .enable_all()
         .build();

@@ -13,6 +13,7 @@ pub(crate) mod chunks;
 pub(crate) mod datasets;
 pub(crate) mod known_models;
 pub(crate) mod known_tokens;
+pub(crate) mod known_webhooks;
 pub(crate) mod pinned;
 pub(crate) mod salvage;
 pub(crate) mod survey;
@@ -193,6 +194,7 @@ impl Copy<'_> {
         self.copied.lost.extend(damages.iter().map(describe));
         if !found.is_empty() {
             self.revoke_tokens()?;
+            self.disable_webhooks()?;
         }
         self.copy_unsealed()
     }
@@ -218,6 +220,20 @@ impl Copy<'_> {
              revocations; create new ones"
         ));
         self.append(&revocations)
+    }
+
+    /// Disables all webhooks in the copy, because the damage may have taken their deletions.
+    fn disable_webhooks(&mut self) -> Result<()> {
+        let disabling = self.survey.webhooks.disabling(Timestamp::now_nanos());
+        if disabling.is_empty() {
+            return Ok(());
+        }
+        let count = disabling.len();
+        self.copied.lost.push(format!(
+            "{count} webhooks: disabled in the copy, because the damage may have taken their \
+             deletions; enable those that are still wanted"
+        ));
+        self.append(&disabling)
     }
 
     fn each_frame(

@@ -6,6 +6,7 @@ use crate::copy::artifact_tree::ArtifactTree;
 use crate::copy::datasets::FirstDatasets;
 use crate::copy::known_models::KnownModels;
 use crate::copy::known_tokens::KnownTokens;
+use crate::copy::known_webhooks::KnownWebhooks;
 use crate::entity::ArtifactOwner;
 use crate::entity::id::{ExperimentId, RunId};
 use crate::format::record::{BlockPlace, Incarnation, Position, Record, RowDefined, SealedBlock};
@@ -29,6 +30,7 @@ pub(crate) struct Survey {
     pub(crate) artifacts: ArtifactTree,
     pub(crate) models: KnownModels,
     pub(crate) tokens: KnownTokens,
+    pub(crate) webhooks: KnownWebhooks,
 }
 
 impl Survey {
@@ -36,6 +38,7 @@ impl Survey {
     pub(crate) fn note(&mut self, record: &Record) {
         self.artifacts.note(self.end.0, record);
         self.tokens.note(record);
+        self.webhooks.note(record);
         match record {
             Record::Purged(purged) => {
                 self.datasets.purge(&purged.runs);
@@ -122,7 +125,7 @@ impl Survey {
                 return self.keeps_experiment(change.experiment);
             }
             Record::TokenRevoked(_) => return self.tokens.missing(record).is_none(),
-            other => return self.models.keeps(other),
+            other => return self.models.keeps(other) && self.webhooks.keeps(other),
         };
         !self.purged_runs.contains(&run)
     }

@@ -8,6 +8,7 @@ pub(crate) mod live;
 pub(crate) mod pepper;
 pub(crate) mod pipeline;
 pub(crate) mod points;
+pub(crate) mod token_lookup;
 pub(crate) mod tokens;
 
 use std::ops::RangeInclusive;
@@ -326,6 +327,7 @@ impl Engine {
         self.log.check_fork()?;
         drop(self.background.lock().take());
         *self.index.lock() = None;
+        *self.tokens.lock() = None;
         self.located(self.log.close())?;
         let storage = self.log.storage();
         if let (Some(_), Ok(length), Ok(allocated)) =

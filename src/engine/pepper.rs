@@ -85,14 +85,14 @@ fn read(path: &Path) -> Result<Option<Pepper>> {
     let facts = file.metadata().map_err(doing)?;
     if facts.mode() & OTHERS != 0 {
         let message = format!(
-            "the pepper must not be accessible to others: its mode is {:o}, make it 600 (and create \
-             new tokens if somebody else may have read it)",
+            "the pepper must not be accessible to others: its mode is {:o}, make it 600 (and \
+             create new tokens if somebody else may have read it)",
             facts.mode() & 0o777
         );
         return Err(Error::new(ErrorKind::InvalidState, message).with_path(path));
     }
     let mut bytes = Vec::new();
-    // One more byte tells a longer file apart.
+    // One more byte distinguishes a longer file.
     file.take(SECRET_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(doing)?;
     let bytes = bytes.try_into().map_err(|bytes: Vec<u8>| {
         let length =

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::engine::{Engine, check_end};
 use crate::entity::id::Timestamp;
 use crate::entity::{TokenId, TokenInfo};
 use crate::error::Result;
 use crate::format::record::{Record, TOKEN_KINDS, TokenCreated};
-use crate::log::ChainReader;
+use crate::log::{ChainEnd, ChainReader};
 
 /// The tokens as of a position of the chain. The first answer comes from the index, and later
 /// records are read here, so that a check does not wait for a search that uses the index.
@@ -25,6 +24,17 @@ pub(crate) struct CurrentToken {
 }
 
 impl CurrentTokens {
+    /// Creates the state of the chain where `reader` is, from its tokens and their hashes.
+    pub(crate) fn new(reader: ChainReader, tokens: Vec<(TokenInfo, [u8; 32])>) -> Self {
+        let tokens = tokens.into_iter();
+        let tokens = tokens.map(|(info, hash)| (info.id, CurrentToken { info, hash }));
+        CurrentTokens { tokens: tokens.collect(), reader }
+    }
+
+    pub(crate) fn reader(&self) -> &ChainReader {
+        &self.reader
+    }
+
     /// Returns the token with this id.
     pub(crate) fn get(&self, id: TokenId) -> Option<&CurrentToken> {
         self.tokens.get(&id)
@@ -35,10 +45,10 @@ impl CurrentTokens {
         self.tokens.values().any(|token| token.info.is_live(now))
     }
 
-    /// Applies all records up to the end of the chain.
-    fn catch_up(&mut self) -> Result<()> {
+    /// Applies all records up to the end of the chain. Returns how it ends.
+    pub(crate) fn catch_up(&mut self) -> Result<ChainEnd> {
         let CurrentTokens { reader, tokens } = self;
-        let end = reader.catch_up(|_, frame| {
+        reader.catch_up(|_, frame| {
             for raw in frame.raw_records() {
                 let raw = raw?;
                 if TOKEN_KINDS.contains(&raw.kind) && raw.is_known() {
@@ -46,8 +56,7 @@ impl CurrentTokens {
                 }
             }
             Ok(())
-        })?;
-        check_end(end, reader)
+        })
     }
 }
 
@@ -77,30 +86,5 @@ impl From<TokenCreated> for CurrentToken {
             revoked: None,
         };
         CurrentToken { info, hash: created.hash }
-    }
-}
-
-impl Engine {
-    /// Reads the tokens, with all changes that any process made before this call.
-    ///
-    /// If the chain did not grow since the last call, this takes a few microseconds.
-    pub(crate) fn with_tokens<T>(&self, look: impl FnOnce(&CurrentTokens) -> T) -> Result<T> {
-        self.log.check_fork()?;
-        self.check_place()?;
-        let mut slot = self.tokens.lock();
-        let current = match &mut *slot {
-            Some(current) => current,
-            none => none.insert(self.read_tokens()?),
-        };
-        self.located(current.catch_up())?;
-        Ok(look(current))
-    }
-
-    fn read_tokens(&self) -> Result<CurrentTokens> {
-        self.with_index(|index, cursor| {
-            let found = index.tokens()?.into_iter();
-            let tokens = found.map(|(info, hash)| (info.id, CurrentToken { info, hash }));
-            Ok(CurrentTokens { reader: self.log.reader(*cursor), tokens: tokens.collect() })
-        })
     }
 }

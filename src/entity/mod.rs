@@ -12,6 +12,7 @@ pub(crate) mod table;
 pub(crate) mod wording;
 
 mod artifact;
+mod artifact_address;
 mod artifact_places;
 mod dataset;
 mod deleted;
@@ -23,6 +24,7 @@ mod registry;
 mod run;
 mod tag;
 mod token;
+mod webhook;
 
 pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
 pub(crate) use self::artifact_places::{ArtifactPlaces, below};
@@ -40,3 +42,6 @@ pub use self::run::{Lifecycle, RunInfo, RunRecord, RunStatus};
 pub use self::tag::ARTIFACT_LOCATION_TAG;
 pub(crate) use self::tag::{DATA_CONTEXT_TAG, PARENT_RUN_TAG, RUN_NAME_TAG};
 pub use self::token::{TokenId, TokenInfo, TokenScope};
+pub use self::webhook::{
+    WebhookAction, WebhookEntity, WebhookEvent, WebhookId, WebhookInfo, WebhookStatus,
+};

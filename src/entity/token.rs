@@ -62,7 +62,7 @@ impl FromStr for TokenId {
     }
 }
 
-/// What a token permits. Each scope includes those before it.
+/// The extent of a token's permission. Each scope includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum TokenScope {
@@ -133,7 +133,7 @@ pub struct TokenInfo {
 }
 
 impl TokenInfo {
-    /// Returns whether the token is accepted at this time: neither revoked nor expired.
+    /// Returns whether the token is accepted at this time: it is not revoked and not expired.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)

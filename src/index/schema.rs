@@ -5,7 +5,7 @@ use rusqlite::Connection;
 /// The migrations, each from one version to the next. Released entries never change.
 ///
 /// An index of another version is not migrated. It is rebuilt, which is always possible.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
 
 /// The schema version of this build.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -413,6 +413,29 @@ CREATE TABLE tokens (
     revoked  INTEGER
 );
 CREATE UNIQUE INDEX tokens_by_id ON tokens (token_id);
+";
+
+/// Adds webhooks.
+const VERSION_6: &str = "
+CREATE TABLE webhooks (
+    webhook     INTEGER PRIMARY KEY,
+    webhook_id  TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    url         TEXT NOT NULL,
+    description TEXT,
+    status      TEXT NOT NULL,
+    secret      BLOB,
+    created     INTEGER NOT NULL,
+    updated     INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX webhooks_by_id ON webhooks (webhook_id);
+CREATE INDEX webhooks_by_creation ON webhooks (created);
+CREATE TABLE webhook_events (
+    webhook INTEGER NOT NULL,
+    event   TEXT NOT NULL,
+    PRIMARY KEY (webhook, event)
+) WITHOUT ROWID;
+CREATE INDEX webhook_events_by_event ON webhook_events (event);
 ";
 
 /// Inserts the default experiment, which exists in every file.

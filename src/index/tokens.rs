@@ -7,7 +7,6 @@ use crate::entity::{TokenId, TokenInfo};
 use crate::error::Result;
 
 use super::Index;
-use super::apply::token_text;
 use super::query::parsed;
 
 const TOKEN: &str = "SELECT token_id, user, comment, scopes, created, expires, revoked, hash
@@ -27,7 +26,7 @@ impl Index {
     pub(crate) fn token(&self, id: TokenId) -> Result<Option<TokenInfo>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(&format!("{TOKEN} WHERE token_id = ?1"))?;
-            let mut found = select.query_map([token_text(id)], token_info)?;
+            let mut found = select.query_map([id.to_string()], token_info)?;
             found.next().transpose()
         })
     }

@@ -149,21 +149,18 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         let field = Named { kind: found.kind, key: comparison.identifier.key };
         let (dialect, quoting) = (self.dialect, self.quoting);
         let operand = Operand { text, comparison, rule: found.rule, quoting, dialect, field };
-        if !found.rule.operators.contains(&comparison.operator) {
+        let operator = comparison.operator;
+        if !found.rule.operators.contains(&operator) {
             // MLflow checks the value first, except in its newer search of logged models.
-            if dialect != Dialect::LoggedModels {
-                operand.check_kind()?;
-            }
+            let sentence = match operand.check_kind() {
+                Err(problem) if dialect != Dialect::LoggedModels => problem.sentence(),
+                _ => Some(dialect.unfit_operator(field, operator, found.rule.operators)),
+            };
             let name = written(text, comparison.identifier.span);
-            let operator = comparison.operator;
             let summary = format!("operator {operator} does not apply to {}", quoted(name));
             let operators = found.rule.operators.iter().map(|operator| operator.as_str());
             let problem = Problem::new(comparison.operator_span, summary, listed(operators));
-            return Err(problem.says(dialect.unfit_operator(
-                field,
-                operator,
-                found.rule.operators,
-            )));
+            return Err(sentence.into_iter().fold(problem, Problem::says));
         }
         match found.field {
             Field::Number(field) => Ok(Condition::Number(field, operand.number_test()?)),

@@ -42,6 +42,11 @@ impl Problem {
         self
     }
 
+    /// Returns MLflow's sentence for the problem, if it has one of its own.
+    pub(super) fn sentence(self) -> Option<String> {
+        self.0.sentence
+    }
+
     /// Removes MLflow's sentence, which is only that of a filter.
     pub(super) fn unsaid(mut self) -> Self {
         self.0.sentence = None;

@@ -41,6 +41,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use base64::encode as encode_base64;
 pub(crate) use builder::{Query, Searched, distinct};
 pub use experiments::{ExperimentFilter, ExperimentNumber, ExperimentOrder, ExperimentText};
 pub use like::{Case, matches as like_matches};

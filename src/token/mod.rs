@@ -44,11 +44,6 @@ const KINDS: [RangeInclusive<u16>; 1] = [TOKEN_KINDS];
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl Database {
-    /// Returns a builder of a token for the user of this process, with the scope `read`.
-    pub fn new_token(&self) -> NewToken {
-        NewToken::new(self.clone())
-    }
-
     /// Returns all tokens in the order of their creation, also those that are not accepted.
     pub fn tokens(&self) -> Result<Vec<TokenInfo>> {
         self.engine()
@@ -99,7 +94,7 @@ impl Database {
         }
     }
 
-    /// Returns whether the file has a token that is neither revoked nor expired.
+    /// Returns whether the file has a token that is not revoked and not expired.
     ///
     /// The answer includes every change that any process made before the call.
     ///

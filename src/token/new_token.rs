@@ -35,12 +35,15 @@ enum Expiry {
     After(Duration),
 }
 
-impl NewToken {
-    pub(crate) fn new(database: Database) -> Self {
-        let user = user_name();
+impl Database {
+    /// Returns a builder of a token for the user of this process, with the scope `read`.
+    pub fn new_token(&self) -> NewToken {
+        let (database, user) = (self.clone(), user_name());
         NewToken { database, user, comment: None, scope: TokenScope::Read, expires: None }
     }
+}
 
+impl NewToken {
     /// Sets the user for whom the token acts. Default: the user of this process.
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = user.into();
@@ -87,6 +90,8 @@ impl NewToken {
         let engine = self.database.engine();
         let time = Timestamp::now();
         let expires = engine.located(self.check(time))?;
+        // A handle that cannot write must not change the mode of the file either.
+        engine.located(engine.log.check_usable())?;
         let pepper = engine.pepper_for_writing()?;
         let secret = engine.random_bytes()?;
         restrict(engine)?;

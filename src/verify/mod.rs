@@ -12,6 +12,7 @@ use crate::copy::artifact_tree::{ArtifactTree, describe};
 use crate::copy::backup::second_storage;
 use crate::copy::known_models::KnownModels;
 use crate::copy::known_tokens::KnownTokens;
+use crate::copy::known_webhooks::KnownWebhooks;
 use crate::copy::salvage::open_damaged;
 #[cfg(feature = "internals")]
 use crate::copy::salvage::open_damaged_storage;
@@ -144,6 +145,7 @@ struct Check {
     artifacts: ArtifactTree,
     models: KnownModels,
     tokens: KnownTokens,
+    webhooks: KnownWebhooks,
 }
 
 impl Check {
@@ -237,7 +239,7 @@ impl Check {
         self.blocks.push((position, owner, block));
     }
 
-    /// Checks that a record of a model or a token refers to an existing one.
+    /// Checks that a record of a model, a token or a webhook refers to an existing one.
     fn model(&mut self, position: u64, record: &Record) {
         if let Some(what) = self.models.missing(record) {
             self.damage(&what, position, "a model from an earlier record", "an unknown model");
@@ -246,8 +248,13 @@ impl Check {
             let place = format!("revocation of token {token}");
             self.damage(&place, position, "a token from an earlier record", "an unknown token");
         }
+        if let Some(webhook) = self.webhooks.missing(record) {
+            let place = format!("change of webhook {webhook}");
+            self.damage(&place, position, "a webhook from an earlier record", "an unknown webhook");
+        }
         self.models.note(record);
         self.tokens.note(record);
+        self.webhooks.note(record);
     }
 
     fn note_artifacts(&mut self, position: u64, record: &Record) {

@@ -1,8 +1,8 @@
-//! Registered models, their versions, logged models and tokens: the expected and the observed
-//! state.
+//! Registered models, their versions, logged models, tokens and webhooks: the expected and the
+//! observed state.
 //!
-//! The name, description or user of each encodes the call that created it. All other facts are a map of
-//! texts, so that one oracle covers all kinds.
+//! The name, description or user of each encodes the call that created it. All other facts are a
+//! map of texts, so that one oracle covers all kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,7 @@ pub enum ThingKind {
     Version,
     LoggedModel,
     Token,
+    Webhook,
 }
 
 /// The expected state of a thing, identified by the event that created it.
@@ -96,6 +97,7 @@ pub fn version_number(id: &str) -> u64 {
 /// Reads all things. A thing without a valid event gets one that never existed.
 pub fn things(database: &Database) -> Result<Vec<ThingSeen>> {
     let mut seen = crate::tokens::tokens(database)?;
+    seen.extend(crate::webhooks::webhooks(database)?);
     let registry = database.registry();
     let search = RegistrySearch::new().max_results(MODELS_MAX);
     for info in registry.search_models(&search)?.items {

@@ -10,7 +10,7 @@ use crate::oracle::EventId;
 use crate::things::{ThingKind, ThingSeen};
 use crate::world::{Actor, Verdict};
 
-/// The fact that says whether a token was revoked.
+/// The fact that states whether a token was revoked.
 const STATE: &str = "state";
 
 impl Actor {

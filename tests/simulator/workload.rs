@@ -36,6 +36,8 @@ pub enum Call {
     LoggedModel,
     /// Creates or revokes an access token.
     Token,
+    /// Creates, changes or deletes a webhook.
+    Webhook,
     Point,
     Row,
     /// Logs a row whose values are the bytes of slots of the same file.
@@ -64,6 +66,7 @@ impl Call {
             (Call::Registry, 3),
             (Call::LoggedModel, 2),
             (Call::Token, 1),
+            (Call::Webhook, 1),
             (Call::Point, 12),
             (Call::Row, 10),
             (Call::Copy, 3),
@@ -125,6 +128,7 @@ impl Actor {
             Call::Registry => self.with_run(Self::change_registry),
             Call::LoggedModel => self.change_logged_model(),
             Call::Token => self.change_token(),
+            Call::Webhook => self.change_webhook(),
             Call::Point => self.with_run(Self::log_point),
             Call::Row => self.with_run(Self::log_row),
             Call::Copy => self.with_run(Self::log_copy),

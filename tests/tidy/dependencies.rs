@@ -56,7 +56,7 @@ const NEVER_IN_LIBRARY: &[&str] = &[
 
 /// The maximum number of crates below the library without features, on this platform. Lower it
 /// with the number; a reason to raise it belongs into the commit.
-const LIBRARY_CRATES_MAX: usize = 55;
+const LIBRARY_CRATES_MAX: usize = 60;
 
 fn cargo(words: &[&str]) -> String {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());

@@ -35,6 +35,7 @@ const NOUNS: &[&str] = &[
     "logged_model",
     "registry",
     "token",
+    "webhook",
     "capture",
     "dataframe",
 ];
@@ -69,7 +70,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("polars", &["dataframe"]),
     ("rusqlite", &["index"]),
     ("rustix", &["sys", "storage", "log", "index", "copy", "artifact"]),
-    ("serde_json", &["entity", "artifact", "logged_model", "registry"]),
+    ("serde_json", &["entity", "artifact", "logged_model", "registry", "webhook"]),
+    ("sha2", &["webhook"]),
     ("sysinfo", &["capture"]),
     ("zstd", &["format"]),
 ];

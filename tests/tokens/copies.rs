@@ -9,7 +9,7 @@ use super::{mode, token, with_pepper};
 use crate::common::{error_kind, quiet_builder, start_run};
 
 #[test]
-fn the_file_has_neither_the_secret_nor_its_digits() {
+fn the_file_does_not_have_the_secret_or_its_digits() {
     let database = with_pepper();
     let (_, text) = token(&database);
     let digits = text.rsplit_once('_').unwrap().1;

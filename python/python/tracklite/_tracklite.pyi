@@ -77,6 +77,13 @@ def from_parquet(bytes: bytes) -> Table:
     Raises `NotImplementedError` for nested columns.
     """
 
+def artifact_owner(path: str) -> tuple[str, str, int, str] | None:
+    """Splits a path below an artifact root, such as `3/RUN/artifacts/a.txt`.
+
+    Returns the kind of the owner (`run`, `model` or `version`), its id, the number of the version
+    or 0, and the path below the owner. Returns None if the path names no owner.
+    """
+
 def run_command(arguments: Sequence[str]) -> int:
     """Runs the command line program with these arguments, the first of which is its name.
 
@@ -1532,6 +1539,42 @@ class StoreVersions:
         """Returns the place of its files: the ID of its model if it has files of its own, and the
         address of its source, in the engine's form if that is in this file.
         """
+@final
+class StoreWebhooks:
+    """The webhooks of a file."""
+
+    def __new__(cls, store: Store) -> StoreWebhooks: ...
+    def create(
+        self,
+        name: str,
+        url: str,
+        events: list[str],
+        description: str | None,
+        secret: str | None,
+        status: str,
+    ) -> _Value:
+        """Creates a webhook."""
+    def get(self, id: str) -> _Value:
+        """Returns the webhook."""
+    def check(self, id: str) -> None:
+        """Raises the error for a webhook that does not exist."""
+    def list(self, event: str | None, max_results: int, token: str) -> _Page:
+        """Lists webhooks, the newest first. With an event, only those that wait for it. Returns one
+        page.
+        """
+    def update(
+        self,
+        id: str,
+        name: str | None,
+        url: str | None,
+        events: builtins.list[str] | None,
+        description: str | None,
+        secret: str | None,
+        status: str | None,
+    ) -> _Value:
+        """Changes the fields that are not None."""
+    def delete(self, id: str) -> None:
+        """Deletes the webhook."""
 @final
 class StoreArtifacts:
     """The artifacts of a file."""

@@ -12,6 +12,7 @@ mod registry;
 mod runs;
 mod values;
 mod versions;
+mod webhooks;
 
 pub(crate) use self::artifacts::StoreArtifacts;
 pub(crate) use self::experiments::StoreExperiments;
@@ -21,3 +22,4 @@ pub(crate) use self::logged_models::StoreLoggedModels;
 pub(crate) use self::registry::StoreRegistry;
 pub(crate) use self::runs::StoreRuns;
 pub(crate) use self::versions::StoreVersions;
+pub(crate) use self::webhooks::StoreWebhooks;

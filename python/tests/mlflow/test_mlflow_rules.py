@@ -111,7 +111,7 @@ def test_experiment_0_can_be_deleted_and_restored(uri: str, tmp_path: Path) -> N
         lambda: tracklite.init(file=path),
         lambda: tracklite.Database.open(path).default_experiment().start_run(),
     ):
-        with pytest.raises(InvalidStateError, match="is deleted; restore it first"):
+        with pytest.raises(InvalidStateError, match="Restore it first"):
             call()
     client.restore_experiment("0")
     assert client.get_run(run_id).info.lifecycle_stage == "active"

@@ -27,18 +27,14 @@ pub(super) struct New<'a> {
 
 /// Creates a pending version.
 pub(super) fn create(call: &Call, new: New<'_>) -> Outcome<ModelVersionInfo> {
-    let model = call.database().registry().model(new.name)?;
+    let model = call.registry().model(new.name)?;
     let since = Timestamp::from_millis(Timestamp::now().as_millis() - REPEATED_MILLIS)?;
-    let mut builder = model
-        .new_version(new.source)
-        .user(call.caller.user.as_str())
-        .files_follow()
-        .reuse_pending_since(since);
+    let mut builder = model.new_version(new.source).files_follow().reuse_pending_since(since);
     if let Some(files) = sources::files_at(call, new.source) {
         builder = builder.files_at(files);
     }
     if let Some(run) = new.run {
-        builder = sources::with_run(builder, run);
+        builder = builder.run(run);
     }
     // A logged model of another file has no meaning here.
     let logged = new.model.and_then(|model| queries::logged_model_id(model).ok());

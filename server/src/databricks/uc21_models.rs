@@ -112,7 +112,7 @@ struct Found<'a> {
 type Handle = tracklite::registry::RegisteredModel;
 
 fn known(call: &Call) -> Outcome<Handle> {
-    Ok(call.database().registry().model(full_name(call, "full_name")?)?)
+    Ok(call.registry().model(full_name(call, "full_name")?)?)
 }
 
 fn answer(call: &Call, model: &Handle) -> Outcome<Reply> {
@@ -125,7 +125,7 @@ fn create(call: &Call) -> Outcome<Reply> {
     let name = format!("{catalog}.{schema}.{}", args.need("name")?);
     levels::need(&name)?;
     levels::ensure(call, &name)?;
-    let mut builder = call.database().registry().new_model(&name);
+    let mut builder = call.registry().new_model(&name);
     for (key, value) in new_tags(call)? {
         builder = builder.tag(&key, value);
     }
@@ -164,7 +164,7 @@ fn list(call: &Call) -> Outcome<Reply> {
         .filter(format!("name LIKE '{pattern}'"))
         .max_results(pages::size(args)?)
         .page_token(args.text_or_empty("page_token"));
-    let page = call.database().registry().search_models(&search)?;
+    let page = call.registry().search_models(&search)?;
     // The pattern finds more, because `_` in a name stands for any character.
     let is_wanted = |name: &str| {
         levels::split(name).is_some_and(|levels| {

@@ -169,7 +169,7 @@ fn create(call: &Call) -> Outcome<Reply> {
 }
 
 fn list(call: &Call) -> Outcome<Reply> {
-    let model = call.database().registry().model(full_name(call, "full_name")?)?;
+    let model = call.registry().model(full_name(call, "full_name")?)?;
     let infos = model.versions()?;
     // The newest has the smallest key.
     let keyed = infos.iter().rev().map(|info| (format!("{:020}", u64::MAX - info.version), info));
@@ -224,7 +224,7 @@ fn tagged(call: &Call) -> Outcome<(&str, &Map<String, Value>)> {
 
 fn tag_model(call: &Call) -> Outcome<Reply> {
     let (name, changes) = tagged(call)?;
-    let model = call.database().registry().model(name)?;
+    let model = call.registry().model(name)?;
     for (key, value) in changes.pairs("add_tags") {
         model.set_tag(&key, value)?;
     }

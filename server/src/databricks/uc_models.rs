@@ -158,7 +158,7 @@ struct Uploads {
 type Handle = tracklite::registry::RegisteredModel;
 
 fn known(call: &Call) -> Outcome<Handle> {
-    Ok(call.database().registry().model(full_name(call, "name")?)?)
+    Ok(call.registry().model(full_name(call, "name")?)?)
 }
 
 fn answer(model: &Handle) -> Outcome<Reply> {
@@ -170,7 +170,7 @@ fn create(call: &Call) -> Outcome<Reply> {
     let name = full_name(call, "name")?;
     let tags = new_tags(call)?;
     levels::ensure(call, name)?;
-    let mut builder = call.database().registry().new_model(name);
+    let mut builder = call.registry().new_model(name);
     for (key, value) in tags {
         builder = builder.tag(&key, value);
     }
@@ -215,7 +215,7 @@ fn search(call: &Call) -> Outcome<Reply> {
         .filter("name LIKE '%.%.%'")
         .max_results(pages::size(&call.args)?)
         .page_token(call.args.text_or_empty("page_token"));
-    let page = call.database().registry().search_models(&search)?;
+    let page = call.registry().search_models(&search)?;
     let models = page.items.iter().filter(|info| levels::split(&info.name).is_some());
     let registered_models = models.map(model).collect();
     Ok(Reply::json(&Found { registered_models, next_page_token: page.next_page_token }))

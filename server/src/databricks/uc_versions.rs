@@ -219,7 +219,7 @@ fn delete(call: &Call) -> Outcome<Reply> {
 fn search(call: &Call) -> Outcome<Reply> {
     let (default, most) = (RegistrySearch::DEFAULT_VERSIONS, RegistrySearch::MAX_VERSIONS);
     let search = queries::registry_search(&call.args, default, most)?;
-    let page = call.database().registry().search_versions(&search)?;
+    let page = call.registry().search_versions(&search)?;
     let model_versions = page.items.iter().map(|info| version(info, None)).collect();
     Ok(Reply::json(&Found { model_versions, next_page_token: page.next_page_token }))
 }

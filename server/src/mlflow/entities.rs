@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 use tracklite::inputs::{DatasetInput, ModelOutput};
 use tracklite::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
-use tracklite::{ExperimentInfo, MetricPoint, RunInfo, RunRecord};
+use tracklite::{ExperimentInfo, MetricPoint, RunId, RunInfo, RunRecord};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -238,11 +238,16 @@ pub(crate) fn info<'a>(info: &'a RunInfo, location: &str) -> Info<'a> {
         status: info.status.as_str(),
         start_time: info.started.as_millis(),
         end_time: info.ended.map(tracklite::Timestamp::as_millis),
-        artifact_uri: format!("{}/{id}/artifacts", location.trim_end_matches('/')),
+        artifact_uri: run_artifacts(location, info.id),
         lifecycle_stage: info.lifecycle.as_str(),
         run_uuid: id.clone(),
         run_id: id,
     }
+}
+
+/// Returns the address of a run's artifacts, from that of its experiment.
+pub(crate) fn run_artifacts(location: &str, id: RunId) -> String {
+    format!("{}/{id}/artifacts", location.trim_end_matches('/'))
 }
 
 fn input(input: &DatasetInput) -> Input<'_> {

@@ -145,12 +145,12 @@ fn create(call: &Call) -> Outcome<Reply> {
         model: args.text("model_id").map(str::to_owned),
     };
     let given = sources::checked(call, given, &tags)?;
-    let mut builder = model.new_version(&given.source).user(call.caller.user.as_str());
+    let mut builder = model.new_version(&given.source);
     if let Some(files) = sources::files_at(call, &given.source) {
         builder = builder.files_at(files);
     }
     if let Some(run) = &given.run {
-        builder = sources::with_run(builder, run);
+        builder = builder.run(run);
     }
     if let Some(link) = args.text("run_link") {
         builder = builder.run_link(link);
@@ -227,7 +227,7 @@ fn delete(call: &Call) -> Outcome<Reply> {
 fn search(call: &Call) -> Outcome<Reply> {
     let (default, most) = (RegistrySearch::DEFAULT_VERSIONS, RegistrySearch::MAX_VERSIONS);
     let search = queries::registry_search(&call.args, default, most)?;
-    let page = call.database().registry().search_versions(&search)?;
+    let page = call.registry().search_versions(&search)?;
     let model_versions = page.items.iter().map(model_version).collect();
     Ok(Reply::json(&Found { model_versions, next_page_token: page.next_page_token }))
 }

@@ -166,7 +166,7 @@ const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 fn create(call: &Call) -> Outcome<Reply> {
     let name = call.args.need("name")?;
     let tags = new_tags(call)?;
-    let registry = call.database().registry();
+    let registry = call.registry();
     levels::ensure(call, name)?;
     let mut builder = registry.new_model(name);
     for (key, value) in &tags {
@@ -186,7 +186,7 @@ fn create(call: &Call) -> Outcome<Reply> {
 
 /// The failure for a name that is taken. A prompt and a model cannot have the same name.
 fn taken(call: &Call, name: &str, tags: &[(String, String)]) -> Outcome<Failure> {
-    let known = call.database().registry().model(name)?.info()?;
+    let known = call.registry().model(name)?.info()?;
     let kind = |value: Option<&String>| match value {
         Some(value) if value.eq_ignore_ascii_case("true") => "Prompt",
         _ => "Registered Model",
@@ -241,7 +241,7 @@ fn delete(call: &Call) -> Outcome<Reply> {
 fn search(call: &Call) -> Outcome<Reply> {
     let (default, most) = (RegistrySearch::DEFAULT_MODELS, RegistrySearch::MAX_MODELS);
     let search = queries::registry_search(&call.args, default, most)?;
-    let page = call.database().registry().search_models(&search)?;
+    let page = call.registry().search_models(&search)?;
     let registered_models = page.items.iter().map(registered_model).collect();
     Ok(Reply::json(&Found { registered_models, next_page_token: page.next_page_token }))
 }
@@ -268,8 +268,16 @@ fn delete_tag(call: &Call) -> Outcome<Reply> {
 }
 
 fn set_alias(call: &Call) -> Outcome<Reply> {
-    let number = number(call, call.args.need("name")?)?;
-    model(call)?.set_alias(call.args.need("alias")?, number)?;
+    let name = call.args.need("name")?;
+    let number = number(call, name)?;
+    let model = model(call).map_err(|failure| match failure.code {
+        // MLflow misses the version of a model that does not exist.
+        "RESOURCE_DOES_NOT_EXIST" => {
+            Failure::missing(format!("Model Version (name={name}, version={number}) not found"))
+        }
+        _ => failure,
+    })?;
+    model.set_alias(call.args.need("alias")?, number)?;
     Ok(Reply::done())
 }
 
@@ -285,7 +293,7 @@ fn get_by_alias(call: &Call) -> Outcome<Reply> {
 
 /// Returns the version of an alias. The alias `latest` is the highest version.
 fn version_of_alias(call: &Call, name: &str, alias: &str) -> Outcome<ModelVersionInfo> {
-    let registry = call.database().registry();
+    let registry = call.registry();
     if !alias.eq_ignore_ascii_case("latest") {
         return Ok(registry.version_info_by_alias(name, alias)?);
     }

@@ -54,15 +54,13 @@ pub(crate) struct ModelVersion<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     source: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run_id: Option<String>,
+    run_id: &'a str,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_message: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<Pair<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run_link: Option<&'a str>,
+    run_link: &'a str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     aliases: &'a [String],
 }
@@ -94,11 +92,11 @@ pub(crate) fn model_version(info: &ModelVersionInfo) -> ModelVersion<'_> {
         current_stage: info.stage.as_str(),
         description: info.description.as_deref(),
         source: &info.source,
-        run_id: info.run.as_ref().map(ToString::to_string),
+        run_id: info.run.as_deref().unwrap_or_default(),
         status: info.status.as_str(),
         status_message: info.status_message.as_deref(),
         tags: shown(&info.tags),
-        run_link: info.run_link.as_deref(),
+        run_link: info.run_link.as_deref().unwrap_or_default(),
         aliases: &info.aliases,
     }
 }
@@ -133,13 +131,13 @@ pub(crate) fn new_tags(call: &Call) -> Outcome<Vec<(String, String)>> {
 
 /// Returns the model that the argument `name` names.
 pub(crate) fn model(call: &Call) -> Outcome<Model> {
-    Ok(call.database().registry().model(call.args.need("name")?)?)
+    Ok(call.registry().model(call.args.need("name")?)?)
 }
 
 /// Returns the version that the arguments `name` and `version` name.
 pub(crate) fn version(call: &Call) -> Outcome<Version> {
     let name = call.args.need("name")?;
-    Ok(call.database().registry().version(name, number(call, name)?)?)
+    Ok(call.registry().version(name, number(call, name)?)?)
 }
 
 /// Returns the number in the argument `version`. One that cannot exist is reported as missing.

@@ -1,7 +1,7 @@
 //! The sources of versions: which of them are allowed, and which lie in this file.
 
 use percent_encoding::percent_decode_str;
-use tracklite::registry::{ModelTarget, ModelUri, ModelVersionBuilder, ModelVersionInfo};
+use tracklite::registry::{ModelTarget, ModelUri, ModelVersionInfo};
 use tracklite::{LoggedModelId, RunId};
 
 use super::{places, queries};
@@ -53,7 +53,7 @@ fn with_lineage(call: &Call, given: Given) -> Outcome<Given> {
     if matches!(uri.target, ModelTarget::LoggedModel(_)) {
         return Ok(given);
     }
-    let found = call.database().registry().resolve(&uri.target.to_string())?;
+    let found = call.registry().resolve(&uri.target.to_string())?;
     let Some(version) = found.version else { return Ok(given) };
     if version.tags.get(PROMPT_TAG).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Err(Failure::invalid(format!(
@@ -227,14 +227,6 @@ pub(crate) fn files_at(call: &Call, source: &str) -> Option<String> {
         }
     };
     Some(if path.is_empty() { address } else { format!("{address}/{path}") })
-}
-
-/// Sets the run of a version.
-pub(crate) fn with_run(builder: ModelVersionBuilder, run: &str) -> ModelVersionBuilder {
-    match run.parse::<RunId>() {
-        Ok(run) => builder.run(run),
-        Err(_) => builder,
-    }
 }
 
 /// Returns the address of a version's files for the client that asks: its own files, or those of

@@ -137,19 +137,29 @@ class Pair:
         """Returns an answer with our plan's names, without what differs by nature."""
         if isinstance(value, dict):
             kept = {key: item for key, item in value.items() if key not in NATURAL}
-            return {key: self.canonical(item, side) for key, item in kept.items()}
+            if "current_stage" in kept:
+                # MLflow does not know who registered a version.
+                kept.pop("user_id", None)
+            return {key: self._member(key, item, side) for key, item in kept.items()}
         if isinstance(value, (list, tuple)):
             items = [self.canonical(item, side) for item in value]
-            # Tags, params and metrics have no order of their own.
-            is_keyed = all(isinstance(item, dict) and "key" in item for item in items)
-            return sorted(items, key=json.dumps) if is_keyed and "step" not in str(items) else items
+            keys = [item.get("key") for item in items if isinstance(item, dict)]
+            # Tags, params and latest metrics have no order of their own.
+            is_map = None not in keys and len(keys) == len(set(keys)) == len(items)
+            return sorted(items, key=json.dumps) if is_map else items
         if isinstance(value, str):
             for name, known in self.names.items():
                 # Ids of experiments are small numbers, which also mean other things.
-                if value == known[side] or len(known[side]) > 8:
+                if len(known[side]) > 8:
                     value = value.replace(known[side], name)
             return value
         return value
+
+    def _member(self, key: str, value: Any, side: int) -> Any:
+        if key == "experiment_id":
+            names = [name for name, known in self.names.items() if known[side] == value]
+            return names[0] if names else value
+        return self.canonical(value, side)
 
 
 def _renamed(value: Any, names: dict[str, tuple[str, str]], side: int) -> Any:
@@ -166,7 +176,9 @@ def _renamed(value: Any, names: dict[str, tuple[str, str]], side: int) -> Any:
 
 def _first_sentence(message: str) -> str:
     """Returns the part of a message that programs match on."""
-    return re.split(r"(?<=[.\]')])\s|\n|; | \(", message.strip(), maxsplit=1)[0].rstrip(".: ")
+    sentence = re.split(r"(?<=[.\]')])\s|\n|; | \(", message.strip(), maxsplit=1)[0].rstrip(".: ")
+    # The ids of experiments differ.
+    return re.sub(r"\b\d+\b", "N", sentence)
 
 
 def _differences(pair: Pair, theirs: Answer, ours: Answer) -> list[str]:

@@ -8,6 +8,7 @@ mod registry;
 mod storage;
 mod tokens;
 mod tracking;
+mod webhooks;
 
 use std::ops::RangeInclusive;
 
@@ -41,6 +42,7 @@ pub use tracking::{
     ExperimentTagDeleted, ExperimentTagsSet, InputsLogged, OutputsLogged, ParamsSet, Purged,
     RunLifecycleSet, RunResumed, RunStarted, RunUpdated, TagDeleted, TagsSet,
 };
+pub use webhooks::{WebhookCreated, WebhookDeleted, WebhookUpdated};
 
 /// The kinds of records of logged models, including future ones.
 const LOGGED_MODEL_KINDS: RangeInclusive<u16> = 64..=79;
@@ -49,6 +51,9 @@ pub(crate) const REGISTRY_KINDS: RangeInclusive<u16> = 96..=127;
 
 /// The kinds of records of access tokens, including future ones.
 pub(crate) const TOKEN_KINDS: RangeInclusive<u16> = 224..=231;
+
+/// The kinds of records of webhooks, including future ones.
+pub(crate) const WEBHOOK_KINDS: RangeInclusive<u16> = 232..=239;
 
 /// How a build treats a record whose kind or version it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -238,6 +243,9 @@ records! {
         ModelVersionFinalized = 116, 0, ReadIncompatible;
         TokenCreated = 224, 0, WriteIncompatible;
         TokenRevoked = 225, 0, WriteIncompatible;
+        WebhookCreated = 232, 0, WriteIncompatible;
+        WebhookUpdated = 233, 0, WriteIncompatible;
+        WebhookDeleted = 234, 0, WriteIncompatible;
     }
     earlier {
         LoggedModelCreatedV0 = 64, 0, ReadIncompatible => LoggedModelCreated;
@@ -262,11 +270,14 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
     )
 }
 
-/// Returns whether records of this kind concern models or tokens, which only the index needs.
+/// Returns whether records of this kind concern models, tokens or webhooks.
+///
+/// Only the index needs them.
 ///
 /// A writer only needs to know whether there are any.
 pub(crate) fn is_of_index(kind: u16) -> bool {
-    [LOGGED_MODEL_KINDS, REGISTRY_KINDS, TOKEN_KINDS].iter().any(|kinds| kinds.contains(&kind))
+    let all = [LOGGED_MODEL_KINDS, REGISTRY_KINDS, TOKEN_KINDS, WEBHOOK_KINDS];
+    all.iter().any(|kinds| kinds.contains(&kind))
 }
 
 /// Returns whether the first field of records of this kind is their run.

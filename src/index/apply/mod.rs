@@ -10,8 +10,7 @@ mod points;
 mod registry;
 mod tags;
 mod tokens;
-
-pub(super) use self::tokens::text as token_text;
+mod webhooks;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use rusqlite::{Connection, OptionalExtension as _, Params};
@@ -143,12 +142,12 @@ impl<'c> Applier<'c> {
         }
     }
 
-    /// Applies a record about a logged model, a token or the registry.
+    /// Applies a record about a logged model, a token, a webhook or the registry.
     fn apply_to_others(&mut self, record: &Record) -> rusqlite::Result<()> {
-        match self.apply_to_logged_models(record)? || self.apply_to_tokens(record)? {
-            true => Ok(()),
-            false => self.apply_to_registry(record),
-        }
+        let is_applied = self.apply_to_logged_models(record)?
+            || self.apply_to_tokens(record)?
+            || self.apply_to_webhooks(record)?;
+        if is_applied { Ok(()) } else { self.apply_to_registry(record) }
     }
 
     fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<()> {

@@ -1,14 +1,8 @@
 //! Applies records about access tokens. The first creation and the first revocation count.
 
-use crate::entity::TokenId;
 use crate::format::record::{Record, TokenCreated};
 
 use super::Applier;
-
-/// Returns an id as stored in the index: 16 hexadecimal digits.
-pub(in crate::index) fn text(id: TokenId) -> String {
-    id.to_string()
-}
 
 impl Applier<'_> {
     /// Applies the record. Returns false if it does not concern tokens.
@@ -17,7 +11,7 @@ impl Applier<'_> {
             Record::TokenCreated(record) => self.token_created(record)?,
             Record::TokenRevoked(record) => self.execute(
                 "UPDATE tokens SET revoked = ?2 WHERE token_id = ?1 AND revoked IS NULL",
-                (text(record.token), record.time),
+                (record.token.to_string(), record.time),
             )?,
             _ => return Ok(false),
         }
@@ -30,7 +24,7 @@ impl Applier<'_> {
              (token_id, hash, user, comment, scopes, created, expires)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             (
-                text(record.token),
+                record.token.to_string(),
                 record.hash,
                 &record.user,
                 &record.comment,

@@ -7,6 +7,7 @@
 
 mod models;
 mod tokens;
+mod webhooks;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -160,6 +161,11 @@ fn the_golden_file_of_text_runs_has_the_models_of_both_versions() {
 }
 
 #[test]
+fn the_golden_file_of_version_0_has_webhooks() {
+    webhooks::check(&MemoryFile::with_bytes(&stored()));
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_writable() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -196,6 +202,7 @@ fn check_written(stored: &[u8], more: &[Record]) {
         .chain(80..=82)
         .chain(96..=116)
         .chain(224..=225)
+        .chain(232..=234)
         .collect();
     assert_eq!(kinds, all, "the golden file lacks a kind of record");
 }

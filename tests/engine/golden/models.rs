@@ -177,7 +177,7 @@ fn versions() -> Vec<Record> {
 /// A version that is created before its files.
 fn pending() -> Vec<Record> {
     let (model, time) = (DIGITS, TIME + 3);
-    let created = ModelVersionCreated {
+    let created = ModelVersionCreatedV0 {
         model,
         version: 3,
         source: "elsewhere".to_owned(),
@@ -234,7 +234,7 @@ pub fn of_text_runs() -> Vec<Record> {
         run_link: None,
         logged_model: Some(TEXT_RUN),
         copied_from: Some((model, 1)),
-        description: Some("third".to_owned()),
+        description: Some("fourth".to_owned()),
         tags: Vec::new(),
         user: "ada".to_owned(),
         status: ModelVersionStatus::Ready,
@@ -242,7 +242,7 @@ pub fn of_text_runs() -> Vec<Record> {
         digest: None,
         time,
     };
-    vec![logged.into(), version(3, "elsewhere/7").into(), version(4, &RUN.to_string()).into()]
+    vec![logged.into(), version(4, "elsewhere/7").into(), version(5, &RUN.to_string()).into()]
 }
 
 /// Reads the models with a text as their run.
@@ -254,15 +254,15 @@ pub fn check_text_runs(database: &Database) {
     );
     assert_eq!((logged.source_run_id(), logged.tags["team"].as_str()), (None, "c"));
     let registry = database.registry();
-    let version = registry.version_info("ml.production.digits", 3).unwrap();
+    let version = registry.version_info("ml.production.digits", 4).unwrap();
     assert_eq!((version.run.as_deref(), version.run_id()), (Some("elsewhere/7"), None));
     assert_eq!((version.source.as_str(), version.user.as_str()), ("s3://bucket/model", "ada"));
     assert_eq!((version.logged_model, version.digest), (Some(TEXT_RUN), None));
     assert_eq!(
         (version.copied_from, version.description.as_deref()),
-        (Some((DIGITS, 1)), Some("third"))
+        (Some((DIGITS, 1)), Some("fourth"))
     );
-    let version = registry.version_info("ml.production.digits", 4).unwrap();
+    let version = registry.version_info("ml.production.digits", 5).unwrap();
     assert_eq!(version.run_id(), Some(RUN));
 }
 

@@ -12,7 +12,7 @@ use super::writer::TIME;
 
 const LIVE: TokenId = TokenId::from_bits(0x1111_2222_3333_4444);
 const REVOKED: TokenId = TokenId::from_bits(0x5555_6666_7777_8888);
-const PEPPER: [u8; 32] = [0x5a; 32];
+pub const PEPPER: [u8; 32] = [0x5a; 32];
 
 /// Computes the keyed hash from its definition in `docs/format.md`, independently of the library.
 fn hash(token: TokenId) -> [u8; 32] {
@@ -62,15 +62,16 @@ pub fn check(file: &MemoryFile) {
     assert_eq!((live.id, live.comment.as_deref()), (LIVE, Some("ci")));
     assert_eq!((live.user.as_str(), live.scopes.join(",").as_str()), ("ada", "write"));
     assert_eq!((live.created.as_nanos(), live.revoked), (TIME, None));
-    assert_eq!(live.expires.map(|time| time.as_nanos()), Some(i64::MAX));
+    assert_eq!(live.expires.map(tracklite::Timestamp::as_nanos), Some(i64::MAX));
     assert_eq!((revoked.id, revoked.comment.as_deref()), (REVOKED, None));
-    assert_eq!(revoked.revoked.map(|time| time.as_nanos()), Some(TIME + 1));
+    assert_eq!(revoked.revoked.map(tracklite::Timestamp::as_nanos), Some(TIME + 1));
     assert_eq!(&database.check_token(&text(LIVE)).unwrap(), live);
     let error = database.check_token(&text(REVOKED)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
 }
 
-fn write_private(path: &Path) {
+/// Writes the pepper to a file that only its owner can access.
+pub fn write_private(path: &Path) {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = std::fs::OpenOptions::new();

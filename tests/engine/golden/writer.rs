@@ -204,7 +204,8 @@ pub fn write(blocks: &Blocks, more: &[Record]) -> Vec<u8> {
     experiments_and_runs(&mut writer);
     seal(&mut writer, blocks);
     changes(&mut writer);
-    for records in super::models::frames().into_iter().chain(super::tokens::frames()) {
+    let models = super::models::frames().into_iter();
+    for records in models.chain(super::tokens::frames()).chain(super::webhooks::frames()) {
         writer.frame(&records);
     }
     if !more.is_empty() {

@@ -32,6 +32,7 @@ class Handle:
         self.logged_models = _tracklite.StoreLoggedModels(store)
         self.registry = _tracklite.StoreRegistry(store)
         self.versions = _tracklite.StoreVersions(store)
+        self.webhooks = _tracklite.StoreWebhooks(store)
         self.artifacts = _tracklite.StoreArtifacts(store)
 
 

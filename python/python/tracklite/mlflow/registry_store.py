@@ -42,17 +42,18 @@ from tracklite.mlflow import address, entities, handles
 from tracklite.mlflow.address import AddressError
 from tracklite.mlflow.arguments import count_of, tag_pairs, tag_text
 from tracklite.mlflow.errors import as_mlflow_error, refuses, translated, wrong_argument
+from tracklite.mlflow.registry_webhooks import RegistryWebhooks
 
 LATEST = "latest"
 
 
 @refuses(
     AbstractStore,
-    {"list_webhooks_by_event"},
-    {"webhook": "webhooks"},
+    set(),
+    {},
     {"link_prompts_to_trace": "traces"},
 )
-class TrackliteRegistryStore(AbstractStore):
+class TrackliteRegistryStore(RegistryWebhooks, AbstractStore):
     """Registered models and their versions in one file, at `tracklite:///folder/file`.
 
     If the source of a version is in the same file, the version gets its own unchanging copy of the
@@ -75,10 +76,6 @@ class TrackliteRegistryStore(AbstractStore):
     @property
     def _file(self) -> handles.Handle:
         return self._stored.handle
-
-    def list_webhooks_by_event(self, *args: Any, **kwargs: Any) -> PagedList[Any]:
-        """Returns an empty list. A server calls this at each change."""
-        return PagedList([], None)
 
     @translated
     def create_registered_model(
