@@ -78,11 +78,12 @@ def customers(session: Any, folder: Path) -> Path:
 
 def run_with_model() -> str:
     """Returns a run that has logged a model named `model`."""
+    import numpy as np
     from mlflow.models import infer_signature
     from sklearn.linear_model import LogisticRegression
 
     mlflow.set_experiment("/Shared/team-experiments/registered")
-    rows = [[0.0], [1.0], [4.0], [5.0]]
+    rows = np.array([[0.0], [1.0], [4.0], [5.0]])
     model = LogisticRegression().fit(rows, [0, 0, 1, 1])
     with mlflow.start_run() as run:
         signature = infer_signature(rows, model.predict(rows))
@@ -128,6 +129,8 @@ def check_spark(after: Names) -> None:
 
 
 def check_registry(_: Names) -> None:
+    import numpy as np
+
     client = MlflowClient()
     model = client.get_registered_model(REGISTERED)
     assert model.description, model
@@ -135,7 +138,7 @@ def check_registry(_: Names) -> None:
     assert str(version.version) == "1" and version.status == "READY", version
     assert version.tags == {"validation_status": "approved"}, version.tags
     loaded = mlflow.pyfunc.load_model(f"models:/{REGISTERED}@Champion")
-    assert list(loaded.predict([[0.5], [4.5]])) == [0, 1]
+    assert list(loaded.predict(np.array([[0.5], [4.5]]))) == [0, 1]
 
 
 def check_comparison(after: Names) -> None:
