@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::runner::{Context, Outcome, Step, StepResult, output_of, run_command};
-use crate::{full_disk, licences, python};
+use crate::{clients, full_disk, licences, python};
 
 /// All checks, in order.
 pub(crate) const STEPS: &[Step] = &[
@@ -69,6 +69,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "python",
         proves: "the wheel builds; the tests and type stubs of the Python package pass",
         run: python::check,
+    },
+    Step {
+        name: "clients",
+        proves: "clients that others wrote work with the server: MLflow, SDK, Spark, the guide",
+        run: clients::check,
     },
     Step { name: "fuzz", proves: "the saved fuzz inputs pass", run: fuzz },
     Step {

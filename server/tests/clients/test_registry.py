@@ -20,7 +20,7 @@ def client(url: str) -> MlflowClient:
 
 
 def code(error: pytest.ExceptionInfo[MlflowException]) -> str:
-    return error.value.error_code
+    return str(error.value.error_code)
 
 
 def test_a_model_is_created_changed_and_deleted(client: MlflowClient) -> None:

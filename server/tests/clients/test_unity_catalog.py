@@ -33,7 +33,7 @@ def client(databricks: str, dialect: str) -> MlflowClient:
 
 
 def code(error: pytest.ExceptionInfo[MlflowException]) -> str:
-    return error.value.error_code
+    return str(error.value.error_code)
 
 
 def train(name: str | None = None) -> mlflow.models.model.ModelInfo:

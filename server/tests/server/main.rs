@@ -6,5 +6,6 @@ mod bad_input;
 mod client;
 mod files_api;
 mod graphql;
+mod runs;
 mod start;
 mod tls;
