@@ -159,7 +159,8 @@ fn doctests(context: &Context) -> StepResult {
 fn docs(context: &Context) -> StepResult {
     // Build what users see, without internals, because their links lead to private items.
     let words = "doc --release --locked --no-deps --lib --package tracklite \
-                 --package tracklite-cli --features tracklite/capture,tracklite/ipc \
+                 --package tracklite-cli --package tracklite-server \
+                 --features tracklite/capture,tracklite/ipc \
                  --features tracklite/parquet,tracklite-cli/polars";
     let mut command = context.cargo(words);
     run_command(command.env("RUSTDOCFLAGS", "-D warnings"))?;
