@@ -137,10 +137,9 @@ impl Access {
     }
 
     async fn answer(&self, database: &Database, pool: &Pool, token: String) -> Outcome<Answer> {
-        if let Some(own) = &self.own_token {
-            if is_same(own.as_bytes(), token.as_bytes()) {
-                return Ok(Answer::Known(self.local_user.clone(), Scope::Admin));
-            }
+        let own = self.own_token.as_ref();
+        if own.is_some_and(|own| is_same(own.as_bytes(), token.as_bytes())) {
+            return Ok(Answer::Known(self.local_user.clone(), Scope::Admin));
         }
         if let Some(answer) = self.kept(&token) {
             return Ok(answer);

@@ -23,8 +23,7 @@ pub(crate) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
         PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, "private key", &error))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map(|config| config.with_no_client_auth())
-        .and_then(|config| config.with_single_cert(chain, private))
+        .and_then(|config| config.with_no_client_auth().with_single_cert(chain, private))
         .map_err(|error| wrong(certificate, "certificate of this key", &error))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

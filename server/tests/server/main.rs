@@ -1,5 +1,12 @@
 //! The server over HTTP: a server in this process, and a small client of its own.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failure of a test is a panic"
+)]
+
 mod access;
 mod artifacts;
 mod bad_input;
