@@ -1,4 +1,4 @@
-//! Who sends a request, and what they may do.
+//! The callers of requests, and their rights.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use tracklite::{Database, Error, ErrorKind};
 use crate::failure::{Failure, Outcome};
 use crate::pool::Pool;
 
-/// What a caller may do. A higher scope includes those below it.
+/// The rights of a caller. A higher scope includes those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
     /// Nothing that needs a token.
@@ -43,7 +43,7 @@ pub(crate) enum Dialect {
     Databricks,
 }
 
-/// Who sends a request.
+/// The sender of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) user: String,
@@ -88,11 +88,11 @@ pub(crate) struct Access {
     own_token: Option<String>,
     /// The user of requests without a token.
     local_user: String,
-    /// Answers of the file by token. The empty token stands for none.
+    /// Answers of the file by token, with an empty one for requests without a token.
     answers: Mutex<HashMap<String, (Instant, Answer)>>,
 }
 
-/// Who has a token.
+/// An answer of the file about a token.
 #[derive(Clone, Debug)]
 enum Answer {
     /// The file has no tokens, so everybody may do everything.
@@ -240,7 +240,7 @@ fn local_user() -> String {
     named.unwrap_or_else(|| "root".to_owned())
 }
 
-/// Returns a random text for a token or an id: so many bytes, in hexadecimal digits.
+/// Returns a number of random bytes in hexadecimal digits, for a token or an id.
 pub(crate) fn random_hex(bytes: usize) -> tracklite::Result<String> {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random)

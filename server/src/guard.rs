@@ -1,4 +1,4 @@
-//! What happens to each request before and after its handler: name checks, access, log line.
+//! The steps before and after each handler: name checks, access, log line.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -23,6 +23,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const WORKSPACE: HeaderName = HeaderName::from_static("x-databricks-org-id");
 /// The longest path with query, in bytes.
 const TARGET_BYTES_MAX: usize = 32 * 1024;
+/// The largest sum of all header fields, in bytes.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How long the answer to a wrong token is delayed, so that guesses are slow.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(50);
 
@@ -85,6 +87,12 @@ async fn admit(shared: &Shared, target: usize, headers: &HeaderMap) -> Outcome<C
     if target > TARGET_BYTES_MAX {
         return Err(Failure::bad_request(format!(
             "the address has {target} bytes, at most {TARGET_BYTES_MAX} are read"
+        )));
+    }
+    let head: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if head > HEAD_BYTES_MAX {
+        return Err(Failure::bad_request(format!(
+            "the header fields have {head} bytes, at most {HEAD_BYTES_MAX} are read"
         )));
     }
     shared.names.check(headers)?;

@@ -117,7 +117,7 @@ impl PartUploads {
         )))
     }
 
-    /// Gives an upload up. One that does not exist has been given up before.
+    /// Aborts an upload. One that does not exist has been aborted before.
     pub(crate) fn abort(&self, id: &str, address: &str) -> Outcome<()> {
         if self.get(id).is_ok() {
             self.get_for(id, address)?;

@@ -17,7 +17,7 @@ pub(crate) fn document(tables: &[(&str, &[Route])]) -> Value {
     add_schema(&mut schemas, shape::<ErrorBody>());
     for (prefix, routes) in tables {
         for route in *routes {
-            add_schema(&mut schemas, route.gives);
+            add_schema(&mut schemas, route.returns);
             // A parameter of any number of parts is an ordinary one here.
             let path = format!("{prefix}{}", route.path).replace("{*", "{");
             let method = route.method.method().as_str().to_ascii_lowercase();
@@ -66,15 +66,15 @@ fn operation(path: &str, route: &Route) -> Value {
     }
     operation.insert("parameters".into(), parameters.into());
     operation.insert("x-scope".into(), route.needs.as_str().into());
-    operation.insert("responses".into(), responses(route.gives));
+    operation.insert("responses".into(), responses(route.returns));
     operation.into()
 }
 
-fn responses(gives: Shape) -> Value {
+fn responses(returns: Shape) -> Value {
     let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     let content = |name: &str| json!({"application/json": {"schema": reference(name)}});
     json!({
-        "200": {"description": "Done.", "content": content(&(gives.name)())},
+        "200": {"description": "Done.", "content": content(&(returns.name)())},
         "default": {"description": "Refused or failed.", "content": content(&ErrorBody::name())},
     })
 }

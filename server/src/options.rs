@@ -22,7 +22,7 @@ pub(crate) struct Options {
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// The folder of MLflow's web page.
     pub(crate) mlflow_ui: Option<PathBuf>,
-    /// How long requests may take after the server was told to stop.
+    /// How long requests may take after the stop of the server.
     pub(crate) drain: Duration,
     /// The largest body that is read into memory.
     pub(crate) body_bytes_max: usize,

@@ -8,6 +8,10 @@ use serde::Serialize;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// The answer in place of one that has no form in JSON.
+const UNWRITABLE: &[u8] =
+    br#"{"error_code": "INTERNAL_ERROR", "message": "the answer cannot be written as JSON"}"#;
+
 /// An answer with a body in memory.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -19,10 +23,14 @@ pub(crate) struct Reply {
 impl Reply {
     /// Returns an answer with a value as JSON.
     pub(crate) fn json(value: &impl Serialize) -> Reply {
-        match serde_json::to_vec(value) {
-            Ok(body) => Reply { status: StatusCode::OK, headers: vec![(CONTENT_TYPE, JSON)], body },
-            Err(error) => crate::failure::Failure::internal(error.to_string()).reply(),
-        }
+        let (status, body) = match serde_json::to_vec(value) {
+            Ok(body) => (StatusCode::OK, body),
+            Err(error) => {
+                log::error!("an answer cannot be written as JSON: {error}");
+                (StatusCode::INTERNAL_SERVER_ERROR, UNWRITABLE.to_vec())
+            }
+        };
+        Reply { status, headers: vec![(CONTENT_TYPE, JSON)], body }
     }
 
     /// Returns the answer `{}`.

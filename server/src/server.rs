@@ -83,7 +83,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how long requests may take after the server was told to stop. Default: 10 seconds.
+    /// Sets how long requests may take after the stop of the server. Default: 10 seconds.
     pub fn drain(mut self, time: Duration) -> Self {
         self.options.drain = time;
         self
@@ -153,7 +153,7 @@ impl Server {
         self.join();
     }
 
-    /// Waits until the process is told to end (SIGINT, SIGTERM), then stops. A second signal ends
+    /// Waits for a signal to end the process (SIGINT, SIGTERM), then stops. A second signal ends
     /// the process at once.
     ///
     /// # Errors
@@ -272,7 +272,7 @@ fn runtime() -> Result<Runtime> {
     runtime.map_err(|source| Error::io("starting the threads of the server", source))
 }
 
-/// What the thread of a server needs.
+/// The things that the thread of a server needs.
 struct Serving {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,

@@ -1,4 +1,4 @@
-//! What all requests share: the file, the settings, and the counters.
+//! The things that all requests share: the file, the settings, and the counters.
 
 use std::time::SystemTime;
 
@@ -17,7 +17,7 @@ use crate::pool::Pool;
 use crate::signed::{Right, Signer};
 use crate::transfer::Uploads;
 
-/// What all requests share.
+/// The things that all requests share.
 pub(crate) struct Shared {
     pub(crate) database: Database,
     pub(crate) options: Options,
@@ -43,7 +43,7 @@ impl Shared {
         (&self.pool, &self.uploads)
     }
 
-    /// Returns a signed address that gives a right until a time.
+    /// Returns a signed address that returns a right until a time.
     pub(crate) fn address(
         &self,
         headers: &HeaderMap,

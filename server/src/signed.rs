@@ -1,4 +1,4 @@
-//! Signed addresses: each gives the right to one transfer for a limited time, without a token.
+//! Signed addresses: each returns the right to one transfer for a limited time, without a token.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,14 +12,14 @@ use tracklite::{Error, Result};
 use crate::access::is_same;
 use crate::failure::{Failure, Outcome};
 
-/// The path of all signed addresses. What they allow is in the query, which no log contains.
+/// The path of all signed addresses. Their right is in the query, which no log contains.
 pub(crate) const SIGNED_PATH: &str = "/api/2.0/fs/signed";
 /// How long a signed address is valid if the client does not say.
 const LASTS: Duration = Duration::from_secs(3600);
 /// The longest time that a client may ask for.
 const LASTS_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What a signed address allows.
+/// The right of a signed address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Right {
     /// To read a file.

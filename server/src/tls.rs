@@ -13,7 +13,7 @@ use tracklite::{Error, ErrorKind, Result};
 /// Reads a certificate with its chain and its key, both as PEM files.
 pub(crate) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
     let wrong = |path: &Path, what: &str, error: &dyn std::fmt::Display| {
-        let message = format!("the file is no {what} in PEM form: {error}");
+        let message = format!("the file is not a {what} in PEM form: {error}");
         Error::new(ErrorKind::InvalidInput, message).with_path(path)
     };
     let chain = CertificateDer::pem_file_iter(certificate)

@@ -61,7 +61,7 @@ impl<'a> ArtifactUpload<'a> {
 
     /// Refuses to replace a file. An existing one is then [`ErrorKind::AlreadyExists`].
     ///
-    /// Of several uploads to the same path at the same time, one succeeds.
+    /// One of several uploads to the same path at the same time succeeds.
     pub fn only_new(mut self, only_new: bool) -> Self {
         self.is_new = only_new;
         self

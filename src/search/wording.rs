@@ -1,9 +1,8 @@
 //! MLflow's sentences for invalid filters and orders, which programs match on.
 
 use super::message::visible;
-use super::operand::written;
 use super::rule::ValueKind;
-use super::syntax::{Operator, Span, Value};
+use super::syntax::{Operator, Span, Value, written};
 use crate::entity::wording::{python, python_list};
 
 /// The longest part of a filter or order repeated in a sentence, in characters.

@@ -26,7 +26,7 @@ def main() -> None:
     assert (version.name, str(version.version)) == (NAME, "1"), version
 
     client = MlflowClient()
-    client.update_registered_model(name=NAME, description="Tells which parcels are late")
+    client.update_registered_model(name=NAME, description="Predicts which parcels are late")
     client.set_registered_model_alias(name=NAME, alias="Champion", version=1)
     client.set_model_version_tag(name=NAME, version=1, key="checked_by", value="ada")
     check(client, run_id)
@@ -50,7 +50,7 @@ def train(late: list[str]) -> str:
 def check(client: MlflowClient, run_id: str) -> None:
     """Reads what was written."""
     model = client.get_registered_model(NAME)
-    assert model.description == "Tells which parcels are late", model
+    assert model.description == "Predicts which parcels are late", model
     assert {alias: str(version) for alias, version in model.aliases.items()} == {"Champion": "1"}
     version = client.get_model_version(NAME, "1")
     assert version.status == "READY" and version.run_id == run_id, version

@@ -33,7 +33,7 @@ pub(crate) fn check(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// Returns the guide, whose programs run if it lies beside the repository.
+/// Returns the guide, whose programs run if it is beside the repository.
 fn guide(context: &Context) -> Option<PathBuf> {
     let guide = context.root.join("../shared/reference/guide.md");
     if guide.exists() {

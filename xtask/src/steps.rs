@@ -34,6 +34,11 @@ pub(crate) const STEPS: &[Step] = &[
         run: |context| test(context, "cli"),
     },
     Step {
+        name: "server",
+        proves: "the server answers, refuses bad input and strangers, and streams files",
+        run: |context| test(context, "server"),
+    },
+    Step {
         name: "engine",
         proves: "faults at each call, damaged files and random sequences are handled correctly",
         run: |context| test(context, "engine"),
@@ -154,7 +159,8 @@ fn doctests(context: &Context) -> StepResult {
 fn docs(context: &Context) -> StepResult {
     // Build what users see, without internals, because their links lead to private items.
     let words = "doc --release --locked --no-deps --lib --package tracklite \
-                 --package tracklite-cli --features tracklite/capture,tracklite/ipc \
+                 --package tracklite-cli --package tracklite-server \
+                 --features tracklite/capture,tracklite/ipc \
                  --features tracklite/parquet,tracklite-cli/polars";
     let mut command = context.cargo(words);
     run_command(command.env("RUSTDOCFLAGS", "-D warnings"))?;

@@ -23,7 +23,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/catalogs",
         needs: Read,
         takes: &[whole("max_results"), text("page_token"), flag("include_browse")],
-        gives: shape::<Catalogs>(),
+        returns: shape::<Catalogs>(),
         handler: list_catalogs,
     },
     Route {
@@ -31,7 +31,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/catalogs",
         needs: Write,
         takes: &[text("name").required(), text("comment"), any("properties"), text("storage_root")],
-        gives: shape::<CatalogShown>(),
+        returns: shape::<CatalogShown>(),
         handler: create_catalog,
     },
     Route {
@@ -39,7 +39,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/catalogs/{name}",
         needs: Read,
         takes: &[flag("include_browse")],
-        gives: shape::<CatalogShown>(),
+        returns: shape::<CatalogShown>(),
         handler: get_catalog,
     },
     Route {
@@ -47,7 +47,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/catalogs/{name}",
         needs: Write,
         takes: &[text("comment"), text("new_name"), text("owner"), any("properties")],
-        gives: shape::<CatalogShown>(),
+        returns: shape::<CatalogShown>(),
         handler: update_catalog,
     },
     Route {
@@ -55,7 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/catalogs/{name}",
         needs: Write,
         takes: &[flag("force")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_catalog,
     },
     Route {
@@ -68,7 +68,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("page_token"),
             flag("include_browse"),
         ],
-        gives: shape::<Schemas>(),
+        returns: shape::<Schemas>(),
         handler: list_schemas,
     },
     Route {
@@ -81,7 +81,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("comment"),
             any("properties"),
         ],
-        gives: shape::<SchemaShown>(),
+        returns: shape::<SchemaShown>(),
         handler: create_schema,
     },
     Route {
@@ -89,7 +89,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/schemas/{full_name}",
         needs: Read,
         takes: &[flag("include_browse")],
-        gives: shape::<SchemaShown>(),
+        returns: shape::<SchemaShown>(),
         handler: get_schema,
     },
     Route {
@@ -97,7 +97,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/schemas/{full_name}",
         needs: Write,
         takes: &[text("comment"), text("new_name"), text("owner"), any("properties")],
-        gives: shape::<SchemaShown>(),
+        returns: shape::<SchemaShown>(),
         handler: update_schema,
     },
     Route {
@@ -105,7 +105,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/schemas/{full_name}",
         needs: Write,
         takes: &[flag("force")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_schema,
     },
 ];

@@ -29,7 +29,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/artifacts/credentials-for-write",
         needs: Write,
         takes: OF_RUN,
-        gives: shape::<OfRun>(),
+        returns: shape::<OfRun>(),
         handler: |call| of_run(call, Write),
     },
     Route {
@@ -37,7 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/artifacts/credentials-for-read",
         needs: Read,
         takes: OF_RUN,
-        gives: shape::<OfRun>(),
+        returns: shape::<OfRun>(),
         handler: |call| of_run(call, Read),
     },
     Route {
@@ -45,7 +45,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/logged-models/{model_id}/artifacts/credentials-for-upload",
         needs: Write,
         takes: OF_MODEL,
-        gives: shape::<OfModel>(),
+        returns: shape::<OfModel>(),
         handler: |call| of_model(call, Write),
     },
     Route {
@@ -53,7 +53,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/logged-models/{model_id}/artifacts/credentials-for-download",
         needs: Read,
         takes: OF_MODEL,
-        gives: shape::<OfModel>(),
+        returns: shape::<OfModel>(),
         handler: |call| of_model(call, Read),
     },
 ];

@@ -6,7 +6,7 @@ use tracklite::artifact::ArtifactOwner;
 use crate::failure::{Failure, Outcome};
 use crate::target::Target;
 
-/// What a path of the Files API names.
+/// The thing that a path of the Files API names.
 pub(crate) struct Place {
     pub(crate) target: Target,
     /// The path of the owner, without a slash at its end.

@@ -15,7 +15,7 @@ use crate::mlflow::{queries, sources};
 /// after a dropped connection.
 const REPEATED_MILLIS: i64 = 120_000;
 
-/// What a caller says about a new version.
+/// The arguments of a caller about a new version.
 pub(super) struct New<'a> {
     pub(super) name: &'a str,
     pub(super) source: &'a str,

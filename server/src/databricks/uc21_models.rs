@@ -33,7 +33,7 @@ pub(super) const ROUTES: &[Route] = &[
             objects("tags", PAIR),
             text("deployment_job_id"),
         ],
-        gives: shape::<Model<'static>>(),
+        returns: shape::<Model<'static>>(),
         handler: create,
     },
     Route {
@@ -47,7 +47,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("page_token"),
             flag("include_browse"),
         ],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: list,
     },
     Route {
@@ -55,7 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}",
         needs: Read,
         takes: &[flag("include_aliases"), flag("include_browse")],
-        gives: shape::<Model<'static>>(),
+        returns: shape::<Model<'static>>(),
         handler: get,
     },
     Route {
@@ -63,7 +63,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}",
         needs: Write,
         takes: &[text("new_name"), text("comment"), text("owner"), text("deployment_job_id")],
-        gives: shape::<Model<'static>>(),
+        returns: shape::<Model<'static>>(),
         handler: update,
     },
     Route {
@@ -71,7 +71,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}",
         needs: Write,
         takes: &[flag("force")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -79,7 +79,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/aliases/{alias}",
         needs: Write,
         takes: &[whole("version_num").required()],
-        gives: shape::<Alias<'static>>(),
+        returns: shape::<Alias<'static>>(),
         handler: set_alias,
     },
     Route {
@@ -87,7 +87,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/aliases/{alias}",
         needs: Write,
         takes: &[],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_alias,
     },
     Route {
@@ -95,7 +95,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/aliases/{alias}",
         needs: Read,
         takes: &[flag("include_aliases")],
-        gives: shape::<Version<'static>>(),
+        returns: shape::<Version<'static>>(),
         handler: get_by_alias,
     },
 ];
@@ -157,7 +157,7 @@ fn list(call: &Call) -> Outcome<Reply> {
         (None, Some(_)) => return Err(missing("catalog_name")),
     };
     let pattern = within.map_or("%.%.%".to_owned(), |(catalog, schema)| {
-        // A name with a quote has no place in the filter, so the wildcard stands for it.
+        // A name with a quote has no place in the filter, so the wildcard is in its place.
         format!("{catalog}.{schema}.%").replace('\'', "_")
     });
     let search = RegistrySearch::new()
@@ -165,7 +165,7 @@ fn list(call: &Call) -> Outcome<Reply> {
         .max_results(pages::size(args)?)
         .page_token(args.text_or_empty("page_token"));
     let page = call.registry().search_models(&search)?;
-    // The pattern finds more, because `_` in a name stands for any character.
+    // The pattern finds more, because `_` in a name matches any character.
     let is_wanted = |name: &str| {
         levels::split(name).is_some_and(|levels| {
             within.is_none_or(|within| within == (levels.catalog, levels.schema))

@@ -39,7 +39,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("feature_deps"),
             text("run_tracking_server_id"),
         ],
-        gives: shape::<Version<'static>>(),
+        returns: shape::<Version<'static>>(),
         handler: create,
     },
     Route {
@@ -47,7 +47,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/versions",
         needs: Read,
         takes: &[whole("max_results"), text("page_token"), flag("include_browse")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: list,
     },
     Route {
@@ -55,7 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/versions/{version}",
         needs: Read,
         takes: &[flag("include_aliases"), flag("include_browse")],
-        gives: shape::<Version<'static>>(),
+        returns: shape::<Version<'static>>(),
         handler: get,
     },
     Route {
@@ -63,7 +63,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/versions/{version}",
         needs: Write,
         takes: &[text("comment")],
-        gives: shape::<Version<'static>>(),
+        returns: shape::<Version<'static>>(),
         handler: update,
     },
     Route {
@@ -71,7 +71,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/versions/{version}",
         needs: Write,
         takes: &[],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -79,7 +79,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/versions/{version}/finalize",
         needs: Write,
         takes: &[],
-        gives: shape::<Version<'static>>(),
+        returns: shape::<Version<'static>>(),
         handler: finalize,
     },
     Route {
@@ -93,7 +93,7 @@ pub(super) const ROUTES: &[Route] = &[
             word("version").required(),
             word("operation"),
         ],
-        gives: shape::<Credentials>(),
+        returns: shape::<Credentials>(),
         handler: credentials,
     },
     Route {
@@ -101,7 +101,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/securable-tags/{securable_type}/{securable_full_name}",
         needs: Write,
         takes: &[object("changes", CHANGES).required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: tag_model,
     },
     Route {
@@ -112,7 +112,7 @@ pub(super) const ROUTES: &[Route] = &[
         ),
         needs: Write,
         takes: &[object("changes", CHANGES).required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: tag_version,
     },
 ];

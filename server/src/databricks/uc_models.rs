@@ -32,7 +32,7 @@ pub(super) const ROUTES: &[Route] = &[
             objects("tags", PAIR),
             text("deployment_job_id"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -40,7 +40,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/get",
         needs: Read,
         takes: NAME,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -53,7 +53,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("description"),
             text("deployment_job_id"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: update,
     },
     Route {
@@ -61,7 +61,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/delete",
         needs: Write,
         takes: NAME,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -69,7 +69,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/search",
         needs: Read,
         takes: &[whole("max_results"), text("page_token")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -77,7 +77,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/set-tag",
         needs: Write,
         takes: &[text("name").required(), text("key").required(), text("value")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tag,
     },
     Route {
@@ -85,7 +85,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/delete-tag",
         needs: Write,
         takes: &[text("name").required(), text("key").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
     Route {
@@ -93,7 +93,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/alias",
         needs: Write,
         takes: &[text("name").required(), text("alias").required(), word("version").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_alias,
     },
     Route {
@@ -101,7 +101,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/alias",
         needs: Write,
         takes: ALIAS,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_alias,
     },
     Route {
@@ -109,7 +109,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/alias",
         needs: Read,
         takes: ALIAS,
-        gives: shape::<OneVersion<'static>>(),
+        returns: shape::<OneVersion<'static>>(),
         handler: get_by_alias,
     },
     Route {
@@ -120,7 +120,7 @@ pub(super) const ROUTES: &[Route] = &[
         ),
         needs: Read,
         takes: &[],
-        gives: shape::<Uploads>(),
+        returns: shape::<Uploads>(),
         handler: uploads,
     },
 ];

@@ -34,7 +34,7 @@ pub(super) const ROUTES: &[Route] = &[
             any("model_version_dependencies"),
             text("model_id"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -42,7 +42,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/generate-temporary-credentials",
         needs: Read,
         takes: &[text("name").required(), word("version").required(), word("operation")],
-        gives: shape::<Credentials>(),
+        returns: shape::<Credentials>(),
         handler: credentials,
     },
     Route {
@@ -50,7 +50,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/finalize",
         needs: Write,
         takes: ONE,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: finalize,
     },
     Route {
@@ -58,7 +58,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/get",
         needs: Read,
         takes: ONE,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -66,7 +66,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/update",
         needs: Write,
         takes: &[text("name").required(), word("version").required(), text("description")],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: update,
     },
     Route {
@@ -74,7 +74,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/delete",
         needs: Write,
         takes: ONE,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -82,7 +82,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/search",
         needs: Read,
         takes: &[text("filter"), whole("max_results"), text("page_token")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -90,7 +90,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/get-download-uri",
         needs: Read,
         takes: ONE,
-        gives: shape::<Place>(),
+        returns: shape::<Place>(),
         handler: download_uri,
     },
     Route {
@@ -103,7 +103,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("key").required(),
             text("value"),
         ],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tag,
     },
     Route {
@@ -111,7 +111,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/delete-tag",
         needs: Write,
         takes: &[text("name").required(), word("version").required(), text("key").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
     Route {
@@ -123,7 +123,7 @@ pub(super) const ROUTES: &[Route] = &[
             word("version").required(),
             any("model_version_lineage_info"),
         ],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: emit_lineage,
     },
 ];

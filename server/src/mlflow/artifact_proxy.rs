@@ -27,7 +27,7 @@ use crate::target::{Target, tail};
 use crate::transfer::refuse;
 use crate::upload::store;
 
-/// What precedes the path of a file in an address.
+/// The part of an address before the path of a file.
 const PREFIX: &str = "/mlflow-artifacts/artifacts/";
 const PATH: Field = text("artifact_path").required();
 /// The most parts of an upload.
@@ -39,7 +39,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow-artifacts/artifacts",
         needs: Read,
         takes: &[text("path")],
-        gives: shape::<Listing>(),
+        returns: shape::<Listing>(),
         handler: list,
     },
     Route {
@@ -47,7 +47,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow-artifacts/artifacts/{*artifact_path}",
         needs: Write,
         takes: &[PATH],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -55,7 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow-artifacts/mpu/create/{*artifact_path}",
         needs: Write,
         takes: &[PATH, text("path").required(), whole("num_parts")],
-        gives: shape::<Begun>(),
+        returns: shape::<Begun>(),
         handler: begin,
     },
     Route {
@@ -63,7 +63,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow-artifacts/mpu/complete/{*artifact_path}",
         needs: Write,
         takes: &[PATH, text("path").required(), text("upload_id"), PARTS],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: complete,
     },
     Route {
@@ -71,7 +71,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow-artifacts/mpu/abort/{*artifact_path}",
         needs: Write,
         takes: &[PATH, text("path").required(), text("upload_id")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: abort,
     },
     Route {
@@ -79,7 +79,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow-artifacts/presigned/{*artifact_path}",
         needs: Read,
         takes: &[PATH],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: |_| {
             let message = "Multipart download is not supported for the current artifact repository";
             Err(Failure::not_implemented(message))

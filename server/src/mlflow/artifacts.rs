@@ -21,7 +21,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/artifacts/list",
         needs: Scope::Read,
         takes: &[text("run_id"), text("run_uuid"), text("path"), text("page_token")],
-        gives: shape::<Listing>(),
+        returns: shape::<Listing>(),
         handler: of_run,
     },
     Route {
@@ -29,7 +29,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/logged-models/{model_id}/artifacts/directories",
         needs: Scope::Read,
         takes: &[text("model_id").required(), text("artifact_directory_path")],
-        gives: shape::<Listing>(),
+        returns: shape::<Listing>(),
         handler: of_model,
     },
     Route {
@@ -37,7 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/artifacts/presigned-upload-url",
         needs: Scope::Write,
         takes: &[text("run_id"), text("model_id"), text("path"), whole("expiration")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: |_| Err(not_presigned("upload")),
     },
     Route {
@@ -45,7 +45,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/artifacts/presigned-download-url",
         needs: Scope::Read,
         takes: &[text("run_id"), text("path"), whole("expiration")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: |_| Err(not_presigned("download")),
     },
 ];

@@ -32,7 +32,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("description"),
             text("model_id"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -40,7 +40,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/get",
         needs: Read,
         takes: ONE,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -48,7 +48,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/update",
         needs: Write,
         takes: &[text("name").required(), word("version").required(), text("description")],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: update,
     },
     Route {
@@ -61,7 +61,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("stage").required(),
             flag("archive_existing_versions"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: transition,
     },
     Route {
@@ -69,7 +69,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/delete",
         needs: Write,
         takes: ONE,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -77,7 +77,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/search",
         needs: Read,
         takes: &[text("filter"), whole("max_results"), texts("order_by"), text("page_token")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -85,7 +85,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/get-download-uri",
         needs: Read,
         takes: ONE,
-        gives: shape::<Place>(),
+        returns: shape::<Place>(),
         handler: download_uri,
     },
     Route {
@@ -98,7 +98,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("key").required(),
             text("value"),
         ],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tag,
     },
     Route {
@@ -106,7 +106,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/delete-tag",
         needs: Write,
         takes: &[text("name").required(), word("version").required(), text("key").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
 ];

@@ -28,7 +28,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/create",
         needs: Write,
         takes: &[text("name").required(), objects("tags", PAIR), text("description")],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -36,7 +36,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/get",
         needs: Read,
         takes: NAME,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -44,7 +44,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/update",
         needs: Write,
         takes: &[text("name").required(), text("description")],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: update,
     },
     Route {
@@ -52,7 +52,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/rename",
         needs: Write,
         takes: &[text("name").required(), text("new_name").required()],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: rename,
     },
     Route {
@@ -60,7 +60,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/delete",
         needs: Write,
         takes: NAME,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -68,7 +68,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/search",
         needs: Read,
         takes: &[text("filter"), whole("max_results"), texts("order_by"), text("page_token")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -76,7 +76,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/get-latest-versions",
         needs: Read,
         takes: LATEST,
-        gives: shape::<Latest<'static>>(),
+        returns: shape::<Latest<'static>>(),
         handler: latest_versions,
     },
     Route {
@@ -84,7 +84,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/get-latest-versions",
         needs: Read,
         takes: LATEST,
-        gives: shape::<Latest<'static>>(),
+        returns: shape::<Latest<'static>>(),
         handler: latest_versions,
     },
     Route {
@@ -92,7 +92,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/set-tag",
         needs: Write,
         takes: &[text("name").required(), text("key").required(), text("value")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tag,
     },
     Route {
@@ -100,7 +100,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/delete-tag",
         needs: Write,
         takes: &[text("name").required(), text("key").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
     Route {
@@ -108,7 +108,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/alias",
         needs: Write,
         takes: &[text("name").required(), text("alias").required(), word("version").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_alias,
     },
     Route {
@@ -116,7 +116,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/alias",
         needs: Write,
         takes: ALIAS,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_alias,
     },
     Route {
@@ -124,7 +124,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/alias",
         needs: Read,
         takes: ALIAS,
-        gives: shape::<OneVersion<'static>>(),
+        returns: shape::<OneVersion<'static>>(),
         handler: get_by_alias,
     },
 ];

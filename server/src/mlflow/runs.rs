@@ -30,7 +30,7 @@ pub(super) const ROUTES: &[Route] = &[
             whole("start_time"),
             objects("tags", PAIR),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -38,7 +38,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/get",
         needs: Read,
         takes: ID,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -52,7 +52,7 @@ pub(super) const ROUTES: &[Route] = &[
             whole("end_time"),
             text("run_name"),
         ],
-        gives: shape::<Updated<'static>>(),
+        returns: shape::<Updated<'static>>(),
         handler: update,
     },
     Route {
@@ -60,7 +60,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/delete",
         needs: Write,
         takes: ID,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -68,7 +68,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/restore",
         needs: Write,
         takes: ID,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: restore,
     },
 ];

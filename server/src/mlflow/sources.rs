@@ -9,7 +9,7 @@ use crate::access::Dialect;
 use crate::call::Call;
 use crate::failure::{Failure, Outcome};
 
-/// What a caller says about the source of a version.
+/// The arguments of a caller about the source of a version.
 pub(super) struct Given {
     pub(super) source: String,
     pub(super) run: Option<String>,
@@ -130,7 +130,7 @@ fn decoded(text: &str) -> String {
     text
 }
 
-/// Requires that the arguments name the run or logged model in which the source lies.
+/// Requires that the arguments name the run or logged model that has the source.
 fn check_owner(call: &Call, given: &Given) -> Outcome<()> {
     let source = given.source.as_str();
     let by = if given.model.is_some() { "model_id" } else { "run_id" };
@@ -214,7 +214,7 @@ fn owner_of(path: &str) -> Option<Owner> {
     }
 }
 
-/// Returns the engine's address of a source that lies in this file: `runs:/...` or `models:/...`.
+/// Returns the engine's address of a source in this file: `runs:/...` or `models:/...`.
 pub(crate) fn files_at(call: &Call, source: &str) -> Option<String> {
     let (address, path) = match inside(call, source)? {
         Owner::Run(run, path) => {

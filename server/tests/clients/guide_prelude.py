@@ -23,7 +23,7 @@ SAMPLE = Path("/tmp/sample_predictions.csv")
 
 
 class Reader:
-    """Reads tables from a folder that stands for the root of the workspace's files."""
+    """Reads tables from a folder in place of the root of the workspace's files."""
 
     def __init__(self, session: Any, folder: Path) -> None:
         self.session = session
@@ -63,7 +63,7 @@ def names(topic: str, folder: Path, session: Any = None) -> Names:
 
 
 def customers(session: Any, folder: Path) -> Path:
-    """Writes the table of customers, and returns the folder that stands for the root."""
+    """Writes the table of customers, and returns the folder in place of the root."""
     chance = random.Random(4)
     rows = []
     for _ in range(120):

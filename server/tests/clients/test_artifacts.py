@@ -60,7 +60,7 @@ def test_files_go_up_and_come_down(client: MlflowClient, tmp_path: Path) -> None
 
 
 def test_a_missing_file_is_an_error(client: MlflowClient, tmp_path: Path) -> None:
-    """Neither an empty file nor minutes of retries."""
+    """The error comes at once, and leaves nothing."""
     with mlflow.start_run() as run:
         mlflow.log_text("x", "a.txt")
     with pytest.raises(Exception, match="(?i)not found|no artifact|does not exist|failed"):
@@ -113,7 +113,7 @@ def test_images_and_tables_are_logged(client: MlflowClient) -> None:
 def test_a_large_file_is_sent_in_parts(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the proxy's uploads in parts, which MLflow uses if it is told so."""
+    """By the proxy's uploads in parts, which MLflow uses if the server announces them."""
     monkeypatch.setenv("MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD", "true")
     monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE", str(1 << 20))
     monkeypatch.setenv("MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE", str(5 << 20))

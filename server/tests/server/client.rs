@@ -1,4 +1,4 @@
-//! A small HTTP client over one connection, which sends exactly the bytes that a test gives it.
+//! A small HTTP client over one connection, which sends exactly the bytes that a test returns it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
