@@ -61,8 +61,10 @@ def parcels(spark: SparkSession, folder: Path) -> DataFrame:
     chance = random.Random(11)
     rows = []
     for _ in range(200):
-        kilos, kilometres, stops = chance.uniform(0, 20), chance.uniform(1, 60), chance.uniform(1, 9)
-        rows.append((kilos, kilometres, stops, "late" if kilometres + 4 * stops > 50 else "on time"))
+        kilos, kilometres = chance.uniform(0, 20), chance.uniform(1, 60)
+        stops = chance.uniform(1, 9)
+        outcome = "late" if kilometres + 4 * stops > 50 else "on time"
+        rows.append((kilos, kilometres, stops, outcome))
     table = str(folder / "parcels")
     spark.createDataFrame(rows, [*COLUMNS, "outcome"]).write.parquet(table)
     return spark.read.parquet(table)

@@ -1,4 +1,4 @@
-"""Random requests by the description at `/openapi.json`: no 5xx, and no answer beside its schema."""
+"""Random requests by the description at `/openapi.json`, and answers that must follow it."""
 
 from __future__ import annotations
 
