@@ -86,6 +86,8 @@ const ANSWERS_MAX: usize = 1024;
 pub(crate) struct Access {
     /// A token that is not in the file and lives as long as the server.
     own_token: Option<String>,
+    /// Whether a file without tokens is open to everybody who reaches the server.
+    may_be_open: bool,
     /// The user of requests without a token.
     local_user: String,
     /// Answers of the file by token, with an empty one for requests without a token.
@@ -95,7 +97,7 @@ pub(crate) struct Access {
 /// An answer of the file about a token.
 #[derive(Clone, Debug)]
 enum Answer {
-    /// The file has no tokens, so everybody may do everything.
+    /// The file never had a token, so everybody may do everything.
     Open,
     /// A token is needed, and there is none.
     Missing,
@@ -105,8 +107,9 @@ enum Answer {
 }
 
 impl Access {
-    pub(crate) fn new(own_token: Option<String>) -> Access {
-        Access { own_token, local_user: local_user(), answers: Mutex::default() }
+    pub(crate) fn new(own_token: Option<String>, may_be_open: bool) -> Access {
+        let may_be_open = may_be_open && own_token.is_none();
+        Access { own_token, may_be_open, local_user: local_user(), answers: Mutex::default() }
     }
 
     /// Returns the user of this process.
@@ -147,8 +150,8 @@ impl Access {
         let (database, asked) = (database.clone(), token.clone());
         let answer = pool.run(move || ask(&database, &asked)).await??;
         let answer = match answer {
-            Answer::Open if self.own_token.is_some() && token.is_empty() => Answer::Missing,
-            Answer::Open if self.own_token.is_some() => Answer::Wrong,
+            Answer::Open if !self.may_be_open && token.is_empty() => Answer::Missing,
+            Answer::Open if !self.may_be_open => Answer::Wrong,
             other => other,
         };
         self.keep(token, answer.clone());
@@ -175,7 +178,8 @@ impl Access {
 
 /// Asks the file about a token.
 fn ask(database: &Database, token: &str) -> Outcome<Answer> {
-    if !database.has_tokens()? {
+    // Revoked and expired tokens count too: the end of the last one must not open the file.
+    if !database.has_tokens()? && database.tokens()?.is_empty() {
         return Ok(Answer::Open);
     }
     if token.is_empty() {

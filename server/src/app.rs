@@ -1,11 +1,10 @@
 //! All routes of the server.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::{Extension, State};
 use axum::middleware::from_fn_with_state;
-use axum::response::IntoResponse as _;
 use axum::routing::get;
 
 use crate::access::{Caller, Scope};
@@ -54,11 +53,16 @@ async fn metrics(
     Ok(Reply::text("text/plain; version=0.0.4; charset=utf-8", shared.metrics.text()))
 }
 
-async fn description() -> axum::response::Response {
+async fn description() -> Reply {
+    static DESCRIPTION: OnceLock<String> = OnceLock::new();
+    Reply::text("application/json", DESCRIPTION.get_or_init(described).as_str())
+}
+
+fn described() -> String {
     let mut tables: Vec<(&str, &[Route])> = Vec::new();
     for (prefixes, routes) in TABLES {
         let first = prefixes.first().copied().unwrap_or_default();
         tables.extend(routes.iter().map(|routes| (first, *routes)));
     }
-    Reply::json(&openapi::document(&tables)).into_response()
+    openapi::document(&tables).to_string()
 }

@@ -1,7 +1,7 @@
 //! Arguments from the query and from the body.
 
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
@@ -76,7 +76,9 @@ pub(crate) fn json(headers: &HeaderMap, body: &[u8]) -> Outcome<Args> {
 fn check_type(headers: &HeaderMap) -> Outcome<()> {
     let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = declared.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
-    if FORMS.iter().any(|form| kind.eq_ignore_ascii_case(form)) {
+    // A page can also send a body without a type to other origins.
+    let is_hidden = kind.is_empty() && headers.contains_key(ORIGIN);
+    if is_hidden || FORMS.iter().any(|form| kind.eq_ignore_ascii_case(form)) {
         return Err(Failure::invalid(
             "Bad Request. Content-Type must be one of ['application/json'].",
         ));

@@ -54,6 +54,7 @@ mod schema;
 mod server;
 mod shared;
 mod signed;
+mod stall;
 mod target;
 mod tls;
 mod token;

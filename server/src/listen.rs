@@ -20,6 +20,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::Service as _;
 
+use crate::stall::Watched;
+
 /// How many connections are open at the same time. More wait in the queue of the socket.
 const CONNECTIONS_MAX: usize = 2048;
 /// How long the head of a request may take.
@@ -112,7 +114,7 @@ where
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Watched::new(stream)), service);
     if let Err(error) = watcher.watch(connection).await {
         log::debug!("a connection ended early: {error}");
     }

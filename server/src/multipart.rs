@@ -87,7 +87,8 @@ impl PartUploads {
         let id = random_hex(16)?;
         let mut uploads = locked(&self.open);
         uploads.retain(|_, upload| locked(&upload.state).used.elapsed() < UNUSED_MAX);
-        if uploads.len() >= UPLOADS_MAX {
+        let are_open = |upload: &&Arc<PartUpload>| locked(&upload.state).spool.is_some();
+        if uploads.values().filter(are_open).count() >= UPLOADS_MAX {
             let message = format!("{UPLOADS_MAX} uploads are open: complete or abort some");
             return Err(Failure::new(StatusCode::BAD_REQUEST, "RESOURCE_EXHAUSTED", message));
         }
@@ -135,6 +136,12 @@ impl PartUpload {
             let mut state = locked(&self.state);
             state.used = Instant::now();
             let spool = state.spool.clone().ok_or_else(completed)?;
+            if length > PART_BYTES_MAX || state.end > SPOOL_BYTES_MAX {
+                return Err(Failure::invalid(
+                    "the part or the upload is too large: a part has at most 5 GiB, and an upload \
+                     5 TiB with all parts that were sent again",
+                ));
+            }
             let place = state.end..state.end + length;
             state.end = place.end;
             (spool, place)
@@ -149,6 +156,9 @@ impl PartUpload {
     /// Joins the parts, given by their numbers and tags, to the file. Doing it again has no effect.
     pub(crate) fn complete(&self, mut wanted: Vec<(u32, String)>) -> Outcome<()> {
         wanted.sort_unstable();
+        if let Some(pair) = wanted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(Failure::invalid(format!("part {} is named twice", pair[0].0)));
+        }
         let (spool, places) = {
             let mut state = locked(&self.state);
             state.used = Instant::now();
@@ -163,6 +173,11 @@ impl PartUpload {
         Ok(())
     }
 }
+
+/// The largest part, in bytes.
+const PART_BYTES_MAX: u64 = 5 << 30;
+/// The largest upload with all parts that were sent again, in bytes.
+const SPOOL_BYTES_MAX: u64 = 5 << 40;
 
 fn completed() -> Failure {
     Failure::invalid("the upload is complete; begin another one")

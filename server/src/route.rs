@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
 
 use crate::access::{Caller, Scope};
-use crate::body::read_body;
+use crate::body::KeptBody;
 use crate::call::Call;
 use crate::failure::{Failure, Outcome};
 use crate::fields::{Field, check};
@@ -76,7 +77,7 @@ pub(crate) fn add(
     routes: &'static [Route],
 ) -> Router<Arc<Shared>> {
     for route in routes {
-        let answer = move |shared: State<Arc<Shared>>, path: RawPathParams, request: Request| {
+        let answer = move |shared: State<Arc<Shared>>, path: PathParams, request: Request| {
             answer(shared.0, route, path, request)
         };
         let path = format!("{prefix}{}", route.path);
@@ -85,13 +86,16 @@ pub(crate) fn add(
     router
 }
 
+/// The parameters in a path, which may not be valid UTF-8.
+type PathParams = Result<RawPathParams, RawPathParamsRejection>;
+
 async fn answer(
     shared: Arc<Shared>,
     route: &'static Route,
-    path: RawPathParams,
+    path: PathParams,
     request: Request,
 ) -> Response {
-    match handle(shared, route, &path, request).await {
+    match handle(shared, route, path, request).await {
         Ok(reply) => reply.into_response(),
         Err(failure) => failure.into_response(),
     }
@@ -100,15 +104,22 @@ async fn answer(
 async fn handle(
     shared: Arc<Shared>,
     route: &'static Route,
-    path: &RawPathParams,
+    path: PathParams,
     request: Request<Body>,
 ) -> Outcome<Reply> {
     let (head, body) = request.into_parts();
     let caller = Caller::of(&head)?;
     caller.must(route.needs)?;
+    let path = path.map_err(|error| Failure::invalid(error.to_string()))?;
     let path: Vec<(String, String)> =
         path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let body = read_body(&head.headers, body, shared.options.body_bytes_max).await?;
+    // A GET has no body, and a stranger's is not kept.
+    let has_body = route.method != Verb::Get && route.needs != Scope::Nobody;
+    let body = if has_body {
+        shared.bodies.read(&head.headers, body, shared.options.body_bytes_max).await?
+    } else {
+        KeptBody::default()
+    };
     let call = Arc::clone(&shared);
     let work = move || {
         let query = head.uri.query().unwrap_or_default();

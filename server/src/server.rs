@@ -14,6 +14,7 @@ use tracklite::{Database, Error, ErrorKind, Result};
 
 use crate::access::Access;
 use crate::app::app;
+use crate::body::Bodies;
 use crate::folders::Folders;
 use crate::handles::Handles;
 use crate::listen;
@@ -239,8 +240,12 @@ fn shared(database: Database, options: Options, place: SocketAddr) -> Result<Sha
         url: format!("{scheme}://{host}:{}", place.port()),
         workspace: workspace(&database),
         names: Names::new(&options.host, place.port(), &options.names),
-        access: Access::new(options.own_token.clone()),
+        access: Access::new(
+            options.own_token.clone(),
+            place.ip().is_loopback() || options.without_tokens,
+        ),
         metrics: Metrics::new(),
+        bodies: Bodies::new(),
         handles: Handles::default(),
         locations: Locations::default(),
         folders: Folders::default(),

@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use tracklite::Database;
 
 use crate::access::Access;
+use crate::body::Bodies;
 use crate::folders::Folders;
 use crate::handles::Handles;
 use crate::locations::Locations;
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) names: Names,
     pub(crate) metrics: Metrics,
+    pub(crate) bodies: Bodies,
     pub(crate) handles: Handles,
     pub(crate) locations: Locations,
     pub(crate) folders: Folders,

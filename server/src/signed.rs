@@ -16,8 +16,9 @@ use crate::failure::{Failure, Outcome};
 pub(crate) const SIGNED_PATH: &str = "/api/2.0/fs/signed";
 /// How long a signed address is valid if the client does not say.
 const LASTS: Duration = Duration::from_secs(3600);
-/// The longest time that a client may ask for.
-const LASTS_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The longest time that a client may ask for. It is short, because the address stays valid if the
+/// token is revoked with which it was made.
+const LASTS_MAX: Duration = Duration::from_secs(3600);
 
 /// The right of a signed address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::files::{FILES, answer, file, no_action, overwrite, path_in};
 use crate::access::{Caller, Scope};
-use crate::body::read_body;
 use crate::call::Args;
 use crate::failure::Outcome;
 use crate::fields::Read as _;
@@ -34,7 +33,7 @@ pub(super) async fn asked(
     let (head, body): (Parts, Body) = request.into_parts();
     let caller = Caller::of(&head)?;
     caller.must(needs)?;
-    let body = read_body(&head.headers, body, shared.options.body_bytes_max).await?;
+    let body = shared.bodies.read(&head.headers, body, shared.options.body_bytes_max).await?;
     let mut args = input::query(head.uri.query().unwrap_or_default(), &[])?;
     args.extend(input::json(&head.headers, &body)?);
     Ok((Asked { args, head }, caller))

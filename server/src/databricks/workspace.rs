@@ -93,8 +93,18 @@ fn add_folders(tree: &mut Tree, path: &str) {
 }
 
 /// Returns the path of a request without a slash at its end.
+/// The longest path of a folder, in bytes.
+const PATH_BYTES_MAX: usize = 1000;
+/// The most levels of a folder.
+const LEVELS_MAX: usize = 50;
+
 fn path(call: &Call) -> Outcome<&str> {
     let path = call.args.need("path")?;
+    if path.len() > PATH_BYTES_MAX || path.split('/').count() > LEVELS_MAX {
+        return Err(Failure::invalid(format!(
+            "the path has more than {PATH_BYTES_MAX} bytes or {LEVELS_MAX} levels"
+        )));
+    }
     let is_plain = path.split('/').skip(1).all(|part| !matches!(part, "." | ".."));
     if !path.starts_with('/') || !is_plain {
         return Err(Failure::invalid(format!(

@@ -1,5 +1,8 @@
 //! Answering the fields of a query with handlers of the REST API.
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
 use graphql_parser::query::Value as Literal;
 use serde_json::{Map, Value};
 
@@ -14,8 +17,45 @@ use crate::route::Route;
 /// The most root fields of a query, because each is a call.
 const ROOTS_MAX: usize = 10;
 
+/// The most calls below the root, one for each run whose versions are asked for.
+const CALLS_MAX: usize = 1000;
+/// The most fields of objects in an answer.
+const VALUES_MAX: usize = 2_000_000;
+/// The largest answer that is kept for the same question in one query, in bytes.
+const KEPT_BYTES_MAX: usize = 4096;
+
+/// A query while it is answered, and the work that it may still cause.
+struct Query<'a> {
+    call: &'a Call,
+    calls_left: Cell<usize>,
+    values_left: Cell<usize>,
+    /// Answers by path and arguments.
+    answers: RefCell<HashMap<String, Value>>,
+}
+
+impl Query<'_> {
+    fn new(call: &Call) -> Query<'_> {
+        Query {
+            call,
+            calls_left: Cell::new(CALLS_MAX),
+            values_left: Cell::new(VALUES_MAX),
+            answers: RefCell::default(),
+        }
+    }
+
+    /// Takes one from a budget.
+    fn spend(&self, budget: &Cell<usize>, what: &str) -> Result<(), String> {
+        let left = budget.get().checked_sub(1);
+        budget.set(left.ok_or_else(|| {
+            format!("the query needs too many {what}: ask for fewer runs or fields")
+        })?);
+        Ok(())
+    }
+}
+
 /// Answers the fields of a query. Returns the data and the messages of errors.
 pub(super) fn run(call: &Call, fields: &[Field], variables: &Args) -> (Option<Value>, Vec<String>) {
+    let query = Query::new(call);
     if fields.len() > ROOTS_MAX {
         let message = format!("the query has more than {ROOTS_MAX} fields at its root");
         return (None, vec![message]);
@@ -25,7 +65,7 @@ pub(super) fn run(call: &Call, fields: &[Field], variables: &Args) -> (Option<Va
         let value = if field.name == "__typename" {
             Ok("Query".into())
         } else {
-            root(call, field, variables)
+            root(&query, field, variables)
         };
         data.insert(
             field.alias.clone(),
@@ -38,38 +78,54 @@ pub(super) fn run(call: &Call, fields: &[Field], variables: &Args) -> (Option<Va
     (Some(data.into()), errors)
 }
 
-fn root(call: &Call, field: &Field, variables: &Args) -> Result<Value, String> {
+fn root(query: &Query<'_>, field: &Field, variables: &Args) -> Result<Value, String> {
     let root = ROOTS.iter().find(|root| root.name == field.name);
     let root = root.ok_or_else(|| unknown(&field.name, "Query"))?;
     let input = field.arguments.iter().find(|(name, _)| name == "input");
     let input = input.map(|(_, value)| json(value, variables)).unwrap_or_default();
     let input = input.as_object().cloned().unwrap_or_default();
     let args = input.into_iter().map(|(name, value)| (snake(&name), value)).collect();
-    let answer = ask(call, root.path, args)?;
-    project(call, root.returns, &field.fields, &answer)
+    let answer = ask(query, root.path, args)?;
+    project(query, root.returns, &field.fields, &answer)
 }
 
 /// Calls a handler of the REST API.
-fn ask(call: &Call, path: &str, args: Args) -> Result<Value, String> {
+fn ask(query: &Query<'_>, path: &str, args: Args) -> Result<Value, String> {
     let route: Option<&Route> =
         mlflow::TABLES.iter().flat_map(|table| table.iter()).find(|route| route.path == path);
     let route = route.ok_or_else(|| format!("there is no route {path}"))?;
     let message = |failure: Failure| failure.message;
     check(route.takes, &args).map_err(message)?;
+    let key = format!("{path} {}", Value::Object(args.clone()));
+    if let Some(known) = query.answers.borrow().get(&key) {
+        return Ok(known.clone());
+    }
+    query.spend(&query.calls_left, "calls")?;
     let call = Call {
-        shared: call.shared.clone(),
+        shared: query.call.shared.clone(),
         args,
-        caller: call.caller.clone(),
-        headers: call.headers.clone(),
+        caller: query.call.caller.clone(),
+        headers: query.call.headers.clone(),
     };
     let reply = (route.handler)(&call).map_err(message)?;
-    serde_json::from_slice(&reply.body).map_err(|error| error.to_string())
+    let answer: Value = serde_json::from_slice(&reply.body).map_err(|error| error.to_string())?;
+    // Only small answers are asked for again, once for each run.
+    if reply.body.len() < KEPT_BYTES_MAX {
+        query.answers.borrow_mut().insert(key, answer.clone());
+    }
+    Ok(answer)
 }
 
 /// Returns the selected fields of an object.
-fn project(call: &Call, kind: &Type, fields: &[Field], object: &Value) -> Result<Value, String> {
+fn project(
+    query: &Query<'_>,
+    kind: &Type,
+    fields: &[Field],
+    object: &Value,
+) -> Result<Value, String> {
     let mut out = Map::new();
     for field in fields {
+        query.spend(&query.values_left, "values")?;
         if field.name == "__typename" {
             out.insert(field.alias.clone(), kind.name.into());
             continue;
@@ -77,13 +133,13 @@ fn project(call: &Call, kind: &Type, fields: &[Field], object: &Value) -> Result
         let known = kind.fields.iter().find(|(name, _)| camel(name) == field.name);
         let (name, of) = known.ok_or_else(|| unknown(&field.name, kind.name))?;
         let value = object.get(*name).unwrap_or(&Value::Null);
-        out.insert(field.alias.clone(), project_field(call, *of, field, value, object)?);
+        out.insert(field.alias.clone(), project_field(query, *of, field, value, object)?);
     }
     Ok(out.into())
 }
 
 fn project_field(
-    call: &Call,
+    query: &Query<'_>,
     of: Kind,
     field: &Field,
     value: &Value,
@@ -109,30 +165,35 @@ fn project_field(
         },
         Kind::One(kind) if value.is_null() => {
             let is_error = kind.name == "ApiError";
-            if is_error { Value::Null } else { project(call, kind, &field.fields, value)? }
+            if is_error { Value::Null } else { project(query, kind, &field.fields, value)? }
         }
-        Kind::One(kind) => project(call, kind, &field.fields, value)?,
-        Kind::List(kind) => project_list(call, kind, field, value)?,
+        Kind::One(kind) => project(query, kind, &field.fields, value)?,
+        Kind::List(kind) => project_list(query, kind, field, value)?,
         Kind::ExperimentOfRun => {
             let args = Args::from_iter([("experiment_id".to_owned(), id("experiment_id"))]);
-            let answer = ask(call, "/2.0/mlflow/experiments/get", args)?;
+            let answer = ask(query, "/2.0/mlflow/experiments/get", args)?;
             let experiment = answer.get("experiment").unwrap_or(&Value::Null);
-            project(call, &EXPERIMENT, &field.fields, experiment)?
+            project(query, &EXPERIMENT, &field.fields, experiment)?
         }
         Kind::VersionsOfRun => {
             let run = id("run_id");
             let filter = format!("run_id = '{}'", run.as_str().unwrap_or_default());
             let args = Args::from_iter([("filter".to_owned(), filter.into())]);
-            let answer = ask(call, "/2.0/mlflow/model-versions/search", args)?;
+            let answer = ask(query, "/2.0/mlflow/model-versions/search", args)?;
             let versions = answer.get("model_versions").unwrap_or(&Value::Null);
-            project_list(call, &VERSION, field, versions)?
+            project_list(query, &VERSION, field, versions)?
         }
     })
 }
 
-fn project_list(call: &Call, kind: &Type, field: &Field, value: &Value) -> Result<Value, String> {
+fn project_list(
+    query: &Query<'_>,
+    kind: &Type,
+    field: &Field,
+    value: &Value,
+) -> Result<Value, String> {
     let items = value.as_array().into_iter().flatten();
-    items.map(|item| project(call, kind, &field.fields, item)).collect()
+    items.map(|item| project(query, kind, &field.fields, item)).collect()
 }
 
 fn unknown(field: &str, kind: &str) -> String {

@@ -11,7 +11,6 @@ use tracklite::artifact::ArtifactOwner;
 
 use super::queries;
 use crate::access::{Caller, Scope};
-use crate::body::read_body;
 use crate::call::Args;
 use crate::download::{self, Asked};
 use crate::failure::{Failure, Outcome};
@@ -112,7 +111,7 @@ async fn write(shared: &Arc<Shared>, head: &Parts, body: Body) -> Outcome<()> {
         Ok(asked) => asked,
         Err(failure) => return refuse(failure, body).await,
     };
-    let body = read_body(&head.headers, body, UPLOAD_BYTES_MAX).await?;
+    let body = shared.bodies.read(&head.headers, body, UPLOAD_BYTES_MAX).await?;
     if body.is_empty() {
         return Err(Failure::invalid("Request must specify data."));
     }
