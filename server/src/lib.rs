@@ -51,5 +51,6 @@ mod server;
 mod shared;
 mod tls;
 mod token;
+mod webhooks;
 
 pub use crate::server::{Server, ServerBuilder};

@@ -10,6 +10,7 @@ use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::origin::Names;
 use crate::pool::Pool;
+use crate::webhooks::queue::Webhooks;
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) locations: Locations,
     pub(crate) folders: Folders,
     pub(crate) pool: Pool,
+    pub(crate) webhooks: Webhooks,
     /// The address of this server, such as `http://127.0.0.1:5000`.
     pub(crate) url: String,
     /// The number that Databricks's clients take for the id of the workspace.

@@ -15,6 +15,7 @@ pub(crate) mod registry;
 mod run_search;
 mod runs;
 pub(crate) mod sources;
+mod webhooks;
 
 use crate::route::Route;
 
@@ -29,5 +30,6 @@ pub(crate) const TABLES: &[&[Route]] = &[
     logged_models::ROUTES,
     registered_models::ROUTES,
     model_versions::ROUTES,
+    webhooks::ROUTES,
     info::ROUTES,
 ];
