@@ -4,5 +4,7 @@ mod access;
 mod bad_input;
 mod client;
 mod graphql;
+mod receiver;
 mod start;
 mod tls;
+mod webhooks;
