@@ -122,7 +122,7 @@ impl Error {
         &self.0.message
     }
 
-    /// Returns the code that MLflow gives to this error, such as `RESOURCE_DOES_NOT_EXIST`.
+    /// Returns the code of this error in MLflow, such as `RESOURCE_DOES_NOT_EXIST`.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;

@@ -1,6 +1,7 @@
 //! Artifacts through the public API: round trips, checks of damage, and deduplication.
 
 mod folders;
+mod readers;
 mod round_trips;
 mod sharing;
 #[cfg(feature = "parquet")]

@@ -8,6 +8,7 @@ mod histories;
 mod inputs;
 mod lifecycle;
 mod limits;
+mod mlflow_errors;
 mod reserved;
 mod runs;
 mod tree;

@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::serve_args::{RunCommandArgs, ServeArgs};
 use crate::token::TokenCommand;
 
+pub(crate) use crate::common_args::{FileArg, FileArgs, JsonFlag};
+
 const EXIT_CODES: &str = "Exit codes:
   0  success, also if the reader closes the pipe (tracklite dump FILE | head)
   1  the command failed; standard error has the reason
@@ -80,24 +82,10 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct FileArg {
-    /// Tracklite file
-    #[arg(id = "file", value_name = "FILE")]
-    pub(crate) path: PathBuf,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct RunArg {
     /// Id of the run, or the start of it
     #[arg(id = "run", value_name = "RUN")]
     pub(crate) prefix: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct JsonFlag {
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -137,14 +125,6 @@ pub(crate) struct DeletedFlag {
     /// Include deleted ones
     #[arg(long)]
     pub(crate) deleted: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FileArgs {
-    #[command(flatten)]
-    pub(crate) file: FileArg,
-    #[command(flatten)]
-    pub(crate) output: JsonFlag,
 }
 
 #[derive(Debug, Args)]

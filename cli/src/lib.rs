@@ -23,6 +23,7 @@
 mod args;
 mod artifacts;
 mod columns;
+mod common_args;
 mod compare;
 mod experiments;
 mod export;

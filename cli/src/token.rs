@@ -8,7 +8,7 @@ use serde::Serialize;
 use tracklite::token::{TokenId, TokenInfo, TokenScope};
 use tracklite::{Database, Error, ErrorKind, Timestamp};
 
-use crate::args::{FileArg, FileArgs, JsonFlag};
+use crate::common_args::{FileArg, FileArgs, JsonFlag};
 use crate::json;
 use crate::table::Table;
 use crate::terminal::Terminal;

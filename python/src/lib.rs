@@ -6,6 +6,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "arguments from Python are passed by value")]
 
 mod arrays;
+mod artifact_owner;
 mod artifact_reader;
 mod artifact_table;
 mod artifacts;
@@ -40,6 +41,8 @@ use pyo3::prelude::*;
 /// The native part of the package. Import `tracklite` instead.
 #[pymodule]
 mod _tracklite {
+    #[pymodule_export]
+    use crate::artifact_owner::artifact_owner;
     #[pymodule_export]
     use crate::artifact_reader::ArtifactReader;
     #[pymodule_export]

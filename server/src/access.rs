@@ -1,4 +1,4 @@
-//! Who sends a request, and what they may do.
+//! The callers of requests, and their rights.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use tracklite::{Database, Error, ErrorKind};
 use crate::failure::{Failure, Outcome};
 use crate::pool::Pool;
 
-/// What a caller may do. A higher scope includes those below it.
+/// The rights of a caller. A higher scope includes those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
     /// Nothing that needs a token.
@@ -43,7 +43,7 @@ pub(crate) enum Dialect {
     Databricks,
 }
 
-/// Who sends a request.
+/// The sender of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) user: String,
@@ -88,11 +88,11 @@ pub(crate) struct Access {
     own_token: Option<String>,
     /// The user of requests without a token.
     local_user: String,
-    /// Answers of the file by token. The empty token stands for none.
+    /// Answers of the file by token, with an empty one for requests without a token.
     answers: Mutex<HashMap<String, (Instant, Answer)>>,
 }
 
-/// Who has a token.
+/// An answer of the file about a token.
 #[derive(Clone, Debug)]
 enum Answer {
     /// The file has no tokens, so everybody may do everything.
@@ -137,10 +137,9 @@ impl Access {
     }
 
     async fn answer(&self, database: &Database, pool: &Pool, token: String) -> Outcome<Answer> {
-        if let Some(own) = &self.own_token {
-            if is_same(own.as_bytes(), token.as_bytes()) {
-                return Ok(Answer::Known(self.local_user.clone(), Scope::Admin));
-            }
+        let own = self.own_token.as_ref();
+        if own.is_some_and(|own| is_same(own.as_bytes(), token.as_bytes())) {
+            return Ok(Answer::Known(self.local_user.clone(), Scope::Admin));
         }
         if let Some(answer) = self.kept(&token) {
             return Ok(answer);
@@ -198,7 +197,7 @@ fn ask(database: &Database, token: &str) -> Outcome<Answer> {
 }
 
 /// Compares secrets in a time that depends only on their lengths.
-fn is_same(left: &[u8], right: &[u8]) -> bool {
+pub(crate) fn is_same(left: &[u8], right: &[u8]) -> bool {
     let different = left.iter().zip(right).fold(0, |sum, (left, right)| sum | (left ^ right));
     left.len() == right.len() && std::hint::black_box(different) == 0
 }
@@ -240,7 +239,7 @@ fn local_user() -> String {
     named.unwrap_or_else(|| "root".to_owned())
 }
 
-/// Returns a random text for a token or an id: so many bytes, in hexadecimal digits.
+/// Returns a number of random bytes in hexadecimal digits, for a token or an id.
 pub(crate) fn random_hex(bytes: usize) -> tracklite::Result<String> {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random)

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 
+use crate::access::{Caller, Scope};
+use crate::failure::Outcome;
 use crate::guard::guard;
 use crate::reply::Reply;
 use crate::route::{Route, add, unknown};
@@ -35,7 +37,7 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
             router = tables.iter().fold(router, |router, table| add(router, prefix, table));
         }
     }
-    router
+    mlflow::add(databricks::add(router))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(from_fn_with_state(Arc::clone(shared), guard))
@@ -44,8 +46,12 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> Reply {
-    Reply::text("text/plain; version=0.0.4; charset=utf-8", shared.metrics.text())
+async fn metrics(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+) -> Outcome<Reply> {
+    caller.must(Scope::Read)?;
+    Ok(Reply::text("text/plain; version=0.0.4; charset=utf-8", shared.metrics.text()))
 }
 
 async fn description() -> axum::response::Response {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use serde_json::{Map, Value};
 use tracklite::Database;
+use tracklite::registry::Registry;
 
 use crate::access::Caller;
 use crate::shared::Shared;
@@ -23,5 +24,10 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn database(&self) -> &Database {
         &self.shared.database
+    }
+
+    /// Returns the registry of the file, acting for the caller.
+    pub(crate) fn registry(&self) -> Registry {
+        self.database().registry().acting_for(&self.caller.user)
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Failure {
 pub(crate) struct ErrorBody {
     /// The code, such as `RESOURCE_DOES_NOT_EXIST`.
     error_code: String,
-    /// What is wrong, and what to do.
+    /// The problem, and the next step.
     message: String,
 }
 

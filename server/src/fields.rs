@@ -143,8 +143,7 @@ pub(crate) fn missing(name: &str) -> Failure {
 
 fn mistyped(value: &Value, path: &str) -> Failure {
     let mut shown = value.to_string();
-    if shown.len() > 100 {
-        let end = shown.floor_char_boundary(100);
+    if let Some((end, _)) = shown.char_indices().nth(100) {
         shown.truncate(end);
         shown.push_str("...");
     }

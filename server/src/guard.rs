@@ -1,4 +1,4 @@
-//! What happens to each request before and after its handler: name checks, access, log line.
+//! The steps before and after each handler: name checks, access, log line.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use crate::access::Caller;
+use crate::dates::date;
 use crate::failure::{Failure, Outcome};
 use crate::shared::Shared;
 
@@ -22,6 +23,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const WORKSPACE: HeaderName = HeaderName::from_static("x-databricks-org-id");
 /// The longest path with query, in bytes.
 const TARGET_BYTES_MAX: usize = 32 * 1024;
+/// The largest sum of all header fields, in bytes.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How long the answer to a wrong token is delayed, so that guesses are slow.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(50);
 
@@ -86,6 +89,12 @@ async fn admit(shared: &Shared, target: usize, headers: &HeaderMap) -> Outcome<C
             "the address has {target} bytes, at most {TARGET_BYTES_MAX} are read"
         )));
     }
+    let head: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if head > HEAD_BYTES_MAX {
+        return Err(Failure::bad_request(format!(
+            "the header fields have {head} bytes, at most {HEAD_BYTES_MAX} are read"
+        )));
+    }
     shared.names.check(headers)?;
     shared.access.caller(&shared.database, &shared.pool, headers).await
 }
@@ -146,45 +155,4 @@ fn now_text() -> String {
         since.subsec_millis()
     );
     text
-}
-
-/// Returns year, month and day of a number of days since 1970, by the rules of Gregory's calendar.
-fn date(mut days: u64) -> (u64, u64, u64) {
-    let mut year = 1970;
-    let is_leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    while days >= 365 + u64::from(is_leap(year)) {
-        days -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(is_leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    (year, month, days + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::date;
-
-    #[test]
-    fn days_are_dates() {
-        for (days, expected) in [
-            (0, (1970, 1, 1)),
-            (58, (1970, 2, 28)),
-            (59, (1970, 3, 1)),
-            (11_016, (2000, 2, 29)),
-            (20_786, (2026, 11, 29)),
-            (20_818, (2026, 12, 31)),
-        ] {
-            assert_eq!(date(days), expected, "{days}");
-        }
-    }
 }

@@ -40,7 +40,7 @@ pub(crate) fn need(name: &str) -> Outcome<Levels<'_>> {
 /// Creates the catalog and the schema of a name with three levels, if they do not exist.
 pub(crate) fn ensure(call: &Call, name: &str) -> Outcome<()> {
     let Some(Levels { catalog, schema, .. }) = split(name) else { return Ok(()) };
-    let registry = call.database().registry();
+    let registry = call.registry();
     if registry.schema(catalog, schema).is_ok() {
         return Ok(());
     }
@@ -107,7 +107,7 @@ impl From<SchemaInfo> for Schema {
 
 /// Returns all catalogs with their schemas, by name.
 pub(crate) fn catalogs(call: &Call) -> Outcome<BTreeMap<String, Catalog>> {
-    let registry = call.database().registry();
+    let registry = call.registry();
     let mut catalogs: BTreeMap<String, Catalog> = BTreeMap::new();
     for info in registry.catalogs()? {
         let name = info.name.clone();
@@ -133,7 +133,7 @@ pub(crate) fn catalogs(call: &Call) -> Outcome<BTreeMap<String, Catalog>> {
 
 /// Returns the names of all models with at least three levels, each with its time of creation.
 fn model_names(call: &Call) -> Outcome<Vec<(String, Timestamp)>> {
-    let registry = call.database().registry();
+    let registry = call.registry();
     let mut names = Vec::new();
     let mut token = String::new();
     loop {

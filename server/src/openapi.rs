@@ -17,8 +17,9 @@ pub(crate) fn document(tables: &[(&str, &[Route])]) -> Value {
     add_schema(&mut schemas, shape::<ErrorBody>());
     for (prefix, routes) in tables {
         for route in *routes {
-            add_schema(&mut schemas, route.gives);
-            let path = format!("{prefix}{}", route.path);
+            add_schema(&mut schemas, route.returns);
+            // A parameter of any number of parts is an ordinary one here.
+            let path = format!("{prefix}{}", route.path).replace("{*", "{");
             let method = route.method.method().as_str().to_ascii_lowercase();
             paths.entry(path.clone()).or_default().insert(method, operation(&path, route));
         }
@@ -54,23 +55,26 @@ fn operation(path: &str, route: &Route) -> Value {
     } else {
         let fields: Vec<Field> = fields.copied().collect();
         if !fields.is_empty() {
-            let content = json!({"application/json": {"schema": members(&fields)}});
             let required = fields.iter().any(|field| field.required);
+            // A body of null counts as a missing one.
+            let body = members(&fields);
+            let schema = if required { body } else { or_null(body) };
+            let content = json!({"application/json": {"schema": schema}});
             operation
                 .insert("requestBody".into(), json!({"required": required, "content": content}));
         }
     }
     operation.insert("parameters".into(), parameters.into());
     operation.insert("x-scope".into(), route.needs.as_str().into());
-    operation.insert("responses".into(), responses(route.gives));
+    operation.insert("responses".into(), responses(route.returns));
     operation.into()
 }
 
-fn responses(gives: Shape) -> Value {
+fn responses(returns: Shape) -> Value {
     let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
     let content = |name: &str| json!({"application/json": {"schema": reference(name)}});
     json!({
-        "200": {"description": "Done.", "content": content(&(gives.name)())},
+        "200": {"description": "Done.", "content": content(&(returns.name)())},
         "default": {"description": "Refused or failed.", "content": content(&ErrorBody::name())},
     })
 }
@@ -89,11 +93,29 @@ fn query_parameter(field: &Field) -> Value {
 }
 
 fn members(fields: &[Field]) -> Value {
+    let schema = |field: &Field| match field.required {
+        true => schema_of(field.kind),
+        false => or_null(schema_of(field.kind)),
+    };
     let all: Map<String, Value> =
-        fields.iter().map(|field| (field.name.to_owned(), schema_of(field.kind))).collect();
+        fields.iter().map(|field| (field.name.to_owned(), schema(field))).collect();
     let required: Vec<&str> =
         fields.iter().filter(|field| field.required).map(|field| field.name).collect();
     json!({"type": "object", "properties": all, "required": required})
+}
+
+/// Adds null to the types of a schema. As in MLflow, null counts as a missing value.
+fn or_null(mut schema: Value) -> Value {
+    if let Some(types) = schema.get_mut("type") {
+        *types = match types.take() {
+            Value::Array(mut all) => {
+                all.push("null".into());
+                all.into()
+            }
+            one => json!([one, "null"]),
+        };
+    }
+    schema
 }
 
 fn schema_of(kind: Kind) -> Value {

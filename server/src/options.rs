@@ -24,7 +24,7 @@ pub(crate) struct Options {
     pub(crate) mlflow_ui: Option<PathBuf>,
     /// Whether webhooks may be sent to this machine, and without encryption.
     pub(crate) webhooks_to_this_machine: bool,
-    /// How long requests may take after the server was told to stop.
+    /// How long requests may take after the stop of the server.
     pub(crate) drain: Duration,
     /// The largest body that is read into memory.
     pub(crate) body_bytes_max: usize,

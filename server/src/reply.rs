@@ -5,9 +5,12 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde::ser::{SerializeMap as _, Serializer};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The answer in place of one that has no form in JSON.
+const UNWRITABLE: &[u8] =
+    br#"{"error_code": "INTERNAL_ERROR", "message": "the answer cannot be written as JSON"}"#;
 
 /// An answer with a body in memory.
 #[derive(Debug)]
@@ -20,10 +23,14 @@ pub(crate) struct Reply {
 impl Reply {
     /// Returns an answer with a value as JSON.
     pub(crate) fn json(value: &impl Serialize) -> Reply {
-        match serde_json::to_vec(value) {
-            Ok(body) => Reply { status: StatusCode::OK, headers: vec![(CONTENT_TYPE, JSON)], body },
-            Err(error) => crate::failure::Failure::internal(error.to_string()).reply(),
-        }
+        let (status, body) = match serde_json::to_vec(value) {
+            Ok(body) => (StatusCode::OK, body),
+            Err(error) => {
+                log::error!("an answer cannot be written as JSON: {error}");
+                (StatusCode::INTERNAL_SERVER_ERROR, UNWRITABLE.to_vec())
+            }
+        };
+        Reply { status, headers: vec![(CONTENT_TYPE, JSON)], body }
     }
 
     /// Returns the answer `{}`.
@@ -68,14 +75,3 @@ impl IntoResponse for Reply {
 /// The answer `{}`.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Nothing {}
-
-/// An answer of one member, such as `{"run": ...}`.
-pub(crate) struct Named<T>(pub(crate) &'static str, pub(crate) T);
-
-impl<T: Serialize> Serialize for Named<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(self.0, &self.1)?;
-        map.end()
-    }
-}

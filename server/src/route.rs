@@ -28,12 +28,12 @@ pub(crate) struct Route {
     pub(crate) method: Verb,
     /// The path, with parameters such as `{model_id}`.
     pub(crate) path: &'static str,
-    /// What the caller must be allowed to do.
+    /// The right that the caller must have.
     pub(crate) needs: Scope,
     /// The arguments: of the query for GET, else of the body.
     pub(crate) takes: &'static [Field],
     /// The answer.
-    pub(crate) gives: Shape,
+    pub(crate) returns: Shape,
     pub(crate) handler: Handler,
 }
 

@@ -20,11 +20,14 @@ use crate::handles::Handles;
 use crate::listen;
 use crate::locations::Locations;
 use crate::metrics::Metrics;
+use crate::multipart::PartUploads;
 use crate::options::Options;
 use crate::origin::Names;
 use crate::pool::Pool;
 use crate::shared::Shared;
+use crate::signed::Signer;
 use crate::tls;
+use crate::transfer::Uploads;
 use crate::webhooks::delivery::{Sending, deliver};
 use crate::webhooks::queue::{Change, Webhooks};
 
@@ -92,7 +95,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how long requests may take after the server was told to stop. Default: 10 seconds.
+    /// Sets how long requests may take after the stop of the server. Default: 10 seconds.
     pub fn drain(mut self, time: Duration) -> Self {
         self.options.drain = time;
         self
@@ -121,7 +124,7 @@ impl ServerBuilder {
         let tls = files.map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?;
         let drain = options.drain;
         let (webhooks, changes) = Webhooks::new(options.webhooks_to_this_machine);
-        let shared = Arc::new(shared(database, options, place, webhooks));
+        let shared = Arc::new(shared(database, options, place, webhooks)?);
         let runtime = runtime()?;
         let url = shared.url.clone();
         let (stop, stopped) = watch::channel(false);
@@ -163,7 +166,7 @@ impl Server {
         self.join();
     }
 
-    /// Waits until the process is told to end (SIGINT, SIGTERM), then stops. A second signal ends
+    /// Waits for a signal to end the process (SIGINT, SIGTERM), then stops. A second signal ends
     /// the process at once.
     ///
     /// # Errors
@@ -238,14 +241,19 @@ fn check_tokens(database: &Database, options: &Options, address: IpAddr) -> Resu
     Err(Error::new(ErrorKind::InvalidInput, message))
 }
 
-fn shared(database: Database, options: Options, place: SocketAddr, webhooks: Webhooks) -> Shared {
+fn shared(
+    database: Database,
+    options: Options,
+    place: SocketAddr,
+    webhooks: Webhooks,
+) -> Result<Shared> {
     let host = match place.ip() {
         address if address.is_unspecified() => "127.0.0.1".to_owned(),
         IpAddr::V6(address) => format!("[{address}]"),
         IpAddr::V4(address) => address.to_string(),
     };
     let scheme = if options.tls.is_some() { "https" } else { "http" };
-    Shared {
+    Ok(Shared {
         url: format!("{scheme}://{host}:{}", place.port()),
         workspace: workspace(&database),
         names: Names::new(&options.host, place.port(), &options.names),
@@ -256,9 +264,12 @@ fn shared(database: Database, options: Options, place: SocketAddr, webhooks: Web
         folders: Folders::default(),
         pool: Pool::new(),
         webhooks,
+        uploads: Uploads::new(),
+        part_uploads: PartUploads::new(database.path()),
+        signer: Signer::new()?,
         database,
         options,
-    }
+    })
 }
 
 /// Returns a number made from the path of the file, the same at each start.
@@ -273,14 +284,14 @@ fn workspace(database: &Database) -> String {
 fn runtime() -> Result<Runtime> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(Pool::threads() / 4)
-        .max_blocking_threads(Pool::threads())
+        .max_blocking_threads(Pool::threads() + Uploads::THREADS)
         .thread_name("tracklite-http")
         .enable_all()
         .build();
     runtime.map_err(|source| Error::io("starting the threads of the server", source))
 }
 
-/// What the thread of a server needs.
+/// The things that the thread of a server needs.
 struct Serving {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,

@@ -1,5 +1,8 @@
-//! What all requests share: the file, the settings, and the counters.
+//! The things that all requests share: the file, the settings, and the counters.
 
+use std::time::SystemTime;
+
+use axum::http::HeaderMap;
 use tracklite::Database;
 
 use crate::access::Access;
@@ -7,12 +10,15 @@ use crate::folders::Folders;
 use crate::handles::Handles;
 use crate::locations::Locations;
 use crate::metrics::Metrics;
+use crate::multipart::PartUploads;
 use crate::options::Options;
 use crate::origin::Names;
 use crate::pool::Pool;
+use crate::signed::{Right, Signer};
+use crate::transfer::Uploads;
 use crate::webhooks::queue::Webhooks;
 
-/// What all requests share.
+/// The things that all requests share.
 pub(crate) struct Shared {
     pub(crate) database: Database,
     pub(crate) options: Options,
@@ -24,8 +30,28 @@ pub(crate) struct Shared {
     pub(crate) folders: Folders,
     pub(crate) pool: Pool,
     pub(crate) webhooks: Webhooks,
+    pub(crate) uploads: Uploads,
+    pub(crate) part_uploads: PartUploads,
+    pub(crate) signer: Signer,
     /// The address of this server, such as `http://127.0.0.1:5000`.
     pub(crate) url: String,
     /// The number that Databricks's clients take for the id of the workspace.
     pub(crate) workspace: String,
+}
+
+impl Shared {
+    /// Returns the threads for bodies: those for short calls, and those for long uploads.
+    pub(crate) fn transfers(&self) -> (&Pool, &Uploads) {
+        (&self.pool, &self.uploads)
+    }
+
+    /// Returns a signed address that returns a right until a time.
+    pub(crate) fn address(
+        &self,
+        headers: &HeaderMap,
+        right: Right,
+        until: Option<SystemTime>,
+    ) -> String {
+        self.signer.address(&self.url, headers, right, until)
+    }
 }

@@ -13,7 +13,7 @@ use tracklite::{Error, ErrorKind, Result};
 /// Reads a certificate with its chain and its key, both as PEM files.
 pub(crate) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
     let wrong = |path: &Path, what: &str, error: &dyn std::fmt::Display| {
-        let message = format!("the file is no {what} in PEM form: {error}");
+        let message = format!("the file is not a {what} in PEM form: {error}");
         Error::new(ErrorKind::InvalidInput, message).with_path(path)
     };
     let chain = CertificateDer::pem_file_iter(certificate)
@@ -23,8 +23,7 @@ pub(crate) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
         PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, "private key", &error))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map(|config| config.with_no_client_auth())
-        .and_then(|config| config.with_single_cert(chain, private))
+        .and_then(|config| config.with_no_client_auth().with_single_cert(chain, private))
         .map_err(|error| wrong(certificate, "certificate of this key", &error))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

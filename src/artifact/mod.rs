@@ -1,15 +1,13 @@
 //! Artifacts: files of runs and models, stored in the database.
 
+pub(crate) mod builder;
 pub(crate) mod download;
 pub(crate) mod reader;
 pub(crate) mod run;
 pub(crate) mod upload;
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fmt;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -18,18 +16,17 @@ use crate::artifact::download::Target;
 use crate::artifact::upload::{Planned, Source, delete, no_such_artifact, refer, upload};
 use crate::database::Database;
 use crate::engine::Engine;
-use crate::entity::artifact_path::{check_kept_path, check_path, media_type};
+use crate::entity::artifact_path::{check_kept_path, media_type};
 use crate::entity::id::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::ArtifactReferenced;
 use crate::index::Artifact;
 use crate::run::Run;
 
+pub use crate::artifact::builder::ArtifactUpload;
 pub use crate::artifact::reader::ArtifactReader;
+pub use crate::entity::artifact_path::check_path;
 pub use crate::entity::{ArtifactInfo, ArtifactOwner, ContentHash};
-
-/// The maximum depth of folders that `log_folder` follows.
-const DEPTH_MAX: usize = 100;
 
 /// The artifacts of a run or model: files that are stored in the database itself.
 ///
@@ -101,11 +98,6 @@ impl Artifacts {
         self.engine().located(result)
     }
 
-    /// Creates an upload, which reports its progress.
-    pub fn upload(&self) -> ArtifactUpload<'_> {
-        ArtifactUpload { artifacts: self, progress: Box::new(|_| Ok(())) }
-    }
-
     /// Logs a local file as the artifact `path`.
     ///
     /// If the file changes during the call, the bytes that were read are stored.
@@ -175,7 +167,7 @@ impl Artifacts {
         self.located(check_kept_path(&path))?;
         let size = image.len() as u64;
         let planned = Planned { path: path.clone(), source: Source::Bytes(image), size };
-        self.run_upload(&[planned], &mut |_| Ok(()))?;
+        self.run_upload(&[planned], false, &mut |_| Ok(()))?;
         Ok(path)
     }
 
@@ -342,10 +334,11 @@ impl Artifacts {
     fn run_upload(
         &self,
         planned: &[Planned<'_>],
+        is_new: bool,
         progress: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<()> {
         self.check_open()?;
-        self.located(upload(self.engine(), self.owner, planned, progress))
+        self.located(upload(self.engine(), self.owner, planned, is_new, progress))
     }
 }
 
@@ -353,134 +346,6 @@ impl fmt::Debug for Artifacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Artifacts").field(&self.owner).finish()
     }
-}
-
-/// An upload of files that reports its progress.
-///
-/// ```
-/// # let folder = tempfile::tempdir()?;
-/// # let database = tracklite::Database::create(folder.path().join("runs.tracklite"))?;
-/// # let weights = folder.path().join("weights.bin");
-/// # std::fs::write(&weights, [0; 1000])?;
-/// let artifacts = database.default_experiment()?.start_run("")?.artifacts();
-/// let mut read = 0;
-/// let upload = artifacts.upload().progress(|bytes| {
-///     read = bytes;
-///     Ok(())
-/// });
-/// upload.file(&weights, "weights.bin")?;
-/// assert_eq!(read, 1000);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[must_use = "nothing is logged until `file`, `folder` or `bytes` is called"]
-pub struct ArtifactUpload<'a> {
-    artifacts: &'a Artifacts,
-    progress: Box<dyn FnMut(u64) -> Result<()> + 'a>,
-}
-
-impl<'a> ArtifactUpload<'a> {
-    /// Calls `progress` with the number of bytes read so far.
-    ///
-    /// The calls come at least every 4 MiB and at the end of each file. If a concurrent `gc` frees
-    /// chunks that the files share, the upload reads them again and the count goes back.
-    ///
-    /// If `progress` returns an error, the upload stops and returns it. Files of earlier frames
-    /// stay: a folder is written in frames of 4,096 files.
-    pub fn progress(mut self, progress: impl FnMut(u64) -> Result<()> + 'a) -> Self {
-        self.progress = Box::new(progress);
-        self
-    }
-
-    /// Logs a local file like [`Artifacts::log_file`].
-    pub fn file(self, file: impl AsRef<Path>, path: &str) -> Result<()> {
-        let file = file.as_ref();
-        self.artifacts.located(check_path(path))?;
-        let size = fs::metadata(file).map_err(|source| local_error(file, source))?.len();
-        let source = Source::File(file.to_owned());
-        self.run(&[Planned { path: path.to_owned(), source, size }])
-    }
-
-    /// Logs a local folder like [`Artifacts::log_folder`].
-    pub fn folder(self, folder: impl AsRef<Path>, path: &str) -> Result<()> {
-        let folder = folder.as_ref();
-        if !path.is_empty() {
-            self.artifacts.located(check_path(path))?;
-        }
-        let mut planned = Vec::new();
-        plan_folder(folder, path, DEPTH_MAX, &mut planned)?;
-        self.run(&planned)
-    }
-
-    /// Logs bytes like [`Artifacts::log_bytes`].
-    pub fn bytes(self, bytes: &[u8], path: &str) -> Result<()> {
-        self.artifacts.located(check_path(path))?;
-        let size = bytes.len() as u64;
-        self.run(&[Planned { path: path.to_owned(), source: Source::Bytes(bytes), size }])
-    }
-
-    fn run(mut self, planned: &[Planned<'_>]) -> Result<()> {
-        self.artifacts.run_upload(planned, &mut *self.progress)
-    }
-}
-
-impl fmt::Debug for ArtifactUpload<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ArtifactUpload").field("artifacts", self.artifacts).finish_non_exhaustive()
-    }
-}
-
-/// Adds the files in a folder to `planned`, ordered by name.
-fn plan_folder(
-    folder: &Path,
-    path: &str,
-    depth: usize,
-    planned: &mut Vec<Planned<'_>>,
-) -> Result<()> {
-    let failed = |source| local_error(folder, source);
-    if depth == 0 {
-        return Err(unfit(folder, "the folder is nested too deeply"));
-    }
-    let entries = fs::read_dir(folder).map_err(failed)?;
-    let mut names = entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
-    names.as_mut().map(|names| names.sort_unstable()).map_err(|error| failed(copied(error)))?;
-    for name in names.map_err(failed)? {
-        let local = folder.join(&name);
-        let path = joined(path, &name).ok_or_else(|| unfit(&local, "the name is not UTF-8"))?;
-        check_path(&path).map_err(|error| error.with_path(&local))?;
-        let kind = fs::symlink_metadata(&local).map_err(|source| local_error(&local, source))?;
-        if kind.is_dir() {
-            plan_folder(&local, &path, depth - 1, planned)?;
-            continue;
-        }
-        let facts = fs::metadata(&local).map_err(|source| local_error(&local, source))?;
-        if !facts.is_file() {
-            return Err(unfit(&local, "it is not a file, a folder or a link to a file"));
-        }
-        planned.push(Planned { path, source: Source::File(local), size: facts.len() });
-    }
-    Ok(())
-}
-
-fn copied(error: &io::Error) -> io::Error {
-    error.kind().into()
-}
-
-fn joined(folder: &str, name: &OsStr) -> Option<String> {
-    let name = name.to_str()?;
-    Some(if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") })
-}
-
-fn unfit(local: &Path, reason: &str) -> Error {
-    let message = format!("cannot log this path: {reason}");
-    Error::new(ErrorKind::InvalidInput, message).with_path(local)
-}
-
-fn local_error(local: &Path, source: io::Error) -> Error {
-    let error = match source.kind() {
-        io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, "there is no such file"),
-        _ => Error::new(ErrorKind::Io, "cannot read the file"),
-    };
-    error.with_source(source).with_path(local)
 }
 
 /// Returns the file extension of an image by its first bytes.

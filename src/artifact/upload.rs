@@ -3,6 +3,7 @@
 //! The order makes a file appear completely or not at all: write the bytes, sync, append the frame.
 //! Chunks that were written but not named by a frame are freed at the end.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -48,16 +49,16 @@ const GUARDED: [RangeInclusive<u16>; 9] = [
 ];
 
 /// Where the bytes of a file come from.
-#[derive(Clone, Debug)]
 pub(crate) enum Source<'a> {
     /// A local file.
     File(PathBuf),
     /// Bytes in memory.
     Bytes(&'a [u8]),
+    /// A reader, which can be read once.
+    Reader(&'a RefCell<dyn Read + 'a>),
 }
 
 /// A file to write.
-#[derive(Clone, Debug)]
 pub(crate) struct Planned<'a> {
     /// The path below the owner.
     pub(crate) path: String,
@@ -67,26 +68,36 @@ pub(crate) struct Planned<'a> {
     pub(crate) size: u64,
 }
 
+impl Planned<'_> {
+    fn is_read_once(&self) -> bool {
+        matches!(self.source, Source::Reader(_))
+    }
+}
+
 /// Writes files, at most 4,096 in a frame. The files of a frame appear at once.
+///
+/// If `is_new`, a file that already exists is an error.
 ///
 /// Calls `progress` with the number of bytes read so far. An error from it ends the upload.
 pub(crate) fn upload(
     engine: &Engine,
     owner: ArtifactOwner,
     planned: &[Planned<'_>],
+    is_new: bool,
     progress: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<()> {
     engine.log.check_usable()?;
     // Checked again before the frame. This first check avoids reading files that cannot be written.
     engine.with_index(|index, _| {
         check_owner(index, &owner)?;
-        planned.iter().try_for_each(|file| check_place(index, &owner, &file.path))
+        planned.iter().try_for_each(|file| check_place(index, &owner, &file.path, is_new))
     })?;
     let place = engine.log.storage().place();
     let place = place.map_err(|source| Error::io("looking up the database file", source))?;
     let mut upload = Upload {
         store: ChunkStore::new(engine, planned.iter().map(|file| file.size).sum())?,
         owner,
+        is_new,
         database: (place.device, place.inode),
         block: Block::default(),
         files: Vec::new(),
@@ -100,7 +111,7 @@ pub(crate) fn upload(
 pub(crate) fn refer(engine: &Engine, reference: &ArtifactReferenced) -> Result<()> {
     engine.append_decided(&GUARDED, |index| {
         check_owner(index, &reference.owner)?;
-        check_place(index, &reference.owner, &reference.path)?;
+        check_place(index, &reference.owner, &reference.path, false)?;
         Ok((vec![reference.clone().into()], ()))
     })
 }
@@ -129,8 +140,13 @@ fn check_owner(index: &Index, owner: &ArtifactOwner) -> Result<()> {
     }
 }
 
-/// Fails if the path needs a folder where a file exists, or a file where a folder exists.
-fn check_place(index: &Index, owner: &ArtifactOwner, path: &str) -> Result<()> {
+/// Fails if the path needs a folder where a file exists, or a file where a folder exists. If
+/// `is_new`, also if the file itself exists.
+fn check_place(index: &Index, owner: &ArtifactOwner, path: &str, is_new: bool) -> Result<()> {
+    if is_new && index.artifact(owner, path)?.is_some() {
+        let message = format!("the file {path:?} already exists");
+        return Err(Error::new(ErrorKind::AlreadyExists, message));
+    }
     match index.path_in_the_way(owner, path)? {
         None => Ok(()),
         Some(other) => {
@@ -160,6 +176,7 @@ enum Named {
 struct Upload<'a> {
     store: ChunkStore<'a>,
     owner: ArtifactOwner,
+    is_new: bool,
     /// Device and inode of the database file.
     database: (u64, u64),
     /// Small files in memory.
@@ -189,6 +206,11 @@ impl Upload<'_> {
                     let _ = self.store.unnamed.give_back(&spare);
                     return Ok(());
                 }
+                Named::Missing(_) if planned.iter().any(Planned::is_read_once) => {
+                    let message = "chunks that the file shares were freed during the upload: \
+                                   repeat the upload";
+                    return Err(Error::new(ErrorKind::Conflict, message));
+                }
                 Named::Missing(missing) => {
                     self.store.unnamed.known.retain(|hash| !missing.contains(hash));
                 }
@@ -200,6 +222,7 @@ impl Upload<'_> {
     fn read(&mut self, planned: &Planned<'_>) -> Result<()> {
         match &planned.source {
             Source::Bytes(bytes) => self.read_from(&planned.path, &mut &bytes[..]),
+            Source::Reader(reader) => self.read_from(&planned.path, &mut *reader.borrow_mut()),
             Source::File(path) => {
                 let reading = |source| {
                     let doing = format!("reading {}", path.display());
@@ -286,7 +309,7 @@ impl Upload<'_> {
             is_doubtful.set(false);
             check_owner(index, &self.owner)?;
             for file in &self.files {
-                check_place(index, &self.owner, &file.path)?;
+                check_place(index, &self.owner, &file.path, self.is_new)?;
             }
             let missing = missing(index, &self.store.unnamed)?;
             if !missing.is_empty() {

@@ -70,7 +70,7 @@ pub(crate) fn check_logged_model_writable(index: &Index, id: LoggedModelId) -> R
     }
 }
 
-/// What owns params, for the text of a conflict.
+/// The owner of params, for the text of a conflict.
 #[derive(Clone, Copy)]
 pub(crate) enum ParamOwner {
     /// A run that exists. The params are in a list.

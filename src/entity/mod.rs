@@ -12,6 +12,7 @@ pub(crate) mod table;
 pub(crate) mod wording;
 
 mod artifact;
+mod artifact_address;
 mod artifact_places;
 mod dataset;
 mod deleted;

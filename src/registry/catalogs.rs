@@ -10,7 +10,6 @@ use crate::format::record::{
 use crate::index::Index;
 use crate::registry::Registry;
 use crate::registry::names::{check_catalog, check_schema, no_such_catalog, no_such_schema};
-use crate::sys::user::user_name;
 
 /// Catalogs and schemas, which any file may have.
 ///
@@ -32,7 +31,7 @@ use crate::sys::user::user_name;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl Registry {
-    /// Creates a catalog. Its owner is the user of the process.
+    /// Creates a catalog. Its owner is the user of the registry.
     ///
     /// # Errors
     ///
@@ -47,7 +46,7 @@ impl Registry {
             let (catalog, comment) = (name.to_owned(), comment.map(str::to_owned));
             Ok(CatalogCreated {
                 catalog,
-                owner: user_name(),
+                owner: self.user(),
                 comment,
                 time: Timestamp::now_nanos(),
             }
@@ -101,7 +100,7 @@ impl Registry {
         })
     }
 
-    /// Creates a schema in a catalog. Its owner is the user of the process.
+    /// Creates a schema in a catalog. Its owner is the user of the registry.
     ///
     /// # Errors
     ///
@@ -116,7 +115,7 @@ impl Registry {
                 return Err(taken(&format!("schema {catalog}.{name}")));
             }
             let (catalog, schema) = (catalog.to_owned(), name.to_owned());
-            let (owner, comment) = (user_name(), comment.map(str::to_owned));
+            let (owner, comment) = (self.user(), comment.map(str::to_owned));
             Ok(SchemaCreated { catalog, schema, owner, comment, time: Timestamp::now_nanos() }
                 .into())
         })

@@ -25,6 +25,7 @@ use crate::mutant::fault;
 use crate::registry::names::{
     check_stages, invalid_levels, no_such_alias, no_such_model, no_such_version,
 };
+use crate::sys::user::user_name;
 
 pub use crate::entity::model_uri::{ModelTarget, ModelUri};
 pub use crate::entity::{
@@ -71,13 +72,14 @@ pub struct Registry {
     database: Database,
     catalog: Option<String>,
     schema: Option<String>,
+    user: Option<String>,
 }
 
 impl Database {
     /// Returns the registry of the file, without a current catalog and schema.
     #[must_use]
     pub fn registry(&self) -> Registry {
-        Registry { database: self.clone(), catalog: None, schema: None }
+        Registry { database: self.clone(), catalog: None, schema: None, user: None }
     }
 }
 
@@ -88,7 +90,20 @@ impl Registry {
     #[must_use]
     pub fn with_current(&self, catalog: &str, schema: &str) -> Registry {
         let (catalog, schema) = (Some(catalog.to_owned()), Some(schema.to_owned()));
-        Registry { database: self.database.clone(), catalog, schema }
+        Registry { catalog, schema, ..self.clone() }
+    }
+
+    /// Returns the same registry, acting for a user other than that of the process.
+    ///
+    /// This user owns new catalogs and schemas, and registers new versions.
+    #[must_use]
+    pub fn acting_for(&self, user: &str) -> Registry {
+        Registry { user: Some(user.to_owned()), ..self.clone() }
+    }
+
+    /// Returns the user for whom the registry acts.
+    pub(crate) fn user(&self) -> String {
+        self.user.clone().unwrap_or_else(user_name)
     }
 
     /// Returns the database that contains the registry.

@@ -279,7 +279,9 @@ impl Registry {
         Ok(RegisteredModel::new(self.clone(), id))
     }
 
-    /// Points an alias of the model with this name to a version, like [`RegisteredModel::set_alias`].
+    /// Points an alias of the model with this name to a version.
+    ///
+    /// It is like [`RegisteredModel::set_alias`].
     ///
     /// # Errors
     ///

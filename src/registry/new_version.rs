@@ -7,7 +7,7 @@ use crate::entity::id::{LoggedModelId, RegisteredModelId, Timestamp};
 use crate::entity::limits::{TEXT_BYTES_MAX, check_name, check_text};
 use crate::entity::model_uri::{ModelTarget, ModelUri};
 use crate::entity::signature::Signature;
-use crate::entity::{ArtifactOwner, Lifecycle, ModelVersionInfo, ModelVersionStatus, RegistryMode};
+use crate::entity::{ArtifactOwner, Lifecycle, ModelVersionInfo, ModelVersionStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ArtifactsDeleted, ArtifactsWritten, LoggedModelLifecycleSet, LoggedModelSignatureSet,
@@ -18,10 +18,9 @@ use crate::index::{Index, VersionChoice};
 use crate::registry::Registry;
 use crate::registry::model::RegisteredModel;
 use crate::registry::names::{check_free, gone};
-use crate::registry::pending::pending_like;
+use crate::registry::pending::{check_signature, pending_like};
 use crate::registry::pinned_files::{FileOrigin, pin_files};
 use crate::registry::version::ModelVersion;
-use crate::sys::user::user_name;
 
 /// Records on which the creation of a version depends: the registry, its run and logged model, and
 /// their files.
@@ -234,7 +233,7 @@ impl ModelVersionBuilder {
             copied_from: origin.copied_from,
             description: self.description.clone(),
             tags,
-            user: self.user.clone().unwrap_or_else(user_name),
+            user: self.user.clone().unwrap_or_else(|| self.model.registry().user()),
             status: self.status,
             signature: origin.signature.clone(),
             digest: None,
@@ -388,20 +387,6 @@ fn is_foreign(error: &Error) -> bool {
     matches!(error.kind(), InvalidInput | InvalidState | NotFound | Unresolved)
 }
 
-/// Fails if the file has catalogs and the signature is not complete.
-pub(crate) fn check_signature(index: &Index, signature: Option<&str>) -> Result<()> {
-    if index.registry_mode()? == RegistryMode::Plain {
-        return Ok(());
-    }
-    match signature.map(Signature::parse).transpose()? {
-        Some(signature) if signature.is_complete() => Ok(()),
-        _ => Err(Error::new(
-            ErrorKind::InvalidInput,
-            "with catalogs a version needs a signature with inputs and outputs",
-        )),
-    }
-}
-
 /// Returns the records that create a version and its pinned files.
 fn with_files(
     index: &Index,
@@ -435,7 +420,7 @@ pub(crate) fn copy(registry: &Registry, version: &ModelVersion, to: &str) -> Res
         let last = index.model_facts(model)?.map_or(0, |(_, last)| last);
         check_signature(index, info.signature.as_deref())?;
         let owner = ArtifactOwner::ModelVersion { model: info.model, version: info.version };
-        let created = copied(info, model, last + 1, time);
+        let created = copied(info, (model, last + 1), registry.user(), time);
         records.extend(with_files(index, created, Some(&(owner, String::new())))?);
         Ok((records, (model, last + 1)))
     })?;
@@ -444,8 +429,8 @@ pub(crate) fn copy(registry: &Registry, version: &ModelVersion, to: &str) -> Res
 
 fn copied(
     info: ModelVersionInfo,
-    model: RegisteredModelId,
-    version: u64,
+    (model, version): (RegisteredModelId, u64),
+    user: String,
     time: i64,
 ) -> ModelVersionCreated {
     ModelVersionCreated {
@@ -459,7 +444,7 @@ fn copied(
         copied_from: Some((info.model, info.version)),
         description: info.description,
         tags: info.tags.into_iter().collect(),
-        user: user_name(),
+        user,
         status: info.status,
         signature: info.signature,
         digest: None,

@@ -1,8 +1,9 @@
-//! Versions whose files are not complete yet.
+//! Versions whose files are not complete yet, and the check of what completes them.
 
 use crate::entity::id::Timestamp;
-use crate::entity::{ArtifactOwner, ModelVersionStatus};
-use crate::error::Result;
+use crate::entity::signature::Signature;
+use crate::entity::{ArtifactOwner, ModelVersionStatus, RegistryMode};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::ModelVersionCreated;
 use crate::index::{Index, VersionChoice};
 
@@ -33,4 +34,18 @@ pub(crate) fn pending_like(
         }
     }
     Ok(None)
+}
+
+/// Fails if the file has catalogs and the signature is not complete.
+pub(crate) fn check_signature(index: &Index, signature: Option<&str>) -> Result<()> {
+    if index.registry_mode()? == RegistryMode::Plain {
+        return Ok(());
+    }
+    match signature.map(Signature::parse).transpose()? {
+        Some(signature) if signature.is_complete() => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "with catalogs a version needs a signature with inputs and outputs",
+        )),
+    }
 }

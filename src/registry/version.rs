@@ -16,7 +16,7 @@ use crate::index::{Index, VersionChoice};
 use crate::registry::Registry;
 use crate::registry::model::RegisteredModel;
 use crate::registry::names::{check_stages, check_version, gone, no_such_alias, no_such_version};
-use crate::registry::new_version::check_signature;
+use crate::registry::pending::check_signature;
 use crate::registry::pinned_files::digest_now;
 
 /// Records on which the end of a registration depends: the registry and the files.

@@ -157,6 +157,9 @@ impl Database {
     pub(crate) fn start_run(&self, builder: RunBuilder) -> Result<Run> {
         let RunBuilder { experiment, name, parent, user, started, params, tags } = builder;
         let experiment = experiment.id();
+        // MLflow reports a missing or deleted experiment first.
+        let known = self.engine().state(|state, _| check_experiment_writable(state, experiment));
+        self.engine().located(known.and_then(|known| known))?;
         let checked = || -> Result<_> {
             let params = self.engine().limits.params().collect(params)?;
             let params = set_once(ParamOwner::New("run"), None, &params)?;

@@ -2,11 +2,11 @@
 
 use super::message::{Checked, Problem, listed, quoted};
 use super::nearest::nearest;
-use super::operand::{Operand, written};
+use super::operand::Operand;
 use super::parse;
 use super::query::{Condition, Field, Filter, SortKey};
 use super::rule::{Quoting, Rule};
-use super::syntax::{Comparison, Expression, Identifier, Span};
+use super::syntax::{Comparison, Expression, Identifier, Span, written};
 use super::wording::{Dialect, Named, kind_of};
 use crate::error::Result;
 
@@ -149,21 +149,18 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         let field = Named { kind: found.kind, key: comparison.identifier.key };
         let (dialect, quoting) = (self.dialect, self.quoting);
         let operand = Operand { text, comparison, rule: found.rule, quoting, dialect, field };
-        if !found.rule.operators.contains(&comparison.operator) {
+        let operator = comparison.operator;
+        if !found.rule.operators.contains(&operator) {
             // MLflow checks the value first, except in its newer search of logged models.
-            if dialect != Dialect::LoggedModels {
-                operand.check_kind()?;
-            }
+            let sentence = match operand.check_kind() {
+                Err(problem) if dialect != Dialect::LoggedModels => problem.into_sentence(),
+                _ => Some(dialect.unfit_operator(field, operator, found.rule.operators)),
+            };
             let name = written(text, comparison.identifier.span);
-            let operator = comparison.operator;
             let summary = format!("operator {operator} does not apply to {}", quoted(name));
             let operators = found.rule.operators.iter().map(|operator| operator.as_str());
             let problem = Problem::new(comparison.operator_span, summary, listed(operators));
-            return Err(problem.says(dialect.unfit_operator(
-                field,
-                operator,
-                found.rule.operators,
-            )));
+            return Err(sentence.into_iter().fold(problem, Problem::sentence));
         }
         match found.field {
             Field::Number(field) => Ok(Condition::Number(field, operand.number_test()?)),
@@ -258,7 +255,7 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
             }
             _ => self.dialect.unknown_prefix(prefix, !bare, &canonical),
         };
-        Problem::new(place, summary, listed(canonical)).says(sentence).suggest(suggestion)
+        Problem::new(place, summary, listed(canonical)).sentence(sentence).suggest(suggestion)
     }
 
     /// Returns MLflow's sentence for a field that is not known for this purpose.
@@ -290,7 +287,7 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         }
         let summary = format!("unknown field {}", quoted(&respelled(identifier, identifier.key)));
         let problem = Problem::new(identifier.span, summary, listed(names.iter().copied()))
-            .says(self.unknown(text, identifier, group, purpose));
+            .sentence(self.unknown(text, identifier, group, purpose));
         match nearest(identifier.key, names) {
             Some(near) => problem.suggest(Some(quoted(&respelled(identifier, near)))),
             None if identifier.prefix.is_none() => problem.suggest(self.with_prefix(identifier)),
@@ -316,7 +313,7 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
             self.groups.iter().flat_map(|group| group.usable(purpose)).collect();
         let expected = listed(usable.iter().map(String::as_str));
         Problem::new(identifier.span, format!("cannot {verb} by {name}"), expected)
-            .says(self.unknown(text, identifier, group, purpose))
+            .sentence(self.unknown(text, identifier, group, purpose))
     }
 
     /// Suggests prefixes for an unknown name without one: the name may be a metric, param or tag.

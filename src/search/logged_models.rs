@@ -148,7 +148,7 @@ fn sort_field(name: &str) -> Result<Field<LoggedModelNumber, LoggedModelText>> {
             let expected = "`metrics.KEY` or the name of an attribute";
             let field = Named { kind: "metric", key: name };
             let sentence = Dialect::LoggedModels.not_in_order(field, name);
-            let problem = Problem::new(place, summary, expected).says(sentence);
+            let problem = Problem::new(place, summary, expected).sentence(sentence);
             Err(problem.into_error(|_| Dialect::LoggedModels.broken_order(name), name))
         }
         None => LOGGED_MODELS.attribute(name),

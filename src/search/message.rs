@@ -37,9 +37,14 @@ impl Problem {
     }
 
     /// Sets MLflow's sentence for the problem.
-    pub(super) fn says(mut self, sentence: String) -> Self {
+    pub(super) fn sentence(mut self, sentence: String) -> Self {
         self.0.sentence = Some(sentence);
         self
+    }
+
+    /// Returns MLflow's sentence for the problem, if it has one of its own.
+    pub(super) fn into_sentence(self) -> Option<String> {
+        self.0.sentence
     }
 
     /// Removes MLflow's sentence, which is only that of a filter.

@@ -4,14 +4,9 @@ use super::message::{Checked, Problem, quoted};
 use super::parse::REPEATED_BYTES_MAX;
 use super::query::{NumberTest, TextList, TextTest};
 use super::rule::{Quoting, Rule, ValueKind};
-use super::syntax::{Comparison, Operator, Span, Value};
+use super::syntax::{Comparison, Operator, Value, written};
 use super::token::is_number;
 use super::wording::{Dialect, Named};
-
-/// Returns the text at a place.
-pub(super) fn written(text: &str, span: Span) -> &str {
-    text.get(span.start..span.end).unwrap_or("")
-}
 
 /// The right side of a comparison whose operator is valid for the field.
 pub(super) struct Operand<'a> {
@@ -137,7 +132,8 @@ impl Operand<'_> {
         let summary = format!("cannot compare {} with {}", quoted(name), quoted(value));
         let parsed = &self.comparison.value;
         let sentence = self.dialect.unfit_value(self.field, self.rule.values, parsed, value);
-        let problem = Problem::new(self.comparison.value_span, summary, expected).says(sentence);
+        let problem =
+            Problem::new(self.comparison.value_span, summary, expected).sentence(sentence);
         problem.suggest(self.requoted(value))
     }
 

@@ -2,10 +2,9 @@
 
 use super::catalog::{Catalog, Use};
 use super::message::{Problem, quoted};
-use super::operand::written;
 use super::parse;
 use super::query::{Direction, Order, SortKey};
-use super::syntax::Span;
+use super::syntax::{Span, written};
 use super::wording::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,7 +23,7 @@ impl<N: Clone + PartialEq, T: Clone + PartialEq> Catalog<N, T> {
             added.map_err(|place| match place {
                 Refused::Problem(problem) => problem.into_error(broken, text),
                 Refused::Repeated(place) => duplicate(text, place)
-                    .says(Dialect::repeated_field(items.iter().map(AsRef::as_ref)))
+                    .sentence(Dialect::repeated_field(items.iter().map(AsRef::as_ref)))
                     .into_error(broken, text),
             })?;
         }
@@ -69,7 +68,7 @@ enum Refused {
 #[cold]
 fn duplicate(text: &str, place: Span) -> Problem {
     let summary = format!("duplicate field {}", quoted(written(text, place)));
-    // MLflow gives no code, which makes it an internal error.
+    // MLflow sets no code, which makes it an internal error.
     Problem::new(place, summary, "each field at most once").mlflow_code("INTERNAL_ERROR")
 }
 

@@ -50,7 +50,7 @@ impl PageToken {
         }
         let token = PageToken::decode(text)?;
         match token.query {
-            Some(own) if own != query => Err(invalid("it belongs to another query".to_owned())),
+            Some(own) if own != query => Err(invalid("it belongs to another query")),
             _ => Ok(token.offset),
         }
     }
@@ -75,28 +75,28 @@ impl PageToken {
     pub fn decode(text: &str) -> Result<Self> {
         if text.len() > TOKEN_BYTES_MAX {
             let reason = format!("could not base64-decode: longer than {TOKEN_BYTES_MAX} bytes");
-            return Err(invalid(reason));
+            return Err(invalid(&reason));
         }
         let bytes = base64::decode(text);
-        let bytes = bytes.ok_or_else(|| invalid("could not base64-decode".to_owned()))?;
+        let bytes = bytes.ok_or_else(|| invalid("could not base64-decode"))?;
         let decoded = || format!("decoded value={}", python_bytes(&bytes));
         let json =
-            str::from_utf8(&bytes).map_err(|_| invalid(format!("{}: not UTF-8", decoded())))?;
+            str::from_utf8(&bytes).map_err(|_| invalid(&format!("{}: not UTF-8", decoded())))?;
         // Python's literals have the other quotes.
         let parsed = |reason: &str| {
-            invalid(format!("parsed value={}: {reason}", json.trim().replace('"', "'")))
+            invalid(&format!("parsed value={}: {reason}", json.trim().replace('"', "'")))
         };
         let is_object = json.trim().starts_with('{') && json.trim().ends_with('}');
         let is_other = || match is_object {
             true => parsed("not an object with an offset"),
-            false => invalid(format!("{}: not an object", decoded())),
+            false => invalid(&format!("{}: not an object", decoded())),
         };
         let (offset, query) = fields(json).ok_or_else(is_other)?;
         let offset = offset.filter(|offset| !offset.is_empty());
         let offset = offset.ok_or_else(|| parsed("no offset"))?;
         // SQL and MLflow's clients use 63-bit offsets.
         let number = offset.parse::<u64>().ok().filter(|number| i64::try_from(*number).is_ok());
-        let offset = number.ok_or_else(|| invalid(format!("not stringable {offset}")))?;
+        let offset = number.ok_or_else(|| invalid(&format!("not stringable {offset}")))?;
         if offset == 0 {
             return Err(parsed("the offset is 0"));
         }
@@ -112,7 +112,7 @@ impl PageToken {
 }
 
 #[cold]
-fn invalid(reason: String) -> Error {
+fn invalid(reason: &str) -> Error {
     Error::new(ErrorKind::InvalidInput, format!("Invalid page token, {reason}"))
 }
 

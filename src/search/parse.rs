@@ -96,7 +96,7 @@ impl<'a> Parser<'a> {
         if !quoted && (reserved || first.kind != TokenKind::Word) {
             let problem = self.unexpected(expected);
             let is_value = matches!(first.kind, TokenKind::Number | TokenKind::Quoted);
-            return Err(if is_value { problem.says(not_a_field(first.text)) } else { problem });
+            return Err(if is_value { problem.sentence(not_a_field(first.text)) } else { problem });
         }
         self.advance();
         let dotted = quoted && self.is_adjacent(&first) && self.next.text.starts_with('.');
@@ -177,7 +177,7 @@ impl<'a> Parser<'a> {
         let expected = "a name of letters, digits, `_` and `.`, or any key in backticks";
         let mut problem = Problem::new(place, summary, expected);
         if !numeric && !key.is_empty() {
-            problem = problem.says(not_a_field(whole));
+            problem = problem.sentence(not_a_field(whole));
         }
         if key.is_empty() || key.len() > REPEATED_BYTES_MAX {
             return problem;
@@ -291,7 +291,7 @@ impl<'a> Parser<'a> {
                 }
             };
             let sentence = format!("While parsing a list in the query, {sentence}");
-            return Err(self.unexpected(expected).says(sentence).suggest(hint));
+            return Err(self.unexpected(expected).sentence(sentence).suggest(hint));
         }
         let text = item.unquoted();
         if text.contains('\\') || text.as_bytes().contains(&item.text.as_bytes()[0]) {
@@ -399,7 +399,8 @@ impl Parser<'_> {
         let mut problem = self.unexpected(expected);
         if self.next.kind == TokenKind::Word && self.text.split_whitespace().count() == 2 {
             let text: String = self.text.chars().take(REPEATED_BYTES_MAX).map(visible).collect();
-            problem = problem.says(format!("Invalid ordering key in order_by clause '{text}'."));
+            problem =
+                problem.sentence(format!("Invalid ordering key in order_by clause '{text}'."));
         }
         let meant = super::nearest::nearest(self.next.text, ["DESC", "ASC"]);
         let long = [("descending", "DESC"), ("ascending", "ASC")];

@@ -19,6 +19,11 @@ impl Span {
     }
 }
 
+/// Returns the text at a place.
+pub(super) fn written(text: &str, span: Span) -> &str {
+    text.get(span.start..span.end).unwrap_or("")
+}
+
 /// A filter as written.
 ///
 /// OR, NOT, parentheses and aggregates over a series would be new variants.

@@ -1,9 +1,8 @@
 //! MLflow's sentences for invalid filters and orders, which programs match on.
 
 use super::message::visible;
-use super::operand::written;
 use super::rule::ValueKind;
-use super::syntax::{Operator, Span, Value};
+use super::syntax::{Operator, Span, Value, written};
 use crate::entity::wording::{python, python_list};
 
 /// The longest part of a filter or order repeated in a sentence, in characters.
@@ -55,7 +54,7 @@ impl Dialect {
         matches!(self, Experiments | LoggedModels)
     }
 
-    /// A filter that does not follow the grammar.
+    /// Returns the sentence for a filter that does not follow the grammar at this place.
     pub(super) fn broken_filter(self, text: &str, place: Span) -> String {
         let is_next =
             |place: Span| text.get(place.end..).is_some_and(|rest| !rest.trim().is_empty());
@@ -92,7 +91,7 @@ impl Dialect {
         format!("Invalid clause(s) in filter string: {quote}{}{quote}", repeated(clause))
     }
 
-    /// An item of an order that does not follow the grammar.
+    /// Returns the sentence for an item of an order that does not follow the grammar.
     pub(super) fn broken_order(self, text: &str) -> String {
         match self {
             LoggedModels => format!("Invalid order by field name: {}", repeated(text)),
@@ -100,7 +99,8 @@ impl Dialect {
         }
     }
 
-    /// A prefix that is not one of `prefixes`, or is in backticks where it must not be.
+    /// Returns the sentence for a prefix that is not one of `prefixes`, or is in backticks where it
+    /// must not be.
     pub(super) fn unknown_prefix(self, prefix: &str, is_quoted: bool, prefixes: &[&str]) -> String {
         let tick = if is_quoted && self != Runs { "`" } else { "" };
         let prefix = &format!("{tick}{}{tick}", repeated(prefix));
@@ -111,24 +111,23 @@ impl Dialect {
                 python_list(prefixes.iter().copied())
             ),
             Runs => format!(
-                "Invalid entity type '{}'. Valid values are ['metric', 'parameter', 'tag', \
-                 'attribute', 'dataset']",
-                prefix
+                "Invalid entity type '{prefix}'. Valid values are ['metric', 'parameter', 'tag', \
+                 'attribute', 'dataset']"
             ),
             _ => format!(
-                "Invalid entity type '{}'. Valid entity types are ('attribute', 'tag', 'tags')",
-                prefix
+                "Invalid entity type '{prefix}'. Valid entity types are ('attribute', 'tag', \
+                 'tags')"
             ),
         }
     }
 
-    /// A field that does not exist, or cannot be in a filter.
+    /// Returns the sentence for a field that does not exist, or cannot be in a filter.
     pub(super) fn not_in_filter(self, field: Named<'_>) -> String {
         let kind = if field.kind == "dataset" { "dataset" } else { "attribute" };
         format!("Invalid {kind} key '{}' specified.", repeated(field.key))
     }
 
-    /// A field that does not exist, or cannot be in an order.
+    /// Returns the sentence for a field that does not exist, or cannot be in an order.
     pub(super) fn not_in_order(self, field: Named<'_>, written: &str) -> String {
         match (self, field.kind) {
             (LoggedModels, "attribute") => {
@@ -150,12 +149,12 @@ impl Dialect {
         }
     }
 
-    /// A field that is twice in an order.
+    /// Returns the sentence for an order with a repeated field.
     pub(super) fn repeated_field<'a>(items: impl IntoIterator<Item = &'a str>) -> String {
         format!("`order_by` contains duplicate fields: {}", python_list(items))
     }
 
-    /// An operator that the field does not accept.
+    /// Returns the sentence for an operator that the field does not accept.
     pub(super) fn unfit_operator(
         self,
         field: Named<'_>,
@@ -205,7 +204,7 @@ impl Dialect {
         }
     }
 
-    /// A value of the wrong kind. `value` is as written.
+    /// Returns the sentence for a value of the wrong kind. `value` is as written.
     pub(super) fn unfit_value(
         self,
         field: Named<'_>,
@@ -262,7 +261,7 @@ impl Dialect {
         }
     }
 
-    /// A list for a field that accepts none.
+    /// Returns the sentence for a list that the field does not accept.
     fn unfit_list(self) -> String {
         let keys = match self {
             Runs => "['run_id']",

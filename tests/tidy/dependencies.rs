@@ -156,11 +156,16 @@ fn the_short_commands_build_the_lean_packages() {
         ("sweep", "tracklite-examples"),
         ("registry", "tracklite-examples"),
         ("tracklite", "tracklite-cli"),
+        ("serve", "tracklite-cli"),
         ("xtask", "xtask"),
     ] {
         let command = aliases.get(name).copied().unwrap_or_default();
         assert!(command.contains(&format!("--package {package} ")), "{name} = {command}");
-        assert!(!command.contains("features"), "{name} = {command}");
+        // Only the server is not built by a command that is not `serve`.
+        let lean = command.replace("--no-default-features ", "");
+        assert!(!lean.contains("features"), "{name} = {command}");
+        let is_lean = lean.len() < command.len();
+        assert_eq!(is_lean, name == "tracklite", "{name} = {command}");
     }
 }
 
@@ -175,7 +180,9 @@ fn targets<'a>(manifest: &'a str, kind: &str) -> Vec<&'a str> {
 fn each_test_target_is_run_by_the_test_command() {
     assert_eq!(targets("[[test]]\nname = \"a\"\n[[bench]]\nname = \"b\"\n", "test"), ["a"]);
     let steps = read(&root().join("xtask/src/steps.rs"));
-    for (manifest, known) in [("Cargo.toml", "tidy"), ("cli/Cargo.toml", "cli")] {
+    for (manifest, known) in
+        [("Cargo.toml", "tidy"), ("cli/Cargo.toml", "cli"), ("server/Cargo.toml", "server")]
+    {
         let manifest = read(&root().join(manifest));
         let named = targets(&manifest, "test");
         assert!(named.contains(&known), "the manifest has no tests: {named:?}");

@@ -44,7 +44,9 @@ pub(crate) fn root() -> &'static Path {
 /// All Rust files of the repository, by path; build output and other hidden folders left out.
 pub(crate) fn all_sources() -> Vec<Source> {
     let mut sources = Vec::new();
-    for folder in ["src", "cli", "tests", "benches", "examples", "xtask", "fuzz", "python/src"] {
+    for folder in
+        ["src", "cli", "server", "tests", "benches", "examples", "xtask", "fuzz", "python/src"]
+    {
         for path in files_below(&root().join(folder), "rs") {
             sources.push(Source::new(&relative(&path), &read(&path)));
         }
@@ -55,7 +57,7 @@ pub(crate) fn all_sources() -> Vec<Source> {
 /// The prose: Markdown files at the root and in three folders, as (path, text).
 pub(crate) fn all_prose() -> Vec<(String, String)> {
     let mut paths = Vec::new();
-    for folder in ["docs", "examples", "python"] {
+    for folder in ["docs", "examples", "python", "server"] {
         paths.extend(files_below(&root().join(folder), "md"));
     }
     let at_root = std::fs::read_dir(root()).expect("the repository's root can be listed");

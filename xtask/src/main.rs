@@ -1,5 +1,6 @@
 //! The project's tasks: `cargo xtask test`, `cargo xtask wheel` and `cargo xtask long ...`.
 
+mod clients;
 mod full_disk;
 mod licences;
 mod long;

@@ -34,14 +34,14 @@ pub(crate) fn install() -> Result<(), String> {
 }
 
 /// A virtual environment below the build output.
-struct Environment {
+pub(crate) struct Environment {
     folder: PathBuf,
 }
 
 impl Environment {
     /// Returns the environment with everything that the tests need. Creates it again if
     /// `requirements.txt` has changed.
-    fn prepare(context: &Context) -> Result<Environment, String> {
+    pub(crate) fn prepare(context: &Context) -> Result<Environment, String> {
         let environment = Environment { folder: context.target.join("python").join("venv") };
         let list = context.root.join("python").join("requirements.txt");
         let wanted = fs::read_to_string(&list).map_err(|error| locate(&list, &error))?;
@@ -57,9 +57,22 @@ impl Environment {
         Ok(environment)
     }
 
+    /// Installs what another list names too, unless it is installed already.
+    pub(crate) fn add(&self, context: &Context, list: &Path) -> Result<(), String> {
+        let list = context.root.join(list);
+        let wanted = fs::read_to_string(&list).map_err(|error| locate(&list, &error))?;
+        let stamp = self.folder.join("added.txt");
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+            return Ok(());
+        }
+        let words = ["install", "--quiet", "--disable-pip-version-check", "-r"];
+        run_command(self.program(context, "pip").args(words).arg(&list))?;
+        fs::write(&stamp, wanted).map_err(|error| locate(&stamp, &error))
+    }
+
     /// Returns a command for a program of the environment, started in the folder of the package.
     /// `python -m` would import the package from that folder, which has no native module.
-    fn program(&self, context: &Context, name: &str) -> Command {
+    pub(crate) fn program(&self, context: &Context, name: &str) -> Command {
         let mut command = Command::new(self.folder.join("bin").join(name));
         command.current_dir(context.root.join("python"));
         command.env("CARGO_TARGET_DIR", &context.target);
@@ -70,7 +83,7 @@ impl Environment {
     }
 
     /// Builds the wheel from the current sources and installs it, replacing any other.
-    fn install_wheel(&self, context: &Context) -> Result<(), String> {
+    pub(crate) fn install_wheel(&self, context: &Context) -> Result<(), String> {
         let wheels = context.scratch("wheels")?;
         let words = "build --release --locked --compatibility linux --interpreter";
         let mut command = self.program(context, "maturin");

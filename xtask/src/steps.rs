@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::runner::{Context, Outcome, Step, StepResult, output_of, run_command};
-use crate::{full_disk, licences, python};
+use crate::{clients, full_disk, licences, python};
 
 /// All checks, in order.
 pub(crate) const STEPS: &[Step] = &[
@@ -32,6 +32,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "cli",
         proves: "the command line prints what its documents show; bad input is rejected",
         run: |context| test(context, "cli"),
+    },
+    Step {
+        name: "server",
+        proves: "the server answers, refuses bad input and strangers, and streams files",
+        run: |context| test(context, "server"),
     },
     Step {
         name: "engine",
@@ -64,6 +69,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "python",
         proves: "the wheel builds; the tests and type stubs of the Python package pass",
         run: python::check,
+    },
+    Step {
+        name: "clients",
+        proves: "clients that others wrote work with the server: MLflow, SDK, Spark, the guide",
+        run: clients::check,
     },
     Step { name: "fuzz", proves: "the saved fuzz inputs pass", run: fuzz },
     Step {
@@ -149,7 +159,8 @@ fn doctests(context: &Context) -> StepResult {
 fn docs(context: &Context) -> StepResult {
     // Build what users see, without internals, because their links lead to private items.
     let words = "doc --release --locked --no-deps --lib --package tracklite \
-                 --package tracklite-cli --features tracklite/capture,tracklite/ipc \
+                 --package tracklite-cli --package tracklite-server \
+                 --features tracklite/capture,tracklite/ipc \
                  --features tracklite/parquet,tracklite-cli/polars";
     let mut command = context.cargo(words);
     run_command(command.env("RUSTDOCFLAGS", "-D warnings"))?;

@@ -77,6 +77,13 @@ def from_parquet(bytes: bytes) -> Table:
     Raises `NotImplementedError` for nested columns.
     """
 
+def artifact_owner(path: str) -> tuple[str, str, int, str] | None:
+    """Splits a path below an artifact root, such as `3/RUN/artifacts/a.txt`.
+
+    Returns the kind of the owner (`run`, `model` or `version`), its id, the number of the version
+    or 0, and the path below the owner. Returns None if the path names no owner.
+    """
+
 def run_command(arguments: Sequence[str]) -> int:
     """Runs the command line program with these arguments, the first of which is its name.
 

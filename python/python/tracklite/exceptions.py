@@ -20,9 +20,9 @@ TrackliteError
  +-- IoError (OSError)                   the operating system reported an error
  +-- SearchIndexError (RuntimeError)     SQLite reported an error about the index
 
-Each has a `kind`, a name that never changes, and a `path`, the file concerned or None. Its `message`
-is the text without the path. If MLflow has a text for the error, it begins with that one, and
-`mlflow_code` is MLflow's code.
+Each has a `kind`, a name that never changes, and a `path`, the file concerned or None. Its
+`message` is the text without the path. If MLflow has a text for the error, the message begins with
+it. `mlflow_code` is MLflow's error code.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ ALLOWED = {
     "a filter or order with a word of SQL, such as `nothing` or `timestamp`": (
         "the engine has its own parser, which knows no other words of SQL"
     ),
-    "a filter with several mistakes": "one of them has to come first, and both are right",
+    "a filter or order with several mistakes": "one of them has to come first, and both are right",
     "`==`, `<>` or `\\|\\|` in a filter": "the engine parses a filter before it looks up fields",
     "`IS NULL` in a filter of the registry": "SQL unpacks two values into three",
     "an unknown attribute in a filter of logged models": "SQL does not check that it exists",

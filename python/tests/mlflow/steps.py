@@ -85,6 +85,13 @@ def errors(their_code: str | None, our_code: str | None) -> Rule:
     return rule
 
 
+def many_mistakes(theirs: Any, ours: Any) -> bool:
+    """Allows another one of several mistakes: a repeated field, and an operator of another kind."""
+    is_repeated = is_error(theirs, "INTERNAL_ERROR") and "duplicate fields" in theirs.text
+    is_operator = is_error(ours) and ours.text.startswith("Invalid comparator")
+    return is_repeated and is_operator
+
+
 def page(ops: Operations) -> int:
     return int(ops.pick([0, -1, 60_000] if ops.chance(0.03) else [1, 2, 5, 1000]))
 

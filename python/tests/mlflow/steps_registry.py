@@ -7,7 +7,7 @@ from typing import Any
 from differential import Side
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from operations import ALIASES, KEYS, MODELS, STAGES, TEXTS, Operations
-from steps import Draw, Step, errors, page, page_token
+from steps import Draw, Step, errors, many_mistakes, page, page_token
 from steps_experiments import EXPERIMENT_STEPS, create_experiment
 from steps_models import MODEL_STEPS, create_model
 from steps_runs import RUN_STEPS, create_run, log_batch
@@ -163,7 +163,9 @@ def _search(ops: Operations, method: str, text: str, order: list[str]) -> Step:
         wanted = {"filter_string": side.filled(text), "order_by": order, **token}
         return {"max_results": limit, **wanted}
 
-    return Step("registry", method, arguments)
+    step = Step("registry", method, arguments)
+    step.allowed["a filter or order with several mistakes"] = many_mistakes
+    return step
 
 
 REGISTRY_STEPS: list[tuple[int, Draw]] = [

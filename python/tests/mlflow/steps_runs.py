@@ -9,7 +9,7 @@ from mlflow.entities import LoggedModelInput, LoggedModelOutput, Param, RunStatu
 from mlflow.models import Model
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from operations import KEYS, TEXTS, VIEWS, Operations
-from steps import Draw, Step, errors, known, legal, page, page_token
+from steps import Draw, Step, errors, known, legal, many_mistakes, page, page_token
 
 
 def _on(ops: Operations, method: str, **others: Any) -> Step:
@@ -192,7 +192,9 @@ def search_runs(ops: Operations, number: int) -> Step:
         wanted = {"filter_string": side.filled(text), "run_view_type": view, **token}
         return {"experiment_ids": ids, "max_results": limit, "order_by": order, **wanted}
 
-    return Step("tracking", "search_runs", arguments)
+    step = Step("tracking", "search_runs", arguments)
+    step.allowed["a filter or order with several mistakes"] = many_mistakes
+    return step
 
 
 RUN_STEPS: list[tuple[int, Draw]] = [

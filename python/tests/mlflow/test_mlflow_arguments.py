@@ -148,7 +148,7 @@ def test_other_exceptions_are_internal_errors(stores: Stores, number: int) -> No
 
 
 def test_a_bug_is_not_an_invalid_argument() -> None:
-    @errors.translated()
+    @errors.translated
     def method() -> object:
         return len(5)  # type: ignore[arg-type]
 

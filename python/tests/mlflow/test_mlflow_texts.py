@@ -236,7 +236,7 @@ LISTED: dict[str, list[tuple[str, dict[str, Any], str, str]]] = {
         ("runs", {"filter_string": "metrics.a = true"}, "Invalid clause", "Expected numeric"),
         ("experiments", {"order_by": ["nothing"]}, "Invalid order_by", "Invalid attribute key"),
     ],
-    "a filter with several mistakes": [
+    "a filter or order with several mistakes": [
         ("runs", {"filter_string": "name IN ()"}, "Invalid attribute key", "While parsing a list"),
     ],
     "`==`, `<>` or `\\|\\|` in a filter": [

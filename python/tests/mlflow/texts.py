@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-# MLflow's texts are compared up to here. What follows is not stable, or is a list in random order.
+# MLflow's texts are compared up to here. The rest is not stable, or is a list in random order.
 TAILS = [
     # The error of the SQL driver.
     r"(already exists\. ?)(?:Error: .*)?",

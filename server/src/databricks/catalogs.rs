@@ -23,7 +23,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/catalogs",
         needs: Read,
         takes: &[whole("max_results"), text("page_token"), flag("include_browse")],
-        gives: shape::<Catalogs>(),
+        returns: shape::<Catalogs>(),
         handler: list_catalogs,
     },
     Route {
@@ -31,7 +31,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/catalogs",
         needs: Write,
         takes: &[text("name").required(), text("comment"), any("properties"), text("storage_root")],
-        gives: shape::<CatalogShown>(),
+        returns: shape::<CatalogShown>(),
         handler: create_catalog,
     },
     Route {
@@ -39,7 +39,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/catalogs/{name}",
         needs: Read,
         takes: &[flag("include_browse")],
-        gives: shape::<CatalogShown>(),
+        returns: shape::<CatalogShown>(),
         handler: get_catalog,
     },
     Route {
@@ -47,7 +47,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/catalogs/{name}",
         needs: Write,
         takes: &[text("comment"), text("new_name"), text("owner"), any("properties")],
-        gives: shape::<CatalogShown>(),
+        returns: shape::<CatalogShown>(),
         handler: update_catalog,
     },
     Route {
@@ -55,7 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/catalogs/{name}",
         needs: Write,
         takes: &[flag("force")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_catalog,
     },
     Route {
@@ -68,7 +68,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("page_token"),
             flag("include_browse"),
         ],
-        gives: shape::<Schemas>(),
+        returns: shape::<Schemas>(),
         handler: list_schemas,
     },
     Route {
@@ -81,7 +81,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("comment"),
             any("properties"),
         ],
-        gives: shape::<SchemaShown>(),
+        returns: shape::<SchemaShown>(),
         handler: create_schema,
     },
     Route {
@@ -89,7 +89,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/schemas/{full_name}",
         needs: Read,
         takes: &[flag("include_browse")],
-        gives: shape::<SchemaShown>(),
+        returns: shape::<SchemaShown>(),
         handler: get_schema,
     },
     Route {
@@ -97,7 +97,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/schemas/{full_name}",
         needs: Write,
         takes: &[text("comment"), text("new_name"), text("owner"), any("properties")],
-        gives: shape::<SchemaShown>(),
+        returns: shape::<SchemaShown>(),
         handler: update_schema,
     },
     Route {
@@ -105,7 +105,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/schemas/{full_name}",
         needs: Write,
         takes: &[flag("force")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_schema,
     },
 ];
@@ -224,7 +224,7 @@ fn create_catalog(call: &Call) -> Outcome<Reply> {
     if levels::catalogs(call)?.get(name).is_some_and(|catalog| !catalog.is_stored) {
         return Err(taken("CATALOG_ALREADY_EXISTS", &format!("Catalog '{name}'")));
     }
-    let created = call.database().registry().create_catalog(name, call.args.text("comment"));
+    let created = call.registry().create_catalog(name, call.args.text("comment"));
     created.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => taken("CATALOG_ALREADY_EXISTS", &format!("Catalog '{name}'")),
         _ => error.into(),
@@ -261,7 +261,7 @@ fn update_catalog(call: &Call) -> Outcome<Reply> {
     check_update(call, name)?;
     let catalog = levels::catalog(call, name)?;
     if let Some(comment) = call.args.any_text("comment") {
-        let registry = call.database().registry();
+        let registry = call.registry();
         if !catalog.is_stored {
             registry.create_catalog(name, None)?;
         }
@@ -280,11 +280,11 @@ fn delete_catalog(call: &Call) -> Outcome<Reply> {
     for (schema, found) in catalog.schemas {
         empty(call, name, &schema)?;
         if found.is_stored {
-            call.database().registry().drop_schema(name, &schema)?;
+            call.registry().drop_schema(name, &schema)?;
         }
     }
     if catalog.is_stored {
-        call.database().registry().drop_catalog(name)?;
+        call.registry().drop_catalog(name)?;
     }
     Ok(Reply::done())
 }
@@ -295,7 +295,7 @@ fn not_empty(what: &str, held: &str) -> Failure {
 
 /// Deletes all models of a schema.
 fn empty(call: &Call, catalog: &str, schema: &str) -> Outcome<()> {
-    let registry = call.database().registry();
+    let registry = call.registry();
     for name in models_in(call, catalog, schema)? {
         registry.model(&name)?.delete()?;
     }
@@ -310,7 +310,7 @@ fn models_in(call: &Call, catalog: &str, schema: &str) -> Outcome<Vec<String>> {
             .filter("name LIKE '%.%.%'")
             .max_results(RegistrySearch::MAX_MODELS)
             .page_token(token);
-        let page = call.database().registry().search_models(&search)?;
+        let page = call.registry().search_models(&search)?;
         let found = page.items.into_iter().map(|info| info.name);
         names.extend(found.filter(|name| {
             let levels = levels::split(name).map(|levels| (levels.catalog, levels.schema));
@@ -344,7 +344,7 @@ fn schema_name(call: &Call) -> Outcome<(&str, &str)> {
 
 fn create_schema(call: &Call) -> Outcome<Reply> {
     let (catalog, name) = (call.args.need("catalog_name")?, call.args.need("name")?);
-    let registry = call.database().registry();
+    let registry = call.registry();
     let found = levels::catalog(call, catalog)?;
     let is_taken = found.schemas.contains_key(name);
     let taken = || taken("SCHEMA_ALREADY_EXISTS", &format!("Schema '{catalog}.{name}'"));
@@ -378,7 +378,7 @@ fn update_schema(call: &Call) -> Outcome<Reply> {
     levels::schema(call, catalog, name)?;
     if let Some(comment) = call.args.any_text("comment") {
         levels::ensure(call, &format!("{catalog}.{name}.model"))?;
-        call.database().registry().comment_on_schema(catalog, name, Some(comment))?;
+        call.registry().comment_on_schema(catalog, name, Some(comment))?;
     }
     answer_schema(call, catalog, name)
 }
@@ -392,7 +392,7 @@ fn delete_schema(call: &Call) -> Outcome<Reply> {
         return Err(not_empty(&format!("Schema '{catalog}.{name}'"), "models"));
     }
     if schema.is_stored {
-        call.database().registry().drop_schema(catalog, name)?;
+        call.registry().drop_schema(catalog, name)?;
     }
     Ok(Reply::done())
 }

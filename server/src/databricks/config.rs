@@ -17,12 +17,12 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/.well-known/databricks-config",
         needs: Scope::Nobody,
         takes: &[],
-        gives: shape::<Config>(),
+        returns: shape::<Config>(),
         handler: config,
     },
 ];
 
-/// What clients need to know of the server.
+/// The facts that clients need to know of the server.
 #[derive(Serialize, ToSchema)]
 struct Config {
     workspace_id: String,

@@ -27,7 +27,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/current-metastore-assignment",
         needs: Read,
         takes: &[],
-        gives: shape::<Assignment>(),
+        returns: shape::<Assignment>(),
         handler: assignment,
     },
     Route {
@@ -35,7 +35,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/metastore_summary",
         needs: Read,
         takes: &[],
-        gives: shape::<Metastore>(),
+        returns: shape::<Metastore>(),
         handler: summary,
     },
     Route {
@@ -43,7 +43,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/metastores",
         needs: Read,
         takes: &[whole("max_results"), text("page_token")],
-        gives: shape::<Metastores>(),
+        returns: shape::<Metastores>(),
         handler: metastores,
     },
     Route {
@@ -51,7 +51,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/tables",
         needs: Read,
         takes: LIST,
-        gives: shape::<Tables>(),
+        returns: shape::<Tables>(),
         handler: tables,
     },
     Route {
@@ -59,7 +59,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/tables/{full_name}",
         needs: Read,
         takes: &[],
-        gives: shape::<Tables>(),
+        returns: shape::<Tables>(),
         handler: table,
     },
     Route {
@@ -67,7 +67,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/tables/{full_name}/exists",
         needs: Read,
         takes: &[],
-        gives: shape::<TableExists>(),
+        returns: shape::<TableExists>(),
         handler: table_exists,
     },
     Route {
@@ -75,7 +75,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/volumes",
         needs: Read,
         takes: LIST,
-        gives: shape::<Volumes>(),
+        returns: shape::<Volumes>(),
         handler: volumes,
     },
     Route {
@@ -83,7 +83,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/functions",
         needs: Read,
         takes: LIST,
-        gives: shape::<Functions>(),
+        returns: shape::<Functions>(),
         handler: functions,
     },
 ];

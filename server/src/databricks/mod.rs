@@ -2,9 +2,13 @@
 
 mod catalogs;
 mod config;
+mod credentials;
+mod directories;
+mod files;
 mod metastore;
 mod mlmodel;
 mod pages;
+mod paths;
 mod people;
 mod registration;
 mod tokens;
@@ -14,9 +18,18 @@ mod uc21_versions;
 mod uc_entities;
 mod uc_models;
 mod uc_versions;
+mod uploads;
+mod urls;
 mod workspace;
 
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
 use crate::route::Route;
+use crate::shared::Shared;
+use crate::signed::SIGNED_PATH;
 
 /// The tables of routes of this dialect.
 pub(crate) const TABLES: &[&[Route]] = &[
@@ -30,4 +43,17 @@ pub(crate) const TABLES: &[&[Route]] = &[
     uc21_versions::ROUTES,
     metastore::ROUTES,
     workspace::ROUTES,
+    credentials::ROUTES,
 ];
+
+/// Adds the routes that have other bodies than JSON, or paths of any length.
+pub(crate) fn add(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+    let file = get(files::read).put(files::write).delete(files::delete).post(uploads::act);
+    router
+        .route("/api/2.0/fs/files/{*path}", file)
+        .route("/api/2.0/fs/directories/{*path}", directories::routes())
+        .route(SIGNED_PATH, urls::signed_routes())
+        .route("/api/2.0/fs/create-download-url", urls::to_download())
+        .route("/api/2.0/fs/create-upload-url", urls::to_upload())
+        .route("/api/2.0/fs/create-upload-part-urls", urls::to_upload_parts())
+}

@@ -38,18 +38,18 @@ mod tests {
 
     use super::*;
 
-    fn page(args: serde_json::Value) -> (Vec<u32>, Option<String>) {
+    fn page(args: &serde_json::Value) -> (Vec<u32>, Option<String>) {
         let items = [("a", 1), ("b", 2), ("c", 3)].map(|(key, item)| (key.to_owned(), item));
         cut(items.into_iter(), args.as_object().expect("an object")).expect("a page")
     }
 
     #[test]
     fn the_last_page_has_no_token() {
-        assert_eq!(page(json!({})), (vec![1, 2, 3], None));
-        assert_eq!(page(json!({"max_results": "2"})), (vec![1, 2], Some("b".to_owned())));
-        assert_eq!(page(json!({"max_results": 2, "page_token": "b"})), (vec![3], None));
-        assert_eq!(page(json!({"max_results": 3})), (vec![1, 2, 3], None));
-        assert_eq!(page(json!({"page_token": "z"})), (vec![], None));
+        assert_eq!(page(&json!({})), (vec![1, 2, 3], None));
+        assert_eq!(page(&json!({"max_results": "2"})), (vec![1, 2], Some("b".to_owned())));
+        assert_eq!(page(&json!({"max_results": 2, "page_token": "b"})), (vec![3], None));
+        assert_eq!(page(&json!({"max_results": 3})), (vec![1, 2, 3], None));
+        assert_eq!(page(&json!({"page_token": "z"})), (vec![], None));
         let negative = json!({"max_results": -1});
         assert!(size(negative.as_object().expect("an object")).is_err());
     }

@@ -1,4 +1,4 @@
-//! Users and groups, as SCIM describes them: everybody who has a token, and the caller.
+//! Users and groups, as SCIM describes them: the users of tokens, and the caller.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/preview/scim/v2/Me",
         needs: Read,
         takes: &[],
-        gives: shape::<User>(),
+        returns: shape::<User>(),
         handler: me,
     },
     Route {
@@ -39,7 +39,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/preview/scim/v2/Users",
         needs: Read,
         takes: LIST,
-        gives: shape::<UserPage>(),
+        returns: shape::<UserPage>(),
         handler: list_users,
     },
     Route {
@@ -47,7 +47,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/preview/scim/v2/Users/{id}",
         needs: Read,
         takes: &[],
-        gives: shape::<User>(),
+        returns: shape::<User>(),
         handler: get_user,
     },
     Route {
@@ -55,7 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/preview/scim/v2/Groups",
         needs: Read,
         takes: LIST,
-        gives: shape::<GroupPage>(),
+        returns: shape::<GroupPage>(),
         handler: list_groups,
     },
     Route {
@@ -63,7 +63,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/preview/scim/v2/Groups/{id}",
         needs: Read,
         takes: &[],
-        gives: shape::<Group>(),
+        returns: shape::<Group>(),
         handler: get_group,
     },
     Route {
@@ -71,7 +71,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/preview/scim/v2/ServicePrincipals",
         needs: Read,
         takes: LIST,
-        gives: shape::<UserPage>(),
+        returns: shape::<UserPage>(),
         handler: list_principals,
     },
 ];
@@ -295,7 +295,7 @@ fn bad_filter(filter: &str, field: &str) -> Failure {
     ))
 }
 
-/// Cuts a page. Clients go on until a page is empty, so an index beyond the end has none.
+/// Cuts a page. Clients continue until a page is empty, so an index beyond the end has none.
 fn page<T>(all: Vec<T>, args: &Args) -> Outcome<(usize, Vec<T>)> {
     const COUNT_MAX: i64 = 10_000;
     let start = args.whole("startIndex").unwrap_or(1).max(1);
@@ -312,16 +312,16 @@ mod tests {
 
     use super::*;
 
-    fn cut(args: serde_json::Value) -> Vec<u32> {
+    fn cut(args: &serde_json::Value) -> Vec<u32> {
         page(vec![1, 2, 3], args.as_object().expect("an object")).expect("a page").1
     }
 
     #[test]
     fn an_index_beyond_the_end_has_an_empty_page() {
-        assert_eq!(cut(json!({})), [1, 2, 3]);
-        assert_eq!(cut(json!({"startIndex": "2", "count": "1"})), [2]);
-        assert_eq!(cut(json!({"startIndex": 4, "count": 10000})), [] as [u32; 0]);
-        assert_eq!(cut(json!({"startIndex": 0, "count": 0})), [] as [u32; 0]);
+        assert_eq!(cut(&json!({})), [1, 2, 3]);
+        assert_eq!(cut(&json!({"startIndex": "2", "count": "1"})), [2]);
+        assert_eq!(cut(&json!({"startIndex": 4, "count": 10000})), [] as [u32; 0]);
+        assert_eq!(cut(&json!({"startIndex": 0, "count": 0})), [] as [u32; 0]);
     }
 
     #[test]

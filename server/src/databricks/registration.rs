@@ -16,7 +16,7 @@ use crate::webhooks::events;
 /// after a dropped connection.
 const REPEATED_MILLIS: i64 = 120_000;
 
-/// What a caller says about a new version.
+/// The arguments of a caller about a new version.
 pub(super) struct New<'a> {
     pub(super) name: &'a str,
     pub(super) source: &'a str,
@@ -28,13 +28,9 @@ pub(super) struct New<'a> {
 
 /// Creates a pending version.
 pub(super) fn create(call: &Call, new: New<'_>) -> Outcome<ModelVersionInfo> {
-    let model = call.database().registry().model(new.name)?;
+    let model = call.registry().model(new.name)?;
     let since = Timestamp::from_millis(Timestamp::now().as_millis() - REPEATED_MILLIS)?;
-    let mut builder = model
-        .new_version(new.source)
-        .user(call.caller.user.as_str())
-        .files_follow()
-        .reuse_pending_since(since);
+    let mut builder = model.new_version(new.source).files_follow().reuse_pending_since(since);
     if let Some(files) = sources::files_at(call, new.source) {
         builder = builder.files_at(files);
     }

@@ -21,7 +21,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/token/create",
         needs: Admin,
         takes: &[text("comment"), whole("lifetime_seconds")],
-        gives: shape::<Created>(),
+        returns: shape::<Created>(),
         handler: create,
     },
     Route {
@@ -29,7 +29,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/token/list",
         needs: Admin,
         takes: &[],
-        gives: shape::<List>(),
+        returns: shape::<List>(),
         handler: list,
     },
     Route {
@@ -37,7 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/token/delete",
         needs: Admin,
         takes: &[text("token_id").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
 ];
@@ -50,7 +50,7 @@ struct Created {
     token_info: Token,
 }
 
-/// The tokens that are neither revoked nor expired.
+/// The tokens that are valid: not revoked and not expired.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TokenList)]
 struct List {

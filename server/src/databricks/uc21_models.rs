@@ -34,7 +34,7 @@ pub(super) const ROUTES: &[Route] = &[
             objects("tags", PAIR),
             text("deployment_job_id"),
         ],
-        gives: shape::<Model<'static>>(),
+        returns: shape::<Model<'static>>(),
         handler: create,
     },
     Route {
@@ -48,7 +48,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("page_token"),
             flag("include_browse"),
         ],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: list,
     },
     Route {
@@ -56,7 +56,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}",
         needs: Read,
         takes: &[flag("include_aliases"), flag("include_browse")],
-        gives: shape::<Model<'static>>(),
+        returns: shape::<Model<'static>>(),
         handler: get,
     },
     Route {
@@ -64,7 +64,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}",
         needs: Write,
         takes: &[text("new_name"), text("comment"), text("owner"), text("deployment_job_id")],
-        gives: shape::<Model<'static>>(),
+        returns: shape::<Model<'static>>(),
         handler: update,
     },
     Route {
@@ -72,7 +72,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}",
         needs: Write,
         takes: &[flag("force")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -80,7 +80,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/aliases/{alias}",
         needs: Write,
         takes: &[whole("version_num").required()],
-        gives: shape::<Alias<'static>>(),
+        returns: shape::<Alias<'static>>(),
         handler: set_alias,
     },
     Route {
@@ -88,7 +88,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/aliases/{alias}",
         needs: Write,
         takes: &[],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_alias,
     },
     Route {
@@ -96,7 +96,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/aliases/{alias}",
         needs: Read,
         takes: &[flag("include_aliases")],
-        gives: shape::<Version<'static>>(),
+        returns: shape::<Version<'static>>(),
         handler: get_by_alias,
     },
 ];
@@ -113,7 +113,7 @@ struct Found<'a> {
 type Handle = tracklite::registry::RegisteredModel;
 
 fn known(call: &Call) -> Outcome<Handle> {
-    Ok(call.database().registry().model(full_name(call, "full_name")?)?)
+    Ok(call.registry().model(full_name(call, "full_name")?)?)
 }
 
 fn answer(call: &Call, model: &Handle) -> Outcome<Reply> {
@@ -126,7 +126,7 @@ fn create(call: &Call) -> Outcome<Reply> {
     let name = format!("{catalog}.{schema}.{}", args.need("name")?);
     levels::need(&name)?;
     levels::ensure(call, &name)?;
-    let mut builder = call.database().registry().new_model(&name);
+    let mut builder = call.registry().new_model(&name);
     for (key, value) in new_tags(call)? {
         builder = builder.tag(&key, value);
     }
@@ -160,15 +160,15 @@ fn list(call: &Call) -> Outcome<Reply> {
         (None, Some(_)) => return Err(missing("catalog_name")),
     };
     let pattern = within.map_or("%.%.%".to_owned(), |(catalog, schema)| {
-        // A name with a quote has no place in the filter, so the wildcard stands for it.
+        // A name with a quote has no place in the filter, so the wildcard is in its place.
         format!("{catalog}.{schema}.%").replace('\'', "_")
     });
     let search = RegistrySearch::new()
         .filter(format!("name LIKE '{pattern}'"))
         .max_results(pages::size(args)?)
         .page_token(args.text_or_empty("page_token"));
-    let page = call.database().registry().search_models(&search)?;
-    // The pattern finds more, because `_` in a name stands for any character.
+    let page = call.registry().search_models(&search)?;
+    // The pattern finds more, because `_` in a name matches any character.
     let is_wanted = |name: &str| {
         levels::split(name).is_some_and(|levels| {
             within.is_none_or(|within| within == (levels.catalog, levels.schema))

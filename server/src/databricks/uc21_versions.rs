@@ -40,7 +40,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("feature_deps"),
             text("run_tracking_server_id"),
         ],
-        gives: shape::<Version<'static>>(),
+        returns: shape::<Version<'static>>(),
         handler: create,
     },
     Route {
@@ -48,7 +48,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/versions",
         needs: Read,
         takes: &[whole("max_results"), text("page_token"), flag("include_browse")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: list,
     },
     Route {
@@ -56,7 +56,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/versions/{version}",
         needs: Read,
         takes: &[flag("include_aliases"), flag("include_browse")],
-        gives: shape::<Version<'static>>(),
+        returns: shape::<Version<'static>>(),
         handler: get,
     },
     Route {
@@ -64,7 +64,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/versions/{version}",
         needs: Write,
         takes: &[text("comment")],
-        gives: shape::<Version<'static>>(),
+        returns: shape::<Version<'static>>(),
         handler: update,
     },
     Route {
@@ -72,7 +72,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/versions/{version}",
         needs: Write,
         takes: &[],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -80,7 +80,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/models/{full_name}/versions/{version}/finalize",
         needs: Write,
         takes: &[],
-        gives: shape::<Version<'static>>(),
+        returns: shape::<Version<'static>>(),
         handler: finalize,
     },
     Route {
@@ -94,7 +94,7 @@ pub(super) const ROUTES: &[Route] = &[
             word("version").required(),
             word("operation"),
         ],
-        gives: shape::<Credentials>(),
+        returns: shape::<Credentials>(),
         handler: credentials,
     },
     Route {
@@ -102,7 +102,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.1/unity-catalog/securable-tags/{securable_type}/{securable_full_name}",
         needs: Write,
         takes: &[object("changes", CHANGES).required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: tag_model,
     },
     Route {
@@ -113,7 +113,7 @@ pub(super) const ROUTES: &[Route] = &[
         ),
         needs: Write,
         takes: &[object("changes", CHANGES).required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: tag_version,
     },
 ];
@@ -170,7 +170,7 @@ fn create(call: &Call) -> Outcome<Reply> {
 }
 
 fn list(call: &Call) -> Outcome<Reply> {
-    let model = call.database().registry().model(full_name(call, "full_name")?)?;
+    let model = call.registry().model(full_name(call, "full_name")?)?;
     let infos = model.versions()?;
     // The newest has the smallest key.
     let keyed = infos.iter().rev().map(|info| (format!("{:020}", u64::MAX - info.version), info));
@@ -225,7 +225,7 @@ fn tagged(call: &Call) -> Outcome<(&str, &Map<String, Value>)> {
 
 fn tag_model(call: &Call) -> Outcome<Reply> {
     let (name, changes) = tagged(call)?;
-    let model = call.database().registry().model(name)?;
+    let model = call.registry().model(name)?;
     for (key, value) in changes.pairs("add_tags") {
         model.set_tag(&key, &value)?;
         events::model_tag_set(call, name, &key, &value);

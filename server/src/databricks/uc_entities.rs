@@ -174,7 +174,7 @@ pub(super) fn full_name<'a>(call: &'a Call, argument: &str) -> Outcome<&'a str> 
 
 /// Returns the version of an alias. A missing alias is a missing resource, other than in MLflow.
 pub(super) fn version_of_alias(call: &Call, name: &str, alias: &str) -> Outcome<ModelVersionInfo> {
-    match call.database().registry().version_info_by_alias(name, alias) {
+    match call.registry().version_info_by_alias(name, alias) {
         Err(error) if error.kind() == ErrorKind::InvalidInput => Err(Failure::new(
             StatusCode::NOT_FOUND,
             "RESOURCE_DOES_NOT_EXIST",
@@ -186,5 +186,5 @@ pub(super) fn version_of_alias(call: &Call, name: &str, alias: &str) -> Outcome<
 
 /// Returns a version by its name and number.
 pub(super) fn version_of(call: &Call, name: &str) -> Outcome<Handle> {
-    Ok(call.database().registry().version(name, registry::number(call, name)?)?)
+    Ok(call.registry().version(name, registry::number(call, name)?)?)
 }

@@ -33,7 +33,7 @@ pub(super) const ROUTES: &[Route] = &[
             objects("tags", PAIR),
             text("deployment_job_id"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -41,7 +41,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/get",
         needs: Read,
         takes: NAME,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -54,7 +54,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("description"),
             text("deployment_job_id"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: update,
     },
     Route {
@@ -62,7 +62,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/delete",
         needs: Write,
         takes: NAME,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -70,7 +70,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/search",
         needs: Read,
         takes: &[whole("max_results"), text("page_token")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -78,7 +78,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/set-tag",
         needs: Write,
         takes: &[text("name").required(), text("key").required(), text("value")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tag,
     },
     Route {
@@ -86,7 +86,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/delete-tag",
         needs: Write,
         takes: &[text("name").required(), text("key").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
     Route {
@@ -94,7 +94,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/alias",
         needs: Write,
         takes: &[text("name").required(), text("alias").required(), word("version").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_alias,
     },
     Route {
@@ -102,7 +102,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/alias",
         needs: Write,
         takes: ALIAS,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_alias,
     },
     Route {
@@ -110,7 +110,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/registered-models/alias",
         needs: Read,
         takes: ALIAS,
-        gives: shape::<OneVersion<'static>>(),
+        returns: shape::<OneVersion<'static>>(),
         handler: get_by_alias,
     },
     Route {
@@ -121,7 +121,7 @@ pub(super) const ROUTES: &[Route] = &[
         ),
         needs: Read,
         takes: &[],
-        gives: shape::<Uploads>(),
+        returns: shape::<Uploads>(),
         handler: uploads,
     },
 ];
@@ -159,7 +159,7 @@ struct Uploads {
 type Handle = tracklite::registry::RegisteredModel;
 
 fn known(call: &Call) -> Outcome<Handle> {
-    Ok(call.database().registry().model(full_name(call, "name")?)?)
+    Ok(call.registry().model(full_name(call, "name")?)?)
 }
 
 fn answer(model: &Handle) -> Outcome<Reply> {
@@ -171,7 +171,7 @@ fn create(call: &Call) -> Outcome<Reply> {
     let name = full_name(call, "name")?;
     let tags = new_tags(call)?;
     levels::ensure(call, name)?;
-    let mut builder = call.database().registry().new_model(name);
+    let mut builder = call.registry().new_model(name);
     for (key, value) in tags {
         builder = builder.tag(&key, value);
     }
@@ -218,7 +218,7 @@ fn search(call: &Call) -> Outcome<Reply> {
         .filter("name LIKE '%.%.%'")
         .max_results(pages::size(&call.args)?)
         .page_token(call.args.text_or_empty("page_token"));
-    let page = call.database().registry().search_models(&search)?;
+    let page = call.registry().search_models(&search)?;
     let models = page.items.iter().filter(|info| levels::split(&info.name).is_some());
     let registered_models = models.map(model).collect();
     Ok(Reply::json(&Found { registered_models, next_page_token: page.next_page_token }))

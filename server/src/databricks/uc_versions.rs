@@ -35,7 +35,7 @@ pub(super) const ROUTES: &[Route] = &[
             any("model_version_dependencies"),
             text("model_id"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -43,7 +43,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/generate-temporary-credentials",
         needs: Read,
         takes: &[text("name").required(), word("version").required(), word("operation")],
-        gives: shape::<Credentials>(),
+        returns: shape::<Credentials>(),
         handler: credentials,
     },
     Route {
@@ -51,7 +51,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/finalize",
         needs: Write,
         takes: ONE,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: finalize,
     },
     Route {
@@ -59,7 +59,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/get",
         needs: Read,
         takes: ONE,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -67,7 +67,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/update",
         needs: Write,
         takes: &[text("name").required(), word("version").required(), text("description")],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: update,
     },
     Route {
@@ -75,7 +75,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/delete",
         needs: Write,
         takes: ONE,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -83,7 +83,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/search",
         needs: Read,
         takes: &[text("filter"), whole("max_results"), text("page_token")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -91,7 +91,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/get-download-uri",
         needs: Read,
         takes: ONE,
-        gives: shape::<Place>(),
+        returns: shape::<Place>(),
         handler: download_uri,
     },
     Route {
@@ -104,7 +104,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("key").required(),
             text("value"),
         ],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tag,
     },
     Route {
@@ -112,7 +112,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/mlflow/unity-catalog/model-versions/delete-tag",
         needs: Write,
         takes: &[text("name").required(), word("version").required(), text("key").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
     Route {
@@ -124,7 +124,7 @@ pub(super) const ROUTES: &[Route] = &[
             word("version").required(),
             any("model_version_lineage_info"),
         ],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: emit_lineage,
     },
 ];
@@ -220,7 +220,7 @@ fn delete(call: &Call) -> Outcome<Reply> {
 fn search(call: &Call) -> Outcome<Reply> {
     let (default, most) = (RegistrySearch::DEFAULT_VERSIONS, RegistrySearch::MAX_VERSIONS);
     let search = queries::registry_search(&call.args, default, most)?;
-    let page = call.database().registry().search_versions(&search)?;
+    let page = call.registry().search_versions(&search)?;
     let model_versions = page.items.iter().map(|info| version(info, None)).collect();
     Ok(Reply::json(&Found { model_versions, next_page_token: page.next_page_token }))
 }

@@ -22,7 +22,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/workspace/get-status",
         needs: Read,
         takes: PATH,
-        gives: shape::<Object>(),
+        returns: shape::<Object>(),
         handler: get_status,
     },
     Route {
@@ -30,7 +30,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/workspace/list",
         needs: Read,
         takes: &[text("path").required(), whole("notebooks_modified_after")],
-        gives: shape::<Objects>(),
+        returns: shape::<Objects>(),
         handler: list,
     },
     Route {
@@ -38,7 +38,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/workspace/mkdirs",
         needs: Write,
         takes: PATH,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: mkdirs,
     },
 ];
@@ -53,7 +53,7 @@ struct Object {
     resource_id: String,
 }
 
-/// What a folder has in it.
+/// The content of a folder.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WorkspaceObjects)]
 struct Objects {

@@ -46,7 +46,7 @@ fn root(call: &Call, field: &Field, variables: &Args) -> Result<Value, String> {
     let input = input.as_object().cloned().unwrap_or_default();
     let args = input.into_iter().map(|(name, value)| (snake(&name), value)).collect();
     let answer = ask(call, root.path, args)?;
-    project(call, root.gives, &field.fields, &answer)
+    project(call, root.returns, &field.fields, &answer)
 }
 
 /// Calls a handler of the REST API.

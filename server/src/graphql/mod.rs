@@ -21,7 +21,7 @@ pub(crate) const ROUTES: &[Route] = &[Route {
     path: "/graphql",
     needs: Scope::Read,
     takes: &[text("query").required(), text("operationName"), any("variables")],
-    gives: shape::<Answer>(),
+    returns: shape::<Answer>(),
     handler: graphql,
 }];
 

@@ -1,4 +1,4 @@
-//! The types of MLflow's GraphQL schema, as far as its web page uses them.
+//! The types of MLflow's GraphQL schema that its web page uses.
 
 /// A type: its name, and its fields by their names in the REST API.
 pub(super) struct Type {
@@ -33,27 +33,27 @@ pub(super) struct Root {
     pub(super) name: &'static str,
     /// The path in the REST API.
     pub(super) path: &'static str,
-    pub(super) gives: &'static Type,
+    pub(super) returns: &'static Type,
 }
 
 pub(super) const ROOTS: &[Root] = &[
-    Root { name: "mlflowGetRun", path: "/2.0/mlflow/runs/get", gives: &RUN_ANSWER },
-    Root { name: "mlflowSearchRuns", path: "/2.0/mlflow/runs/search", gives: &RUN_PAGE },
+    Root { name: "mlflowGetRun", path: "/2.0/mlflow/runs/get", returns: &RUN_ANSWER },
+    Root { name: "mlflowSearchRuns", path: "/2.0/mlflow/runs/search", returns: &RUN_PAGE },
     Root {
         name: "mlflowGetExperiment",
         path: "/2.0/mlflow/experiments/get",
-        gives: &EXPERIMENT_ANSWER,
+        returns: &EXPERIMENT_ANSWER,
     },
     Root {
         name: "mlflowGetMetricHistoryBulkInterval",
         path: "/2.0/mlflow/metrics/get-history-bulk-interval",
-        gives: &HISTORIES,
+        returns: &HISTORIES,
     },
-    Root { name: "mlflowListArtifacts", path: "/2.0/mlflow/artifacts/list", gives: &FILES },
+    Root { name: "mlflowListArtifacts", path: "/2.0/mlflow/artifacts/list", returns: &FILES },
     Root {
         name: "mlflowSearchModelVersions",
         path: "/2.0/mlflow/model-versions/search",
-        gives: &VERSIONS,
+        returns: &VERSIONS,
     },
 ];
 

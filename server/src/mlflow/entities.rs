@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 use tracklite::inputs::{DatasetInput, ModelOutput};
 use tracklite::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
-use tracklite::{ExperimentInfo, MetricPoint, RunInfo, RunRecord};
+use tracklite::{ExperimentInfo, MetricPoint, RunId, RunInfo, RunRecord};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -151,7 +151,7 @@ pub(crate) fn metric<'a>(key: &'a str, point: &MetricPoint) -> Metric<'a> {
     }
 }
 
-/// What a run used.
+/// The inputs of a run.
 #[derive(Serialize, ToSchema)]
 struct Inputs<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -187,7 +187,7 @@ struct ModelInput<'a> {
     model_id: &'a str,
 }
 
-/// What a run made.
+/// The outputs of a run.
 #[derive(Serialize, ToSchema)]
 struct Outputs<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -238,11 +238,16 @@ pub(crate) fn info<'a>(info: &'a RunInfo, location: &str) -> Info<'a> {
         status: info.status.as_str(),
         start_time: info.started.as_millis(),
         end_time: info.ended.map(tracklite::Timestamp::as_millis),
-        artifact_uri: format!("{}/{id}/artifacts", location.trim_end_matches('/')),
+        artifact_uri: run_artifacts(location, info.id),
         lifecycle_stage: info.lifecycle.as_str(),
         run_uuid: id.clone(),
         run_id: id,
     }
+}
+
+/// Returns the address of a run's artifacts, from that of its experiment.
+pub(crate) fn run_artifacts(location: &str, id: RunId) -> String {
+    format!("{}/{id}/artifacts", location.trim_end_matches('/'))
 }
 
 fn input(input: &DatasetInput) -> Input<'_> {
@@ -277,10 +282,8 @@ struct ModelInfo<'a> {
     last_updated_timestamp_ms: i64,
     artifact_uri: String,
     status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model_type: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_run_id: Option<String>,
+    model_type: &'a str,
+    source_run_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_message: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -318,8 +321,8 @@ pub(crate) fn logged_model(info: &LoggedModelInfo, artifact_uri: String) -> Logg
             last_updated_timestamp_ms: info.updated.as_millis(),
             artifact_uri,
             status: status_word(info.status),
-            model_type: info.model_type.as_deref(),
-            source_run_id: info.source_run.clone(),
+            model_type: info.model_type.as_deref().unwrap_or_default(),
+            source_run_id: info.source_run.as_deref().unwrap_or_default(),
             status_message: info.status_message.as_deref(),
             tags: pairs(&info.tags),
         },

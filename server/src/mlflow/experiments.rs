@@ -29,7 +29,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/create",
         needs: Write,
         takes: &[text("name").required(), text("artifact_location"), objects("tags", PAIR)],
-        gives: shape::<Created>(),
+        returns: shape::<Created>(),
         handler: create,
     },
     Route {
@@ -37,7 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/get",
         needs: Read,
         takes: ID,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -45,7 +45,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/get-by-name",
         needs: Read,
         takes: &[text("experiment_name").required()],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get_by_name,
     },
     Route {
@@ -53,7 +53,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/search",
         needs: Read,
         takes: SEARCH,
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -61,7 +61,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/search",
         needs: Read,
         takes: SEARCH,
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -69,7 +69,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/update",
         needs: Write,
         takes: &[text("experiment_id").required(), text("new_name").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: update,
     },
     Route {
@@ -77,7 +77,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/delete",
         needs: Write,
         takes: ID,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -85,7 +85,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/restore",
         needs: Write,
         takes: ID,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: restore,
     },
     Route {
@@ -93,7 +93,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/set-experiment-tag",
         needs: Write,
         takes: &[text("experiment_id").required(), text("key").required(), text("value")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tag,
     },
     Route {
@@ -101,7 +101,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/delete-experiment-tag",
         needs: Write,
         takes: &[text("experiment_id").required(), text("key").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
 ];

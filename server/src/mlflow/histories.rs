@@ -27,7 +27,7 @@ pub(super) const ROUTES: &[Route] = &[
             whole("max_results"),
             text("page_token"),
         ],
-        gives: shape::<History<'static>>(),
+        returns: shape::<History<'static>>(),
         handler: get,
     },
     Route {
@@ -35,7 +35,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/metrics/get-history-bulk",
         needs: Read,
         takes: &[texts("run_id"), text("metric_key"), whole("max_results")],
-        gives: shape::<Bulk<'static>>(),
+        returns: shape::<Bulk<'static>>(),
         handler: bulk,
     },
     Route {
@@ -49,7 +49,7 @@ pub(super) const ROUTES: &[Route] = &[
             whole("end_step"),
             whole("max_results"),
         ],
-        gives: shape::<Samples<'static>>(),
+        returns: shape::<Samples<'static>>(),
         handler: interval,
     },
 ];

@@ -1,4 +1,4 @@
-//! What MLflow's clients and its web page ask about the server itself.
+//! The facts about the server that MLflow's clients and its web page ask for.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,7 +16,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/3.0/mlflow/server-info",
         needs: Scope::Nobody,
         takes: &[],
-        gives: shape::<ServerInfo>(),
+        returns: shape::<ServerInfo>(),
         handler: server_info,
     },
     Route {
@@ -24,12 +24,12 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/3.0/mlflow/ui-telemetry",
         needs: Scope::Nobody,
         takes: &[],
-        gives: shape::<Telemetry>(),
+        returns: shape::<Telemetry>(),
         handler: telemetry,
     },
 ];
 
-/// What this server can do.
+/// The abilities of this server.
 #[derive(Serialize, ToSchema)]
 struct ServerInfo {
     /// MLflow knows only its own stores by name.

@@ -32,7 +32,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/log-inputs",
         needs: Write,
         takes: &[text("run_id").required(), objects("datasets", INPUT), objects("models", MODEL)],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: log_inputs,
     },
     Route {
@@ -40,7 +40,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/outputs",
         needs: Write,
         takes: &[text("run_id").required(), objects("models", OUTPUT)],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: log_outputs,
     },
     Route {
@@ -48,7 +48,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/log-model",
         needs: Write,
         takes: &[text("run_id").required(), text("model_json").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: log_model,
     },
     Route {
@@ -56,7 +56,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/experiments/search-datasets",
         needs: Read,
         takes: &[texts("experiment_ids")],
-        gives: shape::<Summaries<'static>>(),
+        returns: shape::<Summaries<'static>>(),
         handler: search_datasets,
     },
 ];

@@ -35,7 +35,7 @@ pub(super) const ROUTES: &[Route] = &[
             objects("params", PAIR),
             objects("tags", PAIR),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -50,7 +50,7 @@ pub(super) const ROUTES: &[Route] = &[
             objects("order_by", ORDER),
             text("page_token"),
         ],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -58,7 +58,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/logged-models/{model_id}",
         needs: Read,
         takes: &[flag("allow_deleted")],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -66,7 +66,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/logged-models/{model_id}",
         needs: Write,
         takes: &[word("status").required()],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: finalize,
     },
     Route {
@@ -74,7 +74,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/logged-models/{model_id}",
         needs: Write,
         takes: &[],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -82,7 +82,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/logged-models/{model_id}/params",
         needs: Write,
         takes: &[objects("params", PAIR)],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: log_params,
     },
     Route {
@@ -90,7 +90,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/logged-models/{model_id}/tags",
         needs: Write,
         takes: &[objects("tags", PAIR)],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tags,
     },
     Route {
@@ -98,7 +98,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/logged-models/{model_id}/tags/{tag_key}",
         needs: Write,
         takes: &[],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
 ];

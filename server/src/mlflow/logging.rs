@@ -40,7 +40,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("dataset_name"),
             text("dataset_digest"),
         ],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: log_metric,
     },
     Route {
@@ -48,7 +48,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/log-parameter",
         needs: Write,
         takes: &[text("run_id"), text("run_uuid"), text("key").required(), text("value")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: log_param,
     },
     Route {
@@ -56,7 +56,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/set-tag",
         needs: Write,
         takes: &[text("run_id"), text("run_uuid"), text("key").required(), text("value")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tag,
     },
     Route {
@@ -64,7 +64,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/delete-tag",
         needs: Write,
         takes: &[text("run_id").required(), text("key").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
     Route {
@@ -77,7 +77,7 @@ pub(super) const ROUTES: &[Route] = &[
             objects("params", PAIR),
             objects("tags", PAIR),
         ],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: log_batch,
     },
 ];

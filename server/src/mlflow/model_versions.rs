@@ -33,7 +33,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("description"),
             text("model_id"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -41,7 +41,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/get",
         needs: Read,
         takes: ONE,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -49,7 +49,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/update",
         needs: Write,
         takes: &[text("name").required(), word("version").required(), text("description")],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: update,
     },
     Route {
@@ -62,7 +62,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("stage").required(),
             flag("archive_existing_versions"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: transition,
     },
     Route {
@@ -70,7 +70,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/delete",
         needs: Write,
         takes: ONE,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -78,7 +78,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/search",
         needs: Read,
         takes: &[text("filter"), whole("max_results"), texts("order_by"), text("page_token")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -86,7 +86,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/get-download-uri",
         needs: Read,
         takes: ONE,
-        gives: shape::<Place>(),
+        returns: shape::<Place>(),
         handler: download_uri,
     },
     Route {
@@ -99,7 +99,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("key").required(),
             text("value"),
         ],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tag,
     },
     Route {
@@ -107,7 +107,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/model-versions/delete-tag",
         needs: Write,
         takes: &[text("name").required(), word("version").required(), text("key").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
 ];
@@ -146,7 +146,7 @@ fn create(call: &Call) -> Outcome<Reply> {
         model: args.text("model_id").map(str::to_owned),
     };
     let given = sources::checked(call, given, &tags)?;
-    let mut builder = model.new_version(&given.source).user(call.caller.user.as_str());
+    let mut builder = model.new_version(&given.source);
     if let Some(files) = sources::files_at(call, &given.source) {
         builder = builder.files_at(files);
     }
@@ -229,7 +229,7 @@ fn delete(call: &Call) -> Outcome<Reply> {
 fn search(call: &Call) -> Outcome<Reply> {
     let (default, most) = (RegistrySearch::DEFAULT_VERSIONS, RegistrySearch::MAX_VERSIONS);
     let search = queries::registry_search(&call.args, default, most)?;
-    let page = call.database().registry().search_versions(&search)?;
+    let page = call.registry().search_versions(&search)?;
     let model_versions = page.items.iter().map(model_version).collect();
     Ok(Reply::json(&Found { model_versions, next_page_token: page.next_page_token }))
 }

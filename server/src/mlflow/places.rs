@@ -1,8 +1,8 @@
 //! The addresses of artifacts, which depend on the client that asks.
 //!
 //! They are made from ids at each answer and never stored. MLflow's own clients take
-//! `mlflow-artifacts:/...`, and clients of Databricks take `dbfs:/databricks/...`. Each would refuse
-//! the other form.
+//! `mlflow-artifacts:/...`, and clients of Databricks take `dbfs:/databricks/...`. Each would
+//! refuse the other form.
 
 use tracklite::{ExperimentId, ExperimentInfo, LoggedModelId};
 

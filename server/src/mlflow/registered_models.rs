@@ -29,7 +29,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/create",
         needs: Write,
         takes: &[text("name").required(), objects("tags", PAIR), text("description")],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -37,7 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/get",
         needs: Read,
         takes: NAME,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -45,7 +45,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/update",
         needs: Write,
         takes: &[text("name").required(), text("description")],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: update,
     },
     Route {
@@ -53,7 +53,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/rename",
         needs: Write,
         takes: &[text("name").required(), text("new_name").required()],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: rename,
     },
     Route {
@@ -61,7 +61,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/delete",
         needs: Write,
         takes: NAME,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -69,7 +69,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/search",
         needs: Read,
         takes: &[text("filter"), whole("max_results"), texts("order_by"), text("page_token")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: search,
     },
     Route {
@@ -77,7 +77,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/get-latest-versions",
         needs: Read,
         takes: LATEST,
-        gives: shape::<Latest<'static>>(),
+        returns: shape::<Latest<'static>>(),
         handler: latest_versions,
     },
     Route {
@@ -85,7 +85,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/get-latest-versions",
         needs: Read,
         takes: LATEST,
-        gives: shape::<Latest<'static>>(),
+        returns: shape::<Latest<'static>>(),
         handler: latest_versions,
     },
     Route {
@@ -93,7 +93,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/set-tag",
         needs: Write,
         takes: &[text("name").required(), text("key").required(), text("value")],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_tag,
     },
     Route {
@@ -101,7 +101,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/delete-tag",
         needs: Write,
         takes: &[text("name").required(), text("key").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_tag,
     },
     Route {
@@ -109,7 +109,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/alias",
         needs: Write,
         takes: &[text("name").required(), text("alias").required(), word("version").required()],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: set_alias,
     },
     Route {
@@ -117,7 +117,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/alias",
         needs: Write,
         takes: ALIAS,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete_alias,
     },
     Route {
@@ -125,7 +125,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/registered-models/alias",
         needs: Read,
         takes: ALIAS,
-        gives: shape::<OneVersion<'static>>(),
+        returns: shape::<OneVersion<'static>>(),
         handler: get_by_alias,
     },
 ];
@@ -167,7 +167,7 @@ const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 fn create(call: &Call) -> Outcome<Reply> {
     let name = call.args.need("name")?;
     let tags = new_tags(call)?;
-    let registry = call.database().registry();
+    let registry = call.registry();
     levels::ensure(call, name)?;
     let mut builder = registry.new_model(name);
     for (key, value) in &tags {
@@ -188,7 +188,7 @@ fn create(call: &Call) -> Outcome<Reply> {
 
 /// The failure for a name that is taken. A prompt and a model cannot have the same name.
 fn taken(call: &Call, name: &str, tags: &[(String, String)]) -> Outcome<Failure> {
-    let known = call.database().registry().model(name)?.info()?;
+    let known = call.registry().model(name)?.info()?;
     let kind = |value: Option<&String>| match value {
         Some(value) if value.eq_ignore_ascii_case("true") => "Prompt",
         _ => "Registered Model",
@@ -243,7 +243,7 @@ fn delete(call: &Call) -> Outcome<Reply> {
 fn search(call: &Call) -> Outcome<Reply> {
     let (default, most) = (RegistrySearch::DEFAULT_MODELS, RegistrySearch::MAX_MODELS);
     let search = queries::registry_search(&call.args, default, most)?;
-    let page = call.database().registry().search_models(&search)?;
+    let page = call.registry().search_models(&search)?;
     let registered_models = page.items.iter().map(registered_model).collect();
     Ok(Reply::json(&Found { registered_models, next_page_token: page.next_page_token }))
 }
@@ -302,7 +302,7 @@ fn get_by_alias(call: &Call) -> Outcome<Reply> {
 
 /// Returns the version of an alias. The alias `latest` is the highest version.
 fn version_of_alias(call: &Call, name: &str, alias: &str) -> Outcome<ModelVersionInfo> {
-    let registry = call.database().registry();
+    let registry = call.registry();
     if !alias.eq_ignore_ascii_case("latest") {
         return Ok(registry.version_info_by_alias(name, alias)?);
     }

@@ -136,13 +136,13 @@ pub(crate) fn new_tags(call: &Call) -> Outcome<Vec<(String, String)>> {
 
 /// Returns the model that the argument `name` names.
 pub(crate) fn model(call: &Call) -> Outcome<Model> {
-    Ok(call.database().registry().model(call.args.need("name")?)?)
+    Ok(call.registry().model(call.args.need("name")?)?)
 }
 
 /// Returns the version that the arguments `name` and `version` name.
 pub(crate) fn version(call: &Call) -> Outcome<Version> {
     let name = call.args.need("name")?;
-    Ok(call.database().registry().version(name, number(call, name)?)?)
+    Ok(call.registry().version(name, number(call, name)?)?)
 }
 
 /// Returns the number in the argument `version`. One that cannot exist is reported as missing.

@@ -26,7 +26,7 @@ pub(super) const ROUTES: &[Route] = &[Route {
         texts("order_by"),
         text("page_token"),
     ],
-    gives: shape::<Found<'static>>(),
+    returns: shape::<Found<'static>>(),
     handler: search,
 }];
 

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::entities::{Info, Run, info, new_run, run};
 use super::places;
 use super::queries::{self, time};
+use crate::access::Dialect;
 use crate::access::Scope::{Read, Write};
 use crate::call::Call;
 use crate::failure::{Failure, Outcome};
@@ -29,7 +30,7 @@ pub(super) const ROUTES: &[Route] = &[
             whole("start_time"),
             objects("tags", PAIR),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -37,7 +38,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/get",
         needs: Read,
         takes: ID,
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -51,7 +52,7 @@ pub(super) const ROUTES: &[Route] = &[
             whole("end_time"),
             text("run_name"),
         ],
-        gives: shape::<Updated<'static>>(),
+        returns: shape::<Updated<'static>>(),
         handler: update,
     },
     Route {
@@ -59,7 +60,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/delete",
         needs: Write,
         takes: ID,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -67,7 +68,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/runs/restore",
         needs: Write,
         takes: ID,
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: restore,
     },
 ];
@@ -91,7 +92,7 @@ const NAME_TAG: &str = "mlflow.runName";
 
 fn create(call: &Call) -> Outcome<Reply> {
     let args = &call.args;
-    let id = queries::experiment_id(args.text("experiment_id").unwrap_or("0"))?;
+    let id = queries::experiment_id(experiment_of(call))?;
     let experiment = call.database().experiment_by_id(id)?;
     let mut tags = args.pairs("tags");
     let named = tags.iter().find(|(key, _)| key == NAME_TAG).map(|(_, name)| name.clone());
@@ -118,6 +119,19 @@ fn create(call: &Call) -> Outcome<Reply> {
     let location = places::of_experiment_id(call, record.info.experiment)?;
     Ok(Reply::json(&One { run: new_run(&record, &location) }))
 }
+
+/// Returns the id of the experiment of a new run, as it is in the request.
+fn experiment_of(call: &Call) -> &str {
+    match call.args.text("experiment_id") {
+        None => DEFAULT_EXPERIMENT,
+        // MLflow sends its missing value as text if no experiment is set. In a notebook of
+        // Databricks, it knows the experiment of the notebook.
+        Some("None") if call.caller.dialect == Dialect::Databricks => DEFAULT_EXPERIMENT,
+        Some(id) => id,
+    }
+}
+
+const DEFAULT_EXPERIMENT: &str = "0";
 
 fn get(call: &Call) -> Outcome<Reply> {
     answer(call, &queries::run(call)?)

@@ -1,7 +1,7 @@
 //! The sources of versions: which of them are allowed, and which lie in this file.
 
 use percent_encoding::percent_decode_str;
-use tracklite::registry::{ModelTarget, ModelUri, ModelVersionBuilder, ModelVersionInfo};
+use tracklite::registry::{ModelTarget, ModelUri, ModelVersionInfo};
 use tracklite::{LoggedModelId, RunId};
 
 use super::{places, queries};
@@ -9,7 +9,7 @@ use crate::access::Dialect;
 use crate::call::Call;
 use crate::failure::{Failure, Outcome};
 
-/// What a caller says about the source of a version.
+/// The arguments of a caller about the source of a version.
 pub(super) struct Given {
     pub(super) source: String,
     pub(super) run: Option<String>,
@@ -53,7 +53,7 @@ fn with_lineage(call: &Call, given: Given) -> Outcome<Given> {
     if matches!(uri.target, ModelTarget::LoggedModel(_)) {
         return Ok(given);
     }
-    let found = call.database().registry().resolve(&uri.target.to_string())?;
+    let found = call.registry().resolve(&uri.target.to_string())?;
     let Some(version) = found.version else { return Ok(given) };
     if version.tags.get(PROMPT_TAG).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Err(Failure::invalid(format!(
@@ -130,7 +130,7 @@ fn decoded(text: &str) -> String {
     text
 }
 
-/// Requires that the arguments name the run or logged model in which the source lies.
+/// Requires that the arguments name the run or logged model that has the source.
 fn check_owner(call: &Call, given: &Given) -> Outcome<()> {
     let source = given.source.as_str();
     let by = if given.model.is_some() { "model_id" } else { "run_id" };
@@ -214,7 +214,7 @@ fn owner_of(path: &str) -> Option<Owner> {
     }
 }
 
-/// Returns the engine's address of a source that lies in this file: `runs:/...` or `models:/...`.
+/// Returns the engine's address of a source in this file: `runs:/...` or `models:/...`.
 pub(crate) fn files_at(call: &Call, source: &str) -> Option<String> {
     let (address, path) = match inside(call, source)? {
         Owner::Run(run, path) => {

@@ -82,7 +82,9 @@ class Plan:
             return self.create_experiment()
         if len(self.runs) < 2:
             return self.create_run()
-        return self.chance.choices(*zip(*self._makers(), strict=True))[0]()
+        makers, weights = zip(*self._makers(), strict=True)
+        step: Step = self.chance.choices(makers, weights)[0]()
+        return step
 
     def exists(self, name: str) -> None:
         """Remembers that both servers know a thing."""

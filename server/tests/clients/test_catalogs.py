@@ -13,6 +13,7 @@ from databricks.sdk.errors import (
     InvalidParameterValue,
     NotFound,
     NotImplemented,
+    ResourceAlreadyExists,
     ResourceConflict,
     ResourceDoesNotExist,
 )
@@ -212,7 +213,7 @@ def test_the_workspace_has_the_folders_of_experiments(
     assert [item.path for item in tree.list("/Shared")] == ["/Shared/deep"]
     with pytest.raises(ResourceDoesNotExist):
         tree.get_status("/Shared/absent")
-    with pytest.raises(BadRequest):
+    with pytest.raises(ResourceAlreadyExists):
         tree.mkdirs(f"/Users/{me}/team/digits/below")
     with pytest.raises(InvalidParameterValue):
         tree.mkdirs("relative")

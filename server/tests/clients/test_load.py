@@ -118,7 +118,7 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_killed(path: Path) -> Non
         assert worker.exitcode == 0
     try:
         assert restarts.value >= KILLS, "the clients did not notice the kills"
-        everybody = runs + [name.value.decode() for name in names]
+        everybody = runs + [bytes(name[:]).rstrip(b"\0").decode() for name in names]
         for run, count in zip(everybody, counts, strict=True):
             _check(port, run, count.value)
         assert all(count.value > 50 for count in counts), [count.value for count in counts]

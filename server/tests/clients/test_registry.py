@@ -20,7 +20,7 @@ def client(url: str) -> MlflowClient:
 
 
 def code(error: pytest.ExceptionInfo[MlflowException]) -> str:
-    return error.value.error_code
+    return str(error.value.error_code)
 
 
 def test_a_model_is_created_changed_and_deleted(client: MlflowClient) -> None:
@@ -246,11 +246,12 @@ def test_requests_of_other_languages(url: str) -> None:
 
 
 def test_a_model_of_sklearn_is_registered_and_loaded(url: str, tmp_path: Path) -> None:
+    import numpy
     from sklearn.linear_model import LogisticRegression
 
     mlflow.set_tracking_uri(url)
     mlflow.set_experiment("digits")
-    inputs, labels = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1]
+    inputs, labels = numpy.array([[0.0], [1.0], [2.0], [3.0]]), [0, 0, 1, 1]
     with mlflow.start_run() as run:
         model = LogisticRegression().fit(inputs, labels)
         mlflow.sklearn.log_model(
@@ -264,10 +265,10 @@ def test_a_model_of_sklearn_is_registered_and_loaded(url: str, tmp_path: Path) -
     client.set_registered_model_alias("digits", "champion", 1)
     for address in ("models:/digits/1", "models:/digits@champion", "models:/digits/latest"):
         assert list(mlflow.sklearn.load_model(address).predict(inputs)) == labels
+    mlflow.register_model(f"runs:/{run.info.run_id}/model", "again")
+    assert list(mlflow.sklearn.load_model("models:/again/1").predict(inputs)) == labels
     # The version keeps its files when the model is gone.
     client.delete_logged_model(version.model_id or version.source.removeprefix("models:/"))
     assert list(mlflow.pyfunc.load_model("models:/digits@champion").predict(inputs)) == labels
     copied = client.copy_model_version("models:/digits@champion", "production")
     assert list(mlflow.sklearn.load_model(f"models:/production/{copied.version}").predict(inputs))
-    mlflow.register_model(f"runs:/{run.info.run_id}/model", "again")
-    assert list(mlflow.sklearn.load_model("models:/again/1").predict(inputs)) == labels

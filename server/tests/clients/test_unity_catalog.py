@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy
 import pytest
 import requests
 from databricks.sdk import WorkspaceClient
@@ -13,8 +14,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException, RestException
 
 NAME = "ml.dev.churn"
-INPUTS = [[0.0], [1.0], [2.0], [3.0]]
-LABELS = [0, 0, 1, 1]
+INPUTS = numpy.array([[0.0], [1.0], [2.0], [3.0]])
+LABELS = numpy.array([0, 0, 1, 1])
 
 
 @pytest.fixture(params=["mlflow", "native"])
@@ -32,7 +33,7 @@ def client(databricks: str, dialect: str) -> MlflowClient:
 
 
 def code(error: pytest.ExceptionInfo[MlflowException]) -> str:
-    return error.value.error_code
+    return str(error.value.error_code)
 
 
 def train(name: str | None = None) -> mlflow.models.model.ModelInfo:
@@ -60,7 +61,7 @@ def test_a_model_is_registered_and_loaded_by_alias(client: MlflowClient) -> None
     client.set_model_version_tag(NAME, "1", "validation", "passed")
     client.update_registered_model(NAME, "who leaves")
     model = mlflow.pyfunc.load_model(f"models:/{NAME}@Champion")
-    assert list(model.predict(INPUTS)) == LABELS
+    assert list(model.predict(INPUTS)) == list(LABELS)
     found = client.get_model_version_by_alias(NAME, "Champion")
     assert (found.version, found.tags) == ("1", {"validation": "passed"})
     assert client.get_registered_model(NAME).aliases == {"Champion": "1"}
@@ -76,7 +77,7 @@ def test_a_run_is_registered_and_copied(client: MlflowClient, databricks: str) -
     copied = client.copy_model_version(f"models:/{NAME}@Champion", "ml.production.churn")
     assert (copied.name, copied.version) == ("ml.production.churn", "1")
     model = mlflow.sklearn.load_model("models:/ml.production.churn/1")
-    assert list(model.predict(INPUTS)) == LABELS
+    assert list(model.predict(INPUTS)) == list(LABELS)
     # The file that a download leaves beside the model is not part of the new version.
     folder = WorkspaceClient().files.list_directory_contents("/Models/ml/production/churn/1")
     names = [entry.name for entry in folder]
@@ -145,7 +146,7 @@ def test_both_ways_of_uploading(
     monkeypatch.setenv("MLFLOW_USE_DATABRICKS_SDK_MODEL_ARTIFACTS_REPO_FOR_UC", sdk)
     train(NAME)
     model = mlflow.sklearn.load_model(f"models:/{NAME}/1")
-    assert list(model.predict(INPUTS)) == LABELS
+    assert list(model.predict(INPUTS)) == list(LABELS)
 
 
 def test_a_name_has_three_levels(databricks: str) -> None:
@@ -215,4 +216,4 @@ def test_a_model_survives_its_run(client: MlflowClient, tmp_path: Path) -> None:
     client.delete_run(info.run_id)
     client.delete_logged_model(info.model_id)
     model = mlflow.pyfunc.load_model(f"models:/{NAME}/1")
-    assert list(model.predict(INPUTS)) == LABELS
+    assert list(model.predict(INPUTS)) == list(LABELS)

@@ -1,4 +1,4 @@
-//! Who may do what: tokens, scopes, names and origins.
+//! The rights of callers: tokens, scopes, names and origins.
 
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
@@ -86,7 +86,7 @@ fn wrong_tokens_are_refused_alike() {
 fn a_revoked_token_is_refused_within_a_second() {
     let served = Served::new();
     let (text, id) = token(&served, "ada", TokenScope::Admin);
-    // Another one stays, so that the server goes on asking for tokens.
+    // Another one stays, so that the server continues to ask for tokens.
     let (_other, _) = token(&served, "eve", TokenScope::Read);
     sleep(Duration::from_secs(1));
     let bearer = bearer(&text);
@@ -124,7 +124,7 @@ fn a_server_of_its_own_token_asks_for_it() {
     assert_eq!(served.send_with("GET", ME, &good, b"").status, 200);
     let wrong = [("authorization", "Bearer tlk_owm")];
     served.send_with("GET", ME, &wrong, b"").fails(401, "UNAUTHENTICATED");
-    // What clients ask for before they sign in.
+    // Clients ask for these before they sign in.
     assert_eq!(served.get("/.well-known/databricks-config").status, 200);
     assert_eq!(served.get("/health").status, 200);
     served.get("/metrics").fails(401, "UNAUTHENTICATED");

@@ -1,4 +1,4 @@
-//! Requests that are broken on purpose: each is an error in JSON, and the server goes on.
+//! Requests that are broken on purpose: each is an error in JSON, and the server continues.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -140,7 +140,8 @@ fn heads_that_are_not_http_are_refused() {
         "GET /health HTTP/1.1\r\n\r\n".to_owned(),
         format!("GET /health HTTP/1.1\r\nhost: {}\r\n{many}\r\n", served.host()),
         format!(
-            "POST {CREATE} HTTP/1.1\r\nhost: {0}\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{{}}",
+            "POST {CREATE} HTTP/1.1\r\nhost: {0}\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n\
+             {{}}",
             served.host()
         ),
         long,

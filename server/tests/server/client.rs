@@ -1,4 +1,4 @@
-//! A small HTTP client over one connection, which sends exactly the bytes that a test gives it.
+//! A small HTTP client over one connection, which sends exactly the bytes that a test returns it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -148,7 +148,7 @@ impl Connection {
             headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
         let mut answer = Answer { status, headers, body: Vec::new() };
-        // Clients keep the connection, so that each answer must tell its length.
+        // Clients keep the connection, so that each answer must have its length.
         let length = answer.header("content-length").map(|length| length.parse().unwrap());
         if !is_head && status != 204 && status != 304 {
             let mut body = vec![0; length.expect("an answer has a length")];

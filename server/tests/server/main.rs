@@ -1,10 +1,20 @@
 //! The server over HTTP: a server in this process, and a small client of its own.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failure of a test is a panic"
+)]
+
 mod access;
+mod artifacts;
 mod bad_input;
 mod client;
+mod files_api;
 mod graphql;
 mod receiver;
+mod runs;
 mod start;
 mod tls;
 mod webhooks;

@@ -103,7 +103,7 @@ fn model_versions_are_searched_by_attributes_and_tags() {
         "source_path ILIKE 'a%'",
         "version_number > 1",
         "version_number = '1'",
-        "version_number <= 1.5",
+        "version_number <= -1",
         "tag.a LIKE 'x' AND tags.b != 'y'",
     ] {
         assert!(ModelVersionFilter::parse(accepted).is_ok(), "{accepted}");
@@ -112,6 +112,8 @@ fn model_versions_are_searched_by_attributes_and_tags() {
         "source_path IN ('a')",
         "version_number = 'a'",
         "version_number = '1.5'",
+        "version_number <= 1.5",
+        "version_number > 1e3",
         "version_number IN ('1')",
         "tags.a IS NULL",
         "creation_timestamp > 1",
@@ -225,7 +227,10 @@ fn each_item_of_the_order_of_logged_models_may_have_a_dataset() {
         LoggedModelOrderItem { dataset, ..plain("metrics.a") }
     };
     assert!(keys(&[on("x", Some("1")), on("x", None), plain("metrics.a")]).is_ok());
-    refusal(keys(&[on("x", None), on("x", None)]));
+    // A repeated field has no effect, but that of another dataset is another field.
+    let repeated = [on("x", None), on("x", None), plain("metrics.a"), plain("metrics.a DESC")];
+    let order = keys(&repeated).expect("an order");
+    assert_eq!(order, format!("metrics.a ASC, metrics.a ASC, {end}"));
     let order = LoggedModelOrder::parse(&[on("x", Some("1"))]).expect("an order");
     let dataset = order.keys[0].dataset.as_ref().expect("a dataset");
     assert_eq!((dataset.name.as_str(), dataset.digest.as_deref()), ("x", Some("1")));

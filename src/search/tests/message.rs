@@ -29,7 +29,8 @@ fn a_mistyped_prefix_gets_a_suggestion() {
              'attribute', 'dataset']",
             "    metrcs.accuracy > 0.9",
             "    ^^^^^^",
-            "unknown field prefix `metrcs`: expected `attributes`, `metrics`, `params`, `tags` or `datasets`",
+            "unknown field prefix `metrcs`: expected `attributes`, `metrics`, `params`, `tags` \
+             or `datasets`",
             "did you mean `metrics.accuracy`?",
         ],
     );
@@ -121,7 +122,8 @@ fn missing_and_unneeded_quotes_get_suggestions() {
             "Expected numeric value type for metric. Found '0.5'",
             "    metrics.a > '0.5'",
             "                ^^^^^",
-            "cannot compare `metrics.a` with `'0.5'`: expected a number without quotes, like `0.5`, `-1` or `1e-3`",
+            "cannot compare `metrics.a` with `'0.5'`: expected a number without quotes, like \
+             `0.5`, `-1` or `1e-3`",
             "did you mean `0.5`?",
         ],
     );
@@ -131,7 +133,8 @@ fn missing_and_unneeded_quotes_get_suggestions() {
             "Invalid comparison clause. Expected 'Identifier' found 'metrics.val-loss'",
             "    metrics.val-loss < 1",
             "    ^^^^^^^^^^^^^^^^",
-            "`val-loss` must be in backticks: expected a name of letters, digits, `_` and `.`, or any key in backticks",
+            "`val-loss` must be in backticks: expected a name of letters, digits, `_` and `.`, \
+             or any key in backticks",
             "did you mean metrics.`val-loss`?",
         ],
     );
@@ -145,7 +148,8 @@ fn an_operator_that_does_not_apply_lists_those_that_do() {
             "Expected a quoted string value for parameter (e.g. 'my-value'). Got value ('x')",
             "    params.a IN ('x')",
             "             ^^",
-            "operator IN does not apply to `params.a`: expected `=`, `!=`, `LIKE`, `ILIKE`, `IS NULL` or `IS NOT NULL`",
+            "operator IN does not apply to `params.a`: expected `=`, `!=`, `LIKE`, `ILIKE`, `IS \
+             NULL` or `IS NOT NULL`",
         ],
     );
 }
@@ -277,7 +281,8 @@ fn a_field_that_exists_but_cannot_be_used_lists_those_that_can() {
         "Invalid identifier type 'dataset'",
         "    datasets.name",
         "    ^^^^^^^^^^^^^",
-        "cannot order by `datasets.name`: expected `run_name`, `status`, `start_time`, `end_time`, `run_id`, `user_id`, \
+        "cannot order by `datasets.name`: expected `run_name`, `status`, `start_time`, \
+         `end_time`, `run_id`, `user_id`, \
          `artifact_uri`, `metrics.KEY`, `params.KEY` or `tags.KEY`",
     ];
     assert_eq!(message, lines.join("\n"));

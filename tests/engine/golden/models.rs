@@ -177,7 +177,7 @@ fn versions() -> Vec<Record> {
 /// A version that is created before its files.
 fn pending() -> Vec<Record> {
     let (model, time) = (DIGITS, TIME + 3);
-    let created = ModelVersionCreated {
+    let created = ModelVersionCreatedV0 {
         model,
         version: 3,
         source: "elsewhere".to_owned(),
@@ -234,7 +234,7 @@ pub fn of_text_runs() -> Vec<Record> {
         run_link: None,
         logged_model: Some(TEXT_RUN),
         copied_from: Some((model, 1)),
-        description: Some("third".to_owned()),
+        description: Some("fourth".to_owned()),
         tags: Vec::new(),
         user: "ada".to_owned(),
         status: ModelVersionStatus::Ready,
@@ -260,7 +260,7 @@ pub fn check_text_runs(database: &Database) {
     assert_eq!((version.logged_model, version.digest), (Some(TEXT_RUN), None));
     assert_eq!(
         (version.copied_from, version.description.as_deref()),
-        (Some((DIGITS, 1)), Some("third"))
+        (Some((DIGITS, 1)), Some("fourth"))
     );
     let version = registry.version_info("ml.production.digits", 5).unwrap();
     assert_eq!(version.run_id(), Some(RUN));

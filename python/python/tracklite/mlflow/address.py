@@ -20,12 +20,12 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from tracklite._tracklite import artifact_owner
+
 SCHEME = "tracklite"
 PROXY_SCHEME = "mlflow-artifacts"
 
-_RUN = re.compile(r"[0-9a-f]{32}")
 _MODEL = re.compile(r"m-[0-9a-f]{32}")
-_NUMBER = re.compile(r"[0-9]+")
 
 
 class AddressError(ValueError):
@@ -98,20 +98,11 @@ def _path(address: str) -> str:
 def owner_of(path: str) -> tuple[Owner, str] | None:
     """Splits a path of artifacts into its owner and the path within. None if it has no owner."""
     # As in a file system, `.` is the same folder, and `..` is the one above.
-    path = posixpath.normpath(f"/{path.strip('/')}")
-    parts = [part for part in path.split("/") if part]
-    if len(parts) >= 3 and parts[0] == "versions":
-        if _RUN.fullmatch(parts[1]) and _NUMBER.fullmatch(parts[2]):
-            return Owner("version", parts[1], int(parts[2])), "/".join(parts[3:])
+    found = artifact_owner(posixpath.normpath(f"/{path.strip('/')}"))
+    if found is None:
         return None
-    if parts and _NUMBER.fullmatch(parts[0]) and not _RUN.fullmatch(parts[0]):
-        parts = parts[1:]
-    if len(parts) >= 3 and parts[0] == "models" and parts[2] == "artifacts":
-        if _MODEL.fullmatch(parts[1]):
-            return Owner("model", parts[1]), "/".join(parts[3:])
-    if len(parts) >= 2 and _RUN.fullmatch(parts[0]) and parts[1] == "artifacts":
-        return Owner("run", parts[0]), "/".join(parts[2:])
-    return None
+    kind, owner_id, version, inner = found
+    return Owner(kind, owner_id, version), inner
 
 
 def is_model(text: str) -> bool:

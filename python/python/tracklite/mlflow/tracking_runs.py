@@ -17,7 +17,7 @@ from mlflow.entities import (
 )
 from mlflow.entities.dataset_summary import _DatasetSummary
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 from mlflow.utils.time import get_current_time_millis
 from mlflow.utils.validation import (
@@ -57,23 +57,15 @@ class TrackingRuns(TrackingBase):
         run_name: str | None,
     ) -> Run:
         """Starts a run."""
-        named = next((tag.value for tag in tags or () if tag.key == MLFLOW_RUN_NAME), None)
-        if run_name and named and run_name != named:
-            # MLflow reports a missing experiment first.
-            self._file.experiments.get(experiment_number(experiment_id))
-            raise MlflowException(
-                "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with"
-                f" different values (run_name='{run_name}', mlflow.runName='{named}').",
-                INVALID_PARAMETER_VALUE,
-            )
-        others = [tag for tag in tags or () if tag.key != MLFLOW_RUN_NAME]
+        # An empty name counts as none.
+        kept = [tag for tag in tags or () if tag.key != MLFLOW_RUN_NAME or tag.value]
         start = None if start_time is None else whole_number("start_time", start_time)
         value = self._present_file.runs.create(
             experiment_number(experiment_id),
-            run_name or named or "",
+            run_name or "",
             user_id or "",
             start,
-            tag_pairs(others),
+            tag_pairs(kept),
         )
         return self._run(value)
 

@@ -1,0 +1,179 @@
+"""What the guide leaves undefined: the session of Spark, its data, a run, a display.
+
+`names` has the values by topic, and `check` looks at what a block has done. As a program, this file
+runs one block in a process of its own.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.tracking import MlflowClient
+
+Names = dict[str, Any]
+
+COMPARED = "/Shared/team-experiments/churn-model"
+REGISTERED = "ml.production.churn_predictor"
+SAMPLE = Path("/tmp/sample_predictions.csv")
+
+
+class Reader:
+    """Reads tables from a folder in place of the root of the workspace's files."""
+
+    def __init__(self, session: Any, folder: Path) -> None:
+        self.session = session
+        self.folder = folder
+
+    def parquet(self, path: str) -> Any:
+        return self.session.read.parquet(str(self.folder / path.lstrip("/")))
+
+
+class Spark:
+    """The session `spark` of a notebook, with the tables of the workspace."""
+
+    def __init__(self, session: Any, folder: Path) -> None:
+        self.session = session
+        self.read = Reader(session, folder)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.session, name)
+
+
+def names(topic: str, folder: Path, session: Any = None) -> Names:
+    """Returns the values that a block of this topic uses without defining them."""
+    if topic == "spark":
+        return {"spark": Spark(session, customers(session, folder))}
+    if topic == "registry":
+        return {"run_id": run_with_model()}
+    if topic == "comparison":
+        compared_runs()
+        shown: list[Any] = []
+        return {"display": shown.append, "shown": shown}
+    if topic == "autologging":
+        mlflow.set_experiment("/Shared/team-experiments/autologged")
+        chance = random.Random(5)
+        rows = [[chance.random(), chance.random()] for _ in range(60)]
+        return {"X_train": rows, "y_train": [int(left > right) for left, right in rows]}
+    return {}
+
+
+def customers(session: Any, folder: Path) -> Path:
+    """Writes the table of customers, and returns the folder in place of the root."""
+    chance = random.Random(4)
+    rows = []
+    for _ in range(120):
+        tenure, monthly = chance.randrange(1, 60), chance.uniform(20, 110)
+        churn = "Yes" if monthly > 60 and tenure < 40 else "No"
+        rows.append((chance.randrange(18, 80), tenure, monthly, tenure * monthly, churn))
+    columns = ["age", "tenure", "monthly_charges", "total_charges", "churn"]
+    table = folder / "mnt" / "data" / "customer_features"
+    session.createDataFrame(rows, columns).write.parquet(str(table))
+    return folder
+
+
+def run_with_model() -> str:
+    """Returns a run that has logged a model named `model`."""
+    import numpy as np
+    from mlflow.models import infer_signature
+    from sklearn.linear_model import LogisticRegression
+
+    mlflow.set_experiment("/Shared/team-experiments/registered")
+    rows = np.array([[0.0], [1.0], [4.0], [5.0]])
+    model = LogisticRegression().fit(rows, [0, 0, 1, 1])
+    with mlflow.start_run() as run:
+        signature = infer_signature(rows, model.predict(rows))
+        mlflow.sklearn.log_model(
+            model, name="model", signature=signature, pip_requirements=["scikit-learn"]
+        )
+    return str(run.info.run_id)
+
+
+def compared_runs() -> None:
+    mlflow.set_experiment(COMPARED)
+    for number, accuracy in enumerate([0.7, 0.85, 0.95]):
+        with mlflow.start_run(run_name=f"run {number}"):
+            mlflow.log_param("num_trees", 10 * number)
+            mlflow.log_metrics({"accuracy": accuracy, "f1_score": accuracy / 2})
+
+
+def check_tracking(_: Names) -> None:
+    run = mlflow.last_active_run()
+    assert run is not None and run.info.status == "FINISHED"
+    assert run.data.params == {"learning_rate": "0.01"}, run.data.params
+    assert run.data.metrics == {"accuracy": 0.95}, run.data.metrics
+
+
+def check_experiments(after: Names) -> None:
+    found = after["experiment"]
+    assert found.name.startswith("/Users/") and found.lifecycle_stage == "active", found
+    names = {experiment.name for experiment in mlflow.search_experiments()}
+    assert len([name for name in names if name.startswith("/Shared/")]) == 1, names
+
+
+def check_spark(after: Names) -> None:
+    run = mlflow.last_active_run()
+    assert run is not None and run.info.run_name == "spark-rf-model", run
+    assert run.data.metrics["accuracy"] == after["accuracy"] > 0.7, run.data.metrics
+    assert run.data.params["training_rows"] == str(after["train_df"].count()), run.data.params
+    files = {file.path for file in MlflowClient().list_artifacts(run.info.run_id)}
+    assert files == {"spark-model", SAMPLE.name}, files
+    loaded = mlflow.spark.load_model(f"runs:/{run.info.run_id}/spark-model")
+    expected = [row.prediction for row in after["predictions"].collect()]
+    assert [row.prediction for row in loaded.transform(after["test_df"]).collect()] == expected
+    SAMPLE.unlink()
+
+
+def check_registry(_: Names) -> None:
+    import numpy as np
+
+    client = MlflowClient()
+    model = client.get_registered_model(REGISTERED)
+    assert model.description, model
+    version = client.get_model_version_by_alias(REGISTERED, "Champion")
+    assert str(version.version) == "1" and version.status == "READY", version
+    assert version.tags == {"validation_status": "approved"}, version.tags
+    loaded = mlflow.pyfunc.load_model(f"models:/{REGISTERED}@Champion")
+    assert list(loaded.predict(np.array([[0.5], [4.5]]))) == [0, 1]
+
+
+def check_comparison(after: Names) -> None:
+    (table,) = after["shown"]
+    assert list(table["run_name"]) == ["run 2", "run 1"], table
+    assert list(table["accuracy"]) == [0.95, 0.85], table
+    assert list(table["num_trees"]) == ["20", "10"], table
+    assert table["learning_rate"].isna().all(), table
+
+
+def check_autologging(after: Names) -> None:
+    run = mlflow.last_active_run()
+    assert run is not None and run.data.params["n_estimators"] == "100", run
+    score = after["model"].score(after["X_train"], after["y_train"])
+    assert run.data.metrics["training_score"] == score, run.data.metrics
+    models = MlflowClient().search_logged_models([run.info.experiment_id])
+    assert [model.source_run_id for model in models] == [run.info.run_id], models
+
+
+CHECKS: dict[str, Callable[[Names], None]] = {
+    "tracking": check_tracking,
+    "experiments": check_experiments,
+    "spark": check_spark,
+    "registry": check_registry,
+    "comparison": check_comparison,
+    "autologging": check_autologging,
+}
+
+
+def run_block(topic: str, code: str, folder: Path, session: Any = None) -> None:
+    """Runs a block of the guide to the letter, and checks what it has done."""
+    values = {"__name__": "__main__", **names(topic, folder, session)}
+    exec(compile(code, f"the guide's block about {topic}", "exec"), values)
+    CHECKS[topic](values)
+
+
+if __name__ == "__main__":
+    run_block(sys.argv[1], Path(sys.argv[2]).read_text(), Path.cwd())
