@@ -34,7 +34,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("secret"),
             word("status"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: create,
     },
     Route {
@@ -42,7 +42,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/webhooks",
         needs: Admin,
         takes: &[whole("max_results"), text("page_token")],
-        gives: shape::<Found<'static>>(),
+        returns: shape::<Found<'static>>(),
         handler: list,
     },
     Route {
@@ -50,7 +50,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/webhooks/{webhook_id}",
         needs: Admin,
         takes: &[],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: get,
     },
     Route {
@@ -65,7 +65,7 @@ pub(super) const ROUTES: &[Route] = &[
             text("secret"),
             word("status"),
         ],
-        gives: shape::<One<'static>>(),
+        returns: shape::<One<'static>>(),
         handler: update,
     },
     Route {
@@ -73,7 +73,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/webhooks/{webhook_id}",
         needs: Admin,
         takes: &[],
-        gives: shape::<Nothing>(),
+        returns: shape::<Nothing>(),
         handler: delete,
     },
     Route {
@@ -81,7 +81,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/2.0/mlflow/webhooks/{webhook_id}/test",
         needs: Admin,
         takes: &[object("event", EVENT)],
-        gives: shape::<Tested>(),
+        returns: shape::<Tested>(),
         handler: test,
     },
 ];

@@ -27,8 +27,8 @@ fn is_prompt(call: &Call, name: &str) -> bool {
 
 /// Returns the tags that receivers get.
 fn shown(tags: &Tags, is_prompt: bool) -> Tags {
-    let is_shown = |key: &str| !is_hidden(key) && !(is_prompt && PROMPT_TAGS.contains(&key));
-    let tags = tags.iter().filter(|(key, _)| is_shown(key));
+    let is_kept_back = |key: &str| is_hidden(key) || (is_prompt && PROMPT_TAGS.contains(&key));
+    let tags = tags.iter().filter(|(key, _)| !is_kept_back(key));
     tags.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
