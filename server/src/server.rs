@@ -88,7 +88,7 @@ impl ServerBuilder {
 
     /// Permits webhooks whose receiver is on this machine, also over `http`.
     ///
-    /// For tests and development: everybody who may set webhooks then reaches the other services of
+    /// For tests and development: each admin then reaches the other services of
     /// this machine. Other private addresses are always refused.
     pub fn webhooks_to_this_machine(mut self) -> Self {
         self.options.webhooks_to_this_machine = true;

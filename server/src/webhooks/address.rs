@@ -1,8 +1,8 @@
 //! The addresses to which webhooks may be sent.
 //!
-//! Whoever sets a webhook must not reach hosts that only this machine reaches: other services on
-//! it, its network, or the metadata service of a cloud. A name may change its addresses after a
-//! check, so the addresses that were checked are those that are connected to.
+//! An admin who sets a webhook must not reach hosts that only this machine reaches: services on it,
+//! its network, or the metadata service of a cloud. A name may change its addresses after a check,
+//! so the addresses that were checked are those that are connected to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -27,7 +27,7 @@ impl Target {
         let is_encrypted = match uri.scheme_str().map(str::to_ascii_lowercase).as_deref() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err("the URL begins neither with https:// nor with http://".to_owned()),
+            _ => return Err("the URL does not begin with https:// or http://".to_owned()),
         };
         let authority = uri.authority().ok_or("the URL has no host")?;
         if authority.as_str().contains('@') {
@@ -104,7 +104,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !is_special && !is_reserved
 }
 
-/// Public are the global unicast addresses, without the ranges that stand for IPv4 addresses.
+/// Public are the global unicast addresses, without the ranges that contain IPv4 addresses.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, .., seventh, eighth] = address.segments();
     // The gateway of a network that has only IPv6, with the IPv4 address at the end.

@@ -78,7 +78,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// Why there is no answer. The texts contain neither the URL nor a secret.
+/// Why there is no answer. The texts contain no URL and no secret.
 #[derive(Debug)]
 pub(crate) enum Unsent {
     /// The server does not send to this address.

@@ -103,7 +103,7 @@ fn receive(stream: TcpStream, answers: &Mutex<VecDeque<String>>, send: &Sender<D
     let answer = answers.lock().unwrap().pop_front();
     let _ = send.send(delivery);
     match answer.as_deref() {
-        // Until the other side gives up.
+        // Until the other side closes it.
         Some("") => drop(stream.read_to_end(&mut Vec::new())),
         // The other side may stop in the middle of a long answer.
         Some(answer) => drop(stream.get_mut().write_all(answer.as_bytes())),

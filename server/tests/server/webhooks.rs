@@ -102,7 +102,7 @@ fn a_webhook_is_created_read_changed_and_deleted() {
     assert_eq!(created, wanted);
     let one = format!("{ROUTE}/{id}");
     assert_eq!(served.get(&one).expect(200)["webhook"], wanted);
-    // A number stands for a word of an enum too, as in protobuf.
+    // A number is a word of an enum too, as in protobuf.
     let update = json!({"name": "cd", "description": "", "status": 1, "events": [
         {"entity": 9, "action": 3},
     ]});
@@ -190,7 +190,7 @@ fn only_admins_see_and_set_webhooks() {
 fn each_change_of_a_model_is_reported_signed() {
     let (served, receiver) = (local(), Receiver::new());
     hook(&served, &receiver.url("/hook?team=growth"), EVENTS);
-    let mut check = |method: &str, route: &str, body: Value, event: &str, data: Value| {
+    let check = |method: &str, route: &str, body: Value, event: &str, data: Value| {
         change(&served, method, route, &body);
         let delivery = receiver.next();
         assert_eq!(delivery.path, "/hook?team=growth");
