@@ -31,6 +31,9 @@ pub(crate) fn serve(args: &ServeArgs, terminal: &mut Terminal) -> Outcome {
     if let Some(folder) = &args.mlflow_ui {
         server = server.mlflow_ui(folder);
     }
+    if args.webhooks_to_this_machine {
+        server = server.webhooks_to_this_machine();
+    }
     if !args.quiet {
         // If standard error is closed, there is nowhere to print the line.
         server = server.log(|line| drop(writeln!(std::io::stderr().lock(), "{line}")));

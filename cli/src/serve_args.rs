@@ -34,6 +34,9 @@ pub(crate) struct ServeArgs {
     /// Serve MLflow's web page from the folder `mlflow/server/js/build` of an installed MLflow
     #[arg(long, value_name = "FOLDER")]
     pub(crate) mlflow_ui: Option<PathBuf>,
+    /// Send webhooks to receivers on this machine too, also over http; for tests and development
+    #[arg(long)]
+    pub(crate) webhooks_to_this_machine: bool,
     /// Do not print a line for each request
     #[arg(long, short)]
     pub(crate) quiet: bool,

@@ -60,5 +60,6 @@ mod tls;
 mod token;
 mod transfer;
 mod upload;
+mod webhooks;
 
 pub use crate::server::{Server, ServerBuilder};

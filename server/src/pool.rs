@@ -11,6 +11,7 @@ use crate::failure::{Failure, Outcome};
 /// A bounded number of threads for calls of the engine.
 ///
 /// A call that has begun runs to its end, also if the client has gone. So no append is cut off.
+#[derive(Clone)]
 pub(crate) struct Pool(Arc<Semaphore>);
 
 impl Pool {

@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::{oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 use tracklite::{Database, Error, ErrorKind, Result};
 
@@ -28,6 +29,8 @@ use crate::shared::Shared;
 use crate::signed::Signer;
 use crate::tls;
 use crate::transfer::Uploads;
+use crate::webhooks::delivery::{Sending, deliver};
+use crate::webhooks::queue::{Change, Webhooks};
 
 /// Builds a [`Server`]. See [`Server::builder`].
 #[must_use = "a server is started by `start`"]
@@ -84,6 +87,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Permits webhooks whose receiver is on this machine, also over `http`.
+    ///
+    /// For tests and development: each admin then reaches the other services of
+    /// this machine. Other private addresses are always refused.
+    pub fn webhooks_to_this_machine(mut self) -> Self {
+        self.options.webhooks_to_this_machine = true;
+        self
+    }
+
     /// Sets how long requests may take after the stop of the server. Default: 10 seconds.
     pub fn drain(mut self, time: Duration) -> Self {
         self.options.drain = time;
@@ -112,12 +124,13 @@ impl ServerBuilder {
         let files = options.tls.as_ref();
         let tls = files.map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?;
         let drain = options.drain;
-        let shared = Arc::new(shared(database, options, place)?);
+        let (webhooks, changes) = Webhooks::new(options.webhooks_to_this_machine);
+        let shared = Arc::new(shared(database, options, place, webhooks)?);
         let runtime = runtime()?;
         let url = shared.url.clone();
         let (stop, stopped) = watch::channel(false);
         let work = move || {
-            let serving = Serving { listener, tls, stopped, drain };
+            let serving = Serving { listener, tls, changes, stopped, drain };
             serve(&runtime, &shared, serving);
         };
         let thread = std::thread::Builder::new().name("tracklite-server".to_owned()).spawn(work);
@@ -229,7 +242,12 @@ fn check_tokens(database: &Database, options: &Options, address: IpAddr) -> Resu
     Err(Error::new(ErrorKind::InvalidInput, message))
 }
 
-fn shared(database: Database, options: Options, place: SocketAddr) -> Result<Shared> {
+fn shared(
+    database: Database,
+    options: Options,
+    place: SocketAddr,
+    webhooks: Webhooks,
+) -> Result<Shared> {
     let host = match place.ip() {
         address if address.is_unspecified() => "127.0.0.1".to_owned(),
         IpAddr::V6(address) => format!("[{address}]"),
@@ -250,6 +268,7 @@ fn shared(database: Database, options: Options, place: SocketAddr) -> Result<Sha
         locations: Locations::default(),
         folders: Folders::default(),
         pool: Pool::new(),
+        webhooks,
         uploads: Uploads::new(),
         part_uploads: PartUploads::new(database.path()),
         signer: Signer::new()?,
@@ -281,17 +300,32 @@ fn runtime() -> Result<Runtime> {
 struct Serving {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    /// What webhooks report.
+    changes: Receiver<Change>,
     stopped: watch::Receiver<bool>,
     drain: Duration,
 }
 
 fn serve(runtime: &Runtime, shared: &Arc<Shared>, serving: Serving) {
     let app = app(shared);
-    let Serving { listener, tls, stopped, drain } = serving;
+    let Serving { listener, tls, changes, stopped, drain } = serving;
+    let sending = Sending {
+        database: shared.database.clone(),
+        pool: shared.pool.clone(),
+        client: shared.webhooks.client().clone(),
+        stopped: stopped.clone(),
+    };
     runtime.block_on(async move {
+        let (end, ended) = oneshot::channel();
+        let deliveries = tokio::spawn(deliver(changes, ended, sending));
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listen::serve(listener, app, tls, stopped, drain).await,
             Err(error) => log::error!("cannot use the listener: {error}"),
+        }
+        // No request is left that changes anything.
+        drop(end);
+        if tokio::time::timeout(drain, deliveries).await.is_err() {
+            log::warn!("webhooks miss events: they took longer than {} s", drain.as_secs());
         }
     });
     if let Err(error) = shared.database.sync() {

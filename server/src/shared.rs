@@ -17,6 +17,7 @@ use crate::origin::Names;
 use crate::pool::Pool;
 use crate::signed::{Right, Signer};
 use crate::transfer::Uploads;
+use crate::webhooks::queue::Webhooks;
 
 /// The things that all requests share.
 pub(crate) struct Shared {
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) locations: Locations,
     pub(crate) folders: Folders,
     pub(crate) pool: Pool,
+    pub(crate) webhooks: Webhooks,
     pub(crate) uploads: Uploads,
     pub(crate) part_uploads: PartUploads,
     pub(crate) signer: Signer,

@@ -10,6 +10,7 @@ use super::mlmodel::signature_of;
 use crate::call::Call;
 use crate::failure::Outcome;
 use crate::mlflow::{queries, sources};
+use crate::webhooks::events;
 
 /// A repeated request within this time creates no second version. The clients repeat a request
 /// after a dropped connection.
@@ -56,13 +57,19 @@ pub(super) fn create(call: &Call, new: New<'_>) -> Outcome<ModelVersionInfo> {
 const META: &str = "registered_model_meta";
 
 /// Pins the files of a version and makes it ready.
-pub(super) fn finalize(version: &ModelVersion) -> Outcome<ModelVersionInfo> {
+///
+/// Webhooks report it now, because only now somebody can load it, and a repeated creation is none.
+pub(super) fn finalize(call: &Call, version: &ModelVersion) -> Outcome<ModelVersionInfo> {
     let is_pending = version.info()?.status == ModelVersionStatus::PendingRegistration;
     if is_pending && version.artifacts().info(META).is_ok() {
         version.artifacts().delete(META)?;
     }
     version.finalize(signature_of(version))?;
-    Ok(version.info()?)
+    let info = version.info()?;
+    if is_pending {
+        events::version_created(call, &info);
+    }
+    Ok(info)
 }
 
 /// When the right to read or write the files of a version ends, in milliseconds. The token of the

@@ -18,6 +18,7 @@ use crate::mlflow::registry::new_tags;
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
+use crate::webhooks::events;
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -135,7 +136,9 @@ fn create(call: &Call) -> Outcome<Reply> {
     if let Some(job) = args.text("deployment_job_id") {
         builder = builder.tag(JOB_TAG, job);
     }
-    answer(call, &builder.create().map_err(taken)?)
+    let model = builder.create().map_err(taken)?;
+    events::model_created(call, &model.info()?);
+    answer(call, &model)
 }
 
 /// The SDK takes the status 409 for a name that is taken.
@@ -218,6 +221,7 @@ fn set_alias(call: &Call) -> Outcome<Reply> {
     })?;
     let alias_name = call.args.need("alias")?;
     model.set_alias(alias_name, version_num)?;
+    events::alias_set(call, name, alias_name, version_num);
     let Levels { catalog, schema, model } = levels_of(name);
     Ok(Reply::json(&Alias {
         alias_name,
@@ -229,7 +233,9 @@ fn set_alias(call: &Call) -> Outcome<Reply> {
 }
 
 fn delete_alias(call: &Call) -> Outcome<Reply> {
-    known(call)?.delete_alias(call.args.need("alias")?)?;
+    let alias = call.args.need("alias")?;
+    known(call)?.delete_alias(alias)?;
+    events::alias_deleted(call, call.args.need("full_name")?, alias);
     Ok(Reply::done())
 }
 

@@ -18,6 +18,7 @@ use crate::mlflow::registry::{check_tag_key, new_tags};
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
+use crate::webhooks::events;
 
 const CHANGES: &[Field] = &[objects("add_tags", PAIR), texts("remove")];
 
@@ -196,7 +197,7 @@ fn delete(call: &Call) -> Outcome<Reply> {
 }
 
 fn finalize(call: &Call) -> Outcome<Reply> {
-    answer(call, &registration::finalize(&known(call)?)?)
+    answer(call, &registration::finalize(call, &known(call)?)?)
 }
 
 fn credentials(call: &Call) -> Outcome<Reply> {
@@ -226,10 +227,12 @@ fn tag_model(call: &Call) -> Outcome<Reply> {
     let (name, changes) = tagged(call)?;
     let model = call.registry().model(name)?;
     for (key, value) in changes.pairs("add_tags") {
-        model.set_tag(&key, value)?;
+        model.set_tag(&key, &value)?;
+        events::model_tag_set(call, name, &key, &value);
     }
     for key in changes.texts("remove") {
         model.delete_tag(key)?;
+        events::model_tag_deleted(call, name, key);
     }
     Ok(Reply::done())
 }
@@ -238,10 +241,12 @@ fn tag_version(call: &Call) -> Outcome<Reply> {
     let (name, changes) = tagged(call)?;
     let version = version_of(call, name)?;
     for (key, value) in changes.pairs("add_tags") {
-        version.set_tag(&key, value)?;
+        version.set_tag(&key, &value)?;
+        events::version_tag_set(call, name, version.version(), &key, &value);
     }
     for key in changes.texts("remove") {
         version.delete_tag(key)?;
+        events::version_tag_deleted(call, name, version.version(), key);
     }
     Ok(Reply::done())
 }

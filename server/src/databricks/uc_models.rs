@@ -17,6 +17,7 @@ use crate::mlflow::registry::{new_tags, number, tag_key};
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
+use crate::webhooks::events;
 
 const NAME: &[Field] = &[text("name").required()];
 const ALIAS: &[Field] = &[text("name").required(), text("alias").required()];
@@ -180,7 +181,9 @@ fn create(call: &Call) -> Outcome<Reply> {
     if let Some(job) = call.args.text("deployment_job_id") {
         builder = builder.tag(JOB_TAG, job);
     }
-    answer(&builder.create()?)
+    let model = builder.create()?;
+    events::model_created(call, &model.info()?);
+    answer(&model)
 }
 
 fn get(call: &Call) -> Outcome<Reply> {
@@ -223,25 +226,32 @@ fn search(call: &Call) -> Outcome<Reply> {
 
 fn set_tag(call: &Call) -> Outcome<Reply> {
     let key = tag_key(call)?;
-    known(call)?.set_tag(key, call.args.text_or_empty("value"))?;
+    let value = call.args.text_or_empty("value");
+    known(call)?.set_tag(key, value)?;
+    events::model_tag_set(call, call.args.need("name")?, key, value);
     Ok(Reply::done())
 }
 
 fn delete_tag(call: &Call) -> Outcome<Reply> {
     let key = tag_key(call)?;
     known(call)?.delete_tag(key)?;
+    events::model_tag_deleted(call, call.args.need("name")?, key);
     Ok(Reply::done())
 }
 
 fn set_alias(call: &Call) -> Outcome<Reply> {
     let model = known(call)?;
-    let number = number(call, call.args.need("name")?)?;
-    model.set_alias(call.args.need("alias")?, number)?;
+    let (name, alias) = (call.args.need("name")?, call.args.need("alias")?);
+    let number = number(call, name)?;
+    model.set_alias(alias, number)?;
+    events::alias_set(call, name, alias, number);
     Ok(Reply::done())
 }
 
 fn delete_alias(call: &Call) -> Outcome<Reply> {
-    known(call)?.delete_alias(call.args.need("alias")?)?;
+    let alias = call.args.need("alias")?;
+    known(call)?.delete_alias(alias)?;
+    events::alias_deleted(call, call.args.need("name")?, alias);
     Ok(Reply::done())
 }
 

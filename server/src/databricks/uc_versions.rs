@@ -15,6 +15,7 @@ use crate::mlflow::registry::{new_tags, tag_key};
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
+use crate::webhooks::events;
 
 const ONE: &[Field] = &[text("name").required(), word("version").required()];
 
@@ -196,7 +197,7 @@ fn credentials(call: &Call) -> Outcome<Reply> {
 }
 
 fn finalize(call: &Call) -> Outcome<Reply> {
-    answer(call, &registration::finalize(&known(call)?)?)
+    answer(call, &registration::finalize(call, &known(call)?)?)
 }
 
 fn get(call: &Call) -> Outcome<Reply> {
@@ -231,13 +232,17 @@ fn download_uri(call: &Call) -> Outcome<Reply> {
 
 fn set_tag(call: &Call) -> Outcome<Reply> {
     let key = tag_key(call)?;
-    known(call)?.set_tag(key, call.args.text_or_empty("value"))?;
+    let (version, value) = (known(call)?, call.args.text_or_empty("value"));
+    version.set_tag(key, value)?;
+    events::version_tag_set(call, call.args.need("name")?, version.version(), key, value);
     Ok(Reply::done())
 }
 
 fn delete_tag(call: &Call) -> Outcome<Reply> {
     let key = tag_key(call)?;
-    known(call)?.delete_tag(key)?;
+    let version = known(call)?;
+    version.delete_tag(key)?;
+    events::version_tag_deleted(call, call.args.need("name")?, version.version(), key);
     Ok(Reply::done())
 }
 

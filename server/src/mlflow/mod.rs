@@ -18,6 +18,7 @@ pub(crate) mod registry;
 mod run_search;
 mod runs;
 pub(crate) mod sources;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub(crate) const TABLES: &[&[Route]] = &[
     logged_models::ROUTES,
     registered_models::ROUTES,
     model_versions::ROUTES,
+    webhooks::ROUTES,
     info::ROUTES,
     artifacts::ROUTES,
     artifact_proxy::ROUTES,

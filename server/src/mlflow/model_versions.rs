@@ -15,6 +15,7 @@ use crate::fields::{Field, PAIR, Read as _, flag, objects, text, texts, whole, w
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
+use crate::webhooks::events;
 
 const ONE: &[Field] = &[text("name").required(), word("version").required()];
 
@@ -166,6 +167,7 @@ fn create(call: &Call) -> Outcome<Reply> {
         builder = builder.tag(key, value);
     }
     let info = builder.create()?.info()?;
+    events::version_created(call, &info);
     note_version(call, &info)?;
     answer(&info)
 }
@@ -239,12 +241,16 @@ fn download_uri(call: &Call) -> Outcome<Reply> {
 
 fn set_tag(call: &Call) -> Outcome<Reply> {
     let key = tag_key(call)?;
-    version(call)?.set_tag(key, call.args.text_or_empty("value"))?;
+    let (version, value) = (version(call)?, call.args.text_or_empty("value"));
+    version.set_tag(key, value)?;
+    events::version_tag_set(call, call.args.need("name")?, version.version(), key, value);
     Ok(Reply::done())
 }
 
 fn delete_tag(call: &Call) -> Outcome<Reply> {
     let key = tag_key(call)?;
-    version(call)?.delete_tag(key)?;
+    let version = version(call)?;
+    version.delete_tag(key)?;
+    events::version_tag_deleted(call, call.args.need("name")?, version.version(), key);
     Ok(Reply::done())
 }

@@ -17,6 +17,7 @@ use crate::levels;
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
+use crate::webhooks::events;
 
 const NAME: &[Field] = &[text("name").required()];
 const LATEST: &[Field] = &[text("name").required(), texts("stages")];
@@ -179,9 +180,10 @@ fn create(call: &Call) -> Outcome<Reply> {
         Err(error) if error.kind() == tracklite::ErrorKind::AlreadyExists => {
             return Err(taken(call, name, &tags)?);
         }
-        created => created?,
+        created => created?.info()?,
     };
-    answer(&created)
+    events::model_created(call, &created);
+    Ok(Reply::json(&One { registered_model: registered_model(&created) }))
 }
 
 /// The failure for a name that is taken. A prompt and a model cannot have the same name.
@@ -257,13 +259,16 @@ fn latest_versions(call: &Call) -> Outcome<Reply> {
 
 fn set_tag(call: &Call) -> Outcome<Reply> {
     let key = tag_key(call)?;
-    model(call)?.set_tag(key, call.args.text_or_empty("value"))?;
+    let value = call.args.text_or_empty("value");
+    model(call)?.set_tag(key, value)?;
+    events::model_tag_set(call, call.args.need("name")?, key, value);
     Ok(Reply::done())
 }
 
 fn delete_tag(call: &Call) -> Outcome<Reply> {
     let key = tag_key(call)?;
     model(call)?.delete_tag(key)?;
+    events::model_tag_deleted(call, call.args.need("name")?, key);
     Ok(Reply::done())
 }
 
@@ -277,12 +282,16 @@ fn set_alias(call: &Call) -> Outcome<Reply> {
         }
         _ => failure,
     })?;
-    model.set_alias(call.args.need("alias")?, number)?;
+    let alias = call.args.need("alias")?;
+    model.set_alias(alias, number)?;
+    events::alias_set(call, name, alias, number);
     Ok(Reply::done())
 }
 
 fn delete_alias(call: &Call) -> Outcome<Reply> {
-    model(call)?.delete_alias(call.args.need("alias")?)?;
+    let alias = call.args.need("alias")?;
+    model(call)?.delete_alias(alias)?;
+    events::alias_deleted(call, call.args.need("name")?, alias);
     Ok(Reply::done())
 }
 

@@ -101,9 +101,14 @@ pub(crate) fn model_version(info: &ModelVersionInfo) -> ModelVersion<'_> {
     }
 }
 
+/// Returns whether a tag is one of the server's own.
+pub(crate) fn is_hidden(key: &str) -> bool {
+    key.starts_with(HIDDEN)
+}
+
 /// Returns the tags that clients see.
 pub(crate) fn shown(tags: &BTreeMap<String, String>) -> Vec<Pair<'_>> {
-    let tags = tags.iter().filter(|(key, _)| !key.starts_with(HIDDEN));
+    let tags = tags.iter().filter(|(key, _)| !is_hidden(key));
     tags.map(|(key, value)| Pair { key, value }).collect()
 }
 
@@ -115,7 +120,7 @@ pub(crate) fn tag_key(call: &Call) -> Outcome<&str> {
 }
 
 pub(crate) fn check_tag_key(key: &str) -> Outcome<()> {
-    if key.starts_with(HIDDEN) {
+    if is_hidden(key) {
         let message = format!("the tag {key:?} is reserved: choose a key without {HIDDEN:?}");
         return Err(Failure::invalid(message));
     }

@@ -13,6 +13,8 @@ mod bad_input;
 mod client;
 mod files_api;
 mod graphql;
+mod receiver;
 mod runs;
 mod start;
 mod tls;
+mod webhooks;
