@@ -30,6 +30,13 @@ pub(crate) struct KeptBody {
     _share: Option<OwnedSemaphorePermit>,
 }
 
+impl KeptBody {
+    /// Returns the bytes, which no longer count for the bound.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+}
+
 impl Deref for KeptBody {
     type Target = [u8];
 

@@ -300,7 +300,7 @@ fn runtime() -> Result<Runtime> {
 struct Serving {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    /// What webhooks report.
+    /// The source of the reports of webhooks.
     changes: Receiver<Change>,
     stopped: watch::Receiver<bool>,
     drain: Duration,

@@ -115,7 +115,7 @@ async fn write(shared: &Arc<Shared>, head: &Parts, body: Body) -> Outcome<()> {
     if body.is_empty() {
         return Err(Failure::invalid("Request must specify data."));
     }
-    store(shared, Body::from(body), false, move |shared| {
+    store(shared, Body::from(body.into_bytes()), false, move |shared| {
         let id = queries::run_id(&run)?;
         Target::of(&shared.database, ArtifactOwner::Run(id), &path)
     })

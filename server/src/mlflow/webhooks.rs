@@ -132,7 +132,7 @@ struct Tested {
     result: TestResult,
 }
 
-/// What the receiver answered, or why there is no answer.
+/// The answer of the receiver, or the reason why there is none.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookTestResult)]
 struct TestResult {

@@ -70,7 +70,7 @@ impl Message {
     }
 }
 
-/// What a receiver answered.
+/// The answer of a receiver.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -138,7 +138,7 @@ impl Client {
             return post(stream, &target, message).await;
         }
         let name = ServerName::try_from(target.host.clone())
-            .map_err(|error| Unsent::Refused(format!("the host is no name: {error}")))?;
+            .map_err(|error| Unsent::Refused(format!("the host is not a valid name: {error}")))?;
         let stream = self.tls().await?.connect(name, stream).await;
         let stream = stream.map_err(|error| Unsent::broken("cannot encrypt", error))?;
         post(stream, &target, message).await

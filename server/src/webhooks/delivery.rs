@@ -19,7 +19,7 @@ const SENDING_MAX: usize = 16;
 /// The pauses between the tries of a delivery. So there are three tries.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
-/// What the deliveries need.
+/// The things that deliveries need.
 pub(crate) struct Sending {
     pub(crate) database: Database,
     pub(crate) pool: Pool,
