@@ -9,6 +9,7 @@
 
 mod access;
 mod artifacts;
+mod attacks;
 mod bad_input;
 mod client;
 mod files_api;
