@@ -20,6 +20,8 @@ mod models;
 mod reading;
 mod readme;
 mod search;
+#[cfg(feature = "serve")]
+mod serve;
 mod token;
 mod upkeep;
 
