@@ -452,6 +452,10 @@ fn copied(
     }
 }
 
+/// The text is MLflow's, without a space before its second sentence.
 pub(crate) fn unresolved(source: &str, reason: &str) -> Error {
-    Error::new(ErrorKind::Unresolved, format!("cannot resolve {source:?}: {reason}"))
+    let message = format!(
+        "Unable to fetch model from model URI source artifact location '{source}'.Error: {reason}"
+    );
+    Error::new(ErrorKind::Unresolved, message)
 }
