@@ -410,7 +410,7 @@ fn values_beyond_the_format_limit_are_rejected() {
     let database = TestDatabase::build(builder().limits(Limits::unlimited()));
     let run = start_run(&database, "");
     let over = "x".repeat(17 << 20);
-    let words = ["runs.tracklite", "over", "17825792 bytes", "16777216"];
+    let words = ["runs.tracklite", "value", "17825792", "16777216"];
     check_error(run.set_tag("over", &over), ErrorKind::InvalidInput, &words);
     check_error(run.log_param("over", &over), ErrorKind::InvalidInput, &words);
     let builder = database.default_experiment().unwrap().new_run().tag("over", &over);

@@ -99,7 +99,7 @@ fn a_rejected_batch_logs_nothing() {
     };
     let before = count_frames(database.path());
     let error = error_message(run.log_batch(full().param("rate", 0.2)), ErrorKind::InvalidInput);
-    for part in ["\"rate\"", "\"0.1\"", "\"0.2\""] {
+    for part in ["'rate'", "'0.1'", "'0.2'"] {
         assert!(error.contains(part), "{error}");
     }
     let rejected = [

@@ -65,8 +65,9 @@ impl StoreHistories {
         detached(py, bulk)
     }
 
-    /// Returns a sample of up to `limit` points of a metric, by step, time and value. Empty for a
-    /// run that does not exist.
+    /// Returns a sample of up to `limit` points of a metric, by step, time and value.
+    ///
+    /// It is empty for a run that does not exist.
     fn sample(
         &self,
         py: Python<'_>,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,8 @@ def test_workers_of_ray_log_to_the_file(tracking: str) -> None:
 
 def test_workers_of_spark_log_to_the_file(tracking: str) -> None:
     sql = pytest.importorskip("pyspark.sql", reason="Spark is not installed")
+    # The workers cannot import this file.
+    pytest.importorskip("pyspark.cloudpickle").register_pickle_by_value(sys.modules[__name__])
     session = sql.SparkSession.builder.master("local[2]").getOrCreate()
     with mlflow.start_run() as parent:
         run_id = parent.info.run_id

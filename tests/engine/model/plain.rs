@@ -94,13 +94,8 @@ impl Plain {
         tags.remove(key).map(drop).ok_or(ErrorKind::NotFound)
     }
 
-    /// Returns whether a run can be started in the experiment.
+    /// Returns whether a run can be started in the experiment. The experiment is checked first.
     pub fn may_start(&mut self, experiment: u64, parent: Option<RunId>) -> Answer {
-        if let Some(parent) = parent
-            && !self.content.runs.contains_key(&parent)
-        {
-            return Err(ErrorKind::NotFound);
-        }
         self.writable_experiment(experiment)?;
         parent.map_or(Ok(()), |parent| self.writable_run(parent).map(drop))
     }
