@@ -9,8 +9,8 @@ use tracklite::inputs::{Dataset, DatasetInput};
 use tracklite::internals::storage::MemoryFile;
 use tracklite::internals::{new_file, new_header};
 use tracklite::{
-    Batch, Database, Experiment, ExperimentId, IndexPlace, MetricPoint, Run, RunId, RunStatus,
-    RunUpdate, Timestamp,
+    Batch, Database, Experiment, ExperimentId, IndexPlace, Lifecycle, MetricPoint, Run, RunId,
+    RunStatus, RunUpdate, Timestamp,
 };
 
 pub(super) const METRICS: [&str; 3] = ["loss", "val/loss", "top 5"];
@@ -264,9 +264,13 @@ fn millis(millis: i64) -> Timestamp {
 }
 
 fn start(database: &Database, new: &NewRun) -> Run {
-    // A deleted experiment cannot start runs.
+    // A deleted experiment cannot start runs. The default experiment is restored for them.
     let experiment = database.experiment(new.experiment);
-    let experiment = experiment.or_else(|_| database.default_experiment()).unwrap();
+    let default = || database.experiment_by_id(ExperimentId::new(0));
+    let experiment = experiment.or_else(|_| default()).unwrap();
+    if experiment.info().unwrap().lifecycle == Lifecycle::Deleted {
+        experiment.restore().unwrap();
+    }
     let run = experiment.new_run().name(new.name).user(new.user);
     let run = run.started(millis(new.started)).start().unwrap();
     for (key, value) in &new.params {
