@@ -1,7 +1,7 @@
 //! Webhooks of the registry, for the plug-in.
 
 use pyo3::prelude::*;
-use tracklite::webhook::{WebhookEvent, WebhookInfo, WebhookUrls, Webhooks};
+use tracklite::webhook::{NewWebhook, WebhookEvent, WebhookInfo, WebhookUrls, Webhooks};
 use tracklite::{Error, Result};
 
 use super::file::Store;
@@ -41,7 +41,7 @@ impl StoreWebhooks {
         let create = || {
             let webhook = self.webhooks.new_webhook(name, url).status(status.parse()?);
             let events = parsed(&events)?.into_iter();
-            let mut webhook = events.fold(webhook, |webhook, event| webhook.event(event));
+            let mut webhook = events.fold(webhook, NewWebhook::event);
             if let Some(description) = description {
                 webhook = webhook.description(description);
             }
