@@ -1,7 +1,7 @@
 //! The expected state of webhooks.
 
 use tracklite::Database;
-use tracklite::webhook::WebhookInfo;
+use tracklite::webhook::{WebhookInfo, WebhookSecret};
 
 /// A webhook.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub(crate) fn compare_webhooks(database: &Database, wanted: &[ModelWebhook]) {
     assert_eq!(found, infos);
     for known in wanted {
         let secret = webhooks.secret(known.info.id).expect("open the secret");
-        assert_eq!(secret.as_ref().map(|secret| secret.as_str()), known.secret.as_deref());
+        assert_eq!(secret.as_ref().map(WebhookSecret::as_str), known.secret.as_deref());
         for event in &known.info.events {
             let page = webhooks.list_for(*event, 1000, "").expect("list by event");
             assert!(page.items.contains(&known.info));
