@@ -18,7 +18,7 @@ pub const KEY_BYTES_MAX: usize = 4096;
 macro_rules! limits {
     ($($(#[$meta:meta])* $name:ident = $default:expr;)*) => {
         /// Limits on the length of texts and the size of batches. Input over a limit is refused
-        /// with [`ErrorKind::InvalidInput`], never truncated.
+        /// with [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), never truncated.
         ///
         /// By default, texts have MLflow's limits, counted in characters, and batches have none. A
         /// text never exceeds 16 MiB and a key never exceeds 4096 bytes, whatever the limits.

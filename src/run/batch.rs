@@ -161,6 +161,10 @@ impl Run {
     /// assert_eq!(run.history("loss")?.len(), 10);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// [`ErrorKind::InvalidInput`]: crate::ErrorKind::InvalidInput
+    /// [`ErrorKind::NotFound`]: crate::ErrorKind::NotFound
+    /// [`ErrorKind::InvalidState`]: crate::ErrorKind::InvalidState
     pub fn log_batch(&self, batch: &Batch) -> Result<()> {
         self.engine().located(batch.check(&self.engine().limits))?;
         self.check_open()?;
