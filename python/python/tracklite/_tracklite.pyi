@@ -1430,8 +1430,9 @@ class StoreHistories:
     def sample(
         self, run: str, key: str, limit: int, steps: tuple[int, int] | None
     ) -> list[tuple[float, int, int]]:
-        """Returns a sample of up to `limit` points of a metric, by step, time and value. Empty for a
-        run that does not exist.
+        """Returns a sample of up to `limit` points of a metric, by step, time and value.
+
+        It is empty for a run that does not exist.
         """
     def max_step(self, run: str, key: str) -> int | None:
         """Returns the highest step of a metric, or None if it has no points."""
