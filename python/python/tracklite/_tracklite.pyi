@@ -630,7 +630,10 @@ class Experiment:
         signature: str | None = None,
         input_example: str | None = None,
     ) -> LoggedModel:
-        """Creates a logged model. Its files are its artifacts."""
+        """Creates a logged model. Its files are its artifacts.
+
+        `source_run` is a run, its ID, or any text that names one elsewhere.
+        """
     def runs(self) -> list[RunRecord]:
         """Returns its active runs, newest first."""
     def datasets(self) -> list[DatasetSummary]:
