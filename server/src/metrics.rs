@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 
 /// The upper bounds of the buckets of durations, in seconds.
 const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
@@ -48,12 +48,9 @@ impl Metrics {
         Open(&self.open)
     }
 
-    pub(crate) fn count(&self, route: &str, method: &Method, status: StatusCode, took: Duration) {
-        let key = Key {
-            route: route.to_owned(),
-            method: method.as_str().to_owned(),
-            status: status.as_u16(),
-        };
+    pub(crate) fn count(&self, route: &str, method: &str, status: StatusCode, took: Duration) {
+        let key =
+            Key { route: route.to_owned(), method: method.to_owned(), status: status.as_u16() };
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = routes.entry(key).or_default();
         counts.requests += 1;

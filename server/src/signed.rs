@@ -14,10 +14,8 @@ use crate::failure::{Failure, Outcome};
 
 /// The path of all signed addresses. Their right is in the query, which no log contains.
 pub(crate) const SIGNED_PATH: &str = "/api/2.0/fs/signed";
-/// How long a signed address is valid if the client does not say.
-const LASTS: Duration = Duration::from_secs(3600);
-/// The longest time that a client may ask for. It is short, because the address stays valid if the
-/// token is revoked with which it was made.
+/// How long a signed address is valid, unless the client asks for less. It is short, because the
+/// address stays valid if the token is revoked with which it was made.
 const LASTS_MAX: Duration = Duration::from_secs(3600);
 
 /// The right of a signed address.
@@ -58,7 +56,7 @@ impl Signer {
         until: Option<SystemTime>,
     ) -> String {
         let now = SystemTime::now();
-        let until = until.unwrap_or(now + LASTS).min(now + LASTS_MAX);
+        let until = until.map_or(now + LASTS_MAX, |until| until.min(now + LASTS_MAX));
         let until = until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let grant = serde_json::to_vec(&Grant { right, until }).unwrap_or_default();
         let grant = URL_SAFE_NO_PAD.encode(grant);

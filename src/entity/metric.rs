@@ -36,6 +36,15 @@ impl MetricPoint {
         })
     }
 
+    /// Compares only the values, as MLflow's SQL store does: NaN counts as 0, but comes after it.
+    /// Both zeros are equal.
+    pub(crate) fn value_order(&self, other: &Self) -> Ordering {
+        let number = |value: f64| if value.is_nan() { 0.0 } else { value };
+        let by_number = number(self.value).partial_cmp(&number(other.value));
+        let is_nan = self.value.is_nan().cmp(&other.value.is_nan());
+        by_number.unwrap_or(Ordering::Equal).then(is_nan)
+    }
+
     /// Compares the points of a history by time, then step, then value.
     fn history_order(&self, other: &Self) -> Ordering {
         let by_place = (self.time, self.step).cmp(&(other.time, other.step));
@@ -106,6 +115,35 @@ impl MetricHistory {
         // Usually the times alone decide.
         times.is_sorted_by(|left, right| left < right)
             || self.iter().skip(start).is_sorted_by(|left, right| left.history_order(right).is_le())
+    }
+
+    /// Returns the points that MLflow distinguishes, each once, by time in milliseconds, step and
+    /// value.
+    ///
+    /// NaN counts as 0, but comes after it. Both zeros are equal.
+    ///
+    /// ```
+    /// use tracklite::{MetricHistory, MetricPoint, Timestamp};
+    ///
+    /// let mut history = MetricHistory::default();
+    /// for (step, nanos) in [(2, 1_000_001), (1, 1_000_002), (2, 1_000_003)] {
+    ///     history.push(MetricPoint { step, time: Timestamp::from_nanos(nanos), value: 0.5 });
+    /// }
+    /// let steps: Vec<i64> = history.distinct().iter().map(|point| point.step).collect();
+    /// assert_eq!(steps, [1, 2]);
+    /// ```
+    #[must_use]
+    pub fn distinct(&self) -> Vec<MetricPoint> {
+        let order = |left: &MetricPoint, right: &MetricPoint| {
+            let place = |point: &MetricPoint| (point.time.as_millis(), point.step);
+            place(left).cmp(&place(right)).then_with(|| left.value_order(right))
+        };
+        let mut points: Vec<MetricPoint> = self.iter().collect();
+        if !points.is_sorted_by(|left, right| order(left, right).is_le()) {
+            points.sort_by(order);
+        }
+        points.dedup_by(|left, right| order(left, right).is_eq());
+        points
     }
 
     /// Returns an iterator over the points.

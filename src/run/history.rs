@@ -149,14 +149,10 @@ impl Database {
     }
 }
 
-/// Compares by step, time in milliseconds and value. NaN counts as 0, but comes after it. Both
-/// zeros are equal.
+/// Compares by step, time in milliseconds and value, like [`MetricPoint::value_order`].
 fn step_order(left: &MetricPoint, right: &MetricPoint) -> Ordering {
     let place = |point: &MetricPoint| (point.step, point.time.as_millis());
-    let number = |value: f64| if value.is_nan() { 0.0 } else { value };
-    let by_number = number(left.value).partial_cmp(&number(right.value)).unwrap_or(Ordering::Equal);
-    let is_nan = left.value.is_nan().cmp(&right.value.is_nan());
-    place(left).cmp(&place(right)).then(by_number).then(is_nan)
+    place(left).cmp(&place(right)).then_with(|| left.value_order(right))
 }
 
 /// Returns the places of a sample of up to `max` of `count` points: the first one of each group,

@@ -1,9 +1,7 @@
 //! Histories of metrics, for the plug-in. Exact duplicates are returned once, as in MLflow.
 
-use std::cmp::Ordering;
-
 use pyo3::prelude::*;
-use tracklite::{Database, ErrorKind, MetricHistory, MetricPoint, Result, RunId};
+use tracklite::{Database, ErrorKind, MetricPoint, Result, RunId};
 
 use super::file::Store;
 use super::values::{PointValue, run_text};
@@ -101,7 +99,7 @@ impl StoreHistories {
 impl StoreHistories {
     fn points(&self, run: &str, key: &str) -> Result<Vec<PointValue>> {
         let history = RunId::lookup(run).and_then(|id| self.database.run(id)?.history(key));
-        Ok(distinct(&unless_missing(history)?))
+        Ok(unless_missing(history)?.distinct().into_iter().map(value).collect())
     }
 }
 
@@ -115,25 +113,4 @@ fn unless_missing<T: Default>(found: Result<T>) -> Result<T> {
 
 fn value(point: MetricPoint) -> PointValue {
     (point.value, point.time.as_millis(), point.step)
-}
-
-/// Returns the points without duplicates, in MLflow's order, which compares milliseconds.
-fn distinct(history: &MetricHistory) -> Vec<PointValue> {
-    let mut points: Vec<PointValue> = history.iter().map(value).collect();
-    if !points.is_sorted_by(|left, right| history_order(left, right).is_le()) {
-        points.sort_by(history_order);
-    }
-    points.dedup_by(|left, right| history_order(left, right).is_eq());
-    points
-}
-
-fn history_order(left: &PointValue, right: &PointValue) -> Ordering {
-    (left.1, left.2).cmp(&(right.1, right.2)).then_with(|| value_order(left.0, right.0))
-}
-
-/// Orders NaN like zero, but after it. Both zeros are equal.
-fn value_order(left: f64, right: f64) -> Ordering {
-    let number = |value: f64| if value.is_nan() { 0.0 } else { value };
-    let by_number = number(left).partial_cmp(&number(right)).unwrap_or(Ordering::Equal);
-    by_number.then(left.is_nan().cmp(&right.is_nan()))
 }

@@ -120,18 +120,11 @@ fn get(call: &Call) -> Outcome<Reply> {
 fn points(call: &Call, run: &str, key: &str) -> Outcome<Vec<MetricPoint>> {
     // A run that does not exist has no values, as in MLflow.
     let Ok(id) = queries::run_id(run) else { return Ok(Vec::new()) };
-    let history = match call.shared.handles.run(call.database(), id) {
-        Ok(run) => run.history(key)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    let mut points: Vec<MetricPoint> = history.iter().collect();
-    points.dedup_by(|left, right| {
-        left.step == right.step
-            && left.time.as_millis() == right.time.as_millis()
-            && (left.value == right.value || left.value.is_nan() && right.value.is_nan())
-    });
-    Ok(points)
+    match call.shared.handles.run(call.database(), id) {
+        Ok(run) => Ok(run.history(key)?.distinct()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn bulk(call: &Call) -> Outcome<Reply> {

@@ -1,8 +1,8 @@
-//! The sources of versions: which of them are allowed, and which lie in this file.
+//! The sources of versions: which of them are allowed, and which are in this file.
 
 use percent_encoding::percent_decode_str;
+use tracklite::artifact::ArtifactOwner;
 use tracklite::registry::{ModelTarget, ModelUri, ModelVersionInfo};
-use tracklite::{LoggedModelId, RunId};
 
 use super::{places, queries};
 use crate::access::Dialect;
@@ -150,11 +150,15 @@ fn check_owner(call: &Call, given: &Given) -> Outcome<()> {
         },
         "mlflow-artifacts" | "http" | "https" => match inside(call, source) {
             None if scheme(source) != "mlflow-artifacts" => Ok(()),
-            Some(Owner::Run(run, _)) if named_model.is_none() => {
+            Some((ArtifactOwner::Run(run), _)) if named_model.is_none() => {
                 let is_named = named_run == Some(&run.to_string());
                 if is_named { Ok(()) } else { Err(not_of_owner(source, by)) }
             }
-            Some(Owner::Model(model, _)) if named_model == Some(&model.to_string()) => Ok(()),
+            Some((ArtifactOwner::LoggedModel(model), _))
+                if named_model == Some(&model.to_string()) =>
+            {
+                Ok(())
+            }
             _ => Err(not_of_owner(source, by)),
         },
         _ => Ok(()),
@@ -168,63 +172,41 @@ fn not_of_owner(source: &str, by: &str) -> Failure {
     ))
 }
 
-/// The owner of files in this file, and a path below it.
-#[derive(Debug, PartialEq, Eq)]
-enum Owner {
-    Run(RunId, String),
-    Model(LoggedModelId, String),
-}
-
 const PROXY: &str = "/api/2.0/mlflow-artifacts/artifacts/";
 const TRACKING: &str = "dbfs:/databricks/mlflow-tracking/";
 
 /// Returns the owner that an address of this server names.
-fn inside(call: &Call, source: &str) -> Option<Owner> {
+fn inside(call: &Call, source: &str) -> Option<(ArtifactOwner, String)> {
     if let Some(rest) = source.strip_prefix("mlflow-artifacts:") {
         let path = match rest.strip_prefix("//") {
             Some(with_host) => with_host.split_once('/').map(|(_, path)| path)?,
             None => rest,
         };
-        return owner_of(path);
+        return ArtifactOwner::split(path);
     }
     if let Some(path) = source.strip_prefix(TRACKING) {
-        return owner_of(path);
+        // Databricks's name of the folder.
+        return ArtifactOwner::split(&path.replacen("/logged_models/", "/models/", 1));
     }
     let own = call.database().address();
     if let Some(path) = source.strip_prefix(&own).filter(|path| path.starts_with('/')) {
-        return owner_of(path);
+        return ArtifactOwner::split(path);
     }
-    owner_of(source.strip_prefix(&call.shared.url)?.strip_prefix(PROXY)?)
-}
-
-/// Splits a path of artifacts, such as `1/RUN/artifacts/model`, into its owner and the path within.
-fn owner_of(path: &str) -> Option<Owner> {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let parts = match parts.split_first() {
-        Some((first, rest)) if first.parse::<u64>().is_ok() && first.len() < 32 => rest,
-        _ => &parts[..],
-    };
-    match parts {
-        ["models" | "logged_models", model, "artifacts", path @ ..] => {
-            let id: LoggedModelId = model.parse().ok()?;
-            Some(Owner::Model(id, path.join("/")))
-        }
-        [run, "artifacts", path @ ..] => Some(Owner::Run(run.parse().ok()?, path.join("/"))),
-        _ => None,
-    }
+    ArtifactOwner::split(source.strip_prefix(&call.shared.url)?.strip_prefix(PROXY)?)
 }
 
 /// Returns the engine's address of a source in this file: `runs:/...` or `models:/...`.
 pub(crate) fn files_at(call: &Call, source: &str) -> Option<String> {
     let (address, path) = match inside(call, source)? {
-        Owner::Run(run, path) => {
+        (ArtifactOwner::Run(run), path) => {
             call.shared.handles.run(call.database(), run).ok()?;
             (format!("runs:/{run}"), path)
         }
-        Owner::Model(model, path) => {
+        (ArtifactOwner::LoggedModel(model), path) => {
             call.database().logged_model(model).ok()?;
             (format!("models:/{model}"), path)
         }
+        _ => return None,
     };
     Some(if path.is_empty() { address } else { format!("{address}/{path}") })
 }
@@ -256,21 +238,6 @@ pub(super) fn place_of(call: &Call, info: &ModelVersionInfo) -> Outcome<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_of_artifacts_name_their_owner() {
-        let run = RunId::from_bits(7);
-        let model = LoggedModelId::from_bits(9);
-        let in_run = |path: &str| Some(Owner::Run(run, path.to_owned()));
-        let in_model = |path: &str| Some(Owner::Model(model, path.to_owned()));
-        assert_eq!(owner_of(&format!("/1/{run}/artifacts/a/b")), in_run("a/b"));
-        assert_eq!(owner_of(&format!("{run}/artifacts")), in_run(""));
-        assert_eq!(owner_of(&format!("1/models/{model}/artifacts/a")), in_model("a"));
-        assert_eq!(owner_of(&format!("1/logged_models/{model}/artifacts/")), in_model(""));
-        for other in ["", "1", "1/2/artifacts", "1/models/x/artifacts", &format!("1/{run}/a")] {
-            assert_eq!(owner_of(other), None, "{other}");
-        }
-    }
 
     #[test]
     fn schemes_are_those_of_addresses() {
