@@ -98,6 +98,8 @@ fn artifact_addresses_begin_with_the_requested_root() {
     assert_eq!(found(Some("mlflow-artifacts:"), &database.address()), 0);
 }
 
+/// The feature `internals` chooses the way of evaluation.
+#[cfg(feature = "internals")]
 #[test]
 fn searches_follow_the_artifact_location_of_an_experiment() {
     let database = TestDatabase::new();
