@@ -34,7 +34,7 @@ pub use self::deleted::Deleted;
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
 pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub use self::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
-pub use self::metric::{MetricHistory, MetricPoint, MetricStatistics};
+pub use self::metric::{MetricGoal, MetricHistory, MetricPoint, MetricStatistics};
 pub use self::registry::{
     CatalogInfo, ModelStage, ModelVersionInfo, ModelVersionStatus, RegisteredModelInfo,
     RegistryMode, SchemaInfo,
