@@ -18,7 +18,6 @@ use crate::input;
 use crate::reply::Reply;
 use crate::shared::Shared;
 use crate::target::{Target, tail};
-use crate::transfer::refuse;
 use crate::upload::store;
 
 pub(super) const FILES: &str = "/api/2.0/fs/files";
@@ -69,10 +68,7 @@ pub(super) async fn write(State(shared): State<Arc<Shared>>, request: Request) -
 }
 
 async fn write_file(shared: &Arc<Shared>, head: &Parts, body: Body) -> Outcome<Reply> {
-    let (path, overwrite) = match asked_to_write(head) {
-        Ok(asked) => asked,
-        Err(failure) => return refuse(failure, body).await,
-    };
+    let (path, overwrite) = asked_to_write(head)?;
     put(shared, body, path, !overwrite).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }

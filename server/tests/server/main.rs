@@ -14,6 +14,7 @@ mod bad_input;
 mod client;
 mod files_api;
 mod graphql;
+mod limits;
 mod receiver;
 mod runs;
 mod start;
