@@ -62,6 +62,7 @@ mod tls;
 mod token;
 mod transfer;
 mod upload;
+mod volumes;
 mod webhooks;
 
 pub use crate::server::{Server, ServerBuilder};

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use tracklite::Database;
 
-use super::paths::{not_found, place};
+use super::paths::{Place, not_found, place};
 use crate::access::{Caller, Scope};
 use crate::download::{self, Asked};
 use crate::failure::{Failure, Outcome};
@@ -19,6 +19,7 @@ use crate::reply::Reply;
 use crate::shared::Shared;
 use crate::target::{Target, tail};
 use crate::upload::store;
+use crate::volumes;
 
 pub(super) const FILES: &str = "/api/2.0/fs/files";
 
@@ -105,10 +106,12 @@ async fn delete_file(shared: &Arc<Shared>, head: &Parts) -> Outcome<Reply> {
     let path = path_in(&head.uri, FILES)?;
     let own = Arc::clone(shared);
     let work = move || {
-        let target = file(&own.database, &path)?.file()?;
+        let Place { target, is_volume, .. } = place(&own.database, &path)?;
+        let target = target.file()?;
         // A folder is deleted by its own call, and only if it is empty.
         target.artifacts.info(&target.path)?;
-        target.delete()
+        target.delete()?;
+        if is_volume { volumes::keep_parent(&target) } else { Ok(()) }
     };
     shared.pool.run(work).await??;
     Ok(Reply::empty(StatusCode::NO_CONTENT))

@@ -19,4 +19,5 @@ mod receiver;
 mod runs;
 mod start;
 mod tls;
+mod volumes;
 mod webhooks;
