@@ -51,7 +51,8 @@ impl Served {
 
     /// Returns the host and port.
     pub(crate) fn host(&self) -> &str {
-        self.server.as_ref().unwrap().url().strip_prefix("http://").unwrap()
+        let (_, host) = self.server.as_ref().unwrap().url().split_once("://").unwrap();
+        host
     }
 
     /// Opens a connection.

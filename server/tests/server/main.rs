@@ -12,6 +12,7 @@ mod artifacts;
 mod attacks;
 mod bad_input;
 mod client;
+mod disasters;
 mod files_api;
 mod graphql;
 mod limits;

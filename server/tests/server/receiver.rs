@@ -1,7 +1,7 @@
 //! A receiver of webhooks: a small HTTP server that keeps what it gets.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver as Channel, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -50,6 +50,14 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) fn new() -> Receiver {
+        Receiver::over(|stream| Box::new(stream))
+    }
+
+    /// Returns a receiver whose connections are, for example, encrypted.
+    pub(crate) fn over(
+        layer: impl Fn(TcpStream) -> Box<dyn Stream> + Send + Sync + 'static,
+    ) -> Receiver {
+        let layer = Arc::new(layer);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let answers: Arc<Mutex<VecDeque<String>>> = Arc::default();
@@ -58,7 +66,8 @@ impl Receiver {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (next, send) = (Arc::clone(&next), send.clone());
-                std::thread::spawn(move || receive(stream.unwrap(), &next, &send));
+                let layer = Arc::clone(&layer);
+                std::thread::spawn(move || receive(layer(stream.unwrap()), &next, &send));
             }
         });
         Receiver { port, answers, deliveries }
@@ -97,7 +106,12 @@ impl Receiver {
     }
 }
 
-fn receive(stream: TcpStream, answers: &Mutex<VecDeque<String>>, send: &Sender<Delivery>) {
+/// A connection, encrypted or not.
+pub(crate) trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
+
+fn receive(stream: Box<dyn Stream>, answers: &Mutex<VecDeque<String>>, send: &Sender<Delivery>) {
     let mut stream = BufReader::new(stream);
     let Some(delivery) = read(&mut stream) else { return };
     let answer = answers.lock().unwrap().pop_front();
@@ -112,7 +126,7 @@ fn receive(stream: TcpStream, answers: &Mutex<VecDeque<String>>, send: &Sender<D
 }
 
 /// Reads a request; `None` if the other side only connects.
-fn read(stream: &mut BufReader<TcpStream>) -> Option<Delivery> {
+fn read(stream: &mut BufReader<Box<dyn Stream>>) -> Option<Delivery> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
