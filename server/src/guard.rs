@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
@@ -46,7 +46,7 @@ pub(crate) async fn guard(
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    let admitted = admit(&shared, target, request.headers()).await;
+    let admitted = admit(&shared, target, request.uri(), request.headers()).await;
     let user = admitted.as_ref().map(|caller| caller.user.clone()).unwrap_or_default();
     let mut response = match admitted {
         Ok(caller) => {
@@ -84,7 +84,12 @@ pub(crate) async fn guard(
 }
 
 /// Checks names and access.
-async fn admit(shared: &Shared, target: usize, headers: &HeaderMap) -> Outcome<Caller> {
+async fn admit(
+    shared: &Shared,
+    target: usize,
+    address: &Uri,
+    headers: &HeaderMap,
+) -> Outcome<Caller> {
     if target > TARGET_BYTES_MAX {
         return Err(Failure::bad_request(format!(
             "the address has {target} bytes, at most {TARGET_BYTES_MAX} are read"
@@ -96,7 +101,7 @@ async fn admit(shared: &Shared, target: usize, headers: &HeaderMap) -> Outcome<C
             "the header fields have {head} bytes, at most {HEAD_BYTES_MAX} are read"
         )));
     }
-    shared.names.check(headers)?;
+    shared.names.check(address, headers)?;
     shared.access.caller(&shared.database, &shared.pool, headers).await
 }
 
