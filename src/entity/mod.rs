@@ -14,10 +14,12 @@ pub(crate) mod wording;
 mod artifact;
 mod artifact_address;
 mod artifact_places;
+mod changes;
 mod dataset;
 mod deleted;
 mod experiment;
 mod lineage;
+mod lineage_layout;
 mod logged_model;
 mod metric;
 mod registry;
@@ -28,10 +30,12 @@ mod webhook;
 
 pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
 pub(crate) use self::artifact_places::{ArtifactPlaces, below};
+pub use self::changes::{ChangeCursor, Changes};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 pub use self::deleted::Deleted;
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
 pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
+pub use self::lineage_layout::LineagePlace;
 pub use self::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
 pub use self::metric::{MetricHistory, MetricPoint, MetricStatistics};
 pub use self::registry::{
