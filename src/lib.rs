@@ -22,6 +22,8 @@ mod columns;
 #[cfg(not(loom))]
 mod copy;
 #[cfg(not(loom))]
+pub mod curve;
+#[cfg(not(loom))]
 mod database;
 #[cfg(all(feature = "polars", not(loom)))]
 mod dataframe;

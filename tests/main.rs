@@ -14,6 +14,7 @@ mod bad_input;
 #[cfg(feature = "capture")]
 mod capture;
 mod common;
+mod curves;
 mod data_model;
 mod events;
 mod files;

@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tracklite::token::TokenScope;
-use tracklite::{Database, Error, ErrorKind};
+use tracklite::{Database, ErrorKind};
 
 use crate::failure::{Failure, Outcome};
 use crate::pool::Pool;
@@ -274,12 +274,4 @@ fn local_user() -> String {
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
     named.unwrap_or_else(|| "root".to_owned())
-}
-
-/// Returns a number of random bytes in hexadecimal digits, for a token or an id.
-pub(crate) fn random_hex(bytes: usize) -> tracklite::Result<String> {
-    let mut random = vec![0; bytes];
-    getrandom::fill(&mut random)
-        .map_err(|error| Error::io("reading random bytes", std::io::Error::other(error)))?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -49,6 +49,7 @@ mod origin;
 mod page;
 mod part_list;
 mod pool;
+mod random;
 mod reply;
 mod route;
 mod schema;

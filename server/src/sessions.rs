@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 
-use crate::access::random_hex;
 use crate::failure::{Failure, Outcome};
+use crate::random::random_hex;
 
 /// How long a session lasts without a request.
 const IDLE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);

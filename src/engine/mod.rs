@@ -10,6 +10,7 @@ pub(crate) mod marks;
 pub(crate) mod pepper;
 pub(crate) mod pipeline;
 pub(crate) mod points;
+pub(crate) mod sketch;
 pub(crate) mod token_lookup;
 pub(crate) mod tokens;
 
@@ -21,6 +22,7 @@ use crate::columns::ColumnCache;
 use crate::columns::version_cache::VersionCache;
 use crate::engine::live::{LivePoints, LiveSource};
 use crate::engine::marks::Marks;
+use crate::engine::sketch::SketchCache;
 use crate::engine::tokens::CurrentTokens;
 use crate::entity::id::RunId;
 use crate::entity::limits::Limits;
@@ -49,6 +51,7 @@ pub(crate) struct Engine {
     index_place: IndexPlace,
     index: Mutex<Option<Indexed>>,
     live: Mutex<LivePoints>,
+    sketches: Mutex<SketchCache>,
     tokens: Mutex<Option<CurrentTokens>>,
     /// The file of the pepper, if it is not the user's.
     pepper_file: Option<PathBuf>,
@@ -91,6 +94,7 @@ impl Engine {
             index_place,
             index: Mutex::new(None),
             live: Mutex::default(),
+            sketches: Mutex::default(),
             tokens: Mutex::new(None),
             pepper_file: None,
             pepper: Mutex::new(None),

@@ -85,7 +85,7 @@ impl Engine {
 
     /// Calls `read` with the places of the points. Retries if an extent was sealed or a block moved
     /// meanwhile, because a punched place reads as empty.
-    fn read_series<T>(
+    pub(super) fn read_series<T>(
         &self,
         run: RunId,
         key: &str,
@@ -132,7 +132,11 @@ impl Engine {
     }
 
     /// Passes the unsealed points of a series to the sink.
-    fn scan_source(&self, source: &SeriesSource, sink: &mut impl PointSink) -> Result<()> {
+    pub(super) fn scan_source(
+        &self,
+        source: &SeriesSource,
+        sink: &mut impl PointSink,
+    ) -> Result<()> {
         let mut buffer = Vec::new();
         for (number, extent) in source.extents.iter().enumerate() {
             let left =
@@ -201,7 +205,7 @@ impl Engine {
         }
     }
 
-    fn column(&self, place: &BlockPlace, column: &Column) -> Result<Vec<u8>> {
+    pub(super) fn column(&self, place: &BlockPlace, column: &Column) -> Result<Vec<u8>> {
         match place {
             BlockPlace::Inline(bytes) => column.bytes_of(bytes).map(<[u8]>::to_vec),
             BlockPlace::At { offset, .. } => {
@@ -212,7 +216,7 @@ impl Engine {
 }
 
 /// A consumer of the points of one series.
-trait PointSink {
+pub(super) trait PointSink {
     /// Announces the maximum number of points that may follow.
     fn expect(&mut self, _points: usize) {}
 
@@ -308,7 +312,7 @@ impl PointSink for StatisticsSum {
     }
 }
 
-fn is_series(footer: &SeriesFooter, source: &SeriesSource) -> bool {
+pub(super) fn is_series(footer: &SeriesFooter, source: &SeriesSource) -> bool {
     footer.label.series == source.series
 }
 

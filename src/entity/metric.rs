@@ -46,7 +46,7 @@ impl MetricPoint {
     }
 
     /// Compares the points of a history by time, then step, then value.
-    fn history_order(&self, other: &Self) -> Ordering {
+    pub(crate) fn history_order(&self, other: &Self) -> Ordering {
         let by_place = (self.time, self.step).cmp(&(other.time, other.step));
         by_place.then_with(|| self.value.total_cmp(&other.value))
     }

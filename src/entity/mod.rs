@@ -1,6 +1,7 @@
 //! Plain data types without I/O: experiments, runs, metrics, models and more.
 
 pub(crate) mod artifact_path;
+pub(crate) mod bucket;
 pub(crate) mod id;
 pub(crate) mod key;
 pub(crate) mod limits;

@@ -131,7 +131,7 @@ impl Database {
     }
 
     /// Returns the distinct runs by id. Fails if one does not exist or `max_points` is 0.
-    fn checked_runs(&self, runs: &[RunId], max_points: usize) -> Result<Vec<RunId>> {
+    pub(crate) fn checked_runs(&self, runs: &[RunId], max_points: usize) -> Result<Vec<RunId>> {
         if max_points == 0 {
             let message = "max_points is 0: use at least 1";
             return Err(self.engine().locate(Error::new(ErrorKind::InvalidInput, message)));

@@ -31,6 +31,7 @@ const NOUNS: &[&str] = &[
     "database",
     "experiment",
     "run",
+    "curve",
     "artifact",
     "logged_model",
     "registry",

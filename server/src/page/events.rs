@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracklite::{ChangeCursor, Changes};
 use utoipa::ToSchema;
 
-use super::watch::Listener;
+use super::listener::Listener;
 use crate::access::{Caller, Scope};
 use crate::call::{Args, Call};
 use crate::failure::{Failure, Outcome};

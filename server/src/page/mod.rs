@@ -1,16 +1,18 @@
 //! The web page: its files, and its API below `/api/v1`, thin words over calls of the library.
 
 mod compare;
+mod curves;
 mod edits;
 mod events;
 mod experiments;
 mod export;
 mod file;
 mod files;
-#[allow(dead_code, reason = "tables and curves come next")]
+#[allow(dead_code, reason = "tables come next")]
 pub(crate) mod frame;
 mod health;
 mod lineage;
+mod listener;
 mod models;
 mod rows;
 mod runs;
@@ -38,6 +40,7 @@ pub(crate) const TABLES: &[&[Route]] = &[
     experiments::ROUTES,
     runs::ROUTES,
     compare::ROUTES,
+    curves::ROUTES,
     files::ROUTES,
     models::ROUTES,
     lineage::ROUTES,
