@@ -103,7 +103,8 @@ fn seeds_are_a_band() {
         let mut body = body.clone();
         body["band"] = name.into();
         let query = CurveQuery::new(300);
-        let known = served.database.bands(&[ids.clone()], &["loss"], &query, kind).unwrap();
+        let known =
+            served.database.bands(std::slice::from_ref(&ids), &["loss"], &query, kind).unwrap();
         assert_eq!(curves(&served, &body).f64("low"), known[0].lows, "{name}");
     }
 }
