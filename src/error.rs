@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The result of a call that can fail with an [`Error`].
@@ -62,6 +63,8 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
     /// MLflow's error code, if it is not that of the kind.
     mlflow_code: Option<&'static str>,
+    /// The bytes of the given text that the message points at.
+    place: Option<Range<usize>>,
 }
 
 impl Error {
@@ -71,7 +74,8 @@ impl Error {
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Error(Box::new(Inner { kind, message, path: None, source: None, mlflow_code: None }))
+        let (path, source, mlflow_code, place) = (None, None, None, None);
+        Error(Box::new(Inner { kind, message, path, source, mlflow_code, place }))
     }
 
     /// Creates an error from a failed system call. `doing` describes the operation.
@@ -108,6 +112,19 @@ impl Error {
     pub(crate) fn with_mlflow_code(mut self, code: &'static str) -> Self {
         self.0.mlflow_code = Some(code);
         self
+    }
+
+    /// Sets the bytes of the given text that the message points at.
+    #[must_use]
+    pub(crate) fn with_place(mut self, place: Range<usize>) -> Self {
+        self.0.place = Some(place);
+        self
+    }
+
+    /// Returns the bytes of a filter or an order that the message points at.
+    #[must_use]
+    pub fn place(&self) -> Option<Range<usize>> {
+        self.0.place.clone()
     }
 
     /// Returns the kind of failure.

@@ -65,8 +65,8 @@ pub mod webhook;
 
 pub use crate::entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 pub use crate::entity::{
-    ARTIFACT_LOCATION_TAG, ExperimentFolder, ExperimentInfo, Lifecycle, MetricGoal, MetricHistory,
-    MetricPoint, MetricStatistics, RunInfo, RunRecord, RunStatus,
+    ARTIFACT_LOCATION_TAG, ChangeCursor, Changes, ExperimentFolder, ExperimentInfo, Lifecycle,
+    MetricGoal, MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord, RunStatus,
 };
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::storage::WritePath;
@@ -81,7 +81,7 @@ pub use crate::{
         key_summary::KeySummary, keys::Step, metric::Metric, metric::MetricRow, search::RunSearch,
         search_all::FoundRuns, start::RunBuilder, update::RunUpdate,
     },
-    search::{Page, View},
+    search::{FilterPart, FilterPlace, Page, View},
 };
 
 /// Inputs and outputs of runs: datasets, and the models that were used or made.
@@ -95,7 +95,7 @@ pub mod inputs {
 /// The graph of datasets, runs, logged models and model versions, from [`Database::lineage`].
 pub mod lineage {
     pub use crate::entity::{
-        LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode,
+        LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode, LineagePlace,
     };
 }
 

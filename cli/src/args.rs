@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "serve")]
-use crate::serve_args::{RunCommandArgs, ServeArgs};
+use crate::serve_args::{RunCommandArgs, ServeArgs, UiArgs};
 use crate::token::TokenCommand;
 
 pub(crate) use crate::common_args::{FileArg, FileArgs, JsonFlag};
@@ -73,7 +73,10 @@ pub(crate) enum Command {
     /// Create, list and revoke access tokens for a server of the file
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Serve the file to clients of MLflow and Databricks
+    /// Show the file in a web browser
+    #[cfg(feature = "serve")]
+    Ui(UiArgs),
+    /// Serve the file to browsers, and to clients of MLflow and Databricks
     #[cfg(feature = "serve")]
     Serve(ServeArgs),
     /// Run a command with a server of its own, for programs that are written for Databricks

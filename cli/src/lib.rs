@@ -46,6 +46,8 @@ mod terminal;
 mod text;
 mod ticks;
 mod token;
+#[cfg(feature = "serve")]
+mod ui;
 mod upkeep;
 
 use std::error::Error as StdError;
@@ -161,6 +163,8 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Restore(args) => upkeep::restore(&args, terminal),
         Command::Artifacts(command) => artifacts::artifacts(&command, terminal),
         Command::Token(command) => token::token(&command, terminal),
+        #[cfg(feature = "serve")]
+        Command::Ui(args) => ui::ui(&args, terminal),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::serve(&args, terminal),
         #[cfg(feature = "serve")]

@@ -31,6 +31,9 @@ pub(crate) fn serve(args: &ServeArgs, terminal: &mut Terminal) -> Outcome {
     if let Some(folder) = &args.mlflow_ui {
         server = server.mlflow_ui(folder);
     }
+    if let Some(folder) = &args.assets {
+        server = server.assets(folder);
+    }
     if args.webhooks_to_this_machine {
         server = server.webhooks_to_this_machine();
     }

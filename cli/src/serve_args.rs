@@ -34,12 +34,37 @@ pub(crate) struct ServeArgs {
     /// Serve MLflow's web page from the folder `mlflow/server/js/build` of an installed MLflow
     #[arg(long, value_name = "FOLDER")]
     pub(crate) mlflow_ui: Option<PathBuf>,
+    /// Serve the web page from this folder in place of the embedded one, to develop it: `web/dist`
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub(crate) assets: Option<PathBuf>,
     /// Send webhooks to receivers on this machine too, also over http; for tests and development
     #[arg(long)]
     pub(crate) webhooks_to_this_machine: bool,
     /// Do not print a line for each request
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UiArgs {
+    /// Tracklite file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Open this view of the page, for example 'runs?f=metrics.loss < 0.1'
+    #[arg(long, value_name = "STATE")]
+    pub(crate) open: Option<String>,
+    /// Port to listen on; by default a free one
+    #[arg(long, short, value_name = "PORT", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Refuse all changes
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Print the address only
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Serve the web page from this folder in place of the embedded one, to develop it: `web/dist`
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub(crate) assets: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

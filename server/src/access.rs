@@ -10,10 +10,11 @@ use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tracklite::token::TokenScope;
-use tracklite::{Database, Error, ErrorKind};
+use tracklite::{Database, ErrorKind};
 
 use crate::failure::{Failure, Outcome};
 use crate::pool::Pool;
+use crate::sessions::Sessions;
 
 /// The rights of a caller. A higher scope includes those below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +50,8 @@ pub(crate) struct Caller {
     pub(crate) user: String,
     pub(crate) scope: Scope,
     pub(crate) dialect: Dialect,
+    /// Whether a cookie names the caller, which browsers also send for pages of others.
+    pub(crate) by_cookie: bool,
 }
 
 impl Caller {
@@ -90,6 +93,7 @@ pub(crate) struct Access {
     may_be_open: bool,
     /// The user of requests without a token.
     local_user: String,
+    pub(crate) sessions: Sessions,
     /// Answers of the file by token, with an empty one for requests without a token.
     answers: Mutex<HashMap<String, (Instant, Answer)>>,
 }
@@ -107,9 +111,10 @@ enum Answer {
 }
 
 impl Access {
-    pub(crate) fn new(own_token: Option<String>, may_be_open: bool) -> Access {
+    pub(crate) fn new(own_token: Option<String>, may_be_open: bool, sessions: Sessions) -> Access {
         let may_be_open = may_be_open && own_token.is_none();
-        Access { own_token, may_be_open, local_user: local_user(), answers: Mutex::default() }
+        let (local_user, answers) = (local_user(), Mutex::default());
+        Access { own_token, may_be_open, local_user, sessions, answers }
     }
 
     /// Returns the user of this process.
@@ -125,23 +130,46 @@ impl Access {
         headers: &HeaderMap,
     ) -> Outcome<Caller> {
         let dialect = dialect_of(headers);
-        let token = token_of(headers)?.unwrap_or_default();
-        let (user, scope) = match self.answer(database, pool, token).await? {
-            Answer::Open => (self.local_user.clone(), Scope::Admin),
-            Answer::Missing => (String::new(), Scope::Nobody),
-            Answer::Known(user, scope) => (user, scope),
-            Answer::Wrong => {
-                return Err(Failure::unauthenticated(
-                    "the token is not valid: it is unknown, expired or revoked",
-                ));
-            }
-        };
-        Ok(Caller { user, scope, dialect })
+        let given = token_of(headers)?;
+        let session = if given.is_none() { self.sessions.token(headers) } else { None };
+        let mut by_cookie = session.is_some();
+        let token = given.or(session).unwrap_or_default();
+        let mut answer = self.answer(database, pool, token).await?;
+        if by_cookie && matches!(answer, Answer::Wrong) {
+            // The page must still load, so that it can ask for another token.
+            by_cookie = false;
+            answer = self.answer(database, pool, String::new()).await?;
+        }
+        let (user, scope) = self.user_of(answer)?;
+        Ok(Caller { user, scope, dialect, by_cookie })
+    }
+
+    /// Returns the user and scope of a token. It blocks.
+    pub(crate) fn check(&self, database: &Database, token: &str) -> Outcome<(String, Scope)> {
+        if self.is_own(token) {
+            return Ok((self.local_user.clone(), Scope::Admin));
+        }
+        self.user_of(self.restricted(ask(database, token)?, token))
+    }
+
+    fn user_of(&self, answer: Answer) -> Outcome<(String, Scope)> {
+        match answer {
+            Answer::Open => Ok((self.local_user.clone(), Scope::Admin)),
+            Answer::Missing => Ok((String::new(), Scope::Nobody)),
+            Answer::Known(user, scope) => Ok((user, scope)),
+            Answer::Wrong => Err(Failure::unauthenticated(
+                "the token is not valid: it is unknown, expired or revoked",
+            )),
+        }
+    }
+
+    fn is_own(&self, token: &str) -> bool {
+        let own = self.own_token.as_ref();
+        own.is_some_and(|own| is_same(own.as_bytes(), token.as_bytes()))
     }
 
     async fn answer(&self, database: &Database, pool: &Pool, token: String) -> Outcome<Answer> {
-        let own = self.own_token.as_ref();
-        if own.is_some_and(|own| is_same(own.as_bytes(), token.as_bytes())) {
+        if self.is_own(&token) {
             return Ok(Answer::Known(self.local_user.clone(), Scope::Admin));
         }
         if let Some(answer) = self.kept(&token) {
@@ -149,13 +177,18 @@ impl Access {
         }
         let (database, asked) = (database.clone(), token.clone());
         let answer = pool.run(move || ask(&database, &asked)).await??;
-        let answer = match answer {
+        let answer = self.restricted(answer, &token);
+        self.keep(token, answer.clone());
+        Ok(answer)
+    }
+
+    /// Closes a file without tokens, if this server needs one.
+    fn restricted(&self, answer: Answer, token: &str) -> Answer {
+        match answer {
             Answer::Open if !self.may_be_open && token.is_empty() => Answer::Missing,
             Answer::Open if !self.may_be_open => Answer::Wrong,
             other => other,
-        };
-        self.keep(token, answer.clone());
-        Ok(answer)
+        }
     }
 
     fn kept(&self, token: &str) -> Option<Answer> {
@@ -241,12 +274,4 @@ fn local_user() -> String {
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
     named.unwrap_or_else(|| "root".to_owned())
-}
-
-/// Returns a number of random bytes in hexadecimal digits, for a token or an id.
-pub(crate) fn random_hex(bytes: usize) -> tracklite::Result<String> {
-    let mut random = vec![0; bytes];
-    getrandom::fill(&mut random)
-        .map_err(|error| Error::io("reading random bytes", std::io::Error::other(error)))?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -13,13 +13,14 @@ use crate::guard::guard;
 use crate::reply::Reply;
 use crate::route::{Route, add, unknown};
 use crate::shared::Shared;
-use crate::{databricks, graphql, mlflow, mlflow_ui, openapi};
+use crate::{databricks, graphql, mlflow, mlflow_ui, openapi, page};
 
 /// The tables of routes with JSON in and out, each with its prefixes.
 const TABLES: &[(&[&str], &[&[Route]])] = &[
     (&["/api", "/ajax-api"], mlflow::TABLES),
     (&[""], databricks::TABLES),
     (&[""], &[graphql::ROUTES]),
+    (&[page::PREFIX], page::TABLES),
 ];
 
 /// Returns the service that answers all requests.
@@ -29,14 +30,13 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
         .route("/version", get(|| async { Reply::text("text/plain; charset=utf-8", VERSION) }))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(description))
-        .route("/", get(mlflow_ui::index))
         .route("/static-files/{*path}", get(mlflow_ui::file));
     for (prefixes, tables) in TABLES {
         for prefix in *prefixes {
             router = tables.iter().fold(router, |router, table| add(router, prefix, table));
         }
     }
-    mlflow::add(databricks::add(router))
+    page::add(mlflow::add(databricks::add(router)))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(from_fn_with_state(Arc::clone(shared), guard))
@@ -64,5 +64,6 @@ fn described() -> String {
         let first = prefixes.first().copied().unwrap_or_default();
         tables.extend(routes.iter().map(|routes| (first, *routes)));
     }
+    tables.push((page::PREFIX, page::WAITING));
     openapi::document(&tables).to_string()
 }

@@ -4,7 +4,7 @@ use std::process::{Command, ExitStatus};
 
 use tracklite::{Error, Result};
 
-use crate::access::random_hex;
+use crate::random::random_hex;
 
 /// Returns a new token for [`ServerBuilder::token`](crate::ServerBuilder::token), with 256 random
 /// bits.

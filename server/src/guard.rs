@@ -21,6 +21,8 @@ use crate::shared::Shared;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const WORKSPACE: HeaderName = HeaderName::from_static("x-databricks-org-id");
+/// The header by which the page marks its own requests.
+const FROM_PAGE: HeaderName = HeaderName::from_static("x-tracklite");
 /// The longest path with query, in bytes.
 const TARGET_BYTES_MAX: usize = 32 * 1024;
 /// The largest sum of all header fields, in bytes.
@@ -46,20 +48,18 @@ pub(crate) async fn guard(
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    let admitted = admit(&shared, target, request.uri(), request.headers()).await;
+    let admitted = admit(&shared, target, &method, request.uri(), request.headers()).await;
     let user = admitted.as_ref().map(|caller| caller.user.clone()).unwrap_or_default();
     let mut response = match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(failure) => {
-            if failure.status == StatusCode::UNAUTHORIZED {
-                tokio::time::sleep(WRONG_TOKEN_DELAY).await;
-            }
-            failure.into_response()
-        }
+        Err(failure) => failure.into_response(),
     };
+    if response.status() == StatusCode::UNAUTHORIZED {
+        tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+    }
     finish(&mut response, &id, &shared.workspace);
     drop(open);
     let took = began.elapsed();
@@ -87,6 +87,7 @@ pub(crate) async fn guard(
 async fn admit(
     shared: &Shared,
     target: usize,
+    method: &Method,
     address: &Uri,
     headers: &HeaderMap,
 ) -> Outcome<Caller> {
@@ -102,7 +103,15 @@ async fn admit(
         )));
     }
     shared.names.check(address, headers)?;
-    shared.access.caller(&shared.database, &shared.pool, headers).await
+    let caller = shared.access.caller(&shared.database, &shared.pool, headers).await?;
+    let is_safe = matches!(*method, Method::GET | Method::HEAD);
+    // Pages of others cannot send this header.
+    if caller.by_cookie && !is_safe && !headers.contains_key(&FROM_PAGE) {
+        return Err(Failure::forbidden(format!(
+            "a request with a session instead of a token needs the header `{FROM_PAGE}: page`"
+        )));
+    }
+    Ok(caller)
 }
 
 /// Returns the id of a request: that of the client if it is harmless, else a new one.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use tracklite::artifact::Artifacts;
 
-use crate::access::random_hex;
 use crate::failure::{Failure, Outcome};
+use crate::random::random_hex;
 use crate::spool::{Joined, Spool, Spools};
 use crate::target::{Target, stored_failure};
 use crate::transfer::Incoming;

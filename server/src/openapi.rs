@@ -72,10 +72,12 @@ fn operation(path: &str, route: &Route) -> Value {
 
 fn responses(returns: Shape) -> Value {
     let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
-    let content = |name: &str| json!({"application/json": {"schema": reference(name)}});
+    let content = |kind: &str, name: &str| json!({kind: {"schema": reference(name)}});
+    let done = content(returns.content_type, &(returns.name)());
+    let failed = content("application/json", &ErrorBody::name());
     json!({
-        "200": {"description": "Done.", "content": content(&(returns.name)())},
-        "default": {"description": "Refused or failed.", "content": content(&ErrorBody::name())},
+        "200": {"description": "Done.", "content": done},
+        "default": {"description": "Refused or failed.", "content": failed},
     })
 }
 

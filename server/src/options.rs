@@ -24,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// The folder of MLflow's web page.
     pub(crate) mlflow_ui: Option<PathBuf>,
+    /// The folder of the own web page, if it is not the embedded one.
+    pub(crate) assets: Option<PathBuf>,
     /// Whether webhooks may be sent to this machine, and without encryption.
     pub(crate) webhooks_to_this_machine: bool,
     /// How long requests may take after the stop of the server.
@@ -45,6 +47,7 @@ impl Default for Options {
             without_tokens: false,
             tls: None,
             mlflow_ui: None,
+            assets: None,
             webhooks_to_this_machine: false,
             drain: Duration::from_secs(10),
             body_bytes_max: 16 * 1024 * 1024,

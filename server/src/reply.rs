@@ -64,7 +64,7 @@ impl IntoResponse for Reply {
         let length = self.body.len();
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
-        if self.status != StatusCode::NO_CONTENT {
+        if !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         response.headers_mut().extend(self.headers);

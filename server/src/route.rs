@@ -20,6 +20,9 @@ use crate::reply::Reply;
 use crate::schema::Shape;
 use crate::shared::Shared;
 
+/// The largest body of a caller that needs no token.
+const OPEN_BODY_BYTES_MAX: usize = 4096;
+
 /// Answers a request. It may block, because it runs on a thread of the pool.
 pub(crate) type Handler = fn(&Call) -> Outcome<Reply>;
 
@@ -113,10 +116,12 @@ async fn handle(
     let path = path.map_err(|error| Failure::invalid(error.to_string()))?;
     let path: Vec<(String, String)> =
         path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    // A GET has no body, and a stranger's is not kept.
-    let has_body = route.method != Verb::Get && route.needs != Scope::Nobody;
+    let is_open = route.needs == Scope::Nobody;
+    // A GET has no body, and a stranger's is kept only if it is small and has a meaning.
+    let has_body = route.method != Verb::Get && !(is_open && route.takes.is_empty());
     let body = if has_body {
-        shared.bodies.read(&head.headers, body, shared.options.body_bytes_max).await?
+        let most = if is_open { OPEN_BODY_BYTES_MAX } else { shared.options.body_bytes_max };
+        shared.bodies.read(&head.headers, body, most).await?
     } else {
         KeptBody::default()
     };

@@ -24,7 +24,9 @@ use crate::metrics::Metrics;
 use crate::multipart::PartUploads;
 use crate::options::Options;
 use crate::origin::Names;
+use crate::page::watch::Watch;
 use crate::pool::Pool;
+use crate::sessions::Sessions;
 use crate::shared::Shared;
 use crate::signed::Signer;
 use crate::tls;
@@ -87,6 +89,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves the files of the web page from this folder instead of the embedded ones, to develop
+    /// the page: `web/dist`.
+    pub fn assets(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.options.assets = Some(folder.into());
+        self
+    }
+
     /// Permits webhooks whose receiver is on this machine, also over `http`.
     ///
     /// For tests and development: each admin then reaches the other services of
@@ -132,10 +141,10 @@ impl ServerBuilder {
         let tls = files.map(|(certificate, key)| tls::acceptor(certificate, key)).transpose()?;
         let drain = options.drain;
         let (webhooks, changes) = Webhooks::new(options.webhooks_to_this_machine);
-        let shared = Arc::new(shared(database, options, place, webhooks)?);
+        let (stop, stopped) = watch::channel(false);
+        let shared = Arc::new(shared(database, options, place, webhooks, stopped.clone())?);
         let runtime = runtime()?;
         let url = shared.url.clone();
-        let (stop, stopped) = watch::channel(false);
         let work = move || {
             let serving = Serving { listener, tls, changes, stopped, drain };
             serve(&runtime, &shared, serving);
@@ -254,6 +263,7 @@ fn shared(
     options: Options,
     place: SocketAddr,
     webhooks: Webhooks,
+    stopped: watch::Receiver<bool>,
 ) -> Result<Shared> {
     let host = match place.ip() {
         address if address.is_unspecified() => "127.0.0.1".to_owned(),
@@ -268,6 +278,7 @@ fn shared(
         access: Access::new(
             options.own_token.clone(),
             place.ip().is_loopback() || options.without_tokens,
+            Sessions::new(place.port(), options.tls.is_some()),
         ),
         metrics: Metrics::new(),
         bodies: Bodies::new(),
@@ -276,6 +287,8 @@ fn shared(
         folders: Folders::default(),
         pool: Pool::new(),
         webhooks,
+        watch: Watch::new(),
+        stopped,
         uploads: Uploads::new(options.pace),
         part_uploads: PartUploads::new(database.path()),
         signer: Signer::new()?,

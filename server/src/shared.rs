@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use axum::http::HeaderMap;
+use tokio::sync::watch;
 use tracklite::Database;
 
 use crate::access::Access;
@@ -14,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::multipart::PartUploads;
 use crate::options::Options;
 use crate::origin::Names;
+use crate::page::watch::Watch;
 use crate::pool::Pool;
 use crate::signed::{Right, Signer};
 use crate::transfer::Uploads;
@@ -32,6 +34,9 @@ pub(crate) struct Shared {
     pub(crate) folders: Folders,
     pub(crate) pool: Pool,
     pub(crate) webhooks: Webhooks,
+    pub(crate) watch: Watch,
+    /// Becomes true when the server stops.
+    pub(crate) stopped: watch::Receiver<bool>,
     pub(crate) uploads: Uploads,
     pub(crate) part_uploads: PartUploads,
     pub(crate) signer: Signer,

@@ -108,7 +108,7 @@ fn expired() -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::random_hex;
+    use crate::random::random_hex;
 
     fn query(address: &str) -> String {
         address.split_once('?').expect("it has a query").1.to_owned()

@@ -13,8 +13,8 @@ use axum::http::StatusCode;
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::access::random_hex;
 use crate::failure::{Failure, Outcome};
+use crate::random::random_hex;
 
 /// The number of bytes that are copied at a time.
 const COPY_BYTES: usize = 256 * 1024;

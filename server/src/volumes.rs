@@ -6,10 +6,10 @@
 use axum::http::StatusCode;
 use tracklite::{Database, ErrorKind, Experiment, ExperimentInfo, Lifecycle, RunId};
 
-use crate::access::random_hex;
 use crate::call::Call;
 use crate::failure::{Failure, Outcome};
 use crate::levels::{self, Levels};
+use crate::random::random_hex;
 use crate::target::Target;
 
 /// The folder of all volumes.

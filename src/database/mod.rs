@@ -1,6 +1,7 @@
 //! The database: one file, open once in a process for any number of handles.
 
 pub(crate) mod builder;
+pub(crate) mod changes;
 pub(crate) mod info;
 pub(crate) mod upkeep;
 

@@ -91,6 +91,11 @@ impl LivePoints {
         Ok(())
     }
 
+    /// Returns the first unit of each extent, and how many of its slots were read.
+    pub(crate) fn amounts(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.extents.iter().map(|(unit, extent)| (u64::from(*unit), u64::from(extent.next)))
+    }
+
     /// Visits the latest point of each series in each extent, without purged runs.
     ///
     /// A metric appears once for each extent that contains it, in any order. Its latest point is

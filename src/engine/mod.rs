@@ -1,10 +1,12 @@
 //! The engine: joins the log with the index of one open file.
 
+pub(crate) mod changes;
 pub(crate) mod chunk_store;
 pub(crate) mod free_chunks;
 pub(crate) mod gc;
 pub(crate) mod guards;
 pub(crate) mod live;
+pub(crate) mod marks;
 pub(crate) mod pepper;
 pub(crate) mod pipeline;
 pub(crate) mod points;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use crate::columns::ColumnCache;
 use crate::columns::version_cache::VersionCache;
 use crate::engine::live::{LivePoints, LiveSource};
+use crate::engine::marks::Marks;
 use crate::engine::sketch::SketchCache;
 use crate::engine::statistics::BlockStatistics;
 use crate::engine::tokens::CurrentTokens;
@@ -27,7 +30,7 @@ use crate::entity::id::RunId;
 use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::FORMAT_VERSION;
-use crate::format::record::{Incarnation, Record, SeriesId};
+use crate::format::record::{Incarnation, Position, Record, SeriesId};
 use crate::format::secret::Pepper;
 use crate::index::{ChainFrame, Index, IndexKey, IndexPlace, UnsealedExtent};
 use crate::log::{Background, ChainEnd, ChainReader, Cursor, EVENTS, Log, LogOptions, State, Take};
@@ -67,6 +70,7 @@ struct Indexed {
     /// The number of purge records that this process has read.
     purges: u64,
     versions: VersionCache,
+    marks: Marks,
 }
 
 impl Engine {
@@ -317,6 +321,7 @@ impl Engine {
         }
         Ok(Indexed {
             index,
+            marks: Marks::at(reader.cursor().next),
             reader,
             columns: ColumnCache::default(),
             purges: 0,
@@ -350,7 +355,7 @@ impl Engine {
 
 /// Applies the frames after the position of the index to the index and the caches.
 fn feed(indexed: &mut Indexed) -> Result<()> {
-    let Indexed { index, reader, columns, purges, versions } = indexed;
+    let Indexed { index, reader, columns, purges, versions, marks } = indexed;
     let (mut batch, mut bytes) = (Vec::new(), 0);
     let mut applied = reader.cursor();
     let fed = reader
@@ -362,10 +367,12 @@ fn feed(indexed: &mut Indexed) -> Result<()> {
                 applied = *at;
             }
             let records = frame.records()?;
+            let end = Position(at.next.0 + frame.length as u64);
             for record in &records {
                 columns.note(record);
                 *purges += u64::from(matches!(record, Record::Purged(_)));
                 versions.note(record);
+                marks.note(record, end);
             }
             bytes += frame.length;
             batch.push(ChainFrame { position: at.next, hash: frame.hash, records });

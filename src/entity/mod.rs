@@ -15,10 +15,12 @@ pub(crate) mod wording;
 mod artifact;
 mod artifact_address;
 mod artifact_places;
+mod changes;
 mod dataset;
 mod deleted;
 mod experiment;
 mod lineage;
+mod lineage_layout;
 mod logged_model;
 mod metric;
 mod registry;
@@ -29,10 +31,12 @@ mod webhook;
 
 pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
 pub(crate) use self::artifact_places::{ArtifactPlaces, below};
+pub use self::changes::{ChangeCursor, Changes};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 pub use self::deleted::Deleted;
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
 pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
+pub use self::lineage_layout::LineagePlace;
 pub use self::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
 pub use self::metric::{MetricGoal, MetricHistory, MetricPoint, MetricStatistics};
 pub use self::registry::{

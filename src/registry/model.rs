@@ -212,6 +212,22 @@ impl RegisteredModel {
         })
     }
 
+    /// Deletes an alias that points to the version `expected`, atomically.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Conflict`] if the alias points elsewhere, or does not exist.
+    pub fn remove_alias(&self, alias: &str, expected: u64) -> Result<()> {
+        self.change(|index, name| {
+            let found = index.alias(self.id, alias)?;
+            if found != Some(expected) {
+                return Err(moved(name, alias, Some(expected), found));
+            }
+            let (alias, time) = (alias.to_owned(), Timestamp::now_nanos());
+            Ok(vec![AliasDeleted { model: self.id, alias, time }.into()])
+        })
+    }
+
     fn alias_records(
         &self,
         index: &Index,

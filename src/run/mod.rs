@@ -15,6 +15,7 @@ pub(crate) mod search;
 pub(crate) mod search_all;
 pub(crate) mod shared;
 pub(crate) mod start;
+mod suggest;
 pub(crate) mod tables;
 pub(crate) mod tree;
 pub(crate) mod update;

@@ -163,6 +163,14 @@ impl RunSearch {
         database.artifact_places(self.artifact_root.clone())
     }
 
+    pub(crate) fn filter_text(&self) -> &str {
+        &self.query.filter
+    }
+
+    pub(crate) fn order_texts(&self) -> &[String] {
+        &self.query.order
+    }
+
     pub(crate) fn wanted_results(&self) -> Option<usize> {
         self.query.max_results
     }

@@ -88,7 +88,7 @@ impl Problem {
             message.push('\n');
             message.push_str(&hint);
         }
-        let error = Error::new(ErrorKind::InvalidInput, message);
+        let error = Error::new(ErrorKind::InvalidInput, message).with_place(span.start..span.end);
         match mlflow_code {
             Some(code) => error.with_mlflow_code(code),
             None => error,

@@ -26,6 +26,7 @@ mod order;
 mod page;
 mod page_token;
 mod parse;
+mod place;
 mod print;
 mod projection;
 mod query;
@@ -54,6 +55,7 @@ pub(crate) use page::PageBounds;
 pub use page::{Page, View};
 pub use page_token::{Fingerprint, PageToken};
 pub use parse::{COMPARISONS_MAX, TEXT_BYTES_MAX};
+pub use place::{FilterPart, FilterPlace};
 pub use print::{NumberField, TextField};
 pub use projection::{RunAttribute, RunColumn};
 pub use query::{

@@ -24,7 +24,7 @@ use tracklite::Timestamp;
 use tracklite::webhook::{DELIVERY_ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 
 use super::address::{Target, check};
-use crate::access::random_hex;
+use crate::random::random_hex;
 use crate::tls;
 
 /// How long one try may take, from the lookup of the name to the end of the answer.

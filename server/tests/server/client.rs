@@ -147,20 +147,8 @@ impl Connection {
 
     /// Reads an answer. That of a HEAD has no body.
     pub(crate) fn answer(&mut self, is_head: bool) -> Answer {
-        let status = self.line();
-        let status: Vec<&str> = status.splitn(3, ' ').collect();
-        assert_eq!(status[0], "HTTP/1.1");
-        let status = status[1].parse().unwrap();
-        let mut headers = Vec::new();
-        loop {
-            let line = self.line();
-            let Some((name, value)) = line.split_once(": ") else {
-                assert_eq!(line, "");
-                break;
-            };
-            headers.push((name.to_ascii_lowercase(), value.to_owned()));
-        }
-        let mut answer = Answer { status, headers, body: Vec::new() };
+        let mut answer = self.answer_head();
+        let status = answer.status;
         // Clients keep the connection, so that each answer must have its length.
         let length = answer.header("content-length").map(|length| length.parse().unwrap());
         if !is_head && status != 204 && status != 304 {
@@ -169,6 +157,27 @@ impl Connection {
             answer.body = body;
         }
         answer
+    }
+
+    /// Reads the head of an answer whose body has no length. Returns the status and headers.
+    pub(crate) fn answer_head(&mut self) -> Answer {
+        let status = self.line();
+        let status = status.strip_prefix("HTTP/1.1 ").unwrap().get(..3).unwrap().parse().unwrap();
+        let lines = std::iter::from_fn(|| Some(self.line()).filter(|line| !line.is_empty()));
+        let headers = lines.map(|line| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.to_ascii_lowercase(), value.to_owned())
+        });
+        Answer { status, headers: headers.collect(), body: Vec::new() }
+    }
+
+    /// Reads the next piece of a body that has no length. Returns `None` at its end.
+    pub(crate) fn chunk(&mut self) -> Option<String> {
+        let length = usize::from_str_radix(&self.line(), 16).unwrap();
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes).unwrap();
+        assert_eq!(self.line(), "");
+        (length > 0).then(|| String::from_utf8(bytes).unwrap())
     }
 
     fn line(&mut self) -> String {

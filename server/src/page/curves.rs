@@ -1,0 +1,251 @@
+//! Curves and bands of metrics as frames.
+
+use serde::Serialize;
+use serde_json::Value;
+use tracklite::curve::{Band, BandKind, Curve, CurveAxis, CurveQuery, Smoothing};
+use tracklite::{MetricPoint, RunId};
+
+use super::frame::{FRAME_TYPE, Frame};
+use crate::access::Scope;
+use crate::call::{Args, Call};
+use crate::failure::{Failure, Outcome};
+use crate::fields::{Read as _, any, flag, object, real, real_of, text, texts, whole};
+use crate::mlflow::entities::Real;
+use crate::mlflow::queries;
+use crate::reply::{Nothing, Reply};
+use crate::route::{Route, Verb};
+use crate::schema::shape;
+
+pub(super) const ROUTES: &[Route] = &[Route {
+    method: Verb::Post,
+    path: "/curves",
+    needs: Scope::Read,
+    takes: &[
+        texts("runs"),
+        texts("keys"),
+        text("x"),
+        any("range"),
+        whole("px"),
+        object("smooth", &[text("kind").required(), real("amount").required()]),
+        flag("group"),
+        text("band"),
+    ],
+    returns: shape::<Nothing>().sent_as(FRAME_TYPE),
+    handler: curves,
+}];
+
+/// The default width of a chart, in pixels.
+const WIDTH: i64 = 300;
+/// The most series of an answer.
+const SERIES_MAX: usize = 5000;
+
+/// Returns a column of a curve or band.
+type Column<T> = fn(&T) -> &Vec<f64>;
+
+/// A series of an answer, which has the rows from `start`.
+#[derive(Default, Serialize)]
+struct Series {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<usize>,
+    key: String,
+    start: usize,
+    count: usize,
+    points: u64,
+    exact: bool,
+    nan: u64,
+    first_nan_step: Option<i64>,
+    x_min: Option<Real>,
+    x_max: Option<Real>,
+    last_x: Option<Real>,
+    last_value: Option<Real>,
+    last_step: Option<i64>,
+    min: Option<Extreme>,
+    max: Option<Extreme>,
+}
+
+/// The point with the smallest or largest value.
+#[derive(Serialize)]
+struct Extreme {
+    step: i64,
+    time: i64,
+    value: Real,
+}
+
+impl From<MetricPoint> for Extreme {
+    fn from(point: MetricPoint) -> Extreme {
+        Extreme { step: point.step, time: point.time.as_millis(), value: Real(point.value) }
+    }
+}
+
+fn curves(call: &Call) -> Outcome<Reply> {
+    let args = &call.args;
+    let query = query(args)?;
+    let keys = args.texts("keys");
+    let runs = args.texts("runs").into_iter().map(queries::run_id);
+    let runs: Vec<RunId> = runs.collect::<Outcome<_>>()?;
+    if runs.len().saturating_mul(keys.len()) > SERIES_MAX {
+        return Err(Failure::invalid(format!(
+            "{} runs with {} metrics have more than {SERIES_MAX} curves: ask for fewer",
+            runs.len(),
+            keys.len()
+        )));
+    }
+    let database = call.database();
+    let position = database.changes(None)?.cursor.to_string();
+    let mut frame = if args.flag("group").unwrap_or(false) {
+        let bands = database.bands(&[runs], &keys, &query, band(args)?)?;
+        frame_of_bands(&bands)
+    } else {
+        frame_of_curves(&database.curves(&runs, &keys, &query)?)
+    };
+    frame.meta("position", position);
+    frame.into_reply()
+}
+
+fn query(args: &Args) -> Outcome<CurveQuery> {
+    let width = args.whole("px").unwrap_or(WIDTH);
+    let mut query = CurveQuery::new(usize::try_from(width).unwrap_or_default()).axis(axis(args)?);
+    if let Some((from, to)) = range(args)? {
+        query = query.range(from, to);
+    }
+    if let Some(smoothing) = args.object("smooth") {
+        query = query.smoothing(smoothing_of(smoothing)?);
+    }
+    Ok(query)
+}
+
+fn axis(args: &Args) -> Outcome<CurveAxis> {
+    match args.text("x") {
+        None | Some("step") => Ok(CurveAxis::Step),
+        Some("time") => Ok(CurveAxis::Time),
+        Some("relative") => Ok(CurveAxis::Relative),
+        Some(other) => match other.strip_prefix("metrics.") {
+            Some(key) => Ok(CurveAxis::Metric(key.to_owned())),
+            None => Err(Failure::invalid(format!(
+                "unknown axis {other:?}: expected step, time, relative or metrics.KEY"
+            ))),
+        },
+    }
+}
+
+fn range(args: &Args) -> Outcome<Option<(f64, f64)>> {
+    let given = match args.get("range") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(given) => given,
+    };
+    let numbers: Option<Vec<f64>> =
+        given.as_array().and_then(|ends| ends.iter().map(real_of).collect());
+    match numbers.as_deref() {
+        Some(&[from, to]) => Ok(Some((from, to))),
+        _ => Err(Failure::invalid(format!(
+            "range is {given}: expected a list of two numbers, the smaller one first"
+        ))),
+    }
+}
+
+fn smoothing_of(given: &Args) -> Outcome<Smoothing> {
+    let amount = given.real("amount").unwrap_or_default();
+    match given.text_or_empty("kind") {
+        "ema" => Ok(Smoothing::Average { weight: amount }),
+        "time_ema" => Ok(Smoothing::HalfLife { half_life: amount }),
+        "gaussian" => Ok(Smoothing::Gaussian { sigma: amount }),
+        // A number that is not one becomes 0, which is refused.
+        "window" => Ok(Smoothing::Window { points: amount as usize }),
+        other => Err(Failure::invalid(format!(
+            "unknown smoothing {other:?}: expected ema, time_ema, gaussian or window"
+        ))),
+    }
+}
+
+fn band(args: &Args) -> Outcome<BandKind> {
+    match args.text("band") {
+        None | Some("std") => Ok(BandKind::Deviation),
+        Some("stderr") => Ok(BandKind::StandardError),
+        Some("ci") => Ok(BandKind::Confidence),
+        Some("minmax") => Ok(BandKind::Extremes),
+        Some("quartiles") => Ok(BandKind::Quartiles),
+        Some(other) => Err(Failure::invalid(format!(
+            "unknown band {other:?}: expected std, stderr, ci, minmax or quartiles"
+        ))),
+    }
+}
+
+/// Sets the first row of each series.
+fn placed(series: impl Iterator<Item = Series>) -> (Vec<Series>, usize) {
+    let mut start = 0;
+    let placed = series.map(|series| {
+        let placed = Series { start, ..series };
+        start += placed.count;
+        placed
+    });
+    let placed = placed.collect();
+    (placed, start)
+}
+
+fn frame_of_curves(curves: &[Curve]) -> Frame {
+    let (series, rows) = placed(curves.iter().map(|curve| Series {
+        run: Some(curve.run.to_string()),
+        key: curve.key.clone(),
+        count: curve.places.len(),
+        points: curve.points,
+        exact: curve.is_exact,
+        nan: curve.nan_count,
+        first_nan_step: curve.first_nan_step,
+        x_min: curve.from_places.first().copied().map(Real),
+        x_max: curve.places.last().copied().map(Real),
+        last_x: curve.places.last().copied().map(Real),
+        last_value: Some(Real(curve.last.value)),
+        last_step: Some(curve.last.step),
+        min: curve.min.map(Extreme::from),
+        max: curve.max.map(Extreme::from),
+        ..Series::default()
+    }));
+    let mut frame = Frame::new(rows);
+    frame.meta("series", series);
+    let columns: [(&str, Column<Curve>); 7] = [
+        ("x", |curve| &curve.places),
+        ("x_first", |curve| &curve.from_places),
+        ("first", |curve| &curve.first_values),
+        ("min", |curve| &curve.min_values),
+        ("max", |curve| &curve.max_values),
+        ("mean", |curve| &curve.mean_values),
+        ("last", |curve| &curve.last_values),
+    ];
+    for (name, of) in columns {
+        frame.f64(name, curves.iter().flat_map(of).copied());
+    }
+    frame.u32("n", curves.iter().flat_map(|curve| &curve.counts).copied());
+    frame.u32("nan", curves.iter().flat_map(|curve| &curve.nan_counts).copied());
+    if curves.iter().any(|curve| !curve.smooth_values.is_empty()) {
+        frame.f64("smooth", curves.iter().flat_map(|curve| &curve.smooth_values).copied());
+    }
+    frame
+}
+
+fn frame_of_bands(bands: &[Band]) -> Frame {
+    let (series, rows) = placed(bands.iter().map(|band| Series {
+        group: Some(band.group),
+        key: band.key.clone(),
+        count: band.places.len(),
+        x_min: band.places.first().copied().map(Real),
+        x_max: band.places.last().copied().map(Real),
+        last_x: band.places.last().copied().map(Real),
+        last_value: band.means.last().copied().map(Real),
+        ..Series::default()
+    }));
+    let mut frame = Frame::new(rows);
+    frame.meta("series", series);
+    let columns: [(&str, Column<Band>); 4] = [
+        ("x", |band| &band.places),
+        ("mean", |band| &band.means),
+        ("low", |band| &band.lows),
+        ("high", |band| &band.highs),
+    ];
+    for (name, of) in columns {
+        frame.f64(name, bands.iter().flat_map(of).copied());
+    }
+    frame.u32("n", bands.iter().flat_map(|band| &band.runs).copied());
+    frame
+}

@@ -1,0 +1,64 @@
+//! The web page: its files, and its API below `/api/v1`, thin words over calls of the library.
+
+mod compare;
+mod curves;
+mod edits;
+mod events;
+mod experiments;
+mod export;
+mod file;
+mod files;
+#[allow(dead_code, reason = "tables come next")]
+pub(crate) mod frame;
+mod health;
+mod lineage;
+mod listener;
+mod models;
+mod rows;
+mod runs;
+mod session;
+mod site;
+#[allow(dead_code, reason = "tables come next")]
+mod text_table;
+pub(crate) mod watch;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::route::Route;
+use crate::shared::Shared;
+
+/// The prefix of the API.
+pub(crate) const PREFIX: &str = "/api/v1";
+
+/// The tables of routes of the API.
+pub(crate) const TABLES: &[&[Route]] = &[
+    session::ROUTES,
+    file::ROUTES,
+    experiments::ROUTES,
+    runs::ROUTES,
+    compare::ROUTES,
+    curves::ROUTES,
+    files::ROUTES,
+    models::ROUTES,
+    lineage::ROUTES,
+    export::ROUTES,
+];
+
+/// The routes with JSON that may wait, and so occupy no thread.
+pub(crate) const WAITING: &[Route] = &[events::CHANGES];
+
+/// Adds the routes that have other bodies than JSON.
+pub(crate) fn add(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+    router
+        .route("/", get(site::root))
+        .route("/ui", get(site::index))
+        .route("/ui/", get(site::index))
+        .route("/ui/{*path}", get(site::index))
+        .route("/assets/{*path}", get(site::asset))
+        .route("/api/v1/runs/{id}/file", get(files::of_run))
+        .route("/api/v1/events", get(events::stream))
+        .route("/api/v1/changes", get(events::wait))
+}

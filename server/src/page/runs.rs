@@ -1,0 +1,300 @@
+//! A run with everything that its page shows, and changes of one run or many.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tracklite::inputs::DatasetInput;
+use tracklite::{Database, Lifecycle, Run, RunInfo, RunRecord, Timestamp};
+use utoipa::ToSchema;
+
+use super::edits::{NOTE_TAG, TagEdits, even_if_missing, lifecycle};
+use super::health;
+use super::rows::rows;
+use crate::access::Scope;
+use crate::call::Call;
+use crate::failure::Outcome;
+use crate::fields::{Read as _, object, text, texts};
+use crate::mlflow::entities::{Real, run_artifacts};
+use crate::mlflow::{places, queries};
+use crate::reply::Reply;
+use crate::route::{Route, Verb};
+use crate::schema::shape;
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        method: Verb::Get,
+        path: "/runs/{id}",
+        needs: Scope::Read,
+        takes: &[],
+        returns: shape::<Whole>(),
+        handler: get,
+    },
+    Route {
+        method: Verb::Patch,
+        path: "/runs/{id}",
+        needs: Scope::Write,
+        takes: &[text("name"), text("note"), object("tags", &[]), text("lifecycle")],
+        returns: shape::<Whole>(),
+        handler: change,
+    },
+    Route {
+        method: Verb::Post,
+        path: "/runs/bulk",
+        needs: Scope::Write,
+        takes: &[texts("runs"), object("tags", &[]), text("lifecycle")],
+        returns: shape::<Changed>(),
+        handler: change_many,
+    },
+];
+
+/// A run with everything that its page shows.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PageRun)]
+struct Whole {
+    info: Facts,
+    params: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
+    note: Option<String>,
+    metrics: Vec<Metric>,
+    parent: Option<NamedRun>,
+    children: Vec<NamedRun>,
+    datasets: Vec<Dataset>,
+    models: Vec<Model>,
+    versions: Vec<Version>,
+}
+
+/// The facts about a run.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PageRunFacts)]
+struct Facts {
+    id: String,
+    name: String,
+    experiment: String,
+    experiment_path: String,
+    status: &'static str,
+    health: &'static str,
+    start: i64,
+    end: Option<i64>,
+    user: String,
+    lifecycle: &'static str,
+    artifact_uri: String,
+}
+
+/// A metric: its latest point, and statistics of all its points.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PageMetric)]
+struct Metric {
+    key: String,
+    value: Real,
+    step: i64,
+    time: i64,
+    min: Real,
+    max: Real,
+    mean: Real,
+    count: u64,
+    nan: u64,
+    first_step: i64,
+    last_step: i64,
+}
+
+/// A run that is shown by its name.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PageNamedRun)]
+struct NamedRun {
+    id: String,
+    name: String,
+    status: String,
+}
+
+/// A dataset that the run used.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PageDataset)]
+struct Dataset {
+    name: String,
+    digest: String,
+    source_type: String,
+    source: String,
+    tags: BTreeMap<String, String>,
+}
+
+/// A logged model that the run made.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PageLoggedModel)]
+struct Model {
+    id: String,
+    name: String,
+    model_type: Option<String>,
+    status: String,
+    created: Option<i64>,
+}
+
+/// A version of a registered model that was made from the run.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PageRunVersion)]
+struct Version {
+    model: String,
+    version: u64,
+}
+
+/// The number of changed runs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PageChanged)]
+struct Changed {
+    changed: usize,
+}
+
+fn asked(call: &Call) -> Outcome<Run> {
+    let id = queries::run_id(call.args.need("id")?)?;
+    Ok(call.shared.handles.run(call.database(), id)?)
+}
+
+fn get(call: &Call) -> Outcome<Reply> {
+    answer(call, &asked(call)?)
+}
+
+fn answer(call: &Call, run: &Run) -> Outcome<Reply> {
+    let database = call.database();
+    let RunRecord { info, params, mut tags, datasets, .. } = run.record()?;
+    let note = tags.remove(NOTE_TAG);
+    let parent = info.parent.map(|parent| parent.to_string());
+    let parent = parent.map(|id| named(database, "run_id", &id)).transpose()?;
+    let id = info.id.to_string();
+    Ok(Reply::json(&Whole {
+        metrics: metrics(run)?,
+        parent: parent.and_then(|found| found.into_iter().next()),
+        children: named(database, "parent", &id)?,
+        datasets: datasets.into_iter().map(dataset).collect(),
+        models: models(database, &id)?,
+        versions: versions(database, &id)?,
+        info: facts(call, run, info)?,
+        params,
+        tags,
+        note,
+    }))
+}
+
+fn facts(call: &Call, run: &Run, info: RunInfo) -> Outcome<Facts> {
+    let experiment = call.database().experiment_by_id(info.experiment)?.info()?;
+    Ok(Facts {
+        id: info.id.to_string(),
+        experiment: info.experiment.to_string(),
+        artifact_uri: run_artifacts(&places::of_experiment(call, &experiment), info.id),
+        experiment_path: experiment.path,
+        status: info.status.as_str(),
+        health: health::of_run(run)?,
+        start: info.started.as_millis(),
+        end: info.ended.map(Timestamp::as_millis),
+        lifecycle: info.lifecycle.as_str(),
+        name: info.name,
+        user: info.user,
+    })
+}
+
+fn metrics(run: &Run) -> Outcome<Vec<Metric>> {
+    let mut metrics = Vec::new();
+    for key in run.metrics()?.into_keys() {
+        // Points may be purged in between.
+        let Some(found) = run.statistics(&key)? else { continue };
+        metrics.push(Metric {
+            key,
+            value: Real(found.latest.value),
+            step: found.latest.step,
+            time: found.latest.time.as_millis(),
+            min: Real(found.min),
+            max: Real(found.max),
+            mean: Real(found.mean()),
+            count: found.count,
+            nan: found.nan_count,
+            first_step: found.first_step,
+            last_step: found.last_step,
+        });
+    }
+    Ok(metrics)
+}
+
+/// Returns the runs whose column `column` is this id, in the order of their start.
+fn named(database: &Database, column: &str, id: &str) -> Outcome<Vec<NamedRun>> {
+    let query =
+        format!("SELECT run_id, name, status FROM runs WHERE {column} = '{id}' ORDER BY run");
+    let found = rows(database, &query)?.into_iter();
+    let found =
+        found.map(|mut row| NamedRun { id: row.text(), name: row.text(), status: row.text() });
+    Ok(found.collect())
+}
+
+fn dataset(input: DatasetInput) -> Dataset {
+    let DatasetInput { dataset, tags, .. } = input;
+    Dataset {
+        name: dataset.name,
+        digest: dataset.digest,
+        source_type: dataset.source_type,
+        source: dataset.source,
+        tags,
+    }
+}
+
+fn models(database: &Database, run: &str) -> Outcome<Vec<Model>> {
+    let query = format!(
+        "SELECT model_id, name, model_type, status, created FROM logged_models
+         WHERE source_run = '{run}' AND lifecycle = 'active' ORDER BY model"
+    );
+    let found = rows(database, &query)?.into_iter().map(|mut row| Model {
+        id: row.text(),
+        name: row.text(),
+        model_type: row.maybe_text(),
+        status: row.text(),
+        created: row.maybe_millis(),
+    });
+    Ok(found.collect())
+}
+
+fn versions(database: &Database, run: &str) -> Outcome<Vec<Version>> {
+    let query = format!(
+        "SELECT name, version FROM model_versions WHERE run_id = '{run}' ORDER BY name, version"
+    );
+    let found = rows(database, &query)?.into_iter();
+    Ok(found.map(|mut row| Version { model: row.text(), version: row.count() }).collect())
+}
+
+fn change(call: &Call) -> Outcome<Reply> {
+    let run = asked(call)?;
+    let edits = TagEdits::of(&call.args)?;
+    apply(&run, call.args.text("name"), &edits, lifecycle(&call.args)?)?;
+    answer(call, &run)
+}
+
+fn change_many(call: &Call) -> Outcome<Reply> {
+    let edits = TagEdits::of(&call.args)?;
+    let lifecycle = lifecycle(&call.args)?;
+    // All runs are found before the first one is changed.
+    let ids = call.args.texts("runs").into_iter();
+    let runs = ids.map(|id| Ok(call.database().run(queries::run_id(id)?)?));
+    let runs: Vec<Run> = runs.collect::<Outcome<_>>()?;
+    for run in &runs {
+        apply(run, None, &edits, lifecycle)?;
+    }
+    Ok(Reply::json(&Changed { changed: runs.len() }))
+}
+
+/// Changes a run. A deleted run accepts no other change, so it is restored first and deleted last.
+fn apply(
+    run: &Run,
+    name: Option<&str>,
+    edits: &TagEdits,
+    lifecycle: Option<Lifecycle>,
+) -> Outcome<()> {
+    if lifecycle == Some(Lifecycle::Active) {
+        run.restore()?;
+    }
+    if let Some(name) = name {
+        run.set_name(name)?;
+    }
+    if !edits.set.is_empty() {
+        run.set_tags(edits.set.iter().map(|(key, value)| (key, value)))?;
+    }
+    edits.delete.iter().try_for_each(|key| even_if_missing(run.delete_tag(key)))?;
+    if lifecycle == Some(Lifecycle::Deleted) {
+        run.delete()?;
+    }
+    Ok(())
+}

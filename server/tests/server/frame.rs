@@ -1,0 +1,67 @@
+//! A reader of frames, written after their description and not with the code of the server.
+
+use serde_json::Value;
+
+use crate::client::Answer;
+
+/// A frame of an answer.
+pub(crate) struct Frame {
+    pub(crate) header: Value,
+    buffers: Vec<u8>,
+}
+
+impl Frame {
+    /// Reads the frame of an answer.
+    #[track_caller]
+    pub(crate) fn of(answer: Answer) -> Frame {
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        assert_eq!(answer.header("content-type"), Some("application/vnd.tracklite.frame"));
+        let body = answer.body;
+        assert_eq!(&body[..8], b"TLFRAME1");
+        let length = u32::from_le_bytes(body[8..12].try_into().unwrap()) as usize;
+        let header = serde_json::from_slice(&body[12..12 + length]).unwrap();
+        let start = (12 + length).div_ceil(8) * 8;
+        Frame { header, buffers: body[start..].to_vec() }
+    }
+
+    /// Returns whether there is such a column.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.header["columns"].as_array().unwrap().iter().any(|column| column["name"] == name)
+    }
+
+    #[track_caller]
+    fn column(&self, name: &str, kind: &str) -> &Value {
+        let columns = self.header["columns"].as_array().unwrap();
+        let found = columns.iter().find(|column| column["name"] == name);
+        let found = found.unwrap_or_else(|| panic!("no column {name}: {columns:?}"));
+        assert_eq!(found["type"], kind, "{name}");
+        found
+    }
+
+    fn numbers<const N: usize>(&self, offset: &Value, count: usize) -> Vec<[u8; N]> {
+        let offset = offset.as_u64().unwrap() as usize;
+        assert_eq!(offset % 8, 0);
+        let bytes = &self.buffers[offset..offset + N * count];
+        bytes.chunks(N).map(|number| number.try_into().unwrap()).collect()
+    }
+
+    fn count(column: &Value) -> usize {
+        column["count"].as_u64().unwrap() as usize
+    }
+
+    /// Returns a column of numbers.
+    #[track_caller]
+    pub(crate) fn f64(&self, name: &str) -> Vec<f64> {
+        let column = self.column(name, "f64");
+        let numbers = self.numbers(&column["offset"], Frame::count(column));
+        numbers.into_iter().map(f64::from_le_bytes).collect()
+    }
+
+    /// Returns a column of whole numbers.
+    #[track_caller]
+    pub(crate) fn u32(&self, name: &str) -> Vec<u32> {
+        let column = self.column(name, "u32");
+        let numbers = self.numbers(&column["offset"], Frame::count(column));
+        numbers.into_iter().map(u32::from_le_bytes).collect()
+    }
+}

@@ -1,0 +1,54 @@
+//! The places of the last changes of runs and of the registry.
+
+use crate::format::record::{Position, REGISTRY_KINDS, Record, SeriesDefined};
+
+/// The first and the last kind of records of experiments, runs, logged models and artifacts.
+const FIRST_KIND: u16 = 32;
+const LAST_KIND: u16 = *REGISTRY_KINDS.start() - 1;
+
+/// The places of the last record of each area, in the part of the chain that was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks {
+    pub(super) runs: Position,
+    pub(super) registry: Position,
+}
+
+impl Marks {
+    /// Returns the marks of a reader that starts here. Any area may have changed before.
+    pub(crate) fn at(position: Position) -> Marks {
+        Marks { runs: position, registry: position }
+    }
+
+    /// Notes a record of the frame that ends at `position`.
+    pub(crate) fn note(&mut self, record: &Record, position: Position) {
+        let (kind, ..) = record.tag();
+        if REGISTRY_KINDS.contains(&kind) {
+            self.registry = position;
+        } else if kind == SeriesDefined::KIND || (FIRST_KIND..=LAST_KIND).contains(&kind) {
+            self.runs = position;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::id::RunId;
+    use crate::format::record::{AliasDeleted, Incarnation, RunResumed, WriterClosed};
+
+    #[test]
+    fn each_record_marks_its_area() {
+        let mut marks = Marks::at(Position(8));
+        let run = RunId::from_random(7);
+        let resumed = RunResumed { run, incarnation: Incarnation(1), time: 3 };
+        marks.note(&resumed.into(), Position(16));
+        assert_eq!((marks.runs, marks.registry), (Position(16), Position(8)));
+        let model = crate::entity::id::RegisteredModelId::from_bits(1);
+        let deleted = AliasDeleted { model, alias: "a".to_owned(), time: 3 };
+        marks.note(&deleted.into(), Position(24));
+        assert_eq!((marks.runs, marks.registry), (Position(16), Position(24)));
+        let closed = WriterClosed { incarnation: Incarnation(1) };
+        marks.note(&closed.into(), Position(32));
+        assert_eq!((marks.runs, marks.registry), (Position(16), Position(24)));
+    }
+}
