@@ -25,6 +25,13 @@ export function number(value: number, digits = 5): string {
   return sign(scientific(value, digits));
 }
 
+/** Writes a value with a fixed count of digits, so that the digits of a column stand below each other. */
+export function aligned(value: number): string {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value) || Number.isInteger(value) || size < 1e-4 || size >= 1e5) return number(value);
+  return sign(value.toFixed(size < 1 ? 5 : Math.max(0, 4 - Math.floor(Math.log10(size)))));
+}
+
 function scientific(value: number, digits: number): string {
   const [mantissa = "", exponent = ""] = value.toExponential(digits - 1).split("e");
   return `${trimmed(mantissa)}e${exponent.replace("+", "")}`;
@@ -108,4 +115,10 @@ export function cut(text: string, limit = 300): string {
 
 export function shortId(id: string): string {
   return id.slice(0, 8);
+}
+
+/** Estimates when a run ends, from its steps so far and the total that a param names. */
+export function remaining(start: number, time: number, done: number, total: number): number {
+  if (!(done > 0) || !(total > done) || !(time > start)) return NaN;
+  return ((time - start) / done) * (total - done);
 }

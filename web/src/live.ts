@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { address, base } from "./api";
+import { parseEvents } from "./events";
 import type { Change } from "./types";
 
 /**
@@ -33,11 +34,12 @@ function merge(first: Change | null, next: Change): Change {
     runs: first.runs || next.runs,
     points: first.points || next.points,
     registry: first.registry || next.registry,
+    health: first.health === true || next.health === true,
   };
 }
 
 function apply(change: Change): void {
-  if (change.runs) runsTick.value += 1;
+  if (change.runs || change.health) runsTick.value += 1;
   if (change.points) pointsTick.value += 1;
   if (change.registry) registryTick.value += 1;
 }
@@ -65,23 +67,6 @@ function catchUp(): void {
   const change = missed;
   missed = null;
   apply(change);
-}
-
-/** Splits the text of a stream into its events. Returns what is left of the last one. */
-export function parseEvents(text: string, take: (event: string, data: string) => void): string {
-  const blocks = text.replace(/\r\n?/g, "\n").split("\n\n");
-  const rest = blocks.pop() ?? "";
-  for (const block of blocks) {
-    let event = "";
-    const data: string[] = [];
-    for (const line of block.split("\n")) {
-      if (line.startsWith(":")) event ||= "comment";
-      else if (line.startsWith("event:")) event = line.slice(6).trim();
-      else if (line.startsWith("data:")) data.push(line.slice(5).trimStart());
-    }
-    take(event, data.join("\n"));
-  }
-  return rest;
 }
 
 function onEvent(event: string, data: string): void {

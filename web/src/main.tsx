@@ -3,6 +3,7 @@ import { effect } from "@preact/signals";
 import { messageOf, openSession } from "./api";
 import { begin } from "./busy";
 import { startClock } from "./clock";
+import { watchExperiments } from "./experiments";
 import { file, fileProblem, loadFile, watchFile } from "./file";
 import { watchKeys } from "./keys";
 import { startLive } from "./live";
@@ -42,6 +43,7 @@ async function start(): Promise<void> {
   end();
   startLive(info?.position ?? "");
   watchFile();
+  watchExperiments();
   if (info) await loadViews();
 }
 

@@ -80,23 +80,25 @@ function heading(line: string): ComponentChildren {
   return (match?.[1]?.length ?? 1) <= 2 ? <h3>{words}</h3> : <h4>{words}</h4>;
 }
 
-function block(lines: readonly string[], at: number): Block {
+const DEEPEST = 8;
+
+function block(lines: readonly string[], at: number, depth: number): Block {
   const line = lines[at] ?? "";
   if (line.startsWith("```")) return codeBlock(lines, at);
   if (/^#{1,6}\s/.test(line)) return { node: heading(line), next: at + 1 };
   if (isItem(line)) return listBlock(lines, at);
   if (line.startsWith("|")) return tableBlock(lines, at);
-  if (line.startsWith(">")) {
+  if (line.startsWith(">") && depth < DEEPEST) {
     let end = at;
     while (end < lines.length && (lines[end] ?? "").startsWith(">")) end += 1;
-    return { node: <blockquote>{renderMarkdown(lines.slice(at, end).map((one) => one.replace(/^>\s?/, "")).join("\n"))}</blockquote>, next: end };
+    return { node: <blockquote>{renderMarkdown(lines.slice(at, end).map((one) => one.replace(/^>\s?/, "")).join("\n"), depth + 1)}</blockquote>, next: end };
   }
   let end = at + 1;
   while (end < lines.length && !isBreak(lines[end] ?? "")) end += 1;
   return { node: <p>{inline(lines.slice(at, end).join("\n"))}</p>, next: end };
 }
 
-export function renderMarkdown(text: string): ComponentChildren[] {
+export function renderMarkdown(text: string, depth = 0): ComponentChildren[] {
   const lines = text.slice(0, 200_000).replace(/\r\n?/g, "\n").split("\n");
   const nodes: ComponentChildren[] = [];
   for (let at = 0; at < lines.length; ) {
@@ -104,7 +106,7 @@ export function renderMarkdown(text: string): ComponentChildren[] {
       at += 1;
       continue;
     }
-    const { node, next } = block(lines, at);
+    const { node, next } = block(lines, at, depth);
     nodes.push(node);
     at = next;
   }

@@ -146,9 +146,9 @@ export interface Model {
   created: number | null;
   updated: number | null;
   versions: number;
-  aliases: Record<string, string>;
+  aliases: Record<string, string | number>;
   tags: Record<string, string>;
-  latest: string | null;
+  latest: string | number | null;
 }
 
 export interface ModelVersion {
@@ -185,6 +185,7 @@ export interface Change {
   runs: boolean;
   registry: boolean;
   points: boolean;
+  health?: boolean;
 }
 
 export interface SavedView {

@@ -75,7 +75,7 @@ export class Catalogue {
     this.total.value = sorted.length;
     this.sections.value = sectionsOf({ total: sorted.length, sections: [], keys: sorted });
     this.ready.value = true;
-    this.arrivals.value += 1;
+    this.arrivals.value = this.arrivals.peek() + 1;
   }
 
   at(index: number): Key | null {
@@ -99,7 +99,7 @@ export class Catalogue {
         this.sections.value = sectionsOf(keys);
         this.ready.value = true;
       }
-      this.arrivals.value += 1;
+      this.arrivals.value = this.arrivals.peek() + 1;
     } catch (error) {
       if (isAbort(error)) return;
       this.requested.delete(offset);

@@ -1,6 +1,7 @@
 import { useContext, useState } from "preact/hooks";
-import { cut, dateTime, duration, number } from "../format";
-import { copyText, writeTable } from "../runs/export";
+import { aligned, cut, dateTime, duration, number } from "../format";
+import { copyText } from "../runs/export";
+import { writeTable } from "../runs/text";
 import { hover, hovered } from "../runs/selection";
 import { view } from "../store";
 import { Button } from "../ui/parts";
@@ -15,7 +16,7 @@ const MOST = 14;
 export function xText(axis: string, x: number): string {
   if (axis === "time") return dateTime(x);
   if (axis === "relative") return duration(x * 1000);
-  return number(x, 8);
+  return axis === "step" ? number(Math.round(x), 15) : number(x, 8);
 }
 
 interface Value {
@@ -47,8 +48,8 @@ function Line({ value, smooth }: { value: Value; smooth: boolean }) {
   return (
     <tr class={hovered.value === value.id ? "hovered" : ""} onPointerEnter={() => hover(value.id)} onPointerLeave={() => hover(null)}>
       <th><span class="dot" style={{ color: value.colour }} /><bdi>{cut(value.label, 60)}</bdi></th>
-      <td>{number(value.shown)}</td>
-      {smooth ? <td class="faint">{number(value.raw)}</td> : null}
+      <td>{aligned(value.shown)}</td>
+      {smooth ? <td class="faint">{aligned(value.raw)}</td> : null}
     </tr>
   );
 }

@@ -10,7 +10,7 @@ import { useLoad } from "../ui/load";
 import { Button, Empty, ErrorNote, Field, Icon, Segments } from "../ui/parts";
 import { BOX_HEIGHT, BOX_WIDTH, edgePath, mermaid, placeNodes, relatives, type Placed } from "./graph";
 
-const ICONS: Record<string, string> = { run: "runs", dataset: "dataset", model: "models", version: "models", logged_model: "models", experiment: "experiments" };
+const ICONS: Record<string, string> = { run: "runs", dataset: "dataset", model: "models", version: "models", alias: "pin", experiment: "experiments" };
 
 /** The id of an object without the kind that the graph puts before it. */
 function plainId({ id, kind }: LineageNode): string {
@@ -21,10 +21,11 @@ function pageOf(node: LineageNode): string {
   const id = plainId(node);
   if (node.kind === "run") return link(["run", id]);
   if (node.kind === "version") {
-    const at = id.lastIndexOf("/");
-    return link(["models", id.slice(0, at)], { v: id.slice(at + 1) });
+    const name = id.replace(/^models:\//, "");
+    const at = name.lastIndexOf("/");
+    return link(["models", name.slice(0, at)], { v: name.slice(at + 1) });
   }
-  if (node.kind === "model" && !id.startsWith("m-")) return link(["models", id]);
+  if (node.kind === "alias") return link(["models", id.replace(/^models:\//, "").replace(/@[^@]*$/, "")]);
   return link(["lineage"], { kind: node.kind, id });
 }
 
@@ -132,7 +133,7 @@ async function startsOf(signal: AbortSignal): Promise<Start[]> {
     getJson<{ models: Model[] }>("models", {}, signal),
     postFrame<QueryMeta>("runs/query", { filter: "", order: ["attributes.start_time DESC"], view: "active", group: null, columns: [], offset: 0, limit: 50 }, signal),
   ]);
-  const named = models.map(({ name, versions }) => ({ kind: "model", id: name, words: name, detail: plural(versions, "version") }));
+  const named = models.filter(({ latest }) => latest !== null).map(({ name, latest, versions }) => ({ kind: "version", id: `models:/${name}/${latest}`, words: name, detail: `newest of ${plural(versions, "version")}` }));
   const listed = Array.from({ length: runs.rows }, (_, row) => {
     const { id, name } = runRow(runs, row);
     return { kind: "run", id, words: name, detail: "run" };

@@ -4,6 +4,7 @@ import { now } from "../clock";
 import { file, readOnlyReason } from "../file";
 import { age, cut, dateTime, number, plural, toNumber } from "../format";
 import { registryTick } from "../live";
+import { rankOf } from "../runs/choose";
 import { edits } from "../runs/edit";
 import { go, link, place, query, setQuery } from "../store";
 import type { Model, ModelVersion } from "../types";
@@ -27,10 +28,12 @@ interface Move {
   expects: string | null;
 }
 
+const numbered = (version: string | null) => (version === null ? null : Number(version));
+
 /** Moves an alias if it still points where this page shows it. Otherwise says where it points now. */
 async function moveAlias(model: string, { alias, version, expects }: Move): Promise<Conflict | null> {
   try {
-    await sendJson("POST", `models/${encodeURIComponent(model)}/aliases`, { alias, version, expects });
+    await sendJson("POST", `models/${encodeURIComponent(model)}/aliases`, { alias, version: numbered(version), expects: numbered(expects) });
     toast(version === null ? `Removed ${alias}` : `${alias} points to version ${version}`);
     edits.value += 1;
     return null;
@@ -123,7 +126,12 @@ function Version({ model, version, aliases, metrics, move, current }: { model: s
 export function commonMetrics(versions: readonly ModelVersion[], most: number): string[] {
   const counts = new Map<string, number>();
   for (const { metrics } of versions) for (const key of Object.keys(metrics)) counts.set(key, (counts.get(key) ?? 0) + 1);
-  return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, most).map(([key]) => key);
+  return [...counts].sort((a, b) => b[1] - a[1] || rankOf(a[0]) - rankOf(b[0]) || (a[0] < b[0] ? -1 : 1)).slice(0, most).map(([key]) => key);
+}
+
+async function loadModel(name: string, signal: AbortSignal): Promise<{ model: Model; versions: ModelVersion[] }> {
+  const { model, versions } = await getJson<{ model: Model; versions: ModelVersion[] }>(`models/${encodeURIComponent(name)}`, {}, signal);
+  return { model, versions: versions.map((one) => ({ ...one, version: String(one.version) })) };
 }
 
 function aliasesOf(versions: readonly ModelVersion[]): Record<string, string> {
@@ -131,7 +139,7 @@ function aliasesOf(versions: readonly ModelVersion[]): Record<string, string> {
 }
 
 function ModelDetails({ name }: { name: string }) {
-  const { value, error, status, again } = useLoad((signal) => getJson<{ model: Model; versions: ModelVersion[] }>(`models/${encodeURIComponent(name)}`, {}, signal), [registryTick.value, edits.value], name);
+  const { value, error, status, again } = useLoad((signal) => loadModel(name, signal), [registryTick.value, edits.value], name);
   const [conflict, setConflict] = useState<Conflict | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   if (error && status === 404) return <Empty icon="models" title="No such model"><p>No registered model is named <code>{cut(name, 100)}</code>.</p></Empty>;
@@ -160,7 +168,7 @@ function ModelDetails({ name }: { name: string }) {
             <tbody>{versions.map((version) => <Version key={version.version} model={name} version={version} aliases={aliasesOf(versions)} metrics={metrics} move={move} current={version.version === chosen} />)}</tbody>
           </table>
         )}
-        {chosen ? <section class="padded"><h3>Lineage of version {chosen}</h3><div class="lineage-box"><LineageGraph kind="version" id={`${name}/${chosen}`} /></div></section> : null}
+        {chosen ? <section class="padded"><h3>Lineage of version {chosen}</h3><div class="lineage-box"><LineageGraph kind="version" id={`models:/${name}/${chosen}`} /></div></section> : null}
       </div>
     </div>
   );

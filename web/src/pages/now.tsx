@@ -1,10 +1,11 @@
 import { getJson, postFrame } from "../api";
 import { now } from "../clock";
-import { age, cut, dateTime, duration, number, plural } from "../format";
+import { pathOf } from "../experiments";
+import { age, cut, dateTime, duration, number, plural, remaining } from "../format";
 import type { Frame } from "../frame";
 import { pointsTick, runsTick } from "../live";
 import { Health } from "../runs/cells";
-import { chooseColumns } from "../runs/data";
+import { chooseColumns } from "../runs/choose";
 import { headOf, parseField } from "../runs/names";
 import { runRow } from "../runs/rows";
 import { link } from "../store";
@@ -23,18 +24,12 @@ const TOTAL = ["params.total_steps", "params.max_steps"];
 async function load(signal: AbortSignal): Promise<State> {
   const ask = (filter: string, columns: string[], limit: number) =>
     postFrame<QueryMeta>("runs/query", { filter, order: ["attributes.start_time DESC"], view: "active", group: null, columns, offset: 0, limit }, signal);
-  const first = await ask("attributes.status = 'RUNNING'", [], 1);
+  const first = await ask("", [], 1);
   const { keys } = await getJson<Keys>("keys", { handle: first.meta.handle, kind: "metric", limit: 50 }, signal);
   const columns = chooseColumns([], [], keys);
   const asked = [...columns, ...columns.map((name) => `${name}:count`), ...TOTAL];
   const [alive, recent] = await Promise.all([ask("attributes.status = 'RUNNING'", asked, 200), ask("attributes.status != 'RUNNING'", columns, 30)]);
   return { alive, recent, columns };
-}
-
-/** Estimates when a run ends, from its steps so far and the total that a param names. */
-export function remaining(start: number, time: number, done: number, total: number): number {
-  if (!(done > 0) || !(total > done) || !(time > start)) return NaN;
-  return ((time - start) / done) * (total - done);
 }
 
 function etaOf(frame: Frame<QueryMeta>, row: number, columns: readonly string[]): string {
@@ -63,7 +58,7 @@ function Lines({ frame, columns, alive }: { frame: Frame<QueryMeta>; columns: re
             <tr key={id} data-run={id}>
               <th scope="row"><a href={link(["run", id])}><bdi>{name}</bdi></a></th>
               <td><Health state={health} words /></td>
-              <td class="faint"><bdi>{cut(frame.column("experiment")?.text(row) ?? "", 40)}</bdi></td>
+              <td class="faint"><bdi>{cut(pathOf(frame.column("experiment")?.text(row)), 40)}</bdi></td>
               <td class="numeric" title={dateTime(alive ? start : end)}>{alive ? duration(now.value - start) : `${age(now.value - (Number.isFinite(end) ? end : start))} ago`}</td>
               {columns.map((column) => {
                 const text = frame.column(column)?.text(row);

@@ -98,14 +98,23 @@ function weight(lines: number): { width: number; alpha: number } {
   return { width: lines > 12 ? 1.25 : 1.5, alpha: 1 };
 }
 
+/** Bands get fainter the more lines there are, so that they never hide the lines. */
+function bandOf(strokes: readonly Stroke[]): number {
+  if (strokes.length > 50) return 0;
+  const grouped = strokes[0]?.bins.meta.group !== undefined;
+  return grouped ? Math.max(0.1, 0.22 / Math.sqrt(strokes.length)) : 0.2 / strokes.length ** 0.75;
+}
+
 /** Draws the whole chart, and returns its scales and how many values are outside of the range. */
 export function drawChart(pen: Pen, spec: ChartSpec): Area & { outside: number } {
   const area = layout(spec);
   const { box } = area;
+  if (spec.strokes.length === 0) return { ...area, outside: 0 };
   drawAxes(pen, area, spec.look, spec.width);
   const { width, alpha } = weight(spec.strokes.length);
   pen.clip(box.left, box.top - 4, box.width + 4, box.height + 5);
-  for (const stroke of spec.strokes) drawLine(pen, area, stroke, { width, alpha, band: spec.strokes.length <= 50 });
+  const band = bandOf(spec.strokes);
+  for (const stroke of spec.strokes) drawLine(pen, area, stroke, { width, alpha, band });
   const outside = drawMarks(pen, area, spec.strokes);
   pen.unclip();
   return { ...area, outside };
@@ -144,7 +153,7 @@ export function drawOverlay(pen: Pen, { area, strokes, cursor, front, look, drag
   const { box } = area;
   pen.clip(box.left, box.top - 4, box.width + 4, box.height + 5);
   for (const stroke of strokes) {
-    if (stroke.bins.id === front) drawLine(pen, area, stroke, { width: 3, alpha: 1, band: true });
+    if (stroke.bins.id === front) drawLine(pen, area, stroke, { width: 2.5, alpha: 1, band: 0.2 });
   }
   if (drag) pen.rect(Math.min(drag.from, drag.to), box.top, Math.abs(drag.to - drag.from), box.height, { colour: look.accent, alpha: 0.15 });
   if (cursor !== null) drawCursor(pen, area, strokes, cursor, front, look);

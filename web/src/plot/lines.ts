@@ -114,14 +114,15 @@ function markOutside(pen: Pen, area: Area, stroke: Stroke): number {
 export interface LineLook {
   width: number;
   alpha: number;
-  band: boolean;
+  /** How strong the band is, 0 for none. */
+  band: number;
 }
 
 /** Draws one line: its band, the raw line as a ghost if it is smoothed, and the line itself. */
 export function drawLine(pen: Pen, area: Area, stroke: Stroke, look: LineLook): void {
   const { bins } = stroke;
-  if (look.band && (bins.meta.group !== undefined || hasBand(bins))) {
-    fillBand(pen, area, stroke, (bins.meta.group !== undefined ? 0.16 : bins.smooth ? 0.08 : 0.16) * look.alpha);
+  if (look.band > 0 && (bins.meta.group !== undefined || hasBand(bins))) {
+    fillBand(pen, area, stroke, look.band * (bins.smooth && bins.meta.group === undefined ? 0.5 : 1));
   }
   if (bins.smooth) strokeValues(pen, area, stroke, (at) => bins.mean[at] ?? NaN, 1, 0.25 * look.alpha);
   strokeValues(pen, area, stroke, (at) => drawn(bins, at), look.width, look.alpha);

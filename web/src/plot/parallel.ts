@@ -1,3 +1,4 @@
+import { number } from "../format";
 import type { Look } from "./chart";
 import type { Pen } from "./pen";
 import { makeScale, type Scale } from "./scale";
@@ -26,12 +27,26 @@ function spanOf(values: Float64Array): [number, number, boolean] {
   return [low, high, low > 0 && high / low > 100];
 }
 
+const FEW = 6;
+
+/** Lists the values of an axis if there are only a few, so that the ticks are at them. */
+function fewValues(values: Float64Array): number[] | null {
+  const seen = new Set<number>();
+  for (const value of values) {
+    if (Number.isFinite(value)) seen.add(value);
+    if (seen.size > FEW) return null;
+  }
+  return [...seen];
+}
+
 /** Chooses the scale of an axis: categories evenly, positive values over more than two decades by logarithm. */
 export function axisScale(values: Float64Array, categories: readonly string[] | null, height: number, flipped: boolean): Scale {
   const [bottom, top] = flipped ? [TOP, height - BOTTOM] : [height - BOTTOM, TOP];
   if (!categories) {
     const [low, high, log] = spanOf(values);
-    return makeScale(log ? "log" : "linear", low, high, bottom, top);
+    const scale = makeScale(log ? "log" : "linear", low, high, bottom, top);
+    const few = fewValues(values);
+    return few ? { ...scale, ticks: () => few.map((value) => ({ value, label: number(value, 4) })) } : scale;
   }
   const scale = makeScale("linear", 0, Math.max(1, categories.length - 1), bottom, top);
   return { ...scale, ticks: () => categories.slice(0, 40).map((label, value) => ({ value, label })) };

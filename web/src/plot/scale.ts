@@ -58,16 +58,16 @@ function shortened(value: number, step: number): string {
 
 function logTicks(low: number, high: number, count: number): Tick[] {
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
-  const decades = last - first;
-  if (decades <= 1) return linearTicks(low, high, count).filter(({ value }) => value > 0);
-  const every = Math.max(1, Math.ceil(decades / Math.max(1, count)));
+  const decades = Math.log10(high / low);
+  if (decades < 0.7) return linearTicks(low, high, count).filter(({ value }) => value > 0);
+  const every = Math.max(1, Math.ceil((last - first) / Math.max(1, count)));
   const ticks: Tick[] = [];
   for (let power = first; power <= last; power += 1) {
     for (const factor of decades <= 3 ? [1, 2, 5] : [1]) {
       const value = factor * 10 ** power;
       if (value < low * 0.999999 || value > high * 1.000001) continue;
-      const shown = (power - first) % every === 0 && (factor === 1 || decades <= 2);
-      ticks.push({ value, label: shown ? number(value, 2) : "" });
+      const shown = (power - first) % every === 0 && (factor === 1 || decades <= 2.2);
+      if (shown || decades < 20) ticks.push({ value, label: shown ? number(value, 2) : "" });
     }
   }
   return ticks;

@@ -106,9 +106,10 @@ export function nearestBin(x: Float64Array, value: number): number {
   return value - (x[before] ?? 0) <= (x[low] ?? 0) - value ? before : low;
 }
 
-/** The value that is drawn at a bin: the smoothed one if there is one. */
+/** The value that is drawn at a bin: the smoothed one if there is one. Bins of only NaN stay gaps. */
 export function drawn(bins: Bins, at: number): number {
-  return (bins.smooth ?? bins.mean)[at] ?? NaN;
+  const raw = bins.mean[at] ?? NaN;
+  return Number.isNaN(raw) ? NaN : (bins.smooth?.[at] ?? raw);
 }
 
 export function countNan(all: readonly Bins[]): number {

@@ -52,7 +52,7 @@ function facts({ info }: RunDetail): [string, preact.ComponentChildren][] {
     ["Experiment", <a href={link(["runs"], { e: info.experiment })}><bdi>{cut(info.experiment_path, 80)}</bdi></a>],
     ["Started", <span title={dateTime(info.start)}>{info.start === null ? "not yet" : `${age(now.value - info.start)} ago`}</span>],
     [info.end === null ? "Running for" : "Took", info.start === null ? "" : duration(end - info.start)],
-    ["User", <bdi>{cut(info.user ?? "", 40)}</bdi>],
+    ...(info.user ? [["User", <bdi>{cut(info.user, 40)}</bdi>] as [string, preact.ComponentChildren]] : []),
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { DictColumn, type Column } from "../frame";
+import { pathOf } from "../experiments";
 import { age, cut, dateTime, delta, duration, number } from "../format";
 import { Icon } from "../ui/parts";
 import { better, pinned } from "./data";
@@ -97,7 +98,7 @@ function attribute(row: Row, key: string, now: number): string {
     case "created": return `${age(now - value("start"))} ago`;
     case "user_id": return row.frame.column("user")?.text(row.row) ?? "";
     case "run_id": return row.id;
-    case "experiment": return row.frame.column("experiment")?.text(row.row) ?? "";
+    case "experiment": return pathOf(row.frame.column("experiment")?.text(row.row));
     case "status": return row.frame.column("status")?.text(row.row) ?? "";
     default: return row.frame.column(`attributes.${key}`)?.text(row.row) ?? "";
   }

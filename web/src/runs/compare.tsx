@@ -1,11 +1,12 @@
 import { useEffect, useState } from "preact/hooks";
 import { isAbort, messageOf, sendJson } from "../api";
-import { cut, delta, number, plural } from "../format";
+import { cut, dateTime, delta, duration, number, plural } from "../format";
 import { change, link, view } from "../store";
 import type { Cell, Comparison } from "../types";
 import { Button, Choices, Empty, ErrorNote, Field, Icon, Popover } from "../ui/parts";
 import { better, table } from "./data";
-import { copyText, download, writeTable, type TextFormat } from "./export";
+import { copyText, download } from "./export";
+import { writeTable, type TextFormat } from "./text";
 import { compared, ink, nameOf, toggleBaseline } from "./rows";
 import { hover, hovered } from "./selection";
 
@@ -16,8 +17,9 @@ function isNumber(value: Cell | undefined): boolean {
   return typeof value === "number" || (typeof value === "string" && value.trim() !== "" && value.length < 30 && !Number.isNaN(Number(value)));
 }
 
-function cellText(value: Cell | undefined): string {
-  if (value === null || value === undefined) return "";
+function cellText({ section, key }: { section: string; key: string }, value: Cell): string {
+  if (section === "info" && (key === "start" || key === "end")) return dateTime(Number(value));
+  if (section === "info" && key === "duration") return duration(Number(value) * 1000);
   return typeof value === "number" ? number(value, 6) : cut(String(value), 400);
 }
 
@@ -37,8 +39,8 @@ function Value({ row, value, from }: { row: Comparison["rows"][number]; value: C
   const wanted = row.section === "metrics" ? better(`metrics.${row.key}`) : null;
   const good = wanted === null || difference === 0 ? "" : (wanted === "max") === difference > 0 ? "good" : "bad";
   return (
-    <td class={`${numeric ? "numeric" : ""} ${value === null || value === undefined ? "missing" : ""}`} style={heat(row, value)}>
-      <bdi>{value === null || value === undefined ? "–" : cellText(value)}</bdi>
+    <td class={value === null || value === undefined ? "missing" : ""} style={heat(row, value)}>
+      <bdi>{value === null || value === undefined ? "–" : cellText(row, value)}</bdi>
       {Number.isFinite(difference) && difference !== 0 ? <span class={`delta ${good}`}>{delta(difference)}</span> : null}
     </td>
   );

@@ -5,7 +5,8 @@ import type { Frame } from "../frame";
 import { runsTick, pointsTick } from "../live";
 import type { View } from "../state";
 import { page, view } from "../store";
-import type { Key, Keys, QueryMeta } from "../types";
+import type { Keys, QueryMeta } from "../types";
+import { chooseColumns } from "./choose";
 import { parseField, quoteText, searchName } from "./names";
 
 export const WINDOW = 200;
@@ -49,23 +50,6 @@ const scope = computed<string>(() => {
 });
 
 const automaticColumns = signal<string[]>([]);
-const [MOST_PARAMS, MOST_METRICS] = [5, 4];
-
-function rank({ key }: Key): number {
-  return /loss|acc|score|f1|auc|err/i.test(key) ? 0 : 1;
-}
-
-/** Chooses the columns that are shown if the reader chose none. Columns that are shown already stay in their place. */
-export function chooseColumns(present: readonly string[], params: readonly Key[], metrics: readonly Key[]): string[] {
-  const differ = params.filter(({ constant }) => !constant).map(({ key }) => `params.${key}`);
-  const wide = [...metrics].sort((a, b) => b.runs - a.runs || rank(a) - rank(b)).map(({ key }) => `metrics.${key}`);
-  const fill = (names: string[], prefix: string, most: number) => {
-    const kept = present.filter((name) => name.startsWith(prefix));
-    return [...kept, ...names.filter((name) => !kept.includes(name))].slice(0, Math.max(most, kept.length));
-  };
-  return [...fill(differ, "params.", MOST_PARAMS), ...fill(wide, "metrics.", MOST_METRICS)];
-}
-
 export const columns = computed<string[]>(() => view.value.columns ?? automaticColumns.value);
 
 const columnsText = computed(() => JSON.stringify(columns.value));

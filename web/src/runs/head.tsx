@@ -4,10 +4,19 @@ import { Choices, Icon, Popover, type Choice } from "../ui/parts";
 import { columns } from "./data";
 import { AGGREGATES, fieldName, headOf, parseField } from "./names";
 
-const DEFAULT_WIDTHS = { metric: 116, param: 108, tag: 120, attribute: 140 } as const;
+const LEAST_WIDTHS = { metric: 92, param: 72, tag: 88, attribute: 132 } as const;
+const [LETTER, SPACE, MOST_WIDTH] = [7, 40, 200];
 
+const NAME_WIDTH = 248;
+
+/** A column is as wide as the reader made it, or else as its head needs. */
 export function widthOf(name: string): number {
-  return columnWidths.value[name] ?? DEFAULT_WIDTHS[parseField(name).kind];
+  const own = columnWidths.value[name];
+  if (own !== undefined) return own;
+  if (name === "attributes.run_name") return NAME_WIDTH;
+  const { text, detail } = headOf(name);
+  const needed = (text.length + detail.length) * LETTER + SPACE;
+  return Math.min(MOST_WIDTH, Math.max(LEAST_WIDTHS[parseField(name).kind], needed));
 }
 
 /** Sorts by a column: first ascending, then descending, then not. With `add`, earlier columns stay before it. */

@@ -13,16 +13,19 @@ export interface Row {
   frame: Rows;
   row: number;
   group: number | null;
+  title: string;
 }
 
 export function runRow(frame: Rows, row: number): Row {
   const id = frame.column("id")?.text(row) ?? "";
-  return { id, name: cut(frame.column("name")?.text(row) || shortId(id)), frame, row, group: null };
+  const name = cut(frame.column("name")?.text(row) || shortId(id));
+  return { id, name, frame, row, group: null, title: name };
 }
 
 export function groupRow(frame: Rows, row: number, group: number, keys: readonly string[]): Row {
   const parts = keys.map((_, index) => frame.column(`key${index}`)?.text(row) ?? "–");
-  return { id: groupId(keys, parts), name: cut(parts.join(" · ")) || "all runs", frame, row, group };
+  const title = cut(keys.map((key, index) => `${key} = ${parts[index]}`).join("\n"), 2000);
+  return { id: groupId(keys, parts), name: cut(parts.join(" · ")) || "all runs", frame, row, group, title };
 }
 
 /** Names a group by its values, so that its colour stays when the order changes. */

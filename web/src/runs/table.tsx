@@ -80,7 +80,7 @@ function GroupWords({ row }: { row: Row }) {
       <button type="button" class="expander" aria-expanded={open} aria-label={`Runs of ${row.name}`} onClick={() => row.group !== null && toggleGroup(row.group)}>
         <Icon name="chevron" />
       </button>
-      <bdi class="run-name" title={row.name}>{row.name}</bdi>
+      <bdi class="run-name" title={row.title}>{row.name}</bdi>
       <span class="badge" title={`${plural(runs, "run")}${running ? `, ${running} running` : ""}${failed ? `, ${failed} failed` : ""}`}>{runs}</span>
       {failed > 0 ? <span class="badge bad">{failed} failed</span> : null}
     </>
@@ -305,7 +305,7 @@ export function RunsTable() {
         </div>
         <PinnedLines names={names} numeric={numeric} now={now} />
       </div>
-      {problem.value && !current ? <ErrorNote message={problem.value.message} retry={reload} /> : null}
+      {problem.value && !current && view.value.filter === "" ? <ErrorNote message={problem.value.message} retry={reload} /> : null}
       {current && current.total === 0 ? <NoRows /> : null}
       {current ? <Lines current={current} scrollTop={scrollTop} height={height} names={names} numeric={numeric} now={now} /> : null}
     </div>

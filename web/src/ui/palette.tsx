@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { getJson, isAbort, postFrame } from "../api";
 import { BINDINGS } from "../keys";
+import { pathOf } from "../experiments";
 import { go, page } from "../store";
 import { runRow } from "../runs/rows";
 import { quoteText } from "../runs/names";
@@ -29,7 +30,7 @@ async function runs(search: string, signal: AbortSignal): Promise<Found[]> {
   const frame = await postFrame<QueryMeta>("runs/query", { filter, order: [], view: "active", group: null, columns: [], offset: 0, limit: 8 }, signal);
   return Array.from({ length: frame.rows }, (_, row) => {
     const { id, name } = runRow(frame, row);
-    return { kind: "run", words: name, detail: frame.column("experiment")?.text(row) ?? "", open: () => go(["run", id]) };
+    return { kind: "run", words: name, detail: pathOf(frame.column("experiment")?.text(row)), open: () => go(["run", id]) };
   });
 }
 
