@@ -13,7 +13,11 @@ function anchor(url: string, words: ComponentChildren): ComponentChildren {
   return <a href={url} rel="noopener noreferrer nofollow" target="_blank">{words}</a>;
 }
 
+const LONGEST = 10_000;
+
+/** Marks up one paragraph. Very long ones stay plain, because the pattern is not linear in their length. */
 export function inline(text: string): ComponentChildren[] {
+  if (text.length > LONGEST) return [text];
   const parts: ComponentChildren[] = [];
   let rest = text;
   for (let round = 0; rest !== "" && round < 2000; round += 1) {

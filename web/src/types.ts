@@ -79,7 +79,6 @@ export interface CurveSeries {
 export interface CurvesMeta {
   position: string;
   series: CurveSeries[];
-  bucket: number;
 }
 
 export interface RunMetric {
@@ -92,9 +91,6 @@ export interface RunMetric {
   mean: Num | null;
   count: number;
   nan: number;
-  min_step: number | null;
-  max_step: number | null;
-  first_nan_step: number | null;
 }
 
 export interface RunInfo {

@@ -1,6 +1,7 @@
 // Writes runs through MLflow's REST API: a sweep with seeds, and runs that try to break the page.
 // As a program: `node fixture.mjs URL [POINTS]`.
 import { pathToFileURL } from "node:url";
+import { deflateSync } from "node:zlib";
 import { call } from "./server.mjs";
 
 const START = Date.UTC(2026, 10, 29, 12);
@@ -111,10 +112,63 @@ export async function models(url, runs) {
   await call(url, "registered-models/alias", { name: "digits", alias: "candidate", version: "3" });
 }
 
+const TABLE = Array.from({ length: 256 }, (_, start) => {
+  let value = start;
+  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
+  return value >>> 0;
+});
+
+/** The checksum of PNG. */
+function crc32(bytes) {
+  let value = 0xffffffff;
+  for (const byte of bytes) value = TABLE[(value ^ byte) & 255] ^ (value >>> 8);
+  return (value ^ 0xffffffff) >>> 0;
+}
+
+function chunk(type, data) {
+  const body = Buffer.concat([Buffer.from(type), data]);
+  const frame = Buffer.alloc(8 + body.length);
+  frame.writeUInt32BE(data.length, 0);
+  body.copy(frame, 4);
+  frame.writeUInt32BE(crc32(body), 4 + body.length);
+  return frame;
+}
+
+/** Makes a picture of one colour. */
+export function png(red, green, blue, size = 64) {
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(size, 0);
+  head.writeUInt32BE(size, 4);
+  head.set([8, 2], 8);
+  const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(size * 3, Buffer.from([red, green, blue]))]);
+  const pixels = deflateSync(Buffer.concat(Array(size).fill(row)));
+  return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), chunk("IHDR", head), chunk("IDAT", pixels), chunk("IEND", Buffer.alloc(0))]);
+}
+
+export async function upload(url, experiment, run, path, bytes) {
+  const address = `${url}/api/2.0/mlflow-artifacts/artifacts/${experiment}/${run}/artifacts/${path.split("/").map(encodeURIComponent).join("/")}`;
+  const response = await fetch(address, { method: "PUT", body: bytes });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+}
+
+export const ATTACK = `<!doctype html><body>attack<script>parent.attacked = 1; top.attacked = 1; fetch("/api/v1/file")</script><img src=x onerror="top.attacked=1"></body>`;
+
+/** Gives two runs files: images with unequal steps, a table, JSON, and HTML and SVG that attack. */
+export async function files(url, experiment, [first, second]) {
+  for (const step of [0, 5, 10]) await upload(url, experiment, first, `images/faces%step%${step}%timestamp%${START + step}%aa.png`, png(step * 20, 80, 160));
+  for (const step of [0, 5]) await upload(url, experiment, second, `images/faces%step%${step}%timestamp%${START + step}%bb.png`, png(160, step * 20, 80));
+  await upload(url, experiment, first, "tables/scores.csv", 'name,score\n"a,b",1\n<b>x</b>,2\n');
+  await upload(url, experiment, first, "config.json", '{"a":{"b":1}}');
+  await upload(url, experiment, first, "report.html", ATTACK);
+  await upload(url, experiment, first, "attack.svg", `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><script>top.attacked=1</script><rect width="40" height="40" fill="red"/></svg>`);
+  await upload(url, experiment, first, "weights.bin", Buffer.from([0, 1, 2, 3, 255, 254]));
+}
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [url, points = "2000"] = process.argv.slice(2);
   const made = await sweep(url, Number(points));
   await hostile(url);
+  await files(url, made.id, made.runs);
   await models(url, made.runs);
   console.log(`wrote ${made.runs.length} runs and more to ${url}`);
 }

@@ -98,7 +98,8 @@ test("numbers are short and exact", () => {
 });
 
 test("fields are written as the search language needs them", () => {
-  assert.equal(searchName("metrics.train/loss:min"), "metrics.`train/loss`:min");
+  assert.equal(searchName("metrics.train/loss:min"), "min.`train/loss`");
+  assert.equal(searchName("metrics.loss:nan"), "nan_count.loss");
   assert.equal(searchName("params.lr"), "params.lr");
   assert.equal(searchName("attributes.start_time"), "attributes.start_time");
   assert.equal(quoteKey("a`b"), '"a`b"');

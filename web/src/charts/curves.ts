@@ -10,11 +10,10 @@ export interface CardData {
   /** The request that the answer belongs to. */
   params: string;
   error: string | null;
-  bucket: number;
   position: string;
 }
 
-const NOTHING: CardData = { bins: [], params: "", error: null, bucket: 0, position: "" };
+const NOTHING: CardData = { bins: [], params: "", error: null, position: "" };
 const BATCH = 6;
 const AT_ONCE = 4;
 const KEPT = 500;
@@ -95,7 +94,7 @@ export class CurveLoader {
     try {
       const frame = await postFrame<CurvesMeta>("curves", { ...JSON.parse(params), keys }, controller.signal);
       const bins = readBins(frame);
-      for (const key of keys) this.store(key, { bins: bins.filter(({ meta }) => meta.key === key), params, error: null, bucket: frame.meta.bucket, position: frame.meta.position });
+      for (const key of keys) this.store(key, { bins: bins.filter(({ meta }) => meta.key === key), params, error: null, position: frame.meta.position });
     } catch (error) {
       if (!isAbort(error)) this.fail(keys, error);
     } finally {

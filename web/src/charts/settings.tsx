@@ -36,12 +36,28 @@ function AxisChooser() {
 
 const KINDS = [["time_ema", "Time-weighted"], ["ema", "EMA"], ["gaussian", "Gaussian"], ["window", "Window"]] as const;
 
-const isShare = (kind: Smoothing["kind"]) => kind === "time_ema" || kind === "ema";
+/** The plain EMA has a weight from 0 to 1, the others a width in units of the x axis or in points. */
+const isShare = (kind: Smoothing["kind"]) => kind === "ema";
+
+const [STEPS, PER_DECADE] = [100, 20];
+
+/** The place of a width on a slider whose steps are equal factors. */
+function placeOf({ kind, amount }: Smoothing): number {
+  if (isShare(kind)) return Math.round(amount * STEPS);
+  return amount < 1 ? 0 : Math.round(Math.log10(amount) * PER_DECADE) + 1;
+}
+
+function amountAt(kind: Smoothing["kind"], place: number): number {
+  if (isShare(kind)) return Math.min(0.99, place / STEPS);
+  return place === 0 ? 0 : Number((10 ** ((place - 1) / PER_DECADE)).toPrecision(2));
+}
+
+const AMOUNTS = { time_ema: "Half-life", ema: "Weight", gaussian: "Sigma", window: "Points" } as const;
 
 /** Makes the smoothing stronger or weaker by a step, for the keyboard. */
 export function stepSmoothing(present: Smoothing | null, up: boolean): Smoothing | null {
   const { kind, amount } = present ?? { kind: "time_ema" as const, amount: 0 };
-  const next = isShare(kind) ? Math.round((amount + (up ? 0.1 : -0.1)) * 100) / 100 : up ? amount * 2 || 2 : amount / 2;
+  const next = isShare(kind) ? Math.round((amount + (up ? 0.1 : -0.1)) * 100) / 100 : up ? amount * 2 || 8 : amount / 2;
   if (next <= (isShare(kind) ? 0 : 1)) return null;
   return { kind, amount: isShare(kind) ? Math.min(0.99, next) : next };
 }
@@ -55,18 +71,17 @@ function SmoothingChooser() {
     pending.current = new Delayed(60, () => change({ smoothing: next.amount > 0 ? next : null }, true));
     pending.current.request();
   };
-  const most = isShare(kind) ? 0.99 : 500;
   return (
     <Popover label="Smoothing" words={smoothing ? `Smooth ${amount}` : "Smooth"} class={smoothing ? "on" : ""} panelClass="form">
       {() => (
         <>
           <Segments label="Kind of smoothing" options={KINDS} value={kind} choose={(next) => set({ kind: next, amount: isShare(next) ? 0.6 : 20 })} />
           <label class="slider">
-            <span>{isShare(kind) ? "Weight" : "Width"}</span>
-            <input type="range" min={0} max={most} step={isShare(kind) ? 0.01 : 1} value={amount} onInput={(event) => set({ kind, amount: Number(event.currentTarget.value) })} />
+            <span>{AMOUNTS[kind]}</span>
+            <input type="range" min={0} max={STEPS} value={placeOf({ kind, amount })} onInput={(event) => set({ kind, amount: amountAt(kind, Number(event.currentTarget.value)) })} />
             <output>{amount}</output>
           </label>
-          <p class="note">Computed by the server over all points. The raw line stays behind it.</p>
+          <p class="note">{kind === "time_ema" || kind === "gaussian" ? "In units of the x axis, seconds for time. " : ""}Computed over all points, before they are thinned. The raw line stays behind it.</p>
         </>
       )}
     </Popover>

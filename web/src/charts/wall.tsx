@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Delayed, nextFrame } from "../busy";
 import { plural } from "../format";
 import { pointsTick, runsTick } from "../live";
-import { splitList } from "../state";
+import { splitList, type Smoothing } from "../state";
 import { change, view } from "../store";
 import { Empty, ErrorNote, Icon, useSize } from "../ui/parts";
 import { Card, WallContext, type Wall } from "./card";
@@ -15,13 +15,19 @@ import { CARD, cardsInView, columnsFor, GAP, HEAD, placeSections, type Placed } 
 
 const PADDING = 12;
 
+/** Wall time is in milliseconds on the axis, and in seconds for the reader. */
+function inAxisUnits({ kind, amount }: Smoothing, xAxis: string): Smoothing {
+  const wide = xAxis === "time" && (kind === "time_ema" || kind === "gaussian");
+  return { kind, amount: wide ? amount * 1000 : amount };
+}
+
 /** The request of curves without its keys. */
 function paramsOf(source: Source, px: number): string {
   const { xAxis, smoothing, zoom, band } = view.value;
   if (!source.body || px <= 0) return "";
   const body: Record<string, unknown> = { ...source.body, x: xAxis, px };
   if (zoom) body["range"] = zoom;
-  if (smoothing) body["smooth"] = smoothing;
+  if (smoothing) body["smooth"] = inAxisUnits(smoothing, xAxis);
   if (source.grouped) Object.assign(body, { group: true, band });
   return JSON.stringify(body);
 }

@@ -50,6 +50,7 @@ function Preview({ run, entry }: { run: string; entry: FileEntry }) {
     case "audio": return <audio controls src={url} />;
     case "video": return <video controls src={url} />;
     case "frame": return <iframe class="file-frame" title={`Preview of ${entry.name}`} src={url} sandbox="" referrerpolicy="no-referrer" />;
+    case "pdf": return <iframe class="file-frame" title={`Preview of ${entry.name}`} src={url} referrerpolicy="no-referrer" />;
     case "none": return (entry.bytes ?? 0) < TEXT_LIMIT ? <TextPreview run={run} entry={entry} kind="text" /> : <NoPreview entry={entry} />;
     default: return <TextPreview run={run} entry={entry} kind={kind} />;
   }

@@ -14,12 +14,12 @@ function MetricLine({ run, metric }: { run: string; metric: RunMetric }) {
     <tr>
       <th scope="row"><a href={link(["run", run, "charts"], { card: joinList([metric.key]) })}><bdi>{cut(metric.key, 120)}</bdi></a></th>
       <td class="numeric strong">{number(toNumber(metric.value))}</td>
-      <td class="numeric" title={metric.min_step === null ? undefined : `at step ${metric.min_step}`}>{number(toNumber(metric.min))}</td>
-      <td class="numeric" title={metric.max_step === null ? undefined : `at step ${metric.max_step}`}>{number(toNumber(metric.max))}</td>
+      <td class="numeric">{number(toNumber(metric.min))}</td>
+      <td class="numeric">{number(toNumber(metric.max))}</td>
       <td class="numeric">{number(toNumber(metric.mean))}</td>
       <td class="numeric">{number(metric.step)}</td>
       <td class="numeric">{number(metric.count)}</td>
-      <td class="numeric">{metric.nan > 0 ? <span class="bad" title={`first at step ${metric.first_nan_step}`}>{number(metric.nan)}</span> : null}</td>
+      <td class="numeric">{metric.nan > 0 ? <span class="bad">{number(metric.nan)}</span> : null}</td>
     </tr>
   );
 }

@@ -6,7 +6,7 @@ import { ChartSettings } from "../charts/settings";
 import type { Source } from "../charts/source";
 import { ChartWall } from "../charts/wall";
 import { now } from "../clock";
-import { age, cut, dateTime, duration, plural, toNumber } from "../format";
+import { age, cut, dateTime, duration, plural } from "../format";
 import { pointsTick, runsTick } from "../live";
 import { Health } from "../runs/cells";
 import { copyText } from "../runs/export";
@@ -93,7 +93,7 @@ function Header({ run }: { run: RunDetail }) {
         <h2><EditableText value={cut(name, 500)} label="the name" save={(next) => patchRun(id, "Renamed", { name: next }, { name })} /></h2>
         <Health state={(health || status).toLowerCase()} words />
         {lifecycle === "deleted" ? <span class="chip warn">deleted</span> : null}
-        {nan ? <span class="chip warn" title={`metric ${nan.key}`}>NaN since step {toNumber(nan.first_nan_step)}</span> : null}
+        {nan ? <span class="chip warn">{plural(nan.nan, "NaN", "NaN")} in {cut(nan.key, 40)}</span> : null}
         <span class="spacer" />
         <Button icon="compare" label="Compare with other runs" words="Compare" onClick={() => go(["runs"], { e: run.info.experiment, s: id, tab: "compare" })} />
         <Snippets id={id} />

@@ -1,12 +1,13 @@
 /** Decides how a file is shown, by its name. */
 
-export type PreviewKind = "image" | "text" | "table" | "json" | "frame" | "audio" | "video" | "none";
+export type PreviewKind = "image" | "text" | "table" | "json" | "frame" | "pdf" | "audio" | "video" | "none";
 
 const KINDS: readonly (readonly [PreviewKind, RegExp])[] = [
   ["image", /\.(png|jpe?g|gif|webp|bmp|avif|svg|ico)$/i],
   ["audio", /\.(wav|mp3|ogg|flac|m4a)$/i],
   ["video", /\.(mp4|webm|ogv|mov)$/i],
-  ["frame", /\.(html?|pdf)$/i],
+  ["frame", /\.html?$/i],
+  ["pdf", /\.pdf$/i],
   ["table", /\.(csv|tsv)$/i],
   ["json", /\.(json|ipynb|geojson)$/i],
   ["text", /(\.(txt|md|log|py|rs|ts|js|css|yaml|yml|toml|ini|cfg|sh|sql|xml|jsonl|r|jl|c|h|cpp|go|java|diff|patch|lock|tex|bib)|MLmodel|Dockerfile|Makefile|requirements|LICENSE|README)$/i],

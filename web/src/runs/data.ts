@@ -16,7 +16,9 @@ export type Rows = Frame<QueryMeta>;
 
 export interface Table {
   handle: string;
+  /** How many rows there are: groups if the table is grouped, otherwise runs. */
   total: number;
+  runs: number;
   groups: string[] | null;
   columns: string[];
   position: string;
@@ -74,11 +76,14 @@ function scopeBody(): Record<string, unknown> {
   return body;
 }
 
+/** Says whether a column must be asked for. Attributes are in every answer. */
+const isAsked = (name: string) => parseField(name).kind !== "attribute";
+
 /** The body of a query with the filter and order of the present view. */
 export function queryBody(asked: readonly string[], grouped: boolean): Record<string, unknown> {
   const { order, group } = view.peek();
   const texts = order.map(({ column, descending }) => `${searchName(column)} ${descending ? "DESC" : "ASC"}`);
-  return { ...scopeBody(), order: texts, group: grouped ? group : null, columns: asked, offset: 0, limit: WINDOW };
+  return { ...scopeBody(), order: texts, group: grouped ? group : null, columns: asked.filter(isAsked), offset: 0, limit: WINDOW };
 }
 
 let running: AbortController | null = null;
@@ -96,7 +101,7 @@ function fail(error: unknown): void {
 function adopt(frame: Rows, asked: string[]): Table {
   const { handle, total, groups, group, position, offset } = frame.meta;
   const rows = group ? groups : total;
-  return { handle, total: rows, groups: group, columns: asked, position, windows: new Map([[offset, frame]]) };
+  return { handle, total: rows, runs: total, groups: group, columns: asked, position, windows: new Map([[offset, frame]]) };
 }
 
 async function loadKeys(handle: string, fresh: boolean, signal: AbortSignal): Promise<void> {
@@ -145,7 +150,7 @@ async function loadPinned(signal: AbortSignal): Promise<void> {
     return;
   }
   const filter = `attributes.run_id IN (${ids.map(quoteText).join(", ")})`;
-  const body = { filter, view: "all", order: [], group: null, columns: columns.peek(), offset: 0, limit: WINDOW };
+  const body = { filter, view: "all", order: [], group: null, columns: columns.peek().filter(isAsked), offset: 0, limit: WINDOW };
   pinned.value = await postFrame<QueryMeta>("runs/query", body, signal);
 }
 

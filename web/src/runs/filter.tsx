@@ -4,7 +4,7 @@ import { Delayed } from "../busy";
 import { filterHistory } from "../prefs";
 import { change, view } from "../store";
 import type { Completion } from "../types";
-import { Field, Icon } from "../ui/parts";
+import { Field } from "../ui/parts";
 import { problem } from "./data";
 
 /** Remembers a filter that was used, newest first. */
@@ -20,17 +20,12 @@ export function complete(text: string, from: number, at: number, word: string): 
   return { text: next, at: from + word.length };
 }
 
-/** The text of an error with a caret under the place that it is about. */
-function Caret({ text, error }: { text: string; error: NonNullable<Completion["error"]> }) {
-  const start = Math.max(0, error.at - 60);
-  const shown = text.slice(start, start + 160).replace(/\s/g, " ");
-  const at = [...text.slice(start, error.at)].length;
-  const length = Math.max(1, Math.min(error.length, 100));
+/** The error in the words of the command line, which has a caret under the place that it is about. */
+function Problem({ message, hint }: { message: string; hint: string | null }) {
   return (
     <div class="caret" role="alert">
-      <pre>{`${shown}\n${" ".repeat(at)}${"^".repeat(length)}`}</pre>
-      <p><Icon name="warning" /> {error.message}</p>
-      {error.hint ? <p class="hint">{error.hint}</p> : null}
+      <pre>{message}</pre>
+      {hint ? <p class="hint">{hint}</p> : null}
     </div>
   );
 }
@@ -148,7 +143,7 @@ export function FilterBox() {
     >
       <Field value={text} label="Filter runs" placeholder="Filter: metrics.loss < 0.5 AND params.model = 'cnn'" icon="filter" mono inputRef={input} onInput={onInput} onKeyDown={onKeyDown} />
       {open ? <Suggestions items={items} active={active} choose={choose} /> : null}
-      {failed && !open ? (error ? <Caret text={text} error={error} /> : <div class="caret" role="alert"><pre>{failed}</pre></div>) : null}
+      {failed && !open ? <Problem message={error?.message ?? failed} hint={error?.hint ?? null} /> : null}
     </div>
   );
 }

@@ -2,7 +2,7 @@ import { change, view } from "../store";
 import { columnWidths } from "../prefs";
 import { Choices, Icon, Popover, type Choice } from "../ui/parts";
 import { columns } from "./data";
-import { AGGREGATES, fieldName, headOf, parseField } from "./names";
+import { AGGREGATES, fieldName, headOf, isSortable, parseField } from "./names";
 
 const LEAST_WIDTHS = { metric: 92, param: 72, tag: 88, attribute: 132 } as const;
 const [LETTER, SPACE, MOST_WIDTH] = [7, 40, 200];
@@ -58,10 +58,7 @@ function groupChoice(name: string): Choice {
 function menu(name: string): (Choice | null)[] {
   const field = parseField(name);
   const sort = (descending: boolean) => () => change({ order: [{ column: name, descending }] });
-  const items: (Choice | null)[] = [
-    { words: "Sort ascending", choose: sort(false) },
-    { words: "Sort descending", choose: sort(true) },
-  ];
+  const items: (Choice | null)[] = isSortable(name) ? [{ words: "Sort ascending", choose: sort(false) }, { words: "Sort descending", choose: sort(true) }] : [];
   if (field.kind === "metric") {
     items.push(null);
     for (const aggregate of AGGREGATES) {
@@ -121,7 +118,8 @@ export function HeadCell({ name, numeric, index, plain }: { name: string; numeri
       <button
         type="button"
         class="head-words"
-        title={`${text}${detail ? ` (${detail})` : ""}: sort, with Shift as a further column`}
+        disabled={!isSortable(name)}
+        title={isSortable(name) ? `${text}${detail ? ` (${detail})` : ""}: sort, with Shift as a further column` : `${text} cannot be sorted by`}
         onClick={(event) => sortBy(name, event.shiftKey)}
       >
         <bdi>{text}</bdi>

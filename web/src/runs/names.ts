@@ -1,6 +1,6 @@
 /** Names of fields: as the page has them ("metrics.train/loss:min") and as the search language writes them. */
 
-export const AGGREGATES = ["last", "best", "min", "max", "mean", "first", "count", "nan"] as const;
+export const AGGREGATES = ["last", "best", "min", "max", "mean", "count", "nan"] as const;
 export type Aggregate = (typeof AGGREGATES)[number];
 
 export interface Field {
@@ -16,7 +16,7 @@ export function parseField(name: string): Field {
     if (!name.startsWith(prefix)) continue;
     const key = name.slice(prefix.length);
     if (kind !== "metric") return { kind, key, aggregate: "last" };
-    const match = /^(.*):(best|min|max|mean|first|count|nan)$/s.exec(key);
+    const match = /^(.*):(best|min|max|mean|count|nan)$/s.exec(key);
     return match ? { kind, key: match[1] ?? "", aggregate: match[2] as Aggregate } : { kind, key, aggregate: "last" };
   }
   return { kind: "attribute", key: name, aggregate: "last" };
@@ -37,11 +37,20 @@ export function quoteText(text: string): string {
   return text.includes("'") ? `"${text}"` : `'${text}'`;
 }
 
-/** Writes a field for the search language. */
+/** Writes a field for the search language, in which the statistics of a metric are prefixes of their own. */
 export function searchName(name: string): string {
   const { kind, key, aggregate } = parseField(name);
   if (kind === "attribute") return `attributes.${key}`;
-  return `${kind}s.${quoteKey(key)}${kind === "metric" && aggregate !== "last" ? `:${aggregate}` : ""}`;
+  if (kind !== "metric" || aggregate === "last") return `${kind}s.${quoteKey(key)}`;
+  return `${aggregate === "nan" ? "nan_count" : aggregate}.${quoteKey(key)}`;
+}
+
+const SORTED_ATTRIBUTES = new Set(["run_name", "status", "start_time", "end_time", "user_id", "run_id"]);
+
+/** Says whether the search language can order by a column. */
+export function isSortable(name: string): boolean {
+  const { kind, key } = parseField(name);
+  return kind !== "attribute" || SORTED_ATTRIBUTES.has(key);
 }
 
 /** Returns the words of a column's head: the key, and what of it is shown. */

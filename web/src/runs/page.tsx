@@ -54,8 +54,8 @@ function BulkMenu() {
 
 function Footer() {
   const current = table.value;
-  const { selected, group, lifecycle } = view.value;
-  const total = current ? plural(current.total, group !== null && current.groups ? "group" : "run") : "";
+  const { selected, lifecycle } = view.value;
+  const total = !current ? "" : current.groups ? `${plural(current.total, "group")} of ${plural(current.runs, "run")}` : plural(current.runs, "run");
   return (
     <footer class="table-foot">
       <span>{total}</span>

@@ -23,9 +23,11 @@ export function runRow(frame: Rows, row: number): Row {
 }
 
 export function groupRow(frame: Rows, row: number, group: number, keys: readonly string[]): Row {
-  const parts = keys.map((_, index) => frame.column(`key${index}`)?.text(row) ?? "–");
+  const values = keys.map((_, index) => frame.column(`key${index}`)?.text(row) ?? null);
+  const parts = values.map((value) => value ?? "–");
+  const present = values.filter((value) => value !== null);
   const title = cut(keys.map((key, index) => `${key} = ${parts[index]}`).join("\n"), 2000);
-  return { id: groupId(keys, parts), name: cut(parts.join(" · ")) || "all runs", frame, row, group, title };
+  return { id: groupId(keys, parts), name: cut(present.join(" · ")) || (keys.length > 0 ? "without these params" : "all runs"), frame, row, group, title };
 }
 
 /** Names a group by its values, so that its colour stays when the order changes. */

@@ -98,7 +98,7 @@ export function Popover({ icon, label, words, class: extra, panelClass, disabled
       <button
         type="button"
         class={`button ${words === undefined ? "bare" : ""} ${extra ?? ""}`}
-        aria-label={label}
+        aria-label={words === undefined ? label : undefined}
         aria-expanded={open}
         aria-haspopup="dialog"
         disabled={disabled}
