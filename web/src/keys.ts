@@ -4,7 +4,7 @@ import { switchTheme } from "./prefs";
 import { undo } from "./runs/edit";
 import { currentRow, moveCursor, openCurrent } from "./runs/table";
 import { resizeTable, TABS } from "./runs/page";
-import { toggleBaseline, togglePin, toggleSelected, toggleVisible } from "./runs/rows";
+import { toggleBaseline, togglePeek, togglePin, toggleSelected, toggleVisible } from "./runs/rows";
 import { change, go, page, view } from "./store";
 import { helpOpen, paletteOpen } from "./ui/dialogs";
 
@@ -27,6 +27,7 @@ function withRow(use: (id: string) => void, groups = false): () => void {
 function back(): void {
   if (crosshair.peek()) crosshair.value = null;
   else if (view.peek().card) change({ card: null });
+  else if (view.peek().peek) change({ peek: null });
   else if (page.peek() !== "runs") history.back();
   else if (view.peek().selected.length > 0) change({ selected: [] }, true);
 }
@@ -59,6 +60,7 @@ export const BINDINGS: readonly Binding[] = [
   { keys: "v", words: "Draw or hide the row", where: "runs", run: withRow(toggleVisible, true) },
   { keys: "p", words: "Pin the row", where: "runs", run: withRow(togglePin) },
   { keys: "b", words: "Make the row the baseline", where: "runs", run: withRow(toggleBaseline) },
+  { keys: "i", words: "Details of the row beside the charts", where: "runs", run: withRow(togglePeek) },
   { keys: "Enter", words: "Open the row", where: "runs", run: openCurrent },
   { keys: "c", words: "Compare the selection", where: "runs", run: () => change({ tab: "compare" }) },
   ...TABS.map((tab, at): Binding => ({ keys: String(at + 1), words: `Tab ${tab}`, where: "runs", run: () => change({ tab }) })),

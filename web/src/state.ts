@@ -56,6 +56,8 @@ export interface View {
   parallelAxes: string[];
   brushes: Brush[];
   mediaStep: number | null;
+  /** The run whose config is shown beside the charts. */
+  peek: string | null;
 }
 
 export const FIRST = 20;
@@ -93,6 +95,7 @@ export const DEFAULTS: View = {
   parallelAxes: [],
   brushes: [],
   mediaStep: null,
+  peek: null,
 };
 
 /** Joins names by commas. Commas and backslashes within a name get a backslash. */
@@ -237,6 +240,7 @@ const CODECS: { [Name in keyof View]: Codec<View[Name]> } = {
     read: (value) => (Number.isFinite(Number(value)) ? Number(value) : null),
     write: (value) => (value === null ? "" : String(value)),
   },
+  peek: maybe("i"),
 };
 
 const NAMES = Object.keys(CODECS) as (keyof View)[];

@@ -106,7 +106,7 @@ test("the nearest bin and line are found", () => {
 });
 
 test("scales survive empty and single domains", () => {
-  for (const kind of ["linear", "log", "time", "duration"] as const) {
+  for (const kind of ["linear", "step", "log", "time", "duration"] as const) {
     for (const [low, high] of [[Infinity, -Infinity], [5, 5], [1, 2], [1e-300, 1e300]] as const) {
       const scale = makeScale(kind, low, high, 0, 100);
       assert.ok(scale.low < scale.high, `${kind} ${low}`);
@@ -114,6 +114,11 @@ test("scales survive empty and single domains", () => {
       assert.ok(scale.ticks(5).length <= 100);
     }
   }
+});
+
+test("ticks of steps are whole numbers", () => {
+  assert.deepEqual(makeScale("step", 0, 1, 0, 100).ticks(5).map(({ label }) => label), ["0", "1"]);
+  assert.deepEqual(makeScale("step", 0, 100, 0, 100).ticks(5).map(({ label }) => label), ["0", "20", "40", "60", "80", "100"]);
 });
 
 test("tick labels have the digits that they need", () => {

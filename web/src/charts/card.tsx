@@ -7,7 +7,7 @@ import { look } from "../plot/look";
 import { countNan, type Stroke } from "../plot/series";
 import { hovered } from "../runs/selection";
 import { joinList } from "../state";
-import { change, go, view } from "../store";
+import { change, view } from "../store";
 import { Button, Choices, Icon, Popover, useSize } from "../ui/parts";
 import { CardView, type Settings } from "./cardview";
 import { cardChoices } from "./cardmenu";
@@ -133,7 +133,7 @@ export function Card({ keys, full }: CardProps) {
     if (!base.current || !front.current || !wall) return;
     const made = new CardView(viewId, base.current, front.current, {
       zoom: (zoom) => change({ zoom }, zoom !== null && view.peek().zoom !== null),
-      open: (run) => !run.startsWith("group:") && go(["run", run]),
+      open: (run) => !run.startsWith("group:") && change({ peek: run }),
     });
     cardView.current = made;
     wall.views.set(viewId, made);

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { getJson, isAbort, messageOf } from "../api";
+import { ApiError, getJson, isAbort, messageOf } from "../api";
 import type { Key, Keys } from "../types";
 
 const WINDOW = 200;
@@ -50,6 +50,8 @@ export class Catalogue {
   readonly arrivals = signal(0);
   readonly error = signal<string | null>(null);
   readonly ready = signal(false);
+  /** The handle that the server has forgotten, so that the catalogue needs another one. */
+  readonly gone = signal<string | null>(null);
   private readonly windows = new Map<number, Key[]>();
   private readonly requested = new Set<number>();
   private scope = "";
@@ -103,6 +105,11 @@ export class Catalogue {
     } catch (error) {
       if (isAbort(error)) return;
       this.requested.delete(offset);
+      if (error instanceof ApiError && error.code === "HANDLE_GONE") {
+        this.gone.value = (JSON.parse(this.scope) as { handle: string }).handle;
+        this.scope = "";
+        return;
+      }
       this.error.value = messageOf(error);
     }
   }

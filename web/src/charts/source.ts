@@ -30,7 +30,7 @@ export interface Crosshair {
 export const crosshair = signal<Crosshair | null>(null);
 
 export function xKindOf(axis: string): ScaleKind {
-  return axis === "time" ? "time" : axis === "relative" ? "duration" : "linear";
+  return axis === "time" ? "time" : axis === "relative" ? "duration" : axis === "step" ? "step" : "linear";
 }
 
 export function axisWords(axis: string): string {

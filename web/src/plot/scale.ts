@@ -5,7 +5,7 @@ export interface Tick {
   label: string;
 }
 
-export type ScaleKind = "linear" | "log" | "time" | "duration";
+export type ScaleKind = "linear" | "step" | "log" | "time" | "duration";
 
 /** Maps values to pixels. */
 export interface Scale {
@@ -122,7 +122,13 @@ export function spanLabel(seconds: number, step: number): string {
   return step >= 60 ? `${minus}${minutes} m` : `${minus}${minutes}:${two(rest)}`;
 }
 
-const TICKS = { linear: linearTicks, log: logTicks, time: timeTicks, duration: durationTicks } as const;
+/** Ticks at whole numbers, unless the view is narrower than a step. */
+function stepTicks(low: number, high: number, count: number): Tick[] {
+  const whole = linearTicks(low, high, count).filter(({ value }) => Math.abs(value - Math.round(value)) < 1e-9);
+  return whole.length > 0 ? whole.map(({ value, label }) => ({ value, label: label.replace(/\.0+$/, "") })) : linearTicks(low, high, count);
+}
+
+const TICKS = { linear: linearTicks, step: stepTicks, log: logTicks, time: timeTicks, duration: durationTicks } as const;
 
 /** Makes a scale from `low..high` to the pixels `start..end`. Empty domains are widened. */
 export function makeScale(kind: ScaleKind, low: number, high: number, start: number, end: number): Scale {

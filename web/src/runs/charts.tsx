@@ -108,8 +108,10 @@ function useCatalogue(): Catalogue {
   useEffect(() => effect(() => {
     const known = metricKeys.value;
     const search = view.value.metricFilter;
-    const handle = table.peek()?.handle;
+    const gone = catalogue.gone.value;
+    const handle = (gone === null ? table.peek() : table.value)?.handle;
     if (!known || !handle) return;
+    if (gone === handle) return reload();
     if (search === "" && known.keys.length >= known.total) catalogue.fill(known.keys);
     else catalogue.open({ handle, search });
   }), [catalogue]);

@@ -1,10 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
-import { getJson, isAbort, messageOf } from "../api";
+import { ApiError, getJson, isAbort, messageOf } from "../api";
 import { plural } from "../format";
 import { change, view } from "../store";
 import type { Key, Keys } from "../types";
 import { Button, Field, Popover, Segments } from "../ui/parts";
-import { columns, table } from "./data";
+import { columns, reload, table } from "./data";
 import { ATTRIBUTES } from "./names";
 
 type Kind = "metric" | "param" | "tag" | "attribute";
@@ -18,7 +18,10 @@ function useKeys(kind: Kind, search: string): { keys: Key[]; total: number; erro
     const controller = new AbortController();
     getJson<Keys>("keys", { handle, kind, search, limit: 200 }, controller.signal)
       .then(({ keys, total }) => setFound({ keys, total, error: null }))
-      .catch((error) => isAbort(error) || setFound({ keys: [], total: 0, error: messageOf(error) }));
+      .catch((error) => {
+        if (error instanceof ApiError && error.code === "HANDLE_GONE") reload();
+        else if (!isAbort(error)) setFound({ keys: [], total: 0, error: messageOf(error) });
+      });
     return () => controller.abort();
   }, [kind, search, handle]);
   if (kind !== "attribute") return found;

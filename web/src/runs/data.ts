@@ -126,6 +126,7 @@ async function load(live = false): Promise<void> {
     if (fresh || live || metricKeys.peek() === null) {
       seenScope = scope.peek();
       if (fresh || Date.now() - keysLoaded > KEYS_EVERY) await loadKeys(frame.meta.handle, fresh, signal);
+      else keysLater();
     }
     await loadPinned(signal);
   } catch (error) {
@@ -133,6 +134,14 @@ async function load(live = false): Promise<void> {
   } finally {
     if (running?.signal === signal) loading.value = false;
   }
+}
+
+let later = 0;
+
+/** Reads the keys again when the pause between two readings is over. */
+function keysLater(): void {
+  window.clearTimeout(later);
+  later = window.setTimeout(() => page.peek() === "runs" && void load(true), KEYS_EVERY);
 }
 
 function show(next: Table): void {

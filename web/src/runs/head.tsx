@@ -4,10 +4,10 @@ import { Choices, Icon, Popover, type Choice } from "../ui/parts";
 import { columns } from "./data";
 import { AGGREGATES, fieldName, headOf, isSortable, parseField } from "./names";
 
-const LEAST_WIDTHS = { metric: 92, param: 72, tag: 88, attribute: 132 } as const;
-const [LETTER, SPACE, MOST_WIDTH] = [7, 40, 200];
+const LEAST_WIDTHS = { metric: 88, param: 64, tag: 80, attribute: 132 } as const;
+const [LETTER, SPACE, MOST_WIDTH] = [7, 28, 200];
 
-const NAME_WIDTH = 248;
+const NAME_WIDTH = 224;
 
 /** A column is as wide as the reader made it, or else as its head needs. */
 export function widthOf(name: string): number {

@@ -14,6 +14,7 @@ import { copyTable, saveTable } from "./export";
 import { FilterBox } from "./filter";
 import { MediaPane } from "./media";
 import { ParallelPane } from "./parallel";
+import { Peek } from "./peek";
 import { compared } from "./rows";
 import { ScatterPane } from "./scatter";
 import { RunsTable } from "./table";
@@ -160,7 +161,10 @@ export function RunsPage() {
           <span class="spacer" />
           <ViewMenu />
         </div>
-        <Pane tab={tab} />
+        <div class="beside">
+          <Pane tab={tab} />
+          <Peek />
+        </div>
       </div>
     </div>
   );

@@ -127,12 +127,18 @@ export function toggleBaseline(id: string): void {
   change({ baseline: view.peek().baseline === id ? null : id });
 }
 
+export function togglePeek(id: string): void {
+  change({ peek: view.peek().peek === id ? null : id });
+}
+
 export function toggleSelected(id: string): void {
   change({ selected: toggled(view.peek().selected, id) }, true);
 }
 
-/** The runs that Compare shows: the selection, or else what is drawn. */
-export function compared(current: View): string[] {
-  if (current.selected.length > 0) return current.baseline && !current.selected.includes(current.baseline) ? [current.baseline, ...current.selected] : current.selected;
-  return drawnIds.value.filter((id) => !id.startsWith("group:"));
+/** The runs that Compare shows: the baseline and the selection, or else what is drawn. */
+export function compared({ selected, baseline }: View): string[] {
+  if (selected.length === 0) return drawnIds.value.filter((id) => !id.startsWith("group:"));
+  const ids = baseline && !selected.includes(baseline) ? [baseline, ...selected] : selected;
+  slots.assign([...new Set([...drawnIds.value, ...ids])]);
+  return ids;
 }

@@ -11,7 +11,7 @@ import { cell, Health, healthOf, isNumeric, plainValue } from "./cells";
 import { arrivals, children, columns, loadChildren, loading, lookAt, pinned, problem, reload, rowAt, table, type Table } from "./data";
 import { HeadCell, widthOf } from "./head";
 import { comparisonFor, withComparison } from "./names";
-import { groupRow, ink, isDrawn, learnNames, runRow, toggleBaseline, togglePin, toggleSelected, toggleVisible, type Row } from "./rows";
+import { groupRow, ink, isDrawn, learnNames, runRow, toggleBaseline, togglePeek, togglePin, toggleSelected, toggleVisible, type Row } from "./rows";
 import { cursor, hover, hovered } from "./selection";
 
 export const opened = signal<readonly number[]>([]);
@@ -88,7 +88,7 @@ function GroupWords({ row }: { row: Row }) {
 }
 
 function RunWords({ row }: { row: Row }) {
-  const { pins, baseline } = view.value;
+  const { pins, baseline, peek } = view.value;
   const isBaseline = baseline === row.id;
   const isPinned = pins.includes(row.id);
   return (
@@ -96,6 +96,7 @@ function RunWords({ row }: { row: Row }) {
       <Health state={healthOf(row)} />
       <a class="run-name" href={link(["run", row.id])} title={row.name}><bdi>{row.name}</bdi></a>
       <span class="row-tools">
+        <button type="button" class="tool" aria-pressed={peek === row.id} title="Details beside the charts (i)" aria-label={`Details of ${row.name}`} onClick={() => togglePeek(row.id)}><Icon name="info" /></button>
         <button type="button" class="tool" aria-pressed={isPinned} title="Pin (p)" aria-label={`Pin ${row.name}`} onClick={() => togglePin(row.id)}><Icon name="pin" /></button>
         <button type="button" class="tool" aria-pressed={isBaseline} title="Baseline (b)" aria-label={`Baseline ${row.name}`} onClick={() => toggleBaseline(row.id)}><Icon name="baseline" /></button>
       </span>

@@ -36,7 +36,7 @@ export function Help() {
             <div><dt><kbd>Ctrl</kbd> wheel</dt><dd>zoom around the pointer</dd></div>
             <div><dt>double click</dt><dd>fit</dd></div>
             <div><dt>click on a chart</dt><dd>keep the table of values</dd></div>
-            <div><dt><kbd>Ctrl</kbd> click on a line</dt><dd>open the run</dd></div>
+            <div><dt><kbd>Ctrl</kbd> click on a line</dt><dd>details of the run</dd></div>
             <div><dt>right click on a cell</dt><dd>filter by its value</dd></div>
             <div><dt><kbd>Shift</kbd> click on a head</dt><dd>sort by a further column</dd></div>
           </dl>
