@@ -65,7 +65,7 @@ function Title({ keys }: { keys: readonly string[] }) {
   );
 }
 
-function Chips({ strokes, of, outside, grouped }: { strokes: readonly Stroke[]; of: number; outside: number; grouped: boolean }) {
+function Chips({ strokes, of, outside, hidden, grouped }: { strokes: readonly Stroke[]; of: number; outside: number; hidden: number; grouped: boolean }) {
   const nan = countNan(strokes.map(({ bins }) => bins));
   const first = strokes.reduce((least, { bins }) => Math.min(least, bins.meta.first_nan_step ?? Infinity), Infinity);
   const exact = strokes.every(({ bins }) => bins.meta.exact);
@@ -74,7 +74,7 @@ function Chips({ strokes, of, outside, grouped }: { strokes: readonly Stroke[]; 
       {nan > 0 ? <span class="chip warn" title={Number.isFinite(first) ? `first NaN at step ${count(first)}` : "values that are not numbers"}>{count(nan)} NaN</span> : null}
       {outside > 0 ? <span class="chip" title="Values outside of the drawn range. Data is not changed.">{count(outside)} outside</span> : null}
       <span class="faint" title={exact ? "Every point is drawn" : "Each pixel shows the lowest, highest and mean of its points"}>
-        {strokes.length} of {of}{grouped ? " groups" : ""}
+        {hidden > 0 ? `${strokes.length - hidden} highest of ` : ""}{strokes.length} of {of}{grouped ? " groups" : ""}
       </span>
     </span>
   );
@@ -117,6 +117,7 @@ export function Card({ keys, full }: CardProps) {
   const [ownLogY, setOwnLogY] = useState(false);
   const [asTable, setAsTable] = useState(false);
   const outside = useSignal(0);
+  const hiddenBars = useSignal(0);
   const id = joinList(keys);
   const viewId = full ? `full:${id}` : id;
   const [data, setData] = useState<CardData[]>([]);
@@ -163,6 +164,7 @@ export function Card({ keys, full }: CardProps) {
     nextFrame(() => {
       one.draw();
       outside.value = one.outside;
+      hiddenBars.value = one.hiddenBars;
     });
   });
   const error = data.find((one) => one.error)?.error ?? null;
@@ -172,7 +174,7 @@ export function Card({ keys, full }: CardProps) {
     <section class={`card ${full ? "full" : ""}`} aria-label={id} data-card={id}>
       <header>
         <h3 title={id}><Title keys={keys} /></h3>
-        <Chips strokes={strokes} of={source?.of ?? 0} outside={outside.value} grouped={source?.grouped ?? false} />
+        <Chips strokes={strokes} of={source?.of ?? 0} outside={outside.value} hidden={hiddenBars.value} grouped={source?.grouped ?? false} />
         <span class="tools">
           <Button icon="log" label="Logarithmic y axis" pressed={settings.logY} class="tiny" onClick={() => setOwnLogY(!ownLogY)} />
           <Button icon={full ? "shrink" : "expand"} label={full ? "Back to all charts" : "Full size"} keys="f" class="tiny" onClick={() => change({ card: full ? null : id })} />

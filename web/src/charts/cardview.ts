@@ -38,6 +38,11 @@ export class CardView {
     this.height = height;
   }
 
+  /** How many bars there is no place for. */
+  get hiddenBars(): number {
+    return this.bars ? Math.max(0, this.strokes.length - placeBars(this.strokes, this.height).length) : 0;
+  }
+
   get bars(): boolean {
     return allSingle(this.strokes) && !this.settings.zoom;
   }

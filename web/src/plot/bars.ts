@@ -13,7 +13,7 @@ const HEIGHT = 18;
 
 /** Says whether every line has a single point, so that bars show them better than dots. */
 export function allSingle(strokes: readonly Stroke[]): boolean {
-  return strokes.length > 0 && strokes.every(({ bins }) => bins.meta.points === 1 || (bins.meta.points === undefined && bins.x.length === 1));
+  return strokes.length > 0 && strokes.every(({ bins }) => bins.x.length === 1 && bins.meta.points <= 1);
 }
 
 /** Sorts the single values, and keeps as many as there is place for. */

@@ -102,11 +102,10 @@ export interface ParallelSpec {
   ids: readonly string[];
   height: number;
   look: Look;
-  front: string | null;
 }
 
-/** Draws the lines that the brushes leave out faintly, then the others, then the highlighted one. */
-export function drawParallel(pen: Pen, { axes, colours, ids, height, look, front }: ParallelSpec): void {
+/** Draws the lines that the brushes leave out faintly, then the others. */
+export function drawParallel(pen: Pen, { axes, colours, ids, height, look }: ParallelSpec): void {
   const kept: number[] = [];
   const dense = ids.length > 500;
   const brushed = axes.some(({ brushes }) => brushes.length > 0);
@@ -114,11 +113,15 @@ export function drawParallel(pen: Pen, { axes, colours, ids, height, look, front
     if (passes(axes, at)) kept.push(at);
     else strokeLine(pen, axes, at, height, look.grid, 1, 0.5);
   }
-  const alpha = (dense ? 0.25 : 0.75) * (front !== null ? 0.4 : 1);
+  const alpha = dense ? 0.25 : 0.75;
   for (const at of kept) strokeLine(pen, axes, at, height, colours[at] ?? look.faint, brushed ? 1.5 : 1.25, brushed && dense ? 0.6 : alpha);
-  const place = front === null ? -1 : ids.indexOf(front);
-  if (place >= 0) strokeLine(pen, axes, place, height, colours[place] ?? look.text, 3, 1);
   for (const axis of axes) drawAxis(pen, axis, height, look);
+}
+
+/** Draws one line over the others. */
+export function drawFront(pen: Pen, { axes, colours, height, look }: ParallelSpec, at: number): void {
+  strokeLine(pen, axes, at, height, look.paper, 6, 0.8);
+  strokeLine(pen, axes, at, height, colours[at] ?? look.text, 3, 1);
 }
 
 /** Finds the line nearest to a pixel, or -1 if none is near. */

@@ -18,6 +18,8 @@ export interface ScatterSpec {
   yCategories: readonly string[] | null;
   logX: boolean;
   logY: boolean;
+  xWords: string;
+  yWords: string;
   look: Look;
 }
 
@@ -52,16 +54,31 @@ export function scatterArea({ width, height, marks, xCategories, yCategories, lo
   return { box, x: axis(marks.x, xCategories, logX, box.left, box.left + box.width), y };
 }
 
-export function drawScatter(pen: Pen, spec: ScatterSpec, front: ReadonlySet<string>): Area {
+/** Draws all marks. If some are chosen, the others are faint. */
+export function drawScatter(pen: Pen, spec: ScatterSpec, chosen: ReadonlySet<string>): void {
   const area = scatterArea(spec);
-  drawAxes(pen, area, spec.look, spec.width);
-  const { marks } = spec;
+  const { marks, look } = spec;
+  const { box } = area;
+  drawAxes(pen, area, look, spec.width);
+  pen.text(box.left + 6, box.top + 6, spec.yWords, { colour: look.faint, size: 11 });
+  pen.text(box.left + box.width, box.top + box.height - 8, spec.xWords, { colour: look.faint, size: 11, align: "right" });
   const radius = marks.ids.length > 2000 ? 1.5 : marks.ids.length > 200 ? 2.5 : 4;
   for (let at = 0; at < marks.ids.length; at += 1) {
     const [x, y] = [area.x.to(marks.x[at] ?? NaN), area.y.to(marks.y[at] ?? NaN)];
-    if (Number.isFinite(x) && Number.isFinite(y)) pen.dot(x, y, radius, { colour: marks.colours[at] ?? "", alpha: front.size > 0 && !front.has(marks.ids[at] ?? "") ? 0.3 : 0.85 });
+    if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
+    pen.dot(x, y, radius, { colour: marks.colours[at] ?? "", alpha: chosen.size > 0 && !chosen.has(marks.ids[at] ?? "") ? 0.25 : 0.85 });
   }
-  return area;
+}
+
+/** Draws a ring around one mark, with its name. */
+export function drawMark(pen: Pen, spec: ScatterSpec, at: number, name: string): void {
+  const area = scatterArea(spec);
+  const [x, y] = [area.x.to(spec.marks.x[at] ?? NaN), area.y.to(spec.marks.y[at] ?? NaN)];
+  if (!Number.isFinite(x) || !Number.isFinite(y)) return;
+  pen.dot(x, y, 7, { colour: spec.look.text });
+  pen.dot(x, y, 5, { colour: spec.marks.colours[at] ?? "" });
+  const right = x > area.box.left + area.box.width * 0.7;
+  pen.text(x + (right ? -12 : 12), y, name, { colour: spec.look.text, size: 12, bold: true, align: right ? "right" : "left" });
 }
 
 /** Finds the mark nearest to a pixel, or -1 if none is near. */

@@ -1,19 +1,15 @@
-import { effect } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { nextFrame } from "../busy";
+import { useMemo, useRef } from "preact/hooks";
 import { sequential } from "../colour";
 import { cut, number, plural } from "../format";
-import { prepare } from "../plot/canvas";
 import { look } from "../plot/look";
-import { axisScale, BOTTOM, drawParallel, lineAt, passes, SIDE, TOP, type Axis } from "../plot/parallel";
-import { Recorder } from "../plot/recorder";
-import { SvgPen } from "../plot/svg";
+import { axisScale, BOTTOM, drawFront, drawParallel, lineAt, passes, SIDE, TOP, type Axis, type ParallelSpec } from "../plot/parallel";
+import type { Pen } from "../plot/pen";
 import { isDark } from "../prefs";
-import { change, go, link, view } from "../store";
-import { Button, Empty, ErrorNote, Popover, useSize } from "../ui/parts";
+import { change, link, view } from "../store";
+import { Button, Empty, ErrorNote, Popover } from "../ui/parts";
 import { KeyList } from "./chooser";
 import { columns } from "./data";
-import { download } from "./export";
+import { Layers, requestSvg, type Size } from "./layers";
 import { headOf, parseField } from "./names";
 import { useCloud, type Cloud } from "./points";
 import { ink } from "./rows";
@@ -56,71 +52,56 @@ function coloursOf(cloud: Cloud, axes: readonly Axis[]): string[] {
   return cloud.ids.map((_, at) => sequential(place(last.values[at] ?? NaN), dark));
 }
 
-function useDrawing(cloud: Cloud, axes: Axis[], size: { width: number; height: number }, canvas: { current: HTMLCanvasElement | null }): void {
-  const colours = coloursOf(cloud, axes);
-  const spec = () => ({ axes, colours, ids: cloud.ids, height: size.height, look: look.peek(), front: hovered.peek() });
-  useLayoutEffect(() => effect(() => {
-    void hovered.value;
-    void look.value;
-    nextFrame(draw);
-  }));
-  function draw(): void {
-    const pen = canvas.current && size.width > 0 ? prepare(canvas.current, size.width, size.height) : null;
-    if (pen) drawParallel(pen, spec());
-  }
-  useEffect(() => {
-    const element = canvas.current;
-    if (!element) return;
-    const record = () => {
-      const recorder = new Recorder();
-      drawParallel(recorder, spec());
-      return recorder.calls;
-    };
-    const save = () => {
-      const pen = new SvgPen(size.width, size.height);
-      drawParallel(pen, spec());
-      download("parallel.svg", new Blob([pen.finish(look.peek().paper)], { type: "image/svg+xml" }));
-    };
-    Object.defineProperty(element, "penLog", { configurable: true, value: record });
-    element.addEventListener("save-svg", save);
-    return () => element.removeEventListener("save-svg", save);
-  });
-}
-
 function Plot({ cloud, names }: { cloud: Cloud; names: readonly string[] }) {
-  const area = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const size = useSize(area);
-  const axes = makeAxes(cloud, names, size.width, size.height);
   const start = useRef<{ axis: Axis; y: number } | null>(null);
-  useDrawing(cloud, axes, size, canvas);
-  const axisAt = (x: number) => axes.find(({ left }) => Math.abs(left - x) < 14) ?? null;
-  const near = (event: PointerEvent) => cloud.ids[lineAt(axes, cloud.ids.length, event.offsetX, event.offsetY)] ?? null;
-  const onDown = (event: PointerEvent) => {
-    const axis = axisAt(event.offsetX);
+  const { brushes } = view.value;
+  const theme = look.value;
+  const dark = isDark();
+  const made = useMemo(() => {
+    const spec = (size: Size): ParallelSpec => {
+      const axes = makeAxes(cloud, names, size.width, size.height);
+      return { axes, colours: coloursOf(cloud, axes), ids: cloud.ids, height: size.height, look: theme };
+    };
+    return { spec, places: new Map(cloud.ids.map((id, at) => [id, at])), drawBase: (pen: Pen, size: Size) => drawParallel(pen, spec(size)) };
+  }, [cloud, names.join("\u0001"), JSON.stringify(brushes), theme, dark]);
+  const axesOf = (size: Size) => makeAxes(cloud, names, size.width, size.height);
+  const axisAt = (axes: readonly Axis[], x: number) => axes.find(({ left }) => Math.abs(left - x) < 14) ?? null;
+  const near = (axes: readonly Axis[], event: PointerEvent) => cloud.ids[lineAt(axes, cloud.ids.length, event.offsetX, event.offsetY)] ?? null;
+  const onDown = (event: PointerEvent, size: Size) => {
+    const axis = axisAt(axesOf(size), event.offsetX);
     if (!axis) return;
-    if (event.offsetY < TOP - 8) return flip(axis.name);
-    start.current = { axis, y: event.offsetY };
-    canvas.current?.setPointerCapture(event.pointerId);
+    if (event.offsetY < TOP - 8) flip(axis.name);
+    else start.current = { axis, y: event.offsetY };
   };
-  const onUp = (event: PointerEvent) => {
+  const onUp = (event: PointerEvent, size: Size) => {
     const from = start.current;
     start.current = null;
-    if (!from) {
-      const id = near(event);
-      if (id && !axisAt(event.offsetX)) go(["run", id]);
-      return;
-    }
-    brush(from.axis, from.y, Math.max(TOP, Math.min(size.height - BOTTOM, event.offsetY)));
+    if (from) return brush(from.axis, from.y, Math.max(TOP, Math.min(size.height - BOTTOM, event.offsetY)));
+    const axes = axesOf(size);
+    const id = near(axes, event);
+    if (id && !axisAt(axes, event.offsetX)) change({ peek: id });
   };
-  const onMove = (event: PointerEvent) => {
-    if (canvas.current) canvas.current.style.cursor = axisAt(event.offsetX) ? (event.offsetY < TOP - 8 ? "pointer" : "ns-resize") : "default";
-    if (!start.current) hover(near(event));
+  const onMove = (event: PointerEvent, size: Size) => {
+    const axes = axesOf(size);
+    const canvas = event.currentTarget as HTMLCanvasElement;
+    canvas.style.cursor = axisAt(axes, event.offsetX) ? (event.offsetY < TOP - 8 ? "pointer" : "ns-resize") : "default";
+    if (!start.current) hover(near(axes, event));
+  };
+  const front = (pen: Pen, size: Size) => {
+    const at = made.places.get(hovered.peek() ?? "");
+    if (at !== undefined) drawFront(pen, made.spec(size), at);
   };
   return (
-    <div class="plot parallel" ref={area}>
-      <canvas ref={canvas} role="img" aria-label={`Parallel coordinates of ${plural(cloud.ids.length, "run")} over ${plural(names.length, "axis", "axes")}`} onPointerDown={onDown} onPointerUp={onUp} onPointerMove={onMove} onPointerLeave={() => hover(null)} />
-    </div>
+    <Layers
+      name="parallel"
+      label={`Parallel coordinates of ${plural(cloud.ids.length, "run")} over ${plural(names.length, "axis", "axes")}`}
+      drawBase={made.drawBase}
+      drawFront={front}
+      onMove={onMove}
+      onLeave={() => hover(null)}
+      onDown={onDown}
+      onUp={onUp}
+    />
   );
 }
 
@@ -178,7 +159,6 @@ export function ParallelPane() {
   const { brushes } = view.value;
   const has = (name: string) => names.some((one) => plainName(one) === name);
   const flipAxis = (name: string) => change({ parallelAxes: has(name) ? names.filter((one) => plainName(one) !== name) : [...names, name] }, true);
-  const save = () => document.querySelector(".parallel canvas")?.dispatchEvent(new Event("save-svg"));
   return (
     <div class="pane">
       <div class="bar">
@@ -189,7 +169,7 @@ export function ParallelPane() {
         {brushes.length > 0 && cloud ? <Button label="Select the brushed runs" words="Select these" onClick={() => keepSelected(cloud, names)} /> : null}
         <span class="spacer" />
         <span class="fact">Drag on an axis to brush, click its name to flip it.</span>
-        <Button icon="download" label="Save as SVG" onClick={save} />
+        <Button icon="download" label="Save as SVG" onClick={() => requestSvg("parallel")} />
       </div>
       {error ? <ErrorNote message={error} /> : null}
       {names.length < 2 ? <Empty icon="parallel" title="Choose two axes or more"><p>Params that differ and metrics make good axes. The last one gives the colour.</p></Empty> : null}

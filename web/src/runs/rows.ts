@@ -1,5 +1,6 @@
 import { computed } from "@preact/signals";
 import { inkOf, Slots, type Ink } from "../colour";
+import { DictColumn } from "../frame";
 import { isDark } from "../prefs";
 import type { View, Visible } from "../state";
 import { change, view } from "../store";
@@ -22,10 +23,17 @@ export function runRow(frame: Rows, row: number): Row {
   return { id, name, frame, row, group: null, title: name };
 }
 
+/** Counts the values that a key of the groups has, so that names leave out what all groups share. */
+function distinct(frame: Rows, index: number): number {
+  const column = frame.column(`key${index}`);
+  return column instanceof DictColumn ? column.values.length : 2;
+}
+
 export function groupRow(frame: Rows, row: number, group: number, keys: readonly string[]): Row {
   const values = keys.map((_, index) => frame.column(`key${index}`)?.text(row) ?? null);
   const parts = values.map((value) => value ?? "–");
-  const present = values.filter((value) => value !== null);
+  const differing = values.filter((value, index) => value !== null && distinct(frame, index) > 1);
+  const present = differing.length > 0 ? differing : values.filter((value) => value !== null);
   const title = cut(keys.map((key, index) => `${key} = ${parts[index]}`).join("\n"), 2000);
   return { id: groupId(keys, parts), name: cut(present.join(" · ")) || (keys.length > 0 ? "without these params" : "all runs"), frame, row, group, title };
 }

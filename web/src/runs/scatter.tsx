@@ -1,29 +1,30 @@
-import { effect } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { nextFrame } from "../busy";
 import { sequential } from "../colour";
 import { cut, plural } from "../format";
 import { prepare } from "../plot/canvas";
 import { look } from "../plot/look";
-import { Recorder } from "../plot/recorder";
-import { drawScatter, markAt, marksWithin, type ScatterSpec } from "../plot/scatter";
-import type { Area } from "../plot/chart";
-import { SvgPen } from "../plot/svg";
+import type { Pen } from "../plot/pen";
+import { drawMark, drawScatter, markAt, marksWithin, scatterArea, type ScatterSpec } from "../plot/scatter";
 import { isDark } from "../prefs";
-import { change, go, view } from "../store";
-import { Button, Empty, ErrorNote, Popover, useSize } from "../ui/parts";
+import { change, view } from "../store";
+import { Button, Empty, ErrorNote, Popover } from "../ui/parts";
 import { KeyList } from "./chooser";
 import { metricKeys, paramKeys } from "./data";
-import { download } from "./export";
+import { Layers, requestSvg, type Size } from "./layers";
 import { headOf } from "./names";
 import { useCloud, type Cloud } from "./points";
 import { ink } from "./rows";
 import { hover, hovered } from "./selection";
 
+function wordsOf(name: string): string {
+  const { text, detail } = headOf(name);
+  return cut(detail ? `${text} (${detail})` : text, 60);
+}
+
 /** A column as one choice: a param or an aggregate of a metric. */
 export function FieldChooser({ label, value, choose, none }: { label: string; value: string; choose: (name: string) => void; none?: string }) {
-  const { text, detail } = headOf(value);
-  const words = value === "" ? (none ?? "choose") : detail ? `${text} (${detail})` : text;
+  const words = value === "" ? (none ?? "choose") : wordsOf(value);
   return (
     <Popover label={label} words={<><span class="faint">{label}</span> {cut(words, 28)}</>} panelClass="chooser">
       {(close) => (
@@ -60,71 +61,62 @@ function colourMarks(cloud: Cloud, at: number): string[] {
 interface PlotProps {
   cloud: Cloud;
   colourAt: number;
-  label: string;
+  xWords: string;
+  yWords: string;
 }
 
-function ScatterPlot({ cloud, colourAt, label }: PlotProps) {
-  const area = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const size = useSize(area);
-  const { logX, logY } = view.value;
-  const drawnArea = useRef<Area | null>(null);
+function ScatterPlot({ cloud, colourAt, xWords, yWords }: PlotProps) {
   const start = useRef<{ x: number; y: number } | null>(null);
-  const spec: ScatterSpec = {
-    width: size.width, height: size.height, logX, logY, look: look.value,
-    marks: { x: cloud.values[0] ?? new Float64Array(0), y: cloud.values[1] ?? new Float64Array(0), ids: cloud.ids, colours: colourMarks(cloud, colourAt) },
-    xCategories: cloud.categories[0] ?? null, yCategories: cloud.categories[1] ?? null,
+  const end = useRef<{ x: number; y: number } | null>(null);
+  const { logX, logY, selected } = view.value;
+  const theme = look.value;
+  const dark = isDark();
+  const made = useMemo(() => {
+    const none = new Float64Array(0);
+    const marks = { x: cloud.values[0] ?? none, y: cloud.values[1] ?? none, ids: cloud.ids, colours: colourMarks(cloud, colourAt) };
+    const spec = (size: Size): ScatterSpec => ({ ...size, marks, logX, logY, xWords, yWords, look: theme, xCategories: cloud.categories[0] ?? null, yCategories: cloud.categories[1] ?? null });
+    const chosen = new Set(selected);
+    return { spec, places: new Map(cloud.ids.map((id, at) => [id, at])), drawBase: (pen: Pen, size: Size) => drawScatter(pen, spec(size), chosen) };
+  }, [cloud, colourAt, logX, logY, selected.join(), theme, dark, xWords, yWords]);
+  const near = (event: PointerEvent, size: Size) => markAt(scatterArea(made.spec(size)), made.spec(size).marks, event.offsetX, event.offsetY);
+  const drawFront = (pen: Pen, size: Size) => {
+    const at = made.places.get(hovered.peek() ?? "");
+    if (at !== undefined) drawMark(pen, made.spec(size), at, cut(cloud.names[at] ?? "", 40));
+    const [from, to] = [start.current, end.current];
+    if (from && to) pen.rect(Math.min(from.x, to.x), Math.min(from.y, to.y), Math.abs(to.x - from.x), Math.abs(to.y - from.y), { colour: theme.accent, alpha: 0.15 });
   };
-  const front = () => new Set([...(hovered.peek() ? [hovered.peek() ?? ""] : []), ...view.peek().selected]);
-  useLayoutEffect(() => effect(() => {
-    void hovered.value;
-    void view.value.selected;
-    nextFrame(draw);
-  }));
-  function draw(): void {
-    const pen = canvas.current && size.width > 0 ? prepare(canvas.current, size.width, size.height) : null;
-    if (pen) drawnArea.current = drawScatter(pen, spec, front());
-  }
-  useEffect(() => {
-    if (!canvas.current) return;
-    Object.defineProperty(canvas.current, "penLog", { configurable: true, value: () => {
-      const recorder = new Recorder();
-      drawScatter(recorder, spec, front());
-      return recorder.calls;
-    } });
-    const element = canvas.current;
-    const save = () => {
-      const pen = new SvgPen(size.width, size.height);
-      drawScatter(pen, spec, new Set());
-      download("scatter.svg", new Blob([pen.finish(look.peek().paper)], { type: "image/svg+xml" }));
-    };
-    element.addEventListener("save-svg", save);
-    return () => element.removeEventListener("save-svg", save);
-  });
-  const near = (event: PointerEvent) => (drawnArea.current ? markAt(drawnArea.current, spec.marks, event.offsetX, event.offsetY) : -1);
-  const onUp = (event: PointerEvent) => {
+  const onMove = (event: PointerEvent, size: Size) => {
+    if (!start.current) return hover(cloud.ids[near(event, size)] ?? null);
+    end.current = { x: event.offsetX, y: event.offsetY };
+    const canvas = event.currentTarget as HTMLCanvasElement;
+    nextFrame(() => {
+      const pen = prepare(canvas, size.width, size.height);
+      if (pen) drawFront(pen, size);
+    });
+  };
+  const onUp = (event: PointerEvent, size: Size) => {
     const from = start.current;
     start.current = null;
-    if (!from || !drawnArea.current) return;
+    end.current = null;
+    if (!from) return;
     if (Math.hypot(event.offsetX - from.x, event.offsetY - from.y) > 6) {
-      change({ selected: marksWithin(drawnArea.current, spec.marks, { x1: from.x, y1: from.y, x2: event.offsetX, y2: event.offsetY }).slice(0, 500) });
-    } else {
-      const id = cloud.ids[near(event)];
-      if (id) go(["run", id]);
+      const box = { x1: from.x, y1: from.y, x2: event.offsetX, y2: event.offsetY };
+      return change({ selected: marksWithin(scatterArea(made.spec(size)), made.spec(size).marks, box).slice(0, 500) });
     }
+    const id = cloud.ids[near(event, size)];
+    if (id) change({ peek: id });
   };
   return (
-    <div class="plot scatter" ref={area}>
-      <canvas
-        ref={canvas}
-        role="img"
-        aria-label={label}
-        onPointerMove={(event) => hover(cloud.ids[near(event)] ?? null)}
-        onPointerLeave={() => hover(null)}
-        onPointerDown={(event) => (start.current = { x: event.offsetX, y: event.offsetY })}
-        onPointerUp={onUp}
-      />
-    </div>
+    <Layers
+      name="scatter"
+      label={`Scatter plot of ${yWords} over ${xWords}, ${plural(cloud.ids.length, "run")}`}
+      drawBase={made.drawBase}
+      drawFront={drawFront}
+      onMove={onMove}
+      onLeave={() => hover(null)}
+      onDown={(event) => (start.current = { x: event.offsetX, y: event.offsetY })}
+      onUp={onUp}
+    />
   );
 }
 
@@ -134,7 +126,6 @@ export function ScatterPane() {
   const [x, y] = [scatterX || firstX, scatterY || firstY];
   const asked = [x, y, ...(scatterColour ? [scatterColour] : [])].filter((name) => name !== "");
   const { cloud, error } = useCloud(x && y ? asked : []);
-  const save = () => document.querySelector(".scatter canvas")?.dispatchEvent(new Event("save-svg"));
   return (
     <div class="pane">
       <div class="bar">
@@ -145,11 +136,11 @@ export function ScatterPane() {
         <Button label="Logarithmic y axis" words="log y" pressed={logY} onClick={() => change({ logY: !logY })} />
         <span class="spacer" />
         {cloud ? <span class="fact">{cloud.ids.length < cloud.total ? `first ${cloud.ids.length} of ${cloud.total} runs` : plural(cloud.total, "run")}. Drag to select.</span> : null}
-        <Button icon="download" label="Save as SVG" onClick={save} />
+        <Button icon="download" label="Save as SVG" onClick={() => requestSvg("scatter")} />
       </div>
       {error ? <ErrorNote message={error} /> : null}
       {x && y ? null : <Empty icon="scatter" title="Nothing to draw yet"><p>A scatter plot needs two params or metrics.</p></Empty>}
-      {cloud ? <ScatterPlot cloud={cloud} colourAt={scatterColour ? 2 : -1} label={`Scatter plot of ${headOf(y).text} over ${headOf(x).text}, ${plural(cloud.ids.length, "run")}`} /> : null}
+      {cloud ? <ScatterPlot cloud={cloud} colourAt={scatterColour ? 2 : -1} xWords={wordsOf(x)} yWords={wordsOf(y)} /> : null}
     </div>
   );
 }
