@@ -203,7 +203,7 @@ pub(crate) struct SearchArgs {
     pub(crate) view: DeletedFlag,
     #[command(flatten)]
     pub(crate) page: PageArgs,
-    /// Columns after id and name, as in the command runs; of groups: metrics.KEY, min.KEY and others
+    /// Columns after id and name, as in the command runs; of groups: metrics.KEY, min.KEY and more
     #[arg(long, short, value_name = "A,B,C", value_delimiter = ',', conflicts_with = "json")]
     pub(crate) columns: Option<Vec<String>>,
     /// Print runs with equal values as one line: fields such as params.rate, or auto for all params

@@ -95,7 +95,7 @@ fn cell(column: &GroupColumn) -> String {
         GroupColumn::Numbers(spread) if spread.count == 0 => String::new(),
         GroupColumn::Numbers(spread) if spread.count == 1 => text::number(spread.mean),
         GroupColumn::Numbers(spread) => {
-            format!("{} ± {}", text::number(spread.mean), text::number(spread.deviation))
+            format!("{} \u{b1} {}", text::number(spread.mean), text::number(spread.deviation))
         }
         GroupColumn::Text(text) => text.clone().unwrap_or_default(),
         _ => String::new(),
