@@ -66,7 +66,7 @@ pub mod webhook;
 pub use crate::entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 pub use crate::entity::{
     ARTIFACT_LOCATION_TAG, ChangeCursor, Changes, ExperimentFolder, ExperimentInfo, Lifecycle,
-    MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord, RunStatus,
+    MetricGoal, MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord, RunStatus,
 };
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::storage::WritePath;
@@ -77,8 +77,9 @@ pub use crate::{
     experiment::{Experiment, search::ExperimentSearch},
     index::{IndexPlace, SqlTable, SqlValue},
     run::{
-        Run, batch::Batch, history::RunHistory, keys::Step, metric::Metric, metric::MetricRow,
-        search::RunSearch, search_all::FoundRuns, start::RunBuilder, update::RunUpdate,
+        Run, batch::Batch, health::RunHealth, history::RunHistory, key_summary::KeyKind,
+        key_summary::KeySummary, keys::Step, metric::Metric, metric::MetricRow, search::RunSearch,
+        search_all::FoundRuns, start::RunBuilder, update::RunUpdate,
     },
     search::{FilterPart, FilterPlace, Page, View},
 };
@@ -96,6 +97,12 @@ pub mod lineage {
     pub use crate::entity::{
         LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode, LineagePlace,
     };
+}
+
+/// Groups of runs with equal params or tags, from [`Database::group_runs`].
+#[cfg(not(loom))]
+pub mod groups {
+    pub use crate::run::groups::{GroupColumn, RunGroup, RunGroups, Spread};
 }
 
 /// Tables in memory: the results of searches, histories and comparisons as typed columns.

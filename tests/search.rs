@@ -10,6 +10,8 @@ mod plain;
 #[cfg(feature = "internals")]
 mod property;
 #[cfg(feature = "internals")]
+mod statistics;
+#[cfg(feature = "internals")]
 mod world;
 
 use tracklite::{Database, ErrorKind, ExperimentId, RunRecord, RunSearch};

@@ -78,7 +78,7 @@ impl ColumnCache {
         index: &Index,
         keys: &Keys,
         live: impl IntoIterator<Item = (RunId, &'k str, MetricPoint)>,
-    ) -> Result<&RunColumns> {
+    ) -> Result<&mut RunColumns> {
         let changes = std::mem::take(&mut self.changes);
         // If reading fails, partly read columns are dropped.
         let columns = match self.columns.take() {

@@ -10,6 +10,8 @@ pub(crate) struct Keys {
     pub(crate) metrics: KeySet,
     pub(crate) params: KeySet,
     pub(crate) tags: KeySet,
+    /// The metrics whose statistics are read. Never all.
+    pub(crate) statistics: KeySet,
 }
 
 /// A set of keys, or all keys.
@@ -34,6 +36,16 @@ impl KeySet {
         }
     }
 
+    /// Visits the single keys of the set.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &String> {
+        match self {
+            KeySet::All => None,
+            KeySet::Some(keys) => Some(keys),
+        }
+        .into_iter()
+        .flatten()
+    }
+
     /// Returns the keys in `self` that are not in `other`.
     fn without(&self, other: &KeySet) -> KeySet {
         match (self, other) {
@@ -49,7 +61,7 @@ impl KeySet {
         matches!(self, KeySet::Some(keys) if keys.is_empty())
     }
 
-    fn add(&mut self, other: &KeySet) {
+    pub(crate) fn add(&mut self, other: &KeySet) {
         match (&mut *self, other) {
             (KeySet::All, _) => {}
             (_, KeySet::All) => *self = KeySet::All,
@@ -74,6 +86,7 @@ impl Keys {
             match column {
                 RunColumn::Attribute(_) => {}
                 RunColumn::Metric(key) => keys.metrics.insert(key),
+                RunColumn::Statistic(_, key) => keys.statistics.insert(key),
                 RunColumn::Param(key) => keys.params.insert(key),
                 RunColumn::Tag(key) => keys.tags.insert(key),
                 RunColumn::AllMetrics => keys.metrics = KeySet::All,
@@ -84,9 +97,15 @@ impl Keys {
         keys
     }
 
-    /// Selects all values.
+    /// Returns the keys without statistics, which the index does not have.
+    pub(super) fn of_index(&self) -> Keys {
+        Keys { statistics: KeySet::default(), ..self.clone() }
+    }
+
+    /// Selects all values but statistics.
     pub(crate) fn all() -> Self {
-        Keys { metrics: KeySet::All, params: KeySet::All, tags: KeySet::All }
+        let statistics = KeySet::default();
+        Keys { metrics: KeySet::All, params: KeySet::All, tags: KeySet::All, statistics }
     }
 
     /// Returns the keys in `self` that are not in `other`.
@@ -95,16 +114,19 @@ impl Keys {
             metrics: self.metrics.without(&other.metrics),
             params: self.params.without(&other.params),
             tags: self.tags.without(&other.tags),
+            statistics: self.statistics.without(&other.statistics),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.metrics.is_empty() && self.params.is_empty() && self.tags.is_empty()
+        let kinds = [&self.metrics, &self.params, &self.tags, &self.statistics];
+        kinds.into_iter().all(KeySet::is_empty)
     }
 
     pub(crate) fn add(&mut self, other: &Keys) {
         self.metrics.add(&other.metrics);
         self.params.add(&other.params);
         self.tags.add(&other.tags);
+        self.statistics.add(&other.statistics);
     }
 }

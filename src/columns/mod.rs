@@ -14,6 +14,7 @@ mod keys;
 mod records;
 mod runs;
 mod select;
+mod statistics;
 
 pub(crate) use self::cache::ColumnCache;
 pub(crate) use self::column::TextColumn;

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::FixedState;
 
 use crate::entity::id::{ExperimentId, RunId};
-use crate::entity::{Lifecycle, MetricPoint, RunRecord};
+use crate::entity::{Lifecycle, MetricPoint, MetricStatistics, RunRecord};
 use crate::error::Result;
 use crate::index::{Index, RunRows, TextTable};
 
 use super::changes::Changes;
 use super::column::{Column, TextColumn};
 use super::keys::{KeySet, Keys};
+use super::statistics::StatisticColumns;
 
 /// The fields needed by the default filter and order, stored compactly.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,7 @@ pub(crate) struct RunColumns {
     pub(super) metrics: BTreeMap<String, Column<MetricPoint>>,
     pub(super) params: BTreeMap<String, TextColumn>,
     pub(super) tags: BTreeMap<String, TextColumn>,
+    pub(super) statistics: StatisticColumns,
 }
 
 impl RunColumns {
@@ -57,7 +59,7 @@ impl RunColumns {
             columns.read_runs(rows)?;
             columns.read_values(rows, keys)
         })?;
-        columns.keys = keys.clone();
+        columns.keys = keys.of_index();
         Ok(columns)
     }
 
@@ -94,6 +96,7 @@ impl RunColumns {
         if changed.is_empty() {
             return Ok(());
         }
+        self.statistics.forget(&changed, &self.rows);
         for tag in self.tags.values_mut() {
             // Only tags can be deleted.
             changed.iter().filter_map(|run| self.rows.get(run)).for_each(|row| tag.remove(*row));
@@ -107,7 +110,7 @@ impl RunColumns {
 
     /// Loads columns that are missing.
     pub(super) fn load(&mut self, index: &Index, keys: &Keys) -> Result<()> {
-        let missing = keys.without(&self.keys);
+        let missing = keys.without(&self.keys).of_index();
         index.read_rows(None, |rows| self.read_values(rows, &missing))?;
         self.keys.add(&missing);
         Ok(())
@@ -188,6 +191,24 @@ impl RunColumns {
     /// Returns the columns of metrics by key.
     pub(crate) fn metrics(&self) -> &BTreeMap<String, Column<MetricPoint>> {
         &self.metrics
+    }
+
+    /// Sets the statistics of sealed points that are missing, and those of all live points.
+    /// `sealed` returns them for a key and some runs, or all runs.
+    pub(crate) fn load_statistics<'k>(
+        &mut self,
+        keys: &KeySet,
+        mut sealed: impl FnMut(&str, Option<&[RunId]>) -> Result<Vec<(RunId, MetricStatistics)>>,
+        live: impl IntoIterator<Item = (RunId, &'k str, MetricStatistics)>,
+    ) -> Result<()> {
+        for (key, runs) in self.statistics.missing(keys) {
+            let found = sealed(&key, runs.as_deref())?;
+            self.statistics.set(&key, found, &self.rows);
+        }
+        self.statistics.set_live(live, &self.rows);
+        let added = Keys { statistics: keys.clone(), ..Keys::default() };
+        self.keys.add(&added);
+        Ok(())
     }
 
     pub(crate) fn params(&self) -> &BTreeMap<String, TextColumn> {

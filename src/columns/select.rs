@@ -6,7 +6,9 @@ use crate::entity::id::{RunId, Timestamp};
 use crate::entity::{
     ArtifactPlaces, DATA_CONTEXT_TAG, DatasetInput, Lifecycle, RUN_NAME_TAG, RunRecord,
 };
-use crate::search::{Condition, Direction, Field, RunNumber, RunSelection, RunText, TextTest};
+use crate::search::{
+    Condition, Direction, Field, MetricStatistic, RunNumber, RunSelection, RunText, TextTest,
+};
 
 use super::column::TextColumn;
 use super::keys::Keys;
@@ -30,6 +32,7 @@ pub(crate) fn keys_of(selection: &RunSelection<'_>) -> Keys {
     for field in conditions.chain(sorted) {
         match field {
             (Some(RunNumber::Metric(key)), _) => keys.metrics.insert(key),
+            (Some(RunNumber::Statistic(_, key)), _) => keys.statistics.insert(key),
             (_, Some(RunText::Param(key))) => keys.params.insert(key),
             (_, Some(RunText::Tag(key))) => keys.tags.insert(key),
             _ => {}
@@ -87,6 +90,9 @@ impl RunColumns {
                 }
                 None => rows.clear(),
             },
+            Condition::Number(RunNumber::Statistic(statistic, key), test) => {
+                rows.retain(|row| test.matches(self.statistic(*row, *statistic, key)));
+            }
             Condition::Number(field, test) => {
                 rows.retain(|row| test.matches(self.time(*row, field)));
             }
@@ -104,6 +110,11 @@ impl RunColumns {
                 rows.retain(|row| self.text_passes(*row, field, places, test));
             }
         }
+    }
+
+    /// Returns a statistic of a metric.
+    pub(crate) fn statistic(&self, row: u32, of: MetricStatistic, key: &str) -> Option<f64> {
+        self.statistics.get(row, key).map(|statistics| of.of(key, &statistics))
     }
 
     /// Returns a time in MLflow's unit, milliseconds.
@@ -179,6 +190,10 @@ impl RunColumns {
                     column.of_rows(rows).map(|point| point.map(|point| point.value)).collect()
                 });
                 SortValues::Numbers(values.unwrap_or_else(|| vec![None; rows.len()]))
+            }
+            Field::Number(RunNumber::Statistic(statistic, key)) => {
+                let value = |row: &u32| self.statistic(*row, *statistic, key);
+                SortValues::Numbers(rows.iter().map(value).collect())
             }
             Field::Number(field) => {
                 SortValues::Numbers(rows.iter().map(|row| self.time(*row, field)).collect())

@@ -1,12 +1,12 @@
 //! The latest values of unsealed points. Each read adds only the points since the previous one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
-use crate::entity::MetricPoint;
 use crate::entity::id::{RunId, Timestamp};
+use crate::entity::{MetricPoint, MetricStatistics};
 use crate::error::Result;
 use crate::format::bytes::u64_at;
 use crate::format::record::{Incarnation, SeriesId};
@@ -50,14 +50,8 @@ pub(crate) struct LivePoints {
 struct LiveExtent {
     owner: Incarnation,
     next: u32,
-    series: HashMap<SeriesId, LiveSeries, FixedState>,
-}
-
-/// The points of a series in an extent: the latest one and their number.
-#[derive(Clone, Copy, Debug)]
-struct LiveSeries {
-    latest: MetricPoint,
-    points: u64,
+    /// The statistics of the points of each series.
+    series: HashMap<SeriesId, MetricStatistics, FixedState>,
 }
 
 /// Cached definitions of the ids of writers, which never change.
@@ -120,16 +114,25 @@ impl LivePoints {
         latest
     }
 
+    /// Visits the statistics of each series in each of these extents, without purged runs.
+    pub(crate) fn statistics<'l>(
+        &'l self,
+        units: &'l HashSet<u32>,
+    ) -> impl Iterator<Item = (RunId, &'l str, MetricStatistics)> {
+        let named = self.named().filter(|(unit, ..)| units.contains(unit));
+        named.map(|(_, run, key, statistics)| (run, key, statistics))
+    }
+
     /// Returns the points of each extent, by its first unit, without those of purged runs.
     pub(crate) fn points_by_extent(&self) -> HashMap<u32, u64> {
         let mut points = HashMap::new();
         for (unit, _, _, series) in self.named() {
-            *points.entry(unit).or_default() += series.points;
+            *points.entry(unit).or_default() += series.count;
         }
         points
     }
 
-    fn named(&self) -> impl Iterator<Item = (u32, RunId, &str, LiveSeries)> {
+    fn named(&self) -> impl Iterator<Item = (u32, RunId, &str, MetricStatistics)> {
         self.extents.iter().flat_map(|(unit, extent)| {
             extent.series.iter().filter_map(|(id, series)| {
                 let (run, key) = self.names.series.get(&(extent.owner, *id))?.as_ref()?;
@@ -203,18 +206,16 @@ impl LiveExtent {
 }
 
 fn add(
-    series: &mut HashMap<SeriesId, LiveSeries, FixedState>,
+    series: &mut HashMap<SeriesId, MetricStatistics, FixedState>,
     id: SeriesId,
     step: i64,
     time: i64,
     value: f64,
 ) {
     let point = MetricPoint { step, time: Timestamp::from_nanos(time), value };
-    let known = series.entry(id).or_insert(LiveSeries { latest: point, points: 0 });
-    known.points += 1;
-    if point.latest_order(&known.latest).is_gt() {
-        known.latest = point;
-    }
+    let point = MetricStatistics::of_point(point);
+    let known = series.entry(id);
+    known.and_modify(|known| *known = known.with(point)).or_insert(point);
 }
 
 impl Names {

@@ -11,6 +11,7 @@ pub(crate) mod pepper;
 pub(crate) mod pipeline;
 pub(crate) mod points;
 pub(crate) mod sketch;
+pub(crate) mod statistics;
 pub(crate) mod token_lookup;
 pub(crate) mod tokens;
 
@@ -23,6 +24,7 @@ use crate::columns::version_cache::VersionCache;
 use crate::engine::live::{LivePoints, LiveSource};
 use crate::engine::marks::Marks;
 use crate::engine::sketch::SketchCache;
+use crate::engine::statistics::BlockStatistics;
 use crate::engine::tokens::CurrentTokens;
 use crate::entity::id::RunId;
 use crate::entity::limits::Limits;
@@ -52,6 +54,7 @@ pub(crate) struct Engine {
     index: Mutex<Option<Indexed>>,
     live: Mutex<LivePoints>,
     sketches: Mutex<SketchCache>,
+    block_statistics: Mutex<BlockStatistics>,
     tokens: Mutex<Option<CurrentTokens>>,
     /// The file of the pepper, if it is not the user's.
     pepper_file: Option<PathBuf>,
@@ -95,6 +98,7 @@ impl Engine {
             index: Mutex::new(None),
             live: Mutex::default(),
             sketches: Mutex::default(),
+            block_statistics: Mutex::default(),
             tokens: Mutex::new(None),
             pepper_file: None,
             pepper: Mutex::new(None),

@@ -219,3 +219,109 @@ impl MetricStatistics {
         self.sum / (self.count - self.nan_count) as f64
     }
 }
+
+/// Whether a lower or a higher value of a metric is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricGoal {
+    /// A lower value is better, as for a loss.
+    Lower,
+    /// A higher value is better, as for an accuracy.
+    Higher,
+}
+
+/// The words of keys whose metrics are better when lower.
+const LOWER_WORDS: &[&str] = &[
+    "loss",
+    "losses",
+    "err",
+    "error",
+    "errors",
+    "mae",
+    "mse",
+    "rmse",
+    "mape",
+    "smape",
+    "msle",
+    "rmsle",
+    "perplexity",
+    "ppl",
+    "nll",
+    "logloss",
+    "brier",
+    "wer",
+    "cer",
+    "fid",
+    "kl",
+    "kld",
+    "divergence",
+    "regret",
+    "distance",
+    "cost",
+    "latency",
+    "duration",
+    "time",
+    "seconds",
+    "ms",
+    "memory",
+    "bytes",
+    "penalty",
+    "residual",
+    "deviance",
+    "entropy",
+    "hinge",
+];
+
+impl MetricGoal {
+    /// Guesses the goal of a metric from the words of its key. Without a known word it is
+    /// [`MetricGoal::Higher`].
+    ///
+    /// ```
+    /// use tracklite::MetricGoal;
+    ///
+    /// assert_eq!(MetricGoal::of("val/crossEntropyLoss"), MetricGoal::Lower);
+    /// assert_eq!(MetricGoal::of("test_accuracy"), MetricGoal::Higher);
+    /// ```
+    #[must_use]
+    pub fn of(key: &str) -> Self {
+        let mut words = words(key);
+        match words.any(|word| LOWER_WORDS.contains(&word.as_str())) {
+            true => MetricGoal::Lower,
+            false => MetricGoal::Higher,
+        }
+    }
+}
+
+/// Returns the words of a key in lower case: divided at other characters, and before a capital
+/// that follows a small letter.
+fn words(key: &str) -> impl Iterator<Item = String> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for letter in key.chars() {
+        let is_start = letter.is_uppercase() && before.is_lowercase();
+        if is_start || !letter.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut()
+            && letter.is_alphanumeric()
+        {
+            word.extend(letter.to_lowercase());
+        }
+        before = letter;
+    }
+    words.into_iter().filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn goals_follow_from_the_words_of_a_key() {
+        for key in ["loss", "val_loss", "train/Loss", "crossEntropyLoss", "eval.mse", "step time"] {
+            assert_eq!(MetricGoal::of(key), MetricGoal::Lower, "{key}");
+        }
+        for key in ["accuracy", "f1", "glossary", "flosses", "", "AUC", "reward", "timer"] {
+            assert_eq!(MetricGoal::of(key), MetricGoal::Higher, "{key}");
+        }
+    }
+}

@@ -38,7 +38,7 @@ pub use self::experiment::{ExperimentFolder, ExperimentInfo};
 pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub use self::lineage_layout::LineagePlace;
 pub use self::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
-pub use self::metric::{MetricHistory, MetricPoint, MetricStatistics};
+pub use self::metric::{MetricGoal, MetricHistory, MetricPoint, MetricStatistics};
 pub use self::registry::{
     CatalogInfo, ModelStage, ModelVersionInfo, ModelVersionStatus, RegisteredModelInfo,
     RegistryMode, SchemaInfo,

@@ -5,10 +5,11 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 use crate::entity::id::RunId;
 use crate::entity::{MetricPoint, RunRecord};
 use crate::error::Result;
-use crate::format::record::{Incarnation, SeriesId};
+use crate::format::record::{BlockPlace, Incarnation, SeriesId};
 
 use super::query::{bare_records, metric_point, parsed};
 use super::run_scope::RunScope;
+use super::source::block_place;
 use super::{Index, index_error};
 
 /// A table of texts.
@@ -137,6 +138,28 @@ impl RunRows<'_> {
             visit(run, key, row.get_ref(2)?.as_str()?);
             Ok(())
         })
+    }
+
+    /// Returns the blocks with points of a metric, each with the run and the series.
+    pub(crate) fn blocks_of_metric(&self, key: &str) -> Result<Vec<(RunId, SeriesId, BlockPlace)>> {
+        let from = match self.scope {
+            RunScope::All => "runs",
+            _ => "found CROSS JOIN runs USING (run)",
+        };
+        let sql = format!(
+            "SELECT data, offset, length, checksum, run_id, series.series
+             FROM {from} CROSS JOIN series USING (run)
+             CROSS JOIN block_series USING (writer, series) CROSS JOIN blocks USING (block)
+             WHERE key = ?1"
+        );
+        let blocks = || -> rusqlite::Result<Vec<_>> {
+            let mut select = self.connection.prepare_cached(&sql)?;
+            let blocks = select.query_map([key], |row| {
+                Ok((parsed(row, 4)?, SeriesId(row.get(5)?), block_place(row)?))
+            })?;
+            blocks.collect()
+        };
+        blocks().map_err(index_error)
     }
 
     fn each(

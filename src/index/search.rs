@@ -30,7 +30,18 @@ impl RunSelection<'_> {
     pub(crate) fn is_for_sql(&self) -> bool {
         let conditions = &self.filter.conditions;
         let experiments = self.experiments.map_or(0, <[ExperimentId]>::len);
-        conditions.len() <= CONDITIONS_MAX
+        let is_statistic = |field: &RunNumber| matches!(field, RunNumber::Statistic(..));
+        let mut filtered = conditions.iter().map(|condition| match condition {
+            Condition::Number(field, _) => is_statistic(field),
+            Condition::Text(..) => false,
+        });
+        let mut ordered = self.order.keys.iter().map(|key| match &key.field {
+            Field::Number(field) => is_statistic(field),
+            Field::Text(_) => false,
+        });
+        !filtered.any(|is_statistic| is_statistic)
+            && !ordered.any(|is_statistic| is_statistic)
+            && conditions.len() <= CONDITIONS_MAX
             && self.order.keys.len() <= SORT_KEYS_MAX
             && conditions.iter().map(Condition::listed).sum::<usize>() + experiments <= LISTED_MAX
     }
@@ -199,6 +210,8 @@ impl Statement {
                 self.number_passes(column, test);
                 self.text(")");
             }
+            // Columns answer searches by statistics, which the index does not have.
+            Condition::Number(RunNumber::Statistic(..), _) => self.text("FALSE"),
             Condition::Text(RunText::Param(key), test) => self.pair_passes("params", key, test),
             Condition::Text(RunText::Tag(key), test) => self.pair_passes("tags", key, test),
             Condition::Text(RunText::RunName, test) => self.pair_passes("tags", RUN_NAME_TAG, test),

@@ -248,7 +248,7 @@ fn unsealed_extent(row: &Row<'_>) -> rusqlite::Result<UnsealedExtent> {
 }
 
 /// Parses the columns data, offset, length and checksum.
-fn block_place(row: &Row<'_>) -> rusqlite::Result<BlockPlace> {
+pub(super) fn block_place(row: &Row<'_>) -> rusqlite::Result<BlockPlace> {
     match row.get(0)? {
         Some(data) => Ok(BlockPlace::Inline(data)),
         None => Ok(BlockPlace::At {

@@ -4,6 +4,7 @@ use crate::entity::{Lifecycle, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::run_is_deleted;
 use crate::run::Run;
+use crate::run::health::has_live_writer;
 
 impl Run {
     /// Returns whether the run is `RUNNING` and one of its processes still has the file open.
@@ -15,13 +16,7 @@ impl Run {
         if self.info()?.status != RunStatus::Running {
             return Ok(false);
         }
-        let writers = self.engine().with_index(|index, _| index.writers_of(self.id()))?;
-        for writer in writers {
-            if self.engine().log.is_alive(writer.incarnation)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        has_live_writer(self.engine(), self.id())
     }
 
     /// Fails if the run is deleted, and so accepts no writes.

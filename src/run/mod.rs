@@ -1,8 +1,11 @@
 //! Runs: what a training program logs to, and what others read.
 
 pub(crate) mod batch;
+pub(crate) mod groups;
+pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod inputs;
+pub(crate) mod key_summary;
 pub(crate) mod keys;
 pub(crate) mod lifecycle;
 pub(crate) mod metric;

@@ -2,6 +2,7 @@
 
 use crate::columns::{self, ColumnCache, Keys, RunColumns};
 use crate::database::Database;
+use crate::engine::Engine;
 use crate::engine::guards::no_such_run;
 use crate::engine::live::LivePoints;
 use crate::entity::id::{ExperimentId, RunId};
@@ -242,7 +243,8 @@ impl Database {
             limit: page.wanted() as u64,
         };
         self.engine().with_points(|live, index, cache| {
-            let finding = Finding { index, cache, live, way: search.way, page };
+            let engine = self.engine();
+            let finding = Finding { engine, index, cache, live, way: search.way, page };
             finding.find(&selection, keys, &mut take)
         })
     }
@@ -264,6 +266,7 @@ impl Database {
         self.engine().with_points(|live, index, _| {
             let mut columns = RunColumns::read(index, Some(runs), keys)?;
             columns.add_live(live.each());
+            self.engine().load_statistics(live, index, &mut columns, &keys.statistics)?;
             if let Some(id) = runs.iter().find(|id| columns.row(**id).is_none()) {
                 return Err(no_such_run(*id));
             }
@@ -281,6 +284,7 @@ fn uses_addresses(filter: &RunFilter, order: &RunOrder) -> bool {
 
 /// One search over the index, columns and live points.
 struct Finding<'a> {
+    engine: &'a Engine,
     index: &'a Index,
     cache: &'a mut ColumnCache,
     live: &'a LivePoints,
@@ -300,11 +304,15 @@ impl Finding<'_> {
         let mut needed = columns::keys_of(selection);
         let by_columns = match self.way {
             Way::Columns => true,
-            Way::Sql => false,
+            Way::Sql => !selection.is_for_sql(),
             Way::Cheapest => !selection.is_for_sql() || self.cache.is_worth_reading(&needed),
         };
         let mut ids = if by_columns {
             let columns = self.cache.read(self.index, &needed, self.live.each())?;
+            // Statistics that were loaded before lack the newest points.
+            let mut statistics = needed.statistics.clone();
+            statistics.add(&keys.statistics);
+            self.engine.load_statistics(self.live, self.index, columns, &statistics)?;
             let mut rows = columns.select(selection);
             if keys.without(columns.keys()).is_empty() {
                 let next = self.page.cut(&mut rows);
@@ -330,13 +338,15 @@ impl Finding<'_> {
         needed: &Keys,
         take: impl FnOnce(&RunColumns, &[u32]) -> Result<T>,
     ) -> Result<T> {
-        let Finding { index, cache, live, way, .. } = self;
+        let Finding { engine, index, cache, live, way, .. } = self;
         if way != Way::Sql && cache.is_worth_reading_all(index, ids.len())? {
             let columns = cache.read(index, needed, live.each())?;
+            engine.load_statistics(live, index, columns, &needed.statistics)?;
             return take(columns, &columns.rows_of(ids));
         }
         let mut columns = RunColumns::read(index, Some(ids), keys)?;
         columns.add_live(live.each());
+        engine.load_statistics(live, index, &mut columns, &keys.statistics)?;
         take(&columns, &columns.rows_of(ids))
     }
 }

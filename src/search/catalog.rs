@@ -14,6 +14,8 @@ use crate::error::Result;
 pub(super) struct Catalog<N: 'static, T: 'static> {
     /// Groups of fields. A key without a prefix is looked up in the first.
     pub(super) groups: &'static [Group<N, T>],
+    /// Groups that MLflow does not have. Messages do not list them.
+    pub(super) extras: &'static [Group<N, T>],
     /// The search, which decides the texts of errors.
     pub(super) dialect: Dialect,
     /// How identifiers and values are unquoted.
@@ -227,7 +229,8 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         };
         let bare = !written(text, identifier.span).starts_with('`');
         let allowed = bare || self.quoting == Quoting::Free;
-        let group = self.groups.iter().find(|group| allowed && group.prefixes.contains(&prefix));
+        let mut groups = self.groups.iter().chain(self.extras);
+        let group = groups.find(|group| allowed && group.prefixes.contains(&prefix));
         group.ok_or_else(unknown)
     }
 

@@ -68,6 +68,7 @@ static EXPERIMENTS: Catalog<ExperimentNumber, ExperimentText> = Catalog {
             false,
         ),
     ],
+    extras: &[],
     dialect: Dialect::Experiments,
     quoting: Quoting::BarePrefixes,
     default_order: &[

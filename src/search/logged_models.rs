@@ -181,6 +181,7 @@ static LOGGED_MODELS: Catalog<LoggedModelNumber, LoggedModelText> = Catalog {
         Group::keyed(&["params"], |key| Field::Text(LoggedModelText::Param(key)), TEXT, false),
         Group::keyed(&["tags"], |key| Field::Text(LoggedModelText::Tag(key)), TEXT, false),
     ],
+    extras: &[],
     dialect: Dialect::LoggedModels,
     quoting: Quoting::SingleOnly,
     default_order: ORDER_END,

@@ -66,7 +66,7 @@ pub use registry::{
     RegisteredModelFilter, RegisteredModelNumber, RegisteredModelOrder, RegisteredModelText,
 };
 pub(crate) use row::Row;
-pub use runs::{RunFilter, RunNumber, RunOrder, RunText};
+pub use runs::{MetricStatistic, RunFilter, RunNumber, RunOrder, RunText};
 pub(crate) use selection::{ModelSelection, RunSelection, VersionSelection};
 pub use syntax::{Comparison, Expression, Identifier, Operator, Span, Value};
 

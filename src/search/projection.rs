@@ -1,6 +1,7 @@
 //! Column selection: parses the names of columns in a table of runs.
 
 use super::nearest::nearest;
+use super::runs::MetricStatistic;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A column of a table of runs, or all columns of one kind.
@@ -10,6 +11,8 @@ pub enum RunColumn {
     Attribute(RunAttribute),
     /// The latest value of the metric with this key.
     Metric(String),
+    /// A statistic over all points of the metric with this key.
+    Statistic(MetricStatistic, String),
     /// The param with this key.
     Param(String),
     /// The tag with this key.
@@ -92,7 +95,8 @@ impl RunColumn {
         attributes.map(RunColumn::Attribute).chain(all).collect()
     }
 
-    /// Parses the name of a column: an attribute, `metrics.KEY`, `params.KEY` or `tags.KEY`.
+    /// Parses the name of a column: an attribute, `metrics.KEY`, `params.KEY`, `tags.KEY`, or a
+    /// statistic such as `min.KEY`.
     ///
     /// `*` as the key selects all keys. The key is everything after the first dot, unquoted.
     ///
@@ -111,6 +115,10 @@ impl RunColumn {
             Some(("metrics", key)) if !key.is_empty() => Ok(RunColumn::Metric(key.to_owned())),
             Some(("params", key)) if !key.is_empty() => Ok(RunColumn::Param(key.to_owned())),
             Some(("tags", key)) if !key.is_empty() => Ok(RunColumn::Tag(key.to_owned())),
+            Some((prefix, key)) if !key.is_empty() => match MetricStatistic::named(prefix) {
+                Some(statistic) => Ok(RunColumn::Statistic(statistic, key.to_owned())),
+                None => Err(unknown(text)),
+            },
             _ => Err(unknown(text)),
         }
     }

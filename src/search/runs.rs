@@ -7,6 +7,7 @@ use super::print::{NumberField, TextField, write_key};
 use super::query::{Direction, Field, Filter, Order, SortKey};
 use super::rule::{Quoting, Rule};
 use super::wording::Dialect;
+use crate::entity::{MetricGoal, MetricStatistics};
 use crate::error::Result;
 
 /// A numeric field of runs.
@@ -14,10 +15,77 @@ use crate::error::Result;
 pub enum RunNumber {
     /// The latest value of the metric with this key.
     Metric(String),
+    /// A statistic over all points of the metric with this key.
+    Statistic(MetricStatistic, String),
     /// The start time in milliseconds since 1970.
     StartTime,
     /// The end time in milliseconds since 1970. Missing while the run is active.
     EndTime,
+}
+
+/// A number that summarises all points of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MetricStatistic {
+    /// The smallest value, `min.KEY`.
+    Min,
+    /// The largest value, `max.KEY`.
+    Max,
+    /// The mean of the values, `mean.KEY`.
+    Mean,
+    /// The smallest or the largest value, whichever is better for this key, `best.KEY`.
+    Best,
+    /// The number of points, `count.KEY`.
+    Count,
+    /// The number of NaN values, `nan_count.KEY`.
+    NanCount,
+}
+
+impl MetricStatistic {
+    /// All statistics.
+    pub const ALL: [MetricStatistic; 6] = [
+        MetricStatistic::Min,
+        MetricStatistic::Max,
+        MetricStatistic::Mean,
+        MetricStatistic::Best,
+        MetricStatistic::Count,
+        MetricStatistic::NanCount,
+    ];
+
+    /// Returns the prefix of its fields.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            MetricStatistic::Min => "min",
+            MetricStatistic::Max => "max",
+            MetricStatistic::Mean => "mean",
+            MetricStatistic::Best => "best",
+            MetricStatistic::Count => "count",
+            MetricStatistic::NanCount => "nan_count",
+        }
+    }
+
+    /// Returns the statistic whose fields have this prefix.
+    #[must_use]
+    pub fn named(prefix: &str) -> Option<Self> {
+        MetricStatistic::ALL.into_iter().find(|statistic| statistic.name() == prefix)
+    }
+
+    /// Returns the value of this statistic for a metric with this key.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a count of points above 2^53 is out of reach")]
+    pub fn of(self, key: &str, statistics: &MetricStatistics) -> f64 {
+        match self {
+            MetricStatistic::Min => statistics.min,
+            MetricStatistic::Max => statistics.max,
+            MetricStatistic::Mean => statistics.mean(),
+            MetricStatistic::Best => match MetricGoal::of(key) {
+                MetricGoal::Lower => statistics.min,
+                MetricGoal::Higher => statistics.max,
+            },
+            MetricStatistic::Count => statistics.count as f64,
+            MetricStatistic::NanCount => statistics.nan_count as f64,
+        }
+    }
 }
 
 /// A text field of runs.
@@ -89,11 +157,30 @@ static RUNS: Catalog<RunNumber, RunText> = Catalog {
         ),
         Group::named(&["datasets", "dataset"], DATASETS),
     ],
+    extras: &[
+        statistic(&["min"], |key| number(MetricStatistic::Min, key)),
+        statistic(&["max"], |key| number(MetricStatistic::Max, key)),
+        statistic(&["mean"], |key| number(MetricStatistic::Mean, key)),
+        statistic(&["best"], |key| number(MetricStatistic::Best, key)),
+        statistic(&["count"], |key| number(MetricStatistic::Count, key)),
+        statistic(&["nan_count"], |key| number(MetricStatistic::NanCount, key)),
+    ],
     dialect: Dialect::Runs,
     quoting: Quoting::Free,
     default_order: ORDER_END,
     tie_breaks: ORDER_END,
 };
+
+type RunGroup = Group<RunNumber, RunText>;
+type RunField = Field<RunNumber, RunText>;
+
+const fn statistic(prefix: &'static [&'static str], field: fn(String) -> RunField) -> RunGroup {
+    Group::keyed(prefix, field, Rule::NUMBER, true)
+}
+
+fn number(statistic: MetricStatistic, key: String) -> RunField {
+    Field::Number(RunNumber::Statistic(statistic, key))
+}
 
 const ORDER_END: &[SortKey<RunNumber, RunText>] = &[
     SortKey { field: Field::Number(RunNumber::StartTime), direction: Direction::Descending },
@@ -130,6 +217,7 @@ impl fmt::Display for RunNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RunNumber::Metric(key) => write_key(f, "metrics", key),
+            RunNumber::Statistic(statistic, key) => write_key(f, statistic.name(), key),
             RunNumber::StartTime => f.write_str("start_time"),
             RunNumber::EndTime => f.write_str("end_time"),
         }

@@ -1,11 +1,14 @@
 //! Curves and bands of metrics as frames.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use serde_json::Value;
 use tracklite::curve::{Band, BandKind, Curve, CurveAxis, CurveQuery, Smoothing};
-use tracklite::{MetricPoint, RunId};
+use tracklite::{Database, MetricGoal, MetricPoint, RunId};
 
 use super::frame::{FRAME_TYPE, Frame};
+use super::window;
 use crate::access::Scope;
 use crate::call::{Args, Call};
 use crate::failure::{Failure, Outcome};
@@ -22,6 +25,9 @@ pub(super) const ROUTES: &[Route] = &[Route {
     needs: Scope::Read,
     takes: &[
         texts("runs"),
+        text("handle"),
+        whole("first"),
+        any("groups"),
         texts("keys"),
         text("x"),
         any("range"),
@@ -49,6 +55,8 @@ struct Series {
     run: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     key: String,
     start: usize,
     count: usize,
@@ -61,6 +69,8 @@ struct Series {
     last_x: Option<Real>,
     last_value: Option<Real>,
     last_step: Option<i64>,
+    best_step: Option<i64>,
+    best_value: Option<Real>,
     min: Option<Extreme>,
     max: Option<Extreme>,
 }
@@ -83,25 +93,86 @@ fn curves(call: &Call) -> Outcome<Reply> {
     let args = &call.args;
     let query = query(args)?;
     let keys = args.texts("keys");
-    let runs = args.texts("runs").into_iter().map(queries::run_id);
-    let runs: Vec<RunId> = runs.collect::<Outcome<_>>()?;
-    if runs.len().saturating_mul(keys.len()) > SERIES_MAX {
-        return Err(Failure::invalid(format!(
-            "{} runs with {} metrics have more than {SERIES_MAX} curves: ask for fewer",
-            runs.len(),
-            keys.len()
-        )));
-    }
     let database = call.database();
     let position = database.changes(None)?.cursor.to_string();
     let mut frame = if args.flag("group").unwrap_or(false) {
-        let bands = database.bands(&[runs], &keys, &query, band(args)?)?;
-        frame_of_bands(&bands)
+        let (numbers, groups) = groups(call)?.into_iter().unzip::<_, _, Vec<usize>, Vec<_>>();
+        check_amount("groups", groups.len(), keys.len())?;
+        let bands = database.bands(&groups, &keys, &query, band(args)?)?;
+        frame_of_bands(&bands, &numbers)
     } else {
-        frame_of_curves(&database.curves(&runs, &keys, &query)?)
+        let runs = runs(call)?;
+        check_amount("runs", runs.len(), keys.len())?;
+        let curves = database.curves(&runs, &keys, &query)?;
+        frame_of_curves(&curves, &names(database, &runs)?)
     };
     frame.meta("position", position);
     frame.into_reply()
+}
+
+fn check_amount(what: &str, count: usize, keys: usize) -> Outcome<()> {
+    if count.saturating_mul(keys) <= SERIES_MAX {
+        return Ok(());
+    }
+    Err(Failure::invalid(format!(
+        "{count} {what} with {keys} metrics have more than {SERIES_MAX} curves: ask for fewer"
+    )))
+}
+
+/// Returns the number of runs or groups of a selection to draw.
+fn first(args: &Args) -> Outcome<usize> {
+    let Some(first) = args.whole("first") else { return Ok(usize::MAX) };
+    usize::try_from(first).map_err(|_| {
+        Failure::invalid(format!("first is {first}: expected a number of runs, from 0"))
+    })
+}
+
+/// Returns the runs to draw: those that are named, or the first ones of a selection.
+fn runs(call: &Call) -> Outcome<Vec<RunId>> {
+    let named = call.args.texts("runs").into_iter().map(queries::run_id);
+    let mut runs: Vec<RunId> = named.collect::<Outcome<_>>()?;
+    if let Some(handle) = call.args.text("handle") {
+        let selection = call.shared.selections.get(handle)?;
+        runs.extend(selection.runs.iter().take(first(&call.args)?));
+    }
+    Ok(runs)
+}
+
+/// Returns the groups to draw with their numbers. Runs that are named are one group.
+fn groups(call: &Call) -> Outcome<Vec<(usize, Vec<RunId>)>> {
+    let selection = call.args.text("handle").map(|handle| call.shared.selections.get(handle));
+    let selection = selection.transpose()?;
+    let Some(grouped) = selection.as_ref().and_then(|selection| selection.groups.as_ref()) else {
+        return Ok(vec![(0, runs(call)?)]);
+    };
+    let groups = &grouped.found.groups;
+    let wanted: Vec<usize> = match call.args.get("groups") {
+        None | Some(Value::Null) => (0..groups.len()).take(first(&call.args)?).collect(),
+        Some(given) => {
+            let numbers = given
+                .as_array()
+                .map(|all| all.iter().map(|one| usize::try_from(one.as_u64()?).ok()));
+            numbers.and_then(Iterator::collect).ok_or_else(|| {
+                Failure::invalid(format!("groups is {given}: expected a list of numbers, from 0"))
+            })?
+        }
+    };
+    let found = wanted.into_iter().map(|number| {
+        let group = groups
+            .get(number)
+            .ok_or_else(|| Failure::invalid(format!("the list has no group {number}")))?;
+        Ok((number, group.runs.clone()))
+    });
+    found.collect()
+}
+
+/// Returns the names of runs.
+fn names(database: &Database, runs: &[RunId]) -> Outcome<HashMap<String, String>> {
+    let table = database.columns_of_runs(runs, &["run_id", "run_name"])?;
+    let name = |row: tracklite::table::Row<'_>| {
+        Some((window::text(row.get("run_id"))?, window::text(row.get("run_name"))?))
+    };
+    Ok(table.rows().filter_map(name).collect())
 }
 
 fn query(args: &Args) -> Outcome<CurveQuery> {
@@ -184,9 +255,20 @@ fn placed(series: impl Iterator<Item = Series>) -> (Vec<Series>, usize) {
     (placed, start)
 }
 
-fn frame_of_curves(curves: &[Curve]) -> Frame {
+/// Returns the best point of a curve, by the goal that its key suggests.
+fn best(curve: &Curve) -> Option<MetricPoint> {
+    match MetricGoal::of(&curve.key) {
+        MetricGoal::Lower => curve.min,
+        MetricGoal::Higher => curve.max,
+    }
+}
+
+fn frame_of_curves(curves: &[Curve], names: &HashMap<String, String>) -> Frame {
     let (series, rows) = placed(curves.iter().map(|curve| Series {
+        name: names.get(&curve.run.to_string()).cloned(),
         run: Some(curve.run.to_string()),
+        best_step: best(curve).map(|point| point.step),
+        best_value: best(curve).map(|point| Real(point.value)),
         key: curve.key.clone(),
         count: curve.places.len(),
         points: curve.points,
@@ -224,9 +306,9 @@ fn frame_of_curves(curves: &[Curve]) -> Frame {
     frame
 }
 
-fn frame_of_bands(bands: &[Band]) -> Frame {
+fn frame_of_bands(bands: &[Band], numbers: &[usize]) -> Frame {
     let (series, rows) = placed(bands.iter().map(|band| Series {
-        group: Some(band.group),
+        group: numbers.get(band.group).copied(),
         key: band.key.clone(),
         count: band.places.len(),
         x_min: band.places.first().copied().map(Real),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tracklite::inputs::DatasetInput;
-use tracklite::{Database, Lifecycle, Run, RunInfo, RunRecord, Timestamp};
+use tracklite::{Database, Lifecycle, Run, RunId, RunInfo, RunRecord, Timestamp};
 use utoipa::ToSchema;
 
 use super::edits::{NOTE_TAG, TagEdits, even_if_missing, lifecycle};
@@ -41,7 +41,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Verb::Post,
         path: "/runs/bulk",
         needs: Scope::Write,
-        takes: &[texts("runs"), object("tags", &[]), text("lifecycle")],
+        takes: &[texts("runs"), text("handle"), object("tags", &[]), text("lifecycle")],
         returns: shape::<Changed>(),
         handler: change_many,
     },
@@ -166,14 +166,14 @@ fn answer(call: &Call, run: &Run) -> Outcome<Reply> {
         datasets: datasets.into_iter().map(dataset).collect(),
         models: models(database, &id)?,
         versions: versions(database, &id)?,
-        info: facts(call, run, info)?,
+        info: facts(call, info)?,
         params,
         tags,
         note,
     }))
 }
 
-fn facts(call: &Call, run: &Run, info: RunInfo) -> Outcome<Facts> {
+fn facts(call: &Call, info: RunInfo) -> Outcome<Facts> {
     let experiment = call.database().experiment_by_id(info.experiment)?.info()?;
     Ok(Facts {
         id: info.id.to_string(),
@@ -181,7 +181,7 @@ fn facts(call: &Call, run: &Run, info: RunInfo) -> Outcome<Facts> {
         artifact_uri: run_artifacts(&places::of_experiment(call, &experiment), info.id),
         experiment_path: experiment.path,
         status: info.status.as_str(),
-        health: health::of_run(run)?,
+        health: health::of_run(call.database(), info.id)?,
         start: info.started.as_millis(),
         end: info.ended.map(Timestamp::as_millis),
         lifecycle: info.lifecycle.as_str(),
@@ -267,8 +267,12 @@ fn change_many(call: &Call) -> Outcome<Reply> {
     let edits = TagEdits::of(&call.args)?;
     let lifecycle = lifecycle(&call.args)?;
     // All runs are found before the first one is changed.
-    let ids = call.args.texts("runs").into_iter();
-    let runs = ids.map(|id| Ok(call.database().run(queries::run_id(id)?)?));
+    let ids = call.args.texts("runs").into_iter().map(queries::run_id);
+    let mut ids: Vec<RunId> = ids.collect::<Outcome<_>>()?;
+    if let Some(handle) = call.args.text("handle") {
+        ids.extend(&call.shared.selections.get(handle)?.runs);
+    }
+    let runs = ids.into_iter().map(|id| Ok(call.database().run(id)?));
     let runs: Vec<Run> = runs.collect::<Outcome<_>>()?;
     for run in &runs {
         apply(run, None, &edits, lifecycle)?;

@@ -4,6 +4,8 @@ mod history;
 mod runs;
 mod values;
 
+pub(super) use self::runs::table as of_rows;
+
 use std::collections::{BTreeSet, HashSet};
 
 use self::history::History;
@@ -195,6 +197,28 @@ impl Database {
         }
         wanted.extend(all);
         Ok((histories, wanted))
+    }
+
+    /// Returns columns of these runs, one run per row in this order. A run that does not exist has
+    /// no row.
+    ///
+    /// Names are those of [`RunSearch::columns`]. A window of a long list is read in this way.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if a column does not exist.
+    pub fn columns_of_runs<C: AsRef<str>>(&self, runs: &[RunId], columns: &[C]) -> Result<Table> {
+        let engine = self.engine();
+        let columns = columns.iter().map(|name| RunColumn::parse(name.as_ref()));
+        let columns = engine.located(columns.collect::<Result<Vec<_>>>())?;
+        let (keys, runs) = (Keys::shown_in(&columns), distinct(runs));
+        let places = self.artifact_places(None)?;
+        engine.with_points(|live, index, _| {
+            let mut found = RunColumns::read(index, Some(&runs), &keys)?;
+            found.add_live(live.each());
+            engine.load_statistics(live, index, &mut found, &keys.statistics)?;
+            of_rows(&found, &found.rows_of(&runs), &columns, &places)
+        })
     }
 
     fn table_of(

@@ -7,14 +7,14 @@ use crate::entity::id::Timestamp;
 use crate::entity::table::{Column, Table, Texts, Values};
 use crate::entity::{ArtifactPlaces, RunInfo};
 use crate::error::Result;
-use crate::search::{RunAttribute, RunColumn};
+use crate::search::{MetricStatistic, RunAttribute, RunColumn};
 
 /// Makes a table of the runs of these rows, in their order. Addresses of artifacts are those of
 /// `places`.
 ///
 /// A column that is named twice comes once, at its first place. All keys of a kind are those that
 /// at least one of the rows has, in the order of their bytes.
-pub(super) fn table(
+pub(in crate::run) fn table(
     runs: &RunColumns,
     rows: &[u32],
     columns: &[RunColumn],
@@ -29,6 +29,7 @@ pub(super) fn table(
                 })?;
             }
             RunColumn::Metric(key) => builder.add_metric(key)?,
+            RunColumn::Statistic(statistic, key) => builder.add_statistic(*statistic, key)?,
             RunColumn::Param(key) => builder.add_text("params", key, runs.params().get(key))?,
             RunColumn::Tag(key) => builder.add_text("tags", key, runs.tags().get(key))?,
             RunColumn::AllMetrics => builder.add_all_metrics()?,
@@ -60,6 +61,14 @@ impl Builder<'_> {
     fn add_metric(&mut self, key: &str) -> Result<()> {
         let (runs, rows) = (self.runs, self.rows);
         self.add(format!("metrics.{key}"), || Some(metric_column(runs, rows, key)))
+    }
+
+    fn add_statistic(&mut self, statistic: MetricStatistic, key: &str) -> Result<()> {
+        let (runs, rows) = (self.runs, self.rows);
+        self.add(format!("{}.{key}", statistic.name()), || {
+            let values = rows.iter().map(|row| runs.statistic(*row, statistic, key));
+            Some(Column::Float(values.collect()))
+        })
     }
 
     fn add_text(&mut self, kind: &str, key: &str, column: Option<&TextColumn>) -> Result<()> {
