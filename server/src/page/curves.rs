@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::Value;
 use tracklite::curve::{Band, BandKind, Curve, CurveAxis, CurveQuery, Smoothing};
-use tracklite::{Database, MetricGoal, MetricPoint, RunId};
+use tracklite::table::{Row, Value as Cell};
+use tracklite::{Database, MetricGoal, MetricPoint, RunId, Timestamp};
 
 use super::frame::{FRAME_TYPE, Frame};
 use super::window;
@@ -69,6 +70,7 @@ struct Series {
     last_x: Option<Real>,
     last_value: Option<Real>,
     last_step: Option<i64>,
+    best_x: Option<Real>,
     best_step: Option<i64>,
     best_value: Option<Real>,
     min: Option<Extreme>,
@@ -104,7 +106,7 @@ fn curves(call: &Call) -> Outcome<Reply> {
         let runs = runs(call)?;
         check_amount("runs", runs.len(), keys.len())?;
         let curves = database.curves(&runs, &keys, &query)?;
-        frame_of_curves(&curves, &names(database, &runs)?)
+        frame_of_curves(&curves, &facts(database, &runs)?, &axis(args)?)
     };
     frame.meta("position", position);
     frame.into_reply()
@@ -166,13 +168,32 @@ fn groups(call: &Call) -> Outcome<Vec<(usize, Vec<RunId>)>> {
     found.collect()
 }
 
-/// Returns the names of runs.
-fn names(database: &Database, runs: &[RunId]) -> Outcome<HashMap<String, String>> {
-    let table = database.columns_of_runs(runs, &["run_id", "run_name"])?;
-    let name = |row: tracklite::table::Row<'_>| {
-        Some((window::text(row.get("run_id"))?, window::text(row.get("run_name"))?))
+/// The name and start of a run.
+struct Facts {
+    name: String,
+    started: Timestamp,
+}
+
+/// Returns the names and starts of runs by id.
+fn facts(database: &Database, runs: &[RunId]) -> Outcome<HashMap<String, Facts>> {
+    let table = database.columns_of_runs(runs, &["run_id", "run_name", "start_time"])?;
+    let facts = |row: Row<'_>| {
+        let Some(Cell::Time(started)) = row.get("start_time") else { return None };
+        let name = window::text(row.get("run_name"))?;
+        Some((window::text(row.get("run_id"))?, Facts { name, started }))
     };
-    Ok(table.rows().filter_map(name).collect())
+    Ok(table.rows().filter_map(facts).collect())
+}
+
+/// Returns the place of a point on an axis. On that of another metric it is not known.
+fn place(point: &MetricPoint, axis: &CurveAxis, facts: &Facts) -> Option<Real> {
+    let nanos = match axis {
+        CurveAxis::Step => return Some(Real(point.step as f64)),
+        CurveAxis::Time => point.time.as_nanos() as f64 * 1e3,
+        CurveAxis::Relative => (point.time.as_nanos() - facts.started.as_nanos()) as f64,
+        _ => return None,
+    };
+    Some(Real(nanos / 1e9))
 }
 
 fn query(args: &Args) -> Outcome<CurveQuery> {
@@ -263,10 +284,12 @@ fn best(curve: &Curve) -> Option<MetricPoint> {
     }
 }
 
-fn frame_of_curves(curves: &[Curve], names: &HashMap<String, String>) -> Frame {
+fn frame_of_curves(curves: &[Curve], runs: &HashMap<String, Facts>, axis: &CurveAxis) -> Frame {
+    let facts = |curve: &Curve| runs.get(&curve.run.to_string());
     let (series, rows) = placed(curves.iter().map(|curve| Series {
-        name: names.get(&curve.run.to_string()).cloned(),
+        name: facts(curve).map(|facts| facts.name.clone()),
         run: Some(curve.run.to_string()),
+        best_x: facts(curve).and_then(|facts| place(&best(curve)?, axis, facts)),
         best_step: best(curve).map(|point| point.step),
         best_value: best(curve).map(|point| Real(point.value)),
         key: curve.key.clone(),

@@ -18,6 +18,7 @@ mod graphql;
 mod page_curves;
 mod page_events;
 mod page_models;
+mod page_query;
 mod page_runs;
 mod page_site;
 mod receiver;
