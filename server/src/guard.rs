@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
@@ -48,7 +48,7 @@ pub(crate) async fn guard(
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    let admitted = admit(&shared, target, &method, request.headers()).await;
+    let admitted = admit(&shared, target, &method, request.uri(), request.headers()).await;
     let user = admitted.as_ref().map(|caller| caller.user.clone()).unwrap_or_default();
     let mut response = match admitted {
         Ok(caller) => {
@@ -88,6 +88,7 @@ async fn admit(
     shared: &Shared,
     target: usize,
     method: &Method,
+    address: &Uri,
     headers: &HeaderMap,
 ) -> Outcome<Caller> {
     if target > TARGET_BYTES_MAX {
@@ -101,7 +102,7 @@ async fn admit(
             "the header fields have {head} bytes, at most {HEAD_BYTES_MAX} are read"
         )));
     }
-    shared.names.check(headers)?;
+    shared.names.check(address, headers)?;
     let caller = shared.access.caller(&shared.database, &shared.pool, headers).await?;
     let is_safe = matches!(*method, Method::GET | Method::HEAD);
     // Pages of others cannot send this header.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::connect_info::ConnectInfo;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::Service as _;
 
+use crate::linger::{Lingering, Rest};
 use crate::stall::Watched;
 
 /// How many connections are open at the same time. More wait in the queue of the socket.
@@ -103,18 +105,26 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Connection { peer, place, app } = connection;
+    let rest = Rest::default();
+    let noted = rest.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
+        let (mut app, rest) = (app.clone(), noted.clone());
+        let mut request = request.map(|body| rest.watch(body));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let mut app = app.clone();
-        async move { app.call(request).await.map_err(|never: Infallible| never) }
+        async move {
+            let mut response = app.call(request).await?;
+            if rest.is_left(response.status()) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(Watched::new(stream)), service);
+        .serve_connection(TokioIo::new(Lingering::new(Watched::new(stream), rest)), service);
     if let Err(error) = watcher.watch(connection).await {
         log::debug!("a connection ended early: {error}");
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::transfer::Pace;
+
 /// A function that gets one line for each request.
 pub(crate) type LogLine = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -30,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) drain: Duration,
     /// The largest body that is read into memory.
     pub(crate) body_bytes_max: usize,
+    /// The slowest upload that is served.
+    pub(crate) pace: Pace,
     pub(crate) log: Option<LogLine>,
 }
 
@@ -47,6 +51,7 @@ impl Default for Options {
             webhooks_to_this_machine: false,
             drain: Duration::from_secs(10),
             body_bytes_max: 16 * 1024 * 1024,
+            pace: Pace::default(),
             log: None,
         }
     }

@@ -1,12 +1,14 @@
-//! The checks of the headers `Host` and `Origin`.
+//! The checks of the address of a request, and of its headers `Host` and `Origin`.
 //!
 //! A web page can make a browser send requests to this server. Its own name in `Host` shows that it
-//! reached the server by a name of its own (DNS rebinding), and `Origin` shows its address.
+//! reached the server by a name of its own (DNS rebinding), and `Origin` shows its address. A
+//! request to a proxy has its name in the address too, such as `GET http://name/path`.
 
 use std::net::IpAddr;
 
-use axum::http::HeaderMap;
 use axum::http::header::{HOST, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Uri};
 
 use crate::failure::{Failure, Outcome};
 
@@ -30,12 +32,18 @@ impl Names {
     }
 
     /// Refuses a request that was sent to another name, or by a page from elsewhere.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Outcome<()> {
+    pub(crate) fn check(&self, address: &Uri, headers: &HeaderMap) -> Outcome<()> {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let host = host.ok_or_else(|| Failure::bad_request("the request has no Host header"))?;
-        if headers.get_all(HOST).iter().count() > 1 || !self.knows(host) {
+        if headers.get_all(HOST).iter().count() > 1 {
+            return Err(Failure::bad_request("the request has more than one Host header"));
+        }
+        let authority = address.authority().map(Authority::as_str);
+        if let Some(unknown) =
+            [Some(host), authority].into_iter().flatten().find(|name| !self.knows(name))
+        {
             return Err(Failure::forbidden(format!(
-                "this server is not reached by the name {host:?}: start it with `--allow-host \
+                "this server is not reached by the name {unknown:?}: start it with `--allow-host \
                  NAME` if it is"
             )));
         }
@@ -91,33 +99,57 @@ mod tests {
         headers
     }
 
+    /// The address of most requests, which has no name.
+    fn path() -> Uri {
+        Uri::from_static("/health")
+    }
+
+    #[test]
+    fn a_name_in_the_address_is_checked_too() {
+        let names = Names::new("127.0.0.1", 5000, &[]);
+        let headers = headers("localhost:5000", None);
+        let known = Uri::from_static("http://127.0.0.1:5000/health");
+        assert!(names.check(&known, &headers).is_ok());
+        for address in [
+            "http://evil.example:5000/health",
+            "http://evil.example/health",
+            "http://localhost@evil.example:5000/health",
+            "http://user@localhost:5000/health",
+            "http://localhost:5001/health",
+            "evil.example:5000",
+        ] {
+            let address: Uri = address.parse().expect("an address");
+            assert!(names.check(&address, &headers).is_err(), "{address}");
+        }
+    }
+
     #[test]
     fn a_local_server_has_local_names_only() {
         let names = Names::new("127.0.0.1", 5000, &[]);
         for host in ["localhost:5000", "127.0.0.1:5000", "[::1]:5000", "LOCALHOST:5000"] {
-            assert!(names.check(&headers(host, None)).is_ok(), "{host}");
+            assert!(names.check(&path(), &headers(host, None)).is_ok(), "{host}");
             let own = format!("http://{host}");
-            assert!(names.check(&headers(host, Some(&own))).is_ok(), "{host}");
+            assert!(names.check(&path(), &headers(host, Some(&own))).is_ok(), "{host}");
         }
         for host in ["evil.example:5000", "localhost:5001", "10.0.0.1:5000", "localhost.evil:5000"]
         {
-            assert!(names.check(&headers(host, None)).is_err(), "{host}");
+            assert!(names.check(&path(), &headers(host, None)).is_err(), "{host}");
         }
         for origin in ["null", "http://evil.example", "http://localhost:80", "file://"] {
             let headers = headers("localhost:5000", Some(origin));
-            assert!(names.check(&headers).is_err(), "{origin}");
+            assert!(names.check(&path(), &headers).is_err(), "{origin}");
         }
-        assert!(names.check(&HeaderMap::new()).is_err());
+        assert!(names.check(&path(), &HeaderMap::new()).is_err());
     }
 
     #[test]
     fn a_server_for_others_has_addresses_and_configured_names() {
         let names = Names::new("0.0.0.0", 5000, &["Runs.example".to_owned()]);
         for host in ["10.0.0.1:5000", "runs.example", "runs.example:443", "[fe80::1]:5000"] {
-            assert!(names.check(&headers(host, None)).is_ok(), "{host}");
+            assert!(names.check(&path(), &headers(host, None)).is_ok(), "{host}");
         }
         for host in ["evil.example:5000", "10.0.0.1:5001"] {
-            assert!(names.check(&headers(host, None)).is_err(), "{host}");
+            assert!(names.check(&path(), &headers(host, None)).is_err(), "{host}");
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::sessions::Sessions;
 use crate::shared::Shared;
 use crate::signed::Signer;
 use crate::tls;
-use crate::transfer::Uploads;
+use crate::transfer::{Pace, Uploads};
 use crate::webhooks::delivery::{Sending, deliver};
 use crate::webhooks::queue::{Change, Webhooks};
 
@@ -110,6 +110,13 @@ impl ServerBuilder {
     /// Sets how long requests may take after the stop of the server. Default: 10 seconds.
     pub fn drain(mut self, time: Duration) -> Self {
         self.options.drain = time;
+        self
+    }
+
+    /// Sets the slowest upload that is served. One that brings fewer bytes in the window, while the
+    /// server waits for it, is ended with the status 408. Default: 64 KiB in 30 seconds.
+    pub fn slowest_upload(mut self, bytes: u64, window: Duration) -> Self {
+        self.options.pace = Pace { bytes, window };
         self
     }
 
@@ -286,7 +293,7 @@ fn shared(
         selections: Selections::default(),
         catalogue: Catalogue::default(),
         stopped,
-        uploads: Uploads::new(),
+        uploads: Uploads::new(options.pace),
         part_uploads: PartUploads::new(database.path()),
         signer: Signer::new()?,
         database,

@@ -2,9 +2,10 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
+use axum::http::StatusCode;
 use bytes::{Buf as _, Bytes};
 use http_body_util::BodyExt as _;
 use tokio::sync::{Semaphore, mpsc};
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 use crate::failure::{Failure, Outcome};
 use crate::pool::Pool;
 
-/// How long a sender or receiver may be silent.
+/// How long the receiver of a file may be silent.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bodies up to this size are read into memory. They need no thread of their own.
 const SMALL_BYTES: usize = 1024 * 1024;
@@ -22,20 +23,35 @@ const SMALL_BYTES: usize = 1024 * 1024;
 const PIECE_BYTES: usize = 256 * 1024;
 /// The number of pieces that wait for the thread.
 const PIECES_MAX: usize = 4;
-/// How long the rest of a body is read after a failure, so that the client reads the answer.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
-/// The same for a client without the right to send it.
-const STRANGER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The slowest upload that is served: the minimum of bytes in a window of waiting for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) bytes: u64,
+    pub(crate) window: Duration,
+}
+
+impl Default for Pace {
+    /// Returns about 2 KiB/s. Each large upload occupies one of a few threads, so a client that
+    /// sends a byte now and then would stop all other uploads. Any real line is faster than this,
+    /// and the window is long enough for a line that breaks down for some seconds.
+    fn default() -> Pace {
+        Pace { bytes: 64 * 1024, window: Duration::from_secs(30) }
+    }
+}
 
 /// The threads for large uploads. Each is occupied as long as its client sends.
-pub(crate) struct Uploads(Arc<Semaphore>);
+pub(crate) struct Uploads {
+    places: Arc<Semaphore>,
+    pace: Pace,
+}
 
 impl Uploads {
     /// The number of threads. More uploads wait.
     pub(crate) const THREADS: usize = 16;
 
-    pub(crate) fn new() -> Uploads {
-        Uploads(Arc::new(Semaphore::new(Uploads::THREADS)))
+    pub(crate) fn new(pace: Pace) -> Uploads {
+        Uploads { places: Arc::new(Semaphore::new(Uploads::THREADS)), pace }
     }
 
     /// Runs work that may take long, on one of the threads.
@@ -43,7 +59,7 @@ impl Uploads {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Outcome<T> {
-        let place = Arc::clone(&self.0).acquire_owned().await;
+        let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|_| Failure::internal("the server stops"))?;
         let task = spawn_blocking(move || {
             let result = work();
@@ -118,35 +134,33 @@ impl Read for Pieces {
 /// uploads.
 ///
 /// If the body ends early, a read of the work fails. The work must then have no effect, and its
-/// result is not used. If the work fails first, the rest of the body is discarded.
+/// result is not used. If the work fails first, the rest of the body is not read here: the
+/// connection discards it, see [`crate::linger`].
 pub(crate) async fn receive<T: Send + 'static>(
     (pool, uploads): (&Pool, &Uploads),
-    mut body: Body,
+    body: Body,
     work: impl FnOnce(Incoming) -> Outcome<T> + Send + 'static,
 ) -> Outcome<T> {
+    let mut sender = Sender { body, pace: uploads.pace, bytes: 0, waited: Duration::ZERO };
     let mut first = Vec::new();
-    if fill(&mut body, &mut first, SMALL_BYTES).await? {
+    if sender.fill(&mut first, SMALL_BYTES).await? {
         let whole = Bytes::from(first.concat());
         return pool.run(move || work(Incoming::Whole(whole))).await?;
     }
-    let (sender, pieces) = mpsc::channel(PIECES_MAX);
+    let (pass, pieces) = mpsc::channel(PIECES_MAX);
     let frames = first.into_iter();
     let incoming = Pieces { pieces, frames, current: Bytes::new(), is_complete: false };
     let working = uploads.run(move || work(Incoming::Pieces(incoming)));
-    let (sent, worked) = tokio::join!(send(&mut body, sender), working);
+    let (sent, worked) = tokio::join!(send(&mut sender, pass), working);
     sent?;
-    let worked = worked?;
-    if worked.is_err() {
-        discard(&mut body, DISCARD_TIMEOUT).await;
-    }
-    worked
+    worked?
 }
 
 /// Sends a body to the work. Ends without an error if the work has ended.
-async fn send(body: &mut Body, work: mpsc::Sender<Piece>) -> Outcome<()> {
+async fn send(sender: &mut Sender, work: mpsc::Sender<Piece>) -> Outcome<()> {
     loop {
         let mut frames = Vec::new();
-        let is_complete = fill(body, &mut frames, PIECE_BYTES).await?;
+        let is_complete = sender.fill(&mut frames, PIECE_BYTES).await?;
         if work.send(Piece::Frames(frames)).await.is_err() {
             return Ok(());
         }
@@ -158,40 +172,67 @@ async fn send(body: &mut Body, work: mpsc::Sender<Piece>) -> Outcome<()> {
     }
 }
 
-/// Reads at least this number of bytes, or to the end. Returns whether the body is complete.
-async fn fill(body: &mut Body, frames: &mut Vec<Bytes>, least: usize) -> Outcome<bool> {
-    let mut length = 0;
-    while length < least {
-        let frame = timeout(IDLE_TIMEOUT, body.frame()).await.map_err(|_| {
-            let silence = IDLE_TIMEOUT.as_secs();
-            Failure::bad_request(format!("no byte of the body came for {silence} s"))
-        })?;
-        match frame {
-            None => return Ok(true),
-            Some(Ok(frame)) => {
-                let Ok(bytes) = frame.into_data() else { continue };
-                length += bytes.len();
-                frames.push(bytes);
+/// The body of an upload, whose client must send fast enough.
+struct Sender {
+    body: Body,
+    pace: Pace,
+    /// The bytes that came in this window.
+    bytes: u64,
+    /// How much of the window has passed. Only waiting for the client counts.
+    waited: Duration,
+}
+
+impl Sender {
+    /// Reads at least this number of bytes, or to the end. Returns whether the body is complete.
+    async fn fill(&mut self, frames: &mut Vec<Bytes>, least: usize) -> Outcome<bool> {
+        let mut length = 0;
+        while length < least {
+            let Some(bytes) = self.next().await? else { return Ok(true) };
+            length += bytes.len();
+            frames.push(bytes);
+        }
+        Ok(false)
+    }
+
+    /// Waits for the next bytes of the body. Returns `None` at its end.
+    async fn next(&mut self) -> Outcome<Option<Bytes>> {
+        loop {
+            let began = Instant::now();
+            let left = self.pace.window.saturating_sub(self.waited);
+            let frame = timeout(left, self.body.frame()).await;
+            self.waited += began.elapsed();
+            if frame.is_err() || self.waited >= self.pace.window {
+                self.next_window()?;
             }
-            Some(Err(_)) => {
-                return Err(Failure::bad_request("the body ended early; send it again"));
+            match frame {
+                Err(_) => {}
+                Ok(None) => return Ok(None),
+                Ok(Some(Ok(frame))) => {
+                    let Ok(bytes) = frame.into_data() else { continue };
+                    self.bytes += bytes.len() as u64;
+                    return Ok(Some(bytes));
+                }
+                Ok(Some(Err(_))) => {
+                    return Err(Failure::bad_request("the body ended early; send it again"));
+                }
             }
         }
     }
-    Ok(false)
-}
 
-/// Answers with a failure before the body is used. A part of the body is read and discarded,
-/// because a client that still sends would see a broken connection instead of the answer.
-pub(crate) async fn refuse<T>(failure: Failure, mut body: Body) -> Outcome<T> {
-    let is_stranger = matches!(failure.status.as_u16(), 401 | 403);
-    let time = if is_stranger { STRANGER_TIMEOUT } else { DISCARD_TIMEOUT };
-    discard(&mut body, time).await;
-    Err(failure)
-}
-
-async fn discard(body: &mut Body, time: Duration) {
-    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-    // After this time the connection is closed.
-    let _ = timeout(time, rest).await;
+    /// Begins the next window. Fails if too few bytes came in the last one.
+    fn next_window(&mut self) -> Outcome<()> {
+        let Pace { bytes, window } = self.pace;
+        if self.bytes < bytes {
+            let message = format!(
+                "the upload is too slow: {} bytes came in {} s, at least {bytes} are expected; \
+                 send it again over a faster connection",
+                self.bytes,
+                window.as_secs_f64(),
+            );
+            let status = StatusCode::REQUEST_TIMEOUT;
+            return Err(Failure::new(status, "DEADLINE_EXCEEDED", message));
+        }
+        (self.bytes, self.waited) = (0, Duration::ZERO);
+        Ok(())
+    }
 }

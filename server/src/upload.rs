@@ -7,7 +7,7 @@ use axum::body::Body;
 use crate::failure::Outcome;
 use crate::shared::Shared;
 use crate::target::Target;
-use crate::transfer::{receive, refuse};
+use crate::transfer::receive;
 
 /// Stores the body of a request at the target that `find` returns.
 pub(crate) async fn store(
@@ -17,9 +17,6 @@ pub(crate) async fn store(
     find: impl FnOnce(&Shared) -> Outcome<Target> + Send + 'static,
 ) -> Outcome<()> {
     let finder = Arc::clone(shared);
-    let target = match shared.pool.run(move || find(&finder)?.file()).await? {
-        Ok(target) => target,
-        Err(failure) => return refuse(failure, body).await,
-    };
+    let target = shared.pool.run(move || find(&finder)?.file()).await??;
     receive(shared.transfers(), body, move |body| target.store(body, only_new)).await
 }

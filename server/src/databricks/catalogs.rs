@@ -16,6 +16,7 @@ use crate::levels::{self, Catalog, Schema};
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
+use crate::volumes;
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -293,8 +294,11 @@ fn not_empty(what: &str, held: &str) -> Failure {
     Failure::bad_request(format!("{what} is not empty: delete its {held} first, or use force"))
 }
 
-/// Deletes all models of a schema.
+/// Deletes all models and volumes of a schema.
 fn empty(call: &Call, catalog: &str, schema: &str) -> Outcome<()> {
+    for (_, volume) in volumes::within(call.database(), catalog, schema)? {
+        volume.delete()?;
+    }
     let registry = call.registry();
     for name in models_in(call, catalog, schema)? {
         registry.model(&name)?.delete()?;
@@ -390,6 +394,8 @@ fn delete_schema(call: &Call) -> Outcome<Reply> {
         empty(call, catalog, name)?;
     } else if !models_in(call, catalog, name)?.is_empty() {
         return Err(not_empty(&format!("Schema '{catalog}.{name}'"), "models"));
+    } else if !volumes::within(call.database(), catalog, name)?.is_empty() {
+        return Err(not_empty(&format!("Schema '{catalog}.{name}'"), "volumes"));
     }
     if schema.is_stored {
         call.registry().drop_schema(catalog, name)?;

@@ -1,4 +1,5 @@
-//! The Files API: folders. A folder exists while it has files.
+//! The Files API: folders. A folder exists while it has files. In a volume it exists until it is
+//! deleted.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::failure::{Failure, Outcome};
 use crate::fields::{Read as _, text, whole};
 use crate::reply::Reply;
 use crate::shared::Shared;
-use crate::{input, token};
+use crate::{input, token, volumes};
 
 const DIRECTORIES: &str = "/api/2.0/fs/directories";
 /// The most entries on a page, which is also their number if the client does not say.
@@ -67,34 +68,46 @@ async fn look(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     answer(run(&shared, head, Scope::Read, |_, place| existing(place).map(|_| done())).await)
 }
 
-/// Accepts a new folder. It appears with its first file.
 async fn create(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, _) = request.into_parts();
-    let work = |_: &Parts, place: Place| {
-        let Place { target, .. } = place;
-        if !target.path.is_empty() && target.artifacts.info(&target.path).is_ok() {
-            let message = format!("{:?} is a file", target.path);
-            return Err(Failure::new(StatusCode::CONFLICT, "ALREADY_EXISTS", message));
-        }
-        Ok(Reply::empty(StatusCode::NO_CONTENT))
-    };
-    answer(run(&shared, head, Scope::Write, work).await)
+    answer(run(&shared, head, Scope::Write, |_, place| make(&place)).await)
+}
+
+/// Makes a folder. Outside of volumes it appears with its first file.
+fn make(place: &Place) -> Outcome<Reply> {
+    let Place { target, is_volume, .. } = place;
+    if !target.path.is_empty() && target.artifacts.info(&target.path).is_ok() {
+        let message = format!("{:?} is a file", target.path);
+        return Err(Failure::new(StatusCode::CONFLICT, "ALREADY_EXISTS", message));
+    }
+    if *is_volume {
+        volumes::keep_folder(target)?;
+    }
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
 async fn delete(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, _) = request.into_parts();
-    let work = |_: &Parts, place: Place| {
-        let Place { target, .. } = place;
-        if !target.artifacts.list(&target.path)?.is_empty() {
-            let message = "the directory is not empty: delete its files first";
-            return Err(Failure::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message));
-        }
-        if !target.path.is_empty() && target.artifacts.info(&target.path).is_ok() {
+    answer(run(&shared, head, Scope::Write, |_, place| remove(&place)).await)
+}
+
+fn remove(place: &Place) -> Outcome<Reply> {
+    let Place { target, is_volume, .. } = place;
+    let found = target.artifacts.list(&target.path)?;
+    if found.iter().any(|info| !volumes::is_mark(&info.path)) {
+        let message = "the directory is not empty: delete its files first";
+        return Err(Failure::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message));
+    }
+    if !target.path.is_empty() && target.artifacts.info(&target.path).is_ok() {
+        return Err(no_directory(&target.path));
+    }
+    if *is_volume && !target.path.is_empty() {
+        if found.is_empty() {
             return Err(no_directory(&target.path));
         }
-        Ok(Reply::empty(StatusCode::NO_CONTENT))
-    };
-    answer(run(&shared, head, Scope::Write, work).await)
+        volumes::delete_folder(target)?;
+    }
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
 async fn run(
@@ -127,13 +140,14 @@ fn no_directory(path: &str) -> Failure {
 }
 
 fn contents(head: &Parts, place: Place) -> Outcome<Reply> {
-    let Place { target, root } = existing(place)?;
+    let Place { target, root, .. } = existing(place)?;
     let takes = [whole("page_size"), text("page_token")];
     let args = input::query(head.uri.query().unwrap_or_default(), &takes)?;
     let size = args.whole("page_size").and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
     let size = if size == 0 { PAGE_MAX } else { size.min(PAGE_MAX) };
     let start = token::offset(args.text_or_empty("page_token"))?;
-    let all = target.artifacts.list(&target.path)?;
+    let mut all = target.artifacts.list(&target.path)?;
+    all.retain(|info| !volumes::is_mark(&info.path));
     let end = start.saturating_add(size);
     let contents = all.iter().skip(start).take(size).map(|info| entry(&root, info)).collect();
     let next_page_token = (end < all.len()).then(|| token::of_offset(end));

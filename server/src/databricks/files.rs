@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use tracklite::Database;
 
-use super::paths::{not_found, place};
+use super::paths::{Place, not_found, place};
 use crate::access::{Caller, Scope};
 use crate::download::{self, Asked};
 use crate::failure::{Failure, Outcome};
@@ -18,8 +18,8 @@ use crate::input;
 use crate::reply::Reply;
 use crate::shared::Shared;
 use crate::target::{Target, tail};
-use crate::transfer::refuse;
 use crate::upload::store;
+use crate::volumes;
 
 pub(super) const FILES: &str = "/api/2.0/fs/files";
 
@@ -69,10 +69,7 @@ pub(super) async fn write(State(shared): State<Arc<Shared>>, request: Request) -
 }
 
 async fn write_file(shared: &Arc<Shared>, head: &Parts, body: Body) -> Outcome<Reply> {
-    let (path, overwrite) = match asked_to_write(head) {
-        Ok(asked) => asked,
-        Err(failure) => return refuse(failure, body).await,
-    };
+    let (path, overwrite) = asked_to_write(head)?;
     put(shared, body, path, !overwrite).await?;
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
@@ -109,10 +106,12 @@ async fn delete_file(shared: &Arc<Shared>, head: &Parts) -> Outcome<Reply> {
     let path = path_in(&head.uri, FILES)?;
     let own = Arc::clone(shared);
     let work = move || {
-        let target = file(&own.database, &path)?.file()?;
+        let Place { target, is_volume, .. } = place(&own.database, &path)?;
+        let target = target.file()?;
         // A folder is deleted by its own call, and only if it is empty.
         target.artifacts.info(&target.path)?;
-        target.delete()
+        target.delete()?;
+        if is_volume { volumes::keep_parent(&target) } else { Ok(()) }
     };
     shared.pool.run(work).await??;
     Ok(Reply::empty(StatusCode::NO_CONTENT))

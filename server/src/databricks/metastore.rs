@@ -72,14 +72,6 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         method: Verb::Get,
-        path: "/api/2.1/unity-catalog/volumes",
-        needs: Read,
-        takes: LIST,
-        returns: shape::<Volumes>(),
-        handler: volumes,
-    },
-    Route {
-        method: Verb::Get,
         path: "/api/2.1/unity-catalog/functions",
         needs: Read,
         takes: LIST,
@@ -123,12 +115,6 @@ struct Tables {
 #[derive(Serialize, ToSchema)]
 struct TableExists {
     table_exists: bool,
-}
-
-/// Volumes, of which a file has none.
-#[derive(Serialize, ToSchema)]
-struct Volumes {
-    volumes: Vec<String>,
 }
 
 /// Functions, of which a file has none.
@@ -179,11 +165,6 @@ fn table(call: &Call) -> Outcome<Reply> {
 
 fn table_exists(_call: &Call) -> Outcome<Reply> {
     Ok(Reply::json(&TableExists { table_exists: false }))
-}
-
-fn volumes(call: &Call) -> Outcome<Reply> {
-    check_schema(call)?;
-    Ok(Reply::json(&Volumes { volumes: Vec::new() }))
 }
 
 fn functions(call: &Call) -> Outcome<Reply> {

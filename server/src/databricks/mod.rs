@@ -20,6 +20,7 @@ mod uc_models;
 mod uc_versions;
 mod uploads;
 mod urls;
+mod volumes;
 mod workspace;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub(crate) const TABLES: &[&[Route]] = &[
     uc21_models::ROUTES,
     uc21_versions::ROUTES,
     metastore::ROUTES,
+    volumes::ROUTES,
     workspace::ROUTES,
     credentials::ROUTES,
 ];

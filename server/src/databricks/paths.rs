@@ -1,16 +1,20 @@
-//! Paths of the Files API: those of artifacts and of the versions of models.
+//! Paths of the Files API: those of artifacts, of the versions of models, and of volumes.
 
 use tracklite::Database;
 use tracklite::artifact::ArtifactOwner;
 
 use crate::failure::{Failure, Outcome};
+use crate::levels::Levels;
 use crate::target::Target;
+use crate::volumes;
 
 /// The thing that a path of the Files API names.
 pub(crate) struct Place {
     pub(crate) target: Target,
     /// The path of the owner, without a slash at its end.
     pub(crate) root: String,
+    /// Whether it is in a volume, where folders exist without files.
+    pub(crate) is_volume: bool,
 }
 
 /// Returns what an absolute path names.
@@ -20,7 +24,8 @@ pub(crate) fn place(database: &Database, path: &str) -> Outcome<Place> {
     let root: Vec<&str> = parts.by_ref().take(depth).collect();
     let inner = parts.next().unwrap_or_default();
     let target = Target::of(database, owner, inner).map_err(not_found)?;
-    Ok(Place { target, root: root.join("/") })
+    let is_volume = root.get(1) == Some(&"Volumes");
+    Ok(Place { target, root: root.join("/"), is_volume })
 }
 
 /// Returns the owner of a path, and the number of parts of the path that name it.
@@ -42,9 +47,10 @@ fn owner(database: &Database, path: &str) -> Outcome<(ArtifactOwner, usize)> {
             let info = database.registry().version_info(&name, version)?;
             Ok((ArtifactOwner::ModelVersion { model: info.model, version: info.version }, 6))
         }
-        ["", "Volumes", ..] => Err(Failure::missing(format!(
-            "{path:?} does not exist: this server keeps no volumes, only artifacts and models"
-        ))),
+        ["", "Volumes", catalog, schema, model, ..] => {
+            let volume = volumes::get(database, Levels { catalog, schema, model })?;
+            Ok((ArtifactOwner::Run(volume.run), 5))
+        }
         _ => Err(unknown(path)),
     }
 }
@@ -52,8 +58,8 @@ fn owner(database: &Database, path: &str) -> Outcome<(ArtifactOwner, usize)> {
 fn unknown(path: &str) -> Failure {
     Failure::missing(format!(
         "{path:?} does not exist: expected /WorkspaceInternal/Mlflow/Artifacts/EXPERIMENT/Runs/RUN/\
-         artifacts/..., .../LoggedModels/MODEL/artifacts/... or \
-         /Models/CATALOG/SCHEMA/MODEL/VERSION/..."
+         artifacts/..., .../LoggedModels/MODEL/artifacts/..., \
+         /Models/CATALOG/SCHEMA/MODEL/VERSION/... or /Volumes/CATALOG/SCHEMA/VOLUME/..."
     ))
 }
 

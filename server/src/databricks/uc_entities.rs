@@ -60,6 +60,8 @@ pub(super) struct Version<'a> {
     source: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     run_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_experiment_id: Option<String>,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_message: Option<&'a str>,
@@ -110,6 +112,7 @@ pub(super) struct Metric {
 }
 
 pub(super) fn version<'a>(
+    call: &Call,
     info: &'a ModelVersionInfo,
     logged: Option<&LoggedModelInfo>,
 ) -> Version<'a> {
@@ -123,6 +126,7 @@ pub(super) fn version<'a>(
         description: info.description.as_deref(),
         source: &info.source,
         run_id: info.run.as_ref().map(ToString::to_string),
+        run_experiment_id: experiment_of(call, info),
         status: info.status.as_str(),
         status_message: info.status_message.as_deref(),
         storage_location: storage_location(info),
@@ -133,6 +137,12 @@ pub(super) fn version<'a>(
         model_metrics: logged.map(metrics).unwrap_or_default(),
         version: number,
     }
+}
+
+/// Returns the experiment of the run of a version, if the run is in this file.
+fn experiment_of(call: &Call, info: &ModelVersionInfo) -> Option<String> {
+    let run = call.shared.handles.run(call.database(), info.run_id()?).ok()?;
+    Some(run.experiment_id().to_string())
 }
 
 pub(super) fn params(info: &LoggedModelInfo) -> Vec<Param> {

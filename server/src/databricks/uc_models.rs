@@ -259,7 +259,7 @@ fn get_by_alias(call: &Call) -> Outcome<Reply> {
     let name = full_name(call, "name")?;
     let info = version_of_alias(call, name, call.args.need("alias")?)?;
     let logged = logged_model(call, &info);
-    Ok(Reply::json(&OneVersion { model_version: version(&info, logged.as_ref()) }))
+    Ok(Reply::json(&OneVersion { model_version: version(call, &info, logged.as_ref()) }))
 }
 
 fn uploads(_call: &Call) -> Outcome<Reply> {

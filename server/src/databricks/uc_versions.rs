@@ -186,7 +186,7 @@ fn known(call: &Call) -> Outcome<tracklite::registry::ModelVersion> {
 
 fn answer(call: &Call, info: &ModelVersionInfo) -> Outcome<Reply> {
     let logged = logged_model(call, info);
-    Ok(Reply::json(&One { model_version: version(info, logged.as_ref()) }))
+    Ok(Reply::json(&One { model_version: version(call, info, logged.as_ref()) }))
 }
 
 fn credentials(call: &Call) -> Outcome<Reply> {
@@ -221,7 +221,7 @@ fn search(call: &Call) -> Outcome<Reply> {
     let (default, most) = (RegistrySearch::DEFAULT_VERSIONS, RegistrySearch::MAX_VERSIONS);
     let search = queries::registry_search(&call.args, default, most)?;
     let page = call.registry().search_versions(&search)?;
-    let model_versions = page.items.iter().map(|info| version(info, None)).collect();
+    let model_versions = page.items.iter().map(|info| version(call, info, None)).collect();
     Ok(Reply::json(&Found { model_versions, next_page_token: page.next_page_token }))
 }
 

@@ -23,7 +23,7 @@ use crate::part_list::number;
 use crate::reply::Reply;
 use crate::shared::Shared;
 use crate::signed::{EXPIRED, EXPIRED_XML, Right};
-use crate::transfer::{receive, refuse};
+use crate::transfer::receive;
 
 /// The most addresses in one answer.
 const ADDRESSES_MAX: i64 = 1000;
@@ -140,18 +140,14 @@ async fn read(State(shared): State<Arc<Shared>>, request: Request) -> Response {
 
 async fn write(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let right = match right(&shared, &head) {
-        Ok(right) => right,
-        Err(failure) => return signed_answer::<Reply>(refuse(failure, body).await),
-    };
-    let written = match right {
-        Right::Write { path, only_new } => {
+    let written = match right(&shared, &head) {
+        Err(failure) => Err(failure),
+        Ok(Right::Write { path, only_new }) => {
             put(&shared, body, path, only_new).await.map(|()| Reply::empty(StatusCode::OK))
         }
-        Right::Part { upload, number } => put_part(&shared, &head, body, &upload, number).await,
-        Right::Read { .. } => {
-            let failure = Failure::forbidden("this address is for reading, not for sending");
-            refuse(failure, body).await
+        Ok(Right::Part { upload, number }) => put_part(&shared, &head, body, &upload, number).await,
+        Ok(Right::Read { .. }) => {
+            Err(Failure::forbidden("this address is for reading, not for sending"))
         }
     };
     signed_answer(written)
@@ -170,11 +166,9 @@ async fn put_part(
 ) -> Outcome<Reply> {
     let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let length = length.and_then(|length| length.parse::<u64>().ok());
-    let length = length.ok_or_else(|| Failure::bad_request("a part needs a Content-Length"));
-    let (upload, length) = match shared.part_uploads.get(upload).and_then(|it| Ok((it, length?))) {
-        Ok(found) => found,
-        Err(failure) => return refuse(failure, body).await,
-    };
+    let (own, id) = (Arc::clone(shared), upload.to_owned());
+    let upload = shared.pool.run(move || own.part_uploads.opened(&id)).await??;
+    let length = length.ok_or_else(|| Failure::bad_request("a part needs a Content-Length"))?;
     let tag =
         receive(shared.transfers(), body, move |body| upload.put(number, length, body)).await?;
     Ok(Reply::empty(StatusCode::OK).header(ETAG, &tag))

@@ -60,18 +60,55 @@ fn check_size(text: &str) -> Result<(), String> {
         let bytes = text.len();
         return Err(format!("the query has {bytes} bytes, at most {BYTES_MAX} are allowed"));
     }
-    let mut depth = 0_usize;
-    for byte in text.bytes() {
-        match byte {
-            b'{' | b'[' | b'(' => depth += 1,
-            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
+    let (mut depth, mut rest) = (0_usize, text);
+    while let Some(found) = rest.find(['{', '[', '(', '}', ']', ')', '"', '#']) {
+        let (_, at) = rest.split_at(found);
+        match at.as_bytes().first() {
+            Some(b'{' | b'[' | b'(') => depth += 1,
+            Some(b'}' | b']' | b')') => depth = depth.saturating_sub(1),
             _ => {}
         }
         if depth > DEPTH_MAX {
             return Err(format!("the query is nested more than {DEPTH_MAX} deep"));
         }
+        rest = after_token(at);
     }
     Ok(())
+}
+
+/// Skips a bracket, or a string or comment, whose brackets are only text. It ends them exactly as
+/// the parser does. So no bracket that the parser sees is skipped.
+fn after_token(text: &str) -> &str {
+    let (first, rest) = text.split_at(1);
+    match first {
+        "\"" => match rest.strip_prefix("\"\"") {
+            Some(block) => after_block(block),
+            None => after_string(rest),
+        },
+        "#" => rest.find(['\r', '\n']).map_or("", |end| rest.split_at(end).1),
+        _ => rest,
+    }
+}
+
+/// Returns what follows a string. The parser refuses one that a line break or the text ends, so
+/// nothing follows it.
+fn after_string(text: &str) -> &str {
+    let mut is_escaped = false;
+    for (index, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' if !is_escaped => return text.split_at(index + 1).1,
+            b'\n' => return "",
+            _ => is_escaped = !is_escaped && byte == b'\\',
+        }
+    }
+    ""
+}
+
+/// Returns what follows a string in three quotes.
+fn after_block(text: &str) -> &str {
+    let mut ends = text.match_indices("\"\"\"");
+    let end = ends.find(|(index, _)| !text.split_at(*index).0.ends_with('\\'));
+    end.map_or("", |(index, quotes)| text.split_at(index + quotes.len()).1)
 }
 
 /// Returns the fields of a selection with its fragments. Types are not checked here, because each
@@ -123,7 +160,7 @@ fn fragment<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{check_size, read};
 
     #[test]
     fn fragments_are_put_in() {
@@ -138,11 +175,30 @@ mod tests {
     }
 
     #[test]
+    fn brackets_in_strings_and_comments_are_text() {
+        let many = "{[(".repeat(50);
+        for text in [
+            format!("{{ a(b: \"{many}\") {{ c }} }}"),
+            format!("{{ a(b: \"\\\"{many}\\\\\") {{ c }} }}"),
+            format!("{{ a(b: \"\"\"\" \\\"\"\" {many}\n\"\"\") {{ c }} }}"),
+            format!("{{ # {many} \"\n a {{ c }} }}"),
+        ] {
+            let fields = read(&text, None);
+            assert_eq!(fields.map(|fields| fields[0].fields.len()), Ok(1), "{text}");
+        }
+    }
+
+    #[test]
     fn hostile_documents_are_refused() {
         let endless = "{ ...A } fragment A on R { ...A }";
         let doubled = "{ ...A } fragment A on R { ...B ...B } fragment B on R { ...A ...A }";
         let deep = "{a".repeat(5000);
         let long = format!("{{ {} }}", "a ".repeat(2000));
+        // A string or comment that has ended hides no braces behind it.
+        let hidden = ["\"\"", "\"\\\\\"", "\"\"\"\\\"\"\" \"\"\"", "# \"\n", "# \r"];
+        for before in hidden {
+            assert!(check_size(&format!("{{ a(b: {before}) {deep}")).is_err(), "{before}");
+        }
         for text in [endless, doubled, &deep, &long, "mutation { a }", "{", ""] {
             assert!(read(text, None).is_err(), "{}", &text[..text.len().min(40)]);
         }

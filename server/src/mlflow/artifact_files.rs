@@ -19,7 +19,6 @@ use crate::input;
 use crate::reply::Reply;
 use crate::shared::Shared;
 use crate::target::{Target, tail};
-use crate::transfer::refuse;
 use crate::upload::store;
 
 /// The largest file that the web page sends: a table or picture that somebody edited.
@@ -107,10 +106,7 @@ pub(super) async fn upload(State(shared): State<Arc<Shared>>, request: Request) 
 }
 
 async fn write(shared: &Arc<Shared>, head: &Parts, body: Body) -> Outcome<()> {
-    let (run, path) = match asked_to_write(head) {
-        Ok(asked) => asked,
-        Err(failure) => return refuse(failure, body).await,
-    };
+    let (run, path) = asked_to_write(head)?;
     let body = shared.bodies.read(&head.headers, body, UPLOAD_BYTES_MAX).await?;
     if body.is_empty() {
         return Err(Failure::invalid("Request must specify data."));

@@ -24,7 +24,6 @@ use crate::schema::shape;
 use crate::shared::Shared;
 use crate::signed::Right;
 use crate::target::{Target, tail};
-use crate::transfer::refuse;
 use crate::upload::store;
 
 /// The part of an address before the path of a file.
@@ -187,10 +186,7 @@ pub(super) async fn write(State(shared): State<Arc<Shared>>, request: Request) -
 }
 
 async fn write_file(shared: &Arc<Shared>, head: &Parts, body: Body) -> Outcome<()> {
-    let path = match path_in(head, Write) {
-        Ok(path) => path,
-        Err(failure) => return refuse(failure, body).await,
-    };
+    let path = path_in(head, Write)?;
     store(shared, body, false, move |shared| Target::at(&shared.database, &path)).await
 }
 

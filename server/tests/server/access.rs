@@ -154,6 +154,12 @@ fn other_names_and_origins_are_refused_on_every_route() {
         let same = served.send_with("GET", target, &[("origin", own.as_str())], b"");
         assert_ne!(same.status, 403, "{target}");
     }
+    // A request to a proxy has a name in its address, which must be that of this server too.
+    let here = format!("{own}/health");
+    assert_eq!(served.get(&here).status, 200);
+    for address in ["http://evil.example/health", "http://evil.example:80/nothing"] {
+        served.get(address).fails(403, "PERMISSION_DENIED");
+    }
     let proxied = Served::with(|server| server.allow_host("runs.example"));
     let name = [("host", "runs.example")];
     assert_eq!(proxied.send_with("GET", "/health", &name, b"").status, 200);

@@ -18,7 +18,8 @@ pub(crate) struct Served {
     pub(crate) database: Database,
     pub(crate) path: PathBuf,
     server: Option<Server>,
-    _folder: TempDir,
+    /// Removes the file at the end, unless the test keeps it.
+    folder: Option<TempDir>,
 }
 
 impl Served {
@@ -33,13 +34,25 @@ impl Served {
         let path = folder.path().join("runs.tracklite");
         let pepper = folder.path().join("pepper");
         let database = Database::builder().create(true).pepper_file(pepper).open(&path).unwrap();
+        let mut served = Served::over(database, settings);
+        served.folder = Some(folder);
+        served
+    }
+
+    /// Starts a server over a file that the test keeps.
+    pub(crate) fn over(
+        database: Database,
+        settings: impl FnOnce(ServerBuilder) -> ServerBuilder,
+    ) -> Served {
         let server = settings(Server::builder(database.clone()).port(0)).start().unwrap();
-        Served { database, path, server: Some(server), _folder: folder }
+        let path = database.path().to_owned();
+        Served { database, path, server: Some(server), folder: None }
     }
 
     /// Returns the host and port.
     pub(crate) fn host(&self) -> &str {
-        self.server.as_ref().unwrap().url().strip_prefix("http://").unwrap()
+        let (_, host) = self.server.as_ref().unwrap().url().split_once("://").unwrap();
+        host
     }
 
     /// Opens a connection.

@@ -1,8 +1,9 @@
 //! A receiver of webhooks: a small HTTP server that keeps what it gets.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver as Channel, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,28 +45,46 @@ impl Delivery {
 /// A receiver on a free port of this machine.
 pub(crate) struct Receiver {
     pub(crate) port: u16,
+    /// The pause before each answer, in milliseconds.
+    pause: Arc<AtomicU64>,
     answers: Arc<Mutex<VecDeque<String>>>,
     deliveries: Channel<Delivery>,
 }
 
 impl Receiver {
     pub(crate) fn new() -> Receiver {
+        Receiver::over(|stream| Box::new(stream))
+    }
+
+    /// Returns a receiver whose connections are, for example, encrypted.
+    pub(crate) fn over(
+        layer: impl Fn(TcpStream) -> Box<dyn Stream> + Send + Sync + 'static,
+    ) -> Receiver {
+        let layer = Arc::new(layer);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let answers: Arc<Mutex<VecDeque<String>>> = Arc::default();
         let (send, deliveries) = channel();
-        let next = Arc::clone(&answers);
+        let (next, pause) = (Arc::clone(&answers), Arc::<AtomicU64>::default());
+        let wait = Arc::clone(&pause);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (next, send) = (Arc::clone(&next), send.clone());
-                std::thread::spawn(move || receive(stream.unwrap(), &next, &send));
+                let (layer, wait) = (Arc::clone(&layer), Arc::clone(&wait));
+                std::thread::spawn(move || receive(layer(stream.unwrap()), &wait, &next, &send));
             }
         });
-        Receiver { port, answers, deliveries }
+        Receiver { port, pause, answers, deliveries }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Sets the pause before each answer.
+    pub(crate) fn pause(&self, pause: Duration) {
+        let millis = u64::try_from(pause.as_millis()).unwrap();
+        self.pause.store(millis, Ordering::Relaxed);
     }
 
     /// Sets the next answer: status, more header lines, body. Without one, the answer is 200.
@@ -97,11 +116,22 @@ impl Receiver {
     }
 }
 
-fn receive(stream: TcpStream, answers: &Mutex<VecDeque<String>>, send: &Sender<Delivery>) {
+/// A connection, encrypted or not.
+pub(crate) trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
+
+fn receive(
+    stream: Box<dyn Stream>,
+    pause: &AtomicU64,
+    answers: &Mutex<VecDeque<String>>,
+    send: &Sender<Delivery>,
+) {
     let mut stream = BufReader::new(stream);
     let Some(delivery) = read(&mut stream) else { return };
     let answer = answers.lock().unwrap().pop_front();
     let _ = send.send(delivery);
+    std::thread::sleep(Duration::from_millis(pause.load(Ordering::Relaxed)));
     match answer.as_deref() {
         // Until the other side closes it.
         Some("") => drop(stream.read_to_end(&mut Vec::new())),
@@ -112,7 +142,7 @@ fn receive(stream: TcpStream, answers: &Mutex<VecDeque<String>>, send: &Sender<D
 }
 
 /// Reads a request; `None` if the other side only connects.
-fn read(stream: &mut BufReader<TcpStream>) -> Option<Delivery> {
+fn read(stream: &mut BufReader<Box<dyn Stream>>) -> Option<Delivery> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
