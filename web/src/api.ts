@@ -92,10 +92,15 @@ async function readText(url: string, limit: number, signal?: AbortSignal): Promi
   return { text: new TextDecoder().decode(bytes.slice(0, limit)), cut: total > limit };
 }
 
+/** Trades a token for a cookie that scripts cannot read. */
+export async function signIn(token: string): Promise<void> {
+  await sendJson("POST", "session", { token });
+}
+
 /** Trades the token of the address's fragment for a cookie, and removes it from the address. */
 export async function openSession(): Promise<void> {
   const match = /(?:^#|&)token=([^&]+)/.exec(location.hash);
   if (!match) return;
   history.replaceState(history.state, "", location.pathname + location.search);
-  await sendJson("POST", "session", { token: decodeURIComponent(match[1] ?? "") });
+  await signIn(decodeURIComponent(match[1] ?? ""));
 }

@@ -202,3 +202,25 @@ test("ten tabs share one stream (requirement 7)", async () => {
   assert.equal(own.seen.requests.filter((request) => request.includes("/api/v1/events")).length, 2, "another tab leads");
   await own.close();
 });
+
+test("a file with tokens asks for one, takes it from the address, and hides it", async () => {
+  const { execFileSync } = await import("node:child_process");
+  const { program } = await import("./server.mjs");
+  const locked = await serve();
+  await call(locked.url, "experiments/create", { name: "/locked" });
+  const token = /tlk_\S+/.exec(execFileSync(program(), ["token", "create", locked.path, "--user", "ada", "--scope", "write"], { encoding: "utf8" }))[0].replace(/["',]+$/, "");
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const own = await open(browser, locked.url);
+  await visit(own, "/ui/runs");
+  assert.match(await own.page.textContent(".empty h2"), /token is needed/);
+  await own.page.fill('input[aria-label="Token"]', "tlk_wrong");
+  await own.page.click(".sign-in button");
+  await own.page.waitForSelector(".sign-in + [role=alert]");
+  await own.page.goto("about:blank");
+  await visit(own, `/ui/experiments#token=${token}`);
+  await own.page.waitForSelector("table.list");
+  assert.equal(new URL(own.page.url()).hash, "");
+  assert.match(await own.page.textContent("table.list"), /locked/);
+  await own.close();
+  await locked.stop();
+});

@@ -1,7 +1,7 @@
 import { useRef } from "preact/hooks";
 import { file, readOnlyReason } from "../file";
 import { cut, plural } from "../format";
-import { tableShare } from "../prefs";
+import { dense, tableShare } from "../prefs";
 import { change, view } from "../store";
 import { Button, Choices, Popover, Tabs } from "../ui/parts";
 import { ViewMenu } from "../pages/viewmenu";
@@ -70,6 +70,7 @@ function Footer() {
       <span class="spacer" />
       {problem.value && current ? <span class="bad" title={problem.value.message}>not refreshed</span> : null}
       {loading.value ? <span class="faint">reading</span> : null}
+      <Button icon="rows" label={dense.value ? "Higher rows" : "Lower rows"} onClick={() => (dense.value = !dense.peek())} />
       <Popover icon="trash" label="Deleted runs">
         {(close) => (
           <Choices close={close} items={[
