@@ -1,15 +1,15 @@
-import { useRef } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { file, readOnlyReason } from "../file";
 import { cut, plural } from "../format";
 import { dense, tableShare } from "../prefs";
 import { change, view } from "../store";
-import { Button, Choices, Popover, Tabs } from "../ui/parts";
+import { Button, Choices, Field, Popover, Tabs } from "../ui/parts";
 import { ViewMenu } from "../pages/viewmenu";
 import { ChartsPane } from "./charts";
 import { ColumnChooser, GroupChooser } from "./chooser";
 import { ComparePane } from "./compare";
 import { loading, problem, table } from "./data";
-import { archive } from "./edit";
+import { archive, tagAll } from "./edit";
 import { copyTable, saveTable } from "./export";
 import { FilterBox } from "./filter";
 import { MediaPane } from "./media";
@@ -32,6 +32,21 @@ function ScopeChip() {
   );
 }
 
+function TagForm({ runs, close, reason }: { runs: readonly string[]; close: () => void; reason: string | null }) {
+  const [text, setText] = useState("");
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void tagAll(runs, text);
+    close();
+  };
+  return (
+    <form class="panel-head" onSubmit={submit}>
+      <Field value={text} label="Tag for all of them, as key=value" placeholder="Tag all: key=value" icon="plus" onInput={setText} />
+      <button type="submit" class="button" disabled={text.trim() === "" || reason !== null} title={reason ?? undefined}>Tag</button>
+    </form>
+  );
+}
+
 function BulkMenu() {
   const { selected, lifecycle } = view.value;
   const reason = readOnlyReason(file.value);
@@ -39,15 +54,18 @@ function BulkMenu() {
   return (
     <Popover icon="more" label={`Actions for ${plural(selected.length, "selected run")}`}>
       {(close) => (
-        <Choices close={close} items={[
-          { words: "Compare them", detail: "c", choose: () => change({ tab: "compare" }) },
-          { words: "Draw only these", choose: () => change({ visible: { first: 0, shown: selected, hidden: [] } }) },
-          { words: "Pin them", choose: () => change({ pins: [...new Set([...view.peek().pins, ...selected])] }) },
-          null,
-          lifecycle === "deleted"
-            ? { words: "Restore them", disabled: off, reason: reason ?? "", choose: () => void archive(selected, "active") }
-            : { words: "Delete them", disabled: off, reason: reason ?? "", choose: () => void archive(selected, "deleted") },
-        ]} />
+        <>
+          <TagForm runs={selected} close={close} reason={reason} />
+          <Choices close={close} items={[
+            { words: "Compare them", detail: "c", choose: () => change({ tab: "compare" }) },
+            { words: "Draw only these", choose: () => change({ visible: { first: 0, shown: selected, hidden: [] } }) },
+            { words: "Pin them", choose: () => change({ pins: [...new Set([...view.peek().pins, ...selected])] }) },
+            null,
+            lifecycle === "deleted"
+              ? { words: "Restore them", disabled: off, reason: reason ?? "", choose: () => void archive(selected, "active") }
+              : { words: "Delete them", disabled: off, reason: reason ?? "", choose: () => void archive(selected, "deleted") },
+          ]} />
+        </>
       )}
     </Popover>
   );
