@@ -62,7 +62,8 @@ export async function getJson<T>(path: string, query: Query = {}, signal?: Abort
 }
 
 export async function sendJson<T>(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<T> {
-  return during(send(method, address(path), body, signal).then((response) => response.json() as Promise<T>));
+  const text = send(method, address(path), body, signal).then((response) => response.text());
+  return during(text.then((found) => JSON.parse(found || "{}") as T));
 }
 
 export async function postFrame<Meta>(path: string, body: unknown, signal?: AbortSignal): Promise<Frame<Meta>> {

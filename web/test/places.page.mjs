@@ -224,3 +224,33 @@ test("a file with tokens asks for one, takes it from the address, and hides it",
   await own.close();
   await locked.stop();
 });
+
+test("a view is saved in the file, opened from it, and a conflict is shown (requirement 14)", async (context) => {
+  if ((await fetch(`${server.url}/api/v1/views`)).status === 404) return context.skip("this program keeps no views");
+  const other = await open(browser, server.url);
+  await visit(tab, `/ui/runs?e=${made.id}&o=-metrics.val%2Floss&ly=1`);
+  await visit(other, "/ui/runs");
+  const saveAs = async (page, name) => {
+    await page.click("button[title='Views']");
+    await page.fill("input[aria-label='Name of the view']", name);
+    await page.keyboard.press("Enter");
+    await settled(page);
+  };
+  await saveAs(tab.page, "best first");
+  await tab.page.waitForSelector("text=Saved the view best first");
+  assert.deepEqual((await api(server.url, "views/best%20first")).state, { e: made.id, o: "-metrics.val/loss", ly: "1" });
+  await saveAs(other.page, "best first");
+  assert.match(await other.page.textContent(".panel [role=alert]"), /revision 1/);
+  await other.page.click("text=Save over it");
+  await other.page.waitForSelector("text=Saved the view best first");
+  await visit(tab, "/ui/views");
+  assert.match(await tab.page.textContent("table.list"), /best first/);
+  await tab.page.click("button[title='Open best first']");
+  await settled(tab.page);
+  assert.equal(new URL(tab.page.url()).searchParams.get("ly"), null, "the newer revision");
+  await visit(tab, "/ui/views");
+  await tab.page.hover("table.list tbody tr");
+  await tab.page.click("button[aria-label='Delete the view best first']");
+  await tab.page.waitForSelector("text=No views yet");
+  await other.close();
+});

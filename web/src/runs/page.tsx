@@ -1,4 +1,5 @@
 import { useRef, useState } from "preact/hooks";
+import { pathOf } from "../experiments";
 import { file, readOnlyReason } from "../file";
 import { cut, plural } from "../format";
 import { dense, tableShare } from "../prefs";
@@ -21,9 +22,14 @@ import { RunsTable } from "./table";
 
 export const TABS = ["charts", "compare", "scatter", "parallel", "media"] as const;
 
+/** The last part of an experiment's path. */
+function nameOfExperiment(id: string | undefined): string {
+  return pathOf(id).split("/").filter((part) => part !== "").pop() ?? "1 experiment";
+}
+
 function ScopeChip() {
   const { experiments, under, lifecycle } = view.value;
-  const words = under !== "" ? `under ${under}` : experiments.length > 0 ? plural(experiments.length, "experiment") : null;
+  const words = under !== "" ? `under ${under}` : experiments.length === 1 ? nameOfExperiment(experiments[0]) : experiments.length > 0 ? plural(experiments.length, "experiment") : null;
   return (
     <>
       {words ? <Button icon="close" label="Show the runs of all experiments" words={cut(words, 40)} class="on" onClick={() => change({ experiments: [], under: "" })} /> : null}
