@@ -62,7 +62,8 @@ export async function getJson<T>(path: string, query: Query = {}, signal?: Abort
 }
 
 export async function sendJson<T>(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<T> {
-  return during(send(method, address(path), body, signal).then((response) => response.json() as Promise<T>));
+  const text = send(method, address(path), body, signal).then((response) => response.text());
+  return during(text.then((found) => JSON.parse(found || "{}") as T));
 }
 
 export async function postFrame<Meta>(path: string, body: unknown, signal?: AbortSignal): Promise<Frame<Meta>> {
@@ -92,10 +93,15 @@ async function readText(url: string, limit: number, signal?: AbortSignal): Promi
   return { text: new TextDecoder().decode(bytes.slice(0, limit)), cut: total > limit };
 }
 
+/** Trades a token for a cookie that scripts cannot read. */
+export async function signIn(token: string): Promise<void> {
+  await sendJson("POST", "session", { token });
+}
+
 /** Trades the token of the address's fragment for a cookie, and removes it from the address. */
 export async function openSession(): Promise<void> {
   const match = /(?:^#|&)token=([^&]+)/.exec(location.hash);
   if (!match) return;
   history.replaceState(history.state, "", location.pathname + location.search);
-  await sendJson("POST", "session", { token: decodeURIComponent(match[1] ?? "") });
+  await signIn(decodeURIComponent(match[1] ?? ""));
 }

@@ -74,13 +74,20 @@ function onEvent(event: string, data: string): void {
   publish({ connection: "live", change: JSON.parse(data) as Change });
 }
 
+/** The position is one of another file, or too old. Everything is read again. */
+function startOver(): true {
+  publish({ connection: "live", change: { position: "", ...EVERYTHING } });
+  return true;
+}
+
 /** Reads the stream until it ends. Returns whether anything was heard. */
 async function readStream(): Promise<boolean> {
   const abort = new AbortController();
   let timer = window.setTimeout(() => abort.abort(), SILENCE);
   let any = false;
   try {
-    const response = await fetch(address("events"), { signal: abort.signal, headers: { Accept: "text/event-stream" } });
+    const response = await fetch(address("events", { since: position }), { signal: abort.signal, headers: { Accept: "text/event-stream" } });
+    if (response.status === 410) return startOver();
     if (!response.ok || !response.body) return false;
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = ""; ; ) {
@@ -101,6 +108,7 @@ async function readStream(): Promise<boolean> {
 async function pollOnce(): Promise<boolean> {
   try {
     const response = await fetch(address("changes", { since: position, wait: 20 }));
+    if (response.status === 410) return startOver();
     if (!response.ok) return false;
     const change = (await response.json()) as Change;
     publish(change.position === position ? { connection: "polling" } : { connection: "polling", change });

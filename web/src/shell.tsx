@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { messageOf, signIn } from "./api";
 import { file, fileProblem, loadFile, readOnlyReason } from "./file";
 import { age, cut } from "./format";
 import { connection, heard } from "./live";
@@ -104,9 +105,25 @@ function Page() {
 }
 
 function SignIn() {
+  const [token, setToken] = useState("");
+  const [error, setError] = useState<string | null>(null);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    try {
+      await signIn(token.trim());
+      location.reload();
+    } catch (failed) {
+      setError(messageOf(failed));
+    }
+  };
   return (
     <Empty icon="lock" title="A token is needed">
-      <p>This server asks for a token. Open the address that <code>tracklite ui</code> printed, or add <code>#token=tlk_…</code> to this one.</p>
+      <p>Open the address that <code>tracklite ui</code> printed, or paste a token of this file.</p>
+      <form class="sign-in" onSubmit={(event) => void submit(event)}>
+        <input type="password" class="edit-line" aria-label="Token" placeholder="tlk_…" autocomplete="off" value={token} onInput={(event) => setToken(event.currentTarget.value)} />
+        <button type="submit" class="button primary" disabled={token.trim() === ""}>Open</button>
+      </form>
+      {error ? <p class="bad" role="alert">{error}</p> : null}
     </Empty>
   );
 }
@@ -119,6 +136,7 @@ export function Shell() {
       <TopBar />
       <Rail />
       <main>
+        {(file.value?.warnings ?? []).map((warning) => <ErrorNote key={warning} message={warning} />)}
         {trouble && !locked ? <ErrorNote message={trouble.message} retry={() => void loadFile()} /> : null}
         {locked ? <SignIn /> : <Page />}
       </main>

@@ -48,7 +48,8 @@ export interface View {
   card: string | null;
   pinnedCards: string[];
   overlays: string[];
-  closedSections: string[];
+  /** Sections that are open or folded against the rule. */
+  flippedSections: string[];
   compareAll: boolean;
   scatterX: string;
   scatterY: string;
@@ -87,7 +88,7 @@ export const DEFAULTS: View = {
   card: null,
   pinnedCards: [],
   overlays: [],
-  closedSections: [],
+  flippedSections: [],
   compareAll: false,
   scatterX: "",
   scatterY: "",
@@ -224,7 +225,7 @@ const CODECS: { [Name in keyof View]: Codec<View[Name]> } = {
   card: maybe("card"),
   pinnedCards: list("pk"),
   overlays: list("ov"),
-  closedSections: list("cs"),
+  flippedSections: list("cs"),
   compareAll: flag("ca"),
   scatterX: text("sx"),
   scatterY: text("sy"),

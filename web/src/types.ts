@@ -14,6 +14,7 @@ export interface FileInfo {
   now: number;
   user: string | null;
   writable: boolean;
+  warnings?: string[];
 }
 
 export interface Experiment {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cardsInView, columnsFor, placeSections } from "../src/charts/places";
+import { cardsInView, columnsFor, foldedSections, orderSections, placeSections } from "../src/charts/places";
 import { parseEvents } from "../src/events";
 import { aligned, bytes, count, delta, duration, number, remaining } from "../src/format";
 import { decodeFrame } from "../src/frame";
@@ -82,6 +82,13 @@ test("12,345 cards cost as much as those in view (requirement 4)", () => {
   assert.equal(placeSections(sections, 3, new Set(["a", ""])).height, 64);
   assert.equal(columnsFor(1000, 0), 3);
   assert.equal(columnsFor(10, 6), 6);
+});
+
+test("measurements of the machine come last and folded until they are opened", () => {
+  const sections = orderSections([{ prefix: "", start: 0, count: 1 }, { prefix: "system", start: 1, count: 2 }, { prefix: "train", start: 3, count: 1 }]);
+  assert.deepEqual(sections.map(({ prefix }) => prefix), ["", "train", "system"]);
+  assert.deepEqual([...foldedSections(sections, ["train"])], ["train", "system"]);
+  assert.deepEqual([...foldedSections(sections, ["system"])], []);
 });
 
 test("numbers are short and exact", () => {

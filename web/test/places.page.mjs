@@ -202,3 +202,55 @@ test("ten tabs share one stream (requirement 7)", async () => {
   assert.equal(own.seen.requests.filter((request) => request.includes("/api/v1/events")).length, 2, "another tab leads");
   await own.close();
 });
+
+test("a file with tokens asks for one, takes it from the address, and hides it", async () => {
+  const { execFileSync } = await import("node:child_process");
+  const { program } = await import("./server.mjs");
+  const locked = await serve();
+  await call(locked.url, "experiments/create", { name: "/locked" });
+  const token = /tlk_\S+/.exec(execFileSync(program(), ["token", "create", locked.path, "--user", "ada", "--scope", "write"], { encoding: "utf8" }))[0].replace(/["',]+$/, "");
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const own = await open(browser, locked.url);
+  await visit(own, "/ui/runs");
+  assert.match(await own.page.textContent(".empty h2"), /token is needed/);
+  await own.page.fill('input[aria-label="Token"]', "tlk_wrong");
+  await own.page.click(".sign-in button");
+  await own.page.waitForSelector(".sign-in + [role=alert]");
+  await own.page.goto("about:blank");
+  await visit(own, `/ui/experiments#token=${token}`);
+  await own.page.waitForSelector("table.list");
+  assert.equal(new URL(own.page.url()).hash, "");
+  assert.match(await own.page.textContent("table.list"), /locked/);
+  await own.close();
+  await locked.stop();
+});
+
+test("a view is saved in the file, opened from it, and a conflict is shown (requirement 14)", async (context) => {
+  if ((await fetch(`${server.url}/api/v1/views`)).status === 404) return context.skip("this program keeps no views");
+  const other = await open(browser, server.url);
+  await visit(tab, `/ui/runs?e=${made.id}&o=-metrics.val%2Floss&ly=1`);
+  await visit(other, "/ui/runs");
+  const saveAs = async (page, name) => {
+    await page.click("button[title='Views']");
+    await page.fill("input[aria-label='Name of the view']", name);
+    await page.keyboard.press("Enter");
+    await settled(page);
+  };
+  await saveAs(tab.page, "best first");
+  await tab.page.waitForSelector("text=Saved the view best first");
+  assert.deepEqual((await api(server.url, "views/best%20first")).state, { e: made.id, o: "-metrics.val/loss", ly: "1" });
+  await saveAs(other.page, "best first");
+  assert.match(await other.page.textContent(".panel [role=alert]"), /revision 1/);
+  await other.page.click("text=Save over it");
+  await other.page.waitForSelector("text=Saved the view best first");
+  await visit(tab, "/ui/views");
+  assert.match(await tab.page.textContent("table.list"), /best first/);
+  await tab.page.click("button[title='Open best first']");
+  await settled(tab.page);
+  assert.equal(new URL(tab.page.url()).searchParams.get("ly"), null, "the newer revision");
+  await visit(tab, "/ui/views");
+  await tab.page.hover("table.list tbody tr");
+  await tab.page.click("button[aria-label='Delete the view best first']");
+  await tab.page.waitForSelector("text=No views yet");
+  await other.close();
+});

@@ -196,6 +196,7 @@ test("only differences are compared, and the rest is counted (requirement 8)", a
   await visit(tab, `/ui/runs?tab=compare&s=${made.runs[0]},${made.runs[1]}`);
   const keys = await tab.page.$$eval(".compare tr.differs th", (cells) => cells.map((cell) => cell.textContent));
   assert.ok(keys.includes("seed") && !keys.includes("lr") && !keys.includes("dropout"));
+  assert.equal((await tab.page.$$(".compare tr.same")).length, 0);
   const same = await tab.page.textContent('button[title^="Show rows that are the same"]');
   assert.match(same, /^\d+ the same$/);
   await tab.page.click('button[title^="Show rows that are the same"]');
@@ -286,4 +287,43 @@ test("charts never block the table (requirement 26)", async () => {
   assert.ok(Date.now() - start < 3000, "sorted before the first curve came");
   await settled(own.page);
   await own.close();
+});
+
+/** Ten tasks with the clicks that they take from the Runs page. */
+const TASKS = [
+  ["logarithmic y axis", ["button[title^='Logarithmic y axis']"], /ly=1/],
+  ["wall time on the x axis", ["button[title='X axis']", "text=Wall time"], /xa=time/],
+  ["group by what differs", ["button[title='Group runs']", ".segments >> text=Automatic"], /g=auto/],
+  ["sort by a column", [".head-row [data-column='metrics.train/loss'] .head-words"], /o=/],
+  ["draw all runs", ["button[title='Which runs are drawn']", ".choices >> text=All"], /v=all/],
+  ["hide a run", [".grid-body .swatch >> nth=0"], /v=-/],
+  ["make a run the baseline", [".grid-body .row >> nth=1", ".grid-body .row >> nth=1 >> button[aria-label^=Baseline]"], /b=/],
+  ["see one chart in full size", ["[data-card] button[aria-label='Full size'] >> nth=0"], /card=/],
+  ["compare", [".grid-body input[type=checkbox] >> nth=0", "[role=tab] >> text=Compare"], /tab=compare/],
+  ["leave outliers out", ["button[aria-label='Chart settings']", "text=Leave outliers out"], /ol=1/],
+];
+
+test("ten tasks take at most two clicks each (requirement 39)", async () => {
+  for (const [task, clicks, expected] of TASKS) {
+    await visit(tab, `/ui/runs?e=${made.id}&c=metrics.train%2Floss`);
+    assert.ok(clicks.length <= 2, task);
+    for (const click of clicks) await tab.page.locator(click).first().click();
+    await settled(tab.page);
+    assert.match(tab.page.url(), expected, task);
+  }
+});
+
+test("many runs are tagged, deleted and restored at once (requirement 34)", async () => {
+  const [first, second] = made.runs.slice(-2);
+  await visit(tab, `/ui/runs?e=${made.id}&s=${first},${second}`);
+  await tab.page.click("button[aria-label^='Actions for 2']");
+  await tab.page.fill("input[aria-label^='Tag for all']", "stage=best");
+  await tab.page.keyboard.press("Enter");
+  await tab.page.waitForSelector("text=Tagged 2 runs");
+  assert.equal((await api(server.url, `runs/${first}`)).tags.stage, "best");
+  await tab.page.click("button[aria-label^='Actions for 2']");
+  await tab.page.click("text=Delete them");
+  await tab.page.waitForFunction(() => document.querySelector("[role=grid]").getAttribute("aria-rowcount") === "24");
+  await tab.page.keyboard.press("u");
+  await tab.page.waitForFunction(() => document.querySelector("[role=grid]").getAttribute("aria-rowcount") === "26");
 });

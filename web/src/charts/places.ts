@@ -6,6 +6,18 @@ export const HEAD = 32;
 export const CARD = 232;
 export const GAP = 8;
 
+/** Measurements of the machine come last and folded, because few readers look at them first. */
+const isSystem = (prefix: string) => prefix === "system";
+
+export function orderSections(sections: readonly Section[]): Section[] {
+  return [...sections.filter(({ prefix }) => !isSystem(prefix)), ...sections.filter(({ prefix }) => isSystem(prefix))];
+}
+
+/** Returns which sections are folded. `flipped` are those that the reader opened or folded against the rule. */
+export function foldedSections(sections: readonly Section[], flipped: readonly string[]): Set<string> {
+  return new Set(sections.map(({ prefix }) => prefix).filter((prefix) => isSystem(prefix) !== flipped.includes(prefix)));
+}
+
 export interface Placed {
   section: Section;
   top: number;

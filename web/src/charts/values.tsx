@@ -61,7 +61,8 @@ export function ValueTable() {
   const present = crosshair.value;
   const card = present && wall?.views.get(present.card);
   if (!present || !card) return null;
-  const { xAxis, smoothing } = view.value;
+  const { xAxis } = view.value;
+  const smooth = card.strokes.some(({ bins }) => bins.smooth !== null);
   const values = valuesOf(card, present, sorting);
   const near = hovered.value;
   const shown = present.pinned ? values : values.slice(0, MOST);
@@ -86,11 +87,11 @@ export function ValueTable() {
               <tr>
                 <th><button type="button" aria-pressed={sorting === "name"} onClick={() => setSorting("name")}>Run</button></th>
                 <td><button type="button" aria-pressed={sorting === "value"} onClick={() => setSorting("value")}>Value</button></td>
-                {smoothing ? <td>Raw</td> : null}
+                {smooth ? <td>Raw</td> : null}
               </tr>
             </thead>
           ) : null}
-          <tbody>{shown.map((value) => <Line key={value.id + value.label} value={value} smooth={smoothing !== null} />)}</tbody>
+          <tbody>{shown.map((value) => <Line key={value.id + value.label} value={value} smooth={smooth} />)}</tbody>
         </table>
       </div>
       {values.length > shown.length ? <footer class="faint">{values.length - shown.length} more. Click to keep this table.</footer> : null}

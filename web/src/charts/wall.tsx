@@ -11,7 +11,7 @@ import type { Catalogue } from "./catalogue";
 import { CurveLoader } from "./curves";
 import type { Source } from "./source";
 import { ValueTable } from "./values";
-import { CARD, cardsInView, columnsFor, GAP, HEAD, placeSections, type Placed } from "./places";
+import { CARD, cardsInView, columnsFor, foldedSections, GAP, HEAD, orderSections, placeSections, type Placed } from "./places";
 
 const PADDING = 12;
 
@@ -54,8 +54,9 @@ function useLoader(source: ReadonlySignal<Source>, px: number, onGone: () => voi
 function SectionHead({ placed }: { placed: Placed }) {
   const { prefix, count } = placed.section;
   const flip = () => {
-    const { closedSections } = view.peek();
-    change({ closedSections: placed.open ? [...closedSections, prefix] : closedSections.filter((one) => one !== prefix) }, true);
+    const { flippedSections } = view.peek();
+    const flipped = flippedSections.includes(prefix);
+    change({ flippedSections: flipped ? flippedSections.filter((one) => one !== prefix) : [...flippedSections, prefix] }, true);
   };
   return (
     <button type="button" class="section-head" aria-expanded={placed.open} style={{ top: `${placed.top}px` }} onClick={flip}>
@@ -136,7 +137,7 @@ export function ChartWall({ source, catalogue, onGone }: WallProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const { width, height } = useSize(scroller);
   const [scrollTop, setScrollTop] = useState(0);
-  const { cardColumns, closedSections, card } = view.value;
+  const { cardColumns, flippedSections, card } = view.value;
   const columns = columnsFor(width - 2 * PADDING, cardColumns);
   const cardWidth = Math.floor((width - 2 * PADDING - (columns - 1) * GAP) / columns);
   const shown = card ? width - 2 * PADDING : cardWidth;
@@ -150,8 +151,8 @@ export function ChartWall({ source, catalogue, onGone }: WallProps) {
     start += cards.length;
     return section;
   });
-  const sections = [...before, ...catalogue.sections.value.map((section) => ({ ...section, start: section.start + start }))];
-  const { placed, height: total } = placeSections(sections, columns, new Set(closedSections));
+  const sections = [...before, ...orderSections(catalogue.sections.value).map((section) => ({ ...section, start: section.start + start }))];
+  const { placed, height: total } = placeSections(sections, columns, foldedSections(sections, flippedSections));
   const ahead = extras.flatMap(({ cards }) => cards);
   const keyAt = (index: number): readonly string[] | null => {
     const id = ahead[index];

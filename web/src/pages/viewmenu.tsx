@@ -31,40 +31,58 @@ export async function openView(name: string): Promise<void> {
   }
 }
 
-async function save(name: string): Promise<boolean> {
-  const known = views.peek()?.find((one) => one.name === name);
+/** Saves the present view if nobody saved one of this name since. Returns the revision of who did, or null. */
+async function save(name: string, expects: number): Promise<number | null> {
   try {
-    await sendJson("PUT", `views/${encodeURIComponent(name)}`, { state: viewToRecord(view.peek()), revision: known?.revision ?? 0 });
+    await sendJson("PUT", `views/${encodeURIComponent(name)}`, { state: viewToRecord(view.peek()), expects });
     toast(`Saved the view ${name}`);
     await loadViews();
-    return true;
+    return null;
   } catch (error) {
-    toast(messageOf(error));
-    await loadViews();
-    return false;
+    if (error instanceof ApiError && error.status === 409) return Number(error.body["now"] ?? 0);
+    throw error;
   }
 }
 
-export async function removeView(name: string): Promise<void> {
+export async function removeView({ name, revision }: SavedView): Promise<void> {
   try {
-    await sendJson("DELETE", `views/${encodeURIComponent(name)}`, undefined);
-    await loadViews();
+    await sendJson("DELETE", `views/${encodeURIComponent(name)}`, { expects: revision });
   } catch (error) {
     toast(messageOf(error));
   }
+  await loadViews();
 }
+
+const revisionOf = (name: string) => views.peek()?.find((one) => one.name === name)?.revision ?? 0;
 
 function SaveForm({ close }: { close: () => void }) {
   const [name, setName] = useState(query.value.get("view") ?? "");
+  const [newer, setNewer] = useState<number | null>(null);
   const reason = readOnlyReason(file.value);
-  const submit = async () => {
-    if (name.trim() !== "" && (await save(name.trim()))) close();
+  const submit = async (expects: number) => {
+    try {
+      const found = await save(name.trim(), expects);
+      setNewer(found);
+      if (found === null) close();
+    } catch (error) {
+      toast(messageOf(error));
+    }
+  };
+  const onSubmit = (event: Event) => {
+    event.preventDefault();
+    if (name.trim() !== "") void submit(revisionOf(name.trim()));
   };
   return (
-    <div class="panel-head">
-      <Field value={name} label="Name of the view" placeholder="Save this view as" onInput={setName} onKeyDown={(event) => event.key === "Enter" && void submit()} />
-      <Button label="Save the view in the file" words="Save" class="primary" disabled={reason !== null || name.trim() === ""} reason={reason ?? "Give it a name"} onClick={() => void submit()} />
-    </div>
+    <form class="panel-head" onSubmit={onSubmit}>
+      <Field value={name} label="Name of the view" placeholder="Save this view as" onInput={(text) => (setName(text), setNewer(null))} />
+      <button type="submit" class="button primary" disabled={reason !== null || name.trim() === ""} title={reason ?? "Save the view in the file"}>Save</button>
+      {newer === null ? null : (
+        <p class="note bad" role="alert">
+          Somebody saved revision {newer} of it in the meantime.{" "}
+          <Button label="Save over it" words="Save over it" class="link" onClick={() => void submit(newer)} />
+        </p>
+      )}
+    </form>
   );
 }
 

@@ -1,3 +1,4 @@
+import { toNumber } from "../format";
 import type { Frame } from "../frame";
 import type { CurveSeries, CurvesMeta } from "../types";
 
@@ -74,7 +75,11 @@ function grow(extent: Extent, bins: Bins, logX: boolean, logY: boolean, zoom: Zo
 
 export function extentOf(all: readonly Bins[], logX: boolean, logY: boolean, zoom: Zoom = null): Extent {
   const extent = { xLow: Infinity, xHigh: -Infinity, yLow: Infinity, yHigh: -Infinity };
-  for (const bins of all) grow(extent, bins, logX, logY, zoom);
+  for (const bins of all) {
+    grow(extent, bins, logX, logY, zoom);
+    const first = toNumber(bins.meta.x_min);
+    if (!zoom && first < extent.xLow && (!logX || first > 0)) extent.xLow = first;
+  }
   return extent;
 }
 

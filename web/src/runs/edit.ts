@@ -51,6 +51,14 @@ export async function archive(runs: readonly string[], lifecycle: "active" | "de
   }
 }
 
+/** Gives many runs a tag. This has no way back, because their former values differ. */
+export async function tagAll(runs: readonly string[], text: string): Promise<void> {
+  const [key = "", ...rest] = text.split("=");
+  if (key.trim() === "") return;
+  const tags = { [key.trim()]: rest.join("=").trim() };
+  if (await edit(`Tagged ${plural(runs.length, "run")}`, () => sendJson("POST", "runs/bulk", { runs, tags }))) reload();
+}
+
 /** Changes a run, with the former state as the way back. */
 export async function patchRun(id: string, words: string, patch: Record<string, unknown>, before: Record<string, unknown>): Promise<boolean> {
   return edit(words, () => sendJson("PATCH", `runs/${id}`, patch), () => sendJson("PATCH", `runs/${id}`, before));

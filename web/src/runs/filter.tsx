@@ -5,7 +5,7 @@ import { filterHistory } from "../prefs";
 import { change, view } from "../store";
 import type { Completion } from "../types";
 import { Field } from "../ui/parts";
-import { problem } from "./data";
+import { problem, table } from "./data";
 
 /** Remembers a filter that was used, newest first. */
 function keep(filter: string): void {
@@ -25,7 +25,7 @@ function Problem({ message, hint }: { message: string; hint: string | null }) {
   return (
     <div class="caret" role="alert">
       <pre>{message}</pre>
-      {hint ? <p class="hint">{hint}</p> : null}
+      {hint && !message.includes(hint) ? <p class="hint">{hint}</p> : null}
     </div>
   );
 }
@@ -36,24 +36,31 @@ interface Suggestion {
   error: Completion["error"];
 }
 
-function useCompletion(): [Suggestion | null, (text: string, at: number) => void, () => void] {
+type Ask = (text: string, at: number, apply: ((text: string) => void) | null) => void;
+
+/** Asks for completions. A text without an error is applied while it is typed, others wait for Enter. */
+function useCompletion(): [Suggestion | null, Ask, () => void] {
   const [suggestion, setSuggestion] = useState<Suggestion | null>(null);
   const running = useRef<AbortController | null>(null);
-  const ask = async (text: string, at: number) => {
+  const ask = async (text: string, at: number, apply: ((text: string) => void) | null) => {
     running.current?.abort();
     const controller = (running.current = new AbortController());
     try {
-      const answer = await getJson<Completion>("complete", { text: text || " ", at }, controller.signal);
-      setSuggestion({ from: answer.from, items: answer.items.slice(0, 12), error: text.trim() === "" ? null : answer.error });
+      const answer = await getJson<Completion>("complete", { text: text || " ", at, handle: table.peek()?.handle }, controller.signal);
+      const error = text.trim() === "" ? null : answer.error;
+      setSuggestion({ from: answer.from, items: answer.items.slice(0, 12), error });
+      if (!error) apply?.(text);
     } catch (error) {
-      if (!isAbort(error)) setSuggestion(null);
+      if (isAbort(error)) return;
+      setSuggestion(null);
+      apply?.(text);
     }
   };
   const clear = () => {
     running.current?.abort();
     setSuggestion(null);
   };
-  return [suggestion, (text, at) => void ask(text, at), clear];
+  return [suggestion, (text, at, apply) => void ask(text, at, apply), clear];
 }
 
 function Suggestions({ items, active, choose }: { items: Completion["items"]; active: number; choose: (index: number) => void }) {
@@ -86,24 +93,23 @@ export function FilterBox() {
   const [active, setActive] = useState(-1);
   const [suggestion, ask, clear] = useCompletion();
   const input = useRef<HTMLInputElement>(null);
-  const apply = useRef(new Delayed(250, () => undefined));
+  const pending = useRef<Delayed | null>(null);
   const latest = useRef(applied);
   useEffect(() => {
     if (latest.current !== applied) setText(applied);
     latest.current = applied;
   }, [applied]);
   const submit = (next: string) => {
-    apply.current.cancel();
+    pending.current?.cancel();
     latest.current = next;
     change({ filter: next.trim() === "" ? "" : next }, true);
   };
   const onInput = (next: string) => {
     setText(next);
     setActive(-1);
-    apply.current.cancel();
-    apply.current = new Delayed(250, () => submit(next));
-    apply.current.request();
-    ask(next, input.current?.selectionStart ?? next.length);
+    pending.current?.cancel();
+    pending.current = new Delayed(120, () => ask(next, input.current?.selectionStart ?? next.length, submit));
+    pending.current.request();
   };
   const recent = focused && text === "" ? filterHistory.value.slice(0, 8).map((one) => ({ text: one, kind: "recent", detail: "recent" })) : [];
   const items = recent.length > 0 ? recent : (suggestion?.items ?? []);
@@ -138,7 +144,7 @@ export function FilterBox() {
   return (
     <div
       class={`filter ${failed ? "failed" : ""}`}
-      onFocusIn={() => (setFocused(true), text !== "" && ask(text, input.current?.selectionStart ?? text.length))}
+      onFocusIn={() => (setFocused(true), text !== "" && ask(text, input.current?.selectionStart ?? text.length, null))}
       onFocusOut={() => (setFocused(false), keep(latest.current))}
     >
       <Field value={text} label="Filter runs" placeholder="Filter: metrics.loss < 0.5 AND params.model = 'cnn'" icon="filter" mono inputRef={input} onInput={onInput} onKeyDown={onKeyDown} />

@@ -4,7 +4,7 @@ import { Choices, Icon, Popover, type Choice } from "../ui/parts";
 import { columns } from "./data";
 import { AGGREGATES, fieldName, headOf, isSortable, parseField } from "./names";
 
-const LEAST_WIDTHS = { metric: 88, param: 64, tag: 80, attribute: 132 } as const;
+const LEAST_WIDTHS = { metric: 88, param: 64, tag: 80, attribute: 152 } as const;
 const [LETTER, SPACE, MOST_WIDTH] = [7, 28, 200];
 
 const NAME_WIDTH = 224;

@@ -1,15 +1,16 @@
-import { useRef } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
+import { pathOf } from "../experiments";
 import { file, readOnlyReason } from "../file";
 import { cut, plural } from "../format";
-import { tableShare } from "../prefs";
+import { dense, tableShare } from "../prefs";
 import { change, view } from "../store";
-import { Button, Choices, Popover, Tabs } from "../ui/parts";
+import { Button, Choices, Field, Popover, Tabs } from "../ui/parts";
 import { ViewMenu } from "../pages/viewmenu";
 import { ChartsPane } from "./charts";
 import { ColumnChooser, GroupChooser } from "./chooser";
 import { ComparePane } from "./compare";
 import { loading, problem, table } from "./data";
-import { archive } from "./edit";
+import { archive, tagAll } from "./edit";
 import { copyTable, saveTable } from "./export";
 import { FilterBox } from "./filter";
 import { MediaPane } from "./media";
@@ -21,14 +22,34 @@ import { RunsTable } from "./table";
 
 export const TABS = ["charts", "compare", "scatter", "parallel", "media"] as const;
 
+/** The last part of an experiment's path. */
+function nameOfExperiment(id: string | undefined): string {
+  return pathOf(id).split("/").filter((part) => part !== "").pop() ?? "1 experiment";
+}
+
 function ScopeChip() {
   const { experiments, under, lifecycle } = view.value;
-  const words = under !== "" ? `under ${under}` : experiments.length > 0 ? plural(experiments.length, "experiment") : null;
+  const words = under !== "" ? `under ${under}` : experiments.length === 1 ? nameOfExperiment(experiments[0]) : experiments.length > 0 ? plural(experiments.length, "experiment") : null;
   return (
     <>
       {words ? <Button icon="close" label="Show the runs of all experiments" words={cut(words, 40)} class="on" onClick={() => change({ experiments: [], under: "" })} /> : null}
       {lifecycle !== "active" ? <Button icon="close" label="Show active runs" words={lifecycle === "deleted" ? "deleted runs" : "with deleted runs"} class="on" onClick={() => change({ lifecycle: "active" })} /> : null}
     </>
+  );
+}
+
+function TagForm({ runs, close, reason }: { runs: readonly string[]; close: () => void; reason: string | null }) {
+  const [text, setText] = useState("");
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void tagAll(runs, text);
+    close();
+  };
+  return (
+    <form class="panel-head" onSubmit={submit}>
+      <Field value={text} label="Tag for all of them, as key=value" placeholder="Tag all: key=value" icon="plus" onInput={setText} />
+      <button type="submit" class="button" disabled={text.trim() === "" || reason !== null} title={reason ?? undefined}>Tag</button>
+    </form>
   );
 }
 
@@ -39,15 +60,18 @@ function BulkMenu() {
   return (
     <Popover icon="more" label={`Actions for ${plural(selected.length, "selected run")}`}>
       {(close) => (
-        <Choices close={close} items={[
-          { words: "Compare them", detail: "c", choose: () => change({ tab: "compare" }) },
-          { words: "Draw only these", choose: () => change({ visible: { first: 0, shown: selected, hidden: [] } }) },
-          { words: "Pin them", choose: () => change({ pins: [...new Set([...view.peek().pins, ...selected])] }) },
-          null,
-          lifecycle === "deleted"
-            ? { words: "Restore them", disabled: off, reason: reason ?? "", choose: () => void archive(selected, "active") }
-            : { words: "Delete them", disabled: off, reason: reason ?? "", choose: () => void archive(selected, "deleted") },
-        ]} />
+        <>
+          <TagForm runs={selected} close={close} reason={reason} />
+          <Choices close={close} items={[
+            { words: "Compare them", detail: "c", choose: () => change({ tab: "compare" }) },
+            { words: "Draw only these", choose: () => change({ visible: { first: 0, shown: selected, hidden: [] } }) },
+            { words: "Pin them", choose: () => change({ pins: [...new Set([...view.peek().pins, ...selected])] }) },
+            null,
+            lifecycle === "deleted"
+              ? { words: "Restore them", disabled: off, reason: reason ?? "", choose: () => void archive(selected, "active") }
+              : { words: "Delete them", disabled: off, reason: reason ?? "", choose: () => void archive(selected, "deleted") },
+          ]} />
+        </>
       )}
     </Popover>
   );
@@ -70,6 +94,7 @@ function Footer() {
       <span class="spacer" />
       {problem.value && current ? <span class="bad" title={problem.value.message}>not refreshed</span> : null}
       {loading.value ? <span class="faint">reading</span> : null}
+      <Button icon="rows" label={dense.value ? "Higher rows" : "Lower rows"} onClick={() => (dense.value = !dense.peek())} />
       <Popover icon="trash" label="Deleted runs">
         {(close) => (
           <Choices close={close} items={[

@@ -146,7 +146,7 @@ export function toggleSelected(id: string): void {
 /** The runs that Compare shows: the baseline and the selection, or else what is drawn. */
 export function compared({ selected, baseline }: View): string[] {
   if (selected.length === 0) return drawnIds.value.filter((id) => !id.startsWith("group:"));
-  const ids = baseline && !selected.includes(baseline) ? [baseline, ...selected] : selected;
+  const ids = baseline ? [baseline, ...selected.filter((id) => id !== baseline)] : selected;
   slots.assign([...new Set([...drawnIds.value, ...ids])]);
   return ids;
 }

@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { signal, useComputed } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { nextFrame } from "../busy";
 import { plural } from "../format";
@@ -113,12 +113,12 @@ interface LineProps {
   now: number;
 }
 
-function classOf(row: Row, index: number, kept: boolean): string {
+function classOf(row: Row, kept: boolean, lit: boolean, current: boolean): string {
   const { baseline, selected } = view.value;
   const parts = ["row"];
   if (row.group !== null) parts.push("group");
-  if (hovered.value === row.id) parts.push("hovered");
-  if (!kept && cursor.value === index) parts.push("current");
+  if (lit) parts.push("hovered");
+  if (current) parts.push("current");
   if (selected.includes(row.id)) parts.push("selected");
   if (baseline === row.id) parts.push("baseline");
   if (kept) parts.push("kept");
@@ -137,10 +137,12 @@ function onContextMenu(event: MouseEvent, row: Row, now: number): void {
 function TableLine({ row, index, top, names, numeric, now }: LineProps) {
   const { baseline, selected } = view.value;
   const kept = top === null;
+  const lit = useComputed(() => hovered.value === row.id);
+  const current = useComputed(() => top !== null && cursor.value === index);
   const style = kept ? {} : { transform: `translateY(${top}px)` };
   return (
     <div
-      class={classOf(row, index, kept)}
+      class={classOf(row, kept, lit.value, current.value)}
       role="row"
       id={kept ? undefined : `line-${index}`}
       aria-rowindex={index + 2}
