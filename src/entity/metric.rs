@@ -271,6 +271,44 @@ const LOWER_WORDS: &[&str] = &[
     "hinge",
 ];
 
+/// The words of keys whose metrics are better when higher.
+const HIGHER_WORDS: &[&str] = &[
+    "acc",
+    "accuracy",
+    "auc",
+    "auroc",
+    "auprc",
+    "ap",
+    "map",
+    "f1",
+    "fscore",
+    "precision",
+    "recall",
+    "sensitivity",
+    "specificity",
+    "r2",
+    "score",
+    "reward",
+    "return",
+    "success",
+    "correct",
+    "iou",
+    "miou",
+    "dice",
+    "jaccard",
+    "kappa",
+    "mcc",
+    "bleu",
+    "rouge",
+    "meteor",
+    "psnr",
+    "ssim",
+    "ndcg",
+    "mrr",
+    "likelihood",
+    "throughput",
+];
+
 impl MetricGoal {
     /// Guesses the goal of a metric from the words of its key. Without a known word it is
     /// [`MetricGoal::Higher`].
@@ -283,10 +321,25 @@ impl MetricGoal {
     /// ```
     #[must_use]
     pub fn of(key: &str) -> Self {
-        let mut words = words(key);
-        match words.any(|word| LOWER_WORDS.contains(&word.as_str())) {
-            true => MetricGoal::Lower,
-            false => MetricGoal::Higher,
+        MetricGoal::known(key).unwrap_or(MetricGoal::Higher)
+    }
+
+    /// Guesses the goal of a metric like [`MetricGoal::of`], or returns `None` without a known word.
+    ///
+    /// ```
+    /// use tracklite::MetricGoal;
+    ///
+    /// assert_eq!(MetricGoal::known("val/f1"), Some(MetricGoal::Higher));
+    /// assert_eq!(MetricGoal::known("learning_rate"), None);
+    /// ```
+    #[must_use]
+    pub fn known(key: &str) -> Option<Self> {
+        let words: Vec<String> = words(key).collect();
+        let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+        match () {
+            () if has(LOWER_WORDS) => Some(MetricGoal::Lower),
+            () if has(HIGHER_WORDS) => Some(MetricGoal::Higher),
+            () => None,
         }
     }
 }

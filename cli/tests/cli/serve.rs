@@ -2,7 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,6 +14,19 @@ use super::{Sample, errors, program};
 fn serve(sample: &Sample, arguments: &[&str]) -> (Child, String) {
     let mut command = program(sample.folder.path());
     command.arg("serve").arg(&sample.file).args(["--port", "0"]).args(arguments);
+    start(command)
+}
+
+/// Starts `tracklite ui FILE ARGUMENTS` with these programs, and returns it with its address.
+fn ui(sample: &Sample, path: &Path, arguments: &[&str]) -> (Child, String) {
+    let mut command = program(sample.folder.path());
+    command.env("PATH", path).env_remove("WAYLAND_DISPLAY");
+    command.arg("ui").arg(&sample.file).args(arguments);
+    start(command)
+}
+
+/// Starts a server, and returns it with the address that it prints.
+fn start(mut command: Command) -> (Child, String) {
     let mut server =
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
     let output = server.stdout.as_mut().expect("it has an output");
@@ -123,4 +137,64 @@ fn a_command_gets_the_signals() {
     BufReader::new(output).read_line(&mut line).expect("a line");
     signal(&child, Signal::TERM);
     assert_eq!(child.wait().expect("it ends").code(), Some(9));
+}
+
+/// Makes a program `xdg-open` that writes its argument to a file. Returns its folder.
+#[cfg(target_os = "linux")]
+fn opener(sample: &Sample) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = sample.folder.path().join("bin");
+    std::fs::create_dir(&folder).expect("a folder");
+    let script = folder.join("xdg-open");
+    // The shell's own commands suffice.
+    let opened = sample.folder.path().join("opened");
+    let text = format!("#!/bin/sh\necho \"$1\" > '{}'\n", opened.display());
+    std::fs::write(&script, text).expect("a script");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+    folder
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_page_is_opened_in_the_browser_of_the_desktop() {
+    let sample = Sample::new();
+    let folder = opener(&sample);
+    let mut command = program(sample.folder.path());
+    command.env("PATH", &folder).env("DISPLAY", ":7").arg("ui").arg(&sample.file);
+    command.args(["--open", "runs?f=metrics.loss < 1"]);
+    let (server, address) = start(command);
+    let (page, _) = address.split_once("#token=").expect("a token");
+    assert!(page.ends_with("/ui/runs?f=metrics.loss%20%3C%201"), "{address}");
+    let opened = sample.folder.path().join("opened");
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !std::fs::read_to_string(&opened).is_ok_and(|text| text.ends_with('\n')) {
+        assert!(std::time::Instant::now() < deadline, "no browser was opened");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let text = std::fs::read_to_string(&opened).expect("a text");
+    assert_eq!(text.trim_end(), address);
+    let host = page.split("/ui/").next().expect("a host");
+    assert!(ask(host, "GET /ui/runs").contains("/assets/app.js"));
+    assert!(ask(host, "GET /api/v1/file").starts_with("HTTP/1.1 401"));
+    signal(&server, Signal::TERM);
+    assert_eq!(server.wait_with_output().expect("it ends").status.code(), Some(0));
+}
+
+#[test]
+fn a_page_needs_no_browser() {
+    let sample = Sample::new();
+    let (server, address) = ui(&sample, Path::new("/nowhere"), &["--no-browser"]);
+    assert!(address.starts_with("http://127.0.0.1:") && address.contains("/#token=tlk_"));
+    signal(&server, Signal::TERM);
+    let output = server.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), errors(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_page_of_no_file_is_an_error() {
+    let sample = Sample::new();
+    let output = program(sample.folder.path()).args(["ui", "no.tracklite"]).output().expect("runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("no.tracklite"), "{}", errors(&output));
 }

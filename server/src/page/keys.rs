@@ -52,7 +52,7 @@ struct Key {
     constant: bool,
     min: Option<Real>,
     max: Option<Real>,
-    /// Whether a lower or a higher value of a metric is better.
+    /// Whether a lower or a higher value of a metric is better, if its key suggests it.
     direction: Option<&'static str>,
 }
 
@@ -91,7 +91,8 @@ fn prefix(key: &str) -> &str {
 }
 
 fn key(found: &KeySummary) -> Key {
-    let direction = (found.kind == KeyKind::Metric).then(|| match MetricGoal::of(&found.key) {
+    let goal = MetricGoal::known(&found.key).filter(|_| found.kind == KeyKind::Metric);
+    let direction = goal.map(|goal| match goal {
         MetricGoal::Lower => "min",
         MetricGoal::Higher => "max",
     });

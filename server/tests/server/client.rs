@@ -49,6 +49,19 @@ impl Served {
         Served { database, path, server: Some(server), folder: None }
     }
 
+    /// Writes a file, then starts a server that may only read it.
+    pub(crate) fn read_only(write: impl FnOnce(&Database)) -> Served {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.tracklite");
+        let database = Database::create(&path).unwrap();
+        write(&database);
+        database.close().unwrap();
+        let database = Database::open_read_only(&path).unwrap();
+        let mut served = Served::over(database, |builder| builder);
+        served.folder = Some(folder);
+        served
+    }
+
     /// Returns the host and port.
     pub(crate) fn host(&self) -> &str {
         let (_, host) = self.server.as_ref().unwrap().url().split_once("://").unwrap();

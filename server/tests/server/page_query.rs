@@ -262,6 +262,7 @@ fn keys_are_those_of_the_library() {
     ]);
     assert_eq!(listed["sections"], sections);
     assert_eq!((&keys[2]["direction"], &keys[3]["direction"]), (&json!("max"), &json!("min")));
+    assert_eq!(keys[0]["direction"], Value::Null);
     assert_eq!((&keys[0]["min"], &keys[0]["runs"]), (&Value::Null, &json!(1)));
     let known = served.database.run_keys(&RunSearch::new()).unwrap();
     let all = served.get("/api/v1/keys?limit=1000").expect(200);

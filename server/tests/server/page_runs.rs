@@ -265,3 +265,34 @@ fn the_api_is_described() {
     }
     assert_eq!(described["paths"]["/api/v1/runs/{id}"]["patch"]["x-scope"], "write");
 }
+
+#[test]
+fn a_file_that_is_only_read_is_shown_and_not_changed() {
+    let mut id = String::new();
+    let served = Served::read_only(|database| {
+        let run = database.default_experiment().unwrap().start_run("a").unwrap();
+        run.log_metric("loss", 0.5, 0).unwrap();
+        let churn = database.registry().create_model("churn").unwrap();
+        churn.new_version("s3://x").create().unwrap();
+        id = run.id().to_string();
+    });
+    let file = served.get("/api/v1/file").expect(200);
+    assert_eq!((&file["read_only"], &file["writable"]), (&json!(true), &json!(false)));
+    assert_eq!(served.get(&format!("/api/v1/runs/{id}")).expect(200)["metrics"][0]["value"], 0.5);
+    served.get("/api/v1/changes").expect(200);
+    let alias = json!({"alias": "champion", "version": 1});
+    let bulk = json!({"runs": [id], "tags": {"a": "b"}});
+    let note = json!({"note": "n"});
+    for (method, target, body) in [
+        ("PATCH", format!("/api/v1/runs/{id}"), &note),
+        ("PATCH", "/api/v1/experiments/0".to_owned(), &note),
+        ("POST", "/api/v1/runs/bulk".to_owned(), &bulk),
+        ("POST", "/api/v1/models/churn/aliases".to_owned(), &alias),
+    ] {
+        let headers = [("content-type", "application/json")];
+        let body = body.to_string();
+        let answer = served.send_with(method, &target, &headers, body.as_bytes());
+        let message = answer.fails(403, "PERMISSION_DENIED");
+        assert_eq!(message, "the file was opened read-only", "{target}");
+    }
+}
