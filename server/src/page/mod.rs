@@ -20,6 +20,7 @@ mod session;
 mod site;
 #[allow(dead_code, reason = "tables come next")]
 mod text_table;
+mod views;
 pub(crate) mod watch;
 
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub(crate) const TABLES: &[&[Route]] = &[
     models::ROUTES,
     lineage::ROUTES,
     export::ROUTES,
+    views::ROUTES,
 ];
 
 /// The routes with JSON that may wait, and so occupy no thread.

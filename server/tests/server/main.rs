@@ -22,6 +22,7 @@ mod page_events;
 mod page_models;
 mod page_runs;
 mod page_site;
+mod page_views;
 mod receiver;
 mod runs;
 mod start;
