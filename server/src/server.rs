@@ -24,6 +24,8 @@ use crate::metrics::Metrics;
 use crate::multipart::PartUploads;
 use crate::options::Options;
 use crate::origin::Names;
+use crate::page::catalogue::Catalogue;
+use crate::page::selection::Selections;
 use crate::page::watch::Watch;
 use crate::pool::Pool;
 use crate::sessions::Sessions;
@@ -288,6 +290,8 @@ fn shared(
         pool: Pool::new(),
         webhooks,
         watch: Watch::new(),
+        selections: Selections::default(),
+        catalogue: Catalogue::default(),
         stopped,
         uploads: Uploads::new(options.pace),
         part_uploads: PartUploads::new(database.path()),

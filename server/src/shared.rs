@@ -15,6 +15,8 @@ use crate::metrics::Metrics;
 use crate::multipart::PartUploads;
 use crate::options::Options;
 use crate::origin::Names;
+use crate::page::catalogue::Catalogue;
+use crate::page::selection::Selections;
 use crate::page::watch::Watch;
 use crate::pool::Pool;
 use crate::signed::{Right, Signer};
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) webhooks: Webhooks,
     pub(crate) watch: Watch,
+    pub(crate) selections: Selections,
+    pub(crate) catalogue: Catalogue,
     /// Becomes true when the server stops.
     pub(crate) stopped: watch::Receiver<bool>,
     pub(crate) uploads: Uploads,

@@ -16,7 +16,7 @@ impl RunSearch {
     /// use tracklite::RunSearch;
     ///
     /// let error = RunSearch::new().filter("metrcs.loss < 1").check().unwrap_err();
-    /// assert_eq!(error.place(), Some(0..11));
+    /// assert_eq!(error.place(), Some(0..6));
     /// assert!(error.message().ends_with("did you mean `metrics.loss`?"));
     /// ```
     pub fn check(&self) -> Result<()> {

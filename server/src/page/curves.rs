@@ -1,11 +1,15 @@
 //! Curves and bands of metrics as frames.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use serde_json::Value;
 use tracklite::curve::{Band, BandKind, Curve, CurveAxis, CurveQuery, Smoothing};
-use tracklite::{MetricPoint, RunId};
+use tracklite::table::{Row, Value as Cell};
+use tracklite::{Database, MetricGoal, MetricPoint, RunId, Timestamp};
 
 use super::frame::{FRAME_TYPE, Frame};
+use super::window;
 use crate::access::Scope;
 use crate::call::{Args, Call};
 use crate::failure::{Failure, Outcome};
@@ -22,6 +26,9 @@ pub(super) const ROUTES: &[Route] = &[Route {
     needs: Scope::Read,
     takes: &[
         texts("runs"),
+        text("handle"),
+        whole("first"),
+        any("groups"),
         texts("keys"),
         text("x"),
         any("range"),
@@ -49,6 +56,8 @@ struct Series {
     run: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     key: String,
     start: usize,
     count: usize,
@@ -61,6 +70,9 @@ struct Series {
     last_x: Option<Real>,
     last_value: Option<Real>,
     last_step: Option<i64>,
+    best_x: Option<Real>,
+    best_step: Option<i64>,
+    best_value: Option<Real>,
     min: Option<Extreme>,
     max: Option<Extreme>,
 }
@@ -83,25 +95,105 @@ fn curves(call: &Call) -> Outcome<Reply> {
     let args = &call.args;
     let query = query(args)?;
     let keys = args.texts("keys");
-    let runs = args.texts("runs").into_iter().map(queries::run_id);
-    let runs: Vec<RunId> = runs.collect::<Outcome<_>>()?;
-    if runs.len().saturating_mul(keys.len()) > SERIES_MAX {
-        return Err(Failure::invalid(format!(
-            "{} runs with {} metrics have more than {SERIES_MAX} curves: ask for fewer",
-            runs.len(),
-            keys.len()
-        )));
-    }
     let database = call.database();
     let position = database.changes(None)?.cursor.to_string();
     let mut frame = if args.flag("group").unwrap_or(false) {
-        let bands = database.bands(&[runs], &keys, &query, band(args)?)?;
-        frame_of_bands(&bands)
+        let (numbers, groups) = groups(call)?.into_iter().unzip::<_, _, Vec<usize>, Vec<_>>();
+        check_amount("groups", groups.len(), keys.len())?;
+        let bands = database.bands(&groups, &keys, &query, band(args)?)?;
+        frame_of_bands(&bands, &numbers)
     } else {
-        frame_of_curves(&database.curves(&runs, &keys, &query)?)
+        let runs = runs(call)?;
+        check_amount("runs", runs.len(), keys.len())?;
+        let curves = database.curves(&runs, &keys, &query)?;
+        frame_of_curves(&curves, &facts(database, &runs)?, &axis(args)?)
     };
     frame.meta("position", position);
     frame.into_reply()
+}
+
+fn check_amount(what: &str, count: usize, keys: usize) -> Outcome<()> {
+    if count.saturating_mul(keys) <= SERIES_MAX {
+        return Ok(());
+    }
+    Err(Failure::invalid(format!(
+        "{count} {what} with {keys} metrics have more than {SERIES_MAX} curves: ask for fewer"
+    )))
+}
+
+/// Returns the number of runs or groups of a selection to draw.
+fn first(args: &Args) -> Outcome<usize> {
+    let Some(first) = args.whole("first") else { return Ok(usize::MAX) };
+    usize::try_from(first).map_err(|_| {
+        Failure::invalid(format!("first is {first}: expected a number of runs, from 0"))
+    })
+}
+
+/// Returns the runs to draw: those that are named, or the first ones of a selection.
+fn runs(call: &Call) -> Outcome<Vec<RunId>> {
+    let named = call.args.texts("runs").into_iter().map(queries::run_id);
+    let mut runs: Vec<RunId> = named.collect::<Outcome<_>>()?;
+    if let Some(handle) = call.args.text("handle") {
+        let selection = call.shared.selections.get(handle)?;
+        runs.extend(selection.runs.iter().take(first(&call.args)?));
+    }
+    Ok(runs)
+}
+
+/// Returns the groups to draw with their numbers. Runs that are named are one group.
+fn groups(call: &Call) -> Outcome<Vec<(usize, Vec<RunId>)>> {
+    let selection = call.args.text("handle").map(|handle| call.shared.selections.get(handle));
+    let selection = selection.transpose()?;
+    let Some(grouped) = selection.as_ref().and_then(|selection| selection.groups.as_ref()) else {
+        return Ok(vec![(0, runs(call)?)]);
+    };
+    let groups = &grouped.found.groups;
+    let wanted: Vec<usize> = match call.args.get("groups") {
+        None | Some(Value::Null) => (0..groups.len()).take(first(&call.args)?).collect(),
+        Some(given) => {
+            let numbers = given
+                .as_array()
+                .map(|all| all.iter().map(|one| usize::try_from(one.as_u64()?).ok()));
+            numbers.and_then(Iterator::collect).ok_or_else(|| {
+                Failure::invalid(format!("groups is {given}: expected a list of numbers, from 0"))
+            })?
+        }
+    };
+    let found = wanted.into_iter().map(|number| {
+        let group = groups
+            .get(number)
+            .ok_or_else(|| Failure::invalid(format!("the list has no group {number}")))?;
+        Ok((number, group.runs.clone()))
+    });
+    found.collect()
+}
+
+/// The name and start of a run.
+struct Facts {
+    name: String,
+    started: Timestamp,
+}
+
+/// Returns the names and starts of runs by id.
+fn facts(database: &Database, runs: &[RunId]) -> Outcome<HashMap<String, Facts>> {
+    let table = database.columns_of_runs(runs, &["run_id", "run_name", "start_time"])?;
+    let facts = |row: Row<'_>| {
+        let Some(Cell::Time(started)) = row.get("start_time") else { return None };
+        let name = window::text(row.get("run_name"))?;
+        Some((window::text(row.get("run_id"))?, Facts { name, started }))
+    };
+    Ok(table.rows().filter_map(facts).collect())
+}
+
+/// Returns the place of a point on an axis. On that of another metric it is not known.
+fn place(point: &MetricPoint, axis: &CurveAxis, facts: &Facts) -> Option<Real> {
+    let nanos = match axis {
+        CurveAxis::Step => return Some(Real(point.step as f64)),
+        CurveAxis::Time => point.time.as_nanos() as f64 * 1e3,
+        CurveAxis::Relative => (point.time.as_nanos() - facts.started.as_nanos()) as f64,
+        _ => return None,
+    };
+    Some(Real(nanos / 1e9))
 }
 
 fn query(args: &Args) -> Outcome<CurveQuery> {
@@ -184,9 +276,22 @@ fn placed(series: impl Iterator<Item = Series>) -> (Vec<Series>, usize) {
     (placed, start)
 }
 
-fn frame_of_curves(curves: &[Curve]) -> Frame {
+/// Returns the best point of a curve, by the goal that its key suggests.
+fn best(curve: &Curve) -> Option<MetricPoint> {
+    match MetricGoal::of(&curve.key) {
+        MetricGoal::Lower => curve.min,
+        MetricGoal::Higher => curve.max,
+    }
+}
+
+fn frame_of_curves(curves: &[Curve], runs: &HashMap<String, Facts>, axis: &CurveAxis) -> Frame {
+    let facts = |curve: &Curve| runs.get(&curve.run.to_string());
     let (series, rows) = placed(curves.iter().map(|curve| Series {
+        name: facts(curve).map(|facts| facts.name.clone()),
         run: Some(curve.run.to_string()),
+        best_x: facts(curve).and_then(|facts| place(&best(curve)?, axis, facts)),
+        best_step: best(curve).map(|point| point.step),
+        best_value: best(curve).map(|point| Real(point.value)),
         key: curve.key.clone(),
         count: curve.places.len(),
         points: curve.points,
@@ -224,9 +329,9 @@ fn frame_of_curves(curves: &[Curve]) -> Frame {
     frame
 }
 
-fn frame_of_bands(bands: &[Band]) -> Frame {
+fn frame_of_bands(bands: &[Band], numbers: &[usize]) -> Frame {
     let (series, rows) = placed(bands.iter().map(|band| Series {
-        group: Some(band.group),
+        group: numbers.get(band.group).copied(),
         key: band.key.clone(),
         count: band.places.len(),
         x_min: band.places.first().copied().map(Real),

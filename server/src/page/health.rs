@@ -1,17 +1,11 @@
 //! The health of runs as words.
 
-use tracklite::{Run, RunStatus};
+use tracklite::{Database, RunHealth, RunId};
 
 use crate::failure::Outcome;
 
 /// Returns the health of a run.
-pub(super) fn of_run(run: &Run) -> Outcome<&'static str> {
-    Ok(match run.info()?.status {
-        RunStatus::Running if run.is_alive()? => "running",
-        RunStatus::Running => "dead",
-        RunStatus::Scheduled => "scheduled",
-        RunStatus::Finished => "finished",
-        RunStatus::Failed => "failed",
-        RunStatus::Killed => "killed",
-    })
+pub(super) fn of_run(database: &Database, run: RunId) -> Outcome<&'static str> {
+    let health = database.run_health(&[run])?;
+    Ok(health.first().copied().map_or("", RunHealth::as_str))
 }

@@ -1,6 +1,8 @@
 //! The web page: its files, and its API below `/api/v1`, thin words over calls of the library.
 
+pub(crate) mod catalogue;
 mod compare;
+mod complete;
 mod curves;
 mod edits;
 mod events;
@@ -8,20 +10,23 @@ mod experiments;
 mod export;
 mod file;
 mod files;
-#[allow(dead_code, reason = "tables come next")]
 pub(crate) mod frame;
 mod health;
+mod keys;
 mod lineage;
 mod listener;
 mod models;
+mod names;
+mod query;
 mod rows;
 mod runs;
+pub(crate) mod selection;
 mod session;
 mod site;
-#[allow(dead_code, reason = "tables come next")]
 mod text_table;
 mod views;
 pub(crate) mod watch;
+mod window;
 
 use std::sync::Arc;
 
@@ -40,12 +45,15 @@ pub(crate) const TABLES: &[&[Route]] = &[
     file::ROUTES,
     experiments::ROUTES,
     runs::ROUTES,
+    query::ROUTES,
+    keys::ROUTES,
     compare::ROUTES,
     curves::ROUTES,
     files::ROUTES,
     models::ROUTES,
     lineage::ROUTES,
     export::ROUTES,
+    complete::ROUTES,
     views::ROUTES,
 ];
 

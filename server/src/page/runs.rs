@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tracklite::inputs::DatasetInput;
-use tracklite::{Database, Lifecycle, Run, RunInfo, RunRecord, Timestamp};
+use tracklite::table::Column;
+use tracklite::{Database, Lifecycle, MetricPoint, Run, RunId, RunInfo, RunRecord, Timestamp};
 use utoipa::ToSchema;
 
 use super::edits::{NOTE_TAG, TagEdits, even_if_missing, lifecycle};
@@ -41,7 +42,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Verb::Post,
         path: "/runs/bulk",
         needs: Scope::Write,
-        takes: &[texts("runs"), object("tags", &[]), text("lifecycle")],
+        takes: &[texts("runs"), text("handle"), object("tags", &[]), text("lifecycle")],
         returns: shape::<Changed>(),
         handler: change_many,
     },
@@ -93,8 +94,6 @@ struct Metric {
     mean: Real,
     count: u64,
     nan: u64,
-    first_step: i64,
-    last_step: i64,
 }
 
 /// A run that is shown by its name.
@@ -143,6 +142,9 @@ struct Changed {
     changed: usize,
 }
 
+/// The statistics of each metric, as prefixes of columns.
+const STATISTICS: [&str; 5] = ["min", "max", "mean", "count", "nan_count"];
+
 fn asked(call: &Call) -> Outcome<Run> {
     let id = queries::run_id(call.args.need("id")?)?;
     Ok(call.shared.handles.run(call.database(), id)?)
@@ -154,26 +156,26 @@ fn get(call: &Call) -> Outcome<Reply> {
 
 fn answer(call: &Call, run: &Run) -> Outcome<Reply> {
     let database = call.database();
-    let RunRecord { info, params, mut tags, datasets, .. } = run.record()?;
+    let RunRecord { info, params, mut tags, metrics, datasets, .. } = run.record()?;
     let note = tags.remove(NOTE_TAG);
     let parent = info.parent.map(|parent| parent.to_string());
     let parent = parent.map(|id| named(database, "run_id", &id)).transpose()?;
     let id = info.id.to_string();
     Ok(Reply::json(&Whole {
-        metrics: metrics(run)?,
+        metrics: self::metrics(database, info.id, metrics)?,
         parent: parent.and_then(|found| found.into_iter().next()),
         children: named(database, "parent", &id)?,
         datasets: datasets.into_iter().map(dataset).collect(),
         models: models(database, &id)?,
         versions: versions(database, &id)?,
-        info: facts(call, run, info)?,
+        info: facts(call, info)?,
         params,
         tags,
         note,
     }))
 }
 
-fn facts(call: &Call, run: &Run, info: RunInfo) -> Outcome<Facts> {
+fn facts(call: &Call, info: RunInfo) -> Outcome<Facts> {
     let experiment = call.database().experiment_by_id(info.experiment)?.info()?;
     Ok(Facts {
         id: info.id.to_string(),
@@ -181,7 +183,7 @@ fn facts(call: &Call, run: &Run, info: RunInfo) -> Outcome<Facts> {
         artifact_uri: run_artifacts(&places::of_experiment(call, &experiment), info.id),
         experiment_path: experiment.path,
         status: info.status.as_str(),
-        health: health::of_run(run)?,
+        health: health::of_run(call.database(), info.id)?,
         start: info.started.as_millis(),
         end: info.ended.map(Timestamp::as_millis),
         lifecycle: info.lifecycle.as_str(),
@@ -190,26 +192,31 @@ fn facts(call: &Call, run: &Run, info: RunInfo) -> Outcome<Facts> {
     })
 }
 
-fn metrics(run: &Run) -> Outcome<Vec<Metric>> {
-    let mut metrics = Vec::new();
-    for key in run.metrics()?.into_keys() {
-        // Points may be purged in between.
-        let Some(found) = run.statistics(&key)? else { continue };
-        metrics.push(Metric {
-            key,
-            value: Real(found.latest.value),
-            step: found.latest.step,
-            time: found.latest.time.as_millis(),
-            min: Real(found.min),
-            max: Real(found.max),
-            mean: Real(found.mean()),
-            count: found.count,
-            nan: found.nan_count,
-            first_step: found.first_step,
-            last_step: found.last_step,
-        });
-    }
-    Ok(metrics)
+/// Returns the metrics with statistics of all their points, which are read at once.
+fn metrics(
+    database: &Database,
+    run: RunId,
+    latest: BTreeMap<String, MetricPoint>,
+) -> Outcome<Vec<Metric>> {
+    let names = |key| STATISTICS.iter().map(move |word| format!("{word}.{key}"));
+    let columns: Vec<String> = latest.keys().flat_map(names).collect();
+    let table = database.columns_of_runs(&[run], &columns)?;
+    let number = |word: &str, key: &str| match table.column(&format!("{word}.{key}")) {
+        Some(Column::Float(values)) => values.get(0).unwrap_or(f64::NAN),
+        _ => f64::NAN,
+    };
+    let metric = |(key, point): (String, MetricPoint)| Metric {
+        value: Real(point.value),
+        step: point.step,
+        time: point.time.as_millis(),
+        min: Real(number("min", &key)),
+        max: Real(number("max", &key)),
+        mean: Real(number("mean", &key)),
+        count: number("count", &key) as u64,
+        nan: number("nan_count", &key) as u64,
+        key,
+    };
+    Ok(latest.into_iter().map(metric).collect())
 }
 
 /// Returns the runs whose column `column` is this id, in the order of their start.
@@ -267,8 +274,12 @@ fn change_many(call: &Call) -> Outcome<Reply> {
     let edits = TagEdits::of(&call.args)?;
     let lifecycle = lifecycle(&call.args)?;
     // All runs are found before the first one is changed.
-    let ids = call.args.texts("runs").into_iter();
-    let runs = ids.map(|id| Ok(call.database().run(queries::run_id(id)?)?));
+    let ids = call.args.texts("runs").into_iter().map(queries::run_id);
+    let mut ids: Vec<RunId> = ids.collect::<Outcome<_>>()?;
+    if let Some(handle) = call.args.text("handle") {
+        ids.extend(&call.shared.selections.get(handle)?.runs);
+    }
+    let runs = ids.into_iter().map(|id| Ok(call.database().run(id)?));
     let runs: Vec<Run> = runs.collect::<Outcome<_>>()?;
     for run in &runs {
         apply(run, None, &edits, lifecycle)?;

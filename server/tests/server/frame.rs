@@ -64,4 +64,40 @@ impl Frame {
         let numbers = self.numbers(&column["offset"], Frame::count(column));
         numbers.into_iter().map(u32::from_le_bytes).collect()
     }
+
+    /// Returns a column of numbers, some of which are missing.
+    #[track_caller]
+    pub(crate) fn f64_or_missing(&self, name: &str) -> Vec<Option<f64>> {
+        let numbers = self.f64(name);
+        let nulls = &self.column(name, "f64")["nulls"];
+        let is_missing = match nulls.is_null() {
+            true => vec![[0]; numbers.len()],
+            false => self.numbers(nulls, numbers.len()),
+        };
+        let pairs = numbers.into_iter().zip(is_missing);
+        pairs.map(|(number, is_missing)| (is_missing == [0]).then_some(number)).collect()
+    }
+
+    /// Returns a column of texts.
+    #[track_caller]
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        let column = self.column(name, "text");
+        let ends = self.numbers(&column["offset"], Frame::count(column) + 1);
+        let ends: Vec<usize> =
+            ends.into_iter().map(|end| u32::from_le_bytes(end) as usize).collect();
+        let start = column["bytes_offset"].as_u64().unwrap() as usize;
+        let bytes = &self.buffers[start..][..column["bytes"].as_u64().unwrap() as usize];
+        let texts = ends.windows(2).map(|pair| String::from_utf8(bytes[pair[0]..pair[1]].to_vec()));
+        texts.map(Result::unwrap).collect()
+    }
+
+    /// Returns a column of texts that repeat, some of which are missing.
+    #[track_caller]
+    pub(crate) fn dict(&self, name: &str) -> Vec<Option<String>> {
+        let column = self.column(name, "dict");
+        let codes = self.numbers(&column["offset"], Frame::count(column));
+        let values = column["values"].as_array().unwrap();
+        let text = |code| values.get(u32::from_le_bytes(code) as usize)?.as_str();
+        codes.into_iter().map(|code| text(code).map(str::to_owned)).collect()
+    }
 }

@@ -20,6 +20,7 @@ mod limits;
 mod page_curves;
 mod page_events;
 mod page_models;
+mod page_query;
 mod page_runs;
 mod page_site;
 mod page_views;
