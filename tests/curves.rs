@@ -34,10 +34,10 @@ fn assert_draws(curve: &Curve, points: &[Placed], (from, to): (f64, f64), column
     let nan_steps = inside.iter().filter(|p| p.1.value.is_nan()).map(|p| p.1.step);
     assert_eq!(curve.first_nan_step, nan_steps.min());
     let values = inside.iter().map(|point| point.1.value);
-    let least = values.clone().reduce(f64::min).unwrap();
-    let greatest = values.reduce(f64::max).unwrap();
-    assert_eq!(curve.min.map(|point| point.value), (!least.is_nan()).then_some(least));
-    assert_eq!(curve.max.map(|point| point.value), (!greatest.is_nan()).then_some(greatest));
+    let lowest = values.clone().reduce(f64::min).unwrap();
+    let highest = values.reduce(f64::max).unwrap();
+    assert_eq!(curve.min.map(|point| point.value), (!lowest.is_nan()).then_some(lowest));
+    assert_eq!(curve.max.map(|point| point.value), (!highest.is_nan()).then_some(highest));
     assert_eq!(curve.is_exact, inside.len() <= 4 * columns);
     if curve.is_exact {
         let bits = |value: f64| value.to_bits();
@@ -83,7 +83,7 @@ fn log_series(database: TestDatabase, points: usize, seed: u64) -> (TestDatabase
     drop((loss, run));
     let database = database.reopen();
     let loss = database.run(id).unwrap().metric("loss").unwrap();
-    // The run goes on from an earlier step.
+    // The run continues from an earlier step.
     (sealed..points).for_each(|at| log(at, at - points / 10, &loss));
     drop(loss);
     (database, id)

@@ -203,9 +203,13 @@ pub(crate) struct SearchArgs {
     pub(crate) view: DeletedFlag,
     #[command(flatten)]
     pub(crate) page: PageArgs,
-    /// Columns after id and name, as in the command runs
+    /// Columns after id and name, as in the command runs; of groups: metrics.KEY, min.KEY and more
     #[arg(long, short, value_name = "A,B,C", value_delimiter = ',', conflicts_with = "json")]
     pub(crate) columns: Option<Vec<String>>,
+    /// Print runs with equal values as one line: fields such as params.rate, or auto for all params
+    /// that differ, without seeds. Numbers are mean ± standard deviation
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', conflicts_with = "page")]
+    pub(crate) group_by: Vec<String>,
     #[command(flatten)]
     pub(crate) output: JsonFlag,
 }

@@ -27,6 +27,7 @@ mod common_args;
 mod compare;
 mod experiments;
 mod export;
+mod groups;
 mod info;
 mod json;
 mod lineage;

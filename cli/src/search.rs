@@ -6,6 +6,7 @@ use tracklite::{Database, Result, RunRecord, RunSearch, Timestamp, View};
 
 use crate::args::{SearchArgs, SelectionArgs};
 use crate::columns::Listed;
+use crate::groups::{self, Grouping};
 use crate::json::{self, RunObject};
 use crate::runs::{chosen_columns, experiment_paths, find_experiment, listed, print_table};
 use crate::terminal::{Style, Terminal};
@@ -19,6 +20,12 @@ pub(crate) fn search(args: &SearchArgs, terminal: &mut Terminal) -> Outcome {
     let database = Database::open_read_only(&args.file.path)?;
     let (experiment, deleted) = (args.experiment.path.as_deref(), args.view.deleted);
     let search = search_in(&database, &args.filter, &args.order.order, experiment, deleted)?;
+    if !args.group_by.is_empty() {
+        let (keys, columns) = (args.group_by.as_slice(), args.columns.as_deref());
+        let (limit, as_json) = (args.page.limit, args.output.json);
+        let grouping = Grouping { keys, columns, limit, as_json };
+        return groups::print(&database, &search, &grouping, terminal);
+    }
     let search = search.page_token(args.page.token());
     if args.output.json {
         print_json(&database, search, args.page.limit, terminal)?;

@@ -12,7 +12,7 @@ use super::keys::KeySet;
 
 /// The statistics of sealed points, and apart from them those of live points.
 ///
-/// Both are added up when they are read, because live points are counted anew for each query.
+/// Both are added up when they are read, because live points are counted again for each query.
 #[derive(Debug, Default)]
 pub(crate) struct StatisticColumns {
     sealed: BTreeMap<String, Column<MetricStatistics>>,

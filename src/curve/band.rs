@@ -3,7 +3,7 @@
 use super::axis::Window;
 use super::rows::{Row, Rows};
 
-/// What a band shows around the mean.
+/// The spread that a band shows around the mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BandKind {

@@ -1,7 +1,7 @@
 //! Reading the points of curves: from sketches, or all of them in the order of the axis.
 
 use crate::database::Database;
-use crate::engine::sketch::Sketch;
+use crate::engine::block_cache::Sketch;
 use crate::entity::MetricHistory;
 use crate::entity::id::RunId;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! What a curve shows: its axis, range, width and smoothing.
+//! Queries of curves: axis, range, width and smoothing.
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -71,7 +71,7 @@ impl Smoothing {
     }
 }
 
-/// What curves show.
+/// A query of curves: the axis, the part of it, the width and the smoothing.
 ///
 /// ```
 /// use tracklite::curve::{CurveAxis, CurveQuery};

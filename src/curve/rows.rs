@@ -1,6 +1,6 @@
 //! The rows of a curve: one for each pixel column, or one for each point if there are few.
 
-use crate::engine::sketch::{SealedPart, Sketch};
+use crate::engine::block_cache::{SealedPart, Sketch};
 use crate::entity::bucket::{BUCKET_POINTS, Bucket};
 use crate::entity::{MetricHistory, MetricPoint};
 use crate::error::Result;
@@ -78,8 +78,8 @@ pub(super) fn of_points(points: &[Placed], window: &Window) -> Rows {
 
 /// Makes the rows of a sketch. `read` returns the points of a sealed part.
 ///
-/// A bucket that is no wider than a column counts in the column of its first place. So a point is
-/// at most one column away from its own. Other buckets are divided into their points.
+/// A bucket that is at most as wide as a column counts in the column of its first place. So a point
+/// is at most one column away from its own. Other buckets are divided into their points.
 pub(super) fn of_sketch(
     sketch: &Sketch,
     scale: Scale,

@@ -160,7 +160,7 @@ impl Cells {
             (0..=reach).map(|cell| weight(count(cell) * self.width, sigma)).collect();
         let means: Vec<f64> = (0..self.sums.len()).map(|cell| self.mean(cell, &weights)).collect();
         let value = |(place, _): &(f64, f64)| {
-            // The middle of a cell stands for its points.
+            // The mean of a cell is placed at its middle.
             let at = ((place - self.first) / self.width - 0.5).max(0.0);
             let cell = (at as usize).min(means.len() - 1);
             let next = (cell + 1).min(means.len() - 1);

@@ -1,5 +1,6 @@
 //! The engine: joins the log with the index of one open file.
 
+pub(crate) mod block_cache;
 pub(crate) mod changes;
 pub(crate) mod chunk_store;
 pub(crate) mod free_chunks;
@@ -21,10 +22,9 @@ use std::sync::Arc;
 
 use crate::columns::ColumnCache;
 use crate::columns::version_cache::VersionCache;
+use crate::engine::block_cache::{BlockStatistics, SketchCache};
 use crate::engine::live::{LivePoints, LiveSource};
 use crate::engine::marks::Marks;
-use crate::engine::sketch::SketchCache;
-use crate::engine::statistics::BlockStatistics;
 use crate::engine::tokens::CurrentTokens;
 use crate::entity::id::RunId;
 use crate::entity::limits::Limits;

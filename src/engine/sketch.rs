@@ -1,71 +1,19 @@
 //! Sketches of series: the buckets of sealed points, and the points that are not sealed.
 //!
-//! A block never changes, and its place is never reused. So the buckets of a block stay valid for
-//! as long as the file is open. They are made when a curve first needs them.
+//! The buckets of a block are made when a curve first needs them.
 
-use std::collections::HashMap;
-use std::mem::size_of;
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
-
 use crate::engine::Engine;
+use crate::engine::block_cache::{Parts, SealedPart, Sketch};
 use crate::engine::points::{PointSink, is_series};
 use crate::entity::bucket::Bucket;
 use crate::entity::id::RunId;
 use crate::entity::{MetricHistory, MetricPoint};
 use crate::error::Result;
 use crate::format::block::{self, Column};
-use crate::format::record::{BlockPlace, SeriesId};
+use crate::format::record::BlockPlace;
 use crate::index::SeriesSource;
-
-/// The memory that cached buckets may take. Above it, all are dropped and made again as needed.
-///
-/// It holds the buckets of some 200 million points.
-const CACHE_BYTES: usize = 128 * 1024 * 1024;
-
-/// All points of a series: summaries of the sealed ones, and the others themselves.
-#[derive(Debug, Default)]
-pub(crate) struct Sketch {
-    /// The sealed parts, by writer, then in the order of logging.
-    pub(crate) sealed: Vec<Arc<SealedPart>>,
-    /// The points that are not sealed, or sealed in small blocks. In the order of a history.
-    pub(crate) points: MetricHistory,
-}
-
-/// Consecutive points of a series in a block.
-#[derive(Debug)]
-pub(crate) struct SealedPart {
-    place: BlockPlace,
-    steps: Column,
-    times: Column,
-    values: Column,
-    /// The summaries of the points, in order.
-    pub(crate) buckets: Vec<Bucket>,
-    /// The summary of all these points.
-    pub(crate) whole: Bucket,
-}
-
-/// The parts of each series in each block that were needed so far.
-#[derive(Debug, Default)]
-pub(crate) struct SketchCache {
-    parts: HashMap<(u64, SeriesId), Parts, FixedState>,
-    bytes: usize,
-}
-
-type Parts = Arc<[Arc<SealedPart>]>;
-
-impl SketchCache {
-    fn insert(&mut self, place: (u64, SeriesId), parts: Parts) {
-        let buckets: usize = parts.iter().map(|part| part.buckets.len()).sum();
-        let bytes = buckets * size_of::<Bucket>() + parts.len() * size_of::<SealedPart>();
-        if self.bytes + bytes > CACHE_BYTES {
-            *self = SketchCache::default();
-        }
-        self.bytes += bytes;
-        self.parts.insert(place, parts);
-    }
-}
 
 impl Engine {
     /// Reads the sketch of a metric of a run. An unknown metric has an empty one.
@@ -116,7 +64,7 @@ impl Engine {
     /// the sketch was read.
     pub(crate) fn part_points(&self, part: &SealedPart) -> Result<MetricHistory> {
         let mut points = MetricHistory::default();
-        self.add_part(&part.place, [&part.steps, &part.times, &part.values], &mut points)?;
+        self.add_part(&part.place, part.columns.each_ref(), &mut points)?;
         Ok(points)
     }
 
@@ -167,13 +115,13 @@ impl Engine {
         let mut points = MetricHistory::default();
         self.add_part(place, columns, &mut points)?;
         let buckets = Bucket::of_history(&points);
-        let [steps, times, values] = columns.map(|column| *column);
+        let columns = columns.map(|column| *column);
         let whole = buckets.iter().copied().reduce(|mut whole, bucket| {
             whole.add(&bucket);
             whole
         });
         let place = place.clone();
-        Ok(whole.map(|whole| SealedPart { place, steps, times, values, buckets, whole }))
+        Ok(whole.map(|whole| SealedPart { place, columns, buckets, whole }))
     }
 
     fn add_part(
@@ -191,11 +139,5 @@ impl Engine {
 impl PointSink for MetricHistory {
     fn point(&mut self, point: MetricPoint) {
         self.push(point);
-    }
-}
-
-impl Sketch {
-    fn places(&self) -> impl Iterator<Item = &BlockPlace> {
-        self.sealed.iter().map(|part| &part.place)
     }
 }

@@ -1,29 +1,17 @@
 //! Statistics of metrics over all points, for many runs at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
-
-use foldhash::fast::FixedState;
 
 use crate::columns::{KeySet, RunColumns};
 use crate::engine::Engine;
+use crate::engine::block_cache::OfSeries;
 use crate::engine::live::LivePoints;
 use crate::entity::MetricStatistics;
 use crate::entity::id::RunId;
 use crate::error::Result;
-use crate::format::record::{BlockPlace, SeriesId};
+use crate::format::record::BlockPlace;
 use crate::index::Index;
-
-/// The number of blocks whose statistics are kept. Above it, all are dropped and read again.
-const BLOCKS_MAX: usize = 100_000;
-
-/// The statistics of each series in the blocks that were needed so far, by their offsets.
-///
-/// A block never changes, and its place is never reused.
-#[derive(Debug, Default)]
-pub(crate) struct BlockStatistics(HashMap<u64, OfSeries, FixedState>);
-
-type OfSeries = Arc<[(SeriesId, MetricStatistics)]>;
 
 impl Engine {
     /// Loads the statistics of these metrics into columns.
@@ -66,7 +54,7 @@ impl Engine {
             BlockPlace::Inline(_) => None,
             BlockPlace::At { offset, .. } => Some(*offset),
         };
-        let known = offset.and_then(|offset| self.block_statistics.lock().0.get(&offset).cloned());
+        let known = offset.and_then(|offset| self.block_statistics.lock().get(offset));
         if let Some(known) = known {
             return Ok(known);
         }
@@ -75,11 +63,7 @@ impl Engine {
         let of_block: OfSeries =
             series.map(|series| (series.label.series, series.statistics)).collect();
         if let Some(offset) = offset {
-            let blocks = &mut self.block_statistics.lock().0;
-            if blocks.len() >= BLOCKS_MAX {
-                blocks.clear();
-            }
-            blocks.insert(offset, Arc::clone(&of_block));
+            self.block_statistics.lock().insert(offset, Arc::clone(&of_block));
         }
         Ok(of_block)
     }

@@ -101,7 +101,8 @@ impl Database {
     /// let found = database.group_runs(&search, &keys, &["metrics.loss"])?;
     /// assert_eq!(found.keys, ["params.rate"]);
     /// assert_eq!(found.groups[0].values, [Some("0.1".to_owned())]);
-    /// assert!(matches!(&found.groups[0].columns[0], GroupColumn::Numbers(loss) if loss.mean == 2.0));
+    /// let GroupColumn::Numbers(loss) = &found.groups[0].columns[0] else { panic!() };
+    /// assert_eq!((loss.count, loss.mean), (2, 2.0));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

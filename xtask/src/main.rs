@@ -7,6 +7,7 @@ mod long;
 mod python;
 mod runner;
 mod steps;
+mod web;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::runner::{Context, Outcome, Step, StepResult, output_of, run_command};
-use crate::{clients, full_disk, licences, python};
+use crate::{clients, full_disk, licences, python, web};
 
 /// All checks, in order.
 pub(crate) const STEPS: &[Step] = &[
@@ -74,6 +74,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "clients",
         proves: "clients that others wrote work with the server: MLflow, SDK, Spark, the guide",
         run: clients::check,
+    },
+    Step {
+        name: "web",
+        proves: "the bundle of the page is that of its source; the pages work in a browser",
+        run: web::check,
     },
     Step { name: "fuzz", proves: "the saved fuzz inputs pass", run: fuzz },
     Step {

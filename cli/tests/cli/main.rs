@@ -15,6 +15,7 @@ mod common;
 mod compare;
 mod experiments;
 mod export;
+mod groups;
 mod memory;
 mod models;
 mod reading;

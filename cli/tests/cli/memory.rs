@@ -84,7 +84,9 @@ fn too_little_memory_for_an_upload_is_an_error() {
     for mebibytes in (2..182).step_by(6) {
         let output = run_within(mebibytes, folder.path(), &arguments);
         let message = String::from_utf8_lossy(&output.stderr);
-        assert!(!message.contains("panicked"), "with {mebibytes} MiB: {message}");
+        // The standard library panics in a new thread that gets no stack for signals.
+        let is_own = |line: &str| line.contains("panicked at") && !line.contains("unix/stack_over");
+        assert!(!message.lines().any(is_own), "with {mebibytes} MiB: {message}");
         assert!(Database::verify(&file).unwrap().is_sound(), "with {mebibytes} MiB");
     }
 }

@@ -101,7 +101,11 @@ fn remove(place: &Place) -> Outcome<Reply> {
     if !target.path.is_empty() && target.artifacts.info(&target.path).is_ok() {
         return Err(no_directory(&target.path));
     }
-    if *is_volume && !target.path.is_empty() {
+    if *is_volume {
+        if target.path.is_empty() {
+            let message = "this is a whole volume: delete it with `w.volumes.delete`";
+            return Err(Failure::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message));
+        }
         if found.is_empty() {
             return Err(no_directory(&target.path));
         }

@@ -1,0 +1,50 @@
+import { render } from "preact";
+import { effect } from "@preact/signals";
+import { messageOf, openSession } from "./api";
+import { begin } from "./busy";
+import { startClock } from "./clock";
+import { watchExperiments } from "./experiments";
+import { file, fileProblem, loadFile, watchFile } from "./file";
+import { watchKeys } from "./keys";
+import { startLive } from "./live";
+import { loadViews } from "./pages/viewmenu";
+import { applyTheme } from "./prefs";
+import { watchRuns } from "./runs/data";
+import { Shell } from "./shell";
+import { followLinks, place } from "./store";
+import "./css/app.css";
+
+const TITLES: Record<string, string> = { runs: "Runs", run: "Run", experiments: "Experiments", models: "Models", lineage: "Lineage", now: "Now", views: "Views" };
+
+function watchTitle(): void {
+  effect(() => {
+    const name = file.value?.name.split("/").pop() ?? "tracklite";
+    document.title = `${TITLES[place.value.path[0] ?? ""] ?? ""} · ${name}`;
+  });
+}
+
+async function start(): Promise<void> {
+  const end = begin();
+  applyTheme();
+  followLinks();
+  watchKeys();
+  startClock();
+  watchTitle();
+  const root = document.getElementById("app");
+  try {
+    await openSession();
+  } catch (error) {
+    fileProblem.value = { message: messageOf(error), status: 401 };
+  }
+  const loaded = loadFile();
+  if (root) render(<Shell />, root);
+  watchRuns();
+  const info = await loaded;
+  end();
+  startLive(info?.position ?? "");
+  watchFile();
+  watchExperiments();
+  if (info) await loadViews();
+}
+
+void start();

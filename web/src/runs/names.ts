@@ -1,0 +1,94 @@
+/** Names of fields: as the page has them ("metrics.train/loss:min") and as the search language writes them. */
+
+export const AGGREGATES = ["last", "best", "min", "max", "mean", "count", "nan"] as const;
+export type Aggregate = (typeof AGGREGATES)[number];
+
+export interface Field {
+  kind: "attribute" | "param" | "metric" | "tag";
+  key: string;
+  aggregate: Aggregate;
+}
+
+const PREFIXES = { "params.": "param", "metrics.": "metric", "tags.": "tag", "attributes.": "attribute" } as const;
+
+export function parseField(name: string): Field {
+  for (const [prefix, kind] of Object.entries(PREFIXES)) {
+    if (!name.startsWith(prefix)) continue;
+    const key = name.slice(prefix.length);
+    if (kind !== "metric") return { kind, key, aggregate: "last" };
+    const match = /^(.*):(best|min|max|mean|count|nan)$/s.exec(key);
+    return match ? { kind, key: match[1] ?? "", aggregate: match[2] as Aggregate } : { kind, key, aggregate: "last" };
+  }
+  return { kind: "attribute", key: name, aggregate: "last" };
+}
+
+export function fieldName({ kind, key, aggregate }: Field): string {
+  if (kind === "attribute") return `attributes.${key}`;
+  return `${kind}s.${key}${kind === "metric" && aggregate !== "last" ? `:${aggregate}` : ""}`;
+}
+
+/** Writes a key as the search language needs it: bare, in backticks, or in quotes if it has a backtick. */
+export function quoteKey(key: string): string {
+  if (/^[\p{L}_][\p{L}\p{N}_.]*$/u.test(key)) return key;
+  return key.includes("`") ? `"${key}"` : `\`${key}\``;
+}
+
+export function quoteText(text: string): string {
+  return text.includes("'") ? `"${text}"` : `'${text}'`;
+}
+
+/** Writes a field for the search language, in which the statistics of a metric are prefixes of their own. */
+export function searchName(name: string): string {
+  const { kind, key, aggregate } = parseField(name);
+  if (kind === "attribute") return `attributes.${key}`;
+  if (kind !== "metric" || aggregate === "last") return `${kind}s.${quoteKey(key)}`;
+  return `${aggregate === "nan" ? "nan_count" : aggregate}.${quoteKey(key)}`;
+}
+
+const SORTED_ATTRIBUTES = new Set(["run_name", "status", "start_time", "end_time", "user_id", "run_id"]);
+
+/** Says whether the search language can order by a column. */
+export function isSortable(name: string): boolean {
+  const { kind, key } = parseField(name);
+  return kind !== "attribute" || SORTED_ATTRIBUTES.has(key);
+}
+
+/** Returns the words of a column's head: the key, and what of it is shown. */
+export function headOf(name: string): { text: string; detail: string } {
+  const { kind, key, aggregate } = parseField(name);
+  const known = ATTRIBUTES[key];
+  if (kind === "attribute") return { text: known ?? key, detail: "" };
+  return { text: key, detail: kind === "metric" ? (aggregate === "last" ? "" : aggregate) : kind === "tag" ? "tag" : "" };
+}
+
+export const ATTRIBUTES: Record<string, string> = {
+  run_name: "name",
+  status: "status",
+  start_time: "started",
+  end_time: "ended",
+  duration: "duration",
+  user_id: "user",
+  experiment: "experiment",
+};
+
+/** Adds a comparison to a filter text. */
+export function withComparison(filter: string, comparison: string): string {
+  const before = filter.trim();
+  return before === "" ? comparison : `${before} AND ${comparison}`;
+}
+
+/** Returns the comparison that keeps the rows with a cell's value. */
+export function comparisonFor(name: string, value: string | number): string | null {
+  const { kind } = parseField(name);
+  const field = searchName(name);
+  if (kind === "metric") {
+    const number = Number(value);
+    return Number.isFinite(number) ? `${field} = ${plain(number)}` : null;
+  }
+  return `${field} = ${quoteText(String(value))}`;
+}
+
+/** Writes a number without the signs that the search language refuses in exponents. */
+function plain(value: number): string {
+  return String(value).replace("e+", "e");
+}

@@ -1,0 +1,148 @@
+import { useEffect, useState } from "preact/hooks";
+import { messageOf, signIn } from "./api";
+import { file, fileProblem, loadFile, readOnlyReason } from "./file";
+import { age, cut } from "./format";
+import { connection, heard } from "./live";
+import { isDark, railOpen, switchTheme } from "./prefs";
+import { link, page } from "./store";
+import { Experiments } from "./pages/experiments";
+import { LineagePage } from "./pages/lineage";
+import { Models } from "./pages/models";
+import { Now } from "./pages/now";
+import { Views } from "./pages/views";
+import { views } from "./pages/viewmenu";
+import { RunPage } from "./run/page";
+import { RunsPage } from "./runs/page";
+import { Help } from "./ui/help";
+import { helpOpen, paletteOpen } from "./ui/dialogs";
+import { Palette } from "./ui/palette";
+import { Button, Empty, ErrorNote, Icon } from "./ui/parts";
+import { Toasts } from "./ui/toast";
+
+interface Place {
+  id: string;
+  words: string;
+  icon: string;
+  shown?: () => boolean;
+}
+
+/** The places of the rail. A page gets its place when it exists. */
+const PLACES: readonly Place[] = [
+  { id: "now", words: "Now", icon: "now" },
+  { id: "experiments", words: "Experiments", icon: "experiments" },
+  { id: "runs", words: "Runs", icon: "runs" },
+  { id: "models", words: "Models", icon: "models" },
+  { id: "lineage", words: "Lineage", icon: "lineage" },
+  { id: "views", words: "Views", icon: "views", shown: () => views.value !== null },
+];
+
+function Rail() {
+  const current = page.value === "run" ? "runs" : page.value;
+  const open = railOpen.value;
+  return (
+    <nav class={`rail ${open ? "" : "narrow"}`} aria-label="Pages">
+      <ul>
+        {PLACES.filter(({ shown }) => shown?.() ?? true).map(({ id, words, icon }) => (
+          <li key={id}>
+            <a href={link([id])} aria-current={current === id ? "page" : undefined} title={open ? undefined : words}>
+              <Icon name={icon} />
+              <span>{words}</span>
+            </a>
+          </li>
+        ))}
+      </ul>
+      <Button icon={open ? "back" : "next"} label={open ? "Narrow the rail" : "Widen the rail"} onClick={() => (railOpen.value = !open)} />
+    </nav>
+  );
+}
+
+const LIVE_WORDS = { connecting: "connecting", live: "live", polling: "live (polling)", lost: "not connected" } as const;
+
+/** Says whether the page follows the file, and how old its data is. */
+function Live() {
+  const state = connection.value;
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = window.setInterval(() => connection.peek() === "lost" && tick((count) => count + 1), 1000);
+    return () => window.clearInterval(timer);
+  }, []);
+  const words = state === "lost" ? `${LIVE_WORDS.lost}, data is ${age(Date.now() - heard.value)} old` : LIVE_WORDS[state];
+  return <span class={`live live-${state}`} role="status"><span class="pulse" />{words}</span>;
+}
+
+function TopBar() {
+  const info = file.value;
+  const reason = info ? readOnlyReason(info) : null;
+  return (
+    <header class="top">
+      <a class="brand" href={link(["runs"])} aria-label="tracklite">
+        <Icon name="logo" />
+      </a>
+      <h1 title={info?.name}><bdi>{cut(info?.name.split("/").pop() ?? "tracklite", 80)}</bdi></h1>
+      {reason ? <span class="chip" title={reason}>read-only</span> : null}
+      <Live />
+      <span class="spacer" />
+      <button type="button" class="button search-all" onClick={() => (paletteOpen.value = true)}>
+        <Icon name="search" /><span>Search everything</span><kbd>Ctrl K</kbd>
+      </button>
+      <Button icon={isDark() ? "sun" : "moon"} label={isDark() ? "Light colours" : "Dark colours"} onClick={switchTheme} />
+      <Button icon="help" label="Keyboard and mouse" keys="?" onClick={() => (helpOpen.value = true)} />
+    </header>
+  );
+}
+
+function Page() {
+  switch (page.value) {
+    case "runs": return <RunsPage />;
+    case "run": return <RunPage />;
+    case "experiments": return <Experiments />;
+    case "models": return <Models />;
+    case "lineage": return <LineagePage />;
+    case "now": return <Now />;
+    case "views": return <Views />;
+    default: return <Empty icon="warning" title="No such page"><p>This address leads nowhere. <a href={link(["runs"])}>Go to the runs</a>.</p></Empty>;
+  }
+}
+
+function SignIn() {
+  const [token, setToken] = useState("");
+  const [error, setError] = useState<string | null>(null);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    try {
+      await signIn(token.trim());
+      location.reload();
+    } catch (failed) {
+      setError(messageOf(failed));
+    }
+  };
+  return (
+    <Empty icon="lock" title="A token is needed">
+      <p>Open the address that <code>tracklite ui</code> printed, or paste a token of this file.</p>
+      <form class="sign-in" onSubmit={(event) => void submit(event)}>
+        <input type="password" class="edit-line" aria-label="Token" placeholder="tlk_…" autocomplete="off" value={token} onInput={(event) => setToken(event.currentTarget.value)} />
+        <button type="submit" class="button primary" disabled={token.trim() === ""}>Open</button>
+      </form>
+      {error ? <p class="bad" role="alert">{error}</p> : null}
+    </Empty>
+  );
+}
+
+export function Shell() {
+  const trouble = fileProblem.value;
+  const locked = trouble?.status === 401 || trouble?.status === 403;
+  return (
+    <div class="shell">
+      <TopBar />
+      <Rail />
+      <main>
+        {(file.value?.warnings ?? []).map((warning) => <ErrorNote key={warning} message={warning} />)}
+        {trouble && !locked ? <ErrorNote message={trouble.message} retry={() => void loadFile()} /> : null}
+        {locked ? <SignIn /> : <Page />}
+      </main>
+      <Help />
+      <Palette />
+      <Toasts />
+    </div>
+  );
+}

@@ -1,0 +1,79 @@
+import { computed, signal } from "@preact/signals";
+import { base } from "./api";
+import { readView, writeView, type View } from "./state";
+
+export interface Place {
+  /** The parts of the path below `ui/`, decoded. */
+  path: string[];
+  query: string;
+}
+
+const ROOT = new URL("ui/", base).pathname;
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+function readPlace(): Place {
+  const path = location.pathname.startsWith(ROOT) ? location.pathname.slice(ROOT.length) : "";
+  const parts = path.split("/").filter((part) => part !== "").map(decode);
+  return { path: parts.length === 0 ? ["runs"] : parts, query: location.search.slice(1) };
+}
+
+export const place = signal<Place>(readPlace());
+export const page = computed(() => place.value.path[0] ?? "runs");
+export const query = computed(() => new URLSearchParams(place.value.query));
+export const view = computed<View>(() => readView(query.value));
+
+export function link(path: readonly string[], search: URLSearchParams | Record<string, string> = {}): string {
+  const text = new URLSearchParams(search).toString();
+  return ROOT + path.map(encodeURIComponent).join("/") + (text === "" ? "" : `?${text}`);
+}
+
+function visit(url: string, replace: boolean): void {
+  if (url === location.pathname + location.search) return;
+  if (replace) history.replaceState(null, "", url);
+  else history.pushState(null, "", url);
+  place.value = readPlace();
+}
+
+export function go(path: readonly string[], search: URLSearchParams | Record<string, string> = {}, replace = false): void {
+  visit(link(path, search), replace);
+}
+
+/** The link to the Runs page with a changed view. */
+export function viewLink(patch: Partial<View>): string {
+  return link(["runs"], writeView({ ...view.value, ...patch }));
+}
+
+/** Changes the view of the present page. Small steps, such as typing, replace the entry of the history. */
+export function change(patch: Partial<View>, replace = false): void {
+  const next = { ...view.peek(), ...patch };
+  visit(link(place.peek().path, writeView(next)), replace);
+}
+
+/** Changes one query parameter of a page that is not about runs. */
+export function setQuery(key: string, value: string | null, replace = false): void {
+  const next = new URLSearchParams(place.peek().query);
+  if (value === null || value === "") next.delete(key);
+  else next.set(key, value);
+  visit(link(place.peek().path, next), replace);
+}
+
+/** Follows links within the page without a reload, and the history's back and forward. */
+export function followLinks(): void {
+  window.addEventListener("popstate", () => (place.value = readPlace()));
+  document.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const anchor = (event.target as Element).closest?.("a[href]");
+    if (!(anchor instanceof HTMLAnchorElement) || anchor.target !== "" || anchor.hasAttribute("download")) return;
+    if (anchor.origin !== location.origin || !anchor.pathname.startsWith(ROOT)) return;
+    event.preventDefault();
+    visit(anchor.pathname + anchor.search, false);
+  });
+  if (!location.pathname.startsWith(ROOT)) history.replaceState(null, "", link(["runs"], query.peek()));
+}

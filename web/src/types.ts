@@ -1,0 +1,201 @@
+/** The answers of the server, as its contract has them. Numbers may be the words "NaN", "Infinity" and "-Infinity". */
+
+export type Num = number | "NaN" | "Infinity" | "-Infinity";
+
+export interface FileInfo {
+  name: string;
+  read_only: boolean;
+  version: string;
+  experiments: number;
+  runs: number;
+  points: number;
+  bytes: number;
+  position: string;
+  now: number;
+  user: string | null;
+  writable: boolean;
+  warnings?: string[];
+}
+
+export interface Experiment {
+  id: string;
+  path: string;
+  runs: number;
+  running: number;
+  failed: number;
+  last_activity: number | null;
+  created: number | null;
+  lifecycle: "active" | "deleted";
+  tags: Record<string, string>;
+  note: string | null;
+}
+
+export interface QueryMeta {
+  handle: string;
+  total: number;
+  position: string;
+  offset: number;
+  group: string[] | null;
+  groups: number;
+}
+
+export type KeyKind = "param" | "metric" | "tag";
+
+export interface Key {
+  kind: KeyKind;
+  key: string;
+  runs: number;
+  distinct: number;
+  constant: boolean;
+  min: Num | string | null;
+  max: Num | string | null;
+  direction: "min" | "max" | null;
+}
+
+export interface Keys {
+  total: number;
+  keys: Key[];
+  sections: { prefix: string; keys: number }[];
+}
+
+export interface CurveSeries {
+  run?: string;
+  group?: number;
+  name?: string;
+  key: string;
+  start: number;
+  count: number;
+  points: number;
+  exact: boolean;
+  nan: number;
+  first_nan_step: number | null;
+  x_min: Num | null;
+  x_max: Num | null;
+  last_x: Num | null;
+  last_value: Num | null;
+  best_x: Num | null;
+  best_value: Num | null;
+}
+
+export interface CurvesMeta {
+  position: string;
+  series: CurveSeries[];
+}
+
+export interface RunMetric {
+  key: string;
+  value: Num | null;
+  step: number;
+  time: number;
+  min: Num | null;
+  max: Num | null;
+  mean: Num | null;
+  count: number;
+  nan: number;
+}
+
+export interface RunInfo {
+  id: string;
+  name: string;
+  experiment: string;
+  experiment_path: string;
+  status: string;
+  health: string;
+  start: number | null;
+  end: number | null;
+  user: string | null;
+  lifecycle: "active" | "deleted";
+  artifact_uri: string;
+}
+
+export interface RunDetail {
+  info: RunInfo;
+  params: Record<string, string>;
+  tags: Record<string, string>;
+  note: string | null;
+  metrics: RunMetric[];
+  parent: { id: string; name: string } | string | null;
+  children: { id: string; name: string; status: string }[];
+  datasets: Record<string, unknown>[];
+  models: { id: string; name: string }[];
+  versions: { model: string; version: string }[];
+}
+
+export type Cell = string | number | boolean | null;
+
+export interface Comparison {
+  runs: { id: string; name: string }[];
+  same: number;
+  rows: { section: string; key: string; values: Cell[]; differs: boolean }[];
+}
+
+export interface FileEntry {
+  path: string;
+  name: string;
+  directory: boolean;
+  bytes: number | null;
+  digest?: string | null;
+}
+
+export interface Model {
+  name: string;
+  description: string | null;
+  created: number | null;
+  updated: number | null;
+  versions: number;
+  aliases: Record<string, string | number>;
+  tags: Record<string, string>;
+  latest: string | number | null;
+}
+
+export interface ModelVersion {
+  version: string;
+  run: string | null;
+  run_name: string | null;
+  source: string | null;
+  status: string;
+  stage: string | null;
+  created: number | null;
+  updated: number | null;
+  aliases: string[];
+  tags: Record<string, string>;
+  description: string | null;
+  metrics: Record<string, Num>;
+  params: Record<string, string>;
+}
+
+export interface LineageNode {
+  id: string;
+  kind: string;
+  label: string;
+  layer: number;
+  row: number;
+}
+
+export interface Lineage {
+  nodes: LineageNode[];
+  edges: { from: string; to: string; label: string | null }[];
+}
+
+export interface Change {
+  position: string;
+  runs: boolean;
+  registry: boolean;
+  points: boolean;
+  health?: boolean;
+}
+
+export interface SavedView {
+  name: string;
+  revision: number;
+  author: string | null;
+  updated: number | null;
+  state?: Record<string, string>;
+  experiment?: string | null;
+}
+
+export interface Completion {
+  from: number;
+  items: { text: string; kind: string; detail: string | null }[];
+  error: { message: string; at: number; length: number; hint: string | null } | null;
+}
