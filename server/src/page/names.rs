@@ -99,7 +99,7 @@ mod tests {
     fn orders_keep_quotes_and_direction() {
         for (asked, expected, name, descending) in [
             ("metrics.loss", "metrics.loss", "metrics.loss", false),
-            ("metrics.`a b`:max  DESC", "max.`a b`  DESC", "max.a b", true),
+            ("metrics.`a b`:max  DESC", "max.`a b` DESC", "max.a b", true),
             ("metrics.loss:best asc", "best.loss asc", "best.loss", false),
             ("attributes.start_time DESC", "attributes.start_time DESC", "start_time", true),
             ("params.\"a`b\" ASC", "params.\"a`b\" ASC", "params.a`b", false),
