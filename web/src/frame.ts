@@ -50,7 +50,7 @@ export class NumberColumn implements Column {
   }
 }
 
-export class TextColumn implements Column {
+class TextColumn implements Column {
   private readonly decoder = new TextDecoder();
 
   constructor(readonly name: string, private readonly ends: Uint32Array, private readonly bytes: Uint8Array) {}

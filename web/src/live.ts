@@ -8,7 +8,7 @@ import type { Change } from "./types";
  * on, because a browser opens only six connections to a server.
  */
 
-export type Connection = "connecting" | "live" | "polling" | "lost";
+type Connection = "connecting" | "live" | "polling" | "lost";
 
 interface Message {
   connection: Connection;

@@ -16,7 +16,7 @@ function anchor(url: string, words: ComponentChildren): ComponentChildren {
 const LONGEST = 10_000;
 
 /** Marks up one paragraph. Very long ones stay plain, because the pattern is not linear in their length. */
-export function inline(text: string): ComponentChildren[] {
+function inline(text: string): ComponentChildren[] {
   if (text.length > LONGEST) return [text];
   const parts: ComponentChildren[] = [];
   let rest = text;

@@ -29,7 +29,7 @@ function save(name: string, text: string): void {
   }
 }
 
-export type Theme = "system" | "light" | "dark";
+type Theme = "system" | "light" | "dark";
 
 const isTheme = (value: unknown): value is Theme => value === "system" || value === "light" || value === "dark";
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);

@@ -13,6 +13,7 @@ import { Views } from "./pages/views";
 import { views } from "./pages/viewmenu";
 import { RunPage } from "./run/page";
 import { RunsPage } from "./runs/page";
+import { Guard } from "./ui/guard";
 import { Help } from "./ui/help";
 import { helpOpen, paletteOpen } from "./ui/dialogs";
 import { Palette } from "./ui/palette";
@@ -138,7 +139,7 @@ export function Shell() {
       <main>
         {(file.value?.warnings ?? []).map((warning) => <ErrorNote key={warning} message={warning} />)}
         {trouble && !locked ? <ErrorNote message={trouble.message} retry={() => void loadFile()} /> : null}
-        {locked ? <SignIn /> : <Page />}
+        {locked ? <SignIn /> : <Guard key={page.value}><Page /></Guard>}
       </main>
       <Help />
       <Palette />

@@ -1,6 +1,6 @@
 /** The state of the page as the text of its address. All of it is pure, so that every state has exactly one link. */
 
-export interface Order {
+interface Order {
   column: string;
   descending: boolean;
 }
@@ -17,7 +17,7 @@ export interface Smoothing {
   amount: number;
 }
 
-export interface Brush {
+interface Brush {
   axis: string;
   low: number;
   high: number;

@@ -45,11 +45,6 @@ export function go(path: readonly string[], search: URLSearchParams | Record<str
   visit(link(path, search), replace);
 }
 
-/** The link to the Runs page with a changed view. */
-export function viewLink(patch: Partial<View>): string {
-  return link(["runs"], writeView({ ...view.value, ...patch }));
-}
-
 /** Changes the view of the present page. Small steps, such as typing, replace the entry of the history. */
 export function change(patch: Partial<View>, replace = false): void {
   const next = { ...view.peek(), ...patch };

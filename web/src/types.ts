@@ -39,7 +39,7 @@ export interface QueryMeta {
   groups: number;
 }
 
-export type KeyKind = "param" | "metric" | "tag";
+type KeyKind = "param" | "metric" | "tag";
 
 export interface Key {
   kind: KeyKind;
@@ -94,7 +94,7 @@ export interface RunMetric {
   nan: number;
 }
 
-export interface RunInfo {
+interface RunInfo {
   id: string;
   name: string;
   experiment: string;

@@ -126,6 +126,8 @@ test("automatic columns are those that differ, and stay in their place", () => {
   const metrics = [key("metric", "rare", 1), key("metric", "time", 9), key("metric", "loss", 9)];
   const first = chooseColumns([], params, metrics);
   assert.deepEqual(first, ["params.lr", "metrics.loss", "metrics.time", "metrics.rare"]);
+  assert.deepEqual(chooseColumns(["params.same"], params.slice(0, 1), []), ["params.same"], "one run has no differences");
+  assert.deepEqual(chooseColumns(["params.same"], params, []), ["params.lr"]);
   const more = chooseColumns(first, [key("param", "a", 9), ...params], [key("metric", "acc", 20), ...metrics]);
   assert.deepEqual(more, ["params.lr", "params.a", "metrics.loss", "metrics.time", "metrics.rare", "metrics.acc"]);
 });

@@ -254,3 +254,23 @@ test("a view is saved in the file, opened from it, and a conflict is shown (requ
   await tab.page.waitForSelector("text=No views yet");
   await other.close();
 });
+
+test("a part of the page that fails leaves the others working", async () => {
+  const own = await open(browser, server.url, { refusals: Infinity });
+  await own.context.route("**/api/v1/compare", (route) => route.fulfill({ json: {} }));
+  await visit(own, `/ui/runs?tab=compare&s=${made.runs[0]}`);
+  assert.match(await own.page.textContent(".right [role=alert]"), /This part of the page failed/);
+  assert.ok((await own.page.$$(".grid-body .row")).length > 10);
+  await own.page.click("[role=tab] >> text=Charts");
+  await settled(own.page);
+  assert.ok(await own.page.$("[data-card]"));
+  await own.close();
+});
+
+test("a curve that cannot be read says so on its card", async () => {
+  const own = await open(browser, server.url, { refusals: Infinity });
+  await own.context.route("**/api/v1/curves", (route) => route.fulfill({ body: "not a frame" }));
+  await visit(own, "/ui/runs");
+  assert.match(await own.page.textContent(".card .over"), /frame: expected TLFRAME1/);
+  await own.close();
+});

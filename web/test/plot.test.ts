@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { contrast, COUNT, DARK, LIGHT, Slots, inkOf } from "../src/colour";
 import { drawChart, hits, layout, type ChartSpec } from "../src/plot/chart";
@@ -151,4 +152,20 @@ test("a million values do not overflow the stack", () => {
   const x = Float64Array.from({ length: 1_000_000 }, (_, at) => at);
   const one = bins([], [], { x, mean: x, low: x, high: x });
   assert.equal(extentOf([one], false, false).yHigh, 999_999);
+});
+
+/** Reads the colours of a theme from the style sheet. */
+function tokens(block: string): Record<string, string> {
+  return Object.fromEntries([...block.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name, colour]) => [name, colour]));
+}
+
+test("words are readable on each ground of both themes (requirement 32)", () => {
+  const [, light = "", dark = ""] = readFileSync("src/css/base.css", "utf8").split(/:root/);
+  for (const theme of [tokens(light), { ...tokens(light), ...tokens(dark) }]) {
+    for (const ground of ["paper", "ground", "raised", "hover", "accent-soft"]) {
+      for (const text of ["text", "text-soft", "text-faint"]) assert.ok(contrast(theme[text] ?? "", theme[ground] ?? "") >= 4.5, `${text} on ${ground}: ${theme[text]} on ${theme[ground]}`);
+    }
+    for (const text of ["good", "bad", "warn", "accent-text"]) assert.ok(contrast(theme[text] ?? "", theme["paper"] ?? "") >= 4.5, text);
+    assert.ok(contrast(theme["on-accent"] ?? "", theme["accent"] ?? "") >= 4.5);
+  }
 });

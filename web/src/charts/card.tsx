@@ -11,8 +11,8 @@ import { change, view } from "../store";
 import { Button, Choices, Icon, Popover, useSize } from "../ui/parts";
 import { CardView, type Settings } from "./cardview";
 import { cardChoices } from "./cardmenu";
-import type { CurveLoader } from "./curves";
-import { crosshair, xKindOf, type CardData, type Source } from "./source";
+import type { CardData, CurveLoader } from "./curves";
+import { crosshair, xKindOf, type Source } from "./source";
 
 export interface Wall {
   loader: CurveLoader;
@@ -80,7 +80,7 @@ function Chips({ strokes, of, outside, hidden, grouped }: { strokes: readonly St
   );
 }
 
-export function AsTable({ strokes, label }: { strokes: readonly Stroke[]; label: string }) {
+function AsTable({ strokes, label }: { strokes: readonly Stroke[]; label: string }) {
   return (
     <div class="card-table" tabIndex={0}>
       <table aria-label={label}>
@@ -106,20 +106,8 @@ interface CardProps {
   full?: boolean;
 }
 
-/** One chart with its title, its facts and its menu. */
-export function Card({ keys, full }: CardProps) {
-  const wall = useContext(WallContext);
-  const area = useRef<HTMLDivElement>(null);
-  const base = useRef<HTMLCanvasElement>(null);
-  const front = useRef<HTMLCanvasElement>(null);
-  const size = useSize(area);
-  const cardView = useRef<CardView | null>(null);
-  const [ownLogY, setOwnLogY] = useState(false);
-  const [asTable, setAsTable] = useState(false);
-  const outside = useSignal(0);
-  const hiddenBars = useSignal(0);
-  const id = joinList(keys);
-  const viewId = full ? `full:${id}` : id;
+/** Loads the curves of a card for as long as it exists. */
+function useCardData(wall: Wall | null, keys: readonly string[]): CardData[] {
   const [data, setData] = useState<CardData[]>([]);
   useEffect(() => {
     if (!wall) return;
@@ -129,34 +117,84 @@ export function Card({ keys, full }: CardProps) {
       stop();
       for (const key of keys) wall.loader.unmount(key);
     };
-  }, [id, wall]);
+  }, [joinList(keys), wall]);
+  return data;
+}
+
+interface Canvases {
+  area: { current: HTMLDivElement | null };
+  base: { current: HTMLCanvasElement | null };
+  front: { current: HTMLCanvasElement | null };
+  view: { current: CardView | null };
+}
+
+/** Makes the drawing of a card, and draws its front layer whenever the highlight or the crosshair moves. */
+function useCardView(wall: Wall | null, id: string, remade: unknown): Canvases {
+  const area = useRef<HTMLDivElement>(null);
+  const base = useRef<HTMLCanvasElement>(null);
+  const front = useRef<HTMLCanvasElement>(null);
+  const cardView = useRef<CardView | null>(null);
   useLayoutEffect(() => {
     if (!base.current || !front.current || !wall) return;
-    const made = new CardView(viewId, base.current, front.current, {
+    const made = new CardView(id, base.current, front.current, {
       zoom: (zoom) => change({ zoom }, zoom !== null && view.peek().zoom !== null),
       open: (run) => !run.startsWith("group:") && change({ peek: run }),
     });
     cardView.current = made;
-    wall.views.set(viewId, made);
+    wall.views.set(id, made);
+    const drawFront = () => made.drawFront();
     const stop = effect(() => {
       void hovered.value;
       void crosshair.value;
       nextFrame(drawFront);
     });
-    function drawFront(): void {
-      made.drawFront();
-    }
     return () => {
       stop();
-      if (wall.views.get(viewId) === made) wall.views.delete(viewId);
+      if (wall.views.get(id) === made) wall.views.delete(id);
     };
-  }, [viewId, asTable]);
+  }, [id, remade]);
+  return { area, base, front, view: cardView };
+}
+
+function Plot({ canvases, label, error, empty }: { canvases: Canvases; label: string; error: string | null; empty: boolean }) {
+  const { area, base, front, view: card } = canvases;
+  return (
+    <div class="plot" ref={area}>
+      <canvas ref={base} role="img" aria-label={label} />
+      <canvas
+        ref={front}
+        class="front"
+        aria-hidden="true"
+        onPointerMove={(event) => card.current?.onMove(event)}
+        onPointerLeave={() => card.current?.onLeave()}
+        onPointerDown={(event) => card.current?.onDown(event)}
+        onPointerUp={(event) => card.current?.onUp(event)}
+        onDblClick={() => card.current?.fit()}
+        onWheel={(event) => card.current?.onWheel(event)}
+      />
+      {error ? <p class="over bad"><Icon name="warning" /> {error}</p> : null}
+      {!error && empty ? <p class="over faint">No drawn run has this metric.</p> : null}
+    </div>
+  );
+}
+
+/** One chart with its title, its facts and its menu. */
+export function Card({ keys, full }: CardProps) {
+  const wall = useContext(WallContext);
+  const [ownLogY, setOwnLogY] = useState(false);
+  const [asTable, setAsTable] = useState(false);
+  const outside = useSignal(0);
+  const hiddenBars = useSignal(0);
+  const id = joinList(keys);
+  const data = useCardData(wall, keys);
+  const canvases = useCardView(wall, full ? `full:${id}` : id, asTable);
+  const size = useSize(canvases.area);
   const source = wall?.source.value;
   const strokes = source ? strokesOf(data, source) : [];
   const settings = settingsOf({ logY: ownLogY });
   void look.value;
   useLayoutEffect(() => {
-    const one = cardView.current;
+    const one = canvases.view.current;
     if (!one) return;
     one.strokes = strokes;
     one.settings = settings;
@@ -169,7 +207,7 @@ export function Card({ keys, full }: CardProps) {
   });
   const error = data.find((one) => one.error)?.error ?? null;
   const arrived = data.length > 0 && data.every(({ params }) => params !== "");
-  const choices = cardChoices({ keys, view: cardView, strokes, asTable, flipTable: () => setAsTable(!asTable) });
+  const choices = cardChoices({ keys, view: canvases.view, strokes, asTable, flipTable: () => setAsTable(!asTable) });
   return (
     <section class={`card ${full ? "full" : ""}`} aria-label={id} data-card={id}>
       <header>
@@ -181,24 +219,7 @@ export function Card({ keys, full }: CardProps) {
           <Popover icon="more" label={`Chart ${cut(id, 80)}`} class="tiny">{(close) => <Choices items={choices} close={close} />}</Popover>
         </span>
       </header>
-      {asTable ? <AsTable strokes={strokes} label={id} /> : (
-        <div class="plot" ref={area}>
-          <canvas ref={base} role="img" aria-label={summary(id, strokes)} />
-          <canvas
-            ref={front}
-            class="front"
-            aria-hidden="true"
-            onPointerMove={(event) => cardView.current?.onMove(event)}
-            onPointerLeave={() => cardView.current?.onLeave()}
-            onPointerDown={(event) => cardView.current?.onDown(event)}
-            onPointerUp={(event) => cardView.current?.onUp(event)}
-            onDblClick={() => cardView.current?.fit()}
-            onWheel={(event) => cardView.current?.onWheel(event)}
-          />
-          {error ? <p class="over bad"><Icon name="warning" /> {error}</p> : null}
-          {!error && arrived && strokes.length === 0 ? <p class="over faint">No drawn run has this metric.</p> : null}
-        </div>
-      )}
+      {asTable ? <AsTable strokes={strokes} label={id} /> : <Plot canvases={canvases} label={summary(id, strokes)} error={error} empty={arrived && strokes.length === 0} />}
     </section>
   );
 }

@@ -18,7 +18,7 @@ function fileName(keys: readonly string[], ending: string): string {
 }
 
 /** Draws the card with its title and a legend of at most twelve lines. */
-export function cardSvg(view: CardView, keys: readonly string[], strokes: readonly Stroke[]): string {
+function cardSvg(view: CardView, keys: readonly string[], strokes: readonly Stroke[]): string {
   const legend = strokes.length <= 12 ? strokes : [];
   const pen = new SvgPen(WIDTH, HEIGHT + TITLE + legend.length * 16 + 8);
   const { text, faint, paper } = look.peek();

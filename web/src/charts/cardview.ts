@@ -12,7 +12,7 @@ export type Settings = Omit<ChartSpec, "width" | "height" | "strokes" | "look" |
 
 const NEAR = 24;
 
-export interface Callbacks {
+interface Callbacks {
   zoom: (range: [number, number] | null) => void;
   open: (id: string) => void;
 }

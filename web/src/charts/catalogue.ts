@@ -25,7 +25,7 @@ export function matches(key: string, search: string): boolean {
 }
 
 /** Makes sections from the counts of the server, or from the keys themselves if the counts do not add up. */
-export function sectionsOf({ total, sections, keys }: Keys): Section[] {
+function sectionsOf({ total, sections, keys }: Keys): Section[] {
   let start = 0;
   const made = (sections ?? []).map(({ prefix, keys: count }) => {
     const section = { prefix, start, count: Array.isArray(count) ? count.length : count };

@@ -1,7 +1,6 @@
 import { signal } from "@preact/signals";
 import type { Ink } from "../colour";
 import type { ScaleKind } from "../plot/scale";
-import type { CardData, CurveLoader } from "./curves";
 
 /** Whose curves a wall draws, and how their lines look. */
 export interface Source {
@@ -37,5 +36,3 @@ export function axisWords(axis: string): string {
   const words: Record<string, string> = { step: "Step", time: "Wall time", relative: "Relative time" };
   return words[axis] ?? axis.replace(/^metrics\./, "");
 }
-
-export type { CardData, CurveLoader };

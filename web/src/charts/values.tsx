@@ -13,7 +13,7 @@ type Sorting = "value" | "name";
 
 const MOST = 14;
 
-export function xText(axis: string, x: number): string {
+function xText(axis: string, x: number): string {
   if (axis === "time") return dateTime(x);
   if (axis === "relative") return duration(x * 1000);
   return axis === "step" ? number(Math.round(x), 15) : number(x, 8);

@@ -5,6 +5,7 @@ import { plural } from "../format";
 import { pointsTick, runsTick } from "../live";
 import { splitList, type Smoothing } from "../state";
 import { change, view } from "../store";
+import { Guard } from "../ui/guard";
 import { Empty, ErrorNote, Icon, useSize } from "../ui/parts";
 import { Card, WallContext, type Wall } from "./card";
 import type { Catalogue } from "./catalogue";
@@ -87,7 +88,7 @@ function SectionCards({ placed, columns, width, scrollTop, height, keyAt }: Sect
       width: `${width}px`,
       height: `${CARD}px`,
     };
-    cards.push(<div class="card-place" key={keys ? keys.join("\u0001") : index} style={style}>{keys ? <Card keys={keys} /> : <div class="card waiting" />}</div>);
+    cards.push(<div class="card-place" key={keys ? keys.join("\u0001") : index} style={style}>{keys ? <Guard><Card keys={keys} /></Guard> : <div class="card waiting" />}</div>);
   }
   return <>{cards}</>;
 }

@@ -1,6 +1,6 @@
 /** Where rows of a long list are: only those near the visible part exist in the page. */
 
-export interface Span {
+interface Span {
   start: number;
   end: number;
 }

@@ -123,7 +123,7 @@ function Version({ model, version, aliases, metrics, move, current }: { model: s
 }
 
 /** The metrics that most versions have, as columns. */
-export function commonMetrics(versions: readonly ModelVersion[], most: number): string[] {
+function commonMetrics(versions: readonly ModelVersion[], most: number): string[] {
   const counts = new Map<string, number>();
   for (const { metrics } of versions) for (const key of Object.keys(metrics)) counts.set(key, (counts.get(key) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || rankOf(a[0]) - rankOf(b[0]) || (a[0] < b[0] ? -1 : 1)).slice(0, most).map(([key]) => key);

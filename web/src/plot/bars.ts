@@ -3,7 +3,7 @@ import type { Look } from "./chart";
 import type { Pen } from "./pen";
 import type { Stroke } from "./series";
 
-export interface Bar {
+interface Bar {
   stroke: Stroke;
   value: number;
   top: number;

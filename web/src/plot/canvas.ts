@@ -1,6 +1,6 @@
 import { FONT, type Fill, type Line, type Pen, type Words } from "./pen";
 
-export class CanvasPen implements Pen {
+class CanvasPen implements Pen {
   constructor(private readonly context: CanvasRenderingContext2D) {}
 
   clip(x: number, y: number, width: number, height: number): void {

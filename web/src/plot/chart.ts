@@ -139,7 +139,7 @@ export function hits(area: Area, strokes: readonly Stroke[], x: number, y: numbe
   });
 }
 
-export interface OverlaySpec {
+interface OverlaySpec {
   area: Area;
   strokes: readonly Stroke[];
   cursor: number | null;

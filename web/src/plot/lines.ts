@@ -111,7 +111,7 @@ function markOutside(pen: Pen, area: Area, stroke: Stroke): number {
   return outside;
 }
 
-export interface LineLook {
+interface LineLook {
   width: number;
   alpha: number;
   /** How strong the band is, 0 for none. */

@@ -49,7 +49,7 @@ export function readBins(frame: Frame<CurvesMeta>): Bins[] {
   });
 }
 
-export interface Extent {
+interface Extent {
   xLow: number;
   xHigh: number;
   yLow: number;

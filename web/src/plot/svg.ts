@@ -3,7 +3,7 @@ import { FONT, type Fill, type Line, type Pen, type Words } from "./pen";
 const ANCHORS = { left: "start", center: "middle", right: "end" } as const;
 const BASELINES = { top: "hanging", middle: "central", bottom: "auto" } as const;
 
-export function escape(text: string): string {
+function escape(text: string): string {
   return text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd");
 }
 

@@ -1,6 +1,6 @@
 /** Decides how a file is shown, by its name. */
 
-export type PreviewKind = "image" | "text" | "table" | "json" | "frame" | "pdf" | "audio" | "video" | "none";
+type PreviewKind = "image" | "text" | "table" | "json" | "frame" | "pdf" | "audio" | "video" | "none";
 
 const KINDS: readonly (readonly [PreviewKind, RegExp])[] = [
   ["image", /\.(png|jpe?g|gif|webp|bmp|avif|svg|ico)$/i],

@@ -42,7 +42,7 @@ function baselineValue(name: string, baseline: string | null): number {
 }
 
 /** Writes a difference. It is green or red by the direction in which the metric gets better. */
-export function Delta({ value, from, name }: { value: number; from: number; name: string }) {
+function Delta({ value, from, name }: { value: number; from: number; name: string }) {
   const difference = value - from;
   if (!Number.isFinite(difference)) return null;
   const wanted = better(name);

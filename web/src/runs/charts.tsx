@@ -43,7 +43,7 @@ function runSource(handle: string, of: number): Source {
 }
 
 /** The curves that the Runs page draws: what the table says. */
-export const tableSource = computed<Source>(() => {
+const tableSource = computed<Source>(() => {
   const current = table.value;
   const base = { grouped: false, idOf: (id: string) => id, nameOf, ink };
   if (!current) return { ...base, body: null, ids: [], of: 0 };

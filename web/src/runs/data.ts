@@ -56,7 +56,7 @@ export const columns = computed<string[]>(() => view.value.columns ?? automaticC
 
 const columnsText = computed(() => JSON.stringify(columns.value));
 
-export const directions = computed<Map<string, "min" | "max">>(() => {
+const directions = computed<Map<string, "min" | "max">>(() => {
   const known = new Map<string, "min" | "max">();
   for (const { key, direction } of metricKeys.value?.keys ?? []) if (direction) known.set(key, direction);
   return known;

@@ -15,7 +15,7 @@ function keep(filter: string): void {
 }
 
 /** Puts a completion in place of the word that ends at the cursor. */
-export function complete(text: string, from: number, at: number, word: string): { text: string; at: number } {
+function complete(text: string, from: number, at: number, word: string): { text: string; at: number } {
   const next = text.slice(0, from) + word + text.slice(at);
   return { text: next, at: from + word.length };
 }
@@ -85,12 +85,19 @@ function Suggestions({ items, active, choose }: { items: Completion["items"]; ac
   );
 }
 
-/** The filter in the search language, with completions and the error at its place. */
-export function FilterBox() {
-  const applied = view.value.filter;
+interface Draft {
+  text: string;
+  input: { current: HTMLInputElement | null };
+  suggestion: Suggestion | null;
+  type: (text: string) => void;
+  submit: (text: string) => void;
+  ask: () => void;
+  clear: () => void;
+}
+
+/** The text as it is typed. It becomes the filter of the view as soon as it is a whole one. */
+function useDraft(applied: string): Draft {
   const [text, setText] = useState(applied);
-  const [focused, setFocused] = useState(false);
-  const [active, setActive] = useState(-1);
   const [suggestion, ask, clear] = useCompletion();
   const input = useRef<HTMLInputElement>(null);
   const pending = useRef<Delayed | null>(null);
@@ -99,57 +106,78 @@ export function FilterBox() {
     if (latest.current !== applied) setText(applied);
     latest.current = applied;
   }, [applied]);
+  const place = (next: string) => input.current?.selectionStart ?? next.length;
   const submit = (next: string) => {
     pending.current?.cancel();
     latest.current = next;
     change({ filter: next.trim() === "" ? "" : next }, true);
   };
-  const onInput = (next: string) => {
+  const type = (next: string) => {
     setText(next);
-    setActive(-1);
     pending.current?.cancel();
-    pending.current = new Delayed(120, () => ask(next, input.current?.selectionStart ?? next.length, submit));
+    pending.current = new Delayed(120, () => ask(next, place(next), submit));
     pending.current.request();
   };
+  return { text, input, suggestion, type, submit, clear, ask: () => ask(text, place(text), null) };
+}
+
+/** Returns the completion that the arrow keys lead to. -1 is the text itself. */
+function nextActive(key: string, active: number, count: number): number {
+  return ((active + 1 + (key === "ArrowDown" ? 1 : -1) + count + 1) % (count + 1)) - 1;
+}
+
+/** The filter in the search language, with completions and the error at its place. */
+export function FilterBox() {
+  const applied = view.value.filter;
+  const draft = useDraft(applied);
+  const [focused, setFocused] = useState(false);
+  const [active, setActive] = useState(-1);
+  const { text, input, suggestion } = draft;
   const recent = focused && text === "" ? filterHistory.value.slice(0, 8).map((one) => ({ text: one, kind: "recent", detail: "recent" })) : [];
   const items = recent.length > 0 ? recent : (suggestion?.items ?? []);
   const open = focused && items.length > 0;
+  const type = (next: string) => {
+    setActive(-1);
+    draft.type(next);
+  };
   const choose = (index: number) => {
     const item = items[index];
     if (!item) return;
     const at = input.current?.selectionStart ?? text.length;
     const next = item.kind === "recent" ? { text: item.text, at: item.text.length } : complete(text, suggestion?.from ?? at, at, item.text);
-    onInput(next.text);
+    type(next.text);
     requestAnimationFrame(() => input.current?.setSelectionRange(next.at, next.at));
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      if (!open) return;
+    const chosen = open && active >= 0 && active < items.length;
+    if (open && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       event.preventDefault();
-      setActive((active + (event.key === "ArrowDown" ? 1 : -1) + items.length + 1) % (items.length + 1));
-    } else if ((event.key === "Tab" || event.key === "Enter") && open && active >= 0 && active < items.length) {
+      setActive(nextActive(event.key, active, items.length));
+    } else if (chosen && (event.key === "Tab" || event.key === "Enter")) {
       event.preventDefault();
       choose(active);
     } else if (event.key === "Enter") {
-      submit(text);
+      draft.submit(text);
       keep(text);
-      clear();
+      draft.clear();
     } else if (event.key === "Escape") {
-      if (open) clear();
+      draft.clear();
       input.current?.blur();
     }
   };
-  const failed = problem.value && applied !== "" ? problem.value.message : null;
+  const refused = problem.value && applied !== "" ? problem.value.message : null;
   const error = suggestion?.error ?? null;
+  const message = error?.message ?? refused;
+  const shown = message !== null && !open && (refused !== null || (!focused && text !== applied));
   return (
     <div
-      class={`filter ${failed ? "failed" : ""}`}
-      onFocusIn={() => (setFocused(true), text !== "" && ask(text, input.current?.selectionStart ?? text.length, null))}
-      onFocusOut={() => (setFocused(false), keep(latest.current))}
+      class={`filter ${shown ? "failed" : ""}`}
+      onFocusIn={() => (setFocused(true), text !== "" && draft.ask())}
+      onFocusOut={() => (setFocused(false), text === applied && keep(text))}
     >
-      <Field value={text} label="Filter runs" placeholder="Filter: metrics.loss < 0.5 AND params.model = 'cnn'" icon="filter" mono inputRef={input} onInput={onInput} onKeyDown={onKeyDown} />
+      <Field value={text} label="Filter runs" placeholder="Filter: metrics.loss < 0.5 AND params.model = 'cnn'" icon="filter" mono inputRef={input} onInput={type} onKeyDown={onKeyDown} />
       {open ? <Suggestions items={items} active={active} choose={choose} /> : null}
-      {failed && !open ? <Problem message={error?.message ?? failed} hint={error?.hint ?? null} /> : null}
+      {shown ? <Problem message={message} hint={error?.hint ?? null} /> : null}
     </div>
   );
 }

@@ -20,7 +20,7 @@ export function widthOf(name: string): number {
 }
 
 /** Sorts by a column: first ascending, then descending, then not. With `add`, earlier columns stay before it. */
-export function sortBy(column: string, add: boolean): void {
+function sortBy(column: string, add: boolean): void {
   const { order } = view.peek();
   const known = order.find((one) => one.column === column);
   const others = add ? order.filter((one) => one.column !== column) : [];

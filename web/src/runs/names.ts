@@ -1,7 +1,7 @@
 /** Names of fields: as the page has them ("metrics.train/loss:min") and as the search language writes them. */
 
 export const AGGREGATES = ["last", "best", "min", "max", "mean", "count", "nan"] as const;
-export type Aggregate = (typeof AGGREGATES)[number];
+type Aggregate = (typeof AGGREGATES)[number];
 
 export interface Field {
   kind: "attribute" | "param" | "metric" | "tag";

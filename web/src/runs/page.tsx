@@ -4,6 +4,7 @@ import { file, readOnlyReason } from "../file";
 import { cut, plural } from "../format";
 import { dense, tableShare } from "../prefs";
 import { change, view } from "../store";
+import { Guard } from "../ui/guard";
 import { Button, Choices, Field, Popover, Tabs } from "../ui/parts";
 import { ViewMenu } from "../pages/viewmenu";
 import { ChartsPane } from "./charts";
@@ -176,7 +177,7 @@ export function RunsPage() {
           <GroupChooser />
           <ColumnChooser />
         </div>
-        <RunsTable />
+        <Guard><RunsTable /></Guard>
         <Footer />
       </div>
       <Divider root={root} />
@@ -187,7 +188,7 @@ export function RunsPage() {
           <ViewMenu />
         </div>
         <div class="beside">
-          <Pane tab={tab} />
+          <Guard key={tab}><Pane tab={tab} /></Guard>
           <Peek />
         </div>
       </div>

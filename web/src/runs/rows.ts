@@ -71,7 +71,7 @@ export const drawnIds = computed<string[]>(() => {
   return all;
 });
 
-export const drawnSet = computed(() => new Set(drawnIds.value));
+const drawnSet = computed(() => new Set(drawnIds.value));
 
 export function isDrawn(id: string): boolean {
   return drawnSet.value.has(id) || (view.value.visible.first === "all" && !view.value.visible.hidden.includes(id));

@@ -23,7 +23,7 @@ function wordsOf(name: string): string {
 }
 
 /** A column as one choice: a param or an aggregate of a metric. */
-export function FieldChooser({ label, value, choose, none }: { label: string; value: string; choose: (name: string) => void; none?: string }) {
+function FieldChooser({ label, value, choose, none }: { label: string; value: string; choose: (name: string) => void; none?: string }) {
   const words = value === "" ? (none ?? "choose") : wordsOf(value);
   return (
     <Popover label={label} words={<><span class="faint">{label}</span> {cut(words, 28)}</>} panelClass="chooser">

@@ -22,7 +22,7 @@ function openedSpans(): Opened[] {
     .map((group) => ({ group, rows: children.value.get(group)?.rows ?? 0 }));
 }
 
-export function toggleGroup(group: number): void {
+function toggleGroup(group: number): void {
   const list = opened.peek();
   if (list.includes(group)) opened.value = list.filter((one) => one !== group);
   else {
@@ -32,7 +32,7 @@ export function toggleGroup(group: number): void {
 }
 
 /** Returns the row on a line of the table, or null while its window is on its way. */
-export function rowOnLine(current: Table, index: number): Row | null {
+function rowOnLine(current: Table, index: number): Row | null {
   if (!current.groups) {
     const found = rowAt(current, index);
     return found && runRow(found.frame, found.row);

@@ -5,7 +5,7 @@ export type TextFormat = "csv" | "tsv" | "markdown" | "latex";
 const LATEX: Record<string, string> = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}" };
 
 /** Quotes a value so that each format reads back what it holds. */
-export function quoteFor(format: TextFormat, value: string): string {
+function quoteFor(format: TextFormat, value: string): string {
   switch (format) {
     case "csv": return /[",\r\n]/.test(value) ? `"${value.replace(/"/g, '""')}"` : value;
     case "tsv": return value.replace(/[\t\r\n]+/g, " ");

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, isAbort, messageOf } from "../api";
 
-export interface Loaded<T> {
+interface Loaded<T> {
   value: T | null;
   error: string | null;
   status: number;

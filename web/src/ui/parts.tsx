@@ -1,4 +1,4 @@
-import type { ComponentChildren, JSX } from "preact";
+import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { base } from "../api";
 
@@ -185,7 +185,7 @@ export function ErrorNote({ message, retry }: { message: string; retry?: () => v
   );
 }
 
-export interface TabSpec {
+interface TabSpec {
   id: string;
   words: string;
   detail?: string;
@@ -296,5 +296,3 @@ export function useSize(ref: { current: HTMLElement | null }): { width: number; 
   }, []);
   return size;
 }
-
-export type { JSX };
