@@ -61,6 +61,8 @@ pub mod token;
 #[cfg(not(loom))]
 mod verify;
 #[cfg(not(loom))]
+pub mod view;
+#[cfg(not(loom))]
 pub mod webhook;
 
 pub use crate::entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};

@@ -35,4 +35,5 @@ mod tables;
 mod tokens;
 mod tracking;
 mod vacuum;
+mod views;
 mod webhooks;

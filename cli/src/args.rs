@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "serve")]
 use crate::serve_args::{RunCommandArgs, ServeArgs, UiArgs};
 use crate::token::TokenCommand;
+use crate::view::ViewCommand;
 
 pub(crate) use crate::common_args::{FileArg, FileArgs, JsonFlag};
 
@@ -73,6 +74,9 @@ pub(crate) enum Command {
     /// Create, list and revoke access tokens for a server of the file
     #[command(subcommand)]
     Token(TokenCommand),
+    /// List, show, save and remove views, which a team shares
+    #[command(subcommand)]
+    View(ViewCommand),
     /// Show the file in a web browser
     #[cfg(feature = "serve")]
     Ui(UiArgs),

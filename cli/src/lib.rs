@@ -50,6 +50,7 @@ mod token;
 #[cfg(feature = "serve")]
 mod ui;
 mod upkeep;
+mod view;
 
 use std::error::Error as StdError;
 use std::ffi::OsString;
@@ -164,6 +165,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Restore(args) => upkeep::restore(&args, terminal),
         Command::Artifacts(command) => artifacts::artifacts(&command, terminal),
         Command::Token(command) => token::token(&command, terminal),
+        Command::View(command) => view::view(&command, terminal),
         #[cfg(feature = "serve")]
         Command::Ui(args) => ui::ui(&args, terminal),
         #[cfg(feature = "serve")]

@@ -16,6 +16,8 @@ use tracklite_fuzz::{Choices, Model, ModelExperiment, ModelRun};
 mod models;
 #[path = "api_sequence/tokens.rs"]
 mod tokens;
+#[path = "api_sequence/views.rs"]
+mod views;
 #[path = "api_sequence/webhooks.rs"]
 mod webhooks;
 
@@ -72,7 +74,7 @@ struct World {
 
 impl World {
     fn call(&mut self, choices: &mut Choices<'_>) {
-        match choices.below(32) {
+        match choices.below(33) {
             0 => self.reopen(),
             1 => self.kill(),
             2 => self.database.tick().expect("run a tick"),
@@ -94,6 +96,7 @@ impl World {
             29 => self.change_logged_model(choices),
             30 => self.change_webhooks(choices),
             31 => self.change_tokens(choices),
+            32 => self.change_views(choices),
             _ => self.log_points(choices),
         }
     }

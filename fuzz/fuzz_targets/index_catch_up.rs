@@ -25,6 +25,8 @@ use tracklite_fuzz::Choices;
 mod models;
 #[path = "index_catch_up/tokens.rs"]
 mod tokens;
+#[path = "index_catch_up/views.rs"]
+mod views;
 #[path = "index_catch_up/webhooks.rs"]
 mod webhooks;
 
@@ -32,7 +34,7 @@ tracklite_fuzz::fuzz_program!(run, seeds);
 
 const FILE: FileId = FileId(7);
 const FRAMES_MAX: usize = 24;
-const TABLES: [&str; 37] = [
+const TABLES: [&str; 38] = [
     "experiments",
     "experiment_tags",
     "runs",
@@ -70,6 +72,7 @@ const TABLES: [&str; 37] = [
     "tokens",
     "webhooks",
     "webhook_events",
+    "saved_views",
 ];
 
 fn run(input: &[u8]) {
@@ -136,7 +139,7 @@ fn frames(choices: &mut Choices<'_>) -> Vec<Vec<Record>> {
 }
 
 fn record(choices: &mut Choices<'_>) -> Record {
-    match choices.below(13) {
+    match choices.below(14) {
         0 => raw_record(choices),
         1 => run_started(choices),
         2 => series_defined(choices),
@@ -147,13 +150,14 @@ fn record(choices: &mut Choices<'_>) -> Record {
         7 | 8 => models::about_registry(choices),
         11 => tokens::about_tokens(choices),
         12 => webhooks::about_webhooks(choices),
+        13 => views::about_views(choices),
         _ => about_runs(choices),
     }
 }
 
 /// Decodes arbitrary bytes as a record of any kind.
 fn raw_record(choices: &mut Choices<'_>) -> Record {
-    let (kind, version) = (u16::from(choices.byte() % 240), choices.byte() / 250);
+    let (kind, version) = (u16::from(choices.byte() % 248), choices.byte() / 250);
     let length = 1 + choices.below(64);
     let body = choices.bytes(length);
     let raw = RawRecord { kind, version, class: RecordClass::Ignorable, body };

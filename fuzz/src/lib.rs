@@ -10,6 +10,7 @@ mod models;
 mod replay;
 mod sparse;
 mod tokens;
+mod views;
 mod webhooks;
 
 pub use choices::Choices;
@@ -18,6 +19,7 @@ pub use models::{Files, ModelLogged, ModelRegistered, ModelVersionState};
 pub use replay::replay;
 pub use sparse::{pack, unpack};
 pub use tokens::ModelToken;
+pub use views::ModelView;
 pub use webhooks::ModelWebhook;
 
 /// Creates a folder that is deleted when dropped, in memory if possible.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::models::{Files, ModelLogged, ModelRegistered};
 use crate::models::{compare_files, compare_logged, compare_registered};
 use crate::tokens::{ModelToken, compare_tokens};
+use crate::views::{ModelView, compare_views};
 use crate::webhooks::{ModelWebhook, compare_webhooks};
 use tracklite::artifact::ArtifactOwner;
 use tracklite::{Database, ExperimentId, Lifecycle, MetricPoint, RunId, RunStatus};
@@ -62,6 +63,8 @@ pub struct Model {
     pub tokens: Vec<ModelToken>,
     /// Webhooks, in the order of their creation.
     pub webhooks: Vec<ModelWebhook>,
+    /// Saved views by name, also deleted ones.
+    pub views: BTreeMap<String, ModelView>,
 }
 
 impl Default for Model {
@@ -79,6 +82,7 @@ impl Default for Model {
             registered: Vec::new(),
             tokens: Vec::new(),
             webhooks: Vec::new(),
+            views: BTreeMap::new(),
         }
     }
 }
@@ -104,6 +108,7 @@ impl Model {
         compare_registered(database, &self.registered);
         compare_tokens(database, &self.tokens);
         compare_webhooks(database, &self.webhooks);
+        compare_views(database, &self.views);
     }
 
     fn is_in_deleted(&self, run: &ModelRun) -> bool {

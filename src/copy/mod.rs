@@ -13,6 +13,7 @@ pub(crate) mod chunks;
 pub(crate) mod datasets;
 pub(crate) mod known_models;
 pub(crate) mod known_tokens;
+pub(crate) mod known_views;
 pub(crate) mod known_webhooks;
 pub(crate) mod pinned;
 pub(crate) mod salvage;

@@ -324,7 +324,7 @@ impl MetricGoal {
         MetricGoal::known(key).unwrap_or(MetricGoal::Higher)
     }
 
-    /// Guesses the goal of a metric like [`MetricGoal::of`], or returns `None` without a known word.
+    /// Guesses the goal like [`MetricGoal::of`], or returns `None` without a known word.
     ///
     /// ```
     /// use tracklite::MetricGoal;

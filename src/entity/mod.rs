@@ -27,6 +27,7 @@ mod registry;
 mod run;
 mod tag;
 mod token;
+mod view;
 mod webhook;
 
 pub use self::artifact::{ArtifactInfo, ArtifactOwner, ContentHash};
@@ -47,6 +48,8 @@ pub use self::run::{Lifecycle, RunInfo, RunRecord, RunStatus};
 pub use self::tag::ARTIFACT_LOCATION_TAG;
 pub(crate) use self::tag::{DATA_CONTEXT_TAG, PARENT_RUN_TAG, RUN_NAME_TAG};
 pub use self::token::{TokenId, TokenInfo, TokenScope};
+pub use self::view::SavedView;
+pub(crate) use self::view::{ViewChange, check_view_name};
 pub use self::webhook::{
     WebhookAction, WebhookEntity, WebhookEvent, WebhookId, WebhookInfo, WebhookStatus,
 };

@@ -37,6 +37,7 @@ mod statement;
 mod tests;
 mod tokens;
 mod version_rows;
+mod views;
 mod webhooks;
 
 use std::error::Error as StdError;

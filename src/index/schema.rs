@@ -5,7 +5,8 @@ use rusqlite::Connection;
 /// The migrations, each from one version to the next. Released entries never change.
 ///
 /// An index of another version is not migrated. It is rebuilt, which is always possible.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
+const MIGRATIONS: &[&str] =
+    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7];
 
 /// The schema version of this build.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -436,6 +437,20 @@ CREATE TABLE webhook_events (
     PRIMARY KEY (webhook, event)
 ) WITHOUT ROWID;
 CREATE INDEX webhook_events_by_event ON webhook_events (event);
+";
+
+/// Adds saved views. A deleted one keeps its revision, without `state` and `created`.
+const VERSION_7: &str = "
+CREATE TABLE saved_views (
+    view     INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL,
+    state    TEXT,
+    author   TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    created  INTEGER,
+    updated  INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX saved_views_by_name ON saved_views (name);
 ";
 
 /// Inserts the default experiment, which exists in every file.

@@ -12,6 +12,7 @@ use crate::copy::artifact_tree::{ArtifactTree, describe};
 use crate::copy::backup::second_storage;
 use crate::copy::known_models::KnownModels;
 use crate::copy::known_tokens::KnownTokens;
+use crate::copy::known_views::KnownViews;
 use crate::copy::known_webhooks::KnownWebhooks;
 use crate::copy::salvage::open_damaged;
 #[cfg(feature = "internals")]
@@ -146,6 +147,7 @@ struct Check {
     models: KnownModels,
     tokens: KnownTokens,
     webhooks: KnownWebhooks,
+    views: KnownViews,
 }
 
 impl Check {
@@ -239,7 +241,8 @@ impl Check {
         self.blocks.push((position, owner, block));
     }
 
-    /// Checks that a record of a model, a token or a webhook refers to an existing one.
+    /// Checks that a record of a model, a token or a webhook refers to an existing one. Checks that
+    /// the revisions of a view increase.
     fn model(&mut self, position: u64, record: &Record) {
         if let Some(what) = self.models.missing(record) {
             self.damage(&what, position, "a model from an earlier record", "an unknown model");
@@ -252,9 +255,14 @@ impl Check {
             let place = format!("change of webhook {webhook}");
             self.damage(&place, position, "a webhook from an earlier record", "an unknown webhook");
         }
+        if let Some((view, known, revision)) = self.views.overtaken(record) {
+            let (wanted, got) = (format!("a revision above {known}"), revision.to_string());
+            self.damage(&format!("change of view {view:?}"), position, &wanted, &got);
+        }
         self.models.note(record);
         self.tokens.note(record);
         self.webhooks.note(record);
+        self.views.note(record);
     }
 
     fn note_artifacts(&mut self, position: u64, record: &Record) {

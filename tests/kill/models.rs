@@ -1,5 +1,5 @@
-//! Registered models, versions, aliases, logged models and access tokens: the changes that writers
-//! make, the expected result, and the observed state.
+//! Registered models, versions, aliases, logged models, access tokens and saved views: the changes
+//! that writers make, the expected result, and the observed state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -71,6 +71,13 @@ pub(crate) enum Change {
     RevokeToken {
         token: u32,
     },
+    /// Saves the view of the writer above this revision. 0 creates it.
+    SaveView {
+        above: u64,
+    },
+    DeleteView {
+        above: u64,
+    },
     /// Creates versions of the shared model, and moves its alias to each by compare-and-set.
     Shared,
 }
@@ -85,6 +92,8 @@ pub(crate) struct Models {
     /// The number of tokens, of which only the last one may be live.
     tokens: u32,
     has_live_token: bool,
+    /// The highest revision of the view, also one that deleted it.
+    view: u64,
 }
 
 fn logged_name(life: Life, model: u32) -> String {
@@ -101,6 +110,18 @@ fn token_name(life: Life, token: u32) -> String {
 
 fn token_facts(is_revoked: bool) -> Facts {
     [("revoked".to_owned(), is_revoked.to_string())].into()
+}
+
+fn view_name(life: Life) -> String {
+    format!("{life} view")
+}
+
+fn view_facts(revision: u64, state: String) -> Facts {
+    [("revision".to_owned(), revision.to_string()), ("state".to_owned(), state)].into()
+}
+
+fn view_state(number: u64) -> String {
+    format!("{{\"number\": {number}}}")
 }
 
 fn alias_fact() -> String {
@@ -131,7 +152,8 @@ impl Models {
         let mut version = || versions.get(random.below(versions.len().max(1) as u64) as usize);
         let (one, other) = (version().copied(), version().copied());
         let model = logged.get(random.below(logged.len().max(1) as u64) as usize).copied();
-        match (random.below(15), one, other, model) {
+        match (random.below(16), one, other, model) {
+            (15, ..) => self.draw_view(life, random),
             (14, ..) if self.has_live_token => Change::RevokeToken { token: self.tokens - 1 },
             (14, ..) => Change::CreateToken { token: self.tokens },
             (0 | 1, Some(version), _, _) => Change::Alias { version },
@@ -146,6 +168,15 @@ impl Models {
             (8 | 9, ..) if self.logged < LOGGED_MAX => Change::Log,
             (8..12, ..) => Change::Shared,
             _ => Change::Version { run },
+        }
+    }
+
+    fn draw_view(&self, life: Life, random: &mut Random) -> Change {
+        let above = self.view;
+        match self.things.contains_key(&view_name(life)) {
+            false => Change::SaveView { above: 0 },
+            true if random.below(4) == 0 => Change::DeleteView { above },
+            true => Change::SaveView { above },
         }
     }
 
@@ -211,6 +242,14 @@ impl Models {
             Change::RevokeToken { token } => {
                 self.has_live_token = false;
                 self.things.insert(token_name(life, token), token_facts(true));
+            }
+            Change::SaveView { .. } => {
+                self.view += 1;
+                self.things.insert(view_name(life), view_facts(self.view, view_state(number)));
+            }
+            Change::DeleteView { .. } => {
+                self.view += 1;
+                self.things.remove(&view_name(life));
             }
             Change::Shared => {}
         }
@@ -303,8 +342,17 @@ pub(crate) fn perform(
             let token = token.expect("an acknowledged token is there").id;
             tolerate_failed_sync(database.revoke_token(token))
         }
+        Change::SaveView { above } => save_view(database, (life, number), above),
+        Change::DeleteView { above } => {
+            tolerate_failed_sync(database.delete_view(&view_name(life), above))
+        }
         Change::Shared => share(database, (life, number), ledger),
     }
+}
+
+fn save_view(database: &Database, (life, number): (Life, u64), above: u64) -> Result<()> {
+    let saved = database.save_view(&view_name(life), &view_state(number), above);
+    tolerate_failed_sync(saved.map(drop))
 }
 
 fn create_version(model: &RegisteredModel, source: &str, number: u64) -> Result<()> {
@@ -398,6 +446,12 @@ pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
         let Some(Ok(life)) = life else { continue };
         let facts = token_facts(token.revoked.is_some());
         found.entry(life).or_default().insert(token.user, facts);
+    }
+    for view in database.views()? {
+        let life = view.name.split(' ').next().map(str::parse::<Life>);
+        let Some(Ok(life)) = life else { continue };
+        let facts = view_facts(view.revision, view.state);
+        found.entry(life).or_default().insert(view.name, facts);
     }
     Ok(found)
 }

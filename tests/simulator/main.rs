@@ -27,6 +27,7 @@ mod rules;
 mod scenarios;
 mod things;
 mod tokens;
+mod views;
 mod webhooks;
 mod workload;
 mod world;

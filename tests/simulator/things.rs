@@ -1,5 +1,5 @@
-//! Registered models, their versions, logged models, tokens and webhooks: the expected and the
-//! observed state.
+//! Registered models, their versions, logged models, tokens, webhooks and saved views: the
+//! expected and the observed state.
 //!
 //! The name, description or user of each encodes the call that created it. All other facts are a
 //! map of texts, so that one oracle covers all kinds.
@@ -28,6 +28,7 @@ pub enum ThingKind {
     LoggedModel,
     Token,
     Webhook,
+    View,
 }
 
 /// The expected state of a thing, identified by the event that created it.
@@ -98,6 +99,7 @@ pub fn version_number(id: &str) -> u64 {
 pub fn things(database: &Database) -> Result<Vec<ThingSeen>> {
     let mut seen = crate::tokens::tokens(database)?;
     seen.extend(crate::webhooks::webhooks(database)?);
+    seen.extend(crate::views::views(database)?);
     let registry = database.registry();
     let search = RegistrySearch::new().max_results(MODELS_MAX);
     for info in registry.search_models(&search)?.items {

@@ -37,6 +37,7 @@ const NOUNS: &[&str] = &[
     "registry",
     "token",
     "webhook",
+    "view",
     "capture",
     "dataframe",
 ];
@@ -71,7 +72,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("polars", &["dataframe"]),
     ("rusqlite", &["index"]),
     ("rustix", &["sys", "storage", "log", "index", "copy", "artifact"]),
-    ("serde_json", &["entity", "artifact", "logged_model", "registry", "webhook"]),
+    ("serde_json", &["entity", "artifact", "logged_model", "registry", "webhook", "view"]),
     ("sha2", &["webhook"]),
     ("sysinfo", &["capture"]),
     ("zstd", &["format"]),

@@ -25,6 +25,7 @@ mod search;
 mod serve;
 mod token;
 mod upkeep;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

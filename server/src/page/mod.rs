@@ -24,6 +24,7 @@ pub(crate) mod selection;
 mod session;
 mod site;
 mod text_table;
+mod views;
 pub(crate) mod watch;
 mod window;
 
@@ -53,6 +54,7 @@ pub(crate) const TABLES: &[&[Route]] = &[
     lineage::ROUTES,
     export::ROUTES,
     complete::ROUTES,
+    views::ROUTES,
 ];
 
 /// The routes with JSON that may wait, and so occupy no thread.

@@ -23,6 +23,7 @@ mod page_models;
 mod page_query;
 mod page_runs;
 mod page_site;
+mod page_views;
 mod receiver;
 mod runs;
 mod start;

@@ -8,6 +8,7 @@ mod registry;
 mod storage;
 mod tokens;
 mod tracking;
+mod views;
 mod webhooks;
 
 use std::ops::RangeInclusive;
@@ -42,6 +43,7 @@ pub use tracking::{
     ExperimentTagDeleted, ExperimentTagsSet, InputsLogged, OutputsLogged, ParamsSet, Purged,
     RunLifecycleSet, RunResumed, RunStarted, RunUpdated, TagDeleted, TagsSet,
 };
+pub use views::{ViewDeleted, ViewSaved};
 pub use webhooks::{WebhookCreated, WebhookDeleted, WebhookUpdated};
 
 /// The kinds of records of logged models, including future ones.
@@ -54,6 +56,9 @@ pub(crate) const TOKEN_KINDS: RangeInclusive<u16> = 224..=231;
 
 /// The kinds of records of webhooks, including future ones.
 pub(crate) const WEBHOOK_KINDS: RangeInclusive<u16> = 232..=239;
+
+/// The kinds of records of saved views, including future ones.
+pub(crate) const VIEW_KINDS: RangeInclusive<u16> = 240..=247;
 
 /// How a build treats a record whose kind or version it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -246,6 +251,8 @@ records! {
         WebhookCreated = 232, 0, WriteIncompatible;
         WebhookUpdated = 233, 0, WriteIncompatible;
         WebhookDeleted = 234, 0, WriteIncompatible;
+        ViewSaved = 240, 0, WriteIncompatible;
+        ViewDeleted = 241, 0, WriteIncompatible;
     }
     earlier {
         LoggedModelCreatedV0 = 64, 0, ReadIncompatible => LoggedModelCreated;
@@ -270,13 +277,13 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
     )
 }
 
-/// Returns whether records of this kind concern models, tokens or webhooks.
+/// Returns whether records of this kind concern models, tokens, webhooks or views.
 ///
 /// Only the index needs them.
 ///
 /// A writer only needs to know whether there are any.
 pub(crate) fn is_of_index(kind: u16) -> bool {
-    let all = [LOGGED_MODEL_KINDS, REGISTRY_KINDS, TOKEN_KINDS, WEBHOOK_KINDS];
+    let all = [LOGGED_MODEL_KINDS, REGISTRY_KINDS, TOKEN_KINDS, WEBHOOK_KINDS, VIEW_KINDS];
     all.iter().any(|kinds| kinds.contains(&kind))
 }
 

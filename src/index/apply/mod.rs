@@ -10,6 +10,7 @@ mod points;
 mod registry;
 mod tags;
 mod tokens;
+mod views;
 mod webhooks;
 
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
@@ -142,11 +143,12 @@ impl<'c> Applier<'c> {
         }
     }
 
-    /// Applies a record about a logged model, a token, a webhook or the registry.
+    /// Applies a record about a logged model, a token, a webhook, a view or the registry.
     fn apply_to_others(&mut self, record: &Record) -> rusqlite::Result<()> {
         let is_applied = self.apply_to_logged_models(record)?
             || self.apply_to_tokens(record)?
-            || self.apply_to_webhooks(record)?;
+            || self.apply_to_webhooks(record)?
+            || self.apply_to_views(record)?;
         if is_applied { Ok(()) } else { self.apply_to_registry(record) }
     }
 

@@ -7,6 +7,7 @@
 
 mod models;
 mod tokens;
+mod views;
 mod webhooks;
 mod writer;
 
@@ -166,6 +167,11 @@ fn the_golden_file_of_version_0_has_webhooks() {
 }
 
 #[test]
+fn the_golden_file_of_version_0_has_views() {
+    views::check(&MemoryFile::with_bytes(&stored()));
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_writable() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -203,6 +209,7 @@ fn check_written(stored: &[u8], more: &[Record]) {
         .chain(96..=116)
         .chain(224..=225)
         .chain(232..=234)
+        .chain(240..=241)
         .collect();
     assert_eq!(kinds, all, "the golden file lacks a kind of record");
 }

@@ -195,7 +195,7 @@ fn extent(writer: usize) -> Record {
     ExtentOpened { incarnation: WRITERS[writer], unit: EXTENTS[writer], units: 1 }.into()
 }
 
-/// Returns the bytes of the file. The records in `more` follow the models and tokens.
+/// Returns the bytes of the file. The records in `more` follow those of all nouns.
 pub fn write(blocks: &Blocks, more: &[Record]) -> Vec<u8> {
     let mut bytes = new_file(HEADER);
     bytes.resize(UNITS * UNIT, 0);
@@ -204,8 +204,8 @@ pub fn write(blocks: &Blocks, more: &[Record]) -> Vec<u8> {
     experiments_and_runs(&mut writer);
     seal(&mut writer, blocks);
     changes(&mut writer);
-    let models = super::models::frames().into_iter();
-    for records in models.chain(super::tokens::frames()).chain(super::webhooks::frames()) {
+    let models = super::models::frames().into_iter().chain(super::tokens::frames());
+    for records in models.chain(super::webhooks::frames()).chain(super::views::frames()) {
         writer.frame(&records);
     }
     if !more.is_empty() {
