@@ -47,6 +47,11 @@ const ASSETS: &[File] = &[
         content_type: "image/svg+xml",
         embedded: include_bytes!("../../../web/dist/icons.svg"),
     },
+    File {
+        name: "notices.txt",
+        content_type: "text/plain; charset=utf-8",
+        embedded: include_bytes!("../../../web/dist/notices.txt"),
+    },
 ];
 
 /// The page loads nothing from elsewhere, and runs no script but its own.

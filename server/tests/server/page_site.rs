@@ -30,6 +30,7 @@ fn the_files_of_the_page_are_embedded() {
         ("/assets/app.js", "text/javascript; charset=utf-8"),
         ("/assets/app.css", "text/css; charset=utf-8"),
         ("/assets/icons.svg", "image/svg+xml"),
+        ("/assets/notices.txt", "text/plain; charset=utf-8"),
     ] {
         let file = served.get(path);
         assert_eq!((file.status, file.header("content-type")), (200, Some(kind)), "{path}");
