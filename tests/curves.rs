@@ -38,6 +38,10 @@ fn assert_draws(curve: &Curve, points: &[Placed], (from, to): (f64, f64), column
     let highest = values.reduce(f64::max).unwrap();
     assert_eq!(curve.min.map(|point| point.value), (!lowest.is_nan()).then_some(lowest));
     assert_eq!(curve.max.map(|point| point.value), (!highest.is_nan()).then_some(highest));
+    let places = inside.iter().map(|point| point.0);
+    let span = places.fold((f64::MAX, f64::MIN), |span, at| (span.0.min(at), span.1.max(at)));
+    assert_eq!(curve.range, span);
+    assert!(inside.iter().any(|point| point.0 == curve.last_place && point.1 == curve.last));
     assert_eq!(curve.is_exact, inside.len() <= 4 * columns);
     if curve.is_exact {
         let bits = |value: f64| value.to_bits();

@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::access::Caller;
 use crate::dates::date;
 use crate::failure::{Failure, Outcome};
+use crate::page;
 use crate::shared::Shared;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -83,6 +84,17 @@ pub(crate) async fn guard(
     response
 }
 
+/// Refuses requests that the page of another site makes to the API of this page, such as images. A
+/// GET has no `Origin`, but browsers say where it comes from.
+fn refuse_foreign_pages(address: &Uri, headers: &HeaderMap) -> Outcome<()> {
+    let from = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let is_foreign = matches!(from, Some("cross-site" | "same-site"));
+    match is_foreign && address.path().starts_with(page::PREFIX) {
+        true => Err(Failure::forbidden("the page of another site cannot use the API of this page")),
+        false => Ok(()),
+    }
+}
+
 /// Checks names and access.
 async fn admit(
     shared: &Shared,
@@ -103,6 +115,7 @@ async fn admit(
         )));
     }
     shared.names.check(address, headers)?;
+    refuse_foreign_pages(address, headers)?;
     let caller = shared.access.caller(&shared.database, &shared.pool, headers).await?;
     let is_safe = matches!(*method, Method::GET | Method::HEAD);
     // Pages of others cannot send this header.

@@ -35,7 +35,11 @@ impl Scale {
     fn of(self, position: i64) -> f64 {
         match self {
             Scale::Step => position as f64,
-            Scale::Time => position as f64 / 1e6,
+            // Whole milliseconds are exact, which 64 bits of nanoseconds are not as a number.
+            Scale::Time => {
+                let millis = position.div_euclid(1_000_000) as f64;
+                millis + position.rem_euclid(1_000_000) as f64 / 1e6
+            }
             Scale::Since(start) => position.saturating_sub(start) as f64 / 1e9,
         }
     }
@@ -57,7 +61,8 @@ impl Window {
     /// Returns the width of a column.
     #[expect(clippy::cast_precision_loss, reason = "columns are few")]
     pub(super) fn column_width(&self) -> f64 {
-        (self.to - self.from) / self.columns as f64
+        // Divided first, because the difference of two numbers may be infinite.
+        self.to / self.columns as f64 - self.from / self.columns as f64
     }
 
     /// Returns the column of a place in the window.

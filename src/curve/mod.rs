@@ -50,6 +50,10 @@ pub struct Curve {
     pub max: Option<MetricPoint>,
     /// The last point of the range by time.
     pub last: MetricPoint,
+    /// The place of the last point on the axis.
+    pub last_place: f64,
+    /// The smallest and the largest place of a point in the range of the query.
+    pub range: (f64, f64),
     /// The place of the first point of each row, by time.
     pub from_places: Vec<f64>,
     /// The place of the last point of each row, by time.
@@ -217,10 +221,11 @@ fn distinct<'k>(keys: &[&'k str]) -> impl Iterator<Item = &'k str> {
 
 /// Makes the columns of a curve. Returns `None` without rows.
 fn curve(run: RunId, key: &str, rows: &Rows, is_smooth: bool) -> Option<Curve> {
-    let all = rows.rows.iter().map(|row| row.bucket).reduce(|mut all, bucket| {
-        all.add(&bucket);
-        all
+    let whole = rows.rows.iter().copied().reduce(|mut whole, row| {
+        whole.add(&row);
+        whole
     })?;
+    let all = whole.bucket;
     let numbers = |of: fn(&Row) -> f64| rows.rows.iter().map(of).collect::<Vec<f64>>();
     let counts = |of: fn(&Bucket) -> u64| {
         let counts = rows.rows.iter().map(|row| of(&row.bucket));
@@ -237,6 +242,8 @@ fn curve(run: RunId, key: &str, rows: &Rows, is_smooth: bool) -> Option<Curve> {
         min: valid(all.min),
         max: valid(all.max),
         last: all.last,
+        last_place: whole.last_place,
+        range: whole.span,
         from_places: numbers(|row| row.first_place),
         places: numbers(|row| row.last_place),
         first_values: numbers(|row| row.bucket.first.value),

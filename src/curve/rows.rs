@@ -27,6 +27,8 @@ pub(super) struct Row {
     pub(super) first_place: f64,
     /// The place of the last point by time.
     pub(super) last_place: f64,
+    /// The smallest and the largest place.
+    pub(super) span: (f64, f64),
     /// The smoothed value at the last place.
     pub(super) smooth: f64,
 }
@@ -37,17 +39,19 @@ impl Row {
             bucket: Bucket::of_point(placed.point),
             first_place: placed.place,
             last_place: placed.place,
+            span: (placed.place, placed.place),
             smooth: placed.smooth,
         }
     }
 
-    fn add(&mut self, other: &Row) {
+    pub(super) fn add(&mut self, other: &Row) {
         if other.bucket.first.time < self.bucket.first.time {
             self.first_place = other.first_place;
         }
         if other.bucket.last.time >= self.bucket.last.time {
             self.last_place = other.last_place;
         }
+        self.span = (self.span.0.min(other.span.0), self.span.1.max(other.span.1));
         if !other.smooth.is_nan() {
             self.smooth = other.smooth;
         }
@@ -86,6 +90,10 @@ pub(super) fn of_sketch(
     window: &Window,
     mut read: impl FnMut(&SealedPart) -> Result<MetricHistory>,
 ) -> Result<Rows> {
+    let all: u64 = overlapping(sketch, scale, window).map(|part| part.whole.count).sum();
+    if all + sketch.points.len() as u64 <= most_points(window) {
+        return points_of_sketch(sketch, scale, window, read);
+    }
     let mut columns = Columns::new(window);
     for part in overlapping(sketch, scale, window) {
         if !columns.add_bucket(scale, &part.whole) {
@@ -97,9 +105,19 @@ pub(super) fn of_sketch(
     }
     let rows = columns.finish();
     let points: u64 = rows.rows.iter().map(|row| row.bucket.count).sum();
-    if points > most_points(window) {
-        return Ok(rows);
+    match points > most_points(window) {
+        true => Ok(rows),
+        false => points_of_sketch(sketch, scale, window, read),
     }
+}
+
+/// Makes rows of all points of a sketch in the window.
+fn points_of_sketch(
+    sketch: &Sketch,
+    scale: Scale,
+    window: &Window,
+    mut read: impl FnMut(&SealedPart) -> Result<MetricHistory>,
+) -> Result<Rows> {
     let mut points = place_all(scale, &sketch.points);
     for part in overlapping(sketch, scale, window) {
         points.extend(place_all(scale, &read(part)?));
@@ -196,7 +214,8 @@ impl<'w> Columns<'w> {
             && to - from <= self.window.column_width();
         if fits {
             let (first_place, last_place) = (scale.place(&bucket.first), scale.place(&bucket.last));
-            let row = Row { bucket: *bucket, first_place, last_place, smooth: f64::NAN };
+            let (span, smooth) = ((from, to), f64::NAN);
+            let row = Row { bucket: *bucket, first_place, last_place, span, smooth };
             self.add(from, row);
         }
         fits

@@ -57,31 +57,84 @@ fn average(points: &[(f64, f64)], decay: impl Fn(f64) -> f64) -> Vec<f64> {
 fn window(points: &[(f64, f64)], width: usize) -> Vec<f64> {
     let half = width / 2;
     let mut sums = Vec::with_capacity(points.len() + 1);
-    let mut sum = 0.0;
-    sums.push(sum);
-    sums.extend(points.iter().map(|(_, value)| {
-        sum += value;
-        sum
-    }));
+    sums.push(Sum::default());
+    for (_, value) in points {
+        sums.push(sums.last().copied().unwrap_or_default().with(*value));
+    }
     let mean = |place: usize| {
-        let (from, until) = (place.saturating_sub(half), (place + half + 1).min(points.len()));
-        (sums[until] - sums[from]) / count(until - from)
+        let from = place.saturating_sub(half);
+        let until = place.saturating_add(half + 1).min(points.len());
+        sums[until].without(sums[from]) / count(until - from)
     };
     (0..points.len()).map(mean).collect()
 }
 
+/// A sum that keeps what rounding takes from it (Neumaier). So the difference of two sums is right
+/// also after a value that is much larger than the others.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    rounded: f64,
+    lost: f64,
+}
+
+impl Sum {
+    fn with(self, value: f64) -> Sum {
+        let rounded = self.rounded + value;
+        let lost = match self.rounded.abs() >= value.abs() {
+            true => (self.rounded - rounded) + value,
+            false => (value - rounded) + self.rounded,
+        };
+        Sum { rounded, lost: self.lost + lost }
+    }
+
+    fn without(self, other: Sum) -> f64 {
+        (self.rounded - other.rounded) + (self.lost - other.lost)
+    }
+}
+
 /// Returns the mean weighted by a Gaussian around each point.
+///
+/// Points beyond a gap without weights do not count, so each stretch between such gaps is computed
+/// alone. A point far away then costs nothing.
 fn gaussian(points: &[(f64, f64)], sigma: f64) -> Vec<f64> {
+    let mut smoothed = Vec::with_capacity(points.len());
+    for stretch in points.chunk_by(|left, right| right.0 - left.0 <= SIGMAS * sigma) {
+        smoothed.extend(gaussian_of_stretch(stretch, sigma));
+    }
+    smoothed
+}
+
+fn gaussian_of_stretch(points: &[(f64, f64)], sigma: f64) -> Vec<f64> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Vec::new();
     };
-    let width = last.0 - first.0;
-    let share = if width > 0.0 { (2.0 * SIGMAS * sigma / width).min(1.0) } else { 1.0 };
-    if count(points.len()) * count(points.len()) * share <= count(WEIGHTS_MAX) {
+    if weights(points, sigma) <= WEIGHTS_MAX {
         return gaussian_of_points(points, points.iter().map(|point| point.0), sigma);
     }
-    let cells = Cells::new(points, first.0, width, sigma);
-    cells.smoothed(points, sigma)
+    let range = last.0 - first.0;
+    if range <= 0.0 {
+        let mean = points.iter().map(|point| point.1).sum::<f64>() / count(points.len());
+        return vec![mean; points.len()];
+    }
+    Cells::new(points, first.0, range, sigma).smoothed(points, sigma)
+}
+
+/// Returns the number of weights of all points, or a number above [`WEIGHTS_MAX`].
+fn weights(points: &[(f64, f64)], sigma: f64) -> usize {
+    let (mut from, mut until, mut sum) = (0, 0, 0);
+    for (place, _) in points {
+        while points.get(from).is_some_and(|point| point.0 < place - SIGMAS * sigma) {
+            from += 1;
+        }
+        while points.get(until).is_some_and(|point| point.0 <= place + SIGMAS * sigma) {
+            until += 1;
+        }
+        sum += until - from;
+        if sum > WEIGHTS_MAX {
+            break;
+        }
+    }
+    sum
 }
 
 /// Returns the mean of all points around each of these places, which ascend.
@@ -155,7 +208,7 @@ impl Cells {
         reason = "a few standard deviations are a few dozen cells"
     )]
     fn smoothed(&self, points: &[(f64, f64)], sigma: f64) -> Vec<f64> {
-        let reach = (SIGMAS * sigma / self.width).ceil() as usize;
+        let reach = ((SIGMAS * sigma / self.width).ceil() as usize).min(self.sums.len());
         let weights: Vec<f64> =
             (0..=reach).map(|cell| weight(count(cell) * self.width, sigma)).collect();
         let means: Vec<f64> = (0..self.sums.len()).map(|cell| self.mean(cell, &weights)).collect();
@@ -277,6 +330,37 @@ mod tests {
             // Half a pixel of a chart that is 300 high, over a range of 2.6.
             assert_close(&found, &wanted, 0.5 * 2.6 / 300.0);
         }
+    }
+
+    #[test]
+    fn a_window_forgets_a_large_value_that_has_left_it() {
+        let values: Vec<(f64, f64)> =
+            (0..20).map(|at| (0.0, if at == 2 { 1e20 } else { 1.0 })).collect();
+        let found = smoothed(&values, Smoothing::Window { points: 3 });
+        assert!(found[4..].iter().all(|value| *value == 1.0), "{found:?}");
+        let found = smoothed(&values, Smoothing::Window { points: usize::MAX });
+        assert!(found.iter().all(|value| (value / 5e18 - 1.0).abs() < 1e-9), "{found:?}");
+    }
+
+    #[test]
+    fn a_gaussian_is_bounded_for_any_width_and_place() {
+        let same: Vec<(f64, f64)> = (0..9000).map(|at| (7.0, f64::from(at % 2))).collect();
+        for sigma in [1e-300, 1.0, 1e15, 1e300] {
+            let gaussian = Smoothing::Gaussian { sigma };
+            assert!(smoothed(&same, gaussian).iter().all(|value| (value - 0.5).abs() < 1e-9));
+            let mut wide = wave(9000);
+            wide.push((1e15, 8.0));
+            let found = smoothed(&wide, gaussian);
+            assert!(found.iter().all(|value| value.is_finite()), "{sigma}");
+        }
+        // A point far away neither counts nor makes the others coarse.
+        let values = wave(9000);
+        let wanted = smoothed(&values, Smoothing::Gaussian { sigma: 3.0 });
+        let mut far = values.clone();
+        far.push((1e15, 8.0));
+        let found = smoothed(&far, Smoothing::Gaussian { sigma: 3.0 });
+        assert_close(&found[..9000], &wanted, 1e-9);
+        assert_eq!(found[9000], 8.0);
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl Engine {
                 chain: indexed.reader.cursor().next.0,
                 runs: indexed.marks.runs.0,
                 registry: indexed.marks.registry.0,
-                points,
+                points: digest(points, (indexed.marks.batches.0, 0)),
                 writers: dead,
             })
         })

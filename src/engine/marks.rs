@@ -1,4 +1,4 @@
-//! The places of the last changes of runs and of the registry.
+//! The places of the last changes of runs, of the registry, and of points that are logged as a batch.
 
 use crate::format::record::{Position, REGISTRY_KINDS, Record, SeriesDefined};
 
@@ -11,12 +11,14 @@ const LAST_KIND: u16 = *REGISTRY_KINDS.start() - 1;
 pub(crate) struct Marks {
     pub(super) runs: Position,
     pub(super) registry: Position,
+    /// The last batch of points. It is sealed at once, so it never counts as live.
+    pub(super) batches: Position,
 }
 
 impl Marks {
     /// Returns the marks of a reader that starts here. Any area may have changed before.
     pub(crate) fn at(position: Position) -> Marks {
-        Marks { runs: position, registry: position }
+        Marks { runs: position, registry: position, batches: position }
     }
 
     /// Notes a record of the frame that ends at `position`.
@@ -26,6 +28,10 @@ impl Marks {
             self.registry = position;
         } else if kind == SeriesDefined::KIND || (FIRST_KIND..=LAST_KIND).contains(&kind) {
             self.runs = position;
+        } else if let Record::Sealed(sealed) = record
+            && sealed.extents.is_empty()
+        {
+            self.batches = position;
         }
     }
 }

@@ -6,8 +6,8 @@ use crate::columns::{Keys, RunColumns};
 use crate::database::Database;
 use crate::entity::ArtifactPlaces;
 use crate::entity::id::RunId;
-use crate::entity::table::{Column, Table, Value};
-use crate::error::Result;
+use crate::entity::table::{Column, Value};
+use crate::error::{Error, ErrorKind, Result};
 use crate::run::key_summary::KeyKind;
 use crate::run::search::RunSearch;
 use crate::search::RunColumn;
@@ -150,7 +150,14 @@ fn is_seed(key: &str) -> bool {
 }
 
 fn parsed<S: AsRef<str>>(names: &[S]) -> Result<Vec<RunColumn>> {
-    names.iter().map(|name| RunColumn::parse(name.as_ref())).collect()
+    let one = |name: &S| match RunColumn::parse(name.as_ref())? {
+        RunColumn::AllMetrics | RunColumn::AllParams | RunColumn::AllTags => {
+            let message = format!("{:?} is not one column: name each key", name.as_ref());
+            Err(Error::new(ErrorKind::InvalidInput, message))
+        }
+        column => Ok(column),
+    };
+    names.iter().map(one).collect()
 }
 
 fn grouped(
@@ -160,54 +167,64 @@ fn grouped(
     columns: &[RunColumn],
     places: &ArtifactPlaces,
 ) -> Result<Vec<RunGroup>> {
-    // One column at a time, because a table has each name once.
-    let texts = keys.iter().map(|key| {
-        let table = super::tables::of_rows(runs, rows, std::slice::from_ref(key), places)?;
-        Ok((0..rows.len()).map(|row| text_of(&table, row)).collect())
-    });
+    let texts = keys.iter().map(|key| Ok(texts_of(&column_of(runs, rows, key, places)?)));
     let texts: Vec<Vec<Option<String>>> = texts.collect::<Result<_>>()?;
-    let mut places_of = HashMap::<Vec<Option<String>>, usize>::new();
-    let mut members: Vec<(Vec<Option<String>>, Vec<u32>)> = Vec::new();
+    let mut groups: Vec<(RunGroup, Vec<usize>)> = Vec::new();
+    let mut numbers = HashMap::<Vec<Option<String>>, usize>::new();
     for (at, row) in rows.iter().enumerate() {
-        let values: Vec<Option<String>> =
-            texts.iter().map(|column: &Vec<Option<String>>| column[at].clone()).collect();
-        let place = *places_of.entry(values.clone()).or_insert(members.len());
-        match members.get_mut(place) {
-            Some((_, rows)) => rows.push(*row),
-            None => members.push((values, vec![*row])),
+        let values: Vec<Option<String>> = texts.iter().map(|column| column[at].clone()).collect();
+        let number = *numbers.entry(values.clone()).or_insert(groups.len());
+        if number == groups.len() {
+            groups.push((RunGroup { values, runs: Vec::new(), columns: Vec::new() }, Vec::new()));
+        }
+        if let Some((group, members)) = groups.get_mut(number) {
+            group.runs.push(runs.run(*row).info.id);
+            members.push(at);
         }
     }
-    let groups = members.into_iter().map(|(values, rows)| {
-        let summaries = columns.iter().map(|column| {
-            let table = super::tables::of_rows(runs, &rows, std::slice::from_ref(column), places)?;
-            Ok(summary(&table))
-        });
-        let columns = summaries.collect::<Result<_>>()?;
-        let runs = rows.iter().map(|row| runs.run(*row).info.id).collect();
-        Ok(RunGroup { values, runs, columns })
-    });
-    groups.collect()
+    for column in columns {
+        let column = column_of(runs, rows, column, places)?;
+        for (group, members) in &mut groups {
+            group.columns.push(summary(&column, members));
+        }
+    }
+    Ok(groups.into_iter().map(|(group, _)| group).collect())
 }
 
-/// Returns a value of the only column of a table as text.
-fn text_of(table: &Table, row: usize) -> Option<String> {
-    let (_, column) = table.columns().next()?;
-    match column.value(row) {
+/// Returns a column of these rows.
+fn column_of(
+    runs: &RunColumns,
+    rows: &[u32],
+    column: &RunColumn,
+    places: &ArtifactPlaces,
+) -> Result<Column> {
+    let table = super::tables::of_rows(runs, rows, std::slice::from_ref(column), places)?;
+    let column = table.into_columns().next().map(|(_, column)| column);
+    column.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "a column for all keys has no groups"))
+}
+
+fn texts_of(column: &Column) -> Vec<Option<String>> {
+    column.values().map(text_of).collect()
+}
+
+fn text_of(value: Value<'_>) -> Option<String> {
+    match value {
         Value::Null => None,
         value => Some(value.to_string()),
     }
 }
 
-fn summary(table: &Table) -> GroupColumn {
-    let Some((_, column)) = table.columns().next() else { return GroupColumn::Text(None) };
+/// Summarises some rows of a column.
+fn summary(column: &Column, members: &[usize]) -> GroupColumn {
+    let values = members.iter().map(|row| column.value(*row));
     if let Column::Float(_) = column {
-        let numbers = column.values().filter_map(|value| match value {
+        let numbers = values.filter_map(|value| match value {
             Value::Float(number) => Some(number),
             _ => None,
         });
         return GroupColumn::Numbers(Spread::of(numbers));
     }
-    let mut texts = (0..column.len()).map(|row| text_of(table, row));
+    let mut texts = values.map(text_of);
     let first = texts.next().flatten();
     GroupColumn::Text(first.filter(|first| texts.all(|text| text.as_ref() == Some(first))))
 }

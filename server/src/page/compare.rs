@@ -29,7 +29,9 @@ pub(super) const ROUTES: &[Route] = &[Route {
 /// The most runs of a comparison.
 const RUNS_MAX: usize = 1000;
 /// The largest list of packages that is read, in bytes.
-const PACKAGES_BYTES_MAX: u64 = 1024 * 1024;
+const PACKAGES_BYTES_MAX: u64 = 64 * 1024;
+/// The most values of a comparison: fields times runs.
+const VALUES_MAX: usize = 4_000_000;
 /// The places of a list of packages among the artifacts of a run.
 const PACKAGE_FILES: &[&str] = &["requirements.txt", "model/requirements.txt"];
 /// The patch of uncommitted changes, as `tracklite::capture` logs it.
@@ -132,6 +134,14 @@ fn compare(call: &Call) -> Outcome<Reply> {
         let record = run.record()?;
         runs.push(ComparedRun { id: id.to_string(), name: record.info.name.clone() });
         all.push(values(call.database(), &run, record)?);
+    }
+    let keys: BTreeSet<&(Section, String)> = all.iter().flat_map(BTreeMap::keys).collect();
+    if keys.len().saturating_mul(all.len()) > VALUES_MAX {
+        return Err(Failure::invalid(format!(
+            "{} runs with {} fields have more than {VALUES_MAX} values: compare fewer runs",
+            all.len(),
+            keys.len()
+        )));
     }
     let mut rows = rows(&all);
     let same = rows.iter().filter(|row| !row.differs).count();

@@ -1,6 +1,6 @@
 //! Curves and bands of metrics as frames.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -43,8 +43,10 @@ pub(super) const ROUTES: &[Route] = &[Route {
 
 /// The default width of a chart, in pixels.
 const WIDTH: i64 = 300;
-/// The most series of an answer.
+/// The most curves that are read for an answer, those of the runs of groups included.
 const SERIES_MAX: usize = 5000;
+/// The most pixel columns of all curves of an answer.
+const COLUMNS_MAX: usize = 5_000_000;
 
 /// Returns a column of a curve or band.
 type Column<T> = fn(&T) -> &Vec<f64>;
@@ -99,12 +101,13 @@ fn curves(call: &Call) -> Outcome<Reply> {
     let position = database.changes(None)?.cursor.to_string();
     let mut frame = if args.flag("group").unwrap_or(false) {
         let (numbers, groups) = groups(call)?.into_iter().unzip::<_, _, Vec<usize>, Vec<_>>();
-        check_amount("groups", groups.len(), keys.len())?;
+        let runs = groups.iter().map(Vec::len).sum();
+        check_amount(runs, keys.len(), width(args))?;
         let bands = database.bands(&groups, &keys, &query, band(args)?)?;
         frame_of_bands(&bands, &numbers)
     } else {
         let runs = runs(call)?;
-        check_amount("runs", runs.len(), keys.len())?;
+        check_amount(runs.len(), keys.len(), width(args))?;
         let curves = database.curves(&runs, &keys, &query)?;
         frame_of_curves(&curves, &facts(database, &runs)?, &axis(args)?)
     };
@@ -112,13 +115,20 @@ fn curves(call: &Call) -> Outcome<Reply> {
     frame.into_reply()
 }
 
-fn check_amount(what: &str, count: usize, keys: usize) -> Outcome<()> {
-    if count.saturating_mul(keys) <= SERIES_MAX {
+fn check_amount(runs: usize, keys: usize, width: usize) -> Outcome<()> {
+    let curves = runs.saturating_mul(keys);
+    if curves <= SERIES_MAX && curves.saturating_mul(width) <= COLUMNS_MAX {
         return Ok(());
     }
     Err(Failure::invalid(format!(
-        "{count} {what} with {keys} metrics have more than {SERIES_MAX} curves: ask for fewer"
+        "{runs} runs with {keys} metrics are {curves} curves of {width} pixels: ask for at most \
+         {SERIES_MAX} curves and {COLUMNS_MAX} pixels in all"
     )))
+}
+
+/// Returns the width of the chart in pixels.
+fn width(args: &Args) -> usize {
+    usize::try_from(args.whole("px").unwrap_or(WIDTH)).unwrap_or_default()
 }
 
 /// Returns the number of runs or groups of a selection to draw.
@@ -135,9 +145,17 @@ fn runs(call: &Call) -> Outcome<Vec<RunId>> {
     let mut runs: Vec<RunId> = named.collect::<Outcome<_>>()?;
     if let Some(handle) = call.args.text("handle") {
         let selection = call.shared.selections.get(handle)?;
-        runs.extend(selection.runs.iter().take(first(&call.args)?));
+        runs.extend(existing(call, selection.runs.iter().take(first(&call.args)?))?);
     }
     Ok(runs)
+}
+
+/// Leaves out the runs that were purged since they were found.
+fn existing<'a>(call: &Call, runs: impl Iterator<Item = &'a RunId>) -> Outcome<Vec<RunId>> {
+    let runs: Vec<RunId> = runs.copied().take(SERIES_MAX + 1).collect();
+    let table = call.database().columns_of_runs(&runs, &["run_id"])?;
+    let ids = table.rows().filter_map(|row| window::text(row.get("run_id")));
+    ids.map(|id| queries::run_id(&id)).collect()
 }
 
 /// Returns the groups to draw with their numbers. Runs that are named are one group.
@@ -159,11 +177,13 @@ fn groups(call: &Call) -> Outcome<Vec<(usize, Vec<RunId>)>> {
             })?
         }
     };
-    let found = wanted.into_iter().map(|number| {
+    let mut known = HashSet::new();
+    let distinct = wanted.into_iter().filter(|number| known.insert(*number));
+    let found = distinct.map(|number| {
         let group = groups
             .get(number)
             .ok_or_else(|| Failure::invalid(format!("the list has no group {number}")))?;
-        Ok((number, group.runs.clone()))
+        Ok((number, existing(call, group.runs.iter())?))
     });
     found.collect()
 }
@@ -190,15 +210,16 @@ fn place(point: &MetricPoint, axis: &CurveAxis, facts: &Facts) -> Option<Real> {
     let nanos = match axis {
         CurveAxis::Step => return Some(Real(point.step as f64)),
         CurveAxis::Time => point.time.as_nanos() as f64 * 1e3,
-        CurveAxis::Relative => (point.time.as_nanos() - facts.started.as_nanos()) as f64,
+        CurveAxis::Relative => {
+            point.time.as_nanos().saturating_sub(facts.started.as_nanos()) as f64
+        }
         _ => return None,
     };
     Some(Real(nanos / 1e9))
 }
 
 fn query(args: &Args) -> Outcome<CurveQuery> {
-    let width = args.whole("px").unwrap_or(WIDTH);
-    let mut query = CurveQuery::new(usize::try_from(width).unwrap_or_default()).axis(axis(args)?);
+    let mut query = CurveQuery::new(width(args)).axis(axis(args)?);
     if let Some((from, to)) = range(args)? {
         query = query.range(from, to);
     }
@@ -298,9 +319,9 @@ fn frame_of_curves(curves: &[Curve], runs: &HashMap<String, Facts>, axis: &Curve
         exact: curve.is_exact,
         nan: curve.nan_count,
         first_nan_step: curve.first_nan_step,
-        x_min: curve.from_places.first().copied().map(Real),
-        x_max: curve.places.last().copied().map(Real),
-        last_x: curve.places.last().copied().map(Real),
+        x_min: Some(Real(curve.range.0)),
+        x_max: Some(Real(curve.range.1)),
+        last_x: Some(Real(curve.last_place)),
         last_value: Some(Real(curve.last.value)),
         last_step: Some(curve.last.step),
         min: curve.min.map(Extreme::from),

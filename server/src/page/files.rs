@@ -40,6 +40,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 /// The viewers of browsers for PDF do not work in a sandbox. They run no script of the server.
 const PDF_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; object-src 'self'");
 
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
 /// The files and folders directly in a folder.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PageFiles)]
@@ -120,6 +122,14 @@ async fn send(shared: &Arc<Shared>, run: String, request: Request) -> Outcome<Re
 fn show(response: &mut Response) {
     let headers = response.headers_mut();
     let is_pdf = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/pdf");
+    // A script of a run must never count as one of the page.
+    let is_script = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.contains("javascript") || kind.contains("ecmascript"));
+    if is_script {
+        headers.insert(CONTENT_TYPE, PLAIN);
+    }
     headers.insert(CONTENT_SECURITY_POLICY, if is_pdf { PDF_POLICY } else { POLICY });
     let named = headers.get(CONTENT_DISPOSITION).and_then(|value| value.to_str().ok());
     let shown = named.and_then(|value| value.strip_prefix("attachment"));

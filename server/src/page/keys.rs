@@ -27,8 +27,10 @@ pub(super) const ROUTES: &[Route] = &[Route {
 
 /// The default number of keys of an answer.
 const KEYS: usize = 200;
-/// The most bytes of a compiled search, which bounds its time and memory.
-const SEARCH_BYTES_MAX: usize = 1 << 20;
+/// The most bytes of a search, and of its compiled form. The time for a key is about their product
+/// with the length of the key.
+const SEARCH_TEXT_MAX: usize = 200;
+const SEARCH_BYTES_MAX: usize = 32 * 1024;
 
 /// Keys of runs.
 #[derive(Serialize, ToSchema)]
@@ -120,6 +122,12 @@ fn list(call: &Call) -> Outcome<Reply> {
         }
     };
     let search = args.text("search").map(|text| {
+        if text.len() > SEARCH_TEXT_MAX {
+            let length = text.len();
+            return Err(Failure::invalid(format!(
+                "the search has {length} bytes, at most {SEARCH_TEXT_MAX} are taken"
+            )));
+        }
         let mut builder = RegexBuilder::new(text);
         let built = builder.case_insensitive(true).size_limit(SEARCH_BYTES_MAX).build();
         built.map_err(|error| Failure::invalid(format!("the search {text:?} is invalid: {error}")))

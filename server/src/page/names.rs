@@ -68,7 +68,7 @@ fn unquoted(key: &str) -> &str {
 
 /// Returns whether a name is that of one column, and not of all keys of a kind.
 pub(super) fn is_single(name: &str) -> bool {
-    !["metrics.*", "params.*", "tags.*"].contains(&name)
+    !["metrics.*", "params.*", "tags.*"].contains(&column(name).as_str())
 }
 
 /// Adds items to the order of a search.

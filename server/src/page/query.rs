@@ -76,10 +76,7 @@ fn create(call: &Call) -> Outcome<Reply> {
     let args = &call.args;
     let bounds = bounds(args)?;
     let database = call.database();
-    let mut question = args.clone();
-    question.remove("offset");
-    question.remove("limit");
-    let question = Value::Object(question).to_string();
+    let question = question(args);
     // Before the rest, so that no later change is missed.
     let cursor = database.changes(None)?.cursor;
     let selections = &call.shared.selections;
@@ -106,6 +103,13 @@ fn create(call: &Call) -> Outcome<Reply> {
         }
     };
     answer(database, &selection, None, bounds)
+}
+
+/// Returns the arguments that decide which runs are found, and in which columns.
+fn question(args: &Args) -> String {
+    let names = ["experiments", "under", "filter", "order", "view", "group", "columns"];
+    let parts: Vec<Option<&Value>> = names.iter().map(|name| args.get(*name)).collect();
+    json!(parts).to_string()
 }
 
 fn read(call: &Call) -> Outcome<Reply> {

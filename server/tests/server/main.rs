@@ -17,6 +17,7 @@ mod files_api;
 mod frame;
 mod graphql;
 mod limits;
+mod page_attacks;
 mod page_curves;
 mod page_events;
 mod page_models;

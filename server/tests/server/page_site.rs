@@ -8,7 +8,8 @@ use tracklite::token::TokenScope;
 use crate::client::{Answer, Served};
 
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; \
-                      object-src 'none'; base-uri 'none'";
+                      object-src 'none'; base-uri 'none'; \
+             frame-ancestors 'none'; form-action 'self'";
 
 /// Returns the cookie that an answer sets, as a browser sends it back.
 fn cookie(answer: &Answer) -> String {
