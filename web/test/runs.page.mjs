@@ -268,6 +268,18 @@ test("axe finds nothing serious in both themes (requirements 32 and 33)", async 
       await visit(own, path);
       assert.deepEqual(await findings(own.page), [], `${colorScheme} ${path}`);
     }
+    for (const [path, keys] of [["/ui/runs?f=metrcs.x%20%3C%201", "0"], ["/ui/runs?d=deleted", "0"], ["/ui/runs", "?"], ["/ui/runs", "Control+k"]]) {
+      await visit(own, path);
+      await own.page.keyboard.press(keys);
+      await settled(own.page);
+      assert.deepEqual(await findings(own.page), [], `${colorScheme} ${path} ${keys}`);
+    }
+    for (const opener of ["Columns", "Group runs", "Smoothing", "Chart settings"]) {
+      await visit(own, "/ui/runs");
+      await own.page.click(`button[title='${opener}']`);
+      await settled(own.page);
+      assert.deepEqual(await findings(own.page), [], `${colorScheme} ${opener}`);
+    }
     await own.close();
   }
 });

@@ -24,7 +24,7 @@ function complete(text: string, from: number, at: number, word: string): { text:
 function Problem({ message, hint }: { message: string; hint: string | null }) {
   return (
     <div class="caret" role="alert">
-      <pre>{message}</pre>
+      <pre tabIndex={0}>{message}</pre>
       {hint && !message.includes(hint) ? <p class="hint">{hint}</p> : null}
     </div>
   );

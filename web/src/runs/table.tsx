@@ -308,8 +308,8 @@ export function RunsTable() {
         </div>
         <PinnedLines names={names} numeric={numeric} now={now} />
       </div>
-      {problem.value && !current && view.value.filter === "" ? <ErrorNote message={problem.value.message} retry={reload} /> : null}
-      {current && current.total === 0 ? <NoRows /> : null}
+      {problem.value && !current && view.value.filter === "" ? <div role="row"><div role="gridcell"><ErrorNote message={problem.value.message} retry={reload} /></div></div> : null}
+      {current && current.total === 0 ? <div role="row"><div role="gridcell"><NoRows /></div></div> : null}
       {current ? <Lines current={current} scrollTop={scrollTop} height={height} names={names} numeric={numeric} now={now} /> : null}
     </div>
   );
