@@ -311,7 +311,7 @@ def main() -> None:
     print("| --- | --- | --- | --- |")
     for work in rivals[0].values:
         own, other = (statistics.median(rival.values[work]) for rival in rivals)
-        ratio = own / other if "/s" in work else other / own
+        ratio = own / other if "/s)" in work else other / own
         print(f"| {work} | {own:,.2f} | {other:,.2f} | {ratio:,.1f} |")
 
 

@@ -353,7 +353,7 @@ mod tests {
             let found = smoothed(&wide, gaussian);
             assert!(found.iter().all(|value| value.is_finite()), "{sigma}");
         }
-        // A point far away neither counts nor makes the others coarse.
+        // A point far away does not count, and does not make the others coarse.
         let values = wave(9000);
         let wanted = smoothed(&values, Smoothing::Gaussian { sigma: 3.0 });
         let mut far = values.clone();

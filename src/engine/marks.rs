@@ -1,4 +1,4 @@
-//! The places of the last changes of runs, of the registry, and of points that are logged as a batch.
+//! The places of the last changes of runs, of the registry, and of points logged as a batch.
 
 use crate::format::record::{Position, REGISTRY_KINDS, Record, SeriesDefined};
 

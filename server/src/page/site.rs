@@ -56,7 +56,8 @@ const ASSETS: &[File] = &[
 
 /// The page loads nothing from elsewhere, and runs no script but its own.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; \
-                      object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+                      object-src 'none'; base-uri 'none'; frame-ancestors 'none'; \
+                      form-action 'self'";
 
 /// Answers `/`: the page, or MLflow's if the server has its folder.
 pub(crate) async fn root(shared: State<Arc<Shared>>, headers: HeaderMap) -> Response {
