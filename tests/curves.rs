@@ -14,7 +14,10 @@ fn placed(run: &Run, key: &str, axis: &CurveAxis) -> Vec<Placed> {
     let started = run.info().unwrap().started.as_nanos();
     let place = |point: &MetricPoint| match axis {
         CurveAxis::Step => point.step as f64,
-        CurveAxis::Time => point.time.as_nanos() as f64 / 1e6,
+        CurveAxis::Time => {
+            let nanos = point.time.as_nanos();
+            (nanos / 1_000_000) as f64 + (nanos % 1_000_000) as f64 / 1e6
+        }
         _ => (point.time.as_nanos() - started) as f64 / 1e9,
     };
     let history = run.history(key).unwrap();

@@ -48,6 +48,11 @@ impl<T> Column<T> {
         })
     }
 
+    /// Visits the rows that have a value, ascending.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.rows.iter().copied().zip(&self.values)
+    }
+
     /// Sets the value of a row. O(1) for the last row.
     pub(crate) fn set(&mut self, row: u32, value: T) {
         match self.place(row) {
@@ -144,6 +149,11 @@ impl TextColumn {
         rows: &'r [u32],
     ) -> impl Iterator<Item = Option<&'a str>> + use<'a, 'r> {
         self.codes.of_rows(rows).map(|code| code.map(|code| self.text(*code)))
+    }
+
+    /// Visits the rows that have a text, ascending.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.codes.entries().map(|(row, code)| (row, self.text(*code)))
     }
 
     /// Tests the texts of these ascending rows. Each distinct string is tested once.

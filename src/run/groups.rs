@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::columns::{Keys, RunColumns};
+use crate::columns::{KeySet, Keys, RunColumns};
 use crate::database::Database;
 use crate::entity::ArtifactPlaces;
 use crate::entity::id::RunId;
@@ -136,7 +136,9 @@ impl Database {
     ///
     /// As [`Database::runs_table`].
     pub fn params_but_seeds(&self, search: &RunSearch) -> Result<Vec<String>> {
-        let keys = self.run_keys(search)?.into_iter();
+        let all = Keys { params: KeySet::All, ..Keys::default() };
+        let keys = self.engine().located(self.summaries(search, &all))?.into_iter();
+        // Cached columns of other kinds are summarised as well.
         let params =
             keys.filter(|key| key.kind == KeyKind::Param && !key.is_constant && !is_seed(&key.key));
         Ok(params.map(|param| format!("params.{}", param.key)).collect())

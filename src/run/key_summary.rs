@@ -68,25 +68,44 @@ impl Database {
     ///
     /// Reads all values of these runs, and keeps all columns in memory if they are most runs.
     pub fn run_keys(&self, search: &RunSearch) -> Result<Vec<KeySummary>> {
+        self.engine().located(self.summaries(search, &Keys::all()))
+    }
+
+    /// Summarises the keys of these columns.
+    pub(super) fn summaries(&self, search: &RunSearch, keys: &Keys) -> Result<Vec<KeySummary>> {
         let limit = search.wanted_results().unwrap_or(usize::MAX);
-        let found = self.find(search, limit, &Keys::all(), |runs, rows| Ok(summaries(runs, rows)));
-        self.engine().located(found.map(|(keys, _)| keys))
+        let found = self.find(search, limit, keys, |runs, rows| Ok(summaries(runs, rows)));
+        found.map(|(keys, _)| keys)
     }
 }
 
 fn summaries(runs: &RunColumns, rows: &[u32]) -> Vec<KeySummary> {
-    let mut sorted = rows.to_vec();
-    sorted.sort_unstable();
+    let mut chosen = vec![false; runs.len()];
+    rows.iter().for_each(|row| chosen[*row as usize] = true);
+    let chosen = Chosen { rows: &chosen, count: rows.len() };
     let texts = |kind: KeyKind| {
         let columns = if kind == KeyKind::Param { runs.params() } else { runs.tags() };
-        let sorted = &sorted;
-        columns.iter().filter_map(move |(key, column)| of_texts(kind, key, column, sorted))
+        columns.iter().filter_map(move |(key, column)| of_texts(kind, key, column, chosen))
     };
     let metrics = runs.metrics().iter().filter_map(|(key, column)| {
-        let values = column.of_rows(&sorted).flatten().map(|point| point.value);
-        of_numbers(key, values, sorted.len())
+        let values = column.entries().filter(|(row, _)| chosen.contains(*row));
+        of_numbers(key, values.map(|(_, point)| point.value), chosen.count)
     });
     texts(KeyKind::Param).chain(metrics).chain(texts(KeyKind::Tag)).collect()
+}
+
+/// The rows of the runs that a search found.
+#[derive(Clone, Copy)]
+struct Chosen<'a> {
+    /// Whether each row of the columns is one of them.
+    rows: &'a [bool],
+    count: usize,
+}
+
+impl Chosen<'_> {
+    fn contains(self, row: u32) -> bool {
+        self.rows.get(row as usize).copied().unwrap_or(false)
+    }
 }
 
 fn of_numbers(key: &str, values: impl Iterator<Item = f64>, all: usize) -> Option<KeySummary> {
@@ -104,9 +123,14 @@ fn of_numbers(key: &str, values: impl Iterator<Item = f64>, all: usize) -> Optio
     (runs > 0).then_some(KeySummary { kind, key, runs, distinct, is_constant, range })
 }
 
-fn of_texts(kind: KeyKind, key: &str, column: &TextColumn, rows: &[u32]) -> Option<KeySummary> {
+fn of_texts(
+    kind: KeyKind,
+    key: &str,
+    column: &TextColumn,
+    chosen: Chosen<'_>,
+) -> Option<KeySummary> {
     let (mut runs, mut distinct) = (0, HashSet::new());
-    for text in column.of_rows(rows).flatten() {
+    for (_, text) in column.entries().filter(|(row, _)| chosen.contains(*row)) {
         runs += 1;
         if distinct.len() < KeySummary::DISTINCT_MAX {
             distinct.insert(text);
@@ -116,7 +140,7 @@ fn of_texts(kind: KeyKind, key: &str, column: &TextColumn, rows: &[u32]) -> Opti
     let numbers: Option<Vec<f64>> = distinct.iter().map(|text| text.parse().ok()).collect();
     let range = numbers.and_then(|numbers| numbers.into_iter().fold(None, widened));
     let distinct = distinct.len();
-    let is_constant = distinct == 1 && runs == rows.len();
+    let is_constant = distinct == 1 && runs == chosen.count;
     let key = key.to_owned();
     (runs > 0).then_some(KeySummary { kind, key, runs, distinct, is_constant, range })
 }
