@@ -10,6 +10,7 @@ import { startLive } from "./live";
 import { loadViews } from "./pages/viewmenu";
 import { applyTheme } from "./prefs";
 import { watchRuns } from "./runs/data";
+import { watchGroups } from "./runs/table";
 import { Shell } from "./shell";
 import { followLinks, place } from "./store";
 import "./css/app.css";
@@ -39,6 +40,7 @@ async function start(): Promise<void> {
   const loaded = loadFile();
   if (root) render(<Shell />, root);
   watchRuns();
+  watchGroups();
   const info = await loaded;
   end();
   startLive(info?.position ?? "");

@@ -142,3 +142,24 @@ test("back and forward go through the views (requirement 13)", async () => {
   assert.match(await tab.page.textContent('[role=tab][aria-selected="true"]'), /Charts/);
   await tab.close();
 });
+
+test("an opened group keeps its runs when others move before it (requirement 10)", async () => {
+  const { experiment_id } = await call(server.url, "experiments/create", { name: "/moving" });
+  const add = async (lr, value) => {
+    const { run } = await call(server.url, "runs/create", { experiment_id, run_name: `lr ${lr}`, start_time: Date.now() });
+    await call(server.url, "runs/log-batch", { run_id: run.info.run_id, params: [{ key: "lr", value: lr }], metrics: [{ key: "score", value, step: 0, timestamp: 1 }] });
+  };
+  for (const value of [5, 6]) await add("0.1", value);
+  await add("0.2", 3);
+  const tab = await open(browser, server.url);
+  await visit(tab, `/ui/runs?e=${experiment_id}&g=params.lr&o=-metrics.score&c=metrics.score`);
+  await tab.page.locator(".row.group .expander").first().click();
+  await settled(tab.page);
+  const names = () => tab.page.$$eval(".grid-body .row .run-name", (found) => found.map((one) => one.textContent));
+  assert.deepEqual(await names(), ["0.1", "lr 0.1", "lr 0.1", "0.2"]);
+  await add("0.3", 9);
+  await tab.page.waitForFunction(() => document.querySelector(".grid-body .row .run-name")?.textContent === "0.3", null, { timeout: 10_000 });
+  await settled(tab.page);
+  assert.deepEqual(await names(), ["0.3", "0.1", "lr 0.1", "lr 0.1", "0.2"]);
+  await tab.close();
+});

@@ -130,6 +130,8 @@ test("a spike in 100,000 points is drawn at every zoom, down to the point (requi
     const [, top] = log.find((line) => line.startsWith("clip")).split(" ").slice(1).map(Number);
     const highest = heights.reduce((least, height) => Math.min(least, height), Infinity);
     assert.ok(highest < top + 60, `zoom ${zoom}: highest at ${highest}`);
+    const ticks = log.flatMap((line) => /^text \S+ \S+ right (.*)$/.exec(line)?.[1] ?? []).map(Number);
+    assert.ok(ticks.some((tick) => tick >= 800), `zoom ${zoom}: the y axis ends at ${ticks.at(-1)}`);
   }
   tab.page.off("response", onResponse);
   assert.ok(sizes[sizes.length - 1] < sizes[0], "fewer bytes for less");

@@ -1,4 +1,4 @@
-import { signal, useComputed } from "@preact/signals";
+import { effect, signal, untracked, useComputed } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { nextFrame } from "../busy";
 import { plural } from "../format";
@@ -14,7 +14,44 @@ import { comparisonFor, withComparison } from "./names";
 import { groupRow, ink, isDrawn, learnNames, runRow, toggleBaseline, togglePeek, togglePin, toggleSelected, toggleVisible, type Row } from "./rows";
 import { cursor, hover, hovered } from "./selection";
 
-export const opened = signal<readonly number[]>([]);
+/** The opened groups, by their place in the present table. */
+const opened = signal<readonly number[]>([]);
+const openedIds = new Map<number, string>();
+
+/** Finds the groups of a table by their ids, as far as the first window has them. */
+function placesOf(current: Table): Map<string, number> {
+  const frame = current.windows.get(0);
+  const places = new Map<string, number>();
+  for (let row = 0; frame && current.groups && row < frame.rows; row += 1) places.set(groupRow(frame, row, row, current.groups).id, row);
+  return places;
+}
+
+/** Moves the opened groups to their places in a new table, and reads their runs again. */
+function followGroups(current: Table): void {
+  if (opened.peek().length === 0) return;
+  const places = placesOf(current);
+  const before = children.peek();
+  const moved = opened.peek().flatMap((old) => {
+    const id = openedIds.get(old) ?? "";
+    const place = places.get(id);
+    return place === undefined ? [] : [{ id, place, frame: before.get(old) }];
+  });
+  openedIds.clear();
+  for (const { id, place } of moved) openedIds.set(place, id);
+  children.value = new Map(moved.flatMap(({ place, frame }) => (frame ? [[place, frame] as const] : [])));
+  opened.value = moved.map(({ place }) => place);
+  for (const { place } of moved) void loadChildren(place);
+}
+
+export function watchGroups(): void {
+  let handle = "";
+  effect(() => {
+    const current = table.value;
+    if (!current || current.handle === handle) return;
+    handle = current.handle;
+    untracked(() => followGroups(current));
+  });
+}
 
 function openedSpans(): Opened[] {
   return [...opened.value]
@@ -22,11 +59,13 @@ function openedSpans(): Opened[] {
     .map((group) => ({ group, rows: children.value.get(group)?.rows ?? 0 }));
 }
 
-function toggleGroup(group: number): void {
+function toggleGroup({ id, group }: Row): void {
+  if (group === null) return;
   const list = opened.peek();
   if (list.includes(group)) opened.value = list.filter((one) => one !== group);
   else {
     opened.value = [...list, group];
+    openedIds.set(group, id);
     void loadChildren(group);
   }
 }
@@ -77,7 +116,7 @@ function GroupWords({ row }: { row: Row }) {
   const open = row.group !== null && opened.value.includes(row.group);
   return (
     <>
-      <button type="button" class="expander" aria-expanded={open} aria-label={`Runs of ${row.name}`} onClick={() => row.group !== null && toggleGroup(row.group)}>
+      <button type="button" class="expander" aria-expanded={open} aria-label={`Runs of ${row.name}`} onClick={() => toggleGroup(row)}>
         <Icon name="chevron" />
       </button>
       <bdi class="run-name" title={row.title}>{row.name}</bdi>
@@ -231,7 +270,7 @@ function onGridKey(event: KeyboardEvent): void {
     moveCursor(step);
   } else if ((event.key === "ArrowRight" || event.key === "ArrowLeft") && event.target === event.currentTarget) {
     const row = currentRow();
-    if (row && row.group !== null && opened.peek().includes(row.group) === (event.key === "ArrowLeft")) toggleGroup(row.group);
+    if (row && row.group !== null && opened.peek().includes(row.group) === (event.key === "ArrowLeft")) toggleGroup(row);
   } else if (event.key === " " && event.target === event.currentTarget) {
     event.preventDefault();
     const row = currentRow();
@@ -243,7 +282,7 @@ export function openCurrent(): void {
   const row = currentRow();
   if (!row) return;
   if (row.group === null) go(["run", row.id]);
-  else toggleGroup(row.group);
+  else toggleGroup(row);
 }
 
 function Lines({ current, scrollTop, height, names, numeric, now }: {
