@@ -40,6 +40,8 @@ use crate::sys::mutex::Mutex;
 
 /// The maximum number of frames in one transaction of the index.
 const FRAMES_PER_TRANSACTION: usize = 4096;
+/// How often a query may find a block damaged before it is an error.
+const BLOCK_READS_MAX: usize = 3;
 /// The maximum bytes of frames in one transaction, because a frame may have 32 MiB.
 const BYTES_PER_TRANSACTION: usize = 4 * 1024 * 1024;
 
@@ -175,14 +177,22 @@ impl Engine {
 
     /// Queries the live points and the index, so that no point logged before the call is missing.
     ///
-    /// Live points are read first. If one is sealed in between, the index has it.
+    /// Live points are read first. If one is sealed in between, the index has it. A query that reads
+    /// blocks is repeated if one is damaged, because a block that was moved reads as damaged.
     pub(crate) fn with_points<T>(
         &self,
         mut query: impl FnMut(&LivePoints, &Index, &mut ColumnCache) -> Result<T>,
     ) -> Result<T> {
-        self.located(
-            self.with_live(|live| self.with_columns(|index, cache| query(live, index, cache))),
-        )
+        let mut attempts = 1..=BLOCK_READS_MAX;
+        loop {
+            attempts.next();
+            let answer =
+                self.with_live(|live| self.with_columns(|index, cache| query(live, index, cache)));
+            match answer {
+                Err(error) if error.kind() == ErrorKind::Damaged && !attempts.is_empty() => {}
+                answer => return self.located(answer),
+            }
+        }
     }
 
     /// Reads the live points, after it has read all points that were logged before this call.
