@@ -177,8 +177,8 @@ impl Engine {
 
     /// Queries the live points and the index, so that no point logged before the call is missing.
     ///
-    /// Live points are read first. If one is sealed in between, the index has it. A query that reads
-    /// blocks is repeated if one is damaged, because a block that was moved reads as damaged.
+    /// Live points are read first. If one is sealed in between, the index has it. If a block is
+    /// damaged, the query is repeated, because a block that was moved reads as damaged.
     pub(crate) fn with_points<T>(
         &self,
         mut query: impl FnMut(&LivePoints, &Index, &mut ColumnCache) -> Result<T>,
