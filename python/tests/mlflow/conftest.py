@@ -19,7 +19,7 @@ with warnings.catch_warnings():
 # Tests must not send telemetry.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-# Workers of Spark must have the packages of these tests, and not those of the `python3` on the PATH.
+# The `python3` on the PATH may lack the packages of these tests, which workers of Spark need.
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 
