@@ -61,9 +61,10 @@ impl Database {
     /// use tracklite::RunHealth;
     ///
     /// let run = database.default_experiment()?.start_run("")?;
-    /// assert_eq!(database.run_health(&[run.id()])?, [RunHealth::Running]);
+    /// let id = run.id();
+    /// assert_eq!(database.run_health(&[id])?, [RunHealth::Running]);
     /// run.finish()?;
-    /// assert_eq!(database.run_health(&[run.id()])?, [RunHealth::Finished]);
+    /// assert_eq!(database.run_health(&[id])?, [RunHealth::Finished]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
