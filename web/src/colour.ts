@@ -21,7 +21,7 @@ export function hash(text: string): number {
   return value >>> 0;
 }
 
-/** Slots of colours that stay: a run that has one keeps it, whoever comes or goes. */
+/** Slots of colours that stay: a run that has one keeps it while others come and go. */
 export class Slots {
   private readonly slots = new Map<string, number>();
 

@@ -57,7 +57,7 @@ export class Catalogue {
   private scope = "";
   private controller = new AbortController();
 
-  /** Begins anew for other runs or another search. With `same`, the present keys stay until the new ones arrive. */
+  /** Begins again for other runs or another search. With `same`, the present keys stay until the new ones arrive. */
   open(query: Record<string, string>): void {
     const scope = JSON.stringify(query);
     if (scope === this.scope) return;
