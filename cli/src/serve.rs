@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::Command;
 
 use tracklite::{Database, Error, ErrorKind, Result};
-use tracklite_server::{Server, command};
+use tracklite_server::{Server, StopSignals, command};
 
 use crate::serve_args::{RunCommandArgs, ServeArgs};
 use crate::terminal::Terminal;
@@ -42,9 +42,10 @@ pub(crate) fn serve(args: &ServeArgs, terminal: &mut Terminal) -> Outcome {
         server = server.log(|line| drop(writeln!(std::io::stderr().lock(), "{line}")));
     }
     let server = server.start()?;
+    let signals = StopSignals::watch()?;
     writeln!(terminal, "{}", server.url())?;
     terminal.flush()?;
-    server.run_until_signal()?;
+    server.run_until(signals);
     Ok(Exit::Success)
 }
 

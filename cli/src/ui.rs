@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use tracklite::{Database, ErrorKind, Result};
-use tracklite_server::{Server, command};
+use tracklite_server::{Server, StopSignals, command};
 
 use crate::serve_args::UiArgs;
 use crate::terminal::Terminal;
@@ -20,13 +20,14 @@ pub(crate) fn ui(args: &UiArgs, terminal: &mut Terminal) -> Outcome {
         server = server.assets(folder);
     }
     let server = server.start()?;
+    let signals = StopSignals::watch()?;
     let address = address(server.url(), args.open.as_deref(), &token);
     writeln!(terminal, "{address}")?;
     terminal.flush()?;
     if !args.no_browser {
         show(address);
     }
-    server.run_until_signal()?;
+    server.run_until(signals);
     Ok(Exit::Success)
 }
 

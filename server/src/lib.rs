@@ -60,6 +60,7 @@ mod shared;
 mod signed;
 mod spool;
 mod stall;
+mod stop_signals;
 mod target;
 mod tls;
 mod token;
@@ -69,3 +70,4 @@ mod volumes;
 mod webhooks;
 
 pub use crate::server::{Server, ServerBuilder};
+pub use crate::stop_signals::StopSignals;

@@ -31,6 +31,7 @@ use crate::pool::Pool;
 use crate::sessions::Sessions;
 use crate::shared::Shared;
 use crate::signed::Signer;
+use crate::stop_signals::StopSignals;
 use crate::tls;
 use crate::transfer::{Pace, Uploads};
 use crate::webhooks::delivery::{Sending, deliver};
@@ -185,24 +186,10 @@ impl Server {
         self.join();
     }
 
-    /// Waits for a signal to end the process (SIGINT, SIGTERM), then stops. A second signal ends
-    /// the process at once.
-    ///
-    /// # Errors
-    ///
-    /// - [`ErrorKind::Io`] if signals cannot be watched.
-    pub fn run_until_signal(self) -> Result<()> {
-        let watching = |source| Error::io("watching for signals", source);
-        let runtime = Builder::new_current_thread().enable_io().build().map_err(watching)?;
-        runtime.block_on(signal()).map_err(watching)?;
-        self.stop.send_replace(true);
-        std::thread::spawn(move || {
-            if runtime.block_on(signal()).is_ok() {
-                std::process::exit(130);
-            }
-        });
-        self.join();
-        Ok(())
+    /// Waits for a signal (SIGINT, SIGTERM), then stops. A second signal ends the process at once.
+    pub fn run_until(self, signals: StopSignals) {
+        signals.wait();
+        self.stop();
     }
 
     fn join(self) {
@@ -210,24 +197,6 @@ impl Server {
             log::error!("the server failed while it stopped");
         }
     }
-}
-
-#[cfg(unix)]
-async fn signal() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn signal() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 fn bound(options: &Options) -> Result<TcpListener> {

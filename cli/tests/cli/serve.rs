@@ -67,6 +67,16 @@ fn a_server_prints_its_address_and_stops_at_a_signal() {
 }
 
 #[test]
+fn a_signal_just_after_the_address_stops_a_server_in_order() {
+    let sample = Sample::new();
+    for _ in 0..10 {
+        let (server, _) = serve(&sample, &["--quiet"]);
+        signal(&server, Signal::TERM);
+        assert_eq!(server.wait_with_output().expect("it ends").status.code(), Some(0));
+    }
+}
+
+#[test]
 fn a_second_signal_stops_a_server_at_once() {
     let sample = Sample::new();
     let (mut server, address) = serve(&sample, &["--quiet"]);
