@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) mlflow_ui: Option<PathBuf>,
     /// The folder of the own web page, if it is not the embedded one.
     pub(crate) assets: Option<PathBuf>,
+    /// Whether pages of this machine may show the web page in a frame.
+    pub(crate) framed_by_this_machine: bool,
     /// Whether webhooks may be sent to this machine, and without encryption.
     pub(crate) webhooks_to_this_machine: bool,
     /// How long requests may take after the stop of the server.
@@ -48,6 +50,7 @@ impl Default for Options {
             tls: None,
             mlflow_ui: None,
             assets: None,
+            framed_by_this_machine: false,
             webhooks_to_this_machine: false,
             drain: Duration::from_secs(10),
             body_bytes_max: 16 * 1024 * 1024,

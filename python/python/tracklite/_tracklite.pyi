@@ -7,14 +7,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, SupportsFloat, SupportsIndex, TypeAlias, final
 
+from tracklite._ui import WebPage
 from tracklite.entities import (
     ArtifactInfo,
+    Bands,
     Capture,
+    Changes,
+    Curves,
     DatabaseInfo,
     Dataset,
     DatasetSummary,
     ExperimentInfo,
     GcReport,
+    KeySummary,
     Lifecycle,
     LineageEdge,
     LineageNode,
@@ -28,11 +33,16 @@ from tracklite.entities import (
     ModelVersionStatus,
     Page,
     RegisteredModelInfo,
+    RunGroup,
+    RunGroups,
+    RunHealth,
     RunInfo,
     RunInputs,
     RunRecord,
     RunStatus,
     SalvageReport,
+    SavedView,
+    Smoothing,
     SqlTable,
     VacuumReport,
     VerifyReport,
@@ -52,6 +62,9 @@ _RunIds: TypeAlias = _RunId | Iterable[_RunId]
 _Texts: TypeAlias = str | Sequence[str]
 _View: TypeAlias = Lifecycle | Literal["active", "deleted", "all"]
 _Direction: TypeAlias = Literal["both", "upstream", "downstream"]
+_BandKind: TypeAlias = Literal[
+    "deviation", "standard_error", "confidence", "extremes", "quartiles"
+]
 _Status: TypeAlias = (
     RunStatus | Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 )
@@ -232,68 +245,11 @@ class Database:
         lock_timeout: float = 10.0,
         background: bool = True,
         index: _Path | None = None,
-    ) -> Database:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    ) -> Database: ...
     @staticmethod
-    def create(path: _Path) -> Database:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    def create(path: _Path) -> Database: ...
     @staticmethod
-    def open_read_only(path: _Path) -> Database:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    def open_read_only(path: _Path) -> Database: ...
     @property
     def path(self) -> Path:
         """The path with which the file was opened."""
@@ -338,6 +294,7 @@ class Database:
         """Returns the active runs of active experiments, newest first."""
     def all_runs(self) -> list[RunRecord]:
         """Returns all runs, newest first, including deleted ones."""
+    def run_health(self, runs: _RunIds) -> list[RunHealth]: ...
     def delete_run(self, id: _RunId) -> None:
         """Marks a run deleted, until `restore_run` or `gc`."""
     def restore_run(self, id: _RunId) -> None:
@@ -346,6 +303,8 @@ class Database:
         """Makes everything durable that any process logged before the call."""
     def tick(self) -> None:
         """Does the background work of one second now: syncs, seals, and recovers dead writers."""
+    def changes(self, since: str | None = None) -> Changes: ...
+    def ui(self, open: str | None = None, *, height: int = 720) -> WebPage: ...
     def sql(self, query: str) -> SqlTable:
         """Runs a read-only SQL query over the index: tables `runs`, `params`, `tags`, `metrics` and
         others.
@@ -360,68 +319,11 @@ class Database:
     def backup(self, to: _Path) -> None:
         """Copies the file as it is now to a new file, while other processes keep writing."""
     @staticmethod
-    def vacuum(path: _Path) -> VacuumReport:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    def vacuum(path: _Path) -> VacuumReport: ...
     @staticmethod
-    def verify(path: _Path) -> VerifyReport:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    def verify(path: _Path) -> VerifyReport: ...
     @staticmethod
-    def salvage(path: _Path, out: _Path) -> SalvageReport:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    def salvage(path: _Path, out: _Path) -> SalvageReport: ...
     def registry(self) -> Registry:
         """Returns the registry of models."""
     def close(self) -> None:
@@ -573,6 +475,67 @@ class Database:
     ) -> None: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
     def _repr_html_(self) -> str: ...
+    def curves(
+        self,
+        runs: _RunIds,
+        keys: _Texts,
+        *,
+        columns: int = 1000,
+        axis: str = "step",
+        range: tuple[float, float] | None = None,
+        smoothing: Smoothing | float | None = None,
+    ) -> Curves: ...
+    def bands(
+        self,
+        groups: Iterable[_RunIds | RunGroup],
+        keys: _Texts,
+        *,
+        kind: _BandKind = "deviation",
+        columns: int = 1000,
+        axis: str = "step",
+        range: tuple[float, float] | None = None,
+        smoothing: Smoothing | float | None = None,
+    ) -> Bands: ...
+    def run_keys(
+        self,
+        filter: str = "",
+        *,
+        order_by: _Texts | None = None,
+        experiments: _ExperimentIds | None = None,
+        view: _View = "active",
+        max_results: int | None = None,
+    ) -> list[KeySummary]: ...
+    def params_but_seeds(
+        self,
+        filter: str = "",
+        *,
+        order_by: _Texts | None = None,
+        experiments: _ExperimentIds | None = None,
+        view: _View = "active",
+        max_results: int | None = None,
+    ) -> list[str]: ...
+    def group_runs(
+        self,
+        filter: str = "",
+        *,
+        keys: _Texts | None = None,
+        columns: _Texts | None = None,
+        order_by: _Texts | None = None,
+        experiments: _ExperimentIds | None = None,
+        view: _View = "active",
+        max_results: int | None = None,
+    ) -> RunGroups: ...
+    def views(self) -> list[SavedView]: ...
+    def view(self, name: str) -> SavedView: ...
+    def save_view(
+        self,
+        name: str,
+        state: str | Mapping[str, Any],
+        *,
+        expects: int = 0,
+        user: str | None = None,
+    ) -> SavedView: ...
+    def delete_view(self, name: str, *, expects: int, user: str | None = None) -> None: ...
 
 @final
 class Experiment:
@@ -649,26 +612,7 @@ class Experiment:
     def delete_tag(self, key: str) -> None:
         """Deletes a tag."""
     @staticmethod
-    def _reopen(path: _Path, read_only: bool, id: int) -> Experiment:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    def _reopen(path: _Path, read_only: bool, id: int) -> Experiment: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
@@ -1239,32 +1183,27 @@ class Run:
         >>> run.tags()["mlflow.source.type"]
         'LOCAL'
         """
-    def plot(self, *keys: str, axes: Any = None) -> Any:
-        """Draws metrics with matplotlib onto `axes`, or onto new ones, and returns the axes.
-
-        Draws all metrics if no keys are given.
-        """
+    def plot(
+        self,
+        *keys: str,
+        axes: Any = None,
+        columns: int = 1000,
+        axis: str = "step",
+        range: tuple[float, float] | None = None,
+        smoothing: Smoothing | float | None = None,
+        **options: Any,
+    ) -> Any: ...
+    def plot_text(
+        self,
+        key: str,
+        *,
+        width: int = 80,
+        height: int = 16,
+        log_y: bool = False,
+        ascii: bool = False,
+    ) -> str: ...
     @staticmethod
-    def _reopen(path: _Path, read_only: bool, id: str) -> Run:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    def _reopen(path: _Path, read_only: bool, id: str) -> Run: ...
     def __enter__(self) -> Run: ...
     def __exit__(
         self,
@@ -1302,26 +1241,7 @@ class Store:
     """An open file, from which the other classes here are created."""
 
     @staticmethod
-    def open(path: str, create: bool) -> Store:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    def open(path: str, create: bool) -> Store: ...
     @property
     def address(self) -> str:
         """The address of the file: `tracklite://` and its absolute path, escaped."""
