@@ -19,7 +19,7 @@ use crate::table::{self, Table};
 
 #[pymethods]
 impl Database {
-    /// Returns the curves of these metrics of these runs: key by key, each with the runs in order.
+    /// Returns the curves of metrics of runs: key by key, each with the runs in order.
     ///
     /// A row of a curve is a column of a chart that is `columns` pixels wide. It has the extremes
     /// and the mean of all its points, never of a sample. Few points are rows of their own. A
@@ -58,8 +58,7 @@ impl Database {
         sequence(py, "Curves", curves.collect::<PyResult<_>>()?, table)
     }
 
-    /// Returns the band of each of these metrics over each group of runs: key by key, each with the
-    /// groups in order.
+    /// Returns the bands of metrics over groups of runs: key by key, each with all groups.
     ///
     /// A group is an iterable of runs, or a group of `group_runs`. Every run of a group counts. A
     /// run has a value between its first and its last point, and between two points it is
@@ -94,7 +93,8 @@ impl Database {
         let (keys, kind) = (text_list(keys)?, band_kind(py, kind)?);
         let query = query(py, columns, axis, range, smoothing)?;
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let bands = self.handle.call(py, |database| database.bands(&groups, &keys, &query, kind))?;
+        let bands =
+            self.handle.call(py, |database| database.bands(&groups, &keys, &query, kind))?;
         let table = table_of_bands(&bands)?;
         let bands = bands.into_iter().map(|band| band_object(py, band));
         sequence(py, "Bands", bands.collect::<PyResult<_>>()?, table)

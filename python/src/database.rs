@@ -127,7 +127,7 @@ impl Database {
         self.handle.call(py, tracklite::Database::tick)
     }
 
-    /// Returns which areas of the file any process has changed since an earlier call, as `Changes`.
+    /// Returns which areas of the file any process has changed since an earlier call.
     ///
     /// `since` is the `cursor` of that call. Without one, everything counts as changed. A program
     /// that shows the file calls this a few times a second, and reads again what has changed.
@@ -149,8 +149,7 @@ impl Database {
         self.handle.call(py, |database| database.changes(since.as_ref()))?.to_python(py)
     }
 
-    /// Serves the web page of the file, and returns it as a `WebPage`. A notebook shows the page,
-    /// and other programs print its address.
+    /// Serves the web page of the file. A notebook shows it, and a program prints its address.
     ///
     /// `open` is the place of the page to begin with, such as "runs?f=metrics.loss < 0.1".
     /// `height` is that of the frame in a notebook, in pixels.
@@ -159,11 +158,7 @@ impl Database {
     /// or when the page is closed. Further calls for the same file use the same server. The address
     /// ends with a token, which permits everything that the database permits: do not share it.
     #[pyo3(signature = (open=None, *, height=720))]
-    fn ui<'py>(
-        slf: &Bound<'py, Self>,
-        open: Option<&str>,
-        height: u32,
-    ) -> PyResult<Object<'py>> {
+    fn ui<'py>(slf: &Bound<'py, Self>, open: Option<&str>, height: u32) -> PyResult<Object<'py>> {
         slf.get().handle.with(slf.py(), |_| ())?;
         let place = slf.get().handle.session().absolute_path();
         delegated(slf.as_any(), "_ui", "show", (place, open, height))

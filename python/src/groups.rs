@@ -15,8 +15,9 @@ use crate::table::{self, Table};
 
 #[pymethods]
 impl Database {
-    /// Returns all keys of the runs that a search finds: params, then metrics, then tags, each by
-    /// key, as `KeySummary`. The arguments are those of `search_runs`.
+    /// Returns all keys of the runs that a search finds: params, then metrics, then tags.
+    ///
+    /// They are `KeySummary`, each kind by key. The arguments are those of `search_runs`.
     ///
     /// >>> for rate in (0.1, 0.01):
     /// ...     run = experiment.start_run(params={"rate": rate})
@@ -25,7 +26,6 @@ impl Database {
     /// ('rate', 2, 2, (0.01, 0.1))
     #[pyo3(signature = (filter="", *, order_by=None, experiments=None, view="active",
                         max_results=None))]
-    #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
     fn run_keys<'py>(
         &self,
         py: Python<'py>,
@@ -40,11 +40,12 @@ impl Database {
         to_list(py, &self.handle.call(py, |database| database.run_keys(&search))?)
     }
 
-    /// Returns the params by which repetitions of a configuration are grouped: those that differ
-    /// between the runs that a search finds, without seeds. They are fields, such as "params.rate".
+    /// Returns the params by which repetitions of a configuration are grouped.
+    ///
+    /// They are those that differ between the runs that a search finds, without seeds, as fields
+    /// such as "params.rate".
     #[pyo3(signature = (filter="", *, order_by=None, experiments=None, view="active",
                         max_results=None))]
-    #[expect(clippy::too_many_arguments, reason = "each argument is a keyword in Python")]
     fn params_but_seeds(
         &self,
         py: Python<'_>,
@@ -171,9 +172,9 @@ fn number_columns(name: &str, summaries: &[&GroupColumn]) -> Vec<(String, table:
         ("max", |spread| spread.max),
     ];
     let column = |(part, of): Part| -> (String, table::Column) {
-        let numbers = summaries.iter().map(|summary| {
-            spread(summary).filter(|spread| spread.count > 0).map(of)
-        });
+        let numbers = summaries
+            .iter()
+            .map(|summary| spread(summary).filter(|spread| spread.count > 0).map(of));
         (format!("{name}.{part}"), Arc::new(Float64Array::from_iter(numbers)))
     };
     let mut columns = Vec::from(PARTS.map(column));

@@ -66,17 +66,17 @@ class WebPage:
         if self.closed:
             return escape(repr(self))
         address = escape(self.url, quote=True)
-        # Browsers send the cookie of the page only if the notebook has the same host. The host of a
-        # notebook is known to scripts alone. Without scripts, the address is unchanged.
+        # Browsers send the cookie of the page only if the notebook has the same host, which is known
+        # to scripts alone. Without scripts, the address is unchanged.
         same_host = (
-            "const host = location.hostname === 'localhost' ? 'localhost' : '127.0.0.1';"
-            "const frame = document.currentScript.previousElementSibling;"
-            "if (host === 'localhost') frame.src = frame.src.replace('127.0.0.1', host);"
+            "if (location.hostname === 'localhost') {"
+            " const frame = document.currentScript.previousElementSibling;"
+            " frame.src = frame.src.replace('127.0.0.1', 'localhost'); }"
         )
         return (
             f'<a href="{address}" target="_blank" rel="noopener">Open in a tab</a>'
             f'<iframe src="{address}" width="100%" height="{self._height}" '
-            f'style="border: 0"></iframe><script>{{{same_host}}}</script>'
+            f'style="border: 0"></iframe><script>{same_host}</script>'
         )
 
 

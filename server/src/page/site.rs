@@ -58,7 +58,8 @@ const ASSETS: &[File] = &[
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; \
                       object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors";
 /// The pages of this machine, which may have the page in a frame if the server permits it.
-const FRAMES: &str = "http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:*";
+const FRAMES: &str =
+    "http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:*";
 
 /// Answers `/`: the page, or MLflow's if the server has its folder.
 pub(crate) async fn root(shared: State<Arc<Shared>>, headers: HeaderMap) -> Response {
