@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { test } from "node:test";
 import { fixture } from "./prepared.mjs";
 import { open, penLog, settled, stage, visit, visitRuns } from "./pages.mjs";
 import { call, serve } from "./server.mjs";
-
-const here = stage("copy");
 
 /** How long a file without writers is watched. The other tests of this file run meanwhile. */
 const QUIET = 15_000;
@@ -12,9 +10,9 @@ const QUIET = 15_000;
 let quiet;
 let since;
 
-before(async () => {
-  quiet = await open(here.browser, fixture().url);
-  await visitRuns(here, "", quiet);
+const here = stage("copy", async (made) => {
+  quiet = await open(made.browser, fixture().url);
+  await visitRuns(made, "", quiet);
   await quiet.page.waitForSelector(".live-live");
   quiet.seen.requests.length = 0;
   since = Date.now();

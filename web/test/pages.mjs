@@ -18,14 +18,17 @@ const EXPECTED = /Failed to load resource|\/api\/v1\/runs\/[0-9a-f]+\/(file\?pat
  * - `"shared"`: one server for all files that only read the fixture.
  * - `"copy"`: a server on a copy of the fixture, for tests that write.
  * - `"empty"`: a server on a new file.
+ *
+ * `prepare` runs once before the tests.
  */
-export function stage(kind) {
+export function stage(kind, prepare = () => undefined) {
   const here = { ...fixture().made };
   before(async () => {
     here.browser = await chromium.connect(process.env.TRACKLITE_BROWSER);
     here.server = kind === "shared" ? { url: fixture().url } : kind === "copy" ? await serveCopy(fixture().path) : await serve();
     here.tab = await open(here.browser, here.server.url);
     here.page = here.tab.page;
+    await prepare(here);
   });
   after(async () => {
     try {
@@ -64,12 +67,12 @@ export function watch(page, seen) {
   });
 }
 
-/** Counts the bytes of the answers whose address has one of these words, until `stop` is called. */
+/** Counts the bytes of the answers whose address has these words, until `stop` is called. The stream of changes never ends. */
 export function countBytes(page, words) {
   const sizes = [];
   const pending = [];
   const onResponse = (response) => {
-    if (!response.url().includes(words)) return;
+    if (!response.url().includes(words) || response.url().includes("/api/v1/events")) return;
     pending.push(response.body().then((body) => sizes.push(body.length), () => undefined));
   };
   page.on("response", onResponse);

@@ -15,7 +15,7 @@ const [flag, only = ""] = process.argv.slice(2);
 const AT_ONCE = 3;
 
 function run(files, atOnce, variables = {}) {
-  const child = spawn(process.execPath, ["--test", `--test-concurrency=${atOnce}`, ...files], { stdio: "inherit", cwd: join(here, ".."), env: { ...process.env, ...variables } });
+  const child = spawn(process.execPath, ["--test", "--test-timeout=600000", `--test-concurrency=${atOnce}`, ...files], { stdio: "inherit", cwd: join(here, ".."), env: { ...process.env, ...variables } });
   return new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
+import { test } from "node:test";
 import { countBytes, open, penLog, rowCount, rowIds, rowNames, settled, stage, visit, watchTasks } from "./pages.mjs";
 import { call } from "./server.mjs";
 
@@ -10,8 +10,6 @@ const KEYS = 12_345;
 const POINTS = 100_000;
 const SPIKE = 61_803;
 const MANY_PARAMS = 1000;
-
-const here = stage("empty");
 
 async function createRun(experiment_id, name, at) {
   const { run } = await call(here.server.url, "runs/create", { experiment_id, run_name: name, start_time: 1_795_953_600_000 + at * 1000 });
@@ -60,7 +58,7 @@ let many;
 let wide;
 let long;
 
-before(async () => {
+const here = stage("empty", async () => {
   [many, wide, long] = await Promise.all([manyRuns(), manyKeys(), longCurve()]);
 });
 

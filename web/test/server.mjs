@@ -73,8 +73,8 @@ export async function call(url, path, body, method = "POST") {
 }
 
 /** Calls the API of the page. */
-export async function api(url, path, body) {
-  const init = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json", "X-Tracklite": "page" }, body: JSON.stringify(body) };
+export async function api(url, path, body, method = "POST") {
+  const init = body === undefined ? {} : { method, headers: { "Content-Type": "application/json", "X-Tracklite": "page" }, body: JSON.stringify(body) };
   const response = await fetch(`${url}/api/v1/${path}`, init);
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   return response.json();
