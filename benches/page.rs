@@ -28,7 +28,8 @@ const LIVE_METRICS: usize = 12;
 const POINTS_A_SECOND: usize = 10_000;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["make", folder] => make(Path::new(folder)),
@@ -89,8 +90,7 @@ fn keys(database: &Database, count: usize) -> RunId {
 fn long(database: &Database) -> RunId {
     let experiment = database.experiment("/long").expect("open the experiment");
     let run = experiment.start_run("long").expect("start a run");
-    let keys: Vec<String> =
-        (0..METRICS).map(|at| format!("layer{}/metric{at}", at / 10)).collect();
+    let keys: Vec<String> = (0..METRICS).map(|at| format!("layer{}/metric{at}", at / 10)).collect();
     let rows: Vec<_> = keys
         .chunks(10)
         .map(|keys| {
