@@ -11,10 +11,10 @@ use tracklite::internals::record::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, BlockPlace, BlockUnitOpened,
     ChunkUnitOpened, ChunksFreed, ChunksStored, DatasetLogged, ExperimentCreated,
     ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted, ExperimentTagsSet,
-    ExtentOpened, FileContent, FolderMade, FolderRemoved, Incarnation, InputsLogged, OutputsLogged, ParamsSet, Position,
-    Punched, Purged, Record, RecordClass, RowDefined, RunLifecycleSet, RunResumed, RunStarted,
-    RunUpdated, Sealed, SealedBlock, SealedSeries, SeriesDefined, SeriesId, StoredChunk,
-    TagDeleted, TagsSet, WriterClosed, WriterOpened, WrittenFile,
+    ExtentOpened, FileContent, FolderMade, FolderRemoved, Incarnation, InputsLogged, OutputsLogged,
+    ParamsSet, Position, Punched, Purged, Record, RecordClass, RowDefined, RunLifecycleSet,
+    RunResumed, RunStarted, RunUpdated, Sealed, SealedBlock, SealedSeries, SeriesDefined, SeriesId,
+    StoredChunk, TagDeleted, TagsSet, WriterClosed, WriterOpened, WrittenFile,
 };
 use tracklite::internals::storage::{MemoryFile, Storage as _};
 use tracklite::internals::{FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, unit_start};

@@ -182,7 +182,8 @@ impl Index {
                  WHERE name >= ?1 AND name < ?2 ORDER BY name",
             )?;
             let end = format!("{}/", levels.trim_end_matches('.'));
-            let found = select.query_map((levels, end), |row| Ok((model_id(row, 0)?, row.get(1)?)))?;
+            let found =
+                select.query_map((levels, end), |row| Ok((model_id(row, 0)?, row.get(1)?)))?;
             found.collect()
         })
     }

@@ -24,12 +24,12 @@ impl Registry {
     ///
     /// - [`ErrorKind::NotFound`] if there is no such catalog.
     /// - [`ErrorKind::AlreadyExists`] if the new name is taken, or that of a model or volume.
-    /// - [`ErrorKind::InvalidInput`] if the new name is blank or contains `.`, `/` or `:`, or if the
-    ///   full name of a model or volume becomes too long.
+    /// - [`ErrorKind::InvalidInput`] if the new name is blank or contains `.`, `/` or `:`, or if
+    ///   the full name of a model or volume becomes too long.
     ///
     /// # Performance
     ///
-    /// Writes some 50 bytes for each model and volume.
+    /// Writes about 50 bytes for each model and volume.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;

@@ -17,17 +17,29 @@ const WEBHOOKS_MAX: usize = 1000;
 /// A change of a small thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SmallChange {
-    CreateToken { token: u32 },
-    RevokeToken { token: u32 },
+    CreateToken {
+        token: u32,
+    },
+    RevokeToken {
+        token: u32,
+    },
     /// Saves the view above this revision. 0 creates it.
-    SaveView { above: u64 },
-    DeleteView { above: u64 },
+    SaveView {
+        above: u64,
+    },
+    DeleteView {
+        above: u64,
+    },
     CreateWebhook,
     ChangeWebhook,
     DeleteWebhook,
     /// Creates the catalog, then its schema, then a model in it.
-    Catalog { step: u32 },
-    RenameCatalog { name: u32 },
+    Catalog {
+        step: u32,
+    },
+    RenameCatalog {
+        name: u32,
+    },
     MakeFolder,
     RemoveFolder,
 }
@@ -181,9 +193,7 @@ pub(crate) fn perform(
             let webhook = own_webhook(database, life)?;
             database.webhooks().update(webhook.id).url(webhook_url(number)).apply().map(drop)
         }
-        SmallChange::DeleteWebhook => {
-            database.webhooks().delete(own_webhook(database, life)?.id)
-        }
+        SmallChange::DeleteWebhook => database.webhooks().delete(own_webhook(database, life)?.id),
         SmallChange::Catalog { step } => create_level(database, life, step),
         SmallChange::RenameCatalog { name } => {
             let (old, new) = (catalog_name(life, name - 1), catalog_name(life, name));

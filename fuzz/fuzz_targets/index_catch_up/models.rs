@@ -1,7 +1,14 @@
 //! Arbitrary records of logged models and the registry.
 
 use tracklite::internals::record::{
-    AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogOwnerSet, CatalogRenamed, CatalogUpdated, LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged, LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet, LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric, ModelVersionCreated, ModelVersionDeleted, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated, Record, RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed, RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet, SchemaCreated, SchemaDropped, SchemaOwnerSet, SchemaRenamed, SchemaUpdated,
+    AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogOwnerSet, CatalogRenamed,
+    CatalogUpdated, LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
+    LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
+    LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric, ModelVersionCreated,
+    ModelVersionDeleted, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated, Record,
+    RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed,
+    RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet,
+    SchemaCreated, SchemaDropped, SchemaOwnerSet, SchemaRenamed, SchemaUpdated,
 };
 use tracklite::logged_model::LoggedModelStatus;
 use tracklite::registry::{ModelStage, ModelVersionStatus, RegistryMode};

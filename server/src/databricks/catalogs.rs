@@ -261,7 +261,9 @@ fn update_catalog(call: &Call) -> Outcome<Reply> {
             levels::ensure(call, &format!("{name}.{schema}.model"))?;
         }
         registry.rename_catalog(name, new).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => taken("CATALOG_ALREADY_EXISTS", &format!("Catalog '{new}'")),
+            ErrorKind::AlreadyExists => {
+                taken("CATALOG_ALREADY_EXISTS", &format!("Catalog '{new}'"))
+            }
             _ => error.into(),
         })?;
     }

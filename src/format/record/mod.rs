@@ -26,7 +26,12 @@ pub use logged_models::{
     LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric,
 };
 pub use registry::{
-    AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogOwnerSet, CatalogRenamed, CatalogUpdated, ModelVersionCreated, ModelVersionCreatedV0, ModelVersionDeleted, ModelVersionFinalized, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated, RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed, RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet, SchemaCreated, SchemaDropped, SchemaOwnerSet, SchemaRenamed, SchemaUpdated,
+    AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogOwnerSet, CatalogRenamed,
+    CatalogUpdated, ModelVersionCreated, ModelVersionCreatedV0, ModelVersionDeleted,
+    ModelVersionFinalized, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated,
+    RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed,
+    RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet,
+    SchemaCreated, SchemaDropped, SchemaOwnerSet, SchemaRenamed, SchemaUpdated,
 };
 pub use storage::{
     BlockMoved, BlockPlace, BlockUnitOpened, Checkpoint, CheckpointExperiment, CheckpointExtent,
@@ -35,7 +40,10 @@ pub use storage::{
 };
 pub use tokens::{TokenCreated, TokenRevoked};
 pub use tracking::{
-    DatasetLogged, ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted, ExperimentTagsSet, FolderMade, FolderRemoved, InputsLogged, OutputsLogged, ParamsSet, Purged, RunLifecycleSet, RunResumed, RunStarted, RunUpdated, TagDeleted, TagsSet,
+    DatasetLogged, ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed,
+    ExperimentTagDeleted, ExperimentTagsSet, FolderMade, FolderRemoved, InputsLogged,
+    OutputsLogged, ParamsSet, Purged, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
+    TagDeleted, TagsSet,
 };
 pub use views::{ViewDeleted, ViewSaved};
 pub use webhooks::{WebhookCreated, WebhookDeleted, WebhookUpdated};
@@ -286,14 +294,8 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
 ///
 /// A writer only needs to know whether there are any.
 pub(crate) fn is_of_index(kind: u16) -> bool {
-    let all = [
-        FOLDER_KINDS,
-        LOGGED_MODEL_KINDS,
-        REGISTRY_KINDS,
-        TOKEN_KINDS,
-        WEBHOOK_KINDS,
-        VIEW_KINDS,
-    ];
+    let all =
+        [FOLDER_KINDS, LOGGED_MODEL_KINDS, REGISTRY_KINDS, TOKEN_KINDS, WEBHOOK_KINDS, VIEW_KINDS];
     all.iter().any(|kinds| kinds.contains(&kind))
 }
 

@@ -7,8 +7,8 @@ use crate::entity::ArtifactOwner;
 use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{ModelStage, ModelVersionStatus};
 use crate::format::record::{
-    AliasSet, CatalogRenamed, ModelVersionCreated, ModelVersionDeleted, ModelVersionFinalized, ModelVersionUpdated,
-    Record, RegisteredModelCreated,
+    AliasSet, CatalogRenamed, ModelVersionCreated, ModelVersionDeleted, ModelVersionFinalized,
+    ModelVersionUpdated, Record, RegisteredModelCreated,
 };
 use crate::mutant::fault;
 

@@ -125,14 +125,8 @@ fn renamed_levels() -> Vec<Record> {
     vec![
         CatalogCreated { catalog: catalog.clone(), owner: owner.clone(), comment: None, time }
             .into(),
-        SchemaCreated {
-            catalog: catalog.clone(),
-            schema: schema.clone(),
-            owner,
-            comment,
-            time,
-        }
-        .into(),
+        SchemaCreated { catalog: catalog.clone(), schema: schema.clone(), owner, comment, time }
+            .into(),
         CatalogRenamed { catalog, name: new.clone(), time: later }.into(),
         SchemaRenamed { catalog: new.clone(), schema, name: name.clone(), time: later }.into(),
         CatalogOwnerSet { catalog: new.clone(), owner: team.clone(), time: later }.into(),
