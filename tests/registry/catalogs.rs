@@ -207,7 +207,10 @@ fn copying_promotes_a_version_to_another_catalog() {
 fn a_new_name_moves_all_that_is_inside() {
     let database = TestDatabase::new();
     let registry = with_catalogs(&database);
-    let churn = with_versions(&registry, "ml.staging.churn", 2);
+    let churn = registry.create_model("ml.staging.churn").unwrap();
+    for _ in 0..2 {
+        churn.new_version("s3://m").signature(signature()).create().unwrap();
+    }
     churn.set_alias("champion", 2).unwrap();
     let other = registry.create_model("ml.production.other").unwrap();
     let stays = registry.create_model("dev.churn.stays").unwrap();
@@ -281,7 +284,8 @@ fn catalogs_and_schemas_change_their_owner() {
 fn a_copy_has_the_new_names() {
     let database = TestDatabase::new();
     let registry = with_catalogs(&database);
-    with_versions(&registry, "ml.staging.churn", 1);
+    let churn = registry.create_model("ml.staging.churn").unwrap();
+    churn.new_version("s3://m").signature(signature()).create().unwrap();
     registry.rename_catalog("ml", "prod").unwrap();
     registry.set_catalog_owner("prod", "team").unwrap();
     let path = database.folder().join("copy.tracklite");
