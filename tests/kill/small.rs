@@ -66,7 +66,7 @@ fn view_name(life: Life) -> String {
 }
 
 fn webhook_name(life: Life) -> String {
-    format!("{life} webhook")
+    format!("{life}-webhook")
 }
 
 /// The comment of a catalog, which stays when it is renamed.
@@ -222,7 +222,7 @@ fn own_webhook(database: &Database, life: Life) -> Result<WebhookInfo> {
 /// Reads all small things, grouped by writer.
 pub(crate) fn observe(database: &Database, found: &mut HashMap<Life, Things>) -> Result<()> {
     let mut add = |name: String, facts: Facts| {
-        let life = name.trim_start_matches('/').split(' ').next().map(str::parse::<Life>);
+        let life = name.trim_start_matches('/').split([' ', '-']).next().map(str::parse::<Life>);
         if let Some(Ok(life)) = life {
             found.entry(life).or_default().insert(name, facts);
         }
