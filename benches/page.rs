@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use tracklite::{Database, RunId};
+use tracklite::Database;
 
 /// Runs of the long table.
 const RUNS: usize = 100_000;
@@ -46,9 +46,9 @@ fn make(folder: &Path) {
         std::fs::create_dir(&many).expect("create a folder");
         timed("many", || drop(runs::write(&many, RUNS)));
     }
-    file(folder, "few", |database| drop(keys(database, 10)));
-    file(folder, "wide", |database| drop(keys(database, KEYS)));
-    file(folder, "long", |database| drop(long(database)));
+    file(folder, "few", |database| keys(database, 10));
+    file(folder, "wide", |database| keys(database, KEYS));
+    file(folder, "long", long);
     file(folder, "live", |_| ());
 }
 
@@ -72,7 +72,7 @@ fn file(folder: &Path, name: &str, fill: impl FnOnce(&Database)) {
 }
 
 /// Logs two points of this number of metrics.
-fn keys(database: &Database, count: usize) -> RunId {
+fn keys(database: &Database, count: usize) {
     let experiment = database.experiment("/keys").expect("open the experiment");
     let run = experiment.start_run("wide").expect("start a run");
     for at in 0..count {
@@ -81,13 +81,11 @@ fn keys(database: &Database, count: usize) -> RunId {
             run.log_metric(&key, at as f64 + step as f64, step).expect("log a point");
         }
     }
-    let id = run.id();
     run.finish().expect("finish the run");
-    id
 }
 
 /// Logs falling curves with noise, step by step, in rows of ten.
-fn long(database: &Database) -> RunId {
+fn long(database: &Database) {
     let experiment = database.experiment("/long").expect("open the experiment");
     let run = experiment.start_run("long").expect("start a run");
     let keys: Vec<String> = (0..METRICS).map(|at| format!("layer{}/metric{at}", at / 10)).collect();
@@ -109,10 +107,8 @@ fn long(database: &Database) -> RunId {
             row.log(&values, step).expect("log a row");
         }
     }
-    let id = run.id();
     drop(rows);
     run.finish().expect("finish the run");
-    id
 }
 
 fn live(path: &str, seconds: &str) {
