@@ -2,6 +2,7 @@
 //!
 //! [`Database::registry`] returns the [`Registry`], which has everything else.
 
+pub(crate) mod catalog_changes;
 pub(crate) mod catalogs;
 pub(crate) mod lineage;
 pub(crate) mod model;
