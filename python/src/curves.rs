@@ -255,8 +255,8 @@ fn named(columns: Vec<(&str, table::Column)>) -> PyResult<Table> {
 }
 
 fn repeated(texts: impl Iterator<Item = (String, usize)>) -> table::Column {
-    let texts = texts.flat_map(|(text, count)| repeat_n(text, count));
-    Arc::new(LargeStringArray::from_iter_values(texts))
+    let texts: Vec<String> = texts.flat_map(|(text, count)| repeat_n(text, count)).collect();
+    Arc::new(LargeStringArray::from(texts))
 }
 
 fn floats<'a>(parts: impl Iterator<Item = &'a Vec<f64>>) -> table::Column {

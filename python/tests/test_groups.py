@@ -89,6 +89,7 @@ def test_keys_have_their_values_summarised(sweep: tracklite.Database) -> None:
         ("param", "rate"),
         ("param", "seed"),
         ("metric", "loss"),
+        ("tag", "mlflow.runName"),
         ("tag", "team"),
     ]
     assert keys["param", "model"].is_constant

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
-class Tabular(Sequence[Item], Generic[Item]):
-    """A sequence that polars, pandas, pyarrow and DuckDB read as a table."""
+class Tabular(Generic[Item]):
+    """Items in order, which polars, pandas, pyarrow and DuckDB read as a table.
+
+    It is not a `Sequence`, because polars reads those item by item.
+    """
 
     __slots__ = ("_items", "_table")
 
