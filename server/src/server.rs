@@ -12,6 +12,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 use tracklite::{Database, Error, ErrorKind, Result};
+use tracklite_serve::Serving;
 
 use crate::access::Access;
 use crate::app::app;
@@ -105,6 +106,20 @@ impl ServerBuilder {
     /// this machine. Other private addresses are always refused.
     pub fn webhooks_to_this_machine(mut self) -> Self {
         self.options.webhooks_to_this_machine = true;
+        self
+    }
+
+    /// Sets the Python that runs the models of endpoints. It must have MLflow and the packages of the
+    /// models. Default: the variable `TRACKLITE_PYTHON`, else `python3`, searched in `PATH`.
+    pub fn python(mut self, program: impl Into<PathBuf>) -> Self {
+        self.options.serving.python = program.into();
+        self
+    }
+
+    /// Sets the most bytes of data that a process of a model may have; 0 is no limit. Default: 8
+    /// GiB.
+    pub fn model_memory(mut self, bytes: u64) -> Self {
+        self.options.serving.memory = bytes;
         self
     }
 
@@ -258,6 +273,7 @@ fn shared(
         folders: Folders::default(),
         pool: Pool::new(),
         webhooks,
+        serving: Serving::new(database.clone(), options.serving.clone()),
         watch: Watch::new(),
         selections: Selections::default(),
         catalogue: Catalogue::default(),
@@ -308,15 +324,20 @@ fn serve(runtime: &Runtime, shared: &Arc<Shared>, serving: Serving) {
         client: shared.webhooks.client().clone(),
         stopped: stopped.clone(),
     };
+    let models = shared.serving.clone();
+    let (no_models, models_end) = watch::channel(false);
     runtime.block_on(async move {
         let (end, ended) = oneshot::channel();
+        let models = tokio::spawn(async move { models.run(models_end).await });
         let deliveries = tokio::spawn(deliver(changes, ended, sending));
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listen::serve(listener, app, tls, stopped, drain).await,
             Err(error) => log::error!("cannot use the listener: {error}"),
         }
-        // No request is left that changes anything.
+        // No request is left that changes anything, or that a model must answer.
         drop(end);
+        no_models.send_replace(true);
+        drop(models.await);
         if tokio::time::timeout(drain, deliveries).await.is_err() {
             log::warn!("webhooks miss events: they took longer than {} s", drain.as_secs());
         }

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use crate::copy::artifact_tree::ArtifactTree;
 use crate::copy::datasets::FirstDatasets;
 use crate::copy::known_models::KnownModels;
+use crate::copy::known_revisions::KnownRevisions;
 use crate::copy::known_tokens::KnownTokens;
-use crate::copy::known_views::KnownViews;
 use crate::copy::known_webhooks::KnownWebhooks;
 use crate::entity::ArtifactOwner;
 use crate::entity::id::{ExperimentId, RunId};
@@ -32,7 +32,7 @@ pub(crate) struct Survey {
     pub(crate) models: KnownModels,
     pub(crate) tokens: KnownTokens,
     pub(crate) webhooks: KnownWebhooks,
-    views: KnownViews,
+    revisions: KnownRevisions,
 }
 
 impl Survey {
@@ -41,7 +41,7 @@ impl Survey {
         self.artifacts.note(self.end.0, record);
         self.tokens.note(record);
         self.webhooks.note(record);
-        self.views.note(record);
+        self.revisions.note(record);
         match record {
             Record::Purged(purged) => {
                 self.datasets.purge(&purged.runs);
@@ -128,7 +128,10 @@ impl Survey {
                 return self.keeps_experiment(change.experiment);
             }
             Record::TokenRevoked(_) => return self.tokens.missing(record).is_none(),
-            Record::ViewSaved(_) | Record::ViewDeleted(_) => return self.views.keeps(record),
+            Record::ViewSaved(_)
+            | Record::ViewDeleted(_)
+            | Record::EndpointSaved(_)
+            | Record::EndpointDeleted(_) => return self.revisions.keeps(record),
             other => return self.models.keeps(other) && self.webhooks.keeps(other),
         };
         !self.purged_runs.contains(&run)

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 ///
 /// An index of another version is not migrated. It is rebuilt, which is always possible.
 const MIGRATIONS: &[&str] =
-    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7];
+    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8];
 
 /// The schema version of this build.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -451,6 +451,22 @@ CREATE TABLE saved_views (
     updated  INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX saved_views_by_name ON saved_views (name);
+";
+
+/// Adds endpoints. A deleted one keeps its revision, without `state`.
+const VERSION_8: &str = "
+CREATE TABLE endpoints (
+    endpoint    INTEGER PRIMARY KEY,
+    name        TEXT NOT NULL,
+    endpoint_id TEXT,
+    creator     TEXT,
+    created     INTEGER,
+    author      TEXT NOT NULL,
+    revision    INTEGER NOT NULL,
+    state       TEXT,
+    updated     INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX endpoints_by_name ON endpoints (name);
 ";
 
 /// Inserts the default experiment, which exists in every file.

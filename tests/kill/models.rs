@@ -1,5 +1,5 @@
-//! Registered models, versions, aliases, logged models, access tokens and saved views: the changes
-//! that writers make, the expected result, and the observed state.
+//! Registered models, versions, aliases, logged models, access tokens, saved views and endpoints:
+//! the changes that writers make, the expected result, and the observed state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,6 +9,7 @@ use tracklite::registry::{RegisteredModel, RegistrySearch};
 use tracklite::{Database, ErrorKind, LoggedModelId, Result, Run, SqlValue};
 
 use crate::check::{Complaint, Fault, unless_purged};
+use crate::endpoints::{self, Endpoint};
 use crate::files;
 use crate::ledger::{Ledger, Page};
 use crate::random::Random;
@@ -78,6 +79,8 @@ pub(crate) enum Change {
     DeleteView {
         above: u64,
     },
+    /// Changes the endpoint of the writer.
+    Endpoint(endpoints::Step),
     /// Creates versions of the shared model, and moves its alias to each by compare-and-set.
     Shared,
 }
@@ -94,6 +97,7 @@ pub(crate) struct Models {
     has_live_token: bool,
     /// The highest revision of the view, also one that deleted it.
     view: u64,
+    endpoint: Endpoint,
 }
 
 fn logged_name(life: Life, model: u32) -> String {
@@ -152,7 +156,8 @@ impl Models {
         let mut version = || versions.get(random.below(versions.len().max(1) as u64) as usize);
         let (one, other) = (version().copied(), version().copied());
         let model = logged.get(random.below(logged.len().max(1) as u64) as usize).copied();
-        match (random.below(16), one, other, model) {
+        match (random.below(17), one, other, model) {
+            (16, Some(version), ..) => Change::Endpoint(self.endpoint.draw(version, random)),
             (15, ..) => self.draw_view(life, random),
             (14, ..) if self.has_live_token => Change::RevokeToken { token: self.tokens - 1 },
             (14, ..) => Change::CreateToken { token: self.tokens },
@@ -251,6 +256,12 @@ impl Models {
                 self.view += 1;
                 self.things.remove(&view_name(life));
             }
+            Change::Endpoint(step) => {
+                match self.endpoint.apply(step) {
+                    Some(facts) => self.things.insert(endpoints::name(life), facts),
+                    None => self.things.remove(&endpoints::name(life)),
+                };
+            }
             Change::Shared => {}
         }
     }
@@ -346,6 +357,7 @@ pub(crate) fn perform(
         Change::DeleteView { above } => {
             tolerate_failed_sync(database.delete_view(&view_name(life), above))
         }
+        Change::Endpoint(step) => endpoints::perform(database, life, step),
         Change::Shared => share(database, (life, number), ledger),
     }
 }
@@ -452,6 +464,9 @@ pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
         let Some(Ok(life)) = life else { continue };
         let facts = view_facts(view.revision, view.state);
         found.entry(life).or_default().insert(view.name, facts);
+    }
+    for (life, name, facts) in endpoints::observe(database)? {
+        found.entry(life).or_default().insert(name, facts);
     }
     Ok(found)
 }
