@@ -151,7 +151,7 @@ fn an_endpoint_follows_an_alias() {
     assert_eq!(endpoints.follow().unwrap(), []);
     point_to(&database, 4);
     assert_eq!(endpoints.follow().unwrap()[0].state.pending().unwrap().entities[0].version, 4);
-    // Who updates does not wait for an alias.
+    // An update does not wait for an alias.
     let begun = endpoints.update("a", &serving(1), None).unwrap();
     assert_eq!((active(&begun), begun.state.pending), (vec![2], Some(5)));
     endpoints.end_update("a", 5, Ok(())).unwrap();

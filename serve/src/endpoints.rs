@@ -66,7 +66,7 @@ pub(crate) struct Loaded {
 #[derive(Default)]
 pub(crate) struct Endpoints(Mutex<HashMap<String, Endpoint>>);
 
-/// The loads that are going on.
+/// The loads in progress.
 pub(crate) type Loads = JoinSet<Loaded>;
 
 impl Endpoints {
@@ -165,7 +165,7 @@ impl Endpoints {
             }
             None => return,
         };
-        let outcome = result.as_ref().map(drop).map_err(Clone::clone);
+        let outcome = result.as_ref().map(|_| ()).map_err(Clone::clone);
         if is_pending && !ended(database, &name, id, config, outcome).await {
             return;
         }

@@ -67,8 +67,8 @@ impl Shelf {
         copied.map_err(|error| failed(&error))?;
         if !fs::exists(folder.path().join("MLmodel")).unwrap_or(false) {
             return Err(format!(
-                "version {version} of {name:?} has no file MLmodel in this tracklite file: register \
-                 a model that was logged to it"
+                "version {version} of {name:?} has no file MLmodel in this tracklite file: \
+                 register a model that was logged to it"
             ));
         }
         Ok(ModelFiles { folder })

@@ -30,7 +30,7 @@ type Jobs = Arc<Mutex<mpsc::Receiver<Job>>>;
 pub(crate) struct Pool {
     queue: mpsc::Sender<Job>,
     lane: Arc<Lane>,
-    /// Tells the workers' tasks, by being dropped, that they shall end.
+    /// The tasks of the workers end when this is dropped.
     _open: watch::Sender<()>,
 }
 
@@ -189,7 +189,7 @@ impl Task {
             self.lane.alive.send_modify(|alive| *alive -= 1);
             match end {
                 End::Closed => return,
-                // A request that takes too long is no fault of the model.
+                // A request that takes too long is not a fault of the model.
                 End::Stuck => log::warn!("a worker was killed, because it exceeded its time"),
                 End::Died(reason) => {
                     log::warn!("a worker died: {reason}");

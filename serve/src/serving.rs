@@ -27,7 +27,7 @@ pub struct Settings {
     /// The Python that has MLflow and the packages of the models. Default: the variable
     /// `TRACKLITE_PYTHON`, else `python3`, searched in `PATH`.
     pub python: PathBuf,
-    /// The most bytes of data that a worker may have. 0 is no limit. Default: 8 GiB.
+    /// The most bytes of data that a worker may have. 0 removes the limit. Default: 8 GiB.
     pub memory: u64,
 }
 
@@ -53,7 +53,7 @@ struct Inner {
     news: Notify,
 }
 
-/// What a look at the file has found.
+/// The result of a look at the file.
 struct Look {
     cursor: ChangeCursor,
     /// The endpoints, if they may have changed.
@@ -101,7 +101,7 @@ impl Serving {
         let mut next = Instant::now();
         loop {
             tokio::select! {
-                _ = stopped.wait_for(|stopped| *stopped) => break,
+                () = stop(&mut stopped) => break,
                 Some(loaded) = loads.join_next() => {
                     // A load that was aborted has no result.
                     if let Ok(loaded) = loaded {
@@ -154,6 +154,11 @@ impl Serving {
             Err(error) => log::error!("models cannot be served: {error}"),
         }
     }
+}
+
+/// Waits until it shall stop.
+async fn stop(stopped: &mut watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stopped| *stopped).await);
 }
 
 /// Follows the aliases, then returns the endpoints, if anything about them may have changed.

@@ -136,7 +136,10 @@ mod tests {
             serde_json::json!({"name": name, "model": "7", "model_name": "m", "version": 1,
                 "alias": null, "size": "Small", "scale_to_zero": false})
         };
-        let route = |(entity, percent): &(&str, u32)| serde_json::json!({"entity": entity, "percent": percent});
+        let route = |route: &(&str, u32)| {
+            let (entity, percent) = route;
+            serde_json::json!({"entity": entity, "percent": percent})
+        };
         let config = serde_json::json!({
             "number": 1, "author": "ada", "time": 0, "is_followed": false,
             "entities": names.iter().map(entity).collect::<Vec<_>>(),

@@ -50,6 +50,7 @@ FLAVOURS = {
         "sklearn.pipeline",
         "sklearn.preprocessing",
         "sklearn.tree",
+        "skops.io",
     ],
     "mlflow.xgboost": ["xgboost"],
     "mlflow.lightgbm": ["lightgbm"],
@@ -81,7 +82,7 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
-    def tell(self, event: str, **facts: Any) -> None:
+    def report(self, event: str, **facts: Any) -> None:
         line = json.dumps({"event": event, **facts}) + "\n"
         os.write(self.events, line.encode())
 
@@ -90,10 +91,10 @@ class Zygote:
             import mlflow
             import mlflow.pyfunc.scoring_server
         except BaseException as error:
-            self.tell("unusable", reason=f"{sys.executable} cannot import mlflow: {error!r}")
+            self.report("unusable", reason=f"{sys.executable} cannot import mlflow: {error!r}")
             return
         gc.collect()
-        self.tell("ready", mlflow=mlflow.__version__, python=sys.version.split()[0])
+        self.report("ready", mlflow=mlflow.__version__, python=sys.version.split()[0])
         while True:
             ready, _, _ = select.select([0, self.woken], [], [])
             if self.woken in ready:
@@ -109,7 +110,7 @@ class Zygote:
             if pid == 0:
                 return
             ticket = self.workers.pop(pid, "")
-            self.tell("ended", ticket=ticket, status=os.waitstatus_to_exitcode(status))
+            self.report("ended", ticket=ticket, status=os.waitstatus_to_exitcode(status))
 
     def obey(self) -> bool:
         """Follows the orders that have come. Returns whether there can be more."""
@@ -143,7 +144,7 @@ class Zygote:
         if pid == 0:
             run_worker(order, self.path)
         self.workers[pid] = order["ticket"]
-        self.tell("forked", ticket=order["ticket"], pid=pid)
+        self.report("forked", ticket=order["ticket"], pid=pid)
 
 
 def modules_of(model: str) -> list[str]:

@@ -12,7 +12,7 @@ use crate::frame::{self, Frame, Kind};
 use crate::job::{Job, Outcome};
 use crate::zygote::Zygote;
 
-/// How long after its deadline a worker may go on. Then it is killed.
+/// How long a worker may take after its deadline. Then it is killed.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long the exit status of a worker is awaited that has closed its socket.
 const END_TIMEOUT: Duration = Duration::from_millis(500);
@@ -27,7 +27,7 @@ pub(crate) struct Worker {
     _folder: TempDir,
 }
 
-/// What has become of a request.
+/// The end of a request at a worker.
 pub(crate) enum Exchange {
     /// The worker has answered, and is free.
     Done(Outcome),
@@ -116,6 +116,6 @@ fn answered(frame: Frame) -> Exchange {
             None => Exchange::Died("its answer was not valid".to_owned()),
         },
         Kind::Late => Exchange::Done(Outcome::Late),
-        _ => Exchange::Died("it sent a frame that is no answer".to_owned()),
+        _ => Exchange::Died("it sent a frame of another kind than an answer".to_owned()),
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct ForkOrder {
     pub(crate) model: String,
     /// The folder of the worker.
     pub(crate) folder: String,
-    /// The most bytes of data that it may have. 0 is no limit.
+    /// The most bytes of data that it may have. 0 removes the limit.
     pub(crate) memory: u64,
 }
 
@@ -57,7 +57,7 @@ enum Event {
     Ended { ticket: String, status: i32 },
 }
 
-/// Who waits for the end of a worker, by its ticket.
+/// The receivers of the ends of workers, by ticket.
 type Ends = Arc<Mutex<HashMap<String, oneshot::Sender<i32>>>>;
 
 /// A running zygote. It ends when this is dropped, and its workers with it.

@@ -109,15 +109,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the Python that runs the models of endpoints. It must have MLflow and the packages of the
-    /// models. Default: the variable `TRACKLITE_PYTHON`, else `python3`, searched in `PATH`.
+    /// Sets the Python that runs the models of endpoints. It must have MLflow and the packages of
+    /// the models. Default: the variable `TRACKLITE_PYTHON`, else `python3`, searched in `PATH`.
     pub fn python(mut self, program: impl Into<PathBuf>) -> Self {
         self.options.serving.python = program.into();
         self
     }
 
-    /// Sets the most bytes of data that a process of a model may have; 0 is no limit. Default: 8
-    /// GiB.
+    /// Sets the most bytes of data that a process of a model may have; 0 removes the limit.
+    /// Default: 8 GiB.
     pub fn model_memory(mut self, bytes: u64) -> Self {
         self.options.serving.memory = bytes;
         self

@@ -1,4 +1,4 @@
-//! What a caller asks an endpoint to serve.
+//! The specification of an endpoint: its models, and their shares of the requests.
 
 use std::collections::BTreeMap;
 
@@ -103,7 +103,7 @@ pub(crate) fn check_ready(info: &ModelVersionInfo) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidState, message))
 }
 
-/// What an endpoint serves, and how it shares out the requests.
+/// The models of an endpoint, and their shares of the requests.
 ///
 /// Without routes, a single model gets all requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

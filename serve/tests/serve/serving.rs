@@ -174,7 +174,7 @@ pub(crate) fn is_running(process: i64) -> bool {
 pub(crate) async fn ended(process: i64) {
     let began = Instant::now();
     while is_running(process) {
-        assert!(began.elapsed() < PATIENCE, "process {process} goes on");
+        assert!(began.elapsed() < PATIENCE, "process {process} does not end");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What a worker can see, and how it ends.
+//! The view of a worker, and its end.
 
 use serde_json::{Value, json};
 use tracklite_serve::{Refusal, Request};
@@ -51,8 +51,8 @@ async fn a_worker_sees_its_model_and_nothing_else() {
         assert!(folder.contains("tracklite-serve-"), "{folder}");
     }
     let inherited = std::env::vars().filter(|(name, value)| {
-        let is_set_anew = ["PATH", "LANG", "PWD", "SHLVL", "_"].contains(&name.as_str());
-        !is_set_anew && variables.get(name).is_some_and(|found| found == value)
+        let is_own = ["PATH", "LANG", "PWD", "SHLVL", "_"].contains(&name.as_str());
+        !is_own && variables.get(name).is_some_and(|found| found == value)
     });
     assert_eq!(inherited.collect::<Vec<_>>(), []);
 

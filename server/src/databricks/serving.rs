@@ -27,7 +27,7 @@ const NEW: &[Field] = &[
 const CREATE: Route = Route {
     method: Verb::Post,
     path: "/api/2.0/serving-endpoints",
-    // Who may choose a model has its code run on the machine of the server.
+    // The code of a chosen model runs on the machine of the server.
     needs: Admin,
     takes: NEW,
     returns: shape::<Endpoint>(),

@@ -1,4 +1,4 @@
-//! What clients ask an endpoint to serve, in Databricks's words.
+//! Configurations of endpoints in Databricks's words.
 
 use tracklite::endpoint::{EndpointSize, EndpointSpec, ServedModel};
 
@@ -99,7 +99,7 @@ fn chosen(model: &str, version: Option<&str>) -> Outcome<ServedModel> {
     }
     let number = version.parse().map_err(|_| {
         Failure::invalid(format!(
-            "the version {version:?} of {model:?} is neither a number nor an alias such as \
+            "the version {version:?} of {model:?} is not a number, and not an alias such as \
              \"@champion\""
         ))
     })?;
@@ -144,7 +144,7 @@ mod tests {
         for (config, wanted) in [
             (json!({"served_entities": served, "served_models": served}), "both set"),
             (json!({"served_entities": [{}]}), "no 'entity_name'"),
-            (json!({"served_entities": [{"entity_name": "a"}]}), "neither a number"),
+            (json!({"served_entities": [{"entity_name": "a"}]}), "not a number"),
             (json!({"served_entities": [{"entity_name": "a", "entity_version": "x"}]}), "\"x\""),
             (
                 json!({"served_entities": [

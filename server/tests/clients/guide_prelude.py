@@ -104,7 +104,7 @@ def run_with_model() -> str:
 
 
 def register_served() -> None:
-    """Registers the model of the guide: it predicts 0 for its first customer, and 1 for the next."""
+    """Registers the model of the guide: it predicts 0 for the first customer, then 1."""
     import pandas as pd
     from mlflow.models import infer_signature
     from sklearn.tree import DecisionTreeClassifier

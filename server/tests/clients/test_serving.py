@@ -45,7 +45,7 @@ def register(labels: list[int]) -> str:
     from sklearn.tree import DecisionTreeClassifier
 
     rows = pd.DataFrame(ROWS)
-    # The third row gives the model both classes.
+    # With the third row the model has both classes.
     more = rows.iloc[[0]].assign(age=90)
     fitted = DecisionTreeClassifier(random_state=0)
     fitted.fit(pd.concat([rows, more]), [*labels, 1 - labels[0]])
@@ -121,6 +121,10 @@ def test_an_endpoint_answers_all_clients_and_follows_an_alias(
     assert list(workspace.serving_endpoints.list()) == []
 
 
+def version_of(url: str) -> str:
+    return invoke(url, {"dataframe_records": ROWS}).headers["served-model-version"]
+
+
 def follow(url: str, client: MlflowClient, versions: list[str]) -> None:
     """Moves the alias while others ask. No request may fail, or mix versions."""
     predictions = {"1": [0, 1], "2": [1, 0]}
@@ -142,7 +146,7 @@ def follow(url: str, client: MlflowClient, versions: list[str]) -> None:
         for version in versions:
             client.set_registered_model_alias(MODEL, "Champion", version)
             until = time.monotonic() + 60
-            while invoke(url, {"dataframe_records": ROWS}).headers["served-model-version"] != version:
+            while version_of(url) != version:
                 assert time.monotonic() < until, f"version {version} was not followed"
     finally:
         stop.set()
@@ -229,7 +233,7 @@ def test_mistakes_have_the_codes_of_databricks(workspace: WorkspaceClient, datab
 BODIES: list[tuple[str, Any]] = [
     ("application/json", {"dataframe_records": ROWS}),
     ("application/json; charset=utf-8", {"dataframe_records": ROWS[:1]}),
-    ("application/json", {"dataframe_split": {"columns": list(ROWS[0]), "data": [[1, 2, 3.0, 4.0]]}}),
+    ("application/json", {"dataframe_split": {"columns": list(ROWS[0]), "data": [[1, 2, 3.0, 4]]}}),
     ("application/json", {"inputs": {name: [value] for name, value in ROWS[0].items()}}),
     ("application/json", {"instances": ROWS}),
     ("application/json", {"dataframe_records": ROWS, "inputs": ROWS}),

@@ -14,7 +14,8 @@ const STATE: &str = r#"{"description":"who leaves","tags":{"team":"growth"},"con
 "author":"ada","time":5,"is_followed":true,"entities":[{"name":"churn-Champion",
 "model":"00000000000000000000000000000007","model_name":"ml.churn","version":4,"alias":"Champion",
 "size":"Medium","scale_to_zero":true}],"routes":[{"entity":"churn-Champion","percent":100}],
-"limits":{"timeout_ms":60000,"waiting":64,"workers":2}}],"active":3,"pending":null,"failure":"no"}"#;
+"limits":{"timeout_ms":60000,"waiting":64,"workers":2}}],"active":3,
+"pending":null,"failure":"no"}"#;
 
 fn state() -> EndpointState {
     serde_json::from_str(STATE).unwrap()
