@@ -305,7 +305,7 @@ fn bad_input_changes_nothing() {
 fn a_version_without_all_its_files_is_not_served() {
     let database = TestDatabase::quiet();
     let model = database.registry().create_model("churn").unwrap();
-    let version = model.new_version("").files_follow().create().unwrap();
+    let version = model.new_version("s3://models/churn").files_follow().create().unwrap();
     let message =
         error_message(database.endpoints().create("a", &serving(1)), ErrorKind::InvalidState);
     assert!(message.contains("PENDING_REGISTRATION, expected READY"), "{message}");

@@ -176,7 +176,10 @@ impl Endpoints {
                 endpoint.broken = None;
                 drop(endpoint.table.replace(Arc::new(table)));
             }
-            Err(reason) if is_pending => log::warn!("endpoint {name:?} was not updated: {reason}"),
+            Err(reason) if is_pending => {
+                log::warn!("endpoint {name:?} was not updated: {reason}");
+                endpoint.info.state.failure = Some(reason);
+            }
             Err(reason) => {
                 log::warn!("endpoint {name:?} cannot be served: {reason}");
                 endpoint.note_broken(config, reason);

@@ -167,7 +167,8 @@ async fn follow(output: ChildStdout, ready: oneshot::Sender<Result<(), String>>,
             }
             Ok(Event::Ended { ticket, status }) => {
                 let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
-                drop(ends.remove(&ticket).map(|end| end.send(status)));
+                // The worker may be dropped already, so that nobody receives it.
+                let _ = ends.remove(&ticket).map(|end| end.send(status));
             }
             Err(error) => log::warn!("the process that forks workers wrote {line:?}: {error}"),
         }

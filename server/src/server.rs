@@ -12,7 +12,6 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 use tracklite::{Database, Error, ErrorKind, Result};
-use tracklite_serve::Serving;
 
 use crate::access::Access;
 use crate::app::app;
@@ -273,7 +272,7 @@ fn shared(
         folders: Folders::default(),
         pool: Pool::new(),
         webhooks,
-        serving: Serving::new(database.clone(), options.serving.clone()),
+        serving: tracklite_serve::Serving::new(database.clone(), options.serving.clone()),
         watch: Watch::new(),
         selections: Selections::default(),
         catalogue: Catalogue::default(),

@@ -62,7 +62,7 @@ impl Folder {
 pub(crate) fn add_version(database: &Database, facts: &Value) -> u64 {
     let registry = database.registry();
     let model = registry.model(MODEL).or_else(|_| registry.create_model(MODEL)).unwrap();
-    let version = model.new_version("").files_follow().create().unwrap();
+    let version = model.new_version("s3://models/churn").files_follow().create().unwrap();
     version.artifacts().log_text(&facts.to_string(), "MLmodel").unwrap();
     version.finalize(None).unwrap();
     version.version()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import mlflow.deployments
 import pandas as pd
 import pytest
 import requests

@@ -43,7 +43,7 @@ fn served(versions: u64) -> (Served, TempDir) {
 fn add_version(database: &Database, label: u64) {
     let registry = database.registry();
     let model = registry.model("churn").or_else(|_| registry.create_model("churn")).unwrap();
-    let version = model.new_version("").files_follow().create().unwrap();
+    let version = model.new_version("s3://models/churn").files_follow().create().unwrap();
     let facts = json!({"label": label.to_string()});
     version.artifacts().log_text(&facts.to_string(), "MLmodel").unwrap();
     version.finalize(None).unwrap();
