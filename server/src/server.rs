@@ -16,7 +16,6 @@ use tracklite::{Database, Error, ErrorKind, Result};
 use crate::access::Access;
 use crate::app::app;
 use crate::body::Bodies;
-use crate::folders::Folders;
 use crate::handles::Handles;
 use crate::listen;
 use crate::locations::Locations;
@@ -269,7 +268,6 @@ fn shared(
         bodies: Bodies::new(),
         handles: Handles::default(),
         locations: Locations::default(),
-        folders: Folders::default(),
         pool: Pool::new(),
         webhooks,
         serving: tracklite_serve::Serving::new(database.clone(), options.serving.clone()),

@@ -7,7 +7,7 @@ use tracklite::{Error, Result};
 
 /// The signals SIGINT and SIGTERM, which no longer end this process at once.
 ///
-/// Watch them before the address of a server is told: who knows it may send one.
+/// Watch them before the address of a server is printed: who reads it may send one.
 #[must_use = "signals are answered by `Server::run_until`"]
 pub struct StopSignals {
     runtime: Runtime,

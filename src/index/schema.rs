@@ -5,8 +5,10 @@ use rusqlite::Connection;
 /// The migrations, each from one version to the next. Released entries never change.
 ///
 /// An index of another version is not migrated. It is rebuilt, which is always possible.
-const MIGRATIONS: &[&str] =
-    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8];
+const MIGRATIONS: &[&str] = &[
+    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8,
+    VERSION_9,
+];
 
 /// The schema version of this build.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -453,8 +455,16 @@ CREATE TABLE saved_views (
 CREATE UNIQUE INDEX saved_views_by_name ON saved_views (name);
 ";
 
-/// Adds endpoints. A deleted one keeps its revision, without `state`.
+/// Adds folders that were made.
 const VERSION_8: &str = "
+CREATE TABLE folders (
+    path    TEXT PRIMARY KEY,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
+";
+
+/// Adds endpoints. A deleted one keeps its revision, without `state`.
+const VERSION_9: &str = "
 CREATE TABLE endpoints (
     endpoint    INTEGER PRIMARY KEY,
     name        TEXT NOT NULL,

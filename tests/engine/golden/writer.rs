@@ -205,8 +205,9 @@ pub fn write(blocks: &Blocks, more: &[Record]) -> Vec<u8> {
     seal(&mut writer, blocks);
     changes(&mut writer);
     let models = super::models::frames().into_iter().chain(super::tokens::frames());
-    let views = super::views::frames().into_iter().chain(super::endpoints::frames());
-    for records in models.chain(super::webhooks::frames()).chain(views) {
+    let others = super::webhooks::frames().into_iter().chain(super::views::frames());
+    let others = others.chain(super::folders::frames()).chain(super::endpoints::frames());
+    for records in models.chain(others) {
         writer.frame(&records);
     }
     if !more.is_empty() {

@@ -31,6 +31,7 @@ export class CurveLoader {
   private queue: string[] = [];
   private params = "";
   onGone: () => void = () => undefined;
+  onBins: (bins: readonly Bins[]) => void = () => undefined;
 
   /** Sets the parameters of all requests, as JSON without the keys. Empty text: nothing is drawn. */
   setParams(params: string): void {
@@ -94,6 +95,7 @@ export class CurveLoader {
     try {
       const frame = await postFrame<CurvesMeta>("curves", { ...JSON.parse(params), keys }, controller.signal);
       const bins = readBins(frame);
+      if (params === this.params) this.onBins(bins);
       for (const key of keys) this.store(key, { bins: bins.filter(({ meta }) => meta.key === key), params, error: null, position: frame.meta.position });
     } catch (error) {
       if (!isAbort(error)) this.fail(keys, error);
