@@ -25,6 +25,7 @@ fn copies_keep_the_last_change_of_each_endpoint() {
     let path = database.path().to_owned();
     let (backup, salvaged) = (path.with_extension("backup"), path.with_extension("salvaged"));
     database.backup(&backup).unwrap();
+    drop((endpoints, model));
     let folder = database.close();
     assert_eq!(Database::salvage(&path, &salvaged).unwrap().lost, Vec::<String>::new());
     assert!(Database::vacuum(&path).is_ok());

@@ -1,5 +1,5 @@
-//! Registered models, versions, aliases, logged models and endpoints: the changes that writers make,
-//! the expected result, and the observed state.
+//! Registered models, versions, aliases, logged models and endpoints: the changes that writers
+//! make, the expected result, and the observed state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

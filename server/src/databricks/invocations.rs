@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -28,10 +29,10 @@ const SERVED_VERSION: HeaderName = HeaderName::from_static("served-model-version
 
 pub(super) async fn invoke(
     State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    match answered(&shared, &name, request).await {
+    match answered(&shared, name, request).await {
         Ok(answer) => replied(answer).into_response(),
         Err((failure, retry)) => {
             let mut reply = failure.reply();
@@ -46,11 +47,16 @@ pub(super) async fn invoke(
 /// A failure, and the seconds after which a client may try again.
 type Refused = (Failure, Option<&'static str>);
 
-async fn answered(shared: &Arc<Shared>, name: &str, request: Request) -> Result<Answer, Refused> {
+async fn answered(
+    shared: &Arc<Shared>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Answer, Refused> {
+    let Path(name) = name.map_err(|error| (Failure::invalid(error.to_string()), None))?;
     let request = read(shared, request).await.map_err(|failure| (failure, None))?;
-    match shared.serving.answer(name, request).await {
+    match shared.serving.answer(&name, request).await {
         Ok(answer) => Ok(answer),
-        Err(Refusal::Unknown) => Err((unknown(shared, name).await, None)),
+        Err(Refusal::Unknown) => Err((unknown(shared, &name).await, None)),
         Err(refusal) => Err(failure_of(refusal)),
     }
 }

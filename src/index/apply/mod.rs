@@ -145,8 +145,8 @@ impl<'c> Applier<'c> {
         }
     }
 
-    /// Applies a record about a logged model, a token, a webhook, a view, a folder, an endpoint or the
-    /// registry.
+    /// Applies a record about a logged model, a token, a webhook, a view, a folder, an endpoint or
+    /// the registry.
     fn apply_to_others(&mut self, record: &Record) -> rusqlite::Result<()> {
         let is_applied = self.apply_to_logged_models(record)?
             || self.apply_to_tokens(record)?
