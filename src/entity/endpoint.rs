@@ -357,7 +357,6 @@ mod model_id {
 
     use crate::entity::id::RegisteredModelId;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(super) fn serialize<S: Serializer>(
         id: &RegisteredModelId,
         serializer: S,
