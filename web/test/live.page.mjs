@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fixture } from "./prepared.mjs";
-import { open, penLog, settled, stage, visit, visitRuns } from "./pages.mjs";
+import { countBytes, open, penLog, settled, stage, visit, visitRuns } from "./pages.mjs";
 import { call, serve } from "./server.mjs";
 
 /** How long a file without writers is watched. The other tests of this file run meanwhile. */
@@ -41,6 +41,40 @@ test("new runs and points appear by themselves (requirement 6)", async () => {
   await page.waitForFunction((old) => document.querySelector('[data-card="fresh"] canvas')?.penLog().join() !== old, first.join(), { timeout: 10_000 });
   await call(server.url, "runs/update", { run_id: id, status: "FINISHED", end_time: Date.now() });
   await page.waitForSelector(`.grid-body [data-run="${id}"] .health-finished`, { timeout: 10_000 });
+});
+
+test("a tick costs what is new, not the whole curves (requirement 6)", async () => {
+  const { page, server } = here;
+  const id = await startRun(server.url, "long one");
+  const keys = ["tick/a", "tick/b", "tick/c"];
+  let next = 0;
+  const grow = async (count) => {
+    const rows = Array.from({ length: count }, (_, at) => keys.map((key) => ({ key, value: Math.sin(next + at), step: next + at, timestamp: Date.now() }))).flat();
+    next += count;
+    for (let at = 0; at < rows.length; at += 1000) await call(server.url, "runs/log-batch", { run_id: id, metrics: rows.slice(at, at + 1000) });
+  };
+  await grow(3000);
+  await visitRuns(here, "m=tick&v=first:1&o=-attributes.start_time");
+  const whole = countBytes(page, "/curves");
+  await page.reload({ waitUntil: "commit" });
+  await settled(page);
+  const [before] = await whole.stop();
+  const ticks = countBytes(page, "/curves");
+  const lastTick = () => page.$eval('[data-card="tick/a"] canvas', (canvas) => canvas.penLog().filter((line) => line.startsWith("stroke #")).at(-1).split("L").at(-1));
+  for (let round = 0; round < 3; round += 1) {
+    const old = await lastTick();
+    await grow(10);
+    await page.waitForFunction((was) => document.querySelector('[data-card="tick/a"] canvas').penLog().filter((line) => line.startsWith("stroke #")).at(-1).split("L").at(-1) !== was, old, { timeout: 10_000 });
+  }
+  await settled(page);
+  const sizes = await ticks.stop();
+  assert.ok(sizes.length >= 3);
+  for (const size of sizes) assert.ok(size <= before / 8, `${size} bytes of ${before}`);
+  const joined = await penLog(page, "tick/a");
+  await page.reload({ waitUntil: "commit" });
+  await settled(page);
+  const ends = (log) => log.filter((line) => line.startsWith("text"));
+  assert.deepEqual(ends(joined), ends(await penLog(page, "tick/a")), "the same axes as if asked as a whole");
 });
 
 test("a killed writer is dead within three seconds (requirement 22)", async () => {

@@ -39,6 +39,7 @@ function paramsOf(source: Source, px: number, follower: Follower): string {
 function useLoader(source: ReadonlySignal<Source>, px: number, onGone: () => void): Wall {
   const wall = useMemo<Wall>(() => ({ loader: new CurveLoader(), source, views: new Map(), follower: new Follower() }), [source]);
   wall.loader.onGone = onGone;
+  wall.loader.isOver = (run) => source.peek().isOver(run);
   wall.loader.onBins = (bins) => wall.follower.see(bins, view.peek().zoom, view.peek().xAxis);
   useEffect(() => effect(() => wall.loader.setParams(paramsOf(source.value, px, wall.follower))), [wall, px]);
   useEffect(() => {
