@@ -241,7 +241,10 @@ async fn ended(
     let works = outcome.is_ok();
     let task = spawn_blocking(move || {
         let endpoints = database.endpoints();
-        let outcome = outcome.as_ref().map(|()| ()).map_err(String::as_str);
+        let outcome = match &outcome {
+            Ok(()) => Ok(()),
+            Err(reason) => Err(reason.as_str()),
+        };
         match endpoints.end_update(&name, config, outcome) {
             Err(error) if error.kind() == ErrorKind::Conflict => endpoints.get(&name),
             other => other,

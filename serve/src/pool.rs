@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracklite::endpoint::{EndpointLimits, EndpointSize};
@@ -240,12 +241,11 @@ impl Task {
         }
         job.was_retried = true;
         job.has_begun.store(false, Ordering::Relaxed);
-        match self.queue.upgrade().map(|queue| queue.try_send(job)) {
-            Some(Err(
-                mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job),
-            )) => self.held = Some(job),
-            Some(Ok(())) | None => {}
-        }
+        let Some(queue) = self.queue.upgrade() else { return };
+        self.held = match queue.try_send(job) {
+            Ok(()) => None,
+            Err(TrySendError::Full(job) | TrySendError::Closed(job)) => Some(job),
+        };
     }
 }
 

@@ -142,8 +142,16 @@ async fn a_model_without_its_python_is_an_error_and_not_a_silence() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     };
     assert!(failure.contains("it is broken"), "{failure}");
-    let refused = ask(&serving, "", &json!(["echo", 1])).await;
-    assert!(matches!(&refused, Err(Refusal::NotReady(text)) if text.contains("it is broken")));
+    // The process learns the end of the update just after the file.
+    loop {
+        let refused = ask(&serving, "", &json!(["echo", 1])).await;
+        let Err(Refusal::NotReady(text)) = &refused else { panic!("{refused:?}") };
+        if text.contains("it is broken") {
+            break;
+        }
+        assert!(began.elapsed().as_secs() < 30, "{text}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
     stop.send_replace(true);
     task.await.unwrap();
 }
