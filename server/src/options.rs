@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracklite_serve::Settings;
+
 use crate::transfer::Pace;
 
 /// A function that gets one line for each request.
@@ -28,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) assets: Option<PathBuf>,
     /// Whether pages of this machine may show the web page in a frame.
     pub(crate) framed_by_this_machine: bool,
+    /// How the models of endpoints are run.
+    pub(crate) serving: Settings,
     /// Whether webhooks may be sent to this machine, and without encryption.
     pub(crate) webhooks_to_this_machine: bool,
     /// How long requests may take after the stop of the server.
@@ -51,6 +55,7 @@ impl Default for Options {
             mlflow_ui: None,
             assets: None,
             framed_by_this_machine: false,
+            serving: Settings::default(),
             webhooks_to_this_machine: false,
             drain: Duration::from_secs(10),
             body_bytes_max: 16 * 1024 * 1024,
