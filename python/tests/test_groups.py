@@ -145,7 +145,7 @@ def test_changes_are_those_after_a_cursor(database: tracklite.Database, path: Pa
     seen = changes.cursor
     database.registry().create_model("net")
     changes = database.changes(seen)
-    assert (changes.runs, changes.registry) == (False, True)
+    assert (changes.runs, changes.registry, changes.any()) == (False, True, True)
     with pytest.raises(InvalidInputError, match="not a cursor"):
         database.changes("1-2-3")
     other = tracklite.Database.create(path.with_name("other.tracklite"))
