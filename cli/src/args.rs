@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::jobs::JobsCommand;
 #[cfg(feature = "serve")]
 use crate::serve_args::{RunCommandArgs, ServeArgs, UiArgs};
 use crate::token::TokenCommand;
@@ -77,6 +78,9 @@ pub(crate) enum Command {
     /// List, show, save and remove views, which a team shares
     #[command(subcommand)]
     View(ViewCommand),
+    /// Explain the schedules of jobs
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Show the file in a web browser
     #[cfg(feature = "serve")]
     Ui(UiArgs),

@@ -29,6 +29,7 @@ mod experiments;
 mod export;
 mod groups;
 mod info;
+mod jobs;
 mod json;
 mod lineage;
 mod metrics;
@@ -166,6 +167,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Artifacts(command) => artifacts::artifacts(&command, terminal),
         Command::Token(command) => token::token(&command, terminal),
         Command::View(command) => view::view(&command, terminal),
+        Command::Jobs(command) => jobs::jobs(&command, terminal),
         #[cfg(feature = "serve")]
         Command::Ui(args) => ui::ui(&args, terminal),
         #[cfg(feature = "serve")]

@@ -16,6 +16,7 @@ mod compare;
 mod experiments;
 mod export;
 mod groups;
+mod jobs;
 mod memory;
 mod models;
 mod reading;
