@@ -11,10 +11,10 @@ use tracklite::internals::record::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, BlockPlace, BlockUnitOpened,
     ChunkUnitOpened, ChunksFreed, ChunksStored, DatasetLogged, ExperimentCreated,
     ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted, ExperimentTagsSet,
-    ExtentOpened, FileContent, Incarnation, InputsLogged, OutputsLogged, ParamsSet, Position,
-    Punched, Purged, Record, RecordClass, RowDefined, RunLifecycleSet, RunResumed, RunStarted,
-    RunUpdated, Sealed, SealedBlock, SealedSeries, SeriesDefined, SeriesId, StoredChunk,
-    TagDeleted, TagsSet, WriterClosed, WriterOpened, WrittenFile,
+    ExtentOpened, FileContent, FolderMade, FolderRemoved, Incarnation, InputsLogged, OutputsLogged,
+    ParamsSet, Position, Punched, Purged, Record, RecordClass, RowDefined, RunLifecycleSet,
+    RunResumed, RunStarted, RunUpdated, Sealed, SealedBlock, SealedSeries, SeriesDefined, SeriesId,
+    StoredChunk, TagDeleted, TagsSet, WriterClosed, WriterOpened, WrittenFile,
 };
 use tracklite::internals::storage::{MemoryFile, Storage as _};
 use tracklite::internals::{FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYTES, unit_start};
@@ -272,7 +272,7 @@ fn about_writers(choices: &mut Choices<'_>) -> Record {
 
 fn about_experiments(choices: &mut Choices<'_>) -> Record {
     let (experiment, time) = (experiment(choices), choices.integer());
-    match choices.below(6) {
+    match choices.below(8) {
         0 => ExperimentRenamed { experiment, path: text(choices), time }.into(),
         1 => {
             let lifecycle = lifecycle(choices);
@@ -280,6 +280,8 @@ fn about_experiments(choices: &mut Choices<'_>) -> Record {
         }
         2 => ExperimentTagsSet { experiment, tags: pairs(choices), time }.into(),
         3 => ExperimentTagDeleted { experiment, key: text(choices), time }.into(),
+        4 => FolderMade { path: text(choices), time }.into(),
+        5 => FolderRemoved { path: text(choices), time }.into(),
         _ => ExperimentCreated { experiment, path: text(choices), time }.into(),
     }
 }

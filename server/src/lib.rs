@@ -31,7 +31,6 @@ mod dates;
 mod download;
 mod failure;
 mod fields;
-mod folders;
 mod graphql;
 mod guard;
 mod handles;

@@ -16,7 +16,6 @@ use tracklite::{Database, Error, ErrorKind, Result};
 use crate::access::Access;
 use crate::app::app;
 use crate::body::Bodies;
-use crate::folders::Folders;
 use crate::handles::Handles;
 use crate::listen;
 use crate::locations::Locations;
@@ -255,7 +254,6 @@ fn shared(
         bodies: Bodies::new(),
         handles: Handles::default(),
         locations: Locations::default(),
-        folders: Folders::default(),
         pool: Pool::new(),
         webhooks,
         watch: Watch::new(),

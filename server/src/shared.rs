@@ -8,7 +8,6 @@ use tracklite::Database;
 
 use crate::access::Access;
 use crate::body::Bodies;
-use crate::folders::Folders;
 use crate::handles::Handles;
 use crate::locations::Locations;
 use crate::metrics::Metrics;
@@ -33,7 +32,6 @@ pub(crate) struct Shared {
     pub(crate) bodies: Bodies,
     pub(crate) handles: Handles,
     pub(crate) locations: Locations,
-    pub(crate) folders: Folders,
     pub(crate) pool: Pool,
     pub(crate) webhooks: Webhooks,
     pub(crate) watch: Watch,

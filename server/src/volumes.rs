@@ -4,6 +4,7 @@
 //! other clients of the file see them too, and a deleted volume is there until the next gc.
 
 use axum::http::StatusCode;
+use tracklite::registry::Registry;
 use tracklite::{Database, ErrorKind, Experiment, ExperimentInfo, Lifecycle, RunId};
 
 use crate::call::Call;
@@ -13,7 +14,7 @@ use crate::random::random_hex;
 use crate::target::Target;
 
 /// The folder of all volumes.
-const ROOT: &str = "/Volumes";
+const ROOT: &str = Registry::VOLUMES;
 /// The tag of an experiment that is a volume: the id of the run with its files.
 const RUN_TAG: &str = "tracklite.volume.run";
 /// The tag with the owner of a volume.

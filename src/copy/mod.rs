@@ -11,6 +11,7 @@ pub(crate) mod artifact_tree;
 pub(crate) mod backup;
 pub(crate) mod chunks;
 pub(crate) mod datasets;
+pub(crate) mod known_folders;
 pub(crate) mod known_models;
 pub(crate) mod known_tokens;
 pub(crate) mod known_views;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::copy::artifact_tree::ArtifactTree;
 use crate::copy::datasets::FirstDatasets;
+use crate::copy::known_folders::KnownFolders;
 use crate::copy::known_models::KnownModels;
 use crate::copy::known_tokens::KnownTokens;
 use crate::copy::known_views::KnownViews;
@@ -33,6 +34,7 @@ pub(crate) struct Survey {
     pub(crate) tokens: KnownTokens,
     pub(crate) webhooks: KnownWebhooks,
     views: KnownViews,
+    folders: KnownFolders,
 }
 
 impl Survey {
@@ -42,6 +44,7 @@ impl Survey {
         self.tokens.note(record);
         self.webhooks.note(record);
         self.views.note(record);
+        self.folders.note(record);
         match record {
             Record::Purged(purged) => {
                 self.datasets.purge(&purged.runs);
@@ -128,6 +131,7 @@ impl Survey {
                 return self.keeps_experiment(change.experiment);
             }
             Record::TokenRevoked(_) => return self.tokens.missing(record).is_none(),
+            Record::FolderMade(_) | Record::FolderRemoved(_) => return self.folders.keeps(record),
             Record::ViewSaved(_) | Record::ViewDeleted(_) => return self.views.keeps(record),
             other => return self.models.keeps(other) && self.webhooks.keeps(other),
         };

@@ -29,7 +29,8 @@ pub struct ExperimentInfo {
 pub struct ExperimentFolder {
     /// The path of the folder, such as `/Shared/team`. The root is `/`.
     pub path: String,
-    /// The paths of its subfolders that contain experiments at any depth, sorted.
+    /// The paths of its subfolders, sorted: those that contain experiments at any depth, and those
+    /// that were made.
     pub folders: Vec<String>,
     /// The experiments directly in it, including deleted ones, sorted by path.
     pub experiments: Vec<ExperimentInfo>,

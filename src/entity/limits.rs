@@ -372,6 +372,15 @@ pub(crate) fn check_name(what: &str, name: &str, most: usize) -> Result<()> {
     check_text(what, name, most)
 }
 
+/// Checks the name of the user who changes or owns something.
+pub(crate) fn check_author(user: &str) -> Result<()> {
+    const USER_MAX: usize = 255;
+    if user.chars().any(char::is_control) {
+        return Err(invalid_value("user", user, "it contains a control character"));
+    }
+    check_name("user", user, USER_MAX)
+}
+
 /// Checks that a text has at most `most` characters and 16 MiB.
 pub(crate) fn check_text(what: impl Display, text: &str, most: usize) -> Result<()> {
     let bytes = text.len();

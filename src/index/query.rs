@@ -32,6 +32,14 @@ impl Index {
         Ok(all.into_iter().filter(|info| is_wanted(&info.path)).collect())
     }
 
+    /// Returns the folders that were made, sorted.
+    pub(crate) fn folders(&self) -> Result<Vec<String>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached("SELECT path FROM folders ORDER BY path")?;
+            select.query_map((), |row| row.get(0))?.collect()
+        })
+    }
+
     /// Returns the experiment with this id.
     pub(crate) fn experiment(&self, id: ExperimentId) -> Result<Option<ExperimentInfo>> {
         let found = self.select_experiments("experiment_id = ?1", [id.get().cast_signed()])?;

@@ -173,6 +173,21 @@ impl Index {
         })
     }
 
+    /// Returns the models whose names begin with some levels and a dot, ordered by name.
+    pub(crate) fn models_below(&self, levels: &str) -> Result<Vec<(RegisteredModelId, String)>> {
+        self.read(|connection| {
+            // `/` follows `.` in the order of bytes, and no name contains it.
+            let mut select = connection.prepare_cached(
+                "SELECT model_id, name FROM registered_models
+                 WHERE name >= ?1 AND name < ?2 ORDER BY name",
+            )?;
+            let end = format!("{}/", levels.trim_end_matches('.'));
+            let found =
+                select.query_map((levels, end), |row| Ok((model_id(row, 0)?, row.get(1)?)))?;
+            found.collect()
+        })
+    }
+
     /// Returns all catalogs sorted by name, or only the one with this name.
     pub(crate) fn catalogs(&self, name: Option<&str>) -> Result<Vec<CatalogInfo>> {
         self.read(|connection| {

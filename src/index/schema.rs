@@ -6,7 +6,7 @@ use rusqlite::Connection;
 ///
 /// An index of another version is not migrated. It is rebuilt, which is always possible.
 const MIGRATIONS: &[&str] =
-    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7];
+    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8];
 
 /// The schema version of this build.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -451,6 +451,14 @@ CREATE TABLE saved_views (
     updated  INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX saved_views_by_name ON saved_views (name);
+";
+
+/// Adds folders that were made.
+const VERSION_8: &str = "
+CREATE TABLE folders (
+    path    TEXT PRIMARY KEY,
+    created INTEGER NOT NULL
+) WITHOUT ROWID;
 ";
 
 /// Inserts the default experiment, which exists in every file.

@@ -186,7 +186,7 @@ impl Registry {
         self.change(&[REGISTRY_KINDS], |index| Ok((vec![build(index)?], ())))
     }
 
-    fn check_level(&self, what: &str, name: &str, comment: Option<&str>) -> Result<()> {
+    pub(crate) fn check_level(&self, what: &str, name: &str, comment: Option<&str>) -> Result<()> {
         let limits = self.limits();
         let checked = limits.check_description(comment);
         let checked = checked.and_then(|()| limits.check_model_name(name)).and_then(|()| {

@@ -1,5 +1,6 @@
 //! The registry of a database: registered models, their versions and aliases.
 
+pub(crate) mod catalog_changes;
 pub(crate) mod catalogs;
 pub(crate) mod lineage;
 pub(crate) mod model;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use crate::database::Database;
 use crate::engine::Engine;
 use crate::entity::id::Timestamp;
-use crate::entity::limits::check_name;
-use crate::entity::wording::{invalid, invalid_value};
+use crate::entity::limits::check_author;
+use crate::entity::wording::invalid;
 use crate::entity::{ViewChange, check_view_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{Record, VIEW_KINDS, ViewDeleted, ViewSaved};
@@ -22,8 +22,6 @@ pub use crate::entity::SavedView;
 const KINDS: [RangeInclusive<u16>; 1] = [VIEW_KINDS];
 /// The maximum bytes of a state.
 const STATE_BYTES_MAX: usize = 256 * 1024;
-/// The maximum characters in the name of a user.
-const USER_MAX: usize = 255;
 /// The maximum revision. The index has signed numbers.
 const REVISION_MAX: u64 = i64::MAX as u64;
 
@@ -206,14 +204,6 @@ fn check_state(state: &str) -> Result<()> {
     parsed.map(drop).map_err(|error| {
         invalid(format!("the state of the view is not a JSON object: {error}")).with_source(error)
     })
-}
-
-/// Checks the name of the user who changes a view.
-fn check_author(user: &str) -> Result<()> {
-    if user.chars().any(char::is_control) {
-        return Err(invalid_value("user", user, "it contains a control character"));
-    }
-    check_name("user", user, USER_MAX)
 }
 
 #[cold]

@@ -92,3 +92,48 @@ fn experiment_folder_lists_direct_children_only() {
     assert_eq!((listed.path.as_str(), listed.folders.len()), ("/a", 2));
     assert_eq!((listed.experiments.len(), listed.folders[0].as_str()), (1, "/a/b"));
 }
+
+#[test]
+fn folders_exist_without_experiments() {
+    let database = TestDatabase::new();
+    database.create_experiment("/Shared/team/churn").unwrap();
+    database.create_experiment("plain").unwrap();
+    database.create_folder("/Shared/team/drafts/old/").unwrap();
+    database.create_folder("/Shared/team/drafts").unwrap();
+    database.create_folder("/plain").unwrap();
+    let listed = database.experiment_folder("/Shared/team").unwrap();
+    assert_eq!(listed.folders, ["/Shared/team/drafts"]);
+    let made = ["/Shared", "/Shared/team", "/Shared/team/drafts", "/Shared/team/drafts/old"];
+    assert_eq!(database.folders().unwrap(), [&made[..], &["/plain"]].concat());
+    let path = database.folder().join("copy.tracklite");
+    database.delete_folder("/Shared/team/drafts/old").unwrap();
+    database.backup(&path).unwrap();
+    let database = database.reopen();
+    for folders in [&database, &tracklite::Database::open(&path).unwrap()] {
+        assert_eq!(folders.folders().unwrap(), [&made[..3], &["/plain"]].concat());
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_or_deleted_is_refused() {
+    let database = TestDatabase::new();
+    let experiment = database.create_experiment("/a/b").unwrap();
+    for path in ["/a/b", "/a/b/", "//a//b/c"] {
+        assert_eq!(error_kind(database.create_folder(path)), ErrorKind::AlreadyExists, "{path}");
+    }
+    for path in ["", "/", "//", "relative", &format!("/{}", "x".repeat(600))] {
+        assert_eq!(error_kind(database.create_folder(path)), ErrorKind::InvalidInput, "{path}");
+    }
+    database.create_folder("/a/made/below").unwrap();
+    for path in ["/a", "/a/made"] {
+        assert_eq!(error_kind(database.delete_folder(path)), ErrorKind::InvalidState, "{path}");
+    }
+    for path in ["/a/b", "/a/absent", "/"] {
+        let kind = error_kind(database.delete_folder(path));
+        assert!([ErrorKind::NotFound, ErrorKind::InvalidState].contains(&kind), "{path}: {kind:?}");
+    }
+    experiment.delete().unwrap();
+    database.create_folder("/a/b").unwrap();
+    database.delete_folder("/a/b").unwrap();
+    assert_eq!(database.folders().unwrap(), ["/a", "/a/made", "/a/made/below"]);
+}

@@ -23,6 +23,7 @@ mod reader;
 mod round;
 mod script;
 mod settings;
+mod small;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -1,11 +1,11 @@
-//! Registered models, versions, aliases, logged models, access tokens and saved views: the changes
-//! that writers make, the expected result, and the observed state.
+//! Registered models, versions, aliases and logged models: the changes that writers make, the
+//! expected result, and the observed state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tracklite::artifact::{ArtifactOwner, Artifacts};
 use tracklite::logged_model::{LoggedModelMetric, LoggedModelStatus};
-use tracklite::registry::{RegisteredModel, RegistrySearch};
+use tracklite::registry::{ModelVersionStatus, RegisteredModel, RegistrySearch};
 use tracklite::{Database, ErrorKind, LoggedModelId, Result, Run, SqlValue};
 
 use crate::check::{Complaint, Fault, unless_purged};
@@ -13,6 +13,7 @@ use crate::files;
 use crate::ledger::{Ledger, Page};
 use crate::random::Random;
 use crate::script::Life;
+use crate::small::{self, Small, SmallChange};
 use crate::writer::{tolerate_failed_sync, until_recovered};
 
 /// The name of the registered model that all writers share, and of its alias.
@@ -25,6 +26,8 @@ const LOGGED_MAX: u32 = 4;
 const SHARED_AT_ONCE: usize = 16;
 /// How often a writer tries to move the alias before it stops.
 const MOVES_TRIED: usize = 20;
+/// The fact of a version whose files follow.
+const PENDING: &str = "pending";
 /// An upper bound for the number of models in a round.
 const MODELS_MAX: usize = 1000;
 
@@ -65,19 +68,16 @@ pub(crate) enum Change {
     DeleteLogged {
         model: u32,
     },
-    CreateToken {
-        token: u32,
+    /// A version whose files follow.
+    Pending,
+    /// Writes a file of a pending version.
+    Upload {
+        version: u64,
     },
-    RevokeToken {
-        token: u32,
+    Finalize {
+        version: u64,
     },
-    /// Saves the view of the writer above this revision. 0 creates it.
-    SaveView {
-        above: u64,
-    },
-    DeleteView {
-        above: u64,
-    },
+    Small(SmallChange),
     /// Creates versions of the shared model, and moves its alias to each by compare-and-set.
     Shared,
 }
@@ -89,11 +89,7 @@ pub(crate) struct Models {
     is_registered: bool,
     last_version: u64,
     logged: u32,
-    /// The number of tokens, of which only the last one may be live.
-    tokens: u32,
-    has_live_token: bool,
-    /// The highest revision of the view, also one that deleted it.
-    view: u64,
+    small: Small,
 }
 
 fn logged_name(life: Life, model: u32) -> String {
@@ -102,26 +98,6 @@ fn logged_name(life: Life, model: u32) -> String {
 
 fn version_name(life: Life, version: u64) -> String {
     format!("{life}/{version}")
-}
-
-fn token_name(life: Life, token: u32) -> String {
-    format!("{life} token {token}")
-}
-
-fn token_facts(is_revoked: bool) -> Facts {
-    [("revoked".to_owned(), is_revoked.to_string())].into()
-}
-
-fn view_name(life: Life) -> String {
-    format!("{life} view")
-}
-
-fn view_facts(revision: u64, state: String) -> Facts {
-    [("revision".to_owned(), revision.to_string()), ("state".to_owned(), state)].into()
-}
-
-fn view_state(number: u64) -> String {
-    format!("{{\"number\": {number}}}")
 }
 
 fn alias_fact() -> String {
@@ -135,6 +111,10 @@ fn label(number: u64) -> String {
 fn model_file(life: Life, model: u32, number: u64) -> (String, Vec<u8>) {
     let (_, bytes) = files::artifact(life, model, number);
     (format!("{}.bin", number % 2), bytes)
+}
+
+fn version_file(life: Life, version: u64, number: u64) -> (String, Vec<u8>) {
+    model_file(life, version as u32, number)
 }
 
 impl Models {
@@ -152,10 +132,13 @@ impl Models {
         let mut version = || versions.get(random.below(versions.len().max(1) as u64) as usize);
         let (one, other) = (version().copied(), version().copied());
         let model = logged.get(random.below(logged.len().max(1) as u64) as usize).copied();
-        match (random.below(16), one, other, model) {
-            (15, ..) => self.draw_view(life, random),
-            (14, ..) if self.has_live_token => Change::RevokeToken { token: self.tokens - 1 },
-            (14, ..) => Change::CreateToken { token: self.tokens },
+        match (random.below(18), one, other, model) {
+            (14..17, ..) => Change::Small(self.small.draw(life, &self.things, random)),
+            (17, ..) => Change::Pending,
+            (1 | 2, Some(version), _, _) if self.is_pending(life, version) => {
+                let is_whole = random.below(3) == 0;
+                if is_whole { Change::Finalize { version } } else { Change::Upload { version } }
+            }
             (0 | 1, Some(version), _, _) => Change::Alias { version },
             (2, Some(version), _, _) => Change::Tag { version },
             (3, Some(version), Some(other), _) if version != other => {
@@ -171,13 +154,9 @@ impl Models {
         }
     }
 
-    fn draw_view(&self, life: Life, random: &mut Random) -> Change {
-        let above = self.view;
-        match self.things.contains_key(&view_name(life)) {
-            false => Change::SaveView { above: 0 },
-            true if random.below(4) == 0 => Change::DeleteView { above },
-            true => Change::SaveView { above },
-        }
+    fn is_pending(&self, life: Life, version: u64) -> bool {
+        let facts = self.things.get(&version_name(life, version));
+        facts.is_some_and(|facts| facts.contains_key(PENDING))
     }
 
     fn fact(&self, life: Life, model: u32, fact: &str) -> Option<&str> {
@@ -235,22 +214,20 @@ impl Models {
             Change::Annotate { .. } | Change::File { .. } | Change::DeleteLogged { .. } => {
                 self.apply_to_logged(life, change, number);
             }
-            Change::CreateToken { token } => {
-                (self.tokens, self.has_live_token) = (token + 1, true);
-                self.things.insert(token_name(life, token), token_facts(false));
+            Change::Pending => {
+                self.add_version(life, number, [(PENDING.to_owned(), String::new())].into());
             }
-            Change::RevokeToken { token } => {
-                self.has_live_token = false;
-                self.things.insert(token_name(life, token), token_facts(true));
+            Change::Upload { version } => {
+                let (path, bytes) = version_file(life, version, number);
+                let label = files::file_label(&bytes).unwrap_or_default();
+                let facts = self.things.entry(version_name(life, version)).or_default();
+                facts.insert(format!("file/{path}"), label);
             }
-            Change::SaveView { .. } => {
-                self.view += 1;
-                self.things.insert(view_name(life), view_facts(self.view, view_state(number)));
+            Change::Finalize { version } => {
+                let facts = self.things.entry(version_name(life, version)).or_default();
+                facts.remove(PENDING);
             }
-            Change::DeleteView { .. } => {
-                self.view += 1;
-                self.things.remove(&view_name(life));
-            }
+            Change::Small(change) => self.small.apply(life, change, number, &mut self.things),
             Change::Shared => {}
         }
     }
@@ -331,28 +308,22 @@ pub(crate) fn perform(
             until_recovered(|| artifacts.log_bytes(&bytes, &path))
         }
         Change::DeleteLogged { model } => database.logged_model(logged[&model])?.delete(),
-        Change::CreateToken { token } => {
-            let token = database.new_token().user(token_name(life, token));
-            tolerate_failed_sync(token.create().map(drop))
+        Change::Pending => {
+            let version = own()?.new_version("elsewhere").files_follow();
+            let version = version.description(label(number)).run(label(number));
+            tolerate_failed_sync(version.create().map(drop))
         }
-        Change::RevokeToken { token } => {
-            let user = token_name(life, token);
-            let tokens = database.tokens()?;
-            let token = tokens.iter().find(|token| token.user == user);
-            let token = token.expect("an acknowledged token is there").id;
-            tolerate_failed_sync(database.revoke_token(token))
+        Change::Upload { version } => {
+            let (path, bytes) = version_file(life, version, number);
+            let artifacts = own()?.version(version)?.artifacts();
+            until_recovered(|| artifacts.log_bytes(&bytes, &path))
         }
-        Change::SaveView { above } => save_view(database, (life, number), above),
-        Change::DeleteView { above } => {
-            tolerate_failed_sync(database.delete_view(&view_name(life), above))
+        Change::Finalize { version } => {
+            tolerate_failed_sync(own()?.version(version)?.finalize(None).map(drop))
         }
+        Change::Small(change) => small::perform(database, (life, change, number)),
         Change::Shared => share(database, (life, number), ledger),
     }
-}
-
-fn save_view(database: &Database, (life, number): (Life, u64), above: u64) -> Result<()> {
-    let saved = database.save_view(&view_name(life), &view_state(number), above);
-    tolerate_failed_sync(saved.map(drop))
 }
 
 fn create_version(model: &RegisteredModel, source: &str, number: u64) -> Result<()> {
@@ -421,6 +392,9 @@ pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
             let description = version.description;
             facts.extend(description.map(|text| ("description".to_owned(), text)));
             facts.extend(version.run.map(|text| ("run".to_owned(), text)));
+            if version.status == ModelVersionStatus::PendingRegistration {
+                facts.insert(PENDING.to_owned(), String::new());
+            }
             facts
                 .extend(version.tags.into_iter().map(|(key, value)| (format!("tag/{key}"), value)));
             things.insert(version_name(life, version.version), facts);
@@ -441,18 +415,7 @@ pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
             found.entry(Life { number, child }).or_default().insert(info.name, facts);
         }
     }
-    for token in database.tokens()? {
-        let life = token.user.split(' ').next().map(str::parse::<Life>);
-        let Some(Ok(life)) = life else { continue };
-        let facts = token_facts(token.revoked.is_some());
-        found.entry(life).or_default().insert(token.user, facts);
-    }
-    for view in database.views()? {
-        let life = view.name.split(' ').next().map(str::parse::<Life>);
-        let Some(Ok(life)) = life else { continue };
-        let facts = view_facts(view.revision, view.state);
-        found.entry(life).or_default().insert(view.name, facts);
-    }
+    small::observe(database, &mut found)?;
     Ok(found)
 }
 

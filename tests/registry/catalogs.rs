@@ -202,3 +202,96 @@ fn copying_promotes_a_version_to_another_catalog() {
     assert_eq!(error_kind(version.copy_to("ml.unknown.churn")), ErrorKind::NotFound);
     assert_eq!(error_kind(version.copy_to("churn")), ErrorKind::InvalidInput);
 }
+
+#[test]
+fn a_new_name_moves_all_that_is_inside() {
+    let database = TestDatabase::new();
+    let registry = with_catalogs(&database);
+    let churn = registry.create_model("ml.staging.churn").unwrap();
+    for _ in 0..2 {
+        churn.new_version("s3://m").signature(signature()).create().unwrap();
+    }
+    churn.set_alias("champion", 2).unwrap();
+    let other = registry.create_model("ml.production.other").unwrap();
+    let stays = registry.create_model("dev.churn.stays").unwrap();
+    let volume = database.create_experiment("/Volumes/ml/staging/files").unwrap();
+    let neighbour = database.create_experiment("/Volumes/mls/staging/files").unwrap();
+    registry.rename_catalog("ml", "prod").unwrap();
+    registry.rename_schema("prod", "staging", "live").unwrap();
+    registry.rename_schema("prod", "live", "live").unwrap();
+    assert_eq!(churn.name().unwrap(), "prod.live.churn");
+    assert_eq!(registry.model("prod.live.churn").unwrap().versions().unwrap().len(), 2);
+    let version = registry.model("prod.live.churn").unwrap().version_by_alias("champion").unwrap();
+    assert_eq!(version.info().unwrap().name, "prod.live.churn");
+    assert_eq!(other.name().unwrap(), "prod.production.other");
+    assert_eq!(stays.name().unwrap(), "dev.churn.stays");
+    assert_eq!(volume.info().unwrap().path, "/Volumes/prod/live/files");
+    assert_eq!(neighbour.info().unwrap().path, "/Volumes/mls/staging/files");
+    assert_eq!(error_kind(registry.catalog("ml")), ErrorKind::NotFound);
+    let schemas = registry.schemas("prod").unwrap().into_iter();
+    assert_eq!(schemas.map(|schema| schema.name).collect::<Vec<_>>(), ["live", "production"]);
+}
+
+#[test]
+fn a_taken_name_of_a_catalog_changes_nothing() {
+    let database = TestDatabase::new();
+    let registry = database.registry();
+    for catalog in ["a", "b"] {
+        registry.create_catalog(catalog, None).unwrap();
+        registry.create_schema(catalog, "one", None).unwrap();
+    }
+    registry.create_schema("a", "two", None).unwrap();
+    registry.create_model("a.one.m").unwrap();
+    // The names are plain, so a model may have levels that do not exist.
+    registry.create_model("c.one.m").unwrap();
+    registry.create_model("a.three.m").unwrap();
+    database.create_experiment("/Volumes/a/one/v").unwrap();
+    database.create_experiment("/Volumes/d/one/v").unwrap();
+    for name in ["b", "c", "d"] {
+        assert_eq!(error_kind(registry.rename_catalog("a", name)), ErrorKind::AlreadyExists);
+    }
+    for name in ["two", "three"] {
+        let renamed = registry.rename_schema("a", "one", name);
+        assert_eq!(error_kind(renamed), ErrorKind::AlreadyExists, "{name}");
+    }
+    assert_eq!(error_kind(registry.rename_catalog("x", "y")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.rename_schema("a", "x", "y")), ErrorKind::NotFound);
+    for name in ["", "a.b", "a/b"] {
+        assert_eq!(error_kind(registry.rename_catalog("a", name)), ErrorKind::InvalidInput);
+        assert_eq!(error_kind(registry.rename_schema("a", "one", name)), ErrorKind::InvalidInput);
+    }
+    assert!(registry.model("a.one.m").is_ok() && registry.schema("a", "one").is_ok());
+    assert!(database.find_experiment("/Volumes/a/one/v").unwrap().is_some());
+}
+
+#[test]
+fn catalogs_and_schemas_change_their_owner() {
+    let database = TestDatabase::new();
+    let registry = with_catalogs(&database);
+    registry.set_catalog_owner("ml", "team").unwrap();
+    registry.set_schema_owner("ml", "staging", "ada").unwrap();
+    assert_eq!(registry.catalog("ml").unwrap().owner, "team");
+    assert_eq!(registry.schema("ml", "staging").unwrap().owner, "ada");
+    assert_ne!(registry.schema("ml", "production").unwrap().owner, "ada");
+    assert_eq!(error_kind(registry.set_catalog_owner("x", "ada")), ErrorKind::NotFound);
+    assert_eq!(error_kind(registry.set_schema_owner("ml", "x", "ada")), ErrorKind::NotFound);
+    for owner in [" ", "a\nb"] {
+        assert_eq!(error_kind(registry.set_catalog_owner("ml", owner)), ErrorKind::InvalidInput);
+    }
+}
+
+#[test]
+fn a_copy_has_the_new_names() {
+    let database = TestDatabase::new();
+    let registry = with_catalogs(&database);
+    let churn = registry.create_model("ml.staging.churn").unwrap();
+    churn.new_version("s3://m").signature(signature()).create().unwrap();
+    registry.rename_catalog("ml", "prod").unwrap();
+    registry.set_catalog_owner("prod", "team").unwrap();
+    let path = database.folder().join("copy.tracklite");
+    database.backup(&path).unwrap();
+    let copy = tracklite::Database::open(&path).unwrap().registry();
+    assert_eq!(copy.catalog("prod").unwrap().owner, "team");
+    assert_eq!(copy.model("prod.staging.churn").unwrap().versions().unwrap().len(), 1);
+    assert_eq!(error_kind(copy.catalog("ml")), ErrorKind::NotFound);
+}

@@ -432,7 +432,7 @@ fn one_of_two(world: &World, seed: u64, dies_after: Option<u64>) -> Verdict<Opti
     if world.recovered.fetch_add(1, Ordering::Relaxed) == 1 {
         world.disk.set_phase(Phase::Append);
     }
-    const CALLS: [Call; 13] = [
+    const CALLS: [Call; 14] = [
         Call::StartRun,
         Call::Point,
         Call::Row,
@@ -446,9 +446,11 @@ fn one_of_two(world: &World, seed: u64, dies_after: Option<u64>) -> Verdict<Opti
         Call::LoggedModel,
         Call::Token,
         Call::Webhook,
+        Call::View,
     ];
     for _ in 0..random.below(5) {
         if !actor.control.is_dead() {
+            actor.awaits_another = world.recovered.load(Ordering::Relaxed) < 2;
             actor.call(*random.pick(&CALLS))?;
         }
     }

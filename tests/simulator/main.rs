@@ -15,6 +15,7 @@ mod backup;
 mod compare;
 mod engine;
 mod explore;
+mod levels;
 mod models;
 mod mutants;
 mod observe;
@@ -178,6 +179,14 @@ fn only_one_of_two_processes_moves_an_alias() {
 fn acknowledged_models_survive_a_power_cut() {
     for seed in 0..100 {
         models::models_alone(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+#[test]
+fn levels_and_their_content_are_renamed_at_once() {
+    for seed in 0..100 {
+        let outcome = levels::renamed_levels(seed);
+        outcome.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Call {
     Token,
     /// Creates, changes or deletes a webhook.
     Webhook,
+    /// Creates, saves or deletes a view.
+    View,
     Point,
     Row,
     /// Logs a row whose values are the bytes of slots of the same file.
@@ -67,6 +69,7 @@ impl Call {
             (Call::LoggedModel, 2),
             (Call::Token, 1),
             (Call::Webhook, 1),
+            (Call::View, 1),
             (Call::Point, 12),
             (Call::Row, 10),
             (Call::Copy, 3),
@@ -129,6 +132,7 @@ impl Actor {
             Call::LoggedModel => self.change_logged_model(),
             Call::Token => self.change_token(),
             Call::Webhook => self.change_webhook(),
+            Call::View => self.change_view(),
             Call::Point => self.with_run(Self::log_point),
             Call::Row => self.with_run(Self::log_row),
             Call::Copy => self.with_run(Self::log_copy),

@@ -153,6 +153,7 @@ impl World {
             had_deaths: Arc::clone(&self.had_deaths),
             is_unsettled: false,
             keeps_to_itself: false,
+            awaits_another: false,
         })
     }
 
@@ -301,6 +302,8 @@ pub struct Actor {
     pub is_unsettled: bool,
     /// Whether other processes write at the same time. Then each uses only its own runs.
     pub keeps_to_itself: bool,
+    /// Whether another process has yet to do its part of a recovery. Until then a sync is refused.
+    pub awaits_another: bool,
 }
 
 impl Actor {
@@ -335,7 +338,7 @@ impl Actor {
         let had_deaths = self.had_deaths.load(Ordering::Relaxed);
         self.control.is_dead()
             || self.expects_failures
-            || (had_deaths && error.kind() == ErrorKind::Poisoned)
+            || ((had_deaths || self.awaits_another) && error.kind() == ErrorKind::Poisoned)
     }
 
     /// Kills the process after this many more changes, or immediately.

@@ -1,14 +1,14 @@
 //! Arbitrary records of logged models and the registry.
 
 use tracklite::internals::record::{
-    AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogUpdated, LoggedModelCreated,
-    LoggedModelLifecycleSet, LoggedModelMetricsLogged, LoggedModelParamsSet,
-    LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet, LoggedModelUpdated,
-    LoggedModelsPurged, MeasuredMetric, ModelVersionCreated, ModelVersionDeleted,
-    ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated, Record,
+    AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogOwnerSet, CatalogRenamed,
+    CatalogUpdated, LoggedModelCreated, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
+    LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
+    LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric, ModelVersionCreated,
+    ModelVersionDeleted, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated, Record,
     RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed,
     RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet,
-    SchemaCreated, SchemaDropped, SchemaUpdated,
+    SchemaCreated, SchemaDropped, SchemaOwnerSet, SchemaRenamed, SchemaUpdated,
 };
 use tracklite::logged_model::LoggedModelStatus;
 use tracklite::registry::{ModelStage, ModelVersionStatus, RegistryMode};
@@ -158,13 +158,17 @@ fn about_versions(choices: &mut Choices<'_>) -> Record {
 fn about_catalogs(choices: &mut Choices<'_>) -> Record {
     let (catalog, schema, time) = (text(choices), text(choices), choices.integer());
     let (owner, comment) = (text(choices), maybe(choices, text));
-    match choices.below(7) {
+    match choices.below(11) {
         0 => CatalogCreated { catalog, owner, comment, time }.into(),
         1 => CatalogUpdated { catalog, comment, time }.into(),
         2 => CatalogDropped { catalog, time }.into(),
         3 => SchemaCreated { catalog, schema, owner, comment, time }.into(),
         4 => SchemaUpdated { catalog, schema, comment, time }.into(),
         5 => SchemaDropped { catalog, schema, time }.into(),
+        6 => CatalogRenamed { catalog, name: schema, time }.into(),
+        7 => SchemaRenamed { catalog, schema, name: text(choices), time }.into(),
+        8 => CatalogOwnerSet { catalog, owner, time }.into(),
+        9 => SchemaOwnerSet { catalog, schema, owner, time }.into(),
         _ => {
             let mode = [RegistryMode::Plain, RegistryMode::UnityCatalog][choices.below(2)];
             RegistryModeSet { mode, time }.into()

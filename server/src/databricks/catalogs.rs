@@ -245,27 +245,33 @@ fn get_catalog(call: &Call) -> Outcome<Reply> {
     answer_catalog(call, call.args.need("name")?)
 }
 
-/// Refuses changes that the file cannot store.
-fn check_update(call: &Call, own_name: &str) -> Outcome<()> {
-    let is_renamed = call.args.text("new_name").is_some_and(|new| new != own_name);
-    let is_given = call.args.text("owner").is_some_and(|new| new != owner(call));
-    if is_renamed || is_given {
-        return Err(Failure::not_implemented(
-            "catalogs and schemas keep their name and owner: only the comment can be changed",
-        ));
-    }
-    Ok(())
-}
-
 fn update_catalog(call: &Call) -> Outcome<Reply> {
     let name = call.args.need("name")?;
-    check_update(call, name)?;
     let catalog = levels::catalog(call, name)?;
-    if let Some(comment) = call.args.any_text("comment") {
-        let registry = call.registry();
-        if !catalog.is_stored {
-            registry.create_catalog(name, None)?;
+    let registry = call.registry();
+    let new = call.args.text("new_name").filter(|new| *new != name);
+    let owner = call.args.text("owner").filter(|new| *new != owner_of(call, catalog.owner.clone()));
+    let comment = call.args.any_text("comment");
+    if (new.is_some() || owner.is_some() || comment.is_some()) && !catalog.is_stored {
+        registry.create_catalog(name, None)?;
+    }
+    // The name comes first, because only it is likely to be refused.
+    if let Some(new) = new {
+        for schema in catalog.schemas.keys() {
+            levels::ensure(call, &format!("{name}.{schema}.model"))?;
         }
+        registry.rename_catalog(name, new).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                taken("CATALOG_ALREADY_EXISTS", &format!("Catalog '{new}'"))
+            }
+            _ => error.into(),
+        })?;
+    }
+    let name = new.unwrap_or(name);
+    if let Some(owner) = owner {
+        registry.set_catalog_owner(name, owner)?;
+    }
+    if let Some(comment) = comment {
         registry.comment_on_catalog(name, Some(comment))?;
     }
     answer_catalog(call, name)
@@ -378,11 +384,27 @@ fn get_schema(call: &Call) -> Outcome<Reply> {
 
 fn update_schema(call: &Call) -> Outcome<Reply> {
     let (catalog, name) = schema_name(call)?;
-    check_update(call, name)?;
-    levels::schema(call, catalog, name)?;
-    if let Some(comment) = call.args.any_text("comment") {
+    let schema = levels::schema(call, catalog, name)?;
+    let registry = call.registry();
+    let new = call.args.text("new_name").filter(|new| *new != name);
+    let owner = call.args.text("owner").filter(|new| *new != owner_of(call, schema.owner.clone()));
+    let comment = call.args.any_text("comment");
+    if new.is_some() || owner.is_some() || comment.is_some() {
         levels::ensure(call, &format!("{catalog}.{name}.model"))?;
-        call.registry().comment_on_schema(catalog, name, Some(comment))?;
+    }
+    if let Some(new) = new {
+        let taken = || taken("SCHEMA_ALREADY_EXISTS", &format!("Schema '{catalog}.{new}'"));
+        registry.rename_schema(catalog, name, new).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => taken(),
+            _ => error.into(),
+        })?;
+    }
+    let name = new.unwrap_or(name);
+    if let Some(owner) = owner {
+        registry.set_schema_owner(catalog, name, owner)?;
+    }
+    if let Some(comment) = comment {
+        registry.comment_on_schema(catalog, name, Some(comment))?;
     }
     answer_schema(call, catalog, name)
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::StatusCode;
 use serde::Serialize;
-use tracklite::Lifecycle;
+use tracklite::{ErrorKind, Lifecycle};
 use utoipa::ToSchema;
 
 use crate::access::Scope::{Read, Write};
 use crate::call::Call;
 use crate::failure::{Failure, Outcome};
-use crate::fields::{Field, Read as _, text, whole};
+use crate::fields::{Field, Read as _, flag, text, whole};
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
@@ -41,6 +42,14 @@ pub(super) const ROUTES: &[Route] = &[
         returns: shape::<Nothing>(),
         handler: mkdirs,
     },
+    Route {
+        method: Verb::Post,
+        path: "/api/2.0/workspace/delete",
+        needs: Write,
+        takes: &[text("path").required(), flag("recursive")],
+        returns: shape::<Nothing>(),
+        handler: delete,
+    },
 ];
 
 /// An experiment or a folder.
@@ -70,9 +79,7 @@ fn tree(call: &Call) -> Outcome<Tree> {
     for folder in ["/Shared", "/Users", &format!("/Users/{}", call.caller.user)] {
         tree.insert(folder.to_owned(), None);
     }
-    for folder in call.shared.folders.all() {
-        add_folders(&mut tree, &format!("{folder}/"));
-    }
+    tree.extend(call.database().folders()?.into_iter().map(|folder| (folder, None)));
     for info in call.database().experiments()? {
         if info.lifecycle == Lifecycle::Active && info.path.starts_with('/') {
             add_folders(&mut tree, &info.path);
@@ -92,12 +99,12 @@ fn add_folders(tree: &mut Tree, path: &str) {
     }
 }
 
-/// Returns the path of a request without a slash at its end.
 /// The longest path of a folder, in bytes.
 const PATH_BYTES_MAX: usize = 1000;
 /// The most levels of a folder.
 const LEVELS_MAX: usize = 50;
 
+/// Returns the path of a request without a slash at its end.
 fn path(call: &Call) -> Outcome<&str> {
     let path = call.args.need("path")?;
     if path.len() > PATH_BYTES_MAX || path.split('/').count() > LEVELS_MAX {
@@ -165,16 +172,51 @@ fn within(tree: &Tree, path: &str) -> Option<Vec<Object>> {
 
 fn mkdirs(call: &Call) -> Outcome<Reply> {
     let path = path(call)?;
-    let tree = tree(call)?;
-    let parts = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
-    let mut folders = parts.filter_map(|end| path.get(..end));
-    if let Some(taken) = folders.find(|folder| matches!(tree.get(*folder), Some(Some(_)))) {
-        let status = axum::http::StatusCode::BAD_REQUEST;
-        let message = format!("Path ({taken}) already exists, and is not a folder.");
-        return Err(Failure::new(status, "RESOURCE_ALREADY_EXISTS", message));
+    // Folders with experiments, and those of users, need not be made.
+    if tree(call)?.get(path).is_some_and(Option::is_none) {
+        return Ok(Reply::done());
     }
-    if !tree.contains_key(path) {
-        call.shared.folders.add(path);
+    call.database().create_folder(path).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            let message = format!("Path ({path}) already exists, and is not a folder.");
+            Failure::new(StatusCode::BAD_REQUEST, "RESOURCE_ALREADY_EXISTS", message)
+        }
+        _ => error.into(),
+    })?;
+    Ok(Reply::done())
+}
+
+/// Deletes an experiment, or a folder.
+fn delete(call: &Call) -> Outcome<Reply> {
+    let path = path(call)?;
+    let tree = tree(call)?;
+    let found = tree.get(path).ok_or_else(|| missing(path))?;
+    if found.is_some() {
+        call.database().experiment(path)?.delete()?;
+        return Ok(Reply::done());
+    }
+    let below = format!("{path}/");
+    let inside: Vec<&String> = tree.keys().filter(|other| other.starts_with(&below)).collect();
+    if !inside.is_empty() && call.args.flag("recursive") != Some(true) {
+        let message = format!("Folder ({path}) is not empty");
+        return Err(Failure::new(StatusCode::BAD_REQUEST, "DIRECTORY_NOT_EMPTY", message));
+    }
+    delete_all(call, &tree, inside.into_iter().rev().chain([&path.to_owned()]))
+}
+
+/// Deletes experiments and folders, those inside first.
+fn delete_all<'a>(
+    call: &Call,
+    tree: &Tree,
+    paths: impl Iterator<Item = &'a String>,
+) -> Outcome<Reply> {
+    let made = call.database().folders()?;
+    for path in paths {
+        match tree.get(path) {
+            Some(Some(_)) => call.database().experiment(path)?.delete()?,
+            _ if made.contains(path) => call.database().delete_folder(path)?,
+            _ => {}
+        }
     }
     Ok(Reply::done())
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import mlflow
@@ -12,12 +13,11 @@ from databricks.sdk.errors import (
     BadRequest,
     InvalidParameterValue,
     NotFound,
-    NotImplemented,
     ResourceAlreadyExists,
     ResourceConflict,
     ResourceDoesNotExist,
 )
-from databricks.sdk.service.catalog import CatalogType, ModelVersionInfoStatus
+from databricks.sdk.service.catalog import CatalogType, ModelVersionInfoStatus, VolumeType
 from mlflow import MlflowClient
 
 
@@ -52,8 +52,9 @@ def test_catalogs_and_schemas(workspace: WorkspaceClient) -> None:
     assert workspace.schemas.get("ml.dev").comment == "for trials"
     assert workspace.catalogs.update("ml", comment="changed").comment == "changed"
     assert [schema.name for schema in workspace.schemas.list("ml")] == ["dev"]
-    with pytest.raises(NotImplemented):
-        workspace.catalogs.update("ml", new_name="other")
+    assert workspace.catalogs.update("ml", owner="team").owner == "team"
+    assert workspace.schemas.update("ml.dev", owner="ada").owner == "ada"
+    assert workspace.schemas.get("ml.dev").owner == "ada"
     with pytest.raises(BadRequest, match="not empty"):
         workspace.catalogs.delete("ml")
     workspace.schemas.delete("ml.dev")
@@ -89,6 +90,25 @@ def test_models_make_their_catalogs(workspace: WorkspaceClient, databricks: str)
     workspace.catalogs.delete("ml", force=True)
     assert list(workspace.catalogs.list()) == []
     assert [model.name for model in client.search_registered_models()] == ["a.b.c.d", "plain"]
+
+
+def test_a_new_name_moves_all_that_is_inside(
+    workspace: WorkspaceClient, versions: MlflowClient
+) -> None:
+    versions.set_registered_model_alias("ml.dev.churn", "champion", 2)
+    workspace.volumes.create("ml", "dev", "files", VolumeType.MANAGED)
+    workspace.files.upload("/Volumes/ml/dev/files/a.txt", io.BytesIO(b"text"))
+    workspace.registered_models.create(catalog_name="other", schema_name="dev", name="churn")
+    with pytest.raises(ResourceConflict):
+        workspace.catalogs.update("ml", new_name="other")
+    assert workspace.catalogs.update("ml", new_name="prod").name == "prod"
+    assert workspace.schemas.update("prod.dev", new_name="live").full_name == "prod.live"
+    assert versions.get_model_version_by_alias("prod.live.churn", "champion").version == "2"
+    assert workspace.files.download("/Volumes/prod/live/files/a.txt").contents.read() == b"text"
+    for missing in ("ml.dev.churn", "prod.dev.churn"):
+        with pytest.raises(ResourceDoesNotExist):
+            workspace.registered_models.get(missing)
+    assert [catalog.name for catalog in workspace.catalogs.list()] == ["other", "prod"]
 
 
 def test_a_model(workspace: WorkspaceClient, versions: MlflowClient) -> None:
@@ -217,6 +237,12 @@ def test_the_workspace_has_the_folders_of_experiments(
         tree.mkdirs(f"/Users/{me}/team/digits/below")
     with pytest.raises(InvalidParameterValue):
         tree.mkdirs("relative")
+    with pytest.raises(BadRequest, match="not empty"):
+        tree.delete("/Shared/deep")
+    tree.delete("/Shared/deep", recursive=True)
+    assert list(tree.list("/Shared")) == []
+    tree.delete(f"/Users/{me}/team/digits")
+    assert mlflow.get_experiment(experiment.experiment_id).lifecycle_stage == "deleted"
 
 
 def test_every_unknown_path_is_json(databricks: str) -> None:

@@ -26,11 +26,12 @@ pub use logged_models::{
     LoggedModelUpdated, LoggedModelsPurged, MeasuredMetric,
 };
 pub use registry::{
-    AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogUpdated, ModelVersionCreated,
-    ModelVersionCreatedV0, ModelVersionDeleted, ModelVersionFinalized, ModelVersionTagDeleted,
-    ModelVersionTagsSet, ModelVersionUpdated, RegisteredModelCreated, RegisteredModelDeleted,
-    RegisteredModelRenamed, RegisteredModelTagDeleted, RegisteredModelTagsSet,
-    RegisteredModelUpdated, RegistryModeSet, SchemaCreated, SchemaDropped, SchemaUpdated,
+    AliasDeleted, AliasSet, CatalogCreated, CatalogDropped, CatalogOwnerSet, CatalogRenamed,
+    CatalogUpdated, ModelVersionCreated, ModelVersionCreatedV0, ModelVersionDeleted,
+    ModelVersionFinalized, ModelVersionTagDeleted, ModelVersionTagsSet, ModelVersionUpdated,
+    RegisteredModelCreated, RegisteredModelDeleted, RegisteredModelRenamed,
+    RegisteredModelTagDeleted, RegisteredModelTagsSet, RegisteredModelUpdated, RegistryModeSet,
+    SchemaCreated, SchemaDropped, SchemaOwnerSet, SchemaRenamed, SchemaUpdated,
 };
 pub use storage::{
     BlockMoved, BlockPlace, BlockUnitOpened, Checkpoint, CheckpointExperiment, CheckpointExtent,
@@ -40,11 +41,15 @@ pub use storage::{
 pub use tokens::{TokenCreated, TokenRevoked};
 pub use tracking::{
     DatasetLogged, ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed,
-    ExperimentTagDeleted, ExperimentTagsSet, InputsLogged, OutputsLogged, ParamsSet, Purged,
-    RunLifecycleSet, RunResumed, RunStarted, RunUpdated, TagDeleted, TagsSet,
+    ExperimentTagDeleted, ExperimentTagsSet, FolderMade, FolderRemoved, InputsLogged,
+    OutputsLogged, ParamsSet, Purged, RunLifecycleSet, RunResumed, RunStarted, RunUpdated,
+    TagDeleted, TagsSet,
 };
 pub use views::{ViewDeleted, ViewSaved};
 pub use webhooks::{WebhookCreated, WebhookDeleted, WebhookUpdated};
+
+/// The kinds of records of folders, including future ones.
+pub(crate) const FOLDER_KINDS: RangeInclusive<u16> = 37..=39;
 
 /// The kinds of records of logged models, including future ones.
 const LOGGED_MODEL_KINDS: RangeInclusive<u16> = 64..=79;
@@ -203,6 +208,8 @@ records! {
         ExperimentLifecycleSet = 34, 0, ReadIncompatible;
         ExperimentTagsSet = 35, 0, ReadIncompatible;
         ExperimentTagDeleted = 36, 0, ReadIncompatible;
+        FolderMade = 37, 0, WriteIncompatible;
+        FolderRemoved = 38, 0, WriteIncompatible;
         RunStarted = 48, 0, ReadIncompatible;
         RunResumed = 49, 0, WriteIncompatible;
         RunUpdated = 50, 0, ReadIncompatible;
@@ -246,6 +253,10 @@ records! {
         SchemaUpdated = 114, 0, ReadIncompatible;
         SchemaDropped = 115, 0, ReadIncompatible;
         ModelVersionFinalized = 116, 0, ReadIncompatible;
+        CatalogRenamed = 117, 0, ReadIncompatible;
+        SchemaRenamed = 118, 0, ReadIncompatible;
+        CatalogOwnerSet = 119, 0, ReadIncompatible;
+        SchemaOwnerSet = 120, 0, ReadIncompatible;
         TokenCreated = 224, 0, WriteIncompatible;
         TokenRevoked = 225, 0, WriteIncompatible;
         WebhookCreated = 232, 0, WriteIncompatible;
@@ -277,13 +288,14 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
     )
 }
 
-/// Returns whether records of this kind concern models, tokens, webhooks or views.
+/// Returns whether records of this kind concern folders, models, tokens, webhooks or views.
 ///
 /// Only the index needs them.
 ///
 /// A writer only needs to know whether there are any.
 pub(crate) fn is_of_index(kind: u16) -> bool {
-    let all = [LOGGED_MODEL_KINDS, REGISTRY_KINDS, TOKEN_KINDS, WEBHOOK_KINDS, VIEW_KINDS];
+    let all =
+        [FOLDER_KINDS, LOGGED_MODEL_KINDS, REGISTRY_KINDS, TOKEN_KINDS, WEBHOOK_KINDS, VIEW_KINDS];
     all.iter().any(|kinds| kinds.contains(&kind))
 }
 

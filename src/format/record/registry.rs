@@ -338,3 +338,51 @@ pub struct SchemaDropped {
     /// The time in nanoseconds since the epoch.
     pub time: i64,
 }
+
+/// A catalog was renamed. Records of its models and volumes follow in the same frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogRenamed {
+    /// The catalog.
+    pub catalog: String,
+    /// The new name.
+    pub name: String,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}
+
+/// A schema was renamed. Records of its models and volumes follow in the same frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaRenamed {
+    /// The catalog that holds it.
+    pub catalog: String,
+    /// The schema.
+    pub schema: String,
+    /// The new name.
+    pub name: String,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}
+
+/// The owner of a catalog changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogOwnerSet {
+    /// The catalog.
+    pub catalog: String,
+    /// The new owner.
+    pub owner: String,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}
+
+/// The owner of a schema changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaOwnerSet {
+    /// The catalog that holds it.
+    pub catalog: String,
+    /// The schema.
+    pub schema: String,
+    /// The new owner.
+    pub owner: String,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}

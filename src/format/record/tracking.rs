@@ -28,6 +28,24 @@ pub struct ExperimentRenamed {
     pub time: i64,
 }
 
+/// A folder of experiments was made, which exists without any experiment in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderMade {
+    /// The path, without a slash at its end.
+    pub path: String,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}
+
+/// A folder that was made is no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderRemoved {
+    /// The path.
+    pub path: String,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}
+
 /// An experiment was deleted or restored, together with all its runs (MLflow's cascade).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExperimentLifecycleSet {

@@ -7,8 +7,8 @@ use crate::entity::ArtifactOwner;
 use crate::entity::id::{RegisteredModelId, Timestamp};
 use crate::entity::{ModelStage, ModelVersionStatus};
 use crate::format::record::{
-    AliasSet, ModelVersionCreated, ModelVersionDeleted, ModelVersionFinalized, ModelVersionUpdated,
-    Record, RegisteredModelCreated,
+    AliasSet, CatalogRenamed, ModelVersionCreated, ModelVersionDeleted, ModelVersionFinalized,
+    ModelVersionUpdated, Record, RegisteredModelCreated,
 };
 use crate::mutant::fault;
 
@@ -111,8 +111,44 @@ impl Applier<'_> {
                 "DELETE FROM catalog_schemas WHERE catalog = ?1 AND name = ?2",
                 (&record.catalog, &record.schema),
             ),
+            other => self.apply_to_levels(other),
+        }
+    }
+
+    /// Applies new names and owners of catalogs and schemas. A taken name changes nothing.
+    fn apply_to_levels(&self, record: &Record) -> rusqlite::Result<()> {
+        match record {
+            Record::CatalogRenamed(record) => self.catalog_renamed(record),
+            Record::SchemaRenamed(record) => self.execute(
+                "UPDATE OR IGNORE catalog_schemas SET name = ?3, updated = ?4
+                 WHERE catalog = ?1 AND name = ?2",
+                (&record.catalog, &record.schema, &record.name, record.time),
+            ),
+            Record::CatalogOwnerSet(record) => self.execute(
+                "UPDATE catalogs SET owner = ?2, updated = ?3 WHERE name = ?1",
+                (&record.catalog, &record.owner, record.time),
+            ),
+            Record::SchemaOwnerSet(record) => self.execute(
+                "UPDATE catalog_schemas SET owner = ?3, updated = ?4
+                 WHERE catalog = ?1 AND name = ?2",
+                (&record.catalog, &record.schema, &record.owner, record.time),
+            ),
             _ => Ok(()),
         }
+    }
+
+    fn catalog_renamed(&self, record: &CatalogRenamed) -> rusqlite::Result<()> {
+        let CatalogRenamed { catalog, name, time } = record;
+        let mut update = self.connection.prepare_cached(
+            "UPDATE OR IGNORE catalogs SET name = ?2, updated = ?3 WHERE name = ?1",
+        )?;
+        if update.execute((catalog, name, time))? == 0 {
+            return Ok(());
+        }
+        self.execute(
+            "UPDATE OR IGNORE catalog_schemas SET catalog = ?2 WHERE catalog = ?1",
+            (catalog, name),
+        )
     }
 
     fn found(&self, sql: &str, params: impl Params) -> rusqlite::Result<Option<i64>> {

@@ -5,6 +5,7 @@
 //! `TRACKLITE_REMAKE_FIXTURES=1` writes the fixture again, which is only acceptable as long as the
 //! format is version 0.
 
+mod folders;
 mod models;
 mod tokens;
 mod views;
@@ -172,6 +173,11 @@ fn the_golden_file_of_version_0_has_views() {
 }
 
 #[test]
+fn the_golden_file_of_version_0_has_folders() {
+    folders::check(&MemoryFile::with_bytes(&stored()));
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_writable() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -202,11 +208,11 @@ fn check_written(stored: &[u8], more: &[Record]) {
     let differs = stored.iter().zip(&written).position(|(old, new)| old != new);
     assert_eq!((differs, stored.len()), (None, written.len()), "the format has changed");
     let all: BTreeSet<u16> = (1..=13)
-        .chain(32..=36)
+        .chain(32..=38)
         .chain(48..=57)
         .chain(64..=72)
         .chain(80..=82)
-        .chain(96..=116)
+        .chain(96..=120)
         .chain(224..=225)
         .chain(232..=234)
         .chain(240..=241)

@@ -41,7 +41,16 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 /// Returns the frames in order.
 pub fn frames() -> Vec<Vec<Record>> {
     let (models, pending) = (registered_models(), pending());
-    vec![logged_models(), catalogs(), models, versions(), pending, finalized(), deletions()]
+    vec![
+        logged_models(),
+        catalogs(),
+        models,
+        versions(),
+        pending,
+        finalized(),
+        deletions(),
+        renamed_levels(),
+    ]
 }
 
 fn logged_models() -> Vec<Record> {
@@ -105,6 +114,23 @@ fn catalogs() -> Vec<Record> {
         SchemaUpdated { catalog: catalog.clone(), schema: "production".into(), comment, time }
             .into(),
         SchemaDropped { catalog, schema: "old".to_owned(), time }.into(),
+    ]
+}
+
+/// A catalog and a schema with new names and owners. They hold no model.
+fn renamed_levels() -> Vec<Record> {
+    let (time, later, owner) = (TIME, TIME + 9, "ada".to_owned());
+    let (catalog, schema, comment) = ("draft".to_owned(), "first".to_owned(), None);
+    let (new, name, team) = ("dev".to_owned(), "second".to_owned(), "team".to_owned());
+    vec![
+        CatalogCreated { catalog: catalog.clone(), owner: owner.clone(), comment: None, time }
+            .into(),
+        SchemaCreated { catalog: catalog.clone(), schema: schema.clone(), owner, comment, time }
+            .into(),
+        CatalogRenamed { catalog, name: new.clone(), time: later }.into(),
+        SchemaRenamed { catalog: new.clone(), schema, name: name.clone(), time: later }.into(),
+        CatalogOwnerSet { catalog: new.clone(), owner: team.clone(), time: later }.into(),
+        SchemaOwnerSet { catalog: new, schema: name, owner: team, time: later }.into(),
     ]
 }
 
@@ -280,7 +306,11 @@ pub fn check(database: &Database) {
 
     let registry = database.registry();
     assert_eq!(registry.mode().unwrap(), RegistryMode::UnityCatalog);
-    assert_eq!(registry.catalogs().unwrap().len(), 1);
+    let catalogs = registry.catalogs().unwrap().into_iter();
+    let catalogs: Vec<_> = catalogs.map(|catalog| (catalog.name, catalog.owner)).collect();
+    let owned = |name: &str, owner: &str| (name.to_owned(), owner.to_owned());
+    assert_eq!(catalogs, [owned("dev", "team"), owned("ml", "ada")]);
+    assert_eq!(registry.schema("dev", "second").unwrap().owner, "team");
     let schemas = registry.schemas("ml").unwrap();
     assert_eq!((schemas.len(), schemas[0].comment.as_deref()), (1, Some("all")));
     let model = registry.model("ml.production.digits").unwrap();

@@ -205,7 +205,8 @@ pub fn write(blocks: &Blocks, more: &[Record]) -> Vec<u8> {
     seal(&mut writer, blocks);
     changes(&mut writer);
     let models = super::models::frames().into_iter().chain(super::tokens::frames());
-    for records in models.chain(super::webhooks::frames()).chain(super::views::frames()) {
+    let others = super::webhooks::frames().into_iter().chain(super::views::frames());
+    for records in models.chain(others).chain(super::folders::frames()) {
         writer.frame(&records);
     }
     if !more.is_empty() {
