@@ -32,8 +32,8 @@ pub(crate) struct ExplainArgs {
     /// Print at most N fires
     #[arg(long, short = 'n', value_name = "N", default_value_t = 5)]
     limit: usize,
-    /// What happens when clocks are set forward or back: once (each time of day fires once) or
-    /// quartz (like Quartz, which may lose fires)
+    /// Rule for changes of clocks: once (each time of day fires once) or quartz (like Quartz, which
+    /// may lose fires)
     #[arg(long, value_name = "MODE", default_value = "once")]
     daylight_saving: String,
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! The mode `Quartz`: daylight saving as in Quartz itself.
 //!
 //! Quartz moves the fields of a lenient Java calendar. A wall time that clocks skip becomes a later
-//! one as soon as a field is read. Of a time that clocks show twice, only the second is known.
+//! one as soon as a field is read. Only the second of two equal wall times is known.
 //! Fires thus depend on the order in which fields move: seconds, minutes, hours, days.
 
 use jiff::Timestamp;

@@ -1,7 +1,7 @@
 //! Fires when clocks are set forward and back.
 
 use super::{local_fires, schedule};
-use crate::Timestamp;
+use crate::entity::id::Timestamp;
 use crate::schedule::DaylightSaving::{Once, Quartz};
 
 const NEW_YORK: &str = "America/New_York";

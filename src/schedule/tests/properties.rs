@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{CronExpression, CronSchedule, DaylightSaving, TimeZone, schedule};
-use crate::Timestamp;
+use crate::entity::id::Timestamp;
 
 const MINUTE: i64 = 60;
 
@@ -222,6 +222,6 @@ fn special_days_agree_with_their_definitions() {
             "Sun" => &month[15],
             _ => fifteenth,
         };
-        assert_eq!(only("0 0 0 15W * ?"), [nearest.clone()]);
+        assert_eq!(only("0 0 0 15W * ?"), std::slice::from_ref(nearest));
     }
 }

@@ -8,7 +8,7 @@ fn shown(expression: &str) -> (String, String) {
     let message = refusal(expression);
     let mut lines = message.lines();
     assert_eq!(lines.next(), Some("invalid Quartz expression"));
-    let [text, carets] = [lines.next(), lines.next()].map(|line| line.unwrap_or_default());
+    let [text, carets] = [lines.next(), lines.next()].map(Option::unwrap_or_default);
     assert_eq!(text.strip_prefix("    "), Some(expression), "{message}");
     let carets = carets.strip_prefix("    ").unwrap_or_default().to_owned();
     (carets, lines.collect::<Vec<_>>().join("\n"))

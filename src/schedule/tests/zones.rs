@@ -1,6 +1,6 @@
 //! Names of zones, and local times.
 
-use crate::Timestamp;
+use crate::entity::id::Timestamp;
 use crate::schedule::{CronSchedule, DaylightSaving, TimeZone};
 
 fn name(text: &str) -> String {
