@@ -44,9 +44,12 @@ export class NumberColumn implements Column {
     return this.missing(row) ? null : String(this.values[row]);
   }
 
-  /** Returns the values as doubles, without a copy if they are doubles already. */
+  private converted: Float64Array | null = null;
+
+  /** Returns the values as doubles, without a copy if they are doubles already. Others are converted once. */
   doubles(): Float64Array {
-    return this.values instanceof Float64Array ? this.values : Float64Array.from(this.values, Number);
+    if (this.values instanceof Float64Array) return this.values;
+    return (this.converted ??= Float64Array.from(this.values, Number));
   }
 }
 

@@ -105,9 +105,11 @@ async function readStream(): Promise<boolean> {
   }
 }
 
+/** Asks what changed. The first answer comes at once, so that the page soon says how it is connected. */
 async function pollOnce(): Promise<boolean> {
   try {
-    const response = await fetch(address("changes", { since: position, wait: 20 }));
+    const wait = connection.peek() === "polling" ? 20 : 0;
+    const response = await fetch(address("changes", { since: position, wait }));
     if (response.status === 410) return startOver();
     if (!response.ok) return false;
     const change = (await response.json()) as Change;

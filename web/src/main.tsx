@@ -7,6 +7,8 @@ import { watchExperiments } from "./experiments";
 import { file, fileProblem, loadFile, watchFile } from "./file";
 import { watchKeys } from "./keys";
 import { startLive } from "./live";
+import { followEntry } from "./links";
+import { watchMine } from "./mine";
 import { loadViews } from "./pages/viewmenu";
 import { applyTheme } from "./prefs";
 import { watchRuns } from "./runs/data";
@@ -38,6 +40,8 @@ async function start(): Promise<void> {
     fileProblem.value = { message: messageOf(error), status: 401 };
   }
   const loaded = loadFile();
+  await followEntry();
+  watchMine();
   if (root) render(<Shell />, root);
   watchRuns();
   watchGroups();

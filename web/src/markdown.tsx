@@ -4,8 +4,9 @@ import type { ComponentChildren } from "preact";
 
 const INLINE = /(`+)([\s\S]*?)\1|\*\*([\s\S]+?)\*\*|__([\s\S]+?)__|\*([^*\s][^*]*?)\*|(?<![\w])_([^_\s][^_]*?)_(?![\w])|\[([^\]]+)\]\(([^)\s]+)\)|(https?:\/\/[^\s<>)]+)/;
 
+/** Lets through the web, mail, and places of this page. `//host` and `/\host` lead to another machine without saying so. */
 function safeLink(url: string): boolean {
-  return /^(https?:|mailto:|\/|#|[\w./-]+$)/i.test(url) && !/^javascript:/i.test(url);
+  return /^(https?:\/\/|mailto:|\/(?![/\\])|#|\w[\w./-]*$|\.\.?\/[\w./-]*$)/i.test(url);
 }
 
 function anchor(url: string, words: ComponentChildren): ComponentChildren {

@@ -2,7 +2,7 @@ import { effect, signal, type Signal } from "@preact/signals";
 
 /** What belongs to the reader and not to a link: theme, density, widths. Kept in the browser. */
 
-function kept<T>(key: string, otherwise: T, valid: (value: unknown) => value is T): Signal<T> {
+export function kept<T>(key: string, otherwise: T, valid: (value: unknown) => value is T): Signal<T> {
   const name = `tracklite.${key}`;
   let start = otherwise;
   try {

@@ -3,6 +3,7 @@ import { messageOf, signIn } from "./api";
 import { file, fileProblem, loadFile, readOnlyReason } from "./file";
 import { age, cut } from "./format";
 import { connection, heard } from "./live";
+import { backToMine, keepShared, ownQuery, shared } from "./mine";
 import { isDark, railOpen, switchTheme } from "./prefs";
 import { link, page } from "./store";
 import { Experiments } from "./pages/experiments";
@@ -45,7 +46,7 @@ function Rail() {
       <ul>
         {PLACES.filter(({ shown }) => shown?.() ?? true).map(({ id, words, icon }) => (
           <li key={id}>
-            <a href={link([id])} aria-current={current === id ? "page" : undefined} title={open ? undefined : words}>
+            <a href={link([id], id === "runs" && page.value !== "runs" ? ownQuery() : {})} aria-current={current === id ? "page" : undefined} title={open ? undefined : words}>
               <Icon name={icon} />
               <span>{words}</span>
             </a>
@@ -105,6 +106,20 @@ function Page() {
   }
 }
 
+/** Says that the view came by a link, and that the reader's own one is kept. */
+function SharedBar() {
+  if (!shared.value || page.value !== "runs") return null;
+  return (
+    <aside class="shared-bar" aria-label="Shared view">
+      <Icon name="link" />
+      <span>This is a shared view. Your own view is not changed.</span>
+      <span class="spacer" />
+      <Button label="Keep this view as mine" words="Keep this one" onClick={keepShared} />
+      <Button label="Go back to my view" words="Back to mine" class="primary" onClick={backToMine} />
+    </aside>
+  );
+}
+
 function SignIn() {
   const [token, setToken] = useState("");
   const [error, setError] = useState<string | null>(null);
@@ -139,6 +154,7 @@ export function Shell() {
       <main>
         {(file.value?.warnings ?? []).map((warning) => <ErrorNote key={warning} message={warning} />)}
         {trouble && !locked ? <ErrorNote message={trouble.message} retry={() => void loadFile()} /> : null}
+        <SharedBar />
         {locked ? <SignIn /> : <Guard key={page.value}><Page /></Guard>}
       </main>
       <Help />

@@ -17,6 +17,13 @@ export interface Smoothing {
   amount: number;
 }
 
+/** A part of the x axis. One that follows moves with the newest points. */
+export interface Zoom {
+  low: number;
+  high: number;
+  follow: boolean;
+}
+
 interface Brush {
   axis: string;
   low: number;
@@ -44,7 +51,7 @@ export interface View {
   smoothing: Smoothing | null;
   outliers: boolean;
   band: string;
-  zoom: [number, number] | null;
+  zoom: Zoom | null;
   card: string | null;
   pinnedCards: string[];
   overlays: string[];
@@ -160,9 +167,14 @@ function readSmoothing(text: string): Smoothing | null {
   return { kind, amount: clamp(Number(amount), 0, 1e6, 0.6) };
 }
 
-function readZoom(text: string): [number, number] | null {
-  const [low, high] = text.split(":").map(Number);
-  return low !== undefined && high !== undefined && low < high ? [low, high] : null;
+function readZoom(text: string): Zoom | null {
+  const [first, second, last] = text.split(":");
+  const [low, high] = [Number(first), Number(second)];
+  return low < high ? { low, high, follow: last === "tail" } : null;
+}
+
+function writeZoom(zoom: Zoom | null): string {
+  return zoom ? `${zoom.low}:${zoom.high}${zoom.follow ? ":tail" : ""}` : "";
 }
 
 function readBrushes(text: string): Brush[] {
@@ -221,7 +233,7 @@ const CODECS: { [Name in keyof View]: Codec<View[Name]> } = {
   smoothing: { key: "sm", read: readSmoothing, write: (value) => (value ? `${value.kind}:${value.amount}` : "") },
   outliers: flag("ol"),
   band: { key: "bd", read: (value) => value || "std", write: (value) => (value === "std" ? "" : value) },
-  zoom: { key: "z", read: readZoom, write: (value) => (value ? value.join(":") : "") },
+  zoom: { key: "z", read: readZoom, write: writeZoom },
   card: maybe("card"),
   pinnedCards: list("pk"),
   overlays: list("ov"),

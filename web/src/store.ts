@@ -18,11 +18,18 @@ function decode(part: string): string {
   }
 }
 
+/** A longer query goes into the fragment, which no server sees, because servers refuse long addresses. */
+const LONGEST = 2000;
+const IN_FRAGMENT = "#s=";
+
 function readPlace(): Place {
   const path = location.pathname.startsWith(ROOT) ? location.pathname.slice(ROOT.length) : "";
   const parts = path.split("/").filter((part) => part !== "").map(decode);
-  return { path: parts.length === 0 ? ["runs"] : parts, query: location.search.slice(1) };
+  const query = location.hash.startsWith(IN_FRAGMENT) ? location.hash.slice(IN_FRAGMENT.length) : location.search.slice(1);
+  return { path: parts.length === 0 ? ["runs"] : parts, query };
 }
+
+export const isLong = (query: string) => query.length > LONGEST;
 
 export const place = signal<Place>(readPlace());
 export const page = computed(() => place.value.path[0] ?? "runs");
@@ -31,11 +38,12 @@ export const view = computed<View>(() => readView(query.value));
 
 export function link(path: readonly string[], search: URLSearchParams | Record<string, string> = {}): string {
   const text = new URLSearchParams(search).toString();
-  return ROOT + path.map(encodeURIComponent).join("/") + (text === "" ? "" : `?${text}`);
+  const mark = isLong(text) ? IN_FRAGMENT : "?";
+  return ROOT + path.map(encodeURIComponent).join("/") + (text === "" ? "" : mark + text);
 }
 
 function visit(url: string, replace: boolean): void {
-  if (url === location.pathname + location.search) return;
+  if (url === location.pathname + location.search + location.hash) return;
   if (replace) history.replaceState(null, "", url);
   else history.pushState(null, "", url);
   place.value = readPlace();
@@ -68,7 +76,7 @@ export function followLinks(): void {
     if (!(anchor instanceof HTMLAnchorElement) || anchor.target !== "" || anchor.hasAttribute("download")) return;
     if (anchor.origin !== location.origin || !anchor.pathname.startsWith(ROOT)) return;
     event.preventDefault();
-    visit(anchor.pathname + anchor.search, false);
+    visit(anchor.pathname + anchor.search + anchor.hash, false);
   });
   if (!location.pathname.startsWith(ROOT)) history.replaceState(null, "", link(["runs"], query.peek()));
 }

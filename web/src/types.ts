@@ -75,6 +75,8 @@ export interface CurveSeries {
   last_value: Num | null;
   best_x: Num | null;
   best_value: Num | null;
+  min?: { value: Num } | null;
+  max?: { value: Num } | null;
 }
 
 export interface CurvesMeta {

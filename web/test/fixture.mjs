@@ -8,7 +8,7 @@ const START = Date.UTC(2026, 10, 29, 12);
 const METRICS = ["train/loss", "train/accuracy", "val/loss", "val/accuracy", "lr", "grad_norm", "system/memory", "epoch_time"];
 
 /** Numbers from 0 to 1 that are the same in every run of the script. */
-function random(seed) {
+export function random(seed) {
   let state = seed >>> 0 || 1;
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -22,6 +22,11 @@ function rendered(text: string) {
   return found;
 }
 
+test("a link to another machine says so", () => {
+  const { links } = rendered("[a](//host.example/x) [b](/\\host.example) [c](\\\\host.example) [d](https:host.example) [e](/ui/runs) [f](docs/a.md) [g](../a.md) [h](#top)");
+  assert.deepEqual(links, ["/ui/runs", "docs/a.md", "../a.md", "#top"]);
+});
+
 test("HTML in a note stays text, and only harmless links become links", () => {
   const { tags, links, text } = rendered("<img src=x onerror=alert(1)> [bad](javascript:alert(1)) [good](https://a.example/x) **b**");
   assert.deepEqual(links, ["https://a.example/x"]);

@@ -1,6 +1,6 @@
 // Starts the real program on a file in a temporary folder.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,8 +27,23 @@ async function addressOf(child) {
   throw new Error(`the server ended without an address: ${text}`);
 }
 
+const newFolder = () => mkdtempSync(join(tmpdir(), "tracklite-page-"));
+
+/** Serves a copy of a file, so that tests that write do not meet. */
+export async function serveCopy(path) {
+  const folder = newFolder();
+  const file = join(folder, "runs.tracklite");
+  copyFileSync(path, file);
+  const server = await serve({ file });
+  const stop = async () => {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { ...server, stop };
+}
+
 export async function serve({ file, args = [], port = 0 } = {}) {
-  const folder = file ? null : mkdtempSync(join(tmpdir(), "tracklite-page-"));
+  const folder = file ? null : newFolder();
   const path = file ?? join(folder, "runs.tracklite");
   const child = spawn(program(), ["serve", path, "--port", String(port), "--quiet", "--assets", dist, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let errors = "";
@@ -58,9 +73,18 @@ export async function call(url, path, body, method = "POST") {
 }
 
 /** Calls the API of the page. */
-export async function api(url, path, body) {
-  const init = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json", "X-Tracklite": "page" }, body: JSON.stringify(body) };
+export async function api(url, path, body, method = "POST") {
+  const init = body === undefined ? {} : { method, headers: { "Content-Type": "application/json", "X-Tracklite": "page" }, body: JSON.stringify(body) };
   const response = await fetch(`${url}/api/v1/${path}`, init);
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   return response.json();
+}
+
+/** Waits until something holds that no page shows. */
+export async function until(holds, what, milliseconds = 10_000) {
+  for (const end = Date.now() + milliseconds; Date.now() < end; ) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`did not happen in ${milliseconds} ms: ${what}`);
 }

@@ -23,7 +23,7 @@ function randomView(next: () => number): View {
     baseline: pick([null, "abc"]), pins: some(), selected: some(), tab: pick(["charts", "compare"]), metricFilter: pick(WORDS), cardColumns: Math.floor(next() * 7),
     xAxis: pick(["step", "time", "metrics.epoch"]), logX: next() < 0.5, logY: next() < 0.5,
     smoothing: pick([null, { kind: "time_ema" as const, amount: 0.6 }, { kind: "window" as const, amount: 12 }]),
-    outliers: next() < 0.5, band: pick(["std", "ci"]), zoom: pick<[number, number] | null>([null, [0, 10.5], [-1e-7, 1e20]]), card: pick([null, "loss"]),
+    outliers: next() < 0.5, band: pick(["std", "ci"]), zoom: pick([null, { low: 0, high: 10.5, follow: false }, { low: -1e-7, high: 1e20, follow: true }]), card: pick([null, "loss"]),
     pinnedCards: some(), overlays: [joinList(["a", "b,c"])], flippedSections: words(), compareAll: next() < 0.5,
     scatterX: pick(WORDS), scatterY: "", scatterColour: "", parallelAxes: some(), brushes: [{ axis: "a:b,c", low: -1, high: 2.5 }], mediaStep: pick([null, 0, -3, 12]), peek: pick([null, "abc"]),
   };

@@ -12,12 +12,14 @@ import { Button, Choices, Icon, Popover, useSize } from "../ui/parts";
 import { CardView, type Settings } from "./cardview";
 import { cardChoices } from "./cardmenu";
 import type { CardData, CurveLoader } from "./curves";
+import type { Follower } from "./follow";
 import { crosshair, xKindOf, type Source } from "./source";
 
 export interface Wall {
   loader: CurveLoader;
   source: { value: Source; peek: () => Source };
   views: Map<string, CardView>;
+  follower: Follower;
 }
 
 export const WallContext = createContext<Wall | null>(null);
@@ -39,9 +41,9 @@ function strokesOf(data: readonly CardData[], source: Source): Stroke[] {
   return place ? strokes.sort((a, b) => (place.get(b.bins.id) ?? 0) - (place.get(a.bins.id) ?? 0)) : strokes;
 }
 
-function settingsOf(own: { logY: boolean }): Settings {
+function settingsOf(own: { logY: boolean }, follower: Follower | undefined): Settings {
   const { xAxis, logX, logY, outliers, zoom } = view.value;
-  return { xKind: xKindOf(xAxis), logX, logY: logY !== own.logY, outliers, zoom };
+  return { xKind: xKindOf(xAxis), logX, logY: logY !== own.logY, outliers, zoom: follower?.shown(zoom) ?? null };
 }
 
 /** A sentence that says what the picture shows. */
@@ -137,7 +139,7 @@ function useCardView(wall: Wall | null, id: string, remade: unknown): Canvases {
   useLayoutEffect(() => {
     if (!base.current || !front.current || !wall) return;
     const made = new CardView(id, base.current, front.current, {
-      zoom: (zoom) => change({ zoom }, zoom !== null && view.peek().zoom !== null),
+      zoom: (range) => change({ zoom: range && wall.follower.choose(range) }, range !== null && view.peek().zoom !== null),
       open: (run) => !run.startsWith("group:") && change({ peek: run }),
     });
     cardView.current = made;
@@ -191,7 +193,7 @@ export function Card({ keys, full }: CardProps) {
   const size = useSize(canvases.area);
   const source = wall?.source.value;
   const strokes = source ? strokesOf(data, source) : [];
-  const settings = settingsOf({ logY: ownLogY });
+  const settings = settingsOf({ logY: ownLogY }, wall?.follower);
   void look.value;
   useLayoutEffect(() => {
     const one = canvases.view.current;

@@ -13,6 +13,8 @@ export interface Source {
   grouped: boolean;
   idOf: (id: string) => string;
   nameOf: (id: string) => string;
+  /** Says whether a run is known to have ended, so that its curves do not grow. */
+  isOver: (id: string) => boolean;
   ink: (id: string) => Ink;
 }
 

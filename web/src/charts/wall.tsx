@@ -10,6 +10,7 @@ import { Empty, ErrorNote, Icon, useSize } from "../ui/parts";
 import { Card, WallContext, type Wall } from "./card";
 import type { Catalogue } from "./catalogue";
 import { CurveLoader } from "./curves";
+import { Follower } from "./follow";
 import type { Source } from "./source";
 import { ValueTable } from "./values";
 import { CARD, cardsInView, columnsFor, foldedSections, GAP, HEAD, orderSections, placeSections, type Placed } from "./places";
@@ -23,11 +24,12 @@ function inAxisUnits({ kind, amount }: Smoothing, xAxis: string): Smoothing {
 }
 
 /** The request of curves without its keys. */
-function paramsOf(source: Source, px: number): string {
+function paramsOf(source: Source, px: number, follower: Follower): string {
   const { xAxis, smoothing, zoom, band } = view.value;
   if (!source.body || px <= 0) return "";
-  const body: Record<string, unknown> = { ...source.body, x: xAxis, px };
-  if (zoom) body["range"] = zoom;
+  const wanted = follower.wanted(zoom);
+  const body: Record<string, unknown> = { ...source.body, x: xAxis, px: px * (wanted?.times ?? 1) };
+  if (wanted) body["range"] = wanted.range;
   if (smoothing) body["smooth"] = inAxisUnits(smoothing, xAxis);
   if (source.grouped) Object.assign(body, { group: true, band });
   return JSON.stringify(body);
@@ -35,9 +37,11 @@ function paramsOf(source: Source, px: number): string {
 
 /** Connects the loader with the view: new parameters are fetched at once, and new points at most once a second. */
 function useLoader(source: ReadonlySignal<Source>, px: number, onGone: () => void): Wall {
-  const wall = useMemo<Wall>(() => ({ loader: new CurveLoader(), source, views: new Map() }), [source]);
+  const wall = useMemo<Wall>(() => ({ loader: new CurveLoader(), source, views: new Map(), follower: new Follower() }), [source]);
   wall.loader.onGone = onGone;
-  useEffect(() => effect(() => wall.loader.setParams(paramsOf(source.value, px))), [wall, px]);
+  wall.loader.isOver = (run) => source.peek().isOver(run);
+  wall.loader.onBins = (bins) => wall.follower.see(bins, view.peek().zoom, view.peek().xAxis);
+  useEffect(() => effect(() => wall.loader.setParams(paramsOf(source.value, px, wall.follower))), [wall, px]);
   useEffect(() => {
     const refresh = new Delayed(700, () => wall.loader.refresh(), true);
     const start = runsTick.peek() + pointsTick.peek();

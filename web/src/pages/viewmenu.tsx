@@ -3,7 +3,8 @@ import { useState } from "preact/hooks";
 import { ApiError, getJson, messageOf, sendJson } from "../api";
 import { file, readOnlyReason } from "../file";
 import { cut } from "../format";
-import { viewToRecord } from "../state";
+import { viewToRecord, writeView } from "../state";
+import { isUnnamed, openView, shareable } from "../links";
 import { go, query, view } from "../store";
 import type { SavedView } from "../types";
 import { copyText } from "../runs/export";
@@ -15,19 +16,11 @@ export const views = signal<SavedView[] | null>(null);
 
 export async function loadViews(): Promise<void> {
   try {
-    views.value = (await getJson<{ views: SavedView[] }>("views")).views;
+    const { views: all } = await getJson<{ views: SavedView[] }>("views");
+    views.value = all.filter(({ name }) => !isUnnamed(name));
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) views.value = null;
     else toast(messageOf(error));
-  }
-}
-
-export async function openView(name: string): Promise<void> {
-  try {
-    const saved = await getJson<SavedView>(`views/${encodeURIComponent(name)}`);
-    go(["runs"], { ...(saved.state ?? {}), view: name });
-  } catch (error) {
-    toast(messageOf(error));
   }
 }
 
@@ -89,7 +82,7 @@ function SaveForm({ close }: { close: () => void }) {
 /** Saves the present view in the file, opens others, and copies the link. */
 export function ViewMenu() {
   const known = views.value;
-  const copyLink = () => void copyText(location.href, "the link to this view");
+  const copyLink = () => void shareable().then((text) => copyText(text, "the link to this view"));
   if (known === null) return <Button icon="link" label="Copy the link to this view" onClick={copyLink} />;
   return (
     <Popover icon="views" label="Views" words="View" panelClass="chooser">
@@ -100,6 +93,7 @@ export function ViewMenu() {
             ...known.slice(0, 30).map(({ name }) => ({ words: cut(name, 60), choose: () => void openView(name) })),
             ...(known.length > 0 ? [null] : []),
             { words: "Copy the link to this view", choose: copyLink },
+            { words: "Start afresh", disabled: writeView(view.value).size === 0, choose: () => go(["runs"]) },
           ]} />
         </>
       )}

@@ -4,7 +4,8 @@ import { age, cut } from "../format";
 import { link } from "../store";
 import type { SavedView } from "../types";
 import { Button, Empty } from "../ui/parts";
-import { openView, removeView, views } from "./viewmenu";
+import { openView } from "../links";
+import { removeView, views } from "./viewmenu";
 
 function ViewLine({ saved }: { saved: SavedView }) {
   const { name, author, revision, updated } = saved;

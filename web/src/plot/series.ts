@@ -8,6 +8,8 @@ export interface Bins {
   /** The run's id, or the number of the group as text. */
   id: string;
   x: Float64Array;
+  /** Where the first point of each row is. */
+  first: Float64Array;
   mean: Float64Array;
   low: Float64Array;
   high: Float64Array;
@@ -38,6 +40,7 @@ export function readBins(frame: Frame<CurvesMeta>): Bins[] {
       meta: series,
       id: series.run ?? String(series.group),
       x: part(frame, "x", series) ?? empty,
+      first: part(frame, "x_first", series) ?? part(frame, "x", series) ?? empty,
       mean,
       low: part(frame, "min", series) ?? part(frame, "low", series) ?? mean,
       high: part(frame, "max", series) ?? part(frame, "high", series) ?? mean,

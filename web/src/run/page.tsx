@@ -35,9 +35,10 @@ function RunCharts({ run }: { run: RunDetail }) {
   useEffect(() => {
     catalogue.fill(run.metrics.filter(({ key }) => matches(key, search)).map(keyOf));
   }, [keys, search, catalogue]);
+  const ended = run.info.status !== "RUNNING";
   const source = useMemo(() => computed<Source>(() => ({
-    body: { runs: [id] }, ids: [id], of: 1, grouped: false, idOf: (one) => one, nameOf: () => name, ink,
-  })), [id, name]);
+    body: { runs: [id] }, ids: [id], of: 1, grouped: false, idOf: (one) => one, nameOf: () => name, isOver: () => ended, ink,
+  })), [id, name, ended]);
   return (
     <div class="pane">
       <ChartSettings grouped={false} filter />

@@ -4,8 +4,9 @@ import { pathOf } from "../experiments";
 import { age, cut, dateTime, delta, duration, number } from "../format";
 import { Icon } from "../ui/parts";
 import { better, pinned } from "./data";
-import { parseField } from "./names";
+import { isCurve, parseField } from "./names";
 import type { Row } from "./rows";
+import { Spark } from "./spark";
 
 const HEALTH: Record<string, string> = {
   running: "running: its writer holds its lock",
@@ -108,6 +109,7 @@ function attribute(row: Row, key: string, now: number): string {
 export function cell(row: Row, name: string, baseline: string | null, now: number): ComponentChildren {
   const { kind, key } = parseField(name);
   if (kind === "attribute") return row.group === null ? attribute(row, key, now) : null;
+  if (isCurve(name)) return row.group === null ? <Spark run={row.id} metric={key} /> : null;
   if (kind === "metric" && row.group !== null) return spread(row, name);
   const column = row.frame.column(name);
   if (!column) return null;

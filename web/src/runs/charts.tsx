@@ -9,7 +9,7 @@ import { change, view } from "../store";
 import { Button, Choices, Popover } from "../ui/parts";
 import { KeyList } from "./chooser";
 import { metricKeys, reload, table } from "./data";
-import { drawnIds, firstRows, ink, isDrawn, nameOf } from "./rows";
+import { drawnIds, firstRows, ink, isDrawn, isOver, nameOf } from "./rows";
 
 const MOST_LINES = 1000;
 
@@ -26,6 +26,7 @@ function groupSource(handle: string, of: number): Source {
     grouped: true,
     idOf: (index) => byIndex.value.get(index) ?? index,
     nameOf,
+    isOver,
     ink,
   };
 }
@@ -34,7 +35,7 @@ function groupSource(handle: string, of: number): Source {
 function runSource(handle: string, of: number): Source {
   const ids = drawnIds.value;
   const all = view.value.visible.first === "all" && of > ids.length;
-  const base = { of, grouped: false, idOf: (id: string) => id, nameOf, ink };
+  const base = { of, grouped: false, idOf: (id: string) => id, nameOf, isOver, ink };
   if (all) {
     const { hidden } = view.value.visible;
     return { ...base, body: { handle, first: MOST_LINES }, ids: hidden.length > 0 ? ids.filter((id) => isDrawn(id)) : null };
@@ -45,7 +46,7 @@ function runSource(handle: string, of: number): Source {
 /** The curves that the Runs page draws: what the table says. */
 const tableSource = computed<Source>(() => {
   const current = table.value;
-  const base = { grouped: false, idOf: (id: string) => id, nameOf, ink };
+  const base = { grouped: false, idOf: (id: string) => id, nameOf, isOver, ink };
   if (!current) return { ...base, body: null, ids: [], of: 0 };
   return current.groups ? groupSource(current.handle, current.total) : runSource(current.handle, current.total);
 });

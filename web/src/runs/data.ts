@@ -7,7 +7,7 @@ import type { View } from "../state";
 import { page, view } from "../store";
 import type { Keys, QueryMeta } from "../types";
 import { chooseColumns } from "./choose";
-import { parseField, quoteText, searchName } from "./names";
+import { isCurve, parseField, quoteText, searchName } from "./names";
 
 export const WINDOW = 200;
 const KEPT_WINDOWS = 20;
@@ -76,8 +76,8 @@ function scopeBody(): Record<string, unknown> {
   return body;
 }
 
-/** Says whether a column must be asked for. Attributes are in every answer. */
-const isAsked = (name: string) => parseField(name).kind !== "attribute";
+/** Says whether a column must be asked for. Attributes are in every answer, and curves come by themselves. */
+const isAsked = (name: string) => parseField(name).kind !== "attribute" && !isCurve(name);
 
 /** The body of a query with the filter and order of the present view. */
 export function queryBody(asked: readonly string[], grouped: boolean): Record<string, unknown> {

@@ -5,7 +5,7 @@ import type { QueryMeta } from "../types";
 import { toast } from "../ui/toast";
 import { plainValue } from "./cells";
 import { table, type Table } from "./data";
-import { headOf } from "./names";
+import { headOf, isCurve } from "./names";
 import { groupRow, runRow, type Row } from "./rows";
 import { writeTable, type TextFormat } from "./text";
 
@@ -31,12 +31,13 @@ async function allRows(current: Table): Promise<Row[]> {
 async function tableText(format: TextFormat): Promise<string> {
   const current = table.peek();
   if (!current) return "";
-  const words = current.columns.map((name) => {
+  const columns = current.columns.filter((name) => !isCurve(name));
+  const words = columns.map((name) => {
     const { text, detail } = headOf(name);
     return detail ? `${text} (${detail})` : text;
   });
   const rows = await allRows(current);
-  const body = rows.map((row) => [row.name, ...current.columns.map((name) => plainValue(row, name, now.peek()))]);
+  const body = rows.map((row) => [row.name, ...columns.map((name) => plainValue(row, name, now.peek()))]);
   return writeTable(format, ["name", ...words], body);
 }
 

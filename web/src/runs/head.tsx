@@ -2,10 +2,12 @@ import { change, view } from "../store";
 import { columnWidths } from "../prefs";
 import { Choices, Icon, Popover, type Choice } from "../ui/parts";
 import { columns } from "./data";
-import { AGGREGATES, fieldName, headOf, isSortable, parseField } from "./names";
+import { AGGREGATES, fieldName, headOf, isCurve, isSortable, parseField } from "./names";
 
 const LEAST_WIDTHS = { metric: 88, param: 64, tag: 80, attribute: 152 } as const;
 const [LETTER, SPACE, MOST_WIDTH] = [7, 28, 200];
+/** The room for a signed difference from the baseline. */
+const DELTA = 64;
 
 const NAME_WIDTH = 224;
 
@@ -16,7 +18,9 @@ export function widthOf(name: string): number {
   if (name === "attributes.run_name") return NAME_WIDTH;
   const { text, detail } = headOf(name);
   const needed = (text.length + detail.length) * LETTER + SPACE;
-  return Math.min(MOST_WIDTH, Math.max(LEAST_WIDTHS[parseField(name).kind], needed));
+  const { kind } = parseField(name);
+  const least = LEAST_WIDTHS[kind] + (kind === "metric" && view.value.baseline && !isCurve(name) ? DELTA : 0);
+  return Math.min(MOST_WIDTH, Math.max(least, needed));
 }
 
 /** Sorts by a column: first ascending, then descending, then not. With `add`, earlier columns stay before it. */

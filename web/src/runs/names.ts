@@ -1,6 +1,6 @@
 /** Names of fields: as the page has them ("metrics.train/loss:min") and as the search language writes them. */
 
-export const AGGREGATES = ["last", "best", "min", "max", "mean", "count", "nan"] as const;
+export const AGGREGATES = ["last", "best", "min", "max", "mean", "count", "nan", "curve"] as const;
 type Aggregate = (typeof AGGREGATES)[number];
 
 export interface Field {
@@ -16,7 +16,7 @@ export function parseField(name: string): Field {
     if (!name.startsWith(prefix)) continue;
     const key = name.slice(prefix.length);
     if (kind !== "metric") return { kind, key, aggregate: "last" };
-    const match = /^(.*):(best|min|max|mean|count|nan)$/s.exec(key);
+    const match = /^(.*):(best|min|max|mean|count|nan|curve)$/s.exec(key);
     return match ? { kind, key: match[1] ?? "", aggregate: match[2] as Aggregate } : { kind, key, aggregate: "last" };
   }
   return { kind: "attribute", key: name, aggregate: "last" };
@@ -47,9 +47,13 @@ export function searchName(name: string): string {
 
 const SORTED_ATTRIBUTES = new Set(["run_name", "status", "start_time", "end_time", "user_id", "run_id"]);
 
+/** Says whether a column shows a small curve, which is no value to ask, sort or export. */
+export const isCurve = (name: string) => parseField(name).aggregate === "curve";
+
 /** Says whether the search language can order by a column. */
 export function isSortable(name: string): boolean {
   const { kind, key } = parseField(name);
+  if (isCurve(name)) return false;
   return kind !== "attribute" || SORTED_ATTRIBUTES.has(key);
 }
 

@@ -91,13 +91,26 @@ export function nameOf(id: string): string {
   return names.get(id) ?? shortId(id);
 }
 
-/** Learns the names of all loaded rows. */
+const over = new Set<string>();
+
+/** Says whether a run has ended, as far as the table knows. */
+export function isOver(id: string): boolean {
+  return over.has(id);
+}
+
+function learnState(id: string, status: string | null | undefined): void {
+  if (status === "FINISHED" || status === "FAILED" || status === "KILLED") over.add(id);
+  else over.delete(id);
+}
+
+/** Learns the names and the states of all loaded rows. */
 export function learnNames(): void {
   for (const frame of [...(table.value?.windows.values() ?? []), ...(pinned.value ? [pinned.value] : [])]) {
     if (frame.meta.group) continue;
     for (let row = 0; row < frame.rows; row += 1) {
       const { id, name } = runRow(frame, row);
       names.set(id, name);
+      learnState(id, frame.column("status")?.text(row));
     }
   }
   for (const { id, name } of firstRows.value) names.set(id, name);
