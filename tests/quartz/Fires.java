@@ -6,7 +6,8 @@
 //   zone  ID    FROM  TO  STEP                    the offsets from UTC, in milliseconds
 //   zones                                         the ids of all zones
 //
-// The answer is one line: numbers with spaces between them, or `!` and why there are none.
+// The answer is one line: numbers with spaces between them, or `!` and why there are none. It is
+// `?` if Quartz has no answer after some seconds: it searches some fires in an endless loop.
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -15,9 +16,16 @@ import java.nio.charset.StandardCharsets;
 import java.text.ParseException;
 import java.util.Date;
 import java.util.TimeZone;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.quartz.CronExpression;
 
 class Fires {
+    private static final long SECONDS_MAX = 10;
+    private static ExecutorService worker = newWorker();
+
     public static void main(String[] arguments) throws Exception {
         BufferedReader questions =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -27,7 +35,7 @@ class Fires {
             String[] parts = line.split("\t", 5);
             switch (parts[0]) {
                 case "next":
-                    answers.println(next(parts));
+                    answers.println(nextInTime(parts));
                     break;
                 case "zone":
                     answers.println(offsets(parts));
@@ -37,6 +45,24 @@ class Fires {
             }
         }
         answers.flush();
+    }
+
+    private static ExecutorService newWorker() {
+        return Executors.newSingleThreadExecutor(task -> {
+            Thread thread = new Thread(task);
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    private static String nextInTime(String[] parts) throws Exception {
+        try {
+            return worker.submit(() -> next(parts)).get(SECONDS_MAX, TimeUnit.SECONDS);
+        } catch (TimeoutException endless) {
+            // The thread cannot be stopped. It ends with the process.
+            worker = newWorker();
+            return "?";
+        }
     }
 
     private static String next(String[] parts) {
