@@ -52,6 +52,8 @@ mod mutant;
 pub mod registry;
 #[cfg(not(loom))]
 mod run;
+#[cfg(all(feature = "schedule", not(loom)))]
+pub mod schedule;
 #[cfg(not(loom))]
 #[cfg_attr(
     not(feature = "internals"),

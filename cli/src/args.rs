@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::importance_args::ImportanceArgs;
+use crate::jobs::JobsCommand;
 #[cfg(feature = "serve")]
 use crate::report::ReportArgs;
 #[cfg(feature = "serve")]
@@ -84,6 +85,9 @@ pub(crate) enum Command {
     /// List, show, save and remove views, which a team shares
     #[command(subcommand)]
     View(ViewCommand),
+    /// Explain the schedules of jobs
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Show the file in a web browser
     #[cfg(feature = "serve")]
     Ui(UiArgs),

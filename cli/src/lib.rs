@@ -32,6 +32,7 @@ mod groups;
 mod importance;
 mod importance_args;
 mod info;
+mod jobs;
 mod json;
 mod lineage;
 mod metrics;
@@ -176,6 +177,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Artifacts(command) => artifacts::artifacts(&command, terminal),
         Command::Token(command) => token::token(&command, terminal),
         Command::View(command) => view::view(&command, terminal),
+        Command::Jobs(command) => jobs::jobs(&command, terminal),
         #[cfg(feature = "serve")]
         Command::Ui(args) => ui::ui(&args, terminal),
         #[cfg(feature = "serve")]

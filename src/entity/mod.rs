@@ -3,11 +3,13 @@
 pub(crate) mod artifact_path;
 pub(crate) mod average;
 pub(crate) mod bucket;
+pub(crate) mod excerpt;
 pub(crate) mod id;
 pub(crate) mod key;
 pub(crate) mod limits;
 pub(crate) mod model_uri;
 pub(crate) mod names;
+pub(crate) mod nearest;
 pub(crate) mod reserved;
 pub(crate) mod signature;
 pub(crate) mod table;

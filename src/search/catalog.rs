@@ -1,13 +1,13 @@
 //! The searchable fields of an entity, and the step from a comparison to a typed condition.
 
 use super::message::{Checked, Problem, listed, quoted};
-use super::nearest::nearest;
 use super::operand::Operand;
 use super::parse;
 use super::query::{Condition, Field, Filter, SortKey};
 use super::rule::{Quoting, Rule};
 use super::syntax::{Comparison, Expression, Identifier, Span, written};
 use super::wording::{Dialect, Named, kind_of};
+use crate::entity::nearest::nearest;
 use crate::error::Result;
 
 /// The fields by which one kind of entity can be searched and ordered.

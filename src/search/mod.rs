@@ -20,7 +20,6 @@ mod experiments;
 mod like;
 mod logged_models;
 mod message;
-mod nearest;
 mod operand;
 mod order;
 mod page;

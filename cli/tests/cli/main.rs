@@ -17,6 +17,7 @@ mod experiments;
 mod export;
 mod groups;
 mod importance;
+mod jobs;
 mod memory;
 mod models;
 mod reading;
