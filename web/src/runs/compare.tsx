@@ -4,6 +4,7 @@ import { cut, dateTime, delta, duration, number, plural } from "../format";
 import { change, link, view } from "../store";
 import type { Cell, Comparison } from "../types";
 import { Button, Choices, Empty, ErrorNote, Field, Icon, Popover } from "../ui/parts";
+import { Differences } from "./diffs";
 import { better, table } from "./data";
 import { copyText, download } from "./export";
 import { writeTable, type TextFormat } from "./text";
@@ -135,6 +136,7 @@ export function ComparePane() {
           </thead>
           <Rows answer={answer} search={search} baseline={at} />
         </table>
+        {ids.length > 1 ? <Differences ids={ids} baseline={baseline} /> : null}
         {answer.rows.length === 0 ? <Empty icon="check" title="No differences"><p>All {answer.same} values are the same.</p></Empty> : null}
       </div>
     </div>
