@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import Any
 
 import mlflow
@@ -16,6 +17,7 @@ from databricks.sdk.errors import (
     ResourceAlreadyExists,
     ResourceConflict,
     ResourceDoesNotExist,
+    Unauthenticated,
 )
 from databricks.sdk.service.catalog import CatalogType, ModelVersionInfoStatus, VolumeType
 from mlflow import MlflowClient
@@ -215,6 +217,35 @@ def test_people(workspace: WorkspaceClient, databricks: str) -> None:
         workspace.users.get("7")
     page = get(databricks, "2.0/preview/scim/v2/Users", startIndex=2, count=10).json()
     assert (page["Resources"], page["totalResults"], page["startIndex"]) == ([], 1, 2)
+
+
+def refused(client: WorkspaceClient) -> None:
+    """Waits until a client is refused, which takes about a second."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            client.current_user.me()
+        except Unauthenticated:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the client is not refused")
+
+
+def test_tokens(workspace: WorkspaceClient, databricks: str) -> None:
+    made = workspace.tokens.create(comment="for trials", lifetime_seconds=3600)
+    assert made.token_value.startswith("tlk_")
+    # From now on, the server asks for a token.
+    refused(workspace)
+    mine = WorkspaceClient(host=databricks, token=made.token_value, auth_type="pat")
+    [info] = list(mine.tokens.list())
+    assert (info.token_id, info.comment) == (made.token_info.token_id, "for trials")
+    assert info.expiry_time - info.creation_time == 3600_000
+    other = mine.tokens.create(comment="for another")
+    assert len(list(mine.tokens.list())) == 2
+    mine.tokens.delete(other.token_info.token_id)
+    late = WorkspaceClient(host=databricks, token=other.token_value, auth_type="pat")
+    refused(late)
+    assert mine.current_user.me().active
 
 
 def test_the_workspace_has_the_folders_of_experiments(
