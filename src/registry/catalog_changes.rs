@@ -1,5 +1,7 @@
 //! New names and owners of catalogs and schemas.
 
+use std::collections::HashSet;
+
 use crate::entity::id::Timestamp;
 use crate::entity::limits::check_author;
 use crate::error::{Error, ErrorKind, Result};
@@ -135,7 +137,7 @@ impl Registry {
         let mut records = Vec::new();
         let (before, after) = (format!("{}.", old.join(".")), format!("{}.", new.join(".")));
         for (model, name) in index.models_below(&before)? {
-            let rest = name.get(before.len()..).unwrap_or_default();
+            let Some(rest) = name.strip_prefix(&before) else { continue };
             // A name has three levels at least, or it is not in a schema.
             if old.len() + rest.split('.').count() < 3 {
                 continue;
@@ -149,11 +151,13 @@ impl Registry {
         }
         let folder = |levels: &[&str]| format!("{}/{}/", Registry::VOLUMES, levels.join("/"));
         let (before, after) = (folder(old), folder(new));
-        for info in index.experiments_where(|path| path.starts_with(&before))? {
-            let rest = info.path.get(before.len()..).unwrap_or_default();
+        let volumes = index.experiments_where(|path| path.starts_with(Registry::VOLUMES))?;
+        let paths: HashSet<&str> = volumes.iter().map(|info| info.path.as_str()).collect();
+        for info in &volumes {
+            let Some(rest) = info.path.strip_prefix(&before) else { continue };
             let path = format!("{after}{rest}");
             self.limits().check_experiment_path(&path)?;
-            if !index.experiments_where(|other| other == path)?.is_empty() {
+            if paths.contains(path.as_str()) {
                 return Err(taken(&format!("volume {path:?}")));
             }
             records.push(ExperimentRenamed { experiment: info.id, path, time }.into());
