@@ -28,6 +28,8 @@ mod database;
 #[cfg(all(feature = "polars", not(loom)))]
 mod dataframe;
 #[cfg(not(loom))]
+pub mod endpoint;
+#[cfg(not(loom))]
 mod engine;
 mod entity;
 mod error;

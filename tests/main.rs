@@ -16,6 +16,7 @@ mod capture;
 mod common;
 mod curves;
 mod data_model;
+mod endpoints;
 mod events;
 mod files;
 #[cfg(feature = "polars")]

@@ -34,6 +34,9 @@ pub(crate) fn serve(args: &ServeArgs, terminal: &mut Terminal) -> Outcome {
     if let Some(folder) = &args.assets {
         server = server.assets(folder);
     }
+    if let Some(python) = &args.python {
+        server = server.python(python);
+    }
     if args.webhooks_to_this_machine {
         server = server.webhooks_to_this_machine();
     }

@@ -37,6 +37,10 @@ pub(crate) struct ServeArgs {
     /// Serve the web page from this folder in place of the embedded one, to develop it: `web/dist`
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) assets: Option<PathBuf>,
+    /// Python that runs the models of endpoints, with mlflow and the packages of the models; by
+    /// default that of the variable TRACKLITE_PYTHON, else python3
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) python: Option<PathBuf>,
     /// Send webhooks to receivers on this machine too, also over http; for tests and development
     #[arg(long)]
     pub(crate) webhooks_to_this_machine: bool,

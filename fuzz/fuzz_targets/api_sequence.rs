@@ -12,6 +12,8 @@ use tracklite::{
 };
 use tracklite_fuzz::{Choices, Model, ModelExperiment, ModelRun};
 
+#[path = "api_sequence/endpoints.rs"]
+mod endpoints;
 #[path = "api_sequence/models.rs"]
 mod models;
 #[path = "api_sequence/tokens.rs"]
@@ -74,7 +76,7 @@ struct World {
 
 impl World {
     fn call(&mut self, choices: &mut Choices<'_>) {
-        match choices.below(33) {
+        match choices.below(34) {
             0 => self.reopen(),
             1 => self.kill(),
             2 => self.database.tick().expect("run a tick"),
@@ -97,6 +99,7 @@ impl World {
             30 => self.change_webhooks(choices),
             31 => self.change_tokens(choices),
             32 => self.change_views(choices),
+            33 => self.change_endpoints(choices),
             _ => self.log_points(choices),
         }
     }

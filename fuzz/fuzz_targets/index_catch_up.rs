@@ -21,6 +21,8 @@ use tracklite::internals::{FIRST_CHAIN_UNIT, FIRST_FRAME_BYTES, FileId, UNIT_BYT
 use tracklite::{Database, ExperimentId, IndexPlace, Lifecycle, RunId, RunStatus};
 use tracklite_fuzz::Choices;
 
+#[path = "index_catch_up/endpoints.rs"]
+mod endpoints;
 #[path = "index_catch_up/models.rs"]
 mod models;
 #[path = "index_catch_up/tokens.rs"]
@@ -34,7 +36,7 @@ tracklite_fuzz::fuzz_program!(run, seeds);
 
 const FILE: FileId = FileId(7);
 const FRAMES_MAX: usize = 24;
-const TABLES: [&str; 38] = [
+const TABLES: [&str; 39] = [
     "experiments",
     "experiment_tags",
     "runs",
@@ -73,6 +75,7 @@ const TABLES: [&str; 38] = [
     "webhooks",
     "webhook_events",
     "saved_views",
+    "endpoints",
 ];
 
 fn run(input: &[u8]) {
@@ -139,7 +142,7 @@ fn frames(choices: &mut Choices<'_>) -> Vec<Vec<Record>> {
 }
 
 fn record(choices: &mut Choices<'_>) -> Record {
-    match choices.below(14) {
+    match choices.below(15) {
         0 => raw_record(choices),
         1 => run_started(choices),
         2 => series_defined(choices),
@@ -151,13 +154,14 @@ fn record(choices: &mut Choices<'_>) -> Record {
         11 => tokens::about_tokens(choices),
         12 => webhooks::about_webhooks(choices),
         13 => views::about_views(choices),
+        14 => endpoints::about_endpoints(choices),
         _ => about_runs(choices),
     }
 }
 
 /// Decodes arbitrary bytes as a record of any kind.
 fn raw_record(choices: &mut Choices<'_>) -> Record {
-    let (kind, version) = (u16::from(choices.byte() % 248), choices.byte() / 250);
+    let (kind, version) = (u16::from(choices.byte()), choices.byte() / 250);
     let length = 1 + choices.below(64);
     let body = choices.bytes(length);
     let raw = RawRecord { kind, version, class: RecordClass::Ignorable, body };

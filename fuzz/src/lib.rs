@@ -5,6 +5,7 @@
 //! unchanged and with a fixed number of reproducible pseudorandom changes.
 
 mod choices;
+mod endpoints;
 mod model;
 mod models;
 mod replay;
@@ -14,6 +15,7 @@ mod views;
 mod webhooks;
 
 pub use choices::Choices;
+pub use endpoints::ModelEndpoint;
 pub use model::{Model, ModelExperiment, ModelRun};
 pub use models::{Files, ModelLogged, ModelRegistered, ModelVersionState};
 pub use replay::replay;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::endpoints::{ModelEndpoint, compare_endpoints};
 use crate::models::{Files, ModelLogged, ModelRegistered};
 use crate::models::{compare_files, compare_logged, compare_registered};
 use crate::tokens::{ModelToken, compare_tokens};
@@ -65,6 +66,8 @@ pub struct Model {
     pub webhooks: Vec<ModelWebhook>,
     /// Saved views by name, also deleted ones.
     pub views: BTreeMap<String, ModelView>,
+    /// Endpoints by name, also deleted ones.
+    pub endpoints: BTreeMap<String, ModelEndpoint>,
 }
 
 impl Default for Model {
@@ -83,6 +86,7 @@ impl Default for Model {
             tokens: Vec::new(),
             webhooks: Vec::new(),
             views: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
         }
     }
 }
@@ -109,6 +113,7 @@ impl Model {
         compare_tokens(database, &self.tokens);
         compare_webhooks(database, &self.webhooks);
         compare_views(database, &self.views);
+        compare_endpoints(database, &self.endpoints);
     }
 
     fn is_in_deleted(&self, run: &ModelRun) -> bool {

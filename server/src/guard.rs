@@ -35,6 +35,10 @@ const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(50);
 const METHODS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
+/// The id of a request, for its handler.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
 /// Checks a request, has it answered, and writes its log line.
 pub(crate) async fn guard(
     State(shared): State<Arc<Shared>>,
@@ -54,6 +58,7 @@ pub(crate) async fn guard(
     let mut response = match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(RequestId(id.clone()));
             next.run(request).await
         }
         Err(failure) => failure.into_response(),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracklite_serve::Settings;
+
 use crate::transfer::Pace;
 
 /// A function that gets one line for each request.
@@ -26,6 +28,8 @@ pub(crate) struct Options {
     pub(crate) mlflow_ui: Option<PathBuf>,
     /// The folder of the own web page, if it is not the embedded one.
     pub(crate) assets: Option<PathBuf>,
+    /// How the models of endpoints are run.
+    pub(crate) serving: Settings,
     /// Whether webhooks may be sent to this machine, and without encryption.
     pub(crate) webhooks_to_this_machine: bool,
     /// How long requests may take after the stop of the server.
@@ -48,6 +52,7 @@ impl Default for Options {
             tls: None,
             mlflow_ui: None,
             assets: None,
+            serving: Settings::default(),
             webhooks_to_this_machine: false,
             drain: Duration::from_secs(10),
             body_bytes_max: 16 * 1024 * 1024,

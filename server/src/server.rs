@@ -107,6 +107,20 @@ impl ServerBuilder {
         self
     }
 
+    /// Sets the Python that runs the models of endpoints. It must have MLflow and the packages of
+    /// the models. Default: the variable `TRACKLITE_PYTHON`, else `python3`, searched in `PATH`.
+    pub fn python(mut self, program: impl Into<PathBuf>) -> Self {
+        self.options.serving.python = program.into();
+        self
+    }
+
+    /// Sets the most bytes of data that a process of a model may have; 0 removes the limit.
+    /// Default: 8 GiB.
+    pub fn model_memory(mut self, bytes: u64) -> Self {
+        self.options.serving.memory = bytes;
+        self
+    }
+
     /// Sets how long requests may take after the stop of the server. Default: 10 seconds.
     pub fn drain(mut self, time: Duration) -> Self {
         self.options.drain = time;
@@ -256,6 +270,7 @@ fn shared(
         locations: Locations::default(),
         pool: Pool::new(),
         webhooks,
+        serving: tracklite_serve::Serving::new(database.clone(), options.serving.clone()),
         watch: Watch::new(),
         selections: Selections::default(),
         catalogue: Catalogue::default(),
@@ -306,15 +321,20 @@ fn serve(runtime: &Runtime, shared: &Arc<Shared>, serving: Serving) {
         client: shared.webhooks.client().clone(),
         stopped: stopped.clone(),
     };
+    let models = shared.serving.clone();
+    let (no_models, models_end) = watch::channel(false);
     runtime.block_on(async move {
         let (end, ended) = oneshot::channel();
+        let models = tokio::spawn(async move { models.run(models_end).await });
         let deliveries = tokio::spawn(deliver(changes, ended, sending));
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => listen::serve(listener, app, tls, stopped, drain).await,
             Err(error) => log::error!("cannot use the listener: {error}"),
         }
-        // No request is left that changes anything.
+        // No request is left that changes anything, or that a model must answer.
         drop(end);
+        no_models.send_replace(true);
+        drop(models.await);
         if tokio::time::timeout(drain, deliveries).await.is_err() {
             log::warn!("webhooks miss events: they took longer than {} s", drain.as_secs());
         }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use axum::http::HeaderMap;
 use tokio::sync::watch;
 use tracklite::Database;
+use tracklite_serve::Serving;
 
 use crate::access::Access;
 use crate::body::Bodies;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) locations: Locations,
     pub(crate) pool: Pool,
     pub(crate) webhooks: Webhooks,
+    pub(crate) serving: Serving,
     pub(crate) watch: Watch,
     pub(crate) selections: Selections,
     pub(crate) catalogue: Catalogue,

@@ -6,8 +6,8 @@ use crate::copy::artifact_tree::ArtifactTree;
 use crate::copy::datasets::FirstDatasets;
 use crate::copy::known_folders::KnownFolders;
 use crate::copy::known_models::KnownModels;
+use crate::copy::known_revisions::KnownRevisions;
 use crate::copy::known_tokens::KnownTokens;
-use crate::copy::known_views::KnownViews;
 use crate::copy::known_webhooks::KnownWebhooks;
 use crate::entity::ArtifactOwner;
 use crate::entity::id::{ExperimentId, RunId};
@@ -33,7 +33,7 @@ pub(crate) struct Survey {
     pub(crate) models: KnownModels,
     pub(crate) tokens: KnownTokens,
     pub(crate) webhooks: KnownWebhooks,
-    views: KnownViews,
+    revisions: KnownRevisions,
     folders: KnownFolders,
 }
 
@@ -43,7 +43,7 @@ impl Survey {
         self.artifacts.note(self.end.0, record);
         self.tokens.note(record);
         self.webhooks.note(record);
-        self.views.note(record);
+        self.revisions.note(record);
         self.folders.note(record);
         match record {
             Record::Purged(purged) => {
@@ -132,7 +132,10 @@ impl Survey {
             }
             Record::TokenRevoked(_) => return self.tokens.missing(record).is_none(),
             Record::FolderMade(_) | Record::FolderRemoved(_) => return self.folders.keeps(record),
-            Record::ViewSaved(_) | Record::ViewDeleted(_) => return self.views.keeps(record),
+            Record::ViewSaved(_)
+            | Record::ViewDeleted(_)
+            | Record::EndpointSaved(_)
+            | Record::EndpointDeleted(_) => return self.revisions.keeps(record),
             other => return self.models.keeps(other) && self.webhooks.keeps(other),
         };
         !self.purged_runs.contains(&run)

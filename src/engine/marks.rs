@@ -1,6 +1,7 @@
-//! The places of the last changes of runs, of the registry, and of points logged as a batch.
+//! The places of the last changes of runs, of the registry with its endpoints, and of points logged
+//! as a batch.
 
-use crate::format::record::{Position, REGISTRY_KINDS, Record, SeriesDefined};
+use crate::format::record::{ENDPOINT_KINDS, Position, REGISTRY_KINDS, Record, SeriesDefined};
 
 /// The first and the last kind of records of experiments, runs, logged models and artifacts.
 const FIRST_KIND: u16 = 32;
@@ -24,7 +25,7 @@ impl Marks {
     /// Notes a record of the frame that ends at `position`.
     pub(crate) fn note(&mut self, record: &Record, position: Position) {
         let (kind, ..) = record.tag();
-        if REGISTRY_KINDS.contains(&kind) {
+        if REGISTRY_KINDS.contains(&kind) || ENDPOINT_KINDS.contains(&kind) {
             self.registry = position;
         } else if kind == SeriesDefined::KIND || (FIRST_KIND..=LAST_KIND).contains(&kind) {
             self.runs = position;
@@ -40,7 +41,9 @@ impl Marks {
 mod tests {
     use super::*;
     use crate::entity::id::RunId;
-    use crate::format::record::{AliasDeleted, Incarnation, RunResumed, WriterClosed};
+    use crate::format::record::{
+        AliasDeleted, EndpointDeleted, Incarnation, RunResumed, WriterClosed,
+    };
 
     #[test]
     fn each_record_marks_its_area() {
@@ -53,8 +56,12 @@ mod tests {
         let deleted = AliasDeleted { model, alias: "a".to_owned(), time: 3 };
         marks.note(&deleted.into(), Position(24));
         assert_eq!((marks.runs, marks.registry), (Position(16), Position(24)));
+        let (name, author) = ("a".to_owned(), "ada".to_owned());
+        let deleted = EndpointDeleted { name, author, revision: 2, time: 3 };
+        marks.note(&deleted.into(), Position(28));
+        assert_eq!((marks.runs, marks.registry), (Position(16), Position(28)));
         let closed = WriterClosed { incarnation: Incarnation(1) };
         marks.note(&closed.into(), Position(32));
-        assert_eq!((marks.runs, marks.registry), (Position(16), Position(24)));
+        assert_eq!((marks.runs, marks.registry), (Position(16), Position(28)));
     }
 }

@@ -18,6 +18,7 @@ mod artifact_places;
 mod changes;
 mod dataset;
 mod deleted;
+mod endpoint;
 mod experiment;
 mod lineage;
 mod lineage_layout;
@@ -35,6 +36,13 @@ pub(crate) use self::artifact_places::{ArtifactPlaces, below};
 pub use self::changes::{ChangeCursor, Changes};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 pub use self::deleted::Deleted;
+pub(crate) use self::endpoint::{
+    EndpointChange, check_config, check_endpoint_name, default_entity_name,
+};
+pub use self::endpoint::{
+    EndpointConfig, EndpointId, EndpointInfo, EndpointLimits, EndpointRoute, EndpointSize,
+    EndpointState, ServedEntity,
+};
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
 pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub use self::lineage_layout::LineagePlace;

@@ -16,6 +16,7 @@
 mod apply;
 mod artifacts;
 mod deleted;
+mod endpoints;
 mod inputs;
 mod leftovers;
 mod lineage;

@@ -5,8 +5,10 @@ use rusqlite::Connection;
 /// The migrations, each from one version to the next. Released entries never change.
 ///
 /// An index of another version is not migrated. It is rebuilt, which is always possible.
-const MIGRATIONS: &[&str] =
-    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8];
+const MIGRATIONS: &[&str] = &[
+    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8,
+    VERSION_9,
+];
 
 /// The schema version of this build.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -459,6 +461,22 @@ CREATE TABLE folders (
     path    TEXT PRIMARY KEY,
     created INTEGER NOT NULL
 ) WITHOUT ROWID;
+";
+
+/// Adds endpoints. A deleted one keeps its revision, without `state`.
+const VERSION_9: &str = "
+CREATE TABLE endpoints (
+    endpoint    INTEGER PRIMARY KEY,
+    name        TEXT NOT NULL,
+    endpoint_id TEXT,
+    creator     TEXT,
+    created     INTEGER,
+    author      TEXT NOT NULL,
+    revision    INTEGER NOT NULL,
+    state       TEXT,
+    updated     INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX endpoints_by_name ON endpoints (name);
 ";
 
 /// Inserts the default experiment, which exists in every file.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::copy::artifact_tree::{ArtifactTree, describe};
 use crate::copy::backup::second_storage;
 use crate::copy::known_models::KnownModels;
+use crate::copy::known_revisions::KnownRevisions;
 use crate::copy::known_tokens::KnownTokens;
-use crate::copy::known_views::KnownViews;
 use crate::copy::known_webhooks::KnownWebhooks;
 use crate::copy::salvage::open_damaged;
 #[cfg(feature = "internals")]
@@ -147,7 +147,7 @@ struct Check {
     models: KnownModels,
     tokens: KnownTokens,
     webhooks: KnownWebhooks,
-    views: KnownViews,
+    revisions: KnownRevisions,
 }
 
 impl Check {
@@ -242,7 +242,7 @@ impl Check {
     }
 
     /// Checks that a record of a model, a token or a webhook refers to an existing one. Checks that
-    /// the revisions of a view increase.
+    /// the revisions of a view or endpoint increase.
     fn model(&mut self, position: u64, record: &Record) {
         if let Some(what) = self.models.missing(record) {
             self.damage(&what, position, "a model from an earlier record", "an unknown model");
@@ -255,14 +255,16 @@ impl Check {
             let place = format!("change of webhook {webhook}");
             self.damage(&place, position, "a webhook from an earlier record", "an unknown webhook");
         }
-        if let Some((view, known, revision)) = self.views.overtaken(record) {
-            let (wanted, got) = (format!("a revision above {known}"), revision.to_string());
-            self.damage(&format!("change of view {view:?}"), position, &wanted, &got);
+        if let Some(found) = self.revisions.overtaken(record) {
+            let place = format!("change of {} {:?}", found.noun.as_str(), found.name);
+            let wanted = format!("a revision above {}", found.known);
+            let got = found.revision.to_string();
+            self.damage(&place, position, &wanted, &got);
         }
         self.models.note(record);
         self.tokens.note(record);
         self.webhooks.note(record);
-        self.views.note(record);
+        self.revisions.note(record);
     }
 
     fn note_artifacts(&mut self, position: u64, record: &Record) {

@@ -15,6 +15,7 @@
 )]
 
 mod check;
+mod endpoints;
 mod files;
 mod ledger;
 mod models;

@@ -1,5 +1,5 @@
-//! Registered models, versions, aliases and logged models: the changes that writers make, the
-//! expected result, and the observed state.
+//! Registered models, versions, aliases, logged models and endpoints: the changes that writers
+//! make, the expected result, and the observed state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,6 +9,7 @@ use tracklite::registry::{ModelVersionStatus, RegisteredModel, RegistrySearch};
 use tracklite::{Database, ErrorKind, LoggedModelId, Result, Run, SqlValue};
 
 use crate::check::{Complaint, Fault, unless_purged};
+use crate::endpoints::{self, Endpoint};
 use crate::files;
 use crate::ledger::{Ledger, Page};
 use crate::random::Random;
@@ -77,6 +78,8 @@ pub(crate) enum Change {
     Finalize {
         version: u64,
     },
+    /// Changes the endpoint of the writer.
+    Endpoint(endpoints::Step),
     Small(SmallChange),
     /// Creates versions of the shared model, and moves its alias to each by compare-and-set.
     Shared,
@@ -89,6 +92,7 @@ pub(crate) struct Models {
     is_registered: bool,
     last_version: u64,
     logged: u32,
+    endpoint: Endpoint,
     small: Small,
 }
 
@@ -132,8 +136,11 @@ impl Models {
         let mut version = || versions.get(random.below(versions.len().max(1) as u64) as usize);
         let (one, other) = (version().copied(), version().copied());
         let model = logged.get(random.below(logged.len().max(1) as u64) as usize).copied();
-        match (random.below(18), one, other, model) {
+        match (random.below(19), one, other, model) {
             (14..17, ..) => Change::Small(self.small.draw(life, &self.things, random)),
+            (18, Some(version), ..) if !self.is_pending(life, version) => {
+                Change::Endpoint(self.endpoint.draw(version, random))
+            }
             (17, ..) => Change::Pending,
             (1 | 2, Some(version), _, _) if self.is_pending(life, version) => {
                 let is_whole = random.below(3) == 0;
@@ -226,6 +233,12 @@ impl Models {
             Change::Finalize { version } => {
                 let facts = self.things.entry(version_name(life, version)).or_default();
                 facts.remove(PENDING);
+            }
+            Change::Endpoint(step) => {
+                match self.endpoint.apply(step) {
+                    Some(facts) => self.things.insert(endpoints::name(life), facts),
+                    None => self.things.remove(&endpoints::name(life)),
+                };
             }
             Change::Small(change) => self.small.apply(life, change, number, &mut self.things),
             Change::Shared => {}
@@ -321,6 +334,7 @@ pub(crate) fn perform(
         Change::Finalize { version } => {
             tolerate_failed_sync(own()?.version(version)?.finalize(None).map(drop))
         }
+        Change::Endpoint(step) => endpoints::perform(database, life, step),
         Change::Small(change) => small::perform(database, (life, change, number)),
         Change::Shared => share(database, (life, number), ledger),
     }
@@ -414,6 +428,9 @@ pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
         if let (Some(number), Some(child)) = (parts.next(), parts.next()) {
             found.entry(Life { number, child }).or_default().insert(info.name, facts);
         }
+    }
+    for (life, name, facts) in endpoints::observe(database)? {
+        found.entry(life).or_default().insert(name, facts);
     }
     small::observe(database, &mut found)?;
     Ok(found)

@@ -13,6 +13,7 @@
 mod artifacts;
 mod backup;
 mod compare;
+mod endpoints;
 mod engine;
 mod explore;
 mod levels;

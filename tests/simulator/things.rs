@@ -1,5 +1,5 @@
-//! Registered models, their versions, logged models, tokens, webhooks and saved views: the
-//! expected and the observed state.
+//! Registered models, their versions, logged models, tokens, webhooks, saved views and
+//! endpoints: the expected and the observed state.
 //!
 //! The name, description or user of each encodes the call that created it. All other facts are a
 //! map of texts, so that one oracle covers all kinds.
@@ -29,6 +29,7 @@ pub enum ThingKind {
     Token,
     Webhook,
     View,
+    Endpoint,
 }
 
 /// The expected state of a thing, identified by the event that created it.
@@ -100,6 +101,7 @@ pub fn things(database: &Database) -> Result<Vec<ThingSeen>> {
     let mut seen = crate::tokens::tokens(database)?;
     seen.extend(crate::webhooks::webhooks(database)?);
     seen.extend(crate::views::views(database)?);
+    seen.extend(crate::endpoints::endpoints(database)?);
     let registry = database.registry();
     let search = RegistrySearch::new().max_results(MODELS_MAX);
     for info in registry.search_models(&search)?.items {

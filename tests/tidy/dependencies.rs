@@ -33,7 +33,12 @@ const MEMBERS: &[Member] = &[
         may_use: &["tracklite", "tracklite-cli"],
         never: &["internals", "polars"],
     },
-    Member { name: "tracklite-server", may_use: &["tracklite"], never: &["internals", "polars"] },
+    Member { name: "tracklite-serve", may_use: &["tracklite"], never: &["internals", "polars"] },
+    Member {
+        name: "tracklite-server",
+        may_use: &["tracklite", "tracklite-serve"],
+        never: &["internals", "polars"],
+    },
     Member { name: "xtask", may_use: &[], never: &[] },
 ];
 
@@ -180,9 +185,12 @@ fn targets<'a>(manifest: &'a str, kind: &str) -> Vec<&'a str> {
 fn each_test_target_is_run_by_the_test_command() {
     assert_eq!(targets("[[test]]\nname = \"a\"\n[[bench]]\nname = \"b\"\n", "test"), ["a"]);
     let steps = read(&root().join("xtask/src/steps.rs"));
-    for (manifest, known) in
-        [("Cargo.toml", "tidy"), ("cli/Cargo.toml", "cli"), ("server/Cargo.toml", "server")]
-    {
+    for (manifest, known) in [
+        ("Cargo.toml", "tidy"),
+        ("cli/Cargo.toml", "cli"),
+        ("serve/Cargo.toml", "serve"),
+        ("server/Cargo.toml", "server"),
+    ] {
         let manifest = read(&root().join(manifest));
         let named = targets(&manifest, "test");
         assert!(named.contains(&known), "the manifest has no tests: {named:?}");

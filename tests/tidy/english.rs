@@ -41,8 +41,8 @@ const HEADLESS: &[&str] = &["What", "Who", "Whoever", "Whose", "Of", "That which
 /// Every text that a person reads, as (path, text).
 fn all_texts() -> Vec<(String, String)> {
     let folders = [
-        "src", "cli", "server", "tests", "benches", "examples", "xtask", "fuzz", "python", "docs",
-        ".cargo",
+        "src", "cli", "serve", "server", "tests", "benches", "examples", "xtask", "fuzz", "python",
+        "docs", ".cargo",
     ];
     let mut paths = Vec::new();
     for folder in folders {

@@ -38,6 +38,7 @@ const NOUNS: &[&str] = &[
     "token",
     "webhook",
     "view",
+    "endpoint",
     "capture",
     "dataframe",
 ];
@@ -57,7 +58,7 @@ fn may_use(layer: &str, used: &str) -> Option<bool> {
 const ABOVE_ALL: &[&str] = &["lib", "internals"];
 
 /// The folders of the packages that use only the public API.
-const PUBLIC_API_ONLY: &[&str] = &["cli/", "examples/", "python/", "server/"];
+const PUBLIC_API_ONLY: &[&str] = &["cli/", "examples/", "python/", "serve/", "server/"];
 
 /// The layers in which another crate may be named; crates not listed may be used anywhere.
 const CRATES: &[(&str, &[&str])] = &[

@@ -144,8 +144,8 @@ pub(crate) fn leftovers(source: &Source) -> Vec<Breach> {
 
 /// Shipped code is ASCII, literals included (`\u{…}` says the rest); comments may use more.
 pub(crate) fn ascii(source: &Source) -> Vec<Breach> {
-    let shipped =
-        ["src/", "cli/src/", "server/src/"].iter().any(|folder| source.path.starts_with(folder));
+    let folders = ["src/", "cli/src/", "serve/src/", "server/src/"];
+    let shipped = folders.iter().any(|folder| source.path.starts_with(folder));
     let text = if shipped { &source.uncommented } else { &source.code };
     let length = source.shipped().chars().count();
     let found = text.chars().take(length).enumerate().find(|(_, character)| !character.is_ascii());

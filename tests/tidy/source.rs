@@ -44,9 +44,18 @@ pub(crate) fn root() -> &'static Path {
 /// All Rust files of the repository, by path; build output and other hidden folders left out.
 pub(crate) fn all_sources() -> Vec<Source> {
     let mut sources = Vec::new();
-    for folder in
-        ["src", "cli", "server", "tests", "benches", "examples", "xtask", "fuzz", "python/src"]
-    {
+    for folder in [
+        "src",
+        "cli",
+        "serve",
+        "server",
+        "tests",
+        "benches",
+        "examples",
+        "xtask",
+        "fuzz",
+        "python/src",
+    ] {
         for path in files_below(&root().join(folder), "rs") {
             sources.push(Source::new(&relative(&path), &read(&path)));
         }

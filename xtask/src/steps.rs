@@ -39,6 +39,11 @@ pub(crate) const STEPS: &[Step] = &[
         run: |context| test(context, "server"),
     },
     Step {
+        name: "serve",
+        proves: "workers answer, are replaced and end; aliases move without a failed request",
+        run: |context| test(context, "serve"),
+    },
+    Step {
         name: "engine",
         proves: "faults at each call, damaged files and random sequences are handled correctly",
         run: |context| test(context, "engine"),
@@ -164,7 +169,7 @@ fn doctests(context: &Context) -> StepResult {
 fn docs(context: &Context) -> StepResult {
     // Build what users see, without internals, because their links lead to private items.
     let words = "doc --release --locked --no-deps --lib --package tracklite \
-                 --package tracklite-cli --package tracklite-server \
+                 --package tracklite-cli --package tracklite-serve --package tracklite-server \
                  --features tracklite/capture,tracklite/ipc \
                  --features tracklite/parquet,tracklite-cli/polars";
     let mut command = context.cargo(words);

@@ -5,12 +5,16 @@ mod config;
 mod credentials;
 mod directories;
 mod files;
+mod invocations;
 mod metastore;
 mod mlmodel;
 mod pages;
 mod paths;
 mod people;
 mod registration;
+mod serving;
+mod serving_entities;
+mod serving_specs;
 mod tokens;
 mod uc21_entities;
 mod uc21_models;
@@ -26,7 +30,7 @@ mod workspace;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::route::Route;
 use crate::shared::Shared;
@@ -46,6 +50,7 @@ pub(crate) const TABLES: &[&[Route]] = &[
     volumes::ROUTES,
     workspace::ROUTES,
     credentials::ROUTES,
+    serving::ROUTES,
 ];
 
 /// Adds the routes that have other bodies than JSON, or paths of any length.
@@ -54,6 +59,7 @@ pub(crate) fn add(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
     router
         .route("/api/2.0/fs/files/{*path}", file)
         .route("/api/2.0/fs/directories/{*path}", directories::routes())
+        .route(invocations::PATH, post(invocations::invoke))
         .route(SIGNED_PATH, urls::signed_routes())
         .route("/api/2.0/fs/create-download-url", urls::to_download())
         .route("/api/2.0/fs/create-upload-url", urls::to_upload())

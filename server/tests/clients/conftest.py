@@ -66,7 +66,7 @@ def url(path: Path) -> Iterator[str]:
     log = path.with_suffix(".log")
     with log.open("wb") as lines:
         server = subprocess.Popen(
-            [program, "serve", str(path), "--port", "0"],
+            [program, "serve", str(path), "--port", "0", "--python", sys.executable],
             stdout=subprocess.PIPE,
             stderr=lines,
             text=True,

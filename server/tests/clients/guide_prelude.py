@@ -6,11 +6,13 @@ runs one block in a process of its own.
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import mlflow
 from mlflow.tracking import MlflowClient
@@ -19,6 +21,7 @@ Names = dict[str, Any]
 
 COMPARED = "/Shared/team-experiments/churn-model"
 REGISTERED = "ml.production.churn_predictor"
+ENDPOINT = "churn-predictor-endpoint"
 SAMPLE = Path("/tmp/sample_predictions.csv")
 
 
@@ -50,6 +53,13 @@ def names(topic: str, folder: Path, session: Any = None) -> Names:
         return {"spark": Spark(session, customers(session, folder))}
     if topic == "registry":
         return {"run_id": run_with_model()}
+    if topic == "endpoint":
+        register_served()
+    if topic == "request to an endpoint":
+        register_served()
+        serve_registered()
+        host = urlsplit(os.environ["DATABRICKS_HOST"]).netloc
+        return {"workspace_url": host, "endpoint_name": ENDPOINT, "token": "anything"}
     if topic == "comparison":
         compared_runs()
         shown: list[Any] = []
@@ -91,6 +101,37 @@ def run_with_model() -> str:
             model, name="model", signature=signature, pip_requirements=["scikit-learn"]
         )
     return str(run.info.run_id)
+
+
+def register_served() -> None:
+    """Registers the model of the guide: it predicts 0 for the first customer, then 1."""
+    import pandas as pd
+    from mlflow.models import infer_signature
+    from sklearn.tree import DecisionTreeClassifier
+
+    columns = ["age", "tenure", "monthly_charges", "total_charges"]
+    rows = pd.DataFrame([[35, 24, 65.5, 1572.0], [42, 48, 89.0, 4272.0]], columns=columns)
+    model = DecisionTreeClassifier(random_state=0).fit(rows, [0, 1])
+    mlflow.set_registry_uri("databricks-uc")
+    mlflow.set_experiment("/Shared/team-experiments/served")
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(
+            model,
+            name="model",
+            signature=infer_signature(rows, model.predict(rows)),
+            registered_model_name=REGISTERED,
+            pip_requirements=["scikit-learn"],
+        )
+
+
+def serve_registered() -> None:
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.service.serving import EndpointCoreConfigInput, ServedEntityInput
+
+    served = ServedEntityInput(entity_name=REGISTERED, entity_version="1", workload_size="Small")
+    WorkspaceClient().serving_endpoints.create_and_wait(
+        name=ENDPOINT, config=EndpointCoreConfigInput(name=ENDPOINT, served_entities=[served])
+    )
 
 
 def compared_runs() -> None:
@@ -141,6 +182,21 @@ def check_registry(_: Names) -> None:
     assert list(loaded.predict(np.array([[0.5], [4.5]]))) == [0, 1]
 
 
+def check_endpoint(after: Names) -> None:
+    from databricks.sdk.service.serving import EndpointStateReady
+
+    assert after["endpoint_name"] == ENDPOINT
+    client = after["w"].serving_endpoints
+    assert client.get(ENDPOINT).state.ready == EndpointStateReady.READY
+    row = {"age": 42, "tenure": 48, "monthly_charges": 89.0, "total_charges": 4272.0}
+    assert client.query(ENDPOINT, dataframe_records=[row]).predictions == [1]
+
+
+def check_request(after: Names) -> None:
+    assert after["response"].status_code == 200, after["response"].text
+    assert after["predictions"] == {"predictions": [0, 1]}, after["predictions"]
+
+
 def check_comparison(after: Names) -> None:
     (table,) = after["shown"]
     assert list(table["run_name"]) == ["run 2", "run 1"], table
@@ -163,6 +219,8 @@ CHECKS: dict[str, Callable[[Names], None]] = {
     "experiments": check_experiments,
     "spark": check_spark,
     "registry": check_registry,
+    "endpoint": check_endpoint,
+    "request to an endpoint": check_request,
     "comparison": check_comparison,
     "autologging": check_autologging,
 }

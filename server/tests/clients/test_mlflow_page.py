@@ -34,7 +34,7 @@ def check(address: str) -> None:
         answer = requests.get(f"{address}/{name}", timeout=10)
         assert answer.status_code == 200, name
         assert answer.content == (PAGE / name.removeprefix("static-files/")).read_bytes()
-    # What the page asks before it shows anything.
+    # The page asks for these before it shows anything.
     for call in ("3.0/mlflow/server-info", "2.0/mlflow/experiments/search?max_results=25"):
         answer = requests.get(f"{address}/ajax-api/{call}", timeout=10)
         assert answer.status_code == 200, (call, answer.text)

@@ -27,6 +27,7 @@ mod page_site;
 mod page_views;
 mod receiver;
 mod runs;
+mod serving;
 mod start;
 mod tls;
 mod volumes;

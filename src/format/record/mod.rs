@@ -3,6 +3,7 @@
 //! A released struct never changes. A new field needs a new version.
 
 mod artifacts;
+mod endpoints;
 mod logged_models;
 mod registry;
 mod storage;
@@ -20,6 +21,7 @@ pub use artifacts::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, ChunkUnitOpened, ChunksFreed,
     ChunksStored, FileContent, StoredChunk, WrittenFile,
 };
+pub use endpoints::{EndpointDeleted, EndpointSaved};
 pub use logged_models::{
     LoggedModelCreated, LoggedModelCreatedV0, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
     LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
@@ -64,6 +66,9 @@ pub(crate) const WEBHOOK_KINDS: RangeInclusive<u16> = 232..=239;
 
 /// The kinds of records of saved views, including future ones.
 pub(crate) const VIEW_KINDS: RangeInclusive<u16> = 240..=247;
+
+/// The kinds of records of endpoints, including future ones.
+pub(crate) const ENDPOINT_KINDS: RangeInclusive<u16> = 248..=255;
 
 /// How a build treats a record whose kind or version it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -264,6 +269,8 @@ records! {
         WebhookDeleted = 234, 0, WriteIncompatible;
         ViewSaved = 240, 0, WriteIncompatible;
         ViewDeleted = 241, 0, WriteIncompatible;
+        EndpointSaved = 248, 0, WriteIncompatible;
+        EndpointDeleted = 249, 0, WriteIncompatible;
     }
     earlier {
         LoggedModelCreatedV0 = 64, 0, ReadIncompatible => LoggedModelCreated;
@@ -288,14 +295,22 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
     )
 }
 
-/// Returns whether records of this kind concern folders, models, tokens, webhooks or views.
+/// Returns whether records of this kind concern folders, models, tokens, webhooks, views or
+/// endpoints.
 ///
 /// Only the index needs them.
 ///
 /// A writer only needs to know whether there are any.
 pub(crate) fn is_of_index(kind: u16) -> bool {
-    let all =
-        [FOLDER_KINDS, LOGGED_MODEL_KINDS, REGISTRY_KINDS, TOKEN_KINDS, WEBHOOK_KINDS, VIEW_KINDS];
+    let all = [
+        FOLDER_KINDS,
+        LOGGED_MODEL_KINDS,
+        REGISTRY_KINDS,
+        TOKEN_KINDS,
+        WEBHOOK_KINDS,
+        VIEW_KINDS,
+        ENDPOINT_KINDS,
+    ];
     all.iter().any(|kinds| kinds.contains(&kind))
 }
 

@@ -4,6 +4,7 @@
 //! ignored.
 
 mod artifacts;
+mod endpoints;
 mod folders;
 mod inputs;
 mod logged_models;
@@ -144,14 +145,15 @@ impl<'c> Applier<'c> {
         }
     }
 
-    /// Applies a record about a logged model, a token, a webhook, a view, a folder or the
-    /// registry.
+    /// Applies a record about a logged model, a token, a webhook, a view, a folder, an endpoint or
+    /// the registry.
     fn apply_to_others(&mut self, record: &Record) -> rusqlite::Result<()> {
         let is_applied = self.apply_to_logged_models(record)?
             || self.apply_to_tokens(record)?
             || self.apply_to_webhooks(record)?
             || self.apply_to_views(record)?
-            || self.apply_to_folders(record)?;
+            || self.apply_to_folders(record)?
+            || self.apply_to_endpoints(record)?;
         if is_applied { Ok(()) } else { self.apply_to_registry(record) }
     }
 

@@ -5,6 +5,7 @@
 //! `TRACKLITE_REMAKE_FIXTURES=1` writes the fixture again, which is only acceptable as long as the
 //! format is version 0.
 
+mod endpoints;
 mod folders;
 mod models;
 mod tokens;
@@ -178,6 +179,11 @@ fn the_golden_file_of_version_0_has_folders() {
 }
 
 #[test]
+fn the_golden_file_of_version_0_has_endpoints() {
+    endpoints::check(&MemoryFile::with_bytes(&stored()));
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_writable() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -216,6 +222,7 @@ fn check_written(stored: &[u8], more: &[Record]) {
         .chain(224..=225)
         .chain(232..=234)
         .chain(240..=241)
+        .chain(248..=249)
         .collect();
     assert_eq!(kinds, all, "the golden file lacks a kind of record");
 }

@@ -206,7 +206,8 @@ pub fn write(blocks: &Blocks, more: &[Record]) -> Vec<u8> {
     changes(&mut writer);
     let models = super::models::frames().into_iter().chain(super::tokens::frames());
     let others = super::webhooks::frames().into_iter().chain(super::views::frames());
-    for records in models.chain(others).chain(super::folders::frames()) {
+    let others = others.chain(super::folders::frames()).chain(super::endpoints::frames());
+    for records in models.chain(others) {
         writer.frame(&records);
     }
     if !more.is_empty() {

@@ -1,0 +1,37 @@
+//! Runs the models of the endpoints of a tracklite file, each in worker processes of its own.
+//!
+//! The file states what to serve: see [`tracklite::endpoint`]. This crate looks at it ten times a
+//! second, loads the versions that its configurations name, and answers requests with them. It has
+//! no HTTP in it: a server passes the bodies of requests, and gets bodies back.
+//!
+//! # Workers
+//!
+//! One process, the zygote, imports MLflow once and forks a worker for each model. A worker gets no
+//! environment, no token and no database. It reads the files of its model, which are copied out of
+//! the database, and answers on a socket. It is killed if it exceeds its time, and started again if
+//! it dies. After three deaths within a minute, there is a pause before the next start.
+//!
+//! # Updates
+//!
+//! A new configuration is loaded and warmed up beside the old one. Then new requests go to the new
+//! one. Requests that the old one has begun are answered by it, and then its workers end.
+
+mod answer;
+mod breaker;
+mod endpoints;
+mod files;
+mod frame;
+mod job;
+mod load;
+mod pool;
+mod python;
+mod serving;
+mod table;
+mod tail;
+mod worker;
+mod workshop;
+mod zygote;
+
+pub use crate::answer::{Answer, Refusal, Request};
+pub use crate::endpoints::{Deployment, Status};
+pub use crate::serving::{Serving, Settings};

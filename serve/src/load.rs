@@ -1,0 +1,52 @@
+//! Loading the models of a configuration.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use tracklite::Database;
+use tracklite::endpoint::{EndpointConfig, EndpointId, ServedEntity};
+
+use crate::pool::{self, Pool};
+use crate::table::Table;
+use crate::workshop::Workshop;
+
+/// Loads all models of a configuration, one after the other, and warms them up.
+///
+/// Workers of the configuration before it are used again if they serve the same version.
+pub(crate) async fn load(
+    database: Database,
+    workshop: Arc<Workshop>,
+    endpoint: EndpointId,
+    config: EndpointConfig,
+    before: Option<Arc<Table>>,
+) -> Result<Table, String> {
+    let mut pools: Vec<Arc<Pool>> = Vec::with_capacity(config.entities.len());
+    for entity in &config.entities {
+        let known = before.as_ref().and_then(|before| before.pool_like(entity, &config));
+        let pool = match known {
+            Some(pool) => pool,
+            None => Arc::new(started(&database, &workshop, entity, &config).await?),
+        };
+        pools.push(pool);
+    }
+    Ok(Table { endpoint, config, pools })
+}
+
+async fn started(
+    database: &Database,
+    workshop: &Arc<Workshop>,
+    entity: &ServedEntity,
+    config: &EndpointConfig,
+) -> Result<Pool, String> {
+    let files = {
+        let (database, workshop, entity) = (database.clone(), Arc::clone(workshop), entity.clone());
+        spawn_blocking(move || workshop.shelf.take(&database, &entity)).await
+    };
+    let files = files.map_err(|error| error.to_string())??;
+    let workers = pool::workers(config.limits, entity.size);
+    let waiting = config.limits.waiting as usize;
+    let pool = Pool::start(Arc::clone(workshop), files, (workers, waiting)).await;
+    pool.map_err(|reason| {
+        format!("version {} of {:?} cannot be served: {reason}", entity.version, entity.model_name)
+    })
+}

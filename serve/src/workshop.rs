@@ -1,0 +1,186 @@
+//! The place where workers are made: a private folder, a socket that they connect to, a zygote.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::files::{ModelFiles, Shelf};
+use crate::frame::{self, Kind};
+use crate::python;
+use crate::tail::Tail;
+use crate::worker::Worker;
+use crate::zygote::{ForkOrder, Zygote};
+
+/// The program of the zygote and its workers.
+const PROGRAM: &str = include_str!("worker.py");
+/// How long a worker may take to load its model and to answer its example.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a process that has connected may take to show its ticket.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest line with which a worker shows its ticket.
+const HELLO_BYTES_MAX: usize = 64;
+
+/// Makes workers.
+pub(crate) struct Workshop {
+    /// Removes all files at the end.
+    folder: TempDir,
+    program: PathBuf,
+    socket: PathBuf,
+    python: PathBuf,
+    memory: u64,
+    pub(crate) shelf: Shelf,
+    awaited: Awaited,
+    zygote: tokio::sync::Mutex<Option<Arc<Zygote>>>,
+}
+
+/// The connections that are awaited, by ticket and purpose. Each ticket is used once.
+#[derive(Clone, Default)]
+struct Awaited(Arc<Mutex<HashMap<String, oneshot::Sender<UnixStream>>>>);
+
+impl Awaited {
+    fn expect(&self, hello: String) -> oneshot::Receiver<UnixStream> {
+        let (send, receive) = oneshot::channel();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(hello, send);
+        receive
+    }
+
+    fn take(&self, hello: &str) -> Option<oneshot::Sender<UnixStream>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(hello)
+    }
+}
+
+impl Workshop {
+    /// Makes the folder and the socket. The zygote is started for the first worker.
+    pub(crate) fn open(python: PathBuf, memory: u64) -> io::Result<Workshop> {
+        // Only this user may enter a folder that `tempfile` makes.
+        let folder = tempfile::Builder::new().prefix("tracklite-serve-").tempdir()?;
+        let path = |name: &str| folder.path().join(name);
+        for name in ["program", "models", "workers"] {
+            std::fs::create_dir(path(name))?;
+        }
+        let (program, socket) = (path("program").join("worker.py"), path("socket"));
+        std::fs::write(&program, PROGRAM)?;
+        let awaited = Awaited::default();
+        tokio::spawn(accept(UnixListener::bind(&socket)?, awaited.clone()));
+        let (shelf, zygote) = (Shelf::new(path("models")), tokio::sync::Mutex::default());
+        Ok(Workshop { folder, program, socket, python, memory, shelf, awaited, zygote })
+    }
+
+    /// Starts a worker, and waits until it has loaded its model and answered its example.
+    pub(crate) async fn start(&self, files: &ModelFiles, log: &Tail) -> Result<Worker, String> {
+        let workers = self.folder.path().join("workers");
+        let folder = tempfile::tempdir_in(&workers).map_err(|error| in_folder(&workers, &error))?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| format!("no random bytes: {error}"))?;
+        let ticket: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let frames = self.awaited.expect(format!("{ticket} frames"));
+        let printed = self.awaited.expect(format!("{ticket} log"));
+        let found = self.connected(files, &ticket, (folder, frames)).await;
+        if found.is_ok()
+            && let Ok(Ok(stream)) = timeout(HELLO_TIMEOUT, printed).await
+        {
+            tokio::spawn(log.clone().follow(stream));
+        }
+        for purpose in ["frames", "log"] {
+            self.awaited.take(&format!("{ticket} {purpose}"));
+        }
+        let mut worker = found?;
+        match timeout(LOAD_TIMEOUT, frame::read(&mut worker.stream)).await {
+            Ok(Ok(frame)) if frame.kind == Kind::Ready => Ok(worker),
+            Ok(Ok(frame)) => Err(String::from_utf8_lossy(&frame.body).into_owned()),
+            Ok(Err(_)) => Err(format!(
+                "the worker ended while it loaded the model: {}\n{}",
+                worker.end().await,
+                log.text()
+            )),
+            Err(_) => {
+                Err(format!("loading the model took longer than {} s", LOAD_TIMEOUT.as_secs()))
+            }
+        }
+    }
+
+    /// Has a worker forked, and waits until it connects.
+    async fn connected(
+        &self,
+        files: &ModelFiles,
+        ticket: &str,
+        (folder, frames): (TempDir, oneshot::Receiver<UnixStream>),
+    ) -> Result<Worker, String> {
+        let zygote = self.zygote().await?;
+        let order = ForkOrder {
+            order: "fork",
+            ticket: ticket.to_owned(),
+            model: files.path().display().to_string(),
+            folder: folder.path().display().to_string(),
+            memory: self.memory,
+        };
+        let mut ended = zygote.fork(&order)?;
+        let stream = tokio::select! {
+            biased;
+            stream = timeout(LOAD_TIMEOUT, frames) => stream.ok().and_then(Result::ok),
+            _ = &mut ended => None,
+        };
+        let stream = stream.ok_or("the worker ended before it connected")?;
+        Ok(Worker::new(stream, zygote, ticket.to_owned(), ended, folder))
+    }
+
+    /// Returns the zygote. Starts one if there is none, or the last one has died.
+    async fn zygote(&self) -> Result<Arc<Zygote>, String> {
+        let mut kept = self.zygote.lock().await;
+        if let Some(zygote) = kept.as_ref().filter(|zygote| zygote.is_alive()) {
+            return Ok(Arc::clone(zygote));
+        }
+        let python = python::found(&self.python)?;
+        let zygote = Zygote::start(&python, &self.program, &self.socket).await?;
+        let zygote = Arc::new(zygote);
+        *kept = Some(Arc::clone(&zygote));
+        Ok(zygote)
+    }
+}
+
+fn in_folder(folder: &Path, error: &io::Error) -> String {
+    format!("cannot make a folder in {}: {error}", folder.display())
+}
+
+/// Accepts the connections of workers, for as long as the runtime lasts.
+async fn accept(listener: UnixListener, awaited: Awaited) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let awaited = awaited.clone();
+                tokio::spawn(async move {
+                    drop(timeout(HELLO_TIMEOUT, greet(stream, &awaited)).await);
+                });
+            }
+            Err(error) => {
+                log::warn!("a worker could not connect: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Reads the ticket of a connection, and passes the connection to who awaits it.
+async fn greet(mut stream: UnixStream, awaited: &Awaited) -> io::Result<()> {
+    let mut hello = Vec::new();
+    loop {
+        match stream.read_u8().await? {
+            b'\n' => break,
+            byte if hello.len() < HELLO_BYTES_MAX => hello.push(byte),
+            _ => return Ok(()),
+        }
+    }
+    if let Some(waiting) = std::str::from_utf8(&hello).ok().and_then(|hello| awaited.take(hello)) {
+        // If nobody waits any more, the connection closes.
+        drop(waiting.send(stream));
+    }
+    Ok(())
+}

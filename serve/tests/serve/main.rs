@@ -1,0 +1,14 @@
+//! Endpoints with real worker processes. The models are those of a substitute for MLflow, which do
+//! what a test asks for.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failure of a test is a panic"
+)]
+
+mod limits;
+mod serving;
+mod updates;
+mod workers;

@@ -1,0 +1,192 @@
+//! The specification of an endpoint: its models, and their shares of the requests.
+
+use std::collections::BTreeMap;
+
+use crate::entity::id::Timestamp;
+use crate::entity::wording::invalid;
+use crate::entity::{
+    EndpointConfig, EndpointLimits, EndpointRoute, EndpointSize, ModelVersionInfo,
+    ModelVersionStatus, ServedEntity, check_config, default_entity_name,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{Index, VersionChoice};
+use crate::registry::Registry;
+
+/// A model to serve: a version, or an alias that is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedModel {
+    model: String,
+    version: Choice,
+    name: Option<String>,
+    size: EndpointSize,
+    scale_to_zero: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Choice {
+    Number(u64),
+    Alias(String),
+}
+
+impl ServedModel {
+    /// Serves a version of a registered model.
+    #[must_use]
+    pub fn version(model: impl Into<String>, version: u64) -> Self {
+        ServedModel::new(model.into(), Choice::Number(version))
+    }
+
+    /// Serves the version to which an alias points, and follows the alias.
+    #[must_use]
+    pub fn alias(model: impl Into<String>, alias: impl Into<String>) -> Self {
+        ServedModel::new(model.into(), Choice::Alias(alias.into()))
+    }
+
+    fn new(model: String, version: Choice) -> Self {
+        let size = EndpointSize::default();
+        ServedModel { model, version, name: None, size, scale_to_zero: false }
+    }
+
+    /// Sets the name within the endpoint. Default: the last level of the model's name, a dash, and
+    /// the version or alias.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets how many requests it answers at the same time. Default: [`EndpointSize::Small`].
+    #[must_use]
+    pub fn size(mut self, size: EndpointSize) -> Self {
+        self.size = size;
+        self
+    }
+
+    /// Sets whether its workers may end while there are no requests. Default: false.
+    #[must_use]
+    pub fn scale_to_zero(mut self, may_scale: bool) -> Self {
+        self.scale_to_zero = may_scale;
+        self
+    }
+
+    /// Looks the version up, and returns the served model that is pinned to it.
+    fn pinned(&self, index: &Index, registry: &Registry) -> Result<ServedEntity> {
+        let (choice, word) = match &self.version {
+            Choice::Number(number) => (VersionChoice::Number(*number), number.to_string()),
+            Choice::Alias(alias) => (VersionChoice::Alias(alias), alias.clone()),
+        };
+        let info = registry.version_in(index, &self.model, choice)?;
+        check_ready(&info)?;
+        let alias = match &self.version {
+            Choice::Number(_) => None,
+            Choice::Alias(alias) => Some(alias.clone()),
+        };
+        let default = || default_entity_name(&info.name, &word);
+        Ok(ServedEntity {
+            name: self.name.clone().unwrap_or_else(default),
+            model: info.model,
+            model_name: info.name.clone(),
+            version: info.version,
+            alias,
+            size: self.size,
+            scale_to_zero: self.scale_to_zero,
+        })
+    }
+}
+
+/// Refuses a version whose files are not complete.
+pub(crate) fn check_ready(info: &ModelVersionInfo) -> Result<()> {
+    if info.status == ModelVersionStatus::Ready {
+        return Ok(());
+    }
+    let (name, version, status) = (&info.name, info.version, info.status);
+    let message = format!("version {version} of {name:?} has the status {status}, expected READY");
+    Err(Error::new(ErrorKind::InvalidState, message))
+}
+
+/// The models of an endpoint, and their shares of the requests.
+///
+/// Without routes, a single model gets all requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointSpec {
+    models: Vec<ServedModel>,
+    routes: Vec<EndpointRoute>,
+    limits: EndpointLimits,
+    pub(crate) description: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+impl EndpointSpec {
+    /// Creates a specification without models.
+    #[must_use]
+    pub fn new() -> Self {
+        EndpointSpec::default()
+    }
+
+    /// Adds a model.
+    #[must_use]
+    pub fn serve(mut self, model: ServedModel) -> Self {
+        self.models.push(model);
+        self
+    }
+
+    /// Adds the share of the requests of a served model, by its name within the endpoint.
+    #[must_use]
+    pub fn route(mut self, entity: impl Into<String>, percent: u32) -> Self {
+        self.routes.push(EndpointRoute { entity: entity.into(), percent });
+        self
+    }
+
+    /// Sets the limits of each served model.
+    #[must_use]
+    pub fn limits(mut self, limits: EndpointLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the description of a new endpoint. An update leaves it as it is.
+    #[must_use]
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// Sets a tag of a new endpoint. An update leaves the tags as they are.
+    #[must_use]
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// Returns the configuration, with each model pinned to a version.
+    pub(crate) fn config(
+        &self,
+        index: &Index,
+        registry: &Registry,
+        (number, author): (u64, String),
+    ) -> Result<EndpointConfig> {
+        let entities = self.models.iter().map(|model| model.pinned(index, registry));
+        let entities: Vec<ServedEntity> = entities.collect::<Result<_>>()?;
+        let config = EndpointConfig {
+            number,
+            author,
+            time: Timestamp::now_nanos(),
+            is_followed: false,
+            routes: self.routes_to(&entities)?,
+            entities,
+            limits: self.limits,
+        };
+        check_config(&config)?;
+        Ok(config)
+    }
+
+    fn routes_to(&self, entities: &[ServedEntity]) -> Result<Vec<EndpointRoute>> {
+        match (self.routes.is_empty(), entities) {
+            (true, [only]) => Ok(vec![EndpointRoute { entity: only.name.clone(), percent: 100 }]),
+            (true, [_, _, ..]) => Err(invalid(
+                "several models are served without routes: say what percentage each of them gets"
+                    .to_owned(),
+            )),
+            _ => Ok(self.routes.clone()),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Calls that create, change and delete endpoints.
+
+use std::collections::BTreeMap;
+
+use tracklite::endpoint::{EndpointInfo, EndpointSpec, Endpoints, ServedModel};
+use tracklite::registry::ModelVersionStatus;
+use tracklite::{Database, ErrorKind, Result};
+
+use crate::compare::event_in;
+use crate::oracle::EventId;
+use crate::pending::status_fact;
+use crate::things::{ThingKind, ThingSeen};
+use crate::world::{Actor, Verdict};
+
+/// The fact with the event of the last change, which its author names.
+const CHANGED: &str = "changed";
+const REVISION: &str = "revision";
+const NEWEST: &str = "newest";
+const ACTIVE: &str = "active";
+const PENDING: &str = "pending";
+/// The value of a number that is not there.
+const NONE: &str = "none";
+
+/// The numbers of an endpoint.
+#[derive(Clone, Copy)]
+struct Numbers {
+    revision: u64,
+    newest: u64,
+    active: Option<u64>,
+    pending: Option<u64>,
+}
+
+fn name(endpoint: EventId) -> String {
+    format!("e{}", endpoint.0)
+}
+
+fn author(event: EventId) -> String {
+    format!("a{}", event.0)
+}
+
+fn text(number: Option<u64>) -> String {
+    number.map_or_else(|| NONE.to_owned(), |number| number.to_string())
+}
+
+impl Numbers {
+    fn facts(self, event: EventId) -> [(String, String); 5] {
+        [
+            (CHANGED, author(event)),
+            (REVISION, self.revision.to_string()),
+            (NEWEST, self.newest.to_string()),
+            (ACTIVE, text(self.active)),
+            (PENDING, text(self.pending)),
+        ]
+        .map(|(fact, value)| (fact.to_owned(), value))
+    }
+}
+
+impl Actor {
+    /// Creates, changes or deletes an endpoint.
+    pub fn change_endpoint(&mut self) -> Verdict<()> {
+        // The effect of a failed call is not known yet.
+        if self.is_unsettled {
+            return Ok(());
+        }
+        let Some(spec) = self.drawn_spec() else { return Ok(()) };
+        let endpoints = self.own_things(ThingKind::Endpoint);
+        if endpoints.is_empty() || self.random.one_in(4) {
+            return self.create_endpoint(&spec);
+        }
+        let endpoint = *self.random.pick(&endpoints);
+        let Some(numbers) = self.numbers_of(endpoint) else { return Ok(()) };
+        match (self.random.below(7), numbers.pending) {
+            (0, _) => self.delete_endpoint(endpoint, numbers.revision),
+            (1, _) => self.update_endpoint_wrongly(endpoint, &spec, numbers),
+            (2, Some(pending)) => self.end_update(endpoint, numbers, (pending, false)),
+            (_, Some(pending)) => self.end_update(endpoint, numbers, (pending, true)),
+            (_, None) => self.update_endpoint(endpoint, &spec, numbers),
+        }
+    }
+
+    /// Returns a specification that serves a version of an own model, if there is one.
+    fn drawn_spec(&mut self) -> Option<EndpointSpec> {
+        let models = self.own_things(ThingKind::RegisteredModel);
+        if models.is_empty() {
+            return None;
+        }
+        let model = *self.random.pick(&models);
+        let (_, ready) = status_fact(ModelVersionStatus::Ready);
+        let oracle = self.oracle.lock();
+        let mut versions = oracle.versions_of(model);
+        versions.retain(|version| oracle.things[version].fact("status") == Some(&ready));
+        let named = oracle.things[&model].fact("name").cloned().unwrap_or_default();
+        drop(oracle);
+        if versions.is_empty() {
+            return None;
+        }
+        let version = *self.random.pick(&versions);
+        let served = ServedModel::version(named, self.number_of(version)).name("model");
+        Some(EndpointSpec::new().serve(served))
+    }
+
+    fn numbers_of(&self, endpoint: EventId) -> Option<Numbers> {
+        let oracle = self.oracle.lock();
+        let thing = oracle.things.get(&endpoint)?;
+        let number = |fact: &str| thing.fact(fact)?.parse().ok();
+        Some(Numbers {
+            revision: number(REVISION)?,
+            newest: number(NEWEST)?,
+            active: number(ACTIVE),
+            pending: number(PENDING),
+        })
+    }
+
+    fn endpoints_for(&self, event: EventId) -> Endpoints {
+        self.database.endpoints().acting_for(&author(event))
+    }
+
+    fn create_endpoint(&mut self, spec: &EndpointSpec) -> Verdict<()> {
+        let numbers = Numbers { revision: 1, newest: 1, active: None, pending: Some(1) };
+        let event = self.issue_thing("create endpoint", ThingKind::Endpoint, None, |event| {
+            BTreeMap::from(numbers.facts(event))
+        });
+        let created = self.endpoints_for(event).create(&name(event), spec);
+        match self.note_change(event, created)? {
+            Some(info) => self.oracle.lock().set_id(event, &info.id.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes the facts that a change makes, before it is made.
+    fn issue_change(&self, what: &'static str, endpoint: EventId, numbers: Numbers) -> EventId {
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue(what);
+        if let Some(thing) = oracle.things.get_mut(&endpoint) {
+            for (fact, value) in numbers.facts(event) {
+                thing.set(fact, event, Some(value));
+            }
+        }
+        event
+    }
+
+    fn update_endpoint(
+        &mut self,
+        endpoint: EventId,
+        spec: &EndpointSpec,
+        numbers: Numbers,
+    ) -> Verdict<()> {
+        let newest = numbers.newest + 1;
+        let after = Numbers {
+            revision: numbers.revision + 1,
+            newest,
+            active: numbers.active,
+            pending: Some(newest),
+        };
+        let event = self.issue_change("update endpoint", endpoint, after);
+        let expects = self.random.one_in(2).then_some(numbers.revision);
+        let updated = self.endpoints_for(event).update(&name(endpoint), spec, expects);
+        self.note_change(event, updated).map(drop)
+    }
+
+    fn end_update(
+        &mut self,
+        endpoint: EventId,
+        numbers: Numbers,
+        (pending, works): (u64, bool),
+    ) -> Verdict<()> {
+        let after = Numbers {
+            revision: numbers.revision + 1,
+            active: if works { Some(pending) } else { numbers.active },
+            pending: None,
+            ..numbers
+        };
+        let event = self.issue_change("end update", endpoint, after);
+        let outcome = if works { Ok(()) } else { Err("it is broken") };
+        let ended = self.endpoints_for(event).end_update(&name(endpoint), pending, outcome);
+        self.note_change(event, ended).map(drop)
+    }
+
+    /// Makes a change with a wrong expectation, which must fail with a conflict.
+    fn update_endpoint_wrongly(
+        &mut self,
+        endpoint: EventId,
+        spec: &EndpointSpec,
+        numbers: Numbers,
+    ) -> Verdict<()> {
+        let (endpoints, name) = (self.database.endpoints(), name(endpoint));
+        let done = match self.random.below(2) {
+            0 => endpoints.end_update(&name, numbers.newest + 1, Ok(())),
+            _ => endpoints.update(&name, spec, Some(numbers.revision + 1)),
+        };
+        match done {
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+            Err(error) if self.may_fail_by(&error) => Ok(()),
+            other => Err(format!("a change with a wrong expectation returned {other:?}")),
+        }
+    }
+
+    fn delete_endpoint(&mut self, endpoint: EventId, revision: u64) -> Verdict<()> {
+        let mut oracle = self.oracle.lock();
+        let event = oracle.issue("delete endpoint");
+        if let Some(thing) = oracle.things.get_mut(&endpoint) {
+            thing.exists.set(event, false);
+        }
+        drop(oracle);
+        let deleted = self.endpoints_for(event).delete(&name(endpoint), Some(revision));
+        self.note_change(event, deleted).map(drop)
+    }
+}
+
+/// Reads all endpoints.
+pub fn endpoints(database: &Database) -> Result<Vec<ThingSeen>> {
+    Ok(database.endpoints().list()?.iter().map(seen).collect())
+}
+
+fn seen(info: &EndpointInfo) -> ThingSeen {
+    let event = event_in(&info.name, 'e').unwrap_or(EventId(usize::MAX));
+    let changed = event_in(&info.author, 'a').unwrap_or(EventId(usize::MAX));
+    let numbers = Numbers {
+        revision: info.revision,
+        newest: info.state.newest().map_or(0, |newest| newest.number),
+        active: info.state.active,
+        pending: info.state.pending,
+    };
+    let facts = BTreeMap::from(numbers.facts(changed));
+    ThingSeen { event, id: info.id.to_string(), facts }
+}
