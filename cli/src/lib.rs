@@ -22,18 +22,24 @@
 
 mod args;
 mod artifacts;
+mod code;
 mod columns;
 mod common_args;
 mod compare;
 mod experiments;
 mod export;
 mod groups;
+mod importance;
+mod importance_args;
 mod info;
 mod json;
 mod lineage;
 mod metrics;
 mod models;
+mod new_file;
 mod plot;
+#[cfg(feature = "serve")]
+mod report;
 mod runs;
 mod search;
 #[cfg(feature = "serve")]
@@ -152,6 +158,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Show(args) => show::show(&args, terminal),
         Command::Compare(args) => compare::compare(&args, terminal),
         Command::Metrics(args) => metrics::metrics(&args, terminal),
+        Command::Importance(args) => importance::importance(&args, terminal),
         Command::Models(command) => models::models(&command, terminal),
         Command::Lineage(args) => lineage::lineage(&args, terminal),
         Command::Sql(args) => sql::sql(&args, terminal),
@@ -168,6 +175,8 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::View(command) => view::view(&command, terminal),
         #[cfg(feature = "serve")]
         Command::Ui(args) => ui::ui(&args, terminal),
+        #[cfg(feature = "serve")]
+        Command::Report(args) => report::report(&args, terminal),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::serve(&args, terminal),
         #[cfg(feature = "serve")]

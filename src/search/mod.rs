@@ -27,6 +27,7 @@ mod page;
 mod page_token;
 mod parse;
 mod place;
+mod point_summary;
 mod print;
 mod projection;
 mod query;
@@ -56,6 +57,7 @@ pub use page::{Page, View};
 pub use page_token::{Fingerprint, PageToken};
 pub use parse::{COMPARISONS_MAX, TEXT_BYTES_MAX};
 pub use place::{FilterPart, FilterPlace};
+pub(crate) use point_summary::PointSummary;
 pub use print::{NumberField, TextField};
 pub use projection::{RunAttribute, RunColumn};
 pub use query::{

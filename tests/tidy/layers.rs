@@ -33,6 +33,7 @@ const NOUNS: &[&str] = &[
     "run",
     "curve",
     "artifact",
+    "comparison",
     "logged_model",
     "registry",
     "token",
