@@ -60,7 +60,8 @@ def _definitions(tree: ast.Module, module: Any) -> list[tuple[Any, Any]]:
         found.append((node, item))
         if isinstance(node, ast.ClassDef):
             members = [member for member in node.body if isinstance(member, ast.FunctionDef)]
-            found.extend((member, vars(item).get(member.name)) for member in members)
+            # By `getattr`, because a static method in `vars` has the docstring of its type.
+            found.extend((member, getattr(item, member.name, None)) for member in members)
     return found
 
 

@@ -65,6 +65,9 @@ use std::io::{self, Write as _};
 use clap::Parser as _;
 use tracklite::{Database, Error, ErrorKind, Result, RunId};
 
+pub use crate::metrics::no_such_metric;
+pub use crate::plot::{PlotOptions, plot_text};
+
 use crate::args::{Arguments, Command, FileArg, RunArg};
 use crate::terminal::Terminal;
 

@@ -3,14 +3,14 @@
 use std::io::Write as _;
 
 use serde::Serialize;
-use tracklite::{Database, Error, MetricHistory, MetricStatistics, Result, Run, Timestamp};
+use tracklite::{Error, ErrorKind, MetricHistory, MetricStatistics, Result, Run, Timestamp};
 
 use crate::args::MetricsArgs;
 use crate::json::{self, Points, StatisticsObject};
 use crate::plot::{self, PlotOptions};
 use crate::table::Table;
 use crate::terminal::{Style, Terminal};
-use crate::{Exit, Failure, Outcome, not_found, open_run, text};
+use crate::{Exit, Failure, Outcome, open_run, text};
 
 /// The width of a plot that is not printed to a terminal.
 const DEFAULT_WIDTH: usize = 80;
@@ -28,7 +28,7 @@ pub(crate) fn metrics(args: &MetricsArgs, terminal: &mut Terminal) -> Outcome {
     let (database, id) = open_run(&args.file, &args.run)?;
     let run = database.run(id)?;
     let Some(statistics) = run.statistics(&args.key)? else {
-        return Err(no_such_metric(&database, &run, &args.key)?.into());
+        return Err(no_such_metric(&run, &args.key)?.with_path(database.path()).into());
     };
     let history = run.history(&args.key)?;
     if args.output.json {
@@ -52,11 +52,15 @@ pub(crate) fn metrics(args: &MetricsArgs, terminal: &mut Terminal) -> Outcome {
 }
 
 /// Returns the error for a metric that the run does not have. It lists those that it has.
-fn no_such_metric(database: &Database, run: &Run, key: &str) -> Result<Error> {
+///
+/// # Errors
+///
+/// - Those of [`Run::metrics`].
+pub fn no_such_metric(run: &Run, key: &str) -> Result<Error> {
     let keys: Vec<String> = run.metrics()?.into_keys().take(20).collect();
     let has = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
-    let id = run.id();
-    Ok(not_found(database, format!("run {id} has no metric {key:?}; its metrics: {has}")))
+    let message = format!("run {} has no metric {key:?}; its metrics: {has}", run.id());
+    Ok(Error::new(ErrorKind::NotFound, message))
 }
 
 fn print_points(history: &MetricHistory, terminal: &mut Terminal) -> Result<(), Failure> {

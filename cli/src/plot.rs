@@ -15,15 +15,15 @@ const HEIGHT_MIN: usize = 3;
 
 /// The size and style of a plot.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PlotOptions {
-    /// The width in characters, including labels.
-    pub(crate) width: usize,
-    /// The height of the curve in lines.
-    pub(crate) height: usize,
+pub struct PlotOptions {
+    /// The width in characters, including labels. At least 10 are drawn beside the labels.
+    pub width: usize,
+    /// The height of the curve in lines, at least 3.
+    pub height: usize,
     /// Whether the axis of values is logarithmic.
-    pub(crate) log_y: bool,
+    pub log_y: bool,
     /// Whether to use only ASCII.
-    pub(crate) ascii: bool,
+    pub ascii: bool,
 }
 
 /// A line of a plot.
@@ -33,6 +33,15 @@ pub(crate) struct PlotLine {
     pub(crate) label: String,
     /// The curve, marks or labels of the axis of steps.
     pub(crate) body: String,
+}
+
+/// Draws these points over their steps, as the command `tracklite metrics` does. Returns lines
+/// without a last line break. Empty if there are no points.
+#[must_use]
+pub fn plot_text(history: &MetricHistory, options: PlotOptions) -> String {
+    let lines = plot(history, options).into_iter();
+    let lines = lines.map(|line| format!("{}{}", line.label, line.body).trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Draws these points over their steps. Returns no lines if there are no points.
@@ -325,8 +334,7 @@ mod tests {
     }
 
     fn drawn(values: &[f64], options: PlotOptions) -> Vec<String> {
-        let lines = plot(&history(values), options);
-        lines.iter().map(|line| format!("{}{}", line.label, line.body)).collect()
+        plot_text(&history(values), options).lines().map(str::to_owned).collect()
     }
 
     fn ascii(width: usize, height: usize) -> PlotOptions {

@@ -66,6 +66,9 @@ pub(crate) struct UiArgs {
     /// Print the address only
     #[arg(long)]
     pub(crate) no_browser: bool,
+    /// Let pages of this machine, such as notebooks, show the page in a frame
+    #[arg(long)]
+    pub(crate) framed: bool,
     /// Serve the web page from this folder in place of the embedded one, to develop it: `web/dist`
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(crate) assets: Option<PathBuf>,

@@ -19,6 +19,9 @@ pub(crate) fn ui(args: &UiArgs, terminal: &mut Terminal) -> Outcome {
     if let Some(folder) = &args.assets {
         server = server.assets(folder);
     }
+    if args.framed {
+        server = server.framed_by_this_machine();
+    }
     let server = server.start()?;
     let signals = StopSignals::watch()?;
     let address = address(server.url(), args.open.as_deref(), &token);

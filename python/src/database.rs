@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyType;
-use tracklite::IndexPlace;
+use tracklite::{ChangeCursor, IndexPlace};
 
+use crate::convert::choice;
 use crate::detach::{builder, delegated, detached};
 use crate::entity::{Entity as _, Object};
 use crate::error::invalid_input;
@@ -124,6 +125,43 @@ impl Database {
     /// Does the background work of one second now: syncs, seals, and recovers dead writers.
     fn tick(&self, py: Python<'_>) -> PyResult<()> {
         self.handle.call(py, tracklite::Database::tick)
+    }
+
+    /// Returns which areas of the file any process has changed since an earlier call.
+    ///
+    /// `since` is the `cursor` of that call. Without one, everything counts as changed. A program
+    /// that shows the file calls this a few times a second, and reads again what has changed.
+    ///
+    /// Raises `InvalidInputError` if the cursor belongs to another file, or to a state that this
+    /// file does not have, for example because it was vacuumed.
+    ///
+    /// >>> run.log_metric("loss", 0.5)
+    /// >>> seen = database.changes().cursor
+    /// >>> database.changes(seen).any()
+    /// False
+    /// >>> run.log_metric("loss", 0.4)
+    /// >>> changes = database.changes(seen)
+    /// >>> changes.points, changes.runs
+    /// (True, False)
+    #[pyo3(signature = (since=None))]
+    fn changes<'py>(&self, py: Python<'py>, since: Option<&str>) -> PyResult<Object<'py>> {
+        let since = since.map(|since| choice::<ChangeCursor>(py, since)).transpose()?;
+        self.handle.call(py, |database| database.changes(since.as_ref()))?.to_python(py)
+    }
+
+    /// Serves the web page of the file. A notebook shows it, and a program prints its address.
+    ///
+    /// `open` is the place of the page to begin with, such as "runs?f=metrics.loss < 0.1".
+    /// `height` is that of the frame in a notebook, in pixels.
+    ///
+    /// The server is another process, which only this machine reaches. It ends with this process,
+    /// or when the page is closed. Further calls for the same file use the same server. The address
+    /// ends with a token, which permits everything that the database permits: do not share it.
+    #[pyo3(signature = (open=None, *, height=720))]
+    fn ui<'py>(slf: &Bound<'py, Self>, open: Option<&str>, height: u32) -> PyResult<Object<'py>> {
+        slf.get().handle.with(slf.py(), |_| ())?;
+        let place = slf.get().handle.session().absolute_path();
+        delegated(slf.as_any(), "_ui", "show", (place, open, height))
     }
 
     /// Runs a read-only SQL query over the index: tables `runs`, `params`, `tags`, `metrics` and

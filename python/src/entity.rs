@@ -7,14 +7,16 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use tracklite::artifact::ArtifactInfo;
+use tracklite::groups::Spread;
 use tracklite::inputs::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 use tracklite::lineage::{LineageEdge, LineageGraph, LineageNode};
 use tracklite::logged_model::{LoggedModelInfo, LoggedModelMetric};
 use tracklite::registry::{ModelVersionInfo, RegisteredModelInfo};
 use tracklite::upkeep::{DatabaseInfo, SalvageReport, VerifyReport, WriterInfo};
+use tracklite::view::SavedView;
 use tracklite::{
-    ExperimentInfo, MetricPoint, MetricStatistics, RunInfo, RunRecord, SqlTable, SqlValue,
-    Timestamp,
+    Changes, ExperimentInfo, KeyKind, KeySummary, MetricPoint, MetricStatistics, RunHealth,
+    RunInfo, RunRecord, SqlTable, SqlValue, Timestamp,
 };
 
 /// A value of Python.
@@ -53,17 +55,17 @@ fn entity_class<'py>(py: Python<'py>, name: &str) -> PyResult<Object<'py>> {
 }
 
 /// The arguments of a class, in the order of its fields.
-struct Fields<'py> {
+pub(crate) struct Fields<'py> {
     py: Python<'py>,
     values: PyResult<Vec<Object<'py>>>,
 }
 
 impl<'py> Fields<'py> {
-    fn new(py: Python<'py>) -> Self {
+    pub(crate) fn new(py: Python<'py>) -> Self {
         Fields { py, values: Ok(Vec::new()) }
     }
 
-    fn add(self, value: impl IntoPyObject<'py>) -> Self {
+    pub(crate) fn add(self, value: impl IntoPyObject<'py>) -> Self {
         let py = self.py;
         self.object(value.into_bound_py_any(py))
     }
@@ -89,9 +91,16 @@ impl<'py> Fields<'py> {
         self.object(entity_class(py, class).and_then(|class| class.call1((text,))))
     }
 
-    fn entity(self, entity: &impl Entity) -> Self {
+    pub(crate) fn entity(self, entity: &impl Entity) -> Self {
         let py = self.py;
         self.object(entity.to_python(py))
+    }
+
+    /// Adds an entity, or None.
+    pub(crate) fn optional(self, entity: Option<&impl Entity>) -> Self {
+        let py = self.py;
+        let none = || Ok(py.None().into_bound(py));
+        self.object(entity.map_or_else(none, |entity| entity.to_python(py)))
     }
 
     fn entities<E: Entity>(self, entities: &[E]) -> Self {
@@ -99,7 +108,7 @@ impl<'py> Fields<'py> {
         self.object(to_list(py, entities).map(Bound::into_any))
     }
 
-    fn build(self, class: &str) -> PyResult<Object<'py>> {
+    pub(crate) fn build(self, class: &str) -> PyResult<Object<'py>> {
         let arguments = PyTuple::new(self.py, self.values?)?;
         entity_class(self.py, class)?.call1(arguments)
     }
@@ -213,6 +222,45 @@ impl Entity for RunRecord {
         let fields = Fields::new(py).entity(&self.info).add(&self.params).add(&self.tags);
         let fields = fields.add(points(py, &self.metrics)?).entities(&self.datasets);
         fields.add(&self.model_inputs).entities(&self.model_outputs).build("RunRecord")
+    }
+}
+
+impl Entity for RunHealth {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        entity_class(py, "RunHealth")?.call1((self.as_str(),))
+    }
+}
+
+impl Entity for KeySummary {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let kind = match self.kind {
+            KeyKind::Param => "param",
+            KeyKind::Metric => "metric",
+            KeyKind::Tag => "tag",
+        };
+        let fields = Fields::new(py).add(kind).add(&self.key).add(self.runs).add(self.distinct);
+        fields.add(self.is_constant).add(self.range).build("KeySummary")
+    }
+}
+
+impl Entity for Spread {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.count).add(self.mean).add(self.deviation);
+        fields.add(self.min).add(self.max).build("Spread")
+    }
+}
+
+impl Entity for SavedView {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(&self.name).add(&self.state).add(&self.author);
+        fields.add(self.revision).time(self.created).time(self.updated).build("SavedView")
+    }
+}
+
+impl Entity for Changes {
+    fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        let fields = Fields::new(py).add(self.cursor.to_string()).add(self.runs);
+        fields.add(self.registry).add(self.points).add(self.writers).build("Changes")
     }
 }
 

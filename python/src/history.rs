@@ -37,6 +37,14 @@ impl Column {
         Column { numbers: Arc::new(numbers) }
     }
 
+    pub(crate) fn integers(numbers: Vec<i64>) -> Self {
+        Column::new(Numbers::Integers(numbers))
+    }
+
+    pub(crate) fn floats(numbers: Vec<f64>) -> Self {
+        Column::new(Numbers::Floats(numbers))
+    }
+
     fn to_arrow(&self) -> table::Column {
         match &*self.numbers {
             Numbers::Integers(numbers) => Arc::new(Int64Array::from(numbers.clone())),
@@ -158,9 +166,9 @@ impl History {
         let MetricHistory { steps, times, values } = points;
         Ok(History {
             key,
-            steps: Py::new(py, Column::new(Numbers::Integers(steps)))?,
+            steps: Py::new(py, Column::integers(steps))?,
             timestamps: Py::new(py, Column::new(Numbers::Instants(times)))?,
-            values: Py::new(py, Column::new(Numbers::Floats(values)))?,
+            values: Py::new(py, Column::floats(values))?,
         })
     }
 

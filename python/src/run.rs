@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 use tracklite::{RunId, RunStatus};
 
-use crate::convert::{choice, run_id};
+use crate::convert::{choice, run_id, run_ids};
 use crate::database::Database;
 use crate::detach::delegated;
 use crate::entity::{self, Entity as _, Object, to_list};
@@ -120,6 +120,22 @@ impl Database {
     /// Returns all runs, newest first, including deleted ones.
     fn all_runs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         to_list(py, &self.handle.call(py, tracklite::Database::all_runs)?)
+    }
+
+    /// Returns the health of each of these runs: whether its process lives and logs.
+    ///
+    /// A dead process is noticed at once, by the lock that the kernel releases when it ends. On a
+    /// network file system no process counts as dead.
+    ///
+    /// >>> database.run_health(run)
+    /// [<RunHealth.RUNNING: 'running'>]
+    fn run_health<'py>(
+        &self,
+        py: Python<'py>,
+        runs: &Bound<'_, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let runs = run_ids(runs)?;
+        to_list(py, &self.handle.call(py, |database| database.run_health(&runs))?)
     }
 
     /// Marks a run deleted, until `restore_run` or `gc`.
@@ -290,17 +306,5 @@ impl Run {
 
     fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         delegated(slf.as_any(), "_display", "run_html", ())
-    }
-
-    /// Draws metrics with matplotlib onto `axes`, or onto new ones, and returns the axes.
-    ///
-    /// Draws all metrics if no keys are given.
-    #[pyo3(signature = (*keys, axes=None))]
-    fn plot<'py>(
-        slf: &Bound<'py, Self>,
-        keys: Vec<String>,
-        axes: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        delegated(slf.as_any(), "_display", "plot", (keys, axes))
     }
 }

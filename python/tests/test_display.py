@@ -1,4 +1,4 @@
-"""HTML for notebooks, and plots."""
+"""HTML for notebooks."""
 
 from __future__ import annotations
 
@@ -47,15 +47,3 @@ def test_sparklines_include_the_first_and_last_point(count: int) -> None:
     line = ElementTree.fromstring(drawn)[0].attrib["points"].split()
     assert (line[0], line[-1]) == ("0.0,23.0", "120.0,1.0")
     assert len(line) <= 260
-
-
-def test_plots_draw_the_chosen_metrics(run: tracklite.Run) -> None:
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    axes = run.plot("loss")
-    assert [line.get_label() for line in axes.get_lines()] == ["loss"]
-    assert len(axes.get_lines()[0].get_xdata()) == 50
-    assert len(run.plot(axes=axes).get_lines()) == 4
-    pyplot.close("all")

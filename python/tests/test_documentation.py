@@ -12,21 +12,22 @@ import pytest
 import tracklite
 from tracklite import _tracklite
 
-
-FUNCTIONS = (tracklite.init, tracklite.log, tracklite.finish, tracklite.run)
+# Public and written in Python.
+OTHERS = (tracklite.init, tracklite.log, tracklite.finish, tracklite.run, tracklite.Smoothing)
 
 
 def documented() -> Iterator[tuple[str, str]]:
     """Yields all docstrings of the package with their names."""
-    for owner in (tracklite, _tracklite, *FUNCTIONS):
+    for owner in (tracklite, _tracklite, *OTHERS):
         yield owner.__name__, owner.__doc__ or ""
     for name, item in vars(_tracklite).items():
         if not isinstance(item, type):
             continue
         yield name, item.__doc__ or ""
-        for member, value in vars(item).items():
+        for member in vars(item):
             if not member.startswith("__"):
-                yield f"{name}.{member}", getattr(value, "__doc__", None) or ""
+                # A static method in `vars` has the docstring of its type.
+                yield f"{name}.{member}", getattr(item, member).__doc__ or ""
 
 
 EXAMPLES = [(name, text) for name, text in documented() if ">>>" in text]

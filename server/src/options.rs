@@ -28,6 +28,8 @@ pub(crate) struct Options {
     pub(crate) mlflow_ui: Option<PathBuf>,
     /// The folder of the own web page, if it is not the embedded one.
     pub(crate) assets: Option<PathBuf>,
+    /// Whether pages of this machine may show the web page in a frame.
+    pub(crate) framed_by_this_machine: bool,
     /// How the models of endpoints are run.
     pub(crate) serving: Settings,
     /// Whether webhooks may be sent to this machine, and without encryption.
@@ -52,6 +54,7 @@ impl Default for Options {
             tls: None,
             mlflow_ui: None,
             assets: None,
+            framed_by_this_machine: false,
             serving: Settings::default(),
             webhooks_to_this_machine: false,
             drain: Duration::from_secs(10),

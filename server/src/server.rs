@@ -99,6 +99,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Permits pages of this machine, such as notebooks, to show the web page in a frame.
+    ///
+    /// Otherwise no page may, because a frame can make users click where they did not want to.
+    pub fn framed_by_this_machine(mut self) -> Self {
+        self.options.framed_by_this_machine = true;
+        self
+    }
+
     /// Permits webhooks whose receiver is on this machine, also over `http`.
     ///
     /// For tests and development: each admin then reaches the other services of

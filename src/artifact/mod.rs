@@ -1,4 +1,7 @@
 //! Artifacts: files of runs and models, stored in the database.
+//!
+//! [`Run::artifacts`] and [`Database::artifacts_of`] return [`Artifacts`], which writes, lists and
+//! reads the files.
 
 pub(crate) mod builder;
 pub(crate) mod download;

@@ -1,4 +1,6 @@
 //! Captures the environment of a run: code, command, machine, and the panic that ended it.
+//!
+//! A [`Capture`] selects the facts, and records them with `start`.
 
 mod facts;
 mod git;

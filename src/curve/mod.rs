@@ -1,4 +1,7 @@
 //! Curves: metrics thinned to the width of a chart, without losing an extreme.
+//!
+//! [`Database::curves`] returns the metrics of runs, and [`Database::bands`] those of groups of
+//! runs. A [`CurveQuery`] has the width, the axis, the range and the smoothing.
 
 mod axis;
 mod band;

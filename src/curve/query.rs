@@ -1,5 +1,7 @@
 //! Queries of curves: axis, range, width and smoothing.
 
+use std::str::FromStr;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// The horizontal axis of a curve.
@@ -15,6 +17,30 @@ pub enum CurveAxis {
     Relative,
     /// The value of another metric of the run at the same step, or at the last step before it.
     Metric(String),
+}
+
+impl FromStr for CurveAxis {
+    type Err = Error;
+
+    /// Parses `step`, `time`, `relative` or `metrics.KEY`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if it is another text.
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "step" => Ok(CurveAxis::Step),
+            "time" => Ok(CurveAxis::Time),
+            "relative" => Ok(CurveAxis::Relative),
+            _ => match text.strip_prefix("metrics.") {
+                Some(key) => Ok(CurveAxis::Metric(key.to_owned())),
+                None => Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("unknown axis {text:?}: expected step, time, relative or metrics.KEY"),
+                )),
+            },
+        }
+    }
 }
 
 /// A method of smoothing. Each one skips NaN and infinities, and is computed over all points.
@@ -134,5 +160,25 @@ impl CurveQuery {
             ));
         }
         self.smoothing.map_or(Ok(()), Smoothing::check)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_are_parsed_from_their_names() {
+        for (text, axis) in [
+            ("step", CurveAxis::Step),
+            ("time", CurveAxis::Time),
+            ("relative", CurveAxis::Relative),
+            ("metrics.a b", CurveAxis::Metric("a b".to_owned())),
+        ] {
+            assert_eq!(text.parse::<CurveAxis>().unwrap(), axis, "{text}");
+        }
+        let error = "epoch".parse::<CurveAxis>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("metrics.KEY"), "{error}");
     }
 }

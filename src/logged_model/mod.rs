@@ -1,4 +1,7 @@
 //! Logged models: models that runs create, with their own params, tags, metrics and files.
+//!
+//! [`Experiment::new_logged_model`] creates one, and [`Database::logged_model`] finds it by its id.
+//! [`Database::search_logged_models`] searches them.
 
 pub(crate) mod search;
 

@@ -1,4 +1,6 @@
 //! The registry of a database: registered models, their versions and aliases.
+//!
+//! [`Database::registry`] returns the [`Registry`], which has everything else.
 
 pub(crate) mod catalog_changes;
 pub(crate) mod catalogs;

@@ -1,4 +1,6 @@
 //! Access tokens, by which a server of the file knows its clients.
+//!
+//! [`Database::new_token`] creates one. [`Database::check_token`] checks a text that a client sent.
 
 pub(crate) mod new_token;
 pub(crate) mod text;

@@ -1,4 +1,6 @@
 //! Saved views: named states of the web page and of the command line, which a team shares.
+//!
+//! [`Database::save_view`] saves one. [`Database::view`] and [`Database::views`] read them.
 
 use std::ops::RangeInclusive;
 

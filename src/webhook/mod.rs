@@ -1,4 +1,6 @@
 //! Webhooks of the registry: addresses to which a server reports changes.
+//!
+//! [`Database::webhooks`] returns [`Webhooks`], which creates, changes and lists them.
 
 pub(crate) mod new_webhook;
 pub(crate) mod payload;

@@ -202,6 +202,20 @@ fn a_page_needs_no_browser() {
 }
 
 #[test]
+fn a_page_is_framed_only_on_request() {
+    let sample = Sample::new();
+    for (more, frames) in [(&[][..], "'none'"), (&["--framed"], "http://localhost:*")] {
+        let arguments = [&["--no-browser"][..], more].concat();
+        let (server, address) = ui(&sample, Path::new("/nowhere"), &arguments);
+        let (page, _) = address.split_once("/#token=").expect("a token");
+        let answer = ask(page, "GET /");
+        assert!(answer.contains(&format!("frame-ancestors {frames}")), "{answer}");
+        signal(&server, Signal::TERM);
+        server.wait_with_output().expect("it ends");
+    }
+}
+
+#[test]
 fn a_page_of_no_file_is_an_error() {
     let sample = Sample::new();
     let output = program(sample.folder.path()).args(["ui", "no.tracklite"]).output().expect("runs");

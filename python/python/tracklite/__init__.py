@@ -9,6 +9,7 @@ Column([1.0, 0.5, 0.3333333333333333])
 """
 
 import contextlib
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from tracklite._simple import finish, init, log, run
@@ -31,12 +32,19 @@ from tracklite._tracklite import (
 from tracklite.exceptions import TrackliteError
 
 if TYPE_CHECKING:
+    from tracklite._ui import WebPage
     from tracklite.entities import (
         ArtifactInfo,
+        Band,
+        Bands,
         Capture,
+        Changes,
+        Curve,
+        Curves,
         DatabaseInfo,
         Dataset,
         ExperimentInfo,
+        KeySummary,
         Lifecycle,
         LineageEdge,
         LineageNode,
@@ -49,23 +57,35 @@ if TYPE_CHECKING:
         ModelVersionStatus,
         Page,
         RegisteredModelInfo,
+        RunGroup,
+        RunGroups,
+        RunHealth,
         RunInfo,
         RunRecord,
         RunStatus,
+        SavedView,
+        Smoothing,
+        Spread,
     )
 
 
 __all__ = [
     "ArtifactInfo",
     "Artifacts",
+    "Band",
+    "Bands",
     "Capture",
+    "Changes",
     "Column",
+    "Curve",
+    "Curves",
     "Database",
     "DatabaseInfo",
     "Dataset",
     "Experiment",
     "ExperimentInfo",
     "History",
+    "KeySummary",
     "Lifecycle",
     "LineageEdge",
     "LineageGraph",
@@ -86,11 +106,18 @@ __all__ = [
     "RegisteredModelInfo",
     "Registry",
     "Run",
+    "RunGroup",
+    "RunGroups",
+    "RunHealth",
     "RunInfo",
     "RunRecord",
     "RunStatus",
+    "SavedView",
+    "Smoothing",
+    "Spread",
     "Table",
     "TrackliteError",
+    "WebPage",
     "finish",
     "init",
     "log",
@@ -101,8 +128,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Imports the entities on first use, because most programs do not need them."""
     if name in __all__:
-        from tracklite import entities
-
+        module = importlib.import_module(f"tracklite.{'_ui' if name == 'WebPage' else 'entities'}")
         with contextlib.suppress(AttributeError):
-            return getattr(entities, name)
+            return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""HTML for notebooks, and plots."""
+"""HTML for notebooks, and tables as text."""
 
 from __future__ import annotations
 
@@ -108,19 +108,3 @@ def _plain(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def plot(run: Run, keys: Sequence[str], axes: Any) -> Any:
-    """Draws metrics over their steps. Draws all of them if no keys are given."""
-    if axes is None:
-        try:
-            from matplotlib import pyplot
-        except ImportError as error:
-            raise ImportError("plots need matplotlib: pip install matplotlib") from error
-        axes = pyplot.figure().subplots()
-    for key in keys or sorted(run.metrics()):
-        history = run.history(key)
-        axes.plot(history.steps.to_numpy(), history.values.to_numpy(), label=key)
-    axes.set_xlabel("step")
-    axes.legend()
-    return axes

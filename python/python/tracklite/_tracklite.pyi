@@ -7,14 +7,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, SupportsFloat, SupportsIndex, TypeAlias, final
 
+from tracklite._ui import WebPage
 from tracklite.entities import (
     ArtifactInfo,
+    Bands,
     Capture,
+    Changes,
+    Curves,
     DatabaseInfo,
     Dataset,
     DatasetSummary,
     ExperimentInfo,
     GcReport,
+    KeySummary,
     Lifecycle,
     LineageEdge,
     LineageNode,
@@ -28,11 +33,16 @@ from tracklite.entities import (
     ModelVersionStatus,
     Page,
     RegisteredModelInfo,
+    RunGroup,
+    RunGroups,
+    RunHealth,
     RunInfo,
     RunInputs,
     RunRecord,
     RunStatus,
     SalvageReport,
+    SavedView,
+    Smoothing,
     SqlTable,
     VacuumReport,
     VerifyReport,
@@ -52,6 +62,9 @@ _RunIds: TypeAlias = _RunId | Iterable[_RunId]
 _Texts: TypeAlias = str | Sequence[str]
 _View: TypeAlias = Lifecycle | Literal["active", "deleted", "all"]
 _Direction: TypeAlias = Literal["both", "upstream", "downstream"]
+_BandKind: TypeAlias = Literal[
+    "deviation", "standard_error", "confidence", "extremes", "quartiles"
+]
 _Status: TypeAlias = (
     RunStatus | Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 )
@@ -233,67 +246,24 @@ class Database:
         background: bool = True,
         index: _Path | None = None,
     ) -> Database:
-        """staticmethod(function) -> method
+        """Opens a file. With `create`, creates it if it does not exist.
 
-        Convert a function to be a static method.
+        `read_only` also opens files on read-only media. `sync_interval` is the number of seconds
+        between syncs to the device. With None, only `sync` and finishing a run sync.
+        `lock_timeout` is how many seconds a call waits for another process. `background=False`
+        leaves syncing and sealing to `tick`. `index` is the folder for the index, a cache, or
+        ":memory:".
 
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
+        >>> Database.open(folder / "none.tracklite")
+        Traceback (most recent call last):
+        tracklite.exceptions.NotFoundError: ...none.tracklite: there is no such file ...
         """
     @staticmethod
     def create(path: _Path) -> Database:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+        """Opens a file, and creates it if it does not exist."""
     @staticmethod
     def open_read_only(path: _Path) -> Database:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+        """Opens a file for reading only. Nothing is written to it and no lock is taken."""
     @property
     def path(self) -> Path:
         """The path with which the file was opened."""
@@ -338,6 +308,15 @@ class Database:
         """Returns the active runs of active experiments, newest first."""
     def all_runs(self) -> list[RunRecord]:
         """Returns all runs, newest first, including deleted ones."""
+    def run_health(self, runs: _RunIds) -> list[RunHealth]:
+        """Returns the health of each of these runs: whether its process lives and logs.
+
+        A dead process is noticed at once, by the lock that the kernel releases when it ends. On a
+        network file system no process counts as dead.
+
+        >>> database.run_health(run)
+        [<RunHealth.RUNNING: 'running'>]
+        """
     def delete_run(self, id: _RunId) -> None:
         """Marks a run deleted, until `restore_run` or `gc`."""
     def restore_run(self, id: _RunId) -> None:
@@ -346,6 +325,34 @@ class Database:
         """Makes everything durable that any process logged before the call."""
     def tick(self) -> None:
         """Does the background work of one second now: syncs, seals, and recovers dead writers."""
+    def changes(self, since: str | None = None) -> Changes:
+        """Returns which areas of the file any process has changed since an earlier call.
+
+        `since` is the `cursor` of that call. Without one, everything counts as changed. A program
+        that shows the file calls this a few times a second, and reads again what has changed.
+
+        Raises `InvalidInputError` if the cursor belongs to another file, or to a state that this
+        file does not have, for example because it was vacuumed.
+
+        >>> run.log_metric("loss", 0.5)
+        >>> seen = database.changes().cursor
+        >>> database.changes(seen).any()
+        False
+        >>> run.log_metric("loss", 0.4)
+        >>> changes = database.changes(seen)
+        >>> changes.points, changes.runs
+        (True, False)
+        """
+    def ui(self, open: str | None = None, *, height: int = 720) -> WebPage:
+        """Serves the web page of the file. A notebook shows it, and a program prints its address.
+
+        `open` is the place of the page to begin with, such as "runs?f=metrics.loss < 0.1".
+        `height` is that of the frame in a notebook, in pixels.
+
+        The server is another process, which only this machine reaches. It ends with this process,
+        or when the page is closed. Further calls for the same file use the same server. The address
+        ends with a token, which permits everything that the database permits: do not share it.
+        """
     def sql(self, query: str) -> SqlTable:
         """Runs a read-only SQL query over the index: tables `runs`, `params`, `tags`, `metrics` and
         others.
@@ -361,67 +368,23 @@ class Database:
         """Copies the file as it is now to a new file, while other processes keep writing."""
     @staticmethod
     def vacuum(path: _Path) -> VacuumReport:
-        """staticmethod(function) -> method
+        """Rewrites a file without its purged and empty parts. Nobody may have the file open.
 
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
+        >>> database.close()
+        >>> report = Database.vacuum(database.path)
+        >>> report.after_bytes <= report.before_bytes
+        True
         """
     @staticmethod
     def verify(path: _Path) -> VerifyReport:
-        """staticmethod(function) -> method
+        """Checks every checksum of a file, and that its records are consistent.
 
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
+        >>> Database.verify(database.path).is_sound
+        True
         """
     @staticmethod
     def salvage(path: _Path, out: _Path) -> SalvageReport:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+        """Copies everything readable in a damaged file to a new file."""
     def registry(self) -> Registry:
         """Returns the registry of models."""
     def close(self) -> None:
@@ -573,7 +536,154 @@ class Database:
     ) -> None: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
     def _repr_html_(self) -> str: ...
+    def curves(
+        self,
+        runs: _RunIds,
+        keys: _Texts,
+        *,
+        columns: int = 1000,
+        axis: str = "step",
+        range: tuple[float, float] | None = None,
+        smoothing: Smoothing | float | None = None,
+    ) -> Curves:
+        """Returns the curves of metrics of runs: key by key, each with the runs in order.
 
+        A row of a curve is a column of a chart that is `columns` pixels wide. It has the extremes
+        and the mean of all its points, never of a sample. Few points are rows of their own. A
+        metric without points in the range has no curve. Points of live runs are included.
+
+        `axis` is "step", "time" (milliseconds since 1970), "relative" (seconds since the start of
+        the run) or another metric, such as "metrics.epoch". `range` is a part of the axis, None for
+        all. `smoothing` is a `Smoothing`, or the weight of `Smoothing.average`. The answer is a
+        sequence of `Curve`, and a table of all rows.
+
+        >>> for step in range(10_000):
+        ...     run.log_metric("loss", 9.0 if step == 5_000 else 1.0, step)
+        >>> curves = database.curves(run, "loss", columns=100)
+        >>> curves[0].points, len(curves[0].places), max(curves[0].max_values)
+        (10000, 100, 9.0)
+        >>> curves.to_polars()["max_value"].max()
+        9.0
+        """
+    def bands(
+        self,
+        groups: Iterable[_RunIds | RunGroup],
+        keys: _Texts,
+        *,
+        kind: _BandKind = "deviation",
+        columns: int = 1000,
+        axis: str = "step",
+        range: tuple[float, float] | None = None,
+        smoothing: Smoothing | float | None = None,
+    ) -> Bands:
+        """Returns the bands of metrics over groups of runs: key by key, each with all groups.
+
+        A group is an iterable of runs, or a group of `group_runs`. Every run of a group counts. A
+        run has a value between its first and its last point, and between two points it is
+        interpolated linearly. A group without points has no band.
+
+        `kind` is the width of the band: "deviation" (one standard deviation to both sides),
+        "standard_error", "confidence" (95 %), "extremes" or "quartiles". The other arguments are
+        those of `curves`. The answer is a sequence of `Band`, and a table of all rows.
+
+        >>> seeds = [experiment.start_run() for _ in range(3)]
+        >>> for seed, loss in zip(seeds, [1.0, 2.0, 6.0]):
+        ...     seed.log_metric("loss", loss, 0)
+        >>> band = database.bands([seeds], "loss", kind="extremes")[0]
+        >>> band.means[0], band.lows[0], band.highs[0], band.runs[0]
+        (3.0, 1.0, 6.0, 3)
+        """
+    def run_keys(
+        self,
+        filter: str = "",
+        *,
+        order_by: _Texts | None = None,
+        experiments: _ExperimentIds | None = None,
+        view: _View = "active",
+        max_results: int | None = None,
+    ) -> list[KeySummary]:
+        """Returns all keys of the runs that a search finds: params, then metrics, then tags.
+
+        They are `KeySummary`, each kind by key. The arguments are those of `search_runs`.
+
+        >>> for rate in (0.1, 0.01):
+        ...     run = experiment.start_run(params={"rate": rate})
+        >>> key = database.run_keys()[0]
+        >>> key.key, key.runs, key.distinct, key.range
+        ('rate', 2, 2, (0.01, 0.1))
+        """
+    def params_but_seeds(
+        self,
+        filter: str = "",
+        *,
+        order_by: _Texts | None = None,
+        experiments: _ExperimentIds | None = None,
+        view: _View = "active",
+        max_results: int | None = None,
+    ) -> list[str]:
+        """Returns the params by which repetitions of a configuration are grouped.
+
+        They are those that differ between the runs that a search finds, without seeds, as fields
+        such as "params.rate".
+        """
+    def group_runs(
+        self,
+        filter: str = "",
+        *,
+        keys: _Texts | None = None,
+        columns: _Texts | None = None,
+        order_by: _Texts | None = None,
+        experiments: _ExperimentIds | None = None,
+        view: _View = "active",
+        max_results: int | None = None,
+    ) -> RunGroups:
+        """Groups all runs that a search finds by the values of `keys`, and summarises `columns`.
+
+        Both are columns of `runs_table`. Without `keys`, groups by `params_but_seeds`. Every run of
+        a group counts, never a sample. The answer is a sequence of `RunGroup`, and a table of them.
+
+        >>> for rate, seed, loss in [(0.1, 0, 1.0), (0.1, 1, 3.0), (0.2, 0, 5.0)]:
+        ...     with experiment.start_run(params={"rate": rate, "seed": seed}) as run:
+        ...         run.log_metric("loss", loss)
+        >>> found = database.group_runs("metrics.loss > 0", columns="metrics.loss",
+        ...                             order_by="metrics.loss")
+        >>> [(group.values, group.columns["metrics.loss"].mean) for group in found]
+        [({'params.rate': '0.1'}, 2.0), ({'params.rate': '0.2'}, 5.0)]
+        >>> found.to_table().columns[:4]
+        ['params.rate', 'runs', 'metrics.loss.mean', 'metrics.loss.deviation']
+        """
+    def views(self) -> list[SavedView]:
+        """Returns all views as `SavedView`, ordered by name."""
+    def view(self, name: str) -> SavedView:
+        """Returns the view with this name."""
+    def save_view(
+        self,
+        name: str,
+        state: str | Mapping[str, Any],
+        *,
+        expects: int = 0,
+        user: str | None = None,
+    ) -> SavedView:
+        """Saves a view atomically if its revision is still `expects`. Creates it with 0.
+
+        `state` is a dict, or JSON of an object as text. The author is `user`, by default the user
+        of this process. Raises `ConflictError` if the view has another revision by now, or exists
+        although `expects` is 0. The change is durable when the call returns.
+
+        >>> first = database.save_view("best runs", {"o": "metrics.loss"})
+        >>> second = database.save_view("best runs", {"o": "metrics.auc"}, expects=first.revision)
+        >>> database.view("best runs") == second, second.state
+        (True, '{"o": "metrics.auc"}')
+        >>> database.save_view("best runs", {}, expects=first.revision)
+        Traceback (most recent call last):
+        tracklite.exceptions.ConflictError: ...view "best runs" is not as expected: ...
+        """
+    def delete_view(self, name: str, *, expects: int, user: str | None = None) -> None:
+        """Deletes a view permanently if its revision is still `expects`.
+
+        The change is that of `user`, by default the user of this process. Raises `ConflictError` if
+        the view has another revision by now.
+        """
 @final
 class Experiment:
     """A handle to an experiment.
@@ -649,26 +759,7 @@ class Experiment:
     def delete_tag(self, key: str) -> None:
         """Deletes a tag."""
     @staticmethod
-    def _reopen(path: _Path, read_only: bool, id: int) -> Experiment:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    def _reopen(path: _Path, read_only: bool, id: int) -> Experiment: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
@@ -1239,32 +1330,49 @@ class Run:
         >>> run.tags()["mlflow.source.type"]
         'LOCAL'
         """
-    def plot(self, *keys: str, axes: Any = None) -> Any:
+    def plot(
+        self,
+        *keys: str,
+        axes: Any = None,
+        columns: int = 1000,
+        axis: str = "step",
+        range: tuple[float, float] | None = None,
+        smoothing: Smoothing | float | None = None,
+        **options: Any,
+    ) -> Any:
         """Draws metrics with matplotlib onto `axes`, or onto new ones, and returns the axes.
 
-        Draws all metrics if no keys are given.
+        Draws all metrics if no keys are given. `columns`, `axis`, `range` and `smoothing` are those
+        of `Database.curves`: the line is the mean of the points in a column of the chart, within a
+        band of their extremes. `options` go to `axes.plot`. `plot_text` needs no matplotlib.
+        """
+    def plot_text(
+        self,
+        key: str,
+        *,
+        width: int = 80,
+        height: int = 16,
+        log_y: bool = False,
+        ascii: bool = False,
+    ) -> str:
+        """Draws a metric over its steps with characters, as the command `tracklite metrics` does.
+
+        `width` is the number of characters in a line, `height` the number of lines of the curve.
+        With `log_y`, the axis of values is logarithmic. With `ascii`, draws with ASCII only.
+
+        >>> for step in range(5):
+        ...     run.log_metric("loss", step, step)
+        >>> print(run.plot_text("loss", width=21, height=5, ascii=True))
+             4 +           **
+               |        ***
+             2 +     ***
+               |  ***
+             0 +**
+               ++--+--+--+--+
+          step  0  1  2  3  4
         """
     @staticmethod
-    def _reopen(path: _Path, read_only: bool, id: str) -> Run:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+    def _reopen(path: _Path, read_only: bool, id: str) -> Run: ...
     def __enter__(self) -> Run: ...
     def __exit__(
         self,
@@ -1303,25 +1411,7 @@ class Store:
 
     @staticmethod
     def open(path: str, create: bool) -> Store:
-        """staticmethod(function) -> method
-
-        Convert a function to be a static method.
-
-        A static method does not receive an implicit first argument.
-        To declare a static method, use this idiom:
-
-             class C:
-                 @staticmethod
-                 def f(arg1, arg2, argN):
-                     ...
-
-        It can be called either on the class (e.g. C.f()) or on an instance
-        (e.g. C().f()). Both the class and the instance are ignored, and
-        neither is passed implicitly as the first argument to the method.
-
-        Static methods in Python are similar to those found in Java or C++.
-        For a more advanced concept, see the classmethod builtin.
-        """
+        """Opens a file. With `create`, creates it if it does not exist."""
     @property
     def address(self) -> str:
         """The address of the file: `tracklite://` and its absolute path, escaped."""

@@ -10,7 +10,65 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
+
+from tracklite._results import (
+    Band,
+    Bands,
+    Curve,
+    Curves,
+    RunGroup,
+    RunGroups,
+    Smoothing,
+    Spread,
+)
+
+__all__ = [
+    "ArtifactInfo",
+    "Band",
+    "Bands",
+    "Capture",
+    "Changes",
+    "Curve",
+    "Curves",
+    "Damage",
+    "DatabaseInfo",
+    "Dataset",
+    "DatasetInput",
+    "DatasetSummary",
+    "ExperimentInfo",
+    "GcReport",
+    "KeySummary",
+    "Lifecycle",
+    "LineageEdge",
+    "LineageNode",
+    "LoggedModelInfo",
+    "LoggedModelMetric",
+    "LoggedModelStatus",
+    "MetricPoint",
+    "MetricStatistics",
+    "ModelOutput",
+    "ModelStage",
+    "ModelVersionInfo",
+    "ModelVersionStatus",
+    "Page",
+    "RegisteredModelInfo",
+    "RunGroup",
+    "RunGroups",
+    "RunHealth",
+    "RunInfo",
+    "RunInputs",
+    "RunRecord",
+    "RunStatus",
+    "SalvageReport",
+    "SavedView",
+    "Smoothing",
+    "Spread",
+    "SqlTable",
+    "VacuumReport",
+    "VerifyReport",
+    "WriterInfo",
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -23,6 +81,24 @@ class RunStatus(str, enum.Enum):
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     KILLED = "KILLED"
+
+    __str__ = str.__str__
+
+
+class RunHealth(str, enum.Enum):
+    """Whether a run is still being logged.
+
+    SILENT is a running one that logged no point for ten times its usual interval, and for a minute.
+    DEAD has not ended, but no process that logged it has the file open.
+    """
+
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    SILENT = "silent"
+    DEAD = "dead"
+    FINISHED = "finished"
+    FAILED = "failed"
+    KILLED = "killed"
 
     __str__ = str.__str__
 
@@ -198,6 +274,60 @@ class RunRecord:
     def id(self) -> str:
         """The ID of the run."""
         return self.info.id
+
+
+@dataclass(frozen=True, slots=True)
+class KeySummary:
+    """A key of some runs, and its values. The value of a metric is its latest.
+
+    `runs` is the number of runs that have it. `distinct` values are counted up to DISTINCT_MAX.
+    `is_constant` is whether all runs have it, with the same value. `range` has the smallest and the
+    largest value if all are numbers.
+    """
+
+    DISTINCT_MAX: ClassVar[int] = 1001
+
+    kind: Literal["param", "metric", "tag"]
+    key: str
+    runs: int
+    distinct: int
+    is_constant: bool
+    range: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedView:
+    """A saved view as it was read from the file.
+
+    `state` is JSON of an object, exactly as it was saved. `author` saved this revision.
+    """
+
+    name: str
+    state: str
+    author: str
+    revision: int
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The areas of a file that changed after a cursor.
+
+    `cursor` is the state now, for the next call. `runs` includes experiments, logged models and
+    artifacts. `points` may be true without new points after points were sealed. `writers` is whether
+    a writer opened or closed the file, or died.
+    """
+
+    cursor: str
+    runs: bool
+    registry: bool
+    points: bool
+    writers: bool
+
+    def any(self) -> bool:
+        """Returns whether anything changed."""
+        return self.runs or self.registry or self.points or self.writers
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,17 +277,7 @@ fn query(args: &Args) -> Outcome<CurveQuery> {
 }
 
 fn axis(args: &Args) -> Outcome<CurveAxis> {
-    match args.text("x") {
-        None | Some("step") => Ok(CurveAxis::Step),
-        Some("time") => Ok(CurveAxis::Time),
-        Some("relative") => Ok(CurveAxis::Relative),
-        Some(other) => match other.strip_prefix("metrics.") {
-            Some(key) => Ok(CurveAxis::Metric(key.to_owned())),
-            None => Err(Failure::invalid(format!(
-                "unknown axis {other:?}: expected step, time, relative or metrics.KEY"
-            ))),
-        },
-    }
+    args.text("x").map_or(Ok(CurveAxis::Step), |text| Ok(text.parse()?))
 }
 
 fn range(args: &Args) -> Outcome<Option<(f64, f64)>> {

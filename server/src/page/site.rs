@@ -54,8 +54,10 @@ const ASSETS: &[File] = &[
 
 /// The page loads nothing from elsewhere, and runs no script but its own.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; \
-                      object-src 'none'; base-uri 'none'; frame-ancestors 'none'; \
-                      form-action 'self'";
+                      object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors";
+/// The pages of this machine, which may have the page in a frame if the server permits it.
+const FRAMES: &str =
+    "http://localhost:* http://127.0.0.1:* https://localhost:* https://127.0.0.1:*";
 
 /// Answers `/`: the page, or MLflow's if the server has its folder.
 pub(crate) async fn root(shared: State<Arc<Shared>>, headers: HeaderMap) -> Response {
@@ -88,7 +90,11 @@ async fn answer(shared: &Arc<Shared>, file: &'static File, headers: HeaderMap) -
         None => Ok(Ok(Cow::Borrowed(file.embedded))),
     };
     match found {
-        Ok(Ok(bytes)) => reply(file, bytes, &headers).into_response(),
+        Ok(Ok(bytes)) => {
+            let frames = if shared.options.framed_by_this_machine { FRAMES } else { "'none'" };
+            let reply = reply(file, bytes, &headers);
+            reply.header(CONTENT_SECURITY_POLICY, &format!("{POLICY} {frames}")).into_response()
+        }
         Ok(Err(failure)) | Err(failure) => failure.into_response(),
     }
 }
@@ -114,6 +120,5 @@ fn reply(file: &File, bytes: Cow<'static, [u8]>, headers: &HeaderMap) -> Reply {
         .header(CONTENT_TYPE, file.content_type)
         .header(CACHE_CONTROL, "no-cache")
         .header(ETAG, &tag)
-        .header(CONTENT_SECURITY_POLICY, POLICY)
         .header(REFERRER_POLICY, "no-referrer")
 }

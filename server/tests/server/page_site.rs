@@ -8,8 +8,8 @@ use tracklite::token::TokenScope;
 use crate::client::{Answer, Served};
 
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; frame-src 'self'; \
-                      object-src 'none'; base-uri 'none'; \
-             frame-ancestors 'none'; form-action 'self'";
+                      object-src 'none'; base-uri 'none'; form-action 'self'; \
+                      frame-ancestors 'none'";
 
 /// Returns the cookie that an answer sets, as a browser sends it back.
 fn cookie(answer: &Answer) -> String {
@@ -67,6 +67,20 @@ fn a_folder_replaces_the_embedded_files() {
     assert_eq!(served.get("/assets/app.js").body, b"two");
     let message = served.get("/assets/app.css").fails(404, "RESOURCE_DOES_NOT_EXIST");
     assert!(message.contains("app.css"), "{message}");
+}
+
+#[test]
+fn a_server_can_permit_frames_in_pages_of_this_machine() {
+    let served = Served::with(tracklite_server::ServerBuilder::framed_by_this_machine);
+    for path in ["/", "/ui/runs", "/assets/app.js"] {
+        let page = served.get(path);
+        let policy = page.header("content-security-policy").unwrap();
+        let (shared, frames) = policy.split_once("frame-ancestors ").unwrap();
+        assert_eq!(Some(shared), POLICY.strip_suffix("frame-ancestors 'none'"), "{path}");
+        let local = ["http://localhost:", "http://127.0.0.1:", "https://localhost:"];
+        assert!(local.iter().all(|place| frames.contains(place)), "{frames}");
+        assert_eq!(frames.split(' ').count(), 4, "{frames}");
+    }
 }
 
 #[test]
