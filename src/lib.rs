@@ -20,6 +20,8 @@ pub mod capture;
 #[cfg(not(loom))]
 mod columns;
 #[cfg(not(loom))]
+pub mod comparison;
+#[cfg(not(loom))]
 mod copy;
 #[cfg(not(loom))]
 pub mod curve;
@@ -50,6 +52,8 @@ mod mutant;
 pub mod registry;
 #[cfg(not(loom))]
 mod run;
+#[cfg(all(feature = "schedule", not(loom)))]
+pub mod schedule;
 #[cfg(not(loom))]
 #[cfg_attr(
     not(feature = "internals"),
@@ -69,8 +73,9 @@ pub mod webhook;
 
 pub use crate::entity::id::{ExperimentId, LoggedModelId, RegisteredModelId, RunId, Timestamp};
 pub use crate::entity::{
-    ARTIFACT_LOCATION_TAG, ChangeCursor, Changes, ExperimentFolder, ExperimentInfo, Lifecycle,
-    MetricGoal, MetricHistory, MetricPoint, MetricStatistics, RunInfo, RunRecord, RunStatus,
+    ARTIFACT_LOCATION_TAG, ChangeCursor, Changes, ExperimentFolder, ExperimentInfo,
+    GOAL_TAG_PREFIX, Lifecycle, MetricGoal, MetricGoals, MetricHistory, MetricPoint,
+    MetricStatistics, RunInfo, RunRecord, RunStatus,
 };
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::storage::WritePath;
@@ -107,6 +112,12 @@ pub mod lineage {
 #[cfg(not(loom))]
 pub mod groups {
     pub use crate::run::groups::{GroupColumn, RunGroup, RunGroups, Spread};
+}
+
+/// How much each param matters for a metric, from [`Database::importance`].
+#[cfg(not(loom))]
+pub mod importance {
+    pub use crate::run::importance::{Dependence, Importance, ImportanceQuery, ParamImportance};
 }
 
 /// Tables in memory: the results of searches, histories and comparisons as typed columns.

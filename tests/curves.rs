@@ -222,6 +222,66 @@ fn a_metric_may_be_the_axis() {
 }
 
 #[test]
+fn a_curve_over_another_metric_has_all_points() {
+    let database = TestDatabase::quiet();
+    let run = start_run(&database, "");
+    let place = |step: u64| (step * 7_919 % 10_007) as f64 / 10.0;
+    for step in 0..20_000_u64 {
+        // The place is logged at every second step only, and it is not always a number.
+        if step % 2 == 1 {
+            let is_lost = step % 501 == 0;
+            run.log_metric("place", if is_lost { f64::NAN } else { place(step) }, step).unwrap();
+        }
+        let value = if step == 4_000 { 50.0 } else { (step % 100) as f64 };
+        run.log_metric("loss", value, step).unwrap();
+    }
+    let mut points: Vec<Placed> = Vec::new();
+    let mut known = None;
+    for (step, point) in (0..).zip(run.history("loss").unwrap().iter()) {
+        if step % 2 == 1 && step % 501 != 0 {
+            known = Some(place(step));
+        }
+        points.extend(known.map(|place| (place, point)));
+    }
+    points.sort_by(|left, right| left.0.total_cmp(&right.0));
+    let (first, last) = (points[0].0, points[points.len() - 1].0);
+    let axis = CurveAxis::Metric("place".to_owned());
+    for columns in [1, 30, 300, 6_000] {
+        let query = CurveQuery::new(columns).axis(axis.clone());
+        let curves = database.curves(&[run.id()], &["loss"], &query).unwrap();
+        assert_draws(&curves[0], &points, (first, last), columns);
+        for (from, to) in [(0.0, 500.0), (400.0, 405.0)] {
+            let query = query.clone().range(from, to);
+            let curves = database.curves(&[run.id()], &["loss"], &query).unwrap();
+            assert_draws(&curves[0], &points, (from, to), columns);
+        }
+    }
+}
+
+#[test]
+fn a_formula_is_drawn_like_a_metric() {
+    let database = TestDatabase::quiet();
+    let ids = two_runs(&database);
+    let key = "=2 * metrics.loss + metrics.accuracy";
+    let curves = database.curves(&ids, &[key, "loss"], &CurveQuery::new(100)).unwrap();
+    let found: Vec<(&str, Vec<f64>)> =
+        curves.iter().map(|curve| (curve.key.as_str(), curve.last_values.clone())).collect();
+    assert_eq!(found[0], (key, vec![2.9, 4.8, 6.7]));
+    assert_eq!((found[2].0, curves[0].places.as_slice()), ("loss", &[0.0, 1.0, 2.0][..]));
+    let bands =
+        database.bands(std::slice::from_ref(&ids), &[key], &CurveQuery::new(9), BandKind::Extremes);
+    assert_eq!(bands.unwrap()[0].highs[0], 6.7);
+    let other = CurveQuery::new(9).axis(CurveAxis::Metric("=metrics.loss * 10".to_owned()));
+    let curve = &database.curves(&ids[..1], &["loss"], &other).unwrap()[0];
+    assert_eq!(curve.places, [10.0, 20.0, 30.0]);
+    let none = database.curves(&ids, &["=metrics.loss - metrics.none"], &CurveQuery::new(9));
+    assert!(none.unwrap().is_empty());
+    let found = database.curves(&ids, &["=metrics.loss -"], &CurveQuery::new(9));
+    let message = error_message(found, ErrorKind::InvalidInput);
+    assert!(message.contains("is not valid at character 15"), "{message}");
+}
+
+#[test]
 fn smoothing_does_not_depend_on_the_width() {
     let (database, id) = log_series(TestDatabase::quiet(), 30_000, 3);
     for smoothing in [

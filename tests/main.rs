@@ -23,6 +23,7 @@ mod files;
 mod frames;
 mod full_disk;
 mod gc;
+mod importance;
 mod logged_models;
 #[cfg(feature = "internals")]
 mod memory;

@@ -4,12 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::importance_args::ImportanceArgs;
+use crate::jobs::JobsCommand;
+#[cfg(feature = "serve")]
+use crate::report::ReportArgs;
 #[cfg(feature = "serve")]
 use crate::serve_args::{RunCommandArgs, ServeArgs, UiArgs};
 use crate::token::TokenCommand;
 use crate::view::ViewCommand;
 
-pub(crate) use crate::common_args::{FileArg, FileArgs, JsonFlag};
+pub(crate) use crate::common_args::{
+    DeletedFlag, ExperimentArg, FileArg, FileArgs, JsonFlag, SelectionArgs,
+};
 
 const EXIT_CODES: &str = "Exit codes:
   0  success, also if the reader closes the pipe (tracklite dump FILE | head)
@@ -45,6 +51,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Plot a metric of a run, or print its points
     Metrics(MetricsArgs),
+    /// Rank params by how much they matter for a metric
+    Importance(ImportanceArgs),
     /// List, show and change registered models
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -77,9 +85,15 @@ pub(crate) enum Command {
     /// List, show, save and remove views, which a team shares
     #[command(subcommand)]
     View(ViewCommand),
+    /// Explain the schedules of jobs
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Show the file in a web browser
     #[cfg(feature = "serve")]
     Ui(UiArgs),
+    /// Write a view into one HTML file, which opens without a server
+    #[cfg(feature = "serve")]
+    Report(ReportArgs),
     /// Serve the file to browsers, and to clients of MLflow and Databricks
     #[cfg(feature = "serve")]
     Serve(ServeArgs),
@@ -118,20 +132,6 @@ impl PageArgs {
     pub(crate) fn token(&self) -> &str {
         self.page.as_deref().unwrap_or_default()
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExperimentArg {
-    /// Only runs of this experiment, for example /Shared/team/churn
-    #[arg(id = "experiment", long, short, value_name = "PATH")]
-    pub(crate) path: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DeletedFlag {
-    /// Include deleted ones
-    #[arg(long)]
-    pub(crate) deleted: bool,
 }
 
 #[derive(Debug, Args)]
@@ -218,22 +218,6 @@ pub(crate) struct SearchArgs {
     pub(crate) output: JsonFlag,
 }
 
-/// Selects runs beside a filter.
-#[derive(Debug, Args)]
-pub(crate) struct SelectionArgs {
-    /// Order runs by a field, for example metrics.loss or 'start_time DESC'; repeat it to order
-    /// equal ones
-    #[arg(long, value_name = "FIELD [DESC]")]
-    pub(crate) order: Vec<String>,
-    #[command(flatten)]
-    pub(crate) experiment: ExperimentArg,
-    #[command(flatten)]
-    pub(crate) view: DeletedFlag,
-    /// Select at most N runs
-    #[arg(long, short = 'n', value_name = "N")]
-    pub(crate) limit: Option<usize>,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
     #[command(flatten)]
@@ -254,6 +238,9 @@ pub(crate) struct CompareArgs {
     /// Include tags that MLflow sets (mlflow.source.name ...)
     #[arg(long)]
     pub(crate) tags: bool,
+    /// Print how the uncommitted code of each run differs from that of the first
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) code: bool,
     #[command(flatten)]
     pub(crate) output: JsonFlag,
 }

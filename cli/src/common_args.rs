@@ -25,3 +25,33 @@ pub(crate) struct FileArgs {
     #[command(flatten)]
     pub(crate) output: JsonFlag,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct ExperimentArg {
+    /// Only runs of this experiment, for example /Shared/team/churn
+    #[arg(id = "experiment", long, short, value_name = "PATH")]
+    pub(crate) path: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeletedFlag {
+    /// Include deleted ones
+    #[arg(long)]
+    pub(crate) deleted: bool,
+}
+
+/// Selects runs beside a filter.
+#[derive(Debug, Args)]
+pub(crate) struct SelectionArgs {
+    /// Order runs by a field, for example metrics.loss or 'start_time DESC'; repeat it to order
+    /// equal ones
+    #[arg(long, value_name = "FIELD [DESC]")]
+    pub(crate) order: Vec<String>,
+    #[command(flatten)]
+    pub(crate) experiment: ExperimentArg,
+    #[command(flatten)]
+    pub(crate) view: DeletedFlag,
+    /// Select at most N runs
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use tracklite::{Database, Error, ErrorKind, Result, RunId, RunRecord, Timestamp};
 
 use crate::args::CompareArgs;
+use crate::code::{self, Code};
 use crate::columns::{Listed, short_id, short_ids};
 use crate::json::Number;
 use crate::runs::listed;
@@ -95,6 +96,8 @@ enum Kind {
     Metric,
     Param,
     Tag,
+    Package,
+    Code,
 }
 
 /// A field with the value of each run, in the order of the runs.
@@ -116,6 +119,8 @@ impl Field<'_> {
             Kind::Metric => format!("metrics.{}", self.key),
             Kind::Param => format!("params.{}", self.key),
             Kind::Tag => format!("tags.{}", self.key),
+            Kind::Package => format!("packages.{}", self.key),
+            Kind::Code => format!("code.{}", self.key),
         }
     }
 
@@ -139,7 +144,9 @@ pub(crate) fn compare(args: &CompareArgs, terminal: &mut Terminal) -> Outcome {
         };
         return Err(Error::new(ErrorKind::InvalidInput, message).with_path(&args.file.path).into());
     }
-    let all = fields(&runs);
+    let codes = runs.iter().map(|run| Code::of(&database, &run.record));
+    let codes = codes.collect::<Result<Vec<Code>>>()?;
+    let all = fields(&runs, &codes);
     let is_selected = |field: &&Field<'_>| args.all || field.differs();
     let is_visible = |field: &&Field<'_>| args.tags || !is_own_tag(field);
     let shown: Vec<&Field<'_>> = all.iter().filter(is_selected).filter(is_visible).collect();
@@ -155,6 +162,9 @@ pub(crate) fn compare(args: &CompareArgs, terminal: &mut Terminal) -> Outcome {
     let same = all.iter().filter(is_visible).filter(|field| !is_selected(field)).count();
     let own = all.iter().filter(is_selected).filter(|field| !is_visible(field)).count();
     print_notes(same, own, terminal)?;
+    if args.code {
+        code::print_diffs(&database, &runs, terminal)?;
+    }
     Ok(Exit::Success)
 }
 
@@ -182,7 +192,7 @@ fn is_own_tag(field: &Field<'_>) -> bool {
     field.kind == Kind::Tag && field.key.starts_with("mlflow.") && field.key != NOTE_TAG
 }
 
-fn fields(runs: &[Listed]) -> Vec<Field<'_>> {
+fn fields<'a>(runs: &'a [Listed], codes: &'a [Code]) -> Vec<Field<'a>> {
     let mut fields = attributes(runs);
     let keyed = |kind, key, values| Field { kind, key, values };
     for key in keys(runs, |run| run.record.metrics.keys()) {
@@ -197,6 +207,27 @@ fn fields(runs: &[Listed]) -> Vec<Field<'_>> {
         let values = each(runs, |run| run.record.tags.get(key).map(|text| borrowed(text)));
         fields.push(keyed(Kind::Tag, key, values));
     }
+    fields.extend(code_fields(codes));
+    fields
+}
+
+fn code_fields(codes: &[Code]) -> Vec<Field<'_>> {
+    let packages: BTreeSet<&str> =
+        codes.iter().flat_map(|code| code.packages.keys()).map(String::as_str).collect();
+    let package = |key| {
+        let version = codes.iter().map(|code| code.packages.get(key).map(String::as_str));
+        let values = version.map(|version| version.map(borrowed)).collect();
+        Field { kind: Kind::Package, key, values }
+    };
+    let mut fields: Vec<Field<'_>> = packages.into_iter().map(package).collect();
+    let mut add = |key, of: fn(&Code) -> &Option<String>| {
+        let values: Vec<_> = codes.iter().map(|code| of(code).as_deref().map(borrowed)).collect();
+        if values.iter().any(Option::is_some) {
+            fields.push(Field { kind: Kind::Code, key, values });
+        }
+    };
+    add("commit", |code| &code.commit);
+    add("patch", |code| &code.patch);
     fields
 }
 
@@ -321,6 +352,8 @@ struct ComparisonObject<'a> {
     metrics: Lists<'a>,
     params: Lists<'a>,
     tags: Lists<'a>,
+    packages: Lists<'a>,
+    code: Lists<'a>,
 }
 
 struct Lists<'a>(&'a [&'a Field<'a>], Kind);
@@ -345,6 +378,8 @@ impl Serialize for Comparison<'_> {
             metrics: lists(Kind::Metric),
             params: lists(Kind::Param),
             tags: lists(Kind::Tag),
+            packages: lists(Kind::Package),
+            code: lists(Kind::Code),
         }
         .serialize(serializer)
     }

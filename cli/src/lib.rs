@@ -22,18 +22,25 @@
 
 mod args;
 mod artifacts;
+mod code;
 mod columns;
 mod common_args;
 mod compare;
 mod experiments;
 mod export;
 mod groups;
+mod importance;
+mod importance_args;
 mod info;
+mod jobs;
 mod json;
 mod lineage;
 mod metrics;
 mod models;
+mod new_file;
 mod plot;
+#[cfg(feature = "serve")]
+mod report;
 mod runs;
 mod search;
 #[cfg(feature = "serve")]
@@ -155,6 +162,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Show(args) => show::show(&args, terminal),
         Command::Compare(args) => compare::compare(&args, terminal),
         Command::Metrics(args) => metrics::metrics(&args, terminal),
+        Command::Importance(args) => importance::importance(&args, terminal),
         Command::Models(command) => models::models(&command, terminal),
         Command::Lineage(args) => lineage::lineage(&args, terminal),
         Command::Sql(args) => sql::sql(&args, terminal),
@@ -169,8 +177,11 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Artifacts(command) => artifacts::artifacts(&command, terminal),
         Command::Token(command) => token::token(&command, terminal),
         Command::View(command) => view::view(&command, terminal),
+        Command::Jobs(command) => jobs::jobs(&command, terminal),
         #[cfg(feature = "serve")]
         Command::Ui(args) => ui::ui(&args, terminal),
+        #[cfg(feature = "serve")]
+        Command::Report(args) => report::report(&args, terminal),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::serve(&args, terminal),
         #[cfg(feature = "serve")]

@@ -68,5 +68,6 @@ mod upload;
 mod volumes;
 mod webhooks;
 
+pub use crate::page::report::report;
 pub use crate::server::{Server, ServerBuilder};
 pub use crate::stop_signals::StopSignals;

@@ -25,6 +25,7 @@ use crate::options::Options;
 use crate::origin::Names;
 use crate::page::catalogue::Catalogue;
 use crate::page::selection::Selections;
+use crate::page::undos::Undos;
 use crate::page::watch::Watch;
 use crate::pool::Pool;
 use crate::sessions::Sessions;
@@ -281,6 +282,7 @@ fn shared(
         serving: tracklite_serve::Serving::new(database.clone(), options.serving.clone()),
         watch: Watch::new(),
         selections: Selections::default(),
+        undos: Undos::default(),
         catalogue: Catalogue::default(),
         stopped,
         uploads: Uploads::new(options.pace),

@@ -10,8 +10,8 @@ use axum::http::header::COOKIE;
 use crate::failure::{Failure, Outcome};
 use crate::random::random_hex;
 
-/// How long a session lasts without a request.
-const IDLE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a session lasts, however much it is used.
+const LASTS: Duration = Duration::from_secs(12 * 3600);
 /// The most sessions at the same time. A new one then ends the one used least recently.
 const SESSIONS_MAX: usize = 1024;
 /// The calls that a cookie is sent to.
@@ -29,6 +29,13 @@ pub(crate) struct Sessions {
 struct Session {
     token: String,
     used: Instant,
+    began: Instant,
+}
+
+impl Session {
+    fn lasts(&self) -> bool {
+        self.began.elapsed() < LASTS
+    }
 }
 
 impl Sessions {
@@ -40,9 +47,10 @@ impl Sessions {
     /// Begins a session for a token that is valid. Returns the header `Set-Cookie`.
     pub(crate) fn begin(&self, token: &str) -> Outcome<String> {
         let id = random_hex(32).map_err(Failure::from)?;
-        let session = Session { token: token.to_owned(), used: Instant::now() };
+        let now = Instant::now();
+        let session = Session { token: token.to_owned(), used: now, began: now };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, session| session.used.elapsed() < IDLE_MAX);
+        known.retain(|_, session| session.lasts());
         if known.len() >= SESSIONS_MAX {
             let oldest = known.iter().min_by_key(|(_, session)| session.used);
             let oldest = oldest.map(|(id, _)| id.clone());
@@ -64,7 +72,7 @@ impl Sessions {
     pub(crate) fn token(&self, headers: &HeaderMap) -> Option<String> {
         let id = self.id(headers)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let session = known.get_mut(id).filter(|session| session.used.elapsed() < IDLE_MAX)?;
+        let session = known.get_mut(id).filter(|session| session.lasts())?;
         session.used = Instant::now();
         Some(session.token.clone())
     }
@@ -104,6 +112,21 @@ mod tests {
         let other = cookies(&pair.replace("_5000=", "_5001="));
         assert_eq!(sessions.token(&other), None);
         assert!(sessions.end(&headers).contains("Max-Age=0"));
+        assert_eq!(sessions.token(&headers), None);
+    }
+
+    #[test]
+    fn a_session_ends_after_twelve_hours_of_use() {
+        let sessions = Sessions::new(1, false);
+        let header = sessions.begin("secret").unwrap();
+        let headers = cookies(header.split(';').next().unwrap());
+        let age = |by: Duration| {
+            let mut known = sessions.known.lock().unwrap();
+            known.values_mut().for_each(|session| session.began -= by);
+        };
+        age(LASTS - Duration::from_secs(60));
+        assert_eq!(sessions.token(&headers).as_deref(), Some("secret"));
+        age(Duration::from_secs(60));
         assert_eq!(sessions.token(&headers), None);
     }
 

@@ -17,6 +17,7 @@ use crate::options::Options;
 use crate::origin::Names;
 use crate::page::catalogue::Catalogue;
 use crate::page::selection::Selections;
+use crate::page::undos::Undos;
 use crate::page::watch::Watch;
 use crate::pool::Pool;
 use crate::signed::{Right, Signer};
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) serving: Serving,
     pub(crate) watch: Watch,
     pub(crate) selections: Selections,
+    pub(crate) undos: Undos,
     pub(crate) catalogue: Catalogue,
     /// Becomes true when the server stops.
     pub(crate) stopped: watch::Receiver<bool>,

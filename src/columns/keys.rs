@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::search::RunColumn;
+use crate::search::{MetricStatistic, RunColumn};
+
+use super::summaries::SummaryKeys;
 
 /// Selects values of runs. The name, status, times, inputs and outputs are always included.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub(crate) struct Keys {
     pub(crate) tags: KeySet,
     /// The metrics whose statistics are read. Never all.
     pub(crate) statistics: KeySet,
+    /// The statistics that are computed from points. They are not columns that can be loaded.
+    pub(crate) summaries: SummaryKeys,
 }
 
 /// A set of keys, or all keys.
@@ -86,7 +90,7 @@ impl Keys {
             match column {
                 RunColumn::Attribute(_) => {}
                 RunColumn::Metric(key) => keys.metrics.insert(key),
-                RunColumn::Statistic(_, key) => keys.statistics.insert(key),
+                RunColumn::Statistic(statistic, key) => keys.add_statistic(*statistic, key),
                 RunColumn::Param(key) => keys.params.insert(key),
                 RunColumn::Tag(key) => keys.tags.insert(key),
                 RunColumn::AllMetrics => keys.metrics = KeySet::All,
@@ -97,15 +101,23 @@ impl Keys {
         keys
     }
 
+    /// Adds a statistic of a metric.
+    pub(super) fn add_statistic(&mut self, statistic: MetricStatistic, key: &str) {
+        self.statistics.insert(key);
+        if statistic.needs_points() {
+            self.summaries.insert((statistic, key.to_owned()));
+        }
+    }
+
     /// Returns the keys without statistics, which the index does not have.
     pub(super) fn of_index(&self) -> Keys {
-        Keys { statistics: KeySet::default(), ..self.clone() }
+        Keys { statistics: KeySet::default(), summaries: SummaryKeys::new(), ..self.clone() }
     }
 
     /// Selects all values but statistics.
     pub(crate) fn all() -> Self {
-        let statistics = KeySet::default();
-        Keys { metrics: KeySet::All, params: KeySet::All, tags: KeySet::All, statistics }
+        let (metrics, params, tags) = (KeySet::All, KeySet::All, KeySet::All);
+        Keys { metrics, params, tags, ..Keys::default() }
     }
 
     /// Returns the keys in `self` that are not in `other`.
@@ -115,6 +127,7 @@ impl Keys {
             params: self.params.without(&other.params),
             tags: self.tags.without(&other.tags),
             statistics: self.statistics.without(&other.statistics),
+            summaries: SummaryKeys::new(),
         }
     }
 
@@ -128,5 +141,6 @@ impl Keys {
         self.params.add(&other.params);
         self.tags.add(&other.tags);
         self.statistics.add(&other.statistics);
+        self.summaries.extend(other.summaries.iter().cloned());
     }
 }

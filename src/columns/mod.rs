@@ -15,9 +15,11 @@ mod records;
 mod runs;
 mod select;
 mod statistics;
+mod summaries;
 
 pub(crate) use self::cache::ColumnCache;
 pub(crate) use self::column::TextColumn;
 pub(crate) use self::keys::{KeySet, Keys};
 pub(crate) use self::runs::RunColumns;
 pub(crate) use self::select::keys_of;
+pub(crate) use self::summaries::{Computed, SummaryKeys, SummaryPlace};

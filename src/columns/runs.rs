@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::FixedState;
 
 use crate::entity::id::{ExperimentId, RunId};
-use crate::entity::{Lifecycle, MetricPoint, MetricStatistics, RunRecord};
+use crate::entity::{Lifecycle, MetricGoals, MetricPoint, MetricStatistics, RunRecord};
 use crate::error::Result;
 use crate::index::{Index, RunRows, TextTable};
 
@@ -13,6 +13,7 @@ use super::changes::Changes;
 use super::column::{Column, TextColumn};
 use super::keys::{KeySet, Keys};
 use super::statistics::StatisticColumns;
+use super::summaries::{Computed, SummaryColumns, SummaryKeys, SummaryPlace};
 
 /// The fields needed by the default filter and order, stored compactly.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,9 @@ pub(crate) struct RunColumns {
     pub(super) params: BTreeMap<String, TextColumn>,
     pub(super) tags: BTreeMap<String, TextColumn>,
     pub(super) statistics: StatisticColumns,
+    pub(super) summaries: SummaryColumns,
+    /// The goals of metrics, as of the last load of statistics.
+    pub(super) goals: MetricGoals,
 }
 
 impl RunColumns {
@@ -200,7 +204,9 @@ impl RunColumns {
         keys: &KeySet,
         mut sealed: impl FnMut(&str, Option<&[RunId]>) -> Result<Vec<(RunId, MetricStatistics)>>,
         live: impl IntoIterator<Item = (RunId, &'k str, MetricStatistics)>,
+        goals: MetricGoals,
     ) -> Result<()> {
+        self.goals = goals;
         for (key, runs) in self.statistics.missing(keys) {
             let found = sealed(&key, runs.as_deref())?;
             self.statistics.set(&key, found, &self.rows);
@@ -209,6 +215,30 @@ impl RunColumns {
         let added = Keys { statistics: keys.clone(), ..Keys::default() };
         self.keys.add(&added);
         Ok(())
+    }
+
+    /// Returns which of these statistics of these rows are not known for all their points. The
+    /// statistics of these metrics must be loaded.
+    pub(crate) fn missing_summaries(&self, keys: &SummaryKeys, rows: &[u32]) -> Vec<SummaryPlace> {
+        let mut missing = Vec::new();
+        for (statistic, key) in keys {
+            for row in rows {
+                let Some(known) = self.statistics.get(*row, key) else { continue };
+                let computed = self.summaries.get(*row, *statistic, key);
+                if computed.is_none_or(|computed| computed.points != known.count) {
+                    let (run, key) = (self.run(*row).info.id, key.clone());
+                    missing.push(SummaryPlace { run, key, statistic: *statistic });
+                }
+            }
+        }
+        missing
+    }
+
+    /// Sets a statistic that was computed from points.
+    pub(crate) fn set_summary(&mut self, place: SummaryPlace, computed: Computed) {
+        if let Some(row) = self.row(place.run) {
+            self.summaries.set(row, place, computed);
+        }
     }
 
     pub(crate) fn params(&self) -> &BTreeMap<String, TextColumn> {

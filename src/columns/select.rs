@@ -32,7 +32,7 @@ pub(crate) fn keys_of(selection: &RunSelection<'_>) -> Keys {
     for field in conditions.chain(sorted) {
         match field {
             (Some(RunNumber::Metric(key)), _) => keys.metrics.insert(key),
-            (Some(RunNumber::Statistic(_, key)), _) => keys.statistics.insert(key),
+            (Some(RunNumber::Statistic(statistic, key)), _) => keys.add_statistic(*statistic, key),
             (_, Some(RunText::Param(key))) => keys.params.insert(key),
             (_, Some(RunText::Tag(key))) => keys.tags.insert(key),
             _ => {}
@@ -63,7 +63,8 @@ impl RunColumns {
         rows
     }
 
-    fn rows_in(&self, selection: &RunSelection<'_>) -> Vec<u32> {
+    /// Returns the rows of its experiments with its lifecycle, before the filter.
+    pub(crate) fn rows_in(&self, selection: &RunSelection<'_>) -> Vec<u32> {
         let is_in = |head: &Head| {
             let is_wanted =
                 |lifecycle: Lifecycle| head.is_active == (lifecycle == Lifecycle::Active);
@@ -114,16 +115,24 @@ impl RunColumns {
 
     /// Returns a statistic of a metric.
     pub(crate) fn statistic(&self, row: u32, of: MetricStatistic, key: &str) -> Option<f64> {
-        self.statistics.get(row, key).map(|statistics| of.of(key, &statistics))
+        let statistics = self.statistics.get(row, key)?;
+        let goal = self.goals.of(self.heads[row as usize].experiment, key);
+        match of.needs_points() {
+            true => self.summaries.value(row, (of, key), goal),
+            false => Some(of.of(goal, &statistics)),
+        }
     }
 
     /// Returns a time in MLflow's unit, milliseconds.
     fn time(&self, row: u32, field: &RunNumber) -> Option<f64> {
-        let time = match field {
-            RunNumber::EndTime => self.run(row).info.ended?,
-            _ => Timestamp::from_nanos(self.heads[row as usize].started),
+        let started = Timestamp::from_nanos(self.heads[row as usize].started).as_millis();
+        let ended = || Some(self.run(row).info.ended?.as_millis());
+        let millis = match field {
+            RunNumber::EndTime => ended()?,
+            RunNumber::Duration => ended()?.saturating_sub(started),
+            _ => started,
         };
-        Some(time.as_millis() as f64)
+        Some(millis as f64)
     }
 
     /// Tests a text that is not stored as a column.

@@ -5,6 +5,8 @@
 
 mod axis;
 mod band;
+mod formula;
+mod joined;
 mod points;
 mod query;
 mod rows;
@@ -22,7 +24,7 @@ use crate::entity::id::RunId;
 use crate::error::Result;
 
 use self::axis::Window;
-use self::points::Source;
+use self::points::{Series, Source};
 use self::rows::{Row, Rows};
 
 /// A metric of a run, drawn over an axis.
@@ -102,6 +104,12 @@ pub struct Band {
 impl Database {
     /// Returns the curves of these metrics of these runs: key by key, each with the runs in order.
     ///
+    /// A key that begins with `=` is a formula of metrics, such as `=metrics.train - metrics.val`.
+    /// It has the operators `+ - * / ^`, parentheses, and the functions `abs`, `exp`, `log`,
+    /// `log10`, `log2` and `sqrt`. Keys that are not words have backticks around them. A formula
+    /// has the points of its first metric. The others have their value at the same step, or at the
+    /// last step before it.
+    ///
     /// Without [`CurveQuery::range`], the curves of a metric have the same range, from the first to
     /// the last place of all its points. A metric without points in the range has no curve. Points
     /// of live runs are included.
@@ -125,7 +133,8 @@ impl Database {
     /// # Errors
     ///
     /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if a run does not exist.
-    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if the query is not valid.
+    /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if the query or a formula is
+    ///   not valid.
     ///
     /// # Performance
     ///
@@ -137,9 +146,10 @@ impl Database {
         let sources = self.curve_sources(runs)?;
         let mut curves = Vec::new();
         for key in distinct(keys) {
-            let Some(window) = self.window_of(&sources, key, query)? else { continue };
-            for source in &sources {
-                let rows = self.curve_rows(source, key, query, &window)?;
+            let (window, kept) = self.window_of(&sources, key, query)?;
+            let Some(window) = window else { continue };
+            for (source, kept) in sources.iter().zip(kept) {
+                let rows = self.curve_rows((source, kept), key, query, &window)?;
                 curves.extend(curve(source.run, key, &rows, query.smoothing.is_some()));
             }
         }
@@ -185,9 +195,12 @@ impl Database {
         let all: Vec<Source> = groups.iter().flatten().copied().collect();
         let mut bands = Vec::new();
         for key in distinct(keys) {
-            let Some(window) = self.window_of(&all, key, query)? else { continue };
+            let (window, kept) = self.window_of(&all, key, query)?;
+            let Some(window) = window else { continue };
+            let mut kept = kept.into_iter();
             for (group, sources) in groups.iter().enumerate() {
-                let rows = sources.iter().map(|run| self.curve_rows(run, key, query, &window));
+                let series = sources.iter().zip(kept.by_ref());
+                let rows = series.map(|series| self.curve_rows(series, key, query, &window));
                 let rows = rows.collect::<Result<Vec<Rows>>>()?;
                 bands.extend(band(group, key, &band::band(&rows, &window, kind)));
             }
@@ -195,24 +208,20 @@ impl Database {
         Ok(bands)
     }
 
-    /// Returns the range of the query, or that of all points of a metric. `None` without points.
+    /// Returns the range of the query, or that of all points of a metric, with the series that were
+    /// read for it. `None` without points.
     fn window_of(
         &self,
         sources: &[Source],
         key: &str,
         query: &CurveQuery,
-    ) -> Result<Option<Window>> {
-        if let Some((from, to)) = query.range {
-            return Ok(Some(Window { from, to, columns: query.columns }));
-        }
-        let mut range: Option<(f64, f64)> = None;
-        for source in sources {
-            if let Some((from, to)) = self.curve_range(source, key, &query.axis)? {
-                let (low, high) = range.unwrap_or((from, to));
-                range = Some((low.min(from), high.max(to)));
-            }
-        }
-        Ok(range.map(|(from, to)| Window { from, to, columns: query.columns }))
+    ) -> Result<(Option<Window>, Vec<Option<Series>>)> {
+        let (range, kept) = match query.range {
+            Some(range) => (Some(range), sources.iter().map(|_| None).collect()),
+            None => self.curve_range(sources, key, query)?,
+        };
+        let window = range.map(|(from, to)| Window { from, to, columns: query.columns });
+        Ok((window, kept))
     }
 }
 

@@ -7,9 +7,18 @@ use crate::entity::id::RunId;
 use crate::error::Result;
 
 use super::axis::{Scale, Window};
-use super::query::{CurveAxis, CurveQuery};
+use super::formula::{Formula, is_formula};
+use super::joined::Joined;
+use super::query::{CurveAxis, CurveQuery, Smoothing};
 use super::rows::{self, Placed, Rows};
 use super::smooth::smooth;
+
+/// The number of points that are kept in memory between finding the range of a metric and drawing
+/// it. The points of other runs are read twice. The first run always counts as kept.
+const KEPT_POINTS: usize = 1 << 21;
+
+/// The smallest and the largest place.
+type Range = (f64, f64);
 
 /// A run whose curves are drawn.
 #[derive(Clone, Copy, Debug)]
@@ -19,14 +28,53 @@ pub(super) struct Source {
     started: i64,
 }
 
+/// The source of the places of points.
+enum Places<'q> {
+    Scale(Scale),
+    Metric(&'q str),
+}
+
 impl Source {
-    /// Returns the scale of an axis. `None` if places come from another metric.
-    fn scale(&self, axis: &CurveAxis) -> Option<Scale> {
+    fn places<'q>(&self, axis: &'q CurveAxis) -> Places<'q> {
         match axis {
-            CurveAxis::Step => Some(Scale::Step),
-            CurveAxis::Time => Some(Scale::Time),
-            CurveAxis::Relative => Some(Scale::Since(self.started)),
-            CurveAxis::Metric(_) => None,
+            CurveAxis::Step => Places::Scale(Scale::Step),
+            CurveAxis::Time => Places::Scale(Scale::Time),
+            CurveAxis::Relative => Places::Scale(Scale::Since(self.started)),
+            CurveAxis::Metric(key) => Places::Metric(key),
+        }
+    }
+}
+
+/// The points of a metric of a run, in the form from which its rows are made.
+#[derive(Debug)]
+pub(super) enum Series {
+    /// Summaries of points, and the points that have none.
+    Sketch(Scale, Sketch),
+    /// Points in the order of the history.
+    Joined(Joined),
+    /// Points in the order of the axis, smoothed if that is asked for.
+    Points(Vec<Placed>),
+}
+
+impl Series {
+    /// Returns the outermost places. `None` without a point that has a place.
+    fn range(&self) -> Option<(f64, f64)> {
+        match self {
+            Series::Sketch(scale, sketch) => range_of(sketch, *scale),
+            Series::Joined(joined) => joined.range(),
+            Series::Points(points) => {
+                points.first().zip(points.last()).map(|(first, last)| (first.place, last.place))
+            }
+        }
+    }
+
+    /// Returns the number of points in memory.
+    fn points(&self) -> usize {
+        match self {
+            // Sealed parts are shared with a cache that has its own limit.
+            Series::Sketch(_, sketch) => sketch.points.len(),
+            Series::Joined(joined) => joined.len(),
+            Series::Points(points) => points.len(),
         }
     }
 }
@@ -46,60 +94,91 @@ impl Database {
         })
     }
 
-    /// Returns the range of a metric of a run on an axis. `None` if it has no place there.
+    /// Returns the range of a metric in all these runs, and the series that were read for it.
+    /// The range is `None` without a point.
     pub(super) fn curve_range(
         &self,
-        source: &Source,
+        sources: &[Source],
         key: &str,
-        axis: &CurveAxis,
-    ) -> Result<Option<(f64, f64)>> {
-        if let Some(scale) = source.scale(axis) {
-            let sketch = self.engine().sketch(source.run, key)?;
-            return Ok(range_of(&sketch, scale));
+        query: &CurveQuery,
+    ) -> Result<(Option<Range>, Vec<Option<Series>>)> {
+        let mut range: Option<Range> = None;
+        let mut kept = Vec::with_capacity(sources.len());
+        let mut points = 0;
+        for source in sources {
+            let series = self.curve_series(source, key, query)?;
+            if let Some((from, to)) = series.range() {
+                let (low, high) = range.unwrap_or((from, to));
+                range = Some((low.min(from), high.max(to)));
+            }
+            let is_kept = points == 0 || points + series.points() <= KEPT_POINTS;
+            points += if is_kept { series.points() } else { 0 };
+            kept.push(is_kept.then_some(series));
         }
-        let points = self.placed_points(source, key, axis)?;
-        Ok(points.first().zip(points.last()).map(|(first, last)| (first.place, last.place)))
+        Ok((range, kept))
     }
 
-    /// Returns the rows of a metric of a run in a window.
+    /// Returns the rows of a metric of a run in a window. `kept` is its series, if it was read.
     pub(super) fn curve_rows(
         &self,
-        source: &Source,
+        (source, kept): (&Source, Option<Series>),
         key: &str,
         query: &CurveQuery,
         window: &Window,
     ) -> Result<Rows> {
-        if let (Some(scale), None) = (source.scale(&query.axis), query.smoothing) {
-            return self.engine().with_sketch(source.run, key, |sketch| {
-                rows::of_sketch(sketch, scale, window, |part| self.engine().part_points(part))
-            });
+        let series = kept.map_or_else(|| self.curve_series(source, key, query), Ok)?;
+        match series {
+            Series::Sketch(scale, sketch) => {
+                self.engine().with_sketch(source.run, key, sketch, |sketch| {
+                    rows::of_sketch(sketch, scale, window, |part| self.engine().part_points(part))
+                })
+            }
+            Series::Joined(joined) => Ok(rows::of_unsorted(|| joined.iter(), window)),
+            Series::Points(points) => Ok(rows::of_points(&points, window)),
         }
-        let mut points = self.placed_points(source, key, &query.axis)?;
-        if let Some(smoothing) = query.smoothing {
-            smooth(&mut points, smoothing);
-        }
-        Ok(rows::of_points(&points, window))
     }
 
-    /// Returns all points of a metric, sorted by place.
-    fn placed_points(&self, source: &Source, key: &str, axis: &CurveAxis) -> Result<Vec<Placed>> {
-        let history = self.history_of(source.run, key)?;
-        let mut points = match (source.scale(axis), axis) {
-            (Some(scale), _) => rows::place_all(scale, &history),
-            (None, CurveAxis::Metric(other)) => {
-                joined(&history, &self.history_of(source.run, other)?)
+    /// Reads the points of a metric of a run.
+    fn curve_series(&self, source: &Source, key: &str, query: &CurveQuery) -> Result<Series> {
+        let smoothing = query.smoothing;
+        match source.places(&query.axis) {
+            Places::Scale(scale) if smoothing.is_none() && !is_formula(key) => {
+                Ok(Series::Sketch(scale, self.engine().sketch(source.run, key)?))
             }
-            (None, _) => Vec::new(),
-        };
-        rows::sort(&mut points);
-        Ok(points)
+            Places::Scale(scale) => {
+                let history = self.history_of(source.run, key)?;
+                Ok(sorted(rows::place_all(scale, &history), smoothing))
+            }
+            Places::Metric(other) => {
+                let history = self.history_of(source.run, key)?;
+                let joined = Joined::new(history, self.history_of(source.run, other)?);
+                Ok(match smoothing {
+                    None => Series::Joined(joined),
+                    Some(_) => sorted(joined.iter().collect(), smoothing),
+                })
+            }
+        }
     }
 
     fn history_of(&self, run: RunId, key: &str) -> Result<MetricHistory> {
-        let mut history = MetricHistory::default();
-        self.engine().read_history(run, key, &mut history)?;
-        Ok(history)
+        let read = |key: &str| {
+            let mut history = MetricHistory::default();
+            self.engine().read_history(run, key, &mut history)?;
+            Ok(history)
+        };
+        match is_formula(key) {
+            true => self.engine().located(Formula::parse(key))?.history(read),
+            false => read(key),
+        }
     }
+}
+
+fn sorted(mut points: Vec<Placed>, smoothing: Option<Smoothing>) -> Series {
+    rows::sort(&mut points);
+    if let Some(smoothing) = smoothing {
+        smooth(&mut points, smoothing);
+    }
+    Series::Points(points)
 }
 
 /// Returns the outermost places of all points of a sketch.
@@ -110,19 +189,4 @@ fn range_of(sketch: &Sketch, scale: Scale) -> Option<(f64, f64)> {
         (place, place)
     });
     sealed.chain(live).reduce(|range, next| (range.0.min(next.0), range.1.max(next.1)))
-}
-
-/// Places points by the finite value of another metric: at the same step, or at the last one
-/// before it. Points before its first value have no place.
-fn joined(history: &MetricHistory, places: &MetricHistory) -> Vec<Placed> {
-    let finite = places.iter().filter(|point| point.value.is_finite());
-    let mut by_step: Vec<(i64, f64)> = finite.map(|point| (point.step, point.value)).collect();
-    // The sort is stable, so the latest of several values at a step is the last one.
-    by_step.sort_by_key(|(step, _)| *step);
-    let placed = history.iter().filter_map(|point| {
-        let after = by_step.partition_point(|(step, _)| *step <= point.step);
-        let (_, place) = by_step.get(after.checked_sub(1)?)?;
-        Some(Placed { place: *place, point, smooth: f64::NAN })
-    });
-    placed.collect()
 }

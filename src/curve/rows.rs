@@ -80,6 +80,24 @@ pub(super) fn of_points(points: &[Placed], window: &Window) -> Rows {
     columns.finish()
 }
 
+/// Makes the rows of these points in any order. `points` is called twice.
+///
+/// They are sorted only if each point is a row, because a column is the same in any order.
+pub(super) fn of_unsorted<P: Iterator<Item = Placed>>(
+    points: impl Fn() -> P,
+    window: &Window,
+) -> Rows {
+    let inside = || points().filter(|point| window.contains(point.place));
+    if inside().count() as u64 <= most_points(window) {
+        let mut few: Vec<Placed> = inside().collect();
+        sort(&mut few);
+        return of_points(&few, window);
+    }
+    let mut columns = Columns::new(window);
+    inside().for_each(|point| columns.add(point.place, Row::of(&point)));
+    columns.finish()
+}
+
 /// Makes the rows of a sketch. `read` returns the points of a sealed part.
 ///
 /// A bucket that is at most as wide as a column counts in the column of its first place. So a point

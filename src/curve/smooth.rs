@@ -1,5 +1,7 @@
 //! Smoothing over all points of a curve, before they are thinned.
 
+use crate::entity::average::Average;
+
 use super::query::Smoothing;
 use super::rows::Placed;
 
@@ -41,14 +43,12 @@ pub(super) fn smooth(points: &mut [Placed], smoothing: Smoothing) {
 
 /// Returns the exponential moving average. `decay` is the weight of the past after a distance.
 fn average(points: &[(f64, f64)], decay: impl Fn(f64) -> f64) -> Vec<f64> {
-    let (mut sum, mut weights) = (0.0, 0.0);
+    let mut average = Average::default();
     let mut before = points.first().map_or(0.0, |point| point.0);
     let values = points.iter().map(|(place, value)| {
         let decay = decay(place - before);
         before = *place;
-        sum = sum * decay + value;
-        weights = weights * decay + 1.0;
-        sum / weights
+        average.next(decay, *value)
     });
     values.collect()
 }

@@ -33,16 +33,16 @@ impl Engine {
         })
     }
 
-    /// Repeats `draw` on a new sketch while blocks are moved under it.
+    /// Draws this sketch of a metric of a run. Repeats on a new one while blocks are moved.
     ///
     /// A block that was moved reads as damaged. It is damaged only if its place has not changed.
     pub(crate) fn with_sketch<T>(
         &self,
         run: RunId,
         key: &str,
+        mut sketch: Sketch,
         mut draw: impl FnMut(&Sketch) -> Result<T>,
     ) -> Result<T> {
-        let mut sketch = self.sketch(run, key)?;
         let mut retry = self.log.retry();
         loop {
             let error = match draw(&sketch) {

@@ -29,7 +29,7 @@ impl Engine {
         let unsealed = index.unsealed_extents()?;
         let units: HashSet<u32> = unsealed.iter().map(|(_, extent)| extent.unit).collect();
         let sealed = |key: &str, runs: Option<&[RunId]>| self.sealed_statistics(index, key, runs);
-        columns.load_statistics(keys, sealed, live.statistics(&units))
+        columns.load_statistics(keys, sealed, live.statistics(&units), index.metric_goals()?)
     }
 
     /// Returns the statistics of the sealed points of a metric, for each part of each run.

@@ -1,12 +1,15 @@
 //! Plain data types without I/O: experiments, runs, metrics, models and more.
 
 pub(crate) mod artifact_path;
+pub(crate) mod average;
 pub(crate) mod bucket;
+pub(crate) mod excerpt;
 pub(crate) mod id;
 pub(crate) mod key;
 pub(crate) mod limits;
 pub(crate) mod model_uri;
 pub(crate) mod names;
+pub(crate) mod nearest;
 pub(crate) mod reserved;
 pub(crate) mod signature;
 pub(crate) mod table;
@@ -24,6 +27,7 @@ mod lineage;
 mod lineage_layout;
 mod logged_model;
 mod metric;
+mod metric_goals;
 mod registry;
 mod run;
 mod tag;
@@ -48,6 +52,7 @@ pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind
 pub use self::lineage_layout::LineagePlace;
 pub use self::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};
 pub use self::metric::{MetricGoal, MetricHistory, MetricPoint, MetricStatistics};
+pub use self::metric_goals::{GOAL_TAG_PREFIX, MetricGoals};
 pub use self::registry::{
     CatalogInfo, ModelStage, ModelVersionInfo, ModelVersionStatus, RegisteredModelInfo,
     RegistryMode, SchemaInfo,

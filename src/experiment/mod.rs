@@ -10,7 +10,7 @@ use crate::database::Database;
 use crate::engine::Engine;
 use crate::engine::guards::{check_experiment_writable, experiment_is_deleted, no_such_experiment};
 use crate::entity::id::{ExperimentId, Timestamp};
-use crate::entity::{ARTIFACT_LOCATION_TAG, ExperimentInfo, Lifecycle, below};
+use crate::entity::{ARTIFACT_LOCATION_TAG, ExperimentInfo, Lifecycle, MetricGoals, below};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed, ExperimentTagDeleted,
@@ -19,6 +19,16 @@ use crate::format::record::{
 use crate::log::State;
 
 impl Database {
+    /// Returns the goals of metrics that experiments set with tags. See
+    /// [`GOAL_TAG_PREFIX`](crate::GOAL_TAG_PREFIX).
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Io`] if the file cannot be read.
+    pub fn metric_goals(&self) -> Result<MetricGoals> {
+        self.engine().with_index(|index, _| index.metric_goals())
+    }
+
     /// Returns the experiment with this path, such as `/Shared/team/churn`, and creates it if it
     /// does not exist.
     ///

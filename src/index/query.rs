@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params_from_iter
 
 use crate::entity::id::{ExperimentId, RunId, Timestamp};
 use crate::entity::{
-    ARTIFACT_LOCATION_TAG, ExperimentInfo, Lifecycle, MetricPoint, RunInfo, RunRecord,
+    ARTIFACT_LOCATION_TAG, ExperimentInfo, GOAL_TAG_PREFIX, Lifecycle, MetricGoals, MetricPoint,
+    RunInfo, RunRecord,
 };
 use crate::error::Result;
 
@@ -54,6 +55,21 @@ impl Index {
             )?;
             let pair = |row: &Row<'_>| Ok((ExperimentId::new(unsigned(row.get(0)?)), row.get(1)?));
             select.query_map([ARTIFACT_LOCATION_TAG], pair)?.collect()
+        })
+    }
+
+    /// Returns the goals of metrics that experiments set with tags.
+    pub(crate) fn metric_goals(&self) -> Result<MetricGoals> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT experiment_id, key, value FROM experiment_tags
+                 WHERE substr(key, 1, length(?1)) = ?1",
+            )?;
+            let tag = |row: &Row<'_>| {
+                Ok((ExperimentId::new(unsigned(row.get(0)?)), row.get(1)?, row.get(2)?))
+            };
+            let tags = select.query_map([GOAL_TAG_PREFIX], tag)?;
+            Ok(MetricGoals::of_tags(tags.collect::<rusqlite::Result<Vec<_>>>()?))
         })
     }
 

@@ -204,14 +204,14 @@ impl Statement {
             Condition::Number(RunNumber::Metric(key), test) => {
                 self.metric_passes(key, test, scene.has_live);
             }
-            Condition::Number(field @ (RunNumber::StartTime | RunNumber::EndTime), test) => {
+            // Columns answer searches by statistics, which the index does not have.
+            Condition::Number(RunNumber::Statistic(..), _) => self.text("FALSE"),
+            Condition::Number(field, test) => {
                 let column = time_column(field);
                 self.text(&format!("({column} IS NOT NULL AND "));
                 self.number_passes(column, test);
                 self.text(")");
             }
-            // Columns answer searches by statistics, which the index does not have.
-            Condition::Number(RunNumber::Statistic(..), _) => self.text("FALSE"),
             Condition::Text(RunText::Param(key), test) => self.pair_passes("params", key, test),
             Condition::Text(RunText::Tag(key), test) => self.pair_passes("tags", key, test),
             Condition::Text(RunText::RunName, test) => self.pair_passes("tags", RUN_NAME_TAG, test),
@@ -355,6 +355,10 @@ impl Statement {
 fn time_column(field: &RunNumber) -> &'static str {
     match field {
         RunNumber::EndTime => "(r.ended / 1000000 - (r.ended % 1000000 < 0))",
+        RunNumber::Duration => {
+            "(r.ended / 1000000 - (r.ended % 1000000 < 0)
+             - r.started / 1000000 + (r.started % 1000000 < 0))"
+        }
         _ => "(r.started / 1000000 - (r.started % 1000000 < 0))",
     }
 }

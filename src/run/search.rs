@@ -9,6 +9,7 @@ use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{ArtifactPlaces, RunRecord};
 use crate::error::Result;
 use crate::index::Index;
+use crate::run::summaries::Summaries;
 use crate::search::{
     Condition, Field, Page, PageBounds, Query, RunColumn, RunFilter, RunOrder, RunSelection,
     RunText, Searched, View, distinct,
@@ -242,10 +243,13 @@ impl Database {
             offset: page.offset,
             limit: page.wanted() as u64,
         };
-        self.engine().with_points(|live, index, cache| {
-            let engine = self.engine();
-            let finding = Finding { engine, index, cache, live, way: search.way, page };
-            finding.find(&selection, keys, &mut take)
+        let engine = self.engine();
+        self.with_summaries(|summaries| {
+            engine.with_points(|live, index, cache| {
+                let (summaries, way) = (&mut *summaries, search.way);
+                let finding = Finding { engine, index, cache, live, summaries, way, page };
+                finding.find(&selection, keys, &mut take)
+            })
         })
     }
 
@@ -263,14 +267,30 @@ impl Database {
         keys: &Keys,
         take: impl Fn(&RunColumns, &[u32]) -> Result<T>,
     ) -> Result<T> {
-        self.engine().with_points(|live, index, _| {
-            let mut columns = RunColumns::read(index, Some(runs), keys)?;
-            columns.add_live(live.each());
-            self.engine().load_statistics(live, index, &mut columns, &keys.statistics)?;
+        self.with_columns_of(runs, keys, |columns| {
             if let Some(id) = runs.iter().find(|id| columns.row(**id).is_none()) {
                 return Err(no_such_run(*id));
             }
-            take(&columns, &columns.rows_of(runs))
+            take(columns, &columns.rows_of(runs))
+        })
+    }
+
+    /// Passes columns of these runs with these keys to `take`. Unknown runs have no row.
+    pub(crate) fn with_columns_of<T>(
+        &self,
+        runs: &[RunId],
+        keys: &Keys,
+        take: impl Fn(&RunColumns) -> Result<T>,
+    ) -> Result<T> {
+        self.with_summaries(|summaries| {
+            self.engine().with_points(|live, index, _| {
+                let mut columns = RunColumns::read(index, Some(runs), keys)?;
+                columns.add_live(live.each());
+                self.engine().load_statistics(live, index, &mut columns, &keys.statistics)?;
+                let rows = columns.rows_of(runs);
+                summaries.fill(&mut columns, &keys.summaries, &rows);
+                take(&columns)
+            })
         })
     }
 }
@@ -288,6 +308,7 @@ struct Finding<'a> {
     index: &'a Index,
     cache: &'a mut ColumnCache,
     live: &'a LivePoints,
+    summaries: &'a mut Summaries,
     way: Way,
     page: PageBounds,
 }
@@ -313,9 +334,12 @@ impl Finding<'_> {
             let mut statistics = needed.statistics.clone();
             statistics.add(&keys.statistics);
             self.engine.load_statistics(self.live, self.index, columns, &statistics)?;
+            let rows = columns.rows_in(selection);
+            self.summaries.fill(columns, &needed.summaries, &rows);
             let mut rows = columns.select(selection);
             if keys.without(columns.keys()).is_empty() {
                 let next = self.page.cut(&mut rows);
+                self.summaries.fill(columns, &keys.summaries, &rows);
                 return Ok((take(columns, &rows)?, next));
             }
             rows.iter().map(|row| columns.run(*row).info.id).collect()
@@ -338,15 +362,19 @@ impl Finding<'_> {
         needed: &Keys,
         take: impl FnOnce(&RunColumns, &[u32]) -> Result<T>,
     ) -> Result<T> {
-        let Finding { engine, index, cache, live, way, .. } = self;
+        let Finding { engine, index, cache, live, summaries, way, .. } = self;
         if way != Way::Sql && cache.is_worth_reading_all(index, ids.len())? {
             let columns = cache.read(index, needed, live.each())?;
             engine.load_statistics(live, index, columns, &needed.statistics)?;
-            return take(columns, &columns.rows_of(ids));
+            let rows = columns.rows_of(ids);
+            summaries.fill(columns, &keys.summaries, &rows);
+            return take(columns, &rows);
         }
         let mut columns = RunColumns::read(index, Some(ids), keys)?;
         columns.add_live(live.each());
         engine.load_statistics(live, index, &mut columns, &keys.statistics)?;
-        take(&columns, &columns.rows_of(ids))
+        let rows = columns.rows_of(ids);
+        summaries.fill(&mut columns, &keys.summaries, &rows);
+        take(&columns, &rows)
     }
 }

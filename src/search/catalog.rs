@@ -1,13 +1,13 @@
 //! The searchable fields of an entity, and the step from a comparison to a typed condition.
 
 use super::message::{Checked, Problem, listed, quoted};
-use super::nearest::nearest;
 use super::operand::Operand;
 use super::parse;
 use super::query::{Condition, Field, Filter, SortKey};
 use super::rule::{Quoting, Rule};
 use super::syntax::{Comparison, Expression, Identifier, Span, written};
 use super::wording::{Dialect, Named, kind_of};
+use crate::entity::nearest::nearest;
 use crate::error::Result;
 
 /// The fields by which one kind of entity can be searched and ordered.
@@ -16,6 +16,8 @@ pub(super) struct Catalog<N: 'static, T: 'static> {
     pub(super) groups: &'static [Group<N, T>],
     /// Groups that MLflow does not have. Messages do not list them.
     pub(super) extras: &'static [Group<N, T>],
+    /// Makes the field of a prefix with a number in it. MLflow does not have such fields.
+    pub(super) numbered: fn(&str, &str) -> Option<Field<N, T>>,
     /// The search, which decides the texts of errors.
     pub(super) dialect: Dialect,
     /// How identifiers and values are unquoted.
@@ -80,7 +82,8 @@ impl<N, T> Group<N, T> {
             Members::Named(attributes) => attributes,
             Members::Keyed { .. } => &[],
         };
-        let usable = attributes.iter().filter(|attribute| attribute.serves(purpose));
+        let listed = attributes.iter().filter(|attribute| attribute.is_listed);
+        let usable = listed.filter(|attribute| attribute.serves(purpose));
         usable.filter_map(|attribute| attribute.names.first().copied()).collect()
     }
 }
@@ -112,6 +115,8 @@ pub(super) struct Attribute<N: 'static, T: 'static> {
     pub(super) rule: Rule,
     /// Whether results can be ordered by it.
     pub(super) orderable: bool,
+    /// Whether messages list it. MLflow's messages list only its own fields.
+    pub(super) is_listed: bool,
 }
 
 impl<N: Clone, T: Clone> Catalog<N, T> {
@@ -177,8 +182,12 @@ impl<N: Clone, T: Clone> Catalog<N, T> {
         identifier: &Identifier<'_>,
         purpose: Use,
     ) -> Checked<Found<N, T>> {
-        let group = self.group(text, identifier, purpose)?;
         let key = self.key(identifier);
+        if let Some(field) = identifier.prefix.and_then(|prefix| (self.numbered)(prefix, key)) {
+            let kind = kind_of("metrics");
+            return Ok(Found { field, rule: Rule::NUMBER, orderable: true, kind });
+        }
+        let group = self.group(text, identifier, purpose)?;
         let found = match &group.members {
             Members::Keyed { field, rule, orderable } => {
                 let (field, rule, orderable) = (field(key.to_owned()), *rule, *orderable);
@@ -365,7 +374,7 @@ impl<N, T> Attribute<N, T> {
         field: Field<N, T>,
         rule: Rule,
     ) -> Self {
-        Attribute { names, filter_names: &[], field, rule, orderable: true }
+        Attribute { names, filter_names: &[], field, rule, orderable: true, is_listed: true }
     }
 
     /// Adds names that are accepted in filters only.
@@ -377,6 +386,12 @@ impl<N, T> Attribute<N, T> {
     /// Excludes the field from orders.
     pub(super) const fn unordered(mut self) -> Self {
         self.orderable = false;
+        self
+    }
+
+    /// Excludes the field from messages, because MLflow does not have it.
+    pub(super) const fn unlisted(mut self) -> Self {
+        self.is_listed = false;
         self
     }
 }

@@ -69,6 +69,7 @@ static EXPERIMENTS: Catalog<ExperimentNumber, ExperimentText> = Catalog {
         ),
     ],
     extras: &[],
+    numbered: |_, _| None,
     dialect: Dialect::Experiments,
     quoting: Quoting::BarePrefixes,
     default_order: &[

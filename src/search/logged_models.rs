@@ -182,6 +182,7 @@ static LOGGED_MODELS: Catalog<LoggedModelNumber, LoggedModelText> = Catalog {
         Group::keyed(&["tags"], |key| Field::Text(LoggedModelText::Tag(key)), TEXT, false),
     ],
     extras: &[],
+    numbered: |_, _| None,
     dialect: Dialect::LoggedModels,
     quoting: Quoting::SingleOnly,
     default_order: ORDER_END,

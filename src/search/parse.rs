@@ -402,7 +402,7 @@ impl Parser<'_> {
             problem =
                 problem.sentence(format!("Invalid ordering key in order_by clause '{text}'."));
         }
-        let meant = super::nearest::nearest(self.next.text, ["DESC", "ASC"]);
+        let meant = crate::entity::nearest::nearest(self.next.text, ["DESC", "ASC"]);
         let long = [("descending", "DESC"), ("ascending", "ASC")];
         let long = long.iter().find(|(word, _)| self.next.is_word(word)).map(|(_, meant)| *meant);
         problem.suggest(meant.or(long).map(|meant| format!("`{meant}`")))

@@ -1,7 +1,7 @@
 //! Column selection: parses the names of columns in a table of runs.
 
-use super::nearest::nearest;
 use super::runs::MetricStatistic;
+use crate::entity::nearest::nearest;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A column of a table of runs, or all columns of one kind.

@@ -1,5 +1,6 @@
 //! The fields by which runs are searched and ordered.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::catalog::{Attribute, Catalog, Group};
@@ -21,6 +22,8 @@ pub enum RunNumber {
     StartTime,
     /// The end time in milliseconds since 1970. Missing while the run is active.
     EndTime,
+    /// The time from start to end in milliseconds. Missing while the run is active.
+    Duration,
 }
 
 /// A number that summarises all points of a metric.
@@ -34,58 +37,81 @@ pub enum MetricStatistic {
     Mean,
     /// The smallest or the largest value, whichever is better for this key, `best.KEY`.
     Best,
+    /// The best value after smoothing, `smooth_best.KEY`.
+    SmoothBest,
     /// The number of points, `count.KEY`.
     Count,
     /// The number of NaN values, `nan_count.KEY`.
     NanCount,
+    /// The value at this step or at the last one before it, such as `at_100.KEY`.
+    AtStep(i64),
 }
 
 impl MetricStatistic {
-    /// All statistics.
-    pub const ALL: [MetricStatistic; 6] = [
+    /// All statistics whose name has no number.
+    const NAMED: [MetricStatistic; 7] = [
         MetricStatistic::Min,
         MetricStatistic::Max,
         MetricStatistic::Mean,
         MetricStatistic::Best,
+        MetricStatistic::SmoothBest,
         MetricStatistic::Count,
         MetricStatistic::NanCount,
     ];
 
     /// Returns the prefix of its fields.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
+    pub fn name(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             MetricStatistic::Min => "min",
             MetricStatistic::Max => "max",
             MetricStatistic::Mean => "mean",
             MetricStatistic::Best => "best",
+            MetricStatistic::SmoothBest => "smooth_best",
             MetricStatistic::Count => "count",
             MetricStatistic::NanCount => "nan_count",
-        }
+            MetricStatistic::AtStep(step) => return Cow::Owned(format!("{AT_STEP}{step}")),
+        })
     }
 
     /// Returns the statistic whose fields have this prefix.
     #[must_use]
     pub fn named(prefix: &str) -> Option<Self> {
-        MetricStatistic::ALL.into_iter().find(|statistic| statistic.name() == prefix)
+        let named = MetricStatistic::NAMED.into_iter();
+        named.chain(at_step(prefix)).find(|statistic| statistic.name() == prefix)
     }
 
-    /// Returns the value of this statistic for a metric with this key.
+    /// Returns whether it is computed from the points, and not from their statistics.
+    #[must_use]
+    pub fn needs_points(self) -> bool {
+        matches!(self, MetricStatistic::SmoothBest | MetricStatistic::AtStep(_))
+    }
+
+    /// Returns the value of this statistic for this goal. NaN if it needs the points.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a count of points above 2^53 is out of reach")]
-    pub fn of(self, key: &str, statistics: &MetricStatistics) -> f64 {
+    pub fn of(self, goal: MetricGoal, statistics: &MetricStatistics) -> f64 {
         match self {
             MetricStatistic::Min => statistics.min,
             MetricStatistic::Max => statistics.max,
             MetricStatistic::Mean => statistics.mean(),
-            MetricStatistic::Best => match MetricGoal::of(key) {
+            MetricStatistic::Best => match goal {
                 MetricGoal::Lower => statistics.min,
                 MetricGoal::Higher => statistics.max,
             },
             MetricStatistic::Count => statistics.count as f64,
             MetricStatistic::NanCount => statistics.nan_count as f64,
+            MetricStatistic::SmoothBest | MetricStatistic::AtStep(_) => f64::NAN,
         }
     }
+}
+
+/// The prefix of [`MetricStatistic::AtStep`], before the step.
+const AT_STEP: &str = "at_";
+
+/// Returns the statistic of a prefix such as `at_100`.
+fn at_step(prefix: &str) -> Option<MetricStatistic> {
+    prefix.strip_prefix(AT_STEP)?.parse().ok().map(MetricStatistic::AtStep)
 }
 
 /// A text field of runs.
@@ -162,9 +188,14 @@ static RUNS: Catalog<RunNumber, RunText> = Catalog {
         statistic(&["max"], |key| number(MetricStatistic::Max, key)),
         statistic(&["mean"], |key| number(MetricStatistic::Mean, key)),
         statistic(&["best"], |key| number(MetricStatistic::Best, key)),
+        statistic(&["smooth_best"], |key| number(MetricStatistic::SmoothBest, key)),
         statistic(&["count"], |key| number(MetricStatistic::Count, key)),
         statistic(&["nan_count"], |key| number(MetricStatistic::NanCount, key)),
     ],
+    numbered: |prefix, key| {
+        let statistic = at_step(prefix).filter(|statistic| statistic.name() == prefix)?;
+        Some(number(statistic, key.to_owned()))
+    },
     dialect: Dialect::Runs,
     quoting: Quoting::Free,
     default_order: ORDER_END,
@@ -197,6 +228,7 @@ const ATTRIBUTES: &[Attribute<RunNumber, RunText>] = &[
         Rule::NUMBER,
     ),
     Attribute::new(&["end_time"], Field::Number(RunNumber::EndTime), Rule::NUMBER),
+    Attribute::new(&["duration"], Field::Number(RunNumber::Duration), Rule::NUMBER).unlisted(),
     Attribute::new(&["run_id"], Field::Text(RunText::RunId), Rule::TEXT_OR_LIST),
     Attribute::new(&["user_id"], Field::Text(RunText::UserId), Rule::TEXT),
     Attribute::new(&["artifact_uri"], Field::Text(RunText::ArtifactUri), Rule::TEXT),
@@ -217,9 +249,10 @@ impl fmt::Display for RunNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RunNumber::Metric(key) => write_key(f, "metrics", key),
-            RunNumber::Statistic(statistic, key) => write_key(f, statistic.name(), key),
+            RunNumber::Statistic(statistic, key) => write_key(f, &statistic.name(), key),
             RunNumber::StartTime => f.write_str("start_time"),
             RunNumber::EndTime => f.write_str("end_time"),
+            RunNumber::Duration => f.write_str("duration"),
         }
     }
 }

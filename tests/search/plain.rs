@@ -105,7 +105,14 @@ fn time_clause() -> impl Strategy<Value = Clause> {
 fn time_field() -> impl Strategy<Value = (&'static str, RunFunction<Option<f64>>)> {
     let started = RunFunction::new(|run| Some(run.info.started.as_millis() as f64));
     let ended = RunFunction::new(|run| run.info.ended.map(|time| time.as_millis() as f64));
-    prop_oneof![Just(("start_time", started)), Just(("end_time", ended))]
+    let duration = RunFunction::new(|run: &RunRecord| {
+        run.info.ended.map(|end| (end.as_millis() - run.info.started.as_millis()) as f64)
+    });
+    prop_oneof![
+        Just(("start_time", started)),
+        Just(("end_time", ended)),
+        Just(("duration", duration))
+    ]
 }
 
 fn comparison() -> impl Strategy<Value = &'static str> {

@@ -2,11 +2,14 @@
 
 use proptest::prelude::*;
 use tracklite::table::Value;
-use tracklite::{Database, MetricStatistics, RunId, RunSearch};
+use tracklite::{
+    Database, GOAL_TAG_PREFIX, MetricHistory, MetricPoint, MetricStatistics, RunId, RunSearch,
+};
 
 use crate::common::{TestDatabase, error_message, start_run};
 
-const NAMES: [&str; 6] = ["min", "max", "mean", "best", "count", "nan_count"];
+const NAMES: [&str; 10] =
+    ["min", "max", "mean", "best", "count", "nan_count", "at_7", "at_100", "at_299", "smooth_best"];
 
 fn value_of(name: &str, of: &MetricStatistics) -> f64 {
     match name {
@@ -18,12 +21,48 @@ fn value_of(name: &str, of: &MetricStatistics) -> f64 {
     }
 }
 
+/// Returns the latest value up to a step, if the metric continues to it.
+fn at_step(step: i64, history: &MetricHistory) -> Option<f64> {
+    history.iter().find(|point| point.step >= step)?;
+    let steps = history.iter().map(|point| point.step);
+    let last = steps.filter(|known| *known <= step).max()?;
+    let of_step = history.iter().filter(|point| point.step == last);
+    // The latest time, and then the largest value.
+    let order = |point: &MetricPoint| (point.time.as_nanos(), point.value);
+    let latest = of_step.reduce(|a, b| match (order(&a), order(&b)) {
+        ((first, _), (second, _)) if first < second => b,
+        ((first, low), (second, high)) if first == second && high >= low => b,
+        _ => a,
+    });
+    latest.map(|point| point.value)
+}
+
+/// Returns the lowest value of the average that forgets a tenth with each point.
+fn smooth_best(history: &MetricHistory) -> f64 {
+    let mut points: Vec<MetricPoint> = history.iter().filter(|p| p.value.is_finite()).collect();
+    points.sort_by_key(|point| point.step);
+    let average = |count: usize| {
+        let weighted = points[..count].iter().rev().zip(0_i32..);
+        let weight = |age: i32| 0.9_f64.powi(age);
+        let sum: f64 = weighted.clone().map(|(point, age)| point.value * weight(age)).sum();
+        sum / weighted.map(|(_, age)| weight(age)).sum::<f64>()
+    };
+    (1..=points.len()).map(average).fold(f64::NAN, f64::min)
+}
+
 /// Returns a statistic of `loss` of each run by plain code.
 fn plain(database: &Database, name: &str) -> Vec<(RunId, Option<f64>)> {
     let ids = database.search_run_ids(&RunSearch::new().order_by("run_id")).unwrap();
     let value = |id: &RunId| {
-        let statistics = database.run(*id).unwrap().statistics("loss").unwrap();
-        (*id, statistics.map(|statistics| value_of(name, &statistics)))
+        let run = database.run(*id).unwrap();
+        let statistics = run.statistics("loss").unwrap();
+        let history = run.history("loss").unwrap();
+        let value = match name.strip_prefix("at_").map(|step| step.parse().unwrap()) {
+            Some(step) => at_step(step, &history),
+            None if name == "smooth_best" => statistics.map(|_| smooth_best(&history)),
+            None => statistics.map(|statistics| value_of(name, &statistics)),
+        };
+        (*id, value)
     };
     ids.iter().map(value).collect()
 }
@@ -125,6 +164,41 @@ fn the_best_value_depends_on_the_words_of_the_key() {
     let table = database.columns_of_runs(&[run.id()], &["best.val_loss", "best.accuracy"]).unwrap();
     let row: Vec<Value<'_>> = table.rows().next().unwrap().values().collect();
     assert_eq!(row, [Value::Float(1.0), Value::Float(0.9)]);
+}
+
+#[test]
+fn a_tag_of_the_experiment_decides_what_is_best() {
+    let database = TestDatabase::quiet();
+    let tagged = database.experiment("/tagged").unwrap();
+    let (run, other) = (tagged.start_run("").unwrap(), start_run(&database, ""));
+    for run in [&run, &other] {
+        (0..3_i32).for_each(|step| run.log_metric("loss", f64::from(step), step).unwrap());
+    }
+    let best = || {
+        let columns = ["best.loss", "smooth_best.loss"];
+        let table = database.columns_of_runs(&[run.id(), other.id()], &columns).unwrap();
+        // Rounded, because sums have other last digits.
+        let rounded = |value: Value<'_>| match value {
+            Value::Float(number) => (number * 1000.0).round(),
+            _ => f64::NAN,
+        };
+        let rows = table.rows().map(|row| row.values().map(rounded).collect());
+        rows.collect::<Vec<Vec<f64>>>()
+    };
+    // The average of 0, 1 and 2 at the end is 2.9 / 2.71.
+    let (low, high) = ([0.0, 0.0], [2000.0, 1070.0]);
+    assert_eq!(best(), [low, low]);
+    tagged.set_tag(&format!("{GOAL_TAG_PREFIX}loss"), "higher").unwrap();
+    assert_eq!(best(), [high, low]);
+    let found = RunSearch::new().filter("best.loss = 2");
+    for _ in 0..3 {
+        assert_eq!(database.search_run_ids(&found).unwrap(), [run.id()]);
+    }
+    let goals = database.metric_goals().unwrap();
+    assert_eq!(goals.of(tagged.id(), "loss"), tracklite::MetricGoal::Higher);
+    tagged.delete_tag(&format!("{GOAL_TAG_PREFIX}loss")).unwrap();
+    assert_eq!(best(), [low, low]);
+    assert!(database.search_run_ids(&found).unwrap().is_empty());
 }
 
 #[test]

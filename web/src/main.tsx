@@ -11,6 +11,7 @@ import { followEntry } from "./links";
 import { watchMine } from "./mine";
 import { loadViews } from "./pages/viewmenu";
 import { applyTheme } from "./prefs";
+import { report } from "./report";
 import { watchRuns } from "./runs/data";
 import { watchGroups } from "./runs/table";
 import { Shell } from "./shell";
@@ -35,18 +36,19 @@ async function start(): Promise<void> {
   watchTitle();
   const root = document.getElementById("app");
   try {
-    await openSession();
+    if (!report) await openSession();
   } catch (error) {
     fileProblem.value = { message: messageOf(error), status: 401 };
   }
   const loaded = loadFile();
   await followEntry();
-  watchMine();
+  if (!report) watchMine();
   if (root) render(<Shell />, root);
   watchRuns();
   watchGroups();
   const info = await loaded;
   end();
+  if (report) return;
   startLive(info?.position ?? "");
   watchFile();
   watchExperiments();

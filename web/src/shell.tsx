@@ -4,6 +4,7 @@ import { file, fileProblem, loadFile, readOnlyReason } from "./file";
 import { age, cut } from "./format";
 import { connection, heard } from "./live";
 import { backToMine, keepShared, ownQuery, shared } from "./mine";
+import { report, type Report } from "./report";
 import { isDark, railOpen, switchTheme } from "./prefs";
 import { link, page } from "./store";
 import { Experiments } from "./pages/experiments";
@@ -44,7 +45,7 @@ function Rail() {
   return (
     <nav class={`rail ${open ? "" : "narrow"}`} aria-label="Pages">
       <ul>
-        {PLACES.filter(({ shown }) => shown?.() ?? true).map(({ id, words, icon }) => (
+        {PLACES.filter(({ id, shown }) => (report ? id === "runs" : (shown?.() ?? true))).map(({ id, words, icon }) => (
           <li key={id}>
             <a href={link([id], id === "runs" && page.value !== "runs" ? ownQuery() : {})} aria-current={current === id ? "page" : undefined} title={open ? undefined : words}>
               <Icon name={icon} />
@@ -59,6 +60,13 @@ function Rail() {
 }
 
 const LIVE_WORDS = { connecting: "connecting", live: "live", polling: "live (polling)", lost: "not connected" } as const;
+
+/** Says what a report shows, and when it was made. */
+function Made({ of }: { of: Report }) {
+  const { view, made, runs, shown } = of;
+  const rows = shown < runs ? `${shown} of ${runs} runs` : `${runs} runs`;
+  return <span class="live" role="status">report{view === "" ? "" : ` of ${view}`}, {new Date(made).toLocaleString()}, {rows}</span>;
+}
 
 /** Says whether the page follows the file, and how old its data is. */
 function Live() {
@@ -82,7 +90,7 @@ function TopBar() {
       </a>
       <h1 title={info?.name}><bdi>{cut(info?.name.split("/").pop() ?? "tracklite", 80)}</bdi></h1>
       {reason ? <span class="chip" title={reason}>read-only</span> : null}
-      <Live />
+      {report ? <Made of={report} /> : <Live />}
       <span class="spacer" />
       <button type="button" class="button search-all" onClick={() => (paletteOpen.value = true)}>
         <Icon name="search" /><span>Search everything</span><kbd>Ctrl K</kbd>

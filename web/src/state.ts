@@ -64,6 +64,9 @@ export interface View {
   parallelAxes: string[];
   brushes: Brush[];
   mediaStep: number | null;
+  importanceOf: string;
+  importanceLog: boolean;
+  importanceParam: string | null;
   /** The run whose config is shown beside the charts. */
   peek: string | null;
 }
@@ -103,6 +106,9 @@ export const DEFAULTS: View = {
   parallelAxes: [],
   brushes: [],
   mediaStep: null,
+  importanceOf: "",
+  importanceLog: false,
+  importanceParam: null,
   peek: null,
 };
 
@@ -253,6 +259,9 @@ const CODECS: { [Name in keyof View]: Codec<View[Name]> } = {
     read: (value) => (Number.isFinite(Number(value)) ? Number(value) : null),
     write: (value) => (value === null ? "" : String(value)),
   },
+  importanceOf: text("io"),
+  importanceLog: flag("il"),
+  importanceParam: maybe("ip"),
   peek: maybe("i"),
 };
 

@@ -1,5 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import { base } from "./api";
+import { report } from "./report";
 import { readView, writeView, type View } from "./state";
 
 export interface Place {
@@ -8,7 +9,14 @@ export interface Place {
   query: string;
 }
 
-const ROOT = new URL("ui/", base).pathname;
+/** What all places begin with. A report has its place in the fragment, because a file has no paths. */
+const ROOT = report ? "#/" : new URL("ui/", base).pathname;
+
+/** Returns the address of the present place. */
+function present(): string {
+  if (!report) return location.pathname + location.search;
+  return location.hash.startsWith(ROOT) ? location.hash : `${ROOT}runs?${report.query}`;
+}
 
 function decode(part: string): string {
   try {
@@ -23,9 +31,11 @@ const LONGEST = 2000;
 const IN_FRAGMENT = "#s=";
 
 function readPlace(): Place {
-  const path = location.pathname.startsWith(ROOT) ? location.pathname.slice(ROOT.length) : "";
+  const [full = "", ...search] = present().split("?");
+  const path = full.startsWith(ROOT) ? full.slice(ROOT.length) : "";
   const parts = path.split("/").filter((part) => part !== "").map(decode);
-  const query = location.hash.startsWith(IN_FRAGMENT) ? location.hash.slice(IN_FRAGMENT.length) : location.search.slice(1);
+  const isLong = !report && location.hash.startsWith(IN_FRAGMENT);
+  const query = isLong ? location.hash.slice(IN_FRAGMENT.length) : search.join("?");
   return { path: parts.length === 0 ? ["runs"] : parts, query };
 }
 
@@ -38,12 +48,12 @@ export const view = computed<View>(() => readView(query.value));
 
 export function link(path: readonly string[], search: URLSearchParams | Record<string, string> = {}): string {
   const text = new URLSearchParams(search).toString();
-  const mark = isLong(text) ? IN_FRAGMENT : "?";
+  const mark = isLong(text) && !report ? IN_FRAGMENT : "?";
   return ROOT + path.map(encodeURIComponent).join("/") + (text === "" ? "" : mark + text);
 }
 
 function visit(url: string, replace: boolean): void {
-  if (url === location.pathname + location.search + location.hash) return;
+  if (url === (report ? present() : present() + location.hash)) return;
   if (replace) history.replaceState(null, "", url);
   else history.pushState(null, "", url);
   place.value = readPlace();
@@ -74,9 +84,11 @@ export function followLinks(): void {
     if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     const anchor = (event.target as Element).closest?.("a[href]");
     if (!(anchor instanceof HTMLAnchorElement) || anchor.target !== "" || anchor.hasAttribute("download")) return;
-    if (anchor.origin !== location.origin || !anchor.pathname.startsWith(ROOT)) return;
+    const target = report ? anchor.hash : anchor.pathname + anchor.search;
+    if (anchor.origin !== location.origin || !target.startsWith(ROOT)) return;
     event.preventDefault();
-    visit(anchor.pathname + anchor.search + anchor.hash, false);
+    visit(report ? target : target + anchor.hash, false);
   });
-  if (!location.pathname.startsWith(ROOT)) history.replaceState(null, "", link(["runs"], query.peek()));
+  if (report) history.replaceState(null, "", present());
+  else if (!location.pathname.startsWith(ROOT)) history.replaceState(null, "", link(["runs"], query.peek()));
 }

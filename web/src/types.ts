@@ -201,3 +201,31 @@ export interface Completion {
   items: { text: string; kind: string; detail: string | null }[];
   error: { message: string; at: number; length: number; hint: string | null } | null;
 }
+
+export interface CodeDiff {
+  same: boolean;
+  commits: [string | null, string | null];
+  patches: [boolean, boolean];
+  hunks: { starts: [number, number]; lines: string[] }[];
+  left_out: number;
+}
+
+interface Package {
+  name: string;
+  version: string;
+}
+
+export interface PackageDiff {
+  known: boolean;
+  added: Package[];
+  removed: Package[];
+  changed: { name: string; before: string; after: string }[];
+  same: number;
+}
+
+export interface Importance {
+  runs: number;
+  explained: Num;
+  params: { key: string; importance: Num; error: Num; correlation: Num | null; runs: number }[];
+  dependence: { number: Num | null; text: string | null; mean: Num }[];
+}

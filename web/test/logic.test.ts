@@ -105,13 +105,13 @@ test("numbers are short and exact", () => {
 });
 
 test("fields are written as the search language needs them", () => {
-  assert.equal(searchName("metrics.train/loss:min"), "min.`train/loss`");
-  assert.equal(searchName("metrics.loss:nan"), "nan_count.loss");
+  assert.equal(searchName("min.train/loss"), "min.`train/loss`");
+  assert.equal(searchName("nan_count.loss"), "nan_count.loss");
   assert.equal(searchName("params.lr"), "params.lr");
   assert.equal(searchName("attributes.start_time"), "attributes.start_time");
   assert.equal(quoteKey("a`b"), '"a`b"');
-  assert.deepEqual(parseField("metrics.a:b:max"), { kind: "metric", key: "a:b", aggregate: "max" });
-  assert.equal(fieldName(parseField("metrics.a:b:max")), "metrics.a:b:max");
+  assert.deepEqual(parseField("max.a:b"), { kind: "metric", key: "a:b", aggregate: "max" });
+  assert.equal(fieldName(parseField("max.a:b")), "max.a:b");
   assert.equal(comparisonFor("params.batch size", "it's"), "params.`batch size` = \"it's\"");
   assert.equal(comparisonFor("metrics.loss", 1e21), "metrics.loss = 1e21");
   assert.equal(withComparison("a > 1", "b = 2"), "a > 1 AND b = 2");

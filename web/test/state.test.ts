@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULTS, joinList, readView, splitList, viewToRecord, writeView, type View } from "../src/state";
 
-const WORDS = ["", "a", "a,b", "\\", "metrics.train/loss:min", "params.batch size", "-x", "+y", "ü🔥", "a:1:2", "x;y", "\u202eرtl", "%&=#?"];
+const WORDS = ["", "a", "a,b", "\\", "min.train/loss", "params.batch size", "-x", "+y", "ü🔥", "a:1:2", "x;y", "\u202eرtl", "%&=#?"];
 
 function generator(seed: number): () => number {
   let state = seed;
@@ -18,7 +18,7 @@ function randomView(next: () => number): View {
     filter: pick(WORDS), experiments: some(), under: pick(["", "/Shared/team"]), lifecycle: pick(["active", "deleted", "all"]),
     order: some().map((column) => ({ column, descending: next() < 0.5 })),
     group: pick([null, "auto" as const, ["params.lr"], ["params.a,b", "tags.x"]]),
-    columns: pick([null, [], ["metrics.loss"], ["params.a,b", "metrics.x:best"]]),
+    columns: pick([null, [], ["metrics.loss"], ["params.a,b", "best.x"]]),
     visible: { first: pick<number | "all">([20, 0, 7, "all"]), shown: some().filter((word) => !word.includes(";")), hidden: some().filter((word) => !word.includes(";")) },
     baseline: pick([null, "abc"]), pins: some(), selected: some(), tab: pick(["charts", "compare"]), metricFilter: pick(WORDS), cardColumns: Math.floor(next() * 7),
     xAxis: pick(["step", "time", "metrics.epoch"]), logX: next() < 0.5, logY: next() < 0.5,

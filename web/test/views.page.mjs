@@ -124,15 +124,15 @@ test("a zoom near the newest point follows it, another one stays (requirement 13
 
 test("small curves are in the table, of the rows on the screen only", async () => {
   const tab = await open(here.browser, here.server.url);
-  await visitRuns(here, "c=metrics.train/loss:curve,metrics.test_accuracy:curve&tab=compare&v=first:0", tab);
+  await visitRuns(here, "c=curve.train/loss,curve.test_accuracy&tab=compare&v=first:0", tab);
   const asked = tab.seen.requests.filter((request) => request.includes("/curves"));
   assert.equal(asked.length, 2, "one request a column");
-  const drawn = await tab.page.$$eval('[data-name="metrics.train/loss:curve"] .spark path', (paths) => paths.map((path) => path.getAttribute("d").split("L").length));
+  const drawn = await tab.page.$$eval('[data-name="curve.train/loss"] .spark path', (paths) => paths.map((path) => path.getAttribute("d").split("L").length));
   assert.equal(drawn.length, 24, "the child has no points");
   assert.ok(drawn.every((points) => points > 30));
-  await tab.page.click("[data-column='metrics.test_accuracy:curve'] button[aria-label^=Column]");
+  await tab.page.click("[data-column='curve.test_accuracy'] button[aria-label^=Column]");
   assert.match(await tab.page.textContent(".panel"), /Show curve/);
-  assert.equal(await tab.page.isDisabled("[data-column='metrics.test_accuracy:curve'] .head-words"), true, "a curve has no order");
+  assert.equal(await tab.page.isDisabled("[data-column='curve.test_accuracy'] .head-words"), true, "a curve has no order");
   await tab.close();
 });
 

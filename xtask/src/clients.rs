@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::packages;
 use crate::python::Environment;
 use crate::runner::{Context, Outcome, StepResult, output_of, run_command};
 use crate::steps::WORKSPACE;
@@ -48,20 +49,8 @@ const JAVA: &str = "openjdk-17-jre-headless";
 
 /// Installs Java for Spark if it lacks. The tests of Spark are skipped without it.
 fn find_java() {
-    if has_java() {
-        return;
-    }
-    println!("   java is not installed; trying to install {JAVA}");
-    for words in ["update --quiet", &format!("install --yes --quiet {JAVA}")] {
-        let mut command = Command::new("apt-get");
-        command.args(words.split(' ')).env("DEBIAN_FRONTEND", "noninteractive");
-        if let Err(why) = output_of(&mut command) {
-            println!("!! SKIPPED the programs of Spark, which need Java 17: {why}");
-            return;
-        }
-    }
-    if !has_java() {
-        println!("!! SKIPPED the programs of Spark: {JAVA} is installed, but `java` does not run");
+    if let Err(why) = packages::find(&[JAVA], has_java) {
+        println!("!! SKIPPED the programs of Spark, which need Java 17: {why}");
     }
 }
 

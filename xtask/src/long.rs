@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::quartz;
 use crate::runner::{Context, Outcome, Step, StepResult, run_command};
 use crate::steps::{WORKSPACE, fuzz_targets};
 
@@ -25,6 +26,11 @@ pub(crate) const WORKS: &[Step] = &[
         run: |context| test(context, "kill", "TRACKLITE_KILLS", "100000"),
     },
     Step { name: "points", proves: "10^8 points in one file (TRACKLITE_POINTS)", run: points },
+    Step {
+        name: "quartz",
+        proves: "10^4 schedules in 12 zones fire when Quartz's do (TRACKLITE_QUARTZ_EXPRESSIONS)",
+        run: |context| quartz::compare(context, &amount(quartz::EXPRESSIONS, "10000")),
+    },
     Step {
         name: "fuzz",
         proves: "one hour per fuzz target with cargo-fuzz (TRACKLITE_FUZZ_SECONDS)",

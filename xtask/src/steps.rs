@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::runner::{Context, Outcome, Step, StepResult, output_of, run_command};
-use crate::{clients, full_disk, licences, python, web};
+use crate::{clients, full_disk, licences, python, quartz, web};
 
 /// All checks, in order.
 pub(crate) const STEPS: &[Step] = &[
@@ -62,6 +62,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "full-disk",
         proves: "a full tmpfs, ext4, XFS or btrfs is an error, never a signal",
         run: full_disk::check,
+    },
+    Step {
+        name: "quartz",
+        proves: "schedules fire when those of Quartz itself do; the same texts are refused",
+        run: |context| quartz::compare(context, "1000"),
     },
     Step { name: "doctests", proves: "the examples in the documentation run", run: doctests },
     Step { name: "docs", proves: "the documentation builds and its links work", run: docs },
@@ -170,7 +175,7 @@ fn docs(context: &Context) -> StepResult {
     // Build what users see, without internals, because their links lead to private items.
     let words = "doc --release --locked --no-deps --lib --package tracklite \
                  --package tracklite-cli --package tracklite-serve --package tracklite-server \
-                 --features tracklite/capture,tracklite/ipc \
+                 --features tracklite/capture,tracklite/ipc,tracklite/schedule \
                  --features tracklite/parquet,tracklite-cli/polars";
     let mut command = context.cargo(words);
     run_command(command.env("RUSTDOCFLAGS", "-D warnings"))?;

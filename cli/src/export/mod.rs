@@ -6,7 +6,6 @@
 
 #[cfg(feature = "polars")]
 mod frames;
-mod new_file;
 mod output;
 
 use std::io::{IsTerminal as _, Write as _};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tracklite::{Error, Result};
 
-use super::new_file::NewFile;
+use crate::new_file::NewFile;
 use crate::terminal::Terminal;
 
 /// The target of an export.

@@ -135,3 +135,28 @@ fn invalid_comparisons_are_rejected() {
     let both = sample.run("compare", &[&first, "--filter", "run_name = 'first'"]);
     assert_eq!(both.status.code(), Some(2));
 }
+
+#[test]
+fn packages_and_code_are_compared() {
+    let sample = Sample::new();
+    let (first, nested) = (sample.first.to_string(), sample.nested.to_string());
+    let database = Database::open(&sample.file).unwrap();
+    for (id, packages, patch) in [
+        (sample.first, "numpy==1\nscipy==2\n", "one\ntwo\nthree\n"),
+        (sample.nested, "numpy==1\nscipy==3\npolars==1\n", "one\n2\nthree\n"),
+    ] {
+        let artifacts = database.run(id).unwrap().artifacts();
+        artifacts.log_text(packages, "requirements.txt").unwrap();
+        artifacts.log_text(patch, "git/dirty.patch").unwrap();
+    }
+    database.close().unwrap();
+    let object = sample.json("compare", &[&first, &nested]);
+    assert_eq!(object["packages"], json!({"polars": [null, "1"], "scipy": ["2", "3"]}));
+    assert!(object["code"]["patch"][0].is_string(), "{object}");
+    let printed = sample.print("compare", &[&first, &nested, "--code"]);
+    let scipy = line(&printed, "packages.scipy").expect("the package is printed");
+    assert_eq!(scipy.split_whitespace().collect::<Vec<_>>(), ["packages.scipy", "2", "3"]);
+    assert!(printed.ends_with("@@ -1 +1 @@\n one\n-two\n+2\n three\n"), "{printed}");
+    let same = sample.print("compare", &[&first, &first, &nested, "--code"]);
+    assert!(same.contains("uncommitted code of"), "{same}");
+}

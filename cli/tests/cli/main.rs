@@ -16,10 +16,14 @@ mod compare;
 mod experiments;
 mod export;
 mod groups;
+mod importance;
+mod jobs;
 mod memory;
 mod models;
 mod reading;
 mod readme;
+#[cfg(feature = "serve")]
+mod report;
 mod search;
 #[cfg(feature = "serve")]
 mod serve;

@@ -28,12 +28,8 @@ pub(super) const ROUTES: &[Route] = &[Route {
 
 /// The most runs of a comparison.
 const RUNS_MAX: usize = 1000;
-/// The largest list of packages that is read, in bytes.
-const PACKAGES_BYTES_MAX: u64 = 64 * 1024;
 /// The most values of a comparison: fields times runs.
 const VALUES_MAX: usize = 4_000_000;
-/// The places of a list of packages among the artifacts of a run.
-const PACKAGE_FILES: &[&str] = &["requirements.txt", "model/requirements.txt"];
 /// The patch of uncommitted changes, as `tracklite::capture` logs it.
 const PATCH_FILE: &str = "git/dirty.patch";
 /// The prefix of the tags about the code of a run.
@@ -182,7 +178,9 @@ fn values(database: &Database, run: &Run, record: RunRecord) -> Outcome<Values> 
         let dataset = input.dataset;
         values.insert((Section::Datasets, dataset.name), Value::Text(dataset.digest));
     }
-    packages(run, &mut values)?;
+    for (name, version) in run.packages()?.into_iter().flatten() {
+        values.insert((Section::Packages, name), Value::Text(version));
+    }
     if let Some(digest) = unless_missing(run.artifacts().info(PATCH_FILE))?.and_then(|i| i.digest) {
         values.insert((Section::Code, PATCH_FILE.to_owned()), Value::Text(digest));
     }
@@ -207,33 +205,6 @@ fn info(database: &Database, record: &RunRecord, values: &mut Values) -> Outcome
     Ok(())
 }
 
-/// Adds the packages of the first list that the run has.
-fn packages(run: &Run, values: &mut Values) -> Outcome<()> {
-    let artifacts = run.artifacts();
-    for path in PACKAGE_FILES {
-        let Some(info) = unless_missing(artifacts.info(path))? else { continue };
-        if info.uri.is_none() && info.size.is_some_and(|size| size <= PACKAGES_BYTES_MAX) {
-            let text = artifacts.read(path)?;
-            values.extend(pinned(&String::from_utf8_lossy(&text)).map(|(name, version)| {
-                ((Section::Packages, name.to_owned()), Value::Text(version.to_owned()))
-            }));
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Returns the packages of a file like `requirements.txt`: their names, and the rest of the line.
-fn pinned(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    lines.filter(|line| !line.is_empty() && !line.starts_with('-')).map(|line| {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let end = line.find(|c| !is_name(c)).unwrap_or(line.len());
-        let (name, rest) = line.split_at(end);
-        (name, rest.trim().strip_prefix("==").unwrap_or(rest.trim()))
-    })
-}
-
 fn unless_missing<T>(found: tracklite::Result<T>) -> Outcome<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -245,13 +216,6 @@ fn unless_missing<T>(found: tracklite::Result<T>) -> Outcome<Option<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn packages_are_read_from_a_list() {
-        let text = "mlflow==3.1\n# a comment\n\nnumpy>=2,<3 # why\n-r other.txt\nscikit-learn\n";
-        let found: Vec<_> = pinned(text).collect();
-        assert_eq!(found, [("mlflow", "3.1"), ("numpy", ">=2,<3"), ("scikit-learn", "")]);
-    }
 
     #[test]
     fn equal_numbers_do_not_differ() {

@@ -30,9 +30,18 @@ const NUMBER_OPERATORS: &[&str] = &["<", "<=", ">", ">=", "=", "!="];
 const TEXT_OPERATORS: &[&str] =
     &["=", "!=", "LIKE", "ILIKE", "IN", "NOT IN", "IS NULL", "IS NOT NULL"];
 /// The prefixes of fields that are numbers.
-const NUMBER_PREFIXES: &[&str] =
-    &["metrics.", "metric.", "min.", "max.", "mean.", "best.", "count.", "nan_count."];
-const NUMBER_FIELDS: &[&str] = &["start_time", "end_time"];
+const NUMBER_PREFIXES: &[&str] = &[
+    "metrics.",
+    "metric.",
+    "min.",
+    "max.",
+    "mean.",
+    "best.",
+    "smooth_best.",
+    "count.",
+    "nan_count.",
+];
+const NUMBER_FIELDS: &[&str] = &["start_time", "end_time", "duration"];
 
 /// Suggestions for a place of a filter, and the first error in it.
 #[derive(Serialize, ToSchema)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tracklite::curve::{Band, BandKind, Curve, CurveAxis, CurveQuery, Smoothing};
 use tracklite::table::{Row, Value as Cell};
-use tracklite::{Database, MetricGoal, MetricPoint, RunId, Timestamp};
+use tracklite::{Database, ExperimentId, MetricGoal, MetricGoals, MetricPoint, RunId, Timestamp};
 
 use super::frame::{FRAME_TYPE, Frame};
 use super::window;
@@ -109,10 +109,32 @@ fn curves(call: &Call) -> Outcome<Reply> {
         let runs = runs(call)?;
         check_amount(runs.len(), keys.len(), width(args))?;
         let curves = database.curves(&runs, &keys, &query)?;
-        frame_of_curves(&curves, &facts(database, &runs)?, &axis(args)?)
+        frame_of_curves(&curves, &Known::read(database, &runs)?, &axis(args)?)
     };
     frame.meta("position", position);
     frame.into_reply()
+}
+
+/// Returns the curves of a metric of these runs as a frame.
+pub(super) fn of_runs(
+    database: &Database,
+    args: &Args,
+    runs: &[RunId],
+    key: &str,
+) -> Outcome<Frame> {
+    let curves = database.curves(runs, &[key], &query(args)?)?;
+    Ok(frame_of_curves(&curves, &Known::read(database, runs)?, &axis(args)?))
+}
+
+/// Returns the bands of a metric over these groups as a frame.
+pub(super) fn of_groups(
+    database: &Database,
+    args: &Args,
+    groups: &[Vec<RunId>],
+    key: &str,
+) -> Outcome<Frame> {
+    let bands = database.bands(groups, &[key], &query(args)?, band(args)?)?;
+    Ok(frame_of_bands(&bands, &(0..groups.len()).collect::<Vec<usize>>()))
 }
 
 fn check_amount(runs: usize, keys: usize, width: usize) -> Outcome<()> {
@@ -188,21 +210,46 @@ fn groups(call: &Call) -> Outcome<Vec<(usize, Vec<RunId>)>> {
     found.collect()
 }
 
-/// The name and start of a run.
+/// The facts about a run beside its curves.
 struct Facts {
     name: String,
     started: Timestamp,
+    experiment: ExperimentId,
 }
 
-/// Returns the names and starts of runs by id.
-fn facts(database: &Database, runs: &[RunId]) -> Outcome<HashMap<String, Facts>> {
-    let table = database.columns_of_runs(runs, &["run_id", "run_name", "start_time"])?;
-    let facts = |row: Row<'_>| {
-        let Some(Cell::Time(started)) = row.get("start_time") else { return None };
-        let name = window::text(row.get("run_name"))?;
-        Some((window::text(row.get("run_id"))?, Facts { name, started }))
-    };
-    Ok(table.rows().filter_map(facts).collect())
+/// The facts about the runs of an answer.
+struct Known {
+    runs: HashMap<String, Facts>,
+    goals: MetricGoals,
+}
+
+impl Known {
+    fn read(database: &Database, runs: &[RunId]) -> Outcome<Known> {
+        let columns = ["run_id", "run_name", "start_time", "experiment_id"];
+        let table = database.columns_of_runs(runs, &columns)?;
+        let facts = |row: Row<'_>| {
+            let Some(Cell::Time(started)) = row.get("start_time") else { return None };
+            let name = window::text(row.get("run_name"))?;
+            let experiment = window::text(row.get("experiment_id"))?;
+            let experiment = ExperimentId::new(experiment.parse().ok()?);
+            Some((window::text(row.get("run_id"))?, Facts { name, started, experiment }))
+        };
+        let runs = table.rows().filter_map(facts).collect();
+        Ok(Known { runs, goals: database.metric_goals()? })
+    }
+
+    fn facts(&self, curve: &Curve) -> Option<&Facts> {
+        self.runs.get(&curve.run.to_string())
+    }
+
+    /// Returns the best point of a curve, by the goal of the experiment or of the key.
+    fn best(&self, curve: &Curve) -> Option<MetricPoint> {
+        let goal = self.facts(curve).map(|facts| self.goals.of(facts.experiment, &curve.key));
+        match goal.unwrap_or_else(|| MetricGoal::of(&curve.key)) {
+            MetricGoal::Lower => curve.min,
+            MetricGoal::Higher => curve.max,
+        }
+    }
 }
 
 /// Returns the place of a point on an axis. On that of another metric it is not known.
@@ -287,16 +334,8 @@ fn placed(series: impl Iterator<Item = Series>) -> (Vec<Series>, usize) {
     (placed, start)
 }
 
-/// Returns the best point of a curve, by the goal that its key suggests.
-fn best(curve: &Curve) -> Option<MetricPoint> {
-    match MetricGoal::of(&curve.key) {
-        MetricGoal::Lower => curve.min,
-        MetricGoal::Higher => curve.max,
-    }
-}
-
-fn frame_of_curves(curves: &[Curve], runs: &HashMap<String, Facts>, axis: &CurveAxis) -> Frame {
-    let facts = |curve: &Curve| runs.get(&curve.run.to_string());
+fn frame_of_curves(curves: &[Curve], known: &Known, axis: &CurveAxis) -> Frame {
+    let (facts, best) = (|curve| known.facts(curve), |curve| known.best(curve));
     let (series, rows) = placed(curves.iter().map(|curve| Series {
         name: facts(curve).map(|facts| facts.name.clone()),
         run: Some(curve.run.to_string()),

@@ -45,6 +45,24 @@ impl TagEdits {
         Ok(())
     }
 
+    /// Returns the values of the tags afterwards. `None` for those that are deleted.
+    pub(super) fn values(&self) -> impl Iterator<Item = (String, Option<String>)> {
+        let set = self.set.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
+        set.chain(self.delete.iter().map(|key| (key.clone(), None)))
+    }
+
+    /// Returns the edits after which the tags have these values.
+    pub(super) fn of_values(values: &[(String, Option<String>)]) -> TagEdits {
+        let mut edits = TagEdits::default();
+        for (key, value) in values {
+            match value {
+                Some(value) => edits.set.push((key.clone(), value.clone())),
+                None => edits.delete.push(key.clone()),
+            }
+        }
+        edits
+    }
+
     /// Returns whether a tag is set or deleted.
     pub(super) fn names(&self, key: &str) -> bool {
         self.set.iter().any(|(name, _)| name == key) || self.delete.iter().any(|name| name == key)

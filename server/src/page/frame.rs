@@ -141,7 +141,8 @@ impl Frame {
         Ok(reply)
     }
 
-    fn into_bytes(self) -> Outcome<Vec<u8>> {
+    /// Returns the bytes of the frame.
+    pub(crate) fn into_bytes(self) -> Outcome<Vec<u8>> {
         let Frame { mut meta, columns, buffers } = self;
         meta.insert("columns".to_owned(), columns.into());
         let header = Value::Object(meta).to_string();

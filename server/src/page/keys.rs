@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use regex::RegexBuilder;
 use serde::Serialize;
-use tracklite::{KeyKind, KeySummary, MetricGoal};
+use tracklite::{KeyKind, KeySummary, MetricGoal, MetricGoals};
 use utoipa::ToSchema;
 
 use crate::access::Scope;
@@ -45,7 +45,7 @@ struct Listing {
 /// A key and its values in the runs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PageKey)]
-struct Key {
+pub(super) struct Key {
     kind: &'static str,
     key: String,
     runs: usize,
@@ -54,7 +54,7 @@ struct Key {
     constant: bool,
     min: Option<Real>,
     max: Option<Real>,
-    /// Whether a lower or a higher value of a metric is better, if its key suggests it.
+    /// Whether a lower or a higher value of a metric is better, if that is known.
     direction: Option<&'static str>,
 }
 
@@ -92,8 +92,8 @@ fn prefix(key: &str) -> &str {
     key.split_once('/').map(|(prefix, _)| prefix).unwrap_or_default()
 }
 
-fn key(found: &KeySummary) -> Key {
-    let goal = MetricGoal::known(&found.key).filter(|_| found.kind == KeyKind::Metric);
+pub(super) fn key(found: &KeySummary, goals: &MetricGoals) -> Key {
+    let goal = goals.overall(&found.key).filter(|_| found.kind == KeyKind::Metric);
     let direction = goal.map(|goal| match goal {
         MetricGoal::Lower => "min",
         MetricGoal::Higher => "max",
@@ -143,7 +143,8 @@ fn list(call: &Call) -> Outcome<Reply> {
     found.sort_by_key(|found| (rank(found.kind), prefix(&found.key), found.key.as_str()));
     let number = |name: &str| args.whole(name).map(|given| usize::try_from(given).unwrap_or(0));
     let (offset, limit) = (number("offset").unwrap_or(0), number("limit").unwrap_or(KEYS));
-    let shown = found.iter().skip(offset).take(limit).map(|found| key(found));
+    let goals = call.database().metric_goals()?;
+    let shown = found.iter().skip(offset).take(limit).map(|found| key(found, &goals));
     Ok(Reply::json(&Listing {
         total: found.len(),
         keys: shown.collect(),

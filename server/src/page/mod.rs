@@ -1,9 +1,11 @@
 //! The web page: its files, and its API below `/api/v1`, thin words over calls of the library.
 
+mod bulk;
 pub(crate) mod catalogue;
 mod compare;
 mod complete;
 mod curves;
+mod diff;
 mod edits;
 mod events;
 mod experiments;
@@ -12,18 +14,22 @@ mod file;
 mod files;
 pub(crate) mod frame;
 mod health;
+mod importance;
 mod keys;
 mod lineage;
 mod listener;
 mod models;
 mod names;
 mod query;
+pub(crate) mod report;
 mod rows;
 mod runs;
 pub(crate) mod selection;
 mod session;
 mod site;
 mod text_table;
+pub(crate) mod undos;
+mod view_state;
 mod views;
 pub(crate) mod watch;
 mod window;
@@ -45,9 +51,12 @@ pub(crate) const TABLES: &[&[Route]] = &[
     file::ROUTES,
     experiments::ROUTES,
     runs::ROUTES,
+    bulk::ROUTES,
     query::ROUTES,
     keys::ROUTES,
     compare::ROUTES,
+    diff::ROUTES,
+    importance::ROUTES,
     curves::ROUTES,
     files::ROUTES,
     models::ROUTES,

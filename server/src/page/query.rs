@@ -83,26 +83,22 @@ fn create(call: &Call) -> Outcome<Reply> {
     let selection = match selections.known(&question, &cursor) {
         Some(known) => known,
         None => {
-            let (handle, search) = (new_handle()?, search(database, args)?);
-            let columns: Vec<String> =
-                args.texts("columns").into_iter().map(str::to_owned).collect();
-            window::check(&columns)?;
-            let runs = database.search_run_ids(&search)?;
-            let groups = groups(database, args, &search, &columns)?;
-            let keys = std::sync::OnceLock::new();
-            selections.keep(Selection {
-                handle,
-                question,
-                cursor,
-                search,
-                columns,
-                runs,
-                groups,
-                keys,
-            })
+            let columns = args.texts("columns").into_iter().map(str::to_owned).collect();
+            selections.keep(Selection { question, cursor, ..select(database, args, columns)? })
         }
     };
     answer(database, &selection, None, bounds)
+}
+
+/// Finds the runs that a request asks for.
+pub(super) fn select(database: &Database, args: &Args, columns: Vec<String>) -> Outcome<Selection> {
+    let cursor = database.changes(None)?.cursor;
+    let (handle, search) = (new_handle()?, search(database, args)?);
+    window::check(&columns)?;
+    let runs = database.search_run_ids(&search)?;
+    let groups = groups(database, args, &search, &columns)?;
+    let (question, keys) = (String::new(), std::sync::OnceLock::new());
+    Ok(Selection { handle, question, cursor, search, columns, runs, groups, keys })
 }
 
 /// Returns the arguments that decide which runs are found, and in which columns.
@@ -263,6 +259,16 @@ fn answer(
     group: Option<&RunGroup>,
     bounds: Range<usize>,
 ) -> Outcome<Reply> {
+    window(database, selection, group, bounds)?.into_reply()
+}
+
+/// Returns a window of a selection or of one of its groups.
+pub(super) fn window(
+    database: &Database,
+    selection: &Selection,
+    group: Option<&RunGroup>,
+    bounds: Range<usize>,
+) -> Outcome<Frame> {
     let mut frame = match (&selection.groups, group) {
         (Some(grouped), None) => frame_of_groups(grouped, &selection.columns, &bounds),
         (_, group) => {
@@ -277,7 +283,7 @@ fn answer(
     frame.meta("offset", bounds.start);
     frame.meta("group", groups.map_or(Value::Null, |groups| json!(groups.keys)));
     frame.meta("groups", groups.map_or(0, |groups| groups.groups.len()));
-    frame.into_reply()
+    Ok(frame)
 }
 
 fn frame_of_groups(grouped: &Grouped, columns: &[String], bounds: &Range<usize>) -> Frame {

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use tracklite::curve::{Curve, CurveQuery};
 use tracklite::inputs::DatasetInput;
 use tracklite::table::Column;
-use tracklite::{Database, Lifecycle, MetricPoint, Run, RunId, RunInfo, RunRecord, Timestamp};
+use tracklite::{Database, MetricPoint, Run, RunId, RunInfo, RunRecord, Timestamp};
 use utoipa::ToSchema;
 
-use super::edits::{NOTE_TAG, TagEdits, even_if_missing, lifecycle};
+use super::bulk::apply;
+use super::edits::{NOTE_TAG, TagEdits, lifecycle};
 use super::health;
 use super::rows::rows;
 use crate::access::Scope;
 use crate::call::Call;
 use crate::failure::Outcome;
-use crate::fields::{Read as _, object, text, texts};
+use crate::fields::{Read as _, flag, object, text};
 use crate::mlflow::entities::{Real, run_artifacts};
 use crate::mlflow::{places, queries};
 use crate::reply::Reply;
@@ -26,7 +28,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Verb::Get,
         path: "/runs/{id}",
         needs: Scope::Read,
-        takes: &[],
+        takes: &[flag("extremes")],
         returns: shape::<Whole>(),
         handler: get,
     },
@@ -37,14 +39,6 @@ pub(super) const ROUTES: &[Route] = &[
         takes: &[text("name"), text("note"), object("tags", &[]), text("lifecycle")],
         returns: shape::<Whole>(),
         handler: change,
-    },
-    Route {
-        method: Verb::Post,
-        path: "/runs/bulk",
-        needs: Scope::Write,
-        takes: &[texts("runs"), text("handle"), object("tags", &[]), text("lifecycle")],
-        returns: shape::<Changed>(),
-        handler: change_many,
     },
 ];
 
@@ -94,6 +88,19 @@ struct Metric {
     mean: Real,
     count: u64,
     nan: u64,
+    #[serde(flatten)]
+    extremes: Option<Extremes>,
+}
+
+/// Where a metric has its extremes.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[schema(as = PageMetricExtremes)]
+struct Extremes {
+    min_step: Option<i64>,
+    min_time: Option<i64>,
+    max_step: Option<i64>,
+    max_time: Option<i64>,
+    first_nan_step: Option<i64>,
 }
 
 /// A run that is shown by its name.
@@ -135,12 +142,8 @@ struct Version {
     version: u64,
 }
 
-/// The number of changed runs.
-#[derive(Serialize, ToSchema)]
-#[schema(as = PageChanged)]
-struct Changed {
-    changed: usize,
-}
+/// The most points of all metrics for which their extremes are found unasked.
+const EXTREMES_POINTS_MAX: f64 = 1e6;
 
 /// The statistics of each metric, as prefixes of columns.
 const STATISTICS: [&str; 5] = ["min", "max", "mean", "count", "nan_count"];
@@ -162,7 +165,7 @@ fn answer(call: &Call, run: &Run) -> Outcome<Reply> {
     let parent = parent.map(|id| named(database, "run_id", &id)).transpose()?;
     let id = info.id.to_string();
     Ok(Reply::json(&Whole {
-        metrics: self::metrics(database, info.id, metrics)?,
+        metrics: self::metrics(call, info.id, metrics)?,
         parent: parent.and_then(|found| found.into_iter().next()),
         children: named(database, "parent", &id)?,
         datasets: datasets.into_iter().map(dataset).collect(),
@@ -193,11 +196,8 @@ fn facts(call: &Call, info: RunInfo) -> Outcome<Facts> {
 }
 
 /// Returns the metrics with statistics of all their points, which are read at once.
-fn metrics(
-    database: &Database,
-    run: RunId,
-    latest: BTreeMap<String, MetricPoint>,
-) -> Outcome<Vec<Metric>> {
+fn metrics(call: &Call, run: RunId, latest: BTreeMap<String, MetricPoint>) -> Outcome<Vec<Metric>> {
+    let database = call.database();
     let names = |key| STATISTICS.iter().map(move |word| format!("{word}.{key}"));
     let columns: Vec<String> = latest.keys().flat_map(names).collect();
     let table = database.columns_of_runs(&[run], &columns)?;
@@ -205,7 +205,12 @@ fn metrics(
         Some(Column::Float(values)) => values.get(0).unwrap_or(f64::NAN),
         _ => f64::NAN,
     };
+    let points: f64 = latest.keys().map(|key| number("count", key)).sum();
+    let is_asked = call.args.flag("extremes").unwrap_or(points <= EXTREMES_POINTS_MAX);
+    let keys: Vec<&str> = latest.keys().filter(|_| is_asked).map(String::as_str).collect();
+    let extremes = extremes(database, run, &keys)?;
     let metric = |(key, point): (String, MetricPoint)| Metric {
+        extremes: extremes.get(&key).copied(),
         value: Real(point.value),
         step: point.step,
         time: point.time.as_millis(),
@@ -217,6 +222,24 @@ fn metrics(
         key,
     };
     Ok(latest.into_iter().map(metric).collect())
+}
+
+/// Returns where metrics have their extremes.
+fn extremes(database: &Database, run: RunId, keys: &[&str]) -> Outcome<BTreeMap<String, Extremes>> {
+    let step = |point: Option<MetricPoint>| point.map(|point| point.step);
+    let time = |point: Option<MetricPoint>| point.map(|point| point.time.as_millis());
+    let extremes = |curve: Curve| {
+        let extremes = Extremes {
+            min_step: step(curve.min),
+            min_time: time(curve.min),
+            max_step: step(curve.max),
+            max_time: time(curve.max),
+            first_nan_step: curve.first_nan_step,
+        };
+        (curve.key, extremes)
+    };
+    let curves = database.curves(&[run], keys, &CurveQuery::new(1))?;
+    Ok(curves.into_iter().map(extremes).collect())
 }
 
 /// Returns the runs whose column `column` is this id, in the order of their start.
@@ -268,44 +291,4 @@ fn change(call: &Call) -> Outcome<Reply> {
     let edits = TagEdits::of(&call.args)?;
     apply(&run, call.args.text("name"), &edits, lifecycle(&call.args)?)?;
     answer(call, &run)
-}
-
-fn change_many(call: &Call) -> Outcome<Reply> {
-    let edits = TagEdits::of(&call.args)?;
-    let lifecycle = lifecycle(&call.args)?;
-    // All runs are found before the first one is changed.
-    let ids = call.args.texts("runs").into_iter().map(queries::run_id);
-    let mut ids: Vec<RunId> = ids.collect::<Outcome<_>>()?;
-    if let Some(handle) = call.args.text("handle") {
-        ids.extend(&call.shared.selections.get(handle)?.runs);
-    }
-    let runs = ids.into_iter().map(|id| Ok(call.database().run(id)?));
-    let runs: Vec<Run> = runs.collect::<Outcome<_>>()?;
-    for run in &runs {
-        apply(run, None, &edits, lifecycle)?;
-    }
-    Ok(Reply::json(&Changed { changed: runs.len() }))
-}
-
-/// Changes a run. A deleted run accepts no other change, so it is restored first and deleted last.
-fn apply(
-    run: &Run,
-    name: Option<&str>,
-    edits: &TagEdits,
-    lifecycle: Option<Lifecycle>,
-) -> Outcome<()> {
-    if lifecycle == Some(Lifecycle::Active) {
-        run.restore()?;
-    }
-    if let Some(name) = name {
-        run.set_name(name)?;
-    }
-    if !edits.set.is_empty() {
-        run.set_tags(edits.set.iter().map(|(key, value)| (key, value)))?;
-    }
-    edits.delete.iter().try_for_each(|key| even_if_missing(run.delete_tag(key)))?;
-    if lifecycle == Some(Lifecycle::Deleted) {
-        run.delete()?;
-    }
-    Ok(())
 }

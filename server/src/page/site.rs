@@ -17,6 +17,12 @@ use crate::mlflow_ui;
 use crate::reply::Reply;
 use crate::shared::Shared;
 
+/// The page, its script, its style and its icons, each as a text.
+pub(super) const PAGE: &str = include_str!("../../../web/dist/index.html");
+pub(super) const SCRIPT: &str = include_str!("../../../web/dist/app.js");
+pub(super) const STYLE: &str = include_str!("../../../web/dist/app.css");
+pub(super) const ICONS: &str = include_str!("../../../web/dist/icons.svg");
+
 /// A file of the page.
 struct File {
     name: &'static str,
@@ -27,7 +33,7 @@ struct File {
 const INDEX: File = File {
     name: "index.html",
     content_type: "text/html; charset=utf-8",
-    embedded: include_bytes!("../../../web/dist/index.html"),
+    embedded: PAGE.as_bytes(),
 };
 
 /// The files that the page itself loads.
@@ -35,18 +41,10 @@ const ASSETS: &[File] = &[
     File {
         name: "app.js",
         content_type: "text/javascript; charset=utf-8",
-        embedded: include_bytes!("../../../web/dist/app.js"),
+        embedded: SCRIPT.as_bytes(),
     },
-    File {
-        name: "app.css",
-        content_type: "text/css; charset=utf-8",
-        embedded: include_bytes!("../../../web/dist/app.css"),
-    },
-    File {
-        name: "icons.svg",
-        content_type: "image/svg+xml",
-        embedded: include_bytes!("../../../web/dist/icons.svg"),
-    },
+    File { name: "app.css", content_type: "text/css; charset=utf-8", embedded: STYLE.as_bytes() },
+    File { name: "icons.svg", content_type: "image/svg+xml", embedded: ICONS.as_bytes() },
     File {
         name: "notices.txt",
         content_type: "text/plain; charset=utf-8",

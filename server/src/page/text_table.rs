@@ -94,7 +94,10 @@ impl Form {
     }
 
     fn cell(self, cell: &Cell) -> Cow<'_, str> {
-        let text = cell.text();
+        let text = match (self, cell) {
+            (Form::Csv | Form::Tsv, Cell::Text(text)) => guarded(text),
+            _ => cell.text(),
+        };
         match self {
             Form::Csv if text.contains([',', '"', '\n', '\r']) => {
                 Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
@@ -110,6 +113,15 @@ impl Form {
             })),
             Form::Latex => Cow::Owned(escaped(&text, latex)),
         }
+    }
+}
+
+/// Puts a quote before a text that a spreadsheet would take for a formula. Numbers stay numbers.
+fn guarded(text: &str) -> Cow<'_, str> {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    match is_formula && text.parse::<f64>().is_err() {
+        true => Cow::Owned(format!("'{text}")),
+        false => Cow::Borrowed(text),
     }
 }
 
@@ -166,6 +178,20 @@ mod tests {
         let latex = "\\begin{tabular}{ll}\nname & a\\_b \\\\\n\\hline\n\
                      x, \"y\" | <z> \\& & 0.1 \\\\\n & -Infinity \\\\\n\\end{tabular}\n";
         assert_eq!(written(Form::Latex), latex);
+    }
+
+    #[test]
+    fn texts_are_no_formulas_of_spreadsheets() {
+        let texts = ["=1+1", "+a", "-a", "@SUM(A1)", "\t=1", "\r=1", "-0.5", "+1e3", "a=b", "-inf"];
+        let row = texts.map(|text| Cell::Text(text.to_owned())).to_vec();
+        let head = ["=cmd".to_owned()];
+        let csv = Form::Csv.write(&head, [row.clone()]);
+        let wanted = "'=cmd\n'=1+1,'+a,'-a,'@SUM(A1),'\t=1,\"'\r=1\",-0.5,+1e3,a=b,-inf\n";
+        assert_eq!(csv, wanted);
+        assert!(Form::Tsv.write(&head, [row.clone()]).starts_with("'=cmd\n'=1+1\t'+a\t"));
+        assert!(Form::Markdown.write(&head, [row]).contains("| =1+1 | +a |"));
+        let number = Form::Csv.write(&[], [vec![Cell::Number(-0.5)]]);
+        assert_eq!(number.trim(), "-0.5");
     }
 
     #[test]

@@ -40,13 +40,13 @@ fn a_window_has_the_rows_of_the_library() {
     let columns = [
         "params.rate",
         "metrics.train/loss",
-        "metrics.train/loss:min",
+        "min.train/loss",
         "nan_count.train/loss",
         "metrics.rare",
         "tags.no",
     ];
     let body = json!({
-        "filter": "params.seed != '2'", "order": ["metrics.`train/loss`:max DESC"],
+        "filter": "params.seed != '2'", "order": ["max.`train/loss` DESC"],
         "columns": columns, "limit": 5,
     });
     let frame = query(&served, &body);
@@ -72,7 +72,7 @@ fn a_window_has_the_rows_of_the_library() {
         assert_eq!(rest.f64_or_missing("end")[row], ended);
         let last = record.metrics["train/loss"].value;
         assert_eq!(rest.f64("metrics.train/loss")[row], last);
-        assert_eq!(rest.f64("metrics.train/loss:min")[row], last - 1.0);
+        assert_eq!(rest.f64("min.train/loss")[row], last - 1.0);
         assert_eq!(rest.f64("nan_count.train/loss")[row], 1.0);
         let health = if info.status == RunStatus::Failed { "failed" } else { "running" };
         assert_eq!(rest.dict("health")[row].as_deref(), Some(health));
@@ -138,7 +138,7 @@ fn groups_have_their_spread() {
     runs[1].clone().finish_as(RunStatus::Failed).unwrap();
     runs[2].clone().finish().unwrap();
     let body = json!({
-        "group": "auto", "order": ["metrics.`train/loss`:min DESC"],
+        "group": "auto", "order": ["min.`train/loss` DESC"],
         "columns": ["metrics.train/loss", "params.seed", "params.rate"],
     });
     let frame = query(&served, &body);
@@ -242,7 +242,7 @@ fn many_runs_are_changed_by_their_list() {
     sweep(&served);
     let frame = query(&served, &json!({"filter": "params.rate = '3'"}));
     let body = json!({"handle": frame.header["handle"], "tags": {"kept": "yes"}});
-    assert_eq!(served.post("/api/v1/runs/bulk", &body).expect(200), json!({"changed": 3}));
+    assert_eq!(served.post("/api/v1/runs/bulk", &body).expect(200)["changed"], 3);
     let search = RunSearch::new().filter("tags.kept = 'yes'");
     assert_eq!(served.database.search_run_ids(&search).unwrap().len(), 3);
 }
@@ -338,7 +338,7 @@ fn lists_and_series_are_exported() {
     let served = Served::new();
     let runs = sweep(&served);
     runs[0].set_tag("mlflow.runName", "a,\"b\"").unwrap();
-    let columns = json!(["metrics.train/loss:best"]);
+    let columns = json!(["best.train/loss"]);
     let body = json!({"order": ["metrics.`train/loss` ASC"], "columns": columns, "limit": 1});
     let frame = query(&served, &body);
     let handle = frame.header["handle"].as_str().unwrap();
@@ -348,7 +348,7 @@ fn lists_and_series_are_exported() {
     let text = String::from_utf8(csv.body).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 13);
-    assert!(lines[0].ends_with(",user_id,metrics.train/loss:best"), "{}", lines[0]);
+    assert!(lines[0].ends_with(",user_id,best.train/loss"), "{}", lines[0]);
     assert!(lines[1].contains(",\"a,\"\"b\"\"\",") && lines[1].ends_with(",-1"), "{}", lines[1]);
     let latex = served.get(&format!("/api/v1/export?handle={handle}&format=latex"));
     assert!(latex.body.starts_with(b"\\begin{tabular}"));

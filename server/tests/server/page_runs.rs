@@ -1,8 +1,9 @@
 //! Runs, experiments and files of the page's API, compared with the library.
 
 use serde_json::{Value, json};
+use tracklite::importance::ImportanceQuery;
 use tracklite::inputs::Dataset;
-use tracklite::{Lifecycle, Run, RunStatus, Step};
+use tracklite::{Lifecycle, Run, RunSearch, RunStatus, Step};
 
 use crate::client::{Answer, Served};
 
@@ -168,7 +169,8 @@ fn many_runs_are_changed_or_none() {
     let runs: Vec<Run> = (0..3).map(|_| experiment.start_run("").unwrap()).collect();
     let mut ids: Vec<String> = runs.iter().map(|run| run.id().to_string()).collect();
     let body = json!({"runs": ids, "tags": {"group": "x"}, "lifecycle": "deleted"});
-    assert_eq!(served.post("/api/v1/runs/bulk", &body).expect(200), json!({"changed": 3}));
+    let changed = served.post("/api/v1/runs/bulk", &body).expect(200);
+    assert_eq!((&changed["changed"], &changed["failed"]), (&json!(3), &json!([])));
     for run in &runs {
         assert_eq!(run.tags().unwrap()["group"], "x");
         assert_eq!(run.info().unwrap().lifecycle, Lifecycle::Deleted);
@@ -248,6 +250,10 @@ fn a_comparison_shows_what_differs() {
     assert_eq!(all.len(), rows.len() + found["same"].as_u64().unwrap() as usize);
     let code = all.iter().find(|row| row["section"] == "code").unwrap();
     assert_eq!((&code["values"], &code["differs"]), (&json!(["abc", "abc"]), &json!(false)));
+    let packages = served.get(&format!("/api/v1/diff/packages?a={one}&b={two}")).expect(200);
+    let changed = json!([{"name": "scipy", "before": "2", "after": "3"}]);
+    let wanted = json!({"known": true, "added": [], "removed": [], "changed": changed, "same": 1});
+    assert_eq!(packages, wanted);
     served.post("/api/v1/compare", &json!({"runs": ["x"]})).fails(404, "RESOURCE_DOES_NOT_EXIST");
     served.post("/api/v1/compare", &json!({"runs": 3})).fails(400, "INVALID_PARAMETER_VALUE");
 }
@@ -295,4 +301,135 @@ fn a_file_that_is_only_read_is_shown_and_not_changed() {
         let message = answer.fails(403, "PERMISSION_DENIED");
         assert_eq!(message, "the file was opened read-only", "{target}");
     }
+}
+
+#[test]
+fn the_code_of_two_runs_is_compared_line_by_line() {
+    let served = Served::new();
+    let experiment = served.database.experiment("/code").unwrap();
+    let run = |patch: Option<&str>, commit: &str| {
+        let run = experiment.start_run("").unwrap();
+        if let Some(patch) = patch {
+            run.artifacts().log_text(patch, "git/dirty.patch").unwrap();
+        }
+        run.set_tag("mlflow.source.git.commit", commit).unwrap();
+        run.id().to_string()
+    };
+    let one = run(Some("a\nb\n"), "abc");
+    let two = run(Some("a\nc\n"), "abc");
+    let none = run(None, "def");
+    let diff = |a: &str, b: &str| served.get(&format!("/api/v1/diff/code?a={a}&b={b}")).expect(200);
+    let wanted = json!({
+        "same": false, "commits": ["abc", "abc"], "patches": [true, true], "left_out": 0,
+        "hunks": [{"starts": [1, 1], "lines": [" a", "-b", "+c"]}],
+    });
+    assert_eq!(diff(&one, &two), wanted);
+    assert_eq!(diff(&one, &one)["same"], true);
+    let other = diff(&two, &none);
+    assert_eq!(
+        (&other["commits"], &other["patches"]),
+        (&json!(["abc", "def"]), &json!([true, false]))
+    );
+    assert_eq!(other["hunks"][0]["lines"], json!(["-a", "-c"]));
+    let packages = served.get(&format!("/api/v1/diff/packages?a={one}&b={two}")).expect(200);
+    assert_eq!(packages["known"], false);
+    served.get(&format!("/api/v1/diff/code?a={one}&b=x")).fails(404, "RESOURCE_DOES_NOT_EXIST");
+    let missing = "0".repeat(32);
+    let path = format!("/api/v1/diff/packages?a={one}&b={missing}");
+    served.get(&path).fails(404, "RESOURCE_DOES_NOT_EXIST");
+}
+
+#[test]
+fn the_importance_of_params_is_that_of_the_library() {
+    let served = Served::new();
+    for number in 0..40_u32 {
+        let run = served.database.default_experiment().unwrap().start_run("").unwrap();
+        run.log_params([("rate", number % 5), ("seed", number * 7 % 40)]).unwrap();
+        run.log_metric("loss", f64::from(number % 5), 0).unwrap();
+    }
+    let body = json!({"objective": "metrics.loss", "dependence": "rate"});
+    let found = served.post("/api/v1/importance", &body).expect(200);
+    let query = ImportanceQuery::new("metrics.loss").dependence("rate");
+    let wanted = served.database.importance(&RunSearch::new(), &query).unwrap();
+    assert_eq!((&found["runs"], &found["params"][0]["key"]), (&json!(40), &json!("rate")));
+    assert_eq!(found["params"][0]["importance"], json!(wanted.params[0].importance));
+    assert_eq!(found["dependence"].as_array().map(Vec::len), Some(5));
+    let body = json!({"objective": "metrics.none"});
+    served.post("/api/v1/importance", &body).fails(400, "INVALID_PARAMETER_VALUE");
+}
+
+#[test]
+fn a_change_of_many_runs_names_those_that_failed() {
+    let served = Served::new();
+    let experiment = served.database.default_experiment().unwrap();
+    let runs: Vec<Run> = (0..3).map(|_| experiment.start_run("").unwrap()).collect();
+    let ids: Vec<String> = runs.iter().map(|run| run.id().to_string()).collect();
+    runs[1].delete().unwrap();
+    let body = json!({"runs": ids, "tags": {"group": "x"}});
+    let changed = served.post("/api/v1/runs/bulk", &body).expect(200);
+    assert_eq!((&changed["changed"], &changed["done"]), (&json!(2), &json!([ids[0], ids[2]])));
+    let failed = changed["failed"].as_array().unwrap();
+    assert_eq!((failed.len(), &failed[0]["id"]), (1, &json!(ids[1])));
+    assert_eq!(failed[0]["error_code"], "INVALID_PARAMETER_VALUE");
+    // If all fail, the answer is an error.
+    let body = json!({"runs": [ids[1]], "tags": {"group": "x"}});
+    served.post("/api/v1/runs/bulk", &body).fails(400, "INVALID_PARAMETER_VALUE");
+    // The error of a single run names what was done before the failure.
+    let body = json!({"lifecycle": "active", "name": "new", "tags": {"": "x"}});
+    let message = patch(&served, &path(&runs[1]), &body).fails(400, "INVALID_PARAMETER_VALUE");
+    assert!(message.ends_with("before that, the run was restored and renamed"), "{message}");
+    assert_eq!(runs[1].name().unwrap(), "new");
+}
+
+#[test]
+fn a_change_of_many_runs_can_be_taken_back_and_made_again() {
+    let served = Served::new();
+    let experiment = served.database.default_experiment().unwrap();
+    let runs: Vec<Run> = (0..3).map(|_| experiment.start_run("").unwrap()).collect();
+    let ids: Vec<String> = runs.iter().map(|run| run.id().to_string()).collect();
+    runs[0].set_tag("group", "old").unwrap();
+    runs[0].set_tag("gone", "1").unwrap();
+    let tags = |run: &Run| {
+        let tags = run.tags().unwrap();
+        ["group", "gone"].map(|key| tags.get(key).cloned().unwrap_or_default())
+    };
+    let undo = |word: &Value| served.post("/api/v1/runs/undo", &json!({"undo": word}));
+    let edit = json!({"group": "x", "gone": null});
+    let body = json!({"runs": ids, "tags": edit, "lifecycle": "deleted"});
+    let changed = served.post("/api/v1/runs/bulk", &body).expect(200);
+    assert_eq!(tags(&runs[0]), ["x", ""]);
+    let back = undo(&changed["undo"]).expect(200);
+    assert_eq!(back["changed"], 3);
+    assert_eq!(
+        (tags(&runs[0]), tags(&runs[1])),
+        (["old", "1"].map(str::to_owned), [const { String::new() }; 2])
+    );
+    assert_eq!(runs[2].info().unwrap().lifecycle, Lifecycle::Active);
+    undo(&changed["undo"]).fails(410, "UNDO_GONE");
+    // The way back of the way back makes the change again.
+    let again = undo(&back["undo"]).expect(200);
+    assert_eq!(tags(&runs[0]), ["x", ""]);
+    // A tag that somebody else has changed since is left as it is.
+    runs[1].restore().unwrap();
+    runs[1].set_tag("group", "theirs").unwrap();
+    let back = undo(&again["undo"]).expect(200);
+    assert_eq!((&back["changed"], &back["failed"][0]["id"]), (&json!(2), &json!(ids[1])));
+    assert_eq!(back["failed"][0]["error_code"], "RESOURCE_CONFLICT");
+    assert_eq!(tags(&runs[1])[0], "theirs");
+}
+
+#[test]
+fn metrics_of_a_run_have_the_steps_of_their_extremes() {
+    let served = Served::new();
+    let run = served.database.default_experiment().unwrap().start_run("").unwrap();
+    for (step, value) in [(3_i32, 2.0), (4, f64::NAN), (5, -1.0), (6, 7.0)] {
+        run.log_metric("loss", value, step).unwrap();
+    }
+    let metric = |query: &str| {
+        served.get(&format!("{}{query}", path(&run))).expect(200)["metrics"][0].clone()
+    };
+    let found = metric("");
+    assert_eq!((&found["min_step"], &found["max_step"]), (&json!(5), &json!(6)));
+    assert_eq!(found["first_nan_step"], 4);
+    assert_eq!(metric("?extremes=false")["min_step"], Value::Null);
 }

@@ -208,16 +208,12 @@ impl Database {
     ///
     /// - [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if a column does not exist.
     pub fn columns_of_runs<C: AsRef<str>>(&self, runs: &[RunId], columns: &[C]) -> Result<Table> {
-        let engine = self.engine();
         let columns = columns.iter().map(|name| RunColumn::parse(name.as_ref()));
-        let columns = engine.located(columns.collect::<Result<Vec<_>>>())?;
+        let columns = self.engine().located(columns.collect::<Result<Vec<_>>>())?;
         let (keys, runs) = (Keys::shown_in(&columns), distinct(runs));
         let places = self.artifact_places(None)?;
-        engine.with_points(|live, index, _| {
-            let mut found = RunColumns::read(index, Some(&runs), &keys)?;
-            found.add_live(live.each());
-            engine.load_statistics(live, index, &mut found, &keys.statistics)?;
-            of_rows(&found, &found.rows_of(&runs), &columns, &places)
+        self.with_columns_of(&runs, &keys, |found| {
+            of_rows(found, &found.rows_of(&runs), &columns, &places)
         })
     }
 

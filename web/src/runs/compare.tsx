@@ -4,11 +4,15 @@ import { cut, dateTime, delta, duration, number, plural } from "../format";
 import { change, link, view } from "../store";
 import type { Cell, Comparison } from "../types";
 import { Button, Choices, Empty, ErrorNote, Field, Icon, Popover } from "../ui/parts";
+import { Differences } from "./diffs";
 import { better, table } from "./data";
 import { copyText, download } from "./export";
 import { writeTable, type TextFormat } from "./text";
 import { compared, ink, nameOf, toggleBaseline } from "./rows";
 import { hover, hovered } from "./selection";
+
+/** The strongest tint of a cell, in percent. Green and red words keep their contrast on it. */
+const HEAT = 10;
 
 const SECTIONS: Record<string, string> = { info: "Run", params: "Params", metrics: "Metrics", tags: "Tags", datasets: "Datasets", packages: "Packages", code: "Code" };
 const MOST_RUNS = 100;
@@ -30,7 +34,7 @@ function heat(row: Comparison["rows"][number], value: Cell | undefined): Record<
   const low = values.reduce((least, one) => Math.min(least, one), Infinity);
   const high = values.reduce((most, one) => Math.max(most, one), -Infinity);
   if (!(high > low)) return {};
-  return { "--heat": `${Math.round(((Number(value) - low) / (high - low)) * 16)}%` };
+  return { "--heat": `${Math.round(((Number(value) - low) / (high - low)) * HEAT)}%` };
 }
 
 function Value({ row, value, from }: { row: Comparison["rows"][number]; value: Cell | undefined; from: Cell | undefined }) {
@@ -135,6 +139,7 @@ export function ComparePane() {
           </thead>
           <Rows answer={answer} search={search} baseline={at} />
         </table>
+        {ids.length > 1 ? <Differences ids={ids} baseline={baseline} /> : null}
         {answer.rows.length === 0 ? <Empty icon="check" title="No differences"><p>All {answer.same} values are the same.</p></Empty> : null}
       </div>
     </div>

@@ -38,7 +38,21 @@ export async function undo(): Promise<void> {
   }
 }
 
-const setLifecycle = (runs: readonly string[], lifecycle: string) => sendJson("POST", "runs/bulk", { runs, lifecycle });
+interface Changed {
+  changed: number;
+  failed: { id: string; message: string }[];
+  undo: string | null;
+}
+
+/** Changes many runs. Fails with words if some of them could not be changed. */
+async function bulk(path: string, body: Record<string, unknown>): Promise<Changed> {
+  const changed = await sendJson<Changed>("POST", path, body);
+  const [first] = changed.failed;
+  if (first) toast(`${plural(changed.failed.length, "run")} could not be changed: ${first.message}`);
+  return changed;
+}
+
+const setLifecycle = (runs: readonly string[], lifecycle: string) => bulk("runs/bulk", { runs, lifecycle });
 
 export async function archive(runs: readonly string[], lifecycle: "active" | "deleted"): Promise<void> {
   const words = `${lifecycle === "deleted" ? "Deleted" : "Restored"} ${plural(runs.length, "run")}`;
@@ -51,12 +65,14 @@ export async function archive(runs: readonly string[], lifecycle: "active" | "de
   }
 }
 
-/** Gives many runs a tag. This has no way back, because their former values differ. */
+/** Gives many runs a tag. The server knows their former values, and brings them back. */
 export async function tagAll(runs: readonly string[], text: string): Promise<void> {
   const [key = "", ...rest] = text.split("=");
   if (key.trim() === "") return;
   const tags = { [key.trim()]: rest.join("=").trim() };
-  if (await edit(`Tagged ${plural(runs.length, "run")}`, () => sendJson("POST", "runs/bulk", { runs, tags }))) reload();
+  let word: string | null = null;
+  const work = async () => (word = (await bulk("runs/bulk", { runs, tags })).undo);
+  if (await edit(`Tagged ${plural(runs.length, "run")}`, work, () => bulk("runs/undo", { undo: word }))) reload();
 }
 
 /** Changes a run, with the former state as the way back. */

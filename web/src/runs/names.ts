@@ -1,7 +1,8 @@
-/** Names of fields: as the page has them ("metrics.train/loss:min") and as the search language writes them. */
+/** Names of fields: as the page has them, with the key as it is ("min.val loss"), and as the search language quotes it. */
 
-export const AGGREGATES = ["last", "best", "min", "max", "mean", "count", "nan", "curve"] as const;
-type Aggregate = (typeof AGGREGATES)[number];
+export const AGGREGATES = ["last", "best", "smooth_best", "min", "max", "mean", "count", "nan_count", "curve"] as const;
+/** What of a metric is shown. A value at a step is `at_` and the step. */
+type Aggregate = (typeof AGGREGATES)[number] | `at_${number}`;
 
 export interface Field {
   kind: "attribute" | "param" | "metric" | "tag";
@@ -10,21 +11,19 @@ export interface Field {
 }
 
 const PREFIXES = { "params.": "param", "metrics.": "metric", "tags.": "tag", "attributes.": "attribute" } as const;
+const STATISTIC = /^(best|smooth_best|min|max|mean|count|nan_count|curve|at_-?\d+)\.(.*)$/s;
 
 export function parseField(name: string): Field {
   for (const [prefix, kind] of Object.entries(PREFIXES)) {
-    if (!name.startsWith(prefix)) continue;
-    const key = name.slice(prefix.length);
-    if (kind !== "metric") return { kind, key, aggregate: "last" };
-    const match = /^(.*):(best|min|max|mean|count|nan|curve)$/s.exec(key);
-    return match ? { kind, key: match[1] ?? "", aggregate: match[2] as Aggregate } : { kind, key, aggregate: "last" };
+    if (name.startsWith(prefix)) return { kind, key: name.slice(prefix.length), aggregate: "last" };
   }
+  const match = STATISTIC.exec(name);
+  if (match) return { kind: "metric", key: match[2] ?? "", aggregate: match[1] as Aggregate };
   return { kind: "attribute", key: name, aggregate: "last" };
 }
 
 export function fieldName({ kind, key, aggregate }: Field): string {
-  if (kind === "attribute") return `attributes.${key}`;
-  return `${kind}s.${key}${kind === "metric" && aggregate !== "last" ? `:${aggregate}` : ""}`;
+  return kind === "metric" && aggregate !== "last" ? `${aggregate}.${key}` : `${kind}s.${key}`;
 }
 
 /** Writes a key as the search language needs it: bare, in backticks, or in quotes if it has a backtick. */
@@ -41,11 +40,10 @@ export function quoteText(text: string): string {
 export function searchName(name: string): string {
   const { kind, key, aggregate } = parseField(name);
   if (kind === "attribute") return `attributes.${key}`;
-  if (kind !== "metric" || aggregate === "last") return `${kind}s.${quoteKey(key)}`;
-  return `${aggregate === "nan" ? "nan_count" : aggregate}.${quoteKey(key)}`;
+  return kind === "metric" && aggregate !== "last" ? `${aggregate}.${quoteKey(key)}` : `${kind}s.${quoteKey(key)}`;
 }
 
-const SORTED_ATTRIBUTES = new Set(["run_name", "status", "start_time", "end_time", "user_id", "run_id"]);
+const SORTED_ATTRIBUTES = new Set(["run_name", "status", "start_time", "end_time", "duration", "user_id", "run_id"]);
 
 /** Says whether a column shows a small curve, which is no value to ask, sort or export. */
 export const isCurve = (name: string) => parseField(name).aggregate === "curve";
@@ -62,7 +60,7 @@ export function headOf(name: string): { text: string; detail: string } {
   const { kind, key, aggregate } = parseField(name);
   const known = ATTRIBUTES[key];
   if (kind === "attribute") return { text: known ?? key, detail: "" };
-  return { text: key, detail: kind === "metric" ? (aggregate === "last" ? "" : aggregate) : kind === "tag" ? "tag" : "" };
+  return { text: key, detail: kind === "metric" ? (aggregate === "last" ? "" : aggregate.replace("_", " ")) : kind === "tag" ? "tag" : "" };
 }
 
 export const ATTRIBUTES: Record<string, string> = {

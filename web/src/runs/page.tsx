@@ -14,6 +14,7 @@ import { loading, problem, table } from "./data";
 import { archive, tagAll } from "./edit";
 import { copyTable, saveTable } from "./export";
 import { FilterBox } from "./filter";
+import { ImportancePane } from "./importance";
 import { MediaPane } from "./media";
 import { ParallelPane } from "./parallel";
 import { Peek } from "./peek";
@@ -21,7 +22,7 @@ import { compared } from "./rows";
 import { ScatterPane } from "./scatter";
 import { RunsTable } from "./table";
 
-export const TABS = ["charts", "compare", "scatter", "parallel", "media"] as const;
+export const TABS = ["charts", "compare", "scatter", "parallel", "importance", "media"] as const;
 
 /** The last part of an experiment's path. */
 function nameOfExperiment(id: string | undefined): string {
@@ -124,6 +125,7 @@ function Pane({ tab }: { tab: string }) {
     case "compare": return <ComparePane />;
     case "scatter": return <ScatterPane />;
     case "parallel": return <ParallelPane />;
+    case "importance": return <ImportancePane />;
     case "media": return <MediaPane />;
     default: return <ChartsPane />;
   }
@@ -166,6 +168,7 @@ export function RunsPage() {
     { id: "compare", words: "Compare", detail: comparing },
     { id: "scatter", words: "Scatter" },
     { id: "parallel", words: "Parallel" },
+    { id: "importance", words: "Importance" },
     { id: "media", words: "Media" },
   ];
   return (

@@ -8,34 +8,13 @@ import type { Pen } from "../plot/pen";
 import { drawMark, drawScatter, markAt, marksWithin, scatterArea, type ScatterSpec } from "../plot/scatter";
 import { isDark } from "../prefs";
 import { change, view } from "../store";
-import { Button, Empty, ErrorNote, Popover } from "../ui/parts";
-import { KeyList } from "./chooser";
+import { Button, Empty, ErrorNote } from "../ui/parts";
 import { metricKeys, paramKeys } from "./data";
 import { Layers, requestSvg, type Size } from "./layers";
-import { headOf } from "./names";
+import { FieldChooser, wordsOf } from "./field";
 import { useCloud, type Cloud } from "./points";
 import { ink } from "./rows";
 import { hover, hovered } from "./selection";
-
-function wordsOf(name: string): string {
-  const { text, detail } = headOf(name);
-  return cut(detail ? `${text} (${detail})` : text, 60);
-}
-
-/** A column as one choice: a param or an aggregate of a metric. */
-function FieldChooser({ label, value, choose, none }: { label: string; value: string; choose: (name: string) => void; none?: string }) {
-  const words = value === "" ? (none ?? "choose") : wordsOf(value);
-  return (
-    <Popover label={label} words={<><span class="faint">{label}</span> {cut(words, 28)}</>} panelClass="chooser">
-      {(close) => (
-        <>
-          {none ? <div class="panel-head"><Button label={none} words={none} pressed={value === ""} onClick={() => (choose(""), close())} /></div> : null}
-          <KeyList kinds={[["param", "Params"], ["metric", "Metrics"]]} isOn={(name) => name === value} flip={(name) => (choose(name), close())} />
-        </>
-      )}
-    </Popover>
-  );
-}
 
 /** The axes if none were chosen: the first param that differs, and the first metric. */
 function defaults(): [string, string] {

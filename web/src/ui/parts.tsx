@@ -1,8 +1,10 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { base } from "../api";
+import { report } from "../report";
 
-const SPRITE = new URL("assets/icons.svg", base).href;
+/** The sprite of a report is in the page itself. */
+const SPRITE = report ? "" : new URL("assets/icons.svg", base).href;
 
 export function Icon({ name, title }: { name: string; title?: string }) {
   return (

@@ -14,7 +14,7 @@ use tracklite::{Error, ErrorKind, Result};
 /// [`NewFile::finish`] renames it.
 /// If it is dropped before, it is removed.
 #[derive(Debug)]
-pub(super) struct NewFile {
+pub(crate) struct NewFile {
     path: PathBuf,
     temporary: PathBuf,
     out: BufWriter<File>,
@@ -28,7 +28,7 @@ impl NewFile {
     ///
     /// - [`ErrorKind::AlreadyExists`] if the file exists and `replaces` is false.
     /// - [`ErrorKind::InvalidInput`] if the path is not a regular file, or is the file `source`.
-    pub(super) fn create(path: &Path, replaces: bool, source: &Path) -> Result<NewFile> {
+    pub(crate) fn create(path: &Path, replaces: bool, source: &Path) -> Result<NewFile> {
         let refused = |message: &str| Err(Error::new(ErrorKind::InvalidInput, message));
         let found = match fs::metadata(path) {
             Ok(facts) if !facts.is_file() => refused("is not a regular file"),
@@ -51,7 +51,7 @@ impl NewFile {
     }
 
     /// Makes the content durable and renames the file.
-    pub(super) fn finish(mut self) -> Result<()> {
+    pub(crate) fn finish(mut self) -> Result<()> {
         self.put_in_place()
             .map_err(|source| match source.kind() {
                 io::ErrorKind::AlreadyExists => {

@@ -4,7 +4,7 @@
 const COMPARED_CHARACTERS_MAX: usize = 32;
 
 /// Returns the candidate with the fewest typos, if one is close enough to `word`.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
