@@ -116,7 +116,7 @@ def test_an_endpoint_answers_all_clients_and_follows_an_alias(
     assert deployments.predict(endpoint=ENDPOINT, inputs=body)["predictions"] == [0, 1]
     assert [found["name"] for found in deployments.list_endpoints()] == [ENDPOINT]
 
-    follow(databricks, client, [second, first] * 2)
+    follow(databricks, client, [second, first])
     workspace.serving_endpoints.delete(ENDPOINT)
     with pytest.raises(ResourceDoesNotExist):
         workspace.serving_endpoints.get(ENDPOINT)
