@@ -31,7 +31,7 @@ impl Registry {
     ///
     /// # Performance
     ///
-    /// Writes about 50 bytes for each model and volume.
+    /// Writes one record for each model and volume.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
