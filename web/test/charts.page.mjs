@@ -114,6 +114,24 @@ test("smoothing draws a ghost of the raw line (requirement 18)", async () => {
   assert.equal((await penLog(here.page, "train/loss")).filter((line) => line.startsWith("stroke #") && line.includes(" 0.25 ")).length, 1);
 });
 
+test("a formula of metrics is a card of its own, and a wrong one says what is wrong (requirement 27)", async () => {
+  const { page } = here;
+  await visitRuns(here, "m=train/loss&v=first:3");
+  await page.click('[aria-label="Combine metrics on one chart"]');
+  await page.fill('[aria-label="Formula of metrics"]', "metrics.`val/loss` - metrics.`train/loss`");
+  await page.keyboard.press("Enter");
+  await settled(page);
+  const card = "=metrics.`val/loss` - metrics.`train/loss`";
+  const lines = (await penLog(page, card)).filter((line) => line.startsWith("stroke #") && line.split("L").length > 20);
+  assert.equal(lines.length, 3);
+  await visitRuns(here, "m=train/loss&v=first:3&ov=%3Dmetrics.lr%20%2B");
+  // Another axis asks for all cards again, and at once.
+  await page.keyboard.press("t");
+  await settled(page);
+  assert.match(await page.textContent('[data-card="=metrics.lr +"] .over.bad'), /the formula "metrics.lr \+" is not valid at character 13/);
+  assert.equal(await page.$('[data-card="train/loss"] .over.bad'), null, "other cards draw");
+});
+
 test("each x axis draws, and a drag zooms all cards until it is undone (requirements 3 and 19)", async () => {
   await visitRuns(here, "m=train/loss");
   const drawnLines = async () => (await penLog(here.page, "train/loss")).filter((line) => line.startsWith("stroke #")).join();

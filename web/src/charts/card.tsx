@@ -4,7 +4,7 @@ import { createContext } from "preact";
 import { nextFrame } from "../busy";
 import { count, cut, number, plural, toNumber } from "../format";
 import { look } from "../plot/look";
-import { countNan, type Stroke } from "../plot/series";
+import { countNan, isFormula, type Stroke } from "../plot/series";
 import { hovered } from "../runs/selection";
 import { joinList } from "../state";
 import { change, view } from "../store";
@@ -58,6 +58,7 @@ function summary(title: string, strokes: readonly Stroke[]): string {
 function Title({ keys }: { keys: readonly string[] }) {
   const first = keys[0] ?? "";
   const at = first.lastIndexOf("/");
+  if (keys.length === 1 && isFormula(first)) return <bdi>{cut(first.slice(1).trim(), 200)}</bdi>;
   if (keys.length > 1) return <bdi>{cut(keys.join(" + "), 200)}</bdi>;
   return (
     <>

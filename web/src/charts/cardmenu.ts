@@ -3,7 +3,7 @@ import { number } from "../format";
 import { look } from "../plot/look";
 import { prepare } from "../plot/canvas";
 import { SvgPen } from "../plot/svg";
-import type { Stroke } from "../plot/series";
+import { isFormula, type Stroke } from "../plot/series";
 import { copyText, download } from "../runs/export";
 import { writeTable, type TextFormat } from "../runs/text";
 import { joinList } from "../state";
@@ -93,7 +93,7 @@ export function cardChoices({ keys, view: card, strokes, asTable, flipTable }: M
     { words: asTable ? "Show as chart" : "Show as table", choose: flipTable },
     { words: "Keep on top", checked: pinnedCards.includes(id), choose: () => change({ pinnedCards: toggled(view.peek().pinnedCards, id) }) },
   ];
-  if (keys.length > 1) items.push({ words: "Remove this combined chart", choose: () => change({ overlays: overlays.filter((one) => one !== id) }) });
+  if (keys.length > 1 || keys.some(isFormula)) items.push({ words: keys.length > 1 ? "Remove this combined chart" : "Remove this formula", choose: () => change({ overlays: overlays.filter((one) => one !== id) }) });
   items.push(null);
   items.push({ words: "Save as PNG", choose: withView((one) => savePng(one, keys)) });
   items.push({ words: "Save as SVG", choose: withView((one) => download(fileName(keys, "svg"), new Blob([cardSvg(one, keys, strokes)], { type: "image/svg+xml" }))) });

@@ -1,7 +1,7 @@
 import { signal, type Signal } from "@preact/signals";
 import { ApiError, isAbort, messageOf, postFrame } from "../api";
 import { nextFrame } from "../busy";
-import { readBins, type Bins } from "../plot/series";
+import { isFormula, readBins, type Bins } from "../plot/series";
 import type { CurvesMeta } from "../types";
 import { firstPart, joinTail, secondPart, tailOf, type Tail } from "./tail";
 
@@ -37,6 +37,13 @@ interface Asked {
   params: string;
   over: Set<string>;
   tail: (Tail & { runs: string[] }) | null;
+}
+
+/** Asks for each formula on its own, because one that is not valid has no curves. */
+function apart(keys: readonly string[]): string[][] {
+  const metrics = keys.filter((key) => !isFormula(key));
+  const formulas = keys.filter(isFormula).map((key) => [key]);
+  return metrics.length > 0 ? [metrics, ...formulas] : formulas;
 }
 
 /** Says whether new points can only be at the end of these curves. */
@@ -106,7 +113,7 @@ export class CurveLoader {
         if (entry) entry.queued = false;
         return entry !== undefined && entry.users > 0;
       });
-      if (keys.length > 0) for (const asked of this.plan(keys)) void this.fetch(asked);
+      for (const one of apart(keys)) for (const asked of this.plan(one)) void this.fetch(asked);
     }
   };
 

@@ -52,6 +52,9 @@ export function readBins(frame: Frame<CurvesMeta>): Bins[] {
   });
 }
 
+/** Says whether the server computes a metric of others, as in `=metrics.train - metrics.val`. */
+export const isFormula = (key: string) => key.startsWith("=");
+
 interface Extent {
   xLow: number;
   xHigh: number;

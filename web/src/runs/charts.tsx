@@ -6,7 +6,7 @@ import type { Source } from "../charts/source";
 import { ChartWall } from "../charts/wall";
 import { FIRST, joinList } from "../state";
 import { change, view } from "../store";
-import { Button, Choices, Popover } from "../ui/parts";
+import { Button, Choices, Field, Popover } from "../ui/parts";
 import { KeyList } from "./chooser";
 import { metricKeys, reload, table } from "./data";
 import { drawnIds, firstRows, ink, isDrawn, isOver, nameOf } from "./rows";
@@ -76,6 +76,28 @@ function VisibleChooser() {
   );
 }
 
+function addCard(keys: readonly string[]): void {
+  const id = joinList(keys);
+  const { overlays } = view.peek();
+  if (!overlays.includes(id)) change({ overlays: [...overlays, id] });
+}
+
+/** A line for a formula of metrics. The server checks it, and its chart shows what is wrong. */
+function FormulaForm({ close }: { close: () => void }) {
+  const [text, setText] = useState("");
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (text.trim() !== "") addCard([`=${text.trim()}`]);
+    close();
+  };
+  return (
+    <form class="panel-head" onSubmit={submit}>
+      <Field value={text} label="Formula of metrics" placeholder="metrics.train - metrics.val" icon="plus" onInput={setText} />
+      <button type="submit" class="button" disabled={text.trim() === ""}>Draw</button>
+    </form>
+  );
+}
+
 function CombineChooser() {
   const [chosen, setChosen] = useState<string[]>([]);
   const flip = (name: string) => {
@@ -83,9 +105,7 @@ function CombineChooser() {
     setChosen(chosen.includes(key) ? chosen.filter((one) => one !== key) : [...chosen, key]);
   };
   const make = (close: () => void) => () => {
-    const id = joinList(chosen);
-    const { overlays } = view.peek();
-    if (!overlays.includes(id)) change({ overlays: [...overlays, id] });
+    addCard(chosen);
     setChosen([]);
     close();
   };
@@ -93,6 +113,7 @@ function CombineChooser() {
     <Popover icon="combine" label="Combine metrics on one chart" panelClass="chooser">
       {(close) => (
         <>
+          <FormulaForm close={close} />
           <KeyList kinds={[["metric", "Metrics"]]} isOn={(name) => chosen.includes(name.replace(/^metrics\./, ""))} flip={flip} />
           <div class="panel-foot">
             <Button label="Combine on one chart" words={chosen.length < 2 ? "Choose two or more" : `Combine ${chosen.length} metrics`} class="primary" disabled={chosen.length < 2} onClick={make(close)} />

@@ -202,7 +202,7 @@ export function lookAt(index: number): void {
   lastOffset = Math.floor(index / WINDOW) * WINDOW;
 }
 
-const refresh = new Delayed(20, () => void load());
+const refresh = new Delayed(0, () => void load());
 const liveRefresh = new Delayed(400, () => void load(true), true);
 
 export function reload(): void {
