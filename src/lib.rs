@@ -37,6 +37,8 @@ mod entity;
 mod error;
 #[cfg(not(loom))]
 mod experiment;
+#[cfg(not(loom))]
+pub mod feature;
 mod format;
 #[cfg(not(loom))]
 mod index;
@@ -62,6 +64,8 @@ pub mod schedule;
 mod search;
 mod storage;
 mod sys;
+#[cfg(not(loom))]
+pub mod table;
 #[cfg(not(loom))]
 pub mod token;
 #[cfg(not(loom))]
@@ -118,11 +122,6 @@ pub mod groups {
 #[cfg(not(loom))]
 pub mod importance {
     pub use crate::run::importance::{Dependence, Importance, ImportanceQuery, ParamImportance};
-}
-
-/// Tables in memory: the results of searches, histories and comparisons as typed columns.
-pub mod table {
-    pub use crate::entity::table::{Column, Row, Table, Texts, Value, Values};
 }
 
 /// Reports of the operations that check, copy, shrink and clean up a file.

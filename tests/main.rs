@@ -18,6 +18,7 @@ mod curves;
 mod data_model;
 mod endpoints;
 mod events;
+mod features;
 mod files;
 #[cfg(feature = "polars")]
 mod frames;
@@ -32,6 +33,7 @@ mod registry;
 #[cfg(feature = "internals")]
 mod sealing;
 mod search;
+mod stored_tables;
 mod sweep;
 mod tables;
 mod tokens;

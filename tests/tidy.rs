@@ -284,9 +284,9 @@ fn circles_of_files_are_detected() {
 
 #[test]
 fn prose_breaches_are_seen() {
-    let bad = format!("fine\nsee {}notes and two {}\n", concat!("/wo", "rk/"), "segments");
-    assert_eq!(rules::prose("README.md", &bad).len(), 2);
-    assert_eq!(rules::prose("README.md", "an extent, a segmentation fault\n"), [""; 0]);
+    let bad = format!("fine\nsee {}notes\n", concat!("/wo", "rk/"));
+    assert_eq!(rules::prose("README.md", &bad).len(), 1);
+    assert_eq!(rules::prose("README.md", "an extent\n"), [""; 0]);
     let text = "see [a](docs/a.md#part), [b](https://example.org/b) and [c](#here)";
     assert_eq!(rules::linked_files(text), ["docs/a.md"]);
 }

@@ -10,11 +10,12 @@ use crate::jobs::JobsCommand;
 use crate::report::ReportArgs;
 #[cfg(feature = "serve")]
 use crate::serve_args::{RunCommandArgs, ServeArgs, UiArgs};
+use crate::tables_args::TablesCommand;
 use crate::token::TokenCommand;
 use crate::view::ViewCommand;
 
 pub(crate) use crate::common_args::{
-    DeletedFlag, ExperimentArg, FileArg, FileArgs, JsonFlag, SelectionArgs,
+    DeletedFlag, ExperimentArg, ExportFormat, FileArg, FileArgs, JsonFlag, SelectionArgs,
 };
 
 const EXIT_CODES: &str = "Exit codes:
@@ -85,6 +86,9 @@ pub(crate) enum Command {
     /// List, show, save and remove views, which a team shares
     #[command(subcommand)]
     View(ViewCommand),
+    /// List, read, compact and drop stored tables, such as features
+    #[command(subcommand)]
+    Tables(TablesCommand),
     /// Explain the schedules of jobs
     #[command(subcommand)]
     Jobs(JobsCommand),
@@ -318,20 +322,6 @@ pub(crate) enum ExportTable {
     Tags,
     /// Input datasets of runs
     Datasets,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// CSV with a line of names; missing values are empty
-    Csv,
-    /// JSON lines: an object for each row
-    #[value(alias = "ndjson")]
-    Jsonl,
-    /// Parquet, compressed with zstd; needs a build with the feature polars
-    Parquet,
-    /// Arrow IPC file, also called Feather; needs a build with the feature polars
-    #[value(aliases = ["ipc", "feather"])]
-    Arrow,
 }
 
 const EXPORT_FORMATS: &str = "Values in CSV and JSON lines:

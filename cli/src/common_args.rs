@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(crate) struct FileArg {
@@ -54,4 +54,19 @@ pub(crate) struct SelectionArgs {
     /// Select at most N runs
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) limit: Option<usize>,
+}
+
+/// A format of tables for other programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// CSV with a line of names; missing values are empty
+    Csv,
+    /// JSON lines: an object for each row
+    #[value(alias = "ndjson")]
+    Jsonl,
+    /// Parquet, compressed with zstd; needs a build with the feature polars
+    Parquet,
+    /// Arrow IPC file, also called Feather; needs a build with the feature polars
+    #[value(aliases = ["ipc", "feather"])]
+    Arrow,
 }

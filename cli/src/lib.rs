@@ -50,6 +50,8 @@ mod serve_args;
 mod show;
 mod sql;
 mod table;
+mod tables;
+mod tables_args;
 mod terminal;
 mod text;
 mod ticks;
@@ -177,6 +179,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Artifacts(command) => artifacts::artifacts(&command, terminal),
         Command::Token(command) => token::token(&command, terminal),
         Command::View(command) => view::view(&command, terminal),
+        Command::Tables(command) => tables::tables(&command, terminal),
         Command::Jobs(command) => jobs::jobs(&command, terminal),
         #[cfg(feature = "serve")]
         Command::Ui(args) => ui::ui(&args, terminal),

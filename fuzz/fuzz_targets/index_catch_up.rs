@@ -25,6 +25,8 @@ use tracklite_fuzz::Choices;
 mod endpoints;
 #[path = "index_catch_up/models.rs"]
 mod models;
+#[path = "index_catch_up/tables.rs"]
+mod tables;
 #[path = "index_catch_up/tokens.rs"]
 mod tokens;
 #[path = "index_catch_up/views.rs"]
@@ -76,6 +78,9 @@ const TABLES: [&str; 39] = [
     "webhook_events",
     "saved_views",
     "endpoints",
+    "stored_tables",
+    "table_writes",
+    "table_segments",
 ];
 
 fn run(input: &[u8]) {
@@ -142,7 +147,7 @@ fn frames(choices: &mut Choices<'_>) -> Vec<Vec<Record>> {
 }
 
 fn record(choices: &mut Choices<'_>) -> Record {
-    match choices.below(15) {
+    match choices.below(16) {
         0 => raw_record(choices),
         1 => run_started(choices),
         2 => series_defined(choices),
@@ -155,6 +160,7 @@ fn record(choices: &mut Choices<'_>) -> Record {
         12 => webhooks::about_webhooks(choices),
         13 => views::about_views(choices),
         14 => endpoints::about_endpoints(choices),
+        15 => tables::about_tables(choices),
         _ => about_runs(choices),
     }
 }

@@ -16,5 +16,6 @@ pub(crate) fn artifact_owner(path: &str) -> Option<(&'static str, String, u64, S
         ArtifactOwner::ModelVersion { model, version } => {
             ("version", format!("{:032x}", model.to_bits()), version, inner)
         }
+        _ => return None,
     })
 }

@@ -21,13 +21,13 @@ use crate::engine::guards::{
 use crate::engine::pipeline::store_file;
 use crate::entity::artifact_path::media_type;
 use crate::entity::id::Timestamp;
-use crate::entity::{ArtifactOwner, ContentHash};
+use crate::entity::{ArtifactOwner, ContentHash, TableId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, ChunksFreed, ChunksStored,
     ExperimentLifecycleSet, LoggedModelLifecycleSet, LoggedModelsPurged, ModelVersionDeleted,
     ModelVersionFinalized, ModelVersionUpdated, Purged, Record, RegisteredModelDeleted,
-    RunLifecycleSet, StoredChunk, WrittenFile,
+    RunLifecycleSet, StoredChunk, TABLE_KINDS, WrittenFile,
 };
 use crate::index::Index;
 
@@ -103,8 +103,42 @@ pub(crate) fn upload(
         files: Vec::new(),
         taken: 0,
         progress,
+        rows: None,
     };
     planned.chunks(FILES_MAX).try_for_each(|files| upload.write(files))
+}
+
+/// The records of rows, decided on the index directly before the frame that has them.
+pub(crate) type RowRecords<'a> = dyn Fn(&Index) -> Result<Vec<Record>> + 'a;
+
+/// Writes the files of a table, with the records that `rows` returns, in one frame.
+///
+/// `rows` runs again if records of tables appeared after the index was read.
+pub(crate) fn upload_rows(
+    engine: &Engine,
+    table: TableId,
+    files: &[(String, Vec<u8>)],
+    rows: &RowRecords<'_>,
+) -> Result<()> {
+    engine.log.check_usable()?;
+    let planned = files.iter().map(|(path, bytes)| {
+        let size = bytes.len() as u64;
+        Planned { path: path.clone(), source: Source::Bytes(bytes), size }
+    });
+    let planned: Vec<Planned<'_>> = planned.collect();
+    let mut upload = Upload {
+        store: ChunkStore::new(engine, planned.iter().map(|file| file.size).sum())?,
+        owner: ArtifactOwner::Table(table),
+        is_new: true,
+        // No file is read from a path.
+        database: (0, 0),
+        block: Block::default(),
+        files: Vec::new(),
+        taken: 0,
+        progress: &mut |_| Ok(()),
+        rows: Some(rows),
+    };
+    upload.write(&planned)
 }
 
 /// Writes a reference to a file outside the database.
@@ -137,6 +171,10 @@ fn check_owner(index: &Index, owner: &ArtifactOwner) -> Result<()> {
         ArtifactOwner::ModelVersion { model, version } => {
             check_version_writable(index, *model, *version)
         }
+        ArtifactOwner::Table(_) => {
+            let message = "the files of a table are written with its rows: write rows instead";
+            Err(Error::new(ErrorKind::InvalidState, message))
+        }
     }
 }
 
@@ -161,6 +199,7 @@ pub(crate) fn no_such_artifact(owner: &ArtifactOwner, path: &str) -> Error {
         ArtifactOwner::Run(run) => format!("run {run}"),
         ArtifactOwner::LoggedModel(model) => format!("logged model {model}"),
         ArtifactOwner::ModelVersion { version, .. } => format!("model version {version}"),
+        ArtifactOwner::Table(table) => format!("table {table}"),
     };
     Error::new(ErrorKind::NotFound, format!("{owner} has no artifact {path:?}"))
 }
@@ -184,6 +223,8 @@ struct Upload<'a> {
     files: Vec<WrittenFile>,
     taken: u64,
     progress: &'a mut dyn FnMut(u64) -> Result<()>,
+    /// The records of the rows in the files of a table.
+    rows: Option<&'a RowRecords<'a>>,
 }
 
 impl Upload<'_> {
@@ -305,9 +346,13 @@ impl Upload<'_> {
         }
         let time = Timestamp::now_nanos();
         let is_doubtful = &self.store.unnamed.is_doubtful;
-        let named = self.store.engine.append_decided(&GUARDED, |index| {
+        let guarded = [&GUARDED[..], &[TABLE_KINDS][..if self.rows.is_some() { 1 } else { 0 }]];
+        let named = self.store.engine.append_decided(&guarded.concat(), |index| {
             is_doubtful.set(false);
-            check_owner(index, &self.owner)?;
+            let rows = match self.rows {
+                Some(rows) => rows(index)?,
+                None => check_owner(index, &self.owner).map(|()| Vec::new())?,
+            };
             for file in &self.files {
                 check_place(index, &self.owner, &file.path, self.is_new)?;
             }
@@ -322,6 +367,7 @@ impl Upload<'_> {
             }
             let (owner, files) = (self.owner, self.files.clone());
             records.push(ArtifactsWritten { owner, time, files }.into());
+            records.extend(rows);
             is_doubtful.set(true);
             Ok((records, Named::Done(spare)))
         })?;

@@ -49,6 +49,7 @@ impl ArtifactTree {
                 let owners = purged.models.iter().map(|model| ArtifactOwner::LoggedModel(*model));
                 owners.for_each(|owner| self.delete(owner, ""));
             }
+            Record::TableDropped(dropped) => self.delete(ArtifactOwner::Table(dropped.table), ""),
             Record::ModelVersionDeleted(change) => {
                 let owner =
                     ArtifactOwner::ModelVersion { model: change.model, version: change.version };
@@ -103,5 +104,6 @@ pub(crate) fn describe(owner: &ArtifactOwner) -> String {
         ArtifactOwner::ModelVersion { model, version } => {
             format!("version {version} of registered model {:032x}", model.to_bits())
         }
+        ArtifactOwner::Table(table) => format!("table {table}"),
     }
 }

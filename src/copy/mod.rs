@@ -14,6 +14,7 @@ pub(crate) mod datasets;
 pub(crate) mod known_folders;
 pub(crate) mod known_models;
 pub(crate) mod known_revisions;
+pub(crate) mod known_tables;
 pub(crate) mod known_tokens;
 pub(crate) mod known_webhooks;
 pub(crate) mod pinned;

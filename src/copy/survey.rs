@@ -7,6 +7,7 @@ use crate::copy::datasets::FirstDatasets;
 use crate::copy::known_folders::KnownFolders;
 use crate::copy::known_models::KnownModels;
 use crate::copy::known_revisions::KnownRevisions;
+use crate::copy::known_tables::KnownTables;
 use crate::copy::known_tokens::KnownTokens;
 use crate::copy::known_webhooks::KnownWebhooks;
 use crate::entity::ArtifactOwner;
@@ -33,6 +34,7 @@ pub(crate) struct Survey {
     pub(crate) models: KnownModels,
     pub(crate) tokens: KnownTokens,
     pub(crate) webhooks: KnownWebhooks,
+    tables: KnownTables,
     revisions: KnownRevisions,
     folders: KnownFolders,
 }
@@ -45,6 +47,7 @@ impl Survey {
         self.webhooks.note(record);
         self.revisions.note(record);
         self.folders.note(record);
+        self.tables.note(record);
         match record {
             Record::Purged(purged) => {
                 self.datasets.purge(&purged.runs);
@@ -130,6 +133,10 @@ impl Survey {
             Record::ExperimentTagDeleted(change) => {
                 return self.keeps_experiment(change.experiment);
             }
+            Record::TableSaved(_) | Record::RowsWritten(_) | Record::SegmentsMerged(_) => {
+                return self.tables.keeps(record);
+            }
+            Record::TableDropped(_) => return false,
             Record::TokenRevoked(_) => return self.tokens.missing(record).is_none(),
             Record::FolderMade(_) | Record::FolderRemoved(_) => return self.folders.keeps(record),
             Record::ViewSaved(_)
@@ -155,6 +162,7 @@ impl Survey {
         match owner {
             ArtifactOwner::Run(run) => self.datasets.keeps(*run),
             ArtifactOwner::LoggedModel(_) | ArtifactOwner::ModelVersion { .. } => true,
+            ArtifactOwner::Table(table) => self.tables.keeps_table(*table),
         }
     }
 

@@ -5,15 +5,19 @@ mod artifacts;
 mod frames;
 
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, IntoColumn as _,
-    IntoSeries as _, NewChunkedArray as _, PlSmallStr, PolarsError, PolarsResult, Scalar,
-    StringChunked, TimeUnit, TimeZone,
+    BinaryChunked, BooleanChunked, Column, DataFrame, DataType, Float64Chunked, Float64Type,
+    Int64Chunked, Int64Type, IntoColumn as _, IntoSeries as _, ListBuilderTrait as _,
+    ListPrimitiveChunkedBuilder, NewChunkedArray as _, PlSmallStr, PolarsError, PolarsResult,
+    Scalar, StringChunked, TimeUnit, TimeZone,
 };
 
 use crate::entity::table::{self, Table, Texts, Values};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Converts a table. Numbers and times without nulls are not copied.
+/// The milliseconds of a day.
+const MILLIS_OF_DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// Converts a table. Numbers and times without nulls are not copied. A date is its midnight.
 ///
 /// # Errors
 ///
@@ -48,6 +52,35 @@ fn polars_column(name: &str, column: table::Column) -> PolarsResult<Column> {
             .into_datetime(TimeUnit::Nanoseconds, Some(TimeZone::UTC))
             .into_series()
             .into_column(),
+        // This build of polars has no dates: a day is its midnight.
+        table::Column::Date(values) => {
+            let millis = |day: Option<i32>| day.map(|day| i64::from(day) * MILLIS_OF_DAY);
+            Int64Chunked::from_iter_options(name, values.iter().map(millis))
+                .into_datetime(TimeUnit::Milliseconds, None)
+                .into_series()
+                .into_column()
+        }
+        table::Column::Bytes(bytes) => {
+            BinaryChunked::from_iter_options(name, bytes.iter()).into_column()
+        }
+        table::Column::Integers(lists) => {
+            let rows = lists.len();
+            let mut builder =
+                ListPrimitiveChunkedBuilder::<Int64Type>::new(name, rows, rows, DataType::Int64);
+            lists.iter().for_each(|items| builder.append_opt_slice(items));
+            builder.finish().into_column()
+        }
+        table::Column::Floats(lists) => {
+            let rows = lists.len();
+            let mut builder = ListPrimitiveChunkedBuilder::<Float64Type>::new(
+                name,
+                rows,
+                rows,
+                DataType::Float64,
+            );
+            lists.iter().for_each(|items| builder.append_opt_slice(items));
+            builder.finish().into_column()
+        }
     })
 }
 

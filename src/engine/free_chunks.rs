@@ -10,7 +10,7 @@ use crate::entity::ContentHash;
 use crate::error::Result;
 use crate::format::UNIT_HEADER_BYTES;
 use crate::format::record::{
-    ArtifactsDeleted, ArtifactsWritten, ChunksFreed, ChunksStored, Purged, StoredChunk,
+    ArtifactsDeleted, ArtifactsWritten, ChunksFreed, ChunksStored, Purged, StoredChunk, TABLE_KINDS,
 };
 use crate::index::Index;
 use crate::log::Log;
@@ -21,10 +21,11 @@ const FREED_MAX: u32 = 4096;
 
 /// Records that must not appear between the lookup in the index and the frame that frees chunks.
 /// Otherwise a file could name a chunk just before it is freed.
-const GUARDED: [RangeInclusive<u16>; 3] = [
+const GUARDED: [RangeInclusive<u16>; 4] = [
     ChunksStored::KIND..=ChunksFreed::KIND,
     Purged::KIND..=Purged::KIND,
     ArtifactsWritten::KIND..=ArtifactsDeleted::KIND,
+    TABLE_KINDS,
 ];
 
 /// The chunks that lists name. Each list is read once.

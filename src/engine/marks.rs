@@ -1,7 +1,9 @@
-//! The places of the last changes of runs, of the registry with its endpoints, and of points logged
-//! as a batch.
+//! The places of the last changes of runs, of the registry with its endpoints and tables, and of
+//! points logged as a batch.
 
-use crate::format::record::{ENDPOINT_KINDS, Position, REGISTRY_KINDS, Record, SeriesDefined};
+use crate::format::record::{
+    ENDPOINT_KINDS, Position, REGISTRY_KINDS, Record, SeriesDefined, TABLE_KINDS,
+};
 
 /// The first and the last kind of records of experiments, runs, logged models and artifacts.
 const FIRST_KIND: u16 = 32;
@@ -25,7 +27,7 @@ impl Marks {
     /// Notes a record of the frame that ends at `position`.
     pub(crate) fn note(&mut self, record: &Record, position: Position) {
         let (kind, ..) = record.tag();
-        if REGISTRY_KINDS.contains(&kind) || ENDPOINT_KINDS.contains(&kind) {
+        if [REGISTRY_KINDS, ENDPOINT_KINDS, TABLE_KINDS].iter().any(|kinds| kinds.contains(&kind)) {
             self.registry = position;
         } else if kind == SeriesDefined::KIND || (FIRST_KIND..=LAST_KIND).contains(&kind) {
             self.runs = position;

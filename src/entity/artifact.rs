@@ -5,11 +5,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::entity::TableId;
 use crate::entity::id::{LoggedModelId, RegisteredModelId, RunId, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The owner of a tree of artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum ArtifactOwner {
     /// A run.
     Run(RunId),
@@ -22,6 +24,8 @@ pub enum ArtifactOwner {
         /// The version number, from 1.
         version: u64,
     },
+    /// A stored table. Its files are written with its rows.
+    Table(TableId),
 }
 
 /// A BLAKE3 hash: 256 bits, displayed as 64 lower-case hexadecimal digits.

@@ -30,6 +30,7 @@ mod metric;
 mod metric_goals;
 mod registry;
 mod run;
+mod stored_table;
 mod tag;
 mod token;
 mod view;
@@ -58,6 +59,10 @@ pub use self::registry::{
     RegistryMode, SchemaInfo,
 };
 pub use self::run::{Lifecycle, RunInfo, RunRecord, RunStatus};
+pub(crate) use self::stored_table::HIDDEN;
+pub use self::stored_table::{
+    ColumnType, TableColumn, TableId, TableInfo, TableState, TableWrite, WriteMode,
+};
 pub use self::tag::ARTIFACT_LOCATION_TAG;
 pub(crate) use self::tag::{DATA_CONTEXT_TAG, PARENT_RUN_TAG, RUN_NAME_TAG};
 pub use self::token::{TokenId, TokenInfo, TokenScope};

@@ -15,6 +15,8 @@ pub mod record;
 pub mod scan;
 #[cfg(not(loom))]
 pub mod secret;
+#[cfg(not(loom))]
+pub(crate) mod segment;
 pub mod slot;
 pub mod word;
 

@@ -229,6 +229,7 @@ pub(super) fn owner_columns(owner: &ArtifactOwner) -> (&'static str, String, i64
         ArtifactOwner::ModelVersion { model, version } => {
             ("model_version", format!("{:032x}", model.to_bits()), version.cast_signed())
         }
+        ArtifactOwner::Table(table) => ("table", table.to_string(), 0),
     }
 }
 

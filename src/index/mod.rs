@@ -34,6 +34,7 @@ mod source;
 mod spare;
 mod sql;
 mod statement;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -63,6 +64,7 @@ pub(crate) use self::source::{BlockRuns, SeriesSource, UnsealedExtent};
 #[cfg(feature = "internals")]
 use self::spare::{Kept, kept};
 pub use self::sql::{SqlTable, SqlValue};
+pub(crate) use self::tables::StoredSegment;
 pub(crate) use self::version_rows::VersionRow;
 
 /// The owner of the connection. Tests reuse the connection for their next index.

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 /// An index of another version is not migrated. It is rebuilt, which is always possible.
 const MIGRATIONS: &[&str] = &[
     VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8,
-    VERSION_9,
+    VERSION_9, VERSION_10,
 ];
 
 /// The schema version of this build.
@@ -477,6 +477,43 @@ CREATE TABLE endpoints (
     updated     INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX endpoints_by_name ON endpoints (name);
+";
+
+/// Adds stored tables, their writes and the files with their rows. `removed` is the write that
+/// replaced all rows.
+const VERSION_10: &str = "
+CREATE TABLE stored_tables (
+    entry    INTEGER PRIMARY KEY,
+    table_id TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    creator  TEXT NOT NULL,
+    created  INTEGER NOT NULL,
+    author   TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    state    TEXT NOT NULL,
+    updated  INTEGER NOT NULL,
+    floor    INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX stored_tables_by_id ON stored_tables (table_id);
+CREATE INDEX stored_tables_by_name ON stored_tables (name);
+CREATE TABLE table_writes (
+    table_id TEXT NOT NULL,
+    version  INTEGER NOT NULL,
+    time     INTEGER NOT NULL,
+    author   TEXT NOT NULL,
+    mode     TEXT NOT NULL,
+    rows     INTEGER NOT NULL,
+    PRIMARY KEY (table_id, version)
+) WITHOUT ROWID;
+CREATE TABLE table_segments (
+    table_id      TEXT NOT NULL,
+    path          TEXT NOT NULL,
+    rows          INTEGER NOT NULL,
+    first_version INTEGER NOT NULL,
+    last_version  INTEGER NOT NULL,
+    removed       INTEGER,
+    PRIMARY KEY (table_id, path)
+) WITHOUT ROWID;
 ";
 
 /// Inserts the default experiment, which exists in every file.

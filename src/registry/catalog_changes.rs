@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
+use crate::entity::TableInfo;
 use crate::entity::id::Timestamp;
 use crate::entity::limits::check_author;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     CatalogOwnerSet, CatalogRenamed, ExperimentCreated, ExperimentRenamed, REGISTRY_KINDS, Record,
-    RegisteredModelRenamed, SchemaOwnerSet, SchemaRenamed,
+    RegisteredModelRenamed, SchemaOwnerSet, SchemaRenamed, TABLE_KINDS, TableSaved,
 };
 use crate::index::Index;
 use crate::registry::Registry;
@@ -18,20 +19,21 @@ impl Registry {
     /// `/Volumes/CATALOG/SCHEMA/VOLUME`.
     pub const VOLUMES: &str = "/Volumes";
 
-    /// Renames a catalog, with all models and volumes in it.
+    /// Renames a catalog, with all models, tables and volumes in it.
     ///
     /// The catalog and its content change at once, in one append. Versions, tags and aliases stay.
     ///
     /// # Errors
     ///
     /// - [`ErrorKind::NotFound`] if there is no such catalog.
-    /// - [`ErrorKind::AlreadyExists`] if the new name is taken, or that of a model or volume.
+    /// - [`ErrorKind::AlreadyExists`] if the new name is taken, or that of a model, table or
+    ///   volume.
     /// - [`ErrorKind::InvalidInput`] if the new name is blank or contains `.`, `/` or `:`, or if
     ///   the full name of a model or volume becomes too long.
     ///
     /// # Performance
     ///
-    /// Writes one record for each model and volume.
+    /// Writes one record for each model, table and volume.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -63,7 +65,7 @@ impl Registry {
         })
     }
 
-    /// Renames a schema, with all models and volumes in it. It stays in its catalog.
+    /// Renames a schema, with all models, tables and volumes in it. It stays in its catalog.
     ///
     /// # Errors
     ///
@@ -128,11 +130,32 @@ impl Registry {
 
     /// Appends the records that `build` returns, if no model or experiment changed meanwhile.
     fn change_levels(&self, mut build: impl FnMut(&Index) -> Result<Vec<Record>>) -> Result<()> {
-        let kinds = [REGISTRY_KINDS, ExperimentCreated::KIND..=ExperimentRenamed::KIND];
+        let kinds =
+            [REGISTRY_KINDS, TABLE_KINDS, ExperimentCreated::KIND..=ExperimentRenamed::KIND];
         self.change(&kinds, |index| Ok((build(index)?, ())))
     }
 
-    /// Returns the records that rename the models and volumes below some levels.
+    /// Returns the records that rename the tables whose names begin with `before`.
+    fn moved_tables(
+        &self,
+        index: &Index,
+        (before, after): (&str, &str),
+        time: i64,
+    ) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        for info in index.stored_tables(before)? {
+            let Some(rest) = info.name.strip_prefix(before) else { continue };
+            let name = format!("{after}{rest}");
+            if index.table_named(&name)?.is_some() {
+                return Err(taken(&format!("table {name:?}")));
+            }
+            let info = info.changed(&self.user(), Timestamp::from_nanos(time));
+            records.push(TableSaved::of(&TableInfo { name, ..info }).into());
+        }
+        Ok(records)
+    }
+
+    /// Returns the records that rename the models, tables and volumes below some levels.
     fn moved(&self, index: &Index, old: &[&str], new: &[&str], time: i64) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         let (before, after) = (format!("{}.", old.join(".")), format!("{}.", new.join(".")));
@@ -149,6 +172,7 @@ impl Registry {
             }
             records.push(RegisteredModelRenamed { model, name, time }.into());
         }
+        records.extend(self.moved_tables(index, (&before, &after), time)?);
         let folder = |levels: &[&str]| format!("{}/{}/", Registry::VOLUMES, levels.join("/"));
         let (before, after) = (folder(old), folder(new));
         let volumes = index.experiments_where(|path| path.starts_with(Registry::VOLUMES))?;

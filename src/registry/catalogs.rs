@@ -5,7 +5,7 @@ use crate::entity::{CatalogInfo, SchemaInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{
     CatalogCreated, CatalogDropped, CatalogUpdated, REGISTRY_KINDS, Record, SchemaCreated,
-    SchemaDropped, SchemaUpdated,
+    SchemaDropped, SchemaUpdated, TABLE_KINDS,
 };
 use crate::index::Index;
 use crate::registry::Registry;
@@ -170,12 +170,15 @@ impl Registry {
     /// # Errors
     ///
     /// - [`ErrorKind::NotFound`] if there is no such catalog or schema.
-    /// - [`ErrorKind::InvalidState`] if it contains models.
+    /// - [`ErrorKind::InvalidState`] if it contains models or tables.
     pub fn drop_schema(&self, catalog: &str, name: &str) -> Result<()> {
         self.change_catalogs(|index| {
             check_schema(index, catalog, name)?;
             if index.has_models_in(catalog, name)? {
                 return Err(not_empty(&format!("schema {catalog}.{name}"), "models"));
+            }
+            if !index.stored_tables(&format!("{catalog}.{name}."))?.is_empty() {
+                return Err(not_empty(&format!("schema {catalog}.{name}"), "tables"));
             }
             let (catalog, schema) = (catalog.to_owned(), name.to_owned());
             Ok(SchemaDropped { catalog, schema, time: Timestamp::now_nanos() }.into())
@@ -183,7 +186,7 @@ impl Registry {
     }
 
     fn change_catalogs(&self, mut build: impl FnMut(&Index) -> Result<Record>) -> Result<()> {
-        self.change(&[REGISTRY_KINDS], |index| Ok((vec![build(index)?], ())))
+        self.change(&[REGISTRY_KINDS, TABLE_KINDS], |index| Ok((vec![build(index)?], ())))
     }
 
     pub(crate) fn check_level(&self, what: &str, name: &str, comment: Option<&str>) -> Result<()> {

@@ -12,6 +12,7 @@ use crate::copy::artifact_tree::{ArtifactTree, describe};
 use crate::copy::backup::second_storage;
 use crate::copy::known_models::KnownModels;
 use crate::copy::known_revisions::KnownRevisions;
+use crate::copy::known_tables::KnownTables;
 use crate::copy::known_tokens::KnownTokens;
 use crate::copy::known_webhooks::KnownWebhooks;
 use crate::copy::salvage::open_damaged;
@@ -148,6 +149,7 @@ struct Check {
     tokens: KnownTokens,
     webhooks: KnownWebhooks,
     revisions: KnownRevisions,
+    tables: KnownTables,
 }
 
 impl Check {
@@ -261,7 +263,11 @@ impl Check {
             let got = found.revision.to_string();
             self.damage(&place, position, &wanted, &got);
         }
+        if let Some((wanted, got)) = self.tables.wrong(record) {
+            self.damage("change of a table", position, &wanted, &got);
+        }
         self.models.note(record);
+        self.tables.note(record);
         self.tokens.note(record);
         self.webhooks.note(record);
         self.revisions.note(record);
@@ -352,6 +358,10 @@ impl Check {
         self.report.chunks = self.artifacts.chunks.len() as u64;
         let damages = check_artifacts(log, &self.artifacts, self.end)?;
         self.report.damages.extend(damages);
+        for (table, path) in self.tables.incomplete(&self.artifacts) {
+            let place = format!("rows of table {table}");
+            self.damage(&place, 0, &format!("file {path}"), "none");
+        }
         self.pinned();
         Ok(())
     }

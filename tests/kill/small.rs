@@ -1,8 +1,10 @@
-//! The small things of a writer: an access token, a saved view, a webhook, a catalog and a folder.
+//! The small things of a writer: an access token, a saved view, a webhook, a catalog, a
+//! folder and a table.
 
 use std::collections::HashMap;
 
 use tracklite::registry::RegistrySearch;
+use tracklite::table::{Column, ColumnType, StoredTable, Table, TableSpec, Values};
 use tracklite::webhook::{WebhookEvent, WebhookInfo};
 use tracklite::{Database, ErrorKind, Result};
 
@@ -11,6 +13,8 @@ use crate::random::Random;
 use crate::script::Life;
 use crate::writer::tolerate_failed_sync;
 
+/// The rows of each write to a table.
+const TABLE_ROWS: i64 = 30;
 /// An upper bound for the number of webhooks in a round.
 const WEBHOOKS_MAX: usize = 1000;
 
@@ -42,6 +46,9 @@ pub(crate) enum SmallChange {
     },
     MakeFolder,
     RemoveFolder,
+    CreateTable,
+    MergeRows,
+    DropTable,
 }
 
 /// The expected counts of one writer. The facts are with its other things.
@@ -55,6 +62,8 @@ pub(crate) struct Small {
     /// The steps of the creation of the catalog, and the number in its name.
     catalog: u32,
     name: u32,
+    /// The number of writes to the table.
+    version: u64,
 }
 
 fn token_name(life: Life, token: u32) -> String {
@@ -82,6 +91,21 @@ fn folder(life: Life) -> String {
     format!("/{life} folder")
 }
 
+/// The description of a table, which names its writer.
+fn table_text(life: Life) -> String {
+    format!("{life} table")
+}
+
+fn table_name(life: Life) -> String {
+    format!("{}-{}.s.t", life.number, life.child)
+}
+
+/// The facts of a table: its version, and the number that the last write gave all rows.
+fn table_facts(version: u64, number: Option<u64>) -> Facts {
+    let number = number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+    facts([("version", version.to_string()), ("number", number)])
+}
+
 fn view_state(number: u64) -> String {
     format!("{{\"number\": {number}}}")
 }
@@ -98,7 +122,7 @@ impl Small {
     /// Draws the next change.
     pub(crate) fn draw(self, life: Life, things: &Things, random: &mut Random) -> SmallChange {
         let has = |name: String| things.contains_key(&name);
-        match random.below(5) {
+        match random.below(7) {
             0 if self.has_live_token => SmallChange::RevokeToken { token: self.tokens - 1 },
             0 => SmallChange::CreateToken { token: self.tokens },
             1 if !has(view_name(life)) => SmallChange::SaveView { above: 0 },
@@ -109,8 +133,11 @@ impl Small {
             2 => SmallChange::ChangeWebhook,
             3 if self.catalog < 3 => SmallChange::Catalog { step: self.catalog },
             3 => SmallChange::RenameCatalog { name: self.name + 1 },
-            _ if has(folder(life)) => SmallChange::RemoveFolder,
-            _ => SmallChange::MakeFolder,
+            4 if has(folder(life)) => SmallChange::RemoveFolder,
+            4 => SmallChange::MakeFolder,
+            _ if !has(table_text(life)) => SmallChange::CreateTable,
+            _ if random.below(12) == 0 => SmallChange::DropTable,
+            _ => SmallChange::MergeRows,
         }
     }
 
@@ -154,6 +181,15 @@ impl Small {
             }
             SmallChange::MakeFolder => drop(things.insert(folder(life), Facts::new())),
             SmallChange::RemoveFolder => drop(things.remove(&folder(life))),
+            SmallChange::CreateTable => {
+                self.version = 0;
+                things.insert(table_text(life), table_facts(0, None));
+            }
+            SmallChange::MergeRows => {
+                self.version += 1;
+                things.insert(table_text(life), table_facts(self.version, Some(number)));
+            }
+            SmallChange::DropTable => drop(things.remove(&table_text(life))),
         }
     }
 }
@@ -201,6 +237,22 @@ pub(crate) fn perform(
         }
         SmallChange::MakeFolder => database.create_folder(&folder(life)),
         SmallChange::RemoveFolder => database.delete_folder(&folder(life)),
+        SmallChange::CreateTable => {
+            let spec = TableSpec::new()
+                .column("key", ColumnType::Long)
+                .column("number", ColumnType::Long)
+                .primary_key(["key"])
+                .description(table_text(life));
+            database.tables().create(&table_name(life), &spec).map(drop)
+        }
+        SmallChange::MergeRows => {
+            let mut rows = Table::new();
+            rows.add_column("key", Values::from((0..TABLE_ROWS).collect::<Vec<i64>>()))?;
+            let numbers = vec![number.cast_signed(); TABLE_ROWS as usize];
+            rows.add_column("number", Values::from(numbers))?;
+            database.tables().get(&table_name(life))?.merge(&rows).map(drop)
+        }
+        SmallChange::DropTable => database.tables().get(&table_name(life))?.drop(),
     })
 }
 
@@ -243,7 +295,29 @@ pub(crate) fn observe(database: &Database, found: &mut HashMap<Life, Things>) ->
     for folder in database.folders()? {
         add(folder, Facts::new());
     }
+    for info in database.tables().list("")? {
+        let table = database.tables().get(&info.name)?;
+        match number_of(&table, info.version) {
+            // A living writer has dropped it meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            number => {
+                let text = info.state.description.unwrap_or_default();
+                add(text, table_facts(info.version, number?));
+            }
+        }
+    }
     Ok(())
+}
+
+/// Returns the number that all rows of a version have. Fails if they are not all there.
+fn number_of(table: &StoredTable, version: u64) -> Result<Option<u64>> {
+    let rows = table.read().version(version).table()?;
+    let Some(Column::Integer(numbers)) = rows.column("number") else { panic!("{rows:?}") };
+    let numbers = numbers.values();
+    assert!(numbers.is_empty() || numbers.len() == TABLE_ROWS as usize, "a write is not whole");
+    let first = numbers.first().copied();
+    assert!(numbers.iter().all(|number| Some(*number) == first), "two writes are mixed");
+    Ok(first.map(i64::cast_unsigned))
 }
 
 /// Returns the names of a catalog, of its schemas and of the models in it.

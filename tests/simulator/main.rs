@@ -27,6 +27,7 @@ mod races;
 mod resolve;
 mod rules;
 mod scenarios;
+mod tables;
 mod things;
 mod tokens;
 mod views;
@@ -188,6 +189,13 @@ fn levels_and_their_content_are_renamed_at_once() {
     for seed in 0..100 {
         let outcome = levels::renamed_levels(seed);
         outcome.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}
+
+#[test]
+fn each_write_of_rows_is_there_whole_or_not_at_all() {
+    for seed in 0..100 {
+        tables::table_writes(seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
 

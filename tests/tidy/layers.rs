@@ -37,6 +37,8 @@ const NOUNS: &[&str] = &[
     "comparison",
     "logged_model",
     "registry",
+    "table",
+    "feature",
     "token",
     "webhook",
     "view",

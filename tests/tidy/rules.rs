@@ -162,8 +162,6 @@ const UNWANTED: &[(&str, &str)] = &[
     (concat!("/ho", "me/"), "a path of somebody's machine"),
     (concat!("blazing", "ly"), "say the measured number"),
     (concat!("lightning", " fast"), "say the measured number"),
-    (concat!("seg", "ments"), "the word here is extent"),
-    (concat!("seg", "ment "), "the word here is extent"),
 ];
 
 /// Prose keeps to the words of the design and claims nothing that was not measured.

@@ -7,7 +7,7 @@ use tracklite::table::Table;
 use tracklite::{Error, ErrorKind, Result};
 
 use super::output::Output;
-use crate::args::ExportFormat;
+use crate::common_args::ExportFormat;
 
 /// Writes a table in a binary format.
 pub(super) fn write(table: Table, format: ExportFormat, out: &mut Output<'_>) -> Result<()> {

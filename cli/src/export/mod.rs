@@ -9,20 +9,22 @@ mod frames;
 mod output;
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 
 use tracklite::table::Table;
 use tracklite::{Database, Error, ErrorKind, Result, RunSearch};
 
 use self::output::Output;
-use crate::args::{ExportArgs, ExportFormat, ExportTable};
+use crate::args::{ExportArgs, ExportTable};
 use crate::columns::export_name;
+use crate::common_args::ExportFormat;
 use crate::search::run_search;
 use crate::terminal::Terminal;
 use crate::{Exit, Outcome};
 
 /// Writes a table to a file or to standard output.
 pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {
-    let format = format_of(args)?;
+    let format = format_of(args.format, args.out.as_deref())?;
     check(args, format)?;
     let database = Database::open_read_only(&args.file.path)?;
     let selection = &args.selection;
@@ -41,6 +43,32 @@ pub(super) fn export(args: &ExportArgs, terminal: &mut Terminal) -> Outcome {
     } else {
         write(read(&database, &search, args.table, &keys)?, format, &mut out)?;
     }
+    let flushed = out.flush();
+    flushed.map_err(|source| out.error(source))?;
+    out.finish()?;
+    Ok(Exit::Success)
+}
+
+/// Where and how a table is written.
+pub(crate) struct Target<'a> {
+    pub(crate) format: Option<ExportFormat>,
+    pub(crate) out: Option<&'a Path>,
+    pub(crate) force: bool,
+    /// The database, which must not be replaced.
+    pub(crate) database: &'a Path,
+}
+
+/// Writes a table that `read` returns to a file or to standard output.
+pub(crate) fn write_table(
+    target: &Target<'_>,
+    read: impl FnOnce() -> Result<Table>,
+    terminal: &mut Terminal,
+) -> Outcome {
+    let format = format_of(target.format, target.out)?;
+    check_format(format, target.out)?;
+    let table = read()?;
+    let mut out = Output::open(target.out, target.force, target.database, terminal)?;
+    write(table, format, &mut out)?;
     let flushed = out.flush();
     flushed.map_err(|source| out.error(source))?;
     out.finish()?;
@@ -127,11 +155,11 @@ fn distinct(keys: &[String]) -> Vec<String> {
 }
 
 /// Returns the requested format, or that of the file extension, or CSV for standard output.
-fn format_of(args: &ExportArgs) -> Result<ExportFormat> {
-    if let Some(format) = args.format {
+fn format_of(format: Option<ExportFormat>, out: Option<&Path>) -> Result<ExportFormat> {
+    if let Some(format) = format {
         return Ok(format);
     }
-    let Some(out) = &args.out else { return Ok(ExportFormat::Csv) };
+    let Some(out) = out else { return Ok(ExportFormat::Csv) };
     let extension = out.extension().and_then(|name| name.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
         "csv" => Ok(ExportFormat::Csv),
@@ -145,23 +173,30 @@ fn format_of(args: &ExportArgs) -> Result<ExportFormat> {
     }
 }
 
-/// Rejects invalid combinations of arguments before any file is opened.
-fn check(args: &ExportArgs, format: ExportFormat) -> Result<()> {
+/// Rejects a format that this program does not write, or not to a terminal.
+fn check_format(format: ExportFormat, out: Option<&Path>) -> Result<()> {
     let name = match format {
-        ExportFormat::Csv | ExportFormat::Jsonl => "text",
+        ExportFormat::Csv | ExportFormat::Jsonl => return Ok(()),
         ExportFormat::Parquet => "Parquet",
         ExportFormat::Arrow => "Arrow IPC",
     };
-    let refused = |message: String| Err(Error::new(ErrorKind::InvalidInput, message));
-    if !is_text(format) && cfg!(not(feature = "polars")) {
-        return refused(format!(
+    let message = if cfg!(not(feature = "polars")) {
+        format!(
             "this program was built without {name}: install it with \
              cargo install tracklite-cli --features polars, or export to csv or jsonl"
-        ));
-    }
-    if !is_text(format) && args.out.is_none() && std::io::stdout().is_terminal() {
-        return refused(format!("{name} cannot be printed to a terminal: use -o FILE"));
-    }
+        )
+    } else if out.is_none() && std::io::stdout().is_terminal() {
+        format!("{name} cannot be printed to a terminal: use -o FILE")
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::InvalidInput, message))
+}
+
+/// Rejects invalid combinations of arguments before any file is opened.
+fn check(args: &ExportArgs, format: ExportFormat) -> Result<()> {
+    check_format(format, args.out.as_deref())?;
+    let refused = |message: String| Err(Error::new(ErrorKind::InvalidInput, message));
     if args.columns.is_some() && args.table != ExportTable::Runs {
         return refused("--columns is only for runs".to_owned());
     }

@@ -27,6 +27,7 @@ mod report;
 mod search;
 #[cfg(feature = "serve")]
 mod serve;
+mod tables;
 mod token;
 mod upkeep;
 mod view;

@@ -15,6 +15,7 @@ mod registration;
 mod serving;
 mod serving_entities;
 mod serving_specs;
+mod tables;
 mod tokens;
 mod uc21_entities;
 mod uc21_models;
@@ -48,6 +49,7 @@ pub(crate) const TABLES: &[&[Route]] = &[
     uc21_versions::ROUTES,
     metastore::ROUTES,
     volumes::ROUTES,
+    tables::ROUTES,
     workspace::ROUTES,
     credentials::ROUTES,
     serving::ROUTES,

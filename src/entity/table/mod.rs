@@ -2,14 +2,21 @@
 //!
 //! The buffers are those of Apache Arrow, so that other libraries take them over without copying.
 
+mod bytes;
+mod lists;
+mod take;
 mod texts;
 mod validity;
 mod values;
 mod write;
 
+use crate::entity::ColumnType;
 use crate::entity::id::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 
+pub use self::bytes::Bytes;
+pub use self::lists::{List, Lists};
+pub(crate) use self::take::NO_ROW;
 pub use self::texts::Texts;
 pub use self::values::Values;
 
@@ -52,6 +59,14 @@ pub enum Column {
     Bool(Values<bool>),
     /// Instants, in nanoseconds since 1970 in UTC.
     Time(Values<i64>),
+    /// Days since 1970.
+    Date(Values<i32>),
+    /// Byte strings.
+    Bytes(Bytes),
+    /// Lists of integers.
+    Integers(Lists<i64>),
+    /// Lists of numbers.
+    Floats(Lists<f64>),
 }
 
 /// A value of a [`Table`].
@@ -70,6 +85,12 @@ pub enum Value<'a> {
     Bool(bool),
     /// An instant.
     Time(Timestamp),
+    /// Days since 1970.
+    Date(i32),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// A list of numbers.
+    List(List<'a>),
 }
 
 /// Equality in which a NaN equals a NaN, and nothing else is unusual.
@@ -84,6 +105,11 @@ impl PartialEq for Value<'_> {
             }
             (Value::Bool(left), Value::Bool(right)) => left == right,
             (Value::Time(left), Value::Time(right)) => left == right,
+            (Value::Date(left), Value::Date(right)) => left == right,
+            (Value::Bytes(left), Value::Bytes(right)) => left == right,
+            (Value::List(left), Value::List(right)) => {
+                left.len() == right.len() && left.items().eq(right.items())
+            }
             _ => false,
         }
     }
@@ -98,6 +124,10 @@ impl Column {
             Column::Integer(values) | Column::Time(values) => values.len(),
             Column::Float(values) => values.len(),
             Column::Bool(values) => values.len(),
+            Column::Date(values) => values.len(),
+            Column::Bytes(values) => values.len(),
+            Column::Integers(lists) => lists.len(),
+            Column::Floats(lists) => lists.len(),
         }
     }
 
@@ -115,6 +145,10 @@ impl Column {
             Column::Integer(values) | Column::Time(values) => values.null_count(),
             Column::Float(values) => values.null_count(),
             Column::Bool(values) => values.null_count(),
+            Column::Date(values) => values.null_count(),
+            Column::Bytes(values) => values.null_count(),
+            Column::Integers(lists) => lists.null_count(),
+            Column::Floats(lists) => lists.null_count(),
         }
     }
 
@@ -129,6 +163,12 @@ impl Column {
             Column::Time(values) => {
                 values.get(row).map(|nanos| Value::Time(Timestamp::from_nanos(nanos)))
             }
+            Column::Date(values) => values.get(row).map(Value::Date),
+            Column::Bytes(values) => values.get(row).map(Value::Bytes),
+            Column::Integers(lists) => {
+                lists.get(row).map(|items| Value::List(List::Integers(items)))
+            }
+            Column::Floats(lists) => lists.get(row).map(|items| Value::List(List::Floats(items))),
         };
         value.unwrap_or(Value::Null)
     }
@@ -136,6 +176,40 @@ impl Column {
     /// Iterates over the values from the first row to the last.
     pub fn values(&self) -> impl ExactSizeIterator<Item = Value<'_>> {
         (0..self.len()).map(|row| self.value(row))
+    }
+}
+
+impl Column {
+    /// Creates an empty column for values of a type.
+    #[must_use]
+    pub fn empty(kind: ColumnType) -> Column {
+        match kind {
+            ColumnType::Boolean => Column::Bool(Values::new()),
+            ColumnType::Byte | ColumnType::Short | ColumnType::Int | ColumnType::Long => {
+                Column::Integer(Values::new())
+            }
+            ColumnType::Float | ColumnType::Double => Column::Float(Values::new()),
+            ColumnType::String => Column::Text(Texts::new()),
+            ColumnType::Binary => Column::Bytes(Bytes::new()),
+            ColumnType::Date => Column::Date(Values::new()),
+            ColumnType::Timestamp => Column::Time(Values::new()),
+            ColumnType::LongArray => Column::Integers(Lists::new()),
+            ColumnType::FloatArray | ColumnType::DoubleArray => Column::Floats(Lists::new()),
+        }
+    }
+
+    /// Adds a null.
+    pub(crate) fn push_null(&mut self) {
+        match self {
+            Column::Text(to) => to.push(None),
+            Column::Integer(to) | Column::Time(to) => to.push(None),
+            Column::Float(to) => to.push(None),
+            Column::Bool(to) => to.push(None),
+            Column::Date(to) => to.push(None),
+            Column::Bytes(to) => to.push(None),
+            Column::Integers(to) => to.push(None),
+            Column::Floats(to) => to.push(None),
+        }
     }
 }
 

@@ -44,6 +44,15 @@ impl Validity {
         }
     }
 
+    /// Adds rows that have a value.
+    pub(super) fn push_valid(&mut self, rows: usize) {
+        if self.nulls == 0 {
+            self.len += rows;
+        } else {
+            (0..rows).for_each(|_| self.push(true));
+        }
+    }
+
     pub(super) fn is_valid(&self, row: usize) -> bool {
         row < self.len && (self.nulls == 0 || self.bits[row / 8] >> (row % 8) & 1 == 1)
     }

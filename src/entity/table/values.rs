@@ -58,6 +58,16 @@ impl<T> Values<T> {
         self.validity.null_count()
     }
 
+    /// Adds the rows that `append` appends, all with a value.
+    pub(crate) fn extend_valid<E>(
+        &mut self,
+        append: impl FnOnce(&mut Vec<T>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        append(&mut self.values)?;
+        self.validity.push_valid(self.values.len() - self.validity.len());
+        Ok(())
+    }
+
     /// Returns the buffer of values. Nulls are in it too, with any value.
     #[must_use]
     pub fn values(&self) -> &[T] {

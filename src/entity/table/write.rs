@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use super::{Row, Table, Value};
+use crate::entity::id::Timestamp;
 
 /// The value as text that reads back as the same value: numbers in as few digits as possible,
 /// `NaN`, `Infinity` and `-Infinity`, times by RFC 3339. Null is nothing.
@@ -24,7 +25,29 @@ impl fmt::Display for Value<'_> {
             },
             Value::Bool(is_true) => write!(f, "{is_true}"),
             Value::Time(time) => write!(f, "{time}"),
+            Value::Date(days) => write_date(f, *days),
+            Value::Bytes(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            Value::List(list) => {
+                f.write_str("[")?;
+                for (at, item) in list.items().enumerate() {
+                    write!(f, "{}{item}", if at > 0 { ", " } else { "" })?;
+                }
+                f.write_str("]")
+            }
         }
+    }
+}
+
+/// Writes a day as `YYYY-MM-DD`.
+fn write_date(f: &mut fmt::Formatter<'_>, days: i32) -> fmt::Result {
+    let day = i64::from(days) * 24 * 60 * 60 * 1_000_000_000;
+    // The range of times in nanoseconds is smaller than that of days.
+    match day / 1_000_000_000 / (24 * 60 * 60) == i64::from(days) && days.abs() < 106_000 {
+        true => {
+            let text = Timestamp::from_nanos(day).to_string();
+            f.write_str(text.split('T').next().unwrap_or_default())
+        }
+        false => write!(f, "day {days}"),
     }
 }
 
@@ -112,7 +135,10 @@ impl Serialize for Value<'_> {
             Value::Integer(number) => serializer.serialize_i64(*number),
             Value::Float(number) if number.is_finite() => serializer.serialize_f64(*number),
             Value::Bool(is_true) => serializer.serialize_bool(*is_true),
-            Value::Float(_) | Value::Time(_) => serializer.collect_str(self),
+            Value::List(list) => serializer.collect_seq(list.items()),
+            Value::Float(_) | Value::Time(_) | Value::Date(_) | Value::Bytes(_) => {
+                serializer.collect_str(self)
+            }
         }
     }
 }

@@ -96,7 +96,9 @@ impl Column {
 }
 
 /// The two types of numbers in columns, converted to and from 64 bits.
-pub(super) trait ColumnNumber: pco::data_types::Number + Default {
+pub(in crate::format) trait ColumnNumber:
+    pco::data_types::Number + Default
+{
     /// Whether neighbouring numbers are close as integers, so that differences are small.
     const DIFFERENCED: bool;
     fn bits(self) -> u64;
@@ -143,6 +145,23 @@ pub(super) fn append_column<N: ColumnNumber>(
     Ok(StoredColumn { codec: chosen as u8, length: length.unwrap_or(0), checksum })
 }
 
+/// Appends numbers in their shortest encoding. Returns the number of the encoding.
+pub(in crate::format) fn append_numbers<N: ColumnNumber>(numbers: &[N], out: &mut Vec<u8>) -> u8 {
+    append_chosen(numbers, Codec::Pco, out) as u8
+}
+
+/// Decodes numbers of [`append_numbers`] and appends them to `into`.
+pub(in crate::format) fn decode_numbers<N: ColumnNumber>(
+    codec: u8,
+    bytes: &[u8],
+    points: usize,
+    into: &mut Vec<N>,
+) -> Result<()> {
+    let codec = ColumnCodec::from_id(codec)?;
+    decode_as(codec, bytes, points, into)
+        .ok_or_else(|| damaged("numbers", "other bytes", &format!("{points} coded as {codec:?}")))
+}
+
 fn append_chosen<N: ColumnNumber>(numbers: &[N], codec: Codec, block: &mut Vec<u8>) -> ColumnCodec {
     if append_progression(numbers, block) {
         return ColumnCodec::Progression;
@@ -184,21 +203,34 @@ pub fn decode_column_f64(column: &Column, bytes: &[u8], into: &mut Vec<f64>) -> 
 
 fn decode_column<N: ColumnNumber>(column: &Column, bytes: &[u8], into: &mut Vec<N>) -> Result<()> {
     column.verify(bytes)?;
-    let start = into.len();
     let points = column.points as usize;
-    let decoded = match column.codec {
+    if decode_as(column.codec, bytes, points, into).is_some() {
+        return Ok(());
+    }
+    let place = format!("column at byte {}", column.offset);
+    let want = format!("{points} numbers coded as {:?}", column.codec);
+    Err(damaged(place, "other bytes", &want))
+}
+
+/// Appends the decoded numbers. Returns `None`, with `into` unchanged, if they are not `points`.
+fn decode_as<N: ColumnNumber>(
+    codec: ColumnCodec,
+    bytes: &[u8],
+    points: usize,
+    into: &mut Vec<N>,
+) -> Option<()> {
+    let start = into.len();
+    let decoded = match codec {
         ColumnCodec::Raw => extend_raw(bytes, points, into),
         ColumnCodec::ShuffleZstd => extend_shuffled(bytes, points, into),
         ColumnCodec::Pco => extend_pco(bytes, points, into),
         ColumnCodec::Progression => extend_progression(bytes, points, into),
     };
-    if decoded.is_some() && into.len() - start == points {
-        return Ok(());
+    let is_whole = decoded.is_some() && into.len() - start == points;
+    if !is_whole {
+        into.truncate(start);
     }
-    into.truncate(start);
-    let place = format!("column at byte {}", column.offset);
-    let want = format!("{points} numbers coded as {:?}", column.codec);
-    Err(damaged(place, "other bytes", &want))
+    is_whole.then_some(())
 }
 
 fn extend_raw<N: ColumnNumber>(bytes: &[u8], points: usize, into: &mut Vec<N>) -> Option<()> {

@@ -86,6 +86,7 @@ use crate::format::record::SeriesId;
 #[cfg(any(test, feature = "internals"))]
 pub use column::ColumnCodec;
 pub use column::{Column, decode_column_f64, decode_column_i64};
+pub(in crate::format) use column::{ColumnNumber, append_numbers, decode_numbers};
 #[cfg(feature = "internals")]
 pub use decode::GroupFooter;
 pub use decode::{Footer, FooterOrMore, SeriesFooter, footer_from_tail, parse, retain};

@@ -7,6 +7,7 @@ mod endpoints;
 mod logged_models;
 mod registry;
 mod storage;
+mod tables;
 mod tokens;
 mod tracking;
 mod views;
@@ -40,6 +41,7 @@ pub use storage::{
     CheckpointKind, CheckpointWriter, ExtentOpened, Punched, RowDefined, Sealed, SealedBlock,
     SealedSeries, SeriesDefined, WriterClosed, WriterOpened,
 };
+pub use tables::{RowSegment, RowsWritten, SegmentsMerged, TableDropped, TableSaved};
 pub use tokens::{TokenCreated, TokenRevoked};
 pub use tracking::{
     DatasetLogged, ExperimentCreated, ExperimentLifecycleSet, ExperimentRenamed,
@@ -57,6 +59,9 @@ pub(crate) const FOLDER_KINDS: RangeInclusive<u16> = 37..=39;
 const LOGGED_MODEL_KINDS: RangeInclusive<u16> = 64..=79;
 /// The kinds of records of the registry, including future ones.
 pub(crate) const REGISTRY_KINDS: RangeInclusive<u16> = 96..=127;
+
+/// The kinds of records of stored tables, including future ones.
+pub(crate) const TABLE_KINDS: RangeInclusive<u16> = 160..=175;
 
 /// The kinds of records of access tokens, including future ones.
 pub(crate) const TOKEN_KINDS: RangeInclusive<u16> = 224..=231;
@@ -262,6 +267,10 @@ records! {
         SchemaRenamed = 118, 0, ReadIncompatible;
         CatalogOwnerSet = 119, 0, ReadIncompatible;
         SchemaOwnerSet = 120, 0, ReadIncompatible;
+        TableSaved = 160, 0, ReadIncompatible;
+        TableDropped = 161, 0, ReadIncompatible;
+        RowsWritten = 162, 0, ReadIncompatible;
+        SegmentsMerged = 163, 0, ReadIncompatible;
         TokenCreated = 224, 0, WriteIncompatible;
         TokenRevoked = 225, 0, WriteIncompatible;
         WebhookCreated = 232, 0, WriteIncompatible;
@@ -295,7 +304,7 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
     )
 }
 
-/// Returns whether records of this kind concern folders, models, tokens, webhooks, views or
+/// Returns whether records of this kind concern folders, models, tables, tokens, webhooks, views or
 /// endpoints.
 ///
 /// Only the index needs them.
@@ -306,6 +315,7 @@ pub(crate) fn is_of_index(kind: u16) -> bool {
         FOLDER_KINDS,
         LOGGED_MODEL_KINDS,
         REGISTRY_KINDS,
+        TABLE_KINDS,
         TOKEN_KINDS,
         WEBHOOK_KINDS,
         VIEW_KINDS,

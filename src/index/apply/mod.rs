@@ -10,6 +10,7 @@ mod inputs;
 mod logged_models;
 mod points;
 mod registry;
+mod tables;
 mod tags;
 mod tokens;
 mod views;
@@ -145,15 +146,16 @@ impl<'c> Applier<'c> {
         }
     }
 
-    /// Applies a record about a logged model, a token, a webhook, a view, a folder, an endpoint or
-    /// the registry.
+    /// Applies a record about a logged model, a token, a webhook, a view, a folder, an endpoint,
+    /// a stored table or the registry.
     fn apply_to_others(&mut self, record: &Record) -> rusqlite::Result<()> {
         let is_applied = self.apply_to_logged_models(record)?
             || self.apply_to_tokens(record)?
             || self.apply_to_webhooks(record)?
             || self.apply_to_views(record)?
             || self.apply_to_folders(record)?
-            || self.apply_to_endpoints(record)?;
+            || self.apply_to_endpoints(record)?
+            || self.apply_to_tables(record)?;
         if is_applied { Ok(()) } else { self.apply_to_registry(record) }
     }
 

@@ -8,6 +8,7 @@
 mod endpoints;
 mod folders;
 mod models;
+mod tables;
 mod tokens;
 mod views;
 mod webhooks;
@@ -179,6 +180,11 @@ fn the_golden_file_of_version_0_has_folders() {
 }
 
 #[test]
+fn the_golden_file_of_version_0_has_tables() {
+    tables::check(&MemoryFile::with_bytes(&stored()));
+}
+
+#[test]
 fn the_golden_file_of_version_0_has_endpoints() {
     endpoints::check(&MemoryFile::with_bytes(&stored()));
 }
@@ -219,6 +225,7 @@ fn check_written(stored: &[u8], more: &[Record]) {
         .chain(64..=72)
         .chain(80..=82)
         .chain(96..=120)
+        .chain(160..=163)
         .chain(224..=225)
         .chain(232..=234)
         .chain(240..=241)

@@ -207,6 +207,7 @@ pub fn write(blocks: &Blocks, more: &[Record]) -> Vec<u8> {
     let models = super::models::frames().into_iter().chain(super::tokens::frames());
     let others = super::webhooks::frames().into_iter().chain(super::views::frames());
     let others = others.chain(super::folders::frames()).chain(super::endpoints::frames());
+    let others = others.chain(super::tables::frames());
     for records in models.chain(others) {
         writer.frame(&records);
     }
