@@ -89,3 +89,14 @@ test("an address that leads nowhere says so", async () => {
     assert.match(await here.page.textContent(".empty h2"), /^No such/);
   }
 });
+
+test("a narrow window cuts no button off, and a long name no column", async () => {
+  const small = await open(here.browser, here.server.url, { width: 1000, height: 800 });
+  await visit(small, "/ui/runs");
+  const right = await small.page.locator(".tab-bar > :last-child").evaluate((last) => last.getBoundingClientRect().right);
+  assert.ok(right <= 1000, `the last button ends at ${right}`);
+  await visit(small, "/ui/now");
+  const widths = await small.page.$$eval(".page table th[scope=row]", (names) => names.map((name) => name.getBoundingClientRect().width));
+  assert.ok(widths.length > 20 && widths.every((width) => width <= 450), `names are ${widths} wide`);
+  await small.close();
+});

@@ -56,7 +56,7 @@ function Lines({ frame, columns, alive }: { frame: Frame<QueryMeta>; columns: re
           const [start, end] = [frame.column("start")?.number(row) ?? NaN, frame.column("end")?.number(row) ?? NaN];
           return (
             <tr key={id} data-run={id}>
-              <th scope="row"><a href={link(["run", id])}><bdi>{name}</bdi></a></th>
+              <th scope="row"><a href={link(["run", id])} title={cut(name, 1000)}><bdi>{cut(name, 40)}</bdi></a></th>
               <td><Health state={health} words /></td>
               <td class="faint"><bdi>{cut(pathOf(frame.column("experiment")?.text(row)), 40)}</bdi></td>
               <td class="numeric" title={dateTime(alive ? start : end)}>{alive ? duration(now.value - start) : `${age(now.value - (Number.isFinite(end) ? end : start))} ago`}</td>
