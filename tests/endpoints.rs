@@ -6,7 +6,9 @@ mod copies;
 use std::sync::Barrier;
 
 use tracklite::endpoint::{
-    EndpointInfo, EndpointLimits, EndpointSize, EndpointSpec, Endpoints, ServedModel,
+    EndpointCapture, EndpointGrant, EndpointInfo, EndpointLevel, EndpointLimits, EndpointPrincipal,
+    EndpointRateLimit, EndpointSettings, EndpointSize, EndpointSpec, Endpoints, RateScope,
+    ServedModel,
 };
 use tracklite::{Database, ErrorKind, Timestamp};
 
@@ -43,7 +45,8 @@ fn an_endpoint_keeps_all_its_fields() {
     let database = TestDatabase::quiet();
     with_versions(&database, 2);
     point_to(&database, 2);
-    let limits = EndpointLimits { timeout_ms: 5000, waiting: 7, workers: 3 };
+    let limits =
+        EndpointLimits { timeout_ms: 5000, waiting: 7, workers: 3, ..EndpointLimits::default() };
     let first = ServedModel::version("churn", 1).size(EndpointSize::Large).scale_to_zero(true);
     let spec = EndpointSpec::new()
         .serve(first)
@@ -74,6 +77,73 @@ fn an_endpoint_keeps_all_its_fields() {
     let database = database.reopen();
     assert_eq!(database.endpoints().get("churn-predictor").unwrap(), created);
     assert_eq!(database.endpoints().list().unwrap(), [created]);
+}
+
+#[test]
+fn the_endpoint_of_a_model_is_made_once() {
+    let database = TestDatabase::quiet();
+    with_versions(&database, 2);
+    point_to(&database, 1);
+    let endpoints = database.endpoints();
+    let address = "models:/churn@champion";
+    let made = endpoints.ensure(ServedModel::at(address).unwrap()).unwrap();
+    assert_eq!((made.name.as_str(), made.revision), ("churn-champion", 1));
+    point_to(&database, 2);
+    assert_eq!(endpoints.ensure(ServedModel::at(address).unwrap()).unwrap(), made);
+    endpoints.create("churn-2", &serving(1)).unwrap();
+    let other = endpoints.ensure(ServedModel::at("models:/churn/2").unwrap());
+    assert_eq!(error_kind(other), ErrorKind::AlreadyExists);
+    for bad in ["churn", "models:/churn/latest", "models:/churn/1/MLmodel", "runs:/x/model"] {
+        assert_eq!(ServedModel::at(bad).unwrap_err().kind(), ErrorKind::InvalidInput, "{bad}");
+    }
+}
+
+#[test]
+fn settings_are_changed_beside_the_configuration() {
+    let database = TestDatabase::quiet();
+    with_versions(&database, 1);
+    let endpoints = database.endpoints();
+    let made = endpoints.create("a", &serving(1).tag("team", "growth")).unwrap();
+    let grant = EndpointGrant {
+        principal: EndpointPrincipal::User("bob".to_owned()),
+        level: EndpointLevel::Query,
+    };
+    let limit = EndpointRateLimit { calls: 5, scope: RateScope::EachUser };
+    let capture = EndpointCapture {
+        catalog: "ml".to_owned(),
+        schema: "live".to_owned(),
+        prefix: None,
+        is_enabled: true,
+        percent: 10,
+        is_durable: false,
+        is_legacy: false,
+    };
+    let settings = EndpointSettings::new()
+        .description("new")
+        .tag("cost", "low")
+        .without_tag("team")
+        .grants(vec![grant.clone()])
+        .rate_limits(vec![limit.clone()])
+        .capture(Some(capture.clone()));
+    let set = endpoints.set("a", &settings, Some(made.revision)).unwrap();
+    let state = &set.state;
+    assert_eq!((state.description.as_deref(), state.tags.len()), (Some("new"), 1));
+    assert_eq!((state.tags["cost"].as_str(), &state.grants[..]), ("low", &[grant][..]));
+    assert_eq!((&state.rate_limits[..], &state.capture), (&[limit][..], &Some(capture)));
+    assert_eq!((state.pending, set.revision), (Some(1), made.revision + 1));
+    // The same again writes nothing, and what is not named stays.
+    assert_eq!(endpoints.set("a", &settings, None).unwrap(), set);
+    let cleared = EndpointSettings::new().description("").capture(None);
+    let cleared = endpoints.set("a", &cleared, None).unwrap();
+    assert_eq!((cleared.state.description, cleared.state.capture), (None, None));
+    assert_eq!(cleared.state.grants, set.state.grants);
+    let late = endpoints.set("a", &EndpointSettings::new().tag("x", "y"), Some(made.revision));
+    assert_eq!(error_kind(late), ErrorKind::Conflict);
+    assert_eq!(error_kind(endpoints.set("b", &settings, None)), ErrorKind::NotFound);
+    let blank = EndpointSettings::new().tag(" ", "y");
+    assert_eq!(error_kind(endpoints.set("a", &blank, None)), ErrorKind::InvalidInput);
+    let database = database.reopen();
+    assert_eq!(database.endpoints().get("a").unwrap().state.rate_limits, set.state.rate_limits);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use crate::endpoint::spec::EndpointSpec;
+use crate::endpoint::settings::{EndpointSettings, check_description, check_tags};
+use crate::endpoint::spec::{EndpointSpec, ServedModel};
 use crate::endpoint::{Endpoints, existing};
 use crate::entity::id::Timestamp;
-use crate::entity::limits::{check_name, check_text};
+use crate::entity::limits::check_name;
 use crate::entity::wording::invalid_value;
 use crate::entity::{
     EndpointChange, EndpointConfig, EndpointId, EndpointInfo, EndpointState, check_endpoint_name,
@@ -23,10 +24,6 @@ pub(crate) const KINDS: [RangeInclusive<u16>; 2] = [ENDPOINT_KINDS, REGISTRY_KIN
 const EARLIER_MAX: usize = 10;
 /// The maximum characters in the name of a user.
 const USER_MAX: usize = 255;
-/// The maximum characters of a description, of a key and of a value of a tag.
-const TEXT_MAX: usize = 4096;
-/// The maximum number of tags.
-const TAGS_MAX: usize = 100;
 /// The maximum characters of the reason of a failed update.
 const FAILURE_MAX: usize = 4096;
 /// The maximum revision. The index has signed numbers.
@@ -57,13 +54,14 @@ impl Endpoints {
             }
             let config = spec.config(index, &registry, (1, user.clone()))?;
             let time = Timestamp::now();
-            let state = EndpointState {
+            let mut state = EndpointState {
                 description: spec.description.clone(),
                 tags: spec.tags.clone(),
                 pending: Some(config.number),
                 configs: vec![config],
                 ..EndpointState::default()
             };
+            spec.settings.apply(&mut state);
             let info = EndpointInfo {
                 id,
                 name: name.to_owned(),
@@ -76,6 +74,35 @@ impl Endpoints {
             };
             Ok((vec![record(&info)], info))
         })
+    }
+
+    /// Returns the endpoint that serves only this model, and has the name of the served model.
+    /// Creates it if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::AlreadyExists`] if the endpoint with this name serves something else.
+    /// - Those of [`Endpoints::create`].
+    pub fn ensure(&self, model: ServedModel) -> Result<EndpointInfo> {
+        let (name, spec) = (model.entity_name(), EndpointSpec::new().serve(model));
+        let wanted = match self.get(&name) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return self.create(&name, &spec);
+            }
+            found => found?,
+        };
+        let (user, registry) = (self.user(), self.registry());
+        let config = self
+            .engine()
+            .with_index(|index, _| spec.config(index, &registry, (1, user.clone())))?;
+        if wanted.state.newest().is_some_and(|newest| newest.follows_like(&config)) {
+            return Ok(wanted);
+        }
+        let message = format!(
+            "Endpoint with name '{name}' already exists, and serves something else: update or \
+             delete it, or serve the file without naming a model"
+        );
+        Err(self.engine().locate(Error::new(ErrorKind::AlreadyExists, message)))
     }
 
     /// Begins to replace the configuration of an endpoint. The active one stays until
@@ -106,6 +133,39 @@ impl Endpoints {
             }
             let number = next_number(&info.state);
             begin(&mut info.state, spec.config(index, &registry, (number, user.clone()))?);
+            spec.settings.apply(&mut info.state);
+            save(&mut info, &user)?;
+            Ok((vec![record(&info)], info))
+        })
+    }
+
+    /// Changes settings beside the configuration: description, tags, rights, limits of the rate,
+    /// and the table of requests. They hold at once.
+    ///
+    /// With `expects`, the endpoint must still have this revision.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such endpoint.
+    /// - [`ErrorKind::Conflict`] if it has another revision.
+    /// - [`ErrorKind::InvalidInput`] if a text is too long, or a name is not legal.
+    pub fn set(
+        &self,
+        name: &str,
+        settings: &EndpointSettings,
+        expects: Option<u64>,
+    ) -> Result<EndpointInfo> {
+        let user = self.user();
+        self.engine().located(check_user(&user).and_then(|()| settings.check()))?;
+        self.change(|index| {
+            let mut info = existing(name, index.endpoint_change(name)?)?;
+            check_revision(&info, expects)?;
+            let before = info.state.clone();
+            settings.apply(&mut info.state);
+            check_tags(&info.state.tags)?;
+            if info.state == before {
+                return Ok((Vec::new(), info));
+            }
             save(&mut info, &user)?;
             Ok((vec![record(&info)], info))
         })
@@ -253,16 +313,9 @@ fn above(name: &str, revision: u64) -> Result<u64> {
 /// Checks the user and the texts.
 fn check(user: &str, spec: &EndpointSpec) -> Result<()> {
     check_user(user)?;
-    check_text("the description", spec.description.as_deref().unwrap_or_default(), TEXT_MAX)?;
-    if spec.tags.len() > TAGS_MAX {
-        let found = spec.tags.len();
-        let message = format!("the endpoint has {found} tags, at most {TAGS_MAX} are allowed");
-        return Err(Error::new(ErrorKind::InvalidInput, message));
-    }
-    spec.tags.iter().try_for_each(|(key, value)| {
-        check_name("the key of a tag", key, TEXT_MAX)?;
-        check_text("the value of a tag", value, TEXT_MAX)
-    })
+    check_description(spec.description.as_deref())?;
+    check_tags(&spec.tags)?;
+    spec.settings.check()
 }
 
 pub(crate) fn check_user(user: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 pub(crate) mod follow;
+pub(crate) mod settings;
 pub(crate) mod spec;
 
 use std::fmt;
@@ -12,10 +13,12 @@ use crate::entity::EndpointChange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::user::user_name;
 
+pub use crate::endpoint::settings::EndpointSettings;
 pub use crate::endpoint::spec::{EndpointSpec, ServedModel};
 pub use crate::entity::{
-    EndpointConfig, EndpointId, EndpointInfo, EndpointLimits, EndpointRoute, EndpointSize,
-    EndpointState, ServedEntity,
+    EndpointCapture, EndpointConfig, EndpointGrant, EndpointId, EndpointInfo, EndpointLevel,
+    EndpointLimits, EndpointPrincipal, EndpointRateLimit, EndpointRoute, EndpointSize,
+    EndpointState, RateScope, ServedEntity, ServingLane,
 };
 
 /// A handle of the endpoints of a file, which is cheap to clone. See [`Database::endpoints`].

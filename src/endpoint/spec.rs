@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use crate::endpoint::settings::EndpointSettings;
 use crate::entity::id::Timestamp;
+
 use crate::entity::wording::invalid;
 use crate::entity::{
     EndpointConfig, EndpointLimits, EndpointRoute, EndpointSize, ModelVersionInfo,
-    ModelVersionStatus, ServedEntity, check_config, default_entity_name,
+    ModelVersionStatus, ServedEntity, ServingLane, check_config, default_entity_name,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Index, VersionChoice};
-use crate::registry::Registry;
+use crate::registry::{ModelTarget, ModelUri, Registry};
 
 /// A model to serve: a version, or an alias that is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,9 @@ pub struct ServedModel {
     name: Option<String>,
     size: EndpointSize,
     scale_to_zero: bool,
+    is_shadow: bool,
+    environment: BTreeMap<String, String>,
+    lane: ServingLane,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +46,49 @@ impl ServedModel {
         ServedModel::new(model.into(), Choice::Alias(alias.into()))
     }
 
+    /// Serves the version or alias at an address, such as `models:/churn/3` or
+    /// `models:/churn@champion`. An alias is followed.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::InvalidInput`] if it is not such an address.
+    pub fn at(address: &str) -> Result<Self> {
+        let uri: ModelUri = address.parse()?;
+        match uri.target {
+            ModelTarget::Version { name, version } if uri.path.is_empty() => {
+                Ok(ServedModel::version(name, version))
+            }
+            ModelTarget::Alias { name, alias } if uri.path.is_empty() => {
+                Ok(ServedModel::alias(name, alias))
+            }
+            _ => Err(invalid(format!(
+                "{address:?} cannot be served: expected a version or an alias, such as \
+                 models:/churn/3 or models:/churn@champion"
+            ))),
+        }
+    }
+
+    /// Returns the name within the endpoint.
+    #[must_use]
+    pub fn entity_name(&self) -> String {
+        let word = match &self.version {
+            Choice::Number(number) => number.to_string(),
+            Choice::Alias(alias) => alias.clone(),
+        };
+        self.name.clone().unwrap_or_else(|| default_entity_name(&self.model, &word))
+    }
+
     fn new(model: String, version: Choice) -> Self {
-        let size = EndpointSize::default();
-        ServedModel { model, version, name: None, size, scale_to_zero: false }
+        ServedModel {
+            model,
+            version,
+            name: None,
+            size: EndpointSize::default(),
+            scale_to_zero: false,
+            is_shadow: false,
+            environment: BTreeMap::new(),
+            lane: ServingLane::default(),
+        }
     }
 
     /// Sets the name within the endpoint. Default: the last level of the model's name, a dash, and
@@ -68,11 +113,33 @@ impl ServedModel {
         self
     }
 
+    /// Makes it a shadow: it gets a copy of each request, and its answers are not returned. It has
+    /// no route. Default: false.
+    #[must_use]
+    pub fn shadow(mut self, is_shadow: bool) -> Self {
+        self.is_shadow = is_shadow;
+        self
+    }
+
+    /// Sets a variable of its processes. The file has the value, so it is not for secrets.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets how it reads requests. Default: [`ServingLane::Auto`].
+    #[must_use]
+    pub fn lane(mut self, lane: ServingLane) -> Self {
+        self.lane = lane;
+        self
+    }
+
     /// Looks the version up, and returns the served model that is pinned to it.
     fn pinned(&self, index: &Index, registry: &Registry) -> Result<ServedEntity> {
-        let (choice, word) = match &self.version {
-            Choice::Number(number) => (VersionChoice::Number(*number), number.to_string()),
-            Choice::Alias(alias) => (VersionChoice::Alias(alias), alias.clone()),
+        let choice = match &self.version {
+            Choice::Number(number) => VersionChoice::Number(*number),
+            Choice::Alias(alias) => VersionChoice::Alias(alias),
         };
         let info = registry.version_in(index, &self.model, choice)?;
         check_ready(&info)?;
@@ -80,15 +147,17 @@ impl ServedModel {
             Choice::Number(_) => None,
             Choice::Alias(alias) => Some(alias.clone()),
         };
-        let default = || default_entity_name(&info.name, &word);
         Ok(ServedEntity {
-            name: self.name.clone().unwrap_or_else(default),
+            name: self.entity_name(),
             model: info.model,
             model_name: info.name.clone(),
             version: info.version,
             alias,
             size: self.size,
             scale_to_zero: self.scale_to_zero,
+            is_shadow: self.is_shadow,
+            environment: self.environment.clone(),
+            lane: self.lane,
         })
     }
 }
@@ -111,6 +180,7 @@ pub struct EndpointSpec {
     models: Vec<ServedModel>,
     routes: Vec<EndpointRoute>,
     limits: EndpointLimits,
+    pub(crate) settings: EndpointSettings,
     pub(crate) description: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
 }
@@ -140,6 +210,13 @@ impl EndpointSpec {
     #[must_use]
     pub fn limits(mut self, limits: EndpointLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets what is changed beside the configuration. Default: nothing.
+    #[must_use]
+    pub fn settings(mut self, settings: EndpointSettings) -> Self {
+        self.settings = settings;
         self
     }
 
@@ -180,7 +257,8 @@ impl EndpointSpec {
     }
 
     fn routes_to(&self, entities: &[ServedEntity]) -> Result<Vec<EndpointRoute>> {
-        match (self.routes.is_empty(), entities) {
+        let live: Vec<&ServedEntity> = entities.iter().filter(|entity| !entity.is_shadow).collect();
+        match (self.routes.is_empty(), &live[..]) {
             (true, [only]) => Ok(vec![EndpointRoute { entity: only.name.clone(), percent: 100 }]),
             (true, [_, _, ..]) => Err(invalid(
                 "several models are served without routes: say what percentage each of them gets"

@@ -1,24 +1,16 @@
 //! Endpoints: names under which a server answers requests with models of the registry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::entity::endpoint_settings::{
+    EndpointCapture, EndpointGrant, EndpointLevel, EndpointRateLimit, allows,
+};
 use crate::entity::id::{RegisteredModelId, Timestamp};
-use crate::entity::wording::{invalid, invalid_value};
+use crate::entity::wording::invalid_value;
 use crate::error::{Error, ErrorKind, Result};
-
-/// The maximum characters in the name of an endpoint or of a served model.
-const NAME_MAX: usize = 63;
-/// The maximum number of served models of a configuration.
-const ENTITIES_MAX: usize = 15;
-/// The longest time that a request may take, in milliseconds.
-const TIMEOUT_MAX: u32 = 297_000;
-/// The most workers of a served model.
-const WORKERS_MAX: u32 = 64;
-/// The most requests that wait for a served model.
-const WAITING_MAX: u32 = 4096;
 
 /// The id of an endpoint: 128 random bits, displayed as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,6 +82,15 @@ pub struct EndpointState {
     pub pending: Option<u64>,
     /// The reason why the last update failed, if it did.
     pub failure: Option<String>,
+    /// The rights of users. If there are none, the scope of a token decides alone.
+    #[serde(default)]
+    pub grants: Vec<EndpointGrant>,
+    /// The most requests in a minute.
+    #[serde(default)]
+    pub rate_limits: Vec<EndpointRateLimit>,
+    /// The table of requests and answers.
+    #[serde(default)]
+    pub capture: Option<EndpointCapture>,
 }
 
 /// A configuration of an endpoint. It never changes.
@@ -131,6 +132,25 @@ pub struct ServedEntity {
     pub size: EndpointSize,
     /// Whether its workers may end while there are no requests.
     pub scale_to_zero: bool,
+    /// Whether it gets a copy of each request, and its answers are not returned. It has no route.
+    #[serde(default)]
+    pub is_shadow: bool,
+    /// The variables of its processes, beside those that all have.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// How it reads requests.
+    #[serde(default)]
+    pub lane: ServingLane,
+}
+
+/// How a served model reads requests and writes answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ServingLane {
+    /// Without data frames, if that returns the same answers, else as MLflow's own server does.
+    #[default]
+    Auto,
+    /// Always as MLflow's own server does.
+    Exact,
 }
 
 /// The share of the requests that a served model gets.
@@ -151,11 +171,32 @@ pub struct EndpointLimits {
     pub waiting: u32,
     /// The number of workers: up to 64. 0 means a number by size and cores. Default: 0.
     pub workers: u32,
+    /// After how many milliseconds without a request the workers of a model that scales to zero
+    /// end: up to one week. Default: 1,800,000, which is half an hour.
+    #[serde(default = "default_idle")]
+    pub idle_ms: u32,
+    /// How many requests may wait while no worker is running: 1 to 4096. Default: 100.
+    #[serde(default = "default_held")]
+    pub held: u32,
+}
+
+fn default_idle() -> u32 {
+    1_800_000
+}
+
+fn default_held() -> u32 {
+    100
 }
 
 impl Default for EndpointLimits {
     fn default() -> Self {
-        EndpointLimits { timeout_ms: 60_000, waiting: 64, workers: 0 }
+        EndpointLimits {
+            timeout_ms: 60_000,
+            waiting: 64,
+            workers: 0,
+            idle_ms: default_idle(),
+            held: default_held(),
+        }
     }
 }
 
@@ -204,6 +245,15 @@ impl std::str::FromStr for EndpointSize {
     }
 }
 
+impl EndpointInfo {
+    /// Returns whether the rights of the endpoint let a user do something. If it has none,
+    /// everybody may.
+    #[must_use]
+    pub fn allows(&self, user: &str, level: EndpointLevel) -> bool {
+        allows(&self.state.grants, user, level)
+    }
+}
+
 impl EndpointState {
     /// Returns the configuration that answers requests.
     #[must_use]
@@ -248,6 +298,17 @@ impl EndpointConfig {
     pub(crate) fn serves_like(&self, other: &EndpointConfig) -> bool {
         self.entities == other.entities
     }
+
+    /// Returns whether another configuration serves the same aliases, and the same versions of
+    /// models without one.
+    pub(crate) fn follows_like(&self, other: &EndpointConfig) -> bool {
+        let source = |entity: &ServedEntity| {
+            let version = entity.alias.is_none().then_some(entity.version);
+            (entity.model, entity.alias.clone(), version)
+        };
+        let (own, others) = (self.entities.iter().map(source), other.entities.iter().map(source));
+        own.eq(others)
+    }
 }
 
 /// The last change of an endpoint with some name, which may be its deletion.
@@ -265,89 +326,6 @@ impl EndpointChange {
             EndpointChange::Deleted(revision) => *revision,
         }
     }
-}
-
-/// Checks the name of an endpoint or of a served model.
-pub(crate) fn check_endpoint_name(what: &str, name: &str) -> Result<()> {
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if name.is_empty() || !name.bytes().all(is_legal) {
-        let rule = "it must contain only letters, digits, dashes and underscores, at least one";
-        return Err(invalid_value(what, name, rule));
-    }
-    if name.len() > NAME_MAX {
-        let length = name.len();
-        let rule = format!("it has {length} characters, at most {NAME_MAX} are allowed");
-        return Err(invalid_value(what, name, &rule));
-    }
-    Ok(())
-}
-
-/// Returns the name of a served model that has none: that of the model without its catalog and
-/// schema, and the version or alias.
-pub(crate) fn default_entity_name(model: &str, version: &str) -> String {
-    let last = model.rsplit('.').next().unwrap_or(model);
-    let plain = |character: char| match character {
-        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => character,
-        _ => '_',
-    };
-    format!("{last}-{version}").chars().map(plain).take(NAME_MAX).collect()
-}
-
-/// Checks a configuration: its names, shares and limits.
-pub(crate) fn check_config(config: &EndpointConfig) -> Result<()> {
-    let entities = config.entities.len();
-    if !(1..=ENTITIES_MAX).contains(&entities) {
-        return Err(invalid(format!(
-            "the configuration has {entities} served models, expected 1 to {ENTITIES_MAX}"
-        )));
-    }
-    let mut names = BTreeSet::new();
-    for entity in &config.entities {
-        check_endpoint_name("name of the served model", &entity.name)?;
-        if !names.insert(entity.name.as_str()) {
-            return Err(invalid(format!(
-                "two served models have the name {:?}: names must be unique in an endpoint",
-                entity.name
-            )));
-        }
-    }
-    check_routes(&config.routes, &names)?;
-    check_limits(config.limits)
-}
-
-fn check_routes(routes: &[EndpointRoute], names: &BTreeSet<&str>) -> Result<()> {
-    let mut routed = BTreeSet::new();
-    for EndpointRoute { entity, percent } in routes {
-        if !names.contains(entity.as_str()) {
-            return Err(invalid(format!("a route leads to {entity:?}, which is not served")));
-        }
-        if !routed.insert(entity.as_str()) {
-            return Err(invalid(format!("two routes lead to {entity:?}: add their percentages")));
-        }
-        if *percent > 100 {
-            return Err(invalid(format!("a route has {percent} percent, at most 100 are allowed")));
-        }
-    }
-    let sum: u32 = routes.iter().map(|route| route.percent).sum();
-    if sum != 100 {
-        return Err(invalid(format!(
-            "the traffic percentages of the routes sum to {sum}, expected 100"
-        )));
-    }
-    Ok(())
-}
-
-fn check_limits(limits: EndpointLimits) -> Result<()> {
-    for (what, value, least, most) in [
-        ("timeout in milliseconds", limits.timeout_ms, 1, TIMEOUT_MAX),
-        ("number of waiting requests", limits.waiting, 1, WAITING_MAX),
-        ("number of workers", limits.workers, 0, WORKERS_MAX),
-    ] {
-        if !(least..=most).contains(&value) {
-            return Err(invalid(format!("the {what} is {value}, expected {least} to {most}")));
-        }
-    }
-    Ok(())
 }
 
 /// The id of a model: its number in records, and 32 hexadecimal digits as JSON.
@@ -383,89 +361,31 @@ mod model_id {
 mod tests {
     use super::*;
 
-    fn config(names: &[&str], routes: &[(&str, u32)]) -> EndpointConfig {
-        let entity = |name: &&str| ServedEntity {
-            name: (*name).to_owned(),
+    #[test]
+    fn a_state_survives_as_json() {
+        let entity = ServedEntity {
+            name: "a".to_owned(),
             model: RegisteredModelId::from_bits(u128::MAX - 1),
             model_name: "churn".to_owned(),
             version: u64::MAX,
             alias: Some("Champion".to_owned()),
             size: EndpointSize::Medium,
             scale_to_zero: true,
+            is_shadow: true,
+            environment: BTreeMap::from([("REGION".to_owned(), "eu".to_owned())]),
+            lane: ServingLane::Exact,
         };
-        let route = |(entity, percent): &(&str, u32)| EndpointRoute {
-            entity: (*entity).to_owned(),
-            percent: *percent,
-        };
-        EndpointConfig {
+        let config = EndpointConfig {
             number: 3,
             author: "ada".to_owned(),
             time: -5,
             is_followed: false,
-            entities: names.iter().map(entity).collect(),
-            routes: routes.iter().map(route).collect(),
+            entities: vec![entity],
+            routes: vec![EndpointRoute { entity: "b".to_owned(), percent: 100 }],
             limits: EndpointLimits::default(),
-        }
-    }
-
-    #[test]
-    fn shares_sum_to_100_and_lead_to_served_models() {
-        for (names, routes) in [
-            (vec!["a"], vec![("a", 100)]),
-            (vec!["a", "b"], vec![("a", 100), ("b", 0)]),
-            (vec!["a", "b", "c"], vec![("c", 1), ("a", 99)]),
-        ] {
-            check_config(&config(&names, &routes)).unwrap();
-        }
-        for (names, routes, wanted) in [
-            (vec![], vec![], "0 served models"),
-            (vec!["a"; 16], vec![("a", 100)], "16 served models"),
-            (vec!["a", "a"], vec![("a", 100)], "two served models have the name \"a\""),
-            (vec!["a b"], vec![("a b", 100)], "letters, digits"),
-            (vec!["a"], vec![], "sum to 0"),
-            (vec!["a", "b"], vec![("a", 50), ("b", 49)], "sum to 99"),
-            (vec!["a", "b"], vec![("a", 50), ("b", 51)], "sum to 101"),
-            (vec!["a"], vec![("b", 100)], "\"b\", which is not served"),
-            (vec!["a"], vec![("a", 50), ("a", 50)], "two routes"),
-            (vec!["a"], vec![("a", u32::MAX)], "4294967295 percent"),
-        ] {
-            let message = check_config(&config(&names, &routes)).unwrap_err().to_string();
-            assert!(message.contains(wanted), "{message}");
-        }
-    }
-
-    #[test]
-    fn limits_have_bounds() {
-        let default = EndpointLimits::default();
-        for bad in [
-            EndpointLimits { timeout_ms: 0, ..default },
-            EndpointLimits { timeout_ms: TIMEOUT_MAX + 1, ..default },
-            EndpointLimits { waiting: 0, ..default },
-            EndpointLimits { waiting: WAITING_MAX + 1, ..default },
-            EndpointLimits { workers: WORKERS_MAX + 1, ..default },
-        ] {
-            assert_eq!(check_limits(bad).unwrap_err().kind(), ErrorKind::InvalidInput, "{bad:?}");
-        }
-        assert!(check_limits(default).is_ok());
-    }
-
-    #[test]
-    fn names_follow_the_rules() {
-        for valid in ["a", "churn-predictor_2", &"k".repeat(63)] {
-            assert!(check_endpoint_name("name", valid).is_ok(), "{valid}");
-        }
-        for bad in ["", " ", "a.b", "a/b", "\u{fc}", &"k".repeat(64)] {
-            assert!(check_endpoint_name("name", bad).is_err(), "{bad}");
-        }
-        assert_eq!(default_entity_name("ml.production.churn", "1"), "churn-1");
-        assert_eq!(default_entity_name("a b/\u{fc}", "Champion"), "a_b__-Champion");
-        assert_eq!(default_entity_name(&"k".repeat(70), "1").len(), 63);
-    }
-
-    #[test]
-    fn a_state_survives_as_json() {
+        };
         let mut state = EndpointState { active: Some(3), ..EndpointState::default() };
-        state.configs.push(config(&["a"], &[("a", 100)]));
+        state.configs.push(config);
         state.tags.insert("team".to_owned(), "\"growth\"".to_owned());
         assert_eq!(EndpointState::from_json(&state.to_json()).unwrap(), state);
         assert_eq!(EndpointState::from_json("{").unwrap_err().kind(), ErrorKind::Index);

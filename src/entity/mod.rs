@@ -22,6 +22,8 @@ mod changes;
 mod dataset;
 mod deleted;
 mod endpoint;
+mod endpoint_check;
+mod endpoint_settings;
 mod experiment;
 mod lineage;
 mod lineage_layout;
@@ -41,13 +43,16 @@ pub(crate) use self::artifact_places::{ArtifactPlaces, below};
 pub use self::changes::{ChangeCursor, Changes};
 pub use self::dataset::{Dataset, DatasetInput, DatasetSummary, ModelOutput, RunInputs};
 pub use self::deleted::Deleted;
-pub(crate) use self::endpoint::{
-    EndpointChange, check_config, check_endpoint_name, default_entity_name,
-};
+pub(crate) use self::endpoint::EndpointChange;
 pub use self::endpoint::{
     EndpointConfig, EndpointId, EndpointInfo, EndpointLimits, EndpointRoute, EndpointSize,
-    EndpointState, ServedEntity,
+    EndpointState, ServedEntity, ServingLane,
 };
+pub(crate) use self::endpoint_check::{check_config, check_endpoint_name, default_entity_name};
+pub use self::endpoint_settings::{
+    EndpointCapture, EndpointGrant, EndpointLevel, EndpointPrincipal, EndpointRateLimit, RateScope,
+};
+pub(crate) use self::endpoint_settings::{check_capture, check_grants, check_rate_limits};
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
 pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub use self::lineage_layout::LineagePlace;

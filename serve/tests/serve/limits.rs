@@ -9,7 +9,7 @@ use tracklite_serve::Refusal;
 use crate::serving::{MODEL, Served, ask, ended, is_running};
 
 fn limited(timeout_ms: u32, waiting: u32) -> EndpointSpec {
-    let limits = EndpointLimits { timeout_ms, waiting, workers: 1 };
+    let limits = EndpointLimits { timeout_ms, waiting, workers: 1, ..EndpointLimits::default() };
     EndpointSpec::new().serve(ServedModel::version(MODEL, 1)).limits(limits)
 }
 

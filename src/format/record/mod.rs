@@ -22,7 +22,10 @@ pub use artifacts::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, ChunkUnitOpened, ChunksFreed,
     ChunksStored, FileContent, StoredChunk, WrittenFile,
 };
-pub use endpoints::{EndpointDeleted, EndpointSaved};
+pub use endpoints::{
+    EndpointConfigV0, EndpointDeleted, EndpointSaved, EndpointSavedV0, EndpointStateV0,
+    ServedEntityV0,
+};
 pub use logged_models::{
     LoggedModelCreated, LoggedModelCreatedV0, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
     LoggedModelParamsSet, LoggedModelSignatureSet, LoggedModelTagDeleted, LoggedModelTagsSet,
@@ -278,12 +281,13 @@ records! {
         WebhookDeleted = 234, 0, WriteIncompatible;
         ViewSaved = 240, 0, WriteIncompatible;
         ViewDeleted = 241, 0, WriteIncompatible;
-        EndpointSaved = 248, 0, WriteIncompatible;
+        EndpointSaved = 248, 1, WriteIncompatible;
         EndpointDeleted = 249, 0, WriteIncompatible;
     }
     earlier {
         LoggedModelCreatedV0 = 64, 0, ReadIncompatible => LoggedModelCreated;
         ModelVersionCreatedV0 = 102, 0, ReadIncompatible => ModelVersionCreated;
+        EndpointSavedV0 = 248, 0, WriteIncompatible => EndpointSaved;
     }
 }
 

@@ -28,6 +28,7 @@ use crate::support::{self, Content, ExperimentContent, Opening, Point, RunConten
 
 /// The fixtures, embedded so that the test runs from any folder.
 const PACKED: &[u8] = include_bytes!("../../fixtures/v0/all-records.tracklite.zst");
+const PACKED_ENDPOINTS: &[u8] = include_bytes!("../../fixtures/v0/endpoints.tracklite.zst");
 const PACKED_TEXT_RUNS: &[u8] = include_bytes!("../../fixtures/v0/text-runs.tracklite.zst");
 
 /// The file with version 0 of every record.
@@ -38,6 +39,11 @@ fn stored() -> Vec<u8> {
 /// The same file, and version 1 of the records that have one.
 fn stored_text_runs() -> Vec<u8> {
     unpacked("text-runs", PACKED_TEXT_RUNS, &models::of_text_runs())
+}
+
+/// The same file, and version 1 of the records of endpoints.
+fn stored_endpoints() -> Vec<u8> {
+    unpacked("endpoints", PACKED_ENDPOINTS, &endpoints::of_version_1())
 }
 
 fn unpacked(name: &str, packed: &[u8], more: &[Record]) -> Vec<u8> {
@@ -190,6 +196,14 @@ fn the_golden_file_of_version_0_has_endpoints() {
 }
 
 #[test]
+fn the_golden_file_of_endpoints_has_those_of_both_versions() {
+    let file = MemoryFile::with_bytes(&stored_endpoints());
+    let (database, _) = support::open(&file, &Opening::read(), &FaultPlan::new());
+    endpoints::check_version_1(&database.unwrap());
+    assert!(support::verify(&file).unwrap().is_sound());
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_writable() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -210,6 +224,7 @@ fn the_golden_file_of_version_0_is_writable() {
 fn this_build_writes_version_0_like_the_golden_file() {
     check_written(&stored(), &[]);
     check_written(&stored_text_runs(), &models::of_text_runs());
+    check_written(&stored_endpoints(), &endpoints::of_version_1());
 }
 
 fn check_written(stored: &[u8], more: &[Record]) {
