@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::endpoint_args::EndpointsCommand;
 use crate::importance_args::ImportanceArgs;
 use crate::jobs::JobsCommand;
 #[cfg(feature = "serve")]
@@ -83,6 +84,9 @@ pub(crate) enum Command {
     /// Create, list and revoke access tokens for a server of the file
     #[command(subcommand)]
     Token(TokenCommand),
+    /// List, create, update, show and delete endpoints, which a server answers with models
+    #[command(subcommand)]
+    Endpoints(EndpointsCommand),
     /// List, show, save and remove views, which a team shares
     #[command(subcommand)]
     View(ViewCommand),

@@ -26,6 +26,8 @@ mod code;
 mod columns;
 mod common_args;
 mod compare;
+mod endpoint_args;
+mod endpoints;
 mod experiments;
 mod export;
 mod groups;
@@ -178,6 +180,7 @@ fn dispatch(command: Command, terminal: &mut Terminal) -> Outcome {
         Command::Restore(args) => upkeep::restore(&args, terminal),
         Command::Artifacts(command) => artifacts::artifacts(&command, terminal),
         Command::Token(command) => token::token(&command, terminal),
+        Command::Endpoints(command) => endpoints::endpoints(&command, terminal),
         Command::View(command) => view::view(&command, terminal),
         Command::Tables(command) => tables::tables(&command, terminal),
         Command::Jobs(command) => jobs::jobs(&command, terminal),

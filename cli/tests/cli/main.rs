@@ -13,6 +13,7 @@ mod bad_input;
 #[allow(dead_code, reason = "the tests of the library use the rest")]
 mod common;
 mod compare;
+mod endpoints;
 mod experiments;
 mod export;
 mod groups;

@@ -1,0 +1,78 @@
+//! The arguments of `tracklite endpoints`.
+
+use clap::{Args, Subcommand};
+
+use crate::common_args::{FileArg, FileArgs, JsonFlag};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EndpointsCommand {
+    /// List endpoints
+    Ls(FileArgs),
+    /// Create an endpoint; a server of the file loads its models
+    Create(SpecArgs),
+    /// Replace the models of an endpoint; the old ones answer until the new ones are loaded
+    Update(SpecArgs),
+    /// Show everything about an endpoint
+    Show(EndpointArgs),
+    /// Delete an endpoint permanently
+    Delete(EndpointArgs),
+    /// List the configurations of an endpoint, newest first, and why the last update failed
+    Logs(EndpointArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EndpointArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArg,
+    /// Name of the endpoint
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) output: JsonFlag,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpecArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArg,
+    /// Name of the endpoint: letters, digits, dashes and underscores
+    pub(crate) name: String,
+    /// Model to serve, for example models:/churn/3, models:/churn@champion or
+    /// best=models:/churn@champion, which names it best; repeat it for more
+    #[arg(long, short, value_name = "[NAME=]MODEL", required = true)]
+    pub(crate) model: Vec<String>,
+    /// Model that gets a copy of each request, and whose answers are not returned
+    #[arg(long, value_name = "[NAME=]MODEL")]
+    pub(crate) shadow: Vec<String>,
+    /// Share of the requests of a served model, for example best=90; they sum to 100
+    #[arg(long, short, value_name = "NAME=PERCENT")]
+    pub(crate) route: Vec<String>,
+    /// How many requests each model answers at the same time: Small, Medium or Large
+    #[arg(long, value_name = "SIZE", default_value = "Small")]
+    pub(crate) size: String,
+    /// End the processes of a model that got no request for this many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) idle: Option<u32>,
+    /// The most seconds that a request may take [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u32>,
+    /// Number of processes of each model [default: by size and cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u32>,
+    /// How many requests may wait for each model [default: 64]
+    #[arg(long, value_name = "N")]
+    pub(crate) waiting: Option<u32>,
+    /// Read requests as MLflow's own server does, even where a faster way returns the same answers
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Variable of the processes, for example REGION=eu; the file has it, so it is not for secrets
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// Description
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Tag, for example team=growth; repeat it for more
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) tag: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: JsonFlag,
+}
