@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::Command;
 
+use tracklite::endpoint::ServedModel;
 use tracklite::{Database, Error, ErrorKind, Result};
 use tracklite_server::{Server, StopSignals, command};
 
@@ -18,7 +19,15 @@ pub(crate) fn serve(args: &ServeArgs, terminal: &mut Terminal) -> Outcome {
     } else {
         Database::builder().create(true).open(&args.file)?
     };
+    let scored =
+        args.model.as_deref().map(|address| endpoint_of(&database, address)).transpose()?;
     let mut server = Server::builder(database).host(&args.host).port(args.port);
+    if let Some(name) = scored {
+        server = server.scored(name);
+    }
+    if args.models_with_network {
+        server = server.models_with_network();
+    }
     for name in &args.allow_host {
         server = server.allow_host(name);
     }
@@ -50,6 +59,11 @@ pub(crate) fn serve(args: &ServeArgs, terminal: &mut Terminal) -> Outcome {
     terminal.flush()?;
     server.run_until(signals);
     Ok(Exit::Success)
+}
+
+/// Returns the name of the endpoint of a model, which is created if there is none.
+fn endpoint_of(database: &Database, address: &str) -> Result<String> {
+    Ok(database.endpoints().ensure(ServedModel::at(address)?)?.name)
 }
 
 /// The variables that the clients of Databricks would take for another way to sign in.

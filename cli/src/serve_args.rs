@@ -41,6 +41,13 @@ pub(crate) struct ServeArgs {
     /// default that of the variable TRACKLITE_PYTHON, else python3
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) python: Option<PathBuf>,
+    /// Answer like `mlflow models serve` for this model: /invocations, /ping, /health and
+    /// /version. For example models:/churn@champion; its endpoint is created if there is none
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Let the processes of models use the network
+    #[arg(long)]
+    pub(crate) models_with_network: bool,
     /// Send webhooks to receivers on this machine too, also over http; for tests and development
     #[arg(long)]
     pub(crate) webhooks_to_this_machine: bool,

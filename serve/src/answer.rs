@@ -1,12 +1,18 @@
 //! Requests to models, their answers, and the reasons why there is none.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 /// A request to an endpoint.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
+    /// The id of the request.
+    pub id: String,
+    /// The user who asks.
+    pub user: String,
     /// The body, as the client has sent it.
     pub body: Bytes,
     /// The content type, as the client has sent it. Empty if there is none.
@@ -32,6 +38,49 @@ pub struct Answer {
     pub micros: u64,
 }
 
+/// A request and its end, for an observer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Exchange<'a> {
+    /// The name of the endpoint.
+    pub endpoint: &'a str,
+    /// The request.
+    pub request: &'a Request,
+    /// When it came, in nanoseconds since 1970.
+    pub time: i64,
+    /// How long it took, with its wait for a worker.
+    pub took: Duration,
+    /// The name of the served model within the endpoint.
+    pub entity: &'a str,
+    /// The version of the served model.
+    pub version: u64,
+    /// Whether it was a copy for a shadow, whose answer nobody gets.
+    pub is_shadow: bool,
+    /// The answer, or why there is none.
+    pub end: &'a Result<Answer, Refusal>,
+}
+
+impl Exchange<'_> {
+    /// Returns the status of HTTP.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self.end {
+            Ok(answer) => answer.status,
+            Err(refusal) => refusal.status(),
+        }
+    }
+}
+
+/// Sees each request to a served model when it has ended. It must not block.
+#[derive(Clone)]
+pub struct Observer(pub Arc<dyn Fn(&Exchange<'_>) + Send + Sync>);
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
+}
+
 /// The reason why a request has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,6 +91,13 @@ pub enum Refusal {
     NotReady(String),
     /// Too many requests wait.
     Busy(String),
+    /// The user or the endpoint had too many requests in this minute.
+    Limited {
+        /// The most requests in a minute.
+        calls: u64,
+        /// The seconds until the next minute.
+        seconds: u64,
+    },
     /// The time for the request is over.
     Late(String),
     /// The process of the model died at this request.
@@ -52,11 +108,32 @@ pub enum Refusal {
     Stopped,
 }
 
+impl Refusal {
+    /// Returns the status of HTTP.
+    ///
+    /// An endpoint that is not ready is 400, because clients repeat 503 for minutes.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Refusal::Unknown => 404,
+            Refusal::NotReady(_) => 400,
+            Refusal::Busy(_) | Refusal::Limited { .. } => 429,
+            Refusal::Late(_) => 504,
+            Refusal::Crashed(_) => 500,
+            Refusal::Down(_) | Refusal::Stopped => 503,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Unknown => f.write_str("there is no such endpoint"),
             Refusal::Stopped => f.write_str("the server stops"),
+            Refusal::Limited { calls, seconds } => write!(
+                f,
+                "the endpoint allows {calls} requests in a minute: try again in {seconds} s"
+            ),
             Refusal::NotReady(text)
             | Refusal::Busy(text)
             | Refusal::Late(text)

@@ -10,6 +10,7 @@ use tracklite::endpoint::{EndpointConfig, EndpointId, EndpointInfo};
 use tracklite::{Database, ErrorKind};
 
 use crate::load::load;
+use crate::pool::Pool;
 use crate::table::Table;
 use crate::workshop::Workshop;
 
@@ -33,13 +34,15 @@ pub struct Status {
 pub enum Deployment {
     /// It answers.
     Ready,
+    /// Its workers have ended, because there was no request. The next one starts them.
+    Asleep,
     /// Its workers die, for this reason.
     Recovering(String),
 }
 
 /// An endpoint in this process.
 struct Endpoint {
-    info: EndpointInfo,
+    info: Arc<EndpointInfo>,
     table: Option<Arc<Table>>,
     /// The number of the configuration that is being loaded.
     loading: Option<(u64, AbortHandle)>,
@@ -66,6 +69,9 @@ pub(crate) struct Loaded {
 #[derive(Default)]
 pub(crate) struct Endpoints(Mutex<HashMap<String, Endpoint>>);
 
+/// An endpoint, and its models or why there are none.
+type Found = (Arc<EndpointInfo>, Result<Arc<Table>, String>);
+
 /// The loads in progress.
 pub(crate) type Loads = JoinSet<Loaded>;
 
@@ -74,16 +80,25 @@ impl Endpoints {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the models that answer the requests of an endpoint now. `None` if there is no such
-    /// endpoint.
-    pub(crate) fn table(&self, name: &str) -> Option<Result<Arc<Table>, String>> {
+    /// Returns an endpoint, and the models that answer its requests now or why there are none.
+    /// `None` if there is no such endpoint.
+    pub(crate) fn find(&self, name: &str) -> Option<Found> {
         let all = self.all();
         let endpoint = all.get(name)?;
         let broken = endpoint.broken.as_ref().map(|broken| broken.reason.clone());
         let failure = || broken.or_else(|| endpoint.info.state.failure.clone());
-        Some(endpoint.table.clone().ok_or_else(|| {
+        let table = endpoint.table.clone().ok_or_else(|| {
             failure().unwrap_or_else(|| "its model is still being loaded".to_owned())
-        }))
+        });
+        Some((Arc::clone(&endpoint.info), table))
+    }
+
+    /// Returns all endpoints, ordered by name.
+    pub(crate) fn infos(&self) -> Vec<Arc<EndpointInfo>> {
+        let all = self.all().values().map(|endpoint| Arc::clone(&endpoint.info)).collect();
+        let mut infos: Vec<Arc<EndpointInfo>> = all;
+        infos.sort_by(|left, right| left.name.cmp(&right.name));
+        infos
     }
 
     /// Returns the state of an endpoint in this process.
@@ -92,14 +107,15 @@ impl Endpoints {
         let known = all.get(&info.name).filter(|known| known.info.id == info.id);
         let Some(Endpoint { table, broken, .. }) = known else { return Status::default() };
         let pools = table.iter().flat_map(|table| &table.pools);
-        let deployment = |failure: Option<String>| match failure {
+        let deployment = |pool: &Arc<Pool>| match pool.failure() {
             Some(reason) => Deployment::Recovering(reason),
+            None if pool.is_asleep() => Deployment::Asleep,
             None => Deployment::Ready,
         };
         let broken = broken.as_ref().filter(|broken| Some(broken.config) == info.state.active);
         Status {
             serving: table.as_ref().map(|table| table.config.number),
-            deployments: pools.map(|pool| deployment(pool.failure())).collect(),
+            deployments: pools.map(deployment).collect(),
             broken: broken.map(|broken| broken.reason.clone()),
         }
     }
@@ -110,12 +126,15 @@ impl Endpoints {
         let mut all = self.all();
         let mut before = std::mem::take(&mut *all);
         for info in infos {
+            let info = Arc::new(info);
             let known = before.remove(&info.name).filter(|known| known.info.id == info.id);
             let endpoint = match known {
-                Some(known) => Endpoint { info: info.clone(), ..known },
-                None => Endpoint { info: info.clone(), table: None, loading: None, broken: None },
+                Some(known) => Endpoint { info: Arc::clone(&info), ..known },
+                None => {
+                    Endpoint { info: Arc::clone(&info), table: None, loading: None, broken: None }
+                }
             };
-            all.insert(info.name, endpoint);
+            all.insert(info.name.clone(), endpoint);
         }
         drop(all);
         for gone in before.into_values() {
@@ -142,7 +161,7 @@ impl Endpoints {
             let (database, workshop) = (database.clone(), Arc::clone(workshop));
             let before = endpoint.table.clone();
             let task = loads.spawn(async move {
-                let result = load(database, workshop, id, config, before).await;
+                let result = load(database, workshop, (name.clone(), id), config, before).await;
                 Loaded { name, id, config: number, result }
             });
             endpoint.loading = Some((number, task));
@@ -178,7 +197,7 @@ impl Endpoints {
             }
             Err(reason) if is_pending => {
                 log::warn!("endpoint {name:?} was not updated: {reason}");
-                endpoint.info.state.failure = Some(reason);
+                Arc::make_mut(&mut endpoint.info).state.failure = Some(reason);
             }
             Err(reason) => {
                 log::warn!("endpoint {name:?} cannot be served: {reason}");
@@ -187,8 +206,9 @@ impl Endpoints {
         }
         if is_pending {
             // The next look reads the rest.
-            endpoint.info.state.pending = None;
-            endpoint.info.state.active = endpoint.table.as_ref().map(|table| table.config.number);
+            let active = endpoint.table.as_ref().map(|table| table.config.number);
+            let info = Arc::make_mut(&mut endpoint.info);
+            (info.state.pending, info.state.active) = (None, active);
         }
     }
 }

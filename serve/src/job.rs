@@ -1,7 +1,7 @@
 //! A request on its way to a worker.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -18,6 +18,27 @@ pub(crate) struct Job {
     /// Whether a worker has died with it.
     pub(crate) was_retried: bool,
     pub(crate) reply: oneshot::Sender<Outcome>,
+    /// Its place among those that wait, until a worker has it.
+    pub(crate) place: Option<Place>,
+}
+
+/// A place among the requests that wait. It is free again when this is dropped.
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    /// Takes a place, unless `most` are taken.
+    pub(crate) fn take(taken: &Arc<AtomicUsize>, most: usize) -> Option<Place> {
+        let more = |taken: usize| (taken < most).then_some(taken + 1);
+        // The order with the count of idle workers matters: see `Pool::wake`.
+        taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
+        Some(Place(Arc::clone(taken)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// The end of a request.

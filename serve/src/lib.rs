@@ -15,6 +15,11 @@
 //!
 //! A new configuration is loaded and warmed up beside the old one. Then new requests go to the new
 //! one. Requests that the old one has begun are answered by it, and then its workers end.
+//!
+//! # Scale to zero
+//!
+//! The workers of a model that may scale to zero end after a time without requests. The next
+//! request has one forked, and waits for it with those that come meanwhile.
 
 mod answer;
 mod breaker;
@@ -22,16 +27,23 @@ mod endpoints;
 mod files;
 mod frame;
 mod job;
+mod leftovers;
 mod load;
+mod meter;
 mod pool;
 mod python;
+mod rate;
 mod serving;
+mod settings;
+mod shape;
 mod table;
 mod tail;
 mod worker;
 mod workshop;
 mod zygote;
 
-pub use crate::answer::{Answer, Refusal, Request};
+pub use crate::answer::{Answer, Exchange, Observer, Refusal, Request};
 pub use crate::endpoints::{Deployment, Status};
-pub use crate::serving::{Serving, Settings};
+pub use crate::meter::{BUCKETS_MS, Measures};
+pub use crate::serving::Serving;
+pub use crate::settings::Settings;

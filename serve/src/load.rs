@@ -6,7 +6,8 @@ use tokio::task::spawn_blocking;
 use tracklite::Database;
 use tracklite::endpoint::{EndpointConfig, EndpointId, ServedEntity};
 
-use crate::pool::{self, Pool};
+use crate::pool::Pool;
+use crate::shape::Shape;
 use crate::table::Table;
 use crate::workshop::Workshop;
 
@@ -16,7 +17,7 @@ use crate::workshop::Workshop;
 pub(crate) async fn load(
     database: Database,
     workshop: Arc<Workshop>,
-    endpoint: EndpointId,
+    (name, endpoint): (String, EndpointId),
     config: EndpointConfig,
     before: Option<Arc<Table>>,
 ) -> Result<Table, String> {
@@ -29,7 +30,7 @@ pub(crate) async fn load(
         };
         pools.push(pool);
     }
-    Ok(Table { endpoint, config, pools })
+    Ok(Table { name, endpoint, config, pools })
 }
 
 async fn started(
@@ -43,9 +44,8 @@ async fn started(
         spawn_blocking(move || workshop.shelf.take(&database, &entity)).await
     };
     let files = files.map_err(|error| error.to_string())??;
-    let workers = pool::workers(config.limits, entity.size);
-    let waiting = config.limits.waiting as usize;
-    let pool = Pool::start(Arc::clone(workshop), files, (workers, waiting)).await;
+    let shape = Shape::new(config.limits, entity);
+    let pool = Pool::start(Arc::clone(workshop), files, shape).await;
     pool.map_err(|reason| {
         format!("version {} of {:?} cannot be served: {reason}", entity.version, entity.model_name)
     })

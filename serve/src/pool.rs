@@ -1,20 +1,19 @@
 //! The workers of a served version, and the requests that wait for them.
 
-use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::available_parallelism;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout, timeout_at};
-use tracklite::endpoint::{EndpointLimits, EndpointSize};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::answer::{Refusal, Request};
 use crate::breaker::Breaker;
 use crate::files::ModelFiles;
-use crate::job::{Job, Outcome};
+use crate::job::{Job, Outcome, Place};
+use crate::meter::{Measures, Meter};
+use crate::shape::Shape;
 use crate::tail::Tail;
 use crate::worker::{Exchange, Worker};
 use crate::workshop::Workshop;
@@ -31,6 +30,7 @@ type Jobs = Arc<Mutex<mpsc::Receiver<Job>>>;
 pub(crate) struct Pool {
     queue: mpsc::Sender<Job>,
     lane: Arc<Lane>,
+    pub(crate) shape: Shape,
     /// The tasks of the workers end when this is dropped.
     _open: watch::Sender<()>,
 }
@@ -39,23 +39,19 @@ pub(crate) struct Pool {
 struct Lane {
     workshop: Arc<Workshop>,
     files: Arc<ModelFiles>,
+    shape: Shape,
     breaker: Breaker,
     log: Tail,
+    /// The text that was printed until the first worker was ready.
+    built: String,
+    meter: Meter,
     alive: watch::Sender<usize>,
-}
-
-/// Returns the number of workers of a served model.
-pub(crate) fn workers(limits: EndpointLimits, size: EndpointSize) -> usize {
-    if limits.workers > 0 {
-        return limits.workers as usize;
-    }
-    let cores = available_parallelism().map_or(1, NonZero::get);
-    let most = match size {
-        EndpointSize::Medium => 4,
-        EndpointSize::Large => 16,
-        _ => 2,
-    };
-    cores.min(most)
+    /// How many requests wait.
+    waiting: Arc<AtomicUsize>,
+    /// How many workers wait for a request, or are being started.
+    free: AtomicUsize,
+    /// Wakes a task whose worker has ended because there was no request.
+    wake: Notify,
 }
 
 impl Pool {
@@ -63,14 +59,30 @@ impl Pool {
     pub(crate) async fn start(
         workshop: Arc<Workshop>,
         files: Arc<ModelFiles>,
-        (workers, waiting): (usize, usize),
+        shape: Shape,
     ) -> Result<Pool, String> {
-        let log = Tail::default();
+        let (log, began) = (Tail::default(), Instant::now());
         // The first one shows whether the model can be loaded at all.
-        let first = workshop.start(&files, &log).await?;
+        let first = workshop.start(&files, &shape, &log).await?;
+        let took = began.elapsed().as_secs_f64();
+        let built = format!("{}\nthe model was loaded in {took:.2} s", log.text());
         let (alive, mut ready) = watch::channel(0);
-        let lane = Arc::new(Lane { workshop, files, breaker: Breaker::default(), log, alive });
-        let (queue, jobs) = mpsc::channel(waiting);
+        let workers = shape.workers;
+        let lane = Arc::new(Lane {
+            workshop,
+            files,
+            shape: shape.clone(),
+            breaker: Breaker::default(),
+            log,
+            built: built.trim_start().to_owned(),
+            meter: Meter::default(),
+            alive,
+            waiting: Arc::default(),
+            free: AtomicUsize::new(0),
+            wake: Notify::new(),
+        });
+        // Requests whose worker has died come back to it.
+        let (queue, jobs) = mpsc::channel(shape.waiting.max(shape.held) + workers);
         let (open, closed) = watch::channel(());
         let (jobs, mut first) = (Arc::new(Mutex::new(jobs)), Some(first));
         for _ in 0..workers {
@@ -85,7 +97,7 @@ impl Pool {
         }
         // Fewer workers than wanted are better than none.
         drop(timeout(FILL_TIMEOUT, ready.wait_for(|alive| *alive == workers)).await);
-        Ok(Pool { queue, lane, _open: open })
+        Ok(Pool { queue, lane, shape, _open: open })
     }
 
     /// Answers a request within a time.
@@ -98,6 +110,10 @@ impl Pool {
         if let Some(reason) = self.failure() {
             return Err(Refusal::Down(reason));
         }
+        // While no worker runs, a request waits for one to start, which takes as long as it takes.
+        let is_asleep = self.is_asleep();
+        let most = if is_asleep { self.shape.held } else { self.shape.waiting };
+        let place = Place::take(&self.lane.waiting, most).ok_or_else(|| busy(most))?;
         let (reply, mut answer) = oneshot::channel();
         let (now, has_begun) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let (id, deadline) = (NEXT.fetch_add(1, Ordering::Relaxed), now + within);
@@ -108,9 +124,11 @@ impl Pool {
             has_begun: Arc::clone(&has_begun),
             was_retried: false,
             reply,
+            place: Some(place),
         };
-        self.queue.try_send(job).map_err(|_| self.busy())?;
-        let patience = deadline.min(now + WAIT_MAX);
+        self.queue.try_send(job).map_err(|_| busy(most))?;
+        self.lane.wake_if_needed();
+        let patience = if is_asleep { deadline } else { deadline.min(now + WAIT_MAX) };
         let mut found = timeout_at(patience, &mut answer).await;
         if found.is_err() && has_begun.load(Ordering::Relaxed) {
             found = timeout_at(deadline, &mut answer).await;
@@ -119,8 +137,37 @@ impl Pool {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(_)) => Err(Refusal::Stopped),
             Err(_) if Instant::now() >= deadline => Ok(Outcome::Late),
-            Err(_) => Err(self.busy()),
+            Err(_) => Err(busy(most)),
         }
+    }
+
+    /// Returns whether all workers have ended because there was no request.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.shape.idle.is_some() && *self.lane.alive.borrow() == 0
+    }
+
+    /// Counts a request that has ended.
+    pub(crate) fn count(&self, status: u16, took: Duration) {
+        self.lane.meter.count(status, took);
+    }
+
+    /// Counts a copy for a shadow that found no room.
+    pub(crate) fn count_dropped(&self) {
+        self.lane.meter.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the counters now.
+    pub(crate) fn measures(&self) -> Measures {
+        Measures {
+            workers: *self.lane.alive.borrow() as u64,
+            waiting: self.lane.waiting.load(Ordering::Relaxed) as u64,
+            ..self.lane.meter.read()
+        }
+    }
+
+    /// Returns what was printed while the model was loaded, and what was printed last.
+    pub(crate) fn logs(&self) -> (String, String) {
+        (self.lane.built.clone(), self.lane.log.text())
     }
 
     /// Returns why no worker can be started now, if there is none.
@@ -132,25 +179,38 @@ impl Pool {
              {reason}"
         ))
     }
+}
 
-    fn busy(&self) -> Refusal {
-        let most = self.queue.max_capacity();
-        Refusal::Busy(format!(
-            "too many requests wait for this model: at most {most}, and each at most {} s",
-            WAIT_MAX.as_secs()
-        ))
-    }
+fn busy(most: usize) -> Refusal {
+    Refusal::Busy(format!(
+        "too many requests wait for this model: at most {most}, and each at most {} s",
+        WAIT_MAX.as_secs()
+    ))
 }
 
 impl Lane {
+    /// Has a worker started, if more requests wait than workers can take at once.
+    fn wake_if_needed(&self) {
+        if self.is_short() {
+            self.wake.notify_one();
+        }
+    }
+
+    /// A request counts itself before it looks at the free workers, and a worker that ends does the
+    /// opposite. So one of them sees the other.
+    fn is_short(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > self.free.load(Ordering::SeqCst)
+    }
+
     /// Starts a worker, after the pause that earlier deaths have caused.
     async fn restarted(&self) -> Worker {
         loop {
             self.breaker.wait().await;
-            match self.workshop.start(&self.files, &self.log).await {
+            match self.workshop.start(&self.files, &self.shape, &self.log).await {
                 Ok(worker) => return worker,
                 Err(reason) => {
                     log::warn!("a worker could not be started: {reason}");
+                    self.meter.deaths.fetch_add(1, Ordering::Relaxed);
                     self.breaker.note(&reason);
                 }
             }
@@ -171,6 +231,8 @@ struct Task {
 /// Why a worker is not used any more.
 enum End {
     Closed,
+    /// There was no request for the idle time.
+    Idle,
     Died(String),
     Stuck,
 }
@@ -178,42 +240,72 @@ enum End {
 impl Task {
     async fn run(mut self, mut first: Option<Worker>) {
         loop {
+            let lane = Arc::clone(&self.lane);
             let worker = match first.take() {
                 Some(worker) => worker,
-                None => tokio::select! {
-                    worker = self.lane.restarted() => worker,
-                    _ = self.closed.changed() => return,
-                },
+                None => {
+                    let _free = Free::new(&lane);
+                    tokio::select! {
+                        worker = lane.restarted() => worker,
+                        _ = self.closed.changed() => return,
+                    }
+                }
             };
             self.lane.alive.send_modify(|alive| *alive += 1);
             let end = self.serve(worker).await;
             self.lane.alive.send_modify(|alive| *alive -= 1);
             match end {
                 End::Closed => return,
+                End::Idle => {
+                    if !lane.is_short() {
+                        tokio::select! {
+                            () = lane.wake.notified() => {}
+                            _ = self.closed.changed() => return,
+                        }
+                    }
+                    if *lane.alive.borrow() == 0 {
+                        lane.meter.cold_starts.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
                 // A request that takes too long is not a fault of the model.
                 End::Stuck => log::warn!("a worker was killed, because it exceeded its time"),
                 End::Died(reason) => {
                     log::warn!("a worker died: {reason}");
+                    lane.meter.deaths.fetch_add(1, Ordering::Relaxed);
                     self.lane.breaker.note(&reason);
                 }
             }
         }
     }
 
+    /// Waits for a request, the death of the worker, or the end of the idle time.
+    async fn next(&self, worker: &mut Worker) -> Result<Job, End> {
+        let _free = Free::new(&self.lane);
+        let idle = async {
+            match self.lane.shape.idle {
+                Some(time) => sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            reason = worker.gone() => Err(End::Died(reason)),
+            job = next(&self.jobs) => job.ok_or(End::Closed),
+            () = idle => Err(End::Idle),
+        }
+    }
+
     /// Has a worker answer requests for as long as it lives.
     async fn serve(&mut self, mut worker: Worker) -> End {
         loop {
-            let job = match self.held.take() {
+            let mut job = match self.held.take() {
                 Some(job) => job,
-                None => tokio::select! {
-                    biased;
-                    reason = worker.gone() => return End::Died(reason),
-                    job = next(&self.jobs) => match job {
-                        Some(job) => job,
-                        None => return End::Closed,
-                    },
+                None => match self.next(&mut worker).await {
+                    Ok(job) => job,
+                    Err(end) => return end,
                 },
             };
+            drop(job.place.take());
             if job.reply.is_closed() || job.deadline <= Instant::now() {
                 continue;
             }
@@ -246,6 +338,22 @@ impl Task {
             Ok(()) => None,
             Err(TrySendError::Full(job) | TrySendError::Closed(job)) => Some(job),
         };
+    }
+}
+
+/// Counts a worker as free until this is dropped.
+struct Free<'a>(&'a Lane);
+
+impl Free<'_> {
+    fn new(lane: &Lane) -> Free<'_> {
+        lane.free.fetch_add(1, Ordering::SeqCst);
+        Free(lane)
+    }
+}
+
+impl Drop for Free<'_> {
+    fn drop(&mut self) {
+        self.0.free.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -1,6 +1,5 @@
 //! Serving the endpoints of a file: the entry point of this crate.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,9 @@ use tracklite::{ChangeCursor, Database, Result};
 
 use crate::answer::{Answer, Refusal, Request};
 use crate::endpoints::{Endpoints, Loads, Status};
+use crate::meter::Measures;
+use crate::rate::Rates;
+use crate::settings::Settings;
 use crate::workshop::Workshop;
 
 /// The pause between two looks at the file.
@@ -20,23 +22,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOK_IDLY_EVERY: Duration = Duration::from_millis(500);
 /// The pause after a look that failed.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
-/// How models are run.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The Python that has MLflow and the packages of the models. Default: the variable
-    /// `TRACKLITE_PYTHON`, else `python3`, searched in `PATH`.
-    pub python: PathBuf,
-    /// The most bytes of data that a worker may have. 0 removes the limit. Default: 8 GiB.
-    pub memory: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let named = std::env::var_os("TRACKLITE_PYTHON").filter(|name| !name.is_empty());
-        Settings { python: named.unwrap_or_else(|| "python3".into()).into(), memory: 8 << 30 }
-    }
-}
 
 /// The endpoints of a file, served by this process. It is cheap to clone.
 ///
@@ -48,6 +33,7 @@ struct Inner {
     database: Database,
     settings: Settings,
     endpoints: Endpoints,
+    rates: Rates,
     /// Made for the first endpoint, so that a file without endpoints needs no Python.
     workshop: OnceCell<Arc<Workshop>>,
     news: Notify,
@@ -66,7 +52,8 @@ impl Serving {
     pub fn new(database: Database, settings: Settings) -> Serving {
         let endpoints = Endpoints::default();
         let (workshop, news) = (OnceCell::new(), Notify::new());
-        Serving(Arc::new(Inner { database, settings, endpoints, workshop, news }))
+        let rates = Rates::default();
+        Serving(Arc::new(Inner { database, settings, endpoints, rates, workshop, news }))
     }
 
     /// Answers a request to an endpoint.
@@ -79,8 +66,51 @@ impl Serving {
         endpoint: &str,
         request: Request,
     ) -> std::result::Result<Answer, Refusal> {
-        let table = self.0.endpoints.table(endpoint).ok_or(Refusal::Unknown)?;
-        table.map_err(Refusal::NotReady)?.answer(request).await
+        let found = self.0.endpoints.find(endpoint).ok_or(Refusal::Unknown)?;
+        let (info, table) = found;
+        let limits = &info.state.rate_limits;
+        let admitted = self.0.rates.admit(info.id, limits, &request.user);
+        admitted.map_err(|(calls, seconds)| Refusal::Limited { calls, seconds })?;
+        let observer = self.0.settings.observer.as_ref();
+        table.map_err(Refusal::NotReady)?.answer(request, observer).await
+    }
+
+    /// Returns an endpoint as this process knows it.
+    #[must_use]
+    pub fn endpoint(&self, name: &str) -> Option<Arc<EndpointInfo>> {
+        self.0.endpoints.find(name).map(|(info, _)| info)
+    }
+
+    /// Returns all endpoints as this process knows them, ordered by name.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<Arc<EndpointInfo>> {
+        self.0.endpoints.infos()
+    }
+
+    /// Returns the version of MLflow that answers, once a model was loaded.
+    #[must_use]
+    pub fn mlflow_version(&self) -> Option<String> {
+        self.0.workshop.get()?.mlflow_version()
+    }
+
+    /// Returns whether an endpoint answers here.
+    #[must_use]
+    pub fn is_ready(&self, name: &str) -> bool {
+        self.0.endpoints.find(name).is_some_and(|(_, table)| table.is_ok())
+    }
+
+    /// Returns the counters of the served models of an endpoint, which begin when one is loaded.
+    #[must_use]
+    pub fn measures(&self, name: &str) -> Vec<Measures> {
+        let found = self.0.endpoints.find(name).and_then(|(_, table)| table.ok());
+        found.map(|table| table.measures()).unwrap_or_default()
+    }
+
+    /// Returns what a served model of an endpoint has printed: while it was loaded, and last.
+    #[must_use]
+    pub fn logs(&self, name: &str, entity: &str) -> Option<(String, String)> {
+        let (_, table) = self.0.endpoints.find(name)?;
+        table.ok()?.logs(entity)
     }
 
     /// Returns the state of an endpoint in this process.
@@ -146,9 +176,7 @@ impl Serving {
 
     async fn advance(&self, loads: &mut Loads) {
         let Inner { database, settings, endpoints, workshop, .. } = &*self.0;
-        let opened = workshop.get_or_try_init(|| async {
-            Workshop::open(settings.python.clone(), settings.memory).map(Arc::new)
-        });
+        let opened = workshop.get_or_try_init(|| async { Workshop::open(settings).map(Arc::new) });
         match opened.await {
             Ok(workshop) => endpoints.advance(database, workshop, loads),
             Err(error) => log::error!("models cannot be served: {error}"),

@@ -1,16 +1,21 @@
 //! The loaded models of one configuration, and the choice between them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tracklite::Timestamp;
 use tracklite::endpoint::{EndpointConfig, EndpointId, ServedEntity};
 
-use crate::answer::{Answer, Refusal, Request};
+use crate::answer::{Answer, Exchange, Observer, Refusal, Request};
 use crate::job::Outcome;
+use crate::meter::Measures;
 use crate::pool::Pool;
+use crate::shape::Shape;
 
 /// The loaded models of one configuration. It never changes.
 pub(crate) struct Table {
+    /// The name of the endpoint.
+    pub(crate) name: String,
     pub(crate) endpoint: EndpointId,
     pub(crate) config: EndpointConfig,
     /// In the order of the configuration.
@@ -18,13 +23,67 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Has a request answered by the served model that its key leads to.
-    pub(crate) async fn answer(&self, request: Request) -> Result<Answer, Refusal> {
+    /// Has a request answered by the served model that its key leads to, and its copies by the
+    /// shadows.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: Request,
+        observer: Option<&Observer>,
+    ) -> Result<Answer, Refusal> {
         let share = share_of(self.endpoint, &request.key);
-        let chosen = chosen(&self.config, share)
-            .and_then(|place| Some((self.config.entities.get(place)?, self.pools.get(place)?)));
-        let (entity, pool) =
-            chosen.ok_or_else(|| Refusal::NotReady("no model is served".to_owned()))?;
+        let place = chosen(&self.config, share);
+        let place = place.ok_or_else(|| Refusal::NotReady("no model is served".to_owned()))?;
+        for shadow in (0..self.config.entities.len()).filter(|place| self.is_shadow(*place)) {
+            let (table, request) = (Arc::clone(&self), request.clone());
+            let observer = observer.cloned();
+            tokio::spawn(async move { drop(table.ask(shadow, request, observer.as_ref()).await) });
+        }
+        self.ask(place, request, observer).await
+    }
+
+    fn is_shadow(&self, place: usize) -> bool {
+        self.config.entities.get(place).is_some_and(|entity| entity.is_shadow)
+    }
+
+    /// Has a served model answer a request, counts it and shows it to the observer.
+    async fn ask(
+        &self,
+        place: usize,
+        request: Request,
+        observer: Option<&Observer>,
+    ) -> Result<Answer, Refusal> {
+        let (Some(entity), Some(pool)) = (self.config.entities.get(place), self.pools.get(place))
+        else {
+            return Err(Refusal::NotReady("no model is served".to_owned()));
+        };
+        let (time, began) = (Timestamp::now().as_nanos(), Instant::now());
+        let end = self.asked(entity, pool, request.clone()).await;
+        let exchange = Exchange {
+            endpoint: &self.name,
+            request: &request,
+            time,
+            took: began.elapsed(),
+            entity: &entity.name,
+            version: entity.version,
+            is_shadow: entity.is_shadow,
+            end: &end,
+        };
+        pool.count(exchange.status(), exchange.took);
+        if entity.is_shadow && matches!(end, Err(Refusal::Busy(_))) {
+            pool.count_dropped();
+        }
+        if let Some(Observer(observe)) = observer {
+            observe(&exchange);
+        }
+        end
+    }
+
+    async fn asked(
+        &self,
+        entity: &ServedEntity,
+        pool: &Pool,
+        request: Request,
+    ) -> Result<Answer, Refusal> {
         let within = Duration::from_millis(u64::from(self.config.limits.timeout_ms));
         match pool.answer(request, within).await? {
             Outcome::Answer { status, content_type, body, micros } => Ok(Answer {
@@ -45,19 +104,37 @@ impl Table {
         }
     }
 
-    /// Returns the workers of a served model that has the same files and the same number of them.
+    /// Returns the counters of the served models, in their order.
+    pub(crate) fn measures(&self) -> Vec<Measures> {
+        let served = self.config.entities.iter().zip(&self.pools);
+        let measures = served.map(|(entity, pool)| {
+            let (entity, version) = (entity.name.clone(), entity.version);
+            Measures { entity, version, ..pool.measures() }
+        });
+        measures.collect()
+    }
+
+    /// Returns what a served model has printed: while it was loaded, and last.
+    pub(crate) fn logs(&self, entity: &str) -> Option<(String, String)> {
+        let place = self.config.entities.iter().position(|known| known.name == entity)?;
+        Some(self.pools.get(place)?.logs())
+    }
+
+    /// Returns the workers of a served model that has the same files and runs in the same way.
     pub(crate) fn pool_like(
         &self,
         entity: &ServedEntity,
         config: &EndpointConfig,
     ) -> Option<Arc<Pool>> {
-        let is_same = |own: &ServedEntity| {
-            (own.model, own.version, own.size) == (entity.model, entity.version, entity.size)
+        let shape = Shape::new(config.limits, entity);
+        let is_same = |(own, pool): &(&ServedEntity, &Arc<Pool>)| {
+            (own.model, own.version) == (entity.model, entity.version)
+                // A shadow has a queue of its own.
+                && own.is_shadow == entity.is_shadow
+                && pool.shape == shape
         };
-        let place = self.config.entities.iter().position(is_same)?;
-        let is_sized = (self.config.limits.workers, self.config.limits.waiting)
-            == (config.limits.workers, config.limits.waiting);
-        self.pools.get(place).filter(|_| is_sized).cloned()
+        let mut served = self.config.entities.iter().zip(&self.pools);
+        served.find(is_same).map(|(_, pool)| Arc::clone(pool))
     }
 }
 

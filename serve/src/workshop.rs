@@ -1,9 +1,10 @@
 //! The place where workers are made: a private folder, a socket that they connect to, a zygote.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -11,16 +12,22 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tracklite::endpoint::ServingLane;
 
 use crate::files::{ModelFiles, Shelf};
 use crate::frame::{self, Kind};
+use crate::leftovers;
 use crate::python;
+use crate::settings::Settings;
+use crate::shape::Shape;
 use crate::tail::Tail;
 use crate::worker::Worker;
 use crate::zygote::{ForkOrder, Zygote};
 
 /// The program of the zygote and its workers.
 const PROGRAM: &str = include_str!("worker.py");
+/// The module of the program that reads requests without data frames.
+const LEAN: &str = include_str!("tracklite_lean.py");
 /// How long a worker may take to load its model and to answer its example.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a process that has connected may take to show its ticket.
@@ -32,13 +39,18 @@ const HELLO_BYTES_MAX: usize = 64;
 pub(crate) struct Workshop {
     /// Removes all files at the end.
     folder: TempDir,
+    /// Shows other servers that this one lives.
+    _lock: File,
     program: PathBuf,
     socket: PathBuf,
     python: PathBuf,
     memory: u64,
+    network: bool,
     pub(crate) shelf: Shelf,
     awaited: Awaited,
     zygote: tokio::sync::Mutex<Option<Arc<Zygote>>>,
+    /// The version of MLflow, once a zygote was ready.
+    mlflow: OnceLock<String>,
 }
 
 /// The connections that are awaited, by ticket and purpose. Each ticket is used once.
@@ -59,23 +71,47 @@ impl Awaited {
 
 impl Workshop {
     /// Makes the folder and the socket. The zygote is started for the first worker.
-    pub(crate) fn open(python: PathBuf, memory: u64) -> io::Result<Workshop> {
-        // Only this user may enter a folder that `tempfile` makes.
-        let folder = tempfile::Builder::new().prefix("tracklite-serve-").tempdir()?;
+    pub(crate) fn open(settings: &Settings) -> io::Result<Workshop> {
+        let (python, memory, network) =
+            (settings.python.clone(), settings.memory, settings.network);
+        leftovers::remove(&std::env::temp_dir());
+        let (folder, lock) = leftovers::folder()?;
         let path = |name: &str| folder.path().join(name);
         for name in ["program", "models", "workers"] {
             std::fs::create_dir(path(name))?;
         }
         let (program, socket) = (path("program").join("worker.py"), path("socket"));
         std::fs::write(&program, PROGRAM)?;
+        std::fs::write(path("program").join("tracklite_lean.py"), LEAN)?;
         let awaited = Awaited::default();
         tokio::spawn(accept(UnixListener::bind(&socket)?, awaited.clone()));
         let (shelf, zygote) = (Shelf::new(path("models")), tokio::sync::Mutex::default());
-        Ok(Workshop { folder, program, socket, python, memory, shelf, awaited, zygote })
+        Ok(Workshop {
+            folder,
+            _lock: lock,
+            program,
+            socket,
+            python,
+            memory,
+            network,
+            shelf,
+            awaited,
+            zygote,
+            mlflow: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn mlflow_version(&self) -> Option<String> {
+        self.mlflow.get().cloned()
     }
 
     /// Starts a worker, and waits until it has loaded its model and answered its example.
-    pub(crate) async fn start(&self, files: &ModelFiles, log: &Tail) -> Result<Worker, String> {
+    pub(crate) async fn start(
+        &self,
+        files: &ModelFiles,
+        shape: &Shape,
+        log: &Tail,
+    ) -> Result<Worker, String> {
         let workers = self.folder.path().join("workers");
         let folder = tempfile::tempdir_in(&workers).map_err(|error| in_folder(&workers, &error))?;
         let mut random = [0; 16];
@@ -83,7 +119,7 @@ impl Workshop {
         let ticket: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let frames = self.awaited.expect(format!("{ticket} frames"));
         let printed = self.awaited.expect(format!("{ticket} log"));
-        let found = self.connected(files, &ticket, (folder, frames)).await;
+        let found = self.connected((files, shape), &ticket, (folder, frames)).await;
         if found.is_ok()
             && let Ok(Ok(stream)) = timeout(HELLO_TIMEOUT, printed).await
         {
@@ -110,7 +146,7 @@ impl Workshop {
     /// Has a worker forked, and waits until it connects.
     async fn connected(
         &self,
-        files: &ModelFiles,
+        (files, shape): (&ModelFiles, &Shape),
         ticket: &str,
         (folder, frames): (TempDir, oneshot::Receiver<UnixStream>),
     ) -> Result<Worker, String> {
@@ -121,6 +157,9 @@ impl Workshop {
             model: files.path().display().to_string(),
             folder: folder.path().display().to_string(),
             memory: self.memory,
+            network: self.network,
+            environment: shape.environment.clone(),
+            is_exact: shape.lane == ServingLane::Exact,
         };
         let mut ended = zygote.fork(&order)?;
         let stream = tokio::select! {
@@ -141,6 +180,7 @@ impl Workshop {
         let python = python::found(&self.python)?;
         let zygote = Zygote::start(&python, &self.program, &self.socket).await?;
         let zygote = Arc::new(zygote);
+        self.mlflow.get_or_init(|| zygote.mlflow.clone());
         *kept = Some(Arc::clone(&zygote));
         Ok(zygote)
     }

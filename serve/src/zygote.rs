@@ -1,6 +1,6 @@
 //! The zygote: a process that has imported MLflow, and forks workers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +45,12 @@ pub(crate) struct ForkOrder {
     pub(crate) folder: String,
     /// The most bytes of data that it may have. 0 removes the limit.
     pub(crate) memory: u64,
+    /// Whether it may use the network.
+    pub(crate) network: bool,
+    /// Its variables beside those of the zygote.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Whether it reads all requests as MLflow's own server does.
+    pub(crate) is_exact: bool,
 }
 
 /// An event from the zygote.
@@ -64,6 +70,8 @@ type Ends = Arc<Mutex<HashMap<String, oneshot::Sender<i32>>>>;
 pub(crate) struct Zygote {
     orders: UnboundedSender<String>,
     ends: Ends,
+    /// The version of MLflow.
+    pub(crate) mlflow: String,
 }
 
 impl Zygote {
@@ -87,13 +95,13 @@ impl Zygote {
             return Err(failed(&"it has no pipes"));
         };
         let (orders, ordered) = unbounded_channel();
-        let zygote = Zygote { orders, ends: Ends::default() };
+        let ends = Ends::default();
         let (ready, is_ready) = oneshot::channel();
         tokio::spawn(run(child, input, ordered));
         let printed = tokio::spawn(last_errors(errors));
-        tokio::spawn(follow(output, ready, Arc::clone(&zygote.ends)));
+        tokio::spawn(follow(output, ready, Arc::clone(&ends)));
         match timeout(START_TIMEOUT, is_ready).await {
-            Ok(Ok(Ok(()))) => Ok(zygote),
+            Ok(Ok(Ok(mlflow))) => Ok(Zygote { orders, ends, mlflow }),
             Ok(Ok(Err(reason))) => Err(reason),
             Ok(Err(_)) => Err(failed(&printed.await.unwrap_or_default())),
             Err(_) => Err(failed(&format!(
@@ -151,7 +159,7 @@ async fn run(mut child: Child, mut input: ChildStdin, mut orders: UnboundedRecei
 }
 
 /// Reads the events.
-async fn follow(output: ChildStdout, ready: oneshot::Sender<Result<(), String>>, ends: Ends) {
+async fn follow(output: ChildStdout, ready: oneshot::Sender<Result<String, String>>, ends: Ends) {
     let mut ready = Some(ready);
     let mut answer = |result| drop(ready.take().map(|ready| ready.send(result)));
     let mut lines = BufReader::new(output).lines();
@@ -159,7 +167,7 @@ async fn follow(output: ChildStdout, ready: oneshot::Sender<Result<(), String>>,
         match serde_json::from_str(&line) {
             Ok(Event::Ready { mlflow, python }) => {
                 log::info!("models are served with MLflow {mlflow} and Python {python}");
-                answer(Ok(()));
+                answer(Ok(mlflow));
             }
             Ok(Event::Unusable { reason }) => answer(Err(reason)),
             Ok(Event::Forked { ticket, pid }) => {

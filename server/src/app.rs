@@ -8,12 +8,13 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
 use crate::access::{Caller, Scope};
+use crate::databricks::serving_reports;
 use crate::failure::Outcome;
 use crate::guard::guard;
 use crate::reply::Reply;
 use crate::route::{Route, add, unknown};
 use crate::shared::Shared;
-use crate::{databricks, graphql, mlflow, mlflow_ui, openapi, page};
+use crate::{databricks, graphql, mlflow, mlflow_ui, open_inference, openapi, page, scoring};
 
 /// The tables of routes with JSON in and out, each with its prefixes.
 const TABLES: &[(&[&str], &[&[Route]])] = &[
@@ -26,8 +27,6 @@ const TABLES: &[(&[&str], &[&[Route]])] = &[
 /// Returns the service that answers all requests.
 pub(crate) fn app(shared: &Arc<Shared>) -> Router {
     let mut router = Router::new()
-        .route("/health", get(|| async { Reply::text("text/plain; charset=utf-8", "OK") }))
-        .route("/version", get(|| async { Reply::text("text/plain; charset=utf-8", VERSION) }))
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(description))
         .route("/static-files/{*path}", get(mlflow_ui::file));
@@ -36,21 +35,21 @@ pub(crate) fn app(shared: &Arc<Shared>) -> Router {
             router = tables.iter().fold(router, |router, table| add(router, prefix, table));
         }
     }
-    page::add(mlflow::add(databricks::add(router)))
+    page::add(open_inference::add(scoring::add(mlflow::add(databricks::add(router)))))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(from_fn_with_state(Arc::clone(shared), guard))
         .with_state(Arc::clone(shared))
 }
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
 async fn metrics(
     State(shared): State<Arc<Shared>>,
     Extension(caller): Extension<Caller>,
 ) -> Outcome<Reply> {
     caller.must(Scope::Read)?;
-    Ok(Reply::text("text/plain; version=0.0.4; charset=utf-8", shared.metrics.text()))
+    let mut text = shared.metrics.text();
+    text.push_str(&serving_reports::text_of(&shared.serving, &shared.serving.endpoints()));
+    Ok(Reply::text("text/plain; version=0.0.4; charset=utf-8", text))
 }
 
 async fn description() -> Reply {

@@ -30,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) assets: Option<PathBuf>,
     /// Whether pages of this machine may show the web page in a frame.
     pub(crate) framed_by_this_machine: bool,
+    /// The endpoint that answers MLflow's scoring protocol at the root.
+    pub(crate) scored: Option<String>,
     /// How the models of endpoints are run.
     pub(crate) serving: Settings,
     /// Whether webhooks may be sent to this machine, and without encryption.
@@ -55,6 +57,7 @@ impl Default for Options {
             mlflow_ui: None,
             assets: None,
             framed_by_this_machine: false,
+            scored: None,
             serving: Settings::default(),
             webhooks_to_this_machine: false,
             drain: Duration::from_secs(10),

@@ -16,6 +16,7 @@ use tracklite::{Database, Error, ErrorKind, Result};
 use crate::access::Access;
 use crate::app::app;
 use crate::body::Bodies;
+use crate::exchanges::observer;
 use crate::handles::Handles;
 use crate::listen;
 use crate::locations::Locations;
@@ -127,6 +128,20 @@ impl ServerBuilder {
     /// Default: 8 GiB.
     pub fn model_memory(mut self, bytes: u64) -> Self {
         self.options.serving.memory = bytes;
+        self
+    }
+
+    /// Lets the processes of models use the network. Default: it is closed to them, where the
+    /// kernel can.
+    pub fn models_with_network(mut self) -> Self {
+        self.options.serving.network = true;
+        self
+    }
+
+    /// Has an endpoint answer MLflow's scoring protocol at the root: `/invocations`, `/ping`,
+    /// `/health` and `/version`. Default: none.
+    pub fn scored(mut self, endpoint: impl Into<String>) -> Self {
+        self.options.scored = Some(endpoint.into());
         self
     }
 
@@ -279,7 +294,7 @@ fn shared(
         locations: Locations::default(),
         pool: Pool::new(),
         webhooks,
-        serving: tracklite_serve::Serving::new(database.clone(), options.serving.clone()),
+        serving: tracklite_serve::Serving::new(database.clone(), models(&options)),
         watch: Watch::new(),
         selections: Selections::default(),
         undos: Undos::default(),
@@ -291,6 +306,12 @@ fn shared(
         database,
         options,
     })
+}
+
+/// Returns how models are run, with what sees their requests.
+fn models(options: &Options) -> tracklite_serve::Settings {
+    let observer = Some(observer(options.log.clone()));
+    tracklite_serve::Settings { observer, ..options.serving.clone() }
 }
 
 /// Returns a number made from the path of the file, the same at each start.

@@ -34,6 +34,23 @@ pub(crate) fn check(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
+/// The variable with the number of requests to each model.
+pub(crate) const BODIES: &str = "TRACKLITE_SCORING_BODIES";
+
+/// Compares endpoints with `mlflow models serve`, with this number of requests to each model.
+pub(crate) fn scoring(context: &Context, bodies: &str) -> StepResult {
+    let words = format!("build --release --locked {WORKSPACE} --bin tracklite");
+    run_command(&mut context.cargo(&words))?;
+    let environment = Environment::prepare(context)?;
+    environment.add(context, Path::new("server/tests/clients/requirements.txt"))?;
+    environment.install_wheel(context)?;
+    let mut pytest = environment.program(context, "pytest");
+    pytest.current_dir(context.root.join("server/tests/clients")).env(BODIES, bodies);
+    pytest.env("TRACKLITE_PROGRAM", context.target.join("release").join("tracklite"));
+    run_command(pytest.args(["-q", "-s", "-p", "no:cacheprovider", "test_scoring.py"]))?;
+    Ok(Outcome::Passed)
+}
+
 /// Returns the guide, whose programs run if it is beside the repository.
 fn guide(context: &Context) -> Option<PathBuf> {
     let guide = context.root.join("../shared/reference/guide.md");

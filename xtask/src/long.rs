@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::quartz;
 use crate::runner::{Context, Outcome, Step, StepResult, run_command};
 use crate::steps::{WORKSPACE, fuzz_targets};
+use crate::{clients, quartz};
 
 /// The checks that can run for hours.
 pub(crate) const WORKS: &[Step] = &[
@@ -30,6 +30,11 @@ pub(crate) const WORKS: &[Step] = &[
         name: "quartz",
         proves: "10^4 schedules in 12 zones fire when Quartz's do (TRACKLITE_QUARTZ_EXPRESSIONS)",
         run: |context| quartz::compare(context, &amount(quartz::EXPRESSIONS, "10000")),
+    },
+    Step {
+        name: "scoring",
+        proves: "500 requests to each of five models, beside MLflow's (TRACKLITE_SCORING_BODIES)",
+        run: |context| clients::scoring(context, &amount(clients::BODIES, "500")),
     },
     Step {
         name: "fuzz",

@@ -9,6 +9,8 @@
 )]
 
 mod limits;
+mod scale;
 mod serving;
+mod shadows;
 mod updates;
 mod workers;

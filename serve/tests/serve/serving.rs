@@ -79,7 +79,13 @@ pub(crate) fn start(
     database: &Database,
     python: PathBuf,
 ) -> (Serving, watch::Sender<bool>, JoinHandle<()>) {
-    let settings = Settings { python, ..Settings::default() };
+    start_with(database, Settings { python, ..Settings::default() })
+}
+
+fn start_with(
+    database: &Database,
+    settings: Settings,
+) -> (Serving, watch::Sender<bool>, JoinHandle<()>) {
     let serving = Serving::new(database.clone(), settings);
     let (stop, stopped) = watch::channel(false);
     let run = serving.clone();
@@ -89,12 +95,18 @@ pub(crate) fn start(
 impl Served {
     /// Serves a new file with the versions `"1"` and `"2"` of a model.
     pub(crate) fn new() -> Served {
+        Served::with(|settings| settings)
+    }
+
+    /// Serves such a file with other settings.
+    pub(crate) fn with(change: impl FnOnce(Settings) -> Settings) -> Served {
         let folder = Folder::new();
         let database = Database::create(folder.file()).unwrap();
         for label in ["1", "2"] {
             add_version(&database, &json!({"label": label}));
         }
-        let (serving, stop, task) = start(&database, folder.python());
+        let settings = Settings { python: folder.python(), ..Settings::default() };
+        let (serving, stop, task) = start_with(&database, change(settings));
         Served { database, serving, stop, task, folder }
     }
 
@@ -152,7 +164,7 @@ impl Served {
 pub(crate) async fn ask(serving: &Serving, key: &str, body: &Value) -> Result<Answer, Refusal> {
     let (key, content_type) = (key.to_owned(), "application/json".to_owned());
     let body = body.to_string().into_bytes().into();
-    serving.answer(ENDPOINT, Request { body, content_type, key }).await
+    serving.answer(ENDPOINT, Request { body, content_type, key, ..Request::default() }).await
 }
 
 /// Returns the label of the version that has answered, and the result.

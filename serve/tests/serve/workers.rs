@@ -1,9 +1,10 @@
 //! The view of a worker, and its end.
 
 use serde_json::{Value, json};
-use tracklite_serve::{Refusal, Request};
+use tracklite::endpoint::{EndpointLimits, EndpointSpec, ServedModel};
+use tracklite_serve::{Refusal, Request, Settings};
 
-use crate::serving::{ENDPOINT, Served, ended, parse, version};
+use crate::serving::{ENDPOINT, MODEL, Served, ended, parse, version};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_answers_as_it_was_asked() {
@@ -22,7 +23,7 @@ async fn a_model_answers_as_it_was_asked() {
     assert_eq!((failed.status, &body["error_code"]), (500, &json!("INTERNAL_ERROR")));
     assert!(body["message"].as_str().unwrap().contains("ValueError: \u{1f600}"), "{body}");
     let (body, key) = ("x".into(), String::new());
-    let request = Request { body, key, content_type: "text/x".to_owned() };
+    let request = Request { body, key, content_type: "text/x".to_owned(), ..Request::default() };
     let other = served.serving.answer(ENDPOINT, request).await.unwrap();
     assert_eq!((other.status, other.content_type.as_str()), (415, "text/plain"));
     assert_eq!(other.body, b"not text/x");
@@ -65,6 +66,29 @@ async fn a_worker_sees_its_model_and_nothing_else() {
     let groups = served.answer("groups", Value::Null).await.1;
     assert!(groups[0] == groups[1] && groups[1] == groups[2], "{groups}");
     assert_ne!(groups[0].as_u64(), Some(u64::from(std::process::id())));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_has_the_variables_of_its_model_and_no_network() {
+    let served = Served::new();
+    let limits = EndpointLimits { workers: 1, ..EndpointLimits::default() };
+    let model = ServedModel::version(MODEL, 1).variable("REGION", "eu");
+    served.create(&EndpointSpec::new().serve(model).limits(limits)).await;
+    let variables = served.answer("environment", Value::Null).await.1;
+    assert_eq!(variables["REGION"], "eu");
+    let network = served.answer("network", Value::Null).await.1;
+    let is_closed =
+        cfg!(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")));
+    assert_eq!(network, json!(if is_closed { "EACCES" } else { "open" }));
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_network_can_be_opened() {
+    let served = Served::with(|settings| Settings { network: true, ..settings });
+    served.create(&version(1, 1)).await;
+    assert_eq!(served.answer("network", Value::Null).await.1, json!("open"));
     served.stop().await;
 }
 

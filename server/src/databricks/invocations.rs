@@ -9,9 +9,11 @@ use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use tracklite::endpoint::EndpointLevel;
 use tracklite_serve::{Answer, Refusal, Request as ModelRequest};
 
-use super::serving::missing;
+use super::serving_found::missing;
+use super::serving_rights::must;
 use crate::access::{Caller, Scope};
 use crate::failure::{Failure, Outcome};
 use crate::guard::RequestId;
@@ -32,44 +34,69 @@ pub(super) async fn invoke(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    match answered(&shared, name, request).await {
+    match name {
+        Ok(Path(name)) => answer(&shared, &name, request).await,
+        Err(error) => Failure::invalid(error.to_string()).into_response(),
+    }
+}
+
+/// Has the endpoint with this name answer a request.
+pub(crate) async fn answer(shared: &Arc<Shared>, name: &str, request: Request) -> Response {
+    let answered = match read(shared, name, request).await {
+        Ok(request) => ask(shared, name, request).await,
+        Err(failure) => Err((failure, None)),
+    };
+    match answered {
         Ok(answer) => replied(answer).into_response(),
-        Err((failure, retry)) => {
-            let mut reply = failure.reply();
-            if let Some(seconds) = retry {
-                reply = reply.header(RETRY_AFTER, seconds);
-            }
-            reply.into_response()
-        }
+        Err(refused) => refusal(refused).into_response(),
     }
 }
 
 /// A failure, and the seconds after which a client may try again.
-type Refused = (Failure, Option<&'static str>);
+pub(crate) type Refused = (Failure, Option<String>);
 
-async fn answered(
-    shared: &Arc<Shared>,
-    name: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Answer, Refused> {
-    let Path(name) = name.map_err(|error| (Failure::invalid(error.to_string()), None))?;
-    let request = read(shared, request).await.map_err(|failure| (failure, None))?;
-    match shared.serving.answer(&name, request).await {
-        Ok(answer) => Ok(answer),
-        Err(Refusal::Unknown) => Err((unknown(shared, &name).await, None)),
-        Err(refusal) => Err(failure_of(refusal)),
+/// Returns the answer to a request that was refused.
+pub(crate) fn refusal((failure, retry): Refused) -> Reply {
+    let reply = failure.reply();
+    match retry {
+        Some(seconds) => reply.header(RETRY_AFTER, &seconds),
+        None => reply,
     }
 }
 
-async fn read(shared: &Arc<Shared>, request: Request) -> Outcome<ModelRequest> {
+/// Has a model answer.
+pub(crate) async fn ask(
+    shared: &Arc<Shared>,
+    name: &str,
+    request: ModelRequest,
+) -> Result<Answer, Refused> {
+    match shared.serving.answer(name, request).await {
+        Ok(answer) => Ok(answer),
+        Err(Refusal::Unknown) => Err((unknown(shared, name).await, None)),
+        Err(refusal) => Err(failure_of(&refusal)),
+    }
+}
+
+/// Checks the right of the caller, then reads the body.
+pub(crate) async fn read(
+    shared: &Arc<Shared>,
+    name: &str,
+    request: Request,
+) -> Outcome<ModelRequest> {
     let (head, body) = request.into_parts();
-    Caller::of(&head)?.must(Scope::Read)?;
+    let caller = Caller::of(&head)?;
+    caller.must(Scope::Read)?;
+    // The right is checked before the body is read.
+    if let Some(info) = shared.serving.endpoint(name) {
+        must(&caller, &info, EndpointLevel::Query)?;
+    }
     let body = shared.bodies.read(&head.headers, body, shared.options.body_bytes_max).await?;
     let text = |name: &HeaderName| text_of(&head.headers, name);
     let id = head.extensions.get::<RequestId>().map(|id| id.0.clone());
-    let key = text(&STICKY).or(id).unwrap_or_default();
+    let id = id.unwrap_or_default();
+    let key = text(&STICKY).unwrap_or_else(|| id.clone());
     let content_type = text(&CONTENT_TYPE).unwrap_or_default();
-    Ok(ModelRequest { body: body.into_bytes(), content_type, key })
+    Ok(ModelRequest { id, user: caller.user, body: body.into_bytes(), content_type, key })
 }
 
 fn text_of(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
@@ -94,20 +121,25 @@ fn not_ready(reason: &str) -> Failure {
     Failure::new(StatusCode::BAD_REQUEST, "INVALID_STATE", message)
 }
 
-fn failure_of(refusal: Refusal) -> Refused {
+fn failure_of(refusal: &Refusal) -> Refused {
     let message = refusal.to_string();
-    let (status, code, retry) = match refusal {
-        Refusal::NotReady(reason) => return (not_ready(&reason), None),
-        Refusal::Busy(_) => (StatusCode::TOO_MANY_REQUESTS, "REQUEST_LIMIT_EXCEEDED", Some("1")),
-        Refusal::Late(_) => (StatusCode::GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", None),
-        Refusal::Crashed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", None),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE", Some("1")),
+    let (code, retry) = match refusal {
+        Refusal::NotReady(reason) => return (not_ready(reason), None),
+        Refusal::Busy(_) => ("REQUEST_LIMIT_EXCEEDED", Some("1".to_owned())),
+        Refusal::Limited { seconds, .. } => ("REQUEST_LIMIT_EXCEEDED", Some(seconds.to_string())),
+        Refusal::Late(_) => ("DEADLINE_EXCEEDED", None),
+        Refusal::Crashed(_) => ("INTERNAL_ERROR", None),
+        _ => ("TEMPORARILY_UNAVAILABLE", Some("1".to_owned())),
     };
-    (Failure::new(status, code, message), retry)
+    (Failure::new(status_of(refusal.status()), code, message), retry)
+}
+
+fn status_of(number: u16) -> StatusCode {
+    StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn replied(answer: Answer) -> Reply {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = status_of(answer.status);
     let content_type = HeaderValue::from_str(&answer.content_type);
     let content_type = content_type.unwrap_or(HeaderValue::from_static("text/plain"));
     let reply = Reply { status, headers: vec![(CONTENT_TYPE, content_type)], body: answer.body };

@@ -5,7 +5,7 @@ mod config;
 mod credentials;
 mod directories;
 mod files;
-mod invocations;
+pub(crate) mod invocations;
 mod metastore;
 mod mlmodel;
 mod pages;
@@ -14,6 +14,10 @@ mod people;
 mod registration;
 mod serving;
 mod serving_entities;
+mod serving_found;
+pub(crate) mod serving_reports;
+mod serving_rights;
+mod serving_settings;
 mod serving_specs;
 mod tables;
 mod tokens;
@@ -53,6 +57,9 @@ pub(crate) const TABLES: &[&[Route]] = &[
     workspace::ROUTES,
     credentials::ROUTES,
     serving::ROUTES,
+    serving_settings::ROUTES,
+    serving_rights::ROUTES,
+    serving_reports::ROUTES,
 ];
 
 /// Adds the routes that have other bodies than JSON, or paths of any length.

@@ -1,15 +1,18 @@
 //! Serving endpoints: `w.serving_endpoints`, and `mlflow.deployments` for Databricks.
 
 use serde::Serialize;
-use tracklite::endpoint::Endpoints;
+use tracklite::endpoint::{EndpointLevel, EndpointSettings};
 use utoipa::ToSchema;
 
 use super::serving_entities::{Endpoint, detailed};
+use super::serving_found::endpoints;
+use super::serving_rights::{known, level_of};
+use super::serving_settings::{GATEWAY, RATE_LIMITS, capture, gateway, limits};
 use super::serving_specs::{CONFIG, spec};
 use crate::access::Scope::{Admin, Read};
 use crate::call::{Args, Call};
-use crate::failure::{Failure, Outcome};
-use crate::fields::{Field, PAIR, Read as _, any, flag, object, objects, text};
+use crate::failure::Outcome;
+use crate::fields::{Field, PAIR, Read as _, flag, object, objects, text};
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
@@ -20,8 +23,8 @@ const NEW: &[Field] = &[
     objects("tags", PAIR),
     text("description"),
     flag("route_optimized"),
-    any("ai_gateway"),
-    any("rate_limits"),
+    object("ai_gateway", GATEWAY),
+    RATE_LIMITS[0],
 ];
 
 const CREATE: Route = Route {
@@ -60,7 +63,8 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         method: Verb::Put,
         path: "/api/2.0/serving-endpoints/{name}/config",
-        needs: Admin,
+        // Or the right to manage the endpoint, which an admin has given.
+        needs: Read,
         takes: CONFIG,
         returns: shape::<Endpoint>(),
         handler: update,
@@ -68,7 +72,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         method: Verb::Delete,
         path: "/api/2.0/serving-endpoints/{name}",
-        needs: Admin,
+        needs: Read,
         takes: &[],
         returns: shape::<Nothing>(),
         handler: delete,
@@ -82,19 +86,23 @@ struct List {
     endpoints: Vec<Endpoint>,
 }
 
-fn endpoints(call: &Call) -> Endpoints {
-    call.database().endpoints().acting_for(&call.caller.user)
-}
-
 fn create(call: &Call) -> Outcome<Reply> {
     let nothing = Args::new();
-    let mut spec = spec(call.args.object("config").unwrap_or(&nothing))?;
+    let config = call.args.object("config").unwrap_or(&nothing);
+    let mut settings = gateway(call.args.object("ai_gateway").unwrap_or(&nothing))?;
+    if !call.args.objects("rate_limits").is_empty() {
+        settings = settings.rate_limits(limits(&call.args)?);
+    }
+    if let Some(table) = config.object("auto_capture_config") {
+        settings = settings.capture(Some(capture(table, true)?));
+    }
     for (key, value) in call.args.pairs("tags") {
-        spec = spec.tag(key, value);
+        settings = settings.tag(key, value);
     }
     if let Some(text) = call.args.text("description") {
-        spec = spec.description(text);
+        settings = settings.description(text);
     }
+    let spec = spec(config)?.settings(settings);
     let info = endpoints(call).create(call.args.need("name")?, &spec)?;
     call.shared.serving.look();
     Ok(Reply::json(&detailed(call, &info)))
@@ -102,30 +110,35 @@ fn create(call: &Call) -> Outcome<Reply> {
 
 fn list(call: &Call) -> Outcome<Reply> {
     let endpoints = endpoints(call).list()?;
-    Ok(Reply::json(&List {
-        endpoints: endpoints.iter().map(|info| detailed(call, info)).collect(),
-    }))
+    let seen = endpoints.iter().filter(|info| level_of(&call.caller, info).is_some());
+    Ok(Reply::json(&List { endpoints: seen.map(|info| detailed(call, info)).collect() }))
 }
 
 fn get(call: &Call) -> Outcome<Reply> {
-    let info = endpoints(call).get(call.args.need("name")?)?;
+    let info = known(call, EndpointLevel::View)?;
     Ok(Reply::json(&detailed(call, &info)))
 }
 
 fn update(call: &Call) -> Outcome<Reply> {
-    let name = call.args.need("name")?;
-    let info = endpoints(call).update(name, &spec(&call.args)?, None)?;
+    let before = known(call, EndpointLevel::Manage)?;
+    let mut spec = spec(&call.args)?;
+    // The earlier form of the table is a part of the configuration, and replaced with it.
+    let is_legacy = before.state.capture.as_ref().is_some_and(|capture| capture.is_legacy);
+    match call.args.object("auto_capture_config") {
+        Some(table) => {
+            spec = spec.settings(EndpointSettings::new().capture(Some(capture(table, true)?)));
+        }
+        None if is_legacy => spec = spec.settings(EndpointSettings::new().capture(None)),
+        None => {}
+    }
+    let info = endpoints(call).update(&before.name, &spec, None)?;
     call.shared.serving.look();
     Ok(Reply::json(&detailed(call, &info)))
 }
 
 fn delete(call: &Call) -> Outcome<Reply> {
-    endpoints(call).delete(call.args.need("name")?, None)?;
+    let info = known(call, EndpointLevel::Manage)?;
+    endpoints(call).delete(&info.name, None)?;
     call.shared.serving.look();
     Ok(Reply::done())
-}
-
-/// The failure for an endpoint that does not exist.
-pub(super) fn missing(name: &str) -> Failure {
-    Failure::missing(format!("Endpoint with name '{name}' does not exist."))
 }

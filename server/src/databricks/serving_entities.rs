@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tracklite::Timestamp;
-use tracklite::endpoint::{EndpointConfig, EndpointInfo};
+use tracklite::endpoint::{EndpointConfig, EndpointInfo, EndpointLevel};
 use tracklite_serve::{Deployment, Status};
 use utoipa::ToSchema;
 
+use super::serving_rights::level_of;
+use super::serving_settings::{Capture, Gateway, Tag, shown_capture, shown_gateway, tags_of};
 use crate::call::Call;
 
 /// An endpoint.
@@ -28,8 +30,11 @@ pub(super) struct Endpoint {
     tags: Vec<Tag>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
-    permission_level: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permission_level: Option<&'static str>,
     route_optimized: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ai_gateway: Option<Gateway>,
 }
 
 /// The state that clients poll.
@@ -51,6 +56,9 @@ struct Config {
     /// The same, in the earlier form.
     served_models: Vec<Served>,
     traffic_config: Traffic,
+    /// The table of requests, in its earlier form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto_capture_config: Option<Capture>,
     /// When a pending configuration was made, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     start_time: Option<i64>,
@@ -71,6 +79,12 @@ struct Served {
     workload_size: &'static str,
     workload_type: &'static str,
     scale_to_zero_enabled: bool,
+    /// Whether it gets a copy of each request, and its answers are not returned.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shadow: bool,
+    /// The variables of its processes. Only callers with the level `CAN_MANAGE` see the values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    environment_vars: BTreeMap<String, String>,
     creator: String,
     creation_timestamp: i64,
     state: ServedState,
@@ -100,20 +114,19 @@ struct TrafficRoute {
     traffic_percentage: u32,
 }
 
-/// A tag.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ServingEndpointTag)]
-struct Tag {
-    key: String,
-    value: String,
-}
-
 /// Returns an endpoint with its state in this server.
 pub(super) fn detailed(call: &Call, info: &EndpointInfo) -> Endpoint {
     let status = call.shared.serving.status(info);
-    let is_admin = call.caller.scope >= crate::access::Scope::Admin;
-    let tags: &BTreeMap<String, String> = &info.state.tags;
-    let tag = |(key, value): (&String, &String)| Tag { key: key.clone(), value: value.clone() };
+    let level = level_of(&call.caller, info);
+    let config = |from, start_time, state: &dyn Fn(usize) -> ServedState| {
+        let mut config = config(from, start_time, state);
+        config.auto_capture_config = shown_capture(info, true);
+        if level < Some(EndpointLevel::Manage) {
+            config.hide_values();
+        }
+        config
+    };
+    let gateway = shown_gateway(info);
     Endpoint {
         name: info.name.clone(),
         id: info.id.to_string(),
@@ -127,15 +140,24 @@ pub(super) fn detailed(call: &Call, info: &EndpointInfo) -> Endpoint {
         config: info
             .state
             .active()
-            .map(|active| config(active, None, |place| deployed(active, place, &status))),
+            .map(|active| config(active, None, &|place| deployed(active, place, &status))),
         pending_config: info.state.pending().map(|pending| {
             let began = Some(Timestamp::from_nanos(pending.time).as_millis());
-            config(pending, began, |_| served_state("DEPLOYMENT_CREATING", "it is being loaded"))
+            config(pending, began, &|_| served_state("DEPLOYMENT_CREATING", "it is being loaded"))
         }),
-        tags: tags.iter().map(tag).collect(),
+        tags: tags_of(info),
         description: info.state.description.clone(),
-        permission_level: if is_admin { "CAN_MANAGE" } else { "CAN_QUERY" },
+        permission_level: level.map(EndpointLevel::as_str),
         route_optimized: false,
+        ai_gateway: (!gateway.is_empty()).then_some(gateway),
+    }
+}
+
+impl Config {
+    fn hide_values(&mut self) {
+        for served in self.served_entities.iter_mut().chain(&mut self.served_models) {
+            served.environment_vars.values_mut().for_each(|value| "***".clone_into(value));
+        }
     }
 }
 
@@ -158,6 +180,7 @@ fn deployed(active: &EndpointConfig, place: usize, status: &Status) -> ServedSta
         return served_state("DEPLOYMENT_CREATING", "it is being loaded");
     }
     match status.deployments.get(place) {
+        Some(Deployment::Asleep) => served_state("DEPLOYMENT_READY", "Scaled to zero"),
         Some(Deployment::Recovering(reason)) => served_state("DEPLOYMENT_RECOVERING", reason),
         _ => served_state("DEPLOYMENT_READY", ""),
     }
@@ -170,7 +193,7 @@ fn served_state(deployment: &'static str, message: &str) -> ServedState {
 fn config(
     from: &EndpointConfig,
     start_time: Option<i64>,
-    state: impl Fn(usize) -> ServedState,
+    state: &dyn Fn(usize) -> ServedState,
 ) -> Config {
     let served = from.entities.iter().enumerate().map(|(place, entity)| Served {
         name: entity.name.clone(),
@@ -182,6 +205,8 @@ fn config(
         workload_size: entity.size.as_str(),
         workload_type: "CPU",
         scale_to_zero_enabled: entity.scale_to_zero,
+        shadow: entity.is_shadow,
+        environment_vars: entity.environment.clone(),
         creator: from.author.clone(),
         creation_timestamp: Timestamp::from_nanos(from.time).as_millis(),
         state: state(place),
@@ -197,6 +222,7 @@ fn config(
         served_models: served.clone(),
         served_entities: served,
         traffic_config: Traffic { routes: routes.collect() },
+        auto_capture_config: None,
         start_time,
     }
 }

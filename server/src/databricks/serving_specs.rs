@@ -2,6 +2,7 @@
 
 use tracklite::endpoint::{EndpointSize, EndpointSpec, ServedModel};
 
+use super::serving_settings::CAPTURE;
 use crate::call::Args;
 use crate::failure::{Failure, Outcome};
 use crate::fields::{Field, Read as _, any, flag, object, objects, text, word};
@@ -17,6 +18,7 @@ const SERVED: &[Field] = &[
     text("workload_type"),
     flag("scale_to_zero_enabled"),
     any("environment_vars"),
+    flag("shadow"),
 ];
 
 const ROUTE: &[Field] = &[
@@ -31,7 +33,7 @@ pub(super) const CONFIG: &[Field] = &[
     objects("served_entities", SERVED),
     objects("served_models", SERVED),
     object("traffic_config", &[objects("routes", ROUTE)]),
-    any("auto_capture_config"),
+    object("auto_capture_config", CAPTURE),
 ];
 
 /// Reads a configuration.
@@ -67,31 +69,36 @@ fn served_model(served: &Args) -> Outcome<ServedModel> {
     let model = model.ok_or_else(|| Failure::invalid("a served model has no 'entity_name'"))?;
     let version = served.word("entity_version").or_else(|| served.word("model_version"));
     let mut named = chosen(model, version.as_deref())?
-        .scale_to_zero(served.flag("scale_to_zero_enabled").unwrap_or_default());
+        .scale_to_zero(served.flag("scale_to_zero_enabled").unwrap_or_default())
+        .shadow(served.flag("shadow").unwrap_or_default());
     if let Some(name) = served.text("name") {
         named = named.name(name);
     }
     if let Some(size) = served.text("workload_size") {
         named = named.size(size.parse::<EndpointSize>()?);
     }
-    if served.object("environment_vars").is_some_and(|variables| !variables.is_empty()) {
-        return Err(Failure::invalid(
-            "'environment_vars' is not supported: a served model gets an empty environment",
-        ));
+    let nothing = Args::new();
+    for (name, value) in served.object("environment_vars").unwrap_or(&nothing) {
+        let value = value.as_str().ok_or_else(|| {
+            Failure::invalid(format!("the variable {name:?} in 'environment_vars' is not a text"))
+        })?;
+        if value.trim_start().starts_with("{{secrets/") {
+            return Err(Failure::invalid(format!(
+                "the variable {name:?} names a secret, and this server has none: the file would \
+                 have its value for everybody to read"
+            )));
+        }
+        named = named.variable(name, value);
     }
     Ok(named)
 }
 
-/// Returns the model that a name and a version mean. An alias is written as the version `@alias`,
-/// or in the address `models:/name@alias` in place of the name.
+/// Returns the model that a name and a version mean. An alias is written as the version `@alias`.
+/// In place of both, the name may be the address of a model.
 fn chosen(model: &str, version: Option<&str>) -> Outcome<ServedModel> {
     let (model, version) = match (model.strip_prefix("models:/"), version) {
-        (Some(address), None) => match (address.split_once('@'), address.rsplit_once('/')) {
-            (Some((model, alias)), _) => return Ok(ServedModel::alias(model, alias)),
-            (None, Some((model, version))) => (model, version),
-            (None, None) => (address, ""),
-        },
-        (Some(address), Some(version)) => (address, version),
+        (Some(_), None) => return Ok(ServedModel::at(model)?),
+        (Some(name), Some(version)) => (name, version),
         (None, version) => (model, version.unwrap_or_default()),
     };
     if let Some(alias) = version.strip_prefix('@') {
@@ -153,8 +160,14 @@ mod tests {
             ),
             (
                 json!({"served_entities": [
-                    {"entity_name": "a", "entity_version": "1", "environment_vars": {"A": "b"}}]}),
-                "environment_vars",
+                    {"entity_name": "a", "entity_version": "1", "environment_vars": {"A": 1}}]}),
+                "is not a text",
+            ),
+            (
+                json!({"served_entities": [
+                    {"entity_name": "a", "entity_version": "1",
+                        "environment_vars": {"A": "{{secrets/a/b}}"}}]}),
+                "names a secret",
             ),
             (json!({"traffic_config": {"routes": [{"traffic_percentage": 1}]}}), "no 'served_"),
             (

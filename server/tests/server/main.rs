@@ -28,6 +28,7 @@ mod page_views;
 mod receiver;
 mod runs;
 mod serving;
+mod serving_settings;
 mod start;
 mod tls;
 mod volumes;

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tracklite::Database;
 use tracklite::token::TokenScope;
+use tracklite_server::ServerBuilder;
 
 use crate::client::{Answer, Served};
 
-const ENDPOINTS: &str = "/api/2.0/serving-endpoints";
-const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const ENDPOINTS: &str = "/api/2.0/serving-endpoints";
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Makes a Python with the substitute for MLflow.
 fn python(folder: &Path) -> PathBuf {
@@ -32,30 +33,42 @@ fn python(folder: &Path) -> PathBuf {
 }
 
 /// Starts a server over a file with this number of versions of the model `churn`.
-fn served(versions: u64) -> (Served, TempDir) {
+pub(crate) fn served(versions: u64) -> (Served, TempDir) {
+    served_with(versions, |builder| builder)
+}
+
+/// Starts such a server with other settings.
+pub(crate) fn served_with(
+    versions: u64,
+    change: impl FnOnce(ServerBuilder) -> ServerBuilder,
+) -> (Served, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let python = python(folder.path());
-    let served = Served::with(|builder| builder.python(python));
+    let served = Served::with(|builder| change(builder.python(python)));
     (1..=versions).for_each(|label| add_version(&served.database, label));
     (served, folder)
 }
 
 fn add_version(database: &Database, label: u64) {
+    add(database, &json!({"label": label.to_string()}));
+}
+
+/// Adds a version with these facts.
+pub(crate) fn add(database: &Database, facts: &Value) {
     let registry = database.registry();
     let model = registry.model("churn").or_else(|_| registry.create_model("churn")).unwrap();
     let version = model.new_version("s3://models/churn").files_follow().create().unwrap();
-    let facts = json!({"label": label.to_string()});
     version.artifacts().log_text(&facts.to_string(), "MLmodel").unwrap();
     version.finalize(None).unwrap();
 }
 
-fn config(version: &str) -> Value {
+pub(crate) fn config(version: &str) -> Value {
     let served = json!({"entity_name": "churn", "entity_version": version});
     json!({"name": "e", "served_entities": [served]})
 }
 
 /// Polls an endpoint as the SDK does, until no update is in progress.
-fn settled(served: &Served) -> Value {
+pub(crate) fn settled(served: &Served) -> Value {
     let began = Instant::now();
     loop {
         let found = served.get(&format!("{ENDPOINTS}/e")).json();
@@ -67,7 +80,7 @@ fn settled(served: &Served) -> Value {
     }
 }
 
-fn invoke(served: &Served, body: &Value, headers: &[(&str, &str)]) -> Answer {
+pub(crate) fn invoke(served: &Served, body: &Value, headers: &[(&str, &str)]) -> Answer {
     let headers = [&[JSON], headers].concat();
     let target = "/serving-endpoints/e/invocations";
     served.send_with("POST", target, &headers, body.to_string().as_bytes())

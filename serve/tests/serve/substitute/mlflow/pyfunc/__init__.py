@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
+import socket
 import sys
 import time
 from typing import Any
@@ -48,12 +50,24 @@ class Served:
         with open(path, "w") as file:
             return str(file.write("x"))
 
+    def network(self, _: Any) -> str:
+        try:
+            socket.socket().close()
+        except OSError as error:
+            return errno.errorcode[error.errno or 0]
+        return "open"
+
     def say(self, length: int) -> None:
         print("y" * length)
         print("z" * length, file=sys.stderr)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def slow(self, value: Any) -> Any:
+        if os.environ.get("SLOW"):
+            time.sleep(2)
+        return value
 
     def hang(self, seconds: float) -> None:
         # The worker's deadline cannot interrupt this.
