@@ -46,6 +46,8 @@ mod index;
 #[doc(hidden)]
 pub mod internals;
 #[cfg(not(loom))]
+pub mod job;
+#[cfg(not(loom))]
 mod log;
 #[cfg(not(loom))]
 pub mod logged_model;

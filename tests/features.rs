@@ -295,8 +295,8 @@ fn random_joins_agree_with_nested_loops() {
                     (random.below(6) as i64, random.below(30) as i64 - 15, number)
                 })
                 .collect();
-            rows.sort_by(|left, right| (left.0, left.1).cmp(&(right.0, right.1)));
-            rows.dedup_by(|left, right| (left.0, left.1) == (right.0, right.1));
+            rows.sort_by_key(|row| (row.0, row.1));
+            rows.dedup_by_key(|row| (row.0, row.1));
             merge(&users, &rows);
             writes.push(rows);
         }

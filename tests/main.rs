@@ -25,6 +25,7 @@ mod frames;
 mod full_disk;
 mod gc;
 mod importance;
+mod jobs;
 mod logged_models;
 #[cfg(feature = "internals")]
 mod memory;

@@ -93,7 +93,7 @@ pub(crate) enum Command {
     /// List, read, compact and drop stored tables, such as features
     #[command(subcommand)]
     Tables(TablesCommand),
-    /// Explain the schedules of jobs
+    /// List, create, run and cancel jobs, and explain their schedules
     #[command(subcommand)]
     Jobs(JobsCommand),
     /// Show the file in a web browser

@@ -1,11 +1,14 @@
-//! `tracklite jobs`: schedules.
+//! `tracklite jobs`: the commands, and the explanation of schedules.
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tracklite::Timestamp;
 use tracklite::schedule::{CronExpression, CronSchedule, DaylightSaving, TimeZone};
 
-use crate::common_args::JsonFlag;
+use crate::common_args::{FileArgs, JsonFlag};
+use crate::job_commands::{self as commands, CreateArgs, LogsArgs, OneArgs, RunNowArgs};
+#[cfg(feature = "serve")]
+use crate::job_daemon::{DaemonArgs, daemon};
 use crate::json;
 use crate::table::Table;
 use crate::terminal::Terminal;
@@ -13,6 +16,23 @@ use crate::{Exit, Outcome, text};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsCommand {
+    /// List jobs with their schedules and last runs
+    Ls(FileArgs),
+    /// Create a job from its settings, a JSON file in the words of Databricks
+    Create(CreateArgs),
+    /// Create a run of a job, which the next free runner runs
+    Run(RunNowArgs),
+    /// Pause the schedule of a job
+    Pause(OneArgs),
+    /// Let the schedule of a job continue
+    Resume(OneArgs),
+    /// Cancel all active runs of a job, or one run
+    Cancel(OneArgs),
+    /// Print the output of the tasks of a run, or of the last run of a job
+    Logs(LogsArgs),
+    /// Run the jobs of a file until a signal
+    #[cfg(feature = "serve")]
+    Daemon(DaemonArgs),
     /// Explain a Quartz cron expression, and print when it fires next
     Explain(ExplainArgs),
 }
@@ -52,6 +72,15 @@ struct ScheduleObject<'a> {
 /// Runs a command for jobs.
 pub(crate) fn jobs(command: &JobsCommand, terminal: &mut Terminal) -> Outcome {
     match command {
+        JobsCommand::Ls(args) => commands::list(args, terminal),
+        JobsCommand::Create(args) => commands::create(args, terminal),
+        JobsCommand::Run(args) => commands::run(args, terminal),
+        JobsCommand::Pause(args) => commands::set_paused(args, true, terminal),
+        JobsCommand::Resume(args) => commands::set_paused(args, false, terminal),
+        JobsCommand::Cancel(args) => commands::cancel(args, terminal),
+        JobsCommand::Logs(args) => commands::logs(args, terminal),
+        #[cfg(feature = "serve")]
+        JobsCommand::Daemon(args) => daemon(args, terminal),
         JobsCommand::Explain(args) => explain(args, terminal),
     }
 }

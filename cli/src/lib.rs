@@ -34,6 +34,9 @@ mod groups;
 mod importance;
 mod importance_args;
 mod info;
+mod job_commands;
+#[cfg(feature = "serve")]
+mod job_daemon;
 mod jobs;
 mod json;
 mod lineage;

@@ -46,6 +46,9 @@ pub(crate) fn serve(args: &ServeArgs, terminal: &mut Terminal) -> Outcome {
     if let Some(python) = &args.python {
         server = server.python(python);
     }
+    if !args.without_jobs {
+        server = server.run_jobs(args.workspace_folder.clone());
+    }
     if args.webhooks_to_this_machine {
         server = server.webhooks_to_this_machine();
     }

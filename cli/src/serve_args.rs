@@ -48,6 +48,12 @@ pub(crate) struct ServeArgs {
     /// Let the processes of models use the network
     #[arg(long)]
     pub(crate) models_with_network: bool,
+    /// Folder with the notebooks and files of the workspace, which jobs run
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) workspace_folder: Option<PathBuf>,
+    /// Do not run the jobs of the file; another process may
+    #[arg(long)]
+    pub(crate) without_jobs: bool,
     /// Send webhooks to receivers on this machine too, also over http; for tests and development
     #[arg(long)]
     pub(crate) webhooks_to_this_machine: bool,

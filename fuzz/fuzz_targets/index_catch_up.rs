@@ -23,6 +23,8 @@ use tracklite_fuzz::Choices;
 
 #[path = "index_catch_up/endpoints.rs"]
 mod endpoints;
+#[path = "index_catch_up/jobs.rs"]
+mod jobs;
 #[path = "index_catch_up/models.rs"]
 mod models;
 #[path = "index_catch_up/tables.rs"]
@@ -38,7 +40,7 @@ tracklite_fuzz::fuzz_program!(run, seeds);
 
 const FILE: FileId = FileId(7);
 const FRAMES_MAX: usize = 24;
-const TABLES: [&str; 39] = [
+const TABLES: [&str; 44] = [
     "experiments",
     "experiment_tags",
     "runs",
@@ -81,6 +83,11 @@ const TABLES: [&str; 39] = [
     "stored_tables",
     "table_writes",
     "table_segments",
+    "jobs",
+    "job_fires",
+    "job_runs",
+    "job_attempts",
+    "job_repairs",
 ];
 
 fn run(input: &[u8]) {
@@ -147,7 +154,7 @@ fn frames(choices: &mut Choices<'_>) -> Vec<Vec<Record>> {
 }
 
 fn record(choices: &mut Choices<'_>) -> Record {
-    match choices.below(16) {
+    match choices.below(17) {
         0 => raw_record(choices),
         1 => run_started(choices),
         2 => series_defined(choices),
@@ -161,6 +168,7 @@ fn record(choices: &mut Choices<'_>) -> Record {
         13 => views::about_views(choices),
         14 => endpoints::about_endpoints(choices),
         15 => tables::about_tables(choices),
+        16 => jobs::about_jobs(choices),
         _ => about_runs(choices),
     }
 }

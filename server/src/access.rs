@@ -1,7 +1,7 @@
 //! The callers of requests, and their rights.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
@@ -85,6 +85,38 @@ const ANSWER_LASTS: Duration = Duration::from_millis(500);
 /// The most tokens whose answers are kept.
 const ANSWERS_MAX: usize = 1024;
 
+/// Tokens that are valid while a task of a job runs, with their users.
+#[derive(Clone, Default)]
+pub(crate) struct LentTokens(Arc<Mutex<HashMap<String, String>>>);
+
+impl LentTokens {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lends a token until it is dropped.
+    pub(crate) fn lend(&self, token: String, user: &str) -> LentToken {
+        self.all().insert(token.clone(), user.to_owned());
+        LentToken { all: self.clone(), token }
+    }
+
+    fn user_of(&self, token: &str) -> Option<String> {
+        self.all().get(token).cloned()
+    }
+}
+
+/// A lent token. It is valid until this is dropped.
+pub(crate) struct LentToken {
+    all: LentTokens,
+    token: String,
+}
+
+impl Drop for LentToken {
+    fn drop(&mut self) {
+        self.all.all().remove(&self.token);
+    }
+}
+
 /// Finds the callers of requests.
 pub(crate) struct Access {
     /// A token that is not in the file and lives as long as the server.
@@ -94,6 +126,7 @@ pub(crate) struct Access {
     /// The user of requests without a token.
     local_user: String,
     pub(crate) sessions: Sessions,
+    lent: LentTokens,
     /// Answers of the file by token, with an empty one for requests without a token.
     answers: Mutex<HashMap<String, (Instant, Answer)>>,
 }
@@ -114,12 +147,18 @@ impl Access {
     pub(crate) fn new(own_token: Option<String>, may_be_open: bool, sessions: Sessions) -> Access {
         let may_be_open = may_be_open && own_token.is_none();
         let (local_user, answers) = (local_user(), Mutex::default());
-        Access { own_token, may_be_open, local_user, sessions, answers }
+        let lent = LentTokens::default();
+        Access { own_token, may_be_open, local_user, sessions, lent, answers }
     }
 
     /// Returns the user of this process.
     pub(crate) fn local_user(&self) -> &str {
         &self.local_user
+    }
+
+    /// Returns the tokens that are lent to the tasks of jobs.
+    pub(crate) fn lent(&self) -> LentTokens {
+        self.lent.clone()
     }
 
     /// Finds the caller of a request by its headers.
@@ -149,6 +188,9 @@ impl Access {
         if self.is_own(token) {
             return Ok((self.local_user.clone(), Scope::Admin));
         }
+        if let Some(user) = self.lent.user_of(token) {
+            return Ok((user, Scope::Write));
+        }
         self.user_of(self.restricted(ask(database, token)?, token))
     }
 
@@ -171,6 +213,9 @@ impl Access {
     async fn answer(&self, database: &Database, pool: &Pool, token: String) -> Outcome<Answer> {
         if self.is_own(&token) {
             return Ok(Answer::Known(self.local_user.clone(), Scope::Admin));
+        }
+        if let Some(user) = self.lent.user_of(&token) {
+            return Ok(Answer::Known(user, Scope::Write));
         }
         if let Some(answer) = self.kept(&token) {
             return Ok(answer);

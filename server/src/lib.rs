@@ -36,6 +36,7 @@ mod graphql;
 mod guard;
 mod handles;
 mod input;
+mod job_environment;
 mod levels;
 mod linger;
 mod listen;

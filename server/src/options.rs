@@ -11,6 +11,13 @@ use crate::transfer::Pace;
 /// A function that gets one line for each request.
 pub(crate) type LogLine = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// How jobs are run.
+#[derive(Clone, Default)]
+pub(crate) struct JobOptions {
+    /// The folder that has the notebooks and files of the workspace.
+    pub(crate) workspace: Option<PathBuf>,
+}
+
 /// The settings of a server. See [`ServerBuilder`](crate::ServerBuilder).
 #[derive(Clone)]
 pub(crate) struct Options {
@@ -34,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) scored: Option<String>,
     /// How the models of endpoints are run.
     pub(crate) serving: Settings,
+    /// How jobs are run, if they are.
+    pub(crate) jobs: Option<JobOptions>,
     /// Whether webhooks may be sent to this machine, and without encryption.
     pub(crate) webhooks_to_this_machine: bool,
     /// How long requests may take after the stop of the server.
@@ -59,6 +68,7 @@ impl Default for Options {
             framed_by_this_machine: false,
             scored: None,
             serving: Settings::default(),
+            jobs: None,
             webhooks_to_this_machine: false,
             drain: Duration::from_secs(10),
             body_bytes_max: 16 * 1024 * 1024,

@@ -12,17 +12,19 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 use tracklite::{Database, Error, ErrorKind, Result};
+use tracklite_jobs::Runner;
 
 use crate::access::Access;
 use crate::app::app;
 use crate::body::Bodies;
 use crate::exchanges::observer;
 use crate::handles::Handles;
+use crate::job_environment::ServerEnvironment;
 use crate::listen;
 use crate::locations::Locations;
 use crate::metrics::Metrics;
 use crate::multipart::PartUploads;
-use crate::options::Options;
+use crate::options::{JobOptions, Options};
 use crate::origin::Names;
 use crate::page::catalogue::Catalogue;
 use crate::page::selection::Selections;
@@ -124,6 +126,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Runs the jobs of the file. Notebooks and files of the workspace are below `workspace`.
+    ///
+    /// The code of jobs runs as the user of this process, with its environment. Only tokens with
+    /// the scope `admin` may define jobs. A server that only reads runs none.
+    pub fn run_jobs(mut self, workspace: Option<PathBuf>) -> Self {
+        self.options.jobs = Some(JobOptions { workspace });
+        self
+    }
+
     /// Sets the most bytes of data that a process of a model may have; 0 removes the limit.
     /// Default: 8 GiB.
     pub fn model_memory(mut self, bytes: u64) -> Self {
@@ -184,9 +195,10 @@ impl ServerBuilder {
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(shared(database, options, place, webhooks, stopped.clone())?);
         let runtime = runtime()?;
+        let runner = runner(&shared)?;
         let url = shared.url.clone();
         let work = move || {
-            let serving = Serving { listener, tls, changes, stopped, drain };
+            let serving = Serving { listener, tls, changes, stopped, drain, runner };
             serve(&runtime, &shared, serving);
         };
         let thread = std::thread::Builder::new().name("tracklite-server".to_owned()).spawn(work);
@@ -234,6 +246,18 @@ impl Server {
             log::error!("the server failed while it stopped");
         }
     }
+}
+
+/// Starts the runner of jobs, if the server runs jobs.
+fn runner(shared: &Arc<Shared>) -> Result<Option<Runner>> {
+    let Some(jobs) = shared.options.jobs.clone() else { return Ok(None) };
+    if shared.database.is_read_only() {
+        return Ok(None);
+    }
+    let environment = ServerEnvironment::new(shared.url.clone(), shared.access.lent());
+    let runner = Runner::builder(shared.database.clone()).workspace(jobs.workspace);
+    let runner = runner.python(&shared.options.serving.python).environment(Arc::new(environment));
+    runner.start().map(Some)
 }
 
 fn bound(options: &Options) -> Result<TcpListener> {
@@ -341,11 +365,13 @@ struct Serving {
     changes: Receiver<Change>,
     stopped: watch::Receiver<bool>,
     drain: Duration,
+    /// The runner of jobs.
+    runner: Option<Runner>,
 }
 
 fn serve(runtime: &Runtime, shared: &Arc<Shared>, serving: Serving) {
     let app = app(shared);
-    let Serving { listener, tls, changes, stopped, drain } = serving;
+    let Serving { listener, tls, changes, stopped, drain, runner } = serving;
     let sending = Sending {
         database: shared.database.clone(),
         pool: shared.pool.clone(),
@@ -370,6 +396,9 @@ fn serve(runtime: &Runtime, shared: &Arc<Shared>, serving: Serving) {
             log::warn!("webhooks miss events: they took longer than {} s", drain.as_secs());
         }
     });
+    if let Some(runner) = runner {
+        runner.stop();
+    }
     if let Err(error) = shared.database.sync() {
         log::error!("the file could not be synced: {error}");
     }

@@ -32,7 +32,7 @@ impl StopSignals {
     }
 
     /// Waits for the first signal. The second one ends the process.
-    pub(crate) fn wait(self) {
+    pub fn wait(self) {
         let StopSignals { runtime, mut streams } = self;
         runtime.block_on(streams.next());
         std::thread::spawn(move || {

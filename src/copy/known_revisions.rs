@@ -36,6 +36,14 @@ pub(crate) struct Overtaken<'r> {
     pub(crate) revision: u64,
 }
 
+impl Overtaken<'_> {
+    /// Returns the place, the expected and the found value.
+    pub(crate) fn words(&self) -> (String, String, String) {
+        let place = format!("change of {} {:?}", self.noun.as_str(), self.name);
+        (place, format!("a revision above {}", self.known), self.revision.to_string())
+    }
+}
+
 impl KnownRevisions {
     /// Applies a record.
     pub(crate) fn note(&mut self, record: &Record) {

@@ -12,6 +12,7 @@ pub(crate) mod backup;
 pub(crate) mod chunks;
 pub(crate) mod datasets;
 pub(crate) mod known_folders;
+pub(crate) mod known_jobs;
 pub(crate) mod known_models;
 pub(crate) mod known_revisions;
 pub(crate) mod known_tables;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::copy::artifact_tree::ArtifactTree;
 use crate::copy::datasets::FirstDatasets;
 use crate::copy::known_folders::KnownFolders;
+use crate::copy::known_jobs::KnownJobs;
 use crate::copy::known_models::KnownModels;
 use crate::copy::known_revisions::KnownRevisions;
 use crate::copy::known_tables::KnownTables;
@@ -37,6 +38,7 @@ pub(crate) struct Survey {
     tables: KnownTables,
     revisions: KnownRevisions,
     folders: KnownFolders,
+    jobs: KnownJobs,
 }
 
 impl Survey {
@@ -48,6 +50,7 @@ impl Survey {
         self.revisions.note(record);
         self.folders.note(record);
         self.tables.note(record);
+        self.jobs.note(record);
         match record {
             Record::Purged(purged) => {
                 self.datasets.purge(&purged.runs);
@@ -143,7 +146,11 @@ impl Survey {
             | Record::ViewDeleted(_)
             | Record::EndpointSaved(_)
             | Record::EndpointDeleted(_) => return self.revisions.keeps(record),
-            other => return self.models.keeps(other) && self.webhooks.keeps(other),
+            other => {
+                return self.models.keeps(other)
+                    && self.webhooks.keeps(other)
+                    && self.jobs.keeps(other);
+            }
         };
         !self.purged_runs.contains(&run)
     }

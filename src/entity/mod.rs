@@ -25,6 +25,8 @@ mod endpoint;
 mod endpoint_check;
 mod endpoint_settings;
 mod experiment;
+mod job;
+mod job_settings;
 mod lineage;
 mod lineage_layout;
 mod logged_model;
@@ -54,6 +56,17 @@ pub use self::endpoint_settings::{
 };
 pub(crate) use self::endpoint_settings::{check_capture, check_grants, check_rate_limits};
 pub use self::experiment::{ExperimentFolder, ExperimentInfo};
+pub(crate) use self::job::JobChange;
+pub use self::job::{
+    JobAttempt, JobAttemptEnd, JobId, JobInfo, JobOutput, JobRepair, JobResult, JobRunEnd,
+    JobRunId, JobRunInfo, JobTrigger,
+};
+pub use self::job_settings::{
+    CommandWork, ConditionWork, FileArrivalEvent, ForEachWork, JobContinuous, JobCron,
+    JobDependency, JobEvents, JobExtras, JobHealth, JobHealthRule, JobNotifications, JobParameter,
+    JobQueue, JobReceiver, JobSettings, JobTask, JobWork, ModelEvent, NotebookWork, PeriodicEvent,
+    PythonFileWork, PythonWheelWork, RegisterWork, SparkSubmitWork,
+};
 pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub use self::lineage_layout::LineagePlace;
 pub use self::logged_model::{LoggedModelInfo, LoggedModelMetric, LoggedModelStatus};

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 /// An index of another version is not migrated. It is rebuilt, which is always possible.
 const MIGRATIONS: &[&str] = &[
     VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8,
-    VERSION_9, VERSION_10,
+    VERSION_9, VERSION_10, VERSION_11,
 ];
 
 /// The schema version of this build.
@@ -514,6 +514,76 @@ CREATE TABLE table_segments (
     removed       INTEGER,
     PRIMARY KEY (table_id, path)
 ) WITHOUT ROWID;
+";
+
+/// Adds jobs and their runs. A deleted job keeps its revision, without `settings`. The last fire of
+/// a job outlives its runs.
+const VERSION_11: &str = "
+CREATE TABLE jobs (
+    job      INTEGER PRIMARY KEY,
+    settings TEXT,
+    creator  TEXT,
+    created  INTEGER,
+    author   TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    since    INTEGER,
+    updated  INTEGER NOT NULL
+);
+CREATE TABLE job_fires (
+    job     INTEGER PRIMARY KEY,
+    number  INTEGER NOT NULL,
+    nominal INTEGER
+);
+CREATE TABLE job_runs (
+    job_run      INTEGER PRIMARY KEY,
+    job          INTEGER,
+    number       INTEGER NOT NULL,
+    trigger_type TEXT NOT NULL,
+    nominal      INTEGER,
+    token        TEXT,
+    settings     TEXT NOT NULL,
+    request      TEXT NOT NULL,
+    author       TEXT NOT NULL,
+    created      INTEGER NOT NULL,
+    started      INTEGER,
+    canceled     TEXT,
+    result       TEXT,
+    message      TEXT,
+    ended        INTEGER
+);
+CREATE UNIQUE INDEX job_runs_by_fire ON job_runs (job, nominal) WHERE nominal IS NOT NULL;
+CREATE INDEX job_runs_by_token ON job_runs (token) WHERE token IS NOT NULL;
+CREATE INDEX job_runs_active ON job_runs (job) WHERE ended IS NULL;
+CREATE INDEX job_runs_by_creation ON job_runs (created);
+CREATE INDEX job_runs_by_job ON job_runs (job, created);
+CREATE TABLE job_attempts (
+    place       INTEGER PRIMARY KEY,
+    attempt     INTEGER NOT NULL,
+    job_run     INTEGER NOT NULL,
+    task        TEXT NOT NULL,
+    number      INTEGER NOT NULL,
+    repair      INTEGER NOT NULL,
+    incarnation INTEGER,
+    started     INTEGER,
+    result      TEXT,
+    exit_code   INTEGER,
+    message     TEXT,
+    output      TEXT,
+    ended       INTEGER
+);
+CREATE UNIQUE INDEX job_attempts_by_id ON job_attempts (attempt);
+CREATE INDEX job_attempts_by_run ON job_attempts (job_run);
+CREATE TABLE job_repairs (
+    place   INTEGER PRIMARY KEY,
+    repair  INTEGER NOT NULL,
+    job_run INTEGER NOT NULL,
+    tasks   TEXT NOT NULL,
+    request TEXT NOT NULL,
+    author  TEXT NOT NULL,
+    time    INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX job_repairs_by_id ON job_repairs (repair);
+CREATE INDEX job_repairs_by_run ON job_repairs (job_run);
 ";
 
 /// Inserts the default experiment, which exists in every file.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::copy::artifact_tree::{ArtifactTree, describe};
 use crate::copy::backup::second_storage;
+use crate::copy::known_jobs::{KnownJobs, Misfit};
 use crate::copy::known_models::KnownModels;
 use crate::copy::known_revisions::KnownRevisions;
 use crate::copy::known_tables::KnownTables;
@@ -148,6 +149,7 @@ struct Check {
     models: KnownModels,
     tokens: KnownTokens,
     webhooks: KnownWebhooks,
+    jobs: KnownJobs,
     revisions: KnownRevisions,
     tables: KnownTables,
 }
@@ -244,7 +246,7 @@ impl Check {
     }
 
     /// Checks that a record of a model, a token or a webhook refers to an existing one. Checks that
-    /// the revisions of a view or endpoint increase.
+    /// the revisions of a view, endpoint or job increase.
     fn model(&mut self, position: u64, record: &Record) {
         if let Some(what) = self.models.missing(record) {
             self.damage(&what, position, "a model from an earlier record", "an unknown model");
@@ -257,10 +259,9 @@ impl Check {
             let place = format!("change of webhook {webhook}");
             self.damage(&place, position, "a webhook from an earlier record", "an unknown webhook");
         }
-        if let Some(found) = self.revisions.overtaken(record) {
-            let place = format!("change of {} {:?}", found.noun.as_str(), found.name);
-            let wanted = format!("a revision above {}", found.known);
-            let got = found.revision.to_string();
+        let revised = self.revisions.overtaken(record).map(|found| found.words());
+        let jobs = self.jobs.misfit(record).map(Misfit::words);
+        for (place, wanted, got) in revised.into_iter().chain(jobs) {
             self.damage(&place, position, &wanted, &got);
         }
         if let Some((wanted, got)) = self.tables.wrong(record) {
@@ -268,6 +269,7 @@ impl Check {
         }
         self.models.note(record);
         self.tables.note(record);
+        self.jobs.note(record);
         self.tokens.note(record);
         self.webhooks.note(record);
         self.revisions.note(record);

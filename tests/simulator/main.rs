@@ -16,6 +16,7 @@ mod compare;
 mod endpoints;
 mod engine;
 mod explore;
+mod jobs;
 mod levels;
 mod models;
 mod mutants;

@@ -20,7 +20,7 @@ use crate::world::{Actor, Verdict, World, describe};
 /// The aliases of each model.
 const ALIASES: [&str; 2] = ["champion", "challenger"];
 
-/// Makes only changes to models, tokens, webhooks, views and endpoints, so that many of them
+/// Makes only changes to models, tokens, webhooks, views, endpoints and jobs, so that many of them
 /// interact. Then cuts the power.
 pub fn models_alone(seed: u64) -> Verdict<()> {
     const CALLS: usize = 60;
@@ -29,13 +29,14 @@ pub fn models_alone(seed: u64) -> Verdict<()> {
     actor.start_run()?;
     let run = *world.oracle.lock().live_runs().first().ok_or("no run")?;
     for _ in 0..CALLS {
-        match random.below(11) {
+        match random.below(12) {
             0 => actor.change_artifact(run)?,
             1 => actor.change_logged_model()?,
             3 => actor.change_token()?,
             4 => actor.change_webhook()?,
             5 => actor.change_view()?,
             6 => actor.change_endpoint()?,
+            7 => actor.change_job()?,
             2 if random.one_in(4) => actor.gc()?,
             _ => actor.change_registry(run)?,
         }

@@ -89,8 +89,11 @@ fn expected(version: u64) -> Vec<(i64, f64)> {
     (0..ROWS).filter_map(|user| value(&user)).collect()
 }
 
+/// The rows of a version, by user.
+type Version = (u64, Vec<(i64, f64)>);
+
 /// Reads the rows of all versions.
-fn rows(database: &Database) -> Result<Vec<(u64, Vec<(i64, f64)>)>> {
+fn rows(database: &Database) -> Result<Vec<Version>> {
     let table = database.tables().get(NAME)?;
     let mut all = Vec::new();
     for version in 0..=table.info()?.version {

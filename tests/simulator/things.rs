@@ -1,5 +1,5 @@
-//! Registered models, their versions, logged models, tokens, webhooks, saved views and
-//! endpoints: the expected and the observed state.
+//! Registered models, their versions, logged models, tokens, webhooks, saved views,
+//! endpoints and jobs: the expected and the observed state.
 //!
 //! The name, description or user of each encodes the call that created it. All other facts are a
 //! map of texts, so that one oracle covers all kinds.
@@ -30,6 +30,7 @@ pub enum ThingKind {
     Webhook,
     View,
     Endpoint,
+    Job,
 }
 
 /// The expected state of a thing, identified by the event that created it.
@@ -102,6 +103,7 @@ pub fn things(database: &Database) -> Result<Vec<ThingSeen>> {
     seen.extend(crate::webhooks::webhooks(database)?);
     seen.extend(crate::views::views(database)?);
     seen.extend(crate::endpoints::endpoints(database)?);
+    seen.extend(crate::jobs::jobs(database)?);
     let registry = database.registry();
     let search = RegistrySearch::new().max_results(MODELS_MAX);
     for info in registry.search_models(&search)?.items {

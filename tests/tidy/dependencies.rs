@@ -20,7 +20,7 @@ const MEMBERS: &[Member] = &[
     Member { name: "tracklite", may_use: &[], never: &[] },
     Member {
         name: "tracklite-cli",
-        may_use: &["tracklite", "tracklite-server"],
+        may_use: &["tracklite", "tracklite-jobs", "tracklite-server"],
         never: &["internals"],
     },
     Member {
@@ -33,10 +33,11 @@ const MEMBERS: &[Member] = &[
         may_use: &["tracklite", "tracklite-cli"],
         never: &["internals", "polars"],
     },
+    Member { name: "tracklite-jobs", may_use: &["tracklite"], never: &["internals", "polars"] },
     Member { name: "tracklite-serve", may_use: &["tracklite"], never: &["internals", "polars"] },
     Member {
         name: "tracklite-server",
-        may_use: &["tracklite", "tracklite-serve"],
+        may_use: &["tracklite", "tracklite-jobs", "tracklite-serve"],
         never: &["internals", "polars"],
     },
     Member { name: "xtask", may_use: &[], never: &[] },

@@ -43,6 +43,7 @@ const NOUNS: &[&str] = &[
     "webhook",
     "view",
     "endpoint",
+    "job",
     "capture",
     "dataframe",
 ];
@@ -62,7 +63,7 @@ fn may_use(layer: &str, used: &str) -> Option<bool> {
 const ABOVE_ALL: &[&str] = &["lib", "internals"];
 
 /// The folders of the packages that use only the public API.
-const PUBLIC_API_ONLY: &[&str] = &["cli/", "examples/", "python/", "serve/", "server/"];
+const PUBLIC_API_ONLY: &[&str] = &["cli/", "examples/", "jobs/", "python/", "serve/", "server/"];
 
 /// The layers in which another crate may be named; crates not listed may be used anywhere.
 const CRATES: &[(&str, &[&str])] = &[
@@ -79,7 +80,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("polars", &["dataframe"]),
     ("rusqlite", &["index"]),
     ("rustix", &["sys", "storage", "log", "index", "copy", "artifact"]),
-    ("serde_json", &["entity", "artifact", "logged_model", "registry", "webhook", "view"]),
+    ("serde_json", &["entity", "artifact", "logged_model", "registry", "webhook", "view", "job"]),
     ("sha2", &["webhook"]),
     ("sysinfo", &["capture"]),
     ("zstd", &["format"]),

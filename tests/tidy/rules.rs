@@ -144,7 +144,7 @@ pub(crate) fn leftovers(source: &Source) -> Vec<Breach> {
 
 /// Shipped code is ASCII, literals included (`\u{…}` says the rest); comments may use more.
 pub(crate) fn ascii(source: &Source) -> Vec<Breach> {
-    let folders = ["src/", "cli/src/", "serve/src/", "server/src/"];
+    let folders = ["src/", "cli/src/", "jobs/src/", "serve/src/", "server/src/"];
     let shipped = folders.iter().any(|folder| source.path.starts_with(folder));
     let text = if shipped { &source.uncommented } else { &source.code };
     let length = source.shipped().chars().count();

@@ -174,7 +174,8 @@ fn doctests(context: &Context) -> StepResult {
 fn docs(context: &Context) -> StepResult {
     // Build what users see, without internals, because their links lead to private items.
     let words = "doc --release --locked --no-deps --lib --package tracklite \
-                 --package tracklite-cli --package tracklite-serve --package tracklite-server \
+                 --package tracklite-cli --package tracklite-jobs --package tracklite-serve \
+                 --package tracklite-server \
                  --features tracklite/capture,tracklite/ipc,tracklite/schedule \
                  --features tracklite/parquet,tracklite-cli/polars";
     let mut command = context.cargo(words);

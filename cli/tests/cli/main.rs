@@ -18,6 +18,7 @@ mod experiments;
 mod export;
 mod groups;
 mod importance;
+mod job_daemon;
 mod jobs;
 mod memory;
 mod models;

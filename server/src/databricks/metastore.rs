@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::uc21_entities::{METASTORE_ID, owner};
 use crate::access::Scope::Read;
 use crate::call::Call;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::fields::{Field, Read as _, flag, text, whole};
 use crate::levels;
 use crate::reply::Reply;
@@ -48,30 +48,6 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         method: Verb::Get,
-        path: "/api/2.1/unity-catalog/tables",
-        needs: Read,
-        takes: LIST,
-        returns: shape::<Tables>(),
-        handler: tables,
-    },
-    Route {
-        method: Verb::Get,
-        path: "/api/2.1/unity-catalog/tables/{full_name}",
-        needs: Read,
-        takes: &[],
-        returns: shape::<Tables>(),
-        handler: table,
-    },
-    Route {
-        method: Verb::Get,
-        path: "/api/2.1/unity-catalog/tables/{full_name}/exists",
-        needs: Read,
-        takes: &[],
-        returns: shape::<TableExists>(),
-        handler: table_exists,
-    },
-    Route {
-        method: Verb::Get,
         path: "/api/2.1/unity-catalog/functions",
         needs: Read,
         takes: LIST,
@@ -103,18 +79,6 @@ struct Metastore {
 #[derive(Serialize, ToSchema)]
 struct Metastores {
     metastores: Vec<Metastore>,
-}
-
-/// Tables, of which a file has none.
-#[derive(Serialize, ToSchema)]
-struct Tables {
-    tables: Vec<String>,
-}
-
-/// Whether a table exists.
-#[derive(Serialize, ToSchema)]
-struct TableExists {
-    table_exists: bool,
 }
 
 /// Functions, of which a file has none.
@@ -150,21 +114,6 @@ fn metastores(call: &Call) -> Outcome<Reply> {
 fn check_schema(call: &Call) -> Outcome<()> {
     let (catalog, schema) = (call.args.need("catalog_name")?, call.args.need("schema_name")?);
     levels::schema(call, catalog, schema).map(drop)
-}
-
-fn tables(call: &Call) -> Outcome<Reply> {
-    check_schema(call)?;
-    Ok(Reply::json(&Tables { tables: Vec::new() }))
-}
-
-fn table(call: &Call) -> Outcome<Reply> {
-    let name = call.args.need("full_name")?;
-    let message = format!("Table '{name}' does not exist.");
-    Err(Failure::new(axum::http::StatusCode::NOT_FOUND, "TABLE_DOES_NOT_EXIST", message))
-}
-
-fn table_exists(_call: &Call) -> Outcome<Reply> {
-    Ok(Reply::json(&TableExists { table_exists: false }))
 }
 
 fn functions(call: &Call) -> Outcome<Reply> {

@@ -6,6 +6,9 @@ mod credentials;
 mod directories;
 mod files;
 pub(crate) mod invocations;
+mod job_objects;
+mod job_runs;
+mod jobs;
 mod metastore;
 mod mlmodel;
 mod pages;
@@ -60,6 +63,8 @@ pub(crate) const TABLES: &[&[Route]] = &[
     serving_settings::ROUTES,
     serving_rights::ROUTES,
     serving_reports::ROUTES,
+    jobs::ROUTES,
+    job_runs::ROUTES,
 ];
 
 /// Adds the routes that have other bodies than JSON, or paths of any length.

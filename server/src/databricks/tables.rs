@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::StatusCode;
 use serde::Serialize;
-use tracklite::table::{ColumnType, StoredTableInfo, TableColumn};
+use tracklite::ErrorKind;
+use tracklite::table::{ColumnType, StoredTable, StoredTableInfo, TableColumn};
 use utoipa::ToSchema;
 
 use super::pages;
 use super::uc21_entities::METASTORE_ID;
 use crate::access::Scope::{Read, Write};
 use crate::call::Call;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::fields::{Read as _, flag, text, whole};
 use crate::levels;
 use crate::reply::{Nothing, Reply};
@@ -226,9 +228,21 @@ fn list(call: &Call) -> Outcome<Reply> {
     Ok(Reply::json(&Tables { tables, next_page_token }))
 }
 
+/// Returns the table that a request names.
+fn named(call: &Call) -> Outcome<StoredTable> {
+    let name = call.args.need("full_name")?;
+    let tables = call.database().tables().acting_for(&call.caller.user);
+    tables.get(name).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            let message = format!("Table '{name}' does not exist.");
+            Failure::new(StatusCode::NOT_FOUND, "TABLE_DOES_NOT_EXIST", message)
+        }
+        _ => error.into(),
+    })
+}
+
 fn get(call: &Call) -> Outcome<Reply> {
-    let table = call.database().tables().get(call.args.need("full_name")?)?;
-    Ok(Reply::json(&shown(&table.info()?)))
+    Ok(Reply::json(&shown(&named(call)?.info()?)))
 }
 
 fn exists(call: &Call) -> Outcome<Reply> {
@@ -239,9 +253,7 @@ fn exists(call: &Call) -> Outcome<Reply> {
 }
 
 fn update(call: &Call) -> Outcome<Reply> {
-    let name = call.args.need("full_name")?;
-    let tables = call.database().tables().acting_for(&call.caller.user);
-    let table = tables.get(name)?;
+    let table = named(call)?;
     if let Some(owner) = call.args.text("owner") {
         table.update(|state| owner.clone_into(&mut state.owner))?;
     }
@@ -249,7 +261,6 @@ fn update(call: &Call) -> Outcome<Reply> {
 }
 
 fn delete(call: &Call) -> Outcome<Reply> {
-    let tables = call.database().tables().acting_for(&call.caller.user);
-    tables.get(call.args.need("full_name")?)?.drop()?;
+    named(call)?.drop()?;
     Ok(Reply::done())
 }

@@ -21,6 +21,9 @@ Names = dict[str, Any]
 
 COMPARED = "/Shared/team-experiments/churn-model"
 REGISTERED = "ml.production.churn_predictor"
+RECOMMENDED = "ml.production.recommendation_model"
+CUSTOMERS = "ml.features.customer_features"
+PRODUCTS = "ml.features.product_features"
 ENDPOINT = "churn-predictor-endpoint"
 SAMPLE = Path("/tmp/sample_predictions.csv")
 
@@ -60,6 +63,16 @@ def names(topic: str, folder: Path, session: Any = None) -> Names:
         serve_registered()
         host = urlsplit(os.environ["DATABRICKS_HOST"]).netloc
         return {"workspace_url": host, "endpoint_name": ENDPOINT, "token": "anything"}
+    if topic == "features":
+        return feature_tables()
+    if topic == "training job":
+        table = type("Table", (), {"table": staticmethod(lambda name: name)})
+        return {
+            "spark": type("Session", (), {"read": table}),
+            "train_model": trained,
+            "test_df": None,
+            "evaluate_model": lambda model, data: {"accuracy": 0.9},
+        }
     if topic == "comparison":
         compared_runs()
         shown: list[Any] = []
@@ -70,6 +83,21 @@ def names(topic: str, folder: Path, session: Any = None) -> Names:
         rows = [[chance.random(), chance.random()] for _ in range(60)]
         return {"X_train": rows, "y_train": [int(left > right) for left, right in rows]}
     return {}
+
+
+def trained(table: str) -> Any:
+    """Logs a model named `model` in the active run."""
+    from mlflow.models import infer_signature
+    from sklearn.linear_model import LogisticRegression
+
+    assert table == "ml.features.customer_training_data"
+    rows = [[0.0], [1.0], [4.0], [5.0]]
+    model = LogisticRegression().fit(rows, [0, 0, 1, 1])
+    signature = infer_signature(rows, model.predict(rows))
+    mlflow.sklearn.log_model(
+        model, name="model", signature=signature, pip_requirements=["scikit-learn"]
+    )
+    return model
 
 
 def customers(session: Any, folder: Path) -> Path:
@@ -84,6 +112,37 @@ def customers(session: Any, folder: Path) -> Path:
     table = folder / "mnt" / "data" / "customer_features"
     session.createDataFrame(rows, columns).write.parquet(str(table))
     return folder
+
+
+def feature_tables() -> Names:
+    """Writes the tables of features, and returns rows with labels and a function that trains."""
+    import pandas as pd
+    from sklearn.tree import DecisionTreeClassifier
+
+    from tracklite.feature_store import FeatureStoreClient
+
+    store = FeatureStoreClient()
+    customers = {
+        "customer_id": [1, 2, 3],
+        "avg_transaction_amount": [10.0, 250.0, 90.0],
+        "days_since_last_purchase": [40, 2, 9],
+    }
+    products = {"product_id": [7, 8], "category_embedding": [0.25, 0.75], "price_tier": [1, 3]}
+    store.create_table(CUSTOMERS, "customer_id", pd.DataFrame(customers))
+    store.create_table(PRODUCTS, "product_id", pd.DataFrame(products))
+    labels = {
+        "customer_id": [1, 2, 3, 2],
+        "product_id": [7, 8, 7, 7],
+        "purchased": [0, 1, 0, 1],
+    }
+
+    def train_model(rows: Any) -> Any:
+        inputs = rows.drop(columns=["purchased"])
+        return DecisionTreeClassifier(random_state=0).fit(inputs, rows["purchased"])
+
+    mlflow.set_registry_uri("databricks-uc")
+    mlflow.set_experiment("/Shared/team-experiments/features")
+    return {"labels_df": pd.DataFrame(labels), "train_model": train_model}
 
 
 def run_with_model() -> str:
@@ -182,6 +241,22 @@ def check_registry(_: Names) -> None:
     assert list(loaded.predict(np.array([[0.5], [4.5]]))) == [0, 1]
 
 
+def check_features(after: Names) -> None:
+    import pandas as pd
+
+    rows = after["training_df"]
+    assert list(rows["avg_transaction_amount"]) == [10.0, 250.0, 90.0, 250.0], rows
+    assert list(rows["price_tier"]) == [1, 3, 1, 1], rows
+    keys = pd.DataFrame({"customer_id": [2, 1], "product_id": [8, 7]})
+    scored = after["fs"].score_batch(f"models:/{RECOMMENDED}/1", keys)
+    assert list(scored["prediction"]) == [1.0, 0.0], scored
+    assert list(scored["category_embedding"]) == [0.75, 0.25], scored
+    run = mlflow.last_active_run()
+    assert run is not None
+    inputs = {each.dataset.name for each in run.inputs.dataset_inputs}
+    assert inputs == {CUSTOMERS, PRODUCTS}, inputs
+
+
 def check_endpoint(after: Names) -> None:
     from databricks.sdk.service.serving import EndpointStateReady
 
@@ -195,6 +270,21 @@ def check_endpoint(after: Names) -> None:
 def check_request(after: Names) -> None:
     assert after["response"].status_code == 200, after["response"].text
     assert after["predictions"] == {"predictions": [0, 1]}, after["predictions"]
+
+
+def check_training(_: Names) -> None:
+    run = mlflow.last_active_run()
+    assert run is not None and run.data.metrics == {"accuracy": 0.9}, run
+    (version,) = MlflowClient().search_model_versions(f"name = '{REGISTERED}'")
+    version = MlflowClient().get_model_version(REGISTERED, version.version)
+    assert (version.status, version.run_id) == ("READY", run.info.run_id), version
+
+
+def check_schedule(after: Names) -> None:
+    settings = after["w"].jobs.get(after["job"].job_id).settings
+    assert settings.name == "churn-model-retraining", settings
+    assert settings.schedule.quartz_cron_expression == "0 0 6 * * ?", settings
+    assert settings.tasks[0].existing_cluster_id == "your-cluster-id", settings
 
 
 def check_comparison(after: Names) -> None:
@@ -218,9 +308,12 @@ CHECKS: dict[str, Callable[[Names], None]] = {
     "tracking": check_tracking,
     "experiments": check_experiments,
     "spark": check_spark,
+    "features": check_features,
     "registry": check_registry,
     "endpoint": check_endpoint,
     "request to an endpoint": check_request,
+    "training job": check_training,
+    "schedule of a job": check_schedule,
     "comparison": check_comparison,
     "autologging": check_autologging,
 }

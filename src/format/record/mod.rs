@@ -4,6 +4,7 @@
 
 mod artifacts;
 mod endpoints;
+mod jobs;
 mod logged_models;
 mod registry;
 mod storage;
@@ -25,6 +26,10 @@ pub use artifacts::{
 pub use endpoints::{
     EndpointConfigV0, EndpointDeleted, EndpointSaved, EndpointSavedV0, EndpointStateV0,
     ServedEntityV0,
+};
+pub use jobs::{
+    JobAttemptEnded, JobAttemptStarted, JobDeleted, JobRunCanceled, JobRunCreated, JobRunDeleted,
+    JobRunEnded, JobRunRepaired, JobSaved,
 };
 pub use logged_models::{
     LoggedModelCreated, LoggedModelCreatedV0, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
@@ -65,6 +70,9 @@ pub(crate) const REGISTRY_KINDS: RangeInclusive<u16> = 96..=127;
 
 /// The kinds of records of stored tables, including future ones.
 pub(crate) const TABLE_KINDS: RangeInclusive<u16> = 160..=175;
+
+/// The kinds of records of jobs, including future ones.
+pub(crate) const JOB_KINDS: RangeInclusive<u16> = 176..=191;
 
 /// The kinds of records of access tokens, including future ones.
 pub(crate) const TOKEN_KINDS: RangeInclusive<u16> = 224..=231;
@@ -274,6 +282,15 @@ records! {
         TableDropped = 161, 0, ReadIncompatible;
         RowsWritten = 162, 0, ReadIncompatible;
         SegmentsMerged = 163, 0, ReadIncompatible;
+        JobSaved = 176, 0, WriteIncompatible;
+        JobDeleted = 177, 0, WriteIncompatible;
+        JobRunCreated = 178, 0, WriteIncompatible;
+        JobAttemptStarted = 179, 0, WriteIncompatible;
+        JobAttemptEnded = 180, 0, WriteIncompatible;
+        JobRunEnded = 181, 0, WriteIncompatible;
+        JobRunCanceled = 182, 0, WriteIncompatible;
+        JobRunRepaired = 183, 0, WriteIncompatible;
+        JobRunDeleted = 184, 0, WriteIncompatible;
         TokenCreated = 224, 0, WriteIncompatible;
         TokenRevoked = 225, 0, WriteIncompatible;
         WebhookCreated = 232, 0, WriteIncompatible;
@@ -308,8 +325,8 @@ pub(crate) const fn is_of_artifacts(kind: u16) -> bool {
     )
 }
 
-/// Returns whether records of this kind concern folders, models, tables, tokens, webhooks, views or
-/// endpoints.
+/// Returns whether records of this kind concern folders, models, tables, jobs, tokens, webhooks,
+/// views or endpoints.
 ///
 /// Only the index needs them.
 ///
@@ -320,6 +337,7 @@ pub(crate) fn is_of_index(kind: u16) -> bool {
         LOGGED_MODEL_KINDS,
         REGISTRY_KINDS,
         TABLE_KINDS,
+        JOB_KINDS,
         TOKEN_KINDS,
         WEBHOOK_KINDS,
         VIEW_KINDS,

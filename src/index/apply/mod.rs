@@ -7,6 +7,7 @@ mod artifacts;
 mod endpoints;
 mod folders;
 mod inputs;
+mod jobs;
 mod logged_models;
 mod points;
 mod registry;
@@ -147,7 +148,7 @@ impl<'c> Applier<'c> {
     }
 
     /// Applies a record about a logged model, a token, a webhook, a view, a folder, an endpoint,
-    /// a stored table or the registry.
+    /// a stored table, a job or the registry.
     fn apply_to_others(&mut self, record: &Record) -> rusqlite::Result<()> {
         let is_applied = self.apply_to_logged_models(record)?
             || self.apply_to_tokens(record)?
@@ -155,7 +156,8 @@ impl<'c> Applier<'c> {
             || self.apply_to_views(record)?
             || self.apply_to_folders(record)?
             || self.apply_to_endpoints(record)?
-            || self.apply_to_tables(record)?;
+            || self.apply_to_tables(record)?
+            || self.apply_to_jobs(record)?;
         if is_applied { Ok(()) } else { self.apply_to_registry(record) }
     }
 

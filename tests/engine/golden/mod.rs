@@ -7,6 +7,7 @@
 
 mod endpoints;
 mod folders;
+mod jobs;
 mod models;
 mod tables;
 mod tokens;
@@ -204,6 +205,11 @@ fn the_golden_file_of_endpoints_has_those_of_both_versions() {
 }
 
 #[test]
+fn the_golden_file_of_version_0_has_jobs() {
+    jobs::check(&MemoryFile::with_bytes(&stored()));
+}
+
+#[test]
 fn the_golden_file_of_version_0_is_writable() {
     let file = MemoryFile::with_bytes(&stored());
     let (database, _) = support::open(&file, &Opening::write(), &FaultPlan::new());
@@ -241,6 +247,7 @@ fn check_written(stored: &[u8], more: &[Record]) {
         .chain(80..=82)
         .chain(96..=120)
         .chain(160..=163)
+        .chain(176..=184)
         .chain(224..=225)
         .chain(232..=234)
         .chain(240..=241)

@@ -20,7 +20,7 @@ const BLOCK_UNIT: u32 = 3;
 const EXTENTS: [u32; 2] = [2, 5];
 const CHUNK_UNIT: u32 = 6;
 const FIRST_FRAME: usize = 128;
-const WRITERS: [Incarnation; 2] =
+pub const WRITERS: [Incarnation; 2] =
     [Incarnation(0x1111_2222_3333_4445), Incarnation(0x5555_6666_7777_8889)];
 const GOLDEN: ExperimentId = ExperimentId::new(1);
 const DELETED: ExperimentId = ExperimentId::new(2);
@@ -208,6 +208,7 @@ pub fn write(blocks: &Blocks, more: &[Record]) -> Vec<u8> {
     let others = super::webhooks::frames().into_iter().chain(super::views::frames());
     let others = others.chain(super::folders::frames()).chain(super::endpoints::frames());
     let others = others.chain(super::tables::frames());
+    let others = others.chain(super::jobs::frames());
     for records in models.chain(others) {
         writer.frame(&records);
     }

@@ -1,0 +1,242 @@
+//! The loop of a runner: fires what is due, takes tasks, and ends those that were canceled.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tracklite::job::{JobResult, JobRunId, Planner, Task};
+use tracklite::{Database, Error, Result, Timestamp};
+
+use crate::command::Machine;
+use crate::environment::{Environment, FileEnvironment};
+use crate::execution::{Bell, Execution, Stop, execute};
+
+/// How often the file is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// How often it is checked whether other runners have died, while there are runs.
+const CHECK: Duration = Duration::from_secs(2);
+/// The pause after a failure.
+const FAILED: Duration = Duration::from_secs(1);
+
+/// Builds a [`Runner`]. See [`Runner::builder`].
+#[must_use = "a runner is started by `start`"]
+pub struct RunnerBuilder {
+    database: Database,
+    machine: Machine,
+    environment: Arc<dyn Environment>,
+    parallel: usize,
+}
+
+impl RunnerBuilder {
+    /// Sets the folder that has the notebooks and files of the workspace. Default: none.
+    pub fn workspace(mut self, folder: Option<PathBuf>) -> Self {
+        self.machine.workspace = folder;
+        self
+    }
+
+    /// Sets the Python of tasks. Default: `python3`.
+    pub fn python(mut self, program: impl Into<PathBuf>) -> Self {
+        self.machine.python = program.into();
+        self
+    }
+
+    /// Sets how the programs of tasks find the file. Default: MLflow's plug-in of tracklite.
+    pub fn environment(mut self, environment: Arc<dyn Environment>) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// Sets how many tasks run at once. Default: 16.
+    pub fn parallel(mut self, tasks: usize) -> Self {
+        self.parallel = tasks.max(1);
+        self
+    }
+
+    /// Starts the runner on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Io`](tracklite::ErrorKind::Io) if there are no threads.
+    pub fn start(self) -> Result<Runner> {
+        let shared = Arc::new(Shared::default());
+        let state = State {
+            database: self.database,
+            machine: self.machine,
+            environment: self.environment,
+            parallel: self.parallel,
+            shared: Arc::clone(&shared),
+        };
+        let thread = std::thread::Builder::new().name("tracklite-jobs".to_owned());
+        let thread = thread.spawn(move || state.run());
+        let thread =
+            thread.map_err(|source| Error::io("starting the thread of the runner", source))?;
+        Ok(Runner { shared, thread: Some(thread) })
+    }
+}
+
+/// Runs the jobs of a file until it is stopped or dropped.
+pub struct Runner {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Runner {
+    /// Returns a builder for a runner of this file.
+    pub fn builder(database: Database) -> RunnerBuilder {
+        let environment = Arc::new(FileEnvironment::new(&database));
+        let machine = Machine { workspace: None, python: PathBuf::from("python3") };
+        RunnerBuilder { database, machine, environment, parallel: 16 }
+    }
+
+    /// Ends the tasks, and waits until their ends are in the file.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.shared.is_stopped.store(true, Ordering::Release);
+        self.shared.bell.ring();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            log::error!("the runner of jobs failed while it stopped");
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What the threads of a runner share.
+#[derive(Default)]
+struct Shared {
+    is_stopped: AtomicBool,
+    bell: Bell,
+    /// The attempts that run here, with their runs.
+    live: Mutex<HashMap<JobRunId, (JobRunId, Arc<Stop>)>>,
+}
+
+impl Shared {
+    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<JobRunId, (JobRunId, Arc<Stop>)>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cancel(&self, run: Option<JobRunId>, reason: JobResult) {
+        for (of, stop) in self.live().values() {
+            if run.is_none_or(|run| run == *of) {
+                stop.cancel(reason);
+            }
+        }
+    }
+}
+
+/// The state of the loop.
+struct State {
+    database: Database,
+    machine: Machine,
+    environment: Arc<dyn Environment>,
+    parallel: usize,
+    shared: Arc<Shared>,
+}
+
+/// When the loop must look again although nothing has changed.
+struct Times {
+    /// The next fire of a schedule or step of a run.
+    due: Option<Timestamp>,
+    /// The next check for dead runners.
+    check: Option<Instant>,
+}
+
+impl State {
+    fn run(&self) {
+        let (mut planner, mut mark, mut rung) = (Planner::default(), 0, 0);
+        let mut times = Times { due: None, check: None };
+        while !self.shared.is_stopped.load(Ordering::Acquire) {
+            let is_due = times.due.is_some_and(|due| due <= Timestamp::now())
+                || times.check.is_some_and(|check| check <= Instant::now());
+            let looked = self.database.jobs().changed_since(mark);
+            let result = looked.and_then(|(is_changed, next)| {
+                if is_changed || is_due {
+                    times = self.step(&mut planner)?;
+                }
+                mark = next;
+                Ok(())
+            });
+            let pause = match result {
+                Ok(()) => pause(&times),
+                Err(error) => {
+                    log::error!("jobs cannot run: {error}");
+                    FAILED
+                }
+            };
+            let now = self.shared.bell.wait(rung, pause);
+            if now != rung {
+                // An attempt has ended, so there is room for another one.
+                times.check = Some(Instant::now());
+            }
+            rung = now;
+        }
+        self.shared.cancel(None, JobResult::InternalError);
+        while !self.shared.live().is_empty() {
+            rung = self.shared.bell.wait(rung, LOOK);
+        }
+    }
+
+    /// Fires what is due, and makes all steps that are possible.
+    fn step(&self, planner: &mut Planner) -> Result<Times> {
+        let jobs = self.database.jobs();
+        let due = jobs.fire(planner)?;
+        let free = self.parallel.saturating_sub(self.shared.live().len());
+        let advance = jobs.advance(free)?;
+        for (run, reason) in &advance.canceled {
+            self.shared.cancel(Some(*run), *reason);
+        }
+        for task in advance.tasks {
+            self.begin(task);
+        }
+        let check = advance.is_active.then(|| Instant::now() + CHECK);
+        Ok(Times { due: [due, advance.wake].into_iter().flatten().min(), check })
+    }
+
+    /// Runs a task on a thread of its own.
+    fn begin(&self, task: Task) {
+        let (attempt, run, stop) = (task.attempt, task.run, Arc::new(Stop::default()));
+        self.shared.live().insert(attempt, (run, Arc::clone(&stop)));
+        let (database, machine) = (self.database.clone(), self.machine.clone());
+        let (environment, shared) = (Arc::clone(&self.environment), Arc::clone(&self.shared));
+        let lost = Execution { task: task.clone(), stop: Arc::clone(&stop) };
+        let execution = Execution { task, stop };
+        let work = move || {
+            let Execution { task, stop } = execution;
+            execute(&database, &machine, environment.as_ref(), &task, &stop);
+            shared.live().remove(&task.attempt);
+            shared.bell.ring();
+        };
+        let thread = std::thread::Builder::new().name("tracklite-task".to_owned()).spawn(work);
+        if let Err(error) = thread {
+            log::error!("there is no thread for a task: {error}");
+            self.shared.live().remove(&attempt);
+            let mut ended = tracklite::job::Ended::default();
+            ended.message = format!("there is no thread for the task: {error}");
+            if let Err(error) = self.database.jobs().end_attempt(&lost.task, &ended) {
+                log::error!("the end of a task is lost: {error}");
+            }
+        }
+    }
+}
+
+/// Returns how long the loop may wait.
+fn pause(times: &Times) -> Duration {
+    let until_due = times.due.map(|due| {
+        let nanos = due.as_nanos().saturating_sub(Timestamp::now().as_nanos());
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
+    });
+    let until_check = times.check.map(|check| check.saturating_duration_since(Instant::now()));
+    [until_due, until_check].into_iter().flatten().fold(LOOK, Duration::min)
+}
