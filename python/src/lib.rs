@@ -36,6 +36,7 @@ mod search;
 mod session;
 mod start;
 mod store;
+mod stored_table;
 mod table;
 mod tables;
 mod views;
@@ -82,6 +83,8 @@ mod _tracklite {
         Store, StoreArtifacts, StoreExperiments, StoreHistories, StoreLoggedModels, StoreRegistry,
         StoreRuns, StoreVersions, StoreWebhooks,
     };
+    #[pymodule_export]
+    use crate::stored_table::StoredTable;
     #[pymodule_export]
     use crate::table::Table;
 }

@@ -27,6 +27,7 @@ from tracklite._tracklite import (
     RegisteredModel,
     Registry,
     Run,
+    StoredTable,
     Table,
 )
 from tracklite.exceptions import TrackliteError
@@ -115,6 +116,7 @@ __all__ = [
     "SavedView",
     "Smoothing",
     "Spread",
+    "StoredTable",
     "Table",
     "TrackliteError",
     "WebPage",

@@ -684,6 +684,54 @@ class Database:
         The change is that of `user`, by default the user of this process. Raises `ConflictError` if
         the view has another revision by now.
         """
+    def create_table(
+        self,
+        name: str,
+        columns: Mapping[str, str] | Any,
+        *,
+        primary_key: Sequence[str] = ...,
+        timestamp: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> StoredTable:
+        """Creates a table `catalog.schema.table`.
+
+        `columns` is a dict of types by name, or rows whose columns have the types. The types are
+        those of Spark: boolean, tinyint, smallint, int, bigint, float, double, string, binary,
+        date, timestamp, and array<bigint>, array<float>, array<double>. Rows are not written.
+        """
+    def table(self, name: str) -> StoredTable:
+        """Returns the table of this name."""
+    def table_names(self, prefix: str = "") -> list[str]:
+        """Returns the names of all tables that begin with `prefix`, in order."""
+    def join_features(
+        self,
+        rows: Any,
+        lookups: Sequence[Mapping[str, Any]],
+        *,
+        prefer_given: bool = False,
+        known_at: str | datetime | int | None = None,
+    ) -> dict[str, Any]:
+        """Adds features to rows: for each row the values with its key, as of its time.
+
+        Each lookup is a dict with `table` and `keys` (columns of the rows), and if wanted
+        `features`, `rename` (new names by feature), `time` (a column of the rows), `lookback`
+        (seconds), `defaults` (values by feature) and `version`. Returns a dict with `table`,
+        `versions` (those of the tables that were read) and `misses` (rows without a match).
+
+        A row with a time gets the newest values up to its time. With `known_at`, a time or the name
+        of a column of times, writes after that time are ignored. With `prefer_given`, a column of
+        the rows replaces a feature of the same name.
+
+        >>> users = database.create_table(
+        ...     "ml.features.spend", {"user": "bigint", "spend": "double"}, primary_key=["user"])
+        >>> users.merge({"user": [1, 2], "spend": [0.5, 9.0]})
+        1
+        >>> lookup = {"table": "ml.features.spend", "keys": ["id"], "defaults": {"spend": 0.0}}
+        >>> joined = database.join_features({"id": [2, 3]}, [lookup])
+        >>> joined["table"].rows(), joined["misses"]
+        ([{'id': 2, 'spend': 9.0}, {'id': 3, 'spend': 0.0}], [1])
+        """
 @final
 class Experiment:
     """A handle to an experiment.
@@ -765,6 +813,68 @@ class Experiment:
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
+@final
+class StoredTable:
+    """A handle to a stored table: rows of typed columns, with versions.
+
+    With a primary key, `merge` inserts rows and replaces those with the same key. Without one,
+    `append` keeps each row. Rows come from polars, pandas, pyarrow, or a dict of columns. Each
+    write is a version, visible whole or not at all, and durable when the call returns.
+
+    >>> users = database.create_table(
+    ...     "ml.features.users", {"user": "bigint", "spend": "double"}, primary_key=["user"])
+    >>> users.merge({"user": [1, 2], "spend": [0.5, 9.0]})
+    1
+    >>> users.merge({"user": [2], "spend": [7.5]})
+    2
+    >>> users.read().rows()
+    [{'user': 1, 'spend': 0.5}, {'user': 2, 'spend': 7.5}]
+    >>> users.read(version=1)["spend"]
+    [0.5, 9.0]
+    """
+
+    @property
+    def id(self) -> str:
+        """The id of the table, which stays when it is renamed."""
+    def info(self) -> dict[str, Any]:
+        """Returns a dict that describes the table.
+
+        It has name, columns (types by name), primary_key, timestamp, description, owner, tags,
+        version, and creation_time in nanoseconds since 1970.
+        """
+    def append(self, rows: Any) -> int:
+        """Adds rows to a table without a key. Returns the version."""
+    def merge(self, rows: Any) -> int:
+        """Inserts rows, or replaces those with the same key and timestamp. Returns the version.
+
+        Columns that are not given keep their values.
+        """
+    def overwrite(self, rows: Any) -> int:
+        """Replaces all rows. Returns the version. Earlier versions stay readable."""
+    def delete(self, keys: Any) -> int:
+        """Deletes rows by key, and by timestamp if that is given. Returns the version."""
+    def read(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        version: int | None = None,
+        known_at: datetime | int | None = None,
+    ) -> Table:
+        """Reads rows: by key and timestamp, or in the order of the writes without a key.
+
+        `version` reads the rows as they were after that write, `known_at` as they were at a time.
+        """
+    def writes(self) -> list[dict[str, Any]]:
+        """Returns all writes as dicts: version, time (nanoseconds since 1970), user, mode and rows.
+        """
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Sets tags. A value of None removes the tag."""
+    def rename(self, name: str) -> None:
+        """Renames the table. Its rows, versions and tags stay."""
+    def compact(self) -> None:
+        """Merges the files of the table, so that reads are faster. Answers do not change."""
+    def drop(self) -> None:
+        """Drops the table with all its rows."""
 @final
 class Table:
     """A table that polars, pandas, pyarrow and DuckDB read directly.

@@ -5,6 +5,7 @@ mod engine;
 mod import;
 mod parquet_reader;
 mod parquet_writer;
+mod rows;
 mod values;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use self::column::column;
 use self::import::{arrow_error, imported};
 pub(crate) use self::parquet_reader::read_parquet;
 pub(crate) use self::parquet_writer::write_parquet;
+pub(crate) use self::rows::{stored_type, to_engine};
 use crate::detach::delegated;
 
 /// A table that polars, pandas, pyarrow and DuckDB read directly.

@@ -1,0 +1,381 @@
+"""The clients: create and write tables, make training sets, log models, score."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import types
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from tracklite._tracklite import Database, StoredTable
+from tracklite.exceptions import InvalidInputError
+from tracklite.feature_store.entities import FeatureLookup, FeatureTable, names_of
+from tracklite.feature_store.frames import (
+    columns_of,
+    library_of,
+    like,
+    to_arrow,
+    to_pandas,
+)
+from tracklite.feature_store.training_set import TrainingSet
+
+SPEC_FILE = "tracklite_features.json"
+"""The file of a model that holds its lookups."""
+SPEC_VERSION = 1
+
+
+class FeatureStoreClient:
+    """A client of the feature store in a file.
+
+    `feature_store_uri` is the file: a `Database`, a path, or an address `tracklite:///FILE`. By
+    default it is the path in the variable TRACKLITE_FILE, or the file of MLflow's tracking URI.
+    """
+
+    def __init__(
+        self,
+        feature_store_uri: Database | str | os.PathLike[str] | None = None,
+        model_registry_uri: str | None = None,
+    ) -> None:
+        self._database = _opened(feature_store_uri)
+        self._registry_uri = model_registry_uri
+
+    def create_table(
+        self,
+        name: str,
+        primary_keys: str | Sequence[str],
+        df: Any = None,
+        *,
+        timestamp_keys: str | Sequence[str] | None = None,
+        partition_columns: str | Sequence[str] | None = None,
+        schema: Any = None,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> FeatureTable:
+        """Creates a table, from a schema or from rows, which are written too.
+
+        `schema` is a dict of types by name, a schema of Spark, or a frame. Partitions are ignored,
+        because a file has none.
+        """
+        del partition_columns
+        times = names_of(timestamp_keys)
+        if len(times) > 1:
+            raise InvalidInputError(f"a table has one timestamp key, found {len(times)}")
+        if (df is None) == (schema is None):
+            raise InvalidInputError("a table is created from df or from schema: pass one of them")
+        keys = [key for key in names_of(primary_keys) if key not in times]
+        table = self._database.create_table(
+            name,
+            _schema(schema) if df is None else to_arrow(df),
+            primary_key=keys,
+            timestamp=times[0] if times else None,
+            description=description,
+            tags=dict(tags or {}),
+        )
+        if df is not None:
+            table.merge(to_arrow(df))
+        return _feature_table(table)
+
+    def write_table(self, name: str, df: Any, mode: str = "merge", **_: Any) -> None:
+        """Writes rows. `merge` inserts or updates rows by key; `overwrite` replaces all rows."""
+        table = self._database.table(name)
+        if mode not in ("merge", "overwrite"):
+            raise InvalidInputError(f"unknown mode {mode!r}: expected merge or overwrite")
+        rows = to_arrow(df)
+        if mode == "merge":
+            table.merge(rows)
+        else:
+            table.overwrite(rows)
+
+    def read_table(self, name: str, *, like_df: Any = None, **options: Any) -> Any:
+        """Returns the rows of a table as a frame of pandas, or of the library of `like_df`."""
+        table = self._database.table(name).read(**options)
+        return table.to_pandas() if like_df is None else like(table, like_df)
+
+    def get_table(self, name: str) -> FeatureTable:
+        """Returns the description of a table."""
+        return _feature_table(self._database.table(name))
+
+    def drop_table(self, name: str) -> None:
+        """Drops a table with all its rows."""
+        self._database.table(name).drop()
+
+    def set_feature_table_tag(self, table_name: str, key: str, value: str) -> None:
+        """Sets a tag of a table."""
+        self._database.table(table_name).set_tags({key: value})
+
+    def delete_feature_table_tag(self, table_name: str, key: str) -> None:
+        """Deletes a tag of a table."""
+        self._database.table(table_name).set_tags({key: None})
+
+    def publish_table(self, name: str, *_: Any, **__: Any) -> None:
+        """Does nothing but check that the table exists: models and endpoints read the file."""
+        self.get_table(name)
+
+    def create_training_set(
+        self,
+        df: Any,
+        feature_lookups: Sequence[FeatureLookup],
+        label: str | Sequence[str] | None,
+        exclude_columns: str | Sequence[str] | None = None,
+    ) -> TrainingSet:
+        """Returns a training set: the rows with the features that are looked up for them.
+
+        The versions of the tables are fixed now. A lookup in a table with a timestamp needs a
+        `timestamp_lookup_key`, because the newest values may be from after the label.
+        """
+        lookups = [self._frozen(lookup) for lookup in feature_lookups]
+        labels = names_of(label)
+        missing = [name for name in labels if name not in columns_of(df)]
+        if missing:
+            raise InvalidInputError(f"the rows have no label {missing[0]!r}")
+        outputs = [lookup["rename"].get(n, n) for lookup in lookups for n in lookup["features"]]
+        excluded = names_of(exclude_columns)
+        unknown = [name for name in excluded if name not in [*columns_of(df), *outputs]]
+        if unknown:
+            raise InvalidInputError(f"{unknown[0]!r} is excluded, but not a column of the result")
+        spec = {
+            "tracklite_features": SPEC_VERSION,
+            "lookups": lookups,
+            "labels": labels,
+            "exclude_columns": excluded,
+        }
+        training_set = TrainingSet(self._database, df, spec)
+        spec["input_columns"] = training_set.input_columns
+        return training_set
+
+    def _frozen(self, lookup: FeatureLookup) -> dict[str, Any]:
+        info = self._database.table(lookup.table_name).info()
+        if info["timestamp"] and not lookup.timestamp_lookup_key:
+            raise InvalidInputError(
+                f"table {lookup.table_name!r} has the timestamp {info['timestamp']!r}: pass"
+                " timestamp_lookup_key, the column with the time of each row"
+            )
+        sort = [*info["primary_key"], info["timestamp"]]
+        names = names_of(lookup.feature_names)
+        features = names or [name for name in info["columns"] if name not in sort]
+        return lookup.frozen(info["version"], features)
+
+    def log_model(
+        self,
+        model: Any,
+        artifact_path: str,
+        *,
+        flavor: Any,
+        training_set: TrainingSet | None = None,
+        registered_model_name: str | None = None,
+        await_registration_for: int | None = 300,
+        infer_input_example: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Logs a model with MLflow, with the lookups of its training set in its folder.
+
+        `flavor` is a module of MLflow such as `mlflow.sklearn`. The signature is inferred from the
+        training set, unless it is given.
+        """
+        import mlflow
+
+        if training_set is not None:
+            kwargs = _with_signature(model, training_set, infer_input_example, kwargs)
+        saver = types.ModuleType(flavor.__name__)
+        spec = None if training_set is None else training_set.spec
+
+        def save_model(path: str, mlflow_model: Any = None, **arguments: Any) -> None:
+            flavor.save_model(model, path=path, mlflow_model=mlflow_model, **arguments)
+            if spec is not None:
+                Path(path, SPEC_FILE).write_text(json.dumps(spec, indent=2), encoding="utf-8")
+
+        saver.save_model = save_model  # type: ignore[attr-defined]
+        if self._registry_uri is not None:
+            mlflow.set_registry_uri(self._registry_uri)
+        logged = mlflow.models.Model.log(
+            artifact_path=None,
+            name=artifact_path,
+            flavor=saver,
+            registered_model_name=registered_model_name,
+            await_registration_for=await_registration_for,
+            **kwargs,
+        )
+        if spec is not None and (run := mlflow.active_run()) is not None:
+            _log_lineage(run.info.run_id, spec)
+        return logged
+
+    def score_batch(
+        self,
+        model_uri: str,
+        df: Any,
+        result_type: str = "double",
+        env_manager: str = "local",
+    ) -> Any:
+        """Looks up the features of the rows, and adds a column `prediction`.
+
+        A column of the rows replaces a feature of the same name. The features are those of now, or
+        of the time of each row if the model's lookups have one.
+        """
+        del env_manager
+        import mlflow
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = mlflow.artifacts.download_artifacts(model_uri, dst_path=folder)
+            spec_file = Path(path, SPEC_FILE)
+            if not spec_file.is_file():
+                raise InvalidInputError(
+                    f"{model_uri} has no lookups: log it with a training set, or use its predict"
+                )
+            spec = json.loads(spec_file.read_text(encoding="utf-8"))
+            model = mlflow.pyfunc.load_model(path)
+        now = [{**lookup, "version": None} for lookup in spec["lookups"]]
+        joined = self._database.join_features(to_arrow(df), now, prefer_given=True)
+        rows = joined["table"].to_pandas()
+        found = model.predict(rows[spec["input_columns"]])
+        rows["prediction"] = _as_column(found, result_type)
+        return _like_pandas(rows, df)
+
+
+class FeatureEngineeringClient(FeatureStoreClient):
+    """The same client with the arguments of the newer API.
+
+    The timestamp is among the `primary_keys` too, and named by `timeseries_columns`.
+    """
+
+    def __init__(self, *, model_registry_uri: str | None = None, uri: Any = None) -> None:
+        super().__init__(uri, model_registry_uri)
+
+    def create_table(  # type: ignore[override]
+        self,
+        *,
+        name: str,
+        primary_keys: str | Sequence[str],
+        df: Any = None,
+        timeseries_columns: str | Sequence[str] | None = None,
+        partition_columns: str | Sequence[str] | None = None,
+        schema: Any = None,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> FeatureTable:
+        """Creates a table, from a schema or from rows, which are written too."""
+        return super().create_table(
+            name,
+            primary_keys,
+            df,
+            timestamp_keys=timeseries_columns,
+            partition_columns=partition_columns,
+            schema=schema,
+            description=description,
+            tags=tags,
+        )
+
+
+def _opened(uri: Database | str | os.PathLike[str] | None) -> Database:
+    if isinstance(uri, Database):
+        return uri
+    if uri is None:
+        uri = os.environ.get("TRACKLITE_FILE")
+    if uri is None:
+        import mlflow
+
+        uri = mlflow.get_tracking_uri()
+    text = os.fspath(uri)
+    if "://" not in text and not text.startswith("tracklite:"):
+        return Database.open(text, create=True)
+    from tracklite.mlflow.address import file_of, is_own
+
+    if not is_own(text):
+        raise InvalidInputError(
+            f"the feature store is in a file, and {text!r} is not one: pass feature_store_uri,"
+            " set TRACKLITE_FILE to the path, or MLflow's tracking URI to tracklite:///FILE"
+        )
+    return Database.open(file_of(text), create=True)
+
+
+def _schema(schema: Any) -> Any:
+    if library_of(schema) != "spark" or not hasattr(schema, "fields"):
+        return schema
+    return {field.name: field.dataType.simpleString() for field in schema.fields}
+
+
+def _feature_table(table: StoredTable) -> FeatureTable:
+    info = table.info()
+    sort = [*info["primary_key"], info["timestamp"]]
+    created = datetime.fromtimestamp(info["creation_time"] / 1e9, tz=timezone.utc)
+    return FeatureTable(
+        name=info["name"],
+        description=info["description"],
+        primary_keys=info["primary_key"],
+        timestamp_keys=[info["timestamp"]] if info["timestamp"] else [],
+        features=[name for name in info["columns"] if name not in sort],
+        column_types=info["columns"],
+        tags=info["tags"],
+        creation_timestamp=created,
+        table_id=table.id,
+    )
+
+
+def _with_signature(
+    model: Any, training_set: TrainingSet, is_example_wanted: bool, arguments: dict[str, Any]
+) -> dict[str, Any]:
+    """Adds the signature and the input example, if they are wanted and can be inferred."""
+    from mlflow.models import infer_signature
+
+    rows = to_pandas(training_set.load_df()).head(5)
+    inputs = rows[training_set.input_columns]
+    if is_example_wanted:
+        arguments.setdefault("input_example", inputs)
+    if "signature" not in arguments and hasattr(model, "predict"):
+        arguments["signature"] = infer_signature(inputs, model.predict(inputs))
+    return arguments
+
+
+def _log_lineage(run_id: str, spec: dict[str, Any]) -> None:
+    """Logs the feature tables as inputs of the run."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.tracking import MlflowClient
+
+    inputs = [
+        DatasetInput(
+            Dataset(
+                name=lookup["table"],
+                digest=f"version-{lookup['version']}",
+                source_type="tracklite_table",
+                source=json.dumps({"table": lookup["table"], "version": lookup["version"]}),
+            ),
+            [InputTag("mlflow.data.context", "features")],
+        )
+        for lookup in spec["lookups"]
+    ]
+    MlflowClient().log_inputs(run_id, datasets=inputs)
+
+
+def _as_column(found: Any, result_type: str) -> Any:
+    import numpy
+
+    values = numpy.asarray(found)
+    if values.ndim > 1:
+        return list(values)
+    kinds = {"double": float, "float": float, "int": int, "long": int, "string": str}
+    kind = kinds.get(result_type)
+    return values if kind is None else values.astype(kind)
+
+
+def _like_pandas(rows: Any, df: Any) -> Any:
+    library = library_of(df)
+    if library == "pandas":
+        rows.index = df.index
+        return rows
+    if library == "polars":
+        import polars
+
+        return polars.from_pandas(rows)
+    if library == "spark":
+        return df.sparkSession.createDataFrame(rows)
+    if library == "pyarrow":
+        import pyarrow
+
+        return pyarrow.Table.from_pandas(rows, preserve_index=False)
+    return rows
+
+
+__all__ = ["SPEC_FILE", "FeatureEngineeringClient", "FeatureStoreClient"]
