@@ -23,10 +23,9 @@ pub use artifacts::{
     ArtifactReferenced, ArtifactsDeleted, ArtifactsWritten, ChunkUnitOpened, ChunksFreed,
     ChunksStored, FileContent, StoredChunk, WrittenFile,
 };
-pub use endpoints::{
-    EndpointConfigV0, EndpointDeleted, EndpointSaved, EndpointSavedV0, EndpointStateV0,
-    ServedEntityV0,
-};
+#[cfg(feature = "internals")]
+pub use endpoints::{EndpointConfigV0, EndpointStateV0, ServedEntityV0};
+pub use endpoints::{EndpointDeleted, EndpointSaved, EndpointSavedV0};
 pub use jobs::{
     JobAttemptEnded, JobAttemptStarted, JobDeleted, JobRunCanceled, JobRunCreated, JobRunDeleted,
     JobRunEnded, JobRunRepaired, JobSaved,
