@@ -60,7 +60,7 @@ fn unsupported(name: &str, kind: &DataType) -> PyErr {
 
 fn converted(name: &str, kind: &DataType, parts: &[&ArrayRef]) -> PyResult<Column> {
     if let DataType::Null = kind {
-        let rows: usize = parts.iter().map(|part| part.len()).sum();
+        let rows: usize = parts.iter().map(Array::len).sum();
         return Ok(std::iter::repeat_n(None::<f64>, rows).collect::<Values<f64>>().into());
     }
     let mut column = Column::empty(stored_type(name, kind)?);

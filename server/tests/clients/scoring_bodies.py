@@ -16,7 +16,7 @@ COLUMNS: dict[str, Any] = {
     "monthly": lambda draw: round(draw.uniform(10, 120), 2),
     "plan": lambda draw: draw.choice(["basic", "plus", "\u00fcber", ""]),
 }
-STRANGE = [None, True, "text", "", 1.5, -1, 2**31, 2**53 + 1, 2**63, 2**70, 1e300, [], [1], {}]
+STRANGE: list[Any] = [None, True, "text", "", 1.5, -1, 2**31, 2**53 + 1, 2**63, 2**70, 1e300, [], [1], {}]
 WORDS = ["NaN", "Infinity", "-Infinity", "1e999", "01", "nul", "\ud83d"]
 OTHER_TYPES = [
     "text/plain",
@@ -118,7 +118,7 @@ class Bodies:
         return b'{"messages": [], "age": 1}'
 
     def csv(self) -> bytes:
-        text = pd.DataFrame(self.rows(), columns=self.columns).to_csv(index=False)
+        text = str(pd.DataFrame(self.rows(), columns=self.columns).to_csv(index=False))
         mistake = self.draw.randrange(8)
         if mistake == 0:
             text = text.replace("age", "year", 1)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import mlflow.deployments
 import pytest
@@ -174,7 +175,7 @@ def test_open_inference_answers_with_tensors(ready: WorkspaceClient, databricks:
         "monthly_charges": "FP64",
         "total_charges": "FP64",
     }
-    asked = {
+    asked: dict[str, Any] = {
         "id": "42",
         "inputs": [
             {"name": name, "shape": [2], "datatype": kind, "data": [row[name] for row in ROWS]}
@@ -191,7 +192,7 @@ def test_open_inference_answers_with_tensors(ready: WorkspaceClient, databricks:
             {"name": "predictions", "shape": [2], "datatype": "INT64", "data": [0, 1]},
         ],
     }
-    wrong = {"inputs": asked["inputs"][:1]}
+    wrong: dict[str, Any] = {"inputs": asked["inputs"][:1]}
     refused = requests.post(f"{model}/infer", json=wrong, headers=headers, timeout=60)
     assert refused.status_code == 400 and "Failed to enforce schema" in refused.json()["error"]
 

@@ -277,7 +277,7 @@ def _opened(uri: Database | str | os.PathLike[str] | None) -> Database:
     if uri is None:
         import mlflow
 
-        uri = mlflow.get_tracking_uri()
+        uri = str(mlflow.get_tracking_uri())
     text = os.fspath(uri)
     if "://" not in text and not text.startswith("tracklite:"):
         return Database.open(text, create=True)
