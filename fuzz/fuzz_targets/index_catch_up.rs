@@ -40,7 +40,7 @@ tracklite_fuzz::fuzz_program!(run, seeds);
 
 const FILE: FileId = FileId(7);
 const FRAMES_MAX: usize = 24;
-const TABLES: [&str; 44] = [
+const TABLES: [&str; 47] = [
     "experiments",
     "experiment_tags",
     "runs",

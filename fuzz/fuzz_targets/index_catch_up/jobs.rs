@@ -21,7 +21,10 @@ fn small(choices: &mut Choices<'_>) -> u64 {
     if choices.byte() < 240 { choices.below(4) as u64 } else { choices.integer().cast_unsigned() }
 }
 
-fn perhaps<T>(choices: &mut Choices<'_>, draw: impl FnOnce(&mut Choices<'_>) -> T) -> Option<T> {
+fn perhaps<'c, T>(
+    choices: &mut Choices<'c>,
+    draw: impl FnOnce(&mut Choices<'c>) -> T,
+) -> Option<T> {
     (choices.byte() < 128).then(|| draw(choices))
 }
 
@@ -60,7 +63,7 @@ pub(super) fn about_jobs(choices: &mut Choices<'_>) -> Record {
         }
         _ => {
             let (run, job) = (run(choices), perhaps(choices, job));
-            let (number, nominal) = (small(choices), perhaps(choices, |choices| choices.integer()));
+            let (number, nominal) = (small(choices), perhaps(choices, Choices::integer));
             JobRunDeleted { run, job, number, nominal, author, time }.into()
         }
     }
