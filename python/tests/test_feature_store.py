@@ -62,6 +62,8 @@ def test_a_training_set_has_the_values_of_the_time_of_each_row(client: FeatureSt
     assert again.load_df()["spend"] == [9.0, 5.0, None, None]
 
 
+# The converter of pyarrow uses what pandas 3.1 deprecates.
+@pytest.mark.filterwarnings("ignore:Series.values returning")
 def test_a_window_and_excluded_columns(client: FeatureStoreClient) -> None:
     pandas = pytest.importorskip("pandas")
     window = lookup(lookback_window=datetime.timedelta(days=3), feature_names="spend")

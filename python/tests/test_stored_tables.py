@@ -49,6 +49,8 @@ def test_a_table_is_described_written_and_dropped(database: Database) -> None:
         table.info()
 
 
+# The converter of pyarrow uses what pandas 3.1 deprecates.
+@pytest.mark.filterwarnings("ignore:Series.values returning")
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 def test_frames_of_each_library_are_stored(database: Database, library: str) -> None:
     module = pytest.importorskip(library)
