@@ -16,7 +16,6 @@ use crate::format::record::{
     ENDPOINT_KINDS, EndpointDeleted, EndpointSaved, REGISTRY_KINDS, Record,
 };
 use crate::index::Index;
-use crate::mutant::fault;
 
 /// The kinds of records that a change of an endpoint depends on.
 pub(crate) const KINDS: [RangeInclusive<u16>; 2] = [ENDPOINT_KINDS, REGISTRY_KINDS];
@@ -230,19 +229,9 @@ impl Endpoints {
     /// Appends the records that `build` returns for the index, then syncs.
     pub(crate) fn change<T>(
         &self,
-        mut build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
+        build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
     ) -> Result<T> {
-        let engine = self.engine();
-        let mut is_change = false;
-        let value = engine.append_decided(&KINDS, |index| {
-            let (records, value) = build(index)?;
-            is_change = !records.is_empty();
-            Ok((records, value))
-        })?;
-        if is_change && !fault!(UnsyncedRegistry) {
-            engine.located(engine.log.sync())?;
-        }
-        Ok(value)
+        self.engine().append_synced(&KINDS, build)
     }
 
     fn registry(&self) -> crate::registry::Registry {

@@ -223,6 +223,24 @@ impl Engine {
         })
     }
 
+    /// Appends like [`Engine::append_decided`], then syncs if there was a change.
+    pub(crate) fn append_synced<T>(
+        &self,
+        kinds: &[RangeInclusive<u16>],
+        mut build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
+    ) -> Result<T> {
+        let mut is_change = false;
+        let value = self.append_decided(kinds, |index| {
+            let (records, value) = build(index)?;
+            is_change = !records.is_empty();
+            Ok((records, value))
+        })?;
+        if is_change && !fault!(UnsyncedRegistry) {
+            self.located(self.log.sync())?;
+        }
+        Ok(value)
+    }
+
     /// Reads the index with `ask` and appends by its answer. Retries while the answer is stale.
     ///
     /// `append` gets the answer and a test of the log's state. The test returns true if a record of

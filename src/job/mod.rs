@@ -25,7 +25,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{JOB_KINDS, Position, REGISTRY_KINDS, Record};
 use crate::index::Index;
 use crate::index::jobs::JobRunQuery;
-use crate::mutant::fault;
 use crate::sys::user::user_name;
 
 pub use crate::entity::{
@@ -230,19 +229,9 @@ impl Jobs {
     /// Appends the records that `build` returns for the index, then syncs.
     pub(crate) fn change<T>(
         &self,
-        mut build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
+        build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
     ) -> Result<T> {
-        let engine = self.engine();
-        let mut is_change = false;
-        let value = engine.append_decided(&KINDS, |index| {
-            let (records, value) = build(index)?;
-            is_change = !records.is_empty();
-            Ok((records, value))
-        })?;
-        if is_change && !fault!(UnsyncedRegistry) {
-            engine.located(engine.log.sync())?;
-        }
-        Ok(value)
+        self.engine().append_synced(&KINDS, build)
     }
 }
 

@@ -24,7 +24,6 @@ use crate::entity::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{REGISTRY_KINDS, Record, RegistryModeSet};
 use crate::index::{Index, VersionChoice};
-use crate::mutant::fault;
 use crate::registry::names::{
     check_stages, invalid_levels, no_such_alias, no_such_model, no_such_version,
 };
@@ -156,18 +155,9 @@ impl Registry {
     pub(crate) fn change<T>(
         &self,
         kinds: &[RangeInclusive<u16>],
-        mut build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
+        build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
     ) -> Result<T> {
-        let mut is_change = false;
-        let value = self.engine().append_decided(kinds, |index| {
-            let (records, value) = build(index)?;
-            is_change = !records.is_empty();
-            Ok((records, value))
-        })?;
-        if is_change && !fault!(UnsyncedRegistry) {
-            self.engine().located(self.engine().log.sync())?;
-        }
-        Ok(value)
+        self.engine().append_synced(kinds, build)
     }
 
     /// Draws the id of a new model.

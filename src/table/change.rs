@@ -7,7 +7,6 @@ use crate::entity::{RegistryMode, TableColumn, TableId, TableInfo, TableState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{REGISTRY_KINDS, Record, TABLE_KINDS, TableDropped, TableSaved};
 use crate::index::Index;
-use crate::mutant::fault;
 use crate::registry::names::check_schema;
 use crate::table::{StoredTable, TableSpec, Tables};
 
@@ -55,19 +54,9 @@ impl Tables {
     /// Appends the records that `build` returns for the index, then syncs.
     pub(crate) fn change<T>(
         &self,
-        mut build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
+        build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
     ) -> Result<T> {
-        let engine = self.engine();
-        let mut is_change = false;
-        let value = engine.append_decided(&[TABLE_KINDS, REGISTRY_KINDS], |index| {
-            let (records, value) = build(index)?;
-            is_change = !records.is_empty();
-            Ok((records, value))
-        })?;
-        if is_change && !fault!(UnsyncedRegistry) {
-            engine.located(engine.log.sync())?;
-        }
-        Ok(value)
+        self.engine().append_synced(&[TABLE_KINDS, REGISTRY_KINDS], build)
     }
 }
 

@@ -15,7 +15,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{Record, TOKEN_KINDS, TokenRevoked};
 use crate::format::secret::{SECRET_BYTES, equal_hashes};
 use crate::index::Index;
-use crate::mutant::fault;
 
 pub use crate::entity::{TokenId, TokenInfo, TokenScope};
 pub use crate::token::new_token::NewToken;
@@ -112,18 +111,9 @@ impl Database {
 /// Appends the records that `build` returns for the index, then syncs.
 pub(crate) fn change<T>(
     engine: &Engine,
-    mut build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
+    build: impl FnMut(&Index) -> Result<(Vec<Record>, T)>,
 ) -> Result<T> {
-    let mut is_change = false;
-    let value = engine.append_decided(&KINDS, |index| {
-        let (records, value) = build(index)?;
-        is_change = !records.is_empty();
-        Ok((records, value))
-    })?;
-    if is_change && !fault!(UnsyncedRegistry) {
-        engine.located(engine.log.sync())?;
-    }
-    Ok(value)
+    engine.append_synced(&KINDS, build)
 }
 
 /// Takes all access to the file from users other than its owner.

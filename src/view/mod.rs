@@ -15,7 +15,6 @@ use crate::entity::{ViewChange, check_view_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{Record, VIEW_KINDS, ViewDeleted, ViewSaved};
 use crate::index::Index;
-use crate::mutant::fault;
 use crate::sys::user::user_name;
 
 pub use crate::entity::SavedView;
@@ -158,14 +157,10 @@ impl Database {
 
 /// Appends the record that `build` returns for the index, then syncs.
 fn change<T>(engine: &Engine, mut build: impl FnMut(&Index) -> Result<(Record, T)>) -> Result<T> {
-    let value = engine.append_decided(&KINDS, |index| {
+    engine.append_synced(&KINDS, |index| {
         let (record, value) = build(index)?;
         Ok((vec![record], value))
-    })?;
-    if !fault!(UnsyncedRegistry) {
-        engine.located(engine.log.sync())?;
-    }
-    Ok(value)
+    })
 }
 
 fn record(view: &SavedView) -> Record {

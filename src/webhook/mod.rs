@@ -17,7 +17,6 @@ use crate::entity::id::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{Record, WEBHOOK_KINDS, WebhookDeleted};
 use crate::index::Index;
-use crate::mutant::fault;
 use crate::search::{Fingerprint, Page, PageBounds, PageToken};
 
 pub use crate::entity::{
@@ -207,9 +206,7 @@ impl Webhooks {
 
     /// Appends the record that `build` returns for the index, then syncs.
     fn change(&self, mut build: impl FnMut(&Index) -> Result<Record>) -> Result<()> {
-        let engine = self.engine();
-        engine.append_decided(&KINDS, |index| Ok((vec![build(index)?], ())))?;
-        if fault!(UnsyncedRegistry) { Ok(()) } else { engine.located(engine.log.sync()) }
+        self.engine().append_synced(&KINDS, |index| Ok((vec![build(index)?], ())))
     }
 }
 
