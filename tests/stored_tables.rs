@@ -11,7 +11,7 @@ use tracklite::table::{
 };
 use tracklite::{Database, ErrorKind, Timestamp};
 
-use crate::common::{TestDatabase, error_kind, error_message, open_quietly, open_read_only};
+use crate::common::{TestDatabase, error_kind, error_message, noise, open_quietly, open_read_only};
 
 /// A generator of random numbers: xorshift.
 pub(crate) struct Random(pub(crate) u64);
@@ -348,6 +348,36 @@ fn writers_of_several_handles_lose_no_write() {
     let versions: Vec<u64> = table.writes().unwrap().iter().map(|write| write.version).collect();
     assert_eq!(versions, (1..=48).collect::<Vec<u64>>());
     assert_eq!(table.read().table().unwrap().len(), 49);
+}
+
+#[test]
+fn a_salvaged_table_has_the_rows_of_its_sound_files() {
+    let database = TestDatabase::quiet();
+    let spec = TableSpec::new().column("raw", ColumnType::Binary);
+    let table = database.tables().create("ml.a.b", &spec).unwrap();
+    let bytes = [noise(40_000, 1), noise(40_000, 2)];
+    for bytes in &bytes {
+        let mut rows = Table::new();
+        let column: Bytes = [Some(bytes)].into_iter().collect();
+        rows.add_column("raw", Column::Bytes(column)).unwrap();
+        table.append(&rows).unwrap();
+    }
+    let path = database.path().to_owned();
+    drop(table);
+    let folder = database.close();
+    let mut file = std::fs::read(&path).unwrap();
+    let place = file.windows(64).position(|window| window == &bytes[0][100..164]).unwrap();
+    file[place] ^= 1;
+    std::fs::write(&path, file).unwrap();
+    assert!(!Database::verify(&path).unwrap().is_sound());
+    let salvaged = path.with_extension("salvaged");
+    let report = Database::salvage(&path, &salvaged).unwrap();
+    assert_eq!(report.lost.len(), 1, "{:?}", report.lost);
+    let found = Database::verify(&salvaged).unwrap();
+    assert!(found.is_sound(), "{:?}", found.damages);
+    let rows = open_quietly(&salvaged).tables().get("ml.a.b").unwrap().read().table().unwrap();
+    assert!(rows.column("raw").unwrap().values().eq([Value::Bytes(&bytes[1])]));
+    drop(folder);
 }
 
 #[test]

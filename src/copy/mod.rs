@@ -318,6 +318,9 @@ impl Copy<'_> {
                 let lost = self.tolerant.then_some(&mut self.copied.lost);
                 Some(self.incomplete.settle(finalized, &self.survey.artifacts, lost))
             }
+            rows @ (Record::RowsWritten(_) | Record::SegmentsMerged(_)) => {
+                Some(self.survey.tables.without_lost(rows))
+            }
             Record::RunStarted(started) => {
                 self.copied.runs += 1;
                 Some(started.into())
@@ -336,7 +339,11 @@ impl Copy<'_> {
         let pinned = PinnedFiles::of(&written, &self.survey.artifacts, position);
         let lost = self.tolerant.then_some(&mut self.copied.lost);
         let tree = &self.survey.artifacts;
+        let is_current = |path: &String| tree.is_current(position.0, written.owner, path);
+        let wanted = written.files.iter().map(|file| file.path.clone()).filter(is_current);
+        let wanted: Vec<String> = wanted.collect();
         let copied = self.chunks.copy_files(logs, tree, position.0, written, lost)?;
+        self.survey.tables.note_lost(&wanted, &copied);
         self.found.extend(self.chunks.take_record().map(Record::from));
         self.broken.extend(pinned.and_then(|pinned| pinned.without(&copied)));
         Ok((!copied.files.is_empty()).then(|| copied.into()))

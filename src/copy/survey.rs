@@ -35,7 +35,7 @@ pub(crate) struct Survey {
     pub(crate) models: KnownModels,
     pub(crate) tokens: KnownTokens,
     pub(crate) webhooks: KnownWebhooks,
-    tables: KnownTables,
+    pub(crate) tables: KnownTables,
     revisions: KnownRevisions,
     folders: KnownFolders,
     jobs: KnownJobs,
