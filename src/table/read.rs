@@ -68,7 +68,7 @@ impl TableRead {
     ///
     /// # Performance
     ///
-    /// Skips blocks without such rows, if the column is the timestamp, or the table has no key.
+    /// Skips blocks without such rows if the table has no key. Else it reads all rows.
     #[must_use]
     pub fn between(mut self, column: impl Into<String>, from: Value<'_>, to: Value<'_>) -> Self {
         self.ranges.push((column.into(), bound(from), bound(to)));
