@@ -60,7 +60,9 @@ const KINDS: [RangeInclusive<u16>; 1] = [JOB_KINDS];
 /// // A runner takes the task, runs it, and reports its end.
 /// let task = jobs.advance(1)?.tasks.remove(0);
 /// assert_eq!(task.task.work.command_task.as_ref().unwrap().command, ["echo", "hello"]);
-/// let ended = Ended { result: JobResult::Success, exit: Some(0), ..Ended::default() };
+/// let mut ended = Ended::default();
+/// ended.result = JobResult::Success;
+/// ended.exit = Some(0);
 /// jobs.end_attempt(&task, &ended)?;
 /// jobs.advance(1)?;
 /// assert_eq!(jobs.run(run.id)?.end.unwrap().result, JobResult::Success);
