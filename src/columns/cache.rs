@@ -40,8 +40,12 @@ impl ColumnCache {
     }
 
     /// Returns whether these columns are cached, or would have been useful before.
-    pub(crate) fn is_worth_reading(&mut self, keys: &Keys) -> bool {
-        if self.has(keys) {
+    ///
+    /// A search for up to `limit` runs that may return all of them reads the cache afterwards. So
+    /// it needs no answer of the index first, if some columns are cached already.
+    pub(crate) fn is_worth_reading(&mut self, keys: &Keys, limit: usize) -> bool {
+        let is_for_all = self.columns.as_ref().is_some_and(|columns| columns.len() <= limit);
+        if is_for_all || self.has(keys) {
             return true;
         }
         match &mut self.asked {

@@ -8,6 +8,7 @@ use crate::entity::id::{ExperimentId, RunId};
 use crate::entity::{Lifecycle, MetricGoals, MetricPoint, MetricStatistics, RunRecord};
 use crate::error::Result;
 use crate::index::{Index, RunRows, TextTable};
+use crate::search::PointSummary;
 
 use super::changes::Changes;
 use super::column::{Column, TextColumn};
@@ -217,17 +218,28 @@ impl RunColumns {
         Ok(())
     }
 
-    /// Returns which of these statistics of these rows are not known for all their points. The
-    /// statistics of these metrics must be loaded.
-    pub(crate) fn missing_summaries(&self, keys: &SummaryKeys, rows: &[u32]) -> Vec<SummaryPlace> {
+    /// Returns which of these statistics of these rows need points that were not read. Sets those
+    /// that follow from other statistics. The statistics of these metrics must be loaded.
+    pub(crate) fn missing_summaries(
+        &mut self,
+        keys: &SummaryKeys,
+        rows: &[u32],
+    ) -> Vec<SummaryPlace> {
         let mut missing = Vec::new();
         for (statistic, key) in keys {
             for row in rows {
                 let Some(known) = self.statistics.get(*row, key) else { continue };
                 let computed = self.summaries.get(*row, *statistic, key);
-                if computed.is_none_or(|computed| computed.points != known.count) {
-                    let (run, key) = (self.run(*row).info.id, key.clone());
-                    missing.push(SummaryPlace { run, key, statistic: *statistic });
+                if computed.is_some_and(|computed| computed.points == known.count) {
+                    continue;
+                }
+                let (run, key) = (self.run(*row).info.id, key.clone());
+                let place = SummaryPlace { run, key, statistic: *statistic };
+                match PointSummary::of_statistics(*statistic, &known) {
+                    Some(summary) => {
+                        self.summaries.set(*row, place, Computed { points: known.count, summary });
+                    }
+                    None => missing.push(place),
                 }
             }
         }

@@ -58,6 +58,19 @@ impl Window {
         self.from <= place && place <= self.to
     }
 
+    /// Makes columns of this width, but no more of them than there are.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number that is too large becomes the largest one"
+    )]
+    pub(super) fn with_row_width(self, width: Option<f64>) -> Window {
+        let Some(width) = width else { return self };
+        let columns =
+            ((self.to / width - self.from / width).ceil() as usize).clamp(1, self.columns);
+        Window { columns, ..self }
+    }
+
     /// Returns the width of a column.
     #[expect(clippy::cast_precision_loss, reason = "columns are few")]
     pub(super) fn column_width(&self) -> f64 {

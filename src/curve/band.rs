@@ -36,10 +36,17 @@ type Line = Vec<(f64, f64)>;
 /// Makes the band of these curves, one for each run.
 ///
 /// A run counts at each place between its first and its last value. Between two of its own values
-/// it is interpolated linearly.
-pub(super) fn band(curves: &[Rows], window: &Window, kind: BandKind) -> Vec<BandRow> {
+/// it is interpolated linearly. With `is_smooth`, its smoothed values are taken.
+pub(super) fn band(
+    curves: &[Rows],
+    window: &Window,
+    kind: BandKind,
+    is_smooth: bool,
+) -> Vec<BandRow> {
+    let value = |row: &Row| if is_smooth { row.smooth } else { row.bucket.mean() };
     let lines_of = |by_column: bool| -> Vec<Line> {
-        curves.iter().map(|rows| line(rows, window, by_column || !rows.is_exact)).collect()
+        let of = |rows: &Rows| line(rows, window, by_column || !rows.is_exact, value);
+        curves.iter().map(of).collect()
     };
     let mut lines = lines_of(false);
     let mut places = places_of(&lines);
@@ -68,8 +75,8 @@ fn places_of(lines: &[Line]) -> Vec<f64> {
     places
 }
 
-/// Returns the means of a run by place, or by the middle of a column.
-fn line(rows: &Rows, window: &Window, by_column: bool) -> Line {
+/// Returns the values of a run by place, or by the middle of a column.
+fn line(rows: &Rows, window: &Window, by_column: bool, value: impl Fn(&Row) -> f64) -> Line {
     let place = |row: &Row| match by_column {
         true => window.middle(window.column(row.last_place)),
         false => row.last_place,
@@ -77,21 +84,21 @@ fn line(rows: &Rows, window: &Window, by_column: bool) -> Line {
     let mut line = Line::new();
     let (mut sum, mut count) = (0.0, 0.0);
     for row in &rows.rows {
-        let mean = row.bucket.mean();
-        if mean.is_nan() {
+        let value = value(row);
+        if value.is_nan() {
             continue;
         }
         let place = place(row);
         match line.last_mut() {
             // Several points at one place count as their mean.
             Some(last) if last.0 >= place => {
-                sum += mean;
+                sum += value;
                 count += 1.0;
                 last.1 = sum / count;
             }
             _ => {
-                (sum, count) = (mean, 1.0);
-                line.push((place, mean));
+                (sum, count) = (value, 1.0);
+                line.push((place, value));
             }
         }
     }
@@ -168,7 +175,7 @@ mod tests {
 
     fn of(curves: &[&[(f64, f64)]], kind: BandKind) -> Vec<(f64, f64, f64, f64, u32)> {
         let curves: Vec<Rows> = curves.iter().map(|points| curve(points)).collect();
-        let rows = band(&curves, &WINDOW, kind).into_iter();
+        let rows = band(&curves, &WINDOW, kind, false).into_iter();
         rows.map(|row| (row.place, row.mean, row.low, row.high, row.runs)).collect()
     }
 

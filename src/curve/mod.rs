@@ -160,7 +160,8 @@ impl Database {
     /// groups in order.
     ///
     /// Every run of a group counts. A run has a value between its first and its last point, and
-    /// between two points it is interpolated linearly. A group without points has no band.
+    /// between two points it is interpolated linearly. With [`CurveQuery::smoothing`], each run is
+    /// smoothed first. A group without points has no band.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -202,7 +203,8 @@ impl Database {
                 let series = sources.iter().zip(kept.by_ref());
                 let rows = series.map(|series| self.curve_rows(series, key, query, &window));
                 let rows = rows.collect::<Result<Vec<Rows>>>()?;
-                bands.extend(band(group, key, &band::band(&rows, &window, kind)));
+                let rows = band::band(&rows, &window, kind, query.smoothing.is_some());
+                bands.extend(band(group, key, &rows));
             }
         }
         Ok(bands)
@@ -216,13 +218,25 @@ impl Database {
         key: &str,
         query: &CurveQuery,
     ) -> Result<(Option<Window>, Vec<Option<Series>>)> {
-        let (range, kept) = match query.range {
-            Some(range) => (Some(range), sources.iter().map(|_| None).collect()),
-            None => self.curve_range(sources, key, query)?,
+        let (range, kept) = match (query.range, query.row_width) {
+            (Some(range), None) => (Some(range), sources.iter().map(|_| None).collect()),
+            (wanted, _) => {
+                let (found, kept) = self.curve_range(sources, key, query)?;
+                (found.and_then(|found| common(found, wanted)), kept)
+            }
         };
-        let window = range.map(|(from, to)| Window { from, to, columns: query.columns });
+        let window = range.map(|(from, to)| {
+            Window { from, to, columns: query.columns }.with_row_width(query.row_width)
+        });
         Ok((window, kept))
     }
+}
+
+/// Returns the part of the range of points that is wanted.
+fn common(found: (f64, f64), wanted: Option<(f64, f64)>) -> Option<(f64, f64)> {
+    let Some(wanted) = wanted else { return Some(found) };
+    let (from, to) = (found.0.max(wanted.0), found.1.min(wanted.1));
+    (from <= to).then_some((from, to))
 }
 
 /// Returns the keys in their order, each once.

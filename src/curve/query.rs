@@ -109,6 +109,7 @@ pub struct CurveQuery {
     pub(super) columns: usize,
     pub(super) axis: CurveAxis,
     pub(super) range: Option<(f64, f64)>,
+    pub(super) row_width: Option<f64>,
     pub(super) smoothing: Option<Smoothing>,
 }
 
@@ -119,7 +120,13 @@ impl CurveQuery {
     /// Creates a query for curves that are this number of pixels wide.
     #[must_use]
     pub fn new(columns: usize) -> Self {
-        CurveQuery { columns, axis: CurveAxis::default(), range: None, smoothing: None }
+        CurveQuery {
+            columns,
+            axis: CurveAxis::default(),
+            range: None,
+            row_width: None,
+            smoothing: None,
+        }
     }
 
     /// Sets the horizontal axis. Default: the step.
@@ -135,6 +142,16 @@ impl CurveQuery {
     #[must_use]
     pub fn range(mut self, from: f64, to: f64) -> Self {
         self.range = Some((from, to));
+        self
+    }
+
+    /// Sets the width of a column in the unit of the axis, so that its number follows from the
+    /// points. It is at most the number of this query: wider columns are then made.
+    ///
+    /// With it, new points are read in rows that are as wide as those that are known.
+    #[must_use]
+    pub fn row_width(mut self, width: f64) -> Self {
+        self.row_width = Some(width);
         self
     }
 
@@ -158,6 +175,11 @@ impl CurveQuery {
                 "the range from {from} to {to} is not valid: use two numbers, \
                                    the smaller one first"
             ));
+        }
+        if let Some(width) = self.row_width
+            && !(width > 0.0 && width.is_finite())
+        {
+            return refuse(format!("the width of a row is {width}: use a number above 0"));
         }
         self.smoothing.map_or(Ok(()), Smoothing::check)
     }

@@ -1,12 +1,15 @@
 //! Groups of runs with equal values, such as the seeds of one configuration.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
 
 use crate::columns::{KeySet, Keys, RunColumns};
 use crate::database::Database;
-use crate::entity::ArtifactPlaces;
 use crate::entity::id::RunId;
 use crate::entity::table::{Column, Value};
+use crate::entity::{ArtifactPlaces, RunStatus};
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::key_summary::KeyKind;
 use crate::run::search::RunSearch;
@@ -33,6 +36,10 @@ pub struct RunGroup {
     pub values: Vec<Option<String>>,
     /// The runs in the order of the search.
     pub runs: Vec<RunId>,
+    /// How many of them have the status `RUNNING`.
+    pub running: usize,
+    /// How many of them have the status `FAILED`.
+    pub failed: usize,
     /// A summary of each of the wanted columns.
     pub columns: Vec<GroupColumn>,
 }
@@ -169,28 +176,71 @@ fn grouped(
     columns: &[RunColumn],
     places: &ArtifactPlaces,
 ) -> Result<Vec<RunGroup>> {
-    let texts = keys.iter().map(|key| Ok(texts_of(&column_of(runs, rows, key, places)?)));
-    let texts: Vec<Vec<Option<String>>> = texts.collect::<Result<_>>()?;
-    let mut groups: Vec<(RunGroup, Vec<usize>)> = Vec::new();
-    let mut numbers = HashMap::<Vec<Option<String>>, usize>::new();
-    for (at, row) in rows.iter().enumerate() {
-        let values: Vec<Option<String>> = texts.iter().map(|column| column[at].clone()).collect();
-        let number = *numbers.entry(values.clone()).or_insert(groups.len());
-        if number == groups.len() {
-            groups.push((RunGroup { values, runs: Vec::new(), columns: Vec::new() }, Vec::new()));
-        }
-        if let Some((group, members)) = groups.get_mut(number) {
-            group.runs.push(runs.run(*row).info.id);
-            members.push(at);
-        }
-    }
+    let keys = keys.iter().map(|key| column_of(runs, rows, key, places));
+    let keys: Vec<Column> = keys.collect::<Result<_>>()?;
+    let groups = members(rows.len(), &keys);
+    let made = groups.iter().map(|members| group(runs, rows, members, &keys));
+    let mut found: Vec<RunGroup> = made.collect();
     for column in columns {
         let column = column_of(runs, rows, column, places)?;
-        for (group, members) in &mut groups {
+        for (group, members) in found.iter_mut().zip(&groups) {
             group.columns.push(summary(&column, members));
         }
     }
-    Ok(groups.into_iter().map(|(group, _)| group).collect())
+    Ok(found)
+}
+
+/// Makes the group of these rows, without summaries of columns.
+fn group(runs: &RunColumns, rows: &[u32], members: &[usize], keys: &[Column]) -> RunGroup {
+    let value = |key: &Column| members.first().and_then(|first| text_of(key.value(*first)));
+    let infos = members.iter().map(|at| &runs.run(rows[*at]).info);
+    let count = |status| infos.clone().filter(|info| info.status == status).count();
+    RunGroup {
+        running: count(RunStatus::Running),
+        failed: count(RunStatus::Failed),
+        runs: infos.clone().map(|info| info.id).collect(),
+        values: keys.iter().map(value).collect(),
+        columns: Vec::new(),
+    }
+}
+
+/// Returns the rows of each group, in the order of their first rows. Rows of a group have equal
+/// values in all columns.
+///
+/// Each column divides the groups of those before it. So a row costs two lookups of numbers a
+/// column, whatever the texts are.
+fn members(rows: usize, columns: &[Column]) -> Vec<Vec<usize>> {
+    let mut groups = vec![0; rows];
+    for column in columns {
+        let mut numbers = HashMap::<(u32, u32), u32, FixedState>::default();
+        for (group, code) in groups.iter_mut().zip(codes_of(column)) {
+            let next = numbers.len() as u32;
+            *group = *numbers.entry((*group, code)).or_insert(next);
+        }
+    }
+    let mut members: Vec<Vec<usize>> = Vec::new();
+    for (row, group) in groups.into_iter().enumerate() {
+        // Numbers of groups ascend in the order of their first rows.
+        if members.len() <= group as usize {
+            members.push(Vec::new());
+        }
+        members[group as usize].push(row);
+    }
+    members
+}
+
+/// Returns a number for each row. Rows have the same one if their values are equal as text.
+fn codes_of(column: &Column) -> Vec<u32> {
+    let mut known = HashMap::<Option<Cow<'_, str>>, u32, FixedState>::default();
+    let mut code = |value| {
+        let text = match value {
+            Value::Text(text) => Some(Cow::Borrowed(text)),
+            value => text_of(value).map(Cow::Owned),
+        };
+        let next = known.len() as u32;
+        *known.entry(text).or_insert(next)
+    };
+    column.values().map(&mut code).collect()
 }
 
 /// Returns a column of these rows.
@@ -203,10 +253,6 @@ fn column_of(
     let table = super::tables::of_rows(runs, rows, std::slice::from_ref(column), places)?;
     let column = table.into_columns().next().map(|(_, column)| column);
     column.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "a column for all keys has no groups"))
-}
-
-fn texts_of(column: &Column) -> Vec<Option<String>> {
-    column.values().map(text_of).collect()
 }
 
 fn text_of(value: Value<'_>) -> Option<String> {

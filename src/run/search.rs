@@ -326,7 +326,10 @@ impl Finding<'_> {
         let by_columns = match self.way {
             Way::Columns => true,
             Way::Sql => !selection.is_for_sql(),
-            Way::Cheapest => !selection.is_for_sql() || self.cache.is_worth_reading(&needed),
+            Way::Cheapest => {
+                let limit = self.page.wanted();
+                !selection.is_for_sql() || self.cache.is_worth_reading(&needed, limit)
+            }
         };
         let mut ids = if by_columns {
             let columns = self.cache.read(self.index, &needed, self.live.each())?;

@@ -1,7 +1,7 @@
 //! Statistics that are computed from the points of a metric.
 
 use crate::entity::average::Average;
-use crate::entity::{MetricGoal, MetricHistory, MetricPoint};
+use crate::entity::{MetricGoal, MetricHistory, MetricPoint, MetricStatistics};
 
 use super::runs::MetricStatistic;
 
@@ -25,6 +25,26 @@ impl PointSummary {
             }
             _ => smoothed(points),
         }
+    }
+
+    /// Returns a statistic that needs no points: a value before all steps, after them or at the
+    /// last one, and anything about a single point. `None` for others.
+    pub(crate) fn of_statistics(
+        statistic: MetricStatistic,
+        known: &MetricStatistics,
+    ) -> Option<Self> {
+        let is_known = match statistic {
+            MetricStatistic::AtStep(step) => step < known.first_step || step >= known.last_step,
+            _ => false,
+        };
+        if !is_known && known.count != 1 {
+            return None;
+        }
+        let mut points = MetricHistory::default();
+        if !matches!(statistic, MetricStatistic::AtStep(step) if step < known.first_step) {
+            points.push(known.latest);
+        }
+        Some(PointSummary::compute(statistic, &points))
     }
 
     /// Returns the value for this goal. `None` if the metric does not have it.
@@ -90,6 +110,33 @@ mod tests {
         );
         assert!(at(20).is_some_and(f64::is_nan));
         assert_eq!(at(21), None);
+    }
+
+    #[test]
+    fn what_follows_from_statistics_is_that_of_the_points() {
+        for points in [
+            history(&[(3, 1.0)]),
+            history(&[(3, f64::NAN)]),
+            history(&[(5, f64::INFINITY)]),
+            history(&[(1, 1.0), (4, 2.0), (4, 7.0), (2, 9.0)]),
+        ] {
+            let parts = points.iter().map(MetricStatistics::of_point);
+            let known = parts.reduce(MetricStatistics::with).unwrap();
+            let mut found = 0;
+            let steps = (0..7).map(MetricStatistic::AtStep);
+            for statistic in steps.chain([MetricStatistic::SmoothBest]) {
+                let Some(summary) = PointSummary::of_statistics(statistic, &known) else {
+                    continue;
+                };
+                let wanted = PointSummary::compute(statistic, &points);
+                let bits = |summary: PointSummary| {
+                    [summary.lowest, summary.highest].map(|value| value.map(f64::to_bits))
+                };
+                assert_eq!(bits(summary), bits(wanted), "{statistic:?} of {points:?}");
+                found += 1;
+            }
+            assert_eq!(found, if known.count == 1 { 8 } else { 4 });
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 import { during } from "./busy";
 import { decodeFrame, type Frame } from "./frame";
+import { withSeries } from "./plot/series";
 import { answer, NotInReport, report, type Report } from "./report";
+import type { CurvesMeta } from "./types";
 
 /** The address below which the server answers, from the address of this script. */
 export const base = new URL("..", import.meta.url);
@@ -83,6 +85,11 @@ export async function postFrame<Meta>(path: string, body: unknown, signal?: Abor
   if (report) return during(embedded<Frame<Meta>>(report, "POST", address(path), body));
   const bytes = send("POST", address(path), body, signal).then((response) => response.arrayBuffer());
   return during(bytes.then((buffer) => decodeFrame<Meta>(buffer)));
+}
+
+/** Asks for curves or bands. */
+export async function postCurves(body: unknown, signal?: AbortSignal): Promise<Frame<CurvesMeta>> {
+  return withSeries(await postFrame<{ position: string; series?: CurvesMeta["series"] }>("curves", body, signal));
 }
 
 export async function getFrame<Meta>(path: string, query: Query, signal?: AbortSignal): Promise<Frame<Meta>> {

@@ -5,16 +5,20 @@ const NULL_CODE = 0xffffffff;
 
 interface ColumnHeader {
   name: string;
-  type: "f64" | "f32" | "i64" | "u32" | "u8" | "text" | "dict";
+  type: "f64" | "f32" | "i64" | "u32" | "u16" | "u8" | "text" | "dict";
   offset: number;
   count: number;
   bytes_offset?: number;
   bytes?: number;
   nulls?: number;
   values?: (string | null)[];
+  /** One number stands for all rows. */
+  repeated?: boolean;
+  /** The name of the column that has the same numbers. */
+  same?: string;
 }
 
-export type Numbers = Float64Array | Float32Array | Uint32Array | Uint8Array | BigInt64Array;
+export type Numbers = Float64Array | Float32Array | Uint32Array | Uint16Array | Uint8Array | BigInt64Array;
 
 export interface Column {
   readonly name: string;
@@ -89,7 +93,7 @@ export class DictColumn implements Column {
   }
 }
 
-const WIDTHS = { f64: 8, f32: 4, i64: 8, u32: 4, u8: 1 } as const;
+const WIDTHS = { f64: 8, f32: 4, i64: 8, u32: 4, u16: 2, u8: 1 } as const;
 
 class Reader {
   constructor(private readonly buffer: ArrayBuffer, private readonly base: number) {}
@@ -117,6 +121,7 @@ class Reader {
       case "f32": return new Float32Array(this.buffer, start, count);
       case "i64": return new BigInt64Array(this.buffer, start, count);
       case "u32": return new Uint32Array(this.buffer, start, count);
+      case "u16": return new Uint16Array(this.buffer, start, count);
       case "u8": return new Uint8Array(this.buffer, start, count);
     }
   }
@@ -128,6 +133,7 @@ class Reader {
       return new TextColumn(name, ends, this.octets(header.bytes_offset ?? 0, header.bytes ?? 0));
     }
     if (type === "dict") return new DictColumn(name, this.words(offset, count), header.values ?? []);
+    if (header.repeated) return new NumberColumn(name, new Float64Array(count).fill(Number(this.numbers(type, offset, 1)[0])), null);
     const nulls = header.nulls === undefined ? null : this.octets(header.nulls, count);
     return new NumberColumn(name, this.numbers(type, offset, count), nulls);
   }
@@ -138,6 +144,11 @@ export class Frame<Meta = Record<string, unknown>> {
 
   constructor(readonly rows: number, readonly meta: Meta, readonly columns: Column[]) {
     this.byName = new Map(columns.map((column) => [column.name, column]));
+  }
+
+  /** Returns the same columns, with more facts about the whole. */
+  with<More>(more: More): Frame<Meta & More> {
+    return new Frame<Meta & More>(this.rows, { ...this.meta, ...more }, this.columns);
   }
 
   column(name: string): Column | undefined {
@@ -151,6 +162,15 @@ export class Frame<Meta = Record<string, unknown>> {
   }
 }
 
+function readColumns(reader: Reader, headers: readonly ColumnHeader[]): Column[] {
+  const own = headers.filter(({ same }) => same === undefined).map((header) => reader.column(header));
+  const copies = headers.flatMap(({ name, same }) => {
+    const other = own.find((column) => column.name === same);
+    return other instanceof NumberColumn ? [new NumberColumn(name, other.doubles(), null)] : [];
+  });
+  return [...own, ...copies];
+}
+
 /** Decodes a frame. The columns are views of `buffer`, which therefore must not change. */
 export function decodeFrame<Meta>(buffer: ArrayBuffer): Frame<Meta> {
   const magic = new TextDecoder().decode(new Uint8Array(buffer, 0, Math.min(8, buffer.byteLength)));
@@ -159,5 +179,5 @@ export function decodeFrame<Meta>(buffer: ArrayBuffer): Frame<Meta> {
   if (12 + length > buffer.byteLength) throw new Error(`frame: the header of ${length} bytes is cut`);
   const { rows, columns, ...meta } = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 12, length)));
   const reader = new Reader(buffer, Math.ceil((12 + length) / 8) * 8);
-  return new Frame<Meta>(rows, meta as Meta, (columns as ColumnHeader[]).map((column) => reader.column(column)));
+  return new Frame<Meta>(rows, meta as Meta, readColumns(reader, columns as ColumnHeader[]));
 }

@@ -1,6 +1,7 @@
 /** The answers within a report: a page in one file, for which no server is needed. */
 
 import { decodeFrame, Frame, NumberColumn, type Column } from "./frame";
+import { withSeries } from "./plot/series";
 import type { CurvesMeta, FileInfo, Key, Keys, QueryMeta } from "./types";
 
 export interface Report {
@@ -104,7 +105,8 @@ async function tableWindow(found: Report, search: URLSearchParams): Promise<Fram
 /** Puts the series of several frames into one. */
 export function joinCurves(frames: readonly Frame<CurvesMeta>[], isWanted: (series: CurvesMeta["series"][number]) => boolean): Frame<CurvesMeta> {
   const series: CurvesMeta["series"] = [];
-  const names = new Set(frames.flatMap(({ columns }) => columns.map(({ name }) => name)));
+  const named = frames.flatMap(({ columns }) => columns.map(({ name }) => name));
+  const names = new Set(named.filter((name) => !name.startsWith("series.")));
   let start = 0;
   for (const frame of frames) {
     series.push(...frame.meta.series.filter(isWanted).map((one) => ({ ...one, start: start + one.start })));
@@ -124,7 +126,8 @@ export function joinCurves(frames: readonly Frame<CurvesMeta>[], isWanted: (seri
 
 async function curves(found: Report, body: Body): Promise<Frame<CurvesMeta>> {
   const asked = (body["keys"] as string[]).filter((key) => found.curves[key] !== undefined);
-  const frames = await Promise.all(asked.map((key) => frameOf<CurvesMeta>(`curve ${key}`, found.curves[key] ?? "")));
+  const read = (key: string) => frameOf<{ position: string }>(`curve ${key}`, found.curves[key] ?? "");
+  const frames = await Promise.all(asked.map(async (key) => withSeries(await read(key))));
   const runs = Array.isArray(body["runs"]) ? new Set(body["runs"] as string[]) : null;
   const first = Number(body["first"] ?? Infinity);
   return joinCurves(frames, ({ run, group }) => (runs ? runs.has(run ?? "") : group === undefined || group < first));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { firstPart, joinTail, secondPart, tailOf } from "../src/charts/tail";
+import { isTooLong, joinTail, partOf, tailOf, type Part } from "../src/charts/tail";
 import type { Bins } from "../src/plot/series";
 import type { CurveSeries } from "../src/types";
 
@@ -40,9 +40,11 @@ function binned(points: readonly Point[], px: number, range?: readonly [number, 
 const pointsOf = (count: number): Point[] => Array.from({ length: count }, (_, step) => [step, step % 97 === 13 ? NaN : Math.sin(step * 7) + 100 / (step + 1)]);
 
 /** Answers as the server does: few points as they are, and others in rows. */
-function answer(points: readonly Point[], { range, px }: { range: readonly [number, number]; px: number }): Bins {
+function answer(points: readonly Point[], { range, px, width }: Part): Bins {
   const inside = points.filter(([x]) => x >= range[0] && x <= range[1]);
-  if (inside.length > 4 * px) return binned(points, px, range);
+  const [from, to] = [inside[0]?.[0] ?? 0, inside.at(-1)?.[0] ?? 0];
+  const columns = Math.max(1, Math.min(px, Math.ceil((to - from) / width)));
+  if (inside.length > 4 * columns) return binned(points, columns, [from, to]);
   const found = binned(inside, 1e6);
   return { ...found, meta: { ...found.meta, exact: true } };
 }
@@ -54,11 +56,9 @@ test("tails that join, one after the other, say the same as the whole curve", ()
     const seen = all.slice(0, end);
     const tail = tailOf([known], 100);
     assert.ok(tail);
-    const first = answer(seen, firstPart(tail));
-    const second = secondPart([first], tail, 100);
-    assert.ok(second !== "whole");
-    assert.equal(second === null, end <= 5040, "few points come at once");
-    known = joinTail(known, second ? answer(seen, second) : first, tail);
+    const found = answer(seen, partOf(tail, 100));
+    assert.ok(!isTooLong([found], tail, 100));
+    known = joinTail(known, found, tail);
     assert.deepEqual({ ...known.meta, count: 0 }, { ...summary(seen), key: "loss", start: 0, count: 0 });
     assert.equal((known.n as Float64Array).reduce((sum, n) => sum + n, 0), end);
     assert.equal(Math.min(...known.low), known.meta.min?.value);
@@ -72,7 +72,7 @@ test("the mean of joined rows is that of their points", () => {
   const known = binned(all.slice(0, 5000), 100);
   const tail = tailOf([known], 100);
   assert.ok(tail);
-  const joined = joinTail(known, answer(all, firstPart(tail)), tail);
+  const joined = joinTail(known, answer(all, partOf(tail, 100)), tail);
   const at = joined.x.length - 1;
   const own = all.filter(([x]) => x >= (joined.first[at] ?? NaN) && x <= (joined.x[at] ?? NaN)).map(([, value]) => value).filter((value) => !Number.isNaN(value));
   assert.ok(Math.abs((joined.mean[at] ?? NaN) - own.reduce((sum, value) => sum + value, 0) / own.length) < 1e-12);
@@ -91,13 +91,14 @@ test("the whole curve is due when it has outgrown its pixels or the tail is long
   assert.equal(tailOf([known], 60), null);
   const tail = tailOf([known], 100);
   assert.ok(tail);
-  assert.equal(secondPart([answer(pointsOf(2000), firstPart(tail))], tail, 100), "whole");
+  assert.equal(isTooLong([answer(pointsOf(1400), partOf(tail, 100))], tail, 100), false);
+  assert.equal(isTooLong([answer(pointsOf(2000), partOf(tail, 100))], tail, 100), true);
 });
 
 test("a point far beyond all others is in the tail", () => {
   const known = binned(pointsOf(1000), 100);
   const tail = tailOf([known], 100);
   assert.ok(tail);
-  const far = answer([...pointsOf(1000), [1e9, 5]], firstPart(tail));
+  const far = answer([...pointsOf(1000), [1e9, 5]], partOf(tail, 100));
   assert.equal(joinTail(known, far, tail).meta.x_max, 1e9);
 });

@@ -235,3 +235,84 @@ class RunGroups(Tabular[RunGroup]):
 
     def __repr__(self) -> str:
         return _display.table_text(self._table)
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """Lines of two texts that belong together: a change, with some equal lines around it.
+
+    `before` and `after` are the numbers of its first line in both texts, from 1. Each line is a pair:
+    "same", "removed" or "added", and the text.
+    """
+
+    before: int
+    after: int
+    lines: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeDiff:
+    """The difference between the code of two runs.
+
+    `commits` are those of both runs, None where unknown. `has_patch` is whether each has a patch of
+    uncommitted changes. `hunks` are the differences between both patches.
+    """
+
+    commits: tuple[str | None, str | None]
+    has_patch: tuple[bool, bool]
+    hunks: list[Hunk]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageDiff:
+    """The difference between the packages of two runs, each list sorted by name.
+
+    `added` and `removed` are pairs of name and version. `changed` also has the version of the second
+    run. `same` is the number of equal packages.
+    """
+
+    added: list[tuple[str, str]]
+    removed: list[tuple[str, str]]
+    changed: list[tuple[str, str, str]]
+    same: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParamImportance:
+    """How much a param matters for an objective.
+
+    `importance` is the share of the variance that is lost when the values of the param are mixed up,
+    and `error` its standard error. `correlation` is Spearman's rank correlation, None for texts.
+    `runs` is the number of runs that have the param.
+    """
+
+    key: str
+    importance: float
+    error: float
+    correlation: float | None
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """The mean of the objective if a param had this value in all runs.
+
+    `value` is a number if all values of the param are, and None for texts that are not frequent.
+    """
+
+    value: float | str | None
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Importance:
+    """How much the params of some runs matter for an objective, the most important one first.
+
+    `runs` is the number of runs with a value. `explained` is the share of the variance that the
+    params explain in runs that were not learned from. Near 0 the importance means nothing.
+    """
+
+    runs: int
+    explained: float
+    params: list[ParamImportance]
+    dependence: list[Dependence]

@@ -13,12 +13,14 @@ from tracklite.entities import (
     Bands,
     Capture,
     Changes,
+    CodeDiff,
     Curves,
     DatabaseInfo,
     Dataset,
     DatasetSummary,
     ExperimentInfo,
     GcReport,
+    Importance,
     KeySummary,
     Lifecycle,
     LineageEdge,
@@ -31,6 +33,7 @@ from tracklite.entities import (
     ModelStage,
     ModelVersionInfo,
     ModelVersionStatus,
+    PackageDiff,
     Page,
     RegisteredModelInfo,
     RunGroup,
@@ -317,6 +320,22 @@ class Database:
         >>> database.run_health(run)
         [<RunHealth.RUNNING: 'running'>]
         """
+    def code_diff(self, before: _RunId, after: _RunId) -> CodeDiff: ...
+    def package_diff(self, before: _RunId, after: _RunId) -> PackageDiff | None: ...
+    def importance(
+        self,
+        objective: str,
+        filter: str = "",
+        *,
+        log: bool = False,
+        exclude: _Texts | None = None,
+        dependence: str | None = None,
+        experiments: _ExperimentIds | None = None,
+        view: _View = "active",
+    ) -> Importance: ...
+    def create_folder(self, path: str) -> None: ...
+    def delete_folder(self, path: str) -> None: ...
+    def folders(self) -> list[str]: ...
     def delete_run(self, id: _RunId) -> None:
         """Marks a run deleted, until `restore_run` or `gc`."""
     def restore_run(self, id: _RunId) -> None:
@@ -1191,6 +1210,14 @@ class Registry:
         """Switches to names with exactly three levels. This cannot be undone."""
     def create_catalog(self, name: str) -> None:
         """Creates a catalog, the first level of names."""
+    def catalogs(self) -> list[str]: ...
+    def schemas(self, catalog: str) -> list[str]: ...
+    def rename_catalog(self, catalog: str, name: str) -> None: ...
+    def rename_schema(self, catalog: str, schema: str, name: str) -> None: ...
+    def set_catalog_owner(self, catalog: str, owner: str) -> None: ...
+    def set_schema_owner(self, catalog: str, schema: str, owner: str) -> None: ...
+    def drop_catalog(self, name: str) -> None: ...
+    def drop_schema(self, catalog: str, name: str) -> None: ...
     def create_schema(self, catalog: str, name: str) -> None:
         """Creates a schema in a catalog, the second level of names."""
     def create_model(

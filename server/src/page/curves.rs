@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::Serialize;
 use serde_json::Value;
 use tracklite::curve::{Band, BandKind, Curve, CurveAxis, CurveQuery, Smoothing};
 use tracklite::table::{Row, Value as Cell};
@@ -14,7 +13,6 @@ use crate::access::Scope;
 use crate::call::{Args, Call};
 use crate::failure::{Failure, Outcome};
 use crate::fields::{Read as _, any, flag, object, real, real_of, text, texts, whole};
-use crate::mlflow::entities::Real;
 use crate::mlflow::queries;
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
@@ -33,6 +31,7 @@ pub(super) const ROUTES: &[Route] = &[Route {
         text("x"),
         any("range"),
         whole("px"),
+        real("width"),
         object("smooth", &[text("kind").required(), real("amount").required()]),
         flag("group"),
         text("band"),
@@ -50,48 +49,8 @@ const COLUMNS_MAX: usize = 5_000_000;
 
 /// Returns a column of a curve or band.
 type Column<T> = fn(&T) -> &Vec<f64>;
-
-/// A series of an answer, which has the rows from `start`.
-#[derive(Default, Serialize)]
-struct Series {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    key: String,
-    start: usize,
-    count: usize,
-    points: u64,
-    exact: bool,
-    nan: u64,
-    first_nan_step: Option<i64>,
-    x_min: Option<Real>,
-    x_max: Option<Real>,
-    last_x: Option<Real>,
-    last_value: Option<Real>,
-    last_step: Option<i64>,
-    best_x: Option<Real>,
-    best_step: Option<i64>,
-    best_value: Option<Real>,
-    min: Option<Extreme>,
-    max: Option<Extreme>,
-}
-
-/// The point with the smallest or largest value.
-#[derive(Serialize)]
-struct Extreme {
-    step: i64,
-    time: i64,
-    value: Real,
-}
-
-impl From<MetricPoint> for Extreme {
-    fn from(point: MetricPoint) -> Extreme {
-        Extreme { step: point.step, time: point.time.as_millis(), value: Real(point.value) }
-    }
-}
+/// Returns a fact about a whole curve. `None` if it has none.
+type Fact<'a> = (&'static str, &'a dyn Fn(&Curve) -> Option<f64>);
 
 fn curves(call: &Call) -> Outcome<Reply> {
     let args = &call.args;
@@ -187,7 +146,7 @@ fn groups(call: &Call) -> Outcome<Vec<(usize, Vec<RunId>)>> {
     let Some(grouped) = selection.as_ref().and_then(|selection| selection.groups.as_ref()) else {
         return Ok(vec![(0, runs(call)?)]);
     };
-    let groups = &grouped.found.groups;
+    let groups = &grouped.groups;
     let wanted: Vec<usize> = match call.args.get("groups") {
         None | Some(Value::Null) => (0..groups.len()).take(first(&call.args)?).collect(),
         Some(given) => {
@@ -253,22 +212,25 @@ impl Known {
 }
 
 /// Returns the place of a point on an axis. On that of another metric it is not known.
-fn place(point: &MetricPoint, axis: &CurveAxis, facts: &Facts) -> Option<Real> {
+fn place(point: &MetricPoint, axis: &CurveAxis, facts: &Facts) -> Option<f64> {
     let nanos = match axis {
-        CurveAxis::Step => return Some(Real(point.step as f64)),
+        CurveAxis::Step => return Some(point.step as f64),
         CurveAxis::Time => point.time.as_nanos() as f64 * 1e3,
         CurveAxis::Relative => {
             point.time.as_nanos().saturating_sub(facts.started.as_nanos()) as f64
         }
         _ => return None,
     };
-    Some(Real(nanos / 1e9))
+    Some(nanos / 1e9)
 }
 
 fn query(args: &Args) -> Outcome<CurveQuery> {
     let mut query = CurveQuery::new(width(args)).axis(axis(args)?);
     if let Some((from, to)) = range(args)? {
         query = query.range(from, to);
+    }
+    if let Some(width) = args.real("width") {
+        query = query.row_width(width);
     }
     if let Some(smoothing) = args.object("smooth") {
         query = query.smoothing(smoothing_of(smoothing)?);
@@ -322,76 +284,104 @@ fn band(args: &Args) -> Outcome<BandKind> {
     }
 }
 
-/// Sets the first row of each series.
-fn placed(series: impl Iterator<Item = Series>) -> (Vec<Series>, usize) {
-    let mut start = 0;
-    let placed = series.map(|series| {
-        let placed = Series { start, ..series };
-        start += placed.count;
-        placed
-    });
-    let placed = placed.collect();
-    (placed, start)
-}
-
+/// Writes curves as columns: those of rows, and those of whole series, which begin with `series.`.
+/// The rows of a series follow those of the one before it.
 fn frame_of_curves(curves: &[Curve], known: &Known, axis: &CurveAxis) -> Frame {
-    let (facts, best) = (|curve| known.facts(curve), |curve| known.best(curve));
-    let (series, rows) = placed(curves.iter().map(|curve| Series {
-        name: facts(curve).map(|facts| facts.name.clone()),
-        run: Some(curve.run.to_string()),
-        best_x: facts(curve).and_then(|facts| place(&best(curve)?, axis, facts)),
-        best_step: best(curve).map(|point| point.step),
-        best_value: best(curve).map(|point| Real(point.value)),
-        key: curve.key.clone(),
-        count: curve.places.len(),
-        points: curve.points,
-        exact: curve.is_exact,
-        nan: curve.nan_count,
-        first_nan_step: curve.first_nan_step,
-        x_min: Some(Real(curve.range.0)),
-        x_max: Some(Real(curve.range.1)),
-        last_x: Some(Real(curve.last_place)),
-        last_value: Some(Real(curve.last.value)),
-        last_step: Some(curve.last.step),
-        min: curve.min.map(Extreme::from),
-        max: curve.max.map(Extreme::from),
-        ..Series::default()
-    }));
-    let mut frame = Frame::new(rows);
-    frame.meta("series", series);
-    let columns: [(&str, Column<Curve>); 7] = [
-        ("x", |curve| &curve.places),
-        ("x_first", |curve| &curve.from_places),
-        ("first", |curve| &curve.first_values),
-        ("min", |curve| &curve.min_values),
-        ("max", |curve| &curve.max_values),
-        ("mean", |curve| &curve.mean_values),
-        ("last", |curve| &curve.last_values),
+    let mut frame = Frame::new(curves.iter().map(|curve| curve.places.len()).sum());
+    frame.dict("series.run", curves.iter().map(|curve| Some(curve.run.to_string())));
+    frame.dict("series.key", curves.iter().map(|curve| Some(&curve.key)));
+    frame.dict("series.name", curves.iter().map(|curve| Some(&known.facts(curve)?.name)));
+    let best = |curve: &Curve| known.best(curve);
+    let best_place = |curve: &Curve| place(&best(curve)?, axis, known.facts(curve)?);
+    let facts: [Fact<'_>; 17] = [
+        ("count", &|curve| Some(curve.places.len() as f64)),
+        ("exact", &|curve| Some(f64::from(u8::from(curve.is_exact)))),
+        ("points", &|curve| Some(curve.points as f64)),
+        ("nan", &|curve| Some(curve.nan_count as f64)),
+        ("first_nan_step", &|curve| curve.first_nan_step.map(|step| step as f64)),
+        ("x_min", &|curve| Some(curve.range.0)),
+        ("x_max", &|curve| Some(curve.range.1)),
+        ("last_x", &|curve| Some(curve.last_place)),
+        ("last_value", &|curve| Some(curve.last.value)),
+        ("last_step", &|curve| Some(curve.last.step as f64)),
+        ("best_x", &best_place),
+        ("best_value", &|curve| Some(best(curve)?.value)),
+        ("best_step", &|curve| Some(best(curve)?.step as f64)),
+        ("min_value", &|curve| Some(curve.min?.value)),
+        ("min_step", &|curve| Some(curve.min?.step as f64)),
+        ("max_value", &|curve| Some(curve.max?.value)),
+        ("max_step", &|curve| Some(curve.max?.step as f64)),
     ];
-    for (name, of) in columns {
-        frame.f64(name, curves.iter().flat_map(of).copied());
+    for (name, of) in facts {
+        let values = curves.iter().map(|curve| of(curve).unwrap_or(f64::NAN));
+        frame.narrow(&format!("series.{name}"), &values.collect::<Vec<f64>>());
     }
-    frame.u32("n", curves.iter().flat_map(|curve| &curve.counts).copied());
-    frame.u32("nan", curves.iter().flat_map(|curve| &curve.nan_counts).copied());
-    if curves.iter().any(|curve| !curve.smooth_values.is_empty()) {
-        frame.f64("smooth", curves.iter().flat_map(|curve| &curve.smooth_values).copied());
-    }
+    add_rows(&mut frame, curves);
     frame
 }
 
+/// Adds the columns of rows. One that repeats another is only named.
+fn add_rows(frame: &mut Frame, curves: &[Curve]) {
+    let places = joined(curves, |curve| &curve.places);
+    frame.narrow_unless("x_first", &joined(curves, |curve| &curve.from_places), ("x", &places));
+    frame.narrow("x", &places);
+    let means = values(curves, |curve| &curve.mean_values);
+    frame.narrow("mean", &means);
+    let columns: [(&str, Column<Curve>); 3] = [
+        ("min", |curve| &curve.min_values),
+        ("max", |curve| &curve.max_values),
+        ("last", |curve| &curve.last_values),
+    ];
+    for (name, of) in columns {
+        frame.narrow_unless(name, &values(curves, of), ("mean", &means));
+    }
+    let counts = |of: fn(&Curve) -> &Vec<u32>| -> Vec<f64> {
+        curves.iter().flat_map(of).map(|count| f64::from(*count)).collect()
+    };
+    frame.narrow("n", &counts(|curve| &curve.counts));
+    frame.narrow("nan", &counts(|curve| &curve.nan_counts));
+    if curves.iter().any(|curve| !curve.smooth_values.is_empty()) {
+        frame.narrow("smooth", &values(curves, |curve| &curve.smooth_values));
+    }
+}
+
+fn joined<T>(series: &[T], of: Column<T>) -> Vec<f64> {
+    series.iter().flat_map(of).copied().collect()
+}
+
+/// Returns a column of values. Those of rows with several points have 32 bits if a chart with
+/// 65,536 pixels looks the same. Such rows are drawn, and never read as numbers of the run.
+fn values(curves: &[Curve], of: Column<Curve>) -> Vec<f64> {
+    let values = curves.iter().flat_map(|curve| {
+        let is_coarse = !curve.is_exact && looks_the_same(curve);
+        let coarse = move |value: f64| if is_coarse { f64::from(value as f32) } else { value };
+        of(curve).iter().map(move |value| coarse(*value))
+    });
+    values.collect()
+}
+
+/// Returns whether the error of numbers of 32 bits is below a 65,536th of the range of a curve.
+fn looks_the_same(curve: &Curve) -> bool {
+    let (Some(min), Some(max)) = (curve.min, curve.max) else { return true };
+    let largest = min.value.abs().max(max.value.abs());
+    // Such a number has 24 bits, so its error is at most a 2^24th.
+    largest < f64::from(f32::MAX) && largest <= 256.0 * (max.value - min.value)
+}
+
 fn frame_of_bands(bands: &[Band], numbers: &[usize]) -> Frame {
-    let (series, rows) = placed(bands.iter().map(|band| Series {
-        group: numbers.get(band.group).copied(),
-        key: band.key.clone(),
-        count: band.places.len(),
-        x_min: band.places.first().copied().map(Real),
-        x_max: band.places.last().copied().map(Real),
-        last_x: band.places.last().copied().map(Real),
-        last_value: band.means.last().copied().map(Real),
-        ..Series::default()
-    }));
-    let mut frame = Frame::new(rows);
-    frame.meta("series", series);
+    let mut frame = Frame::new(bands.iter().map(|band| band.places.len()).sum());
+    frame.dict("series.key", bands.iter().map(|band| Some(&band.key)));
+    let end = |values: &[f64]| values.last().copied();
+    let mut facts = |name: &str, of: &dyn Fn(&Band) -> Option<f64>| {
+        let values = bands.iter().map(|band| of(band).unwrap_or(f64::NAN));
+        frame.narrow(&format!("series.{name}"), &values.collect::<Vec<f64>>());
+    };
+    facts("group", &|band| numbers.get(band.group).map(|number| *number as f64));
+    facts("count", &|band| Some(band.places.len() as f64));
+    facts("x_min", &|band| band.places.first().copied());
+    facts("x_max", &|band| end(&band.places));
+    facts("last_x", &|band| end(&band.places));
+    facts("last_value", &|band| end(&band.means));
     let columns: [(&str, Column<Band>); 4] = [
         ("x", |band| &band.places),
         ("mean", |band| &band.means),
@@ -399,8 +389,9 @@ fn frame_of_bands(bands: &[Band], numbers: &[usize]) -> Frame {
         ("high", |band| &band.highs),
     ];
     for (name, of) in columns {
-        frame.f64(name, bands.iter().flat_map(of).copied());
+        frame.narrow(name, &joined(bands, of));
     }
-    frame.u32("n", bands.iter().flat_map(|band| &band.runs).copied());
+    let runs = bands.iter().flat_map(|band| &band.runs).map(|runs| f64::from(*runs));
+    frame.narrow("n", &runs.collect::<Vec<f64>>());
     frame
 }

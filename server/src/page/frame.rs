@@ -21,6 +21,33 @@ const MAGIC: &[u8; 8] = b"TLFRAME1";
 /// The code of a missing value in a column of the type `dict`.
 const NO_CODE: u32 = u32::MAX;
 
+/// The type of the numbers of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Width {
+    U8,
+    U16,
+    U32,
+    F32,
+    F64,
+}
+
+impl Width {
+    /// Returns the narrowest type that has all these numbers exactly. NaN is one value.
+    fn of(values: &[f64]) -> Width {
+        let is_whole = |value: f64| value.to_bits() == f64::from(value as u32).to_bits();
+        let is_single = |value: f64| value.is_nan() || f64::from(value as f32) == value;
+        if values.iter().all(|value| is_whole(*value)) {
+            return match values.iter().copied().fold(0.0, f64::max) {
+                ..256.0 => Width::U8,
+                ..65_536.0 => Width::U16,
+                _ => Width::U32,
+            };
+        }
+        if values.iter().all(|value| is_single(*value)) { Width::F32 } else { Width::F64 }
+    }
+}
+
 /// A table that is being written as a frame.
 pub(crate) struct Frame {
     meta: Map<String, Value>,
@@ -49,6 +76,38 @@ impl Frame {
     pub(crate) fn f64(&mut self, name: &str, values: impl IntoIterator<Item = f64>) {
         let (offset, count) = self.numbers(values, f64::to_le_bytes);
         self.column(json!({"name": name, "type": "f64", "offset": offset, "count": count}));
+    }
+
+    /// Adds a column of numbers in the narrowest type that has all of them exactly. A number that
+    /// all rows have is written once.
+    pub(crate) fn narrow(&mut self, name: &str, values: &[f64]) {
+        let first = values.first().map_or(0, |first| first.to_bits());
+        let is_repeated = values.len() > 1 && values.iter().all(|value| value.to_bits() == first);
+        let written = if is_repeated { values.get(..1).unwrap_or_default() } else { values };
+        let width = Width::of(written);
+        let numbers = written.iter().copied();
+        let (offset, _) = match width {
+            Width::U8 => self.numbers(numbers.map(|number| number as u8), u8::to_le_bytes),
+            Width::U16 => self.numbers(numbers.map(|number| number as u16), u16::to_le_bytes),
+            Width::U32 => self.numbers(numbers.map(|number| number as u32), u32::to_le_bytes),
+            Width::F32 => self.numbers(numbers.map(|number| number as f32), f32::to_le_bytes),
+            Width::F64 => self.numbers(numbers, f64::to_le_bytes),
+        };
+        let mut column =
+            json!({"name": name, "type": width, "offset": offset, "count": values.len()});
+        if is_repeated {
+            column["repeated"] = true.into();
+        }
+        self.column(column);
+    }
+
+    /// Adds a column of numbers, or only the name of another one with the same numbers.
+    pub(crate) fn narrow_unless(&mut self, name: &str, values: &[f64], other: (&str, &[f64])) {
+        let same = values.iter().map(|value| value.to_bits());
+        match same.eq(other.1.iter().map(|value| value.to_bits())) {
+            true => self.column(json!({"name": name, "same": other.0})),
+            false => self.narrow(name, values),
+        }
     }
 
     /// Adds a column of numbers, some of which may be missing.
@@ -207,6 +266,35 @@ mod tests {
         let read = parts.bytes(parts.place(1, "offset"), 3).into_iter().map(u32::from_le_bytes);
         assert_eq!(read.collect::<Vec<_>>(), [7, 0, u32::MAX]);
         assert!(parts.header["columns"][0].get("nulls").is_none());
+    }
+
+    #[test]
+    fn numbers_are_as_narrow_as_they_can_be() {
+        for (values, width) in [
+            (vec![], Width::U8),
+            (vec![0.0, 255.0], Width::U8),
+            (vec![256.0, 1.0], Width::U16),
+            (vec![65_536.0, 1.0], Width::U32),
+            (vec![f64::from(u32::MAX), 1.0], Width::U32),
+            (vec![f64::from(u32::MAX) + 1.0, 1.0], Width::F32),
+            (vec![-1.0, 1.0], Width::F32),
+            (vec![-0.0, 1.0], Width::F32),
+            (vec![0.5, f64::NAN, f64::INFINITY], Width::F32),
+            (vec![0.1, 1.0], Width::F64),
+            (vec![1e300, 1.0], Width::F64),
+        ] {
+            assert_eq!(Width::of(&values), width, "{values:?}");
+        }
+        let mut frame = Frame::new(3);
+        frame.narrow("x", &[7.0, 300.0, 2.0]);
+        frame.narrow("y", &[0.1; 3]);
+        frame.narrow_unless("z", &[0.1; 3], ("y", &[0.1; 3]));
+        let parts = Parts::of(frame);
+        let read = parts.bytes(parts.place(0, "offset"), 3).into_iter().map(u16::from_le_bytes);
+        assert_eq!(read.collect::<Vec<_>>(), [7, 300, 2]);
+        assert_eq!(parts.header["columns"][1]["repeated"], true);
+        assert_eq!(parts.bytes(parts.place(1, "offset"), 1), [0.1_f64.to_le_bytes()]);
+        assert_eq!(parts.header["columns"][2], json!({"name": "z", "same": "y"}));
     }
 
     #[test]

@@ -1,17 +1,16 @@
 //! Queries of runs: a selection under a handle, and windows of it.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 use tracklite::groups::{GroupColumn, RunGroup, RunGroups};
-use tracklite::{Database, ExperimentId, RunId, RunSearch, View};
+use tracklite::{Database, ExperimentId, RunSearch, View};
 use utoipa::ToSchema;
 
 use super::frame::{FRAME_TYPE, Frame};
 use super::names;
-use super::selection::{Grouped, Selection, new_handle};
+use super::selection::{Selection, new_handle};
 use super::window;
 use crate::access::Scope;
 use crate::call::{Args, Call};
@@ -112,7 +111,7 @@ fn read(call: &Call) -> Outcome<Reply> {
     let selection = call.shared.selections.get(call.args.need("handle")?)?;
     let group = call.args.whole("group").map(|group| {
         let found = usize::try_from(group).ok().zip(selection.groups.as_ref());
-        let found = found.and_then(|(at, grouped)| grouped.found.groups.get(at));
+        let found = found.and_then(|(at, grouped)| grouped.groups.get(at));
         found.ok_or_else(|| Failure::invalid(format!("the list has no group {group}")))
     });
     answer(call.database(), &selection, group.transpose()?, bounds(&call.args)?)
@@ -123,7 +122,7 @@ fn position(call: &Call) -> Outcome<Reply> {
     let run = queries::run_id(call.args.need("run")?)?;
     let row = match &selection.groups {
         None => selection.runs.iter().position(|id| *id == run),
-        Some(grouped) => grouped.found.groups.iter().position(|group| group.runs.contains(&run)),
+        Some(grouped) => grouped.groups.iter().position(|group| group.runs.contains(&run)),
     };
     Ok(Reply::json(&Place { row }))
 }
@@ -189,7 +188,7 @@ fn groups(
     args: &Args,
     search: &RunSearch,
     columns: &[String],
-) -> Outcome<Option<Grouped>> {
+) -> Outcome<Option<RunGroups>> {
     let keys = match args.get("group") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(word)) if word == "auto" => database.params_but_seeds(search)?,
@@ -211,8 +210,7 @@ fn groups(
     wanted.extend(order.iter().map(|(name, _)| name.clone()));
     let mut found = database.group_runs(search, &keys, &wanted)?;
     sort(&mut found, columns.len(), &order);
-    let states = states(database, search, &found)?;
-    Ok(Some(Grouped { found, states }))
+    Ok(Some(found))
 }
 
 /// Sorts groups by the means of the columns from `first` on. Groups without a mean come last.
@@ -232,25 +230,6 @@ fn sort(found: &mut RunGroups, first: usize, order: &[(String, bool)]) {
         });
         compared.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
     });
-}
-
-/// Counts the runs of each group that have not ended, and those that failed.
-fn states(database: &Database, search: &RunSearch, found: &RunGroups) -> Outcome<Vec<(u32, u32)>> {
-    let table = database.runs_table(&search.clone().columns(["run_id", "status"]))?;
-    let mut known: HashMap<RunId, (u32, u32)> = HashMap::new();
-    for row in table.rows() {
-        let of = |name: &str| window::text(row.get(name)).unwrap_or_default();
-        let status = of("status");
-        let state = (u32::from(status == "RUNNING"), u32::from(status == "FAILED"));
-        if state != (0, 0) {
-            known.insert(queries::run_id(&of("run_id"))?, state);
-        }
-    }
-    let sum = |group: &RunGroup| {
-        let states = group.runs.iter().filter_map(|run| known.get(run));
-        states.fold((0, 0), |sum, state| (sum.0 + state.0, sum.1 + state.1))
-    };
-    Ok(found.groups.iter().map(sum).collect())
 }
 
 fn answer(
@@ -276,7 +255,7 @@ pub(super) fn window(
             window::frame(database, part(runs, &bounds), &selection.columns)?
         }
     };
-    let groups = selection.groups.as_ref().map(|grouped| &grouped.found);
+    let groups = selection.groups.as_ref();
     frame.meta("handle", &selection.handle);
     frame.meta("total", group.map_or(selection.runs.len(), |group| group.runs.len()));
     frame.meta("position", selection.cursor.to_string());
@@ -286,18 +265,20 @@ pub(super) fn window(
     Ok(frame)
 }
 
-fn frame_of_groups(grouped: &Grouped, columns: &[String], bounds: &Range<usize>) -> Frame {
-    let groups = part(&grouped.found.groups, bounds);
-    let states = part(&grouped.states, bounds);
+fn frame_of_groups(grouped: &RunGroups, columns: &[String], bounds: &Range<usize>) -> Frame {
+    let groups = part(&grouped.groups, bounds);
     let mut frame = Frame::new(groups.len());
-    for at in 0..grouped.found.keys.len() {
+    for at in 0..grouped.keys.len() {
         let values = groups.iter().map(|group| group.values.get(at).cloned().flatten());
         frame.dict(&format!("key{at}"), values);
     }
-    let count = |group: &RunGroup| u32::try_from(group.runs.len()).unwrap_or(u32::MAX);
-    frame.u32("runs", groups.iter().map(count));
-    frame.u32("running", states.iter().map(|state| state.0));
-    frame.u32("failed", states.iter().map(|state| state.1));
+    let mut counts = |name: &str, count: fn(&RunGroup) -> usize| {
+        let counts = groups.iter().map(count);
+        frame.u32(name, counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX)));
+    };
+    counts("runs", |group| group.runs.len());
+    counts("running", |group| group.running);
+    counts("failed", |group| group.failed);
     for (at, name) in columns.iter().enumerate() {
         add_spread(&mut frame, name, groups, at);
     }

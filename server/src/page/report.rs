@@ -49,9 +49,9 @@ fn data(database: &Database, name: &str, record: &Map<String, Value>) -> Outcome
     let found = query::select(database, &state.query(), columns(database, &state)?)?;
     let (runs, groups) = (found.runs.len(), found.groups.as_ref());
     let table = query::window(database, &found, None, 0..RUNS_MAX)?;
-    let children = groups.map_or(0, |groups| groups.found.groups.len().min(DRAWN_MAX));
+    let children = groups.map_or(0, |groups| groups.groups.len().min(DRAWN_MAX));
     let children = (0..children).map(|group| {
-        let group = groups.and_then(|groups| groups.found.groups.get(group));
+        let group = groups.and_then(|groups| groups.groups.get(group));
         encoded(query::window(database, &found, group, 0..RUNS_MAX)?)
     });
     let known = database.run_keys(&found.search)?;
@@ -64,7 +64,7 @@ fn data(database: &Database, name: &str, record: &Map<String, Value>) -> Outcome
         let args = state.curves(PIXELS);
         let frame = match groups {
             Some(groups) => {
-                let of = groups.found.groups.iter().take(DRAWN_MAX);
+                let of = groups.groups.iter().take(DRAWN_MAX);
                 let of: Vec<Vec<RunId>> = of.map(|group| group.runs.clone()).collect();
                 curves::of_groups(database, &args, &of, &metric.key)?
             }

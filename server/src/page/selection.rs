@@ -27,16 +27,10 @@ pub(crate) struct Selection {
     /// The columns as they were asked for.
     pub(crate) columns: Vec<String>,
     pub(crate) runs: Vec<RunId>,
-    pub(crate) groups: Option<Grouped>,
+    /// The groups in their order.
+    pub(crate) groups: Option<RunGroups>,
     /// The keys of the runs, once somebody has asked for them.
     pub(crate) keys: OnceLock<Arc<Vec<KeySummary>>>,
-}
-
-/// The groups of a selection in their order.
-pub(crate) struct Grouped {
-    pub(crate) found: RunGroups,
-    /// For each group, how many of its runs have the status RUNNING and how many have FAILED.
-    pub(crate) states: Vec<(u32, u32)>,
 }
 
 /// The selections of a server, the one used last at the end.

@@ -24,16 +24,27 @@ impl Frame {
         Frame { header, buffers: body[start..].to_vec() }
     }
 
+    /// Returns the number of bytes of all columns and of the header.
+    pub(crate) fn size(&self) -> usize {
+        self.buffers.len() + self.header.to_string().len()
+    }
+
     /// Returns whether there is such a column.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.header["columns"].as_array().unwrap().iter().any(|column| column["name"] == name)
     }
 
     #[track_caller]
-    fn column(&self, name: &str, kind: &str) -> &Value {
+    fn found(&self, name: &str) -> &Value {
         let columns = self.header["columns"].as_array().unwrap();
         let found = columns.iter().find(|column| column["name"] == name);
         let found = found.unwrap_or_else(|| panic!("no column {name}: {columns:?}"));
+        found["same"].as_str().map_or(found, |other| self.found(other))
+    }
+
+    #[track_caller]
+    fn column(&self, name: &str, kind: &str) -> &Value {
+        let found = self.found(name);
         assert_eq!(found["type"], kind, "{name}");
         found
     }
@@ -49,12 +60,28 @@ impl Frame {
         column["count"].as_u64().unwrap() as usize
     }
 
-    /// Returns a column of numbers.
+    /// Returns a column of numbers of any width.
     #[track_caller]
     pub(crate) fn f64(&self, name: &str) -> Vec<f64> {
-        let column = self.column(name, "f64");
-        let numbers = self.numbers(&column["offset"], Frame::count(column));
-        numbers.into_iter().map(f64::from_le_bytes).collect()
+        let column = self.found(name);
+        let (count, is_repeated) = (Frame::count(column), column["repeated"] == true);
+        let numbers = self.wide(column, if is_repeated { 1 } else { count });
+        if is_repeated { vec![numbers[0]; count] } else { numbers }
+    }
+
+    fn wide(&self, column: &Value, count: usize) -> Vec<f64> {
+        let offset = &column["offset"];
+        let each = |width: usize, read: fn(&[u8]) -> f64| {
+            let start = offset.as_u64().unwrap() as usize;
+            self.buffers[start..start + width * count].chunks(width).map(read).collect()
+        };
+        match column["type"].as_str().unwrap() {
+            "u8" => each(1, |bytes| f64::from(bytes[0])),
+            "u16" => each(2, |bytes| f64::from(u16::from_le_bytes(bytes.try_into().unwrap()))),
+            "u32" => each(4, |bytes| f64::from(u32::from_le_bytes(bytes.try_into().unwrap()))),
+            "f32" => each(4, |bytes| f64::from(f32::from_le_bytes(bytes.try_into().unwrap()))),
+            _ => each(8, |bytes| f64::from_le_bytes(bytes.try_into().unwrap())),
+        }
     }
 
     /// Returns a column of whole numbers.

@@ -1,9 +1,8 @@
 import { signal, type Signal } from "@preact/signals";
-import { ApiError, isAbort, messageOf, postFrame } from "../api";
+import { ApiError, isAbort, messageOf, postCurves } from "../api";
 import { nextFrame } from "../busy";
 import { isFormula, readBins, type Bins } from "../plot/series";
-import type { CurvesMeta } from "../types";
-import { firstPart, joinTail, secondPart, tailOf, type Tail } from "./tail";
+import { isTooLong, joinTail, partOf, tailOf, type Tail } from "./tail";
 
 /** What a card shows: the newest answer, which stays while the next one is on its way. */
 export interface CardData {
@@ -149,7 +148,7 @@ export class CurveLoader {
   }
 
   private async read(body: Record<string, unknown>, signal: AbortSignal): Promise<{ bins: Bins[]; position: string }> {
-    const frame = await postFrame<CurvesMeta>("curves", body, signal);
+    const frame = await postCurves(body, signal);
     return { bins: readBins(frame), position: frame.meta.position };
   }
 
@@ -157,11 +156,8 @@ export class CurveLoader {
   private async answer({ keys, params, tail }: Asked, signal: AbortSignal): Promise<{ bins: Bins[]; position: string } | null> {
     const body = JSON.parse(params) as Record<string, unknown>;
     if (!tail) return this.read({ ...body, keys }, signal);
-    const part = { x: body["x"], keys, runs: tail.runs };
-    const first = await this.read({ ...part, ...firstPart(tail) }, signal);
-    const second = secondPart(first.bins, tail, Number(body["px"]));
-    if (second === "whole") return null;
-    return second ? this.read({ ...part, ...second }, signal) : first;
+    const found = await this.read({ x: body["x"], keys, runs: tail.runs, ...partOf(tail, Number(body["px"])) }, signal);
+    return isTooLong(found.bins, tail, Number(body["px"])) ? null : found;
   }
 
   private async fetch(asked: Asked): Promise<void> {

@@ -14,13 +14,14 @@ export interface Tail {
 /** The part of a request that says which points to send. */
 export interface Part {
   range: [number, number];
+  /** The most rows of a curve. */
   px: number;
+  /** The width of a row. */
+  width: number;
 }
 
 /** The end of a range that has all points to come. */
 const NO_END = 1e300;
-/** The server sends this many points for each pixel before it bins them. So this few pixels are about 60 points. */
-const FEW = 16;
 
 /** A curve with this many times its pixels is asked as a whole again. */
 const MOST = 1.5;
@@ -56,17 +57,14 @@ export function tailOf(all: readonly Bins[], px: number): Tail | null {
   return Number.isFinite(from) ? { from, width } : null;
 }
 
-/** What to ask first: the points themselves if there are few, and otherwise how far they reach. */
-export function firstPart({ from }: Tail): Part {
-  return { range: [from, NO_END], px: FEW };
+/** What to ask: all points from the place on, in rows as wide as those that are known. */
+export function partOf({ from, width }: Tail, px: number): Part {
+  return { range: [from, NO_END], px: Math.ceil(px * LARGEST), width };
 }
 
-/** What to ask then, if there were many: rows as wide as those that are known. "whole" if there are too many. */
-export function secondPart(first: readonly Bins[], { from, width }: Tail, px: number): Part | "whole" | null {
-  if (first.every(({ meta }) => meta.exact)) return null;
-  const last = first.reduce((most, { meta }) => Math.max(most, toNumber(meta.x_max)), from);
-  const columns = Math.max(1, Math.ceil((last - from) / width));
-  return columns > px * LARGEST ? "whole" : { range: [from, last], px: columns };
+/** Says whether a tail is so long that the whole curves are due. */
+export function isTooLong(found: readonly Bins[], { from, width }: Tail, px: number): boolean {
+  return found.some(({ meta }) => (toNumber(meta.x_max) - from) / width > px * LARGEST);
 }
 
 const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);

@@ -27,6 +27,38 @@ export interface Stroke {
   dash: readonly number[];
 }
 
+/** The columns with a fact about each series, which are numbers or nothing. */
+const FACTS = ["first_nan_step", "x_min", "x_max", "last_x", "last_value", "best_x", "best_value"] as const;
+
+/** Makes the series of an answer of its columns. The rows of one follow those of the one before. */
+function seriesOf(frame: Frame<unknown>): CurveSeries[] {
+  const keys = frame.column("series.key");
+  const numbers = (name: string) => frame.doubles(`series.${name}`);
+  const [counts, points, exact, nan, groups] = ["count", "points", "exact", "nan", "group"].map(numbers);
+  const facts = FACTS.map((name) => [name, numbers(name)] as const);
+  const [low, high] = [numbers("min_value"), numbers("max_value")];
+  const known = (value: number | undefined) => (value === undefined || Number.isNaN(value) ? null : value);
+  const extreme = (value: number | undefined) => (known(value) === null ? null : { value: value ?? NaN });
+  let start = 0;
+  return Array.from({ length: keys?.count ?? 0 }, (_, at) => {
+    const run = frame.column("series.run")?.text(at);
+    const count = counts?.[at] ?? 0;
+    start += count;
+    return {
+      ...(run ? { run, name: frame.column("series.name")?.text(at) ?? "" } : { group: groups?.[at] ?? 0 }),
+      key: keys?.text(at) ?? "", start: start - count, count,
+      points: points?.[at] ?? 0, exact: exact?.[at] === 1, nan: nan?.[at] ?? 0,
+      min: extreme(low[at]), max: extreme(high[at]),
+      ...(Object.fromEntries(facts.map(([name, values]) => [name, known(values[at])])) as Pick<CurveSeries, (typeof FACTS)[number]>),
+    };
+  });
+}
+
+/** Adds the series to an answer with curves, unless it has them. */
+export function withSeries(frame: Frame<{ position: string; series?: CurveSeries[] }>): Frame<CurvesMeta> {
+  return frame.with({ series: frame.meta.series ?? seriesOf(frame) });
+}
+
 function part(frame: Frame<CurvesMeta>, name: string, series: CurveSeries): Float64Array | null {
   const values = frame.doubles(name);
   return values.length === 0 ? null : values.subarray(series.start, series.start + series.count);

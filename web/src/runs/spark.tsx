@@ -1,12 +1,11 @@
 import { signal, type Signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { isAbort, postFrame } from "../api";
+import { isAbort, postCurves } from "../api";
 import { Delayed, nextFrame } from "../busy";
 import { count, number, toNumber } from "../format";
 import { pointsTick } from "../live";
 import { readBins, type Bins } from "../plot/series";
 import { HEIGHT, sparkPath, WIDTH } from "../plot/spark";
-import type { CurvesMeta } from "../types";
 import { ink } from "./rows";
 
 /** Small curves in the table. Only the rows that exist ask for theirs, together. */
@@ -25,7 +24,7 @@ let wanted = new Set<Entry>();
 async function fetchKey(key: string, asked: readonly Entry[]): Promise<void> {
   const runs = asked.map(({ run }) => run).sort();
   try {
-    const frame = await postFrame<CurvesMeta>("curves", { runs, keys: [key], x: "step", px: WIDTH });
+    const frame = await postCurves({ runs, keys: [key], x: "step", px: WIDTH });
     const found = new Map(readBins(frame).map((bins) => [bins.id, bins]));
     for (const { run, bins } of asked) bins.value = found.get(run) ?? null;
   } catch (error) {
