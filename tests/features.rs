@@ -1,5 +1,8 @@
 //! Features joined by key and time: each rule, and random cases against nested loops.
 
+#[path = "features/online.rs"]
+mod online;
+
 use std::time::Duration;
 
 use tracklite::feature::{DefaultValue, FeatureLookup, JoinOptions};
@@ -198,6 +201,42 @@ fn writes_after_a_time_can_be_ignored() {
     assert_eq!(found, [None, Some(1.0), Some(3.0), Some(3.0)]);
     let all = join(JoinOptions::new().known_at(middle));
     assert_eq!(floats(all.column("spend").unwrap()), [Some(1.0); 4]);
+}
+
+#[test]
+fn versions_whose_history_was_removed_are_refused() {
+    let database = TestDatabase::quiet();
+    let users = users(&database);
+    merge(&users, &[(1, 10, 1.0)]);
+    let before = Timestamp::now();
+    merge(&users, &[(1, 10, 2.0)]);
+    merge(&users, &[(1, 10, 3.0)]);
+    users.remove_history(2).unwrap();
+    let rows = labels(&[(1, Some(10))]);
+    assert_eq!(joined(&database, &rows, lookup().at("at").version(2)), [Some(2.0)]);
+    assert_eq!(joined(&database, &rows, lookup().at("at")), [Some(3.0)]);
+    let early = lookup().at("at").version(1);
+    for (lookup, options) in [
+        (early, JoinOptions::new()),
+        (lookup().at("at"), JoinOptions::new().known_at(before)),
+        (lookup().at("at"), JoinOptions::new().known_at_column("at")),
+    ] {
+        let refused = database.features().join(&rows, &[lookup], &options);
+        let message = error_message(refused, ErrorKind::InvalidInput);
+        assert!(message.contains("was removed: the first one that can be read is 2"), "{message}");
+    }
+    let refused = users.remove_history(9);
+    assert!(error_message(refused, ErrorKind::InvalidInput).contains("has no version 9"));
+    users.remove_history(1).unwrap();
+    users.delete(&table(vec![("user", integers(&[1]))])).unwrap();
+    users.remove_history(4).unwrap();
+    assert!(users.read().table().unwrap().is_empty());
+    merge(&users, &[(2, 1, 5.0)]);
+    assert_eq!(users.read().table().unwrap().len(), 1);
+    let path = database.path().to_owned();
+    let folder = database.close();
+    assert!(Database::verify(&path).unwrap().is_sound());
+    drop(folder);
 }
 
 #[test]

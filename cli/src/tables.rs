@@ -89,6 +89,10 @@ pub(crate) fn tables(command: &TablesCommand, terminal: &mut Terminal) -> Outcom
         TablesCommand::History(args) => history(args, terminal),
         TablesCommand::Read(args) => read(args, terminal),
         TablesCommand::Compact(args) => change(args, terminal, "compacted", StoredTable::compact),
+        TablesCommand::Forget(args) => {
+            let forget = |table: &StoredTable| table.remove_history(args.before);
+            change(&args.table, terminal, "without its history", forget)
+        }
         TablesCommand::Drop(args) => change(args, terminal, "dropped", StoredTable::drop),
     }
 }
@@ -176,7 +180,7 @@ fn change(
     args: &NameArgs,
     terminal: &mut Terminal,
     done: &str,
-    act: fn(&StoredTable) -> tracklite::Result<()>,
+    act: impl Fn(&StoredTable) -> tracklite::Result<()>,
 ) -> Outcome {
     let database = Database::open(&args.file.path)?;
     act(&database.tables().get(&args.name)?)?;

@@ -18,6 +18,8 @@ pub(crate) enum TablesCommand {
     Read(ReadArgs),
     /// Merge the segments of a table, so that reads are faster
     Compact(NameArgs),
+    /// Remove versions of a table permanently
+    Forget(ForgetArgs),
     /// Drop a table with all its rows permanently
     Drop(NameArgs),
 }
@@ -30,6 +32,15 @@ pub(crate) struct NameArgs {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) output: JsonFlag,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForgetArgs {
+    #[command(flatten)]
+    pub(crate) table: NameArgs,
+    /// The first version that stays readable, as in `tables history`
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) before: u64,
 }
 
 #[derive(Debug, Args)]

@@ -258,6 +258,11 @@ impl StoredTable {
         self.handle.call(py, tracklite::table::StoredTable::compact)
     }
 
+    /// Removes everything that only versions before this one show. They cannot be read any more.
+    fn remove_history(&self, py: Python<'_>, before: u64) -> PyResult<()> {
+        self.handle.call(py, |table| table.remove_history(before))
+    }
+
     /// Drops the table with all its rows.
     fn drop(&self, py: Python<'_>) -> PyResult<()> {
         self.handle.call(py, tracklite::table::StoredTable::drop)

@@ -10,9 +10,12 @@ from tracklite import Database
 from tracklite.exceptions import InvalidInputError, NotFoundError
 from tracklite.feature_store import (
     FeatureEngineeringClient,
+    FeatureFunction,
     FeatureLookup,
     FeatureStoreClient,
+    functions,
 )
+from tracklite.feature_store.frames import columns_of
 
 NAME = "ml.features.users"
 
@@ -126,3 +129,104 @@ def test_the_newer_client_names_the_timestamp_among_the_keys(tmp_path: Path) -> 
     )
     assert table.primary_keys == ["user"] and table.timestamp_keys == ["time"]
     assert len(client.read_table(NAME)) == 1
+
+
+def ratio(spend: float | None, months: int) -> float | None:
+    return None if spend is None else spend / months
+
+
+TWICE = """
+def other(value):
+    return value
+
+def twice(value):
+    import math
+    return None if value is None else math.fsum([value, value])
+"""
+
+
+# The converter of pyarrow uses what pandas 3.1 deprecates.
+@pytest.mark.filterwarnings("ignore:Series.values returning")
+@pytest.mark.parametrize("library", ["dict", "pandas", "polars", "pyarrow"])
+def test_functions_are_evaluated_after_the_lookups(
+    client: FeatureStoreClient, library: str
+) -> None:
+    assert client.create_function("ratio", ratio) == 1
+    assert client.create_function("twice", TWICE) == 1
+    labels = {**LABELS, "months": [2, 2, 2, 2]}
+    frame: object = labels
+    if library == "pandas":
+        frame = pytest.importorskip("pandas").DataFrame(labels)
+    elif library == "polars":
+        frame = pytest.importorskip("polars").DataFrame(labels)
+    elif library == "pyarrow":
+        frame = pytest.importorskip("pyarrow").table(labels)
+    features = [
+        lookup(feature_names="spend"),
+        FeatureFunction("ratio"),
+        FeatureFunction("twice", input_bindings={"value": "ratio"}, output_name="double"),
+    ]
+    training_set = client.create_training_set(frame, features, "label", exclude_columns="months")
+    assert training_set.input_columns == ["id", "at", "spend", "ratio", "double"]
+    rows = training_set.load_df()
+    assert "months" not in columns_of(rows)
+    found = {name: [None if n != n else n for n in rows[name]] for name in ("ratio", "double")}
+    if library == "pyarrow":
+        found = {name: rows[name].to_pylist() for name in found}
+    assert found == {"ratio": [0.5, 2.5, None, None], "double": [1.0, 5.0, None, None]}
+    # A later function changes nothing: the training set has the text of its own.
+    assert client.create_function("ratio", "def ratio(spend, months):\n    return 0.0") == 2
+    assert training_set.spec["functions"][0]["version"] == 1
+
+
+def test_wrong_functions_are_refused(client: FeatureStoreClient) -> None:
+    client.create_function("ratio", ratio)
+    hidden = 7
+    for function, message in [
+        (lambda spend: spend, "not a plain function"),
+        (abs, "is not known"),
+        ("x = 1", "defines no function"),
+    ]:
+        with pytest.raises(InvalidInputError, match=message):
+            client.create_function("bad", function)
+
+    def closed(spend: float) -> float:
+        return spend + hidden
+
+    with pytest.raises(InvalidInputError, match="values from around it"):
+        client.create_function("bad", closed)
+    with pytest.raises(NotFoundError):
+        client.create_training_set(LABELS, [FeatureFunction("missing")], "label")
+    for feature, message in [
+        (FeatureFunction("ratio", output_name="at"), "which another column has"),
+        (FeatureFunction("ratio", output_name="spend"), "which another column has"),
+        (FeatureFunction("ratio", input_bindings={"x": "at"}), "no parameter 'x'"),
+    ]:
+        with pytest.raises(InvalidInputError, match=message):
+            client.create_training_set(LABELS, [lookup(), feature], "label")
+    unbound = client.create_training_set(LABELS, [lookup(), FeatureFunction("ratio")], "label")
+    with pytest.raises(InvalidInputError, match="needs the column 'months'"):
+        unbound.load_df()
+    zero = {**LABELS, "months": [2, 0, 2, 2]}
+    failing = client.create_training_set(zero, [lookup(), FeatureFunction("ratio")], "label")
+    with pytest.raises(InvalidInputError, match="failed in row 1: ZeroDivisionError"):
+        failing.load_df()
+
+
+def test_a_feature_spec_is_a_version_without_a_model(client: FeatureStoreClient) -> None:
+    timeless = FeatureLookup(NAME, "id", rename_outputs={"city": "town"})
+    assert client.create_feature_spec("of_users", [timeless], exclude_columns="spend") == 1
+    assert client.create_feature_spec("of_users", [timeless]) == 2
+    client.create_function("ratio", ratio)
+    with pytest.raises(InvalidInputError, match="evaluates no functions"):
+        client.create_feature_spec("bad", [timeless, FeatureFunction("ratio")])
+    with pytest.raises(InvalidInputError, match="registered already, and something else"):
+        client.create_feature_spec("ratio", [timeless])
+
+
+def test_workers_have_the_same_functions() -> None:
+    own = Path(functions.__file__).read_text()
+    copy = Path(__file__).parents[2] / "serve" / "src" / "tracklite_functions.py"
+    if not copy.is_file():
+        pytest.skip("the repository is not there")
+    assert copy.read_text() == own, "copy the one file over the other"

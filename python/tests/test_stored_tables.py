@@ -41,6 +41,10 @@ def test_a_table_is_described_written_and_dropped(database: Database) -> None:
     assert table.delete({"user": [1]}) == 3
     table.compact()
     assert table.read(version=1)["user"] == [1, 2]
+    table.remove_history(2)
+    assert table.read()["user"] == [2]
+    with pytest.raises(InvalidInputError, match="was removed"):
+        table.read(version=1)
     table.rename("ml.features.renamed")
     assert database.table_names("ml.") == ["ml.features.renamed"]
     assert database.table("ml.features.renamed").id == table.id

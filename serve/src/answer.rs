@@ -56,6 +56,10 @@ pub struct Exchange<'a> {
     pub version: u64,
     /// Whether it was a copy for a shadow, whose answer nobody gets.
     pub is_shadow: bool,
+    /// The features that were looked up for the rows of the request, if the model has lookups. A
+    /// JSON list with an object for each lookup: `table`, its `version`, `features` (a list of
+    /// values for each name) and `times` (a list, or null for a table without timestamps).
+    pub features: Option<&'a str>,
     /// The answer, or why there is none.
     pub end: &'a Result<Answer, Refusal>,
 }
@@ -89,6 +93,8 @@ pub enum Refusal {
     Unknown,
     /// The endpoint has no model that can answer yet.
     NotReady(String),
+    /// The features of the rows of the request cannot be looked up.
+    Invalid(String),
     /// Too many requests wait.
     Busy(String),
     /// The user or the endpoint had too many requests in this minute.
@@ -116,7 +122,7 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Refusal::Unknown => 404,
-            Refusal::NotReady(_) => 400,
+            Refusal::NotReady(_) | Refusal::Invalid(_) => 400,
             Refusal::Busy(_) | Refusal::Limited { .. } => 429,
             Refusal::Late(_) => 504,
             Refusal::Crashed(_) => 500,
@@ -135,6 +141,7 @@ impl fmt::Display for Refusal {
                 "the endpoint allows {calls} requests in a minute: try again in {seconds} s"
             ),
             Refusal::NotReady(text)
+            | Refusal::Invalid(text)
             | Refusal::Busy(text)
             | Refusal::Late(text)
             | Refusal::Crashed(text)

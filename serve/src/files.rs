@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tracklite::Database;
 use tracklite::artifact::ArtifactOwner;
 use tracklite::endpoint::ServedEntity;
+use tracklite::feature::FeatureSpec;
 
 /// The files of a version in a folder, which is removed when this is dropped.
 pub(crate) struct ModelFiles {
@@ -17,6 +18,15 @@ pub(crate) struct ModelFiles {
 impl ModelFiles {
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Returns whether there is a model, and not only lookups of features.
+    pub(crate) fn has_model(&self) -> bool {
+        self.has("MLmodel")
+    }
+
+    fn has(&self, name: &str) -> bool {
+        fs::exists(self.path().join(name)).unwrap_or(false)
     }
 }
 
@@ -65,12 +75,13 @@ impl Shelf {
             .artifacts_of(owner)
             .and_then(|artifacts| artifacts.download("", folder.path()));
         copied.map_err(|error| failed(&error))?;
-        if !fs::exists(folder.path().join("MLmodel")).unwrap_or(false) {
+        let files = ModelFiles { folder };
+        if !files.has_model() && !files.has(FeatureSpec::FILE) {
             return Err(format!(
                 "version {version} of {name:?} has no file MLmodel in this tracklite file: \
                  register a model that was logged to it"
             ));
         }
-        Ok(ModelFiles { folder })
+        Ok(files)
     }
 }

@@ -11,6 +11,13 @@
 //! the database, and answers on a socket. It is killed if it exceeds its time, and started again if
 //! it dies. After three deaths within a minute, there is a pause before the next start.
 //!
+//! # Features
+//!
+//! A model that was logged with lookups of features has a file with them. This process keeps the
+//! newest features of their tables in memory. A request with the keys is completed with them before
+//! a worker gets it. Columns in the request are used as they are. A version of the registry with
+//! such a file and without a model is answered with the features alone.
+//!
 //! # Updates
 //!
 //! A new configuration is loaded and warmed up beside the old one. Then new requests go to the new
@@ -29,10 +36,12 @@ mod frame;
 mod job;
 mod leftovers;
 mod load;
+mod lookups;
 mod meter;
 mod pool;
 mod python;
 mod rate;
+mod rows;
 mod serving;
 mod settings;
 mod shape;

@@ -6,6 +6,7 @@ use tokio::task::spawn_blocking;
 use tracklite::Database;
 use tracklite::endpoint::{EndpointConfig, EndpointId, ServedEntity};
 
+use crate::lookups::Lookups;
 use crate::pool::Pool;
 use crate::shape::Shape;
 use crate::table::Table;
@@ -39,14 +40,27 @@ async fn started(
     entity: &ServedEntity,
     config: &EndpointConfig,
 ) -> Result<Pool, String> {
-    let files = {
-        let (database, workshop, entity) = (database.clone(), Arc::clone(workshop), entity.clone());
-        spawn_blocking(move || workshop.shelf.take(&database, &entity)).await
-    };
-    let files = files.map_err(|error| error.to_string())??;
-    let shape = Shape::new(config.limits, entity);
-    let pool = Pool::start(Arc::clone(workshop), files, shape).await;
-    pool.map_err(|reason| {
+    let failed = |reason: String| {
         format!("version {} of {:?} cannot be served: {reason}", entity.version, entity.model_name)
-    })
+    };
+    let read = {
+        let (database, workshop, entity) = (database.clone(), Arc::clone(workshop), entity.clone());
+        spawn_blocking(move || {
+            let files = workshop.shelf.take(&database, &entity)?;
+            let lookups = Lookups::open(&database, files.path());
+            Ok::<_, String>((files, lookups))
+        })
+    };
+    let (files, lookups) = read.await.map_err(|error| error.to_string())??;
+    let lookups = lookups.map_err(failed)?.map(Arc::new);
+    let shape = Shape::new(config.limits, entity);
+    match lookups {
+        Some(lookups) if !files.has_model() => {
+            Ok(Pool::without_workers(Arc::clone(workshop), files, shape, lookups))
+        }
+        lookups => {
+            let pool = Pool::start(Arc::clone(workshop), files, shape, lookups).await;
+            pool.map_err(failed)
+        }
+    }
 }

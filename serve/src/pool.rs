@@ -12,6 +12,7 @@ use crate::answer::{Refusal, Request};
 use crate::breaker::Breaker;
 use crate::files::ModelFiles;
 use crate::job::{Job, Outcome, Place};
+use crate::lookups::Lookups;
 use crate::meter::{Measures, Meter};
 use crate::shape::Shape;
 use crate::tail::Tail;
@@ -31,6 +32,8 @@ pub(crate) struct Pool {
     queue: mpsc::Sender<Job>,
     lane: Arc<Lane>,
     pub(crate) shape: Shape,
+    /// The features with which requests are completed.
+    pub(crate) lookups: Option<Arc<Lookups>>,
     /// The tasks of the workers end when this is dropped.
     _open: watch::Sender<()>,
 }
@@ -60,27 +63,17 @@ impl Pool {
         workshop: Arc<Workshop>,
         files: Arc<ModelFiles>,
         shape: Shape,
+        lookups: Option<Arc<Lookups>>,
     ) -> Result<Pool, String> {
         let (log, began) = (Tail::default(), Instant::now());
         // The first one shows whether the model can be loaded at all.
         let first = workshop.start(&files, &shape, &log).await?;
         let took = began.elapsed().as_secs_f64();
         let built = format!("{}\nthe model was loaded in {took:.2} s", log.text());
-        let (alive, mut ready) = watch::channel(0);
         let workers = shape.workers;
-        let lane = Arc::new(Lane {
-            workshop,
-            files,
-            shape: shape.clone(),
-            breaker: Breaker::default(),
-            log,
-            built: built.trim_start().to_owned(),
-            meter: Meter::default(),
-            alive,
-            waiting: Arc::default(),
-            free: AtomicUsize::new(0),
-            wake: Notify::new(),
-        });
+        let built = (log, built.trim_start().to_owned());
+        let lane = Arc::new(Lane::new(workshop, files, shape.clone(), built));
+        let mut ready = lane.alive.subscribe();
         // Requests whose worker has died come back to it.
         let (queue, jobs) = mpsc::channel(shape.waiting.max(shape.held) + workers);
         let (open, closed) = watch::channel(());
@@ -97,7 +90,25 @@ impl Pool {
         }
         // Fewer workers than wanted are better than none.
         drop(timeout(FILL_TIMEOUT, ready.wait_for(|alive| *alive == workers)).await);
-        Ok(Pool { queue, lane, shape, _open: open })
+        Ok(Pool { queue, lane, shape, lookups, _open: open })
+    }
+
+    /// Returns the pool of a version without a model, whose answers are its features.
+    pub(crate) fn without_workers(
+        workshop: Arc<Workshop>,
+        files: Arc<ModelFiles>,
+        shape: Shape,
+        lookups: Arc<Lookups>,
+    ) -> Pool {
+        let built = (Tail::default(), "the features need no worker".to_owned());
+        let lane = Arc::new(Lane::new(workshop, files, shape.clone(), built));
+        let ((queue, _), (open, _)) = (mpsc::channel(1), watch::channel(()));
+        Pool { queue, lane, shape, lookups: Some(lookups), _open: open }
+    }
+
+    /// Returns whether there are only features, and no worker at any time.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.lane.files.has_model()
     }
 
     /// Answers a request within a time.
@@ -143,7 +154,7 @@ impl Pool {
 
     /// Returns whether all workers have ended because there was no request.
     pub(crate) fn is_asleep(&self) -> bool {
-        self.shape.idle.is_some() && *self.lane.alive.borrow() == 0
+        self.shape.idle.is_some() && *self.lane.alive.borrow() == 0 && !self.is_empty()
     }
 
     /// Counts a request that has ended.
@@ -189,6 +200,27 @@ fn busy(most: usize) -> Refusal {
 }
 
 impl Lane {
+    fn new(
+        workshop: Arc<Workshop>,
+        files: Arc<ModelFiles>,
+        shape: Shape,
+        (log, built): (Tail, String),
+    ) -> Lane {
+        Lane {
+            workshop,
+            files,
+            shape,
+            breaker: Breaker::default(),
+            log,
+            built,
+            meter: Meter::default(),
+            alive: watch::channel(0).0,
+            waiting: Arc::default(),
+            free: AtomicUsize::new(0),
+            wake: Notify::new(),
+        }
+    }
+
     /// Has a worker started, if more requests wait than workers can take at once.
     fn wake_if_needed(&self) {
         if self.is_short() {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::task::spawn_blocking;
 use tracklite::Timestamp;
 use tracklite::endpoint::{EndpointConfig, EndpointId, ServedEntity};
 
 use crate::answer::{Answer, Exchange, Observer, Refusal, Request};
 use crate::job::Outcome;
+use crate::lookups::{self, Completed, Lookups};
 use crate::meter::Measures;
 use crate::pool::Pool;
 use crate::shape::Shape;
@@ -57,7 +59,8 @@ impl Table {
             return Err(Refusal::NotReady("no model is served".to_owned()));
         };
         let (time, began) = (Timestamp::now().as_nanos(), Instant::now());
-        let end = self.asked(entity, pool, request.clone()).await;
+        let mut features = None;
+        let end = self.asked(entity, pool, request.clone(), &mut features).await;
         let exchange = Exchange {
             endpoint: &self.name,
             request: &request,
@@ -66,6 +69,7 @@ impl Table {
             entity: &entity.name,
             version: entity.version,
             is_shadow: entity.is_shadow,
+            features: features.as_deref(),
             end: &end,
         };
         pool.count(exchange.status(), exchange.took);
@@ -78,22 +82,31 @@ impl Table {
         end
     }
 
+    /// Has a served model answer a request. `features` gets those that were looked up for it.
     async fn asked(
         &self,
         entity: &ServedEntity,
         pool: &Pool,
-        request: Request,
+        mut request: Request,
+        features: &mut Option<String>,
     ) -> Result<Answer, Refusal> {
+        if let Some(lookups) = &pool.lookups {
+            let began = Instant::now();
+            let completed = completed(lookups, &request).await?;
+            *features = Some(completed.used());
+            if pool.is_empty() {
+                let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                let body = lookups.answer(&completed);
+                return Ok(answer(entity, (200, lookups::JSON.to_owned(), body), micros));
+            }
+            request.body = lookups.body(&completed);
+            lookups::JSON.clone_into(&mut request.content_type);
+        }
         let within = Duration::from_millis(u64::from(self.config.limits.timeout_ms));
         match pool.answer(request, within).await? {
-            Outcome::Answer { status, content_type, body, micros } => Ok(Answer {
-                status,
-                content_type,
-                body,
-                entity: entity.name.clone(),
-                version: entity.version,
-                micros,
-            }),
+            Outcome::Answer { status, content_type, body, micros } => {
+                Ok(answer(entity, (status, content_type, body), micros))
+            }
             Outcome::Late => Err(Refusal::Late(format!(
                 "the request took longer than {} s",
                 within.as_secs_f64()
@@ -136,6 +149,22 @@ impl Table {
         let mut served = self.config.entities.iter().zip(&self.pools);
         served.find(is_same).map(|(_, pool)| Arc::clone(pool))
     }
+}
+
+fn answer(
+    entity: &ServedEntity,
+    (status, content_type, body): (u16, String, Vec<u8>),
+    micros: u64,
+) -> Answer {
+    let (entity, version) = (entity.name.clone(), entity.version);
+    Answer { status, content_type, body, entity, version, micros }
+}
+
+/// Looks up the features of a request, on a thread that may block.
+async fn completed(lookups: &Arc<Lookups>, request: &Request) -> Result<Completed, Refusal> {
+    let (lookups, request) = (Arc::clone(lookups), request.clone());
+    let found = spawn_blocking(move || lookups.complete(&request)).await;
+    found.map_err(|_| Refusal::Stopped)?.map_err(Refusal::Invalid)
 }
 
 /// Returns the place of the served model that gets the requests of a share between 0 and 99.

@@ -43,6 +43,7 @@ REQUEST_HEAD = struct.Struct("<H")
 
 JSON = ("application/json", "application/json; charset=utf-8")
 EXAMPLE = "serving_input_example.json"
+FEATURES = "tracklite_features.json"
 # Modules that models of a flavour need, and that have no code of a model.
 FLAVOURS = {
     "mlflow.sklearn": [
@@ -398,7 +399,9 @@ class Served:
         self.scoring = scoring_server
         self.model = load_model(path)
         self.schema = self.model.metadata.get_input_schema()
-        self.lean = None if is_exact else lean_of(self.model, self.schema)
+        self.features = features_of(path)
+        is_lean = not is_exact and self.features is None
+        self.lean = lean_of(self.model, self.schema) if is_lean else None
 
     def warm_up(self) -> None:
         """Answers the example that was logged with the model, if there is one."""
@@ -420,6 +423,12 @@ class Served:
         return self.predicted(body[start:], content)
 
     def predicted(self, data: bytes, content: str) -> tuple[int, str, bytes]:
+        if self.features is not None:
+            try:
+                data = with_functions(self.features, data)
+            except Exception as error:
+                text = json.dumps({"error_code": "BAD_REQUEST", "message": str(error)})
+                return 400, "application/json", text.encode()
         if self.lean is None or content not in JSON:
             return self.exact(data, content)
         return self.lean.answer(data, lambda: self.exact(data, content))
@@ -438,6 +447,34 @@ class Served:
             message = f"the model failed: {type(error).__name__}: {error}"
             text = json.dumps({"error_code": "INTERNAL_ERROR", "message": message})
             return 500, "application/json", text.encode()
+
+
+def features_of(path: str) -> dict[str, Any] | None:
+    """Returns the features of a model, if functions are among them."""
+    try:
+        with open(os.path.join(path, FEATURES), encoding="utf-8") as file:
+            features: dict[str, Any] = json.load(file)
+    except OSError:
+        return None
+    return features if features.get("functions") else None
+
+
+def with_functions(features: dict[str, Any], data: bytes) -> bytes:
+    """Adds the columns of feature functions to rows, which the server has written by column."""
+    from tracklite_functions import outputs
+
+    body = json.loads(data)
+    split = body.get("dataframe_split")
+    if split is None:
+        # The example of the model may have another form. It has all columns.
+        return data
+    rows = split["data"]
+    columns = {name: [row[at] for row in rows] for at, name in enumerate(split["columns"])}
+    columns.update(outputs(features["functions"], columns, len(rows)))
+    names = [name for name in features["input_columns"] if name in columns]
+    split["columns"] = names
+    split["data"] = [[columns[name][row] for name in names] for row in range(len(rows))]
+    return json.dumps(body).encode()
 
 
 def main() -> None:

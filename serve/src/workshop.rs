@@ -28,6 +28,8 @@ use crate::zygote::{ForkOrder, Zygote};
 const PROGRAM: &str = include_str!("worker.py");
 /// The module of the program that reads requests without data frames.
 const LEAN: &str = include_str!("tracklite_lean.py");
+/// The module of the program that evaluates feature functions.
+const FUNCTIONS: &str = include_str!("tracklite_functions.py");
 /// How long a worker may take to load its model and to answer its example.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a process that has connected may take to show its ticket.
@@ -83,6 +85,7 @@ impl Workshop {
         let (program, socket) = (path("program").join("worker.py"), path("socket"));
         std::fs::write(&program, PROGRAM)?;
         std::fs::write(path("program").join("tracklite_lean.py"), LEAN)?;
+        std::fs::write(path("program").join("tracklite_functions.py"), FUNCTIONS)?;
         let awaited = Awaited::default();
         tokio::spawn(accept(UnixListener::bind(&socket)?, awaited.clone()));
         let (shelf, zygote) = (Shelf::new(path("models")), tokio::sync::Mutex::default());

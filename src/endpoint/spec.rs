@@ -11,6 +11,7 @@ use crate::entity::{
     ModelVersionStatus, ServedEntity, ServingLane, check_config, default_entity_name,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::feature::FeatureSpec;
 use crate::index::{Index, VersionChoice};
 use crate::registry::{ModelTarget, ModelUri, Registry};
 
@@ -31,6 +32,8 @@ pub struct ServedModel {
 enum Choice {
     Number(u64),
     Alias(String),
+    /// The newest version of a feature spec.
+    Newest,
 }
 
 impl ServedModel {
@@ -44,6 +47,13 @@ impl ServedModel {
     #[must_use]
     pub fn alias(model: impl Into<String>, alias: impl Into<String>) -> Self {
         ServedModel::new(model.into(), Choice::Alias(alias.into()))
+    }
+
+    /// Serves the newest version of a feature spec: features without a model. A later version is
+    /// not followed.
+    #[must_use]
+    pub fn features(spec: impl Into<String>) -> Self {
+        ServedModel::new(spec.into(), Choice::Newest)
     }
 
     /// Serves the version or alias at an address, such as `models:/churn/3` or
@@ -74,6 +84,7 @@ impl ServedModel {
         let word = match &self.version {
             Choice::Number(number) => number.to_string(),
             Choice::Alias(alias) => alias.clone(),
+            Choice::Newest => "features".to_owned(),
         };
         self.name.clone().unwrap_or_else(|| default_entity_name(&self.model, &word))
     }
@@ -137,16 +148,13 @@ impl ServedModel {
 
     /// Looks the version up, and returns the served model that is pinned to it.
     fn pinned(&self, index: &Index, registry: &Registry) -> Result<ServedEntity> {
-        let choice = match &self.version {
-            Choice::Number(number) => VersionChoice::Number(*number),
-            Choice::Alias(alias) => VersionChoice::Alias(alias),
+        let found = |choice| registry.version_in(index, &self.model, choice);
+        let (info, alias) = match &self.version {
+            Choice::Number(number) => (found(VersionChoice::Number(*number))?, None),
+            Choice::Alias(alias) => (found(VersionChoice::Alias(alias))?, Some(alias.clone())),
+            Choice::Newest => (newest_spec(index, registry, &self.model)?, None),
         };
-        let info = registry.version_in(index, &self.model, choice)?;
         check_ready(&info)?;
-        let alias = match &self.version {
-            Choice::Number(_) => None,
-            Choice::Alias(alias) => Some(alias.clone()),
-        };
         Ok(ServedEntity {
             name: self.entity_name(),
             model: info.model,
@@ -160,6 +168,18 @@ impl ServedModel {
             lane: self.lane,
         })
     }
+}
+
+/// Returns the newest version of a feature spec. Fails for a model.
+fn newest_spec(index: &Index, registry: &Registry, name: &str) -> Result<ModelVersionInfo> {
+    let id = registry.model_in(index, name)?;
+    let newest = index.model_versions(id)?.pop();
+    newest.filter(|info| info.tags.contains_key(FeatureSpec::TAG)).ok_or_else(|| {
+        invalid(format!(
+            "{name:?} is a model: name the version that is served, by its number or by an alias \
+             such as \"@champion\". Only a feature spec needs none"
+        ))
+    })
 }
 
 /// Refuses a version whose files are not complete.

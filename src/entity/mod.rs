@@ -25,6 +25,7 @@ mod endpoint;
 mod endpoint_check;
 mod endpoint_settings;
 mod experiment;
+mod instant;
 mod job;
 mod job_settings;
 mod lineage;

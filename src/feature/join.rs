@@ -11,13 +11,16 @@ use crate::feature::lookup::{DefaultValue, FeatureLookup};
 use crate::feature::{FeatureJoin, JoinOptions, KnownAt};
 use crate::table::StoredTable;
 use crate::table::batch::{Times, type_name};
+use crate::table::blocks::Blocks;
 use crate::table::keys::Keys;
 use crate::table::merge::{Images, RowImages, gather};
 use crate::table::read::existing;
-use crate::table::snapshot::Snapshot;
+use crate::table::snapshot::{Snapshot, no_such_version};
 
 /// The nanoseconds of a microsecond, the unit of stored times.
 const MICROSECOND: i64 = 1000;
+/// Up to this number of rows, only blocks that may have their keys are read.
+const FEW_ROWS: usize = 4096;
 /// The nanoseconds of a day, the unit of dates.
 const DAY: i64 = 24 * 60 * 60 * 1_000_000_000;
 
@@ -66,7 +69,13 @@ fn look_up(
         None => Vec::new(),
     };
     let known = known(options, &writes, rows, snapshot.version)?;
-    let images = Images::read(database, snapshot)?;
+    if let Some(version) = known.first(keys.len()).filter(|version| *version < snapshot.floor) {
+        return Err(no_such_version(info, snapshot.floor, version));
+    }
+    let images = match keys.len() <= FEW_ROWS {
+        true => Images::of(database, snapshot, blocks_with(info, snapshot, &keys))?,
+        false => Images::read(database, snapshot)?,
+    };
     let age = lookback(info, lookup)?;
     let matches = matches(&images, &keys, times.as_ref(), age, &known);
     let misses = matches.iter().filter(|row| row.is_empty()).count() as u64;
@@ -76,6 +85,15 @@ fn look_up(
         Ok((lookup.output(&feature.name).to_owned(), column))
     });
     Ok(LookedUp { features: named.collect::<Result<_>>()?, version: snapshot.version, misses })
+}
+
+/// Returns the blocks that may have one of the keys.
+pub(crate) fn blocks_with(info: &TableInfo, snapshot: &Snapshot, keys: &Keys) -> Blocks {
+    let (filter, key) = (keys.filter(), info.state.primary_key.first());
+    Blocks::of_rows(&snapshot.segments, |segment, block| {
+        let bounds = key.and_then(|name| segment.bounds(block, name));
+        bounds.is_none_or(|bounds| filter.may_be_in(bounds))
+    })
 }
 
 /// Returns the columns to look up. Fails if one gets the name of another column.
@@ -204,12 +222,17 @@ fn lookback(info: &TableInfo, lookup: &FeatureLookup) -> Result<Option<i64>> {
 }
 
 /// The version that each row may see.
-enum Known {
+pub(crate) enum Known {
     All(u64),
     Each(Vec<u64>),
 }
 
 impl Known {
+    /// Returns the earliest version that one of `rows` rows may see.
+    fn first(&self, rows: usize) -> Option<u64> {
+        (0..rows).map(|row| self.get(row)).min()
+    }
+
     fn get(&self, row: usize) -> u64 {
         match self {
             Known::All(version) => *version,
@@ -247,7 +270,7 @@ fn known(
 }
 
 /// Returns the images that match each row.
-fn matches(
+pub(crate) fn matches(
     images: &Images,
     keys: &Keys,
     times: Option<&Times>,

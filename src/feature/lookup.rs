@@ -100,6 +100,12 @@ impl FeatureLookup {
         &self.table
     }
 
+    /// Returns the names of the features in the result, if the lookup names its features.
+    pub fn outputs(&self) -> impl Iterator<Item = String> {
+        let named = self.features.iter().flatten();
+        named.map(|feature| self.output(feature).to_owned())
+    }
+
     /// Returns the name of a feature in the result.
     pub(crate) fn output<'a>(&'a self, feature: &'a str) -> &'a str {
         self.outputs.get(feature).map_or(feature, String::as_str)

@@ -3,6 +3,7 @@
 pub(crate) mod join;
 pub(crate) mod lookup;
 pub(crate) mod online;
+pub(crate) mod spec;
 
 use std::fmt;
 
@@ -12,7 +13,8 @@ use crate::entity::table::Table;
 use crate::error::Result;
 
 pub use crate::feature::lookup::{DefaultValue, FeatureLookup};
-pub use crate::feature::online::OnlineFeatures;
+pub use crate::feature::online::{OnlineFeatures, OnlineLookup, OnlineRows};
+pub use crate::feature::spec::{FeatureFunction, FeatureSpec};
 
 /// Looks features up in the stored tables of a file. See [`Database::features`].
 #[derive(Clone)]

@@ -6,18 +6,25 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use crate::database::Database;
 use crate::entity::table::{Column, NO_ROW, Table};
-use crate::entity::{TableColumn, TableInfo};
-use crate::error::Result;
-use crate::feature::join::{given_features, keys_of, with_defaults};
+use crate::entity::{ColumnType, TableColumn, TableInfo};
+use crate::error::{Error, ErrorKind, Result};
+use crate::feature::join::{Known, blocks_with, given_features, keys_of, matches, with_defaults};
 use crate::feature::lookup::FeatureLookup;
 use crate::feature::{Features, JoinOptions};
 use crate::sys::mutex::Mutex;
 use crate::table::StoredTable;
+use crate::table::blocks::Blocks;
+use crate::table::keys::Keys;
 use crate::table::merge::{Images, RowImages, gather};
+use crate::table::segment::{Segment, Wanted, read_columns};
 use crate::table::snapshot::Snapshot;
 
 /// How long an answer may miss a write of another process.
 const STALE_MAX: Duration = Duration::from_millis(20);
+/// All keys are read again when more than one part in this many was written since.
+const FRESH_SHARE: usize = 16;
+/// Up to this number of written rows, only their keys are read again.
+const FRESH_MIN: usize = 4096;
 
 /// The newest features of all keys of some tables, in memory.
 ///
@@ -42,11 +49,47 @@ struct Hot {
     /// The table at the version that was read.
     info: TableInfo,
     checked: Instant,
-    /// The features that are looked up.
-    features: Vec<TableColumn>,
-    /// The columns of the features, a row for each key.
+    /// The columns that are read: those of the features, then that of the timestamp.
+    wanted: Vec<TableColumn>,
+    /// The rows of all keys.
+    base: Newest,
+    /// The version of `base`.
+    version: u64,
+    /// The rows of the keys that were written after that version.
+    fresh: Option<Newest>,
+}
+
+/// The newest rows of some keys.
+#[derive(Debug, Default)]
+struct Newest {
     columns: Vec<Column>,
+    /// The row of each key. [`NO_ROW`] if its row was deleted.
     rows: HashMap<Box<[u8]>, u32>,
+}
+
+/// Rows with the newest features, and where each of these is from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OnlineRows {
+    /// The given columns, then the features in the order of their lookups.
+    pub table: Table,
+    /// The result of each lookup, in order.
+    pub lookups: Vec<OnlineLookup>,
+}
+
+/// The features that one lookup has found.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OnlineLookup {
+    /// The name of the table.
+    pub table: String,
+    /// The version of the table that was read.
+    pub version: u64,
+    /// The names of the features in the result. Those that the rows had are not among them.
+    pub features: Vec<String>,
+    /// The timestamp of the features of each row, if the table has timestamps. Null for a row
+    /// without a match.
+    pub times: Option<Column>,
 }
 
 impl Features {
@@ -58,7 +101,8 @@ impl Features {
     ///
     /// # Performance
     ///
-    /// Reads each table once, and again after each write to it.
+    /// Reads each table once. After writes, reads the blocks with the written keys; after many
+    /// writes, the whole table. A lookup waits for that.
     pub fn online(&self, lookups: &[FeatureLookup]) -> Result<OnlineFeatures> {
         let tables = lookups.iter().map(|lookup| {
             let table = self.database.tables().get(&lookup.table)?;
@@ -102,14 +146,47 @@ impl OnlineFeatures {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn look_up(&self, rows: &Table) -> Result<Table> {
-        let mut joined = rows.clone();
+        Ok(self.look_up_known(rows)?.table)
+    }
+
+    /// Does the same as [`OnlineFeatures::look_up`], and returns where the features are from.
+    ///
+    /// A later [`Features::join`] with these versions and without times finds the same features.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Features::join`].
+    pub fn look_up_known(&self, rows: &Table) -> Result<OnlineRows> {
+        let mut found = OnlineRows { table: rows.clone(), lookups: Vec::new() };
         for online in &self.tables {
-            let found = online.look_up(&self.database, rows, &joined);
-            for (name, column) in self.database.engine().located(found)? {
-                joined.add_column(name, column)?;
+            let (features, lookup) = self.database.engine().located(online.look_up(
+                &self.database,
+                rows,
+                &found.table,
+            ))?;
+            for (name, column) in features {
+                found.table.add_column(name, column)?;
+            }
+            found.lookups.push(lookup);
+        }
+        Ok(found)
+    }
+
+    /// Returns the columns of the rows by which features are looked up, and their types.
+    #[must_use]
+    pub fn keys(&self) -> Vec<(String, ColumnType)> {
+        let mut keys: Vec<(String, ColumnType)> = Vec::new();
+        for online in &self.tables {
+            let hot = online.hot.lock();
+            let state = &hot.info.state;
+            for (name, key) in online.lookup.keys.iter().zip(&state.primary_key) {
+                let kind = state.column(key).map_or(ColumnType::Long, |column| column.kind);
+                if !keys.iter().any(|(known, _)| known == name) {
+                    keys.push((name.clone(), kind));
+                }
             }
         }
-        Ok(joined)
+        keys
     }
 }
 
@@ -119,44 +196,87 @@ impl OnlineTable {
         database: &Database,
         rows: &Table,
         joined: &Table,
-    ) -> Result<Vec<(String, Column)>> {
+    ) -> Result<(Vec<(String, Column)>, OnlineLookup)> {
         let mut hot = self.hot.lock();
         if hot.checked.elapsed() > STALE_MAX {
             self.refresh(database, &mut hot)?;
         }
         let info = &hot.info;
-        let keys = keys_of(info, &self.lookup, rows)?;
-        let mut key = Vec::new();
-        let found: Vec<u32> = (0..keys.len())
-            .map(|row| {
-                if keys.is_null(row) {
-                    return NO_ROW;
-                }
-                key.clear();
-                keys.write(row, &mut key);
-                hot.rows.get(key.as_slice()).copied().unwrap_or(NO_ROW)
-            })
-            .collect();
         let options = JoinOptions::new().prefer_given(true);
         let features = given_features(info, &self.lookup, joined, rows, &options)?;
+        let (table, version) = (info.name.clone(), info.version);
+        if features.is_empty() {
+            let lookup = OnlineLookup { table, version, features: Vec::new(), times: None };
+            return Ok((Vec::new(), lookup));
+        }
+        let keys = keys_of(info, &self.lookup, rows)?;
+        let found = hot.rows_of(&keys);
         let mut answer = Vec::with_capacity(features.len());
         for feature in features {
-            let at = hot.features.iter().position(|known| known.name == feature.name);
-            let Some(column) = at.and_then(|at| hot.columns.get(at)) else { continue };
-            let column = with_defaults(info, &self.lookup, &feature, column.take(&found))?;
+            let at = hot.wanted.iter().position(|known| known.name == feature.name);
+            let Some(column) = at.and_then(|at| hot.column(at, &found)) else { continue };
+            let column = with_defaults(info, &self.lookup, &feature, column)?;
             answer.push((self.lookup.output(&feature.name).to_owned(), column));
         }
-        Ok(answer)
+        let times = info.state.timestamp.as_ref();
+        let times = times.and_then(|_| hot.column(hot.wanted.len() - 1, &found));
+        let features = answer.iter().map(|(name, _)| name.clone()).collect();
+        Ok((answer, OnlineLookup { table, version, features, times }))
     }
 
     fn refresh(&self, database: &Database, hot: &mut Hot) -> Result<()> {
-        let now = self.table.info()?;
-        if (now.version, now.revision) == (hot.info.version, hot.info.revision) {
-            hot.checked = Instant::now();
-            return Ok(());
+        // A write that comes after this is seen by the next check.
+        let checked = Instant::now();
+        let now = self.table.info().map_err(|error| named(error, &self.lookup.table))?;
+        if (now.version, now.revision) != (hot.info.version, hot.info.revision) {
+            let is_added = now.revision == hot.info.revision && add_fresh(database, self, hot)?;
+            if !is_added {
+                *hot = load(database, &self.table, &self.lookup)?;
+            }
         }
-        *hot = load(database, &self.table, &self.lookup)?;
+        hot.checked = checked;
         Ok(())
+    }
+}
+
+/// Names the table that was dropped. Its own error has only the id.
+fn named(error: Error, name: &str) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            let message = format!("table {name:?} was dropped: its features cannot be looked up");
+            Error::new(ErrorKind::NotFound, message)
+        }
+        _ => error,
+    }
+}
+
+impl Hot {
+    /// Returns the row of each key. Those of `fresh` are numbered behind those of `base`.
+    fn rows_of(&self, keys: &Keys) -> Vec<u32> {
+        let behind = self.base.columns.first().map_or(0, Column::len) as u32;
+        let mut key = Vec::new();
+        let row_of = |row: usize| {
+            if keys.is_null(row) {
+                return NO_ROW;
+            }
+            key.clear();
+            keys.write(row, &mut key);
+            let fresh = self.fresh.as_ref().and_then(|fresh| fresh.rows.get(key.as_slice()));
+            match fresh {
+                Some(row) => row.saturating_add(behind),
+                None => self.base.rows.get(key.as_slice()).copied().unwrap_or(NO_ROW),
+            }
+        };
+        (0..keys.len()).map(row_of).collect()
+    }
+
+    fn column(&self, at: usize, rows: &[u32]) -> Option<Column> {
+        let base = self.base.columns.get(at)?;
+        let fresh = self.fresh.as_ref().and_then(|fresh| fresh.columns.get(at));
+        Some(match fresh {
+            Some(fresh) => base.take_with(fresh, rows),
+            None => base.take(rows),
+        })
     }
 }
 
@@ -168,15 +288,15 @@ fn load(database: &Database, table: &StoredTable, lookup: &FeatureLookup) -> Res
         let info = snapshot.info.clone();
         let none = Table::new();
         let options = JoinOptions::new().prefer_given(true);
-        let features = given_features(&info, lookup, &none, &none, &options)?;
-        let (columns, rows) = newest(database, snapshot, &features)?;
-        Ok(Hot { info, checked, features, columns, rows })
+        let mut wanted = given_features(&info, lookup, &none, &none, &options)?;
+        let timestamp = info.state.timestamp.as_ref().and_then(|name| info.state.column(name));
+        wanted.extend(timestamp.cloned());
+        let base = newest(database, snapshot, &wanted)?;
+        Ok(Hot { info, checked, wanted, base, version: snapshot.version, fresh: None })
     })
 }
 
-type Newest = (Vec<Column>, HashMap<Box<[u8]>, u32>);
-
-fn newest(database: &Database, snapshot: &Snapshot, features: &[TableColumn]) -> Result<Newest> {
+fn newest(database: &Database, snapshot: &Snapshot, wanted: &[TableColumn]) -> Result<Newest> {
     let images = Images::read(database, snapshot)?;
     let mut kept: Vec<RowImages> = Vec::new();
     let mut rows = HashMap::new();
@@ -193,5 +313,59 @@ fn newest(database: &Database, snapshot: &Snapshot, features: &[TableColumn]) ->
         }
         start = end;
     }
-    Ok((gather(database, snapshot, &images, &kept, features)?, rows))
+    Ok(Newest { columns: gather(database, snapshot, &images, &kept, wanted)?, rows })
+}
+
+/// Reads the rows of the keys that were written since `base`. Returns false if reading all keys is
+/// less work.
+fn add_fresh(database: &Database, online: &OnlineTable, hot: &mut Hot) -> Result<bool> {
+    let most = (hot.base.rows.len() / FRESH_SHARE).max(FRESH_MIN) as u64;
+    let read = online.table.with_snapshot(None, |snapshot| {
+        if snapshot.info.revision != hot.info.revision {
+            return Ok(None);
+        }
+        let is_old = |segment: &&Segment| segment.stored.last <= hot.version;
+        let is_mixed = |segment: &Segment| {
+            segment.stored.first <= hot.version && segment.stored.last > hot.version
+        };
+        let segments = &snapshot.segments;
+        let written = Blocks::of_rows(segments, |segment, _| segment.stored.last > hot.version);
+        // An overwrite hides all earlier segments. A merge may mix them with later ones.
+        let is_whole = segments.iter().any(|segment| is_old(&segment));
+        if !is_whole || segments.iter().any(is_mixed) || written.rows() > most {
+            return Ok(None);
+        }
+        let fresh = fresh(database, snapshot, &written, &hot.wanted)?;
+        Ok(Some((fresh, snapshot.info.clone())))
+    })?;
+    let Some((fresh, info)) = read else { return Ok(false) };
+    (hot.fresh, hot.info) = (Some(fresh), info);
+    Ok(true)
+}
+
+/// Reads the newest rows of the keys in some blocks.
+fn fresh(
+    database: &Database,
+    snapshot: &Snapshot,
+    written: &Blocks,
+    wanted: &[TableColumn],
+) -> Result<Newest> {
+    let info = &snapshot.info;
+    let key = |name: &String| {
+        let column = info.state.column(name)?;
+        Some(Wanted { name: column.name.clone(), kind: column.kind })
+    };
+    let columns: Vec<Wanted> = info.state.primary_key.iter().filter_map(key).collect();
+    let keep = |segment, block| written.has(segment, block);
+    let columns = read_columns(database, info.id, &snapshot.segments, &columns, &keep)?;
+    let keys = Keys::of(&columns.iter().collect::<Vec<_>>(), written.rows() as usize);
+    let images = Images::of(database, snapshot, blocks_with(info, snapshot, &keys))?;
+    let found = matches(&images, &keys, None, None, &Known::All(snapshot.version));
+    let columns = gather(database, snapshot, &images, &found, wanted)?;
+    let rows = found.iter().enumerate().map(|(row, images)| {
+        let mut key = Vec::new();
+        keys.write(row, &mut key);
+        (key.into_boxed_slice(), if images.is_empty() { NO_ROW } else { row as u32 })
+    });
+    Ok(Newest { columns, rows: rows.collect() })
 }

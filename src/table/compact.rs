@@ -4,6 +4,7 @@
 //! also not that of a read of an earlier version.
 
 use crate::artifact::upload::upload_rows;
+use crate::database::Database;
 use crate::entity::id::Timestamp;
 use crate::entity::table::{Column, Values};
 use crate::entity::{ArtifactOwner, ColumnType, TableColumn};
@@ -12,8 +13,8 @@ use crate::format::record::{ArtifactsDeleted, Record, RowSegment, SegmentsMerged
 use crate::format::segment::SegmentColumn;
 use crate::index::{Index, StoredSegment};
 use crate::table::StoredTable;
-use crate::table::merge::{Images, VERSION, written};
-use crate::table::segment::{Segment, Wanted, encode, open, read_columns};
+use crate::table::merge::{Images, RowImages, VERSION, gather, written};
+use crate::table::segment::{Segment, encode, open};
 use crate::table::snapshot::Snapshot;
 use crate::table::write::{DELETED, written_column};
 
@@ -24,8 +25,8 @@ const SEGMENTS_MIN: usize = 8;
 const GROWTH: u64 = 8;
 /// Segments below this size are always similar.
 const SMALL_ROWS: u64 = 4096;
-/// The maximum number of values that a merge holds in memory.
-const VALUES_MAX: u64 = 1 << 27;
+/// The maximum number of values that a write merges: about a second of work, and 128 MiB.
+const VALUES_MAX: u64 = 1 << 24;
 
 impl StoredTable {
     /// Merges the newest segments if there are many of similar size.
@@ -72,8 +73,8 @@ impl StoredTable {
         let info = self.info()?;
         let opened = chosen.iter().map(|stored| open(self.database(), info.id, stored.clone()));
         let segments: Vec<Segment> = opened.collect::<Result<_>>()?;
-        let snapshot = Snapshot { version: info.version, info, segments };
-        let columns = self.merged_columns(&snapshot)?;
+        let snapshot = Snapshot { version: info.version, info, floor: 0, segments };
+        let (columns, _) = merged_columns(self.database(), &snapshot, 0)?;
         let merged = RowSegment {
             path: format!("{:032x}", engine.random_bits()?),
             rows: chosen.iter().map(|segment| segment.rows).sum(),
@@ -110,39 +111,47 @@ impl StoredTable {
         let record = SegmentsMerged { table, merged: paths, segments, floor, time };
         Ok(deleted.chain([record.into()]).collect())
     }
+}
 
-    /// Returns the columns of the merged segment, with the images in order.
-    fn merged_columns(&self, snapshot: &Snapshot) -> Result<Vec<(SegmentColumn, Column)>> {
-        let database = self.database();
-        let images = Images::read(database, snapshot)?;
-        let has = |column: &&TableColumn| {
-            snapshot.segments.iter().any(|segment| segment.footer.column(&column.name).is_some())
-        };
-        let columns: Vec<&TableColumn> = snapshot.info.state.columns.iter().filter(has).collect();
-        let wanted =
-            |column: &&TableColumn| Wanted { name: column.name.clone(), kind: column.kind };
-        let wanted: Vec<Wanted> = columns.iter().map(wanted).collect();
-        let (id, segments) = (snapshot.info.id, &snapshot.segments);
-        let values = read_columns(database, id, segments, &wanted, &|_, _| true)?;
-        let mut merged = Vec::new();
-        let mut add = |name: String, kind: ColumnType, values: Column| {
-            merged.push((SegmentColumn { name, kind }, values));
-        };
-        for (column, values) in columns.iter().zip(values) {
-            add(column.name.clone(), column.kind, values.take(&images.order));
-            if let Some(written) = written(database, snapshot, &column.name)? {
-                let flags = images.order.iter().map(|image| written.get(*image as usize).copied());
-                let flags = Column::Bool(flags.collect::<Values<bool>>());
-                add(written_column(&column.name), ColumnType::Boolean, flags);
-            }
+/// Returns the columns of a merged segment and the number of its rows: the rows as they were at
+/// `floor`, and all later images.
+pub(crate) fn merged_columns(
+    database: &Database,
+    snapshot: &Snapshot,
+    floor: u64,
+) -> Result<(Vec<(SegmentColumn, Column)>, u64)> {
+    let images = Images::read(database, snapshot)?;
+    let rows = match snapshot.info.state.primary_key.is_empty() {
+        true => images.known().collect(),
+        false => images.since(floor),
+    };
+    let has = |column: &&TableColumn| {
+        snapshot.segments.iter().any(|segment| segment.footer.column(&column.name).is_some())
+    };
+    let columns: Vec<TableColumn> =
+        snapshot.info.state.columns.iter().filter(has).cloned().collect();
+    let values = gather(database, snapshot, &images, &rows, &columns)?;
+    let mut merged = Vec::new();
+    let mut add = |name: String, kind: ColumnType, values: Column| {
+        merged.push((SegmentColumn { name, kind }, values));
+    };
+    for (column, values) in columns.into_iter().zip(values) {
+        let hidden = written_column(&column.name);
+        if let Some(written) = written(database, snapshot, &images.blocks, &column.name)? {
+            let has = |image: &u32| written.get(*image as usize).copied().unwrap_or(false);
+            let flags = rows.iter().map(|row| Some(images.of_row(*row).iter().any(has)));
+            add(hidden, ColumnType::Boolean, Column::Bool(flags.collect::<Values<bool>>()));
         }
-        let versions = images.order.iter().map(|image| Some(images.version_of(*image)));
-        add(VERSION.to_owned(), ColumnType::Long, Column::Integer(versions.collect()));
-        if let Some(deleted) = images.deletions() {
-            add(DELETED.to_owned(), ColumnType::Boolean, Column::Bool(deleted));
-        }
-        Ok(merged)
+        add(column.name, column.kind, values);
     }
+    let newest = |row: &RowImages| images.of_row(*row).last().copied();
+    let versions = rows.iter().map(|row| newest(row).map(|image| images.version_of(image)));
+    add(VERSION.to_owned(), ColumnType::Long, Column::Integer(versions.collect()));
+    if images.has_deletions() {
+        let deleted = rows.iter().map(|row| newest(row).map(|image| images.is_deletion(image)));
+        add(DELETED.to_owned(), ColumnType::Boolean, Column::Bool(deleted.collect()));
+    }
+    Ok((merged, rows.len() as u64))
 }
 
 /// Returns the newest segments, as long as each is not much larger than those after it together.

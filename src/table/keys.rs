@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::entity::table::Column;
+use crate::format::segment::Bounds;
 
 /// The keys of some rows: one value for each key column.
 #[derive(Debug, Default)]
@@ -79,6 +80,22 @@ impl Keys {
         }
     }
 
+    /// Returns what finds the blocks that may have one of the keys.
+    pub(crate) fn filter(&self) -> KeyFilter {
+        let mut filter = match self.parts.first() {
+            Some(Part::Numbers(numbers)) => KeyFilter::Numbers(numbers.clone()),
+            Some(strings) => {
+                KeyFilter::Strings((0..self.rows).map(|row| strings.bytes(row).to_vec()).collect())
+            }
+            None => KeyFilter::Numbers(Vec::new()),
+        };
+        match &mut filter {
+            KeyFilter::Numbers(numbers) => numbers.sort_unstable(),
+            KeyFilter::Strings(strings) => strings.sort_unstable(),
+        }
+        filter
+    }
+
     /// Returns the key of a row in words, for messages.
     pub(crate) fn describe(&self, row: usize) -> String {
         let part = |part: &Part| match part {
@@ -86,6 +103,30 @@ impl Keys {
             strings => format!("{:?}", String::from_utf8_lossy(strings.bytes(row))),
         };
         self.parts.iter().map(part).collect::<Vec<String>>().join(", ")
+    }
+}
+
+/// The values of the first key column of some keys, in order.
+#[derive(Debug)]
+pub(crate) enum KeyFilter {
+    Numbers(Vec<i64>),
+    Strings(Vec<Vec<u8>>),
+}
+
+impl KeyFilter {
+    /// Returns whether a block with these bounds of its first key column may have one of the keys.
+    pub(crate) fn may_be_in(&self, bounds: &Bounds) -> bool {
+        match (self, bounds) {
+            (KeyFilter::Numbers(numbers), Bounds::Integers(min, max)) => {
+                let first = numbers.partition_point(|number| number < min);
+                numbers.get(first).is_some_and(|number| number <= max)
+            }
+            (KeyFilter::Strings(strings), Bounds::Bytes(min, max)) => {
+                let first = strings.partition_point(|string| string < min);
+                strings.get(first).is_some_and(|string| string <= max)
+            }
+            _ => true,
+        }
     }
 }
 

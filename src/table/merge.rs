@@ -10,10 +10,11 @@ use std::ops::Range;
 use crate::database::Database;
 use crate::entity::ColumnType;
 use crate::entity::TableColumn;
-use crate::entity::table::{Column, NO_ROW, Values};
+use crate::entity::table::{Column, NO_ROW};
 use crate::entity::wording::invalid;
 use crate::error::Result;
 use crate::table::batch::Times;
+use crate::table::blocks::Blocks;
 use crate::table::keys::Keys;
 use crate::table::segment::{Wanted, read_columns};
 use crate::table::snapshot::Snapshot;
@@ -52,6 +53,8 @@ pub(crate) struct Images {
     pub(crate) order: Vec<u32>,
     /// The version that is read.
     version: u64,
+    /// The blocks that were read, in the order of their images.
+    pub(crate) blocks: Blocks,
 }
 
 #[derive(Debug)]
@@ -70,10 +73,16 @@ impl Versions {
 }
 
 impl Images {
-    /// Reads the keys, times and versions of a snapshot, and puts the images in order.
+    /// Reads the keys, times and versions of all blocks of a snapshot.
     pub(crate) fn read(database: &Database, snapshot: &Snapshot) -> Result<Images> {
+        Images::of(database, snapshot, Blocks::all(&snapshot.segments))
+    }
+
+    /// Reads the keys, times and versions of some blocks, and puts the images in order. Either all
+    /// blocks that have images of a key are among them, or none of these.
+    pub(crate) fn of(database: &Database, snapshot: &Snapshot, blocks: Blocks) -> Result<Images> {
         let (info, segments) = (&snapshot.info, &snapshot.segments);
-        let rows: u64 = segments.iter().map(|segment| segment.stored.rows).sum();
+        let rows = blocks.rows();
         if rows >= u64::from(NO_ROW) {
             let message = format!("table {:?} has {rows} images of rows, too many", info.name);
             return Err(invalid(message));
@@ -87,15 +96,16 @@ impl Images {
             .collect();
         wanted.push(Wanted { name: VERSION.to_owned(), kind: ColumnType::Long });
         wanted.push(Wanted { name: DELETED.to_owned(), kind: ColumnType::Boolean });
-        let mut columns = read_columns(database, info.id, segments, &wanted, &|_, _| true)?;
+        let keep = |segment, block| blocks.has(segment, block);
+        let mut columns = read_columns(database, info.id, segments, &wanted, &keep)?;
         let deleted = columns.pop().and_then(|column| deletions(&column));
-        let versions = versions(snapshot, columns.pop().as_ref());
+        let versions = versions(snapshot, &blocks, columns.pop().as_ref());
         let times = info.state.timestamp.as_ref().and_then(|_| columns.pop());
         let keys = Keys::of(&columns.iter().collect::<Vec<_>>(), rows as usize);
         let times = times.as_ref().and_then(Times::of);
         let order = (0..rows as u32).collect();
         let version = snapshot.version;
-        let mut images = Images { keys, times, versions, deleted, order, version };
+        let mut images = Images { keys, times, versions, deleted, order, version, blocks };
         images.sort(segments.len());
         Ok(images)
     }
@@ -128,14 +138,20 @@ impl Images {
         self.versions.get(image as usize).cast_signed()
     }
 
-    /// Returns which images are deletions, in order, or `None` if none is.
-    pub(crate) fn deletions(&self) -> Option<Values<bool>> {
-        let deleted = self.deleted.as_ref()?;
-        Some(self.order.iter().map(|image| deleted.get(*image as usize).copied()).collect())
+    /// Returns the images of a row, the oldest first.
+    pub(crate) fn of_row(&self, row: RowImages) -> &[u32] {
+        self.order.get(row.range()).unwrap_or_default()
     }
 
-    fn is_deletion(&self, image: usize) -> bool {
-        self.deleted.as_ref().is_some_and(|deleted| deleted.get(image).copied().unwrap_or(false))
+    /// Returns whether any image is a deletion.
+    pub(crate) fn has_deletions(&self) -> bool {
+        self.deleted.is_some()
+    }
+
+    /// Returns whether an image is a deletion.
+    pub(crate) fn is_deletion(&self, image: u32) -> bool {
+        let deleted = self.deleted.as_ref().and_then(|deleted| deleted.get(image as usize));
+        deleted.copied().unwrap_or(false)
     }
 
     /// Returns the image at a place of the order.
@@ -217,7 +233,7 @@ impl Images {
         let mut start = end;
         while start > row.start {
             let image = self.image(start - 1);
-            if self.is_deletion(image) || self.versions.get(image) <= cleared {
+            if self.is_deletion(image as u32) || self.versions.get(image) <= cleared {
                 break;
             }
             start -= 1;
@@ -232,6 +248,39 @@ impl Images {
             .filter(|place| self.versions.get(self.image(*place)) <= self.version);
         // There are fewer than 2^32 images.
         places.map(|place| RowImages { start: place as u32, end: place as u32 + 1 })
+    }
+
+    /// Returns the rows as they were at a version, and each later image as a row of its own, by
+    /// key, time and version.
+    pub(crate) fn since(&self, floor: u64) -> Vec<RowImages> {
+        let (mut rows, mut start) = (Vec::new(), 0);
+        while start < self.order.len() {
+            let end = self.key_end(start);
+            let (range, cleared) = match self.times {
+                Some(_) => self.cleared(start..end, floor),
+                None => (start..end, 0),
+            };
+            self.add_later(start..range.start, floor, &mut rows);
+            let mut at = range.start;
+            while at < end {
+                let time_end = if self.times.is_some() { self.time_end(at, end) } else { end };
+                let row = self.alive(at..time_end, cleared, floor);
+                if !row.is_empty() {
+                    rows.push(row);
+                }
+                self.add_later(at..time_end, floor, &mut rows);
+                at = time_end;
+            }
+            start = end;
+        }
+        rows
+    }
+
+    fn add_later(&self, places: Range<usize>, floor: u64, rows: &mut Vec<RowImages>) {
+        let is_later = |place: &usize| self.versions.get(self.image(*place)) > floor;
+        // There are fewer than 2^32 images.
+        let one = |place: usize| RowImages { start: place as u32, end: place as u32 + 1 };
+        rows.extend(places.filter(is_later).map(one));
     }
 
     /// Returns all rows, by key and time.
@@ -288,18 +337,17 @@ fn deletions(column: &Column) -> Option<Vec<bool>> {
     has_any.then(|| values.iter().map(|value| value == Some(true)).collect())
 }
 
-fn versions(snapshot: &Snapshot, column: Option<&Column>) -> Versions {
+fn versions(snapshot: &Snapshot, blocks: &Blocks, column: Option<&Column>) -> Versions {
     if let [segment] = &snapshot.segments[..]
         && segment.stored.first == segment.stored.last
     {
         return Versions::All(segment.stored.first);
     }
     let mut versions = Vec::new();
-    for segment in &snapshot.segments {
-        let rows = segment.stored.rows as usize;
+    for (segment, images) in blocks.of(&snapshot.segments) {
+        let (start, rows) = (images.start, images.len());
         match (segment.stored.first == segment.stored.last, column) {
             (false, Some(Column::Integer(values))) => {
-                let start = versions.len();
                 let of = (start..start + rows).map(|row| values.get(row).unwrap_or(i64::MAX));
                 versions.extend(of.map(i64::cast_unsigned));
             }
@@ -322,19 +370,22 @@ pub(crate) fn gather(
     let (id, segments) = (snapshot.info.id, &snapshot.segments);
     let wanted = |column: &TableColumn| Wanted { name: column.name.clone(), kind: column.kind };
     let wanted: Vec<Wanted> = columns.iter().map(wanted).collect();
+    let used = images.blocks.used(rows.iter().flat_map(|row| images.of_row(*row)).copied());
+    let keep = |segment, block| used.has(segment, block);
     let newest: Vec<u32> = rows.iter().map(|row| newest(images, *row)).collect();
-    let values = read_columns(database, id, segments, &wanted, &|_, _| true)?;
+    let newest = used.places(newest, &images.blocks);
+    let values = read_columns(database, id, segments, &wanted, &keep)?;
     let mut gathered = Vec::with_capacity(columns.len());
     for (column, values) in columns.iter().zip(values) {
-        let written = written(database, snapshot, &column.name)?;
+        let written = written(database, snapshot, &images.blocks, &column.name)?;
         gathered.push(match written {
             None => values.take(&newest),
             Some(written) => {
                 let chosen = rows.iter().map(|row| {
-                    let mut images = images.order.get(row.range()).unwrap_or_default().iter().rev();
+                    let mut images = images.of_row(*row).iter().rev();
                     images.find(|image| written[**image as usize]).copied().unwrap_or(NO_ROW)
                 });
-                values.take(&chosen.collect::<Vec<u32>>())
+                values.take(&used.places(chosen.collect(), &images.blocks))
             }
         });
     }
@@ -348,10 +399,11 @@ fn newest(images: &Images, row: RowImages) -> u32 {
     }
 }
 
-/// Returns which images wrote a column, or `None` if all did.
+/// Returns which images of some blocks wrote a column, or `None` if all did.
 pub(crate) fn written(
     database: &Database,
     snapshot: &Snapshot,
+    blocks: &Blocks,
     name: &str,
 ) -> Result<Option<Vec<bool>>> {
     let hidden = written_column(name);
@@ -363,10 +415,11 @@ pub(crate) fn written(
     }
     let wanted = [Wanted { name: hidden.clone(), kind: ColumnType::Boolean }];
     let (id, segments) = (snapshot.info.id, &snapshot.segments);
-    let flags = read_columns(database, id, segments, &wanted, &|_, _| true)?;
+    let keep = |segment, block| blocks.has(segment, block);
+    let flags = read_columns(database, id, segments, &wanted, &keep)?;
     let mut written = Vec::new();
-    for segment in segments {
-        let (start, rows) = (written.len(), segment.stored.rows as usize);
+    for (segment, images) in blocks.of(segments) {
+        let (start, rows) = (images.start, images.len());
         let has = segment.footer.column(name).is_some();
         match (segment.footer.column(&hidden), flags.first()) {
             (Some(_), Some(Column::Bool(flags))) => {

@@ -1,8 +1,10 @@
 //! Stored tables: rows of typed columns in the file, by the name `catalog.schema.table`.
 
 pub(crate) mod batch;
+pub(crate) mod blocks;
 pub(crate) mod change;
 pub(crate) mod compact;
+pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod merge;
 pub(crate) mod read;

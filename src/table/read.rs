@@ -7,6 +7,7 @@ use crate::entity::{TableColumn, TableInfo};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::segment::Bounds;
 use crate::table::StoredTable;
+use crate::table::blocks::Blocks;
 use crate::table::merge::{Images, RowImages, gather};
 use crate::table::segment::{Segment, Wanted, read_columns};
 use crate::table::snapshot::Snapshot;
@@ -68,7 +69,8 @@ impl TableRead {
     ///
     /// # Performance
     ///
-    /// Skips blocks without such rows if the table has no key. Else it reads all rows.
+    /// Skips blocks without such rows, if the column is part of the key or the table has no key.
+    /// Else it reads all rows.
     #[must_use]
     pub fn between(mut self, column: impl Into<String>, from: Value<'_>, to: Value<'_>) -> Self {
         self.ranges.push((column.into(), bound(from), bound(to)));
@@ -113,7 +115,13 @@ impl TableRead {
             true => self.read_blocks(snapshot, &all)?,
             false => {
                 let database = self.table.database();
-                let images = Images::read(database, snapshot)?;
+                let blocks = Blocks::of_rows(&snapshot.segments, |segment, block| {
+                    self.ranges.iter().all(|(name, from, to)| {
+                        let is_key = snapshot.info.state.primary_key.contains(name);
+                        !is_key || block_may_match(segment, block, name, (from, to))
+                    })
+                });
+                let images = Images::of(database, snapshot, blocks)?;
                 gather(database, snapshot, &images, &images.rows(), &all)?
             }
         };
@@ -133,12 +141,8 @@ impl TableRead {
         }
         let keep = |segment: usize, block: usize| {
             let Some(segment) = snapshot.segments.get(segment) else { return true };
-            self.ranges.iter().all(|(name, from, to)| {
-                let number = segment.footer.column(name);
-                let block = segment.footer.blocks.get(block);
-                let part = number.zip(block).and_then(|(number, block)| block.parts.get(number));
-                part.is_none_or(|part| may_match(&part.bounds, from, to))
-            })
+            let mut ranges = self.ranges.iter();
+            ranges.all(|(name, from, to)| block_may_match(segment, block, name, (from, to)))
         };
         let wanted =
             columns.iter().map(|column| Wanted { name: column.name.clone(), kind: column.kind });
@@ -260,6 +264,16 @@ fn is_inside(bytes: &[u8], from: &Bound, to: &Bound) -> bool {
         }
     }
     of(from).is_none_or(|from| bytes >= from) && of(to).is_none_or(|to| bytes <= to)
+}
+
+/// Returns whether a block may have a value of a column in a range.
+fn block_may_match(
+    segment: &Segment,
+    block: usize,
+    name: &str,
+    (from, to): (&Bound, &Bound),
+) -> bool {
+    segment.bounds(block, name).is_none_or(|bounds| may_match(bounds, from, to))
 }
 
 /// Returns whether a part with these bounds may have a value in a range.

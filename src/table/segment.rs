@@ -12,8 +12,8 @@ use crate::entity::{ArtifactOwner, ColumnType, TableId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::RowSegment;
 use crate::format::segment::{
-    BLOCK_ROWS, EncodedPart, SegmentColumn, SegmentFooter, TAIL_BYTES, assemble, decode_part,
-    encode_part, footer_length, parse_footer,
+    BLOCK_ROWS, Bounds, EncodedPart, SegmentColumn, SegmentFooter, TAIL_BYTES, assemble,
+    decode_part, encode_part, footer_length, parse_footer,
 };
 
 /// The bytes at the end of a segment that are read first. Most footers fit.
@@ -28,6 +28,14 @@ const SMALL_ROWS: usize = 20_000;
 pub(crate) struct Segment {
     pub(crate) stored: RowSegment,
     pub(crate) footer: SegmentFooter,
+}
+
+impl Segment {
+    /// Returns the bounds of a column in a block, if the segment has the column.
+    pub(crate) fn bounds(&self, block: usize, name: &str) -> Option<&Bounds> {
+        let (number, block) = (self.footer.column(name)?, self.footer.blocks.get(block)?);
+        block.parts.get(number).map(|part| &part.bounds)
+    }
 }
 
 /// Opens the file of a segment and reads its footer.

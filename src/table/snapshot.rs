@@ -15,6 +15,8 @@ const READS_MAX: usize = 5;
 pub(crate) struct Snapshot {
     pub(crate) info: TableInfo,
     pub(crate) version: u64,
+    /// The first version that can still be read.
+    pub(crate) floor: u64,
     pub(crate) segments: Vec<Segment>,
 }
 
@@ -38,7 +40,7 @@ impl StoredTable {
         let visible = stored.into_iter().filter(|stored| is_visible(stored, version));
         let opened = visible.map(|stored| open(self.database(), info.id, stored.segment));
         let segments = self.engine().located(opened.collect())?;
-        Ok(Snapshot { info, version, segments })
+        Ok(Snapshot { info, version, floor, segments })
     }
 
     /// Reads a version with `read`. Repeats the reading if segments were merged meanwhile, because
@@ -79,7 +81,7 @@ fn is_visible(stored: &StoredSegment, version: u64) -> bool {
 }
 
 #[cold]
-fn no_such_version(info: &TableInfo, floor: u64, version: u64) -> Error {
+pub(crate) fn no_such_version(info: &TableInfo, floor: u64, version: u64) -> Error {
     let TableInfo { name, version: last, .. } = info;
     let message = match version > *last {
         true => format!("table {name:?} has no version {version}: the last one is {last}"),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::Database;
 use tracklite::table::{Column, ColumnType, StoredTable, Table, TableSpec, Texts, Value, Values};
+use tracklite::{Database, ErrorKind};
 
 use super::Random;
-use crate::common::{TestDatabase, open_quietly};
+use crate::common::{TestDatabase, error_kind, open_quietly};
 
 /// Key and time of a row, and the values of its columns.
 type Rows = BTreeMap<(String, i64, Option<i64>), [Option<f64>; 3]>;
@@ -166,6 +166,7 @@ fn walk(seed: u64) {
     let name = "ml.features.users";
     let mut table = database.tables().create(name, &spec(has_time)).unwrap();
     let mut versions = vec![Rows::new()];
+    let mut floor = 0;
     let mut other: Option<Database> = None;
     for _ in 0..25 {
         let change = drawn(&mut random, has_time);
@@ -182,8 +183,13 @@ fn walk(seed: u64) {
                 let opened = other.get_or_insert_with(|| open_quietly(database.path()));
                 table = opened.tables().get(name).unwrap();
             }
+            2 => {
+                floor += random.below(versions.len() - floor);
+                table.remove_history(floor as u64).unwrap();
+                check(&table, floor as u64, &versions[floor]);
+            }
             _ => {
-                let version = random.below(versions.len());
+                let version = floor + random.below(versions.len() - floor);
                 check(&table, version as u64, &versions[version]);
             }
         }
@@ -198,8 +204,12 @@ fn walk(seed: u64) {
         assert!(report.is_sound(), "{:?}", report.damages);
         let reopened = open_quietly(path);
         let table = reopened.tables().get(name).unwrap();
-        for (version, rows) in versions.iter().enumerate() {
+        for (version, rows) in versions.iter().enumerate().skip(floor) {
             check(&table, version as u64, rows);
+        }
+        for version in 0..floor {
+            let read = table.read().version(version as u64).table();
+            assert_eq!(error_kind(read), ErrorKind::InvalidInput, "version {version}");
         }
     }
     drop(folder);

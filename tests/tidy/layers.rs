@@ -80,7 +80,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("polars", &["dataframe"]),
     ("rusqlite", &["index"]),
     ("rustix", &["sys", "storage", "log", "index", "copy", "artifact"]),
-    ("serde_json", &["entity", "artifact", "logged_model", "registry", "webhook", "view", "job"]),
+    (
+        "serde_json",
+        &["entity", "artifact", "logged_model", "registry", "feature", "webhook", "view", "job"],
+    ),
     ("sha2", &["webhook"]),
     ("sysinfo", &["capture"]),
     ("zstd", &["format"]),

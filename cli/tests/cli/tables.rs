@@ -83,6 +83,12 @@ fn tables_are_saved_compacted_and_dropped() {
     let compacted = print(&sample, "compact", &[NAME]);
     assert_eq!(compacted, format!("table {NAME:?} is compacted\n"));
     assert_eq!(print(&sample, "read", &[NAME, "--version", "1"]), "user,spend\n1,-1\n2,0.5\n");
+    let forgotten = print(&sample, "forget", &[NAME, "--before", "2"]);
+    assert_eq!(forgotten, format!("table {NAME:?} is without its history\n"));
+    let gone = failure(&sample, "read", &[NAME, "--version", "1"]);
+    assert!(gone.contains("was removed"), "{gone}");
+    assert_eq!(print(&sample, "read", &[NAME]), "user,spend\n1,-1\n2,7\n");
+    assert!(failure(&sample, "forget", &[NAME, "--before", "9"]).contains("no version 9"));
     assert_eq!(json(&sample, "drop", &[NAME]), json!({"name": NAME, "done": "dropped"}));
     assert_eq!(print(&sample, "ls", &[]), "no tables\n");
     for command in ["show", "read", "history", "compact", "drop"] {

@@ -892,6 +892,9 @@ class StoredTable:
         """Renames the table. Its rows, versions and tags stay."""
     def compact(self) -> None:
         """Merges the files of the table, so that reads are faster. Answers do not change."""
+    def remove_history(self, before: int) -> None:
+        """Removes everything that only versions before this one show. They cannot be read any more.
+        """
     def drop(self) -> None:
         """Drops the table with all its rows."""
 @final

@@ -8,6 +8,7 @@
     reason = "a failure of a test is a panic"
 )]
 
+mod features;
 mod limits;
 mod scale;
 mod serving;

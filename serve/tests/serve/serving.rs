@@ -60,10 +60,17 @@ impl Folder {
 
 /// Adds a version whose answers begin with this label. Returns its number.
 pub(crate) fn add_version(database: &Database, facts: &Value) -> u64 {
+    add_files(database, &[("MLmodel", facts.to_string())])
+}
+
+/// Adds a version with these files. Returns its number.
+pub(crate) fn add_files(database: &Database, files: &[(&str, String)]) -> u64 {
     let registry = database.registry();
     let model = registry.model(MODEL).or_else(|_| registry.create_model(MODEL)).unwrap();
     let version = model.new_version("s3://models/churn").files_follow().create().unwrap();
-    version.artifacts().log_text(&facts.to_string(), "MLmodel").unwrap();
+    for (name, text) in files {
+        version.artifacts().log_text(text, name).unwrap();
+    }
     version.finalize(None).unwrap();
     version.version()
 }

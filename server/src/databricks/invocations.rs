@@ -125,6 +125,7 @@ fn failure_of(refusal: &Refusal) -> Refused {
     let message = refusal.to_string();
     let (code, retry) = match refusal {
         Refusal::NotReady(reason) => return (not_ready(reason), None),
+        Refusal::Invalid(_) => ("BAD_REQUEST", None),
         Refusal::Busy(_) => ("REQUEST_LIMIT_EXCEEDED", Some("1".to_owned())),
         Refusal::Limited { seconds, .. } => ("REQUEST_LIMIT_EXCEEDED", Some(seconds.to_string())),
         Refusal::Late(_) => ("DEADLINE_EXCEEDED", None),

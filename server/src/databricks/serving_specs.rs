@@ -93,13 +93,15 @@ fn served_model(served: &Args) -> Outcome<ServedModel> {
     Ok(named)
 }
 
-/// Returns the model that a name and a version mean. An alias is written as the version `@alias`.
+/// Returns the model that a name and a version mean. An alias is written as the version `@alias`. A
+/// name alone is that of a feature spec.
 /// In place of both, the name may be the address of a model.
 fn chosen(model: &str, version: Option<&str>) -> Outcome<ServedModel> {
     let (model, version) = match (model.strip_prefix("models:/"), version) {
         (Some(_), None) => return Ok(ServedModel::at(model)?),
         (Some(name), Some(version)) => (name, version),
-        (None, version) => (model, version.unwrap_or_default()),
+        (None, None) => return Ok(ServedModel::features(model)),
+        (None, Some(version)) => (model, version),
     };
     if let Some(alias) = version.strip_prefix('@') {
         return Ok(ServedModel::alias(model, alias));
@@ -146,12 +148,18 @@ mod tests {
     }
 
     #[test]
+    fn a_name_alone_is_that_of_a_feature_spec() {
+        let config = json!({"served_entities": [{"entity_name": "ml.a.spec"}]});
+        let wanted = EndpointSpec::new().serve(ServedModel::features("ml.a.spec"));
+        assert_eq!(read(&config).expect("it is valid"), wanted);
+    }
+
+    #[test]
     fn bad_configurations_are_refused() {
         let served = json!([{"entity_name": "a", "entity_version": "1"}]);
         for (config, wanted) in [
             (json!({"served_entities": served, "served_models": served}), "both set"),
             (json!({"served_entities": [{}]}), "no 'entity_name'"),
-            (json!({"served_entities": [{"entity_name": "a"}]}), "not a number"),
             (json!({"served_entities": [{"entity_name": "a", "entity_version": "x"}]}), "\"x\""),
             (
                 json!({"served_entities": [

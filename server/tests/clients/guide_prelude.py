@@ -255,6 +255,21 @@ def check_features(after: Names) -> None:
     assert run is not None
     inputs = {each.dataset.name for each in run.inputs.dataset_inputs}
     assert inputs == {CUSTOMERS, PRODUCTS}, inputs
+    if "DATABRICKS_HOST" in os.environ:
+        check_features_at_endpoint()
+
+
+def check_features_at_endpoint() -> None:
+    """An endpoint completes requests with keys alone."""
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.service.serving import EndpointCoreConfigInput, ServedEntityInput
+
+    served = ServedEntityInput(entity_name=RECOMMENDED, entity_version="1", workload_size="Small")
+    endpoints = WorkspaceClient().serving_endpoints
+    config = EndpointCoreConfigInput(name="recommendations", served_entities=[served])
+    endpoints.create_and_wait(name="recommendations", config=config)
+    keys = [{"customer_id": 2, "product_id": 8}, {"customer_id": 1, "product_id": 7}]
+    assert endpoints.query("recommendations", dataframe_records=keys).predictions == [1, 0]
 
 
 def check_endpoint(after: Names) -> None:

@@ -26,6 +26,35 @@ impl Column {
         }
     }
 
+    /// Returns the column with these rows, in this order. The rows of another column of this type
+    /// are numbered behind those of this one.
+    pub(crate) fn take_with(&self, other: &Column, rows: &[u32]) -> Column {
+        let first = self.len();
+        macro_rules! both {
+            ($own:expr, $other:expr) => {{
+                let (own, other) = ($own, $other);
+                let get = |row: &u32| match (*row as usize).checked_sub(first) {
+                    None => own.get(*row as usize),
+                    Some(behind) => other.get(behind),
+                };
+                rows.iter().map(get).collect()
+            }};
+        }
+        match (self, other) {
+            (Column::Text(own), Column::Text(other)) => Column::Text(both!(own, other)),
+            (Column::Integer(own), Column::Integer(other)) => Column::Integer(both!(own, other)),
+            (Column::Float(own), Column::Float(other)) => Column::Float(both!(own, other)),
+            (Column::Bool(own), Column::Bool(other)) => Column::Bool(both!(own, other)),
+            (Column::Time(own), Column::Time(other)) => Column::Time(both!(own, other)),
+            (Column::Date(own), Column::Date(other)) => Column::Date(both!(own, other)),
+            (Column::Bytes(own), Column::Bytes(other)) => Column::Bytes(both!(own, other)),
+            (Column::Integers(own), Column::Integers(other)) => Column::Integers(both!(own, other)),
+            (Column::Floats(own), Column::Floats(other)) => Column::Floats(both!(own, other)),
+            // A column never changes its type.
+            (own, _) => own.take(rows),
+        }
+    }
+
     /// Returns the memory of the values in bytes, approximately.
     pub(crate) fn memory(&self) -> usize {
         match self {

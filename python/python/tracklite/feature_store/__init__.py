@@ -16,11 +16,12 @@ those of pandas, polars, pyarrow or Spark, and results are frames of the same li
 """
 
 from tracklite.feature_store.client import FeatureEngineeringClient, FeatureStoreClient
-from tracklite.feature_store.entities import FeatureLookup, FeatureTable
+from tracklite.feature_store.entities import FeatureFunction, FeatureLookup, FeatureTable
 from tracklite.feature_store.training_set import TrainingSet
 
 __all__ = [
     "FeatureEngineeringClient",
+    "FeatureFunction",
     "FeatureLookup",
     "FeatureStoreClient",
     "FeatureTable",

@@ -6,14 +6,19 @@ import json
 import os
 import tempfile
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from tracklite._tracklite import Database, StoredTable
 from tracklite.exceptions import InvalidInputError
-from tracklite.feature_store.entities import FeatureLookup, FeatureTable, names_of
+from tracklite.feature_store.entities import (
+    FeatureFunction,
+    FeatureLookup,
+    FeatureTable,
+    names_of,
+)
 from tracklite.feature_store.frames import (
     columns_of,
     library_of,
@@ -21,10 +26,18 @@ from tracklite.feature_store.frames import (
     to_arrow,
     to_pandas,
 )
-from tracklite.feature_store.training_set import TrainingSet
+from tracklite.feature_store.published import (
+    FUNCTION_FILE,
+    FUNCTION_TAG,
+    SPEC_FILE,
+    SPEC_TAG,
+    newest,
+    publish,
+    signature_of,
+    source_of,
+)
+from tracklite.feature_store.training_set import TrainingSet, outputs_of, with_functions
 
-SPEC_FILE = "tracklite_features.json"
-"""The file of a model that holds its lookups."""
 SPEC_VERSION = 1
 
 
@@ -118,38 +131,100 @@ class FeatureStoreClient:
     def create_training_set(
         self,
         df: Any,
-        feature_lookups: Sequence[FeatureLookup],
+        feature_lookups: Sequence[FeatureLookup | FeatureFunction],
         label: str | Sequence[str] | None,
         exclude_columns: str | Sequence[str] | None = None,
     ) -> TrainingSet:
         """Returns a training set: the rows with the features that are looked up for them.
 
         The versions of the tables are fixed now. A lookup in a table with a timestamp needs a
-        `timestamp_lookup_key`, because the newest values may be from after the label.
+        `timestamp_lookup_key`, because the newest values may be from after the label. Functions
+        are evaluated after all lookups, in the given order.
         """
-        lookups = [self._frozen(lookup) for lookup in feature_lookups]
         labels = names_of(label)
         missing = [name for name in labels if name not in columns_of(df)]
         if missing:
             raise InvalidInputError(f"the rows have no label {missing[0]!r}")
-        outputs = [lookup["rename"].get(n, n) for lookup in lookups for n in lookup["features"]]
-        excluded = names_of(exclude_columns)
-        unknown = [name for name in excluded if name not in [*columns_of(df), *outputs]]
-        if unknown:
-            raise InvalidInputError(f"{unknown[0]!r} is excluded, but not a column of the result")
-        spec = {
-            "tracklite_features": SPEC_VERSION,
-            "lookups": lookups,
-            "labels": labels,
-            "exclude_columns": excluded,
-        }
+        spec = self._spec(feature_lookups, columns_of(df), names_of(exclude_columns))
+        spec["labels"] = labels
         training_set = TrainingSet(self._database, df, spec)
         spec["input_columns"] = training_set.input_columns
         return training_set
 
-    def _frozen(self, lookup: FeatureLookup) -> dict[str, Any]:
+    def create_function(
+        self, name: str, function: Callable[..., Any] | str, *, function_name: str | None = None
+    ) -> int:
+        """Registers a Python function for `FeatureFunction`. Returns the number of its version.
+
+        `function` is a plain function, or the text of one. Its text is stored in the file: so it
+        imports what it needs itself. A training set with it runs this text, and so does an
+        endpoint with a model that was logged with it.
+        """
+        code = source_of(function, function_name)
+        signature = signature_of(code["parameters"], [name.rsplit(".", 1)[-1]])
+        return publish(self._database, name, FUNCTION_FILE, code, FUNCTION_TAG, signature)
+
+    def create_feature_spec(
+        self,
+        name: str,
+        features: Sequence[FeatureLookup | FeatureFunction],
+        exclude_columns: str | Sequence[str] | None = None,
+    ) -> int:
+        """Registers lookups that an endpoint answers without a model. Returns the version.
+
+        An endpoint serves it by its name alone. A request has the keys, and its answer the keys
+        and the newest features.
+        """
+        if any(isinstance(feature, FeatureFunction) for feature in features):
+            raise InvalidInputError(
+                "an endpoint without a model evaluates no functions: log a model with them"
+            )
+        keys = list(dict.fromkeys(k for lookup in features for k in names_of(lookup.lookup_key)))
+        spec = self._spec(features, keys, names_of(exclude_columns), is_timeless=True)
+        given = [*keys, *outputs_of(spec)]
+        columns = [column for column in given if column not in spec["exclude_columns"]]
+        spec["input_columns"] = columns
+        return publish(
+            self._database, name, SPEC_FILE, spec, SPEC_TAG, signature_of(keys, columns)
+        )
+
+    def _spec(
+        self,
+        features: Sequence[FeatureLookup | FeatureFunction],
+        given: list[str],
+        excluded: list[str],
+        *,
+        is_timeless: bool = False,
+    ) -> dict[str, Any]:
+        """Returns lookups and functions as JSON, with their versions of now."""
+        looked_up = [feature for feature in features if isinstance(feature, FeatureLookup)]
+        called = [feature for feature in features if isinstance(feature, FeatureFunction)]
+        spec = {
+            "tracklite_features": SPEC_VERSION,
+            "lookups": [self._frozen(lookup, is_timeless=is_timeless) for lookup in looked_up],
+            "functions": [self._frozen_function(function) for function in called],
+            "exclude_columns": excluded,
+        }
+        known = [*given, *outputs_of({"lookups": spec["lookups"]})]
+        for function in called:
+            if function.output in known:
+                raise InvalidInputError(
+                    f"the function {function.udf_name!r} gets the name {function.output!r}, which"
+                    " another column has: pass output_name"
+                )
+            known.append(function.output)
+        unknown = [name for name in excluded if name not in known]
+        if unknown:
+            raise InvalidInputError(f"{unknown[0]!r} is excluded, but not a column of the result")
+        return spec
+
+    def _frozen_function(self, function: FeatureFunction) -> dict[str, Any]:
+        version, code = newest(self._database, function.udf_name, FUNCTION_FILE, FUNCTION_TAG)
+        return function.frozen(version, code)
+
+    def _frozen(self, lookup: FeatureLookup, *, is_timeless: bool) -> dict[str, Any]:
         info = self._database.table(lookup.table_name).info()
-        if info["timestamp"] and not lookup.timestamp_lookup_key:
+        if info["timestamp"] and not lookup.timestamp_lookup_key and not is_timeless:
             raise InvalidInputError(
                 f"table {lookup.table_name!r} has the timestamp {info['timestamp']!r}: pass"
                 " timestamp_lookup_key, the column with the time of each row"
@@ -229,7 +304,9 @@ class FeatureStoreClient:
             model = mlflow.pyfunc.load_model(path)
         now = [{**lookup, "version": None} for lookup in spec["lookups"]]
         joined = self._database.join_features(to_arrow(df), now, prefer_given=True)
-        rows = joined["table"].to_pandas()
+        rows = with_functions(
+            joined["table"].to_pandas(), joined["table"], spec.get("functions", [])
+        )
         found = model.predict(rows[spec["input_columns"]])
         rows["prediction"] = _as_column(found, result_type)
         return _like_pandas(rows, df)

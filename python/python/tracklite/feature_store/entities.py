@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from tracklite.exceptions import InvalidInputError
+
 
 def names_of(value: str | Sequence[str] | None) -> list[str]:
     """Returns one name or several as a list."""
@@ -31,6 +33,43 @@ class FeatureTable:
     table_id: str
     partition_columns: list[str] = field(default_factory=list)
     """Always empty: tables of a file have no partitions."""
+
+
+@dataclass(frozen=True)
+class FeatureFunction:
+    """A column that a registered function returns for other columns, after the lookups.
+
+    `input_bindings` names the column for each parameter; by default a parameter gets the column of
+    its own name. The column is called `output_name`, by default like the last level of the
+    function's name.
+    """
+
+    udf_name: str
+    input_bindings: Mapping[str, str] | None = field(default=None, kw_only=True)
+    output_name: str | None = field(default=None, kw_only=True)
+
+    @property
+    def output(self) -> str:
+        """The name of the column."""
+        return self.output_name or self.udf_name.rsplit(".", 1)[-1]
+
+    def frozen(self, version: int, code: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the function as JSON, with its code fixed."""
+        given = dict(self.input_bindings or {})
+        unknown = [name for name in given if name not in code["parameters"]]
+        if unknown:
+            raise InvalidInputError(
+                f"the function {self.udf_name!r} has no parameter {unknown[0]!r}: it has"
+                f" {', '.join(code['parameters'])}"
+            )
+        return {
+            "udf_name": self.udf_name,
+            "version": version,
+            "name": code["name"],
+            "source": code["source"],
+            "bindings": {name: given.get(name, name) for name in code["parameters"]},
+            "output": self.output,
+        }
 
 
 @dataclass(frozen=True)

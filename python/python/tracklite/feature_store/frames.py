@@ -72,6 +72,25 @@ def without(frame: Any, names: list[str]) -> Any:
     return {name: frame[name] for name in kept}
 
 
+def with_columns(frame: Any, columns: dict[str, list[Any]]) -> Any:
+    """Returns a frame with more columns."""
+    library = library_of(frame)
+    if library == "pandas":
+        return frame.assign(**columns)
+    if library == "polars":
+        import polars
+
+        return frame.with_columns([polars.Series(name, columns[name]) for name in columns])
+    if library == "pyarrow":
+        for name, values in columns.items():
+            frame = frame.append_column(name, [values])
+        return frame
+    if library == "spark":
+        return frame.sparkSession.createDataFrame(frame.toPandas().assign(**columns))
+    own = {name: frame[name] for name in columns_of(frame)}
+    return {**own, **columns}
+
+
 def to_pandas(frame: Any) -> Any:
     """Returns a frame as one of pandas, which models take."""
     library = library_of(frame)
