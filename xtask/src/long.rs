@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use crate::runner::{Context, Outcome, Step, StepResult, run_command};
 use crate::steps::{WORKSPACE, fuzz_targets};
-use crate::{clients, quartz};
+use crate::{clients, python, quartz};
 
 /// The checks that can run for hours.
 pub(crate) const WORKS: &[Step] = &[
@@ -37,6 +37,16 @@ pub(crate) const WORKS: &[Step] = &[
         run: |context| clients::scoring(context, &amount(clients::BODIES, "500")),
     },
     Step {
+        name: "joins",
+        proves: "10^5 joins, beside loops, polars and DuckDB (TRACKLITE_JOIN_CASES)",
+        run: |context| python::joins(context, &amount(python::CASES, "100000")),
+    },
+    Step {
+        name: "lookups",
+        proves: "10^6 lookups during writes, recomputed as known then (TRACKLITE_LOOKUPS)",
+        run: lookups,
+    },
+    Step {
         name: "fuzz",
         proves: "one hour per fuzz target with cargo-fuzz (TRACKLITE_FUZZ_SECONDS)",
         run: fuzz,
@@ -59,6 +69,14 @@ fn amount(variable: &str, usual: &str) -> String {
 fn test(context: &Context, target: &str, variable: &str, usual: &str) -> StepResult {
     let words = format!("test --release --locked {WORKSPACE} --test {target} -- --nocapture");
     run_command(context.cargo(&words).env(variable, amount(variable, usual)))?;
+    Ok(Outcome::Passed)
+}
+
+fn lookups(context: &Context) -> StepResult {
+    let filter = "lookups_during_changes_are_those_of_their_version";
+    let words = format!("test --release --locked --test main -- --nocapture {filter}");
+    let count = amount("TRACKLITE_LOOKUPS", "1000000");
+    run_command(context.cargo(&words).env("TRACKLITE_LOOKUPS", count))?;
     Ok(Outcome::Passed)
 }
 

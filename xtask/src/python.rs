@@ -24,6 +24,19 @@ pub(crate) fn check(context: &Context) -> StepResult {
     Ok(Outcome::Passed)
 }
 
+/// The variable with the number of random joins.
+pub(crate) const CASES: &str = "TRACKLITE_JOIN_CASES";
+
+/// Compares random joins with nested loops, polars and DuckDB.
+pub(crate) fn joins(context: &Context, cases: &str) -> StepResult {
+    let environment = Environment::prepare(context)?;
+    environment.install_wheel(context)?;
+    let mut tests = environment.program(context, "pytest");
+    tests.args(["-p", "no:cacheprovider", "tests/test_join_property.py"]);
+    run_command(tests.env(CASES, cases))?;
+    Ok(Outcome::Passed)
+}
+
 /// Builds the wheel, installs it into the environment, and prints how to try it.
 pub(crate) fn install() -> Result<(), String> {
     let context = Context::new()?;
