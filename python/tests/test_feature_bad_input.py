@@ -43,7 +43,6 @@ def rows(**changed: Any) -> dict[str, list[Any]]:
         (rows(time=[NOON, None]), "\"time\"", "must not be null"),
         (rows(shop=["a", "a"], user=[1, 1]), "\"a\", 1", "same key and time"),
         (rows(time=["2026", "2027"]), "\"time\"", "timestamp"),
-        (rows(time=[datetime.date(2026, 1, 1)] * 2), "\"time\"", "timestamp"),
         (rows(extra=[1, 2]), "\"extra\"", "has no column"),
         (rows(spend=["x", "y"]), "\"spend\"", "double"),
     ],
@@ -57,6 +56,17 @@ def test_rows_that_are_refused_change_nothing(
     assert any(word in str(refused.value) for word in column.split("|")), refused.value
     table = client._database.table(NAME)
     assert table.info()["version"] == 1 and table.read()["spend"] == [0.5]
+
+
+def test_dates_are_not_timestamps(client: FeatureStoreClient) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    days = pyarrow.array([datetime.date(2026, 1, 1)])
+    written = pyarrow.table({"shop": ["a"], "user": [1], "time": days, "spend": [1.0]})
+    with pytest.raises(InvalidInputError, match="a date is not a timestamp"):
+        client.write_table(NAME, written)
+    with pytest.raises(TypeError, match="no table can store"):
+        client.write_table(NAME, rows(time=[datetime.date(2026, 1, 1)] * 2))
+    assert client._database.table(NAME).info()["version"] == 1
 
 
 @pytest.mark.parametrize(
@@ -88,11 +98,16 @@ def spend(client: FeatureStoreClient, at: list[Any]) -> Any:
 
 
 def test_times_have_defined_results(client: FeatureStoreClient) -> None:
-    # Without a zone it is UTC; in another zone it is the same instant.
-    plain = NOON.replace(tzinfo=None)
+    # In another zone it is the same instant. In a frame, a time without a zone is one of UTC.
     zone = datetime.timezone(datetime.timedelta(hours=5))
-    assert spend(client, [plain]) == [0.5]
-    assert spend(client, [plain - datetime.timedelta(microseconds=1)]) == [None]
+    arrow = pytest.importorskip("pyarrow")
+    plain = NOON.replace(tzinfo=None)
+    for time, wanted in [(plain, 0.5), (plain - datetime.timedelta(microseconds=1), None)]:
+        at = arrow.array([time], arrow.timestamp("us"))
+        labels = arrow.table({"shop": ["a"], "user": [1], "at": at, "label": [1]})
+        lookup = FeatureLookup(NAME, ["shop", "user"], timestamp_lookup_key="at")
+        found = client.create_training_set(labels, [lookup], "label").load_df()
+        assert found["spend"].to_pylist() == [wanted]
     assert spend(client, [NOON.astimezone(zone)]) == [0.5]
     # A time in the future is one like others.
     assert spend(client, [datetime.datetime(2200, 1, 1, tzinfo=UTC)]) == [0.5]
@@ -121,19 +136,16 @@ def test_a_table_that_is_gone_or_has_changed_is_named(client: FeatureStoreClient
     with pytest.raises(NotFoundError, match=NAME):
         training_set.load_df()
     # A table of the same name without the column that the model needs.
-    del SCHEMA_WITHOUT["spend"]
-    client.create_table(NAME, ["shop", "user"], timestamp_keys="time", schema=SCHEMA_WITHOUT)
+    schema = {name: kind for name, kind in SCHEMA.items() if name != "spend"}
+    client.create_table(NAME, ["shop", "user"], timestamp_keys="time", schema=schema)
     now = [{**lookup, "version": None} for lookup in training_set.spec["lookups"]]
     with pytest.raises(InvalidInputError, match="has no column \"spend\""):
         client._database.join_features(labels, now)
 
 
-SCHEMA_WITHOUT = dict(SCHEMA)
-
-
 def test_extremes_of_size(client: FeatureStoreClient) -> None:
     wide = {f"c{number}": "double" for number in range(100_000)}
-    with pytest.raises(InvalidInputError, match="100001.*10000|at most 10,?000 columns"):
+    with pytest.raises(InvalidInputError, match="1 to 10000 columns, found 100001"):
         client.create_table("ml.features.wide", "key", schema={"key": "bigint", **wide})
     with pytest.raises(NotFoundError):
         client.get_table("ml.features.wide")

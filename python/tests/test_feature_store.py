@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tracklite import Database
@@ -161,7 +162,7 @@ def test_functions_are_evaluated_after_the_lookups(
         frame = pytest.importorskip("polars").DataFrame(labels)
     elif library == "pyarrow":
         frame = pytest.importorskip("pyarrow").table(labels)
-    features = [
+    features: list[FeatureLookup | FeatureFunction] = [
         lookup(feature_names="spend"),
         FeatureFunction("ratio"),
         FeatureFunction("twice", input_bindings={"value": "ratio"}, output_name="double"),
@@ -182,11 +183,12 @@ def test_functions_are_evaluated_after_the_lookups(
 def test_wrong_functions_are_refused(client: FeatureStoreClient) -> None:
     client.create_function("ratio", ratio)
     hidden = 7
-    for function, message in [
+    wrong: list[tuple[Any, str]] = [
         (lambda spend: spend, "not a plain function"),
         (abs, "is not known"),
         ("x = 1", "defines no function"),
-    ]:
+    ]
+    for function, message in wrong:
         with pytest.raises(InvalidInputError, match=message):
             client.create_function("bad", function)
 

@@ -84,7 +84,7 @@ def test_a_model_with_lookups_and_a_function_needs_only_keys(
     labels = pd.DataFrame(
         {"user": [1, 2], "at": [day(2), day(9)], "months": [2, 4], "label": [0, 1]}
     )
-    features = [
+    features: list[FeatureLookup | FeatureFunction] = [
         FeatureLookup(
             USERS, "user", timestamp_lookup_key="at", default_values={"city": "?", "spend": 0.0}
         ),

@@ -175,11 +175,12 @@ class FeatureStoreClient:
         An endpoint serves it by its name alone. A request has the keys, and its answer the keys
         and the newest features.
         """
-        if any(isinstance(feature, FeatureFunction) for feature in features):
+        lookups = [feature for feature in features if isinstance(feature, FeatureLookup)]
+        if len(lookups) < len(features):
             raise InvalidInputError(
                 "an endpoint without a model evaluates no functions: log a model with them"
             )
-        keys = list(dict.fromkeys(k for lookup in features for k in names_of(lookup.lookup_key)))
+        keys = list(dict.fromkeys(k for lookup in lookups for k in names_of(lookup.lookup_key)))
         spec = self._spec(features, keys, names_of(exclude_columns), is_timeless=True)
         given = [*keys, *outputs_of(spec)]
         columns = [column for column in given if column not in spec["exclude_columns"]]
