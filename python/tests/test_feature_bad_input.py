@@ -98,7 +98,7 @@ def spend(client: FeatureStoreClient, at: list[Any]) -> Any:
 
 
 def test_times_have_defined_results(client: FeatureStoreClient) -> None:
-    # In another zone it is the same instant. In a frame, a time without a zone is one of UTC.
+    # In another zone it is the same instant. A time without a zone is one of UTC.
     zone = datetime.timezone(datetime.timedelta(hours=5))
     arrow = pytest.importorskip("pyarrow")
     plain = NOON.replace(tzinfo=None)
@@ -108,6 +108,7 @@ def test_times_have_defined_results(client: FeatureStoreClient) -> None:
         lookup = FeatureLookup(NAME, ["shop", "user"], timestamp_lookup_key="at")
         found = client.create_training_set(labels, [lookup], "label").load_df()
         assert found["spend"].to_pylist() == [wanted]
+        assert spend(client, [time]) == [wanted]
     assert spend(client, [NOON.astimezone(zone)]) == [0.5]
     # A time in the future is one like others.
     assert spend(client, [datetime.datetime(2200, 1, 1, tzinfo=UTC)]) == [0.5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from tracklite._tracklite import Table
@@ -20,7 +21,22 @@ def to_arrow(frame: Any) -> Any:
     library = library_of(frame)
     if library == "spark":
         return frame.toArrow() if hasattr(frame, "toArrow") else _from_pandas(frame.toPandas())
+    if isinstance(frame, dict):
+        return {name: _in_utc(values) for name, values in frame.items()}
     return _from_pandas(frame) if library == "pandas" else frame
+
+
+def _in_utc(values: Any) -> Any:
+    """Returns a column whose times without a zone are in UTC, as they are in all other frames."""
+    if not isinstance(values, (list, tuple)):
+        return values
+    zone = timezone.utc
+    return [
+        value.replace(tzinfo=zone)
+        if isinstance(value, datetime) and value.tzinfo is None
+        else value
+        for value in values
+    ]
 
 
 def _from_pandas(frame: Any) -> Any:
