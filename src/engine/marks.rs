@@ -1,13 +1,17 @@
-//! The places of the last changes of runs, of the registry with its endpoints and tables, and of
-//! points logged as a batch.
+//! The places of the last changes of runs, of the registry with its endpoints, tables and jobs, and
+//! of points logged as a batch.
+
+use std::ops::RangeInclusive;
 
 use crate::format::record::{
-    ENDPOINT_KINDS, Position, REGISTRY_KINDS, Record, SeriesDefined, TABLE_KINDS,
+    ENDPOINT_KINDS, JOB_KINDS, Position, REGISTRY_KINDS, Record, SeriesDefined, TABLE_KINDS,
 };
 
 /// The first and the last kind of records of experiments, runs, logged models and artifacts.
 const FIRST_KIND: u16 = 32;
 const LAST_KIND: u16 = *REGISTRY_KINDS.start() - 1;
+/// The kinds of records of the registry and of what follows from it.
+const REGISTRY: [RangeInclusive<u16>; 4] = [REGISTRY_KINDS, ENDPOINT_KINDS, TABLE_KINDS, JOB_KINDS];
 
 /// The places of the last record of each area, in the part of the chain that was read.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +31,7 @@ impl Marks {
     /// Notes a record of the frame that ends at `position`.
     pub(crate) fn note(&mut self, record: &Record, position: Position) {
         let (kind, ..) = record.tag();
-        if [REGISTRY_KINDS, ENDPOINT_KINDS, TABLE_KINDS].iter().any(|kinds| kinds.contains(&kind)) {
+        if REGISTRY.iter().any(|kinds| kinds.contains(&kind)) {
             self.registry = position;
         } else if kind == SeriesDefined::KIND || (FIRST_KIND..=LAST_KIND).contains(&kind) {
             self.runs = position;
@@ -42,9 +46,10 @@ impl Marks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entity::JobId;
     use crate::entity::id::RunId;
     use crate::format::record::{
-        AliasDeleted, EndpointDeleted, Incarnation, RunResumed, WriterClosed,
+        AliasDeleted, EndpointDeleted, Incarnation, JobDeleted, RunResumed, WriterClosed,
     };
 
     #[test]
@@ -62,8 +67,11 @@ mod tests {
         let deleted = EndpointDeleted { name, author, revision: 2, time: 3 };
         marks.note(&deleted.into(), Position(28));
         assert_eq!((marks.runs, marks.registry), (Position(16), Position(28)));
+        let (job, author) = (JobId::new(1), "ada".to_owned());
+        marks.note(&JobDeleted { job, author, revision: 2, time: 3 }.into(), Position(32));
+        assert_eq!((marks.runs, marks.registry), (Position(16), Position(32)));
         let closed = WriterClosed { incarnation: Incarnation(1) };
-        marks.note(&closed.into(), Position(32));
-        assert_eq!((marks.runs, marks.registry), (Position(16), Position(28)));
+        marks.note(&closed.into(), Position(40));
+        assert_eq!((marks.runs, marks.registry), (Position(16), Position(32)));
     }
 }

@@ -16,7 +16,7 @@ pub struct ChangeCursor {
     pub(crate) chain: u64,
     /// The last record of a run, experiment, logged model or artifact.
     pub(crate) runs: u64,
-    /// The last record of the registry or of an endpoint.
+    /// The last record of the registry, or of an endpoint, a table or a job.
     pub(crate) registry: u64,
     /// A digest of the amount of unsealed points.
     pub(crate) points: u64,
@@ -104,7 +104,7 @@ pub struct Changes {
     pub cursor: ChangeCursor,
     /// Whether runs, experiments, logged models or artifacts changed, points excluded.
     pub runs: bool,
-    /// Whether the model registry or an endpoint changed.
+    /// Whether the model registry, an endpoint, a table or a job changed.
     pub registry: bool,
     /// Whether points were logged. It may be true without new points after points were sealed.
     pub points: bool,

@@ -21,6 +21,8 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+const UNREACHABLE = "The server does not answer. Is it still running?";
+
 type Query = Record<string, string | number | boolean | null | undefined>;
 
 export function address(path: string, query: Query = {}): string {
@@ -54,7 +56,7 @@ async function send(method: string, url: string, body: unknown, signal?: AbortSi
     response = await fetch(url, init);
   } catch (error) {
     if (isAbort(error)) throw error;
-    throw new ApiError(0, "UNREACHABLE", "The server does not answer. Is it still running?", {});
+    throw new ApiError(0, "UNREACHABLE", UNREACHABLE, {});
   }
   if (!response.ok) throw await failure(response);
   return response;
@@ -103,16 +105,30 @@ export async function getText(url: string, limit: number, signal?: AbortSignal):
   return during(readText(url, limit, signal));
 }
 
-async function readText(url: string, limit: number, signal?: AbortSignal): Promise<{ text: string; cut: boolean }> {
-  const init: RequestInit = { headers: { Range: `bytes=0-${limit - 1}` }, credentials: "same-origin" };
+/** Returns the last bytes of a file as text, and whether there are more. */
+export async function getTail(url: string, limit: number, signal?: AbortSignal): Promise<{ text: string; cut: boolean }> {
+  return during(readText(url, limit, signal, `bytes=-${limit}`));
+}
+
+async function readText(url: string, limit: number, signal?: AbortSignal, range = `bytes=0-${limit - 1}`): Promise<{ text: string; cut: boolean }> {
+  const init: RequestInit = { headers: { Range: range }, credentials: "same-origin" };
   if (signal) init.signal = signal;
   const response = await fetch(url, init);
   if (response.status === 416) return { text: "", cut: false };
   if (!response.ok) throw await failure(response);
   const bytes = await response.arrayBuffer();
-  const range = response.headers.get("Content-Range");
-  const total = Number(range?.split("/")[1] ?? bytes.byteLength);
+  const found = response.headers.get("Content-Range");
+  const total = Number(found?.split("/")[1] ?? bytes.byteLength);
   return { text: new TextDecoder().decode(bytes.slice(0, limit)), cut: total > limit };
+}
+
+/** Sends JSON that is text already, and returns the answer whatever its status is. */
+export async function postText(path: string, text: string): Promise<{ status: number; text: string; headers: Headers }> {
+  const headers = { "X-Tracklite": "page", "Content-Type": "application/json" };
+  const sent = fetch(address(path), { method: "POST", headers, credentials: "same-origin", body: text });
+  return during(sent.then(async (response) => ({ status: response.status, text: await response.text(), headers: response.headers }), () => {
+    throw new ApiError(0, "UNREACHABLE", UNREACHABLE, {});
+  }));
 }
 
 /** Trades a token for a cookie that scripts cannot read. */

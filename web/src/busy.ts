@@ -70,6 +70,27 @@ export class Delayed {
   }
 }
 
+/** A task that runs once at the end of the present work, however often it is asked for. The page is busy until then. */
+export class Soon {
+  private asked = false;
+
+  constructor(private readonly task: () => void) {}
+
+  request(): void {
+    if (this.asked) return;
+    this.asked = true;
+    const end = begin();
+    queueMicrotask(() => {
+      this.asked = false;
+      try {
+        this.task();
+      } finally {
+        end();
+      }
+    });
+  }
+}
+
 let frameTasks: Set<() => void> = new Set();
 
 /** Runs `task` before the next painted frame, once even if it was asked for more often. */

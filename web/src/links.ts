@@ -1,3 +1,4 @@
+import { effect, untracked } from "@preact/signals";
 import { ApiError, getJson, messageOf, sendJson } from "./api";
 import { file, readOnlyReason } from "./file";
 import { packed, unpacked } from "./pack";
@@ -65,6 +66,20 @@ export async function followEntry(): Promise<void> {
       go(["runs"], {}, true);
     }
   }
-  const [only, ...others] = [...query.peek().keys()];
-  if (only === "view" && others.length === 0) await openView(query.peek().get("view") ?? "", true);
+  const name = onlyView(query.peek());
+  if (name !== null) await openView(name, true);
+}
+
+/** Returns the name of the view if an address has nothing else. */
+function onlyView(found: URLSearchParams): string | null {
+  const [only, ...others] = [...found.keys()];
+  return only === "view" && others.length === 0 ? found.get("view") : null;
+}
+
+/** Opens the views that links within the page name. */
+export function watchViewLinks(): void {
+  effect(() => {
+    const name = page.value === "runs" ? onlyView(query.value) : null;
+    if (name !== null) untracked(() => void openView(name, true));
+  });
 }

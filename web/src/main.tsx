@@ -7,7 +7,7 @@ import { watchExperiments } from "./experiments";
 import { file, fileProblem, loadFile, watchFile } from "./file";
 import { watchKeys } from "./keys";
 import { startLive } from "./live";
-import { followEntry } from "./links";
+import { followEntry, watchViewLinks } from "./links";
 import { watchMine } from "./mine";
 import { loadViews } from "./pages/viewmenu";
 import { applyTheme } from "./prefs";
@@ -15,10 +15,11 @@ import { report } from "./report";
 import { watchRuns } from "./runs/data";
 import { watchGroups } from "./runs/table";
 import { Shell } from "./shell";
+import type { FileInfo } from "./types";
 import { followLinks, place } from "./store";
 import "./css/app.css";
 
-const TITLES: Record<string, string> = { runs: "Runs", run: "Run", experiments: "Experiments", models: "Models", lineage: "Lineage", now: "Now", views: "Views" };
+const TITLES: Record<string, string> = { runs: "Runs", run: "Run", experiments: "Experiments", models: "Models", lineage: "Lineage", tables: "Tables", serving: "Serving", jobs: "Jobs", now: "Now", views: "Views" };
 
 function watchTitle(): void {
   effect(() => {
@@ -43,16 +44,23 @@ async function start(): Promise<void> {
   const loaded = loadFile();
   await followEntry();
   if (!report) watchMine();
-  if (root) render(<Shell />, root);
   watchRuns();
   watchGroups();
+  // The first query is on its way while the page draws its frame.
+  await Promise.resolve();
+  if (root) render(<Shell />, root);
   const info = await loaded;
+  if (!report) follow(info);
   end();
-  if (report) return;
+}
+
+/** Follows the file, and reads what no first picture needs. */
+function follow(info: FileInfo | null): void {
   startLive(info?.position ?? "");
+  watchViewLinks();
   watchFile();
   watchExperiments();
-  if (info) await loadViews();
+  if (info) void loadViews();
 }
 
 void start();

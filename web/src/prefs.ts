@@ -45,12 +45,20 @@ export const tableShare = kept<number>("tableShare", 46, isNumber);
 export const columnWidths = kept<Record<string, number>>("columnWidths", {}, isWidths);
 export const filterHistory = kept<string[]>("filters", [], isWords);
 
-const systemDark = window.matchMedia("(prefers-color-scheme: dark)");
-const systemIsDark = signal(systemDark.matches);
-systemDark.addEventListener("change", () => (systemIsDark.value = systemDark.matches));
+/** Says whether the browser matches a condition, now and later. */
+function matched(condition: string): Signal<boolean> {
+  const found = window.matchMedia(condition);
+  const value = signal(found.matches);
+  found.addEventListener("change", () => (value.value = found.matches));
+  return value;
+}
 
+const systemIsDark = matched("(prefers-color-scheme: dark)");
+const onPaper = matched("print");
+
+/** Paper is light, whatever the screen is. */
 export function isDark(): boolean {
-  return theme.value === "dark" || (theme.value === "system" && systemIsDark.value);
+  return !onPaper.value && (theme.value === "dark" || (theme.value === "system" && systemIsDark.value));
 }
 
 export function applyTheme(): void {

@@ -8,9 +8,12 @@ import { report, type Report } from "./report";
 import { isDark, railOpen, switchTheme } from "./prefs";
 import { link, page } from "./store";
 import { Experiments } from "./pages/experiments";
+import { Jobs } from "./pages/jobs";
 import { LineagePage } from "./pages/lineage";
 import { Models } from "./pages/models";
 import { Now } from "./pages/now";
+import { Serving } from "./pages/serving";
+import { Tables } from "./pages/tables";
 import { Views } from "./pages/views";
 import { views } from "./pages/viewmenu";
 import { RunPage } from "./run/page";
@@ -36,6 +39,9 @@ const PLACES: readonly Place[] = [
   { id: "runs", words: "Runs", icon: "runs" },
   { id: "models", words: "Models", icon: "models" },
   { id: "lineage", words: "Lineage", icon: "lineage" },
+  { id: "tables", words: "Tables", icon: "tables" },
+  { id: "serving", words: "Serving", icon: "serving" },
+  { id: "jobs", words: "Jobs", icon: "jobs" },
   { id: "views", words: "Views", icon: "views", shown: () => views.value !== null },
 ];
 
@@ -108,6 +114,9 @@ function Page() {
     case "experiments": return <Experiments />;
     case "models": return <Models />;
     case "lineage": return <LineagePage />;
+    case "tables": return <Tables />;
+    case "serving": return <Serving />;
+    case "jobs": return <Jobs />;
     case "now": return <Now />;
     case "views": return <Views />;
     default: return <Empty icon="warning" title="No such page"><p>This address leads nowhere. <a href={link(["runs"])}>Go to the runs</a>.</p></Empty>;

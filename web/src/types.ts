@@ -229,3 +229,126 @@ export interface Importance {
   params: { key: string; importance: Num; error: Num; correlation: Num | null; runs: number }[];
   dependence: { number: Num | null; text: string | null; mean: Num }[];
 }
+
+export interface JobTask {
+  key: string;
+  attempt: number;
+  state: string;
+  message: string;
+  started: number | null;
+  ended: number | null;
+  log: string | null;
+}
+
+export interface JobRun {
+  id: number;
+  number: number;
+  trigger: string;
+  user: string;
+  state: string;
+  message: string;
+  created: number;
+  started: number | null;
+  ended: number | null;
+  tasks: JobTask[];
+}
+
+export interface Job {
+  id: number;
+  name: string;
+  creator: string;
+  created: number;
+  paused: boolean;
+  trigger: string | null;
+  words: string;
+  zone: string | null;
+  next: number[];
+  tasks: number;
+  runs: JobRun[];
+}
+
+export interface JobHistory {
+  job: Job;
+  settings: unknown;
+  more: boolean;
+}
+
+export interface Served {
+  name: string;
+  entity_name: string;
+  entity_version: string;
+  alias?: string;
+  shadow?: boolean;
+  state: { deployment: string; deployment_state_message: string };
+}
+
+interface EndpointConfig {
+  config_version: number;
+  served_entities: Served[];
+  traffic_config: { routes: { served_entity_name: string; traffic_percentage: number }[] };
+}
+
+/** An endpoint in the form of Databricks's API. */
+export interface Endpoint {
+  name: string;
+  creator: string;
+  last_updated_timestamp: number;
+  description?: string;
+  state: { ready: string; config_update: string };
+  config?: EndpointConfig;
+  pending_config?: EndpointConfig;
+}
+
+export interface EndpointCounters {
+  entity: string;
+  requests: number;
+  refused: number;
+  failed: number;
+  mean: number | null;
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+  workers: number;
+  waiting: number;
+  cold_starts: number;
+  deaths: number;
+}
+
+export interface EndpointFacts {
+  name: string;
+  path: string;
+  counters: EndpointCounters[];
+  example: string | null;
+  signature: Record<string, unknown> | null;
+  failure: string | null;
+  table: string | null;
+}
+
+export interface TableColumn {
+  name: string;
+  type: string;
+  comment: string | null;
+}
+
+export interface StoredTable {
+  name: string;
+  description: string | null;
+  owner: string;
+  updated: number;
+  version: number;
+  key: string[];
+  timestamp: string | null;
+  columns: TableColumn[];
+}
+
+export interface TableVersions {
+  table: StoredTable;
+  writes: { version: number; time: number; user: string; mode: string; rows: number }[];
+}
+
+export interface WindowMeta {
+  total: number;
+  offset: number;
+  version: number;
+  left_out: number;
+}

@@ -10,7 +10,7 @@ const COLOURS = ["color-contrast", "link-in-text-block"];
 /** Opens what the page has, and calls `check` on each state. */
 async function everyState(tab, check) {
   const [first, second] = here.made.runs;
-  const places = [`runs?b=${first}`, "runs?g=auto", `runs?tab=compare&s=${first},${second}`, "runs?tab=parallel", "runs?tab=scatter", `runs?tab=media&s=${first},${second}`, "experiments?id=1", "models/digits", "now", `run/${first}`, `run/${first}/config`, `run/${first}/files`, "lineage", "views"];
+  const places = [`runs?b=${first}`, "runs?g=auto", `runs?tab=compare&s=${first},${second}`, "runs?tab=parallel", "runs?tab=scatter", `runs?tab=media&s=${first},${second}`, "experiments?id=1", "models/digits", "now", `run/${first}`, `run/${first}/config`, `run/${first}/files`, "lineage", "views", "jobs", "serving", "tables"];
   for (const place of places) {
     await visit(tab, `/ui/${place}`);
     await check(place);

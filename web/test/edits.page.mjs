@@ -107,7 +107,7 @@ test("a param of a megabyte is cut and shown on demand", async () => {
   assert.ok((await page.textContent("main")).length < 20_000, "the table cuts it");
   // The server takes no such param by default, but programs may raise the limit.
   const value = "0123456789".repeat(100_000);
-  await page.route(`**/api/v1/runs/${id}`, async (route) => {
+  await page.route(`**/api/v1/runs/${id}?*`, async (route) => {
     const answer = await (await route.fetch()).json();
     await route.fulfill({ json: { ...answer, params: { long: value } } });
   });

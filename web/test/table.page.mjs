@@ -63,9 +63,29 @@ test("a wrong filter shows the words of the command line with a caret (requireme
   await here.page.keyboard.press("Enter");
   await settled(here.page);
   const text = await here.page.textContent(".caret");
-  assert.match(text, /\^/);
   assert.match(text, /metrcs/);
+  const lines = text.split("\n");
+  const caret = lines.findIndex((line) => /^\s*\^+/.test(line));
+  assert.ok(caret > 0, text);
+  assert.equal(lines[caret].indexOf("^"), lines[caret - 1].indexOf("metrcs"), "the caret is under the word that is wrong");
   assert.ok((await rowIds(here.page)).length > 0, "the former table stays");
+});
+
+test("filters that were used are offered again (requirement 12)", async () => {
+  const own = await open(here.browser, here.server.url);
+  await visitRuns(here, "", own);
+  await own.page.fill(".filter input", "params.width = '64'");
+  await own.page.keyboard.press("Enter");
+  await settled(own.page);
+  await own.page.fill(".filter input", "");
+  await settled(own.page);
+  await own.page.click(".filter input");
+  assert.deepEqual(await own.page.$$eval("[role=option] .words", (found) => found.map((one) => one.textContent)), ["params.width = '64'"]);
+  await own.page.keyboard.press("ArrowDown");
+  await own.page.keyboard.press("Enter");
+  await settled(own.page);
+  assert.equal(new URL(own.page.url()).searchParams.get("f"), "params.width = '64'");
+  await own.close();
 });
 
 test("completions come while typing and fit the text (requirement 12)", async () => {
@@ -170,4 +190,33 @@ test("ten tasks take at most two clicks each (requirement 39)", async () => {
     await settled(here.page);
     assert.match(here.page.url(), expected, task);
   }
+});
+
+test("rows have two heights, and nothing moves for longer than 100 ms (requirement 39)", async () => {
+  const own = await open(here.browser, here.server.url, { reducedMotion: "no-preference" });
+  await visitRuns(here, "", own);
+  const height = () => own.page.$eval(".grid-body .row", (row) => row.getBoundingClientRect().height);
+  const low = await height();
+  await own.page.click("button[title='Higher rows']");
+  await settled(own.page);
+  assert.ok((await height()) > low);
+  const times = await own.page.evaluate(() => [...document.querySelectorAll("*")].flatMap((element) => {
+    const { transitionDuration, animationDuration, animationIterationCount } = getComputedStyle(element);
+    return animationIterationCount === "infinite" ? [] : [...transitionDuration.split(","), ...animationDuration.split(",")].map(parseFloat);
+  }));
+  assert.ok(Math.max(...times) <= 0.1, `${Math.max(...times)} s`);
+  await own.close();
+});
+
+test("a jump and a sort use the lines that are there again", async () => {
+  await visitRuns(here, "c=metrics.test_accuracy");
+  await here.page.$eval(".grid-body .row[data-run]", (row) => (row.dataset.mine = "1"));
+  await here.page.click('[data-column="metrics.test_accuracy"] .head-words');
+  await settled(here.page);
+  const marked = await here.page.$$eval(".grid-body .row[data-mine]", (rows) => rows.map((row) => row.dataset.run));
+  assert.equal(marked.length, 1);
+  const [first, second] = await rowIds(here.page);
+  assert.equal(marked[0], first);
+  await here.page.hover(`.grid-body [data-run="${second}"]`);
+  assert.deepEqual(await here.page.$$eval(".grid-body .row.hovered", (rows) => rows.map((row) => row.dataset.run)), [second]);
 });

@@ -143,3 +143,28 @@ test("a note cannot link to another machine in the guise of a path", async () =>
   const links = await here.page.$$eval(".markdown a", (found) => found.map((one) => one.getAttribute("href")));
   assert.deepEqual(links, ["https://example.org/", "/ui/models"]);
 });
+
+test("an experiment opens with the view that was chosen for it (requirement 14)", async () => {
+  const { page, server } = here;
+  await visitRuns(here, "o=-metrics.val%2Floss&ly=1");
+  await page.click("button[title='Views']");
+  await page.fill("input[aria-label='Name of the view']", "losses first");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("text=Saved the view losses first");
+  await page.click("button[title='Views']");
+  await page.click("text=Open the experiment with losses first");
+  await page.waitForSelector("text=The experiment opens with losses first");
+  const tagged = await call(server.url, `experiments/get?experiment_id=${here.made.id}`, undefined, "GET");
+  assert.ok(tagged.experiment.tags.some(({ key, value }) => key === "tracklite.view" && value === "losses first"));
+  const other = await open(here.browser, here.server.url);
+  await visit(other, "/ui/experiments?q=digits");
+  await other.page.click("table.list a:has-text('digits')");
+  await other.page.waitForFunction(() => new URLSearchParams(location.search).get("ly") === "1");
+  await settled(other.page);
+  assert.deepEqual([stateOf(other.page).get("e"), stateOf(other.page).get("o")], [here.made.id, "-metrics.val/loss"]);
+  await other.page.click("button[title='Views']");
+  assert.equal(await other.page.getAttribute(".choices button:has-text('Open the experiment with')", "aria-checked"), "true");
+  await other.close();
+  await page.keyboard.press("u");
+  await page.waitForSelector("text=Undone");
+});

@@ -19,7 +19,7 @@ mod serving;
 mod serving_entities;
 mod serving_found;
 pub(crate) mod serving_reports;
-mod serving_rights;
+pub(crate) mod serving_rights;
 mod serving_settings;
 mod serving_specs;
 mod tables;

@@ -114,7 +114,7 @@ struct Level {
 }
 
 /// Returns the highest level that a caller has.
-pub(super) fn level_of(caller: &Caller, info: &EndpointInfo) -> Option<EndpointLevel> {
+pub(crate) fn level_of(caller: &Caller, info: &EndpointInfo) -> Option<EndpointLevel> {
     if caller.scope >= Scope::Admin {
         return Some(EndpointLevel::Manage);
     }
@@ -145,7 +145,7 @@ pub(super) fn must(caller: &Caller, info: &EndpointInfo, needs: EndpointLevel) -
 }
 
 /// Returns the endpoint that the path names, if the caller has this right to it.
-pub(super) fn known(call: &Call, needs: EndpointLevel) -> Outcome<EndpointInfo> {
+pub(crate) fn known(call: &Call, needs: EndpointLevel) -> Outcome<EndpointInfo> {
     let info = endpoints(call).get(call.args.need("name")?)?;
     must(&call.caller, &info, needs)?;
     Ok(info)

@@ -73,6 +73,7 @@ impl Frame {
     }
 
     /// Adds a column of numbers, of which NaN is a value.
+    #[cfg(test)]
     pub(crate) fn f64(&mut self, name: &str, values: impl IntoIterator<Item = f64>) {
         let (offset, count) = self.numbers(values, f64::to_le_bytes);
         self.column(json!({"name": name, "type": "f64", "offset": offset, "count": count}));

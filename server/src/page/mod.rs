@@ -7,6 +7,7 @@ mod complete;
 mod curves;
 mod diff;
 mod edits;
+mod endpoints;
 mod events;
 mod experiments;
 mod export;
@@ -15,6 +16,7 @@ mod files;
 pub(crate) mod frame;
 mod health;
 mod importance;
+mod jobs;
 mod keys;
 mod lineage;
 mod listener;
@@ -27,6 +29,7 @@ mod runs;
 pub(crate) mod selection;
 mod session;
 mod site;
+mod tables;
 mod text_table;
 pub(crate) mod undos;
 mod view_state;
@@ -61,6 +64,9 @@ pub(crate) const TABLES: &[&[Route]] = &[
     files::ROUTES,
     models::ROUTES,
     lineage::ROUTES,
+    endpoints::ROUTES,
+    jobs::ROUTES,
+    tables::ROUTES,
     export::ROUTES,
     complete::ROUTES,
     views::ROUTES,

@@ -22,6 +22,7 @@ mod page_curves;
 mod page_events;
 mod page_models;
 mod page_query;
+mod page_rooms;
 mod page_runs;
 mod page_site;
 mod page_views;

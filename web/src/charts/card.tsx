@@ -1,5 +1,5 @@
 import { effect, useSignal } from "@preact/signals";
-import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { createContext } from "preact";
 import { nextFrame } from "../busy";
 import { count, cut, number, plural, toNumber } from "../format";
@@ -68,15 +68,22 @@ function Title({ keys }: { keys: readonly string[] }) {
   );
 }
 
+/** Says what a pixel of the lines stands for. */
+function fineness(strokes: readonly Stroke[]): string {
+  if (strokes.every(({ bins }) => bins.meta.exact)) return "Every point is drawn";
+  let most = 0;
+  for (const { bins } of strokes) for (let at = 0; at < bins.n.length; at += 1) most = Math.max(most, bins.n[at] ?? 0);
+  return `Each pixel shows the lowest, highest and mean of up to ${count(most)} points`;
+}
+
 function Chips({ strokes, of, outside, hidden, grouped }: { strokes: readonly Stroke[]; of: number; outside: number; hidden: number; grouped: boolean }) {
   const nan = countNan(strokes.map(({ bins }) => bins));
   const first = strokes.reduce((least, { bins }) => Math.min(least, bins.meta.first_nan_step ?? Infinity), Infinity);
-  const exact = strokes.every(({ bins }) => bins.meta.exact);
   return (
     <span class="chips">
       {nan > 0 ? <span class="chip warn" title={Number.isFinite(first) ? `first NaN at step ${count(first)}` : "values that are not numbers"}>{count(nan)} NaN</span> : null}
       {outside > 0 ? <span class="chip" title="Values outside of the drawn range. Data is not changed.">{count(outside)} outside</span> : null}
-      <span class="faint" title={exact ? "Every point is drawn" : "Each pixel shows the lowest, highest and mean of its points"}>
+      <span class="faint" title={grouped ? "Each pixel shows the mean and the band of its runs" : fineness(strokes)}>
         {hidden > 0 ? `${strokes.length - hidden} highest of ` : ""}{strokes.length} of {of}{grouped ? " groups" : ""}
       </span>
     </span>
@@ -112,7 +119,7 @@ interface CardProps {
 /** Loads the curves of a card for as long as it exists. */
 function useCardData(wall: Wall | null, keys: readonly string[]): CardData[] {
   const [data, setData] = useState<CardData[]>([]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!wall) return;
     const signals = keys.map((key) => wall.loader.mount(key));
     const stop = effect(() => setData(signals.map((one) => one.value)));
@@ -191,7 +198,7 @@ export function Card({ keys, full }: CardProps) {
   const id = joinList(keys);
   const data = useCardData(wall, keys);
   const canvases = useCardView(wall, full ? `full:${id}` : id, asTable);
-  const size = useSize(canvases.area);
+  const size = useSize(canvases.area, true);
   const source = wall?.source.value;
   const strokes = source ? strokesOf(data, source) : [];
   const settings = settingsOf({ logY: ownLogY }, wall?.follower);

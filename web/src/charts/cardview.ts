@@ -64,8 +64,13 @@ export class CardView {
     if (this.width === 0) return;
     const pen = prepare(this.base, this.width, this.height);
     if (!pen) return;
-    this.area = layout(this.spec());
-    this.outside = this.drawOn(pen);
+    if (this.bars) {
+      this.area = layout(this.spec());
+      this.outside = this.drawOn(pen);
+    } else {
+      const { outside, ...area } = drawChart(pen, this.spec());
+      [this.area, this.outside] = [area, outside];
+    }
     this.drawFront();
   }
 

@@ -1,6 +1,6 @@
 import { signal, type Signal } from "@preact/signals";
 import { ApiError, isAbort, messageOf, postCurves } from "../api";
-import { nextFrame } from "../busy";
+import { Soon } from "../busy";
 import { isFormula, readBins, type Bins } from "../plot/series";
 import { isTooLong, joinTail, partOf, tailOf, type Tail } from "./tail";
 
@@ -102,10 +102,12 @@ export class CurveLoader {
     if (entry.queued) return;
     entry.queued = true;
     this.queue.push(key);
-    nextFrame(this.pump);
+    this.later.request();
   }
 
-  private readonly pump = (): void => {
+  private readonly later = new Soon(() => this.pump());
+
+  private pump(): void {
     while (this.running.size < AT_ONCE && this.queue.length > 0) {
       const keys = this.queue.splice(0, BATCH).filter((key) => {
         const entry = this.entries.get(key);
@@ -114,7 +116,7 @@ export class CurveLoader {
       });
       for (const one of apart(keys)) for (const asked of this.plan(one)) void this.fetch(asked);
     }
-  };
+  }
 
   private binsOf(key: string): Bins[] {
     return this.entries.get(key)?.data.peek().bins ?? [];

@@ -1,5 +1,5 @@
 import { effect, type ReadonlySignal } from "@preact/signals";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Delayed, nextFrame } from "../busy";
 import { plural } from "../format";
 import { pointsTick, runsTick } from "../live";
@@ -41,7 +41,8 @@ function useLoader(source: ReadonlySignal<Source>, px: number, onGone: () => voi
   wall.loader.onGone = onGone;
   wall.loader.isOver = (run) => source.peek().isOver(run);
   wall.loader.onBins = (bins) => wall.follower.see(bins, view.peek().zoom, view.peek().xAxis);
-  useEffect(() => effect(() => wall.loader.setParams(paramsOf(source.value, px, wall.follower))), [wall, px]);
+  // Before the next frame, because the answers take the most time.
+  useLayoutEffect(() => effect(() => wall.loader.setParams(paramsOf(source.value, px, wall.follower))), [wall, px]);
   useEffect(() => {
     const refresh = new Delayed(700, () => wall.loader.refresh(), true);
     const start = runsTick.peek() + pointsTick.peek();

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { getJson, sendJson } from "../api";
 import { now } from "../clock";
+import { VIEW_TAG } from "../experiments";
 import { file, readOnlyReason } from "../file";
 import { age, count, cut, plural } from "../format";
 import { runsTick } from "../live";
@@ -14,7 +15,8 @@ import { Button, Empty, ErrorNote, Field, Icon, Toggle } from "../ui/parts";
 import { linesOfTree, treeOf, type TreeLine } from "./tree";
 
 function runsLink({ folder }: TreeLine): string {
-  if (folder.experiment && folder.folders.length === 0) return link(["runs"], { e: folder.experiment.id });
+  const view = folder.experiment?.tags[VIEW_TAG];
+  if (folder.experiment && folder.folders.length === 0) return link(["runs"], view ? { view } : { e: folder.experiment.id });
   return link(["runs"], { u: folder.path });
 }
 

@@ -1,15 +1,17 @@
 import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { ApiError, getJson, messageOf, sendJson } from "../api";
+import { loadExperiments, VIEW_TAG, viewOf } from "../experiments";
 import { file, readOnlyReason } from "../file";
 import { cut } from "../format";
 import { viewToRecord, writeView } from "../state";
 import { isUnnamed, openView, shareable } from "../links";
-import { go, query, view } from "../store";
+import { go, query, setQuery, view } from "../store";
 import type { SavedView } from "../types";
 import { copyText } from "../runs/export";
+import { edit } from "../runs/edit";
 import { toast } from "../ui/toast";
-import { Button, Choices, Field, Popover } from "../ui/parts";
+import { Button, Choices, Field, Popover, type Choice } from "../ui/parts";
 
 /** The named views of the file, or null if this server does not keep views. */
 export const views = signal<SavedView[] | null>(null);
@@ -30,6 +32,7 @@ async function save(name: string, expects: number): Promise<number | null> {
     await sendJson("PUT", `views/${encodeURIComponent(name)}`, { state: viewToRecord(view.peek()), expects });
     toast(`Saved the view ${name}`);
     await loadViews();
+    setQuery("view", name, true);
     return null;
   } catch (error) {
     if (error instanceof ApiError && error.status === 409) return Number(error.body["now"] ?? 0);
@@ -79,6 +82,21 @@ function SaveForm({ close }: { close: () => void }) {
   );
 }
 
+/** The choice to open an experiment with the view that was opened or saved last. */
+function defaultChoice(): Choice | null {
+  const name = query.value.get("view");
+  const [experiment, ...others] = view.value.experiments;
+  if (!name || experiment === undefined || others.length > 0 || revisionOf(name) === 0) return null;
+  const isDefault = viewOf(experiment) === name;
+  const reason = readOnlyReason(file.value);
+  const set = (value: string | null) => sendJson("PATCH", `experiments/${experiment}`, { tags: { [VIEW_TAG]: value } }).then(loadExperiments);
+  const words = isDefault ? `The experiment no longer opens with ${name}` : `The experiment opens with ${name}`;
+  return {
+    words: cut(`Open the experiment with ${name}`, 60), checked: isDefault, disabled: reason !== null, reason: reason ?? "",
+    choose: () => void edit(words, () => set(isDefault ? null : name), () => set(isDefault ? name : null)),
+  };
+}
+
 /** Saves the present view in the file, opens others, and copies the link. */
 export function ViewMenu() {
   const known = views.value;
@@ -92,6 +110,7 @@ export function ViewMenu() {
           <Choices close={close} items={[
             ...known.slice(0, 30).map(({ name }) => ({ words: cut(name, 60), choose: () => void openView(name) })),
             ...(known.length > 0 ? [null] : []),
+            ...[defaultChoice()].filter((choice) => choice !== null),
             { words: "Copy the link to this view", choose: copyLink },
             { words: "Start afresh", disabled: writeView(view.value).size === 0, choose: () => go(["runs"]) },
           ]} />

@@ -116,12 +116,13 @@ function Pane({ run, tab }: { run: RunDetail; tab: string }) {
   }
 }
 
-
 /** One run with all that it has. */
 export function RunPage() {
   const id = place.value.path[1] ?? "";
   const tab = place.value.path[2] ?? "overview";
-  const { value: run, error, status, again } = useLoad((signal) => getJson<RunDetail>(`runs/${encodeURIComponent(id)}`, {}, signal), [runsTick.value, pointsTick.value, edits.value], id);
+  // Only the overview shows the steps of extremes, for which the server reads the curves.
+  const withExtremes = tab === "overview";
+  const { value: run, error, status, again } = useLoad((signal) => getJson<RunDetail>(`runs/${encodeURIComponent(id)}`, { extremes: withExtremes ? null : false }, signal), [withExtremes, runsTick.value, pointsTick.value, edits.value], id);
   if (error && status === 404) return <Empty icon="runs" title="No such run"><p>No run has the id <code>{cut(id, 60)}</code>. It may have been purged.</p><a class="button" href={link(["runs"])}>All runs</a></Empty>;
   if (!run) return error ? <ErrorNote message={error} retry={again} /> : null;
   remember(run.info.id, run.info.name);

@@ -1,6 +1,6 @@
 import { computed, effect, signal } from "@preact/signals";
 import { ApiError, getFrame, getJson, isAbort, messageOf, postFrame } from "../api";
-import { Delayed } from "../busy";
+import { Delayed, Soon } from "../busy";
 import type { Frame } from "../frame";
 import { runsTick, pointsTick } from "../live";
 import type { View } from "../state";
@@ -202,7 +202,7 @@ export function lookAt(index: number): void {
   lastOffset = Math.floor(index / WINDOW) * WINDOW;
 }
 
-const refresh = new Delayed(0, () => void load());
+const refresh = new Soon(() => void load());
 const liveRefresh = new Delayed(400, () => void load(true), true);
 
 export function reload(): void {

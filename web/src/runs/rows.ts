@@ -17,7 +17,16 @@ export interface Row {
   title: string;
 }
 
+/** The rows of runs that were made of each frame. The same row is the same object, so that its line is drawn once. */
+const made = new WeakMap<Rows, Row[]>();
+
 export function runRow(frame: Rows, row: number): Row {
+  let known = made.get(frame);
+  if (!known) made.set(frame, (known = []));
+  return (known[row] ??= newRow(frame, row));
+}
+
+function newRow(frame: Rows, row: number): Row {
   const id = frame.column("id")?.text(row) ?? "";
   const name = cut(frame.column("name")?.text(row) || shortId(id));
   return { id, name, frame, row, group: null, title: name };

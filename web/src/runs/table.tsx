@@ -1,5 +1,5 @@
-import { effect, signal, untracked, useComputed } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { effect, signal, untracked, useComputed, useSignal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { nextFrame } from "../busy";
 import { plural } from "../format";
 import { lineAt, linesOf, rowsInView, type Opened } from "../grid/layout";
@@ -176,8 +176,12 @@ function onContextMenu(event: MouseEvent, row: Row, now: number): void {
 function TableLine({ row, index, top, names, numeric, now }: LineProps) {
   const { baseline, selected } = view.value;
   const kept = top === null;
-  const lit = useComputed(() => hovered.value === row.id);
-  const current = useComputed(() => top !== null && cursor.value === index);
+  // The element of a line is used again for others, so what it shows is a signal too.
+  const [id, line] = [useSignal(row.id), useSignal(index)];
+  id.value = row.id;
+  line.value = index;
+  const lit = useComputed(() => hovered.value === id.value);
+  const current = useComputed(() => !kept && cursor.value === line.value);
   const style = kept ? {} : { transform: `translateY(${top}px)` };
   return (
     <div
@@ -285,6 +289,9 @@ export function openCurrent(): void {
   else toggleGroup(row);
 }
 
+/** More than there are lines at once, so that no two of them share a place. */
+const SLOTS = 128;
+
 function Lines({ current, scrollTop, height, names, numeric, now }: {
   current: Table; scrollTop: number; height: number; names: readonly string[]; numeric: readonly boolean[]; now: number;
 }) {
@@ -295,8 +302,9 @@ function Lines({ current, scrollTop, height, names, numeric, now }: {
   const lines = [];
   for (let index = start; index < end; index += 1) {
     const row = rowOnLine(current, index);
-    if (row) lines.push(<TableLine key={`${row.id}@${index}`} row={row} index={index} top={index * size} names={names} numeric={numeric} now={now} />);
-    else lines.push(<div class="row waiting" role="row" key={index} aria-rowindex={index + 2} style={{ transform: `translateY(${index * size}px)` }}><div class="cell lead" role="gridcell"><span class="bone" /></div></div>);
+    const slot = index % SLOTS;
+    if (row) lines.push(<TableLine key={slot} row={row} index={index} top={index * size} names={names} numeric={numeric} now={now} />);
+    else lines.push(<div class="row waiting" role="row" key={`waiting ${slot}`} aria-rowindex={index + 2} style={{ transform: `translateY(${index * size}px)` }}><div class="cell lead" role="gridcell"><span class="bone" /></div></div>);
   }
   return <div class="grid-body" role="rowgroup" style={{ height: `${total * size}px` }}>{lines}</div>;
 }
@@ -318,7 +326,7 @@ export function RunsTable() {
   }), []);
   const names = current?.columns ?? columns.value;
   const first = current?.windows.get(0) ?? [...(current?.windows.values() ?? [])][0];
-  const numeric = names.map((name) => isNumeric(name, first?.column(name)));
+  const numeric = useMemo(() => names.map((name) => isNumeric(name, first?.column(name))), [names, first]);
   const onScroll = () => nextFrame(() => {
     const top = scroller.current?.scrollTop ?? 0;
     setScrollTop(top);

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { ApiError, isAbort, messageOf } from "../api";
 
 interface Loaded<T> {
@@ -12,7 +12,8 @@ interface Loaded<T> {
 export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>, parts: readonly unknown[], key = ""): Loaded<T> {
   const [state, setState] = useState<{ value: T | null; error: string | null; status: number; key: string }>({ value: null, error: null, status: 0, key });
   const [tries, setTries] = useState(0);
-  useEffect(() => {
+  // Before the next frame, because the answer takes the most time.
+  useLayoutEffect(() => {
     const controller = new AbortController();
     load(controller.signal)
       .then((value) => setState({ value, error: null, status: 200, key }))

@@ -284,14 +284,17 @@ export function Segments<T extends string>({ options, value, choose, label }: {
   );
 }
 
-/** Returns the size of an element, and keeps it up to date. */
-export function useSize(ref: { current: HTMLElement | null }): { width: number; height: number } {
+/**
+ * Returns the size of an element, and keeps it up to date. One of many elements is measured with the next layout: a
+ * measure at once would lay the whole page out for each of them.
+ */
+export function useSize(ref: { current: HTMLElement | null }, isOneOfMany = false): { width: number; height: number } {
   const [size, setSize] = useState({ width: 0, height: 0 });
   useLayoutEffect(() => {
     const element = ref.current;
     if (!element) return;
     const measure = () => setSize({ width: element.clientWidth, height: element.clientHeight });
-    measure();
+    if (!isOneOfMany) measure();
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     return () => observer.disconnect();
