@@ -20,12 +20,14 @@ pub(crate) enum Kind {
     Request = 1,
     /// An answer; its microseconds are the time that the model took.
     Answer = 2,
-    /// The model is loaded.
+    /// The model is loaded; its id is 1 if it can answer several requests at once, else 0.
     Ready = 3,
     /// The model cannot be loaded; the body is the reason.
     Failed = 4,
     /// The deadline of a request was over.
     Late = 5,
+    /// Several requests follow, to be answered at once if possible. Its id is their number.
+    Batch = 6,
 }
 
 /// A frame from a worker.
@@ -56,6 +58,17 @@ pub(crate) async fn write_request(
     head.extend(content);
     stream.write_all(&head).await?;
     stream.write_all(body).await
+}
+
+/// Writes the frame that announces several requests.
+pub(crate) async fn write_batch(stream: &mut UnixStream, requests: usize) -> io::Result<()> {
+    let mut head = [0; HEAD_BYTES];
+    let [_, _, _, _, kind, id @ ..] = &mut head;
+    *kind = Kind::Batch as u8;
+    for (to, byte) in id.iter_mut().zip((requests as u64).to_le_bytes()) {
+        *to = byte;
+    }
+    stream.write_all(&head).await
 }
 
 /// Reads a frame.
@@ -110,6 +123,18 @@ mod tests {
         let mut wanted = vec![13, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 0x40, 0x42, 0xf, 0, 0, 0];
         wanted.extend([0, 0, 8, 0]);
         wanted.extend(b"text/csva,b");
+        assert_eq!(bytes, wanted);
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_announced_with_its_number() {
+        let (mut here, mut there) = UnixStream::pair().unwrap();
+        write_batch(&mut here, 0x102).await.unwrap();
+        drop(here);
+        let mut bytes = Vec::new();
+        there.read_to_end(&mut bytes).await.unwrap();
+        let mut wanted = vec![0, 0, 0, 0, 6, 2, 1];
+        wanted.resize(HEAD_BYTES, 0);
         assert_eq!(bytes, wanted);
     }
 

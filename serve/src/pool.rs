@@ -1,5 +1,6 @@
 //! The workers of a served version, and the requests that wait for them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -16,13 +17,18 @@ use crate::lookups::Lookups;
 use crate::meter::{Measures, Meter};
 use crate::shape::Shape;
 use crate::tail::Tail;
-use crate::worker::{Exchange, Worker};
+use crate::worker::{Failed, Worker};
 use crate::workshop::Workshop;
 
 /// How long a request may wait for a worker.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long a new pool waits for its other workers, after the first one is ready.
 const FILL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The most requests that a worker gets at once.
+const JOINED_MAX: usize = 32;
+/// The most bytes of the requests that a worker gets at once.
+const JOINED_BYTES_MAX: usize = 256 << 10;
 
 /// The requests that wait. All workers take from it.
 type Jobs = Arc<Mutex<mpsc::Receiver<Job>>>;
@@ -75,7 +81,8 @@ impl Pool {
         let lane = Arc::new(Lane::new(workshop, files, shape.clone(), built));
         let mut ready = lane.alive.subscribe();
         // Requests whose worker has died come back to it.
-        let (queue, jobs) = mpsc::channel(shape.waiting.max(shape.held) + workers);
+        let places = shape.waiting.max(shape.held) + workers * JOINED_MAX;
+        let (queue, jobs) = mpsc::channel(places);
         let (open, closed) = watch::channel(());
         let (jobs, mut first) = (Arc::new(Mutex::new(jobs)), Some(first));
         for _ in 0..workers {
@@ -84,7 +91,7 @@ impl Pool {
                 jobs: Arc::clone(&jobs),
                 queue: queue.downgrade(),
                 closed: closed.clone(),
-                held: None,
+                held: VecDeque::new(),
             };
             tokio::spawn(task.run(first.take()));
         }
@@ -256,8 +263,9 @@ struct Task {
     jobs: Jobs,
     queue: mpsc::WeakSender<Job>,
     closed: watch::Receiver<()>,
-    /// A request whose worker has died, which this task answers itself.
-    held: Option<Job>,
+    /// Requests that this task answers itself, because the queue had no room for them, or they
+    /// must be answered alone.
+    held: VecDeque<Job>,
 }
 
 /// Why a worker is not used any more.
@@ -310,8 +318,46 @@ impl Task {
         }
     }
 
-    /// Waits for a request, the death of the worker, or the end of the idle time.
-    async fn next(&self, worker: &mut Worker) -> Result<Job, End> {
+    /// Returns the next requests. Waits for one, the death of the worker, or the end of the idle
+    /// time.
+    async fn next(&mut self, worker: &mut Worker) -> Result<Vec<Job>, End> {
+        if let Some(job) = self.held.pop_front() {
+            return Ok(vec![job]);
+        }
+        let first = self.first(worker).await?;
+        let mut jobs = vec![first];
+        if worker.joins {
+            self.join_waiting(&mut jobs);
+        }
+        Ok(jobs)
+    }
+
+    /// Adds requests that wait, as many as each worker gets if all take the same number.
+    fn join_waiting(&mut self, jobs: &mut Vec<Job>) {
+        let Ok(mut waiting) = self.jobs.try_lock() else { return };
+        let workers = (*self.lane.alive.borrow()).max(1);
+        let most = (waiting.len() + jobs.len()).div_ceil(workers).min(JOINED_MAX);
+        let mut bytes: usize = jobs.iter().map(|job| job.request.body.len()).sum();
+        while jobs.iter().all(|job| !job.was_retried)
+            && jobs.len() < most
+            && bytes < JOINED_BYTES_MAX
+        {
+            match waiting.try_recv() {
+                // One whose worker has died is answered alone, which shows whose fault it was.
+                Ok(job) if job.was_retried => {
+                    self.held.push_back(job);
+                    return;
+                }
+                Ok(job) => {
+                    bytes += job.request.body.len();
+                    jobs.push(job);
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    async fn first(&self, worker: &mut Worker) -> Result<Job, End> {
         let _free = Free::new(&self.lane);
         let idle = async {
             match self.lane.shape.idle {
@@ -330,27 +376,29 @@ impl Task {
     /// Has a worker answer requests for as long as it lives.
     async fn serve(&mut self, mut worker: Worker) -> End {
         loop {
-            let mut job = match self.held.take() {
-                Some(job) => job,
-                None => match self.next(&mut worker).await {
-                    Ok(job) => job,
-                    Err(end) => return end,
-                },
+            let mut jobs = match self.next(&mut worker).await {
+                Ok(jobs) => jobs,
+                Err(end) => return end,
             };
-            drop(job.place.take());
-            if job.reply.is_closed() || job.deadline <= Instant::now() {
-                continue;
-            }
-            job.has_begun.store(true, Ordering::Relaxed);
-            match worker.exchange(&job).await {
-                // The client may have gone.
-                Exchange::Done(outcome) => drop(job.reply.send(outcome)),
-                Exchange::Stuck => {
-                    drop(job.reply.send(Outcome::Late));
+            let now = Instant::now();
+            jobs.retain_mut(|job| {
+                drop(job.place.take());
+                let is_wanted = !job.reply.is_closed() && job.deadline > now;
+                job.has_begun.store(is_wanted, Ordering::Relaxed);
+                is_wanted
+            });
+            match worker.exchange(jobs).await {
+                Ok(()) => {}
+                Err((jobs, Failed::Stuck)) => {
+                    for job in jobs {
+                        drop(job.reply.send(Outcome::Late));
+                    }
                     return End::Stuck;
                 }
-                Exchange::Died(reason) => {
-                    self.retry(job, &reason);
+                Err((jobs, Failed::Died(reason))) => {
+                    for job in jobs {
+                        self.retry(job, &reason);
+                    }
                     return End::Died(reason);
                 }
             }
@@ -366,10 +414,9 @@ impl Task {
         job.was_retried = true;
         job.has_begun.store(false, Ordering::Relaxed);
         let Some(queue) = self.queue.upgrade() else { return };
-        self.held = match queue.try_send(job) {
-            Ok(()) => None,
-            Err(TrySendError::Full(job) | TrySendError::Closed(job)) => Some(job),
-        };
+        if let Err(TrySendError::Full(job) | TrySendError::Closed(job)) = queue.try_send(job) {
+            self.held.push_back(job);
+        }
     }
 }
 

@@ -30,16 +30,19 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 # Length of the body, kind, id of the request, and microseconds: of the deadline from now on, or of
 # the time that the model took.
 HEADER = struct.Struct("<IBQQ")
-REQUEST, ANSWER, READY, FAILED, LATE = 1, 2, 3, 4, 5
+REQUEST, ANSWER, READY, FAILED, LATE, BATCH = 1, 2, 3, 4, 5, 6
 # Status and length of the content type, before these bytes and those of the answer.
 ANSWER_HEAD = struct.Struct("<HB")
 # Length of the content type, before these bytes and those of the request.
 REQUEST_HEAD = struct.Struct("<H")
+
+# Status, content type and body.
+Answer = tuple[int, str, bytes]
 
 JSON = ("application/json", "application/json; charset=utf-8")
 EXAMPLE = "serving_input_example.json"
@@ -338,23 +341,68 @@ def serve(order: dict[str, Any], link: socket.socket) -> None:
     except BaseException as error:
         send(link, FAILED, 0, 0, reason(error).encode())
         raise
-    send(link, READY, 0, 0, b"")
+    # The server sends requests together only to a model that can join them.
+    send(link, READY, int(model.lean is not None), 0, b"")
     signal.signal(signal.SIGALRM, over)
     while head := source.read(HEADER.size):
         length, kind, number, deadline = HEADER.unpack(head)
-        body = source.read(length)
-        if kind != REQUEST or len(body) != length:
-            return
-        began = now()
-        try:
-            with timed(deadline):
-                status, kind_of_content, answer = model.answer(body)
-        except LateError:
-            send(link, LATE, number, now() - began, b"")
-            continue
-        content = kind_of_content.encode()
-        parts = [ANSWER_HEAD.pack(status, len(content)), content, answer]
-        send(link, ANSWER, number, now() - began, b"".join(parts))
+        if kind == BATCH:
+            requests = [read_request(source, source.read(HEADER.size)) for _ in range(number)]
+            answer_all(model, link, requests)
+        else:
+            answer_one(model, link, read_request(source, head))
+
+
+class Request(NamedTuple):
+    number: int
+    end: int
+    content: str
+    data: bytes
+
+
+def read_request(source: io.BufferedReader, head: bytes) -> Request:
+    length, kind, number, deadline = HEADER.unpack(head)
+    body = source.read(length)
+    if kind != REQUEST or len(body) != length:
+        raise EOFError
+    (content_length,) = REQUEST_HEAD.unpack_from(body)
+    start = REQUEST_HEAD.size + content_length
+    content = body[REQUEST_HEAD.size : start].decode("latin-1")
+    return Request(number, now() + deadline, content, body[start:])
+
+
+def answer_one(model: Served, link: socket.socket, request: Request) -> None:
+    began = now()
+    try:
+        with timed(request.end - began):
+            answer = model.predicted(request.data, request.content)
+    except LateError:
+        send(link, LATE, request.number, now() - began, b"")
+    else:
+        reply(link, request, answer, now() - began)
+
+
+def answer_all(model: Served, link: socket.socket, requests: list[Request]) -> None:
+    """Answers requests with one prediction, else one by one."""
+    began = now()
+    answers = None
+    # A request that is late ends only the try to answer all of them.
+    with contextlib.suppress(LateError), timed(min(request.end for request in requests) - began):
+        answers = model.predicted_all(requests)
+    if answers is None:
+        for request in requests:
+            answer_one(model, link, request)
+        return
+    took = now() - began
+    for request, answer in zip(requests, answers, strict=True):
+        reply(link, request, answer, took)
+
+
+def reply(link: socket.socket, request: Request, answer: Answer, took: int) -> None:
+    status, kind, body = answer
+    content = kind.encode()
+    head = ANSWER_HEAD.pack(status, len(content))
+    send(link, ANSWER, request.number, took, b"".join([head, content, body]))
 
 
 def now() -> int:
@@ -415,14 +463,7 @@ class Served:
             text = body.decode(errors="replace")
             raise RuntimeError(f"the model refuses its own input example: {text[:2000]}")
 
-    def answer(self, body: bytes) -> tuple[int, str, bytes]:
-        """Answers the body of a frame with a status, a content type and a body."""
-        (length,) = REQUEST_HEAD.unpack_from(body)
-        start = REQUEST_HEAD.size + length
-        content = body[REQUEST_HEAD.size : start].decode("latin-1")
-        return self.predicted(body[start:], content)
-
-    def predicted(self, data: bytes, content: str) -> tuple[int, str, bytes]:
+    def predicted(self, data: bytes, content: str) -> Answer:
         if self.features is not None:
             try:
                 data = with_functions(self.features, data)
@@ -433,7 +474,13 @@ class Served:
             return self.exact(data, content)
         return self.lean.answer(data, lambda: self.exact(data, content))
 
-    def exact(self, data: bytes, content: str) -> tuple[int, str, bytes]:
+    def predicted_all(self, requests: list[Request]) -> list[Answer] | None:
+        """Answers requests with one prediction. `None` if they must be answered one by one."""
+        if self.lean is None or any(request.content not in JSON for request in requests):
+            return None
+        return self.lean.answer_all([request.data for request in requests])
+
+    def exact(self, data: bytes, content: str) -> Answer:
         from mlflow.exceptions import MlflowException
 
         try:

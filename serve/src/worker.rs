@@ -1,5 +1,6 @@
 //! A worker as the server sees it: a socket to a process that has loaded a model.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,17 +24,17 @@ pub(crate) struct Worker {
     zygote: Arc<Zygote>,
     ticket: String,
     ended: Option<oneshot::Receiver<i32>>,
+    /// Whether it can answer several requests at once.
+    pub(crate) joins: bool,
     /// Removes the files of the worker.
     _folder: TempDir,
 }
 
-/// The end of a request at a worker.
-pub(crate) enum Exchange {
-    /// The worker has answered, and is free.
-    Done(Outcome),
-    /// The worker is gone. Its request may be answered by another one.
+/// Why a worker has not answered its requests.
+pub(crate) enum Failed {
+    /// The worker is gone. Its requests may be answered by another one.
     Died(String),
-    /// The worker did not react to the deadline, and must be killed.
+    /// The worker did not react to a deadline, and must be killed.
     Stuck,
 }
 
@@ -45,32 +46,57 @@ impl Worker {
         ended: oneshot::Receiver<i32>,
         folder: TempDir,
     ) -> Worker {
-        Worker { stream, zygote, ticket, ended: Some(ended), _folder: folder }
+        Worker { stream, zygote, ticket, ended: Some(ended), joins: false, _folder: folder }
     }
 
-    /// Sends a request and waits for its answer.
-    pub(crate) async fn exchange(&mut self, job: &Job) -> Exchange {
-        match timeout_at(job.deadline + GRACE, self.sent(job)).await {
-            Ok(Ok(frame)) => answered(frame),
-            Ok(Err(error)) => {
-                log::debug!("a worker is gone: {error}");
-                Exchange::Died(self.end().await)
+    /// Sends requests, and passes each answer on when it comes. Returns the requests without an
+    /// answer, and why they have none.
+    pub(crate) async fn exchange(&mut self, jobs: Vec<Job>) -> Result<(), (Vec<Job>, Failed)> {
+        let last = jobs.iter().map(|job| job.deadline).max();
+        let end = last.unwrap_or_else(Instant::now) + GRACE;
+        let mut left = VecDeque::from(jobs);
+        let failed = match timeout_at(end, self.exchanged(&mut left)).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(Some(reason))) => Failed::Died(reason),
+            Ok(Err(None)) => Failed::Died(self.end().await),
+            Err(_) => Failed::Stuck,
+        };
+        Err((left.into(), failed))
+    }
+
+    /// Takes each request out of `left` when it is answered. An error has a reason if the worker
+    /// still lives.
+    async fn exchanged(&mut self, left: &mut VecDeque<Job>) -> Result<(), Option<String>> {
+        let gone = |error: std::io::Error| {
+            log::debug!("a worker is gone: {error}");
+            None
+        };
+        self.send(left).await.map_err(gone)?;
+        while let Some(job) = left.front() {
+            let frame = frame::read(&mut self.stream).await.map_err(gone)?;
+            if frame.id != job.id {
+                return Err(Some("its answer is that of another request".to_owned()));
             }
-            Err(_) => Exchange::Stuck,
+            let outcome = answered(frame).map_err(|reason| Some(reason.to_owned()))?;
+            if let Some(job) = left.pop_front() {
+                // The client may have gone.
+                drop(job.reply.send(outcome));
+            }
         }
+        Ok(())
     }
 
-    async fn sent(&mut self, job: &Job) -> std::io::Result<Frame> {
-        let left = job.deadline.saturating_duration_since(Instant::now());
-        let micros = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
-        let Job { id, request, .. } = job;
-        let head = (*id, micros);
-        frame::write_request(&mut self.stream, head, &request.content_type, &request.body).await?;
-        let frame = frame::read(&mut self.stream).await?;
-        match frame.id == *id {
-            true => Ok(frame),
-            false => Err(std::io::Error::other("the answer is that of another request")),
+    async fn send(&mut self, jobs: &VecDeque<Job>) -> std::io::Result<()> {
+        if jobs.len() > 1 {
+            frame::write_batch(&mut self.stream, jobs.len()).await?;
         }
+        for Job { id, request, deadline, .. } in jobs {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let micros = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
+            let (content, body) = (&request.content_type, &request.body);
+            frame::write_request(&mut self.stream, (*id, micros), content, body).await?;
+        }
+        Ok(())
     }
 
     /// Waits until the idle worker is gone, and returns the reason.
@@ -106,16 +132,15 @@ impl Drop for Worker {
     }
 }
 
-fn answered(frame: Frame) -> Exchange {
+fn answered(frame: Frame) -> Result<Outcome, &'static str> {
     match frame.kind {
         Kind::Answer => match frame::answer_of(frame.body) {
             Some((status, content_type, body)) => {
-                let micros = frame.micros;
-                Exchange::Done(Outcome::Answer { status, content_type, body, micros })
+                Ok(Outcome::Answer { status, content_type, body, micros: frame.micros })
             }
-            None => Exchange::Died("its answer was not valid".to_owned()),
+            None => Err("its answer was not valid"),
         },
-        Kind::Late => Exchange::Done(Outcome::Late),
-        _ => Exchange::Died("it sent a frame of another kind than an answer".to_owned()),
+        Kind::Late => Ok(Outcome::Late),
+        _ => Err("it sent a frame of another kind than an answer"),
     }
 }

@@ -30,6 +30,7 @@ const PROGRAM: &str = include_str!("worker.py");
 const LEAN: &str = include_str!("tracklite_lean.py");
 /// The module of the program that evaluates feature functions.
 const FUNCTIONS: &str = include_str!("tracklite_functions.py");
+const DIRECT: &str = include_str!("tracklite_direct.py");
 /// How long a worker may take to load its model and to answer its example.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a process that has connected may take to show its ticket.
@@ -86,6 +87,7 @@ impl Workshop {
         std::fs::write(&program, PROGRAM)?;
         std::fs::write(path("program").join("tracklite_lean.py"), LEAN)?;
         std::fs::write(path("program").join("tracklite_functions.py"), FUNCTIONS)?;
+        std::fs::write(path("program").join("tracklite_direct.py"), DIRECT)?;
         let awaited = Awaited::default();
         tokio::spawn(accept(UnixListener::bind(&socket)?, awaited.clone()));
         let (shelf, zygote) = (Shelf::new(path("models")), tokio::sync::Mutex::default());
@@ -133,7 +135,10 @@ impl Workshop {
         }
         let mut worker = found?;
         match timeout(LOAD_TIMEOUT, frame::read(&mut worker.stream)).await {
-            Ok(Ok(frame)) if frame.kind == Kind::Ready => Ok(worker),
+            Ok(Ok(frame)) if frame.kind == Kind::Ready => {
+                worker.joins = frame.id == 1;
+                Ok(worker)
+            }
             Ok(Ok(frame)) => Err(String::from_utf8_lossy(&frame.body).into_owned()),
             Ok(Err(_)) => Err(format!(
                 "the worker ended while it loaded the model: {}\n{}",

@@ -140,6 +140,8 @@ def follow(url: str, client: MlflowClient, versions: list[str]) -> None:
             wanted = {"predictions": predictions.get(version)}
             if answer.status_code != 200 or answer.json() != wanted:
                 problems.append(f"version {version}: {answer.status_code} {answer.text}")
+            # Clients that never pause take the processors that load the next version.
+            time.sleep(0.02)
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
@@ -150,12 +152,13 @@ def follow(url: str, client: MlflowClient, versions: list[str]) -> None:
             until = time.monotonic() + 60
             while version_of(url) != version:
                 assert time.monotonic() < until, f"version {version} was not followed"
+                time.sleep(0.02)
     finally:
         stop.set()
         for thread in threads:
             thread.join()
     assert problems == []
-    assert set(counts) == {"1", "2"}, counts
+    assert set(counts) == {"1", "2"} and sum(counts.values()) > 50, counts
 
 
 def test_traffic_is_split_and_a_failed_update_leaves_the_old_models(
