@@ -65,6 +65,8 @@ mod token;
 mod ui;
 mod upkeep;
 mod view;
+#[cfg(feature = "serve")]
+mod warnings;
 
 use std::error::Error as StdError;
 use std::ffi::OsString;

@@ -10,10 +10,11 @@ use tracklite_server::{Server, StopSignals, command};
 
 use crate::serve_args::{RunCommandArgs, ServeArgs};
 use crate::terminal::Terminal;
-use crate::{Exit, Outcome};
+use crate::{Exit, Outcome, warnings};
 
 /// Serves a file until a signal.
 pub(crate) fn serve(args: &ServeArgs, terminal: &mut Terminal) -> Outcome {
+    warnings::print();
     let database = if args.read_only {
         Database::open_read_only(&args.file)?
     } else {
