@@ -2,8 +2,14 @@
 
 #[path = "jobs/copies.rs"]
 mod copies;
+#[path = "jobs/notices.rs"]
+mod notices;
+#[path = "jobs/rights.rs"]
+mod rights;
 #[path = "jobs/schedules.rs"]
 mod schedules;
+#[path = "jobs/triggers.rs"]
+mod triggers;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;

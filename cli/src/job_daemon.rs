@@ -2,15 +2,16 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use tracklite::Database;
 use tracklite_jobs::Runner;
-use tracklite_server::StopSignals;
+use tracklite_server::{JobWebhooks, StopSignals};
 
 use crate::common_args::FileArg;
 use crate::terminal::Terminal;
-use crate::{Exit, Outcome};
+use crate::{Exit, Outcome, warnings};
 
 #[derive(Debug, Args)]
 pub(crate) struct DaemonArgs {
@@ -25,10 +26,14 @@ pub(crate) struct DaemonArgs {
     /// Run at most N tasks at once
     #[arg(long, short = 'n', value_name = "N", default_value_t = 16)]
     parallel: usize,
+    /// Permit webhooks to this machine, also over http
+    #[arg(long)]
+    webhooks_to_this_machine: bool,
 }
 
 /// Runs the jobs of a file until a signal.
 pub(crate) fn daemon(args: &DaemonArgs, terminal: &mut Terminal) -> Outcome {
+    warnings::print();
     let database = Database::open(&args.file.path)?;
     let signals = StopSignals::watch()?;
     let python =
@@ -37,7 +42,8 @@ pub(crate) fn daemon(args: &DaemonArgs, terminal: &mut Terminal) -> Outcome {
     if let Some(python) = python {
         runner = runner.python(python);
     }
-    let runner = runner.parallel(args.parallel).start()?;
+    let webhooks = JobWebhooks::start(database.clone(), args.webhooks_to_this_machine)?;
+    let runner = runner.notifier(Arc::new(webhooks)).parallel(args.parallel).start()?;
     terminal.line(&format!("running the jobs of {}", args.file.path.display()))?;
     terminal.flush()?;
     signals.wait();

@@ -66,7 +66,7 @@ pub(crate) fn command_of(machine: &Machine, task: &Task, folder: &Path) -> Resul
         _ => {
             return Err("tasks of this kind cannot run here: expected notebook_task, \
                         spark_python_task, python_wheel_task, spark_submit_task, command_task, \
-                        condition_task, for_each_task or register_task"
+                        condition_task, for_each_task, run_job_task or register_task"
                 .to_owned());
         }
     };

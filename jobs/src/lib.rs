@@ -7,9 +7,11 @@
 //! is canceled. It runs as the user of the runner, so only those who may use the machine should be
 //! allowed to define jobs.
 
+mod arrivals;
 mod command;
 mod environment;
 mod execution;
+mod notify;
 mod output;
 mod process;
 mod register;
@@ -17,4 +19,5 @@ mod runner;
 mod workspace;
 
 pub use crate::environment::{Environment, FileEnvironment, Lease};
+pub use crate::notify::Notifier;
 pub use crate::runner::{Runner, RunnerBuilder};

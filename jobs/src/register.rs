@@ -73,3 +73,63 @@ fn best_run(database: &Database, task: &Task, condition: &str) -> Result<Option<
     let found = database.search_runs(&search.order_by("attributes.start_time DESC"))?;
     Ok(found.items.first().map(|run| run.info.id))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tracklite::job::JobRunRequest;
+
+    use super::*;
+
+    /// Creates a run of a job with a run that has this accuracy. Returns its task.
+    fn task(database: &Database, accuracy: f64) -> Task {
+        let jobs = database.jobs();
+        let work = json!({"condition": "metrics.accuracy > 0.85", "model_name": "churn",
+            "alias": "champion"});
+        let settings =
+            json!({"tasks": [{"task_key": "r", "max_retries": 1, "register_task": work}]});
+        let job = jobs.create(&settings.to_string()).unwrap();
+        let run = jobs.run_now(job.id, &JobRunRequest::default()).unwrap();
+        let trained = database.experiment("churn").unwrap().new_run();
+        let trained = trained.tags([("mlflow.databricks.jobRunID", run.id.to_string())]);
+        let trained = trained.start().unwrap();
+        trained.log_metric("accuracy", accuracy, 0).unwrap();
+        trained.log_bytes(b"weights", "model/weights").unwrap();
+        trained.finish().unwrap();
+        jobs.advance(1).unwrap().tasks.remove(0)
+    }
+
+    fn ended(database: &Database, task: &Task) -> Ended {
+        register(database, task, task.task.work.register_task.as_ref().unwrap())
+    }
+
+    #[test]
+    fn a_runner_that_died_after_the_registration_leaves_one_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::create(folder.path().join("runs.tracklite")).unwrap();
+        let first = task(&database, 0.9);
+        let before = ended(&database, &first);
+        assert_eq!(before.result, JobResult::Success, "{}", before.message);
+        // The end was not recorded, so another runner repeats the task.
+        let mut died = Ended::default();
+        died.message = "it died".to_owned();
+        assert!(database.jobs().end_attempt(&first, &died).unwrap());
+        let second = database.jobs().advance(1).unwrap().tasks.remove(0);
+        assert_eq!((second.run, second.number), (first.run, 1));
+        let after = ended(&database, &second);
+        assert_eq!(after.output.values, before.output.values);
+        let model = database.registry().model("churn").unwrap();
+        assert_eq!(model.versions().unwrap().len(), 1);
+        assert_eq!(model.info().unwrap().aliases["champion"], 1);
+    }
+
+    #[test]
+    fn a_run_below_the_threshold_registers_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::create(folder.path().join("runs.tracklite")).unwrap();
+        let ended = ended(&database, &task(&database, 0.5));
+        assert_eq!(ended.result, JobResult::Success, "{}", ended.message);
+        assert_eq!(ended.output.values["registered"], "false");
+        assert!(database.registry().model("churn").is_err());
+    }
+}

@@ -10,14 +10,19 @@ use std::time::{Duration, Instant};
 use tracklite::job::{JobResult, JobRunId, Planner, Task};
 use tracklite::{Database, Error, Result, Timestamp};
 
+use crate::arrivals::newest;
 use crate::command::Machine;
 use crate::environment::{Environment, FileEnvironment};
 use crate::execution::{Bell, Execution, Stop, execute};
+use crate::notify::{Notifier, send};
+use crate::workspace;
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// How often it is checked whether other runners have died, while there are runs.
 const CHECK: Duration = Duration::from_secs(2);
+/// How often folders are looked at in which files may arrive.
+const FILES: Duration = Duration::from_secs(5);
 /// The pause after a failure.
 const FAILED: Duration = Duration::from_secs(1);
 
@@ -27,6 +32,7 @@ pub struct RunnerBuilder {
     database: Database,
     machine: Machine,
     environment: Arc<dyn Environment>,
+    notifier: Option<Arc<dyn Notifier>>,
     parallel: usize,
 }
 
@@ -49,6 +55,12 @@ impl RunnerBuilder {
         self
     }
 
+    /// Sets how notifications reach webhooks. Default: they do not, and the log says so.
+    pub fn notifier(mut self, notifier: Arc<dyn Notifier>) -> Self {
+        self.notifier = Some(notifier);
+        self
+    }
+
     /// Sets how many tasks run at once. Default: 16.
     pub fn parallel(mut self, tasks: usize) -> Self {
         self.parallel = tasks.max(1);
@@ -66,6 +78,7 @@ impl RunnerBuilder {
             database: self.database,
             machine: self.machine,
             environment: self.environment,
+            notifier: self.notifier,
             parallel: self.parallel,
             shared: Arc::clone(&shared),
         };
@@ -88,7 +101,7 @@ impl Runner {
     pub fn builder(database: Database) -> RunnerBuilder {
         let environment = Arc::new(FileEnvironment::new(&database));
         let machine = Machine { workspace: None, python: PathBuf::from("python3") };
-        RunnerBuilder { database, machine, environment, parallel: 16 }
+        RunnerBuilder { database, machine, environment, notifier: None, parallel: 16 }
     }
 
     /// Ends the tasks, and waits until their ends are in the file.
@@ -141,6 +154,7 @@ struct State {
     database: Database,
     machine: Machine,
     environment: Arc<dyn Environment>,
+    notifier: Option<Arc<dyn Notifier>>,
     parallel: usize,
     shared: Arc<Shared>,
 }
@@ -151,19 +165,21 @@ struct Times {
     due: Option<Timestamp>,
     /// The next check for dead runners.
     check: Option<Instant>,
+    /// The next look at folders.
+    files: Option<Instant>,
 }
 
 impl State {
     fn run(&self) {
         let (mut planner, mut mark, mut rung) = (Planner::default(), 0, 0);
-        let mut times = Times { due: None, check: None };
+        let mut times = Times { due: None, check: None, files: None };
         while !self.shared.is_stopped.load(Ordering::Acquire) {
             let is_due = times.due.is_some_and(|due| due <= Timestamp::now())
-                || times.check.is_some_and(|check| check <= Instant::now());
+                || [times.check, times.files].into_iter().flatten().any(|at| at <= Instant::now());
             let looked = self.database.jobs().changed_since(mark);
             let result = looked.and_then(|(is_changed, next)| {
                 if is_changed || is_due {
-                    times = self.step(&mut planner)?;
+                    times = self.step(&mut planner, times.files)?;
                 }
                 mark = next;
                 Ok(())
@@ -189,9 +205,10 @@ impl State {
     }
 
     /// Fires what is due, and makes all steps that are possible.
-    fn step(&self, planner: &mut Planner) -> Result<Times> {
+    fn step(&self, planner: &mut Planner, files: Option<Instant>) -> Result<Times> {
         let jobs = self.database.jobs();
         let due = jobs.fire(planner)?;
+        let files = self.look_for_files(planner, files)?;
         let free = self.parallel.saturating_sub(self.shared.live().len());
         let advance = jobs.advance(free)?;
         for (run, reason) in &advance.canceled {
@@ -200,8 +217,39 @@ impl State {
         for task in advance.tasks {
             self.begin(task);
         }
+        let notices = jobs.take_notices()?;
+        for notice in notices.taken {
+            send(notice, self.notifier.as_deref());
+        }
         let check = advance.is_active.then(|| Instant::now() + CHECK);
-        Ok(Times { due: [due, advance.wake].into_iter().flatten().min(), check })
+        let due = [due, advance.wake, notices.wake].into_iter().flatten().min();
+        Ok(Times { due, check, files })
+    }
+
+    /// Creates the runs of jobs in whose folders files have arrived. Returns when to look again.
+    fn look_for_files(&self, planner: &Planner, at: Option<Instant>) -> Result<Option<Instant>> {
+        let watches = planner.file_watches();
+        if watches.is_empty() {
+            return Ok(None);
+        }
+        if let Some(at) = at.filter(|at| *at > Instant::now()) {
+            return Ok(Some(at));
+        }
+        for watch in watches {
+            let seconds = i64::try_from(watch.wait_seconds).unwrap_or(i64::MAX);
+            let wait = seconds.saturating_mul(1_000_000_000);
+            let found = workspace::folder(self.machine.workspace.as_deref(), &watch.folder);
+            let newest = found.and_then(|folder| {
+                let found = newest(&folder, watch.after, Timestamp::now(), wait);
+                found.map_err(|error| format!("{:?} cannot be read: {error}", watch.folder))
+            });
+            match newest {
+                Ok(Some(newest)) => drop(self.database.jobs().files_arrived(watch.job, newest)?),
+                Ok(None) => {}
+                Err(problem) => log::warn!("job {} sees no new files: {problem}", watch.job),
+            }
+        }
+        Ok(Some(Instant::now() + FILES))
     }
 
     /// Runs a task on a thread of its own.
@@ -237,6 +285,7 @@ fn pause(times: &Times) -> Duration {
         let nanos = due.as_nanos().saturating_sub(Timestamp::now().as_nanos());
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
     });
-    let until_check = times.check.map(|check| check.saturating_duration_since(Instant::now()));
+    let checks = [times.check, times.files].into_iter().flatten();
+    let until_check = checks.map(|at| at.saturating_duration_since(Instant::now())).min();
     [until_due, until_check].into_iter().flatten().fold(LOOK, Duration::min)
 }

@@ -76,3 +76,4 @@ mod webhooks;
 pub use crate::page::report::report;
 pub use crate::server::{Server, ServerBuilder};
 pub use crate::stop_signals::StopSignals;
+pub use crate::webhooks::alone::JobWebhooks;

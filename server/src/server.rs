@@ -257,7 +257,7 @@ fn runner(shared: &Arc<Shared>) -> Result<Option<Runner>> {
     let environment = ServerEnvironment::new(shared.url.clone(), shared.access.lent());
     let runner = Runner::builder(shared.database.clone()).workspace(jobs.workspace);
     let runner = runner.python(&shared.options.serving.python).environment(Arc::new(environment));
-    runner.start().map(Some)
+    runner.notifier(Arc::new(shared.webhooks.notifier())).start().map(Some)
 }
 
 fn bound(options: &Options) -> Result<TcpListener> {

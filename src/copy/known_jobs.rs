@@ -10,6 +10,8 @@ use crate::format::record::Record;
 pub(crate) struct KnownJobs {
     /// The highest revision of each job, also of deleted ones.
     revisions: HashMap<JobId, u64>,
+    /// The highest revision of the rights to each job.
+    grants: HashMap<JobId, u64>,
     /// The runs, with those that were deleted.
     runs: HashSet<JobRunId>,
     deleted: HashSet<JobRunId>,
@@ -48,6 +50,10 @@ impl KnownJobs {
             *known = revision.max(*known);
         }
         match record {
+            Record::JobGrantsSet(change) => {
+                let known = self.grants.entry(change.job).or_default();
+                *known = change.revision.max(*known);
+            }
             Record::JobRunCreated(change) => {
                 self.runs.insert(change.run);
             }
@@ -69,6 +75,7 @@ impl KnownJobs {
             return self.revisions.get(&job) == Some(&revision);
         }
         match record {
+            Record::JobGrantsSet(change) => self.grants.get(&change.job) == Some(&change.revision),
             Record::JobRunDeleted(_) => true,
             other => run_of(other).is_none_or(|run| self.runs.contains(&run)),
         }
@@ -78,6 +85,11 @@ impl KnownJobs {
     pub(crate) fn misfit(&self, record: &Record) -> Option<Misfit> {
         if let Some((job, revision)) = revision_of(record) {
             let known = *self.revisions.get(&job)?;
+            return (revision <= known).then_some(Misfit::Overtaken { job, known, revision });
+        }
+        if let Record::JobGrantsSet(change) = record {
+            let (job, revision, known) =
+                (change.job, change.revision, *self.grants.get(&change.job)?);
             return (revision <= known).then_some(Misfit::Overtaken { job, known, revision });
         }
         let run = run_of(record)?;
@@ -105,6 +117,7 @@ fn run_of(record: &Record) -> Option<JobRunId> {
         Record::JobRunCanceled(change) => Some(change.run),
         Record::JobRunRepaired(change) => Some(change.run),
         Record::JobRunDeleted(change) => Some(change.run),
+        Record::JobRunNotified(change) => Some(change.run),
         _ => None,
     }
 }

@@ -86,7 +86,11 @@ impl EndpointPrincipal {
         }
     }
 
-    fn includes(&self, user: &str) -> bool {
+    pub(crate) fn is_group(&self) -> bool {
+        matches!(self, EndpointPrincipal::Group(_))
+    }
+
+    pub(crate) fn includes(&self, user: &str) -> bool {
         match self {
             EndpointPrincipal::User(name) | EndpointPrincipal::Service(name) => name == user,
             EndpointPrincipal::Group(name) => name == EVERYBODY,

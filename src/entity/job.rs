@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::id::{RunId, Timestamp};
+use crate::entity::job_rights::{JobGrant, JobLevel, job_level};
 use crate::entity::wording::invalid;
 use crate::error::{Error, Result};
 
@@ -92,6 +93,17 @@ pub struct JobInfo {
     pub since: Timestamp,
     /// The nominal time of its last fire.
     pub last_fire: Option<Timestamp>,
+    /// The rights of users. If there are none, the scope of a token decides alone.
+    pub grants: Vec<JobGrant>,
+}
+
+impl JobInfo {
+    /// Returns the highest level that the grants of the job give a user. A job without an owner
+    /// among its grants belongs to its creator.
+    #[must_use]
+    pub fn level_of(&self, user: &str) -> Option<JobLevel> {
+        job_level(&self.grants, &self.creator, user)
+    }
 }
 
 /// The last change of a job, which may be its deletion.
@@ -117,6 +129,8 @@ pub enum JobTrigger {
     Model,
     /// A task of another job asked for it.
     RunJobTask,
+    /// Rows were written to a table.
+    Table,
 }
 
 impl JobTrigger {
@@ -130,6 +144,7 @@ impl JobTrigger {
             JobTrigger::FileArrival => "FILE_ARRIVAL",
             JobTrigger::Model => "MODEL",
             JobTrigger::RunJobTask => "RUN_JOB_TASK",
+            JobTrigger::Table => "TABLE",
         }
     }
 
@@ -141,6 +156,7 @@ impl JobTrigger {
             JobTrigger::FileArrival,
             JobTrigger::Model,
             JobTrigger::RunJobTask,
+            JobTrigger::Table,
         ];
         all.into_iter().find(|trigger| trigger.as_str() == text)
     }

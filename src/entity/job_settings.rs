@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::entity::job_events::{JobContinuous, JobCron, JobEvents};
 use crate::entity::wording::invalid;
 use crate::error::Result;
 
@@ -38,6 +39,10 @@ pub struct JobSettings {
     pub health: Option<JobHealth>,
     /// Where to send notifications.
     pub webhook_notifications: JobNotifications,
+    /// Whom to write. It is kept, but no e-mail is sent.
+    pub email_notifications: JobEmails,
+    /// The events without notifications.
+    pub notification_settings: JobQuiet,
     /// Settings that Databricks has no word for.
     pub tracklite: JobExtras,
     /// The task of a job in the form of the first API, which has only one.
@@ -92,6 +97,8 @@ pub struct JobWork {
     pub register_task: Option<RegisterWork>,
     /// Runs a task once for each input.
     pub for_each_task: Option<Box<ForEachWork>>,
+    /// Runs another job, and waits for its end.
+    pub run_job_task: Option<RunJobWork>,
 }
 
 /// A dependency on another task.
@@ -180,6 +187,16 @@ pub struct RegisterWork {
     pub alias: Option<String>,
 }
 
+/// Another job.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct RunJobWork {
+    /// The id of the job.
+    pub job_id: u64,
+    /// The parameters of its run.
+    pub job_parameters: BTreeMap<String, String>,
+}
+
 /// A loop.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
@@ -190,74 +207,6 @@ pub struct ForEachWork {
     pub concurrency: Option<u32>,
     /// The task of each iteration.
     pub task: JobTask,
-}
-
-/// A schedule.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct JobCron {
-    /// The Quartz expression.
-    pub quartz_cron_expression: String,
-    /// The time zone.
-    pub timezone_id: String,
-    /// `PAUSED` or `UNPAUSED`.
-    pub pause_status: Option<String>,
-}
-
-/// A job that runs without end.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct JobContinuous {
-    /// `PAUSED` or `UNPAUSED`.
-    pub pause_status: Option<String>,
-}
-
-/// Events at which a job runs: one of these.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct JobEvents {
-    /// `PAUSED` or `UNPAUSED`.
-    pub pause_status: Option<String>,
-    /// An interval.
-    pub periodic: Option<PeriodicEvent>,
-    /// Files that arrive.
-    pub file_arrival: Option<FileArrivalEvent>,
-    /// Changes of the registry.
-    pub model: Option<ModelEvent>,
-}
-
-/// An interval.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct PeriodicEvent {
-    /// The number of units.
-    pub interval: u64,
-    /// `MINUTES`, `HOURS`, `DAYS` or `WEEKS`.
-    pub unit: String,
-}
-
-/// Files that arrive in a folder.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct FileArrivalEvent {
-    /// The folder, below that of the workspace.
-    pub url: String,
-    /// The shortest time between two runs, in seconds.
-    pub min_time_between_triggers_seconds: u64,
-    /// The time without a change before a run, in seconds.
-    pub wait_after_last_change_seconds: u64,
-}
-
-/// Changes of the registry.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct ModelEvent {
-    /// The registered model.
-    pub securable_name: String,
-    /// `MODEL_VERSION_READY` or `MODEL_ALIAS_SET`.
-    pub condition: String,
-    /// The aliases that count. None means all.
-    pub aliases: Vec<String>,
 }
 
 /// Whether runs wait for earlier ones.
@@ -316,8 +265,34 @@ pub struct JobNotifications {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct JobReceiver {
-    /// The address to which it is sent.
+    /// The id of a webhook of the file, or an address to which it is sent.
     pub id: String,
+}
+
+/// The addresses of e-mails, by event.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct JobEmails {
+    /// At the beginning of a run.
+    pub on_start: Vec<String>,
+    /// After a success.
+    pub on_success: Vec<String>,
+    /// After a failure.
+    pub on_failure: Vec<String>,
+    /// When a run takes longer than a rule of its health.
+    pub on_duration_warning_threshold_exceeded: Vec<String>,
+}
+
+/// The events without notifications.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct JobQuiet {
+    /// Whether runs that did not begin are left out.
+    pub no_alert_for_skipped_runs: bool,
+    /// Whether runs that were canceled are left out.
+    pub no_alert_for_canceled_runs: bool,
 }
 
 /// Settings that Databricks has no word for.
@@ -429,6 +404,7 @@ impl JobWork {
             ("condition_task", self.condition_task.is_some()),
             ("register_task", self.register_task.is_some()),
             ("for_each_task", self.for_each_task.is_some()),
+            ("run_job_task", self.run_job_task.is_some()),
         ];
         all.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name)
     }

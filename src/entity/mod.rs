@@ -27,6 +27,9 @@ mod endpoint_settings;
 mod experiment;
 mod instant;
 mod job;
+mod job_events;
+mod job_notice;
+mod job_rights;
 mod job_settings;
 mod lineage;
 mod lineage_layout;
@@ -62,11 +65,17 @@ pub use self::job::{
     JobAttempt, JobAttemptEnd, JobId, JobInfo, JobOutput, JobRepair, JobResult, JobRunEnd,
     JobRunId, JobRunInfo, JobTrigger,
 };
+pub use self::job_events::{
+    FileArrivalEvent, JobContinuous, JobCron, JobEvents, ModelEvent, PeriodicEvent, TableEvent,
+};
+pub use self::job_notice::JobEvent;
+pub use self::job_rights::{JobGrant, JobLevel};
+pub(crate) use self::job_rights::{check_job_grants, job_grants_from_json, job_grants_to_json};
 pub use self::job_settings::{
-    CommandWork, ConditionWork, FileArrivalEvent, ForEachWork, JobContinuous, JobCron,
-    JobDependency, JobEvents, JobExtras, JobHealth, JobHealthRule, JobNotifications, JobParameter,
-    JobQueue, JobReceiver, JobSettings, JobTask, JobWork, ModelEvent, NotebookWork, PeriodicEvent,
-    PythonFileWork, PythonWheelWork, RegisterWork, SparkSubmitWork,
+    CommandWork, ConditionWork, ForEachWork, JobDependency, JobEmails, JobExtras, JobHealth,
+    JobHealthRule, JobNotifications, JobParameter, JobQueue, JobQuiet, JobReceiver, JobSettings,
+    JobTask, JobWork, NotebookWork, PythonFileWork, PythonWheelWork, RegisterWork, RunJobWork,
+    SparkSubmitWork,
 };
 pub use self::lineage::{LineageDirection, LineageEdge, LineageGraph, LineageKind, LineageNode};
 pub use self::lineage_layout::LineagePlace;

@@ -5,15 +5,16 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use crate::entity::id::Timestamp;
 use crate::entity::{
-    JobAttempt, JobAttemptEnd, JobChange, JobId, JobInfo, JobOutput, JobRepair, JobResult,
-    JobRunEnd, JobRunId, JobRunInfo, JobTrigger,
+    JobAttempt, JobAttemptEnd, JobChange, JobEvent, JobId, JobInfo, JobOutput, JobRepair,
+    JobResult, JobRunEnd, JobRunId, JobRunInfo, JobTrigger, job_grants_from_json,
 };
 use crate::error::Result;
 
 use super::{Index, unsigned};
 
-const JOB: &str = "SELECT jobs.job, settings, creator, created, author, updated, revision, since,
-     nominal FROM jobs LEFT JOIN job_fires ON job_fires.job = jobs.job";
+const JOB: &str = "SELECT jobs.job, settings, creator, created, author, updated, jobs.revision,
+     since, nominal, grants FROM jobs LEFT JOIN job_fires ON job_fires.job = jobs.job
+     LEFT JOIN job_grants ON job_grants.job = jobs.job";
 const RUN: &str = "SELECT job_run, job, number, trigger_type, nominal, token, settings, request,
      author, created, started, canceled, result, message, ended FROM job_runs";
 const ATTEMPT: &str = "SELECT attempt, task, number, repair, incarnation, started, result,
@@ -82,6 +83,16 @@ impl Index {
         })
     }
 
+    /// Returns the revision of the rights to a job.
+    pub(crate) fn job_grants_revision(&self, job: JobId) -> Result<u64> {
+        self.read(|connection| {
+            let sql = "SELECT revision FROM job_grants WHERE job = ?1";
+            let mut select = connection.prepare_cached(sql)?;
+            let found = select.query_row([job.get().cast_signed()], |row| row.get(0)).optional()?;
+            Ok(found.map_or(0, unsigned))
+        })
+    }
+
     /// Returns the highest number of the runs that a job ever had.
     pub(crate) fn last_job_run_number(&self, job: JobId) -> Result<u64> {
         self.read(|connection| {
@@ -129,6 +140,22 @@ impl Index {
     pub(crate) fn active_runs_of_job(&self, job: JobId) -> Result<Vec<JobRunInfo>> {
         let place = "WHERE ended IS NULL AND job = ?1 ORDER BY created, number, job_run";
         self.job_runs_of(place, [job.get().cast_signed()])
+    }
+
+    /// Returns the runs about which a notification is still due, oldest first.
+    pub(crate) fn loud_job_runs(&self) -> Result<Vec<JobRunInfo>> {
+        self.job_runs_of("WHERE loud IS NOT NULL ORDER BY created, number, job_run", ())
+    }
+
+    /// Returns the events of a run about which a notification was taken, with the repairs before
+    /// them.
+    pub(crate) fn job_notices(&self, run: JobRunId) -> Result<Vec<(u32, JobEvent)>> {
+        self.read(|connection| {
+            let sql = "SELECT repair, event FROM job_notices WHERE job_run = ?1";
+            let mut select = connection.prepare_cached(sql)?;
+            let notice = |row: &Row<'_>| Ok((row.get(0)?, word(row, 1, JobEvent::from_text)?));
+            select.query_map([run.get().cast_signed()], notice)?.collect()
+        })
     }
 
     /// Returns runs, newest first.
@@ -201,6 +228,12 @@ fn job_info(row: &Row<'_>) -> rusqlite::Result<JobInfo> {
         revision: unsigned(row.get(6)?),
         since: Timestamp::from_nanos(row.get(7)?),
         last_fire: time(row, 8)?,
+        grants: match row.get_ref(9)?.as_str_or_null()? {
+            Some(text) => job_grants_from_json(text).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(9, Type::Text, error.into())
+            })?,
+            None => Vec::new(),
+        },
     })
 }
 

@@ -18,6 +18,7 @@ mod artifacts;
 mod deleted;
 mod endpoints;
 mod inputs;
+pub(crate) mod job_events;
 pub(crate) mod jobs;
 mod leftovers;
 mod lineage;

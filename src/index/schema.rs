@@ -7,7 +7,7 @@ use rusqlite::Connection;
 /// An index of another version is not migrated. It is rebuilt, which is always possible.
 const MIGRATIONS: &[&str] = &[
     VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8,
-    VERSION_9, VERSION_10, VERSION_11,
+    VERSION_9, VERSION_10, VERSION_11, VERSION_12,
 ];
 
 /// The schema version of this build.
@@ -584,6 +584,38 @@ CREATE TABLE job_repairs (
 );
 CREATE UNIQUE INDEX job_repairs_by_id ON job_repairs (repair);
 CREATE INDEX job_repairs_by_run ON job_repairs (job_run);
+";
+
+/// Adds rights to jobs, notifications about their runs, and the last events at which jobs may run.
+/// A run whose settings name receivers is `loud` until the notification about its end was taken. A
+/// `place` is the number of a record in the order of the chain.
+const VERSION_12: &str = "
+ALTER TABLE jobs ADD COLUMN since_place INTEGER;
+ALTER TABLE job_fires ADD COLUMN event_place INTEGER;
+ALTER TABLE job_fires ADD COLUMN event_time INTEGER;
+CREATE TABLE job_events (
+    kind    TEXT NOT NULL,
+    object  TEXT NOT NULL,
+    detail  TEXT NOT NULL,
+    version INTEGER,
+    time    INTEGER NOT NULL,
+    place   INTEGER NOT NULL,
+    PRIMARY KEY (kind, object, detail)
+) WITHOUT ROWID;
+ALTER TABLE job_runs ADD COLUMN loud INTEGER;
+CREATE TABLE job_grants (
+    job      INTEGER PRIMARY KEY,
+    grants   TEXT NOT NULL,
+    revision INTEGER NOT NULL
+);
+CREATE INDEX job_runs_loud ON job_runs (loud) WHERE loud IS NOT NULL;
+CREATE TABLE job_notices (
+    job_run INTEGER NOT NULL,
+    repair  INTEGER NOT NULL,
+    event   TEXT NOT NULL,
+    time    INTEGER NOT NULL,
+    PRIMARY KEY (job_run, repair, event)
+) WITHOUT ROWID;
 ";
 
 /// Inserts the default experiment, which exists in every file.

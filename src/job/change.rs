@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::entity::limits::check_author;
 use crate::entity::wording::invalid;
-use crate::entity::{JobChange, JobId, JobInfo, JobSettings};
+use crate::entity::{JobChange, JobGrant, JobId, JobInfo, JobSettings, check_job_grants};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::record::{JobDeleted, JobSaved, Record};
+use crate::format::record::{JobDeleted, JobGrantsSet, JobSaved, Record};
 use crate::job::check::checked;
 use crate::job::{Jobs, existing};
 
@@ -17,8 +17,18 @@ impl Jobs {
     ///
     /// - [`ErrorKind::InvalidInput`] if the settings break a rule. The message names it.
     pub fn create(&self, settings: &str) -> Result<JobInfo> {
+        self.create_with_grants(settings, &[])
+    }
+
+    /// Creates a job with rights of users.
+    ///
+    /// # Errors
+    ///
+    /// - Those of [`Jobs::create`] and [`Jobs::set_grants`].
+    pub fn create_with_grants(&self, settings: &str, grants: &[JobGrant]) -> Result<JobInfo> {
         let (engine, user) = (self.engine(), self.user());
         engine.located(check_author(&user).and_then(|()| checked(settings)))?;
+        engine.located(check_job_grants(grants))?;
         let id = JobId::from_random(engine.random_bits()?);
         self.change(|index| {
             if index.job_change(id)?.is_some() {
@@ -35,8 +45,40 @@ impl Jobs {
                 revision: 1,
                 since: now,
                 last_fire: None,
+                grants: grants.to_vec(),
             };
-            Ok((vec![record(&info)], info))
+            let mut records = vec![record(&info)];
+            if !grants.is_empty() {
+                records.push(grants_record(id, grants, &user, 1, now.as_nanos()));
+            }
+            Ok((records, info))
+        })
+    }
+
+    /// Replaces the rights of users to a job by those that `change` returns for the current ones.
+    ///
+    /// A server enforces them. A process that opens the file may do everything.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such job.
+    /// - [`ErrorKind::InvalidInput`] if a name is too long, somebody has two levels, there is more
+    ///   than one owner, or a group owns the job.
+    pub fn set_grants(
+        &self,
+        job: JobId,
+        change: impl Fn(&[JobGrant]) -> Vec<JobGrant>,
+    ) -> Result<JobInfo> {
+        let author = self.user();
+        self.engine().located(check_author(&author))?;
+        self.change(|index| {
+            let mut info = existing(job, index.job_change(job)?)?;
+            let grants = change(&info.grants);
+            check_job_grants(&grants)?;
+            let revision = index.job_grants_revision(job)?.saturating_add(1);
+            let record = grants_record(job, &grants, &author, revision, self.now().as_nanos());
+            info.grants = grants;
+            Ok((vec![record], info))
         })
     }
 
@@ -135,6 +177,17 @@ impl Jobs {
             Ok((vec![record(&info)], info))
         })
     }
+}
+
+fn grants_record(
+    job: JobId,
+    grants: &[JobGrant],
+    author: &str,
+    revision: u64,
+    time: i64,
+) -> Record {
+    let (grants, author) = (grants.to_vec(), author.to_owned());
+    JobGrantsSet { job, grants, author, revision, time }.into()
 }
 
 fn next(info: &JobInfo) -> Result<u64> {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::entity::wording::invalid;
 use crate::entity::{JobSettings, JobTask};
 use crate::error::Result;
+use crate::job::notice::DURATION;
 use crate::job::rules::{check_path, check_word};
 use crate::job::{values, when};
 
@@ -20,6 +21,8 @@ const TASKS_MAX: usize = 1000;
 const KEY_MAX: usize = 100;
 /// The most runs that may be active.
 const CONCURRENT_MAX: u32 = 1000;
+/// The most webhooks of an event.
+const RECEIVERS_MAX: usize = 3;
 /// The conditions on the tasks before a task.
 const RUN_IF: &[&str] = &[
     "ALL_SUCCESS",
@@ -58,6 +61,7 @@ pub(crate) fn checked(text: &str) -> Result<JobSettings> {
         return Err(invalid(format!("max_concurrent_runs is above {CONCURRENT_MAX}")));
     }
     check_words(&settings)?;
+    check_notifications(&settings)?;
     check_tasks(&settings)?;
     check_references(&settings, text)?;
     when::check(&settings)?;
@@ -81,6 +85,34 @@ fn check_words(settings: &JobSettings) -> Result<()> {
         }
         if !names.insert(name) {
             return Err(invalid(format!("two parameters have the name {name:?}: remove one")));
+        }
+    }
+    Ok(())
+}
+
+fn check_notifications(settings: &JobSettings) -> Result<()> {
+    let all = &settings.webhook_notifications;
+    for (name, receivers) in [
+        ("on_start", &all.on_start),
+        ("on_success", &all.on_success),
+        ("on_failure", &all.on_failure),
+        ("on_duration_warning_threshold_exceeded", &all.on_duration_warning_threshold_exceeded),
+    ] {
+        if receivers.len() > RECEIVERS_MAX || receivers.iter().any(|one| one.id.is_empty()) {
+            return Err(invalid(format!(
+                "webhook_notifications.{name} has {} receivers: expected at most {RECEIVERS_MAX}, \
+                 each with the id of a webhook or its address",
+                receivers.len()
+            )));
+        }
+    }
+    let rules = settings.health.iter().flat_map(|health| &health.rules);
+    for rule in rules {
+        check_word("health.rules.op", Some(&rule.op), &["GREATER_THAN"])?;
+        if rule.metric == DURATION && rule.value == 0 {
+            return Err(invalid(
+                "health.rules.value is 0, expected a duration of 1 second or more".to_owned(),
+            ));
         }
     }
     Ok(())
@@ -131,13 +163,16 @@ fn check_task(task: &JobTask) -> Result<()> {
         check_word(&format!("op of task {key:?}"), Some(&condition.op), OPERATORS)?;
     }
     if let Some(notebook) = &task.work.notebook_task {
-        check_path(key, &notebook.notebook_path)?;
+        check_path(&format!("task {key:?}"), &notebook.notebook_path)?;
     }
     if let Some(python) = &task.work.spark_python_task {
-        check_path(key, &python.python_file)?;
+        check_path(&format!("task {key:?}"), &python.python_file)?;
     }
     if task.work.command_task.as_ref().is_some_and(|work| work.command.is_empty()) {
         return Err(invalid(format!("task {key:?} has an empty command: expected a program")));
+    }
+    if task.work.run_job_task.as_ref().is_some_and(|work| work.job_id == 0) {
+        return Err(invalid(format!("run_job_task of task {key:?} has no job_id: name a job")));
     }
     match &task.work.for_each_task {
         Some(each) if each.task.work.for_each_task.is_some() => {

@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 
 use crate::entity::id::Timestamp;
-use crate::entity::{JobChange, JobId, JobInfo, JobResult, JobRunId, JobSettings, JobTrigger};
+use crate::entity::{
+    FileArrivalEvent, JobChange, JobId, JobInfo, JobResult, JobRunId, JobSettings, JobTrigger,
+};
 use crate::error::Result;
 use crate::index::Index;
 use crate::index::jobs::{JobMark, JobRunQuery};
 use crate::job::Jobs;
-use crate::job::runs::{NewRun, created, settings_of};
+use crate::job::runs::{Fresh, NewRun, created, settings_of};
 use crate::job::when::Fires;
 
 /// How late a fire may be before it counts as missed: one minute, like in Quartz.
@@ -31,6 +33,17 @@ pub struct Planner {
     jobs: HashMap<JobId, Known>,
     /// The state of the file that was read.
     mark: Option<u64>,
+    /// When a trigger must wait no longer.
+    event_wake: Option<Timestamp>,
+}
+
+impl Planner {
+    /// Returns the jobs that run when files arrive, with the time after which they do.
+    pub(crate) fn file_jobs(&self) -> impl Iterator<Item = (JobId, Timestamp, &FileArrivalEvent)> {
+        self.jobs
+            .iter()
+            .filter_map(|(job, known)| Some((*job, known.base(), known.files.as_ref()?)))
+    }
 }
 
 /// The schedule of a job as a process knows it.
@@ -40,6 +53,9 @@ struct Known {
     fires: Option<Fires>,
     missed: Missed,
     is_continuous: bool,
+    /// Whether it runs at changes of models or tables.
+    has_events: bool,
+    files: Option<FileArrivalEvent>,
     next: Option<Timestamp>,
 }
 
@@ -61,7 +77,10 @@ impl Known {
         };
         let is_continuous = settings.continuous.is_some() && !settings.is_paused();
         let fires = Fires::of(settings);
-        let mut known = Known { mark, fires, missed, is_continuous, next: None };
+        let trigger = settings.trigger.as_ref().filter(|_| !settings.is_paused());
+        let has_events = trigger.is_some_and(|of| of.model.is_some() || of.table_update.is_some());
+        let files = trigger.and_then(|trigger| trigger.file_arrival.clone());
+        let mut known = Known { mark, fires, missed, is_continuous, has_events, files, next: None };
         known.plan();
         known
     }
@@ -130,7 +149,7 @@ impl Jobs {
     ///
     /// Without changes of jobs and runs since the last call, it reads one word of the file.
     pub fn fire(&self, planner: &mut Planner) -> Result<Option<Timestamp>> {
-        self.refresh(planner)?;
+        let is_changed = self.refresh(planner)?;
         let now = self.now();
         let mut due: Vec<(JobId, Timestamp)> = Vec::new();
         for (job, known) in &mut planner.jobs {
@@ -146,7 +165,13 @@ impl Jobs {
         for some in due.chunks(RUNS_PER_FRAME) {
             self.fire_some(some)?;
         }
-        let mut next = self.continue_jobs(planner, now)?;
+        if is_changed || planner.event_wake.is_some_and(|wake| wake <= now) {
+            let waits = planner.jobs.iter().filter(|(_, known)| known.has_events);
+            let waits: Vec<JobId> = waits.map(|(job, _)| *job).collect();
+            planner.event_wake = self.fire_events(&waits)?;
+        }
+        let next = self.continue_jobs(planner, now)?;
+        let mut next = [next, planner.event_wake].into_iter().flatten().min();
         if !due.is_empty() {
             self.refresh(planner)?;
         }
@@ -161,7 +186,7 @@ impl Jobs {
         let ids = due.iter().map(|_| self.new_run_id()).collect::<Result<Vec<JobRunId>>>()?;
         let author = self.user();
         self.change(|index| {
-            let mut records = Vec::new();
+            let (mut records, mut fresh) = (Vec::new(), Fresh::default());
             for ((job, fire), id) in due.iter().zip(&ids) {
                 let Some(JobChange::Saved(info)) = index.job_change(*job)? else { continue };
                 let base = info.last_fire.map_or(info.since, |last| last.max(info.since));
@@ -182,7 +207,7 @@ impl Jobs {
                     author: &author,
                     time: self.now().as_nanos(),
                 };
-                records.extend(created(index, run)?);
+                records.extend(created(index, run, &mut fresh)?);
             }
             Ok((records, ()))
         })
@@ -214,7 +239,7 @@ impl Jobs {
                             author: &author,
                             time: now.as_nanos(),
                         };
-                        Ok((created(index, run)?, None))
+                        Ok((created(index, run, &mut Fresh::default())?, None))
                     }
                 }
             })?;
@@ -223,12 +248,12 @@ impl Jobs {
         Ok(next)
     }
 
-    /// Reads what has changed since the last call.
-    fn refresh(&self, planner: &mut Planner) -> Result<()> {
+    /// Reads what has changed since the last call. Returns whether something may have.
+    fn refresh(&self, planner: &mut Planner) -> Result<bool> {
         let (is_changed, mark) = self.changed_since(planner.mark.unwrap_or(0))?;
         planner.mark = Some(mark);
         if !is_changed {
-            return Ok(());
+            return Ok(false);
         }
         let jobs = &mut planner.jobs;
         self.engine().with_index(|index, _| {
@@ -252,7 +277,7 @@ impl Jobs {
                     }
                 }
             }
-            Ok(())
+            Ok(true)
         })
     }
 }

@@ -4,12 +4,16 @@
 //! *runner*, calls [`Jobs::fire`] and [`Jobs::advance`], runs what the latter returns, and reports
 //! its end. Several runners need no leader, because each decision is one atomic append.
 
+pub(crate) mod call;
 pub(crate) mod change;
 pub(crate) mod check;
+pub(crate) mod ended;
 pub(crate) mod fire;
+pub(crate) mod notice;
 pub(crate) mod plan;
 pub(crate) mod rules;
 pub(crate) mod runs;
+pub(crate) mod trigger;
 pub(crate) mod values;
 pub(crate) mod when;
 pub(crate) mod work;
@@ -22,25 +26,31 @@ use crate::engine::Engine;
 use crate::entity::JobChange;
 use crate::entity::id::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::record::{JOB_KINDS, Position, REGISTRY_KINDS, Record};
+use crate::format::record::{JOB_KINDS, Position, REGISTRY_KINDS, Record, TABLE_KINDS};
 use crate::index::Index;
 use crate::index::jobs::JobRunQuery;
 use crate::sys::user::user_name;
 
+pub use crate::entity::EndpointPrincipal as JobPrincipal;
 pub use crate::entity::{
     CommandWork, ConditionWork, FileArrivalEvent, ForEachWork, JobAttempt, JobAttemptEnd,
-    JobContinuous, JobCron, JobDependency, JobEvents, JobExtras, JobHealth, JobHealthRule, JobId,
-    JobInfo, JobNotifications, JobOutput, JobParameter, JobQueue, JobReceiver, JobRepair,
-    JobResult, JobRunEnd, JobRunId, JobRunInfo, JobSettings, JobTask, JobTrigger, JobWork,
-    ModelEvent, NotebookWork, PeriodicEvent, PythonFileWork, PythonWheelWork, RegisterWork,
-    SparkSubmitWork,
+    JobContinuous, JobCron, JobDependency, JobEmails, JobEvent, JobEvents, JobExtras, JobGrant,
+    JobHealth, JobHealthRule, JobId, JobInfo, JobLevel, JobNotifications, JobOutput, JobParameter,
+    JobQueue, JobQuiet, JobReceiver, JobRepair, JobResult, JobRunEnd, JobRunId, JobRunInfo,
+    JobSettings, JobTask, JobTrigger, JobWork, ModelEvent, NotebookWork, PeriodicEvent,
+    PythonFileWork, PythonWheelWork, RegisterWork, RunJobWork, SparkSubmitWork, TableEvent,
 };
+pub use crate::job::ended::Ended;
 pub use crate::job::fire::Planner;
+pub use crate::job::notice::{Notice, Notices};
 pub use crate::job::runs::{JobRunRequest, RepairRequest};
-pub use crate::job::work::{Advance, Ended, Task};
+pub use crate::job::trigger::FileWatch;
+pub use crate::job::work::{Advance, Task};
 
 /// The kinds of records that a change of a job or of its runs depends on.
 const KINDS: [RangeInclusive<u16>; 1] = [JOB_KINDS];
+/// The kinds of records that the triggers of jobs depend on.
+pub(crate) const EVENT_KINDS: [RangeInclusive<u16>; 3] = [JOB_KINDS, REGISTRY_KINDS, TABLE_KINDS];
 
 /// A handle of the jobs of a file, which is cheap to clone. See [`Database::jobs`].
 ///
@@ -190,16 +200,15 @@ impl Jobs {
         self.engine().with_index(|index, _| index.job_runs(&query))
     }
 
-    /// Returns whether a job, a run or the registry may have changed since `mark`, and a new mark.
-    /// Begin with 0.
+    /// Returns whether a job, a run, the registry or a stored table may have changed since `mark`,
+    /// and a new mark. Begin with 0.
     ///
     /// # Performance
     ///
     /// Reads only what was appended since the last call: without changes, one word of the file.
     pub fn changed_since(&self, mark: u64) -> Result<(bool, u64)> {
-        let kinds = [JOB_KINDS, REGISTRY_KINDS];
         self.engine().state(|state, cursor| {
-            let is_changed = mark == 0 || state.has_since(&kinds, Position(mark));
+            let is_changed = mark == 0 || state.has_since(&EVENT_KINDS, Position(mark));
             (is_changed, cursor.next.0)
         })
     }

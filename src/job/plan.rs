@@ -18,6 +18,8 @@ const ITERATIONS_MAX: usize = 5000;
 pub(crate) enum Step {
     /// Begins an attempt.
     Start(Place),
+    /// Begins an attempt that is a run of another job.
+    Call(Place),
     /// Ends a task that needs no process.
     Settle { place: Place, result: JobResult, message: String, output: JobOutput },
     /// Makes the run end early.
@@ -111,7 +113,7 @@ impl Planned<'_> {
         match (&task.work.condition_task, &task.work.for_each_task) {
             (Some(condition), _) => self.compare(plan, condition, place),
             (_, Some(each)) => self.iterate(plan, each, place),
-            _ => plan.steps.push(Step::Start(place)),
+            _ => plan.steps.push(started(task, place)),
         }
     }
 
@@ -171,7 +173,7 @@ impl Planned<'_> {
                 }
                 State::Ready(ready, _) if running < most => {
                     running += 1;
-                    plan.steps.push(Step::Start(ready));
+                    plan.steps.push(started(&each.task, ready));
                 }
                 State::Ready(..) => {}
             }
@@ -200,6 +202,11 @@ impl Plan {
         let (result, output) = (JobResult::Failed, JobOutput::default());
         self.steps.push(Step::Settle { place, result, message, output });
     }
+}
+
+/// Returns the step that begins an attempt at a task.
+fn started(task: &JobTask, place: Place) -> Step {
+    if task.work.run_job_task.is_some() { Step::Call(place) } else { Step::Start(place) }
 }
 
 /// Returns the inputs of a loop.

@@ -15,13 +15,13 @@ pub(crate) fn check_word(what: &str, word: Option<&str>, words: &[&str]) -> Resu
 }
 
 /// Checks the path of a file of the workspace. One with a reference is checked when it runs.
-pub(crate) fn check_path(key: &str, path: &str) -> Result<()> {
+pub(crate) fn check_path(what: &str, path: &str) -> Result<()> {
     let plain = path.strip_prefix("file:").unwrap_or(path);
     let is_inside = !plain.split('/').any(|part| part == "..") && !plain.contains('\0');
     if plain.is_empty() || !is_inside {
         return Err(invalid(format!(
-            "task {key:?} has the path {path:?}: expected a path below the folder of the \
-             workspace, such as /Users/me/train"
+            "{what} has the path {path:?}: expected a path below the folder of the workspace, such \
+             as /Users/me/train"
         )));
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Creating, canceling, repairing and deleting runs.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use crate::entity::limits::check_author;
@@ -121,7 +123,7 @@ impl Jobs {
                 author: &author,
                 time: self.now().as_nanos(),
             };
-            Ok((created(index, new)?, id))
+            Ok((created(index, new, &mut Fresh::default())?, id))
         })?;
         self.run(run)
     }
@@ -161,7 +163,7 @@ impl Jobs {
                 author: &author,
                 time: self.now().as_nanos(),
             };
-            Ok((created(index, new)?, id))
+            Ok((created(index, new, &mut Fresh::default())?, id))
         })?;
         self.run(run)
     }
@@ -254,12 +256,29 @@ impl Jobs {
     }
 }
 
+/// The runs that the same frame has created before. The index does not have them yet.
+#[derive(Debug, Default)]
+pub(crate) struct Fresh {
+    jobs: HashMap<JobId, FreshRuns>,
+}
+
+#[derive(Debug, Default)]
+struct FreshRuns {
+    count: u64,
+    active: Vec<JobRunId>,
+}
+
 /// Returns the records of a new run: its creation, and what follows from the runs that are active.
-pub(crate) fn created(index: &Index, new: NewRun<'_>) -> Result<Vec<Record>> {
+pub(crate) fn created(index: &Index, new: NewRun<'_>, fresh: &mut Fresh) -> Result<Vec<Record>> {
     let NewRun { id: run, job, read, author, time, .. } = new;
-    let active = job.map_or_else(|| Ok(Vec::new()), |job| index.active_runs_of_job(job))?;
-    let number = job.map_or(Ok(0), |job| index.last_job_run_number(job))?.saturating_add(1);
-    let is_full = job.is_some() && active.len() >= read.concurrent_runs();
+    let known = job.map_or_else(|| Ok(Vec::new()), |job| index.active_runs_of_job(job))?;
+    let last = job.map_or(Ok(0), |job| index.last_job_run_number(job))?;
+    let mut none = FreshRuns::default();
+    let fresh = job.map_or(&mut none, |job| fresh.jobs.entry(job).or_default());
+    fresh.count += 1;
+    let number = last.saturating_add(fresh.count);
+    let active = known.len() + fresh.active.len();
+    let is_full = job.is_some() && active >= read.concurrent_runs();
     let waits = Value::Bool(true) == request_value(&new.request, "queue")["enabled"];
     let overlap = if waits { "queue" } else { read.overlap() };
     let zones = new.nominal.and_then(|_| when::zones());
@@ -282,20 +301,27 @@ pub(crate) fn created(index: &Index, new: NewRun<'_>) -> Result<Vec<Record>> {
     let is_never = job.is_some() && read.concurrent_runs() == 0;
     let is_skipped = match overlap {
         "allow" => false,
-        "queue" => active.len() >= read.concurrent_runs().saturating_add(QUEUE_MAX),
+        "queue" => active >= read.concurrent_runs().saturating_add(QUEUE_MAX),
         "cancel_other" => false,
         _ => is_full,
     };
     if is_never || is_skipped {
         let message = format!(
-            "the job has {} active runs, and max_concurrent_runs is {}",
-            active.len(),
+            "the job has {active} active runs, and max_concurrent_runs is {}",
             read.concurrent_runs()
         );
         records.push(JobRunEnded { run, result: JobResult::TooManyRuns, message, time }.into());
-    } else if overlap == "cancel_other" && is_full {
-        records.extend(active.iter().filter_map(|other| canceled(other, author, time)));
+        return Ok(records);
     }
+    if overlap == "cancel_other" && is_full {
+        records.extend(known.iter().filter_map(|other| canceled(other, author, time)));
+        let canceled = |run: &JobRunId| -> Record {
+            let (author, reason) = (author.to_owned(), JobResult::Canceled);
+            JobRunCanceled { run: *run, reason, author, time }.into()
+        };
+        records.extend(fresh.active.drain(..).map(|run| canceled(&run)));
+    }
+    fresh.active.push(run);
     Ok(records)
 }
 

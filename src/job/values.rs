@@ -104,6 +104,10 @@ impl<'a> Scope<'a> {
             ["job", "repair_count"] => Some(run.repairs.len().to_string()),
             ["job", "parameters", name] => self.parameters.get(*name).cloned(),
             ["job", "trigger", "type"] => Some(run.trigger.as_str().to_lowercase()),
+            ["job", "trigger", kind @ ("model" | "table_update" | "file_arrival"), name] => {
+                let request: Value = serde_json::from_str(&run.request).ok()?;
+                request.get("trigger")?.get(kind)?.get(name).map(text_of)
+            }
             ["job", "start_time", part] => {
                 time_part(run.started.unwrap_or(run.created).as_millis(), part)
             }
@@ -180,6 +184,9 @@ fn check_path(settings: &JobSettings, task: &str, path: &[String]) -> Result<()>
         ["job", "start_time" | "trigger", part] if *part != "type" => TIME_PARTS.contains(part),
         ["job", "trigger", "time", part] => TIME_PARTS.contains(part),
         ["job", "id" | "name" | "run_id" | "repair_count"] | ["job", "trigger", "type"] => true,
+        ["job", "trigger", "model", "name" | "alias" | "version" | "condition"]
+        | ["job", "trigger", "table_update", "updated_tables" | "version"]
+        | ["job", "trigger", "file_arrival", "location"] => true,
         ["task", "name" | "run_id" | "execution_count" | "notebook_path"] => true,
         ["tasks", other, "run_id" | "result_state" | "error_code" | "execution_count"]
         | ["tasks", other, "output"]

@@ -2,7 +2,7 @@
 
 use crate::entity::id::Timestamp;
 use crate::entity::wording::invalid;
-use crate::entity::{JobCron, JobExtras, JobSettings, PeriodicEvent};
+use crate::entity::{JobCron, JobEvents, JobExtras, JobSettings, PeriodicEvent};
 use crate::error::Result;
 use crate::job::rules::{check_path, check_word};
 
@@ -77,11 +77,32 @@ pub(crate) fn check(settings: &JobSettings) -> Result<()> {
         interval(periodic)?;
     }
     if let Some(model) = &trigger.model {
-        let conditions = ["MODEL_VERSION_READY", "MODEL_ALIAS_SET"];
+        let conditions = ["MODEL_CREATED", "MODEL_VERSION_READY", "MODEL_ALIAS_SET"];
         check_word("trigger.model.condition", Some(&model.condition), &conditions)?;
+    }
+    if let Some(tables) = &trigger.table_update {
+        let conditions = ["ANY_UPDATED", "ALL_UPDATED"];
+        check_word("trigger.table_update.condition", tables.condition.as_deref(), &conditions)?;
+        if tables.table_names.is_empty() {
+            let message = "trigger.table_update has no table_names: name at least one table";
+            return Err(invalid(message.to_owned()));
+        }
     }
     if let Some(files) = &trigger.file_arrival {
         check_path("trigger.file_arrival", &files.url)?;
+    }
+    check_one_event(trigger)
+}
+
+fn check_one_event(trigger: &JobEvents) -> Result<()> {
+    let set = [
+        trigger.periodic.is_some(),
+        trigger.file_arrival.is_some(),
+        trigger.model.is_some(),
+        trigger.table_update.is_some(),
+    ];
+    if set.into_iter().filter(|is_set| *is_set).count() > 1 {
+        return Err(invalid("the trigger has several events: keep one".to_owned()));
     }
     Ok(())
 }

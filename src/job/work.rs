@@ -6,20 +6,19 @@ use serde_json::Value;
 
 use crate::entity::id::Timestamp;
 use crate::entity::wording::invalid;
-use crate::entity::{JobId, JobOutput, JobResult, JobRunId, JobRunInfo, JobSettings, JobTask};
+use crate::entity::{JobId, JobResult, JobRunId, JobRunInfo, JobSettings, JobTask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::record::{
-    Incarnation, JobAttemptEnded, JobAttemptStarted, JobRunCanceled, JobRunEnded, Record,
-};
+use crate::format::record::{Incarnation, JobAttemptStarted, JobRunCanceled, JobRunEnded, Record};
 use crate::index::Index;
 use crate::job::Jobs;
+use crate::job::call::{Call, NO_PROCESS, called, waiting};
+use crate::job::ended::{Ended, MESSAGE_MAX, end_of};
 use crate::job::plan::{Place, Step, inputs, plan};
+use crate::job::runs::Fresh;
 use crate::job::values::{Scope, text_of, texts_of};
 
 /// The most rounds of steps in one call. A round may make the next one possible.
 const ROUNDS_MAX: usize = 64;
-/// The most characters of the reason of an end.
-const MESSAGE_MAX: usize = 4096;
 
 /// A task that a runner must run now.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,31 +64,6 @@ pub struct Advance {
     pub begun: Vec<JobRunId>,
     /// The runs that this call has ended.
     pub ended: Vec<JobRunId>,
-}
-
-/// The end of an attempt, as its runner reports it.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Ended {
-    /// The result.
-    pub result: JobResult,
-    /// The code with which its process has ended.
-    pub exit: Option<i32>,
-    /// The reason, for people. More than 4096 characters are cut.
-    pub message: String,
-    /// The values and the output that it left.
-    pub output: JobOutput,
-}
-
-impl Default for Ended {
-    fn default() -> Self {
-        Ended {
-            result: JobResult::InternalError,
-            exit: None,
-            message: String::new(),
-            output: JobOutput::default(),
-        }
-    }
 }
 
 impl Jobs {
@@ -161,7 +135,8 @@ impl Jobs {
         let runs = engine.with_index(|index, _| index.active_job_runs())?;
         let attempts = runs.iter().flat_map(|run| &run.attempts);
         let open = attempts.filter(|attempt| attempt.end.is_none());
-        let all: HashSet<u64> = open.map(|attempt| attempt.incarnation).collect();
+        let mut all: HashSet<u64> = open.map(|attempt| attempt.incarnation).collect();
+        all.remove(&NO_PROCESS.0);
         let mut dead = HashSet::new();
         for incarnation in all {
             if !engine.located(engine.log.is_alive(Incarnation(incarnation)))? {
@@ -180,6 +155,8 @@ struct Round<'a> {
     free: usize,
     /// The number of runs of each job that have begun, or begin in this round.
     begun: HashMap<JobId, usize>,
+    /// The runs of other jobs that this round has created.
+    fresh: Fresh,
     records: Vec<Record>,
     found: Advance,
 }
@@ -187,7 +164,7 @@ struct Round<'a> {
 impl<'a> Round<'a> {
     fn new(jobs: &'a Jobs, own: Incarnation, dead: &'a HashSet<u64>, free: usize) -> Round<'a> {
         let (begun, records, found) = (HashMap::new(), Vec::new(), Advance::default());
-        Round { jobs, own, dead, free, begun, records, found }
+        Round { jobs, own, dead, free, begun, fresh: Fresh::default(), records, found }
     }
 
     fn time(&self) -> i64 {
@@ -206,7 +183,11 @@ impl<'a> Round<'a> {
         if let Some(reason) = run.canceled {
             self.found.canceled.push((run.id, reason));
         }
-        if self.reap(run) || !self.may_begin(index, run, &settings)? {
+        let is_reaped = self.reap(run);
+        if self.look_at_calls(index, run, &settings)?
+            || is_reaped
+            || !self.may_begin(index, run, &settings)?
+        {
             return Ok(());
         }
         let plan = plan(run, &settings, self.jobs.now());
@@ -215,6 +196,9 @@ impl<'a> Round<'a> {
         for step in plan.steps {
             match step {
                 Step::Start(place) => self.start(run, &settings, place)?,
+                Step::Call(place) => {
+                    is_begun |= self.call(index, run, &settings, place)?;
+                }
                 Step::Settle { place, result, message, output } => {
                     let attempt = self.jobs.new_run_id()?;
                     let ended = Ended { result, exit: None, message, output };
@@ -256,6 +240,53 @@ impl<'a> Round<'a> {
             self.records.push(end_of((run.id, attempt.id), &place, &ended, time));
         }
         !dead.is_empty()
+    }
+
+    /// Ends the attempts that were runs of other jobs. Returns whether something has changed.
+    fn look_at_calls(
+        &mut self,
+        index: &Index,
+        run: &JobRunInfo,
+        settings: &JobSettings,
+    ) -> Result<bool> {
+        let mut is_changed = false;
+        let open = run.attempts.iter().filter(|attempt| attempt.end.is_none());
+        for attempt in open.filter(|attempt| attempt.incarnation == NO_PROCESS.0) {
+            let waiting = waiting(index, run, settings, attempt, self.jobs.now())?;
+            is_changed |= !waiting.records.is_empty();
+            self.records.extend(waiting.records);
+            self.found.wake = [self.found.wake, waiting.wake].into_iter().flatten().min();
+        }
+        Ok(is_changed)
+    }
+
+    /// Begins an attempt that is a run of another job. Returns whether it has begun.
+    fn call(
+        &mut self,
+        index: &Index,
+        run: &JobRunInfo,
+        settings: &JobSettings,
+        place: Place,
+    ) -> Result<bool> {
+        let ids = (self.jobs.new_run_id()?, self.time());
+        let attempt = self.jobs.new_run_id()?;
+        let begun = task_of(run, settings, &place, attempt).and_then(|task| {
+            let work = task.task.work.run_job_task.unwrap_or_default();
+            let call = Call { attempt, place: &place, work };
+            called(index, run, call, ids, &mut self.fresh)
+        });
+        match begun {
+            Ok(records) => {
+                self.records.extend(records);
+                Ok(true)
+            }
+            Err(error) => {
+                let message = error.message().to_owned();
+                let ended = Ended { result: JobResult::Failed, message, ..Ended::default() };
+                self.records.push(end_of((run.id, attempt), &place, &ended, ids.1));
+                Ok(false)
+            }
+        }
     }
 
     /// Returns whether a run may make steps: it has begun, or the job has room for it.
@@ -318,22 +349,6 @@ impl<'a> Round<'a> {
         self.records.push(JobRunEnded { run: run.id, result, message, time }.into());
         self.found.ended.push(run.id);
     }
-}
-
-fn end_of((run, attempt): (JobRunId, JobRunId), place: &Place, ended: &Ended, time: i64) -> Record {
-    JobAttemptEnded {
-        run,
-        attempt,
-        task: place.task.clone(),
-        number: place.number,
-        repair: place.repair,
-        result: ended.result,
-        exit: ended.exit,
-        message: ended.message.chars().take(MESSAGE_MAX).collect(),
-        output: ended.output.to_json(),
-        time,
-    }
-    .into()
 }
 
 /// Returns a task with the values of its references.

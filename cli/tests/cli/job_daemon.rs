@@ -12,11 +12,15 @@ use super::{Sample, errors, program};
 
 /// Starts a daemon, and waits until it runs jobs.
 fn daemon(sample: &Sample) -> Child {
+    daemon_with(sample, Stdio::null())
+}
+
+fn daemon_with(sample: &Sample, errors: Stdio) -> Child {
     let mut command = program(sample.folder.path());
     command.args(["jobs", "daemon"]).arg(&sample.file);
     command.arg("--workspace-folder").arg(sample.folder.path());
     let mut daemon =
-        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
+        command.stdout(Stdio::piped()).stderr(errors).spawn().expect("the program starts");
     let output = daemon.stdout.as_mut().expect("it has an output");
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line).expect("a line");
@@ -143,4 +147,41 @@ fn a_canceled_run_ends_at_once_and_output_of_any_size_is_cut() {
     assert!(printed.contains(" bytes are cut ...]"));
     signal(&daemon, Signal::TERM);
     assert_eq!(daemon.wait_with_output().expect("it ends").status.code(), Some(0));
+}
+
+#[test]
+fn a_daemon_reports_events_to_a_command_and_warns_of_what_it_does_not_send() {
+    let sample = Sample::new();
+    let reports = sample.folder.path().join("reports");
+    let script = "cat >> \"$1\"";
+    let settings = json!({
+        "name": "loud",
+        "tasks": [{"task_key": "t", "command_task": {"command": ["false"]}}],
+        "email_notifications": {"on_failure": ["ada@example.com"]},
+        "webhook_notifications": {"on_failure": [{"id": "https://127.0.0.1/"}]},
+        "tracklite": {"notification_command": ["sh", "-c", script, "sh", reports.to_str()]},
+    });
+    create(&sample, &settings);
+    let daemon = daemon_with(&sample, Stdio::piped());
+    jobs(&sample, "run", &["loud"]);
+    let lines = wait(|| {
+        let text = std::fs::read_to_string(&reports).ok()?;
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        (lines.len() == 2).then_some(lines)
+    });
+    let mut events: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
+    events.sort_unstable();
+    assert_eq!(events, ["failed", "started"]);
+    signal(&daemon, Signal::TERM);
+    let output = daemon.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    let warnings = String::from_utf8(output.stderr).expect("UTF-8");
+    for line in warnings.lines() {
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
+        assert_eq!(line["level"], "warning", "{line}");
+    }
+    for wanted in ["ada@example.com misses the event failed", "which is not public"] {
+        assert!(warnings.contains(wanted), "{wanted}: {warnings}");
+    }
 }

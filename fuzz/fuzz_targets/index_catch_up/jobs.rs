@@ -1,10 +1,12 @@
 //! Arbitrary records of jobs and their runs.
 
 use tracklite::internals::record::{
-    Incarnation, JobAttemptEnded, JobAttemptStarted, JobDeleted, JobRunCanceled, JobRunCreated,
-    JobRunDeleted, JobRunEnded, JobRunRepaired, JobSaved, Record,
+    Incarnation, JobAttemptEnded, JobAttemptStarted, JobDeleted, JobGrantsSet, JobRunCanceled,
+    JobRunCreated, JobRunDeleted, JobRunEnded, JobRunNotified, JobRunRepaired, JobSaved, Record,
 };
-use tracklite::job::{JobId, JobResult, JobRunId, JobTrigger};
+use tracklite::job::{
+    JobEvent, JobGrant, JobId, JobLevel, JobPrincipal, JobResult, JobRunId, JobTrigger,
+};
 use tracklite_fuzz::Choices;
 
 use super::text;
@@ -37,9 +39,17 @@ fn result(choices: &mut Choices<'_>) -> JobResult {
     }
 }
 
+fn event(choices: &mut Choices<'_>) -> JobEvent {
+    match choices.below(3) {
+        0 => JobEvent::Started,
+        1 => JobEvent::Succeeded,
+        _ => JobEvent::Failed,
+    }
+}
+
 pub(super) fn about_jobs(choices: &mut Choices<'_>) -> Record {
     let (author, time) = (text(choices), choices.integer());
-    match choices.below(9) {
+    match choices.below(11) {
         0 => {
             let (job, settings, creator) = (job(choices), text(choices), text(choices));
             let (created, since, revision) = (choices.integer(), choices.integer(), small(choices));
@@ -60,6 +70,15 @@ pub(super) fn about_jobs(choices: &mut Choices<'_>) -> Record {
             let (run, repair, request) = (run(choices), run(choices), text(choices));
             let tasks = vec![text(choices)];
             JobRunRepaired { run, repair, tasks, request, author, time }.into()
+        }
+        8 => {
+            let (run, repair, event) = (run(choices), choices.below(3) as u32, event(choices));
+            JobRunNotified { run, repair, event, time }.into()
+        }
+        9 => {
+            let (job, revision, name) = (job(choices), small(choices), text(choices));
+            let grants = vec![JobGrant::new(JobPrincipal::User(name), JobLevel::View)];
+            JobGrantsSet { job, grants, author, revision, time }.into()
         }
         _ => {
             let (run, job) = (run(choices), perhaps(choices, job));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use tracklite::Timestamp;
-use tracklite::job::{JobAttempt, JobResult, JobRunInfo, JobSettings, JobTask};
+use tracklite::job::{JobAttempt, JobResult, JobRunInfo, JobSettings, JobTask, JobTrigger};
 use utoipa::ToSchema;
 
 use crate::call::Call;
@@ -69,6 +69,8 @@ pub(super) struct TaskOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) notebook_output: Option<NotebookOutput>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) run_job_output: Option<CalledRun>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) logs: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) logs_truncated: Option<bool>,
@@ -76,6 +78,12 @@ pub(super) struct TaskOutput {
     pub(super) error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error_trace: Option<String>,
+}
+
+/// The run of another job that a task has created.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CalledRun {
+    pub(super) run_id: u64,
 }
 
 /// The value with which a notebook has ended.
@@ -206,15 +214,23 @@ pub(super) fn run_object(call: &Call, run: &JobRunInfo, with_tasks: bool) -> Val
         object["job_id"] = job.get().into();
     }
     if let Some(nominal) = run.nominal {
-        object["trigger_info"] = json!({"run_id": run.id.get()});
         object["nominal_time"] = nominal.as_millis().into();
+    }
+    // The token of such a run ends with the id of the attempt that called for it.
+    let caller = run.token.as_deref().filter(|_| run.trigger == JobTrigger::RunJobTask);
+    let caller = caller.and_then(|token| token.rsplit(' ').next()?.parse::<u64>().ok());
+    if let Some(caller) = caller {
+        object["trigger_info"] = json!({"run_id": caller});
     }
     for member in ["schedule", "continuous", "job_clusters"] {
         if let Some(value) = object_of(&run.settings).get_mut(member) {
             object[member] = value.take();
         }
     }
-    let given = object_of(&run.request);
+    let mut given = object_of(&run.request);
+    if let Some(cause) = given.as_object_mut().and_then(|given| given.remove("trigger")) {
+        object["trigger_event"] = cause;
+    }
     object["job_parameters"] = settings
         .parameters
         .iter()

@@ -1,18 +1,23 @@
 //! Runs of jobs: `w.jobs.run_now`, `submit`, `get_run`, `cancel_run`, `repair_run` and more.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 use tracklite::artifact::ArtifactOwner;
 use tracklite::job::{
-    JobAttempt, JobId, JobOutput, JobRunId, JobRunInfo, JobRunRequest, JobRunSearch, RepairRequest,
+    JobAttempt, JobId, JobLevel, JobOutput, JobRunId, JobRunInfo, JobRunRequest, JobRunSearch,
+    RepairRequest,
 };
 use tracklite::{ErrorKind, Timestamp};
 
+use super::job_found::{jobs, refused};
 use super::job_objects::{
-    AnyJson, CreatedRepair, CreatedRun, ExportedView, ExportedViews, NotebookOutput, RunList,
-    TaskOutput, attempt_object, run_object,
+    AnyJson, CalledRun, CreatedRepair, CreatedRun, ExportedView, ExportedViews, NotebookOutput,
+    RunList, TaskOutput, attempt_object, run_object,
 };
-use super::jobs::{in_all_versions, job_id, jobs, kept, page, refused};
-use crate::access::Scope::{Admin, Read, Write};
+use super::job_rights::{is_visible, must_for_run};
+use super::jobs::{in_all_versions, kept, known, page};
+use crate::access::Scope::{self, Admin, Read, Write};
 use crate::call::Call;
 use crate::failure::{Failure, Outcome};
 use crate::fields::{Field, Read as _, flag, missing, object, objects, text, texts, whole};
@@ -89,17 +94,17 @@ const CANCEL_ALL: &[Field] = &[whole("job_id"), flag("all_queued_runs")];
 const EXPORT: &[Field] = &[whole("run_id").required(), text("views_to_export")];
 
 pub(super) const ROUTES: &[Route] = in_all_versions! {
-    "run-now": Post, Write, RUN_NOW, CreatedRun, run_now;
+    "run-now": Post, Read, RUN_NOW, CreatedRun, run_now;
     // The code of the tasks runs on the machine of the server.
     "runs/submit": Post, Admin, SUBMIT, CreatedRun, submit;
     "runs/get": Get, Read, GET, AnyJson, get;
     "runs/list": Get, Read, RUNS, RunList, list;
     "runs/get-output": Get, Read, ONE, TaskOutput, output;
     "runs/export": Get, Read, EXPORT, ExportedViews, export;
-    "runs/cancel": Post, Write, ONE, Nothing, cancel;
-    "runs/cancel-all": Post, Write, CANCEL_ALL, Nothing, cancel_all;
-    "runs/repair": Post, Write, REPAIR, CreatedRepair, repair;
-    "runs/delete": Post, Admin, ONE, Nothing, delete;
+    "runs/cancel": Post, Read, ONE, Nothing, cancel;
+    "runs/cancel-all": Post, Read, CANCEL_ALL, Nothing, cancel_all;
+    "runs/repair": Post, Read, REPAIR, CreatedRepair, repair;
+    "runs/delete": Post, Read, ONE, Nothing, delete;
 };
 
 /// The most runs of a page.
@@ -127,7 +132,8 @@ fn run_now(call: &Call) -> Outcome<Reply> {
     if let Some(token) = call.args.text("idempotency_token") {
         request = request.token(token);
     }
-    let run = jobs(call).run_now(job_id(call)?, &request).map_err(refused)?;
+    let job = known(call, JobLevel::ManageRun)?.id;
+    let run = jobs(call).run_now(job, &request).map_err(refused)?;
     Ok(Reply::json(&CreatedRun { run_id: run.id.get(), number_in_job: run.number }))
 }
 
@@ -147,7 +153,22 @@ enum Found {
     Attempt(JobRunInfo, Box<JobAttempt>),
 }
 
+/// Returns the run that a request names, if the caller has this right to its job. A run without a
+/// job needs this scope.
+fn known_run(call: &Call, needs: JobLevel, scope: Scope) -> Outcome<JobRunInfo> {
+    let run = jobs(call).run(run_id(call)?).map_err(refused)?;
+    must_for_run(call, &run, needs, scope)?;
+    Ok(run)
+}
+
 fn find(call: &Call) -> Outcome<Found> {
+    let found = find_any(call)?;
+    let (Found::Run(run) | Found::Attempt(run, _)) = &found;
+    must_for_run(call, run, JobLevel::View, Read)?;
+    Ok(found)
+}
+
+fn find_any(call: &Call) -> Outcome<Found> {
     let id = run_id(call)?;
     match jobs(call).run(id) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -182,8 +203,7 @@ fn task_run(call: &Call, run: &JobRunInfo, attempt: &JobAttempt) -> Value {
 
 fn list(call: &Call) -> Outcome<Reply> {
     let (offset, limit) = page(call, PAGE_MAX)?;
-    // One more than fits shows whether there is another page.
-    let mut search = JobRunSearch::new().page(offset as u64, limit as u64 + 1);
+    let mut search = JobRunSearch::new();
     if let Some(job) = call.args.whole("job_id") {
         search = search.job(JobId::new(u64::try_from(job).unwrap_or(0)));
     }
@@ -210,12 +230,30 @@ fn list(call: &Call) -> Outcome<Reply> {
     if let Some(time) = time("start_time_to")? {
         search = search.to(time);
     }
-    let found = jobs(call).runs(&search)?;
+    let found = visible(call, search, offset, limit)?;
     let has_more = found.len() > limit;
     let with_tasks = is_set("expand_tasks");
     let runs = found.iter().take(limit).map(|run| AnyJson(run_object(call, run, with_tasks)));
     let next_page_token = has_more.then(|| (offset + limit).to_string());
     Ok(Reply::json(&RunList { runs: runs.collect(), has_more, next_page_token }))
+}
+
+/// Returns a page of the runs that the caller may see, and one more if there is another page.
+fn visible(
+    call: &Call,
+    search: JobRunSearch,
+    offset: usize,
+    limit: usize,
+) -> Outcome<Vec<JobRunInfo>> {
+    let all = jobs(call).list()?;
+    let hidden = all.iter().filter(|info| !is_visible(&call.caller, info));
+    let hidden: HashSet<JobId> = hidden.map(|info| info.id).collect();
+    if hidden.is_empty() {
+        return Ok(jobs(call).runs(&search.page(offset as u64, limit as u64 + 1))?);
+    }
+    let all = jobs(call).runs(&search)?.into_iter();
+    let seen = all.filter(|run| run.job.is_none_or(|job| !hidden.contains(&job)));
+    Ok(seen.skip(offset).take(limit + 1).collect())
 }
 
 fn output(call: &Call) -> Outcome<Reply> {
@@ -226,6 +264,10 @@ fn output(call: &Call) -> Outcome<Reply> {
     let mut answer = TaskOutput {
         metadata: AnyJson(task_run(call, &run, &attempt)),
         notebook_output: None,
+        run_job_output: jobs(call)
+            .run_called_by(attempt.id)
+            .ok()
+            .map(|run| CalledRun { run_id: run.id.get() }),
         logs: None,
         logs_truncated: None,
         error: None,
@@ -288,14 +330,19 @@ fn export(call: &Call) -> Outcome<Reply> {
 }
 
 fn cancel(call: &Call) -> Outcome<Reply> {
-    jobs(call).cancel(run_id(call)?).map_err(refused)?;
+    jobs(call).cancel(known_run(call, JobLevel::ManageRun, Write)?.id).map_err(refused)?;
     Ok(Reply::done())
 }
 
 fn cancel_all(call: &Call) -> Outcome<Reply> {
     let job = match call.args.whole("job_id") {
-        Some(_) => Some(job_id(call)?),
-        None if call.args.flag("all_queued_runs") == Some(true) => None,
+        Some(_) => Some(known(call, JobLevel::ManageRun)?.id),
+        None if call.args.flag("all_queued_runs") == Some(true) => {
+            for run in jobs(call).runs(&JobRunSearch::new().ended(false))? {
+                must_for_run(call, &run, JobLevel::ManageRun, Write)?;
+            }
+            None
+        }
         None => return Err(missing("job_id")),
     };
     jobs(call).cancel_all(job).map_err(refused)?;
@@ -311,11 +358,12 @@ fn repair(call: &Call) -> Outcome<Reply> {
     let latest = call.args.whole("latest_repair_id").and_then(|id| u64::try_from(id).ok());
     request.latest = latest.map(JobRunId::new);
     request.parameters = parameters(call);
-    let repair = jobs(call).repair(run_id(call)?, &request).map_err(refused)?;
+    let run = known_run(call, JobLevel::ManageRun, Write)?.id;
+    let repair = jobs(call).repair(run, &request).map_err(refused)?;
     Ok(Reply::json(&CreatedRepair { repair_id: repair.get() }))
 }
 
 fn delete(call: &Call) -> Outcome<Reply> {
-    jobs(call).delete_run(run_id(call)?).map_err(refused)?;
+    jobs(call).delete_run(known_run(call, JobLevel::Manage, Admin)?.id).map_err(refused)?;
     Ok(Reply::done())
 }

@@ -1,20 +1,27 @@
 //! Jobs: `w.jobs.create`, `get`, `list`, `update`, `reset`, `delete`, and their permissions.
 
 use serde_json::{Map, Value, json};
-use tracklite::ErrorKind;
-use tracklite::job::{JobId, JobInfo, JobSettings, Jobs};
+use tracklite::job::{JobInfo, JobLevel, JobSettings};
 
+use super::job_found::{job_id, jobs, refused};
 use super::job_objects::{AnyJson, CreatedJob, Job, JobList, object_of};
+use super::job_rights::{ENTRIES, given, is_visible, must};
 use crate::access::Scope::{Admin, Read};
 use crate::call::Call;
 use crate::failure::{Failure, Outcome};
-use crate::fields::{Field, Read as _, any, flag, missing, object, objects, text, texts, whole};
+use crate::fields::{Field, Read as _, any, flag, object, objects, text, texts, whole};
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
 
 /// The members of settings that clients must send in the right form. All others are kept too.
 const SETTINGS: &[Field] = &[text("name"), objects("tasks", &[]), object("schedule", &[])];
+const CREATE: &[Field] = &[
+    text("name"),
+    objects("tasks", &[]),
+    object("schedule", &[]),
+    objects("access_control_list", ENTRIES),
+];
 const ONE: &[Field] = &[whole("job_id").required()];
 
 /// Makes the same routes for each version of the API.
@@ -51,14 +58,15 @@ macro_rules! in_all_versions {
 
 pub(super) use in_all_versions;
 
-// The code of a job runs on the machine of the server, so only admins define jobs.
+// The code of a job runs on the machine of the server, so only admins create jobs, and only those
+// change one to whom an admin gave the right.
 pub(super) const ROUTES: &[Route] = in_all_versions! {
-    "create": Post, Admin, SETTINGS, CreatedJob, create;
+    "create": Post, Admin, CREATE, CreatedJob, create;
     "get": Get, Read, &[whole("job_id").required(), text("page_token")], Job, get;
     "list": Get, Read, LIST, JobList, list;
-    "update": Post, Admin, UPDATE, Nothing, update;
-    "reset": Post, Admin, RESET, Nothing, reset;
-    "delete": Post, Admin, ONE, Nothing, delete;
+    "update": Post, Read, UPDATE, Nothing, update;
+    "reset": Post, Read, RESET, Nothing, reset;
+    "delete": Post, Read, ONE, Nothing, delete;
 };
 
 const LIST: &[Field] =
@@ -71,35 +79,23 @@ const RESET: &[Field] = &[whole("job_id").required(), object("new_settings", SET
 const PAGE_MAX: i64 = 100;
 const PAGE: i64 = 20;
 
-pub(super) fn jobs(call: &Call) -> Jobs {
-    call.database().jobs().acting_for(&call.caller.user)
-}
-
-/// Returns a job or run that does not exist as the SDK expects: as a wrong argument.
-pub(super) fn refused(error: tracklite::Error) -> Failure {
-    match error.kind() {
-        ErrorKind::NotFound => Failure::invalid(error.message()),
-        _ => error.into(),
-    }
-}
-
-pub(super) fn job_id(call: &Call) -> Outcome<JobId> {
-    let id = call.args.whole("job_id").ok_or_else(|| missing("job_id"))?;
-    let number = u64::try_from(id);
-    number.map(JobId::new).map_err(|_| Failure::invalid(format!("Job {id} does not exist.")))
+/// Returns the job that a request names, if the caller has this right to it.
+pub(super) fn known(call: &Call, needs: JobLevel) -> Outcome<JobInfo> {
+    let info = jobs(call).get(job_id(call)?).map_err(refused)?;
+    must(&call.caller, &info, needs)?;
+    Ok(info)
 }
 
 fn create(call: &Call) -> Outcome<Reply> {
     let mut settings = call.args.clone();
     settings.remove("access_control_list");
-    let settings = Value::Object(settings).to_string();
-    let info = jobs(call).create(&settings).map_err(refused)?;
+    let (settings, grants) = (Value::Object(settings).to_string(), given(&call.args)?);
+    let info = jobs(call).create_with_grants(&settings, &grants).map_err(refused)?;
     Ok(Reply::json(&CreatedJob { job_id: info.id.get() }))
 }
 
 fn get(call: &Call) -> Outcome<Reply> {
-    let info = jobs(call).get(job_id(call)?).map_err(refused)?;
-    Ok(Reply::json(&job(&info, true)))
+    Ok(Reply::json(&job(&known(call, JobLevel::View)?, true)))
 }
 
 fn job(info: &JobInfo, with_tasks: bool) -> Job {
@@ -145,6 +141,7 @@ fn list(call: &Call) -> Outcome<Reply> {
     let (offset, limit) = page(call, PAGE_MAX)?;
     let name = call.args.text("name");
     let mut all = jobs(call).list()?;
+    all.retain(|info| is_visible(&call.caller, info));
     if let Some(name) = name {
         all.retain(|info| {
             let settings = JobSettings::from_json(&info.settings).unwrap_or_default();
@@ -165,17 +162,19 @@ fn new_settings(call: &Call) -> String {
 
 fn update(call: &Call) -> Outcome<Reply> {
     let removed = call.args.texts("fields_to_remove");
-    jobs(call).update(job_id(call)?, &new_settings(call), &removed).map_err(refused)?;
+    let job = known(call, JobLevel::Manage)?.id;
+    jobs(call).update(job, &new_settings(call), &removed).map_err(refused)?;
     Ok(Reply::done())
 }
 
 fn reset(call: &Call) -> Outcome<Reply> {
-    jobs(call).reset(job_id(call)?, &new_settings(call)).map_err(refused)?;
+    let job = known(call, JobLevel::Manage)?.id;
+    jobs(call).reset(job, &new_settings(call)).map_err(refused)?;
     Ok(Reply::done())
 }
 
 fn delete(call: &Call) -> Outcome<Reply> {
-    jobs(call).delete(job_id(call)?).map_err(refused)?;
+    jobs(call).delete(known(call, JobLevel::Manage)?.id).map_err(refused)?;
     Ok(Reply::done())
 }
 

@@ -6,7 +6,9 @@ mod credentials;
 mod directories;
 mod files;
 pub(crate) mod invocations;
+mod job_found;
 mod job_objects;
+mod job_rights;
 mod job_runs;
 mod jobs;
 mod metastore;
@@ -65,6 +67,7 @@ pub(crate) const TABLES: &[&[Route]] = &[
     serving_reports::ROUTES,
     jobs::ROUTES,
     job_runs::ROUTES,
+    job_rights::ROUTES,
 ];
 
 /// Adds the routes that have other bodies than JSON, or paths of any length.

@@ -1,4 +1,4 @@
-//! The task that sends the queued changes to the webhooks that wait for them.
+//! The task that sends the queued changes and events to the webhooks that wait for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tracklite::webhook::{WebhookEvent, WebhookId, WebhookStatus, Webhooks as Stored};
-use tracklite::{Database, Result};
+use tracklite::webhook::{WebhookEvent, WebhookStatus, Webhooks as Stored};
+use tracklite::{Database, Error, ErrorKind, Result};
 
 use super::client::{Client, Message, Unsent};
 use super::queue::Change;
@@ -46,16 +46,17 @@ pub(crate) async fn deliver(
                 continue;
             }
         };
-        let Some(Change { event, body }) = change else { break };
-        for recipient in sending.recipients(event).await {
+        let Some(change) = change else { break };
+        let (body, recipients) = sending.recipients(change).await;
+        for recipient in recipients {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
             while tasks.try_join_next().is_some() {}
             match Message::new(body.clone(), recipient.secret.as_deref()) {
                 Ok(message) => {
-                    let delivery = Delivery { event, recipient, message, place };
+                    let delivery = Delivery { recipient, message, place };
                     tasks.spawn(delivery.run(sending.client.clone(), sending.stopped.clone()));
                 }
-                Err(error) => log::warn!("webhook {} misses an event: {error}", recipient.id),
+                Err(error) => log::warn!("{}: {error}", recipient.miss),
             }
         }
     }
@@ -64,21 +65,55 @@ pub(crate) async fn deliver(
 
 /// A webhook that waits for an event.
 struct Recipient {
-    id: WebhookId,
+    /// The text of the log if it does not get the event. It has no URL.
+    miss: String,
     url: String,
     secret: Option<String>,
 }
 
 impl Sending {
-    async fn recipients(&self, event: WebhookEvent) -> Vec<Recipient> {
+    /// Returns the body of a change, and who gets it.
+    async fn recipients(&self, change: Change) -> (String, Vec<Recipient>) {
         let stored = self.database.webhooks();
-        match self.pool.run(move || recipients(&stored, event)).await {
-            Ok(Ok(found)) => return found,
-            Ok(Err(error)) => log::warn!("webhooks miss an event {event}: {error}"),
-            Err(failure) => log::warn!("webhooks miss an event {event}: {}", failure.message),
-        }
-        Vec::new()
+        let (what, body, work): (_, _, Box<dyn FnOnce() -> Result<Vec<Recipient>> + Send>) =
+            match change {
+                Change::Registry { event, body } => {
+                    let work = move || recipients(&stored, event);
+                    (format!("webhooks miss an event {event}"), body, Box::new(work))
+                }
+                Change::Job { receiver, body } => {
+                    let what = "a webhook misses an event of a job".to_owned();
+                    (what, body, Box::new(move || Ok(vec![named(&stored, receiver)?])))
+                }
+            };
+        let found = match self.pool.run(work).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                log::warn!("{what}: {error}");
+                Vec::new()
+            }
+            Err(failure) => {
+                log::warn!("{what}: {}", failure.message);
+                Vec::new()
+            }
+        };
+        (body, found)
     }
+}
+
+/// Returns the webhook that the settings of a job name by its id or address.
+fn named(stored: &Stored, receiver: String) -> Result<Recipient> {
+    if receiver.contains("://") {
+        let miss = "an address in the settings of a job misses an event".to_owned();
+        return Ok(Recipient { miss, url: receiver, secret: None });
+    }
+    let info = stored.get(receiver.parse()?)?;
+    let secret = stored.secret(info.id)?.map(|secret| secret.as_str().to_owned());
+    let miss = format!("webhook {} misses an event of a job", info.id);
+    if info.status != WebhookStatus::Active {
+        return Err(Error::new(ErrorKind::InvalidState, format!("{miss}: it is disabled")));
+    }
+    Ok(Recipient { miss, url: info.url, secret })
 }
 
 fn recipients(stored: &Stored, event: WebhookEvent) -> Result<Vec<Recipient>> {
@@ -90,7 +125,8 @@ fn recipients(stored: &Stored, event: WebhookEvent) -> Result<Vec<Recipient>> {
             match stored.secret(info.id) {
                 Ok(secret) => {
                     let secret = secret.map(|secret| secret.as_str().to_owned());
-                    found.push(Recipient { id: info.id, url: info.url, secret });
+                    let miss = format!("webhook {} misses an event {event}", info.id);
+                    found.push(Recipient { miss, url: info.url, secret });
                 }
                 // Without its signature, a receiver must not trust it.
                 Err(error) => log::warn!("webhook {} misses an event {event}: {error}", info.id),
@@ -105,7 +141,6 @@ fn recipients(stored: &Stored, event: WebhookEvent) -> Result<Vec<Recipient>> {
 
 /// One change for one webhook.
 struct Delivery {
-    event: WebhookEvent,
     recipient: Recipient,
     message: Message,
     place: OwnedSemaphorePermit,
@@ -114,7 +149,7 @@ struct Delivery {
 impl Delivery {
     /// Sends it, and repeats that if it may work at another time.
     async fn run(self, client: Client, mut stopped: watch::Receiver<bool>) {
-        let Delivery { event, recipient: Recipient { id, url, .. }, message, place } = self;
+        let Delivery { recipient: Recipient { miss, url, .. }, message, place } = self;
         let mut pauses = PAUSES.into_iter();
         loop {
             let (problem, is_final) = match client.send(&url, &message).await {
@@ -125,10 +160,10 @@ impl Delivery {
             };
             let pause = pauses.next().filter(|_| !is_final && !*stopped.borrow());
             let Some(pause) = pause else {
-                log::warn!("webhook {id} misses an event {event}: {problem}");
+                log::warn!("{miss}: {problem}");
                 break;
             };
-            log::debug!("webhook {id} gets an event {event} again: {problem}");
+            log::debug!("{miss} at first: {problem}");
             tokio::select! {
                 () = sleep(pause) => {}
                 _ = stopped.wait_for(|stopped| *stopped) => {}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Incarnation;
-use crate::entity::{JobId, JobResult, JobRunId, JobTrigger};
+use crate::entity::{JobEvent, JobGrant, JobId, JobResult, JobRunId, JobTrigger};
 
 /// A job was created or changed. The record has the whole job, so that a copy needs only the last
 /// one.
@@ -167,6 +167,34 @@ pub struct JobRunDeleted {
     pub nominal: Option<i64>,
     /// The user who deleted it.
     pub author: String,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}
+
+/// A process has taken a notification about a run, and sends it. No other process sends it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRunNotified {
+    /// The run.
+    pub run: JobRunId,
+    /// The number of repairs of the run before the event.
+    pub repair: u32,
+    /// The event.
+    pub event: JobEvent,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+}
+
+/// The rights to a job were set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobGrantsSet {
+    /// The job.
+    pub job: JobId,
+    /// All rights. They replace those before.
+    pub grants: Vec<JobGrant>,
+    /// The user who set them.
+    pub author: String,
+    /// The number of this change, higher than those of all earlier ones of the rights to this job.
+    pub revision: u64,
     /// The time in nanoseconds since the epoch.
     pub time: i64,
 }

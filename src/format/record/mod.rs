@@ -27,8 +27,8 @@ pub use artifacts::{
 pub use endpoints::{EndpointConfigV0, EndpointStateV0, ServedEntityV0};
 pub use endpoints::{EndpointDeleted, EndpointSaved, EndpointSavedV0};
 pub use jobs::{
-    JobAttemptEnded, JobAttemptStarted, JobDeleted, JobRunCanceled, JobRunCreated, JobRunDeleted,
-    JobRunEnded, JobRunRepaired, JobSaved,
+    JobAttemptEnded, JobAttemptStarted, JobDeleted, JobGrantsSet, JobRunCanceled, JobRunCreated,
+    JobRunDeleted, JobRunEnded, JobRunNotified, JobRunRepaired, JobSaved,
 };
 pub use logged_models::{
     LoggedModelCreated, LoggedModelCreatedV0, LoggedModelLifecycleSet, LoggedModelMetricsLogged,
@@ -290,6 +290,8 @@ records! {
         JobRunCanceled = 182, 0, WriteIncompatible;
         JobRunRepaired = 183, 0, WriteIncompatible;
         JobRunDeleted = 184, 0, WriteIncompatible;
+        JobRunNotified = 185, 0, WriteIncompatible;
+        JobGrantsSet = 186, 0, WriteIncompatible;
         TokenCreated = 224, 0, WriteIncompatible;
         TokenRevoked = 225, 0, WriteIncompatible;
         WebhookCreated = 232, 0, WriteIncompatible;

@@ -3,12 +3,16 @@
 //! A record of a job whose revision is not the highest is ignored, and so is a record of a run that
 //! does not exist. The first run of a nominal time counts.
 
+use crate::entity::{JobTrigger, job_grants_to_json};
 use crate::format::record::{
-    JobAttemptEnded, JobAttemptStarted, JobDeleted, JobRunCanceled, JobRunCreated, JobRunDeleted,
-    JobRunEnded, JobRunRepaired, JobSaved, Record,
+    JobAttemptEnded, JobAttemptStarted, JobDeleted, JobGrantsSet, JobRunCanceled, JobRunCreated,
+    JobRunDeleted, JobRunEnded, JobRunNotified, JobRunRepaired, JobSaved, Record,
 };
 
 use super::Applier;
+
+/// The text that settings with receivers of notifications contain.
+const NOTIFICATIONS: &str = "notification";
 
 impl Applier<'_> {
     /// Applies the record. Returns false if it does not concern jobs.
@@ -23,6 +27,8 @@ impl Applier<'_> {
             Record::JobRunCanceled(record) => self.job_run_canceled(record)?,
             Record::JobRunRepaired(record) => self.job_run_repaired(record)?,
             Record::JobRunDeleted(record) => self.job_run_deleted(record)?,
+            Record::JobRunNotified(record) => self.job_run_notified(record)?,
+            Record::JobGrantsSet(record) => self.job_grants_set(record)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -30,10 +36,11 @@ impl Applier<'_> {
 
     fn job_saved(&self, record: &JobSaved) -> rusqlite::Result<()> {
         self.execute(
-            "INSERT INTO jobs (job, settings, creator, created, author, revision, since, updated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            "INSERT INTO jobs (job, settings, creator, created, author, revision, since, updated,
+             since_place) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (job) DO UPDATE SET settings = ?2, creator = ?3, created = ?4, author = ?5,
-             revision = ?6, since = ?7, updated = ?8 WHERE revision < ?6",
+             revision = ?6, since = ?7, updated = ?8,
+             since_place = iif(since IS ?7, since_place, ?9) WHERE revision < ?6",
             (
                 record.job.get().cast_signed(),
                 &record.settings,
@@ -43,11 +50,23 @@ impl Applier<'_> {
                 record.revision.cast_signed(),
                 record.since,
                 record.time,
+                self.place()?,
             ),
         )
     }
 
+    fn job_grants_set(&self, record: &JobGrantsSet) -> rusqlite::Result<()> {
+        let grants = job_grants_to_json(&record.grants);
+        self.execute(
+            "INSERT INTO job_grants VALUES (?1, ?2, ?3)
+             ON CONFLICT (job) DO UPDATE SET grants = ?2, revision = ?3 WHERE revision < ?3",
+            (record.job.get().cast_signed(), grants, record.revision.cast_signed()),
+        )
+    }
+
     fn job_deleted(&self, record: &JobDeleted) -> rusqlite::Result<()> {
+        let job = record.job.get().cast_signed();
+        self.execute("DELETE FROM job_grants WHERE job = ?1", [job])?;
         self.execute(
             "INSERT INTO jobs (job, author, revision, updated) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (job) DO UPDATE SET settings = NULL, creator = NULL, created = NULL,
@@ -65,8 +84,8 @@ impl Applier<'_> {
         let job = record.job.map(|job| job.get().cast_signed());
         self.execute(
             "INSERT OR IGNORE INTO job_runs (job_run, job, number, trigger_type, nominal, token,
-             settings, request, author, created)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             settings, request, author, created, loud)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             (
                 record.run.get().cast_signed(),
                 job,
@@ -78,9 +97,47 @@ impl Applier<'_> {
                 &record.request,
                 &record.author,
                 record.time,
+                record.settings.contains(NOTIFICATIONS).then_some(1),
             ),
         )?;
-        self.job_fired(job, record.number, record.nominal)
+        self.job_fired(job, record.number, record.nominal)?;
+        match record.trigger {
+            JobTrigger::Model | JobTrigger::Table | JobTrigger::FileArrival => {
+                self.job_event_taken(job, record.time)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes that a job has run for all events so far.
+    fn job_event_taken(&self, job: Option<i64>, time: i64) -> rusqlite::Result<()> {
+        let place = self.place()?;
+        self.execute(
+            "UPDATE job_fires SET event_place = ?2, event_time = ?3 WHERE job = ?1",
+            (job, place, time),
+        )
+    }
+
+    /// Notes an event at which jobs may run.
+    pub(super) fn job_event(
+        &self,
+        kind: &str,
+        (object, detail): (&str, &str),
+        version: u64,
+        time: i64,
+    ) -> rusqlite::Result<()> {
+        let place = self.place()?;
+        self.execute(
+            "INSERT OR REPLACE INTO job_events VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            (kind, object, detail, version.cast_signed(), time, place),
+        )
+    }
+
+    /// Returns the number of the record in the order of the chain.
+    fn place(&self) -> rusqlite::Result<i64> {
+        let mut select = self.connection.prepare_cached("SELECT records FROM state")?;
+        let before: i64 = select.query_row((), |row| row.get(0))?;
+        Ok(before + self.records)
     }
 
     /// Notes the last fire of a job, which outlives its runs.
@@ -171,9 +228,9 @@ impl Applier<'_> {
             ),
         )?;
         self.execute(
-            "UPDATE job_runs SET result = NULL, message = NULL, ended = NULL, canceled = NULL
-             WHERE job_run = ?1",
-            [run],
+            "UPDATE job_runs SET result = NULL, message = NULL, ended = NULL, canceled = NULL,
+             loud = iif(instr(settings, ?2) > 0, 1, NULL) WHERE job_run = ?1",
+            (run, NOTIFICATIONS),
         )
     }
 
@@ -181,8 +238,33 @@ impl Applier<'_> {
         let run = record.run.get().cast_signed();
         self.execute("DELETE FROM job_attempts WHERE job_run = ?1", [run])?;
         self.execute("DELETE FROM job_repairs WHERE job_run = ?1", [run])?;
-        self.execute("DELETE FROM job_runs WHERE job_run = ?1", [run])?;
+        self.execute("DELETE FROM job_notices WHERE job_run = ?1", [run])?;
+        let mut delete =
+            self.connection.prepare_cached("DELETE FROM job_runs WHERE job_run = ?1")?;
+        let is_copy = delete.execute([run])? == 0;
         let job = record.job.map(|job| job.get().cast_signed());
-        self.job_fired(job, record.number, record.nominal)
+        self.job_fired(job, record.number, record.nominal)?;
+        // A copy has no other record of the event that this run was for.
+        if is_copy && record.nominal.is_some() {
+            self.job_event_taken(job, record.time)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn job_run_notified(&self, record: &JobRunNotified) -> rusqlite::Result<()> {
+        let run = record.run.get().cast_signed();
+        self.execute(
+            "INSERT OR IGNORE INTO job_notices SELECT ?1, ?2, ?3, ?4 WHERE EXISTS
+             (SELECT 1 FROM job_runs WHERE job_run = ?1)",
+            (run, record.repair, record.event.as_str(), record.time),
+        )?;
+        if record.event.is_end() {
+            self.execute(
+                "UPDATE job_runs SET loud = NULL WHERE job_run = ?1 AND ended IS NOT NULL",
+                [run],
+            )?;
+        }
+        Ok(())
     }
 }

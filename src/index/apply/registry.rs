@@ -184,6 +184,7 @@ impl Applier<'_> {
             return Ok(());
         }
         let model = self.connection.last_insert_rowid();
+        self.job_event("CREATED", (&text(record.model), ""), 0, record.time)?;
         self.pairs(
             "INSERT OR REPLACE INTO registered_model_tags VALUES (?1, ?2, ?3)",
             model,
@@ -260,6 +261,9 @@ impl Applier<'_> {
             return Ok(());
         }
         let entry = self.connection.last_insert_rowid();
+        if record.status == ModelVersionStatus::Ready {
+            self.job_event("READY", (&text(record.model), ""), record.version, record.time)?;
+        }
         self.pairs(
             "INSERT OR REPLACE INTO model_version_tags VALUES (?1, ?2, ?3)",
             entry,
@@ -280,6 +284,9 @@ impl Applier<'_> {
             )?;
         }
         if let Some((status, message)) = &record.status {
+            if *status == ModelVersionStatus::Ready {
+                self.job_event("READY", (&text(record.model), ""), record.version, record.time)?;
+            }
             self.execute(
                 "UPDATE model_versions SET status = ?2, status_message = ?3 WHERE entry = ?1",
                 (entry, status.as_str(), message),
@@ -303,6 +310,7 @@ impl Applier<'_> {
 
     fn version_finalized(&self, record: &ModelVersionFinalized) -> rusqlite::Result<()> {
         let Some(entry) = self.entry(record.model, record.version)? else { return Ok(()) };
+        self.job_event("READY", (&text(record.model), ""), record.version, record.time)?;
         self.execute(
             "UPDATE model_versions SET status = ?2, status_message = NULL, digest = ?3,
              signature = ifnull(?4, signature), updated = ?5, updated_millis = ?6
@@ -341,6 +349,8 @@ impl Applier<'_> {
 
     /// Sets an alias, if the version exists.
     fn alias_set(&self, record: &AliasSet) -> rusqlite::Result<()> {
+        let model = text(record.model);
+        self.job_event("ALIAS", (&model, &record.alias), record.version, record.time)?;
         self.execute(
             "INSERT OR REPLACE INTO model_aliases
              SELECT model, ?2, version FROM registered_models JOIN model_versions USING (model)

@@ -54,6 +54,7 @@ impl Applier<'_> {
 
     fn rows_written(&self, record: &RowsWritten) -> rusqlite::Result<()> {
         let (id, version) = (record.table.to_string(), record.version.cast_signed());
+        self.job_event("TABLE", (&id, ""), record.version, record.time)?;
         self.execute(
             "INSERT OR IGNORE INTO table_writes VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             (

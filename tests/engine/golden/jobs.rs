@@ -2,7 +2,9 @@
 
 use tracklite::internals::record::*;
 use tracklite::internals::storage::{FaultPlan, MemoryFile};
-use tracklite::job::{JobId, JobResult, JobRunId, JobTrigger};
+use tracklite::job::{
+    JobEvent, JobGrant, JobId, JobLevel, JobPrincipal, JobResult, JobRunId, JobTrigger,
+};
 use tracklite::{ErrorKind, Timestamp};
 
 use super::writer::{TIME, WRITERS};
@@ -12,7 +14,8 @@ const KEPT: JobId = JobId::new(100_000_000_000_001);
 const DELETED: JobId = JobId::new(100_000_000_000_002);
 const RUN: JobRunId = JobRunId::new(200_000_000_000_001);
 const DELETED_RUN: JobRunId = JobRunId::new(200_000_000_000_002);
-const SETTINGS: &str = r#"{"name": "retrain", "tasks": [{"task_key": "train"}]}"#;
+const SETTINGS: &str = r#"{"name": "retrain", "tasks": [{"task_key": "train"}],
+    "webhook_notifications": {"on_start": [{"id": "a"}], "on_success": [{"id": "b"}]}}"#;
 
 fn saved(job: JobId, revision: u64, settings: &str) -> Record {
     JobSaved {
@@ -78,6 +81,22 @@ fn ended(run: JobRunId, result: JobResult) -> Record {
     JobRunEnded { run, result, message: "end".to_owned(), time: TIME + 6 }.into()
 }
 
+fn notified(event: JobEvent) -> Record {
+    JobRunNotified { run: RUN, repair: 1, event, time: TIME + 9 }.into()
+}
+
+fn grants(level: JobLevel) -> Vec<JobGrant> {
+    vec![
+        JobGrant::new(JobPrincipal::User("bob".to_owned()), level),
+        JobGrant::new(JobPrincipal::Group("users".to_owned()), JobLevel::View),
+    ]
+}
+
+fn granted(revision: u64, level: JobLevel) -> Record {
+    let author = "ada".to_owned();
+    JobGrantsSet { job: KEPT, grants: grants(level), author, revision, time: TIME + 10 }.into()
+}
+
 /// Returns the frames in order.
 pub fn frames() -> Vec<Vec<Record>> {
     let author = || "ada".to_owned();
@@ -111,6 +130,8 @@ pub fn frames() -> Vec<Vec<Record>> {
         vec![attempt_ended(1, 0, JobResult::Failed), ended(RUN, JobResult::Failed)],
         vec![repaired.into(), run_deleted.into(), started(2, 1)],
         vec![attempt_ended(2, 1, JobResult::Success), ended(RUN, JobResult::Success)],
+        vec![notified(JobEvent::Started)],
+        vec![granted(1, JobLevel::View), granted(2, JobLevel::Manage)],
     ]
 }
 
@@ -124,6 +145,7 @@ pub fn check(file: &MemoryFile) {
     assert_eq!((info.id, info.revision, info.settings.as_str()), (KEPT, 2, SETTINGS));
     assert_eq!((info.creator.as_str(), info.author.as_str()), ("ada", "bob"));
     assert_eq!((info.created.as_nanos(), info.updated.as_nanos()), (TIME, TIME + 2));
+    assert_eq!(info.grants, grants(JobLevel::Manage));
     let last = info.last_fire.map(Timestamp::as_nanos);
     assert_eq!((info.since.as_nanos(), last), (TIME + 1, Some(TIME + 10)));
     for missing in [jobs.get(DELETED).unwrap_err(), jobs.run(DELETED_RUN).unwrap_err()] {
@@ -149,4 +171,7 @@ pub fn check(file: &MemoryFile) {
     assert_eq!(output.values["best"], 0.5);
     assert_eq!(run.repairs.len(), 1);
     assert_eq!(run.repairs[0].tasks, ["train"]);
+    let notices = jobs.take_notices().unwrap().taken;
+    let events: Vec<JobEvent> = notices.iter().map(|notice| notice.event).collect();
+    assert_eq!(events, [JobEvent::Succeeded], "the beginning was taken");
 }
