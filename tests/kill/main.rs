@@ -17,11 +17,14 @@
 mod check;
 mod endpoints;
 mod files;
+mod jobs;
 mod ledger;
 mod models;
 mod random;
 mod reader;
 mod round;
+#[cfg(feature = "schedule")]
+mod schedulers;
 mod script;
 mod settings;
 mod small;
@@ -47,6 +50,10 @@ const WRITERS: usize = 16;
 type Part = (&'static str, fn() -> bool);
 
 fn main() -> ExitCode {
+    #[cfg(feature = "schedule")]
+    if let Some(code) = schedulers::child() {
+        return code;
+    }
     match settings::role() {
         Role::Writer { settings, life, doom } => writer::main(&settings, life, doom),
         Role::Reader { settings } => reader::main(&settings),
@@ -57,9 +64,11 @@ fn main() -> ExitCode {
 fn coordinate() -> ExitCode {
     let words: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let parts: [Part; 4] = [
+    let parts: &[Part] = &[
         ("oracle_detects_cheating", oracle_detects_cheating),
         ("creation", creation),
+        #[cfg(feature = "schedule")]
+        ("schedulers", schedulers::schedulers),
         ("mapped", || rounds(false)),
         ("positioned", || rounds(true)),
     ];

@@ -1,5 +1,5 @@
-//! Registered models, versions, aliases, logged models and endpoints: the changes that writers
-//! make, the expected result, and the observed state.
+//! Registered models, versions, aliases, logged models, endpoints and jobs: the changes that
+//! writers make, the expected result, and the observed state.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,6 +11,7 @@ use tracklite::{Database, ErrorKind, LoggedModelId, Result, Run, SqlValue};
 use crate::check::{Complaint, Fault, unless_purged};
 use crate::endpoints::{self, Endpoint};
 use crate::files;
+use crate::jobs::{self, Job};
 use crate::ledger::{Ledger, Page};
 use crate::random::Random;
 use crate::script::Life;
@@ -80,6 +81,8 @@ pub(crate) enum Change {
     },
     /// Changes the endpoint of the writer.
     Endpoint(endpoints::Step),
+    /// Changes the job of the writer.
+    Job(jobs::Step),
     Small(SmallChange),
     /// Creates versions of the shared model, and moves its alias to each by compare-and-set.
     Shared,
@@ -93,6 +96,7 @@ pub(crate) struct Models {
     last_version: u64,
     logged: u32,
     endpoint: Endpoint,
+    job: Job,
     small: Small,
 }
 
@@ -136,7 +140,8 @@ impl Models {
         let mut version = || versions.get(random.below(versions.len().max(1) as u64) as usize);
         let (one, other) = (version().copied(), version().copied());
         let model = logged.get(random.below(logged.len().max(1) as u64) as usize).copied();
-        match (random.below(19), one, other, model) {
+        match (random.below(21), one, other, model) {
+            (19 | 20, ..) => Change::Job(self.job.draw(random)),
             (14..17, ..) => Change::Small(self.small.draw(life, &self.things, random)),
             (18, Some(version), ..) if !self.is_pending(life, version) => {
                 Change::Endpoint(self.endpoint.draw(version, random))
@@ -240,6 +245,12 @@ impl Models {
                     None => self.things.remove(&endpoints::name(life)),
                 };
             }
+            Change::Job(step) => {
+                match self.job.apply(step) {
+                    Some(facts) => self.things.insert(jobs::name(life), facts),
+                    None => self.things.remove(&jobs::name(life)),
+                };
+            }
             Change::Small(change) => self.small.apply(life, change, number, &mut self.things),
             Change::Shared => {}
         }
@@ -335,6 +346,7 @@ pub(crate) fn perform(
             tolerate_failed_sync(own()?.version(version)?.finalize(None).map(drop))
         }
         Change::Endpoint(step) => endpoints::perform(database, life, step),
+        Change::Job(step) => jobs::perform(database, life, step),
         Change::Small(change) => small::perform(database, (life, change, number)),
         Change::Shared => share(database, (life, number), ledger),
     }
@@ -430,6 +442,9 @@ pub(crate) fn observe(database: &Database) -> Result<HashMap<Life, Things>> {
         }
     }
     for (life, name, facts) in endpoints::observe(database)? {
+        found.entry(life).or_default().insert(name, facts);
+    }
+    for (life, name, facts) in jobs::observe(database)? {
         found.entry(life).or_default().insert(name, facts);
     }
     small::observe(database, &mut found)?;

@@ -25,6 +25,12 @@ pub(crate) const WORKS: &[Step] = &[
         proves: "10^5 kills (TRACKLITE_KILLS)",
         run: |context| test(context, "kill", "TRACKLITE_KILLS", "100000"),
     },
+    Step {
+        name: "jobs",
+        proves: "four killed schedulers in ten simulated years lose and double nothing \
+                 (TRACKLITE_JOB_DAYS)",
+        run: jobs,
+    },
     Step { name: "points", proves: "10^8 points in one file (TRACKLITE_POINTS)", run: points },
     Step {
         name: "quartz",
@@ -72,11 +78,18 @@ fn test(context: &Context, target: &str, variable: &str, usual: &str) -> StepRes
     Ok(Outcome::Passed)
 }
 
+<<<<<<< HEAD
 fn lookups(context: &Context) -> StepResult {
     let filter = "lookups_during_changes_are_those_of_their_version";
     let words = format!("test --release --locked --test main -- --nocapture {filter}");
     let count = amount("TRACKLITE_LOOKUPS", "1000000");
     run_command(context.cargo(&words).env("TRACKLITE_LOOKUPS", count))?;
+=======
+fn jobs(context: &Context) -> StepResult {
+    let words = format!("test --release --locked {WORKSPACE} --test kill -- schedulers");
+    let days = amount("TRACKLITE_JOB_DAYS", "3652");
+    run_command(context.cargo(&words).env("TRACKLITE_JOB_DAYS", days))?;
+>>>>>>> c7c9bac5 (Kill schedulers in simulated years, and measure jobs)
     Ok(Outcome::Passed)
 }
 

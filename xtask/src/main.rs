@@ -17,7 +17,7 @@ const USAGE: &str = "\
 cargo xtask test [STEP ...]   Run all checks in order, or only the named steps
 cargo xtask steps             List the steps and what each of them checks
 cargo xtask wheel             Build the Python package and install it into an environment
-cargo xtask long [WORK ...]   Run simulator, kill, points, quartz, fuzz, cold or all, for hours
+cargo xtask long [WORK ...]   Run simulator, kill, jobs, points, quartz, fuzz or all, for hours
 ";
 
 fn main() -> ExitCode {
