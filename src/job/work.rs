@@ -197,7 +197,7 @@ impl<'a> Round<'a> {
             match step {
                 Step::Start(place) => self.start(run, &settings, place)?,
                 Step::Call(place) => {
-                    is_begun |= self.call(index, run, &settings, place)?;
+                    is_begun |= self.call(index, run, &settings, &place)?;
                 }
                 Step::Settle { place, result, message, output } => {
                     let attempt = self.jobs.new_run_id()?;
@@ -266,13 +266,13 @@ impl<'a> Round<'a> {
         index: &Index,
         run: &JobRunInfo,
         settings: &JobSettings,
-        place: Place,
+        place: &Place,
     ) -> Result<bool> {
         let ids = (self.jobs.new_run_id()?, self.time());
         let attempt = self.jobs.new_run_id()?;
-        let begun = task_of(run, settings, &place, attempt).and_then(|task| {
+        let begun = task_of(run, settings, place, attempt).and_then(|task| {
             let work = task.task.work.run_job_task.unwrap_or_default();
-            let call = Call { attempt, place: &place, work };
+            let call = Call { attempt, place, work };
             called(index, run, call, ids, &mut self.fresh)
         });
         match begun {
@@ -283,7 +283,7 @@ impl<'a> Round<'a> {
             Err(error) => {
                 let message = error.message().to_owned();
                 let ended = Ended { result: JobResult::Failed, message, ..Ended::default() };
-                self.records.push(end_of((run.id, attempt), &place, &ended, ids.1));
+                self.records.push(end_of((run.id, attempt), place, &ended, ids.1));
                 Ok(false)
             }
         }

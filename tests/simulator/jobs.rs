@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::job::{
-    Ended, JobGrant, JobId, JobInfo, JobLevel, JobPrincipal, JobResult, JobRunRequest,
-    JobRunSearch, Jobs,
-};
+use tracklite::job::{Ended, JobId, JobInfo, JobResult, JobRunRequest, JobRunSearch, Jobs};
 use tracklite::{Database, Result};
 
 use crate::compare::event_in;
@@ -18,8 +15,6 @@ const CHANGED: &str = "changed";
 const REVISION: &str = "revision";
 /// The fact with the events of the runs that have ended well, joined.
 const RUNS: &str = "runs";
-/// The fact with the event that set the rights last.
-const GRANTED: &str = "granted";
 
 fn author(event: EventId) -> String {
     format!("a{}", event.0)
@@ -27,8 +22,7 @@ fn author(event: EventId) -> String {
 
 fn settings(job: EventId) -> String {
     format!(
-        r#"{{"name": "j{}", "webhook_notifications": {{"on_success": [{{"id": "a"}}]}},
-            "tasks": [{{"task_key": "t", {}}}]}}"#,
+        r#"{{"name": "j{}", "tasks": [{{"task_key": "t", {}}}]}}"#,
         job.0, r#""command_task": {"command": ["x"]}"#
     )
 }
@@ -56,11 +50,9 @@ impl Actor {
         let runs = thing.fact(RUNS).cloned().unwrap_or_default();
         drop(oracle);
         let (Some(id), Some(revision)) = (id, revision) else { return Ok(()) };
-        match self.random.below(8) {
+        match self.random.below(6) {
             0 => self.delete_job(job, id),
             1 | 2 => self.update_job(job, id, revision),
-            3 => self.grant_job(job, id),
-            4 => self.notify_of_jobs(),
             _ => self.run_job(job, id, &runs),
         }
     }
@@ -73,7 +65,6 @@ impl Actor {
         let event = self.issue_thing("create job", ThingKind::Job, None, |event| {
             let mut all = BTreeMap::from(facts(event, 1));
             all.insert(RUNS.to_owned(), String::new());
-            all.insert(GRANTED.to_owned(), String::new());
             all
         });
         let created = self.jobs_for(event).create(&settings(event));
@@ -94,27 +85,6 @@ impl Actor {
         drop(oracle);
         let updated = self.jobs_for(event).update(id, r#"{"timeout_seconds": 5}"#, &[]);
         self.note_change(event, updated).map(drop)
-    }
-
-    fn grant_job(&mut self, job: EventId, id: JobId) -> Verdict<()> {
-        let mut oracle = self.oracle.lock();
-        let event = oracle.issue("grant job");
-        if let Some(thing) = oracle.things.get_mut(&job) {
-            thing.set(GRANTED.to_owned(), event, Some(author(event)));
-        }
-        drop(oracle);
-        let grant = JobGrant::new(JobPrincipal::User(author(event)), JobLevel::View);
-        let granted = self.jobs_for(event).set_grants(id, |_| vec![grant.clone()]);
-        self.note_change(event, granted).map(drop)
-    }
-
-    /// Takes the notifications that are due. They change nothing that is compared.
-    fn notify_of_jobs(&mut self) -> Verdict<()> {
-        match self.database.jobs().take_notices() {
-            Ok(_) => Ok(()),
-            Err(error) if self.may_fail_by(&error) => Ok(()),
-            Err(error) => Err(format!("notifications could not be taken: {error:?}")),
-        }
     }
 
     /// Submits a run and lets it end, in calls of its own. The last one is the event.
@@ -169,8 +139,6 @@ fn seen(database: &Database, info: &JobInfo) -> Result<ThingSeen> {
     let event = event_in(name, 'j').unwrap_or(EventId(usize::MAX));
     let changed = event_in(&info.author, 'a').unwrap_or(EventId(usize::MAX));
     let mut facts = BTreeMap::from(facts(changed, info.revision));
-    let granted = info.grants.first().map_or("", |grant| grant.principal.name());
-    facts.insert(GRANTED.to_owned(), granted.to_owned());
     let mut runs = database.jobs().runs(&JobRunSearch::new().job(info.id))?;
     runs.sort_by_key(|run| run.number);
     let attempts = runs.iter().flat_map(|run| &run.attempts);
