@@ -2,6 +2,8 @@
 
 #[path = "endpoints/copies.rs"]
 mod copies;
+#[path = "endpoints/requests.rs"]
+mod requests;
 
 use std::sync::Barrier;
 

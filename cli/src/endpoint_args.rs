@@ -1,8 +1,10 @@
 //! The arguments of `tracklite endpoints`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
-use crate::common_args::{FileArg, FileArgs, JsonFlag};
+use crate::common_args::{ExportFormat, FileArg, FileArgs, JsonFlag};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EndpointsCommand {
@@ -18,6 +20,31 @@ pub(crate) enum EndpointsCommand {
     Delete(EndpointArgs),
     /// List the configurations of an endpoint, newest first, and why the last update failed
     Logs(EndpointArgs),
+    /// Print or save the requests to an endpoint and their answers, if they are written
+    Requests(RequestsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestsArgs {
+    #[command(flatten)]
+    pub(crate) file: FileArg,
+    /// Name of the endpoint
+    pub(crate) name: String,
+    /// Table with the true labels, whose key is the id of a request
+    #[arg(long, value_name = "CATALOG.SCHEMA.TABLE")]
+    pub(crate) labels: Option<String>,
+    /// Print the columns of Databricks's earlier tables
+    #[arg(long)]
+    pub(crate) legacy: bool,
+    /// Format [default: by the extension of --out, or csv]
+    #[arg(long, short)]
+    pub(crate) format: Option<ExportFormat>,
+    /// File to write [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +91,16 @@ pub(crate) struct SpecArgs {
     /// Read requests as MLflow's own server does, even where a faster way returns the same answers
     #[arg(long)]
     pub(crate) exact: bool,
+    /// Write requests and answers to the table CATALOG.SCHEMA.PREFIX_payload; without a prefix, it
+    /// has the name of the endpoint
+    #[arg(long, value_name = "CATALOG.SCHEMA[.PREFIX]")]
+    pub(crate) capture: Option<String>,
+    /// Write only this share of the requests [default: 100]
+    #[arg(long, value_name = "PERCENT", requires = "capture")]
+    pub(crate) sample: Option<u32>,
+    /// Send an answer only when its row is written
+    #[arg(long, requires = "capture")]
+    pub(crate) durable: bool,
     /// Variable of the processes, for example REGION=eu; the file has it, so it is not for secrets
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) env: Vec<String>,

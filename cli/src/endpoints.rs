@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tracklite::endpoint::{
-    EndpointConfig, EndpointInfo, EndpointLimits, EndpointSettings, EndpointSpec, ServedEntity,
-    ServedModel, ServingLane,
+    EndpointCapture, EndpointConfig, EndpointInfo, EndpointLimits, EndpointSettings, EndpointSpec,
+    ServedEntity, ServedModel, ServingLane,
 };
 use tracklite::{Database, Error, ErrorKind, Result, Timestamp};
 
 use crate::common_args::FileArgs;
-use crate::endpoint_args::{EndpointArgs, EndpointsCommand, SpecArgs};
+use crate::endpoint_args::{EndpointArgs, EndpointsCommand, RequestsArgs, SpecArgs};
+use crate::export::{Target, write_table};
 use crate::json;
 use crate::table::Table;
 use crate::terminal::{Style, Terminal};
@@ -112,7 +113,23 @@ pub(crate) fn endpoints(command: &EndpointsCommand, terminal: &mut Terminal) -> 
         EndpointsCommand::Show(args) => show(args, terminal),
         EndpointsCommand::Delete(args) => delete(args, terminal),
         EndpointsCommand::Logs(args) => logs(args, terminal),
+        EndpointsCommand::Requests(args) => requests(args, terminal),
     }
+}
+
+fn requests(args: &RequestsArgs, terminal: &mut Terminal) -> Outcome {
+    let endpoints = Database::open_read_only(&args.file.path)?.endpoints();
+    let mut requests = endpoints.requests(&args.name).legacy(args.legacy);
+    if let Some(table) = &args.labels {
+        requests = requests.labels(table);
+    }
+    let target = Target {
+        format: args.format,
+        out: args.out.as_deref(),
+        force: args.force,
+        database: &args.file.path,
+    };
+    write_table(&target, || requests.table(), terminal)
 }
 
 fn list(args: &FileArgs, terminal: &mut Terminal) -> Outcome {
@@ -199,6 +216,12 @@ fn show(args: &EndpointArgs, terminal: &mut Terminal) -> Outcome {
         terminal.line("")?;
         terminal.line(&heading)?;
         models(config).print(terminal)?;
+    }
+    if let Some(capture) = &info.state.capture {
+        let (catalog, schema, table) = capture.table(&info.name);
+        let percent = capture.percent;
+        terminal.line("")?;
+        terminal.line(&format!("{percent} % of the requests go to {catalog}.{schema}.{table}"))?;
     }
     print_failure(&info, terminal)
 }
@@ -302,6 +325,9 @@ fn spec(args: &SpecArgs) -> Result<EndpointSpec> {
         let (key, value) = pair("--tag", tag, "KEY=VALUE")?;
         settings = settings.tag(key, value);
     }
+    if let Some(text) = &args.capture {
+        settings = settings.capture(Some(capture(args, text)?));
+    }
     let default = EndpointLimits::default();
     let milliseconds = |seconds: u32| seconds.saturating_mul(1000);
     let limits = EndpointLimits {
@@ -339,6 +365,23 @@ fn served(args: &SpecArgs, word: &str) -> Result<ServedModel> {
     }
     let lane = if args.exact { ServingLane::Exact } else { ServingLane::Auto };
     Ok(model.scale_to_zero(args.idle.is_some()).lane(lane))
+}
+
+fn capture(args: &SpecArgs, text: &str) -> Result<EndpointCapture> {
+    let mut levels = text.split('.').map(str::to_owned);
+    let (catalog, schema, prefix) = (levels.next(), levels.next(), levels.next());
+    let (Some(catalog), Some(schema), None) = (catalog, schema, levels.next()) else {
+        return Err(invalid("--capture", text, "CATALOG.SCHEMA or CATALOG.SCHEMA.PREFIX"));
+    };
+    Ok(EndpointCapture {
+        catalog,
+        schema,
+        prefix,
+        is_enabled: true,
+        percent: args.sample.unwrap_or(100),
+        is_durable: args.durable,
+        is_legacy: false,
+    })
 }
 
 fn pair<'a>(option: &str, text: &'a str, form: &str) -> Result<(&'a str, &'a str)> {

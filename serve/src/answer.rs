@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
+use tracklite::endpoint::EndpointCapture;
 
 /// A request to an endpoint.
 #[derive(Clone, Debug, Default)]
@@ -54,12 +56,16 @@ pub struct Exchange<'a> {
     pub entity: &'a str,
     /// The version of the served model.
     pub version: u64,
+    /// The name of the registered model.
+    pub model: &'a str,
     /// Whether it was a copy for a shadow, whose answer nobody gets.
     pub is_shadow: bool,
     /// The features that were looked up for the rows of the request, if the model has lookups. A
     /// JSON list with an object for each lookup: `table`, its `version`, `features` (a list of
     /// values for each name) and `times` (a list, or null for a table without timestamps).
     pub features: Option<&'a str>,
+    /// The table that requests to the endpoint are written to, as it was set when the request came.
+    pub capture: Option<&'a EndpointCapture>,
     /// The answer, or why there is none.
     pub end: &'a Result<Answer, Refusal>,
 }
@@ -76,8 +82,16 @@ impl Exchange<'_> {
 }
 
 /// Sees each request to a served model when it has ended. It must not block.
+///
+/// If it returns a [`Wait`], the answer is kept back until that ends.
 #[derive(Clone)]
-pub struct Observer(pub Arc<dyn Fn(&Exchange<'_>) + Send + Sync>);
+pub struct Observer(pub Arc<Observe>);
+
+/// The function of an [`Observer`].
+pub type Observe = dyn Fn(&Exchange<'_>) -> Option<Wait> + Send + Sync;
+
+/// The end of the wait of an answer: the answer may go, or a refusal takes its place.
+pub type Wait = oneshot::Receiver<Result<(), Refusal>>;
 
 impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,6 +122,8 @@ pub enum Refusal {
     Late(String),
     /// The process of the model died at this request.
     Crashed(String),
+    /// The row of the request could not be written, which an answer had to wait for.
+    NotWritten(String),
     /// The processes of the model die again and again, and wait before the next start.
     Down(String),
     /// The server stops.
@@ -125,7 +141,7 @@ impl Refusal {
             Refusal::NotReady(_) | Refusal::Invalid(_) => 400,
             Refusal::Busy(_) | Refusal::Limited { .. } => 429,
             Refusal::Late(_) => 504,
-            Refusal::Crashed(_) => 500,
+            Refusal::Crashed(_) | Refusal::NotWritten(_) => 500,
             Refusal::Down(_) | Refusal::Stopped => 503,
         }
     }
@@ -145,6 +161,7 @@ impl fmt::Display for Refusal {
             | Refusal::Busy(text)
             | Refusal::Late(text)
             | Refusal::Crashed(text)
+            | Refusal::NotWritten(text)
             | Refusal::Down(text) => f.write_str(text),
         }
     }

@@ -51,7 +51,7 @@ mod worker;
 mod workshop;
 mod zygote;
 
-pub use crate::answer::{Answer, Exchange, Observer, Refusal, Request};
+pub use crate::answer::{Answer, Exchange, Observe, Observer, Refusal, Request, Wait};
 pub use crate::endpoints::{Deployment, Status};
 pub use crate::meter::{BUCKETS_MS, Measures};
 pub use crate::serving::Serving;

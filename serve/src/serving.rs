@@ -14,6 +14,7 @@ use crate::endpoints::{Endpoints, Loads, Status};
 use crate::meter::Measures;
 use crate::rate::Rates;
 use crate::settings::Settings;
+use crate::table::Sight;
 use crate::workshop::Workshop;
 
 /// The pause between two looks at the file.
@@ -71,8 +72,8 @@ impl Serving {
         let limits = &info.state.rate_limits;
         let admitted = self.0.rates.admit(info.id, limits, &request.user);
         admitted.map_err(|(calls, seconds)| Refusal::Limited { calls, seconds })?;
-        let observer = self.0.settings.observer.as_ref();
-        table.map_err(Refusal::NotReady)?.answer(request, observer).await
+        let observer = self.0.settings.observer.clone();
+        table.map_err(Refusal::NotReady)?.answer(request, Sight { observer, info }).await
     }
 
     /// Returns an endpoint as this process knows it.

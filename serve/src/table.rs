@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
 use tracklite::Timestamp;
-use tracklite::endpoint::{EndpointConfig, EndpointId, ServedEntity};
+use tracklite::endpoint::{EndpointConfig, EndpointId, EndpointInfo, ServedEntity};
 
 use crate::answer::{Answer, Exchange, Observer, Refusal, Request};
 use crate::job::Outcome;
@@ -13,6 +13,13 @@ use crate::lookups::{self, Completed, Lookups};
 use crate::meter::Measures;
 use crate::pool::Pool;
 use crate::shape::Shape;
+
+/// The observer of a request, and the endpoint as it was when the request came.
+#[derive(Clone)]
+pub(crate) struct Sight {
+    pub(crate) observer: Option<Observer>,
+    pub(crate) info: Arc<EndpointInfo>,
+}
 
 /// The loaded models of one configuration. It never changes.
 pub(crate) struct Table {
@@ -30,17 +37,16 @@ impl Table {
     pub(crate) async fn answer(
         self: Arc<Self>,
         request: Request,
-        observer: Option<&Observer>,
+        sight: Sight,
     ) -> Result<Answer, Refusal> {
         let share = share_of(self.endpoint, &request.key);
         let place = chosen(&self.config, share);
         let place = place.ok_or_else(|| Refusal::NotReady("no model is served".to_owned()))?;
         for shadow in (0..self.config.entities.len()).filter(|place| self.is_shadow(*place)) {
-            let (table, request) = (Arc::clone(&self), request.clone());
-            let observer = observer.cloned();
-            tokio::spawn(async move { drop(table.ask(shadow, request, observer.as_ref()).await) });
+            let (table, request, sight) = (Arc::clone(&self), request.clone(), sight.clone());
+            tokio::spawn(async move { drop(table.ask(shadow, request, &sight).await) });
         }
-        self.ask(place, request, observer).await
+        self.ask(place, request, &sight).await
     }
 
     fn is_shadow(&self, place: usize) -> bool {
@@ -48,12 +54,7 @@ impl Table {
     }
 
     /// Has a served model answer a request, counts it and shows it to the observer.
-    async fn ask(
-        &self,
-        place: usize,
-        request: Request,
-        observer: Option<&Observer>,
-    ) -> Result<Answer, Refusal> {
+    async fn ask(&self, place: usize, request: Request, sight: &Sight) -> Result<Answer, Refusal> {
         let (Some(entity), Some(pool)) = (self.config.entities.get(place), self.pools.get(place))
         else {
             return Err(Refusal::NotReady("no model is served".to_owned()));
@@ -68,16 +69,19 @@ impl Table {
             took: began.elapsed(),
             entity: &entity.name,
             version: entity.version,
+            model: &entity.model_name,
             is_shadow: entity.is_shadow,
             features: features.as_deref(),
+            capture: sight.info.state.capture.as_ref(),
             end: &end,
         };
         pool.count(exchange.status(), exchange.took);
         if entity.is_shadow && matches!(end, Err(Refusal::Busy(_))) {
             pool.count_dropped();
         }
-        if let Some(Observer(observe)) = observer {
-            observe(&exchange);
+        let wait = sight.observer.as_ref().and_then(|Observer(observe)| observe(&exchange));
+        if let Some(wait) = wait {
+            wait.await.unwrap_or(Err(Refusal::Stopped))?;
         }
         end
     }

@@ -48,7 +48,7 @@ async fn metrics(
 ) -> Outcome<Reply> {
     caller.must(Scope::Read)?;
     let mut text = shared.metrics.text();
-    text.push_str(&serving_reports::text_of(&shared.serving, &shared.serving.endpoints()));
+    text.push_str(&serving_reports::text_of(&shared, &shared.serving.endpoints()));
     Ok(Reply::text("text/plain; version=0.0.4; charset=utf-8", text))
 }
 

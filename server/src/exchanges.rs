@@ -1,7 +1,7 @@
 //! The one place that sees each request to a served model, with its answer.
 //!
 //! The server logs its own requests elsewhere. Copies for shadows have no request of their own, so
-//! their lines are written here.
+//! their lines are written here. Rows for the tables of requests are passed on.
 
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use serde::Serialize;
 use tracklite::Timestamp;
 use tracklite_serve::{Exchange, Observer};
 
+use crate::capture::Captures;
+use crate::databricks::invocations::refused_body;
 use crate::options::LogLine;
 
 /// The line of a copy for a shadow.
@@ -26,11 +28,12 @@ struct Line<'a> {
 }
 
 /// Returns what sees the requests to served models.
-pub(crate) fn observer(log: Option<LogLine>) -> Observer {
+pub(crate) fn observer(log: Option<LogLine>, captures: Captures) -> Observer {
     Observer(Arc::new(move |exchange| {
         if let Some(log) = log.as_ref().filter(|_| exchange.is_shadow) {
             log(&line(exchange));
         }
+        captures.offer(exchange, refused_body)
     }))
 }
 

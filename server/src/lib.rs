@@ -25,6 +25,7 @@ mod access;
 mod app;
 mod body;
 mod call;
+mod capture;
 pub mod command;
 mod databricks;
 mod dates;

@@ -17,6 +17,7 @@ use tracklite_jobs::Runner;
 use crate::access::Access;
 use crate::app::app;
 use crate::body::Bodies;
+use crate::capture::Captures;
 use crate::exchanges::observer;
 use crate::handles::Handles;
 use crate::job_environment::ServerEnvironment;
@@ -303,6 +304,9 @@ fn shared(
         IpAddr::V4(address) => address.to_string(),
     };
     let scheme = if options.tls.is_some() { "https" } else { "http" };
+    let captures = Captures::start(database.clone())
+        .map_err(|source| Error::io("starting the thread that writes requests", source))?;
+    let models = models(&options, captures.clone());
     Ok(Shared {
         url: format!("{scheme}://{host}:{}", place.port()),
         workspace: workspace(&database),
@@ -318,7 +322,8 @@ fn shared(
         locations: Locations::default(),
         pool: Pool::new(),
         webhooks,
-        serving: tracklite_serve::Serving::new(database.clone(), models(&options)),
+        serving: tracklite_serve::Serving::new(database.clone(), models),
+        captures,
         watch: Watch::new(),
         selections: Selections::default(),
         undos: Undos::default(),
@@ -333,8 +338,8 @@ fn shared(
 }
 
 /// Returns how models are run, with what sees their requests.
-fn models(options: &Options) -> tracklite_serve::Settings {
-    let observer = Some(observer(options.log.clone()));
+fn models(options: &Options, captures: Captures) -> tracklite_serve::Settings {
+    let observer = Some(observer(options.log.clone(), captures));
     tracklite_serve::Settings { observer, ..options.serving.clone() }
 }
 
@@ -399,6 +404,7 @@ fn serve(runtime: &Runtime, shared: &Arc<Shared>, serving: Serving) {
     if let Some(runner) = runner {
         runner.stop();
     }
+    shared.captures.stop();
     if let Err(error) = shared.database.sync() {
         log::error!("the file could not be synced: {error}");
     }

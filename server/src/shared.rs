@@ -9,6 +9,7 @@ use tracklite_serve::Serving;
 
 use crate::access::Access;
 use crate::body::Bodies;
+use crate::capture::Captures;
 use crate::handles::Handles;
 use crate::locations::Locations;
 use crate::metrics::Metrics;
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) webhooks: Webhooks,
     pub(crate) serving: Serving,
+    pub(crate) captures: Captures,
     pub(crate) watch: Watch,
     pub(crate) selections: Selections,
     pub(crate) undos: Undos,

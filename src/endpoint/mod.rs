@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 pub(crate) mod follow;
+pub(crate) mod requests;
 pub(crate) mod settings;
 pub(crate) mod spec;
 
@@ -13,6 +14,7 @@ use crate::entity::EndpointChange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::user::user_name;
 
+pub use crate::endpoint::requests::EndpointRequests;
 pub use crate::endpoint::settings::EndpointSettings;
 pub use crate::endpoint::spec::{EndpointSpec, ServedModel};
 pub use crate::entity::{

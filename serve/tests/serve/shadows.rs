@@ -29,6 +29,7 @@ async fn a_shadow_gets_a_copy_and_its_answer_is_only_observed() {
             exchange.status(),
         );
         collected.lock().unwrap().push(facts);
+        None
     }));
     let served = Served::with(|mut settings| {
         settings.observer = Some(observer);

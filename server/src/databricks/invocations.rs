@@ -129,10 +129,15 @@ fn failure_of(refusal: &Refusal) -> Refused {
         Refusal::Busy(_) => ("REQUEST_LIMIT_EXCEEDED", Some("1".to_owned())),
         Refusal::Limited { seconds, .. } => ("REQUEST_LIMIT_EXCEEDED", Some(seconds.to_string())),
         Refusal::Late(_) => ("DEADLINE_EXCEEDED", None),
-        Refusal::Crashed(_) => ("INTERNAL_ERROR", None),
+        Refusal::Crashed(_) | Refusal::NotWritten(_) => ("INTERNAL_ERROR", None),
         _ => ("TEMPORARILY_UNAVAILABLE", Some("1".to_owned())),
     };
     (Failure::new(status_of(refusal.status()), code, message), retry)
+}
+
+/// Returns the body that a client gets for a refusal.
+pub(crate) fn refused_body(refusal: &Refusal) -> Vec<u8> {
+    failure_of(refusal).0.reply().body
 }
 
 fn status_of(number: u16) -> StatusCode {

@@ -104,6 +104,7 @@ fn create(call: &Call) -> Outcome<Reply> {
     }
     let spec = spec(config)?.settings(settings);
     let info = endpoints(call).create(call.args.need("name")?, &spec)?;
+    call.shared.captures.prepare(&info);
     call.shared.serving.look();
     Ok(Reply::json(&detailed(call, &info)))
 }
@@ -132,6 +133,7 @@ fn update(call: &Call) -> Outcome<Reply> {
         None => {}
     }
     let info = endpoints(call).update(&before.name, &spec, None)?;
+    call.shared.captures.prepare(&info);
     call.shared.serving.look();
     Ok(Reply::json(&detailed(call, &info)))
 }

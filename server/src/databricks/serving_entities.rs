@@ -120,7 +120,8 @@ pub(super) fn detailed(call: &Call, info: &EndpointInfo) -> Endpoint {
     let level = level_of(&call.caller, info);
     let config = |from, start_time, state: &dyn Fn(usize) -> ServedState| {
         let mut config = config(from, start_time, state);
-        config.auto_capture_config = shown_capture(info, true);
+        let table = shown_capture(info, true);
+        config.auto_capture_config = table.map(|table| table.with_state(call, info));
         if level < Some(EndpointLevel::Manage) {
             config.hide_values();
         }

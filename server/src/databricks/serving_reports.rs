@@ -7,17 +7,19 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tracklite::endpoint::{EndpointInfo, EndpointLevel};
 use tracklite::logged_model::{FieldType, Signature, SignatureField};
-use tracklite_serve::{BUCKETS_MS, Measures, Serving};
+use tracklite_serve::{BUCKETS_MS, Measures};
 use utoipa::ToSchema;
 
 use super::serving_rights::known;
 use crate::access::Scope;
 use crate::call::Call;
+use crate::capture::{Captures, Count};
 use crate::failure::{Failure, Outcome};
 use crate::fields::Read as _;
 use crate::reply::{Nothing, Reply};
 use crate::route::{Route, Verb};
 use crate::schema::shape;
+use crate::shared::Shared;
 
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -97,12 +99,12 @@ fn not_loaded(call: &Call) -> Failure {
 
 fn metrics(call: &Call) -> Outcome<Reply> {
     let info = known(call, EndpointLevel::View)?;
-    Ok(Reply::text(PROMETHEUS, text_of(&call.shared.serving, &[Arc::new(info)])))
+    Ok(Reply::text(PROMETHEUS, text_of(&call.shared, &[Arc::new(info)])))
 }
 
 /// Returns the counters of endpoints in Prometheus's form, with Databricks's names.
-pub(crate) fn text_of(serving: &Serving, infos: &[Arc<EndpointInfo>]) -> String {
-    let all = infos.iter().map(|info| (info, serving.measures(&info.name)));
+pub(crate) fn text_of(shared: &Shared, infos: &[Arc<EndpointInfo>]) -> String {
+    let all = infos.iter().map(|info| (info, shared.serving.measures(&info.name)));
     let all: Vec<_> = all.collect();
     let served = all.iter().flat_map(|(info, measures)| {
         measures.iter().map(|measures| (labels(info, measures), measures))
@@ -131,7 +133,23 @@ pub(crate) fn text_of(serving: &Serving, infos: &[Arc<EndpointInfo>]) -> String 
     for (labels, measures) in &served {
         write_histogram(&mut out, labels, measures);
     }
+    write_captured(&mut out, &shared.captures, infos);
     out
+}
+
+/// Writes the counters of the tables of requests.
+fn write_captured(out: &mut String, captures: &Captures, infos: &[Arc<EndpointInfo>]) {
+    let mut family = |name: &str, value: fn(&Count) -> u64| {
+        let _ = writeln!(out, "# TYPE {name} counter");
+        for info in infos.iter().filter(|info| info.state.capture.is_some()) {
+            let number = value(&captures.count(&info.name));
+            let EndpointInfo { name: endpoint, id, .. } = &**info;
+            let labels = format!("endpoint_name=\"{endpoint}\",endpoint_id=\"{id}\"");
+            let _ = writeln!(out, "{name}{{{labels}}} {number}");
+        }
+    };
+    family("inference_rows_written_total", |count| count.written);
+    family("inference_rows_dropped_total", |count| count.dropped);
 }
 
 fn write_histogram(out: &mut String, labels: &str, measures: &Measures) {

@@ -20,8 +20,14 @@ const RATE_LIMIT: &[Field] =
     &[whole("calls"), whole("tokens"), text("key"), text("principal"), text("renewal_period")];
 
 /// The table of requests.
-pub(super) const CAPTURE: &[Field] =
-    &[text("catalog_name"), text("schema_name"), text("table_name_prefix"), flag("enabled")];
+pub(super) const CAPTURE: &[Field] = &[
+    text("catalog_name"),
+    text("schema_name"),
+    text("table_name_prefix"),
+    flag("enabled"),
+    whole("sampling_percent"),
+    flag("durable"),
+];
 
 /// Databricks's gateway.
 pub(super) const GATEWAY: &[Field] = &[
@@ -129,6 +135,45 @@ pub(super) struct Capture {
     schema_name: String,
     table_name_prefix: String,
     enabled: bool,
+    /// The share of the requests that is written.
+    sampling_percent: u32,
+    /// Whether an answer waits until its row is durable.
+    durable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<CaptureState>,
+}
+
+/// The state of the table of requests in this server.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ServingEndpointCaptureState)]
+struct CaptureState {
+    payload_table: PayloadTable,
+}
+
+/// The table of requests.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ServingEndpointPayloadTable)]
+struct PayloadTable {
+    /// The full name.
+    name: String,
+    /// `READY`, or `FAILED` if the last rows could not be written.
+    status: &'static str,
+    /// Why they could not be written.
+    status_message: String,
+}
+
+impl Capture {
+    /// Adds the state of the table in this server.
+    pub(super) fn with_state(mut self, call: &Call, info: &EndpointInfo) -> Capture {
+        let failure = call.shared.captures.count(&info.name).failure;
+        let name = &self.table_name_prefix;
+        let name = format!("{}.{}.{name}_payload", self.catalog_name, self.schema_name);
+        let status = if failure.is_none() { "READY" } else { "FAILED" };
+        let status_message = failure.unwrap_or_default();
+        self.state =
+            Some(CaptureState { payload_table: PayloadTable { name, status, status_message } });
+        self
+    }
 }
 
 /// Returns the tags of an endpoint.
@@ -166,6 +211,7 @@ fn set_gateway(call: &Call) -> Outcome<Reply> {
         settings = settings.capture(info.state.capture.clone());
     }
     let info = changed(call, &info, &settings)?;
+    call.shared.captures.prepare(&info);
     Ok(Reply::json(&shown_gateway(&info)))
 }
 
@@ -189,13 +235,15 @@ pub(super) fn gateway(args: &Args) -> Outcome<EndpointSettings> {
 
 /// Reads the table of requests.
 pub(super) fn capture(config: &Args, is_legacy: bool) -> Outcome<EndpointCapture> {
+    // Numbers out of range are refused with the others that are.
+    let percent = config.whole("sampling_percent").unwrap_or(100);
     Ok(EndpointCapture {
         catalog: config.need("catalog_name")?.to_owned(),
         schema: config.need("schema_name")?.to_owned(),
         prefix: config.text("table_name_prefix").map(str::to_owned),
         is_enabled: config.flag("enabled").unwrap_or(true),
-        percent: 100,
-        is_durable: false,
+        percent: u32::try_from(percent).unwrap_or_default(),
+        is_durable: config.flag("durable").unwrap_or(false),
         is_legacy,
     })
 }
@@ -257,5 +305,8 @@ pub(super) fn shown_capture(info: &EndpointInfo, is_legacy: bool) -> Option<Capt
         schema_name: capture.schema.clone(),
         table_name_prefix: capture.prefix.clone().unwrap_or_else(|| info.name.clone()),
         enabled: capture.is_enabled,
+        sampling_percent: capture.percent,
+        durable: capture.is_durable,
+        state: None,
     })
 }

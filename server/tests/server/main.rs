@@ -27,6 +27,7 @@ mod page_runs;
 mod page_site;
 mod page_views;
 mod receiver;
+mod requests;
 mod runs;
 mod serving;
 mod serving_settings;

@@ -16,7 +16,7 @@ pub(crate) const ENDPOINTS: &str = "/api/2.0/serving-endpoints";
 pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Makes a Python with the substitute for MLflow.
-fn python(folder: &Path) -> PathBuf {
+pub(crate) fn python(folder: &Path) -> PathBuf {
     let places = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&places).map(|place| place.join("python3"));
     let python = { found }.find(|place| place.is_file()).expect("the tests need python3");

@@ -22,6 +22,8 @@ class Served:
         if "dataframe_split" in order:
             # Rows, which the test wants back.
             return [self.metadata.facts["label"], order]
+        if "dataframe_records" in order:
+            return {"predictions": [len(row) for row in order["dataframe_records"]]}
         name, argument = order
         found = getattr(self, name)(argument)
         return [self.metadata.facts["label"], found]
