@@ -1,6 +1,10 @@
 //! Endpoints: the changes that writers make, the expected result, and the observed state.
 
-use tracklite::endpoint::{EndpointSpec, Endpoints, ServedModel};
+use tracklite::endpoint::{
+    EndpointCapture, EndpointGrant, EndpointInfo, EndpointLevel, EndpointPrincipal,
+    EndpointRateLimit, EndpointSettings, EndpointSpec, EndpointState, Endpoints, RateScope,
+    ServedModel, ServingLane,
+};
 use tracklite::{Database, Result};
 
 use crate::models::Facts;
@@ -15,7 +19,8 @@ const REASON: &str = "no worker";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Create { version: u64 },
-    Update { version: u64 },
+    Update { version: u64, config: u64 },
+    Set { seed: u64 },
     End { config: u64, works: bool },
     Delete,
 }
@@ -30,17 +35,21 @@ pub(crate) struct Endpoint {
     active: Option<u64>,
     pending: Option<u64>,
     has_failed: bool,
+    /// The number that the settings are made of, from 1. 0 before they are set.
+    settings: u64,
 }
 
 impl Endpoint {
     /// Draws the next change. It serves a version of the writer's model.
     pub(crate) fn draw(&self, version: u64, random: &mut Random) -> Step {
-        match (self.is_there, self.pending, random.below(6)) {
+        match (self.is_there, self.pending, random.below(8)) {
             (false, ..) => Step::Create { version },
+            // The revision makes each change different from those before it.
+            (true, _, 6 | 7) => Step::Set { seed: self.revision },
             (true, _, 0) => Step::Delete,
             (true, Some(config), 1) => Step::End { config, works: false },
             (true, Some(config), _) => Step::End { config, works: true },
-            (true, None, _) => Step::Update { version },
+            (true, None, _) => Step::Update { version, config: self.newest + 1 },
         }
     }
 
@@ -58,6 +67,7 @@ impl Endpoint {
                 self.newest += 1;
                 (self.pending, self.has_failed) = (Some(self.newest), false);
             }
+            Step::Set { seed } => self.settings = seed,
             Step::End { config, works } => {
                 self.active = if works { Some(config) } else { self.active };
                 (self.pending, self.has_failed) = (None, !works);
@@ -65,7 +75,12 @@ impl Endpoint {
             Step::Delete => self.is_there = false,
         }
         let reason = self.has_failed.then_some(REASON);
-        self.is_there.then(|| facts(self.revision, self.active, self.pending, reason))
+        self.is_there.then(|| {
+            let facts = facts(self.revision, self.active, self.pending, reason);
+            let settings = ("settings".to_owned(), settings_text(self.settings));
+            let served = ("served".to_owned(), served_text(self.newest));
+            facts.into_iter().chain([settings, served]).collect()
+        })
     }
 }
 
@@ -83,16 +98,69 @@ fn facts(revision: u64, active: Option<u64>, pending: Option<u64>, failure: Opti
     facts.map(|(fact, value)| (fact.to_owned(), value)).into()
 }
 
+/// Returns the rights, the limits of the rate and the table of requests for a number.
+fn settings(seed: u64) -> (Vec<EndpointGrant>, Vec<EndpointRateLimit>, Option<EndpointCapture>) {
+    if seed == 0 {
+        return (Vec::new(), Vec::new(), None);
+    }
+    let principal = EndpointPrincipal::User(format!("user-{seed}"));
+    let level = EndpointLevel::ALL[(seed % 3) as usize];
+    let capture = (seed % 2 == 0).then(|| EndpointCapture {
+        catalog: "ml".to_owned(),
+        schema: "live".to_owned(),
+        prefix: Some(format!("rows-{seed}")),
+        is_enabled: seed % 4 == 0,
+        percent: 1 + (seed % 100) as u32,
+        is_durable: seed % 3 == 0,
+        is_legacy: seed % 5 == 0,
+    });
+    let limit = EndpointRateLimit { calls: seed, scope: RateScope::Endpoint };
+    (vec![EndpointGrant { principal, level }], vec![limit], capture)
+}
+
+fn settings_text(seed: u64) -> String {
+    let (grants, limits, capture) = settings(seed);
+    format!("{grants:?} {limits:?} {capture:?}")
+}
+
+/// Returns the lane and the variable of the model that a configuration serves.
+fn served(config: u64) -> (ServingLane, String) {
+    let lane = if config.is_multiple_of(2) { ServingLane::Exact } else { ServingLane::Auto };
+    (lane, config.to_string())
+}
+
+fn served_text(config: u64) -> String {
+    format!("{:?}", served(config))
+}
+
+fn found_text(info: &EndpointInfo) -> (String, String) {
+    let EndpointState { grants, rate_limits, capture, .. } = &info.state;
+    let entity = info.state.newest().and_then(|newest| newest.entities.first());
+    let found = entity
+        .map(|entity| (entity.lane, entity.environment.get("CONFIG").cloned().unwrap_or_default()));
+    let served = found.map(|found| format!("{found:?}")).unwrap_or_default();
+    (format!("{grants:?} {rate_limits:?} {capture:?}"), served)
+}
+
 /// Makes a change.
 pub(crate) fn perform(database: &Database, life: Life, step: Step) -> Result<()> {
     let endpoints: Endpoints = database.endpoints().acting_for(&life.to_string());
-    let serving = |version| {
-        EndpointSpec::new().serve(ServedModel::version(life.to_string(), version).name("model"))
+    let serving = |version, config| {
+        let (lane, variable) = served(config);
+        let model = ServedModel::version(life.to_string(), version).name("model");
+        EndpointSpec::new().serve(model.lane(lane).variable("CONFIG", variable))
     };
     let name = name(life);
     tolerate_failed_sync(match step {
-        Step::Create { version } => endpoints.create(&name, &serving(version)).map(drop),
-        Step::Update { version } => endpoints.update(&name, &serving(version), None).map(drop),
+        Step::Create { version } => endpoints.create(&name, &serving(version, 1)).map(drop),
+        Step::Update { version, config } => {
+            endpoints.update(&name, &serving(version, config), None).map(drop)
+        }
+        Step::Set { seed } => {
+            let (grants, limits, capture) = settings(seed);
+            let change = EndpointSettings::new().grants(grants).rate_limits(limits);
+            endpoints.set(&name, &change.capture(capture), None).map(drop)
+        }
         Step::End { config, works } => {
             let outcome = if works { Ok(()) } else { Err(REASON) };
             endpoints.end_update(&name, config, outcome).map(drop)
@@ -106,9 +174,11 @@ pub(crate) fn observe(database: &Database) -> Result<Vec<(Life, String, Facts)>>
     let endpoints = database.endpoints().list()?.into_iter();
     let found = endpoints.filter_map(|info| {
         let life = info.creator.parse::<Life>().ok()?;
+        let (settings, served) = found_text(&info);
         let (state, revision) = (info.state, info.revision);
         let facts = facts(revision, state.active, state.pending, state.failure.as_deref());
-        Some((life, info.name, facts))
+        let more = [("settings".to_owned(), settings), ("served".to_owned(), served)];
+        Some((life, info.name, facts.into_iter().chain(more).collect()))
     });
     Ok(found.collect())
 }

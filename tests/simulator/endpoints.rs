@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tracklite::endpoint::{EndpointInfo, EndpointSpec, Endpoints, ServedModel};
+use tracklite::endpoint::{
+    EndpointCapture, EndpointConfig, EndpointGrant, EndpointInfo, EndpointLevel, EndpointLimits,
+    EndpointPrincipal, EndpointRateLimit, EndpointSettings, EndpointSpec, Endpoints, RateScope,
+    ServedModel, ServingLane,
+};
 use tracklite::registry::ModelVersionStatus;
 use tracklite::{Database, ErrorKind, Result};
 
@@ -18,6 +22,10 @@ const REVISION: &str = "revision";
 const NEWEST: &str = "newest";
 const ACTIVE: &str = "active";
 const PENDING: &str = "pending";
+/// The fact with the rights, the limits of the rate and the table of requests.
+const SETTINGS: &str = "settings";
+/// The fact with the limits, lanes, shadows and variables of the newest configuration.
+const SERVED: &str = "served";
 /// The value of a number that is not there.
 const NONE: &str = "none";
 
@@ -28,6 +36,57 @@ struct Numbers {
     newest: u64,
     active: Option<u64>,
     pending: Option<u64>,
+}
+
+/// Rights, limits of the rate and the table of requests.
+#[derive(Debug, Default)]
+struct Settings {
+    grants: Vec<EndpointGrant>,
+    limits: Vec<EndpointRateLimit>,
+    capture: Option<EndpointCapture>,
+}
+
+impl Settings {
+    fn of(info: &EndpointInfo) -> Settings {
+        let state = &info.state;
+        let (grants, limits) = (state.grants.clone(), state.rate_limits.clone());
+        Settings { grants, limits, capture: state.capture.clone() }
+    }
+
+    /// Returns the change that makes these the settings. It changes something, because its tag is
+    /// new.
+    fn change(&self, event: EventId) -> EndpointSettings {
+        EndpointSettings::new()
+            .grants(self.grants.clone())
+            .rate_limits(self.limits.clone())
+            .capture(self.capture.clone())
+            .tag("set", author(event))
+    }
+
+    fn fact(&self) -> (String, String) {
+        (SETTINGS.to_owned(), format!("{self:?}"))
+    }
+}
+
+/// Returns the fact about the served models of a configuration.
+fn served_fact(config: Option<&EndpointConfig>) -> (String, String) {
+    let served = config.map(|config| {
+        let served = config.entities.iter().map(|entity| {
+            let variables =
+                entity.environment.iter().map(|(name, value)| format!("{name}={value}"));
+            (entity.lane, entity.is_shadow, variables.collect())
+        });
+        (config.limits, served.collect())
+    });
+    let (limits, served) = served.unwrap_or_default();
+    served_text(limits, served)
+}
+
+/// The lane, whether it is a shadow, and the variables of a served model.
+type Served = (ServingLane, bool, Vec<String>);
+
+fn served_text(limits: EndpointLimits, served: Vec<Served>) -> (String, String) {
+    (SERVED.to_owned(), format!("{limits:?} {served:?}"))
 }
 
 fn name(endpoint: EventId) -> String {
@@ -62,24 +121,51 @@ impl Actor {
         if self.is_unsettled {
             return Ok(());
         }
-        let Some(spec) = self.drawn_spec() else { return Ok(()) };
+        let Some((spec, served)) = self.drawn_spec() else { return Ok(()) };
         let endpoints = self.own_things(ThingKind::Endpoint);
         if endpoints.is_empty() || self.random.one_in(4) {
-            return self.create_endpoint(&spec);
+            return self.create_endpoint(&spec, served);
         }
         let endpoint = *self.random.pick(&endpoints);
         let Some(numbers) = self.numbers_of(endpoint) else { return Ok(()) };
-        match (self.random.below(7), numbers.pending) {
+        match (self.random.below(9), numbers.pending) {
             (0, _) => self.delete_endpoint(endpoint, numbers.revision),
+            (7 | 8, _) => self.set_endpoint(endpoint, numbers),
             (1, _) => self.update_endpoint_wrongly(endpoint, &spec, numbers),
             (2, Some(pending)) => self.end_update(endpoint, numbers, (pending, false)),
             (_, Some(pending)) => self.end_update(endpoint, numbers, (pending, true)),
-            (_, None) => self.update_endpoint(endpoint, &spec, numbers),
+            (_, None) => self.update_endpoint(endpoint, (&spec, served), numbers),
         }
     }
 
-    /// Returns a specification that serves a version of an own model, if there is one.
-    fn drawn_spec(&mut self) -> Option<EndpointSpec> {
+    fn drawn_settings(&mut self) -> Settings {
+        let mut settings = Settings::default();
+        if self.random.one_in(2) {
+            let principal = EndpointPrincipal::User("ada".to_owned());
+            let level = *self.random.pick(&EndpointLevel::ALL);
+            settings.grants.push(EndpointGrant { principal, level });
+        }
+        if self.random.one_in(2) {
+            let calls = u64::from(self.random.one_in(2));
+            settings.limits.push(EndpointRateLimit { calls, scope: RateScope::EachUser });
+        }
+        if self.random.one_in(2) {
+            settings.capture = Some(EndpointCapture {
+                catalog: "ml".to_owned(),
+                schema: "live".to_owned(),
+                prefix: self.random.one_in(2).then(|| "rows".to_owned()),
+                is_enabled: self.random.one_in(2),
+                percent: *self.random.pick(&[1, 50, 100]),
+                is_durable: self.random.one_in(2),
+                is_legacy: self.random.one_in(2),
+            });
+        }
+        settings
+    }
+
+    /// Returns a specification that serves a version of an own model, and perhaps its shadow, if
+    /// there is one. Returns the fact about it too.
+    fn drawn_spec(&mut self) -> Option<(EndpointSpec, (String, String))> {
         let models = self.own_things(ThingKind::RegisteredModel);
         if models.is_empty() {
             return None;
@@ -95,8 +181,21 @@ impl Actor {
             return None;
         }
         let version = *self.random.pick(&versions);
-        let served = ServedModel::version(named, self.number_of(version)).name("model");
-        Some(EndpointSpec::new().serve(served))
+        let lane = *self.random.pick(&[ServingLane::Auto, ServingLane::Exact]);
+        let model = ServedModel::version(named, self.number_of(version)).lane(lane);
+        let limits = EndpointLimits {
+            timeout_ms: *self.random.pick(&[1, 5000]),
+            idle_ms: *self.random.pick(&[0, 60_000]),
+            ..EndpointLimits::default()
+        };
+        let mut spec = EndpointSpec::new().limits(limits).serve(model.clone().name("model"));
+        let mut served = vec![(lane, false, Vec::new())];
+        if self.random.one_in(3) {
+            let shadow = model.name("shadow").shadow(true).variable("REGION", "eu");
+            spec = spec.serve(shadow);
+            served.push((lane, true, vec!["REGION=eu".to_owned()]));
+        }
+        Some((spec, served_text(limits, served)))
     }
 
     fn numbers_of(&self, endpoint: EventId) -> Option<Numbers> {
@@ -115,10 +214,11 @@ impl Actor {
         self.database.endpoints().acting_for(&author(event))
     }
 
-    fn create_endpoint(&mut self, spec: &EndpointSpec) -> Verdict<()> {
+    fn create_endpoint(&mut self, spec: &EndpointSpec, served: (String, String)) -> Verdict<()> {
         let numbers = Numbers { revision: 1, newest: 1, active: None, pending: Some(1) };
         let event = self.issue_thing("create endpoint", ThingKind::Endpoint, None, |event| {
-            BTreeMap::from(numbers.facts(event))
+            let more = [served, Settings::default().fact()];
+            numbers.facts(event).into_iter().chain(more).collect()
         });
         let created = self.endpoints_for(event).create(&name(event), spec);
         match self.note_change(event, created)? {
@@ -128,11 +228,17 @@ impl Actor {
     }
 
     /// Notes the facts that a change makes, before it is made.
-    fn issue_change(&self, what: &'static str, endpoint: EventId, numbers: Numbers) -> EventId {
+    fn issue_change(
+        &self,
+        what: &'static str,
+        endpoint: EventId,
+        numbers: Numbers,
+        more: Option<(String, String)>,
+    ) -> EventId {
         let mut oracle = self.oracle.lock();
         let event = oracle.issue(what);
         if let Some(thing) = oracle.things.get_mut(&endpoint) {
-            for (fact, value) in numbers.facts(event) {
+            for (fact, value) in numbers.facts(event).into_iter().chain(more) {
                 thing.set(fact, event, Some(value));
             }
         }
@@ -142,7 +248,7 @@ impl Actor {
     fn update_endpoint(
         &mut self,
         endpoint: EventId,
-        spec: &EndpointSpec,
+        (spec, served): (&EndpointSpec, (String, String)),
         numbers: Numbers,
     ) -> Verdict<()> {
         let newest = numbers.newest + 1;
@@ -152,10 +258,20 @@ impl Actor {
             active: numbers.active,
             pending: Some(newest),
         };
-        let event = self.issue_change("update endpoint", endpoint, after);
+        let event = self.issue_change("update endpoint", endpoint, after, Some(served));
         let expects = self.random.one_in(2).then_some(numbers.revision);
         let updated = self.endpoints_for(event).update(&name(endpoint), spec, expects);
         self.note_change(event, updated).map(drop)
+    }
+
+    fn set_endpoint(&mut self, endpoint: EventId, numbers: Numbers) -> Verdict<()> {
+        let settings = self.drawn_settings();
+        let after = Numbers { revision: numbers.revision + 1, ..numbers };
+        let event = self.issue_change("set endpoint", endpoint, after, Some(settings.fact()));
+        let expects = self.random.one_in(2).then_some(numbers.revision);
+        let changed = settings.change(event);
+        let set = self.endpoints_for(event).set(&name(endpoint), &changed, expects);
+        self.note_change(event, set).map(drop)
     }
 
     fn end_update(
@@ -170,7 +286,7 @@ impl Actor {
             pending: None,
             ..numbers
         };
-        let event = self.issue_change("end update", endpoint, after);
+        let event = self.issue_change("end update", endpoint, after, None);
         let outcome = if works { Ok(()) } else { Err("it is broken") };
         let ended = self.endpoints_for(event).end_update(&name(endpoint), pending, outcome);
         self.note_change(event, ended).map(drop)
@@ -221,6 +337,7 @@ fn seen(info: &EndpointInfo) -> ThingSeen {
         active: info.state.active,
         pending: info.state.pending,
     };
-    let facts = BTreeMap::from(numbers.facts(changed));
+    let more = [served_fact(info.state.newest()), Settings::of(info).fact()];
+    let facts = numbers.facts(changed).into_iter().chain(more).collect();
     ThingSeen { event, id: info.id.to_string(), facts }
 }

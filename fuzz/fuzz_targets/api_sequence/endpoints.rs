@@ -1,7 +1,10 @@
 //! Calls that create, change and delete endpoints.
 
 use tracklite::ErrorKind;
-use tracklite::endpoint::{EndpointInfo, EndpointSpec, ServedModel};
+use tracklite::endpoint::{
+    EndpointCapture, EndpointInfo, EndpointLimits, EndpointRateLimit, EndpointSettings,
+    EndpointSpec, RateScope, ServedModel, ServingLane,
+};
 use tracklite_fuzz::{Choices, ModelEndpoint};
 
 use super::{World, expect_error};
@@ -13,7 +16,7 @@ impl World {
     pub(super) fn change_endpoints(&mut self, choices: &mut Choices<'_>) {
         let name = NAMES[choices.below(NAMES.len())];
         let known = self.model.endpoints.get(name).cloned().unwrap_or_default();
-        let action = choices.below(6);
+        let action = choices.below(8);
         let Some(before) = known.saved else { return self.create_endpoint(name, choices) };
         match (action, before.state.pending) {
             (0, _) => {
@@ -25,6 +28,7 @@ impl World {
                 let late = self.database.endpoints().delete(name, Some(before.revision + 1));
                 expect_error(late, ErrorKind::Conflict);
             }
+            (6 | 7, _) => self.set_endpoint(&before, choices),
             (2, Some(config)) => self.end_update(&before, config, Err("broken")),
             (3, Some(config)) => {
                 let wrong = self.database.endpoints().end_update(name, config + 1, Ok(()));
@@ -49,7 +53,17 @@ impl World {
             Some(model) => (model.name.as_str(), model.versions.contains_key(&version)),
             None => ("missing", false),
         };
-        let spec = EndpointSpec::new().serve(ServedModel::version(model, version).name("served"));
+        let lane = if choices.below(2) == 0 { ServingLane::Auto } else { ServingLane::Exact };
+        let served = ServedModel::version(model, version).lane(lane);
+        let mut spec = EndpointSpec::new().serve(served.clone().name("served"));
+        if choices.below(3) == 1 {
+            spec = spec.serve(served.name("shadow").shadow(true).variable("REGION", "eu"));
+        }
+        let spec = spec.limits(EndpointLimits {
+            timeout_ms: 1 + u32::from(choices.byte()),
+            idle_ms: u32::from(choices.byte()),
+            ..EndpointLimits::default()
+        });
         let error = match (exists, share) {
             (false, _) => Some(ErrorKind::NotFound),
             (true, 100) => None,
@@ -87,6 +101,39 @@ impl World {
         assert_eq!(updated.state.pending, Some(newest + 1));
         assert_eq!((updated.state.active, updated.id), (before.state.active, before.id));
         self.save_endpoint(updated);
+    }
+
+    /// Sets the limits of the rate and the table of requests, or settings that are refused.
+    fn set_endpoint(&mut self, before: &EndpointInfo, choices: &mut Choices<'_>) {
+        let calls = u64::from(choices.byte());
+        let limits = vec![EndpointRateLimit { calls, scope: RateScope::Endpoint }];
+        let percent = u32::from(choices.byte());
+        let capture = (percent > 0).then(|| EndpointCapture {
+            catalog: "ml".to_owned(),
+            schema: "live".to_owned(),
+            prefix: None,
+            is_enabled: choices.below(2) == 0,
+            percent,
+            is_durable: choices.below(2) == 0,
+            is_legacy: choices.below(2) == 0,
+        });
+        let settings =
+            EndpointSettings::new().rate_limits(limits.clone()).capture(capture.clone());
+        let set = self.database.endpoints().set(&before.name, &settings, Some(before.revision));
+        if percent > 100 {
+            return expect_error(set, ErrorKind::InvalidInput);
+        }
+        let set = set.expect("set an endpoint");
+        assert_eq!((&set.state.rate_limits, &set.state.capture), (&limits, &capture));
+        let mut wanted = before.state.clone();
+        (wanted.rate_limits, wanted.capture) = (limits, capture);
+        match set.revision == before.revision {
+            true => assert_eq!(&set, before),
+            false => {
+                assert_eq!(set.state, wanted);
+                self.save_endpoint(set);
+            }
+        }
     }
 
     fn end_update(&mut self, before: &EndpointInfo, config: u64, outcome: Result<(), &str>) {
