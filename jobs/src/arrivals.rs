@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tracklite::Timestamp;
 
@@ -33,7 +33,7 @@ pub(crate) fn newest(
             // A file may be gone by now. Links are not followed.
             let Ok(facts) = entry.metadata() else { continue };
             if facts.is_dir() {
-                folders.push(PathBuf::from(entry.path()));
+                folders.push(entry.path());
             } else if facts.is_file() {
                 found = found.max(Some(arrival(&facts)));
             }

@@ -34,11 +34,13 @@ fn with_endpoints() -> TestDatabase {
     database
 }
 
-/// Writes a row for each endpoint, id, time and whether it is for a shadow.
-fn write(database: &TestDatabase, rows: &[(&str, &str, i64, bool)]) {
+/// The endpoint, the id, the time, and whether the request is for a shadow.
+type Written = (&'static str, &'static str, i64, bool);
+
+fn write(database: &TestDatabase, rows: &[Written]) {
     let info = database.endpoints().get("a").unwrap();
     let table = database.endpoints().request_table("a", &info.state.capture.unwrap()).unwrap();
-    let texts = |of: &dyn Fn(&(&str, &str, i64, bool)) -> String| -> Texts {
+    let texts = |of: &dyn Fn(&Written) -> String| -> Texts {
         rows.iter().map(|row| Some(of(row))).collect()
     };
     let times: Values<i64> = rows.iter().map(|row| Some(row.2)).collect();

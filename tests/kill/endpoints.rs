@@ -105,14 +105,14 @@ fn settings(seed: u64) -> (Vec<EndpointGrant>, Vec<EndpointRateLimit>, Option<En
     }
     let principal = EndpointPrincipal::User(format!("user-{seed}"));
     let level = EndpointLevel::ALL[(seed % 3) as usize];
-    let capture = (seed % 2 == 0).then(|| EndpointCapture {
+    let capture = (seed.is_multiple_of(2)).then(|| EndpointCapture {
         catalog: "ml".to_owned(),
         schema: "live".to_owned(),
         prefix: Some(format!("rows-{seed}")),
-        is_enabled: seed % 4 == 0,
+        is_enabled: seed.is_multiple_of(4),
         percent: 1 + (seed % 100) as u32,
-        is_durable: seed % 3 == 0,
-        is_legacy: seed % 5 == 0,
+        is_durable: seed.is_multiple_of(3),
+        is_legacy: seed.is_multiple_of(5),
     });
     let limit = EndpointRateLimit { calls: seed, scope: RateScope::Endpoint };
     (vec![EndpointGrant { principal, level }], vec![limit], capture)

@@ -1,7 +1,5 @@
 //! Calls that create, change and delete endpoints.
 
-use std::collections::BTreeMap;
-
 use tracklite::endpoint::{
     EndpointCapture, EndpointConfig, EndpointGrant, EndpointInfo, EndpointLevel, EndpointLimits,
     EndpointPrincipal, EndpointRateLimit, EndpointSettings, EndpointSpec, Endpoints, RateScope,
@@ -78,14 +76,14 @@ fn served_fact(config: Option<&EndpointConfig>) -> (String, String) {
         });
         (config.limits, served.collect())
     });
-    let (limits, served) = served.unwrap_or_default();
-    served_text(limits, served)
+    let (limits, served): (_, Vec<Served>) = served.unwrap_or_default();
+    served_text(limits, &served)
 }
 
 /// The lane, whether it is a shadow, and the variables of a served model.
 type Served = (ServingLane, bool, Vec<String>);
 
-fn served_text(limits: EndpointLimits, served: Vec<Served>) -> (String, String) {
+fn served_text(limits: EndpointLimits, served: &[Served]) -> (String, String) {
     (SERVED.to_owned(), format!("{limits:?} {served:?}"))
 }
 
@@ -195,7 +193,7 @@ impl Actor {
             spec = spec.serve(shadow);
             served.push((lane, true, vec!["REGION=eu".to_owned()]));
         }
-        Some((spec, served_text(limits, served)))
+        Some((spec, served_text(limits, &served)))
     }
 
     fn numbers_of(&self, endpoint: EventId) -> Option<Numbers> {

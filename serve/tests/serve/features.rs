@@ -137,6 +137,7 @@ async fn the_observer_gets_the_features_and_their_times() {
     let collected = Arc::clone(&seen);
     let observer = Observer(Arc::new(move |exchange| {
         collected.lock().unwrap().push(exchange.features.map(str::to_owned));
+        None
     }));
     let served = Served::with(|mut settings| {
         settings.observer = Some(observer);
