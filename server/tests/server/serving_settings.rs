@@ -227,11 +227,11 @@ fn open_inference_describes_and_asks_models() {
         let answer = served.get(path);
         assert_eq!((answer.status, answer.json()["error"].is_string()), (404, true), "{path}");
     }
-    // The substitute takes orders, so that it fails here, in the form of the protocol.
-    let input = json!({"name": "a", "shape": [1], "datatype": "INT64", "data": [1]});
+    // A model that fails does so in the form of the protocol.
+    let input = json!({"name": "a", "shape": [1], "datatype": "BYTES", "data": ["fail"]});
     let (status, found) =
         send(&served, "POST", "/v2/models/e/infer", &json!({"id": "7", "inputs": [input]}));
-    assert_eq!(status, 500);
+    assert_eq!(status, 500, "{found}");
     assert!(found["error"].as_str().unwrap().contains("ValueError"), "{found}");
     for bad in [json!({}), json!({"inputs": []}), json!([])] {
         let (status, found) = send(&served, "POST", "/v2/models/e/infer", &bad);

@@ -20,6 +20,8 @@ class Served:
 
     def predict(self, order: Any) -> Any:
         if "dataframe_split" in order:
+            if order["dataframe_split"]["data"] == [["fail"]]:
+                raise ValueError("the rows ask for it")
             # Rows, which the test wants back.
             return [self.metadata.facts["label"], order]
         if "dataframe_records" in order:
