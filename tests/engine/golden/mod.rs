@@ -247,7 +247,7 @@ fn check_written(stored: &[u8], more: &[Record]) {
         .chain(80..=82)
         .chain(96..=120)
         .chain(160..=163)
-        .chain(176..=184)
+        .chain(176..=186)
         .chain(224..=225)
         .chain(232..=234)
         .chain(240..=241)
