@@ -1,7 +1,7 @@
 //! Power cuts at any step of the shipped engine, on a simulated disk, checked by an oracle.
 //!
 //! `TRACKLITE_SIMULATOR_STATES` sets the number of distinct states to recover from (default
-//! 100,000). `TRACKLITE_SIMULATOR_SEED` replays the workload of one seed.
+//! 50,000). `TRACKLITE_SIMULATOR_SEED` replays the workload of one seed.
 
 #![allow(
     clippy::unwrap_used,
@@ -47,7 +47,7 @@ use explore::{Statistics, run_seed};
 use workload::Focus;
 
 /// The number of states in the tests that run for every change.
-const STATES: usize = 100_000;
+const STATES: usize = 50_000;
 
 /// Returns the focus of a seed. Phases that need more work per state come more often.
 fn focus_of(seed: u64) -> Focus {
