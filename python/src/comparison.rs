@@ -30,7 +30,7 @@ impl Database {
         self.handle.call(py, |database| database.code_diff(before, after))?.to_python(py)
     }
 
-    /// Returns the difference between the packages of two runs, or None if one has no list of them.
+    /// Returns the difference between the packages of two runs. None if one has no list of them.
     ///
     /// >>> other = experiment.start_run()
     /// >>> run.log_text("numpy==2.1.0", "requirements.txt")

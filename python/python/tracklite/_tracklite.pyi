@@ -320,8 +320,25 @@ class Database:
         >>> database.run_health(run)
         [<RunHealth.RUNNING: 'running'>]
         """
-    def code_diff(self, before: _RunId, after: _RunId) -> CodeDiff: ...
-    def package_diff(self, before: _RunId, after: _RunId) -> PackageDiff | None: ...
+    def code_diff(self, before: _RunId, after: _RunId) -> CodeDiff:
+        """Returns the difference between the code of two runs: their commits, and their patches of
+        uncommitted changes line by line.
+
+        >>> other = experiment.start_run()
+        >>> other.log_text("+rate = 0.2", "git/dirty.patch")
+        >>> diff = database.code_diff(run, other)
+        >>> diff.has_patch, diff.hunks[0].lines
+        ((False, True), [('added', '+rate = 0.2')])
+        """
+    def package_diff(self, before: _RunId, after: _RunId) -> PackageDiff | None:
+        """Returns the difference between the packages of two runs. None if one has no list of them.
+
+        >>> other = experiment.start_run()
+        >>> run.log_text("numpy==2.1.0", "requirements.txt")
+        >>> other.log_text("numpy==2.2.0", "requirements.txt")
+        >>> database.package_diff(run, other).changed
+        [('numpy', '==2.1.0', '==2.2.0')]
+        """
     def importance(
         self,
         objective: str,
@@ -332,10 +349,34 @@ class Database:
         dependence: str | None = None,
         experiments: _ExperimentIds | None = None,
         view: _View = "active",
-    ) -> Importance: ...
-    def create_folder(self, path: str) -> None: ...
-    def delete_folder(self, path: str) -> None: ...
-    def folders(self) -> list[str]: ...
+    ) -> Importance:
+        """Returns how much each param matters for a metric, over the runs that a search finds.
+
+        `objective` is a field such as "metrics.loss" or "best.loss". With `log`, its logarithm
+        counts. `exclude` names params to leave out. With `dependence`, the answer also has the mean
+        objective for values of that param. Needs at least 20 runs with a finite value. The other
+        arguments are those of `search_runs`.
+
+        >>> for at in range(40):
+        ...     with experiment.start_run(params={"rate": at % 10, "seed": at * 7 % 40}) as run:
+        ...         run.log_metric("loss", at % 10)
+        >>> found = database.importance("metrics.loss")
+        >>> found.runs, found.params[0].key
+        (40, 'rate')
+        """
+    def create_folder(self, path: str) -> None:
+        """Creates a folder, and those above it. Does nothing if it exists.
+
+        Folders above experiments need not be created.
+
+        >>> database.create_folder("/Shared/plans")
+        >>> database.folders()
+        ['/Shared', '/Shared/plans']
+        """
+    def delete_folder(self, path: str) -> None:
+        """Deletes an empty folder that was created."""
+    def folders(self) -> list[str]:
+        """Returns the folders that were created, sorted."""
     def delete_run(self, id: _RunId) -> None:
         """Marks a run deleted, until `restore_run` or `gc`."""
     def restore_run(self, id: _RunId) -> None:
@@ -1213,14 +1254,30 @@ class Registry:
         """Switches to names with exactly three levels. This cannot be undone."""
     def create_catalog(self, name: str) -> None:
         """Creates a catalog, the first level of names."""
-    def catalogs(self) -> list[str]: ...
-    def schemas(self, catalog: str) -> list[str]: ...
-    def rename_catalog(self, catalog: str, name: str) -> None: ...
-    def rename_schema(self, catalog: str, schema: str, name: str) -> None: ...
-    def set_catalog_owner(self, catalog: str, owner: str) -> None: ...
-    def set_schema_owner(self, catalog: str, schema: str, owner: str) -> None: ...
-    def drop_catalog(self, name: str) -> None: ...
-    def drop_schema(self, catalog: str, name: str) -> None: ...
+    def catalogs(self) -> list[str]:
+        """Returns the names of the catalogs, sorted.
+
+        >>> registry = database.registry()
+        >>> registry.create_catalog("team")
+        >>> registry.create_schema("team", "risk")
+        >>> registry.rename_catalog("team", "bank")
+        >>> "bank" in registry.catalogs(), registry.schemas("bank")
+        (True, ['risk'])
+        """
+    def schemas(self, catalog: str) -> list[str]:
+        """Returns the names of the schemas of a catalog, sorted."""
+    def rename_catalog(self, catalog: str, name: str) -> None:
+        """Renames a catalog, with all models, volumes and tables in it."""
+    def rename_schema(self, catalog: str, schema: str, name: str) -> None:
+        """Renames a schema, with all models, volumes and tables in it."""
+    def set_catalog_owner(self, catalog: str, owner: str) -> None:
+        """Makes a user the owner of a catalog."""
+    def set_schema_owner(self, catalog: str, schema: str, owner: str) -> None:
+        """Makes a user the owner of a schema."""
+    def drop_catalog(self, name: str) -> None:
+        """Deletes an empty catalog."""
+    def drop_schema(self, catalog: str, name: str) -> None:
+        """Deletes an empty schema."""
     def create_schema(self, catalog: str, name: str) -> None:
         """Creates a schema in a catalog, the second level of names."""
     def create_model(
