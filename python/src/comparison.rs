@@ -36,7 +36,7 @@ impl Database {
     /// >>> run.log_text("numpy==2.1.0", "requirements.txt")
     /// >>> other.log_text("numpy==2.2.0", "requirements.txt")
     /// >>> database.package_diff(run, other).changed
-    /// [('numpy', '==2.1.0', '==2.2.0')]
+    /// [('numpy', '2.1.0', '2.2.0')]
     fn package_diff<'py>(
         &self,
         py: Python<'py>,

@@ -337,7 +337,7 @@ class Database:
         >>> run.log_text("numpy==2.1.0", "requirements.txt")
         >>> other.log_text("numpy==2.2.0", "requirements.txt")
         >>> database.package_diff(run, other).changed
-        [('numpy', '==2.1.0', '==2.2.0')]
+        [('numpy', '2.1.0', '2.2.0')]
         """
     def importance(
         self,
