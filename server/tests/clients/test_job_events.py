@@ -200,7 +200,7 @@ def test_files_models_and_tables_trigger_runs(
         tasks=[python("t", "/echo.py", "{{job.trigger.file_arrival.location}}")],
         trigger=TriggerSettings(file_arrival=arrival),
     ).job_id
-    model = {
+    model: dict[str, Any] = {
         "name": "models",
         "tasks": [python("t", "/echo.py", "{{job.trigger.model.name}}",
                          "{{job.trigger.model.version}}").as_dict()],

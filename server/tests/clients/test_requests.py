@@ -183,7 +183,7 @@ def test_durable_rows_survive_the_death_of_the_server(
     try:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
-        body = {
+        body: dict[str, Any] = {
             "name": ENDPOINT,
             "config": {"served_entities": [{"entity_name": MODEL, "entity_version": "1"}]},
             "ai_gateway": {
