@@ -88,6 +88,8 @@ def linear(model: Any, predict: Predict) -> Predict:
             return classes.take(scores.argmax(axis=1), axis=0)
         return classes.take((scores.reshape(-1) > 0).astype(numpy.intp), axis=0)
 
+    # A product of several rows is added up in another order than that of one.
+    product.joins = False
     return product
 
 

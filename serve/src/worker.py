@@ -342,7 +342,8 @@ def serve(order: dict[str, Any], link: socket.socket) -> None:
         send(link, FAILED, 0, 0, reason(error).encode())
         raise
     # The server sends requests together only to a model that can join them.
-    send(link, READY, int(model.lean is not None), 0, b"")
+    can_join = model.lean is not None and model.lean.joins
+    send(link, READY, int(can_join), 0, b"")
     signal.signal(signal.SIGALRM, over)
     while head := source.read(HEADER.size):
         length, kind, number, deadline = HEADER.unpack(head)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]
 import mlflow
 import pandas as pd
 import pytest
@@ -94,6 +96,8 @@ def test_a_model_with_lookups_and_a_function_needs_only_keys(
     rows = training_set.load_df()
     assert rows["spend"].tolist() == [1.0, 8.0] and rows["monthly"].tolist() == [0.5, 2.0]
     inputs = ["user", "months", "spend", "city", "monthly"]
+    # The process of the model cannot import this file.
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
     with mlflow.start_run():
         signature = mlflow.models.infer_signature(rows[inputs], rows[inputs])
         store.log_model(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import os
 import tempfile
@@ -259,8 +261,13 @@ class FeatureStoreClient:
         saver = types.ModuleType(flavor.__name__)
         spec = None if training_set is None else training_set.spec
 
+        # The flavour of Python programs takes its model by name, others first.
+        is_program = next(iter(inspect.signature(flavor.save_model).parameters)) == "path"
+        named, first = ({"python_model": model}, ()) if is_program else ({}, (model,))
+        save = functools.partial(flavor.save_model, *first, **named)
+
         def save_model(path: str, mlflow_model: Any = None, **arguments: Any) -> None:
-            flavor.save_model(model, path=path, mlflow_model=mlflow_model, **arguments)
+            save(path=path, mlflow_model=mlflow_model, **arguments)
             if spec is not None:
                 Path(path, SPEC_FILE).write_text(json.dumps(spec, indent=2), encoding="utf-8")
 
