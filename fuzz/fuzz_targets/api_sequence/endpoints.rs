@@ -117,8 +117,7 @@ impl World {
             is_durable: choices.below(2) == 0,
             is_legacy: choices.below(2) == 0,
         });
-        let settings =
-            EndpointSettings::new().rate_limits(limits.clone()).capture(capture.clone());
+        let settings = EndpointSettings::new().rate_limits(limits.clone()).capture(capture.clone());
         let set = self.database.endpoints().set(&before.name, &settings, Some(before.revision));
         if percent > 100 {
             return expect_error(set, ErrorKind::InvalidInput);
