@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import cloudpickle  # type: ignore[import-untyped]
 import mlflow
 import pandas as pd
 import pytest
@@ -100,6 +101,8 @@ def register(kind: str) -> list[str]:
             columns = everything
             if kind == "untyped":
                 more = {}
+            # The process of the model cannot import this file.
+            cloudpickle.register_pickle_by_value(sys.modules[__name__])
             logged = mlflow.pyfunc.log_model(name="model", python_model=model, **more)
         else:
             fitted, columns = {"logistic": logistic, "forest": forest, "pipeline": pipeline}[kind]()
@@ -110,6 +113,8 @@ def register(kind: str) -> list[str]:
                 signature=infer_signature(rows, fitted.predict(rows)),
                 input_example=rows[:2],
                 pip_requirements=["scikit-learn"],
+                # Its own format trusts no trees.
+                serialization_format="cloudpickle",
             )
     mlflow.register_model(logged.model_uri, kind)
     return columns
