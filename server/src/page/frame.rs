@@ -72,13 +72,6 @@ impl Frame {
         }
     }
 
-    /// Adds a column of numbers, of which NaN is a value.
-    #[cfg(test)]
-    pub(crate) fn f64(&mut self, name: &str, values: impl IntoIterator<Item = f64>) {
-        let (offset, count) = self.numbers(values, f64::to_le_bytes);
-        self.column(json!({"name": name, "type": "f64", "offset": offset, "count": count}));
-    }
-
     /// Adds a column of numbers in the narrowest type that has all of them exactly. A number that
     /// all rows have is written once.
     pub(crate) fn narrow(&mut self, name: &str, values: &[f64]) {
@@ -257,7 +250,7 @@ mod tests {
     fn numbers_keep_their_bits() {
         let values = [1.5, f64::NAN, f64::NEG_INFINITY, -0.0];
         let mut frame = Frame::new(4);
-        frame.f64("x", values);
+        frame.f64_or_missing("x", &values.map(Some));
         frame.u32("n", [7, 0, u32::MAX]);
         frame.meta("position", "a-1");
         let parts = Parts::of(frame);
