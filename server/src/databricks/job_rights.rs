@@ -3,30 +3,19 @@
 //! A token with the scope `admin` may do everything. Without grants, a token that reads may see
 //! jobs, and one that writes may run them. With grants, only those who are named may.
 
-use serde::Serialize;
 use tracklite::job::{JobGrant, JobInfo, JobLevel, JobPrincipal, JobRunInfo};
-use utoipa::ToSchema;
 
+use super::grants::{self, AccessEntry, GRANTS, PermissionLevels, Permissions};
 use super::job_found::{job_number, jobs, refused};
 use crate::access::{Caller, Scope};
 use crate::call::{Args, Call};
 use crate::failure::{Failure, Outcome};
-use crate::fields::{Field, Read as _, objects, text};
+use crate::fields::Read as _;
 use crate::reply::Reply;
 use crate::route::{Route, Verb};
 use crate::schema::shape;
 
 const PATH: &str = "/api/2.0/permissions/jobs/{id}";
-
-/// The entries of a list of rights.
-pub(super) const ENTRIES: &[Field] = &[
-    text("user_name"),
-    text("group_name"),
-    text("service_principal_name"),
-    text("permission_level").required(),
-];
-
-const GRANTS: &[Field] = &[objects("access_control_list", ENTRIES)];
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -58,58 +47,10 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/permissions/jobs/{id}/permissionLevels",
         needs: Scope::Read,
         takes: &[],
-        returns: shape::<Levels>(),
+        returns: shape::<PermissionLevels>(),
         handler: levels,
     },
 ];
-
-/// The rights to a job.
-#[derive(Serialize, ToSchema)]
-#[schema(as = JobPermissions)]
-struct Permissions {
-    object_id: String,
-    object_type: &'static str,
-    access_control_list: Vec<Entry>,
-}
-
-/// A user, group or service, and its rights.
-#[derive(Default, Serialize, ToSchema)]
-#[schema(as = JobAccess)]
-struct Entry {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_principal_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    display_name: Option<String>,
-    all_permissions: Vec<Permission>,
-}
-
-/// A right.
-#[derive(Serialize, ToSchema)]
-#[schema(as = JobPermission)]
-struct Permission {
-    permission_level: &'static str,
-    /// Whether it comes with the scope of a token.
-    inherited: bool,
-}
-
-/// The levels of rights.
-#[derive(Serialize, ToSchema)]
-#[schema(as = JobPermissionLevels)]
-struct Levels {
-    permission_levels: Vec<Level>,
-}
-
-/// A level of rights.
-#[derive(Serialize, ToSchema)]
-#[schema(as = JobPermissionLevel)]
-struct Level {
-    permission_level: &'static str,
-    description: &'static str,
-}
 
 /// Returns the highest level that a caller has.
 fn level_of(caller: &Caller, info: &JobInfo) -> Option<JobLevel> {
@@ -175,17 +116,16 @@ fn get(call: &Call) -> Outcome<Reply> {
 
 fn levels(call: &Call) -> Outcome<Reply> {
     found(call, JobLevel::View)?;
-    let described = |level: JobLevel| Level {
-        permission_level: level.as_str(),
-        description: match level {
+    let described = |level: JobLevel| {
+        let description = match level {
             JobLevel::View => "Can see the job and its runs",
             JobLevel::ManageRun => "Can run the job, and cancel and repair its runs",
             JobLevel::Manage => "Can change and delete the job",
             JobLevel::Owner => "Owns the job",
-        },
+        };
+        (level.as_str(), description)
     };
-    let permission_levels = JobLevel::ALL.map(described).into();
-    Ok(Reply::json(&Levels { permission_levels }))
+    Ok(Reply::json(&PermissionLevels::new(JobLevel::ALL.map(described))))
 }
 
 fn replace(call: &Call) -> Outcome<Reply> {
@@ -214,53 +154,14 @@ fn add(call: &Call) -> Outcome<Reply> {
 
 /// Reads a list of rights.
 pub(super) fn given(args: &Args) -> Outcome<Vec<JobGrant>> {
-    let grant = |entry: &Args| {
-        let names = (
-            entry.text("user_name"),
-            entry.text("group_name"),
-            entry.text("service_principal_name"),
-        );
-        let principal = match names {
-            (Some(name), None, None) => JobPrincipal::User(name.to_owned()),
-            (None, Some(name), None) => JobPrincipal::Group(name.to_owned()),
-            (None, None, Some(name)) => JobPrincipal::Service(name.to_owned()),
-            _ => {
-                return Err(Failure::invalid(
-                    "an entry of 'access_control_list' must have exactly one of 'user_name', \
-                     'group_name' and 'service_principal_name'",
-                ));
-            }
-        };
-        Ok(JobGrant::new(principal, entry.need("permission_level")?.parse()?))
-    };
-    args.objects("access_control_list").into_iter().map(grant).collect()
+    grants::given(args, |principal, level| Ok(JobGrant::new(principal, level.parse()?)))
 }
 
 fn shown(info: &JobInfo) -> Permissions {
-    let entry = |grant: &JobGrant| {
-        let name = Some(grant.principal.name().to_owned());
-        let all_permissions =
-            vec![Permission { permission_level: grant.level.as_str(), inherited: false }];
-        let entry = Entry { all_permissions, ..Entry::default() };
-        match grant.principal {
-            JobPrincipal::User(_) => Entry { user_name: name.clone(), display_name: name, ..entry },
-            JobPrincipal::Group(_) => Entry { group_name: name, ..entry },
-            JobPrincipal::Service(_) => Entry { service_principal_name: name, ..entry },
-        }
-    };
+    let entry = |grant: &JobGrant| AccessEntry::new(&grant.principal, grant.level.as_str());
     let is_owned = info.grants.iter().any(|grant| grant.level == JobLevel::Owner);
     let creator = JobGrant::new(JobPrincipal::User(info.creator.clone()), JobLevel::Owner);
     let owner = (!is_owned).then(|| entry(&creator));
-    let manage = JobLevel::Manage.as_str();
-    let admins = Entry {
-        group_name: Some("admins".to_owned()),
-        all_permissions: vec![Permission { permission_level: manage, inherited: true }],
-        ..Entry::default()
-    };
-    let given = info.grants.iter().map(entry);
-    Permissions {
-        object_id: format!("/jobs/{}", info.id),
-        object_type: "job",
-        access_control_list: given.chain(owner).chain([admins]).collect(),
-    }
+    let entries = info.grants.iter().map(entry).chain(owner);
+    Permissions::new("job", format!("/jobs/{}", info.id), entries)
 }

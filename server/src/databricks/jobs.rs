@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 use tracklite::job::{JobInfo, JobLevel, JobSettings};
 
+use super::grants::ENTRIES;
 use super::job_found::{job_id, jobs, refused};
 use super::job_objects::{AnyJson, CreatedJob, Job, JobList, object_of};
-use super::job_rights::{ENTRIES, given, is_visible, must};
+use super::job_rights::{given, is_visible, must};
 use crate::access::Scope::{Admin, Read};
 use crate::call::Call;
 use crate::failure::{Failure, Outcome};

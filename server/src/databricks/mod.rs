@@ -5,6 +5,7 @@ mod config;
 mod credentials;
 mod directories;
 mod files;
+mod grants;
 pub(crate) mod invocations;
 mod job_found;
 mod job_objects;

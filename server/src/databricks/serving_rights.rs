@@ -3,32 +3,19 @@
 //! A token with the scope `admin` may do everything. Without grants, a token that reads may see and
 //! ask. With grants, only those who are named may.
 
-use serde::Serialize;
-use tracklite::endpoint::{
-    EndpointGrant, EndpointInfo, EndpointLevel, EndpointPrincipal, EndpointSettings,
-};
-use utoipa::ToSchema;
+use tracklite::endpoint::{EndpointGrant, EndpointInfo, EndpointLevel, EndpointSettings};
 
+use super::grants::{self, AccessEntry, GRANTS, PermissionLevels, Permissions};
 use super::serving_found::{endpoints, missing};
 use crate::access::{Caller, Scope};
 use crate::call::{Args, Call};
 use crate::failure::{Failure, Outcome};
-use crate::fields::{Field, Read as _, objects, text};
+use crate::fields::Read as _;
 use crate::reply::Reply;
 use crate::route::{Route, Verb};
 use crate::schema::shape;
 
 const PATH: &str = "/api/2.0/permissions/serving-endpoints/{id}";
-
-const GRANTS: &[Field] = &[objects(
-    "access_control_list",
-    &[
-        text("user_name"),
-        text("group_name"),
-        text("service_principal_name"),
-        text("permission_level").required(),
-    ],
-)];
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -60,58 +47,10 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/2.0/permissions/serving-endpoints/{id}/permissionLevels",
         needs: Scope::Read,
         takes: &[],
-        returns: shape::<Levels>(),
+        returns: shape::<PermissionLevels>(),
         handler: levels,
     },
 ];
-
-/// The rights to an endpoint.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ServingEndpointPermissions)]
-struct Permissions {
-    object_id: String,
-    object_type: &'static str,
-    access_control_list: Vec<Entry>,
-}
-
-/// A user, group or service, and its rights.
-#[derive(Default, Serialize, ToSchema)]
-#[schema(as = ServingEndpointAccess)]
-struct Entry {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service_principal_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    display_name: Option<String>,
-    all_permissions: Vec<Permission>,
-}
-
-/// A right.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ServingEndpointPermission)]
-struct Permission {
-    permission_level: &'static str,
-    /// Whether it comes with the scope of a token.
-    inherited: bool,
-}
-
-/// The levels of rights.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ServingEndpointPermissionLevels)]
-struct Levels {
-    permission_levels: Vec<Level>,
-}
-
-/// A level of rights.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ServingEndpointPermissionLevel)]
-struct Level {
-    permission_level: &'static str,
-    description: &'static str,
-}
 
 /// Returns the highest level that a caller has.
 pub(crate) fn level_of(caller: &Caller, info: &EndpointInfo) -> Option<EndpointLevel> {
@@ -167,16 +106,15 @@ fn get(call: &Call) -> Outcome<Reply> {
 
 fn levels(call: &Call) -> Outcome<Reply> {
     found(call, EndpointLevel::View)?;
-    let described = |level: EndpointLevel| Level {
-        permission_level: level.as_str(),
-        description: match level {
+    let described = |level: EndpointLevel| {
+        let description = match level {
             EndpointLevel::View => "Can see the endpoint",
             EndpointLevel::Query => "Can send requests to the endpoint",
             EndpointLevel::Manage => "Can change and delete the endpoint",
-        },
+        };
+        (level.as_str(), description)
     };
-    let permission_levels = EndpointLevel::ALL.map(described).into();
-    Ok(Reply::json(&Levels { permission_levels }))
+    Ok(Reply::json(&PermissionLevels::new(EndpointLevel::ALL.map(described))))
 }
 
 fn replace(call: &Call) -> Outcome<Reply> {
@@ -204,51 +142,11 @@ fn set(call: &Call, info: &EndpointInfo, grants: Vec<EndpointGrant>) -> Outcome<
 }
 
 fn given(args: &Args) -> Outcome<Vec<EndpointGrant>> {
-    let grant = |entry: &Args| {
-        let names = (
-            entry.text("user_name"),
-            entry.text("group_name"),
-            entry.text("service_principal_name"),
-        );
-        let principal = match names {
-            (Some(name), None, None) => EndpointPrincipal::User(name.to_owned()),
-            (None, Some(name), None) => EndpointPrincipal::Group(name.to_owned()),
-            (None, None, Some(name)) => EndpointPrincipal::Service(name.to_owned()),
-            _ => {
-                return Err(Failure::invalid(
-                    "an entry of 'access_control_list' must have exactly one of 'user_name', \
-                     'group_name' and 'service_principal_name'",
-                ));
-            }
-        };
-        Ok(EndpointGrant { principal, level: entry.need("permission_level")?.parse()? })
-    };
-    args.objects("access_control_list").into_iter().map(grant).collect()
+    grants::given(args, |principal, level| Ok(EndpointGrant { principal, level: level.parse()? }))
 }
 
 fn shown(info: &EndpointInfo) -> Permissions {
-    let entry = |grant: &EndpointGrant| {
-        let name = Some(grant.principal.name().to_owned());
-        let all_permissions =
-            vec![Permission { permission_level: grant.level.as_str(), inherited: false }];
-        let entry = Entry { all_permissions, ..Entry::default() };
-        match grant.principal {
-            EndpointPrincipal::User(_) => {
-                Entry { user_name: name.clone(), display_name: name, ..entry }
-            }
-            EndpointPrincipal::Group(_) => Entry { group_name: name, ..entry },
-            EndpointPrincipal::Service(_) => Entry { service_principal_name: name, ..entry },
-        }
-    };
-    let manage = EndpointLevel::Manage.as_str();
-    let admins = Entry {
-        group_name: Some("admins".to_owned()),
-        all_permissions: vec![Permission { permission_level: manage, inherited: true }],
-        ..Entry::default()
-    };
-    Permissions {
-        object_id: format!("/serving-endpoints/{}", info.id),
-        object_type: "serving-endpoint",
-        access_control_list: info.state.grants.iter().map(entry).chain([admins]).collect(),
-    }
+    let entry = |grant: &EndpointGrant| AccessEntry::new(&grant.principal, grant.level.as_str());
+    let entries = info.state.grants.iter().map(entry);
+    Permissions::new("serving-endpoint", format!("/serving-endpoints/{}", info.id), entries)
 }
