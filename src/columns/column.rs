@@ -1,23 +1,21 @@
 //! Columns: the values of one key by row, whether dense or sparse.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use foldhash::fast::FixedState;
-
 use crate::entity::MetricPoint;
 use crate::search::TextTest;
+
+use super::texts::Texts;
 
 /// The values of some rows, in row order.
 #[derive(Clone, Debug)]
 pub(crate) struct Column<T> {
-    rows: Vec<u32>,
+    /// The rows of the values, ascending. `None` stands for the first rows, each with a value.
+    rows: Option<Vec<u32>>,
     values: Vec<T>,
 }
 
 impl<T> Default for Column<T> {
     fn default() -> Self {
-        Column { rows: Vec::new(), values: Vec::new() }
+        Column { rows: None, values: Vec::new() }
     }
 }
 
@@ -25,12 +23,13 @@ impl<T> Column<T> {
     /// Returns the value of a row, in O(1) if all rows before it have one, else by binary search.
     pub(crate) fn get(&self, row: u32) -> Option<&T> {
         let at = row as usize;
-        if self.rows.get(at) == Some(&row) {
+        let Some(rows) = &self.rows else { return self.values.get(at) };
+        if rows.get(at) == Some(&row) {
             return self.values.get(at);
         }
         // Rows are sorted and unique, so a row's index is at most its number.
-        let until = at.min(self.rows.len());
-        self.rows[..until].binary_search(&row).ok().and_then(|at| self.values.get(at))
+        let until = at.min(rows.len());
+        rows[..until].binary_search(&row).ok().and_then(|at| self.values.get(at))
     }
 
     /// Returns the values of these ascending rows, in one pass over the column.
@@ -40,45 +39,70 @@ impl<T> Column<T> {
     ) -> impl Iterator<Item = Option<&'a T>> + use<'a, 'r, T> {
         let mut at = 0;
         rows.iter().map(move |row| {
+            let Some(known) = &self.rows else { return self.values.get(*row as usize) };
             // All rows together take at most as many steps as the column has entries.
-            while self.rows.get(at).is_some_and(|known| known < row) {
+            while known.get(at).is_some_and(|known| known < row) {
                 at += 1;
             }
-            self.rows.get(at).filter(|known| *known == row).and_then(|_| self.values.get(at))
+            known.get(at).filter(|known| *known == row).and_then(|_| self.values.get(at))
         })
     }
 
     /// Visits the rows that have a value, ascending.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.rows.iter().copied().zip(&self.values)
+        let row = |at: usize| self.rows.as_ref().map_or(at as u32, |rows| rows[at]);
+        self.values.iter().enumerate().map(move |(at, value)| (row(at), value))
     }
 
     /// Sets the value of a row. O(1) for the last row.
     pub(crate) fn set(&mut self, row: u32, value: T) {
-        match self.place(row) {
-            Ok(at) => self.values[at] = value,
-            Err(at) => {
-                self.rows.insert(at, row);
-                self.values.insert(at, value);
-            }
+        let at = match self.place(row) {
+            Ok(at) => return self.values[at] = value,
+            Err(at) => at,
+        };
+        if at < self.values.len() {
+            self.sparse_rows().insert(at, row);
+            return self.values.insert(at, value);
         }
+        if self.rows.is_some() || at != row as usize {
+            push(self.sparse_rows(), row);
+        }
+        push(&mut self.values, value);
     }
 
     pub(crate) fn remove(&mut self, row: u32) {
         if let Ok(at) = self.place(row) {
-            self.rows.remove(at);
+            self.sparse_rows().remove(at);
             self.values.remove(at);
         }
     }
 
+    /// Returns the list of rows, which is made if all the first rows have had a value.
+    fn sparse_rows(&mut self) -> &mut Vec<u32> {
+        self.rows.get_or_insert_with(|| (0..self.values.len() as u32).collect())
+    }
+
     fn place(&self, row: u32) -> Result<usize, usize> {
-        match self.rows.last() {
+        let Some(rows) = &self.rows else {
+            let at = row as usize;
+            return if at < self.values.len() { Ok(at) } else { Err(self.values.len()) };
+        };
+        match rows.last() {
             None => Err(0),
-            Some(last) if *last < row => Err(self.rows.len()),
-            Some(last) if *last == row => Ok(self.rows.len() - 1),
-            Some(_) => self.rows.binary_search(&row),
+            Some(last) if *last < row => Err(rows.len()),
+            Some(last) if *last == row => Ok(rows.len() - 1),
+            Some(_) => rows.binary_search(&row),
         }
     }
+}
+
+/// Appends a value, and leaves less room for more than `Vec` does. Columns are long, and most of
+/// them grow seldom. Amortized O(1).
+pub(super) fn push<T>(values: &mut Vec<T>, value: T) {
+    if values.len() == values.capacity() {
+        values.reserve_exact(values.len() / 8 + 4);
+    }
+    values.push(value);
 }
 
 impl Column<MetricPoint> {
@@ -95,14 +119,13 @@ impl Column<MetricPoint> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TextColumn {
     codes: Column<u32>,
-    texts: Vec<Arc<str>>,
-    by_text: HashMap<Arc<str>, u32, FixedState>,
+    texts: Texts,
 }
 
 impl TextColumn {
     /// Sets the text of a row. Amortized O(1) for the last row.
     pub(crate) fn set(&mut self, row: u32, text: &str) {
-        let code = self.code_of(text);
+        let code = self.texts.number_of(text);
         self.codes.set(row, code);
         // Overwritten strings are kept until they outnumber the rows.
         if self.texts.len() > 2 * self.codes.values.len() {
@@ -110,29 +133,12 @@ impl TextColumn {
         }
     }
 
-    fn code_of(&mut self, text: &str) -> u32 {
-        match self.by_text.get(text) {
-            Some(code) => *code,
-            None => {
-                let text: Arc<str> = Arc::from(text);
-                // Row numbers have 32 bits as well, so this cannot overflow.
-                let code = self.texts.len() as u32;
-                self.texts.push(Arc::clone(&text));
-                self.by_text.insert(text, code);
-                code
-            }
-        }
-    }
-
     /// Drops strings that no row uses, and renumbers the others.
     fn drop_unused(&mut self) {
         let texts = std::mem::take(&mut self.texts);
-        self.by_text = HashMap::default();
-        let mut codes = std::mem::take(&mut self.codes);
-        for code in &mut codes.values {
-            *code = self.code_of(&texts[*code as usize]);
+        for code in &mut self.codes.values {
+            *code = self.texts.number_of(texts.get(*code));
         }
-        self.codes = codes;
     }
 
     pub(crate) fn remove(&mut self, row: u32) {
@@ -173,7 +179,7 @@ impl TextColumn {
     }
 
     fn text(&self, code: u32) -> &str {
-        &self.texts[code as usize]
+        self.texts.get(code)
     }
 }
 
@@ -226,8 +232,8 @@ mod tests {
             for number in 0..1000 {
                 let row = number % rows;
                 column.set(row, &format!("text {number}"));
-                let known = [column.texts.len(), column.by_text.len()];
-                assert!(known.iter().all(|count| *count <= 2 * rows as usize), "{rows}: {known:?}");
+                let known = column.texts.len();
+                assert!(known <= 2 * rows as usize, "{rows}: {known}");
                 assert_eq!(column.get(row), Some(&*format!("text {number}")));
             }
             let all: Vec<u32> = (0..rows).collect();

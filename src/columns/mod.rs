@@ -16,6 +16,7 @@ mod runs;
 mod select;
 mod statistics;
 mod summaries;
+mod texts;
 
 pub(crate) use self::cache::ColumnCache;
 pub(crate) use self::column::TextColumn;

@@ -11,7 +11,7 @@ use crate::index::{Index, RunRows, TextTable};
 use crate::search::PointSummary;
 
 use super::changes::Changes;
-use super::column::{Column, TextColumn};
+use super::column::{Column, TextColumn, push};
 use super::keys::{KeySet, Keys};
 use super::statistics::StatisticColumns;
 use super::summaries::{Computed, SummaryColumns, SummaryKeys, SummaryPlace};
@@ -157,9 +157,9 @@ impl RunColumns {
                 Err(at) if at < self.numbers.len() => {}
                 Err(at) => {
                     self.rows.insert(run.info.id, at as u32);
-                    self.numbers.push(number);
-                    self.heads.push(Head::of(&run));
-                    self.runs.push(run);
+                    push(&mut self.numbers, number);
+                    push(&mut self.heads, Head::of(&run));
+                    push(&mut self.runs, run);
                 }
             }
         }
