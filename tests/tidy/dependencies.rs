@@ -154,7 +154,8 @@ fn only_the_feature_polars_needs_polars() {
 
 #[test]
 fn the_program_is_built_with_the_examples() {
-    let program = tree("normal,build", &["--package", "tracklite-cli"]);
+    let lean = ["--package", "tracklite-cli", "--no-default-features"];
+    let program = tree("normal,build", &lean);
     let examples = tree("normal,build", &["--package", "tracklite-examples"]);
     assert!(names(&program).contains("clap"), "{program:?}");
     let rebuilt: Vec<&String> = program.difference(&examples).collect();
