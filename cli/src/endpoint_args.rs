@@ -91,6 +91,10 @@ pub(crate) struct SpecArgs {
     /// Read requests as MLflow's own server does, even where a faster way returns the same answers
     #[arg(long)]
     pub(crate) exact: bool,
+    /// Run each model in a Python environment with the requirements of its version, not in that of
+    /// the server
+    #[arg(long)]
+    pub(crate) own_environment: bool,
     /// Write requests and answers to the table CATALOG.SCHEMA.PREFIX_payload; without a prefix, it
     /// has the name of the endpoint
     #[arg(long, value_name = "CATALOG.SCHEMA[.PREFIX]")]

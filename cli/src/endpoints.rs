@@ -54,6 +54,7 @@ struct EntityObject<'a> {
     alias: Option<&'a str>,
     traffic_percentage: u32,
     shadow: bool,
+    environment: &'static str,
     workload_size: &'static str,
     scale_to_zero_enabled: bool,
 }
@@ -88,6 +89,7 @@ impl<'a> ConfigObject<'a> {
             alias: entity.alias.as_deref(),
             traffic_percentage: percent_of(config, entity),
             shadow: entity.is_shadow,
+            environment: if entity.has_own_environment() { "model" } else { "server" },
             workload_size: entity.size.as_str(),
             scale_to_zero_enabled: entity.scale_to_zero,
         };
@@ -364,6 +366,9 @@ fn served(args: &SpecArgs, word: &str) -> Result<ServedModel> {
         model = model.variable(name, value);
     }
     let lane = if args.exact { ServingLane::Exact } else { ServingLane::Auto };
+    if args.own_environment {
+        model = model.own_environment(true);
+    }
     Ok(model.scale_to_zero(args.idle.is_some()).lane(lane))
 }
 

@@ -139,33 +139,7 @@ pub(crate) fn create(args: &CreateArgs, terminal: &mut Terminal) -> Outcome {
 
 /// Returns the job with an id or a name.
 fn find(jobs: &Jobs, name: &str) -> Result<JobId> {
-    if let Ok(id) = name.parse::<JobId>()
-        && let Ok(info) = jobs.get(id)
-    {
-        return Ok(info.id);
-    }
-    let mut found = Vec::new();
-    for info in jobs.list()? {
-        if JobSettings::from_json(&info.settings)?.title() == name {
-            found.push(info.id);
-        }
-    }
-    match found.as_slice() {
-        [one] => Ok(*one),
-        [] => {
-            let message = format!("there is no job {name:?}: `tracklite jobs ls` lists all jobs");
-            Err(Error::new(ErrorKind::NotFound, message))
-        }
-        several => {
-            let ids: Vec<String> = several.iter().map(JobId::to_string).collect();
-            let message = format!(
-                "{} jobs have the name {name:?}: use one of the ids {}",
-                ids.len(),
-                ids.join(", ")
-            );
-            Err(Error::new(ErrorKind::InvalidInput, message))
-        }
-    }
+    Ok(jobs.find(name)?.id)
 }
 
 /// Creates a run.

@@ -4,6 +4,7 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString};
+use tracklite::endpoint::EndpointPrincipal;
 use tracklite::logged_model::Signature;
 use tracklite::{ExperimentId, LoggedModelId, RunId, Step, Timestamp};
 
@@ -233,6 +234,29 @@ pub(crate) fn experiment_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<Experimen
         }
         Err(error) => Err(error),
     }
+}
+
+/// Converts a value to JSON, unless it is already text.
+pub(crate) fn json(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    match value.cast::<PyString>() {
+        Ok(text) => Ok(text.to_cow()?.into_owned()),
+        Err(_) => value.py().import("json")?.call_method1("dumps", (value,))?.extract(),
+    }
+}
+
+/// Converts grants: levels by the names of users. The name `users` is the group of all users.
+pub(crate) fn grants<L: std::str::FromStr<Err = tracklite::Error>>(
+    grants: &Bound<'_, PyAny>,
+) -> PyResult<Vec<(EndpointPrincipal, L)>> {
+    let py = grants.py();
+    let pairs = texts(grants, "grants")?.into_iter().map(|(name, level)| {
+        let principal = match name.as_str() {
+            "users" => EndpointPrincipal::Group(name),
+            _ => EndpointPrincipal::User(name),
+        };
+        Ok((principal, choice(py, &level)?))
+    });
+    pairs.collect()
 }
 
 /// Converts a model signature from MLflow's JSON.

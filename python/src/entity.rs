@@ -70,7 +70,7 @@ impl<'py> Fields<'py> {
         self.object(value.into_bound_py_any(py))
     }
 
-    fn object(mut self, value: PyResult<Object<'py>>) -> Self {
+    pub(crate) fn object(mut self, value: PyResult<Object<'py>>) -> Self {
         if let Ok(values) = &mut self.values {
             match value {
                 Ok(value) => values.push(value),
@@ -80,9 +80,22 @@ impl<'py> Fields<'py> {
         self
     }
 
-    fn time(self, time: Timestamp) -> Self {
+    pub(crate) fn time(self, time: Timestamp) -> Self {
         let py = self.py;
         self.object(instant(py, time))
+    }
+
+    /// Adds a time, or None.
+    pub(crate) fn maybe_time(self, time: Option<Timestamp>) -> Self {
+        let py = self.py;
+        let none = || Ok(py.None().into_bound(py));
+        self.object(time.map_or_else(none, |time| instant(py, time)))
+    }
+
+    /// Adds the value of a JSON text.
+    pub(crate) fn json(self, text: &str) -> Self {
+        let json = self.py.import("json");
+        self.object(json.and_then(|json| json.call_method1("loads", (text,))))
     }
 
     /// Adds a member of an enum.
@@ -103,7 +116,7 @@ impl<'py> Fields<'py> {
         self.object(entity.map_or_else(none, |entity| entity.to_python(py)))
     }
 
-    fn entities<E: Entity>(self, entities: &[E]) -> Self {
+    pub(crate) fn entities<E: Entity>(self, entities: &[E]) -> Self {
         let py = self.py;
         self.object(to_list(py, entities).map(Bound::into_any))
     }
@@ -115,7 +128,7 @@ impl<'py> Fields<'py> {
 }
 
 /// Converts a time to a `datetime` in UTC, in whole microseconds.
-fn instant(py: Python<'_>, time: Timestamp) -> PyResult<Object<'_>> {
+pub(crate) fn instant(py: Python<'_>, time: Timestamp) -> PyResult<Object<'_>> {
     entity_class(py, "_instant")?.call1((time.as_nanos(),))
 }
 

@@ -18,6 +18,9 @@ mod convert;
 mod curves;
 mod database;
 mod detach;
+mod endpoint_entity;
+mod endpoint_spec;
+mod endpoints;
 mod entity;
 mod error;
 mod experiment;
@@ -25,6 +28,8 @@ mod folders;
 mod groups;
 mod history;
 mod inputs;
+mod job_entity;
+mod jobs;
 mod known;
 mod lineage;
 mod logged_model;
@@ -61,11 +66,15 @@ mod _tracklite {
     #[pymodule_export]
     use crate::database::Database;
     #[pymodule_export]
+    use crate::endpoints::Endpoints;
+    #[pymodule_export]
     use crate::error::error_kinds;
     #[pymodule_export]
     use crate::experiment::Experiment;
     #[pymodule_export]
     use crate::history::{Column, History};
+    #[pymodule_export]
+    use crate::jobs::Jobs;
     #[pymodule_export]
     use crate::lineage::LineageGraph;
     #[pymodule_export]

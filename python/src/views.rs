@@ -1,8 +1,9 @@
 //! Saved views: named states of the web page, which a team shares.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::PyList;
 
+use crate::convert::json;
 use crate::database::Database;
 use crate::entity::{Entity as _, Object, to_list};
 
@@ -64,13 +65,5 @@ impl Database {
             Some(user) => database.delete_view_as(user, name, expects),
             None => database.delete_view(name, expects),
         })
-    }
-}
-
-/// Converts a state to JSON, unless it is already text.
-fn json(state: &Bound<'_, PyAny>) -> PyResult<String> {
-    match state.cast::<PyString>() {
-        Ok(text) => Ok(text.to_cow()?.into_owned()),
-        Err(_) => state.py().import("json")?.call_method1("dumps", (state,))?.extract(),
     }
 }

@@ -12,6 +12,7 @@ use tracklite::{Database, ErrorKind};
 use crate::load::load;
 use crate::pool::Pool;
 use crate::table::Table;
+use crate::tail::Tail;
 use crate::workshop::Workshop;
 
 /// The longest pause before an active configuration that could not be loaded is tried again.
@@ -44,9 +45,16 @@ pub enum Deployment {
 struct Endpoint {
     info: Arc<EndpointInfo>,
     table: Option<Arc<Table>>,
-    /// The number of the configuration that is being loaded.
-    loading: Option<(u64, AbortHandle)>,
+    loading: Option<Loading>,
     broken: Option<Broken>,
+}
+
+/// A configuration that is being loaded.
+struct Loading {
+    config: u64,
+    task: AbortHandle,
+    /// The output of making its environments.
+    log: Tail,
 }
 
 /// An active configuration that could not be loaded.
@@ -91,6 +99,12 @@ impl Endpoints {
             failure().unwrap_or_else(|| "its model is still being loaded".to_owned())
         });
         Some((Arc::clone(&endpoint.info), table))
+    }
+
+    /// Returns what is printed while environments of an endpoint are made, if they are now.
+    pub(crate) fn progress(&self, name: &str) -> Option<String> {
+        let log = self.all().get(name)?.loading.as_ref()?.log.clone();
+        Some(log.text()).filter(|text| !text.is_empty())
     }
 
     /// Returns all endpoints, ordered by name.
@@ -151,20 +165,22 @@ impl Endpoints {
     pub(crate) fn advance(&self, database: &Database, workshop: &Arc<Workshop>, loads: &mut Loads) {
         for (name, endpoint) in &mut *self.all() {
             let Some(config) = endpoint.wanted(database.is_read_only()) else { continue };
-            if endpoint.loading.as_ref().is_some_and(|(number, _)| *number == config.number) {
+            if endpoint.loading.as_ref().is_some_and(|load| load.config == config.number) {
                 continue;
             }
-            if let Some((_, load)) = endpoint.loading.take() {
-                load.abort();
+            if let Some(load) = endpoint.loading.take() {
+                load.task.abort();
             }
             let (name, id, number) = (name.clone(), endpoint.info.id, config.number);
             let (database, workshop) = (database.clone(), Arc::clone(workshop));
-            let before = endpoint.table.clone();
+            let (before, log) = (endpoint.table.clone(), Tail::default());
+            let shown = log.clone();
             let task = loads.spawn(async move {
-                let result = load(database, workshop, (name.clone(), id), config, before).await;
+                let named = (name.clone(), id);
+                let result = load(database, workshop, named, config, (before, log)).await;
                 Loaded { name, id, config: number, result }
             });
-            endpoint.loading = Some((number, task));
+            endpoint.loading = Some(Loading { config: number, task, log: shown });
         }
     }
 
@@ -242,8 +258,8 @@ impl Endpoint {
     }
 
     fn stop(self) {
-        if let Some((_, load)) = self.loading {
-            load.abort();
+        if let Some(load) = self.loading {
+            load.task.abort();
         }
     }
 }

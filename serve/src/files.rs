@@ -10,6 +10,8 @@ use tracklite::artifact::ArtifactOwner;
 use tracklite::endpoint::ServedEntity;
 use tracklite::feature::FeatureSpec;
 
+use crate::environment::Environment;
+
 /// The files of a version in a folder, which is removed when this is dropped.
 pub(crate) struct ModelFiles {
     folder: tempfile::TempDir,
@@ -28,6 +30,12 @@ impl ModelFiles {
     fn has(&self, name: &str) -> bool {
         fs::exists(self.path().join(name)).unwrap_or(false)
     }
+}
+
+/// A version to run: its files, and the Python environment of its workers.
+pub(crate) struct Source {
+    pub(crate) files: Arc<ModelFiles>,
+    pub(crate) environment: Arc<Environment>,
 }
 
 /// The files of all versions that are served now.

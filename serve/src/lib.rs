@@ -11,6 +11,13 @@
 //! the database, and answers on a socket. It is killed if it exceeds its time, and started again if
 //! it dies. After three deaths within a minute, there is a pause before the next start.
 //!
+//! # Environments
+//!
+//! By default, all models run in the Python environment of the server. One with
+//! [`own_environment`](tracklite::endpoint::ServedModel::own_environment) runs in an environment
+//! with the requirements of its version. It is made once, below the cache folder, and has a zygote
+//! of its own.
+//!
 //! # Features
 //!
 //! A model that was logged with lookups of features has a file with them. This process keeps the
@@ -31,6 +38,8 @@
 mod answer;
 mod breaker;
 mod endpoints;
+mod environment;
+mod environments;
 mod files;
 mod frame;
 mod job;

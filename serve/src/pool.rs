@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::answer::{Refusal, Request};
 use crate::breaker::Breaker;
-use crate::files::ModelFiles;
+use crate::files::Source;
 use crate::job::{Job, Outcome, Place};
 use crate::lookups::Lookups;
 use crate::meter::{Measures, Meter};
@@ -47,7 +47,7 @@ pub(crate) struct Pool {
 /// The things that the tasks of a pool share.
 struct Lane {
     workshop: Arc<Workshop>,
-    files: Arc<ModelFiles>,
+    source: Source,
     shape: Shape,
     breaker: Breaker,
     log: Tail,
@@ -64,21 +64,22 @@ struct Lane {
 }
 
 impl Pool {
-    /// Starts workers, and waits until they are ready.
+    /// Starts workers, and waits until they are ready. `installed` is what was printed before.
     pub(crate) async fn start(
         workshop: Arc<Workshop>,
-        files: Arc<ModelFiles>,
+        source: Source,
         shape: Shape,
         lookups: Option<Arc<Lookups>>,
+        installed: &str,
     ) -> Result<Pool, String> {
         let (log, began) = (Tail::default(), Instant::now());
         // The first one shows whether the model can be loaded at all.
-        let first = workshop.start(&files, &shape, &log).await?;
+        let first = workshop.start(&source, &shape, &log).await?;
         let took = began.elapsed().as_secs_f64();
-        let built = format!("{}\nthe model was loaded in {took:.2} s", log.text());
+        let built = format!("{installed}\n{}\nthe model was loaded in {took:.2} s", log.text());
         let workers = shape.workers;
         let built = (log, built.trim_start().to_owned());
-        let lane = Arc::new(Lane::new(workshop, files, shape.clone(), built));
+        let lane = Arc::new(Lane::new(workshop, source, shape.clone(), built));
         let mut ready = lane.alive.subscribe();
         // Requests whose worker has died come back to it.
         let places = shape.waiting.max(shape.held) + workers * JOINED_MAX;
@@ -103,19 +104,19 @@ impl Pool {
     /// Returns the pool of a version without a model, whose answers are its features.
     pub(crate) fn without_workers(
         workshop: Arc<Workshop>,
-        files: Arc<ModelFiles>,
+        source: Source,
         shape: Shape,
         lookups: Arc<Lookups>,
     ) -> Pool {
         let built = (Tail::default(), "the features need no worker".to_owned());
-        let lane = Arc::new(Lane::new(workshop, files, shape.clone(), built));
+        let lane = Arc::new(Lane::new(workshop, source, shape.clone(), built));
         let ((queue, _), (open, _)) = (mpsc::channel(1), watch::channel(()));
         Pool { queue, lane, shape, lookups: Some(lookups), _open: open }
     }
 
     /// Returns whether there are only features, and no worker at any time.
     pub(crate) fn is_empty(&self) -> bool {
-        !self.lane.files.has_model()
+        !self.lane.source.files.has_model()
     }
 
     /// Answers a request within a time.
@@ -209,13 +210,13 @@ fn busy(most: usize) -> Refusal {
 impl Lane {
     fn new(
         workshop: Arc<Workshop>,
-        files: Arc<ModelFiles>,
+        source: Source,
         shape: Shape,
         (log, built): (Tail, String),
     ) -> Lane {
         Lane {
             workshop,
-            files,
+            source,
             shape,
             breaker: Breaker::default(),
             log,
@@ -245,7 +246,7 @@ impl Lane {
     async fn restarted(&self) -> Worker {
         loop {
             self.breaker.wait().await;
-            match self.workshop.start(&self.files, &self.shape, &self.log).await {
+            match self.workshop.start(&self.source, &self.shape, &self.log).await {
                 Ok(worker) => return worker,
                 Err(reason) => {
                     log::warn!("a worker could not be started: {reason}");

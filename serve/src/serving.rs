@@ -114,6 +114,12 @@ impl Serving {
         table.ok()?.logs(entity)
     }
 
+    /// Returns what is printed while the environments of an endpoint are made, if they are now.
+    #[must_use]
+    pub fn progress(&self, name: &str) -> Option<String> {
+        self.0.endpoints.progress(name)
+    }
+
     /// Returns the state of an endpoint in this process.
     #[must_use]
     pub fn status(&self, info: &EndpointInfo) -> Status {

@@ -15,6 +15,9 @@ pub struct Settings {
     /// Whether workers may use the network. Default: false. It is closed on Linux, on `x86_64` and
     /// `aarch64`.
     pub network: bool,
+    /// The folder for the environments of models. Default: `tracklite/environments` in the user's
+    /// cache folder, which is `$XDG_CACHE_HOME` or `~/.cache`.
+    pub environments: Option<PathBuf>,
     /// Sees each request to a served model when it has ended. Default: none.
     pub observer: Option<Observer>,
 }
@@ -26,7 +29,13 @@ impl Default for Settings {
             python: named.unwrap_or_else(|| "python3".into()).into(),
             memory: 8 << 30,
             network: false,
+            environments: cache().map(|cache| cache.join("tracklite").join("environments")),
             observer: None,
         }
     }
+}
+
+fn cache() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|it| it.is_absolute());
+    absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
 }

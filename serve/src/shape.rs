@@ -18,6 +18,8 @@ pub(crate) struct Shape {
     /// After which time without a request workers end.
     pub(crate) idle: Option<Duration>,
     pub(crate) environment: BTreeMap<String, String>,
+    /// Whether the workers run in an environment with the requirements of the version.
+    pub(crate) has_own_environment: bool,
     pub(crate) lane: ServingLane,
 }
 
@@ -30,6 +32,7 @@ impl Shape {
             held: limits.held as usize,
             idle: entity.scale_to_zero.then_some(idle),
             environment: entity.environment.clone(),
+            has_own_environment: entity.has_own_environment(),
             lane: entity.lane,
         }
     }

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::AsyncReadExt as _;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// How much is kept.
 const BYTES_MAX: usize = 16 * 1024;
@@ -27,8 +26,15 @@ impl Tail {
         String::from_utf8_lossy(kept.make_contiguous()).trim_end().to_owned()
     }
 
+    /// Returns the last lines as text, and forgets them.
+    pub(crate) fn take(&self) -> String {
+        let text = self.text();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        text
+    }
+
     /// Adds everything that comes, until the other side closes.
-    pub(crate) async fn follow(self, mut stream: UnixStream) {
+    pub(crate) async fn follow(&self, mut stream: impl AsyncRead + Unpin) {
         let mut bytes = vec![0; 4096];
         while let Ok(length @ 1..) = stream.read(&mut bytes).await {
             self.add(bytes.get(..length).unwrap_or_default());

@@ -212,7 +212,6 @@ def enter(order: dict[str, Any], path: str) -> socket.socket:
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     frames = connect(path, order["ticket"], "frames")
     log = connect(path, order["ticket"], "log")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -236,7 +235,7 @@ def enter(order: dict[str, Any], path: str) -> socket.socket:
     random.seed()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
-    restrict(order)
+    restrict([order["model"]], [order["folder"]])
     if not order["network"]:
         close_network()
     return socket.socket(fileno=3)
@@ -259,25 +258,29 @@ def limit(what: int, most: int) -> None:
     resource.setrlimit(what, (most, most))
 
 
-def restrict(order: dict[str, Any]) -> None:
-    """Hides all other files, where the kernel can."""
+def restrict(readable: list[str], writable: list[str]) -> None:
+    """Hides all files but these and the installed packages, where the kernel can."""
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     create, add, restrict_self = 444, 445, 446
     # The rights of the first version: execute, write, read, list, remove, and make anything.
     everything, reading = (1 << 13) - 1, 1 | 1 << 2 | 1 << 3
+    version = libc.syscall(create, None, 0, 1)
+    # Later versions: move between folders, and truncate.
+    everything |= (1 << 13 if version >= 2 else 0) | (1 << 14 if version >= 3 else 0)
     handled = ctypes.c_uint64(everything)
     rules = libc.syscall(create, ctypes.byref(handled), ctypes.sizeof(handled), 0)
     if rules < 0:
         return
     packages = [place for place in sys.path if place and os.path.isdir(place)]
-    readable = [*packages, sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/etc"]
+    readable = [*packages, sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/etc", *readable]
     readable += ["/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat"]
-    readable += ["/sys/devices/system/cpu", "/dev/urandom", order["model"]]
+    readable += ["/sys/devices/system/cpu", "/dev/urandom"]
     for rights, places in (
         (reading, readable),
-        (everything, [order["folder"], "/dev/null", "/dev/shm"]),
+        (everything, [*writable, "/dev/null", "/dev/shm"]),
     ):
         for place in places:
             with contextlib.suppress(OSError):
@@ -296,8 +299,8 @@ def allow(libc: Any, call: tuple[int, int], place: str, rights: int) -> None:
     add, rules = call
     opened = os.open(place, os.O_PATH | os.O_CLOEXEC)
     if not os.path.isdir(place):
-        # Execute, write and read are the rights that a file can have.
-        rights &= 0b111
+        # Execute, write, read and truncate are the rights that a file can have.
+        rights &= 0b111 | 1 << 14
     rule = Rule(rights, opened)
     libc.syscall(add, rules, 1, ctypes.byref(rule), 0)
     os.close(opened)

@@ -14,15 +14,15 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracklite::endpoint::ServingLane;
 
-use crate::files::{ModelFiles, Shelf};
+use crate::environments::Environments;
+use crate::files::{Shelf, Source};
 use crate::frame::{self, Kind};
 use crate::leftovers;
-use crate::python;
 use crate::settings::Settings;
 use crate::shape::Shape;
 use crate::tail::Tail;
 use crate::worker::Worker;
-use crate::zygote::{ForkOrder, Zygote};
+use crate::zygote::ForkOrder;
 
 /// The program of the zygote and its workers.
 const PROGRAM: &str = include_str!("worker.py");
@@ -31,6 +31,9 @@ const LEAN: &str = include_str!("tracklite_lean.py");
 /// The module of the program that evaluates feature functions.
 const FUNCTIONS: &str = include_str!("tracklite_functions.py");
 const DIRECT: &str = include_str!("tracklite_direct.py");
+/// The program that makes environments.
+const ENVIRONMENT: &str = include_str!("tracklite_environment.py");
+const MAKER: &str = "tracklite_environment.py";
 /// How long a worker may take to load its model and to answer its example.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a process that has connected may take to show its ticket.
@@ -46,12 +49,11 @@ pub(crate) struct Workshop {
     _lock: File,
     program: PathBuf,
     socket: PathBuf,
-    python: PathBuf,
     memory: u64,
     network: bool,
     pub(crate) shelf: Shelf,
+    pub(crate) environments: Environments,
     awaited: Awaited,
-    zygote: tokio::sync::Mutex<Option<Arc<Zygote>>>,
     /// The version of MLflow, once a zygote was ready.
     mlflow: OnceLock<String>,
 }
@@ -75,8 +77,6 @@ impl Awaited {
 impl Workshop {
     /// Makes the folder and the socket. The zygote is started for the first worker.
     pub(crate) fn open(settings: &Settings) -> io::Result<Workshop> {
-        let (python, memory, network) =
-            (settings.python.clone(), settings.memory, settings.network);
         leftovers::remove(&std::env::temp_dir());
         let (folder, lock) = leftovers::folder()?;
         let path = |name: &str| folder.path().join(name);
@@ -88,20 +88,22 @@ impl Workshop {
         std::fs::write(path("program").join("tracklite_lean.py"), LEAN)?;
         std::fs::write(path("program").join("tracklite_functions.py"), FUNCTIONS)?;
         std::fs::write(path("program").join("tracklite_direct.py"), DIRECT)?;
+        std::fs::write(path("program").join(MAKER), ENVIRONMENT)?;
         let awaited = Awaited::default();
         tokio::spawn(accept(UnixListener::bind(&socket)?, awaited.clone()));
-        let (shelf, zygote) = (Shelf::new(path("models")), tokio::sync::Mutex::default());
+        let (python, maker) = (settings.python.clone(), program.with_file_name(MAKER));
+        let environments = Environments::open(python, maker, settings.environments.clone());
+        let shelf = Shelf::new(path("models"));
         Ok(Workshop {
             folder,
             _lock: lock,
             program,
             socket,
-            python,
-            memory,
-            network,
+            memory: settings.memory,
+            network: settings.network,
             shelf,
+            environments,
             awaited,
-            zygote,
             mlflow: OnceLock::new(),
         })
     }
@@ -113,7 +115,7 @@ impl Workshop {
     /// Starts a worker, and waits until it has loaded its model and answered its example.
     pub(crate) async fn start(
         &self,
-        files: &ModelFiles,
+        source: &Source,
         shape: &Shape,
         log: &Tail,
     ) -> Result<Worker, String> {
@@ -124,11 +126,12 @@ impl Workshop {
         let ticket: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let frames = self.awaited.expect(format!("{ticket} frames"));
         let printed = self.awaited.expect(format!("{ticket} log"));
-        let found = self.connected((files, shape), &ticket, (folder, frames)).await;
+        let found = self.connected((source, shape), &ticket, (folder, frames)).await;
         if found.is_ok()
             && let Ok(Ok(stream)) = timeout(HELLO_TIMEOUT, printed).await
         {
-            tokio::spawn(log.clone().follow(stream));
+            let log = log.clone();
+            tokio::spawn(async move { log.follow(stream).await });
         }
         for purpose in ["frames", "log"] {
             self.awaited.take(&format!("{ticket} {purpose}"));
@@ -154,15 +157,16 @@ impl Workshop {
     /// Has a worker forked, and waits until it connects.
     async fn connected(
         &self,
-        (files, shape): (&ModelFiles, &Shape),
+        (source, shape): (&Source, &Shape),
         ticket: &str,
         (folder, frames): (TempDir, oneshot::Receiver<UnixStream>),
     ) -> Result<Worker, String> {
-        let zygote = self.zygote().await?;
+        let zygote = source.environment.zygote(&self.program, &self.socket).await?;
+        self.mlflow.get_or_init(|| zygote.mlflow.clone());
         let order = ForkOrder {
             order: "fork",
             ticket: ticket.to_owned(),
-            model: files.path().display().to_string(),
+            model: source.files.path().display().to_string(),
             folder: folder.path().display().to_string(),
             memory: self.memory,
             network: self.network,
@@ -177,20 +181,6 @@ impl Workshop {
         };
         let stream = stream.ok_or("the worker ended before it connected")?;
         Ok(Worker::new(stream, zygote, ticket.to_owned(), ended, folder))
-    }
-
-    /// Returns the zygote. Starts one if there is none, or the last one has died.
-    async fn zygote(&self) -> Result<Arc<Zygote>, String> {
-        let mut kept = self.zygote.lock().await;
-        if let Some(zygote) = kept.as_ref().filter(|zygote| zygote.is_alive()) {
-            return Ok(Arc::clone(zygote));
-        }
-        let python = python::found(&self.python)?;
-        let zygote = Zygote::start(&python, &self.program, &self.socket).await?;
-        let zygote = Arc::new(zygote);
-        self.mlflow.get_or_init(|| zygote.mlflow.clone());
-        *kept = Some(Arc::clone(&zygote));
-        Ok(zygote)
     }
 }
 

@@ -139,6 +139,19 @@ impl ServedModel {
         self
     }
 
+    /// Sets whether the server makes a Python environment for it, with the requirements of its
+    /// version. Default: false, the environment of the server.
+    ///
+    /// This is the variable [`ServedEntity::ENVIRONMENT`].
+    #[must_use]
+    pub fn own_environment(mut self, is_own: bool) -> Self {
+        self.environment.remove(ServedEntity::ENVIRONMENT);
+        match is_own {
+            true => self.variable(ServedEntity::ENVIRONMENT, "model"),
+            false => self,
+        }
+    }
+
     /// Sets how it reads requests. Default: [`ServingLane::Auto`].
     #[must_use]
     pub fn lane(mut self, lane: ServingLane) -> Self {

@@ -143,6 +143,20 @@ pub struct ServedEntity {
     pub lane: ServingLane,
 }
 
+impl ServedEntity {
+    /// The variable that chooses the Python environment: `server`, the default, or `model`.
+    ///
+    /// It is a variable because the clients of Databricks can set variables, and nothing else.
+    pub const ENVIRONMENT: &'static str = "TRACKLITE_ENVIRONMENT";
+
+    /// Returns whether it runs in a Python environment with the requirements of its version. By
+    /// default, it runs in that of the server.
+    #[must_use]
+    pub fn has_own_environment(&self) -> bool {
+        self.environment.get(Self::ENVIRONMENT).is_some_and(|value| value == "model")
+    }
+}
+
 /// How a served model reads requests and writes answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ServingLane {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::entity::endpoint::{EndpointConfig, EndpointLimits, EndpointRoute};
+use crate::entity::endpoint::{EndpointConfig, EndpointLimits, EndpointRoute, ServedEntity};
 use crate::entity::limits::check_text;
 use crate::entity::wording::{invalid, invalid_value};
 use crate::error::Result;
@@ -94,6 +94,9 @@ fn check_environment(environment: &BTreeMap<String, String>) -> Result<()> {
             return Err(invalid_value("value of the variable", name, "it has a null character"));
         }
         check_text("the value of a variable", value, VARIABLE_MAX)?;
+        if name == ServedEntity::ENVIRONMENT && value != "model" && value != "server" {
+            return Err(invalid_value(name, value, "expected \"model\" or \"server\""));
+        }
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ use crate::database::Database;
 use crate::engine::Engine;
 use crate::entity::JobChange;
 use crate::entity::id::Timestamp;
+use crate::entity::wording::invalid;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::record::{JOB_KINDS, Position, REGISTRY_KINDS, Record, TABLE_KINDS};
 use crate::index::Index;
@@ -171,6 +172,32 @@ impl Jobs {
         self.engine().located(existing(job, found))
     }
 
+    /// Returns the job with an id or a name, as people write it.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`] if there is no such job.
+    /// - [`ErrorKind::InvalidInput`] if several jobs have the name.
+    ///
+    /// # Performance
+    ///
+    /// Reads all jobs, unless it is an id.
+    pub fn find(&self, name: &str) -> Result<JobInfo> {
+        if let Ok(id) = name.parse()
+            && let Ok(info) = self.get(id)
+        {
+            return Ok(info);
+        }
+        let mut found = Vec::new();
+        for info in self.list()? {
+            if JobSettings::from_json(&info.settings)?.title() == name {
+                found.push(info);
+            }
+        }
+        let one = one_of(name, found);
+        self.engine().located(one)
+    }
+
     /// Returns a run with its attempts.
     ///
     /// # Errors
@@ -257,6 +284,18 @@ pub(crate) fn existing(job: JobId, last: Option<JobChange>) -> Result<JobInfo> {
     match last {
         Some(JobChange::Saved(info)) => Ok(*info),
         _ => Err(Error::new(ErrorKind::NotFound, format!("Job {job} does not exist."))),
+    }
+}
+
+fn one_of(name: &str, mut found: Vec<JobInfo>) -> Result<JobInfo> {
+    let ids: Vec<String> = found.iter().map(|info| info.id.to_string()).collect();
+    match (found.pop(), ids.len()) {
+        (Some(info), 1) => Ok(info),
+        (None, _) => Err(Error::new(ErrorKind::NotFound, format!("there is no job {name:?}"))),
+        (Some(_), count) => Err(invalid(format!(
+            "{count} jobs have the name {name:?}: use one of the ids {}",
+            ids.join(", ")
+        ))),
     }
 }
 

@@ -39,15 +39,25 @@ pub(crate) const BODIES: &str = "TRACKLITE_SCORING_BODIES";
 
 /// Compares endpoints with `mlflow models serve`, with this number of requests to each model.
 pub(crate) fn scoring(context: &Context, bodies: &str) -> StepResult {
+    run_file(context, "test_scoring.py", (BODIES, bodies))
+}
+
+/// Serves models in environments whose packages are installed from PyPI.
+pub(crate) fn environments(context: &Context) -> StepResult {
+    run_file(context, "test_environments.py", ("TRACKLITE_PACKAGES", "1"))
+}
+
+/// Runs one file of tests with a variable.
+fn run_file(context: &Context, file: &str, (name, value): (&str, &str)) -> StepResult {
     let words = format!("build --release --locked {WORKSPACE} --bin tracklite");
     run_command(&mut context.cargo(&words))?;
     let environment = Environment::prepare(context)?;
     environment.add(context, Path::new("server/tests/clients/requirements.txt"))?;
     environment.install_wheel(context)?;
     let mut pytest = environment.program(context, "pytest");
-    pytest.current_dir(context.root.join("server/tests/clients")).env(BODIES, bodies);
+    pytest.current_dir(context.root.join("server/tests/clients")).env(name, value);
     pytest.env("TRACKLITE_PROGRAM", context.target.join("release").join("tracklite"));
-    run_command(pytest.args(["-q", "-s", "-p", "no:cacheprovider", "test_scoring.py"]))?;
+    run_command(pytest.args(["-q", "-s", "-p", "no:cacheprovider", file]))?;
     Ok(Outcome::Passed)
 }
 

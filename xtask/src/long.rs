@@ -43,6 +43,11 @@ pub(crate) const WORKS: &[Step] = &[
         run: |context| clients::scoring(context, &amount(clients::BODIES, "500")),
     },
     Step {
+        name: "environments",
+        proves: "models are served in environments whose packages are installed from PyPI",
+        run: clients::environments,
+    },
+    Step {
         name: "joins",
         proves: "10^5 joins, beside loops, polars and DuckDB (TRACKLITE_JOIN_CASES)",
         run: |context| python::joins(context, &amount(python::CASES, "100000")),

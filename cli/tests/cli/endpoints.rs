@@ -69,9 +69,14 @@ fn an_endpoint_is_created_updated_shown_listed_and_deleted() {
     assert!(line.contains("active") && line.contains("churn/1 100 %"), "{listed}");
     let models = ["e", "-m", "old=models:/churn/1", "-m", "new=models:/churn/2"];
     let routes = ["-r", "old=90", "-r", "new=10", "--shadow", "quiet=models:/churn/2"];
-    let updated = json(&sample, "update", &[&models[..], &routes].concat());
+    let own = ["--own-environment"];
+    let updated = json(&sample, "update", &[&models[..], &routes, &own].concat());
     assert_eq!(updated["state"], "updating");
     let entities = updated["pending_config"]["served_entities"].as_array().expect("models");
+    assert_eq!(
+        (&served["environment"], &entities[0]["environment"]),
+        (&json!("server"), &json!("model"))
+    );
     let shares = entities.iter().map(|entity| (&entity["traffic_percentage"], &entity["shadow"]));
     let (yes, no, shares) = (json!(true), json!(false), shares.collect::<Vec<_>>());
     assert_eq!(shares, [(&json!(90), &no), (&json!(10), &no), (&json!(0), &yes)]);
@@ -115,6 +120,11 @@ fn mistakes_are_reported() {
         ("create", &["f", "-m", "models:/churn/1", "-r", "churn-1=50"], "sum to 50"),
         ("create", &["f", "-m", "models:/churn/1", "--tag", "x"], "expected KEY=VALUE"),
         ("create", &["f", "-m", "models:/churn/1", "--env", "PATH=x"], "PATH"),
+        (
+            "create",
+            &["f", "-m", "models:/churn/1", "--env", "TRACKLITE_ENVIRONMENT=mine"],
+            "expected \"model\" or \"server\"",
+        ),
         ("create", &["f", "-m", "models:/churn/1", "--size", "Huge"], "Small, Medium or Large"),
         ("update", &["e", "-m", "models:/churn/1"], "is being updated"),
         ("create", &["a b", "-m", "models:/churn/1"], "letters, digits"),

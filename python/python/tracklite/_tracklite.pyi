@@ -14,13 +14,17 @@ from tracklite.entities import (
     Capture,
     Changes,
     CodeDiff,
+    CronFires,
     Curves,
     DatabaseInfo,
     Dataset,
     DatasetSummary,
+    EndpointInfo,
     ExperimentInfo,
     GcReport,
     Importance,
+    JobInfo,
+    JobRunInfo,
     KeySummary,
     Lifecycle,
     LineageEdge,
@@ -45,6 +49,7 @@ from tracklite.entities import (
     RunStatus,
     SalvageReport,
     SavedView,
+    ServedModel,
     Smoothing,
     SqlTable,
     VacuumReport,
@@ -76,6 +81,14 @@ _ModelStatus: TypeAlias = LoggedModelStatus | Literal["PENDING", "READY", "FAILE
 _VersionStatus: TypeAlias = (
     ModelVersionStatus | Literal["PENDING_REGISTRATION", "FAILED_REGISTRATION", "READY"]
 )
+_Model: TypeAlias = str | ServedModel
+_Models: TypeAlias = _Model | Iterable[_Model]
+_Job: TypeAlias = int | str | JobInfo
+_JobRun: TypeAlias = int | JobRunInfo
+_Settings: TypeAlias = str | Mapping[str, Any]
+_EndpointLevel: TypeAlias = Literal["CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"]
+_JobLevel: TypeAlias = Literal["CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"]
+_DaylightSaving: TypeAlias = Literal["once", "quartz"]
 _Stage: TypeAlias = ModelStage | Literal["None", "Staging", "Production", "Archived"]
 
 def to_table(table: Any) -> Table:
@@ -447,6 +460,10 @@ class Database:
         """Copies everything readable in a damaged file to a new file."""
     def registry(self) -> Registry:
         """Returns the registry of models."""
+    def endpoints(self) -> Endpoints:
+        """Returns the endpoints of the file."""
+    def jobs(self) -> Jobs:
+        """Returns the jobs of the file."""
     def close(self) -> None:
         """Syncs and closes the file. Runs that are not finished keep their status.
 
@@ -791,6 +808,231 @@ class Database:
         >>> joined = database.join_features({"id": [2, 3]}, [lookup])
         >>> joined["table"].rows(), joined["misses"]
         ([{'id': 2, 'spend': 9.0}, {'id': 3, 'spend': 0.0}], [1])
+        """
+@final
+class Endpoints:
+    """The endpoints of a file: names under which a server answers requests with models.
+
+    The file states what to serve, and `tracklite serve` serves it. A change makes a configuration
+    that is pending until a server has loaded its models. Each change is durable when the call
+    returns.
+
+    >>> churn = database.registry().create_model("churn")
+    >>> first = churn.create_version("s3://models/churn/1")
+    >>> churn.set_alias("champion", first.version)
+    >>> endpoints = database.endpoints()
+    >>> endpoint = endpoints.create("churn-predictor", "models:/churn@champion")
+    >>> endpoint.pending.models[0].version, endpoint.active
+    (1, None)
+    """
+
+    def list(self) -> builtins.list[EndpointInfo]:
+        """Returns all endpoints as `EndpointInfo`, ordered by name."""
+    def get(self, name: str) -> EndpointInfo:
+        """Returns the endpoint with this name."""
+    def create(
+        self,
+        name: str,
+        models: _Models,
+        *,
+        routes: Mapping[str, int] | None = None,
+        timeout: float | None = None,
+        waiting: int | None = None,
+        workers: int | None = None,
+        idle: float | None = None,
+        description: str | None = None,
+        tags: Mapping[str, object] | None = None,
+        grants: Mapping[str, _EndpointLevel] | None = None,
+        capture: str | None = None,
+        sample: int = 100,
+        durable: bool = False,
+    ) -> EndpointInfo:
+        """Creates an endpoint.
+
+        `models` is an address such as "models:/churn@champion", a `ServedModel`, or several of
+        them. `routes` has the percentage of the requests for each name of a model. `timeout` is the
+        most seconds of a request, `waiting` how many requests may wait, `workers` the number of
+        processes, and `idle` after how many seconds a model ends that may scale to zero. The other
+        arguments are those of `set`.
+
+        >>> churn = database.registry().create_model("churn")
+        >>> versions = [churn.create_version(f"s3://models/churn/{n}").version for n in (1, 2)]
+        >>> models = [tracklite.ServedModel(f"models:/churn/{n}", name=f"v{n}") for n in versions]
+        >>> made = database.endpoints().create("churn", models, routes={"v1": 90, "v2": 10})
+        >>> [(model.name, model.percent) for model in made.pending.models]
+        [('v1', 90), ('v2', 10)]
+        """
+    def update(
+        self,
+        name: str,
+        models: _Models,
+        *,
+        routes: Mapping[str, int] | None = None,
+        timeout: float | None = None,
+        waiting: int | None = None,
+        workers: int | None = None,
+        idle: float | None = None,
+        expects: int | None = None,
+    ) -> EndpointInfo:
+        """Begins to replace what an endpoint serves. The active models answer until a server has
+        loaded the new ones.
+
+        The arguments are those of `create`. With `expects`, the endpoint must still have this
+        revision. Raises `ConflictError` if it has another one, or if another update is pending.
+        """
+    def set(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, object] | None = None,
+        grants: Mapping[str, _EndpointLevel] | None = None,
+        capture: str | None = None,
+        sample: int = 100,
+        durable: bool = False,
+        expects: int | None = None,
+    ) -> EndpointInfo:
+        """Changes settings that hold at once, beside what is served. Those that are None stay.
+
+        A tag of None is removed. `grants` replaces the levels by the names of users, such as
+        "CAN_QUERY"; the name "users" means all of them. `capture` is where requests and answers are
+        written: "catalog.schema" or "catalog.schema.prefix". `sample` is the percentage that is
+        written. With `durable`, an answer waits until its row is synced.
+        """
+    def delete(self, name: str, *, expects: int | None = None) -> None:
+        """Deletes an endpoint permanently. With `expects`, it must still have this revision."""
+    def requests(
+        self,
+        name: str,
+        *,
+        from_time: _Instant | None = None,
+        until: _Instant | None = None,
+        labels: str | None = None,
+        legacy: bool = False,
+    ) -> Table:
+        """Returns the requests to an endpoint and their answers, in the order in which they were
+        written.
+
+        `from_time` and `until` are the first and the last time of a request. `labels` is a stored
+        table whose key is the id of a request, for example with what turned out to be true. With
+        `legacy`, the columns are those of Databricks's earlier tables.
+        """
+@final
+class Jobs:
+    """The jobs of a file: tasks with a schedule, and all their runs.
+
+    `tracklite serve` and `tracklite jobs daemon` run them. A job is named by its id, by its name,
+    or by a `JobInfo`. Each change is durable when the call returns.
+
+    >>> jobs = database.jobs()
+    >>> job = jobs.create({
+    ...     "name": "retrain",
+    ...     "tasks": [{"task_key": "train", "command_task": {"command": ["python", "train.py"]}}],
+    ...     "schedule": {"quartz_cron_expression": "0 0 6 * * ?", "timezone_id": "UTC"},
+    ... })
+    >>> run = jobs.run_now("retrain", {"rate": "0.1"})
+    >>> run.number, run.result, jobs.pause(job).paused
+    (1, None, True)
+    """
+
+    def list(self) -> builtins.list[JobInfo]:
+        """Returns all jobs as `JobInfo`, newest first."""
+    def get(self, job: _Job) -> JobInfo:
+        """Returns a job."""
+    def create(
+        self, settings: _Settings, *, grants: Mapping[str, _JobLevel] | None = None
+    ) -> JobInfo:
+        """Creates a job.
+
+        `settings` is a dict, or JSON of an object as text, in the words of Databricks. `grants` has
+        the levels of users by their names, such as "CAN_MANAGE_RUN"; the name "users" means all of
+        them.
+        """
+    def update(
+        self, job: _Job, changes: _Settings, *, removed: Sequence[str] = ...
+    ) -> JobInfo:
+        """Replaces the members of the settings that `changes` has, and removes those in `removed`.
+
+        Tasks are merged by their keys. A task is removed by its place, `tasks/KEY`.
+
+        >>> jobs = database.jobs()
+        >>> task = {"task_key": "hello", "command_task": {"command": ["echo", "hello"]}}
+        >>> job = jobs.create({"name": "greet", "tasks": [task], "timeout_seconds": 60})
+        >>> changed = jobs.update(job, {"name": "greet all"}, removed=["timeout_seconds"])
+        >>> changed.name, "timeout_seconds" in changed.settings
+        ('greet all', False)
+        """
+    def reset(self, job: _Job, settings: _Settings) -> JobInfo:
+        """Replaces all settings of a job."""
+    def set_grants(self, job: _Job, grants: Mapping[str, _JobLevel]) -> JobInfo:
+        """Replaces the levels of users by their names. The name "users" means all of them."""
+    def delete(self, job: _Job) -> None:
+        """Deletes a job permanently. Its runs stay."""
+    def pause(self, job: _Job) -> JobInfo:
+        """Pauses the schedule or trigger of a job."""
+    def resume(self, job: _Job) -> JobInfo:
+        """Lets the schedule or trigger of a job continue. Fires while it was paused are not made up
+        for.
+        """
+    def run_now(
+        self,
+        job: _Job,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        token: str | None = None,
+    ) -> JobRunInfo:
+        """Creates a run, which the next free server or daemon runs.
+
+        `parameters` are those of the job by name. A repeated call with the same `token` returns the
+        first run.
+        """
+    def cancel(self, run: _JobRun) -> None:
+        """Asks a run to end early. Its runner ends the processes; then its result is "CANCELED"."""
+    def cancel_all(self, job: _Job) -> None:
+        """Asks all active runs of a job to end early."""
+    def runs(
+        self,
+        job: _Job | None = None,
+        *,
+        active: bool | None = None,
+        offset: int = 0,
+        max_results: int = 100,
+    ) -> builtins.list[JobRunInfo]:
+        """Returns runs as `JobRunInfo`, newest first: of one job, or of all.
+
+        With `active`, only those that have not ended, or only those that have. `offset` leaves the
+        first ones out.
+        """
+    def run(self, run: _JobRun) -> JobRunInfo:
+        """Returns a run with its attempts, by its id or a `JobRunInfo`."""
+    def output(self, run: _JobRun) -> dict[str, str]:
+        """Returns what the tasks of a run have printed: texts by the keys of the tasks.
+
+        The text of a task is that of its last attempt. A task that has printed nothing, or has not
+        ended, has none.
+        """
+    def delete_run(self, run: _JobRun) -> None:
+        """Deletes an ended run permanently."""
+    @staticmethod
+    def explain(
+        expression: str,
+        zone: str = "UTC",
+        *,
+        after: _Instant | None = None,
+        count: int = 5,
+        daylight_saving: _DaylightSaving = "once",
+    ) -> CronFires:
+        """Explains a Quartz cron expression. Returns it in words, with its next fires.
+
+        `zone` is a name of the IANA database or of Java. `after` is the time after which fires are
+        returned, by default now. With `daylight_saving="once"`, each time of day fires once, also
+        when clocks change. With "quartz", it fires like Quartz, which may lose fires.
+
+        >>> from datetime import datetime, timezone
+        >>> after = datetime(2027, 1, 1, tzinfo=timezone.utc)
+        >>> found = database.jobs().explain("0 0 6 * * ?", "America/New_York", after=after, count=1)
+        >>> found.text, [fire.isoformat() for fire in found.fires]
+        ('at 06:00 every day (America/New_York)', ['2027-01-01T11:00:00+00:00'])
         """
 @final
 class Experiment:

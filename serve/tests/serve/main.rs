@@ -8,6 +8,7 @@
     reason = "a failure of a test is a panic"
 )]
 
+mod environments;
 mod features;
 mod limits;
 mod scale;

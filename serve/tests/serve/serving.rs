@@ -64,12 +64,12 @@ pub(crate) fn add_version(database: &Database, facts: &Value) -> u64 {
 }
 
 /// Adds a version with these files. Returns its number.
-pub(crate) fn add_files(database: &Database, files: &[(&str, String)]) -> u64 {
+pub(crate) fn add_files(database: &Database, files: &[(impl AsRef<str>, impl AsRef<[u8]>)]) -> u64 {
     let registry = database.registry();
     let model = registry.model(MODEL).or_else(|_| registry.create_model(MODEL)).unwrap();
     let version = model.new_version("s3://models/churn").files_follow().create().unwrap();
-    for (name, text) in files {
-        version.artifacts().log_text(text, name).unwrap();
+    for (name, bytes) in files {
+        version.artifacts().log_bytes(bytes.as_ref(), name.as_ref()).unwrap();
     }
     version.finalize(None).unwrap();
     version.version()
@@ -89,7 +89,7 @@ pub(crate) fn start(
     start_with(database, Settings { python, ..Settings::default() })
 }
 
-fn start_with(
+pub(crate) fn start_with(
     database: &Database,
     settings: Settings,
 ) -> (Serving, watch::Sender<bool>, JoinHandle<()>) {

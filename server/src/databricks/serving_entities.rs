@@ -82,6 +82,9 @@ struct Served {
     /// Whether it gets a copy of each request, and its answers are not returned.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     shadow: bool,
+    /// `model` if its processes run in an environment of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'static str>,
     /// The variables of its processes. Only callers with the level `CAN_MANAGE` see the values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     environment_vars: BTreeMap<String, String>,
@@ -207,6 +210,7 @@ fn config(
         workload_type: "CPU",
         scale_to_zero_enabled: entity.scale_to_zero,
         shadow: entity.is_shadow,
+        environment: entity.has_own_environment().then_some("model"),
         environment_vars: entity.environment.clone(),
         creator: from.author.clone(),
         creation_timestamp: Timestamp::from_nanos(from.time).as_millis(),

@@ -66,12 +66,14 @@ fn logs(call: &Call) -> Outcome<Reply> {
     Ok(Reply::json(&Logs { logs: printed }))
 }
 
-/// The log of loading a served model. If it could not be loaded, that is the reason.
+/// The log of loading a served model: that of an update in progress, if it has printed something.
+/// If the model could not be loaded, that is the reason.
 fn build_logs(call: &Call) -> Outcome<Reply> {
     let info = known(call, EndpointLevel::Manage)?;
     let status = call.shared.serving.status(&info);
     let failure = info.state.failure.clone().or(status.broken);
     let built = printed(call, &info)?.map(|(built, _)| built);
+    let built = call.shared.serving.progress(&info.name).or(built);
     let logs = match (failure, built) {
         (Some(failure), _) => failure,
         (None, Some(built)) => built,

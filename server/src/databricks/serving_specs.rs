@@ -1,6 +1,6 @@
 //! Configurations of endpoints in Databricks's words.
 
-use tracklite::endpoint::{EndpointSize, EndpointSpec, ServedModel};
+use tracklite::endpoint::{EndpointSize, EndpointSpec, ServedEntity, ServedModel};
 
 use super::serving_settings::CAPTURE;
 use crate::call::Args;
@@ -19,6 +19,7 @@ const SERVED: &[Field] = &[
     flag("scale_to_zero_enabled"),
     any("environment_vars"),
     flag("shadow"),
+    text("environment"),
 ];
 
 const ROUTE: &[Field] = &[
@@ -90,6 +91,9 @@ fn served_model(served: &Args) -> Outcome<ServedModel> {
         }
         named = named.variable(name, value);
     }
+    if let Some(environment) = served.text("environment") {
+        named = named.variable(ServedEntity::ENVIRONMENT, environment);
+    }
     Ok(named)
 }
 
@@ -144,6 +148,20 @@ mod tests {
                 let config = json!({entities: [{name_key: name, version_key: number}]});
                 assert_eq!(&read(&config).expect("it is valid"), wanted, "{config}");
             }
+        }
+    }
+
+    #[test]
+    fn a_member_or_a_variable_chooses_the_environment() {
+        let wanted = ServedModel::version("ml.a.churn", 3).own_environment(true);
+        for (name, value) in [
+            ("environment", json!("model")),
+            ("environment_vars", json!({"TRACKLITE_ENVIRONMENT": "model"})),
+        ] {
+            let mut served = json!({"entity_name": "ml.a.churn", "entity_version": "3"});
+            served[name] = value;
+            let found = read(&json!({"served_entities": [served]})).expect("it is valid");
+            assert_eq!(found, EndpointSpec::new().serve(wanted.clone()), "{name}");
         }
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import importlib
 import os
 import signal
 import socket
@@ -63,6 +64,9 @@ class Served:
         except OSError as error:
             return errno.errorcode[error.errno or 0]
         return "open"
+
+    def module(self, name: str) -> list[str]:
+        return [sys.prefix, importlib.import_module(name).VALUE]
 
     def say(self, length: int) -> None:
         print("y" * length)
