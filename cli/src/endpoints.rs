@@ -55,6 +55,7 @@ struct EntityObject<'a> {
     traffic_percentage: u32,
     shadow: bool,
     workload_size: &'static str,
+    lane: &'static str,
     scale_to_zero_enabled: bool,
 }
 
@@ -89,6 +90,7 @@ impl<'a> ConfigObject<'a> {
             traffic_percentage: percent_of(config, entity),
             shadow: entity.is_shadow,
             workload_size: entity.size.as_str(),
+            lane: entity.lane.as_str(),
             scale_to_zero_enabled: entity.scale_to_zero,
         };
         ConfigObject {
@@ -363,7 +365,11 @@ fn served(args: &SpecArgs, word: &str) -> Result<ServedModel> {
         let (name, value) = pair("--env", variable, "NAME=VALUE")?;
         model = model.variable(name, value);
     }
-    let lane = if args.exact { ServingLane::Exact } else { ServingLane::Auto };
+    let lane = match (args.exact, args.native) {
+        (true, _) => ServingLane::Exact,
+        (_, true) => ServingLane::Native,
+        _ => ServingLane::Auto,
+    };
     Ok(model.scale_to_zero(args.idle.is_some()).lane(lane))
 }
 

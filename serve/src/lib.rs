@@ -11,6 +11,12 @@
 //! the database, and answers on a socket. It is killed if it exceeds its time, and started again if
 //! it dies. After three deaths within a minute, there is a pause before the next start.
 //!
+//! # Models without Python
+//!
+//! An endpoint may ask for native answers. Then a worker describes its model as plain arrays, and
+//! this process predicts from them. It does so only after both gave the same bytes, and leaves
+//! whatever it is not certain about to a worker.
+//!
 //! # Features
 //!
 //! A model that was logged with lookups of features has a file with them. This process keeps the
@@ -38,6 +44,7 @@ mod leftovers;
 mod load;
 mod lookups;
 mod meter;
+mod native;
 mod pool;
 mod python;
 mod rate;
@@ -45,6 +52,7 @@ mod rows;
 mod serving;
 mod settings;
 mod shape;
+mod shortcut;
 mod table;
 mod tail;
 mod worker;

@@ -59,7 +59,8 @@ async fn started(
             Ok(Pool::without_workers(Arc::clone(workshop), files, shape, lookups))
         }
         lookups => {
-            let pool = Pool::start(Arc::clone(workshop), files, shape, lookups).await;
+            let name = format!("version {} of {:?}", entity.version, entity.model_name);
+            let pool = Pool::start(Arc::clone(workshop), files, shape, lookups, &name).await;
             pool.map_err(failed)
         }
     }

@@ -31,6 +31,8 @@ const LEAN: &str = include_str!("tracklite_lean.py");
 /// The module of the program that evaluates feature functions.
 const FUNCTIONS: &str = include_str!("tracklite_functions.py");
 const DIRECT: &str = include_str!("tracklite_direct.py");
+/// The module of the program that describes models.
+const NATIVE: &str = include_str!("tracklite_native.py");
 /// How long a worker may take to load its model and to answer its example.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a process that has connected may take to show its ticket.
@@ -85,9 +87,14 @@ impl Workshop {
         }
         let (program, socket) = (path("program").join("worker.py"), path("socket"));
         std::fs::write(&program, PROGRAM)?;
-        std::fs::write(path("program").join("tracklite_lean.py"), LEAN)?;
-        std::fs::write(path("program").join("tracklite_functions.py"), FUNCTIONS)?;
-        std::fs::write(path("program").join("tracklite_direct.py"), DIRECT)?;
+        for (name, text) in [
+            ("tracklite_lean.py", LEAN),
+            ("tracklite_functions.py", FUNCTIONS),
+            ("tracklite_direct.py", DIRECT),
+            ("tracklite_native.py", NATIVE),
+        ] {
+            std::fs::write(path("program").join(name), text)?;
+        }
         let awaited = Awaited::default();
         tokio::spawn(accept(UnixListener::bind(&socket)?, awaited.clone()));
         let (shelf, zygote) = (Shelf::new(path("models")), tokio::sync::Mutex::default());
